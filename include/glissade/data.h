@@ -1,0 +1,224 @@
+/* glissade/data.h: examples from files and generators, transforms over them, sampling, and batches of materialised
+ * rows. */
+#ifndef GLISSADE_DATA_H
+#define GLISSADE_DATA_H
+
+#include "base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- batches ---- */
+
+/* Rows of examples, materialised: fetched, augmented, standardised. Features are dense (x), compressed sparse rows
+ * (row, column, value), or tokens. Arrays that a source does not have are NULL. A view borrows another batch's arrays;
+ * row[] of a view keeps the absolute offsets into column and value. */
+typedef struct gls_batch {
+    int64_t rows;
+    int64_t features;
+    const gls_real *x;     /* [rows, features] dense, or NULL */
+    const int64_t *row;    /* [rows + 1] offsets of sparse rows, or NULL */
+    const int32_t *column; /* ascending inside a row, in [0, features) */
+    const gls_real *value;
+    const int32_t *token; /* [rows, length] tokens, or NULL */
+    int64_t length;       /* of token rows */
+    const int32_t *label; /* [rows] classes, or [rows, length] next tokens (negative: ignored), or NULL */
+    const gls_real *y;    /* [rows, targets] real targets, or NULL */
+    int64_t targets;
+    const int64_t *index; /* [rows] the example's index in the set */
+    const int64_t *slot;  /* [rows] its place in the global mini-batch */
+    const double *mass;   /* [rows] masses m_i, or NULL: all 1 */
+    const int64_t *key;   /* [rows] the key column (user, domain), or NULL */
+    uint64_t draw;        /* one number for the mini-batch: randomness is keyed by it */
+} gls_batch;
+
+/* A view of rows [begin, begin + rows). */
+GLS_API gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows);
+GLS_API double gls_batch_mass(const gls_batch *batch); /* sum of masses */
+
+/* ---- sources ---- */
+
+typedef enum gls_target_kind { GLS_TARGET_NONE, GLS_TARGET_CLASS, GLS_TARGET_REAL, GLS_TARGET_TOKENS } gls_target_kind;
+
+/* What a set of examples looks like; problems and models are made to fit it. */
+typedef struct gls_data_info {
+    int64_t examples;
+    int64_t features;
+    int dims;
+    int64_t shape[GLS_MAX_DIMS]; /* of one example: [features], or [channels, height, width] */
+    bool sparse;
+    gls_target_kind target;
+    int64_t classes;                /* with class targets, or the vocabulary with tokens */
+    int64_t targets;                /* with real targets: values a row */
+    int64_t length;                 /* token rows: tokens a row */
+    const char *const *class_names; /* [classes] or NULL */
+} gls_data_info;
+
+/* A named integer per example: domain, user, marked draggers. */
+typedef struct gls_column {
+    const char *name;
+    const int64_t *value; /* [examples] */
+} gls_column;
+
+/* Rows being materialised: writable arrays with room for `capacity` rows; a source fills rows 0 .. count-1. Sparse
+ * arrays grow by gls_rows_reserve. Owned by a loader or by gls_rows_create's caller. */
+typedef struct gls_rows {
+    gls_context *ctx;
+    int64_t capacity, nonzeros;
+    gls_real *x, *value, *y;
+    int64_t *row, *index, *slot, *key;
+    int32_t *column, *token, *label;
+    double *mass;
+} gls_rows;
+
+GLS_API gls_status gls_rows_create(gls_context *ctx, const gls_data_info *info, int64_t capacity, gls_rows **out);
+GLS_API void gls_rows_destroy(gls_rows *rows);
+GLS_API gls_status gls_rows_reserve(gls_rows *rows, int64_t nonzeros); /* room for that many sparse values in all */
+
+/* What to fetch: examples by index, their slots, the mini-batch's draw and the seed; augment is false in evaluation. */
+typedef struct gls_fetch {
+    int64_t count;
+    const int64_t *index;
+    const int64_t *slot;
+    uint64_t draw, seed;
+    bool augment;
+} gls_fetch;
+
+/* Random access to examples. Immutable after creation, so that several threads may fetch at once. The first members of
+ * a concrete source. */
+typedef struct gls_source gls_source;
+typedef struct gls_source_ops {
+    /* Fills rows for fetch->count examples (x or sparse arrays, label, y, token, mass where the source has them; not
+     * index, slot). A pure function of its arguments. */
+    gls_status (*fetch)(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
+    void (*destroy)(gls_source *source);
+} gls_source_ops;
+struct gls_source {
+    const gls_source_ops *ops;
+    gls_context *ctx;
+    gls_data_info info;
+    bool has_mass;
+    gls_column *columns; /* NULL-name terminated, or NULL; see gls_source_column */
+};
+
+GLS_API void gls_source_destroy(gls_source *source); /* NULL is legal */
+GLS_API const gls_data_info *gls_source_info(const gls_source *source);
+/* A named column, [examples], or NULL. */
+GLS_API const int64_t *gls_source_column(const gls_source *source, const char *name);
+/* Fetches examples into rows and gives the batch that views them. */
+GLS_API gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows,
+                                    gls_batch *out);
+
+/* A file format or a generator. open reads `path` (train or test file of the data section; NULL for generators) with
+ * the member's own options; `test` asks a generator for its test part. */
+typedef struct gls_format {
+    gls_member member;
+    bool generator;
+    gls_status (*open)(gls_context *ctx, const char *path, const void *options, bool test, gls_source **out);
+    /* Writes a source in this format (for `data convert`, `data make`); NULL: cannot. */
+    gls_status (*write)(gls_context *ctx, const gls_source *source, const char *path, const void *options);
+} gls_format;
+
+GLS_API gls_status gls_register_format(gls_context *ctx, const gls_format *format);
+/* Opens by format name with options as a map (the data section; keys that the format's table does not know are errors
+ * but for those in except). */
+GLS_API gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
+                                   const char *const *except, bool test, gls_source **out);
+
+/* A transform over any source. It takes the source (also when it fails: then the source is destroyed). */
+typedef struct gls_transform {
+    gls_member member;
+    gls_status (*apply)(gls_context *ctx, gls_source *source, const void *options, const gls_value *given,
+                        uint64_t seed, gls_source **out);
+} gls_transform;
+GLS_API gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform);
+/* Applies a list of transforms ([{label_noise: 0.1}, {pad_crop: {pad: 4}}]) in order; takes source as apply does. */
+GLS_API gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
+                                        gls_source **out);
+
+/* Examples of one source picked by index (train/validation split); borrows the source. */
+GLS_API gls_status gls_source_subset(gls_context *ctx, const gls_source *source, const int64_t *index, int64_t count,
+                                     gls_source **out);
+/* A source over the caller's arrays, borrowed: x [examples, features] dense; label [examples] or NULL; y [examples,
+ * targets] or NULL. */
+GLS_API gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, const int32_t *label, const gls_real *y,
+                                         const gls_data_info *info, gls_source **out);
+/* The same over compressed sparse rows, row [examples + 1]. */
+GLS_API gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column,
+                                          const gls_real *value, const int32_t *label, const gls_real *y,
+                                          const gls_data_info *info, gls_source **out);
+
+/* ---- sampling: which examples make mini-batch number k ---- */
+
+typedef struct gls_sampler gls_sampler;
+typedef struct gls_sampler_options {
+    size_t size;
+    int64_t examples;
+    bool
+        replacement; /* independent draws; else epochs, each a fresh permutation, last mini-batch shorter unless drop */
+    bool drop_last;
+    bool shuffle; /* false: in order */
+    uint64_t seed;
+} gls_sampler_options;
+
+GLS_API gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *options, gls_sampler **out);
+GLS_API void gls_sampler_destroy(gls_sampler *sampler);
+/* The next mini-batch of `batch` examples (fewer at the end of an epoch): fills index[batch], gives the count, the draw
+ * number, and moves on. */
+GLS_API gls_status gls_sampler_next(gls_sampler *sampler, int64_t batch, int64_t *index, int64_t *count,
+                                    uint64_t *draw);
+GLS_API double gls_sampler_epoch(const gls_sampler *sampler); /* examples handed out over examples */
+/* Position, for checkpoints: epoch, place in the epoch, draws so far. */
+GLS_API gls_status gls_sampler_arrays(gls_sampler *sampler, const char *prefix, gls_arrays *arrays);
+GLS_API gls_status gls_sampler_restored(gls_sampler *sampler); /* call after its arrays were filled */
+
+/* ---- rows as a stream: what a pass reads ---- */
+
+/* The rows of a mini-batch (or of a whole set) that this rank owns, handed out in order, piece by piece. */
+typedef struct gls_stream gls_stream;
+typedef struct gls_stream_ops {
+    /* Rows [begin, begin + count) of this rank; the batch is valid until the next call. */
+    gls_status (*get)(gls_stream *stream, int64_t begin, int64_t count, gls_batch *out);
+} gls_stream_ops;
+struct gls_stream {
+    const gls_stream_ops *ops;
+    int64_t rows;        /* of this rank */
+    int64_t first;       /* slot of this rank's first row */
+    int64_t global_rows; /* of all ranks */
+};
+
+/* This rank's contiguous run of a global mini-batch of `rows`, aligned to `align` rows where that is possible. */
+GLS_API void gls_rank_share(const gls_context *ctx, int64_t rows, int64_t align, int64_t *first, int64_t *count);
+
+/* Serves mini-batches of a source, fetched ahead by `workers` threads (0: on demand). Bits do not depend on it. */
+typedef struct gls_loader gls_loader;
+typedef struct gls_loader_options {
+    size_t size;
+    int workers;
+    int64_t wave;  /* rows materialised at a time */
+    int64_t align; /* as in gls_rank_share */
+    uint64_t seed;
+    bool augment;
+    const char *key_column; /* NULL: none */
+} gls_loader_options;
+GLS_API gls_status gls_loader_create(gls_context *ctx, const gls_source *source, const gls_loader_options *options,
+                                     gls_loader **out);
+GLS_API void gls_loader_destroy(gls_loader *loader);
+/* Announces a mini-batch to come (global order); fetching ahead may begin. index is copied. */
+GLS_API gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t count, uint64_t draw);
+/* The oldest announced mini-batch as a stream; valid until gls_loader_pop. */
+GLS_API gls_status gls_loader_front(gls_loader *loader, gls_stream **out);
+GLS_API void gls_loader_pop(gls_loader *loader);
+
+/* A stream over one batch already in memory. */
+typedef struct gls_batch_stream {
+    gls_stream stream;
+    const gls_batch *batch;
+} gls_batch_stream;
+GLS_API void gls_batch_stream_init(gls_batch_stream *stream, const gls_batch *batch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

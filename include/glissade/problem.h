@@ -1,0 +1,222 @@
+/* glissade/problem.h: the contract in the middle. A slice of a batch is evaluated at a point, and then asked.
+ *
+ * An objective is F(w) = sum f_i(w) / sum m_i over examples with masses m_i. The problem sums, the estimator divides.
+ * A problem's own l2 term is part of every f_i. */
+#ifndef GLISSADE_PROBLEM_H
+#define GLISSADE_PROBLEM_H
+
+#include "base.h"
+#include "data.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gls_problem gls_problem;
+typedef struct gls_problem_type gls_problem_type;
+typedef struct gls_point gls_point;
+typedef struct gls_evaluation gls_evaluation;
+
+typedef enum gls_mode { GLS_MODE_TRAIN, GLS_MODE_EVALUATE } gls_mode;
+
+/* What will be asked of an evaluation; the loss may always be asked. The bits of the plain gradient do not depend on
+ * what else is wanted. */
+enum {
+    GLS_WANT_GRADIENT = 1,
+    GLS_WANT_LOSSES = 2,
+    GLS_WANT_SCORES = 4,
+    GLS_WANT_OUTPUTS = 8,
+    GLS_WANT_NORMS = 16,
+    GLS_WANT_INNER = 32,
+    GLS_WANT_HESSIAN = 64, /* Hessian-vector product with args->direction */
+    GLS_WANT_ORACLE = 128  /* the gradient is a generalised one with <g, direction> = f'(w; direction) */
+};
+
+/* How examples of a mini-batch depend on each other. */
+typedef enum gls_coupling {
+    GLS_COUPLING_NONE,
+    GLS_COUPLING_GROUPS, /* inside fixed runs of coupling_group consecutive slots */
+    GLS_COUPLING_BATCH   /* through the whole mini-batch (or accumulation batch) */
+} gls_coupling;
+
+/* A partition of a slice's rows into groups: group[row] in [0, groups), or -1 for a row in none. */
+typedef struct gls_partition {
+    int64_t groups;
+    const int32_t *group;
+} gls_partition;
+
+/* One evaluation's arguments; borrowed until the evaluation's last question. */
+typedef struct gls_evaluate_args {
+    const gls_point *point;
+    const gls_batch *rows;
+    unsigned want;
+    gls_mode mode;
+    const gls_point *direction; /* with GLS_WANT_HESSIAN or GLS_WANT_ORACLE */
+    const gls_real *state;      /* running statistics and carried state, read */
+    gls_real *state_next;       /* their successors, written; rows of other slots are left alone */
+    double batch_mass;          /* mass of the coupling span (whole mini-batch over all ranks) */
+    int64_t batch_rows;         /* rows of that span */
+    uint64_t seed;
+} gls_evaluate_args;
+
+/* Where a slice adds its gradient: one place for each block that is not tiled. */
+typedef struct gls_sink gls_sink;
+GLS_API gls_real *gls_sink_block(gls_sink *sink, int64_t block); /* NULL for a tiled block */
+
+typedef enum gls_product { GLS_PRODUCT_GRADIENT, GLS_PRODUCT_HESSIAN } gls_product;
+
+/* A problem type: which questions are answered in closed form. NULL verbs are answered generically.
+ *
+ * Two ways to write one. The short way is `value_gradient` alone: sums over rows; everything else is generic. The full
+ * way is an evaluation: forward and backward stages, then questions. All verbs but create, destroy and point_set may
+ * run on several threads at once, each with its own evaluation. */
+struct gls_problem_type {
+    gls_member member;
+    size_t self_size; /* bytes of p->self, zeroed before create */
+
+    /* Fills p->self, p->layout (and p->state_layout, p->coupling, p->scores, ...) for these data. data may be NULL for
+     * a problem without examples: it then has one example of mass 1. */
+    gls_status (*create)(gls_problem *p, const void *options, const gls_data_info *data);
+    void (*destroy)(gls_problem *p); /* self's own memory, also after a failed create; may be NULL */
+    gls_status (*initialize)(gls_problem *p, uint64_t seed, gls_real *w); /* NULL: zeros */
+    gls_status (*initialize_state)(gls_problem *p, gls_real *state);      /* NULL: zeros */
+
+    /* The short way: *value = sum of c_i f_i over the rows, and where g is not NULL, g += sum of c_i grad f_i (d long);
+     * weights NULL: all 1. */
+    gls_status (*value_gradient)(gls_problem *p, const gls_evaluate_args *args, const gls_real *w,
+                                 const double *weights, double *value, gls_real *g);
+
+    /* A point: w prepared once (packed, reordered). NULL verbs: the point is w itself. */
+    gls_status (*point_create)(gls_problem *p, void **prepared);
+    void (*point_destroy)(gls_problem *p, void *prepared);
+    gls_status (*point_set)(gls_problem *p, void *prepared, const gls_real *w);
+
+    /* The full way. An evaluation for at most max_rows rows. forward runs in forward_stages(p) stages (p->meets), see
+     * below. want and mode here say the most that will be asked. */
+    gls_status (*evaluation_create)(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self);
+    void (*evaluation_destroy)(gls_problem *p, void *self);
+    /* Stage k in [0, forward meets]: `met` holds the sums of meet k-1 over all slices and ranks (NULL for k = 0);
+     * `meet` is where this slice leaves its summands for meet k (NULL in the last stage). */
+    gls_status (*forward)(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
+                          double *meet);
+    /* As forward, with the backward meets. Called only if a gradient, norms, inner products or a Hessian product are
+     * wanted. */
+    gls_status (*backward)(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
+                           double *meet);
+
+    gls_status (*losses)(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses); /* [rows] f_i */
+    gls_status (*scores)(gls_problem *p, void *self, const gls_evaluate_args *args,
+                         double *sums); /* [p->score_count] */
+    gls_status (*outputs)(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out); /* [rows, k] */
+    /* Adds sum_i weights[i] grad f_i (or times Hessian direction) into the sink's blocks; weights [rows] or NULL. */
+    gls_status (*gradient)(gls_problem *p, void *self, const gls_evaluate_args *args, gls_product product,
+                           const double *weights, gls_sink *sink);
+    /* Tiled blocks: adds the same over all `count` evaluations of a wave for tile `tile` into g (d long, shared); tiles
+     * write disjoint parts of g. weights[e] belongs to evaluation e, NULL entries are all ones; weights may be NULL. */
+    int64_t (*tiles)(gls_problem *p);
+    gls_status (*gradient_tile)(gls_problem *p, void *const *self, const gls_evaluate_args *const *args, int64_t count,
+                                gls_product product, const double *const *weights, int64_t tile, gls_real *g);
+    /* out[g] = squared norm of the SUM of grad f_i over group g. */
+    gls_status (*norms)(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
+                        double *out);
+    /* out[g] = inner product of that sum with v. */
+    gls_status (*inner)(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
+                        const gls_point *v, double *out);
+    /* The static cost model: work of one row in multiply-adds, bytes an evaluation holds for one row. NULL: d and 8 d.
+     */
+    void (*cost)(gls_problem *p, double *multiply_adds, double *bytes);
+};
+
+enum { GLS_MAX_MEETS = 256 };
+
+struct gls_problem {
+    const gls_problem_type *type;
+    gls_context *ctx;
+    void *self;
+    gls_data_info data;
+    gls_layout *layout;       /* of w; made before create, filled by it */
+    gls_layout *state_layout; /* may stay empty */
+    gls_real *state;          /* the committed state; only gls_problem_commit writes it */
+    gls_coupling coupling;
+    int64_t coupling_group;
+    int forward_meets, backward_meets;   /* with GLS_COUPLING_BATCH */
+    int64_t forward_meet[GLS_MAX_MEETS]; /* doubles exchanged at each */
+    int64_t backward_meet[GLS_MAX_MEETS];
+    int score_count;
+    const char *score[4]; /* sums over rows, to be divided by the mass: "accuracy" */
+    int64_t outputs;      /* k */
+    bool serial;          /* must not be called from two threads */
+    bool oracle_exact;    /* answers GLS_WANT_ORACLE exactly */
+};
+
+/* Makes a problem by name ("logistic", "mlp") with options as a map (the model section) or NULL. */
+GLS_API gls_status gls_problem_create(gls_context *ctx, const char *name, const gls_value *options,
+                                      const gls_data_info *data, gls_problem **out);
+GLS_API gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *type, const void *options,
+                                           const gls_data_info *data, gls_problem **out);
+GLS_API void gls_problem_destroy(gls_problem *problem);
+GLS_API gls_status gls_register_problem(gls_context *ctx, const gls_problem_type *type);
+GLS_API const gls_layout *gls_problem_layout(const gls_problem *problem);
+GLS_API int64_t gls_problem_size(const gls_problem *problem); /* d */
+GLS_API gls_status gls_problem_initialize(gls_problem *problem, uint64_t seed, gls_real *w);
+/* Makes the successors the state; the trainer calls it after a step was accepted. */
+GLS_API void gls_problem_commit(gls_problem *problem, const gls_real *state_next);
+
+/* ---- points ---- */
+GLS_API gls_status gls_point_create(gls_problem *problem, gls_point **out);
+GLS_API void gls_point_destroy(gls_point *point);
+GLS_API gls_status gls_point_set(gls_point *point, const gls_real *w); /* w is borrowed until the next set */
+GLS_API const gls_real *gls_point_w(const gls_point *point);
+GLS_API void *gls_point_prepared(const gls_point *point);
+
+/* ---- evaluations ---- */
+GLS_API gls_status gls_evaluation_create(gls_problem *problem, int64_t max_rows, unsigned want, gls_mode mode,
+                                         gls_evaluation **out);
+GLS_API void gls_evaluation_destroy(gls_evaluation *evaluation);
+/* All stages of one slice by itself, so that a coupling span is this slice. A pass runs the stages itself. */
+GLS_API gls_status gls_evaluate(gls_evaluation *evaluation, const gls_evaluate_args *args);
+
+/* Questions. Each may be asked again; none changes anything. */
+GLS_API gls_status gls_ask_loss(gls_evaluation *evaluation, double *sum);
+GLS_API gls_status gls_ask_losses(gls_evaluation *evaluation, double *losses);
+GLS_API gls_status gls_ask_scores(gls_evaluation *evaluation, double *sums);
+GLS_API gls_status gls_ask_outputs(gls_evaluation *evaluation, gls_real *outputs);
+/* g += sum weights[i] grad f_i, d long, tiles included; weights NULL: all 1. GLS_ERR_UNSUPPORTED for weights finer than
+ * the coupling, with a sentence that says why. */
+GLS_API gls_status gls_ask_gradient(gls_evaluation *evaluation, gls_product product, const double *weights,
+                                    gls_real *g);
+GLS_API gls_status gls_ask_norms(gls_evaluation *evaluation, const gls_partition *partition, double *out);
+GLS_API gls_status gls_ask_inner(gls_evaluation *evaluation, const gls_partition *partition, const gls_point *v,
+                                 double *out);
+GLS_API const gls_evaluate_args *gls_evaluation_args(const gls_evaluation *evaluation);
+
+/* ---- a user's objective ---- */
+
+/* Adds up over `count` examples: *value = sum c_i f_i(w), and unless gradient is NULL, gradient[d] += sum c_i grad
+ * f_i(w); weight NULL: all 1. Returns 0, or a code of its own: the step is then not taken and the status is
+ * GLS_ERR_CALLBACK. */
+typedef int (*gls_objective_fn)(void *user, const gls_real *w, int64_t count, const int64_t *example,
+                                const double *weight, double *value, gls_real *gradient);
+typedef struct gls_objective {
+    size_t size;
+    int64_t parameters; /* d */
+    int64_t examples;
+    gls_objective_fn evaluate;
+    void *user;
+    bool serial;              /* evaluate must not run on two threads at once */
+    const gls_layout *layout; /* copied; NULL: one block "w" */
+    const double *mass;       /* [examples], borrowed; NULL: all 1 */
+} gls_objective;
+GLS_API gls_status gls_problem_create_objective(gls_context *ctx, const gls_objective *objective, gls_problem **out);
+
+/* Recorded per-example gradients G [steps, examples, d] (steps 1: the same at every draw): f_i(w) = <g_i, w>. G is
+ * borrowed. The draw of a batch picks the step, modulo steps. */
+GLS_API gls_status gls_problem_create_recorded(gls_context *ctx, const gls_real *gradients, int64_t steps,
+                                               int64_t examples, int64_t parameters, gls_problem **out);
+/* A source of examples without features, for objectives and recorded gradients. */
+GLS_API gls_status gls_source_indices(gls_context *ctx, int64_t examples, const double *mass, gls_source **out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,18 @@
+/* Matrix products: the one file that calls GEMM libraries. Call shapes are part of the result's bits. */
+#ifndef GLS_BASE_GEMM_H
+#define GLS_BASE_GEMM_H
+
+#include <glissade/base.h>
+
+/* C [m, n] = alpha op(A) op(B) + beta C, row-major with leading dimensions; op is the transpose where the flag is set.
+ * One thread when called inside gls_parallel. portable: own loops, no library. beta 0 does not read C. */
+void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
+              const gls_real *a, int64_t lda, const gls_real *b, int64_t ldb, double beta, gls_real *c, int64_t ldc);
+/* The same in double in both builds (Lanczos, statistics). */
+void gls_dgemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
+               const double *a, int64_t lda, const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
+/* Which libraries stand behind, and the core they run on: "oneDNN 2.6.3, OpenBLAS 0.3.21 (SkylakeX, openmp)". Warnings
+ * (the Prescott and pthread traps) go to the context's logger once. */
+const char *gls_gemm_describe(gls_context *ctx);
+
+#endif

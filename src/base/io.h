@@ -1,0 +1,37 @@
+/* Safe reading (plain, .gz, .xz by content) and temp-and-rename writing. */
+#ifndef GLS_BASE_IO_H
+#define GLS_BASE_IO_H
+
+#include <glissade/base.h>
+
+typedef struct gls_reader gls_reader;
+
+/* Opens a file and looks at its first bytes: gzip and xz are unpacked on the way. GLS_ERR_FILE, GLS_ERR_MEMORY. */
+gls_status gls_reader_open(gls_context *ctx, const char *path, gls_reader **out);
+void gls_reader_close(gls_reader *reader);
+/* Up to n bytes; *got < n only at the end. GLS_ERR_INPUT for a corrupt stream. */
+gls_status gls_reader_read(gls_reader *reader, void *to, int64_t n, int64_t *got);
+/* Exactly n bytes; GLS_ERR_INPUT naming file, offset and what was being read if there are fewer. */
+gls_status gls_reader_exact(gls_reader *reader, void *to, int64_t n, const char *what);
+/* The next line without its end (LF or CRLF), NUL-terminated, valid until the next call; *line is NULL at the end of
+ * the file. Lines longer than `limit` bytes are GLS_ERR_INPUT. */
+gls_status gls_reader_line(gls_reader *reader, int64_t limit, char **line, int64_t *length);
+const char *gls_reader_path(const gls_reader *reader);
+int64_t gls_reader_line_number(const gls_reader *reader); /* of the last line read, from 1 */
+bool gls_reader_at_end(gls_reader *reader);               /* true if nothing is left */
+/* A whole file (unpacked), NUL-terminated after its *size bytes, from gls_alloc; at most limit bytes. */
+gls_status gls_read_file(gls_context *ctx, const char *path, int64_t limit, char **data, int64_t *size);
+
+/* Writing: into a temporary sibling, renamed by commit after everything reached the disk. */
+typedef struct gls_writer gls_writer;
+gls_status gls_writer_open(gls_context *ctx, const char *path, gls_writer **out);
+gls_status gls_writer_write(gls_writer *writer, const void *data, int64_t n);
+gls_status gls_writer_printf(gls_writer *writer, const char *format, ...) GLS_PRINTF(2, 3);
+/* Flushes, fsyncs, renames and closes; on failure the temporary is removed. */
+gls_status gls_writer_commit(gls_writer *writer);
+void gls_writer_abort(gls_writer *writer); /* closes and removes the temporary; NULL is legal */
+
+gls_status gls_make_directory(gls_context *ctx, const char *path); /* with parents; fine if it is there */
+bool gls_file_exists(const char *path);
+
+#endif

@@ -1,0 +1,36 @@
+/* Vector kernels. Plain C loops, compiled for several instruction sets and chosen at run time; every instruction set
+ * gives the same bits: element-wise arithmetic is not contracted, reductions use 16 fixed partial sums in double. */
+#ifndef GLS_BASE_KERNELS_H
+#define GLS_BASE_KERNELS_H
+
+#include <glissade/base.h>
+
+/* In front of a function whose loops should be compiled for each instruction set. Same bits by construction. */
+#if defined(GLS_NO_CLONES) || !defined(__x86_64__)
+#define GLS_SIMD
+#else
+#define GLS_SIMD __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+
+/* Reductions cut vectors at multiples of this, whatever the thread count; chunk results are added in order. */
+enum { GLS_CHUNK = 16384 };
+
+double gls_sum_squares(const gls_real *x, int64_t n);            /* sum x_i^2 */
+double gls_dot(const gls_real *x, const gls_real *y, int64_t n); /* sum x_i y_i */
+double gls_sum(const gls_real *x, int64_t n);
+double gls_sum_absolute(const gls_real *x, int64_t n);
+double gls_distance_squares(const gls_real *x, const gls_real *y, int64_t n); /* sum (x_i - y_i)^2 */
+int64_t gls_count_nonfinite(const gls_real *x, int64_t n);
+void gls_fill(gls_real *x, gls_real value, int64_t n);
+void gls_scale(gls_real *x, double a, int64_t n);                   /* x = a x */
+void gls_axpy(gls_real *y, double a, const gls_real *x, int64_t n); /* y += a x */
+void gls_add(gls_real *y, const gls_real *x, int64_t n);            /* y += x */
+
+/* The same over the context's team for long vectors; bits do not depend on threads. */
+double gls_team_sum_squares(gls_context *ctx, const gls_real *x, int64_t n);
+double gls_team_dot(gls_context *ctx, const gls_real *x, const gls_real *y, int64_t n);
+void gls_team_fill(gls_context *ctx, gls_real *x, gls_real value, int64_t n);
+void gls_team_scale(gls_context *ctx, gls_real *x, double a, int64_t n);
+void gls_team_axpy(gls_context *ctx, gls_real *y, double a, const gls_real *x, int64_t n);
+
+#endif
