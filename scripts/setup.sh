@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs the Debian packages that building and testing need: as root or with sudo; does nothing when all are there.
+# --peers adds what benchmarks and comparisons measure against.
+set -eu
+
+packages="gcc g++ make meson ninja-build pkg-config python3 libdnnl-dev libopenblas-openmp-dev liblapacke-dev libarpack2-dev
+librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev libxxhash-dev libcmocka-dev
+libopenmpi-dev openmpi-bin libjs-chart.js"
+peers="python3-torch python3-numpy liblinear-tools chromium clang clang-format libclang-rt-14-dev libomp-14-dev valgrind"
+
+[ "${1:-}" = "--peers" ] && packages="$packages $peers"
+missing=""
+for package in $packages; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=""
+elif command -v sudo >/dev/null; then
+    as_root="sudo"
+else
+    echo "setup: these packages are missing, and neither root nor sudo is at hand:$missing" >&2
+    exit 1
+fi
+echo "setup: installing$missing" >&2
+$as_root apt-get update -q >/dev/null
+# shellcheck disable=SC2086
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -q -y --no-install-recommends $missing >/dev/null

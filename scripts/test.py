@@ -1,0 +1,31 @@
+"""Runs the built tests of a build folder and ends with the one line `N passed, N failed[, N skipped]`.
+
+Usage: test.py BUILD SUITE. Counts are of single checks (TAP lines), not of programs; a program that dies counts as one
+failed check.
+"""
+import json
+import re
+import subprocess
+import sys
+
+build, suite = sys.argv[1], sys.argv[2]
+status = subprocess.run(
+    ["meson", "test", "-C", build, "--no-rebuild", "--suite", suite, "--print-errorlogs", "--num-processes", "1"]
+).returncode
+passed = failed = skipped = 0
+with open(f"{build}/meson-logs/testlog.json") as log:
+    for line in log:
+        test = json.loads(line)
+        lines = re.findall(r"^(ok|not ok)\b(.*)$", test.get("stdout", ""), flags=re.M)
+        bad = sum(kind == "not ok" for kind, _ in lines)
+        skips = sum(kind == "ok" and "# SKIP" in rest for kind, rest in lines)
+        good = len(lines) - bad - skips
+        if test["result"] == "SKIP" and not lines:
+            skips = 1
+        elif test["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") and bad == 0:
+            bad = 1
+        elif test["result"] == "OK" and not lines:
+            good = 1
+        passed, failed, skipped = passed + good, failed + bad, skipped + skips
+print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+sys.exit(1 if failed or status else 0)
