@@ -41,7 +41,8 @@ GLS_API double gls_batch_mass(const gls_batch *batch); /* sum of masses */
 
 typedef enum gls_target_kind { GLS_TARGET_NONE, GLS_TARGET_CLASS, GLS_TARGET_REAL, GLS_TARGET_TOKENS } gls_target_kind;
 
-/* What a set of examples looks like; problems and models are made to fit it. */
+/* What a set of examples looks like; problems and models are made to fit it. target is the main kind; where classes
+ * are written as integers, class targets come with real ones beside them (targets 1: the integer itself). */
 typedef struct gls_data_info {
     int64_t examples;
     int64_t features;
@@ -50,7 +51,7 @@ typedef struct gls_data_info {
     bool sparse;
     gls_target_kind target;
     int64_t classes;                /* with class targets, or the vocabulary with tokens */
-    int64_t targets;                /* with real targets: values a row */
+    int64_t targets;                /* real targets: values a row, or 0 */
     int64_t length;                 /* token rows: tokens a row */
     const char *const *class_names; /* [classes] or NULL */
 } gls_data_info;
@@ -61,8 +62,9 @@ typedef struct gls_column {
     const int64_t *value; /* [examples] */
 } gls_column;
 
-/* Rows being materialised: writable arrays with room for `capacity` rows; a source fills rows 0 .. count-1. Sparse
- * arrays grow by gls_rows_reserve. Owned by a loader or by gls_rows_create's caller. */
+/* Rows being materialised: writable arrays with room for `capacity` rows; a source fills rows 0 .. count-1 of those
+ * that are not NULL. Sparse rows are appended after row[0], which the caller has set; column and value grow by
+ * gls_rows_reserve. Owned by a loader or by gls_rows_create's caller. */
 typedef struct gls_rows {
     gls_context *ctx;
     int64_t capacity, nonzeros;
@@ -75,6 +77,10 @@ typedef struct gls_rows {
 GLS_API gls_status gls_rows_create(gls_context *ctx, const gls_data_info *info, int64_t capacity, gls_rows **out);
 GLS_API void gls_rows_destroy(gls_rows *rows);
 GLS_API gls_status gls_rows_reserve(gls_rows *rows, int64_t nonzeros); /* room for that many sparse values in all */
+/* The sub-rows from `begin` on: shares the arrays, owns nothing. After a sparse fetch into it, gls_rows_merge hands
+ * grown arrays back. */
+GLS_API gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t begin);
+GLS_API void gls_rows_merge(gls_rows *rows, const gls_rows *part);
 
 /* What to fetch: examples by index, their slots, the mini-batch's draw and the seed; augment is false in evaluation. */
 typedef struct gls_fetch {
@@ -99,43 +105,61 @@ struct gls_source {
     gls_context *ctx;
     gls_data_info info;
     bool has_mass;
-    gls_column *columns; /* NULL-name terminated, or NULL; see gls_source_column */
+    gls_column *columns;     /* NULL-name terminated, or NULL; see gls_source_column */
+    const gls_source *inner; /* what a transform wraps, or NULL */
+    int64_t stage;           /* its place in the list of transforms, from 1; 0: no transform */
 };
 
 GLS_API void gls_source_destroy(gls_source *source); /* NULL is legal */
 GLS_API const gls_data_info *gls_source_info(const gls_source *source);
 /* A named column, [examples], or NULL. */
 GLS_API const int64_t *gls_source_column(const gls_source *source, const char *name);
-/* Fetches examples into rows and gives the batch that views them. */
+/* Fetches examples into rows and gives the batch that views them; slot NULL: 0 .. count-1. GLS_ERR_ARGUMENT for an
+ * index outside the set or more rows than capacity. */
 GLS_API gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows,
                                     gls_batch *out);
 
+/* All targets without features: label [examples] and y [examples, targets], either may be NULL. */
+GLS_API gls_status gls_source_targets(const gls_source *source, gls_context *ctx, int32_t *label, gls_real *y);
+
 /* A file format or a generator. open reads `path` (train or test file of the data section; NULL for generators) with
- * the member's own options; `test` asks a generator for its test part. */
+ * the member's own options; `test` asks for the test part of a generator or a folder. like is the training set's info
+ * when a test set is opened, so that width and classes agree; else NULL. */
 typedef struct gls_format {
     gls_member member;
     bool generator;
-    gls_status (*open)(gls_context *ctx, const char *path, const void *options, bool test, gls_source **out);
+    gls_status (*open)(gls_context *ctx, const char *path, const void *options, bool test, const gls_data_info *like,
+                       gls_source **out);
     /* Writes a source in this format (for `data convert`, `data make`); NULL: cannot. */
     gls_status (*write)(gls_context *ctx, const gls_source *source, const char *path, const void *options);
 } gls_format;
 
 GLS_API gls_status gls_register_format(gls_context *ctx, const gls_format *format);
 /* Opens by format name with options as a map (the data section; keys that the format's table does not know are errors
- * but for those in except). */
+ * but for those in except). like: the training set's info (before transforms) when opening a test set; GLS_ERR_INPUT if
+ * they do not fit. */
 GLS_API gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
-                                   const char *const *except, bool test, gls_source **out);
+                                   const char *const *except, bool test, const gls_data_info *like, gls_source **out);
+/* Writes a source by format name; GLS_ERR_UNSUPPORTED if the format has no writer or cannot hold these data. */
+GLS_API gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
+                                    const gls_value *options, const char *const *except);
 
-/* A transform over any source. It takes the source (also when it fails: then the source is destroyed). */
+/* A transform over any source: makes a new source around the old one. What it marked is a column of its name; where it
+ * reorders, the column "original" holds the index before the first transform. */
 typedef struct gls_transform {
     gls_member member;
-    gls_status (*apply)(gls_context *ctx, gls_source *source, const void *options, const gls_value *given,
-                        uint64_t seed, gls_source **out);
+    bool train_only; /* leaves test sets alone */
+    /* Takes the source, except when it fails. seed is this transform's own. fitted: NULL on training data; on test data
+     * the training source that this same transform made, whose fitted values it then takes over. */
+    gls_status (*apply)(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
+                        const gls_source *fitted, gls_source **out);
 } gls_transform;
 GLS_API gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform);
-/* Applies a list of transforms ([{label_noise: 0.1}, {pad_crop: {pad: 4}}]) in order; takes source as apply does. */
+/* Applies a list of transforms ([{label_noise: 0.1}, {pad_crop: {pad: 4}}, flip]) in order; a scalar sets the first
+ * option of a transform's table. list may be NULL. fitted: NULL for training data, and for test data the training
+ * source after the same list. Takes source, also when it fails: then the source is destroyed. */
 GLS_API gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
-                                        gls_source **out);
+                                        const gls_source *fitted, gls_source **out);
 
 /* Examples of one source picked by index (train/validation split); borrows the source. */
 GLS_API gls_status gls_source_subset(gls_context *ctx, const gls_source *source, const int64_t *index, int64_t count,
@@ -148,6 +172,27 @@ GLS_API gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, co
 GLS_API gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column,
                                           const gls_real *value, const int32_t *label, const gls_real *y,
                                           const gls_data_info *info, gls_source **out);
+
+/* ---- a look at a set ---- */
+
+/* What gls_source_describe found. Counts of trouble are 0 where there is none. */
+typedef struct gls_description {
+    gls_data_info info;            /* borrows the source's class names */
+    int64_t *class_count;          /* [classes], or NULL */
+    double minimum, maximum, mean; /* over all finite feature values, zeros of sparse rows included */
+    double density;                /* non-zero values over all */
+    int64_t nonfinite;             /* NaN or infinite feature values */
+    int64_t constant_features;
+    int64_t empty_rows;       /* all zero */
+    int64_t duplicate_rows;   /* equal in features to an earlier row, by 128-bit hash */
+    int64_t conflicting_rows; /* duplicates of an earlier row with another class */
+    int64_t missing_classes;  /* classes without an example */
+    double imbalance;         /* largest class count over smallest non-zero one; 0 without classes */
+    double target_minimum, target_maximum, target_mean; /* of real targets */
+    char *text;                                         /* all of it for people, several lines */
+} gls_description;
+GLS_API gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_description *out);
+GLS_API void gls_description_clear(gls_context *ctx, gls_description *description);
 
 /* ---- sampling: which examples make mini-batch number k ---- */
 
@@ -191,7 +236,8 @@ struct gls_stream {
 /* This rank's contiguous run of a global mini-batch of `rows`, aligned to `align` rows where that is possible. */
 GLS_API void gls_rank_share(const gls_context *ctx, int64_t rows, int64_t align, int64_t *first, int64_t *count);
 
-/* Serves mini-batches of a source, fetched ahead by `workers` threads (0: on demand). Bits do not depend on it. */
+/* Serves mini-batches of a source, fetched ahead by `workers` threads (0: on demand). Bits do not depend on it. The
+ * workers' contexts share the context's allocator, which must be thread-safe. */
 typedef struct gls_loader gls_loader;
 typedef struct gls_loader_options {
     size_t size;
