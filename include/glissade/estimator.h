@@ -19,7 +19,8 @@ typedef struct gls_pass_options {
     int64_t slice; /* rows evaluated at once; 0: the static cost model */
     int64_t wave;  /* rows held at once; 0: the static cost model */
     int64_t lanes; /* a power of two; 0: the static cost model */
-    int64_t span;  /* rows over which a coupled problem's statistics run; 0: the whole mini-batch */
+    int64_t span;  /* rows over which a coupled problem's statistics run; 0: the whole mini-batch. Spans follow each
+                      other; successors of the state are handed on from span to span */
 } gls_pass_options;
 
 /* A slice inside a pass: what a per-slice function is given. */
@@ -28,11 +29,17 @@ typedef struct gls_slice {
     const gls_batch *rows;
     int64_t number;          /* of the slice in this rank's batch */
     int64_t first;           /* its first row in this rank's batch */
-    int64_t group;           /* number of its first group, with request->group > 0 */
+    int64_t group;           /* number of its first group in this rank's batch, with request->group or cuts */
+    gls_partition groups;    /* of its rows into those groups */
+    double mass;             /* of its rows */
     double *weights;         /* [rows], to be filled if request->weighted */
     double *sum, *min, *max; /* this lane's accumulators */
-    gls_real *gradient; /* with request->explicit_slices: this slice's own sum of gradients, d long; may be scaled */
+    gls_real *gradient;      /* with request->explicit_slices: this slice's own sum of gradients, [d]; may be changed */
+    double scale;      /* with request->explicit_slices: what it is multiplied by when added to g; 1; 0: left out */
+    gls_real *scratch; /* [d], with request->scratch */
 } gls_slice;
+
+typedef struct gls_pass_result gls_pass_result;
 
 typedef struct gls_pass_request {
     const gls_real *w;
@@ -45,27 +52,34 @@ typedef struct gls_pass_request {
     /* Called once a slice, in the worker that evaluated it. NULL: nothing. */
     gls_status (*slice)(void *user, gls_slice *slice);
     void *user;
-    bool weighted;            /* slice() fills the weights of the gradient; else they are 1 */
-    bool explicit_slices;     /* slice() is given the slice's own gradient before it is added to g */
-    int64_t group;            /* > 0: slices are cut at multiples of that many slots */
+    bool weighted;        /* slice() fills the weights of the gradient; else they are 1 */
+    bool explicit_slices; /* slice() is given the slice's own gradient before it is added to g; with groups, a slice
+                             is then one group */
+    bool scratch;         /* slice() is given a vector to work in */
+    int64_t group;        /* > 0: slices are cut at multiples of that many slots */
+    const int64_t *cut;   /* [cuts + 1] ascending rows of this rank, 0 first: groups of unequal size, in place of
+                             group */
+    int64_t cuts;
+    /* What g is multiplied by in the last pass over it; sums over all slices and ranks are known by then. NULL: 1. */
+    double (*factor)(void *user, const gls_pass_result *sums);
     int64_t sums, mins, maxs; /* how many accumulators of each kind */
     double *sum, *min, *max;  /* results over all slices and ranks, [sums], [mins], [maxs] */
     bool local;               /* do not talk to other ranks */
 } gls_pass_request;
 
-typedef struct gls_pass_result {
+struct gls_pass_result {
     double loss; /* sum of f_i over all rows of all ranks */
     double mass;
     int64_t rows;
     double norm2;    /* |g|^2 as accumulated in the last pass over g; finite if and only if g is */
     double score[4]; /* sums, with GLS_WANT_SCORES */
-} gls_pass_result;
+};
 
 GLS_API gls_status gls_pass_create(gls_problem *problem, const gls_pass_options *options, gls_pass **out);
 GLS_API void gls_pass_destroy(gls_pass *pass);
 GLS_API gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pass_result *result);
-/* What the plan chose (slice, wave, lanes), to be stored with a run. */
-GLS_API gls_pass_options gls_pass_plan(const gls_pass *pass);
+/* What the plan chooses for mini-batches of `rows` over all ranks (slice, wave, lanes), to be stored with a run. */
+GLS_API gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows);
 /* Successors of the problem's state after the last pass in training mode; NULL where there is no state. */
 GLS_API const gls_real *gls_pass_state_next(const gls_pass *pass);
 /* g = H(w) v summed over the rows: closed form where the problem has it, else central differences of gradients. */
@@ -74,7 +88,11 @@ GLS_API gls_status gls_pass_hessian_vector(gls_pass *pass, const gls_real *w, co
 
 /* ---- estimators ---- */
 
+/* A chain of stages: what happens to a mini-batch before the method sees g. In order: stages over groups of examples,
+ * at growing group size, each making one vector of a group's gradient; the sum of those, divided (mean) or not (sum);
+ * stages over the whole estimate. */
 typedef struct gls_estimator gls_estimator;
+typedef struct gls_stage gls_stage;
 
 /* What an estimator made of a mini-batch. */
 typedef struct gls_estimate {
@@ -85,33 +103,78 @@ typedef struct gls_estimate {
     double score[4]; /* sums, if asked for */
 } gls_estimate;
 
+/* A group whose gradient a stage works on. */
+typedef struct gls_group {
+    const gls_batch *rows; /* the group's own rows */
+    int64_t slot;          /* of its first row */
+    double mass;
+} gls_group;
+
+typedef enum gls_place {
+    GLS_PLACE_GROUP, /* one vector of each group's gradient */
+    GLS_PLACE_SUM,   /* how those are summed up */
+    GLS_PLACE_WHOLE  /* the estimate as a whole */
+} gls_place;
+
 typedef struct gls_estimator_type {
     gls_member member;
     size_t self_size;
-    gls_status (*create)(gls_estimator *e, const void *options, const gls_value *given);
-    void (*destroy)(gls_estimator *e);
-    /* g [d] from this mini-batch at w; figures of its own go into record. */
-    gls_status (*estimate)(gls_estimator *e, gls_pass *pass, const gls_real *w, gls_stream *rows, unsigned want,
-                           gls_real *g, gls_estimate *out, gls_record *record);
-    gls_status (*arrays)(gls_estimator *e, const char *prefix, gls_arrays *arrays); /* NULL: no state */
+    gls_place place;
+    gls_status (*create)(gls_stage *stage, const void *options);
+    void (*destroy)(gls_stage *stage);
+
+    /* GLS_PLACE_GROUP. mean [d] is the group's mean gradient; the stage changes it in place. May run on several threads
+     * at once, for different groups. */
+    gls_status (*transform)(gls_stage *stage, const gls_group *group, gls_real *mean);
+    /* In its place where the stage only multiplies: the factor for a mean gradient of this (finite, non-zero) norm. */
+    double (*factor)(const gls_stage *stage, double norm);
+
+    /* GLS_PLACE_WHOLE: changes g and says its squared norm in out->norm2. groups is the number of vectors summed. */
+    gls_status (*whole)(gls_stage *stage, uint64_t draw, gls_real *g, gls_estimate *out, gls_record *record);
 } gls_estimator_type;
 
-struct gls_estimator {
+struct gls_stage {
     const gls_estimator_type *type;
     gls_context *ctx;
     gls_problem *problem;
     uint64_t seed;
     void *self;
+    int64_t group;       /* GLS_PLACE_GROUP: rows of a group, -1: the mini-batch; set by create */
+    const char *key;     /* ... or the key column that makes the groups; from gls_alloc, freed with the stage */
+    bool smallest;       /* ... the sum is multiplied by the smallest norm that factor() has seen */
+    bool sum;            /* GLS_PLACE_SUM, and GLS_PLACE_GROUP where the stage says so: do not divide */
+    double noise;        /* ... deviation of the normal noise added to the sum */
+    int nonfinite;       /* ... what a group without a finite gradient does, see estimator/group.h */
+    int way;             /* ... streamed or derived, see estimator/group.h */
+    bool ledger;         /* keep the ledger */
+    int64_t ratio_every; /* ... steps between two figures of |g| / |mean gradient|; 0: never */
 };
 
-/* spec: a name, a map with `name`, or a list of such (a chain); NULL: mean. */
+/* spec: a name, a map with `name`, or a list of such (a chain); NULL: mean. GLS_ERR_ARGUMENT for stages out of order,
+ * GLS_ERR_UNSUPPORTED for groups finer than the problem's coupling. */
 GLS_API gls_status gls_estimator_create(gls_problem *problem, const gls_value *spec, uint64_t seed,
                                         gls_estimator **out);
 GLS_API void gls_estimator_destroy(gls_estimator *estimator);
+/* g [d] from this mini-batch at w; figures go into record (may be NULL). */
 GLS_API gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, const gls_real *w, gls_stream *rows,
                                           unsigned want, gls_real *g, gls_estimate *out, gls_record *record);
+/* Its state, for checkpoints: the step counter and the ledger. */
 GLS_API gls_status gls_estimator_arrays(gls_estimator *estimator, const char *prefix, gls_arrays *arrays);
 GLS_API gls_status gls_register_estimator(gls_context *ctx, const gls_estimator_type *type);
+/* The rows that must stay together on a rank: the alignment of a loader (1: none). */
+GLS_API int64_t gls_estimator_group(const gls_estimator *estimator);
+/* The key column that batches must carry, or NULL. */
+GLS_API const char *gls_estimator_key(const gls_estimator *estimator);
+
+/* Who holds training back: sums for every example of the set, by index, the same on all ranks. [examples] each. */
+typedef struct gls_ledger {
+    int64_t examples;
+    const double *seen;       /* times drawn */
+    const double *log_factor; /* sum of log of the factor applied to the example's group */
+    const double *norm;       /* sum of the norm of the example's own gradient */
+} gls_ledger;
+/* The ledger of an estimator with `ledger: true`; examples 0 without. */
+GLS_API gls_ledger gls_estimator_ledger(const gls_estimator *estimator);
 
 #ifdef __cplusplus
 }

@@ -32,7 +32,8 @@ enum {
     GLS_WANT_ORACLE = 128  /* the gradient is a generalised one with <g, direction> = f'(w; direction) */
 };
 
-/* How examples of a mini-batch depend on each other. */
+/* How examples of a mini-batch depend on each other in training. In GLS_MODE_EVALUATE they never do: every slice then
+ * runs its stages by itself, and what it is met with are its own summands, to be ignored. */
 typedef enum gls_coupling {
     GLS_COUPLING_NONE,
     GLS_COUPLING_GROUPS, /* inside fixed runs of coupling_group consecutive slots */
@@ -53,9 +54,11 @@ typedef struct gls_evaluate_args {
     gls_mode mode;
     const gls_point *direction; /* with GLS_WANT_HESSIAN or GLS_WANT_ORACLE */
     const gls_real *state;      /* running statistics and carried state, read */
-    gls_real *state_next;       /* their successors, written; rows of other slots are left alone */
-    double batch_mass;          /* mass of the coupling span (whole mini-batch over all ranks) */
-    int64_t batch_rows;         /* rows of that span */
+    gls_real *state_next;       /* their successors, or NULL where nobody will commit them. A slice writes the slots of
+                                   its own rows in blocks by slot, and the other blocks only if it is the leader */
+    bool leader;                /* this slice holds the span's first row */
+    double batch_mass;          /* with GLS_COUPLING_BATCH: mass of the span over all ranks; else 0 */
+    int64_t batch_rows;         /* rows of the span, or of the whole mini-batch, over all ranks */
     uint64_t seed;
 } gls_evaluate_args;
 
@@ -99,12 +102,13 @@ struct gls_problem_type {
      * `meet` is where this slice leaves its summands for meet k (NULL in the last stage). */
     gls_status (*forward)(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                           double *meet);
-    /* As forward, with the backward meets. Called only if a gradient, norms, inner products or a Hessian product are
-     * wanted. */
+    /* As forward, with the backward meets; NULL: nothing to do. Called only if a gradient, norms, inner products or a
+     * Hessian product are wanted. */
     gls_status (*backward)(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                            double *meet);
 
-    gls_status (*losses)(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses); /* [rows] f_i */
+    /* [rows] f_i; required of the full way. */
+    gls_status (*losses)(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses);
     gls_status (*scores)(gls_problem *p, void *self, const gls_evaluate_args *args,
                          double *sums); /* [p->score_count] */
     gls_status (*outputs)(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out); /* [rows, k] */
@@ -147,6 +151,7 @@ struct gls_problem {
     int64_t outputs;      /* k */
     bool serial;          /* must not be called from two threads */
     bool oracle_exact;    /* answers GLS_WANT_ORACLE exactly */
+    bool hessian_exact;   /* answers GLS_WANT_HESSIAN in closed form */
 };
 
 /* Makes a problem by name ("logistic", "mlp") with options as a map (the model section) or NULL. */
@@ -176,7 +181,8 @@ GLS_API void gls_evaluation_destroy(gls_evaluation *evaluation);
 /* All stages of one slice by itself, so that a coupling span is this slice. A pass runs the stages itself. */
 GLS_API gls_status gls_evaluate(gls_evaluation *evaluation, const gls_evaluate_args *args);
 
-/* Questions. Each may be asked again; none changes anything. */
+/* Questions. Each may be asked again; none changes anything. GLS_ERR_ARGUMENT for what was not declared in want. A
+ * partition of NULL makes every row a group of its own. */
 GLS_API gls_status gls_ask_loss(gls_evaluation *evaluation, double *sum);
 GLS_API gls_status gls_ask_losses(gls_evaluation *evaluation, double *losses);
 GLS_API gls_status gls_ask_scores(gls_evaluation *evaluation, double *sums);
@@ -205,8 +211,8 @@ typedef struct gls_objective {
     void *user;
     bool serial;              /* evaluate must not run on two threads at once */
     const gls_layout *layout; /* copied; NULL: one block "w" */
-    const double *mass;       /* [examples], borrowed; NULL: all 1 */
 } gls_objective;
+/* Masses of the examples come with the batch (gls_source_indices); f_i is what the callback says, mass included. */
 GLS_API gls_status gls_problem_create_objective(gls_context *ctx, const gls_objective *objective, gls_problem **out);
 
 /* Recorded per-example gradients G [steps, examples, d] (steps 1: the same at every draw): f_i(w) = <g_i, w>. G is
