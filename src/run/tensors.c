@@ -1,0 +1,278 @@
+#include "tensors.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+#include <base/io.h>
+
+enum { MAX_HEADER = 64 << 20, PIECE = 1 << 20 };
+
+static const char *const dtype_names[] = {
+    [GLS_F32] = "F32", [GLS_F64] = "F64", [GLS_I32] = "I32", [GLS_I64] = "I64", [GLS_U8] = "U8"};
+
+static int64_t array_bytes(const gls_array *array) {
+    int64_t n = 1;
+    for (int i = 0; i < array->dims; i++) n *= array->shape[i];
+    return n * (int64_t)gls_dtype_size(array->dtype);
+}
+
+/* ---- writing ---- */
+
+static json_t *describe(const gls_array *array, int64_t offset) {
+    json_t *shape = json_array();
+    for (int i = 0; i < array->dims; i++) json_array_append_new(shape, json_integer(array->shape[i]));
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtype_names[array->dtype], "shape", shape, "data_offsets",
+                     (json_int_t)offset, (json_int_t)(offset + array_bytes(array)));
+}
+
+static void checksum(const gls_arrays *arrays, char text[17]) {
+    XXH3_state_t *state = XXH3_createState();
+    if (!state || XXH3_64bits_reset(state) != XXH_OK) {
+        text[0] = 0;
+        XXH3_freeState(state);
+        return;
+    }
+    for (int64_t i = 0; i < arrays->count; i++)
+        XXH3_64bits_update(state, arrays->item[i].data, (size_t)array_bytes(&arrays->item[i]));
+    snprintf(text, 17, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
+    XXH3_freeState(state);
+}
+
+static char *header_text(const gls_arrays *arrays, const gls_note *notes, int note_count) {
+    char sum[17];
+    checksum(arrays, sum);
+    json_t *root = json_object(), *metadata = json_object();
+    for (int i = 0; i < note_count; i++) json_object_set_new(metadata, notes[i].key, json_string(notes[i].text));
+    if (sum[0]) json_object_set_new(metadata, "xxh3", json_string(sum));
+    json_object_set_new(root, "__metadata__", metadata);
+    int64_t offset = 0;
+    for (int64_t i = 0; i < arrays->count; i++) {
+        json_object_set_new(root, arrays->item[i].name, describe(&arrays->item[i], offset));
+        offset += array_bytes(&arrays->item[i]);
+    }
+    char *text = json_object_size(root) == (size_t)arrays->count + 1 ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    return text;
+}
+
+static gls_status write_all(gls_writer *writer, const gls_arrays *arrays, const char *header) {
+    static const char spaces[] = "        ";
+    uint64_t length = strlen(header), padding = (8 - length % 8) % 8, total = length + padding;
+    GLS_TRY(gls_writer_write(writer, &total, 8));
+    GLS_TRY(gls_writer_write(writer, header, (int64_t)length));
+    GLS_TRY(gls_writer_write(writer, spaces, (int64_t)padding));
+    for (int64_t i = 0; i < arrays->count; i++)
+        GLS_TRY(gls_writer_write(writer, arrays->item[i].data, array_bytes(&arrays->item[i])));
+    return GLS_OK;
+}
+
+gls_status gls_tensors_write(gls_context *ctx, const char *path, const gls_arrays *arrays, const gls_note *notes,
+                             int note_count) {
+    char *header = header_text(arrays, notes, note_count);
+    if (!header) return gls_fail(ctx, GLS_ERR_INTERNAL, "%s: two arrays of one name, or no memory", path);
+    gls_writer *writer = NULL;
+    gls_status status = gls_writer_open(ctx, path, &writer);
+    if (status == GLS_OK) {
+        status = write_all(writer, arrays, header);
+        if (status == GLS_OK) status = gls_writer_commit(writer);
+        else gls_writer_abort(writer);
+    }
+    free(header);
+    return status;
+}
+
+/* ---- reading ---- */
+
+struct gls_tensors {
+    gls_context *ctx;
+    char *path;
+    int file;
+    int64_t start, size; /* of the data */
+    json_t *header;
+};
+
+void gls_tensors_close(gls_tensors *tensors) {
+    if (!tensors) return;
+    if (tensors->file >= 0) close(tensors->file);
+    json_decref(tensors->header);
+    gls_free(tensors->ctx, tensors->path);
+    gls_free(tensors->ctx, tensors);
+}
+
+static gls_status read_at(gls_tensors *t, void *to, int64_t n, int64_t offset) {
+    for (int64_t done = 0; done < n;) {
+        ssize_t got = pread(t->file, (char *)to + done, (size_t)(n - done), offset + done);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return gls_fail(t->ctx, GLS_ERR_FILE, "%s: cannot read: %s", t->path, strerror(errno));
+        if (!got)
+            return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: ends after %lld bytes, in the middle of its data", t->path,
+                            (long long)(offset + done));
+        done += got;
+    }
+    return GLS_OK;
+}
+
+static gls_status bad(gls_tensors *t, const char *name, const char *why) {
+    return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: array '%s': %s", t->path, name, why);
+}
+
+static int find_dtype(const char *name) {
+    for (int i = 0; name && i < (int)(sizeof dtype_names / sizeof *dtype_names); i++)
+        if (!strcmp(name, dtype_names[i])) return i;
+    return -1;
+}
+
+/* One entry of the header as an array whose data pointer holds nothing; offset is where its data begin. */
+static gls_status read_entry(gls_tensors *t, const char *name, json_t *entry, gls_array *out, int64_t *offset) {
+    const char *type = json_string_value(json_object_get(entry, "dtype"));
+    json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
+    int dtype = find_dtype(type);
+    if (dtype < 0) return bad(t, name, "its dtype is none of F32, F64, I32, I64, U8");
+    if (!json_is_array(shape) || json_array_size(shape) > GLS_MAX_DIMS)
+        return bad(t, name, "its shape is no list of at most 6 extents");
+    *out = (gls_array){.dtype = (gls_dtype)dtype, .dims = (int)json_array_size(shape)};
+    int64_t n = (int64_t)gls_dtype_size(out->dtype);
+    for (int i = 0; i < out->dims; i++) {
+        json_t *extent = json_array_get(shape, (size_t)i);
+        int64_t e = json_is_integer(extent) ? (int64_t)json_integer_value(extent) : -1;
+        if (e < 0) return bad(t, name, "its shape holds something that is no extent");
+        if (__builtin_mul_overflow(n, e, &n)) return bad(t, name, "its size overflows");
+        out->shape[i] = e;
+    }
+    json_t *first = json_array_get(offsets, 0), *last = json_array_get(offsets, 1);
+    if (!json_is_integer(first) || !json_is_integer(last) || json_array_size(offsets) != 2)
+        return bad(t, name, "its data_offsets are no pair of integers");
+    int64_t begin = (int64_t)json_integer_value(first), end = (int64_t)json_integer_value(last);
+    if (begin < 0 || end < begin || end > t->size) return bad(t, name, "its data lie outside the file");
+    if (end - begin != n) return bad(t, name, "its shape and its data do not have the same size");
+    *offset = begin;
+    return GLS_OK;
+}
+
+static gls_status check_entries(gls_tensors *t) {
+    const char *name;
+    json_t *entry;
+    int64_t sum = 0;
+    json_object_foreach(t->header, name, entry) {
+        if (!strcmp(name, "__metadata__")) continue;
+        gls_array array;
+        int64_t offset;
+        GLS_TRY(read_entry(t, name, entry, &array, &offset));
+        sum += array_bytes(&array);
+        if (sum > t->size) return bad(t, name, "arrays overlap");
+    }
+    if (sum != t->size)
+        return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: %lld bytes of data, but its header describes %lld", t->path,
+                        (long long)t->size, (long long)sum);
+    return GLS_OK;
+}
+
+static gls_status read_header(gls_tensors *t) {
+    struct stat info;
+    if (fstat(t->file, &info) || !S_ISREG(info.st_mode))
+        return gls_fail(t->ctx, GLS_ERR_FILE, "%s: not an ordinary file", t->path);
+    uint64_t length = 0;
+    if (info.st_size < 8) return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: too short for a safetensors file", t->path);
+    GLS_TRY(read_at(t, &length, 8, 0));
+    if (length > MAX_HEADER || length > (uint64_t)info.st_size - 8)
+        return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: no safetensors file, or cut short: a header of %" PRIu64 " bytes",
+                        t->path, length);
+    t->start = 8 + (int64_t)length;
+    t->size = (int64_t)info.st_size - t->start;
+    char *text = gls_alloc(t->ctx, (int64_t)length + 1, 1);
+    if (!text) return GLS_ERR_MEMORY;
+    gls_status status = read_at(t, text, (int64_t)length, 8);
+    json_error_t error;
+    if (status == GLS_OK) {
+        t->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+        if (!json_is_object(t->header))
+            status = gls_fail(t->ctx, GLS_ERR_INPUT, "%s: its header is no JSON object: %s", t->path,
+                              t->header ? "another kind" : error.text);
+    }
+    gls_free(t->ctx, text);
+    return status;
+}
+
+static gls_status verify(gls_tensors *t) {
+    const char *expected = gls_tensors_note(t, "xxh3");
+    if (!expected) return GLS_OK;
+    char *piece = gls_alloc(t->ctx, PIECE, 1);
+    XXH3_state_t *state = XXH3_createState();
+    gls_status status = piece && state ? GLS_OK : gls_fail(t->ctx, GLS_ERR_MEMORY, "out of memory");
+    if (status == GLS_OK) XXH3_64bits_reset(state);
+    for (int64_t at = 0; at < t->size && status == GLS_OK; at += PIECE) {
+        int64_t n = t->size - at < PIECE ? t->size - at : PIECE;
+        status = read_at(t, piece, n, t->start + at);
+        if (status == GLS_OK) XXH3_64bits_update(state, piece, (size_t)n);
+    }
+    char sum[17] = "";
+    if (status == GLS_OK) snprintf(sum, sizeof sum, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
+    XXH3_freeState(state);
+    gls_free(t->ctx, piece);
+    if (status == GLS_OK && strcmp(sum, expected))
+        return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: damaged: its checksum is %s, its header says %s", t->path, sum,
+                        expected);
+    return status;
+}
+
+gls_status gls_tensors_open(gls_context *ctx, const char *path, gls_tensors **out) {
+    *out = NULL;
+    gls_tensors *t = gls_alloc(ctx, 1, sizeof *t);
+    if (!t) return GLS_ERR_MEMORY;
+    t->ctx = ctx;
+    t->path = gls_strdup(ctx, path);
+    t->file = open(path, O_RDONLY | O_CLOEXEC);
+    gls_status status = t->path ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK && t->file < 0)
+        status = gls_fail(ctx, GLS_ERR_FILE, "%s: cannot open: %s", path, strerror(errno));
+    if (status == GLS_OK) status = read_header(t);
+    if (status == GLS_OK) status = check_entries(t);
+    if (status == GLS_OK) status = verify(t);
+    if (status == GLS_OK) *out = t;
+    else gls_tensors_close(t);
+    return status;
+}
+
+const char *gls_tensors_note(const gls_tensors *tensors, const char *key) {
+    return json_string_value(json_object_get(json_object_get(tensors->header, "__metadata__"), key));
+}
+
+bool gls_tensors_has(const gls_tensors *tensors, const char *name) {
+    return strcmp(name, "__metadata__") && json_object_get(tensors->header, name);
+}
+
+static void print_shape(const gls_array *array, char *text, size_t room) {
+    int used = snprintf(text, room, "%s [", dtype_names[array->dtype]);
+    for (int i = 0; i < array->dims && used >= 0 && (size_t)used < room; i++)
+        used += snprintf(text + used, room - (size_t)used, "%s%lld", i ? ", " : "", (long long)array->shape[i]);
+    if (used >= 0 && (size_t)used < room) snprintf(text + used, room - (size_t)used, "]");
+}
+
+/* Where the array of that name and shape lies. */
+static gls_status match(gls_tensors *t, const gls_array *want, int64_t *offset) {
+    json_t *entry = json_object_get(t->header, want->name);
+    if (!entry) return bad(t, want->name, "is not in the file");
+    gls_array have;
+    GLS_TRY(read_entry(t, want->name, entry, &have, offset));
+    bool same = have.dims == want->dims && have.dtype == want->dtype;
+    for (int i = 0; same && i < want->dims; i++) same = have.shape[i] == want->shape[i];
+    if (same) return GLS_OK;
+    char found[160], expected[160];
+    print_shape(&have, found, sizeof found);
+    print_shape(want, expected, sizeof expected);
+    return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: array '%s' is %s, expected %s", t->path, want->name, found, expected);
+}
+
+gls_status gls_tensors_restore(gls_tensors *tensors, const gls_arrays *arrays) {
+    int64_t offset;
+    for (int64_t i = 0; i < arrays->count; i++) GLS_TRY(match(tensors, &arrays->item[i], &offset));
+    for (int64_t i = 0; i < arrays->count; i++) {
+        GLS_TRY(match(tensors, &arrays->item[i], &offset));
+        GLS_TRY(read_at(tensors, arrays->item[i].data, array_bytes(&arrays->item[i]), tensors->start + offset));
+    }
+    return GLS_OK;
+}

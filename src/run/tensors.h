@@ -1,0 +1,27 @@
+/* Named arrays in a safetensors file: an eight-byte length, a JSON header, raw little-endian data. */
+#ifndef GLS_RUN_TENSORS_H
+#define GLS_RUN_TENSORS_H
+
+#include <glissade/base.h>
+
+/* Texts beside the arrays, in the header's __metadata__. */
+typedef struct gls_note {
+    const char *key, *text;
+} gls_note;
+
+/* Writes all arrays to a temporary file, renamed when it is whole; a checksum of the data (XXH3) is among the notes. */
+gls_status gls_tensors_write(gls_context *ctx, const char *path, const gls_arrays *arrays, const gls_note *notes,
+                             int note_count);
+
+typedef struct gls_tensors gls_tensors;
+/* Opens and believes nothing: sizes, offsets, names, shapes and the checksum (where there is one) are verified.
+ * GLS_ERR_FILE, GLS_ERR_INPUT with the reason. */
+gls_status gls_tensors_open(gls_context *ctx, const char *path, gls_tensors **out);
+void gls_tensors_close(gls_tensors *tensors);
+const char *gls_tensors_note(const gls_tensors *tensors, const char *key); /* NULL if absent */
+bool gls_tensors_has(const gls_tensors *tensors, const char *name);
+/* Fills every array of the list; first all names, types and shapes are compared, so that nothing is filled if one does
+ * not fit. */
+gls_status gls_tensors_restore(gls_tensors *tensors, const gls_arrays *arrays);
+
+#endif
