@@ -78,8 +78,10 @@ gls_status gls_tensors_write(gls_context *ctx, const char *path, const gls_array
     gls_status status = gls_writer_open(ctx, path, &writer);
     if (status == GLS_OK) {
         status = write_all(writer, arrays, header);
-        if (status == GLS_OK) status = gls_writer_commit(writer);
-        else gls_writer_abort(writer);
+        if (status == GLS_OK)
+            status = gls_writer_commit(writer);
+        else
+            gls_writer_abort(writer);
     }
     free(header);
     return status;
@@ -232,8 +234,10 @@ gls_status gls_tensors_open(gls_context *ctx, const char *path, gls_tensors **ou
     if (status == GLS_OK) status = read_header(t);
     if (status == GLS_OK) status = check_entries(t);
     if (status == GLS_OK) status = verify(t);
-    if (status == GLS_OK) *out = t;
-    else gls_tensors_close(t);
+    if (status == GLS_OK)
+        *out = t;
+    else
+        gls_tensors_close(t);
     return status;
 }
 

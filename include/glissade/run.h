@@ -1,0 +1,163 @@
+/* glissade/run.h: configuration, the trainer, and the folder a run leaves behind. */
+#ifndef GLISSADE_RUN_H
+#define GLISSADE_RUN_H
+
+#include "base.h"
+#include "data.h"
+#include "problem.h"
+#include "estimator.h"
+#include "method.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- configuration: a map of sections (name, data, model, estimator, method, schedule, train, measure) ---- */
+
+/* Reads YAML. GLS_ERR_INPUT with file, line and what is wrong. path is borrowed as long as the value lives. */
+GLS_API gls_status gls_config_read(gls_context *ctx, const char *path, gls_value **out);
+/* The same from text; name stands for the file in messages and is borrowed. */
+GLS_API gls_status gls_config_parse(gls_context *ctx, const char *name, const char *text, int64_t size,
+                                    gls_value **out);
+/* One override, "section.key=value"; the right side is YAML ({...} and [...] too), a number in the path is a place in a
+ * list. Sections that are missing are made; a section that was a bare name takes keys. */
+GLS_API gls_status gls_config_set(gls_context *ctx, gls_value *config, const char *assignment);
+/* Back to YAML that reads to the same tree; from gls_alloc, NULL without memory. */
+GLS_API char *gls_config_text(gls_context *ctx, const gls_value *config);
+/* A built-in configuration by name. */
+GLS_API gls_status gls_config_preset(gls_context *ctx, const char *name, gls_value **out);
+/* Threads, seed of the `train` section for the context in which the run will live; other fields are left alone. */
+GLS_API gls_status gls_config_context(gls_context *ctx, const gls_value *config, gls_context_options *options);
+/* How many runs side by side train.seeds asks for. */
+GLS_API gls_status gls_config_seeds(gls_context *ctx, const gls_value *config, int64_t *seeds);
+/* A word for a run of this configuration: its `name`, else model and method. From gls_alloc. */
+GLS_API char *gls_config_name(gls_context *ctx, const gls_value *config);
+
+/* ---- the trainer ---- */
+
+typedef struct gls_run gls_run;
+
+/* What there is to show while a run goes on. Figures that are not known are NaN. */
+typedef struct gls_progress {
+    int64_t step, total_steps; /* total 0: open */
+    double epoch, epochs;
+    double loss;      /* of the last mini-batches, exponentially smoothed */
+    double monitored; /* loss on the monitored set at the last validation */
+    double score;     /* the problem's first score there */
+    const char *score_name;
+    double seconds; /* of training so far, resumed ones included */
+    double examples_per_second;
+    double seconds_left;
+    bool validated; /* this call follows a validation */
+} gls_progress;
+
+typedef struct gls_run_options {
+    size_t size;
+    const gls_value *config; /* borrowed for the run's life */
+    const char *folder;      /* NULL: nothing is written */
+    bool resume;             /* go on from the newest valid checkpoint in folder */
+    const char *from;        /* run folder or .safetensors file whose weights to begin with; NULL: initialise */
+    void (*progress)(void *user, const gls_progress *progress); /* after every step; NULL: none */
+    void *user;
+} gls_run_options;
+
+/* How a run ended. Losses are means over whole sets at the final weights, l2 terms included; NaN where there is no such
+ * set. score is the problem's first ("accuracy"), NULL if it has none. */
+typedef struct gls_run_result {
+    int64_t steps, refused;
+    double epochs;
+    double train_loss, validation_loss, test_loss;
+    double train_score, validation_score, test_score;
+    const char *score;
+    double seconds; /* of training, validations and checkpoints included */
+    double examples_per_second;
+    const char
+        *stopped; /* "epochs", "steps", "target_loss", "target_score", "patience", "time", "method", "interrupted" */
+} gls_run_result;
+
+/* Reads the data and makes problem, estimator and method. The context's seed must be the configuration's
+ * (gls_config_context). GLS_ERR_ARGUMENT and GLS_ERR_INPUT for what the configuration asks wrongly. */
+GLS_API gls_status gls_run_create(gls_context *ctx, const gls_run_options *options, gls_run **out);
+/* Makes the run folder, or restores the newest valid checkpoint. Called by the first gls_run_step. */
+GLS_API gls_status gls_run_begin(gls_run *run);
+/* One query and answer; *done is set once the run has come to its end. A refused step is GLS_OK under the policy
+ * `skip`, and GLS_ERR_NONFINITE under `stop`. */
+GLS_API gls_status gls_run_step(gls_run *run, bool *done);
+/* Final losses and scores over whole sets; writes the last checkpoint, final.safetensors and result.json. */
+GLS_API gls_status gls_run_finish(gls_run *run, gls_run_result *result);
+/* Steps to the end, or to gls_interrupt: then a checkpoint is written, result->stopped is "interrupted" and the final
+ * losses are not computed. */
+GLS_API gls_status gls_run_train(gls_run *run, gls_run_result *result);
+GLS_API void gls_run_destroy(gls_run *run); /* NULL is legal */
+/* The result as one JSON object, from gls_alloc. */
+GLS_API char *gls_run_result_json(gls_run *run, const gls_run_result *result);
+/* A table of the blocks, shapes and parameters, the data and the plan, for people. From gls_alloc. */
+GLS_API char *gls_run_summary(gls_run *run);
+
+/* What a run consists of, for taps and for someone's own loop around gls_run_step. All borrowed. */
+GLS_API gls_context *gls_run_context(const gls_run *run);
+GLS_API const char *gls_run_folder(const gls_run *run); /* NULL: none */
+GLS_API gls_problem *gls_run_problem(const gls_run *run);
+GLS_API gls_pass *gls_run_pass(const gls_run *run);
+GLS_API gls_method *gls_run_method(const gls_run *run);
+GLS_API gls_estimator *gls_run_estimator(const gls_run *run);
+GLS_API const gls_source *gls_run_train_set(const gls_run *run);
+GLS_API const gls_source *gls_run_validation_set(const gls_run *run); /* NULL: none */
+GLS_API const gls_source *gls_run_test_set(const gls_run *run);       /* NULL: none */
+GLS_API const gls_real *gls_run_weights(const gls_run *run);          /* [d] w */
+/* [d] what validation and final.safetensors use: the average if there is one, else w. */
+GLS_API const gls_real *gls_run_output(const gls_run *run);
+GLS_API const gls_record *gls_run_record(const gls_run *run); /* figures of the last step */
+GLS_API int64_t gls_run_steps(const gls_run *run);
+GLS_API double gls_run_epoch(const gls_run *run);
+/* A loader of the run's plan over any of its sets, for passes of a tap's own. */
+GLS_API gls_status gls_run_loader(gls_run *run, const gls_source *source, gls_loader **out);
+/* A line of metrics.jsonl at the present step. */
+GLS_API gls_status gls_run_trace(gls_run *run, const char *name, double value);
+
+/* ---- taps: what looks on while a run goes on ---- */
+
+/* A tap reads the run and reports figures (gls_run_trace, files of its own); it changes nothing, so that weights with
+ * and without taps are bit-equal. The measures of the `measure` section are taps. Any verb but observe may be NULL. */
+typedef struct gls_tap {
+    const char *name;
+    gls_length every;
+    void *user;
+    gls_status (*observe)(void *user, gls_run *run); /* after a step, at its cadence, and at the end of the run */
+    gls_status (*arrays)(void *user, const char *prefix, gls_arrays *arrays); /* its state, for checkpoints */
+    void (*destroy)(void *user);
+} gls_tap;
+
+/* Adds a tap before the first step; the struct is copied, user is the run's from then on (also when this fails). */
+GLS_API gls_status gls_run_add_tap(gls_run *run, const gls_tap *tap);
+
+/* ---- recorded gradients through a method ---- */
+
+typedef struct gls_replay_options {
+    size_t size;
+    const gls_real *gradients;           /* [steps, parameters], or with an estimator [steps, examples, parameters] */
+    int64_t steps, examples, parameters; /* examples 1 without an estimator */
+    const gls_value *method;             /* {name: adam, lr: 0.1} */
+    const gls_value *estimator;          /* NULL: none */
+    const gls_real *init;                /* [parameters]; NULL: zeros */
+    gls_real *trajectory;                /* [steps + 1, parameters], filled; NULL: not wanted */
+} gls_replay_options;
+/* Final weights into w [parameters]; report of the last step may be NULL. */
+GLS_API gls_status gls_replay(gls_context *ctx, const gls_replay_options *options, gls_real *w,
+                              gls_step_report *report);
+
+/* ---- what there is ---- */
+
+/* Member i of a kind, built-in ones first; NULL at the end. */
+GLS_API const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_t i);
+/* Name of a kind as `glissade list` takes it: "methods"; NULL for a kind without members of its own. */
+GLS_API const char *gls_kind_name(gls_kind kind);
+typedef struct gls_preset {
+    const char *name, *help, *text; /* text: the configuration in YAML */
+} gls_preset;
+GLS_API const gls_preset *gls_preset_at(int64_t i); /* NULL at the end */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
