@@ -1,4 +1,4 @@
-"""Writes glissade64.h: the double-precision face of the library, every exported function renamed gls64_..."""
+"""Writes names64.h: every exported function renamed gls64_..., so that both precisions fit into one program."""
 import re
 import sys
 
@@ -8,8 +8,8 @@ for header in headers:
     text = re.sub(r"/\*.*?\*/", "", open(header).read(), flags=re.S)
     names.update(re.findall(r"^GLS_API\b[^;{(]*?\b(gls_\w+)\s*\(", text, flags=re.M))
 with open(out, "w") as f:
-    f.write("/* Made from the public headers: include this in place of glissade.h and link glissade64. */\n")
-    f.write("#ifndef GLISSADE64_H\n#define GLISSADE64_H\n#ifndef GLS_DOUBLE\n#define GLS_DOUBLE\n#endif\n")
+    f.write("/* Made from the public headers: the exports of glissade64. */\n")
+    f.write("#ifndef GLISSADE_NAMES64_H\n#define GLISSADE_NAMES64_H\n")
     for name in sorted(names):
         f.write(f"#define {name} gls64_{name[4:]}\n")
-    f.write("#ifndef GLS_NAMES_ONLY\n#include <glissade/glissade.h>\n#endif\n#endif\n")
+    f.write("#endif\n")

@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef GLS_DOUBLE
+#include <glissade/names64.h> /* every exported function renamed gls64_... */
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
