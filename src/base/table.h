@@ -13,5 +13,8 @@ const gls_member *gls_member_find(gls_context *ctx, gls_kind kind, gls_members b
                                   const char *name);
 /* Member i of the built-in and then the registered ones; NULL at the end. */
 const gls_member *gls_member_at(gls_context *ctx, gls_kind kind, gls_members builtin, int64_t i);
+/* gls_register that knows the built-in names too: GLS_ERR_ARGUMENT if one of them is taken. For a room's wrapper. */
+gls_status gls_member_register(gls_context *ctx, gls_kind kind, gls_members builtin, const char *what,
+                               const gls_member *member);
 
 #endif

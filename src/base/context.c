@@ -1,0 +1,172 @@
+#include "context.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *default_allocate(void *user, size_t size, size_t alignment) {
+    void *block = NULL;
+    return posix_memalign(&block, alignment, size) == 0 ? block : NULL;
+}
+
+static void default_release(void *user, void *block, size_t size) {
+    free(block);
+}
+
+/* The processors this process may use. */
+static int usable_processors(void) {
+    for (int most = 1024; most <= 1 << 16; most *= 4) {
+        cpu_set_t *set = CPU_ALLOC((size_t)most);
+        if (!set) break;
+        size_t bytes = CPU_ALLOC_SIZE((size_t)most);
+        int count = sched_getaffinity(0, bytes, set) == 0 ? CPU_COUNT_S(bytes, set) : 0;
+        CPU_FREE(set);
+        if (count > 0) return count;
+    }
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int)online : 1;
+}
+
+const char *gls_status_name(gls_status status) {
+    switch (status) {
+    case GLS_OK:
+        return "no error";
+    case GLS_ERR_ARGUMENT:
+        return "wrong argument";
+    case GLS_ERR_INPUT:
+        return "wrong input";
+    case GLS_ERR_FILE:
+        return "file error";
+    case GLS_ERR_MEMORY:
+        return "out of memory";
+    case GLS_ERR_UNSUPPORTED:
+        return "unsupported";
+    case GLS_ERR_NONFINITE:
+        return "non-finite value";
+    case GLS_ERR_CALLBACK:
+        return "callback failed";
+    case GLS_ERR_INTERRUPTED:
+        return "interrupted";
+    case GLS_ERR_COMM:
+        return "communication failed";
+    case GLS_ERR_INTERNAL:
+        return "internal error";
+    }
+    return "unknown status";
+}
+
+gls_status gls_context_create_checked(gls_context **out, const gls_context_options *options, size_t real_size,
+                                      int version) {
+    if (!out) return GLS_ERR_ARGUMENT;
+    *out = NULL;
+    if (real_size != sizeof(gls_real) || version / 100 != GLS_VERSION / 100) return GLS_ERR_ARGUMENT;
+    gls_context_options defaults = {sizeof defaults};
+    if (!options) options = &defaults;
+    if (options->size != sizeof *options || options->threads < 0 || options->threads > GLS_MAX_THREADS)
+        return GLS_ERR_ARGUMENT;
+
+    gls_allocator allocator = {default_allocate, default_release, NULL};
+    if (options->allocator) allocator = *options->allocator;
+    if (!allocator.allocate || !allocator.release) return GLS_ERR_ARGUMENT;
+    gls_context *ctx = allocator.allocate(allocator.user, sizeof *ctx, 64);
+    if (!ctx) return GLS_ERR_MEMORY;
+    memset(ctx, 0, sizeof *ctx);
+    ctx->allocator = allocator;
+    ctx->threads = options->threads ? options->threads : usable_processors();
+    if (ctx->threads > GLS_MAX_THREADS) ctx->threads = GLS_MAX_THREADS;
+    ctx->seed = options->seed;
+    ctx->comm = options->comm;
+    const char *cpu = getenv("GLS_CPU");
+    ctx->portable = options->portable || (cpu && strcmp(cpu, "portable") == 0);
+    ctx->log = options->log;
+    ctx->log_user = options->log_user;
+    pthread_mutex_init(&ctx->lock, NULL);
+    ctx->worker = gls_alloc(ctx, ctx->threads, sizeof *ctx->worker);
+    if (!ctx->worker) {
+        gls_context_destroy(ctx);
+        return GLS_ERR_MEMORY;
+    }
+    *out = ctx;
+    return GLS_OK;
+}
+
+void gls_context_destroy(gls_context *ctx) {
+    if (!ctx) return;
+    for (int kind = 0; kind < GLS_KIND_COUNT; kind++) gls_free(ctx, ctx->registry[kind].member);
+    gls_free(ctx, ctx->worker);
+    pthread_mutex_destroy(&ctx->lock);
+    ctx->allocator.release(ctx->allocator.user, ctx, sizeof *ctx);
+}
+
+const char *gls_context_message(const gls_context *ctx) {
+    if (!ctx) return "";
+    const gls_worker *worker = gls_context_worker(ctx);
+    return worker ? worker->notice.text : ctx->notice.text;
+}
+
+int gls_context_callback_code(const gls_context *ctx) {
+    return ctx->notice.callback_code;
+}
+int gls_context_threads(const gls_context *ctx) {
+    return ctx->threads;
+}
+uint64_t gls_context_seed(const gls_context *ctx) {
+    return ctx->seed;
+}
+gls_comm *gls_context_comm(const gls_context *ctx) {
+    return ctx->comm;
+}
+bool gls_context_portable(const gls_context *ctx) {
+    return ctx->portable;
+}
+
+void gls_interrupt(gls_context *ctx) {
+    atomic_store(&ctx->interrupted, true);
+}
+bool gls_interrupted(const gls_context *ctx) {
+    return atomic_load(&ctx->interrupted);
+}
+void gls_interrupt_clear(gls_context *ctx) {
+    atomic_store(&ctx->interrupted, false);
+}
+
+gls_status gls_fail(gls_context *ctx, gls_status status, const char *format, ...) {
+    if (!ctx) return status;
+    /* Into a buffer first: an argument may be the message that is being replaced. */
+    char text[GLS_MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    gls_worker *worker = gls_context_worker(ctx);
+    if (worker) {
+        memcpy(worker->notice.text, text, sizeof text);
+        return status;
+    }
+    pthread_mutex_lock(&ctx->lock);
+    memcpy(ctx->notice.text, text, sizeof text);
+    pthread_mutex_unlock(&ctx->lock);
+    return status;
+}
+
+gls_status gls_fail_callback(gls_context *ctx, int code, const char *what) {
+    gls_worker *worker = gls_context_worker(ctx);
+    (worker ? &worker->notice : &ctx->notice)->callback_code = code;
+    return gls_fail(ctx, GLS_ERR_CALLBACK, "%s returned %d", what, code);
+}
+
+void gls_log(gls_context *ctx, gls_log_level level, const char *format, ...) {
+    if (!ctx || !ctx->log) return;
+    char text[GLS_MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    pthread_mutex_lock(&ctx->lock);
+    ctx->log(ctx->log_user, level, text);
+    pthread_mutex_unlock(&ctx->lock);
+}

@@ -1,0 +1,52 @@
+/* The inside of a context; only base/ looks at it. */
+#ifndef GLS_BASE_CONTEXT_H
+#define GLS_BASE_CONTEXT_H
+
+#include <glissade/base.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { GLS_MESSAGE_SIZE = 1024, GLS_MAX_THREADS = 1024 };
+
+/* What one thread has to say: the context's own, or that of one worker while a parallel region runs. */
+typedef struct gls_notice {
+    char text[GLS_MESSAGE_SIZE];
+    int callback_code;
+} gls_notice;
+
+typedef struct gls_worker {
+    pthread_t thread;
+    atomic_bool active; /* thread is valid: a region is running */
+    gls_notice notice;
+    gls_status status;
+    int64_t failed; /* the task that gave status */
+} gls_worker;
+
+typedef struct gls_registry {
+    const gls_member **member;
+    int64_t count, capacity;
+} gls_registry;
+
+struct gls_context {
+    gls_allocator allocator;
+    int threads;
+    uint64_t seed;
+    gls_comm *comm;
+    bool portable;
+    void (*log)(void *user, gls_log_level level, const char *message);
+    void *log_user;
+    atomic_bool interrupted;
+    pthread_mutex_t lock; /* guards notice and log */
+    gls_notice notice;
+    atomic_bool busy;   /* a region of this context is running */
+    gls_worker *worker; /* [threads] */
+    gls_registry registry[GLS_KIND_COUNT];
+    bool described;
+    char libraries[160]; /* see gls_gemm_describe */
+};
+
+/* The calling thread's worker if a region of this context runs it, else NULL. */
+gls_worker *gls_context_worker(const gls_context *ctx);
+
+#endif

@@ -1,0 +1,119 @@
+#include "gemm.h"
+
+#include "context.h"
+#include "gemm_portable.h"
+
+#include <cblas.h>
+#include <limits.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+#ifdef GLS_HAVE_DNNL
+#include <oneapi/dnnl/dnnl.h>
+#endif
+
+/* The libraries' bits depend on their number of threads, so it is always one; teams take tiles or slices instead. */
+static int one_thread(void) {
+    int before = omp_get_max_threads();
+    if (before != 1) omp_set_num_threads(1);
+    return before;
+}
+
+static void give_back(int before) {
+    if (before != 1) omp_set_num_threads(before);
+}
+
+static bool fits_blas(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc) {
+    return m <= INT_MAX && n <= INT_MAX && k <= INT_MAX && lda <= INT_MAX && ldb <= INT_MAX && ldc <= INT_MAX;
+}
+
+static CBLAS_TRANSPOSE blas_op(bool transpose) {
+    return transpose ? CblasTrans : CblasNoTrans;
+}
+
+static gls_operand operand(bool transpose, const void *data, int64_t ld, bool wide) {
+    return transpose ? (gls_operand){data, 1, ld, wide} : (gls_operand){data, ld, 1, wide};
+}
+
+void gls_dgemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
+               const double *a, int64_t lda, const double *b, int64_t ldb, double beta, double *c, int64_t ldc) {
+    if (m <= 0 || n <= 0) return;
+    if (portable || k <= 0 || !fits_blas(m, n, k, lda, ldb, ldc)) {
+        gls_gemm_portable(m, n, k, alpha, operand(transpose_a, a, lda, true), operand(transpose_b, b, ldb, true), beta,
+                          c, ldc, true);
+        return;
+    }
+    int before = one_thread();
+    cblas_dgemm(CblasRowMajor, blas_op(transpose_a), blas_op(transpose_b), (int)m, (int)n, (int)k, alpha, a, (int)lda,
+                b, (int)ldb, beta, c, (int)ldc);
+    give_back(before);
+}
+
+#ifdef GLS_DOUBLE
+void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
+              const gls_real *a, int64_t lda, const gls_real *b, int64_t ldb, double beta, gls_real *c, int64_t ldc) {
+    gls_dgemm(portable, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+#else
+#ifdef GLS_HAVE_DNNL
+/* Below this many multiplications oneDNN's call costs more than its kernels save. */
+static bool small(int64_t m, int64_t n, int64_t k) {
+    return (double)m * (double)n * (double)k <= 64.0 * 64.0 * 64.0;
+}
+#endif
+
+void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
+              const gls_real *a, int64_t lda, const gls_real *b, int64_t ldb, double beta, gls_real *c, int64_t ldc) {
+    if (m <= 0 || n <= 0) return;
+    if (portable || k <= 0 || !fits_blas(m, n, k, lda, ldb, ldc)) {
+        gls_gemm_portable(m, n, k, alpha, operand(transpose_a, a, lda, false), operand(transpose_b, b, ldb, false),
+                          beta, c, ldc, false);
+        return;
+    }
+    int before = one_thread();
+#ifdef GLS_HAVE_DNNL
+    if (!small(m, n, k) && dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, (float)alpha, a, lda,
+                                      b, ldb, (float)beta, c, ldc) == dnnl_success) {
+        give_back(before);
+        return;
+    }
+#endif
+    cblas_sgemm(CblasRowMajor, blas_op(transpose_a), blas_op(transpose_b), (int)m, (int)n, (int)k, (float)alpha, a,
+                (int)lda, b, (int)ldb, (float)beta, c, (int)ldc);
+    give_back(before);
+}
+#endif
+
+const char *gls_gemm_describe(gls_context *ctx) {
+    if (ctx->described) return ctx->libraries;
+    ctx->described = true;
+    if (ctx->portable) {
+        strcpy(ctx->libraries, "portable");
+        return ctx->libraries;
+    }
+    size_t used = 0;
+#ifdef GLS_HAVE_DNNL
+    const dnnl_version_t *version = dnnl_version();
+    used = (size_t)snprintf(ctx->libraries, sizeof ctx->libraries, "oneDNN %d.%d.%d, ", version->major, version->minor,
+                            version->patch);
+#endif
+    const char *core = openblas_get_corename();
+    int parallel = openblas_get_parallel();
+    /* The configuration begins "OpenBLAS 0.3.21 ...". */
+    const char *config = openblas_get_config();
+    size_t name = strcspn(config, " ");
+    if (config[name]) name += 1 + strcspn(config + name + 1, " ");
+    static const char *const kind[] = {"sequential", "pthread", "openmp"};
+    snprintf(ctx->libraries + used, sizeof ctx->libraries - used, "%.*s (%s, %s)", (int)name, config, core,
+             parallel >= 0 && parallel <= 2 ? kind[parallel] : "unknown");
+    if (strcmp(core, "Prescott") == 0)
+        gls_log(ctx, GLS_LOG_WARNING,
+                "OpenBLAS does not know this processor and runs its Prescott kernels, several times slower: set "
+                "OPENBLAS_CORETYPE=SkylakeX (with AVX-512) or Haswell before the program starts");
+    if (parallel != 2)
+        gls_log(ctx, GLS_LOG_WARNING,
+                "OpenBLAS was built for %s, not for OpenMP: its threads get in the way of ours; use "
+                "libopenblas0-openmp",
+                parallel == 1 ? "threads of its own" : "one thread");
+    return ctx->libraries;
+}

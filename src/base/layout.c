@@ -1,0 +1,84 @@
+#include <glissade/base.h>
+
+#include <string.h>
+
+struct gls_layout {
+    gls_context *ctx;
+    int64_t size, count, capacity;
+    gls_block **block; /* each by itself, so that borrowed blocks stay where they are */
+};
+
+gls_status gls_layout_create(gls_context *ctx, gls_layout **out) {
+    *out = gls_alloc(ctx, 1, sizeof **out);
+    if (!*out) return GLS_ERR_MEMORY;
+    (*out)->ctx = ctx;
+    return GLS_OK;
+}
+
+void gls_layout_destroy(gls_layout *layout) {
+    if (!layout) return;
+    for (int64_t i = 0; i < layout->count; i++) gls_free(layout->ctx, layout->block[i]);
+    gls_free(layout->ctx, layout->block);
+    gls_free(layout->ctx, layout);
+}
+
+static gls_status extent(gls_context *ctx, const char *name, int dims, const int64_t *shape, int64_t *size) {
+    if (dims < 0 || dims > GLS_MAX_DIMS)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "block '%s': expected 0 to %d dimensions, found %d", name, GLS_MAX_DIMS,
+                        dims);
+    *size = 1;
+    for (int i = 0; i < dims; i++) {
+        if (shape[i] < 0)
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "block '%s': extent %d is negative: %lld", name, i,
+                            (long long)shape[i]);
+        if (__builtin_mul_overflow(*size, shape[i], size))
+            return gls_fail(ctx, GLS_ERR_MEMORY, "block '%s': its size overflows", name);
+    }
+    return GLS_OK;
+}
+
+gls_status gls_layout_add(gls_layout *layout, const char *name, int dims, const int64_t *shape, unsigned flags) {
+    gls_context *ctx = layout->ctx;
+    int64_t size = 0, end;
+    GLS_TRY(extent(ctx, name, dims, shape, &size));
+    if (gls_layout_find(layout, name)) return gls_fail(ctx, GLS_ERR_ARGUMENT, "block '%s' is there already", name);
+    if (__builtin_add_overflow(layout->size, size, &end) || end > INT64_MAX / (int64_t)sizeof(double))
+        return gls_fail(ctx, GLS_ERR_MEMORY, "block '%s': the size of the layout overflows", name);
+    if (layout->count == layout->capacity) {
+        int64_t capacity = layout->capacity ? 2 * layout->capacity : 16;
+        gls_block **grown = gls_resize(ctx, layout->block, capacity, sizeof *grown);
+        if (!grown) return GLS_ERR_MEMORY;
+        layout->block = grown;
+        layout->capacity = capacity;
+    }
+    /* The name lives behind its block. */
+    size_t bytes = strlen(name) + 1;
+    gls_block *block = gls_alloc(ctx, 1, sizeof *block + bytes);
+    if (!block) return GLS_ERR_MEMORY;
+    block->name = memcpy(block + 1, name, bytes);
+    block->offset = layout->size;
+    block->size = size;
+    block->dims = dims;
+    for (int i = 0; i < dims; i++) block->shape[i] = shape[i];
+    block->flags = flags;
+    layout->block[layout->count++] = block;
+    layout->size = end;
+    return GLS_OK;
+}
+
+int64_t gls_layout_size(const gls_layout *layout) {
+    return layout->size;
+}
+int64_t gls_layout_count(const gls_layout *layout) {
+    return layout->count;
+}
+
+const gls_block *gls_layout_block(const gls_layout *layout, int64_t i) {
+    return i >= 0 && i < layout->count ? layout->block[i] : NULL;
+}
+
+const gls_block *gls_layout_find(const gls_layout *layout, const char *name) {
+    for (int64_t i = 0; i < layout->count; i++)
+        if (strcmp(layout->block[i]->name, name) == 0) return layout->block[i];
+    return NULL;
+}

@@ -1,0 +1,88 @@
+#include "context.h"
+
+#include <omp.h>
+#include <stdio.h>
+
+/* Inside a region of one thread omp_in_parallel() is false and libraries would start their own team: every worker says
+ * "one thread" for itself, also when there is no region at all. */
+static int one_thread(void) {
+    int before = omp_get_max_threads();
+    if (before != 1) omp_set_num_threads(1);
+    return before;
+}
+
+static void give_back(int before) {
+    if (before != 1) omp_set_num_threads(before);
+}
+
+gls_worker *gls_context_worker(const gls_context *ctx) {
+    if (!atomic_load_explicit(&ctx->busy, memory_order_acquire)) return NULL;
+    pthread_t self = pthread_self();
+    for (int i = 0; i < ctx->threads; i++)
+        if (atomic_load_explicit(&ctx->worker[i].active, memory_order_acquire) &&
+            pthread_equal(ctx->worker[i].thread, self))
+            return &ctx->worker[i];
+    return NULL;
+}
+
+/* The tasks one after another in the calling thread. */
+static gls_status run_here(int64_t tasks, gls_task_fn fn, void *user, int worker) {
+    int before = one_thread();
+    gls_status status = GLS_OK;
+    for (int64_t task = 0; task < tasks && status == GLS_OK; task++) status = fn(user, task, worker);
+    give_back(before);
+    return status;
+}
+
+typedef struct region {
+    int64_t tasks;
+    gls_task_fn fn;
+    void *user;
+    atomic_int_fast64_t next;
+    atomic_bool failed;
+} region;
+
+/* Tasks are dealt in order and every started one finishes, so nothing below the lowest failing task is left out. */
+static void work(region *r, gls_worker *worker, int number) {
+    worker->thread = pthread_self();
+    worker->status = GLS_OK;
+    atomic_store_explicit(&worker->active, true, memory_order_release);
+    int before = one_thread();
+    while (!atomic_load(&r->failed)) {
+        int64_t task = atomic_fetch_add(&r->next, 1);
+        if (task >= r->tasks) break;
+        worker->notice.text[0] = '\0';
+        gls_status status = r->fn(r->user, task, number);
+        if (status != GLS_OK) {
+            worker->status = status;
+            worker->failed = task;
+            atomic_store(&r->failed, true);
+        }
+    }
+    give_back(before);
+    atomic_store_explicit(&worker->active, false, memory_order_release);
+}
+
+gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *user) {
+    if (tasks <= 0) return GLS_OK;
+    gls_worker *outer = gls_context_worker(ctx);
+    if (outer) return run_here(tasks, fn, user, (int)(outer - ctx->worker));
+    if (ctx->threads == 1 || tasks == 1 || atomic_exchange(&ctx->busy, true)) return run_here(tasks, fn, user, 0);
+
+    region r = {.tasks = tasks, .fn = fn, .user = user};
+    for (int i = 0; i < ctx->threads; i++) ctx->worker[i].status = GLS_OK;
+        /* Always the whole team: libgomp keeps its threads only while their number stays the same. */
+#pragma omp parallel num_threads(ctx->threads)
+    {
+        int number = omp_get_thread_num();
+        work(&r, &ctx->worker[number], number);
+    }
+    gls_worker *lowest = NULL;
+    for (int i = 0; i < ctx->threads; i++) {
+        gls_worker *worker = &ctx->worker[i];
+        if (worker->status != GLS_OK && (!lowest || worker->failed < lowest->failed)) lowest = worker;
+    }
+    if (lowest) ctx->notice = lowest->notice;
+    atomic_store_explicit(&ctx->busy, false, memory_order_release);
+    return lowest ? lowest->status : GLS_OK;
+}

@@ -1,0 +1,341 @@
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lzma.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { BUFFER = 1 << 16 };
+static const uint64_t lzma_most_memory = (uint64_t)256 << 20;
+
+typedef enum packing { PLAIN, GZIP, XZ } packing;
+
+struct gls_reader {
+    gls_context *ctx;
+    char *path;
+    int fd;
+    packing packing;
+    gls_status status; /* of the first failure; stays */
+    unsigned char *in; /* raw bytes [in_begin, in_end) */
+    size_t in_begin, in_end;
+    bool in_done;       /* nothing more in the file */
+    unsigned char *out; /* unpacked bytes [out_begin, out_end) */
+    size_t out_begin, out_end;
+    bool done;           /* nothing more to unpack */
+    int64_t raw, offset; /* bytes taken from the file; bytes handed out */
+    z_stream zlib;
+    bool zlib_ready, member_ended;
+    lzma_stream lzma;
+    lzma_allocator lzma_allocator;
+    char *line;
+    int64_t line_room, line_number;
+};
+
+static gls_status fail(gls_reader *r, gls_status status, const char *what) {
+    if (r->status == GLS_OK)
+        r->status =
+            gls_fail(r->ctx, status, "%s: byte %lld: %s", r->path,
+                     (long long)(r->packing == PLAIN ? r->offset : r->raw - (int64_t)(r->in_end - r->in_begin)), what);
+    return r->status;
+}
+
+/* ---- raw bytes ---- */
+
+static gls_status fill_in(gls_reader *r) {
+    if (r->in_begin < r->in_end || r->in_done) return GLS_OK;
+    ssize_t got;
+    do got = read(r->fd, r->in, BUFFER);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return fail(r, GLS_ERR_FILE, strerror(errno));
+    r->in_begin = 0;
+    r->in_end = (size_t)got;
+    r->raw += got;
+    r->in_done = got == 0;
+    return GLS_OK;
+}
+
+/* ---- unpacking ---- */
+
+static void *zlib_allocate(void *user, unsigned items, unsigned size) {
+    return gls_alloc(user, items, size);
+}
+static void zlib_release(void *user, void *block) {
+    gls_free(user, block);
+}
+static void *lzma_allocate(void *user, size_t items, size_t size) {
+    return gls_alloc(user, (int64_t)items, size);
+}
+static void lzma_release(void *user, void *block) {
+    gls_free(user, block);
+}
+
+static gls_status start_unpacking(gls_reader *r) {
+    if (r->packing == GZIP) {
+        r->zlib = (z_stream){.zalloc = zlib_allocate, .zfree = zlib_release, .opaque = r->ctx};
+        if (inflateInit2(&r->zlib, 16 + MAX_WBITS) != Z_OK) return fail(r, GLS_ERR_MEMORY, "out of memory");
+        r->zlib_ready = true;
+    } else if (r->packing == XZ) {
+        r->lzma_allocator = (lzma_allocator){lzma_allocate, lzma_release, r->ctx};
+        r->lzma = (lzma_stream)LZMA_STREAM_INIT;
+        r->lzma.allocator = &r->lzma_allocator;
+        if (lzma_stream_decoder(&r->lzma, lzma_most_memory, LZMA_CONCATENATED) != LZMA_OK)
+            return fail(r, GLS_ERR_MEMORY, "out of memory");
+    }
+    return GLS_OK;
+}
+
+/* After a member another one may follow, or zeros that fill a block. */
+static gls_status next_member(gls_reader *r) {
+    for (;;) {
+        GLS_TRY(fill_in(r));
+        if (r->in_begin == r->in_end) {
+            r->done = true;
+            return GLS_OK;
+        }
+        if (r->in[r->in_begin] != 0) break;
+        r->in_begin++;
+    }
+    if (r->in[r->in_begin] != 0x1f) return fail(r, GLS_ERR_INPUT, "bytes that are not gzip follow a gzip stream");
+    inflateReset(&r->zlib);
+    r->member_ended = false;
+    return GLS_OK;
+}
+
+static gls_status unpack_gzip(gls_reader *r) {
+    while (r->out_end == 0 && !r->done) {
+        if (r->member_ended) {
+            GLS_TRY(next_member(r));
+            continue;
+        }
+        GLS_TRY(fill_in(r));
+        if (r->in_begin == r->in_end) return fail(r, GLS_ERR_INPUT, "the gzip stream is cut off");
+        r->zlib.next_in = r->in + r->in_begin;
+        r->zlib.avail_in = (uInt)(r->in_end - r->in_begin);
+        r->zlib.next_out = r->out;
+        r->zlib.avail_out = BUFFER;
+        int code = inflate(&r->zlib, Z_NO_FLUSH);
+        r->in_begin = r->in_end - r->zlib.avail_in;
+        r->out_end = BUFFER - r->zlib.avail_out;
+        if (code == Z_MEM_ERROR) return fail(r, GLS_ERR_MEMORY, "out of memory");
+        if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
+            return fail(r, GLS_ERR_INPUT, r->zlib.msg ? r->zlib.msg : "the gzip stream is corrupt");
+        r->member_ended = code == Z_STREAM_END;
+    }
+    return GLS_OK;
+}
+
+static gls_status unpack_xz(gls_reader *r) {
+    while (r->out_end == 0 && !r->done) {
+        GLS_TRY(fill_in(r));
+        r->lzma.next_in = r->in + r->in_begin;
+        r->lzma.avail_in = r->in_end - r->in_begin;
+        r->lzma.next_out = r->out;
+        r->lzma.avail_out = BUFFER;
+        lzma_ret code = lzma_code(&r->lzma, r->in_done ? LZMA_FINISH : LZMA_RUN);
+        r->in_begin = r->in_end - r->lzma.avail_in;
+        r->out_end = BUFFER - r->lzma.avail_out;
+        if (code == LZMA_STREAM_END)
+            r->done = true;
+        else if (code == LZMA_MEM_ERROR)
+            return fail(r, GLS_ERR_MEMORY, "out of memory");
+        else if (code == LZMA_MEMLIMIT_ERROR)
+            return fail(r, GLS_ERR_INPUT, "the xz stream needs more than 256 MiB to unpack");
+        else if (code == LZMA_BUF_ERROR)
+            return fail(r, GLS_ERR_INPUT, "the xz stream is cut off");
+        else if (code != LZMA_OK)
+            return fail(r, GLS_ERR_INPUT, "the xz stream is corrupt");
+    }
+    return GLS_OK;
+}
+
+/* Makes out non-empty unless nothing is left. */
+static gls_status fill_out(gls_reader *r) {
+    if (r->status != GLS_OK) return r->status;
+    if (r->out_begin < r->out_end || r->done) return GLS_OK;
+    r->out_begin = r->out_end = 0;
+    if (r->packing == GZIP) return unpack_gzip(r);
+    if (r->packing == XZ) return unpack_xz(r);
+    GLS_TRY(fill_in(r));
+    unsigned char *raw = r->in;
+    r->in = r->out;
+    r->out = raw;
+    r->out_begin = r->in_begin;
+    r->out_end = r->in_end;
+    r->in_begin = r->in_end = 0;
+    r->done = r->out_begin == r->out_end;
+    return GLS_OK;
+}
+
+/* ---- the face ---- */
+
+static gls_status open_file(gls_reader *r) {
+    do r->fd = open(r->path, O_RDONLY | O_CLOEXEC);
+    while (r->fd < 0 && errno == EINTR);
+    if (r->fd < 0) return gls_fail(r->ctx, GLS_ERR_FILE, "%s: cannot open: %s", r->path, strerror(errno));
+    struct stat info;
+    if (fstat(r->fd, &info) == 0 && S_ISDIR(info.st_mode))
+        return gls_fail(r->ctx, GLS_ERR_FILE, "%s: expected a file, found a directory", r->path);
+    /* A pipe may hand out its first bytes one by one. */
+    while (r->in_end < 6) {
+        ssize_t got = read(r->fd, r->in + r->in_end, BUFFER - r->in_end);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return gls_fail(r->ctx, GLS_ERR_FILE, "%s: cannot read: %s", r->path, strerror(errno));
+        if (got == 0) break;
+        r->in_end += (size_t)got;
+    }
+    r->raw = (int64_t)r->in_end;
+    if (r->in_end >= 2 && memcmp(r->in, "\x1f\x8b", 2) == 0) r->packing = GZIP;
+    if (r->in_end >= 6 && memcmp(r->in,
+                                 "\xfd"
+                                 "7zXZ\0",
+                                 6) == 0)
+        r->packing = XZ;
+    return start_unpacking(r);
+}
+
+gls_status gls_reader_open(gls_context *ctx, const char *path, gls_reader **out) {
+    *out = NULL;
+    gls_reader *r = gls_alloc(ctx, 1, sizeof *r);
+    if (!r) return GLS_ERR_MEMORY;
+    r->ctx = ctx;
+    r->fd = -1;
+    r->path = gls_strdup(ctx, path);
+    r->in = gls_alloc(ctx, BUFFER, 1);
+    r->out = gls_alloc(ctx, BUFFER, 1);
+    gls_status status = r->path && r->in && r->out ? open_file(r) : GLS_ERR_MEMORY;
+    if (status != GLS_OK) {
+        gls_reader_close(r);
+        return status;
+    }
+    *out = r;
+    return GLS_OK;
+}
+
+void gls_reader_close(gls_reader *r) {
+    if (!r) return;
+    if (r->zlib_ready) inflateEnd(&r->zlib);
+    if (r->lzma.allocator) lzma_end(&r->lzma);
+    if (r->fd >= 0) close(r->fd);
+    gls_free(r->ctx, r->line);
+    gls_free(r->ctx, r->out);
+    gls_free(r->ctx, r->in);
+    gls_free(r->ctx, r->path);
+    gls_free(r->ctx, r);
+}
+
+gls_status gls_reader_read(gls_reader *r, void *to, int64_t n, int64_t *got) {
+    *got = 0;
+    while (*got < n) {
+        GLS_TRY(fill_out(r));
+        size_t some = r->out_end - r->out_begin;
+        if (some == 0) break;
+        if ((int64_t)some > n - *got) some = (size_t)(n - *got);
+        memcpy((char *)to + *got, r->out + r->out_begin, some);
+        r->out_begin += some;
+        r->offset += (int64_t)some;
+        *got += (int64_t)some;
+    }
+    return GLS_OK;
+}
+
+gls_status gls_reader_exact(gls_reader *r, void *to, int64_t n, const char *what) {
+    int64_t got, begin = r->offset;
+    GLS_TRY(gls_reader_read(r, to, n, &got));
+    if (got == n) return GLS_OK;
+    return gls_fail(r->ctx, GLS_ERR_INPUT, "%s: byte %lld: expected %lld bytes of %s, found %lld", r->path,
+                    (long long)begin, (long long)n, what, (long long)got);
+}
+
+static gls_status reserve_line(gls_reader *r, int64_t room) {
+    if (room <= r->line_room) return GLS_OK;
+    if (room < 2 * r->line_room) room = 2 * r->line_room;
+    char *grown = gls_resize(r->ctx, r->line, room, 1);
+    if (!grown) return GLS_ERR_MEMORY;
+    r->line = grown;
+    r->line_room = room;
+    return GLS_OK;
+}
+
+gls_status gls_reader_line(gls_reader *r, int64_t limit, char **line, int64_t *length) {
+    *line = NULL;
+    *length = 0;
+    int64_t used = 0;
+    bool ended = false;
+    while (!ended) {
+        GLS_TRY(fill_out(r));
+        size_t some = r->out_end - r->out_begin;
+        if (some == 0) break;
+        const unsigned char *begin = r->out + r->out_begin, *end = memchr(begin, '\n', some);
+        ended = end != NULL;
+        if (end) some = (size_t)(end - begin);
+        if ((int64_t)some > limit - used)
+            return gls_fail(r->ctx, GLS_ERR_INPUT, "%s:%lld: the line is longer than %lld bytes", r->path,
+                            (long long)(r->line_number + 1), (long long)limit);
+        GLS_TRY(reserve_line(r, used + (int64_t)some + 1));
+        memcpy(r->line + used, begin, some);
+        used += (int64_t)some;
+        r->out_begin += some + ended;
+        r->offset += (int64_t)some + ended;
+    }
+    if (used == 0 && !ended) return GLS_OK;
+    if (used > 0 && ended && r->line[used - 1] == '\r') used--;
+    GLS_TRY(reserve_line(r, 1));
+    r->line[used] = '\0';
+    r->line_number++;
+    *line = r->line;
+    *length = used;
+    return GLS_OK;
+}
+
+const char *gls_reader_path(const gls_reader *r) {
+    return r->path;
+}
+int64_t gls_reader_line_number(const gls_reader *r) {
+    return r->line_number;
+}
+
+bool gls_reader_at_end(gls_reader *r) {
+    return fill_out(r) == GLS_OK && r->out_begin == r->out_end;
+}
+
+/* Everything that is left, into *data. */
+static gls_status read_rest(gls_reader *r, int64_t limit, char **data, int64_t *size) {
+    int64_t room = 0, got;
+    do {
+        int64_t more = room ? 2 * room : BUFFER;
+        if (more > limit) more = limit;
+        if (more == room)
+            return gls_reader_at_end(r)  ? GLS_OK
+                   : r->status != GLS_OK ? r->status
+                                         : gls_fail(r->ctx, GLS_ERR_INPUT, "%s: larger than the %lld bytes allowed",
+                                                    r->path, (long long)limit);
+        char *grown = gls_resize(r->ctx, *data, more + 1, 1);
+        if (!grown) return GLS_ERR_MEMORY;
+        *data = grown;
+        room = more;
+        GLS_TRY(gls_reader_read(r, *data + *size, room - *size, &got));
+        *size += got;
+    } while (*size == room);
+    return GLS_OK;
+}
+
+gls_status gls_read_file(gls_context *ctx, const char *path, int64_t limit, char **data, int64_t *size) {
+    *data = NULL;
+    *size = 0;
+    gls_reader *r;
+    GLS_TRY(gls_reader_open(ctx, path, &r));
+    gls_status status = read_rest(r, limit, data, size);
+    if (status == GLS_OK && !*data && !(*data = gls_alloc(ctx, 1, 1))) status = GLS_ERR_MEMORY;
+    gls_reader_close(r);
+    if (status != GLS_OK) {
+        gls_free(ctx, *data);
+        *data = NULL;
+        *size = 0;
+        return status;
+    }
+    (*data)[*size] = '\0';
+    return GLS_OK;
+}

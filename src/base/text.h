@@ -1,0 +1,16 @@
+/* Numbers from and to text, in the C locale whatever the program's is. */
+#ifndef GLS_BASE_TEXT_H
+#define GLS_BASE_TEXT_H
+
+#include <glissade/base.h>
+
+enum { GLS_REAL_TEXT = 32 };
+
+/* Reads a number at the beginning of text; *rest is what follows it. False if there is none, or blanks precede it. */
+bool gls_text_to_real(const char *text, double *value, const char **rest);
+/* The shortest of 15 to 17 digits that reads back to the same bits; inf, -inf and nan as such. */
+void gls_text_from_real(char text[GLS_REAL_TEXT], double value);
+/* A whole number that may be written 1000000, 1e6, 64k, 4M or 1G (powers of 1000), exactly. */
+bool gls_text_to_int(const char *text, int64_t *value);
+
+#endif

@@ -1,0 +1,86 @@
+#include "comm.h"
+
+#include <stdlib.h>
+
+/* Launchers tell a process of its siblings through the environment; without such a word MPI is never started. */
+static bool launched(void) {
+    static const char *const sign[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"};
+    for (size_t i = 0; i < sizeof sign / sizeof *sign; i++)
+        if (getenv(sign[i])) return true;
+    return false;
+}
+
+gls_status gls_comm_create_single(gls_comm **out) {
+    *out = calloc(1, sizeof **out);
+    if (!*out) return GLS_ERR_MEMORY;
+    (*out)->size = 1;
+    return GLS_OK;
+}
+
+gls_status gls_comm_create(gls_comm **out) {
+    *out = NULL;
+    if (!launched()) return gls_comm_create_single(out);
+#ifdef GLS_HAVE_MPI
+    return gls_comm_create_mpi(out);
+#else
+    return GLS_ERR_COMM; /* several processes that each believe to be alone would overwrite each other's work */
+#endif
+}
+
+void gls_comm_destroy(gls_comm *comm) {
+    if (!comm) return;
+    if (comm->ops)
+        comm->ops->destroy(comm);
+    else
+        free(comm);
+}
+
+int gls_comm_rank(const gls_comm *comm) {
+    return comm ? comm->rank : 0;
+}
+int gls_comm_size(const gls_comm *comm) {
+    return comm ? comm->size : 1;
+}
+
+static gls_status conclude(gls_context *ctx, bool passed, gls_status mine, int failed, gls_status theirs) {
+    if (mine != GLS_OK) return mine;
+    if (!passed) return gls_fail(ctx, GLS_ERR_COMM, "message passing between the ranks failed");
+    if (failed >= 0) return gls_fail(ctx, GLS_ERR_COMM, "rank %d failed: %s", failed, gls_status_name(theirs));
+    return GLS_OK;
+}
+
+static gls_status reduce(gls_context *ctx, gls_reduce op, gls_element element, void *x, int64_t n, gls_status mine) {
+    gls_comm *comm = gls_context_comm(ctx);
+    if (!comm || !comm->ops) return mine;
+    int failed = -1;
+    gls_status theirs = GLS_OK;
+    bool passed = comm->ops->reduce(comm, op, element, x, n, mine, &failed, &theirs);
+    return conclude(ctx, passed, mine, failed, theirs);
+}
+
+gls_status gls_comm_reduce_real(gls_context *ctx, gls_reduce op, gls_real *x, int64_t n, gls_status mine) {
+    return reduce(ctx, op, sizeof(gls_real) == sizeof(double) ? GLS_ELEMENT_DOUBLE : GLS_ELEMENT_FLOAT, x, n, mine);
+}
+
+gls_status gls_comm_reduce_double(gls_context *ctx, gls_reduce op, double *x, int64_t n, gls_status mine) {
+    return reduce(ctx, op, GLS_ELEMENT_DOUBLE, x, n, mine);
+}
+
+gls_status gls_comm_reduce_int64(gls_context *ctx, gls_reduce op, int64_t *x, int64_t n, gls_status mine) {
+    return reduce(ctx, op, GLS_ELEMENT_INT64, x, n, mine);
+}
+
+gls_status gls_comm_agree(gls_context *ctx, gls_status mine) {
+    return reduce(ctx, GLS_SUM, GLS_ELEMENT_INT64, NULL, 0, mine);
+}
+
+gls_status gls_comm_broadcast(gls_context *ctx, void *data, int64_t bytes, int root, gls_status mine) {
+    gls_comm *comm = gls_context_comm(ctx);
+    if (root < 0 || root >= gls_comm_size(comm))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "broadcast: there is no rank %d of %d", root, gls_comm_size(comm));
+    if (!comm || !comm->ops) return mine;
+    int failed = -1;
+    gls_status theirs = GLS_OK;
+    bool passed = comm->ops->broadcast(comm, data, bytes, root, mine, &failed, &theirs);
+    return conclude(ctx, passed, mine, failed, theirs);
+}

@@ -1,0 +1,218 @@
+/* The one file that knows MPI. */
+#include "comm.h"
+
+#ifdef GLS_HAVE_MPI
+#include <mpi.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A message of at most SMALL bytes goes to every rank whole, with its sender's status in front. Larger ones are told
+ * the statuses first and then cut into buckets. */
+enum { SMALL = 4096, BUCKET = 4 << 20, HEAD = 8 };
+
+typedef struct mpi_comm {
+    gls_comm base;
+    MPI_Comm world;
+    bool started; /* by us, so ours to finish */
+    char *mine;   /* [HEAD + SMALL] */
+    char *all;    /* [size][HEAD + SMALL] */
+    char *bucket; /* [size][segment bytes]: everybody's part of the segment that this rank adds up */
+    int *count, *offset;
+} mpi_comm;
+
+static size_t element_size(gls_element element) {
+    return element == GLS_ELEMENT_FLOAT ? 4 : 8;
+}
+
+/* A NaN wins over every number, so that it is seen on every rank. */
+#define PICK(better)                                         \
+    for (int64_t i = 0; i < n; i++)                          \
+        if (x[i] better to[i] || x[i] != x[i]) to[i] = x[i]; \
+    break
+
+static void add_float(gls_reduce op, float *to, const float *x, int64_t n) {
+    switch (op) {
+    case GLS_SUM:
+        for (int64_t i = 0; i < n; i++) to[i] += x[i];
+        break;
+    case GLS_MIN:
+        PICK(<);
+    case GLS_MAX:
+        PICK(>);
+    }
+}
+
+static void add_double(gls_reduce op, double *to, const double *x, int64_t n) {
+    switch (op) {
+    case GLS_SUM:
+        for (int64_t i = 0; i < n; i++) to[i] += x[i];
+        break;
+    case GLS_MIN:
+        PICK(<);
+    case GLS_MAX:
+        PICK(>);
+    }
+}
+
+static void add_int64(gls_reduce op, int64_t *to, const int64_t *x, int64_t n) {
+    switch (op) {
+    case GLS_SUM:
+        for (int64_t i = 0; i < n; i++) to[i] = (int64_t)((uint64_t)to[i] + (uint64_t)x[i]);
+        break;
+    case GLS_MIN:
+        for (int64_t i = 0; i < n; i++)
+            if (x[i] < to[i]) to[i] = x[i];
+        break;
+    case GLS_MAX:
+        for (int64_t i = 0; i < n; i++)
+            if (x[i] > to[i]) to[i] = x[i];
+        break;
+    }
+}
+
+static void add(gls_reduce op, gls_element element, void *to, const void *x, int64_t n) {
+    switch (element) {
+    case GLS_ELEMENT_FLOAT:
+        add_float(op, to, x, n);
+        break;
+    case GLS_ELEMENT_DOUBLE:
+        add_double(op, to, x, n);
+        break;
+    case GLS_ELEMENT_INT64:
+        add_int64(op, to, x, n);
+        break;
+    }
+}
+
+/* Hands bytes of mine to every rank, statuses in front; all is then [size][HEAD + bytes]. */
+static bool exchange(mpi_comm *c, const void *data, int64_t bytes, gls_status mine, int *failed, gls_status *theirs) {
+    int64_t head = mine;
+    memcpy(c->mine, &head, HEAD);
+    if (bytes) memcpy(c->mine + HEAD, data, (size_t)bytes);
+    int stride = (int)(HEAD + bytes);
+    if (MPI_Allgather(c->mine, stride, MPI_BYTE, c->all, stride, MPI_BYTE, c->world) != MPI_SUCCESS) return false;
+    for (int rank = 0; rank < c->base.size && *failed < 0; rank++) {
+        memcpy(&head, c->all + (size_t)rank * (size_t)stride, HEAD);
+        if (head != GLS_OK) {
+            *failed = rank;
+            *theirs = (gls_status)head;
+        }
+    }
+    return true;
+}
+
+/* One bucket: rank r adds up segment r of everybody in the order of the ranks, then all get all segments. So the bits
+ * are the same everywhere and do not depend on the algorithms that MPI chooses. */
+static bool reduce_bucket(mpi_comm *c, gls_reduce op, gls_element element, char *x, int64_t n) {
+    int size = c->base.size, rank = c->base.rank, width = (int)element_size(element);
+    for (int r = 0; r < size; r++) {
+        int64_t begin = n * r / size, end = n * (r + 1) / size;
+        c->offset[r] = (int)begin * width;
+        c->count[r] = (int)(end - begin) * width;
+    }
+    int own = c->count[rank];
+    int *from_count = c->count + size, *from_offset = c->offset + size;
+    for (int r = 0; r < size; r++) {
+        from_count[r] = own;
+        from_offset[r] = r * own;
+    }
+    if (MPI_Alltoallv(x, c->count, c->offset, MPI_BYTE, c->bucket, from_count, from_offset, MPI_BYTE, c->world) !=
+        MPI_SUCCESS)
+        return false;
+    for (int r = 1; r < size; r++) add(op, element, c->bucket, c->bucket + (size_t)r * (size_t)own, own / width);
+    memcpy(x + c->offset[rank], c->bucket, (size_t)own);
+    return MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, x, c->count, c->offset, MPI_BYTE, c->world) ==
+           MPI_SUCCESS;
+}
+
+static bool mpi_reduce(gls_comm *comm, gls_reduce op, gls_element element, void *x, int64_t n, gls_status mine,
+                       int *failed, gls_status *theirs) {
+    mpi_comm *c = (mpi_comm *)comm;
+    int64_t width = (int64_t)element_size(element), bytes = n * width;
+    if (bytes <= SMALL) {
+        if (!exchange(c, x, bytes, mine, failed, theirs)) return false;
+        if (*failed >= 0 || n == 0) return true;
+        memcpy(x, c->all + HEAD, (size_t)bytes);
+        for (int r = 1; r < comm->size; r++) add(op, element, x, c->all + (size_t)r * (size_t)(HEAD + bytes) + HEAD, n);
+        return true;
+    }
+    if (!exchange(c, NULL, 0, mine, failed, theirs)) return false;
+    if (*failed >= 0) return true;
+    int64_t most = BUCKET / width;
+    for (int64_t begin = 0; begin < n; begin += most)
+        if (!reduce_bucket(c, op, element, (char *)x + begin * width, n - begin < most ? n - begin : most))
+            return false;
+    return true;
+}
+
+static bool mpi_broadcast(gls_comm *comm, void *data, int64_t bytes, int root, gls_status mine, int *failed,
+                          gls_status *theirs) {
+    mpi_comm *c = (mpi_comm *)comm;
+    if (!exchange(c, NULL, 0, mine, failed, theirs)) return false;
+    if (*failed >= 0) return true;
+    for (int64_t begin = 0; begin < bytes; begin += BUCKET) {
+        int some = (int)(bytes - begin < BUCKET ? bytes - begin : BUCKET);
+        if (MPI_Bcast((char *)data + begin, some, MPI_BYTE, root, c->world) != MPI_SUCCESS) return false;
+    }
+    return true;
+}
+
+static void mpi_destroy(gls_comm *comm) {
+    mpi_comm *c = (mpi_comm *)comm;
+    int finished = 0;
+    MPI_Finalized(&finished);
+    if (!finished && c->world != MPI_COMM_NULL) MPI_Comm_free(&c->world);
+    if (!finished && c->started) MPI_Finalize();
+    free(c->mine);
+    free(c->all);
+    free(c->bucket);
+    free(c->count);
+    free(c->offset);
+    free(c);
+}
+
+static bool start(mpi_comm *c) {
+    int initialized = 0, finalized = 0;
+    if (MPI_Initialized(&initialized) != MPI_SUCCESS || MPI_Finalized(&finalized) != MPI_SUCCESS || finalized)
+        return false;
+    if (!initialized) {
+        int provided = MPI_THREAD_SINGLE;
+        if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) return false;
+        c->started = true;
+        if (provided < MPI_THREAD_FUNNELED) return false;
+    }
+    return MPI_Comm_dup(MPI_COMM_WORLD, &c->world) == MPI_SUCCESS &&
+           MPI_Comm_set_errhandler(c->world, MPI_ERRORS_RETURN) == MPI_SUCCESS &&
+           MPI_Comm_rank(c->world, &c->base.rank) == MPI_SUCCESS &&
+           MPI_Comm_size(c->world, &c->base.size) == MPI_SUCCESS;
+}
+
+gls_status gls_comm_create_mpi(gls_comm **out) {
+    static const gls_comm_ops ops = {mpi_reduce, mpi_broadcast, mpi_destroy};
+    mpi_comm *c = calloc(1, sizeof *c);
+    if (!c) return GLS_ERR_MEMORY;
+    c->base.ops = &ops;
+    c->world = MPI_COMM_NULL;
+    if (!start(c)) {
+        mpi_destroy(&c->base);
+        return GLS_ERR_COMM;
+    }
+    /* Everything that a reduction needs, so that none can fail on one rank alone for want of memory. */
+    size_t size = (size_t)c->base.size;
+    c->mine = malloc(HEAD + SMALL);
+    c->all = malloc(size * (HEAD + SMALL));
+    c->bucket = malloc(BUCKET + size * 2 * sizeof(double));
+    c->count = malloc(2 * size * sizeof *c->count);
+    c->offset = malloc(2 * size * sizeof *c->offset);
+    int whole = c->mine && c->all && c->bucket && c->count && c->offset, everywhere = 0;
+    if (MPI_Allreduce(&whole, &everywhere, 1, MPI_INT, MPI_MIN, c->world) != MPI_SUCCESS || !everywhere) {
+        mpi_destroy(&c->base);
+        return whole ? GLS_ERR_COMM : GLS_ERR_MEMORY;
+    }
+    *out = &c->base;
+    return GLS_OK;
+}
+#else
+typedef int gls_without_mpi; /* a translation unit is never empty */
+#endif
