@@ -8,5 +8,6 @@
 #include "problem.h"
 #include "estimator.h"
 #include "method.h"
+#include "measure.h"
 
 #endif
