@@ -98,7 +98,10 @@ function seriesDatasets(spec) {
 
 function scales(spec, log) {
   const grid = { color: css("--line") };
-  const ticks = { color: css("--soft"), maxRotation: 0, callback(value) { return number(Number(value)); } };
+  const ticks = { color: css("--soft"), maxRotation: 0, callback(value) {
+    const crowded = this.type === "logarithmic" && !["1", "2", "5"].includes(Number(value).toExponential()[0]);
+    return crowded ? "" : number(Number(value));
+  } };
   const title = (text) => ({ display: !!text, text, color: css("--soft") });
   const unit = { step: "step", epoch: "epoch", time: "seconds" }[axis];
   return {
@@ -313,7 +316,7 @@ function summary(main) {
       element("td", {}, run.config["model.name"] || "–"), element("td", {}, run.config["method.name"] || "–"),
       ...columns.map(([key]) => {
         const value = run.result ? run.result[key] : null;
-        return element("td", { class: "number" + (runs.length > 1 && best[key] !== undefined && value === best[key] ? " best" : "") }, number(value));
+        return element("td", { class: "number" + (best[key] !== undefined && value === best[key] && runs.some((other) => other.result && other.result[key] !== value) ? " best" : "") }, number(value));
       })))))));
 }
 
