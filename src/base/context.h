@@ -49,4 +49,9 @@ struct gls_context {
 /* The calling thread's worker if a region of this context runs it, else NULL. */
 gls_worker *gls_context_worker(const gls_context *ctx);
 
+/* Says "one thread" to the libraries that the calling thread calls, until gls_omp_restore gets what this returned.
+ * Being in a region is not enough: in one of a single thread omp_in_parallel() is false. */
+int gls_omp_one(void);
+void gls_omp_restore(int before);
+
 #endif

@@ -5,23 +5,11 @@
 
 #include <cblas.h>
 #include <limits.h>
-#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 #ifdef GLS_HAVE_DNNL
 #include <oneapi/dnnl/dnnl.h>
 #endif
-
-/* The libraries' bits depend on their number of threads, so it is always one; teams take tiles or slices instead. */
-static int one_thread(void) {
-    int before = omp_get_max_threads();
-    if (before != 1) omp_set_num_threads(1);
-    return before;
-}
-
-static void give_back(int before) {
-    if (before != 1) omp_set_num_threads(before);
-}
 
 static bool fits_blas(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc) {
     return m <= INT_MAX && n <= INT_MAX && k <= INT_MAX && lda <= INT_MAX && ldb <= INT_MAX && ldc <= INT_MAX;
@@ -43,10 +31,10 @@ void gls_dgemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int
                           c, ldc, true);
         return;
     }
-    int before = one_thread();
+    int before = gls_omp_one(); /* the libraries' bits depend on their number of threads */
     cblas_dgemm(CblasRowMajor, blas_op(transpose_a), blas_op(transpose_b), (int)m, (int)n, (int)k, alpha, a, (int)lda,
                 b, (int)ldb, beta, c, (int)ldc);
-    give_back(before);
+    gls_omp_restore(before);
 }
 
 #ifdef GLS_DOUBLE
@@ -70,17 +58,17 @@ void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int6
                           beta, c, ldc, false);
         return;
     }
-    int before = one_thread();
+    int before = gls_omp_one();
 #ifdef GLS_HAVE_DNNL
     if (!small(m, n, k) && dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, (float)alpha, a, lda,
                                       b, ldb, (float)beta, c, ldc) == dnnl_success) {
-        give_back(before);
+        gls_omp_restore(before);
         return;
     }
 #endif
     cblas_sgemm(CblasRowMajor, blas_op(transpose_a), blas_op(transpose_b), (int)m, (int)n, (int)k, (float)alpha, a,
                 (int)lda, b, (int)ldb, (float)beta, c, (int)ldc);
-    give_back(before);
+    gls_omp_restore(before);
 }
 #endif
 

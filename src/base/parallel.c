@@ -1,17 +1,14 @@
 #include "context.h"
 
 #include <omp.h>
-#include <stdio.h>
 
-/* Inside a region of one thread omp_in_parallel() is false and libraries would start their own team: every worker says
- * "one thread" for itself, also when there is no region at all. */
-static int one_thread(void) {
+int gls_omp_one(void) {
     int before = omp_get_max_threads();
     if (before != 1) omp_set_num_threads(1);
     return before;
 }
 
-static void give_back(int before) {
+void gls_omp_restore(int before) {
     if (before != 1) omp_set_num_threads(before);
 }
 
@@ -27,10 +24,10 @@ gls_worker *gls_context_worker(const gls_context *ctx) {
 
 /* The tasks one after another in the calling thread. */
 static gls_status run_here(int64_t tasks, gls_task_fn fn, void *user, int worker) {
-    int before = one_thread();
+    int before = gls_omp_one();
     gls_status status = GLS_OK;
     for (int64_t task = 0; task < tasks && status == GLS_OK; task++) status = fn(user, task, worker);
-    give_back(before);
+    gls_omp_restore(before);
     return status;
 }
 
@@ -47,7 +44,7 @@ static void work(region *r, gls_worker *worker, int number) {
     worker->thread = pthread_self();
     worker->status = GLS_OK;
     atomic_store_explicit(&worker->active, true, memory_order_release);
-    int before = one_thread();
+    int before = gls_omp_one();
     while (!atomic_load(&r->failed)) {
         int64_t task = atomic_fetch_add(&r->next, 1);
         if (task >= r->tasks) break;
@@ -59,7 +56,7 @@ static void work(region *r, gls_worker *worker, int number) {
             atomic_store(&r->failed, true);
         }
     }
-    give_back(before);
+    gls_omp_restore(before);
     atomic_store_explicit(&worker->active, false, memory_order_release);
 }
 

@@ -1,0 +1,145 @@
+#include "support.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <unistd.h>
+
+enum { THREADS = 3, TASKS = 500 };
+
+typedef struct job {
+    gls_context *ctx;
+    int times[TASKS]; /* each task was run */
+    int inside[THREADS];
+    bool fails[TASKS];
+    int bad;
+} job;
+
+static gls_status count_task(void *user, int64_t task, int worker) {
+    job *j = user;
+    if (worker < 0 || worker >= THREADS || __atomic_add_fetch(&j->inside[worker], 1, __ATOMIC_SEQ_CST) != 1)
+        __atomic_store_n(&j->bad, 1, __ATOMIC_SEQ_CST);
+    if (omp_get_max_threads() != 1) __atomic_store_n(&j->bad, 2, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&j->times[task], 1, __ATOMIC_SEQ_CST);
+    if (j->fails[task] && task % 7 == 0) usleep(2000); /* the lower ones come late */
+    gls_status status = GLS_OK;
+    if (j->fails[task]) status = gls_fail(j->ctx, task % 2 ? GLS_ERR_INPUT : GLS_ERR_NONFINITE, "task %d", (int)task);
+    __atomic_sub_fetch(&j->inside[worker], 1, __ATOMIC_SEQ_CST);
+    return status;
+}
+
+static void each_task_runs_once_by_one_worker(void **state) {
+    for (int threads = 1; threads <= THREADS; threads++) {
+        counting c;
+        job j = {.ctx = counting_context(&c, threads)};
+        omp_set_num_threads(2);
+        assert_int_equal(gls_parallel(j.ctx, TASKS, count_task, &j), GLS_OK);
+        assert_int_equal(omp_get_max_threads(), 2); /* the caller's own setting is back */
+        for (int i = 0; i < TASKS; i++) assert_int_equal(j.times[i], 1);
+        assert_int_equal(j.bad, 0);
+        assert_int_equal(gls_parallel(j.ctx, 0, count_task, &j), GLS_OK);
+        counting_end(&c, j.ctx);
+    }
+}
+
+static void lowest_failing_task_speaks(void **state) {
+    for (int threads = 1; threads <= THREADS; threads++)
+        for (int round = 0; round < 20; round++) {
+            counting c;
+            job j = {.ctx = counting_context(&c, threads)};
+            gls_fail(j.ctx, GLS_ERR_FILE, "an older message");
+            j.fails[49] = j.fails[50] = j.fails[51] = j.fails[100] = true;
+            assert_int_equal(gls_parallel(j.ctx, TASKS, count_task, &j), GLS_ERR_INPUT);
+            assert_string_equal(gls_context_message(j.ctx), "task 49");
+            for (int i = 0; i <= 49; i++) assert_int_equal(j.times[i], 1);
+            /* The context is as good as new. */
+            memset(j.fails, 0, sizeof j.fails);
+            assert_int_equal(gls_parallel(j.ctx, TASKS, count_task, &j), GLS_OK);
+            counting_end(&c, j.ctx);
+        }
+}
+
+static gls_status callback_task(void *user, int64_t task, int worker) {
+    return task == 5 ? gls_fail_callback(user, 17, "f") : GLS_OK;
+}
+
+static void callback_code_comes_out(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, THREADS);
+    assert_int_equal(gls_parallel(ctx, 9, callback_task, ctx), GLS_ERR_CALLBACK);
+    assert_int_equal(gls_context_callback_code(ctx), 17);
+    counting_end(&c, ctx);
+}
+
+typedef struct outer {
+    gls_context *ctx;
+    int64_t sum[40];
+    int bad;
+} outer;
+typedef struct inner {
+    outer *o;
+    int64_t task;
+    int worker;
+    pthread_t thread;
+} inner;
+
+static gls_status inner_task(void *user, int64_t task, int worker) {
+    inner *in = user;
+    if (worker != in->worker || !pthread_equal(pthread_self(), in->thread)) in->o->bad = 1;
+    in->o->sum[in->task] += task;
+    if (in->task == 20 && task == 3) return gls_fail(in->o->ctx, GLS_ERR_INPUT, "inner %d", (int)task);
+    return GLS_OK;
+}
+
+static gls_status outer_task(void *user, int64_t task, int worker) {
+    inner in = {user, task, worker, pthread_self()};
+    gls_status status = gls_parallel(in.o->ctx, 10, inner_task, &in);
+    if (omp_get_max_threads() != 1) in.o->bad = 2;
+    return status;
+}
+
+static void nested_call_runs_in_its_worker(void **state) {
+    for (int threads = 1; threads <= THREADS; threads++) {
+        counting c;
+        outer o = {.ctx = counting_context(&c, threads)};
+        assert_int_equal(gls_parallel(o.ctx, 40, outer_task, &o), GLS_ERR_INPUT);
+        assert_string_equal(gls_context_message(o.ctx), "inner 3");
+        for (int i = 0; i < 20; i++) assert_int_equal(o.sum[i], 45);
+        assert_int_equal(o.bad, 0);
+        counting_end(&c, o.ctx);
+    }
+}
+
+static gls_status memory_task(void *user, int64_t task, int worker) {
+    void *block = gls_alloc(user, task + 1, 100);
+    if (!block) return GLS_ERR_MEMORY;
+    gls_free(user, block);
+    return GLS_OK;
+}
+
+static void *own_context(void *unused) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 2);
+    for (int i = 0; i < 20; i++)
+        if (gls_parallel(ctx, 50, memory_task, ctx) != GLS_OK) return (void *)1;
+    gls_context_destroy(ctx);
+    return c.live == 0 ? NULL : (void *)1;
+}
+
+static void contexts_work_side_by_side(void **state) {
+    pthread_t thread[2];
+    for (int i = 0; i < 2; i++) assert_int_equal(pthread_create(&thread[i], NULL, own_context, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        void *result;
+        assert_int_equal(pthread_join(thread[i], &result), 0);
+        assert_null(result);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_task_runs_once_by_one_worker), cmocka_unit_test(lowest_failing_task_speaks),
+        cmocka_unit_test(callback_code_comes_out),           cmocka_unit_test(nested_call_runs_in_its_worker),
+        cmocka_unit_test(contexts_work_side_by_side),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
