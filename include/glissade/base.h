@@ -88,6 +88,9 @@ typedef struct gls_context_options {
 #define gls_context_create(out, options) gls_context_create_checked((out), (options), sizeof(gls_real), GLS_VERSION)
 GLS_API gls_status gls_context_create_checked(gls_context **out, const gls_context_options *options, size_t real_size,
                                               int version);
+/* A context for one more thread beside parent: its allocator (which must then be thread-safe), seed and kernels; one
+ * thread, one process, silent. */
+GLS_API gls_status gls_context_create_child(const gls_context *parent, gls_context **out);
 GLS_API void gls_context_destroy(gls_context *ctx);
 
 /* What went wrong last, in a sentence naming file, field and expectation; "" if nothing did. */

@@ -94,6 +94,15 @@ gls_status gls_context_create_checked(gls_context **out, const gls_context_optio
     return GLS_OK;
 }
 
+gls_status gls_context_create_child(const gls_context *parent, gls_context **out) {
+    gls_context_options options = {.size = sizeof options,
+                                   .threads = 1,
+                                   .seed = parent->seed,
+                                   .allocator = &parent->allocator,
+                                   .portable = parent->portable};
+    return gls_context_create(out, &options);
+}
+
 void gls_context_destroy(gls_context *ctx) {
     if (!ctx) return;
     for (int kind = 0; kind < GLS_KIND_COUNT; kind++) gls_free(ctx, ctx->registry[kind].member);

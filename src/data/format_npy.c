@@ -1,0 +1,166 @@
+/* Format npy: features [n, ...] in one file, targets in another. */
+#include "source.h"
+#include "npy.h"
+#include "table.h"
+#include "base/io.h"
+#include <string.h>
+
+typedef struct npy_options {
+    const char *labels, *test_labels;
+    double scale;
+    int target;
+} npy_options;
+
+enum { TARGET_AUTO, TARGET_CLASS, TARGET_REAL };
+
+static const gls_option npy_table[] = {
+    {"labels", GLS_OPTION_PATH, offsetof(npy_options, labels), NULL, 0, 0, 0, NULL,
+     "targets of the training file [n] or [n, t]; default: NAME-labels.npy beside NAME.npy, if it is there"},
+    {"test_labels", GLS_OPTION_PATH, offsetof(npy_options, test_labels), NULL, 0, 0, 0, NULL,
+     "the same of the test file"},
+    {"scale", GLS_OPTION_REAL, offsetof(npy_options, scale), "1", 0, 0, 0, NULL, "features are multiplied by it"},
+    {"target", GLS_OPTION_ENUM, offsetof(npy_options, target), "auto", 0, 0, 0, "auto|class|real",
+     "auto: integer types are classes, floating ones real targets"},
+    {NULL},
+};
+
+/* NAME-labels.npy of NAME.npy, from gls_alloc. */
+static char *sibling(gls_context *ctx, const char *path) {
+    const char *dot = strstr(path, ".npy");
+    for (const char *next = dot; next; next = strstr(next + 1, ".npy")) dot = next;
+    return gls_sprintf(ctx, "%.*s-labels.npy", dot ? (int)(dot - path) : (int)strlen(path), path);
+}
+
+static bool whole(const gls_real *y, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (!(y[i] > -2147483648.0 && y[i] < 2147483648.0) || y[i] != (gls_real)(int32_t)y[i]) return false;
+    return true;
+}
+
+static gls_status set_targets(gls_context *ctx, const char *path, const npy_options *o, gls_npy *y, bool integers,
+                              const gls_data_info *like, gls_data_info *info, gls_arrays_owned *arrays) {
+    if (y->dims < 1 || y->dims > 2 || y->shape[0] != info->examples)
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: %d extents, the first %lld, for %lld examples", path, y->dims,
+                        y->dims ? (long long)y->shape[0] : 0, (long long)info->examples);
+    info->targets = y->dims == 2 ? y->shape[1] : 1;
+    info->target = GLS_TARGET_REAL;
+    arrays->y = y->data;
+    y->data = NULL;
+    bool classes = o->target == TARGET_CLASS || (o->target == TARGET_AUTO && integers && info->targets == 1);
+    if (!classes) return GLS_OK;
+    if (info->targets != 1 || !whole(arrays->y, info->examples))
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: classes must be one 32-bit integer an example", path);
+    double *value = gls_alloc(ctx, info->examples, sizeof *value);
+    if (!value) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < info->examples; i++) value[i] = arrays->y[i];
+    gls_status status = gls_classes_from_integers(ctx, path, value, info->examples, like, info, &arrays->label);
+    gls_free(ctx, value);
+    return status;
+}
+
+static gls_status read_targets(gls_context *ctx, const char *path, const npy_options *o, const gls_data_info *like,
+                               gls_data_info *info, gls_arrays_owned *arrays) {
+    gls_npy y;
+    GLS_TRY(gls_npy_read(ctx, path, &y));
+    bool integers = y.dtype != GLS_F32 && y.dtype != GLS_F64;
+    gls_npy_clear(ctx, &y);
+    GLS_TRY(gls_npy_read_real(ctx, path, &y));
+    gls_status status = set_targets(ctx, path, o, &y, integers, like, info, arrays);
+    gls_npy_clear(ctx, &y);
+    return status;
+}
+
+static gls_status read_features(gls_context *ctx, const char *path, const npy_options *o, gls_data_info *info,
+                                gls_arrays_owned *arrays) {
+    gls_npy x;
+    GLS_TRY(gls_npy_read(ctx, path, &x));
+    if (x.dims < 1 || x.shape[0] < 1) {
+        gls_npy_clear(ctx, &x);
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: expected an array [n, ...] with n at least 1", path);
+    }
+    info->examples = x.shape[0];
+    info->features = x.count / x.shape[0];
+    info->dims = x.dims > 1 ? x.dims - 1 : 1;
+    for (int i = 0; i < info->dims; i++) info->shape[i] = x.dims > 1 ? x.shape[i + 1] : 1;
+    arrays->scale = (gls_real)o->scale;
+    if (x.dtype == GLS_U8) {
+        arrays->byte = x.data;
+        return GLS_OK;
+    }
+    gls_npy_clear(ctx, &x);
+    GLS_TRY(gls_npy_read_real(ctx, path, &x));
+    arrays->real = x.data;
+    for (int64_t i = 0; o->scale != 1 && i < x.count; i++) arrays->real[i] *= arrays->scale;
+    return gls_check_finite(ctx, path, arrays->real, info->examples, info->features);
+}
+
+static gls_status open_npy(gls_context *ctx, const char *path, const void *options, bool test,
+                           const gls_data_info *like, gls_source **out) {
+    const npy_options *o = options;
+    gls_data_info info = {0};
+    gls_arrays_owned arrays = {0};
+    const char *given = test ? o->test_labels : o->labels;
+    char *labels = given ? gls_strdup(ctx, given) : sibling(ctx, path);
+    gls_status status = labels ? read_features(ctx, path, o, &info, &arrays) : GLS_ERR_MEMORY;
+    if (status == GLS_OK && (given || gls_file_exists(labels)))
+        status = read_targets(ctx, labels, o, like, &info, &arrays);
+    if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
+    gls_arrays_owned_free(ctx, &arrays);
+    gls_free(ctx, (void *)info.class_names);
+    gls_free(ctx, labels);
+    return status;
+}
+
+/* ---- writing ---- */
+
+static gls_status write_rows(void *user, const gls_batch *batch, int64_t begin) {
+    return gls_writer_write(user, batch->x, batch->rows * batch->features * (int64_t)sizeof *batch->x);
+}
+
+static gls_status write_features(gls_context *ctx, const gls_source *source, const char *path) {
+    const gls_data_info *info = &source->info;
+    int64_t shape[GLS_MAX_DIMS + 1] = {info->examples};
+    memcpy(shape + 1, info->shape, (size_t)info->dims * sizeof *shape);
+    gls_writer *writer;
+    GLS_TRY(gls_writer_open(ctx, path, &writer));
+    gls_status status = gls_npy_write_header(writer, GLS_DTYPE_REAL, info->dims + 1, shape);
+    if (status == GLS_OK) status = gls_source_scan(ctx, source, write_rows, writer);
+    if (status == GLS_OK) return gls_writer_commit(writer);
+    gls_writer_abort(writer);
+    return status;
+}
+
+static gls_status write_targets(gls_context *ctx, const gls_source *source, const char *path) {
+    const gls_data_info *info = &source->info;
+    int64_t shape[2] = {info->examples, info->targets};
+    bool classes = info->target == GLS_TARGET_CLASS;
+    int32_t *label = gls_alloc(ctx, info->examples, sizeof *label);
+    gls_real *y = gls_alloc(ctx, info->examples * (info->targets ? info->targets : 1), sizeof *y);
+    gls_status status = label && y ? gls_source_targets(source, ctx, label, y) : GLS_ERR_MEMORY;
+    if (status == GLS_OK)
+        status = gls_npy_write(ctx, path, classes ? GLS_I32 : GLS_DTYPE_REAL, !classes && info->targets > 1 ? 2 : 1,
+                               shape, classes ? (void *)label : (void *)y);
+    gls_free(ctx, label);
+    gls_free(ctx, y);
+    return status;
+}
+
+static gls_status write_npy(gls_context *ctx, const gls_source *source, const char *path, const void *options) {
+    const npy_options *o = options;
+    const gls_data_info *info = &source->info;
+    if (info->sparse || info->target == GLS_TARGET_TOKENS || info->dims >= GLS_MAX_DIMS)
+        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: npy holds dense examples only", path);
+    GLS_TRY(write_features(ctx, source, path));
+    if (info->target == GLS_TARGET_NONE) return GLS_OK;
+    char *labels = o->labels ? gls_strdup(ctx, o->labels) : sibling(ctx, path);
+    if (!labels) return GLS_ERR_MEMORY;
+    gls_status status = write_targets(ctx, source, labels);
+    gls_free(ctx, labels);
+    return status;
+}
+
+const gls_format gls_format_npy = {
+    .member = {"npy", "NumPy arrays: features [n, ...] and targets", "", npy_table, sizeof(npy_options)},
+    .open = open_npy,
+    .write = write_npy,
+};

@@ -1,0 +1,181 @@
+/* A gather: rows picked from one or more sources. Subsets and most transforms are gathers. */
+#include "source.h"
+#include <string.h>
+
+enum { RUN = 256 };
+
+/* Fetches one run of at most RUN rows that come from the same part. */
+static gls_status fetch_run(const gls_gather *gather, gls_context *ctx, const gls_fetch *fetch, int64_t begin,
+                            int64_t count, gls_rows *rows) {
+    const gls_data_info *info = &gather->owned.source.info;
+    int64_t first = fetch->index[begin], mapped[RUN];
+    const gls_source *part = gather->part[gather->which ? gather->which[first] : 0];
+    for (int64_t i = 0; i < count; i++)
+        mapped[i] = gather->index ? gather->index[fetch->index[begin + i]] : fetch->index[begin + i];
+    gls_fetch inner = *fetch;
+    inner.count = count;
+    inner.index = mapped;
+    inner.slot = fetch->slot + begin;
+    gls_rows sub = gls_rows_from(rows, info, begin);
+    GLS_TRY(part->ops->fetch(part, ctx, &inner, &sub));
+    gls_rows_merge(rows, &sub);
+    if (gather->owned.source.has_mass && !part->has_mass && sub.mass)
+        for (int64_t i = 0; i < count; i++) sub.mass[i] = 1;
+    return GLS_OK;
+}
+
+static gls_status fetch_gather(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
+    const gls_gather *gather = (const gls_gather *)source;
+    for (int64_t begin = 0; begin < fetch->count;) {
+        int64_t end = begin + 1;
+        while (end < fetch->count && end - begin < RUN &&
+               (!gather->which || gather->which[fetch->index[end]] == gather->which[fetch->index[begin]]))
+            end++;
+        GLS_TRY(fetch_run(gather, ctx, fetch, begin, end - begin, rows));
+        begin = end;
+    }
+    for (int64_t i = 0; gather->label && i < fetch->count; i++) {
+        int32_t label = gather->label[fetch->index[i]];
+        if (rows->label) rows->label[i] = label;
+        if (rows->y && gather->class_y) rows->y[i] = gather->class_y[label];
+    }
+    return GLS_OK;
+}
+
+static void destroy_gather(gls_source *source) {
+    gls_gather *gather = (gls_gather *)source;
+    for (int64_t i = 0; i < gather->parts; i++)
+        if (gather->owns[i]) gls_source_destroy((gls_source *)gather->part[i]);
+    gls_owned_destroy(source);
+}
+
+static const gls_source_ops gather_ops = {fetch_gather, destroy_gather};
+
+static gls_status append_part(gls_gather *gather, const gls_source *source, bool owns) {
+    int64_t parts = gather->parts;
+    const gls_source **part = gls_arena_alloc(gather->owned.arena, parts + 1, sizeof *part);
+    bool *owned = gls_arena_alloc(gather->owned.arena, parts + 1, sizeof *owned);
+    if (!part || !owned) return GLS_ERR_MEMORY;
+    if (parts) {
+        memcpy(part, gather->part, (size_t)parts * sizeof *part);
+        memcpy(owned, gather->owns, (size_t)parts * sizeof *owned);
+    }
+    part[parts] = source;
+    owned[parts] = owns;
+    gather->part = part;
+    gather->owns = owned;
+    gather->parts++;
+    return GLS_OK;
+}
+
+static gls_status fill_gather(gls_gather *gather, const gls_source *inner, const int64_t *index, int64_t count) {
+    gls_source *source = &gather->owned.source;
+    source->info = inner->info;
+    source->has_mass = inner->has_mass;
+    if (index) source->info.examples = count;
+    GLS_TRY(append_part(gather, inner, false));
+    GLS_TRY(gls_owned_columns_from(&gather->owned, inner, index));
+    if (!index) return GLS_OK;
+    int64_t *copy = gls_arena_alloc(gather->owned.arena, count, sizeof *copy);
+    if (!copy) return GLS_ERR_MEMORY;
+    if (count) memcpy(copy, index, (size_t)count * sizeof *copy);
+    gather->index = copy;
+    if (gls_source_column(source, "original")) return GLS_OK;
+    int64_t *original;
+    GLS_TRY(gls_owned_column(&gather->owned, "original", &original));
+    if (count) memcpy(original, index, (size_t)count * sizeof *original);
+    return GLS_OK;
+}
+
+gls_status gls_gather_create(gls_context *ctx, gls_source *inner, const int64_t *index, int64_t count,
+                             gls_gather **out) {
+    gls_gather *gather;
+    *out = NULL;
+    GLS_TRY(gls_owned_create(ctx, sizeof *gather, &gather_ops, (void **)&gather));
+    gls_status status = fill_gather(gather, inner, index, count);
+    if (status != GLS_OK) {
+        gls_source_destroy(&gather->owned.source);
+        return status;
+    }
+    gather->owns[0] = true;
+    *out = gather;
+    return GLS_OK;
+}
+
+void gls_gather_release(gls_gather *gather) {
+    if (!gather) return;
+    gather->owns[0] = false;
+    gls_source_destroy(&gather->owned.source);
+}
+
+gls_status gls_gather_add(gls_gather *gather, gls_source *source, const char *what, int32_t *part) {
+    gls_data_info *info = &gather->owned.source.info, *other = &source->info;
+    bool fits = info->sparse == other->sparse && (info->features == other->features || info->sparse) &&
+                info->target == other->target && info->targets == other->targets && info->length == other->length;
+    gls_status status = GLS_OK;
+    if (!fits)
+        status = gls_fail(gather->owned.source.ctx, GLS_ERR_INPUT,
+                          "%s: its source has %lld %s features and %lld real targets, the data %lld %s and %lld", what,
+                          (long long)other->features, other->sparse ? "sparse" : "dense", (long long)other->targets,
+                          (long long)info->features, info->sparse ? "sparse" : "dense", (long long)info->targets);
+    if (status == GLS_OK) status = append_part(gather, source, true);
+    if (status != GLS_OK) {
+        gls_source_destroy(source);
+        return status;
+    }
+    if (other->features > info->features) info->features = info->shape[0] = other->features;
+    if (other->classes > info->classes) {
+        info->classes = other->classes;
+        info->class_names = other->class_names;
+    }
+    gather->owned.source.has_mass |= source->has_mass;
+    *part = (int32_t)(gather->parts - 1);
+    return GLS_OK;
+}
+
+gls_status gls_gather_relabel(gls_gather *gather, int32_t **label) {
+    gls_source *source = &gather->owned.source;
+    int64_t n = source->info.examples, classes = source->info.classes;
+    *label = gls_arena_alloc(gather->owned.arena, n, sizeof **label);
+    if (!*label) return GLS_ERR_MEMORY;
+    if (source->info.targets == 1) {
+        gls_real *y = gls_alloc(source->ctx, n, sizeof *y);
+        gls_real *class_y = gls_arena_alloc(gather->owned.arena, classes, sizeof *class_y);
+        gls_status status = y && class_y ? gls_source_targets(source, source->ctx, *label, y) : GLS_ERR_MEMORY;
+        if (status == GLS_OK) {
+            for (int64_t k = 0; k < classes; k++) class_y[k] = (gls_real)k;
+            for (int64_t i = n; i-- > 0;) class_y[(*label)[i]] = y[i];
+            gather->class_y = class_y;
+        }
+        gls_free(source->ctx, y);
+        GLS_TRY(status);
+    } else {
+        GLS_TRY(gls_source_targets(source, source->ctx, *label, NULL));
+    }
+    gather->label = *label;
+    return GLS_OK;
+}
+
+gls_status gls_source_subset(gls_context *ctx, const gls_source *source, const int64_t *index, int64_t count,
+                             gls_source **out) {
+    *out = NULL;
+    for (int64_t i = 0; i < count; i++)
+        if (index[i] < 0 || index[i] >= source->info.examples)
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "subset: example %lld of a set of %lld", (long long)index[i],
+                            (long long)source->info.examples);
+    gls_gather *gather;
+    GLS_TRY(gls_gather_create(ctx, (gls_source *)source, index, count, &gather));
+    gather->owns[0] = false;
+    *out = &gather->owned.source;
+    return GLS_OK;
+}
+
+gls_status gls_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out) {
+    *out = gls_alloc(ctx, count, sizeof **out);
+    if (!*out) return GLS_ERR_MEMORY;
+    /* Selection sampling: each number is taken with probability needed / left. */
+    int64_t taken = 0;
+    for (int64_t i = 0; i < n && taken < count; i++)
+        if (gls_random_below(random, n - i) < count - taken) (*out)[taken++] = i;
+    return GLS_OK;
+}

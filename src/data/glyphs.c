@@ -1,0 +1,214 @@
+/* Generator glyphs: 28 x 28 grey images of ten drawn symbols under random affine maps, stroke widths, clutter and
+ * noise. Hard for a linear model, easy for a small network. */
+#include "source.h"
+#include "table.h"
+#include <math.h>
+#include <string.h>
+
+enum { SIDE = 28, PIXELS = SIDE * SIDE, CLASSES = 10, MAX_SEGMENTS = 48, CHUNK = 100 };
+
+typedef struct glyph_options {
+    int64_t train_size, test_size, seed;
+    double noise, warp;
+} glyph_options;
+
+static const gls_option glyph_table[] = {
+    {"train_size", GLS_OPTION_INT, offsetof(glyph_options, train_size), "12000", 1, 10000000, 0, NULL,
+     "training examples"},
+    {"test_size", GLS_OPTION_INT, offsetof(glyph_options, test_size), "2000", 1, 10000000, 0, NULL, "test examples"},
+    {"seed", GLS_OPTION_INT, offsetof(glyph_options, seed), "1", 0, INFINITY, 0, NULL, "of the drawings"},
+    {"noise", GLS_OPTION_REAL, offsetof(glyph_options, noise), "0.08", 0, 1, 0, NULL,
+     "standard deviation of a pixel's noise, of a full stroke's 1"},
+    {"warp", GLS_OPTION_REAL, offsetof(glyph_options, warp), "1", 0, 2, 0, NULL,
+     "strength of rotation, shear, scaling and shift"},
+    {NULL},
+};
+
+/* ---- the symbols, in [-1, 1] x [-1, 1], y downwards ---- */
+
+typedef struct stroke {
+    bool arc;
+    float v[8]; /* a polyline's points, or an arc's centre, radius, first and last angle in degrees */
+    int points; /* of a polyline */
+} stroke;
+
+#define LINE2(...) \
+    { false, {__VA_ARGS__}, 2 }
+#define LINE3(...) \
+    { false, {__VA_ARGS__}, 3 }
+#define LINE4(...) \
+    { false, {__VA_ARGS__}, 4 }
+#define ARC(...) \
+    { true, {__VA_ARGS__}, 0 }
+
+static const struct {
+    const char *name;
+    int strokes;
+    stroke stroke[4];
+} symbol[CLASSES] = {
+    {"ring", 1, {ARC(0, 0, 0.8f, 0, 360)}},
+    {"cross", 2, {LINE2(-0.85f, 0, 0.85f, 0), LINE2(0, -0.9f, 0, 0.9f)}},
+    {"triangle", 2, {LINE3(-0.85f, 0.7f, 0, -0.85f, 0.85f, 0.7f), LINE2(0.85f, 0.7f, -0.85f, 0.7f)}},
+    {"gate", 2, {LINE4(-0.75f, 0.85f, -0.75f, -0.75f, 0.75f, -0.75f, 0.75f, 0.85f), LINE2(-0.75f, 0, 0.75f, 0)}},
+    {"zigzag", 1, {LINE4(-0.75f, -0.8f, 0.75f, -0.8f, -0.75f, 0.8f, 0.75f, 0.8f)}},
+    {"arrow", 2, {LINE2(0, 0.9f, 0, -0.9f), LINE3(-0.65f, -0.2f, 0, -0.9f, 0.65f, -0.2f)}},
+    {"trident", 2, {LINE2(0, -0.85f, 0, 0.9f), ARC(0, -0.75f, 0.75f, 0, 180)}},
+    {"hourglass", 2, {LINE4(-0.7f, -0.8f, 0.7f, -0.8f, -0.7f, 0.8f, 0.7f, 0.8f), LINE2(-0.7f, -0.8f, 0.7f, 0.8f)}},
+    {"wave", 2, {ARC(-0.42f, 0, 0.42f, 180, 360), ARC(0.42f, 0, 0.42f, 0, 180)}},
+    {"key", 3, {ARC(0, -0.45f, 0.42f, 0, 360), LINE2(0, -0.03f, 0, 0.9f), LINE2(0, 0.55f, 0.5f, 0.55f)}},
+};
+
+typedef struct segment {
+    float x0, y0, x1, y1;
+} segment;
+
+static int cut_symbol(int class, segment *to) {
+    int count = 0;
+    for (int s = 0; s < symbol[class].strokes; s++) {
+        const stroke *k = &symbol[class].stroke[s];
+        int pieces = k->arc ? (int)ceil(fabs((double)k->v[4] - (double)k->v[3]) / 24) : k->points - 1;
+        for (int i = 0; i < pieces; i++) {
+            segment *g = &to[count++];
+            if (!k->arc) {
+                *g = (segment){k->v[2 * i], k->v[2 * i + 1], k->v[2 * i + 2], k->v[2 * i + 3]};
+                continue;
+            }
+            double turn = acos(-1.0) / 180, step = ((double)k->v[4] - (double)k->v[3]) / pieces;
+            double a = ((double)k->v[3] + step * i) * turn, b = ((double)k->v[3] + step * (i + 1)) * turn;
+            double r = (double)k->v[2];
+            *g = (segment){(float)((double)k->v[0] + r * cos(a)), (float)((double)k->v[1] + r * sin(a)),
+                           (float)((double)k->v[0] + r * cos(b)), (float)((double)k->v[1] + r * sin(b))};
+        }
+    }
+    return count;
+}
+
+/* ---- one image ---- */
+
+/* Pixels within half a width of the segment, with soft edges, over what is there. */
+static void draw_segment(float *image, const segment *g, float half, float ink) {
+    float reach = half + 1;
+    int left = (int)floorf(fminf(g->x0, g->x1) - reach), right = (int)ceilf(fmaxf(g->x0, g->x1) + reach);
+    int top = (int)floorf(fminf(g->y0, g->y1) - reach), bottom = (int)ceilf(fmaxf(g->y0, g->y1) + reach);
+    float dx = g->x1 - g->x0, dy = g->y1 - g->y0, length = dx * dx + dy * dy;
+    float per = length > 0 ? 1 / length : 0;
+    for (int y = top < 0 ? 0 : top; y <= bottom && y < SIDE; y++)
+        for (int x = left < 0 ? 0 : left; x <= right && x < SIDE; x++) {
+            float px = (float)x - g->x0, py = (float)y - g->y0;
+            float t = fminf(fmaxf((px * dx + py * dy) * per, 0), 1);
+            float ex = px - t * dx, ey = py - t * dy;
+            float cover = fminf(fmaxf(half + 0.5f - sqrtf(ex * ex + ey * ey), 0), 1) * ink;
+            if (cover > image[y * SIDE + x]) image[y * SIDE + x] = cover;
+        }
+}
+
+static float between(gls_random *random, double a, double b) {
+    return (float)(a + (b - a) * gls_random_uniform(random));
+}
+
+typedef struct glyph_job {
+    const glyph_options *options;
+    segment cut[CLASSES][MAX_SEGMENTS];
+    int segments[CLASSES];
+    const char *purpose;
+    int64_t examples;
+    uint8_t *byte;
+    int32_t *label;
+} glyph_job;
+
+static void draw_symbol(const glyph_job *job, int class, gls_random *random, float *image) {
+    double warp = job->options->warp;
+    float angle = between(random, -0.36, 0.36) * (float)warp, shear = between(random, -0.25, 0.25) * (float)warp;
+    float size = 9.2f * (1 + between(random, -0.26, 0.08) * (float)warp);
+    float ratio = 1 + between(random, -0.17, 0.17) * (float)warp;
+    float cx = 13.5f + between(random, -3, 3) * (float)warp, cy = 13.5f + between(random, -3, 3) * (float)warp;
+    float half = between(random, 0.6, 1.5), ink = between(random, 0.6, 1);
+    float c = cosf(angle), s = sinf(angle);
+    float a = size * ratio * c, b = size * (shear * c - s), p = size * ratio * s, q = size * (shear * s + c);
+    for (int i = 0; i < job->segments[class]; i++) {
+        const segment *g = &job->cut[class][i];
+        segment mapped = {cx + a * g->x0 + b * g->y0, cy + p * g->x0 + q * g->y0, cx + a * g->x1 + b * g->y1,
+                          cy + p * g->x1 + q * g->y1};
+        draw_segment(image, &mapped, half, ink);
+    }
+}
+
+/* Stray marks: up to two short strokes anywhere. */
+static void draw_clutter(gls_random *random, float *image) {
+    for (int64_t count = gls_random_below(random, 3); count > 0; count--) {
+        float x = between(random, 0, SIDE), y = between(random, 0, SIDE);
+        segment g = {x, y, x + between(random, -5, 5), y + between(random, -5, 5)};
+        draw_segment(image, &g, between(random, 0.4, 0.9), between(random, 0.4, 0.9));
+    }
+}
+
+/* Four bytes added up are nearly normal: mean 510, variance 21845. */
+static float byte_noise(uint32_t u) {
+    return ((float)((u & 255) + (u >> 8 & 255) + (u >> 16 & 255) + (u >> 24)) - 510) / 147.8f;
+}
+
+static void add_noise(const gls_random *random, float noise, const float *image, uint8_t *byte) {
+    uint32_t four[4];
+    for (int i = 0; i < PIXELS; i++) {
+        if (i % 4 == 0) gls_random_block(random, (uint32_t)(i / 4), four);
+        float v = (image[i] + noise * byte_noise(four[i % 4])) * 255 + 0.5f;
+        byte[i] = (uint8_t)fminf(fmaxf(v, 0), 255);
+    }
+}
+
+static gls_status draw_chunk(void *user, int64_t task, int worker) {
+    const glyph_job *job = user;
+    for (int64_t i = task * CHUNK; i < (task + 1) * CHUNK && i < job->examples; i++) {
+        float image[PIXELS] = {0};
+        int class = (int)(i % CLASSES);
+        gls_random random = gls_random_create((uint64_t)job->options->seed, job->purpose, (uint64_t)i, 0);
+        gls_random grain = gls_random_create((uint64_t)job->options->seed, job->purpose, (uint64_t)i, 1);
+        draw_symbol(job, class, &random, image);
+        draw_clutter(&random, image);
+        add_noise(&grain, (float)job->options->noise, image, job->byte + i * PIXELS);
+        job->label[i] = class;
+    }
+    return GLS_OK;
+}
+
+static gls_status open_glyphs(gls_context *ctx, const char *path, const void *options, bool test,
+                              const gls_data_info *like, gls_source **out) {
+    const glyph_options *o = options;
+    int64_t n = test ? o->test_size : o->train_size;
+    const char *names[CLASSES];
+    gls_arrays_owned arrays = {.scale = (gls_real)(1.0 / 255)};
+    arrays.byte = gls_alloc(ctx, n, PIXELS);
+    arrays.label = gls_alloc(ctx, n, sizeof *arrays.label);
+    glyph_job *job = gls_alloc(ctx, 1, sizeof *job);
+    gls_status status = arrays.byte && arrays.label && job ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK) {
+        *job = (glyph_job){.options = o,
+                           .purpose = test ? "glyphs test" : "glyphs train",
+                           .examples = n,
+                           .byte = arrays.byte,
+                           .label = arrays.label};
+        for (int k = 0; k < CLASSES; k++) {
+            job->segments[k] = cut_symbol(k, job->cut[k]);
+            names[k] = symbol[k].name;
+        }
+        status = gls_parallel(ctx, (n + CHUNK - 1) / CHUNK, draw_chunk, job);
+    }
+    gls_data_info info = {.examples = n,
+                          .features = PIXELS,
+                          .dims = 3,
+                          .shape = {1, SIDE, SIDE},
+                          .target = GLS_TARGET_CLASS,
+                          .classes = CLASSES,
+                          .class_names = names};
+    if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
+    gls_arrays_owned_free(ctx, &arrays);
+    gls_free(ctx, job);
+    return status;
+}
+
+const gls_format gls_format_glyphs = {
+    .member = {"glyphs", "28 x 28 images of ten drawn symbols, made on the spot", "", glyph_table,
+               sizeof(glyph_options)},
+    .generator = true,
+    .open = open_glyphs,
+};

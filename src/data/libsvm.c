@@ -1,0 +1,260 @@
+/* Format libsvm: lines `label index:value ...` with ascending indices from 1, into compressed sparse rows. */
+#include "source.h"
+#include "table.h"
+#include "base/io.h"
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct libsvm_options {
+    int64_t features;
+    int target;
+} libsvm_options;
+
+enum { TARGET_AUTO, TARGET_CLASS, TARGET_REAL };
+enum { LINE_LIMIT = 1 << 26, MAX_CLASSES = 32768 };
+
+static const gls_option libsvm_table[] = {
+    {"features", GLS_OPTION_INT, offsetof(libsvm_options, features), "0", 0, INT32_MAX, 0, NULL,
+     "width; 0: the largest index of the training file"},
+    {"target", GLS_OPTION_ENUM, offsetof(libsvm_options, target), "auto", 0, 0, 0, "auto|class|real",
+     "auto: labels that are all integers are classes, else real targets"},
+    {NULL},
+};
+
+typedef struct parser {
+    gls_context *ctx;
+    gls_reader *reader;
+    gls_arrays_owned *arrays;
+    double *label;
+    int64_t rows, row_room, nonzeros, room;
+    int64_t width, limit; /* largest index seen and allowed */
+    bool limit_of_training;
+    bool integers;
+} parser;
+
+static gls_status GLS_PRINTF(2, 3) bad_line(parser *p, const char *format, ...) {
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return gls_fail(p->ctx, GLS_ERR_INPUT, "%s:%lld: %s", gls_reader_path(p->reader),
+                    (long long)gls_reader_line_number(p->reader), text);
+}
+
+static bool blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* The word at p, short enough for a message. */
+static int word_length(const char *p) {
+    int n = 0;
+    while (p[n] && !blank(p[n]) && n < 40) n++;
+    return n;
+}
+
+static gls_status grow(parser *p, int64_t more) {
+    if (p->rows + 2 > p->row_room) {
+        int64_t room = p->row_room ? p->row_room * 2 : 1024;
+        int64_t *row = gls_resize(p->ctx, p->arrays->row, room, sizeof *row);
+        if (row) p->arrays->row = row;
+        double *label = row ? gls_resize(p->ctx, p->label, room, sizeof *label) : NULL;
+        if (!label) return GLS_ERR_MEMORY;
+        p->label = label;
+        p->row_room = room;
+    }
+    if (p->nonzeros + more > p->room) {
+        int64_t room = p->room * 2 > p->nonzeros + more ? p->room * 2 : p->nonzeros + more + 4096;
+        int32_t *column = gls_resize(p->ctx, p->arrays->column, room, sizeof *column);
+        if (column) p->arrays->column = column;
+        gls_real *value = column ? gls_resize(p->ctx, p->arrays->value, room, sizeof *value) : NULL;
+        if (!value) return GLS_ERR_MEMORY;
+        p->arrays->value = value;
+        p->room = room;
+    }
+    return GLS_OK;
+}
+
+static gls_status parse_pair(parser *p, const char **text, int64_t previous) {
+    const char *s = *text, *word = s;
+    int64_t index = 0;
+    double value;
+    for (; *s >= '0' && *s <= '9'; s++)
+        if (index <= INT32_MAX) index = index * 10 + (*s - '0');
+    if (s == word || *s != ':') return bad_line(p, "'%.*s': expected index:value", word_length(word), word);
+    if (index < 1) return bad_line(p, "index 0: indices start at 1");
+    if (index > p->limit && p->limit_of_training)
+        return bad_line(p, "index %lld, but there are %lld features (option features sets the width)", (long long)index,
+                        (long long)p->limit);
+    if (index > p->limit) return bad_line(p, "index '%.*s' is too large", word_length(word), word);
+    if (index <= previous)
+        return bad_line(p, "index %lld after %lld: indices must ascend", (long long)index, (long long)previous);
+    s++;
+    if (!gls_scan_number(&s, &value) || (*s && !blank(*s)))
+        return bad_line(p, "'%.*s': expected a number after the colon", word_length(word), word);
+    if (!isfinite((gls_real)value)) return bad_line(p, "'%.*s': the value is not finite", word_length(word), word);
+    GLS_TRY(grow(p, 1));
+    p->arrays->column[p->nonzeros] = (int32_t)(index - 1);
+    p->arrays->value[p->nonzeros++] = (gls_real)value;
+    if (index > p->width) p->width = index;
+    *text = s;
+    return GLS_OK;
+}
+
+static gls_status parse_line(parser *p, char *line, int64_t length) {
+    if ((int64_t)strlen(line) != length) return bad_line(p, "a NUL byte");
+    char *comment = strchr(line, '#');
+    if (comment) *comment = 0;
+    const char *s = line, *word;
+    while (blank(*s)) s++;
+    if (!*s) return GLS_OK;
+    word = s;
+    double label;
+    if (!gls_scan_number(&s, &label) || (*s && !blank(*s)))
+        return bad_line(p, "'%.*s': expected a number as label", word_length(word), word);
+    if (!isfinite((gls_real)label)) return bad_line(p, "'%.*s': the label is not finite", word_length(word), word);
+    GLS_TRY(grow(p, 0));
+    p->label[p->rows] = label;
+    p->integers &= fabs(label) <= INT32_MAX && label == floor(label);
+    int64_t previous = 0;
+    for (;;) {
+        while (blank(*s)) s++;
+        if (!*s) break;
+        GLS_TRY(parse_pair(p, &s, previous));
+        previous = p->arrays->column[p->nonzeros - 1] + 1;
+    }
+    p->arrays->row[++p->rows] = p->nonzeros;
+    return GLS_OK;
+}
+
+static gls_status parse_lines(parser *p) {
+    for (;;) {
+        char *line;
+        int64_t length;
+        GLS_TRY(gls_reader_line(p->reader, LINE_LIMIT, &line, &length));
+        if (!line) break;
+        GLS_TRY(parse_line(p, line, length));
+    }
+    if (!p->rows) return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: no examples", gls_reader_path(p->reader));
+    return GLS_OK;
+}
+
+/* More distinct labels than MAX_CLASSES are a regression's. */
+static bool few_classes(const double *label, int64_t n) {
+    if (n <= MAX_CLASSES) return true;
+    double least = label[0], most = label[0];
+    for (int64_t i = 1; i < n; i++) {
+        if (label[i] < least) least = label[i];
+        if (label[i] > most) most = label[i];
+    }
+    return most - least < MAX_CLASSES;
+}
+
+static gls_status set_targets(parser *p, const libsvm_options *o, const gls_data_info *like, gls_data_info *info) {
+    const char *path = gls_reader_path(p->reader);
+    info->target = GLS_TARGET_REAL;
+    info->targets = 1;
+    p->arrays->y = gls_alloc(p->ctx, p->rows, sizeof *p->arrays->y);
+    if (!p->arrays->y) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < p->rows; i++) p->arrays->y[i] = (gls_real)p->label[i];
+    bool classes = o->target == TARGET_CLASS || (o->target == TARGET_AUTO && p->integers);
+    if (like && o->target == TARGET_AUTO)
+        classes = like->target == GLS_TARGET_CLASS;
+    else if (o->target == TARGET_AUTO && classes)
+        classes = few_classes(p->label, p->rows);
+    if (!classes) return GLS_OK;
+    if (!p->integers) return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: labels that are no integers as classes", path);
+    return gls_classes_from_integers(p->ctx, path, p->label, p->rows, like, info, &p->arrays->label);
+}
+
+static gls_status parse_file(gls_context *ctx, gls_reader *reader, const libsvm_options *o, const gls_data_info *like,
+                             gls_data_info *info, gls_arrays_owned *arrays) {
+    parser p = {.ctx = ctx, .reader = reader, .arrays = arrays, .integers = true, .limit = INT32_MAX};
+    int64_t width = o->features ? o->features : like ? like->features : 0;
+    if (width) {
+        p.limit = width;
+        p.limit_of_training = true;
+    }
+    gls_status status = parse_lines(&p);
+    if (status == GLS_OK) {
+        info->examples = p.rows;
+        info->features = width ? width : p.width;
+        info->sparse = true;
+        status = set_targets(&p, o, like, info);
+    }
+    gls_free(ctx, p.label);
+    return status;
+}
+
+static gls_status open_libsvm(gls_context *ctx, const char *path, const void *options, bool test,
+                              const gls_data_info *like, gls_source **out) {
+    gls_data_info info = {0};
+    gls_arrays_owned arrays = {0};
+    gls_reader *reader;
+    GLS_TRY(gls_reader_open(ctx, path, &reader));
+    gls_status status = parse_file(ctx, reader, options, like, &info, &arrays);
+    gls_reader_close(reader);
+    if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
+    gls_arrays_owned_free(ctx, &arrays);
+    gls_free(ctx, (void *)info.class_names);
+    return status;
+}
+
+/* ---- writing ---- */
+
+typedef struct output {
+    gls_writer *writer;
+    const gls_data_info *info;
+    bool numeric; /* class names are numbers */
+    int digits;
+} output;
+
+static gls_status write_value(output *o, int64_t column, gls_real value) {
+    return gls_writer_printf(o->writer, " %lld:%.*g", (long long)column + 1, o->digits, (double)value);
+}
+
+static gls_status write_row(output *o, const gls_batch *batch, int64_t i) {
+    if (o->info->target == GLS_TARGET_CLASS && o->numeric)
+        GLS_TRY(gls_writer_printf(o->writer, "%s", o->info->class_names[batch->label[i]]));
+    else if (o->info->target == GLS_TARGET_CLASS)
+        GLS_TRY(gls_writer_printf(o->writer, "%d", (int)batch->label[i]));
+    else
+        GLS_TRY(gls_writer_printf(o->writer, "%.*g", o->digits, batch->y ? (double)batch->y[i] : 0.0));
+    if (batch->row)
+        for (int64_t k = batch->row[i]; k < batch->row[i + 1]; k++)
+            GLS_TRY(write_value(o, batch->column[k], batch->value[k]));
+    else
+        for (int64_t j = 0; j < batch->features; j++)
+            if (batch->x[i * batch->features + j] != 0) GLS_TRY(write_value(o, j, batch->x[i * batch->features + j]));
+    return gls_writer_write(o->writer, "\n", 1);
+}
+
+static gls_status write_batch(void *user, const gls_batch *batch, int64_t begin) {
+    for (int64_t i = 0; i < batch->rows; i++) GLS_TRY(write_row(user, batch, i));
+    return GLS_OK;
+}
+
+static gls_status write_libsvm(gls_context *ctx, const gls_source *source, const char *path, const void *options) {
+    const gls_data_info *info = &source->info;
+    if (info->target == GLS_TARGET_TOKENS || (info->target == GLS_TARGET_REAL && info->targets != 1))
+        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: libsvm holds one label an example", path);
+    output o = {.info = info, .numeric = info->class_names != NULL, .digits = sizeof(gls_real) == 4 ? 9 : 17};
+    for (int64_t k = 0; o.numeric && k < info->classes; k++) {
+        const char *text = info->class_names[k];
+        double value;
+        o.numeric = gls_scan_number(&text, &value) && !*text;
+    }
+    GLS_TRY(gls_writer_open(ctx, path, &o.writer));
+    gls_status status = gls_source_scan(ctx, source, write_batch, &o);
+    if (status == GLS_OK) return gls_writer_commit(o.writer);
+    gls_writer_abort(o.writer);
+    return status;
+}
+
+const gls_format gls_format_libsvm = {
+    .member = {"libsvm", "LIBSVM text, sparse: label index:value ...", "", libsvm_table, sizeof(libsvm_options)},
+    .open = open_libsvm,
+    .write = write_libsvm,
+};

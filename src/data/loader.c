@@ -1,0 +1,271 @@
+/* Mini-batches of a source, cut into waves that workers fetch ahead into a bounded ring.
+ *
+ * Waves are numbered in the order in which they will be read; wave j lives in cell j % cells. A worker may fill wave j
+ * once the reader has left wave j - cells. The reader's place only grows; a wave asked for again, or cut otherwise, is
+ * fetched on demand into the reader's own rows. */
+#include <glissade/data.h>
+#include <pthread.h>
+#include <string.h>
+
+typedef struct mini_batch {
+    struct mini_batch *next;
+    int64_t *index, rows; /* this rank's examples */
+    int64_t first, global_rows;
+    uint64_t draw;
+    int64_t begin_wave, end_wave;
+} mini_batch;
+
+typedef struct cell {
+    gls_context *ctx; /* a worker's errors end here */
+    gls_rows *rows;
+    gls_batch batch;
+    int64_t wave; /* the wave it holds or is being filled with, or -1 */
+    bool ready;
+    gls_status status;
+} cell;
+
+struct gls_loader {
+    gls_stream stream; /* of the front mini-batch */
+    gls_context *ctx;
+    const gls_source *source;
+    gls_loader_options options;
+    const int64_t *key;
+    mini_batch *front, *back;
+    int64_t pushed; /* waves announced */
+    cell own;       /* the reader's: waves on demand */
+
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    pthread_t *thread;
+    int threads;
+    cell *cells;
+    int64_t cell_count;
+    int64_t taken;   /* waves given to workers */
+    int64_t reading; /* waves before this one are over */
+    bool stop;
+};
+
+/* Makes room for `rows` rows in a cell. */
+static gls_status cell_room(gls_loader *loader, cell *c, int64_t rows) {
+    if (c->rows && c->rows->capacity >= rows) return GLS_OK;
+    gls_rows_destroy(c->rows);
+    c->rows = NULL;
+    return gls_rows_create(c->ctx, &loader->source->info, rows, &c->rows);
+}
+
+static gls_status fill(gls_loader *loader, cell *c, const mini_batch *mini, int64_t begin, int64_t count) {
+    GLS_TRY(cell_room(loader, c, count));
+    for (int64_t i = 0; i < count; i++) c->rows->slot[i] = mini->first + begin + i;
+    gls_fetch fetch = {.count = count,
+                       .index = mini->index + begin,
+                       .slot = c->rows->slot,
+                       .draw = mini->draw,
+                       .seed = loader->options.seed,
+                       .augment = loader->options.augment};
+    GLS_TRY(gls_source_fetch(loader->source, c->ctx, &fetch, c->rows, &c->batch));
+    if (loader->key) {
+        for (int64_t i = 0; i < count; i++) c->rows->key[i] = loader->key[mini->index[begin + i]];
+        c->batch.key = c->rows->key;
+    }
+    return GLS_OK;
+}
+
+static int64_t wave_rows(const gls_loader *loader, const mini_batch *mini, int64_t begin) {
+    int64_t left = mini->rows - begin;
+    return left < loader->options.wave ? left : loader->options.wave;
+}
+
+static void *worker(void *user) {
+    gls_loader *loader = user;
+    pthread_mutex_lock(&loader->lock);
+    for (;;) {
+        while (!loader->stop &&
+               (loader->taken == loader->pushed || loader->taken >= loader->reading + loader->cell_count))
+            pthread_cond_wait(&loader->work, &loader->lock);
+        if (loader->stop) break;
+        int64_t wave = loader->taken++;
+        const mini_batch *mini = loader->front;
+        while (wave >= mini->end_wave) mini = mini->next;
+        cell *c = &loader->cells[wave % loader->cell_count];
+        c->wave = wave;
+        c->ready = false;
+        pthread_mutex_unlock(&loader->lock);
+        int64_t begin = (wave - mini->begin_wave) * loader->options.wave;
+        gls_status status = fill(loader, c, mini, begin, wave_rows(loader, mini, begin));
+        pthread_mutex_lock(&loader->lock);
+        c->status = status;
+        c->ready = true;
+        pthread_cond_broadcast(&loader->done);
+    }
+    pthread_mutex_unlock(&loader->lock);
+    return NULL;
+}
+
+/* The wave fetched ahead, or on demand where it is over already. Waves skipped by the reader are waited for, so that
+ * no worker still writes where a later wave goes. */
+static gls_status read_ahead(gls_loader *loader, int64_t wave, cell **out) {
+    pthread_mutex_lock(&loader->lock);
+    cell *c = &loader->cells[wave % loader->cell_count];
+    while (loader->reading < wave) {
+        cell *passed = &loader->cells[loader->reading % loader->cell_count];
+        while (passed->wave != loader->reading || !passed->ready) pthread_cond_wait(&loader->done, &loader->lock);
+        loader->reading++;
+        pthread_cond_broadcast(&loader->work);
+    }
+    while (c->wave != wave || !c->ready) pthread_cond_wait(&loader->done, &loader->lock);
+    pthread_mutex_unlock(&loader->lock);
+    *out = c;
+    if (c->status != GLS_OK) return gls_fail(loader->ctx, c->status, "%s", gls_context_message(c->ctx));
+    return GLS_OK;
+}
+
+static gls_status get_rows(gls_stream *stream, int64_t begin, int64_t count, gls_batch *out) {
+    gls_loader *loader = (gls_loader *)stream;
+    const mini_batch *mini = loader->front;
+    if (begin < 0 || count < 0 || begin > mini->rows - count)
+        return gls_fail(loader->ctx, GLS_ERR_ARGUMENT, "rows %lld to %lld of a mini-batch share of %lld",
+                        (long long)begin, (long long)(begin + count), (long long)mini->rows);
+    if (loader->threads && count > 0) {
+        int64_t wave = mini->begin_wave + begin / loader->options.wave, offset = begin % loader->options.wave;
+        if (wave >= loader->reading && offset + count <= wave_rows(loader, mini, begin - offset)) {
+            cell *c;
+            GLS_TRY(read_ahead(loader, wave, &c));
+            *out = gls_batch_view(&c->batch, offset, count);
+            return GLS_OK;
+        }
+    }
+    GLS_TRY(fill(loader, &loader->own, mini, begin, count));
+    *out = loader->own.batch;
+    return GLS_OK;
+}
+
+static const gls_stream_ops loader_ops = {get_rows};
+
+static gls_status start_workers(gls_loader *loader) {
+    int workers = loader->options.workers;
+    loader->cell_count = workers + 2;
+    loader->cells = gls_alloc(loader->ctx, loader->cell_count, sizeof *loader->cells);
+    loader->thread = gls_alloc(loader->ctx, workers, sizeof *loader->thread);
+    if (!loader->cells || !loader->thread) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < loader->cell_count; i++) {
+        loader->cells[i].wave = -1;
+        GLS_TRY(gls_context_create_child(loader->ctx, &loader->cells[i].ctx));
+    }
+    for (; loader->threads < workers; loader->threads++)
+        if (pthread_create(&loader->thread[loader->threads], NULL, worker, loader) != 0)
+            return gls_fail(loader->ctx, GLS_ERR_MEMORY, "loader: cannot start worker %d", loader->threads);
+    return GLS_OK;
+}
+
+gls_status gls_loader_create(gls_context *ctx, const gls_source *source, const gls_loader_options *options,
+                             gls_loader **out) {
+    *out = NULL;
+    if (options->size != sizeof *options)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "loader: options of %zu bytes, expected %zu", options->size,
+                        sizeof *options);
+    if (options->wave < 1 || options->workers < 0)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "loader: wave %lld, workers %d", (long long)options->wave,
+                        options->workers);
+    const int64_t *key = options->key_column ? gls_source_column(source, options->key_column) : NULL;
+    if (options->key_column && !key)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "loader: the data have no column '%s'", options->key_column);
+    gls_loader *loader = gls_alloc(ctx, 1, sizeof *loader);
+    if (!loader) return GLS_ERR_MEMORY;
+    loader->ctx = loader->own.ctx = ctx;
+    loader->source = source;
+    loader->options = *options;
+    loader->key = key;
+    loader->stream.ops = &loader_ops;
+    pthread_mutex_init(&loader->lock, NULL);
+    pthread_cond_init(&loader->work, NULL);
+    pthread_cond_init(&loader->done, NULL);
+    gls_status status = options->workers ? start_workers(loader) : GLS_OK;
+    if (status != GLS_OK) {
+        gls_loader_destroy(loader);
+        return status;
+    }
+    *out = loader;
+    return GLS_OK;
+}
+
+static void free_front(gls_loader *loader) {
+    mini_batch *mini = loader->front;
+    loader->front = mini->next;
+    if (!loader->front) loader->back = NULL;
+    gls_free(loader->ctx, mini->index);
+    gls_free(loader->ctx, mini);
+}
+
+void gls_loader_destroy(gls_loader *loader) {
+    if (!loader) return;
+    pthread_mutex_lock(&loader->lock);
+    loader->stop = true;
+    pthread_cond_broadcast(&loader->work);
+    pthread_mutex_unlock(&loader->lock);
+    for (int i = 0; i < loader->threads; i++) pthread_join(loader->thread[i], NULL);
+    for (int64_t i = 0; loader->cells && i < loader->cell_count; i++) {
+        gls_rows_destroy(loader->cells[i].rows);
+        gls_context_destroy(loader->cells[i].ctx);
+    }
+    gls_rows_destroy(loader->own.rows);
+    while (loader->front) free_front(loader);
+    pthread_cond_destroy(&loader->done);
+    pthread_cond_destroy(&loader->work);
+    pthread_mutex_destroy(&loader->lock);
+    gls_free(loader->ctx, loader->cells);
+    gls_free(loader->ctx, loader->thread);
+    gls_free(loader->ctx, loader);
+}
+
+gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t count, uint64_t draw) {
+    int64_t first, rows;
+    gls_rank_share(loader->ctx, count, loader->options.align, &first, &rows);
+    mini_batch *mini = gls_alloc(loader->ctx, 1, sizeof *mini);
+    int64_t *copy = gls_alloc(loader->ctx, rows, sizeof *copy);
+    if (!mini || !copy) {
+        gls_free(loader->ctx, mini);
+        gls_free(loader->ctx, copy);
+        return GLS_ERR_MEMORY;
+    }
+    if (rows) memcpy(copy, index + first, (size_t)rows * sizeof *copy);
+    int64_t waves = (rows + loader->options.wave - 1) / loader->options.wave;
+    pthread_mutex_lock(&loader->lock);
+    *mini = (mini_batch){.index = copy,
+                         .rows = rows,
+                         .first = first,
+                         .global_rows = count,
+                         .draw = draw,
+                         .begin_wave = loader->pushed,
+                         .end_wave = loader->pushed + waves};
+    if (loader->back)
+        loader->back->next = mini;
+    else
+        loader->front = mini;
+    loader->back = mini;
+    loader->pushed += waves;
+    pthread_cond_broadcast(&loader->work);
+    pthread_mutex_unlock(&loader->lock);
+    return GLS_OK;
+}
+
+gls_status gls_loader_front(gls_loader *loader, gls_stream **out) {
+    const mini_batch *mini = loader->front;
+    if (!mini) return gls_fail(loader->ctx, GLS_ERR_ARGUMENT, "loader: no mini-batch was announced");
+    loader->stream.rows = mini->rows;
+    loader->stream.first = mini->first;
+    loader->stream.global_rows = mini->global_rows;
+    *out = &loader->stream;
+    return GLS_OK;
+}
+
+void gls_loader_pop(gls_loader *loader) {
+    if (!loader->front) return;
+    pthread_mutex_lock(&loader->lock);
+    for (; loader->threads && loader->reading < loader->front->end_wave; loader->reading++) {
+        cell *passed = &loader->cells[loader->reading % loader->cell_count];
+        while (passed->wave != loader->reading || !passed->ready) pthread_cond_wait(&loader->done, &loader->lock);
+        pthread_cond_broadcast(&loader->work);
+    }
+    free_front(loader);
+    pthread_mutex_unlock(&loader->lock);
+}

@@ -1,0 +1,55 @@
+/* Decimal numbers as they stand in files: exact, and whatever the locale. */
+#include "source.h"
+#include "base/text.h"
+#include <math.h>
+
+static bool digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* Correctly rounded, for many digits and large exponents. */
+static void slow_number(const char *text, double *value) {
+    const char *rest;
+    gls_text_to_real(text, value, &rest);
+    *value = fabs(*value);
+}
+
+bool gls_scan_number(const char **text, double *out) {
+    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    const char *p = *text;
+    bool negative = *p == '-';
+    if (*p == '-' || *p == '+') p++;
+    uint64_t mantissa = 0;
+    int digits = 0, significant = 0, exponent = 0;
+    for (; digit(*p); p++, digits++) {
+        if (significant || *p != '0') significant++;
+        if (significant <= 18) mantissa = mantissa * 10 + (uint64_t)(*p - '0');
+    }
+    if (*p == '.')
+        for (p++; digit(*p); p++, digits++) {
+            if (significant || *p != '0') significant++;
+            if (significant <= 18) mantissa = mantissa * 10 + (uint64_t)(*p - '0');
+            if (exponent > -100000) exponent--;
+        }
+    if (!digits) return false;
+    if (*p == 'e' || *p == 'E') {
+        const char *q = p + 1;
+        bool down = *q == '-';
+        if (*q == '-' || *q == '+') q++;
+        if (digit(*q)) {
+            int e = 0;
+            for (; digit(*q); q++) e = e < 100000 ? e * 10 + (*q - '0') : e;
+            exponent += down ? -e : e;
+            p = q;
+        }
+    }
+    double value;
+    if (significant <= 18 && mantissa <= (uint64_t)1 << 53 && exponent >= -22 && exponent <= 22)
+        value = exponent < 0 ? (double)mantissa / power[-exponent] : (double)mantissa * power[exponent];
+    else
+        slow_number(*text, &value);
+    *out = negative ? -value : value;
+    *text = p;
+    return true;
+}

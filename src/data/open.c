@@ -1,0 +1,217 @@
+/* Opening and writing by name, and lists of transforms. */
+#include "source.h"
+#include "table.h"
+#include "base/table.h"
+#include <string.h>
+
+gls_status gls_register_format(gls_context *ctx, const gls_format *format) {
+    return gls_member_register(ctx, GLS_KIND_FORMAT, gls_format_members, "data format", &format->member);
+}
+
+gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform) {
+    return gls_member_register(ctx, GLS_KIND_TRANSFORM, gls_transform_members, "transform", &transform->member);
+}
+
+static const gls_option no_options[] = {{NULL}};
+
+/* The member's options with the map's values; an empty struct where it has none. */
+static gls_status fill_options(gls_context *ctx, const gls_member *member, const gls_value *map,
+                               const char *const *except, gls_options **out) {
+    GLS_TRY(gls_options_create(ctx, member->name, member->options ? member->options : no_options,
+                               member->options ? member->options_size : sizeof(int), out));
+    gls_status status = gls_options_apply(*out, map, except);
+    if (status != GLS_OK) {
+        gls_options_destroy(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* A test set must look like its training set; fewer classes than there are fit. */
+static gls_status fit_like(gls_context *ctx, const char *what, gls_source *source, const gls_data_info *like) {
+    gls_data_info *info = &source->info;
+    if (info->features != like->features || info->sparse != like->sparse || info->target != like->target ||
+        info->targets != like->targets || info->length != like->length)
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: %lld %s features, but the training set has %lld %s, or other targets",
+                        what, (long long)info->features, info->sparse ? "sparse" : "dense", (long long)like->features,
+                        like->sparse ? "sparse" : "dense");
+    if (info->classes > like->classes)
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: %lld classes, but the training set has %lld", what,
+                        (long long)info->classes, (long long)like->classes);
+    if (info->classes < like->classes) {
+        info->classes = like->classes;
+        info->class_names = NULL;
+    }
+    return GLS_OK;
+}
+
+gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
+                           const char *const *except, bool test, const gls_data_info *like, gls_source **out) {
+    *out = NULL;
+    const gls_format *found =
+        (const gls_format *)gls_member_find(ctx, GLS_KIND_FORMAT, gls_format_members, "data format", format);
+    if (!found) return GLS_ERR_ARGUMENT;
+    if (!path && !found->generator) return gls_fail(ctx, GLS_ERR_ARGUMENT, "data: format %s needs a file", format);
+    gls_options *filled;
+    GLS_TRY(fill_options(ctx, &found->member, options, except, &filled));
+    gls_status status = found->open(ctx, path, gls_options_struct(filled), test, like, out);
+    gls_options_destroy(filled);
+    if (status == GLS_OK && like) {
+        status = fit_like(ctx, path ? path : format, *out, like);
+        if (status != GLS_OK) {
+            gls_source_destroy(*out);
+            *out = NULL;
+        }
+    }
+    return status;
+}
+
+gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
+                            const gls_value *options, const char *const *except) {
+    const gls_format *found =
+        (const gls_format *)gls_member_find(ctx, GLS_KIND_FORMAT, gls_format_members, "data format", format);
+    if (!found) return GLS_ERR_ARGUMENT;
+    if (!found->write) return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "data: nothing can be written as %s", format);
+    gls_options *filled;
+    GLS_TRY(fill_options(ctx, &found->member, options, except, &filled));
+    gls_status status = found->write(ctx, source, path, gls_options_struct(filled));
+    gls_options_destroy(filled);
+    return status;
+}
+
+/* ---- a data section inside an option ---- */
+
+typedef struct section {
+    const char *format, *train, *test;
+} section;
+
+static const gls_option section_table[] = {
+    {"format", GLS_OPTION_STRING, offsetof(section, format), NULL, 0, 0, GLS_OPTION_REQUIRED, NULL, "data format"},
+    {"train", GLS_OPTION_PATH, offsetof(section, train), NULL, 0, 0, 0, NULL, "training file"},
+    {"test", GLS_OPTION_PATH, offsetof(section, test), NULL, 0, 0, 0, NULL, "test file"},
+    {NULL},
+};
+
+static gls_status section_options(gls_context *ctx, const gls_value *map, const char *owner, gls_options **out) {
+    GLS_TRY(gls_options_create(ctx, owner, section_table, sizeof(section), out));
+    gls_status status = GLS_OK;
+    for (const gls_option *o = section_table; status == GLS_OK && o->key; o++) {
+        const gls_value *given = gls_value_get(map, o->key);
+        if (given) status = gls_options_set_value(*out, given);
+    }
+    if (status == GLS_OK && !((const section *)gls_options_struct(*out))->format)
+        status = gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: its source names no format", owner);
+    if (status != GLS_OK) gls_options_destroy(*out);
+    return status;
+}
+
+gls_status gls_source_open_section(gls_context *ctx, const gls_value *map, const char *owner, const char *const *except,
+                                   bool test, const gls_data_info *like, gls_source **out) {
+    const char *own[16] = {"format", "train", "test"};
+    int count = 3;
+    for (; except && *except && count < 15; except++) own[count++] = *except;
+    gls_options *options;
+    *out = NULL;
+    if (!map || map->kind != GLS_VALUE_MAP)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: a source is a map {format: ..., train: ...}", owner);
+    GLS_TRY(section_options(ctx, map, owner, &options));
+    const section *s = gls_options_struct(options);
+    gls_status status = gls_source_open(ctx, s->format, test ? s->test : s->train, map, own, test, like, out);
+    gls_options_destroy(options);
+    return status;
+}
+
+/* ---- transforms ---- */
+
+/* `flip`, `{flip: }`, `{label_noise: 0.1}` or `{pad_crop: {pad: 4}}`: the name and what was given (NULL: nothing). */
+static gls_status split_item(gls_context *ctx, const gls_value *item, const char **name, const gls_value **given) {
+    *given = NULL;
+    if (item->kind == GLS_VALUE_TEXT) {
+        *name = item->text;
+        return GLS_OK;
+    }
+    if (item->kind != GLS_VALUE_MAP || item->count != 1)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transforms: each is one name, or {name: options}");
+    *name = item->items[0]->key;
+    if (item->items[0]->kind != GLS_VALUE_NULL) *given = item->items[0];
+    return GLS_OK;
+}
+
+/* A scalar or list belongs to the table's first option, which may carry any key in the value. */
+static gls_status set_first(gls_context *ctx, const gls_member *member, const gls_value *given, gls_options *filled) {
+    if (!member->options) return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform %s takes no value", member->name);
+    gls_value *named = gls_value_create(ctx, given->kind, member->options[0].key, given->text);
+    if (!named) return GLS_ERR_MEMORY;
+    named->quoted = given->quoted;
+    named->file = given->file;
+    named->line = given->line;
+    gls_status status = GLS_OK;
+    for (int64_t i = 0; status == GLS_OK && i < given->count; i++) {
+        gls_value *copy = gls_value_clone(ctx, given->items[i]);
+        status = copy ? gls_value_append(ctx, named, copy) : GLS_ERR_MEMORY;
+    }
+    if (status == GLS_OK) status = gls_options_set_value(filled, named);
+    gls_value_destroy(ctx, named);
+    return status;
+}
+
+static gls_status transform_options(gls_context *ctx, const gls_transform *transform, const gls_value *given,
+                                    gls_options **out) {
+    const gls_member *member = &transform->member;
+    if (!given || given->kind == GLS_VALUE_MAP) return fill_options(ctx, member, given, NULL, out);
+    GLS_TRY(gls_options_create(ctx, member->name, member->options ? member->options : no_options,
+                               member->options ? member->options_size : sizeof(int), out));
+    gls_status status = set_first(ctx, member, given, *out);
+    if (status == GLS_OK) return GLS_OK;
+    gls_options_destroy(*out);
+    *out = NULL;
+    return status;
+}
+
+/* The source that transform number `stage` made on the training data. */
+static const gls_source *find_stage(const gls_source *fitted, int64_t stage) {
+    while (fitted && fitted->stage != stage) fitted = fitted->inner;
+    return fitted;
+}
+
+static gls_status apply_item(gls_context *ctx, const gls_value *item, int64_t stage, uint64_t seed,
+                             const gls_source *fitted, gls_source **source) {
+    const char *name = NULL;
+    const gls_value *given;
+    GLS_TRY(split_item(ctx, item, &name, &given));
+    const gls_transform *transform =
+        (const gls_transform *)gls_member_find(ctx, GLS_KIND_TRANSFORM, gls_transform_members, "transform", name);
+    if (!transform) return GLS_ERR_ARGUMENT;
+    const gls_source *same = find_stage(fitted, stage);
+    if (fitted && transform->train_only) return GLS_OK;
+    if (fitted && !same) return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform %s: the training data do not have it", name);
+    gls_options *filled;
+    GLS_TRY(transform_options(ctx, transform, given, &filled));
+    gls_random random = gls_random_create(seed, "transform", (uint64_t)stage, 0);
+    uint64_t own = (uint64_t)gls_random_u32(&random) << 32;
+    own |= gls_random_u32(&random);
+    gls_source *made = NULL;
+    gls_status status = transform->apply(ctx, *source, gls_options_struct(filled), own, same, &made);
+    gls_options_destroy(filled);
+    GLS_TRY(status);
+    made->inner = *source;
+    made->stage = stage;
+    *source = made;
+    return GLS_OK;
+}
+
+gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
+                                const gls_source *fitted, gls_source **out) {
+    *out = NULL;
+    gls_status status = GLS_OK;
+    if (list && list->kind == GLS_VALUE_LIST)
+        for (int64_t i = 0; status == GLS_OK && i < list->count; i++)
+            status = apply_item(ctx, list->items[i], i + 1, seed, fitted, &source);
+    else if (list && list->kind != GLS_VALUE_NULL)
+        status = apply_item(ctx, list, 1, seed, fitted, &source);
+    if (status != GLS_OK)
+        gls_source_destroy(source);
+    else
+        *out = source;
+    return status;
+}

@@ -1,0 +1,191 @@
+/* Format png: a folder of PNG files of one size, and a label file with lines `name label`. */
+#include "png.h"
+#include "table.h"
+#include "base/io.h"
+#include <png.h>
+#include <string.h>
+
+typedef struct png_options {
+    const char *labels, *test_labels;
+    int channels;
+} png_options;
+
+enum { CHANNELS_AUTO, CHANNELS_GREY, CHANNELS_COLOUR };
+enum { FILE_LIMIT = 1 << 26, LINE_LIMIT = 4096, PIXEL_LIMIT = 1 << 24 };
+
+static const gls_option png_table[] = {
+    {"labels", GLS_OPTION_PATH, offsetof(png_options, labels), NULL, 0, 0, 0, NULL,
+     "label file of the training folder; default: labels.txt inside the folder"},
+    {"test_labels", GLS_OPTION_PATH, offsetof(png_options, test_labels), NULL, 0, 0, 0, NULL,
+     "the same of the test folder"},
+    {"channels", GLS_OPTION_ENUM, offsetof(png_options, channels), "auto", 0, 0, 0, "auto|grey|colour",
+     "auto: as the first image"},
+    {NULL},
+};
+
+gls_status gls_png_decode(gls_context *ctx, const char *path, const void *data, int64_t size, int channels,
+                          gls_png *out) {
+    *out = (gls_png){0};
+    png_image image = {.version = PNG_IMAGE_VERSION};
+    if (!png_image_begin_read_from_memory(&image, data, (size_t)size))
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: no readable PNG (%s)", path, image.message);
+    out->channels = channels ? channels : image.format & PNG_FORMAT_FLAG_COLOR ? 3 : 1;
+    out->width = image.width;
+    out->height = image.height;
+    if (out->width * out->height > PIXEL_LIMIT) {
+        png_image_free(&image);
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: %lld x %lld pixels are more than %d", path, (long long)out->width,
+                        (long long)out->height, PIXEL_LIMIT);
+    }
+    image.format = out->channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
+    int64_t pixels = out->width * out->height;
+    uint8_t *interleaved = gls_alloc(ctx, pixels, (size_t)out->channels);
+    out->pixel = interleaved ? gls_alloc(ctx, pixels, (size_t)out->channels) : NULL;
+    gls_status status = out->pixel ? GLS_OK : GLS_ERR_MEMORY;
+    png_color black = {0, 0, 0};
+    if (status == GLS_OK && !png_image_finish_read(&image, &black, interleaved, 0, NULL))
+        status = gls_fail(ctx, GLS_ERR_INPUT, "%s: broken PNG (%s)", path, image.message);
+    for (int64_t i = 0; status == GLS_OK && i < pixels; i++)
+        for (int c = 0; c < out->channels; c++) out->pixel[c * pixels + i] = interleaved[i * out->channels + c];
+    png_image_free(&image);
+    gls_free(ctx, interleaved);
+    if (status != GLS_OK) {
+        gls_free(ctx, out->pixel);
+        out->pixel = NULL;
+    }
+    return status;
+}
+
+typedef struct folder {
+    gls_context *ctx;
+    const char *path;
+    const png_options *options;
+    const char **name, **label; /* allocated texts */
+    int64_t count, room;
+    gls_data_info info;
+    gls_arrays_owned arrays;
+} folder;
+
+/* Below the folder: no absolute name, no way up. */
+static bool inside(const char *name) {
+    for (const char *p = name; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
+        if (strcmp(p, "..") == 0 || strncmp(p, "../", 3) == 0) return false;
+    return name[0] != '/';
+}
+
+static gls_status add_line(folder *f, gls_reader *reader, char *line) {
+    size_t n = strlen(line);
+    while (n && (line[n - 1] == ' ' || line[n - 1] == '\t')) line[--n] = 0;
+    while (*line == ' ' || *line == '\t') line++;
+    if (!*line) return GLS_OK;
+    char *label = strpbrk(line, " \t");
+    const char *path = gls_reader_path(reader);
+    long long number = (long long)gls_reader_line_number(reader);
+    if (!label) return gls_fail(f->ctx, GLS_ERR_INPUT, "%s:%lld: expected `name label`", path, number);
+    *label++ = 0;
+    label += strspn(label, " \t");
+    if (!inside(line))
+        return gls_fail(f->ctx, GLS_ERR_INPUT, "%s:%lld: '%.80s' leads out of the folder", path, number, line);
+    if (f->count == f->room) {
+        int64_t room = f->room ? 2 * f->room : 256;
+        const char **grown = gls_resize(f->ctx, f->name, room, sizeof *grown);
+        if (grown) f->name = grown;
+        const char **labels = grown ? gls_resize(f->ctx, f->label, room, sizeof *labels) : NULL;
+        if (!labels) return GLS_ERR_MEMORY;
+        f->label = labels;
+        f->room = room;
+    }
+    f->name[f->count] = gls_strdup(f->ctx, line);
+    f->label[f->count] = gls_strdup(f->ctx, label);
+    f->count++;
+    return f->name[f->count - 1] && f->label[f->count - 1] ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+static gls_status read_lines(folder *f, const char *path) {
+    gls_reader *reader;
+    GLS_TRY(gls_reader_open(f->ctx, path, &reader));
+    gls_status status;
+    char *line;
+    int64_t length;
+    do {
+        status = gls_reader_line(reader, LINE_LIMIT, &line, &length);
+        if (status == GLS_OK && line) status = add_line(f, reader, line);
+    } while (status == GLS_OK && line);
+    gls_reader_close(reader);
+    if (status == GLS_OK && !f->count) return gls_fail(f->ctx, GLS_ERR_INPUT, "%s: no images", path);
+    return status;
+}
+
+/* Puts image i into the bytes; the first one says what size all are. */
+static gls_status keep_image(folder *f, const char *path, const gls_png *image, int64_t i) {
+    gls_data_info *info = &f->info;
+    if (i == 0) {
+        info->dims = 3;
+        info->shape[0] = image->channels;
+        info->shape[1] = image->height;
+        info->shape[2] = image->width;
+        info->features = image->channels * image->width * image->height;
+    }
+    if (image->height != info->shape[1] || image->width != info->shape[2])
+        return gls_fail(f->ctx, GLS_ERR_INPUT, "%s: %lld x %lld pixels, but the first image has %lld x %lld", path,
+                        (long long)image->width, (long long)image->height, (long long)info->shape[2],
+                        (long long)info->shape[1]);
+    if ((i & (i - 1)) == 0) { /* room for 2 i images: a label file's lines alone reserve nothing */
+        int64_t room = i ? 2 * i : 1;
+        uint8_t *grown = gls_resize(f->ctx, f->arrays.byte, room < f->count ? room : f->count, (size_t)info->features);
+        if (!grown) return GLS_ERR_MEMORY;
+        f->arrays.byte = grown;
+    }
+    memcpy(f->arrays.byte + i * info->features, image->pixel, (size_t)info->features);
+    return GLS_OK;
+}
+
+static gls_status read_image(folder *f, int64_t i) {
+    char *data = NULL, *path = gls_sprintf(f->ctx, "%s/%s", f->path, f->name[i]);
+    int64_t size;
+    if (!path) return GLS_ERR_MEMORY;
+    int channels = i                                         ? (int)f->info.shape[0]
+                   : f->options->channels == CHANNELS_AUTO   ? 0
+                   : f->options->channels == CHANNELS_COLOUR ? 3
+                                                             : 1;
+    gls_png image = {0};
+    gls_status status = gls_read_file(f->ctx, path, FILE_LIMIT, &data, &size);
+    if (status == GLS_OK) status = gls_png_decode(f->ctx, path, data, size, channels, &image);
+    if (status == GLS_OK) status = keep_image(f, path, &image, i);
+    gls_free(f->ctx, image.pixel);
+    gls_free(f->ctx, data);
+    gls_free(f->ctx, path);
+    return status;
+}
+
+static gls_status read_folder(folder *f, const char *labels, const gls_data_info *like) {
+    GLS_TRY(read_lines(f, labels));
+    for (int64_t i = 0; i < f->count; i++) GLS_TRY(read_image(f, i));
+    f->info.examples = f->count;
+    f->arrays.scale = (gls_real)(1.0 / 255);
+    return gls_classes_from_names(f->ctx, labels, f->label, f->count, like, &f->info, &f->arrays.label);
+}
+
+static gls_status open_png(gls_context *ctx, const char *path, const void *options, bool test,
+                           const gls_data_info *like, gls_source **out) {
+    folder f = {.ctx = ctx, .path = path, .options = options};
+    const char *given = test ? f.options->test_labels : f.options->labels;
+    char *labels = given ? gls_strdup(ctx, given) : gls_sprintf(ctx, "%s/labels.txt", path);
+    gls_status status = labels ? read_folder(&f, labels, like) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = gls_source_own(ctx, &f.info, &f.arrays, out);
+    for (int64_t i = 0; i < f.count; i++) {
+        gls_free(ctx, (char *)f.name[i]);
+        gls_free(ctx, (char *)f.label[i]);
+    }
+    gls_free(ctx, f.name);
+    gls_free(ctx, f.label);
+    gls_arrays_owned_free(ctx, &f.arrays);
+    gls_free(ctx, (void *)f.info.class_names);
+    gls_free(ctx, labels);
+    return status;
+}
+
+const gls_format gls_format_png = {
+    .member = {"png", "a folder of PNG images of one size with a label file", "", png_table, sizeof(png_options)},
+    .open = open_png,
+};

@@ -1,0 +1,81 @@
+/* What all sources share: info, columns, and the ownership of the room's own ones. */
+#include "source.h"
+#include <string.h>
+
+void gls_source_destroy(gls_source *source) {
+    if (source) source->ops->destroy(source);
+}
+
+const gls_data_info *gls_source_info(const gls_source *source) {
+    return &source->info;
+}
+
+const int64_t *gls_source_column(const gls_source *source, const char *name) {
+    for (const gls_column *c = source->columns; c && c->name; c++)
+        if (strcmp(c->name, name) == 0) return c->value;
+    return NULL;
+}
+
+gls_status gls_owned_create(gls_context *ctx, size_t size, const gls_source_ops *ops, void **out) {
+    *out = NULL;
+    gls_owned_source *owned = gls_alloc(ctx, 1, size);
+    if (!owned) return GLS_ERR_MEMORY;
+    gls_status status = gls_arena_create(ctx, &owned->arena);
+    if (status != GLS_OK) {
+        gls_free(ctx, owned);
+        return status;
+    }
+    owned->source.ops = ops;
+    owned->source.ctx = ctx;
+    *out = owned;
+    return GLS_OK;
+}
+
+void gls_owned_destroy(gls_source *source) {
+    gls_owned_source *owned = (gls_owned_source *)source;
+    gls_arena_destroy(owned->arena);
+    gls_free(source->ctx, owned);
+}
+
+gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *names, int64_t count) {
+    const char **copy = gls_arena_alloc(owned->arena, count, sizeof *copy);
+    if (!copy) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < count; i++) {
+        size_t size = strlen(names[i]) + 1;
+        char *text = gls_arena_alloc(owned->arena, (int64_t)size, 1);
+        if (!text) return GLS_ERR_MEMORY;
+        memcpy(text, names[i], size);
+        copy[i] = text;
+    }
+    owned->source.info.class_names = copy;
+    return GLS_OK;
+}
+
+gls_status gls_owned_column(gls_owned_source *owned, const char *name, int64_t **value) {
+    int64_t count = 0, examples = owned->source.info.examples;
+    const gls_column *old = owned->source.columns;
+    while (old && old[count].name) count++;
+    gls_column *columns = gls_arena_alloc(owned->arena, count + 2, sizeof *columns);
+    char *copy = gls_arena_alloc(owned->arena, (int64_t)strlen(name) + 1, 1);
+    *value = gls_arena_alloc(owned->arena, examples, sizeof **value);
+    if (!columns || !copy || !*value) return GLS_ERR_MEMORY;
+    strcpy(copy, name);
+    memset(*value, 0, (size_t)examples * sizeof **value);
+    if (count) memcpy(columns, old, (size_t)count * sizeof *columns);
+    columns[count] = (gls_column){copy, *value};
+    columns[count + 1] = (gls_column){NULL, NULL};
+    owned->source.columns = columns;
+    return GLS_OK;
+}
+
+gls_status gls_owned_columns_from(gls_owned_source *owned, const gls_source *from, const int64_t *index) {
+    for (const gls_column *c = from->columns; c && c->name; c++) {
+        int64_t *value;
+        GLS_TRY(gls_owned_column(owned, c->name, &value));
+        for (int64_t i = 0; i < owned->source.info.examples; i++) {
+            int64_t j = index ? index[i] : i;
+            value[i] = j < 0 ? 0 : c->value[j];
+        }
+    }
+    return GLS_OK;
+}

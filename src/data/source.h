@@ -1,0 +1,120 @@
+/* What sources are made of: ownership, dense and sparse storage, and the gather that most transforms are. */
+#ifndef GLS_DATA_SOURCE_H
+#define GLS_DATA_SOURCE_H
+
+#include <glissade/data.h>
+
+/* The first member of the room's own sources: what must live as long as the source lives in its arena. */
+typedef struct gls_owned_source {
+    gls_source source;
+    gls_arena *arena;
+} gls_owned_source;
+
+/* A zeroed concrete source of `size` bytes that begins with gls_owned_source. */
+gls_status gls_owned_create(gls_context *ctx, size_t size, const gls_source_ops *ops, void **out);
+/* Frees the source and its arena: the last line of a destroy verb, or the whole of it. */
+void gls_owned_destroy(gls_source *source);
+
+/* Copies names into the arena as the source's class names. */
+gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *names, int64_t count);
+/* Appends a column of info.examples zeros; *value is where to write. */
+gls_status gls_owned_column(gls_owned_source *owned, const char *name, int64_t **value);
+/* Copies another source's columns: row i from its row index[i] (NULL: i). index -1 gives 0. */
+gls_status gls_owned_columns_from(gls_owned_source *owned, const gls_source *from, const int64_t *index);
+
+/* Dense examples. One of real and byte; a byte b stands for b * scale. label and y may be NULL. The arrays come from
+ * gls_alloc and are freed with the source if `owns`. */
+typedef struct gls_dense_source {
+    gls_owned_source owned;
+    const gls_real *real;
+    const uint8_t *byte;
+    gls_real scale;
+    const int32_t *label;
+    const gls_real *y;
+    bool owns;
+} gls_dense_source;
+extern const gls_source_ops gls_dense_ops;
+
+/* Arrays from gls_alloc on their way into a source; what is not needed stays NULL. */
+typedef struct gls_arrays_owned {
+    gls_real *real, *value, *y;
+    uint8_t *byte;
+    gls_real scale;
+    int64_t *row;
+    int32_t *column, *label;
+} gls_arrays_owned;
+void gls_arrays_owned_free(gls_context *ctx, gls_arrays_owned *arrays);
+/* A dense or sparse source (by info->sparse) that takes the arrays, also when it fails. Class names are copied. */
+gls_status gls_source_own(gls_context *ctx, const gls_data_info *info, gls_arrays_owned *arrays, gls_source **out);
+
+/* Compressed sparse rows; the arrays come from gls_alloc and are freed with the source if `owns`. */
+typedef struct gls_sparse_source {
+    gls_owned_source owned;
+    const int64_t *row;
+    const int32_t *column;
+    const gls_real *value;
+    const int32_t *label;
+    const gls_real *y;
+    bool owns;
+} gls_sparse_source;
+extern const gls_source_ops gls_sparse_ops;
+
+/* Rows picked from one or more sources, with labels that may differ: row i is row index[i] of source which[i]. */
+typedef struct gls_gather {
+    gls_owned_source owned;
+    const gls_source **part;
+    int64_t parts;
+    bool *owns;              /* [parts] destroyed with the gather */
+    const int32_t *which;    /* [examples], or NULL: all from part 0 */
+    const int64_t *index;    /* [examples], or NULL: row i of part 0 */
+    const int32_t *label;    /* [examples], or NULL: as in the part */
+    const gls_real *class_y; /* [classes] the real target of a class where labels were changed, or NULL */
+} gls_gather;
+
+/* A gather over `inner` (taken), with inner's info, columns mapped by index (copied; NULL: all rows in order) and the
+ * column "original" if index is given. */
+gls_status gls_gather_create(gls_context *ctx, gls_source *inner, const int64_t *index, int64_t count,
+                             gls_gather **out);
+/* Another source (taken), as part number *part. It must have the same features and kind of targets. */
+gls_status gls_gather_add(gls_gather *gather, gls_source *source, const char *what, int32_t *part);
+/* Undoes gls_gather_create without touching inner: for transforms that fail after it. */
+void gls_gather_release(gls_gather *gather);
+/* Own copies of the labels, to be changed; *label is where. Real targets beside them follow their class. */
+gls_status gls_gather_relabel(gls_gather *gather, int32_t **label);
+
+/* A distinct random numbers of [0, n), ascending; from gls_alloc. */
+gls_status gls_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out);
+
+/* ---- what formats share ---- */
+
+/* Sets classes and class_names (from gls_alloc: one block of pointers and texts) of info from n integer labels, in
+ * ascending order, or as in `like` where that has classes; then label[i] is a class. GLS_ERR_INPUT for a label that
+ * `like` does not have; what names the file. */
+gls_status gls_classes_from_integers(gls_context *ctx, const char *what, const double *value, int64_t n,
+                                     const gls_data_info *like, gls_data_info *info, int32_t **label);
+/* The same for names: as integers where all are, else in alphabetical order. */
+gls_status gls_classes_from_names(gls_context *ctx, const char *what, const char *const *name, int64_t n,
+                                  const gls_data_info *like, gls_data_info *info, int32_t **label);
+/* Reads a decimal number (no locale, no NaN, infinity or hexadecimal) and moves *text behind it; false if there is
+ * none. An overflow gives an infinity. */
+bool gls_scan_number(const char **text, double *out);
+/* Exactly `bytes` bytes into a fresh block that grows as they arrive, so that a wrong size in a header costs nothing.
+ */
+struct gls_reader;
+gls_status gls_read_block(gls_context *ctx, struct gls_reader *reader, int64_t bytes, const char *what, void **out);
+/* The product of extents times size, or GLS_ERR_INPUT naming the file if it overflows or an extent is negative. */
+gls_status gls_check_extents(gls_context *ctx, const char *path, int dims, const int64_t *shape, int64_t size,
+                             int64_t *out);
+/* GLS_ERR_INPUT naming row and feature if one of the [rows, features] values is not finite. */
+gls_status gls_check_finite(gls_context *ctx, const char *path, const gls_real *x, int64_t rows, int64_t features);
+/* The first of path, path.gz, path.xz that exists, from gls_alloc; NULL without a message if none does. */
+char *gls_find_packed(gls_context *ctx, const char *path, bool *failed);
+/* Calls fn with consecutive batches of a whole source. */
+typedef gls_status (*gls_scan_fn)(void *user, const gls_batch *batch, int64_t begin);
+gls_status gls_source_scan(gls_context *ctx, const gls_source *source, gls_scan_fn fn, void *user);
+
+/* Opens {format: ..., train: ..., ...}: a data section inside an option of `owner`; keys in except are the owner's. */
+gls_status gls_source_open_section(gls_context *ctx, const gls_value *map, const char *owner, const char *const *except,
+                                   bool test, const gls_data_info *like, gls_source **out);
+
+#endif
