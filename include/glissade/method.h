@@ -4,6 +4,7 @@
 #define GLISSADE_METHOD_H
 
 #include "base.h"
+#include <math.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -58,9 +59,13 @@ typedef struct gls_method_options {
 
 /* A method by the name in spec. GLS_ERR_ARGUMENT for unknown names and keys, negative or NaN rates and thresholds. */
 GLS_API gls_status gls_method_create(gls_context *ctx, const gls_method_options *options, gls_method **out);
-/* A method by name alone; then gls_method_set before the first step. */
+/* A method by name alone, one block "w" of that many parameters; then gls_method_set before the first step. */
 GLS_API gls_status gls_method_create_named(gls_context *ctx, const char *name, int64_t parameters, gls_method **out);
+/* Sets an option of the parameters that no group matches. After the first step only schedulable ones may be set. */
 GLS_API gls_status gls_method_set(gls_method *method, const char *key, double value);
+GLS_API gls_status gls_method_set_text(gls_method *method, const char *key, const char *text);
+/* Gives an option one value a coordinate: `values` [d] > 0 is copied (cclip: "tau"). Not part of gls_method_arrays. */
+GLS_API gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values);
 GLS_API void gls_method_destroy(gls_method *method);
 GLS_API const char *gls_method_name(const gls_method *method);
 
@@ -75,8 +80,256 @@ GLS_API bool gls_method_plain(const gls_method *method);
 /* Its named state, whole: everything a checkpoint needs. */
 GLS_API gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays *arrays);
 GLS_API int64_t gls_method_steps(const gls_method *method); /* told so far, refused ones left out */
-/* Further figures of a method's last step by name (||u||, tau quantiles, ...). */
+/* Further figures by name, some of which read a state vector (u_norm, tau_median, eps_share, ...). */
 GLS_API void gls_method_record(const gls_method *method, gls_record *record);
+/* The vector [d] the method gives as its result: w, but for singd with `output: theory`. NULL as long as there is none.
+ */
+GLS_API const gls_real *gls_method_output(const gls_method *method, const gls_real *w);
+
+/* That w is (delta, eps)-stationary: |sum_j weight_j g_j| = norm <= eps, where g_j is the generalised gradient at
+ * point j, found within delta of w. */
+typedef struct gls_certificate {
+    double delta, eps, norm;
+    int64_t count;
+    const gls_real *points; /* [count, d] */
+    const double *weights;  /* [count], sum 1 */
+    const gls_real *m;      /* [d] the combination itself */
+    const gls_real *center; /* [d] the point certified */
+} gls_certificate;
+
+/* The certificate of an ended ingd, borrowed until the next call. GLS_ERR_UNSUPPORTED if there is none: the method
+ * gives none, has not ended, or the search took more points than it keeps. */
+GLS_API gls_status gls_method_certificate(const gls_method *method, gls_certificate *out);
+
+/* ---- schedules: a value over the steps ---- */
+
+typedef struct gls_schedule gls_schedule;
+
+/* Where a run is. epoch NaN: steps over the steps per epoch. */
+typedef struct gls_clock {
+    double step; /* steps done before this one, from 0 */
+    double epoch;
+} gls_clock;
+
+/* spec: {name: poly, from: 0.1, power: 1.1, warmup: 5}; without a name: constant. from: the value where the spec has
+ * none. Any schedule may begin with a linear warm-up from warmup_from, reached `from` with its last step; poly, cosine
+ * and inverse then run over the rest, the milestones of step and geometric count from the start of the run.
+ * steps_per_epoch and total_steps as in gls_method_options. what names the option in messages. */
+GLS_API gls_status gls_schedule_create(gls_context *ctx, const char *what, const gls_value *spec, double from,
+                                       double steps_per_epoch, double total_steps, gls_schedule **out);
+GLS_API void gls_schedule_destroy(gls_schedule *schedule);
+GLS_API double gls_schedule_value(const gls_schedule *schedule, gls_clock clock);
+
+/* What a schedule computes with. now, start and end are in one unit, steps or epochs. */
+typedef struct gls_schedule_time {
+    double now;      /* position, from 0 */
+    double start;    /* end of the warm-up */
+    double end;      /* end of the schedule; 0: unknown */
+    double step;     /* steps done since the end of the warm-up */
+    gls_clock clock; /* both positions, epoch known */
+} gls_schedule_time;
+
+typedef struct gls_schedule_type {
+    gls_member member; /* its options struct begins with gls_schedule_common */
+    bool needs_end;
+    /* Turns what the table cannot type (lists) into numbers kept in self; NULL: nothing to do. */
+    gls_status (*create)(gls_context *ctx, void *self, const void *options);
+    size_t self_size;
+    double (*value)(const void *self, const void *options, const gls_schedule_time *time);
+} gls_schedule_type;
+
+typedef struct gls_schedule_common {
+    double from, warmup_from;
+    gls_length warmup, length;
+} gls_schedule_common;
+
+/* Rows of a schedule's options table. */
+#define GLS_SCHEDULE_OPTIONS                                                                                 \
+    {.key = "from",                                                                                          \
+     .type = GLS_OPTION_REAL,                                                                                \
+     .offset = offsetof(gls_schedule_common, from),                                                          \
+     .help = "value at the start"},                                                                          \
+        {.key = "warmup",                                                                                    \
+         .type = GLS_OPTION_LENGTH,                                                                          \
+         .offset = offsetof(gls_schedule_common, warmup),                                                    \
+         .initial = "0",                                                                                     \
+         .help = "length of a linear warm-up"},                                                              \
+    {                                                                                                        \
+        .key = "warmup_from", .type = GLS_OPTION_REAL, .offset = offsetof(gls_schedule_common, warmup_from), \
+        .initial = "0", .help = "value where the warm-up begins"                                             \
+    }
+#define GLS_SCHEDULE_LENGTH                                                                                          \
+    {                                                                                                                \
+        .key = "length", .type = GLS_OPTION_LENGTH, .offset = offsetof(gls_schedule_common, length), .initial = "0", \
+        .help = "end of the schedule, from the start of the run; 0: the run's"                                       \
+    }
+
+GLS_API gls_status gls_register_schedule(gls_context *ctx, const gls_schedule_type *type);
+/* Built-in and registered schedules in order; NULL at the end. */
+GLS_API const gls_schedule_type *gls_schedule_type_at(gls_context *ctx, int64_t i);
+
+/* ---- averages of iterates ---- */
+
+typedef struct gls_average gls_average;
+
+/* spec: a name or {name: exponential, decay: 0.999}; names: uniform (sum w_j / k), weighted (sum j w_{j-1} / sum j, [A]
+ * theorem 1), exponential, triggered (uniform from the first non-improving validation on), drawn (one of the iterates,
+ * uniformly, [A] algorithm 1). Held in double: 8 bytes a parameter. */
+GLS_API gls_status gls_average_create(gls_context *ctx, int64_t parameters, const gls_value *spec, uint64_t seed,
+                                      gls_average **out);
+GLS_API void gls_average_destroy(gls_average *average);
+/* Takes the next iterate w [d]. The theorems average the points at which gradients were taken: update before a step. */
+GLS_API gls_status gls_average_update(gls_average *average, const gls_real *w);
+/* Tells a validation loss: the first that is not below the best so far starts a triggered average. */
+GLS_API void gls_average_validated(gls_average *average, double loss);
+/* The average so far into out [d]; false (out as before) while nothing has been averaged. */
+GLS_API bool gls_average_value(const gls_average *average, gls_real *out);
+GLS_API int64_t gls_average_count(const gls_average *average);
+GLS_API gls_status gls_average_arrays(gls_average *average, const char *prefix, gls_arrays *arrays);
+
+/* ---- values that theorems give ---- */
+
+/* A theorem's formulas: inputs are an options table of reals, results are named doubles (lr, beta, tau, batch, steps,
+ * bound, ...). */
+typedef struct gls_theorem {
+    gls_member member;
+    void (*compute)(const void *inputs, gls_record *out);
+} gls_theorem;
+
+GLS_API const gls_theorem *gls_theorem_at(int64_t i); /* NULL at the end */
+/* given: {theorem: nag, L: 10, mu: 0.1}. GLS_ERR_ARGUMENT for unknown theorems and missing inputs. */
+GLS_API gls_status gls_theory_values(gls_context *ctx, const gls_value *given, gls_record *out);
+
+/* ---- writing a method: docs/howto-add-method.md ---- */
+
+enum {
+    GLS_METHOD_VECTORS = 4,      /* state vectors at most */
+    GLS_METHOD_COEFFICIENTS = 8, /* numbers a group's rule may prepare once a step */
+    GLS_METHOD_SUMS = 4,         /* sums a rule may gather over coordinates in one pass */
+    GLS_METHOD_RANGE = 2048      /* coordinates handed to a rule at once, at most */
+};
+
+enum {
+    GLS_METHOD_NEEDS_NORM = 1,        /* update->norm2 */
+    GLS_METHOD_NEEDS_BLOCK_NORMS = 2, /* range->g_norm2, range->w_norm2 */
+    GLS_METHOD_OWN_DECAY = 4,         /* the rule itself applies range->decay; else weight_decay is added to g */
+    GLS_METHOD_DECOUPLED = 8          /* weight_decay is the decoupled one */
+};
+
+/* The options of every method; its own struct begins with them. Rows for the table: GLS_METHOD_OPTIONS below. */
+typedef struct gls_method_common {
+    double lr, weight_decay, decoupled_weight_decay;
+    const gls_value *groups, *project, *from_theory;
+} gls_method_common;
+
+/* One step under way. */
+typedef struct gls_update {
+    void *self;                    /* the method's own memory */
+    const void *options;           /* of the parameters that no group matches, at this step */
+    int64_t k;                     /* number of the step, from 1 */
+    unsigned needs;                /* begin may add to the type's */
+    double norm2;                  /* |g|^2, coupled decay included, where needed */
+    double lr, factor, clipped;    /* reported; lr is set, factor is 1 and clipped 0 at first */
+    bool zero;                     /* the gradient counts as zero: counted in the report */
+    double first[GLS_METHOD_SUMS]; /* sums of the first pass over all of w */
+    double sums[GLS_METHOD_SUMS];  /* and of the main pass */
+    int64_t parameters;            /* d */
+    gls_context *ctx;
+} gls_update;
+
+/* Consecutive coordinates of one block and one parameter group: what a rule works on. All pointers are at its first
+ * coordinate. */
+typedef struct gls_range {
+    const gls_update *update;
+    const void *options;       /* of the group, at this step */
+    const double *coefficient; /* what `coefficients` prepared for the group */
+    int64_t size, offset;      /* offset: of its first coordinate in w */
+    const gls_real *w;         /* before the step */
+    const gls_real *g;         /* the gradient, coupled decay included */
+    gls_real *state[GLS_METHOD_VECTORS];
+    double decay;              /* weight_decay of these coordinates, with GLS_METHOD_OWN_DECAY */
+    double g_norm2, w_norm2;   /* of the whole block, with GLS_METHOD_NEEDS_BLOCK_NORMS */
+    const double *block_first; /* sums of the first pass over the whole block */
+    double *sums;              /* to be added to */
+    gls_real *step;            /* to be filled: w moves by -step. In the first pass: scratch */
+} gls_range;
+
+/* What `create` may look at. */
+typedef struct gls_method_setup {
+    gls_context *ctx;
+    const gls_layout *layout;
+    int64_t parameters;
+    const void *options;
+    uint64_t seed;
+    double total_steps;
+    gls_real *const *state; /* the state vectors, zero */
+} gls_method_setup;
+
+/* A step rule. A step is: refusal if g is not finite; schedules; coefficients for every group; begin; norms if needed;
+ * first over all ranges (rules that need a sum before w can move); between; main over all ranges; projection; finish.
+ * Everything but member and main may be NULL or 0. Rules are called in several threads at once, on disjoint ranges. */
+typedef struct gls_method_type {
+    gls_member member;
+    size_t self_size;           /* memory of its own, zero at the start */
+    const char *const *vectors; /* names of its state vectors [d], zero at the start; ends with NULL */
+    unsigned needs;
+    gls_status (*create)(void *self, const gls_method_setup *setup);
+    void (*destroy)(gls_context *ctx, void *self);
+    void (*coefficients)(const gls_update *update, const void *options, double *out);
+    void (*begin)(gls_update *update);
+    void (*first)(const gls_range *range);
+    void (*between)(gls_update *update);
+    void (*main)(const gls_range *range);
+    void (*finish)(gls_update *update, const gls_real *w);
+    /* Machines that ask for something else than the gradient at w. With tell, the machine does all by itself. */
+    void (*query)(const void *self, const gls_real *w, gls_query *query);
+    gls_status (*tell)(void *self, const gls_answer *answer, gls_real *w, gls_step_report *report);
+    gls_status (*arrays)(void *self, const gls_method_setup *setup, const char *prefix, gls_arrays *arrays);
+    void (*record)(const void *self, const gls_method_setup *setup, gls_record *record);
+    const gls_real *(*output)(const void *self, const gls_real *w);
+    gls_status (*certificate)(const void *self, gls_context *ctx, gls_certificate *out);
+    /* One value a coordinate for an option: takes values [d]. */
+    gls_status (*set_vector)(void *self, const gls_method_setup *setup, const char *key, const gls_real *values);
+} gls_method_type;
+
+GLS_API gls_status gls_register_method(gls_context *ctx, const gls_method_type *type);
+/* Built-in and registered methods in order; NULL at the end. */
+GLS_API const gls_method_type *gls_method_type_at(gls_context *ctx, int64_t i);
+
+/* Rows of an options table whose struct begins with gls_method_common. lr and decay are the defaults as text. */
+#define GLS_METHOD_LR(lr_text)                                                                                 \
+    {                                                                                                          \
+        .key = "lr", .type = GLS_OPTION_REAL, .offset = offsetof(gls_method_common, lr), .initial = (lr_text), \
+        .minimum = 0, .maximum = INFINITY, .flags = GLS_OPTION_SCHEDULABLE | GLS_OPTION_ABOVE_MIN,             \
+        .help = "learning rate"                                                                                \
+    }
+#define GLS_METHOD_DECAY(decay_text, help_text)                                                              \
+    {                                                                                                        \
+        .key = "weight_decay", .type = GLS_OPTION_REAL, .offset = offsetof(gls_method_common, weight_decay), \
+        .initial = (decay_text), .minimum = 0, .maximum = INFINITY, .flags = GLS_OPTION_SCHEDULABLE,         \
+        .help = (help_text)                                                                                  \
+    }
+#define GLS_METHOD_COUPLED GLS_METHOD_DECAY("0", "coupled weight decay: lambda w is added to the gradient")
+#define GLS_METHOD_DECOUPLED_ROW                                                                     \
+    {                                                                                                \
+        .key = "decoupled_weight_decay", .type = GLS_OPTION_REAL,                                    \
+        .offset = offsetof(gls_method_common, decoupled_weight_decay), .initial = "0", .minimum = 0, \
+        .maximum = INFINITY, .flags = GLS_OPTION_SCHEDULABLE,                                        \
+        .help = "decoupled weight decay: w -= lr lambda w beside the step"                           \
+    }
+#define GLS_METHOD_REST                                                                                     \
+    {.key = "groups",                                                                                       \
+     .type = GLS_OPTION_VALUE,                                                                              \
+     .offset = offsetof(gls_method_common, groups),                                                         \
+     .help = "options of blocks by name: [{match: \"*.bias\", weight_decay: 0}]; the first match wins"},    \
+        {.key = "project",                                                                                  \
+         .type = GLS_OPTION_VALUE,                                                                          \
+         .offset = offsetof(gls_method_common, project),                                                    \
+         .help = "projection after the step: {ball: r} or {box: [lo, hi]}"},                                \
+    {                                                                                                       \
+        .key = "from_theory", .type = GLS_OPTION_VALUE, .offset = offsetof(gls_method_common, from_theory), \
+        .help = "values a theorem gives: {theorem: nag, L: 10, mu: 0.1}"                                    \
+    }
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,194 @@
+#include "method.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const not_in_groups[] = {"groups", "project", "from_theory", NULL};
+
+/* ---- one group ---- */
+
+static gls_status add_schedules(gls_method *method, gls_group *group) {
+    gls_context *ctx = method->ctx;
+    const gls_option *table = method->type->member.options;
+    int64_t rows = 0;
+    while (table[rows].key) rows++;
+    group->scheduled = gls_alloc(ctx, rows, sizeof *group->scheduled);
+    if (!group->scheduled) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < rows; i++) {
+        const gls_value *spec = gls_options_schedule(group->options, table[i].key);
+        if (!spec) continue;
+        gls_scheduled *s = &group->scheduled[group->scheduled_count];
+        s->option = &table[i];
+        char what[160];
+        snprintf(what, sizeof what, "method %s: %s", method->type->member.name, table[i].key);
+        double from = *(const double *)((const char *)gls_options_struct(group->options) + table[i].offset);
+        GLS_TRY(gls_schedule_create(ctx, what, spec, from, method->steps_per_epoch, method->total_steps, &s->schedule));
+        group->scheduled_count++;
+    }
+    return GLS_OK;
+}
+
+static gls_status book(gls_method *method, gls_group *group) {
+    group->now = gls_alloc(method->ctx, 1, method->type->member.options_size);
+    if (!group->now) return GLS_ERR_MEMORY;
+    memcpy(group->now, gls_options_struct(group->options), method->type->member.options_size);
+    return add_schedules(method, group);
+}
+
+static gls_status create_group(gls_method *method, const gls_value *spec, const gls_options *base, gls_group *group) {
+    gls_context *ctx = method->ctx;
+    const gls_value *match = gls_value_get(spec, "match");
+    if (spec->kind != GLS_VALUE_MAP || !match || !match->text)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s:%d: groups: expected {match: \"block pattern\", option: value, ...}",
+                        spec->file ? spec->file : "groups", spec->line);
+    for (const char *const *key = not_in_groups; *key; key++)
+        if (gls_value_get(spec, *key))
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "groups: match %s: '%s' belongs to the whole method", match->text,
+                            *key);
+    group->match = gls_strdup(ctx, match->text);
+    group->options = gls_options_clone(base);
+    if (!group->match || !group->options) return GLS_ERR_MEMORY;
+    group->decay_named = gls_value_get(spec, "weight_decay") != NULL;
+    group->decoupled_named = gls_value_get(spec, "decoupled_weight_decay") != NULL;
+    GLS_TRY(gls_options_apply(group->options, spec, (const char *const[]){"match", NULL}));
+    return book(method, group);
+}
+
+/* ---- all groups ---- */
+
+static gls_status mark_decay(gls_method *method) {
+    int64_t blocks = gls_layout_count(method->layout);
+    method->no_decay = gls_alloc(method->ctx, blocks, sizeof *method->no_decay);
+    method->no_decoupled = gls_alloc(method->ctx, blocks, sizeof *method->no_decoupled);
+    return method->no_decay && method->no_decoupled ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+static gls_status apply_theory(gls_method *method, gls_options *options, const gls_value *given) {
+    GLS_TRY(gls_theory_values(method->ctx, given, &method->theory));
+    const gls_option *table = gls_options_table(options);
+    bool used = false;
+    for (int i = 0; i < method->theory.count; i++)
+        for (const gls_option *row = table; row->key; row++)
+            if (strcmp(row->key, method->theory.name[i]) == 0) {
+                used = true;
+                if (gls_options_given(options, row->key)) continue;
+                if (row->type == GLS_OPTION_REAL)
+                    GLS_TRY(gls_options_set_real(options, row->key, method->theory.value[i]));
+                else
+                    GLS_TRY(gls_options_set_int(options, row->key, (int64_t)fmin(method->theory.value[i], 0x1p62)));
+            }
+    if (used) return GLS_OK;
+    return gls_fail(method->ctx, GLS_ERR_ARGUMENT, "from_theory: theorem '%s' gives no option of method %s",
+                    gls_value_get(given, "theorem")->text, method->type->member.name);
+}
+
+gls_status gls_groups_create(gls_method *method, const gls_value *spec) {
+    gls_context *ctx = method->ctx;
+    const gls_member *member = &method->type->member;
+    gls_options *base;
+    char owner[96];
+    snprintf(owner, sizeof owner, "method %s", member->name);
+    GLS_TRY(gls_options_create(ctx, owner, member->options, member->options_size, &base));
+    const gls_value *list = spec && spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "groups") : NULL;
+    int64_t listed = list && list->kind == GLS_VALUE_LIST ? list->count : 0;
+    method->group = gls_alloc(ctx, listed + 1, sizeof *method->group);
+    if (!method->group) {
+        gls_options_destroy(base);
+        return GLS_ERR_MEMORY;
+    }
+    method->groups = listed + 1;
+    gls_group *last = &method->group[listed];
+    last->options = base;
+    if (spec && spec->kind == GLS_VALUE_MAP)
+        GLS_TRY(gls_options_apply(base, spec, (const char *const[]){"name", NULL}));
+    if (list && list->kind != GLS_VALUE_LIST && list->kind != GLS_VALUE_NULL)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: groups: expected a list of maps", member->name);
+    const gls_method_common *common = gls_options_struct(base);
+    if (common->from_theory) GLS_TRY(apply_theory(method, base, common->from_theory));
+    GLS_TRY(gls_projection_read(ctx, common->project, &method->projection));
+    GLS_TRY(mark_decay(method));
+    for (int64_t i = 0; i < listed; i++) GLS_TRY(create_group(method, list->items[i], base, &method->group[i]));
+    return book(method, last);
+}
+
+void gls_groups_destroy(gls_method *method) {
+    for (int64_t i = 0; i < method->groups; i++) {
+        gls_group *group = &method->group[i];
+        for (int64_t j = 0; j < group->scheduled_count; j++) gls_schedule_destroy(group->scheduled[j].schedule);
+        gls_free(method->ctx, group->scheduled);
+        gls_free(method->ctx, group->now);
+        gls_options_destroy(group->options);
+        gls_free(method->ctx, group->match);
+    }
+    gls_free(method->ctx, method->group);
+    gls_free(method->ctx, method->no_decay);
+    gls_free(method->ctx, method->no_decoupled);
+}
+
+gls_status gls_groups_advance(gls_method *method, gls_clock clock) {
+    for (int64_t i = 0; i < method->groups; i++) {
+        gls_group *group = &method->group[i];
+        for (int64_t j = 0; j < group->scheduled_count; j++) {
+            const gls_option *option = group->scheduled[j].option;
+            double value = gls_schedule_value(group->scheduled[j].schedule, clock);
+            bool bounded = option->minimum != 0 || option->maximum != 0;
+            if (!isfinite(value) || (bounded && !(value >= option->minimum && value <= option->maximum)))
+                return gls_fail(method->ctx, GLS_ERR_ARGUMENT,
+                                "method %s: the schedule of %s gives %g at step %.0f, outside [%g, %g]",
+                                method->type->member.name, option->key, value, clock.step, option->minimum,
+                                option->maximum);
+            *(double *)((char *)group->now + option->offset) = value;
+        }
+    }
+    return GLS_OK;
+}
+
+/* ---- pieces ---- */
+
+static int64_t group_of(const gls_method *method, const char *block) {
+    int64_t i = 0;
+    while (i < method->groups - 1 && fnmatch(method->group[i].match, block, 0) != 0) i++;
+    return i;
+}
+
+enum { TASK = 4 * GLS_CHUNK };
+
+static gls_status cut(gls_method *method) {
+    int64_t count = 0, filled = TASK;
+    for (int64_t b = 0; b < gls_layout_count(method->layout); b++) {
+        const gls_block *block = gls_layout_block(method->layout, b);
+        int64_t group = group_of(method, block->name);
+        bool exempt = block->flags & GLS_BLOCK_NO_DECAY;
+        method->no_decay[b] = exempt && !method->group[group].decay_named;
+        method->no_decoupled[b] = exempt && !method->group[group].decoupled_named;
+        for (int64_t at = 0; at < block->size; at += GLS_CHUNK, count++) {
+            int64_t size = block->size - at < GLS_CHUNK ? block->size - at : GLS_CHUNK;
+            method->piece[count] = (gls_piece){.offset = block->offset + at, .size = size, .block = b, .group = group};
+            if (filled >= TASK) {
+                method->task[method->tasks++] = count;
+                filled = 0;
+            }
+            filled += size;
+        }
+    }
+    method->task[method->tasks] = count;
+    return GLS_OK;
+}
+
+gls_status gls_pieces_create(gls_method *method) {
+    gls_context *ctx = method->ctx;
+    int64_t blocks = gls_layout_count(method->layout);
+    for (int64_t b = 0; b < blocks; b++)
+        method->pieces += (gls_layout_block(method->layout, b)->size + GLS_CHUNK - 1) / GLS_CHUNK;
+    method->piece = gls_alloc(ctx, method->pieces, sizeof *method->piece);
+    method->task = gls_alloc(ctx, method->pieces + 1, sizeof *method->task);
+    method->sums = gls_alloc(ctx, method->pieces, sizeof *method->sums);
+    method->block_first = gls_alloc(ctx, blocks, sizeof *method->block_first);
+    method->g_norm2 = gls_alloc(ctx, blocks, sizeof *method->g_norm2);
+    method->w_norm2 = gls_alloc(ctx, blocks, sizeof *method->w_norm2);
+    if (!method->piece || !method->task || !method->sums || !method->block_first || !method->g_norm2 ||
+        !method->w_norm2)
+        return GLS_ERR_MEMORY;
+    return cut(method);
+}

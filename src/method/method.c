@@ -1,0 +1,237 @@
+#include "method.h"
+#include "table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+gls_status gls_register_method(gls_context *ctx, const gls_method_type *type) {
+    if (!type->main && !type->tell)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: neither main nor tell", type->member.name);
+    return gls_member_register(ctx, GLS_KIND_METHOD, gls_method_members, "method", &type->member);
+}
+
+const gls_method_type *gls_method_type_at(gls_context *ctx, int64_t i) {
+    return (const gls_method_type *)gls_member_at(ctx, GLS_KIND_METHOD, gls_method_members, i);
+}
+
+/* ---- creation ---- */
+
+gls_method_setup gls_method_setup_of(const gls_method *method) {
+    return (gls_method_setup){.ctx = method->ctx,
+                              .layout = method->layout,
+                              .parameters = method->parameters,
+                              .options = gls_options_struct(method->group[method->groups - 1].options),
+                              .seed = method->seed,
+                              .total_steps = method->total_steps,
+                              .state = method->state};
+}
+
+/* Books everything a step needs; the options may no longer change but for schedulable ones. */
+static gls_status make_ready(gls_method *method) {
+    if (method->ready) return GLS_OK;
+    const gls_method_type *type = method->type;
+    if (!method->piece) GLS_TRY(gls_pieces_create(method));
+    for (const char *const *name = type->vectors; name && *name; name++) {
+        gls_real **vector = &method->state[name - type->vectors];
+        if (!*vector) *vector = gls_alloc(method->ctx, method->parameters, sizeof **vector);
+        if (!*vector) return GLS_ERR_MEMORY;
+        method->vectors = (int)(name - type->vectors) + 1;
+    }
+    if (!method->self) method->self = gls_alloc(method->ctx, 1, type->self_size);
+    if (!method->self) return GLS_ERR_MEMORY;
+    gls_method_setup setup = gls_method_setup_of(method);
+    if (type->create) GLS_TRY(type->create(method->self, &setup));
+    method->ready = true;
+    return GLS_OK;
+}
+
+static gls_status create(gls_context *ctx, const char *name, const gls_method_options *options, gls_layout *own,
+                         gls_method **out) {
+    *out = NULL;
+    const gls_member *member = gls_member_find(ctx, GLS_KIND_METHOD, gls_method_members, "method", name);
+    gls_method *method = member ? gls_alloc(ctx, 1, sizeof *method) : NULL;
+    if (!method) {
+        gls_layout_destroy(own);
+        return member ? GLS_ERR_MEMORY : GLS_ERR_ARGUMENT;
+    }
+    method->ctx = ctx;
+    method->type = (const gls_method_type *)member;
+    method->own_layout = own;
+    method->layout = own ? own : options->layout;
+    method->parameters = gls_layout_size(method->layout);
+    method->steps_per_epoch = options->steps_per_epoch;
+    method->total_steps = options->total_steps;
+    method->seed = options->seed;
+    gls_status status = gls_groups_create(method, options->spec);
+    if (status == GLS_OK && !own) status = make_ready(method);
+    if (status == GLS_OK)
+        *out = method;
+    else
+        gls_method_destroy(method);
+    return status;
+}
+
+gls_status gls_method_create(gls_context *ctx, const gls_method_options *options, gls_method **out) {
+    *out = NULL;
+    if (!options || options->size != sizeof *options)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_method_create: options of %zu bytes expected", sizeof *options);
+    if (!options->layout) return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_method_create: a layout is missing");
+    const gls_value *spec = options->spec;
+    const gls_value *name = spec && spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "name") : spec;
+    if (!name || !name->text) return gls_fail(ctx, GLS_ERR_ARGUMENT, "method: name is missing");
+    return create(ctx, name->text, options, NULL, out);
+}
+
+gls_status gls_method_create_named(gls_context *ctx, const char *name, int64_t parameters, gls_method **out) {
+    *out = NULL;
+    gls_layout *layout;
+    GLS_TRY(gls_layout_create(ctx, &layout));
+    gls_status status = gls_layout_add(layout, "w", 1, &parameters, 0);
+    if (status != GLS_OK) {
+        gls_layout_destroy(layout);
+        return status;
+    }
+    gls_method_options options = {.size = sizeof options, .seed = gls_context_seed(ctx)};
+    return create(ctx, name, &options, layout, out);
+}
+
+void gls_method_destroy(gls_method *method) {
+    if (!method) return;
+    gls_context *ctx = method->ctx;
+    if (method->type->destroy && method->self) method->type->destroy(ctx, method->self);
+    gls_free(ctx, method->self);
+    for (int i = 0; i < GLS_METHOD_VECTORS; i++) gls_free(ctx, method->state[i]);
+    gls_groups_destroy(method);
+    gls_free(ctx, method->piece);
+    gls_free(ctx, method->task);
+    gls_free(ctx, method->sums);
+    gls_free(ctx, method->block_first);
+    gls_free(ctx, method->g_norm2);
+    gls_free(ctx, method->w_norm2);
+    gls_layout_destroy(method->own_layout);
+    gls_free(ctx, method);
+}
+
+/* ---- setting ---- */
+
+static gls_status set(gls_method *method, const char *key, const double *value, const char *text) {
+    gls_context *ctx = method->ctx;
+    gls_group *group = &method->group[method->groups - 1];
+    const gls_option *row = gls_options_table(group->options);
+    while (row->key && strcmp(row->key, key) != 0) row++;
+    if (row->key && row->type == GLS_OPTION_VALUE)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: %s is given at creation", gls_method_name(method), key);
+    if (row->key && method->ready && !(row->flags & GLS_OPTION_SCHEDULABLE))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: %s cannot change after the first step",
+                        gls_method_name(method), key);
+    if (text)
+        GLS_TRY(gls_options_set(group->options, key, text));
+    else if (row->key && row->type == GLS_OPTION_BOOL)
+        GLS_TRY(gls_options_set(group->options, key, *value != 0 ? "true" : "false"));
+    else if (row->key && row->type == GLS_OPTION_INT && *value == floor(*value) && fabs(*value) < 0x1p62)
+        GLS_TRY(gls_options_set_int(group->options, key, (int64_t)*value));
+    else
+        GLS_TRY(gls_options_set_real(group->options, key, *value));
+    for (int64_t i = 0; i < group->scheduled_count; i++)
+        if (group->scheduled[i].option == row) {
+            gls_schedule_destroy(group->scheduled[i].schedule);
+            group->scheduled[i] = group->scheduled[--group->scheduled_count];
+        }
+    memcpy((char *)group->now + row->offset, (const char *)gls_options_struct(group->options) + row->offset,
+           sizeof(double));
+    return GLS_OK;
+}
+
+gls_status gls_method_set(gls_method *method, const char *key, double value) {
+    return set(method, key, &value, NULL);
+}
+
+gls_status gls_method_set_text(gls_method *method, const char *key, const char *text) {
+    return set(method, key, NULL, text);
+}
+
+gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values) {
+    GLS_TRY(make_ready(method));
+    gls_method_setup setup = gls_method_setup_of(method);
+    if (method->type->set_vector) return method->type->set_vector(method->self, &setup, key, values);
+    return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED, "method %s takes no vector '%s'", gls_method_name(method), key);
+}
+
+/* ---- the two verbs ---- */
+
+gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *query) {
+    GLS_TRY(make_ready(method));
+    *query = (gls_query){.kind = GLS_QUERY_GRADIENT, .at = w};
+    if (method->type->query) method->type->query(method->self, w, query);
+    return GLS_OK;
+}
+
+gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_real *w, gls_step_report *report) {
+    gls_step_report ignored;
+    if (!report) report = &ignored;
+    gls_query query;
+    GLS_TRY(gls_method_query(method, w, &query));
+    if (query.kind == GLS_QUERY_DONE)
+        return gls_fail(method->ctx, GLS_ERR_ARGUMENT, "method %s has ended", gls_method_name(method));
+    if (query.kind != GLS_QUERY_VALUE && !answer->g)
+        return gls_fail(method->ctx, GLS_ERR_ARGUMENT, "method %s: the answer has no gradient",
+                        gls_method_name(method));
+    if (!method->type->tell) return gls_update_run(method, answer, query.at, w, report);
+    *report = (gls_step_report){.factor = 1};
+    GLS_TRY(method->type->tell(method->self, answer, w, report));
+    method->steps += !report->refused;
+    return GLS_OK;
+}
+
+bool gls_method_plain(const gls_method *method) {
+    return !method->type->query;
+}
+
+gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, gls_step_report *report) {
+    if (!gls_method_plain(method))
+        return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED,
+                        "method %s asks for gradients elsewhere than at w: use query and tell",
+                        gls_method_name(method));
+    gls_answer answer = {.value = NAN, .g = g, .norm2 = NAN, .epoch = NAN};
+    return gls_method_tell(method, &answer, w, report);
+}
+
+/* ---- looking inside ---- */
+
+const char *gls_method_name(const gls_method *method) {
+    return method->type->member.name;
+}
+
+int64_t gls_method_steps(const gls_method *method) {
+    return method->steps;
+}
+
+gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays *arrays) {
+    GLS_TRY(make_ready(method));
+    gls_context *ctx = method->ctx;
+    char name[160];
+    snprintf(name, sizeof name, "%ssteps", prefix);
+    GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_I64, 1, &method->steps));
+    snprintf(name, sizeof name, "%szero_gradients", prefix);
+    GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_I64, 1, &method->zero_gradients));
+    for (int i = 0; i < method->vectors; i++) {
+        snprintf(name, sizeof name, "%s%s", prefix, method->type->vectors[i]);
+        GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_DTYPE_REAL, method->parameters, method->state[i]));
+    }
+    gls_method_setup setup = gls_method_setup_of(method);
+    return method->type->arrays ? method->type->arrays(method->self, &setup, prefix, arrays) : GLS_OK;
+}
+
+void gls_method_record(const gls_method *method, gls_record *record) {
+    gls_method_setup setup = gls_method_setup_of(method);
+    if (method->type->record && method->ready) method->type->record(method->self, &setup, record);
+}
+
+const gls_real *gls_method_output(const gls_method *method, const gls_real *w) {
+    return method->type->output && method->ready ? method->type->output(method->self, w) : w;
+}
+
+gls_status gls_method_certificate(const gls_method *method, gls_certificate *out) {
+    if (method->type->certificate && method->ready) return method->type->certificate(method->self, method->ctx, out);
+    return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED, "method %s gives no certificate", gls_method_name(method));
+}

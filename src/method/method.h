@@ -1,0 +1,92 @@
+/* Inside of a method: parameter groups, the cut of w into pieces, the state. */
+#ifndef GLS_METHOD_INTERNAL_H
+#define GLS_METHOD_INTERNAL_H
+
+#include <glissade/method.h>
+#include <base/kernels.h>
+#include <base/table.h>
+
+/* A schedulable option that has a schedule. */
+typedef struct gls_scheduled {
+    const gls_option *option;
+    gls_schedule *schedule;
+} gls_scheduled;
+
+typedef struct gls_group {
+    char *match; /* NULL: every block that no other group matches */
+    gls_options *options;
+    void *now;                         /* the options at this step */
+    bool decay_named, decoupled_named; /* the group itself says so: blocks without decay have it then */
+    gls_scheduled *scheduled;
+    int64_t scheduled_count;
+    double coefficient[GLS_METHOD_COEFFICIENTS];
+} gls_group;
+
+/* At most GLS_CHUNK consecutive coordinates of one block. */
+typedef struct gls_piece {
+    int64_t offset, size, block, group;
+} gls_piece;
+
+/* What a pass gathers over one piece, and then over blocks and all of w. */
+typedef struct gls_sums {
+    double own[GLS_METHOD_SUMS];
+    double update2, w2, w_update; /* |dw|^2, |w|^2, <w, dw> after the step */
+} gls_sums;
+
+typedef struct gls_projection {
+    double ball; /* radius; 0: none */
+    double low, high;
+} gls_projection;
+
+struct gls_method {
+    gls_context *ctx;
+    const gls_method_type *type;
+    const gls_layout *layout;
+    gls_layout *own_layout;
+    int64_t parameters;
+    double steps_per_epoch, total_steps;
+    uint64_t seed;
+    bool ready; /* vectors, pieces and the method's own memory are there */
+
+    gls_group *group; /* the last one matches everything */
+    int64_t groups;
+    bool *no_decay; /* by block: coupled or own; and decoupled */
+    bool *no_decoupled;
+    gls_projection projection;
+    gls_record theory;
+
+    gls_piece *piece;
+    int64_t pieces;
+    int64_t *task; /* first piece of each task, and the end */
+    int64_t tasks;
+    gls_sums *sums;                         /* by piece */
+    double (*block_first)[GLS_METHOD_SUMS]; /* by block */
+    double *g_norm2, *w_norm2;              /* by block */
+
+    int vectors;
+    gls_real *state[GLS_METHOD_VECTORS];
+    void *self;
+    int64_t steps, zero_gradients;
+};
+
+/* groups.c */
+gls_status gls_groups_create(gls_method *method, const gls_value *spec);
+void gls_groups_destroy(gls_method *method);
+/* The groups' options at this step. GLS_ERR_ARGUMENT if a schedule leaves an option's bounds. */
+gls_status gls_groups_advance(gls_method *method, gls_clock clock);
+/* Cuts w into pieces and tasks; books the sums. */
+gls_status gls_pieces_create(gls_method *method);
+
+/* update.c: the step of every method that has no tell of its own. `at` is where g was taken. */
+gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gls_real *at, gls_real *w,
+                          gls_step_report *report);
+
+/* projection.c */
+gls_status gls_projection_read(gls_context *ctx, const gls_value *spec, gls_projection *out);
+
+/* |g|^2 as handed over, or read. Not finite if g is not, or if the sum overflows a double. */
+double gls_answer_norm2(gls_context *ctx, const gls_answer *answer, int64_t d, int64_t *nonfinite);
+
+gls_method_setup gls_method_setup_of(const gls_method *method);
+
+#endif

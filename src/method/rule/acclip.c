@@ -1,0 +1,176 @@
+/* acclip: m = beta1 m + (1 - beta1) g; t = beta2 t + (1 - beta2) |g|^alpha; w -= lr min(tau/(|m| + eps), 1) m with
+ * tau = t^(1/alpha). t starts at tau0^alpha; bias_correction divides it by 1 - beta2^k. */
+#include "rows.h"
+
+#include <stdlib.h>
+
+typedef struct acclip_options {
+    gls_method_common common;
+    double beta1, beta2, eps, alpha, tau0;
+    bool bias_correction;
+} acclip_options;
+
+/* What the last step counted. */
+typedef struct acclip {
+    double eps_share;
+    double correction;
+} acclip;
+
+enum { START, CORRECTION };
+
+static double correction_at(const gls_update *update, const acclip_options *o) {
+    return o->bias_correction ? 1 / (1 - pow(o->beta2, (double)update->k)) : 1;
+}
+
+static void coefficients(const gls_update *update, const void *options, double *out) {
+    const acclip_options *o = options;
+    out[START] = update->k == 1 ? pow(o->tau0, o->alpha) : 0;
+    out[CORRECTION] = correction_at(update, o);
+}
+
+typedef struct weights {
+    gls_real keep1, take1, keep2, take2, correction, eps, lr;
+} weights;
+
+typedef struct counts {
+    int clipped, small;
+} counts;
+
+/* What follows once tau is known: clip, count. */
+static inline gls_real clipped_step(gls_real m, gls_real tau, const weights *c) {
+    gls_real ratio = tau / (gls_abs(m) + c->eps);
+    return c->lr * ((ratio < 1 ? ratio : 1) * m);
+}
+
+/* alpha = 1 */
+GLS_SIMD static counts linear_kernel(gls_real *restrict step, gls_real *restrict m, gls_real *restrict t,
+                                     const gls_real *restrict g, weights c, int64_t n) {
+    int clipped = 0, small = 0;
+    for (int64_t i = 0; i < n; i++) {
+        gls_real a = gls_abs(g[i]);
+        gls_real x = c.keep1 * m[i] + c.take1 * g[i];
+        gls_real y = c.keep2 * t[i] + c.take2 * a;
+        m[i] = x;
+        t[i] = y;
+        gls_real tau = y * c.correction;
+        step[i] = clipped_step(x, tau, &c);
+        clipped += tau < gls_abs(x) + c.eps;
+        small += (a <= c.eps) & (a > 0);
+    }
+    return (counts){clipped, small};
+}
+
+/* alpha = 2 */
+GLS_SIMD static counts square_kernel(gls_real *restrict step, gls_real *restrict m, gls_real *restrict t,
+                                     const gls_real *restrict g, weights c, int64_t n) {
+    int clipped = 0, small = 0;
+    for (int64_t i = 0; i < n; i++) {
+        gls_real a = gls_abs(g[i]);
+        gls_real x = c.keep1 * m[i] + c.take1 * g[i];
+        gls_real y = c.keep2 * t[i] + c.take2 * (a * a);
+        m[i] = x;
+        t[i] = y;
+        gls_real tau = gls_sqrt(y * c.correction);
+        step[i] = clipped_step(x, tau, &c);
+        clipped += tau < gls_abs(x) + c.eps;
+        small += (a <= c.eps) & (a > 0);
+    }
+    return (counts){clipped, small};
+}
+
+/* Any alpha: two powers a coordinate, so it computes rather than waits for memory. */
+static counts power_kernel(gls_real *restrict step, gls_real *restrict m, gls_real *restrict t,
+                           const gls_real *restrict g, weights c, double alpha, int64_t n) {
+    int clipped = 0, small = 0;
+    for (int64_t i = 0; i < n; i++) {
+        gls_real a = gls_abs(g[i]);
+        gls_real x = c.keep1 * m[i] + c.take1 * g[i];
+        gls_real y = c.keep2 * t[i] + c.take2 * gls_pow(a, (gls_real)alpha);
+        m[i] = x;
+        t[i] = y;
+        gls_real tau = gls_pow(y * c.correction, (gls_real)(1 / alpha));
+        step[i] = clipped_step(x, tau, &c);
+        clipped += tau < gls_abs(x) + c.eps;
+        small += (a <= c.eps) & (a > 0);
+    }
+    return (counts){clipped, small};
+}
+
+static void acclip_main(const gls_range *r) {
+    const acclip_options *o = r->options;
+    weights c = {(gls_real)o->beta1,
+                 (gls_real)(1 - o->beta1),
+                 (gls_real)o->beta2,
+                 (gls_real)(1 - o->beta2),
+                 (gls_real)r->coefficient[CORRECTION],
+                 (gls_real)o->eps,
+                 (gls_real)o->common.lr};
+    gls_real *m = r->state[0], *t = r->state[1];
+    if (r->coefficient[START] > 0) gls_fill(t, (gls_real)r->coefficient[START], r->size);
+    counts found = o->alpha == 1   ? linear_kernel(r->step, m, t, r->g, c, r->size)
+                   : o->alpha == 2 ? square_kernel(r->step, m, t, r->g, c, r->size)
+                                   : power_kernel(r->step, m, t, r->g, c, o->alpha, r->size);
+    r->sums[0] += found.clipped;
+    r->sums[1] += found.small;
+}
+
+static void finish(gls_update *update, const gls_real *w) {
+    acclip *self = update->self;
+    double d = update->parameters > 0 ? (double)update->parameters : 1;
+    update->clipped = update->sums[0] / d;
+    self->eps_share = update->sums[1] / d;
+    self->correction = correction_at(update, update->options);
+}
+
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Quantiles of tau over at most 1001 coordinates, evenly spread. */
+static void record(const void *memory, const gls_method_setup *setup, gls_record *out) {
+    const acclip *self = memory;
+    const acclip_options *o = setup->options;
+    enum { SAMPLE = 1001 };
+    double tau[SAMPLE];
+    int64_t d = setup->parameters, n = d < SAMPLE ? d : SAMPLE;
+    gls_record_set(out, "eps_share", self->eps_share);
+    if (n == 0) return;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = n == d ? i : (int64_t)((double)i * (double)(d - 1) / (double)(n - 1));
+        tau[i] = pow((double)setup->state[1][at] * self->correction, 1 / o->alpha);
+    }
+    qsort(tau, (size_t)n, sizeof *tau, by_size);
+    gls_record_set(out, "tau_low", tau[n / 10]);
+    gls_record_set(out, "tau_median", tau[n / 2]);
+    gls_record_set(out, "tau_high", tau[n - 1 - n / 10]);
+}
+
+static const char *const vectors[] = {"m", "tau_alpha", NULL};
+
+static const gls_option table[] = {
+    GLS_METHOD_LR("1e-4"),
+    ROW_BETA(acclip_options, beta1, "0.9", "share of the momentum that is kept"),
+    ROW_BETA(acclip_options, beta2, "0.99", "share of tau^alpha that is kept"),
+    ROW_POSITIVE(acclip_options, eps, "1e-5", 0, "added to |m|: damps coordinates near it"),
+    ROW_REAL(acclip_options, alpha, "1", 0, 2, GLS_OPTION_ABOVE_MIN, "moment of the gradients that tau follows"),
+    ROW_NOT_NEGATIVE(acclip_options, tau0, "0", 0, "threshold before the first step; from 0 the start is a warm-up"),
+    {.key = "bias_correction",
+     .type = GLS_OPTION_BOOL,
+     .offset = offsetof(acclip_options, bias_correction),
+     .initial = "false",
+     .help = "divide tau^alpha by 1 - beta2^k"},
+    GLS_METHOD_COUPLED,
+    GLS_METHOD_DECOUPLED_ROW,
+    GLS_METHOD_REST,
+    {0}};
+
+const gls_method_type gls_method_acclip = {
+    .member = {"acclip", "momentum clipped coordinate by coordinate at an adaptive threshold", "[A] (ACClip)", table,
+               sizeof(acclip_options)},
+    .self_size = sizeof(acclip),
+    .vectors = vectors,
+    .coefficients = coefficients,
+    .main = acclip_main,
+    .finish = finish,
+    .record = record};

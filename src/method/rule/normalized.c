@@ -1,0 +1,87 @@
+/* sngd: w -= lr g/|g|. sngm: u = beta u + g/|g|, w -= lr u; then |u| <= 1/(1 - beta). The normalised zero vector is
+ * zero. */
+#include "rows.h"
+
+typedef struct sngd_options {
+    gls_method_common common;
+    bool per_block;
+} sngd_options;
+
+typedef struct sngm_options {
+    sngd_options base;
+    double beta;
+} sngm_options;
+
+static void begin(gls_update *update) {
+    if (((const sngd_options *)update->options)->per_block) update->needs |= GLS_METHOD_NEEDS_BLOCK_NORMS;
+}
+
+static void between(gls_update *update) {
+    update->zero = norm_is_zero(update->norm2);
+    update->factor = update->zero ? 0 : 1 / sqrt(update->norm2);
+}
+
+static double unit(const gls_range *r) {
+    double norm2 = ((const sngd_options *)r->options)->per_block ? r->g_norm2 : r->update->norm2;
+    return norm_is_zero(norm2) ? 0 : 1 / sqrt(norm2);
+}
+
+GLS_SIMD static void sngd_kernel(gls_real *restrict step, const gls_real *restrict g, gls_real rate, int64_t n) {
+    for (int64_t i = 0; i < n; i++) step[i] = rate * g[i];
+}
+
+static void sngd_main(const gls_range *r) {
+    sngd_kernel(r->step, r->g, (gls_real)(((const sngd_options *)r->options)->common.lr * unit(r)), r->size);
+}
+
+GLS_SIMD static void sngm_kernel(gls_real *restrict step, gls_real *restrict u, const gls_real *restrict g,
+                                 gls_real beta, gls_real scale, gls_real lr, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        gls_real x = beta * u[i] + scale * g[i];
+        u[i] = x;
+        step[i] = lr * x;
+    }
+}
+
+static void sngm_main(const gls_range *r) {
+    const sngm_options *o = r->options;
+    sngm_kernel(r->step, r->state[0], r->g, (gls_real)o->beta, (gls_real)unit(r), (gls_real)o->base.common.lr, r->size);
+}
+
+static void sngm_record(const void *self, const gls_method_setup *setup, gls_record *record) {
+    gls_record_set(record, "u_norm", sqrt(gls_team_sum_squares(setup->ctx, setup->state[0], setup->parameters)));
+}
+
+#define PER_BLOCK                                                                                                     \
+    {                                                                                                                 \
+        .key = "per_block", .type = GLS_OPTION_BOOL, .offset = offsetof(sngd_options, per_block), .initial = "false", \
+        .help = "normalise every block by its own norm"                                                               \
+    }
+
+static const char *const momentum[] = {"u", NULL};
+
+static const gls_option sngd_table[] = {GLS_METHOD_LR("0.1"),     PER_BLOCK,       GLS_METHOD_COUPLED,
+                                        GLS_METHOD_DECOUPLED_ROW, GLS_METHOD_REST, {0}};
+static const gls_option sngm_table[] = {GLS_METHOD_LR("0.1"),
+                                        ROW_BETA(sngm_options, beta, "0.9", "momentum"),
+                                        PER_BLOCK,
+                                        GLS_METHOD_COUPLED,
+                                        GLS_METHOD_DECOUPLED_ROW,
+                                        GLS_METHOD_REST,
+                                        {0}};
+
+const gls_method_type gls_method_sngd = {
+    .member = {"sngd", "normalised gradient: w -= lr g/|g|", "[N] 4", sngd_table, sizeof(sngd_options)},
+    .needs = GLS_METHOD_NEEDS_NORM,
+    .begin = begin,
+    .between = between,
+    .main = sngd_main};
+const gls_method_type gls_method_sngm = {.member = {"sngm",
+                                                    "normalised gradient with momentum: u = beta u + g/|g|, w -= lr u",
+                                                    "[N] Alg. 1", sngm_table, sizeof(sngm_options)},
+                                         .vectors = momentum,
+                                         .needs = GLS_METHOD_NEEDS_NORM,
+                                         .begin = begin,
+                                         .between = between,
+                                         .main = sngm_main,
+                                         .record = sngm_record};

@@ -1,0 +1,39 @@
+/* Rows that several rules' option tables share. */
+#ifndef GLS_METHOD_ROWS_H
+#define GLS_METHOD_ROWS_H
+
+#include <glissade/method.h>
+#include <base/kernels.h>
+
+#include <float.h>
+#include <math.h>
+
+#define ROW_REAL(struct_, field_, initial_, min_, max_, flags_, help_)                                       \
+    {                                                                                                        \
+        .key = #field_, .type = GLS_OPTION_REAL, .offset = offsetof(struct_, field_), .initial = (initial_), \
+        .minimum = (min_), .maximum = (max_), .flags = (flags_), .help = (help_)                             \
+    }
+/* A share in [0, 1). */
+#define ROW_BETA(struct_, field_, initial_, help_) \
+    ROW_REAL(struct_, field_, initial_, 0, 1, GLS_OPTION_BELOW_MAX | GLS_OPTION_SCHEDULABLE, help_)
+#define ROW_POSITIVE(struct_, field_, initial_, flags_, help_) \
+    ROW_REAL(struct_, field_, initial_, 0, INFINITY, GLS_OPTION_ABOVE_MIN | (flags_), help_)
+#define ROW_NOT_NEGATIVE(struct_, field_, initial_, flags_, help_) \
+    ROW_REAL(struct_, field_, initial_, 0, INFINITY, (flags_), help_)
+
+#ifdef GLS_DOUBLE
+#define gls_sqrt sqrt
+#define gls_abs fabs
+#define gls_pow pow
+#else
+#define gls_sqrt sqrtf
+#define gls_abs fabsf
+#define gls_pow powf
+#endif
+
+/* A squared norm that counts as zero: the norm is below the smallest normal number. */
+static inline bool norm_is_zero(double norm2) {
+    return norm2 < (sizeof(gls_real) == 4 ? (double)FLT_MIN * FLT_MIN : DBL_MIN);
+}
+
+#endif

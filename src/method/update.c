@@ -1,0 +1,227 @@
+#include "method.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- kernels over one range: all in cache ---- */
+
+/* out = g + lambda at */
+GLS_SIMD static void add_decay(gls_real *restrict out, const gls_real *restrict g, const gls_real *restrict at,
+                               gls_real lambda, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = g[i] + lambda * at[i];
+}
+
+/* w moves by -step and by -shrink w, then into [low, high]; step is left holding the move. */
+GLS_SIMD static void move(gls_real *restrict w, gls_real *restrict step, gls_real shrink, gls_real low, gls_real high,
+                          int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        gls_real x = w[i], y = x - step[i] - shrink * x;
+        y = y < low ? low : y;
+        y = y > high ? high : y;
+        w[i] = y;
+        step[i] = y - x;
+    }
+}
+
+/* ---- a pass over all pieces ---- */
+
+typedef enum pass_kind { PASS_NORMS, PASS_FIRST, PASS_MAIN } pass_kind;
+
+typedef struct pass {
+    gls_method *method;
+    gls_update *update;
+    pass_kind kind;
+    const gls_real *at, *g;
+    gls_real *w;
+} pass;
+
+/* The rule's own work on one range, then the move. */
+static void run_range(const pass *p, const gls_piece *piece, gls_range *r, gls_real *decayed, gls_sums *sums) {
+    gls_method *method = p->method;
+    const gls_method_common *options = r->options;
+    bool own = p->update->needs & (GLS_METHOD_OWN_DECAY | GLS_METHOD_DECOUPLED);
+    double lambda = own || method->no_decay[piece->block] ? 0 : options->weight_decay;
+    if (lambda != 0) {
+        add_decay(decayed, r->g, p->at + r->offset, (gls_real)lambda, r->size);
+        r->g = decayed;
+    }
+    if (p->kind == PASS_NORMS) {
+        sums->own[0] += gls_sum_squares(r->g, r->size);
+        if (p->update->needs & GLS_METHOD_NEEDS_BLOCK_NORMS) sums->own[1] += gls_sum_squares(r->w, r->size);
+        return;
+    }
+    if (p->kind == PASS_FIRST) {
+        method->type->first(r);
+        return;
+    }
+    method->type->main(r);
+    double shrink = method->no_decoupled[piece->block] ? 0 : options->decoupled_weight_decay;
+    if ((p->update->needs & GLS_METHOD_DECOUPLED) && !method->no_decay[piece->block]) shrink += options->weight_decay;
+    gls_real *w = p->w + r->offset;
+    move(w, r->step, (gls_real)(options->lr * shrink), (gls_real)method->projection.low,
+         (gls_real)method->projection.high, r->size);
+    sums->update2 += gls_sum_squares(r->step, r->size);
+    if (method->projection.ball > 0) {
+        sums->w2 += gls_sum_squares(w, r->size);
+        sums->w_update += gls_dot(w, r->step, r->size);
+    }
+}
+
+static void run_piece(const pass *p, int64_t number) {
+    _Alignas(64) gls_real step[GLS_METHOD_RANGE];
+    _Alignas(64) gls_real decayed[GLS_METHOD_RANGE];
+    gls_method *method = p->method;
+    const gls_piece *piece = &method->piece[number];
+    const gls_group *group = &method->group[piece->group];
+    const gls_method_common *options = group->now;
+    gls_sums *sums = &method->sums[number];
+    *sums = (gls_sums){0};
+    gls_range r = {.update = p->update,
+                   .options = options,
+                   .coefficient = group->coefficient,
+                   .decay = method->no_decay[piece->block] ? 0 : options->weight_decay,
+                   .g_norm2 = method->g_norm2[piece->block],
+                   .w_norm2 = method->w_norm2[piece->block],
+                   .block_first = method->block_first[piece->block],
+                   .sums = sums->own,
+                   .step = step};
+    for (int64_t at = 0; at < piece->size; at += GLS_METHOD_RANGE) {
+        r.offset = piece->offset + at;
+        r.size = piece->size - at < GLS_METHOD_RANGE ? piece->size - at : GLS_METHOD_RANGE;
+        r.w = p->w + r.offset;
+        r.g = p->g + r.offset;
+        for (int i = 0; i < method->vectors; i++) r.state[i] = method->state[i] + r.offset;
+        run_range(p, piece, &r, decayed, sums);
+    }
+}
+
+static gls_status run_task(void *user, int64_t task, int worker) {
+    const pass *p = user;
+    for (int64_t i = p->method->task[task]; i < p->method->task[task + 1]; i++) run_piece(p, i);
+    return GLS_OK;
+}
+
+static gls_status run_pass(pass *p, pass_kind kind) {
+    p->kind = kind;
+    return gls_parallel(p->method->ctx, p->method->tasks, run_task, p);
+}
+
+/* ---- norms and sums between passes ---- */
+
+double gls_answer_norm2(gls_context *ctx, const gls_answer *answer, int64_t d, int64_t *nonfinite) {
+    *nonfinite = 0;
+    double norm2 = isnan(answer->norm2) ? gls_team_sum_squares(ctx, answer->g, d) : answer->norm2;
+    if (isfinite(norm2)) return norm2;
+    *nonfinite = gls_count_nonfinite(answer->g, d);
+    return norm2;
+}
+
+/* |g|^2 with decay, over all of w and over blocks. */
+static gls_status find_norms(pass *p, const gls_answer *answer, double norm2) {
+    gls_method *method = p->method;
+    gls_update *update = p->update;
+    update->norm2 = norm2;
+    bool decays = false;
+    for (int64_t i = 0; i < method->groups; i++)
+        decays |= ((const gls_method_common *)method->group[i].now)->weight_decay != 0;
+    decays &= !(update->needs & (GLS_METHOD_OWN_DECAY | GLS_METHOD_DECOUPLED));
+    bool blocks = update->needs & GLS_METHOD_NEEDS_BLOCK_NORMS;
+    if (!blocks && !(decays && (update->needs & GLS_METHOD_NEEDS_NORM))) return GLS_OK;
+    GLS_TRY(run_pass(p, PASS_NORMS));
+    int64_t count = gls_layout_count(method->layout);
+    for (int64_t b = 0; b < count; b++) method->g_norm2[b] = method->w_norm2[b] = 0;
+    update->norm2 = 0;
+    for (int64_t i = 0; i < method->pieces; i++) {
+        int64_t b = method->piece[i].block;
+        method->g_norm2[b] += method->sums[i].own[0];
+        method->w_norm2[b] += method->sums[i].own[1];
+        update->norm2 += method->sums[i].own[0];
+    }
+    return GLS_OK;
+}
+
+static void gather_first(gls_method *method, gls_update *update) {
+    int64_t count = gls_layout_count(method->layout);
+    memset(method->block_first, 0, (size_t)count * sizeof *method->block_first);
+    for (int64_t i = 0; i < method->pieces; i++)
+        for (int j = 0; j < GLS_METHOD_SUMS; j++) {
+            method->block_first[method->piece[i].block][j] += method->sums[i].own[j];
+            update->first[j] += method->sums[i].own[j];
+        }
+}
+
+static gls_sums gather_main(gls_method *method, gls_update *update) {
+    gls_sums total = {0};
+    for (int64_t i = 0; i < method->pieces; i++) {
+        for (int j = 0; j < GLS_METHOD_SUMS; j++) update->sums[j] += method->sums[i].own[j];
+        total.update2 += method->sums[i].update2;
+        total.w2 += method->sums[i].w2;
+        total.w_update += method->sums[i].w_update;
+    }
+    return total;
+}
+
+/* Onto the ball; |a w - (w - dw)|^2 follows from the sums at hand. */
+static double project_ball(gls_method *method, gls_real *w, const gls_sums *total) {
+    double norm = sqrt(total->w2), radius = method->projection.ball;
+    if (norm <= radius) return total->update2;
+    double a = radius / norm;
+    gls_team_scale(method->ctx, w, a, method->parameters);
+    return fmax(total->update2 - 2 * (1 - a) * total->w_update + (1 - a) * (1 - a) * total->w2, 0);
+}
+
+/* ---- the step ---- */
+
+static void prepare(gls_method *method, gls_update *update) {
+    if (!method->type->coefficients) return;
+    for (int64_t i = 0; i < method->groups; i++)
+        method->type->coefficients(update, method->group[i].now, method->group[i].coefficient);
+}
+
+gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gls_real *at, gls_real *w,
+                          gls_step_report *report) {
+    const gls_method_type *type = method->type;
+    int64_t nonfinite;
+    double norm2 = gls_answer_norm2(method->ctx, answer, method->parameters, &nonfinite);
+    if (!isfinite(norm2)) {
+        *report = (gls_step_report){.refused = true,
+                                    .nonfinite = nonfinite,
+                                    .gradient_norm = sqrt(norm2),
+                                    .factor = 1,
+                                    .zero_gradients = method->zero_gradients};
+        return GLS_OK;
+    }
+    GLS_TRY(gls_groups_advance(method, (gls_clock){(double)method->steps, answer->epoch}));
+    const gls_method_common *options = method->group[method->groups - 1].now;
+    gls_update update = {.self = method->self,
+                         .options = options,
+                         .k = method->steps + 1,
+                         .needs = type->needs,
+                         .lr = options->lr,
+                         .factor = 1,
+                         .parameters = method->parameters,
+                         .ctx = method->ctx};
+    pass p = {.method = method, .update = &update, .at = at, .g = answer->g, .w = w};
+    if (type->begin) type->begin(&update);
+    GLS_TRY(find_norms(&p, answer, norm2));
+    prepare(method, &update);
+    if (type->first) {
+        GLS_TRY(run_pass(&p, PASS_FIRST));
+        gather_first(method, &update);
+    }
+    if (type->between) type->between(&update);
+    GLS_TRY(run_pass(&p, PASS_MAIN));
+    gls_sums total = gather_main(method, &update);
+    double update2 = method->projection.ball > 0 ? project_ball(method, w, &total) : total.update2;
+    if (type->finish) type->finish(&update, w);
+    method->steps++;
+    method->zero_gradients += update.zero;
+    *report = (gls_step_report){.moved = update2 > 0,
+                                .lr = update.lr,
+                                .gradient_norm = sqrt(norm2),
+                                .factor = update.factor,
+                                .clipped = update.clipped,
+                                .update_norm = sqrt(update2),
+                                .zero_gradients = method->zero_gradients};
+    return GLS_OK;
+}
