@@ -5,8 +5,9 @@
 
 #include <glissade/base.h>
 
-/* In front of a function whose loops should be compiled for each instruction set. Same bits by construction. */
-#if defined(GLS_NO_CLONES) || !defined(__x86_64__)
+/* In front of a function whose loops should be compiled for each instruction set. Same bits by construction. Clang
+ * before 18 gives the chosen function a name of its own that other files cannot call. */
+#if defined(GLS_NO_CLONES) || !defined(__x86_64__) || (defined(__clang__) && __clang_major__ < 18)
 #define GLS_SIMD
 #else
 #define GLS_SIMD __attribute__((target_clones("avx512f", "avx2", "default")))
