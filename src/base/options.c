@@ -92,9 +92,8 @@ static void describe_expected(char *text, size_t size, const gls_option *option)
                                        [GLS_OPTION_TIME] = "a time (90, 90s, 2m, 1h)",
                                        [GLS_OPTION_VALUE] = "a list or a map"};
     snprintf(text, size, "%s", noun[option->type]);
-    if (option->type == GLS_OPTION_ENUM) append(text, size, option->choices);
-    for (char *c = text; option->type == GLS_OPTION_ENUM && *c; c++)
-        if (*c == '|') *c = ' ';
+    for (const char *c = option->type == GLS_OPTION_ENUM ? option->choices : ""; *c; c++)
+        append(text, size, *c == '|' ? ", " : (char[]){*c, '\0'});
     append_bounds(text, size, option);
     if (option->flags & GLS_OPTION_SCHEDULABLE) append(text, size, ", or a schedule");
 }
