@@ -1,0 +1,81 @@
+"""Checks that a room includes only itself and the rooms it stands on, and that each foreign library has its one place.
+
+Usage: check_includes.py SOURCE_ROOT.
+"""
+import pathlib
+import re
+import sys
+
+STANDS_ON = {
+    "base": "",
+    "comm": "base",
+    "data": "base comm",
+    "problem": "base comm data",
+    "model": "base comm data problem",
+    "estimator": "base comm data problem",
+    "method": "base",
+    "measure": "base comm data problem estimator",
+    "run": "base comm data problem model estimator method measure",
+    "report": "base",
+    "cli": "base comm data problem model estimator method measure run report",
+}
+# Header of a library: the files that may include it (a folder stands for one file in it).
+PLACES = {
+    r"mpi\.h": ["src/comm/mpi.c"],
+    r"cblas\.h": ["src/base/gemm.c"],
+    r"oneapi/dnnl/.*|dnnl\.h": ["src/base/gemm.c", "src/model/"],
+    r"lapacke?\.h": ["src/measure/", "src/base/"],
+    r"arpack/.*": ["src/measure/", "src/base/"],
+}
+
+
+def room_of(path):
+    return path.stem if path.parts[0] == "include" else path.parts[1]
+
+
+def target_room(root, path, name):
+    """The room that an include names, or None for a header that is not ours."""
+    if name.startswith("glissade/"):
+        return pathlib.PurePath(name).stem
+    for base in (root / path.parent, root / "src"):
+        file = (base / name).resolve()
+        if file.exists() and (root / "src").resolve() in file.parents:
+            return file.relative_to((root / "src").resolve()).parts[0]
+    return None
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    bad = []
+    users = {}
+    files = sorted([*root.glob("src/*/**/*.[ch]"), *root.glob("include/glissade/*.h")])
+    for file in files:
+        path = file.relative_to(root)
+        room = room_of(path)
+        if room in ("glissade", "glissade64"):  # the headers that include all
+            continue
+        allowed = {room, "names64", *STANDS_ON.get(room, "").split()}
+        if room not in STANDS_ON:
+            bad.append(f"{path}: no room is called {room}")
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            found = re.match(r'\s*#\s*include\s*[<"]([^>"]+)[>"]', line)
+            if not found:
+                continue
+            name = found.group(1)
+            target = target_room(root, path, name)
+            if target and target not in allowed:
+                bad.append(f"{path}:{number}: {room} does not stand on {target}: {name}")
+            for header, places in PLACES.items():
+                if re.fullmatch(header, name):
+                    place = next((p for p in places if str(path) == p or p.endswith("/") and str(path).startswith(p)), None)
+                    if place is None:
+                        bad.append(f"{path}:{number}: only {' and '.join(places)} may include {name}")
+                    users.setdefault((header, place), set()).add(str(path))
+    for (header, place), paths in users.items():
+        if len(paths) > 1:
+            bad.append(f"{', '.join(sorted(paths))}: only one of them may include {header}")
+    print("\n".join(bad))
+    sys.exit(bool(bad))
+
+
+main()

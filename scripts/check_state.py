@@ -1,0 +1,23 @@
+"""Checks that the library's objects hold no data that could change: everything hangs on a context or an object.
+
+Usage: check_state.py ARCHIVE... Constant tables with addresses in them (.data.rel.ro) are written once by the loader.
+"""
+import subprocess
+import sys
+
+bad = 0
+for archive in sys.argv[1:]:
+    text = subprocess.run(["nm", "-f", "sysv", "--defined-only", archive], check=True, capture_output=True, text=True)
+    where = archive
+    for line in text.stdout.splitlines():
+        if line.startswith("Symbols from "):
+            where = line[len("Symbols from "):].rstrip(":")
+        fields = [field.strip() for field in line.split("|")]
+        if len(fields) != 7:
+            continue
+        name, kind, section = fields[0], fields[2], fields[6]
+        thread_local = section.startswith((".tbss", ".tdata"))
+        if (kind in "bBdDcCsSgG" and not section.startswith(".data.rel.ro")) or thread_local:
+            print(f"{where}: {name} in {section} can change")
+            bad += 1
+sys.exit(bad != 0)
