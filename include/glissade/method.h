@@ -87,14 +87,13 @@ GLS_API void gls_method_record(const gls_method *method, gls_record *record);
 GLS_API const gls_real *gls_method_output(const gls_method *method, const gls_real *w);
 
 /* That w is (delta, eps)-stationary: |sum_j weight_j g_j| = norm <= eps, where g_j is the generalised gradient at
- * point j, found within delta of w. */
+ * point j, which lies within delta of w. */
 typedef struct gls_certificate {
     double delta, eps, norm;
     int64_t count;
-    const gls_real *points; /* [count, d] */
-    const double *weights;  /* [count], sum 1 */
-    const gls_real *m;      /* [d] the combination itself */
-    const gls_real *center; /* [d] the point certified */
+    const gls_real *points;  /* [count, d] */
+    const double *weights;   /* [count], sum 1 */
+    const gls_real *minus_m; /* [d] the combination with its sign changed, as it was formed */
 } gls_certificate;
 
 /* The certificate of an ended ingd, borrowed until the next call. GLS_ERR_UNSUPPORTED if there is none: the method

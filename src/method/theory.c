@@ -187,10 +187,6 @@ static void fixed_step_noise(const void *given, gls_record *out) {
 static void ingd(const void *given, gls_record *out) {
     const inputs *in = given;
     double limit = 4 * in->gap / (in->delta * in->eps);
-    gls_record_set(out, "delta", in->delta);
-    gls_record_set(out, "eps", in->eps);
-    gls_record_set(out, "L", in->L);
-    gls_record_set(out, "gap", in->gap);
     gls_record_set(out, "K", ceil(48 * in->L * in->L / (in->eps * in->eps)));
     gls_record_set(out, "T", ceil(limit));
     if (in->c > 0)
@@ -366,8 +362,10 @@ gls_status gls_theory_values(gls_context *ctx, const gls_value *given, gls_recor
     const gls_theorem *theorem = find(name->text);
     if (!theorem) {
         const char *nearest = gls_nearest(name->text, name_at, NULL);
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "from_theory: unknown theorem '%s'%s%s", name->text,
-                        nearest ? "; nearest is " : "", nearest ? nearest : "");
+        if (nearest)
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "from_theory: unknown theorem '%s'; nearest is '%s'", name->text,
+                            nearest);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "from_theory: unknown theorem '%s'", name->text);
     }
     gls_options *options;
     const gls_member *member = &theorem->member;
