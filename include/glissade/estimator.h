@@ -111,7 +111,7 @@ typedef struct gls_group {
 } gls_group;
 
 typedef enum gls_place {
-    GLS_PLACE_GROUP, /* one vector of each group's gradient */
+    GLS_PLACE_GROUP, /* makes one vector of each group's gradient */
     GLS_PLACE_SUM,   /* how those are summed up */
     GLS_PLACE_WHOLE  /* the estimate as a whole */
 } gls_place;
@@ -129,25 +129,38 @@ typedef struct gls_estimator_type {
     /* In its place where the stage only multiplies: the factor for a mean gradient of this (finite, non-zero) norm. */
     double (*factor)(const gls_stage *stage, double norm);
 
-    /* GLS_PLACE_WHOLE: changes g and says its squared norm in out->norm2. groups is the number of vectors summed. */
-    gls_status (*whole)(gls_stage *stage, uint64_t draw, gls_real *g, gls_estimate *out, gls_record *record);
+    /* GLS_PLACE_WHOLE: changes g [d] and brings out->norm2 up to date. */
+    gls_status (*whole)(gls_stage *stage, gls_real *g, gls_estimate *out, gls_record *record);
 } gls_estimator_type;
 
+/* What a group without a finite gradient does to the step. */
+typedef enum gls_nonfinite {
+    GLS_NONFINITE_SKIP_STEP,  /* g is then not finite, and methods refuse it */
+    GLS_NONFINITE_SKIP_GROUP, /* the mean is over the others */
+    GLS_NONFINITE_STOP        /* GLS_ERR_NONFINITE */
+} gls_nonfinite;
+
+/* Two ways to the same numbers: every group is a slice with a gradient of its own; or slices are larger, norms come
+ * from the problem and the gradient is weighted row by row. */
+typedef enum gls_way { GLS_WAY_AUTO, GLS_WAY_STREAMED, GLS_WAY_DERIVED } gls_way;
+
+/* One member of a chain. create() sets self and what follows it. */
 struct gls_stage {
     const gls_estimator_type *type;
     gls_context *ctx;
     gls_problem *problem;
     uint64_t seed;
     void *self;
-    int64_t group;       /* GLS_PLACE_GROUP: rows of a group, -1: the mini-batch; set by create */
-    const char *key;     /* ... or the key column that makes the groups; from gls_alloc, freed with the stage */
-    bool smallest;       /* ... the sum is multiplied by the smallest norm that factor() has seen */
-    bool sum;            /* GLS_PLACE_SUM, and GLS_PLACE_GROUP where the stage says so: do not divide */
-    double noise;        /* ... deviation of the normal noise added to the sum */
-    int nonfinite;       /* ... what a group without a finite gradient does, see estimator/group.h */
-    int way;             /* ... streamed or derived, see estimator/group.h */
+    int64_t group; /* GLS_PLACE_GROUP: rows of a group; -1: the mini-batch, or given by key */
+    char *key;     /* the key column that makes the groups, or NULL; from gls_alloc, freed with the stage */
+    bool smallest; /* the sum is multiplied by the smallest norm that factor() has seen */
+    double bound;  /* where a norm above it means "clipped"; 0: nowhere */
+    bool sum;      /* vectors are summed up, not averaged */
+    double noise;  /* deviation of the normal noise added to the sum */
+    gls_nonfinite nonfinite;
+    gls_way way;
     bool ledger;         /* keep the ledger */
-    int64_t ratio_every; /* ... steps between two figures of |g| / |mean gradient|; 0: never */
+    int64_t ratio_every; /* estimates between two figures of |g| / |mean gradient|; 0: never */
 };
 
 /* spec: a name, a map with `name`, or a list of such (a chain); NULL: mean. GLS_ERR_ARGUMENT for stages out of order,
@@ -161,9 +174,9 @@ GLS_API gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pa
 /* Its state, for checkpoints: the step counter and the ledger. */
 GLS_API gls_status gls_estimator_arrays(gls_estimator *estimator, const char *prefix, gls_arrays *arrays);
 GLS_API gls_status gls_register_estimator(gls_context *ctx, const gls_estimator_type *type);
-/* The rows that must stay together on a rank: the alignment of a loader (1: none). */
+/* The rows that must stay together on a rank: the alignment of a loader. 1: none; -1: the whole mini-batch. */
 GLS_API int64_t gls_estimator_group(const gls_estimator *estimator);
-/* The key column that batches must carry, or NULL. */
+/* The key column that batches must carry, or NULL. Groups by key: the whole mini-batch is then materialised at once. */
 GLS_API const char *gls_estimator_key(const gls_estimator *estimator);
 
 /* Who holds training back: sums for every example of the set, by index, the same on all ranks. [examples] each. */

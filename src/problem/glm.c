@@ -1,0 +1,251 @@
+/* Generalised linear models: layout, points, forward. */
+#include "problem/glm.h"
+
+#include "base/gemm.h"
+#include "base/kernels.h"
+
+#include <math.h>
+
+enum {
+    TILED_FROM = 32768, /* weights: below, every lane keeps its own copy of the gradient */
+    TILE_VALUES = 16384 /* gradient values a tile */
+};
+
+static gls_status count_outputs(gls_problem *p, const gls_data_info *data, const gls_glm_loss *loss, int64_t *outputs) {
+    const char *name = p->type->member.name;
+    if (!data || data->features < 1) return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs data with features", name);
+    bool classes = data->target == GLS_TARGET_CLASS;
+    if (loss->needs_classes && !classes)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs class targets, and these data have none", name);
+    if (!classes && (data->target != GLS_TARGET_REAL || data->targets < 1))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs real or class targets, and these data have none", name);
+    if (loss->two_classes && data->classes != 2)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs two classes, and these data have %lld; use 'softmax'",
+                        name, (long long)data->classes);
+    if (classes && data->classes < 2)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs at least two classes, and these data have %lld", name,
+                        (long long)data->classes);
+    *outputs = !classes ? data->targets : loss->signs && data->classes == 2 ? 1 : data->classes;
+    return GLS_OK;
+}
+
+gls_status gls_glm_create(gls_problem *p, const void *options, const gls_data_info *data, const gls_glm_loss *loss) {
+    gls_glm *glm = p->self;
+    GLS_TRY(count_outputs(p, data, loss, &glm->outputs));
+    glm->loss = loss;
+    glm->features = data->features;
+    if (options)
+        glm->options = *(const gls_glm_options *)options;
+    else
+        glm->options = (gls_glm_options){.bias = true, .smoothing = 1};
+    glm->sparse = data->sparse;
+    int64_t size;
+    if (__builtin_mul_overflow(glm->outputs, glm->features, &size))
+        return gls_fail(p->ctx, GLS_ERR_MEMORY, "%lld x %lld weights do not fit", (long long)glm->outputs,
+                        (long long)glm->features);
+    glm->tiled = size >= TILED_FROM;
+    glm->tile = TILE_VALUES / glm->outputs / 16 * 16;
+    if (glm->tile < 64) glm->tile = 64;
+    int64_t shape[2] = {glm->outputs, glm->features};
+    GLS_TRY(gls_layout_add(p->layout, "weight", 2, shape, glm->tiled ? GLS_BLOCK_TILED : 0));
+    if (glm->options.bias) GLS_TRY(gls_layout_add(p->layout, "bias", 1, shape, GLS_BLOCK_NO_DECAY));
+    p->outputs = glm->outputs;
+    if (data->target == GLS_TARGET_CLASS) {
+        p->score_count = 1;
+        p->score[0] = "accuracy";
+    }
+    p->oracle_exact = true;
+    p->hessian_exact = true;
+    return GLS_OK;
+}
+
+void gls_glm_cost(gls_problem *p, double *multiply_adds, double *bytes) {
+    const gls_glm *glm = p->self;
+    double width = (double)glm->features;
+    if (glm->sparse && width > 256) width = 256;
+    *multiply_adds = 3 * width * (double)glm->outputs;
+    *bytes = (double)(3 * glm->outputs + 4) * sizeof(double) + width * (sizeof(gls_real) + (glm->sparse ? 4 : 0));
+}
+
+/* ---- points ---- */
+
+gls_status gls_glm_point_create(gls_problem *p, void **prepared) {
+    const gls_glm *glm = p->self;
+    gls_glm_point *point = gls_alloc(p->ctx, 1, sizeof(*point));
+    if (!point) return GLS_ERR_MEMORY;
+    *prepared = point;
+    if (!glm->sparse || glm->outputs == 1) return GLS_OK;
+    point->transposed = gls_alloc(p->ctx, glm->outputs * glm->features, sizeof(gls_real));
+    if (point->transposed) return GLS_OK;
+    gls_free(p->ctx, point);
+    *prepared = NULL;
+    return GLS_ERR_MEMORY;
+}
+
+void gls_glm_point_destroy(gls_problem *p, void *prepared) {
+    gls_glm_point *point = prepared;
+    if (point) gls_free(p->ctx, point->transposed);
+    gls_free(p->ctx, point);
+}
+
+typedef struct transpose_job {
+    const gls_glm *glm;
+    const gls_real *w;
+    gls_real *transposed;
+} transpose_job;
+
+static gls_status transpose_task(void *user, int64_t task, int worker) {
+    const transpose_job *job = user;
+    int64_t k = job->glm->outputs, p = job->glm->features;
+    int64_t begin = task * job->glm->tile, end = begin + job->glm->tile < p ? begin + job->glm->tile : p;
+    for (int64_t j = begin; j < end; j++)
+        for (int64_t c = 0; c < k; c++) job->transposed[j * k + c] = job->w[c * p + j];
+    return GLS_OK;
+}
+
+gls_status gls_glm_point_set(gls_problem *p, void *prepared, const gls_real *w) {
+    const gls_glm *glm = p->self;
+    gls_glm_point *point = prepared;
+    point->norm2 = glm->options.l2 > 0 ? gls_team_sum_squares(p->ctx, w, glm->outputs * glm->features) : 0;
+    if (!point->transposed) return GLS_OK;
+    transpose_job job = {glm, w, point->transposed};
+    return gls_parallel(p->ctx, (glm->features + glm->tile - 1) / glm->tile, transpose_task, &job);
+}
+
+/* ---- evaluations ---- */
+
+gls_status gls_glm_evaluation_create(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self) {
+    const gls_glm *glm = p->self;
+    gls_glm_evaluation *e = gls_alloc(p->ctx, 1, sizeof(*e));
+    if (!e) return GLS_ERR_MEMORY;
+    *self = e;
+    int64_t values;
+    if (__builtin_mul_overflow(max_rows, glm->outputs, &values))
+        return gls_fail(p->ctx, GLS_ERR_MEMORY, "outputs of %lld rows do not fit", (long long)max_rows);
+    e->z = gls_alloc(p->ctx, values, sizeof(gls_real));
+    e->residual = gls_alloc(p->ctx, values, sizeof(gls_real));
+    e->curved = gls_alloc(p->ctx, want & GLS_WANT_HESSIAN ? values : 0, sizeof(gls_real));
+    e->loss = gls_alloc(p->ctx, max_rows, sizeof(double));
+    e->slope = gls_alloc(p->ctx, 2 * glm->outputs, sizeof(double));
+    return e->z && e->residual && e->curved && e->loss && e->slope ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+void gls_glm_evaluation_destroy(gls_problem *p, void *self) {
+    gls_glm_evaluation *e = self;
+    gls_free(p->ctx, e->z);
+    gls_free(p->ctx, e->residual);
+    gls_free(p->ctx, e->curved);
+    gls_free(p->ctx, e->loss);
+    gls_free(p->ctx, e->slope);
+    gls_free(p->ctx, e->matrix);
+    gls_free(p->ctx, e);
+}
+
+double gls_glm_row_dot(const gls_glm *glm, const gls_batch *rows, int64_t i, const gls_real *v) {
+    if (!glm->sparse) return gls_dot(rows->x + i * glm->features, v, glm->features);
+    double sum = 0;
+    for (int64_t t = rows->row[i]; t < rows->row[i + 1]; t++) sum += (double)rows->value[t] * v[rows->column[t]];
+    return sum;
+}
+
+/* out [rows, k] = X V^T + bias of a point. */
+static void apply(const gls_problem *p, const gls_batch *rows, const gls_point *at, gls_real *out) {
+    const gls_glm *glm = p->self;
+    int64_t k = glm->outputs, d = glm->features, n = rows->rows;
+    const gls_real *w = gls_point_w(at);
+    const gls_real *transposed = ((const gls_glm_point *)gls_point_prepared(at))->transposed;
+    if (!glm->sparse) {
+        gls_gemm(gls_context_portable(p->ctx), false, true, n, k, d, 1, rows->x, d, w, d, 0, out, k);
+    } else if (!transposed) {
+        for (int64_t i = 0; i < n; i++) out[i] = (gls_real)gls_glm_row_dot(glm, rows, i, w);
+    } else {
+        gls_fill(out, 0, n * k);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t t = rows->row[i]; t < rows->row[i + 1]; t++) {
+                const gls_real *from = transposed + (int64_t)rows->column[t] * k;
+                gls_real value = rows->value[t], *to = out + i * k;
+                for (int64_t c = 0; c < k; c++) to[c] += value * from[c];
+            }
+    }
+    if (glm->options.bias)
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t c = 0; c < k; c++) out[i * k + c] += w[k * d + c];
+}
+
+static gls_status read_target(const gls_problem *p, const gls_batch *rows, int64_t i, gls_glm_target *target) {
+    const gls_glm *glm = p->self;
+    bool classes = p->data.target == GLS_TARGET_CLASS;
+    *target = (gls_glm_target){.label = -1};
+    if (!classes) {
+        target->y = rows->y + i * glm->outputs;
+        return GLS_OK;
+    }
+    target->label = rows->label[i];
+    if (target->label < 0 || target->label >= p->data.classes)
+        return gls_fail(p->ctx, GLS_ERR_INPUT, "'%s': example %lld has class %d; there are classes 0 to %lld",
+                        p->type->member.name, (long long)(rows->index ? rows->index[i] : i), target->label,
+                        (long long)p->data.classes - 1);
+    return GLS_OK;
+}
+
+static gls_status check_rows(const gls_problem *p, const gls_batch *rows) {
+    const gls_glm *glm = p->self;
+    bool features = glm->sparse ? rows->row && rows->column && rows->value : rows->x != NULL;
+    bool targets = p->data.target == GLS_TARGET_CLASS ? rows->label != NULL : rows->y != NULL;
+    if (features && targets && rows->features == glm->features) return GLS_OK;
+    return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' was made for %s rows of %lld features with targets; got %lld%s%s",
+                    p->type->member.name, glm->sparse ? "sparse" : "dense", (long long)glm->features,
+                    (long long)rows->features, features ? "" : " in another form", targets ? "" : " without targets");
+}
+
+gls_status gls_glm_forward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
+                           double *meet) {
+    const gls_glm *glm = p->self;
+    gls_glm_evaluation *e = self;
+    const gls_batch *rows = args->rows;
+    if (rows->rows == 0) return GLS_OK;
+    GLS_TRY(check_rows(p, rows));
+    int64_t k = glm->outputs;
+    apply(p, rows, args->point, e->z);
+    bool hessian = (args->want & GLS_WANT_HESSIAN) != 0;
+    if (hessian) apply(p, rows, args->direction, e->curved);
+    double penalty = 0.5 * glm->options.l2 * ((const gls_glm_point *)gls_point_prepared(args->point))->norm2;
+    for (int64_t i = 0; i < rows->rows; i++) {
+        gls_glm_target target;
+        GLS_TRY(read_target(p, rows, i, &target));
+        double mass = rows->mass ? rows->mass[i] : 1;
+        e->loss[i] = mass * (glm->loss->value(glm, e->z + i * k, target, e->slope) + penalty);
+        for (int64_t c = 0; c < k; c++) e->residual[i * k + c] = (gls_real)(mass * e->slope[c]);
+        if (!hessian) continue;
+        for (int64_t c = 0; c < k; c++) e->slope[c] = e->curved[i * k + c];
+        glm->loss->curve(glm, e->z + i * k, target, e->slope, e->slope + k);
+        for (int64_t c = 0; c < k; c++) e->curved[i * k + c] = (gls_real)(mass * e->slope[k + c]);
+    }
+    return GLS_OK;
+}
+
+gls_status gls_glm_losses(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses) {
+    const gls_glm_evaluation *e = self;
+    for (int64_t i = 0; i < args->rows->rows; i++) losses[i] = e->loss[i];
+    return GLS_OK;
+}
+
+gls_status gls_glm_scores(gls_problem *p, void *self, const gls_evaluate_args *args, double *sums) {
+    const gls_glm *glm = p->self;
+    const gls_glm_evaluation *e = self;
+    sums[0] = 0;
+    for (int64_t i = 0; i < args->rows->rows; i++) {
+        gls_glm_target target;
+        GLS_TRY(read_target(p, args->rows, i, &target));
+        if (glm->loss->correct(glm, e->z + i * glm->outputs, target))
+            sums[0] += args->rows->mass ? args->rows->mass[i] : 1;
+    }
+    return GLS_OK;
+}
+
+gls_status gls_glm_outputs(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out) {
+    const gls_glm *glm = p->self;
+    const gls_glm_evaluation *e = self;
+    for (int64_t i = 0; i < args->rows->rows * glm->outputs; i++) out[i] = e->z[i];
+    return GLS_OK;
+}

@@ -1,0 +1,45 @@
+/* Least squares: 1/2 |z - y|^2. Classes are regressed as +1/-1 (two) or as unit vectors (more). */
+#include "problem/glm.h"
+
+#include <math.h>
+
+static double wanted(const gls_glm *glm, gls_glm_target target, int64_t c) {
+    if (target.y) return target.y[c];
+    return glm->outputs == 1 ? 2 * target.label - 1 : target.label == c;
+}
+
+static double value(const gls_glm *glm, const gls_real *z, gls_glm_target target, double *slope) {
+    double sum = 0;
+    for (int64_t c = 0; c < glm->outputs; c++) {
+        slope[c] = z[c] - wanted(glm, target, c);
+        sum += slope[c] * slope[c];
+    }
+    return 0.5 * sum;
+}
+
+static void curve(const gls_glm *glm, const gls_real *z, gls_glm_target target, const double *u, double *out) {
+    for (int64_t c = 0; c < glm->outputs; c++) out[c] = u[c];
+}
+
+static bool correct(const gls_glm *glm, const gls_real *z, gls_glm_target target) {
+    int64_t best = 0;
+    if (glm->outputs == 1) return (z[0] > 0) == (target.label == 1);
+    for (int64_t c = 1; c < glm->outputs; c++)
+        if (z[c] > z[best]) best = c;
+    return best == target.label;
+}
+
+static const gls_glm_loss loss = {.signs = true, .value = value, .curve = curve, .correct = correct};
+
+static gls_status create(gls_problem *p, const void *options, const gls_data_info *data) {
+    return gls_glm_create(p, options, data, &loss);
+}
+
+static const gls_option options[] = {GLS_GLM_OPTIONS, {0}};
+
+const gls_problem_type gls_least_squares = {
+    .member = {"least_squares", "linear least squares; classes as +1/-1 or unit vectors", "", options,
+               sizeof(gls_glm_options)},
+    .create = create,
+    GLS_GLM_VERBS,
+};
