@@ -1,0 +1,20 @@
+/* The mean over masses: g = sum g_i / sum m_i. */
+#include "estimator/mean.h"
+
+const gls_option gls_sum_options[] = {{.key = "ledger",
+                                       .type = GLS_OPTION_BOOL,
+                                       .offset = offsetof(gls_sum_fields, ledger),
+                                       .initial = "false",
+                                       .help = "keep every example's mean gradient norm"},
+                                      {0}};
+
+static gls_status create(gls_stage *stage, const void *options) {
+    stage->ledger = ((const gls_sum_fields *)options)->ledger;
+    return GLS_OK;
+}
+
+const gls_estimator_type gls_mean = {
+    .member = {"mean", "mean of the gradients over the mini-batch", "", gls_sum_options, sizeof(gls_sum_fields)},
+    .place = GLS_PLACE_SUM,
+    .create = create,
+};

@@ -1,0 +1,14 @@
+/* Options that the two ways of summing up share. */
+#ifndef GLS_ESTIMATOR_MEAN_H
+#define GLS_ESTIMATOR_MEAN_H
+
+#include "estimator/estimator.h"
+
+#include <stddef.h>
+
+typedef struct gls_sum_fields {
+    bool ledger;
+} gls_sum_fields;
+extern const gls_option gls_sum_options[];
+
+#endif

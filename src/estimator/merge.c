@@ -1,0 +1,143 @@
+/* Lanes: their accumulators and gradients, merged in fixed order; then ranks; then the last pass over g. */
+#include "estimator/pass.h"
+
+#include "base/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { HEAD = 7 }; /* loss, mass, rows and four scores go first in a message */
+
+gls_status gls_pass_message(gls_pass *pass, const gls_pass_request *request) {
+    return gls_pass_room(pass->ctx, &pass->message, &pass->message_room,
+                         HEAD + request->sums + request->mins + request->maxs, sizeof(double));
+}
+
+gls_status gls_pass_lanes(gls_run *run) {
+    gls_pass *pass = run->pass;
+    const gls_pass_request *request = run->request;
+    int64_t lanes = run->shapes.lanes, each = request->sums + request->mins + request->maxs;
+    GLS_TRY(gls_pass_room(pass->ctx, &pass->accumulators, &pass->accumulators_room, lanes * each, sizeof(double)));
+    int64_t values;
+    if (__builtin_mul_overflow(lanes, run->lane_size, &values))
+        return gls_fail(pass->ctx, GLS_ERR_MEMORY, "pass: %lld lanes of %lld values do not fit", (long long)lanes,
+                        (long long)run->lane_size);
+    GLS_TRY(gls_pass_room(pass->ctx, &pass->lanes, &pass->lanes_room, values, sizeof(gls_real)));
+    if (request->explicit_slices || request->scratch)
+        GLS_TRY(gls_pass_room(pass->ctx, &pass->worker, &pass->worker_room,
+                              2 * pass->size * gls_context_threads(pass->ctx), sizeof(gls_real)));
+    for (int64_t k = 0; k < lanes; k++) {
+        double *own = pass->accumulators + k * each;
+        pass->lane[k] = (gls_lane){.sum = own, .min = own + request->sums, .max = own + request->sums + request->mins};
+        for (int64_t i = 0; i < request->sums; i++) pass->lane[k].sum[i] = 0;
+        for (int64_t i = 0; i < request->mins; i++) pass->lane[k].min[i] = INFINITY;
+        for (int64_t i = 0; i < request->maxs; i++) pass->lane[k].max[i] = -INFINITY;
+    }
+    if (!request->g || request->explicit_slices) return GLS_OK;
+    for (int64_t b = 0; b < gls_layout_count(pass->problem->layout); b++) {
+        const gls_block *block = gls_layout_block(pass->problem->layout, b);
+        if (block->flags & GLS_BLOCK_TILED) gls_team_fill(pass->ctx, request->g + block->offset, 0, block->size);
+    }
+    return GLS_OK;
+}
+
+/* A NaN anywhere stays one: fmin would hide it. */
+static double smaller(double a, double b) {
+    return isnan(a) || a < b ? a : b;
+}
+
+/* Sums in one message, minima and maxima (with their sign turned) in another. */
+static gls_status merge_accumulators(gls_run *run, gls_status mine) {
+    gls_pass *pass = run->pass;
+    const gls_pass_request *request = run->request;
+    int64_t sums = HEAD + request->sums, bounds = request->mins + request->maxs;
+    double *sum = pass->message, *low = sum + sums;
+    if (mine == GLS_OK) {
+        memset(sum, 0, (size_t)sums * sizeof(*sum));
+        for (int64_t i = 0; i < bounds; i++) low[i] = INFINITY;
+        sum[2] = (double)request->rows->rows;
+        for (int64_t k = 0; k < run->shapes.lanes; k++) {
+            const gls_lane *lane = &pass->lane[k];
+            sum[0] += lane->loss;
+            sum[1] += lane->mass;
+            for (int i = 0; i < 4; i++) sum[3 + i] += lane->score[i];
+            for (int64_t i = 0; i < request->sums; i++) sum[HEAD + i] += lane->sum[i];
+            for (int64_t i = 0; i < request->mins; i++) low[i] = smaller(low[i], lane->min[i]);
+            for (int64_t i = 0; i < request->maxs; i++)
+                low[request->mins + i] = smaller(low[request->mins + i], -lane->max[i]);
+        }
+    }
+    if (!request->local) {
+        mine = gls_comm_reduce_double(pass->ctx, GLS_SUM, sum, sums, mine);
+        if (mine == GLS_OK && bounds) mine = gls_comm_reduce_double(pass->ctx, GLS_MIN, low, bounds, GLS_OK);
+    }
+    GLS_TRY(mine);
+    gls_pass_result *result = run->result;
+    *result = (gls_pass_result){.loss = sum[0], .mass = sum[1], .rows = (int64_t)sum[2]};
+    for (int i = 0; i < 4; i++) result->score[i] = sum[3 + i];
+    for (int64_t i = 0; i < request->sums; i++) request->sum[i] = sum[HEAD + i];
+    for (int64_t i = 0; i < request->mins; i++) request->min[i] = low[i];
+    for (int64_t i = 0; i < request->maxs; i++) request->max[i] = -low[request->mins + i];
+    return GLS_OK;
+}
+
+static const gls_piece *pieces(const gls_run *run, int64_t *count) {
+    bool full = run->request->explicit_slices;
+    *count = full ? run->pass->pieces_full : run->pass->pieces_packed;
+    return full ? run->pass->piece_full : run->pass->piece_packed;
+}
+
+/* Pairwise, stride 1, 2, 4, ...: the tree depends on the number of lanes alone. */
+static void merge_lanes(const gls_run *run, const gls_piece *piece, gls_real *g) {
+    int64_t used = run->pass->cuts < run->shapes.lanes ? run->pass->cuts : run->shapes.lanes;
+    if (used == 0) {
+        gls_fill(g, 0, piece->length);
+        return;
+    }
+    gls_real *lane = run->pass->lanes + piece->lane_at;
+    for (int64_t stride = 1; stride < used; stride *= 2)
+        for (int64_t k = 0; k + stride < used; k += 2 * stride)
+            gls_add(lane + k * run->lane_size, lane + (k + stride) * run->lane_size, piece->length);
+    memcpy(g, lane, (size_t)piece->length * sizeof(*g));
+}
+
+static void finish_piece(const gls_run *run, const gls_piece *piece, int64_t number) {
+    gls_real *g = run->request->g + piece->at;
+    if (run->factor != 1) gls_scale(g, run->factor, piece->length);
+    run->pass->norm2[number] = gls_sum_squares(g, piece->length);
+}
+
+static gls_status merge_task(void *user, int64_t task, int worker) {
+    const gls_run *run = user;
+    int64_t count;
+    const gls_piece *piece = pieces(run, &count) + task;
+    if (piece->lane_at >= 0) merge_lanes(run, piece, run->request->g + piece->at);
+    if (run->scale_now) finish_piece(run, piece, task);
+    return GLS_OK;
+}
+
+static gls_status finish_task(void *user, int64_t task, int worker) {
+    const gls_run *run = user;
+    int64_t count;
+    finish_piece(run, pieces(run, &count) + task, task);
+    return GLS_OK;
+}
+
+gls_status gls_pass_merge(gls_run *run, gls_status mine) {
+    gls_pass *pass = run->pass;
+    const gls_pass_request *request = run->request;
+    GLS_TRY(merge_accumulators(run, mine));
+    if (!request->g) return GLS_OK;
+    if (request->factor) run->factor = request->factor(request->user, run->result);
+    bool alone = request->local || gls_comm_size(gls_context_comm(pass->ctx)) == 1;
+    int64_t count;
+    pieces(run, &count);
+    run->scale_now = alone;
+    GLS_TRY(gls_parallel(pass->ctx, count, merge_task, run));
+    if (!alone) {
+        GLS_TRY(gls_comm_reduce_real(pass->ctx, GLS_SUM, request->g, pass->size, GLS_OK));
+        GLS_TRY(gls_parallel(pass->ctx, count, finish_task, run));
+    }
+    for (int64_t i = 0; i < count; i++) run->result->norm2 += pass->norm2[i];
+    return GLS_OK;
+}

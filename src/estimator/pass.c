@@ -1,0 +1,167 @@
+/* The one loop over slices. */
+#include "estimator/pass.h"
+
+#include "base/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+gls_status gls_pass_room(gls_context *ctx, void *block, int64_t *room, int64_t wanted, size_t size) {
+    void **at = block;
+    if (*at && wanted <= *room) return GLS_OK;
+    gls_free(ctx, *at);
+    *at = gls_alloc(ctx, wanted, size);
+    *room = *at ? wanted : 0;
+    return *at ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+/* Pieces of at most GLS_CHUNK values, no piece across blocks of different kind. */
+static gls_status make_pieces(gls_pass *pass, const int64_t *place, gls_piece **out, int64_t *count) {
+    const gls_layout *layout = pass->problem->layout;
+    int64_t room = 0;
+    for (int64_t b = 0; b < gls_layout_count(layout); b++)
+        room += (gls_layout_block(layout, b)->size + GLS_CHUNK - 1) / GLS_CHUNK;
+    gls_piece *piece = *out = gls_alloc(pass->ctx, room, sizeof(**out));
+    if (!piece) return GLS_ERR_MEMORY;
+    for (int64_t b = 0; b < gls_layout_count(layout); b++) {
+        const gls_block *block = gls_layout_block(layout, b);
+        for (int64_t i = 0; i < block->size; i += GLS_CHUNK)
+            *piece++ = (gls_piece){.at = block->offset + i,
+                                   .lane_at = place[b] < 0 ? -1 : place[b] + i,
+                                   .length = block->size - i < GLS_CHUNK ? block->size - i : GLS_CHUNK};
+    }
+    *count = room;
+    return GLS_OK;
+}
+
+static gls_status make(gls_pass *pass) {
+    gls_problem *p = pass->problem;
+    int64_t blocks = gls_layout_count(p->layout), states = gls_layout_size(p->state_layout);
+    pass->size = gls_problem_size(p);
+    pass->place_full = gls_alloc(pass->ctx, blocks, sizeof(int64_t));
+    pass->place_packed = gls_alloc(pass->ctx, blocks, sizeof(int64_t));
+    if (!pass->place_full || !pass->place_packed) return GLS_ERR_MEMORY;
+    for (int64_t b = 0; b < blocks; b++) pass->place_full[b] = gls_layout_block(p->layout, b)->offset;
+    pass->packed = gls_problem_places(p, true, pass->place_packed);
+    GLS_TRY(make_pieces(pass, pass->place_full, &pass->piece_full, &pass->pieces_full));
+    GLS_TRY(make_pieces(pass, pass->place_packed, &pass->piece_packed, &pass->pieces_packed));
+    pass->norm2 = gls_alloc(pass->ctx, pass->pieces_full, sizeof(double));
+    pass->met = gls_alloc(pass->ctx, 2 * gls_problem_meet_size(p), sizeof(double));
+    if (!pass->norm2 || !pass->met) return GLS_ERR_MEMORY;
+    for (int i = 0; i < 2 && states > 0; i++) {
+        pass->state[i] = gls_alloc(pass->ctx, states, sizeof(gls_real));
+        if (!pass->state[i]) return GLS_ERR_MEMORY;
+    }
+    return gls_point_create(p, &pass->point);
+}
+
+static gls_status check_options(gls_context *ctx, const gls_pass_options *options) {
+    if (options->size != sizeof(*options))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_pass_options: size is %zu, this library's is %zu", options->size,
+                        sizeof(*options));
+    if (options->slice < 0 || options->wave < 0 || options->span < 0)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: slice %lld, wave %lld and span %lld must not be negative",
+                        (long long)options->slice, (long long)options->wave, (long long)options->span);
+    if (options->lanes < 0 || options->lanes > GLS_MAX_LANES || (options->lanes & (options->lanes - 1)))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: lanes is %lld; a power of two up to %d is expected",
+                        (long long)options->lanes, GLS_MAX_LANES);
+    return GLS_OK;
+}
+
+gls_status gls_pass_create(gls_problem *problem, const gls_pass_options *options, gls_pass **out) {
+    *out = NULL;
+    gls_pass_options none = {.size = sizeof(none)};
+    if (!options) options = &none;
+    GLS_TRY(check_options(problem->ctx, options));
+    gls_pass *pass = gls_alloc(problem->ctx, 1, sizeof(*pass));
+    if (!pass) return GLS_ERR_MEMORY;
+    pass->problem = problem;
+    pass->ctx = problem->ctx;
+    pass->options = *options;
+    gls_status status = make(pass);
+    if (status != GLS_OK) {
+        gls_pass_destroy(pass);
+        return status;
+    }
+    *out = pass;
+    return GLS_OK;
+}
+
+void gls_pass_destroy(gls_pass *pass) {
+    if (!pass) return;
+    gls_pass_workspaces_destroy(pass);
+    gls_point_destroy(pass->point);
+    gls_point_destroy(pass->direction);
+    void *block[] = {pass->place_full, pass->place_packed, pass->piece_full, pass->piece_packed, pass->norm2,
+                     pass->lanes,      pass->accumulators, pass->message,    pass->worker,       pass->cut,
+                     pass->section,    pass->met,          pass->state[0],   pass->state[1],     pass->difference};
+    for (size_t i = 0; i < sizeof(block) / sizeof(*block); i++) gls_free(pass->ctx, block[i]);
+    gls_free(pass->ctx, pass);
+}
+
+static gls_status check_request(const gls_pass *pass, const gls_pass_request *request) {
+    gls_context *ctx = pass->ctx;
+    if (!request->w || !request->rows) return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: weights and rows must be given");
+    unsigned gradient = request->product == GLS_PRODUCT_HESSIAN ? GLS_WANT_HESSIAN : GLS_WANT_GRADIENT;
+    if ((request->g || request->explicit_slices) && !(request->want & (gradient | GLS_WANT_ORACLE)))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: a gradient is asked for but not declared in want");
+    if ((request->want & GLS_WANT_HESSIAN) && !request->direction)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: Hessian products need a direction");
+    if ((request->weighted || request->explicit_slices) && !request->slice)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: weights or explicit slices are of no use without slice()");
+    if (request->weighted && request->explicit_slices)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: explicit slices are scaled, not weighted");
+    if (request->cut && request->group)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: groups are either of one size or cut by a list");
+    return GLS_OK;
+}
+
+/* The rows of one section, its stages, its questions, its tiles. Ranks agree at the end of a coupled one. */
+static gls_status run_section(gls_run *run, int64_t number) {
+    gls_pass *pass = run->pass;
+    run->section = pass->section[number];
+    gls_status status = GLS_OK;
+    if (run->section.count > 0)
+        status = run->request->rows->ops->get(run->request->rows, run->section.begin, run->section.rows, &run->batch);
+    if (!run->coupled) return status == GLS_OK ? gls_pass_section(run) : status;
+    run->span_mass = status == GLS_OK && run->section.count > 0 ? gls_batch_mass(&run->batch) : 0;
+    if (!run->request->local) status = gls_comm_reduce_double(pass->ctx, GLS_SUM, &run->span_mass, 1, status);
+    if (status != GLS_OK) return status;
+    gls_pass_state_begin(run);
+    status = gls_pass_stages(run);
+    if (status == GLS_OK) status = gls_pass_section(run);
+    return gls_pass_state_end(run, status);
+}
+
+gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pass_result *result) {
+    gls_run run = {.pass = pass, .request = request, .result = result, .factor = 1};
+    *result = (gls_pass_result){0};
+    run.coupled = gls_problem_coupled(pass->problem, request->mode);
+    run.lane_size = !request->g ? 0 : request->explicit_slices ? pass->size : pass->packed;
+    run.held = run.coupled || (gls_problem_tiles(pass->problem) > 0 && request->g && !request->explicit_slices);
+    pass->state_made = false;
+    GLS_TRY(gls_pass_message(pass, request));
+    gls_status status = check_request(pass, request);
+    if (status == GLS_OK) status = gls_point_set(pass->point, request->w);
+    if (status == GLS_OK) status = gls_pass_cut(&run);
+    if (status == GLS_OK) status = gls_pass_workspace(&run);
+    if (status == GLS_OK) status = gls_pass_lanes(&run);
+    if (!request->local && run.coupled) status = gls_comm_agree(pass->ctx, status);
+    if (!run.coupled) gls_pass_state_begin(&run);
+    for (int64_t s = 0; status == GLS_OK && s < pass->sections; s++) status = run_section(&run, s);
+    if (!run.coupled) status = gls_pass_state_end(&run, status);
+    return gls_pass_merge(&run, status);
+}
+
+gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows) {
+    gls_shapes shapes = gls_pass_shapes(pass, rows, false);
+    gls_pass_options plan = pass->options;
+    plan.slice = shapes.slice;
+    plan.wave = shapes.wave;
+    plan.lanes = shapes.lanes;
+    return plan;
+}
+
+const gls_real *gls_pass_state_next(const gls_pass *pass) {
+    return pass->state_made ? pass->state[pass->state_now] : NULL;
+}

@@ -1,0 +1,137 @@
+/* The parts of a pass. One run goes through sections of the rank's rows: waves, or the spans of a coupled problem. In a
+ * section every slice is evaluated and asked; slice s belongs to lane s mod lanes and lanes work in order, so the bits
+ * depend on the cut alone. At the end lanes are merged pairwise, then ranks. */
+#ifndef GLS_ESTIMATOR_PASS_H
+#define GLS_ESTIMATOR_PASS_H
+
+#include <glissade/comm.h>
+#include <glissade/estimator.h>
+
+#include "problem/evaluation.h"
+
+#include <stdatomic.h>
+
+enum { GLS_MAX_LANES = 64 };
+
+typedef struct gls_shapes {
+    int64_t slice, wave, lanes;
+} gls_shapes;
+
+/* A slice as planned: rows of this rank, and the groups they make. */
+typedef struct gls_cut {
+    int64_t begin, rows;
+    int64_t group, groups;
+} gls_cut;
+
+/* Slices [first, first + count) whose rows are at hand together. span: rows of the mini-batch, over all ranks. */
+typedef struct gls_section {
+    int64_t first, count;
+    int64_t begin, rows;           /* of this rank */
+    int64_t span_begin, span_rows; /* slots */
+} gls_section;
+
+/* Evaluations of one kind, kept from run to run. */
+typedef struct gls_workspace {
+    int64_t max_rows, count;
+    unsigned want;
+    gls_mode mode;
+    gls_evaluation **evaluation;    /* [count] */
+    void **self;                    /* [count] */
+    const gls_evaluate_args **args; /* [count] */
+    gls_batch *rows;                /* [count] */
+    double *weights;                /* [count, max_rows] */
+    const double **weight;          /* [count] */
+    int32_t *group;                 /* [count, max_rows] */
+    double *meets;                  /* [count, largest meet] */
+    struct gls_workspace *next;
+} gls_workspace;
+
+/* A piece of g: where it is, and where the lanes hold it (-1: tiled). */
+typedef struct gls_piece {
+    int64_t at, lane_at, length;
+} gls_piece;
+
+typedef struct gls_lane {
+    double loss, mass, score[4];
+    double *sum, *min, *max;
+    atomic_int_fast64_t done; /* slices of the present section */
+} gls_lane;
+
+struct gls_pass {
+    gls_problem *problem;
+    gls_context *ctx;
+    gls_pass_options options;
+    gls_point *point;
+    int64_t size, packed; /* d, and what is not tiled */
+    int64_t *place_full, *place_packed;
+    gls_piece *piece_full, *piece_packed; /* of lanes that are d long, and of packed ones */
+    int64_t pieces_full, pieces_packed;
+    double *norm2; /* [most pieces] */
+    gls_lane lane[GLS_MAX_LANES];
+    gls_real *lanes; /* [lanes, lane size] */
+    int64_t lanes_room;
+    double *accumulators; /* of all lanes */
+    int64_t accumulators_room;
+    double *message; /* what goes through comm */
+    int64_t message_room;
+    gls_real *worker; /* [threads, 2 d] explicit gradients and scratch */
+    int64_t worker_room;
+    gls_cut *cut;
+    gls_section *section;
+    int64_t cuts, cut_room, sections, section_room;
+    gls_workspace *workspace;
+    double *met;        /* the sums of a meet, two of them */
+    gls_real *state[2]; /* successors, and those of the span before */
+    int state_now;
+    bool state_made;
+    gls_real *difference; /* [2 d] of central differences */
+    gls_point *direction;
+};
+
+/* One run. */
+typedef struct gls_run {
+    gls_pass *pass;
+    const gls_pass_request *request;
+    gls_shapes shapes;
+    bool coupled; /* slices meet */
+    bool held;    /* all evaluations of a section are alive together */
+    gls_workspace *work;
+    gls_section section;
+    gls_batch batch;
+    double span_mass;
+    int64_t lane_size;
+    const gls_real *state;
+    gls_real *state_next;
+    int stage; /* of the coupled run */
+    bool backward;
+    const double *met;
+    double factor;
+    bool scale_now;
+    gls_pass_result *result;
+} gls_run;
+
+/* plan.c */
+gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_slices);
+gls_status gls_pass_cut(gls_run *run);
+gls_status gls_pass_workspace(gls_run *run);
+void gls_pass_workspaces_destroy(gls_pass *pass);
+
+/* slices.c: evaluating and asking the slices of one section. */
+gls_status gls_pass_section(gls_run *run);
+void gls_pass_arguments(const gls_run *run, int64_t slice, gls_evaluate_args *args);
+
+/* stages.c: the stages of a coupled section. */
+gls_status gls_pass_stages(gls_run *run);
+void gls_pass_state_begin(gls_run *run);
+gls_status gls_pass_state_end(gls_run *run, gls_status mine);
+
+/* merge.c */
+/* Made before anything else can fail, so that a failure can be told to the other ranks. */
+gls_status gls_pass_message(gls_pass *pass, const gls_pass_request *request);
+gls_status gls_pass_lanes(gls_run *run);
+gls_status gls_pass_merge(gls_run *run, gls_status mine);
+
+/* Grows a block that holds no state between runs. */
+gls_status gls_pass_room(gls_context *ctx, void *block, int64_t *room, int64_t wanted, size_t size);
+
+#endif

@@ -1,0 +1,253 @@
+/* How a mini-batch is cut, from shapes alone: never from a stopwatch, never from the number of threads. */
+#include "estimator/pass.h"
+
+#include <string.h>
+
+enum {
+    SLICE_WORK = 1 << 26,  /* multiply-adds a slice is worth */
+    SLICE_BYTES = 1 << 26, /* that an evaluation may hold */
+    SLICE_MOST = 1024,
+    SLICE_LEAST = 8,
+    SLICES_WANTED = 4, /* a mini-batch should make */
+    LANES_MOST = 8,
+    LANES_BYTES = 1 << 29,
+    WAVE_BYTES = 1 << 28,
+    WAVE_SLICES = 64
+};
+
+gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_slices) {
+    gls_problem *p = pass->problem;
+    double work = (double)pass->size, bytes = 8 * (double)pass->size;
+    if (p->type->cost) p->type->cost(p, &work, &bytes);
+    gls_shapes shapes = {.slice = pass->options.slice, .wave = pass->options.wave, .lanes = pass->options.lanes};
+    if (shapes.slice == 0) {
+        int64_t slice = SLICE_MOST;
+        while (slice > SLICE_LEAST && ((double)slice * work > SLICE_WORK || rows < SLICES_WANTED * slice)) slice /= 2;
+        while (slice > 1 && (double)slice * bytes > SLICE_BYTES) slice /= 2;
+        shapes.slice = slice;
+    }
+    if (shapes.lanes == 0) {
+        double lane = (double)(explicit_slices ? pass->size : pass->packed) * sizeof(gls_real);
+        int64_t slices = (rows + shapes.slice - 1) / shapes.slice;
+        if (explicit_slices) slices = LANES_MOST;
+        shapes.lanes = 1;
+        while (shapes.lanes < LANES_MOST && 2 * shapes.lanes <= slices &&
+               (shapes.lanes == 1 || 2 * (double)shapes.lanes * lane <= LANES_BYTES))
+            shapes.lanes *= 2;
+    }
+    if (shapes.wave == 0) {
+        int64_t wave = shapes.slice * shapes.lanes;
+        while (wave < rows && 2 * (double)wave * bytes <= WAVE_BYTES && 2 * wave <= WAVE_SLICES * shapes.slice)
+            wave *= 2;
+        shapes.wave = wave;
+    }
+    return shapes;
+}
+
+static gls_status grow(gls_context *ctx, void *block, int64_t *room, int64_t used, size_t size) {
+    void **at = block;
+    if (used < *room) return GLS_OK;
+    int64_t wanted = *room ? 2 * *room : 64;
+    void *grown = gls_resize(ctx, *at, wanted, size);
+    if (!grown) return GLS_ERR_MEMORY;
+    *at = grown;
+    *room = wanted;
+    return GLS_OK;
+}
+
+static gls_status add_slice(gls_pass *pass, int64_t begin, int64_t rows, int64_t group, int64_t groups) {
+    GLS_TRY(grow(pass->ctx, &pass->cut, &pass->cut_room, pass->cuts, sizeof(*pass->cut)));
+    pass->cut[pass->cuts++] = (gls_cut){.begin = begin, .rows = rows, .group = group, .groups = groups};
+    return GLS_OK;
+}
+
+static gls_status add_section(gls_pass *pass, gls_section section) {
+    GLS_TRY(grow(pass->ctx, &pass->section, &pass->section_room, pass->sections, sizeof(*pass->section)));
+    pass->section[pass->sections++] = section;
+    return GLS_OK;
+}
+
+/* The end of the group that holds row `at` of this rank. */
+static int64_t group_end(const gls_run *run, int64_t at, int64_t group) {
+    const gls_pass_request *request = run->request;
+    if (request->cut) return request->cut[group + 1];
+    if (request->group) return at + request->group;
+    int64_t unit = run->request->mode == GLS_MODE_TRAIN && run->pass->problem->coupling == GLS_COUPLING_GROUPS
+                       ? run->pass->problem->coupling_group
+                       : 1;
+    return at + unit;
+}
+
+/* Slices of whole groups over rows [begin, end) of this rank; each one group, if they are explicit. */
+static gls_status cut_rows(gls_run *run, int64_t begin, int64_t end, int64_t *group) {
+    bool grouped = run->request->group > 0 || run->request->cut, single = grouped && run->request->explicit_slices;
+    for (int64_t at = begin; at < end;) {
+        int64_t first = *group, stop = at;
+        do {
+            int64_t next = group_end(run, stop, *group);
+            if (next > end) next = end;
+            if (stop > at && next - at > run->shapes.slice) break;
+            stop = next;
+            ++*group;
+        } while (stop < end && !single);
+        GLS_TRY(add_slice(run->pass, at, stop - at, grouped ? first : 0, grouped ? *group - first : 0));
+        at = stop;
+    }
+    return GLS_OK;
+}
+
+static gls_status refuse_misaligned(const gls_run *run, int64_t unit, const char *what) {
+    return gls_fail(run->pass->ctx, GLS_ERR_ARGUMENT,
+                    "pass: this rank's rows begin at slot %lld, inside a %s of %lld rows; the ranks' shares must be "
+                    "aligned to it",
+                    (long long)run->request->rows->first, what, (long long)unit);
+}
+
+static gls_status check_groups(const gls_run *run) {
+    const gls_pass_request *request = run->request;
+    const gls_problem *p = run->pass->problem;
+    int64_t unit = p->coupling_group, first = request->rows->first;
+    if (request->cut && (request->cut[0] != 0 || request->cut[request->cuts] != request->rows->rows))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "pass: a cut must run from 0 to this rank's %lld rows",
+                        (long long)request->rows->rows);
+    if (request->group > 0 && first % request->group) return refuse_misaligned(run, request->group, "group");
+    if (request->mode == GLS_MODE_EVALUATE || p->coupling == GLS_COUPLING_NONE) return GLS_OK;
+    if (p->coupling == GLS_COUPLING_GROUPS) {
+        if (first % unit) return refuse_misaligned(run, unit, "coupling group");
+        if (request->cut || (request->group % unit && request->group < request->rows->global_rows))
+            return gls_coupling_refuse(p, "groups of examples");
+    }
+    return GLS_OK;
+}
+
+/* A coupled problem: one section a span. Where slices have gradients or weights of their own, a span is one slice. */
+static gls_status cut_spans(gls_run *run) {
+    gls_pass *pass = run->pass;
+    const gls_stream *rows = run->request->rows;
+    int64_t span = pass->options.span ? pass->options.span : rows->global_rows, group = 0;
+    bool own = run->request->weighted || run->request->explicit_slices;
+    if (own && run->request->group != span && (span < rows->global_rows || run->request->group < span))
+        return gls_coupling_refuse(pass->problem, "gradients of parts of the mini-batch");
+    if (own) run->shapes.slice = span;
+    for (int64_t begin = 0; begin < rows->global_rows; begin += span) {
+        int64_t end = begin + span < rows->global_rows ? begin + span : rows->global_rows;
+        int64_t low = begin - rows->first, high = end - rows->first;
+        low = low < 0 ? 0 : low > rows->rows ? rows->rows : low;
+        high = high < 0 ? 0 : high > rows->rows ? rows->rows : high;
+        if (own && high - low != end - begin && high > low)
+            return gls_coupling_refuse(pass->problem, "gradients of the rows that one rank holds");
+        gls_section section = {.first = pass->cuts, .begin = low, .rows = high - low};
+        section.span_begin = begin;
+        section.span_rows = end - begin;
+        GLS_TRY(cut_rows(run, low, high, &group));
+        section.count = pass->cuts - section.first;
+        GLS_TRY(add_section(pass, section));
+    }
+    return GLS_OK;
+}
+
+static gls_status cut_waves(gls_run *run) {
+    gls_pass *pass = run->pass;
+    const gls_stream *rows = run->request->rows;
+    int64_t group = 0;
+    GLS_TRY(cut_rows(run, 0, rows->rows, &group));
+    for (int64_t first = 0; first < pass->cuts;) {
+        gls_section section = {.first = first, .begin = pass->cut[first].begin, .span_rows = rows->global_rows};
+        while (first < pass->cuts) {
+            const gls_cut *cut = &pass->cut[first];
+            if (section.count > 0 && section.rows + cut->rows > run->shapes.wave) break;
+            section.rows += cut->rows;
+            section.count++;
+            first++;
+        }
+        GLS_TRY(add_section(pass, section));
+    }
+    return GLS_OK;
+}
+
+gls_status gls_pass_cut(gls_run *run) {
+    gls_pass *pass = run->pass;
+    const gls_stream *rows = run->request->rows;
+    run->shapes = gls_pass_shapes(pass, rows->rows, run->request->explicit_slices);
+    pass->cuts = pass->sections = 0;
+    GLS_TRY(check_groups(run));
+    return run->coupled ? cut_spans(run) : cut_waves(run);
+}
+
+/* ---- evaluations ---- */
+
+static void workspace_destroy(gls_context *ctx, gls_workspace *work) {
+    for (int64_t i = 0; work->evaluation && i < work->count; i++) gls_evaluation_destroy(work->evaluation[i]);
+    void *block[] = {work->evaluation, work->self,   work->args,  work->rows,
+                     work->weights,    work->weight, work->group, work->meets};
+    for (size_t i = 0; i < sizeof(block) / sizeof(*block); i++) gls_free(ctx, block[i]);
+    gls_free(ctx, work);
+}
+
+void gls_pass_workspaces_destroy(gls_pass *pass) {
+    for (gls_workspace *work = pass->workspace, *next; work; work = next) {
+        next = work->next;
+        workspace_destroy(pass->ctx, work);
+    }
+}
+
+static gls_status workspace_fill(gls_pass *pass, gls_workspace *work) {
+    int64_t n = work->count, meet = gls_problem_meet_size(pass->problem), cells;
+    if (__builtin_mul_overflow(n, work->max_rows, &cells))
+        return gls_fail(pass->ctx, GLS_ERR_MEMORY, "pass: %lld evaluations of %lld rows do not fit", (long long)n,
+                        (long long)work->max_rows);
+    work->evaluation = gls_alloc(pass->ctx, n, sizeof(*work->evaluation));
+    work->self = gls_alloc(pass->ctx, n, sizeof(*work->self));
+    work->args = gls_alloc(pass->ctx, n, sizeof(*work->args));
+    work->rows = gls_alloc(pass->ctx, n, sizeof(*work->rows));
+    work->weights = gls_alloc(pass->ctx, cells, sizeof(*work->weights));
+    work->weight = gls_alloc(pass->ctx, n, sizeof(*work->weight));
+    work->group = gls_alloc(pass->ctx, cells, sizeof(*work->group));
+    work->meets = gls_alloc(pass->ctx, n * meet, sizeof(*work->meets));
+    if (!work->evaluation || !work->self || !work->args || !work->rows || !work->weights || !work->weight ||
+        !work->group || !work->meets)
+        return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < n; i++) {
+        GLS_TRY(gls_evaluation_create(pass->problem, work->max_rows, work->want, work->mode, &work->evaluation[i]));
+        work->self[i] = work->evaluation[i]->self;
+        work->args[i] = &work->evaluation[i]->args;
+        work->weight[i] = work->weights + i * work->max_rows;
+    }
+    return GLS_OK;
+}
+
+gls_status gls_pass_workspace(gls_run *run) {
+    gls_pass *pass = run->pass;
+    int64_t rows = 1, count = 1;
+    for (int64_t s = 0; s < pass->cuts; s++)
+        if (pass->cut[s].rows > rows) rows = pass->cut[s].rows;
+    for (int64_t s = 0; s < pass->sections; s++)
+        if (pass->section[s].count > count) count = pass->section[s].count;
+    if (!run->held && count > run->shapes.lanes) count = run->shapes.lanes;
+    unsigned want = run->request->want;
+    gls_workspace **at = &pass->workspace;
+    for (; *at; at = &(*at)->next) {
+        gls_workspace *work = *at;
+        if (work->want != want || work->mode != run->request->mode) continue;
+        if (work->max_rows >= rows && work->count >= count) {
+            run->work = work;
+            return GLS_OK;
+        }
+        *at = work->next; /* too small: make way for one that serves both */
+        if (work->max_rows > rows) rows = work->max_rows;
+        if (work->count > count) count = work->count;
+        workspace_destroy(pass->ctx, work);
+        break;
+    }
+    gls_workspace *work = gls_alloc(pass->ctx, 1, sizeof(*work));
+    if (!work) return GLS_ERR_MEMORY;
+    *work = (gls_workspace){.max_rows = rows, .count = count, .want = want, .mode = run->request->mode};
+    gls_status status = workspace_fill(pass, work);
+    if (status != GLS_OK) {
+        workspace_destroy(pass->ctx, work);
+        return status;
+    }
+    work->next = pass->workspace;
+    pass->workspace = run->work = work;
+    return GLS_OK;
+}
