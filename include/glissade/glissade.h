@@ -6,6 +6,7 @@
 #include "comm.h"
 #include "data.h"
 #include "problem.h"
+#include "model.h"
 #include "estimator.h"
 #include "method.h"
 #include "measure.h"

@@ -1,0 +1,397 @@
+#include "model/dnnl.h"
+
+#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
+
+#include <oneapi/dnnl/dnnl.h>
+#include <string.h>
+
+#define DNNL_TRY(ctx, call)                                                              \
+    do {                                                                                 \
+        dnnl_status_t dnnl_try_status = (call);                                          \
+        if (dnnl_try_status != dnnl_success) return failed(ctx, dnnl_try_status, #call); \
+    } while (0)
+
+static gls_status failed(gls_context *ctx, dnnl_status_t status, const char *call) {
+    if (status == dnnl_out_of_memory) return gls_fail(ctx, GLS_ERR_MEMORY, "oneDNN is out of memory");
+    return gls_fail(ctx, GLS_ERR_INTERNAL, "oneDNN status %d from %.80s", (int)status, call);
+}
+
+/* The number of rows for which the weights' layout is chosen; any other number then uses the same. */
+enum { REFERENCE_ROWS = 16 };
+
+/* ---- descriptors ---- */
+
+static dnnl_format_tag_t tag_of(gls_extent e, int64_t inner) {
+    if (inner == 1) return dnnl_nchw;
+    if (inner == e.c && inner != 16 && inner != 8) return dnnl_nhwc;
+    return inner == 16 ? dnnl_nChw16c : inner == 8 ? dnnl_nChw8c : dnnl_nhwc;
+}
+
+static dnnl_status_t activation_desc(dnnl_memory_desc_t *md, gls_extent e, int64_t inner, int64_t rows) {
+    const dnnl_dims_t dims = {rows, e.c, e.h, e.w};
+    return dnnl_memory_desc_init_by_tag(md, 4, dims, dnnl_f32, tag_of(e, inner));
+}
+
+static dnnl_status_t weight_desc(dnnl_memory_desc_t *md, const gls_conv_shape *s, bool any) {
+    int64_t g = s->groups;
+    if (g == 1) {
+        const dnnl_dims_t dims = {s->out.c, s->in.c, s->kernel, s->kernel};
+        return dnnl_memory_desc_init_by_tag(md, 4, dims, dnnl_f32, any ? dnnl_format_tag_any : dnnl_oihw);
+    }
+    const dnnl_dims_t dims = {g, s->out.c / g, s->in.c / g, s->kernel, s->kernel};
+    return dnnl_memory_desc_init_by_tag(md, 5, dims, dnnl_f32, any ? dnnl_format_tag_any : dnnl_goihw);
+}
+
+typedef enum direction { FORWARD, BACKWARD, WEIGHTS, DIRECTIONS } direction;
+
+static dnnl_status_t conv_desc(dnnl_convolution_desc_t *d, const gls_conv_shape *s, int64_t rows, direction way,
+                               const dnnl_memory_desc_t *w) {
+    dnnl_memory_desc_t x, y, bias;
+    const dnnl_dims_t strides = {s->stride, s->stride}, before = {s->pad, s->pad}, channels = {s->out.c};
+    /* What lies behind the last cell that the kernel reaches may be less than pad, or nothing. */
+    const dnnl_dims_t after = {(s->out.h - 1) * s->stride + s->kernel - s->in.h - s->pad,
+                               (s->out.w - 1) * s->stride + s->kernel - s->in.w - s->pad};
+    dnnl_status_t status = activation_desc(&x, s->in, s->in_inner, rows);
+    if (status == dnnl_success) status = activation_desc(&y, s->out, s->out_inner, rows);
+    if (status == dnnl_success) status = dnnl_memory_desc_init_by_tag(&bias, 1, channels, dnnl_f32, dnnl_x);
+    if (status != dnnl_success) return status;
+    switch (way) {
+    case FORWARD:
+        return dnnl_convolution_forward_desc_init(d, dnnl_forward_training, dnnl_convolution_direct, &x, w,
+                                                  s->bias ? &bias : NULL, &y, strides, before, after);
+    case BACKWARD:
+        return dnnl_convolution_backward_data_desc_init(d, dnnl_convolution_direct, &x, w, &y, strides, before, after);
+    default:
+        return dnnl_convolution_backward_weights_desc_init(d, dnnl_convolution_direct, &x, w, NULL, &y, strides, before,
+                                                           after);
+    }
+}
+
+static dnnl_status_t attributes(const gls_conv_shape *s, direction way, dnnl_primitive_attr_t *out) {
+    dnnl_status_t status = dnnl_primitive_attr_create(out);
+    if (status == dnnl_success) status = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
+    if (status != dnnl_success || way != FORWARD || !s->relu) return status;
+    dnnl_post_ops_t post;
+    status = dnnl_post_ops_create(&post);
+    if (status != dnnl_success) return status;
+    status = dnnl_post_ops_append_eltwise(post, 1.0f, dnnl_eltwise_relu, (float)s->slope, 0.0f);
+    if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(*out, post);
+    dnnl_post_ops_destroy(post);
+    return status;
+}
+
+/* backward passes need the forward descriptor as a hint. */
+static dnnl_status_t primitive_desc(dnnl_engine_t engine, const gls_conv_shape *s, int64_t rows, direction way,
+                                    const dnnl_memory_desc_t *w, dnnl_primitive_desc_t *out) {
+    dnnl_convolution_desc_t d;
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_primitive_desc_t hint = NULL;
+    *out = NULL;
+    dnnl_status_t status = dnnl_success;
+    if (way != FORWARD) {
+        dnnl_memory_desc_t any;
+        status = weight_desc(&any, s, true);
+        if (status == dnnl_success) status = primitive_desc(engine, s, rows, FORWARD, &any, &hint);
+    }
+    if (status == dnnl_success) status = conv_desc(&d, s, rows, way, w);
+    if (status == dnnl_success) status = attributes(s, way, &attr);
+    if (status == dnnl_success) status = dnnl_primitive_desc_create(out, &d, attr, engine, hint);
+    if (attr) dnnl_primitive_attr_destroy(attr);
+    if (hint) dnnl_primitive_desc_destroy(hint);
+    return status;
+}
+
+/* ---- weights ---- */
+
+struct gls_dnnl_weights {
+    gls_context *ctx;
+    gls_conv_shape shape;
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    dnnl_memory_desc_t plain, own[DIRECTIONS]; /* forward, backward, gradient */
+    size_t bytes[DIRECTIONS];
+    dnnl_primitive_t pack[2];
+    dnnl_memory_t pack_from, pack_to[2];
+};
+
+/* Whether this is a fast implementation, and what weights it wants. */
+static dnnl_status_t choose(gls_dnnl_weights *w, direction way, bool *fast) {
+    dnnl_memory_desc_t any;
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_status_t status = weight_desc(&any, &w->shape, true);
+    if (status == dnnl_success) status = primitive_desc(w->engine, &w->shape, REFERENCE_ROWS, way, &any, &pd);
+    if (status == dnnl_unimplemented) {
+        *fast = false;
+        return dnnl_success;
+    }
+    if (status != dnnl_success) return status;
+    const char *name = NULL;
+    status = dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
+    if (status == dnnl_success && strncmp(name, "ref", 3) == 0) *fast = false;
+    w->own[way] =
+        *dnnl_primitive_desc_query_md(pd, way == WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+    w->bytes[way] = (dnnl_memory_desc_get_size(&w->own[way]) + 63) & ~(size_t)63;
+    dnnl_primitive_desc_destroy(pd);
+    return status;
+}
+
+static dnnl_status_t reorder_create(dnnl_engine_t engine, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
+                                    dnnl_primitive_t *out) {
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_status_t status = dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL);
+    if (status != dnnl_success) return status;
+    status = dnnl_primitive_create(out, pd);
+    dnnl_primitive_desc_destroy(pd);
+    return status;
+}
+
+static dnnl_status_t weights_make(gls_dnnl_weights *w, bool *fast) {
+    dnnl_status_t status = dnnl_engine_create(&w->engine, dnnl_cpu, 0);
+    if (status == dnnl_success) status = dnnl_stream_create(&w->stream, w->engine, dnnl_stream_default_flags);
+    if (status == dnnl_success) status = weight_desc(&w->plain, &w->shape, false);
+    for (direction way = FORWARD; way < DIRECTIONS && status == dnnl_success && *fast; way++)
+        status = choose(w, way, fast);
+    if (status != dnnl_success || !*fast) return status;
+    status = dnnl_memory_create(&w->pack_from, &w->plain, w->engine, DNNL_MEMORY_NONE);
+    for (int k = 0; k < 2 && status == dnnl_success; k++) {
+        status = dnnl_memory_create(&w->pack_to[k], &w->own[k], w->engine, DNNL_MEMORY_NONE);
+        if (status == dnnl_success) status = reorder_create(w->engine, &w->plain, &w->own[k], &w->pack[k]);
+    }
+    return status;
+}
+
+void gls_dnnl_weights_destroy(gls_context *ctx, gls_dnnl_weights *w) {
+    if (!w) return;
+    for (int k = 0; k < 2; k++) {
+        if (w->pack[k]) dnnl_primitive_destroy(w->pack[k]);
+        if (w->pack_to[k]) dnnl_memory_destroy(w->pack_to[k]);
+    }
+    if (w->pack_from) dnnl_memory_destroy(w->pack_from);
+    if (w->stream) dnnl_stream_destroy(w->stream);
+    if (w->engine) dnnl_engine_destroy(w->engine);
+    gls_free(ctx, w);
+}
+
+gls_status gls_dnnl_weights_create(gls_context *ctx, const gls_conv_shape *shape, gls_dnnl_weights **out) {
+    *out = NULL;
+    gls_dnnl_weights *w = gls_alloc(ctx, 1, sizeof *w);
+    if (!w) return GLS_ERR_MEMORY;
+    w->ctx = ctx;
+    w->shape = *shape;
+    bool fast = true;
+    dnnl_status_t status = weights_make(w, &fast);
+    if (status == dnnl_success && fast) {
+        *out = w;
+        return GLS_OK;
+    }
+    gls_dnnl_weights_destroy(ctx, w);
+    return status == dnnl_success ? GLS_OK : failed(ctx, status, "convolution");
+}
+
+int64_t gls_dnnl_packed_bytes(const gls_dnnl_weights *w) {
+    return (int64_t)(w->bytes[FORWARD] + w->bytes[BACKWARD]);
+}
+
+int64_t gls_dnnl_own_size(const gls_dnnl_weights *w) {
+    return (int64_t)(dnnl_memory_desc_get_size(&w->own[WEIGHTS]) / sizeof(gls_real));
+}
+
+gls_status gls_dnnl_pack(gls_dnnl_weights *w, const gls_real *from, void *packed) {
+    DNNL_TRY(w->ctx, dnnl_memory_set_data_handle(w->pack_from, (void *)from));
+    for (int k = 0; k < 2; k++) {
+        DNNL_TRY(w->ctx, dnnl_memory_set_data_handle(w->pack_to[k], (char *)packed + (k ? w->bytes[FORWARD] : 0)));
+        const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, w->pack_from}, {DNNL_ARG_TO, w->pack_to[k]}};
+        DNNL_TRY(w->ctx, dnnl_primitive_execute(w->pack[k], w->stream, 2, args));
+    }
+    return GLS_OK;
+}
+
+/* Of backward-weights, which needs the most; a call that needs more than there is brings its own. */
+int64_t gls_dnnl_scratch(const gls_dnnl_weights *w, int64_t rows) {
+    dnnl_primitive_desc_t pd = NULL;
+    if (primitive_desc(w->engine, &w->shape, rows, WEIGHTS, &w->own[WEIGHTS], &pd) != dnnl_success) return 0;
+    size_t bytes = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
+    dnnl_primitive_desc_destroy(pd);
+    return (int64_t)((bytes + 63) & ~(size_t)63);
+}
+
+/* ---- primitives of an evaluation ---- */
+
+/* One primitive with its memory objects, re-pointed at every call. */
+typedef struct call {
+    dnnl_primitive_t primitive;
+    dnnl_memory_t x, w, y, scratch;
+    void *own_scratch; /* where the evaluation's is too small */
+} call;
+
+typedef struct sized {
+    int64_t rows;
+    call call[DIRECTIONS];
+    struct sized *next;
+} sized;
+
+struct gls_dnnl_conv {
+    gls_context *ctx;
+    const gls_dnnl_weights *weights;
+    dnnl_stream_t stream;
+    dnnl_memory_t bias, plain, own;
+    dnnl_primitive_t to_plain;
+    void *scratch;
+    int64_t scratch_bytes;
+    sized *first;
+};
+
+static void call_destroy(gls_context *ctx, call *c) {
+    gls_free(ctx, c->own_scratch);
+    if (c->primitive) dnnl_primitive_destroy(c->primitive);
+    dnnl_memory_t all[] = {c->x, c->w, c->y, c->scratch};
+    for (int k = 0; k < 4; k++)
+        if (all[k]) dnnl_memory_destroy(all[k]);
+}
+
+static dnnl_status_t scratch_make(gls_dnnl_conv *conv, const_dnnl_primitive_desc_t pd, call *c) {
+    const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    int64_t bytes = (int64_t)dnnl_memory_desc_get_size(md);
+    if (bytes > conv->scratch_bytes) {
+        c->own_scratch = gls_alloc(conv->ctx, bytes, 1);
+        if (!c->own_scratch) return dnnl_out_of_memory;
+    }
+    return dnnl_memory_create(&c->scratch, md, conv->weights->engine, c->own_scratch ? c->own_scratch : conv->scratch);
+}
+
+static dnnl_status_t call_make(gls_dnnl_conv *conv, int64_t rows, direction way, call *c) {
+    const gls_dnnl_weights *w = conv->weights;
+    dnnl_memory_desc_t x, y;
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_status_t status = primitive_desc(w->engine, &w->shape, rows, way, &w->own[way], &pd);
+    if (status != dnnl_success) return status;
+    status = dnnl_primitive_create(&c->primitive, pd);
+    if (status == dnnl_success) status = activation_desc(&x, w->shape.in, w->shape.in_inner, rows);
+    if (status == dnnl_success) status = activation_desc(&y, w->shape.out, w->shape.out_inner, rows);
+    if (status == dnnl_success) status = dnnl_memory_create(&c->x, &x, w->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = dnnl_memory_create(&c->y, &y, w->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = dnnl_memory_create(&c->w, &w->own[way], w->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = scratch_make(conv, pd, c);
+    dnnl_primitive_desc_destroy(pd);
+    return status;
+}
+
+static dnnl_status_t find_call(gls_dnnl_conv *c, int64_t rows, direction way, call **out) {
+    sized *at = c->first;
+    while (at && at->rows != rows) at = at->next;
+    if (!at) {
+        at = gls_alloc(c->ctx, 1, sizeof *at);
+        if (!at) return dnnl_out_of_memory;
+        at->rows = rows;
+        at->next = c->first;
+        c->first = at;
+    }
+    *out = &at->call[way];
+    return (*out)->primitive ? dnnl_success : call_make(c, rows, way, *out);
+}
+
+static dnnl_status_t conv_make(gls_dnnl_conv *c, int64_t rows, bool backward, bool single) {
+    const gls_dnnl_weights *w = c->weights;
+    const dnnl_dims_t channels = {w->shape.out.c};
+    dnnl_memory_desc_t bias;
+    call *made;
+    dnnl_status_t status = dnnl_stream_create(&c->stream, w->engine, dnnl_stream_default_flags);
+    if (status == dnnl_success) status = dnnl_memory_desc_init_by_tag(&bias, 1, channels, dnnl_f32, dnnl_x);
+    if (status == dnnl_success) status = dnnl_memory_create(&c->bias, &bias, w->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = dnnl_memory_create(&c->plain, &w->plain, w->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = dnnl_memory_create(&c->own, &w->own[WEIGHTS], w->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = reorder_create(w->engine, &w->own[WEIGHTS], &w->plain, &c->to_plain);
+    for (direction way = FORWARD; way < (backward ? DIRECTIONS : BACKWARD) && status == dnnl_success; way++)
+        status = find_call(c, rows, way, &made);
+    if (status == dnnl_success && single) status = find_call(c, 1, WEIGHTS, &made);
+    return status;
+}
+
+gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weights, int64_t rows, bool backward,
+                                bool single, void *scratch, gls_dnnl_conv **out) {
+    gls_dnnl_conv *c = gls_alloc(ctx, 1, sizeof *c);
+    *out = c;
+    if (!c) return GLS_ERR_MEMORY;
+    c->ctx = ctx;
+    c->weights = weights;
+    c->scratch = scratch;
+    c->scratch_bytes = gls_dnnl_scratch(weights, rows);
+    dnnl_status_t status = conv_make(c, rows, backward, single);
+    return status == dnnl_success ? GLS_OK : failed(ctx, status, "convolution");
+}
+
+void gls_dnnl_conv_destroy(gls_dnnl_conv *c) {
+    if (!c) return;
+    while (c->first) {
+        sized *next = c->first->next;
+        for (int k = 0; k < DIRECTIONS; k++) call_destroy(c->ctx, &c->first->call[k]);
+        gls_free(c->ctx, c->first);
+        c->first = next;
+    }
+    if (c->to_plain) dnnl_primitive_destroy(c->to_plain);
+    if (c->bias) dnnl_memory_destroy(c->bias);
+    if (c->plain) dnnl_memory_destroy(c->plain);
+    if (c->own) dnnl_memory_destroy(c->own);
+    if (c->stream) dnnl_stream_destroy(c->stream);
+    gls_free(c->ctx, c);
+}
+
+int64_t gls_dnnl_conv_scratch(const gls_dnnl_conv *c) {
+    return c->scratch_bytes;
+}
+
+static gls_status point(gls_dnnl_conv *c, call *at, const void *x, const void *w, const void *y) {
+    DNNL_TRY(c->ctx, dnnl_memory_set_data_handle(at->x, (void *)x));
+    DNNL_TRY(c->ctx, dnnl_memory_set_data_handle(at->w, (void *)w));
+    DNNL_TRY(c->ctx, dnnl_memory_set_data_handle(at->y, (void *)y));
+    return GLS_OK;
+}
+
+gls_status gls_dnnl_conv_forward(gls_dnnl_conv *c, int64_t rows, const gls_real *x, const void *packed,
+                                 const gls_real *bias, gls_real *y) {
+    call *at;
+    DNNL_TRY(c->ctx, find_call(c, rows, FORWARD, &at));
+    GLS_TRY(point(c, at, x, packed, y));
+    if (bias) DNNL_TRY(c->ctx, dnnl_memory_set_data_handle(c->bias, (void *)bias));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, at->x},
+                                    {DNNL_ARG_WEIGHTS, at->w},
+                                    {DNNL_ARG_DST, at->y},
+                                    {DNNL_ARG_SCRATCHPAD, at->scratch},
+                                    {DNNL_ARG_BIAS, c->bias}};
+    DNNL_TRY(c->ctx, dnnl_primitive_execute(at->primitive, c->stream, bias ? 5 : 4, args));
+    return GLS_OK;
+}
+
+gls_status gls_dnnl_conv_backward(gls_dnnl_conv *c, int64_t rows, const gls_real *e, const void *packed, gls_real *dx) {
+    call *at;
+    DNNL_TRY(c->ctx, find_call(c, rows, BACKWARD, &at));
+    GLS_TRY(point(c, at, dx, (const char *)packed + c->weights->bytes[FORWARD], e));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_DIFF_SRC, at->x},
+                                    {DNNL_ARG_WEIGHTS, at->w},
+                                    {DNNL_ARG_DIFF_DST, at->y},
+                                    {DNNL_ARG_SCRATCHPAD, at->scratch}};
+    DNNL_TRY(c->ctx, dnnl_primitive_execute(at->primitive, c->stream, 4, args));
+    return GLS_OK;
+}
+
+gls_status gls_dnnl_conv_weights(gls_dnnl_conv *c, int64_t rows, const gls_real *x, const gls_real *e, gls_real *own) {
+    call *at;
+    DNNL_TRY(c->ctx, find_call(c, rows, WEIGHTS, &at));
+    GLS_TRY(point(c, at, x, own, e));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, at->x},
+                                    {DNNL_ARG_DIFF_WEIGHTS, at->w},
+                                    {DNNL_ARG_DIFF_DST, at->y},
+                                    {DNNL_ARG_SCRATCHPAD, at->scratch}};
+    DNNL_TRY(c->ctx, dnnl_primitive_execute(at->primitive, c->stream, 4, args));
+    return GLS_OK;
+}
+
+gls_status gls_dnnl_conv_plain(gls_dnnl_conv *c, const gls_real *own, gls_real *plain) {
+    DNNL_TRY(c->ctx, dnnl_memory_set_data_handle(c->own, (void *)own));
+    DNNL_TRY(c->ctx, dnnl_memory_set_data_handle(c->plain, plain));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, c->own}, {DNNL_ARG_TO, c->plain}};
+    DNNL_TRY(c->ctx, dnnl_primitive_execute(c->to_plain, c->stream, 2, args));
+    return GLS_OK;
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* Convolutions by oneDNN, behind one face: dnnl.c is the one file that calls the library's primitives. Float only.
+ *
+ * Every object is created and used by one thread at a time, under an OpenMP thread count of 1: a backward-weights
+ * primitive made for a team hangs inside a parallel region. */
+#ifndef GLS_MODEL_DNNL_H
+#define GLS_MODEL_DNNL_H
+
+#include "model/conv.h"
+
+#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
+
+/* A layer's weights as the library wants them forward and backward: made once a graph. */
+typedef struct gls_dnnl_weights gls_dnnl_weights;
+/* *out is NULL if the library has no fast way for this shape. */
+gls_status gls_dnnl_weights_create(gls_context *ctx, const gls_conv_shape *shape, gls_dnnl_weights **out);
+void gls_dnnl_weights_destroy(gls_context *ctx, gls_dnnl_weights *weights);
+int64_t gls_dnnl_packed_bytes(const gls_dnnl_weights *weights);
+/* Bytes of scratch for calls with that many rows. */
+int64_t gls_dnnl_scratch(const gls_dnnl_weights *weights, int64_t rows);
+gls_status gls_dnnl_pack(gls_dnnl_weights *weights, const gls_real *w, void *packed);
+
+/* One evaluation's primitives for a layer; those for another number of rows are made when first met, and kept. */
+typedef struct gls_dnnl_conv gls_dnnl_conv;
+/* backward, single: weight gradients of single rows will be asked. scratch: gls_dnnl_scratch(rows) bytes,
+ * borrowed. */
+gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weights, int64_t rows, bool backward,
+                                bool single, void *scratch, gls_dnnl_conv **out);
+void gls_dnnl_conv_destroy(gls_dnnl_conv *conv);
+int64_t gls_dnnl_conv_scratch(const gls_dnnl_conv *conv); /* what it was made with */
+gls_status gls_dnnl_conv_forward(gls_dnnl_conv *conv, int64_t rows, const gls_real *x, const void *packed,
+                                 const gls_real *bias, gls_real *y);
+/* dx is written. */
+gls_status gls_dnnl_conv_backward(gls_dnnl_conv *conv, int64_t rows, const gls_real *e, const void *packed,
+                                  gls_real *dx);
+/* own is written, in the library's layout: gls_dnnl_own_size reals, padding is zero. */
+gls_status gls_dnnl_conv_weights(gls_dnnl_conv *conv, int64_t rows, const gls_real *x, const gls_real *e,
+                                 gls_real *own);
+int64_t gls_dnnl_own_size(const gls_dnnl_weights *weights);
+/* From the library's layout to [out.c, in.c / groups, kernel, kernel]. */
+gls_status gls_dnnl_conv_plain(gls_dnnl_conv *conv, const gls_real *own, gls_real *plain);
+
+#endif
+#endif

@@ -1,0 +1,37 @@
+#include "model/layers.h"
+#include "model/network.h"
+#include "model/op.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *gls_layer_name(char text[128], const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, 128, format, args);
+    va_end(args);
+    return text;
+}
+
+static gls_loss_choice chosen_loss(const gls_graph *g, const gls_family_options *o) {
+    if (o->loss != GLS_LOSS_AUTO) return (gls_loss_choice)o->loss;
+    return g->data && g->data->target == GLS_TARGET_CLASS ? GLS_LOSS_CROSS_ENTROPY : GLS_LOSS_SQUARED;
+}
+
+int64_t gls_family_outputs(const gls_graph *g, const gls_family_options *o) {
+    if (chosen_loss(g, o) == GLS_LOSS_LOGISTIC) return 1;
+    return g->data && g->data->target == GLS_TARGET_CLASS ? g->data->classes : g->data ? g->data->targets : 0;
+}
+
+int gls_family_loss(gls_graph *g, const gls_family_options *o, int node) {
+    switch (chosen_loss(g, o)) {
+    case GLS_LOSS_LOGISTIC:
+        return gls_graph_add(g, "logistic_loss", "loss", NULL, 1, &node);
+    case GLS_LOSS_SQUARED:
+        return gls_graph_add(g, "squared_error", "loss", NULL, 1, &node);
+    default:
+        break;
+    }
+    gls_cross_entropy_options options = {o->label_smoothing};
+    return gls_graph_add(g, "softmax_cross_entropy", "loss", &options, 1, &node);
+}

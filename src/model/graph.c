@@ -1,0 +1,315 @@
+#include "model/graph.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/table.h"
+#include "model/op.h"
+#include "model/use.h"
+
+const char *gls_extent_text(gls_extent e, char text[64]) {
+    if (e.h == 1 && e.w == 1)
+        snprintf(text, 64, "[%lld]", (long long)e.c);
+    else
+        snprintf(text, 64, "[%lld, %lld, %lld]", (long long)e.c, (long long)e.h, (long long)e.w);
+    return text;
+}
+
+/* ---- ops ---- */
+
+gls_status gls_register_op(gls_context *ctx, const gls_op *op) {
+    return gls_register(ctx, GLS_KIND_OP, &op->member);
+}
+
+const gls_op *gls_op_find(gls_context *ctx, const char *name) {
+    return (const gls_op *)gls_member_find(ctx, GLS_KIND_OP, gls_ops, "layer", name);
+}
+
+gls_status gls_shape_same(gls_graph *graph, gls_node *node) {
+    (void)graph;
+    node->out = node->in;
+    return GLS_OK;
+}
+
+/* ---- building ---- */
+
+gls_status gls_graph_create(gls_context *ctx, gls_layout *layout, gls_layout *state_layout, const gls_data_info *data,
+                            gls_graph **out) {
+    gls_graph *g = gls_alloc(ctx, 1, sizeof *g);
+    if (!g) return GLS_ERR_MEMORY;
+    *out = g;
+    g->ctx = ctx;
+    g->layout = layout;
+    g->state_layout = state_layout;
+    g->data = data;
+    g->portable = gls_context_portable(ctx);
+    g->output = g->loss = -1;
+    return gls_arena_create(ctx, &g->arena);
+}
+
+void gls_graph_destroy(gls_graph *g) {
+    if (!g) return;
+    for (int i = 0; i < g->nodes; i++)
+        if (g->node[i].impl && g->node[i].impl->teardown) g->node[i].impl->teardown(g, &g->node[i]);
+    gls_arena_destroy(g->arena);
+    gls_free(g->ctx, g->node);
+    gls_free(g->ctx, g->parameter);
+    gls_free(g->ctx, g->use);
+    gls_free(g->ctx, g);
+}
+
+int gls_graph_fail(gls_graph *g, const char *format, ...) {
+    if (g->status != GLS_OK) return -1;
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    g->status = gls_fail(g->ctx, GLS_ERR_ARGUMENT, "%s", text);
+    return -1;
+}
+
+gls_status gls_node_fail(const gls_graph *g, const gls_node *node, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return gls_fail(g->ctx, GLS_ERR_ARGUMENT, "layer '%s' (%s): %s", node->name, node->op->member.name, text);
+}
+
+static const char *copy_name(gls_graph *g, const char *name) {
+    char *to = gls_arena_alloc(g->arena, (int64_t)strlen(name) + 1, 1);
+    if (to) strcpy(to, name);
+    return to;
+}
+
+static gls_node *append(gls_graph *g, const gls_op *op, const char *name) {
+    if (g->nodes == g->node_capacity) {
+        int capacity = g->node_capacity ? 2 * g->node_capacity : 32;
+        gls_node *grown = gls_resize(g->ctx, g->node, capacity, sizeof *grown);
+        if (!grown) {
+            g->status = GLS_ERR_MEMORY;
+            return NULL;
+        }
+        g->node = grown;
+        g->node_capacity = capacity;
+    }
+    gls_node *node = &g->node[g->nodes];
+    memset(node, 0, sizeof *node);
+    node->op = op;
+    node->name = copy_name(g, name);
+    node->options = gls_arena_alloc(g->arena, (int64_t)op->member.options_size, 1);
+    if (!node->name || !node->options) {
+        g->status = GLS_ERR_MEMORY;
+        return NULL;
+    }
+    for (int k = 0; k < GLS_NODE_INPUTS; k++) node->input[k] = -1;
+    for (int k = 0; k < GLS_NODE_BLOCKS; k++) node->block[k] = node->state[k] = -1;
+    return node;
+}
+
+static gls_status data_extent(const gls_graph *g, gls_extent *out) {
+    const gls_data_info *data = g->data;
+    if (!data || data->features < 1)
+        return gls_fail(g->ctx, GLS_ERR_ARGUMENT, "a network needs examples with features; these data have none");
+    *out = (gls_extent){data->features, 1, 1};
+    if (data->sparse) return GLS_OK;
+    if (data->dims == 2) *out = (gls_extent){1, data->shape[0], data->shape[1]};
+    if (data->dims == 3) *out = (gls_extent){data->shape[0], data->shape[1], data->shape[2]};
+    if (gls_extent_size(*out) != data->features)
+        return gls_fail(g->ctx, GLS_ERR_ARGUMENT, "the data's shape has %lld values, but an example has %lld features",
+                        (long long)gls_extent_size(*out), (long long)data->features);
+    return GLS_OK;
+}
+
+int gls_graph_input(gls_graph *g) {
+    if (g->status != GLS_OK) return -1;
+    if (g->nodes > 0) return gls_graph_fail(g, "a network has one input, made first");
+    gls_node *node = append(g, &gls_op_input, "input");
+    if (!node) return -1;
+    g->status = data_extent(g, &node->out);
+    if (g->status != GLS_OK) return -1;
+    node->in = node->out;
+    return g->nodes++;
+}
+
+static gls_status default_options(gls_graph *g, const gls_op *op, void *to) {
+    gls_options *options = NULL;
+    GLS_TRY(gls_options_create(g->ctx, op->member.name, op->member.options, op->member.options_size, &options));
+    memcpy(to, gls_options_struct(options), op->member.options_size);
+    gls_options_destroy(options);
+    return GLS_OK;
+}
+
+static int add_node(gls_graph *g, const gls_op *op, const char *name, const void *options, int inputs,
+                    const int *input) {
+    if (inputs < op->inputs_min || inputs > op->inputs_max)
+        return gls_graph_fail(g, "layer '%s' (%s) takes %d to %d inputs, got %d", name, op->member.name, op->inputs_min,
+                              op->inputs_max, inputs);
+    gls_node *node = append(g, op, name);
+    if (!node) return -1;
+    for (int k = 0; k < inputs; k++) {
+        if (input[k] < 0 || input[k] >= g->nodes)
+            return gls_graph_fail(g, "layer '%s': input %d is not a layer of this network", name, k);
+        if (g->node[input[k]].op->flags & GLS_OP_LOSS)
+            return gls_graph_fail(g, "layer '%s' comes after the loss", name);
+        node->input[k] = input[k];
+    }
+    node->inputs = inputs;
+    node->in = g->node[input[0]].out;
+    if (op->member.options_size > 0) {
+        if (options)
+            memcpy(node->options, options, op->member.options_size);
+        else
+            g->status = default_options(g, op, node->options);
+    }
+    if (g->status == GLS_OK) g->status = op->shape(g, node);
+    if (g->status != GLS_OK) return -1;
+    for (int k = 0; k < inputs; k++) g->node[input[k]].consumers++;
+    return g->nodes++;
+}
+
+int gls_graph_add(gls_graph *g, const char *op_name, const char *name, const void *options, int inputs,
+                  const int *input) {
+    if (g->status != GLS_OK) return -1;
+    const gls_op *op = gls_op_find(g->ctx, op_name);
+    if (!op) {
+        g->status = GLS_ERR_ARGUMENT;
+        return -1;
+    }
+    return add_node(g, op, name, options, inputs, input);
+}
+
+int gls_graph_add_value(gls_graph *g, const char *op_name, const char *name, const gls_value *value, int input) {
+    if (g->status != GLS_OK) return -1;
+    const gls_op *op = gls_op_find(g->ctx, op_name);
+    if (!op) {
+        g->status = GLS_ERR_ARGUMENT;
+        return -1;
+    }
+    if (op->member.options_size == 0) {
+        if (value && value->kind == GLS_VALUE_MAP && value->count > 0)
+            return gls_graph_fail(g, "layer '%s' (%s) takes no options", name, op_name);
+        return add_node(g, op, name, NULL, 1, &input);
+    }
+    gls_options *options = NULL;
+    g->status = gls_options_create(g->ctx, op_name, op->member.options, op->member.options_size, &options);
+    if (g->status == GLS_OK && value) g->status = gls_options_apply(options, value, NULL);
+    int node = -1;
+    if (g->status == GLS_OK) node = add_node(g, op, name, gls_options_struct(options), 1, &input);
+    gls_options_destroy(options);
+    return node;
+}
+
+gls_status gls_graph_parameter(gls_graph *g, gls_node *node, int i, const char *suffix, int dims, const int64_t *shape,
+                               unsigned flags, gls_parameter parameter) {
+    char name[256];
+    snprintf(name, sizeof name, "%s.%s", node->name, suffix);
+    int64_t count = gls_layout_count(g->layout);
+    if (count >= g->parameter_capacity) {
+        int64_t capacity = 2 * count + 16;
+        gls_parameter *grown = gls_resize(g->ctx, g->parameter, capacity, sizeof *grown);
+        if (!grown) return GLS_ERR_MEMORY;
+        g->parameter = grown;
+        g->parameter_capacity = capacity;
+    }
+    GLS_TRY(gls_layout_add(g->layout, name, dims, shape, flags));
+    g->parameter[count] = parameter;
+    node->block[i] = count;
+    return GLS_OK;
+}
+
+gls_status gls_graph_state(gls_graph *g, gls_node *node, int i, const char *suffix, int64_t size) {
+    char name[256];
+    snprintf(name, sizeof name, "%s.%s", node->name, suffix);
+    node->state[i] = gls_layout_size(g->state_layout);
+    return gls_layout_add(g->state_layout, name, 1, &size, 0);
+}
+
+gls_status gls_graph_use(gls_graph *g, gls_use use) {
+    if (g->uses == g->use_capacity) {
+        int capacity = g->use_capacity ? 2 * g->use_capacity : 32;
+        gls_use *grown = gls_resize(g->ctx, g->use, capacity, sizeof *grown);
+        if (!grown) return GLS_ERR_MEMORY;
+        g->use = grown;
+        g->use_capacity = capacity;
+    }
+    g->use[g->uses++] = use;
+    return GLS_OK;
+}
+
+/* ---- finishing ---- */
+
+/* A (leaky) relu whose producer has no other reader becomes part of it. */
+static void fuse_activation(gls_graph *g, gls_node *node) {
+    gls_node *producer = &g->node[node->input[0]];
+    if (!(node->op->flags & GLS_OP_ACTIVATION) || !(producer->op->flags & GLS_OP_FUSES) || producer->consumers != 1 ||
+        producer->activation)
+        return;
+    producer->activation = true;
+    producer->slope = node->op->member.options_size ? *(const double *)node->options : 0.0;
+    node->alias = true;
+}
+
+static gls_status choose_impl(gls_graph *g, gls_node *node) {
+    for (const gls_op_impl *const *impl = node->op->impl; *impl; impl++) {
+        bool fits = true;
+        if ((*impl)->setup) GLS_TRY((*impl)->setup(g, node, &fits));
+        node->impl = *impl;
+        if (fits) return GLS_OK;
+    }
+    return gls_node_fail(g, node, "no implementation fits");
+}
+
+/* Channels kept together by layers that choose: what the library's vector kernels like, or all of them. A row of
+ * positions (a sequence) keeps each position's features together. */
+static int64_t own_inner(const gls_graph *g, const gls_node *node) {
+    int64_t c = node->out.c;
+    if (node->out.h == 1 || g->portable) return c;
+#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
+    int64_t lanes = __builtin_cpu_supports("avx512f") ? 16 : 8;
+    if (c % lanes == 0) return lanes;
+#endif
+    return c;
+}
+
+static void choose_layout(const gls_graph *g, gls_node *node) {
+    const gls_node *in = node->inputs > 0 ? &g->node[node->input[0]] : NULL;
+    if (gls_extent_positions(node->out) == 1)
+        node->inner = node->out.c;
+    else if (!in)
+        node->inner = 1;
+    else if (node->op->flags & GLS_OP_OWN_LAYOUT)
+        node->inner = own_inner(g, node);
+    else
+        node->inner = in->inner;
+    /* A flattened image is its memory as it lies only where channels are the slowest. */
+    if (node->op->flags & GLS_OP_VIEW)
+        node->alias = gls_extent_positions(in->out) == 1 || in->inner == 1 || in->out.c == 1;
+}
+
+gls_status gls_graph_finish(gls_graph *g) {
+    GLS_TRY(g->status);
+    g->loss = g->nodes - 1;
+    if (g->loss < 1 || !(g->node[g->loss].op->flags & GLS_OP_LOSS))
+        return gls_fail(g->ctx, GLS_ERR_ARGUMENT, "a network must end with a loss");
+    g->output = g->node[g->loss].input[0];
+    for (int i = 0; i < g->loss; i++)
+        if (g->node[i].consumers == 0) return gls_node_fail(g, &g->node[i], "nobody reads its output");
+    for (int i = 0; i < g->nodes; i++) {
+        gls_node *node = &g->node[i];
+        if (i > 0) fuse_activation(g, node);
+        choose_layout(g, node);
+    }
+    for (int i = 0; i < g->nodes; i++) {
+        gls_node *node = &g->node[i];
+        for (int k = 1; k < node->inputs; k++)
+            if (g->node[node->input[k]].inner != g->node[node->input[0]].inner)
+                return gls_node_fail(g, node, "its inputs lie differently in memory (one of them is the data's own)");
+        GLS_TRY(choose_impl(g, node));
+        if (node->op->uses) GLS_TRY(node->op->uses(g, i));
+    }
+    return GLS_OK;
+}

@@ -1,0 +1,54 @@
+#include "model/kernels.h"
+
+#include "base/kernels.h"
+
+GLS_SIMD void gls_bias_activation(gls_real *x, int64_t rows, int64_t n, const gls_real *bias, bool relu, double slope) {
+    gls_real s = (gls_real)slope;
+    for (int64_t r = 0; r < rows; r++, x += n) {
+        if (bias)
+            for (int64_t i = 0; i < n; i++) x[i] += bias[i];
+        if (relu)
+            for (int64_t i = 0; i < n; i++) x[i] = x[i] < 0 ? s * x[i] : x[i];
+    }
+}
+
+GLS_SIMD void gls_activation_grad(gls_real *d, const gls_real *e, const gls_real *y, int64_t n, double slope,
+                                  bool adds) {
+    gls_real s = (gls_real)slope;
+    if (adds)
+        for (int64_t i = 0; i < n; i++) d[i] += y[i] > 0 ? e[i] : s * e[i];
+    else
+        for (int64_t i = 0; i < n; i++) d[i] = y[i] > 0 ? e[i] : s * e[i];
+}
+
+GLS_SIMD void gls_activation(gls_real *y, const gls_real *x, int64_t n, double slope) {
+    gls_real s = (gls_real)slope;
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] < 0 ? s * x[i] : x[i];
+}
+
+GLS_SIMD static void sums_wide(const gls_real *x, int64_t positions, int64_t inner, double *out) {
+    for (int64_t p = 0; p < positions; p++, x += inner)
+        for (int64_t i = 0; i < inner; i++) out[i] += x[i];
+}
+
+/* One channel's positions lie together: 16 partial sums in fixed order. */
+GLS_SIMD static double sum_run(const gls_real *x, int64_t n) {
+    double part[16] = {0};
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < 16; k++) part[k] += x[i + k];
+    for (int k = 0; i < n; i++, k++) part[k] += x[i];
+    double sum = 0;
+    for (int k = 0; k < 16; k++) sum += part[k];
+    return sum;
+}
+
+void gls_channel_sums(const gls_real *x, int64_t c, int64_t positions, int64_t inner, double *out) {
+    for (int64_t i = 0; i < c; i++) out[i] = 0;
+    for (int64_t b = 0; b < c / inner; b++, x += positions * inner, out += inner) {
+        if (inner == 1)
+            out[0] = sum_run(x, positions);
+        else
+            sums_wide(x, positions, inner, out);
+    }
+}

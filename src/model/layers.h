@@ -1,0 +1,72 @@
+/* Options of the layers that families build with, and short calls that add them. */
+#ifndef GLS_MODEL_LAYERS_H
+#define GLS_MODEL_LAYERS_H
+
+#include "model/graph.h"
+
+typedef struct gls_dense_options {
+    int64_t units;
+    bool bias;
+    const char *tie; /* name of a weight matrix to use instead of an own one */
+    bool transpose;  /* with tie: its transpose */
+} gls_dense_options;
+
+typedef struct gls_conv_options {
+    int64_t channels, kernel, stride, pad, groups;
+    bool bias;
+} gls_conv_options;
+
+typedef struct gls_pool_options {
+    int64_t kernel, stride, pad;
+} gls_pool_options;
+
+typedef struct gls_batch_norm_options {
+    double momentum, eps;
+} gls_batch_norm_options;
+
+typedef struct gls_group_norm_options {
+    int64_t groups;
+    double eps;
+} gls_group_norm_options;
+
+typedef struct gls_layer_norm_options {
+    double eps;
+} gls_layer_norm_options;
+
+typedef struct gls_dropout_options {
+    double p;
+} gls_dropout_options;
+
+typedef struct gls_cross_entropy_options {
+    double label_smoothing;
+} gls_cross_entropy_options;
+
+static inline int gls_layer_dense(gls_graph *g, const char *name, int64_t units, int x) {
+    gls_dense_options o = {.units = units, .bias = true};
+    return gls_graph_add(g, "dense", name, &o, 1, &x);
+}
+
+static inline int gls_layer_conv(gls_graph *g, const char *name, gls_conv_options o, int x) {
+    if (o.groups == 0) o.groups = 1;
+    if (o.stride == 0) o.stride = 1;
+    return gls_graph_add(g, "conv", name, &o, 1, &x);
+}
+
+static inline int gls_layer_pool(gls_graph *g, const char *op, const char *name, gls_pool_options o, int x) {
+    return gls_graph_add(g, op, name, &o, 1, &x);
+}
+
+/* One without options of its own choice: the defaults. */
+static inline int gls_layer(gls_graph *g, const char *op, const char *name, int x) {
+    return gls_graph_add(g, op, name, NULL, 1, &x);
+}
+
+static inline int gls_layer_dropout(gls_graph *g, const char *name, double p, int x) {
+    gls_dropout_options o = {p};
+    return p > 0 ? gls_graph_add(g, "dropout", name, &o, 1, &x) : x;
+}
+
+/* NAME%d of numbered layers; text holds it. */
+const char *gls_layer_name(char text[128], const char *format, ...) GLS_PRINTF(2, 3);
+
+#endif

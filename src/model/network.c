@@ -1,0 +1,438 @@
+#include "model/network.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/kernels.h"
+#include "model/op.h"
+#include "model/use.h"
+
+enum { TILE_ROWS = 64, PHASES = 3 };
+
+/* ---- creation ---- */
+
+static gls_status make_tiles(gls_network *net) {
+    const gls_layout *layout = net->graph->layout;
+    for (int pass = 0; pass < 2; pass++) {
+        int64_t count = 0;
+        for (int64_t b = 0; b < gls_layout_count(layout); b++) {
+            const gls_block *block = gls_layout_block(layout, b);
+            if (!(block->flags & GLS_BLOCK_TILED)) continue;
+            for (int64_t begin = 0; begin < block->shape[0]; begin += TILE_ROWS) {
+                int64_t end = begin + TILE_ROWS < block->shape[0] ? begin + TILE_ROWS : block->shape[0];
+                if (net->tile) net->tile[count] = (gls_tile){b, begin, end};
+                count++;
+            }
+        }
+        net->tiles = count;
+        if (!net->tile) net->tile = gls_alloc(net->problem->ctx, count, sizeof *net->tile);
+        if (!net->tile) return GLS_ERR_MEMORY;
+    }
+    return GLS_OK;
+}
+
+static gls_status describe(gls_problem *p, const gls_graph *g) {
+    for (int i = 0; i < g->nodes; i++) {
+        const gls_op *op = g->node[i].op;
+        if (!op->meet) continue;
+        if (p->forward_meets == GLS_MAX_MEETS)
+            return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "a network may have at most %d batch norms", GLS_MAX_MEETS);
+        p->forward_meet[p->forward_meets++] = op->meet(g, &g->node[i]);
+    }
+    p->backward_meets = p->forward_meets;
+    for (int k = 0; k < p->forward_meets; k++) p->backward_meet[k] = p->forward_meet[p->forward_meets - 1 - k];
+    p->coupling = p->forward_meets > 0 ? GLS_COUPLING_BATCH : GLS_COUPLING_NONE;
+    const gls_op *loss = g->node[g->loss].op;
+    p->score_count = loss->score ? 1 : 0;
+    p->score[0] = loss->score;
+    p->outputs = gls_extent_size(g->node[g->output].out);
+    return GLS_OK;
+}
+
+static gls_status measure_cost(gls_network *net) {
+    const gls_graph *g = net->graph;
+    for (int i = 0; i < g->nodes; i++)
+        if (g->node[i].op->work) net->work += g->node[i].op->work(g, &g->node[i]);
+    enum { ROWS = 16 };
+    gls_plan *plan = NULL;
+    gls_status status = gls_plan_create(g, ROWS, GLS_WANT_GRADIENT, GLS_MODE_TRAIN, &plan);
+    if (status == GLS_OK) net->row_bytes = (double)plan->bytes / ROWS;
+    gls_plan_destroy(g, plan);
+    return status;
+}
+
+gls_status gls_network_create(gls_problem *p, const void *options, const gls_data_info *data) {
+    gls_network *net = p->self;
+    const gls_family *family = (const gls_family *)p->type;
+    net->problem = p;
+    GLS_TRY(gls_graph_create(p->ctx, p->layout, p->state_layout, &p->data, &net->graph));
+    net->graph->init = (gls_init)((const gls_family_options *)options)->init;
+    GLS_TRY(family->build(net->graph, options));
+    GLS_TRY(gls_graph_finish(net->graph));
+    GLS_TRY(describe(p, net->graph));
+    GLS_TRY(make_tiles(net));
+    net->seconds = gls_alloc(p->ctx, (int64_t)net->graph->nodes * PHASES, sizeof *net->seconds);
+    if (!net->seconds) return GLS_ERR_MEMORY;
+    return measure_cost(net);
+}
+
+void gls_network_destroy(gls_problem *p) {
+    gls_network *net = p->self;
+    gls_graph_destroy(net->graph);
+    gls_free(p->ctx, net->tile);
+    gls_free(p->ctx, net->seconds);
+}
+
+gls_status gls_network_initialize(gls_problem *p, uint64_t seed, gls_real *w) {
+    const gls_network *net = p->self;
+    return gls_graph_initialize(net->graph, seed, w);
+}
+
+gls_status gls_network_initialize_state(gls_problem *p, gls_real *state) {
+    const gls_network *net = p->self;
+    for (int i = 0; i < net->graph->nodes; i++) {
+        const gls_node *node = &net->graph->node[i];
+        if (node->state[0] >= 0) gls_fill(state + node->state[0], 0, node->out.c);
+        if (node->state[1] >= 0) gls_fill(state + node->state[1], 1, node->out.c);
+    }
+    return GLS_OK;
+}
+
+void gls_network_cost(gls_problem *p, double *multiply_adds, double *bytes) {
+    const gls_network *net = p->self;
+    *multiply_adds = net->work;
+    *bytes = net->row_bytes;
+}
+
+/* ---- points: weights as the implementations want them ---- */
+
+void gls_network_point_destroy(gls_problem *p, void *prepared) {
+    const gls_graph *g = ((gls_network *)p->self)->graph;
+    void **packed = prepared;
+    if (!packed) return;
+    for (int i = 0; i < g->nodes; i++) gls_free(p->ctx, packed[i]);
+    gls_free(p->ctx, packed);
+}
+
+gls_status gls_network_point_create(gls_problem *p, void **prepared) {
+    const gls_graph *g = ((gls_network *)p->self)->graph;
+    void **packed = gls_alloc(p->ctx, g->nodes, sizeof *packed);
+    if (!packed) return GLS_ERR_MEMORY;
+    for (int i = 0; i < g->nodes; i++) {
+        const gls_node *node = &g->node[i];
+        if (!node->impl->pack) continue;
+        packed[i] = gls_alloc(p->ctx, node->impl->pack_bytes(g, node), 1);
+        if (!packed[i]) {
+            gls_network_point_destroy(p, packed);
+            return GLS_ERR_MEMORY;
+        }
+    }
+    *prepared = packed;
+    return GLS_OK;
+}
+
+typedef struct pack_job {
+    const gls_graph *g;
+    void **packed;
+    const gls_real *w;
+} pack_job;
+
+static gls_status pack_task(void *user, int64_t task, int worker) {
+    const pack_job *job = user;
+    const gls_node *node = &job->g->node[task];
+    return node->impl->pack ? node->impl->pack(job->g, node, job->w, job->packed[task]) : GLS_OK;
+}
+
+gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real *w) {
+    const gls_graph *g = ((gls_network *)p->self)->graph;
+    pack_job job = {g, prepared, w};
+    return gls_parallel(p->ctx, g->nodes, pack_task, &job);
+}
+
+/* ---- evaluations ---- */
+
+static gls_status exec_pointers(gls_exec *x) {
+    const gls_plan *plan = x->plan;
+    gls_context *ctx = x->ctx;
+    int nodes = x->graph->nodes;
+    x->memory = gls_alloc(ctx, plan->bytes, 1);
+    x->value = gls_alloc(ctx, nodes, sizeof *x->value);
+    x->grad = gls_alloc(ctx, nodes, sizeof *x->grad);
+    x->aux = gls_alloc(ctx, nodes, sizeof *x->aux);
+    x->object = gls_alloc(ctx, nodes, sizeof *x->object);
+    if (x->net->profile) x->seconds = gls_alloc(ctx, (int64_t)nodes * PHASES, sizeof *x->seconds);
+    if (!x->memory || !x->value || !x->grad || !x->aux || !x->object || (x->net->profile && !x->seconds))
+        return GLS_ERR_MEMORY;
+#ifdef GLS_POISON
+    for (int64_t i = 0; i < plan->bytes / (int64_t)sizeof(gls_real); i++) ((gls_real *)x->memory)[i] = NAN;
+#endif
+    for (int i = 0; i < nodes; i++) {
+        if (plan->value[i] >= 0) x->value[i] = (gls_real *)(x->memory + plan->value[i]);
+        if (plan->grad[i] >= 0) x->grad[i] = (gls_real *)(x->memory + plan->grad[i]);
+        if (plan->aux[i] >= 0) x->aux[i] = x->memory + plan->aux[i];
+    }
+    x->scratch = x->memory + plan->scratch;
+    return GLS_OK;
+}
+
+/* Library objects and calls inside belong to one thread, whoever calls. */
+static int one_thread(void) {
+    int threads = omp_get_max_threads();
+    if (threads != 1) omp_set_num_threads(1);
+    return threads;
+}
+
+static void restore_threads(int threads) {
+    if (threads != 1) omp_set_num_threads(threads);
+}
+
+gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self) {
+    gls_network *net = p->self;
+    gls_exec *x = gls_alloc(p->ctx, 1, sizeof *x);
+    *self = x;
+    if (!x) return GLS_ERR_MEMORY;
+    x->net = net;
+    x->ctx = p->ctx;
+    x->graph = net->graph;
+    GLS_TRY(gls_plan_create(net->graph, max_rows, want, mode, &x->plan));
+    GLS_TRY(exec_pointers(x));
+    int threads = one_thread();
+    gls_status status = GLS_OK;
+    for (int i = 0; i < net->graph->nodes && status == GLS_OK; i++) {
+        const gls_op_impl *impl = net->graph->node[i].impl;
+        if (impl->object_create) status = impl->object_create(x, i, &x->object[i]);
+    }
+    restore_threads(threads);
+    return status;
+}
+
+void gls_network_evaluation_destroy(gls_problem *p, void *self) {
+    gls_exec *x = self;
+    if (!x) return;
+    int nodes = x->graph->nodes;
+    for (int i = 0; i < nodes && x->object; i++) {
+        const gls_op_impl *impl = x->graph->node[i].impl;
+        if (impl->object_destroy && x->object[i]) impl->object_destroy(x, i, x->object[i]);
+    }
+    for (int k = 0; k < nodes * PHASES && x->seconds; k++) x->net->seconds[k] += x->seconds[k];
+    gls_plan_destroy(x->graph, x->plan);
+    gls_free(x->ctx, x->memory);
+    gls_free(x->ctx, x->value);
+    gls_free(x->ctx, x->grad);
+    gls_free(x->ctx, x->aux);
+    gls_free(x->ctx, x->object);
+    gls_free(x->ctx, x->seconds);
+    gls_free(x->ctx, x);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static gls_status run_forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    double start = x->seconds ? now() : 0;
+    gls_status status = x->graph->node[i].impl->forward(x, i, phase, met, meet);
+    if (x->seconds) x->seconds[i * PHASES] += now() - start;
+    return status;
+}
+
+static bool runs_nothing(const gls_exec *x, const gls_node *node) {
+    return node->alias || ((node->op->flags & GLS_OP_EVALUATE_ALIAS) && x->plan->mode == GLS_MODE_EVALUATE);
+}
+
+/* The gradient of a node that is its input's memory: nothing to do, unless that input has other readers. */
+static void backward_alias(gls_exec *x, int i) {
+    gls_real *to = gls_exec_in_grad(x, i, 0);
+    if (!to || to == x->grad[i]) return;
+    int64_t n = x->rows * gls_extent_size(gls_exec_node(x, i)->out);
+    if (gls_exec_adds(x, i, 0))
+        gls_add(to, x->grad[i], n);
+    else
+        memcpy(to, x->grad[i], (size_t)n * sizeof *to);
+}
+
+static gls_status run_backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = &x->graph->node[i];
+    if (i != x->graph->loss && !x->grad[i]) return GLS_OK;
+    double start = x->seconds ? now() : 0;
+    gls_status status = GLS_OK;
+    if (runs_nothing(x, node))
+        backward_alias(x, i);
+    else
+        status = node->impl->backward(x, i, phase, met, meet);
+    if (x->seconds) x->seconds[i * PHASES + 1] += now() - start;
+    return status;
+}
+
+static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_args *args) {
+    const gls_batch *rows = args->rows;
+    if (rows->rows < 1) return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "a batch of no rows cannot be evaluated");
+    if (rows->rows > x->plan->max_rows)
+        return gls_fail(p->ctx, GLS_ERR_INTERNAL, "%lld rows in an evaluation made for %lld", (long long)rows->rows,
+                        (long long)x->plan->max_rows);
+    if (rows->features != p->data.features || (p->data.sparse ? !rows->row : !rows->x))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld %s features, but the network was made for %lld %s ones",
+                        (long long)rows->features, rows->row ? "sparse" : "dense", (long long)p->data.features,
+                        p->data.sparse ? "sparse" : "dense");
+    if ((p->data.target == GLS_TARGET_CLASS && !rows->label) || (p->data.target == GLS_TARGET_REAL && !rows->y))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have no %s",
+                        p->data.target == GLS_TARGET_CLASS ? "labels" : "targets");
+    return GLS_OK;
+}
+
+static void exec_begin(gls_exec *x, const gls_evaluate_args *args) {
+    x->args = args;
+    x->rows = args->rows->rows;
+    x->w = gls_point_w(args->point);
+    x->packed = gls_point_prepared(args->point);
+    for (int i = 0; i < x->graph->nodes; i++)
+        if (x->plan->value[i] < 0) x->value[i] = (gls_real *)args->rows->x; /* read only: the data's own */
+}
+
+gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
+                               double *meet) {
+    gls_exec *x = self;
+    const gls_plan *plan = x->plan;
+    if (stage > plan->coupled) return GLS_OK; /* evaluation mode couples nothing */
+    if (stage == 0) {
+        GLS_TRY(check_rows(p, x, args));
+        exec_begin(x, args);
+    }
+    x->args = args;
+    int begin = stage == 0 ? 0 : plan->coupling[stage - 1] + 1;
+    int end = stage < plan->coupled ? plan->coupling[stage] : x->graph->nodes;
+    int threads = one_thread();
+    gls_status status = stage > 0 ? run_forward(x, begin - 1, 1, met, NULL) : GLS_OK;
+    for (int i = begin; i < end && status == GLS_OK; i++)
+        if (!runs_nothing(x, &x->graph->node[i])) status = run_forward(x, i, 0, NULL, NULL);
+    if (status == GLS_OK && stage < plan->coupled) status = run_forward(x, end, 0, NULL, meet);
+    restore_threads(threads);
+    return status;
+}
+
+gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
+                                double *meet) {
+    gls_exec *x = self;
+    const gls_plan *plan = x->plan;
+    if (stage > plan->coupled) return GLS_OK;
+    x->args = args;
+    int last = stage == 0 ? x->graph->nodes - 1 : plan->coupling[plan->coupled - stage] - 1;
+    int stop = stage < plan->coupled ? plan->coupling[plan->coupled - 1 - stage] : 0;
+    int threads = one_thread();
+    gls_status status = stage > 0 ? run_backward(x, last + 1, 1, met, NULL) : GLS_OK;
+    for (int i = last; i > stop && status == GLS_OK; i--) status = run_backward(x, i, 0, NULL, NULL);
+    if (status == GLS_OK && stage < plan->coupled) status = run_backward(x, stop, 0, NULL, meet);
+    restore_threads(threads);
+    return status;
+}
+
+/* ---- questions ---- */
+
+/* A loss leaves a double for each row at the beginning of its aux. */
+gls_status gls_network_losses(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses) {
+    const gls_exec *x = self;
+    memcpy(losses, x->aux[x->graph->loss], (size_t)x->rows * sizeof *losses);
+    return GLS_OK;
+}
+
+gls_status gls_network_scores(gls_problem *p, void *self, const gls_evaluate_args *args, double *sums) {
+    gls_exec *x = self;
+    const gls_op *loss = x->graph->node[x->graph->loss].op;
+    return loss->scores ? loss->scores(x, x->graph->loss, sums) : GLS_OK;
+}
+
+gls_status gls_network_outputs(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out) {
+    const gls_exec *x = self;
+    memcpy(out, x->value[x->graph->output], (size_t)(x->rows * p->outputs) * sizeof *out);
+    return GLS_OK;
+}
+
+static bool tiled(const gls_graph *g, const gls_use *use) {
+    return (gls_layout_block(g->layout, use->block)->flags & GLS_BLOCK_TILED) != 0;
+}
+
+gls_status gls_network_gradient(gls_problem *p, void *self, const gls_evaluate_args *args, gls_product product,
+                                const double *weights, gls_sink *sink) {
+    gls_exec *x = self;
+    if (product != GLS_PRODUCT_GRADIENT)
+        return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED, "networks have no Hessian products in closed form");
+    int threads = one_thread();
+    gls_status status = GLS_OK;
+    for (int u = 0; u < x->graph->uses && status == GLS_OK; u++) {
+        const gls_use *use = &x->graph->use[u];
+        if (tiled(x->graph, use)) continue;
+        double start = x->seconds ? now() : 0;
+        status = use->kind->gradient(x, use, weights, gls_sink_block(sink, use->block));
+        if (x->seconds) x->seconds[use->node * PHASES + 2] += now() - start;
+    }
+    restore_threads(threads);
+    return status;
+}
+
+int64_t gls_network_tiles(gls_problem *p) {
+    return ((gls_network *)p->self)->tiles;
+}
+
+gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gls_evaluate_args *const *args,
+                                     int64_t count, gls_product product, const double *const *weights, int64_t number,
+                                     gls_real *g) {
+    const gls_network *net = p->self;
+    const gls_tile *tile = &net->tile[number];
+    if (product != GLS_PRODUCT_GRADIENT)
+        return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED, "networks have no Hessian products in closed form");
+    gls_real *block = g + gls_layout_block(net->graph->layout, tile->block)->offset;
+    int threads = one_thread();
+    gls_status status = GLS_OK;
+    for (int u = 0; u < net->graph->uses && status == GLS_OK; u++) {
+        const gls_use *use = &net->graph->use[u];
+        if (use->block != tile->block) continue;
+        for (int64_t e = 0; e < count && status == GLS_OK; e++) {
+            gls_exec *x = self[e];
+            double start = x->seconds ? now() : 0;
+            status = use->kind->gradient_tile(x, use, weights ? weights[e] : NULL, tile->begin, tile->end, block);
+            if (x->seconds) {
+                double spent = now() - start;
+#pragma omp atomic
+                x->seconds[use->node * PHASES + 2] += spent;
+            }
+        }
+    }
+    restore_threads(threads);
+    return status;
+}
+
+gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
+                             double *out) {
+    gls_exec *x = self;
+    const gls_graph *g = x->graph;
+    for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
+    int threads = one_thread();
+    gls_status status = GLS_OK;
+    for (int u = 0; u < g->uses && status == GLS_OK; u++) {
+        const gls_use *use = &g->use[u];
+        status = use->kind->norms(x, use, partition, out);
+        for (int v = 0; v < u && status == GLS_OK; v++)
+            if (g->use[v].block == use->block) status = use->kind->cross(x, &g->use[v], use, partition, out);
+    }
+    restore_threads(threads);
+    for (int64_t k = 0; k < partition->groups; k++) out[k] = out[k] < 0 ? 0 : out[k];
+    return status;
+}
+
+gls_status gls_network_inner(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
+                             const gls_point *v, double *out) {
+    gls_exec *x = self;
+    for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
+    int threads = one_thread();
+    gls_status status = GLS_OK;
+    for (int u = 0; u < x->graph->uses && status == GLS_OK; u++) {
+        const gls_use *use = &x->graph->use[u];
+        status = use->kind->inner(x, use, partition, v, out);
+    }
+    restore_threads(threads);
+    return status;
+}

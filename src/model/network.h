@@ -1,0 +1,105 @@
+/* A network is a gls_problem: every model family's problem type has these verbs and its own way of building a graph. */
+#ifndef GLS_MODEL_NETWORK_H
+#define GLS_MODEL_NETWORK_H
+
+#include <glissade/problem.h>
+
+#include "model/exec.h"
+#include "model/graph.h"
+
+/* Rows [begin, end) of a tiled block's first axis. */
+typedef struct gls_tile {
+    int64_t block, begin, end;
+} gls_tile;
+
+struct gls_network {
+    gls_problem *problem;
+    gls_graph *graph;
+    gls_tile *tile;
+    int64_t tiles;
+    double work, row_bytes; /* the static cost model's figures for one row */
+    bool profile;           /* evaluations made while this is set take the time of every node */
+    double *seconds;        /* [nodes, 3] forward, backward, parameters' gradients; summed over evaluations destroyed */
+};
+
+/* A family: a problem type and how its graph is built. Its options begin with gls_family_options. */
+typedef struct gls_family {
+    gls_problem_type type;
+    gls_status (*build)(gls_graph *graph, const void *options);
+} gls_family;
+
+typedef enum gls_loss_choice {
+    GLS_LOSS_AUTO,
+    GLS_LOSS_CROSS_ENTROPY,
+    GLS_LOSS_LOGISTIC,
+    GLS_LOSS_SQUARED
+} gls_loss_choice;
+
+typedef struct gls_family_options {
+    int init, loss;
+    double label_smoothing;
+} gls_family_options;
+
+/* Rows of a family's option table. */
+#define GLS_FAMILY_OPTIONS(type)                                                                                     \
+    {"init", GLS_OPTION_ENUM, offsetof(type, common.init), "he", 0, 0, 0, GLS_INIT_CHOICES, GLS_INIT_HELP},          \
+        {"loss",                                                                                                     \
+         GLS_OPTION_ENUM,                                                                                            \
+         offsetof(type, common.loss),                                                                                \
+         "auto",                                                                                                     \
+         0,                                                                                                          \
+         0,                                                                                                          \
+         0,                                                                                                          \
+         "auto|cross_entropy|logistic|squared",                                                                      \
+         "auto: cross_entropy for classes, squared for real targets"},                                               \
+    {                                                                                                                \
+        "label_smoothing", GLS_OPTION_REAL, offsetof(type, common.label_smoothing), "0", 0, 1, GLS_OPTION_BELOW_MAX, \
+            NULL, "share of the target spread evenly over the classes"                                               \
+    }
+
+gls_status gls_network_create(gls_problem *p, const void *options, const gls_data_info *data);
+void gls_network_destroy(gls_problem *p);
+gls_status gls_network_initialize(gls_problem *p, uint64_t seed, gls_real *w);
+gls_status gls_network_initialize_state(gls_problem *p, gls_real *state);
+gls_status gls_network_point_create(gls_problem *p, void **prepared);
+void gls_network_point_destroy(gls_problem *p, void *prepared);
+gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real *w);
+gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self);
+void gls_network_evaluation_destroy(gls_problem *p, void *self);
+gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
+                               double *meet);
+gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
+                                double *meet);
+gls_status gls_network_losses(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses);
+gls_status gls_network_scores(gls_problem *p, void *self, const gls_evaluate_args *args, double *sums);
+gls_status gls_network_outputs(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out);
+gls_status gls_network_gradient(gls_problem *p, void *self, const gls_evaluate_args *args, gls_product product,
+                                const double *weights, gls_sink *sink);
+int64_t gls_network_tiles(gls_problem *p);
+gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gls_evaluate_args *const *args,
+                                     int64_t count, gls_product product, const double *const *weights, int64_t tile,
+                                     gls_real *g);
+gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
+                             double *out);
+gls_status gls_network_inner(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
+                             const gls_point *v, double *out);
+void gls_network_cost(gls_problem *p, double *multiply_adds, double *bytes);
+
+/* The verbs of a family's problem type. */
+#define GLS_NETWORK_VERBS                                                                               \
+    .self_size = sizeof(gls_network), .create = gls_network_create, .destroy = gls_network_destroy,     \
+    .initialize = gls_network_initialize, .initialize_state = gls_network_initialize_state,             \
+    .point_create = gls_network_point_create, .point_destroy = gls_network_point_destroy,               \
+    .point_set = gls_network_point_set, .evaluation_create = gls_network_evaluation_create,             \
+    .evaluation_destroy = gls_network_evaluation_destroy, .forward = gls_network_forward,               \
+    .backward = gls_network_backward, .losses = gls_network_losses, .scores = gls_network_scores,       \
+    .outputs = gls_network_outputs, .gradient = gls_network_gradient, .tiles = gls_network_tiles,       \
+    .gradient_tile = gls_network_gradient_tile, .norms = gls_network_norms, .inner = gls_network_inner, \
+    .cost = gls_network_cost
+
+/* Ends a family's graph with the loss that options and data ask for; classes outputs are expected at `node`. */
+int gls_family_loss(gls_graph *graph, const gls_family_options *options, int node);
+/* How many outputs that loss wants. */
+int64_t gls_family_outputs(const gls_graph *graph, const gls_family_options *options);
+
+#endif

@@ -1,0 +1,205 @@
+/* conv: 2-D convolution, weights [channels, in / groups, kernel, kernel]. */
+#include "model/conv.h"
+
+#include <string.h>
+
+#include "base/kernels.h"
+#include "model/dnnl.h"
+#include "model/kernels.h"
+#include "model/layers.h"
+#include "model/op.h"
+#include "model/use.h"
+
+static const gls_option options[] = {
+    {"channels", GLS_OPTION_INT, offsetof(gls_conv_options, channels), NULL, 1, 1e6, GLS_OPTION_REQUIRED, NULL,
+     "output channels"},
+    {"kernel", GLS_OPTION_INT, offsetof(gls_conv_options, kernel), "3", 1, 1e4, 0, NULL, "height and width"},
+    {"stride", GLS_OPTION_INT, offsetof(gls_conv_options, stride), "1", 1, 1e4, 0, NULL, "step"},
+    {"pad", GLS_OPTION_INT, offsetof(gls_conv_options, pad), "0", 0, 1e4, 0, NULL, "zeros around the input"},
+    {"groups", GLS_OPTION_INT, offsetof(gls_conv_options, groups), "1", 1, 1e6, 0, NULL,
+     "groups of channels convolved apart"},
+    {"bias", GLS_OPTION_BOOL, offsetof(gls_conv_options, bias), "true", 0, 0, 0, NULL, "add a bias"},
+    {NULL},
+};
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    const gls_conv_options *o = node->options;
+    char text[64];
+    if (node->in.c % o->groups != 0 || o->channels % o->groups != 0)
+        return gls_node_fail(g, node, "%lld groups do not divide %lld input and %lld output channels",
+                             (long long)o->groups, (long long)node->in.c, (long long)o->channels);
+    if (o->pad >= o->kernel)
+        return gls_node_fail(g, node, "pad %lld must be less than the kernel's %lld", (long long)o->pad,
+                             (long long)o->kernel);
+    int64_t h = node->in.h + 2 * o->pad - o->kernel, w = node->in.w + 2 * o->pad - o->kernel;
+    if (h < 0 || w < 0)
+        return gls_node_fail(g, node, "a kernel of %lld does not fit into %s with pad %lld", (long long)o->kernel,
+                             gls_extent_text(node->in, text), (long long)o->pad);
+    node->out = (gls_extent){o->channels, h / o->stride + 1, w / o->stride + 1};
+    int64_t in = node->in.c / o->groups, cells = o->kernel * o->kernel;
+    gls_parameter how = {g->init, in * cells, o->channels / o->groups * cells};
+    GLS_TRY(
+        gls_graph_parameter(g, node, 0, "weight", 4, (const int64_t[]){o->channels, in, o->kernel, o->kernel}, 0, how));
+    if (!o->bias) return GLS_OK;
+    how.init = g->init == GLS_INIT_TORCH ? GLS_INIT_TORCH : GLS_INIT_ZEROS;
+    return gls_graph_parameter(g, node, 1, "bias", 1, &o->channels, GLS_BLOCK_NO_DECAY, how);
+}
+
+static gls_status uses(gls_graph *g, int i) {
+    const gls_node *node = &g->node[i];
+    gls_use use = {
+        .kind = &gls_use_convolution, .node = i, .input = node->input[0], .block = node->block[0], .sums_row = -1};
+    GLS_TRY(gls_graph_use(g, use));
+    if (node->block[1] < 0) return GLS_OK;
+    use.kind = &gls_use_scale_shift;
+    use.block = node->block[1];
+    return gls_graph_use(g, use);
+}
+
+static double work(const gls_graph *g, const gls_node *node) {
+    gls_conv_shape s = gls_conv_shape_of(g, node);
+    return (double)gls_conv_weights(&s) * (double)gls_extent_positions(node->out);
+}
+
+static void activation_backward(gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    if (node->activation)
+        gls_activation_grad(x->grad[i], x->grad[i], x->value[i], x->rows * gls_extent_size(node->out), node->slope,
+                            false);
+}
+
+/* ---- portable ---- */
+
+static int64_t portable_scratch(const gls_graph *g, const gls_node *node, int64_t rows) {
+    gls_conv_shape s = gls_conv_shape_of(g, node);
+    return gls_conv_scratch(&s) * (int64_t)sizeof(gls_real);
+}
+
+static gls_status portable_forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    gls_conv_shape s = gls_conv_shape_of(x->graph, node);
+    const gls_real *w = gls_exec_weight(x, node->block[0]), *bias = gls_exec_weight(x, node->block[1]);
+    int64_t positions = gls_extent_positions(s.out), blocks = s.out.c / s.out_inner;
+    for (int64_t r = 0; r < x->rows; r++) {
+        gls_real *y = x->value[i] + r * gls_extent_size(s.out);
+        gls_conv_forward(x->graph->portable, &s, gls_exec_in(x, i, 0) + r * gls_extent_size(s.in), w, y, x->scratch);
+        for (int64_t b = 0; b < blocks; b++)
+            gls_bias_activation(y + b * positions * s.out_inner, positions, s.out_inner,
+                                bias ? bias + b * s.out_inner : NULL, s.relu, s.slope);
+    }
+    return GLS_OK;
+}
+
+static gls_status portable_backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    gls_conv_shape s = gls_conv_shape_of(x->graph, node);
+    activation_backward(x, i);
+    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
+    gls_real *dx = gls_exec_in_grad(x, i, 0);
+    if (!gls_exec_adds(x, i, 0)) gls_fill(dx, 0, x->rows * gls_extent_size(s.in));
+    for (int64_t r = 0; r < x->rows; r++)
+        gls_conv_backward(x->graph->portable, &s, x->grad[i] + r * gls_extent_size(s.out),
+                          gls_exec_weight(x, node->block[0]), dx + r * gls_extent_size(s.in), x->scratch);
+    return GLS_OK;
+}
+
+static const gls_op_impl portable = {
+    .name = "im2col",
+    .scratch = portable_scratch,
+    .forward = portable_forward,
+    .backward = portable_backward,
+};
+
+/* ---- oneDNN ---- */
+
+#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
+
+static gls_status library_setup(const gls_graph *g, gls_node *node, bool *fits) {
+    gls_dnnl_weights *weights = NULL;
+    if (!g->portable) {
+        gls_conv_shape s = gls_conv_shape_of(g, node);
+        GLS_TRY(gls_dnnl_weights_create(g->ctx, &s, &weights));
+    }
+    node->library = weights;
+    *fits = weights != NULL;
+    return GLS_OK;
+}
+
+static void library_teardown(const gls_graph *g, gls_node *node) {
+    gls_dnnl_weights_destroy(g->ctx, node->library);
+}
+
+static int64_t library_pack_bytes(const gls_graph *g, const gls_node *node) {
+    return gls_dnnl_packed_bytes(node->library);
+}
+
+static gls_status library_pack(const gls_graph *g, const gls_node *node, const gls_real *w, void *packed) {
+    return gls_dnnl_pack(node->library, w + gls_layout_block(g->layout, node->block[0])->offset, packed);
+}
+
+/* The library's own, then an input gradient to be added. */
+static int64_t library_scratch(const gls_graph *g, const gls_node *node, int64_t rows) {
+    return gls_dnnl_scratch(node->library, rows) + rows * gls_extent_size(node->in) * (int64_t)sizeof(gls_real);
+}
+
+static gls_status library_object_create(gls_exec *x, int i, void **object) {
+    bool single = (x->plan->want & (GLS_WANT_NORMS | GLS_WANT_INNER)) != 0;
+    gls_dnnl_conv *conv = NULL;
+    gls_status status = gls_dnnl_conv_create(x->ctx, gls_exec_node(x, i)->library, x->plan->max_rows, x->plan->backward,
+                                             single, x->scratch, &conv);
+    *object = conv;
+    return status;
+}
+
+static void library_object_destroy(gls_exec *x, int i, void *object) {
+    gls_dnnl_conv_destroy(object);
+}
+
+static gls_status library_forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    return gls_dnnl_conv_forward(x->object[i], x->rows, gls_exec_in(x, i, 0), x->packed[i],
+                                 gls_exec_weight(x, node->block[1]), x->value[i]);
+}
+
+static gls_status library_backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    activation_backward(x, i);
+    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
+    gls_real *dx = gls_exec_in_grad(x, i, 0), *to = dx;
+    if (gls_exec_adds(x, i, 0)) to = (gls_real *)((char *)x->scratch + gls_dnnl_conv_scratch(x->object[i]));
+    GLS_TRY(gls_dnnl_conv_backward(x->object[i], x->rows, x->grad[i], x->packed[i], to));
+    if (to != dx) gls_add(dx, to, x->rows * gls_extent_size(node->in));
+    return GLS_OK;
+}
+
+static const gls_op_impl library = {
+    .name = "oneDNN",
+    .setup = library_setup,
+    .teardown = library_teardown,
+    .pack_bytes = library_pack_bytes,
+    .pack = library_pack,
+    .object_create = library_object_create,
+    .object_destroy = library_object_destroy,
+    .scratch = library_scratch,
+    .forward = library_forward,
+    .backward = library_backward,
+};
+#define LIBRARY &library,
+#else
+#define LIBRARY
+#endif
+
+const gls_op gls_op_conv = {
+    .member = {.name = "conv",
+               .help = "2-D convolution",
+               .source = "",
+               .options = options,
+               .options_size = sizeof(gls_conv_options)},
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = GLS_OP_FUSES | GLS_OP_OWN_LAYOUT,
+    .shape = shape,
+    .impl = (const gls_op_impl *const[]){LIBRARY & portable, NULL},
+    .uses = uses,
+    .work = work,
+};

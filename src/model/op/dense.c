@@ -1,0 +1,117 @@
+/* dense: y = W x + b at every position, W [units, features]. */
+#include <string.h>
+
+#include "base/gemm.h"
+#include "model/kernels.h"
+#include "model/layers.h"
+#include "model/op.h"
+#include "model/use.h"
+
+static const gls_option options[] = {
+    {"units", GLS_OPTION_INT, offsetof(gls_dense_options, units), NULL, 1, 1e9, GLS_OPTION_REQUIRED, NULL, "outputs"},
+    {"bias", GLS_OPTION_BOOL, offsetof(gls_dense_options, bias), "true", 0, 0, 0, NULL, "add a bias"},
+    {"tie", GLS_OPTION_STRING, offsetof(gls_dense_options, tie), NULL, 0, 0, 0, NULL,
+     "use the weights of this parameter instead of own ones"},
+    {"transpose", GLS_OPTION_BOOL, offsetof(gls_dense_options, transpose), "false", 0, 0, 0, NULL,
+     "with tie: use the transpose"},
+    {NULL},
+};
+
+/* Blocks at least this large have their gradients formed over tiles of the wave: private copies of them, and adding the
+ * copies up, would cost more than the product. */
+enum { TILED_SIZE = 32768 };
+
+static gls_status tie(gls_graph *g, gls_node *node, const gls_dense_options *o) {
+    for (int64_t b = 0; b < gls_layout_count(g->layout); b++) {
+        const gls_block *block = gls_layout_block(g->layout, b);
+        if (strcmp(block->name, o->tie) != 0) continue;
+        int64_t rows = o->transpose ? node->in.c : o->units, columns = o->transpose ? o->units : node->in.c;
+        if (block->dims != 2 || block->shape[0] != rows || block->shape[1] != columns)
+            return gls_node_fail(g, node, "tied to '%s', which is not a [%lld, %lld] matrix", o->tie, (long long)rows,
+                                 (long long)columns);
+        node->block[0] = b;
+        return GLS_OK;
+    }
+    return gls_node_fail(g, node, "tied to '%s', which is no parameter of a layer before it", o->tie);
+}
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    const gls_dense_options *o = node->options;
+    if (node->in.h != 1 || (node->in.w != 1 && node->input[0] == 0)) {
+        char text[64];
+        return gls_node_fail(g, node, "takes features, but its input is %s; put a flatten or a pool before it",
+                             gls_extent_text(node->in, text));
+    }
+    node->out = (gls_extent){o->units, 1, node->in.w};
+    gls_parameter how = {g->init, node->in.c, o->units};
+    if (o->tie) {
+        GLS_TRY(tie(g, node, o));
+    } else {
+        unsigned flags = node->in.c * o->units >= TILED_SIZE ? GLS_BLOCK_TILED : 0;
+        GLS_TRY(gls_graph_parameter(g, node, 0, "weight", 2, (const int64_t[]){o->units, node->in.c}, flags, how));
+    }
+    if (!o->bias) return GLS_OK;
+    how.init = g->init == GLS_INIT_TORCH ? GLS_INIT_TORCH : GLS_INIT_ZEROS;
+    return gls_graph_parameter(g, node, 1, "bias", 1, &o->units, GLS_BLOCK_NO_DECAY, how);
+}
+
+static gls_status uses(gls_graph *g, int i) {
+    const gls_node *node = &g->node[i];
+    const gls_dense_options *o = node->options;
+    GLS_TRY(gls_graph_use(g, (gls_use){.kind = &gls_use_matrix,
+                                       .node = i,
+                                       .input = node->input[0],
+                                       .block = node->block[0],
+                                       .transposed = o->transpose && o->tie,
+                                       .sums_row = -1}));
+    if (node->block[1] < 0) return GLS_OK;
+    return gls_graph_use(
+        g,
+        (gls_use){
+            .kind = &gls_use_scale_shift, .node = i, .input = node->input[0], .block = node->block[1], .sums_row = -1});
+}
+
+static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_dense_options *o = node->options;
+    bool transposed = o->tie && o->transpose;
+    int64_t rows = x->rows * node->in.w, in = node->in.c, out = node->out.c;
+    gls_gemm(x->graph->portable, false, !transposed, rows, out, in, 1, gls_exec_in(x, i, 0), in,
+             gls_exec_weight(x, node->block[0]), transposed ? out : in, 0, x->value[i], out);
+    gls_bias_activation(x->value[i], rows, out, gls_exec_weight(x, node->block[1]), node->activation, node->slope);
+    return GLS_OK;
+}
+
+static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_dense_options *o = node->options;
+    bool transposed = o->tie && o->transpose;
+    int64_t rows = x->rows * node->in.w, in = node->in.c, out = node->out.c;
+    if (node->activation) gls_activation_grad(x->grad[i], x->grad[i], x->value[i], rows * out, node->slope, false);
+    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
+    gls_gemm(x->graph->portable, false, transposed, rows, in, out, 1, x->grad[i], out,
+             gls_exec_weight(x, node->block[0]), transposed ? out : in, gls_exec_adds(x, i, 0) ? 1 : 0,
+             gls_exec_in_grad(x, i, 0), in);
+    return GLS_OK;
+}
+
+static double work(const gls_graph *g, const gls_node *node) {
+    return (double)node->in.c * (double)node->out.c * (double)node->in.w;
+}
+
+static const gls_op_impl gemm = {.name = "gemm", .forward = forward, .backward = backward};
+
+const gls_op gls_op_dense = {
+    .member = {.name = "dense",
+               .help = "matrix product and bias",
+               .source = "",
+               .options = options,
+               .options_size = sizeof(gls_dense_options)},
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = GLS_OP_FUSES | GLS_OP_OWN_LAYOUT,
+    .shape = shape,
+    .impl = (const gls_op_impl *const[]){&gemm, NULL},
+    .uses = uses,
+    .work = work,
+};

@@ -1,0 +1,36 @@
+#include "model/op/pool.h"
+
+const gls_option gls_pool_option_table[] = {
+    {"kernel", GLS_OPTION_INT, offsetof(gls_pool_options, kernel), "2", 1, 1e4, 0, NULL, "height and width"},
+    {"stride", GLS_OPTION_INT, offsetof(gls_pool_options, stride), "0", 0, 1e4, 0, NULL, "step; 0: the kernel"},
+    {"pad", GLS_OPTION_INT, offsetof(gls_pool_options, pad), "0", 0, 1e4, 0, NULL, "cells around the input"},
+    {NULL},
+};
+
+gls_status gls_pool_shape(gls_graph *g, gls_node *node) {
+    gls_pool_options *o = node->options;
+    char text[64];
+    if (o->stride == 0) o->stride = o->kernel;
+    if (o->pad > o->kernel / 2)
+        return gls_node_fail(g, node, "pad %lld must be at most half the kernel's %lld", (long long)o->pad,
+                             (long long)o->kernel);
+    int64_t h = node->in.h + 2 * o->pad - o->kernel, w = node->in.w + 2 * o->pad - o->kernel;
+    if (h < 0 || w < 0)
+        return gls_node_fail(g, node, "a kernel of %lld does not fit into %s with pad %lld", (long long)o->kernel,
+                             gls_extent_text(node->in, text), (long long)o->pad);
+    node->out = (gls_extent){node->in.c, h / o->stride + 1, w / o->stride + 1};
+    return GLS_OK;
+}
+
+static void clip(int64_t at, const gls_pool_options *o, int64_t size, int64_t *begin, int64_t *end) {
+    int64_t first = at * o->stride - o->pad, last = first + o->kernel;
+    *begin = first > 0 ? first : 0;
+    *end = last < size ? last : size;
+}
+
+gls_window gls_pool_window(const gls_node *node, int64_t oy, int64_t ox) {
+    gls_window at;
+    clip(oy, node->options, node->in.h, &at.y0, &at.y1);
+    clip(ox, node->options, node->in.w, &at.x0, &at.x1);
+    return at;
+}

@@ -1,0 +1,17 @@
+/* What max and average pooling share. */
+#ifndef GLS_MODEL_OP_POOL_H
+#define GLS_MODEL_OP_POOL_H
+
+#include "model/layers.h"
+#include "model/op.h"
+
+extern const gls_option gls_pool_option_table[];
+gls_status gls_pool_shape(gls_graph *graph, gls_node *node);
+
+/* The part of the input that output position (oy, ox) covers. */
+typedef struct gls_window {
+    int64_t y0, y1, x0, x1;
+} gls_window;
+gls_window gls_pool_window(const gls_node *node, int64_t oy, int64_t ox);
+
+#endif

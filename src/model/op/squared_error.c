@@ -1,0 +1,65 @@
+/* squared_error: f_i = m_i (1/2) |z - y|^2. With class labels, y is the label itself if there is one output (then the
+ * labels count 0, 1, ...), else one-hot. */
+#include "model/op.h"
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    gls_target_kind kind = g->data->target;
+    bool real = kind == GLS_TARGET_REAL && node->in.c == g->data->targets;
+    bool labels = kind == GLS_TARGET_CLASS && (node->in.c == 1 || node->in.c == g->data->classes);
+    if (gls_extent_positions(node->in) != 1 || (!real && !labels)) {
+        char text[64];
+        return gls_node_fail(g, node, "needs as many inputs as the data have targets, got %s",
+                             gls_extent_text(node->in, text));
+    }
+    node->out = (gls_extent){1, 1, 1};
+    return GLS_OK;
+}
+
+static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
+    return rows * (int64_t)sizeof(double);
+}
+
+static double target(const gls_batch *batch, int64_t r, int64_t n, int64_t c) {
+    if (batch->y) return batch->y[r * n + c];
+    return n == 1 ? batch->label[r] : c == batch->label[r];
+}
+
+static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_batch *batch = x->args->rows;
+    int64_t n = gls_exec_node(x, i)->in.c;
+    const gls_real *z = gls_exec_in(x, i, 0);
+    double *loss = x->aux[i];
+    for (int64_t r = 0; r < x->rows; r++) {
+        double sum = 0;
+        for (int64_t c = 0; c < n; c++) {
+            double e = z[r * n + c] - target(batch, r, n, c);
+            sum += e * e;
+        }
+        loss[r] = 0.5 * sum * (batch->mass ? batch->mass[r] : 1);
+    }
+    return GLS_OK;
+}
+
+static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
+    const gls_batch *batch = x->args->rows;
+    int64_t n = gls_exec_node(x, i)->in.c;
+    const gls_real *z = gls_exec_in(x, i, 0);
+    gls_real *d = gls_exec_in_grad(x, i, 0);
+    for (int64_t r = 0; r < x->rows; r++)
+        for (int64_t c = 0; c < n; c++)
+            d[r * n + c] = (gls_real)((z[r * n + c] - target(batch, r, n, c)) * (batch->mass ? batch->mass[r] : 1));
+    return GLS_OK;
+}
+
+static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
+
+const gls_op gls_op_squared_error = {
+    .member = {.name = "squared_error", .help = "half the squared distance to the targets", .source = ""},
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = GLS_OP_LOSS,
+    .shape = shape,
+    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .aux = aux,
+};

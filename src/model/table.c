@@ -1,0 +1,79 @@
+/* The table of model families, and making a model by name. */
+#include <string.h>
+
+#include <glissade/model.h>
+
+#include "base/table.h"
+#include "model/network.h"
+#include "model/op.h"
+
+extern const gls_family gls_family_mlp, gls_family_convnet;
+
+static const gls_member *const families[] = {&gls_family_mlp.type.member, &gls_family_convnet.type.member, NULL};
+
+const gls_member *gls_model_family(gls_context *ctx, int64_t i) {
+    return gls_member_at(ctx, GLS_KIND_FAMILY, families, i);
+}
+
+const gls_member *gls_model_layer(gls_context *ctx, int64_t i) {
+    return gls_member_at(ctx, GLS_KIND_OP, gls_ops, i);
+}
+
+static const gls_family *find(gls_context *ctx, const char *name) {
+    const gls_member *member;
+    for (int64_t i = 0; (member = gls_model_family(ctx, i)); i++)
+        if (strcmp(member->name, name) == 0) return (const gls_family *)member;
+    return NULL;
+}
+
+static gls_status create_family(gls_context *ctx, const gls_family *family, const gls_value *given,
+                                const gls_data_info *data, gls_problem **out) {
+    const gls_member *member = &family->type.member;
+    static const char *const except[] = {"name", NULL};
+    gls_options *options = NULL;
+    GLS_TRY(gls_options_create(ctx, member->name, member->options, member->options_size, &options));
+    gls_status status = given ? gls_options_apply(options, given, except) : GLS_OK;
+    if (status == GLS_OK) status = gls_problem_create_type(ctx, &family->type, gls_options_struct(options), data, out);
+    gls_options_destroy(options);
+    return status;
+}
+
+gls_status gls_model_create(gls_context *ctx, const char *name, const gls_value *options, const gls_data_info *data,
+                            gls_problem **out) {
+    *out = NULL;
+    const gls_family *family = find(ctx, name);
+    return family ? create_family(ctx, family, options, data, out) : gls_problem_create(ctx, name, options, data, out);
+}
+
+/* ---- summary ---- */
+
+static const gls_graph *graph_of(const gls_problem *problem) {
+    bool network = problem->type->create == gls_network_create;
+    return network ? ((const gls_network *)problem->self)->graph : NULL;
+}
+
+int64_t gls_model_layers(const gls_problem *problem) {
+    const gls_graph *g = graph_of(problem);
+    return g ? g->nodes : 0;
+}
+
+gls_status gls_model_summary(const gls_problem *problem, int64_t layer, gls_layer_summary *out) {
+    const gls_graph *g = graph_of(problem);
+    if (!g || layer < 0 || layer >= g->nodes)
+        return gls_fail(problem->ctx, GLS_ERR_ARGUMENT, "'%s' has no layer %lld", problem->type->member.name,
+                        (long long)layer);
+    const gls_node *node = &g->node[layer];
+    *out = (gls_layer_summary){.name = node->name,
+                               .op = node->op->member.name,
+                               .implementation = node->alias ? "none" : node->impl->name,
+                               .shape = {node->out.c, node->out.h, node->out.w}};
+    for (int64_t b = 0; b < gls_layout_count(g->layout); b++) {
+        const gls_block *block = gls_layout_block(g->layout, b);
+        size_t length = strlen(node->name);
+        if (strncmp(block->name, node->name, length) == 0 && block->name[length] == '.' &&
+            !strchr(block->name + length + 1, '.'))
+            out->parameters += block->size;
+    }
+    if (node->op->work) out->multiply_adds = node->op->work(g, node);
+    return GLS_OK;
+}

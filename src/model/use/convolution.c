@@ -1,0 +1,157 @@
+/* The convolution: single rows' gradients are formed explicitly in scratch, since the double sum over positions never
+ * pays for images; a slice's sum is one call. */
+#include <string.h>
+
+#include "base/kernels.h"
+#include "model/conv.h"
+#include "model/dnnl.h"
+#include "model/use.h"
+
+/* Scratch: what the implementation needs, a gradient being formed, a group's sum, a copy of scaled output gradients. */
+typedef struct room {
+    gls_conv_shape shape;
+    int64_t used, own; /* reals of a gradient as the implementation forms it, and that rounded up */
+    void *implementation;
+    gls_real *formed, *sum, *scaled;
+    bool library;
+} room;
+
+static room sizes(const gls_graph *g, const gls_use *use) {
+    const gls_node *node = &g->node[use->node];
+    room to = {.shape = gls_conv_shape_of(g, node), .library = node->library != NULL};
+    to.used = gls_conv_weights(&to.shape);
+    int64_t most = to.used;
+#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
+    if (to.library) to.used = gls_dnnl_own_size(node->library);
+#endif
+    if (to.used > most) most = to.used;
+    to.own = (most + 15) & ~(int64_t)15;
+    return to;
+}
+
+static int64_t implementation_bytes(const gls_graph *g, const gls_use *use, const room *to, int64_t rows) {
+#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
+    if (to->library) return gls_dnnl_scratch(g->node[use->node].library, rows);
+#endif
+    return (gls_conv_scratch(&to->shape) * (int64_t)sizeof(gls_real) + 63) & ~(int64_t)63;
+}
+
+static int64_t scratch(const gls_graph *g, const gls_use *use, int64_t rows, unsigned want) {
+    room to = sizes(g, use);
+    return implementation_bytes(g, use, &to, rows) +
+           (2 * to.own + rows * gls_extent_size(to.shape.out)) * (int64_t)sizeof(gls_real);
+}
+
+static room room_of(gls_exec *x, const gls_use *use) {
+    room to = sizes(x->graph, use);
+    int64_t bytes;
+#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
+    if (to.library)
+        bytes = gls_dnnl_conv_scratch(x->object[use->node]);
+    else
+#endif
+        bytes = implementation_bytes(x->graph, use, &to, x->plan->max_rows);
+    to.implementation = x->scratch;
+    to.formed = (gls_real *)((char *)x->scratch + bytes);
+    to.sum = to.formed + to.own;
+    to.scaled = to.sum + to.own;
+    return to;
+}
+
+static const gls_real *row_in(const gls_exec *x, const gls_use *use, int64_t row) {
+    return x->value[use->input] + row * gls_extent_size(x->graph->node[use->input].out);
+}
+
+static const gls_real *row_grad(const gls_exec *x, const gls_use *use, int64_t row) {
+    return x->grad[use->node] + row * gls_extent_size(x->graph->node[use->node].out);
+}
+
+/* The gradient of rows [row, row + count) as the implementation forms it: its layout is its own, its norm is right. */
+static gls_status form(gls_exec *x, const gls_use *use, const room *in, int64_t row, int64_t count, const gls_real *e,
+                       gls_real *to) {
+#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
+    if (in->library) return gls_dnnl_conv_weights(x->object[use->node], count, row_in(x, use, row), e, to);
+#endif
+    gls_fill(to, 0, in->used);
+    int64_t size_in = gls_extent_size(in->shape.in), size_out = gls_extent_size(in->shape.out);
+    for (int64_t r = 0; r < count; r++)
+        gls_conv_weights_add(x->graph->portable, &in->shape, row_in(x, use, row) + r * size_in, e + r * size_out, to,
+                             in->implementation);
+    return GLS_OK;
+}
+
+/* The same as the layout has it; formed and sum are overwritten. */
+static gls_status form_plain(gls_exec *x, const gls_use *use, const room *in, int64_t row, int64_t count,
+                             const gls_real *e, const gls_real **plain) {
+    GLS_TRY(form(x, use, in, row, count, e, in->formed));
+    *plain = in->formed;
+#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
+    if (in->library) {
+        GLS_TRY(gls_dnnl_conv_plain(x->object[use->node], in->formed, in->sum));
+        *plain = in->sum;
+    }
+#endif
+    return GLS_OK;
+}
+
+static bool uniform(const double *weights, int64_t rows) {
+    for (int64_t r = 1; r < rows; r++)
+        if (weights[r] != weights[0]) return false;
+    return true;
+}
+
+static gls_status gradient(gls_exec *x, const gls_use *use, const double *weights, gls_real *g) {
+    room in = room_of(x, use);
+    const gls_real *e = row_grad(x, use, 0), *plain;
+    int64_t size = gls_extent_size(in.shape.out), parameters = gls_conv_weights(&in.shape);
+    bool same = !weights || uniform(weights, x->rows);
+    if (!same) {
+        for (int64_t r = 0; r < x->rows; r++) {
+            memcpy(in.scaled + r * size, e + r * size, (size_t)size * sizeof *e);
+            gls_scale(in.scaled + r * size, weights[r], size);
+        }
+        e = in.scaled;
+    }
+    GLS_TRY(form_plain(x, use, &in, 0, x->rows, e, &plain));
+    if (weights && same)
+        gls_axpy(g, weights[0], plain, parameters);
+    else
+        gls_add(g, plain, parameters);
+    return GLS_OK;
+}
+
+static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *partition, double *out) {
+    room in = room_of(x, use);
+    for (int64_t group = 0; group < partition->groups; group++) {
+        int64_t members = 0;
+        for (int64_t r = 0; r < x->rows; r++) {
+            if (partition->group[r] != group) continue;
+            gls_real *to = members++ == 0 ? in.sum : in.formed;
+            GLS_TRY(form(x, use, &in, r, 1, row_grad(x, use, r), to));
+            if (to == in.formed) gls_add(in.sum, in.formed, in.used);
+        }
+        if (members > 0) out[group] += gls_sum_squares(in.sum, in.used);
+    }
+    return GLS_OK;
+}
+
+static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *partition, const gls_point *point,
+                        double *out) {
+    room in = room_of(x, use);
+    const gls_real *v = gls_point_w(point) + gls_layout_block(x->graph->layout, use->block)->offset, *plain;
+    for (int64_t r = 0; r < x->rows; r++) {
+        if (partition->group[r] < 0) continue;
+        GLS_TRY(form_plain(x, use, &in, r, 1, row_grad(x, use, r), &plain));
+        out[partition->group[r]] += gls_dot(plain, v, gls_conv_weights(&in.shape));
+    }
+    return GLS_OK;
+}
+
+const gls_use_kind gls_use_convolution = {
+    .name = "convolution",
+    .views_input = true,
+    .gradient = gradient,
+    .norms = norms,
+    .inner = inner,
+    .scratch = scratch,
+};

@@ -1,0 +1,202 @@
+/* Helpers of the model room's tests: contexts, random data, options from text, networks and gradient checks. */
+#ifndef GLS_TESTS_MODEL_CHECK_H
+#define GLS_TESTS_MODEL_CHECK_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <glissade/model.h>
+
+#include "base/yaml.h"
+
+static inline gls_context *check_context(int threads, bool portable) {
+    gls_context_options options = {.size = sizeof options, .threads = threads, .seed = 7, .portable = portable};
+    gls_context *ctx = NULL;
+    assert_int_equal(gls_context_create(&ctx, &options), GLS_OK);
+    return ctx;
+}
+
+/* rows examples of shape [c, h, w] (h = 0: [c]) with normal features and random labels, or real targets if classes is
+ * 0. */
+typedef struct check_data {
+    gls_data_info info;
+    gls_batch batch;
+    gls_real *x, *y;
+    int32_t *label;
+    int64_t *index, *slot;
+    double *mass;
+} check_data;
+
+static inline check_data check_data_create(int64_t rows, int64_t c, int64_t h, int64_t w, int64_t classes,
+                                           int64_t targets) {
+    check_data d = {0};
+    int64_t features = c * (h ? h * w : 1);
+    gls_random random = gls_random_create(11, "check data", (uint64_t)features, 0);
+    d.info = (gls_data_info){.examples = rows,
+                             .features = features,
+                             .dims = h ? 3 : 1,
+                             .shape = {c, h, w},
+                             .target = classes ? GLS_TARGET_CLASS : GLS_TARGET_REAL,
+                             .classes = classes,
+                             .targets = targets};
+    d.x = calloc((size_t)(rows * features), sizeof *d.x);
+    d.y = calloc((size_t)(rows * (targets + 1)), sizeof *d.y);
+    d.label = calloc((size_t)rows, sizeof *d.label);
+    d.index = calloc((size_t)rows, sizeof *d.index);
+    d.slot = calloc((size_t)rows, sizeof *d.slot);
+    d.mass = calloc((size_t)rows, sizeof *d.mass);
+    for (int64_t i = 0; i < rows * features; i++) d.x[i] = (gls_real)gls_random_normal(&random);
+    for (int64_t i = 0; i < rows * targets; i++) d.y[i] = (gls_real)gls_random_normal(&random);
+    for (int64_t i = 0; i < rows; i++) {
+        d.label[i] = classes ? (int32_t)gls_random_below(&random, classes) : 0;
+        d.index[i] = d.slot[i] = i;
+        d.mass[i] = 1;
+    }
+    d.batch = (gls_batch){.rows = rows,
+                          .features = features,
+                          .x = d.x,
+                          .label = classes ? d.label : NULL,
+                          .y = classes ? NULL : d.y,
+                          .targets = targets,
+                          .index = d.index,
+                          .slot = d.slot,
+                          .draw = 3};
+    return d;
+}
+
+static inline void check_data_destroy(check_data *d) {
+    free(d->x);
+    free(d->y);
+    free(d->label);
+    free(d->index);
+    free(d->slot);
+    free(d->mass);
+}
+
+static inline gls_problem *check_model(gls_context *ctx, const char *name, const char *options,
+                                       const gls_data_info *info) {
+    gls_value *value = NULL;
+    if (options) assert_int_equal(gls_yaml_parse(ctx, "test", options, (int64_t)strlen(options), &value), GLS_OK);
+    gls_problem *p = NULL;
+    gls_status status = gls_model_create(ctx, name, value, info, &p);
+    if (status != GLS_OK) print_error("%s\n", gls_context_message(ctx));
+    assert_int_equal(status, GLS_OK);
+    gls_value_destroy(ctx, value);
+    return p;
+}
+
+/* An evaluation of the whole batch by itself, at w. */
+typedef struct check_run {
+    gls_problem *p;
+    gls_point *point;
+    gls_evaluation *e;
+    gls_evaluate_args args;
+    gls_real *state_next;
+} check_run;
+
+static inline check_run check_run_create(gls_problem *p, const gls_batch *batch, unsigned want, gls_mode mode) {
+    check_run r = {.p = p};
+    assert_int_equal(gls_point_create(p, &r.point), GLS_OK);
+    gls_status status = gls_evaluation_create(p, batch->rows, want, mode, &r.e);
+    if (status != GLS_OK) print_error("%s\n", gls_context_message(p->ctx));
+    assert_int_equal(status, GLS_OK);
+    r.state_next = calloc((size_t)gls_layout_size(p->state_layout) + 1, sizeof *r.state_next);
+    r.args = (gls_evaluate_args){.point = r.point,
+                                 .rows = batch,
+                                 .want = want,
+                                 .mode = mode,
+                                 .state = p->state,
+                                 .state_next = r.state_next,
+                                 .batch_mass = gls_batch_mass(batch),
+                                 .batch_rows = batch->rows,
+                                 .seed = 5};
+    return r;
+}
+
+static inline void check_run_at(check_run *r, const gls_real *w) {
+    assert_int_equal(gls_point_set(r->point, w), GLS_OK);
+    gls_status status = gls_evaluate(r->e, &r->args);
+    if (status != GLS_OK) print_error("%s\n", gls_context_message(r->p->ctx));
+    assert_int_equal(status, GLS_OK);
+}
+
+static inline double check_loss(check_run *r, const gls_real *w) {
+    double loss = 0;
+    check_run_at(r, w);
+    assert_int_equal(gls_ask_loss(r->e, &loss), GLS_OK);
+    return loss;
+}
+
+static inline void check_gradient_at(check_run *r, const gls_real *w, gls_real *g) {
+    check_run_at(r, w);
+    memset(g, 0, (size_t)gls_problem_size(r->p) * sizeof *g);
+    gls_status status = gls_ask_gradient(r->e, GLS_PRODUCT_GRADIENT, NULL, g);
+    if (status != GLS_OK) print_error("%s\n", gls_context_message(r->p->ctx));
+    assert_int_equal(status, GLS_OK);
+}
+
+static inline void check_run_destroy(check_run *r) {
+    gls_evaluation_destroy(r->e);
+    gls_point_destroy(r->point);
+    free(r->state_next);
+}
+
+static inline gls_real *check_weights(gls_problem *p) {
+    gls_real *w = calloc((size_t)gls_problem_size(p), sizeof *w);
+    assert_int_equal(gls_problem_initialize(p, 3, w), GLS_OK);
+    gls_random random = gls_random_create(4, "perturb", 0, 0);
+    for (int64_t i = 0; i < gls_problem_size(p); i++) w[i] += (gls_real)(0.1 * gls_random_normal(&random));
+    return w;
+}
+
+/* Largest relative error of <g, v> against a difference quotient of order 4 in several random directions, for the whole
+ * vector and for every block by itself. Double build. */
+static inline double check_differences(gls_problem *p, const gls_batch *batch, gls_mode mode, double step) {
+    int64_t d = gls_problem_size(p);
+    check_run r = check_run_create(p, batch, GLS_WANT_GRADIENT, mode);
+    gls_real *w = check_weights(p), *g = calloc((size_t)d, sizeof *g), *at = calloc((size_t)d, sizeof *at);
+    gls_real *v = calloc((size_t)d, sizeof *v);
+    check_gradient_at(&r, w, g);
+    double worst = 0;
+    int64_t blocks = gls_layout_count(gls_problem_layout(p));
+    for (int64_t b = -2; b < blocks; b++) {
+        const gls_block *block = b < 0 ? NULL : gls_layout_block(gls_problem_layout(p), b);
+        gls_random random = gls_random_create(9, "direction", (uint64_t)(b + 2), 0);
+        double slope = 0, sum = 0, norm = 0, norm_g = 0;
+        for (int64_t i = 0; i < d; i++) {
+            bool inside = !block || (i >= block->offset && i < block->offset + block->size);
+            v[i] = inside ? (gls_real)gls_random_normal(&random) : 0;
+            norm += v[i] * v[i];
+        }
+        for (int64_t i = 0; i < d; i++) {
+            v[i] /= (gls_real)sqrt(norm);
+            slope += g[i] * v[i];
+            if (v[i] != 0) norm_g += g[i] * g[i];
+        }
+        static const double at_step[] = {1, -1, 2, -2}, weight[] = {8, -8, -1, 1};
+        for (int k = 0; k < 4; k++) {
+            for (int64_t i = 0; i < d; i++) at[i] = w[i] + (gls_real)(at_step[k] * step) * v[i];
+            sum += weight[k] * check_loss(&r, at);
+        }
+        double quotient = sum / (12 * step), error = fabs(quotient - slope) / (sqrt(norm_g) / sqrt((double)d) + 1e-12);
+        if (norm_g > 1e-16 && error > worst) worst = error;
+        if (error > 1e-5 && norm_g > 1e-16)
+            print_error("%s: slope %.12g, difference quotient %.12g\n", block ? block->name : "whole", slope, quotient);
+    }
+    free(w);
+    free(g);
+    free(at);
+    free(v);
+    check_run_destroy(&r);
+    return worst;
+}
+
+#endif

@@ -1,0 +1,151 @@
+/* Parameter uses: group norms and inner products against explicit gradients of the groups, weighted gradients against
+ * their parts. */
+#include "check.h"
+
+typedef struct sample {
+    const char *family, *options;
+    int64_t rows, c, h, w, classes;
+    gls_mode mode;
+} sample;
+
+static const sample samples[] = {
+    {"mlp", "{hidden: [300, 120], activation: relu}", 12, 20, 0, 0, 5},
+    {"convnet", "{channels: 16, units: 300}", 12, 3, 12, 10, 4},
+    {"convnet", "{channels: 3, variant: cuda}", 12, 2, 9, 7, 3},
+};
+enum { SAMPLES = sizeof samples / sizeof *samples };
+
+typedef struct asked {
+    gls_context *ctx;
+    check_data data;
+    gls_problem *p;
+    check_run run;
+    gls_real *w, *g;
+    double *weights;
+    int64_t d;
+} asked;
+
+static void ask(const sample *s, bool portable, asked *a) {
+    *a = (asked){.ctx = check_context(2, portable)};
+    a->data = check_data_create(s->rows, s->c, s->h, s->w, s->classes, 0);
+    a->p = check_model(a->ctx, s->family, s->options, &a->data.info);
+    a->run = check_run_create(a->p, &a->data.batch, GLS_WANT_GRADIENT | GLS_WANT_NORMS | GLS_WANT_INNER, s->mode);
+    a->d = gls_problem_size(a->p);
+    a->w = check_weights(a->p);
+    a->g = calloc((size_t)a->d, sizeof *a->g);
+    a->weights = calloc((size_t)s->rows, sizeof *a->weights);
+    check_run_at(&a->run, a->w);
+}
+
+static void done(asked *a) {
+    free(a->w);
+    free(a->g);
+    free(a->weights);
+    check_run_destroy(&a->run);
+    gls_problem_destroy(a->p);
+    check_data_destroy(&a->data);
+    gls_context_destroy(a->ctx);
+}
+
+static void weighted(asked *a, const double *weights) {
+    memset(a->g, 0, (size_t)a->d * sizeof *a->g);
+    assert_int_equal(gls_ask_gradient(a->run.e, GLS_PRODUCT_GRADIENT, weights, a->g), GLS_OK);
+}
+
+static const double tolerance = sizeof(gls_real) == 4 ? 2e-5 : 1e-11;
+
+/* Groups of 1, 3, 4, all, and one that is scattered and leaves rows out. */
+static void norms_and_inner(void **state) {
+    for (int i = 0; i < 2 * SAMPLES; i++) {
+        asked a;
+        ask(&samples[i / 2], i % 2, &a);
+        int64_t rows = a.data.batch.rows;
+        gls_real *v = check_weights(a.p);
+        gls_point *point = NULL;
+        assert_int_equal(gls_point_create(a.p, &point), GLS_OK);
+        assert_int_equal(gls_point_set(point, v), GLS_OK);
+        static const int64_t size[] = {1, 3, 4, 12, 0};
+        for (int k = 0; k < 5; k++) {
+            int32_t group[12];
+            for (int32_t r = 0; r < rows; r++) group[r] = size[k] ? (int32_t)(r / size[k]) : r % 5 == 4 ? -1 : r % 3;
+            gls_partition partition = {size[k] ? rows / size[k] : 3, group};
+            double norms[12], inner[12];
+            gls_status asked_status = gls_ask_norms(a.run.e, &partition, norms);
+            if (asked_status != GLS_OK) print_error("%s\n", gls_context_message(a.ctx));
+            assert_int_equal(asked_status, GLS_OK);
+            assert_int_equal(gls_ask_inner(a.run.e, &partition, point, inner), GLS_OK);
+            for (int64_t q = 0; q < partition.groups; q++) {
+                for (int64_t r = 0; r < rows; r++) a.weights[r] = group[r] == q;
+                weighted(&a, a.weights);
+                double norm = 0, dot = 0, norm_v = 0;
+                for (int64_t j = 0; j < a.d; j++) {
+                    norm += (double)a.g[j] * a.g[j];
+                    dot += (double)a.g[j] * v[j];
+                    norm_v += (double)v[j] * v[j];
+                }
+                assert_true(fabs(norms[q] - norm) <= tolerance * norm);
+                assert_true(fabs(inner[q] - dot) <= tolerance * sqrt(norm * norm_v));
+            }
+        }
+        gls_point_destroy(point);
+        free(v);
+        done(&a);
+    }
+}
+
+/* sum c_i g_i is linear in the weights, equal weights are a factor, zero weights leave nothing, questions repeat. */
+static void weights_are_linear(void **state) {
+    for (int i = 0; i < SAMPLES; i++) {
+        asked a;
+        ask(&samples[i], false, &a);
+        int64_t rows = a.data.batch.rows;
+        gls_real *sum = calloc((size_t)a.d, sizeof *sum), *first = calloc((size_t)a.d, sizeof *first);
+        weighted(&a, NULL);
+        memcpy(first, a.g, (size_t)a.d * sizeof *first);
+        double norm = 0;
+        for (int64_t j = 0; j < a.d; j++) norm += (double)first[j] * first[j];
+        for (int64_t r = 0; r < rows; r++) a.weights[r] = 0.5 + 0.1 * (double)r;
+        weighted(&a, a.weights);
+        memcpy(sum, a.g, (size_t)a.d * sizeof *sum);
+        for (int64_t r = 0; r < rows; r++) a.weights[r] = 0.5 - 0.1 * (double)r;
+        weighted(&a, a.weights);
+        for (int64_t j = 0; j < a.d; j++)
+            assert_true(fabs((double)a.g[j] + sum[j] - first[j]) <= 10 * tolerance * sqrt(norm));
+        for (int64_t r = 0; r < rows; r++) a.weights[r] = 0;
+        weighted(&a, a.weights);
+        for (int64_t j = 0; j < a.d; j++) assert_true(a.g[j] == 0);
+        weighted(&a, NULL);
+        assert_memory_equal(a.g, first, (size_t)a.d * sizeof *first);
+        free(sum);
+        free(first);
+        done(&a);
+    }
+}
+
+/* Library and portable kernels agree on loss and gradient. */
+static void portable_agrees(void **state) {
+    for (int i = 0; i < SAMPLES; i++) {
+        asked a, b;
+        ask(&samples[i], false, &a);
+        ask(&samples[i], true, &b);
+        weighted(&a, NULL);
+        weighted(&b, NULL);
+        double norm = 0, difference = 0;
+        for (int64_t j = 0; j < a.d; j++) {
+            norm += (double)a.g[j] * a.g[j];
+            difference += ((double)a.g[j] - b.g[j]) * ((double)a.g[j] - b.g[j]);
+        }
+        assert_true(difference <= tolerance * tolerance * norm);
+        done(&a);
+        done(&b);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(norms_and_inner),
+        cmocka_unit_test(weights_are_linear),
+        cmocka_unit_test(portable_agrees),
+    };
+    return cmocka_run_group_tests_name("uses", tests, NULL, NULL);
+}
