@@ -23,16 +23,18 @@ void gls_text_from_real(char text[GLS_REAL_TEXT], double value) {
         strcpy(text, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
         return;
     }
+    char digits[GLS_REAL_TEXT];
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     locale_t before = c ? uselocale(c) : (locale_t)0;
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, GLS_REAL_TEXT, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) break;
+    for (int count = 15; count <= 17; count++) {
+        snprintf(digits, sizeof digits, "%.*g", count, value);
+        if (strtod(digits, NULL) == value) break;
     }
     if (c) {
         uselocale(before);
         freelocale(c);
     }
+    memcpy(text, digits, sizeof digits);
 }
 
 bool gls_text_to_int(const char *text, int64_t *value) {

@@ -49,8 +49,23 @@ static void check_guards(int64_t n, int shift) {
     assert_memory_equal(y_room + GUARD + shift + n, before + GUARD + shift + n, sizeof *before * GUARD);
 }
 
-static void assert_near(double found, long double expected, long double scale) {
-    if (!(fabsl(found - expected) <= 1e-14L * scale)) fail_msg("expected %.19Lg, found %.17g", expected, found);
+/* A sum with its rounding errors kept apart (Neumaier 1974): an exact reference without wider numbers. */
+typedef struct exact {
+    double sum, lost;
+} exact;
+
+static void put(exact *e, double x) {
+    double sum = e->sum + x;
+    e->lost += fabs(e->sum) >= fabs(x) ? (e->sum - sum) + x : (x - sum) + e->sum;
+    e->sum = sum;
+}
+
+static double total(const exact *e) {
+    return e->sum + e->lost;
+}
+
+static void assert_near(double found, double expected, double scale) {
+    if (!(fabs(found - expected) <= 1e-14 * scale)) fail_msg("expected %.17g, found %.17g", expected, found);
 }
 
 static void reductions_are_their_sums(void **state) {
@@ -59,21 +74,21 @@ static void reductions_are_their_sums(void **state) {
             int64_t n = lengths[l];
             gls_real *x, *y;
             prepare(n, shift, &x, &y);
-            long double squares = 0, dot = 0, sum = 0, absolute = 0, distance = 0, dot_scale = 0;
+            exact squares = {0}, dot = {0}, sum = {0}, absolute = {0}, distance = {0}, dot_scale = {0};
             for (int64_t i = 0; i < n; i++) {
-                long double a = x[i], b = y[i];
-                squares += a * a;
-                dot += a * b;
-                dot_scale += fabsl(a * b);
-                sum += a;
-                absolute += fabsl(a);
-                distance += (a - b) * (a - b);
+                double a = x[i], b = y[i];
+                put(&squares, a * a);
+                put(&dot, a * b);
+                put(&dot_scale, fabs(a * b));
+                put(&sum, a);
+                put(&absolute, fabs(a));
+                put(&distance, (a - b) * (a - b));
             }
-            assert_near(gls_sum_squares(x, n), squares, squares);
-            assert_near(gls_dot(x, y, n), dot, dot_scale);
-            assert_near(gls_sum(x, n), sum, absolute);
-            assert_near(gls_sum_absolute(x, n), absolute, absolute);
-            assert_near(gls_distance_squares(x, y, n), distance, distance);
+            assert_near(gls_sum_squares(x, n), total(&squares), total(&squares));
+            assert_near(gls_dot(x, y, n), total(&dot), total(&dot_scale));
+            assert_near(gls_sum(x, n), total(&sum), total(&absolute));
+            assert_near(gls_sum_absolute(x, n), total(&absolute), total(&absolute));
+            assert_near(gls_distance_squares(x, y, n), total(&distance), total(&distance));
             assert_int_equal(gls_count_nonfinite(x, n), 0);
         }
 }
