@@ -76,7 +76,7 @@ typedef struct gls_measure_input {
     int64_t examples;
     const gls_real *w;
     const gls_real *w_previous; /* before the step that led to w */
-    const gls_real *g;          /* the gradient estimate that the step after w (equilibrium_ratio) used */
+    const gls_real *g;          /* the gradient estimate that this step used; NULL: (w_previous - w) / lr */
     double lr;                  /* of the run at this step */
     int64_t batch;              /* mini-batch size of the run; 0: 128 */
     int64_t step;

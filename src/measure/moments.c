@@ -1,6 +1,5 @@
 #include "measure/moments.h"
 
-
 #include <math.h>
 
 /* With A = E|group mean|^2 and U = E<one group mean, another>: A - U = (M^2 - U) / size, and drawing n without

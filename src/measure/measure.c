@@ -1,0 +1,171 @@
+/* The table of measures, and running one. */
+#include <glissade/measure.h>
+
+#include "base/table.h"
+#include "measure/members.h"
+
+#include <math.h>
+#include <time.h>
+
+static const gls_member *const builtin[] = {
+    &gls_measure_gradient_diversity.member,
+    &gls_measure_noise_scale.member,
+    &gls_measure_differential_diversity.member,
+    &gls_measure_dim_bounds.member,
+    &gls_measure_glm_bound.member,
+    &gls_measure_noise_norm.member,
+    &gls_measure_variance_curve.member,
+    &gls_measure_tail_index.member,
+    &gls_measure_gradient_norm.member,
+    &gls_measure_loss.member,
+    &gls_measure_sharpness.member,
+    &gls_measure_smoothness.member,
+    &gls_measure_dragger.member,
+    &gls_measure_time_averages.member,
+    &gls_measure_invariance_defect.member,
+    &gls_measure_stability.member,
+    &gls_measure_equilibrium_ratio.member,
+    NULL,
+};
+
+typedef struct created {
+    gls_measure measure;
+    gls_options *options;
+} created;
+
+gls_status gls_register_measure(gls_context *ctx, const gls_measure_type *type) {
+    return gls_register(ctx, GLS_KIND_MEASURE, &type->member);
+}
+
+const gls_measure_type *gls_measure_at(gls_context *ctx, int64_t i) {
+    return (const gls_measure_type *)(const void *)gls_member_at(ctx, GLS_KIND_MEASURE, builtin, i);
+}
+
+const gls_measure_type *gls_measure_type_of(const gls_measure *measure) {
+    return measure->type;
+}
+
+static gls_status set_up(created *c, const gls_value *options, const char *const *except) {
+    static const gls_option none[] = {{.key = NULL}};
+    gls_measure *m = &c->measure;
+    const gls_member *member = &m->type->member;
+    GLS_TRY(gls_options_create(m->ctx, member->name, member->options ? member->options : none, member->options_size,
+                               &c->options));
+    if (options) GLS_TRY(gls_options_apply(c->options, options, except));
+    m->options = gls_options_struct(c->options);
+    m->self = gls_alloc(m->ctx, 1, m->type->self_size);
+    if (!m->self) return GLS_ERR_MEMORY;
+    return m->type->create ? m->type->create(m) : GLS_OK;
+}
+
+gls_status gls_measure_create(gls_context *ctx, const char *name, const gls_value *options, const char *const *except,
+                              int64_t parameters, int64_t examples, gls_measure **out) {
+    *out = NULL;
+    const gls_member *member = gls_member_find(ctx, GLS_KIND_MEASURE, builtin, "measure", name);
+    if (!member) return GLS_ERR_ARGUMENT;
+    created *c = gls_alloc(ctx, 1, sizeof *c);
+    if (!c) return GLS_ERR_MEMORY;
+    c->measure.type = (const gls_measure_type *)(const void *)member;
+    c->measure.ctx = ctx;
+    c->measure.parameters = parameters;
+    c->measure.examples = examples;
+    gls_status status = set_up(c, options, except);
+    if (status != GLS_OK) {
+        gls_measure_destroy(&c->measure);
+        return status;
+    }
+    *out = &c->measure;
+    return GLS_OK;
+}
+
+void gls_measure_destroy(gls_measure *measure) {
+    if (!measure) return;
+    created *c = (created *)measure;
+    if (measure->self && measure->type->destroy) measure->type->destroy(measure);
+    gls_free(measure->ctx, measure->self);
+    gls_options_destroy(c->options);
+    gls_free(measure->ctx, c);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static gls_status check_input(const gls_measure *m, const gls_measure_input *in) {
+    unsigned needs = m->type->needs;
+    const char *name = m->type->member.name, *absent = NULL;
+    if (in->size != sizeof *in) {
+        return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "gls_measure_input.size is %zu, expected %zu", in->size, sizeof *in);
+    }
+    if (!in->problem || !in->pass || !in->source || !in->w)
+        absent = "a problem, a pass, a source and w";
+    else if ((needs & GLS_MEASURE_PREVIOUS) && !in->w_previous)
+        absent = "the weights before the step";
+    else if ((needs & GLS_MEASURE_GRADIENT) && !in->g)
+        absent = "the gradient that the step used";
+    else if ((needs & GLS_MEASURE_OTHER) && !in->w_other)
+        absent = "the weights of a second run";
+    else if ((needs & GLS_MEASURE_LR) && !(in->lr > 0))
+        absent = "the learning rate";
+    if (absent) return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "measure '%s' needs %s", name, absent);
+    return GLS_OK;
+}
+
+/* A question that the problem refuses is an answer too: the refusal's sentence. */
+static gls_status settle(const gls_measure *m, gls_status status, double begin, gls_measure_result *result) {
+    result->measure = m->type->member.name;
+    if (status == GLS_ERR_UNSUPPORTED) {
+        char *why = gls_strdup(m->ctx, gls_context_message(m->ctx));
+        if (!why) return GLS_ERR_MEMORY;
+        gls_measure_result_clear(result);
+        result->measure = m->type->member.name;
+        result->meaningless = why;
+        status = GLS_OK;
+    }
+    result->seconds = now() - begin;
+    return status;
+}
+
+gls_status gls_measure_run(gls_measure *m, const gls_measure_input *input, gls_measure_result *result) {
+    double begin = now();
+    gls_measure_result_clear(result);
+    GLS_TRY(check_input(m, input));
+    if (!m->type->problem) {
+        return gls_fail(m->ctx, GLS_ERR_UNSUPPORTED, "measure '%s' has no meaning on a problem", m->type->member.name);
+    }
+    return settle(m, m->type->problem(m, input, result), begin, result);
+}
+
+static gls_status check_matrix(gls_context *ctx, const gls_measure_matrix *matrix) {
+    if (matrix->n < 1 || matrix->d < 1) {
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "a matrix of gradients must not be empty; this one is [%lld, %lld]",
+                        (long long)matrix->n, (long long)matrix->d);
+    }
+    for (int64_t i = 0; i < matrix->n; ++i) {
+        for (int64_t k = 0; k < matrix->d; ++k) {
+            if (isfinite(matrix->g[i * matrix->d + k])) continue;
+            return gls_fail(ctx, GLS_ERR_NONFINITE, "the matrix of gradients is not finite at row %lld, column %lld",
+                            (long long)i, (long long)k);
+        }
+    }
+    return GLS_OK;
+}
+
+gls_status gls_measure_run_matrix(gls_measure *m, const gls_measure_matrix *matrix, gls_measure_result *result) {
+    double begin = now();
+    gls_measure_result_clear(result);
+    if (!m->type->matrix) {
+        return gls_fail(m->ctx, GLS_ERR_UNSUPPORTED,
+                        "measure '%s' needs a problem; a matrix of gradients is not enough", m->type->member.name);
+    }
+    GLS_TRY(check_matrix(m->ctx, matrix));
+    result->sample = matrix->n;
+    result->population = matrix->sample ? 0 : matrix->n;
+    return settle(m, m->type->matrix(m, matrix, result), begin, result);
+}
+
+gls_status gls_measure_arrays(gls_measure *m, const char *prefix, gls_arrays *arrays) {
+    return m->type->arrays ? m->type->arrays(m, prefix, arrays) : GLS_OK;
+}

@@ -1,0 +1,116 @@
+#include "measure/noise.h"
+
+#include "base/kernels.h"
+#include "base/noise.h"
+#include "measure/statistics.h"
+
+#include <math.h>
+
+static gls_status example_noise(gls_sample *s, const gls_real *w, gls_real *g, double *norm2, double *inner) {
+    int64_t d = gls_problem_size(s->in->problem);
+    uint64_t draw = gls_sample_draw(s->in, 0);
+    gls_rows_figures figures = {.norm2 = norm2, .g = g};
+    GLS_TRY(gls_sample_rows(s, s->index, s->count, draw, w, NULL, &figures));
+    double mass = figures.mass / (double)s->count;
+    if (!(mass > 0)) return gls_fail(s->ctx, GLS_ERR_INPUT, "measure: the sample has no mass");
+    for (int64_t k = 0; k < d; ++k) g[k] = (gls_real)((double)g[k] / figures.mass);
+    figures = (gls_rows_figures){.inner = inner};
+    GLS_TRY(gls_sample_rows(s, s->index, s->count, draw, w, g, &figures));
+    double mean2 = gls_team_sum_squares(s->ctx, g, d);
+    for (int64_t i = 0; i < s->count; ++i) {
+        norm2[i] = fmax(0, norm2[i] / (mass * mass) - 2 * inner[i] / mass + mean2);
+    }
+    return GLS_OK;
+}
+
+gls_status gls_noise_examples(gls_sample *s, const gls_real *w, gls_real *g, double *norm2) {
+    double *inner = gls_alloc(s->ctx, s->count, sizeof *inner);
+    if (!inner) return GLS_ERR_MEMORY;
+    gls_status status = example_noise(s, w, g, norm2, inner);
+    gls_free(s->ctx, inner);
+    return status;
+}
+
+/* tr(S)^2 / tr(S^2): E|e|^2 = tr S, and E<e, e'>^2 = tr S^2 for independent e, e'. */
+static double effective_dimension(const double *norm2, int64_t n, double products2, int64_t pairs) {
+    double trace = gls_stat_mean(norm2, n);
+    if (pairs < 1 || !(products2 > 0)) return 1;
+    return fmax(1, trace * trace / (products2 / (double)pairs));
+}
+
+static gls_status batch_noise(gls_sample *s, const gls_real *w, const gls_real *g, gls_noise_batches *noise,
+                              int64_t *index, gls_real *this, gls_real *last) {
+    int64_t d = gls_problem_size(s->in->problem);
+    double products2 = 0;
+    for (int64_t k = 0; k < noise->batches; ++k) {
+        GLS_TRY(gls_sample_batch(s, noise->batch, index));
+        GLS_TRY(gls_sample_mean(s, index, noise->batch, gls_sample_draw(s->in, 1 + k), w, this, NULL, NULL));
+        gls_team_axpy(s->ctx, this, -1, g, d);
+        noise->norm2[k] = gls_team_sum_squares(s->ctx, this, d);
+        if (k > 0) {
+            double product = gls_team_dot(s->ctx, this, last, d);
+            products2 += product * product;
+        }
+        if (k == 0 && noise->first) {
+            for (int64_t i = 0; i < d; ++i) noise->first[i] = this[i];
+        }
+        gls_real *swap = this;
+        this = last;
+        last = swap;
+        if (gls_interrupted(s->ctx)) return gls_fail(s->ctx, GLS_ERR_INTERRUPTED, "measure: interrupted");
+    }
+    noise->effective = effective_dimension(noise->norm2, noise->batches, products2, noise->batches - 1);
+    return GLS_OK;
+}
+
+gls_status gls_noise_of_batches(gls_sample *s, const gls_real *w, const gls_real *g, gls_noise_batches *noise) {
+    int64_t d = gls_problem_size(s->in->problem), *index = gls_alloc(s->ctx, noise->batch, sizeof *index);
+    gls_real *this = gls_alloc(s->ctx, d, sizeof *this), *last = gls_alloc(s->ctx, d, sizeof *last);
+    gls_status status = index && this && last ? batch_noise(s, w, g, noise, index, this, last) : GLS_ERR_MEMORY;
+    gls_free(s->ctx, index);
+    gls_free(s->ctx, this);
+    gls_free(s->ctx, last);
+    return status;
+}
+
+gls_status gls_noise_matrix(gls_context *ctx, const gls_measure_matrix *matrix, gls_real *mean, double *norm2,
+                            double *effective) {
+    int64_t n = matrix->n, d = matrix->d;
+    double *sum = gls_alloc(ctx, d, sizeof *sum), products2 = 0;
+    if (!sum) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < n; ++i) {
+        for (int64_t k = 0; k < d; ++k) sum[k] += (double)matrix->g[i * d + k];
+    }
+    for (int64_t k = 0; k < d; ++k) {
+        sum[k] /= (double)n;
+        mean[k] = (gls_real)sum[k];
+    }
+    for (int64_t i = 0; i < n; ++i) {
+        const gls_real *row = matrix->g + i * d, *next = i + 1 < n ? row + d : NULL;
+        double square = 0, product = 0;
+        for (int64_t k = 0; k < d; ++k) {
+            double e = (double)row[k] - sum[k];
+            square += e * e;
+            if (next) product += e * ((double)next[k] - sum[k]);
+        }
+        norm2[i] = square;
+        products2 += product * product;
+    }
+    gls_free(ctx, sum);
+    *effective = effective_dimension(norm2, n, products2, n - 1);
+    return GLS_OK;
+}
+
+void gls_noise_null(gls_random random, double effective, double alpha, double median, int64_t n, double *norm) {
+    int64_t terms = effective < 1.5 ? 1 : effective > 256 ? 256 : (int64_t)llround(effective);
+    for (int64_t i = 0; i < n; ++i) {
+        double sum = 0;
+        for (int64_t k = 0; k < terms; ++k) {
+            double x = alpha == 2 ? gls_random_normal(&random) : gls_noise_stable(&random, alpha);
+            sum += x * x;
+        }
+        norm[i] = sqrt(sum);
+    }
+    double scale = median / gls_stat_median(norm, n);
+    for (int64_t i = 0; i < n; ++i) norm[i] *= scale;
+}

@@ -1,0 +1,28 @@
+/* Gradient noise |g_B - grad F| of a sample, and the null distributions beside it. */
+#ifndef GLS_MEASURE_NOISE_H
+#define GLS_MEASURE_NOISE_H
+
+#include "measure/sample.h"
+
+/* Squared noise norms of the sample's single examples around their mean gradient: norm2 [count], mean gradient g [d],
+ * from norms and inner products (no example's gradient is formed). */
+gls_status gls_noise_examples(gls_sample *sample, const gls_real *w, gls_real *g, double *norm2);
+
+/* Mini-batches drawn from the sample. */
+typedef struct gls_noise_batches {
+    int64_t batch, batches;
+    double *norm2;    /* [batches] |g_B - g|^2 */
+    gls_real *first;  /* [d] the noise of the first one, or NULL: not wanted */
+    double effective; /* filled: tr(S)^2 / tr(S^2) of its covariance S, from products of consecutive ones; at least 1 */
+} gls_noise_batches;
+gls_status gls_noise_of_batches(gls_sample *sample, const gls_real *w, const gls_real *g, gls_noise_batches *noise);
+
+/* Rows of a matrix around their mean: norm2 [n], and the effective dimension as above. */
+gls_status gls_noise_matrix(gls_context *ctx, const gls_measure_matrix *matrix, gls_real *mean, double *norm2,
+                            double *effective);
+
+/* Norms of sums of squares of `effective` (at most 256) independent draws: of normals (alpha 2), or of alpha-stables;
+ * scaled so that the median is `median`. norm [n], ascending. */
+void gls_noise_null(gls_random random, double effective, double alpha, double median, int64_t n, double *norm);
+
+#endif

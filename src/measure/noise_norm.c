@@ -1,0 +1,259 @@
+/* The distribution of gradient noise: |g_B - grad F| over mini-batches and over single examples, and the coordinates of
+ * one mini-batch's noise; beside it what sums of squared normals and of squared alpha-stables would give, and how far
+ * the shape has moved since the first measurement. [A] section 2 and appendix H, [T] (6.2). */
+#include "measure/members.h"
+
+#include "measure/noise.h"
+#include "measure/statistics.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { POINTS = 19, NULL_DRAWS = 2000, COORDINATES = 1 << 20 };
+
+typedef struct options {
+    gls_sample_options sample;
+    int64_t batches, batch, bins;
+    double alpha;
+} options;
+
+static const gls_option table[] = {
+    GLS_SAMPLE_OPTIONS(options, "2048", "train"),
+    {"batches", GLS_OPTION_INT, offsetof(options, batches), "64", 8, 1e6, 0, NULL, "mini-batches drawn"},
+    {"batch", GLS_OPTION_INT, offsetof(options, batch), "0", 0, 1e9, 0, NULL, "their size; 0: the run's"},
+    {"bins", GLS_OPTION_INT, offsetof(options, bins), "40", 2, 10000, 0, NULL, "bins of the histograms"},
+    {"alpha", GLS_OPTION_REAL, offsetof(options, alpha), "1.5", 0, 2, GLS_OPTION_ABOVE_MIN, NULL,
+     "index of the heavy-tailed null"},
+    {.key = NULL},
+};
+
+/* Quantiles of the first measurement over their median, for mini-batches and examples. */
+typedef struct first_shape {
+    double known[2];
+    double shape[2][POINTS];
+} first_shape;
+
+/* Names of one distribution's figures. */
+typedef struct labels {
+    const char *edges, *counts, *quantiles, *mean, *kurtosis, *gaussian, *gaussian_kurtosis, *stable, *drift, *expected;
+} labels;
+static const labels batch_labels = {
+    "batch_histogram_edges", "batch_histogram_counts",    "batch_quantiles",         "batch_mean",
+    "batch_kurtosis",        "batch_gaussian_quantiles",  "batch_gaussian_kurtosis", "batch_stable_quantiles",
+    "batch_shape_drift",     "batch_shape_drift_expected"};
+static const labels example_labels = {
+    "example_histogram_edges", "example_histogram_counts",    "example_quantiles",         "example_mean",
+    "example_kurtosis",        "example_gaussian_quantiles",  "example_gaussian_kurtosis", "example_stable_quantiles",
+    "example_shape_drift",     "example_shape_drift_expected"};
+static const labels coordinate_labels = {"coordinate_histogram_edges",
+                                         "coordinate_histogram_counts",
+                                         "coordinate_quantiles",
+                                         "coordinate_mean",
+                                         "coordinate_kurtosis",
+                                         NULL,
+                                         NULL,
+                                         NULL,
+                                         NULL,
+                                         NULL};
+
+static double probability(int k) {
+    return 0.05 * (k + 1);
+}
+
+static void quantiles(const double *sorted, int64_t n, double *out) {
+    for (int k = 0; k < POINTS; ++k) out[k] = gls_stat_quantile(sorted, n, probability(k));
+}
+
+static gls_status report_values(const options *o, const labels *l, double *x, int64_t n, gls_measure_result *out) {
+    double *edge = gls_alloc(out->ctx, 2 * o->bins + 1, sizeof *edge), q[POINTS];
+    if (!edge) return GLS_ERR_MEMORY;
+    gls_stat_sort(x, n);
+    gls_stat_histogram(x, n, o->bins, edge, edge + o->bins + 1);
+    quantiles(x, n, q);
+    gls_status status = gls_measure_result_array(out, l->edges, "gradient", o->bins + 1, edge);
+    if (status == GLS_OK) status = gls_measure_result_array(out, l->counts, "count", o->bins, edge + o->bins + 1);
+    if (status == GLS_OK) status = gls_measure_result_array(out, l->quantiles, "gradient", POINTS, q);
+    if (status == GLS_OK) status = gls_measure_result_number(out, l->mean, "gradient", gls_stat_mean(x, n));
+    if (status == GLS_OK) status = gls_measure_result_number(out, l->kurtosis, "", gls_stat_kurtosis(x, n));
+    gls_free(out->ctx, edge);
+    return status;
+}
+
+static gls_status report_nulls(const options *o, const labels *l, gls_random random, double effective, double median,
+                               gls_measure_result *out) {
+    double *draws = gls_alloc(out->ctx, NULL_DRAWS, sizeof *draws), q[POINTS], kurtosis;
+    if (!draws) return GLS_ERR_MEMORY;
+    gls_noise_null(random, effective, 2, median, NULL_DRAWS, draws);
+    kurtosis = gls_stat_kurtosis(draws, NULL_DRAWS);
+    quantiles(draws, NULL_DRAWS, q);
+    gls_status status = gls_measure_result_array(out, l->gaussian, "gradient", POINTS, q);
+    if (status == GLS_OK) status = gls_measure_result_number(out, l->gaussian_kurtosis, "", kurtosis);
+    gls_noise_null(random, effective, o->alpha, median, NULL_DRAWS, draws);
+    quantiles(draws, NULL_DRAWS, q);
+    if (status == GLS_OK) status = gls_measure_result_array(out, l->stable, "gradient", POINTS, q);
+    gls_free(out->ctx, draws);
+    return status;
+}
+
+/* Mean distance between two quantile curves, each over its own median. */
+static double shape_distance(const double *a, const double *b) {
+    double sum = 0;
+    for (int k = 0; k < POINTS; ++k) sum += fabs(a[k] - b[k]) / POINTS;
+    return sum;
+}
+
+static void shape_of(const double *sorted, int64_t n, double *shape) {
+    double median = gls_stat_quantile(sorted, n, 0.5);
+    quantiles(sorted, n, shape);
+    for (int k = 0; k < POINTS; ++k) shape[k] = median > 0 ? shape[k] / median : 0;
+}
+
+/* How far two samples of this size from the same distribution lie apart, by drawing from the sorted x itself. */
+static gls_status expected_distance(gls_context *ctx, gls_random random, const double *x, int64_t n, double *out) {
+    enum { REPEATS = 10 };
+    double *draw = gls_alloc(ctx, n, sizeof *draw), shape[2][POINTS];
+    if (!draw) return GLS_ERR_MEMORY;
+    *out = 0;
+    for (int r = 0; r < REPEATS; ++r) {
+        for (int k = 0; k < 2; ++k) {
+            for (int64_t i = 0; i < n; ++i) draw[i] = x[gls_random_below(&random, n)];
+            gls_stat_sort(draw, n);
+            shape_of(draw, n, shape[k]);
+        }
+        *out += shape_distance(shape[0], shape[1]) / REPEATS;
+    }
+    gls_free(ctx, draw);
+    return GLS_OK;
+}
+
+static gls_status report_drift(first_shape *first, int which, const labels *l, gls_random random, const double *x,
+                               int64_t n, gls_measure_result *out) {
+    double shape[POINTS], expected;
+    shape_of(x, n, shape);
+    if (!(first->known[which] > 0)) {
+        first->known[which] = 1;
+        memcpy(first->shape[which], shape, sizeof shape);
+    }
+    GLS_TRY(expected_distance(out->ctx, random, x, n, &expected));
+    GLS_TRY(gls_measure_result_number(out, l->drift, "medians", shape_distance(shape, first->shape[which])));
+    return gls_measure_result_number(out, l->expected, "medians", expected);
+}
+
+/* norm2 [n] is turned into norms and sorted. */
+static gls_status report_norms(gls_measure *m, int which, const labels *l, gls_random random, double *norm2, int64_t n,
+                               double effective, gls_measure_result *out) {
+    for (int64_t i = 0; i < n; ++i) norm2[i] = sqrt(norm2[i]);
+    GLS_TRY(report_values(m->options, l, norm2, n, out));
+    GLS_TRY(report_nulls(m->options, l, random, effective, gls_stat_quantile(norm2, n, 0.5), out));
+    return report_drift(m->self, which, l, random, norm2, n, out);
+}
+
+static gls_status report_coordinates(gls_measure *m, const gls_real *noise, int64_t d, gls_measure_result *out) {
+    int64_t stride = (d + COORDINATES - 1) / COORDINATES, n = (d + stride - 1) / stride;
+    double *x = gls_alloc(m->ctx, n, sizeof *x);
+    if (!x) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < n; ++i) x[i] = (double)noise[i * stride];
+    gls_status status = report_values(m->options, &coordinate_labels, x, n, out);
+    gls_free(m->ctx, x);
+    return status;
+}
+
+static gls_status report_frame(double sigma, double effective, gls_measure_result *out) {
+    double p[POINTS];
+    for (int k = 0; k < POINTS; ++k) p[k] = probability(k);
+    GLS_TRY(gls_measure_result_array(out, "probabilities", "", POINTS, p));
+    GLS_TRY(gls_measure_result_number(out, "noise_rms", "gradient", sigma));
+    GLS_TRY(gls_measure_result_headline(out, "noise_rms"));
+    return gls_measure_result_number(out, "effective_dimension", "", effective);
+}
+
+static double rms(const double *norm2, int64_t n, bool whole) {
+    double mean = gls_stat_mean(norm2, n);
+    return sqrt(whole || n < 2 ? mean : mean * (double)n / (double)(n - 1));
+}
+
+static gls_status on_sample(gls_measure *m, gls_sample *s, gls_real *g, gls_noise_batches *noise, double *norm2,
+                            gls_measure_result *out) {
+    const gls_measure_input *in = s->in;
+    bool single = true;
+    gls_status status = gls_noise_examples(s, in->w, g, norm2);
+    if (status == GLS_ERR_UNSUPPORTED) {
+        single = false;
+        GLS_TRY(gls_measure_result_note(out, "no figures of single examples: %s", gls_context_message(m->ctx)));
+        status = gls_sample_mean(s, s->index, s->count, gls_sample_draw(in, 0), in->w, g, NULL, NULL);
+    }
+    GLS_TRY(status);
+    GLS_TRY(gls_noise_of_batches(s, in->w, g, noise));
+    GLS_TRY(report_frame(single ? rms(norm2, s->count, s->whole) : NAN, noise->effective, out));
+    GLS_TRY(gls_measure_result_number(out, "batch", "examples", (double)noise->batch));
+    GLS_TRY(gls_measure_result_number(out, "batch_noise_rms", "gradient", rms(noise->norm2, noise->batches, true)));
+    GLS_TRY(report_norms(m, 0, &batch_labels, s->random, noise->norm2, noise->batches, noise->effective, out));
+    if (single) {
+        GLS_TRY(report_norms(m, 1, &example_labels, s->random, norm2, s->count, noise->effective, out));
+    }
+    return report_coordinates(m, noise->first, gls_problem_size(in->problem), out);
+}
+
+static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
+    const options *o = m->options;
+    int64_t d = gls_problem_size(in->problem);
+    gls_sample s;
+    GLS_TRY(gls_sample_create(in, "measure.noise_norm", (uint64_t)in->step, o->sample.sample, (gls_mode)o->sample.mode,
+                              &s));
+    gls_noise_batches noise = {.batch = o->batch > 0    ? o->batch
+                                        : in->batch > 0 ? in->batch
+                                                        : 128,
+                               .batches = o->batches};
+    if (noise.batch > s.count) noise.batch = s.count > 1 ? s.count / 2 : 1;
+    gls_real *g = gls_alloc(m->ctx, d, sizeof *g);
+    double *norm2 = gls_alloc(m->ctx, s.count, sizeof *norm2);
+    noise.norm2 = gls_alloc(m->ctx, noise.batches, sizeof *noise.norm2);
+    noise.first = gls_alloc(m->ctx, d, sizeof *noise.first);
+    out->sample = s.count;
+    out->population = s.population;
+    gls_status status = GLS_ERR_MEMORY;
+    if (g && norm2 && noise.norm2 && noise.first) status = on_sample(m, &s, g, &noise, norm2, out);
+    gls_free(m->ctx, g);
+    gls_free(m->ctx, norm2);
+    gls_free(m->ctx, noise.norm2);
+    gls_free(m->ctx, noise.first);
+    gls_sample_destroy(&s);
+    return status;
+}
+
+static gls_status on_rows(gls_measure *m, const gls_measure_matrix *matrix, gls_real *mean, double *norm2,
+                          gls_measure_result *out) {
+    double effective;
+    GLS_TRY(gls_noise_matrix(m->ctx, matrix, mean, norm2, &effective));
+    GLS_TRY(report_frame(rms(norm2, matrix->n, !matrix->sample), effective, out));
+    gls_random random = gls_random_create(matrix->seed, "measure.noise_norm", 0, 0);
+    GLS_TRY(report_norms(m, 1, &example_labels, random, norm2, matrix->n, effective, out));
+    for (int64_t k = 0; k < matrix->d; ++k) mean[k] = matrix->g[k] - mean[k];
+    return report_coordinates(m, mean, matrix->d, out);
+}
+
+static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gls_measure_result *out) {
+    gls_real *mean = gls_alloc(m->ctx, matrix->d, sizeof *mean);
+    double *norm2 = gls_alloc(m->ctx, matrix->n, sizeof *norm2);
+    gls_status status = mean && norm2 ? on_rows(m, matrix, mean, norm2, out) : GLS_ERR_MEMORY;
+    gls_free(m->ctx, mean);
+    gls_free(m->ctx, norm2);
+    return status;
+}
+
+static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
+    char name[160];
+    snprintf(name, sizeof name, "%sfirst_shape", prefix);
+    return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(first_shape) / sizeof(double), m->self);
+}
+
+const gls_measure_type gls_measure_noise_norm = {
+    .member = {"noise_norm", "distribution of the gradient noise beside light- and heavy-tailed nulls",
+               "[A] section 2, [T] (6.2)", table, sizeof(options)},
+    .self_size = sizeof(first_shape),
+    .every = "1",
+    .problem = on_problem,
+    .matrix = on_matrix,
+    .arrays = arrays,
+};

@@ -1,0 +1,120 @@
+/* Local smoothness along a step, max_t |grad F(w_k + t delta) - grad F(w_k)| / (t |delta|) on the same examples,
+ * against |grad F(w_k)|: the line L = L0 + L1 |grad F| by medians of slopes, and the slope on log axes. [T] 3.2, 3.5;
+ * the formula is ours. */
+#include "measure/members.h"
+
+#include "base/kernels.h"
+#include "measure/sample.h"
+#include "measure/series.h"
+#include "measure/statistics.h"
+
+#include <math.h>
+
+typedef struct options {
+    gls_sample_options sample;
+    int64_t points;
+} options;
+
+static const gls_option table[] = {
+    GLS_SAMPLE_OPTIONS(options, "2048", "train"),
+    {"points", GLS_OPTION_INT, offsetof(options, points), "4", 1, 100, 0, NULL,
+     "places on the segment from w_k to w_{k+1}, its end included"},
+    {.key = NULL},
+};
+
+typedef struct vectors {
+    gls_real *begin, *g, *w; /* gradient at w_k, gradient at w, w on the segment */
+} vectors;
+
+static gls_status along(gls_sample *s, int64_t points, vectors *v, double *norm, double *smoothness) {
+    const gls_measure_input *in = s->in;
+    int64_t d = gls_problem_size(in->problem);
+    uint64_t draw = gls_sample_draw(in, 0);
+    double step = sqrt(gls_distance_squares(in->w, in->w_previous, d));
+    GLS_TRY(gls_sample_mean(s, s->index, s->count, draw, in->w_previous, v->begin, NULL, NULL));
+    *norm = sqrt(gls_team_sum_squares(s->ctx, v->begin, d));
+    *smoothness = step > 0 ? 0 : NAN;
+    for (int64_t k = 1; step > 0 && k <= points; ++k) {
+        double t = (double)k / (double)points;
+        for (int64_t i = 0; i < d; ++i) {
+            double from = (double)in->w_previous[i];
+            v->w[i] = k == points ? in->w[i] : (gls_real)(from + t * ((double)in->w[i] - from));
+        }
+        GLS_TRY(gls_sample_mean(s, s->index, s->count, draw, v->w, v->g, NULL, NULL));
+        *smoothness = fmax(*smoothness, sqrt(gls_distance_squares(v->g, v->begin, d)) / (t * step));
+    }
+    return GLS_OK;
+}
+
+/* Slope and correlation of the logarithms of the positive points; x and y are changed. */
+static gls_status report_logs(double *x, double *y, int64_t n, gls_measure_result *out) {
+    int64_t kept = 0;
+    double intercept, slope = NAN;
+    for (int64_t i = 0; i < n; ++i) {
+        if (!(x[i] > 0) || !(y[i] > 0)) continue;
+        x[kept] = log(x[i]);
+        y[kept++] = log(y[i]);
+    }
+    if (kept < 3 || !gls_stat_least_squares(x, y, kept, &intercept, &slope)) slope = NAN;
+    GLS_TRY(gls_measure_result_number(out, "log_slope", "", slope));
+    return gls_measure_result_number(out, "log_correlation", "", kept < 3 ? NAN : gls_stat_correlation(x, y, kept));
+}
+
+static gls_status report_fit(const gls_series *series, gls_measure_result *out) {
+    int64_t n = gls_series_count(series);
+    double *x = gls_alloc(out->ctx, 2 * n + n * (n + 1) / 2, sizeof *x), *y = x + n, l0 = NAN, l1 = NAN;
+    if (!x) return GLS_ERR_MEMORY;
+    gls_series_copy(series, x, y);
+    if (n < 3 || !gls_stat_robust_line(x, y, n, y + n, &l0, &l1)) l0 = l1 = NAN;
+    gls_status status = gls_measure_result_array(out, "gradient_norms", "gradient", n, x);
+    if (status == GLS_OK) status = gls_measure_result_array(out, "smoothness_values", "1/lr", n, y);
+    if (status == GLS_OK) status = gls_measure_result_number(out, "l0", "1/lr", l0);
+    if (status == GLS_OK) status = gls_measure_result_number(out, "l1", "1/(lr gradient)", l1);
+    if (status == GLS_OK) status = report_logs(x, y, n, out);
+    gls_free(out->ctx, x);
+    return status;
+}
+
+static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *out) {
+    int64_t d = gls_problem_size(s->in->problem);
+    double norm = NAN, smoothness = NAN;
+    vectors v = {.begin = gls_alloc(s->ctx, 3 * d, sizeof(gls_real))};
+    if (!v.begin) return GLS_ERR_MEMORY;
+    v.g = v.begin + d;
+    v.w = v.begin + 2 * d;
+    gls_status status = along(s, ((const options *)m->options)->points, &v, &norm, &smoothness);
+    gls_free(s->ctx, v.begin);
+    GLS_TRY(status);
+    out->sample = s->count;
+    out->population = s->population;
+    if (isfinite(smoothness) && isfinite(norm)) gls_series_add(m->self, norm, smoothness);
+    GLS_TRY(gls_measure_result_number(out, "smoothness", "1/lr", smoothness));
+    GLS_TRY(gls_measure_result_headline(out, "smoothness"));
+    GLS_TRY(gls_measure_result_number(out, "gradient_norm_before", "gradient", norm));
+    if (isnan(smoothness)) GLS_TRY(gls_measure_result_meaningless(out, "the step did not move the weights"));
+    return report_fit(m->self, out);
+}
+
+static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
+    const options *o = m->options;
+    gls_sample s;
+    gls_status status =
+        gls_sample_create(in, "measure.smoothness", (uint64_t)in->step, o->sample.sample, (gls_mode)o->sample.mode, &s);
+    if (status == GLS_OK) status = on_sample(m, &s, out);
+    gls_sample_destroy(&s);
+    return status;
+}
+
+static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
+    return gls_series_arrays(m->ctx, m->self, prefix, list);
+}
+
+const gls_measure_type gls_measure_smoothness = {
+    .member = {"smoothness", "how fast the gradient turns along a step, against its norm", "[T] 3.2, 3.5", table,
+               sizeof(options)},
+    .self_size = sizeof(gls_series),
+    .needs = GLS_MEASURE_PREVIOUS | GLS_MEASURE_DEAR,
+    .every = "100s",
+    .problem = on_problem,
+    .arrays = arrays,
+};

@@ -1,0 +1,31 @@
+/* Who holds training back: sums by example along a run, and what is read from them. */
+#ifndef GLS_MEASURE_SUSPECTS_H
+#define GLS_MEASURE_SUSPECTS_H
+
+#include <glissade/measure.h>
+
+/* All [examples]. */
+typedef struct gls_suspects {
+    int64_t examples;
+    double *seen, *log_factor, *norm, *loss;
+} gls_suspects;
+
+gls_status gls_suspects_create(gls_context *ctx, int64_t examples, gls_suspects *suspects);
+void gls_suspects_destroy(gls_context *ctx, gls_suspects *suspects);
+gls_status gls_suspects_arrays(gls_context *ctx, gls_suspects *suspects, const char *prefix, gls_arrays *arrays);
+
+/* Lists the `list` examples suppressed most (smallest mean log factor) with their loss and norm; planted [examples] or
+ * NULL marks the known ones. */
+gls_status gls_suspects_report_list(const gls_suspects *suspects, int64_t list, const int64_t *planted,
+                                    gls_measure_result *out);
+/* Share of known ones among as many examples as are known, by smallest mean factor, largest loss, largest norm. */
+gls_status gls_suspects_report_precision(const gls_suspects *suspects, const int64_t *planted, gls_measure_result *out);
+/* Names of the means by class or domain. */
+typedef struct gls_suspects_names {
+    const char *seen, *log_factor, *norm, *loss;
+} gls_suspects_names;
+/* Means over the examples of each key 0 .. keys-1. */
+gls_status gls_suspects_report_means(const gls_suspects *suspects, const int64_t *key, int64_t keys,
+                                     const gls_suspects_names *names, gls_measure_result *out);
+
+#endif
