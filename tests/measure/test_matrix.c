@@ -1,0 +1,300 @@
+/* Measures on a matrix of per-example gradients against their definitions, written out here. */
+#include "check.h"
+#include "base/noise.h"
+
+#include <jansson.h>
+
+static gls_context *ctx;
+static const double precision = sizeof(gls_real) == 4 ? 2e-5 : 1e-11;
+
+enum { N = 37, D = 11 };
+static gls_real g[N * D];
+
+static void fill(double shift) {
+    gls_random random = gls_random_create(1, "matrix", 0, 0);
+    for (int i = 0; i < N * D; ++i) {
+        g[i] = (gls_real)(gls_random_normal(&random) * (1 + i % D) + (i % D == 2 ? shift : 0));
+    }
+}
+
+static gls_measure_matrix matrix(bool sample) {
+    return (gls_measure_matrix){g, N, D, sample, 3};
+}
+
+/* Runs a measure with one option (or none) on a matrix; clear the result afterwards. */
+static gls_measure_result run(const char *name, const char *key, const char *text, const gls_measure_matrix *m) {
+    gls_value *options = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
+    if (key) GOOD(gls_value_append(ctx, options, gls_value_create(ctx, GLS_VALUE_TEXT, key, text)));
+    gls_measure *measure;
+    gls_measure_result result;
+    gls_measure_result_init(ctx, &result);
+    GOOD(gls_measure_create(ctx, name, options, NULL, 0, 0, &measure));
+    gls_value_destroy(ctx, options);
+    GOOD(gls_measure_run_matrix(measure, m, &result));
+    gls_measure_destroy(measure);
+    return result;
+}
+
+/* Sums over the rows, in double. */
+typedef struct sums {
+    double norms2, sum2, cross, product; /* sum |g_i|^2, |sum g_i|^2, sum_{i != k} <g_i, g_k>, sum |g_i| |g_i|_1 */
+} sums;
+
+static sums brute(void) {
+    sums s = {0};
+    for (int i = 0; i < N; ++i) {
+        double square = 0, one = 0;
+        for (int k = 0; k < D; ++k) {
+            square += (double)g[i * D + k] * (double)g[i * D + k];
+            one += fabs((double)g[i * D + k]);
+        }
+        s.norms2 += square;
+        s.product += sqrt(square) * one;
+        for (int j = 0; j < N; ++j) {
+            for (int k = 0; k < D && j != i; ++k) s.cross += (double)g[i * D + k] * (double)g[j * D + k];
+        }
+    }
+    s.sum2 = s.norms2 + s.cross;
+    return s;
+}
+
+static void diversity_is_the_definition(void **state) {
+    fill(3);
+    sums s = brute();
+    gls_measure_matrix m = matrix(false);
+    gls_measure_result r = run("gradient_diversity", NULL, NULL, &m), scale = run("noise_scale", NULL, NULL, &m);
+    NEAR(gls_measure_result_get(&r, "gradient_diversity"), s.norms2 / s.sum2, precision);
+    NEAR(gls_measure_result_get(&r, "batch_size_bound"), N * s.norms2 / s.sum2, precision);
+    NEAR(gls_measure_result_get(&scale, "noise_scale"), N * s.norms2 / s.sum2 - 1, precision);
+    assert_int_equal(r.sample, N);
+    assert_int_equal(r.population, N);
+    assert_null(r.meaningless);
+    gls_measure_result_clear(&r);
+    gls_measure_result_clear(&scale);
+}
+
+static void a_sample_is_corrected_and_says_so(void **state) {
+    fill(3);
+    sums s = brute();
+    double m2 = s.norms2 / N, mean2 = s.sum2 / N / N, corrected = mean2 - (m2 - mean2) / (N - 1);
+    gls_measure_matrix m = matrix(true);
+    gls_measure_result r = run("gradient_diversity", NULL, NULL, &m), norm = run("gradient_norm", NULL, NULL, &m);
+    NEAR(gls_measure_result_get(&r, "batch_size_bound"), m2 / corrected, precision);
+    assert_null(gls_measure_result_find(&r, "gradient_diversity")); /* n is not known */
+    const gls_figure *bound = gls_measure_result_find(&r, "batch_size_bound");
+    assert_true(bound->low < bound->value[0] && bound->value[0] < bound->high);
+    NEAR(gls_measure_result_get(&norm, "gradient_norm"), sqrt(corrected), precision);
+    gls_measure_result_clear(&r);
+    gls_measure_result_clear(&norm);
+    /* Rows and their opposites: the mean is zero, the estimate negative, and the result says that it is meaningless. */
+    for (int i = 0; i + 1 < N - 1; i += 2) {
+        for (int k = 0; k < D; ++k) g[(i + 1) * D + k] = -g[i * D + k];
+    }
+    m.n = N - 1;
+    r = run("gradient_diversity", NULL, NULL, &m);
+    assert_non_null(r.meaningless);
+    assert_true(isnan(gls_measure_result_get(&r, "batch_size_bound")));
+    gls_measure_result_clear(&r);
+}
+
+static void mechanisms_bounds_are_explicit_sums(void **state) {
+    fill(2);
+    sums s = brute();
+    gls_measure_matrix m = matrix(false);
+    gls_measure_result r = run("dim_bounds", "drop", "0.3", &m);
+    double keep = 0.7, noise = N * D * 0.01 * 0.01;
+    NEAR(gls_measure_result_get(&r, "drop_bound"), N * keep * s.norms2 / (keep * s.norms2 + keep * keep * s.cross),
+         precision);
+    NEAR(gls_measure_result_get(&r, "sgld_bound"), N * (s.norms2 + noise) / (s.sum2 + noise), precision);
+    NEAR(gls_measure_result_get(&r, "quant_bound"), N * s.product / (s.product + s.cross), precision);
+    NEAR(gls_measure_result_get(&r, "plain_bound"), N * s.norms2 / s.sum2, precision);
+    /* "At least B_S where B_S <= n". */
+    assert_true(gls_measure_result_get(&r, "plain_bound") <= N);
+    assert_true(gls_measure_result_get(&r, "drop_bound") >= gls_measure_result_get(&r, "plain_bound"));
+    assert_true(gls_measure_result_get(&r, "quant_bound") >= gls_measure_result_get(&r, "plain_bound"));
+    gls_measure_result_clear(&r);
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void noise_norms_are_distances_to_the_mean(void **state) {
+    fill(3);
+    double mean[D] = {0}, norm[N], square = 0, m2 = 0, m4 = 0, average = 0;
+    for (int i = 0; i < N * D; ++i) mean[i % D] += (double)g[i] / N;
+    for (int i = 0; i < N; ++i) {
+        double e2 = 0;
+        for (int k = 0; k < D; ++k) e2 += pow((double)g[i * D + k] - mean[k], 2);
+        norm[i] = sqrt(e2);
+        square += e2 / N;
+        average += norm[i] / N;
+    }
+    for (int i = 0; i < N; ++i) {
+        m2 += pow(norm[i] - average, 2) / N;
+        m4 += pow(norm[i] - average, 4) / N;
+    }
+    qsort(norm, N, sizeof *norm, ascending);
+    gls_measure_matrix m = matrix(false);
+    gls_measure_result r = run("noise_norm", NULL, NULL, &m), curve = run("variance_curve", NULL, NULL, &m);
+    NEAR(gls_measure_result_get(&r, "noise_rms"), sqrt(square), precision);
+    NEAR(gls_measure_result_get(&r, "example_mean"), average, precision);
+    NEAR(gls_measure_result_get(&r, "example_kurtosis"), m4 / m2 / m2, 10 * precision);
+    NEAR(gls_measure_result_find(&r, "example_quantiles")->value[9], norm[N / 2], precision);
+    NEAR_ABS(gls_measure_result_get(&r, "example_shape_drift"), 0, 0);
+    const gls_figure *counts = gls_measure_result_find(&r, "example_histogram_counts");
+    double total = 0;
+    for (int64_t k = 0; k < counts->count; ++k) total += counts->value[k];
+    NEAR(total, N, 0);
+    NEAR(gls_measure_result_get(&curve, "variance"), square, precision);
+    const gls_figure *running = gls_measure_result_find(&curve, "variance_running_mean");
+    NEAR(running->value[running->count - 1], square, precision);
+    gls_measure_result_clear(&r);
+    gls_measure_result_clear(&curve);
+}
+
+/* The Gaussian null of Gaussian data has their spread, and its dimension is found. */
+static void gaussian_noise_looks_gaussian(void **state) {
+    enum { ROWS = 3000, COLUMNS = 40 };
+    gls_real *x = malloc(sizeof(gls_real) * ROWS * COLUMNS);
+    gls_random random = gls_random_create(5, "gaussian", 0, 0);
+    for (int i = 0; i < ROWS * COLUMNS; ++i) x[i] = (gls_real)gls_random_normal(&random);
+    gls_measure_matrix m = {x, ROWS, COLUMNS, true, 4};
+    gls_measure_result r = run("noise_norm", NULL, NULL, &m);
+    NEAR(gls_measure_result_get(&r, "effective_dimension"), COLUMNS, 0.15);
+    const gls_figure *data = gls_measure_result_find(&r, "example_quantiles");
+    const gls_figure *null = gls_measure_result_find(&r, "example_gaussian_quantiles");
+    const gls_figure *stable = gls_measure_result_find(&r, "example_stable_quantiles");
+    for (int64_t k = 0; k < data->count; ++k) NEAR(null->value[k], data->value[k], 0.03);
+    assert_true(stable->value[18] > 2 * data->value[18]);
+    gls_measure_result_clear(&r);
+    free(x);
+}
+
+static double tail_of(gls_real *x, int64_t rows, int64_t columns, double alpha, double *low, double *high) {
+    gls_random random = gls_random_create(6, "stable", (uint64_t)(alpha * 10), 0);
+    for (int64_t i = 0; i < rows * columns; ++i) x[i] = (gls_real)gls_noise_stable(&random, alpha);
+    gls_measure_matrix m = {x, rows, columns, true, 4};
+    gls_measure_result r = run("tail_index", NULL, NULL, &m);
+    const gls_figure *index = gls_measure_result_find(&r, "tail_index");
+    double value = index->value[0];
+    *low = index->low;
+    *high = index->high;
+    assert_null(r.meaningless);
+    double control = gls_measure_result_get(&r, "gaussian_tail_index_4_32");
+    NEAR_ABS(control, 2, 0.3);
+    assert_true(gls_measure_result_find(&r, "hill_plot")->count > 10);
+    gls_measure_result_clear(&r);
+    return value;
+}
+
+static void tail_index_of_stable_rows(void **state) {
+    gls_real *x = malloc(sizeof(gls_real) * 2048 * 60);
+    double low, high;
+    NEAR_ABS(tail_of(x, 2048, 60, 2, &low, &high), 2, 0.2);
+    assert_true(low < 2 && 2 < high);
+    NEAR_ABS(tail_of(x, 2048, 60, 1.6, &low, &high), 1.6, 0.12);
+    NEAR_ABS(tail_of(x, 2048, 60, 1.2, &low, &high), 1.2, 0.1);
+    gls_measure_matrix m = {x, 40, 60, true, 4};
+    gls_measure_result r = run("tail_index", NULL, NULL, &m);
+    assert_non_null(strstr(r.meaningless, "too few"));
+    gls_measure_result_clear(&r);
+    memset(x, 0, sizeof(gls_real) * 2048 * 60);
+    m.n = 2048;
+    r = run("tail_index", NULL, NULL, &m);
+    assert_non_null(strstr(r.meaningless, "zero"));
+    gls_measure_result_clear(&r);
+    free(x);
+}
+
+/* Half of the coordinates almost always zero: they are left out, the others give the index. */
+static void sparse_coordinates_are_left_out(void **state) {
+    gls_real *x = malloc(sizeof(gls_real) * 2048 * 40);
+    gls_random random = gls_random_create(7, "sparse", 0, 0);
+    for (int i = 0; i < 2048 * 40; ++i) {
+        bool zero = i % 2 && gls_random_uniform(&random) < 0.9;
+        x[i] = zero ? 0 : (gls_real)gls_noise_stable(&random, 1.5);
+    }
+    gls_measure_matrix m = {x, 2048, 40, true, 4};
+    gls_measure_result r = run("tail_index", NULL, NULL, &m);
+    NEAR(gls_measure_result_get(&r, "coordinates"), 20, 0);
+    NEAR(gls_measure_result_get(&r, "sparse_coordinates"), 20, 0);
+    NEAR_ABS(gls_measure_result_get(&r, "tail_index"), 1.5, 0.2);
+    gls_measure_result_clear(&r);
+    free(x);
+}
+
+static void bad_input_is_named(void **state) {
+    gls_measure *measure;
+    gls_measure_result result;
+    gls_measure_result_init(ctx, &result);
+    assert_int_equal(gls_measure_create(ctx, "gradient_diversty", NULL, NULL, 0, 0, &measure), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "gradient_diversity"));
+    gls_value *options = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
+    GOOD(gls_value_append(ctx, options, gls_value_create(ctx, GLS_VALUE_TEXT, "smothing", "1")));
+    assert_int_equal(gls_measure_create(ctx, "gradient_diversity", options, NULL, 0, 0, &measure), GLS_ERR_ARGUMENT);
+    const char *const except[] = {"smothing", NULL};
+    GOOD(gls_measure_create(ctx, "gradient_diversity", options, except, 0, 0, &measure));
+    gls_value_destroy(ctx, options);
+    fill(1);
+    g[5 * D + 7] = (gls_real)NAN;
+    gls_measure_matrix m = matrix(false);
+    assert_int_equal(gls_measure_run_matrix(measure, &m, &result), GLS_ERR_NONFINITE);
+    assert_non_null(strstr(gls_context_message(ctx), "row 5, column 7"));
+    m.n = 0;
+    assert_int_equal(gls_measure_run_matrix(measure, &m, &result), GLS_ERR_ARGUMENT);
+    gls_measure_destroy(measure);
+    GOOD(gls_measure_create(ctx, "sharpness", NULL, NULL, 0, 0, &measure));
+    m = matrix(false);
+    assert_int_equal(gls_measure_run_matrix(measure, &m, &result), GLS_ERR_UNSUPPORTED);
+    gls_measure_destroy(measure);
+    gls_measure_result_clear(&result);
+}
+
+/* One row, equal rows, zero rows: an answer or a sentence from every measure, and JSON that reads back. */
+static void every_measure_survives_degenerate_matrices(void **state) {
+    for (int kind = 0; kind < 3; ++kind) {
+        for (int i = 0; i < N * D; ++i) g[i] = (gls_real)(kind == 2 ? 0 : 1 + i % D);
+        gls_measure_matrix m = {g, kind == 0 ? 1 : N, D, false, 3};
+        const gls_measure_type *type;
+        for (int64_t t = 0; (type = gls_measure_at(ctx, t)); ++t) {
+            assert_true(type->member.help[0] && type->every[0] && (type->problem || type->matrix));
+            for (int sample = 0; sample < 2 && type->matrix; ++sample) {
+                m.sample = sample;
+                gls_measure_result r = run(type->member.name, NULL, NULL, &m);
+                char *text;
+                GOOD(gls_measure_results_json(ctx, &r, 1, &text));
+                json_t *json = json_loads(text, 0, NULL);
+                assert_non_null(json);
+                json_decref(json);
+                gls_free(ctx, text);
+                gls_measure_result_clear(&r);
+            }
+        }
+    }
+}
+
+static int set_up(void **state) {
+    ctx = make_context();
+    return 0;
+}
+static int tear_down(void **state) {
+    gls_context_destroy(ctx);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(diversity_is_the_definition),
+        cmocka_unit_test(a_sample_is_corrected_and_says_so),
+        cmocka_unit_test(mechanisms_bounds_are_explicit_sums),
+        cmocka_unit_test(noise_norms_are_distances_to_the_mean),
+        cmocka_unit_test(gaussian_noise_looks_gaussian),
+        cmocka_unit_test(tail_index_of_stable_rows),
+        cmocka_unit_test(sparse_coordinates_are_left_out),
+        cmocka_unit_test(bad_input_is_named),
+        cmocka_unit_test(every_measure_survives_degenerate_matrices),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
