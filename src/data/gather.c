@@ -108,28 +108,44 @@ void gls_gather_release(gls_gather *gather) {
     gls_source_destroy(&gather->owned.source);
 }
 
-gls_status gls_gather_add(gls_gather *gather, gls_source *source, const char *what, int32_t *part) {
-    gls_data_info *info = &gather->owned.source.info, *other = &source->info;
-    bool fits = info->sparse == other->sparse && (info->features == other->features || info->sparse) &&
-                info->target == other->target && info->targets == other->targets && info->length == other->length;
-    gls_status status = GLS_OK;
-    if (!fits)
-        status = gls_fail(gather->owned.source.ctx, GLS_ERR_INPUT,
-                          "%s: its source has %lld %s features and %lld real targets, the data %lld %s and %lld", what,
-                          (long long)other->features, other->sparse ? "sparse" : "dense", (long long)other->targets,
-                          (long long)info->features, info->sparse ? "sparse" : "dense", (long long)info->targets);
-    if (status == GLS_OK) status = append_part(gather, source, true);
+/* NULL, or what keeps rows of `other` from standing among those of `info`. */
+static const char *misfit(const gls_data_info *info, const gls_data_info *other, bool features_only) {
+    if (info->sparse != other->sparse) return "sparse and dense features do not mix";
+    if (info->features != other->features) return "another number of features";
+    if (info->length != other->length) return "tokens and features do not mix";
+    if (features_only) return other->targets && other->targets != info->targets ? "another number of targets" : NULL;
+    if (info->target != other->target || info->targets != other->targets) return "another kind of targets";
+    return info->classes == other->classes ? NULL : "another number of classes";
+}
+
+gls_status gls_gather_add(gls_gather *gather, gls_source *source, const char *what, bool features_only, int32_t *part) {
+    const char *why = misfit(&gather->owned.source.info, &source->info, features_only);
+    gls_status status =
+        why ? gls_fail(gather->owned.source.ctx, GLS_ERR_INPUT, "%s: its source does not fit the data: %s", what, why)
+            : append_part(gather, source, true);
     if (status != GLS_OK) {
         gls_source_destroy(source);
         return status;
     }
-    if (other->features > info->features) info->features = info->shape[0] = other->features;
-    if (other->classes > info->classes) {
-        info->classes = other->classes;
-        info->class_names = other->class_names;
-    }
     gather->owned.source.has_mass |= source->has_mass;
     *part = (int32_t)(gather->parts - 1);
+    return GLS_OK;
+}
+
+gls_status gls_gather_put(gls_gather *gather, int64_t i, int32_t part, int64_t index) {
+    int64_t n = gather->owned.source.info.examples;
+    if (!gather->which) {
+        gather->which = gls_arena_alloc(gather->owned.arena, n, sizeof *gather->which);
+        if (!gather->which) return GLS_ERR_MEMORY;
+        memset(gather->which, 0, (size_t)n * sizeof *gather->which);
+    }
+    if (!gather->index) {
+        gather->index = gls_arena_alloc(gather->owned.arena, n, sizeof *gather->index);
+        if (!gather->index) return GLS_ERR_MEMORY;
+        for (int64_t k = 0; k < n; k++) gather->index[k] = k;
+    }
+    gather->which[i] = part;
+    gather->index[i] = index;
     return GLS_OK;
 }
 
@@ -138,13 +154,15 @@ gls_status gls_gather_relabel(gls_gather *gather, int32_t **label) {
     int64_t n = source->info.examples, classes = source->info.classes;
     *label = gls_arena_alloc(gather->owned.arena, n, sizeof **label);
     if (!*label) return GLS_ERR_MEMORY;
+    memset(*label, 0xff, (size_t)n * sizeof **label); /* -1 where a part has no labels */
     if (source->info.targets == 1) {
         gls_real *y = gls_alloc(source->ctx, n, sizeof *y);
         gls_real *class_y = gls_arena_alloc(gather->owned.arena, classes, sizeof *class_y);
         gls_status status = y && class_y ? gls_source_targets(source, source->ctx, *label, y) : GLS_ERR_MEMORY;
         if (status == GLS_OK) {
             for (int64_t k = 0; k < classes; k++) class_y[k] = (gls_real)k;
-            for (int64_t i = n; i-- > 0;) class_y[(*label)[i]] = y[i];
+            for (int64_t i = n; i-- > 0;) /* the first example of a class has the last word */
+                if ((*label)[i] >= 0 && (*label)[i] < classes) class_y[(*label)[i]] = y[i];
             gather->class_y = class_y;
         }
         gls_free(source->ctx, y);
@@ -154,6 +172,16 @@ gls_status gls_gather_relabel(gls_gather *gather, int32_t **label) {
     }
     gather->label = *label;
     return GLS_OK;
+}
+
+gls_status gls_need_classes(gls_context *ctx, const gls_source *source, const char *who) {
+    if (source->info.target == GLS_TARGET_CLASS && source->info.classes > 1) return GLS_OK;
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform %s: the data have no classes", who);
+}
+
+int32_t gls_other_class(gls_random *random, int32_t label, int64_t classes) {
+    int32_t other = (int32_t)gls_random_below(random, classes - 1);
+    return other + (other >= label);
 }
 
 gls_status gls_source_subset(gls_context *ctx, const gls_source *source, const int64_t *index, int64_t count,

@@ -79,3 +79,23 @@ gls_status gls_owned_columns_from(gls_owned_source *owned, const gls_source *fro
     }
     return GLS_OK;
 }
+
+gls_status gls_wrapper_create(gls_context *ctx, size_t size, const gls_source_ops *ops, const gls_source *inner,
+                              void **out) {
+    GLS_TRY(gls_owned_create(ctx, size, ops, out));
+    gls_source *source = *out;
+    source->info = inner->info;
+    source->has_mass = inner->has_mass;
+    source->columns = inner->columns;
+    source->inner = inner;
+    return GLS_OK;
+}
+
+void gls_wrapper_destroy(gls_source *source) {
+    gls_source_destroy((gls_source *)source->inner);
+    gls_owned_destroy(source);
+}
+
+gls_status gls_wrapper_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
+    return source->inner->ops->fetch(source->inner, ctx, fetch, rows);
+}

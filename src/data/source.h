@@ -64,25 +64,40 @@ typedef struct gls_gather {
     gls_owned_source owned;
     const gls_source **part;
     int64_t parts;
-    bool *owns;              /* [parts] destroyed with the gather */
-    const int32_t *which;    /* [examples], or NULL: all from part 0 */
-    const int64_t *index;    /* [examples], or NULL: row i of part 0 */
-    const int32_t *label;    /* [examples], or NULL: as in the part */
-    const gls_real *class_y; /* [classes] the real target of a class where labels were changed, or NULL */
+    bool *owns;           /* [parts] destroyed with the gather */
+    int32_t *which;       /* [examples], or NULL: all from part 0 */
+    int64_t *index;       /* [examples], or NULL: row i of part 0 */
+    const int32_t *label; /* [examples], or NULL: as in the part */
+    gls_real *class_y;    /* [classes] the real target of a class where labels were changed, or NULL */
 } gls_gather;
 
 /* A gather over `inner` (taken), with inner's info, columns mapped by index (copied; NULL: all rows in order) and the
  * column "original" if index is given. */
 gls_status gls_gather_create(gls_context *ctx, gls_source *inner, const int64_t *index, int64_t count,
                              gls_gather **out);
-/* Another source (taken), as part number *part. It must have the same features and kind of targets. */
-gls_status gls_gather_add(gls_gather *gather, gls_source *source, const char *what, int32_t *part);
+/* Another source (taken, also on failure), as part number *part. It must have the same features and kind of targets;
+ * with `features_only` its targets are not used, and gls_gather_relabel must give all labels. */
+gls_status gls_gather_add(gls_gather *gather, gls_source *source, const char *what, bool features_only, int32_t *part);
+/* Row i becomes row `index` of a part. */
+gls_status gls_gather_put(gls_gather *gather, int64_t i, int32_t part, int64_t index);
 /* Undoes gls_gather_create without touching inner: for transforms that fail after it. */
 void gls_gather_release(gls_gather *gather);
 /* Own copies of the labels, to be changed; *label is where. Real targets beside them follow their class. */
 gls_status gls_gather_relabel(gls_gather *gather, int32_t **label);
 
-/* A distinct random numbers of [0, n), ascending; from gls_alloc. */
+/* Class targets, or GLS_ERR_ARGUMENT in the name of a transform. */
+gls_status gls_need_classes(gls_context *ctx, const gls_source *source, const char *who);
+/* A class other than `label`, uniformly. */
+int32_t gls_other_class(gls_random *random, int32_t label, int64_t classes);
+
+/* A concrete source of `size` bytes, beginning with gls_owned_source, around source.inner: its info and columns. The
+ * verbs of its ops: gls_wrapper_destroy, and a fetch that calls gls_wrapper_fetch first. */
+gls_status gls_wrapper_create(gls_context *ctx, size_t size, const gls_source_ops *ops, const gls_source *inner,
+                              void **out);
+void gls_wrapper_destroy(gls_source *source);
+gls_status gls_wrapper_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
+
+/* `count` distinct random numbers of [0, n), ascending; from gls_alloc. */
 gls_status gls_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out);
 
 /* ---- what formats share ---- */

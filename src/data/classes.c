@@ -1,0 +1,139 @@
+/* Transform classes: keeps some classes, or groups them into new ones. */
+#include "source.h"
+#include "table.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct classes_options {
+    const gls_value *keep, *group;
+} classes_options;
+
+static const gls_option classes_table[] = {
+    {"keep", GLS_OPTION_VALUE, offsetof(classes_options, keep), NULL, 0, 0, 0, NULL,
+     "the classes to keep, by name or number, as a list; the others' examples are left out"},
+    {"group", GLS_OPTION_VALUE, offsetof(classes_options, group), NULL, 0, 0, 0, NULL,
+     "new classes as lists of old ones: [[0, 1], [2]]; examples of classes in none are left out"},
+    {NULL},
+};
+
+/* new_class[old] or -1, and the new classes' names. */
+typedef struct class_map {
+    int32_t *to;
+    char **name;
+    int64_t count;
+} class_map;
+
+/* An old class by its name, or else its number. */
+static gls_status find_class(gls_context *ctx, const gls_data_info *info, const gls_value *item, int64_t *class) {
+    if (item->kind != GLS_VALUE_TEXT)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: a class is a name or a number");
+    for (int64_t k = 0; info->class_names && k < info->classes; k++)
+        if (strcmp(info->class_names[k], item->text) == 0) {
+            *class = k;
+            return GLS_OK;
+        }
+    char *end;
+    *class = strtoll(item->text, &end, 10);
+    if (end == item->text || *end || *class < 0 || *class >= info->classes)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: no class '%s' among the %lld", item->text,
+                        (long long)info->classes);
+    return GLS_OK;
+}
+
+/* Puts one old class into new class `to`, whose name grows by +. */
+static gls_status put_class(gls_context *ctx, const gls_data_info *info, const gls_value *item, int64_t to,
+                            class_map *map) {
+    int64_t old = 0;
+    GLS_TRY(find_class(ctx, info, item, &old));
+    if (map->to[old] >= 0)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: class '%s' is named twice", item->text);
+    map->to[old] = (int32_t)to;
+    char *before = map->name[to];
+    map->name[to] = gls_sprintf(ctx, "%s%s%s", before ? before : "", before ? "+" : "",
+                                info->class_names ? info->class_names[old] : item->text);
+    gls_free(ctx, before);
+    return map->name[to] ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+static gls_status fill_map(gls_context *ctx, const classes_options *o, const gls_data_info *info, class_map *map) {
+    const gls_value *list = o->group ? o->group : o->keep;
+    if (!list || (o->group && o->keep) || list->kind != GLS_VALUE_LIST || list->count < 1)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: give either keep or group, as a list");
+    map->count = list->count;
+    map->to = gls_alloc(ctx, info->classes, sizeof *map->to);
+    map->name = gls_alloc(ctx, list->count, sizeof *map->name);
+    if (!map->to || !map->name) return GLS_ERR_MEMORY;
+    for (int64_t k = 0; k < info->classes; k++) map->to[k] = -1;
+    for (int64_t i = 0; i < list->count; i++) {
+        const gls_value *item = list->items[i];
+        bool several = o->group && item->kind == GLS_VALUE_LIST;
+        if (several && item->count < 1) return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: an empty group");
+        for (int64_t j = 0; j < (several ? item->count : 1); j++)
+            GLS_TRY(put_class(ctx, info, several ? item->items[j] : item, i, map));
+    }
+    return GLS_OK;
+}
+
+/* The rows of mapped classes, as old indices; from gls_alloc. */
+static gls_status pick_rows(gls_context *ctx, const gls_source *source, const class_map *map, int64_t **index,
+                            int64_t *count) {
+    int64_t n = source->info.examples;
+    int32_t *label = gls_alloc(ctx, n, sizeof *label);
+    *index = gls_alloc(ctx, n, sizeof **index);
+    gls_status status = label && *index ? gls_source_targets(source, ctx, label, NULL) : GLS_ERR_MEMORY;
+    *count = 0;
+    for (int64_t i = 0; status == GLS_OK && i < n; i++)
+        if (map->to[label[i]] >= 0) (*index)[(*count)++] = i;
+    gls_free(ctx, label);
+    if (status == GLS_OK && !*count)
+        status = gls_fail(ctx, GLS_ERR_INPUT, "transform classes: no example of these classes");
+    return status;
+}
+
+static gls_status rename_classes(gls_gather *gather, const class_map *map) {
+    gls_data_info *info = &gather->owned.source.info;
+    int64_t *group;
+    int32_t *label;
+    GLS_TRY(gls_gather_relabel(gather, &label));
+    GLS_TRY(gls_owned_column(&gather->owned, "classes", &group));
+    for (int64_t k = 0; gather->class_y && k < map->count; k++) gather->class_y[k] = (gls_real)k;
+    for (int64_t i = 0; i < info->examples; i++) {
+        group[i] = label[i];
+        label[i] = map->to[label[i]];
+    }
+    info->classes = map->count;
+    return gls_owned_class_names(&gather->owned, (const char *const *)map->name, map->count);
+}
+
+static gls_status keep_classes(gls_context *ctx, gls_source *source, const class_map *map, gls_source **out) {
+    int64_t *index = NULL, count;
+    gls_gather *gather = NULL;
+    gls_status status = pick_rows(ctx, source, map, &index, &count);
+    if (status == GLS_OK) status = gls_gather_create(ctx, source, index, count, &gather);
+    gls_free(ctx, index);
+    if (status == GLS_OK) status = rename_classes(gather, map);
+    if (status != GLS_OK) {
+        gls_gather_release(gather);
+        return status;
+    }
+    *out = &gather->owned.source;
+    return GLS_OK;
+}
+
+static gls_status apply_classes(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
+                                const gls_source *fitted, gls_source **out) {
+    class_map map = {0};
+    GLS_TRY(gls_need_classes(ctx, source, "classes"));
+    gls_status status = fill_map(ctx, options, &source->info, &map);
+    if (status == GLS_OK) status = keep_classes(ctx, source, &map, out);
+    for (int64_t i = 0; map.name && i < map.count; i++) gls_free(ctx, map.name[i]);
+    gls_free(ctx, map.name);
+    gls_free(ctx, map.to);
+    return status;
+}
+
+const gls_transform gls_transform_classes = {
+    .member = {"classes", "keeps or groups classes; column classes holds the old ones", "", classes_table,
+               sizeof(classes_options)},
+    .apply = apply_classes,
+};

@@ -1,0 +1,239 @@
+/* A look at a set: what it is, and what may be wrong with it. One pass over the rows. */
+#include "source.h"
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+typedef struct row_hash {
+    XXH128_hash_t hash;
+    int64_t index;
+    int32_t label;
+} row_hash;
+
+typedef struct look {
+    const gls_data_info *info;
+    gls_description *out;
+    double *least, *most; /* [features] over the values seen */
+    int64_t *seen;        /* [features] values seen: all of dense rows, stored ones of sparse rows */
+    row_hash *hash;
+    int64_t finite, nonzero;
+    double sum, y_sum;
+    bool started, y_started;
+} look;
+
+static void look_at_value(look *l, int64_t feature, double v) {
+    gls_description *d = l->out;
+    l->seen[feature]++;
+    if (!isfinite(v)) {
+        d->nonfinite++;
+        return;
+    }
+    if (l->seen[feature] == 1 || v < l->least[feature]) l->least[feature] = v;
+    if (l->seen[feature] == 1 || v > l->most[feature]) l->most[feature] = v;
+    l->finite++;
+    l->nonzero += v != 0;
+    l->sum += v;
+}
+
+static void look_at_targets(look *l, const gls_batch *batch, int64_t i) {
+    gls_description *d = l->out;
+    if (l->info->target == GLS_TARGET_CLASS && batch->label[i] >= 0 && batch->label[i] < l->info->classes)
+        d->class_count[batch->label[i]]++;
+    for (int64_t t = 0; t < l->info->targets; t++) {
+        double y = (double)batch->y[i * l->info->targets + t];
+        if (!l->y_started || y < d->target_minimum) d->target_minimum = y;
+        if (!l->y_started || y > d->target_maximum) d->target_maximum = y;
+        l->y_started = true;
+        l->y_sum += y;
+    }
+}
+
+static gls_status look_at_rows(void *user, const gls_batch *batch, int64_t begin) {
+    look *l = user;
+    for (int64_t i = 0; i < batch->rows; i++) {
+        int64_t before = l->nonzero, bad = l->out->nonfinite;
+        row_hash *hash = &l->hash[begin + i];
+        if (batch->row) {
+            int64_t from = batch->row[i], count = batch->row[i + 1] - from;
+            for (int64_t k = from; k < from + count; k++) look_at_value(l, batch->column[k], (double)batch->value[k]);
+            XXH128_hash_t values = XXH3_128bits(batch->value + from, (size_t)count * sizeof *batch->value);
+            hash->hash =
+                XXH3_128bits_withSeed(batch->column + from, (size_t)count * sizeof *batch->column, values.low64);
+            hash->hash.high64 ^= values.high64;
+        } else if (batch->x) {
+            const gls_real *x = batch->x + i * batch->features;
+            for (int64_t j = 0; j < batch->features; j++) look_at_value(l, j, (double)x[j]);
+            hash->hash = XXH3_128bits(x, (size_t)batch->features * sizeof *x);
+        }
+        if (l->nonzero == before && l->out->nonfinite == bad) l->out->empty_rows++;
+        hash->index = begin + i;
+        hash->label = l->info->target == GLS_TARGET_CLASS ? batch->label[i] : 0;
+        look_at_targets(l, batch, i);
+    }
+    return GLS_OK;
+}
+
+static int compare_hashes(const void *a, const void *b) {
+    const row_hash *x = a, *y = b;
+    int order = XXH128_cmp(&x->hash, &y->hash);
+    return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+static void count_duplicates(look *l) {
+    qsort(l->hash, (size_t)l->info->examples, sizeof *l->hash, compare_hashes);
+    for (int64_t i = 1, first = 0; i < l->info->examples; i++) {
+        if (!XXH128_isEqual(l->hash[i].hash, l->hash[first].hash)) {
+            first = i;
+            continue;
+        }
+        l->out->duplicate_rows++;
+        l->out->conflicting_rows += l->hash[i].label != l->hash[first].label;
+    }
+}
+
+static void conclude(look *l) {
+    gls_description *d = l->out;
+    const gls_data_info *info = l->info;
+    double values = (double)info->examples * (double)info->features;
+    int64_t least = 0, most = 0;
+    for (int64_t j = 0; j < info->features; j++) {
+        if (l->seen[j] < info->examples) { /* zeros that sparse rows leave out */
+            if (!l->seen[j] || l->least[j] > 0) l->least[j] = 0;
+            if (!l->seen[j] || l->most[j] < 0) l->most[j] = 0;
+        }
+        d->constant_features += l->least[j] == l->most[j];
+        if (!l->started || l->least[j] < d->minimum) d->minimum = l->least[j];
+        if (!l->started || l->most[j] > d->maximum) d->maximum = l->most[j];
+        l->started = true;
+    }
+    d->mean = values > 0 ? l->sum / (values - (double)d->nonfinite) : 0;
+    d->density = values > 0 ? (double)l->nonzero / values : 0;
+    d->target_mean = l->y_started ? l->y_sum / ((double)info->examples * (double)info->targets) : 0;
+    for (int64_t k = 0; d->class_count && k < info->classes; k++) {
+        int64_t count = d->class_count[k];
+        d->missing_classes += count == 0;
+        if (count && (!least || count < least)) least = count;
+        if (count > most) most = count;
+    }
+    d->imbalance = least ? (double)most / (double)least : 0;
+    if (info->features) count_duplicates(l);
+}
+
+/* ---- text ---- */
+
+typedef struct lines {
+    gls_context *ctx;
+    char *text;
+    int64_t used, room;
+    bool failed;
+} lines;
+
+static void GLS_PRINTF(2, 3) add(lines *l, const char *format, ...) {
+    char piece[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(piece, sizeof piece, format, args);
+    va_end(args);
+    int64_t n = (int64_t)strlen(piece);
+    if (l->used + n + 1 > l->room) {
+        int64_t room = 2 * (l->used + n + 1) + 512;
+        char *grown = gls_resize(l->ctx, l->text, room, 1);
+        if (!grown) {
+            l->failed = true;
+            return;
+        }
+        l->text = grown;
+        l->room = room;
+    }
+    memcpy(l->text + l->used, piece, (size_t)n + 1);
+    l->used += n;
+}
+
+static void add_classes(lines *l, const gls_description *d) {
+    enum { SHOWN = 30 };
+    add(l, "%lld classes:", (long long)d->info.classes);
+    for (int64_t k = 0; k < d->info.classes && k < SHOWN; k++)
+        if (d->info.class_names)
+            add(l, "%s %.60s %lld", k ? "," : "", d->info.class_names[k], (long long)d->class_count[k]);
+        else
+            add(l, "%s %lld: %lld", k ? "," : "", (long long)k, (long long)d->class_count[k]);
+    add(l, "%s\n", d->info.classes > SHOWN ? ", ..." : "");
+}
+
+static void add_trouble(lines *l, const gls_description *d) {
+    const struct {
+        int64_t count;
+        const char *what;
+    } trouble[] = {
+        {d->nonfinite, "values that are NaN or infinite"},
+        {d->constant_features, "constant features"},
+        {d->empty_rows, "rows that are all zero"},
+        {d->duplicate_rows, "rows equal to an earlier one"},
+        {d->conflicting_rows, "of these with another class"},
+        {d->missing_classes, "classes without an example"},
+    };
+    bool any = d->imbalance > 10;
+    for (size_t i = 0; i < sizeof trouble / sizeof *trouble; i++) {
+        if (trouble[i].count) add(l, "note: %lld %s\n", (long long)trouble[i].count, trouble[i].what);
+        any |= trouble[i].count != 0;
+    }
+    if (d->imbalance > 10) add(l, "note: the largest class is %.3g times the smallest\n", d->imbalance);
+    if (!any) add(l, "no trouble found\n");
+}
+
+static gls_status write_text(gls_context *ctx, gls_description *d) {
+    lines l = {.ctx = ctx};
+    const gls_data_info *info = &d->info;
+    add(&l, "%lld examples", (long long)info->examples);
+    if (info->target == GLS_TARGET_TOKENS)
+        add(&l, " of %lld tokens, vocabulary %lld", (long long)info->length, (long long)info->classes);
+    else
+        add(&l, " of %lld features", (long long)info->features);
+    for (int i = 0; info->dims > 1 && i < info->dims; i++)
+        add(&l, "%s%lld%s", i ? " x " : " (", (long long)info->shape[i], i + 1 == info->dims ? ")" : "");
+    add(&l, "%s\n", info->sparse ? ", sparse" : "");
+    if (info->target == GLS_TARGET_CLASS) add_classes(&l, d);
+    if (info->targets)
+        add(&l, "targets: %lld a row, %.6g to %.6g, mean %.6g\n", (long long)info->targets, d->target_minimum,
+            d->target_maximum, d->target_mean);
+    if (info->features)
+        add(&l, "values: %.6g to %.6g, mean %.6g, %.4g%% non-zero\n", d->minimum, d->maximum, d->mean,
+            100 * d->density);
+    add_trouble(&l, d);
+    d->text = l.text;
+    return l.failed ? GLS_ERR_MEMORY : GLS_OK;
+}
+
+gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_description *out) {
+    const gls_data_info *info = &source->info;
+    *out = (gls_description){.info = *info};
+    look l = {.info = info, .out = out};
+    l.least = gls_alloc(ctx, info->features, sizeof *l.least);
+    l.most = gls_alloc(ctx, info->features, sizeof *l.most);
+    l.seen = gls_alloc(ctx, info->features, sizeof *l.seen);
+    l.hash = gls_alloc(ctx, info->examples, sizeof *l.hash);
+    bool classes = info->target == GLS_TARGET_CLASS;
+    if (classes) out->class_count = gls_alloc(ctx, info->classes, sizeof *out->class_count);
+    bool room = l.least && l.most && l.seen && l.hash && (!classes || out->class_count);
+    gls_status status = room ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK && info->target != GLS_TARGET_TOKENS) {
+        status = gls_source_scan(ctx, source, look_at_rows, &l);
+        if (status == GLS_OK) conclude(&l);
+    }
+    if (status == GLS_OK) status = write_text(ctx, out);
+    gls_free(ctx, l.least);
+    gls_free(ctx, l.most);
+    gls_free(ctx, l.seen);
+    gls_free(ctx, l.hash);
+    if (status != GLS_OK) gls_description_clear(ctx, out);
+    return status;
+}
+
+void gls_description_clear(gls_context *ctx, gls_description *description) {
+    gls_free(ctx, description->class_count);
+    gls_free(ctx, description->text);
+    *description = (gls_description){0};
+}

@@ -1,0 +1,89 @@
+/* Generator gaussians: classes that are mixtures of spherical normal distributions. */
+#include "source.h"
+#include "table.h"
+#include <math.h>
+
+typedef struct gaussian_options {
+    int64_t train_size, test_size, classes, features, components, seed;
+    double separation, noise;
+} gaussian_options;
+
+static const gls_option gaussian_table[] = {
+    {"train_size", GLS_OPTION_INT, offsetof(gaussian_options, train_size), "10000", 1, 1e9, 0, NULL,
+     "training examples"},
+    {"test_size", GLS_OPTION_INT, offsetof(gaussian_options, test_size), "2000", 1, 1e9, 0, NULL, "test examples"},
+    {"classes", GLS_OPTION_INT, offsetof(gaussian_options, classes), "2", 1, 65536, 0, NULL, "k"},
+    {"features", GLS_OPTION_INT, offsetof(gaussian_options, features), "20", 1, 1e6, 0, NULL, "d"},
+    {"components", GLS_OPTION_INT, offsetof(gaussian_options, components), "1", 1, 1e6, 0, NULL,
+     "normal distributions that a class mixes"},
+    {"separation", GLS_OPTION_REAL, offsetof(gaussian_options, separation), "4", 0, INFINITY, 0, NULL,
+     "root mean square distance between two of their centres"},
+    {"noise", GLS_OPTION_REAL, offsetof(gaussian_options, noise), "1", 0, INFINITY, 0, NULL,
+     "standard deviation of a coordinate around its centre"},
+    {"seed", GLS_OPTION_INT, offsetof(gaussian_options, seed), "1", 0, INFINITY, 0, NULL, "of centres and examples"},
+    {NULL},
+};
+
+typedef struct gaussian_job {
+    const gaussian_options *options;
+    const gls_real *center; /* [classes, components, features] */
+    const char *purpose;
+    int64_t examples;
+    gls_real *x;
+    int32_t *label;
+} gaussian_job;
+
+enum { CHUNK = 256 };
+
+static gls_status draw_chunk(void *user, int64_t task, int worker) {
+    const gaussian_job *job = user;
+    const gaussian_options *o = job->options;
+    for (int64_t i = task * CHUNK; i < (task + 1) * CHUNK && i < job->examples; i++) {
+        gls_random random = gls_random_create((uint64_t)o->seed, job->purpose, (uint64_t)i, 0);
+        int64_t class = i % o->classes, component = gls_random_below(&random, o->components);
+        const gls_real *center = job->center + (class * o->components + component) * o->features;
+        for (int64_t j = 0; j < o->features; j++)
+            job->x[i * o->features + j] = (gls_real)((double)center[j] + o->noise * gls_random_normal(&random));
+        job->label[i] = (int32_t) class;
+    }
+    return GLS_OK;
+}
+
+static gls_status make(gls_context *ctx, const gaussian_options *o, bool test, int64_t n, int64_t values,
+                       int64_t centers, gls_arrays_owned *arrays) {
+    arrays->real = gls_alloc(ctx, values, sizeof *arrays->real);
+    arrays->label = gls_alloc(ctx, n, sizeof *arrays->label);
+    gls_real *center = gls_alloc(ctx, centers, sizeof *center);
+    gls_status status = arrays->real && arrays->label && center ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK) {
+        double deviation = o->separation / sqrt(2.0 * (double)o->features);
+        gls_random random = gls_random_create((uint64_t)o->seed, "gaussians centers", 0, 0);
+        for (int64_t i = 0; i < centers; i++) center[i] = (gls_real)(deviation * gls_random_normal(&random));
+        gaussian_job job = {o, center, test ? "gaussians test" : "gaussians train", n, arrays->real, arrays->label};
+        status = gls_parallel(ctx, (n + CHUNK - 1) / CHUNK, draw_chunk, &job);
+    }
+    gls_free(ctx, center);
+    return status;
+}
+
+static gls_status open_gaussians(gls_context *ctx, const char *path, const void *options, bool test,
+                                 const gls_data_info *like, gls_source **out) {
+    const gaussian_options *o = options;
+    int64_t n = test ? o->test_size : o->train_size, values, centers;
+    int64_t rows[2] = {n, o->features}, blocks[3] = {o->classes, o->components, o->features};
+    GLS_TRY(gls_check_extents(ctx, "gaussians", 2, rows, 1, &values));
+    GLS_TRY(gls_check_extents(ctx, "gaussians", 3, blocks, 1, &centers));
+    gls_arrays_owned arrays = {0};
+    gls_status status = make(ctx, o, test, n, values, centers, &arrays);
+    gls_data_info info = {.examples = n, .features = o->features, .target = GLS_TARGET_CLASS, .classes = o->classes};
+    if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
+    gls_arrays_owned_free(ctx, &arrays);
+    return status;
+}
+
+const gls_format gls_format_gaussians = {
+    .member = {"gaussians", "classes that are mixtures of normal distributions", "", gaussian_table,
+               sizeof(gaussian_options)},
+    .generator = true,
+    .open = open_gaussians,
+};

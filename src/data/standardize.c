@@ -1,0 +1,183 @@
+/* Transform standardize: mean 0 and variance 1 by feature or by channel, with the training set's statistics. Sparse
+ * features are scaled only, so that they stay sparse. */
+#include "source.h"
+#include "table.h"
+#include "base/kernels.h"
+#include <math.h>
+#include <string.h>
+
+typedef struct standard_options {
+    int by;
+    bool center;
+} standard_options;
+
+enum { BY_AUTO, BY_FEATURE, BY_CHANNEL };
+enum { PARTS = 16, AT_ONCE = 64 };
+
+static const gls_option standard_table[] = {
+    {"by", GLS_OPTION_ENUM, offsetof(standard_options, by), "auto", 0, 0, 0, "auto|feature|channel",
+     "one mean and deviation a feature, or a channel; auto: a channel for images"},
+    {"center", GLS_OPTION_BOOL, offsetof(standard_options, center), "true", 0, 0, 0, NULL,
+     "subtract the mean (never from sparse features)"},
+    {NULL},
+};
+
+typedef struct standard_source {
+    gls_owned_source owned;
+    int64_t span;                 /* consecutive features with the same statistics */
+    const gls_real *mean, *scale; /* [features / span] */
+} standard_source;
+
+GLS_SIMD static void scale_line(gls_real *x, gls_real mean, gls_real scale, int64_t n) {
+    for (int64_t i = 0; i < n; i++) x[i] = (x[i] - mean) * scale;
+}
+
+GLS_SIMD static void scale_features(gls_real *x, const gls_real *mean, const gls_real *scale, int64_t n) {
+    for (int64_t i = 0; i < n; i++) x[i] = (x[i] - mean[i]) * scale[i];
+}
+
+static gls_status fetch_standard(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
+    const standard_source *s = (const standard_source *)source;
+    int64_t features = source->info.features, groups = features / s->span;
+    GLS_TRY(gls_wrapper_fetch(source, ctx, fetch, rows));
+    for (int64_t i = 0; rows->x && i < fetch->count; i++) {
+        gls_real *x = rows->x + i * features;
+        if (s->span == 1) scale_features(x, s->mean, s->scale, features);
+        for (int64_t g = 0; s->span > 1 && g < groups; g++)
+            scale_line(x + g * s->span, s->mean[g], s->scale[g], s->span);
+    }
+    if (rows->row)
+        for (int64_t k = rows->row[0]; k < rows->row[fetch->count]; k++) rows->value[k] *= s->scale[rows->column[k]];
+    return GLS_OK;
+}
+
+static const gls_source_ops standard_ops = {fetch_standard, gls_wrapper_destroy};
+
+/* ---- the statistics: PARTS fixed runs of rows, so that bits do not depend on threads ---- */
+
+typedef struct fit {
+    const gls_source *source;
+    gls_context *ctx;
+    int64_t span, groups;
+    const double *mean; /* of the second pass, or NULL */
+    double *sum;        /* [PARTS, groups] sums of x, or of (x - mean)^2 */
+} fit;
+
+static void add_rows(const fit *f, const gls_batch *batch, double *sum) {
+    for (int64_t i = 0; batch->x && i < batch->rows; i++)
+        for (int64_t g = 0; g < f->groups; g++) {
+            const gls_real *x = batch->x + i * batch->features + g * f->span;
+            double mean = f->mean ? f->mean[g] : 0, s = 0;
+            for (int64_t j = 0; j < f->span; j++) {
+                double v = (double)x[j] - mean;
+                s += f->mean ? v * v : v;
+            }
+            sum[g] += s;
+        }
+    if (!batch->row) return;
+    for (int64_t k = batch->row[0]; k < batch->row[batch->rows]; k++) {
+        double v = (double)batch->value[k], mean = f->mean ? f->mean[batch->column[k]] : 0;
+        /* the zeros' share of the second pass is added as if all were zero, and corrected here */
+        sum[batch->column[k]] += f->mean ? (v - mean) * (v - mean) - mean * mean : v;
+    }
+}
+
+static gls_status fit_part(void *user, int64_t part, int worker) {
+    const fit *f = user;
+    int64_t n = f->source->info.examples, end = n * (part + 1) / PARTS;
+    gls_rows *rows;
+    GLS_TRY(gls_rows_create(f->ctx, &f->source->info, AT_ONCE, &rows));
+    gls_status status = GLS_OK;
+    for (int64_t begin = n * part / PARTS; status == GLS_OK && begin < end; begin += AT_ONCE) {
+        int64_t index[AT_ONCE];
+        gls_fetch fetch = {.count = end - begin < AT_ONCE ? end - begin : AT_ONCE, .index = index};
+        for (int64_t i = 0; i < fetch.count; i++) index[i] = begin + i;
+        gls_batch batch;
+        status = gls_source_fetch(f->source, f->ctx, &fetch, rows, &batch);
+        if (status == GLS_OK) add_rows(f, &batch, f->sum + part * f->groups);
+    }
+    gls_rows_destroy(rows);
+    return status;
+}
+
+/* One pass over the data: out[g] = sum over parts in order, over count. */
+static gls_status fit_pass(fit *f, double *out) {
+    int64_t n = f->source->info.examples;
+    memset(f->sum, 0, (size_t)(PARTS * f->groups) * sizeof *f->sum);
+    GLS_TRY(gls_parallel(f->ctx, PARTS, fit_part, f));
+    for (int64_t g = 0; g < f->groups; g++) {
+        double s = 0;
+        for (int64_t p = 0; p < PARTS; p++) s += f->sum[p * f->groups + g];
+        out[g] = s / ((double)n * (double)f->span);
+        if (f->mean && f->source->info.sparse) out[g] += f->mean[g] * f->mean[g];
+    }
+    return GLS_OK;
+}
+
+static gls_status fit_statistics(gls_context *ctx, const standard_options *o, standard_source *s) {
+    const gls_data_info *info = &s->owned.source.info;
+    int64_t groups = info->features / s->span;
+    double *mean = gls_alloc(ctx, groups, sizeof *mean), *variance = gls_alloc(ctx, groups, sizeof *variance);
+    fit f = {.source = s->owned.source.inner, .ctx = ctx, .span = s->span, .groups = groups};
+    f.sum = gls_alloc(ctx, groups, PARTS * sizeof *f.sum);
+    gls_real *kept_mean = gls_arena_alloc(s->owned.arena, groups, sizeof *kept_mean);
+    gls_real *kept_scale = gls_arena_alloc(s->owned.arena, groups, sizeof *kept_scale);
+    gls_status status = mean && variance && f.sum && kept_mean && kept_scale ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = fit_pass(&f, mean);
+    f.mean = mean;
+    if (status == GLS_OK) status = fit_pass(&f, variance);
+    for (int64_t g = 0; status == GLS_OK && g < groups; g++) {
+        bool constant = !(variance[g] > 1e-14 * mean[g] * mean[g]); /* rounding of a constant feature */
+        kept_mean[g] = o->center ? (gls_real)mean[g] : 0;
+        kept_scale[g] = constant ? 1 : (gls_real)(1 / sqrt(variance[g]));
+    }
+    s->mean = kept_mean;
+    s->scale = kept_scale;
+    gls_free(ctx, mean);
+    gls_free(ctx, variance);
+    gls_free(ctx, f.sum);
+    return status;
+}
+
+static gls_status take_over(const standard_source *from, standard_source *s) {
+    int64_t groups = from->owned.source.info.features / from->span;
+    gls_real *mean = gls_arena_alloc(s->owned.arena, groups, sizeof *mean);
+    gls_real *scale = gls_arena_alloc(s->owned.arena, groups, sizeof *scale);
+    if (!mean || !scale) return GLS_ERR_MEMORY;
+    memcpy(mean, from->mean, (size_t)groups * sizeof *mean);
+    memcpy(scale, from->scale, (size_t)groups * sizeof *scale);
+    s->span = from->span;
+    s->mean = mean;
+    s->scale = scale;
+    return GLS_OK;
+}
+
+static gls_status apply_standard(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
+                                 const gls_source *fitted, gls_source **out) {
+    const standard_options *o = options;
+    const gls_data_info *info = &source->info;
+    bool image = info->dims == 3 && !info->sparse;
+    if (info->target == GLS_TARGET_TOKENS || info->features < 1 || info->examples < 1)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: the data have no features");
+    if (o->by == BY_CHANNEL && !image)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: by channel, but the data are no images");
+    if (fitted && fitted->info.features != info->features)
+        return gls_fail(ctx, GLS_ERR_INPUT, "transform standardize: %lld features, fitted on %lld",
+                        (long long)info->features, (long long)fitted->info.features);
+    standard_source *s;
+    GLS_TRY(gls_wrapper_create(ctx, sizeof *s, &standard_ops, source, (void **)&s));
+    s->span = o->by == BY_CHANNEL || (o->by == BY_AUTO && image) ? info->shape[1] * info->shape[2] : 1;
+    gls_status status = fitted ? take_over((const standard_source *)fitted, s) : fit_statistics(ctx, o, s);
+    if (status != GLS_OK) {
+        gls_owned_destroy(&s->owned.source);
+        return status;
+    }
+    *out = &s->owned.source;
+    return GLS_OK;
+}
+
+const gls_transform gls_transform_standardize = {
+    .member = {"standardize", "mean 0 and variance 1 by the training set's statistics", "", standard_table,
+               sizeof(standard_options)},
+    .apply = apply_standard,
+};

@@ -1,0 +1,40 @@
+/* Transform subset: fewer examples. */
+#include "source.h"
+#include "table.h"
+
+typedef struct subset_options {
+    int64_t size;
+    bool first;
+} subset_options;
+
+static const gls_option subset_table[] = {
+    {"size", GLS_OPTION_SIZE, offsetof(subset_options, size), NULL, 0, 0, GLS_OPTION_REQUIRED, NULL,
+     "how many examples to keep"},
+    {"first", GLS_OPTION_BOOL, offsetof(subset_options, first), "false", 0, 0, 0, NULL,
+     "the first ones instead of random ones"},
+    {NULL},
+};
+
+static gls_status apply_subset(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
+                               const gls_source *fitted, gls_source **out) {
+    const subset_options *o = options;
+    int64_t n = source->info.examples, size = o->size < 0 ? n : o->size, *index;
+    if (size < 1 || size > n)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform subset: size %lld of %lld examples", (long long)size,
+                        (long long)n);
+    gls_random random = gls_random_create(seed, "subset", 0, 0);
+    GLS_TRY(gls_draw_distinct(ctx, &random, n, size, &index));
+    for (int64_t i = 0; o->first && i < size; i++) index[i] = i;
+    gls_gather *gather;
+    gls_status status = gls_gather_create(ctx, source, index, size, &gather);
+    gls_free(ctx, index);
+    GLS_TRY(status);
+    *out = &gather->owned.source;
+    return GLS_OK;
+}
+
+const gls_transform gls_transform_subset = {
+    .member = {"subset", "keeps some of the examples", "", subset_table, sizeof(subset_options)},
+    .train_only = true,
+    .apply = apply_subset,
+};
