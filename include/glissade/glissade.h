@@ -10,5 +10,6 @@
 #include "estimator.h"
 #include "method.h"
 #include "measure.h"
+#include "run.h"
 
 #endif

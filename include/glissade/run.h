@@ -45,7 +45,8 @@ typedef struct gls_progress {
     double monitored; /* loss on the monitored set at the last validation */
     double score;     /* the problem's first score there */
     const char *score_name;
-    double seconds; /* of training so far, resumed ones included */
+    const char *set; /* the monitored set: "validation", "test" or "train" */
+    double seconds;  /* of training so far, resumed ones included */
     double examples_per_second;
     double seconds_left;
     bool validated; /* this call follows a validation */
@@ -112,8 +113,9 @@ GLS_API int64_t gls_run_steps(const gls_run *run);
 GLS_API double gls_run_epoch(const gls_run *run);
 /* A loader of the run's plan over any of its sets, for passes of a tap's own. */
 GLS_API gls_status gls_run_loader(gls_run *run, const gls_source *source, gls_loader **out);
-/* A line of metrics.jsonl at the present step. */
-GLS_API gls_status gls_run_trace(gls_run *run, const char *name, double value);
+/* A line of metrics.jsonl at the present step; nothing without a folder. Failure to write shows at the next checkpoint.
+ */
+GLS_API void gls_run_trace(gls_run *run, const char *name, double value);
 
 /* ---- taps: what looks on while a run goes on ---- */
 
@@ -150,6 +152,9 @@ GLS_API gls_status gls_replay(gls_context *ctx, const gls_replay_options *option
 
 /* Member i of a kind, built-in ones first; NULL at the end. */
 GLS_API const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_t i);
+/* What a file is taken for when nobody says: by the end of its name, .gz and .xz apart; libsvm otherwise, and the
+ * generator glyphs without a path. */
+GLS_API const char *gls_format_guess(const char *path);
 /* Name of a kind as `glissade list` takes it: "methods"; NULL for a kind without members of its own. */
 GLS_API const char *gls_kind_name(gls_kind kind);
 typedef struct gls_preset {

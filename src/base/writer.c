@@ -181,3 +181,12 @@ gls_status gls_make_directory(gls_context *ctx, const char *path) {
     gls_free(ctx, name);
     return status;
 }
+
+gls_status gls_write_text(gls_context *ctx, const char *path, const char *text) {
+    gls_writer *writer;
+    GLS_TRY(gls_writer_open(ctx, path, &writer));
+    gls_status status = gls_writer_write(writer, text, (int64_t)strlen(text));
+    if (status == GLS_OK) return gls_writer_commit(writer);
+    gls_writer_abort(writer);
+    return status;
+}

@@ -1,0 +1,162 @@
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+typedef struct look {
+    gls_context *ctx;
+    const cli_args *args;
+    gls_value *config; /* {data: {...}} */
+    gls_source *source;
+} look;
+
+static const char *positional(const look *l, int i) {
+    return i < l->args->positionals ? l->args->positional[i] : NULL;
+}
+
+/* The data section of --set keys without their `data.`. */
+static gls_status set_keys(look *l) {
+    GLS_TRY(gls_config_parse(l->ctx, "--set", "data: {}", 8, &l->config));
+    for (int i = 0; i < l->args->flags; i++) {
+        if (strcmp(l->args->flag[i]->name, "set")) continue;
+        const char *given = l->args->value[i];
+        char *text = gls_sprintf(l->ctx, "%s%s", strncmp(given, "data.", 5) ? "data." : "", given);
+        if (!text) return GLS_ERR_MEMORY;
+        gls_status status = gls_config_set(l->ctx, l->config, text);
+        gls_free(l->ctx, text);
+        GLS_TRY(status);
+    }
+    return GLS_OK;
+}
+
+static uint64_t seed(const look *l) {
+    const char *text = cli_get(l->args, "seed");
+    return text ? strtoull(text, NULL, 10) : 1;
+}
+
+static gls_status open_source(look *l, const char *format, const char *path) {
+    static const char *const except[] = {"transforms", NULL};
+    const gls_value *section = gls_value_get(l->config, "data");
+    gls_source *raw = NULL;
+    GLS_TRY(gls_source_open(l->ctx, format, path, section, except, cli_has(l->args, "test"), NULL, &raw));
+    return gls_transforms_apply(l->ctx, raw, gls_value_get(section, "transforms"), seed(l), NULL, &l->source);
+}
+
+/* ---- info ---- */
+
+static json_t *number(double x) {
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static void print_json(const gls_description *d) {
+    json_t *shape = json_array(), *counts = json_array();
+    for (int i = 0; i < d->info.dims; i++) json_array_append_new(shape, json_integer(d->info.shape[i]));
+    for (int64_t i = 0; d->class_count && i < d->info.classes; i++)
+        json_array_append_new(counts, json_integer(d->class_count[i]));
+    json_t *object =
+        json_pack("{s:I, s:I, s:o, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "examples",
+                  (json_int_t)d->info.examples, "features", (json_int_t)d->info.features, "shape", shape, "sparse",
+                  d->info.sparse, "classes", (json_int_t)d->info.classes, "class_counts", counts, "minimum",
+                  number(d->minimum), "maximum", number(d->maximum), "mean", number(d->mean), "density",
+                  number(d->density), "nonfinite", (json_int_t)d->nonfinite, "constant_features",
+                  (json_int_t)d->constant_features, "empty_rows", (json_int_t)d->empty_rows, "duplicate_rows",
+                  (json_int_t)d->duplicate_rows, "conflicting_rows", (json_int_t)d->conflicting_rows, "missing_classes",
+                  (json_int_t)d->missing_classes, "imbalance", number(d->imbalance));
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+    if (text) puts(text);
+    free(text);
+    json_decref(object);
+}
+
+static gls_status info(look *l) {
+    const char *format = cli_get(l->args, "format");
+    gls_description description;
+    GLS_TRY(open_source(l, format ? format : gls_format_guess(positional(l, 1)), positional(l, 1)));
+    GLS_TRY(gls_source_describe(l->ctx, l->source, &description));
+    if (cli_has(l->args, "json"))
+        print_json(&description);
+    else
+        fputs(description.text, stdout);
+    gls_description_clear(l->ctx, &description);
+    return GLS_OK;
+}
+
+/* ---- make, convert ---- */
+
+static gls_status write_to(look *l, const char *format, bool *writing) {
+    const char *out = cli_get(l->args, "out");
+    *writing = true;
+    return gls_source_write(l->ctx, l->source, format, out, NULL, NULL);
+}
+
+static gls_status make(look *l, bool *writing) {
+    const char *generator = positional(l, 1), *to = cli_get(l->args, "to");
+    if (!generator || !cli_get(l->args, "out"))
+        return gls_fail(l->ctx, GLS_ERR_ARGUMENT,
+                        "data make GENERATOR --out PATH [--to FORMAT]; `glissade list data` names "
+                        "the generators");
+    GLS_TRY(open_source(l, generator, NULL));
+    return write_to(l, to ? to : gls_format_guess(cli_get(l->args, "out")), writing);
+}
+
+static gls_status convert(look *l, bool *writing) {
+    const char *format = cli_get(l->args, "format"), *to = cli_get(l->args, "to");
+    if (!positional(l, 1) || !cli_get(l->args, "out"))
+        return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data convert PATH --out PATH [--format FORMAT] [--to FORMAT]");
+    GLS_TRY(open_source(l, format ? format : gls_format_guess(positional(l, 1)), positional(l, 1)));
+    return write_to(l, to ? to : gls_format_guess(cli_get(l->args, "out")), writing);
+}
+
+static const char *const actions[] = {"make", "info", "convert", NULL};
+static const char *action_at(const void *user, int64_t i) {
+    return ((const char *const *)user)[i];
+}
+
+static gls_status act(look *l, bool *writing) {
+    const char *action = positional(l, 0);
+    if (!action) return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data what? make, info or convert");
+    if (l->args->positionals > 2)
+        return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data %s takes one path or name, found '%s' too", action,
+                        positional(l, 2));
+    GLS_TRY(set_keys(l));
+    if (!strcmp(action, "info")) return info(l);
+    if (!strcmp(action, "make")) return make(l, writing);
+    if (!strcmp(action, "convert")) return convert(l, writing);
+    const char *nearest = gls_nearest(action, action_at, actions);
+    return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data cannot %s%s%s%s; it can make, info, convert", action,
+                    nearest ? "; nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+}
+
+static int run(const cli_args *args) {
+    look l = {.ctx = cli_context(NULL), .args = args};
+    if (!l.ctx) return CLI_FAILED;
+    bool writing = false;
+    gls_status status = act(&l, &writing);
+    int code = status == GLS_OK ? CLI_DONE : cli_fail(l.ctx, status, writing);
+    gls_source_destroy(l.source);
+    gls_value_destroy(l.ctx, l.config);
+    gls_context_destroy(l.ctx);
+    return code;
+}
+
+static const cli_flag flags[] = {
+    {"format", "FORMAT", "of the input; without it a guess by the file's name"},
+    {"to", "FORMAT", "of the output; without it a guess by the file's name"},
+    {"out", "PATH", "the file to write"},
+    {"set", "KEY=VALUE", "an option of the format or generator, or transforms=[...]; may be repeated"},
+    {"seed", "N", "of transforms (1)"},
+    {"test", NULL, "the test part of a generator or a folder"},
+    {"json", NULL, "info as one JSON object"},
+    {NULL}};
+
+const cli_verb cli_data = {
+    .name = "data",
+    .synopsis = "data make GENERATOR | info PATH | convert PATH  [options]",
+    .help = "make, look at and convert data sets",
+    .flags = flags,
+    .words = actions,
+    .run = run,
+};

@@ -1,0 +1,156 @@
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const char presets[] = "presets";
+static const char *const words[] = {"methods", "estimators", "measures",  "models", "problems",
+                                    "data",    "transforms", "schedules", presets,  NULL};
+
+static const char *word_at(const void *user, int64_t i) {
+    return ((const char *const *)user)[i];
+}
+
+static int kind_of(const char *word) {
+    for (int kind = 0; kind < GLS_KIND_COUNT; kind++)
+        if (gls_kind_name((gls_kind)kind) && !strcmp(gls_kind_name((gls_kind)kind), word)) return kind;
+    return -1;
+}
+
+/* "lr=0.1, beta=0.9": what an option has if nobody says anything. */
+static void print_defaults(const gls_option *table) {
+    int column = 0;
+    for (const gls_option *o = table; o && o->key; o++) {
+        if (o->flags & GLS_OPTION_HIDDEN) continue;
+        char text[160];
+        int n = snprintf(text, sizeof text, "%s%s%s", o->key, o->initial ? "=" : "", o->initial ? o->initial : "");
+        if (column && column + n + 2 > 96) {
+            printf(",\n");
+            column = 0;
+        }
+        printf("%s%s", column ? ", " : "                    ", text);
+        column += n + 2;
+    }
+    if (column) putchar('\n');
+}
+
+static void print_options(const gls_option *table) {
+    for (const gls_option *o = table; o && o->key; o++) {
+        if (o->flags & GLS_OPTION_HIDDEN) continue;
+        printf("    %-22s %-10s %s%s%s%s\n", o->key, o->initial ? o->initial : "-", o->help ? o->help : "",
+               o->choices ? " (" : "", o->choices ? o->choices : "", o->choices ? ")" : "");
+    }
+}
+
+static void print_member(const gls_member *member, bool whole) {
+    printf("  %-17s %s%s%s\n", member->name, member->help, *member->source ? "  " : "", member->source);
+    if (whole)
+        print_options(member->options);
+    else
+        print_defaults(member->options);
+}
+
+static json_t *describe(const char *name, const char *help, const char *source, const gls_option *table) {
+    json_t *options = json_array();
+    for (const gls_option *o = table; o && o->key; o++)
+        json_array_append_new(options, json_pack("{s:s, s:s?, s:s?, s:s?}", "key", o->key, "default", o->initial,
+                                                 "help", o->help, "choices", o->choices));
+    return json_pack("{s:s, s:s?, s:s?, s:o}", "name", name, "help", help, "source", source, "options", options);
+}
+
+static void list_presets(json_t *into) {
+    const gls_preset *p;
+    if (!into) puts("presets");
+    for (int64_t i = 0; (p = gls_preset_at(i)); i++) {
+        if (into)
+            json_array_append_new(into, describe(p->name, p->help, "", NULL));
+        else
+            printf("  %-17s %s\n", p->name, p->help);
+    }
+}
+
+/* All members of a kind, or those named; names is ended by one that is a kind. */
+static void list_kind(gls_context *ctx, gls_kind kind, const char *only, json_t *into) {
+    const gls_member *member;
+    if (!into && gls_members_at(ctx, kind, 0)) puts(gls_kind_name(kind));
+    for (int64_t i = 0; (member = gls_members_at(ctx, kind, i)); i++) {
+        if (only && strcmp(only, member->name)) continue;
+        if (into)
+            json_array_append_new(into, describe(member->name, member->help, member->source, member->options));
+        else
+            print_member(member, only != NULL);
+    }
+}
+
+static void list_word(gls_context *ctx, const char *word, const char *only, json_t *root) {
+    json_t *into = root ? json_array() : NULL;
+    if (!strcmp(word, presets))
+        list_presets(into);
+    else
+        list_kind(ctx, (gls_kind)kind_of(word), only, into);
+    if (root) json_object_set_new(root, word, into);
+}
+
+static bool is_member(gls_context *ctx, const char *word, const char *name) {
+    const gls_member *member;
+    int kind = kind_of(word);
+    for (int64_t i = 0; kind >= 0 && (member = gls_members_at(ctx, (gls_kind)kind, i)); i++)
+        if (!strcmp(member->name, name)) return true;
+    return false;
+}
+
+static bool is_word(const char *word) {
+    for (int i = 0; words[i]; i++)
+        if (!strcmp(words[i], word)) return true;
+    return false;
+}
+
+/* Arguments are kinds, each perhaps followed by a member of it. */
+static int list_given(gls_context *ctx, const cli_args *args, json_t *root) {
+    for (int i = 0; i < args->positionals; i++) {
+        const char *word = args->positional[i];
+        if (!is_word(word)) {
+            const char *nearest = gls_nearest(word, word_at, words);
+            return cli_bad(
+                "there is no kind '%s'%s%s%s; kinds are methods, estimators, measures, models, problems, data, "
+                "transforms, schedules, presets",
+                word, nearest ? "; nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+        }
+        const char *next = i + 1 < args->positionals ? args->positional[i + 1] : NULL;
+        bool only = next && is_member(ctx, word, next);
+        if (next && !only && !is_word(next)) return cli_bad("there is no '%s' among the %s", next, word);
+        list_word(ctx, word, only ? next : NULL, root);
+        if (only) i++;
+    }
+    return CLI_DONE;
+}
+
+static int run(const cli_args *args) {
+    gls_context *ctx = cli_context(NULL);
+    if (!ctx) return CLI_FAILED;
+    json_t *root = cli_has(args, "json") ? json_object() : NULL;
+    int code = list_given(ctx, args, root);
+    for (int i = 0; words[i] && !args->positionals; i++) list_word(ctx, words[i], NULL, root);
+    char *text = root && code == CLI_DONE ? json_dumps(root, JSON_COMPACT) : NULL;
+    if (text) puts(text);
+    free(text);
+    json_decref(root);
+    gls_context_destroy(ctx);
+    return code;
+}
+
+static const cli_flag flags[] = {{"json", NULL, "one JSON object: an array for each kind"}, {NULL}};
+
+const cli_verb cli_list = {
+    .name = "list",
+    .synopsis = "list [KIND [NAME]]...",
+    .help = "what there is, with defaults and source",
+    .details =
+        "Kinds: methods estimators measures models problems data transforms schedules presets. With the name of a\n"
+        "member: its options, one a line.",
+    .flags = flags,
+    .words = words,
+    .run = run,
+};

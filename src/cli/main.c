@@ -1,0 +1,64 @@
+/* The command `glissade`. The tables in here and in the verbs' files say what there is. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+const cli_verb *const cli_verbs[] = {&cli_train, &cli_replay,  &cli_list,       &cli_data,
+                                     &cli_help,  &cli_version, &cli_completion, NULL};
+
+static const char *verb_at(const void *user, int64_t i) {
+    const cli_verb *const *verbs = user;
+    return verbs[i] ? verbs[i]->name : NULL;
+}
+
+const cli_verb *cli_find_verb(const char *name) {
+    for (const cli_verb *const *v = cli_verbs; *v; v++)
+        if (!strcmp((*v)->name, name)) return *v;
+    const char *nearest = gls_nearest(name, verb_at, cli_verbs);
+    if (nearest)
+        cli_bad("there is no verb '%s'; nearest is '%s'", name, nearest);
+    else
+        cli_bad("there is no verb '%s'; `glissade help` lists them", name);
+    return NULL;
+}
+
+/* OpenBLAS picks slow kernels for processors that it does not know, and reads this variable before main. */
+static void name_the_core(char **argv) {
+#ifdef __x86_64__
+    const char *core = __builtin_cpu_supports("avx512f") ? "SkylakeX"
+                       : __builtin_cpu_supports("avx2")  ? "Haswell"
+                                                         : NULL;
+    if (!core || getenv("OPENBLAS_CORETYPE") || setenv("OPENBLAS_CORETYPE", core, 1)) return;
+    execv("/proc/self/exe", argv);
+#endif
+}
+
+int main(int argc, char **argv) {
+    name_the_core(argv);
+    if (argc < 2) {
+        cli_help.run(&(cli_args){0});
+        return CLI_BAD;
+    }
+    const char *name = argv[1];
+    if (!strcmp(name, "--help") || !strcmp(name, "-h")) name = "help";
+    if (!strcmp(name, "--version")) name = "version";
+    const cli_verb *verb = cli_find_verb(name);
+    if (!verb) return CLI_BAD;
+    cli_args args;
+    for (int i = 2; i < argc && strcmp(argv[i], "--"); i++) {
+        if (strcmp(argv[i], "--help") && strcmp(argv[i], "-h")) continue;
+        const char *about[] = {verb->name};
+        return cli_help.run(&(cli_args){.positional = about, .positionals = 1});
+    }
+    if (!cli_parse(verb, argc - 2, argv + 2, &args)) return CLI_BAD;
+    int code = verb->run(&args);
+    cli_args_free(&args);
+    if (fflush(stdout) && code == CLI_DONE) {
+        perror("glissade: standard output");
+        code = CLI_FAILED;
+    }
+    return code;
+}

@@ -1,0 +1,61 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+int cli_bad(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("glissade: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return CLI_BAD;
+}
+
+int cli_fail(gls_context *ctx, gls_status status, bool writing) {
+    const char *message = gls_context_message(ctx);
+    cli_bad("%s", *message ? message : gls_status_name(status));
+    if (status == GLS_ERR_FILE) return writing ? CLI_FAILED : CLI_BAD;
+    return status == GLS_ERR_ARGUMENT || status == GLS_ERR_INPUT || status == GLS_ERR_UNSUPPORTED ? CLI_BAD
+                                                                                                  : CLI_FAILED;
+}
+
+void cli_log(void *user, gls_log_level level, const char *message) {
+    if (level > GLS_LOG_WARNING) return;
+    if (user) cli_progress_clear(user);
+    fprintf(stderr, "glissade: %s%s\n", level == GLS_LOG_WARNING ? "warning: " : "", message);
+}
+
+gls_context *cli_context(gls_comm *comm) {
+    gls_context_options options = {.size = sizeof options, .threads = 1, .comm = comm, .log = cli_log};
+    gls_context *ctx = NULL;
+    if (gls_context_create(&ctx, &options) != GLS_OK) cli_bad("out of memory");
+    return ctx;
+}
+
+char *cli_thousands(int64_t number, char text[32]) {
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%lld", (long long)number), to = 0;
+    for (int i = 0; i < n; i++) {
+        text[to++] = digits[i];
+        if (digits[i] != '-' && i + 1 < n && (n - 1 - i) % 3 == 0) text[to++] = ',';
+    }
+    text[to] = 0;
+    return text;
+}
+
+char *cli_duration(double seconds, char text[32]) {
+    if (!(seconds < 1e9))
+        snprintf(text, 32, "?");
+    else if (seconds < 9.95)
+        snprintf(text, 32, "%.1f s", seconds);
+    else if (seconds < 60)
+        snprintf(text, 32, "%.0f s", seconds);
+    else if (seconds < 3600)
+        snprintf(text, 32, "%d:%02d", (int)seconds / 60, (int)seconds % 60);
+    else
+        snprintf(text, 32, "%d:%02d:%02d", (int)(seconds / 3600), (int)seconds / 60 % 60, (int)seconds % 60);
+    return text;
+}

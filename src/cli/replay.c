@@ -1,0 +1,155 @@
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "data/npy.h"
+
+typedef struct play {
+    gls_context *ctx;
+    const cli_args *args;
+    gls_value *config; /* {method: {...}, estimator: ...} */
+    gls_npy gradients, init;
+    gls_real *w, *trajectory;
+    gls_replay_options options;
+} play;
+
+/* --set keys belong to the method unless they begin with estimator. or method. */
+static gls_status set_keys(play *p) {
+    for (int i = 0; i < p->args->flags; i++) {
+        if (strcmp(p->args->flag[i]->name, "set")) continue;
+        const char *given = p->args->value[i];
+        bool sectioned = !strncmp(given, "method.", 7) || !strncmp(given, "estimator.", 10);
+        char *text = gls_sprintf(p->ctx, "%s%s", sectioned ? "" : "method.", given);
+        if (!text) return GLS_ERR_MEMORY;
+        gls_status status = gls_config_set(p->ctx, p->config, text);
+        gls_free(p->ctx, text);
+        GLS_TRY(status);
+    }
+    return GLS_OK;
+}
+
+static gls_status set_spec(play *p, const char *section, const char *value) {
+    char *text = gls_sprintf(p->ctx, "%s=%s", section, value);
+    if (!text) return GLS_ERR_MEMORY;
+    gls_status status = gls_config_set(p->ctx, p->config, text);
+    gls_free(p->ctx, text);
+    return status;
+}
+
+static gls_status configure(play *p) {
+    const char *method = cli_get(p->args, "method"), *estimator = cli_get(p->args, "estimator");
+    if (!method)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "which step rule? --method NAME; see `glissade list methods`");
+    if (!cli_get(p->args, "gradients"))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "which gradients? --gradients G.npy of shape [steps, parameters]");
+    GLS_TRY(gls_config_parse(p->ctx, "--set", "", 0, &p->config));
+    GLS_TRY(set_spec(p, "method.name", method));
+    if (estimator) GLS_TRY(set_spec(p, "estimator", estimator));
+    GLS_TRY(set_keys(p));
+    p->options.method = gls_value_get(p->config, "method");
+    p->options.estimator = gls_value_get(p->config, "estimator");
+    return GLS_OK;
+}
+
+static gls_status load(play *p) {
+    const char *path = cli_get(p->args, "gradients"), *init = cli_get(p->args, "init");
+    GLS_TRY(gls_npy_read_real(p->ctx, path, &p->gradients));
+    const int64_t *shape = p->gradients.shape;
+    int want = p->options.estimator ? 3 : 2;
+    if (p->gradients.dims != want)
+        return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: %d dimensions, expected %s", path, p->gradients.dims,
+                        want == 3 ? "[steps, examples, parameters] with --estimator"
+                                  : "[steps, parameters]; gradients of "
+                                    "single examples need --estimator");
+    p->options.gradients = p->gradients.data;
+    p->options.steps = shape[0];
+    p->options.examples = want == 3 ? shape[1] : 1;
+    p->options.parameters = shape[want - 1];
+    if (p->gradients.count < 1) return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: an array without values", path);
+    int64_t d = p->options.parameters;
+    if (init) {
+        GLS_TRY(gls_npy_read_real(p->ctx, init, &p->init));
+        if (p->init.count != d || p->init.dims != 1)
+            return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: %lld values in %d dimensions, expected [%lld] as in %s", init,
+                            (long long)p->init.count, p->init.dims, (long long)d, path);
+        p->options.init = p->init.data;
+    }
+    p->w = gls_alloc(p->ctx, d, sizeof *p->w);
+    if (!p->w) return GLS_ERR_MEMORY;
+    if (!cli_has(p->args, "trajectory")) return GLS_OK;
+    int64_t room;
+    if (__builtin_mul_overflow(p->options.steps + 1, d, &room))
+        return gls_fail(p->ctx, GLS_ERR_MEMORY, "%s: the trajectory is too large", path);
+    p->options.trajectory = p->trajectory = gls_alloc(p->ctx, room, sizeof *p->trajectory);
+    return p->trajectory ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+static gls_status write_out(play *p) {
+    int64_t shape[] = {p->options.steps + 1, p->options.parameters};
+    const char *out = cli_get(p->args, "out"), *trajectory = cli_get(p->args, "trajectory");
+    if (out) GLS_TRY(gls_npy_write(p->ctx, out, GLS_DTYPE_REAL, 1, shape + 1, p->w));
+    if (trajectory) GLS_TRY(gls_npy_write(p->ctx, trajectory, GLS_DTYPE_REAL, 2, shape, p->trajectory));
+    return GLS_OK;
+}
+
+static void say(const play *p, const gls_step_report *report) {
+    double norm2 = 0;
+    for (int64_t i = 0; i < p->options.parameters; i++) norm2 += (double)p->w[i] * (double)p->w[i];
+    if (cli_has(p->args, "json")) {
+        printf(
+            "{\"method\":\"%s\",\"steps\":%lld,\"parameters\":%lld,\"norm\":%.12g,\"lr\":%.12g,\"gradient_norm\":%.12g,"
+            "\"update_norm\":%.12g}\n",
+            cli_get(p->args, "method"), (long long)p->options.steps, (long long)p->options.parameters, sqrt(norm2),
+            report->lr, report->gradient_norm, report->update_norm);
+        return;
+    }
+    char text[32];
+    fprintf(stderr, "%s: %s steps, |w| = %.6g\n", cli_get(p->args, "method"), cli_thousands(p->options.steps, text),
+            sqrt(norm2));
+}
+
+static int run(const cli_args *args) {
+    if (args->positionals) return cli_bad("replay takes options only, found '%s'", args->positional[0]);
+    play p = {.ctx = cli_context(NULL), .args = args, .options = {.size = sizeof p.options}};
+    if (!p.ctx) return CLI_FAILED;
+    gls_step_report report = {0};
+    bool writing = false;
+    gls_status status = configure(&p);
+    if (status == GLS_OK) status = load(&p);
+    if (status == GLS_OK) status = gls_replay(p.ctx, &p.options, p.w, &report);
+    if (status == GLS_OK) {
+        writing = true;
+        status = write_out(&p);
+    }
+    int code = status == GLS_OK ? CLI_DONE : cli_fail(p.ctx, status, writing);
+    if (status == GLS_OK) say(&p, &report);
+    gls_npy_clear(p.ctx, &p.gradients);
+    gls_npy_clear(p.ctx, &p.init);
+    gls_free(p.ctx, p.w);
+    gls_free(p.ctx, p.trajectory);
+    gls_value_destroy(p.ctx, p.config);
+    gls_context_destroy(p.ctx);
+    return code;
+}
+
+static const cli_flag flags[] = {
+    {"method", "NAME", "the step rule"},
+    {"gradients", "G.npy", "[steps, parameters]; with --estimator [steps, examples, parameters]"},
+    {"estimator", "SPEC", "a name, {name: microbatch, microbatch: 16} or a list: what is made of a step's examples"},
+    {"set", "KEY=VALUE", "an option of the method (lr=0.1), or estimator.KEY=VALUE; may be repeated"},
+    {"init", "W.npy", "[parameters] the weights to begin with; zeros without it"},
+    {"out", "W.npy", "the final weights [parameters]"},
+    {"trajectory", "W.npy", "all weights [steps + 1, parameters]"},
+    {"json", NULL, "the last line of standard output is one JSON object"},
+    {NULL}};
+
+const cli_verb cli_replay = {
+    .name = "replay",
+    .synopsis = "replay --method NAME --gradients G.npy [options]",
+    .help = "feed recorded gradients through a method",
+    .flags = flags,
+    .run = run,
+};

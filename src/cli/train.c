@@ -1,0 +1,368 @@
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/yaml.h"
+#include "cli.h"
+#include "run/settings.h"
+
+/* One call of the verb: what the runs of several seeds share. */
+typedef struct job {
+    const cli_args *args;
+    gls_comm *comm;
+    gls_context *ctx; /* for the configuration; each run has its own */
+    gls_value *config;
+    char *folder;
+    const char *name; /* of the run, for people */
+    char *own_name;
+    bool json, quiet, resume, first; /* first: this process speaks */
+    int64_t seeds;
+    cli_progress progress;
+    json_t *results;         /* one object a seed */
+    bool interrupted, fresh; /* fresh: the folder was made for this run */
+} job;
+
+/* ---- configuration ---- */
+
+static gls_status load(job *j) {
+    const char *resume = cli_get(j->args, "resume"), *preset = cli_get(j->args, "preset");
+    const char *file = j->args->positionals ? j->args->positional[0] : NULL;
+    if (j->args->positionals > 1)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "train takes one configuration, found '%s' too",
+                        j->args->positional[1]);
+    if ((resume != NULL) + (preset != NULL) + (file != NULL) > 1)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "give one of a configuration file, --preset and --resume");
+    if (resume && cli_has(j->args, "out"))
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--resume goes on in its own folder: leave out --out");
+    if (preset) return gls_config_preset(j->ctx, preset, &j->config);
+    if (file) return gls_config_read(j->ctx, file, &j->config);
+    if (!resume) {
+        if (!cli_has(j->args, "set"))
+            return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                            "what to train? Give a configuration file, --preset NAME or --set "
+                            "section.key=value; `glissade list presets` names some");
+        return gls_config_parse(j->ctx, "--set", "", 0, &j->config);
+    }
+    char *path = gls_sprintf(j->ctx, "%s/config.yaml", resume);
+    if (!path) return GLS_ERR_MEMORY;
+    gls_status status = GLS_OK;
+    if (!gls_file_exists(path))
+        status = gls_fail(j->ctx, GLS_ERR_FILE, "%s: no run folder (it has no config.yaml)", resume);
+    gls_value *read = NULL;
+    if (status == GLS_OK) status = gls_config_read(j->ctx, path, &read);
+    /* The clone keeps the file's name for itself. */
+    if (status == GLS_OK && !(j->config = gls_value_clone(j->ctx, read))) status = GLS_ERR_MEMORY;
+    gls_value_destroy(j->ctx, read);
+    gls_free(j->ctx, path);
+    return status;
+}
+
+static gls_status set_from_flag(job *j, const char *flag, const char *key) {
+    const char *value = cli_get(j->args, flag);
+    if (!value) return GLS_OK;
+    char *text = gls_sprintf(j->ctx, "%s=%s", key, value);
+    if (!text) return GLS_ERR_MEMORY;
+    gls_status status = gls_config_set(j->ctx, j->config, text);
+    gls_free(j->ctx, text);
+    return status;
+}
+
+static gls_status configure(job *j) {
+    GLS_TRY(load(j));
+    GLS_TRY(cli_apply_sets(j->ctx, j->args, j->config));
+    GLS_TRY(set_from_flag(j, "seed", "train.seed"));
+    GLS_TRY(set_from_flag(j, "threads", "train.threads"));
+    GLS_TRY(gls_sections_check(j->ctx, j->config));
+    j->own_name = gls_config_name(j->ctx, j->config);
+    j->name = j->own_name;
+    return j->own_name ? gls_config_seeds(j->ctx, j->config, &j->seeds) : GLS_ERR_MEMORY;
+}
+
+/* ---- the folder ---- */
+
+/* runs/NAME-N for the first N that is free. */
+static gls_status fresh_folder(job *j) {
+    int64_t n = 0;
+    gls_status status = GLS_OK;
+    if (j->first) status = gls_make_directory(j->ctx, "runs");
+    for (n = 1; j->first && status == GLS_OK; n++) {
+        char *path = gls_sprintf(j->ctx, "runs/%s-%lld", j->name, (long long)n);
+        if (!path) return GLS_ERR_MEMORY;
+        int made = mkdir(path, 0777), why = errno;
+        if (made && why != EEXIST) status = gls_fail(j->ctx, GLS_ERR_FILE, "%s: cannot make: %s", path, strerror(why));
+        gls_free(j->ctx, path);
+        if (!made) break;
+    }
+    GLS_TRY(gls_comm_broadcast(j->ctx, &n, sizeof n, 0, status));
+    j->folder = gls_sprintf(j->ctx, "runs/%s-%lld", j->name, (long long)n);
+    j->fresh = true;
+    return j->folder ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+static gls_status choose_folder(job *j) {
+    const char *given = cli_get(j->args, "resume");
+    j->resume = given != NULL;
+    if (!given) given = cli_get(j->args, "out");
+    if (cli_has(j->args, "summary")) return GLS_OK;
+    if (!given) return fresh_folder(j);
+    j->folder = gls_strdup(j->ctx, given);
+    for (size_t n = j->folder ? strlen(j->folder) : 0; n > 1 && j->folder[n - 1] == '/'; n--) j->folder[n - 1] = 0;
+    return j->folder ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+/* ---- one run ---- */
+
+static void say_result(const job *j, const gls_run_result *r, const char *folder) {
+    char a[32], b[32];
+    fprintf(stderr, "%s: %s steps, %.4g epochs in %s", j->name, cli_thousands(r->steps, a), r->epochs,
+            cli_duration(r->seconds, b));
+    if (strcmp(r->stopped, "epochs") && strcmp(r->stopped, "steps")) fprintf(stderr, " (ended by %s)", r->stopped);
+    if (r->refused) fprintf(stderr, ", %s steps refused", cli_thousands(r->refused, a));
+    fprintf(stderr, "\n  train loss %.6g", r->train_loss);
+    if (!isnan(r->validation_loss)) fprintf(stderr, ", validation loss %.6g", r->validation_loss);
+    if (!isnan(r->test_loss)) fprintf(stderr, ", test loss %.6g", r->test_loss);
+    double score = !isnan(r->test_score)         ? r->test_score
+                   : !isnan(r->validation_score) ? r->validation_score
+                                                 : r->train_score;
+    const char *set = !isnan(r->test_score) ? "test" : !isnan(r->validation_score) ? "validation" : "train";
+    if (r->score && !strcmp(r->score, "accuracy"))
+        fprintf(stderr, ", %s accuracy %.2f%%", set, 100 * score);
+    else if (r->score)
+        fprintf(stderr, ", %s %s %.6g", set, r->score, score);
+    fprintf(stderr, "\n  %s\n", folder);
+}
+
+static gls_status train(job *j, gls_run *run, const char *folder) {
+    gls_run_result result;
+    GLS_TRY(gls_run_train(run, &result));
+    cli_progress_clear(&j->progress);
+    j->interrupted = !strcmp(result.stopped, "interrupted");
+    char *text = gls_run_result_json(run, &result);
+    json_t *object = text ? json_loads(text, 0, NULL) : NULL;
+    gls_free(gls_run_context(run), text);
+    if (!object) return GLS_ERR_MEMORY;
+    json_array_append_new(j->results, object);
+    if (!j->first) return GLS_OK;
+    if (j->interrupted)
+        fprintf(stderr,
+                "glissade: interrupted after step %lld (epoch %.4g); a checkpoint is written. To go on:\n"
+                "  glissade train --resume %s\n",
+                (long long)result.steps, result.epochs, j->folder);
+    else if (!j->quiet)
+        say_result(j, &result, folder);
+    return GLS_OK;
+}
+
+static gls_status train_or_summarize(job *j, gls_run *run, const char *folder) {
+    if (!cli_has(j->args, "summary")) return train(j, run, folder);
+    char *text = gls_run_summary(run);
+    if (!text) return GLS_ERR_MEMORY;
+    if (j->first) fputs(text, stdout);
+    gls_free(gls_run_context(run), text);
+    return GLS_OK;
+}
+
+/* Says what failed, once for all ranks. */
+static int report_failure(job *j, gls_context *ctx, gls_status status, bool writing) {
+    int64_t speaker = status == GLS_ERR_COMM ? INT64_MAX : gls_comm_rank(j->comm);
+    if (gls_comm_size(j->comm) > 1 && gls_comm_reduce_int64(ctx, GLS_MIN, &speaker, 1, GLS_OK) != GLS_OK) speaker = 0;
+    cli_progress_clear(&j->progress);
+    if (speaker == gls_comm_rank(j->comm) || speaker == INT64_MAX) return cli_fail(ctx, status, writing);
+    return CLI_FAILED;
+}
+
+static int run_once(job *j, const char *folder, bool resume) {
+    gls_context_options options = {.size = sizeof options, .comm = j->comm, .log = cli_log, .log_user = &j->progress};
+    if (gls_config_context(j->ctx, j->config, &options) != GLS_OK) return cli_fail(j->ctx, GLS_ERR_ARGUMENT, false);
+    gls_context *ctx = NULL;
+    if (gls_context_create(&ctx, &options) != GLS_OK) return cli_bad("out of memory"), CLI_FAILED;
+    cli_signals *signals = cli_signals_start(ctx, &j->progress);
+    gls_run *run = NULL;
+    gls_run_options wanted = {.size = sizeof wanted,
+                              .config = j->config,
+                              .folder = folder,
+                              .resume = resume,
+                              .from = cli_get(j->args, "from"),
+                              .progress = j->first ? cli_progress_show : NULL,
+                              .user = &j->progress};
+    gls_status status = gls_run_create(ctx, &wanted, &run);
+    bool writing = status == GLS_OK; /* from here on, files at fault are the run's own, or --from's */
+    if (status == GLS_OK) status = train_or_summarize(j, run, folder);
+    int code = CLI_DONE;
+    if (status != GLS_OK)
+        code = report_failure(j, ctx, status, writing && (run && gls_run_steps(run) >= 0));
+    else if (j->interrupted)
+        code = CLI_FAILED;
+    gls_run_destroy(run);
+    cli_signals_stop(signals);
+    gls_context_destroy(ctx);
+    return code;
+}
+
+/* ---- several seeds ---- */
+
+static gls_status set_number(job *j, const char *key, int64_t value) {
+    char text[96];
+    snprintf(text, sizeof text, "%s=%lld", key, (long long)value);
+    return gls_config_set(j->ctx, j->config, text);
+}
+
+static gls_status first_seed(job *j, int64_t *seed) {
+    gls_context_options options = {.size = sizeof options};
+    GLS_TRY(gls_config_context(j->ctx, j->config, &options));
+    *seed = (int64_t)options.seed;
+    return GLS_OK;
+}
+
+/* The configuration of all seeds, so that --resume finds them: that of one run, with the seeds put back. */
+static gls_status write_common(job *j, const char *folder, int64_t seed) {
+    if (!j->first || !folder) return GLS_OK;
+    char *from = gls_sprintf(j->ctx, "%s/config.yaml", folder), *to = gls_sprintf(j->ctx, "%s/config.yaml", j->folder);
+    gls_value *config = NULL;
+    gls_status status = from && to ? gls_config_read(j->ctx, from, &config) : GLS_ERR_MEMORY;
+    char text[2][64];
+    snprintf(text[0], 64, "train.seeds=%lld", (long long)j->seeds);
+    snprintf(text[1], 64, "train.seed=%lld", (long long)seed);
+    for (int i = 0; i < 2 && status == GLS_OK; i++) status = gls_config_set(j->ctx, config, text[i]);
+    char *yaml = status == GLS_OK ? gls_config_text(j->ctx, config) : NULL;
+    if (status == GLS_OK) status = yaml ? gls_write_text(j->ctx, to, yaml) : GLS_ERR_MEMORY;
+    gls_value_destroy(j->ctx, config);
+    gls_free(j->ctx, yaml);
+    gls_free(j->ctx, from);
+    gls_free(j->ctx, to);
+    return status;
+}
+
+static int run_seeds(job *j) {
+    int64_t seed;
+    gls_status status = first_seed(j, &seed);
+    if (status == GLS_OK) status = set_number(j, "train.seeds", 1);
+    if (status != GLS_OK) return cli_fail(j->ctx, status, false);
+    int code = CLI_DONE;
+    for (int64_t i = 0; i < j->seeds && code == CLI_DONE; i++) {
+        char *folder = j->folder ? gls_sprintf(j->ctx, "%s/seed-%lld", j->folder, (long long)i + 1) : NULL;
+        status = set_number(j, "train.seed", seed + i);
+        if (status != GLS_OK) return cli_fail(j->ctx, status, false);
+        struct stat info;
+        code = run_once(j, folder, j->resume && folder && !stat(folder, &info));
+        if (i == 0 && (code == CLI_DONE || j->interrupted) && write_common(j, folder, seed) != GLS_OK)
+            code = cli_fail(j->ctx, GLS_ERR_FILE, true);
+        gls_free(j->ctx, folder);
+    }
+    return code;
+}
+
+/* Means over the runs, spreads beside them, and the runs themselves. */
+static json_t *summarize_seeds(const job *j) {
+    json_t *out = json_copy(json_array_get(j->results, 0));
+    const char *key;
+    json_t *value;
+    void *next;
+    double n = (double)json_array_size(j->results);
+    json_object_foreach_safe(out, next, key, value) {
+        if (!json_is_real(value)) continue;
+        double sum = 0, squares = 0;
+        for (size_t i = 0; i < json_array_size(j->results); i++) {
+            double x = json_number_value(json_object_get(json_array_get(j->results, i), key));
+            sum += x;
+            squares += x * x;
+        }
+        char name[160];
+        snprintf(name, sizeof name, "%s_std", key);
+        double variance = n > 1 ? (squares - sum * sum / n) / (n - 1) : 0;
+        json_object_set_new(out, name, json_real(sqrt(variance > 0 ? variance : 0)));
+        json_object_set_new(out, key, json_real(sum / n));
+    }
+    json_object_set_new(out, "run", json_string(j->folder ? j->folder : ""));
+    json_object_set_new(out, "seeds", json_integer((json_int_t)json_array_size(j->results)));
+    json_object_set(out, "runs", j->results);
+    return out;
+}
+
+static void print_json(const job *j) {
+    if (!json_array_size(j->results)) return;
+    json_t *object = j->seeds > 1 ? summarize_seeds(j) : json_incref(json_array_get(j->results, 0));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    if (text) puts(text);
+    free(text);
+    json_decref(object);
+}
+
+static int go(job *j) {
+    gls_status status = configure(j);
+    if (status != GLS_OK) return j->first ? cli_fail(j->ctx, status, false) : CLI_BAD;
+    status = choose_folder(j);
+    if (status != GLS_OK) return report_failure(j, j->ctx, status, true);
+    int code = j->seeds > 1 && !cli_has(j->args, "summary") ? run_seeds(j) : run_once(j, j->folder, j->resume);
+    /* A fresh folder in which nothing came about; one with files in it stays. */
+    if (code != CLI_DONE && j->fresh && j->first && !rmdir(j->folder)) rmdir("runs");
+    if (j->json && j->first) print_json(j);
+    return code;
+}
+
+static int run(const cli_args *args) {
+    job j = {.args = args, .json = cli_has(args, "json"), .quiet = cli_has(args, "quiet"), .results = json_array()};
+    if (gls_comm_create(&j.comm) != GLS_OK) return cli_bad("message passing cannot be started"), CLI_FAILED;
+    j.first = gls_comm_rank(j.comm) == 0;
+    cli_progress_init(&j.progress, j.quiet || !j.first);
+    j.ctx = cli_context(j.comm);
+    int code = j.ctx ? go(&j) : CLI_FAILED;
+    if (j.ctx) {
+        gls_value_destroy(j.ctx, j.config);
+        gls_free(j.ctx, j.folder);
+        gls_free(j.ctx, j.own_name);
+        gls_context_destroy(j.ctx);
+    }
+    gls_comm_destroy(j.comm);
+    json_decref(j.results);
+    return code;
+}
+
+static const cli_flag flags[] = {
+    {"preset", "NAME", "a built-in configuration; `glissade list presets` names them"},
+    {"set", "KEY=VALUE", "override a key, as in --set method.lr=0.1; may be repeated; values are YAML"},
+    {"out", "DIR", "the run folder; without it runs/NAME-N with a fresh N"},
+    {"resume", "DIR", "go on with the run in DIR from its newest valid checkpoint"},
+    {"from", "RUN", "begin with the weights of another run (a folder or a .safetensors file) and a fresh method"},
+    {"seed", "N", "the same as --set train.seed=N"},
+    {"threads", "N", "the same as --set train.threads=N"},
+    {"summary", NULL, "say what would be trained (sets, blocks, plan), and stop"},
+    {"json", NULL, "the last line of standard output is one JSON object with the result"},
+    {"quiet", NULL, "no progress and no result for people"},
+    {NULL}};
+
+static void sections_help(void) {
+    puts("\nSections of a configuration (YAML; keys with defaults):");
+    puts("  data:       format or generator and its options, `glissade list data`; and");
+    const gls_option *const tables[] = {gls_data_table, gls_train_table};
+    for (int t = 0; t < 2; t++) {
+        if (t)
+            puts("  model:      {name: ...}, `glissade list problems models`\n"
+                 "  estimator:  {name: ...} or a list, `glissade list estimators`\n"
+                 "  method:     {name: ..., lr: ...}, `glissade list methods`\n"
+                 "  schedule:   the short form of a schedule for method.lr, `glissade list schedules`\n"
+                 "  measure:    {NAME: {every: 1, ...}}, `glissade list measures`\n"
+                 "  train:");
+        for (const gls_option *o = tables[t]; o->key; o++)
+            if (!(o->flags & GLS_OPTION_HIDDEN))
+                printf("    %-17s %-8s %s\n", o->key, o->initial ? o->initial : "", o->help);
+    }
+    puts("\nA run that is interrupted (SIGINT, SIGTERM) finishes its step, writes a checkpoint, says how to go on and\n"
+         "exits with 1; a second signal ends it at once. Several processes: mpirun -n 4 glissade train ...");
+}
+
+const cli_verb cli_train = {
+    .name = "train",
+    .synopsis = "train CONFIG | --preset NAME | --resume DIR  [options]",
+    .help = "train a model on data",
+    .details = "Writes a run folder: config.yaml, metrics.jsonl, checkpoints/, final.safetensors, result.json.",
+    .flags = flags,
+    .run = run,
+    .more_help = sections_help,
+};

@@ -1,0 +1,10 @@
+/* All rooms' tables side by side. */
+#ifndef GLS_RUN_MEMBERS_H
+#define GLS_RUN_MEMBERS_H
+
+#include <glissade/run.h>
+
+/* The member of exactly that name, or NULL without a message. */
+const gls_member *gls_member_named(gls_context *ctx, gls_kind kind, const char *name);
+
+#endif

@@ -1,0 +1,57 @@
+/* The sections of a configuration that the trainer itself reads. */
+#ifndef GLS_RUN_SETTINGS_H
+#define GLS_RUN_SETTINGS_H
+
+#include <glissade/base.h>
+
+enum { GLS_REFUSED_STOP, GLS_REFUSED_SKIP };
+enum { GLS_MONITOR_AUTO, GLS_MONITOR_TRAIN, GLS_MONITOR_VALIDATION, GLS_MONITOR_TEST };
+
+/* Section `train`. */
+typedef struct gls_train {
+    double epochs; /* 0: until another end */
+    int64_t steps; /* 0: until another end */
+    int64_t batch; /* -1: the whole set */
+    const gls_value *batch_schedule;
+    int64_t seed, seeds, threads, workers;
+    gls_length checkpoint_every, validate_every, log_every;
+    int64_t keep;
+    double validation; /* below 1 a share, else a number of examples */
+    int monitor;
+    int64_t patience;
+    double target_loss, target_score;
+    double time; /* seconds; 0: no limit */
+    int64_t accumulate;
+    bool replacement, shuffle, drop_last;
+    int nonfinite;
+    const gls_value *average;
+} gls_train;
+extern const gls_option gls_train_table[];
+
+/* Section `data`, what is not the format's own. */
+typedef struct gls_data_section {
+    const char *format, *name, *train, *test;
+    const gls_value *transforms;
+    bool standardize;
+} gls_data_section;
+extern const gls_option gls_data_table[];
+extern const char *const gls_data_keys[]; /* the keys of that table, NULL-terminated */
+
+/* Section `plan`: what the static cost model chose, written into a run's configuration and followed from then on. */
+typedef struct gls_plan {
+    int64_t slice, wave, lanes;
+    const char *precision, *libraries, *version;
+} gls_plan;
+extern const gls_option gls_plan_table[];
+
+/* A section by name as a map; a bare name stands for {name: ...}. NULL where there is none. made: a map made for that,
+ * to be destroyed, or NULL. */
+gls_status gls_section(gls_context *ctx, const gls_value *config, const char *name, const gls_value **section,
+                       gls_value **made);
+/* The options of one of the tables above, filled from its section. */
+gls_status gls_section_options(gls_context *ctx, const gls_value *config, const char *name, const gls_option *table,
+                               size_t struct_size, const char *const *except, gls_options **out);
+/* GLS_ERR_ARGUMENT for a section that there is not; the nearest is named. */
+gls_status gls_sections_check(gls_context *ctx, const gls_value *config);
+
+#endif
