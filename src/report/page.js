@@ -264,39 +264,81 @@ function curves(main) {
   for (const name of rest) chart(grid, { title: name.replaceAll("_", " "), series: [name] });
 }
 
-// A measure's result: figures in a table, arrays that come as {x, y} or {edges, counts} as charts.
-function measureCharts(grid, found) {
-  for (const [key, view] of Object.entries(found.result.curves || {})) {
-    chart(grid, { title: `${found.measure}: ${view.title || key} (${found.run})`, about: view.about, x: view.xlabel || "", y: view.ylabel || "",
-      logx: view.logx, log: view.logy, points: true, type: view.kind === "points" ? "scatter" : "line",
-      datasets: () => Object.entries(view.lines).map(([label, line], i) => ({ label, parsing: false,
-        data: line.x.map((x, k) => ({ x, y: line.y[k] })), borderColor: color(i), backgroundColor: color(i) + "aa",
-        borderWidth: 1.8, pointRadius: view.kind === "points" ? 2.5 : 0, showLine: line.kind === "line" || view.kind !== "points",
-        stepped: view.kind === "histogram" && i === 0 ? "middle" : false, fill: view.kind === "histogram" && i === 0 })) });
+// ---- measures: numbers in a table, arrays as charts ----
+
+const xy = (xs, ys) => (xs && ys ? xs.map((x, i) => ({ x, y: ys[i] })).filter((point) => point.x !== null && point.y !== null) : []);
+
+// Counts over [edges] as an outline: two points a bin.
+function outline(edges, counts) {
+  if (!edges || !counts) return [];
+  return counts.flatMap((count, i) => [{ x: edges[i], y: count }, { x: edges[i + 1], y: count }]);
+}
+
+const fitLine = (xs, l0, l1) => {
+  const positive = (xs || []).filter((x) => x > 0);
+  if (!positive.length || l0 === undefined) return [];
+  const low = Math.min(...positive), high = Math.max(...positive);
+  return [...Array(40).keys()].map((i) => low * (high / low) ** (i / 39)).map((x) => ({ x, y: l0 + l1 * x }));
+};
+
+const quantiles = (kind) => ({ title: `${kind}: quantiles of the noise norm`, x: "probability", y: "norm",
+  about: "Measured beside a sum of squared Gaussians and one of squared α-stables of the same median.",
+  lines: (r) => ({ measured: xy(r.probabilities, r[kind + "_quantiles"]), Gaussian: xy(r.probabilities, r[kind + "_gaussian_quantiles"]),
+    "α-stable": xy(r.probabilities, r[kind + "_stable_quantiles"]) }) });
+const histogram = (kind, text) => ({ title: `Noise norm of ${text}`, x: kind === "coordinate" ? "value" : "‖g − ∇F‖", y: "count", fill: true,
+  about: "Histogram.", lines: (r) => ({ count: outline(r[kind + "_histogram_edges"], r[kind + "_histogram_counts"]) }) });
+
+const views = {
+  noise_norm: [histogram("batch", "mini-batches"), quantiles("batch"), histogram("example", "single examples"), quantiles("example"),
+    histogram("coordinate", "coordinates of one mini-batch")],
+  variance_curve: [{ title: "Variance against sample size", x: "samples", y: "mean ‖g_B − ∇F‖²", logx: true,
+    about: "It settles for light tails and keeps jumping for heavy ones.",
+    lines: (r) => ({ measured: xy(r.variance_samples, r.variance_running_mean), Gaussian: xy(r.variance_samples, r.gaussian_running_mean) }) }],
+  tail_index: [{ title: "Hill plot", x: "cut-off (largest norms used)", y: "index", logx: true,
+    about: "To be read where it is level; right below 1.6 only.",
+    lines: (r) => ({ measured: xy(r.hill_cutoff, r.hill_plot), Gaussian: xy(r.hill_cutoff, r.gaussian_hill_plot) }) }],
+  smoothness: [{ title: "Local smoothness against gradient norm", x: "‖∇F‖", y: "L", logx: true, log: true, scatter: true,
+    about: "Each point is one step; the line is the fit L0 + L1 ‖∇F‖.",
+    lines: (r) => ({ steps: xy(r.gradient_norms, r.smoothness_values), fit: fitLine(r.gradient_norms, r.l0, r.l1) }) }],
+  time_averages: [{ title: "Time averages over windows", x: "window", y: "", about: "Mean of the loss and of the gradient norm in each window.",
+    lines: (r) => ({ loss: (r.window_loss || []).map((y, x) => ({ x, y })), "gradient norm": (r.window_gradient_norm || []).map((y, x) => ({ x, y })) }) }],
+};
+
+function measureCharts(grid, entry) {
+  for (const view of views[entry.measure] || []) {
+    const found = Object.entries(view.lines(entry.result)).filter(([, points]) => points.length);
+    if (!found.length) continue;
+    chart(grid, { title: `${view.title} (${entry.run}, step ${number(entry.step)})`, about: view.about, x: view.x, y: view.y, logx: view.logx,
+      log: view.log, points: true, type: view.scatter ? "scatter" : "line",
+      datasets: () => found.map(([label, points], i) => ({ label, data: points, parsing: false, borderColor: color(i), borderWidth: 1.8,
+        backgroundColor: color(i) + (view.fill ? "50" : "cc"), fill: !!view.fill, pointRadius: view.scatter && i === 0 ? 2.5 : 0,
+        showLine: !(view.scatter && i === 0), borderDash: i ? dashes[i % dashes.length] : [] })) });
   }
 }
+
+const frame = new Set(["sample", "population", "seconds", "units", "meaningless", "note"]);
 
 function measures(main) {
   const found = data.groups.flatMap((group) => group.runs.flatMap((run) => (run.measures || []).map((entry) => ({ ...entry, run: run.name }))));
   if (!found.length) return;
-  const rows = [];
-  for (const entry of found) {
-    const figures = Object.entries(entry.result.figures || {});
-    for (const [key, figure] of figures) {
-      const interval = figure.lo !== undefined && figure.lo !== null ? `${number(figure.lo)} to ${number(figure.hi)}` : "";
-      rows.push(element("tr", {}, element("td", {}, entry.run), element("td", { class: "number" }, number(entry.step)),
-        element("td", {}, entry.measure), element("th", { scope: "row" }, element("code", {}, key)),
-        element("td", { class: "number" }, number(figure.value)), element("td", { class: "number" }, interval),
-        element("td", { class: "number" }, number(entry.result.sample)), element("td", {}, entry.result.meaningless || "")));
-    }
-  }
-  const head = ["run", "step", "measure", "figure", "value", "interval", "sample", "remark"];
-  main.append(element("h2", {}, "Measures"), element("div", { class: "scroll" }, element("table", {},
-    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))), element("tbody", {}, ...rows))));
-  const grid = element("div", { class: "grid" });
-  main.append(grid);
   const latest = new Map();
   for (const entry of found) latest.set(entry.run + "/" + entry.measure, entry);
+  const rows = [];
+  for (const { run, step, measure, result } of latest.values()) {
+    for (const [key, value] of Object.entries(result)) {
+      if (frame.has(key) || key.endsWith("_interval") || Array.isArray(value)) continue;
+      const interval = result[key + "_interval"];
+      rows.push(element("tr", {}, element("td", {}, run), element("td", { class: "number" }, number(step)), element("td", {}, measure),
+        element("th", { scope: "row" }, element("code", {}, key)), element("td", { class: "number" }, number(value)),
+        element("td", { class: "number" }, interval ? `${number(interval[0])} to ${number(interval[1])}` : ""),
+        element("td", { class: "number" }, number(result.sample)), element("td", {}, result.meaningless || result.note || "")));
+    }
+  }
+  const head = ["run", "step", "measure", "figure", "value", "95% interval", "sample", "remark"];
+  const grid = element("div", { class: "grid" });
+  main.append(element("h2", {}, "Measures"), grid, element("details", { open: "" }, element("summary", {}, "All figures, the latest of each measure"),
+    element("div", { class: "scroll" }, element("table", {}, element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
+      element("tbody", {}, ...rows)))));
   for (const entry of latest.values()) measureCharts(grid, entry);
 }
 
