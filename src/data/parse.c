@@ -5,7 +5,7 @@
 #include <math.h>
 
 gls_status gls_read_block(gls_context *ctx, struct gls_reader *reader, int64_t bytes, const char *what, void **out) {
-    enum { FIRST = 1 << 24 };
+    enum { FIRST = 1 << 20 };
     char *block = NULL;
     *out = NULL;
     for (int64_t have = 0, room = 0; have < bytes || !block; have = room) {

@@ -1,0 +1,682 @@
+/* Every file format: what is read, what is refused with which words, round trips, truncation, failing allocations. */
+#include "support.h"
+#include "data/npy.h"
+#include <lzma.h>
+#include <png.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+static char folder[512];
+
+/* ---- small files of every format ---- */
+
+static const char *const libsvm_text = "+1 1:0.5 3:-2e-1\n-1 2:1\n# a remark\n\n-1 1:3 4:7 # end\n+1\n";
+static const unsigned char idx_images[] = {0, 0, 8, 3,  0,   0,   0,   2,   0,   0, 0, 2, 0, 0,
+                                           0, 3, 0, 51, 102, 153, 204, 255, 255, 1, 2, 3, 4, 5};
+static const unsigned char idx_labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 0};
+
+static void write_png(const char *path, int width, int height, bool colour, int seed) {
+    unsigned char pixel[3 * 64];
+    for (int i = 0; i < width * height * (colour ? 3 : 1); i++) pixel[i] = (unsigned char)(i * 37 + seed);
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = (unsigned)width,
+                       .height = (unsigned)height,
+                       .format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY};
+    assert_true(png_image_write_to_file(&image, path, 0, pixel, 0, NULL));
+}
+
+static void write_npy(const char *path, const char *descr, bool fortran, const char *shape, const void *data,
+                      size_t size) {
+    char text[1024];
+    memcpy(text, "\x93NUMPY\1\0", 8);
+    int n = snprintf(text + 10, 500, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", descr,
+                     fortran ? "True" : "False", shape);
+    text[10 + n++] = '\n';
+    text[8] = (char)n;
+    text[9] = (char)(n >> 8);
+    memcpy(text + 10 + n, data, size);
+    write_bytes(path, text, 10 + (size_t)n + size);
+}
+
+static void write_cifar(const char *path, int records) {
+    unsigned char *data = malloc((size_t)records * 3073);
+    for (int i = 0; i < records * 3073; i++) data[i] = (unsigned char)(i % 3073 ? i * 31 : i / 3073 % 10);
+    write_bytes(path, data, (size_t)records * 3073);
+    free(data);
+}
+
+/* The same bytes packed as .gz and .xz. */
+static void pack(const char *path) {
+    static unsigned char data[1 << 16], packed[1 << 17];
+    char name[1100];
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t n = fread(data, 1, sizeof data, f), used = 0;
+    fclose(f);
+    snprintf(name, sizeof name, "%s.gz", path);
+    gzFile gz = gzopen(name, "wb");
+    assert_int_equal(gzwrite(gz, data, (unsigned)n), n);
+    gzclose(gz);
+    snprintf(name, sizeof name, "%s.xz", path);
+    assert_int_equal(lzma_easy_buffer_encode(0, LZMA_CHECK_CRC32, NULL, data, n, packed, &used, sizeof packed),
+                     LZMA_OK);
+    write_bytes(name, packed, used);
+}
+
+static int make_files(void **state) {
+    snprintf(folder, sizeof folder, "%s", scratch_directory());
+    const float x[6] = {1, 2, 3, 4, 5, 6};
+    const int32_t y[2] = {7, 3};
+    mkdir(in_folder(folder, "png"), 0700);
+    mkdir(in_folder(folder, "batches"), 0700);
+    write_text(in_folder(folder, "a"), libsvm_text);
+    write_bytes(in_folder(folder, "a-images-idx3-ubyte"), idx_images, sizeof idx_images);
+    write_bytes(in_folder(folder, "a-labels-idx1-ubyte"), idx_labels, sizeof idx_labels);
+    write_npy(in_folder(folder, "x.npy"), "<f4", false, "(2, 3)", x, sizeof x);
+    write_npy(in_folder(folder, "x-labels.npy"), "<i4", false, "(2,)", y, sizeof y);
+    write_cifar(in_folder(folder, "c.bin"), 2);
+    write_cifar(in_folder(folder, "batches/data_batch_1.bin"), 3);
+    write_cifar(in_folder(folder, "batches/data_batch_3.bin"), 2);
+    write_cifar(in_folder(folder, "batches/test_batch.bin"), 4);
+    pack(in_folder(folder, "batches/data_batch_1.bin"));
+    unlink(in_folder(folder, "batches/data_batch_1.bin"));
+    unlink(in_folder(folder, "batches/data_batch_1.bin.gz"));
+    write_text(in_folder(folder, "batches/batches.meta.txt"), "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n");
+    write_png(in_folder(folder, "png/one.png"), 4, 3, true, 1);
+    write_png(in_folder(folder, "png/two.png"), 4, 3, true, 2);
+    write_text(in_folder(folder, "png/labels.txt"), "one.png dog\ntwo.png  cat\n\none.png dog\n");
+    return 0;
+}
+
+static int remove_files(void **state) {
+    remove_folder(folder);
+    return 0;
+}
+
+static void refused(gls_context *ctx, const char *format, const char *path, const char *options, gls_status expected,
+                    const char *says) {
+    gls_source *source;
+    gls_status status = open_status(ctx, format, path, options, false, NULL, &source);
+    if (status != expected) fail_msg("%s: status %d, message %s", path, status, gls_context_message(ctx));
+    assert_null(source);
+    assert_says(ctx, says);
+}
+
+/* ---- libsvm ---- */
+
+static void libsvm_reads(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_source *source = open_ok(ctx, "libsvm", in_folder(folder, "a"), NULL);
+    gls_rows *rows;
+    gls_batch b = whole(ctx, source, &rows);
+    assert_int_equal(b.rows, 4);
+    assert_int_equal(b.features, 4);
+    assert_int_equal(source->info.classes, 2);
+    assert_string_equal(source->info.class_names[0], "-1");
+    assert_string_equal(source->info.class_names[1], "1");
+    const int32_t label[] = {1, 0, 0, 1};
+    assert_memory_equal(b.label, label, sizeof label);
+    assert_true(b.y[0] == 1 && b.y[1] == -1);
+    assert_true(value_at(&b, 0, 0) == 0.5 && value_at(&b, 0, 2) == (double)(gls_real)-0.2 && value_at(&b, 2, 3) == 7);
+    assert_int_equal(b.row[4], 5);
+    gls_rows_destroy(rows);
+    gls_source_destroy(source);
+    counting_end(&c, ctx);
+}
+
+/* Numbers of all shapes are read to the nearest double, as strtod does. */
+static void libsvm_numbers_are_exact(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    static const char *const number[] = {"0.1",
+                                         "-.5",
+                                         "3.",
+                                         "1e22",
+                                         "1e23",
+                                         "123456789012345678901",
+                                         "1e-5",
+                                         "4.9e-30",
+                                         "0.000000001",
+                                         "9007199254740993",
+                                         "2.5E+3",
+                                         "-0",
+                                         "1e-400",
+                                         "0.30000000000000004",
+                                         "179769313486231570000e-10"};
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++) {
+        char line[100];
+        snprintf(line, sizeof line, "0 1:%s\n", number[i]);
+        write_text(in_folder(folder, "number"), line);
+        gls_source *source = open_ok(ctx, "libsvm", in_folder(folder, "number"), NULL);
+        gls_rows *rows;
+        gls_batch b = whole(ctx, source, &rows);
+        if ((double)b.value[0] != (double)(gls_real)strtod(number[i], NULL))
+            fail_msg("%s became %.17g", number[i], (double)b.value[0]);
+        gls_rows_destroy(rows);
+        gls_source_destroy(source);
+    }
+    counting_end(&c, ctx);
+}
+
+static void libsvm_refuses(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    static const char *const bad[][2] = {
+        {"1 1:1\n1 0:5\n", "bad:2: index 0"},
+        {"1 1:1 1:2\n", "bad:1: index 1 after 1"},
+        {"1 3:1 2:2\n", "bad:1: index 2 after 3"},
+        {"1 2147483648:1\n", "bad:1: index '2147483648:1' is too large"},
+        {"1 99999999999999999999:1\n", "too large"},
+        {"1 -1:1\n", "expected index:value"},
+        {"1 1:nan\n", "expected a number"},
+        {"1 1:inf\n", "expected a number"},
+        {"1 1:1e999\n", "not finite"},
+        {"1 1:0x10\n", "expected a number"},
+        {"nan 1:1\n", "expected a number as label"},
+        {"1e999 1:1\n", "the label is not finite"},
+        {"x 1:1\n", "'x': expected a number as label"},
+        {"1,2 1:1\n", "expected a number as label"},
+        {"1 1\n", "expected index:value"},
+        {"1 1:\n", "expected a number"},
+        {"1 1:2x\n", "expected a number"},
+        {"1 qid:3 1:2\n", "expected index:value"},
+        {"\n \n", "no examples"},
+        {"", "no examples"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        write_text(in_folder(folder, "bad"), bad[i][0]);
+        refused(ctx, "libsvm", in_folder(folder, "bad"), NULL, GLS_ERR_INPUT, bad[i][1]);
+        assert_says(ctx, "bad");
+    }
+    write_bytes(in_folder(folder, "bad"), "1 1:2\0 2:3\n", 11);
+    refused(ctx, "libsvm", in_folder(folder, "bad"), NULL, GLS_ERR_INPUT, "NUL");
+    refused(ctx, "libsvm", in_folder(folder, "a"), "{features: 3}", GLS_ERR_INPUT, "a:5: index 4");
+    refused(ctx, "libsvm", in_folder(folder, "a"), "{featurs: 3}", GLS_ERR_ARGUMENT, "features");
+    refused(ctx, "libsvm", in_folder(folder, "missing"), NULL, GLS_ERR_FILE, "missing");
+    refused(ctx, "libsvm", NULL, NULL, GLS_ERR_ARGUMENT, "needs a file");
+    refused(ctx, "libsmv", in_folder(folder, "a"), NULL, GLS_ERR_ARGUMENT, "libsvm");
+    counting_end(&c, ctx);
+}
+
+/* A test file takes the training set's width and classes; labels or indices it does not know are errors. */
+static void libsvm_test_follows_training(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_source *train = open_ok(ctx, "libsvm", in_folder(folder, "a"), NULL), *test;
+    write_text(in_folder(folder, "t"), "1 1:1\n1 2:1\n");
+    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, true, &train->info, &test), GLS_OK);
+    assert_int_equal(test->info.features, 4);
+    assert_int_equal(test->info.classes, 2);
+    int32_t label[2];
+    assert_int_equal(gls_source_targets(test, ctx, label, NULL), GLS_OK);
+    assert_int_equal(label[0], 1);
+    gls_source_destroy(test);
+    write_text(in_folder(folder, "t"), "1 1:1\n2 2:1\n");
+    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, true, &train->info, &test),
+                     GLS_ERR_INPUT);
+    assert_says(ctx, "label 2");
+    write_text(in_folder(folder, "t"), "1 1:1\n1 5:1\n");
+    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, true, &train->info, &test),
+                     GLS_ERR_INPUT);
+    assert_says(ctx, "t:2: index 5");
+    gls_source_destroy(train);
+    write_text(in_folder(folder, "t"), "0.5 1:1\n2 2:1\n");
+    train = open_ok(ctx, "libsvm", in_folder(folder, "t"), NULL);
+    assert_int_equal(train->info.target, GLS_TARGET_REAL);
+    gls_source_destroy(train);
+    counting_end(&c, ctx);
+}
+
+/* ---- idx ---- */
+
+static void idx_reads(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_source *source = open_ok(ctx, "idx", in_folder(folder, "a-images-idx3-ubyte"), NULL);
+    gls_rows *rows;
+    gls_batch b = whole(ctx, source, &rows);
+    assert_int_equal(b.rows, 2);
+    assert_int_equal(source->info.dims, 3);
+    assert_int_equal(source->info.shape[1], 2);
+    assert_int_equal(source->info.shape[2], 3);
+    for (int i = 0; i < 12; i++) assert_true(fabs((double)b.x[i] - idx_images[16 + i] / 255.0) < 1e-7);
+    assert_int_equal(b.label[0], 1);
+    assert_int_equal(b.label[1], 0);
+    gls_rows_destroy(rows);
+    gls_source_destroy(source);
+    counting_end(&c, ctx);
+}
+
+static void idx_refuses(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    const char *path = "bad-images", *labels = "bad-labels";
+    char full[1024], other[1024];
+    snprintf(full, sizeof full, "%s/%s", folder, path);
+    snprintf(other, sizeof other, "%s/%s", folder, labels);
+    unsigned char bytes[sizeof idx_images];
+    static const struct {
+        int at, value;
+        const char *says;
+    } change[] = {
+        {0, 1, "no idx file (magic 01"}, {2, 7, "no idx file"},   {3, 0, "no idx file"}, {3, 200, "no idx file"},
+        {4, 127, "idx array"},           {7, 3, "the idx array"}, {7, 1, "bytes left"},  {7, 0, "no examples"}};
+    for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
+        memcpy(bytes, idx_images, sizeof bytes);
+        bytes[change[i].at] = (unsigned char)change[i].value;
+        write_bytes(full, bytes, sizeof bytes);
+        refused(ctx, "idx", full, NULL, GLS_ERR_INPUT, change[i].says);
+        assert_says(ctx, "bad-images");
+    }
+    memcpy(bytes, idx_images, sizeof bytes);
+    memset(bytes + 4, 0xff, 12); /* 2^96 bytes */
+    write_bytes(full, bytes, sizeof bytes);
+    refused(ctx, "idx", full, NULL, GLS_ERR_INPUT, "no such size fits");
+    write_bytes(full, idx_images, sizeof idx_images);
+    refused(ctx, "idx", full, NULL, GLS_ERR_FILE, "no label file");
+    write_bytes(other, "\0\0\10\1\0\0\0\3\1\2\3", 11);
+    refused(ctx, "idx", full, NULL, GLS_ERR_INPUT, "3 labels for 2 examples");
+    write_bytes(other, "\0\0\14\1\0\0\0\2\xff\xff\xff\xff\0\0\0\0", 16);
+    refused(ctx, "idx", full, NULL, GLS_ERR_INPUT, "label -1");
+    write_bytes(full, "\0\0\15\1\0\0\0\1\x7f\xc0\0\0", 12); /* a NaN */
+    refused(ctx, "idx", full, NULL, GLS_ERR_INPUT, "not finite");
+    write_bytes(in_folder(folder, "noname"), idx_images, sizeof idx_images);
+    refused(ctx, "idx", in_folder(folder, "noname"), NULL, GLS_ERR_FILE, "option labels");
+    counting_end(&c, ctx);
+}
+
+/* ---- cifar10 ---- */
+
+static void cifar_reads_files_and_folders(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    static const struct {
+        const char *path, *options;
+        bool test;
+        int64_t examples;
+    } what[] = {{"c.bin", NULL, false, 2},
+                {"batches", NULL, false, 5},
+                {"batches", NULL, true, 4},
+                {"batches", "{files: [test_batch.bin, data_batch_3.bin]}", false, 6},
+                {"batches", "{files: data_batch_1.bin}", false, 3}};
+    for (int i = 0; i < 5; i++) {
+        gls_source *source;
+        assert_int_equal(
+            open_status(ctx, "cifar10", in_folder(folder, what[i].path), what[i].options, what[i].test, NULL, &source),
+            GLS_OK);
+        assert_int_equal(source->info.examples, what[i].examples);
+        assert_int_equal(source->info.shape[0], 3);
+        if (i) assert_string_equal(source->info.class_names[9], "j");
+        gls_rows *rows;
+        gls_batch b = whole(ctx, source, &rows);
+        assert_int_equal(b.label[1], 1);
+        assert_true(fabs((double)b.x[3072 + 5] * 255 - (double)(unsigned char)((3073 + 6) * 31)) < 1e-4);
+        gls_rows_destroy(rows);
+        gls_source_destroy(source);
+    }
+    refused(ctx, "cifar10", in_folder(folder, "png"), NULL, GLS_ERR_FILE, "data_batch_1.bin");
+    refused(ctx, "cifar10", in_folder(folder, "batches"), "{files: [none.bin]}", GLS_ERR_FILE, "none.bin");
+    unsigned char record[3074] = {11};
+    write_bytes(in_folder(folder, "bad.bin"), record, 3073);
+    refused(ctx, "cifar10", in_folder(folder, "bad.bin"), NULL, GLS_ERR_INPUT, "record 0 has label 11");
+    record[0] = 1;
+    write_bytes(in_folder(folder, "bad.bin"), record, 3074);
+    refused(ctx, "cifar10", in_folder(folder, "bad.bin"), NULL, GLS_ERR_INPUT, "pixels of a record");
+    counting_end(&c, ctx);
+}
+
+/* ---- npy ---- */
+
+static void npy_reads_every_type_and_order(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    const float f4[6] = {0, 1, 2, 3, 4, 5};
+    const double f8[6] = {0, 1, 2, 3, 4, 5};
+    const int32_t i4[6] = {0, 1, 2, 3, 4, 5};
+    const int64_t i8[6] = {0, 1, 2, 3, 4, 5};
+    const unsigned char u1[6] = {0, 1, 2, 3, 4, 5};
+    const struct {
+        const char *descr;
+        const void *data;
+        size_t size;
+    } type[] = {{"<f4", f4, sizeof f4},
+                {"<f8", f8, sizeof f8},
+                {"<i4", i4, sizeof i4},
+                {"<i8", i8, sizeof i8},
+                {"|u1", u1, sizeof u1}};
+    for (int t = 0; t < 5; t++)
+        for (int fortran = 0; fortran < 2; fortran++) {
+            gls_npy a;
+            write_npy(in_folder(folder, "t.npy"), type[t].descr, fortran, "(3, 2)", type[t].data, type[t].size);
+            if (gls_npy_read_double(ctx, in_folder(folder, "t.npy"), &a)) fail_msg("%s", gls_context_message(ctx));
+            assert_int_equal(a.dims, 2);
+            for (int i = 0; i < 3; i++)
+                for (int j = 0; j < 2; j++)
+                    assert_true(((double *)a.data)[i * 2 + j] == (fortran ? i + 3 * j : 2 * i + j));
+            gls_npy_clear(ctx, &a);
+        }
+    gls_npy a;
+    write_npy(in_folder(folder, "t.npy"), "<f8", true, "(1, 3, 2)", f8, sizeof f8);
+    assert_int_equal(gls_npy_read(ctx, in_folder(folder, "t.npy"), &a), GLS_OK);
+    assert_true(((double *)a.data)[3] == 4);
+    gls_npy_clear(ctx, &a);
+    write_npy(in_folder(folder, "t.npy"), "<f8", false, "()", f8 + 3, 8);
+    assert_int_equal(gls_npy_read_real(ctx, in_folder(folder, "t.npy"), &a), GLS_OK);
+    assert_true(a.count == 1 && *(gls_real *)a.data == 3);
+    gls_npy_clear(ctx, &a);
+    int64_t shape[3] = {2, 1, 3};
+    assert_int_equal(gls_npy_write(ctx, in_folder(folder, "w.npy"), GLS_F64, 3, shape, f8), GLS_OK);
+    assert_int_equal(gls_npy_read(ctx, in_folder(folder, "w.npy"), &a), GLS_OK);
+    assert_memory_equal(a.shape, shape, sizeof shape);
+    assert_memory_equal(a.data, f8, sizeof f8);
+    gls_npy_clear(ctx, &a);
+    struct stat size;
+    assert_int_equal(stat(in_folder(folder, "w.npy"), &size), 0);
+    assert_int_equal((size.st_size - 48) % 64, 0);
+    counting_end(&c, ctx);
+}
+
+static void npy_refuses(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    const double x[4] = {1, NAN, 3, INFINITY};
+    static const char *const shape[][2] = {
+        {"(4611686018427387904, 4)", "no such size fits"},
+        {"(99999999999999999999,)", "not understood"},
+        {"(1, 1, 1, 1, 1, 1, 1)", "not understood"},
+        {"(-4,)", "not understood"},
+        {"(1000000000000,)", "the array"},
+        {"(3,)", "bytes left"},
+        {"(5,)", "the array"},
+        {"4", "not understood"},
+    };
+    char path[1024];
+    gls_npy a;
+    snprintf(path, sizeof path, "%s/bad.npy", folder);
+    for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
+        write_npy(path, "<f8", false, shape[i][0], x, sizeof x);
+        assert_int_equal(gls_npy_read(ctx, path, &a), GLS_ERR_INPUT);
+        assert_says(ctx, shape[i][1]);
+        assert_says(ctx, "bad.npy");
+    }
+    static const char *const type[] = {">f8", "<f2", "<c8", "|O", "<f88", ""};
+    for (int i = 0; i < 6; i++) {
+        write_npy(path, type[i], false, "(4,)", x, sizeof x);
+        assert_int_equal(gls_npy_read(ctx, path, &a), GLS_ERR_INPUT);
+        assert_says(ctx, "npy type");
+    }
+    write_npy(path, "<f8", false, "(4,)", x, sizeof x);
+    assert_int_equal(gls_npy_read_real(ctx, path, &a), GLS_ERR_INPUT);
+    assert_says(ctx, "value 1 of 4 is nan");
+    write_npy(path, "<f8", false, "(2, 2)", x, sizeof x);
+    refused(ctx, "npy", path, NULL, GLS_ERR_INPUT, "not finite");
+    write_text(path, "no numpy file");
+    refused(ctx, "npy", path, NULL, GLS_ERR_INPUT, "wrong magic");
+    write_bytes(path, "\x93NUMPY\7\0\0\0", 10);
+    refused(ctx, "npy", path, NULL, GLS_ERR_INPUT, "version 7.0");
+    write_npy(path, "<f8", false, "(0, 2)", x, 0);
+    refused(ctx, "npy", path, NULL, GLS_ERR_INPUT, "at least 1");
+    write_npy(in_folder(folder, "long-labels.npy"), "<i4", false, "(3,)", x, 12);
+    refused(ctx, "npy", in_folder(folder, "x.npy"), "{labels: long-labels.npy}", GLS_ERR_FILE, "long-labels.npy");
+    char option[1200];
+    snprintf(option, sizeof option, "{labels: '%s/long-labels.npy'}", folder);
+    refused(ctx, "npy", in_folder(folder, "x.npy"), option, GLS_ERR_INPUT, "2 examples");
+    counting_end(&c, ctx);
+}
+
+static void npy_targets(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_source *source = open_ok(ctx, "npy", in_folder(folder, "x.npy"), NULL);
+    gls_rows *rows;
+    gls_batch b = whole(ctx, source, &rows);
+    assert_int_equal(source->info.classes, 2);
+    assert_string_equal(source->info.class_names[1], "7");
+    assert_true(b.label[0] == 1 && b.label[1] == 0 && b.y[0] == 7);
+    gls_rows_destroy(rows);
+    gls_source_destroy(source);
+    source = open_ok(ctx, "npy", in_folder(folder, "x.npy"), "{target: real, scale: 2}");
+    b = whole(ctx, source, &rows);
+    assert_int_equal(source->info.target, GLS_TARGET_REAL);
+    assert_true(b.x[5] == 12 && b.y[1] == 3);
+    gls_rows_destroy(rows);
+    gls_source_destroy(source);
+    counting_end(&c, ctx);
+}
+
+/* ---- png ---- */
+
+static void png_reads_and_refuses(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_source *source = open_ok(ctx, "png", in_folder(folder, "png"), NULL);
+    gls_rows *rows;
+    gls_batch b = whole(ctx, source, &rows);
+    assert_int_equal(b.rows, 3);
+    assert_int_equal(source->info.shape[0], 3);
+    assert_int_equal(source->info.shape[1], 3);
+    assert_int_equal(source->info.shape[2], 4);
+    assert_string_equal(source->info.class_names[0], "cat");
+    assert_true(b.label[0] == 1 && b.label[1] == 0 && b.label[2] == 1);
+    for (int i = 0; i < 12; i++) /* channel planes of what was written interleaved */
+        for (int k = 0; k < 3; k++)
+            assert_true(fabs((double)b.x[k * 12 + i] * 255 - (double)(unsigned char)((3 * i + k) * 37 + 1)) < 1e-4);
+    gls_rows_destroy(rows);
+    gls_source_destroy(source);
+    static const char *const labels[][2] = {{"one.png dog\n../a dog\n", "labels.txt:2: '../a' leads out"},
+                                            {"/etc/passwd dog\n", "leads out"},
+                                            {"one.png\n", "labels.txt:1: expected"},
+                                            {"\n", "no images"},
+                                            {"labels.txt dog\n", "no readable PNG"},
+                                            {"one.png dog\nsmall.png dog\n", "small.png: 2 x 2 pixels"}};
+    mkdir(in_folder(folder, "bad"), 0700);
+    mkdir(in_folder(folder, "badpng"), 0700);
+    write_png(in_folder(folder, "badpng/one.png"), 4, 3, false, 1);
+    write_png(in_folder(folder, "badpng/small.png"), 2, 2, false, 1);
+    for (int i = 0; i < 6; i++) {
+        write_text(in_folder(folder, "badpng/labels.txt"), labels[i][0]);
+        refused(ctx, "png", in_folder(folder, "badpng"), NULL, GLS_ERR_INPUT, labels[i][1]);
+    }
+    write_text(in_folder(folder, "badpng/labels.txt"), "none.png dog\n");
+    refused(ctx, "png", in_folder(folder, "badpng"), NULL, GLS_ERR_FILE, "none.png");
+    counting_end(&c, ctx);
+}
+
+/* ---- all formats ---- */
+
+static const struct {
+    const char *format, *path;
+} all_formats[] = {{"libsvm", "a"},       {"idx", "a-images-idx3-ubyte"}, {"idx", "a-labels-idx1-ubyte"},
+                   {"npy", "x.npy"},      {"npy", "x-labels.npy"},        {"cifar10", "c.bin"},
+                   {"png", "png/one.png"}};
+enum { ALL_FORMATS = 7 };
+
+/* Opens what file `which` belongs to, with that file at another path. */
+static gls_status open_variant(gls_context *ctx, int which, const char *path, gls_source **out) {
+    char option[1200] = "";
+    const char *main = path;
+    if (which == 1) snprintf(option, sizeof option, "{labels: '%s/a-labels-idx1-ubyte'}", folder);
+    if (which == 2 || which == 4) {
+        snprintf(option, sizeof option, "{labels: '%s'}", path);
+        main = in_folder(folder, which == 2 ? "a-images-idx3-ubyte" : "x.npy");
+    }
+    if (which == 6) {
+        snprintf(option, sizeof option, "{labels: '%s/variant.txt'}", folder);
+        write_text(in_folder(folder, "variant.txt"), "variant dog\n");
+        main = folder;
+    }
+    return open_status(ctx, all_formats[which].format, main, *option ? option : NULL, false, NULL, out);
+}
+
+static size_t read_bytes(const char *path, unsigned char *to, size_t room) {
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t n = fread(to, 1, room, f);
+    fclose(f);
+    return n;
+}
+
+/* Every format in .gz and .xz gives what the plain file gives. */
+static void packed_files_read_in_place(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    for (int w = 0; w < ALL_FORMATS; w++) {
+        gls_source *plain, *packed;
+        char path[1100];
+        pack(in_folder(folder, all_formats[w].path));
+        if (open_variant(ctx, w, in_folder(folder, all_formats[w].path), &plain) && w != 6)
+            fail_msg("%s", gls_context_message(ctx));
+        if (w == 6) { /* a label file packed */
+            pack(in_folder(folder, "png/labels.txt"));
+            char option[1200];
+            snprintf(option, sizeof option, "{labels: '%s/png/labels.txt.xz'}", folder);
+            plain = open_ok(ctx, "png", in_folder(folder, "png"), option);
+        }
+        for (int x = 0; x < 2 && w != 6; x++) {
+            snprintf(path, sizeof path, "%s/%s%s", folder, all_formats[w].path, x ? ".xz" : ".gz");
+            if (open_variant(ctx, w, path, &packed)) fail_msg("%s", gls_context_message(ctx));
+            assert_same_source(ctx, plain, packed);
+            gls_source_destroy(packed);
+        }
+        gls_source_destroy(plain);
+    }
+    counting_end(&c, ctx);
+}
+
+/* Cut anywhere, a binary file is refused with its name; nothing leaks. Text may lose whole lines. */
+static void truncated_files_are_refused(void **state) {
+    static unsigned char data[1 << 14];
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    for (int w = 0; w < ALL_FORMATS; w++) {
+        size_t n = read_bytes(in_folder(folder, all_formats[w].path), data, sizeof data);
+        for (size_t cut = 0; cut < n; cut += 1 + n / 60) {
+            gls_source *source;
+            write_bytes(in_folder(folder, "variant"), data, cut);
+            int64_t before = c.live;
+            gls_status status = open_variant(ctx, w, in_folder(folder, "variant"), &source);
+            bool complete = (w == 5 && cut == 3073) || (w == 6 && cut + 12 >= n); /* a record; all but PNG's end mark */
+            if (w == 0 || complete) {
+                gls_source_destroy(source);
+            } else if (status != GLS_ERR_INPUT) {
+                fail_msg("%s cut at %d of %d: %d", all_formats[w].path, (int)cut, (int)n, status);
+            } else {
+                assert_says(ctx, "variant");
+            }
+            assert_int_equal(c.live, before);
+        }
+    }
+    counting_end(&c, ctx);
+}
+
+/* Any byte changed: an answer or an error, never a crash, a leak or a non-finite feature. */
+static void corrupted_files_do_no_harm(void **state) {
+    static unsigned char data[1 << 14];
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_random random = gls_random_create(1, "corrupt", 0, 0);
+    for (int w = 0; w < ALL_FORMATS; w++) {
+        size_t n = read_bytes(in_folder(folder, all_formats[w].path), data, sizeof data);
+        for (int k = 0; k < 100; k++) {
+            gls_source *source;
+            size_t at = (size_t)gls_random_below(&random, (int64_t)(n < 200 ? n : 200));
+            unsigned char kept = data[at];
+            data[at] = (unsigned char)gls_random_u32(&random);
+            write_bytes(in_folder(folder, "variant"), data, n);
+            data[at] = kept;
+            int64_t before = c.live;
+            if (open_variant(ctx, w, in_folder(folder, "variant"), &source) == GLS_OK &&
+                source->info.examples * source->info.features < 1 << 20) {
+                gls_rows *rows;
+                gls_batch b = whole(ctx, source, &rows);
+                for (int64_t i = 0; b.x && i < b.rows * b.features; i++) assert_true(isfinite(b.x[i]));
+                gls_rows_destroy(rows);
+            }
+            gls_source_destroy(source);
+            assert_int_equal(c.live, before);
+        }
+    }
+    counting_end(&c, ctx);
+}
+
+static int failing;
+static gls_status attempt_open(gls_context *ctx) {
+    gls_source *source = NULL;
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", folder, failing == 6 ? "png" : all_formats[failing].path);
+    gls_status status =
+        failing == 2 || failing == 4
+            ? gls_source_open(ctx, "idx", in_folder(folder, "a-images-idx3-ubyte"), NULL, NULL, false, NULL, &source)
+            : gls_source_open(ctx, all_formats[failing].format, path, NULL, NULL, false, NULL, &source);
+    gls_source_destroy(source);
+    return status;
+}
+
+static void out_of_memory_anywhere(void **state) {
+    for (failing = 0; failing < ALL_FORMATS; failing++) fail_each_allocation(attempt_open);
+}
+
+/* Writing and reading back gives the same set, for every pair that fits. */
+static void round_trips(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    static const struct {
+        const char *format, *options, *to, *name;
+    } pair[] = {{"glyphs", "{train_size: 60}", "idx", "w-images-idx3-ubyte"},
+                {"glyphs", "{train_size: 60}", "npy", "w.npy"},
+                {"glyphs", "{train_size: 60}", "libsvm", "w.libsvm"},
+                {"gaussians", "{train_size: 60, classes: 3}", "libsvm", "g.libsvm"},
+                {"gaussians", "{train_size: 60, classes: 3}", "npy", "g.npy"},
+                {"gaussians", "{train_size: 60, classes: 3}", "idx", "g-images-idx2"},
+                {"sparse", "{train_size: 60}", "libsvm", "s.libsvm"},
+                {"sparse", "{train_size: 60, target: classes}", "libsvm", "s2.libsvm"}};
+    for (size_t i = 0; i < sizeof pair / sizeof *pair; i++) {
+        gls_source *from = open_ok(ctx, pair[i].format, NULL, pair[i].options), *back;
+        if (gls_source_write(ctx, from, pair[i].to, in_folder(folder, pair[i].name), NULL, NULL))
+            fail_msg("%s", gls_context_message(ctx));
+        char option[64] = "";
+        if (strcmp(pair[i].to, "libsvm") == 0)
+            snprintf(option, sizeof option, "{features: %d}", (int)from->info.features);
+        back = open_ok(ctx, pair[i].to, in_folder(folder, pair[i].name), *option ? option : NULL);
+        assert_same_source(ctx, from, back);
+        gls_source_destroy(from);
+        gls_source_destroy(back);
+    }
+    gls_source *cifar = open_ok(ctx, "cifar10", in_folder(folder, "batches"), NULL), *back;
+    assert_int_equal(gls_source_write(ctx, cifar, "cifar10", in_folder(folder, "w.bin"), NULL, NULL), GLS_OK);
+    back = open_ok(ctx, "cifar10", in_folder(folder, "w.bin"), NULL);
+    assert_same_source(ctx, cifar, back);
+    gls_source_destroy(back);
+    gls_source_destroy(cifar);
+    gls_source *glyphs = open_ok(ctx, "glyphs", NULL, "{train_size: 20}");
+    assert_int_equal(gls_source_write(ctx, glyphs, "cifar10", in_folder(folder, "no.bin"), NULL, NULL),
+                     GLS_ERR_UNSUPPORTED);
+    assert_int_equal(gls_source_write(ctx, glyphs, "png", in_folder(folder, "no"), NULL, NULL), GLS_ERR_UNSUPPORTED);
+    assert_int_equal(gls_source_write(ctx, glyphs, "npy", "/nowhere/at/all.npy", NULL, NULL), GLS_ERR_FILE);
+    assert_int_equal(access(in_folder(folder, "no.bin"), F_OK), -1);
+    gls_source_destroy(glyphs);
+    counting_end(&c, ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest list[] = {
+        cmocka_unit_test(libsvm_reads),
+        cmocka_unit_test(libsvm_numbers_are_exact),
+        cmocka_unit_test(libsvm_refuses),
+        cmocka_unit_test(libsvm_test_follows_training),
+        cmocka_unit_test(idx_reads),
+        cmocka_unit_test(idx_refuses),
+        cmocka_unit_test(cifar_reads_files_and_folders),
+        cmocka_unit_test(npy_reads_every_type_and_order),
+        cmocka_unit_test(npy_refuses),
+        cmocka_unit_test(npy_targets),
+        cmocka_unit_test(png_reads_and_refuses),
+        cmocka_unit_test(packed_files_read_in_place),
+        cmocka_unit_test(truncated_files_are_refused),
+        cmocka_unit_test(corrupted_files_do_no_harm),
+        cmocka_unit_test(out_of_memory_anywhere),
+        cmocka_unit_test(round_trips),
+    };
+    return cmocka_run_group_tests(list, make_files, remove_files);
+}
