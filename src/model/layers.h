@@ -33,6 +33,10 @@ typedef struct gls_layer_norm_options {
     double eps;
 } gls_layer_norm_options;
 
+typedef struct gls_pad_channels_options {
+    int64_t channels, stride;
+} gls_pad_channels_options;
+
 typedef struct gls_dropout_options {
     double p;
 } gls_dropout_options;

@@ -62,7 +62,11 @@ extern const gls_member *const gls_ops[]; /* ends with NULL */
 gls_status gls_register_op(gls_context *ctx, const gls_op *op);
 const gls_op *gls_op_find(gls_context *ctx, const char *name);
 
-/* Shapes that many ops share. */
+/* What many ops share. */
 gls_status gls_shape_same(gls_graph *graph, gls_node *node);
+/* Backward of an element-wise op: the input's gradient d = gradients(e, kept), written or added; kept is the input's or
+ * the output's value. */
+void gls_elementwise_backward(gls_exec *x, int node, const gls_real *kept,
+                              void (*gradients)(gls_real *d, const gls_real *e, const gls_real *kept, int64_t n));
 
 #endif

@@ -1,12 +1,14 @@
 /* The table of ops: one row each. */
 #include "model/op.h"
 
-extern const gls_op gls_op_dense, gls_op_conv, gls_op_max_pool, gls_op_average_pool, gls_op_global_pool, gls_op_flatten,
-    gls_op_relu, gls_op_leaky_relu, gls_op_softmax_cross_entropy, gls_op_squared_error, gls_op_logistic_loss;
+#define OPS(row)                                                                                                       \
+    row(dense) row(conv) row(max_pool) row(average_pool) row(global_pool) row(flatten) row(batch_norm) row(group_norm) \
+        row(layer_norm) row(relu) row(leaky_relu) row(gelu) row(tanh) row(sigmoid) row(dropout) row(add)               \
+            row(pad_channels) row(softmax_cross_entropy) row(squared_error) row(logistic_loss)
 
-const gls_member *const gls_ops[] = {
-    &gls_op_dense.member,         &gls_op_conv.member,          &gls_op_max_pool.member,
-    &gls_op_average_pool.member,  &gls_op_global_pool.member,   &gls_op_flatten.member,
-    &gls_op_relu.member,          &gls_op_leaky_relu.member,    &gls_op_softmax_cross_entropy.member,
-    &gls_op_squared_error.member, &gls_op_logistic_loss.member, NULL,
-};
+#define DECLARE(name) extern const gls_op gls_op_##name;
+#define LIST(name) &gls_op_##name.member,
+
+OPS(DECLARE)
+
+const gls_member *const gls_ops[] = {OPS(LIST) NULL};

@@ -7,9 +7,14 @@
 #include "model/network.h"
 #include "model/op.h"
 
-extern const gls_family gls_family_mlp, gls_family_convnet;
+extern const gls_family gls_family_mlp, gls_family_convnet, gls_family_resnet;
 
-static const gls_member *const families[] = {&gls_family_mlp.type.member, &gls_family_convnet.type.member, NULL};
+static const gls_member *const families[] = {
+    &gls_family_mlp.type.member,
+    &gls_family_convnet.type.member,
+    &gls_family_resnet.type.member,
+    NULL,
+};
 
 const gls_member *gls_model_family(gls_context *ctx, int64_t i) {
     return gls_member_at(ctx, GLS_KIND_FAMILY, families, i);

@@ -117,6 +117,7 @@ static inline check_run check_run_create(gls_problem *p, const gls_batch *batch,
                                  .state_next = r.state_next,
                                  .batch_mass = gls_batch_mass(batch),
                                  .batch_rows = batch->rows,
+                                 .leader = true,
                                  .seed = 5};
     return r;
 }
@@ -170,11 +171,12 @@ static inline double check_differences(gls_problem *p, const gls_batch *batch, g
     for (int64_t b = -2; b < blocks; b++) {
         const gls_block *block = b < 0 ? NULL : gls_layout_block(gls_problem_layout(p), b);
         gls_random random = gls_random_create(9, "direction", (uint64_t)(b + 2), 0);
-        double slope = 0, sum = 0, norm = 0, norm_g = 0;
+        double slope = 0, sum = 0, norm = 0, norm_g = 0, size = 0;
         for (int64_t i = 0; i < d; i++) {
             bool inside = !block || (i >= block->offset && i < block->offset + block->size);
             v[i] = inside ? (gls_real)gls_random_normal(&random) : 0;
             norm += v[i] * v[i];
+            size += inside;
         }
         for (int64_t i = 0; i < d; i++) {
             v[i] /= (gls_real)sqrt(norm);
@@ -186,7 +188,7 @@ static inline double check_differences(gls_problem *p, const gls_batch *batch, g
             for (int64_t i = 0; i < d; i++) at[i] = w[i] + (gls_real)(at_step[k] * step) * v[i];
             sum += weight[k] * check_loss(&r, at);
         }
-        double quotient = sum / (12 * step), error = fabs(quotient - slope) / (sqrt(norm_g) / sqrt((double)d) + 1e-12);
+        double quotient = sum / (12 * step), error = fabs(quotient - slope) / sqrt(norm_g / size + 1e-24);
         if (norm_g > 1e-16 && error > worst) worst = error;
         if (error > 1e-5 && norm_g > 1e-16)
             print_error("%s: slope %.12g, difference quotient %.12g\n", block ? block->name : "whole", slope, quotient);

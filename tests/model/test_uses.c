@@ -12,6 +12,9 @@ static const sample samples[] = {
     {"mlp", "{hidden: [300, 120], activation: relu}", 12, 20, 0, 0, 5},
     {"convnet", "{channels: 16, units: 300}", 12, 3, 12, 10, 4},
     {"convnet", "{channels: 3, variant: cuda}", 12, 2, 9, 7, 3},
+    {"mlp", "{hidden: [9, 7], activation: gelu, norm: layer, dropout: 0.3}", 12, 5, 0, 0, 3},
+    {"resnet", "{depth: 8, norm: group}", 12, 3, 9, 8, 3},
+    {"resnet", "{depth: 8, norm: batch}", 12, 3, 9, 8, 3, GLS_MODE_EVALUATE},
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };
 

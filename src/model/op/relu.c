@@ -8,6 +8,7 @@ static gls_status forward(gls_exec *x, int i, int phase, const double *met, doub
 }
 
 static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     int64_t n = x->rows * gls_extent_size(gls_exec_node(x, i)->out);
     gls_activation_grad(gls_exec_in_grad(x, i, 0), x->grad[i], x->value[i], n, 0, gls_exec_adds(x, i, 0));
     return GLS_OK;

@@ -1,0 +1,231 @@
+#include "model/norm.h"
+
+#include <string.h>
+
+#include "base/kernels.h"
+#include "model/kernels.h"
+#include "model/use.h"
+
+/* The loops are written once for any number of channels together and compiled again for those that the blocked layouts
+ * have, where the channels stay in registers. */
+#define ALWAYS static inline __attribute__((always_inline))
+
+ALWAYS void moments(const gls_real *x, int64_t positions, const int64_t inner, double *sum, double *square) {
+    for (int64_t p = 0; p < positions; p++, x += inner)
+        for (int64_t k = 0; k < inner; k++) {
+            double v = x[k];
+            sum[k] += v;
+            square[k] += v * v;
+        }
+}
+
+ALWAYS void moments_together(const gls_real *x, int64_t positions, const int64_t inner, double *sum, double *square) {
+    double s[16] = {0}, q[16] = {0};
+    moments(x, positions, inner, s, q);
+    for (int64_t k = 0; k < inner; k++) {
+        sum[k] += s[k];
+        square[k] += q[k];
+    }
+}
+
+GLS_SIMD void gls_norm_moments(const gls_real *x, int64_t positions, int64_t inner, double *sum, double *square) {
+    if (inner == 16)
+        moments_together(x, positions, 16, sum, square);
+    else if (inner == 8)
+        moments_together(x, positions, 8, sum, square);
+    else
+        moments(x, positions, inner, sum, square);
+}
+
+ALWAYS void apply(gls_real *y, const gls_real *x, const gls_real *r, int64_t positions, const int64_t inner,
+                  const gls_real *mean, const gls_real *a, const gls_real *shift, bool relu, gls_real slope) {
+    for (int64_t p = 0; p < positions; p++)
+        for (int64_t k = 0; k < inner; k++) {
+            int64_t at = p * inner + k;
+            gls_real v = (x[at] - mean[k]) * a[k] + shift[k];
+            if (r) v += r[at];
+            y[at] = relu && v < 0 ? slope * v : v;
+        }
+}
+
+ALWAYS void apply_choose(gls_real *y, const gls_real *x, const gls_real *r, int64_t positions, const int64_t inner,
+                         const gls_real *mean, const gls_real *a, const gls_real *shift, bool relu, gls_real slope) {
+    if (r && relu)
+        apply(y, x, r, positions, inner, mean, a, shift, true, slope);
+    else if (relu)
+        apply(y, x, NULL, positions, inner, mean, a, shift, true, slope);
+    else
+        apply(y, x, r, positions, inner, mean, a, shift, false, slope);
+}
+
+GLS_SIMD void gls_norm_apply(gls_real *restrict y, const gls_real *restrict x, const gls_real *restrict r,
+                             int64_t positions, int64_t inner, const gls_real *restrict mean,
+                             const gls_real *restrict a, const gls_real *restrict shift, bool relu, double slope) {
+    gls_real s = (gls_real)slope;
+    if (inner == 16)
+        apply_choose(y, x, r, positions, 16, mean, a, shift, relu, s);
+    else if (inner == 8)
+        apply_choose(y, x, r, positions, 8, mean, a, shift, relu, s);
+    else
+        apply_choose(y, x, r, positions, inner, mean, a, shift, relu, s);
+}
+
+ALWAYS void sums(const gls_real *e, const gls_real *x, int64_t positions, const int64_t inner, const gls_real *mean,
+                 double *moment, double *total) {
+    for (int64_t p = 0; p < positions; p++, x += inner, e += inner)
+        for (int64_t k = 0; k < inner; k++) {
+            double v = e[k];
+            total[k] += v;
+            moment[k] += v * (x[k] - mean[k]);
+        }
+}
+
+ALWAYS void sums_together(const gls_real *e, const gls_real *x, int64_t positions, const int64_t inner,
+                          const gls_real *mean, double *moment, double *total) {
+    double m[16] = {0}, t[16] = {0};
+    gls_real center[16];
+    memcpy(center, mean, (size_t)inner * sizeof *center);
+    sums(e, x, positions, inner, center, m, t);
+    for (int64_t k = 0; k < inner; k++) {
+        moment[k] += m[k];
+        total[k] += t[k];
+    }
+}
+
+GLS_SIMD void gls_norm_sums(const gls_real *e, const gls_real *x, int64_t positions, int64_t inner,
+                            const gls_real *mean, double *moment, double *total) {
+    if (inner == 16)
+        sums_together(e, x, positions, 16, mean, moment, total);
+    else if (inner == 8)
+        sums_together(e, x, positions, 8, mean, moment, total);
+    else
+        sums(e, x, positions, inner, mean, moment, total);
+}
+
+ALWAYS void backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions, const int64_t inner,
+                     const gls_real *mean, const gls_real *a, const gls_real *c1, const gls_real *c2, bool adds) {
+    for (int64_t p = 0; p < positions; p++)
+        for (int64_t k = 0; k < inner; k++) {
+            int64_t at = p * inner + k;
+            gls_real v = a[k] * e[at] - c1[k] - (x[at] - mean[k]) * c2[k];
+            dx[at] = adds ? dx[at] + v : v;
+        }
+}
+
+ALWAYS void backward_together(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions,
+                              const int64_t inner, const gls_real *mean, const gls_real *a, const gls_real *c1,
+                              const gls_real *c2, bool adds) {
+    gls_real m[16], s[16], u[16], v[16];
+    size_t bytes = (size_t)inner * sizeof *m;
+    memcpy(m, mean, bytes);
+    memcpy(s, a, bytes);
+    memcpy(u, c1, bytes);
+    memcpy(v, c2, bytes);
+    backward(dx, e, x, positions, inner, m, s, u, v, adds);
+}
+
+GLS_SIMD void gls_norm_backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions, int64_t inner,
+                                const gls_real *mean, const gls_real *a, const gls_real *c1, const gls_real *c2,
+                                bool adds) {
+    if (inner == 16)
+        backward_together(dx, e, x, positions, 16, mean, a, c1, c2, adds);
+    else if (inner == 8)
+        backward_together(dx, e, x, positions, 8, mean, a, c1, c2, adds);
+    else
+        backward(dx, e, x, positions, inner, mean, a, c1, c2, adds);
+}
+
+/* ---- rows ---- */
+
+gls_norm_channels gls_norm_room(void *scratch, int64_t c) {
+    gls_real *at = scratch;
+    return (gls_norm_channels){at, at + c, at + 2 * c, at + 3 * c, at + 4 * c};
+}
+
+int64_t gls_norm_room_bytes(int64_t c) {
+    return 5 * c * (int64_t)sizeof(gls_real);
+}
+
+void gls_norm_set(const gls_norm_channels *to, int64_t k, double mean, double rstd, const gls_real *scale,
+                  const gls_real *shift) {
+    to->mean[k] = (gls_real)mean;
+    to->a[k] = (gls_real)(rstd * scale[k]);
+    to->shift[k] = shift[k];
+}
+
+void gls_norm_row_moments(const gls_node *node, const gls_real *x, double *sum, double *square) {
+    int64_t inner = node->inner, positions = gls_extent_positions(node->out);
+    for (int64_t c = 0; c < node->out.c; c += inner)
+        gls_norm_moments(x + c * positions, positions, inner, sum + c, square + c);
+}
+
+void gls_norm_row_forward(gls_exec *x, int i, int64_t row, const gls_norm_channels *with) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t inner = node->inner, positions = gls_extent_positions(node->out), first = row * node->out.c * positions;
+    const gls_real *in = gls_exec_in(x, i, 0) + first;
+    const gls_real *residual = node->inputs > 1 ? gls_exec_in(x, i, 1) + first : NULL;
+    for (int64_t c = 0; c < node->out.c; c += inner)
+        gls_norm_apply(x->value[i] + first + c * positions, in + c * positions,
+                       residual ? residual + c * positions : NULL, positions, inner, with->mean + c, with->a + c,
+                       with->shift + c, node->activation, node->slope);
+}
+
+void gls_norm_row_through(gls_exec *x, int i, int64_t row) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t size = gls_extent_size(node->out);
+    gls_real *e = x->grad[i] + row * size;
+    if (node->activation) gls_activation_grad(e, e, x->value[i] + row * size, size, node->slope, false);
+    if (node->inputs < 2 || !gls_exec_wants(x, i, 1)) return;
+    gls_real *to = gls_exec_in_grad(x, i, 1) + row * size;
+    if (gls_exec_adds(x, i, 1))
+        gls_add(to, e, size);
+    else
+        memcpy(to, e, (size_t)size * sizeof *to);
+}
+
+void gls_norm_row_sums(gls_exec *x, int i, int64_t row, const gls_norm_channels *with, double *moment, double *total) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t inner = node->inner, positions = gls_extent_positions(node->out), size = node->out.c * positions;
+    const gls_real *e = x->grad[i] + row * size, *in = gls_exec_in(x, i, 0) + row * size;
+    gls_norm_row_through(x, i, row);
+    for (int64_t c = 0; c < node->out.c; c++) moment[c] = total[c] = 0;
+    for (int64_t c = 0; c < node->out.c; c += inner)
+        gls_norm_sums(e + c * positions, in + c * positions, positions, inner, with->mean + c, moment + c, total + c);
+}
+
+void gls_norm_row_backward(gls_exec *x, int i, int64_t row, const gls_norm_channels *with) {
+    const gls_node *node = gls_exec_node(x, i);
+    if (!gls_exec_wants(x, i, 0)) return;
+    int64_t inner = node->inner, positions = gls_extent_positions(node->out), first = row * node->out.c * positions;
+    for (int64_t c = 0; c < node->out.c; c += inner) {
+        int64_t at = first + c * positions;
+        gls_norm_backward(gls_exec_in_grad(x, i, 0) + at, x->grad[i] + at, gls_exec_in(x, i, 0) + at, positions, inner,
+                          with->mean + c, with->a + c, with->c1 + c, with->c2 + c, gls_exec_adds(x, i, 0));
+    }
+}
+
+/* ---- as ops ---- */
+
+gls_status gls_norm_shape(gls_graph *g, gls_node *node) {
+    node->out = node->in;
+    if (node->inputs > 1 && !gls_extent_equal(g->node[node->input[1]].out, node->in)) {
+        char a[64], b[64];
+        return gls_node_fail(g, node, "its residual is %s, its input %s",
+                             gls_extent_text(g->node[node->input[1]].out, a), gls_extent_text(node->in, b));
+    }
+    gls_parameter ones = {.init = GLS_INIT_ONES}, zeros = {.init = GLS_INIT_ZEROS};
+    GLS_TRY(gls_graph_parameter(g, node, 0, "weight", 1, &node->in.c, GLS_BLOCK_NO_DECAY, ones));
+    return gls_graph_parameter(g, node, 1, "bias", 1, &node->in.c, GLS_BLOCK_NO_DECAY, zeros);
+}
+
+gls_status gls_norm_uses(gls_graph *g, int i) {
+    const gls_node *node = &g->node[i];
+    for (int k = 0; k < 2; k++)
+        GLS_TRY(gls_graph_use(g, (gls_use){.kind = &gls_use_scale_shift,
+                                           .node = i,
+                                           .input = node->input[0],
+                                           .block = node->block[k],
+                                           .sums_row = k * node->out.c,
+                                           .sums_stride = 2 * node->out.c}));
+    return GLS_OK;
+}

@@ -1,0 +1,50 @@
+/* Loops of the normalisations, over one block of channels of one row: [positions, inner]. Per-channel arrays are
+ * [inner]. */
+#ifndef GLS_MODEL_NORM_H
+#define GLS_MODEL_NORM_H
+
+#include "model/op.h"
+
+/* sum += x, square += x^2 over positions. */
+void gls_norm_moments(const gls_real *x, int64_t positions, int64_t inner, double *sum, double *square);
+/* y = f((x - mean) a + shift + r), f a leaky relu or the identity; r NULL: 0. */
+void gls_norm_apply(gls_real *y, const gls_real *x, const gls_real *r, int64_t positions, int64_t inner,
+                    const gls_real *mean, const gls_real *a, const gls_real *shift, bool relu, double slope);
+/* total += e, moment += e (x - mean) over positions. */
+void gls_norm_sums(const gls_real *e, const gls_real *x, int64_t positions, int64_t inner, const gls_real *mean,
+                   double *moment, double *total);
+/* dx = a e - c1 - (x - mean) c2, or added; dx may be e. */
+void gls_norm_backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions, int64_t inner,
+                       const gls_real *mean, const gls_real *a, const gls_real *c1, const gls_real *c2, bool adds);
+
+/* Per-channel figures of one row, [c] each. */
+typedef struct gls_norm_channels {
+    gls_real *mean, *a, *shift, *c1, *c2;
+} gls_norm_channels;
+/* In scratch, for c channels. */
+gls_norm_channels gls_norm_room(void *scratch, int64_t c);
+int64_t gls_norm_room_bytes(int64_t c);
+/* mean, a = scale rstd, shift of channel k. */
+void gls_norm_set(const gls_norm_channels *to, int64_t k, double mean, double rstd, const gls_real *scale,
+                  const gls_real *shift);
+
+/* All blocks of one row. */
+void gls_norm_row_moments(const gls_node *node, const gls_real *x, double *sum, double *square);
+void gls_norm_row_forward(gls_exec *x, int node, int64_t row, const gls_norm_channels *with);
+/* The start of backward for one row: the output's gradient goes through the activation where it lies, and into the
+ * residual's. */
+void gls_norm_row_through(gls_exec *x, int node, int64_t row);
+/* That, and the row's sums. */
+void gls_norm_row_sums(gls_exec *x, int node, int64_t row, const gls_norm_channels *with, double *moment,
+                       double *total);
+void gls_norm_row_backward(gls_exec *x, int node, int64_t row, const gls_norm_channels *with);
+
+/* What the normalisations share as ops: inputs x and, if given, a residual that is added before the activation. */
+gls_status gls_norm_shape(gls_graph *graph, gls_node *node);
+gls_status gls_norm_uses(gls_graph *graph, int node);
+/* A row's sums in aux: c of scale, c of shift. */
+static inline double *gls_norm_row_aux(const gls_exec *x, int node, int64_t row) {
+    return (double *)x->aux[node] + row * 2 * x->graph->node[node].out.c;
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* dropout: in training every element is dropped with probability p and else divided by 1 - p. Element k of an example
+ * is decided by (seed, "dropout.NAME", draw, slot, k) in the order [c, h, w], so the mask depends on neither slice nor
+ * layout. */
+#include <stdio.h>
+
+#include "model/layers.h"
+#include "model/op.h"
+
+static const gls_option options[] = {
+    {"p", GLS_OPTION_REAL, offsetof(gls_dropout_options, p), "0.5", 0, 1, GLS_OPTION_BELOW_MAX, NULL,
+     "probability of dropping"},
+    {NULL},
+};
+
+/* One byte an element: kept or not. */
+static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
+    return rows * gls_extent_size(node->out);
+}
+
+static void draw_row(const gls_node *node, gls_random random, double p, uint8_t *keep) {
+    int64_t inner = node->inner, positions = gls_extent_positions(node->out), size = gls_extent_size(node->out);
+    uint32_t bound = (uint32_t)(p * 4294967296.0), bits[4];
+    for (int64_t k = 0; k < size; k++) {
+        if (k % 4 == 0) gls_random_block(&random, (uint32_t)(k / 4), bits);
+        int64_t c = k / positions, at = (c / inner * positions + k % positions) * inner + c % inner;
+        keep[at] = bits[k % 4] >= bound;
+    }
+}
+
+static void apply(gls_real *to, const gls_real *from, const uint8_t *keep, int64_t n, gls_real factor, bool adds) {
+    for (int64_t k = 0; k < n; k++) {
+        gls_real v = keep[k] ? factor * from[k] : 0;
+        to[k] = adds ? to[k] + v : v;
+    }
+}
+
+static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_dropout_options *o = node->options;
+    const gls_batch *batch = x->args->rows;
+    int64_t size = gls_extent_size(node->out);
+    uint8_t *keep = x->aux[i];
+    char purpose[256];
+    snprintf(purpose, sizeof purpose, "dropout.%s", node->name);
+    for (int64_t r = 0; r < x->rows; r++)
+        draw_row(node, gls_random_create(x->args->seed, purpose, batch->draw, (uint32_t)batch->slot[r]), o->p,
+                 keep + r * size);
+    apply(x->value[i], gls_exec_in(x, i, 0), keep, x->rows * size, (gls_real)(1 / (1 - o->p)), false);
+    return GLS_OK;
+}
+
+static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_dropout_options *o = node->options;
+    apply(gls_exec_in_grad(x, i, 0), x->grad[i], x->aux[i], x->rows * gls_extent_size(node->out),
+          (gls_real)(1 / (1 - o->p)), gls_exec_adds(x, i, 0));
+    return GLS_OK;
+}
+
+static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
+
+const gls_op gls_op_dropout = {
+    .member = {.name = "dropout",
+               .help = "drops elements at random in training",
+               .source = "",
+               .options = options,
+               .options_size = sizeof(gls_dropout_options)},
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = GLS_OP_IN_PLACE | GLS_OP_GRAD_IN_PLACE | GLS_OP_EVALUATE_ALIAS,
+    .shape = gls_shape_same,
+    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .aux = aux,
+};

@@ -1,0 +1,137 @@
+/* group_norm: per example and group of channels, over the group's channels and all positions; inputs x and, if given, a
+ * residual that is added before the activation. */
+#include <math.h>
+
+#include "model/layers.h"
+#include "model/norm.h"
+
+static const gls_option options[] = {
+    {"groups", GLS_OPTION_INT, offsetof(gls_group_norm_options, groups), "8", 1, 1e6, 0, NULL, "groups of channels"},
+    {"eps", GLS_OPTION_REAL, offsetof(gls_group_norm_options, eps), "1e-5", 0, 1, GLS_OPTION_ABOVE_MIN, NULL,
+     "added to the variance"},
+    {NULL},
+};
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    const gls_group_norm_options *o = node->options;
+    if (node->in.c % o->groups != 0)
+        return gls_node_fail(g, node, "%lld groups do not divide %lld channels", (long long)o->groups,
+                             (long long)node->in.c);
+    return gls_norm_shape(g, node);
+}
+
+/* Sums of every row, then mean and 1 / deviation of every row's groups. */
+static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
+    const gls_group_norm_options *o = node->options;
+    return rows * 2 * (node->out.c + o->groups) * (int64_t)sizeof(double);
+}
+
+static double *statistics(const gls_exec *x, int i, int64_t row) {
+    const gls_group_norm_options *o = gls_exec_node(x, i)->options;
+    return gls_norm_row_aux(x, i, x->plan->max_rows) + row * 2 * o->groups;
+}
+
+static int64_t scratch(const gls_graph *g, const gls_node *node, int64_t rows) {
+    return gls_norm_room_bytes(node->out.c) + 64 + 2 * node->out.c * (int64_t)sizeof(double);
+}
+
+static double *sums_room(const gls_exec *x, const gls_node *node) {
+    return (double *)((char *)x->scratch + ((gls_norm_room_bytes(node->out.c) + 63) & ~(int64_t)63));
+}
+
+static void row_statistics(gls_exec *x, int i, int64_t row, double *mean, double *rstd) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_group_norm_options *o = node->options;
+    int64_t c = node->out.c, each = c / o->groups;
+    double *sum = sums_room(x, node), *square = sum + c;
+    for (int64_t k = 0; k < 2 * c; k++) sum[k] = 0;
+    gls_norm_row_moments(node, gls_exec_in(x, i, 0) + row * gls_extent_size(node->out), sum, square);
+    double n = (double)(each * gls_extent_positions(node->out));
+    for (int64_t g = 0; g < o->groups; g++) {
+        double s = 0, q = 0;
+        for (int64_t k = g * each; k < (g + 1) * each; k++) {
+            s += sum[k];
+            q += square[k];
+        }
+        double variance = q / n - s / n * (s / n);
+        mean[g] = s / n;
+        rstd[g] = 1 / sqrt((variance < 0 ? 0 : variance) + o->eps);
+    }
+}
+
+static gls_norm_channels channels(gls_exec *x, int i, int64_t row) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_group_norm_options *o = node->options;
+    const double *mean = statistics(x, i, row), *rstd = mean + o->groups;
+    gls_norm_channels with = gls_norm_room(x->scratch, node->out.c);
+    for (int64_t k = 0; k < node->out.c; k++) {
+        int64_t g = k / (node->out.c / o->groups);
+        gls_norm_set(&with, k, mean[g], rstd[g], gls_exec_weight(x, node->block[0]),
+                     gls_exec_weight(x, node->block[1]));
+    }
+    return with;
+}
+
+static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_group_norm_options *o = gls_exec_node(x, i)->options;
+    for (int64_t r = 0; r < x->rows; r++) {
+        double *mean = statistics(x, i, r);
+        row_statistics(x, i, r, mean, mean + o->groups);
+        gls_norm_channels with = channels(x, i, r);
+        gls_norm_row_forward(x, i, r, &with);
+    }
+    return GLS_OK;
+}
+
+/* With u = scale e: dx = rstd (u - mean(u) - xhat mean(u xhat)), means over the group. */
+static void row_backward(gls_exec *x, int i, int64_t row, gls_norm_channels with, const double *sums) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_group_norm_options *o = node->options;
+    const gls_real *scale = gls_exec_weight(x, node->block[0]);
+    int64_t each = node->out.c / o->groups;
+    const double *rstd = statistics(x, i, row) + o->groups;
+    double n = (double)(each * gls_extent_positions(node->out));
+    for (int64_t g = 0; g < o->groups; g++) {
+        double moment = 0, total = 0;
+        for (int64_t k = g * each; k < (g + 1) * each; k++) {
+            moment += scale[k] * sums[k];
+            total += scale[k] * sums[node->out.c + k];
+        }
+        for (int64_t k = g * each; k < (g + 1) * each; k++) {
+            with.c1[k] = (gls_real)(rstd[g] * total / n);
+            with.c2[k] = (gls_real)(rstd[g] * rstd[g] * moment / n);
+        }
+    }
+    gls_norm_row_backward(x, i, row, &with);
+}
+
+static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_group_norm_options *o = node->options;
+    for (int64_t r = 0; r < x->rows; r++) {
+        gls_norm_channels with = channels(x, i, r);
+        const double *rstd = statistics(x, i, r) + o->groups;
+        double *sums = gls_norm_row_aux(x, i, r);
+        gls_norm_row_sums(x, i, r, &with, sums, sums + node->out.c);
+        for (int64_t k = 0; k < node->out.c; k++) sums[k] *= rstd[k / (node->out.c / o->groups)];
+        row_backward(x, i, r, with, sums);
+    }
+    return GLS_OK;
+}
+
+static const gls_op_impl portable = {.name = "portable", .scratch = scratch, .forward = forward, .backward = backward};
+
+const gls_op gls_op_group_norm = {
+    .member = {.name = "group_norm",
+               .help = "normalisation of groups of channels inside every example",
+               .source = "",
+               .options = options,
+               .options_size = sizeof(gls_group_norm_options)},
+    .inputs_min = 1,
+    .inputs_max = 2,
+    .flags = GLS_OP_KEEPS_INPUT | GLS_OP_FUSES | GLS_OP_GRAD_IN_PLACE,
+    .shape = shape,
+    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .uses = gls_norm_uses,
+    .aux = aux,
+};

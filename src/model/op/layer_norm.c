@@ -1,0 +1,129 @@
+/* layer_norm: per example and position, over the channels; inputs x and, if given, a residual that is added before the
+ * activation. */
+#include <math.h>
+
+#include "base/kernels.h"
+#include "model/layers.h"
+#include "model/norm.h"
+
+static const gls_option options[] = {
+    {"eps", GLS_OPTION_REAL, offsetof(gls_layer_norm_options, eps), "1e-5", 0, 1, GLS_OPTION_ABOVE_MIN, NULL,
+     "added to the variance"},
+    {NULL},
+};
+
+/* Sums of every row, then mean and 1 / deviation of every row's positions. */
+static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
+    return rows * 2 * (node->out.c + gls_extent_positions(node->out)) * (int64_t)sizeof(double);
+}
+
+static double *statistics(const gls_exec *x, int i, int64_t row) {
+    return gls_norm_row_aux(x, i, x->plan->max_rows) + row * 2 * gls_extent_positions(gls_exec_node(x, i)->out);
+}
+
+/* Where channel block b of position p begins in one row. */
+static int64_t block_at(const gls_node *node, int64_t b, int64_t p) {
+    return (b * gls_extent_positions(node->out) + p) * node->inner;
+}
+
+GLS_SIMD static void block_moments(const gls_real *x, int64_t n, double *sum, double *square) {
+    double s[16] = {0}, q[16] = {0};
+    for (int64_t k = 0; k < n; k += 16)
+        for (int64_t j = 0; j < 16 && k + j < n; j++) {
+            double v = x[k + j];
+            s[j] += v;
+            q[j] += v * v;
+        }
+    for (int j = 0; j < 16; j++) {
+        *sum += s[j];
+        *square += q[j];
+    }
+}
+
+static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_layer_norm_options *o = node->options;
+    const gls_real *scale = gls_exec_weight(x, node->block[0]), *shift = gls_exec_weight(x, node->block[1]);
+    int64_t size = gls_extent_size(node->out), positions = gls_extent_positions(node->out), c = node->out.c;
+    for (int64_t r = 0; r < x->rows; r++) {
+        const gls_real *in = gls_exec_in(x, i, 0) + r * size;
+        const gls_real *residual = node->inputs > 1 ? gls_exec_in(x, i, 1) + r * size : NULL;
+        gls_real *out = x->value[i] + r * size;
+        double *stat = statistics(x, i, r);
+        for (int64_t p = 0; p < positions; p++) {
+            double sum = 0, square = 0;
+            for (int64_t b = 0; b < c / node->inner; b++)
+                block_moments(in + block_at(node, b, p), node->inner, &sum, &square);
+            double mean = sum / (double)c, variance = square / (double)c - mean * mean;
+            double rstd = 1 / sqrt((variance < 0 ? 0 : variance) + o->eps);
+            stat[2 * p] = mean;
+            stat[2 * p + 1] = rstd;
+            for (int64_t b = 0; b < c / node->inner; b++)
+                for (int64_t k = 0; k < node->inner; k++) {
+                    int64_t at = block_at(node, b, p) + k, channel = b * node->inner + k;
+                    gls_real v = (in[at] - (gls_real)mean) * (gls_real)rstd * scale[channel] + shift[channel];
+                    if (residual) v += residual[at];
+                    out[at] = node->activation && v < 0 ? (gls_real)node->slope * v : v;
+                }
+        }
+    }
+    return GLS_OK;
+}
+
+/* One position: into the row's sums, and the input's gradient. */
+static void position_backward(gls_exec *x, int i, int64_t row, int64_t p) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_real *scale = gls_exec_weight(x, node->block[0]);
+    int64_t first = row * gls_extent_size(node->out), c = node->out.c, inner = node->inner;
+    const gls_real *in = gls_exec_in(x, i, 0) + first, *e = x->grad[i] + first;
+    const double *stat = statistics(x, i, row) + 2 * p;
+    double *sums = gls_norm_row_aux(x, i, row), moment = 0, total = 0;
+    gls_real mean = (gls_real)stat[0], rstd = (gls_real)stat[1];
+    for (int64_t b = 0; b < c / inner; b++)
+        for (int64_t k = 0; k < inner; k++) {
+            int64_t at = block_at(node, b, p) + k, channel = b * inner + k;
+            double xhat = (in[at] - mean) * rstd;
+            sums[channel] += e[at] * xhat;
+            sums[c + channel] += e[at];
+            moment += scale[channel] * e[at] * xhat;
+            total += scale[channel] * e[at];
+        }
+    if (!gls_exec_wants(x, i, 0)) return;
+    gls_real *dx = gls_exec_in_grad(x, i, 0) + first;
+    gls_real m = (gls_real)(moment / (double)c), t = (gls_real)(total / (double)c);
+    bool adds = gls_exec_adds(x, i, 0);
+    for (int64_t b = 0; b < c / inner; b++)
+        for (int64_t k = 0; k < inner; k++) {
+            int64_t at = block_at(node, b, p) + k;
+            gls_real v = rstd * (scale[b * inner + k] * e[at] - t - (in[at] - mean) * rstd * m);
+            dx[at] = adds ? dx[at] + v : v;
+        }
+}
+
+static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    for (int64_t r = 0; r < x->rows; r++) {
+        gls_norm_row_through(x, i, r);
+        double *sums = gls_norm_row_aux(x, i, r);
+        for (int64_t k = 0; k < 2 * node->out.c; k++) sums[k] = 0;
+        for (int64_t p = 0; p < gls_extent_positions(node->out); p++) position_backward(x, i, r, p);
+    }
+    return GLS_OK;
+}
+
+static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
+
+const gls_op gls_op_layer_norm = {
+    .member = {.name = "layer_norm",
+               .help = "normalisation over the channels of every position",
+               .source = "",
+               .options = options,
+               .options_size = sizeof(gls_layer_norm_options)},
+    .inputs_min = 1,
+    .inputs_max = 2,
+    .flags = GLS_OP_KEEPS_INPUT | GLS_OP_FUSES | GLS_OP_GRAD_IN_PLACE,
+    .shape = gls_norm_shape,
+    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .uses = gls_norm_uses,
+    .aux = aux,
+};

@@ -1,0 +1,95 @@
+/* pad_channels: every stride-th position, with zero channels added at the end (ResNet's shortcut without parameters,
+ * type A). */
+#include "base/kernels.h"
+#include "model/layers.h"
+#include "model/op.h"
+
+static const gls_option options[] = {
+    {"channels", GLS_OPTION_INT, offsetof(gls_pad_channels_options, channels), NULL, 1, 1e6, GLS_OPTION_REQUIRED, NULL,
+     "channels of the output"},
+    {"stride", GLS_OPTION_INT, offsetof(gls_pad_channels_options, stride), "1", 1, 1e4, 0, NULL, "step"},
+    {NULL},
+};
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    const gls_pad_channels_options *o = node->options;
+    if (o->channels < node->in.c)
+        return gls_node_fail(g, node, "%lld channels are fewer than the input's %lld", (long long)o->channels,
+                             (long long)node->in.c);
+    node->out = (gls_extent){o->channels, (node->in.h - 1) / o->stride + 1, (node->in.w - 1) / o->stride + 1};
+    return GLS_OK;
+}
+
+/* Where a channel of a position lies in a row, in input and output. */
+typedef struct places {
+    int64_t in, out;
+} places;
+
+static places places_of(const gls_exec *x, int i, int64_t c, int64_t oy, int64_t ox) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_pad_channels_options *o = node->options;
+    int64_t a = gls_exec_input(x, i, 0)->inner, b = node->inner;
+    int64_t from = oy * o->stride * node->in.w + ox * o->stride, to = oy * node->out.w + ox;
+    return (places){(c / a * gls_extent_positions(node->in) + from) * a + c % a,
+                    (c / b * gls_extent_positions(node->out) + to) * b + c % b};
+}
+
+/* Runs of channels that lie together in both. */
+static int64_t run_length(const gls_exec *x, int i) {
+    int64_t a = gls_exec_input(x, i, 0)->inner, b = gls_exec_node(x, i)->inner;
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out), run = run_length(x, i);
+    gls_fill(x->value[i], 0, x->rows * out);
+    for (int64_t r = 0; r < x->rows; r++)
+        for (int64_t c = 0; c < node->in.c; c += run)
+            for (int64_t oy = 0; oy < node->out.h; oy++)
+                for (int64_t ox = 0; ox < node->out.w; ox++) {
+                    places at = places_of(x, i, c, oy, ox);
+                    const gls_real *from = gls_exec_in(x, i, 0) + r * in + at.in;
+                    gls_real *to = x->value[i] + r * out + at.out;
+                    for (int64_t k = 0; k < run; k++) to[k] = from[k];
+                }
+    return GLS_OK;
+}
+
+static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out), run = run_length(x, i);
+    gls_real *dx = gls_exec_in_grad(x, i, 0);
+    if (!gls_exec_adds(x, i, 0)) gls_fill(dx, 0, x->rows * in);
+    for (int64_t r = 0; r < x->rows; r++)
+        for (int64_t c = 0; c < node->in.c; c += run)
+            for (int64_t oy = 0; oy < node->out.h; oy++)
+                for (int64_t ox = 0; ox < node->out.w; ox++) {
+                    places at = places_of(x, i, c, oy, ox);
+                    gls_real *to = dx + r * in + at.in;
+                    const gls_real *from = x->grad[i] + r * out + at.out;
+                    for (int64_t k = 0; k < run; k++) to[k] += from[k];
+                }
+    return GLS_OK;
+}
+
+static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
+
+const gls_op gls_op_pad_channels = {
+    .member = {.name = "pad_channels",
+               .help = "strided copy with zero channels added",
+               .source = "He et al. 2016, shortcut type A",
+               .options = options,
+               .options_size = sizeof(gls_pad_channels_options)},
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = GLS_OP_OWN_LAYOUT,
+    .shape = shape,
+    .impl = (const gls_op_impl *const[]){&portable, NULL},
+};
