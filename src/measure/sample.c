@@ -2,6 +2,8 @@
 
 #include <glissade/comm.h>
 
+#include "problem/evaluation.h"
+
 #include <string.h>
 
 static int64_t population(const gls_measure_input *in) {
@@ -178,9 +180,7 @@ gls_status gls_sample_groups(gls_sample *s, const int64_t *index, int64_t count,
 gls_status gls_sample_each(gls_sample *s, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
                            gls_status (*row)(void *user, int64_t i, const gls_real *g), void *user) {
     if (s->mode == GLS_MODE_TRAIN && s->in->problem->coupling != GLS_COUPLING_NONE) {
-        return gls_fail(s->ctx, GLS_ERR_UNSUPPORTED,
-                        "the examples of a mini-batch depend on each other here (batch normalisation): a single "
-                        "example has no gradient of its own");
+        return gls_coupling_refuse(s->in->problem, "gradients of single examples");
     }
     collector c = {.row = row, .user = user};
     gls_pass_request request = {

@@ -1,0 +1,357 @@
+/* Measures on a problem: against closed forms and the same measure on the matrix of its gradients; unbiased from
+ * samples; the same bits again, on one thread or two, and after a restart; no trace left on the problem. */
+#include "fixture.h"
+
+static const double precision = sizeof(gls_real) == 4 ? 2e-4 : 1e-9;
+static const char *const all[] = {"sample", "all", NULL};
+
+/* The matrix of per-example gradients at w. */
+static void gradients(const fixture *t, const gls_real *w, gls_real *g) {
+    for (int i = 0; i < SET; ++i) {
+        double row[DIM];
+        quadratic_gradient(&t->f, w, i, row);
+        for (int k = 0; k < DIM; ++k) g[i * DIM + k] = (gls_real)row[k];
+    }
+}
+
+static double full_norm2(const fixture *t, const gls_real *w) {
+    double sum[DIM] = {0}, g[DIM], square = 0;
+    for (int i = 0; i < SET; ++i) {
+        quadratic_gradient(&t->f, w, i, g);
+        for (int k = 0; k < DIM; ++k) sum[k] += g[k] / SET;
+    }
+    for (int k = 0; k < DIM; ++k) square += sum[k] * sum[k];
+    return square;
+}
+
+static void whole_set_agrees_with_the_matrix(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 2);
+    gls_real g[SET * DIM];
+    gradients(&t, t.w, g);
+    gls_measure_matrix matrix = {g, SET, DIM, false, 3};
+    const char *const names[][3] = {{"gradient_diversity", "gradient_diversity", "batch_size_bound"},
+                                    {"noise_scale", "noise_scale", "noise_trace"},
+                                    {"dim_bounds", "quant_bound", "drop_bound"},
+                                    {"gradient_norm", "gradient_norm", "gradient_norm"},
+                                    {"noise_norm", "noise_rms", "example_kurtosis"}};
+    for (int k = 0; k < 5; ++k) {
+        gls_measure_result here = fixture_once(&t, names[k][0], all), there;
+        gls_measure_result_init(t.ctx, &there);
+        gls_measure *m = fixture_measure(&t, names[k][0], NULL);
+        GOOD(gls_measure_run_matrix(m, &matrix, &there));
+        for (int i = 1; i < 3; ++i) {
+            NEAR(gls_measure_result_get(&here, names[k][i]), gls_measure_result_get(&there, names[k][i]), precision);
+        }
+        assert_int_equal(here.sample, SET);
+        assert_int_equal(here.population, SET);
+        gls_measure_destroy(m);
+        gls_measure_result_clear(&here);
+        gls_measure_result_clear(&there);
+    }
+    fixture_destroy(&t);
+}
+
+/* The mean of a figure over many draws of a sample, and its standard error. */
+static double mean_figure(fixture *t, const char *name, const char *const *options, const char *figure, int repeats,
+                          double truth, double *error, int *inside) {
+    gls_measure_result r;
+    gls_measure_result_init(t->ctx, &r);
+    gls_measure *m = fixture_measure(t, name, options);
+    double mean = 0, square = 0;
+    *inside = 0;
+    for (int i = 0; i < repeats; ++i) {
+        t->in.step = i;
+        fixture_run(t, m, &r);
+        const gls_figure *f = gls_measure_result_find(&r, figure);
+        mean += f->value[0] / repeats;
+        square += f->value[0] * f->value[0] / repeats;
+        *inside += f->low <= truth && truth <= f->high;
+    }
+    gls_measure_destroy(m);
+    gls_measure_result_clear(&r);
+    *error = sqrt(fmax(0, square - mean * mean) / repeats);
+    return mean;
+}
+
+static void samples_are_unbiased_and_intervals_cover(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 1);
+    const char *const some[] = {"sample", "24", NULL};
+    double g2 = full_norm2(&t, t.w), m2 = 0, loss = 0, error, row[DIM];
+    int inside, repeats = 300;
+    for (int i = 0; i < SET; ++i) {
+        quadratic_gradient(&t.f, t.w, i, row);
+        for (int k = 0; k < DIM; ++k) m2 += row[k] * row[k] / SET;
+        loss += quadratic_value(&t.f, t.w, i) / SET;
+    }
+    double got = mean_figure(&t, "gradient_diversity", some, "mean_gradient_norm2", repeats, g2, &error, &inside);
+    NEAR_ABS(got, g2, 4 * error);
+    assert_true(inside > 0.88 * repeats);
+    got = mean_figure(&t, "gradient_diversity", some, "second_moment", repeats, m2, &error, &inside);
+    NEAR_ABS(got, m2, 4 * error);
+    assert_true(inside > 0.88 * repeats);
+    mean_figure(&t, "gradient_diversity", some, "batch_size_bound", repeats, m2 / g2, &error, &inside);
+    assert_true(inside > 0.88 * repeats);
+    got = mean_figure(&t, "gradient_norm", some, "gradient_norm2", repeats, g2, &error, &inside);
+    NEAR_ABS(got, g2, 4 * error);
+    assert_true(inside > 0.88 * repeats);
+    got = mean_figure(&t, "loss", some, "loss", repeats, loss, &error, &inside);
+    NEAR_ABS(got, loss, 4 * error);
+    assert_true(inside > 0.88 * repeats);
+    fixture_destroy(&t);
+}
+
+static void loss_of_the_whole_set_is_the_mean(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 2);
+    double loss = 0;
+    for (int i = 0; i < SET; ++i) loss += quadratic_value(&t.f, t.w, i) / SET;
+    gls_measure_result r = fixture_once(&t, "loss", NULL);
+    NEAR(gls_measure_result_get(&r, "loss"), loss, precision);
+    gls_measure_result_clear(&r);
+    /* Only the training examples named by an index list. */
+    const int64_t index[] = {3, 11, 40};
+    t.in.index = index;
+    t.in.examples = 3;
+    r = fixture_once(&t, "loss", NULL);
+    loss = (quadratic_value(&t.f, t.w, 3) + quadratic_value(&t.f, t.w, 11) + quadratic_value(&t.f, t.w, 40)) / 3;
+    NEAR(gls_measure_result_get(&r, "loss"), loss, precision);
+    assert_int_equal(r.population, 3);
+    gls_measure_result_clear(&r);
+    fixture_destroy(&t);
+}
+
+/* Mini-batches of B from the whole set have noise tr(S) / B * (n - B) / (n - 1). */
+static void batch_noise_shrinks_with_the_batch(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 1);
+    const char *const few[] = {"sample", "all", "batches", "2000", "batch", "4", NULL};
+    gls_measure_result r = fixture_once(&t, "noise_norm", few), curve = fixture_once(&t, "variance_curve", few);
+    double single = gls_measure_result_get(&r, "noise_rms");
+    double expected = single * single / 4 * (SET - 4) / (SET - 1.0);
+    NEAR(pow(gls_measure_result_get(&r, "batch_noise_rms"), 2), expected, 0.1);
+    NEAR(gls_measure_result_get(&curve, "variance"), expected, 0.1);
+    assert_true(fabs(gls_measure_result_get(&curve, "change_in_second_half")) < 0.1);
+    assert_true(gls_measure_result_get(&curve, "largest_share") < 0.02);
+    gls_measure_result_clear(&r);
+    gls_measure_result_clear(&curve);
+    const char *const single_examples[] = {"sample", "all", "batch", "1", NULL};
+    curve = fixture_once(&t, "variance_curve", single_examples);
+    NEAR(gls_measure_result_get(&curve, "variance"), single * single, precision);
+    gls_measure_result_clear(&curve);
+    fixture_destroy(&t);
+}
+
+static void sharpness_is_the_largest_curvature(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 2);
+    t.f.a[1] = -7; /* a saddle */
+    const char *const fine[] = {"sample", "all", "tolerance", "1e-9", NULL};
+    gls_measure_result r = fixture_once(&t, "sharpness", fine);
+    double exact = sizeof(gls_real) == 4 ? 3e-3 : 1e-6;
+    NEAR(gls_measure_result_get(&r, "lambda_max"), DIM - 0.5, exact);
+    NEAR(gls_measure_result_get(&r, "lambda_min"), -7, exact);
+    NEAR(gls_measure_result_get(&r, "hessian_norm"), 7, exact);
+    NEAR(gls_measure_result_get(&r, "two_over_lr"), 20, 1e-12);
+    gls_measure_result_clear(&r);
+    fixture_destroy(&t);
+}
+
+/* |g_i(w) - g_i(w')| is the same for all examples of a quadratic: diversity of differences 1 / n, bound 1. */
+static void differential_diversity_of_a_quadratic(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 2);
+    gls_real other[DIM];
+    for (int k = 0; k < DIM; ++k) other[k] = t.w[k] + (gls_real)(0.3 - 0.2 * k);
+    t.in.w_other = other;
+    gls_measure_result r = fixture_once(&t, "differential_diversity", all);
+    NEAR(gls_measure_result_get(&r, "differential_diversity"), 1.0 / SET, precision);
+    NEAR(gls_measure_result_get(&r, "step_bound_times_beta"), 2 / (1 + 1.0 / (SET - 1) + 7), precision);
+    gls_measure_result_clear(&r);
+    const char *const some[] = {"sample", "24", "beta", "4", NULL};
+    r = fixture_once(&t, "differential_diversity", some);
+    NEAR(gls_measure_result_get(&r, "differential_batch_size_bound"), 1, 20 * precision);
+    NEAR(gls_measure_result_get(&r, "step_bound"), 0.5 / (1 + 1.0 / (SET - 1) + 7), 20 * precision);
+    gls_measure_result_clear(&r);
+    fixture_destroy(&t);
+}
+
+static void stability_compares_two_runs(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 1);
+    gls_real other[DIM];
+    double apart = 0, sizes = 0;
+    for (int k = 0; k < DIM; ++k) {
+        other[k] = t.w[k] + (gls_real)(0.1 * (k + 1));
+        apart += pow((double)other[k] - (double)t.w[k], 2);
+        sizes += pow((double)other[k], 2) + pow((double)t.w[k], 2);
+    }
+    t.in.w_other = other;
+    t.in.exchanged = 17;
+    t.in.test_source = t.source;
+    gls_measure_result r = fixture_once(&t, "stability", NULL);
+    NEAR(gls_measure_result_get(&r, "parameter_distance"), sqrt(apart / sizes), precision);
+    NEAR(gls_measure_result_get(&r, "exchanged_loss"), quadratic_value(&t.f, t.w, 17), precision);
+    NEAR(gls_measure_result_get(&r, "exchanged_loss_difference"),
+         quadratic_value(&t.f, other, 17) - quadratic_value(&t.f, t.w, 17), precision);
+    NEAR_ABS(gls_measure_result_get(&r, "generalisation_gap"), 0, 1e-6);
+    gls_measure_result_clear(&r);
+    fixture_destroy(&t);
+}
+
+/* ---- what holds for every measure ---- */
+
+static void prepare(fixture *t, gls_real *previous) {
+    for (int k = 0; k < DIM; ++k) previous[k] = t->w[k] + (gls_real)(0.01 * (k + 1));
+    t->in.w_previous = t->in.w_other = previous;
+    t->in.loss = 1;
+    t->in.gradient_norm = 2;
+}
+
+static bool without_features(const char *name) {
+    return strcmp(name, "glm_bound") == 0;
+}
+
+static void same_figures(const gls_measure_result *a, const gls_measure_result *b) {
+    assert_int_equal(a->figures, b->figures);
+    for (int64_t i = 0; i < a->figures; ++i) {
+        assert_string_equal(a->figure[i].name, b->figure[i].name);
+        assert_int_equal(a->figure[i].count, b->figure[i].count);
+        assert_memory_equal(a->figure[i].value, b->figure[i].value, (size_t)a->figure[i].count * sizeof(double));
+        assert_memory_equal(&a->figure[i].low, &b->figure[i].low, sizeof(double));
+    }
+}
+
+/* Runs a measure at steps first .. last - 1. */
+static void steps(fixture *t, gls_measure *m, int first, int last, gls_measure_result *r) {
+    for (int i = first; i < last; ++i) {
+        t->in.step = i;
+        fixture_run(t, m, r);
+    }
+}
+
+static void the_same_bits_on_one_thread_and_two(void **state) {
+    fixture one, two;
+    gls_real previous[DIM], w[DIM];
+    fixture_quadratic(&one, 1);
+    fixture_quadratic(&two, 2);
+    prepare(&one, previous);
+    prepare(&two, previous);
+    memcpy(w, one.w, sizeof w);
+    const gls_measure_type *type;
+    for (int64_t i = 0; (type = gls_measure_at(one.ctx, i)); ++i) {
+        if (without_features(type->member.name)) continue;
+        gls_measure_result a, b;
+        gls_measure_result_init(one.ctx, &a);
+        gls_measure_result_init(two.ctx, &b);
+        gls_measure *m = fixture_measure(&one, type->member.name, NULL);
+        gls_measure *n = fixture_measure(&two, type->member.name, NULL);
+        steps(&one, m, 0, 3, &a);
+        steps(&two, n, 0, 3, &b);
+        same_figures(&a, &b);
+        assert_true(a.figures > 0 || a.meaningless);
+        assert_true(a.seconds >= 0);
+        assert_string_equal(a.measure, type->member.name);
+        gls_measure_destroy(m);
+        gls_measure_destroy(n);
+        gls_measure_result_clear(&a);
+        gls_measure_result_clear(&b);
+    }
+    assert_memory_equal(w, one.w, sizeof w);
+    fixture_destroy(&one);
+    fixture_destroy(&two);
+}
+
+/* Saved after two measurements and restored into a new measure, the third is the same. */
+static void accumulators_survive_a_restart(void **state) {
+    fixture t;
+    gls_real previous[DIM];
+    fixture_quadratic(&t, 1);
+    prepare(&t, previous);
+    const gls_measure_type *type;
+    for (int64_t i = 0; (type = gls_measure_at(t.ctx, i)); ++i) {
+        if (!type->arrays) continue;
+        gls_measure_result a, b;
+        gls_measure_result_init(t.ctx, &a);
+        gls_measure_result_init(t.ctx, &b);
+        gls_measure *m = fixture_measure(&t, type->member.name, NULL);
+        gls_measure *n = fixture_measure(&t, type->member.name, NULL);
+        steps(&t, m, 0, 2, &a);
+        gls_arrays from = {0}, to = {0};
+        GOOD(gls_measure_arrays(m, "x.", &from));
+        GOOD(gls_measure_arrays(n, "x.", &to));
+        assert_true(from.count > 0 && from.count == to.count);
+        for (int64_t k = 0; k < from.count; ++k) {
+            assert_string_equal(from.item[k].name, to.item[k].name);
+            memcpy(to.item[k].data, from.item[k].data,
+                   (size_t)from.item[k].shape[0] * gls_dtype_size(from.item[k].dtype));
+        }
+        steps(&t, m, 2, 3, &a);
+        steps(&t, n, 2, 3, &b);
+        same_figures(&a, &b);
+        gls_arrays_clear(t.ctx, &from);
+        gls_arrays_clear(t.ctx, &to);
+        gls_measure_destroy(m);
+        gls_measure_destroy(n);
+        gls_measure_result_clear(&a);
+        gls_measure_result_clear(&b);
+    }
+    fixture_destroy(&t);
+}
+
+static void what_a_measure_needs_is_asked_for(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 1);
+    const char *const names[] = {"smoothness", "stability", "equilibrium_ratio"};
+    gls_measure_result r;
+    gls_measure_result_init(t.ctx, &r);
+    for (int i = 0; i < 3; ++i) {
+        gls_measure *m = fixture_measure(&t, names[i], NULL);
+        assert_int_equal(gls_measure_run(m, &t.in, &r), GLS_ERR_ARGUMENT);
+        assert_non_null(strstr(gls_context_message(t.ctx), names[i]));
+        gls_measure_destroy(m);
+    }
+    gls_measure_result_clear(&r);
+    fixture_destroy(&t);
+}
+
+/* Examples coupled over the mini-batch: what needs single examples says so in the problem's own words. */
+static void coupled_examples_have_no_figures_of_their_own(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 1);
+    t.problem->coupling = GLS_COUPLING_GROUPS;
+    t.problem->coupling_group = 4;
+    const char *const names[] = {"gradient_diversity", "noise_scale", "dim_bounds", "tail_index", "dragger"};
+    for (int i = 0; i < 5; ++i) {
+        const char *const sample[] = {"sample", "32", NULL};
+        gls_measure_result r = fixture_once(&t, names[i], sample);
+        assert_non_null(r.meaningless);
+        assert_non_null(strstr(r.meaningless, "couples its examples"));
+        assert_int_equal(r.figures, 0);
+        gls_measure_result_clear(&r);
+    }
+    const char *const sample[] = {"sample", "32", "batch", "8", NULL};
+    gls_measure_result r = fixture_once(&t, "noise_norm", sample);
+    assert_true(gls_measure_result_get(&r, "batch_noise_rms") > 0);
+    assert_non_null(strstr(r.note, "couples its examples"));
+    gls_measure_result_clear(&r);
+    fixture_destroy(&t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_set_agrees_with_the_matrix),
+        cmocka_unit_test(samples_are_unbiased_and_intervals_cover),
+        cmocka_unit_test(loss_of_the_whole_set_is_the_mean),
+        cmocka_unit_test(batch_noise_shrinks_with_the_batch),
+        cmocka_unit_test(sharpness_is_the_largest_curvature),
+        cmocka_unit_test(differential_diversity_of_a_quadratic),
+        cmocka_unit_test(stability_compares_two_runs),
+        cmocka_unit_test(the_same_bits_on_one_thread_and_two),
+        cmocka_unit_test(accumulators_survive_a_restart),
+        cmocka_unit_test(what_a_measure_needs_is_asked_for),
+        cmocka_unit_test(coupled_examples_have_no_figures_of_their_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
