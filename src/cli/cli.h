@@ -49,6 +49,7 @@ gls_status cli_apply_sets(gls_context *ctx, const cli_args *args, gls_value *con
 /* output.c */
 /* "glissade: ..." on standard error. Returns CLI_BAD. */
 int cli_bad(const char *format, ...) GLS_PRINTF(1, 2);
+int cli_exit_code(gls_status status, bool writing);
 /* The context's message on standard error, and the exit code of a status. writing: files at fault are ours to write. */
 int cli_fail(gls_context *ctx, gls_status status, bool writing);
 /* A context for short work: one thread, warnings to standard error. */

@@ -14,12 +14,16 @@ int cli_bad(const char *format, ...) {
     return CLI_BAD;
 }
 
-int cli_fail(gls_context *ctx, gls_status status, bool writing) {
-    const char *message = gls_context_message(ctx);
-    cli_bad("%s", *message ? message : gls_status_name(status));
+int cli_exit_code(gls_status status, bool writing) {
     if (status == GLS_ERR_FILE) return writing ? CLI_FAILED : CLI_BAD;
     return status == GLS_ERR_ARGUMENT || status == GLS_ERR_INPUT || status == GLS_ERR_UNSUPPORTED ? CLI_BAD
                                                                                                   : CLI_FAILED;
+}
+
+int cli_fail(gls_context *ctx, gls_status status, bool writing) {
+    const char *message = gls_context_message(ctx);
+    cli_bad("%s", *message ? message : gls_status_name(status));
+    return cli_exit_code(status, writing);
 }
 
 void cli_log(void *user, gls_log_level level, const char *message) {

@@ -168,13 +168,15 @@ static gls_status train_or_summarize(job *j, gls_run *run, const char *folder) {
     return GLS_OK;
 }
 
-/* Says what failed, once for all ranks. */
+/* Says what failed once for all ranks, and gives all of them the exit code of the one that speaks. */
 static int report_failure(job *j, gls_context *ctx, gls_status status, bool writing) {
-    int64_t speaker = status == GLS_ERR_COMM ? INT64_MAX : gls_comm_rank(j->comm);
-    if (gls_comm_size(j->comm) > 1 && gls_comm_reduce_int64(ctx, GLS_MIN, &speaker, 1, GLS_OK) != GLS_OK) speaker = 0;
+    int64_t rank = gls_comm_rank(j->comm), code = cli_exit_code(status, writing);
+    int64_t speaker = (status == GLS_ERR_COMM ? 1 << 20 : rank) * 4 + code;
+    if (gls_comm_size(j->comm) > 1 && gls_comm_reduce_int64(ctx, GLS_MIN, &speaker, 1, GLS_OK) != GLS_OK)
+        speaker = rank * 4 + code;
     cli_progress_clear(&j->progress);
-    if (speaker == gls_comm_rank(j->comm) || speaker == INT64_MAX) return cli_fail(ctx, status, writing);
-    return CLI_FAILED;
+    if (speaker / 4 == rank || (speaker / 4 == 1 << 20 && rank == 0)) cli_fail(ctx, status, writing);
+    return (int)(speaker % 4);
 }
 
 static int run_once(job *j, const char *folder, bool resume) {
@@ -260,27 +262,25 @@ static int run_seeds(job *j) {
 
 /* Means over the runs, spreads beside them, and the runs themselves. */
 static json_t *summarize_seeds(const job *j) {
-    json_t *out = json_copy(json_array_get(j->results, 0));
+    json_t *first = json_array_get(j->results, 0), *out = json_copy(first), *value;
     const char *key;
-    json_t *value;
-    void *next;
-    double n = (double)json_array_size(j->results);
-    json_object_foreach_safe(out, next, key, value) {
+    size_t count = json_array_size(j->results);
+    json_object_foreach(first, key, value) {
         if (!json_is_real(value)) continue;
         double sum = 0, squares = 0;
-        for (size_t i = 0; i < json_array_size(j->results); i++) {
+        for (size_t i = 0; i < count; i++) {
             double x = json_number_value(json_object_get(json_array_get(j->results, i), key));
             sum += x;
             squares += x * x;
         }
         char name[160];
         snprintf(name, sizeof name, "%s_std", key);
-        double variance = n > 1 ? (squares - sum * sum / n) / (n - 1) : 0;
+        double mean = sum / (double)count, variance = (squares - sum * mean) / (double)(count > 1 ? count - 1 : 1);
         json_object_set_new(out, name, json_real(sqrt(variance > 0 ? variance : 0)));
-        json_object_set_new(out, key, json_real(sum / n));
+        json_object_set_new(out, key, json_real(mean));
     }
     json_object_set_new(out, "run", json_string(j->folder ? j->folder : ""));
-    json_object_set_new(out, "seeds", json_integer((json_int_t)json_array_size(j->results)));
+    json_object_set_new(out, "seeds", json_integer((json_int_t)count));
     json_object_set(out, "runs", j->results);
     return out;
 }

@@ -126,15 +126,18 @@ static gls_status make_pass(gls_run *run) {
                         "plan.precision: this run is in %s, this command computes in %s; use "
                         "%s",
                         plan->precision, precision, sizeof(gls_real) == 4 ? "glissade64" : "glissade");
-    gls_pass_options options = {.size = sizeof options,
-                                .slice = plan->slice,
-                                .wave = plan->wave,
-                                .lanes = plan->lanes,
-                                .span = run->train->accumulate};
-    GLS_TRY(gls_pass_create(run->problem, &options, &run->pass));
+    gls_pass_options options = {.size = sizeof options, .span = run->train->accumulate};
+    GLS_TRY(gls_pass_create(run->problem, &options, &run->evaluation_pass));
     int64_t batch = run->train->batch < 0 ? run->train_set->info.examples : run->train->batch;
-    run->plan = gls_pass_plan(run->pass, batch);
-    return GLS_OK;
+    run->plan = gls_pass_plan(run->evaluation_pass, batch);
+    /* What a run began with it keeps, whatever a later cost model would choose. */
+    if (plan->slice) run->plan.slice = plan->slice;
+    if (plan->wave) run->plan.wave = plan->wave;
+    if (plan->lanes) run->plan.lanes = plan->lanes;
+    options.slice = run->plan.slice;
+    options.wave = run->plan.wave;
+    options.lanes = run->plan.lanes;
+    return gls_pass_create(run->problem, &options, &run->pass);
 }
 
 /* ---- method ---- */

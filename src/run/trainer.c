@@ -63,6 +63,7 @@ void gls_run_destroy(gls_run *run) {
     gls_estimator_destroy(run->estimator);
     gls_point_destroy(run->direction);
     gls_pass_destroy(run->pass);
+    gls_pass_destroy(run->evaluation_pass);
     gls_problem_destroy(run->problem);
     gls_source_destroy(run->fit_set);
     gls_source_destroy(run->validation_set);

@@ -56,7 +56,7 @@ struct gls_run {
     gls_source *train_file, *validation_set, *fit_set, *test_set; /* fit_set: train_file without the validation set */
     const gls_source *train_set;                                  /* what is trained on */
     gls_problem *problem;
-    gls_pass *pass;
+    gls_pass *pass, *evaluation_pass; /* the latter by the cost model, whatever the size of the set */
     gls_pass_options plan;
     gls_estimator *estimator;
     gls_method *method;

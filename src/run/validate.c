@@ -7,7 +7,7 @@
 gls_status gls_run_loader(gls_run *run, const gls_source *source, gls_loader **out) {
     gls_loader_options options = {.size = sizeof options,
                                   .workers = (int)run->train->workers,
-                                  .wave = gls_pass_plan(run->pass, source->info.examples).wave,
+                                  .wave = gls_pass_plan(run->evaluation_pass, source->info.examples).wave,
                                   .align = 1,
                                   .seed = (uint64_t)run->train->seed};
     return gls_loader_create(run->ctx, source, &options, out);
@@ -25,7 +25,7 @@ static gls_status evaluate(gls_run *run, gls_loader *loader, int64_t examples, c
     GLS_TRY(gls_loader_front(loader, &rows));
     gls_pass_request request = {
         .w = w, .rows = rows, .want = run->problem->score_count ? GLS_WANT_SCORES : 0, .mode = GLS_MODE_EVALUATE};
-    return gls_pass_run(run->pass, &request, result);
+    return gls_pass_run(run->evaluation_pass, &request, result);
 }
 
 gls_status gls_evaluate_set(gls_run *run, const gls_source *set, const gls_real *w, double *loss, double *score) {
