@@ -1,0 +1,207 @@
+/* Measures on generalised linear models: bounds from the features, sharpness against a dense decomposition, draggers
+ * that are known. */
+#include "fixture.h"
+
+#include <lapacke.h>
+
+enum { ROWS = 80, FEATURES = 9 };
+
+typedef struct model {
+    fixture t;
+    gls_real x[ROWS * FEATURES], y[ROWS];
+    int32_t label[ROWS];
+    gls_real w[FEATURES + 1];
+} model;
+
+/* sparse 0: dense normal features; else each value is kept with that probability, at least one a row. */
+static void model_create(model *m, const char *name, const char *bias, double keep) {
+    *m = (model){0};
+    gls_random random = gls_random_create(1, "glm", 0, 0);
+    for (int i = 0; i < ROWS; ++i) {
+        for (int k = 0; k < FEATURES; ++k) {
+            bool there = keep == 0 || gls_random_uniform(&random) < keep || k == i % FEATURES;
+            m->x[i * FEATURES + k] = there ? (gls_real)gls_random_normal(&random) : 0;
+        }
+        m->label[i] = gls_random_uniform(&random) < 0.5;
+        m->y[i] = (gls_real)gls_random_normal(&random);
+    }
+    for (int k = 0; k <= FEATURES; ++k) m->w[k] = (gls_real)(0.3 * gls_random_normal(&random));
+    gls_context_options options = {.size = sizeof options, .threads = 2, .seed = 1};
+    GOOD(gls_context_create(&m->t.ctx, &options));
+    bool real = strcmp(name, "least_squares") == 0;
+    gls_data_info info = {.examples = ROWS,
+                          .features = FEATURES,
+                          .dims = 1,
+                          .shape = {FEATURES},
+                          .target = real ? GLS_TARGET_REAL : GLS_TARGET_CLASS,
+                          .classes = real ? 0 : 2,
+                          .targets = real};
+    GOOD(gls_source_from_dense(m->t.ctx, m->x, real ? NULL : m->label, real ? m->y : NULL, &info, &m->t.source));
+    gls_value *map = gls_value_create(m->t.ctx, GLS_VALUE_MAP, NULL, NULL);
+    GOOD(gls_value_append(m->t.ctx, map, gls_value_create(m->t.ctx, GLS_VALUE_TEXT, "bias", bias)));
+    gls_status status = gls_problem_create(m->t.ctx, name, map, gls_source_info(m->t.source), &m->t.problem);
+    if (status != GLS_OK) fail_msg("%s", gls_context_message(m->t.ctx));
+    gls_value_destroy(m->t.ctx, map);
+    gls_pass_options pass = {.size = sizeof pass};
+    GOOD(gls_pass_create(m->t.problem, &pass, &m->t.pass));
+    m->t.in = (gls_measure_input){.size = sizeof m->t.in,
+                                  .problem = m->t.problem,
+                                  .pass = m->t.pass,
+                                  .source = m->t.source,
+                                  .w = m->w,
+                                  .lr = 0.1,
+                                  .batch = 16,
+                                  .seed = 3,
+                                  .exchanged = -1};
+}
+
+/* Eigenvalues of X^T diag(c) X, X with a column of ones if width is FEATURES + 1; ascending. */
+static void eigenvalues(const model *m, const double *c, int width, double *values) {
+    double a[(FEATURES + 1) * (FEATURES + 1)] = {0};
+    for (int i = 0; i < ROWS; ++i) {
+        for (int p = 0; p < width; ++p) {
+            for (int q = 0; q < width; ++q) {
+                double u = p < FEATURES ? (double)m->x[i * FEATURES + p] : 1;
+                double v = q < FEATURES ? (double)m->x[i * FEATURES + q] : 1;
+                a[p * width + q] += c[i] * u * v;
+            }
+        }
+    }
+    assert_int_equal(LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'N', 'U', width, a, width, values), 0);
+}
+
+static void sharpness_agrees_with_a_dense_hessian(void **state) {
+    const char *const names[] = {"logistic", "least_squares"};
+    for (int which = 0; which < 2; ++which) {
+        model m;
+        model_create(&m, names[which], "true", 0);
+        double c[ROWS], values[FEATURES + 1];
+        for (int i = 0; i < ROWS; ++i) {
+            double z = (double)m.w[FEATURES];
+            for (int k = 0; k < FEATURES; ++k) z += (double)m.w[k] * (double)m.x[i * FEATURES + k];
+            double s = 1 / (1 + exp(-z));
+            c[i] = (which == 0 ? s * (1 - s) : 1) / ROWS;
+        }
+        eigenvalues(&m, c, FEATURES + 1, values);
+        const char *const options[] = {"sample", "all", "tolerance", "1e-8", NULL};
+        gls_measure_result r = fixture_once(&m.t, "sharpness", options);
+        double precision = sizeof(gls_real) == 4 ? 1e-4 : 1e-6;
+        /* Least squares may be written with or without the half: only the ratio is fixed. */
+        double scale = which == 0 ? 1 : gls_measure_result_get(&r, "lambda_max") / values[FEATURES];
+        assert_true(fabs(scale - 1) < precision || fabs(scale - 2) < precision);
+        NEAR(gls_measure_result_get(&r, "lambda_max"), scale * values[FEATURES], precision);
+        NEAR_ABS(gls_measure_result_get(&r, "lambda_min"), scale * values[0], precision * values[FEATURES]);
+        gls_measure_result_clear(&r);
+        fixture_destroy(&m.t);
+    }
+}
+
+static void feature_bounds_hold(void **state) {
+    const double keeps[] = {0, 0.05, 0.15};
+    for (int k = 0; k < 3; ++k) {
+        for (int bias = 0; bias < 2; ++bias) {
+            model m;
+            model_create(&m, "logistic", bias ? "true" : "false", keeps[k]);
+            int width = FEATURES + bias, most = 0;
+            double one[ROWS], values[FEATURES + 1], smallest = INFINITY;
+            for (int i = 0; i < ROWS; ++i) {
+                int met = 0;
+                double square = bias;
+                one[i] = 1;
+                for (int f = 0; f < FEATURES; ++f) square += pow((double)m.x[i * FEATURES + f], 2);
+                smallest = fmin(smallest, square);
+                for (int j = 0; j < ROWS; ++j) {
+                    bool share = bias;
+                    for (int f = 0; f < FEATURES; ++f) {
+                        share = share || (m.x[i * FEATURES + f] != 0 && m.x[j * FEATURES + f] != 0);
+                    }
+                    met += share && i != j;
+                }
+                if (met > most) most = met;
+            }
+            eigenvalues(&m, one, width, values);
+            const char *const all[] = {"sample", "all", NULL};
+            gls_measure_result r = fixture_once(&m.t, "glm_bound", NULL);
+            gls_measure_result diversity = fixture_once(&m.t, "gradient_diversity", all);
+            NEAR(gls_measure_result_get(&r, "sigma_max"), sqrt(values[width - 1]), 1e-5);
+            NEAR(gls_measure_result_get(&r, "glm_bound"), ROWS * smallest / values[width - 1], 1e-4);
+            NEAR(gls_measure_result_get(&r, "conflict_degree"), most, 0);
+            NEAR(gls_measure_result_get(&r, "conflict_bound"), ROWS / (most + 1.0), 1e-12);
+            double bound = gls_measure_result_get(&diversity, "batch_size_bound");
+            assert_true(bound >= gls_measure_result_get(&r, "glm_bound"));
+            assert_true(bound >= gls_measure_result_get(&r, "conflict_bound"));
+            gls_measure_result_clear(&r);
+            gls_measure_result_clear(&diversity);
+            fixture_destroy(&m.t);
+        }
+    }
+}
+
+/* Twelve examples with wrong labels under weights that fit the others: they have the largest gradients. */
+static void planted_draggers_are_found(void **state) {
+    model m;
+    model_create(&m, "logistic", "false", 0);
+    int64_t mark[ROWS] = {0};
+    gls_column columns[] = {{"planted", mark}, {NULL, NULL}};
+    for (int i = 0; i < ROWS; ++i) {
+        double z = 0;
+        m.w[i % FEATURES] = (gls_real)(1 + i % 3);
+        for (int k = 0; k < FEATURES; ++k) z += (1.0 + k) * (double)m.x[i * FEATURES + k];
+        m.label[i] = z > 0;
+        if (i % 7 == 3) {
+            mark[i] = 1;
+            m.label[i] = !m.label[i];
+        }
+    }
+    for (int k = 0; k < FEATURES; ++k) m.w[k] = (gls_real)(1 + k);
+    m.t.source->columns = columns;
+    const char *const options[] = {"column", "planted", "list", "5", "pairs", "30", "microbatch", "1", NULL};
+    gls_measure *measure = fixture_measure(&m.t, "dragger", options);
+    gls_measure_result r;
+    gls_measure_result_init(m.t.ctx, &r);
+    for (int i = 0; i < 40; ++i) { /* the bound differs between mini-batches: the mean factor needs a few */
+        m.t.in.step = i;
+        fixture_run(&m.t, measure, &r);
+    }
+    gls_measure_destroy(measure);
+    assert_null(r.meaningless);
+    assert_true(gls_measure_result_get(&r, "precision_by_factor") > 0.8);
+    assert_true(gls_measure_result_get(&r, "precision_by_loss") > 0.8);
+    assert_true(gls_measure_result_get(&r, "dragger_over_benign") > 5);
+    NEAR(gls_measure_result_get(&r, "dragger_over_benign") * gls_measure_result_get(&r, "benign_over_dragger"), 1,
+         1e-12);
+    assert_int_equal(gls_measure_result_find(&r, "suspects")->count, 5);
+    assert_int_equal(gls_measure_result_find(&r, "cosines_dragger_benign")->count, 30);
+    assert_int_equal(gls_measure_result_find(&r, "cosines_benign_within_class")->count, 30);
+    assert_int_equal(gls_measure_result_find(&r, "class_norms")->count, 2);
+    /* The first suspect's own figures, by hand: norm |x| |sigmoid - y|. */
+    int worst = (int)gls_measure_result_find(&r, "suspects")->value[0];
+    double z = 0, square = 0;
+    for (int k = 0; k < FEATURES; ++k) {
+        z += (double)m.w[k] * (double)m.x[worst * FEATURES + k];
+        square += pow((double)m.x[worst * FEATURES + k], 2);
+    }
+    double slope = 1 / (1 + exp(-z)) - m.label[worst];
+    NEAR(gls_measure_result_find(&r, "suspect_norms")->value[0], fabs(slope) * sqrt(square), 1e-4);
+    gls_measure_result_clear(&r);
+    const char *const groups[] = {"column", "planted", "microbatch", "4", NULL};
+    r = fixture_once(&m.t, "dragger", groups);
+    assert_null(r.meaningless);
+    gls_measure_result_clear(&r);
+    const char *const absent[] = {"column", "nowhere", NULL};
+    measure = fixture_measure(&m.t, "dragger", absent);
+    assert_int_equal(gls_measure_run(measure, &m.t.in, &r), GLS_ERR_ARGUMENT);
+    gls_measure_destroy(measure);
+    gls_measure_result_clear(&r);
+    m.t.source->columns = NULL;
+    fixture_destroy(&m.t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sharpness_agrees_with_a_dense_hessian),
+        cmocka_unit_test(feature_bounds_hold),
+        cmocka_unit_test(planted_draggers_are_found),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
