@@ -65,7 +65,7 @@ typedef struct gls_comm gls_comm;
 typedef enum gls_log_level { GLS_LOG_ERROR, GLS_LOG_WARNING, GLS_LOG_INFO, GLS_LOG_DEBUG } gls_log_level;
 
 /* Memory for everything the library allocates. allocate returns NULL when there is none; alignment is a power of two.
- */
+ * Both may be called from several threads at once. */
 typedef struct gls_allocator {
     void *(*allocate)(void *user, size_t size, size_t alignment);
     void (*release)(void *user, void *block, size_t size);
@@ -132,7 +132,7 @@ GLS_API char *gls_strdup(gls_context *ctx, const char *text);
 /* A formatted string from gls_alloc. */
 GLS_API char *gls_sprintf(gls_context *ctx, const char *format, ...) GLS_PRINTF(2, 3);
 
-/* A bump allocator whose blocks live and die together. Debug builds fill fresh blocks with NaN. */
+/* A bump allocator whose blocks live and die together. They are not zeroed: debug builds fill fresh ones with NaN. */
 typedef struct gls_arena gls_arena;
 GLS_API gls_status gls_arena_create(gls_context *ctx, gls_arena **out);
 GLS_API void gls_arena_destroy(gls_arena *arena);
@@ -180,7 +180,7 @@ typedef struct gls_value {
     const char *key;  /* in a map, else NULL */
     const char *text; /* of a scalar, else NULL */
     bool quoted;      /* a scalar written in quotes: never a number, bool or null */
-    const char *file; /* "--set" and the like where there is no file */
+    const char *file; /* borrowed, but by a clone; "--set" and the like where there is no file */
     int line;         /* 0: none */
     struct gls_value **items;
     int64_t count;
@@ -196,7 +196,7 @@ GLS_API const gls_value *gls_value_get(const gls_value *map, const char *key); /
 
 typedef enum gls_option_type {
     GLS_OPTION_REAL,   /* double */
-    GLS_OPTION_INT,    /* int64_t; 1e6 and 64k are read too */
+    GLS_OPTION_INT,    /* int64_t; 1e6, 64k, 4M and 1G (powers of 1000) are read too */
     GLS_OPTION_BOOL,   /* bool */
     GLS_OPTION_ENUM,   /* int: index into choices */
     GLS_OPTION_STRING, /* const char *, owned by the options; NULL where absent */
@@ -253,7 +253,8 @@ GLS_API const gls_option *gls_options_table(const gls_options *options);
 GLS_API bool gls_options_given(const gls_options *options, const char *key); /* set by someone, not by default */
 /* The schedule given to a schedulable option, or NULL. */
 GLS_API const gls_value *gls_options_schedule(const gls_options *options, const char *key);
-/* The present value of an option as text that gls_options_set reads back to the same bits. From gls_alloc. */
+/* The present value of an option as text that gls_options_set reads back to the same bits; of a schedule, the number it
+ * starts from. From gls_alloc. NULL for an unknown key, a string or path that is absent, a list or a map. */
 GLS_API char *gls_options_text(const gls_options *options, const char *key);
 GLS_API gls_options *gls_options_clone(const gls_options *options);
 

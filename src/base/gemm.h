@@ -5,7 +5,8 @@
 #include <glissade/base.h>
 
 /* C [m, n] = alpha op(A) op(B) + beta C, row-major with leading dimensions; op is the transpose where the flag is set.
- * One thread when called inside gls_parallel. portable: own loops, no library. beta 0 does not read C. */
+ * Always on the calling thread alone, so that bits do not depend on threads: cut large products into fixed tiles and
+ * hand those to gls_parallel. portable: own loops, no library, sums in double. beta 0 does not read C. */
 void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
               const gls_real *a, int64_t lda, const gls_real *b, int64_t ldb, double beta, gls_real *c, int64_t ldc);
 /* The same in double in both builds (Lanczos, statistics). */

@@ -23,8 +23,8 @@ double gls_sum_absolute(const gls_real *x, int64_t n);
 double gls_distance_squares(const gls_real *x, const gls_real *y, int64_t n); /* sum (x_i - y_i)^2 */
 int64_t gls_count_nonfinite(const gls_real *x, int64_t n);
 void gls_fill(gls_real *x, gls_real value, int64_t n);
-void gls_scale(gls_real *x, double a, int64_t n);                   /* x = a x */
-void gls_axpy(gls_real *y, double a, const gls_real *x, int64_t n); /* y += a x */
+void gls_scale(gls_real *x, double a, int64_t n);                   /* x = a x, a rounded to gls_real */
+void gls_axpy(gls_real *y, double a, const gls_real *x, int64_t n); /* y += a x, likewise */
 void gls_add(gls_real *y, const gls_real *x, int64_t n);            /* y += x */
 
 /* The same over the context's team for long vectors; bits do not depend on threads. */

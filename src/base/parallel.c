@@ -22,7 +22,7 @@ gls_worker *gls_context_worker(const gls_context *ctx) {
     return NULL;
 }
 
-/* The tasks one after another in the calling thread. */
+/* The tasks one after another in the calling thread: inside a task, or beside the team. */
 static gls_status run_here(int64_t tasks, gls_task_fn fn, void *user, int worker) {
     int before = gls_omp_one();
     gls_status status = GLS_OK;
@@ -60,26 +60,41 @@ static void work(region *r, gls_worker *worker, int number) {
     atomic_store_explicit(&worker->active, false, memory_order_release);
 }
 
+static const gls_worker *lowest_failure(const gls_context *ctx) {
+    const gls_worker *lowest = NULL;
+    for (int i = 0; i < ctx->threads; i++) {
+        const gls_worker *worker = &ctx->worker[i];
+        if (worker->status != GLS_OK && (!lowest || worker->failed < lowest->failed)) lowest = worker;
+    }
+    return lowest;
+}
+
 gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *user) {
     if (tasks <= 0) return GLS_OK;
     gls_worker *outer = gls_context_worker(ctx);
     if (outer) return run_here(tasks, fn, user, (int)(outer - ctx->worker));
-    if (ctx->threads == 1 || tasks == 1 || atomic_exchange(&ctx->busy, true)) return run_here(tasks, fn, user, 0);
+    /* Another thread, such as one that fetches ahead, may come while the team is at work. */
+    if (atomic_exchange(&ctx->busy, true)) return run_here(tasks, fn, user, 0);
 
     region r = {.tasks = tasks, .fn = fn, .user = user};
     for (int i = 0; i < ctx->threads; i++) ctx->worker[i].status = GLS_OK;
+    if (ctx->threads == 1 || tasks == 1) {
+        work(&r, &ctx->worker[0], 0);
+    } else {
         /* Always the whole team: libgomp keeps its threads only while their number stays the same. */
 #pragma omp parallel num_threads(ctx->threads)
-    {
-        int number = omp_get_thread_num();
-        work(&r, &ctx->worker[number], number);
+        {
+            int number = omp_get_thread_num();
+            work(&r, &ctx->worker[number], number);
+        }
     }
-    gls_worker *lowest = NULL;
-    for (int i = 0; i < ctx->threads; i++) {
-        gls_worker *worker = &ctx->worker[i];
-        if (worker->status != GLS_OK && (!lowest || worker->failed < lowest->failed)) lowest = worker;
+    const gls_worker *lowest = lowest_failure(ctx);
+    if (lowest) {
+        pthread_mutex_lock(&ctx->lock);
+        ctx->notice = lowest->notice;
+        pthread_mutex_unlock(&ctx->lock);
     }
-    if (lowest) ctx->notice = lowest->notice;
+    gls_status status = lowest ? lowest->status : GLS_OK;
     atomic_store_explicit(&ctx->busy, false, memory_order_release);
-    return lowest ? lowest->status : GLS_OK;
+    return status;
 }

@@ -303,23 +303,18 @@ bool gls_reader_at_end(gls_reader *r) {
 
 /* Everything that is left, into *data. */
 static gls_status read_rest(gls_reader *r, int64_t limit, char **data, int64_t *size) {
-    int64_t room = 0, got;
-    do {
-        int64_t more = room ? 2 * room : BUFFER;
-        if (more > limit) more = limit;
-        if (more == room)
-            return gls_reader_at_end(r)  ? GLS_OK
-                   : r->status != GLS_OK ? r->status
-                                         : gls_fail(r->ctx, GLS_ERR_INPUT, "%s: larger than the %lld bytes allowed",
-                                                    r->path, (long long)limit);
-        char *grown = gls_resize(r->ctx, *data, more + 1, 1);
+    for (int64_t room = BUFFER;; room *= 2) {
+        if (room > limit) room = limit;
+        char *grown = gls_resize(r->ctx, *data, room + 1, 1);
         if (!grown) return GLS_ERR_MEMORY;
         *data = grown;
-        room = more;
+        int64_t got;
         GLS_TRY(gls_reader_read(r, *data + *size, room - *size, &got));
         *size += got;
-    } while (*size == room);
-    return GLS_OK;
+        if (*size < room || gls_reader_at_end(r)) return r->status;
+        if (room == limit)
+            return gls_fail(r->ctx, GLS_ERR_INPUT, "%s: larger than the %lld bytes allowed", r->path, (long long)limit);
+    }
 }
 
 gls_status gls_read_file(gls_context *ctx, const char *path, int64_t limit, char **data, int64_t *size) {
@@ -328,7 +323,6 @@ gls_status gls_read_file(gls_context *ctx, const char *path, int64_t limit, char
     gls_reader *r;
     GLS_TRY(gls_reader_open(ctx, path, &r));
     gls_status status = read_rest(r, limit, data, size);
-    if (status == GLS_OK && !*data && !(*data = gls_alloc(ctx, 1, 1))) status = GLS_ERR_MEMORY;
     gls_reader_close(r);
     if (status != GLS_OK) {
         gls_free(ctx, *data);
