@@ -205,7 +205,7 @@ enum {
     GLS_METHOD_VECTORS = 4,      /* state vectors at most */
     GLS_METHOD_COEFFICIENTS = 8, /* numbers a group's rule may prepare once a step */
     GLS_METHOD_SUMS = 4,         /* sums a rule may gather over coordinates in one pass */
-    GLS_METHOD_RANGE = 2048      /* coordinates handed to a rule at once, at most */
+    GLS_METHOD_RANGE = 512       /* coordinates handed to a rule at once, at most */
 };
 
 enum {
@@ -236,6 +236,12 @@ typedef struct gls_update {
     gls_context *ctx;
 } gls_update;
 
+/* How a range of w is to move: by -rate along. */
+typedef struct gls_move {
+    const gls_real *along;
+    double rate;
+} gls_move;
+
 /* Consecutive coordinates of one block and one parameter group: what a rule works on. All pointers are at its first
  * coordinate. */
 typedef struct gls_range {
@@ -250,7 +256,8 @@ typedef struct gls_range {
     double g_norm2, w_norm2;   /* of the whole block, with GLS_METHOD_NEEDS_BLOCK_NORMS */
     const double *block_first; /* sums of the first pass over the whole block */
     double *sums;              /* to be added to */
-    gls_real *step;            /* to be filled: w moves by -step. In the first pass: scratch */
+    gls_real *step; /* room for a step: where the move goes along at first, with rate 1. In the first pass: scratch */
+    gls_move *move; /* a rule may point it at a vector that is there anyway */
 } gls_range;
 
 /* What `create` may look at. */

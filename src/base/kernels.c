@@ -2,15 +2,7 @@
 
 #include <math.h>
 
-enum { LANES = 16, TEAM_CHUNKS = 256, TEAM_LEAST = 8 };
-
-/* The one order in which partial sums meet. */
-static inline double combine(const double part[LANES]) {
-    double s[LANES];
-    for (int j = 0; j < 8; j++) s[j] = part[j] + part[j + 8];
-    for (int j = 0; j < 4; j++) s[j] += s[j + 4];
-    return (s[0] + s[2]) + (s[1] + s[3]);
-}
+enum { LANES = GLS_LANES, TEAM_CHUNKS = 256, TEAM_LEAST = 8 };
 
 /* Sums over one chunk of at most GLS_CHUNK elements. */
 GLS_SIMD static double chunk_squares(const gls_real *x, const gls_real *unused, int64_t n) {
@@ -19,7 +11,7 @@ GLS_SIMD static double chunk_squares(const gls_real *x, const gls_real *unused, 
     for (; i + LANES <= n; i += LANES)
         for (int j = 0; j < LANES; j++) part[j] += (double)x[i + j] * (double)x[i + j];
     for (int j = 0; i + j < n; j++) part[j] += (double)x[i + j] * (double)x[i + j];
-    return combine(part);
+    return gls_combine_lanes(part);
 }
 
 GLS_SIMD static double chunk_dot(const gls_real *x, const gls_real *y, int64_t n) {
@@ -28,7 +20,7 @@ GLS_SIMD static double chunk_dot(const gls_real *x, const gls_real *y, int64_t n
     for (; i + LANES <= n; i += LANES)
         for (int j = 0; j < LANES; j++) part[j] += (double)x[i + j] * (double)y[i + j];
     for (int j = 0; i + j < n; j++) part[j] += (double)x[i + j] * (double)y[i + j];
-    return combine(part);
+    return gls_combine_lanes(part);
 }
 
 GLS_SIMD static double chunk_sum(const gls_real *x, const gls_real *unused, int64_t n) {
@@ -37,7 +29,7 @@ GLS_SIMD static double chunk_sum(const gls_real *x, const gls_real *unused, int6
     for (; i + LANES <= n; i += LANES)
         for (int j = 0; j < LANES; j++) part[j] += (double)x[i + j];
     for (int j = 0; i + j < n; j++) part[j] += (double)x[i + j];
-    return combine(part);
+    return gls_combine_lanes(part);
 }
 
 GLS_SIMD static double chunk_absolute(const gls_real *x, const gls_real *unused, int64_t n) {
@@ -46,7 +38,7 @@ GLS_SIMD static double chunk_absolute(const gls_real *x, const gls_real *unused,
     for (; i + LANES <= n; i += LANES)
         for (int j = 0; j < LANES; j++) part[j] += fabs((double)x[i + j]);
     for (int j = 0; i + j < n; j++) part[j] += fabs((double)x[i + j]);
-    return combine(part);
+    return gls_combine_lanes(part);
 }
 
 GLS_SIMD static double chunk_distance(const gls_real *x, const gls_real *y, int64_t n) {
@@ -61,7 +53,7 @@ GLS_SIMD static double chunk_distance(const gls_real *x, const gls_real *y, int6
         double e = (double)x[i + j] - (double)y[i + j];
         part[j] += e * e;
     }
-    return combine(part);
+    return gls_combine_lanes(part);
 }
 
 typedef double (*chunk_fn)(const gls_real *x, const gls_real *y, int64_t n);

@@ -16,6 +16,17 @@
 /* Reductions cut vectors at multiples of this, whatever the thread count; chunk results are added in order. */
 enum { GLS_CHUNK = 16384 };
 
+/* A loop that sums while it does something else keeps this many partial sums, sum j over elements j, j + 16, ... */
+enum { GLS_LANES = 16 };
+
+/* The one order in which partial sums meet. */
+static inline double gls_combine_lanes(const double part[GLS_LANES]) {
+    double s[GLS_LANES];
+    for (int j = 0; j < 8; j++) s[j] = part[j] + part[j + 8];
+    for (int j = 0; j < 4; j++) s[j] += s[j + 4];
+    return (s[0] + s[2]) + (s[1] + s[3]);
+}
+
 double gls_sum_squares(const gls_real *x, int64_t n);            /* sum x_i^2 */
 double gls_dot(const gls_real *x, const gls_real *y, int64_t n); /* sum x_i y_i */
 double gls_sum(const gls_real *x, int64_t n);

@@ -11,16 +11,55 @@ GLS_SIMD static void add_decay(gls_real *restrict out, const gls_real *restrict 
     for (int64_t i = 0; i < n; i++) out[i] = g[i] + lambda * at[i];
 }
 
-/* w moves by -step and by -shrink w, then into [low, high]; step is left holding the move. */
-GLS_SIMD static void move(gls_real *restrict w, gls_real *restrict step, gls_real shrink, gls_real low, gls_real high,
-                          int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        gls_real x = w[i], y = x - step[i] - shrink * x;
-        y = y < low ? low : y;
-        y = y > high ? high : y;
-        w[i] = y;
-        step[i] = y - x;
+/* |g|^2 and |w|^2 in one loop. */
+GLS_SIMD static void two_norms(const gls_real *restrict g, const gls_real *restrict w, int64_t n, double out[2]) {
+    double part[2][GLS_LANES] = {0};
+    int64_t i = 0;
+    for (; i + GLS_LANES <= n; i += GLS_LANES) {
+        for (int j = 0; j < GLS_LANES; j++) part[0][j] += (double)g[i + j] * (double)g[i + j];
+        for (int j = 0; j < GLS_LANES; j++) part[1][j] += (double)w[i + j] * (double)w[i + j];
     }
+    for (int j = 0; i + j < n; j++) {
+        part[0][j] += (double)g[i + j] * (double)g[i + j];
+        part[1][j] += (double)w[i + j] * (double)w[i + j];
+    }
+    out[0] += gls_combine_lanes(part[0]);
+    out[1] += gls_combine_lanes(part[1]);
+}
+
+typedef struct bounds {
+    gls_real rate, shrink, low, high;
+} bounds;
+
+static inline gls_real moved_to(gls_real x, gls_real along, const bounds *c) {
+    gls_real y = x - c->rate * along - c->shrink * x;
+    y = y < c->low ? c->low : y;
+    return y > c->high ? c->high : y;
+}
+
+/* w moves by -rate along and by -shrink w, then into [low, high]; moved holds how far. Returns |moved|^2: one loop, so
+ * that memory does not wait for arithmetic. */
+GLS_SIMD static double move(gls_real *restrict w, const gls_real *restrict along, gls_real *restrict moved, bounds c,
+                            int64_t n) {
+    double part[GLS_LANES] = {0};
+    int64_t i = 0;
+    for (; i + GLS_LANES <= n; i += GLS_LANES) {
+        gls_real by[GLS_LANES];
+        for (int j = 0; j < GLS_LANES; j++) {
+            gls_real x = w[i + j], y = moved_to(x, along[i + j], &c);
+            w[i + j] = y;
+            by[j] = y - x;
+            moved[i + j] = by[j];
+        }
+        for (int j = 0; j < GLS_LANES; j++) part[j] += (double)by[j] * (double)by[j];
+    }
+    for (int j = 0; i + j < n; j++) {
+        gls_real x = w[i + j], y = moved_to(x, along[i + j], &c);
+        w[i + j] = y;
+        moved[i + j] = y - x;
+        part[j] += (double)moved[i + j] * (double)moved[i + j];
+    }
+    return gls_combine_lanes(part);
 }
 
 /* ---- a pass over all pieces ---- */
@@ -35,41 +74,54 @@ typedef struct pass {
     gls_real *w;
 } pass;
 
-/* The rule's own work on one range, then the move. */
-static void run_range(const pass *p, const gls_piece *piece, gls_range *r, gls_real *decayed, gls_sums *sums) {
+/* Buffers of one range, in cache. */
+typedef struct room {
+    _Alignas(64) gls_real step[GLS_METHOD_RANGE];
+    _Alignas(64) gls_real decayed[GLS_METHOD_RANGE];
+    _Alignas(64) gls_real moved[GLS_METHOD_RANGE];
+} room;
+
+static void move_range(const pass *p, const gls_piece *piece, const gls_range *r, room *buffers, gls_sums *sums) {
     gls_method *method = p->method;
     const gls_method_common *options = r->options;
-    bool own = p->update->needs & (GLS_METHOD_OWN_DECAY | GLS_METHOD_DECOUPLED);
-    double lambda = own || method->no_decay[piece->block] ? 0 : options->weight_decay;
-    if (lambda != 0) {
-        add_decay(decayed, r->g, p->at + r->offset, (gls_real)lambda, r->size);
-        r->g = decayed;
-    }
-    if (p->kind == PASS_NORMS) {
-        sums->own[0] += gls_sum_squares(r->g, r->size);
-        if (p->update->needs & GLS_METHOD_NEEDS_BLOCK_NORMS) sums->own[1] += gls_sum_squares(r->w, r->size);
-        return;
-    }
-    if (p->kind == PASS_FIRST) {
-        method->type->first(r);
-        return;
-    }
-    method->type->main(r);
     double shrink = method->no_decoupled[piece->block] ? 0 : options->decoupled_weight_decay;
     if ((p->update->needs & GLS_METHOD_DECOUPLED) && !method->no_decay[piece->block]) shrink += options->weight_decay;
     gls_real *w = p->w + r->offset;
-    move(w, r->step, (gls_real)(options->lr * shrink), (gls_real)method->projection.low,
-         (gls_real)method->projection.high, r->size);
-    sums->update2 += gls_sum_squares(r->step, r->size);
+    bounds c = {(gls_real)r->move->rate, (gls_real)(options->lr * shrink), (gls_real)method->projection.low,
+                (gls_real)method->projection.high};
+    sums->update2 += move(w, r->move->along, buffers->moved, c, r->size);
     if (method->projection.ball > 0) {
         sums->w2 += gls_sum_squares(w, r->size);
-        sums->w_update += gls_dot(w, r->step, r->size);
+        sums->w_update += gls_dot(w, buffers->moved, r->size);
+    }
+}
+
+/* The rule's own work on one range, then the move. */
+static void run_range(const pass *p, const gls_piece *piece, gls_range *r, room *buffers, gls_sums *sums) {
+    gls_method *method = p->method;
+    bool own = p->update->needs & (GLS_METHOD_OWN_DECAY | GLS_METHOD_DECOUPLED);
+    double lambda = own || method->no_decay[piece->block] ? 0 : ((const gls_method_common *)r->options)->weight_decay;
+    if (lambda != 0) {
+        add_decay(buffers->decayed, r->g, p->at + r->offset, (gls_real)lambda, r->size);
+        r->g = buffers->decayed;
+    }
+    if (p->kind == PASS_NORMS) {
+        if (p->update->needs & GLS_METHOD_NEEDS_BLOCK_NORMS)
+            two_norms(r->g, r->w, r->size, sums->own);
+        else
+            sums->own[0] += gls_sum_squares(r->g, r->size);
+    } else if (p->kind == PASS_FIRST) {
+        method->type->first(r);
+    } else {
+        *r->move = (gls_move){r->step, 1};
+        method->type->main(r);
+        move_range(p, piece, r, buffers, sums);
     }
 }
 
 static void run_piece(const pass *p, int64_t number) {
-    _Alignas(64) gls_real step[GLS_METHOD_RANGE];
-    _Alignas(64) gls_real decayed[GLS_METHOD_RANGE];
+    room buffers;
+    gls_move along;
     gls_method *method = p->method;
     const gls_piece *piece = &method->piece[number];
     const gls_group *group = &method->group[piece->group];
@@ -84,14 +136,15 @@ static void run_piece(const pass *p, int64_t number) {
                    .w_norm2 = method->w_norm2[piece->block],
                    .block_first = method->block_first[piece->block],
                    .sums = sums->own,
-                   .step = step};
+                   .step = buffers.step,
+                   .move = &along};
     for (int64_t at = 0; at < piece->size; at += GLS_METHOD_RANGE) {
         r.offset = piece->offset + at;
         r.size = piece->size - at < GLS_METHOD_RANGE ? piece->size - at : GLS_METHOD_RANGE;
         r.w = p->w + r.offset;
         r.g = p->g + r.offset;
         for (int i = 0; i < method->vectors; i++) r.state[i] = method->state[i] + r.offset;
-        run_range(p, piece, &r, decayed, sums);
+        run_range(p, piece, &r, &buffers, sums);
     }
 }
 

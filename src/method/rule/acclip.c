@@ -29,7 +29,7 @@ static void coefficients(const gls_update *update, const void *options, double *
 }
 
 typedef struct weights {
-    gls_real keep1, take1, keep2, take2, correction, eps, lr;
+    gls_real keep1, take1, keep2, take2, correction, eps;
 } weights;
 
 typedef struct counts {
@@ -39,7 +39,7 @@ typedef struct counts {
 /* What follows once tau is known: clip, count. */
 static inline gls_real clipped_step(gls_real m, gls_real tau, const weights *c) {
     gls_real ratio = tau / (gls_abs(m) + c->eps);
-    return c->lr * ((ratio < 1 ? ratio : 1) * m);
+    return (ratio < 1 ? ratio : 1) * m;
 }
 
 /* alpha = 1 */
@@ -103,8 +103,7 @@ static void acclip_main(const gls_range *r) {
                  (gls_real)o->beta2,
                  (gls_real)(1 - o->beta2),
                  (gls_real)r->coefficient[CORRECTION],
-                 (gls_real)o->eps,
-                 (gls_real)o->common.lr};
+                 (gls_real)o->eps};
     gls_real *m = r->state[0], *t = r->state[1];
     if (r->coefficient[START] > 0) gls_fill(t, (gls_real)r->coefficient[START], r->size);
     counts found = o->alpha == 1   ? linear_kernel(r->step, m, t, r->g, c, r->size)
@@ -112,6 +111,7 @@ static void acclip_main(const gls_range *r) {
                                    : power_kernel(r->step, m, t, r->g, c, o->alpha, r->size);
     r->sums[0] += found.clipped;
     r->sums[1] += found.small;
+    r->move->rate = o->common.lr;
 }
 
 static void finish(gls_update *update, const gls_real *w) {

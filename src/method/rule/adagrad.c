@@ -11,24 +11,25 @@ typedef struct rmsprop_options {
     double eps, rho;
 } rmsprop_options;
 
-GLS_SIMD static void kernel(gls_real *restrict step, gls_real *restrict s, const gls_real *restrict g, gls_real lr,
-                            gls_real keep, gls_real take, gls_real eps, int64_t n) {
+GLS_SIMD static void kernel(gls_real *restrict step, gls_real *restrict s, const gls_real *restrict g, gls_real keep,
+                            gls_real take, gls_real eps, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         gls_real x = keep * s[i] + take * (g[i] * g[i]);
         s[i] = x;
-        step[i] = lr * g[i] / (gls_sqrt(x) + eps);
+        step[i] = g[i] / (gls_sqrt(x) + eps);
     }
 }
 
 static void adagrad_main(const gls_range *r) {
     const adagrad_options *o = r->options;
-    kernel(r->step, r->state[0], r->g, (gls_real)o->common.lr, 1, 1, (gls_real)o->eps, r->size);
+    kernel(r->step, r->state[0], r->g, 1, 1, (gls_real)o->eps, r->size);
+    r->move->rate = o->common.lr;
 }
 
 static void rmsprop_main(const gls_range *r) {
     const rmsprop_options *o = r->options;
-    kernel(r->step, r->state[0], r->g, (gls_real)o->common.lr, (gls_real)o->rho, (gls_real)(1 - o->rho),
-           (gls_real)o->eps, r->size);
+    kernel(r->step, r->state[0], r->g, (gls_real)o->rho, (gls_real)(1 - o->rho), (gls_real)o->eps, r->size);
+    r->move->rate = o->common.lr;
 }
 
 static const char *const squares[] = {"s", NULL};

@@ -17,14 +17,13 @@ static void coefficients(const gls_update *update, const void *options, double *
 }
 
 typedef struct weights {
-    gls_real keep1, take1, keep2, take2, rate, root, eps;
+    gls_real keep1, take1, keep2, take2, root, eps;
 } weights;
 
 static weights weights_of(const gls_range *r) {
     const adam_options *o = r->options;
     return (weights){(gls_real)o->beta1,       (gls_real)(1 - o->beta1),       (gls_real)o->beta2,
-                     (gls_real)(1 - o->beta2), (gls_real)r->coefficient[RATE], (gls_real)r->coefficient[ROOT],
-                     (gls_real)o->eps};
+                     (gls_real)(1 - o->beta2), (gls_real)r->coefficient[ROOT], (gls_real)o->eps};
 }
 
 GLS_SIMD static void adam_kernel(gls_real *restrict step, gls_real *restrict m, gls_real *restrict s,
@@ -34,12 +33,13 @@ GLS_SIMD static void adam_kernel(gls_real *restrict step, gls_real *restrict m, 
         gls_real y = c.keep2 * s[i] + c.take2 * (g[i] * g[i]);
         m[i] = x;
         s[i] = y;
-        step[i] = c.rate * x / (gls_sqrt(y) * c.root + c.eps);
+        step[i] = x / (gls_sqrt(y) * c.root + c.eps);
     }
 }
 
 static void adam_main(const gls_range *r) {
     adam_kernel(r->step, r->state[0], r->state[1], r->g, weights_of(r), r->size);
+    r->move->rate = r->coefficient[RATE];
 }
 
 GLS_SIMD static void amsgrad_kernel(gls_real *restrict step, gls_real *restrict m, gls_real *restrict s,
@@ -51,12 +51,13 @@ GLS_SIMD static void amsgrad_kernel(gls_real *restrict step, gls_real *restrict 
         m[i] = x;
         s[i] = y;
         top[i] = z;
-        step[i] = c.rate * x / (gls_sqrt(z) * c.root + c.eps);
+        step[i] = x / (gls_sqrt(z) * c.root + c.eps);
     }
 }
 
 static void amsgrad_main(const gls_range *r) {
     amsgrad_kernel(r->step, r->state[0], r->state[1], r->state[2], r->g, weights_of(r), r->size);
+    r->move->rate = r->coefficient[RATE];
 }
 
 static const char *const moments[] = {"m", "s", NULL};

@@ -41,12 +41,8 @@ static void ngd_coefficients(const gls_update *update, const void *options, doub
     out[0] = o->common.lr * ngd_factor(update, o);
 }
 
-GLS_SIMD static void kernel(gls_real *restrict step, const gls_real *restrict g, gls_real h, int64_t n) {
-    for (int64_t i = 0; i < n; i++) step[i] = h * g[i];
-}
-
 static void scaled_main(const gls_range *r) {
-    kernel(r->step, r->g, (gls_real)r->coefficient[0], r->size);
+    *r->move = (gls_move){r->g, r->coefficient[0]};
 }
 
 static const gls_option clip_table[] = {

@@ -21,15 +21,26 @@ static void coefficients(const gls_update *update, const void *options, double *
 
 /* ---- gclip: the norm of m is needed before w can move ---- */
 
-GLS_SIMD static void momentum_kernel(gls_real *restrict m, const gls_real *restrict g, gls_real keep, gls_real take,
-                                     int64_t n) {
-    for (int64_t i = 0; i < n; i++) m[i] = keep * m[i] + take * g[i];
+/* Returns |m|^2, in the same loop. */
+GLS_SIMD static double momentum_kernel(gls_real *restrict m, const gls_real *restrict g, gls_real keep, gls_real take,
+                                       int64_t n) {
+    double part[GLS_LANES] = {0};
+    int64_t i = 0;
+    for (; i + GLS_LANES <= n; i += GLS_LANES) {
+        gls_real x[GLS_LANES];
+        for (int j = 0; j < GLS_LANES; j++) m[i + j] = x[j] = keep * m[i + j] + take * g[i + j];
+        for (int j = 0; j < GLS_LANES; j++) part[j] += (double)x[j] * (double)x[j];
+    }
+    for (int j = 0; i + j < n; j++) {
+        m[i + j] = keep * m[i + j] + take * g[i + j];
+        part[j] += (double)m[i + j] * (double)m[i + j];
+    }
+    return gls_combine_lanes(part);
 }
 
 static void gclip_first(const gls_range *r) {
     const gclip_options *o = r->options;
-    momentum_kernel(r->state[0], r->g, (gls_real)o->beta1, (gls_real)(1 - o->beta1), r->size);
-    r->sums[0] += gls_sum_squares(r->state[0], r->size);
+    r->sums[0] += momentum_kernel(r->state[0], r->g, (gls_real)o->beta1, (gls_real)(1 - o->beta1), r->size);
 }
 
 static double gclip_factor(const gls_update *update, double tau) {
@@ -41,13 +52,9 @@ static void gclip_between(gls_update *update) {
     update->factor = gclip_factor(update, tau_at(update, update->options));
 }
 
-GLS_SIMD static void scale_kernel(gls_real *restrict step, const gls_real *restrict m, gls_real h, int64_t n) {
-    for (int64_t i = 0; i < n; i++) step[i] = h * m[i];
-}
-
 static void gclip_main(const gls_range *r) {
     double h = ((const gclip_options *)r->options)->common.lr * gclip_factor(r->update, r->coefficient[TAU]);
-    scale_kernel(r->step, r->state[0], (gls_real)h, r->size);
+    *r->move = (gls_move){r->state[0], h};
 }
 
 /* ---- cclip ---- */
@@ -58,28 +65,28 @@ typedef struct thresholds {
 } thresholds;
 
 GLS_SIMD static int cclip_kernel(gls_real *restrict step, gls_real *restrict m, const gls_real *restrict g,
-                                 gls_real keep, gls_real take, gls_real tau, gls_real lr, int64_t n) {
+                                 gls_real keep, gls_real take, gls_real tau, int64_t n) {
     int clipped = 0;
     for (int64_t i = 0; i < n; i++) {
         gls_real x = keep * m[i] + take * g[i];
         m[i] = x;
         clipped += gls_abs(x) > tau;
         x = x > tau ? tau : x;
-        step[i] = lr * (x < -tau ? -tau : x);
+        step[i] = x < -tau ? -tau : x;
     }
     return clipped;
 }
 
 GLS_SIMD static int cclip_vector_kernel(gls_real *restrict step, gls_real *restrict m, const gls_real *restrict g,
                                         const gls_real *restrict tau, gls_real keep, gls_real take, gls_real grown,
-                                        gls_real lr, int64_t n) {
+                                        int64_t n) {
     int clipped = 0;
     for (int64_t i = 0; i < n; i++) {
         gls_real x = keep * m[i] + take * g[i], t = grown * tau[i];
         m[i] = x;
         clipped += gls_abs(x) > t;
         x = x > t ? t : x;
-        step[i] = lr * (x < -t ? -t : x);
+        step[i] = x < -t ? -t : x;
     }
     return clipped;
 }
@@ -87,11 +94,12 @@ GLS_SIMD static int cclip_vector_kernel(gls_real *restrict step, gls_real *restr
 static void cclip_main(const gls_range *r) {
     const gclip_options *o = r->options;
     const thresholds *own = r->update->self;
-    gls_real keep = (gls_real)o->beta1, take = (gls_real)(1 - o->beta1), lr = (gls_real)o->common.lr;
+    gls_real keep = (gls_real)o->beta1, take = (gls_real)(1 - o->beta1);
     double tau = r->coefficient[TAU];
     r->sums[0] += own->tau ? cclip_vector_kernel(r->step, r->state[0], r->g, own->tau + r->offset, keep, take,
-                                                 (gls_real)(tau / o->tau), lr, r->size)
-                           : cclip_kernel(r->step, r->state[0], r->g, keep, take, (gls_real)tau, lr, r->size);
+                                                 (gls_real)(tau / o->tau), r->size)
+                           : cclip_kernel(r->step, r->state[0], r->g, keep, take, (gls_real)tau, r->size);
+    r->move->rate = o->common.lr;
 }
 
 static void cclip_finish(gls_update *update, const gls_real *w) {

@@ -15,36 +15,42 @@ static void coefficients(const gls_update *update, const void *options, double *
     out[ROOT] = 1 / sqrt(1 - pow(o->beta2, (double)update->k));
 }
 
-GLS_SIMD static void moments_kernel(gls_real *restrict m, gls_real *restrict s, const gls_real *restrict g,
-                                    gls_real beta1, gls_real take1, gls_real beta2, gls_real take2, int64_t n) {
+typedef struct weights {
+    gls_real keep1, take1, keep2, take2, mean, root, eps, lambda;
+} weights;
+
+static weights weights_of(const gls_range *r) {
+    const lamb_options *o = r->options;
+    return (weights){(gls_real)o->beta1,
+                     (gls_real)(1 - o->beta1),
+                     (gls_real)o->beta2,
+                     (gls_real)(1 - o->beta2),
+                     (gls_real)r->coefficient[MEAN],
+                     (gls_real)r->coefficient[ROOT],
+                     (gls_real)o->eps,
+                     (gls_real)r->decay};
+}
+
+/* The moments, and r from them. */
+GLS_SIMD static void moments_kernel(gls_real *restrict r, gls_real *restrict m, gls_real *restrict s,
+                                    const gls_real *restrict w, const gls_real *restrict g, weights c, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
-        m[i] = beta1 * m[i] + take1 * g[i];
-        s[i] = beta2 * s[i] + take2 * (g[i] * g[i]);
+        gls_real x = c.keep1 * m[i] + c.take1 * g[i];
+        gls_real y = c.keep2 * s[i] + c.take2 * (g[i] * g[i]);
+        m[i] = x;
+        s[i] = y;
+        r[i] = c.mean * x / (gls_sqrt(y) * c.root + c.eps) + c.lambda * w[i];
     }
 }
 
-typedef struct direction {
-    gls_real mean, root, eps, lambda, rate;
-} direction;
-
+/* r once more: cheaper than writing it down. */
 GLS_SIMD static void direction_kernel(gls_real *restrict r, const gls_real *restrict m, const gls_real *restrict s,
-                                      const gls_real *restrict w, direction c, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        r[i] = c.rate * (c.mean * m[i] / (gls_sqrt(s[i]) * c.root + c.eps) + c.lambda * w[i]);
-}
-
-static void form(const gls_range *r, double rate) {
-    const lamb_options *o = r->options;
-    direction c = {(gls_real)r->coefficient[MEAN], (gls_real)r->coefficient[ROOT], (gls_real)o->eps, (gls_real)r->decay,
-                   (gls_real)rate};
-    direction_kernel(r->step, r->state[0], r->state[1], r->w, c, r->size);
+                                      const gls_real *restrict w, weights c, int64_t n) {
+    for (int64_t i = 0; i < n; i++) r[i] = c.mean * m[i] / (gls_sqrt(s[i]) * c.root + c.eps) + c.lambda * w[i];
 }
 
 static void lamb_first(const gls_range *r) {
-    const lamb_options *o = r->options;
-    moments_kernel(r->state[0], r->state[1], r->g, (gls_real)o->beta1, (gls_real)(1 - o->beta1), (gls_real)o->beta2,
-                   (gls_real)(1 - o->beta2), r->size);
-    form(r, 1);
+    moments_kernel(r->step, r->state[0], r->state[1], r->w, r->g, weights_of(r), r->size);
     r->sums[0] += gls_sum_squares(r->step, r->size);
     r->sums[1] += gls_sum_squares(r->w, r->size);
 }
@@ -52,7 +58,8 @@ static void lamb_first(const gls_range *r) {
 static void lamb_main(const gls_range *r) {
     double r2 = r->block_first[0], w2 = r->block_first[1];
     double trust = norm_is_zero(r2) || norm_is_zero(w2) ? 1 : sqrt(w2 / r2);
-    form(r, ((const lamb_options *)r->options)->common.lr * trust);
+    direction_kernel(r->step, r->state[0], r->state[1], r->w, weights_of(r), r->size);
+    r->move->rate = ((const lamb_options *)r->options)->common.lr * trust;
 }
 
 static const char *const moments[] = {"m", "s", NULL};

@@ -26,26 +26,23 @@ static double unit(const gls_range *r) {
     return norm_is_zero(norm2) ? 0 : 1 / sqrt(norm2);
 }
 
-GLS_SIMD static void sngd_kernel(gls_real *restrict step, const gls_real *restrict g, gls_real rate, int64_t n) {
-    for (int64_t i = 0; i < n; i++) step[i] = rate * g[i];
-}
-
 static void sngd_main(const gls_range *r) {
-    sngd_kernel(r->step, r->g, (gls_real)(((const sngd_options *)r->options)->common.lr * unit(r)), r->size);
+    *r->move = (gls_move){r->g, ((const sngd_options *)r->options)->common.lr * unit(r)};
 }
 
 GLS_SIMD static void sngm_kernel(gls_real *restrict step, gls_real *restrict u, const gls_real *restrict g,
-                                 gls_real beta, gls_real scale, gls_real lr, int64_t n) {
+                                 gls_real beta, gls_real scale, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         gls_real x = beta * u[i] + scale * g[i];
         u[i] = x;
-        step[i] = lr * x;
+        step[i] = x;
     }
 }
 
 static void sngm_main(const gls_range *r) {
     const sngm_options *o = r->options;
-    sngm_kernel(r->step, r->state[0], r->g, (gls_real)o->beta, (gls_real)unit(r), (gls_real)o->base.common.lr, r->size);
+    sngm_kernel(r->step, r->state[0], r->g, (gls_real)o->beta, (gls_real)unit(r), r->size);
+    r->move->rate = o->base.common.lr;
 }
 
 static void sngm_record(const void *self, const gls_method_setup *setup, gls_record *record) {

@@ -6,40 +6,39 @@ typedef struct momentum_options {
     double beta;
 } momentum_options;
 
-GLS_SIMD static void sgd_kernel(gls_real *restrict step, const gls_real *restrict g, gls_real lr, int64_t n) {
-    for (int64_t i = 0; i < n; i++) step[i] = lr * g[i];
-}
-
 static void sgd_main(const gls_range *r) {
-    sgd_kernel(r->step, r->g, (gls_real)((const gls_method_common *)r->options)->lr, r->size);
+    *r->move = (gls_move){r->g, ((const gls_method_common *)r->options)->lr};
 }
 
-GLS_SIMD static void msgd_kernel(gls_real *restrict step, gls_real *restrict v, const gls_real *restrict g, gls_real lr,
+/* v is written twice: reading it back from where memory is still busy costs more. */
+GLS_SIMD static void msgd_kernel(gls_real *restrict step, gls_real *restrict v, const gls_real *restrict g,
                                  gls_real beta, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         gls_real x = beta * v[i] + g[i];
         v[i] = x;
-        step[i] = lr * x;
+        step[i] = x;
     }
 }
 
 static void msgd_main(const gls_range *r) {
     const momentum_options *o = r->options;
-    msgd_kernel(r->step, r->state[0], r->g, (gls_real)o->common.lr, (gls_real)o->beta, r->size);
+    msgd_kernel(r->step, r->state[0], r->g, (gls_real)o->beta, r->size);
+    r->move->rate = o->common.lr;
 }
 
-GLS_SIMD static void nag_kernel(gls_real *restrict step, gls_real *restrict v, const gls_real *restrict g, gls_real lr,
+GLS_SIMD static void nag_kernel(gls_real *restrict step, gls_real *restrict v, const gls_real *restrict g,
                                 gls_real beta, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         gls_real x = beta * v[i] + g[i];
         v[i] = x;
-        step[i] = lr * (g[i] + beta * x);
+        step[i] = g[i] + beta * x;
     }
 }
 
 static void nag_main(const gls_range *r) {
     const momentum_options *o = r->options;
-    nag_kernel(r->step, r->state[0], r->g, (gls_real)o->common.lr, (gls_real)o->beta, r->size);
+    nag_kernel(r->step, r->state[0], r->g, (gls_real)o->beta, r->size);
+    r->move->rate = o->common.lr;
 }
 
 static const char *const velocity[] = {"v", NULL};
