@@ -2,7 +2,7 @@
 
 Usage: check_exports.py [--update] NAMES64_H EXPORTS_TXT LIBGLISSADE LIBGLISSADE64. names64.h holds the declared names
 with their double-precision ones; exports.txt is the committed list, so that a change of the interface shows in a diff;
---update writes it.
+--update writes it (`ninja -C build update-exports`).
 """
 import re
 import subprocess
@@ -32,4 +32,6 @@ fine = [
     compare(library, exported(library), {name for name, _ in pairs}),
     compare(library64, exported(library64), {name for _, name in pairs}),
 ]
+if not fine[0]:
+    print("after a wanted change: ninja -C build update-exports")
 sys.exit(not all(fine))
