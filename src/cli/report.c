@@ -1,0 +1,76 @@
+#include <glissade/report.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* Where the page goes if nobody says: into the run folder, or beside it when several are compared. */
+static char *default_path(gls_context *ctx, const cli_args *args) {
+    return args->positionals == 1 ? gls_sprintf(ctx, "%s/report.html", args->positional[0])
+                                  : gls_strdup(ctx, "report.html");
+}
+
+/* Writes anew every `seconds` until interrupted. */
+static gls_status watch(gls_context *ctx, const cli_args *args, const gls_report_options *options, const char *path) {
+    cli_signals *signals = cli_signals_start(ctx, NULL);
+    gls_status status = GLS_OK;
+    while (status == GLS_OK && !gls_interrupted(ctx)) {
+        status = gls_report_write(ctx, args->positional, args->positionals, options, path);
+        for (double waited = 0; status == GLS_OK && waited < options->refresh && !gls_interrupted(ctx); waited += 0.1)
+            usleep(100000);
+    }
+    cli_signals_stop(signals);
+    return status;
+}
+
+static int run(const cli_args *args) {
+    if (!args->positionals) return cli_bad("report needs at least one run folder");
+    gls_context *ctx = cli_context(NULL);
+    if (!ctx) return CLI_FAILED;
+    gls_report_options options = {.size = sizeof options, .title = cli_get(args, "title")};
+    const char *seconds = cli_get(args, "watch");
+    if (seconds) {
+        char *end;
+        options.refresh = strtod(seconds, &end);
+        if (*end || !(options.refresh >= 1)) {
+            gls_context_destroy(ctx);
+            return cli_bad("--watch %s: expected seconds, 1 or more", seconds);
+        }
+    }
+    char *path = cli_has(args, "out") ? gls_strdup(ctx, cli_get(args, "out")) : default_path(ctx, args);
+    if (seconds && path)
+        fprintf(stderr, "writing %s every %.0f s; the open page follows; stop with Ctrl-C\n", path, options.refresh);
+    gls_status status = !path     ? GLS_ERR_MEMORY
+                        : seconds ? watch(ctx, args, &options, path)
+                                  : gls_report_write(ctx, args->positional, args->positionals, &options, path);
+    struct stat found;
+    bool writing = status == GLS_ERR_FILE && stat(args->positional[0], &found) == 0;
+    int code = status == GLS_OK ? CLI_DONE : cli_fail(ctx, status, writing);
+    if (status == GLS_OK && cli_has(args, "json"))
+        printf("{\"report\":\"%s\",\"runs\":%d}\n", path, args->positionals);
+    else if (status == GLS_OK)
+        fprintf(stderr, "%s\n", path);
+    gls_free(ctx, path);
+    gls_context_destroy(ctx);
+    return code;
+}
+
+static const cli_flag flags[] = {
+    {"out", "FILE", "the page; default report.html, inside the run folder if there is one run"},
+    {"title", "TEXT", "its heading"},
+    {"watch", "SECONDS", "write it again and again while runs go on; the open page follows"},
+    {"json", NULL, "the last line of standard output is one JSON object"},
+    {NULL}};
+
+const cli_verb cli_report = {
+    .name = "report",
+    .synopsis = "report RUN... [options]",
+    .help = "one self-contained HTML page that compares runs",
+    .details = "A folder of runs that differ in their seed (seed-1, seed-2, ...) is drawn as one line with a band.",
+    .flags = flags,
+    .run = run,
+};
