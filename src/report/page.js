@@ -221,8 +221,8 @@ function chart(parent, spec) {
 
 const known = [
   { section: "Curves" },
-  { title: "Loss", series: ["train_loss", "validation_loss", "test_loss"], log: true, about: "Mean over mass; training is the mini-batch's." },
-  { title: "Accuracy", series: ["train_accuracy", "validation_accuracy", "test_accuracy"], about: "Share of examples classified rightly." },
+  { title: "Loss", series: ["loss", "validation_loss"], log: true, about: "Mean over mass; `loss` is the mini-batch's, in training." },
+  { title: "Accuracy", series: ["accuracy", "validation_accuracy"], about: "Share of examples classified rightly." },
   { title: "Time-averaged loss", series: ["loss_average", "gradient_norm_average"], about: "Averages over windows of steps." },
   { section: "Step size" },
   { title: "Learning rate", series: ["lr"], about: "After its schedule." },
@@ -257,7 +257,9 @@ function curves(main) {
     series.forEach((name) => used.add(name));
     chart(grid, { ...spec, series });
   }
-  const rest = [...names].filter((name) => !used.has(name)).sort();
+  // Figures of the last step are in the summary; what never moves says nothing as a curve.
+  const moves = (name) => new Set(data.groups.flatMap((group) => group.runs.flatMap((run) => (run.series[name] ? run.series[name].value : [])))).size > 1;
+  const rest = [...names].filter((name) => !used.has(name) && !name.startsWith("final_") && moves(name)).sort();
   if (!rest.length) return;
   grid = element("div", { class: "grid" });
   main.append(element("h2", {}, "Other figures"), grid);
