@@ -1,0 +1,184 @@
+/* The input becomes a file in memory, which is opened as a user's file would be. A source that opens must hold what its
+ * info says: every row is fetched, features are finite, labels are classes. */
+#include "targets.h"
+#include "base/io.h"
+#include "base/yaml.h"
+#include "data/npy.h"
+#include <glissade/data.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* No block over 64 MiB: a parser that trusts a size meets "out of memory", not the machine's end. */
+static void *limited_allocate(void *user, size_t size, size_t alignment) {
+    void *block = NULL;
+    return size <= (size_t)64 << 20 && posix_memalign(&block, alignment, size) == 0 ? block : NULL;
+}
+
+static void limited_release(void *user, void *block, size_t size) {
+    free(block);
+}
+
+static gls_context *create_context(void) {
+    gls_allocator allocator = {limited_allocate, limited_release, NULL};
+    gls_context_options options = {.size = sizeof options, .threads = 1, .allocator = &allocator};
+    gls_context *ctx;
+    if (gls_context_create(&ctx, &options) != GLS_OK) abort();
+    return ctx;
+}
+
+typedef struct memory_file {
+    int fd;
+    char path[64];
+} memory_file;
+
+static memory_file create_file(const void *data, size_t size) {
+    memory_file file = {.fd = memfd_create("fuzz", 0)};
+    if (file.fd < 0 || (size && write(file.fd, data, size) != (ssize_t)size)) abort();
+    snprintf(file.path, sizeof file.path, "/proc/self/fd/%d", file.fd);
+    return file;
+}
+
+static void check_rows(gls_context *ctx, const gls_source *source) {
+    const gls_data_info *info = &source->info;
+    int64_t values = info->examples * (info->sparse ? 1 : info->features);
+    if (values > 1 << 20) return;
+    gls_rows *rows;
+    if (gls_rows_create(ctx, info, 1, &rows) != GLS_OK) return;
+    for (int64_t i = 0; i < info->examples; i++) {
+        gls_fetch fetch = {.count = 1, .index = &i};
+        gls_batch b;
+        if (gls_source_fetch(source, ctx, &fetch, rows, &b) != GLS_OK) abort();
+        for (int64_t j = 0; b.x && j < info->features; j++)
+            if (!isfinite(b.x[j])) abort();
+        for (int64_t k = 0; b.row && k < b.row[1]; k++)
+            if (!isfinite(b.value[k]) || b.column[k] < 0 || b.column[k] >= info->features) abort();
+        if (info->target == GLS_TARGET_CLASS && (b.label[0] < 0 || b.label[0] >= info->classes)) abort();
+    }
+    gls_rows_destroy(rows);
+}
+
+/* Opens the input as the main file of a format, or as the file that `option` names beside other content. */
+static void open_file(const char *format, const uint8_t *data, size_t size, const char *option, const void *other,
+                      size_t other_size) {
+    gls_context *ctx = create_context();
+    memory_file file = create_file(data, size), second = create_file(other, other_size);
+    gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
+    if (option) {
+        gls_value *labels =
+            gls_value_create(ctx, GLS_VALUE_TEXT, "labels", strcmp(option, "labels") == 0 ? second.path : file.path);
+        if (gls_value_append(ctx, map, labels) != GLS_OK) abort();
+    }
+    const char *path = option && strcmp(option, "main") == 0 ? second.path : file.path;
+    gls_source *source;
+    if (gls_source_open(ctx, format, path, map, NULL, false, NULL, &source) == GLS_OK)
+        check_rows(ctx, source);
+    else if (!*gls_context_message(ctx) || source)
+        abort();
+    gls_source_destroy(source);
+    gls_value_destroy(ctx, map);
+    gls_context_destroy(ctx);
+    close(file.fd);
+    close(second.fd);
+}
+
+static const char two_labels[] = "\0\0\10\1\0\0\0\2\1\0", two_images[] = "\0\0\10\2\0\0\0\2\0\0\0\2\1\2\3\4";
+
+static void run_libsvm(const uint8_t *data, size_t size) {
+    open_file("libsvm", data, size, NULL, "", 0);
+}
+static void run_idx(const uint8_t *data, size_t size) {
+    open_file("idx", data, size, "labels", two_labels, sizeof two_labels - 1);
+}
+static void run_idx_labels(const uint8_t *data, size_t size) {
+    open_file("idx", data, size, "main", two_images, sizeof two_images - 1);
+}
+static void run_cifar(const uint8_t *data, size_t size) {
+    open_file("cifar10", data, size, NULL, "", 0);
+}
+static void run_npy(const uint8_t *data, size_t size) {
+    open_file("npy", data, size, NULL, "", 0);
+}
+/* The same bytes as features and as targets: both readers, and targets of any type. */
+static void run_npy_targets(const uint8_t *data, size_t size) {
+    open_file("npy", data, size, "labels", data, size);
+}
+static void run_png_labels(const uint8_t *data, size_t size) {
+    open_file("png", data, size, "main", "", 0);
+}
+
+/* A folder with this one image. */
+static void run_png(const uint8_t *data, size_t size) {
+    gls_context *ctx = create_context();
+    memory_file file = create_file(data, size);
+    char labels[80];
+    snprintf(labels, sizeof labels, "%s one\n", strrchr(file.path, '/') + 1);
+    memory_file list = create_file(labels, strlen(labels));
+    gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
+    if (gls_value_append(ctx, map, gls_value_create(ctx, GLS_VALUE_TEXT, "labels", list.path)) != GLS_OK) abort();
+    gls_source *source;
+    if (gls_source_open(ctx, "png", "/proc/self/fd", map, NULL, false, NULL, &source) == GLS_OK)
+        check_rows(ctx, source);
+    gls_source_destroy(source);
+    gls_value_destroy(ctx, map);
+    gls_context_destroy(ctx);
+    close(file.fd);
+    close(list.fd);
+}
+
+/* Lines of any file, packed or not. */
+static void run_reader(const uint8_t *data, size_t size) {
+    gls_context *ctx = create_context();
+    memory_file file = create_file(data, size);
+    gls_reader *reader;
+    if (gls_reader_open(ctx, file.path, &reader) == GLS_OK) {
+        char *line = NULL;
+        int64_t length, total = 0;
+        while (total < 1 << 22 && gls_reader_line(reader, 1 << 20, &line, &length) == GLS_OK && line) {
+            if (line[length] != 0) abort();
+            total += length + 1;
+        }
+        gls_reader_close(reader);
+    }
+    gls_context_destroy(ctx);
+    close(file.fd);
+}
+
+/* Option parsing: a list of transforms from YAML, applied to a small set. */
+static void run_transforms(const uint8_t *data, size_t size) {
+    gls_context *ctx = create_context();
+    gls_real x[4 * 9];
+    int32_t label[4] = {0, 1, 2, 1};
+    for (int i = 0; i < 36; i++) x[i] = (gls_real)i;
+    gls_data_info info = {
+        .examples = 4, .features = 9, .dims = 3, .shape = {1, 3, 3}, .target = GLS_TARGET_CLASS, .classes = 3};
+    gls_value *list = NULL;
+    gls_source *source, *out = NULL;
+    if (gls_source_from_dense(ctx, x, label, NULL, &info, &source) != GLS_OK) abort();
+    if (gls_yaml_parse(ctx, "fuzz", (const char *)data, (int64_t)size, &list) != GLS_OK)
+        gls_source_destroy(source);
+    else if (gls_transforms_apply(ctx, source, list, 1, NULL, &out) == GLS_OK)
+        check_rows(ctx, out);
+    else if (!*gls_context_message(ctx) || out)
+        abort();
+    gls_source_destroy(out);
+    gls_value_destroy(ctx, list);
+    gls_context_destroy(ctx);
+}
+
+const fuzz_target fuzz_targets[] = {
+    {"libsvm", run_libsvm},
+    {"idx", run_idx},
+    {"idx_labels", run_idx_labels},
+    {"cifar10", run_cifar},
+    {"npy", run_npy},
+    {"npy_targets", run_npy_targets},
+    {"png", run_png},
+    {"png_labels", run_png_labels},
+    {"reader", run_reader},
+    {"transforms", run_transforms},
+    {NULL, NULL},
+};
