@@ -196,6 +196,22 @@ GLS_API gls_status gls_ask_inner(gls_evaluation *evaluation, const gls_partition
                                  double *out);
 GLS_API const gls_evaluate_args *gls_evaluation_args(const gls_evaluation *evaluation);
 
+/* ---- analytic problems ---- */
+
+/* What is known of an analytic problem without its noise. NaN: not known, or no such constant. */
+typedef struct gls_constants {
+    double minimum;            /* inf F, over the ball of that radius */
+    const gls_real *minimizer; /* [d] a point where F is minimum, or NULL */
+    double smoothness;         /* L: |grad F(x) - grad F(y)| <= L |x - y| */
+    double convexity;          /* F - convexity/2 |w|^2 is convex */
+    double pl;                 /* |grad F|^2 >= 2 pl (F - minimum) */
+    double l0, l1;             /* |Hessian| <= l0 + l1 |grad F| */
+    double lipschitz;          /* |F(x) - F(y)| <= lipschitz |x - y| */
+    double radius;             /* all of this holds where |w| <= radius */
+} gls_constants;
+/* Borrowed from the problem; NULL if it is not an analytic one. */
+GLS_API const gls_constants *gls_analytic_constants(const gls_problem *problem);
+
 /* ---- a user's objective ---- */
 
 /* Adds up over `count` examples: *value = sum c_i f_i(w), and unless gradient is NULL, gradient[d] += sum c_i grad

@@ -148,6 +148,63 @@ typedef struct gls_replay_options {
 GLS_API gls_status gls_replay(gls_context *ctx, const gls_replay_options *options, gls_real *w,
                               gls_step_report *report);
 
+/* ---- many repetitions of a method on one problem, side by side: `glissade solve` ---- */
+
+typedef enum gls_order {
+    GLS_ORDER_REPLACEMENT, /* independent uniform draws */
+    GLS_ORDER_SEQUENTIAL   /* 0, 1, ..., n-1, 0, ... */
+} gls_order;
+
+/* Where a repetition is when it is looked at. */
+typedef struct gls_solve_state {
+    int64_t repetition, step; /* step: answers told so far */
+    const gls_real *w;        /* [d] */
+    const gls_real *g;        /* [d] the gradient last told, NULL to a value */
+    const gls_step_report *report;
+    const gls_method *method;
+} gls_solve_state;
+
+typedef struct gls_solve_options {
+    size_t size;
+    const gls_value *method;    /* {name: gclip, lr: 0.1}; a spec of gls_method_create */
+    const gls_value *estimator; /* a spec of gls_estimator_create, over mini-batches; NULL: the mean */
+    const gls_value *average;   /* a spec of gls_average_create: the result is the average; NULL: the iterate */
+    int64_t steps;              /* answers told, at most */
+    int64_t batch;              /* rows of a gradient: draws of the noise, or examples; 0: every example once */
+    gls_order order;
+    int64_t repeat;
+    uint64_t seed;
+    const gls_real *init; /* [d]; NULL: the problem's own start, another one for each repetition */
+    bool follow;          /* evaluate the true gradient at every iterate: mean_norm and what follows it below */
+    double epsilon;       /* with follow: what first_hit looks for */
+    bool stop;            /* with follow: a repetition ends at its first hit */
+    int64_t marks;        /* how many steps figures are wanted at */
+    const int64_t *mark;  /* [marks] ascending; 0 is the start */
+    gls_status (*observe)(void *user, const gls_solve_state *state); /* after every answer, in a worker; or NULL */
+    gls_status (*finish)(void *user, const gls_solve_state *state);  /* at the end of a repetition; or NULL */
+    void *user;
+} gls_solve_options;
+
+/* Figures at a point: of the true F. distance is that from the problem's known minimiser, NaN without one. */
+typedef struct gls_figures {
+    double value, gradient_norm, distance;
+} gls_figures;
+
+typedef struct gls_solution {
+    int64_t steps;             /* answers told */
+    int64_t values, gradients; /* oracle calls: an oracle that gives both counts in both */
+    bool ended;                /* the method was done */
+    bool diverged;             /* an answer was not finite: the repetition stopped there */
+    gls_figures end;           /* at the result */
+    int64_t first_hit;         /* with follow: steps before the first |grad F| <= epsilon; -1: none */
+    double mean_norm, mean_norm2, mean_value, least_norm; /* with follow: over w_0 ... w_{steps-1} */
+} gls_solution;
+
+/* Runs `repeat` repetitions on the context's team. solution [repeat]; point [repeat, d] final results, or NULL; figures
+ * [repeat, marks], or NULL (marks after the end repeat the last ones). Bits do not depend on threads. */
+GLS_API gls_status gls_solve(gls_problem *problem, const gls_solve_options *options, gls_solution *solution,
+                             gls_real *point, gls_figures *figures);
+
 /* ---- what there is ---- */
 
 /* Member i of a kind, built-in ones first; NULL at the end. */

@@ -1,0 +1,112 @@
+/* F(w) = 1/2 (w - c)' Q (w - c), Q = H diag(spectrum) H with H a reflection, or the identity. */
+#include "analytic.h"
+
+#include "base/kernels.h"
+
+#include <math.h>
+
+typedef struct options {
+    gls_function_options common;
+    int64_t dim;
+    double smoothness, convexity, center;
+    int spacing;
+    const gls_value *spectrum;
+    bool rotate;
+    int64_t seed;
+} options;
+
+typedef struct quadratic {
+    gls_function f;
+    double *spectrum;    /* [dim] */
+    gls_real *reflector; /* [dim] unit vector of H = I - 2 v v', or NULL */
+    double center;
+} quadratic;
+
+static const gls_option table[] = {
+    GLS_FUNCTION_OPTIONS,
+    {"dim", GLS_OPTION_INT, offsetof(options, dim), "10", 1, 1e9, 0, NULL, "number of parameters"},
+    {"L", GLS_OPTION_REAL, offsetof(options, smoothness), "1", 0, INFINITY, 0, NULL, "largest eigenvalue"},
+    {"mu", GLS_OPTION_REAL, offsetof(options, convexity), "0.1", 0, INFINITY, 0, NULL, "smallest eigenvalue"},
+    {"spacing", GLS_OPTION_ENUM, offsetof(options, spacing), "log", 0, 0, 0, "log|linear",
+     "how eigenvalues lie between mu and L"},
+    {"spectrum", GLS_OPTION_VALUE, offsetof(options, spectrum), NULL, 0, 0, 0, NULL,
+     "the eigenvalues as a list, in place of dim, mu and L"},
+    {"center", GLS_OPTION_REAL, offsetof(options, center), "0", 0, 0, 0, NULL, "every coordinate of the minimiser"},
+    {"rotate", GLS_OPTION_BOOL, offsetof(options, rotate), "false", 0, 0, 0, NULL,
+     "mix the coordinates by a random reflection"},
+    {"seed", GLS_OPTION_INT, offsetof(options, seed), "1", 0, INFINITY, 0, NULL, "of the reflection"},
+    {NULL}};
+
+static gls_status spread(quadratic *q, const options *o) {
+    int64_t d = q->f.dim = o->dim;
+    double low = o->convexity, high = o->smoothness;
+    if (low > high) return gls_fail(q->f.ctx, GLS_ERR_ARGUMENT, "quadratic: mu = %g is above L = %g", low, high);
+    if (o->spacing == 0 && low <= 0)
+        return gls_fail(q->f.ctx, GLS_ERR_ARGUMENT, "quadratic: log spacing needs mu > 0 (found %g)", low);
+    q->spectrum = gls_alloc(q->f.ctx, d, sizeof *q->spectrum);
+    if (q->spectrum == NULL) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < d; i++) {
+        double t = d > 1 ? (double)i / (double)(d - 1) : 1;
+        q->spectrum[i] = o->spacing == 0 ? low * pow(high / low, t) : low + t * (high - low);
+    }
+    return GLS_OK;
+}
+
+static gls_status setup(gls_problem *p, const void *given) {
+    const options *o = given;
+    quadratic *q = p->self;
+    if (o->spectrum != NULL)
+        GLS_TRY(gls_function_reals(p->ctx, "spectrum", o->spectrum, &q->spectrum, &q->f.dim));
+    else
+        GLS_TRY(spread(q, o));
+    double low = INFINITY, high = 0;
+    for (int64_t i = 0; i < q->f.dim; i++) {
+        if (q->spectrum[i] < 0)
+            return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "quadratic: eigenvalue %g is negative", q->spectrum[i]);
+        low = fmin(low, q->spectrum[i]);
+        high = fmax(high, q->spectrum[i]);
+    }
+    if (o->rotate) {
+        q->reflector = gls_alloc(p->ctx, q->f.dim, sizeof *q->reflector);
+        if (q->reflector == NULL) return GLS_ERR_MEMORY;
+        gls_function_direction((uint64_t)o->seed, "reflection", 0, q->f.dim, q->reflector);
+    }
+    q->center = o->center;
+    q->f.known.minimum = 0;
+    q->f.known.smoothness = q->f.known.l0 = high;
+    q->f.known.convexity = q->f.known.pl = low;
+    q->f.known.l1 = 0;
+    return gls_function_minimizer(&q->f, o->center);
+}
+
+static void dispose(gls_problem *p) {
+    quadratic *q = p->self;
+    gls_free(p->ctx, q->spectrum);
+    gls_free(p->ctx, q->reflector);
+}
+
+static double evaluate(const void *self, int64_t example, const gls_real *w, const gls_real *direction, gls_real *g) {
+    const quadratic *q = self;
+    int64_t d = q->f.dim;
+    const gls_real *v = q->reflector;
+    double along = 0, back = 0, value = 0; /* <v, w - c> and <v, Lambda H (w - c)> */
+    if (v != NULL)
+        for (int64_t i = 0; i < d; i++) along += (double)v[i] * ((double)w[i] - q->center);
+    for (int64_t i = 0; i < d; i++) {
+        double x = (double)w[i] - q->center - (v != NULL ? 2 * along * (double)v[i] : 0);
+        double slope = q->spectrum[i] * x;
+        value += 0.5 * slope * x;
+        if (v != NULL) back += (double)v[i] * slope;
+        if (g != NULL) g[i] = (gls_real)slope;
+    }
+    if (g != NULL && v != NULL) gls_axpy(g, -2 * back, v, d);
+    return value;
+}
+
+const gls_function_type gls_function_quadratic = {
+    .problem = {GLS_FUNCTION_VERBS,
+                .member = {"quadratic", "quadratic with a given spectrum", "", table, sizeof(options)},
+                .self_size = sizeof(quadratic)},
+    .setup = setup,
+    .dispose = dispose,
+    .evaluate = evaluate};
