@@ -81,7 +81,13 @@ typedef struct gls_measure_input {
     int64_t batch;              /* mini-batch size of the run; 0: 128 */
     int64_t step;
     uint64_t seed;
-    double loss, gradient_norm;    /* of the run's own mini-batch at this step: time_averages */
+    double loss, gradient_norm; /* of the run's own mini-batch at this step: time_averages */
+    /* Of the run's own mini-batch, where its estimator has them (`mean: {ledger: true}` records second_moment):
+     * examples, mean of their squared gradient norms, squared norm of their mean gradient. gradient_diversity then
+     * reads nothing. */
+    int64_t step_examples; /* 0: not at hand */
+    double step_second_moment, step_norm2;
+    const gls_ledger *ledger;      /* of the run's estimator: dragger; NULL: none */
     const gls_real *w_other;       /* of a second run: stability, differential_diversity */
     int64_t exchanged;             /* the example in which that run's set differs; -1: none */
     const gls_source *test_source; /* held-out examples */

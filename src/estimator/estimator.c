@@ -313,7 +313,7 @@ gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, cons
         GLS_TRY(grouped(&making, record));
     if (estimator->ledger) {
         bool smallest = making.outer && making.outer->smallest && !making.one;
-        GLS_TRY(gls_ledger_end(&making, smallest ? making.smallest : 1));
+        GLS_TRY(gls_ledger_end(&making, smallest ? making.smallest : 1, record));
     }
     const gls_pass_result *result = &making.result;
     *out = (gls_estimate){

@@ -84,7 +84,7 @@ gls_status gls_ledger_begin(gls_making *making);
 /* The rows of a slice: their indices and norms. */
 gls_status gls_ledger_slice(gls_making *making, gls_slice *slice);
 void gls_ledger_factor(gls_making *making, int64_t first, int64_t rows, double factor);
-gls_status gls_ledger_end(gls_making *making, double common_factor);
+gls_status gls_ledger_end(gls_making *making, double common_factor, gls_record *record);
 
 /* figures.c */
 gls_status gls_estimate_figures(gls_making *making, double smallest, gls_record *record);

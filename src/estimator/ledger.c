@@ -47,15 +47,17 @@ void gls_ledger_factor(gls_making *making, int64_t first, int64_t rows, double f
 }
 
 /* common_factor: what every group was multiplied by besides (rho). Examples whose group was left out (a zero or a
- * non-finite gradient) are not entered. */
-gls_status gls_ledger_end(gls_making *making, double common_factor) {
+ * non-finite gradient) are not entered. The record receives the mean of the examples' squared norms, in the scale of
+ * the mean gradient. */
+gls_status gls_ledger_end(gls_making *making, double common_factor, gls_record *record) {
     gls_estimator *e = making->e;
     gls_rows_seen *rows = &e->rows;
     GLS_TRY(gls_comm_reduce_double(e->ctx, GLS_SUM, rows->value, 3 * rows->rows, GLS_OK));
-    double common = log(common_factor);
+    double common = log(common_factor), squares = 0;
     const double *log_factor = rows->value + rows->rows, *norm = log_factor + rows->rows;
     for (int64_t i = 0; i < rows->rows; i++) {
         int64_t example = (int64_t)rows->value[i];
+        squares += norm[i] * norm[i];
         if (example < 0 || example >= e->examples)
             return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "ledger: example %lld of a set of %lld", (long long)example,
                             (long long)e->examples);
@@ -64,5 +66,7 @@ gls_status gls_ledger_end(gls_making *making, double common_factor) {
         e->log_factor[example] += log_factor[i] + common;
         e->norm[example] += norm[i];
     }
+    double scale = (double)rows->rows / making->result.mass;
+    if (record) gls_record_set(record, "second_moment", squares / (double)rows->rows * scale * scale);
     return GLS_OK;
 }

@@ -163,7 +163,8 @@ static gls_status report_ratios(const kinds *k, const gls_suspects *all, gls_mea
     return gls_measure_result_number(out, "dragger_over_benign", "", dragger / benign);
 }
 
-static gls_status report_kinds(gls_measure *m, gls_sample *s, kinds *k, gls_measure_result *out) {
+static gls_status report_kinds(gls_measure *m, gls_sample *s, const gls_suspects *all, kinds *k,
+                               gls_measure_result *out) {
     const options *o = m->options;
     for (int64_t i = 0; i < s->count; ++i) {
         if (k->mark[s->index[i]] > 0)
@@ -171,7 +172,7 @@ static gls_status report_kinds(gls_measure *m, gls_sample *s, kinds *k, gls_meas
         else
             k->benign[k->benigns++] = s->index[i];
     }
-    GLS_TRY(gls_suspects_report_precision(m->self, k->mark, out));
+    GLS_TRY(gls_suspects_report_precision(all, k->mark, out));
     if (k->draggers < 1 || k->benigns < 2) {
         return gls_measure_result_note(out, "the sample holds %lld marked and %lld other examples: too few for pairs",
                                        (long long)k->draggers, (long long)k->benigns);
@@ -184,9 +185,9 @@ static gls_status report_kinds(gls_measure *m, gls_sample *s, kinds *k, gls_meas
                         "cosine_benign_within_class", out);
 }
 
-static gls_status report_classes(gls_measure *m, const int32_t *label, int64_t classes, gls_measure_result *out) {
+static gls_status report_classes(gls_measure *m, const gls_suspects *all, const int32_t *label, int64_t classes,
+                                 gls_measure_result *out) {
     static const gls_suspects_names names = {"class_seen", "class_log_factors", "class_norms", "class_losses"};
-    gls_suspects *all = m->self;
     int64_t *key = gls_alloc(m->ctx, all->examples, sizeof *key);
     if (!key) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < all->examples; ++i) key[i] = label[i];
@@ -195,9 +196,9 @@ static gls_status report_classes(gls_measure *m, const int32_t *label, int64_t c
     return status;
 }
 
-static gls_status report_domains(gls_measure *m, const int64_t *domain, gls_measure_result *out) {
+static gls_status report_domains(gls_measure *m, const gls_suspects *all, const int64_t *domain,
+                                 gls_measure_result *out) {
     static const gls_suspects_names names = {"domain_seen", "domain_log_factors", "domain_norms", "domain_losses"};
-    const gls_suspects *all = m->self;
     int64_t most = -1;
     for (int64_t i = 0; i < all->examples; ++i) most = domain[i] > most ? domain[i] : most;
     if (most >= 100000) return gls_measure_result_note(out, "too many domains for a table of means");
@@ -210,20 +211,33 @@ static gls_status named_column(gls_measure *m, const gls_source *source, const c
     return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "measure 'dragger': the data have no column '%s'", name);
 }
 
-static gls_status report(gls_measure *m, gls_sample *s, const int32_t *label, gls_measure_result *out) {
+/* The factors and norms that the run's estimator really met, beside the losses seen here. */
+static gls_status from_ledger(gls_context *ctx, const gls_suspects *own, const gls_ledger *ledger, gls_suspects *to) {
+    GLS_TRY(gls_suspects_create(ctx, own->examples, to));
+    for (int64_t i = 0; i < own->examples; ++i) {
+        to->seen[i] = ledger->seen[i];
+        to->log_factor[i] = ledger->log_factor[i];
+        to->norm[i] = ledger->norm[i];
+        to->loss[i] = own->seen[i] > 0 ? own->loss[i] / own->seen[i] * ledger->seen[i] : NAN;
+    }
+    return GLS_OK;
+}
+
+static gls_status report(gls_measure *m, gls_sample *s, const gls_suspects *all, const int32_t *label,
+                         gls_measure_result *out) {
     const options *o = m->options;
     const gls_source *source = s->in->source;
     const int64_t *mark, *domain;
     GLS_TRY(named_column(m, source, o->column, &mark));
     GLS_TRY(named_column(m, source, o->domain, &domain));
-    GLS_TRY(gls_suspects_report_list(m->self, o->list, mark, out));
-    if (label) GLS_TRY(report_classes(m, label, gls_source_info(source)->classes, out));
-    if (domain) GLS_TRY(report_domains(m, domain, out));
+    GLS_TRY(gls_suspects_report_list(all, o->list, mark, out));
+    if (label) GLS_TRY(report_classes(m, all, label, gls_source_info(source)->classes, out));
+    if (domain) GLS_TRY(report_domains(m, all, domain, out));
     if (!mark) return GLS_OK;
     kinds k = {.mark = mark, .label = label, .dragger = gls_alloc(m->ctx, 2 * s->count, sizeof(int64_t))};
     if (!k.dragger) return GLS_ERR_MEMORY;
     k.benign = k.dragger + s->count;
-    gls_status status = report_kinds(m, s, &k, out);
+    gls_status status = report_kinds(m, s, all, &k, out);
     gls_free(m->ctx, k.dragger);
     return status;
 }
@@ -238,7 +252,15 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *o
     s->align = o->microbatch;
     if (status == GLS_OK) status = add_sample(s, o, x, x + s->count, x + 2 * s->count, m->self);
     if (status == GLS_OK && classes) status = gls_source_targets(s->in->source, m->ctx, label, NULL);
-    if (status == GLS_OK) status = report(m, s, classes ? label : NULL, out);
+    const gls_ledger *ledger = s->in->ledger;
+    if (status == GLS_OK && ledger && ledger->examples == m->examples) {
+        gls_suspects met = {0};
+        status = from_ledger(m->ctx, m->self, ledger, &met);
+        if (status == GLS_OK) status = report(m, s, &met, classes ? label : NULL, out);
+        gls_suspects_destroy(m->ctx, &met);
+    } else if (status == GLS_OK) {
+        status = report(m, s, m->self, classes ? label : NULL, out);
+    }
     gls_free(m->ctx, x);
     gls_free(m->ctx, label);
     return status;

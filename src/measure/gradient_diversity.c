@@ -8,12 +8,15 @@
 typedef struct options {
     gls_sample_options sample;
     double smoothing;
+    int from;
 } options;
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "2048", "train"),
     {"smoothing", GLS_OPTION_REAL, offsetof(options, smoothing), "0.9", 0, 1, 0, NULL,
      "weight of the past in the running means of M^2 and G, which are divided afterwards"},
+    {"from", GLS_OPTION_ENUM, offsetof(options, from), "sample", 0, 0, 0, "sample|step",
+     "examples of its own, or the norms that the run's estimator has at hand (its `ledger: true`), at no cost"},
     {.key = NULL},
 };
 
@@ -41,9 +44,37 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *o
     return report_running(running, s->population, out);
 }
 
+/* The step's own mini-batch, smoothed over the steps: alone it says at most its own size. */
+static gls_status on_step(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
+    gls_diversity *running = m->self;
+    int64_t n = in->index ? in->examples : gls_source_info(in->source)->examples;
+    if (in->step_examples < 1) {
+        return gls_fail(
+            m->ctx, GLS_ERR_ARGUMENT,
+            "measure 'gradient_diversity' from the step needs an estimator that keeps norms (ledger: true)");
+    }
+    gls_diversity_update(running, in->step_examples, 1, in->step_second_moment, in->step_norm2, n);
+    double diversity, bound, low, high;
+    out->sample = in->step_examples;
+    out->population = n;
+    if (!gls_diversity_read(running, n, &diversity, &bound, &low, &high)) {
+        GLS_TRY(gls_measure_result_meaningless(out,
+                                               "the smoothed |mean gradient|^2 is not positive yet: more steps, or "
+                                               "more smoothing"));
+    }
+    GLS_TRY(gls_measure_result_estimate(out, "gradient_diversity", "", diversity, low / (double)n, high / (double)n));
+    GLS_TRY(gls_measure_result_headline(out, "gradient_diversity"));
+    GLS_TRY(gls_measure_result_estimate(out, "batch_size_bound", "examples", bound, low, high));
+    GLS_TRY(gls_measure_result_headline(out, "batch_size_bound"));
+    GLS_TRY(gls_measure_result_number(out, "second_moment", "gradient^2", running->m2));
+    GLS_TRY(gls_measure_result_number(out, "mean_gradient_norm2", "gradient^2", running->g));
+    return gls_measure_result_number(out, "smoothed_over", "measurements", running->updates);
+}
+
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
     gls_sample s;
+    if (o->from == 1) return on_step(m, in, out);
     gls_status status = gls_sample_create(in, "measure.gradient_diversity", (uint64_t)in->step, o->sample.sample,
                                           (gls_mode)o->sample.mode, &s);
     if (status == GLS_OK) status = on_sample(m, &s, out);

@@ -52,7 +52,8 @@ static rank *ranked(gls_context *ctx, const gls_suspects *s, const double *sum, 
     rank *list = gls_alloc(ctx, s->examples, sizeof *list);
     *count = 0;
     for (int64_t i = 0; list && i < s->examples; ++i) {
-        if (s->seen[i] > 0) list[(*count)++] = (rank){sign * sum[i] / s->seen[i], i};
+        double key = sign * sum[i] / s->seen[i];
+        if (s->seen[i] > 0 && !isnan(key)) list[(*count)++] = (rank){key, i};
     }
     if (list) qsort(list, (size_t)*count, sizeof *list, by_key);
     return list;
@@ -109,7 +110,7 @@ static gls_status report_mean(const gls_suspects *s, const int64_t *key, int64_t
     double *count = x + keys;
     for (int64_t k = 0; k < 2 * keys; ++k) x[k] = 0;
     for (int64_t i = 0; i < s->examples; ++i) {
-        if (!(s->seen[i] > 0) || key[i] < 0 || key[i] >= keys) continue;
+        if (!(s->seen[i] > 0) || key[i] < 0 || key[i] >= keys || (sum && isnan(sum[i]))) continue;
         x[key[i]] += sum ? sum[i] / s->seen[i] : 1;
         count[key[i]] += 1;
     }

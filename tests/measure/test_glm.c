@@ -188,6 +188,22 @@ static void planted_draggers_are_found(void **state) {
     r = fixture_once(&m.t, "dragger", groups);
     assert_null(r.meaningless);
     gls_measure_result_clear(&r);
+    /* With the run's ledger the factors and norms are the run's; examples it never drew are left out. */
+    double seen[ROWS] = {0}, log_factor[ROWS] = {0}, norm[ROWS] = {0};
+    for (int i = 0; i < 10; ++i) {
+        seen[i] = 2;
+        log_factor[i] = -2.0 * i;
+        norm[i] = 4;
+    }
+    gls_ledger ledger = {ROWS, seen, log_factor, norm};
+    m.t.in.ledger = &ledger;
+    r = fixture_once(&m.t, "dragger", NULL);
+    assert_int_equal(gls_measure_result_find(&r, "suspects")->count, 10);
+    NEAR(gls_measure_result_find(&r, "suspects")->value[0], 9, 0);
+    NEAR(gls_measure_result_find(&r, "suspect_log_factors")->value[0], -9, 1e-15);
+    NEAR(gls_measure_result_find(&r, "suspect_norms")->value[0], 2, 1e-15);
+    gls_measure_result_clear(&r);
+    m.t.in.ledger = NULL;
     const char *const absent[] = {"column", "nowhere", NULL};
     measure = fixture_measure(&m.t, "dragger", absent);
     assert_int_equal(gls_measure_run(measure, &m.t.in, &r), GLS_ERR_ARGUMENT);

@@ -177,6 +177,68 @@ static void differential_diversity_of_a_quadratic(void **state) {
     fixture_destroy(&t);
 }
 
+/* An estimator that keeps norms hands them over: the mini-batch's own figures, smoothed over steps. */
+static void norms_at_hand_every_step_give_diversity(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 1);
+    gls_value *spec = gls_value_create(t.ctx, GLS_VALUE_MAP, NULL, NULL);
+    GOOD(gls_value_append(t.ctx, spec, gls_value_create(t.ctx, GLS_VALUE_TEXT, "name", "mean")));
+    GOOD(gls_value_append(t.ctx, spec, gls_value_create(t.ctx, GLS_VALUE_TEXT, "ledger", "true")));
+    gls_estimator *estimator;
+    GOOD(gls_estimator_create(t.problem, spec, 1, &estimator));
+    gls_value_destroy(t.ctx, spec);
+    gls_loader *loader;
+    gls_loader_options options = {.size = sizeof options, .wave = SET, .align = 1, .seed = 1};
+    GOOD(gls_loader_create(t.ctx, t.source, &options, &loader));
+    const char *const step[] = {"from", "step", "smoothing", "1", NULL};
+    gls_measure *m = fixture_measure(&t, "gradient_diversity", step);
+    gls_measure_result r;
+    gls_measure_result_init(t.ctx, &r);
+    assert_int_equal(gls_measure_run(m, &t.in, &r), GLS_ERR_ARGUMENT);
+    int64_t index[SET];
+    gls_random random = gls_random_create(5, "batches", 0, 0);
+    for (int i = 0; i < SET; ++i) index[i] = i;
+    for (int k = 0; k < 400; ++k) {
+        for (int i = 0; i < 16; ++i) {
+            int64_t other = i + gls_random_below(&random, SET - i), chosen = index[other];
+            index[other] = index[i];
+            index[i] = chosen;
+        }
+        gls_stream *rows;
+        gls_estimate estimate;
+        gls_record record = {0};
+        gls_real g[DIM];
+        GOOD(gls_loader_push(loader, index, 16, (uint64_t)k));
+        GOOD(gls_loader_front(loader, &rows));
+        GOOD(gls_estimator_estimate(estimator, t.pass, t.w, rows, 0, g, &estimate, &record));
+        gls_loader_pop(loader);
+        double second = 0, row[DIM];
+        for (int i = 0; i < 16; ++i) {
+            quadratic_gradient(&t.f, t.w, index[i], row);
+            for (int d = 0; d < DIM; ++d) second += row[d] * row[d] / 16;
+        }
+        NEAR(gls_record_get(&record, "second_moment"), second, precision);
+        t.in.step_examples = estimate.rows;
+        t.in.step_second_moment = gls_record_get(&record, "second_moment");
+        t.in.step_norm2 = estimate.norm2;
+        fixture_run(&t, m, &r);
+    }
+    double m2 = 0, row[DIM];
+    for (int i = 0; i < SET; ++i) {
+        quadratic_gradient(&t.f, t.w, i, row);
+        for (int k = 0; k < DIM; ++k) m2 += row[k] * row[k] / SET;
+    }
+    const gls_figure *bound = gls_measure_result_find(&r, "batch_size_bound");
+    double truth = m2 / full_norm2(&t, t.w);
+    assert_true(bound->low <= truth && truth <= bound->high);
+    NEAR(bound->value[0], truth, 0.05);
+    gls_measure_result_clear(&r);
+    gls_measure_destroy(m);
+    gls_loader_destroy(loader);
+    gls_estimator_destroy(estimator);
+    fixture_destroy(&t);
+}
+
 static void stability_compares_two_runs(void **state) {
     fixture t;
     fixture_quadratic(&t, 1);
@@ -348,6 +410,7 @@ int main(void) {
         cmocka_unit_test(sharpness_is_the_largest_curvature),
         cmocka_unit_test(differential_diversity_of_a_quadratic),
         cmocka_unit_test(stability_compares_two_runs),
+        cmocka_unit_test(norms_at_hand_every_step_give_diversity),
         cmocka_unit_test(the_same_bits_on_one_thread_and_two),
         cmocka_unit_test(accumulators_survive_a_restart),
         cmocka_unit_test(what_a_measure_needs_is_asked_for),
