@@ -1,0 +1,327 @@
+/* What the papers say of single rules: bounds on momentum, the start of acclip, sandwiches, projections, zero
+ * gradients, step reports, the two machines. */
+#include "support.h"
+
+#include <base/kernels.h>
+
+static double norm(const gls_real *x, int64_t n) {
+    double s = 0;
+    for (int64_t i = 0; i < n; i++) s += (double)x[i] * (double)x[i];
+    return sqrt(s);
+}
+
+static double figure(const gls_method *method, const char *name) {
+    gls_record record;
+    gls_record_clear(&record);
+    gls_method_record(method, &record);
+    return gls_record_get(&record, name);
+}
+
+/* [N]: |u| <= 1/(1 - beta), and reached by a constant gradient. */
+static void sngm_momentum_is_bounded(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 50);
+    for (int kind = NORMAL; kind <= SEQUENCES; kind++) {
+        gls_method *method = make_method(ctx, layout, "{name: sngm, lr: 0.1, beta: 0.8}");
+        gls_real w[50] = {0}, g[50];
+        for (int64_t t = 1; t <= 60; t++) {
+            draw_gradient(kind == SEQUENCES ? HEAVY : (sequence)kind, kind == SEQUENCES ? 1 : t, 50, g);
+            gls_step_report report;
+            assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+            assert_true(figure(method, "u_norm") <= 5 * (1 + 1e-6));
+            assert_true(report.update_norm <= 0.5 * (1 + 1e-4));
+        }
+        if (kind == SEQUENCES) assert_true(fabs(figure(method, "u_norm") - 5) < 1e-4);
+        gls_method_destroy(method);
+    }
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+/* For a constant gradient tau is 1 - 0.99^k of its limit: 1%, 10%, 63%, 95%; with bias correction all of it. */
+static void acclip_starts_slowly(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 1);
+    gls_method *method = make_method(ctx, layout, "{name: acclip}");
+    gls_method *corrected = make_method(ctx, layout, "{name: acclip, bias_correction: true}");
+    const int64_t at[] = {1, 10, 100, 300};
+    const double expected[] = {0.01, 0.0956, 0.634, 0.951};
+    gls_real w[1] = {0}, v[1] = {0}, g[1] = {3};
+    for (int64_t k = 1, i = 0; k <= 300; k++) {
+        assert_int_equal(gls_method_step(method, w, g, NULL), GLS_OK);
+        assert_int_equal(gls_method_step(corrected, v, g, NULL), GLS_OK);
+        if (k != at[i]) continue;
+        assert_true(fabs(figure(method, "tau_median") / 3 - expected[i]) < 1e-3);
+        assert_true(fabs(figure(corrected, "tau_median") / 3 - 1) < 1e-4);
+        i++;
+    }
+    gls_method_destroy(method);
+    gls_method_destroy(corrected);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+/* eps damps a coordinate at |g| = eps to one half; the share of such coordinates is reported. */
+static void acclip_reports_small_and_clipped(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 4);
+    gls_method *method = make_method(ctx, layout, "{name: acclip, lr: 1, beta1: 0, bias_correction: true, eps: 0.5}");
+    gls_real w[4] = {0}, g[4] = {0.5, -100, 0, 0.25};
+    gls_step_report report;
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(fabs((double)w[0] + 0.25) < 1e-6);
+    assert_true(fabs((double)w[3] + 0.25 / 3) < 1e-6);
+    assert_true(fabs(figure(method, "eps_share") - 0.5) < 1e-12);
+    assert_true(fabs(report.clipped - 1) < 1e-12); /* tau = |g| < |g| + eps everywhere */
+    gls_method_destroy(method);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+/* [T] 3.3: with gamma lr_c = lr_n and lr_c = lr_n/beta, half of clip's factor <= ngd's <= clip's. */
+static void ngd_lies_under_clip(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 3);
+    gls_method *clip = make_method(ctx, layout, "{name: clip, lr: 0.25, gamma: 2}");
+    gls_method *ngd = make_method(ctx, layout, "{name: ngd, lr: 0.5, beta: 2}");
+    for (int e = -40; e <= 40; e++) {
+        gls_real w[3] = {0}, g[3] = {(gls_real)pow(10, e / 10.0), 0, (gls_real)pow(10, e / 20.0)};
+        gls_step_report a, b;
+        assert_int_equal(gls_method_step(clip, w, g, &a), GLS_OK);
+        assert_int_equal(gls_method_step(ngd, w, g, &b), GLS_OK);
+        double h_clip = 0.25 * a.factor, h_ngd = 0.5 * b.factor;
+        assert_true(0.5 * h_clip <= h_ngd * (1 + 1e-12) && h_ngd <= h_clip * (1 + 1e-12));
+        assert_true(a.factor <= 1);
+    }
+    gls_method_destroy(clip);
+    gls_method_destroy(ngd);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+/* Section 7: with lr a/A, tau A/sqrt(1 - rho), A = eps + sqrt(rho v), v before the step, half of the clipped step <=
+ * rmsprop's <= the clipped step. */
+static void rmsprop_lies_under_clipping(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 30);
+    const double a = 0.01, rho = 0.9, eps = 1e-3;
+    gls_method *method = make_method(ctx, layout, "{name: rmsprop, lr: 0.01, rho: 0.9, eps: 1e-3}");
+    gls_real w[30], g[30];
+    double v[30] = {0};
+    for (int64_t t = 1; t <= 200; t++) {
+        memset(w, 0, sizeof w);
+        draw_gradient(HEAVY, t, 30, g);
+        assert_int_equal(gls_method_step(method, w, g, NULL), GLS_OK);
+        for (int i = 0; i < 30; i++) {
+            double A = eps + sqrt(rho * v[i]), x = fabs((double)g[i]), tau = A / sqrt(1 - rho);
+            double clipped = a / A * fmin(tau, x), moved = fabs((double)w[i]);
+            if (t > 1) assert_true(0.5 * clipped <= moved * (1 + 1e-5) && moved <= clipped * (1 + 1e-5));
+            v[i] = rho * v[i] + (1 - rho) * x * x;
+        }
+    }
+    gls_method_destroy(method);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+/* A block's momentum only ever holds gradients scaled to kappa |w|: each adds at most lr kappa |w|, decay or not. */
+static void lars_momentum_holds_scaled_gradients(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 20);
+    gls_method *method = make_method(ctx, layout, "{name: lars, lr: 2, kappa: 0.01, beta: 0.9}");
+    gls_real w[20], g[20];
+    draw_weights(20, w);
+    double bound = 0;
+    for (int64_t t = 1; t <= 50; t++) {
+        draw_gradient(HEAVY, t, 20, g);
+        for (int i = 0; i < 20; i++) g[i] *= 1e4f;
+        bound = 0.9 * bound + 2 * 0.01 * norm(w, 20);
+        gls_step_report report;
+        assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+        assert_true(report.update_norm <= bound * (1 + 1e-5));
+        if (t == 1) assert_true(fabs(report.update_norm - bound) < 1e-5 * bound); /* active without decay; from zero */
+    }
+    gls_method_destroy(method);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+/* The zero vector and one below the smallest normal number: no move, counted, never NaN. */
+static void zero_gradients_are_counted(void **state) {
+    const char *const specs[] = {"{name: sngd}", "{name: sngm}", "{name: ngd, beta: 0}"};
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 2);
+    for (int i = 0; i < 3; i++) {
+        gls_method *method = make_method(ctx, layout, specs[i]);
+        gls_real w[2] = {1, 2}, g[2] = {0, 0};
+        gls_step_report report;
+        assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+        g[0] = sizeof(gls_real) == 4 ? (gls_real)1e-40 : (gls_real)1e-310;
+        assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+        assert_int_equal(report.zero_gradients, 2);
+        assert_false(report.moved);
+        assert_true(report.factor == 0);
+        assert_true(w[0] == 1 && w[1] == 2);
+        g[0] = 1;
+        assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+        assert_int_equal(report.zero_gradients, 2);
+        assert_true(report.moved);
+        gls_method_destroy(method);
+    }
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+/* Onto the ball and into the box, with the length of the whole move reported. */
+static void projection_follows_the_step(void **state) {
+    gls_context *ctx = test_context(2);
+    gls_layout *layout = one_block(ctx, 40000);
+    gls_method *ball = make_method(ctx, layout, "{name: msgd, lr: 0.3, project: {ball: 5}}");
+    gls_method *box = make_method(ctx, layout, "{name: sgd, lr: 0.5, project: {box: [-0.25, 0.75]}}");
+    int64_t d = 40000;
+    gls_real *w = calloc((size_t)d, sizeof *w), *v = calloc((size_t)d, sizeof *v), *g = malloc((size_t)d * sizeof *g);
+    gls_real *before = malloc((size_t)d * sizeof *before);
+    for (int64_t t = 1; t <= 5; t++) {
+        draw_gradient(NORMAL, t, d, g);
+        memcpy(before, w, (size_t)d * sizeof *w);
+        gls_step_report report;
+        assert_int_equal(gls_method_step(ball, w, g, &report), GLS_OK);
+        assert_true(fabs(norm(w, d) - 5) < 1e-5);
+        for (int64_t i = 0; i < d; i++) before[i] -= w[i];
+        assert_true(fabs(report.update_norm - norm(before, d)) < 1e-4 * norm(before, d));
+        memcpy(before, v, (size_t)d * sizeof *w);
+        assert_int_equal(gls_method_step(box, v, g, &report), GLS_OK);
+        for (int64_t i = 0; i < d; i++) {
+            assert_true(v[i] >= (gls_real)-0.25 && v[i] <= (gls_real)0.75);
+            before[i] -= v[i];
+        }
+        assert_true(fabs(report.update_norm - norm(before, d)) < 1e-6 * norm(before, d));
+    }
+    free(w);
+    free(v);
+    free(g);
+    free(before);
+    gls_method_destroy(ball);
+    gls_method_destroy(box);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+static void reports_say_what_was_done(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 4);
+    gls_real w[4] = {0}, g[4] = {3, -4, 0, 0};
+    gls_step_report report;
+    gls_method *method = make_method(ctx, layout, "{name: clip, lr: 0.5, gamma: 2}");
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(report.moved && report.lr == 0.5 && fabs(report.gradient_norm - 5) < 1e-6);
+    assert_true(fabs(report.factor - 0.4) < 1e-6 && fabs(report.update_norm - 1) < 1e-6);
+    gls_method_destroy(method);
+    method = make_method(ctx, layout, "{name: gclip, lr: 1, beta1: 0, tau: 1}");
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(fabs(report.factor - 0.2) < 1e-6 && fabs(report.update_norm - 1) < 1e-6);
+    gls_method_destroy(method);
+    method = make_method(ctx, layout, "{name: cclip, lr: 1, beta1: 0, tau: 3.5}");
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(fabs(report.clipped - 0.25) < 1e-12);
+    gls_real tau[4] = {1, 10, 1, 1};
+    assert_int_equal(gls_method_set_vector(method, "tau", tau), GLS_OK);
+    memset(w, 0, sizeof w);
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(fabs((double)w[0] + 1) < 1e-6 && fabs((double)w[1] - 4) < 1e-6);
+    tau[2] = -1;
+    assert_int_equal(gls_method_set_vector(method, "tau", tau), GLS_ERR_ARGUMENT);
+    gls_method_destroy(method);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+/* A method made by name: options by setters, rates between steps, nothing else after the first step. */
+static void named_methods_are_set_by_key(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_method *method;
+    assert_int_equal(gls_method_create_named(ctx, "acclip", 1, &method), GLS_OK);
+    assert_int_equal(gls_method_set(method, "lr", 1), GLS_OK);
+    assert_int_equal(gls_method_set(method, "beta1", 0), GLS_OK);
+    assert_int_equal(gls_method_set(method, "bias_correction", 1), GLS_OK);
+    assert_int_equal(gls_method_set(method, "eps", 1e-9), GLS_OK);
+    assert_int_equal(gls_method_set(method, "lr", -1), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_method_set(method, "lr", NAN), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_method_set(method, "taw0", 1), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "'tau0'"));
+    gls_real w[1] = {0}, g[1] = {2};
+    gls_step_report report;
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(fabs((double)w[0] + 2) < 1e-5);
+    assert_int_equal(gls_method_set(method, "lr", 0.5), GLS_OK);
+    assert_int_equal(gls_method_set(method, "eps", 1), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(report.lr == 0.5 && fabs((double)w[0] + 3) < 1e-5);
+    gls_method_destroy(method);
+    assert_int_equal(gls_method_create_named(ctx, "singd", 1, &method), GLS_OK);
+    assert_false(gls_method_plain(method));
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_ERR_UNSUPPORTED);
+    gls_method_destroy(method);
+    gls_context_destroy(ctx);
+}
+
+/* ---- theory ---- */
+
+static double theory(gls_context *ctx, const char *text, const char *name) {
+    gls_value *given = yaml(ctx, text);
+    gls_record out;
+    if (gls_theory_values(ctx, given, &out) != GLS_OK) fail_msg("%s: %s", text, gls_context_message(ctx));
+    gls_value_destroy(ctx, given);
+    return gls_record_get(&out, name);
+}
+
+static void theorems_give_values(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 1);
+    gls_method *method = make_method(ctx, layout, "{name: nag, from_theory: {theorem: nag, L: 9, mu: 1}}");
+    gls_real w[1] = {1}, g[1] = {9};
+    gls_step_report report;
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(fabs(report.lr - 1.0 / 9) < 1e-12 && fabs((double)w[0] + 0.5) < 1e-6); /* beta = 1/2 */
+    gls_method_destroy(method);
+    /* what is given explicitly stays */
+    method = make_method(ctx, layout, "{name: nag, lr: 0.3, from_theory: {theorem: nag, L: 9, mu: 1}}");
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(report.lr == 0.3);
+    gls_method_destroy(method);
+    const char *clip = "{theorem: clip, L0: 2, L1: 4, gap: 1, eps: 0.1}";
+    assert_true(fabs(theory(ctx, clip, "lr") - 0.05) < 1e-12 && fabs(theory(ctx, clip, "gamma") - 0.5) < 1e-12);
+    assert_true(fabs(theory(ctx, clip, "steps") - (20 * 2 / 0.01 + 20 * 16 / 2.0)) < 1e-6);
+    /* cor. 1 minimises theorem 1's bound: moving either value makes it larger. */
+    const char *sngm = "{theorem: sngm_optimal, L: 3, gap: 2, sigma: 5, C: 1e6, beta: 0.5}";
+    double B = theory(ctx, sngm, "batch"), lr = theory(ctx, sngm, "lr"), kappa = 1.5 / 0.25, least = INFINITY;
+    for (int i = -2; i <= 2; i++)
+        for (int j = -2; j <= 2; j++) {
+            double b = B * pow(1.2, i), e = lr * pow(1.2, j);
+            double bound = 2 * 0.5 * 2 / (e * 1e6 / b) + 3 * kappa * e + 2 * 5 / sqrt(b);
+            if (i == 0 && j == 0) assert_true(fabs(bound - theory(ctx, sngm, "bound")) < 1e-9 * bound);
+            if (i == 0) least = fmin(least, bound);
+        }
+    assert_true(least >= theory(ctx, sngm, "bound") * (1 - 1e-9));
+    const char *singd = "{theorem: singd, L: 1, sigma: 0, delta: 0.5, eps: 0.5, gap: 1}";
+    double p = 64 * log(32) / (0.5 * 0.25);
+    assert_true(fabs(theory(ctx, singd, "p") - p) < 1e-9 * p && fabs(theory(ctx, singd, "q") - 4 * p) < 1e-8 * p);
+    assert_true(fabs(theory(ctx, singd, "beta") - (1 - 0.25 / 64)) < 1e-12);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sngm_momentum_is_bounded),
+                                       cmocka_unit_test(acclip_starts_slowly),
+                                       cmocka_unit_test(acclip_reports_small_and_clipped),
+                                       cmocka_unit_test(ngd_lies_under_clip),
+                                       cmocka_unit_test(rmsprop_lies_under_clipping),
+                                       cmocka_unit_test(lars_momentum_holds_scaled_gradients),
+                                       cmocka_unit_test(zero_gradients_are_counted),
+                                       cmocka_unit_test(projection_follows_the_step),
+                                       cmocka_unit_test(reports_say_what_was_done),
+                                       cmocka_unit_test(named_methods_are_set_by_key),
+                                       cmocka_unit_test(theorems_give_values)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
