@@ -1,0 +1,194 @@
+/* Under mpirun: passes and estimators over ranks that share a mini-batch, against one process, to rounding; and a
+ * failure on one rank that all of them leave together. Prints and returns 1 on the first difference. */
+#include <glissade/glissade.h>
+
+#include "problem/awkward.h"
+#include "problem/rows.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct shared_stream {
+    gls_stream stream;
+    gls_batch rows;
+} shared_stream;
+
+static gls_status get(gls_stream *stream, int64_t begin, int64_t count, gls_batch *out) {
+    *out = gls_batch_view(&((shared_stream *)stream)->rows, begin, count);
+    return GLS_OK;
+}
+
+static const gls_stream_ops ops = {get};
+
+static shared_stream share(const gls_context *ctx, const gls_batch *batch, int64_t align) {
+    shared_stream s = {.stream = {.ops = &ops, .global_rows = batch->rows}};
+    gls_rank_share(ctx, batch->rows, align, &s.stream.first, &s.stream.rows);
+    s.rows = gls_batch_view(batch, s.stream.first, s.stream.rows);
+    return s;
+}
+
+typedef struct answer {
+    gls_real *g, *state;
+    double loss, norm2, rho, q50, ledger, groups;
+    int64_t d, states;
+} answer;
+
+static void need(gls_context *ctx, gls_status status, const char *what) {
+    if (status == GLS_OK) return;
+    fprintf(stderr, "%s: %s\n", what, gls_context_message(ctx));
+    exit(1);
+}
+
+static gls_value *text(gls_context *ctx, const char *key, const char *value) {
+    return gls_value_create(ctx, GLS_VALUE_TEXT, key, value);
+}
+
+/* One estimate at fixed weights; options is "key=value ..." of stage `name`. */
+static answer run(gls_context *ctx, const gls_problem_type *type, const made_rows *rows, const char *name,
+                  const char *options, int64_t span) {
+    gls_problem *p;
+    gls_pass *pass;
+    gls_estimator *e;
+    if (type)
+        need(ctx, gls_problem_create_type(ctx, type, NULL, &rows->info, &p), "problem");
+    else
+        need(ctx, gls_problem_create(ctx, "softmax", NULL, &rows->info, &p), "softmax");
+    gls_pass_options plan = {.size = sizeof(plan), .span = span, .slice = type ? 3 : 0};
+    need(ctx, gls_pass_create(p, &plan, &pass), "pass");
+    gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
+    char copy[200], *rest;
+    snprintf(copy, sizeof(copy), "%s", options);
+    need(ctx, gls_value_append(ctx, map, text(ctx, "name", name)), "value");
+    for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        char *value = strchr(word, '=');
+        *value++ = '\0';
+        need(ctx, gls_value_append(ctx, map, text(ctx, word, value)), "value");
+    }
+    need(ctx, gls_estimator_create(p, map, 3, &e), "estimator");
+    gls_value_destroy(ctx, map);
+
+    answer a = {.d = gls_problem_size(p), .states = gls_layout_size(p->state_layout)};
+    gls_real *w = calloc((size_t)a.d, sizeof(*w));
+    need(ctx, gls_problem_initialize(p, 1, w), "initialize");
+    for (int64_t i = 0; i < a.d; i++) w[i] += (gls_real)(0.4 * sin(2 * (double)i + 1));
+    a.g = calloc((size_t)a.d, sizeof(*a.g));
+    a.state = calloc((size_t)a.states + 1, sizeof(*a.state));
+    int64_t align = gls_estimator_group(e);
+    if (span > align) align = span;
+    shared_stream stream = share(ctx, &rows->batch, align);
+    gls_estimate out;
+    gls_record record;
+    gls_record_clear(&record);
+    need(ctx, gls_estimator_estimate(e, pass, w, &stream.stream, 0, a.g, &out, &record), name);
+    a.loss = out.loss;
+    a.norm2 = out.norm2;
+    a.rho = gls_record_get(&record, "rho");
+    a.q50 = gls_record_get(&record, "group_norm_q50");
+    a.groups = gls_record_get(&record, "groups");
+    gls_ledger ledger = gls_estimator_ledger(e);
+    for (int64_t i = 0; i < ledger.examples; i++) a.ledger += ledger.norm[i] * sin((double)i) + ledger.log_factor[i];
+    if (a.states && gls_pass_state_next(pass))
+        memcpy(a.state, gls_pass_state_next(pass), (size_t)a.states * sizeof(*a.state));
+    gls_estimator_destroy(e);
+    gls_pass_destroy(pass);
+    gls_problem_destroy(p);
+    free(w);
+    return a;
+}
+
+static double apart(const gls_real *a, const gls_real *b, int64_t n) {
+    double sum = 0, size = 1e-30;
+    for (int64_t i = 0; i < n; i++) {
+        sum += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
+        size += (double)b[i] * b[i];
+    }
+    return sqrt(sum / size);
+}
+
+static bool near(double a, double b, double tolerance) {
+    return (isnan(a) && isnan(b)) || fabs(a - b) <= tolerance * (1 + fabs(b));
+}
+
+static int compare(gls_context *ranks, gls_context *one, const gls_problem_type *type, const made_rows *rows,
+                   const char *name, const char *options, int64_t span) {
+    double tolerance = sizeof(gls_real) == sizeof(float) ? 2e-5 : 1e-11;
+    answer got = run(ranks, type, rows, name, options, span), wanted = run(one, type, rows, name, options, span);
+    bool same = apart(got.g, wanted.g, got.d) < tolerance && near(got.loss, wanted.loss, tolerance) &&
+                near(got.norm2, wanted.norm2, tolerance) && near(got.rho, wanted.rho, tolerance) &&
+                near(got.q50, wanted.q50, tolerance) && near(got.ledger, wanted.ledger, 10 * tolerance) &&
+                near(got.groups, wanted.groups, 0) && apart(got.state, wanted.state, got.states) < tolerance;
+    if (!same)
+        fprintf(stderr, "%s %s on %s: gradients are %g apart, loss %g (%g), rho %g (%g), ledger %g (%g), state %g\n",
+                name, options, type ? type->member.name : "softmax", apart(got.g, wanted.g, got.d), got.loss,
+                wanted.loss, got.rho, wanted.rho, got.ledger, wanted.ledger,
+                apart(got.state, wanted.state, got.states));
+    free(got.g), free(got.state), free(wanted.g), free(wanted.state);
+    return !same;
+}
+
+/* An objective that fails on example 20, which one rank holds. */
+static int fails_late(void *user, const gls_real *w, int64_t count, const int64_t *example, const double *weight,
+                      double *value, gls_real *gradient) {
+    *value = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (example[i] == 20) return 42;
+    return 0;
+}
+
+static int all_leave_together(gls_context *ctx, const made_rows *rows) {
+    gls_objective objective = {.size = sizeof(objective), .parameters = 3, .examples = 27, .evaluate = fails_late};
+    gls_problem *p;
+    gls_pass *pass;
+    need(ctx, gls_problem_create_objective(ctx, &objective, &p), "objective");
+    need(ctx, gls_pass_create(p, NULL, &pass), "pass");
+    gls_real w[3] = {0}, g[3];
+    shared_stream stream = share(ctx, &rows->batch, 1);
+    gls_pass_request request = {.w = w, .rows = &stream.stream, .want = GLS_WANT_GRADIENT, .g = g};
+    gls_pass_result result;
+    gls_status status = gls_pass_run(pass, &request, &result);
+    bool mine = stream.stream.first <= 20 && 20 < stream.stream.first + stream.stream.rows;
+    gls_status wanted = mine ? GLS_ERR_CALLBACK : GLS_ERR_COMM;
+    if (status != wanted) fprintf(stderr, "a failing rank: %s\n", gls_status_name(status));
+    gls_pass_destroy(pass);
+    gls_problem_destroy(p);
+    return status != wanted;
+}
+
+int main(void) {
+    gls_comm *comm;
+    gls_context *ranks, *one;
+    if (gls_comm_create(&comm) != GLS_OK) return 1;
+    gls_context_options options = {.size = sizeof(options), .threads = 1, .seed = 4, .comm = comm};
+    if (gls_context_create(&ranks, &options) != GLS_OK) return 1;
+    options.comm = NULL;
+    if (gls_context_create(&one, &options) != GLS_OK) return 1;
+    made_rows plain, weighty, classes, few;
+    rows_make(&plain, 27, 6, false, 0, 2, false);
+    rows_make(&weighty, 27, 6, false, 0, 2, true);
+    rows_make(&classes, 30, 7, false, 4, 0, true);
+    rows_make(&few, 3, 6, false, 0, 2, false); /* some ranks get none */
+    int wrong = 0;
+    wrong |= compare(ranks, one, &awkward_short, &weighty, "mean", "", 0);
+    wrong |= compare(ranks, one, &awkward_masked, &plain, "mean", "", 0);
+    wrong |= compare(ranks, one, &awkward_rowsparse, &weighty, "sum", "", 0);
+    wrong |= compare(ranks, one, &awkward_stateful, &plain, "mean", "", 0);
+    wrong |= compare(ranks, one, &awkward_stateful, &few, "mean", "", 0);
+    wrong |= compare(ranks, one, &awkward_coupled, &plain, "mean", "", 0);
+    wrong |= compare(ranks, one, &awkward_coupled, &few, "mean", "", 0);
+    wrong |= compare(ranks, one, &awkward_coupled, &plain, "mean", "", 9);
+    wrong |= compare(ranks, one, &awkward_grouped, &plain, "mean", "", 0);
+    wrong |= compare(ranks, one, NULL, &classes, "mean", "ledger=true", 0);
+    wrong |= compare(ranks, one, NULL, &classes, "microbatch", "microbatch=4 ledger=true ratio_every=1", 0);
+    wrong |= compare(ranks, one, NULL, &classes, "microbatch", "microbatch=4 way=streamed reduce=sum", 0);
+    wrong |= compare(ranks, one, NULL, &classes, "microbatch", "microbatch=30", 0);
+    wrong |= compare(ranks, one, NULL, &classes, "microbatch", "microbatch=1 bound=0.5 noise=1", 0);
+    wrong |= compare(ranks, one, NULL, &classes, "quant", "", 0);
+    wrong |= all_leave_together(ranks, &plain);
+    rows_free(&plain), rows_free(&weighty), rows_free(&classes), rows_free(&few);
+    gls_context_destroy(ranks);
+    gls_context_destroy(one);
+    gls_comm_destroy(comm);
+    return wrong;
+}
