@@ -199,7 +199,7 @@ GLS_API const gls_theorem *gls_theorem_at(int64_t i); /* NULL at the end */
 /* given: {theorem: nag, L: 10, mu: 0.1}. GLS_ERR_ARGUMENT for unknown theorems and missing inputs. */
 GLS_API gls_status gls_theory_values(gls_context *ctx, const gls_value *given, gls_record *out);
 
-/* ---- writing a method: docs/howto-add-method.md ---- */
+/* ---- writing a method: docs/howto-add-a-method.md ---- */
 
 enum {
     GLS_METHOD_VECTORS = 4,      /* state vectors at most */

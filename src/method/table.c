@@ -2,25 +2,43 @@
 
 #include <glissade/method.h>
 
-extern const gls_method_type gls_method_sgd, gls_method_msgd, gls_method_nag, gls_method_adagrad, gls_method_rmsprop,
-    gls_method_adam, gls_method_adamw, gls_method_amsgrad, gls_method_lars, gls_method_lamb, gls_method_sngd,
-    gls_method_sngm, gls_method_clip, gls_method_ngd, gls_method_gclip, gls_method_cclip, gls_method_acclip,
-    gls_method_singd, gls_method_ingd;
+/* clang-format off: one row a member */
+#define METHODS(X) \
+    X(sgd) \
+    X(msgd) \
+    X(nag) \
+    X(adagrad) \
+    X(rmsprop) \
+    X(adam) \
+    X(adamw) \
+    X(amsgrad) \
+    X(lars) \
+    X(lamb) \
+    X(sngd) \
+    X(sngm) \
+    X(clip) \
+    X(ngd) \
+    X(gclip) \
+    X(cclip) \
+    X(acclip) \
+    X(singd) \
+    X(ingd)
 
-const gls_member *const gls_method_members[] = {
-    &gls_method_sgd.member,     &gls_method_msgd.member,  &gls_method_nag.member,   &gls_method_adagrad.member,
-    &gls_method_rmsprop.member, &gls_method_adam.member,  &gls_method_adamw.member, &gls_method_amsgrad.member,
-    &gls_method_lars.member,    &gls_method_lamb.member,  &gls_method_sngd.member,  &gls_method_sngm.member,
-    &gls_method_clip.member,    &gls_method_ngd.member,   &gls_method_gclip.member, &gls_method_cclip.member,
-    &gls_method_acclip.member,  &gls_method_singd.member, &gls_method_ingd.member,  NULL};
+#define SCHEDULES(X) \
+    X(constant) \
+    X(step) \
+    X(poly) \
+    X(cosine) \
+    X(inverse) \
+    X(geometric)
+/* clang-format on */
 
-extern const gls_schedule_type gls_schedule_constant, gls_schedule_step, gls_schedule_poly, gls_schedule_cosine,
-    gls_schedule_inverse, gls_schedule_geometric;
+#define DECLARE(name) extern const gls_method_type gls_method_##name;
+METHODS(DECLARE)
+#define ROW(name) &gls_method_##name.member,
+const gls_member *const gls_method_members[] = {METHODS(ROW) NULL};
 
-const gls_member *const gls_schedule_members[] = {&gls_schedule_constant.member,
-                                                  &gls_schedule_step.member,
-                                                  &gls_schedule_poly.member,
-                                                  &gls_schedule_cosine.member,
-                                                  &gls_schedule_inverse.member,
-                                                  &gls_schedule_geometric.member,
-                                                  NULL};
+#define DECLARE_SCHEDULE(name) extern const gls_schedule_type gls_schedule_##name;
+SCHEDULES(DECLARE_SCHEDULE)
+#define SCHEDULE_ROW(name) &gls_schedule_##name.member,
+const gls_member *const gls_schedule_members[] = {SCHEDULES(SCHEDULE_ROW) NULL};

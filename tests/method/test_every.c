@@ -245,10 +245,70 @@ static void wrong_options_say_what_is_wrong(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* ---- memory ---- */
+
+typedef struct counting {
+    int64_t live, left; /* blocks not yet released; allocations still granted */
+} counting;
+
+static void *counting_allocate(void *user, size_t size, size_t alignment) {
+    counting *c = user;
+    void *block = NULL;
+    if (c->left-- <= 0 || posix_memalign(&block, alignment, size)) return NULL;
+    c->live++;
+    return block;
+}
+
+static void counting_release(void *user, void *block, size_t size) {
+    counting *c = user;
+    c->live--;
+    free(block);
+}
+
+/* Every allocation of a creation fails once: an error each time, nothing left behind. */
+static void failed_allocations_leave_nothing_behind(void **state) {
+    counting c = {.left = INT64_MAX};
+    gls_allocator allocator = {counting_allocate, counting_release, &c};
+    gls_context_options options = {.size = sizeof options, .threads = 1, .allocator = &allocator};
+    gls_context *ctx;
+    assert_int_equal(gls_context_create(&ctx, &options), GLS_OK);
+    gls_layout *layout = three_blocks(ctx, 20);
+    const char *more = ", groups: [{match: '*.bias', lr: {from: 0.1, name: poly, length: 9s}}], lr: {from: 1, name: "
+                       "step, at: [1, 2]}, project: {ball: 3}";
+    for (int64_t i = 0; gls_method_type_at(ctx, i); i++) {
+        const char *name = gls_method_type_at(ctx, i)->member.name;
+        bool rated = strcmp(name, "singd") != 0 && strcmp(name, "ingd") != 0;
+        char text[400];
+        snprintf(text, sizeof text, "{name: %s%s%s}", name, needed(name), rated ? more : "");
+        gls_value *spec = yaml(ctx, text);
+        gls_method_options given = {
+            .size = sizeof given, .layout = layout, .spec = spec, .total_steps = 100, .steps_per_epoch = 10};
+        gls_status status = GLS_ERR_MEMORY;
+        for (int64_t granted = 0; status != GLS_OK; granted++) {
+            assert_true(granted < 1000);
+            int64_t live = c.live;
+            gls_method *method;
+            c.left = granted;
+            status = gls_method_create(ctx, &given, &method);
+            c.left = INT64_MAX;
+            if (status != GLS_OK && status != GLS_ERR_MEMORY) fail_msg("%s: %s", text, gls_context_message(ctx));
+            if (status != GLS_OK) assert_null(method);
+            gls_method_destroy(method);
+            assert_int_equal(c.live, live);
+        }
+        gls_value_destroy(ctx, spec);
+    }
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+    assert_int_equal(c.live, 0);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bits_on_threads_and_with_the_norm), cmocka_unit_test(refused_steps_change_nothing),
-        cmocka_unit_test(state_restores_to_the_bit), cmocka_unit_test(every_bounded_option_refuses_nan_and_negative),
-        cmocka_unit_test(wrong_options_say_what_is_wrong)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits_on_threads_and_with_the_norm),
+                                       cmocka_unit_test(refused_steps_change_nothing),
+                                       cmocka_unit_test(state_restores_to_the_bit),
+                                       cmocka_unit_test(every_bounded_option_refuses_nan_and_negative),
+                                       cmocka_unit_test(wrong_options_say_what_is_wrong),
+                                       cmocka_unit_test(failed_allocations_leave_nothing_behind)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
