@@ -48,7 +48,7 @@ typedef struct noise {
 
 static gls_status report_pairs(const noise *z, const noise *gaussian, gls_random random, gls_measure_result *out) {
     gls_tail_fit fit, control, best = {.alpha = NAN, .low = NAN, .high = NAN};
-    double first = NAN, last = NAN;
+    gls_tail_fit first = best, last = best;
     int begin = usable(&pairs[FIRST_MAIN], z->samples) ? FIRST_MAIN : 0;
     for (int i = begin; i < PAIRS && usable(&pairs[i], z->samples); ++i) {
         const pair *p = &pairs[i];
@@ -57,15 +57,15 @@ static gls_status report_pairs(const noise *z, const noise *gaussian, gls_random
             gls_tail_differences(out->ctx, gaussian->x, z->coordinates, z->samples, p->m1, p->m2, random, &control));
         GLS_TRY(gls_measure_result_estimate(out, p->name, "", fit.alpha, fit.low, fit.high));
         GLS_TRY(gls_measure_result_estimate(out, p->gaussian, "", control.alpha, control.low, control.high));
-        if (isnan(first)) {
-            first = fit.alpha;
-            best = fit;
-        } else if (fit.blocks >= ENOUGH_BLOCKS) {
-            best = fit;
-        }
-        last = fit.alpha;
+        if (i == begin) first = fit;
+        if (i == begin || fit.blocks >= ENOUGH_BLOCKS) best = fit;
+        last = fit;
     }
-    GLS_TRY(gls_measure_result_number(out, "tail_index_rise", "", last - first));
+    GLS_TRY(gls_measure_result_number(out, "tail_index_rise", "", last.alpha - first.alpha));
+    if (last.low > first.high) {
+        GLS_TRY(gls_measure_result_note(out, "the index rises with the length of the sums: their limit is not reached, "
+                                             "and the tail is lighter than it reads"));
+    }
     GLS_TRY(gls_measure_result_number(out, "zero_sums", "count", (double)best.zero_sums));
     GLS_TRY(gls_measure_result_estimate(out, "tail_index", "", best.alpha, best.low, best.high));
     GLS_TRY(gls_measure_result_headline(out, "tail_index"));

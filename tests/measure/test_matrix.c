@@ -208,6 +208,22 @@ static void tail_index_of_stable_rows(void **state) {
     free(x);
 }
 
+/* Products of normals look heavy in short sums and do not in long ones: the result says that it rises. */
+static void a_rising_index_is_said(void **state) {
+    gls_real *x = malloc(sizeof(gls_real) * 4096 * 60);
+    gls_random random = gls_random_create(8, "products", 0, 0);
+    for (int i = 0; i < 4096 * 60; ++i) {
+        double a = gls_random_normal(&random), b = gls_random_normal(&random), c = gls_random_normal(&random);
+        x[i] = (gls_real)(a * b * b * b * c * c);
+    }
+    gls_measure_matrix m = {x, 4096, 60, true, 4};
+    gls_measure_result r = run("tail_index", NULL, NULL, &m);
+    assert_true(gls_measure_result_get(&r, "tail_index_rise") > 0.1);
+    assert_non_null(strstr(r.note, "rises"));
+    gls_measure_result_clear(&r);
+    free(x);
+}
+
 /* Half of the coordinates almost always zero: they are left out, the others give the index. */
 static void sparse_coordinates_are_left_out(void **state) {
     gls_real *x = malloc(sizeof(gls_real) * 2048 * 40);
@@ -292,6 +308,7 @@ int main(void) {
         cmocka_unit_test(noise_norms_are_distances_to_the_mean),
         cmocka_unit_test(gaussian_noise_looks_gaussian),
         cmocka_unit_test(tail_index_of_stable_rows),
+        cmocka_unit_test(a_rising_index_is_said),
         cmocka_unit_test(sparse_coordinates_are_left_out),
         cmocka_unit_test(bad_input_is_named),
         cmocka_unit_test(every_measure_survives_degenerate_matrices),
