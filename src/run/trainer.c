@@ -222,6 +222,11 @@ static gls_status take_step(gls_run *run, const gls_query *query) {
     if (report.refused) {
         GLS_TRY(refuse(run, &report, estimate.loss));
     } else {
+        if (!isfinite(report.update_norm))
+            return gls_fail(run->ctx, GLS_ERR_NONFINITE,
+                            "step %lld: the gradient is finite, but the step itself is not (its norm is %g): a smaller "
+                            "method.lr",
+                            (long long)run->counters.steps + 1, report.update_norm);
         run->refused_in_a_row = 0;
         const gls_real *next = gls_pass_state_next(run->pass);
         if (next && query->kind != GLS_QUERY_VALUE) gls_problem_commit(run->problem, next);

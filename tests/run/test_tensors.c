@@ -1,0 +1,168 @@
+/* safetensors files: what is written is read back; nothing that a file says is believed. */
+#include "support.h"
+
+#include <jansson.h>
+#include "run/tensors.h"
+
+static char folder[64], path[128];
+static const int64_t matrix[] = {2, 3};
+
+/* A file by hand: header text, then bytes of data. */
+static void write_file(const char *header, int64_t length, const void *data, size_t size) {
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    uint64_t n = (uint64_t)length;
+    fwrite(&n, 8, 1, f);
+    fwrite(header, 1, strlen(header), f);
+    if (size) fwrite(data, 1, size, f);
+    fclose(f);
+}
+
+static void round_trip(void **state) {
+    gls_context *ctx = *state;
+    gls_real w[6] = {1, -2, 3.5, 0, NAN, INFINITY}, back[6] = {0};
+    int64_t steps = 1234567890123, steps_back = 0;
+    double none = 0;
+    gls_arrays out = {0}, in = {0};
+    assert_ok(ctx, gls_arrays_add(ctx, &out, "layer.weight", GLS_DTYPE_REAL, 2, matrix, w));
+    assert_ok(ctx, gls_arrays_add_vector(ctx, &out, "trainer/steps", GLS_I64, 1, &steps));
+    assert_ok(ctx, gls_arrays_add_vector(ctx, &out, "empty", GLS_F64, 0, &none));
+    const gls_note notes[] = {{"producer", "a \"test\"\n"}};
+    assert_ok(ctx, gls_tensors_write(ctx, path, &out, notes, 1));
+    gls_tensors *tensors;
+    assert_ok(ctx, gls_tensors_open(ctx, path, &tensors));
+    assert_string_equal(gls_tensors_note(tensors, "producer"), "a \"test\"\n");
+    assert_true(gls_tensors_has(tensors, "layer.weight"));
+    assert_false(gls_tensors_has(tensors, "__metadata__"));
+    assert_ok(ctx, gls_arrays_add_vector(ctx, &in, "trainer/steps", GLS_I64, 1, &steps_back));
+    assert_ok(ctx, gls_arrays_add(ctx, &in, "layer.weight", GLS_DTYPE_REAL, 2, matrix, back));
+    assert_ok(ctx, gls_tensors_restore(tensors, &in));
+    assert_memory_equal(w, back, sizeof w);
+    assert_int_equal(steps, steps_back);
+    gls_tensors_close(tensors);
+    gls_arrays_clear(ctx, &out);
+    gls_arrays_clear(ctx, &in);
+}
+
+/* An array that is absent, or of another shape or type, is named, and nothing at all is filled. */
+static void fills_nothing_if_one_does_not_fit(void **state) {
+    gls_context *ctx = *state;
+    gls_real w[6] = {1, 2, 3, 4, 5, 6}, back[6] = {9, 9, 9, 9, 9, 9};
+    gls_arrays out = {0};
+    assert_ok(ctx, gls_arrays_add(ctx, &out, "a", GLS_DTYPE_REAL, 2, matrix, w));
+    assert_ok(ctx, gls_arrays_add_vector(ctx, &out, "b", GLS_DTYPE_REAL, 6, w));
+    assert_ok(ctx, gls_tensors_write(ctx, path, &out, NULL, 0));
+    gls_tensors *tensors;
+    assert_ok(ctx, gls_tensors_open(ctx, path, &tensors));
+    static const char *const words[] = {"[6], expected", "is not in the file", "expected I32"};
+    for (int i = 0; i < 3; i++) {
+        gls_arrays in = {0};
+        assert_ok(ctx, gls_arrays_add(ctx, &in, "a", GLS_DTYPE_REAL, 2, matrix, back));
+        assert_ok(ctx, gls_arrays_add_vector(ctx, &in, i == 1 ? "c" : "b", i == 2 ? GLS_I32 : GLS_DTYPE_REAL,
+                                             i == 0 ? 5 : 6, back));
+        assert_int_equal(gls_tensors_restore(tensors, &in), GLS_ERR_INPUT);
+        assert_says(ctx, words[i]);
+        assert_true(back[0] == 9);
+        gls_arrays_clear(ctx, &in);
+    }
+    gls_tensors_close(tensors);
+    gls_arrays_clear(ctx, &out);
+}
+
+static void refused(gls_context *ctx, const char *words) {
+    gls_tensors *tensors = NULL;
+    assert_int_equal(gls_tensors_open(ctx, path, &tensors), GLS_ERR_INPUT);
+    assert_null(tensors);
+    assert_says(ctx, words);
+    assert_says(ctx, path);
+}
+
+/* Headers that lie. */
+static void refuses_lies(void **state) {
+    gls_context *ctx = *state;
+    static const char *const bad[][2] = {
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,16]}}", "outside the file"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", "outside the file"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", "same size"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", "overflows"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", "no extent"},
+        {"{\"a\":{\"dtype\":\"F99\",\"shape\":[2],\"data_offsets\":[0,8]}}", "dtype"},
+        {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", "dtype"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", "data_offsets"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}", "shape"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+         "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+         "JSON"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+         "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+         "overlap"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}", "8 bytes of data"},
+        {"[1,2]", "JSON object"},
+        {"{\"a\":", "JSON"},
+        {"{\"a\":3}", "dtype"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        write_file(bad[i][0], (int64_t)strlen(bad[i][0]), "12345678", 8);
+        refused(ctx, bad[i][1]);
+    }
+    write_file("{}", INT64_MAX, "12345678", 8);
+    refused(ctx, "no safetensors file");
+    write_file("{}", -1, "12345678", 8);
+    refused(ctx, "no safetensors file");
+    FILE *f = fopen(path, "wb");
+    fclose(f);
+    refused(ctx, "too short");
+}
+
+/* Every cut and every flipped byte of a good file is found. */
+static void finds_damage(void **state) {
+    gls_context *ctx = *state;
+    gls_real w[6] = {1, 2, 3, 4, 5, 6};
+    gls_arrays out = {0};
+    assert_ok(ctx, gls_arrays_add(ctx, &out, "a", GLS_DTYPE_REAL, 2, matrix, w));
+    assert_ok(ctx, gls_tensors_write(ctx, path, &out, NULL, 0));
+    gls_arrays_clear(ctx, &out);
+    char bytes[1000];
+    FILE *f = fopen(path, "rb");
+    size_t size = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    assert_true(size > 100 && size < sizeof bytes);
+    for (size_t cut = 0; cut < size; cut++) {
+        f = fopen(path, "wb");
+        fwrite(bytes, 1, cut, f);
+        fclose(f);
+        gls_tensors *tensors = NULL;
+        assert_int_equal(gls_tensors_open(ctx, path, &tensors), GLS_ERR_INPUT);
+    }
+    for (size_t at = size - sizeof w; at < size; at++) {
+        char old = bytes[at];
+        bytes[at] ^= 4;
+        f = fopen(path, "wb");
+        fwrite(bytes, 1, size, f);
+        fclose(f);
+        bytes[at] = old;
+        refused(ctx, "checksum");
+    }
+}
+
+static int setup(void **state) {
+    snprintf(path, sizeof path, "%s/x.safetensors", fresh_folder(folder));
+    *state = make_context(1, 1);
+    return 0;
+}
+
+static int teardown(void **state) {
+    gls_context_destroy(*state);
+    remove_tree(folder);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(fills_nothing_if_one_does_not_fit),
+        cmocka_unit_test(refuses_lies),
+        cmocka_unit_test(finds_damage),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

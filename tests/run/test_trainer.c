@@ -1,0 +1,396 @@
+/* The trainer through the library: bits, resuming, ends, averages, taps, refused steps. */
+#include "support.h"
+
+static const char small[] = "data: {format: glyphs, train_size: 600, test_size: 100}\n"
+                            "model: {name: softmax, l2: 1e-4}\n"
+                            "method: {name: msgd, lr: 0.05, beta: 0.9}\n"
+                            "train: {epochs: 3, batch: 64, threads: 1}\n";
+
+typedef struct outcome {
+    gls_run_result result;
+    gls_status status;
+    gls_real *w;
+    int64_t size;
+    char message[512];
+} outcome;
+
+static void outcome_clear(outcome *o) {
+    free(o->w);
+}
+
+static bool same_weights(const outcome *a, const outcome *b) {
+    return a->size == b->size && !memcmp(a->w, b->w, sizeof *a->w * (size_t)a->size);
+}
+
+/* A whole run of `small` with overrides (ended by NULL), in its own context. */
+static outcome train(const char *folder, bool resume, const gls_tap *tap, const char *const *overrides) {
+    gls_context *ctx = make_context(1, 1);
+    gls_value *config = config_from(ctx, small);
+    for (; overrides && *overrides; overrides++) assert_ok(ctx, gls_config_set(ctx, config, *overrides));
+    gls_context_options options = {.size = sizeof options};
+    assert_ok(ctx, gls_config_context(ctx, config, &options));
+    gls_context *own = NULL;
+    assert_int_equal(gls_context_create(&own, &options), GLS_OK);
+    gls_run_options wanted = {.size = sizeof wanted, .config = config, .folder = folder, .resume = resume};
+    gls_run *run = NULL;
+    outcome o = {.status = gls_run_create(own, &wanted, &run)};
+    if (o.status == GLS_OK && tap) o.status = gls_run_add_tap(run, tap);
+    if (o.status == GLS_OK) o.status = gls_run_train(run, &o.result);
+    snprintf(o.message, sizeof o.message, "%s", gls_context_message(own));
+    if (run) {
+        o.size = gls_problem_size(gls_run_problem(run));
+        o.w = malloc(sizeof *o.w * (size_t)o.size);
+        memcpy(o.w, gls_run_weights(run), sizeof *o.w * (size_t)o.size);
+    }
+    gls_run_destroy(run);
+    gls_context_destroy(own);
+    gls_value_destroy(ctx, config);
+    gls_context_destroy(ctx);
+    return o;
+}
+
+#define TRAIN(...) train(NULL, false, NULL, (const char *const[]){__VA_ARGS__, NULL})
+
+static void must_be_ok(const outcome *o) {
+    if (o->status != GLS_OK) fail_msg("%s", o->message);
+}
+
+/* Lines of a run's trace; each step must have each name once. */
+static int count_lines(const char *folder, bool unique) {
+    char path[200], last[4096] = "", line[1024];
+    snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    int count = 0;
+    long long before = -1;
+    while (fgets(line, sizeof line, f)) {
+        long long step;
+        char name[256], key[300];
+        char *at = strstr(line, "\"name\":\"");
+        assert_non_null(at);
+        assert_int_equal(sscanf(line, "{\"step\":%lld", &step), 1);
+        assert_int_equal(sscanf(at, "\"name\":\"%255[^\"]", name), 1);
+        assert_true(step >= before);
+        if (step > before) last[0] = 0;
+        before = step;
+        snprintf(key, sizeof key, "[%s]", name);
+        if (unique && strstr(last, key)) fail_msg("twice at step %lld: %s", step, name);
+        strncat(last, key, sizeof last - strlen(last) - 1);
+        count++;
+    }
+    fclose(f);
+    return count;
+}
+
+/* Threads, workers, and validations do not touch the bits; another seed does. */
+static void bits(void **state) {
+    (void)state;
+    outcome a = TRAIN("train.seed=1");
+    must_be_ok(&a);
+    static const char *const others[] = {"train.threads=2", "train.workers=0", "train.workers=3",
+                                         "train.validate_every=5s"};
+    for (int i = 0; i < 4; i++) {
+        outcome b = TRAIN(others[i]);
+        must_be_ok(&b);
+        assert_true(same_weights(&a, &b));
+        outcome_clear(&b);
+    }
+    outcome c = TRAIN("train.seed=2");
+    must_be_ok(&c);
+    assert_false(same_weights(&a, &c));
+    assert_true(a.result.test_loss < 2.2 && a.result.test_score > 0.2);
+    assert_int_equal(a.result.steps, 30);
+    assert_string_equal(a.result.stopped, "epochs");
+    outcome_clear(&a);
+    outcome_clear(&c);
+}
+
+/* A tap that asks the run to stop after a step. */
+typedef struct stopper {
+    int64_t at;
+    int64_t seen;
+} stopper;
+
+static gls_status stop_at(void *user, gls_run *run) {
+    stopper *s = user;
+    s->seen++;
+    if (gls_run_steps(run) == s->at) gls_interrupt(gls_run_context(run));
+    return GLS_OK;
+}
+
+/* A run stopped after any step and resumed, twice, ends with the bits of the whole one and the same trace, for methods
+ * and settings with state. */
+static void resumes(void **state) {
+    (void)state;
+    static const char *const variants[][5] = {
+        {"method={name: adam, lr: 0.01}"},
+        {"method.lr={from: 0.1, name: cosine, warmup: 5s}"},
+        {"train.average=exponential", "train.replacement=true"},
+        {"train.average=triggered", "train.validation=0.2", "train.validate_every=3s"},
+        {"train.batch_schedule={name: geometric, factor: 2, every: 1}"},
+        {"model={name: mlp, hidden: [16], dropout: 0.2}", "estimator={name: microbatch, microbatch: 16}"},
+        {"model={name: mlp, hidden: [16], norm: batch}", "train.average=drawn"},
+        {"method={name: singd}"},
+    };
+    for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
+        char whole[64], parts[64];
+        outcome a = train(fresh_folder(whole), false, NULL, variants[v]);
+        must_be_ok(&a);
+        fresh_folder(parts);
+        static const int64_t stops[] = {4, 13, 0};
+        outcome b = {0};
+        for (int i = 0; i < 3; i++) {
+            stopper s = {.at = stops[i]};
+            gls_tap tap = {.name = "stopper", .every = {1, true}, .user = &s, .observe = stop_at};
+            outcome_clear(&b);
+            b = train(parts, i > 0, &tap, variants[v]);
+            must_be_ok(&b);
+            if (stops[i] && strcmp(b.result.stopped, "interrupted")) fail_msg("stopped: %s", b.result.stopped);
+        }
+        if (!same_weights(&a, &b)) fail_msg("other bits with %s", variants[v][0]);
+        assert_true(a.result.train_loss == b.result.train_loss);
+        assert_int_equal(a.result.steps, b.result.steps);
+        assert_true(count_lines(whole, true) == count_lines(parts, true));
+        outcome_clear(&a);
+        outcome_clear(&b);
+        remove_tree(whole);
+        remove_tree(parts);
+    }
+}
+
+/* What ends a run says so. */
+static void ends(void **state) {
+    (void)state;
+    static const struct {
+        const char *settings[6], *stopped;
+    } cases[] = {
+        {{"train.steps=7"}, "steps"},
+        {{"train.epochs=1"}, "epochs"},
+        {{"train.target_loss=2", "train.validate_every=1s", "train.epochs=20"}, "target_loss"},
+        {{"train.target_accuracy=0.2", "train.validate_every=1s", "train.epochs=20"}, "target_score"},
+        {{"train.patience=2", "train.validate_every=1s", "method.lr=1e-30", "train.monitor=train"}, "patience"},
+        {{"train.time=0.05", "train.epochs=1000000", "train.validate_every=0"}, "time"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        outcome o = train(NULL, false, NULL, cases[i].settings);
+        must_be_ok(&o);
+        assert_string_equal(o.result.stopped, cases[i].stopped);
+        outcome_clear(&o);
+    }
+}
+
+/* A gradient that overflows: stop is an error that leaves the weights finite, skip goes on and counts. */
+static void refuses_nonfinite_steps(void **state) {
+    (void)state;
+    const char *const blow[] = {"model={name: least_squares}", "data={format: gaussians, train_size: 200}",
+                                "method={name: sgd, lr: 0.5}", "train.epochs=300",
+                                "train.nonfinite=stop",        NULL};
+    outcome o = train(NULL, false, NULL, blow);
+    assert_int_equal(o.status, GLS_ERR_NONFINITE);
+    assert_non_null(strstr(o.message, "are not finite"));
+    for (int64_t i = 0; i < o.size; i++) assert_true(isfinite(o.w[i]));
+    outcome_clear(&o);
+    const char *const skip[] = {blow[0], blow[1], blow[2], blow[3], "train.nonfinite=skip", NULL};
+    o = train(NULL, false, NULL, skip);
+    must_be_ok(&o);
+    assert_true(o.result.refused > 0 && o.result.refused <= o.result.steps);
+    for (int64_t i = 0; i < o.size; i++) assert_true(isfinite(o.w[i]));
+    outcome_clear(&o);
+    /* A finite gradient whose step overflows is an error under either policy. */
+    const char *const leap[] = {blow[0], blow[1], "method={name: sgd, lr: 1e300}", "train.nonfinite=skip", NULL};
+    o = train(NULL, false, NULL, leap);
+    assert_int_equal(o.status, GLS_ERR_NONFINITE);
+    assert_non_null(strstr(o.message, "the step itself"));
+    outcome_clear(&o);
+}
+
+/* A watching tap: it keeps every iterate; evaluations of its own change nothing. */
+typedef struct watcher {
+    double *sum;
+    int64_t count, finished;
+} watcher;
+
+static gls_status watch(void *user, gls_run *run) {
+    watcher *s = user;
+    int64_t d = gls_problem_size(gls_run_problem(run));
+    if (!s->sum) s->sum = calloc((size_t)d, sizeof *s->sum);
+    const gls_real *w = gls_run_weights(run);
+    for (int64_t i = 0; i < d; i++) s->sum[i] += (double)w[i];
+    s->count++;
+    gls_run_trace(run, "watched", (double)s->count);
+    return GLS_OK;
+}
+
+static gls_status watch_arrays(void *user, const char *prefix, gls_arrays *arrays) {
+    (void)prefix, (void)user, (void)arrays;
+    return GLS_OK;
+}
+
+static void taps_change_nothing(void **state) {
+    (void)state;
+    outcome a = TRAIN("train.epochs=1");
+    watcher watching = {0};
+    gls_tap tap = {.name = "watcher", .every = {1, true}, .user = &watching, .observe = watch, .arrays = watch_arrays};
+    char folder[64];
+    outcome b = train(fresh_folder(folder), false, &tap, (const char *const[]){"train.epochs=1", NULL});
+    must_be_ok(&a);
+    must_be_ok(&b);
+    assert_true(same_weights(&a, &b));
+    assert_int_equal(watching.count, b.result.steps + 1); /* and once at the end */
+    free(watching.sum);
+    outcome_clear(&a);
+    outcome_clear(&b);
+    remove_tree(folder);
+}
+
+/* Weights from another run begin where that one ended; with another model the array is named. */
+static void begins_from_a_run(void **state) {
+    (void)state;
+    char folder[64];
+    outcome a = train(fresh_folder(folder), false, NULL, NULL);
+    must_be_ok(&a);
+    gls_context *ctx = make_context(1, 1);
+    gls_value *config = config_from(ctx, small);
+    gls_run_options wanted = {.size = sizeof wanted, .config = config, .from = folder};
+    gls_run *run;
+    assert_ok(ctx, gls_run_create(ctx, &wanted, &run));
+    assert_ok(ctx, gls_run_begin(run));
+    assert_memory_equal(a.w, gls_run_weights(run), sizeof *a.w * (size_t)a.size);
+    assert_int_equal(gls_run_steps(run), 0);
+    gls_run_destroy(run);
+    assert_ok(ctx, gls_config_set(ctx, config, "model={name: mlp, hidden: [8]}"));
+    assert_ok(ctx, gls_run_create(ctx, &wanted, &run));
+    assert_int_equal(gls_run_begin(run), GLS_ERR_INPUT);
+    assert_says(ctx, "final.safetensors: array '");
+    gls_run_destroy(run);
+    gls_value_destroy(ctx, config);
+    gls_context_destroy(ctx);
+    outcome_clear(&a);
+    remove_tree(folder);
+}
+
+static void damage(const char *folder, const char *file) {
+    char path[200];
+    snprintf(path, sizeof path, "%s/checkpoints/%s", folder, file);
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    fseek(f, -5, SEEK_END);
+    int c = fgetc(f);
+    fseek(f, -5, SEEK_END);
+    fputc(c ^ 1, f);
+    fclose(f);
+}
+
+/* A damaged newest checkpoint is passed over for the one before; with none left the run says so. */
+static void falls_back_to_an_older_checkpoint(void **state) {
+    (void)state;
+    char folder[64];
+    const char *const settings[] = {"train.checkpoint_every=10s", "train.validate_every=0", NULL};
+    outcome a = train(fresh_folder(folder), false, NULL, settings), b, c;
+    must_be_ok(&a);
+    damage(folder, "step-000000000030.safetensors");
+    b = train(folder, true, NULL, settings);
+    must_be_ok(&b);
+    assert_true(same_weights(&a, &b));
+    damage(folder, "step-000000000020.safetensors");
+    damage(folder, "step-000000000030.safetensors");
+    c = train(folder, true, NULL, settings);
+    assert_int_equal(c.status, GLS_ERR_INPUT);
+    assert_non_null(strstr(c.message, "none of its 2 checkpoints can be read"));
+    outcome d = train(folder, false, NULL, settings);
+    assert_int_equal(d.status, GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(d.message, "holds a run already"));
+    outcome_clear(&a);
+    outcome_clear(&b);
+    outcome_clear(&c);
+    outcome_clear(&d);
+    remove_tree(folder);
+}
+
+/* A uniform average's result is the mean of the points at which gradients were taken. */
+static void averages(void **state) {
+    (void)state;
+    gls_context *ctx = make_context(1, 1);
+    gls_value *config = config_from(ctx, small);
+    assert_ok(ctx, gls_config_set(ctx, config, "train.average=uniform"));
+    gls_run_options wanted = {.size = sizeof wanted, .config = config};
+    gls_run *run;
+    assert_ok(ctx, gls_run_create(ctx, &wanted, &run));
+    int64_t d = gls_problem_size(gls_run_problem(run));
+    double *sum = calloc((size_t)d, sizeof *sum);
+    int steps = 0;
+    for (bool done = false; !done; steps++) {
+        for (int64_t i = 0; i < d; i++) sum[i] += (double)gls_run_weights(run)[i];
+        assert_ok(ctx, gls_run_step(run, &done));
+        if (done)
+            for (int64_t i = 0; i < d; i++) sum[i] -= (double)gls_run_weights(run)[i];
+    }
+    const gls_real *output = gls_run_output(run);
+    double worst = 0;
+    for (int64_t i = 0; i < d; i++) worst = fmax(worst, fabs(sum[i] / (steps - 1) - (double)output[i]));
+    assert_true(worst < 1e-7);
+    free(sum);
+    gls_run_destroy(run);
+    gls_value_destroy(ctx, config);
+    gls_context_destroy(ctx);
+}
+
+/* The final training loss against sums over single examples computed here, l2 included. */
+static void final_loss_is_the_mean_over_the_set(void **state) {
+    (void)state;
+    gls_context *ctx = make_context(1, 1);
+    gls_value *config = config_from(ctx, small);
+    gls_run_options wanted = {.size = sizeof wanted, .config = config};
+    gls_run *run;
+    gls_run_result result;
+    assert_ok(ctx, gls_run_create(ctx, &wanted, &run));
+    assert_ok(ctx, gls_run_train(run, &result));
+    const gls_source *set = gls_run_train_set(run);
+    int64_t n = set->info.examples, d = set->info.features, k = set->info.classes;
+    const gls_layout *layout = gls_problem_layout(gls_run_problem(run));
+    const gls_real *w = gls_run_weights(run), *weight = w + gls_layout_find(layout, "weight")->offset,
+                   *bias = w + gls_layout_find(layout, "bias")->offset;
+    gls_rows *rows;
+    gls_batch batch;
+    assert_ok(ctx, gls_rows_create(ctx, &set->info, 1, &rows));
+    double loss = 0, correct = 0, decay = 0;
+    for (int64_t i = 0; i < n; i++) {
+        gls_fetch fetch = {.count = 1, .index = &i};
+        assert_ok(ctx, gls_source_fetch(set, ctx, &fetch, rows, &batch));
+        double z[16], top = -INFINITY, sum = 0;
+        int64_t best = 0;
+        for (int64_t c = 0; c < k; c++) {
+            z[c] = (double)bias[c];
+            for (int64_t j = 0; j < d; j++) z[c] += (double)weight[c * d + j] * (double)batch.x[j];
+            if (z[c] > top) {
+                top = z[c];
+                best = c;
+            }
+        }
+        for (int64_t c = 0; c < k; c++) sum += exp(z[c] - top);
+        loss += log(sum) + top - z[batch.label[0]];
+        correct += best == batch.label[0];
+    }
+    for (int64_t i = 0; i < k * d; i++) decay += (double)weight[i] * (double)weight[i];
+    assert_true(fabs(loss / (double)n + 0.5 * 1e-4 * decay - result.train_loss) < 1e-5);
+    assert_true(fabs(correct / (double)n - result.train_score) < 1e-9);
+    gls_rows_destroy(rows);
+    gls_run_destroy(run);
+    gls_value_destroy(ctx, config);
+    gls_context_destroy(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bits),
+        cmocka_unit_test(resumes),
+        cmocka_unit_test(ends),
+        cmocka_unit_test(refuses_nonfinite_steps),
+        cmocka_unit_test(taps_change_nothing),
+        cmocka_unit_test(begins_from_a_run),
+        cmocka_unit_test(falls_back_to_an_older_checkpoint),
+        cmocka_unit_test(averages),
+        cmocka_unit_test(final_loss_is_the_mean_over_the_set),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
