@@ -8,7 +8,7 @@ static void overview(FILE *to) {
           "usage: glissade VERB ...\n\n",
           to);
     for (const cli_verb *const *v = cli_verbs; *v; v++) fprintf(to, "  %-11s %s\n", (*v)->name, (*v)->help);
-    fputs("\nTo begin:  glissade train --preset demo-msgd\n"
+    fputs("\nTo begin:  glissade train --preset demo-mlp-msgd\n"
           "About one: glissade help VERB\n"
           "Exit code: 0 done, 1 failed while running, 2 bad usage or bad input\n",
           to);

@@ -3,22 +3,28 @@
 
 #include <glissade/run.h>
 
-/* The demo's runs differ in one line only. */
-#define DEMO(model, method)      \
-    "data: {format: glyphs}\n"   \
-    "model: {name: " model "}\n" \
-    "method: {" method "}\n"     \
-    "train: {epochs: 5, batch: 128}\n"
+/* The demo's runs differ in model and method only. */
+#define DEMO(model, sizes, method, options)                       \
+    {                                                             \
+        "demo-" model "-" method, "glyphs by " model ", " method, \
+            "name: demo-" model "-" method "\n"                   \
+            "data: {format: glyphs}\n"                            \
+            "model: {name: " model sizes "}\n"                    \
+            "method: {name: " method ", " options "}\n"           \
+            "train: {epochs: 6, batch: 128}\n"                    \
+    }
 
 static const gls_preset presets[] = {
-    {"demo-sgd", "glyphs by a linear model, plain SGD", "name: demo-sgd\n" DEMO("softmax", "name: sgd, lr: 0.1")},
-    {"demo-msgd", "glyphs by a linear model, SGD with momentum",
-     "name: demo-msgd\n" DEMO("softmax", "name: msgd, lr: 0.02, beta: 0.9")},
-    {"demo-adam", "glyphs by a linear model, Adam", "name: demo-adam\n" DEMO("softmax", "name: adam, lr: 0.001")},
-    {"demo-sngm", "glyphs by a linear model, normalised gradients with momentum",
-     "name: demo-sngm\n" DEMO("softmax", "name: sngm, lr: 0.02, beta: 0.9")},
-    {"demo-acclip", "glyphs by a linear model, coordinate-wise adaptive clipping",
-     "name: demo-acclip\n" DEMO("softmax", "name: acclip, lr: 0.5")},
+    DEMO("softmax", "", "sgd", "lr: 0.1"),
+    DEMO("softmax", "", "msgd", "lr: 0.02"),
+    DEMO("softmax", "", "adam", "lr: 0.002"),
+    DEMO("softmax", "", "sngm", "lr: 0.02"),
+    DEMO("softmax", "", "acclip", "lr: 0.5"),
+    DEMO("mlp", ", hidden: [128]", "sgd", "lr: 0.2"),
+    DEMO("mlp", ", hidden: [128]", "msgd", "lr: 0.05"),
+    DEMO("mlp", ", hidden: [128]", "adam", "lr: 0.001"),
+    DEMO("mlp", ", hidden: [128]", "sngm", "lr: 0.02"),
+    DEMO("mlp", ", hidden: [128]", "acclip", "lr: 0.5"),
 };
 
 const gls_preset *gls_preset_at(int64_t i) {
@@ -26,6 +32,7 @@ const gls_preset *gls_preset_at(int64_t i) {
 }
 
 static const char *name_at(const void *user, int64_t i) {
+    (void)user;
     const gls_preset *p = gls_preset_at(i);
     return p ? p->name : NULL;
 }

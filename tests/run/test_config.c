@@ -188,8 +188,8 @@ static void presets_are_sound(void **state) {
         gls_value_destroy(ctx, config);
     }
     gls_value *config;
-    assert_int_equal(gls_config_preset(ctx, "demo-sg", &config), GLS_ERR_ARGUMENT);
-    assert_says(ctx, "demo-sgd");
+    assert_int_equal(gls_config_preset(ctx, "demo-mlp-sg", &config), GLS_ERR_ARGUMENT);
+    assert_says(ctx, "demo-mlp-sgd");
 }
 
 static int setup(void **state) {
