@@ -1,21 +1,36 @@
+/* The room's tables: one row a format or generator, one row a transform. */
 #include "table.h"
 
-const gls_member *const gls_format_members[] = {
-    &gls_format_libsvm.member,    &gls_format_idx.member,    &gls_format_cifar10.member,
-    &gls_format_npy.member,       &gls_format_png.member,    &gls_format_glyphs.member,
-    &gls_format_gaussians.member, &gls_format_sparse.member, NULL,
-};
+/* clang-format off */
+#define FORMATS(X) \
+    X(libsvm) \
+    X(idx) \
+    X(cifar10) \
+    X(npy) \
+    X(png) \
+    X(glyphs) \
+    X(gaussians) \
+    X(sparse)
 
-const gls_member *const gls_transform_members[] = {
-    &gls_transform_standardize.member,
-    &gls_transform_pad_crop.member,
-    &gls_transform_flip.member,
-    &gls_transform_replicate.member,
-    &gls_transform_replace.member,
-    &gls_transform_label_noise.member,
-    &gls_transform_insert.member,
-    &gls_transform_subset.member,
-    &gls_transform_classes.member,
-    &gls_transform_mix.member,
-    NULL,
-};
+#define TRANSFORMS(X) \
+    X(standardize) \
+    X(pad_crop) \
+    X(flip) \
+    X(replicate) \
+    X(replace) \
+    X(label_noise) \
+    X(insert) \
+    X(subset) \
+    X(classes) \
+    X(mix)
+/* clang-format on */
+
+#define DECLARE_FORMAT(name) extern const gls_format gls_format_##name;
+#define DECLARE_TRANSFORM(name) extern const gls_transform gls_transform_##name;
+FORMATS(DECLARE_FORMAT)
+TRANSFORMS(DECLARE_TRANSFORM)
+
+#define FORMAT_ROW(name) &gls_format_##name.member,
+#define TRANSFORM_ROW(name) &gls_transform_##name.member,
+const gls_member *const gls_format_members[] = {FORMATS(FORMAT_ROW) NULL};
+const gls_member *const gls_transform_members[] = {TRANSFORMS(TRANSFORM_ROW) NULL};

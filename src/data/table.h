@@ -7,11 +7,4 @@
 extern const gls_member *const gls_format_members[];
 extern const gls_member *const gls_transform_members[];
 
-extern const gls_format gls_format_libsvm, gls_format_idx, gls_format_cifar10, gls_format_npy, gls_format_png;
-extern const gls_format gls_format_glyphs, gls_format_gaussians, gls_format_sparse;
-
-extern const gls_transform gls_transform_standardize, gls_transform_pad_crop, gls_transform_flip;
-extern const gls_transform gls_transform_replicate, gls_transform_replace, gls_transform_label_noise;
-extern const gls_transform gls_transform_insert, gls_transform_subset, gls_transform_classes, gls_transform_mix;
-
 #endif

@@ -7,8 +7,6 @@
 
 #include <stddef.h>
 
-extern const gls_problem_type gls_least_squares, gls_logistic, gls_softmax, gls_smoothed_hinge;
-
 /* The target of one row: a class, or k values. */
 typedef struct gls_glm_target {
     int32_t label;

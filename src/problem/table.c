@@ -1,32 +1,44 @@
+/* The room's table: one row a problem. */
 #include "problem/analytic/analytic.h"
 #include "problem/evaluation.h"
-#include "problem/glm.h"
 
-static const gls_member *const members[] = {
-    &gls_least_squares.member,
-    &gls_logistic.member,
-    &gls_softmax.member,
-    &gls_smoothed_hinge.member,
-    &gls_function_adam_divergence.problem.member,
-    &gls_function_clipped_norm.problem.member,
-    &gls_function_exponential.problem.member,
-    &gls_function_geman_mcclure.problem.member,
-    &gls_function_max_affine.problem.member,
-    &gls_function_power.problem.member,
-    &gls_function_quadratic.problem.member,
-    &gls_function_relu_net.problem.member,
-    &gls_function_resisting.problem.member,
-    &gls_function_resisting_gradient.problem.member,
-    &gls_function_rosenbrock.problem.member,
-    &gls_function_sawtooth.problem.member,
-    &gls_function_sines.problem.member,
-    &gls_function_slow_linear.problem.member,
-    &gls_function_sphere_sum.problem.member,
-    &gls_function_steep_exponential.problem.member,
-    &gls_function_zero_chain.problem.member,
-    &gls_function_zigzag.problem.member,
-    NULL,
-};
+/* clang-format off */
+#define PROBLEMS(X) \
+    X(least_squares) \
+    X(logistic) \
+    X(softmax) \
+    X(smoothed_hinge)
+
+/* Analytic functions, in problem/analytic/. */
+#define FUNCTIONS(X) \
+    X(adam_divergence) \
+    X(clipped_norm) \
+    X(exponential) \
+    X(geman_mcclure) \
+    X(max_affine) \
+    X(power) \
+    X(quadratic) \
+    X(relu_net) \
+    X(resisting) \
+    X(resisting_gradient) \
+    X(rosenbrock) \
+    X(sawtooth) \
+    X(sines) \
+    X(slow_linear) \
+    X(sphere_sum) \
+    X(steep_exponential) \
+    X(zero_chain) \
+    X(zigzag)
+/* clang-format on */
+
+#define DECLARE_PROBLEM(name) extern const gls_problem_type gls_##name;
+#define DECLARE_FUNCTION(name) extern const gls_function_type gls_function_##name;
+PROBLEMS(DECLARE_PROBLEM)
+FUNCTIONS(DECLARE_FUNCTION)
+
+#define PROBLEM_ROW(name) &gls_##name.member,
+#define FUNCTION_ROW(name) &gls_function_##name.problem.member,
+static const gls_member *const members[] = {PROBLEMS(PROBLEM_ROW) FUNCTIONS(FUNCTION_ROW) NULL};
 const gls_members gls_problem_members = members;
 
 gls_status gls_register_problem(gls_context *ctx, const gls_problem_type *type) {
