@@ -3,7 +3,7 @@ BUILD ?= build
 SETUP = $(if $(GLISSADE_NO_SETUP),true,sh scripts/setup.sh)
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo test test-slow theory bench asan clang fuzz format format-check lint install help info clean
+.PHONY: all setup configure demo test test-slow theory bench asan clang fuzz format format-check lint howto install help info clean
 
 all: configure ## build the libraries and the commands build/glissade, build/glissade64
 	@ninja -C $(BUILD)
@@ -51,6 +51,9 @@ format-check:
 lint: all format-check ## formatting, exported names, file-scope state, includes between rooms
 	@sh scripts/lint.sh $(BUILD)
 
+howto: setup ## follow docs/howto-add-*.md literally in a copy and run the tests they add
+	@python3 scripts/follow_howto.py build-howto docs/howto-add-*.md
+
 install: all ## install below PREFIX as configured (meson configure build -Dprefix=...)
 	@meson install -C $(BUILD) --no-rebuild
 
@@ -58,7 +61,7 @@ info: configure ## what was found and chosen
 	@meson introspect $(BUILD) --dependencies | python3 -c "import json,sys; [print(d['name'], d['version']) for d in json.load(sys.stdin)]"
 
 clean:
-	@rm -rf build build-asan build-clang build-fuzz
+	@rm -rf build build-asan build-clang build-fuzz build-howto
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
