@@ -2,7 +2,7 @@
 
 #include <glissade/method.h>
 
-/* clang-format off: one row a member */
+/* clang-format off */
 #define METHODS(X) \
     X(sgd) \
     X(msgd) \
