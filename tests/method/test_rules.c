@@ -289,6 +289,9 @@ static void theorems_give_values(void **state) {
     assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
     assert_true(report.lr == 0.3);
     gls_method_destroy(method);
+    method =
+        make_method(ctx, layout, "{name: singd, from_theory: {theorem: singd, L: 1, delta: 0.1, eps: 0.1, gap: 1}}");
+    gls_method_destroy(method);
     const char *clip = "{theorem: clip, L0: 2, L1: 4, gap: 1, eps: 0.1}";
     assert_true(fabs(theory(ctx, clip, "lr") - 0.05) < 1e-12 && fabs(theory(ctx, clip, "gamma") - 0.5) < 1e-12);
     assert_true(fabs(theory(ctx, clip, "steps") - (20 * 2 / 0.01 + 20 * 16 / 2.0)) < 1e-6);

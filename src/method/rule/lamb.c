@@ -31,28 +31,46 @@ static weights weights_of(const gls_range *r) {
                      (gls_real)r->decay};
 }
 
-/* The moments, and r from them. */
-GLS_SIMD static void moments_kernel(gls_real *restrict r, gls_real *restrict m, gls_real *restrict s,
-                                    const gls_real *restrict w, const gls_real *restrict g, weights c, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        gls_real x = c.keep1 * m[i] + c.take1 * g[i];
-        gls_real y = c.keep2 * s[i] + c.take2 * (g[i] * g[i]);
-        m[i] = x;
-        s[i] = y;
-        r[i] = c.mean * x / (gls_sqrt(y) * c.root + c.eps) + c.lambda * w[i];
+static inline gls_real direction(gls_real m, gls_real s, gls_real w, const weights *c) {
+    return c->mean * m / (gls_sqrt(s) * c->root + c->eps) + c->lambda * w;
+}
+
+/* The moments; |r|^2 and |w|^2 are added to sums in the same loop. */
+GLS_SIMD static void moments_kernel(gls_real *restrict m, gls_real *restrict s, const gls_real *restrict w,
+                                    const gls_real *restrict g, weights c, int64_t n, double *restrict sums) {
+    double r2[GLS_LANES] = {0}, w2[GLS_LANES] = {0};
+    int64_t i = 0;
+    for (; i + GLS_LANES <= n; i += GLS_LANES) {
+        gls_real r[GLS_LANES];
+        for (int j = 0; j < GLS_LANES; j++) {
+            gls_real x = c.keep1 * m[i + j] + c.take1 * g[i + j];
+            gls_real y = c.keep2 * s[i + j] + c.take2 * (g[i + j] * g[i + j]);
+            m[i + j] = x;
+            s[i + j] = y;
+            r[j] = direction(x, y, w[i + j], &c);
+        }
+        for (int j = 0; j < GLS_LANES; j++) r2[j] += (double)r[j] * (double)r[j];
+        for (int j = 0; j < GLS_LANES; j++) w2[j] += (double)w[i + j] * (double)w[i + j];
     }
+    for (int j = 0; i + j < n; j++) {
+        m[i + j] = c.keep1 * m[i + j] + c.take1 * g[i + j];
+        s[i + j] = c.keep2 * s[i + j] + c.take2 * (g[i + j] * g[i + j]);
+        double r = (double)direction(m[i + j], s[i + j], w[i + j], &c);
+        r2[j] += r * r;
+        w2[j] += (double)w[i + j] * (double)w[i + j];
+    }
+    sums[0] += gls_combine_lanes(r2);
+    sums[1] += gls_combine_lanes(w2);
 }
 
 /* r once more: cheaper than writing it down. */
 GLS_SIMD static void direction_kernel(gls_real *restrict r, const gls_real *restrict m, const gls_real *restrict s,
                                       const gls_real *restrict w, weights c, int64_t n) {
-    for (int64_t i = 0; i < n; i++) r[i] = c.mean * m[i] / (gls_sqrt(s[i]) * c.root + c.eps) + c.lambda * w[i];
+    for (int64_t i = 0; i < n; i++) r[i] = direction(m[i], s[i], w[i], &c);
 }
 
 static void lamb_first(const gls_range *r) {
-    moments_kernel(r->step, r->state[0], r->state[1], r->w, r->g, weights_of(r), r->size);
-    r->sums[0] += gls_sum_squares(r->step, r->size);
-    r->sums[1] += gls_sum_squares(r->w, r->size);
+    moments_kernel(r->state[0], r->state[1], r->w, r->g, weights_of(r), r->size, r->sums);
 }
 
 static void lamb_main(const gls_range *r) {
