@@ -265,6 +265,44 @@ static void named_methods_are_set_by_key(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* ---- members of a user's own ---- */
+
+static void heavy_main(const gls_range *r) {
+    *r->move = (gls_move){r->g, ((const gls_method_common *)r->options)->lr * 2};
+}
+
+static double ramp(const void *self, const void *options, const gls_schedule_time *time) {
+    return time->step + 1;
+}
+
+static void own_methods_and_schedules_join_the_table(void **state) {
+    static const gls_option table[] = {GLS_METHOD_LR("0.5"), GLS_METHOD_COUPLED, GLS_METHOD_REST, {0}};
+    static const gls_option ramp_table[] = {GLS_SCHEDULE_OPTIONS, {0}};
+    static const gls_method_type heavy = {.member = {"heavy", "twice sgd", "", table, sizeof(gls_method_common)},
+                                          .main = heavy_main},
+                                 taken = {.member = {"adam", "another", "", table, sizeof(gls_method_common)},
+                                          .main = heavy_main},
+                                 idle = {.member = {"idle", "", "", table, sizeof(gls_method_common)}};
+    static const gls_schedule_type ramps = {.member = {"ramp", "t + 1", "", ramp_table, sizeof(gls_schedule_common)},
+                                            .value = ramp};
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 2);
+    assert_int_equal(gls_register_method(ctx, &heavy), GLS_OK);
+    assert_int_equal(gls_register_method(ctx, &heavy), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_register_method(ctx, &taken), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_register_method(ctx, &idle), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_register_schedule(ctx, &ramps), GLS_OK);
+    gls_method *method = make_method(ctx, layout, "{name: heavy, lr: {name: ramp}, weight_decay: 0.5}");
+    gls_real w[2] = {8, 0}, g[2] = {1, -1};
+    assert_int_equal(gls_method_step(method, w, g, NULL), GLS_OK);
+    assert_true(w[0] == -2 && w[1] == 2);
+    assert_int_equal(gls_method_step(method, w, g, NULL), GLS_OK);
+    assert_true(w[0] == -2 && w[1] == 2);
+    gls_method_destroy(method);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
 /* ---- theory ---- */
 
 static double theory(gls_context *ctx, const char *text, const char *name) {
@@ -325,6 +363,7 @@ int main(void) {
                                        cmocka_unit_test(projection_follows_the_step),
                                        cmocka_unit_test(reports_say_what_was_done),
                                        cmocka_unit_test(named_methods_are_set_by_key),
+                                       cmocka_unit_test(own_methods_and_schedules_join_the_table),
                                        cmocka_unit_test(theorems_give_values)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
