@@ -58,6 +58,9 @@ void cli_log(void *user, gls_log_level level, const char *message); /* user: the
 char *cli_thousands(int64_t number, char text[32]);
 char *cli_duration(double seconds, char text[32]);
 
+/* suspects.c: the examples that a run's ledger shows as suppressed; an action of `data`. */
+gls_status cli_suspects(gls_context *ctx, const cli_args *args);
+
 /* progress.c */
 typedef struct cli_progress {
     bool quiet, terminal, unicode;

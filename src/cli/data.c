@@ -110,23 +110,24 @@ static gls_status convert(look *l, bool *writing) {
     return write_to(l, to ? to : gls_format_guess(cli_get(l->args, "out")), writing);
 }
 
-static const char *const actions[] = {"make", "info", "convert", NULL};
+static const char *const actions[] = {"make", "info", "convert", "suspects", NULL};
 static const char *action_at(const void *user, int64_t i) {
     return ((const char *const *)user)[i];
 }
 
 static gls_status act(look *l, bool *writing) {
     const char *action = positional(l, 0);
-    if (!action) return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data what? make, info or convert");
+    if (!action) return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data what? make, info, convert or suspects");
     if (l->args->positionals > 2)
         return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data %s takes one path or name, found '%s' too", action,
                         positional(l, 2));
     GLS_TRY(set_keys(l));
+    if (!strcmp(action, "suspects")) return cli_suspects(l->ctx, l->args);
     if (!strcmp(action, "info")) return info(l);
     if (!strcmp(action, "make")) return make(l, writing);
     if (!strcmp(action, "convert")) return convert(l, writing);
     const char *nearest = gls_nearest(action, action_at, actions);
-    return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data cannot %s%s%s%s; it can make, info, convert", action,
+    return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data cannot %s%s%s%s; it can make, info, convert, suspects", action,
                     nearest ? "; nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
 }
 
@@ -149,13 +150,15 @@ static const cli_flag flags[] = {
     {"set", "KEY=VALUE", "an option of the format or generator, or transforms=[...]; may be repeated"},
     {"seed", "N", "of transforms (1)"},
     {"test", NULL, "the test part of a generator or a folder"},
-    {"json", NULL, "info as one JSON object"},
+    {"top", "N", "suspects: how many (20)"},
+    {"by", "COLUMN", "suspects: means by class (default) or by a column of the data, such as domain"},
+    {"json", NULL, "info and suspects as one JSON object"},
     {NULL}};
 
 const cli_verb cli_data = {
     .name = "data",
-    .synopsis = "data make GENERATOR | info PATH | convert PATH  [options]",
-    .help = "make, look at and convert data sets",
+    .synopsis = "data make GENERATOR | info PATH | convert PATH | suspects RUN  [options]",
+    .help = "make, look at and convert data sets; list the examples that hold a run back",
     .flags = flags,
     .words = actions,
     .run = run,

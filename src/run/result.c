@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "ledger.h"
 #include "trainer.h"
 
 static json_t *number(double x) {
@@ -98,6 +99,7 @@ gls_status gls_run_finish(gls_run *run, gls_run_result *result) {
     trace_final(run, "test", result->test_loss, result->test_score);
     if (!run->folder) return GLS_OK;
     GLS_TRY(gls_checkpoint_final(run));
+    GLS_TRY(gls_ledger_save(run));
     gls_status status = GLS_OK;
     if (run->rank == 0) {
         int64_t position;
