@@ -17,6 +17,7 @@ gls_conv_shape gls_conv_shape_of(const gls_graph *g, const gls_node *node) {
                             .groups = o->groups,
                             .bias = node->block[1] >= 0,
                             .relu = node->activation,
+                            .input_gradient = node->input[0] != 0,
                             .slope = node->slope};
 }
 

@@ -9,7 +9,8 @@ typedef struct gls_conv_shape {
     gls_extent in, out;
     int64_t in_inner, out_inner;
     int64_t kernel, stride, pad, groups;
-    bool bias, relu; /* of the forward product; relu with slope */
+    bool bias, relu;     /* of the forward product; relu with slope */
+    bool input_gradient; /* somebody wants it */
     double slope;
 } gls_conv_shape;
 

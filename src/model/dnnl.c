@@ -22,9 +22,8 @@ enum { REFERENCE_ROWS = 16 };
 /* ---- descriptors ---- */
 
 static dnnl_format_tag_t tag_of(gls_extent e, int64_t inner) {
-    if (inner == 1) return dnnl_nchw;
     if (inner == e.c && inner != 16 && inner != 8) return dnnl_nhwc;
-    return inner == 16 ? dnnl_nChw16c : inner == 8 ? dnnl_nChw8c : dnnl_nhwc;
+    return inner == 16 ? dnnl_nChw16c : inner == 8 ? dnnl_nChw8c : dnnl_nchw;
 }
 
 static dnnl_status_t activation_desc(dnnl_memory_desc_t *md, gls_extent e, int64_t inner, int64_t rows) {
@@ -101,6 +100,11 @@ static dnnl_status_t primitive_desc(dnnl_engine_t engine, const gls_conv_shape *
     return status;
 }
 
+/* Whether there is a call in this direction at all. */
+static bool has(const gls_conv_shape *s, direction way) {
+    return way != BACKWARD || s->input_gradient;
+}
+
 /* ---- weights ---- */
 
 struct gls_dnnl_weights {
@@ -150,10 +154,11 @@ static dnnl_status_t weights_make(gls_dnnl_weights *w, bool *fast) {
     if (status == dnnl_success) status = dnnl_stream_create(&w->stream, w->engine, dnnl_stream_default_flags);
     if (status == dnnl_success) status = weight_desc(&w->plain, &w->shape, false);
     for (direction way = FORWARD; way < DIRECTIONS && status == dnnl_success && *fast; way++)
-        status = choose(w, way, fast);
+        if (has(&w->shape, way)) status = choose(w, way, fast);
     if (status != dnnl_success || !*fast) return status;
     status = dnnl_memory_create(&w->pack_from, &w->plain, w->engine, DNNL_MEMORY_NONE);
     for (int k = 0; k < 2 && status == dnnl_success; k++) {
+        if (!has(&w->shape, k ? BACKWARD : FORWARD)) continue;
         status = dnnl_memory_create(&w->pack_to[k], &w->own[k], w->engine, DNNL_MEMORY_NONE);
         if (status == dnnl_success) status = reorder_create(w->engine, &w->plain, &w->own[k], &w->pack[k]);
     }
@@ -199,6 +204,7 @@ int64_t gls_dnnl_own_size(const gls_dnnl_weights *w) {
 gls_status gls_dnnl_pack(gls_dnnl_weights *w, const gls_real *from, void *packed) {
     DNNL_TRY(w->ctx, dnnl_memory_set_data_handle(w->pack_from, (void *)from));
     for (int k = 0; k < 2; k++) {
+        if (!w->pack[k]) continue;
         DNNL_TRY(w->ctx, dnnl_memory_set_data_handle(w->pack_to[k], (char *)packed + (k ? w->bytes[FORWARD] : 0)));
         const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, w->pack_from}, {DNNL_ARG_TO, w->pack_to[k]}};
         DNNL_TRY(w->ctx, dnnl_primitive_execute(w->pack[k], w->stream, 2, args));
@@ -302,7 +308,7 @@ static dnnl_status_t conv_make(gls_dnnl_conv *c, int64_t rows, bool backward, bo
     if (status == dnnl_success) status = dnnl_memory_create(&c->own, &w->own[WEIGHTS], w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success) status = reorder_create(w->engine, &w->own[WEIGHTS], &w->plain, &c->to_plain);
     for (direction way = FORWARD; way < (backward ? DIRECTIONS : BACKWARD) && status == dnnl_success; way++)
-        status = find_call(c, rows, way, &made);
+        if (has(&w->shape, way)) status = find_call(c, rows, way, &made);
     if (status == dnnl_success && single) status = find_call(c, 1, WEIGHTS, &made);
     return status;
 }

@@ -263,14 +263,14 @@ static gls_status choose_impl(gls_graph *g, gls_node *node) {
     return gls_node_fail(g, node, "no implementation fits");
 }
 
-/* Channels kept together by layers that choose: what the library's vector kernels like, or all of them. A row of
- * positions (a sequence) keeps each position's features together. */
-static int64_t own_inner(const gls_graph *g, const gls_node *node) {
+/* Channels kept together by layers that choose: what the library's vector kernels like, where their input lies so too
+ * or is the data's own; else all of them. A row of positions (a sequence) keeps each position's features together. */
+static int64_t own_inner(const gls_graph *g, const gls_node *node, const gls_node *in) {
     int64_t c = node->out.c;
-    if (node->out.h == 1 || g->portable) return c;
 #if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
     int64_t lanes = __builtin_cpu_supports("avx512f") ? 16 : 8;
-    if (c % lanes == 0) return lanes;
+    bool fits = in->inner == lanes || (in->inner == 1 && in->out.c <= 3);
+    if (fits && node->out.h > 1 && c % lanes == 0 && !g->portable) return lanes;
 #endif
     return c;
 }
@@ -282,7 +282,7 @@ static void choose_layout(const gls_graph *g, gls_node *node) {
     else if (!in)
         node->inner = 1;
     else if (node->op->flags & GLS_OP_OWN_LAYOUT)
-        node->inner = own_inner(g, node);
+        node->inner = own_inner(g, node, in);
     else
         node->inner = in->inner;
     /* A flattened image is its memory as it lies only where channels are the slowest. */

@@ -45,7 +45,7 @@ static const gls_conv_shape shapes[] = {
     {.in = {20, 14, 14},
      .in_inner = 20,
      .out = {48, 0, 0},
-     .out_inner = 16,
+     .out_inner = 48,
      .kernel = 5,
      .stride = 1,
      .pad = 0,
@@ -81,6 +81,7 @@ static const gls_conv_shape shapes[] = {
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static gls_conv_shape whole(gls_conv_shape s) {
+    s.input_gradient = s.in_inner != 1;
     s.out.h = (s.in.h + 2 * s.pad - s.kernel) / s.stride + 1;
     s.out.w = (s.in.w + 2 * s.pad - s.kernel) / s.stride + 1;
     return s;
@@ -174,7 +175,10 @@ static void compare(gls_context *ctx, const gls_conv_shape *s, int64_t rows) {
     gls_dnnl_weights *library = NULL;
     gls_dnnl_conv *conv = NULL;
     assert_int_equal(gls_dnnl_weights_create(ctx, s, &library), GLS_OK);
-    if (!library) return; /* declined: the portable path runs this shape */
+    if (!library)
+        print_message("[          ] declined: kernel %d, %d channels to %d\n", (int)s->kernel, (int)s->in.c,
+                      (int)s->out.c);
+    if (!library) return; /* the portable path runs this shape */
     void *scratch = gls_alloc(ctx, gls_dnnl_scratch(library, 5), 1);
     assert_int_equal(gls_dnnl_conv_create(ctx, library, 5, true, true, scratch, &conv), GLS_OK);
     gls_real *x = fill(ctx, rows * in, 1), *w = fill(ctx, weights, 2), *e = fill(ctx, rows * out, 3);
@@ -183,7 +187,7 @@ static void compare(gls_context *ctx, const gls_conv_shape *s, int64_t rows) {
     void *packed = gls_alloc(ctx, gls_dnnl_packed_bytes(library), 1);
     assert_int_equal(gls_dnnl_pack(library, w, packed), GLS_OK);
     assert_int_equal(gls_dnnl_conv_forward(conv, rows, x, packed, s->bias ? bias : NULL, y), GLS_OK);
-    assert_int_equal(gls_dnnl_conv_backward(conv, rows, e, packed, dx), GLS_OK);
+    if (s->input_gradient) assert_int_equal(gls_dnnl_conv_backward(conv, rows, e, packed, dx), GLS_OK);
     assert_int_equal(gls_dnnl_conv_weights(conv, rows, x, e, own), GLS_OK);
     assert_int_equal(gls_dnnl_conv_plain(conv, own, dw), GLS_OK);
     gls_real *py = gls_alloc(ctx, rows * out, sizeof *py), *pdx = gls_alloc(ctx, rows * in, sizeof *pdx);
@@ -199,7 +203,7 @@ static void compare(gls_context *ctx, const gls_conv_shape *s, int64_t rows) {
         if (s->relu && py[k] < 0) py[k] *= (gls_real)s->slope;
     }
     assert_true(relative(y, py, rows * out) < 2e-5);
-    assert_true(relative(dx, pdx, rows * in) < 2e-5);
+    if (s->input_gradient) assert_true(relative(dx, pdx, rows * in) < 2e-5);
     assert_true(relative(dw, pdw, weights) < 5e-5);
     void *all[] = {x, w, e, bias, y, dx, own, dw, packed, py, pdx, pdw, cols};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) gls_free(ctx, all[k]);

@@ -1,0 +1,230 @@
+/* Training steps of networks, for networks_torch.py to alternate with PyTorch's: reads lines `CASE STEPS` or `profile
+ * CASE STEPS` and answers each with seconds, or with a table of time by layer. A case is NAME-BATCH. Single precision.
+ *
+ *   mlp       784-512-512-10
+ *   convnet   3x32x32, two 5x5 convolutions with 32 and 64 channels, 128 hidden units
+ *   resnet20  3x32x32, batch norm */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <glissade/glissade.h>
+
+#include "base/gemm.h"
+#include "base/yaml.h"
+#include "model/network.h"
+#include "model/op.h"
+
+typedef struct shape {
+    const char *name, *family, *options;
+    int64_t c, h, w;
+} shape;
+
+static const shape shapes[] = {
+    {"mlp", "mlp", "{hidden: [512, 512]}", 784, 1, 1},
+    {"convnet", "convnet", "{channels: 32, units: 128}", 3, 32, 32},
+    {"resnet20", "resnet", "{depth: 20}", 3, 32, 32},
+    {"resnet20gn", "resnet", "{depth: 20, norm: group}", 3, 32, 32},
+};
+
+typedef struct run {
+    char name[64];
+    int64_t rows;
+    gls_problem *problem;
+    gls_pass *pass;
+    gls_method *method;
+    gls_batch batch;
+    gls_real *w, *g;
+    struct run *next;
+} run;
+
+static gls_context *ctx;
+
+static void check(gls_status status) {
+    if (status == GLS_OK) return;
+    fprintf(stderr, "%s\n", gls_context_message(ctx));
+    exit(1);
+}
+
+static double clock_of(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double now(void) {
+    return clock_of(CLOCK_MONOTONIC);
+}
+
+static double resident(void) {
+    long size = 0, pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file) return 0;
+    if (fscanf(file, "%ld %ld", &size, &pages) != 2) pages = 0;
+    fclose(file);
+    return (double)pages * 4096 / 1048576;
+}
+
+static void make_batch(run *r, const shape *s) {
+    int64_t features = s->c * s->h * s->w;
+    gls_real *x = gls_alloc(ctx, r->rows * features, sizeof *x);
+    int32_t *label = gls_alloc(ctx, r->rows, sizeof *label);
+    int64_t *number = gls_alloc(ctx, r->rows, sizeof *number);
+    gls_random random = gls_random_create(1, "bench", 0, 0);
+    for (int64_t i = 0; i < r->rows * features; i++) x[i] = (gls_real)gls_random_normal(&random);
+    for (int64_t i = 0; i < r->rows; i++) {
+        label[i] = (int32_t)gls_random_below(&random, 10);
+        number[i] = i;
+    }
+    r->batch = (gls_batch){
+        .rows = r->rows, .features = features, .x = x, .label = label, .index = number, .slot = number, .draw = 1};
+}
+
+static void make_pass(run *r, bool profile) {
+    gls_pass_destroy(r->pass);
+    ((gls_network *)r->problem->self)->profile = profile;
+    check(gls_pass_create(r->problem, NULL, &r->pass));
+}
+
+static run *make(const char *name) {
+    run *r = calloc(1, sizeof *r);
+    const char *dash = strrchr(name, '-');
+    const shape *s = NULL;
+    snprintf(r->name, sizeof r->name, "%s", name);
+    r->rows = dash ? atol(dash + 1) : 0;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        if (dash && strlen(shapes[i].name) == (size_t)(dash - name) &&
+            strncmp(shapes[i].name, name, (size_t)(dash - name)) == 0)
+            s = &shapes[i];
+    if (!s || r->rows < 1) {
+        fprintf(stderr, "unknown case '%s'\n", name);
+        exit(2);
+    }
+    gls_data_info info = {.examples = r->rows,
+                          .features = s->c * s->h * s->w,
+                          .dims = 3,
+                          .shape = {s->c, s->h, s->w},
+                          .target = GLS_TARGET_CLASS,
+                          .classes = 10};
+    gls_value *options = NULL, *spec = NULL;
+    const char *method = "{name: msgd, lr: 0.01, beta: 0.9}";
+    check(gls_yaml_parse(ctx, "bench", s->options, (int64_t)strlen(s->options), &options));
+    check(gls_yaml_parse(ctx, "bench", method, (int64_t)strlen(method), &spec));
+    check(gls_model_create(ctx, s->family, options, &info, &r->problem));
+    make_batch(r, s);
+    make_pass(r, false);
+    gls_method_options how = {.size = sizeof how, .layout = gls_problem_layout(r->problem), .spec = spec};
+    check(gls_method_create(ctx, &how, &r->method));
+    r->w = gls_alloc(ctx, gls_problem_size(r->problem), sizeof *r->w);
+    r->g = gls_alloc(ctx, gls_problem_size(r->problem), sizeof *r->g);
+    check(gls_problem_initialize(r->problem, 1, r->w));
+    gls_value_destroy(ctx, options);
+    gls_value_destroy(ctx, spec);
+    return r;
+}
+
+static double mean(void *user, const gls_pass_result *sums) {
+    (void)user;
+    return 1 / sums->mass;
+}
+
+static void step(run *r) {
+    gls_batch_stream stream;
+    gls_batch_stream_init(&stream, &r->batch);
+    gls_pass_request request = {.w = r->w,
+                                .rows = &stream.stream,
+                                .want = GLS_WANT_GRADIENT,
+                                .mode = GLS_MODE_TRAIN,
+                                .g = r->g,
+                                .factor = mean};
+    gls_pass_result result;
+    check(gls_pass_run(r->pass, &request, &result));
+    gls_answer answer = {.value = result.loss / result.mass, .g = r->g, .norm2 = result.norm2};
+    gls_step_report report;
+    check(gls_method_tell(r->method, &answer, r->w, &report));
+    gls_problem_commit(r->problem, gls_pass_state_next(r->pass));
+}
+
+static double steps(run *r, int count) {
+    double start = now();
+    for (int k = 0; k < count; k++) step(r);
+    return now() - start;
+}
+
+/* GFLOP/s of a product that stays in cache, on one thread. */
+static gls_status gemm_task(void *user, int64_t task, int worker) {
+    enum { N = 256 };
+    double *peak = user;
+    gls_real *a = gls_alloc(ctx, 3 * N * N, sizeof *a);
+    for (int k = 0; a && k < 40; k++) {
+        double start = now();
+        gls_gemm(false, false, false, N, N, N, 1, a, N, a + N * N, N, 0, a + 2 * N * N, N);
+        double rate = 2e-9 * N * N * N / (now() - start);
+        if (rate > *peak) *peak = rate;
+    }
+    gls_free(ctx, a);
+    return GLS_OK;
+}
+
+static void profile(run *r, int count) {
+    gls_network *net = r->problem->self;
+    memset(net->seconds, 0, (size_t)net->graph->nodes * 3 * sizeof(double));
+    make_pass(r, true);
+    step(r); /* makes the evaluations */
+    double wall = steps(r, count), sum = 0, peak = 0;
+    make_pass(r, false);
+    check(gls_parallel(ctx, 1, gemm_task, &peak));
+    double step_ms = 1e3 * wall / count;
+    count++; /* layers count the first step too */
+    printf("%-28s %-22s %8s %8s %8s  GFLOP/s of one thread (gemm %.0f)\n", "layer", "op", "fwd ms", "bwd ms", "par ms",
+           peak);
+    for (int i = 0; i < net->graph->nodes; i++) {
+        const gls_node *node = &net->graph->node[i];
+        const double *t = net->seconds + 3 * i;
+        double work = node->op->work ? 2e-9 * node->op->work(net->graph, node) * (double)r->rows * count : 0;
+        sum += t[0] + t[1] + t[2];
+        if (t[0] + t[1] + t[2] < 1e-6 * count) continue;
+        printf("%-28s %-22s %8.3f %8.3f %8.3f", node->name, node->op->member.name, 1e3 * t[0] / count,
+               1e3 * t[1] / count, 1e3 * t[2] / count);
+        if (work > 0) printf("  %5.0f %5.0f %5.0f", work / t[0], t[1] > 0 ? work / t[1] : 0, work / t[2]);
+        printf("\n");
+    }
+    gls_pass_options plan = gls_pass_plan(r->pass, r->rows);
+    printf("a step: %.3f ms, in layers %.3f ms over all threads; slice %lld, wave %lld, lanes %lld\n", step_ms,
+           1e3 * sum / count, (long long)plan.slice, (long long)plan.wave, (long long)plan.lanes);
+}
+
+/* Seconds, seconds of all processors, MiB that the process has grown. */
+static void report(run *r, int count, double base) {
+    double cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID), wall = steps(r, count);
+    printf("%.9f %.9f %.1f\n", wall, clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu, resident() - base);
+}
+
+int main(int argc, char **argv) {
+    gls_context_options options = {.size = sizeof options, .threads = argc > 1 ? atoi(argv[1]) : 2, .seed = 1};
+    if (gls_context_create(&ctx, &options) != GLS_OK) return 1;
+    fprintf(stderr, "%s\n", gls_gemm_describe(ctx));
+    run *all = NULL;
+    char line[128], word[3][64];
+    double base = resident();
+    while (fgets(line, sizeof line, stdin)) {
+        int words = sscanf(line, "%63s %63s %63s", word[0], word[1], word[2]);
+        bool wants_profile = words == 3 && strcmp(word[0], "profile") == 0;
+        if (words < 2) continue;
+        const char *name = wants_profile ? word[1] : word[0];
+        run *r = all;
+        while (r && strcmp(r->name, name) != 0) r = r->next;
+        if (!r) {
+            r = make(name);
+            r->next = all;
+            all = r;
+        }
+        if (wants_profile)
+            profile(r, atoi(word[2]));
+        else
+            report(r, atoi(word[1]), base);
+        fflush(stdout);
+    }
+    return 0;
+}
