@@ -1,4 +1,5 @@
 /* The command `glissade`. The tables in here and in the verbs' files say what there is. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,7 @@ static void name_the_core(char **argv) {
 
 int main(int argc, char **argv) {
     name_the_core(argv);
+    signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is a failed write like any other */
     if (argc < 2) {
         cli_help.run(&(cli_args){0});
         return CLI_BAD;

@@ -194,11 +194,11 @@ static int run_once(job *j, const char *folder, bool resume) {
                               .progress = j->first ? cli_progress_show : NULL,
                               .user = &j->progress};
     gls_status status = gls_run_create(ctx, &wanted, &run);
-    bool writing = status == GLS_OK; /* from here on, files at fault are the run's own, or --from's */
+    bool writing = status == GLS_OK; /* from here on, files at fault are the run's own */
     if (status == GLS_OK) status = train_or_summarize(j, run, folder);
     int code = CLI_DONE;
     if (status != GLS_OK)
-        code = report_failure(j, ctx, status, writing && (run && gls_run_steps(run) >= 0));
+        code = report_failure(j, ctx, status, writing);
     else if (j->interrupted)
         code = CLI_FAILED;
     gls_run_destroy(run);

@@ -225,9 +225,10 @@ static gls_status open_weights(gls_context *ctx, const char *from, gls_tensors *
 
 gls_status gls_checkpoint_from(gls_run *run, const char *from) {
     gls_tensors *tensors = NULL;
-    GLS_TRY(open_weights(run->ctx, from, &tensors));
+    gls_status status = open_weights(run->ctx, from, &tensors);
+    if (status != GLS_OK) return status == GLS_ERR_FILE ? GLS_ERR_INPUT : status; /* ours to read, not to write */
     gls_arrays arrays = {0};
-    gls_status status = add_blocks(run->ctx, gls_problem_layout(run->problem), "", run->w, &arrays);
+    status = add_blocks(run->ctx, gls_problem_layout(run->problem), "", run->w, &arrays);
     const gls_block *first = gls_layout_block(run->problem->state_layout, 0);
     if (status == GLS_OK && first)
         status = add_blocks(run->ctx, run->problem->state_layout, gls_tensors_has(tensors, first->name) ? "" : "state/",

@@ -316,7 +316,8 @@ char *gls_sweep_json(const gls_sweep *sweep) {
     json_object_set_new(all, "interrupted", json_boolean(sweep->interrupted));
     json_object_set_new(all, "edge", edges);
     json_object_set_new(all, "trials", trials);
-    char *text = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(12)), *copy = text ? gls_strdup(sweep->ctx, text) : NULL;
+    char *text = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(12)),
+         *copy = text ? gls_strdup(sweep->ctx, text) : NULL;
     free(text);
     json_decref(all);
     return copy;

@@ -1,0 +1,157 @@
+/* What the command says: help, lists, data, replay, and one sentence with exit code 1 or 2 for whatever is wrong. */
+#include "support.h"
+
+typedef struct wrong {
+    int code;
+    const char *line, *words;
+} wrong;
+
+static const wrong wrongs[] = {
+    {2, "$G trian", "nearest is 'train'"},
+    {2, "$G train", "what to train?"},
+    {2, "$G train missing.yaml", "missing.yaml: cannot open"},
+    {2, "$G train --preset demo", "no preset 'demo'"},
+    {2, "$G train --preset demo-softmax-sgd --oot x", "nearest is --out"},
+    {2, "$G train --preset demo-softmax-sgd --out", "--out needs a value"},
+    {2, "$G train --preset demo-softmax-sgd --set method.lr=abc", "'lr'"},
+    {2, "$G train --preset demo-softmax-sgd --set method.lr=-1", "found '-1'"},
+    {2, "$G train --preset demo-softmax-sgd --set method.lr=nan", "'lr'"},
+    {2, "$G train --preset demo-softmax-sgd --set train.epoch=1", "nearest is 'epochs'"},
+    {2, "$G train --preset demo-softmax-sgd --seed x", "'seed'"},
+    {2, "$G train --resume nowhere", "no run folder"},
+    {2, "$G train --preset demo-softmax-sgd --set data.train_size=100 --from nowhere --out x1", "nowhere"},
+    {2, "echo 'train: {epochs: 1' > broken.yaml; $G train broken.yaml", "broken.yaml:"},
+    {2, "echo '1:2 x' > bad.svm; $G train --set data.train=bad.svm --set model=logistic --set method=sgd", "bad.svm:1"},
+    {2,
+     "mkdir -p d; echo 'data: {train: ../no.svm}' > d/c.yaml; $G train d/c.yaml --set model=logistic --set method=sgd",
+     "d/../no.svm"},
+    {1, "$G train --preset demo-softmax-sgd --set data.train_size=100 --out /proc/none/x", "/proc/none"},
+    {1, "$G train --preset demo-softmax-sgd --set data.train_size=100 --set method.lr=1e300 --out x2", "step 1"},
+    {2, "$G replay --gradients g.npy", "--method"},
+    {2, "$G replay --method sgd --gradients none.npy", "none.npy"},
+    {2, "printf 'x' > bad.npy; $G replay --method sgd --gradients bad.npy", "bad.npy"},
+    {2, "$G list metods", "nearest is 'methods'"},
+    {2, "$G list methods sdg", "'sdg'"},
+    {2, "$G data inof", "nearest is 'info'"},
+    {2, "$G data info none.svm", "none.svm"},
+    {2, "$G completion fish", "bash"},
+    {2, "$G help trian", "nearest is 'train'"},
+};
+
+/* Each wrong use has its exit code, names what is wrong in at most three lines, and leaves no run folder behind. */
+static void says_what_is_wrong(void **state) {
+    (void)state;
+    static said s;
+    for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+        sh(&s, "%s", wrongs[i].line);
+        int lines = 0;
+        for (const char *c = s.err; *c; c++) lines += *c == '\n';
+        if (s.code != wrongs[i].code || !strstr(s.err, wrongs[i].words) || lines > 3)
+            fail_msg("%s\n  code %d, expected %d, '%s' in: %s", wrongs[i].line, s.code, wrongs[i].code, wrongs[i].words,
+                     s.err);
+        assert_int_not_equal(access("runs", F_OK), 0);
+    }
+}
+
+static void helps(void **state) {
+    (void)state;
+    static said s;
+    static const char *const verbs[] = {"train", "replay", "list", "data", "help", "version", "completion"};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        sh(&s, "$G help %s", verbs[i]);
+        assert_int_equal(s.code, 0);
+        assert_non_null(strstr(s.out, "usage: glissade"));
+        sh(&s, "$G %s --help", verbs[i]);
+        assert_int_equal(s.code, 0);
+        assert_non_null(strstr(s.out, "usage: glissade"));
+    }
+    sh(&s, "$G");
+    assert_int_equal(s.code, 2);
+    sh(&s, "$G --version");
+    assert_int_equal(s.code, 0);
+    assert_non_null(strstr(s.out, "float"));
+}
+
+static void lists(void **state) {
+    (void)state;
+    static said s;
+    sh(&s, "$G list --json");
+    json_t *all = last_json(&s);
+    static const char *const kinds[][2] = {{"methods", "acclip"}, {"estimators", "microbatch"},
+                                           {"data", "libsvm"},    {"problems", "logistic"},
+                                           {"models", "mlp"},     {"presets", "demo-mlp-adam"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        bool found = false;
+        size_t k;
+        json_t *member;
+        json_array_foreach(json_object_get(all, kinds[i][0]), k, member) found =
+            found || !strcmp(json_string_value(json_object_get(member, "name")), kinds[i][1]);
+        assert_true(found);
+    }
+    json_decref(all);
+    sh(&s, "$G list methods adam");
+    assert_non_null(strstr(s.out, "beta2"));
+    assert_null(strstr(s.out, "sngm"));
+}
+
+static void completes(void **state) {
+    (void)state;
+    static said s;
+    sh(&s,
+       "$G completion bash > c.sh && bash -c '. ./c.sh; COMP_WORDS=(glissade train --pre); COMP_CWORD=2; _glissade; "
+       "echo ${COMPREPLY[@]}; COMP_WORDS=(glissade tr); COMP_CWORD=1; _glissade; echo ${COMPREPLY[@]}'");
+    assert_string_equal(s.out, "--preset\ntrain\n");
+}
+
+/* data make, info and convert agree on what a set is. */
+static void handles_data(void **state) {
+    (void)state;
+    static said s;
+    sh(&s, "$G data make gaussians --set train_size=50 --set features=3 --out g.npy && $G data info g.npy --json");
+    assert_int_equal(s.code, 0);
+    json_t *info = last_json(&s);
+    assert_int_equal(json_integer_value(json_object_get(info, "examples")), 50);
+    assert_int_equal(json_integer_value(json_object_get(info, "features")), 3);
+    json_decref(info);
+    sh(&s, "$G data convert g.npy --out g.svm && $G data info g.svm");
+    if (s.code) fail_msg("%s", s.err);
+    assert_non_null(strstr(s.out, "50"));
+}
+
+/* Replay from files: one SGD step of lr 0.5 from zero. */
+static void replays(void **state) {
+    (void)state;
+    static said s;
+    FILE *f = fopen("r.npy", "wb");
+    char header[118];
+    memset(header, ' ', sizeof header);
+    static const char words[] = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }";
+    memcpy(header, words, sizeof words - 1);
+    header[117] = '\n';
+    fwrite("\x93NUMPY\x01\x00\x76\x00", 1, 10, f);
+    fwrite(header, 1, sizeof header, f);
+    const double g[] = {1, 2, 3, -1, 0, 1};
+    fwrite(g, sizeof g, 1, f);
+    fclose(f);
+    sh(&s, "$G replay --method sgd --set lr=0.5 --gradients r.npy --out w.npy --trajectory t.npy --json");
+    if (s.code) fail_msg("%s", s.err);
+    f = fopen("w.npy", "rb");
+    float w[3];
+    fseek(f, -(long)sizeof w, SEEK_END);
+    assert_int_equal(fread(w, sizeof w, 1, f), 1);
+    fclose(f);
+    assert_true(w[0] == 0 && w[1] == -1 && w[2] == -2);
+    f = fopen("t.npy", "rb");
+    fseek(f, 0, SEEK_END);
+    assert_int_equal(ftell(f) % 64, 36 % 64); /* 9 floats behind an aligned header */
+    fclose(f);
+    json_decref(last_json(&s));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(says_what_is_wrong), cmocka_unit_test(helps),        cmocka_unit_test(lists),
+        cmocka_unit_test(completes),          cmocka_unit_test(handles_data), cmocka_unit_test(replays),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
