@@ -154,7 +154,8 @@ gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pas
 }
 
 gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows) {
-    gls_shapes shapes = gls_pass_shapes(pass, rows, false);
+    int64_t ranks = gls_comm_size(gls_context_comm(pass->ctx));
+    gls_shapes shapes = gls_pass_shapes(pass, (rows + ranks - 1) / ranks, false);
     gls_pass_options plan = pass->options;
     plan.slice = shapes.slice;
     plan.wave = shapes.wave;

@@ -8,7 +8,7 @@ enum {
     SLICE_BYTES = 1 << 26, /* that an evaluation may hold */
     SLICE_MOST = 1024,
     SLICE_LEAST = 8,
-    SLICES_WANTED = 4, /* a mini-batch should make */
+    SLICES_WANTED = 2, /* a mini-batch should make */
     LANES_MOST = 8,
     LANES_BYTES = 1 << 29,
     WAVE_BYTES = 1 << 28,

@@ -4,8 +4,6 @@
 #include "base/gemm.h"
 #include "base/kernels.h"
 
-#include <math.h>
-
 enum {
     TILED_FROM = 32768, /* weights: below, every lane keeps its own copy of the gradient */
     TILE_VALUES = 16384 /* gradient values a tile */
@@ -70,46 +68,19 @@ void gls_glm_cost(gls_problem *p, double *multiply_adds, double *bytes) {
 /* ---- points ---- */
 
 gls_status gls_glm_point_create(gls_problem *p, void **prepared) {
-    const gls_glm *glm = p->self;
-    gls_glm_point *point = gls_alloc(p->ctx, 1, sizeof(*point));
-    if (!point) return GLS_ERR_MEMORY;
-    *prepared = point;
-    if (!glm->sparse || glm->outputs == 1) return GLS_OK;
-    point->transposed = gls_alloc(p->ctx, glm->outputs * glm->features, sizeof(gls_real));
-    if (point->transposed) return GLS_OK;
-    gls_free(p->ctx, point);
-    *prepared = NULL;
-    return GLS_ERR_MEMORY;
+    *prepared = gls_alloc(p->ctx, 1, sizeof(gls_glm_point));
+    return *prepared ? GLS_OK : GLS_ERR_MEMORY;
 }
 
 void gls_glm_point_destroy(gls_problem *p, void *prepared) {
-    gls_glm_point *point = prepared;
-    if (point) gls_free(p->ctx, point->transposed);
-    gls_free(p->ctx, point);
-}
-
-typedef struct transpose_job {
-    const gls_glm *glm;
-    const gls_real *w;
-    gls_real *transposed;
-} transpose_job;
-
-static gls_status transpose_task(void *user, int64_t task, int worker) {
-    const transpose_job *job = user;
-    int64_t k = job->glm->outputs, p = job->glm->features;
-    int64_t begin = task * job->glm->tile, end = begin + job->glm->tile < p ? begin + job->glm->tile : p;
-    for (int64_t j = begin; j < end; j++)
-        for (int64_t c = 0; c < k; c++) job->transposed[j * k + c] = job->w[c * p + j];
-    return GLS_OK;
+    gls_free(p->ctx, prepared);
 }
 
 gls_status gls_glm_point_set(gls_problem *p, void *prepared, const gls_real *w) {
     const gls_glm *glm = p->self;
     gls_glm_point *point = prepared;
     point->norm2 = glm->options.l2 > 0 ? gls_team_sum_squares(p->ctx, w, glm->outputs * glm->features) : 0;
-    if (!point->transposed) return GLS_OK;
-    transpose_job job = {glm, w, point->transposed};
-    return gls_parallel(p->ctx, (glm->features + glm->tile - 1) / glm->tile, transpose_task, &job);
+    return GLS_OK;
 }
 
 /* ---- evaluations ---- */
@@ -153,20 +124,11 @@ static void apply(const gls_problem *p, const gls_batch *rows, const gls_point *
     const gls_glm *glm = p->self;
     int64_t k = glm->outputs, d = glm->features, n = rows->rows;
     const gls_real *w = gls_point_w(at);
-    const gls_real *transposed = ((const gls_glm_point *)gls_point_prepared(at))->transposed;
-    if (!glm->sparse) {
+    if (!glm->sparse)
         gls_gemm(gls_context_portable(p->ctx), false, true, n, k, d, 1, rows->x, d, w, d, 0, out, k);
-    } else if (!transposed) {
-        for (int64_t i = 0; i < n; i++) out[i] = (gls_real)gls_glm_row_dot(glm, rows, i, w);
-    } else {
-        gls_fill(out, 0, n * k);
+    else
         for (int64_t i = 0; i < n; i++)
-            for (int64_t t = rows->row[i]; t < rows->row[i + 1]; t++) {
-                const gls_real *from = transposed + (int64_t)rows->column[t] * k;
-                gls_real value = rows->value[t], *to = out + i * k;
-                for (int64_t c = 0; c < k; c++) to[c] += value * from[c];
-            }
-    }
+            for (int64_t c = 0; c < k; c++) out[i * k + c] = (gls_real)gls_glm_row_dot(glm, rows, i, w + c * d);
     if (glm->options.bias)
         for (int64_t i = 0; i < n; i++)
             for (int64_t c = 0; c < k; c++) out[i * k + c] += w[k * d + c];

@@ -5,6 +5,7 @@
 
 #include <glissade/problem.h>
 
+#include <math.h>
 #include <stddef.h>
 
 /* The target of one row: a class, or k values. */
@@ -53,8 +54,7 @@ struct gls_glm {
 };
 
 typedef struct gls_glm_point {
-    double norm2;         /* |W|^2 */
-    gls_real *transposed; /* [p, k] for sparse rows and several outputs, else NULL */
+    double norm2; /* |W|^2, where there is an l2 term */
 } gls_glm_point;
 
 typedef struct gls_glm_evaluation {

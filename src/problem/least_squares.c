@@ -1,8 +1,6 @@
 /* Least squares: 1/2 |z - y|^2. Classes are regressed as +1/-1 (two) or as unit vectors (more). */
 #include "problem/glm.h"
 
-#include <math.h>
-
 static double wanted(const gls_glm *glm, gls_glm_target target, int64_t c) {
     if (target.y) return target.y[c];
     return glm->outputs == 1 ? 2 * target.label - 1 : target.label == c;
