@@ -48,7 +48,7 @@ gls_status gls_glm_create(gls_problem *p, const void *options, const gls_data_in
     GLS_TRY(gls_layout_add(p->layout, "weight", 2, shape, glm->tiled ? GLS_BLOCK_TILED : 0));
     if (glm->options.bias) GLS_TRY(gls_layout_add(p->layout, "bias", 1, shape, GLS_BLOCK_NO_DECAY));
     p->outputs = glm->outputs;
-    if (data->target == GLS_TARGET_CLASS) {
+    if (data->target == GLS_TARGET_CLASS && loss->correct) {
         p->score_count = 1;
         p->score[0] = "accuracy";
     }

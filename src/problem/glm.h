@@ -24,6 +24,7 @@ typedef struct gls_glm_loss {
     double (*value)(const gls_glm *glm, const gls_real *z, gls_glm_target target, double *slope);
     /* out [k] = second derivative at z times u [k]. */
     void (*curve)(const gls_glm *glm, const gls_real *z, gls_glm_target target, const double *u, double *out);
+    /* Whether the class is right; NULL: no accuracy. */
     bool (*correct)(const gls_glm *glm, const gls_real *z, gls_glm_target target);
 } gls_glm_loss;
 
