@@ -11,22 +11,6 @@ GLS_SIMD static void add_decay(gls_real *restrict out, const gls_real *restrict 
     for (int64_t i = 0; i < n; i++) out[i] = g[i] + lambda * at[i];
 }
 
-/* |g|^2 and |w|^2 in one loop. */
-GLS_SIMD static void two_norms(const gls_real *restrict g, const gls_real *restrict w, int64_t n, double out[2]) {
-    double part[2][GLS_LANES] = {0};
-    int64_t i = 0;
-    for (; i + GLS_LANES <= n; i += GLS_LANES) {
-        for (int j = 0; j < GLS_LANES; j++) part[0][j] += (double)g[i + j] * (double)g[i + j];
-        for (int j = 0; j < GLS_LANES; j++) part[1][j] += (double)w[i + j] * (double)w[i + j];
-    }
-    for (int j = 0; i + j < n; j++) {
-        part[0][j] += (double)g[i + j] * (double)g[i + j];
-        part[1][j] += (double)w[i + j] * (double)w[i + j];
-    }
-    out[0] += gls_combine_lanes(part[0]);
-    out[1] += gls_combine_lanes(part[1]);
-}
-
 typedef struct bounds {
     gls_real rate, shrink, low, high;
 } bounds;
@@ -96,20 +80,23 @@ static void move_range(const pass *p, const gls_piece *piece, const gls_range *r
     }
 }
 
+/* What is added to the gradients of a piece, times w. */
+static double coupled_decay(const pass *p, const gls_piece *piece, const gls_method_common *options) {
+    bool own = p->update->needs & (GLS_METHOD_OWN_DECAY | GLS_METHOD_DECOUPLED);
+    return own || p->method->no_decay[piece->block] ? 0 : options->weight_decay;
+}
+
 /* The rule's own work on one range, then the move. */
 static void run_range(const pass *p, const gls_piece *piece, gls_range *r, room *buffers, gls_sums *sums) {
     gls_method *method = p->method;
-    bool own = p->update->needs & (GLS_METHOD_OWN_DECAY | GLS_METHOD_DECOUPLED);
-    double lambda = own || method->no_decay[piece->block] ? 0 : ((const gls_method_common *)r->options)->weight_decay;
+    double lambda = coupled_decay(p, piece, r->options);
     if (lambda != 0) {
         add_decay(buffers->decayed, r->g, p->at + r->offset, (gls_real)lambda, r->size);
         r->g = buffers->decayed;
     }
     if (p->kind == PASS_NORMS) {
-        if (p->update->needs & GLS_METHOD_NEEDS_BLOCK_NORMS)
-            two_norms(r->g, r->w, r->size, sums->own);
-        else
-            sums->own[0] += gls_sum_squares(r->g, r->size);
+        sums->own[0] += gls_sum_squares(r->g, r->size);
+        if (p->update->needs & GLS_METHOD_NEEDS_BLOCK_NORMS) sums->own[1] += gls_sum_squares(r->w, r->size);
     } else if (p->kind == PASS_FIRST) {
         method->type->first(r);
     } else {
@@ -138,9 +125,11 @@ static void run_piece(const pass *p, int64_t number) {
                    .sums = sums->own,
                    .step = buffers.step,
                    .move = &along};
-    for (int64_t at = 0; at < piece->size; at += GLS_METHOD_RANGE) {
+    bool bare = p->kind == PASS_NORMS && coupled_decay(p, piece, options) == 0; /* needs no room */
+    int64_t reach = bare ? GLS_CHUNK : GLS_METHOD_RANGE;
+    for (int64_t at = 0; at < piece->size; at += reach) {
         r.offset = piece->offset + at;
-        r.size = piece->size - at < GLS_METHOD_RANGE ? piece->size - at : GLS_METHOD_RANGE;
+        r.size = piece->size - at < reach ? piece->size - at : reach;
         r.w = p->w + r.offset;
         r.g = p->g + r.offset;
         for (int i = 0; i < method->vectors; i++) r.state[i] = method->state[i] + r.offset;
