@@ -25,7 +25,7 @@ typedef struct records {
 
 static gls_status grow(records *r) {
     if (r->count < r->room) return GLS_OK;
-    int64_t room = r->room ? r->room * 2 : 2500;
+    int64_t room = r->room ? r->room * 2 : 128;
     uint8_t *byte = gls_resize(r->ctx, r->arrays.byte, room, PIXELS);
     if (byte) r->arrays.byte = byte;
     int32_t *label = byte ? gls_resize(r->ctx, r->arrays.label, room, sizeof *label) : NULL;

@@ -648,11 +648,25 @@ static void round_trips(void **state) {
     back = open_ok(ctx, "cifar10", in_folder(folder, "w.bin"), NULL);
     assert_same_source(ctx, cifar, back);
     gls_source_destroy(back);
+    assert_int_equal(gls_source_write(ctx, cifar, "png", in_folder(folder, "wpng"), NULL, NULL), GLS_OK);
+    back = open_ok(ctx, "png", in_folder(folder, "wpng"), NULL);
+    assert_int_equal(back->info.shape[0], 3);
+    gls_rows *rows[2];
+    gls_batch x = whole(ctx, cifar, &rows[0]), y = whole(ctx, back, &rows[1]);
+    assert_memory_equal(x.x, y.x, (size_t)(x.rows * x.features) * sizeof *x.x); /* classes without examples are lost */
+    gls_rows_destroy(rows[0]);
+    gls_rows_destroy(rows[1]);
+    gls_source_destroy(back);
     gls_source_destroy(cifar);
     gls_source *glyphs = open_ok(ctx, "glyphs", NULL, "{train_size: 20}");
+    assert_int_equal(gls_source_write(ctx, glyphs, "png", in_folder(folder, "wgrey"), NULL, NULL), GLS_OK);
+    back = open_ok(ctx, "png", in_folder(folder, "wgrey"), NULL);
+    assert_int_equal(back->info.shape[0], 1);
+    assert_int_equal(back->info.classes, 10);
+    gls_source_destroy(back);
     assert_int_equal(gls_source_write(ctx, glyphs, "cifar10", in_folder(folder, "no.bin"), NULL, NULL),
                      GLS_ERR_UNSUPPORTED);
-    assert_int_equal(gls_source_write(ctx, glyphs, "png", in_folder(folder, "no"), NULL, NULL), GLS_ERR_UNSUPPORTED);
+    assert_int_equal(gls_source_write(ctx, glyphs, "glyphs", in_folder(folder, "no"), NULL, NULL), GLS_ERR_UNSUPPORTED);
     assert_int_equal(gls_source_write(ctx, glyphs, "npy", "/nowhere/at/all.npy", NULL, NULL), GLS_ERR_FILE);
     assert_int_equal(access(in_folder(folder, "no.bin"), F_OK), -1);
     gls_source_destroy(glyphs);

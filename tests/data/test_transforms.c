@@ -120,9 +120,9 @@ static void replace_changes_exactly_one(void **state) {
 static void insert_adds_marked_draggers(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
-    static const char *const list[] = {"[{insert: 0.2}]", "[{insert: {fraction: 0.2, kind: constant}}]",
-                                       "[{insert: {fraction: 0.2, kind: foreign, source: {format: gaussians, "
-                                       "train_size: 9, classes: 7, features: 6}}}]"};
+    const char *foreign = "[{insert: {fraction: 0.2, kind: foreign, source: {format: gaussians, train_size: 9, "
+                          "classes: 7, features: 6}}}]";
+    const char *const list[] = {"[{insert: 0.2}]", "[{insert: {fraction: 0.2, kind: constant}}]", foreign};
     for (int k = 0; k < 3; k++) {
         pair p = compare(ctx, dense, list[k]);
         const int64_t *mark = gls_source_column(p.source[1], "insert");
