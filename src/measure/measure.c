@@ -5,6 +5,7 @@
 #include "measure/members.h"
 
 #include <math.h>
+#include <string.h>
 #include <time.h>
 
 static const gls_member *const builtin[] = {
@@ -61,6 +62,7 @@ static gls_status set_up(created *c, const gls_value *options, const char *const
 gls_status gls_measure_create(gls_context *ctx, const char *name, const gls_value *options, const char *const *except,
                               int64_t parameters, int64_t examples, gls_measure **out) {
     *out = NULL;
+    if (strcmp(name, "noise") == 0) name = "noise_norm"; /* the short name that configurations use */
     const gls_member *member = gls_member_find(ctx, GLS_KIND_MEASURE, builtin, "measure", name);
     if (!member) return GLS_ERR_ARGUMENT;
     created *c = gls_alloc(ctx, 1, sizeof *c);

@@ -250,6 +250,9 @@ static void bad_input_is_named(void **state) {
     gls_value *options = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
     GOOD(gls_value_append(ctx, options, gls_value_create(ctx, GLS_VALUE_TEXT, "smothing", "1")));
     assert_int_equal(gls_measure_create(ctx, "gradient_diversity", options, NULL, 0, 0, &measure), GLS_ERR_ARGUMENT);
+    GOOD(gls_measure_create(ctx, "noise", NULL, NULL, 0, 0, &measure));
+    assert_string_equal(gls_measure_type_of(measure)->member.name, "noise_norm");
+    gls_measure_destroy(measure);
     const char *const except[] = {"smothing", NULL};
     GOOD(gls_measure_create(ctx, "gradient_diversity", options, except, 0, 0, &measure));
     gls_value_destroy(ctx, options);
