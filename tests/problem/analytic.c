@@ -34,6 +34,7 @@ static const subject subjects[] = {
     {"zero_chain", "{dim: 6}", true, 1.5},
     {"zero_chain", "{dim: 4, L: 10, epsilon: 0.1}", true, 4},
     {"geman_mcclure", "{dim: 4, examples: 15, scale: 2, center: 0.3}", true, 2},
+    {"geman_mcclure", "{dim: 3, examples: 9, whole: true}", true, 2},
     {"rosenbrock", "{dim: 4}", true, 1.5},
     {"adam_divergence", "{examples: 5, steep: 6}", true, 0.5},
     {"sawtooth", "{n: 7}", false, 1},

@@ -7,21 +7,22 @@ typedef struct inverse_options {
     double mu;
 } inverse_options;
 
-/* 4 / (mu (k + 1)), k steps done; without mu from / (k + 1). */
+/* 4 / (mu (k + 1)) at step k = 1, 2, ...; without mu from / k. */
 static double value(const void *self, const void *options, const gls_schedule_time *time) {
     const inverse_options *o = options;
-    return (o->mu > 0 ? 4 / o->mu : o->common.from) / (time->step + 1);
+    return o->mu > 0 ? 4 / (o->mu * (time->step + 2)) : o->common.from / (time->step + 1);
 }
 
-static const gls_option table[] = {GLS_SCHEDULE_OPTIONS,
-                                   {.key = "mu",
-                                    .type = GLS_OPTION_REAL,
-                                    .offset = offsetof(inverse_options, mu),
-                                    .initial = "0",
-                                    .minimum = 0,
-                                    .maximum = INFINITY,
-                                    .help = "strong convexity: the rate is 4/(mu (k + 1)); 0: from/(k + 1)"},
-                                   {0}};
+static const gls_option table[] = {
+    GLS_SCHEDULE_OPTIONS,
+    {.key = "mu",
+     .type = GLS_OPTION_REAL,
+     .offset = offsetof(inverse_options, mu),
+     .initial = "0",
+     .minimum = 0,
+     .maximum = INFINITY,
+     .help = "strong convexity: the rate is 4/(mu (k + 1)) at step k = 1, 2, ...; 0: from/k"},
+    {0}};
 
 const gls_schedule_type gls_schedule_inverse = {
     .member = {"inverse", "4/(mu (k + 1)) at step k", "[A] thm 1", table, sizeof(inverse_options)}, .value = value};

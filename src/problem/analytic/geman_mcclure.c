@@ -10,12 +10,14 @@ typedef struct options {
     gls_function_options common;
     int64_t dim, examples, seed;
     double scale, center;
+    bool whole;
 } options;
 
 typedef struct robust {
     gls_function f;
+    int64_t terms;
     double center;
-    gls_real *row; /* [examples, dim] */
+    gls_real *row; /* [terms, dim] */
 } robust;
 
 static const gls_option table[] = {
@@ -25,12 +27,14 @@ static const gls_option table[] = {
     {"scale", GLS_OPTION_REAL, offsetof(options, scale), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
      "length of every a_i"},
     {"center", GLS_OPTION_REAL, offsetof(options, center), "0", 0, 0, 0, NULL, "every coordinate of w*"},
+    {"whole", GLS_OPTION_BOOL, offsetof(options, whole), "false", 0, 0, 0, NULL,
+     "one example, F itself: noise is then that of an oracle for F"},
     {"seed", GLS_OPTION_INT, offsetof(options, seed), "1", 0, INFINITY, 0, NULL, "of the a_i"},
     {NULL}};
 
 /* Largest eigenvalue of mean a_i a_i' by power iteration, a little above from the residual. */
 static gls_status curvature(gls_context *ctx, const robust *r, double *out) {
-    int64_t d = r->f.dim, n = r->f.examples;
+    int64_t d = r->f.dim, n = r->terms;
     gls_real *x = gls_alloc(ctx, d, sizeof *x), *y = gls_alloc(ctx, d, sizeof *y);
     gls_status status = x != NULL && y != NULL ? GLS_OK : GLS_ERR_MEMORY;
     *out = 0;
@@ -55,7 +59,8 @@ static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;
     robust *r = p->self;
     r->f.dim = o->dim;
-    r->f.examples = o->examples;
+    r->terms = o->examples;
+    r->f.examples = o->whole ? 1 : o->examples;
     r->center = o->center;
     r->row = gls_alloc(p->ctx, o->examples * o->dim, sizeof *r->row);
     if (r->row == NULL) return GLS_ERR_MEMORY;
@@ -75,18 +80,23 @@ static void dispose(gls_problem *p) {
     gls_free(p->ctx, ((robust *)p->self)->row);
 }
 
+/* Adds share times the gradient of one term to g. */
+static double term(const robust *r, int64_t i, const gls_real *w, double share, gls_real *g) {
+    const gls_real *a = r->row + i * r->f.dim;
+    double residual = 0;
+    for (int64_t k = 0; k < r->f.dim; k++) residual += (double)a[k] * ((double)w[k] - r->center);
+    double weight = 1 / (1 + residual * residual);
+    if (g != NULL) gls_axpy(g, share * residual * weight * weight, a, r->f.dim);
+    return 0.5 * share * residual * residual * weight;
+}
+
 static double evaluate(const void *self, int64_t example, const gls_real *w, const gls_real *direction, gls_real *g) {
     const robust *r = self;
-    int64_t d = r->f.dim;
-    const gls_real *a = r->row + example * d;
-    double residual = 0;
-    for (int64_t i = 0; i < d; i++) residual += (double)a[i] * ((double)w[i] - r->center);
-    double weight = 1 / (1 + residual * residual);
-    if (g != NULL) {
-        gls_fill(g, 0, d);
-        gls_axpy(g, residual * weight * weight, a, d);
-    }
-    return 0.5 * residual * residual * weight;
+    if (g != NULL) gls_fill(g, 0, r->f.dim);
+    if (r->f.examples > 1) return term(r, example, w, 1, g);
+    double value = 0;
+    for (int64_t i = 0; i < r->terms; i++) value += term(r, i, w, 1 / (double)r->terms, g);
+    return value;
 }
 
 const gls_function_type gls_function_geman_mcclure = {
