@@ -6,8 +6,8 @@
 #include "cli.h"
 
 static const char presets[] = "presets";
-static const char *const words[] = {"methods", "estimators", "measures",  "models", "problems",
-                                    "data",    "transforms", "schedules", presets,  NULL};
+static const char *const words[] = {"methods",    "estimators", "measures", "models", "problems", "data",
+                                    "transforms", "schedules",  "noises",   presets,  NULL};
 
 static const char *word_at(const void *user, int64_t i) {
     return ((const char *const *)user)[i];

@@ -8,6 +8,7 @@
 #include "data/table.h"
 #include "estimator/estimator.h"
 #include "method/table.h"
+#include "problem/analytic/oracle_noise.h"
 #include "problem/evaluation.h"
 
 const char *gls_kind_name(gls_kind kind) {
@@ -41,6 +42,8 @@ static gls_members builtin(gls_kind kind) {
         return gls_format_members;
     case GLS_KIND_TRANSFORM:
         return gls_transform_members;
+    case GLS_KIND_NOISE:
+        return gls_oracle_noise_members;
     default:
         return NULL;
     }

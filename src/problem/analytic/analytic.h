@@ -39,7 +39,7 @@ typedef struct gls_function_options {
 #define GLS_FUNCTION_OPTIONS                                                                                \
     {                                                                                                       \
         "noise", GLS_OPTION_VALUE, offsetof(gls_function_options, noise), NULL, 0, 0, 0, NULL,              \
-            "noise of the gradient in training: a name or {name: student, scale: 1, ...}; see `list noise`" \
+            "noise of the gradient in training: a name or {name: student, scale: 1, ...}; see `glissade list noises`" \
     }
 
 gls_status gls_function_create(gls_problem *p, const void *options, const gls_data_info *data);
