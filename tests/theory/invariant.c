@@ -172,6 +172,20 @@ typedef struct toy {
     int label[POINTS];
 } toy;
 
+/* Points on the sphere with random labels. */
+static void make_toy(toy *data) {
+    gls_random random = gls_random_create(12, "toy", 0, 0);
+    for (int i = 0; i < POINTS; i++) {
+        double square = 0;
+        for (int j = 0; j < IN; j++) {
+            data->x[i][j] = gls_random_normal(&random);
+            square += data->x[i][j] * data->x[i][j];
+        }
+        for (int j = 0; j < IN; j++) data->x[i][j] /= sqrt(square);
+        data->label[i] = (int)gls_random_below(&random, OUT);
+    }
+}
+
 /* softmax cross-entropy of W2 tanh(W1 tanh(W0 x)). */
 static int network(void *user, const gls_real *w, int64_t count, const int64_t *example, const double *weight,
                    double *value, gls_real *g) {
@@ -256,16 +270,8 @@ static void test_network_stays_in_its_invariant_set(void **state) {
     enum { REPEAT = 8 };
     static const double decays[] = {0.2, 1, 3};
     toy data;
-    gls_random random = gls_random_create(12, "toy", 0, 0);
-    for (int i = 0; i < POINTS; i++) {
-        double square = 0;
-        for (int j = 0; j < IN; j++) {
-            data.x[i][j] = gls_random_normal(&random);
-            square += data.x[i][j] * data.x[i][j];
-        }
-        for (int j = 0; j < IN; j++) data.x[i][j] /= sqrt(square);
-        data.label[i] = (int)gls_random_below(&random, OUT);
-    }
+    make_toy(&data);
+    gls_random random = gls_random_create(13, "weights", 0, 0);
     gls_objective objective = {
         .size = sizeof objective, .parameters = NET, .examples = POINTS, .evaluate = network, .user = &data};
     for (int k = 0; k < 3; k++) {
@@ -293,6 +299,90 @@ static void test_network_stays_in_its_invariant_set(void **state) {
         for (int r = 0; r < REPEAT; r++) most = fmax(most, in[r].most);
         verdict(text("[T] thm 6.4.6: largest operator norm of a layer, decay %g, lr = 1/decay", decay),
                 text("%.4f", most), text("<= %.4f", w), REPEAT * steps, most <= w * (1 + 1e-9));
+        outcome_free(&o);
+        gls_problem_destroy(p);
+    }
+}
+
+/* ---- theorem 6.4.7: the scale of a last batch normalisation stays inside |a| <= 2 sqrt(m)/gamma ---- */
+
+enum { NORMED = OUT * IN + 2 * OUT };
+
+/* Softmax cross-entropy of a normalise(W x) + b, normalised over the rows it is given. */
+static int normalised(void *user, const gls_real *w, int64_t count, const int64_t *example, const double *weight,
+                      double *value, gls_real *g) {
+    const toy *data = user;
+    const gls_real *scale = w + OUT * IN, *shift = scale + OUT;
+    double z[POINTS][OUT], unit[POINTS][OUT], back[POINTS][OUT], spread[OUT], m = (double)count;
+    for (int i = 0; i < OUT; i++) {
+        double mean = 0, square = 0;
+        for (int64_t k = 0; k < count; k++) {
+            z[k][i] = 0;
+            for (int j = 0; j < IN; j++) z[k][i] += w[i * IN + j] * data->x[example[k]][j];
+            mean += z[k][i] / m;
+        }
+        for (int64_t k = 0; k < count; k++) square += (z[k][i] - mean) * (z[k][i] - mean) / m;
+        spread[i] = sqrt(square + 1e-5);
+        for (int64_t k = 0; k < count; k++) unit[k][i] = (z[k][i] - mean) / spread[i];
+    }
+    for (int64_t k = 0; k < count; k++) {
+        double out[OUT], total = 0;
+        for (int i = 0; i < OUT; i++) total += exp(out[i] = scale[i] * unit[k][i] + shift[i]);
+        *value += log(total) - out[data->label[example[k]]];
+        for (int i = 0; i < OUT; i++) back[k][i] = exp(out[i]) / total - (i == data->label[example[k]]);
+    }
+    if (g == NULL) return 0;
+    for (int i = 0; i < OUT; i++) {
+        double sum = 0, along = 0;
+        for (int64_t k = 0; k < count; k++) {
+            sum += back[k][i];
+            along += back[k][i] * unit[k][i];
+        }
+        g[OUT * IN + i] += along;
+        g[OUT * IN + OUT + i] += sum;
+        for (int64_t k = 0; k < count; k++) {
+            double e = scale[i] / spread[i] * (back[k][i] - sum / m - unit[k][i] * along / m);
+            for (int j = 0; j < IN; j++) g[i * IN + j] += e * data->x[example[k]][j];
+        }
+    }
+    return 0;
+}
+
+static gls_status follow_scale(void *user, const gls_solve_state *state) {
+    inside *in = (inside *)user + state->repetition;
+    for (int i = 0; i < OUT; i++) in->most = fmax(in->most, fabs(state->w[OUT * IN + i]));
+    return GLS_OK;
+}
+
+static void test_batch_norm_scale_stays_bounded(void **state) {
+    enum { REPEAT = 8, BATCH = 8 };
+    static const double decays[] = {0.1, 1};
+    toy data;
+    make_toy(&data);
+    gls_objective objective = {
+        .size = sizeof objective, .parameters = NORMED, .examples = POINTS, .evaluate = normalised, .user = &data};
+    for (int k = 0; k < 2; k++) {
+        inside in[REPEAT] = {{0}};
+        double decay = decays[k], most = 0, bound = 2 * sqrt(BATCH) / decay, start[NORMED];
+        gls_random random = gls_random_create(3, "normed", 0, 0);
+        gls_problem *p;
+        check(gls_problem_create_objective(ctx, &objective, &p));
+        for (int i = 0; i < NORMED; i++) start[i] = i < OUT * IN ? gls_random_normal(&random) : 0;
+        for (int i = 0; i < OUT; i++) start[OUT * IN + i] = (i % 2 == 0 ? 1 : -1) * bound;
+        int64_t steps = full ? 20000 : 1000;
+        outcome o = solved(p, (plan){.method = text("{name: sgd, lr: %.15g, weight_decay: %g}", 1 / decay, decay),
+                                     .steps = steps,
+                                     .batch = BATCH,
+                                     .repeat = REPEAT,
+                                     .seed = 2,
+                                     .init = start,
+                                     .observe = follow_scale,
+                                     .user = in});
+        for (int r = 0; r < REPEAT; r++) most = fmax(most, in[r].most);
+        verdict(text("[T] thm 6.4.7: largest scale of a last batch norm, decay %g, lr = 1/decay, m = 8, started at the "
+                     "bound",
+                     decay),
+                text("%.4f", most), text("<= %.4f", bound), REPEAT * steps, most <= bound * (1 + 1e-9));
         outcome_free(&o);
         gls_problem_destroy(p);
     }
@@ -340,8 +430,11 @@ static void test_equilibrium_ratio_is_one(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sines_settle_or_cycle),    cmocka_unit_test(test_fresh_draw_defect_decays),
-        cmocka_unit_test(test_sawtooth_is_periodic),     cmocka_unit_test(test_network_stays_in_its_invariant_set),
+        cmocka_unit_test(test_sines_settle_or_cycle),
+        cmocka_unit_test(test_fresh_draw_defect_decays),
+        cmocka_unit_test(test_sawtooth_is_periodic),
+        cmocka_unit_test(test_network_stays_in_its_invariant_set),
+        cmocka_unit_test(test_batch_norm_scale_stays_bounded),
         cmocka_unit_test(test_equilibrium_ratio_is_one),
     };
     return cmocka_run_group_tests(tests, theory_setup, theory_teardown);
