@@ -183,6 +183,7 @@ int gls_graph_add(gls_graph *g, const char *op_name, const char *name, const voi
 }
 
 int gls_graph_add_value(gls_graph *g, const char *op_name, const char *name, const gls_value *value, int input) {
+    static const char *const except[] = {"name", NULL};
     if (g->status != GLS_OK) return -1;
     const gls_op *op = gls_op_find(g->ctx, op_name);
     if (!op) {
@@ -190,13 +191,14 @@ int gls_graph_add_value(gls_graph *g, const char *op_name, const char *name, con
         return -1;
     }
     if (op->member.options_size == 0) {
-        if (value && value->kind == GLS_VALUE_MAP && value->count > 0)
-            return gls_graph_fail(g, "layer '%s' (%s) takes no options", name, op_name);
+        for (int64_t k = 0; value && k < value->count; k++)
+            if (strcmp(value->items[k]->key, except[0]) != 0)
+                return gls_graph_fail(g, "layer '%s' (%s) takes no option '%s'", name, op_name, value->items[k]->key);
         return add_node(g, op, name, NULL, 1, &input);
     }
     gls_options *options = NULL;
     g->status = gls_options_create(g->ctx, op_name, op->member.options, op->member.options_size, &options);
-    if (g->status == GLS_OK && value) g->status = gls_options_apply(options, value, NULL);
+    if (g->status == GLS_OK && value) g->status = gls_options_apply(options, value, except);
     int node = -1;
     if (g->status == GLS_OK) node = add_node(g, op, name, gls_options_struct(options), 1, &input);
     gls_options_destroy(options);

@@ -105,7 +105,7 @@ int gls_graph_input(gls_graph *graph);
  */
 int gls_graph_add(gls_graph *graph, const char *op, const char *name, const void *options, int inputs,
                   const int *input);
-/* The same with one input and options as a map. */
+/* The same with one input and options as a map (a key `name` is passed over) or NULL. */
 int gls_graph_add_value(gls_graph *graph, const char *op, const char *name, const gls_value *options, int input);
 /* Records the first failure; returns -1. */
 int gls_graph_fail(gls_graph *graph, const char *format, ...) GLS_PRINTF(2, 3);

@@ -6,13 +6,15 @@
 #include "base/table.h"
 #include "model/network.h"
 #include "model/op.h"
+#include "problem/evaluation.h"
 
-extern const gls_family gls_family_mlp, gls_family_convnet, gls_family_resnet;
+extern const gls_family gls_family_mlp, gls_family_convnet, gls_family_resnet, gls_family_layers;
 
 static const gls_member *const families[] = {
     &gls_family_mlp.type.member,
     &gls_family_convnet.type.member,
     &gls_family_resnet.type.member,
+    &gls_family_layers.type.member,
     NULL,
 };
 
@@ -43,11 +45,31 @@ static gls_status create_family(gls_context *ctx, const gls_family *family, cons
     return status;
 }
 
+/* Names of families, then of other problems. */
+static const char *name_at(const void *user, int64_t i) {
+    gls_context *ctx = *(gls_context *const *)user;
+    int64_t count = 0;
+    while (gls_model_family(ctx, count)) count++;
+    const gls_member *member =
+        i < count ? gls_model_family(ctx, i) : gls_member_at(ctx, GLS_KIND_PROBLEM, gls_problem_members, i - count);
+    return member ? member->name : NULL;
+}
+
+static gls_status unknown(gls_context *ctx, const char *name) {
+    const char *nearest = gls_nearest(name, name_at, &ctx);
+    if (!nearest) return gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown model '%s'", name);
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown model '%s'; nearest is '%s'", name, nearest);
+}
+
 gls_status gls_model_create(gls_context *ctx, const char *name, const gls_value *options, const gls_data_info *data,
                             gls_problem **out) {
     *out = NULL;
     const gls_family *family = find(ctx, name);
-    return family ? create_family(ctx, family, options, data, out) : gls_problem_create(ctx, name, options, data, out);
+    if (family) return create_family(ctx, family, options, data, out);
+    const char *known;
+    for (int64_t i = 0; (known = name_at(&ctx, i)); i++)
+        if (strcmp(known, name) == 0) return gls_problem_create(ctx, name, options, data, out);
+    return unknown(ctx, name);
 }
 
 /* ---- summary ---- */

@@ -15,6 +15,21 @@ static const sample samples[] = {
     {"mlp", "{hidden: [9, 7], activation: gelu, norm: layer, dropout: 0.3}", 6, 5, 0, 0, 3, 0},
     {"mlp", "{hidden: [9, 7], activation: tanh, norm: batch, init: glorot}", 6, 5, 0, 0, 3, 0},
     {"mlp", "{hidden: [9, 7], activation: sigmoid, dropout: 0.5}", 6, 5, 0, 0, 3, 0},
+    {"layers",
+     "{layers: [{conv: {channels: 6, kernel: 3, stride: 2, pad: 1, groups: 3}}, layer_norm, {leaky_relu: {slope: 0.2}},"
+     " {average_pool: {kernel: 3, stride: 1, pad: 1}}, dropout, {batch_norm: {name: bn}}, sigmoid, flatten]}",
+     5, 3, 7, 5, 72, 0},
+    {"layers",
+     "{layers: [gelu, tanh, {conv: {channels: 4, kernel: 2}}, {group_norm: {groups: 2}}, global_pool], loss: squared}",
+     2, 2, 3, 3, 0, 4},
+    {"layers",
+     "{layers: [{conv: {channels: 6, kernel: 1}}, {dense: {units: 5}}, gelu, {dense: {units: 3, name: last}}, "
+     "global_pool]}",
+     3, 2, 1, 7, 3, 0},
+    {"layers",
+     "{layers: [{dense: {units: 7, name: a}}, tanh, {dense: {units: 9, tie: a.weight, transpose: true}}, tanh,"
+     " {dense: {units: 7, tie: a.weight}}]}",
+     4, 9, 0, 0, 7, 0},
     {"resnet", "{depth: 8, width: 4}", 3, 3, 8, 7, 3, 0},
     {"resnet", "{depth: 8, width: 4, norm: group, groups: 2}", 1, 3, 8, 7, 3, 0},
     {"resnet", "{depth: 18, width: 2, shape: imagenet}", 3, 2, 33, 35, 3, 0},
@@ -40,7 +55,82 @@ static void gradients(void **state) {
     }
 }
 
+/* Wrong input is refused with a sentence that says what and where. */
+static void bad_input(void **state) {
+    static const struct {
+        const char *family, *options, *says;
+    } bad[] = {
+        {"mpl", NULL, "nearest is 'mlp'"},
+        {"mlp", "{hiden: [3]}", "hidden"},
+        {"mlp", "{hidden: [3, x]}", "'x'"},
+        {"resnet", "{depth: 21}", "6n+2"},
+        {"layers", "{layers: [convv]}", "conv"},
+        {"layers", "{layers: [{conv: {channels: 4, kernel: 9}}]}",
+         "layer 'conv1' (conv): a kernel of 9 does not fit into [3, 6, 5]"},
+        {"layers", "{layers: [{dense: {units: 4}}]}", "put a flatten or a pool before it"},
+        {"layers", "{layers: [flatten, {dense: {units: 4}}]}", "one input for each of 5 classes, got [4]"},
+        {"layers", "{layers: [{conv: {channels: 4, groups: 2}}]}", "2 groups do not divide 3 input"},
+        {"layers", "{layers: [flatten, {relu: {slope: 1}}]}", "takes no option 'slope'"},
+        {"layers", "{layers: [flatten, {dense: {units: 5, tie: nothing}}]}", "tied to 'nothing'"},
+        {"layers", "{}", "layers"},
+    };
+    gls_context *ctx = check_context(1, false);
+    check_data d = check_data_create(2, 3, 6, 5, 5, 0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        gls_value *value = NULL;
+        gls_problem *p = NULL;
+        if (bad[i].options)
+            assert_int_equal(gls_yaml_parse(ctx, "test", bad[i].options, (int64_t)strlen(bad[i].options), &value),
+                             GLS_OK);
+        assert_int_equal(gls_model_create(ctx, bad[i].family, value, &d.info, &p), GLS_ERR_ARGUMENT);
+        if (!strstr(gls_context_message(ctx), bad[i].says)) fail_msg("%s: %s", bad[i].says, gls_context_message(ctx));
+        gls_value_destroy(ctx, value);
+    }
+    gls_problem *p = check_model(ctx, "mlp", NULL, &d.info);
+    check_run r = check_run_create(p, &d.batch, GLS_WANT_GRADIENT, GLS_MODE_TRAIN);
+    gls_real *w = check_weights(p);
+    gls_batch none = d.batch;
+    none.rows = 0;
+    r.args.rows = &none;
+    assert_int_equal(gls_point_set(r.point, w), GLS_OK);
+    assert_int_equal(gls_evaluate(r.e, &r.args), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "no rows"));
+    r.args.rows = &d.batch;
+    d.label[1] = 5;
+    assert_int_equal(gls_evaluate(r.e, &r.args), GLS_ERR_INPUT);
+    assert_non_null(strstr(gls_context_message(ctx), "label 5"));
+    free(w);
+    check_run_destroy(&r);
+    gls_problem_destroy(p);
+    check_data_destroy(&d);
+    gls_context_destroy(ctx);
+}
+
+/* The summary counts what the layout has, and the work of a known network. */
+static void summary(void **state) {
+    gls_context *ctx = check_context(1, false);
+    check_data d = check_data_create(1, 3, 32, 32, 10, 0);
+    gls_problem *p = check_model(ctx, "resnet", "{depth: 20}", &d.info);
+    assert_int_equal(gls_problem_size(p), 269722);
+    int64_t parameters = 0;
+    double work = 0;
+    for (int64_t i = 0; i < gls_model_layers(p); i++) {
+        gls_layer_summary layer;
+        assert_int_equal(gls_model_summary(p, i, &layer), GLS_OK);
+        parameters += layer.parameters;
+        work += layer.multiply_adds;
+    }
+    assert_int_equal(parameters, 269722);
+    assert_true(fabs(work - 40.55e6) < 0.01e6);
+    assert_non_null(gls_layout_find(gls_problem_layout(p), "layer2.0.bn1.weight"));
+    assert_non_null(gls_layout_find(p->state_layout, "layer3.2.bn2.running_var"));
+    gls_problem_destroy(p);
+    check_data_destroy(&d);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients), cmocka_unit_test(bad_input),
+                                       cmocka_unit_test(summary)};
     return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
 }

@@ -14,6 +14,13 @@ static const sample samples[] = {
     {"convnet", "{channels: 3, variant: cuda}", 12, 2, 9, 7, 3},
     {"mlp", "{hidden: [9, 7], activation: gelu, norm: layer, dropout: 0.3}", 12, 5, 0, 0, 3},
     {"resnet", "{depth: 8, norm: group}", 12, 3, 9, 8, 3},
+    {"layers",
+     "{layers: [{dense: {units: 7, name: a}}, tanh, {dense: {units: 9, tie: a.weight, transpose: true}}, tanh,"
+     " {dense: {units: 7, tie: a.weight}}]}",
+     12, 9, 0, 0, 7},
+    {"layers",
+     "{layers: [{conv: {channels: 60, kernel: 1}}, {dense: {units: 50}}, gelu, {dense: {units: 3}}, global_pool]}", 12,
+     2, 1, 7, 3},
     {"resnet", "{depth: 8, norm: batch}", 12, 3, 9, 8, 3, GLS_MODE_EVALUATE},
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };

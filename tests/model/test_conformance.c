@@ -1,0 +1,55 @@
+/* Every family through the suite that all problems pass. */
+#include "check.h"
+
+#include "../problem/conformance.h"
+
+typedef struct sample {
+    const char *name, *family, *options;
+    int64_t rows, c, h, w, classes;
+    bool kinks;
+} sample;
+
+static const sample samples[] = {
+    {"mlp", "mlp", "{hidden: [40, 30], activation: tanh, dropout: 0.2}", 24, 12, 0, 0, 4},
+    {"mlp with tiles", "mlp", "{hidden: [300, 120], activation: gelu, norm: layer}", 24, 12, 0, 0, 4},
+    {"tied", "layers",
+     "{layers: [{dense: {units: 7, name: a}}, tanh, {dense: {units: 9, tie: a.weight, transpose: true}}, tanh,"
+     " {dense: {units: 7, tie: a.weight}}]}",
+     24, 9, 0, 0, 7},
+    {"convnet", "convnet", "{channels: 4, units: 20}", 24, 2, 8, 8, 4, true},
+    {"resnet with batch norm", "resnet", "{depth: 8, width: 4}", 24, 3, 8, 8, 4, true},
+    {"resnet with group norm", "resnet", "{depth: 8, width: 4, norm: group, groups: 2}", 24, 3, 8, 8, 4, true},
+};
+
+typedef struct made {
+    const sample *sample;
+    const gls_data_info *info;
+} made;
+
+static gls_status make(gls_context *ctx, const void *user, gls_problem **out) {
+    const made *m = user;
+    *out = check_model(ctx, m->sample->family, m->sample->options, m->info);
+    return GLS_OK;
+}
+
+static void families(void **state) {
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+        const sample *s = &samples[i];
+        check_data d = check_data_create(s->rows, s->c, s->h, s->w, s->classes, 0);
+        made m = {s, &d.info};
+        conformance c = {.name = s->name,
+                         .make = make,
+                         .user = &m,
+                         .batch = &d.batch,
+                         .spread = 0.05,
+                         .kinks = s->kinks,
+                         .tolerance = sizeof(gls_real) == 4 ? 1e-4 : 1e-10};
+        conformance_check(&c);
+        check_data_destroy(&d);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(families)};
+    return cmocka_run_group_tests_name("network_conformance", tests, NULL, NULL);
+}

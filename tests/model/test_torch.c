@@ -1,0 +1,124 @@
+/* The same weights in PyTorch, under the same names, give the same gradients, running statistics and logits; batch
+ * norm's mini-batch of 128 is cut into slices here. Skipped where there is no PyTorch. */
+#include "check.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glissade/estimator.h>
+
+static char folder[] = "/tmp/glissade_torch_XXXXXX";
+
+static FILE *open_file(const char *kind, const char *suffix) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s.%s", folder, kind, suffix);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    return file;
+}
+
+static void write_layout(const char *kind, const gls_layout *layout, const gls_real *x) {
+    FILE *text = open_file(kind, "txt"), *data = open_file(kind, "bin");
+    for (int64_t b = 0; b < gls_layout_count(layout); b++) {
+        const gls_block *block = gls_layout_block(layout, b);
+        fprintf(text, "%s", block->name);
+        for (int k = 0; k < block->dims; k++) fprintf(text, " %lld", (long long)block->shape[k]);
+        fprintf(text, "\n");
+        fwrite(x + block->offset, sizeof *x, (size_t)block->size, data);
+    }
+    fclose(text);
+    fclose(data);
+}
+
+static void write_batch(const check_data *d) {
+    FILE *text = open_file("batch", "txt"), *data = open_file("batch", "bin");
+    fprintf(text, "x %lld 3 32 32\nlabel %lld\n", (long long)d->batch.rows, (long long)d->batch.rows);
+    fwrite(d->x, sizeof *d->x, (size_t)(d->batch.rows * d->batch.features), data);
+    for (int64_t i = 0; i < d->batch.rows; i++) {
+        float label = (float)d->label[i];
+        fwrite(&label, sizeof label, 1, data);
+    }
+    fclose(text);
+    fclose(data);
+}
+
+static void write_training(gls_problem *p, const check_data *d, const gls_real *w) {
+    gls_pass *pass = NULL;
+    gls_pass_options options = {.size = sizeof options, .slice = 24};
+    assert_int_equal(gls_pass_create(p, &options, &pass), GLS_OK);
+    gls_real *g = calloc((size_t)gls_problem_size(p), sizeof *g);
+    gls_batch_stream stream;
+    gls_batch_stream_init(&stream, &d->batch);
+    gls_pass_request request = {
+        .w = w, .rows = &stream.stream, .want = GLS_WANT_GRADIENT, .mode = GLS_MODE_TRAIN, .g = g};
+    gls_pass_result result;
+    assert_int_equal(gls_pass_run(pass, &request, &result), GLS_OK);
+    write_layout("gradient", gls_problem_layout(p), g);
+    gls_problem_commit(p, gls_pass_state_next(pass));
+    if (p->state) write_layout("state_next", p->state_layout, p->state);
+    free(g);
+    gls_pass_destroy(pass);
+}
+
+static void write_logits(gls_problem *p, const check_data *d, const gls_real *w) {
+    check_run r = check_run_create(p, &d->batch, GLS_WANT_OUTPUTS, GLS_MODE_EVALUATE);
+    gls_real *logits = calloc((size_t)(d->batch.rows * 10), sizeof *logits);
+    check_run_at(&r, w);
+    assert_int_equal(gls_ask_outputs(r.e, logits), GLS_OK);
+    FILE *text = open_file("logits", "txt"), *data = open_file("logits", "bin");
+    fprintf(text, "logits %lld 10\n", (long long)d->batch.rows);
+    fwrite(logits, sizeof *logits, (size_t)(d->batch.rows * 10), data);
+    fclose(text);
+    fclose(data);
+    free(logits);
+    check_run_destroy(&r);
+}
+
+static void compare(const char *family, const char *options, int64_t rows) {
+    char script[512], command[1024];
+    snprintf(script, sizeof script, "%s", __FILE__);
+    snprintf(strrchr(script, '/') ? strrchr(script, '/') + 1 : script, 64, "torch_compare.py");
+    if (access(script, R_OK) != 0 || access("/usr/bin/python3", X_OK) != 0) skip();
+    gls_context *ctx = check_context(2, false);
+    check_data d = check_data_create(rows, 3, 32, 32, 10, 0);
+    gls_problem *p = check_model(ctx, family, options, &d.info);
+    gls_real *w = check_weights(p);
+    write_batch(&d);
+    write_layout("weights", gls_problem_layout(p), w);
+    write_layout("state", p->state_layout, p->state);
+    write_training(p, &d, w);
+    write_logits(p, &d, w);
+    snprintf(command, sizeof command, "/usr/bin/python3 %s %s %s", script, folder, family);
+    int status = system(command);
+    free(w);
+    gls_problem_destroy(p);
+    check_data_destroy(&d);
+    gls_context_destroy(ctx);
+    if (status == 77 << 8) skip();
+    assert_int_equal(status, 0);
+}
+
+static void mlp(void **state) {
+    compare("mlp", "{hidden: [96, 40]}", 20);
+}
+static void convnet(void **state) {
+    compare("convnet", "{channels: 16, units: 50}", 20);
+}
+static void resnet20(void **state) {
+    compare("resnet", "{depth: 20}", 128);
+}
+
+static int remove_folder(void **state) {
+    char command[256];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+static int make_folder(void **state) {
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mlp), cmocka_unit_test(convnet), cmocka_unit_test(resnet20)};
+    return cmocka_run_group_tests_name("torch", tests, make_folder, remove_folder);
+}
