@@ -35,7 +35,7 @@ static void write_batch(const check_data *d) {
     fprintf(text, "x %lld 3 32 32\nlabel %lld\n", (long long)d->batch.rows, (long long)d->batch.rows);
     fwrite(d->x, sizeof *d->x, (size_t)(d->batch.rows * d->batch.features), data);
     for (int64_t i = 0; i < d->batch.rows; i++) {
-        float label = (float)d->label[i];
+        gls_real label = (gls_real)d->label[i];
         fwrite(&label, sizeof label, 1, data);
     }
     fclose(text);
@@ -88,7 +88,7 @@ static void compare(const char *family, const char *options, int64_t rows) {
     write_layout("state", p->state_layout, p->state);
     write_training(p, &d, w);
     write_logits(p, &d, w);
-    snprintf(command, sizeof command, "/usr/bin/python3 %s %s %s", script, folder, family);
+    snprintf(command, sizeof command, "/usr/bin/python3 %s %s %s %d", script, folder, family, (int)sizeof(gls_real));
     int status = system(command);
     free(w);
     gls_problem_destroy(p);
