@@ -74,12 +74,12 @@ static int64_t size_at(const gls_schedule *schedule, int64_t batch, int64_t larg
 }
 
 static gls_status read_maximum(gls_run *run, const gls_value *item, int64_t *largest) {
-    char *end = NULL;
+    char *end = NULL, place[256];
     *largest = item->text ? strtoll(item->text, &end, 10) : 0;
     if (end && !*end && *largest > 0) return GLS_OK;
     return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
-                    "%s:%d: train.batch_schedule.maximum: expected a number of examples, found '%s'",
-                    item->file ? item->file : "", item->line, item->text ? item->text : "");
+                    "%strain.batch_schedule.maximum: expected a number of examples, found '%s'",
+                    gls_origin(item, place), item->text ? item->text : "");
 }
 
 /* The schedule of the batch size; its key `maximum` is ours. */

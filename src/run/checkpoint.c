@@ -33,9 +33,10 @@ static gls_status add_counters(gls_run *run, gls_arrays *arrays) {
         size_t offset;
     } field[] = {
 #define FIELD(name, dtype) {"trainer/" #name, dtype, offsetof(gls_counters, name)}
-        FIELD(steps, GLS_I64),   FIELD(refused, GLS_I64),     FIELD(examples, GLS_I64),  FIELD(trace, GLS_I64),
-        FIELD(stale, GLS_I64),   FIELD(validations, GLS_I64), FIELD(best_step, GLS_I64), FIELD(best, GLS_F64),
-        FIELD(seconds, GLS_F64), FIELD(loss, GLS_F64),        FIELD(monitored, GLS_F64), FIELD(score, GLS_F64),
+        FIELD(steps, GLS_I64),    FIELD(refused, GLS_I64), FIELD(examples, GLS_I64),    FIELD(trace, GLS_I64),
+        FIELD(measures, GLS_I64), FIELD(stale, GLS_I64),   FIELD(validations, GLS_I64), FIELD(best_step, GLS_I64),
+        FIELD(best, GLS_F64),     FIELD(seconds, GLS_F64), FIELD(loss, GLS_F64),        FIELD(monitored, GLS_F64),
+        FIELD(score, GLS_F64),
 #undef FIELD
     };
     for (size_t i = 0; i < sizeof field / sizeof *field; i++)
@@ -126,6 +127,7 @@ static gls_status link_best(gls_run *run, const char *folder, const char *path) 
 static gls_status save_here(gls_run *run, bool best, gls_arrays *arrays) {
     char *folder = NULL, *path = NULL;
     GLS_TRY(gls_trace_flush(run->trace, &run->counters.trace));
+    if (run->measures) GLS_TRY(gls_trace_flush(run->measures, &run->counters.measures));
     GLS_TRY(checkpoints_folder(run, &folder));
     path = gls_sprintf(run->ctx, "%s/step-%012lld.safetensors", folder, (long long)run->counters.steps);
     gls_status status = path ? write_notes(run, path, arrays) : GLS_ERR_MEMORY;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <glissade/measure.h>
 #include <glissade/model.h>
 
 #include "base/table.h"
@@ -50,6 +51,10 @@ static gls_members builtin(gls_kind kind) {
 }
 
 const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_t i) {
+    if (kind == GLS_KIND_MEASURE) {
+        const gls_measure_type *type = gls_measure_at(ctx, i);
+        return type ? &type->member : NULL;
+    }
     if (kind == GLS_KIND_FAMILY) return gls_model_family(ctx, i);
     if (kind == GLS_KIND_OP) return gls_model_layer(ctx, i);
     return gls_member_at(ctx, kind, builtin(kind), i);

@@ -104,6 +104,7 @@ gls_status gls_run_finish(gls_run *run, gls_run_result *result) {
     if (run->rank == 0) {
         int64_t position;
         status = gls_trace_flush(run->trace, &position);
+        if (status == GLS_OK && run->measures) status = gls_trace_flush(run->measures, &position);
         if (status == GLS_OK) status = write_result(run, result);
     }
     return gls_comm_agree(run->ctx, status);

@@ -10,12 +10,12 @@
 /* The transforms with standardisation in front where it was asked for. */
 static gls_status transform_list(gls_run *run, gls_value **out) {
     const gls_value *given = run->data->transforms;
+    char place[256];
     *out = NULL;
     if (!given && !run->data->standardize) return GLS_OK;
     if (given && given->kind != GLS_VALUE_LIST)
-        return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
-                        "%s:%d: data.transforms: expected a list, as in [{label_noise: 0.1}]",
-                        given->file ? given->file : "", given->line);
+        return gls_fail(run->ctx, GLS_ERR_ARGUMENT, "%sdata.transforms: expected a list, as in [{label_noise: 0.1}]",
+                        gls_origin(given, place));
     gls_value *list = gls_value_create(run->ctx, GLS_VALUE_LIST, "transforms", NULL);
     if (!list) return GLS_ERR_MEMORY;
     gls_status status = GLS_OK;
@@ -151,11 +151,12 @@ static gls_status append_clone(gls_context *ctx, gls_value *map, const gls_value
 static gls_status scheduled_lr(gls_run *run, const gls_value *method, const gls_value *schedule, gls_value **out) {
     gls_context *ctx = run->ctx;
     const gls_value *lr = gls_value_get(method, "lr");
+    char place[256];
     if (lr && lr->kind == GLS_VALUE_MAP)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
-                        "%s:%d: method.lr has a schedule already; a `schedule` section is the "
+                        "%smethod.lr has a schedule already; a `schedule` section is the "
                         "short form for the same",
-                        lr->file ? lr->file : "", lr->line);
+                        gls_origin(lr, place));
     *out = gls_value_create(ctx, GLS_VALUE_MAP, "lr", NULL);
     if (!*out) return GLS_ERR_MEMORY;
     (*out)->file = schedule->file;
@@ -294,5 +295,5 @@ gls_status gls_run_setup(gls_run *run) {
     GLS_TRY(make_average(run));
     GLS_TRY(make_vectors(run));
     GLS_TRY(gls_batches_create(run, &run->batches));
-    return gls_taps_create(run);
+    return gls_measures_create(run);
 }

@@ -24,7 +24,8 @@ gls_status gls_run_add_tap(gls_run *run, const gls_tap *tap) {
 
 gls_status gls_taps_observe(gls_run *run, bool end) {
     for (int64_t i = 0; i < run->taps; i++)
-        if (end || gls_run_due(run, run->tap[i].every)) GLS_TRY(run->tap[i].observe(run->tap[i].user, run));
+        if (end != gls_run_due(run, run->tap[i].every)) /* at the end those that have not just looked */
+            GLS_TRY(run->tap[i].observe(run->tap[i].user, run));
     return GLS_OK;
 }
 
@@ -41,10 +42,4 @@ void gls_taps_destroy(gls_run *run) {
     for (int64_t i = 0; i < run->taps; i++)
         if (run->tap[i].destroy) run->tap[i].destroy(run->tap[i].user);
     gls_free(run->ctx, run->tap);
-}
-
-gls_status gls_taps_create(gls_run *run) {
-    const gls_value *section = gls_value_get(run->options.config, "measure");
-    if (!section || section->kind == GLS_VALUE_NULL) return GLS_OK;
-    return gls_fail(run->ctx, GLS_ERR_UNSUPPORTED, "the measure section: there are no measures in this build");
 }

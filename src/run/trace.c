@@ -1,5 +1,5 @@
-/* metrics.jsonl: one JSON object a line, appended. What a checkpoint knows of it is its length then; what a killed run
- * wrote after that is cut off on resuming, so that no step is there twice. */
+/* metrics.jsonl and measures.jsonl: one JSON object a line, appended. What a checkpoint knows of it is its length then;
+ * what a killed run wrote after that is cut off on resuming, so that no step is there twice. */
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -10,15 +10,15 @@
 
 #include "trainer.h"
 
-enum { ROOM = 1 << 16, LONGEST = 512 };
+enum { ROOM = 1 << 16 };
 
 struct gls_trace {
     gls_context *ctx;
     char *path;
     int file;
     int64_t position; /* bytes in the file */
-    size_t used;
-    char text[ROOM];
+    size_t used, room;
+    char *text;
 };
 
 static gls_status fail(gls_trace *trace, const char *what) {
@@ -39,14 +39,16 @@ static gls_status open_at(gls_trace *trace, int64_t position) {
     return GLS_OK;
 }
 
-gls_status gls_trace_open(gls_context *ctx, const char *folder, int64_t position, gls_trace **out) {
+gls_status gls_trace_open(gls_context *ctx, const char *folder, const char *file, int64_t position, gls_trace **out) {
     *out = NULL;
     gls_trace *trace = gls_alloc(ctx, 1, sizeof *trace);
     if (!trace) return GLS_ERR_MEMORY;
     trace->ctx = ctx;
     trace->file = -1;
-    trace->path = gls_sprintf(ctx, "%s/metrics.jsonl", folder);
-    gls_status status = trace->path ? open_at(trace, position) : GLS_ERR_MEMORY;
+    trace->path = gls_sprintf(ctx, "%s/%s", folder, file);
+    trace->room = ROOM;
+    trace->text = gls_alloc(ctx, ROOM, 1);
+    gls_status status = trace->path && trace->text ? open_at(trace, position) : GLS_ERR_MEMORY;
     if (status == GLS_OK)
         *out = trace;
     else
@@ -58,6 +60,7 @@ void gls_trace_close(gls_trace *trace) {
     if (!trace) return;
     if (trace->file >= 0) close(trace->file);
     gls_free(trace->ctx, trace->path);
+    gls_free(trace->ctx, trace->text);
     gls_free(trace->ctx, trace);
 }
 
@@ -77,15 +80,29 @@ static gls_status write_out(gls_trace *trace) {
     return status;
 }
 
-void gls_trace_line(gls_trace *trace, int64_t step, double epoch, double seconds, const char *name, double value) {
+void gls_trace_text(gls_trace *trace, const char *line) {
     /* Only one rank writes: what fails here is reported by the flush, where all ranks listen. */
-    if (trace->used + LONGEST > ROOM && write_out(trace) != GLS_OK) return;
-    char number[32] = "null"; /* JSON has no NaN */
+    size_t n = strlen(line);
+    if (trace->used + n + 1 > trace->room) {
+        if (write_out(trace) != GLS_OK) return;
+        if (n + 1 > trace->room) {
+            char *grown = gls_resize(trace->ctx, trace->text, (int64_t)n + 1, 1);
+            if (!grown) return;
+            trace->text = grown;
+            trace->room = n + 1;
+        }
+    }
+    memcpy(trace->text + trace->used, line, n);
+    trace->text[trace->used + n] = '\n';
+    trace->used += n + 1;
+}
+
+void gls_trace_line(gls_trace *trace, int64_t step, double epoch, double seconds, const char *name, double value) {
+    char number[32] = "null", line[512]; /* JSON has no NaN */
     if (isfinite(value)) snprintf(number, sizeof number, "%.9g", value);
-    int n = snprintf(trace->text + trace->used, LONGEST,
-                     "{\"step\":%lld,\"epoch\":%.6g,\"time\":%.3f,\"name\":\"%.200s\",\"value\":%s}\n", (long long)step,
-                     epoch, seconds, name, number);
-    if (n > 0 && n < LONGEST) trace->used += (size_t)n;
+    snprintf(line, sizeof line, "{\"step\":%lld,\"epoch\":%.6g,\"time\":%.3f,\"name\":\"%.200s\",\"value\":%s}",
+             (long long)step, epoch, seconds, name, number);
+    gls_trace_text(trace, line);
 }
 
 gls_status gls_trace_flush(gls_trace *trace, int64_t *position) {

@@ -56,6 +56,9 @@ void gls_run_destroy(gls_run *run) {
     gls_context *ctx = run->ctx;
     gls_taps_destroy(run);
     gls_trace_close(run->trace);
+    gls_trace_close(run->measures);
+    gls_pass_destroy(run->measure_pass);
+    gls_free(ctx, run->w_previous);
     gls_batches_destroy(run->batches);
     gls_average_destroy(run->average);
     gls_method_destroy(run->method);
@@ -87,7 +90,9 @@ gls_status gls_run_begin(gls_run *run) {
     if (status == GLS_OK && run->options.resume) status = gls_checkpoint_resume(run);
     run->epoch = run->epoch_before = gls_batches_epoch(run->batches);
     if (status == GLS_OK && run->folder && run->rank == 0)
-        status = gls_trace_open(run->ctx, run->folder, run->counters.trace, &run->trace);
+        status = gls_trace_open(run->ctx, run->folder, "metrics.jsonl", run->counters.trace, &run->trace);
+    if (status == GLS_OK && run->trace && run->measure_pass)
+        status = gls_trace_open(run->ctx, run->folder, "measures.jsonl", run->counters.measures, &run->measures);
     GLS_TRY(gls_comm_agree(run->ctx, status));
     run->began = run->session_began = gls_now();
     run->begun = true;

@@ -3,6 +3,7 @@
 #define GLS_RUN_TRAINER_H
 
 #include <glissade/comm.h>
+#include <glissade/measure.h>
 #include <glissade/model.h>
 #include <glissade/run.h>
 
@@ -27,8 +28,9 @@ gls_status gls_batches_plan(gls_run *run, double *steps_per_epoch, double *total
 
 typedef struct gls_trace gls_trace;
 /* position: the bytes that the checkpoint resumed from knows; what is behind them is cut off. */
-gls_status gls_trace_open(gls_context *ctx, const char *folder, int64_t position, gls_trace **out);
-void gls_trace_close(gls_trace *trace); /* without flushing */
+gls_status gls_trace_open(gls_context *ctx, const char *folder, const char *file, int64_t position, gls_trace **out);
+void gls_trace_close(gls_trace *trace);                  /* without flushing */
+void gls_trace_text(gls_trace *trace, const char *line); /* a whole line, without its end */
 void gls_trace_line(gls_trace *trace, int64_t step, double epoch, double seconds, const char *name, double value);
 /* To the file, or the reason why a line could not be written; *position is the length of the file. */
 gls_status gls_trace_flush(gls_trace *trace, int64_t *position);
@@ -36,7 +38,7 @@ gls_status gls_trace_flush(gls_trace *trace, int64_t *position);
 /* ---- what a checkpoint holds of the trainer itself ---- */
 
 typedef struct gls_counters {
-    int64_t steps, refused, examples, trace, validations, stale, best_step;
+    int64_t steps, refused, examples, trace, measures, validations, stale, best_step;
     double best, seconds, loss; /* seconds before this session; loss: smoothed */
     double monitored, score;    /* of the last validation */
 } gls_counters;
@@ -70,7 +72,8 @@ struct gls_run {
 
     gls_tap *tap;
     int64_t taps;
-    gls_trace *trace;
+    gls_trace *trace, *measures; /* metrics.jsonl; measures.jsonl where there are measures */
+    gls_pass *measure_pass;
     gls_counters counters;
     gls_record record;
     double epoch, epoch_before;  /* after and before the present step */
@@ -101,8 +104,10 @@ gls_status gls_validate(gls_run *run, bool *better); /* better: a lower loss tha
 gls_status gls_evaluate_set(gls_run *run, const gls_source *set, const gls_real *w, double *loss, double *score);
 const gls_source *gls_monitored(const gls_run *run, const char **name);
 
-/* tap.c, measures.c */
-gls_status gls_taps_create(gls_run *run);
+/* measures.c: the measure section as taps */
+gls_status gls_measures_create(gls_run *run);
+
+/* tap.c */
 gls_status gls_taps_observe(gls_run *run, bool end);
 gls_status gls_taps_arrays(gls_run *run, gls_arrays *arrays);
 void gls_taps_destroy(gls_run *run);
