@@ -39,7 +39,7 @@ static void formulas(void **state) {
     for (int t = 0; t <= 50; t++) near(at(s, t), 0.5 + 0.75 * (1 + cos(pi * fmin(t / 40.0, 1))));
     gls_schedule_destroy(s);
     s = make(ctx, "{name: inverse, mu: 0.5}", 0, 0);
-    for (int t = 0; t <= 20; t++) near(at(s, t), 8.0 / (t + 1));
+    for (int t = 0; t <= 20; t++) near(at(s, t), 8.0 / (t + 2)); /* k = t + 1 */
     gls_schedule_destroy(s);
     s = make(ctx, "{name: inverse, from: 3}", 0, 0);
     for (int t = 0; t <= 20; t++) near(at(s, t), 3.0 / (t + 1));
@@ -69,7 +69,7 @@ static void warm_up(void **state) {
     for (int t = 0; t < 40; t++) near(at(s, t), t < 30 ? 2 * (t + 1) / 30.0 : 2);
     gls_schedule_destroy(s);
     s = make(ctx, "{name: inverse, mu: 4, warmup: 4s}", 0, 0);
-    for (int t = 0; t < 9; t++) near(at(s, t), t < 4 ? (t + 1) / 4.0 : 1.0 / (t - 4 + 1));
+    for (int t = 0; t < 9; t++) near(at(s, t), t < 4 ? (t + 1) / 8.0 : 1.0 / (t - 4 + 2));
     gls_schedule_destroy(s);
     s = make(ctx, "{name: step, from: 1, at: [6s], factor: 0.5, warmup: 4s}", 0, 0);
     for (int t = 0; t < 9; t++) near(at(s, t), t < 4 ? (t + 1) / 4.0 : t < 6 ? 1 : 0.5);
