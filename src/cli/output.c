@@ -27,7 +27,9 @@ int cli_fail(gls_context *ctx, gls_status status, bool writing) {
 }
 
 void cli_log(void *user, gls_log_level level, const char *message) {
-    if (level > GLS_LOG_WARNING) return;
+    const cli_progress *progress = user;
+    bool watched = progress && progress->terminal && !progress->quiet;
+    if (level > (watched ? GLS_LOG_INFO : GLS_LOG_WARNING)) return;
     if (user) cli_progress_clear(user);
     fprintf(stderr, "glissade: %s%s\n", level == GLS_LOG_WARNING ? "warning: " : "", message);
 }

@@ -21,7 +21,7 @@ static void *wait_for_signals(void *user) {
         if (sigwait(&s->set, &number) || number == SIGUSR2) return NULL;
         if (count++) _exit(128 + number);
         static const char words[] = "\nglissade: finishing this step; once more ends at once\n";
-        if (!s->progress->quiet && write(STDERR_FILENO, words, sizeof words - 1) < 0) return NULL;
+        if (!(s->progress && s->progress->quiet) && write(STDERR_FILENO, words, sizeof words - 1) < 0) return NULL;
         gls_interrupt(s->ctx);
     }
 }

@@ -53,7 +53,10 @@ static gls_status report(const gls_spectrum *s, double lr, gls_measure_result *o
     GLS_TRY(gls_measure_result_number(out, "hessian_norm", "1/lr", fmax(fabs(s->largest), fabs(s->smallest))));
     GLS_TRY(gls_measure_result_headline(out, "hessian_norm"));
     GLS_TRY(gls_measure_result_number(out, "products", "count", (double)s->products));
-    if (lr > 0) GLS_TRY(gls_measure_result_number(out, "two_over_lr", "1/lr", 2 / lr));
+    if (lr > 0) {
+        GLS_TRY(gls_measure_result_number(out, "two_over_lr", "1/lr", 2 / lr));
+        GLS_TRY(gls_measure_result_headline(out, "two_over_lr"));
+    }
     if (s->converged) return GLS_OK;
     return gls_measure_result_note(out, "the residuals are not yet below the tolerance: allow more products");
 }

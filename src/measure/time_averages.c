@@ -33,7 +33,9 @@ static gls_status report(const averages *a, gls_measure_result *out) {
     gls_free(out->ctx, x);
     GLS_TRY(status);
     GLS_TRY(gls_measure_result_number(out, "last_window_loss", "loss", loss));
+    GLS_TRY(gls_measure_result_headline(out, "last_window_loss"));
     GLS_TRY(gls_measure_result_number(out, "last_window_gradient_norm", "gradient", norm));
+    GLS_TRY(gls_measure_result_headline(out, "last_window_gradient_norm"));
     GLS_TRY(gls_measure_result_number(out, "average_loss", "loss", a->all_loss / a->total));
     return gls_measure_result_number(out, "average_gradient_norm", "gradient", a->all_norm / a->total);
 }

@@ -223,7 +223,7 @@ const known = [
   { section: "Curves" },
   { title: "Loss", series: ["loss", "validation_loss"], log: true, about: "Mean over mass; `loss` is the mini-batch's, in training." },
   { title: "Accuracy", series: ["accuracy", "validation_accuracy"], about: "Share of examples classified rightly." },
-  { title: "Time-averaged loss", series: ["loss_average", "gradient_norm_average"], about: "Averages over windows of steps." },
+  { title: "Time-averaged loss", series: ["last_window_loss", "last_window_gradient_norm"], about: "Averages over windows of steps." },
   { section: "Step size" },
   { title: "Learning rate", series: ["lr"], about: "After its schedule." },
   { title: "Update norm", series: ["update_norm"], log: true, about: "Length of each step, ‖w_new − w‖." },

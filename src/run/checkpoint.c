@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "events.h"
 #include "tensors.h"
 #include "trainer.h"
 
@@ -128,6 +129,7 @@ static gls_status save_here(gls_run *run, bool best, gls_arrays *arrays) {
     char *folder = NULL, *path = NULL;
     GLS_TRY(gls_trace_flush(run->trace, &run->counters.trace));
     if (run->measures) GLS_TRY(gls_trace_flush(run->measures, &run->counters.measures));
+    if (run->events) GLS_TRY(gls_events_flush(run->events));
     GLS_TRY(checkpoints_folder(run, &folder));
     path = gls_sprintf(run->ctx, "%s/step-%012lld.safetensors", folder, (long long)run->counters.steps);
     gls_status status = path ? write_notes(run, path, arrays) : GLS_ERR_MEMORY;

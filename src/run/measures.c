@@ -1,151 +1,235 @@
-/* The `measure` section: each measure becomes a tap. Its figures go to metrics.jsonl as MEASURE/FIGURE, whole results
- * to measures.jsonl. */
+/* The `measure` section: every entry is a tap. Its figures go into the trace by their names, its whole results into
+ * measures.jsonl, a line each. */
+#include "measures.h"
+
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "trainer.h"
 
-typedef struct measure_tap {
-    gls_context *ctx;
-    char *name;
+typedef struct tap {
     gls_measure *measure;
-    gls_measure_result result;
-    gls_ledger ledger;
-} measure_tap;
+    gls_measure_result result; /* of the last observation in this session */
+    int64_t seen, written;     /* steps of the last observation and of the last line; -1: none */
+} tap;
 
-static void destroy(void *user) {
-    measure_tap *m = user;
-    gls_measure_result_clear(&m->result);
-    gls_measure_destroy(m->measure);
-    gls_free(m->ctx, m->name);
-    gls_free(m->ctx, m);
+/* ---- what a measure is given ---- */
+
+/* Whether the step's gradient is the mean of the mini-batch's, so that its norms belong to one another. */
+static bool plain_mean(const gls_run *run) {
+    const gls_value *section = gls_value_get(run->options.config, "estimator");
+    if (section && section->kind == GLS_VALUE_MAP) section = gls_value_get(section, "name");
+    if (!section || section->kind == GLS_VALUE_NULL) return true;
+    return section->kind == GLS_VALUE_TEXT && !strcmp(section->text, "mean");
 }
 
-static gls_status arrays(void *user, const char *prefix, gls_arrays *list) {
-    return gls_measure_arrays(((measure_tap *)user)->measure, prefix, list);
+static gls_status make_pass(gls_run *run) {
+    gls_pass_options options = {.size = sizeof options, .span = run->train->accumulate};
+    return run->measure_pass ? GLS_OK : gls_pass_create(run->problem, &options, &run->measure_pass);
 }
 
-static void fill(const gls_run *run, measure_tap *m, gls_measure_input *in) {
-    const gls_record *record = &run->record;
-    double norm = gls_record_get(record, "gradient_norm"), moment = gls_record_get(record, "second_moment");
-    m->ledger = gls_estimator_ledger(run->estimator);
-    *in = (gls_measure_input){
-        .size = sizeof *in,
-        .problem = run->problem,
-        .pass = run->measure_pass,
-        .source = run->train_set,
-        .examples = run->train_set->info.examples,
-        .w = run->w,
-        .w_previous = run->w_previous,
-        .g = run->g,
-        .lr = gls_record_get(record, "lr"),
-        .batch = run->train->batch < 0 ? run->train_set->info.examples : run->train->batch,
-        .step = run->counters.steps,
-        .seed = (uint64_t)run->train->seed,
-        .loss = gls_record_get(record, "loss"),
-        .gradient_norm = norm,
-        .step_examples = isfinite(moment) ? (int64_t)gls_record_get(record, "batch") : 0,
-        .step_second_moment = moment,
-        .step_norm2 = norm * norm,
-        .ledger = m->ledger.examples ? &m->ledger : NULL,
-        .exchanged = -1,
-        .test_source = run->test_set,
-    };
+gls_status gls_run_keep_previous(gls_run *run) {
+    if (!run->w_previous)
+        run->w_previous = gls_alloc(run->ctx, gls_problem_size(run->problem), sizeof *run->w_previous);
+    return run->w_previous ? GLS_OK : GLS_ERR_MEMORY;
 }
 
-/* {"step": ..., "measure": NAME, "result": {...}} */
-static gls_status write_result(const gls_run *run, const measure_tap *m) {
-    char *text = NULL;
-    GLS_TRY(gls_measure_results_json(run->ctx, &m->result, 1, &text));
-    json_t *whole = json_loads(text, 0, NULL);
-    gls_free(run->ctx, text);
-    json_t *line =
-        json_pack("{s:I, s:f, s:s, s:O?}", "step", (json_int_t)run->counters.steps, "epoch", run->epoch, "measure",
-                  m->name, "result", json_object_get(json_object_get(whole, "measures"), m->name));
-    char *words = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
-    if (words) gls_trace_text(run->measures, words);
-    free(words);
-    json_decref(line);
-    json_decref(whole);
+gls_status gls_run_measure_input(gls_run *run, gls_measure_input *in) {
+    GLS_TRY(make_pass(run));
+    *in = (gls_measure_input){.size = sizeof *in,
+                              .problem = run->problem,
+                              .pass = run->measure_pass,
+                              .source = run->train_set,
+                              .examples = run->train_set->info.examples,
+                              .w = run->w,
+                              .lr = NAN,
+                              .batch = run->train->batch < 0 ? run->train_set->info.examples : run->train->batch,
+                              .step = run->counters.steps,
+                              .seed = (uint64_t)run->train->seed,
+                              .loss = NAN,
+                              .gradient_norm = NAN,
+                              .exchanged = -1,
+                              .test_source = run->test_set};
+    if (run->ledger.examples) in->ledger = &run->ledger;
+    if (run->counters.steps == run->first_step) return GLS_OK;
+    in->w_previous = run->w_previous;
+    in->g = run->w_previous ? run->g : NULL;
+    in->lr = gls_record_get(&run->record, "lr");
+    in->loss = run->estimate.loss;
+    in->gradient_norm = sqrt(run->estimate.norm2);
+    in->batch = run->estimate.rows;
+    in->step_second_moment = gls_record_get(&run->record, "second_moment");
+    if (plain_mean(run) && isfinite(in->step_second_moment)) {
+        in->step_examples = run->estimate.rows;
+        in->step_norm2 = run->estimate.norm2;
+    }
     return GLS_OK;
 }
 
-static gls_status observe(void *user, gls_run *run) {
-    measure_tap *m = user;
-    gls_measure_input input;
-    fill(run, m, &input);
-    GLS_TRY(gls_measure_run(m->measure, &input, &m->result));
-    for (int64_t i = 0; i < m->result.figures; i++) {
-        const gls_figure *figure = &m->result.figure[i];
-        char name[160];
-        snprintf(name, sizeof name, "%s/%s", m->name, figure->name);
-        if (!figure->array && figure->count == 1) gls_run_trace(run, name, figure->value[0]);
+/* ---- what it found ---- */
+
+/* A name that a step's own figures have already (loss, gradient_norm) is that of the whole set here. */
+static void trace_figures(gls_run *run, const gls_measure_result *result) {
+    for (int64_t i = 0; i < result->figures; i++) {
+        const gls_figure *figure = &result->figure[i];
+        if (!figure->headline || figure->array || !isfinite(figure->value[0])) continue;
+        bool taken = !strcmp(figure->name, "loss") || !strcmp(figure->name, "gradient_norm");
+        char name[200];
+        snprintf(name, sizeof name, "%s%s", taken ? "full_" : "", figure->name);
+        gls_run_trace(run, name, figure->value[0]);
     }
-    return run->measures ? write_result(run, m) : GLS_OK;
 }
 
-static gls_status read_cadence(gls_run *run, const gls_value *item, const char *initial, gls_length *every) {
-    static const gls_option table[] = {
-        {"every", GLS_OPTION_LENGTH, 0, "1", 0, 0, 0, NULL, "epochs or steps (200s) between two looks; 0: at the end"},
-        {NULL}};
+static void histogram_event(gls_run *run, const gls_measure_result *result, const char *kind) {
+    char name[100];
+    snprintf(name, sizeof name, "%s_histogram_edges", kind);
+    const gls_figure *edges = gls_measure_result_find(result, name);
+    snprintf(name, sizeof name, "%s_histogram_counts", kind);
+    const gls_figure *counts = gls_measure_result_find(result, name);
+    if (!edges || !counts || edges->count != counts->count + 1 || !counts->count) return;
+    snprintf(name, sizeof name, "%s/%s", result->measure, kind);
+    gls_events_histogram(run->events, run->counters.steps, name, counts->count, edges->value + 1, counts->value);
+}
+
+/* {"step", "epoch", "time", "measure", "result"}: result is the measure's own object of gls_measure_results_json. */
+static gls_status write_line(gls_run *run, const gls_measure_result *result) {
+    char *all = NULL;
+    GLS_TRY(gls_measure_results_json(run->ctx, result, 1, &all));
+    json_t *top = json_loads(all, 0, NULL);
+    gls_free(run->ctx, all);
+    json_t *own = json_object_get(json_object_get(top, "measures"), result->measure);
+    json_t *line = json_pack("{s:I, s:f, s:f, s:s, s:O}", "step", (json_int_t)run->counters.steps, "epoch", run->epoch,
+                             "time", gls_run_seconds(run), "measure", result->measure, "result", own);
+    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(line);
+    json_decref(top);
+    if (!text) return gls_fail(run->ctx, GLS_ERR_MEMORY, "out of memory while writing a measure's result");
+    gls_trace_text(run->measures, text);
+    free(text);
+    return GLS_OK;
+}
+
+static gls_status write_result(gls_run *run, tap *t) {
+    t->written = run->counters.steps;
+    trace_figures(run, &t->result);
+    static const char *const kinds[] = {"batch", "example", "coordinate"};
+    for (int i = 0; i < 3 && run->events; i++) histogram_event(run, &t->result, kinds[i]);
+    return run->measures ? write_line(run, &t->result) : GLS_OK;
+}
+
+/* ---- as a tap ---- */
+
+/* Steps between lines of a measure that watches more often than the trace is written. */
+static double line_every(const gls_run *run) {
+    gls_length every = run->train->log_every;
+    return every.steps ? every.amount : every.amount * run->steps_per_epoch;
+}
+
+/* At the end of a run all report once more; measures of a step do so from what they have. */
+static gls_status observe(void *user, gls_run *run) {
+    tap *t = user;
+    const gls_measure_type *type = gls_measure_type_of(t->measure);
+    bool ended = run->stop != NULL, of_step = type->needs & (GLS_MEASURE_PREVIOUS | GLS_MEASURE_RUN | GLS_MEASURE_LR);
+    int64_t step = run->counters.steps;
+    if (t->seen < step && !(ended && of_step)) {
+        gls_measure_input in;
+        GLS_TRY(gls_run_measure_input(run, &in));
+        if ((type->needs & GLS_MEASURE_LR) && !(in.lr > 0)) return GLS_OK;
+        if ((type->needs & GLS_MEASURE_PREVIOUS) && !in.w_previous) return GLS_OK;
+        if (type->needs & GLS_MEASURE_DEAR)
+            gls_log(run->ctx, GLS_LOG_INFO, "step %lld: measuring %s: %s", (long long)step, type->member.name,
+                    "more than a few passes over its sample");
+        GLS_TRY(gls_measure_run(t->measure, &in, &t->result));
+        t->seen = step;
+    }
+    bool fresh = t->result.measure && t->seen > t->written;
+    if (!fresh || (!ended && t->written >= 0 && (double)(step - t->written) < line_every(run))) return GLS_OK;
+    return write_result(run, t);
+}
+
+static gls_status arrays(void *user, const char *prefix, gls_arrays *list) {
+    tap *t = user;
+    char name[150];
+    snprintf(name, sizeof name, "%stap.seen", prefix);
+    GLS_TRY(gls_arrays_add_vector(t->measure->ctx, list, name, GLS_I64, 1, &t->seen));
+    snprintf(name, sizeof name, "%stap.written", prefix);
+    GLS_TRY(gls_arrays_add_vector(t->measure->ctx, list, name, GLS_I64, 1, &t->written));
+    return gls_measure_arrays(t->measure, prefix, list);
+}
+
+static void destroy(void *user) {
+    tap *t = user;
+    gls_context *ctx = t->result.ctx;
+    gls_measure_destroy(t->measure);
+    gls_measure_result_clear(&t->result);
+    gls_free(ctx, t);
+}
+
+/* ---- from the configuration ---- */
+
+static gls_status read_every(gls_run *run, const gls_measure_type *type, const gls_value *entry, gls_length *every) {
+    const gls_option table[] = {{"every", GLS_OPTION_LENGTH, 0, type->every ? type->every : "1", 0, 0, 0, NULL,
+                                 "epochs, or steps (200s), between observations"},
+                                {.key = NULL}};
+    const gls_value *given = entry->kind == GLS_VALUE_MAP ? gls_value_get(entry, "every") : NULL;
     gls_options *options = NULL;
-    GLS_TRY(gls_options_create(run->ctx, item->key, table, sizeof *every, &options));
-    const gls_value *given = gls_value_get(item, "every");
-    gls_status status = given     ? gls_options_set_value(options, given)
-                        : initial ? gls_options_set(options, "every", initial)
-                                  : GLS_OK;
-    *every = *(const gls_length *)gls_options_struct(options);
+    GLS_TRY(gls_options_create(run->ctx, type->member.name, table, sizeof *every, &options));
+    gls_status status = given ? gls_options_set_value(options, given) : GLS_OK;
+    if (status == GLS_OK) *every = *(const gls_length *)gls_options_struct(options);
     gls_options_destroy(options);
     return status;
 }
 
-/* What the measure needs of the run beyond what there always is. */
-static gls_status provide(gls_run *run, const gls_value *item, const gls_measure_type *type) {
+static gls_status make_measure(gls_run *run, const gls_value *entry, tap *t) {
+    static const char *const own[] = {"every", NULL};
     char place[256];
-    if (!type->problem || (type->needs & GLS_MEASURE_OTHER))
-        return gls_fail(run->ctx, GLS_ERR_ARGUMENT, "%smeasure.%s %s, it cannot look on while a run goes on",
-                        gls_origin(item, place), item->key,
-                        type->problem ? "compares two runs" : "reads matrices of gradients");
-    if ((type->needs & GLS_MEASURE_PREVIOUS) && !run->w_previous) {
-        run->w_previous = gls_alloc(run->ctx, gls_problem_size(run->problem), sizeof *run->w_previous);
-        if (!run->w_previous) return GLS_ERR_MEMORY;
-    }
-    if (run->measure_pass) return GLS_OK;
-    gls_pass_options options = {.size = sizeof options, .span = run->train->accumulate};
-    return gls_pass_create(run->problem, &options, &run->measure_pass);
+    if (entry->kind != GLS_VALUE_MAP && entry->kind != GLS_VALUE_NULL)
+        return gls_fail(run->ctx, GLS_ERR_ARGUMENT, "%smeasure.%s: expected its options, as in {every: 200s}",
+                        gls_origin(entry, place), entry->key);
+    GLS_TRY(gls_measure_create(run->ctx, entry->key, entry->kind == GLS_VALUE_MAP ? entry : NULL, own,
+                               gls_problem_size(run->problem), run->train_set->info.examples, &t->measure));
+    if (gls_measure_type_of(t->measure)->needs & GLS_MEASURE_OTHER)
+        return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
+                        "measure.%s compares two runs: it cannot look on at one. After both runs: glissade measure RUN "
+                        "--only %s --other RUN2",
+                        entry->key, entry->key);
+    return GLS_OK;
 }
 
-static gls_status add(gls_run *run, const gls_value *item) {
-    static const char *const except[] = {"every", NULL};
-    measure_tap *m = gls_alloc(run->ctx, 1, sizeof *m);
-    if (!m) return GLS_ERR_MEMORY;
-    m->ctx = run->ctx;
-    gls_measure_result_init(run->ctx, &m->result);
-    m->name = gls_strdup(run->ctx, item->key);
-    gls_tap tap = {.name = m->name, .user = m, .observe = observe, .arrays = arrays, .destroy = destroy};
-    gls_status status = m->name ? GLS_OK : GLS_ERR_MEMORY;
-    if (status == GLS_OK)
-        status = gls_measure_create(run->ctx, item->key, item->kind == GLS_VALUE_MAP ? item : NULL, except,
-                                    gls_problem_size(run->problem), run->train_set->info.examples, &m->measure);
-    if (status == GLS_OK) status = provide(run, item, gls_measure_type_of(m->measure));
-    if (status == GLS_OK) status = read_cadence(run, item, gls_measure_type_of(m->measure)->every, &tap.every);
-    if (status == GLS_OK) return gls_run_add_tap(run, &tap);
-    destroy(m);
-    return status;
+static gls_status add_tap(gls_run *run, const gls_value *entry) {
+    tap *t = gls_alloc(run->ctx, 1, sizeof *t);
+    if (!t) return GLS_ERR_MEMORY;
+    gls_measure_result_init(run->ctx, &t->result);
+    t->seen = t->written = -1;
+    gls_tap made = {.name = entry->key, .user = t, .observe = observe, .arrays = arrays, .destroy = destroy};
+    gls_status status = make_measure(run, entry, t);
+    if (status == GLS_OK) status = read_every(run, gls_measure_type_of(t->measure), entry, &made.every);
+    if (status != GLS_OK) {
+        destroy(t);
+        return status;
+    }
+    /* The section's own text may not outlive the run's creation. */
+    made.name = gls_measure_type_of(t->measure)->member.name;
+    bool previous = gls_measure_type_of(t->measure)->needs & (GLS_MEASURE_PREVIOUS | GLS_MEASURE_GRADIENT);
+    GLS_TRY(gls_run_add_tap(run, &made));
+    return previous ? gls_run_keep_previous(run) : GLS_OK;
 }
 
 gls_status gls_measures_create(gls_run *run) {
     const gls_value *section = gls_value_get(run->options.config, "measure");
     char place[256];
-    if (!section || section->kind == GLS_VALUE_NULL) return GLS_OK;
+    run->ledger = gls_estimator_ledger(run->estimator);
+    if (!section || section->kind == GLS_VALUE_NULL || (section->kind == GLS_VALUE_MAP && !section->count))
+        return GLS_OK;
     if (section->kind != GLS_VALUE_MAP)
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
-                        "%smeasure: expected {NAME: {every: 1}}; `glissade list measures` "
-                        "names them",
+                        "%smeasure: expected measures by name, as in {noise_norm: {every: 200s}}",
                         gls_origin(section, place));
-    for (int64_t i = 0; i < section->count; i++) GLS_TRY(add(run, section->items[i]));
+    GLS_TRY(make_pass(run));
+    for (int64_t i = 0; i < section->count; i++) GLS_TRY(add_tap(run, section->items[i]));
     return GLS_OK;
 }

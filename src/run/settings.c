@@ -52,6 +52,8 @@ const gls_option gls_train_table[] = {
     {"average", GLS_OPTION_VALUE, AT(average), NULL, 0, 0, 0, NULL,
      "average of the iterates for validation and result: none, uniform, weighted, exponential, triggered, random; "
      "{name: exponential, decay: 0.999}"},
+    {"tensorboard", GLS_OPTION_BOOL, AT(tensorboard), "false", 0, 0, 0, NULL,
+     "the trace as TensorBoard event files too, in the run folder"},
     {NULL}};
 #undef AT
 

@@ -25,6 +25,7 @@ typedef struct gls_train {
     bool replacement, shuffle, drop_last;
     int nonfinite;
     const gls_value *average;
+    bool tensorboard;
 } gls_train;
 extern const gls_option gls_train_table[];
 

@@ -24,8 +24,7 @@ gls_status gls_run_add_tap(gls_run *run, const gls_tap *tap) {
 
 gls_status gls_taps_observe(gls_run *run, bool end) {
     for (int64_t i = 0; i < run->taps; i++)
-        if (end != gls_run_due(run, run->tap[i].every)) /* at the end those that have not just looked */
-            GLS_TRY(run->tap[i].observe(run->tap[i].user, run));
+        if (end || gls_run_due(run, run->tap[i].every)) GLS_TRY(run->tap[i].observe(run->tap[i].user, run));
     return GLS_OK;
 }
 

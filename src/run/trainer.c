@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/kernels.h"
+#include "events.h"
 
 enum { MAX_REFUSED = 1000 }; /* refused one after the other under the policy `skip` */
 
@@ -57,6 +58,7 @@ void gls_run_destroy(gls_run *run) {
     gls_taps_destroy(run);
     gls_trace_close(run->trace);
     gls_trace_close(run->measures);
+    gls_events_destroy(run->events);
     gls_pass_destroy(run->measure_pass);
     gls_free(ctx, run->w_previous);
     gls_batches_destroy(run->batches);
@@ -82,6 +84,13 @@ void gls_run_destroy(gls_run *run) {
     gls_free(ctx, run);
 }
 
+static gls_status open_traces(gls_run *run) {
+    GLS_TRY(gls_trace_open(run->ctx, run->folder, "metrics.jsonl", run->counters.trace, &run->trace));
+    if (run->measure_pass)
+        GLS_TRY(gls_trace_open(run->ctx, run->folder, "measures.jsonl", run->counters.measures, &run->measures));
+    return run->train->tensorboard ? gls_events_create(run->ctx, run->folder, &run->events) : GLS_OK;
+}
+
 gls_status gls_run_begin(gls_run *run) {
     if (run->begun) return GLS_OK;
     gls_status status = GLS_OK;
@@ -89,10 +98,7 @@ gls_status gls_run_begin(gls_run *run) {
     if (status == GLS_OK && run->folder) status = gls_folder_prepare(run);
     if (status == GLS_OK && run->options.resume) status = gls_checkpoint_resume(run);
     run->epoch = run->epoch_before = gls_batches_epoch(run->batches);
-    if (status == GLS_OK && run->folder && run->rank == 0)
-        status = gls_trace_open(run->ctx, run->folder, "metrics.jsonl", run->counters.trace, &run->trace);
-    if (status == GLS_OK && run->trace && run->measure_pass)
-        status = gls_trace_open(run->ctx, run->folder, "measures.jsonl", run->counters.measures, &run->measures);
+    if (status == GLS_OK && run->folder && run->rank == 0) status = open_traces(run);
     GLS_TRY(gls_comm_agree(run->ctx, status));
     run->began = run->session_began = gls_now();
     run->begun = true;
@@ -186,6 +192,7 @@ static void trace_step(gls_run *run) {
 static gls_status after_step(gls_run *run, const gls_estimate *estimate, const gls_step_report *report) {
     gls_counters *c = &run->counters;
     gls_record *record = &run->record;
+    run->estimate = *estimate;
     run->epoch = gls_batches_epoch(run->batches);
     c->steps++;
     c->examples += estimate->rows;
@@ -339,4 +346,5 @@ const gls_real *gls_run_output(const gls_run *run) {
 
 void gls_run_trace(gls_run *run, const char *name, double value) {
     if (run->trace) gls_trace_line(run->trace, run->counters.steps, run->epoch, gls_run_seconds(run), name, value);
+    if (run->events && isfinite(value)) gls_events_scalar(run->events, run->counters.steps, name, value);
 }

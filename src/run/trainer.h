@@ -74,8 +74,11 @@ struct gls_run {
     int64_t taps;
     gls_trace *trace, *measures; /* metrics.jsonl; measures.jsonl where there are measures */
     gls_pass *measure_pass;
+    gls_ledger ledger;         /* of the estimator */
+    struct gls_events *events; /* for TensorBoard; NULL: not wanted */
     gls_counters counters;
     gls_record record;
+    gls_estimate estimate;       /* of the last step */
     double epoch, epoch_before;  /* after and before the present step */
     double began, session_began; /* clock at the last checkpoint, and at the start of this session */
     bool begun, validated;

@@ -1,0 +1,14 @@
+/* The measures on a run: what they are given of it, and as taps along it. */
+#ifndef GLS_RUN_MEASURES_H
+#define GLS_RUN_MEASURES_H
+
+#include <glissade/measure.h>
+#include <glissade/run.h>
+
+/* What a measure is given at the run's present point. After a step in this session: its lr, gradient, loss and
+ * figures; the weights before it where the run keeps them (a tap needs them). */
+gls_status gls_run_measure_input(gls_run *run, gls_measure_input *in);
+/* From the next step on, the weights before each are kept. */
+gls_status gls_run_keep_previous(gls_run *run);
+
+#endif
