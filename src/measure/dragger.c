@@ -3,6 +3,8 @@
  */
 #include "measure/members.h"
 
+#include <glissade/comm.h>
+
 #include "base/kernels.h"
 #include "measure/sample.h"
 #include "measure/statistics.h"
@@ -102,6 +104,7 @@ static gls_status keep(void *user, int64_t i, const gls_real *g) {
 static gls_status cosine(gls_sample *s, const int64_t index[2], two *pair, double *out) {
     memset(pair->g, 0, (size_t)(2 * pair->d) * sizeof *pair->g);
     GLS_TRY(gls_sample_each(s, index, 2, gls_sample_draw(s->in, 1), s->in->w, keep, pair));
+    GLS_TRY(gls_comm_reduce_real(s->ctx, GLS_SUM, pair->g, 2 * pair->d, GLS_OK));
     double a = gls_team_sum_squares(s->ctx, pair->g, pair->d),
            b = gls_team_sum_squares(s->ctx, pair->g + pair->d, pair->d);
     double product = gls_team_dot(s->ctx, pair->g, pair->g + pair->d, pair->d);

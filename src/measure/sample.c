@@ -143,6 +143,10 @@ gls_status gls_sample_share(gls_sample *s, double *x, int64_t n, gls_status stat
 gls_status gls_sample_rows(gls_sample *s, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
                            const gls_real *v, gls_rows_figures *out) {
     collector c = {.rows = out};
+    double *const arrays[] = {out->loss, out->norm2, out->inner};
+    for (int k = 0; k < 3; ++k) { /* rows of other ranks are added up afterwards */
+        if (arrays[k]) memset(arrays[k], 0, (size_t)count * sizeof(double));
+    }
     gls_pass_request request = {.w = w, .slice = collect_rows, .user = &c, .g = out->g};
     if (out->g) request.want |= GLS_WANT_GRADIENT;
     if (out->loss) request.want |= GLS_WANT_LOSSES;
@@ -171,6 +175,7 @@ gls_status gls_sample_rows(gls_sample *s, const int64_t *index, int64_t count, u
 gls_status gls_sample_groups(gls_sample *s, const int64_t *index, int64_t count, int64_t group, uint64_t draw,
                              const gls_real *w, double *out) {
     collector c = {.groups = out, .group = group};
+    memset(out, 0, (size_t)((count + group - 1) / group) * sizeof *out);
     gls_pass_request request = {.w = w, .want = GLS_WANT_NORMS, .slice = collect_groups, .user = &c, .group = group};
     gls_pass_result result;
     gls_status status = run_pass(s, index, count, draw, &request, &result);

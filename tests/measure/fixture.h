@@ -46,9 +46,9 @@ static inline int quadratic_evaluate(void *user, const gls_real *w, int64_t coun
     return 0;
 }
 
-static inline void fixture_create(fixture *t, int threads, gls_objective_fn evaluate, void *user, int64_t parameters,
-                                  int64_t examples) {
-    gls_context_options options = {.size = sizeof options, .threads = threads, .seed = 1};
+static inline void fixture_create_comm(fixture *t, int threads, gls_comm *comm, gls_objective_fn evaluate, void *user,
+                                       int64_t parameters, int64_t examples) {
+    gls_context_options options = {.size = sizeof options, .threads = threads, .seed = 1, .comm = comm};
     GOOD(gls_context_create(&t->ctx, &options));
     gls_objective objective = {
         .size = sizeof objective, .parameters = parameters, .examples = examples, .evaluate = evaluate, .user = user};
@@ -67,6 +67,11 @@ static inline void fixture_create(fixture *t, int threads, gls_objective_fn eval
                                 .exchanged = -1,
                                 .loss = NAN,
                                 .gradient_norm = NAN};
+}
+
+static inline void fixture_create(fixture *t, int threads, gls_objective_fn evaluate, void *user, int64_t parameters,
+                                  int64_t examples) {
+    fixture_create_comm(t, threads, NULL, evaluate, user, parameters, examples);
 }
 
 static inline void fixture_quadratic(fixture *t, int threads) {
