@@ -1,10 +1,10 @@
 #include "model/network.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/context.h"
 #include "base/kernels.h"
 #include "model/op.h"
 #include "model/use.h"
@@ -63,7 +63,7 @@ static gls_status measure_cost(gls_network *net) {
     return status;
 }
 
-gls_status gls_network_create(gls_problem *p, const void *options, const gls_data_info *data) {
+static gls_status create(gls_problem *p, const void *options) {
     gls_network *net = p->self;
     const gls_family *family = (const gls_family *)p->type;
     net->problem = p;
@@ -76,6 +76,15 @@ gls_status gls_network_create(gls_problem *p, const void *options, const gls_dat
     net->seconds = gls_alloc(p->ctx, (int64_t)net->graph->nodes * PHASES, sizeof *net->seconds);
     if (!net->seconds) return GLS_ERR_MEMORY;
     return measure_cost(net);
+}
+
+/* Library objects are made for one thread, and every call into them comes from one: in a task of gls_parallel or not.
+ */
+gls_status gls_network_create(gls_problem *p, const void *options, const gls_data_info *data) {
+    int threads = gls_omp_one();
+    gls_status status = create(p, options);
+    gls_omp_restore(threads);
+    return status;
 }
 
 void gls_network_destroy(gls_problem *p) {
@@ -177,17 +186,6 @@ static gls_status exec_pointers(gls_exec *x) {
     return GLS_OK;
 }
 
-/* Library objects and calls inside belong to one thread, whoever calls. */
-static int one_thread(void) {
-    int threads = omp_get_max_threads();
-    if (threads != 1) omp_set_num_threads(1);
-    return threads;
-}
-
-static void restore_threads(int threads) {
-    if (threads != 1) omp_set_num_threads(threads);
-}
-
 gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self) {
     gls_network *net = p->self;
     gls_exec *x = gls_alloc(p->ctx, 1, sizeof *x);
@@ -196,15 +194,14 @@ gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsig
     x->net = net;
     x->ctx = p->ctx;
     x->graph = net->graph;
-    GLS_TRY(gls_plan_create(net->graph, max_rows, want, mode, &x->plan));
-    GLS_TRY(exec_pointers(x));
-    int threads = one_thread();
-    gls_status status = GLS_OK;
+    int threads = gls_omp_one();
+    gls_status status = gls_plan_create(net->graph, max_rows, want, mode, &x->plan);
+    if (status == GLS_OK) status = exec_pointers(x);
     for (int i = 0; i < net->graph->nodes && status == GLS_OK; i++) {
         const gls_op_impl *impl = net->graph->node[i].impl;
         if (impl->object_create) status = impl->object_create(x, i, &x->object[i]);
     }
-    restore_threads(threads);
+    gls_omp_restore(threads);
     return status;
 }
 
@@ -306,12 +303,12 @@ gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_ar
     x->args = args;
     int begin = stage == 0 ? 0 : plan->coupling[stage - 1] + 1;
     int end = stage < plan->coupled ? plan->coupling[stage] : x->graph->nodes;
-    int threads = one_thread();
+    int threads = gls_omp_one();
     gls_status status = stage > 0 ? run_forward(x, begin - 1, 1, met, NULL) : GLS_OK;
     for (int i = begin; i < end && status == GLS_OK; i++)
         if (!runs_nothing(x, &x->graph->node[i])) status = run_forward(x, i, 0, NULL, NULL);
     if (status == GLS_OK && stage < plan->coupled) status = run_forward(x, end, 0, NULL, meet);
-    restore_threads(threads);
+    gls_omp_restore(threads);
     return status;
 }
 
@@ -323,11 +320,11 @@ gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_a
     x->args = args;
     int last = stage == 0 ? x->graph->nodes - 1 : plan->coupling[plan->coupled - stage] - 1;
     int stop = stage < plan->coupled ? plan->coupling[plan->coupled - 1 - stage] : 0;
-    int threads = one_thread();
+    int threads = gls_omp_one();
     gls_status status = stage > 0 ? run_backward(x, last + 1, 1, met, NULL) : GLS_OK;
     for (int i = last; i > stop && status == GLS_OK; i--) status = run_backward(x, i, 0, NULL, NULL);
     if (status == GLS_OK && stage < plan->coupled) status = run_backward(x, stop, 0, NULL, meet);
-    restore_threads(threads);
+    gls_omp_restore(threads);
     return status;
 }
 
@@ -361,7 +358,7 @@ gls_status gls_network_gradient(gls_problem *p, void *self, const gls_evaluate_a
     gls_exec *x = self;
     if (product != GLS_PRODUCT_GRADIENT)
         return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED, "networks have no Hessian products in closed form");
-    int threads = one_thread();
+    int threads = gls_omp_one();
     gls_status status = GLS_OK;
     for (int u = 0; u < x->graph->uses && status == GLS_OK; u++) {
         const gls_use *use = &x->graph->use[u];
@@ -370,7 +367,7 @@ gls_status gls_network_gradient(gls_problem *p, void *self, const gls_evaluate_a
         status = use->kind->gradient(x, use, weights, gls_sink_block(sink, use->block));
         if (x->seconds) x->seconds[use->node * PHASES + 2] += now() - start;
     }
-    restore_threads(threads);
+    gls_omp_restore(threads);
     return status;
 }
 
@@ -386,7 +383,7 @@ gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gl
     if (product != GLS_PRODUCT_GRADIENT)
         return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED, "networks have no Hessian products in closed form");
     gls_real *block = g + gls_layout_block(net->graph->layout, tile->block)->offset;
-    int threads = one_thread();
+    int threads = gls_omp_one();
     gls_status status = GLS_OK;
     for (int u = 0; u < net->graph->uses && status == GLS_OK; u++) {
         const gls_use *use = &net->graph->use[u];
@@ -402,7 +399,7 @@ gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gl
             }
         }
     }
-    restore_threads(threads);
+    gls_omp_restore(threads);
     return status;
 }
 
@@ -411,7 +408,7 @@ gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args
     gls_exec *x = self;
     const gls_graph *g = x->graph;
     for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
-    int threads = one_thread();
+    int threads = gls_omp_one();
     gls_status status = GLS_OK;
     for (int u = 0; u < g->uses && status == GLS_OK; u++) {
         const gls_use *use = &g->use[u];
@@ -419,7 +416,7 @@ gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args
         for (int v = 0; v < u && status == GLS_OK; v++)
             if (g->use[v].block == use->block) status = use->kind->cross(x, &g->use[v], use, partition, out);
     }
-    restore_threads(threads);
+    gls_omp_restore(threads);
     for (int64_t k = 0; k < partition->groups; k++) out[k] = out[k] < 0 ? 0 : out[k];
     return status;
 }
@@ -428,12 +425,12 @@ gls_status gls_network_inner(gls_problem *p, void *self, const gls_evaluate_args
                              const gls_point *v, double *out) {
     gls_exec *x = self;
     for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
-    int threads = one_thread();
+    int threads = gls_omp_one();
     gls_status status = GLS_OK;
     for (int u = 0; u < x->graph->uses && status == GLS_OK; u++) {
         const gls_use *use = &x->graph->use[u];
         status = use->kind->inner(x, use, partition, v, out);
     }
-    restore_threads(threads);
+    gls_omp_restore(threads);
     return status;
 }
