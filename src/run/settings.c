@@ -50,7 +50,7 @@ const gls_option gls_train_table[] = {
     {"nonfinite", GLS_OPTION_ENUM, AT(nonfinite), "stop", 0, 0, 0, "stop|skip",
      "what to do when a gradient is not finite; the step is refused in any case"},
     {"average", GLS_OPTION_VALUE, AT(average), NULL, 0, 0, 0, NULL,
-     "average of the iterates for validation and result: none, uniform, weighted, exponential, triggered, random; "
+     "average of the iterates for validation and result: none, uniform, weighted, exponential, triggered, drawn; "
      "{name: exponential, decay: 0.999}"},
     {"tensorboard", GLS_OPTION_BOOL, AT(tensorboard), "false", 0, 0, 0, NULL,
      "the trace as TensorBoard event files too, in the run folder"},
