@@ -4,7 +4,9 @@
 #include "base/io.h"
 #include "base/yaml.h"
 #include "data/npy.h"
+#include "run/tensors.h"
 #include <glissade/data.h>
+#include <glissade/run.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +171,72 @@ static void run_transforms(const uint8_t *data, size_t size) {
     gls_context_destroy(ctx);
 }
 
+/* A configuration; its method and schedule sections make a method, its estimator section an estimator. */
+static void run_config(const uint8_t *data, size_t size) {
+    gls_context *ctx = create_context();
+    gls_value *config = NULL;
+    gls_status status = gls_config_parse(ctx, "fuzz", (const char *)data, (int64_t)size, &config);
+    if (status != GLS_OK && !*gls_context_message(ctx)) abort();
+    const gls_value *spec = status == GLS_OK ? gls_value_get(config, "method") : NULL;
+    const int64_t shape[1] = {4};
+    gls_layout *layout = NULL;
+    gls_method *method = NULL;
+    if (gls_layout_create(ctx, &layout) != GLS_OK || gls_layout_add(layout, "w", 1, shape, 0) != GLS_OK) abort();
+    gls_method_options options = {
+        .size = sizeof options, .layout = layout, .spec = spec, .steps_per_epoch = 10, .total_steps = 100};
+    if (spec && gls_method_create(ctx, &options, &method) == GLS_OK && gls_method_plain(method)) {
+        gls_real w[4] = {1, 2, 3, 4}, g[4] = {1, 0, -1, 2};
+        for (int k = 0; k < 3; k++)
+            if (gls_method_step(method, w, g, NULL) != GLS_OK && !*gls_context_message(ctx)) abort();
+    } else if (spec && !method && !*gls_context_message(ctx)) {
+        abort();
+    }
+    gls_method_destroy(method);
+    gls_layout_destroy(layout);
+    gls_value_destroy(ctx, config);
+    gls_context_destroy(ctx);
+}
+
+/* Overrides, one a line; what comes of them is written as YAML and must read back. */
+static void run_overrides(const uint8_t *data, size_t size) {
+    gls_context *ctx = create_context();
+    gls_value *config = NULL, *again = NULL;
+    char *text = malloc(size + 1);
+    if (!text || gls_config_parse(ctx, "fuzz", "", 0, &config) != GLS_OK) abort();
+    memcpy(text, data, size);
+    text[size] = 0;
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n"));)
+        if (gls_config_set(ctx, config, line) != GLS_OK && !*gls_context_message(ctx)) abort();
+    char *yaml = gls_config_text(ctx, config);
+    if (yaml && gls_config_parse(ctx, "again", yaml, (int64_t)strlen(yaml), &again) != GLS_OK) abort();
+    gls_free(ctx, yaml);
+    gls_value_destroy(ctx, again);
+    gls_value_destroy(ctx, config);
+    free(text);
+    gls_context_destroy(ctx);
+}
+
+/* A safetensors file: opened, and asked for one array. */
+static void run_tensors(const uint8_t *data, size_t size) {
+    gls_context *ctx = create_context();
+    memory_file file = create_file(data, size);
+    gls_tensors *tensors = NULL;
+    if (gls_tensors_open(ctx, file.path, &tensors) == GLS_OK) {
+        float w[4];
+        gls_arrays arrays = {0};
+        if (gls_arrays_add_vector(ctx, &arrays, "w", GLS_F32, 4, w) == GLS_OK &&
+            gls_tensors_restore(tensors, &arrays) != GLS_OK && !*gls_context_message(ctx))
+            abort();
+        gls_arrays_clear(ctx, &arrays);
+    } else if (!*gls_context_message(ctx)) {
+        abort();
+    }
+    gls_tensors_close(tensors);
+    gls_context_destroy(ctx);
+    close(file.fd);
+}
+
 const fuzz_target fuzz_targets[] = {
     {"libsvm", run_libsvm},
     {"idx", run_idx},
@@ -180,5 +248,8 @@ const fuzz_target fuzz_targets[] = {
     {"png_labels", run_png_labels},
     {"reader", run_reader},
     {"transforms", run_transforms},
+    {"config", run_config},
+    {"overrides", run_overrides},
+    {"tensors", run_tensors},
     {NULL, NULL},
 };
