@@ -126,7 +126,8 @@ struct gls_problem_type {
     /* out[g] = inner product of that sum with v. */
     gls_status (*inner)(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
                         const gls_point *v, double *out);
-    /* The static cost model: work of one row in multiply-adds, bytes an evaluation holds for one row. NULL: d and 8 d.
+    /* The static cost model: work of one row's forward pass in multiply-adds, bytes an evaluation holds for one row.
+     * NULL: d and 8 d.
      */
     void (*cost)(gls_problem *p, double *multiply_adds, double *bytes);
 };

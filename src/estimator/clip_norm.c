@@ -31,7 +31,7 @@ static const gls_option options[] = {{.key = "bound",
                                       .help = "largest norm of the estimate"},
                                      {0}};
 
-const gls_estimator_type gls_clip_norm = {
+const gls_estimator_type gls_estimator_clip_norm = {
     .member = {"clip_norm", "scales the whole estimate down to a norm", "", options, sizeof(fields)},
     .self_size = sizeof(fields),
     .place = GLS_PLACE_WHOLE,

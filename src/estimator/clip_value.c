@@ -50,7 +50,7 @@ static const gls_option options[] = {{.key = "bound",
                                       .help = "largest absolute value of a coordinate"},
                                      {0}};
 
-const gls_estimator_type gls_clip_value = {
+const gls_estimator_type gls_estimator_clip_value = {
     .member = {"clip_value", "cuts every coordinate of the estimate", "", options, sizeof(fields)},
     .self_size = sizeof(fields),
     .place = GLS_PLACE_WHOLE,

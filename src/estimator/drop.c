@@ -31,7 +31,7 @@ static const gls_option options[] = {{.key = "p",
                                       .help = "probability that a coordinate is dropped"},
                                      {0}};
 
-const gls_estimator_type gls_drop = {
+const gls_estimator_type gls_estimator_drop = {
     .member = {"drop", "drops coordinates of each example's gradient", "[D] 4.4", options, sizeof(fields)},
     .self_size = sizeof(fields),
     .place = GLS_PLACE_GROUP,

@@ -8,8 +8,6 @@
 #include "base/table.h"
 
 extern const gls_members gls_estimator_members;
-extern const gls_estimator_type gls_mean, gls_sum_type, gls_microbatch, gls_normalized, gls_drop, gls_sgld, gls_quant,
-    gls_clip_norm, gls_clip_value;
 
 /* Rows sorted by their key: a stream over a copy. */
 typedef struct gls_sorted {

@@ -13,7 +13,7 @@ static gls_status create(gls_stage *stage, const void *options) {
     return GLS_OK;
 }
 
-const gls_estimator_type gls_mean = {
+const gls_estimator_type gls_estimator_mean = {
     .member = {"mean", "mean of the gradients over the mini-batch", "", gls_sum_options, sizeof(gls_sum_fields)},
     .place = GLS_PLACE_SUM,
     .create = create,

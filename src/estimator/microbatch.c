@@ -53,7 +53,7 @@ static const gls_option options[] = {
      .help = "deviation of normal noise on the sum of micro-batches, in units of bound"},
     {0}};
 
-const gls_estimator_type gls_microbatch = {
+const gls_estimator_type gls_estimator_microbatch = {
     .member = {"microbatch", "micro-batch clipping, adaptive or at a bound", "[M] Alg. 1", options,
                sizeof(gls_microbatch_fields)},
     .place = GLS_PLACE_GROUP,

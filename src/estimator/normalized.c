@@ -11,7 +11,7 @@ static double factor(const gls_stage *stage, double norm) {
 
 static const gls_option options[] = {GLS_MICROBATCH_OPTIONS, {0}};
 
-const gls_estimator_type gls_normalized = {
+const gls_estimator_type gls_estimator_normalized = {
     .member = {"normalized", "micro-batch gradients of norm 1", "[M] (2)", options, sizeof(gls_microbatch_fields)},
     .place = GLS_PLACE_GROUP,
     .create = create,

@@ -20,7 +20,7 @@ static gls_status transform(gls_stage *stage, const gls_group *group, gls_real *
     return GLS_OK;
 }
 
-const gls_estimator_type gls_quant = {
+const gls_estimator_type gls_estimator_quant = {
     .member = {"quant", "quantises each example's gradient at random, without bias", "[D] 4.4", NULL, 0},
     .place = GLS_PLACE_GROUP,
     .create = create,

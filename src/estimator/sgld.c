@@ -30,7 +30,7 @@ static const gls_option options[] = {{.key = "sigma",
                                       .help = "standard deviation of the noise in each coordinate"},
                                      {0}};
 
-const gls_estimator_type gls_sgld = {
+const gls_estimator_type gls_estimator_sgld = {
     .member = {"sgld", "adds normal noise to each example's gradient", "[D] 4.4", options, sizeof(fields)},
     .self_size = sizeof(fields),
     .place = GLS_PLACE_GROUP,

@@ -7,7 +7,7 @@ static gls_status create(gls_stage *stage, const void *options) {
     return GLS_OK;
 }
 
-const gls_estimator_type gls_sum_type = {
+const gls_estimator_type gls_estimator_sum = {
     .member = {"sum", "sum of the gradients over the mini-batch", "[D] (2)", gls_sum_options, sizeof(gls_sum_fields)},
     .place = GLS_PLACE_SUM,
     .create = create,

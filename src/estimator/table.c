@@ -1,9 +1,23 @@
+/* The room's table: one row an estimator. */
 #include "estimator/estimator.h"
 
-static const gls_member *const members[] = {
-    &gls_mean.member, &gls_sum_type.member, &gls_microbatch.member, &gls_normalized.member, &gls_drop.member,
-    &gls_sgld.member, &gls_quant.member,    &gls_clip_norm.member,  &gls_clip_value.member, NULL,
-};
+/* clang-format off */
+#define ESTIMATORS(X) \
+    X(mean) \
+    X(sum) \
+    X(microbatch) \
+    X(normalized) \
+    X(drop) \
+    X(sgld) \
+    X(quant) \
+    X(clip_norm) \
+    X(clip_value)
+/* clang-format on */
+
+#define DECLARE(name) extern const gls_estimator_type gls_estimator_##name;
+ESTIMATORS(DECLARE)
+#define ROW(name) &gls_estimator_##name.member,
+static const gls_member *const members[] = {ESTIMATORS(ROW) NULL};
 const gls_members gls_estimator_members = members;
 
 gls_status gls_register_estimator(gls_context *ctx, const gls_estimator_type *type) {

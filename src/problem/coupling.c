@@ -10,12 +10,11 @@ gls_status gls_coupling_refuse(const gls_problem *problem, const char *what) {
                         "%lld, or a normalisation inside each example (group norm, layer norm)",
                         what, name, (long long)problem->coupling_group, (long long)problem->coupling_group,
                         (long long)problem->coupling_group);
-    return gls_fail(
-        problem->ctx, GLS_ERR_UNSUPPORTED,
-        "%s: '%s' couples all examples of the mini-batch (a normalisation over the batch), so the gradient "
-        "of a part of it does not exist; let the statistics span the micro-batch (bn_group: the micro-batch "
-        "size), or use a normalisation inside each example (group norm, layer norm)",
-        what, name);
+    return gls_fail(problem->ctx, GLS_ERR_UNSUPPORTED,
+                    "%s: '%s' couples all examples of the mini-batch (a normalisation over the batch), so the gradient "
+                    "of a part of it does not exist; let the statistics span the micro-batch (train.accumulate: its "
+                    "size), or use a normalisation inside each example (group norm, layer norm)",
+                    what, name);
 }
 
 /* The coupling group of a row; rows of one group share it. */

@@ -61,7 +61,7 @@ void gls_glm_cost(gls_problem *p, double *multiply_adds, double *bytes) {
     const gls_glm *glm = p->self;
     double width = (double)glm->features;
     if (glm->sparse && width > 256) width = 256;
-    *multiply_adds = 3 * width * (double)glm->outputs;
+    *multiply_adds = width * (double)glm->outputs;
     *bytes = (double)(3 * glm->outputs + 4) * sizeof(double) + width * (sizeof(gls_real) + (glm->sparse ? 4 : 0));
 }
 
