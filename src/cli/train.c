@@ -120,8 +120,8 @@ static gls_status choose_folder(job *j) {
 
 static void say_result(const job *j, const gls_run_result *r, const char *folder) {
     char a[32], b[32];
-    fprintf(stderr, "%s: %s steps, %.4g epochs in %s", j->name, cli_thousands(r->steps, a), r->epochs,
-            cli_duration(r->seconds, b));
+    fprintf(stderr, "%s: %s steps, %.4g epoch%s in %s", j->name, cli_thousands(r->steps, a), r->epochs,
+            r->epochs == 1 ? "" : "s", cli_duration(r->seconds, b));
     if (strcmp(r->stopped, "epochs") && strcmp(r->stopped, "steps")) fprintf(stderr, " (ended by %s)", r->stopped);
     if (r->refused) fprintf(stderr, ", %s steps refused", cli_thousands(r->refused, a));
     fprintf(stderr, "\n  train loss %.6g", r->train_loss);

@@ -6,7 +6,8 @@
 #include <signal.h>
 #include <time.h>
 
-#define SMALL "--preset demo-softmax-msgd --set data.train_size=1000 --set data.test_size=200 --quiet "
+#define SMALL \
+    "--preset demo-softmax-msgd --set data.train_size=1000 --set data.test_size=200 --set train.epochs=6 --quiet "
 
 static double figure(const json_t *object, const char *key) {
     json_t *value = json_object_get(object, key);
