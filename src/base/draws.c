@@ -14,6 +14,14 @@ double log(double);
 double sin(double);
 #pragma omp declare simd notinbranch
 double cos(double);
+#pragma omp declare simd notinbranch
+float expf(float);
+#pragma omp declare simd notinbranch
+float logf(float);
+#pragma omp declare simd notinbranch
+float sinf(float);
+#pragma omp declare simd notinbranch
+float cosf(float);
 #endif
 
 /* clang warns where it does not follow. */
@@ -23,11 +31,29 @@ double cos(double);
 #define SIDE_BY_SIDE _Pragma("omp simd")
 #endif
 
-enum { LANES = 128 };
+#ifdef GLS_DOUBLE
+#define EXP exp
+#define LOG log
+#define SIN sin
+#define COS cos
+#define SQRT sqrt
+#define ABS fabs
+#else
+#define EXP expf
+#define LOG logf
+#define SIN sinf
+#define COS cosf
+#define SQRT sqrtf
+#define ABS fabsf
+#endif
 
-/* Philox4x32-10 (Salmon et al. 2011) on n consecutive blocks, written so that loops over blocks vectorise: 32-bit
- * words, and words to doubles through signed integers, which every instruction set converts. */
-GLS_SIMD void gls_uniform_pairs(const gls_random *random, uint32_t first, int64_t n, double *u, double *v) {
+/* Elements side by side; elements of a block: a double takes two words a uniform, a float one. */
+enum { LANES = 128, PER_BLOCK = sizeof(gls_real) == sizeof(double) ? 1 : 2 };
+
+static const gls_real tiny = (gls_real)1e-30, pi = (gls_real)M_PI;
+
+/* Philox4x32-10 (Salmon et al. 2011) on n consecutive blocks, written so that loops over blocks vectorise. */
+GLS_SIMD static void blocks(const gls_random *random, uint32_t first, int64_t n, uint32_t word[4][LANES]) {
     const uint32_t slot = random->slot, draw0 = (uint32_t)random->draw, draw1 = (uint32_t)(random->draw >> 32);
     const uint32_t key0 = random->key[0], key1 = random->key[1];
     SIDE_BY_SIDE
@@ -42,66 +68,100 @@ GLS_SIMD void gls_uniform_pairs(const gls_random *random, uint32_t first, int64_
             k0 += 0x9E3779B9u;
             k1 += 0xBB67AE85u;
         }
-        double high0 = (double)(int32_t)(c0 ^ 0x80000000u) + 0x1p31,
-               high1 = (double)(int32_t)(c2 ^ 0x80000000u) + 0x1p31;
-        u[i] = high0 * 0x1p-32 + (double)(int32_t)(c1 >> 11) * 0x1p-53;
-        v[i] = high1 * 0x1p-32 + (double)(int32_t)(c3 >> 11) * 0x1p-53;
+        word[0][i] = c0;
+        word[1][i] = c1;
+        word[2][i] = c2;
+        word[3][i] = c3;
     }
 }
 
-/* Each turns the uniforms u, v of n elements into n draws in u. */
-GLS_SIMD static void normal(double index, int64_t n, double *u, const double *v) {
-    SIDE_BY_SIDE
-    for (int64_t i = 0; i < n; i++) u[i] = sqrt(-2 * log(1 - u[i])) * cos(2 * M_PI * v[i]);
-}
-
-GLS_SIMD static void student(double index, int64_t n, double *u, const double *v) {
-    double power = -2 / index;
-    SIDE_BY_SIDE
-    for (int64_t i = 0; i < n; i++) u[i] = sqrt(index * (exp(power * log(1 - u[i])) - 1)) * cos(2 * M_PI * v[i]);
-}
-
-GLS_SIMD static void pareto(double index, int64_t n, double *u, const double *v) {
-    double power = -1 / index;
-    SIDE_BY_SIDE
-    for (int64_t i = 0; i < n; i++) u[i] = (v[i] < 0.5 ? -1.0 : 1.0) * exp(power * log(1 - u[i]));
-}
-
-GLS_SIMD static void pareto_centred(double index, int64_t n, double *u, const double *v) {
-    double power = -1 / index, mean = index / (index - 1);
-    SIDE_BY_SIDE
-    for (int64_t i = 0; i < n; i++) u[i] = exp(power * log(1 - u[i])) - mean;
-}
-
-GLS_SIMD static void stable(double index, int64_t n, double *u, const double *v) {
-    double rest = 1 - index, power = rest / index, inverse = -1 / index;
-    const double tiny = 1e-300;
+/* A uniform on (0, 1]: 1 less that of the stream, whose words become doubles through signed integers, which every
+ * instruction set converts. A float has one word, and its small values all their digits. */
+#ifdef GLS_DOUBLE
+GLS_SIMD static void uniforms(int64_t n, const uint32_t *high, const uint32_t *low, gls_real *u) {
     SIDE_BY_SIDE
     for (int64_t i = 0; i < n; i++) {
-        double angle = M_PI * (u[i] - 0.5), wait = -log(1 - v[i]);
-        double c = cos(angle), s = sin(index * angle), far = cos(rest * angle);
+        double top = (double)(int32_t)(high[i] ^ 0x80000000u) + 0x1p31;
+        u[i] = 1 - (top * 0x1p-32 + (double)(int32_t)(low[i] >> 11) * 0x1p-53);
+    }
+}
+#else
+GLS_SIMD static void uniforms(int64_t n, const uint32_t *word, gls_real *u) {
+    SIDE_BY_SIDE
+    for (int64_t i = 0; i < n; i++) {
+        int32_t upper = (int32_t)(word[i] >> 8), lower = (int32_t)(word[i] & 0xff);
+        u[i] = (float)upper * 0x1p-24f + ((float)lower + 0.5f) * 0x1p-32f;
+    }
+}
+#endif
+
+/* Each turns the uniforms u, v of n elements into n draws in u. */
+GLS_SIMD static void normal(gls_real index, int64_t n, gls_real *u, const gls_real *v) {
+    SIDE_BY_SIDE
+    for (int64_t i = 0; i < n; i++) u[i] = SQRT(-2 * LOG(u[i])) * COS(2 * pi * (1 - v[i]));
+}
+
+GLS_SIMD static void student(gls_real index, int64_t n, gls_real *u, const gls_real *v) {
+    gls_real power = -2 / index;
+    SIDE_BY_SIDE
+    for (int64_t i = 0; i < n; i++) u[i] = SQRT(index * (EXP(power * LOG(u[i])) - 1)) * COS(2 * pi * (1 - v[i]));
+}
+
+GLS_SIMD static void pareto(gls_real index, int64_t n, gls_real *u, const gls_real *v) {
+    gls_real power = -1 / index;
+    SIDE_BY_SIDE
+    for (int64_t i = 0; i < n; i++) u[i] = (v[i] > (gls_real)0.5 ? -1 : 1) * EXP(power * LOG(u[i]));
+}
+
+GLS_SIMD static void pareto_centred(gls_real index, int64_t n, gls_real *u, const gls_real *v) {
+    gls_real power = -1 / index, mean = index / (index - 1);
+    SIDE_BY_SIDE
+    for (int64_t i = 0; i < n; i++) u[i] = EXP(power * LOG(u[i])) - mean;
+}
+
+/* Chambers, Mallows and Stuck. The cosine of the angle makes the tail: it is taken as the sine of what is left to the
+ * right angle, so that its small values keep their digits. */
+GLS_SIMD static void stable(gls_real index, int64_t n, gls_real *u, const gls_real *v) {
+    gls_real rest = 1 - index, power = rest / index, inverse = -1 / index, half = (gls_real)0.5;
+    SIDE_BY_SIDE
+    for (int64_t i = 0; i < n; i++) {
+        gls_real turn = half - u[i], left = u[i] < half ? u[i] : 1 - u[i], wait = -LOG(v[i]);
+        gls_real c = SIN(pi * left), s = SIN(index * pi * turn), far = COS(rest * pi * turn);
         wait = wait > tiny ? wait : tiny;
         c = c > tiny ? c : tiny;
-        u[i] = s * exp(power * log(far / wait) + inverse * log(c));
+        u[i] = s * EXP(power * LOG(far / wait) + inverse * LOG(c));
     }
 }
 
-GLS_SIMD static void add(int64_t n, double scale, const double *u, gls_real *x) {
+GLS_SIMD static void add(int64_t n, double scale, const gls_real *u, gls_real *x) {
     SIDE_BY_SIDE
-    for (int64_t i = 0; i < n; i++) x[i] = (gls_real)((double)x[i] + scale * u[i]);
+    for (int64_t i = 0; i < n; i++) x[i] = (gls_real)((double)x[i] + scale * (double)u[i]);
 }
 
+typedef void (*transform_fn)(gls_real index, int64_t n, gls_real *u, const gls_real *v);
+
 void gls_add_draws(gls_law law, double index, const gls_random *random, double scale, int64_t n, gls_real *x) {
-    static void (*const transform[])(double, int64_t, double *, const double *) = {
+    static const transform_fn transform[] = {
         [GLS_LAW_NORMAL] = normal, [GLS_LAW_STUDENT] = student,
         [GLS_LAW_PARETO] = pareto, [GLS_LAW_PARETO_CENTRED] = pareto_centred,
         [GLS_LAW_STABLE] = stable,
     };
-    double u[LANES], v[LANES];
-    for (int64_t begin = 0; begin < n; begin += LANES) {
-        int64_t count = n - begin < LANES ? n - begin : LANES;
-        gls_uniform_pairs(random, (uint32_t)begin, count, u, v);
-        transform[law](index, count, u, v);
+    uint32_t word[4][LANES];
+    gls_real u[PER_BLOCK * LANES], v[PER_BLOCK * LANES];
+    for (int64_t begin = 0; begin < n; begin += PER_BLOCK * LANES) {
+        int64_t count = n - begin < PER_BLOCK * LANES ? n - begin : PER_BLOCK * LANES;
+        int64_t whole = (count + PER_BLOCK - 1) / PER_BLOCK;
+        blocks(random, (uint32_t)(begin / PER_BLOCK), whole, word);
+#ifdef GLS_DOUBLE
+        uniforms(whole, word[0], word[1], u);
+        uniforms(whole, word[2], word[3], v);
+#else
+        uniforms(whole, word[0], u);
+        uniforms(whole, word[1], v);
+        uniforms(count - whole, word[2], u + whole);
+        uniforms(count - whole, word[3], v + whole);
+#endif
+        transform[law]((gls_real)index, count, u, v);
         add(count, scale, u, x + begin);
     }
 }

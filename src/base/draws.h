@@ -1,5 +1,6 @@
-/* Vectors of noise, an element from each Philox block: element i is made of block i of the stream, so that it does not
- * depend on where a vector is cut. The laws are those of noise.h, evaluated side by side. */
+/* Vectors of noise from a stream's Philox blocks, side by side: the laws of noise.h. In double an element has a block
+ * of its own and is what the functions of noise.h make of it; in float two elements share one. The same key and
+ * counters give the same vector. */
 #ifndef GLS_BASE_DRAWS_H
 #define GLS_BASE_DRAWS_H
 
@@ -13,9 +14,7 @@ typedef enum gls_law {
     GLS_LAW_STABLE          /* symmetric, E exp(itx) = exp(-|t|^index), index in (0, 2] */
 } gls_law;
 
-/* x[i] += scale * (a draw from block i of random), for i in [0, n), n < 2^32. The stream's own position is not read. */
+/* x[i] += scale * draw i, for i in [0, n), n < 2^32. The stream's own position is not read. */
 void gls_add_draws(gls_law law, double index, const gls_random *random, double scale, int64_t n, gls_real *x);
-/* The two uniforms on [0, 1) of blocks first .. first + n - 1. */
-void gls_uniform_pairs(const gls_random *random, uint32_t first, int64_t n, double *u, double *v);
 
 #endif

@@ -1,4 +1,5 @@
-/* Vectors of noise against the same laws drawn one by one from the same blocks (noise.h, gls_random_normal). */
+/* Vectors of noise: in double each element is the law of noise.h at its own block; in float the law is compared by its
+ * distribution function. */
 #include "base/draws.h"
 #include "base/noise.h"
 
@@ -6,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -27,37 +29,71 @@ static double alone(gls_law law, double index, gls_random *random) {
     return NAN;
 }
 
+#ifdef GLS_DOUBLE
 static void test_element_i_is_the_law_at_block_i(void **state) {
     enum { N = 1000 };
     for (int l = 0; l < 5; l++) {
         gls_random stream = gls_random_create(5, "draws", 9, 3), one = stream;
-        double tolerance = sizeof(gls_real) == sizeof(float) ? 1e-6 : 1e-12;
         gls_real x[N] = {0};
         gls_add_draws(laws[l], 1.7, &stream, 2, N, x);
         for (int i = 0; i < N; i++) {
             double want = 2 * alone(laws[l], 1.7, &one);
-            if (fabs((double)x[i] - want) > tolerance * (1 + fabs(want)))
-                fail_msg("law %d, element %d: %.17g, expected %.17g", l, i, (double)x[i], want);
+            if (fabs(x[i] - want) > 1e-12 * (1 + fabs(want)))
+                fail_msg("law %d, element %d: %.17g, expected %.17g", l, i, x[i], want);
+        }
+    }
+}
+#endif
+
+/* Shares below each of a few levels, in the body and far out, against as many draws one by one. */
+static void test_distribution(void **state) {
+    enum { N = 1000, TIMES = 400, LEVELS = 9 };
+    static const double level[LEVELS] = {-300, -30, -5, -1.2, -0.3, 0.4, 2, 20, 200};
+    for (int l = 0; l < 5; l++) {
+        double below[2][LEVELS] = {{0}};
+        for (uint64_t k = 0; k < TIMES; k++) {
+            gls_random stream = gls_random_create(5, "draws", k, 0), other = gls_random_create(6, "alone", k, 0);
+            gls_real x[N] = {0};
+            gls_add_draws(laws[l], 1.4, &stream, 1, N, x);
+            for (int i = 0; i < N; i++) {
+                double y = alone(laws[l], 1.4, &other);
+                assert_true(isfinite(x[i]));
+                for (int m = 0; m < LEVELS; m++) {
+                    below[0][m] += (double)x[i] < level[m];
+                    below[1][m] += y < level[m];
+                }
+            }
+        }
+        for (int m = 0; m < LEVELS; m++) {
+            double mean = (below[0][m] + below[1][m]) / 2, rare = fmin(mean, (double)N * TIMES - mean);
+            if (fabs(below[0][m] - below[1][m]) > 4.5 * sqrt(2 * rare) + 5)
+                fail_msg("law %d: %g below %g, one by one %g", l, below[0][m], level[m], below[1][m]);
         }
     }
 }
 
-static void test_uniforms_are_those_of_the_stream(void **state) {
-    for (int64_t n = 0; n < 40; n += 13) {
-        gls_random stream = gls_random_create(1, "pairs", 1ull << 40, 77), one = stream;
-        double u[64], v[64];
-        gls_uniform_pairs(&stream, 0, n, u, v);
-        for (int64_t i = 0; i < n; i++) {
-            assert_true(u[i] == gls_random_uniform(&one));
-            assert_true(v[i] == gls_random_uniform(&one));
-        }
+static void test_scale_and_length(void **state) {
+    gls_random stream = gls_random_create(1, "draws", 2, 3);
+    gls_real whole[600] = {0};
+    gls_add_draws(GLS_LAW_STABLE, 1.5, &stream, 1, 600, whole);
+    for (int64_t n = 0; n < 600; n += 37) {
+        gls_real x[600];
+        for (int i = 0; i < 600; i++) x[i] = 7;
+        gls_add_draws(GLS_LAW_STABLE, 1.5, &stream, 0, n, x);
+        for (int i = 0; i < 600; i++) assert_true(x[i] == 7); /* scale 0; nothing past the end */
     }
+    gls_real again[600] = {0};
+    gls_add_draws(GLS_LAW_STABLE, 1.5, &stream, 1, 600, again);
+    assert_memory_equal(whole, again, sizeof whole);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+#ifdef GLS_DOUBLE
         cmocka_unit_test(test_element_i_is_the_law_at_block_i),
-        cmocka_unit_test(test_uniforms_are_those_of_the_stream),
+#endif
+        cmocka_unit_test(test_distribution),
+        cmocka_unit_test(test_scale_and_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
