@@ -72,7 +72,6 @@ static gls_status apply_theory(gls_method *method, gls_options *options, const g
         for (const gls_option *row = table; row->key; row++)
             if (strcmp(row->key, method->theory.name[i]) == 0) {
                 used = true;
-                if (gls_options_given(options, row->key)) continue;
                 if (row->type == GLS_OPTION_REAL)
                     GLS_TRY(gls_options_set_real(options, row->key, method->theory.value[i]));
                 else
@@ -100,12 +99,14 @@ gls_status gls_groups_create(gls_method *method, const gls_value *spec) {
     method->groups = listed + 1;
     gls_group *last = &method->group[listed];
     last->options = base;
+    /* A theorem's values first: they may be what the method requires, and what the map says goes over them. */
+    const gls_value *theory = spec && spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "from_theory") : NULL;
+    if (theory && theory->kind != GLS_VALUE_NULL) GLS_TRY(apply_theory(method, base, theory));
     if (spec && spec->kind == GLS_VALUE_MAP)
         GLS_TRY(gls_options_apply(base, spec, (const char *const[]){"name", NULL}));
     if (list && list->kind != GLS_VALUE_LIST && list->kind != GLS_VALUE_NULL)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: groups: expected a list of maps", member->name);
     const gls_method_common *common = gls_options_struct(base);
-    if (common->from_theory) GLS_TRY(apply_theory(method, base, common->from_theory));
     GLS_TRY(gls_projection_read(ctx, common->project, &method->projection));
     GLS_TRY(mark_decay(method));
     for (int64_t i = 0; i < listed; i++) GLS_TRY(create_group(method, list->items[i], base, &method->group[i]));

@@ -262,10 +262,10 @@ static gls_batch rows_of(const data *set) {
     return rows;
 }
 
-static gls_problem *logistic_for(const data *set) {
+static gls_problem *logistic_for(const data *set, double l2) {
     gls_data_info info = {
         .examples = set->n, .features = set->d, .dims = 1, .shape = {set->d}, .target = GLS_TARGET_CLASS, .classes = 2};
-    gls_value *options = value_of("{l2: 0}");
+    gls_value *options = value_of(text("{l2: %g}", l2));
     gls_problem *p;
     check(gls_problem_create(ctx, "logistic", options, &info, &p));
     gls_value_destroy(ctx, options);
@@ -308,7 +308,7 @@ static void test_glm_bound_and_rademacher_growth(void **state) {
         gls_random random = gls_random_create(1, "rademacher", (uint64_t)k, 0);
         for (int64_t i = 0; i < set.n * set.d; i++) set.x[i] = gls_random_uniform(&random) < 0.5 ? -1 : 1;
         for (int64_t i = 0; i < set.n; i++) set.label[i] = (int32_t)gls_random_below(&random, 2);
-        gls_problem *p = logistic_for(&set);
+        gls_problem *p = logistic_for(&set, 0);
         bool bias = gls_problem_size(p) > set.d;
         double bound = glm_bound(&set, bias), w[WIDE];
         gls_batch rows = rows_of(&set);
@@ -444,7 +444,7 @@ static void test_mechanisms_raise_diversity(void **state) {
 /* ---- theorem 12: stability ---- */
 
 /* One run of mini-batch SGD (summed gradients) over a set; the same examples in every run with the same seed. */
-static void train(gls_problem *p, const data *set, double step, int64_t B, int64_t T, uint64_t seed, double *w) {
+static void train(gls_problem *p, const data *set, const char *rule, int64_t B, int64_t T, uint64_t seed, double *w) {
     gls_method *method;
     gls_point *at;
     gls_evaluation *e;
@@ -453,8 +453,10 @@ static void train(gls_problem *p, const data *set, double step, int64_t B, int64
     double *x = malloc((size_t)(B * set->d) * sizeof *x), g[WIDE];
     assert_non_null(x);
     memset(w, 0, (size_t)d * sizeof *w);
-    check(gls_method_create_named(ctx, "sgd", d, &method));
-    check(gls_method_set(method, "lr", step));
+    gls_value *spec = value_of(rule);
+    gls_method_options options = {.size = sizeof options, .layout = gls_problem_layout(p), .spec = spec};
+    check(gls_method_create(ctx, &options, &method));
+    gls_value_destroy(ctx, spec);
     check(gls_point_create(p, &at));
     check(gls_evaluation_create(p, B, GLS_WANT_GRADIENT, GLS_MODE_TRAIN, &e));
     gls_random random = gls_random_create(seed, "stability", 0, 0);
@@ -503,7 +505,8 @@ static double loss_at(gls_problem *p, const double *w, const double *x, int32_t 
     return loss;
 }
 
-static void test_stability_of_minibatch_sgd(void **state) {
+/* lambda 0: theorem 12; else theorem 13, projected onto the ball of radius 2. */
+static void stability(double lambda) {
     static const int64_t sizes[] = {1, 8};
     int64_t n = 60, d = 20, exchanged = full ? 60 : 8, seeds = full ? 20 : 2;
     for (int k = 0; k < 2; k++) {
@@ -523,37 +526,49 @@ static void test_stability_of_minibatch_sgd(void **state) {
                 for (int64_t j = 0; j < d; j++) both[s]->x[i * d + j] /= sqrt(square);
                 both[s]->label[i] = (int32_t)gls_random_below(&random, 2);
             }
-        gls_problem *p = logistic_for(&set);
+        gls_problem *p = logistic_for(&set, lambda);
         bool bias = gls_problem_size(p) > d;
-        double lipschitz = bias ? sqrt(2.0) : 1, beta = bias ? 0.5 : 0.25, B = (double)sizes[k], T = 480, stability = 0;
+        double lipschitz = bias ? sqrt(2.0) : 1, beta = (bias ? 0.5 : 0.25) + 2 * lambda, B = (double)sizes[k], T = 480,
+               mean = 0;
         double least = glm_bound(&set, bias); /* bounds differential diversity too */
         const char *in = text("{theorem: diversity_stability, beta: %g, n: %lld, B: %g, BS: %.15g, L: %.15g, T: %g}",
                               beta, (long long)n, B, least, lipschitz, T);
         double step = theory_value(in, "lr"), bound = theory_value(in, "bound"), w[WIDE], other[WIDE], spread = 0;
+        if (lambda > 0) { /* also B <= 1/(2 gamma lambda); L on the ball */
+            step = fmin(step, 1 / (2 * B * lambda));
+            bound = 4 * pow(lipschitz + 2 * lambda, 2) / (lambda * (double)n);
+        }
+        char rule[100];
+        snprintf(rule, sizeof rule, "{name: sgd, lr: %.15g%s}", step, lambda > 0 ? ", project: {ball: 2}" : "");
         for (int64_t seed = 0; seed < seeds; seed++) {
-            train(p, &set, step, sizes[k], (int64_t)T, (uint64_t)seed, w);
+            train(p, &set, rule, sizes[k], (int64_t)T, (uint64_t)seed, w);
             for (int64_t i = 0; i < exchanged; i++) {
                 double kept[WIDE];
                 int32_t label = set.label[i];
                 memcpy(kept, set.x + i * d, (size_t)d * sizeof *kept);
                 memcpy(set.x + i * d, fresh.x + i * d, (size_t)d * sizeof *kept);
                 set.label[i] = fresh.label[i];
-                train(p, &set, step, sizes[k], (int64_t)T, (uint64_t)seed, other);
+                train(p, &set, rule, sizes[k], (int64_t)T, (uint64_t)seed, other);
                 memcpy(set.x + i * d, kept, (size_t)d * sizeof *kept);
                 set.label[i] = label;
                 double difference = loss_at(p, other, fresh.x + i * d, fresh.label[i], d) -
                                     loss_at(p, w, fresh.x + i * d, fresh.label[i], d);
-                stability += difference / (double)(exchanged * seeds);
+                mean += difference / (double)(exchanged * seeds);
                 spread = fmax(spread, fabs(difference));
             }
         }
-        verdict(text("[D] thm 12: |eps_stab| at the largest step %.3f, B = %g (largest single difference %.3f)", step,
-                     B, spread),
-                text("%.4f", fabs(stability)), text("<= %.4f", bound), exchanged * seeds, fabs(stability) <= bound);
+        verdict(text("[D] thm %d: |eps_stab| at the largest step %.3f, B = %g (largest single difference %.3f)",
+                     lambda > 0 ? 13 : 12, step, B, spread),
+                text("%.4f", fabs(mean)), text("<= %.4f", bound), exchanged * seeds, fabs(mean) <= bound);
         gls_problem_destroy(p);
         free(set.x);
         free(fresh.x);
     }
+}
+
+static void test_stability_of_minibatch_sgd(void **state) {
+    stability(0);
+    stability(0.2);
 }
 
 int main(void) {

@@ -103,11 +103,43 @@ static void bound_inside_a_ball(double alpha, int64_t d) {
     gls_problem_destroy(problem);
 }
 
+/* [A] theorem 3: the same for cclip in a box, with B_i for every coordinate and |B|^2 in the bound. */
+static void coordinate_bound_inside_a_box(double alpha, int64_t d) {
+    double p = 1 + 0.8 * (alpha - 1), radius = 2, B = radius + stable_moment(alpha, p), start[16], worst = 0, last = 0,
+           bound = 0;
+    for (int i = 0; i < 16; i++) start[i] = 1;
+    gls_problem *problem = problem_of(
+        "quadratic", text("{dim: %lld, L: 1, mu: 1, noise: {name: stable, index: %g}}", (long long)d, alpha));
+    int64_t repeat = full ? 1000 : 100;
+    plan how = decaying(text("{name: cclip, beta1: 0, lr: {name: inverse, mu: 1}, tau: %.12g, tau_exponent: %.12g, "
+                             "project: {box: [%g, %g]}}",
+                             B, 1 / p, -radius, radius),
+                        repeat);
+    how.init = start;
+    outcome o = solved(problem, how);
+    for (int64_t k = 0; k < how.marks; k++) {
+        double mean = 0;
+        for (int64_t r = 0; r < repeat; r++) mean += o.figures[r * o.marks + k].value / (double)repeat;
+        bound =
+            (double)d * theory_value(text("{theorem: gclip_strongly_convex, G: %.12g, alpha: %.12g, mu: 1, K: %lld}", B,
+                                          p, (long long)how.mark[k]),
+                                     "bound");
+        worst = fmax(worst, mean / bound);
+        last = mean;
+    }
+    verdict(text("[A] thm 3: error of cclip in a box, alpha = %g, p = %.2f, d = %lld", alpha, p, (long long)d),
+            text("%.3g at k = %lld (at most %.2g of the bound)", last, (long long)how.mark[how.marks - 1], worst),
+            text("<= %.3g", bound), repeat, worst <= 1);
+    outcome_free(&o);
+    gls_problem_destroy(problem);
+}
+
 static void test_errors_stay_below_the_bound(void **state) {
     static const double alphas[] = {1.3, 1.5, 1.8};
     for (int k = 0; k < 3; k++) {
         bound_inside_a_ball(alphas[k], 1);
         bound_inside_a_ball(alphas[k], 10);
+        coordinate_bound_inside_a_box(alphas[k], 10);
     }
 }
 

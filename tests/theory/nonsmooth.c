@@ -81,7 +81,8 @@ static void ingd_on(const subject *u) {
     double L = u->L > 0 ? u->L : c->lipschitz, value = ask(p, start, GLS_MODE_EVALUATE, 0, 0, NULL);
     double gap = u->gap > 0 ? u->gap : value - c->minimum;
     const char *method =
-        text("{name: ingd, delta: %g, eps: %g, L: %.15g, gap: %.15g, certificate: 20000}", u->delta, u->eps, L, gap);
+        text("{name: ingd, from_theory: {theorem: ingd, delta: %g, eps: %g, L: %.15g, gap: %.15g}, certificate: 20000}",
+             u->delta, u->eps, L, gap);
     for (int64_t r = 0; r < repeat; r++) s[r].problem = p;
     outcome o = solved(p, (plan){.method = method,
                                  .steps = 1000000,

@@ -34,7 +34,7 @@ static void test_nesterov_stays_below_its_bound(void **state) {
         n.base = 0.5 * (mu + L) * square;
         int64_t steps = full ? 5000 : 500;
         outcome o =
-            solved(p, (plan){.method = text("{name: nag, lr: %.15g, beta: %.15g}", n.lr, theory_value(values, "beta")),
+            solved(p, (plan){.method = text("{name: nag, from_theory: {theorem: nag, L: %.12g, mu: %.12g}}", L, mu),
                              .steps = steps,
                              .init = start,
                              .observe = follow_nesterov,
