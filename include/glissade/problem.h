@@ -217,7 +217,9 @@ GLS_API const gls_constants *gls_analytic_constants(const gls_problem *problem);
 
 /* Adds up over `count` examples: *value = sum c_i f_i(w), and unless gradient is NULL, gradient[d] += sum c_i grad
  * f_i(w); weight NULL: all 1. Returns 0, or a code of its own: the step is then not taken and the status is
- * GLS_ERR_CALLBACK. */
+ * GLS_ERR_CALLBACK. A plain training step calls it once a slice. What is asked besides costs: losses a call a row;
+ * norms and inner products a call a group, over the rows from the group's first to its last; weighted gradients a call
+ * more. */
 typedef int (*gls_objective_fn)(void *user, const gls_real *w, int64_t count, const int64_t *example,
                                 const double *weight, double *value, gls_real *gradient);
 typedef struct gls_objective {

@@ -1,5 +1,7 @@
 #include "estimator/support.h"
 
+#include "base/yaml.h"
+
 #include <stdio.h>
 
 static void explicit_gradients(bench *b) {
@@ -40,6 +42,27 @@ bench bench_softmax(int64_t n, bool masses, int threads) {
     OK(b.ctx, gls_problem_create(b.ctx, "softmax", NULL, &b.rows.info, &b.p));
     finish(&b, n);
     explicit_gradients(&b);
+    return b;
+}
+
+/* values written in flow style: {key: value} */
+bench bench_model(const char *family, const char *options, int64_t n, int64_t channels, int64_t side) {
+    bench b = {.ctx = conformance_context(2)};
+    gls_value *map;
+    int64_t features = channels * (side > 0 ? side * side : 1);
+    rows_make(&b.rows, n, features, false, 4, 0, false);
+    if (side > 0) {
+        b.rows.info.dims = 3;
+        b.rows.info.shape[0] = channels;
+        b.rows.info.shape[1] = b.rows.info.shape[2] = side;
+    }
+    b.batch = b.rows.batch;
+    OK(b.ctx, gls_yaml_parse(b.ctx, "test", options, (int64_t)strlen(options), &map));
+    OK(b.ctx, gls_model_create(b.ctx, family, map, &b.rows.info, &b.p));
+    gls_value_destroy(b.ctx, map);
+    finish(&b, n);
+    OK(b.ctx, gls_problem_initialize(b.p, 3, b.w));
+    if (b.p->coupling == GLS_COUPLING_NONE) explicit_gradients(&b);
     return b;
 }
 
