@@ -187,6 +187,10 @@ static void fixed_step_noise(const void *given, gls_record *out) {
 static void ingd(const void *given, gls_record *out) {
     const inputs *in = given;
     double limit = 4 * in->gap / (in->delta * in->eps);
+    gls_record_set(out, "delta", in->delta);
+    gls_record_set(out, "eps", in->eps);
+    gls_record_set(out, "L", in->L);
+    gls_record_set(out, "gap", in->gap);
     gls_record_set(out, "K", ceil(48 * in->L * in->L / (in->eps * in->eps)));
     gls_record_set(out, "T", ceil(limit));
     if (in->c > 0)
