@@ -89,6 +89,7 @@ gls_status gls_estimator_create(gls_problem *problem, const gls_value *spec, uin
     e->ctx = problem->ctx;
     e->problem = problem;
     e->seed = seed;
+    e->mean_ratio = NAN;
     gls_status status = read_chain(e, spec);
     if (status == GLS_OK) status = check_chain(e);
     if (status == GLS_OK && e->ledger) status = gls_ledger_create(e);
@@ -136,6 +137,8 @@ gls_status gls_estimator_arrays(gls_estimator *estimator, const char *prefix, gl
     char name[160];
     snprintf(name, sizeof(name), "%sstep", prefix);
     GLS_TRY(gls_arrays_add_vector(estimator->ctx, arrays, name, GLS_I64, 1, &estimator->step));
+    snprintf(name, sizeof(name), "%smean_ratio", prefix);
+    GLS_TRY(gls_arrays_add_vector(estimator->ctx, arrays, name, GLS_F64, 1, &estimator->mean_ratio));
     for (int i = 0; estimator->ledger && i < 3; i++) {
         snprintf(name, sizeof(name), "%s%s", prefix, ledger[i].name);
         GLS_TRY(gls_arrays_add_vector(estimator->ctx, arrays, name, GLS_F64, estimator->examples, ledger[i].data));
@@ -299,7 +302,8 @@ static gls_status grouped(gls_making *making, gls_record *record) {
         GLS_TRY(gls_estimate_groups(making));
         GLS_TRY(gls_estimate_figures(making, making->smallest, record));
     }
-    if (record && !isnan(mean_norm)) gls_record_set(record, "mean_ratio", sqrt(making->result.norm2) / mean_norm);
+    if (!isnan(mean_norm)) e->mean_ratio = sqrt(making->result.norm2) / mean_norm;
+    if (record && e->ratio_every > 0 && !making->one) gls_record_set(record, "mean_ratio", e->mean_ratio);
     return making->outer->noise > 0 ? add_noise(making) : GLS_OK;
 }
 

@@ -37,7 +37,8 @@ struct gls_estimator {
     bool sum;       /* the vectors are summed up */
     bool ledger, told;
     int64_t ratio_every;
-    int64_t step; /* estimates made */
+    int64_t step;      /* estimates made */
+    double mean_ratio; /* |g| / |mean gradient| when it was last taken */
     int64_t examples;
     double *seen, *log_factor, *norm;  /* [examples] the ledger */
     double *group_norm, *group_factor; /* [groups of this rank] of the present estimate */

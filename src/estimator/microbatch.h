@@ -53,7 +53,7 @@ typedef struct gls_microbatch_fields {
     {                                                                                                         \
         .key = "ratio_every", .type = GLS_OPTION_INT, .offset = offsetof(gls_microbatch_fields, ratio_every), \
         .initial = "100", .minimum = 0, .maximum = INFINITY,                                                  \
-        .help = "steps between two figures of |g| / |mean gradient|, a pass each; 0: never"                   \
+        .help = "steps from one taking of |g| / |mean gradient| to the next, a pass each; 0: never"           \
     }
 
 /* What every stage over micro-batches reads from its options. */

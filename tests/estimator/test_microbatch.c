@@ -235,7 +235,7 @@ static void ledger_holds_every_example(void **state) {
         }
         gls_arrays arrays = {0};
         OK(b.ctx, gls_estimator_arrays(e, "estimator.", &arrays));
-        assert_int_equal(arrays.count, 4);
+        assert_int_equal(arrays.count, 5);
         assert_string_equal(arrays.item[0].name, "estimator.step");
         assert_int_equal(*(int64_t *)arrays.item[0].data, 2);
         gls_arrays_clear(b.ctx, &arrays);
