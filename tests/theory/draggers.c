@@ -79,7 +79,7 @@ static void test_normalised_microbatches_with_draggers(void **state) {
     static const int64_t sizes[] = {8, 16, 32, 64};
     for (int g = 0; g < 2; g++) {
         double floors[4], worst = 0, logs[4], steps_log[4], by_steps[4];
-        int64_t repeat = full ? 50 : 4, steps = full ? 20000 : 1500;
+        int64_t repeat = full ? 20 : 4, steps = full ? 6000 : 1500;
         for (int k = 0; k < 4; k++) {
             double L, gap;
             trial t = {.epsilon = 0.3, .sigma = 4, .ratio = 1, .batch = 4 * sizes[k], .steps = steps, .repeat = repeat};

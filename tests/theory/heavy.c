@@ -49,7 +49,7 @@ static const char *clipping(const char *name, double mu, double tau, double expo
 /* [A] theorems 1 and 3, slope: stable noise, no projection, threshold scale one noise scale. */
 static void slope_under_stable_noise(const char *method, double alpha) {
     gls_problem *p = problem_of("quadratic", text("{dim: 4, L: 1, mu: 1, noise: {name: stable, index: %g}}", alpha));
-    int64_t repeat = full ? 2000 : 200;
+    int64_t repeat = full ? 1000 : 200;
     double start[4] = {0}, error;
     plan how = decaying(clipping(method, 1, 1, 1 / alpha), repeat);
     how.init = start;
@@ -77,7 +77,7 @@ static void bound_inside_a_ball(double alpha, int64_t d) {
     double noise = d == 1 ? stable_moment(alpha, p) : moment(GLS_LAW_STABLE, alpha, p, d), G = radius + noise;
     gls_problem *problem = problem_of(
         "quadratic", text("{dim: %lld, L: 1, mu: 1, noise: {name: stable, index: %g}}", (long long)d, alpha));
-    int64_t repeat = full ? 1000 : 100;
+    int64_t repeat = full ? 300 : 100;
     double start[16] = {1};
     const char *values = text("{theorem: gclip_strongly_convex, G: %.12g, alpha: %.12g, mu: 1, K: %d}", G, p, 1);
     const char *method = text("{name: gclip, beta1: 0, lr: {name: inverse, mu: 1}, tau: %.12g, tau_exponent: %.12g, "
@@ -110,7 +110,7 @@ static void coordinate_bound_inside_a_box(double alpha, int64_t d) {
     for (int i = 0; i < 16; i++) start[i] = 1;
     gls_problem *problem = problem_of(
         "quadratic", text("{dim: %lld, L: 1, mu: 1, noise: {name: stable, index: %g}}", (long long)d, alpha));
-    int64_t repeat = full ? 1000 : 100;
+    int64_t repeat = full ? 300 : 100;
     plan how = decaying(text("{name: cclip, beta1: 0, lr: {name: inverse, mu: 1}, tau: %.12g, tau_exponent: %.12g, "
                              "project: {box: [%g, %g]}}",
                              B, 1 / p, -radius, radius),
@@ -148,7 +148,7 @@ static void test_printed_threshold_fails_under_skewed_noise(void **state) {
     static const double alphas[] = {1.2, 1.5};
     for (int k = 0; k < 2; k++) {
         double alpha = alphas[k], want = -2 * (alpha - 1) / alpha, error, slope[2];
-        int64_t repeat = full ? 2000 : 200;
+        int64_t repeat = full ? 1000 : 200;
         gls_problem *p =
             problem_of("quadratic", text("{dim: 1, L: 1, mu: 1, noise: {name: pareto_centred, index: %g}}", alpha));
         const double exponent[] = {alpha - 1, 1 / alpha};
@@ -217,7 +217,7 @@ static void test_coordinate_wise_against_global(void **state) {
     for (int a = 0; a < 3; a++)
         for (int k = 0; k < 2; k++) {
             double alpha = alphas[a], p = alpha == 2 ? 2 : 1 + 0.8 * (alpha - 1), start[128] = {0};
-            int64_t d = dims[k], repeat = full ? 400 : 40;
+            int64_t d = dims[k], repeat = full ? 100 : 40;
             double one = moment(GLS_LAW_STABLE, alpha, p, 1), all = moment(GLS_LAW_STABLE, alpha, p, d);
             double bounds = all * all / ((double)d * one * one), most = pow((double)d, 2 / p - 1);
             gls_problem *problem = problem_of(
@@ -282,7 +282,7 @@ static void test_rmsprop_lies_between_half_and_all_of_clipping(void **state) {
 /* [A] theorem 2 (with the L that its statement lost) and [T] theorem 4.4.1 on a smooth non-convex sum. */
 static void test_nonconvex_bounds(void **state) {
     static const double alphas[] = {1.3, 1.6, 1.9};
-    int64_t steps = full ? 20000 : 2000, repeat = full ? 200 : 20;
+    int64_t steps = full ? 20000 : 2000, repeat = full ? 40 : 20;
     for (int k = 0; k < 3; k++) {
         double alpha = alphas[k], p = 1 + 0.8 * (alpha - 1), scale = 0.2, start[5] = {2, -2, 1, 1, -1};
         gls_problem *problem = problem_of(

@@ -23,7 +23,7 @@ static gls_status follow_sines(void *user, const gls_solve_state *state) {
 
 static void test_sines_settle_or_cycle(void **state) {
     enum { STARTS = 64 };
-    int64_t steps = full ? 200000 : 4000, settled = 0;
+    int64_t steps = full ? 40000 : 4000, settled = 0;
     gls_problem *p = problem_of("sines", "{}");
     outcome calm = solved(p, (plan){.method = "{name: sgd, lr: 0.01}", .steps = 2000, .repeat = STARTS, .seed = 6});
     for (int r = 0; r < STARTS; r++) settled += fabs(calm.solution[r].end.value + 100) < 1e-6;
@@ -412,7 +412,7 @@ static void test_equilibrium_ratio_is_one(void **state) {
     balance b[REPEAT] = {{0}};
     double ratios[REPEAT], error;
     gls_problem *p = problem_of("quadratic", "{spectrum: [0.1, 0.5, 1, 2], noise: gaussian}");
-    int64_t steps = full ? 200000 : 10000;
+    int64_t steps = full ? 100000 : 10000;
     outcome o = solved(p, (plan){.method = "{name: sgd, lr: 0.3}",
                                  .steps = steps,
                                  .batch = 1,
