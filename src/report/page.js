@@ -2,7 +2,7 @@
 // Draws the report from the JSON in #data: groups (runs that differ only in their seed), their series and measures.
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f"];
+const palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f", "#a65628", "#66a61e"];
 const color = (i) => palette[i % palette.length];
 const dark = () => {
   const forced = document.documentElement.dataset.theme;
@@ -221,8 +221,9 @@ function chart(parent, spec) {
 
 const known = [
   { section: "Curves" },
-  { title: "Loss", series: ["loss", "validation_loss"], log: true, about: "Mean over mass; `loss` is the mini-batch's, in training." },
-  { title: "Accuracy", series: ["accuracy", "validation_accuracy"], about: "Share of examples classified rightly." },
+  { title: "Training loss", series: ["loss"], log: true, about: "Of the mini-batches, mean over mass." },
+  { title: "Held-out loss", series: ["validation_loss", "test_loss", "train_loss"], log: true, about: "Over the whole set that the run watches." },
+  { title: "Held-out accuracy", series: ["validation_accuracy", "test_accuracy", "train_accuracy"], about: "Share of examples classified rightly." },
   { title: "Time-averaged loss", series: ["last_window_loss", "last_window_gradient_norm"], about: "Averages over windows of steps." },
   { section: "Step size" },
   { title: "Learning rate", series: ["lr"], about: "After its schedule." },
