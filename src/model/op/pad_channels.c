@@ -20,62 +20,66 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return GLS_OK;
 }
 
-/* Where a channel of a position lies in a row, in input and output. */
-typedef struct places {
-    int64_t in, out;
-} places;
+/* Runs of channels that lie together in both input and output, and where they begin in a row. */
+typedef struct runs {
+    int64_t length, in_step, out_step; /* from position to position */
+    int64_t in, out;                   /* of the run at hand */
+} runs;
 
-static places places_of(const gls_exec *x, int i, int64_t c, int64_t oy, int64_t ox) {
-    const gls_node *node = gls_exec_node(x, i);
-    const gls_pad_channels_options *o = node->options;
-    int64_t a = gls_exec_input(x, i, 0)->inner, b = node->inner;
-    int64_t from = oy * o->stride * node->in.w + ox * o->stride, to = oy * node->out.w + ox;
-    return (places){(c / a * gls_extent_positions(node->in) + from) * a + c % a,
-                    (c / b * gls_extent_positions(node->out) + to) * b + c % b};
-}
-
-/* Runs of channels that lie together in both. */
-static int64_t run_length(const gls_exec *x, int i) {
-    int64_t a = gls_exec_input(x, i, 0)->inner, b = gls_exec_node(x, i)->inner;
+static runs runs_of(const gls_exec *x, int i) {
+    runs r = {.in_step = gls_exec_input(x, i, 0)->inner, .out_step = gls_exec_node(x, i)->inner};
+    int64_t a = r.in_step, b = r.out_step;
     while (b) {
         int64_t rest = a % b;
         a = b;
         b = rest;
     }
-    return a;
+    r.length = a; /* the greatest common divisor */
+    return r;
+}
+
+static void run_at(const gls_node *node, runs *r, int64_t c) {
+    r->in = c / r->in_step * gls_extent_positions(node->in) * r->in_step + c % r->in_step;
+    r->out = c / r->out_step * gls_extent_positions(node->out) * r->out_step + c % r->out_step;
 }
 
 static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
     const gls_node *node = gls_exec_node(x, i);
-    int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out), run = run_length(x, i);
+    const gls_pad_channels_options *o = node->options;
+    int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out);
+    runs at = runs_of(x, i);
     gls_fill(x->value[i], 0, x->rows * out);
     for (int64_t r = 0; r < x->rows; r++)
-        for (int64_t c = 0; c < node->in.c; c += run)
-            for (int64_t oy = 0; oy < node->out.h; oy++)
-                for (int64_t ox = 0; ox < node->out.w; ox++) {
-                    places at = places_of(x, i, c, oy, ox);
-                    const gls_real *from = gls_exec_in(x, i, 0) + r * in + at.in;
-                    gls_real *to = x->value[i] + r * out + at.out;
-                    for (int64_t k = 0; k < run; k++) to[k] = from[k];
-                }
+        for (int64_t c = 0; c < node->in.c; c += at.length) {
+            run_at(node, &at, c);
+            gls_real *to = x->value[i] + r * out + at.out;
+            for (int64_t oy = 0; oy < node->out.h; oy++) {
+                const gls_real *from = gls_exec_in(x, i, 0) + r * in + at.in + oy * o->stride * node->in.w * at.in_step;
+                for (int64_t ox = 0; ox < node->out.w; ox++, to += at.out_step, from += o->stride * at.in_step)
+                    for (int64_t k = 0; k < at.length; k++) to[k] = from[k];
+            }
+        }
     return GLS_OK;
 }
 
 static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
-    int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out), run = run_length(x, i);
+    const gls_pad_channels_options *o = node->options;
+    int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out);
     gls_real *dx = gls_exec_in_grad(x, i, 0);
+    runs at = runs_of(x, i);
     if (!gls_exec_adds(x, i, 0)) gls_fill(dx, 0, x->rows * in);
     for (int64_t r = 0; r < x->rows; r++)
-        for (int64_t c = 0; c < node->in.c; c += run)
-            for (int64_t oy = 0; oy < node->out.h; oy++)
-                for (int64_t ox = 0; ox < node->out.w; ox++) {
-                    places at = places_of(x, i, c, oy, ox);
-                    gls_real *to = dx + r * in + at.in;
-                    const gls_real *from = x->grad[i] + r * out + at.out;
-                    for (int64_t k = 0; k < run; k++) to[k] += from[k];
-                }
+        for (int64_t c = 0; c < node->in.c; c += at.length) {
+            run_at(node, &at, c);
+            const gls_real *from = x->grad[i] + r * out + at.out;
+            for (int64_t oy = 0; oy < node->out.h; oy++) {
+                gls_real *to = dx + r * in + at.in + oy * o->stride * node->in.w * at.in_step;
+                for (int64_t ox = 0; ox < node->out.w; ox++, from += at.out_step, to += o->stride * at.in_step)
+                    for (int64_t k = 0; k < at.length; k++) to[k] += from[k];
+            }
+        }
     return GLS_OK;
 }
 
