@@ -70,36 +70,55 @@ GLS_SIMD void gls_norm_apply(gls_real *restrict y, const gls_real *restrict x, c
         apply_choose(y, x, r, positions, inner, mean, a, shift, relu, s);
 }
 
-ALWAYS void sums(const gls_real *e, const gls_real *x, int64_t positions, const int64_t inner, const gls_real *mean,
-                 double *moment, double *total) {
-    for (int64_t p = 0; p < positions; p++, x += inner, e += inner)
+ALWAYS void sums(const gls_norm_gradient *g, gls_real *e, const gls_real *y, gls_real *r, bool adds, int64_t positions,
+                 const int64_t inner, const gls_real *mean, double *moment, double *total) {
+    gls_real slope = (gls_real)g->slope;
+    for (int64_t p = 0; p < positions; p++)
         for (int64_t k = 0; k < inner; k++) {
-            double v = e[k];
+            int64_t at = p * inner + k;
+            gls_real v = e[at];
+            if (y) {
+                v = y[at] > 0 ? v : slope * v;
+                e[at] = v;
+            }
+            if (r) r[at] = adds ? r[at] + v : v;
             total[k] += v;
-            moment[k] += v * (x[k] - mean[k]);
+            moment[k] += (double)v * (g->x[at] - mean[k]);
         }
 }
 
-ALWAYS void sums_together(const gls_real *e, const gls_real *x, int64_t positions, const int64_t inner,
-                          const gls_real *mean, double *moment, double *total) {
+ALWAYS void sums_choose(const gls_norm_gradient *g, int64_t positions, const int64_t inner, const gls_real *mean,
+                        double *moment, double *total) {
+    if (g->y && !g->r)
+        sums(g, g->e, g->y, NULL, false, positions, inner, mean, moment, total);
+    else if (g->y && g->adds)
+        sums(g, g->e, g->y, g->r, true, positions, inner, mean, moment, total);
+    else if (g->y)
+        sums(g, g->e, g->y, g->r, false, positions, inner, mean, moment, total);
+    else
+        sums(g, g->e, NULL, g->r, g->adds, positions, inner, mean, moment, total);
+}
+
+ALWAYS void sums_together(const gls_norm_gradient *g, int64_t positions, const int64_t inner, const gls_real *mean,
+                          double *moment, double *total) {
     double m[16] = {0}, t[16] = {0};
     gls_real center[16];
     memcpy(center, mean, (size_t)inner * sizeof *center);
-    sums(e, x, positions, inner, center, m, t);
+    sums_choose(g, positions, inner, center, m, t);
     for (int64_t k = 0; k < inner; k++) {
         moment[k] += m[k];
         total[k] += t[k];
     }
 }
 
-GLS_SIMD void gls_norm_sums(const gls_real *e, const gls_real *x, int64_t positions, int64_t inner,
-                            const gls_real *mean, double *moment, double *total) {
+GLS_SIMD void gls_norm_sums(const gls_norm_gradient *g, int64_t positions, int64_t inner, const gls_real *mean,
+                            double *moment, double *total) {
     if (inner == 16)
-        sums_together(e, x, positions, 16, mean, moment, total);
+        sums_together(g, positions, 16, mean, moment, total);
     else if (inner == 8)
-        sums_together(e, x, positions, 8, mean, moment, total);
+        sums_together(g, positions, 8, mean, moment, total);
     else
-        sums(e, x, positions, inner, mean, moment, total);
+        sums_choose(g, positions, inner, mean, moment, total);
 }
 
 ALWAYS void backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions, const int64_t inner,
@@ -185,12 +204,19 @@ void gls_norm_row_through(gls_exec *x, int i, int64_t row) {
 
 void gls_norm_row_sums(gls_exec *x, int i, int64_t row, const gls_norm_channels *with, double *moment, double *total) {
     const gls_node *node = gls_exec_node(x, i);
-    int64_t inner = node->inner, positions = gls_extent_positions(node->out), size = node->out.c * positions;
-    const gls_real *e = x->grad[i] + row * size, *in = gls_exec_in(x, i, 0) + row * size;
-    gls_norm_row_through(x, i, row);
+    int64_t inner = node->inner, positions = gls_extent_positions(node->out), first = row * node->out.c * positions;
+    bool residual = node->inputs > 1 && gls_exec_wants(x, i, 1);
     for (int64_t c = 0; c < node->out.c; c++) moment[c] = total[c] = 0;
-    for (int64_t c = 0; c < node->out.c; c += inner)
-        gls_norm_sums(e + c * positions, in + c * positions, positions, inner, with->mean + c, moment + c, total + c);
+    for (int64_t c = 0; c < node->out.c; c += inner) {
+        int64_t at = first + c * positions;
+        gls_norm_gradient g = {.e = x->grad[i] + at,
+                               .x = gls_exec_in(x, i, 0) + at,
+                               .y = node->activation ? x->value[i] + at : NULL,
+                               .r = residual ? gls_exec_in_grad(x, i, 1) + at : NULL,
+                               .adds = residual && gls_exec_adds(x, i, 1),
+                               .slope = node->slope};
+        gls_norm_sums(&g, positions, inner, with->mean + c, moment + c, total + c);
+    }
 }
 
 void gls_norm_row_backward(gls_exec *x, int i, int64_t row, const gls_norm_channels *with) {

@@ -10,8 +10,17 @@ void gls_norm_moments(const gls_real *x, int64_t positions, int64_t inner, doubl
 /* y = f((x - mean) a + shift + r), f a leaky relu or the identity; r NULL: 0. */
 void gls_norm_apply(gls_real *y, const gls_real *x, const gls_real *r, int64_t positions, int64_t inner,
                     const gls_real *mean, const gls_real *a, const gls_real *shift, bool relu, double slope);
-/* total += e, moment += e (x - mean) over positions. */
-void gls_norm_sums(const gls_real *e, const gls_real *x, int64_t positions, int64_t inner, const gls_real *mean,
+/* The start of backward. */
+typedef struct gls_norm_gradient {
+    gls_real *e;       /* the output's gradient; goes through the activation where it lies, if y is there */
+    const gls_real *x; /* the input */
+    const gls_real *y; /* the output of the (leaky) relu, or NULL: none */
+    gls_real *r;       /* the residual's gradient: e is written there, or added; NULL: none */
+    bool adds;
+    double slope;
+} gls_norm_gradient;
+/* In one pass: that, and total += e, moment += e (x - mean) over positions. */
+void gls_norm_sums(const gls_norm_gradient *gradient, int64_t positions, int64_t inner, const gls_real *mean,
                    double *moment, double *total);
 /* dx = a e - c1 - (x - mean) c2, or added; dx may be e. */
 void gls_norm_backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions, int64_t inner,
