@@ -7,8 +7,9 @@
 
 #include "cli.h"
 
-const cli_verb *const cli_verbs[] = {&cli_train, &cli_replay, &cli_sweep, &cli_report,  &cli_measure,    &cli_solve,
-                                     &cli_list,  &cli_data,   &cli_help,  &cli_version, &cli_completion, NULL};
+const cli_verb *const cli_verbs[] = {&cli_train,   &cli_replay,     &cli_sweep, &cli_report, &cli_measure,
+                                     &cli_advise,  &cli_solve,      &cli_list,  &cli_data,   &cli_help,
+                                     &cli_version, &cli_completion, NULL};
 
 static const char *verb_at(const void *user, int64_t i) {
     const cli_verb *const *verbs = user;

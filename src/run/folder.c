@@ -47,7 +47,7 @@ static gls_status absolute(gls_context *ctx, const gls_value *from, char **out) 
     return *out ? GLS_OK : GLS_ERR_MEMORY;
 }
 
-static gls_status absolute_paths(gls_context *ctx, gls_value *value) {
+gls_status gls_absolute_paths(gls_context *ctx, gls_value *value) {
     for (int64_t i = 0; i < value->count; i++) {
         gls_value *item = value->items[i];
         if (item->kind == GLS_VALUE_TEXT && item->key && is_path_key(ctx, item->key)) {
@@ -60,7 +60,7 @@ static gls_status absolute_paths(gls_context *ctx, gls_value *value) {
             gls_value_destroy(ctx, item);
             value->items[i] = replaced;
         }
-        GLS_TRY(absolute_paths(ctx, value->items[i]));
+        GLS_TRY(gls_absolute_paths(ctx, value->items[i]));
     }
     return GLS_OK;
 }
@@ -106,7 +106,7 @@ static gls_status resolve(gls_run *run, gls_value *out) {
         if (!strcmp(section->key, "train") || !strcmp(section->key, "plan")) continue;
         gls_value *copy = gls_value_clone(run->ctx, section);
         GLS_TRY(gls_value_append(run->ctx, out, copy));
-        if (!strcmp(section->key, "data")) GLS_TRY(absolute_paths(run->ctx, copy));
+        if (!strcmp(section->key, "data")) GLS_TRY(gls_absolute_paths(run->ctx, copy));
     }
     GLS_TRY(resolved_section(run->ctx, "train", run->train_options, out));
     GLS_TRY(resolved_plan(run));

@@ -93,6 +93,8 @@ gls_status gls_run_open_data(gls_run *run);
 
 /* folder.c: the run folder and its resolved configuration */
 gls_status gls_folder_prepare(gls_run *run);
+/* Makes the paths in a data section absolute, each from the file that names it. */
+gls_status gls_absolute_paths(gls_context *ctx, gls_value *value);
 gls_status gls_folder_path(gls_run *run, const char *file, char **path); /* from gls_alloc */
 
 /* checkpoint.c */
