@@ -76,6 +76,12 @@ typedef struct gls_run_result {
         *stopped; /* "epochs", "steps", "target_loss", "target_score", "patience", "time", "method", "interrupted" */
 } gls_run_result;
 
+/* Loss and first score on one domain of the test set (without one, of the training set). */
+typedef struct gls_domain_score {
+    int64_t domain, examples;
+    double loss, score; /* NaN for a domain without examples */
+} gls_domain_score;
+
 /* Reads the data and makes problem, estimator and method. The context's seed must be the configuration's
  * (gls_config_context). GLS_ERR_ARGUMENT and GLS_ERR_INPUT for what the configuration asks wrongly. */
 GLS_API gls_status gls_run_create(gls_context *ctx, const gls_run_options *options, gls_run **out);
@@ -90,6 +96,8 @@ GLS_API gls_status gls_run_finish(gls_run *run, gls_run_result *result);
  * losses are not computed. */
 GLS_API gls_status gls_run_train(gls_run *run, gls_run_result *result);
 GLS_API void gls_run_destroy(gls_run *run); /* NULL is legal */
+/* After gls_run_finish, for data with a `domain` column (transform mix): scores by domain; count 0 without. */
+GLS_API const gls_domain_score *gls_run_domains(const gls_run *run, int64_t *count);
 /* The result as one JSON object, from gls_alloc. */
 GLS_API char *gls_run_result_json(gls_run *run, const gls_run_result *result);
 /* A table of the blocks, shapes and parameters, the data and the plan, for people. From gls_alloc. */

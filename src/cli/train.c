@@ -118,7 +118,17 @@ static gls_status choose_folder(job *j) {
 
 /* ---- one run ---- */
 
-static void say_result(const job *j, const gls_run_result *r, const char *folder) {
+static void say_domains(const gls_run *run, const char *score) {
+    int64_t count;
+    const gls_domain_score *domain = gls_run_domains(run, &count);
+    for (int64_t d = 0; d < count; d++) {
+        fprintf(stderr, "\n  domain %lld: %lld examples, loss %.6g", (long long)domain[d].domain,
+                (long long)domain[d].examples, domain[d].loss);
+        if (score) fprintf(stderr, ", %s %.6g", score, domain[d].score);
+    }
+}
+
+static void say_result(const job *j, const gls_run *run, const gls_run_result *r, const char *folder) {
     char a[32], b[32];
     fprintf(stderr, "%s: %s steps, %.4g epoch%s in %s", j->name, cli_thousands(r->steps, a), r->epochs,
             r->epochs == 1 ? "" : "s", cli_duration(r->seconds, b));
@@ -135,6 +145,7 @@ static void say_result(const job *j, const gls_run_result *r, const char *folder
         fprintf(stderr, ", %s accuracy %.2f%%", set, 100 * score);
     else if (r->score)
         fprintf(stderr, ", %s %s %.6g", set, r->score, score);
+    say_domains(run, r->score);
     fprintf(stderr, "\n  %s\n", folder);
 }
 
@@ -155,7 +166,7 @@ static gls_status train(job *j, gls_run *run, const char *folder) {
                 "  glissade train --resume %s\n",
                 (long long)result.steps, result.epochs, j->folder);
     else if (!j->quiet)
-        say_result(j, &result, folder);
+        say_result(j, run, &result, folder);
     return GLS_OK;
 }
 

@@ -11,7 +11,7 @@
             "data: {format: glyphs}\n"                            \
             "model: {name: " model sizes "}\n"                    \
             "method: {name: " method ", " options "}\n"           \
-            "train: {epochs: 10, batch: 128}\n"                    \
+            "train: {epochs: 10, batch: 128}\n"                   \
     }
 
 static const gls_preset presets[] = {

@@ -22,6 +22,19 @@ static void set_known(json_t *object, const char *prefix, const char *name, doub
     if (!isnan(x)) set(object, prefix, name, number(x));
 }
 
+static json_t *domains(const gls_run *run, const char *score) {
+    json_t *list = json_array();
+    for (int64_t d = 0; d < run->domains; d++) {
+        json_t *one = json_object();
+        set(one, "", "domain", json_integer(run->domain[d].domain));
+        set(one, "", "examples", json_integer(run->domain[d].examples));
+        set(one, "", "loss", number(run->domain[d].loss));
+        set(one, "", score, number(run->domain[d].score));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
 char *gls_run_result_json(gls_run *run, const gls_run_result *r) {
     json_t *object = json_object();
     const char *score = r->score ? r->score : "score";
@@ -39,6 +52,7 @@ char *gls_run_result_json(gls_run *run, const gls_run_result *r) {
     set(object, "", "stopped", json_string(r->stopped));
     set(object, "", "refused", json_integer(r->refused));
     set(object, "", "parameters", json_integer(gls_problem_size(run->problem)));
+    if (run->domains) json_object_set_new(object, "domains", domains(run, score));
     char *text = object ? json_dumps(object, JSON_REAL_PRECISION(12)) : NULL;
     char *copy = text ? gls_strdup(run->ctx, text) : NULL;
     free(text);
@@ -94,6 +108,7 @@ gls_status gls_run_finish(gls_run *run, gls_run_result *result) {
     if (interrupted) return GLS_OK;
     GLS_TRY(gls_taps_observe(run, true));
     GLS_TRY(evaluate_all(run, result));
+    GLS_TRY(gls_run_evaluate_domains(run));
     trace_final(run, "train", result->train_loss, result->train_score);
     trace_final(run, "validation", result->validation_loss, result->validation_score);
     trace_final(run, "test", result->test_loss, result->test_score);

@@ -61,6 +61,7 @@ void gls_run_destroy(gls_run *run) {
     gls_events_destroy(run->events);
     gls_pass_destroy(run->measure_pass);
     gls_free(ctx, run->w_previous);
+    gls_free(ctx, run->domain);
     gls_batches_destroy(run->batches);
     gls_average_destroy(run->average);
     gls_method_destroy(run->method);

@@ -70,6 +70,9 @@ struct gls_run {
     gls_real *w, *g, *output; /* output: room for an average, where there is one */
     double steps_per_epoch, total_steps;
 
+    gls_domain_score *domain; /* made at the end, where the data have domains */
+    int64_t domains;
+
     gls_tap *tap;
     int64_t taps;
     gls_trace *trace, *measures; /* metrics.jsonl; measures.jsonl where there are measures */
@@ -107,6 +110,8 @@ gls_status gls_checkpoint_final(gls_run *run);
 gls_status gls_validate(gls_run *run, bool *better); /* better: a lower loss than ever before */
 /* Mean loss and first score of a whole set at w; NaN for a set that is NULL. */
 gls_status gls_evaluate_set(gls_run *run, const gls_source *set, const gls_real *w, double *loss, double *score);
+/* domains.c */
+gls_status gls_run_evaluate_domains(gls_run *run);
 const gls_source *gls_monitored(const gls_run *run, const char **name);
 
 /* measures.c: the measure section as taps */

@@ -1,0 +1,139 @@
+/* What people do with runs once they are there: sweep, report, suspects, scores by domain. */
+#include "support.h"
+
+#include <math.h>
+
+#define GAUSSIANS                                                                                                \
+    "data: {format: gaussians, train_size: 600, test_size: 200, features: 8, classes: 3%s}\nmodel: {name: %s}\n" \
+    "method: {name: msgd, lr: 0.05}\nestimator: %s\ntrain: {epochs: 3, batch: 60, validation: 0.2}\n"
+
+static void write_config(const char *name, const char *data, const char *model, const char *estimator) {
+    FILE *file = fopen(name, "w");
+    assert_non_null(file);
+    fprintf(file, GAUSSIANS, data, model, estimator);
+    fclose(file);
+}
+
+static void sweep_compares_on_validation_and_goes_on(void **state) {
+    static said s;
+    (void)state;
+    write_config("s.yaml", "", "softmax", "mean");
+    sh(&s, "$G sweep s.yaml --over method.lr=1e-9,0.05 --seeds 2 --out sweep --json");
+    assert_int_equal(s.code, 0);
+    json_t *result = last_json(&s);
+    assert_string_equal(json_string_value(json_object_get(result, "selected_by")), "validation accuracy");
+    json_t *trials = json_object_get(result, "trials"), *best = json_array_get(trials, 0);
+    assert_int_equal(json_array_size(trials), 2);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(best, "set"), "method.lr")), "0.05");
+    assert_int_equal(json_integer_value(json_object_get(best, "runs")), 2);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(result, "edge"), 0)), "method.lr");
+    assert_non_null(strstr(s.err, "edge of method.lr"));
+    /* Mean of the two runs' own results. */
+    double sum = 0;
+    for (int seed = 1; seed <= 2; seed++) {
+        char path[100];
+        snprintf(path, sizeof path, "sweep/trial-001/seed-%d/result.json", seed);
+        json_t *one = json_load_file(path, 0, NULL);
+        assert_non_null(one);
+        sum += json_number_value(json_object_get(one, "test_loss"));
+        json_decref(one);
+    }
+    double mean = json_number_value(json_object_get(json_object_get(best, "test_loss"), "mean"));
+    assert_true(fabs(mean - sum / 2) < 1e-9);
+    /* The same command again finds all runs finished and says the same. */
+    sh(&s, "$G sweep s.yaml --over method.lr=1e-9,0.05 --seeds 2 --out sweep --json --quiet");
+    json_t *again = last_json(&s);
+    assert_true(json_equal(json_object_get(json_array_get(json_object_get(again, "trials"), 0), "test_loss"),
+                           json_object_get(best, "test_loss")));
+    json_decref(again);
+    json_decref(result);
+}
+
+static void sweep_refuses(void **state) {
+    static said s;
+    (void)state;
+    write_config("s.yaml", "", "softmax", "mean");
+    sh(&s, "$G sweep s.yaml");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "--over"));
+    sh(&s, "$G sweep s.yaml --over method.lr=1..0");
+    assert_int_equal(s.code, 2);
+    sh(&s, "$G sweep s.yaml --over method.lr=0.1..1");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "--trials"));
+    sh(&s, "$G sweep s.yaml --over method.lrr=0.1,1 --out x");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "'lr'"));
+}
+
+static void report_holds_the_runs(void **state) {
+    static said s;
+    (void)state;
+    write_config("r.yaml", "", "softmax", "mean");
+    sh(&s, "$G train r.yaml --out one --quiet && $G train r.yaml --set method.name=adam --out two --quiet && "
+           "$G report one two --out page.html");
+    assert_int_equal(s.code, 0);
+    sh(&s, "grep -c '\"method.name\":\"adam\"' page.html");
+    assert_true(s.out[0] != '0');
+    sh(&s, "$G report nowhere");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "nowhere"));
+}
+
+static void suspects_are_the_mislabelled(void **state) {
+    static said s;
+    (void)state;
+    write_config("l.yaml", ", transforms: [{label_noise: 0.1}]", "softmax",
+                 "{name: microbatch, microbatch: 2, ledger: true}");
+    sh(&s, "$G train l.yaml --out led --quiet --set method.lr=0.5 && $G data suspects led --top 5 --json");
+    assert_int_equal(s.code, 0);
+    json_t *result = last_json(&s);
+    assert_int_equal(json_array_size(json_object_get(result, "suspects")), 5);
+    assert_int_equal(json_array_size(json_object_get(result, "means")), 3);
+    /* 10% are planted: chance would be 0.1. */
+    assert_true(json_number_value(json_object_get(result, "precision_by_factor")) > 0.3);
+    json_decref(result);
+    sh(&s, "$G data suspects led --by user");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "label_noise"));
+    write_config("p.yaml", "", "softmax", "mean");
+    sh(&s, "$G train p.yaml --out plain --quiet && $G data suspects plain");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "ledger"));
+}
+
+static void mixed_sources_score_by_domain(void **state) {
+    static said s;
+    (void)state;
+    write_config("m.yaml",
+                 ", transforms: [{mix: {sources: [{format: gaussians, train_size: 300, test_size: 100, features: 8, "
+                 "classes: 3, seed: 7}, {format: gaussians, train_size: 100, test_size: 50, features: 8, classes: 3, "
+                 "seed: 8}]}}]",
+                 "softmax", "mean");
+    sh(&s, "$G train m.yaml --out mix --json");
+    assert_int_equal(s.code, 0);
+    json_t *result = last_json(&s), *domains = json_object_get(result, "domains");
+    assert_int_equal(json_array_size(domains), 3);
+    double loss = 0, examples = 0;
+    for (size_t d = 0; d < 3; d++) {
+        json_t *one = json_array_get(domains, d);
+        double n = json_number_value(json_object_get(one, "examples"));
+        loss += n * json_number_value(json_object_get(one, "loss"));
+        examples += n;
+    }
+    assert_true(examples == 350);
+    assert_true(fabs(loss / examples - json_number_value(json_object_get(result, "test_loss"))) < 1e-6);
+    assert_non_null(strstr(s.err, "domain 2: 50 examples"));
+    json_decref(result);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sweep_compares_on_validation_and_goes_on),
+        cmocka_unit_test(sweep_refuses),
+        cmocka_unit_test(report_holds_the_runs),
+        cmocka_unit_test(suspects_are_the_mislabelled),
+        cmocka_unit_test(mixed_sources_score_by_domain),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
