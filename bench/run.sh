@@ -1,0 +1,14 @@
+#!/bin/sh
+# All benchmarks, alone on the machine please; PyTorch's columns need python3-torch (scripts/setup.sh --peers).
+set -eu
+build=${1:-build}
+here=$(dirname "$0")
+core=SkylakeX
+grep -q avx512f /proc/cpuinfo || core=Haswell
+export OPENBLAS_CORETYPE=$core
+echo "== step rules"
+sh "$here/methods.sh" "$build"
+echo "== training steps of networks"
+/usr/bin/python3 "$here/networks_torch.py" "$build/bench/bench_networks" 2 || echo "(skipped: no PyTorch)"
+echo "== estimators"
+"$build/bench/bench_estimators"
