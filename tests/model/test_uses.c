@@ -151,11 +151,40 @@ static void portable_agrees(void **state) {
     }
 }
 
+/* Two rows with the same features whose gradients all but cancel: the double sum would lose every digit in float, the
+ * explicit form takes over. */
+static void cancelled_norms(void **state) {
+    gls_context *ctx = check_context(1, false);
+    check_data d = check_data_create(2, 64, 0, 0, 0, 16);
+    memcpy(d.x + 64, d.x, 64 * sizeof *d.x);
+    double squares = 1, gap = 1e-3, norm; /* 1: the bias's feature */
+    for (int k = 0; k < 64; k++) squares += (double)d.x[k] * d.x[k];
+    for (int k = 0; k < 16; k++) {
+        d.y[k] = 1 + (gls_real)gap;
+        d.y[16 + k] = -1;
+    }
+    gls_problem *p = check_model(ctx, "mlp", "{hidden: [], loss: squared}", &d.info);
+    gls_real *w = calloc((size_t)gls_problem_size(p), sizeof *w);
+    check_run run = check_run_create(p, &d.batch, GLS_WANT_NORMS, GLS_MODE_TRAIN);
+    check_run_at(&run, w);
+    int32_t group[] = {0, 0};
+    gls_partition both = {1, group};
+    assert_int_equal(gls_ask_norms(run.e, &both, &norm), GLS_OK);
+    double expected = 16 * gap * gap * squares;
+    assert_true(fabs(norm - expected) < (sizeof(gls_real) == 4 ? 1e-3 : 1e-10) * expected);
+    free(w);
+    check_run_destroy(&run);
+    gls_problem_destroy(p);
+    check_data_destroy(&d);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(norms_and_inner),
         cmocka_unit_test(weights_are_linear),
         cmocka_unit_test(portable_agrees),
+        cmocka_unit_test(cancelled_norms),
     };
     return cmocka_run_group_tests_name("uses", tests, NULL, NULL);
 }
