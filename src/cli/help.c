@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,44 @@ static void overview(FILE *to) {
           to);
 }
 
+enum { WIDTH = 96 };
+
+/* Words up to the width, from a column that text is to be aligned at; lines that are broken already stay so. */
+static void print_wrapped(const char *text, int indent) {
+    int column = indent;
+    bool fresh = true;
+    while (*text) {
+        size_t word = strcspn(text, " \n");
+        if (!fresh && column + 1 + (int)word > WIDTH) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        } else if (!fresh) {
+            putchar(' ');
+            column++;
+        }
+        printf("%.*s", (int)word, text);
+        column += (int)word;
+        text += word;
+        fresh = *text == '\n';
+        if (fresh) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        }
+        if (*text) text++;
+    }
+    putchar('\n');
+}
+
+static void print_flag(const cli_flag *flag) {
+    enum { COLUMN = 22 };
+    char name[64];
+    int length =
+        snprintf(name, sizeof name, "  --%s%s%s", flag->name, flag->value ? " " : "", flag->value ? flag->value : "");
+    printf("%-*s", COLUMN, name);
+    if (length >= COLUMN) printf("\n%*s", COLUMN, "");
+    print_wrapped(flag->help, COLUMN);
+}
+
 static int run(const cli_args *args) {
     if (!args->positionals) {
         overview(stdout);
@@ -21,14 +60,13 @@ static int run(const cli_args *args) {
     }
     const cli_verb *verb = cli_find_verb(args->positional[0]);
     if (!verb) return CLI_BAD;
-    printf("usage: glissade %s\n\n%s.%s%s\n", verb->synopsis, verb->help, verb->details ? " " : "",
-           verb->details ? verb->details : "");
+    char about[2048];
+    snprintf(about, sizeof about, "%c%s.%s%s", toupper((unsigned char)verb->help[0]), verb->help + 1,
+             verb->details ? " " : "", verb->details ? verb->details : "");
+    printf("usage: glissade %s\n\n", verb->synopsis);
+    print_wrapped(about, 0);
     if (verb->flags) puts("\nOptions:");
-    for (const cli_flag *f = verb->flags; f && f->name; f++) {
-        char name[64];
-        snprintf(name, sizeof name, "--%s %s", f->name, f->value ? f->value : "");
-        printf("  %-18s %s\n", name, f->help);
-    }
+    for (const cli_flag *f = verb->flags; f && f->name; f++) print_flag(f);
     if (verb->more_help) verb->more_help();
     return CLI_DONE;
 }

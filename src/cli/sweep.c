@@ -184,7 +184,7 @@ const cli_verb cli_sweep = {
     .synopsis = "sweep CONFIG --over KEY=V,V,... [options]",
     .help = "search over settings on equal budget: mean and spread over seeds",
     .details =
-        "Every setting has the same budget and the same seeds. The validation set chooses (its score, else its loss;\n"
+        "Every setting has the same budget and the same seeds. The validation set chooses (its score, else its loss; "
         "without one the training loss, with a warning); test figures are only shown.",
     .flags = flags,
     .run = run,
