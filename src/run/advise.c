@@ -391,6 +391,9 @@ static gls_status work(advisor *a) {
     look_around(a);
     say(a, "%lld examples, %lld parameters; judged by loss on %lld %s examples", (long long)a->n,
         (long long)gls_problem_size(a->p->run->problem), (long long)a->p->held->info.examples, a->p->held_name);
+    if (!a->p->run->validation_set)
+        say(a, "no validation set: the training loss judges, whatever it says about unseen examples (set "
+               "train.validation: 0.1)");
     GLS_TRY(measure_noise(a, "start", a->p->start));
     GLS_TRY(msgd_probe(a));
     int64_t by_bound = a->batch = gls_advise_batch(a->bound, a->n, a->run_examples, a->given, &why);

@@ -88,7 +88,8 @@ static void wrong_calls_are_refused(void **state) {
 /* A signal while probing: exit code 1, and nothing is recommended. */
 static void an_interrupt_leaves_no_advice(void **state) {
     static said s;
-    sh(&s, SMALL "timeout -s INT 2 $G advise c.yaml --budget 60s --out i --set train.epochs=100000; test $? = 124 && ! "
+    sh(&s, SMALL "timeout --foreground -s INT 2 $G advise c.yaml --budget 60s --out i --set train.epochs=100000; test "
+                 "$? = 124 && ! "
                  "test -e i/advise.yaml");
     if (s.code) fail_msg("%s", s.err);
     assert_non_null(strstr(s.err, "interrupted"));
