@@ -56,7 +56,8 @@ void outcome_free(outcome *o);
  * training mode with the noise of that draw. */
 double ask(gls_problem *problem, const double *w, gls_mode mode, uint64_t draw, int64_t batch, double *g);
 
-/* "# theory: name | measured | predicted | repetitions | holds", or "fails", which fails the test. */
+/* "# theory: name | measured | predicted | repetitions | holds", "fails", which fails the test, or "reported"
+ * where predicted says so. */
 void verdict(const char *name, const char *measured, const char *predicted, int64_t repetitions, bool holds);
 
 double mean_of(const double *x, int64_t n, double *error); /* error: standard error, may be NULL */
