@@ -2,7 +2,10 @@
  * that are known. */
 #include "fixture.h"
 
+#include "base/yaml.h"
+
 #include <lapacke.h>
+#include <stdio.h>
 
 enum { ROWS = 80, FEATURES = 9 };
 
@@ -213,8 +216,53 @@ static void planted_draggers_are_found(void **state) {
     fixture_destroy(&m.t);
 }
 
+/* [D]: a set made of r copies of a random 1/r of the data has the batch-size bound of that part, whatever r. */
+static void replication_leaves_the_bound_of_the_part(void **state) {
+    for (int r = 1; r <= 8; r *= 2) {
+        model m;
+        model_create(&m, "least_squares", "false", 0);
+        char text[64];
+        gls_value *list = NULL;
+        snprintf(text, sizeof text, "[{replicate: %d}]", r);
+        GOOD(gls_yaml_parse(m.t.ctx, "test", text, (int64_t)strlen(text), &list));
+        gls_source *replicated = NULL;
+        GOOD(gls_transforms_apply(m.t.ctx, m.t.source, list, 5, NULL, &replicated));
+        gls_value_destroy(m.t.ctx, list);
+        m.t.source = replicated;
+        m.t.in.source = replicated;
+        const int64_t *original = gls_source_column(replicated, "original");
+        bool part[ROWS] = {false};
+        int distinct = 0;
+        for (int i = 0; i < ROWS; ++i) {
+            int64_t j = original ? original[i] : i;
+            distinct += !part[j];
+            part[j] = true;
+        }
+        assert_int_equal(distinct, ROWS / r);
+        double sum[FEATURES] = {0}, squares = 0, norm2 = 0;
+        for (int j = 0; j < ROWS; ++j) {
+            double residual = -(double)m.y[j], x2 = 0;
+            for (int k = 0; k < FEATURES; ++k) residual += (double)m.w[k] * (double)m.x[j * FEATURES + k];
+            for (int k = 0; k < FEATURES && part[j]; ++k) {
+                double x = (double)m.x[j * FEATURES + k];
+                sum[k] += residual * x;
+                x2 += x * x;
+            }
+            squares += residual * residual * x2;
+        }
+        for (int k = 0; k < FEATURES; ++k) norm2 += sum[k] * sum[k];
+        gls_measure_result result =
+            fixture_once(&m.t, "gradient_diversity", (const char *const[]){"sample", "all", NULL});
+        NEAR(gls_measure_result_get(&result, "batch_size_bound"), distinct * squares / norm2, 1e-4);
+        NEAR(gls_measure_result_get(&result, "gradient_diversity"), squares / norm2 / r, 1e-4);
+        gls_measure_result_clear(&result);
+        fixture_destroy(&m.t);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replication_leaves_the_bound_of_the_part),
         cmocka_unit_test(sharpness_agrees_with_a_dense_hessian),
         cmocka_unit_test(feature_bounds_hold),
         cmocka_unit_test(planted_draggers_are_found),
