@@ -9,8 +9,7 @@ int main(void) {
     gls_context *ctx = NULL;
     gls_method *method = NULL;
     if (gls_context_create(&ctx, NULL) != GLS_OK) return 1;
-    if (gls_method_create_named(ctx, "sngm", 2, &method) != GLS_OK ||
-        gls_method_set(method, "beta", 0.9) != GLS_OK) {
+    if (gls_method_create_named(ctx, "sngm", 2, &method) != GLS_OK || gls_method_set(method, "beta", 0.9) != GLS_OK) {
         fprintf(stderr, "%s\n", gls_context_message(ctx));
         return 1;
     }

@@ -1,5 +1,5 @@
-/* An objective of your own, trained through a callback: a curve y = a exp(-b t) + c fitted to noisy points. The callback
- * gives sums of value and gradient over the examples it is asked for; Glissade does the rest. */
+/* An objective of your own, trained through a callback: a curve y = a exp(-b t) + c fitted to noisy points. The
+ * callback gives sums of value and gradient over the examples it is asked for; Glissade does the rest. */
 #include <glissade/glissade.h>
 
 #include <math.h>
@@ -26,12 +26,12 @@ static int curve(void *user, const gls_real *w, int64_t count, const int64_t *ex
     return 0; /* any other number refuses the step and is handed back to the caller */
 }
 
-#define CHECK(call)                                                                                                    \
-    do {                                                                                                               \
-        if ((call) != GLS_OK) {                                                                                        \
-            fprintf(stderr, "%s\n", gls_context_message(ctx));                                                         \
-            return 1;                                                                                                  \
-        }                                                                                                              \
+#define CHECK(call)                                            \
+    do {                                                       \
+        if ((call) != GLS_OK) {                                \
+            fprintf(stderr, "%s\n", gls_context_message(ctx)); \
+            return 1;                                          \
+        }                                                      \
     } while (0)
 
 int main(void) {

@@ -36,9 +36,9 @@ struct gls_function_type {
 typedef struct gls_function_options {
     const gls_value *noise;
 } gls_function_options;
-#define GLS_FUNCTION_OPTIONS                                                                                \
-    {                                                                                                       \
-        "noise", GLS_OPTION_VALUE, offsetof(gls_function_options, noise), NULL, 0, 0, 0, NULL,              \
+#define GLS_FUNCTION_OPTIONS                                                                                          \
+    {                                                                                                                 \
+        "noise", GLS_OPTION_VALUE, offsetof(gls_function_options, noise), NULL, 0, 0, 0, NULL,                        \
             "noise of the gradient in training: a name or {name: student, scale: 1, ...}; see `glissade list noises`" \
     }
 
