@@ -5,7 +5,7 @@
 
 #include "io.h"
 
-enum { MAX_BYTES = 1 << 22, MAX_NODES = 100000, MAX_DEPTH = 40 };
+enum { MAX_BYTES = 1 << 22, MAX_NODES = 100000, MAX_DEPTH = GLS_YAML_DEPTH };
 
 typedef struct reading {
     gls_context *ctx;

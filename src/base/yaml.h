@@ -4,6 +4,9 @@
 
 #include <glissade/base.h>
 
+/* The deepest value that is read; the outermost is at 0. */
+enum { GLS_YAML_DEPTH = 40 };
+
 /* One document from text of `size` bytes; an empty one gives NULL. name stands for the file in messages and in
  * value->file, and is borrowed as long as the value lives. Depth and number of values are bounded, keys given twice are
  * errors. GLS_ERR_INPUT with line and column. */

@@ -74,9 +74,9 @@ static gls_status read_features(gls_context *ctx, const char *path, const npy_op
                                 gls_arrays_owned *arrays) {
     gls_npy x;
     GLS_TRY(gls_npy_read(ctx, path, &x));
-    if (x.dims < 1 || x.shape[0] < 1) {
+    if (x.dims < 1 || x.count < 1) {
         gls_npy_clear(ctx, &x);
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: expected an array [n, ...] with n at least 1", path);
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: expected an array [n, ...], every extent at least 1", path);
     }
     info->examples = x.shape[0];
     info->features = x.count / x.shape[0];

@@ -131,11 +131,23 @@ static gls_status parse_right(gls_context *ctx, const char *key, const char *tex
     return status;
 }
 
+static int depth_of(const gls_value *value) {
+    int deepest = 0;
+    for (int64_t i = 0; i < value->count; i++) {
+        int depth = 1 + depth_of(value->items[i]);
+        if (depth > deepest) deepest = depth;
+    }
+    return deepest;
+}
+
 static gls_status set_at(gls_context *ctx, gls_value *config, char *path, const char *right, const char *assignment) {
     gls_value *at = config;
     char *key = path;
-    for (char *dot = strchr(key, '.'); dot; dot = strchr(key, '.')) {
+    int levels = 1;
+    for (char *dot = strchr(key, '.'); dot; dot = strchr(key, '.'), levels++) {
         *dot = 0;
+        if (levels > GLS_YAML_DEPTH)
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set: more than %d dots in a key", GLS_YAML_DEPTH - 1);
         if (!*key) return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set %s: an empty name before a dot", assignment);
         GLS_TRY(descend(ctx, &at, key, assignment, at == config));
         key = dot + 1;
@@ -145,6 +157,10 @@ static gls_status set_at(gls_context *ctx, gls_value *config, char *path, const 
     GLS_TRY(locate(ctx, at, key, assignment, &place));
     gls_value *value = NULL;
     GLS_TRY(parse_right(ctx, at->kind == GLS_VALUE_LIST ? NULL : key, right, &value));
+    if (levels + depth_of(value) > GLS_YAML_DEPTH) {
+        gls_value_destroy(ctx, value);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set %.40s...: nested more than %d deep", assignment, GLS_YAML_DEPTH);
+    }
     if (!place) return gls_value_append(ctx, at, value);
     gls_value_destroy(ctx, *place);
     *place = value;
