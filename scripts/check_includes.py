@@ -25,7 +25,6 @@ PLACES = {
     r"cblas\.h": ["src/base/gemm.c"],
     r"oneapi/dnnl/.*|dnnl\.h": ["src/base/gemm.c", "src/model/"],
     r"lapacke?\.h": ["src/measure/", "src/base/"],
-    r"arpack/.*": ["src/measure/", "src/base/"],
 }
 
 

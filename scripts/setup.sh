@@ -3,7 +3,7 @@
 # --peers adds what benchmarks and comparisons measure against.
 set -eu
 
-packages="gcc g++ make meson ninja-build pkg-config python3 libdnnl-dev libopenblas-openmp-dev liblapacke-dev libarpack2-dev
+packages="gcc g++ make meson ninja-build pkg-config python3 libdnnl-dev libopenblas-openmp-dev liblapacke-dev
 librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev libxxhash-dev libcmocka-dev
 libopenmpi-dev openmpi-bin libjs-chart.js"
 peers="python3-torch python3-numpy liblinear-tools chromium clang clang-format libclang-rt-14-dev libomp-14-dev valgrind"

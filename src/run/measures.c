@@ -29,6 +29,9 @@ static bool plain_mean(const gls_run *run) {
 
 static gls_status make_pass(gls_run *run) {
     gls_pass_options options = {.size = sizeof options, .span = run->train->accumulate};
+    /* What couples a mini-batch in training couples as many examples here, not the whole sample. */
+    if (!options.span && run->problem->coupling == GLS_COUPLING_BATCH && run->train->batch > 0)
+        options.span = run->train->batch;
     return run->measure_pass ? GLS_OK : gls_pass_create(run->problem, &options, &run->measure_pass);
 }
 
