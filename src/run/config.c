@@ -173,7 +173,8 @@ gls_status gls_config_set(gls_context *ctx, gls_value *config, const char *assig
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set %s: expected section.key=value, as in method.lr=0.1", assignment);
     for (const char *c = assignment; c < equal; c++)
         if (*c <= ' ' || *c > '~')
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set %s: a key is written in visible ASCII characters", assignment);
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set %s: a key is written in visible ASCII characters",
+                            assignment);
     char *path = gls_strdup(ctx, assignment);
     if (!path) return GLS_ERR_MEMORY;
     path[equal - assignment] = 0;
