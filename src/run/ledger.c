@@ -11,6 +11,18 @@
 static const char file_name[] = "ledger.safetensors";
 enum { MAX_COLUMNS = 64 };
 
+/* The file's own arrays in fixed order, [n] each; data holds one pointer for each. */
+static gls_status add_own(gls_context *ctx, gls_arrays *arrays, int64_t n, const void *const *data) {
+    static const struct {
+        const char *name;
+        gls_dtype dtype;
+    } own[] = {{"seen", GLS_F64}, {"log_factor", GLS_F64}, {"norm", GLS_F64},
+               {"loss", GLS_F64}, {"index", GLS_I64},      {"label", GLS_I64}};
+    for (size_t k = 0; k < sizeof own / sizeof *own; k++)
+        GLS_TRY(gls_arrays_add_vector(ctx, arrays, own[k].name, own[k].dtype, n, (void *)(uintptr_t)data[k]));
+    return GLS_OK;
+}
+
 /* ---- writing ---- */
 
 typedef struct finals {
@@ -27,14 +39,8 @@ static gls_status take_slice(void *user, gls_slice *slice) {
 }
 
 static gls_status pass_over(gls_run *run, gls_loader *loader, int64_t n, finals *f) {
-    int64_t *index = gls_alloc(run->ctx, n, sizeof *index);
-    if (!index) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < n; i++) index[i] = i;
-    gls_status status = gls_loader_push(loader, index, n, 0);
-    gls_free(run->ctx, index);
-    GLS_TRY(status);
     gls_stream *rows;
-    GLS_TRY(gls_loader_front(loader, &rows));
+    GLS_TRY(gls_loader_whole(run, loader, n, &rows));
     gls_pass_request request = {.w = gls_run_output(run),
                                 .rows = rows,
                                 .want = GLS_WANT_LOSSES,
@@ -57,15 +63,8 @@ static gls_status write_file(gls_run *run, const gls_ledger *ledger, finals *f) 
     gls_arrays arrays = {0};
     gls_status status = index && names ? gls_folder_path(run, file_name, &path) : GLS_ERR_MEMORY;
     for (int64_t i = 0; index && i < n; i++) index[i] = original ? original[i] : i;
-    struct {
-        const char *name;
-        gls_dtype dtype;
-        const void *data;
-    } own[] = {{"seen", GLS_F64, ledger->seen}, {"log_factor", GLS_F64, ledger->log_factor},
-               {"norm", GLS_F64, ledger->norm}, {"loss", GLS_F64, f->loss},
-               {"index", GLS_I64, index},       {"label", GLS_I64, f->label}};
-    for (size_t k = 0; k < sizeof own / sizeof *own && status == GLS_OK; k++)
-        status = gls_arrays_add_vector(ctx, &arrays, own[k].name, own[k].dtype, n, (void *)(uintptr_t)own[k].data);
+    const void *const data[] = {ledger->seen, ledger->log_factor, ledger->norm, f->loss, index, f->label};
+    if (status == GLS_OK) status = add_own(ctx, &arrays, n, data);
     for (const gls_column *c = set->columns; c && c->name && status == GLS_OK; c++) {
         char name[160];
         snprintf(name, sizeof name, "column/%.140s", c->name);
@@ -142,15 +141,9 @@ static gls_status restore(gls_ledger_file *l, gls_tensors *file, const char *pat
     if (!l->index || !l->label) return GLS_ERR_MEMORY;
     gls_arrays arrays = {0};
     gls_status status = add_columns(l, file, &arrays);
-    struct {
-        const char *name;
-        gls_dtype dtype;
-        void *data;
-    } own[] = {{"seen", GLS_F64, l->suspects.seen}, {"log_factor", GLS_F64, l->suspects.log_factor},
-               {"norm", GLS_F64, l->suspects.norm}, {"loss", GLS_F64, l->suspects.loss},
-               {"index", GLS_I64, l->index},        {"label", GLS_I64, l->label}};
-    for (size_t k = 0; k < sizeof own / sizeof *own && status == GLS_OK; k++)
-        status = gls_arrays_add_vector(l->ctx, &arrays, own[k].name, own[k].dtype, l->examples, own[k].data);
+    const void *const data[] = {l->suspects.seen, l->suspects.log_factor, l->suspects.norm, l->suspects.loss, l->index,
+                                l->label};
+    if (status == GLS_OK) status = add_own(l->ctx, &arrays, l->examples, data);
     if (status == GLS_OK) status = gls_tensors_restore(file, &arrays);
     gls_arrays_clear(l->ctx, &arrays);
     GLS_TRY(status);

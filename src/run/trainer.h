@@ -107,6 +107,8 @@ gls_status gls_checkpoint_from(gls_run *run, const char *from); /* weights alone
 gls_status gls_checkpoint_final(gls_run *run);
 
 /* validate.c */
+/* All examples of the loader's set in order, as its stream. */
+gls_status gls_loader_whole(gls_run *run, gls_loader *loader, int64_t examples, gls_stream **rows);
 gls_status gls_validate(gls_run *run, bool *better); /* better: a lower loss than ever before */
 /* Mean loss and first score of a whole set at w; NaN for a set that is NULL. */
 gls_status gls_evaluate_set(gls_run *run, const gls_source *set, const gls_real *w, double *loss, double *score);

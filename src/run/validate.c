@@ -13,16 +13,20 @@ gls_status gls_run_loader(gls_run *run, const gls_source *source, gls_loader **o
     return gls_loader_create(run->ctx, source, &options, out);
 }
 
-static gls_status evaluate(gls_run *run, gls_loader *loader, int64_t examples, const gls_real *w,
-                           gls_pass_result *result) {
+gls_status gls_loader_whole(gls_run *run, gls_loader *loader, int64_t examples, gls_stream **rows) {
     int64_t *index = gls_alloc(run->ctx, examples, sizeof *index);
     if (!index) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < examples; i++) index[i] = i;
     gls_status status = gls_loader_push(loader, index, examples, 0);
     gls_free(run->ctx, index);
     GLS_TRY(status);
+    return gls_loader_front(loader, rows);
+}
+
+static gls_status evaluate(gls_run *run, gls_loader *loader, int64_t examples, const gls_real *w,
+                           gls_pass_result *result) {
     gls_stream *rows;
-    GLS_TRY(gls_loader_front(loader, &rows));
+    GLS_TRY(gls_loader_whole(run, loader, examples, &rows));
     gls_pass_request request = {
         .w = w, .rows = rows, .want = run->problem->score_count ? GLS_WANT_SCORES : 0, .mode = GLS_MODE_EVALUATE};
     return gls_pass_run(run->evaluation_pass, &request, result);
