@@ -18,11 +18,12 @@ static gls_status change_labels(gls_context *ctx, const noise_options *o, uint64
     int64_t n = info->examples, count = (int64_t)llround(o->fraction * (double)n), *mark, *clean, *chosen;
     int32_t *label;
     GLS_TRY(gls_gather_relabel(gather, &label));
+    bool again = gls_source_column(&gather->owned.source, "clean_label"); /* the labels before the first noise stay */
     GLS_TRY(gls_owned_column(&gather->owned, "label_noise", &mark));
     GLS_TRY(gls_owned_column(&gather->owned, "clean_label", &clean));
     gls_random random = gls_random_create(seed, "label_noise", 0, 0);
     GLS_TRY(gls_draw_distinct(ctx, &random, n, count, &chosen));
-    for (int64_t i = 0; i < n; i++) clean[i] = label[i];
+    for (int64_t i = 0; !again && i < n; i++) clean[i] = label[i];
     for (int64_t i = 0; i < count; i++) {
         label[chosen[i]] = gls_other_class(&random, label[chosen[i]], info->classes);
         mark[chosen[i]] = 1;

@@ -52,18 +52,24 @@ gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *nam
 }
 
 gls_status gls_owned_column(gls_owned_source *owned, const char *name, int64_t **value) {
-    int64_t count = 0, examples = owned->source.info.examples;
+    int64_t count = 0, at = -1, examples = owned->source.info.examples;
     const gls_column *old = owned->source.columns;
-    while (old && old[count].name) count++;
+    for (; old && old[count].name; count++)
+        if (strcmp(old[count].name, name) == 0) at = count;
     gls_column *columns = gls_arena_alloc(owned->arena, count + 2, sizeof *columns);
     char *copy = gls_arena_alloc(owned->arena, (int64_t)strlen(name) + 1, 1);
     *value = gls_arena_alloc(owned->arena, examples, sizeof **value);
     if (!columns || !copy || !*value) return GLS_ERR_MEMORY;
     strcpy(copy, name);
-    memset(*value, 0, (size_t)examples * sizeof **value);
     if (count) memcpy(columns, old, (size_t)count * sizeof *columns);
-    columns[count] = (gls_column){copy, *value};
-    columns[count + 1] = (gls_column){NULL, NULL};
+    if (at < 0) {
+        memset(*value, 0, (size_t)examples * sizeof **value);
+        at = count++;
+    } else {
+        memcpy(*value, old[at].value, (size_t)examples * sizeof **value);
+    }
+    columns[at] = (gls_column){copy, *value};
+    columns[count] = (gls_column){NULL, NULL};
     owned->source.columns = columns;
     return GLS_OK;
 }

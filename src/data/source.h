@@ -17,7 +17,7 @@ void gls_owned_destroy(gls_source *source);
 
 /* Copies names into the arena as the source's class names. */
 gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *names, int64_t count);
-/* Appends a column of info.examples zeros; *value is where to write. */
+/* A column of info.examples values to write at *value: zeros, or those of the column of that name which it replaces. */
 gls_status gls_owned_column(gls_owned_source *owned, const char *name, int64_t **value);
 /* Copies another source's columns: row i from its row index[i] (NULL: i). index -1 gives 0. */
 gls_status gls_owned_columns_from(gls_owned_source *owned, const gls_source *from, const int64_t *index);

@@ -147,6 +147,30 @@ static void insert_adds_marked_draggers(void **state) {
     counting_end(&c, ctx);
 }
 
+/* A transform applied twice adds to its marks; clean_label stays that before the first noise. */
+static void marks_of_repeated_transforms_add_up(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    pair p =
+        compare(ctx, dense,
+                "[{insert: 0.2}, {insert: {fraction: 0.1, kind: constant}}, {label_noise: 0.3}, {label_noise: 0.3}]");
+    const int64_t *mark = gls_source_column(p.source[1], "insert");
+    const int64_t *noise = gls_source_column(p.source[1], "label_noise");
+    const int64_t *clean = gls_source_column(p.source[1], "clean_label");
+    const int64_t *original = gls_source_column(p.source[1], "original");
+    int64_t total = N + 60 + 33, noisy = 0;
+    assert_int_equal(p.after.rows, total);
+    for (int64_t i = 0; i < total; i++) {
+        assert_int_equal(mark[i], i >= N);
+        if (i < N) assert_int_equal(clean[i], p.before.label[original[i]]);
+        if (!noise[i]) assert_int_equal(clean[i], p.after.label[i]);
+        noisy += noise[i];
+    }
+    assert_true(noisy > 0.3 * (double)total + 20); /* 0.51 are expected; one application marks 0.3 */
+    end(&p);
+    counting_end(&c, ctx);
+}
+
 static void subset_and_classes_pick_rows(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
@@ -433,12 +457,19 @@ static void out_of_memory_anywhere(void **state) {
 
 int main(void) {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(replicate_keeps_size_and_counts), cmocka_unit_test(label_noise_marks_what_it_changed),
-        cmocka_unit_test(replace_changes_exactly_one),     cmocka_unit_test(insert_adds_marked_draggers),
-        cmocka_unit_test(subset_and_classes_pick_rows),    cmocka_unit_test(mix_numbers_domains),
-        cmocka_unit_test(standardize_carries_over),        cmocka_unit_test(standardize_images_and_sparse),
-        cmocka_unit_test(augmentation_shifts_and_mirrors), cmocka_unit_test(transforms_stack),
-        cmocka_unit_test(wrong_transforms_are_refused),    cmocka_unit_test(out_of_memory_anywhere),
+        cmocka_unit_test(replicate_keeps_size_and_counts),
+        cmocka_unit_test(label_noise_marks_what_it_changed),
+        cmocka_unit_test(replace_changes_exactly_one),
+        cmocka_unit_test(insert_adds_marked_draggers),
+        cmocka_unit_test(marks_of_repeated_transforms_add_up),
+        cmocka_unit_test(subset_and_classes_pick_rows),
+        cmocka_unit_test(mix_numbers_domains),
+        cmocka_unit_test(standardize_carries_over),
+        cmocka_unit_test(standardize_images_and_sparse),
+        cmocka_unit_test(augmentation_shifts_and_mirrors),
+        cmocka_unit_test(transforms_stack),
+        cmocka_unit_test(wrong_transforms_are_refused),
+        cmocka_unit_test(out_of_memory_anywhere),
     };
     return cmocka_run_group_tests(list, NULL, NULL);
 }
