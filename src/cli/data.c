@@ -151,6 +151,7 @@ static const cli_flag flags[] = {
     {"seed", "N", "of transforms (1)"},
     {"test", NULL, "the test part of a generator or a folder"},
     {"top", "N", "suspects: how many (20)"},
+    {"rank", "BY", "suspects: factor (default where anything was clipped), norm or loss"},
     {"by", "COLUMN", "suspects: means by class (default) or by a column of the data, such as domain"},
     {"json", NULL, "info and suspects as one JSON object"},
     {NULL}};

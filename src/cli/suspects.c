@@ -10,8 +10,11 @@
 /* A class or domain counts as suppressed when its mean factor is below this share of the others'. */
 static const double suppressed_share = 0.5;
 
+static const char *const rankings[] = {"factor", "norm", "loss", NULL}; /* by gls_suspects_by */
+
 typedef struct view {
     gls_ledger_file ledger;
+    gls_suspects_by rank;
     gls_measure_result result;
     const int64_t *planted; /* marks of a transform, or NULL */
     const char *by;         /* what the means are over */
@@ -52,6 +55,18 @@ static gls_status choose_key(gls_context *ctx, const cli_args *args, view *v) {
                                         (long long)v->keys);
 }
 
+static gls_status choose_rank(gls_context *ctx, const cli_args *args, view *v) {
+    const char *rank = cli_get(args, "rank");
+    v->rank = gls_suspects_best(&v->ledger.suspects);
+    if (!rank) return GLS_OK;
+    for (int i = 0; rankings[i]; i++)
+        if (!strcmp(rank, rankings[i])) {
+            v->rank = (gls_suspects_by)i;
+            return GLS_OK;
+        }
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "--rank %s: expected factor, norm or loss", rank);
+}
+
 /* The first column that a transform marked examples in. */
 static const int64_t *find_planted(const gls_ledger_file *l) {
     static const char *const marks[] = {"insert", "label_noise", NULL};
@@ -72,9 +87,10 @@ static gls_status look(gls_context *ctx, const cli_args *args, view *v) {
     }
     GLS_TRY(gls_ledger_open(ctx, args->positional[1], &v->ledger));
     GLS_TRY(choose_key(ctx, args, v));
+    GLS_TRY(choose_rank(ctx, args, v));
     v->planted = find_planted(&v->ledger);
     if (top > v->ledger.examples) top = v->ledger.examples;
-    GLS_TRY(gls_suspects_report_list(&v->ledger.suspects, top, v->planted, &v->result));
+    GLS_TRY(gls_suspects_report_list(&v->ledger.suspects, v->rank, top, v->planted, &v->result));
     if (v->planted) GLS_TRY(gls_suspects_report_precision(&v->ledger.suspects, v->planted, &v->result));
     return v->keys ? gls_suspects_report_means(&v->ledger.suspects, v->key, v->keys, &names, &v->result) : GLS_OK;
 }
@@ -102,7 +118,7 @@ static void print_json(const view *v) {
     for (int64_t i = 0; i < suspects->count; i++) {
         int64_t e = (int64_t)suspects->value[i];
         json_t *one = json_object();
-        json_object_set_new(one, "index", json_integer(v->ledger.index[e]));
+        json_object_set_new(one, "index", v->ledger.index[e] < 0 ? json_null() : json_integer(v->ledger.index[e]));
         json_object_set_new(one, "label", json_integer(v->ledger.label[e]));
         json_object_set_new(one, "factor", json_real(exp(array(v, "suspect_log_factors")[i])));
         json_object_set_new(one, "norm", json_real(array(v, "suspect_norms")[i]));
@@ -120,6 +136,7 @@ static void print_json(const view *v) {
         json_object_set_new(one, "suppressed", json_boolean(is_suppressed(v, k)));
         json_array_append_new(means, one);
     }
+    json_object_set_new(all, "ranked_by", json_string(rankings[v->rank]));
     json_object_set_new(all, "suspects", list);
     json_object_set_new(all, "means", means);
     static const char *const precision[] = {"precision_by_factor", "precision_by_loss", "precision_by_norm"};
@@ -135,13 +152,17 @@ static void print_json(const view *v) {
 
 static void print_table(const view *v) {
     const gls_figure *suspects = gls_measure_result_find(&v->result, "suspects");
-    printf("%10s  %6s  %10s  %10s  %10s%s\n", "example", "label", "factor", "norm", "loss",
-           v->planted ? "  planted" : "");
+    static const char *const first[] = {"smallest mean clip factor first", "largest mean gradient norm first",
+                                        "largest final loss first"};
+    bool unclipped = gls_suspects_best(&v->ledger.suspects) != GLS_BY_FACTOR;
+    printf("%s%s\n%10s  %6s  %10s  %10s  %10s%s\n", first[v->rank], unclipped ? " (nothing was clipped)" : "",
+           "example", "label", "factor", "norm", "loss", v->planted ? "  planted" : "");
     for (int64_t i = 0; i < suspects->count; i++) {
         int64_t e = (int64_t)suspects->value[i];
-        printf("%10lld  %6lld  %10.3g  %10.3g  %10.3g%s\n", (long long)v->ledger.index[e],
-               (long long)v->ledger.label[e], exp(array(v, "suspect_log_factors")[i]), array(v, "suspect_norms")[i],
-               array(v, "suspect_losses")[i],
+        char index[24] = "inserted"; /* by a transform: no example of the file */
+        if (v->ledger.index[e] >= 0) snprintf(index, sizeof index, "%lld", (long long)v->ledger.index[e]);
+        printf("%10s  %6lld  %10.3g  %10.3g  %10.3g%s\n", index, (long long)v->ledger.label[e],
+               exp(array(v, "suspect_log_factors")[i]), array(v, "suspect_norms")[i], array(v, "suspect_losses")[i],
                !v->planted         ? ""
                : v->planted[e] > 0 ? "  yes"
                                    : "  no");

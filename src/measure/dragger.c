@@ -233,7 +233,7 @@ static gls_status report(gls_measure *m, gls_sample *s, const gls_suspects *all,
     const int64_t *mark, *domain;
     GLS_TRY(named_column(m, source, o->column, &mark));
     GLS_TRY(named_column(m, source, o->domain, &domain));
-    GLS_TRY(gls_suspects_report_list(all, o->list, mark, out));
+    GLS_TRY(gls_suspects_report_list(all, gls_suspects_best(all), o->list, mark, out));
     if (label) GLS_TRY(report_classes(m, all, label, gls_source_info(source)->classes, out));
     if (domain) GLS_TRY(report_domains(m, all, domain, out));
     if (!mark) return GLS_OK;

@@ -47,8 +47,10 @@ static int by_key(const void *a, const void *b) {
     return (x->example > y->example) - (x->example < y->example);
 }
 
-/* The seen examples by sign * sum / seen, ascending; from gls_alloc. */
-static rank *ranked(gls_context *ctx, const gls_suspects *s, const double *sum, double sign, int64_t *count) {
+/* The seen examples, the most suspect first; from gls_alloc. */
+static rank *ranked(gls_context *ctx, const gls_suspects *s, gls_suspects_by by, int64_t *count) {
+    const double *sum = by == GLS_BY_FACTOR ? s->log_factor : by == GLS_BY_NORM ? s->norm : s->loss;
+    double sign = by == GLS_BY_FACTOR ? 1 : -1;
     rank *list = gls_alloc(ctx, s->examples, sizeof *list);
     *count = 0;
     for (int64_t i = 0; list && i < s->examples; ++i) {
@@ -65,10 +67,16 @@ static gls_status report_column(const rank *order, int64_t n, const double *sum,
     return gls_measure_result_array(out, name, unit, n, x);
 }
 
-gls_status gls_suspects_report_list(const gls_suspects *s, int64_t list, const int64_t *planted,
+gls_suspects_by gls_suspects_best(const gls_suspects *s) {
+    for (int64_t i = 0; i < s->examples; ++i)
+        if (s->log_factor[i] < 0) return GLS_BY_FACTOR;
+    return GLS_BY_NORM;
+}
+
+gls_status gls_suspects_report_list(const gls_suspects *s, gls_suspects_by by, int64_t list, const int64_t *planted,
                                     gls_measure_result *out) {
     int64_t count;
-    rank *order = ranked(out->ctx, s, s->log_factor, 1, &count);
+    rank *order = ranked(out->ctx, s, by, &count);
     double *x = gls_alloc(out->ctx, list, sizeof *x);
     gls_status status = order && x ? GLS_OK : GLS_ERR_MEMORY;
     int64_t n = count < list ? count : list;
@@ -88,10 +96,10 @@ gls_status gls_suspects_report_list(const gls_suspects *s, int64_t list, const i
     return status;
 }
 
-static gls_status precision(const gls_suspects *s, const double *sum, double sign, const int64_t *planted,
-                            const char *name, gls_measure_result *out) {
+static gls_status precision(const gls_suspects *s, gls_suspects_by by, const int64_t *planted, const char *name,
+                            gls_measure_result *out) {
     int64_t count, known = 0, found = 0;
-    rank *order = ranked(out->ctx, s, sum, sign, &count);
+    rank *order = ranked(out->ctx, s, by, &count);
     if (!order) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < count; ++i) known += planted[order[i].example] > 0;
     for (int64_t i = 0; i < known; ++i) found += planted[order[i].example] > 0;
@@ -100,9 +108,9 @@ static gls_status precision(const gls_suspects *s, const double *sum, double sig
 }
 
 gls_status gls_suspects_report_precision(const gls_suspects *s, const int64_t *planted, gls_measure_result *out) {
-    GLS_TRY(precision(s, s->log_factor, 1, planted, "precision_by_factor", out));
-    GLS_TRY(precision(s, s->loss, -1, planted, "precision_by_loss", out));
-    return precision(s, s->norm, -1, planted, "precision_by_norm", out);
+    GLS_TRY(precision(s, GLS_BY_FACTOR, planted, "precision_by_factor", out));
+    GLS_TRY(precision(s, GLS_BY_LOSS, planted, "precision_by_loss", out));
+    return precision(s, GLS_BY_NORM, planted, "precision_by_norm", out);
 }
 
 static gls_status report_mean(const gls_suspects *s, const int64_t *key, int64_t keys, const double *sum, double *x,

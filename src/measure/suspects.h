@@ -14,11 +14,14 @@ gls_status gls_suspects_create(gls_context *ctx, int64_t examples, gls_suspects 
 void gls_suspects_destroy(gls_context *ctx, gls_suspects *suspects);
 gls_status gls_suspects_arrays(gls_context *ctx, gls_suspects *suspects, const char *prefix, gls_arrays *arrays);
 
-/* Lists the `list` examples suppressed most (smallest mean log factor) with their loss and norm; planted [examples] or
- * NULL marks the known ones. */
-gls_status gls_suspects_report_list(const gls_suspects *suspects, int64_t list, const int64_t *planted,
-                                    gls_measure_result *out);
-/* Share of known ones among as many examples as are known, by smallest mean factor, largest loss, largest norm. */
+typedef enum gls_suspects_by { GLS_BY_FACTOR, GLS_BY_NORM, GLS_BY_LOSS } gls_suspects_by;
+/* By factor if any example was ever suppressed, else by norm. */
+gls_suspects_by gls_suspects_best(const gls_suspects *suspects);
+/* Lists the `list` examples with the smallest mean log factor (largest mean norm, loss) with all three; planted
+ * [examples] or NULL marks the known ones. */
+gls_status gls_suspects_report_list(const gls_suspects *suspects, gls_suspects_by by, int64_t list,
+                                    const int64_t *planted, gls_measure_result *out);
+/* Share of known ones among as many examples as are known, by each of the three. */
 gls_status gls_suspects_report_precision(const gls_suspects *suspects, const int64_t *planted, gls_measure_result *out);
 /* Names of the means by class or domain. */
 typedef struct gls_suspects_names {

@@ -96,6 +96,33 @@ static void suspects_are_the_mislabelled(void **state) {
     sh(&s, "$G data suspects led --by user");
     assert_int_equal(s.code, 2);
     assert_non_null(strstr(s.err, "label_noise"));
+    /* A run that clipped nothing ranks by norm; any of the three can be asked for, nothing else. */
+    write_config("n.yaml", ", transforms: [{insert: {fraction: 0.1, kind: constant}}]", "softmax",
+                 "{name: mean, ledger: true}");
+    static const char *const ranks[][2] = {{"", "norm"}, {"--rank norm", "norm"}, {"--rank loss", "loss"}};
+    for (int k = 0; k < 3; k++) {
+        sh(&s,
+           k ? "$G data suspects mean --json %s"
+             : "$G train n.yaml --out mean --quiet && $G data suspects mean --json %s",
+           ranks[k][0]);
+        assert_int_equal(s.code, 0);
+        result = last_json(&s);
+        assert_string_equal(json_string_value(json_object_get(result, "ranked_by")), ranks[k][1]);
+        double before = INFINITY;
+        const json_t *list = json_object_get(result, "suspects");
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            const json_t *one = json_array_get(list, i);
+            double now = json_number_value(json_object_get(one, ranks[k][1]));
+            assert_true(now <= before);
+            before = now;
+            assert_int_equal(json_is_null(json_object_get(one, "index")),
+                             json_is_true(json_object_get(one, "planted")));
+        }
+        json_decref(result);
+    }
+    sh(&s, "$G data suspects mean --rank size");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "factor, norm or loss"));
     write_config("p.yaml", "", "softmax", "mean");
     sh(&s, "$G train p.yaml --out plain --quiet && $G data suspects plain");
     assert_int_equal(s.code, 2);
