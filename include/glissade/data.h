@@ -246,7 +246,8 @@ typedef struct gls_loader_options {
     int64_t align; /* as in gls_rank_share */
     uint64_t seed;
     bool augment;
-    const char *key_column; /* NULL: none */
+    /* NULL: none. With one, mini-batches come in the order of its values, and all rows of a value are with one rank. */
+    const char *key_column;
 } gls_loader_options;
 GLS_API gls_status gls_loader_create(gls_context *ctx, const gls_source *source, const gls_loader_options *options,
                                      gls_loader **out);

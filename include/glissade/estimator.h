@@ -176,7 +176,8 @@ GLS_API gls_status gls_estimator_arrays(gls_estimator *estimator, const char *pr
 GLS_API gls_status gls_register_estimator(gls_context *ctx, const gls_estimator_type *type);
 /* The rows that must stay together on a rank: the alignment of a loader. 1: none; -1: the whole mini-batch. */
 GLS_API int64_t gls_estimator_group(const gls_estimator *estimator);
-/* The key column that batches must carry, or NULL. Groups by key: the whole mini-batch is then materialised at once. */
+/* The key column that batches must carry, or NULL. Groups by key: a rank's share of the mini-batch is then materialised
+ * at once; GLS_ERR_ARGUMENT if the ranks' ranges of keys overlap (a loader with a key column keeps them apart). */
 GLS_API const char *gls_estimator_key(const gls_estimator *estimator);
 
 /* Who holds training back: sums for every example of the set, by index, the same on all ranks. [examples] each. */

@@ -3,13 +3,16 @@
  * Waves are numbered in the order in which they will be read; wave j lives in cell j % cells. A worker may fill wave j
  * once the reader has left wave j - cells. The reader's place only grows; a wave asked for again, or cut otherwise, is
  * fetched on demand into the reader's own rows. */
+#include <glissade/comm.h>
 #include <glissade/data.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct mini_batch {
     struct mini_batch *next;
     int64_t *index, rows; /* this rank's examples */
+    int64_t *slot;        /* of each; NULL: first, first + 1, ... */
     int64_t first, global_rows;
     uint64_t draw;
     int64_t begin_wave, end_wave;
@@ -55,7 +58,7 @@ static gls_status cell_room(gls_loader *loader, cell *c, int64_t rows) {
 
 static gls_status fill(gls_loader *loader, cell *c, const mini_batch *mini, int64_t begin, int64_t count) {
     GLS_TRY(cell_room(loader, c, count));
-    for (int64_t i = 0; i < count; i++) c->rows->slot[i] = mini->first + begin + i;
+    for (int64_t i = 0; i < count; i++) c->rows->slot[i] = mini->slot ? mini->slot[begin + i] : mini->first + begin + i;
     gls_fetch fetch = {.count = count,
                        .index = mini->index + begin,
                        .slot = c->rows->slot,
@@ -188,12 +191,18 @@ gls_status gls_loader_create(gls_context *ctx, const gls_source *source, const g
     return GLS_OK;
 }
 
+static void free_mini_batch(gls_loader *loader, mini_batch *mini) {
+    if (!mini) return;
+    gls_free(loader->ctx, mini->index);
+    gls_free(loader->ctx, mini->slot);
+    gls_free(loader->ctx, mini);
+}
+
 static void free_front(gls_loader *loader) {
     mini_batch *mini = loader->front;
     loader->front = mini->next;
     if (!loader->front) loader->back = NULL;
-    gls_free(loader->ctx, mini->index);
-    gls_free(loader->ctx, mini);
+    free_mini_batch(loader, mini);
 }
 
 void gls_loader_destroy(gls_loader *loader) {
@@ -217,26 +226,66 @@ void gls_loader_destroy(gls_loader *loader) {
     gls_free(loader->ctx, loader);
 }
 
-gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t count, uint64_t draw) {
-    int64_t first, rows;
-    gls_rank_share(loader->ctx, count, loader->options.align, &first, &rows);
-    mini_batch *mini = gls_alloc(loader->ctx, 1, sizeof *mini);
-    int64_t *copy = gls_alloc(loader->ctx, rows, sizeof *copy);
-    if (!mini || !copy) {
-        gls_free(loader->ctx, mini);
-        gls_free(loader->ctx, copy);
-        return GLS_ERR_MEMORY;
+typedef struct keyed {
+    int64_t key, slot;
+} keyed;
+
+static int by_key(const void *a, const void *b) {
+    const keyed *x = a, *y = b;
+    if (x->key != y->key) return x->key < y->key ? -1 : 1;
+    return (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+/* Where rank number `rank` begins in rows sorted by key: no key is torn apart. */
+static int64_t key_boundary(const keyed *row, int64_t count, int64_t rank, int64_t ranks) {
+    int64_t at = count * rank / ranks;
+    while (at > 0 && at < count && row[at].key == row[at - 1].key) at++;
+    return at;
+}
+
+/* This rank's share of a mini-batch in the order of its keys, so that all rows of a key are with one rank. Slots stay
+ * with the rows. */
+static gls_status share_by_key(const gls_loader *loader, const int64_t *index, int64_t count, mini_batch *mini) {
+    const gls_comm *comm = gls_context_comm(loader->ctx);
+    keyed *row = gls_alloc(loader->ctx, count, sizeof *row);
+    if (!row) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < count; i++) row[i] = (keyed){loader->key[index[i]], i};
+    qsort(row, (size_t)count, sizeof *row, by_key);
+    mini->first = key_boundary(row, count, gls_comm_rank(comm), gls_comm_size(comm));
+    mini->rows = key_boundary(row, count, gls_comm_rank(comm) + 1, gls_comm_size(comm)) - mini->first;
+    mini->index = gls_alloc(loader->ctx, mini->rows, sizeof *mini->index);
+    mini->slot = gls_alloc(loader->ctx, mini->rows, sizeof *mini->slot);
+    for (int64_t i = 0; mini->index && mini->slot && i < mini->rows; i++) {
+        mini->slot[i] = row[mini->first + i].slot;
+        mini->index[i] = index[mini->slot[i]];
     }
-    if (rows) memcpy(copy, index + first, (size_t)rows * sizeof *copy);
-    int64_t waves = (rows + loader->options.wave - 1) / loader->options.wave;
+    gls_free(loader->ctx, row);
+    return mini->index && mini->slot ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+static gls_status share_by_position(const gls_loader *loader, const int64_t *index, int64_t count, mini_batch *mini) {
+    gls_rank_share(loader->ctx, count, loader->options.align, &mini->first, &mini->rows);
+    mini->index = gls_alloc(loader->ctx, mini->rows, sizeof *mini->index);
+    if (!mini->index) return GLS_ERR_MEMORY;
+    if (mini->rows) memcpy(mini->index, index + mini->first, (size_t)mini->rows * sizeof *mini->index);
+    return GLS_OK;
+}
+
+gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t count, uint64_t draw) {
+    mini_batch *mini = gls_alloc(loader->ctx, 1, sizeof *mini);
+    if (!mini) return GLS_ERR_MEMORY;
+    mini->global_rows = count;
+    mini->draw = draw;
+    gls_status status =
+        loader->key ? share_by_key(loader, index, count, mini) : share_by_position(loader, index, count, mini);
+    if (status != GLS_OK) {
+        free_mini_batch(loader, mini);
+        return status;
+    }
+    int64_t waves = (mini->rows + loader->options.wave - 1) / loader->options.wave;
     pthread_mutex_lock(&loader->lock);
-    *mini = (mini_batch){.index = copy,
-                         .rows = rows,
-                         .first = first,
-                         .global_rows = count,
-                         .draw = draw,
-                         .begin_wave = loader->pushed,
-                         .end_wave = loader->pushed + waves};
+    mini->begin_wave = loader->pushed;
+    mini->end_wave = loader->pushed + waves;
     if (loader->back)
         loader->back->next = mini;
     else

@@ -217,7 +217,7 @@ static gls_status one_group(gls_making *making, gls_record *record) {
 static bool is_one_group(const gls_making *making) {
     const gls_estimator *e = making->e;
     if (e->inner) return false;
-    if (making->group == 0 ? e->sorted.cuts > 1 : making->group < making->rows->global_rows) return false;
+    if (making->group == 0 ? e->sorted.all_cuts > 1 : making->group < making->rows->global_rows) return false;
     for (int64_t i = 0; i < e->groups; i++)
         if (!e->stage[i]->type->factor) return false;
     return true;

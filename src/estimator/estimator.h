@@ -16,7 +16,8 @@ typedef struct gls_sorted {
     int64_t *order; /* [rows, 2] key and place */
     int64_t *cut;   /* [groups + 1] */
     int64_t cuts;
-    void *block[10]; /* the copies: one a field of gls_batch */
+    int64_t first_cut, all_cuts; /* groups of the ranks before, and of all */
+    void *block[10];             /* the copies: one a field of gls_batch */
     int64_t room[10];
 } gls_sorted;
 

@@ -16,8 +16,9 @@ static int ascending(const void *a, const void *b) {
 static gls_status gather_norms(gls_making *making, int64_t *count) {
     gls_estimator *e = making->e;
     const gls_stream *rows = making->rows;
-    int64_t size = making->group, all = size ? (rows->global_rows + size - 1) / size : e->sorted.cuts;
-    int64_t mine = size ? (rows->rows + size - 1) / size : e->sorted.cuts, first = size ? rows->first / size : 0;
+    int64_t size = making->group, all = size ? (rows->global_rows + size - 1) / size : e->sorted.all_cuts;
+    int64_t mine = size ? (rows->rows + size - 1) / size : e->sorted.cuts;
+    int64_t first = size ? rows->first / size : e->sorted.first_cut;
     GLS_TRY(gls_pass_room(e->ctx, &e->norms, &e->norms_room, all, sizeof(double)));
     memset(e->norms, 0, (size_t)all * sizeof(double));
     if (making->one) {

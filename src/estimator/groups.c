@@ -149,7 +149,8 @@ static gls_status choose_way(const gls_making *making, bool *derived) {
                         "that answers norms and does not couple its examples, and not `nonfinite: skip_group`");
     double work = (double)gls_problem_size(p), bytes = 0;
     if (p->type->cost) p->type->cost(p, &work, &bytes);
-    double rows = making->group ? (double)making->group : (double)making->rows->rows / (double)e->sorted.cuts;
+    double rows =
+        making->group ? (double)making->group : (double)making->rows->global_rows / (double)e->sorted.all_cuts;
     *derived = outer->way == GLS_WAY_DERIVED ||
                (outer->way == GLS_WAY_AUTO && possible && rows * work < VALUES_A_ROW * (double)gls_problem_size(p));
     return GLS_OK;

@@ -61,15 +61,10 @@ static gls_status take_all(gls_context *ctx, gls_sorted *sorted, const gls_batch
     return from->row ? take_sparse(ctx, sorted, from) : GLS_OK;
 }
 
-gls_status gls_sorted_set(gls_context *ctx, gls_sorted *sorted, gls_stream *rows, const char *key) {
+static gls_status sort(gls_context *ctx, gls_sorted *sorted, gls_stream *rows, const char *key) {
     gls_batch batch;
-    if (rows->rows != rows->global_rows)
-        return gls_fail(ctx, GLS_ERR_UNSUPPORTED,
-                        "micro-batches by key ('%s') on several ranks: the rows of one key may lie on different ranks; "
-                        "use one process, or micro-batches by position",
-                        key);
     GLS_TRY(rows->ops->get(rows, 0, rows->rows, &batch));
-    if (!batch.key)
+    if (!batch.key && rows->rows > 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "micro-batches by key: the rows carry no key column '%s'", key);
     int64_t n = batch.rows, room = sorted->room[4];
     if (n > room || !sorted->order) {
@@ -88,8 +83,54 @@ gls_status gls_sorted_set(gls_context *ctx, gls_sorted *sorted, gls_stream *rows
     for (int64_t i = 0; i < n; i++)
         if (i == 0 || sorted->order[2 * i] != sorted->order[2 * i - 2]) sorted->cut[sorted->cuts++] = i;
     sorted->cut[sorted->cuts] = n;
-    GLS_TRY(take_all(ctx, sorted, &batch));
+    return take_all(ctx, sorted, &batch);
+}
+
+/* What the ranks tell each other: groups, and the range of keys. */
+enum { TOLD_CUTS, TOLD_LOWEST, TOLD_HIGHEST, TOLD };
+
+/* A key on two ranks would be two groups: ranks whose ranges of keys overlap are refused. */
+static gls_status check_ranges(gls_context *ctx, const int64_t *told, int ranks, const char *key) {
+    for (int a = 0; a < ranks; a++)
+        for (int b = a + 1; b < ranks; b++) {
+            const int64_t *x = told + TOLD * a, *y = told + TOLD * b;
+            if (x[TOLD_CUTS] == 0 || y[TOLD_CUTS] == 0 || x[TOLD_HIGHEST] < y[TOLD_LOWEST] ||
+                y[TOLD_HIGHEST] < x[TOLD_LOWEST])
+                continue;
+            return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                            "micro-batches by key: ranks %d and %d both hold keys '%s' between %lld and %lld; hand out "
+                            "rows by ascending key, as a loader with a key column does",
+                            a, b, key, (long long)(x[TOLD_LOWEST] > y[TOLD_LOWEST] ? x[TOLD_LOWEST] : y[TOLD_LOWEST]),
+                            (long long)(x[TOLD_HIGHEST] < y[TOLD_HIGHEST] ? x[TOLD_HIGHEST] : y[TOLD_HIGHEST]));
+        }
+    return GLS_OK;
+}
+
+static gls_status tell_ranks(gls_context *ctx, gls_sorted *sorted, int64_t rows, const char *key, gls_status status) {
+    int ranks = gls_comm_size(gls_context_comm(ctx)), rank = gls_comm_rank(gls_context_comm(ctx));
+    int64_t alone[TOLD] = {0}, *told = ranks == 1 ? alone : gls_alloc(ctx, TOLD * ranks, sizeof *told);
+    if (!told) return gls_comm_agree(ctx, GLS_ERR_MEMORY); /* the others meet this in their reduction */
+    if (status == GLS_OK && rows > 0) {
+        told[TOLD * rank + TOLD_CUTS] = sorted->cuts;
+        told[TOLD * rank + TOLD_LOWEST] = sorted->order[0];
+        told[TOLD * rank + TOLD_HIGHEST] = sorted->order[2 * rows - 2];
+    }
+    status = gls_comm_reduce_int64(ctx, GLS_SUM, told, TOLD * ranks, status);
+    sorted->first_cut = sorted->all_cuts = 0;
+    for (int r = 0; r < ranks && status == GLS_OK; r++) {
+        if (r < rank) sorted->first_cut += told[TOLD * r + TOLD_CUTS];
+        sorted->all_cuts += told[TOLD * r + TOLD_CUTS];
+    }
+    if (status == GLS_OK) status = check_ranges(ctx, told, ranks, key);
+    if (told != alone) gls_free(ctx, told);
+    return status;
+}
+
+gls_status gls_sorted_set(gls_context *ctx, gls_sorted *sorted, gls_stream *rows, const char *key) {
+    GLS_TRY(tell_ranks(ctx, sorted, rows->rows, key, sort(ctx, sorted, rows, key)));
     gls_batch_stream_init(&sorted->stream, &sorted->batch);
+    sorted->stream.stream.first = rows->first;
+    sorted->stream.stream.global_rows = rows->global_rows;
     return GLS_OK;
 }
 

@@ -29,17 +29,31 @@ static shared_stream share(const gls_context *ctx, const gls_batch *batch, int64
     return s;
 }
 
-typedef struct answer {
-    gls_real *g, *state;
-    double loss, norm2, rho, q50, ledger, groups;
-    int64_t d, states;
-} answer;
-
 static void need(gls_context *ctx, gls_status status, const char *what) {
     if (status == GLS_OK) return;
     fprintf(stderr, "%s: %s\n", what, gls_context_message(ctx));
     exit(1);
 }
+
+/* The same rows through a loader that knows the column `user`: shared by key. */
+static gls_loader *load(gls_context *ctx, const made_rows *rows, gls_source **source) {
+    static gls_column columns[2] = {{"user", NULL}};
+    const gls_batch *b = &rows->batch;
+    gls_loader *loader;
+    need(ctx, gls_source_from_dense(ctx, b->x, b->label, b->y, &rows->info, source), "source");
+    columns[0].value = b->key;
+    (*source)->columns = columns;
+    gls_loader_options options = {.size = sizeof(options), .workers = 1, .wave = 7, .key_column = "user"};
+    need(ctx, gls_loader_create(ctx, *source, &options, &loader), "loader");
+    need(ctx, gls_loader_push(loader, b->index, b->rows, b->draw), "loader");
+    return loader;
+}
+
+typedef struct answer {
+    gls_real *g, *state;
+    double loss, norm2, rho, q50, ledger, groups;
+    int64_t d, states;
+} answer;
 
 static gls_value *text(gls_context *ctx, const char *key, const char *value) {
     return gls_value_create(ctx, GLS_VALUE_TEXT, key, value);
@@ -77,11 +91,16 @@ static answer run(gls_context *ctx, const gls_problem_type *type, const made_row
     a.state = calloc((size_t)a.states + 1, sizeof(*a.state));
     int64_t align = gls_estimator_group(e);
     if (span > align) align = span;
+    bool many = gls_comm_size(gls_context_comm(ctx)) > 1;
+    gls_source *source = NULL;
+    gls_loader *loader = many && gls_estimator_key(e) ? load(ctx, rows, &source) : NULL;
     shared_stream stream = share(ctx, &rows->batch, align);
+    gls_stream *shared = &stream.stream;
+    if (loader) need(ctx, gls_loader_front(loader, &shared), "loader");
     gls_estimate out;
     gls_record record;
     gls_record_clear(&record);
-    need(ctx, gls_estimator_estimate(e, pass, w, &stream.stream, 0, a.g, &out, &record), name);
+    need(ctx, gls_estimator_estimate(e, pass, w, shared, 0, a.g, &out, &record), name);
     a.loss = out.loss;
     a.norm2 = out.norm2;
     a.rho = gls_record_get(&record, "rho");
@@ -91,6 +110,8 @@ static answer run(gls_context *ctx, const gls_problem_type *type, const made_row
     for (int64_t i = 0; i < ledger.examples; i++) a.ledger += ledger.norm[i] * sin((double)i) + ledger.log_factor[i];
     if (a.states && gls_pass_state_next(pass))
         memcpy(a.state, gls_pass_state_next(pass), (size_t)a.states * sizeof(*a.state));
+    gls_loader_destroy(loader);
+    gls_source_destroy(source);
     gls_estimator_destroy(e);
     gls_pass_destroy(pass);
     gls_problem_destroy(p);
@@ -156,6 +177,31 @@ static int all_leave_together(gls_context *ctx, const made_rows *rows) {
     return status != wanted;
 }
 
+/* Rows in any order over several ranks: one key would be two groups, so all ranks refuse. */
+static int torn_keys_are_refused(gls_context *ctx, const made_rows *rows) {
+    gls_problem *p;
+    gls_pass *pass;
+    gls_estimator *e;
+    need(ctx, gls_problem_create(ctx, "softmax", NULL, &rows->info, &p), "softmax");
+    need(ctx, gls_pass_create(p, NULL, &pass), "pass");
+    gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
+    need(ctx, gls_value_append(ctx, map, text(ctx, "name", "microbatch")), "value");
+    need(ctx, gls_value_append(ctx, map, text(ctx, "key", "user")), "value");
+    need(ctx, gls_estimator_create(p, map, 3, &e), "estimator");
+    gls_value_destroy(ctx, map);
+    gls_real *w = calloc((size_t)gls_problem_size(p), sizeof(*w)), *g = calloc((size_t)gls_problem_size(p), sizeof(*g));
+    shared_stream stream = share(ctx, &rows->batch, 1);
+    gls_estimate out;
+    gls_status status = gls_estimator_estimate(e, pass, w, &stream.stream, 0, g, &out, NULL);
+    gls_status wanted = gls_comm_size(gls_context_comm(ctx)) > 1 ? GLS_ERR_ARGUMENT : GLS_OK;
+    if (status != wanted) fprintf(stderr, "torn keys: %s\n", gls_status_name(status));
+    free(w), free(g);
+    gls_estimator_destroy(e);
+    gls_pass_destroy(pass);
+    gls_problem_destroy(p);
+    return status != wanted;
+}
+
 int main(void) {
     gls_comm *comm;
     gls_context *ranks, *one;
@@ -164,10 +210,11 @@ int main(void) {
     if (gls_context_create(&ranks, &options) != GLS_OK) return 1;
     options.comm = NULL;
     if (gls_context_create(&one, &options) != GLS_OK) return 1;
-    made_rows plain, weighty, classes, few;
+    made_rows plain, weighty, classes, few, keyed;
     rows_make(&plain, 27, 6, false, 0, 2, false);
     rows_make(&weighty, 27, 6, false, 0, 2, true);
     rows_make(&classes, 30, 7, false, 4, 0, true);
+    rows_make(&keyed, 30, 7, false, 4, 0, false);
     rows_make(&few, 3, 6, false, 0, 2, false); /* some ranks get none */
     int wrong = 0;
     wrong |= compare(ranks, one, &awkward_short, &weighty, "mean", "", 0);
@@ -185,8 +232,12 @@ int main(void) {
     wrong |= compare(ranks, one, NULL, &classes, "microbatch", "microbatch=30", 0);
     wrong |= compare(ranks, one, NULL, &classes, "microbatch", "microbatch=1 bound=0.5 noise=1", 0);
     wrong |= compare(ranks, one, NULL, &classes, "quant", "", 0);
+    wrong |= compare(ranks, one, NULL, &keyed, "microbatch", "key=user ledger=true ratio_every=1", 0);
+    wrong |= compare(ranks, one, NULL, &keyed, "microbatch", "key=user way=streamed reduce=sum", 0);
+    wrong |= compare(ranks, one, NULL, &keyed, "microbatch", "key=user way=derived bound=0.5", 0);
+    wrong |= torn_keys_are_refused(ranks, &keyed);
     wrong |= all_leave_together(ranks, &plain);
-    rows_free(&plain), rows_free(&weighty), rows_free(&classes), rows_free(&few);
+    rows_free(&plain), rows_free(&weighty), rows_free(&classes), rows_free(&few), rows_free(&keyed);
     gls_context_destroy(ranks);
     gls_context_destroy(one);
     gls_comm_destroy(comm);
