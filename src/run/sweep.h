@@ -23,6 +23,7 @@ typedef struct gls_sweep_stat {
 } gls_sweep_stat;
 
 typedef struct gls_sweep_trial {
+    int64_t number;       /* its runs are in trial-NUMBER/seed-SEED of the sweep's folder */
     char **text;          /* [axes] */
     int64_t runs, failed; /* failed: ended by a non-finite step */
     gls_sweep_stat selected, test_loss, test_score, train_loss, seconds;

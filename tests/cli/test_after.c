@@ -25,6 +25,7 @@ static void sweep_compares_on_validation_and_goes_on(void **state) {
     json_t *trials = json_object_get(result, "trials"), *best = json_array_get(trials, 0);
     assert_int_equal(json_array_size(trials), 2);
     assert_string_equal(json_string_value(json_object_get(json_object_get(best, "set"), "method.lr")), "0.05");
+    assert_string_equal(json_string_value(json_object_get(best, "folder")), "trial-001");
     assert_int_equal(json_integer_value(json_object_get(best, "runs")), 2);
     assert_string_equal(json_string_value(json_array_get(json_object_get(result, "edge"), 0)), "method.lr");
     assert_non_null(strstr(s.err, "edge of method.lr"));
