@@ -88,7 +88,8 @@ GLS_API gls_status gls_run_create(gls_context *ctx, const gls_run_options *optio
 /* Makes the run folder, or restores the newest valid checkpoint. Called by the first gls_run_step. */
 GLS_API gls_status gls_run_begin(gls_run *run);
 /* One query and answer; *done is set once the run has come to its end. A refused step is GLS_OK under the policy
- * `skip`, and GLS_ERR_NONFINITE under `stop`. */
+ * `skip`, and GLS_ERR_NONFINITE under `stop`. After a failure the run is over: steps and gls_run_finish return the
+ * same status; its folder can be resumed. */
 GLS_API gls_status gls_run_step(gls_run *run, bool *done);
 /* Final losses and scores over whole sets; writes the last checkpoint, final.safetensors and result.json. */
 GLS_API gls_status gls_run_finish(gls_run *run, gls_run_result *result);

@@ -21,6 +21,8 @@ enum {
 };
 enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
+enum { MAX_SESSIONS = 1000 };
+
 typedef struct message {
     uint8_t *bytes;
     int64_t size, capacity;
@@ -32,6 +34,8 @@ struct gls_events {
     char *path;
     uint32_t crc[256];
     message value, summary, event; /* kept between records */
+    gls_status failed;             /* of the first record that was lost; stays */
+    int why;                       /* errno then */
 };
 
 static void crc_table(uint32_t table[256]) {
@@ -96,7 +100,7 @@ static gls_status write_event(gls_events *events) {
     bool good = fwrite(&length, 8, 1, events->file) == 1 && fwrite(&length_crc, 4, 1, events->file) == 1 &&
                 fwrite(events->event.bytes, 1, (size_t)length, events->file) == length &&
                 fwrite(&crc, 4, 1, events->file) == 1;
-    return good ? GLS_OK : gls_fail(events->ctx, GLS_ERR_FILE, "%s: %s", events->path, strerror(errno));
+    return good ? GLS_OK : GLS_ERR_FILE;
 }
 
 static gls_status begin_event(gls_events *events, int64_t step) {
@@ -122,7 +126,14 @@ static gls_status begin_value(gls_events *events, const char *tag) {
     return put_bytes(events, &events->value, VALUE_TAG, tag, (int64_t)strlen(tag));
 }
 
-gls_status gls_events_scalar(gls_events *events, int64_t step, const char *tag, double value) {
+/* The figures of a run go on without a record; gls_events_flush says what was lost. */
+static void keep_failure(gls_events *events, gls_status status) {
+    if (status == GLS_OK || events->failed != GLS_OK) return;
+    events->failed = status;
+    events->why = errno;
+}
+
+static gls_status write_scalar(gls_events *events, int64_t step, const char *tag, double value) {
     float single = (float)value;
     GLS_TRY(begin_value(events, tag));
     GLS_TRY(put_tag(events, &events->value, VALUE_SIMPLE, WIRE_FIXED32));
@@ -130,9 +141,12 @@ gls_status gls_events_scalar(gls_events *events, int64_t step, const char *tag, 
     return end_value(events, step);
 }
 
-gls_status gls_events_histogram(gls_events *events, int64_t step, const char *tag, int64_t buckets, const double *limit,
-                                const double *count) {
-    if (buckets < 1) return GLS_OK;
+void gls_events_scalar(gls_events *events, int64_t step, const char *tag, double value) {
+    keep_failure(events, write_scalar(events, step, tag, value));
+}
+
+static gls_status write_histogram(gls_events *events, int64_t step, const char *tag, int64_t buckets,
+                                  const double *limit, const double *count) {
     double number = 0, sum = 0, squares = 0;
     for (int64_t i = 0; i < buckets; i++) {
         double middle = i ? (limit[i - 1] + limit[i]) / 2 : limit[i];
@@ -154,8 +168,29 @@ gls_status gls_events_histogram(gls_events *events, int64_t step, const char *ta
     return end_value(events, step);
 }
 
+void gls_events_histogram(gls_events *events, int64_t step, const char *tag, int64_t buckets, const double *limit,
+                          const double *count) {
+    if (buckets > 0) keep_failure(events, write_histogram(events, step, tag, buckets, limit, count));
+}
+
 gls_status gls_events_flush(gls_events *events) {
-    return fflush(events->file) ? gls_fail(events->ctx, GLS_ERR_FILE, "%s: %s", events->path, strerror(errno)) : GLS_OK;
+    if (fflush(events->file)) keep_failure(events, GLS_ERR_FILE);
+    if (events->failed == GLS_OK) return GLS_OK;
+    return gls_fail(events->ctx, events->failed, "%s: cannot write: %s", events->path,
+                    events->failed == GLS_ERR_MEMORY ? "out of memory" : strerror(events->why));
+}
+
+/* A file of this second and process; a session that began in the same second has the name before. */
+static gls_status open_file(gls_events *events, const char *folder) {
+    for (int session = 0; session < MAX_SESSIONS; session++) {
+        gls_free(events->ctx, events->path);
+        events->path = gls_sprintf(events->ctx, "%s/events.out.tfevents.%lld.%ld.%d.glissade", folder,
+                                   (long long)time(NULL), (long)getpid(), session);
+        if (!events->path) return GLS_ERR_MEMORY;
+        events->file = fopen(events->path, "wbx");
+        if (events->file || errno != EEXIST) break;
+    }
+    return events->file ? GLS_OK : gls_fail(events->ctx, GLS_ERR_FILE, "%s: %s", events->path, strerror(errno));
 }
 
 gls_status gls_events_create(gls_context *ctx, const char *folder, gls_events **out) {
@@ -164,11 +199,7 @@ gls_status gls_events_create(gls_context *ctx, const char *folder, gls_events **
     if (!events) return GLS_ERR_MEMORY;
     events->ctx = ctx;
     crc_table(events->crc);
-    events->path =
-        gls_sprintf(ctx, "%s/events.out.tfevents.%lld.%ld.glissade", folder, (long long)time(NULL), (long)getpid());
-    gls_status status = events->path ? GLS_OK : GLS_ERR_MEMORY;
-    if (status == GLS_OK && !(events->file = fopen(events->path, "wbx")))
-        status = gls_fail(ctx, GLS_ERR_FILE, "%s: %s", events->path, strerror(errno));
+    gls_status status = open_file(events, folder);
     if (status == GLS_OK) status = begin_event(events, 0);
     if (status == GLS_OK)
         status = put_bytes(events, &events->event, EVENT_VERSION, version, (int64_t)sizeof version - 1);

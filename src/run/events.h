@@ -6,13 +6,14 @@
 
 typedef struct gls_events gls_events;
 
-/* Begins a file events.out.tfevents.SECONDS.PID.glissade in a folder that is there. What is written can be read while
+/* Begins a file events.out.tfevents.SECONDS.PID.N.glissade in a folder that is there. What is written can be read while
  * the file grows. */
 gls_status gls_events_create(gls_context *ctx, const char *folder, gls_events **out);
-gls_status gls_events_scalar(gls_events *events, int64_t step, const char *tag, double value);
+/* What could not be written is said by the flush. */
+void gls_events_scalar(gls_events *events, int64_t step, const char *tag, double value);
 /* A histogram: bucket i counts values in (limit[i-1], limit[i]]. */
-gls_status gls_events_histogram(gls_events *events, int64_t step, const char *tag, int64_t buckets, const double *limit,
-                                const double *count);
+void gls_events_histogram(gls_events *events, int64_t step, const char *tag, int64_t buckets, const double *limit,
+                          const double *count);
 gls_status gls_events_flush(gls_events *events);
 void gls_events_destroy(gls_events *events); /* flushes; NULL is legal */
 

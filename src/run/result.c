@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "events.h"
 #include "ledger.h"
 #include "trainer.h"
 
@@ -85,7 +86,7 @@ static void trace_final(gls_run *run, const char *set_name, double loss, double 
     if (!isnan(score)) gls_run_trace(run, name, score);
 }
 
-gls_status gls_run_finish(gls_run *run, gls_run_result *result) {
+static gls_status finish(gls_run *run, gls_run_result *result) {
     bool interrupted = run->stop && !strcmp(run->stop, "interrupted");
     const gls_counters *c = &run->counters;
     double seconds = gls_run_seconds(run);
@@ -120,9 +121,15 @@ gls_status gls_run_finish(gls_run *run, gls_run_result *result) {
         int64_t position;
         status = gls_trace_flush(run->trace, &position);
         if (status == GLS_OK && run->measures) status = gls_trace_flush(run->measures, &position);
+        if (status == GLS_OK && run->events) status = gls_events_flush(run->events);
         if (status == GLS_OK) status = write_result(run, result);
     }
     return gls_comm_agree(run->ctx, status);
+}
+
+gls_status gls_run_finish(gls_run *run, gls_run_result *result) {
+    GLS_TRY(gls_run_failed(run));
+    return run->failed = finish(run, result);
 }
 
 /* ---- the summary ---- */

@@ -19,6 +19,8 @@ struct gls_trace {
     int64_t position; /* bytes in the file */
     size_t used, room;
     char *text;
+    gls_status failed; /* of the first line that was lost; stays */
+    int why;           /* errno then */
 };
 
 static gls_status fail(gls_trace *trace, const char *what) {
@@ -80,17 +82,25 @@ static gls_status write_out(gls_trace *trace) {
     return status;
 }
 
+/* Room for so many bytes more. */
+static gls_status make_room(gls_trace *trace, size_t bytes) {
+    if (trace->used + bytes <= trace->room) return GLS_OK;
+    GLS_TRY(write_out(trace));
+    if (bytes <= trace->room) return GLS_OK;
+    char *grown = gls_resize(trace->ctx, trace->text, (int64_t)bytes, 1);
+    if (!grown) return GLS_ERR_MEMORY;
+    trace->text = grown;
+    trace->room = bytes;
+    return GLS_OK;
+}
+
 void gls_trace_text(gls_trace *trace, const char *line) {
-    /* Only one rank writes: what fails here is reported by the flush, where all ranks listen. */
     size_t n = strlen(line);
-    if (trace->used + n + 1 > trace->room) {
-        if (write_out(trace) != GLS_OK) return;
-        if (n + 1 > trace->room) {
-            char *grown = gls_resize(trace->ctx, trace->text, (int64_t)n + 1, 1);
-            if (!grown) return;
-            trace->text = grown;
-            trace->room = n + 1;
-        }
+    /* Only one rank writes: what fails here is reported by the flush, where all ranks listen. */
+    if (trace->failed == GLS_OK) trace->failed = make_room(trace, n + 1);
+    if (trace->failed != GLS_OK) {
+        if (!trace->why) trace->why = errno;
+        return;
     }
     memcpy(trace->text + trace->used, line, n);
     trace->text[trace->used + n] = '\n';
@@ -106,6 +116,9 @@ void gls_trace_line(gls_trace *trace, int64_t step, double epoch, double seconds
 }
 
 gls_status gls_trace_flush(gls_trace *trace, int64_t *position) {
+    if (trace->failed != GLS_OK)
+        return gls_fail(trace->ctx, trace->failed, "%s: cannot write: %s", trace->path,
+                        trace->failed == GLS_ERR_MEMORY ? "out of memory" : strerror(trace->why));
     GLS_TRY(write_out(trace));
     *position = trace->position;
     return GLS_OK;

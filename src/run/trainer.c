@@ -92,8 +92,13 @@ static gls_status open_traces(gls_run *run) {
     return run->train->tensorboard ? gls_events_create(run->ctx, run->folder, &run->events) : GLS_OK;
 }
 
-gls_status gls_run_begin(gls_run *run) {
-    if (run->begun) return GLS_OK;
+gls_status gls_run_failed(gls_run *run) {
+    if (run->failed == GLS_OK) return GLS_OK;
+    return gls_fail(run->ctx, run->failed, "this run failed before (%s): go on from its last checkpoint",
+                    gls_status_name(run->failed));
+}
+
+static gls_status begin(gls_run *run) {
     gls_status status = GLS_OK;
     if (run->options.from) status = gls_checkpoint_from(run, run->options.from);
     if (status == GLS_OK && run->folder) status = gls_folder_prepare(run);
@@ -104,6 +109,12 @@ gls_status gls_run_begin(gls_run *run) {
     run->began = run->session_began = gls_now();
     run->begun = true;
     return GLS_OK;
+}
+
+gls_status gls_run_begin(gls_run *run) {
+    if (run->begun) return GLS_OK;
+    GLS_TRY(gls_run_failed(run));
+    return run->failed = begin(run);
 }
 
 /* ---- what ends a run ---- */
@@ -274,8 +285,7 @@ static void show(gls_run *run) {
     run->options.progress(run->options.user, &progress);
 }
 
-gls_status gls_run_step(gls_run *run, bool *done) {
-    *done = true;
+static gls_status step(gls_run *run, bool *done) {
     GLS_TRY(gls_run_begin(run));
     if (!run->stop) run->stop = reached(run);
     if (!run->stop) GLS_TRY(ended_from_outside(run));
@@ -290,6 +300,12 @@ gls_status gls_run_step(gls_run *run, bool *done) {
     show(run);
     *done = false;
     return GLS_OK;
+}
+
+gls_status gls_run_step(gls_run *run, bool *done) {
+    *done = true;
+    GLS_TRY(gls_run_failed(run));
+    return run->failed = step(run, done);
 }
 
 gls_status gls_run_train(gls_run *run, gls_run_result *result) {

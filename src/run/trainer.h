@@ -85,6 +85,7 @@ struct gls_run {
     double epoch, epoch_before;  /* after and before the present step */
     double began, session_began; /* clock at the last checkpoint, and at the start of this session */
     bool begun, validated;
+    gls_status failed;                                   /* of the step that failed: the run does not go on after it */
     int64_t saved_step;                                  /* of the newest checkpoint written; -1: none */
     int64_t refused_in_a_row, first_step, first_example; /* first: of this session */
     gls_real *w_previous;                                /* before the present step, where a tap wants it; else NULL */
@@ -126,6 +127,7 @@ void gls_taps_destroy(gls_run *run);
 
 /* trainer.c */
 bool gls_run_due(const gls_run *run, gls_length every); /* at the end of the present step */
+gls_status gls_run_failed(gls_run *run);                /* GLS_OK, or what an earlier step failed with */
 double gls_run_seconds(const gls_run *run);
 double gls_now(void);
 

@@ -17,12 +17,15 @@
 typedef struct counting {
     int64_t live, bytes; /* blocks and bytes not yet released */
     int64_t left;        /* allocations still granted; negative: all */
+    bool once;           /* after the first refusal all are granted again */
+    int64_t refused;
 } counting;
 
 static inline void *counting_allocate(void *user, size_t size, size_t alignment) {
     counting *c = user;
     if (__atomic_load_n(&c->left, __ATOMIC_SEQ_CST) >= 0 && __atomic_fetch_sub(&c->left, 1, __ATOMIC_SEQ_CST) <= 0) {
-        c->left = 0;
+        c->left = c->once ? -1 : 0;
+        __atomic_add_fetch(&c->refused, 1, __ATOMIC_SEQ_CST);
         return NULL;
     }
     void *block = NULL;

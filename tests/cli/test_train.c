@@ -166,6 +166,34 @@ static void full_disk(void **state) {
     assert_string_equal(s.out, "0\n");
 }
 
+/* A disk that is full at every stage of a run: before its configuration, in the trace, in the first and a later
+ * checkpoint, at the end. One sentence, exit code 1, no temporary file; with room again the run goes on to the bits of
+ * the whole one. */
+static void full_file_system(void **state) {
+    (void)state;
+    static said s;
+    static const int kilobytes[] = {0, 4, 8, 80, 140, 164};
+    if (system("unshare -rm sh -c 'mkdir -p disk && mount -t tmpfs -o size=1m none disk' 2>/dev/null")) skip();
+    sh(&s, "$G train " SMALL "--out apart");
+    for (size_t i = 0; i < sizeof kilobytes / sizeof *kilobytes; i++) {
+        sh(&s,
+           "mkdir -p disk; unshare -rm sh -c 'mount -t tmpfs -o size=1m none disk; G=$G; left=%d\n"
+           "dd if=/dev/zero of=disk/filler bs=1k count=$((1024 - left)) 2>/dev/null\n"
+           "$G train " SMALL "--out disk/run; code=$?\n"
+           "find disk -name \"*.tmp*\" -o -name .best\n"
+           "rm disk/filler\n"
+           "if [ -f disk/run/config.yaml ]; then $G train --resume disk/run --quiet 2>again.err\n"
+           "else $G train " SMALL "--out disk/run; fi\n"
+           "cmp apart/final.safetensors disk/run/final.safetensors; exit $code'",
+           kilobytes[i]);
+        if (s.code != 1) fail_msg("%d KiB: exit code %d: %s", kilobytes[i], s.code, s.err);
+        assert_string_equal(s.out, "");
+        assert_int_equal(strncmp(s.err, "glissade: disk/run/", 19), 0);
+        assert_non_null(strstr(s.err, "No space left on device\n"));
+        assert_ptr_equal(strchr(s.err, '\n') + 1, s.err + strlen(s.err));
+    }
+}
+
 static void several_seeds(void **state) {
     (void)state;
     static said s;
@@ -210,8 +238,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_has_its_keys), cmocka_unit_test(its_configuration_repeats_the_run),
         cmocka_unit_test(survives_kill),     cmocka_unit_test(interrupts),
-        cmocka_unit_test(full_disk),         cmocka_unit_test(several_seeds),
-        cmocka_unit_test(several_ranks),
+        cmocka_unit_test(full_disk),         cmocka_unit_test(full_file_system),
+        cmocka_unit_test(several_seeds),     cmocka_unit_test(several_ranks),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -63,9 +63,10 @@ static void records_are_framed(void **state) {
     gls_events *events = NULL;
     assert_ok(ctx, gls_events_create(ctx, fresh_folder(top), &events));
     const double limit[] = {1, 2, 4}, count[] = {5, 0, 7};
-    assert_ok(ctx, gls_events_scalar(events, 3, "loss", 0.5));
-    assert_ok(ctx, gls_events_scalar(events, 300, "loss", 0.25));
-    assert_ok(ctx, gls_events_histogram(events, 300, "noise_norm/batch", 3, limit, count));
+    gls_events_scalar(events, 3, "loss", 0.5);
+    gls_events_scalar(events, 300, "loss", 0.25);
+    gls_events_histogram(events, 300, "noise_norm/batch", 3, limit, count);
+    assert_ok(ctx, gls_events_flush(events));
     gls_events_destroy(events);
     size_t size;
     int hold;
