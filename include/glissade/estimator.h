@@ -19,8 +19,8 @@ typedef struct gls_pass_options {
     int64_t slice; /* rows evaluated at once; 0: the static cost model */
     int64_t wave;  /* rows held at once; 0: the static cost model */
     int64_t lanes; /* a power of two; 0: the static cost model */
-    int64_t span;  /* rows over which a coupled problem's statistics run; 0: the whole mini-batch. Spans follow each
-                      other; successors of the state are handed on from span to span */
+    int64_t span;  /* rows over which a coupled problem's statistics run; 0: the problem's own groups, else the whole
+                      mini-batch. Spans follow each other; the state moves on over one after the other */
 } gls_pass_options;
 
 /* A slice inside a pass: what a per-slice function is given. */

@@ -36,7 +36,7 @@ enum {
  * runs its stages by itself, and what it is met with are its own summands, to be ignored. */
 typedef enum gls_coupling {
     GLS_COUPLING_NONE,
-    GLS_COUPLING_GROUPS, /* inside fixed runs of coupling_group consecutive slots */
+    GLS_COUPLING_GROUPS, /* inside fixed runs of coupling_group consecutive slots; the last one may be smaller */
     GLS_COUPLING_BATCH   /* through the whole mini-batch (or accumulation batch) */
 } gls_coupling;
 
@@ -53,14 +53,31 @@ typedef struct gls_evaluate_args {
     unsigned want;
     gls_mode mode;
     const gls_point *direction; /* with GLS_WANT_HESSIAN or GLS_WANT_ORACLE */
-    const gls_real *state;      /* running statistics and carried state, read */
-    gls_real *state_next;       /* their successors, or NULL where nobody will commit them. A slice writes the slots of
-                                   its own rows in blocks by slot, and the other blocks only if it is the leader */
-    bool leader;                /* this slice holds the span's first row */
-    double batch_mass;          /* with GLS_COUPLING_BATCH: mass of the span over all ranks; else 0 */
-    int64_t batch_rows;         /* rows of the span, or of the whole mini-batch, over all ranks */
+    const gls_real *state;      /* the committed running statistics and carried state, read */
+    gls_real *state_next; /* successors of the blocks by slot, or NULL where nobody will commit them: a slice writes
+                             the slots of its own rows */
+    double *summary;      /* [spans of this slice, p->summary] what the other blocks' successors need to know of
+                             each span, or NULL; written by its leader */
+    bool leader;          /* this slice holds the span's first row */
+    int64_t span;         /* > 0: this slice holds whole spans of so many rows (the last one may be smaller), each
+                             of which meets itself alone; 0: it is one span, or a part of one */
+    double batch_mass;    /* of a slice that is a part of a coupling span: mass of the span over all ranks; else 0 */
+    int64_t batch_rows;   /* rows of that span; else of the whole mini-batch, over all ranks */
     uint64_t seed;
 } gls_evaluate_args;
+
+/* Span k of a slice: its rows [begin, end) of the slice, and how many it has over all slices and ranks. */
+typedef struct gls_span {
+    int64_t begin, end, rows;
+} gls_span;
+static inline int64_t gls_span_count(const gls_evaluate_args *args) {
+    return args->span > 0 ? (args->rows->rows + args->span - 1) / args->span : 1;
+}
+static inline gls_span gls_span_at(const gls_evaluate_args *args, int64_t k) {
+    int64_t rows = args->rows->rows, begin = k * args->span;
+    int64_t end = args->span > 0 && args->span < rows - begin ? begin + args->span : rows;
+    return (gls_span){begin, end, args->span > 0 ? end - begin : args->batch_rows};
+}
 
 /* Where a slice adds its gradient: one place for each block that is not tiled. */
 typedef struct gls_sink gls_sink;
@@ -99,7 +116,8 @@ struct gls_problem_type {
     gls_status (*evaluation_create)(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self);
     void (*evaluation_destroy)(gls_problem *p, void *self);
     /* Stage k in [0, forward meets]: `met` holds the sums of meet k-1 over all slices and ranks (NULL for k = 0);
-     * `meet` is where this slice leaves its summands for meet k (NULL in the last stage). */
+     * `meet` is where this slice leaves its summands for meet k (NULL in the last stage). With args->span each is
+     * [spans of this slice, size of the meet]. */
     gls_status (*forward)(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                           double *meet);
     /* As forward, with the backward meets; NULL: nothing to do. Called only if a gradient, norms, inner products or a
@@ -130,6 +148,9 @@ struct gls_problem_type {
      * NULL: d and 8 d.
      */
     void (*cost)(gls_problem *p, double *multiply_adds, double *bytes);
+    /* state, all but its blocks by slot, moves on over a span that left this summary [p->summary]. Called for one span
+     * after the other. NULL: only blocks by slot ever change. */
+    void (*advance)(gls_problem *p, const double *summary, gls_real *state);
 };
 
 enum { GLS_MAX_MEETS = 256 };
@@ -144,7 +165,8 @@ struct gls_problem {
     gls_real *state;          /* the committed state; only gls_problem_commit writes it */
     gls_coupling coupling;
     int64_t coupling_group;
-    int forward_meets, backward_meets;   /* with GLS_COUPLING_BATCH */
+    int64_t summary;                     /* doubles that a span leaves for advance */
+    int forward_meets, backward_meets;   /* of coupled examples that may lie in several slices */
     int64_t forward_meet[GLS_MAX_MEETS]; /* doubles exchanged at each */
     int64_t backward_meet[GLS_MAX_MEETS];
     int score_count;

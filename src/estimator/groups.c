@@ -141,12 +141,12 @@ static gls_status choose_way(const gls_making *making, bool *derived) {
     const gls_estimator *e = making->e;
     gls_problem *p = e->problem;
     const gls_stage *outer = making->outer;
-    bool possible = e->groups == 1 && outer->type->factor && p->type->norms &&
-                    outer->nonfinite != GLS_NONFINITE_SKIP_GROUP && p->coupling == GLS_COUPLING_NONE;
+    bool possible =
+        e->groups == 1 && outer->type->factor && p->type->norms && outer->nonfinite != GLS_NONFINITE_SKIP_GROUP;
     if (outer->way == GLS_WAY_DERIVED && !possible)
         return gls_fail(e->ctx, GLS_ERR_UNSUPPORTED,
                         "estimator: `way: derived` needs a single stage over groups that only multiplies, a problem "
-                        "that answers norms and does not couple its examples, and not `nonfinite: skip_group`");
+                        "that answers norms, and not `nonfinite: skip_group`");
     double work = (double)gls_problem_size(p), bytes = 0;
     if (p->type->cost) p->type->cost(p, &work, &bytes);
     double rows =

@@ -48,20 +48,24 @@ static gls_status make(gls_pass *pass) {
     pass->norm2 = gls_alloc(pass->ctx, pass->pieces_full, sizeof(double));
     pass->met = gls_alloc(pass->ctx, 2 * gls_problem_meet_size(p), sizeof(double));
     if (!pass->norm2 || !pass->met) return GLS_ERR_MEMORY;
-    for (int i = 0; i < 2 && states > 0; i++) {
-        pass->state[i] = gls_alloc(pass->ctx, states, sizeof(gls_real));
-        if (!pass->state[i]) return GLS_ERR_MEMORY;
-    }
+    pass->state = gls_alloc(pass->ctx, states, sizeof(gls_real));
+    if (!pass->state) return GLS_ERR_MEMORY;
     return gls_point_create(p, &pass->point);
 }
 
-static gls_status check_options(gls_context *ctx, const gls_pass_options *options) {
+static gls_status check_options(const gls_problem *problem, const gls_pass_options *options) {
+    gls_context *ctx = problem->ctx;
     if (options->size != sizeof(*options))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_pass_options: size is %zu, this library's is %zu", options->size,
                         sizeof(*options));
     if (options->slice < 0 || options->wave < 0 || options->span < 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: slice %lld, wave %lld and span %lld must not be negative",
                         (long long)options->slice, (long long)options->wave, (long long)options->span);
+    if (options->span && problem->coupling == GLS_COUPLING_GROUPS && options->span != problem->coupling_group)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "pass: span (train.accumulate) is %lld, but '%s' couples groups of %lld (bn_group): give one "
+                        "of them",
+                        (long long)options->span, problem->type->member.name, (long long)problem->coupling_group);
     if (options->lanes < 0 || options->lanes > GLS_MAX_LANES || (options->lanes & (options->lanes - 1)))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: lanes is %lld; a power of two up to %d is expected",
                         (long long)options->lanes, GLS_MAX_LANES);
@@ -72,7 +76,7 @@ gls_status gls_pass_create(gls_problem *problem, const gls_pass_options *options
     *out = NULL;
     gls_pass_options none = {.size = sizeof(none)};
     if (!options) options = &none;
-    GLS_TRY(check_options(problem->ctx, options));
+    GLS_TRY(check_options(problem, options));
     gls_pass *pass = gls_alloc(problem->ctx, 1, sizeof(*pass));
     if (!pass) return GLS_ERR_MEMORY;
     pass->problem = problem;
@@ -94,14 +98,13 @@ void gls_pass_destroy(gls_pass *pass) {
     gls_point_destroy(pass->direction);
     void *block[] = {pass->place_full, pass->place_packed, pass->piece_full, pass->piece_packed, pass->norm2,
                      pass->lanes,      pass->accumulators, pass->message,    pass->worker,       pass->cut,
-                     pass->section,    pass->met,          pass->state[0],   pass->state[1],     pass->difference};
+                     pass->section,    pass->met,          pass->state,      pass->summary,      pass->difference};
     for (size_t i = 0; i < sizeof(block) / sizeof(*block); i++) gls_free(pass->ctx, block[i]);
     gls_free(pass->ctx, pass);
 }
 
 static gls_status check_request(const gls_pass *pass, const gls_pass_request *request) {
     gls_context *ctx = pass->ctx;
-    if (!request->w || !request->rows) return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: weights and rows must be given");
     unsigned gradient = request->product == GLS_PRODUCT_HESSIAN ? GLS_WANT_HESSIAN : GLS_WANT_GRADIENT;
     if ((request->g || request->explicit_slices) && !(request->want & (gradient | GLS_WANT_ORACLE)))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: a gradient is asked for but not declared in want");
@@ -127,29 +130,29 @@ static gls_status run_section(gls_run *run, int64_t number) {
     run->span_mass = status == GLS_OK && run->section.count > 0 ? gls_batch_mass(&run->batch) : 0;
     if (!run->request->local) status = gls_comm_reduce_double(pass->ctx, GLS_SUM, &run->span_mass, 1, status);
     if (status != GLS_OK) return status;
-    gls_pass_state_begin(run);
     status = gls_pass_stages(run);
     if (status == GLS_OK) status = gls_pass_section(run);
-    return gls_pass_state_end(run, status);
+    return run->request->local ? status : gls_comm_agree(pass->ctx, status);
 }
 
 gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pass_result *result) {
     gls_run run = {.pass = pass, .request = request, .result = result, .factor = 1};
     *result = (gls_pass_result){0};
-    run.coupled = gls_problem_coupled(pass->problem, request->mode);
     run.lane_size = !request->g ? 0 : request->explicit_slices ? pass->size : pass->packed;
+    if (!request->w || !request->rows)
+        return gls_fail(pass->ctx, GLS_ERR_ARGUMENT, "pass: weights and rows must be given");
+    gls_pass_couple(&run);
     run.held = run.coupled || (gls_problem_tiles(pass->problem) > 0 && request->g && !request->explicit_slices);
-    pass->state_made = false;
     GLS_TRY(gls_pass_message(pass, request));
+    GLS_TRY(gls_pass_state_begin(&run));
     gls_status status = check_request(pass, request);
     if (status == GLS_OK) status = gls_point_set(pass->point, request->w);
     if (status == GLS_OK) status = gls_pass_cut(&run);
     if (status == GLS_OK) status = gls_pass_workspace(&run);
     if (status == GLS_OK) status = gls_pass_lanes(&run);
     if (!request->local && run.coupled) status = gls_comm_agree(pass->ctx, status);
-    if (!run.coupled) gls_pass_state_begin(&run);
     for (int64_t s = 0; status == GLS_OK && s < pass->sections; s++) status = run_section(&run, s);
-    if (!run.coupled) status = gls_pass_state_end(&run, status);
+    status = gls_pass_state_end(&run, status);
     return gls_pass_merge(&run, status);
 }
 
@@ -164,5 +167,5 @@ gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows) {
 }
 
 const gls_real *gls_pass_state_next(const gls_pass *pass) {
-    return pass->state_made ? pass->state[pass->state_now] : NULL;
+    return pass->state_made ? pass->state : NULL;
 }

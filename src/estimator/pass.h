@@ -80,9 +80,10 @@ struct gls_pass {
     gls_section *section;
     int64_t cuts, cut_room, sections, section_room;
     gls_workspace *workspace;
-    double *met;        /* the sums of a meet, two of them */
-    gls_real *state[2]; /* successors, and those of the span before */
-    int state_now;
+    double *met;     /* the sums of a meet, two of them */
+    gls_real *state; /* successors */
+    double *summary; /* [spans of the mini-batch, problem's summary] */
+    int64_t summary_room;
     bool state_made;
     gls_real *difference; /* [2 d] of central differences */
     gls_point *direction;
@@ -93,16 +94,16 @@ typedef struct gls_run {
     gls_pass *pass;
     const gls_pass_request *request;
     gls_shapes shapes;
-    bool coupled; /* slices meet */
+    int64_t span; /* rows that are coupled; 0: none are */
+    bool coupled; /* slices meet; else every slice holds whole spans */
     bool held;    /* all evaluations of a section are alive together */
     gls_workspace *work;
     gls_section section;
     gls_batch batch;
     double span_mass;
     int64_t lane_size;
-    const gls_real *state;
-    gls_real *state_next;
-    int stage; /* of the coupled run */
+    bool state_moves; /* successors of the state are made */
+    int stage;        /* of the coupled run */
     bool backward;
     const double *met;
     double factor;
@@ -111,6 +112,8 @@ typedef struct gls_run {
 } gls_run;
 
 /* plan.c */
+/* Which rows are coupled, and whether their slices meet. The same on all ranks; cannot fail. */
+void gls_pass_couple(gls_run *run);
 gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_slices);
 gls_status gls_pass_cut(gls_run *run);
 gls_status gls_pass_workspace(gls_run *run);
@@ -122,7 +125,9 @@ void gls_pass_arguments(const gls_run *run, int64_t slice, gls_evaluate_args *ar
 
 /* stages.c: the stages of a coupled section. */
 gls_status gls_pass_stages(gls_run *run);
-void gls_pass_state_begin(gls_run *run);
+
+/* state.c: successors of the problem's state. */
+gls_status gls_pass_state_begin(gls_run *run);
 gls_status gls_pass_state_end(gls_run *run, gls_status mine);
 
 /* merge.c */

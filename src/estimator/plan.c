@@ -44,6 +44,27 @@ gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_sli
     return shapes;
 }
 
+/* Slices meet where a span is larger than a slice, unless somebody wants gradients of groups of whole spans, or memory
+ * holds as many spans side by side as one has slices: then each slice holds whole spans and nobody waits for another.
+ * The shares of ranks are aligned to the problem's own groups only. */
+void gls_pass_couple(gls_run *run) {
+    const gls_pass_request *request = run->request;
+    const gls_problem *p = run->pass->problem;
+    int64_t rows = request->rows->global_rows, ranks = request->local ? 1 : gls_comm_size(gls_context_comm(p->ctx));
+    run->span = 0;
+    if (request->mode == GLS_MODE_EVALUATE || p->coupling == GLS_COUPLING_NONE) return;
+    run->span = p->coupling == GLS_COUPLING_GROUPS ? p->coupling_group : run->pass->options.span;
+    if (run->span == 0 || run->span > rows) run->span = rows > 0 ? rows : 1;
+    if (!gls_problem_coupled(p, request->mode)) return;
+    if (request->weighted || request->explicit_slices || (request->group > 0 && request->group % run->span == 0))
+        return;
+    gls_shapes shapes = gls_pass_shapes(run->pass, (rows + ranks - 1) / ranks, false);
+    int64_t spans = (rows + run->span - 1) / run->span, slices = (run->span + shapes.slice - 1) / shapes.slice;
+    int64_t aside = spans < shapes.wave / run->span ? spans : shapes.wave / run->span;
+    bool aligned = p->coupling == GLS_COUPLING_GROUPS || ranks == 1;
+    run->coupled = !aligned || (slices > 1 && aside < slices);
+}
+
 static gls_status grow(gls_context *ctx, void *block, int64_t *room, int64_t used, size_t size) {
     void **at = block;
     if (used < *room) return GLS_OK;
@@ -72,10 +93,7 @@ static int64_t group_end(const gls_run *run, int64_t at, int64_t group) {
     const gls_pass_request *request = run->request;
     if (request->cut) return request->cut[group + 1];
     if (request->group) return at + request->group;
-    int64_t unit = run->request->mode == GLS_MODE_TRAIN && run->pass->problem->coupling == GLS_COUPLING_GROUPS
-                       ? run->pass->problem->coupling_group
-                       : 1;
-    return at + unit;
+    return at + (run->span > 0 && !run->coupled ? run->span : 1);
 }
 
 /* Slices of whole groups over rows [begin, end) of this rank; each one group, if they are explicit. */
@@ -96,46 +114,47 @@ static gls_status cut_rows(gls_run *run, int64_t begin, int64_t end, int64_t *gr
     return GLS_OK;
 }
 
+/* Whether this rank's rows stop inside a span. */
+static bool ends_inside(const gls_run *run) {
+    const gls_stream *rows = run->request->rows;
+    int64_t end = rows->first + rows->rows;
+    return rows->rows > 0 && end < rows->global_rows && end % run->span;
+}
+
 static gls_status refuse_misaligned(const gls_run *run, int64_t unit, const char *what) {
-    return gls_fail(run->pass->ctx, GLS_ERR_ARGUMENT,
-                    "pass: this rank's rows begin at slot %lld, inside a %s of %lld rows; the ranks' shares must be "
-                    "aligned to it",
-                    (long long)run->request->rows->first, what, (long long)unit);
+    return gls_fail(
+        run->pass->ctx, GLS_ERR_ARGUMENT,
+        "pass: this rank's rows begin at slot %lld and end before %lld, inside a %s of %lld rows; the ranks' "
+        "shares must be aligned to it",
+        (long long)run->request->rows->first, (long long)(run->request->rows->first + run->request->rows->rows), what,
+        (long long)unit);
 }
 
 static gls_status check_groups(const gls_run *run) {
     const gls_pass_request *request = run->request;
     const gls_problem *p = run->pass->problem;
-    int64_t unit = p->coupling_group, first = request->rows->first;
+    int64_t first = request->rows->rows > 0 ? request->rows->first : 0;
     if (request->cut && (request->cut[0] != 0 || request->cut[request->cuts] != request->rows->rows))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "pass: a cut must run from 0 to this rank's %lld rows",
                         (long long)request->rows->rows);
     if (request->group > 0 && first % request->group) return refuse_misaligned(run, request->group, "group");
-    if (request->mode == GLS_MODE_EVALUATE || p->coupling == GLS_COUPLING_NONE) return GLS_OK;
-    if (p->coupling == GLS_COUPLING_GROUPS) {
-        if (first % unit) return refuse_misaligned(run, unit, "coupling group");
-        if (request->cut || (request->group % unit && request->group < request->rows->global_rows))
-            return gls_coupling_refuse(p, "groups of examples");
-    }
+    if (run->span == 0) return GLS_OK;
+    if (request->cut || (request->group % run->span && request->group < request->rows->global_rows))
+        return gls_coupling_refuse(p, "groups of examples");
+    if (!run->coupled && (first % run->span || ends_inside(run))) return refuse_misaligned(run, run->span, "span");
     return GLS_OK;
 }
 
-/* A coupled problem: one section a span. Where slices have gradients or weights of their own, a span is one slice. */
+/* One section a span. */
 static gls_status cut_spans(gls_run *run) {
     gls_pass *pass = run->pass;
     const gls_stream *rows = run->request->rows;
-    int64_t span = pass->options.span ? pass->options.span : rows->global_rows, group = 0;
-    bool own = run->request->weighted || run->request->explicit_slices;
-    if (own && run->request->group != span && (span < rows->global_rows || run->request->group < span))
-        return gls_coupling_refuse(pass->problem, "gradients of parts of the mini-batch");
-    if (own) run->shapes.slice = span;
-    for (int64_t begin = 0; begin < rows->global_rows; begin += span) {
-        int64_t end = begin + span < rows->global_rows ? begin + span : rows->global_rows;
+    int64_t group = 0;
+    for (int64_t begin = 0; begin < rows->global_rows; begin += run->span) {
+        int64_t end = begin + run->span < rows->global_rows ? begin + run->span : rows->global_rows;
         int64_t low = begin - rows->first, high = end - rows->first;
         low = low < 0 ? 0 : low > rows->rows ? rows->rows : low;
         high = high < 0 ? 0 : high > rows->rows ? rows->rows : high;
-        if (own && high - low != end - begin && high > low)
-            return gls_coupling_refuse(pass->problem, "gradients of the rows that one rank holds");
         gls_section section = {.first = pass->cuts, .begin = low, .rows = high - low};
         section.span_begin = begin;
         section.span_rows = end - begin;
@@ -169,6 +188,9 @@ gls_status gls_pass_cut(gls_run *run) {
     gls_pass *pass = run->pass;
     const gls_stream *rows = run->request->rows;
     run->shapes = gls_pass_shapes(pass, rows->rows, run->request->explicit_slices);
+    while (!run->coupled && !run->request->explicit_slices && run->shapes.lanes > 1 &&
+           run->shapes.lanes * run->span > run->shapes.wave)
+        run->shapes.lanes /= 2;
     pass->cuts = pass->sections = 0;
     GLS_TRY(check_groups(run));
     return run->coupled ? cut_spans(run) : cut_waves(run);

@@ -15,16 +15,22 @@ static int64_t place(const gls_run *run, int64_t slice) {
 void gls_pass_arguments(const gls_run *run, int64_t slice, gls_evaluate_args *args) {
     const gls_pass_request *request = run->request;
     const gls_cut *cut = &run->pass->cut[slice];
+    gls_pass *pass = run->pass;
+    const gls_problem *p = pass->problem;
     gls_batch *rows = &run->work->rows[place(run, slice)];
+    int64_t first = request->rows->first + cut->begin, number = run->span > 0 ? first / run->span : 0;
+    bool whole = !run->coupled && run->span > 0;
     *rows = gls_batch_view(&run->batch, cut->begin - run->section.begin, cut->rows);
     *args = (gls_evaluate_args){.point = run->pass->point,
                                 .rows = rows,
                                 .want = request->want,
                                 .mode = request->mode,
                                 .direction = request->direction,
-                                .state = run->state,
-                                .state_next = run->state_next,
-                                .leader = request->rows->first + cut->begin == run->section.span_begin,
+                                .state = p->state,
+                                .state_next = run->state_moves ? pass->state : NULL,
+                                .summary = run->state_moves ? pass->summary + number * p->summary : NULL,
+                                .leader = whole || first == run->section.span_begin,
+                                .span = whole ? run->span : 0,
                                 .batch_mass = run->span_mass,
                                 .batch_rows = run->section.span_rows,
                                 .seed = gls_context_seed(run->pass->ctx)};

@@ -12,9 +12,10 @@ static int64_t population(const gls_measure_input *in) {
 
 static gls_status open_loader(gls_sample *s) {
     if (s->loader) return GLS_OK;
+    int64_t coupled = s->mode == GLS_MODE_TRAIN ? s->in->problem->coupling_group : 0;
     gls_loader_options options = {.size = sizeof options,
                                   .wave = gls_pass_plan(s->in->pass, s->count).wave,
-                                  .align = s->align > 0 ? s->align : 1,
+                                  .align = s->align > coupled ? s->align : coupled,
                                   .seed = s->in->seed,
                                   .augment = s->mode == GLS_MODE_TRAIN};
     if (options.wave < 1) options.wave = s->count;

@@ -33,7 +33,7 @@ static gls_status make_tiles(gls_network *net) {
     return GLS_OK;
 }
 
-static gls_status describe(gls_problem *p, const gls_graph *g) {
+static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group) {
     for (int i = 0; i < g->nodes; i++) {
         const gls_op *op = g->node[i].op;
         if (!op->meet) continue;
@@ -43,7 +43,12 @@ static gls_status describe(gls_problem *p, const gls_graph *g) {
     }
     p->backward_meets = p->forward_meets;
     for (int k = 0; k < p->forward_meets; k++) p->backward_meet[k] = p->forward_meet[p->forward_meets - 1 - k];
-    p->coupling = p->forward_meets > 0 ? GLS_COUPLING_BATCH : GLS_COUPLING_NONE;
+    if (bn_group > 0 && p->forward_meets == 0)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "bn_group is %lld, but this network has no batch norm",
+                        (long long)bn_group);
+    p->coupling = p->forward_meets == 0 ? GLS_COUPLING_NONE : bn_group > 0 ? GLS_COUPLING_GROUPS : GLS_COUPLING_BATCH;
+    p->coupling_group = bn_group;
+    p->summary = gls_layout_size(p->state_layout);
     const gls_op *loss = g->node[g->loss].op;
     p->score_count = loss->score ? 1 : 0;
     p->score[0] = loss->score;
@@ -68,10 +73,11 @@ static gls_status create(gls_problem *p, const void *options) {
     const gls_family *family = (const gls_family *)p->type;
     net->problem = p;
     GLS_TRY(gls_graph_create(p->ctx, p->layout, p->state_layout, &p->data, &net->graph));
-    net->graph->init = (gls_init)((const gls_family_options *)options)->init;
+    const gls_family_options *common = options;
+    net->graph->init = (gls_init)common->init;
     GLS_TRY(family->build(net->graph, options));
     GLS_TRY(gls_graph_finish(net->graph));
-    GLS_TRY(describe(p, net->graph));
+    GLS_TRY(describe(p, net->graph, common->bn_group));
     GLS_TRY(make_tiles(net));
     net->seconds = gls_alloc(p->ctx, (int64_t)net->graph->nodes * PHASES, sizeof *net->seconds);
     if (!net->seconds) return GLS_ERR_MEMORY;
@@ -113,6 +119,12 @@ void gls_network_cost(gls_problem *p, double *multiply_adds, double *bytes) {
     const gls_network *net = p->self;
     *multiply_adds = net->work;
     *bytes = net->row_bytes;
+}
+
+void gls_network_advance(gls_problem *p, const double *summary, gls_real *state) {
+    const gls_graph *g = ((const gls_network *)p->self)->graph;
+    for (int i = 0; i < g->nodes; i++)
+        if (g->node[i].op->advance) g->node[i].op->advance(&g->node[i], summary, state);
 }
 
 /* ---- points: weights as the implementations want them ---- */

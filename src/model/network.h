@@ -38,6 +38,7 @@ typedef enum gls_loss_choice {
 typedef struct gls_family_options {
     int init, loss;
     double label_smoothing;
+    int64_t bn_group;
 } gls_family_options;
 
 /* Rows of a family's option table. */
@@ -52,6 +53,15 @@ typedef struct gls_family_options {
          0,                                                                                                          \
          "auto|cross_entropy|logistic|squared",                                                                      \
          "auto: cross_entropy for classes, squared for real targets"},                                               \
+        {"bn_group",                                                                                                 \
+         GLS_OPTION_INT,                                                                                             \
+         offsetof(type, common.bn_group),                                                                            \
+         "0",                                                                                                        \
+         0,                                                                                                          \
+         1e9,                                                                                                        \
+         0,                                                                                                          \
+         NULL,                                                                                                       \
+         "examples over which the statistics of batch norm run, by their place in the mini-batch; 0: all of it"},    \
     {                                                                                                                \
         "label_smoothing", GLS_OPTION_REAL, offsetof(type, common.label_smoothing), "0", 0, 1, GLS_OPTION_BELOW_MAX, \
             NULL, "share of the target spread evenly over the classes"                                               \
@@ -84,6 +94,7 @@ gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args
 gls_status gls_network_inner(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
                              const gls_point *v, double *out);
 void gls_network_cost(gls_problem *p, double *multiply_adds, double *bytes);
+void gls_network_advance(gls_problem *p, const double *summary, gls_real *state);
 
 /* The verbs of a family's problem type. */
 #define GLS_NETWORK_VERBS                                                                               \
@@ -95,7 +106,7 @@ void gls_network_cost(gls_problem *p, double *multiply_adds, double *bytes);
     .backward = gls_network_backward, .losses = gls_network_losses, .scores = gls_network_scores,       \
     .outputs = gls_network_outputs, .gradient = gls_network_gradient, .tiles = gls_network_tiles,       \
     .gradient_tile = gls_network_gradient_tile, .norms = gls_network_norms, .inner = gls_network_inner, \
-    .cost = gls_network_cost
+    .cost = gls_network_cost, .advance = gls_network_advance
 
 /* Ends a family's graph with the loss that options and data ask for; classes outputs are expected at `node`. */
 int gls_family_loss(gls_graph *graph, const gls_family_options *options, int node);

@@ -33,7 +33,8 @@ typedef struct gls_op_impl {
     void (*object_destroy)(gls_exec *x, int node, void *object);
     /* Bytes of scratch for forward or backward of that many rows; NULL: none. */
     int64_t (*scratch)(const gls_graph *graph, const gls_node *node, int64_t rows);
-    /* value[node] from its inputs' values. A coupling op has phase 0 (leave `meet`) and phase 1 (read `met`). */
+    /* value[node] from its inputs' values. A coupling op has phase 0 (leave `meet`) and phase 1 (read `met`), for each
+     * of the slice's spans (gls_span_at). */
     gls_status (*forward)(gls_exec *x, int node, int phase, const double *met, double *meet);
     /* grad of the inputs from grad[node]: added where gls_exec_adds says so, else written. It never touches parameters'
      * gradients. */
@@ -51,6 +52,8 @@ typedef struct gls_op {
     int64_t (*aux)(const gls_graph *graph, const gls_node *node, int64_t rows); /* bytes; NULL: none */
     double (*work)(const gls_graph *graph, const gls_node *node);               /* multiply-adds a row; NULL: none */
     int64_t (*meet)(const gls_graph *graph, const gls_node *node);              /* doubles exchanged; NULL: uncoupled */
+    /* The state moves on over a span; summary and state are laid out alike. NULL: no state. */
+    void (*advance)(const gls_node *node, const double *summary, gls_real *state);
     /* A loss: adds this op's scores (named once) over the rows; NULL: none. */
     const char *score;
     gls_status (*scores)(gls_exec *x, int node, double *sum);

@@ -4,22 +4,25 @@
 gls_status gls_coupling_refuse(const gls_problem *problem, const char *what) {
     const char *name = problem->type->member.name;
     if (problem->coupling == GLS_COUPLING_GROUPS)
-        return gls_fail(problem->ctx, GLS_ERR_UNSUPPORTED,
-                        "%s: '%s' couples its examples in groups of %lld (a normalisation over the batch), so the "
-                        "gradient of fewer than %lld examples does not exist; use micro-batches that are a multiple of "
-                        "%lld, or a normalisation inside each example (group norm, layer norm)",
-                        what, name, (long long)problem->coupling_group, (long long)problem->coupling_group,
-                        (long long)problem->coupling_group);
-    return gls_fail(problem->ctx, GLS_ERR_UNSUPPORTED,
-                    "%s: '%s' couples all examples of the mini-batch (a normalisation over the batch), so the gradient "
-                    "of a part of it does not exist; let the statistics span the micro-batch (train.accumulate: its "
-                    "size), or use a normalisation inside each example (group norm, layer norm)",
-                    what, name);
+        return gls_fail(
+            problem->ctx, GLS_ERR_UNSUPPORTED,
+            "%s: '%s' couples its examples in groups of %lld (a normalisation over the batch), so the "
+            "gradient of fewer than %lld examples does not exist; use micro-batches that are a multiple of "
+            "%lld, other groups (bn_group), or a normalisation inside each example (group norm, layer norm)",
+            what, name, (long long)problem->coupling_group, (long long)problem->coupling_group,
+            (long long)problem->coupling_group);
+    return gls_fail(
+        problem->ctx, GLS_ERR_UNSUPPORTED,
+        "%s: '%s' couples all examples of the mini-batch (a normalisation over the batch), so the gradient "
+        "of a part of it does not exist; let the statistics span the micro-batch (bn_group of the model, or "
+        "train.accumulate: its size), or use a normalisation inside each example (group norm, layer norm)",
+        what, name);
 }
 
 /* The coupling group of a row; rows of one group share it. */
 static int64_t coupled_with(const gls_evaluation *evaluation, int64_t row) {
     const gls_problem *p = evaluation->problem;
+    if (evaluation->args.span > 0) return row / evaluation->args.span;
     return p->coupling == GLS_COUPLING_BATCH ? 0 : evaluation->args.rows->slot[row] / p->coupling_group;
 }
 
@@ -43,7 +46,8 @@ gls_status gls_coupling_partition(const gls_evaluation *evaluation, const gls_pa
             return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "partition: row %lld is in group %d of %lld", (long long)i,
                             partition->group[i], (long long)partition->groups);
     if (free_of_coupling(evaluation)) return GLS_OK;
-    if (p->coupling == GLS_COUPLING_BATCH && rows->rows < evaluation->args.batch_rows)
+    if (gls_problem_coupled(p, evaluation->args.mode) && evaluation->args.span == 0 &&
+        rows->rows < evaluation->args.batch_rows)
         return gls_coupling_refuse(p, "norms and inner products of a part of the mini-batch");
     for (int64_t i = 1; i < rows->rows; i++)
         if (partition->group[i] != partition->group[i - 1] &&

@@ -16,7 +16,9 @@ gls_status gls_evaluation_create(gls_problem *problem, int64_t max_rows, unsigne
     gls_evaluation *e = gls_alloc(ctx, 1, sizeof(*e));
     if (!e) return GLS_ERR_MEMORY;
     *e = (gls_evaluation){.problem = problem, .max_rows = max_rows, .want = want, .mode = mode};
-    e->met = gls_alloc(ctx, 2 * gls_problem_meet_size(problem), sizeof(double));
+    int64_t spans = mode == GLS_MODE_TRAIN && max_rows > 0 ? max_rows : 1, values;
+    if (__builtin_mul_overflow(2 * gls_problem_meet_size(problem), spans, &values)) values = -1;
+    e->met = gls_alloc(ctx, values, sizeof(double));
     e->singles = gls_alloc(ctx, max_rows, sizeof(int32_t));
     e->weights = gls_alloc(ctx, max_rows, sizeof(double));
     e->losses = gls_alloc(ctx, max_rows, sizeof(double));
@@ -79,9 +81,10 @@ gls_status gls_evaluation_backward(gls_evaluation *evaluation, int stage, const 
 typedef gls_status (*stage_fn)(gls_evaluation *e, int stage, const double *met, double *meet);
 
 static gls_status run_stages(gls_evaluation *e, stage_fn run, int meets, const int64_t *size) {
-    double *met = NULL, *meet = e->met, *other = e->met + gls_problem_meet_size(e->problem);
+    int64_t spans = gls_span_count(&e->args);
+    double *met = NULL, *meet = e->met, *other = e->met + spans * gls_problem_meet_size(e->problem);
     for (int k = 0; k <= meets; k++) {
-        if (k < meets) memset(meet, 0, (size_t)size[k] * sizeof(*meet));
+        if (k < meets) memset(meet, 0, (size_t)(spans * size[k]) * sizeof(*meet));
         GLS_TRY(run(e, k, met, k < meets ? meet : NULL));
         met = meet;
         meet = other;
@@ -97,6 +100,11 @@ gls_status gls_evaluate(gls_evaluation *evaluation, const gls_evaluate_args *arg
                         "an evaluation of '%s' made for questions %#x in mode %d was given questions %#x in mode %d",
                         p->type->member.name, evaluation->want, evaluation->mode, args->want, args->mode);
     gls_evaluation_begin(evaluation, args);
+    if (args->span == 0 && args->mode == GLS_MODE_TRAIN && p->coupling == GLS_COUPLING_GROUPS)
+        evaluation->args.span = p->coupling_group;
+    if (gls_span_count(&evaluation->args) > evaluation->max_rows)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "%lld rows in an evaluation made for %lld",
+                        (long long)args->rows->rows, (long long)evaluation->max_rows);
     GLS_TRY(run_stages(evaluation, gls_evaluation_forward, p->forward_meets, p->forward_meet));
     if (!gls_want_backward(args->want)) return GLS_OK;
     return run_stages(evaluation, gls_evaluation_backward, p->backward_meets, p->backward_meet);

@@ -27,7 +27,7 @@ struct gls_evaluation {
     unsigned want;
     gls_mode mode;
     gls_evaluate_args args;
-    double *met;      /* of gls_evaluate's own meets */
+    double *met;      /* [2, spans, largest meet] of gls_evaluate's own meets */
     int32_t *singles; /* [max_rows] 0, 1, ...: every row a group */
     double *weights;  /* [max_rows] of the generic answers */
     double *losses;   /* [max_rows] */
@@ -43,7 +43,7 @@ gls_status gls_evaluation_forward(gls_evaluation *evaluation, int stage, const d
 gls_status gls_evaluation_backward(gls_evaluation *evaluation, int stage, const double *met, double *meet);
 /* Whether a backward pass is needed for these questions. */
 bool gls_want_backward(unsigned want);
-/* Stages are run with meets: several slices make one span. */
+/* Stages may be run with meets: several slices make one span. */
 bool gls_problem_coupled(const gls_problem *problem, gls_mode mode);
 /* The largest number of doubles exchanged at one meet. */
 int64_t gls_problem_meet_size(const gls_problem *problem);

@@ -42,8 +42,11 @@ static gls_status check_type(gls_problem *p) {
     if (p->coupling == GLS_COUPLING_GROUPS && p->coupling_group < 1)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' couples groups of %lld rows", name,
                         (long long)p->coupling_group);
-    if (p->coupling != GLS_COUPLING_BATCH && (p->forward_meets || p->backward_meets))
-        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' has meets but does not couple the batch", name);
+    if (p->coupling == GLS_COUPLING_NONE && (p->forward_meets || p->backward_meets))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' has meets but does not couple its examples", name);
+    if (p->summary < 0 || (p->summary > 0 && !type->advance))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' leaves %lld values of a span but has no advance", name,
+                        (long long)p->summary);
     return GLS_OK;
 }
 
@@ -107,7 +110,8 @@ void gls_problem_commit(gls_problem *problem, const gls_real *state_next) {
 }
 
 bool gls_problem_coupled(const gls_problem *problem, gls_mode mode) {
-    return mode == GLS_MODE_TRAIN && problem->coupling == GLS_COUPLING_BATCH;
+    return mode == GLS_MODE_TRAIN && problem->coupling != GLS_COUPLING_NONE &&
+           (problem->coupling == GLS_COUPLING_BATCH || problem->forward_meets || problem->backward_meets);
 }
 
 int64_t gls_problem_meet_size(const gls_problem *problem) {

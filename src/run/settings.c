@@ -41,7 +41,8 @@ const gls_option gls_train_table[] = {
      "stop at this accuracy (or the model's own score) on the monitored set"},
     {"time", GLS_OPTION_TIME, AT(time), "0", 0, INFINITY, 0, NULL, "stop after so much time: 90s, 2m, 1h; 0: no limit"},
     {"accumulate", GLS_OPTION_INT, AT(accumulate), "0", 0, INFINITY, 0, NULL,
-     "rows over which batch norm's statistics run; 0: the whole mini-batch"},
+     "rows over which batch norm's statistics run, in place of the model's bn_group; 0: that, else the whole "
+     "mini-batch"},
     {"replacement", GLS_OPTION_BOOL, AT(replacement), "false", 0, 0, 0, NULL,
      "draw every example independently, not by epochs"},
     {"shuffle", GLS_OPTION_BOOL, AT(shuffle), "true", 0, 0, 0, NULL, "a fresh order every epoch"},

@@ -225,7 +225,11 @@ int main(void) {
     wrong |= compare(ranks, one, &awkward_coupled, &plain, "mean", "", 0);
     wrong |= compare(ranks, one, &awkward_coupled, &few, "mean", "", 0);
     wrong |= compare(ranks, one, &awkward_coupled, &plain, "mean", "", 9);
+    wrong |= compare(ranks, one, &awkward_coupled, &plain, "microbatch", "microbatch=3 ratio_every=1", 3);
+    wrong |= compare(ranks, one, &awkward_coupled, &plain, "microbatch", "microbatch=6 bound=0.1", 3);
+    wrong |= compare(ranks, one, &awkward_coupled, &few, "microbatch", "microbatch=2", 2);
     wrong |= compare(ranks, one, &awkward_grouped, &plain, "mean", "", 0);
+    wrong |= compare(ranks, one, &awkward_grouped, &plain, "microbatch", "microbatch=8", 0);
     wrong |= compare(ranks, one, NULL, &classes, "mean", "ledger=true", 0);
     wrong |= compare(ranks, one, NULL, &classes, "microbatch", "microbatch=4 ledger=true ratio_every=1", 0);
     wrong |= compare(ranks, one, NULL, &classes, "microbatch", "microbatch=4 way=streamed reduce=sum", 0);

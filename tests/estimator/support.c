@@ -46,8 +46,8 @@ bench bench_softmax(int64_t n, bool masses, int threads) {
 }
 
 /* values written in flow style: {key: value} */
-bench bench_model(const char *family, const char *options, int64_t n, int64_t channels, int64_t side) {
-    bench b = {.ctx = conformance_context(2)};
+bench bench_model_on(int threads, const char *family, const char *options, int64_t n, int64_t channels, int64_t side) {
+    bench b = {.ctx = conformance_context(threads)};
     gls_value *map;
     int64_t features = channels * (side > 0 ? side * side : 1);
     rows_make(&b.rows, n, features, false, 4, 0, false);
@@ -64,6 +64,10 @@ bench bench_model(const char *family, const char *options, int64_t n, int64_t ch
     OK(b.ctx, gls_problem_initialize(b.p, 3, b.w));
     if (b.p->coupling == GLS_COUPLING_NONE) explicit_gradients(&b);
     return b;
+}
+
+bench bench_model(const char *family, const char *options, int64_t n, int64_t channels, int64_t side) {
+    return bench_model_on(2, family, options, n, channels, side);
 }
 
 bench bench_problem(const gls_problem_type *type, int64_t n) {

@@ -1,5 +1,6 @@
-/* Under mpirun: a residual network whose batch norm spans the ranks, against one process, to rounding: gradient, loss
- * and running statistics. Returns 1 on the first difference. */
+/* Under mpirun: a residual network whose batch norm spans the ranks, or groups of examples, against one process, to
+ * rounding: gradient (plain, or of clipped micro-batches), loss and running statistics. Returns 1 on the first
+ * difference. */
 #include <glissade/glissade.h>
 
 #include "base/yaml.h"
@@ -29,22 +30,33 @@ static void need(gls_context *ctx, gls_status status, const char *what) {
     exit(1);
 }
 
+static gls_status make_estimator(gls_problem *p, int64_t micro, gls_estimator **out) {
+    char text[100] = "{name: mean}";
+    gls_value *map;
+    if (micro) snprintf(text, sizeof text, "{name: microbatch, microbatch: %d, ratio_every: 0}", (int)micro);
+    GLS_TRY(gls_yaml_parse(p->ctx, "test", text, (int64_t)strlen(text), &map));
+    gls_status status = gls_estimator_create(p, map, 1, out);
+    gls_value_destroy(p->ctx, map);
+    return status;
+}
+
 typedef struct answer {
     gls_real *g, *state;
     int64_t d, states;
     double loss;
 } answer;
 
-static answer run(gls_comm *comm, const gls_batch *batch, const gls_data_info *info) {
+static answer run(gls_comm *comm, const gls_batch *batch, const gls_data_info *info, const char *text, int64_t micro) {
     gls_context_options options = {.size = sizeof options, .threads = 1, .seed = 2, .comm = comm};
     gls_context *ctx;
     gls_value *map;
     gls_problem *p;
     gls_pass *pass;
+    gls_estimator *e;
     if (gls_context_create(&ctx, &options) != GLS_OK) exit(1);
-    const char *text = "{depth: 8}";
     need(ctx, gls_yaml_parse(ctx, "test", text, (int64_t)strlen(text), &map), "options");
     need(ctx, gls_model_create(ctx, "resnet", map, info, &p), "resnet");
+    need(ctx, make_estimator(p, micro, &e), "estimator");
     gls_pass_options plan = {.size = sizeof plan, .slice = 5};
     need(ctx, gls_pass_create(p, &plan, &pass), "pass");
     answer out = {.d = gls_problem_size(p), .states = gls_layout_size(p->state_layout)};
@@ -53,15 +65,14 @@ static answer run(gls_comm *comm, const gls_batch *batch, const gls_data_info *i
     out.state = calloc((size_t)out.states, sizeof *w);
     need(ctx, gls_problem_initialize(p, 3, w), "weights");
     shared_stream s = {.stream = {.ops = &ops, .global_rows = batch->rows}};
-    gls_rank_share(ctx, batch->rows, 1, &s.stream.first, &s.stream.rows);
+    gls_rank_share(ctx, batch->rows, gls_estimator_group(e), &s.stream.first, &s.stream.rows);
     s.rows = gls_batch_view(batch, s.stream.first, s.stream.rows);
-    gls_pass_request request = {
-        .w = w, .rows = &s.stream, .want = GLS_WANT_GRADIENT, .mode = GLS_MODE_TRAIN, .g = out.g};
-    gls_pass_result result;
-    need(ctx, gls_pass_run(pass, &request, &result), "pass");
-    out.loss = result.loss;
+    gls_estimate estimate;
+    need(ctx, gls_estimator_estimate(e, pass, w, &s.stream, 0, out.g, &estimate, NULL), "estimate");
+    out.loss = estimate.loss;
     memcpy(out.state, gls_pass_state_next(pass), (size_t)out.states * sizeof *w);
     free(w);
+    gls_estimator_destroy(e);
     gls_pass_destroy(pass);
     gls_problem_destroy(p);
     gls_value_destroy(ctx, map);
@@ -76,6 +87,20 @@ static double distance(const gls_real *a, const gls_real *b, int64_t n) {
         norm += (double)b[i] * b[i];
     }
     return sqrt(sum / norm);
+}
+
+static bool same(gls_comm *comm, const gls_batch *batch, const gls_data_info *info, const char *text, int64_t micro) {
+    answer many = run(comm, batch, info, text, micro), one = run(NULL, batch, info, text, micro);
+    double tolerance = sizeof(gls_real) == 4 ? 2e-5 : 1e-11;
+    double g = distance(many.g, one.g, one.d), state = distance(many.state, one.state, one.states);
+    double loss = fabs(many.loss - one.loss) / one.loss;
+    bool right = g < tolerance && state < tolerance && loss < tolerance;
+    if (!right)
+        fprintf(stderr, "%s, micro-batches of %d, %d ranks: gradient %g, state %g, loss %g\n", text, (int)micro,
+                gls_comm_size(comm), g, state, loss);
+    void *all[] = {many.g, many.state, one.g, one.state};
+    for (int k = 0; k < 4; k++) free(all[k]);
+    return right;
 }
 
 int main(void) {
@@ -98,14 +123,10 @@ int main(void) {
         .rows = ROWS, .features = FEATURES, .x = x, .label = label, .index = number, .slot = number, .draw = 1};
     gls_comm *comm = NULL;
     if (gls_comm_create(&comm) != GLS_OK) return 1;
-    answer many = run(comm, &batch, &info), one = run(NULL, &batch, &info);
-    double tolerance = sizeof(gls_real) == 4 ? 2e-5 : 1e-11;
-    double g = distance(many.g, one.g, one.d), state = distance(many.state, one.state, one.states);
-    double loss = fabs(many.loss - one.loss) / one.loss;
-    bool right = g < tolerance && state < tolerance && loss < tolerance;
-    if (!right) fprintf(stderr, "%d ranks: gradient %g, state %g, loss %g\n", gls_comm_size(comm), g, state, loss);
-    void *all[] = {many.g, many.state, one.g, one.state};
-    for (int k = 0; k < 4; k++) free(all[k]);
+    bool right = same(comm, &batch, &info, "{depth: 8}", 0) &&
+                 same(comm, &batch, &info, "{depth: 8, bn_group: 4}", 0) &&
+                 same(comm, &batch, &info, "{depth: 8, bn_group: 4}", 4) &&
+                 same(comm, &batch, &info, "{depth: 8, bn_group: 3}", 6);
     gls_comm_destroy(comm);
     return right ? 0 : 1;
 }

@@ -18,6 +18,9 @@ static const sample samples[] = {
      24, 9, 0, 0, 7},
     {"convnet", "convnet", "{channels: 4, units: 20}", 24, 2, 8, 8, 4, true},
     {"resnet with batch norm", "resnet", "{depth: 8, width: 4}", 24, 3, 8, 8, 4, true},
+    {"resnet with batch norm in groups", "resnet", "{depth: 8, width: 4, bn_group: 5}", 24, 3, 8, 8, 4, true},
+    {"mlp with batch norm in groups", "mlp", "{hidden: [40, 300], activation: tanh, norm: batch, bn_group: 8}", 24, 12,
+     0, 0, 4},
     {"resnet with group norm", "resnet", "{depth: 8, width: 4, norm: group, groups: 2}", 24, 3, 8, 8, 4, true},
 };
 

@@ -25,6 +25,7 @@ static gls_status create_coupled(gls_problem *p, const void *options, const gls_
     GLS_TRY(create(p, options, data));
     GLS_TRY(gls_layout_add(p->state_layout, "running", 1, &one, 0));
     p->coupling = GLS_COUPLING_BATCH;
+    p->summary = 1;
     p->forward_meets = 2;
     p->forward_meet[0] = p->forward_meet[1] = 1;
     p->backward_meets = 1;
@@ -77,36 +78,46 @@ static void products(normalised *e, const gls_evaluate_args *args) {
 static gls_status forward_coupled(gls_problem *p, void *self, const gls_evaluate_args *args, int stage,
                                   const double *met, double *meet) {
     normalised *e = self;
-    int64_t n = args->rows->rows;
     bool train = args->mode == GLS_MODE_TRAIN;
-    if (stage == 0) {
-        products(e, args);
-        for (int64_t i = 0; i < n; i++) meet[0] += e->z[i];
-    } else if (stage == 1) {
-        for (int64_t i = 0; i < n; i++) {
-            e->mean[i] = train ? met[0] / (double)args->batch_rows : args->state[0];
-            meet[0] += (e->z[i] - e->mean[i]) * (e->z[i] - e->mean[i]);
+    if (stage == 0) products(e, args);
+    for (int64_t s = 0; s < gls_span_count(args); s++) {
+        gls_span span = gls_span_at(args, s);
+        double n = (double)span.rows;
+        for (int64_t i = span.begin; i < span.end; i++) {
+            if (stage == 0) {
+                meet[s] += e->z[i];
+            } else if (stage == 1) {
+                e->mean[i] = train ? met[s] / n : args->state[0];
+                meet[s] += (e->z[i] - e->mean[i]) * (e->z[i] - e->mean[i]);
+            } else {
+                e->scale[i] = train ? 1 / sqrt(met[s] / n + eps) : 1;
+            }
         }
-        if (args->leader && args->state_next)
-            args->state_next[0] = (gls_real)(0.5 * args->state[0] + 0.5 * met[0] / (double)args->batch_rows);
-    } else {
-        for (int64_t i = 0; i < n; i++) e->scale[i] = train ? 1 / sqrt(met[0] / (double)args->batch_rows + eps) : 1;
-        outputs(e, args);
+        if (stage == 1 && args->leader && args->summary) args->summary[s] = met[s] / n;
     }
+    if (stage == 2) outputs(e, args);
     return GLS_OK;
+}
+
+static void advance_coupled(gls_problem *p, const double *summary, gls_real *state) {
+    state[0] = (gls_real)(0.5 * state[0] + 0.5 * summary[0]);
 }
 
 static gls_status backward_coupled(gls_problem *p, void *self, const gls_evaluate_args *args, int stage,
                                    const double *met, double *meet) {
     normalised *e = self;
-    double a = gls_point_w(args->point)[args->rows->features], n = (double)args->batch_rows;
-    for (int64_t i = 0; i < args->rows->rows; i++) {
-        if (stage == 0) {
-            e->du[i] = a * e->residual[i];
-            meet[0] += e->du[i];
-            meet[1] += e->du[i] * e->u[i];
-        } else {
-            e->dz[i] = e->scale[i] * (e->du[i] - met[0] / n - e->u[i] * met[1] / n);
+    double a = gls_point_w(args->point)[args->rows->features];
+    for (int64_t s = 0; s < gls_span_count(args); s++) {
+        gls_span span = gls_span_at(args, s);
+        double n = (double)span.rows;
+        for (int64_t i = span.begin; i < span.end; i++) {
+            if (stage == 0) {
+                e->du[i] = a * e->residual[i];
+                meet[2 * s] += e->du[i];
+                meet[2 * s + 1] += e->du[i] * e->u[i];
+            } else {
+                e->dz[i] = e->scale[i] * (e->du[i] - met[2 * s] / n - e->u[i] * met[2 * s + 1] / n);
+            }
         }
     }
     return GLS_OK;
@@ -184,6 +195,7 @@ const gls_problem_type awkward_coupled = {.member = {.name = "coupled"},
                                           .create = create_coupled,
                                           .forward = forward_coupled,
                                           .backward = backward_coupled,
+                                          .advance = advance_coupled,
                                           COMMON};
 const gls_problem_type awkward_grouped = {.member = {.name = "grouped"},
                                           .create = create_grouped,

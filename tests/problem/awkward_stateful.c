@@ -1,5 +1,5 @@
 /* f_i = 1/2 (w . x_i + v s_slot - y_i)^2 with a carried value s for every slot, whose successor is tanh(w . x_i + s),
- * and a running mean of the first target of each mini-batch, which the leader writes. */
+ * and a running mean of the first target of each mini-batch, which the leader leaves. */
 #include "problem/awkward.h"
 
 #include <math.h>
@@ -11,6 +11,7 @@ static gls_status create(gls_problem *p, const void *options, const gls_data_inf
     GLS_TRY(gls_layout_add(p->layout, "w", 1, &d, 0));
     GLS_TRY(gls_layout_add(p->layout, "v", 1, &one, 0));
     GLS_TRY(gls_layout_add(p->state_layout, "running", 1, &one, 0));
+    p->summary = 1;
     return gls_layout_add(p->state_layout, "carried", 1, &slots, GLS_BLOCK_BY_SLOT);
 }
 
@@ -39,8 +40,12 @@ static gls_status forward(gls_problem *p, void *self, const gls_evaluate_args *a
         ((double *)self)[i] = z + w[d] * s - rows->y[i * rows->targets];
         if (args->state_next) args->state_next[1 + rows->slot[i]] = (gls_real)tanh(z + s);
     }
-    if (args->state_next && args->leader) args->state_next[0] = (gls_real)(0.9 * args->state[0] + 0.1 * rows->y[0]);
+    if (args->summary && args->leader) args->summary[0] = rows->y[0];
     return GLS_OK;
+}
+
+static void advance(gls_problem *p, const double *summary, gls_real *state) {
+    state[0] = (gls_real)(0.9 * state[0] + 0.1 * summary[0]);
 }
 
 static gls_status losses(gls_problem *p, void *self, const gls_evaluate_args *args, double *out) {
@@ -68,6 +73,7 @@ const gls_problem_type awkward_stateful = {
     .evaluation_create = evaluation_create,
     .evaluation_destroy = evaluation_destroy,
     .forward = forward,
+    .advance = advance,
     .losses = losses,
     .gradient = gradient,
 };

@@ -130,6 +130,8 @@ static void resumes(void **state) {
         {"train.batch_schedule={name: geometric, factor: 2, every: 1}"},
         {"model={name: mlp, hidden: [16], dropout: 0.2}", "estimator={name: microbatch, microbatch: 16}"},
         {"model={name: mlp, hidden: [16], norm: batch}", "train.average=drawn"},
+        {"model={name: mlp, hidden: [16], norm: batch, bn_group: 8}", "estimator={name: microbatch, microbatch: 16}",
+         "measure={loss: {every: 2s, mode: train, sample: 64}}", "train.threads=2"},
         {"method={name: singd}"},
         {"measure={time_averages: {every: 1s}, gradient_diversity: {every: 3s, sample: 64}, equilibrium_ratio: {every: "
          "2s}}"},
@@ -158,6 +160,40 @@ static void resumes(void **state) {
         remove_tree(whole);
         remove_tree(parts);
     }
+}
+
+/* Batch norm in groups, micro-batches of one and of several: threads and taps change nothing; train.accumulate says the
+ * same as bn_group. */
+static void batch_norm_in_groups(void **state) {
+    (void)state;
+    static const char *const groups = "model={name: mlp, hidden: [16], norm: batch, bn_group: 8}";
+    static const char *const estimators[] = {"estimator=mean", "estimator={name: microbatch, microbatch: 8}",
+                                             "estimator={name: microbatch, microbatch: 24, bound: 0.5, way: streamed}"};
+    for (int i = 0; i < 3; i++) {
+        outcome a = TRAIN(groups, estimators[i]);
+        must_be_ok(&a);
+        outcome other[] = {
+            TRAIN(groups, estimators[i], "train.threads=2"),
+            TRAIN(groups, estimators[i],
+                  "measure={loss: {every: 2s, mode: train, sample: 100}, sharpness: {every: 20s}}"),
+            TRAIN("model={name: mlp, hidden: [16], norm: batch}", estimators[i], "train.accumulate=8"),
+        };
+        for (int k = 0; k < 3; k++) {
+            must_be_ok(&other[k]);
+            assert_true(same_weights(&a, &other[k]));
+            assert_true(a.result.test_loss == other[k].result.test_loss);
+            outcome_clear(&other[k]);
+        }
+        outcome_clear(&a);
+    }
+    outcome refused = TRAIN(groups, "estimator={name: microbatch, microbatch: 1, bound: 1}");
+    assert_int_equal(refused.status, GLS_ERR_UNSUPPORTED);
+    assert_non_null(strstr(refused.message, "bn_group"));
+    outcome both = TRAIN(groups, "train.accumulate=16");
+    assert_int_equal(both.status, GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(both.message, "train.accumulate"));
+    outcome_clear(&refused);
+    outcome_clear(&both);
 }
 
 /* What ends a run says so. */
@@ -386,6 +422,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits),
         cmocka_unit_test(resumes),
+        cmocka_unit_test(batch_norm_in_groups),
         cmocka_unit_test(ends),
         cmocka_unit_test(refuses_nonfinite_steps),
         cmocka_unit_test(taps_change_nothing),

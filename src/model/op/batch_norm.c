@@ -1,4 +1,4 @@
-/* batch_norm: per channel, over all rows of the coupling span and all positions; inputs x and, if given, a residual
+/* batch_norm: per channel, over all rows of a coupling span and all positions; inputs x and, if given, a residual
  * that is added before the activation. In evaluation the running statistics are used. As in PyTorch the running
  * variance is the unbiased one.
  *
@@ -23,13 +23,13 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return gls_graph_state(g, node, 1, "running_var", node->in.c);
 }
 
-/* Sums of every row, then mean and 1 / deviation. */
+/* Sums of every row, then mean and 1 / deviation of every span. */
 static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
-    return (rows + 1) * 2 * node->out.c * (int64_t)sizeof(double);
+    return 2 * rows * 2 * node->out.c * (int64_t)sizeof(double);
 }
 
-static double *statistics(const gls_exec *x, int i) {
-    return gls_norm_row_aux(x, i, x->plan->max_rows);
+static double *statistics(const gls_exec *x, int i, int64_t span) {
+    return gls_norm_row_aux(x, i, x->plan->max_rows + span);
 }
 
 static int64_t meet_size(const gls_graph *g, const gls_node *node) {
@@ -40,48 +40,57 @@ static int64_t scratch(const gls_graph *g, const gls_node *node, int64_t rows) {
     return gls_norm_room_bytes(node->out.c);
 }
 
-static double span_size(const gls_exec *x, const gls_node *node) {
-    return (double)x->args->batch_rows * (double)gls_extent_positions(node->out);
+static double span_size(const gls_node *node, gls_span span) {
+    return (double)span.rows * (double)gls_extent_positions(node->out);
 }
 
-static void moments(gls_exec *x, int i, double *meet) {
+static void moments(gls_exec *x, int i, gls_span span, double *meet) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t c = node->out.c;
     for (int64_t k = 0; k < 2 * c; k++) meet[k] = 0;
-    for (int64_t r = 0; r < x->rows; r++)
+    for (int64_t r = span.begin; r < span.end; r++)
         gls_norm_row_moments(node, gls_exec_in(x, i, 0) + r * gls_extent_size(node->out), meet, meet + c);
 }
 
-static void batch_statistics(gls_exec *x, int i, const double *met, double *mean, double *rstd) {
+static void batch_statistics(gls_exec *x, int i, int64_t number, const double *met) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_batch_norm_options *o = node->options;
-    const gls_real *state = x->args->state;
-    gls_real *next = x->args->state_next;
-    double n = span_size(x, node), unbiased = n > 1 ? n / (n - 1) : 1;
+    double *summary = x->args->summary && x->args->leader
+                          ? x->args->summary + number * gls_layout_size(x->graph->state_layout)
+                          : NULL;
+    double *mean = statistics(x, i, number), *rstd = mean + node->out.c;
+    double n = span_size(node, gls_span_at(x->args, number)), unbiased = n > 1 ? n / (n - 1) : 1;
     for (int64_t k = 0; k < node->out.c; k++) {
         mean[k] = met[k] / n;
         double variance = met[node->out.c + k] / n - mean[k] * mean[k];
         if (variance < 0) variance = 0;
         rstd[k] = 1 / sqrt(variance + o->eps);
-        if (!state || !next || !x->args->leader) continue;
-        int64_t m = node->state[0] + k, v = node->state[1] + k;
-        next[m] = (gls_real)((1 - o->momentum) * state[m] + o->momentum * mean[k]);
-        next[v] = (gls_real)((1 - o->momentum) * state[v] + o->momentum * unbiased * variance);
+        if (!summary) continue;
+        summary[node->state[0] + k] = mean[k];
+        summary[node->state[1] + k] = unbiased * variance;
     }
 }
 
-static void running_statistics(gls_exec *x, int i, double *mean, double *rstd) {
+static void advance(const gls_node *node, const double *summary, gls_real *state) {
+    const gls_batch_norm_options *o = node->options;
+    for (int s = 0; s < 2; s++)
+        for (int64_t k = node->state[s]; k < node->state[s] + node->out.c; k++)
+            state[k] = (gls_real)((1 - o->momentum) * state[k] + o->momentum * summary[k]);
+}
+
+static void running_statistics(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_batch_norm_options *o = node->options;
+    double *mean = statistics(x, i, 0), *rstd = mean + node->out.c;
     for (int64_t k = 0; k < node->out.c; k++) {
         mean[k] = x->args->state[node->state[0] + k];
         rstd[k] = 1 / sqrt(x->args->state[node->state[1] + k] + o->eps);
     }
 }
 
-static gls_norm_channels channels(gls_exec *x, int i) {
+static gls_norm_channels channels(gls_exec *x, int i, int64_t span) {
     const gls_node *node = gls_exec_node(x, i);
-    const double *mean = statistics(x, i), *rstd = mean + node->out.c;
+    const double *mean = statistics(x, i, span), *rstd = mean + node->out.c;
     gls_norm_channels with = gls_norm_room(x->scratch, node->out.c);
     for (int64_t k = 0; k < node->out.c; k++)
         gls_norm_set(&with, k, mean[k], rstd[k], gls_exec_weight(x, node->block[0]),
@@ -91,26 +100,29 @@ static gls_norm_channels channels(gls_exec *x, int i) {
 
 static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
     bool training = x->plan->mode == GLS_MODE_TRAIN;
-    if (training && phase == 0) {
-        moments(x, i, meet);
-        return GLS_OK;
+    int64_t sums = 2 * gls_exec_node(x, i)->out.c;
+    for (int64_t s = 0; s < gls_span_count(x->args); s++) {
+        gls_span span = gls_span_at(x->args, s);
+        if (training && phase == 0) {
+            moments(x, i, span, meet + s * sums);
+            continue;
+        }
+        if (training)
+            batch_statistics(x, i, s, met + s * sums);
+        else
+            running_statistics(x, i);
+        gls_norm_channels with = channels(x, i, s);
+        for (int64_t r = span.begin; r < span.end; r++) gls_norm_row_forward(x, i, r, &with);
     }
-    double *mean = statistics(x, i), *rstd = mean + gls_exec_node(x, i)->out.c;
-    if (training)
-        batch_statistics(x, i, met, mean, rstd);
-    else
-        running_statistics(x, i, mean, rstd);
-    gls_norm_channels with = channels(x, i);
-    for (int64_t r = 0; r < x->rows; r++) gls_norm_row_forward(x, i, r, &with);
     return GLS_OK;
 }
 
 /* Each row's sums; all of them into meet, unless that is NULL. */
-static void row_sums(gls_exec *x, int i, const gls_norm_channels *with, double *meet) {
+static void row_sums(gls_exec *x, int i, gls_span span, const gls_norm_channels *with, const double *rstd,
+                     double *meet) {
     int64_t c = gls_exec_node(x, i)->out.c;
-    const double *rstd = statistics(x, i) + c;
     for (int64_t k = 0; k < 2 * c && meet; k++) meet[k] = 0;
-    for (int64_t r = 0; r < x->rows; r++) {
+    for (int64_t r = span.begin; r < span.end; r++) {
         double *sums = gls_norm_row_aux(x, i, r);
         gls_norm_row_sums(x, i, r, with, sums, sums + c);
         for (int64_t k = 0; k < c; k++) sums[k] *= rstd[k];
@@ -118,19 +130,26 @@ static void row_sums(gls_exec *x, int i, const gls_norm_channels *with, double *
     }
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static void backward_span(gls_exec *x, int i, int64_t number, int phase, const double *met, double *meet) {
     const gls_node *node = gls_exec_node(x, i);
     bool training = x->plan->mode == GLS_MODE_TRAIN;
-    gls_norm_channels with = channels(x, i);
-    if (phase == 0) row_sums(x, i, &with, meet);
-    if (training && phase == 0) return GLS_OK;
-    const double *rstd = statistics(x, i) + node->out.c;
-    double n = span_size(x, node);
+    gls_span span = gls_span_at(x->args, number);
+    gls_norm_channels with = channels(x, i, number);
+    const double *rstd = statistics(x, i, number) + node->out.c;
+    if (phase == 0) row_sums(x, i, span, &with, rstd, meet);
+    if (training && phase == 0) return;
+    double n = span_size(node, span);
     for (int64_t k = 0; k < node->out.c; k++) {
         with.c1[k] = training ? (gls_real)(with.a[k] * met[node->out.c + k] / n) : 0;
         with.c2[k] = training ? (gls_real)(with.a[k] * rstd[k] * met[k] / n) : 0;
     }
-    for (int64_t r = 0; r < x->rows; r++) gls_norm_row_backward(x, i, r, &with);
+    for (int64_t r = span.begin; r < span.end; r++) gls_norm_row_backward(x, i, r, &with);
+}
+
+static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    int64_t sums = 2 * gls_exec_node(x, i)->out.c;
+    for (int64_t s = 0; s < gls_span_count(x->args); s++)
+        backward_span(x, i, s, phase, met ? met + s * sums : NULL, meet ? meet + s * sums : NULL);
     return GLS_OK;
 }
 
@@ -150,4 +169,5 @@ const gls_op gls_op_batch_norm = {
     .uses = gls_norm_uses,
     .aux = aux,
     .meet = meet_size,
+    .advance = advance,
 };
