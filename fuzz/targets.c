@@ -46,7 +46,7 @@ static memory_file create_file(const void *data, size_t size) {
 
 static void check_rows(gls_context *ctx, const gls_source *source) {
     const gls_data_info *info = &source->info;
-    int64_t values = info->examples * (info->sparse ? 1 : info->features);
+    int64_t values = info->examples * (info->sparse ? 1 : info->features + info->length);
     if (values > 1 << 20) return;
     gls_rows *rows;
     if (gls_rows_create(ctx, info, 1, &rows) != GLS_OK) return;
@@ -58,6 +58,8 @@ static void check_rows(gls_context *ctx, const gls_source *source) {
             if (!isfinite(b.x[j])) abort();
         for (int64_t k = 0; b.row && k < b.row[1]; k++)
             if (!isfinite(b.value[k]) || b.column[k] < 0 || b.column[k] >= info->features) abort();
+        for (int64_t t = 0; b.token && t < info->length; t++)
+            if (b.token[t] < 0 || b.token[t] >= info->vocabulary || b.label[t] >= info->vocabulary) abort();
         if (info->target == GLS_TARGET_CLASS && (b.label[0] < 0 || b.label[0] >= info->classes)) abort();
     }
     gls_rows_destroy(rows);
@@ -110,6 +112,31 @@ static void run_npy_targets(const uint8_t *data, size_t size) {
 }
 static void run_png_labels(const uint8_t *data, size_t size) {
     open_file("png", data, size, "main", "", 0);
+}
+
+/* Words with a small vocabulary, then the file as the test set of the first half of it; then bytes. */
+static void run_text(const uint8_t *data, size_t size) {
+    gls_context *ctx = create_context();
+    memory_file file = create_file(data, size), half = create_file(data, size / 2);
+    static const char *const options[] = {"{length: 3, vocabulary: 20}", "{length: 3, min_count: 2}",
+                                          "{length: 5, unit: byte}"};
+    for (int k = 0; k < 3; k++) {
+        gls_value *map = NULL;
+        gls_source *train, *test = NULL;
+        if (gls_yaml_parse(ctx, "fuzz", options[k], (int64_t)strlen(options[k]), &map) != GLS_OK) abort();
+        if (gls_source_open(ctx, "text", half.path, map, NULL, false, NULL, &train) == GLS_OK) {
+            check_rows(ctx, train);
+            if (gls_source_open(ctx, "text", file.path, map, NULL, true, &train->info, &test) == GLS_OK)
+                check_rows(ctx, test);
+        }
+        if (!train && !*gls_context_message(ctx)) abort();
+        gls_source_destroy(test);
+        gls_source_destroy(train);
+        gls_value_destroy(ctx, map);
+    }
+    gls_context_destroy(ctx);
+    close(file.fd);
+    close(half.fd);
 }
 
 /* A folder with this one image. */
@@ -246,6 +273,7 @@ const fuzz_target fuzz_targets[] = {
     {"npy_targets", run_npy_targets},
     {"png", run_png},
     {"png_labels", run_png_labels},
+    {"text", run_text},
     {"reader", run_reader},
     {"transforms", run_transforms},
     {"config", run_config},

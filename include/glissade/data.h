@@ -23,8 +23,9 @@ typedef struct gls_batch {
     const gls_real *value;
     const int32_t *token; /* [rows, length] tokens, or NULL */
     int64_t length;       /* of token rows */
-    const int32_t *label; /* [rows] classes, or [rows, length] next tokens (negative: ignored), or NULL */
-    const gls_real *y;    /* [rows, targets] real targets, or NULL */
+    const int32_t *label; /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or NULL */
+    bool next_tokens;
+    const gls_real *y; /* [rows, targets] real targets, or NULL */
     int64_t targets;
     const int64_t *index; /* [rows] the example's index in the set */
     const int64_t *slot;  /* [rows] its place in the global mini-batch */
@@ -50,10 +51,11 @@ typedef struct gls_data_info {
     int64_t shape[GLS_MAX_DIMS]; /* of one example: [features], or [channels, height, width] */
     bool sparse;
     gls_target_kind target;
-    int64_t classes;                /* with class targets, or the vocabulary with tokens */
+    int64_t classes;                /* with class targets, or the vocabulary where the targets are tokens */
     int64_t targets;                /* real targets: values a row, or 0 */
-    int64_t length;                 /* token rows: tokens a row */
-    const char *const *class_names; /* [classes] or NULL */
+    int64_t length;                 /* token rows: tokens a row; else 0 */
+    int64_t vocabulary;             /* token rows: tokens are in [0, vocabulary) */
+    const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
 } gls_data_info;
 
 /* A named integer per example: domain, user, marked draggers. */
@@ -95,7 +97,7 @@ typedef struct gls_fetch {
  * a concrete source. */
 typedef struct gls_source gls_source;
 typedef struct gls_source_ops {
-    /* Fills rows for fetch->count examples (x or sparse arrays, label, y, token, mass where the source has them; not
+    /* Fills rows for fetch->count examples (x or sparse arrays or token, label, y, mass where the source has them; not
      * index, slot). A pure function of its arguments. */
     gls_status (*fetch)(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
     void (*destroy)(gls_source *source);
@@ -119,7 +121,7 @@ GLS_API const int64_t *gls_source_column(const gls_source *source, const char *n
 GLS_API gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows,
                                     gls_batch *out);
 
-/* All targets without features: label [examples] and y [examples, targets], either may be NULL. */
+/* All targets without features: label [examples] of class targets and y [examples, targets], either may be NULL. */
 GLS_API gls_status gls_source_targets(const gls_source *source, gls_context *ctx, int32_t *label, gls_real *y);
 
 /* A file format or a generator. open reads `path` (train or test file of the data section; NULL for generators) with
@@ -168,7 +170,11 @@ GLS_API gls_status gls_source_subset(gls_context *ctx, const gls_source *source,
  * targets] or NULL. */
 GLS_API gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, const int32_t *label, const gls_real *y,
                                          const gls_data_info *info, gls_source **out);
-/* The same over compressed sparse rows, row [examples + 1]. */
+/* The same over rows of tokens [examples, length], each in [0, vocabulary); label is [examples] with class targets, or
+ * [examples, length] where the targets are tokens: a row's mass is then its share of labels that are not negative. */
+GLS_API gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
+                                          const gls_data_info *info, gls_source **out);
+/* The same as gls_source_from_dense over compressed sparse rows, row [examples + 1]. */
 GLS_API gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column,
                                           const gls_real *value, const int32_t *label, const gls_real *y,
                                           const gls_data_info *info, gls_source **out);

@@ -12,7 +12,7 @@ static gls_status check_batch(void *user, const gls_batch *batch, int64_t begin)
 }
 
 gls_status gls_bytes_fit(gls_context *ctx, const gls_source *source, bool *fits) {
-    *fits = !source->info.sparse && source->info.target != GLS_TARGET_TOKENS;
+    *fits = !source->info.sparse && !source->info.length;
     return *fits ? gls_source_scan(ctx, source, check_batch, fits) : GLS_OK;
 }
 

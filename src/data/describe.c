@@ -20,6 +20,8 @@ typedef struct look {
     int64_t *seen;        /* [features] values seen: all of dense rows, stored ones of sparse rows */
     row_hash *hash;
     int64_t finite, nonzero;
+    int64_t *token_count; /* [vocabulary] of token rows, without what only fills a last row */
+    int64_t tokens;
     double sum, y_sum;
     bool started, y_started;
 } look;
@@ -51,6 +53,17 @@ static void look_at_targets(look *l, const gls_batch *batch, int64_t i) {
     }
 }
 
+static XXH128_hash_t look_at_tokens(look *l, const gls_batch *batch, int64_t i) {
+    const int32_t *token = batch->token + i * batch->length;
+    const int32_t *label = batch->next_tokens ? batch->label + i * batch->length : NULL;
+    for (int64_t t = 0; t < batch->length; t++) {
+        if (label && label[t] < 0) continue;
+        l->token_count[token[t]]++;
+        l->tokens++;
+    }
+    return XXH3_128bits(token, (size_t)batch->length * sizeof *token);
+}
+
 static gls_status look_at_rows(void *user, const gls_batch *batch, int64_t begin) {
     look *l = user;
     for (int64_t i = 0; i < batch->rows; i++) {
@@ -67,8 +80,10 @@ static gls_status look_at_rows(void *user, const gls_batch *batch, int64_t begin
             const gls_real *x = batch->x + i * batch->features;
             for (int64_t j = 0; j < batch->features; j++) look_at_value(l, j, (double)x[j]);
             hash->hash = XXH3_128bits(x, (size_t)batch->features * sizeof *x);
+        } else if (batch->token) {
+            hash->hash = look_at_tokens(l, batch, i);
         }
-        if (l->nonzero == before && l->out->nonfinite == bad) l->out->empty_rows++;
+        if (l->info->features && l->nonzero == before && l->out->nonfinite == bad) l->out->empty_rows++;
         hash->index = begin + i;
         hash->label = l->info->target == GLS_TARGET_CLASS ? batch->label[i] : 0;
         look_at_targets(l, batch, i);
@@ -119,7 +134,7 @@ static void conclude(look *l) {
         if (count > most) most = count;
     }
     d->imbalance = least ? (double)most / (double)least : 0;
-    if (info->features) count_duplicates(l);
+    if (info->features || info->length) count_duplicates(l);
 }
 
 /* ---- text ---- */
@@ -163,6 +178,29 @@ static void add_classes(lines *l, const gls_description *d) {
     add(l, "%s\n", d->info.classes > SHOWN ? ", ..." : "");
 }
 
+/* The most frequent tokens, by name where the targets are tokens too. */
+static void add_tokens(lines *l, const look *seen) {
+    enum { SHOWN = 8 };
+    const gls_data_info *info = seen->info;
+    int64_t used = 0, shown[SHOWN], n = 0;
+    for (int64_t k = 0; k < info->vocabulary; k++) {
+        used += seen->token_count[k] > 0;
+        int64_t at = n < SHOWN ? n++ : SHOWN;
+        for (; at > 0 && seen->token_count[k] > seen->token_count[shown[at - 1]]; at--)
+            if (at < SHOWN) shown[at] = shown[at - 1];
+        if (at < SHOWN) shown[at] = k;
+    }
+    add(l, "%lld tokens of %lld kinds, most often", (long long)seen->tokens, (long long)used);
+    for (int64_t k = 0; k < n && seen->token_count[shown[k]]; k++) {
+        double share = 100 * (double)seen->token_count[shown[k]] / (double)seen->tokens;
+        if (info->target == GLS_TARGET_TOKENS && info->class_names)
+            add(l, "%s %.60s %.3g%%", k ? "," : "", info->class_names[shown[k]], share);
+        else
+            add(l, "%s %lld: %.3g%%", k ? "," : "", (long long)shown[k], share);
+    }
+    add(l, "\n");
+}
+
 static void add_trouble(lines *l, const gls_description *d) {
     const struct {
         int64_t count;
@@ -184,12 +222,12 @@ static void add_trouble(lines *l, const gls_description *d) {
     if (!any) add(l, "no trouble found\n");
 }
 
-static gls_status write_text(gls_context *ctx, gls_description *d) {
+static gls_status write_text(gls_context *ctx, gls_description *d, const look *seen) {
     lines l = {.ctx = ctx};
     const gls_data_info *info = &d->info;
     add(&l, "%lld examples", (long long)info->examples);
-    if (info->target == GLS_TARGET_TOKENS)
-        add(&l, " of %lld tokens, vocabulary %lld", (long long)info->length, (long long)info->classes);
+    if (info->length)
+        add(&l, " of %lld tokens, vocabulary %lld", (long long)info->length, (long long)info->vocabulary);
     else
         add(&l, " of %lld features", (long long)info->features);
     for (int i = 0; info->dims > 1 && i < info->dims; i++)
@@ -199,6 +237,7 @@ static gls_status write_text(gls_context *ctx, gls_description *d) {
     if (info->targets)
         add(&l, "targets: %lld a row, %.6g to %.6g, mean %.6g\n", (long long)info->targets, d->target_minimum,
             d->target_maximum, d->target_mean);
+    if (seen->tokens) add_tokens(&l, seen);
     if (info->features)
         add(&l, "values: %.6g to %.6g, mean %.6g, %.4g%% non-zero\n", d->minimum, d->maximum, d->mean,
             100 * d->density);
@@ -215,19 +254,19 @@ gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_d
     l.most = gls_alloc(ctx, info->features, sizeof *l.most);
     l.seen = gls_alloc(ctx, info->features, sizeof *l.seen);
     l.hash = gls_alloc(ctx, info->examples, sizeof *l.hash);
+    l.token_count = gls_alloc(ctx, info->vocabulary, sizeof *l.token_count);
     bool classes = info->target == GLS_TARGET_CLASS;
     if (classes) out->class_count = gls_alloc(ctx, info->classes, sizeof *out->class_count);
-    bool room = l.least && l.most && l.seen && l.hash && (!classes || out->class_count);
+    bool room = l.least && l.most && l.seen && l.hash && l.token_count && (!classes || out->class_count);
     gls_status status = room ? GLS_OK : GLS_ERR_MEMORY;
-    if (status == GLS_OK && info->target != GLS_TARGET_TOKENS) {
-        status = gls_source_scan(ctx, source, look_at_rows, &l);
-        if (status == GLS_OK) conclude(&l);
-    }
-    if (status == GLS_OK) status = write_text(ctx, out);
+    if (status == GLS_OK) status = gls_source_scan(ctx, source, look_at_rows, &l);
+    if (status == GLS_OK) conclude(&l);
+    if (status == GLS_OK) status = write_text(ctx, out, &l);
     gls_free(ctx, l.least);
     gls_free(ctx, l.most);
     gls_free(ctx, l.seen);
     gls_free(ctx, l.hash);
+    gls_free(ctx, l.token_count);
     if (status != GLS_OK) gls_description_clear(ctx, out);
     return status;
 }

@@ -148,7 +148,7 @@ static gls_status write_targets(gls_context *ctx, const gls_source *source, cons
 static gls_status write_npy(gls_context *ctx, const gls_source *source, const char *path, const void *options) {
     const npy_options *o = options;
     const gls_data_info *info = &source->info;
-    if (info->sparse || info->target == GLS_TARGET_TOKENS || info->dims >= GLS_MAX_DIMS)
+    if (info->sparse || info->length || info->dims >= GLS_MAX_DIMS)
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: npy holds dense examples only", path);
     GLS_TRY(write_features(ctx, source, path));
     if (info->target == GLS_TARGET_NONE) return GLS_OK;

@@ -112,7 +112,9 @@ void gls_gather_release(gls_gather *gather) {
 static const char *misfit(const gls_data_info *info, const gls_data_info *other, bool features_only) {
     if (info->sparse != other->sparse) return "sparse and dense features do not mix";
     if (info->features != other->features) return "another number of features";
-    if (info->length != other->length) return "tokens and features do not mix";
+    if (!info->length != !other->length) return "tokens and features do not mix";
+    if (info->length != other->length) return "another number of tokens a row";
+    if (info->vocabulary != other->vocabulary) return "another vocabulary";
     if (features_only) return other->targets && other->targets != info->targets ? "another number of targets" : NULL;
     if (info->target != other->target || info->targets != other->targets) return "another kind of targets";
     return info->classes == other->classes ? NULL : "another number of classes";

@@ -299,7 +299,7 @@ static gls_status write_idx(gls_context *ctx, const gls_source *source, const ch
     const gls_data_info *info = &source->info;
     const idx_options *o = options;
     bool classes = info->target == GLS_TARGET_CLASS, bytes;
-    if (info->sparse || info->target == GLS_TARGET_TOKENS || info->target == GLS_TARGET_NONE || info->classes > 256 ||
+    if (info->sparse || info->length || info->target == GLS_TARGET_NONE || info->classes > 256 ||
         (!classes && info->targets != 1) || info->examples > UINT32_MAX || info->dims >= GLS_MAX_DIMS)
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED,
                         "%s: idx holds dense examples with at most 256 classes or one real target", path);

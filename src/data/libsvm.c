@@ -238,7 +238,7 @@ static gls_status write_batch(void *user, const gls_batch *batch, int64_t begin)
 
 static gls_status write_libsvm(gls_context *ctx, const gls_source *source, const char *path, const void *options) {
     const gls_data_info *info = &source->info;
-    if (info->target == GLS_TARGET_TOKENS || (info->target == GLS_TARGET_REAL && info->targets != 1))
+    if (info->length || (info->target == GLS_TARGET_REAL && info->targets != 1))
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: libsvm holds one label an example", path);
     output o = {.info = info, .numeric = info->class_names != NULL, .digits = sizeof(gls_real) == 4 ? 9 : 17};
     for (int64_t k = 0; o.numeric && k < info->classes; k++) {

@@ -30,8 +30,14 @@ static gls_status fill_options(gls_context *ctx, const gls_member *member, const
 /* A test set must look like its training set; fewer classes than there are fit. */
 static gls_status fit_like(gls_context *ctx, const char *what, gls_source *source, const gls_data_info *like) {
     gls_data_info *info = &source->info;
+    if (info->length != like->length || info->vocabulary > like->vocabulary)
+        return gls_fail(ctx, GLS_ERR_INPUT,
+                        "%s: rows of %lld tokens out of %lld, but the training set has rows of %lld out of %lld", what,
+                        (long long)info->length, (long long)info->vocabulary, (long long)like->length,
+                        (long long)like->vocabulary);
+    info->vocabulary = like->vocabulary;
     if (info->features != like->features || info->sparse != like->sparse || info->target != like->target ||
-        info->targets != like->targets || info->length != like->length)
+        info->targets != like->targets)
         return gls_fail(ctx, GLS_ERR_INPUT, "%s: %lld %s features, but the training set has %lld %s, or other targets",
                         what, (long long)info->features, info->sparse ? "sparse" : "dense", (long long)like->features,
                         like->sparse ? "sparse" : "dense");

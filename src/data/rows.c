@@ -8,7 +8,7 @@ gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
     if (batch->x) view.x += begin * batch->features;
     if (batch->row) view.row += begin;
     if (batch->token) view.token += begin * batch->length;
-    if (batch->label) view.label += begin * (batch->token ? batch->length : 1);
+    if (batch->label) view.label += begin * (batch->next_tokens ? batch->length : 1);
     if (batch->y) view.y += begin * batch->targets;
     if (batch->index) view.index += begin;
     if (batch->slot) view.slot += begin;
@@ -34,10 +34,9 @@ static gls_status allocate_rows(gls_context *ctx, const gls_data_info *info, int
         rows->field = gls_alloc(ctx, rows_count, sizeof *rows->field);                                       \
         if (!rows->field) return GLS_ERR_MEMORY;                                                             \
     } while (0)
-    bool tokens = info->target == GLS_TARGET_TOKENS;
-    if (tokens) {
+    if (info->length) {
         ROWS(token, info->length);
-        ROWS(label, info->length);
+        if (info->target == GLS_TARGET_TOKENS) ROWS(label, info->length);
     } else if (info->sparse) {
         rows->row = gls_alloc(ctx, capacity + 1, sizeof *rows->row);
         if (!rows->row) return GLS_ERR_MEMORY;
@@ -140,6 +139,7 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
                        .token = rows->token,
                        .length = info->length,
                        .label = rows->label,
+                       .next_tokens = info->target == GLS_TARGET_TOKENS,
                        .y = rows->y,
                        .targets = info->targets,
                        .index = rows->index,

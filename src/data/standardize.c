@@ -157,7 +157,7 @@ static gls_status apply_standard(gls_context *ctx, gls_source *source, const voi
     const standard_options *o = options;
     const gls_data_info *info = &source->info;
     bool image = info->dims == 3 && !info->sparse;
-    if (info->target == GLS_TARGET_TOKENS || info->features < 1 || info->examples < 1)
+    if (info->features < 1 || info->examples < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: the data have no features");
     if (o->by == BY_CHANNEL && !image)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: by channel, but the data are no images");

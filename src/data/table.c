@@ -8,6 +8,7 @@
     X(cifar10) \
     X(npy) \
     X(png) \
+    X(text) \
     X(glyphs) \
     X(gaussians) \
     X(sparse)

@@ -13,14 +13,18 @@ const char *gls_layer_name(char text[128], const char *format, ...) {
     return text;
 }
 
+static bool has_classes(const gls_graph *g) {
+    return g->data && (g->data->target == GLS_TARGET_CLASS || g->data->target == GLS_TARGET_TOKENS);
+}
+
 static gls_loss_choice chosen_loss(const gls_graph *g, const gls_family_options *o) {
     if (o->loss != GLS_LOSS_AUTO) return (gls_loss_choice)o->loss;
-    return g->data && g->data->target == GLS_TARGET_CLASS ? GLS_LOSS_CROSS_ENTROPY : GLS_LOSS_SQUARED;
+    return has_classes(g) ? GLS_LOSS_CROSS_ENTROPY : GLS_LOSS_SQUARED;
 }
 
 int64_t gls_family_outputs(const gls_graph *g, const gls_family_options *o) {
     if (chosen_loss(g, o) == GLS_LOSS_LOGISTIC) return 1;
-    return g->data && g->data->target == GLS_TARGET_CLASS ? g->data->classes : g->data ? g->data->targets : 0;
+    return has_classes(g) ? g->data->classes : g->data ? g->data->targets : 0;
 }
 
 int gls_family_loss(gls_graph *g, const gls_family_options *o, int node) {

@@ -112,8 +112,13 @@ static gls_node *append(gls_graph *g, const gls_op *op, const char *name) {
 
 static gls_status data_extent(const gls_graph *g, gls_extent *out) {
     const gls_data_info *data = g->data;
+    if (data && data->length) {
+        *out = (gls_extent){1, 1, data->length};
+        return GLS_OK;
+    }
     if (!data || data->features < 1)
-        return gls_fail(g->ctx, GLS_ERR_ARGUMENT, "a network needs examples with features; these data have none");
+        return gls_fail(g->ctx, GLS_ERR_ARGUMENT,
+                        "a network needs examples with features or tokens; these data have none");
     *out = (gls_extent){data->features, 1, 1};
     if (data->sparse) return GLS_OK;
     if (data->dims == 2) *out = (gls_extent){1, data->shape[0], data->shape[1]};
@@ -155,6 +160,10 @@ static int add_node(gls_graph *g, const gls_op *op, const char *name, const void
             return gls_graph_fail(g, "layer '%s': input %d is not a layer of this network", name, k);
         if (g->node[input[k]].op->flags & GLS_OP_LOSS)
             return gls_graph_fail(g, "layer '%s' comes after the loss", name);
+        if (input[k] == 0 && g->data->length && !(op->flags & GLS_OP_TOKENS))
+            return gls_graph_fail(g,
+                                  "layer '%s' (%s) takes features, but the data are tokens; put an embedding before it",
+                                  name, op->member.name);
         node->input[k] = input[k];
     }
     node->inputs = inputs;
@@ -221,6 +230,19 @@ gls_status gls_graph_parameter(gls_graph *g, gls_node *node, int i, const char *
     g->parameter[count] = parameter;
     node->block[i] = count;
     return GLS_OK;
+}
+
+gls_status gls_graph_tie(gls_graph *g, gls_node *node, int i, const char *name, int64_t rows, int64_t columns) {
+    for (int64_t b = 0; b < gls_layout_count(g->layout); b++) {
+        const gls_block *block = gls_layout_block(g->layout, b);
+        if (strcmp(block->name, name) != 0) continue;
+        if (block->dims != 2 || (rows && block->shape[0] != rows) || (columns && block->shape[1] != columns))
+            return gls_node_fail(g, node, "tied to '%s', which is not a matrix of %lld x %lld (0: any)", name,
+                                 (long long)rows, (long long)columns);
+        node->block[i] = b;
+        return GLS_OK;
+    }
+    return gls_node_fail(g, node, "tied to '%s', which is no parameter of a layer before it", name);
 }
 
 gls_status gls_graph_state(gls_graph *g, gls_node *node, int i, const char *suffix, int64_t size) {

@@ -29,6 +29,7 @@ typedef enum gls_init {
     GLS_INIT_GLOROT,
     GLS_INIT_ORTHOGONAL,
     GLS_INIT_TORCH,
+    GLS_INIT_NORMAL, /* 1/fan_in; for embeddings */
     GLS_INIT_ZEROS,
     GLS_INIT_ONES
 } gls_init;
@@ -99,7 +100,8 @@ gls_status gls_graph_create(gls_context *ctx, gls_layout *layout, gls_layout *st
                             gls_graph **out);
 void gls_graph_destroy(gls_graph *graph);
 
-/* Node 0: one example as the data have it. */
+/* Node 0: one example as the data have it. Tokens are no reals: its value is then NULL, and only ops that read the
+ * batch's tokens take it. */
 int gls_graph_input(gls_graph *graph);
 /* Adds a node of the op with that name; options is the op's own struct (NULL: its defaults). Returns its number, or -1.
  */
@@ -115,6 +117,8 @@ gls_status gls_graph_finish(gls_graph *graph);
 /* For ops, while their shape is inferred: declares parameter i ("NODE.suffix"), or running statistics. */
 gls_status gls_graph_parameter(gls_graph *graph, gls_node *node, int i, const char *suffix, int dims,
                                const int64_t *shape, unsigned flags, gls_parameter parameter);
+/* Instead: parameter i is the [rows, columns] matrix of that name of a layer before; 0: any number. */
+gls_status gls_graph_tie(gls_graph *graph, gls_node *node, int i, const char *name, int64_t rows, int64_t columns);
 gls_status gls_graph_state(gls_graph *graph, gls_node *node, int i, const char *suffix, int64_t size);
 /* For ops, at the end: declares a use. */
 gls_status gls_graph_use(gls_graph *graph, gls_use use);

@@ -51,6 +51,10 @@ gls_status gls_graph_initialize(const gls_graph *g, uint64_t seed, gls_real *w) 
             for (int64_t i = 0; i < block->size; i++)
                 to[i] = (gls_real)(sqrt(2.0 / fan_in) * gls_random_normal(&random));
             break;
+        case GLS_INIT_NORMAL:
+            for (int64_t i = 0; i < block->size; i++)
+                to[i] = (gls_real)(sqrt(1.0 / fan_in) * gls_random_normal(&random));
+            break;
         case GLS_INIT_GLOROT:
             uniform(&random, sqrt(6.0 / (fan_in + fan_out)), to, block->size);
             break;

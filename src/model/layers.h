@@ -11,6 +11,18 @@ typedef struct gls_dense_options {
     bool transpose;  /* with tie: its transpose */
 } gls_dense_options;
 
+/* Weight matrices at least this large have their gradients formed over tiles of the wave: private copies of them, and
+ * adding the copies up, would cost more than the product. */
+static inline unsigned gls_matrix_flags(const int64_t shape[2]) {
+    enum { TILED_SIZE = 32768 };
+    return shape[0] >= (TILED_SIZE + shape[1] - 1) / shape[1] ? GLS_BLOCK_TILED : 0;
+}
+
+typedef struct gls_embedding_options {
+    int64_t dim;
+    const char *tie; /* name of a matrix to use instead of an own one */
+} gls_embedding_options;
+
 typedef struct gls_conv_options {
     int64_t channels, kernel, stride, pad, groups;
     bool bias;

@@ -8,6 +8,7 @@
 #include "base/kernels.h"
 #include "model/op.h"
 #include "model/use.h"
+#include "model/use/factors.h"
 
 enum { TILE_ROWS = 64, PHASES = 3 };
 
@@ -284,13 +285,20 @@ static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_arg
     if (rows->rows > x->plan->max_rows)
         return gls_fail(p->ctx, GLS_ERR_INTERNAL, "%lld rows in an evaluation made for %lld", (long long)rows->rows,
                         (long long)x->plan->max_rows);
-    if (rows->features != p->data.features || (p->data.sparse ? !rows->row : !rows->x))
+    const gls_data_info *data = &p->data;
+    bool next = data->target == GLS_TARGET_TOKENS, classes = data->target == GLS_TARGET_CLASS;
+    if (data->length && (!rows->token || rows->length != data->length))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld tokens, but the network was made for %lld",
+                        rows->token ? (long long)rows->length : 0LL, (long long)data->length);
+    if (!data->length && (rows->features != data->features || (data->sparse ? !rows->row : !rows->x)))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld %s features, but the network was made for %lld %s ones",
-                        (long long)rows->features, rows->row ? "sparse" : "dense", (long long)p->data.features,
-                        p->data.sparse ? "sparse" : "dense");
-    if ((p->data.target == GLS_TARGET_CLASS && !rows->label) || (p->data.target == GLS_TARGET_REAL && !rows->y))
-        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have no %s",
-                        p->data.target == GLS_TARGET_CLASS ? "labels" : "targets");
+                        (long long)rows->features, rows->row ? "sparse" : "dense", (long long)data->features,
+                        data->sparse ? "sparse" : "dense");
+    if (((classes || next) && !rows->label) || (data->target == GLS_TARGET_REAL && !rows->y))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have no %s", classes || next ? "labels" : "targets");
+    if ((classes || next) && rows->next_tokens != next)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have %s, but the network was made for %s",
+                        next ? "one label each" : "next tokens", next ? "next tokens" : "one label each");
     return GLS_OK;
 }
 
@@ -426,7 +434,7 @@ gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args
         const gls_use *use = &g->use[u];
         status = use->kind->norms(x, use, partition, out);
         for (int v = 0; v < u && status == GLS_OK; v++)
-            if (g->use[v].block == use->block) status = use->kind->cross(x, &g->use[v], use, partition, out);
+            if (g->use[v].block == use->block) status = gls_factors_cross(x, &g->use[v], use, partition, out);
     }
     gls_omp_restore(threads);
     for (int64_t k = 0; k < partition->groups; k++) out[k] = out[k] < 0 ? 0 : out[k];

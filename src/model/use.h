@@ -5,6 +5,14 @@
 
 #include "model/exec.h"
 
+/* A gradient as a sum of outer products: over a row's positions, left_t right_t^T in the shape [p, q] of the block. */
+typedef struct gls_factors {
+    const gls_real *left;  /* [rows positions, p]; NULL: the unit vectors of token */
+    const int32_t *token;  /* [rows positions] in [0, p) */
+    const gls_real *right; /* [rows positions, q] */
+    int64_t p, q, positions;
+} gls_factors;
+
 typedef struct gls_use_kind {
     const char *name;
     bool views_input; /* reads node `input`'s value */
@@ -19,12 +27,13 @@ typedef struct gls_use_kind {
     /* out[group] += inner product of that sum with v [block] of the point. */
     gls_status (*inner)(gls_exec *x, const gls_use *use, const gls_partition *partition, const gls_point *v,
                         double *out);
-    /* out[group] += twice the inner product of the group's sums by two uses of one block. */
-    gls_status (*cross)(gls_exec *x, const gls_use *a, const gls_use *b, const gls_partition *partition, double *out);
+    /* The gradient as outer products, from which follow the cross terms with other uses of the block, of this or of
+     * another kind; NULL: blocks used in this way are not shared. */
+    gls_factors (*factors)(const gls_exec *x, const gls_use *use);
     /* Bytes of scratch for norms and inner products of a slice of that many rows. */
     int64_t (*scratch)(const gls_graph *graph, const gls_use *use, int64_t rows, unsigned want);
 } gls_use_kind;
 
-extern const gls_use_kind gls_use_matrix, gls_use_convolution, gls_use_scale_shift;
+extern const gls_use_kind gls_use_matrix, gls_use_lookup, gls_use_convolution, gls_use_scale_shift;
 
 #endif

@@ -70,7 +70,7 @@ const gls_member *gls_member_named(gls_context *ctx, gls_kind kind, const char *
 const char *gls_format_guess(const char *path) {
     static const struct {
         const char *end, *format;
-    } known[] = {{".npy", "npy"}, {"ubyte", "idx"}, {".bin", "cifar10"}};
+    } known[] = {{".npy", "npy"}, {"ubyte", "idx"}, {".bin", "cifar10"}, {".tokens", "text"}};
     if (!path) return "glyphs";
     size_t n = strlen(path);
     if (n > 3 && (!strcmp(path + n - 3, ".gz") || !strcmp(path + n - 3, ".xz"))) n -= 3;

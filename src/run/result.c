@@ -48,6 +48,11 @@ char *gls_run_result_json(gls_run *run, const gls_run_result *r) {
     set_known(object, "train_", score, r->train_score);
     set_known(object, "validation_", "loss", r->validation_loss);
     set_known(object, "validation_", score, r->validation_score);
+    if (run->train_set->info.target == GLS_TARGET_TOKENS) {
+        set_known(object, "train_", "perplexity", exp(r->train_loss));
+        set_known(object, "validation_", "perplexity", exp(r->validation_loss));
+        set_known(object, "test_", "perplexity", exp(r->test_loss));
+    }
     set(object, "", "seconds", number(r->seconds));
     set(object, "", "examples_per_second", number(r->examples_per_second));
     set(object, "", "stopped", json_string(r->stopped));

@@ -17,7 +17,10 @@ static uint64_t hash_rows(uint64_t hash, const gls_batch *b) {
             hash = mixed(hash, b->column + b->row[i], n * sizeof *b->column);
             hash = mixed(hash, b->value + b->row[i], n * sizeof *b->value);
         }
-        if (b->label) hash = mixed(hash, &b->label[i], sizeof *b->label);
+        if (b->token) hash = mixed(hash, b->token + i * b->length, (size_t)b->length * sizeof *b->token);
+        if (b->mass) hash = mixed(hash, &b->mass[i], sizeof *b->mass);
+        int64_t labels = b->next_tokens ? b->length : 1;
+        if (b->label) hash = mixed(hash, b->label + i * labels, (size_t)labels * sizeof *b->label);
         hash = mixed(hash, &b->index[i], sizeof *b->index);
         hash = mixed(hash, &b->slot[i], sizeof *b->slot);
         if (b->key) hash = mixed(hash, &b->key[i], sizeof *b->key);
@@ -56,14 +59,22 @@ static uint64_t read_all(gls_context *ctx, const gls_source *source, int workers
     return hash;
 }
 
-/* Dense augmented images and sparse rows: 0 to 3 workers, several waves and pieces, one to three batches ahead. */
+/* Dense augmented images, sparse rows and tokens: 0 to 3 workers, several waves and pieces, one to three batches ahead.
+ */
 static void bits_do_not_depend_on_workers(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 2);
-    gls_source *source[2] = {transformed(ctx, open_ok(ctx, "glyphs", NULL, "{train_size: 300}"),
+    int32_t token[300 * 7], next[300 * 7];
+    for (int32_t t = 0; t < 300 * 7; t++) {
+        token[t] = t * 31 % 50;
+        next[t] = t % 13 ? t * 17 % 50 : -1;
+    }
+    gls_data_info rows = {.examples = 300, .length = 7, .vocabulary = 50, .target = GLS_TARGET_TOKENS};
+    gls_source *source[3] = {transformed(ctx, open_ok(ctx, "glyphs", NULL, "{train_size: 300}"),
                                          "[{label_noise: 0.2}, standardize, {pad_crop: 3}, flip]", 4, NULL),
                              open_ok(ctx, "sparse", NULL, "{train_size: 300, target: classes}")};
-    for (int s = 0; s < 2; s++) {
+    assert_int_equal(gls_source_from_tokens(ctx, token, next, &rows, &source[2]), GLS_OK);
+    for (int s = 0; s < 3; s++) {
         const char *key = s ? NULL : "label_noise";
         uint64_t expected = read_all(ctx, source[s], 0, SIZE, SIZE, 1, key);
         for (int workers = 0; workers <= 3; workers++)

@@ -50,7 +50,10 @@ bench bench_model_on(int threads, const char *family, const char *options, int64
     bench b = {.ctx = conformance_context(threads)};
     gls_value *map;
     int64_t features = channels * (side > 0 ? side * side : 1);
-    rows_make(&b.rows, n, features, false, 4, 0, false);
+    if (side < 0)
+        rows_make_tokens(&b.rows, n, channels, -side);
+    else
+        rows_make(&b.rows, n, features, false, 4, 0, false);
     if (side > 0) {
         b.rows.info.dims = 3;
         b.rows.info.shape[0] = channels;

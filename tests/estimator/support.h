@@ -40,7 +40,8 @@ typedef struct bench {
 bench bench_softmax(int64_t n, bool masses, int threads);
 /* Recorded gradients [n, d], borrowed. */
 bench bench_recorded(const gls_real *gradients, int64_t n, int64_t d);
-/* A network over n made-up rows of four classes; side 0: flat features. */
+/* A network over n made-up rows of four classes; side 0: flat features; side < 0: rows of -side tokens out of
+ * `channels`, with next tokens. */
 bench bench_model(const char *family, const char *options, int64_t n, int64_t channels, int64_t side);
 bench bench_model_on(int threads, const char *family, const char *options, int64_t n, int64_t channels, int64_t side);
 bench bench_problem(const gls_problem_type *type, int64_t n);

@@ -41,6 +41,16 @@ static void residuals(void **state) {
     check_network("resnet", "{depth: 8, width: 4, norm: group, groups: 2}", 3, 8);
 }
 
+static void tokens(void **state) {
+    check_network("layers", "{layers: [{embedding: {dim: 8}}, tanh, {dense: {units: 30}}]}", 30, -5);
+}
+static void tied_embedding(void **state) {
+    check_network("layers",
+                  "{layers: [{embedding: {dim: 70, name: e}}, {dense: {units: 70}}, tanh, {dense: {units: 480, tie: "
+                  "e.weight}}]}",
+                  480, -3);
+}
+
 /* Single examples do not exist; micro-batches that are the spans of the statistics do, and are those of the micro-batch
  * by itself. */
 static void batch_norm(void **state) {
@@ -71,7 +81,8 @@ static void batch_norm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(perceptrons), cmocka_unit_test(tied_weights), cmocka_unit_test(convolutions),
-        cmocka_unit_test(residuals),   cmocka_unit_test(batch_norm),
+        cmocka_unit_test(residuals),   cmocka_unit_test(tokens),       cmocka_unit_test(tied_embedding),
+        cmocka_unit_test(batch_norm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,13 +30,54 @@ typedef struct check_data {
     gls_data_info info;
     gls_batch batch;
     gls_real *x, *y;
-    int32_t *label;
+    int32_t *label, *token;
     int64_t *index, *slot;
     double *mass;
 } check_data;
 
+/* rows of `length` random tokens, small ones more often, each twice in a row now and then; one label a row, or if
+ * classes is 0 next tokens, the last row's end being left out. */
+static inline check_data check_tokens_create(int64_t rows, int64_t vocabulary, int64_t length, int64_t classes) {
+    check_data d = {0};
+    gls_random random = gls_random_create(12, "check tokens", (uint64_t)length, 0);
+    d.info = (gls_data_info){.examples = rows,
+                             .length = length,
+                             .vocabulary = vocabulary,
+                             .target = classes ? GLS_TARGET_CLASS : GLS_TARGET_TOKENS,
+                             .classes = classes ? classes : vocabulary};
+    d.token = calloc((size_t)(rows * length), sizeof *d.token);
+    d.label = calloc((size_t)(rows * length), sizeof *d.label);
+    d.index = calloc((size_t)rows, sizeof *d.index);
+    d.slot = calloc((size_t)rows, sizeof *d.slot);
+    d.mass = calloc((size_t)rows, sizeof *d.mass);
+    for (int64_t t = 0; t < rows * length; t++) {
+        double u = gls_random_uniform(&random);
+        d.token[t] = (int32_t)(u * u * (double)vocabulary);
+        d.label[t] = (int32_t)gls_random_below(&random, d.info.classes);
+    }
+    for (int64_t i = 0; i < rows; i++) {
+        d.index[i] = d.slot[i] = i;
+        d.mass[i] = 1;
+    }
+    if (!classes && rows > 1)
+        for (int64_t t = (rows - 1) * length + length / 2; t < rows * length; t++) d.label[t] = -1;
+    d.mass[rows - 1] = !classes && rows > 1 ? (double)(length / 2) / (double)length : 1;
+    d.batch = (gls_batch){.rows = rows,
+                          .token = d.token,
+                          .length = length,
+                          .label = d.label,
+                          .next_tokens = !classes,
+                          .index = d.index,
+                          .slot = d.slot,
+                          .mass = d.mass,
+                          .draw = 3};
+    return d;
+}
+
+/* w -1: check_tokens_create with a vocabulary of c and h tokens a row. */
 static inline check_data check_data_create(int64_t rows, int64_t c, int64_t h, int64_t w, int64_t classes,
                                            int64_t targets) {
+    if (w < 0) return check_tokens_create(rows, c, h, classes);
     check_data d = {0};
     int64_t features = c * (h ? h * w : 1);
     gls_random random = gls_random_create(11, "check data", (uint64_t)features, 0);
@@ -76,6 +117,7 @@ static inline void check_data_destroy(check_data *d) {
     free(d->x);
     free(d->y);
     free(d->label);
+    free(d->token);
     free(d->index);
     free(d->slot);
     free(d->mass);

@@ -16,6 +16,13 @@ static const sample samples[] = {
      "{layers: [{dense: {units: 7, name: a}}, tanh, {dense: {units: 9, tie: a.weight, transpose: true}}, tanh,"
      " {dense: {units: 7, tie: a.weight}}]}",
      24, 9, 0, 0, 7},
+    {"token classes", "layers",
+     "{layers: [{embedding: {dim: 6}}, tanh, {dense: {units: 5}}, tanh, global_pool, {dense: {units: 3}}]}", 24, 30, 5,
+     -1, 3},
+    {"next tokens, tied", "layers",
+     "{layers: [{embedding: {dim: 70, name: e}}, {dense: {units: 70}}, tanh, dropout,"
+     " {dense: {units: 480, tie: e.weight}}]}",
+     24, 480, 3, -1, 0},
     {"convnet", "convnet", "{channels: 4, units: 20}", 24, 2, 8, 8, 4, true},
     {"resnet with batch norm", "resnet", "{depth: 8, width: 4}", 24, 3, 8, 8, 4, true},
     {"resnet with batch norm in groups", "resnet", "{depth: 8, width: 4, bn_group: 5}", 24, 3, 8, 8, 4, true},

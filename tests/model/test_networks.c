@@ -30,6 +30,17 @@ static const sample samples[] = {
      "{layers: [{dense: {units: 7, name: a}}, tanh, {dense: {units: 9, tie: a.weight, transpose: true}}, tanh,"
      " {dense: {units: 7, tie: a.weight}}]}",
      4, 9, 0, 0, 7, 0},
+    {"layers",
+     "{layers: [{embedding: {dim: 5}}, layer_norm, {dense: {units: 8}}, tanh, dropout, {dense: {units: 11}}],"
+     " label_smoothing: 0.1}",
+     5, 11, 6, -1, 0, 0},
+    {"layers", "{layers: [{embedding: {dim: 5}}, tanh, global_pool, {dense: {units: 3}}], init: torch}", 3, 11, 4, -1,
+     3, 0},
+    {"layers",
+     "{layers: [{embedding: {dim: 5, name: e}}, tanh, {dense: {units: 11, tie: e.weight}}, tanh,"
+     " {dense: {tie: e.weight, transpose: true}}, gelu, {dense: {tie: e.weight}}]}",
+     4, 11, 3, -1, 0, 0},
+    {"layers", "{layers: [{embedding: {dim: 70}}, gelu, {dense: {units: 500}}]}", 1, 500, 1, -1, 0, 0},
     {"resnet", "{depth: 8, width: 4}", 3, 3, 8, 7, 3, 0},
     {"resnet", "{depth: 8, width: 4, norm: group, groups: 2}", 1, 3, 8, 7, 3, 0},
     {"resnet", "{depth: 18, width: 2, shape: imagenet}", 3, 2, 33, 35, 3, 0},
@@ -55,11 +66,113 @@ static void gradients(void **state) {
     }
 }
 
+typedef struct refusal {
+    const char *family, *options, *says;
+} refusal;
+
+static void check_refused(gls_context *ctx, const refusal *bad, size_t count, const gls_data_info *info) {
+    for (size_t i = 0; i < count; i++) {
+        gls_value *value = NULL;
+        gls_problem *p = NULL;
+        if (bad[i].options)
+            assert_int_equal(gls_yaml_parse(ctx, "test", bad[i].options, (int64_t)strlen(bad[i].options), &value),
+                             GLS_OK);
+        assert_int_equal(gls_model_create(ctx, bad[i].family, value, info, &p), GLS_ERR_ARGUMENT);
+        if (!strstr(gls_context_message(ctx), bad[i].says)) fail_msg("%s: %s", bad[i].says, gls_context_message(ctx));
+        gls_value_destroy(ctx, value);
+    }
+}
+
+/* The same where the data are tokens. */
+static void bad_tokens(void **state) {
+    static const refusal bad[] = {
+        {"mlp", NULL, "takes features, but the data are tokens; put an embedding before it"},
+        {"layers", "{layers: [{embedding: {dim: 4}}, {embedding: {dim: 4}}, {dense: {units: 9}}]}",
+         "takes tokens, but its input is a layer's output"},
+        {"layers", "{layers: [{embedding: {dim: 4}}, {dense: {units: 8}}]}",
+         "one input for each of 9 words at every position, got [8, 1, 3]"},
+        {"layers", "{layers: [{embedding: {dim: 4}}, global_pool, {dense: {units: 9}}]}", "got [9]"},
+        {"layers", "{layers: [{embedding: {dim: 4, tie: nothing}}]}", "tied to 'nothing'"},
+        {"layers", "{layers: [{embedding: {dim: 4}}, {dense: {units: 9}}], loss: squared}", "data have targets"},
+        {"softmax", NULL, "needs data with features"},
+    };
+    gls_context *ctx = check_context(1, false);
+    check_data d = check_tokens_create(2, 9, 3, 0), one = check_tokens_create(2, 9, 3, 4);
+    check_refused(ctx, bad, sizeof bad / sizeof *bad, &d.info);
+    gls_problem *p = check_model(ctx, "layers", "{layers: [{embedding: {dim: 4}}, {dense: {units: 9}}]}", &d.info);
+    check_run r = check_run_create(p, &d.batch, GLS_WANT_GRADIENT, GLS_MODE_TRAIN);
+    gls_real *w = check_weights(p);
+    assert_int_equal(gls_point_set(r.point, w), GLS_OK);
+    d.token[4] = 9;
+    assert_int_equal(gls_evaluate(r.e, &r.args), GLS_ERR_INPUT);
+    assert_string_equal(gls_context_message(ctx), "example 1 has token 9, expected 0 to 8");
+    d.token[4] = 8;
+    d.label[2] = 9;
+    assert_int_equal(gls_evaluate(r.e, &r.args), GLS_ERR_INPUT);
+    assert_string_equal(gls_context_message(ctx), "example 0 has label 9, expected 0 to 8");
+    r.args.rows = &one.batch;
+    assert_int_equal(gls_evaluate(r.e, &r.args), GLS_ERR_ARGUMENT);
+    assert_string_equal(gls_context_message(ctx), "the rows have one label each, but the network was made for next "
+                                                  "tokens");
+    gls_batch shorter = d.batch;
+    shorter.length = 2;
+    r.args.rows = &shorter;
+    assert_int_equal(gls_evaluate(r.e, &r.args), GLS_ERR_ARGUMENT);
+    assert_string_equal(gls_context_message(ctx), "rows of 2 tokens, but the network was made for 3");
+    free(w);
+    check_run_destroy(&r);
+    gls_problem_destroy(p);
+    check_data_destroy(&d);
+    check_data_destroy(&one);
+    gls_context_destroy(ctx);
+}
+
+/* The loss of an example is its mass times the mean over its labels, the score the share of right ones: by definition,
+ * from the network's outputs. */
+static void next_token_loss(void **state) {
+    enum { ROWS = 3, LENGTH = 4, WORDS = 6 };
+    gls_context *ctx = check_context(1, false);
+    check_data d = check_tokens_create(ROWS, WORDS, LENGTH, 0);
+    gls_problem *p = check_model(ctx, "layers", "{layers: [{embedding: {dim: 6}}]}", &d.info);
+    unsigned want = GLS_WANT_OUTPUTS | GLS_WANT_LOSSES | GLS_WANT_SCORES;
+    check_run r = check_run_create(p, &d.batch, want, GLS_MODE_EVALUATE);
+    gls_real *w = check_weights(p), z[ROWS * LENGTH * WORDS];
+    double losses[ROWS], score, right = 0;
+    assert_string_equal(p->score[0], "accuracy");
+    d.label[0] = -1;
+    check_run_at(&r, w);
+    assert_int_equal(gls_ask_outputs(r.e, z), GLS_OK);
+    assert_int_equal(gls_ask_losses(r.e, losses), GLS_OK);
+    assert_int_equal(gls_ask_scores(r.e, &score), GLS_OK);
+    for (int i = 0; i < ROWS; i++) {
+        double sum = 0, labels = 0, correct = 0;
+        for (int t = i * LENGTH; t < (i + 1) * LENGTH; t++) {
+            double total = 0;
+            int best = 0;
+            if (d.label[t] < 0) continue;
+            for (int c = 0; c < WORDS; c++) {
+                assert_true(z[t * WORDS + c] == w[d.token[t] * WORDS + c]);
+                total += exp(z[t * WORDS + c]);
+                if (z[t * WORDS + c] > z[t * WORDS + best]) best = c;
+            }
+            sum += log(total) - z[t * WORDS + d.label[t]];
+            correct += best == d.label[t];
+            labels++;
+        }
+        assert_true(fabs(losses[i] - d.mass[i] * sum / labels) < 1e-12);
+        right += d.mass[i] * correct / labels;
+    }
+    assert_true(fabs(score - right) < 1e-12);
+    free(w);
+    check_run_destroy(&r);
+    gls_problem_destroy(p);
+    check_data_destroy(&d);
+    gls_context_destroy(ctx);
+}
+
 /* Wrong input is refused with a sentence that says what and where. */
 static void bad_input(void **state) {
-    static const struct {
-        const char *family, *options, *says;
-    } bad[] = {
+    static const refusal bad[] = {
         {"mpl", NULL, "nearest is 'mlp'"},
         {"mlp", "{hiden: [3]}", "hidden"},
         {"mlp", "{hidden: [3, x]}", "'x'"},
@@ -72,20 +185,12 @@ static void bad_input(void **state) {
         {"layers", "{layers: [{conv: {channels: 4, groups: 2}}]}", "2 groups do not divide 3 input"},
         {"layers", "{layers: [flatten, {relu: {slope: 1}}]}", "takes no option 'slope'"},
         {"layers", "{layers: [flatten, {dense: {units: 5, tie: nothing}}]}", "tied to 'nothing'"},
+        {"layers", "{layers: [flatten, {dense: {bias: false}}]}", "units is missing"},
         {"layers", "{}", "layers"},
     };
     gls_context *ctx = check_context(1, false);
     check_data d = check_data_create(2, 3, 6, 5, 5, 0);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        gls_value *value = NULL;
-        gls_problem *p = NULL;
-        if (bad[i].options)
-            assert_int_equal(gls_yaml_parse(ctx, "test", bad[i].options, (int64_t)strlen(bad[i].options), &value),
-                             GLS_OK);
-        assert_int_equal(gls_model_create(ctx, bad[i].family, value, &d.info, &p), GLS_ERR_ARGUMENT);
-        if (!strstr(gls_context_message(ctx), bad[i].says)) fail_msg("%s: %s", bad[i].says, gls_context_message(ctx));
-        gls_value_destroy(ctx, value);
-    }
+    check_refused(ctx, bad, sizeof bad / sizeof *bad, &d.info);
     gls_problem *p = check_model(ctx, "mlp", NULL, &d.info);
     check_run r = check_run_create(p, &d.batch, GLS_WANT_GRADIENT, GLS_MODE_TRAIN);
     gls_real *w = check_weights(p);
@@ -131,6 +236,7 @@ static void summary(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(gradients), cmocka_unit_test(bad_input),
+                                       cmocka_unit_test(bad_tokens), cmocka_unit_test(next_token_loss),
                                        cmocka_unit_test(summary)};
     return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
 }

@@ -2,6 +2,33 @@
  * their parts. */
 #include "check.h"
 
+#include "model/layers.h"
+#include "model/network.h"
+
+/* One block looked up twice and multiplied with: every pair of uses has its cross term. */
+static gls_status build_shared(gls_graph *g, const void *options) {
+    gls_embedding_options own = {.dim = 9}, tied = {.dim = 9, .tie = "e.weight"};
+    gls_dense_options dense = {.units = 9, .bias = true}, last = {.units = 40, .bias = true, .tie = "e.weight"};
+    int x = gls_graph_input(g), both[2];
+    both[0] = gls_graph_add(g, "embedding", "e", &own, 1, &x);
+    both[0] = gls_graph_add(g, "dense", "fc", &dense, 1, &both[0]);
+    both[0] = gls_layer(g, "tanh", "act", both[0]);
+    both[1] = gls_graph_add(g, "embedding", "again", &tied, 1, &x);
+    x = gls_graph_add(g, "add", "sum", NULL, 2, both);
+    x = gls_layer(g, "gelu", "act2", x);
+    x = gls_graph_add(g, "dense", "last", &last, 1, &x);
+    gls_family_loss(g, options, x);
+    return g->status;
+}
+
+static const gls_option shared_options[] = {GLS_FAMILY_OPTIONS(struct { gls_family_options common; }), {NULL}};
+
+static const gls_family shared = {
+    .type = {.member = {.name = "shared", .options = shared_options, .options_size = sizeof(gls_family_options)},
+             GLS_NETWORK_VERBS},
+    .build = build_shared,
+};
+
 typedef struct sample {
     const char *family, *options;
     int64_t rows, c, h, w, classes;
@@ -22,6 +49,21 @@ static const sample samples[] = {
      "{layers: [{conv: {channels: 60, kernel: 1}}, {dense: {units: 50}}, gelu, {dense: {units: 3}}, global_pool]}", 12,
      2, 1, 7, 3},
     {"resnet", "{depth: 8, norm: batch}", 12, 3, 9, 8, 3, GLS_MODE_EVALUATE},
+    {"layers", "{layers: [{embedding: {dim: 7}}, tanh, {dense: {units: 20}}]}", 12, 20, 5, -1, 0},
+    {"layers", "{layers: [{embedding: {dim: 6}}, {dense: {units: 6}}, global_pool, tanh, {dense: {units: 4}}]}", 12, 30,
+     9, -1, 4},
+    {"layers",
+     "{layers: [{embedding: {dim: 6, name: e}}, {dense: {units: 6}}, tanh, {dense: {units: 20, tie: e.weight}}]}", 12,
+     20, 5, -1, 0},
+    {"layers",
+     "{layers: [{embedding: {dim: 70, name: e}}, tanh, {dense: {units: 500, tie: e.weight}}, tanh,"
+     " {dense: {units: 70, tie: e.weight, transpose: true}}, gelu, {dense: {units: 500}}]}",
+     12, 500, 11, -1, 0},
+    {"layers",
+     "{layers: [{embedding: {dim: 20, name: e}}, {dense: {units: 20, tie: e.weight, transpose: true}}, tanh,"
+     " {dense: {units: 20, tie: e.weight}}, global_pool, {dense: {units: 3}}]}",
+     12, 20, 1, -1, 3},
+    {"shared", NULL, 12, 40, 7, -1, 0},
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };
 
@@ -37,6 +79,7 @@ typedef struct asked {
 
 static void ask(const sample *s, bool portable, asked *a) {
     *a = (asked){.ctx = check_context(2, portable)};
+    assert_int_equal(gls_register(a->ctx, GLS_KIND_FAMILY, &shared.type.member), GLS_OK);
     a->data = check_data_create(s->rows, s->c, s->h, s->w, s->classes, 0);
     a->p = check_model(a->ctx, s->family, s->options, &a->data.info);
     a->run = check_run_create(a->p, &a->data.batch, GLS_WANT_GRADIENT | GLS_WANT_NORMS | GLS_WANT_INNER, s->mode);

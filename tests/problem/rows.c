@@ -49,6 +49,29 @@ void rows_make(made_rows *rows, int64_t n, int64_t p, bool sparse, int64_t class
     if (masses) rows->batch.mass = mass;
 }
 
+void rows_make_tokens(made_rows *rows, int64_t n, int64_t vocabulary, int64_t length) {
+    rows_make(rows, n, 0, false, 0, 0, true);
+    gls_random random = gls_random_create(4, "token rows", (uint64_t)n, (uint32_t)length);
+    int32_t *token = rows->block[9] = calloc((size_t)(n * length), 2 * sizeof(*token)), *label = token + n * length;
+    double *mass = rows->block[7];
+    for (int64_t i = 0; i < n; i++) {
+        int64_t labels = i % 3 == 2 ? length - 1 : length;
+        for (int64_t t = i * length; t < (i + 1) * length; t++) {
+            double u = gls_random_uniform(&random);
+            token[t] = (int32_t)(u * u * (double)vocabulary);
+            label[t] = t < i * length + labels ? (int32_t)gls_random_below(&random, vocabulary) : -1;
+        }
+        mass[i] = (double)labels / (double)length;
+    }
+    rows->info.length = rows->batch.length = length;
+    rows->info.vocabulary = rows->info.classes = vocabulary;
+    rows->info.target = GLS_TARGET_TOKENS;
+    rows->batch.x = NULL;
+    rows->batch.token = token;
+    rows->batch.label = label;
+    rows->batch.next_tokens = true;
+}
+
 void rows_free(made_rows *rows) {
     for (int i = 0; i < 10; i++) free(rows->block[i]);
 }

@@ -12,6 +12,8 @@ typedef struct made_rows {
 
 /* n rows of p features (sparse: a third of them stored); classes > 0: labels, else `targets` real values. */
 void rows_make(made_rows *rows, int64_t n, int64_t p, bool sparse, int64_t classes, int64_t targets, bool masses);
+/* n rows of `length` tokens out of `vocabulary`, with next tokens of which some are left out, and masses. */
+void rows_make_tokens(made_rows *rows, int64_t n, int64_t vocabulary, int64_t length);
 void rows_free(made_rows *rows);
 
 #endif

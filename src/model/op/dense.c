@@ -1,6 +1,4 @@
 /* dense: y = W x + b at every position, W [units, features]. */
-#include <string.h>
-
 #include "base/gemm.h"
 #include "model/kernels.h"
 #include "model/layers.h"
@@ -8,7 +6,8 @@
 #include "model/use.h"
 
 static const gls_option options[] = {
-    {"units", GLS_OPTION_INT, offsetof(gls_dense_options, units), NULL, 1, 1e9, GLS_OPTION_REQUIRED, NULL, "outputs"},
+    {"units", GLS_OPTION_INT, offsetof(gls_dense_options, units), "0", 0, 1e9, 0, NULL,
+     "outputs; may be left out with tie"},
     {"bias", GLS_OPTION_BOOL, offsetof(gls_dense_options, bias), "true", 0, 0, 0, NULL, "add a bias"},
     {"tie", GLS_OPTION_STRING, offsetof(gls_dense_options, tie), NULL, 0, 0, 0, NULL,
      "use the weights of this parameter instead of own ones"},
@@ -17,38 +16,25 @@ static const gls_option options[] = {
     {NULL},
 };
 
-/* Blocks at least this large have their gradients formed over tiles of the wave: private copies of them, and adding the
- * copies up, would cost more than the product. */
-enum { TILED_SIZE = 32768 };
-
-static gls_status tie(gls_graph *g, gls_node *node, const gls_dense_options *o) {
-    for (int64_t b = 0; b < gls_layout_count(g->layout); b++) {
-        const gls_block *block = gls_layout_block(g->layout, b);
-        if (strcmp(block->name, o->tie) != 0) continue;
-        int64_t rows = o->transpose ? node->in.c : o->units, columns = o->transpose ? o->units : node->in.c;
-        if (block->dims != 2 || block->shape[0] != rows || block->shape[1] != columns)
-            return gls_node_fail(g, node, "tied to '%s', which is not a [%lld, %lld] matrix", o->tie, (long long)rows,
-                                 (long long)columns);
-        node->block[0] = b;
-        return GLS_OK;
-    }
-    return gls_node_fail(g, node, "tied to '%s', which is no parameter of a layer before it", o->tie);
-}
-
 static gls_status shape(gls_graph *g, gls_node *node) {
-    const gls_dense_options *o = node->options;
+    gls_dense_options *o = node->options;
     if (node->in.h != 1 || (node->in.w != 1 && node->input[0] == 0)) {
         char text[64];
         return gls_node_fail(g, node, "takes features, but its input is %s; put a flatten or a pool before it",
                              gls_extent_text(node->in, text));
     }
+    if (o->tie) {
+        int64_t rows = o->transpose ? node->in.c : o->units, columns = o->transpose ? o->units : node->in.c;
+        GLS_TRY(gls_graph_tie(g, node, 0, o->tie, rows, columns));
+        o->units = gls_layout_block(g->layout, node->block[0])->shape[o->transpose];
+    } else if (o->units == 0) {
+        return gls_node_fail(g, node, "units is missing: how many outputs?");
+    }
     node->out = (gls_extent){o->units, 1, node->in.w};
     gls_parameter how = {g->init, node->in.c, o->units};
-    if (o->tie) {
-        GLS_TRY(tie(g, node, o));
-    } else {
-        unsigned flags = node->in.c * o->units >= TILED_SIZE ? GLS_BLOCK_TILED : 0;
-        GLS_TRY(gls_graph_parameter(g, node, 0, "weight", 2, (const int64_t[]){o->units, node->in.c}, flags, how));
+    if (!o->tie) {
+        int64_t size[2] = {o->units, node->in.c};
+        GLS_TRY(gls_graph_parameter(g, node, 0, "weight", 2, size, gls_matrix_flags(size), how));
     }
     if (!o->bias) return GLS_OK;
     how.init = g->init == GLS_INIT_TORCH ? GLS_INIT_TORCH : GLS_INIT_ZEROS;

@@ -1,5 +1,6 @@
-/* softmax_cross_entropy: f_i = m_i (log sum_c e^{z_c} - sum_c t_c z_c), t the one-hot label smoothed by s:
- * t_c = (1 - s) [c = label] + s / classes. */
+/* softmax_cross_entropy: f_i = m_i mean over its labels of (log sum_c e^{z_c} - sum_c t_c z_c), t the one-hot label
+ * smoothed by s: t_c = (1 - s) [c = label] + s / classes. An example has one label, or a next token at every position,
+ * where negative ones are left out; with the share of its labels as mass, F is then the mean over all labels. */
 #include <math.h>
 
 #include "base/kernels.h"
@@ -14,36 +15,57 @@ static const gls_option options[] = {
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {
-    if (g->data->target != GLS_TARGET_CLASS)
+    bool next = g->data->target == GLS_TARGET_TOKENS;
+    char text[64];
+    if (!next && g->data->target != GLS_TARGET_CLASS)
         return gls_node_fail(g, node, "needs class labels, which these data do not have");
-    if (gls_extent_positions(node->in) != 1 || node->in.c != g->data->classes) {
-        char text[64];
-        return gls_node_fail(g, node, "needs one input for each of %lld classes, got %s", (long long)g->data->classes,
-                             gls_extent_text(node->in, text));
-    }
+    if (node->in.c != g->data->classes || gls_extent_positions(node->in) != (next ? g->data->length : 1))
+        return gls_node_fail(g, node, "needs one input for each of %lld %s, got %s", (long long)g->data->classes,
+                             next ? "words at every position" : "classes", gls_extent_text(node->in, text));
     node->out = (gls_extent){1, 1, 1};
     return GLS_OK;
 }
 
-/* losses [rows] double, then probabilities [rows, classes]. */
+/* What is kept of a softmax: e^{z_c - most} / sum are the probabilities. */
+typedef struct softmax {
+    double sum;
+    gls_real most;
+} softmax;
+
+/* losses [rows], then softmaxes [rows, labels]. */
 static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
-    return rows * (int64_t)(sizeof(double) + (size_t)node->in.c * sizeof(gls_real));
+    return rows * (int64_t)(sizeof(double) + (size_t)gls_extent_positions(node->in) * sizeof(softmax));
+}
+
+static softmax *kept(const gls_exec *x, int i) {
+    return (softmax *)((double *)x->aux[i] + x->plan->max_rows);
+}
+
+static int64_t scratch(const gls_graph *g, const gls_node *node, int64_t rows) {
+    return node->in.c * (int64_t)sizeof(gls_real);
 }
 
 GLS_SIMD static void exponentials(const gls_real *z, int64_t n, gls_real most, gls_real *p) {
     for (int64_t c = 0; c < n; c++) p[c] = gls_real_exp(z[c] - most);
 }
 
-static double row_loss(const gls_real *z, int64_t n, int64_t label, double smooth, gls_real *p) {
+static double label_loss(const gls_real *z, int64_t n, int64_t label, double smooth, gls_real *p, softmax *keep) {
     gls_real most = z[0];
     for (int64_t c = 1; c < n; c++) most = z[c] > most ? z[c] : most;
     exponentials(z, n, most, p);
     double sum = 0, mean = 0;
     for (int64_t c = 0; c < n; c++) sum += p[c];
-    for (int64_t c = 0; c < n; c++) p[c] = (gls_real)(p[c] / sum);
+    *keep = (softmax){sum, most};
     if (smooth > 0)
         for (int64_t c = 0; c < n; c++) mean += (double)(z[c] - most) / (double)n;
     return log(sum) - (1 - smooth) * (double)(z[label] - most) - smooth * mean;
+}
+
+/* What each of the row's labels weighs: its mass over their number. */
+static double label_weight(const gls_batch *batch, int64_t r, int64_t labels) {
+    int64_t counted = 0;
+    for (int64_t t = 0; t < labels; t++) counted += batch->label[r * labels + t] >= 0;
+    return counted ? (batch->mass ? batch->mass[r] : 1) / (double)counted : 0;
 }
 
 static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
@@ -51,16 +73,20 @@ static gls_status forward(gls_exec *x, int i, int phase, const double *met, doub
     const gls_cross_entropy_options *o = node->options;
     const gls_batch *batch = x->args->rows;
     double *loss = x->aux[i];
-    int64_t n = node->in.c;
-    gls_real *p = (gls_real *)(loss + x->plan->max_rows);
+    softmax *keep = kept(x, i);
+    int64_t n = node->in.c, labels = gls_extent_positions(node->in);
     const gls_real *z = gls_exec_in(x, i, 0);
     for (int64_t r = 0; r < x->rows; r++) {
-        int64_t label = batch->label[r];
-        if (label < 0 || label >= n)
-            return gls_fail(x->ctx, GLS_ERR_INPUT, "example %lld has label %lld, expected 0 to %lld",
-                            (long long)batch->index[r], (long long)label, (long long)n - 1);
-        double mass = batch->mass ? batch->mass[r] : 1;
-        loss[r] = mass * row_loss(z + r * n, n, label, o->label_smoothing, p + r * n);
+        double sum = 0;
+        for (int64_t t = r * labels; t < (r + 1) * labels; t++) {
+            int64_t label = batch->label[t];
+            if (label < 0 && batch->next_tokens) continue;
+            if (label < 0 || label >= n)
+                return gls_fail(x->ctx, GLS_ERR_INPUT, "example %lld has label %lld, expected 0 to %lld",
+                                (long long)batch->index[r], (long long)label, (long long)n - 1);
+            sum += label_loss(z + t * n, n, label, o->label_smoothing, x->scratch, &keep[t]);
+        }
+        loss[r] = label_weight(batch, r, labels) * sum;
     }
     return GLS_OK;
 }
@@ -70,36 +96,53 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     const gls_node *node = gls_exec_node(x, i);
     const gls_cross_entropy_options *o = node->options;
     const gls_batch *batch = x->args->rows;
-    int64_t n = node->in.c;
-    const gls_real *p = (const gls_real *)((const double *)x->aux[i] + x->plan->max_rows);
+    int64_t n = node->in.c, labels = gls_extent_positions(node->in);
+    const softmax *keep = kept(x, i);
+    const gls_real *z = gls_exec_in(x, i, 0);
     gls_real *d = gls_exec_in_grad(x, i, 0);
     gls_real even = (gls_real)(o->label_smoothing / (double)n), own = (gls_real)(1 - o->label_smoothing);
     for (int64_t r = 0; r < x->rows; r++) {
-        gls_real mass = (gls_real)(batch->mass ? batch->mass[r] : 1);
-        for (int64_t c = 0; c < n; c++) d[r * n + c] = mass * (p[r * n + c] - even - (c == batch->label[r] ? own : 0));
+        gls_real weight = (gls_real)label_weight(batch, r, labels);
+        for (int64_t t = r * labels; t < (r + 1) * labels; t++) {
+            gls_real *to = d + t * n;
+            if (batch->label[t] < 0) {
+                gls_fill(to, 0, n);
+                continue;
+            }
+            exponentials(z + t * n, n, keep[t].most, to);
+            for (int64_t c = 0; c < n; c++)
+                to[c] = weight * ((gls_real)(to[c] / keep[t].sum) - even - (c == batch->label[t] ? own : 0));
+        }
     }
     return GLS_OK;
 }
 
 /* Ties go to the first class; a row of NaN is never right. */
+static bool right(const gls_real *z, int64_t n, int64_t label) {
+    int64_t best = 0;
+    for (int64_t c = 1; c < n; c++) best = z[c] > z[best] ? c : best;
+    return best == label && z[best] == z[best];
+}
+
 static gls_status scores(gls_exec *x, int i, double *sum) {
-    int64_t n = gls_exec_node(x, i)->in.c;
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t n = node->in.c, labels = gls_extent_positions(node->in);
     const gls_real *z = gls_exec_in(x, i, 0);
     const gls_batch *batch = x->args->rows;
     *sum = 0;
-    for (int64_t r = 0; r < x->rows; r++, z += n) {
-        int64_t best = 0;
-        for (int64_t c = 1; c < n; c++) best = z[c] > z[best] ? c : best;
-        if (best == batch->label[r] && z[best] == z[best]) *sum += batch->mass ? batch->mass[r] : 1;
+    for (int64_t r = 0; r < x->rows; r++) {
+        int64_t correct = 0;
+        for (int64_t t = r * labels; t < (r + 1) * labels; t++) correct += right(z + t * n, n, batch->label[t]);
+        *sum += label_weight(batch, r, labels) * (double)correct;
     }
     return GLS_OK;
 }
 
-static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
+static const gls_op_impl portable = {.name = "portable", .scratch = scratch, .forward = forward, .backward = backward};
 
 const gls_op gls_op_softmax_cross_entropy = {
     .member = {.name = "softmax_cross_entropy",
-               .help = "softmax and cross-entropy with class labels",
+               .help = "softmax and cross-entropy with class labels or next tokens",
                .source = "",
                .options = options,
                .options_size = sizeof(gls_cross_entropy_options)},

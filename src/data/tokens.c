@@ -1,0 +1,103 @@
+/* Rows of tokens in memory: the caller's arrays, borrowed, or one long text cut into rows. */
+#include "tokens.h"
+#include <string.h>
+
+/* Positions of row j that the source has; the rest of a last row is token 0 without a label. */
+static int64_t positions_of(const gls_token_source *s, int64_t j) {
+    int64_t length = s->owned.source.info.length, left = s->tokens - j * length;
+    return left < length ? left : length;
+}
+
+static double labelled_share(const gls_token_source *s, int64_t j) {
+    int64_t length = s->owned.source.info.length, n = positions_of(s, j), labelled = 0;
+    for (int64_t t = 0; t < n; t++) labelled += s->label[j * length + t] >= 0;
+    return (double)labelled / (double)length;
+}
+
+static gls_status fetch_tokens(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
+    const gls_token_source *s = (const gls_token_source *)source;
+    int64_t length = source->info.length;
+    bool next = source->info.target == GLS_TARGET_TOKENS;
+    for (int64_t i = 0; i < fetch->count; i++) {
+        int64_t j = fetch->index[i], n = positions_of(s, j);
+        if (rows->token) {
+            int32_t *to = rows->token + i * length;
+            memcpy(to, s->token + j * length, (size_t)n * sizeof *to);
+            memset(to + n, 0, (size_t)(length - n) * sizeof *to);
+        }
+        if (rows->label && next) {
+            int32_t *to = rows->label + i * length;
+            memcpy(to, s->label + j * length, (size_t)n * sizeof *to);
+            memset(to + n, 0xff, (size_t)(length - n) * sizeof *to);
+        } else if (rows->label && s->label) {
+            rows->label[i] = s->label[j];
+        }
+        if (rows->mass && source->has_mass) rows->mass[i] = labelled_share(s, j);
+    }
+    return GLS_OK;
+}
+
+static void destroy_tokens(gls_source *source) {
+    gls_token_source *s = (gls_token_source *)source;
+    gls_free(source->ctx, s->owns);
+    gls_owned_destroy(source);
+}
+
+static const gls_source_ops token_ops = {fetch_tokens, destroy_tokens};
+
+gls_status gls_token_source_create(gls_context *ctx, const gls_data_info *info, gls_token_source **out) {
+    GLS_TRY(gls_owned_create(ctx, sizeof **out, &token_ops, (void **)out));
+    gls_data_info *own = &(*out)->owned.source.info;
+    *own = *info;
+    own->features = 0;
+    own->sparse = false;
+    own->dims = 1;
+    own->shape[0] = info->length;
+    own->targets = 0;
+    own->class_names = NULL;
+    if (own->target == GLS_TARGET_TOKENS) own->classes = own->vocabulary;
+    return GLS_OK;
+}
+
+static gls_status check_values(gls_context *ctx, const char *what, const int32_t *value, int64_t n, int64_t width,
+                               int64_t least, int64_t below) {
+    for (int64_t k = 0; k < n; k++)
+        if (value[k] < least || value[k] >= below)
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: %s %d of example %lld is outside [0, %lld)", what,
+                            (int)value[k], (long long)(k / width), (long long)below);
+    return GLS_OK;
+}
+
+static gls_status check_tokens(gls_context *ctx, const int32_t *token, const int32_t *label, const gls_data_info *info,
+                               int64_t *tokens) {
+    if (info->examples < 0 || info->length < 1 || info->vocabulary < 1 || info->vocabulary > INT32_MAX)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: %lld rows of %lld tokens out of %lld",
+                        (long long)info->examples, (long long)info->length, (long long)info->vocabulary);
+    if (__builtin_mul_overflow(info->examples, info->length, tokens))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: %lld rows of %lld tokens do not fit",
+                        (long long)info->examples, (long long)info->length);
+    GLS_TRY(check_values(ctx, "token", token, *tokens, info->length, 0, info->vocabulary));
+    if (info->target == GLS_TARGET_NONE) return GLS_OK;
+    if (info->target == GLS_TARGET_REAL || !label || (info->target == GLS_TARGET_CLASS && info->classes < 1))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: rows of tokens need labels: classes or next tokens");
+    return info->target == GLS_TARGET_CLASS
+               ? check_values(ctx, "label", label, info->examples, 1, 0, info->classes)
+               : check_values(ctx, "label", label, *tokens, info->length, INT32_MIN, info->vocabulary);
+}
+
+gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
+                                  const gls_data_info *info, gls_source **out) {
+    int64_t tokens = 0;
+    gls_token_source *s;
+    *out = NULL;
+    GLS_TRY(check_tokens(ctx, token, label, info, &tokens));
+    GLS_TRY(gls_token_source_create(ctx, info, &s));
+    s->owned.source.info.class_names = info->class_names;
+    s->token = token;
+    s->tokens = tokens;
+    s->label = label;
+    if (info->target == GLS_TARGET_TOKENS)
+        for (int64_t k = 0; k < tokens && !s->owned.source.has_mass; k++) s->owned.source.has_mass = label[k] < 0;
+    *out = &s->owned.source;
+    return GLS_OK;
+}

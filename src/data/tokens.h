@@ -1,0 +1,18 @@
+/* Rows of tokens in memory. */
+#ifndef GLS_DATA_TOKENS_H
+#define GLS_DATA_TOKENS_H
+
+#include "source.h"
+
+typedef struct gls_token_source {
+    gls_owned_source owned;
+    const int32_t *token; /* [tokens], row after row; the last row may end early */
+    int64_t tokens;
+    const int32_t *label; /* [examples], or next tokens [tokens] */
+    void *owns;           /* freed with the source, or NULL */
+} gls_token_source;
+
+/* One with this info but without class names; its arrays are the caller's to set. */
+gls_status gls_token_source_create(gls_context *ctx, const gls_data_info *info, gls_token_source **out);
+
+#endif

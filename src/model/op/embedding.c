@@ -1,0 +1,69 @@
+/* embedding: y_t = W[token_t] for the tokens of an example, W [vocabulary, dim]. */
+#include <string.h>
+
+#include "model/layers.h"
+#include "model/op.h"
+#include "model/use.h"
+
+static const gls_option options[] = {
+    {"dim", GLS_OPTION_INT, offsetof(gls_embedding_options, dim), NULL, 1, 1e9, GLS_OPTION_REQUIRED, NULL,
+     "length of a token's vector"},
+    {"tie", GLS_OPTION_STRING, offsetof(gls_embedding_options, tie), NULL, 0, 0, 0, NULL,
+     "use the weights of this parameter instead of own ones"},
+    {NULL},
+};
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    const gls_embedding_options *o = node->options;
+    if (node->input[0] != 0 || !g->data->length)
+        return gls_node_fail(g, node, "takes tokens, but its input is %s",
+                             node->input[0] != 0 ? "a layer's output" : "features");
+    node->out = (gls_extent){o->dim, 1, g->data->length};
+    if (o->tie) return gls_graph_tie(g, node, 0, o->tie, g->data->vocabulary, o->dim);
+    gls_parameter how = {GLS_INIT_NORMAL, g->init == GLS_INIT_TORCH ? 1 : o->dim, o->dim};
+    int64_t size[2] = {g->data->vocabulary, o->dim};
+    return gls_graph_parameter(g, node, 0, "weight", 2, size, gls_matrix_flags(size), how);
+}
+
+static gls_status uses(gls_graph *g, int i) {
+    const gls_node *node = &g->node[i];
+    return gls_graph_use(
+        g,
+        (gls_use){
+            .kind = &gls_use_lookup, .node = i, .input = node->input[0], .block = node->block[0], .sums_row = -1});
+}
+
+static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_batch *batch = x->args->rows;
+    const gls_real *w = gls_exec_weight(x, node->block[0]);
+    int64_t dim = node->out.c, vocabulary = x->graph->data->vocabulary;
+    for (int64_t t = 0; t < x->rows * batch->length; t++) {
+        int64_t token = batch->token[t];
+        if (token < 0 || token >= vocabulary)
+            return gls_fail(x->ctx, GLS_ERR_INPUT, "example %lld has token %lld, expected 0 to %lld",
+                            (long long)batch->index[t / batch->length], (long long)token, (long long)vocabulary - 1);
+        memcpy(x->value[i] + t * dim, w + token * dim, (size_t)dim * sizeof *w);
+    }
+    return GLS_OK;
+}
+
+static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    return GLS_OK; /* tokens have no gradient */
+}
+
+static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
+
+const gls_op gls_op_embedding = {
+    .member = {.name = "embedding",
+               .help = "a vector for every token",
+               .source = "",
+               .options = options,
+               .options_size = sizeof(gls_embedding_options)},
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS,
+    .shape = shape,
+    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .uses = uses,
+};
