@@ -110,7 +110,8 @@ static gls_status begin_vocabulary(stream *s, const gls_data_info *like) {
     for (int64_t k = 0; k < words; k++) {
         GLS_TRY(gls_vocabulary_add(s->vocabulary, word[k], (int64_t)strlen(word[k]), &number));
         if (number != k)
-            return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: the training set's vocabulary has '%.60s' twice", path, word[k]);
+            return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: the training set's vocabulary has '%.60s' twice", path,
+                            word[k]);
     }
     s->unknown = gls_vocabulary_find(s->vocabulary, fixed_words[UNKNOWN], (int64_t)strlen(fixed_words[UNKNOWN]));
     return GLS_OK;
@@ -120,8 +121,7 @@ static gls_status begin_vocabulary(stream *s, const gls_data_info *like) {
 static gls_status rank_words(stream *s, const text_options *o, const char ***names, int64_t *count) {
     int32_t *to = gls_alloc(s->ctx, gls_vocabulary_size(s->vocabulary), sizeof *to);
     if (!to) return GLS_ERR_MEMORY;
-    gls_status status =
-        gls_vocabulary_rank(s->vocabulary, FIXED_WORDS, o->vocabulary, o->min_count, to, names, count);
+    gls_status status = gls_vocabulary_rank(s->vocabulary, FIXED_WORDS, o->vocabulary, o->min_count, to, names, count);
     for (int64_t t = 0; status == GLS_OK && t < s->tokens; t++) s->token[t] = to[s->token[t]];
     gls_free(s->ctx, to);
     return status;

@@ -74,8 +74,8 @@ static gls_status check_tokens(gls_context *ctx, const int32_t *token, const int
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: %lld rows of %lld tokens out of %lld",
                         (long long)info->examples, (long long)info->length, (long long)info->vocabulary);
     if (__builtin_mul_overflow(info->examples, info->length, tokens))
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: %lld rows of %lld tokens do not fit",
-                        (long long)info->examples, (long long)info->length);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: %lld rows of %lld tokens do not fit", (long long)info->examples,
+                        (long long)info->length);
     GLS_TRY(check_values(ctx, "token", token, *tokens, info->length, 0, info->vocabulary));
     if (info->target == GLS_TARGET_NONE) return GLS_OK;
     if (info->target == GLS_TARGET_REAL || !label || (info->target == GLS_TARGET_CLASS && info->classes < 1))

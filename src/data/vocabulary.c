@@ -121,8 +121,7 @@ gls_status gls_vocabulary_rank(const gls_vocabulary *v, int64_t fixed, int64_t m
     *kept = 0;
     for (int64_t k = 0; status == GLS_OK && k < v->words; k++)
         order[k] = (ranked){v->text + v->word[k].at, v->word[k].count, (int32_t)k};
-    if (status == GLS_OK && v->words > fixed)
-        qsort(order + fixed, (size_t)(v->words - fixed), sizeof *order, by_count);
+    if (status == GLS_OK && v->words > fixed) qsort(order + fixed, (size_t)(v->words - fixed), sizeof *order, by_count);
     for (int64_t k = 0; status == GLS_OK && k < v->words; k++) {
         bool keep = k < fixed || (order[k].count >= min_count && (most < 0 || *kept < most));
         to[order[k].number] = keep ? (int32_t)*kept : 0;

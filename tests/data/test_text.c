@@ -94,8 +94,8 @@ static void test_follows_training(void **state) {
     gls_context *ctx = counting_context(&c, 1);
     char text[400];
     gls_source *train = open_ok(ctx, "text", in_folder(folder, "train"), "{length: 3}"), *test;
-    assert_int_equal(
-        open_status(ctx, "text", in_folder(folder, "test"), "{length: 3}", true, &train->info, &test), GLS_OK);
+    assert_int_equal(open_status(ctx, "text", in_folder(folder, "test"), "{length: 3}", true, &train->info, &test),
+                     GLS_OK);
     assert_int_equal(test->info.vocabulary, 10);
     spell(ctx, test, text, sizeof text);
     assert_string_equal(text, "the cat <unk> a dog <eos>");
@@ -307,8 +307,7 @@ static void from_arrays(void **state) {
 
 static gls_status attempt_open(gls_context *ctx) {
     gls_source *source = NULL;
-    gls_status status =
-        gls_source_open(ctx, "text", in_folder(folder, "train"), NULL, NULL, false, NULL, &source);
+    gls_status status = gls_source_open(ctx, "text", in_folder(folder, "train"), NULL, NULL, false, NULL, &source);
     gls_source_destroy(source);
     return status;
 }

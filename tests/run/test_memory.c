@@ -1,5 +1,6 @@
 /* Memory that runs out anywhere in a run, once or from then on: no crash, nothing kept, the status and a message say
- * so, no file is half-written, weights stay finite, and what lies in the folder resumes to the bits of the whole run. */
+ * so, no file is half-written, weights stay finite, and what lies in the folder resumes to the bits of the whole run.
+ */
 #include "support.h"
 
 #include <dirent.h>
@@ -142,7 +143,8 @@ static void walk(const char *text, bool once) {
     weights whole = {0};
     if (attempt(ctx, &c, config, NULL, false, &whole)) fail_msg("%s", gls_context_message(ctx));
     int64_t granted = 0;
-    for (int64_t walked = 0; !walk_one(ctx, &c, config, &whole, granted, once); walked++) granted += 1 + walked / STRIDE;
+    for (int64_t walked = 0; !walk_one(ctx, &c, config, &whole, granted, once); walked++)
+        granted += 1 + walked / STRIDE;
     assert_true(granted > 100);
     free(whole.w);
     gls_value_destroy(ctx, config);

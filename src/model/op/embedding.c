@@ -28,9 +28,8 @@ static gls_status shape(gls_graph *g, gls_node *node) {
 static gls_status uses(gls_graph *g, int i) {
     const gls_node *node = &g->node[i];
     return gls_graph_use(
-        g,
-        (gls_use){
-            .kind = &gls_use_lookup, .node = i, .input = node->input[0], .block = node->block[0], .sums_row = -1});
+        g, (gls_use){
+               .kind = &gls_use_lookup, .node = i, .input = node->input[0], .block = node->block[0], .sums_row = -1});
 }
 
 static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {

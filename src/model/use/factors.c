@@ -39,8 +39,7 @@ static double lookups_dot(const gls_factors *a, const gls_factors *b, gls_group_
         int64_t at = place(group, a->positions, t);
         for (int64_t s = 0; s < group.rows * b->positions; s++) {
             int64_t other = place(group, b->positions, s);
-            if (a->token[at] == b->token[other])
-                sum += gls_dot(a->right + at * a->q, b->right + other * b->q, a->q);
+            if (a->token[at] == b->token[other]) sum += gls_dot(a->right + at * a->q, b->right + other * b->q, a->q);
         }
     }
     return sum;
@@ -91,8 +90,7 @@ gls_status gls_factors_cross(gls_exec *x, const gls_use *a, const gls_use *b, co
     int64_t *row = x->scratch;
     for (int64_t group = 0; group < partition->groups; group++) {
         gls_group_rows of = gls_group_rows_of(x, partition, group, row);
-        if (of.rows > 0)
-            out[group] += 2 * gls_factors_dot(x->graph->portable, &fa, &fb, of, gls_group_room(x));
+        if (of.rows > 0) out[group] += 2 * gls_factors_dot(x->graph->portable, &fa, &fb, of, gls_group_room(x));
     }
     return GLS_OK;
 }
