@@ -49,11 +49,19 @@ static gls_partition partition(const gls_run *run, int64_t slice) {
     return (gls_partition){.groups = cut->groups, .group = group};
 }
 
-static gls_status own_gradient(gls_run *run, gls_slice *slice, int worker) {
+/* A lane's first slice makes its gradient in the lane itself (zero by now); the others in the worker's vector. */
+static gls_status own_gradient(gls_run *run, gls_slice *slice, gls_real *lane, int worker) {
     gls_pass *pass = run->pass;
-    slice->gradient = pass->worker + 2 * pass->size * worker;
-    memset(slice->gradient, 0, (size_t)pass->size * sizeof(gls_real));
+    slice->gradient = lane ? lane : pass->worker + 2 * pass->size * worker;
+    if (!lane) memset(slice->gradient, 0, (size_t)pass->size * sizeof(gls_real));
     return gls_ask_gradient(slice->evaluation, run->request->product, NULL, slice->gradient);
+}
+
+static void add_own(const gls_run *run, const gls_slice *slice, gls_real *lane) {
+    int64_t d = run->pass->size;
+    if (slice->gradient != lane && slice->scale != 0) gls_axpy(lane, slice->scale, slice->gradient, d);
+    if (slice->gradient == lane && slice->scale == 0) gls_fill(lane, 0, d); /* what was not finite is gone */
+    if (slice->gradient == lane && slice->scale != 0 && slice->scale != 1) gls_scale(lane, slice->scale, d);
 }
 
 /* The questions that every slice is put, in an order that lets the short way give value and gradient together. */
@@ -77,10 +85,11 @@ static gls_status ask(gls_run *run, int64_t number, int worker) {
                        .max = lane->max,
                        .scale = 1,
                        .scratch = request->scratch ? pass->worker + 2 * pass->size * worker + pass->size : NULL};
-    if (request->g && number < run->shapes.lanes) gls_fill(to, 0, run->lane_size);
+    bool first = request->g && number < run->shapes.lanes;
+    if (first) gls_fill(to, 0, run->lane_size);
     if (request->slice) slice.groups = partition(run, number);
     if (request->explicit_slices)
-        GLS_TRY(own_gradient(run, &slice, worker));
+        GLS_TRY(own_gradient(run, &slice, first ? to : NULL, worker));
     else if (request->g && !request->weighted)
         GLS_TRY(gls_evaluation_gradient(slice.evaluation, request->product, NULL, &sink));
     double loss, score[4] = {0};
@@ -92,8 +101,7 @@ static gls_status ask(gls_run *run, int64_t number, int worker) {
     if (request->slice) GLS_TRY(request->slice(request->user, &slice));
     if (request->g && request->weighted)
         GLS_TRY(gls_evaluation_gradient(slice.evaluation, request->product, slice.weights, &sink));
-    if (request->g && request->explicit_slices && slice.scale != 0)
-        gls_axpy(to, slice.scale, slice.gradient, pass->size);
+    if (request->g && request->explicit_slices) add_own(run, &slice, to);
     return GLS_OK;
 }
 

@@ -14,7 +14,8 @@ typedef struct network {
     gls_real *w;
 } network;
 
-static void network_create(network *m, const char *norm) {
+/* Statistics of batch norm span 8 rows: groups says that the model has it so, else the pass. */
+static void network_create(network *m, const char *norm, bool groups) {
     *m = (network){0};
     gls_random random = gls_random_create(1, "network", 0, 0);
     for (int i = 0; i < ROWS * FEATURES; ++i) m->x[i] = (gls_real)gls_random_normal(&random);
@@ -33,12 +34,13 @@ static void network_create(network *m, const char *norm) {
     GOOD(gls_value_append(m->t.ctx, map, hidden));
     GOOD(gls_value_append(m->t.ctx, map, gls_value_create(m->t.ctx, GLS_VALUE_TEXT, "norm", norm)));
     GOOD(gls_value_append(m->t.ctx, map, gls_value_create(m->t.ctx, GLS_VALUE_TEXT, "activation", "tanh")));
+    if (groups) GOOD(gls_value_append(m->t.ctx, map, gls_value_create(m->t.ctx, GLS_VALUE_TEXT, "bn_group", "8")));
     gls_status status = gls_model_create(m->t.ctx, "mlp", map, gls_source_info(m->t.source), &m->t.problem);
     if (status != GLS_OK) fail_msg("%s", gls_context_message(m->t.ctx));
     gls_value_destroy(m->t.ctx, map);
     m->w = gls_alloc(m->t.ctx, gls_problem_size(m->t.problem), sizeof *m->w);
     GOOD(gls_problem_initialize(m->t.problem, 1, m->w));
-    gls_pass_options pass = {.size = sizeof pass, .span = strcmp(norm, "batch") == 0 ? 8 : 0};
+    gls_pass_options pass = {.size = sizeof pass, .span = !groups && strcmp(norm, "batch") == 0 ? 8 : 0};
     GOOD(gls_pass_create(m->t.problem, &pass, &m->t.pass));
     m->t.in = (gls_measure_input){.size = sizeof m->t.in,
                                   .problem = m->t.problem,
@@ -73,7 +75,7 @@ static void one_gradient(network *m, int64_t example, gls_real *g) {
 
 static void figures_are_those_of_gradients_one_at_a_time(void **state) {
     network m;
-    network_create(&m, "none");
+    network_create(&m, "none", false);
     int64_t d = gls_problem_size(m.t.problem);
     gls_real *g = malloc(sizeof *g * (size_t)(ROWS * d));
     for (int i = 0; i < ROWS; ++i) one_gradient(&m, i, g + i * d);
@@ -98,8 +100,10 @@ static void figures_are_those_of_gradients_one_at_a_time(void **state) {
 }
 
 static void batch_normalisation_has_no_single_examples(void **state) {
-    network m;
-    network_create(&m, "batch");
+    network m, grouped;
+    network_create(&m, "batch", false);
+    network_create(&grouped, "batch", true);
+    assert_true(grouped.t.problem->coupling == GLS_COUPLING_GROUPS);
     int64_t size = gls_layout_size(m.t.problem->state_layout);
     assert_true(size > 0 && m.t.problem->coupling == GLS_COUPLING_BATCH);
     gls_real *before = malloc(sizeof *before * (size_t)size);
@@ -110,6 +114,9 @@ static void batch_normalisation_has_no_single_examples(void **state) {
         assert_non_null(r.meaningless);
         assert_non_null(strstr(r.meaningless, "couples"));
         gls_measure_result_clear(&r);
+        r = fixture_once(&grouped.t, refused[i], NULL);
+        assert_non_null(strstr(r.meaningless, "couples"));
+        gls_measure_result_clear(&r);
     }
     const char *const fine[][2] = {{"gradient_norm", "gradient_norm"}, {"loss", "loss"},
                                    {"sharpness", "lambda_max"},        {"noise_norm", "batch_noise_rms"},
@@ -117,10 +124,15 @@ static void batch_normalisation_has_no_single_examples(void **state) {
     for (int i = 0; i < 6; ++i) {
         gls_measure_result r = fixture_once(&m.t, fine[i][0], NULL);
         assert_null(r.meaningless);
-        assert_true(isfinite(gls_measure_result_get(&r, fine[i][1])));
+        double value = gls_measure_result_get(&r, fine[i][1]);
+        assert_true(isfinite(value));
+        gls_measure_result_clear(&r);
+        r = fixture_once(&grouped.t, fine[i][0], NULL);
+        assert_true(gls_measure_result_get(&r, fine[i][1]) == value);
         gls_measure_result_clear(&r);
     }
     assert_memory_equal(before, m.t.problem->state, sizeof *before * (size_t)size);
+    assert_memory_equal(before, grouped.t.problem->state, sizeof *before * (size_t)size);
     /* In evaluation the statistics are fixed, and single examples exist. */
     const char *const evaluate[] = {"mode", "evaluate", NULL};
     gls_measure_result r = fixture_once(&m.t, "gradient_diversity", evaluate);
@@ -129,6 +141,7 @@ static void batch_normalisation_has_no_single_examples(void **state) {
     gls_measure_result_clear(&r);
     free(before);
     network_destroy(&m);
+    network_destroy(&grouped);
 }
 
 int main(void) {
