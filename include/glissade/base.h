@@ -229,7 +229,8 @@ typedef struct gls_option {
     const char *initial; /* default as text; NULL: none (strings and values stay NULL) */
     double minimum, maximum;
     unsigned flags;
-    const char *choices; /* of an enum: "mean|sum" */
+    const char *choices; /* of an enum: "mean|sum"; of a value: what it holds, where that has options of its own
+                            ("schedule", "average", "transforms", "layers", "sources") */
     const char *help;    /* one line */
 } gls_option;
 

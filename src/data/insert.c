@@ -18,7 +18,7 @@ static const gls_option insert_table[] = {
      GLS_OPTION_REQUIRED | GLS_OPTION_BELOW_MAX, NULL, "share of draggers in the resulting set"},
     {"kind", GLS_OPTION_ENUM, offsetof(insert_options, kind), "wrong_labels", 0, 0, 0, "wrong_labels|foreign|constant",
      "copies with a wrong label; examples of another source; constant images: the latter two with random labels"},
-    {"source", GLS_OPTION_VALUE, offsetof(insert_options, source), NULL, 0, 0, 0, NULL,
+    {"source", GLS_OPTION_VALUE, offsetof(insert_options, source), NULL, 0, 0, 0, "sources",
      "of foreign examples: {format: ..., train: ...}"},
     {NULL},
 };

@@ -9,7 +9,7 @@ typedef struct mix_options {
 } mix_options;
 
 static const gls_option mix_table[] = {
-    {"sources", GLS_OPTION_VALUE, offsetof(mix_options, sources), NULL, 0, 0, GLS_OPTION_REQUIRED, NULL,
+    {"sources", GLS_OPTION_VALUE, offsetof(mix_options, sources), NULL, 0, 0, GLS_OPTION_REQUIRED, "sources",
      "further sources as a list of {format: ..., train: ..., test: ..., size: ...}"},
     {"size", GLS_OPTION_SIZE, offsetof(mix_options, size), "all", 0, 0, 0, NULL,
      "random training examples to take of the first source"},

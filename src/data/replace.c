@@ -13,7 +13,7 @@ static const gls_option replace_table[] = {
      "the example to exchange, from 0"},
     {"with", GLS_OPTION_INT, offsetof(replace_options, with), "-1", -1, INFINITY, 0, NULL,
      "the example that takes its place; -1: a random other one"},
-    {"source", GLS_OPTION_VALUE, offsetof(replace_options, source), NULL, 0, 0, 0, NULL,
+    {"source", GLS_OPTION_VALUE, offsetof(replace_options, source), NULL, 0, 0, 0, "sources",
      "where it comes from, {format: ..., train: ...}, for one that the set does not hold; default: the set itself"},
     {NULL},
 };

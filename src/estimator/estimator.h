@@ -69,6 +69,8 @@ typedef struct gls_making {
 } gls_making;
 
 /* stage.c */
+/* The failure of a spec without a name. */
+gls_status gls_stage_unnamed(gls_context *ctx, const gls_value *spec);
 gls_status gls_stage_create(gls_problem *problem, const gls_value *spec, uint64_t seed, gls_stage **out);
 void gls_stage_destroy(gls_stage *stage);
 

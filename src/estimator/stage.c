@@ -1,13 +1,16 @@
 /* One member of a chain, from a name or a map. */
 #include "estimator/estimator.h"
 
+gls_status gls_stage_unnamed(gls_context *ctx, const gls_value *spec) {
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s:%d: estimator: a name, or a map with `name`, is expected",
+                    spec->file ? spec->file : "", spec->line);
+}
+
 gls_status gls_stage_create(gls_problem *problem, const gls_value *spec, uint64_t seed, gls_stage **out) {
     gls_context *ctx = problem->ctx;
     *out = NULL;
     const gls_value *named = spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "name") : spec;
-    if (!named || named->kind != GLS_VALUE_TEXT)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s:%d: estimator: a name, or a map with `name`, is expected",
-                        spec->file ? spec->file : "", spec->line);
+    if (!named || named->kind != GLS_VALUE_TEXT) return gls_stage_unnamed(ctx, spec);
     const gls_member *member =
         gls_member_find(ctx, GLS_KIND_ESTIMATOR, gls_estimator_members, "estimator", named->text);
     if (!member) return GLS_ERR_ARGUMENT;

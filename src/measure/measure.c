@@ -46,6 +46,10 @@ const gls_measure_type *gls_measure_type_of(const gls_measure *measure) {
     return measure->type;
 }
 
+const char *gls_measure_full_name(const char *name) {
+    return strcmp(name, "noise") == 0 ? "noise_norm" : name;
+}
+
 static gls_status set_up(created *c, const gls_value *options, const char *const *except) {
     static const gls_option none[] = {{.key = NULL}};
     gls_measure *m = &c->measure;
@@ -62,8 +66,7 @@ static gls_status set_up(created *c, const gls_value *options, const char *const
 gls_status gls_measure_create(gls_context *ctx, const char *name, const gls_value *options, const char *const *except,
                               int64_t parameters, int64_t examples, gls_measure **out) {
     *out = NULL;
-    if (strcmp(name, "noise") == 0) name = "noise_norm"; /* the short name that configurations use */
-    const gls_member *member = gls_member_find(ctx, GLS_KIND_MEASURE, builtin, "measure", name);
+    const gls_member *member = gls_member_find(ctx, GLS_KIND_MEASURE, builtin, "measure", gls_measure_full_name(name));
     if (!member) return GLS_ERR_ARGUMENT;
     created *c = gls_alloc(ctx, 1, sizeof *c);
     if (!c) return GLS_ERR_MEMORY;

@@ -10,4 +10,7 @@ extern const gls_measure_type gls_measure_gradient_diversity, gls_measure_noise_
     gls_measure_sharpness, gls_measure_smoothness, gls_measure_dragger, gls_measure_time_averages,
     gls_measure_invariance_defect, gls_measure_stability, gls_measure_equilibrium_ratio;
 
+/* The name in full of a short one that configurations use (noise). */
+const char *gls_measure_full_name(const char *name);
+
 #endif

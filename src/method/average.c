@@ -65,6 +65,8 @@ static const gls_option table[] = {{.key = "name",
                                     .help = "exponential: share that is kept"},
                                    {0}};
 
+const gls_member gls_average_member = {"average", "an average of the iterates", "", table, sizeof(average_options)};
+
 /* ---- the object ---- */
 
 static gls_status read_options(gls_context *ctx, const gls_value *spec, average_options *out) {

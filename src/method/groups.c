@@ -1,4 +1,5 @@
 #include "method.h"
+#include "table.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -64,48 +65,53 @@ static gls_status mark_decay(gls_method *method) {
     return method->no_decay && method->no_decoupled ? GLS_OK : GLS_ERR_MEMORY;
 }
 
-static gls_status apply_theory(gls_method *method, gls_options *options, const gls_value *given) {
-    GLS_TRY(gls_theory_values(method->ctx, given, &method->theory));
-    const gls_option *table = gls_options_table(options);
+static gls_status apply_theory(gls_context *ctx, const gls_member *member, gls_options *options, const gls_value *given,
+                               gls_record *theory) {
+    GLS_TRY(gls_theory_values(ctx, given, theory));
     bool used = false;
-    for (int i = 0; i < method->theory.count; i++)
-        for (const gls_option *row = table; row->key; row++)
-            if (strcmp(row->key, method->theory.name[i]) == 0) {
+    for (int i = 0; i < theory->count; i++)
+        for (const gls_option *row = gls_options_table(options); row->key; row++)
+            if (strcmp(row->key, theory->name[i]) == 0) {
                 used = true;
                 if (row->type == GLS_OPTION_REAL)
-                    GLS_TRY(gls_options_set_real(options, row->key, method->theory.value[i]));
+                    GLS_TRY(gls_options_set_real(options, row->key, theory->value[i]));
                 else
-                    GLS_TRY(gls_options_set_int(options, row->key, (int64_t)fmin(method->theory.value[i], 0x1p62)));
+                    GLS_TRY(gls_options_set_int(options, row->key, (int64_t)fmin(theory->value[i], 0x1p62)));
             }
     if (used) return GLS_OK;
-    return gls_fail(method->ctx, GLS_ERR_ARGUMENT, "from_theory: theorem '%s' gives no option of method %s",
-                    gls_value_get(given, "theorem")->text, method->type->member.name);
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "from_theory: theorem '%s' gives no option of method %s",
+                    gls_value_get(given, "theorem")->text, member->name);
+}
+
+gls_status gls_method_read_options(gls_context *ctx, const gls_member *member, const gls_value *spec,
+                                   gls_record *theory, gls_options **out) {
+    const gls_value *map = spec && spec->kind == GLS_VALUE_MAP ? spec : NULL,
+                    *given = gls_value_get(map, "from_theory");
+    char owner[96];
+    snprintf(owner, sizeof owner, "method %s", member->name);
+    gls_record_clear(theory);
+    GLS_TRY(gls_options_create(ctx, owner, member->options, member->options_size, out));
+    gls_status status = GLS_OK;
+    if (given && given->kind != GLS_VALUE_NULL) status = apply_theory(ctx, member, *out, given, theory);
+    if (status == GLS_OK && map) status = gls_options_apply(*out, map, (const char *const[]){"name", NULL});
+    if (status == GLS_OK) return GLS_OK;
+    gls_options_destroy(*out);
+    *out = NULL;
+    return status;
 }
 
 gls_status gls_groups_create(gls_method *method, const gls_value *spec) {
     gls_context *ctx = method->ctx;
-    const gls_member *member = &method->type->member;
-    gls_options *base;
-    char owner[96];
-    snprintf(owner, sizeof owner, "method %s", member->name);
-    GLS_TRY(gls_options_create(ctx, owner, member->options, member->options_size, &base));
     const gls_value *list = spec && spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "groups") : NULL;
     int64_t listed = list && list->kind == GLS_VALUE_LIST ? list->count : 0;
     method->group = gls_alloc(ctx, listed + 1, sizeof *method->group);
-    if (!method->group) {
-        gls_options_destroy(base);
-        return GLS_ERR_MEMORY;
-    }
+    if (!method->group) return GLS_ERR_MEMORY;
     method->groups = listed + 1;
     gls_group *last = &method->group[listed];
-    last->options = base;
-    /* A theorem's values first: they may be what the method requires, and what the map says goes over them. */
-    const gls_value *theory = spec && spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "from_theory") : NULL;
-    if (theory && theory->kind != GLS_VALUE_NULL) GLS_TRY(apply_theory(method, base, theory));
-    if (spec && spec->kind == GLS_VALUE_MAP)
-        GLS_TRY(gls_options_apply(base, spec, (const char *const[]){"name", NULL}));
+    GLS_TRY(gls_method_read_options(ctx, &method->type->member, spec, &method->theory, &last->options));
+    const gls_options *base = last->options;
     if (list && list->kind != GLS_VALUE_LIST && list->kind != GLS_VALUE_NULL)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: groups: expected a list of maps", member->name);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: groups: expected a list of maps", gls_method_name(method));
     const gls_method_common *common = gls_options_struct(base);
     GLS_TRY(gls_projection_read(ctx, common->project, &method->projection));
     GLS_TRY(mark_decay(method));

@@ -6,5 +6,11 @@
 
 extern const gls_member *const gls_method_members[];
 extern const gls_member *const gls_schedule_members[];
+extern const gls_member gls_average_member; /* one table for all averages */
+
+/* The options of a whole method from its spec (a name, a map or NULL): a theorem's values first, as they may be what
+ * the method requires, and what the map says over them. theory: the theorem's record, empty without one. */
+gls_status gls_method_read_options(gls_context *ctx, const gls_member *member, const gls_value *spec,
+                                   gls_record *theory, gls_options **out);
 
 #endif

@@ -65,52 +65,35 @@ gls_status gls_absolute_paths(gls_context *ctx, gls_value *value) {
     return GLS_OK;
 }
 
-/* Every option of a table with its present value. */
-static gls_status resolved_section(gls_context *ctx, const char *name, const gls_options *options, gls_value *map) {
-    gls_value *section = gls_value_create(ctx, GLS_VALUE_MAP, name, NULL);
-    gls_status status = section ? GLS_OK : GLS_ERR_MEMORY;
-    for (const gls_option *o = gls_options_table(options); o->key && status == GLS_OK; o++) {
-        const gls_value *tree = NULL;
-        if (o->type == GLS_OPTION_VALUE)
-            tree = *(const gls_value *const *)((const char *)gls_options_struct(options) + o->offset);
-        char *text = tree ? NULL : gls_options_text(options, o->key);
-        if (!tree && !text) continue;
-        status = gls_value_append(
-            ctx, section, tree ? gls_value_clone(ctx, tree) : gls_value_create(ctx, GLS_VALUE_TEXT, o->key, text));
-        gls_free(ctx, text);
-    }
-    if (status == GLS_OK) return gls_value_append(ctx, map, section);
-    gls_value_destroy(ctx, section);
-    return status;
-}
-
-static gls_status resolved_plan(gls_run *run) {
-    char number[3][32];
-    const int64_t chosen[] = {run->plan.slice, run->plan.wave, run->plan.lanes};
-    static const char *const key[] = {"slice", "wave", "lanes"};
-    for (int i = 0; i < 3; i++) {
-        snprintf(number[i], sizeof number[i], "%lld", (long long)chosen[i]);
-        GLS_TRY(gls_options_set(run->plan_options, key[i], number[i]));
-    }
-    GLS_TRY(gls_options_set(run->plan_options, "precision", sizeof(gls_real) == 4 ? "float" : "double"));
-    GLS_TRY(gls_options_set(run->plan_options, "libraries", gls_gemm_describe(run->ctx)));
-    char version[32];
+/* What the plan chose, with the precision and libraries it was chosen for. */
+static gls_status append_plan(gls_run *run, gls_value *out) {
+    char number[3][32], version[32];
     snprintf(version, sizeof version, "%d.%d.%d", GLS_VERSION_MAJOR, GLS_VERSION_MINOR, GLS_VERSION_PATCH);
-    return gls_options_set(run->plan_options, "version", version);
+    const int64_t chosen[] = {run->plan.slice, run->plan.wave, run->plan.lanes};
+    for (int i = 0; i < 3; i++) snprintf(number[i], sizeof number[i], "%lld", (long long)chosen[i]);
+    const char *const entry[][2] = {{"slice", number[0]},
+                                    {"wave", number[1]},
+                                    {"lanes", number[2]},
+                                    {"precision", sizeof(gls_real) == 4 ? "float" : "double"},
+                                    {"libraries", gls_gemm_describe(run->ctx)},
+                                    {"version", version}};
+    gls_value *plan = gls_value_create(run->ctx, GLS_VALUE_MAP, "plan", NULL);
+    GLS_TRY(gls_value_append(run->ctx, out, plan));
+    for (size_t i = 0; i < sizeof entry / sizeof *entry; i++)
+        GLS_TRY(gls_value_append(run->ctx, plan, gls_value_create(run->ctx, GLS_VALUE_TEXT, entry[i][0], entry[i][1])));
+    return GLS_OK;
 }
 
 static gls_status resolve(gls_run *run, gls_value *out) {
-    const gls_value *config = run->options.config;
+    const gls_value *config = run->config;
     for (int64_t i = 0; i < config->count; i++) {
         const gls_value *section = config->items[i];
-        if (!strcmp(section->key, "train") || !strcmp(section->key, "plan")) continue;
+        if (!strcmp(section->key, "plan")) continue;
         gls_value *copy = gls_value_clone(run->ctx, section);
         GLS_TRY(gls_value_append(run->ctx, out, copy));
         if (!strcmp(section->key, "data")) GLS_TRY(gls_absolute_paths(run->ctx, copy));
     }
-    GLS_TRY(resolved_section(run->ctx, "train", run->train_options, out));
-    GLS_TRY(resolved_plan(run));
-    return resolved_section(run->ctx, "plan", run->plan_options, out);
+    return append_plan(run, out);
 }
 
 static gls_status write_config(gls_run *run) {

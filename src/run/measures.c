@@ -21,10 +21,8 @@ typedef struct tap {
 
 /* Whether the step's gradient is the mean of the mini-batch's, so that its norms belong to one another. */
 static bool plain_mean(const gls_run *run) {
-    const gls_value *section = gls_value_get(run->options.config, "estimator");
-    if (section && section->kind == GLS_VALUE_MAP) section = gls_value_get(section, "name");
-    if (!section || section->kind == GLS_VALUE_NULL) return true;
-    return section->kind == GLS_VALUE_TEXT && !strcmp(section->text, "mean");
+    const gls_value *name = gls_value_get(gls_value_get(run->config, "estimator"), "name");
+    return name && !strcmp(name->text, "mean");
 }
 
 static gls_status make_pass(gls_run *run) {
@@ -174,33 +172,38 @@ static void destroy(void *user) {
 
 /* ---- from the configuration ---- */
 
-static gls_status read_every(gls_run *run, const gls_measure_type *type, const gls_value *entry, gls_length *every) {
+static gls_status read_every(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
+                             gls_length *every) {
     const gls_option table[] = {{"every", GLS_OPTION_LENGTH, 0, type->every ? type->every : "1", 0, 0, 0, NULL,
                                  "epochs, or steps (200s), between observations"},
                                 {.key = NULL}};
     const gls_value *given = entry->kind == GLS_VALUE_MAP ? gls_value_get(entry, "every") : NULL;
     gls_options *options = NULL;
-    GLS_TRY(gls_options_create(run->ctx, type->member.name, table, sizeof *every, &options));
+    GLS_TRY(gls_options_create(ctx, type->member.name, table, sizeof *every, &options));
     gls_status status = given ? gls_options_set_value(options, given) : GLS_OK;
     if (status == GLS_OK) *every = *(const gls_length *)gls_options_struct(options);
     gls_options_destroy(options);
     return status;
 }
 
-static gls_status make_measure(gls_run *run, const gls_value *entry, tap *t) {
-    static const char *const own[] = {"every", NULL};
+gls_status gls_measure_entry_check(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
+                                   gls_length *every) {
     char place[256];
     if (entry->kind != GLS_VALUE_MAP && entry->kind != GLS_VALUE_NULL)
-        return gls_fail(run->ctx, GLS_ERR_ARGUMENT, "%smeasure.%s: expected its options, as in {every: 200s}",
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%smeasure.%s: expected its options, as in {every: 200s}",
                         gls_origin(entry, place), entry->key);
-    GLS_TRY(gls_measure_create(run->ctx, entry->key, entry->kind == GLS_VALUE_MAP ? entry : NULL, own,
-                               gls_problem_size(run->problem), run->train_set->info.examples, &t->measure));
-    if (gls_measure_type_of(t->measure)->needs & GLS_MEASURE_OTHER)
-        return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
+    if (type->needs & GLS_MEASURE_OTHER)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "measure.%s compares two runs: it cannot look on at one. After both runs: glissade measure RUN "
                         "--only %s --other RUN2",
                         entry->key, entry->key);
-    return GLS_OK;
+    return read_every(ctx, type, entry, every);
+}
+
+static gls_status make_measure(gls_run *run, const gls_value *entry, tap *t) {
+    static const char *const own[] = {"every", NULL};
+    return gls_measure_create(run->ctx, entry->key, entry, own, gls_problem_size(run->problem),
+                              run->train_set->info.examples, &t->measure);
 }
 
 static gls_status add_tap(gls_run *run, const gls_value *entry) {
@@ -210,7 +213,7 @@ static gls_status add_tap(gls_run *run, const gls_value *entry) {
     t->seen = t->written = -1;
     gls_tap made = {.name = entry->key, .user = t, .observe = observe, .arrays = arrays, .destroy = destroy};
     gls_status status = make_measure(run, entry, t);
-    if (status == GLS_OK) status = read_every(run, gls_measure_type_of(t->measure), entry, &made.every);
+    if (status == GLS_OK) status = read_every(run->ctx, gls_measure_type_of(t->measure), entry, &made.every);
     if (status != GLS_OK) {
         destroy(t);
         return status;
@@ -223,15 +226,9 @@ static gls_status add_tap(gls_run *run, const gls_value *entry) {
 }
 
 gls_status gls_measures_create(gls_run *run) {
-    const gls_value *section = gls_value_get(run->options.config, "measure");
-    char place[256];
+    const gls_value *section = gls_value_get(run->config, "measure");
     run->ledger = gls_estimator_ledger(run->estimator);
-    if (!section || section->kind == GLS_VALUE_NULL || (section->kind == GLS_VALUE_MAP && !section->count))
-        return GLS_OK;
-    if (section->kind != GLS_VALUE_MAP)
-        return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
-                        "%smeasure: expected measures by name, as in {noise_norm: {every: 200s}}",
-                        gls_origin(section, place));
+    if (!section || !section->count) return GLS_OK;
     GLS_TRY(make_pass(run));
     for (int64_t i = 0; i < section->count; i++) GLS_TRY(add_tap(run, section->items[i]));
     return GLS_OK;

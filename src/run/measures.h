@@ -10,5 +10,8 @@
 gls_status gls_run_measure_input(gls_run *run, gls_measure_input *in);
 /* From the next step on, the weights before each are kept. */
 gls_status gls_run_keep_previous(gls_run *run);
+/* What an entry of the measure section says beside the measure's own options, checked; *every is its cadence. */
+gls_status gls_measure_entry_check(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
+                                   gls_length *every);
 
 #endif

@@ -67,6 +67,44 @@ const gls_member *gls_member_named(gls_context *ctx, gls_kind kind, const char *
     return NULL;
 }
 
+/* Members of up to two kinds, one after the other. */
+typedef struct searched {
+    gls_context *ctx;
+    gls_kind kind[2];
+    int kinds;
+} searched;
+
+static const char *name_at(const void *user, int64_t i) {
+    const searched *s = user;
+    for (int k = 0; k < s->kinds; k++) {
+        int64_t count = 0;
+        const gls_member *member;
+        while ((member = gls_members_at(s->ctx, s->kind[k], count)) && count < i) count++;
+        if (member) return member->name;
+        i -= count;
+    }
+    return NULL;
+}
+
+static const gls_member *wanted(const searched *s, const char *what, const char *name) {
+    for (int k = 0; k < s->kinds; k++) {
+        const gls_member *member = gls_member_named(s->ctx, s->kind[k], name);
+        if (member) return member;
+    }
+    const char *nearest = gls_nearest(name, name_at, s);
+    gls_fail(s->ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'%s%s%s", what, name, nearest ? "; nearest is '" : "",
+             nearest ? nearest : "", nearest ? "'" : "");
+    return NULL;
+}
+
+const gls_member *gls_member_wanted(gls_context *ctx, gls_kind kind, const char *what, const char *name) {
+    return wanted(&(searched){ctx, {kind}, 1}, what, name);
+}
+
+const gls_member *gls_model_member_wanted(gls_context *ctx, const char *name) {
+    return wanted(&(searched){ctx, {GLS_KIND_FAMILY, GLS_KIND_PROBLEM}, 2}, "model", name);
+}
+
 const char *gls_format_guess(const char *path) {
     static const struct {
         const char *end, *format;

@@ -15,7 +15,7 @@ const gls_option gls_train_table[] = {
     {"steps", GLS_OPTION_INT, AT(steps), "0", 0, INFINITY, 0, NULL, "steps at most; 0: no limit"},
     {"batch", GLS_OPTION_SIZE, AT(batch), "128", 1, INFINITY, 0, NULL,
      "examples a mini-batch, over all ranks; all: the whole set"},
-    {"batch_schedule", GLS_OPTION_VALUE, AT(batch_schedule), NULL, 0, 0, 0, NULL,
+    {"batch_schedule", GLS_OPTION_VALUE, AT(batch_schedule), NULL, 0, 0, 0, "schedule",
      "batch as any schedule: {name: step, at: [10, 20], factor: 2}, with maximum: N"},
     {"seed", GLS_OPTION_INT, AT(seed), "1", 0, INFINITY, 0, NULL, "of everything random in the run"},
     {"seeds", GLS_OPTION_INT, AT(seeds), "1", 1, 10000, 0, NULL,
@@ -50,7 +50,7 @@ const gls_option gls_train_table[] = {
      "leave out the shorter mini-batch at the end of an epoch"},
     {"nonfinite", GLS_OPTION_ENUM, AT(nonfinite), "stop", 0, 0, 0, "stop|skip",
      "what to do when a gradient is not finite; the step is refused in any case"},
-    {"average", GLS_OPTION_VALUE, AT(average), NULL, 0, 0, 0, NULL,
+    {"average", GLS_OPTION_VALUE, AT(average), NULL, 0, 0, 0, "average",
      "average of the iterates for validation and result: none, uniform, weighted, exponential, triggered, drawn; "
      "{name: exponential, decay: 0.999}"},
     {"tensorboard", GLS_OPTION_BOOL, AT(tensorboard), "false", 0, 0, 0, NULL,
@@ -65,7 +65,7 @@ const gls_option gls_data_table[] = {
     {"name", GLS_OPTION_STRING, AT(name), NULL, 0, 0, GLS_OPTION_HIDDEN, NULL, "the same as format"},
     {"train", GLS_OPTION_PATH, AT(train), NULL, 0, 0, 0, NULL, "training set, relative to the configuration file"},
     {"test", GLS_OPTION_PATH, AT(test), NULL, 0, 0, 0, NULL, "test set; generators bring their own"},
-    {"transforms", GLS_OPTION_VALUE, AT(transforms), NULL, 0, 0, 0, NULL,
+    {"transforms", GLS_OPTION_VALUE, AT(transforms), NULL, 0, 0, 0, "transforms",
      "list of transforms, in order: [{label_noise: 0.1}, flip]"},
     {"standardize", GLS_OPTION_BOOL, AT(standardize), "false", 0, 0, 0, NULL,
      "features to mean 0 and variance 1 over the training set, before the transforms"},
@@ -161,6 +161,19 @@ gls_status gls_section_options(gls_context *ctx, const gls_value *config, const 
         *out = NULL;
     }
     return status;
+}
+
+gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_options **out) {
+    GLS_TRY(gls_options_create(ctx, "data", gls_data_table, sizeof(gls_data_section), out));
+    for (const char *const *key = gls_data_keys; *key; key++) {
+        const gls_value *value = gls_value_get(section, *key);
+        gls_status status = value ? gls_options_set_value(*out, value) : GLS_OK;
+        if (status == GLS_OK) continue;
+        gls_options_destroy(*out);
+        *out = NULL;
+        return status;
+    }
+    return GLS_OK;
 }
 
 static gls_status train_options(gls_context *ctx, const gls_value *config, gls_options **out) {

@@ -55,6 +55,11 @@ gls_status gls_section(gls_context *ctx, const gls_value *config, const char *na
 /* The options of one of the tables above, filled from its section. */
 gls_status gls_section_options(gls_context *ctx, const gls_value *config, const char *name, const gls_option *table,
                                size_t struct_size, const char *const *except, gls_options **out);
+/* The data section's own options; what is the format's is passed over. */
+gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_options **out);
+/* resolve.c: a new configuration in which members' tables have filled in what was not given. Names and options are
+ * checked on the way. Values that were given keep their file and line, borrowed from config. */
+gls_status gls_config_resolve(gls_context *ctx, const gls_value *config, gls_value **out);
 /* GLS_ERR_ARGUMENT for a section that there is not; the nearest is named. */
 gls_status gls_sections_check(gls_context *ctx, const gls_value *config);
 

@@ -78,15 +78,10 @@ static gls_status split(gls_run *run) {
 }
 
 gls_status gls_run_open_data(gls_run *run) {
-    const gls_value *section;
-    gls_value *made, *transforms;
-    GLS_TRY(gls_section(run->ctx, run->options.config, "data", &section, &made));
-    gls_status status = transform_list(run, &transforms);
-    if (status == GLS_OK) {
-        status = open_sets(run, section, transforms);
-        gls_value_destroy(run->ctx, transforms);
-    }
-    gls_value_destroy(run->ctx, made);
+    gls_value *transforms;
+    GLS_TRY(transform_list(run, &transforms));
+    gls_status status = open_sets(run, gls_value_get(run->config, "data"), transforms);
+    gls_value_destroy(run->ctx, transforms);
     GLS_TRY(status);
     if (run->train_file->info.examples < 1)
         return gls_fail(run->ctx, GLS_ERR_INPUT, "%s: no examples", run->data->train ? run->data->train : "data");
@@ -97,25 +92,10 @@ gls_status gls_run_open_data(gls_run *run) {
 
 /* ---- problem and plan ---- */
 
-static const char *section_name(const gls_value *section) {
-    const gls_value *name = gls_value_get(section, "name");
-    return name && name->kind == GLS_VALUE_TEXT ? name->text : NULL;
-}
-
 static gls_status make_problem(gls_run *run) {
-    const gls_value *section;
-    gls_value *made;
-    GLS_TRY(gls_section(run->ctx, run->options.config, "model", &section, &made));
-    const char *name = section_name(section);
-    gls_status status;
-    if (!name)
-        status = gls_fail(run->ctx, GLS_ERR_ARGUMENT,
-                          "model.name is missing: what to train? `glissade list problems "
-                          "models` says what there is");
-    else
-        status = gls_model_create(run->ctx, name, section, &run->train_set->info, &run->problem);
-    gls_value_destroy(run->ctx, made);
-    return status;
+    const gls_value *section = gls_value_get(run->config, "model");
+    return gls_model_create(run->ctx, gls_value_get(section, "name")->text, section, &run->train_set->info,
+                            &run->problem);
 }
 
 static gls_status make_pass(gls_run *run) {
@@ -161,7 +141,7 @@ static gls_status scheduled_lr(gls_run *run, const gls_value *method, const gls_
     if (!*out) return GLS_ERR_MEMORY;
     (*out)->file = schedule->file;
     (*out)->line = schedule->line;
-    if (lr && lr->kind == GLS_VALUE_TEXT) {
+    if (lr && lr->kind == GLS_VALUE_TEXT && !gls_value_get(schedule, "from")) {
         gls_value *from = gls_value_create(ctx, GLS_VALUE_TEXT, "from", lr->text);
         if (!from) return GLS_ERR_MEMORY;
         from->file = lr->file;
@@ -188,23 +168,7 @@ static gls_status method_spec(gls_run *run, const gls_value *method, const gls_v
     return status;
 }
 
-static gls_status read_method(gls_run *run) {
-    const gls_value *method, *schedule;
-    gls_value *made_method, *made_schedule = NULL;
-    GLS_TRY(gls_section(run->ctx, run->options.config, "method", &method, &made_method));
-    gls_status status = gls_section(run->ctx, run->options.config, "schedule", &schedule, &made_schedule);
-    if (status == GLS_OK && (!method || !section_name(method)))
-        status = gls_fail(run->ctx, GLS_ERR_ARGUMENT,
-                          "method.name is missing: which step rule? `glissade list methods` "
-                          "says what there is");
-    if (status == GLS_OK) status = method_spec(run, method, schedule);
-    gls_value_destroy(run->ctx, made_method);
-    gls_value_destroy(run->ctx, made_schedule);
-    return status;
-}
-
 static gls_status make_method(gls_run *run) {
-    GLS_TRY(read_method(run));
     GLS_TRY(gls_batches_plan(run, &run->steps_per_epoch, &run->total_steps));
     if (!gls_problem_size(run->problem))
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT, "the model has no parameters for these data");
@@ -218,12 +182,8 @@ static gls_status make_method(gls_run *run) {
 }
 
 static gls_status make_estimator(gls_run *run) {
-    const gls_value *section;
-    gls_value *made;
-    GLS_TRY(gls_section(run->ctx, run->options.config, "estimator", &section, &made));
-    gls_status status = gls_estimator_create(run->problem, section, (uint64_t)run->train->seed, &run->estimator);
-    gls_value_destroy(run->ctx, made);
-    return status;
+    return gls_estimator_create(run->problem, gls_value_get(run->config, "estimator"), (uint64_t)run->train->seed,
+                                &run->estimator);
 }
 
 static gls_status make_average(gls_run *run) {
@@ -264,29 +224,20 @@ static gls_status check_train(gls_run *run) {
 
 static gls_status read_sections(gls_run *run) {
     gls_context *ctx = run->ctx;
-    const gls_value *config = run->options.config;
-    GLS_TRY(gls_sections_check(ctx, config));
-    GLS_TRY(gls_section_options(ctx, config, "train", gls_train_table, sizeof(gls_train), NULL, &run->train_options));
+    GLS_TRY(gls_config_resolve(ctx, run->options.config, &run->config));
+    GLS_TRY(
+        gls_section_options(ctx, run->config, "train", gls_train_table, sizeof(gls_train), NULL, &run->train_options));
+    GLS_TRY(gls_section_options(ctx, run->config, "plan", gls_plan_table, sizeof(gls_plan), NULL, &run->plan_options));
+    GLS_TRY(gls_data_options(ctx, gls_value_get(run->config, "data"), &run->data_options));
     run->train = gls_options_struct(run->train_options);
-    GLS_TRY(gls_section_options(ctx, config, "plan", gls_plan_table, sizeof(gls_plan), NULL, &run->plan_options));
-    /* Keys of the section that are the format's own are read by the format. */
-    GLS_TRY(gls_options_create(ctx, "data", gls_data_table, sizeof(gls_data_section), &run->data_options));
-    const gls_value *section;
-    gls_value *made;
-    GLS_TRY(gls_section(ctx, config, "data", &section, &made));
-    gls_status status = GLS_OK;
-    for (const char *const *key = gls_data_keys; section && *key && status == GLS_OK; key++) {
-        const gls_value *value = gls_value_get(section, *key);
-        if (value) status = gls_options_set_value(run->data_options, value);
-    }
-    gls_value_destroy(ctx, made);
     run->data = gls_options_struct(run->data_options);
-    return status;
+    return GLS_OK;
 }
 
 gls_status gls_run_setup(gls_run *run) {
     GLS_TRY(read_sections(run));
     GLS_TRY(check_train(run));
+    GLS_TRY(method_spec(run, gls_value_get(run->config, "method"), gls_value_get(run->config, "schedule")));
     GLS_TRY(gls_run_open_data(run));
     GLS_TRY(make_problem(run));
     GLS_TRY(make_pass(run));

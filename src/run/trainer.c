@@ -75,6 +75,7 @@ void gls_run_destroy(gls_run *run) {
     gls_source_destroy(run->validation_set);
     gls_source_destroy(run->test_set);
     gls_source_destroy(run->train_file);
+    gls_value_destroy(ctx, run->config);
     gls_options_destroy(run->train_options);
     gls_options_destroy(run->data_options);
     gls_options_destroy(run->plan_options);

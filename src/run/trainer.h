@@ -49,6 +49,7 @@ struct gls_run {
     char *folder;
     int rank, ranks;
 
+    gls_value *config; /* resolved */
     gls_options *train_options, *data_options, *plan_options;
     const gls_train *train;
     const gls_data_section *data;

@@ -12,7 +12,7 @@ typedef struct sequence_options {
 } sequence_options;
 
 static const gls_option options[] = {
-    {"layers", GLS_OPTION_VALUE, offsetof(sequence_options, layers), NULL, 0, 0, GLS_OPTION_REQUIRED, NULL,
+    {"layers", GLS_OPTION_VALUE, offsetof(sequence_options, layers), NULL, 0, 0, GLS_OPTION_REQUIRED, "layers",
      "list of layers: a name, or {name: {options}}"},
     GLS_FAMILY_OPTIONS(sequence_options),
     {NULL},
