@@ -210,6 +210,20 @@ static void several_seeds(void **state) {
     if (s.code) fail_msg("%s", s.err);
 }
 
+/* Two ranks go on where two ranks stopped, to the bit: state that belongs to ranks is whole in a checkpoint. */
+static void ranks_resume(void **state) {
+    (void)state;
+    static said s;
+    if (system("command -v mpirun >/dev/null")) skip();
+    static const char run[] = "ASAN_OPTIONS=detect_leaks=0 mpirun --oversubscribe -n 2 $G train ";
+    static const char settings[] = SMALL "--set 'model={name: mlp, hidden: [12], norm: batch, dropout: 0.2}' "
+                                         "--set 'method={name: adam, lr: 0.01}' --set train.epochs=2 ";
+    sh(&s, "%s%s --out together && %s%s --out halves --set train.steps=6 && %s --quiet --resume halves --set train.steps=0",
+       run, settings, run, settings, run);
+    if (s.code) fail_msg("%s", s.err);
+    assert_true(same_files("together/final.safetensors", "halves/final.safetensors"));
+}
+
 /* 1, 2 and 4 ranks agree to rounding; a mistake is said once, with its exit code. */
 static void several_ranks(void **state) {
     (void)state;
@@ -240,6 +254,7 @@ int main(void) {
         cmocka_unit_test(survives_kill),     cmocka_unit_test(interrupts),
         cmocka_unit_test(full_disk),         cmocka_unit_test(full_file_system),
         cmocka_unit_test(several_seeds),     cmocka_unit_test(several_ranks),
+        cmocka_unit_test(ranks_resume),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
