@@ -218,7 +218,8 @@ static void ranks_resume(void **state) {
     static const char run[] = "ASAN_OPTIONS=detect_leaks=0 mpirun --oversubscribe -n 2 $G train ";
     static const char settings[] = SMALL "--set 'model={name: mlp, hidden: [12], norm: batch, dropout: 0.2}' "
                                          "--set 'method={name: adam, lr: 0.01}' --set train.epochs=2 ";
-    sh(&s, "%s%s --out together && %s%s --out halves --set train.steps=6 && %s --quiet --resume halves --set train.steps=0",
+    sh(&s,
+       "%s%s --out together && %s%s --out halves --set train.steps=6 && %s --quiet --resume halves --set train.steps=0",
        run, settings, run, settings, run);
     if (s.code) fail_msg("%s", s.err);
     assert_true(same_files("together/final.safetensors", "halves/final.safetensors"));
