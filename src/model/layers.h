@@ -23,6 +23,10 @@ typedef struct gls_embedding_options {
     const char *tie; /* name of a matrix to use instead of an own one */
 } gls_embedding_options;
 
+typedef struct gls_window_options {
+    int64_t size;
+} gls_window_options;
+
 typedef struct gls_conv_options {
     int64_t channels, kernel, stride, pad, groups;
     bool bias;

@@ -8,14 +8,11 @@
 #include "model/op.h"
 #include "problem/evaluation.h"
 
-extern const gls_family gls_family_mlp, gls_family_convnet, gls_family_resnet, gls_family_layers;
+extern const gls_family gls_family_mlp, gls_family_convnet, gls_family_resnet, gls_family_nplm, gls_family_layers;
 
 static const gls_member *const families[] = {
-    &gls_family_mlp.type.member,
-    &gls_family_convnet.type.member,
-    &gls_family_resnet.type.member,
-    &gls_family_layers.type.member,
-    NULL,
+    &gls_family_mlp.type.member,  &gls_family_convnet.type.member, &gls_family_resnet.type.member,
+    &gls_family_nplm.type.member, &gls_family_layers.type.member,  NULL,
 };
 
 const gls_member *gls_model_family(gls_context *ctx, int64_t i) {

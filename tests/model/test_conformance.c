@@ -16,6 +16,7 @@ static const sample samples[] = {
      "{layers: [{dense: {units: 7, name: a}}, tanh, {dense: {units: 9, tie: a.weight, transpose: true}}, tanh,"
      " {dense: {units: 7, tie: a.weight}}]}",
      24, 9, 0, 0, 7},
+    {"nplm", "nplm", "{embedding: 8, window: 3, hidden: 8, tie: true}", 24, 40, 5, -1, 0},
     {"token classes", "layers",
      "{layers: [{embedding: {dim: 6}}, tanh, {dense: {units: 5}}, tanh, global_pool, {dense: {units: 3}}]}", 24, 30, 5,
      -1, 3},

@@ -40,6 +40,9 @@ static const sample samples[] = {
      "{layers: [{embedding: {dim: 5, name: e}}, tanh, {dense: {units: 11, tie: e.weight}}, tanh,"
      " {dense: {tie: e.weight, transpose: true}}, gelu, {dense: {tie: e.weight}}]}",
      4, 11, 3, -1, 0, 0},
+    {"nplm", "{embedding: 4, window: 3, hidden: 6, dropout: 0.2}", 4, 11, 5, -1, 0, 0},
+    {"nplm", "{embedding: 4, window: 7, hidden: 4, tie: true}", 3, 11, 5, -1, 0, 0},
+    {"nplm", "{embedding: 4, window: 2, hidden: 6}", 3, 11, 5, -1, 3, 0},
     {"layers", "{layers: [{embedding: {dim: 70}}, gelu, {dense: {units: 500}}]}", 1, 500, 1, -1, 0, 0},
     {"resnet", "{depth: 8, width: 4}", 3, 3, 8, 7, 3, 0},
     {"resnet", "{depth: 8, width: 4, norm: group, groups: 2}", 1, 3, 8, 7, 3, 0},
@@ -94,6 +97,7 @@ static void bad_tokens(void **state) {
         {"layers", "{layers: [{embedding: {dim: 4}}, global_pool, {dense: {units: 9}}]}", "got [9]"},
         {"layers", "{layers: [{embedding: {dim: 4, tie: nothing}}]}", "tied to 'nothing'"},
         {"layers", "{layers: [{embedding: {dim: 4}}, {dense: {units: 9}}], loss: squared}", "data have targets"},
+        {"nplm", "{tie: true, embedding: 3, hidden: 4}", "hidden equal to embedding, got 4 and 3"},
         {"softmax", NULL, "needs data with features"},
     };
     gls_context *ctx = check_context(1, false);

@@ -32,9 +32,17 @@ static void write_layout(const char *kind, const gls_layout *layout, const gls_r
 
 static void write_batch(const check_data *d) {
     FILE *text = open_file("batch", "txt"), *data = open_file("batch", "bin");
-    fprintf(text, "x %lld 3 32 32\nlabel %lld\n", (long long)d->batch.rows, (long long)d->batch.rows);
+    long long rows = d->batch.rows, length = d->batch.length;
+    if (length)
+        fprintf(text, "x %lld %lld\nlabel %lld %lld\n", rows, length, rows, length);
+    else
+        fprintf(text, "x %lld 3 32 32\nlabel %lld\n", rows, rows);
     fwrite(d->x, sizeof *d->x, (size_t)(d->batch.rows * d->batch.features), data);
-    for (int64_t i = 0; i < d->batch.rows; i++) {
+    for (int64_t t = 0; t < rows * length; t++) {
+        gls_real token = (gls_real)d->token[t];
+        fwrite(&token, sizeof token, 1, data);
+    }
+    for (int64_t i = 0; i < rows * (length ? length : 1); i++) {
         gls_real label = (gls_real)d->label[i];
         fwrite(&label, sizeof label, 1, data);
     }
@@ -62,12 +70,12 @@ static void write_training(gls_problem *p, const check_data *d, const gls_real *
 
 static void write_logits(gls_problem *p, const check_data *d, const gls_real *w) {
     check_run r = check_run_create(p, &d->batch, GLS_WANT_OUTPUTS, GLS_MODE_EVALUATE);
-    gls_real *logits = calloc((size_t)(d->batch.rows * 10), sizeof *logits);
+    gls_real *logits = calloc((size_t)(d->batch.rows * p->outputs), sizeof *logits);
     check_run_at(&r, w);
     assert_int_equal(gls_ask_outputs(r.e, logits), GLS_OK);
     FILE *text = open_file("logits", "txt"), *data = open_file("logits", "bin");
-    fprintf(text, "logits %lld 10\n", (long long)d->batch.rows);
-    fwrite(logits, sizeof *logits, (size_t)(d->batch.rows * 10), data);
+    fprintf(text, "logits %lld %lld\n", (long long)d->batch.rows, (long long)p->outputs);
+    fwrite(logits, sizeof *logits, (size_t)(d->batch.rows * p->outputs), data);
     fclose(text);
     fclose(data);
     free(logits);
@@ -80,7 +88,8 @@ static void compare(const char *family, const char *options, int64_t rows) {
     snprintf(strrchr(script, '/') ? strrchr(script, '/') + 1 : script, 64, "torch_compare.py");
     if (access(script, R_OK) != 0 || access("/usr/bin/python3", X_OK) != 0) skip();
     gls_context *ctx = check_context(2, false);
-    check_data d = check_data_create(rows, 3, 32, 32, 10, 0);
+    bool tokens = strcmp(family, "nplm") == 0;
+    check_data d = tokens ? check_tokens_create(rows, 700, 12, 0) : check_data_create(rows, 3, 32, 32, 10, 0);
     gls_problem *p = check_model(ctx, family, options, &d.info);
     gls_real *w = check_weights(p);
     write_batch(&d);
@@ -108,6 +117,10 @@ static void resnet20(void **state) {
     compare("resnet", "{depth: 20}", 128);
 }
 
+static void nplm(void **state) {
+    compare("nplm", "{embedding: 60, window: 4, hidden: 60, tie: true}", 40);
+}
+
 static int remove_folder(void **state) {
     char command[256];
     snprintf(command, sizeof command, "rm -r %s", folder);
@@ -119,6 +132,7 @@ static int make_folder(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mlp), cmocka_unit_test(convnet), cmocka_unit_test(resnet20)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mlp), cmocka_unit_test(convnet), cmocka_unit_test(resnet20),
+                                       cmocka_unit_test(nplm)};
     return cmocka_run_group_tests_name("torch", tests, make_folder, remove_folder);
 }

@@ -63,6 +63,7 @@ static const sample samples[] = {
      "{layers: [{embedding: {dim: 20, name: e}}, {dense: {units: 20, tie: e.weight, transpose: true}}, tanh,"
      " {dense: {units: 20, tie: e.weight}}, global_pool, {dense: {units: 3}}]}",
      12, 20, 1, -1, 3},
+    {"nplm", "{embedding: 24, window: 3, hidden: 24, tie: true}", 12, 60, 6, -1, 0},
     {"shared", NULL, 12, 40, 7, -1, 0},
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };

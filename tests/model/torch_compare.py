@@ -83,11 +83,31 @@ class Resnet20(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class Nplm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.hidden, self.output = nn.Embedding(700, 60), nn.Linear(4 * 60, 60), nn.Linear(60, 700)
+        self.output.weight = self.embedding.weight
+
+    def forward(self, x):
+        words = nn.functional.pad(self.embedding(x.long()), (0, 0, 3, 0))
+        window = torch.cat([words[:, k:k + x.shape[1]] for k in range(4)], 2)
+        return self.output(torch.tanh(self.hidden(window)))
+
+
+def sum_of_losses(out, label):
+    """By example: the mean over its labels times its mass, the share of its positions that have one."""
+    if out.dim() == 2:
+        return nn.functional.cross_entropy(out, label, reduction="sum")
+    return nn.functional.cross_entropy(out.transpose(1, 2), label, reduction="sum", ignore_index=-1) / label.shape[1]
+
+
 def ask(dtype):
     """Gradients, running statistics and logits by torch in this precision."""
-    model = {"mlp": Mlp, "convnet": Convnet, "resnet": Resnet20}[family]()
+    model = {"mlp": Mlp, "convnet": Convnet, "resnet": Resnet20, "nplm": Nplm}[family]()
     counters = {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}
-    model.load_state_dict({**arrays("weights"), **arrays("state"), **counters}, strict=True)
+    tied = {"output.weight": arrays("weights")["embedding.weight"]} if family == "nplm" else {}
+    model.load_state_dict({**arrays("weights"), **arrays("state"), **counters, **tied}, strict=True)
     # load_state_dict rounds to the model's precision: doubles are put in again, whole
     model = model.to(dtype)
     for name, value in {**dict(model.named_parameters()), **dict(model.named_buffers())}.items():
@@ -95,11 +115,11 @@ def ask(dtype):
             value.data = given[name].to(dtype).clone()
     model.train()
     x = batch["x"].to(dtype)
-    nn.functional.cross_entropy(model(x), batch["label"].long(), reduction="sum").backward()
+    sum_of_losses(model(x), batch["label"].long()).backward()
     statistics = {k: v.clone().double() for k, v in model.named_buffers() if k in given}
     model.eval()
     with torch.no_grad():
-        logits = model(x).double()
+        logits = model(x).flatten(1).double()
     return {k: p.grad.double() for k, p in model.named_parameters()}, statistics, {"logits": logits}
 
 

@@ -196,6 +196,59 @@ static void batch_norm_in_groups(void **state) {
     outcome_clear(&both);
 }
 
+/* A language model on text: threads, workers, measures and resuming leave the bits alone, and it learns a text in which
+ * the word before the last decides the next. */
+static void tokens(void **state) {
+    (void)state;
+    char folder[64], path[128], data[400], parts[64];
+    static const char *const words[] = {"ab", "cd", "ef", "gh", "ij", "kl", "mn"};
+    snprintf(path, sizeof path, "%s/text", fresh_folder(folder));
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    gls_random random = gls_random_create(1, "text", 0, 0);
+    int before = 0, last = 1;
+    for (int k = 0; k < 4000; k++) {
+        int next = gls_random_below(&random, 10) ? (2 * before + 1) % 7 : (int)gls_random_below(&random, 7);
+        fprintf(file, "%s%s", words[next], k % 100 == 99 ? "\n" : " ");
+        before = last;
+        last = next;
+    }
+    fclose(file);
+    snprintf(data, sizeof data, "data={format: text, train: %s, test: %s, length: 9, transforms: [{replicate: 2}]}",
+             path, path);
+    const char *const plain[] = {data,
+                                 "model={name: nplm, embedding: 12, hidden: 12, window: 2, tie: true, dropout: 0.1}",
+                                 "estimator={name: microbatch, microbatch: 1, bound: 1, ledger: true}",
+                                 "method={name: adam, lr: 0.02}", "train.epochs=8"};
+    static const char *const others[] = {"train.threads=2", "train.workers=0", "train.workers=3",
+                                         "train.validate_every=5s",
+                                         "measure={gradient_diversity: {every: 20s, sample: 64}, noise_norm: {every: "
+                                         "40s, sample: 64}, loss: {every: 9s}}"};
+    outcome a = TRAIN(plain[0], plain[1], plain[2], plain[3], plain[4]);
+    must_be_ok(&a);
+    assert_true(a.result.test_loss < 1.1 && a.result.test_score > 0.8);
+    for (int i = 0; i < 5; i++) {
+        outcome b = TRAIN(plain[0], plain[1], plain[2], plain[3], plain[4], others[i]);
+        must_be_ok(&b);
+        assert_true(same_weights(&a, &b));
+        assert_true(a.result.test_loss == b.result.test_loss);
+        outcome_clear(&b);
+    }
+    fresh_folder(parts);
+    for (int i = 0; i < 2; i++) {
+        stopper s = {.at = i ? 0 : 17};
+        gls_tap tap = {.name = "stopper", .every = {1, true}, .user = &s, .observe = stop_at};
+        const char *const all[] = {plain[0], plain[1], plain[2], plain[3], plain[4], NULL};
+        outcome b = train(parts, i > 0, &tap, all);
+        must_be_ok(&b);
+        if (i > 0) assert_true(same_weights(&a, &b));
+        outcome_clear(&b);
+    }
+    outcome_clear(&a);
+    remove_tree(folder);
+    remove_tree(parts);
+}
+
 /* What ends a run says so. */
 static void ends(void **state) {
     (void)state;
@@ -423,6 +476,7 @@ int main(void) {
         cmocka_unit_test(bits),
         cmocka_unit_test(resumes),
         cmocka_unit_test(batch_norm_in_groups),
+        cmocka_unit_test(tokens),
         cmocka_unit_test(ends),
         cmocka_unit_test(refuses_nonfinite_steps),
         cmocka_unit_test(taps_change_nothing),

@@ -1,0 +1,58 @@
+/* nplm: the neural probabilistic language model of Bengio et al. (JMLR 2003): the vectors of the last words side by side,
+ * one tanh layer, a softmax over the vocabulary. Where examples have one label, the mean of the hidden units over the
+ * positions is classified instead. */
+#include "model/layers.h"
+#include "model/network.h"
+
+typedef struct nplm_options {
+    gls_family_options common;
+    int64_t embedding, window, hidden;
+    double dropout;
+    bool tie;
+} nplm_options;
+
+static const gls_option options[] = {
+    {"embedding", GLS_OPTION_INT, offsetof(nplm_options, embedding), "64", 1, 1e6, 0, NULL, "length of a word's vector"},
+    {"window", GLS_OPTION_INT, offsetof(nplm_options, window), "4", 1, 1e4, 0, NULL,
+     "words seen, the present one included, to predict the next"},
+    {"hidden", GLS_OPTION_INT, offsetof(nplm_options, hidden), "128", 1, 1e6, 0, NULL, "units of the hidden layer"},
+    {"dropout", GLS_OPTION_REAL, offsetof(nplm_options, dropout), "0", 0, 1, GLS_OPTION_BELOW_MAX, NULL,
+     "share of hidden units dropped in training"},
+    {"tie", GLS_OPTION_BOOL, offsetof(nplm_options, tie), "false", 0, 0, 0, NULL,
+     "the output layer's weights are the words' vectors; hidden must equal embedding"},
+    GLS_FAMILY_OPTIONS(nplm_options),
+    {NULL},
+};
+
+static gls_status build(gls_graph *g, const void *given) {
+    const nplm_options *o = given;
+    bool next = g->data && g->data->target == GLS_TARGET_TOKENS;
+    if (o->tie && (!next || o->hidden != o->embedding))
+        return gls_graph_fail(g, "nplm: tie needs next words as targets and hidden equal to embedding, got %lld and %lld",
+                              (long long)o->hidden, (long long)o->embedding),
+               g->status;
+    gls_embedding_options embedding = {.dim = o->embedding};
+    gls_window_options window = {o->window};
+    gls_dense_options output = {
+        .units = gls_family_outputs(g, &o->common), .bias = true, .tie = o->tie ? "embedding.weight" : NULL};
+    int x = gls_graph_input(g);
+    x = gls_graph_add(g, "embedding", "embedding", &embedding, 1, &x);
+    x = gls_graph_add(g, "window", "window", &window, 1, &x);
+    x = gls_layer_dense(g, "hidden", o->hidden, x);
+    x = gls_layer(g, "tanh", "act", x);
+    x = gls_layer_dropout(g, "drop", o->dropout, x);
+    if (!next) x = gls_layer(g, "global_pool", "pool", x);
+    x = gls_graph_add(g, "dense", "output", &output, 1, &x);
+    gls_family_loss(g, &o->common, x);
+    return g->status;
+}
+
+const gls_family gls_family_nplm = {
+    .type = {.member = {.name = "nplm",
+                        .help = "language model on a window of words, or a classifier of texts",
+                        .source = "Bengio et al. 2003",
+                        .options = options,
+                        .options_size = sizeof(nplm_options)},
+             GLS_NETWORK_VERBS},
+    .build = build,
+};

@@ -1,0 +1,74 @@
+/* window: at every position the features of it and of the size - 1 positions before it, oldest first; zeros stand before
+ * the first position. */
+#include <string.h>
+
+#include "base/kernels.h"
+#include "model/layers.h"
+#include "model/op.h"
+
+static const gls_option options[] = {
+    {"size", GLS_OPTION_INT, offsetof(gls_window_options, size), NULL, 1, 1e6, GLS_OPTION_REQUIRED, NULL,
+     "positions seen, the present one included"},
+    {NULL},
+};
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    const gls_window_options *o = node->options;
+    char text[64];
+    if (node->in.h != 1)
+        return gls_node_fail(g, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
+    node->out = node->in;
+    if (__builtin_mul_overflow(node->in.c, o->size, &node->out.c))
+        return gls_node_fail(g, node, "%lld positions of %lld features do not fit", (long long)o->size,
+                             (long long)node->in.c);
+    return GLS_OK;
+}
+
+static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
+    if (g->node[node->input[0]].inner == node->in.c) return GLS_OK;
+    return gls_node_fail(g, node, "its input lies channel by channel; put a dense layer before it");
+}
+
+static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t c = node->in.c, size = node->out.c / c, length = node->in.w;
+    const gls_real *in = gls_exec_in(x, i, 0);
+    gls_real *out = x->value[i];
+    for (int64_t r = 0; r < x->rows; r++, in += length * c)
+        for (int64_t t = 0; t < length; t++, out += size * c) {
+            int64_t before = size - 1 - t > 0 ? size - 1 - t : 0;
+            gls_fill(out, 0, before * c);
+            memcpy(out + before * c, in + (t - size + 1 + before) * c, (size_t)((size - before) * c) * sizeof *out);
+        }
+    return GLS_OK;
+}
+
+static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t c = node->in.c, size = node->out.c / c, length = node->in.w;
+    const gls_real *e = x->grad[i];
+    gls_real *d = gls_exec_in_grad(x, i, 0);
+    if (!gls_exec_adds(x, i, 0)) gls_fill(d, 0, x->rows * length * c);
+    for (int64_t r = 0; r < x->rows; r++, d += length * c)
+        for (int64_t t = 0; t < length; t++, e += size * c) {
+            int64_t before = size - 1 - t > 0 ? size - 1 - t : 0;
+            gls_add(d + (t - size + 1 + before) * c, e + before * c, (size - before) * c);
+        }
+    return GLS_OK;
+}
+
+static const gls_op_impl portable = {.name = "portable", .setup = setup, .forward = forward, .backward = backward};
+
+const gls_op gls_op_window = {
+    .member = {.name = "window",
+               .help = "features of a position and of those before it, side by side",
+               .source = "",
+               .options = options,
+               .options_size = sizeof(gls_window_options)},
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = GLS_OP_OWN_LAYOUT,
+    .shape = shape,
+    .impl = (const gls_op_impl *const[]){&portable, NULL},
+};
