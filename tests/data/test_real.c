@@ -119,12 +119,28 @@ static void cifar10(void **state) {
     counting_end(&c, ctx);
 }
 
+/* WikiText-2 as published: 2,088,628 and 245,569 tokens with the ends of lines, 33,278 words. */
+static void wikitext_2(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 2);
+    gls_source *train = open_or_skip(ctx, &c, "text", "wikitext-2/wiki.train.tokens.xz", false, NULL), *test;
+    assert_int_equal(train->info.vocabulary, 33278);
+    assert_int_equal(train->info.examples, (2088628 - 1 + 34) / 35);
+    gls_description d;
+    test = open_or_skip(ctx, &c, "text", "wikitext-2/wiki.test.tokens.xz", true, &train->info);
+    assert_int_equal(test->info.vocabulary, 33278);
+    assert_int_equal(gls_source_describe(ctx, test, &d), GLS_OK);
+    assert_non_null(strstr(d.text, "245568 tokens"));
+    gls_description_clear(ctx, &d);
+    gls_source_destroy(train);
+    gls_source_destroy(test);
+    counting_end(&c, ctx);
+}
+
 int main(void) {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(a9a),
-        cmocka_unit_test(news20_stays_sparse),
-        cmocka_unit_test(fashion_mnist),
-        cmocka_unit_test(cifar10),
+        cmocka_unit_test(a9a),     cmocka_unit_test(news20_stays_sparse), cmocka_unit_test(fashion_mnist),
+        cmocka_unit_test(cifar10), cmocka_unit_test(wikitext_2),
     };
     return cmocka_run_group_tests(list, NULL, NULL);
 }

@@ -1,6 +1,6 @@
-/* nplm: the neural probabilistic language model of Bengio et al. (JMLR 2003): the vectors of the last words side by side,
- * one tanh layer, a softmax over the vocabulary. Where examples have one label, the mean of the hidden units over the
- * positions is classified instead. */
+/* nplm: the neural probabilistic language model of Bengio et al. (JMLR 2003): the vectors of the last words side by
+ * side, one tanh layer, a softmax over the vocabulary. Where examples have one label, the mean of the hidden units over
+ * the positions is classified instead. */
 #include "model/layers.h"
 #include "model/network.h"
 
@@ -12,7 +12,8 @@ typedef struct nplm_options {
 } nplm_options;
 
 static const gls_option options[] = {
-    {"embedding", GLS_OPTION_INT, offsetof(nplm_options, embedding), "64", 1, 1e6, 0, NULL, "length of a word's vector"},
+    {"embedding", GLS_OPTION_INT, offsetof(nplm_options, embedding), "64", 1, 1e6, 0, NULL,
+     "length of a word's vector"},
     {"window", GLS_OPTION_INT, offsetof(nplm_options, window), "4", 1, 1e4, 0, NULL,
      "words seen, the present one included, to predict the next"},
     {"hidden", GLS_OPTION_INT, offsetof(nplm_options, hidden), "128", 1, 1e6, 0, NULL, "units of the hidden layer"},
@@ -28,7 +29,8 @@ static gls_status build(gls_graph *g, const void *given) {
     const nplm_options *o = given;
     bool next = g->data && g->data->target == GLS_TARGET_TOKENS;
     if (o->tie && (!next || o->hidden != o->embedding))
-        return gls_graph_fail(g, "nplm: tie needs next words as targets and hidden equal to embedding, got %lld and %lld",
+        return gls_graph_fail(g,
+                              "nplm: tie needs next words as targets and hidden equal to embedding, got %lld and %lld",
                               (long long)o->hidden, (long long)o->embedding),
                g->status;
     gls_embedding_options embedding = {.dim = o->embedding};
