@@ -9,7 +9,7 @@ char folder[512];
 
 const char *const libsvm_text = "+1 1:0.5 3:-2e-1\n-1 2:1\n# a remark\n\n-1 1:3 4:7 # end\n+1\n";
 const unsigned char idx_images[28] = {0, 0, 8, 3,  0,   0,   0,   2,   0,   0, 0, 2, 0, 0,
-                                           0, 3, 0, 51, 102, 153, 204, 255, 255, 1, 2, 3, 4, 5};
+                                      0, 3, 0, 51, 102, 153, 204, 255, 255, 1, 2, 3, 4, 5};
 const unsigned char idx_labels[10] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 0};
 
 void write_png(const char *path, int width, int height, bool colour, int seed) {
@@ -22,8 +22,7 @@ void write_png(const char *path, int width, int height, bool colour, int seed) {
     assert_true(png_image_write_to_file(&image, path, 0, pixel, 0, NULL));
 }
 
-void write_npy(const char *path, const char *descr, bool fortran, const char *shape, const void *data,
-                      size_t size) {
+void write_npy(const char *path, const char *descr, bool fortran, const char *shape, const void *data, size_t size) {
     char text[1024];
     memcpy(text, "\x93NUMPY\1\0", 8);
     int n = snprintf(text + 10, 500, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", descr,

@@ -54,10 +54,11 @@ static gls_status use(gls_context *ctx, const char *family, const gls_value *opt
 static void every_allocation_fails_once(void **state) {
     static const struct {
         const char *family, *options;
-    } samples[] = {
-        {"mlp", "{hidden: [5], dropout: 0.1, init: orthogonal}"},
-        {"resnet", "{depth: 8, width: 2}"},
-        {"layers", "{layers: [{conv: {channels: 16}}, relu, {max_pool: {}}, flatten, {dense: {units: 3}}]}"}};
+        bool tokens;
+    } samples[] = {{"mlp", "{hidden: [5], dropout: 0.1, init: orthogonal}"},
+                   {"resnet", "{depth: 8, width: 2}"},
+                   {"layers", "{layers: [{conv: {channels: 16}}, relu, {max_pool: {}}, flatten, {dense: {units: 3}}]}"},
+                   {"nplm", "{embedding: 5, hidden: 5, window: 2, tie: true}", true}};
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         budget b = {0};
         gls_allocator allocator = {allocate, release, &b};
@@ -65,7 +66,7 @@ static void every_allocation_fails_once(void **state) {
         gls_context *ctx = NULL;
         gls_value *options = NULL;
         assert_int_equal(gls_context_create(&ctx, &how), GLS_OK);
-        check_data d = check_data_create(3, 3, 4, 5, 3, 0);
+        check_data d = samples[i].tokens ? check_tokens_create(3, 20, 4, 0) : check_data_create(3, 3, 4, 5, 3, 0);
         assert_int_equal(gls_yaml_parse(ctx, "test", samples[i].options, (int64_t)strlen(samples[i].options), &options),
                          GLS_OK);
         int64_t held = b.alive, allowed = 0;
