@@ -107,6 +107,7 @@ enum {
     GLS_MEASURE_OTHER = 4,    /* needs w_other */
     GLS_MEASURE_RUN = 8,      /* needs loss and gradient_norm */
     GLS_MEASURE_LR = 16,      /* needs lr */
+    GLS_MEASURE_NORMS = 64,   /* needs step_examples; in gls_measure.needs alone, where an option asks for it */
     GLS_MEASURE_DEAR = 32     /* more than a few passes over its sample: it says so before it starts */
 };
 
@@ -128,6 +129,7 @@ struct gls_measure {
     gls_context *ctx;
     const void *options;
     int64_t parameters, examples; /* of the problem; 0: for matrices */
+    unsigned needs;               /* the type's, and what its options add in create */
     void *self;
 };
 

@@ -11,15 +11,19 @@ extern "C" {
 typedef struct gls_report_options {
     size_t size;
     const char *title; /* NULL: made from the runs' names */
-    double refresh;    /* seconds after which the page loads itself anew; 0: never */
+    double refresh;    /* seconds after which the open page loads itself anew, as it was; 0: never */
 } gls_report_options;
 
 /* Writes an HTML page that compares runs: summary, configuration differences, curves and measures. Each entry of runs
  * is a run folder, or a folder of runs that differ in their seed (seed-1, seed-2, ...), drawn as one line with a band.
- * The page needs no network and no other file. options may be NULL. GLS_ERR_FILE or GLS_ERR_INPUT naming the folder and
- * file that is missing or broken. */
+ * The page needs no network and no other file. options may be NULL. A run that a crash cut short is shown as far as it
+ * goes; the page and, unless it refreshes itself, the context's log say so. GLS_ERR_INPUT naming the folder, file, line
+ * and field that is missing or broken; GLS_ERR_FILE if the page cannot be written. */
 GLS_API gls_status gls_report_write(gls_context *ctx, const char *const *runs, int64_t count,
                                     const gls_report_options *options, const char *path);
+
+/* Whether all runs have come to their end (written result.json), every seed of a run with several. */
+GLS_API gls_status gls_report_ended(gls_context *ctx, const char *const *runs, int64_t count, bool *ended);
 
 #ifdef __cplusplus
 }

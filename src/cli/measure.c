@@ -21,7 +21,7 @@ typedef struct job {
     const char *folder; /* of the run; NULL: a configuration */
     const char *at;
     char *weights;
-    int64_t step;
+    int64_t step, exchanged;
     double lr;
     const gls_measure_type *type[MOST];
     gls_measure_result result[MOST];
@@ -69,9 +69,11 @@ static gls_status choose(job *j, bool matrix) {
     return GLS_OK;
 }
 
+/* Keys of the measure section that mean something along a run only. */
+static const char *const along_a_run[] = {"every", "from", NULL};
+
 /* Its options: those of the configuration's measure section, and --sample. */
 static gls_status make(job *j, const gls_measure_type *type, int64_t parameters, int64_t examples, gls_measure **out) {
-    static const char *const except[] = {"every", NULL};
     const char *sample = cli_get(j->args, "sample"), *name = type->member.name;
     bool sampled = false;
     for (const gls_option *o = type->member.options; o && o->key; o++) sampled |= !strcmp(o->key, "sample");
@@ -84,7 +86,20 @@ static gls_status make(job *j, const gls_measure_type *type, int64_t parameters,
     const gls_value *section = gls_value_get(j->config, "measure");
     const gls_value *entry = section && section->kind == GLS_VALUE_MAP ? gls_value_get(section, name) : NULL;
     if (entry && entry->kind != GLS_VALUE_MAP) entry = NULL;
-    return gls_measure_create(j->ctx, name, entry, except, parameters, examples, out);
+    return gls_measure_create(j->ctx, name, entry, along_a_run, parameters, examples, out);
+}
+
+/* Names and options of the configuration's measure section, asked for or not. */
+static gls_status check_section(job *j) {
+    const gls_value *section = gls_value_get(j->config, "measure");
+    for (int64_t i = 0; section && section->kind == GLS_VALUE_MAP && i < section->count; i++) {
+        const gls_value *entry = section->items[i];
+        gls_measure *measure = NULL;
+        GLS_TRY(gls_measure_create(j->ctx, entry->key, entry->kind == GLS_VALUE_MAP ? entry : NULL, along_a_run, 0, 0,
+                                   &measure));
+        gls_measure_destroy(measure);
+    }
+    return GLS_OK;
 }
 
 static void announce(const job *j, const gls_measure_type *type) {
@@ -95,19 +110,33 @@ static void announce(const job *j, const gls_measure_type *type) {
 
 /* ---- on a matrix ---- */
 
+static gls_status check_matrix_shape(const job *j, const char *path, const gls_npy *array) {
+    char shape[128] = "";
+    for (int i = 0, n = 0; i < array->dims && n < 100; i++)
+        n += snprintf(shape + n, sizeof shape - (size_t)n, "%s%lld", i ? ", " : "", (long long)array->shape[i]);
+    if (array->dims == 2 && array->count > 0) return GLS_OK;
+    return gls_fail(j->ctx, GLS_ERR_INPUT,
+                    "%s: shape [%s]: expected a matrix of gradients [examples, parameters], at least one of each", path,
+                    shape);
+}
+
 static gls_status on_matrix(job *j) {
+    static const char *const of_runs[] = {"at", "sample", "other", "exchanged", "preset", NULL};
     gls_npy array = {0};
     const char *path = cli_get(j->args, "gradients");
+    for (int i = 0; of_runs[i]; i++)
+        if (cli_has(j->args, of_runs[i]))
+            return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--%s means nothing with --gradients, which reads all rows",
+                            of_runs[i]);
     if (j->args->positionals)
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--gradients takes no run or configuration, found '%s'",
                         j->args->positional[0]);
     GLS_TRY(gls_config_parse(j->ctx, "--set", "", 0, &j->config));
     GLS_TRY(cli_apply_sets(j->ctx, j->args, j->config));
+    GLS_TRY(check_section(j));
     GLS_TRY(choose(j, true));
     GLS_TRY(gls_npy_read_real(j->ctx, path, &array));
-    gls_status status = GLS_OK;
-    if (array.dims != 2 || array.count < 1)
-        status = gls_fail(j->ctx, GLS_ERR_INPUT, "%s: expected a matrix of gradients [examples, parameters]", path);
+    gls_status status = check_matrix_shape(j, path, &array);
     gls_measure_matrix matrix = {
         .g = array.data, .n = array.shape[0], .d = array.shape[1], .sample = cli_has(j->args, "as-sample"), .seed = 1};
     for (; status == GLS_OK && j->done < j->types && !gls_interrupted(j->ctx); j->done++) {
@@ -167,6 +196,16 @@ static gls_status choose_weights(job *j) {
     return GLS_OK;
 }
 
+static gls_status read_exchanged(job *j) {
+    const char *text = cli_get(j->args, "exchanged");
+    char *end;
+    j->exchanged = text ? strtoll(text, &end, 10) : -1;
+    if (text && (*end || !*text || j->exchanged < 0))
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--exchanged %s: expected the number of a training example, from 0",
+                        text);
+    return GLS_OK;
+}
+
 static gls_status configure(job *j) {
     const char *preset = cli_get(j->args, "preset"), *given = j->args->positionals ? j->args->positional[0] : NULL;
     struct stat info;
@@ -185,12 +224,16 @@ static gls_status configure(job *j) {
     } else {
         status = gls_config_read(j->ctx, given, &read);
     }
+    if (status == GLS_OK && path && (read->kind != GLS_VALUE_MAP || !read->count))
+        status = gls_fail(j->ctx, GLS_ERR_INPUT, "%s: expected the configuration of a run, found nothing", path);
     /* The clone keeps the file's name for itself. */
     if (status == GLS_OK && !(j->config = gls_value_clone(j->ctx, read))) status = GLS_ERR_MEMORY;
     gls_value_destroy(j->ctx, read);
     gls_free(j->ctx, path);
     GLS_TRY(status);
     GLS_TRY(cli_apply_sets(j->ctx, j->args, j->config));
+    GLS_TRY(check_section(j));
+    GLS_TRY(read_exchanged(j));
     if (j->folder) {
         GLS_TRY(choose_weights(j));
         GLS_TRY(read_lr(j));
@@ -220,7 +263,10 @@ static gls_status measure_one(job *j, gls_run *run, const gls_run *other, const 
     if (isnan(in.lr)) in.lr = j->lr;
     if (j->step) in.step = j->step;
     if (other) in.w_other = gls_run_weights(other);
-    if (cli_has(j->args, "exchanged")) in.exchanged = strtoll(cli_get(j->args, "exchanged"), NULL, 10);
+    in.exchanged = j->exchanged;
+    if (in.exchanged >= in.examples)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--exchanged %lld: the training set has %lld examples",
+                        (long long)in.exchanged, (long long)in.examples);
     announce(j, type);
     GLS_TRY(make(j, type, gls_problem_size(gls_run_problem(run)), in.examples, &measure));
     gls_status status = gls_measure_run(measure, &in, &j->result[j->done]);

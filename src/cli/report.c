@@ -1,9 +1,9 @@
 #include <glissade/report.h>
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -14,17 +14,32 @@ static char *default_path(gls_context *ctx, const cli_args *args) {
                                   : gls_strdup(ctx, "report.html");
 }
 
-/* Writes anew every `seconds` until interrupted. */
-static gls_status watch(gls_context *ctx, const cli_args *args, const gls_report_options *options, const char *path) {
-    cli_signals *signals = cli_signals_start(ctx, NULL);
+/* Writes anew every `seconds` until the runs have come to their end or it is interrupted; the last page stays as it is,
+ * and so does not load itself anew. */
+static gls_status watch(gls_context *ctx, const cli_args *args, gls_report_options options, const char *path) {
+    cli_progress silent; /* Ctrl-C is the ordinary end here */
+    cli_progress_init(&silent, true);
+    cli_signals *signals = cli_signals_start(ctx, &silent);
     gls_status status = GLS_OK;
-    while (status == GLS_OK && !gls_interrupted(ctx)) {
-        status = gls_report_write(ctx, args->positional, args->positionals, options, path);
-        for (double waited = 0; status == GLS_OK && waited < options->refresh && !gls_interrupted(ctx); waited += 0.1)
+    double every = options.refresh;
+    for (bool ended = false; status == GLS_OK && options.refresh > 0;) {
+        if (ended || gls_interrupted(ctx)) options.refresh = 0;
+        status = gls_report_ended(ctx, args->positional, args->positionals, &ended);
+        if (status == GLS_OK) status = gls_report_write(ctx, args->positional, args->positionals, &options, path);
+        if (!(options.refresh > 0)) break;
+        for (double waited = 0; status == GLS_OK && waited < every && !gls_interrupted(ctx); waited += 0.1)
             usleep(100000);
     }
     cli_signals_stop(signals);
     return status;
+}
+
+static void print_json(const char *path, int runs) {
+    json_t *object = json_pack("{s:s, s:i}", "report", path, "runs", runs);
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    if (text) puts(text);
+    free(text);
+    json_decref(object);
 }
 
 static int run(const cli_args *args) {
@@ -36,22 +51,21 @@ static int run(const cli_args *args) {
     if (seconds) {
         char *end;
         options.refresh = strtod(seconds, &end);
-        if (*end || !(options.refresh >= 1)) {
+        if (*end || !(options.refresh >= 1 && options.refresh <= 86400)) {
             gls_context_destroy(ctx);
-            return cli_bad("--watch %s: expected seconds, 1 or more", seconds);
+            return cli_bad("--watch %s: expected seconds from 1 to 86400", seconds);
         }
     }
     char *path = cli_has(args, "out") ? gls_strdup(ctx, cli_get(args, "out")) : default_path(ctx, args);
     if (seconds && path)
-        fprintf(stderr, "writing %s every %.0f s; the open page follows; stop with Ctrl-C\n", path, options.refresh);
+        fprintf(stderr, "writing %s every %g s until the runs end; the open page follows; stop with Ctrl-C\n", path,
+                options.refresh);
     gls_status status = !path     ? GLS_ERR_MEMORY
-                        : seconds ? watch(ctx, args, &options, path)
+                        : seconds ? watch(ctx, args, options, path)
                                   : gls_report_write(ctx, args->positional, args->positionals, &options, path);
-    struct stat found;
-    bool writing = status == GLS_ERR_FILE && stat(args->positional[0], &found) == 0;
-    int code = status == GLS_OK ? CLI_DONE : cli_fail(ctx, status, writing);
+    int code = status == GLS_OK ? CLI_DONE : cli_fail(ctx, status, true);
     if (status == GLS_OK && cli_has(args, "json"))
-        printf("{\"report\":\"%s\",\"runs\":%d}\n", path, args->positionals);
+        print_json(path, args->positionals);
     else if (status == GLS_OK)
         fprintf(stderr, "%s\n", path);
     gls_free(ctx, path);
@@ -62,7 +76,7 @@ static int run(const cli_args *args) {
 static const cli_flag flags[] = {
     {"out", "FILE", "the page; default report.html, inside the run folder if there is one run"},
     {"title", "TEXT", "its heading"},
-    {"watch", "SECONDS", "write it again and again while runs go on; the open page follows"},
+    {"watch", "SECONDS", "write it anew while the runs go on; the open page follows, and keeps its place"},
     {"json", NULL, "the last line of standard output is one JSON object"},
     {NULL}};
 

@@ -198,15 +198,33 @@ static double value_at(const gls_npy *array, int64_t i) {
     return NAN;
 }
 
+/* "row 5, column 7" of a matrix, "[1, 5, 7]" otherwise. */
+static const char *place_of(const gls_npy *array, int64_t i, char text[160]) {
+    if (array->dims == 2) {
+        snprintf(text, 160, "row %lld, column %lld", (long long)(i / array->shape[1]),
+                 (long long)(i % array->shape[1]));
+        return text;
+    }
+    int n = snprintf(text, 160, "[");
+    for (int k = 0; k < array->dims && n < 130; k++) {
+        int64_t inner = 1;
+        for (int l = k + 1; l < array->dims; l++) inner *= array->shape[l];
+        n += snprintf(text + n, 160 - (size_t)n, "%s%lld", k ? ", " : "", (long long)(i / inner % array->shape[k]));
+    }
+    snprintf(text + n, 160 - (size_t)n, "]");
+    return text;
+}
+
 static gls_status convert(gls_context *ctx, const char *path, gls_dtype dtype, gls_npy *array) {
     void *to = gls_alloc(ctx, array->count, gls_dtype_size(dtype));
     if (!to) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < array->count; i++) {
         double value = value_at(array, i);
         if (!isfinite(value) || (dtype == GLS_F32 && !isfinite((float)value))) {
+            char place[160];
             gls_free(ctx, to);
-            return gls_fail(ctx, GLS_ERR_INPUT, "%s: value %lld of %lld is %g, which is not finite", path, (long long)i,
-                            (long long)array->count, value);
+            return gls_fail(ctx, GLS_ERR_INPUT, "%s: the value at %s is %g, %s", path, place_of(array, i, place), value,
+                            isfinite(value) ? "beyond single precision" : "which is not finite");
         }
         if (dtype == GLS_F32)
             ((float *)to)[i] = (float)value;

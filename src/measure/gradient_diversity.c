@@ -15,14 +15,15 @@ static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "2048", "train"),
     {"smoothing", GLS_OPTION_REAL, offsetof(options, smoothing), "0.9", 0, 1, 0, NULL,
      "weight of the past in the running means of M^2 and G, which are divided afterwards"},
-    {"from", GLS_OPTION_ENUM, offsetof(options, from), "sample", 0, 0, 0, "sample|step",
-     "examples of its own, or the norms that the run's estimator has at hand (its `ledger: true`), at no cost"},
+    GLS_FROM_OPTION(options),
     {.key = NULL},
 };
 
 static gls_status create(gls_measure *m) {
     gls_diversity *running = m->self;
-    running->smoothing = ((const options *)m->options)->smoothing;
+    const options *o = m->options;
+    running->smoothing = o->smoothing;
+    if (o->from) m->needs |= GLS_MEASURE_NORMS;
     return GLS_OK;
 }
 
@@ -48,11 +49,6 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *o
 static gls_status on_step(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     gls_diversity *running = m->self;
     int64_t n = in->index ? in->examples : gls_source_info(in->source)->examples;
-    if (in->step_examples < 1) {
-        return gls_fail(
-            m->ctx, GLS_ERR_ARGUMENT,
-            "measure 'gradient_diversity' from the step needs an estimator that keeps norms (ledger: true)");
-    }
     gls_diversity_update(running, in->step_examples, 1, in->step_second_moment, in->step_norm2, n);
     double diversity, bound, low, high;
     out->sample = in->step_examples;
@@ -74,7 +70,7 @@ static gls_status on_step(gls_measure *m, const gls_measure_input *in, gls_measu
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
     gls_sample s;
-    if (o->from == 1) return on_step(m, in, out);
+    if (o->from) return on_step(m, in, out);
     gls_status status = gls_sample_create(in, "measure.gradient_diversity", (uint64_t)in->step, o->sample.sample,
                                           (gls_mode)o->sample.mode, &s);
     if (status == GLS_OK) status = on_sample(m, &s, out);

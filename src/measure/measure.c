@@ -11,6 +11,7 @@
 static const gls_member *const builtin[] = {
     &gls_measure_gradient_diversity.member,
     &gls_measure_noise_scale.member,
+    &gls_measure_norm_test.member,
     &gls_measure_differential_diversity.member,
     &gls_measure_dim_bounds.member,
     &gls_measure_glm_bound.member,
@@ -74,6 +75,7 @@ gls_status gls_measure_create(gls_context *ctx, const char *name, const gls_valu
     c->measure.ctx = ctx;
     c->measure.parameters = parameters;
     c->measure.examples = examples;
+    c->measure.needs = c->measure.type->needs;
     gls_status status = set_up(c, options, except);
     if (status != GLS_OK) {
         gls_measure_destroy(&c->measure);
@@ -99,7 +101,7 @@ static double now(void) {
 }
 
 static gls_status check_input(const gls_measure *m, const gls_measure_input *in) {
-    unsigned needs = m->type->needs;
+    unsigned needs = m->needs;
     const char *name = m->type->member.name, *absent = NULL;
     if (in->size != sizeof *in) {
         return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "gls_measure_input.size is %zu, expected %zu", in->size, sizeof *in);
@@ -114,6 +116,8 @@ static gls_status check_input(const gls_measure *m, const gls_measure_input *in)
         absent = "the weights of a second run";
     else if ((needs & GLS_MEASURE_LR) && !(in->lr > 0))
         absent = "the learning rate";
+    else if ((needs & GLS_MEASURE_NORMS) && in->step_examples < 1)
+        absent = "norms of the step's examples: the estimator `mean` with `ledger: true`";
     if (absent) return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "measure '%s' needs %s", name, absent);
     return GLS_OK;
 }

@@ -4,7 +4,7 @@
 
 #include <glissade/measure.h>
 
-extern const gls_measure_type gls_measure_gradient_diversity, gls_measure_noise_scale,
+extern const gls_measure_type gls_measure_gradient_diversity, gls_measure_noise_scale, gls_measure_norm_test,
     gls_measure_differential_diversity, gls_measure_dim_bounds, gls_measure_glm_bound, gls_measure_noise_norm,
     gls_measure_variance_curve, gls_measure_tail_index, gls_measure_gradient_norm, gls_measure_loss,
     gls_measure_sharpness, gls_measure_smoothness, gls_measure_dragger, gls_measure_time_averages,

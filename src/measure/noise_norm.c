@@ -36,26 +36,37 @@ typedef struct first_shape {
 
 /* Names of one distribution's figures. */
 typedef struct labels {
-    const char *edges, *counts, *quantiles, *mean, *kurtosis, *gaussian, *gaussian_kurtosis, *stable, *drift, *expected;
+    const char *edges, *counts, *gaussian_counts, *quantiles, *mean, *kurtosis;
+    const char *gaussian, *gaussian_kurtosis, *stable, *drift, *expected; /* of norms alone */
 } labels;
-static const labels batch_labels = {
-    "batch_histogram_edges", "batch_histogram_counts",    "batch_quantiles",         "batch_mean",
-    "batch_kurtosis",        "batch_gaussian_quantiles",  "batch_gaussian_kurtosis", "batch_stable_quantiles",
-    "batch_shape_drift",     "batch_shape_drift_expected"};
-static const labels example_labels = {
-    "example_histogram_edges", "example_histogram_counts",    "example_quantiles",         "example_mean",
-    "example_kurtosis",        "example_gaussian_quantiles",  "example_gaussian_kurtosis", "example_stable_quantiles",
-    "example_shape_drift",     "example_shape_drift_expected"};
-static const labels coordinate_labels = {"coordinate_histogram_edges",
-                                         "coordinate_histogram_counts",
-                                         "coordinate_quantiles",
-                                         "coordinate_mean",
-                                         "coordinate_kurtosis",
-                                         NULL,
-                                         NULL,
-                                         NULL,
-                                         NULL,
-                                         NULL};
+static const labels batch_labels = {"batch_histogram_edges",
+                                    "batch_histogram_counts",
+                                    "batch_gaussian_histogram_counts",
+                                    "batch_quantiles",
+                                    "batch_mean",
+                                    "batch_kurtosis",
+                                    "batch_gaussian_quantiles",
+                                    "batch_gaussian_kurtosis",
+                                    "batch_stable_quantiles",
+                                    "batch_shape_drift",
+                                    "batch_shape_drift_expected"};
+static const labels example_labels = {"example_histogram_edges",
+                                      "example_histogram_counts",
+                                      "example_gaussian_histogram_counts",
+                                      "example_quantiles",
+                                      "example_mean",
+                                      "example_kurtosis",
+                                      "example_gaussian_quantiles",
+                                      "example_gaussian_kurtosis",
+                                      "example_stable_quantiles",
+                                      "example_shape_drift",
+                                      "example_shape_drift_expected"};
+static const labels coordinate_labels = {.edges = "coordinate_histogram_edges",
+                                         .counts = "coordinate_histogram_counts",
+                                         .gaussian_counts = "coordinate_gaussian_histogram_counts",
+                                         .quantiles = "coordinate_quantiles",
+                                         .mean = "coordinate_mean",
+                                         .kurtosis = "coordinate_kurtosis"};
 
 static double probability(int k) {
     return 0.05 * (k + 1);
@@ -80,8 +91,43 @@ static gls_status report_values(const options *o, const labels *l, double *x, in
     return status;
 }
 
+/* How many of n values a null with these ascending draws would put into each bin. */
+static gls_status report_null_counts(const labels *l, const double *draw, int64_t draws, int64_t n,
+                                     gls_measure_result *out) {
+    const gls_figure *edges = gls_measure_result_find(out, l->edges);
+    int64_t bins = edges->count - 1, k = 0;
+    double *count = gls_alloc(out->ctx, bins, sizeof *count);
+    if (!count) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < draws; ++i) {
+        if (draw[i] < edges->value[0]) continue;
+        while (k < bins && draw[i] > edges->value[k + 1]) ++k;
+        if (k == bins) break;
+        count[k] += (double)n / (double)draws;
+    }
+    gls_status status = gls_measure_result_array(out, l->gaussian_counts, "count", bins, count);
+    gls_free(out->ctx, count);
+    return status;
+}
+
+/* The same for a normal of the values' own mean and variance. */
+static gls_status report_normal_counts(const labels *l, const double *x, int64_t n, gls_measure_result *out) {
+    const gls_figure *edges = gls_measure_result_find(out, l->edges);
+    int64_t bins = edges->count - 1;
+    double mean = gls_stat_mean(x, n), variance = 0, *count = gls_alloc(out->ctx, bins, sizeof *count);
+    if (!count) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean) / (double)n;
+    double scale = variance > 0 ? 1 / sqrt(2 * variance) : 0;
+    for (int64_t k = 0; k < bins; ++k) {
+        double low = erf((edges->value[k] - mean) * scale), high = erf((edges->value[k + 1] - mean) * scale);
+        count[k] = 0.5 * (double)n * (high - low);
+    }
+    gls_status status = gls_measure_result_array(out, l->gaussian_counts, "count", bins, count);
+    gls_free(out->ctx, count);
+    return status;
+}
+
 static gls_status report_nulls(const options *o, const labels *l, gls_random random, double effective, double median,
-                               gls_measure_result *out) {
+                               int64_t n, gls_measure_result *out) {
     double *draws = gls_alloc(out->ctx, NULL_DRAWS, sizeof *draws), q[POINTS], kurtosis;
     if (!draws) return GLS_ERR_MEMORY;
     gls_noise_null(random, effective, 2, median, NULL_DRAWS, draws);
@@ -89,6 +135,7 @@ static gls_status report_nulls(const options *o, const labels *l, gls_random ran
     quantiles(draws, NULL_DRAWS, q);
     gls_status status = gls_measure_result_array(out, l->gaussian, "gradient", POINTS, q);
     if (status == GLS_OK) status = gls_measure_result_number(out, l->gaussian_kurtosis, "", kurtosis);
+    if (status == GLS_OK) status = report_null_counts(l, draws, NULL_DRAWS, n, out);
     gls_noise_null(random, effective, o->alpha, median, NULL_DRAWS, draws);
     quantiles(draws, NULL_DRAWS, q);
     if (status == GLS_OK) status = gls_measure_result_array(out, l->stable, "gradient", POINTS, q);
@@ -145,7 +192,7 @@ static gls_status report_norms(gls_measure *m, int which, const labels *l, gls_r
                                double effective, gls_measure_result *out) {
     for (int64_t i = 0; i < n; ++i) norm2[i] = sqrt(norm2[i]);
     GLS_TRY(report_values(m->options, l, norm2, n, out));
-    GLS_TRY(report_nulls(m->options, l, random, effective, gls_stat_quantile(norm2, n, 0.5), out));
+    GLS_TRY(report_nulls(m->options, l, random, effective, gls_stat_quantile(norm2, n, 0.5), n, out));
     return report_drift(m->self, which, l, random, norm2, n, out);
 }
 
@@ -155,6 +202,7 @@ static gls_status report_coordinates(gls_measure *m, const gls_real *noise, int6
     if (!x) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < n; ++i) x[i] = (double)noise[i * stride];
     gls_status status = report_values(m->options, &coordinate_labels, x, n, out);
+    if (status == GLS_OK) status = report_normal_counts(&coordinate_labels, x, n, out);
     gls_free(m->ctx, x);
     return status;
 }

@@ -68,11 +68,11 @@ typedef struct gls_sample_options {
      GLS_OPTION_SIZE,                                                                         \
      offsetof(type, sample.sample),                                                           \
      size,                                                                                    \
-     0,                                                                                       \
-     0,                                                                                       \
+     1,                                                                                       \
+     1e15,                                                                                    \
      0,                                                                                       \
      NULL,                                                                                    \
-     "examples it reads; all: whole set"},                                                    \
+     "examples it reads; all, or more than there are: whole set"},                            \
     {                                                                                         \
         "mode", GLS_OPTION_ENUM, offsetof(type, sample.mode), how, 0, 0, 0, "train|evaluate", \
             "as in training (dropout, augmentation, batch statistics) or as in evaluation"    \

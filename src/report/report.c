@@ -36,10 +36,21 @@ static gls_status append_seeds(gls_context *ctx, const char *folder, const char 
     return GLS_OK;
 }
 
-static gls_status append_group(gls_context *ctx, const char *folder, json_t *groups) {
-    size_t length;
-    const char *start = last_name(folder, &length);
-    char *name = gls_sprintf(ctx, "%.*s", (int)length, start);
+/* The folder's last name, or all of the path where another run has the same. */
+static char *label(gls_context *ctx, const char *const *runs, int64_t count, int64_t which) {
+    size_t length, other;
+    const char *start = last_name(runs[which], &length);
+    for (int64_t i = 0; i < count; i++) {
+        const char *name = last_name(runs[i], &other);
+        if (i != which && other == length && !strncmp(name, start, length)) return gls_strdup(ctx, runs[which]);
+    }
+    return gls_sprintf(ctx, "%.*s", (int)length, start);
+}
+
+static gls_status append_group(gls_context *ctx, const char *const *all, int64_t number, int64_t which,
+                               json_t *groups) {
+    const char *folder = all[which];
+    char *name = label(ctx, all, number, which);
     if (!name) return GLS_ERR_MEMORY;
     json_t *group = json_pack("{s:s, s:[]}", "name", name, "runs");
     char **seeds = NULL;
@@ -74,7 +85,7 @@ static gls_status write_escaped(gls_writer *writer, const char *text) {
 
 /* Inside a script element only "</" could end it; JSON may spell the slash "\/". */
 static gls_status write_json(gls_context *ctx, gls_writer *writer, const json_t *data) {
-    char *text = json_dumps(data, JSON_COMPACT | JSON_ESCAPE_SLASH);
+    char *text = json_dumps(data, JSON_COMPACT | JSON_ESCAPE_SLASH | JSON_REAL_PRECISION(9));
     if (!text) return gls_fail(ctx, GLS_ERR_MEMORY, "report: out of memory");
     gls_status status = gls_writer_write(writer, text, (int64_t)strlen(text));
     free(text);
@@ -89,8 +100,6 @@ static gls_status write_page(gls_context *ctx, gls_writer *writer, const gls_rep
                              const json_t *data) {
     GLS_TRY(write_text(writer, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"));
-    if (options && options->refresh > 0)
-        GLS_TRY(gls_writer_printf(writer, "<meta http-equiv=\"refresh\" content=\"%.0f\">\n", options->refresh));
     GLS_TRY(write_text(writer, "<title>"));
     GLS_TRY(write_escaped(writer, title));
     GLS_TRY(write_text(writer, "</title>\n<style>\n"));
@@ -110,17 +119,33 @@ static gls_status write_page(gls_context *ctx, gls_writer *writer, const gls_rep
     return write_text(writer, "</script>\n</body>\n</html>\n");
 }
 
+/* For those who do not look at the page at once. */
+static void log_warnings(gls_context *ctx, const json_t *groups) {
+    size_t g, r, w;
+    json_t *group, *run, *text;
+    json_array_foreach(groups, g, group) {
+        json_array_foreach(json_object_get(group, "runs"), r, run) {
+            json_array_foreach(json_object_get(run, "warnings"), w, text) {
+                gls_log(ctx, GLS_LOG_WARNING, "report: %s: %s", json_string_value(json_object_get(run, "name")),
+                        json_string_value(text));
+            }
+        }
+    }
+}
+
 gls_status gls_report_write(gls_context *ctx, const char *const *runs, int64_t count, const gls_report_options *options,
                             const char *path) {
     if (count < 1) return gls_fail(ctx, GLS_ERR_ARGUMENT, "report: expected at least one run folder");
     if (options && options->size != sizeof *options)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "report: options have size %zu, expected %zu", options->size,
                         sizeof *options);
-    json_t *data = json_pack("{s:[]}", "groups");
+    double refresh = options ? options->refresh : 0;
+    json_t *data = json_pack("{s:[], s:f}", "groups", "refresh", refresh);
     if (!data) return gls_fail(ctx, GLS_ERR_MEMORY, "report: out of memory");
     gls_status status = GLS_OK;
     for (int64_t i = 0; i < count && status == GLS_OK; i++)
-        status = append_group(ctx, runs[i], json_object_get(data, "groups"));
+        status = append_group(ctx, runs, count, i, json_object_get(data, "groups"));
+    if (status == GLS_OK && !(refresh > 0)) log_warnings(ctx, json_object_get(data, "groups"));
     char *title = NULL;
     gls_writer *writer = NULL;
     if (status == GLS_OK) {
@@ -139,4 +164,10 @@ gls_status gls_report_write(gls_context *ctx, const char *const *runs, int64_t c
     gls_free(ctx, title);
     json_decref(data);
     return status;
+}
+
+gls_status gls_report_ended(gls_context *ctx, const char *const *runs, int64_t count, bool *ended) {
+    *ended = true;
+    for (int64_t i = 0; i < count && *ended; i++) GLS_TRY(gls_run_folder_ended(ctx, runs[i], ended));
+    return GLS_OK;
 }

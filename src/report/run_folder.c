@@ -1,18 +1,32 @@
 #include "report/run_folder.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/io.h"
 #include "base/yaml.h"
 
-/* Curves are drawn a few hundred pixels wide: longer series keep every k-th point beyond this. */
-enum { MAX_POINTS = 4000, MAX_LINE = 64 << 20 };
+/* Curves are drawn a few hundred pixels wide: longer series keep every k-th point beyond this. Of each measure the page
+ * keeps at most MAX_RESULTS results, evenly spread, and the last. */
+enum { MAX_POINTS = 4000, MAX_RESULTS = 16, MAX_LINE = 64 << 20 };
 
 static gls_status no_memory(gls_context *ctx) {
     return gls_fail(ctx, GLS_ERR_MEMORY, "report: out of memory");
+}
+
+/* What a reader of the page must know about the folder: a sentence. */
+static gls_status warn(gls_context *ctx, json_t *run, const char *format, ...) GLS_PRINTF(3, 4);
+static gls_status warn(gls_context *ctx, json_t *run, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    json_t *text = json_vsprintf(format, arguments);
+    va_end(arguments);
+    return json_array_append_new(json_object_get(run, "warnings"), text) ? no_memory(ctx) : GLS_OK;
 }
 
 static gls_status flatten(gls_context *ctx, const gls_value *value, const char *prefix, json_t *to) {
@@ -34,7 +48,14 @@ static gls_status read_config(gls_context *ctx, const char *folder, json_t *run)
     char *path = gls_sprintf(ctx, "%s/config.yaml", folder);
     if (!path) return GLS_ERR_MEMORY;
     gls_value *config = NULL;
-    gls_status status = gls_yaml_read_file(ctx, path, &config);
+    gls_status status = gls_file_exists(path)
+                            ? gls_yaml_read_file(ctx, path, &config)
+                            : gls_fail(ctx, GLS_ERR_INPUT, "%s: there is no such file, so this is no run folder", path);
+    if (status == GLS_OK && (!config || config->kind != GLS_VALUE_MAP || !config->count)) {
+        status = gls_fail(ctx, GLS_ERR_INPUT, "%s: expected the configuration of a run, a map of sections; found %s",
+                          path, config && config->kind == GLS_VALUE_TEXT ? "text" : "nothing");
+        gls_value_destroy(ctx, config);
+    }
     gls_free(ctx, path);
     GLS_TRY(status);
     json_t *flat = json_object();
@@ -50,20 +71,34 @@ static json_t *real_or_null(const json_t *value) {
     return json_is_number(value) && isfinite(x) ? json_real(x) : json_null();
 }
 
-static gls_status add_point(gls_context *ctx, json_t *all, const json_t *line) {
+/* A line of a file: where it stands, for messages. */
+typedef struct place {
+    gls_context *ctx;
+    const char *path;
+    int64_t line;
+} place;
+
+static gls_status bad_field(const place *at, const char *field, const char *expected) {
+    return gls_fail(at->ctx, GLS_ERR_INPUT, "%s:%lld: field \"%s\": expected %s", at->path, (long long)at->line, field,
+                    expected);
+}
+
+/* to: {name: {step: [], epoch: [], time: [], value: []}} */
+static gls_status add_point(const place *at, json_t *to, const json_t *line) {
     static const char *const fields[] = {"step", "epoch", "time", "value"};
     const char *name = json_string_value(json_object_get(line, "name"));
-    if (!name) return GLS_OK;
-    json_t *series = json_object_get(all, name);
+    if (!name) return bad_field(at, "name", "a text");
+    if (!json_is_number(json_object_get(line, "step"))) return bad_field(at, "step", "a number");
+    json_t *series = json_object_get(to, name);
     if (!series) {
         series = json_object();
         for (int f = 0; f < 4; f++)
-            if (json_object_set_new(series, fields[f], json_array())) return no_memory(ctx);
-        if (json_object_set_new(all, name, series)) return no_memory(ctx);
+            if (json_object_set_new(series, fields[f], json_array())) return no_memory(at->ctx);
+        if (json_object_set_new(to, name, series)) return no_memory(at->ctx);
     }
     for (int f = 0; f < 4; f++)
         if (json_array_append_new(json_object_get(series, fields[f]), real_or_null(json_object_get(line, fields[f]))))
-            return no_memory(ctx);
+            return no_memory(at->ctx);
     return GLS_OK;
 }
 
@@ -80,14 +115,14 @@ static void thin(json_t *series) {
     }
 }
 
-/* Calls add for each line of a file of JSON objects; a last line cut short by a crash is left out. */
-static gls_status each_line(gls_context *ctx, const char *folder, const char *file, bool required, json_t *to,
-                            gls_status (*add)(gls_context *, json_t *, const json_t *)) {
-    char *path = gls_sprintf(ctx, "%s/%s", folder, file);
-    if (!path) return GLS_ERR_MEMORY;
+/* Calls add for each line of a file of JSON objects. A file that is not there, and a last line cut short by a crash,
+ * are no errors: *lines and *cut say so. */
+static gls_status each_line(gls_context *ctx, const char *path, json_t *to,
+                            gls_status (*add)(const place *, json_t *, const json_t *), int64_t *lines, bool *cut) {
     gls_reader *reader = NULL;
-    gls_status status = GLS_OK;
-    if (required || gls_file_exists(path)) status = gls_reader_open(ctx, path, &reader);
+    gls_status status = gls_file_exists(path) ? gls_reader_open(ctx, path, &reader) : GLS_OK;
+    *lines = 0;
+    *cut = false;
     while (status == GLS_OK && reader) {
         char *text;
         int64_t length;
@@ -95,50 +130,104 @@ static gls_status each_line(gls_context *ctx, const char *folder, const char *fi
         if (status != GLS_OK || !text) break;
         if (!length) continue;
         json_error_t error;
-        json_t *line = json_loadb(text, (size_t)length, 0, &error);
+        json_t *line = json_loadb(text, (size_t)length, JSON_ALLOW_NUL, &error);
+        place at = {ctx, path, gls_reader_line_number(reader)};
         if (json_is_object(line))
-            status = add(ctx, to, line);
-        else if (!gls_reader_at_end(reader))
-            status = gls_fail(ctx, GLS_ERR_INPUT, "%s:%lld: expected a JSON object: %s", path,
-                              (long long)gls_reader_line_number(reader), error.text);
+            status = add(&at, to, line);
+        else if (gls_reader_at_end(reader))
+            *cut = true;
+        else
+            status = gls_fail(ctx, GLS_ERR_INPUT, "%s:%lld: expected a JSON object%s%s", path, (long long)at.line,
+                              line ? "" : ": ", line ? "" : error.text);
         json_decref(line);
+        ++*lines;
     }
     gls_reader_close(reader);
-    gls_free(ctx, path);
     return status;
 }
 
-static gls_status add_measure(gls_context *ctx, json_t *all, const json_t *line) {
-    return json_array_append(all, (json_t *)line) ? no_memory(ctx) : GLS_OK;
+static gls_status read_lines(gls_context *ctx, const char *folder, const char *file, json_t *run, json_t *to,
+                             gls_status (*add)(const place *, json_t *, const json_t *)) {
+    char *path = gls_sprintf(ctx, "%s/%s", folder, file);
+    int64_t lines;
+    bool cut;
+    if (!path) return GLS_ERR_MEMORY;
+    gls_status status = each_line(ctx, path, to, add, &lines, &cut);
+    gls_free(ctx, path);
+    if (status == GLS_OK && cut)
+        status = warn(ctx, run, "%s ends in the middle of line %lld: shown is what was written before.", file,
+                      (long long)lines);
+    if (status == GLS_OK && !lines && add == add_point)
+        status = warn(ctx, run, "%s is missing or empty: the run wrote no figures.", file);
+    return status;
+}
+
+/* to: {measure: {every: k, seen: n, kept: [every k-th line], last: line}} */
+static gls_status add_measure(const place *at, json_t *to, const json_t *line) {
+    const char *name = json_string_value(json_object_get(line, "measure"));
+    if (!name) return bad_field(at, "measure", "a text");
+    if (!json_is_number(json_object_get(line, "step"))) return bad_field(at, "step", "a number");
+    if (!json_is_object(json_object_get(line, "result"))) return bad_field(at, "result", "an object");
+    json_t *one = json_object_get(to, name);
+    if (!one) {
+        one = json_pack("{s:i, s:i, s:[], s:n}", "every", 1, "seen", 0, "kept", "last");
+        if (json_object_set_new(to, name, one)) return no_memory(at->ctx);
+    }
+    json_t *kept = json_object_get(one, "kept");
+    json_int_t every = json_integer_value(json_object_get(one, "every"));
+    json_int_t seen = json_integer_value(json_object_get(one, "seen"));
+    bool failed = json_object_set(one, "last", (json_t *)line) != 0;
+    if (seen % every == 0) failed |= json_array_append(kept, (json_t *)line) != 0;
+    failed |= json_object_set_new(one, "seen", json_integer(seen + 1)) != 0;
+    if (json_array_size(kept) > MAX_RESULTS) {
+        for (size_t i = json_array_size(kept); i-- > 0;)
+            if (i % 2) json_array_remove(kept, i);
+        failed |= json_object_set_new(one, "every", json_integer(2 * every)) != 0;
+    }
+    return failed ? no_memory(at->ctx) : GLS_OK;
+}
+
+static gls_status read_measures(gls_context *ctx, const char *folder, json_t *run) {
+    json_t *found = json_object(), *one, *all = json_object_get(run, "measures");
+    gls_status status = found ? read_lines(ctx, folder, "measures.jsonl", run, found, add_measure) : no_memory(ctx);
+    const char *name;
+    json_object_foreach(found, name, one) {
+        json_t *kept = json_object_get(one, "kept"), *last = json_object_get(one, "last");
+        bool there = json_array_get(kept, json_array_size(kept) - 1) == last;
+        if (json_array_extend(all, kept) || (!there && json_array_append(all, last))) status = no_memory(ctx);
+    }
+    json_decref(found);
+    return status;
 }
 
 static gls_status read_result(gls_context *ctx, const char *folder, json_t *run) {
-    char *path = gls_sprintf(ctx, "%s/result.json", folder);
-    if (!path) return GLS_ERR_MEMORY;
+    char *path = gls_sprintf(ctx, "%s/result.json", folder), *text = NULL;
+    int64_t size = 0;
     json_t *result = NULL;
-    gls_status status = GLS_OK;
-    if (gls_file_exists(path)) {
-        char *text = NULL;
-        int64_t size = 0;
-        status = gls_read_file(ctx, path, MAX_LINE, &text, &size);
-        json_error_t error;
-        if (status == GLS_OK && !(result = json_loadb(text, (size_t)size, 0, &error)))
-            status = gls_fail(ctx, GLS_ERR_INPUT, "%s:%d: %s", path, error.line, error.text);
-        gls_free(ctx, text);
-    }
+    json_error_t error;
+    gls_status status = path ? GLS_OK : GLS_ERR_MEMORY;
+    bool there = path && gls_file_exists(path);
+    if (there) status = gls_read_file(ctx, path, MAX_LINE, &text, &size);
+    if (text) result = json_loadb(text, (size_t)size, 0, &error);
+    if (status == GLS_OK && result && !json_is_object(result))
+        status = gls_fail(ctx, GLS_ERR_INPUT, "%s: expected a JSON object", path);
+    if (status == GLS_OK && !there)
+        status = warn(ctx, run, "There is no result.json: the run has not come to its end.");
+    else if (status == GLS_OK && !result)
+        status = warn(ctx, run, "result.json is cut short: the final figures are missing.");
+    gls_free(ctx, text);
     gls_free(ctx, path);
     if (json_object_set_new(run, "result", result ? result : json_null()) && status == GLS_OK) status = no_memory(ctx);
     return status;
 }
 
 gls_status gls_run_folder_read(gls_context *ctx, const char *folder, const char *name, json_t **out) {
-    json_t *run = json_pack("{s:s, s:{}, s:[]}", "name", name, "series", "measures");
+    json_t *run = json_pack("{s:s, s:{}, s:[], s:[]}", "name", name, "series", "measures", "warnings");
     if (!run) return no_memory(ctx);
     json_t *series = json_object_get(run, "series");
     gls_status status = read_config(ctx, folder, run);
-    if (status == GLS_OK) status = each_line(ctx, folder, "metrics.jsonl", true, series, add_point);
-    if (status == GLS_OK)
-        status = each_line(ctx, folder, "measures.jsonl", false, json_object_get(run, "measures"), add_measure);
+    if (status == GLS_OK) status = read_lines(ctx, folder, "metrics.jsonl", run, series, add_point);
+    if (status == GLS_OK) status = read_measures(ctx, folder, run);
     if (status == GLS_OK) status = read_result(ctx, folder, run);
     if (status != GLS_OK) {
         json_decref(run);
@@ -156,14 +245,29 @@ static int by_seed(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* A run's own folder: it has a configuration. One that is just being made has none yet. */
+static bool is_seed(gls_context *ctx, const char *folder, const char *name) {
+    if (strncmp(name, "seed-", 5) != 0 || !name[5]) return false;
+    for (const char *digit = name + 5; *digit; digit++)
+        if (!isdigit((unsigned char)*digit)) return false;
+    char *path = gls_sprintf(ctx, "%s/%s/config.yaml", folder, name);
+    bool there = path && gls_file_exists(path);
+    gls_free(ctx, path);
+    return there;
+}
+
 gls_status gls_run_folder_seeds(gls_context *ctx, const char *folder, char ***names, int64_t *count) {
     *names = NULL;
     *count = 0;
+    struct stat info;
+    if (stat(folder, &info) || !S_ISDIR(info.st_mode))
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: expected a run folder, found %s", folder,
+                        stat(folder, &info) ? "nothing" : "a file");
     DIR *dir = opendir(folder);
-    if (!dir) return gls_fail(ctx, GLS_ERR_FILE, "%s: no such run folder", folder);
+    if (!dir) return gls_fail(ctx, GLS_ERR_INPUT, "%s: cannot be read as a run folder", folder);
     gls_status status = GLS_OK;
     for (struct dirent *entry; status == GLS_OK && (entry = readdir(dir));) {
-        if (strncmp(entry->d_name, "seed-", 5) != 0) continue;
+        if (!is_seed(ctx, folder, entry->d_name)) continue;
         char **grown = gls_resize(ctx, *names, *count + 1, sizeof(char *));
         if (grown) *names = grown;
         char *copy = grown ? gls_strdup(ctx, entry->d_name) : NULL;
@@ -174,5 +278,40 @@ gls_status gls_run_folder_seeds(gls_context *ctx, const char *folder, char ***na
     }
     closedir(dir);
     if (*count) qsort(*names, (size_t)*count, sizeof(char *), by_seed);
+    return status;
+}
+
+/* train.seeds of the configuration that runs with several seeds share; 1 where it says nothing. */
+static int64_t seeds_wanted(gls_context *ctx, const char *folder) {
+    char *path = gls_sprintf(ctx, "%s/config.yaml", folder);
+    gls_value *config = NULL;
+    int64_t seeds = 1;
+    if (path && gls_file_exists(path) && gls_yaml_read_file(ctx, path, &config) == GLS_OK) {
+        const gls_value *train = gls_value_get(config, "train");
+        const gls_value *given = train && train->kind == GLS_VALUE_MAP ? gls_value_get(train, "seeds") : NULL;
+        if (given && given->kind == GLS_VALUE_TEXT) seeds = atoll(given->text);
+        gls_value_destroy(ctx, config);
+    }
+    gls_free(ctx, path);
+    return seeds;
+}
+
+static bool has_result(gls_context *ctx, const char *folder, const char *seed) {
+    char *path = gls_sprintf(ctx, "%s/%s/result.json", folder, seed);
+    bool there = path && gls_file_exists(path);
+    gls_free(ctx, path);
+    return there;
+}
+
+gls_status gls_run_folder_ended(gls_context *ctx, const char *folder, bool *ended) {
+    char **seeds;
+    int64_t count;
+    gls_status status = gls_run_folder_seeds(ctx, folder, &seeds, &count);
+    *ended = status == GLS_OK && (count ? count >= seeds_wanted(ctx, folder) : has_result(ctx, folder, "."));
+    for (int64_t s = 0; s < count; s++) {
+        *ended = *ended && has_result(ctx, folder, seeds[s]);
+        gls_free(ctx, seeds[s]);
+    }
+    gls_free(ctx, seeds);
     return status;
 }

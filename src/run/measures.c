@@ -202,8 +202,15 @@ gls_status gls_measure_entry_check(gls_context *ctx, const gls_measure_type *typ
 
 static gls_status make_measure(gls_run *run, const gls_value *entry, tap *t) {
     static const char *const own[] = {"every", NULL};
-    return gls_measure_create(run->ctx, entry->key, entry, own, gls_problem_size(run->problem),
-                              run->train_set->info.examples, &t->measure);
+    char place[256];
+    GLS_TRY(gls_measure_create(run->ctx, entry->key, entry, own, gls_problem_size(run->problem),
+                               run->train_set->info.examples, &t->measure));
+    if ((t->measure->needs & GLS_MEASURE_NORMS) && !(plain_mean(run) && run->ledger.examples))
+        return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
+                        "%smeasure.%s: from: step needs an estimator that keeps norms: estimator {name: mean, ledger: "
+                        "true}",
+                        gls_origin(entry, place), entry->key);
+    return GLS_OK;
 }
 
 static gls_status add_tap(gls_run *run, const gls_value *entry) {

@@ -79,6 +79,37 @@ static void report_holds_the_runs(void **state) {
     sh(&s, "$G report nowhere");
     assert_int_equal(s.code, 2);
     assert_non_null(strstr(s.err, "nowhere"));
+    sh(&s, "mkdir bare; $G report bare");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "bare/config.yaml"));
+    /* A page that cannot be written is a failure while running, not bad input. */
+    sh(&s, "$G report one --out bare");
+    assert_int_equal(s.code, 1);
+    sh(&s, "$G report one --out nowhere/page.html");
+    assert_int_equal(s.code, 1);
+    sh(&s, "ls bare; ls | grep page; echo old >page.html; $G report one --out page.html && head -c 9 page.html");
+    assert_int_equal(s.code, 0);
+    assert_string_equal(s.out, "page.html\n<!doctype");
+    /* A crashed run reports, and says so. */
+    sh(&s, "rm two/result.json; printf '{\"step\":9,' >>two/metrics.jsonl; $G report two --out cut.html");
+    assert_int_equal(s.code, 0);
+    assert_non_null(strstr(s.err, "metrics.jsonl ends in the middle of line"));
+    assert_non_null(strstr(s.err, "has not come to its end"));
+}
+
+/* The page is written anew until the run is over or somebody has had enough; the last one does not reload itself. */
+static void watching_ends_with_the_run(void **state) {
+    static said s;
+    (void)state;
+    sh(&s, "timeout 20 $G report one --watch 1 --out w.html --json && grep -c '\"refresh\":0.0' w.html");
+    assert_int_equal(s.code, 0);
+    sh(&s, "$G report two --watch 1 --out w.html & sleep 1.5; grep -c '\"refresh\":1.0' w.html; kill -INT $!; wait $!; "
+           "echo code $?; grep -c '\"refresh\":0.0' w.html");
+    assert_string_equal(s.out, "1\ncode 0\n1\n");
+    sh(&s, "$G report one --watch 0");
+    assert_int_equal(s.code, 2);
+    sh(&s, "$G report one --watch soon");
+    assert_int_equal(s.code, 2);
 }
 
 static void suspects_are_the_mislabelled(void **state) {
@@ -160,6 +191,7 @@ int main(void) {
         cmocka_unit_test(sweep_compares_on_validation_and_goes_on),
         cmocka_unit_test(sweep_refuses),
         cmocka_unit_test(report_holds_the_runs),
+        cmocka_unit_test(watching_ends_with_the_run),
         cmocka_unit_test(suspects_are_the_mislabelled),
         cmocka_unit_test(mixed_sources_score_by_domain),
     };

@@ -63,7 +63,7 @@ static void a_matrix_by_its_definition(void **state) {
     write_matrix("nan.npy", g);
     sh(&s, "$G measure --gradients nan.npy");
     assert_int_equal(s.code, 2);
-    assert_non_null(strstr(s.err, "nan.npy"));
+    assert_non_null(strstr(s.err, "nan.npy: the value at row 5, column 1 is nan"));
     sh(&s, "$G measure --gradients none.npy");
     assert_int_equal(s.code, 2);
 }
@@ -127,11 +127,141 @@ static void a_configuration_where_it_begins(void **state) {
     assert_int_equal(s.code, 2);
 }
 
+/* One line a case: what is typed, and what the one line on standard error must hold. */
+typedef struct refusal {
+    const char *command, *says;
+} refusal;
+
+static void refused(const refusal *cases, size_t count) {
+    static said s;
+    for (size_t i = 0; i < count; i++) {
+        sh(&s, "%s", cases[i].command);
+        if (s.code != 2 || !strstr(s.err, cases[i].says))
+            fail_msg("%s: code %d, expected 2 and '%s': %s", cases[i].command, s.code, cases[i].says, s.err);
+    }
+}
+
+static void write_npy(const char *path, const char *descr, const char *shape, int64_t bytes) {
+    FILE *file = fopen(path, "wb");
+    char header[118];
+    memset(header, ' ', sizeof header);
+    int n = snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr, shape);
+    header[n] = ' ';
+    header[sizeof header - 1] = '\n';
+    fwrite("\x93NUMPY\x01\x00\x76\x00", 1, 10, file);
+    fwrite(header, 1, sizeof header, file);
+    for (int64_t i = 0; i < bytes; i++) fputc(0, file);
+    fclose(file);
+}
+
+static void matrices_that_are_none(void **state) {
+    (void)state;
+    double g[N][D];
+    make_matrix(g);
+    g[7][2] = INFINITY;
+    write_matrix("inf.npy", g);
+    g[7][2] = 1e300; /* finite in double alone */
+    write_matrix("big.npy", g);
+    write_npy("row.npy", "<f4", "(6,)", 24);
+    write_npy("cube.npy", "<f4", "(2, 3, 4)", 96);
+    write_npy("none.npy", "<f4", "(0, 4)", 0);
+    write_npy("thin.npy", "<f4", "(4, 0)", 0);
+    write_npy("half.npy", "<f2", "(2, 3)", 12);
+    write_npy("cut.npy", "<f8", "(40, 3)", 500);
+    write_npy("good.npy", "<f8", "(4, 3)", 96);
+    static const refusal cases[] = {
+        {"$G measure --gradients inf.npy", "inf.npy: the value at row 7, column 2 is inf"},
+        {"$G measure --gradients big.npy", "row 7, column 2 is 1e+300, beyond single precision"},
+        {"$G measure --gradients row.npy", "row.npy: shape [6]: expected a matrix of gradients"},
+        {"$G measure --gradients cube.npy", "cube.npy: shape [2, 3, 4]: expected a matrix"},
+        {"$G measure --gradients none.npy", "none.npy: shape [0, 4]: expected a matrix"},
+        {"$G measure --gradients thin.npy", "thin.npy: shape [4, 0]: expected a matrix"},
+        {"$G measure --gradients half.npy", "half.npy: npy type '<f2', expected one of <f4 <f8"},
+        {"$G measure --gradients cut.npy", "cut.npy: byte 128: expected 960 bytes of the array, found 500"},
+        {"echo hello >text.npy; $G measure --gradients text.npy", "text.npy: byte 0"},
+        {": >empty.npy; $G measure --gradients empty.npy", "empty.npy: byte 0"},
+        {"$G measure --gradients .", "found a directory"},
+        {"$G measure --gradients good.npy --only loss", "measure 'loss' needs a problem"},
+        {"$G measure --gradients good.npy --at best", "--at means nothing with --gradients"},
+        {"$G measure --gradients good.npy --sample 3", "--sample means nothing with --gradients"},
+        {"$G measure --gradients good.npy run", "found 'run'"},
+        {"$G measure --gradients good.npy --set measure.tail_index.smaple=3", "nearest is 'sample'"},
+        {"$G measure --gradients good.npy --set measure.tail_indx.sample=3", "nearest is 'tail_index'"},
+    };
+    refused(cases, sizeof cases / sizeof *cases);
+}
+
+static void runs_cut_short(void **state) {
+    static said s;
+    (void)state;
+    sh(&s, "touch e.yaml; $G train e.yaml " SMALL " --out whole --quiet");
+    assert_int_equal(s.code, 0);
+    static const refusal cases[] = {
+        {"cp -r whole a; : >a/config.yaml; $G measure a", "a/config.yaml: expected the configuration"},
+        {"cp -r whole b; rm -r b/checkpoints b/final.safetensors; $G measure b --only loss",
+         "b: neither final.safetensors nor a checkpoint"},
+        {"$G measure b --at best --only loss", "b/checkpoints/best.safetensors: there is no such"},
+        {"cp -r whole c; head -c 100 whole/final.safetensors >c/final.safetensors; $G measure c --only loss",
+         "c/final.safetensors"},
+        {": >c/final.safetensors; $G measure c --at final --only loss", "c/final.safetensors: too short"},
+        {"$G measure nowhere", "nowhere"},
+        {"$G measure whole --only loss --set measure.los.sample=4", "nearest is 'loss'"},
+        {"$G measure whole --only loss --set measure.loss.smaple=4", "nearest is 'sample'"},
+        {"$G measure whole --only loss --sample 0", "expected a number of examples or all"},
+        {"$G measure whole --only loss --sample x", "found 'x'"},
+        {"$G measure whole --only stability --other whole --exchanged x", "--exchanged x: expected the number"},
+        {"$G measure whole --only stability --other whole --exchanged 200", "the training set has 200 examples"},
+        {"$G measure whole --only stability", "needs the weights of a second run"},
+    };
+    refused(cases, sizeof cases / sizeof *cases);
+    /* Without its figures a run is measured all the same; its step size is then not known. */
+    sh(&s, "cp -r whole d; rm d/metrics.jsonl; $G measure d --only loss --json");
+    assert_int_equal(s.code, 0);
+    sh(&s, "$G measure whole --only gradient_diversity --sample 100000 --json");
+    json_t *all = last_json(&s);
+    json_t *one = json_object_get(json_object_get(all, "measures"), "gradient_diversity");
+    assert_int_equal(figure(one, "sample"), 200); /* more than there are: all */
+    json_decref(all);
+}
+
+static void data_that_are_gone(void **state) {
+    static said s;
+    (void)state;
+    sh(&s, "for i in 1 2 3 4 5 6 7 8; do echo \"$((i %% 2 * 2 - 1)) 1:$i 2:1\"; done >data.svm; touch e.yaml; "
+           "$G train e.yaml --set data.train=data.svm --set model=logistic --set method='{name: sgd, lr: 0.1}' "
+           "--set train='{epochs: 1, batch: 4}' --out gone --quiet");
+    assert_int_equal(s.code, 0);
+    static const refusal cases[] = {{"rm data.svm; $G measure gone --only loss", "data.svm"}};
+    refused(cases, 1);
+    sh(&s, "$G report gone --out gone.html"); /* reads run folders only */
+    assert_int_equal(s.code, 0);
+}
+
+/* A mistyped section stops a run before it has made a folder. */
+static void a_section_is_checked_before_the_run_begins(void **state) {
+    (void)state;
+    static const refusal cases[] = {
+        {"$G train e.yaml " SMALL " --out x --set measure.nois_norm.every=1", "nearest is 'noise_norm'"},
+        {"$G train e.yaml " SMALL " --out x --set measure.noise_norm.smaple=1", "nearest is 'sample'"},
+        {"$G train e.yaml " SMALL " --out x --set measure.noise_norm.sample=0", "option 'sample' of noise_norm"},
+        {"$G train e.yaml " SMALL " --out x --set measure.noise_norm.every=x", "option 'every' of noise_norm"},
+        {"$G train e.yaml " SMALL " --out x --set measure=loss", "expected measures by name"},
+        {"$G train e.yaml " SMALL " --out x --set measure.norm_test.from=step", "ledger: true"},
+        {"$G train e.yaml " SMALL " --out x --set measure.stability.every=1", "compares two runs"},
+    };
+    refused(cases, sizeof cases / sizeof *cases);
+    assert_int_not_equal(access("x", F_OK), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_matrix_by_its_definition),
         cmocka_unit_test(a_run_at_its_checkpoints),
         cmocka_unit_test(a_configuration_where_it_begins),
+        cmocka_unit_test(matrices_that_are_none),
+        cmocka_unit_test(runs_cut_short),
+        cmocka_unit_test(data_that_are_gone),
+        cmocka_unit_test(a_section_is_checked_before_the_run_begins),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

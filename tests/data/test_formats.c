@@ -319,7 +319,7 @@ static void npy_refuses(void **state) {
     }
     write_npy(path, "<f8", false, "(4,)", x, sizeof x);
     assert_int_equal(gls_npy_read_real(ctx, path, &a), GLS_ERR_INPUT);
-    assert_says(ctx, "value 1 of 4 is nan");
+    assert_says(ctx, "the value at [1] is nan, which is not finite");
     write_npy(path, "<f8", false, "(2, 2)", x, sizeof x);
     refused(ctx, "npy", path, NULL, GLS_ERR_INPUT, "not finite");
     write_text(path, "no numpy file");

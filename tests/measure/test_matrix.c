@@ -73,6 +73,35 @@ static void diversity_is_the_definition(void **state) {
     gls_measure_result_clear(&scale);
 }
 
+/* The test of the paper, written out: the examples' variances summed over coordinates, against theta^2 |g_S|^2. */
+static void norm_test_is_the_papers(void **state) {
+    const char *const thetas[] = {"0.9", "0.3", "0.02"};
+    for (int t = 0; t < 3; ++t) {
+        double theta = atof(thetas[t]), variance = 0, norm2 = 0;
+        fill(3);
+        for (int k = 0; k < D; ++k) {
+            double mean = 0, square = 0;
+            for (int i = 0; i < N; ++i) mean += (double)g[i * D + k] / N;
+            for (int i = 0; i < N; ++i) square += pow((double)g[i * D + k] - mean, 2);
+            variance += square / (N - 1);
+            norm2 += mean * mean;
+        }
+        gls_measure_matrix m = matrix(true);
+        gls_measure_result r = run("norm_test", "theta", thetas[t], &m);
+        NEAR(gls_measure_result_get(&r, "norm_test"), sqrt(variance / N / norm2) / theta, precision);
+        NEAR(gls_measure_result_get(&r, "norm_test_batch"), variance / (theta * theta * norm2), precision);
+        bool passed = variance / N <= theta * theta * norm2;
+        assert_true(gls_measure_result_get(&r, "norm_test_passed") == passed);
+        assert_true(gls_measure_result_get(&r, "norm_test_share") == passed);
+        assert_true(passed == (t < 1)); /* both outcomes are met */
+        gls_measure_result_clear(&r);
+        m.n = 1;
+        r = run("norm_test", "theta", thetas[t], &m);
+        assert_non_null(r.meaningless);
+        gls_measure_result_clear(&r);
+    }
+}
+
 static void a_sample_is_corrected_and_says_so(void **state) {
     fill(3);
     sums s = brute();
@@ -168,6 +197,24 @@ static void gaussian_noise_looks_gaussian(void **state) {
     const gls_figure *stable = gls_measure_result_find(&r, "example_stable_quantiles");
     for (int64_t k = 0; k < data->count; ++k) NEAR(null->value[k], data->value[k], 0.03);
     assert_true(stable->value[18] > 2 * data->value[18]);
+    /* The counts of the nulls: about as many in each bin, all in all as many as there are values. */
+    const char *const kinds[] = {"example", "coordinate"};
+    const double values[] = {ROWS, COLUMNS};
+    for (int which = 0; which < 2; ++which) {
+        char name[64];
+        double sum = 0, off = 0;
+        snprintf(name, sizeof name, "%s_histogram_counts", kinds[which]);
+        const gls_figure *counts = gls_measure_result_find(&r, name);
+        snprintf(name, sizeof name, "%s_gaussian_histogram_counts", kinds[which]);
+        const gls_figure *nulls = gls_measure_result_find(&r, name);
+        assert_int_equal(nulls->count, counts->count);
+        for (int64_t k = 0; k < nulls->count; ++k) {
+            sum += nulls->value[k];
+            off += fabs(nulls->value[k] - counts->value[k]);
+        }
+        assert_true(sum <= values[which] * (1 + 1e-9) && sum > 0.95 * values[which] - 1);
+        if (which == 0) assert_true(off < 0.2 * values[which]);
+    }
     gls_measure_result_clear(&r);
     free(x);
 }
@@ -306,6 +353,7 @@ static int tear_down(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(diversity_is_the_definition),
+        cmocka_unit_test(norm_test_is_the_papers),
         cmocka_unit_test(a_sample_is_corrected_and_says_so),
         cmocka_unit_test(mechanisms_bounds_are_explicit_sums),
         cmocka_unit_test(noise_norms_are_distances_to_the_mean),

@@ -191,10 +191,16 @@ static void norms_at_hand_every_step_give_diversity(void **state) {
     gls_loader_options options = {.size = sizeof options, .wave = SET, .align = 1, .seed = 1};
     GOOD(gls_loader_create(t.ctx, t.source, &options, &loader));
     const char *const step[] = {"from", "step", "smoothing", "1", NULL};
-    gls_measure *m = fixture_measure(&t, "gradient_diversity", step);
-    gls_measure_result r;
+    gls_measure *m = fixture_measure(&t, "gradient_diversity", step), *scale = fixture_measure(&t, "noise_scale", step),
+                *test = fixture_measure(&t, "norm_test", step);
+    gls_measure_result r, of_scale, of_test;
+    double traces = 0, norms = 0, passed = 0;
     gls_measure_result_init(t.ctx, &r);
+    gls_measure_result_init(t.ctx, &of_scale);
+    gls_measure_result_init(t.ctx, &of_test);
     assert_int_equal(gls_measure_run(m, &t.in, &r), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_measure_run(test, &t.in, &r), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(t.ctx), "ledger: true"));
     int64_t index[SET];
     gls_random random = gls_random_create(5, "batches", 0, 0);
     for (int i = 0; i < SET; ++i) index[i] = i;
@@ -222,7 +228,23 @@ static void norms_at_hand_every_step_give_diversity(void **state) {
         t.in.step_second_moment = gls_record_get(&record, "second_moment");
         t.in.step_norm2 = estimate.norm2;
         fixture_run(&t, m, &r);
+        fixture_run(&t, scale, &of_scale);
+        fixture_run(&t, test, &of_test);
+        /* The norm test by its definition, 16 of SET without replacement. */
+        double trace = (second - estimate.norm2) * 16 / 15, left = (SET - 16) / (SET - 1.0);
+        double ratio = sqrt(trace * left / 16 / estimate.norm2) / 0.9;
+        NEAR(gls_measure_result_get(&of_test, "norm_test"), ratio, 100 * precision);
+        traces += trace;
+        norms += estimate.norm2;
+        passed += ratio <= 1;
     }
+    NEAR(gls_measure_result_get(&of_test, "norm_test_batch"), traces / norms / 0.81, 100 * precision);
+    NEAR(gls_measure_result_get(&of_test, "norm_test_share"), passed / 400, 1e-12);
+    NEAR(gls_measure_result_get(&of_scale, "noise_scale"), gls_measure_result_get(&r, "batch_size_bound") - 1, 1e-12);
+    gls_measure_result_clear(&of_scale);
+    gls_measure_result_clear(&of_test);
+    gls_measure_destroy(scale);
+    gls_measure_destroy(test);
     double m2 = 0, row[DIM];
     for (int i = 0; i < SET; ++i) {
         quadratic_gradient(&t.f, t.w, i, row);
@@ -384,9 +406,10 @@ static void coupled_examples_have_no_figures_of_their_own(void **state) {
     fixture_quadratic(&t, 1);
     t.problem->coupling = GLS_COUPLING_GROUPS;
     t.problem->coupling_group = 4;
-    const char *const names[] = {"gradient_diversity", "noise_scale", "dim_bounds", "tail_index", "dragger"};
-    for (int i = 0; i < 5; ++i) {
-        const char *const sample[] = {"sample", "32", NULL};
+    const char *const names[] = {"gradient_diversity", "noise_scale", "dim_bounds",
+                                 "tail_index",         "dragger",     "norm_test"};
+    for (int i = 0; i < 6; ++i) {
+        const char *const sample[] = {i == 5 ? "batch" : "sample", "32", NULL};
         gls_measure_result r = fixture_once(&t, names[i], sample);
         assert_non_null(r.meaningless);
         assert_non_null(strstr(r.meaningless, "couples its examples"));
