@@ -89,7 +89,7 @@ static gls_status solve(void *user, int64_t task, int worker) {
     out->smallest_residual = fabs(l->beta * bottom[0]);
     out->largest_residual = fabs(l->beta * bottom[l->used - 1]);
     double bound = l->options->tolerance * fmax(fabs(out->smallest), fabs(out->largest));
-    out->converged = out->largest_residual <= bound && (l->options->top_only || out->smallest_residual <= bound);
+    out->converged = out->largest_residual <= bound && (l->options->top_only || out->smallest_residual <= 10 * bound);
     return GLS_OK;
 }
 

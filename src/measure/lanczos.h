@@ -11,7 +11,7 @@ typedef struct gls_lanczos {
     int64_t n;
     int basis;        /* vectors held at once, at least 8; fewer if n is smaller */
     int64_t products; /* at most that many applications */
-    double tolerance; /* residual over the largest absolute eigenvalue */
+    double tolerance; /* residual of the largest over the largest absolute eigenvalue; ten times it for the smallest */
     bool top_only;    /* the smallest end need not converge */
     gls_random random;
 } gls_lanczos;
