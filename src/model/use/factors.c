@@ -1,11 +1,9 @@
 #include "model/use/factors.h"
 
-#include <string.h>
-
 #include "base/gemm.h"
 #include "base/kernels.h"
 
-enum { BLOCK = GLS_FACTORS_BLOCK };
+enum { BLOCK = 64 }; /* positions that are multiplied with each other at a time */
 
 gls_group_rows gls_group_rows_of(const gls_exec *x, const gls_partition *partition, int64_t group, int64_t *row) {
     gls_group_rows out = {0, row};
@@ -19,17 +17,11 @@ static int64_t place(gls_group_rows group, int64_t positions, int64_t t) {
     return group.row[t / positions] * positions + t % positions;
 }
 
-const gls_real *gls_group_take(gls_group_rows group, int64_t positions, const gls_real *from, int64_t width,
-                               int64_t begin, int64_t n, gls_real *to) {
-    int64_t first = place(group, positions, begin);
-    if (place(group, positions, begin + n - 1) == first + n - 1) return from + first * width;
-    for (int64_t t = 0; t < n; t++)
-        memcpy(to + t * width, from + place(group, positions, begin + t) * width, (size_t)width * sizeof *to);
-    return to;
-}
-
-int64_t gls_factors_scratch(int64_t p, int64_t q) {
-    return 2 * BLOCK * (p + q);
+/* How many positions from t on lie one behind another, at most BLOCK. */
+static int64_t run_from(gls_group_rows group, int64_t positions, int64_t t) {
+    int64_t i = t / positions, run = positions - t % positions;
+    for (; run < BLOCK && i + 1 < group.rows && group.row[i + 1] == group.row[i] + 1; i++) run += positions;
+    return run < BLOCK ? run : BLOCK;
 }
 
 /* Two lookups: only positions with the same token meet. */
@@ -45,39 +37,36 @@ static double lookups_dot(const gls_factors *a, const gls_factors *b, gls_group_
     return sum;
 }
 
-/* out [rows, columns]: l_t . l'_s of positions from t and s on. */
+/* out [rows, columns]: l_t . l'_s of positions from t of one and from s of the other on. */
 static void left_products(bool portable, const gls_factors *a, int64_t t, int64_t rows, const gls_factors *b, int64_t s,
-                          int64_t columns, gls_group_rows group, gls_real *scratch, gls_real *out) {
-    const gls_factors *dense = b->left ? b : a, *other = b->left ? a : b;
-    int64_t from = b->left ? s : t, count = b->left ? columns : rows, begin = b->left ? t : s;
-    const gls_real *l = gls_group_take(group, dense->positions, dense->left, dense->p, from, count, scratch);
-    if (other->left) {
-        const gls_real *m = gls_group_take(group, a->positions, a->left, a->p, t, rows, scratch + BLOCK * a->p);
-        gls_gemm(portable, false, true, rows, columns, a->p, 1, m, a->p, l, b->p, 0, out, columns);
+                          int64_t columns, gls_real *out) {
+    if (a->left && b->left) {
+        gls_gemm(portable, false, true, rows, columns, a->p, 1, a->left + t * a->p, a->p, b->left + s * b->p, b->p, 0,
+                 out, columns);
         return;
     }
     for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++) {
-            int64_t looked = begin + (b->left ? i : j), at = b->left ? j : i;
-            out[i * columns + j] = l[at * dense->p + other->token[place(group, other->positions, looked)]];
-        }
+        for (int64_t j = 0; j < columns; j++)
+            out[i * columns + j] =
+                a->left ? a->left[(t + i) * a->p + b->token[s + j]] : b->left[(s + j) * b->p + a->token[t + i]];
 }
 
-double gls_factors_dot(bool portable, const gls_factors *a, const gls_factors *b, gls_group_rows group,
-                       gls_real *scratch) {
+double gls_factors_dot(bool portable, const gls_factors *a, const gls_factors *b, gls_group_rows group) {
     if (!a->left && !b->left) return lookups_dot(a, b, group);
-    gls_real left[BLOCK * BLOCK], right[BLOCK * BLOCK], *room = scratch + 2 * BLOCK * a->p;
-    int64_t n = group.rows * a->positions, m = group.rows * b->positions;
+    gls_real left[BLOCK * BLOCK], right[BLOCK * BLOCK];
     double sum = 0;
-    for (int64_t t = 0; t < n; t += BLOCK)
-        for (int64_t s = 0; s < m; s += BLOCK) {
-            int64_t rows = n - t < BLOCK ? n - t : BLOCK, columns = m - s < BLOCK ? m - s : BLOCK, q = a->q;
-            left_products(portable, a, t, rows, b, s, columns, group, scratch, left);
-            const gls_real *r = gls_group_take(group, a->positions, a->right, q, t, rows, room);
-            const gls_real *o = gls_group_take(group, b->positions, b->right, q, s, columns, room + BLOCK * q);
-            gls_gemm(portable, false, true, rows, columns, q, 1, r, q, o, q, 0, right, columns);
+    for (int64_t i = 0, rows; i < group.rows * a->positions; i += rows) {
+        int64_t t = place(group, a->positions, i);
+        rows = run_from(group, a->positions, i);
+        for (int64_t j = 0, columns; j < group.rows * b->positions; j += columns) {
+            int64_t s = place(group, b->positions, j);
+            columns = run_from(group, b->positions, j);
+            left_products(portable, a, t, rows, b, s, columns, left);
+            gls_gemm(portable, false, true, rows, columns, a->q, 1, a->right + t * a->q, a->q, b->right + s * b->q,
+                     b->q, 0, right, columns);
             sum += gls_dot(left, right, rows * columns);
         }
+    }
     return sum;
 }
 
@@ -90,7 +79,7 @@ gls_status gls_factors_cross(gls_exec *x, const gls_use *a, const gls_use *b, co
     int64_t *row = x->scratch;
     for (int64_t group = 0; group < partition->groups; group++) {
         gls_group_rows of = gls_group_rows_of(x, partition, group, row);
-        if (of.rows > 0) out[group] += 2 * gls_factors_dot(x->graph->portable, &fa, &fb, of, gls_group_room(x));
+        if (of.rows > 0) out[group] += 2 * gls_factors_dot(x->graph->portable, &fa, &fb, of);
     }
     return GLS_OK;
 }

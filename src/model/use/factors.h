@@ -4,8 +4,6 @@
 
 #include "model/use.h"
 
-enum { GLS_FACTORS_BLOCK = 64 }; /* positions that are multiplied with each other at a time */
-
 /* The rows of one group in order. */
 typedef struct gls_group_rows {
     int64_t rows;
@@ -22,16 +20,8 @@ static inline gls_real *gls_group_room(const gls_exec *x) {
 
 /* row [x->rows] holds them. */
 gls_group_rows gls_group_rows_of(const gls_exec *x, const gls_partition *partition, int64_t group, int64_t *row);
-/* Positions [begin, begin + n) of the group in a [rows positions, width] array: where they lie, if one behind another,
- * or copied to `to`. */
-const gls_real *gls_group_take(gls_group_rows group, int64_t positions, const gls_real *from, int64_t width,
-                               int64_t begin, int64_t n, gls_real *to);
-
-/* Reals that gls_factors_dot needs for factors of shape [p, q]. */
-int64_t gls_factors_scratch(int64_t p, int64_t q);
 /* <G_a, G_b> of the group's sums: sum_{t,s} (l_t . l'_s)(r_t . r'_s), blocks of positions at a time. */
-double gls_factors_dot(bool portable, const gls_factors *a, const gls_factors *b, gls_group_rows group,
-                       gls_real *scratch);
+double gls_factors_dot(bool portable, const gls_factors *a, const gls_factors *b, gls_group_rows group);
 /* out[group] += twice that, for two uses of one block. */
 gls_status gls_factors_cross(gls_exec *x, const gls_use *a, const gls_use *b, const gls_partition *partition,
                              double *out);

@@ -53,12 +53,11 @@ static gls_status gradient(gls_exec *x, const gls_use *use, const double *weight
 
 /* ---- norms ---- */
 
-/* The explicit form is made some rows of the block at a time, in room for this many reals, or GLS_FACTORS_BLOCK rows.
- */
+/* The explicit form is made some rows of the block at a time, in room for this many reals, or TILE_ROWS rows. */
 enum { EXPLICIT_SIZE = 1 << 20 };
 
 static int64_t explicit_rows(int64_t p, int64_t q) {
-    int64_t rows = EXPLICIT_SIZE / q < GLS_FACTORS_BLOCK ? GLS_FACTORS_BLOCK : EXPLICIT_SIZE / q;
+    int64_t rows = EXPLICIT_SIZE / q < TILE_ROWS ? TILE_ROWS : EXPLICIT_SIZE / q;
     return rows < p ? rows : p;
 }
 
@@ -95,15 +94,15 @@ static double explicit_norm(bool portable, const gls_factors *v, gls_group_rows 
     return sum;
 }
 
-static double group_norm(bool portable, const gls_factors *v, gls_group_rows of, gls_real *scratch) {
+static double group_norm(bool portable, const gls_factors *v, gls_group_rows of, gls_real *made) {
     int64_t count = of.rows * v->positions;
     if (count == 1)
         return gls_sum_squares(v->left + of.row[0] * v->p, v->p) * gls_sum_squares(v->right + of.row[0] * v->q, v->q);
     if (double_sum_pays(count, v)) {
-        double sum = gls_factors_dot(portable, v, v, of, scratch), bound = bound_of(v, of);
+        double sum = gls_factors_dot(portable, v, v, of), bound = bound_of(v, of);
         if (sum >= cancelled * bound * bound) return sum;
     }
-    return explicit_norm(portable, v, of, scratch);
+    return explicit_norm(portable, v, of, made);
 }
 
 static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *partition, double *out) {
@@ -137,10 +136,7 @@ static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *pa
 static int64_t scratch(const gls_graph *g, const gls_use *use, int64_t rows, unsigned want) {
     const gls_block *block = gls_layout_block(g->layout, use->block);
     int64_t p = block->shape[0], q = block->shape[1], reals = 0;
-    if (want & GLS_WANT_NORMS) {
-        reals = explicit_rows(p, q) * q;
-        if (reals < gls_factors_scratch(p, q)) reals = gls_factors_scratch(p, q);
-    }
+    if (want & GLS_WANT_NORMS) reals = explicit_rows(p, q) * q;
     if ((want & GLS_WANT_INNER) && reals < TILE_ROWS * p) reals = TILE_ROWS * p;
     return gls_group_bytes(rows) + reals * (int64_t)sizeof(gls_real);
 }
