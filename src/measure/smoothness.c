@@ -8,7 +8,12 @@
 #include "measure/series.h"
 #include "measure/statistics.h"
 
+#include <float.h>
 #include <math.h>
+
+/* A piece of a step shorter than this many roundings of the weights says more about the rounding than about the slope:
+ * such a quotient is left out. */
+enum { ROUNDINGS = 16 };
 
 typedef struct options {
     gls_sample_options sample;
@@ -31,6 +36,9 @@ static gls_status along(gls_sample *s, int64_t points, vectors *v, double *norm,
     int64_t d = gls_problem_size(in->problem);
     uint64_t draw = gls_sample_draw(in, 0);
     double step = sqrt(gls_distance_squares(in->w, in->w_previous, d));
+    double rounding = sizeof(gls_real) == sizeof(float) ? FLT_EPSILON : DBL_EPSILON;
+    rounding *= sqrt(gls_team_sum_squares(s->ctx, in->w_previous, d));
+    if (step < (double)points * ROUNDINGS * rounding) step = 0;
     GLS_TRY(gls_sample_mean(s, s->index, s->count, draw, in->w_previous, v->begin, NULL, NULL));
     *norm = sqrt(gls_team_sum_squares(s->ctx, v->begin, d));
     *smoothness = step > 0 ? 0 : NAN;
@@ -91,7 +99,8 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *o
     GLS_TRY(gls_measure_result_number(out, "smoothness", "1/lr", smoothness));
     GLS_TRY(gls_measure_result_headline(out, "smoothness"));
     GLS_TRY(gls_measure_result_number(out, "gradient_norm_before", "gradient", norm));
-    if (isnan(smoothness)) GLS_TRY(gls_measure_result_meaningless(out, "the step did not move the weights"));
+    if (isnan(smoothness))
+        GLS_TRY(gls_measure_result_meaningless(out, "the step did not move the weights beyond their rounding"));
     return report_fit(m->self, out);
 }
 
