@@ -115,7 +115,11 @@ typedef struct gls_measure_type {
     gls_member member;
     size_t self_size; /* bytes of m->self, zeroed before create */
     unsigned needs;
-    const char *every; /* cadence as a tap where none is given: "1" an epoch, "500s" steps */
+    /* Cadence of a tap with `every: auto`. cost: about what one observation takes, in gradients of single examples of a
+     * set of so many, batch being the run's: it looks so rarely that it stays a small share of the run. cost NULL:
+     * every, "1" an epoch, "500s" steps. */
+    double (*cost)(const gls_measure *m, int64_t examples, int64_t batch);
+    const char *every;
     gls_status (*create)(gls_measure *m);
     void (*destroy)(gls_measure *m);                                                                /* may be NULL */
     gls_status (*problem)(gls_measure *m, const gls_measure_input *in, gls_measure_result *out);    /* may be NULL */

@@ -101,10 +101,15 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
     return report(m->options, (double)matrix->n, (double)matrix->d, &moments, product, out);
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return 4.6 * gls_sample_size(o->sample.sample, examples);
+}
+
 const gls_measure_type gls_measure_dim_bounds = {
     .member = {"dim_bounds", "batch-size bounds with dropped coordinates, Langevin noise and quantisation",
                "[D] (22) to (24)", table, sizeof(options)},
-    .every = "1",
+    .cost = cost,
     .problem = on_problem,
     .matrix = on_matrix,
 };

@@ -285,11 +285,16 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     return status;
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return 1.5 * gls_sample_size(o->sample.sample, examples) + 6 * (double)o->pairs * (o->column != NULL);
+}
+
 const gls_measure_type gls_measure_dragger = {
     .member = {"dragger", "which examples clipping suppresses, with cosines and norm ratios where draggers are known",
                "[M] 5.1, 5.2, 5.3.2", table, sizeof(options)},
     .self_size = sizeof(gls_suspects),
-    .every = "1",
+    .cost = cost,
     .create = create,
     .destroy = destroy,
     .problem = on_problem,

@@ -12,7 +12,7 @@ typedef struct options {
     gls_sample_options sample;
 } options;
 
-static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "all", "train"), {.key = NULL}};
+static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "train"), {.key = NULL}};
 
 /* Sums along the run. */
 typedef struct sums {
@@ -56,8 +56,10 @@ static gls_status report(const sums *a, gls_measure_result *out) {
         GLS_TRY(gls_measure_result_meaningless(out, "the curvature along the steps is not positive: there is no "
                                                     "equilibrium of this kind"));
     }
-    return gls_measure_result_note(out, "1 is the equilibrium of plain SGD; for other methods read step_ratio, which "
-                                        "uses the step really taken");
+    return gls_measure_result_note(out,
+                                   "1 is the equilibrium of plain SGD; for other methods read step_ratio, which uses "
+                                   "the step really taken%s",
+                                   out->sample < out->population ? "; on a sample |grad F|^2 reads too large" : "");
 }
 
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
@@ -82,12 +84,17 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(sums) / sizeof(double), m->self);
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return 3 * gls_sample_size(o->sample.sample, examples);
+}
+
 const gls_measure_type gls_measure_equilibrium_ratio = {
     .member = {"equilibrium_ratio", "whether descent and curvature balance: 1 at the equilibrium of plain SGD",
                "[T] (6.10), corrected", table, sizeof(options)},
     .self_size = sizeof(sums),
     .needs = GLS_MEASURE_PREVIOUS | GLS_MEASURE_LR | GLS_MEASURE_DEAR,
-    .every = "100s",
+    .cost = cost,
     .problem = on_problem,
     .arrays = arrays,
 };

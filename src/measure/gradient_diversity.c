@@ -90,11 +90,16 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(gls_diversity) / sizeof(double), m->self);
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return o->from ? 0 : 2.6 * gls_sample_size(o->sample.sample, examples);
+}
+
 const gls_measure_type gls_measure_gradient_diversity = {
     .member = {"gradient_diversity", "how many examples a mini-batch may have before they stop paying off",
                "[D] definitions 4 and 5", table, sizeof(options)},
     .self_size = sizeof(gls_diversity),
-    .every = "100s",
+    .cost = cost,
     .create = create,
     .problem = on_problem,
     .matrix = on_matrix,

@@ -13,7 +13,7 @@ typedef struct options {
     gls_sample_options sample;
 } options;
 
-static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "all", "train"), {.key = NULL}};
+static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "train"), {.key = NULL}};
 
 static gls_status report_whole(gls_sample *s, gls_real *g, gls_measure_result *out) {
     int64_t d = gls_problem_size(s->in->problem);
@@ -89,9 +89,14 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
     return gls_measure_result_meaningless(out, "%s", gls_moments_trouble(&moments));
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return gls_sample_size(o->sample.sample, examples);
+}
+
 const gls_measure_type gls_measure_gradient_norm = {
     .member = {"gradient_norm", "norm of the full gradient", "[T] (6.2)", table, sizeof(options)},
-    .every = "1",
+    .cost = cost,
     .problem = on_problem,
     .matrix = on_matrix,
 };

@@ -87,12 +87,17 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(defect) / sizeof(double), m->self);
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return 0.7 * gls_sample_size(o->sample.sample, examples) + gls_batch_or(o->batch, batch);
+}
+
 const gls_measure_type gls_measure_invariance_defect = {
     .member = {"invariance_defect", "whether the iterates' distribution has stopped changing the loss", "[T] 6.4",
                table, sizeof(options)},
     .self_size = sizeof(defect),
     .needs = GLS_MEASURE_LR,
-    .every = "20s",
+    .cost = cost,
     .problem = on_problem,
     .arrays = arrays,
 };

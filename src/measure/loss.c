@@ -10,7 +10,7 @@ typedef struct options {
     gls_sample_options sample;
 } options;
 
-static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "all", "evaluate"), {.key = NULL}};
+static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "evaluate"), {.key = NULL}};
 
 /* The interval of a mean over a sample drawn without replacement, for examples of like mass. */
 static gls_status report_sample(gls_sample *s, double *losses, gls_measure_result *out) {
@@ -51,8 +51,13 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     return status;
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return gls_sample_size(o->sample.sample, examples) / 3;
+}
+
 const gls_measure_type gls_measure_loss = {
     .member = {"loss", "the objective, its own l2 term included", "[T] (6.2)", table, sizeof(options)},
-    .every = "1",
+    .cost = cost,
     .problem = on_problem,
 };

@@ -296,11 +296,16 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(first_shape) / sizeof(double), m->self);
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return 2.3 * gls_sample_size(o->sample.sample, examples) + (double)o->batches * gls_batch_or(o->batch, batch);
+}
+
 const gls_measure_type gls_measure_noise_norm = {
     .member = {"noise_norm", "distribution of the gradient noise beside light- and heavy-tailed nulls",
                "[A] section 2, [T] (6.2)", table, sizeof(options)},
     .self_size = sizeof(first_shape),
-    .every = "1",
+    .cost = cost,
     .problem = on_problem,
     .matrix = on_matrix,
     .arrays = arrays,

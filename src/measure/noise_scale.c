@@ -85,11 +85,16 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(gls_diversity) / sizeof(double), m->self);
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return o->from ? 0 : 2.6 * gls_sample_size(o->sample.sample, examples);
+}
+
 const gls_measure_type gls_measure_noise_scale = {
     .member = {"noise_scale", "trace of the gradient noise's covariance over the squared gradient norm",
                "[D] definition 5 under its other name", table, sizeof(options)},
     .self_size = sizeof(gls_diversity),
-    .every = "100s",
+    .cost = cost,
     .create = create,
     .problem = on_problem,
     .matrix = on_matrix,

@@ -116,11 +116,16 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(running) / sizeof(double), m->self);
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return o->from ? 0 : 1.3 * gls_batch_or(o->batch, batch);
+}
+
 const gls_measure_type gls_measure_norm_test = {
     .member = {"norm_test", "whether a mini-batch's noise is small beside its gradient, and the batch where it is",
                "Byrd, Chin, Nocedal, Wu 2012, section 3", table, sizeof(options)},
     .self_size = sizeof(running),
-    .every = "100s",
+    .cost = cost,
     .create = create,
     .problem = on_problem,
     .matrix = on_matrix,

@@ -58,6 +58,15 @@ gls_status gls_sample_share(gls_sample *sample, double *x, int64_t n, gls_status
 /* A number for the randomness of one of a measure's passes: step and pass. */
 uint64_t gls_sample_draw(const gls_measure_input *in, int64_t pass);
 
+/* For costs: examples that a sample of that size (-1: all) reads of so many; a mini-batch's size where 0 is the run's.
+ */
+static inline double gls_sample_size(int64_t size, int64_t examples) {
+    return (double)(size < 0 || size > examples ? examples : size);
+}
+static inline double gls_batch_or(int64_t own, int64_t batch) {
+    return (double)(own > 0 ? own : batch);
+}
+
 /* The options that most measures have. */
 typedef struct gls_sample_options {
     int64_t sample;

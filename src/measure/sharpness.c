@@ -87,10 +87,15 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     return status == GLS_OK ? report(&spectrum, in->lr, out) : status;
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return 2 * fmin((double)o->products, 50) * gls_sample_size(o->sample.sample, examples);
+}
+
 const gls_measure_type gls_measure_sharpness = {
     .member = {"sharpness", "largest eigenvalues of the Hessian on a fixed sample", "[T] (6.2)", table,
                sizeof(options)},
     .needs = GLS_MEASURE_DEAR,
-    .every = "1",
+    .cost = cost,
     .problem = on_problem,
 };

@@ -21,7 +21,7 @@ typedef struct options {
 } options;
 
 static const gls_option table[] = {
-    GLS_SAMPLE_OPTIONS(options, "2048", "train"),
+    GLS_SAMPLE_OPTIONS(options, "512", "train"),
     {"points", GLS_OPTION_INT, offsetof(options, points), "4", 1, 100, 0, NULL,
      "places on the segment from w_k to w_{k+1}, its end included"},
     {.key = NULL},
@@ -118,12 +118,17 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     return gls_series_arrays(m->ctx, m->self, prefix, list);
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return (double)(o->points + 1) * gls_sample_size(o->sample.sample, examples);
+}
+
 const gls_measure_type gls_measure_smoothness = {
     .member = {"smoothness", "how fast the gradient turns along a step, against its norm", "[T] 3.2, 3.5", table,
                sizeof(options)},
     .self_size = sizeof(gls_series),
     .needs = GLS_MEASURE_PREVIOUS | GLS_MEASURE_DEAR,
-    .every = "100s",
+    .cost = cost,
     .problem = on_problem,
     .arrays = arrays,
 };

@@ -268,11 +268,16 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
     return status;
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return 2 * gls_sample_size(o->sample.sample, examples) * gls_batch_or(o->batch, 1);
+}
+
 const gls_measure_type gls_measure_tail_index = {
     .member = {"tail_index", "how heavy the tails of the gradient noise are: 2 as light as a normal's, below 2 heavy",
                "[A] app. H, and an estimator of ours", table, sizeof(options)},
     .needs = GLS_MEASURE_DEAR,
-    .every = "1",
+    .cost = cost,
     .problem = on_problem,
     .matrix = on_matrix,
 };

@@ -123,11 +123,16 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
     return status;
 }
 
+static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
+    const options *o = m->options;
+    return gls_sample_size(o->sample.sample, examples) + (double)o->batches * gls_batch_or(o->batch, batch);
+}
+
 const gls_measure_type gls_measure_variance_curve = {
     .member = {"variance_curve", "the noise variance against the number of samples it is estimated from",
                "[A] figure 2, [T] 6.6.2", table, sizeof(options)},
     .needs = GLS_MEASURE_DEAR,
-    .every = "1",
+    .cost = cost,
     .problem = on_problem,
     .matrix = on_matrix,
 };

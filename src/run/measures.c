@@ -172,22 +172,52 @@ static void destroy(void *user) {
 
 /* ---- from the configuration ---- */
 
+/* What all measures with `every: auto` may take together, as a share of the gradients of the run's steps. */
+static const double share_of_run = 0.1;
+
+static bool is_automatic(const gls_measure_type *type, const gls_value *given) {
+    return type->cost && (!given || (given->kind == GLS_VALUE_TEXT && !strcmp(given->text, "auto")));
+}
+
+static const gls_value *given_every(const gls_value *entry) {
+    return entry->kind == GLS_VALUE_MAP ? gls_value_get(entry, "every") : NULL;
+}
+
+/* As often as the tap's equal part of the share pays for, the last time at the end of the run. From the sizes alone: no
+ * stopwatch, so that the same configuration looks at the same steps everywhere. */
+static gls_length automatic_every(const gls_run *run, const tap *t, const gls_value *section) {
+    int64_t n = run->train_set->info.examples, batch = run->train->batch < 0 ? n : run->train->batch, taps = 0;
+    for (int64_t i = 0; i < section->count; i++) { /* every entry says its cadence once it was resolved */
+        const gls_value *every = given_every(section->items[i]);
+        taps += every && every->kind == GLS_VALUE_TEXT && !strcmp(every->text, "auto");
+    }
+    double each = gls_measure_type_of(t->measure)->cost(t->measure, n, batch);
+    double steps = fmax(1, ceil(each * (double)taps / (share_of_run * (double)batch)));
+    if (run->total_steps >= 1) { /* a whole number of looks, one at least */
+        double looks = fmax(1, floor(run->total_steps / steps));
+        steps = fmax(1, floor(run->total_steps / looks));
+    }
+    return (gls_length){.amount = steps, .steps = true};
+}
+
 static gls_status read_every(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
-                             gls_length *every) {
+                             gls_cadence *cadence) {
     const gls_option table[] = {{"every", GLS_OPTION_LENGTH, 0, type->every ? type->every : "1", 0, 0, 0, NULL,
-                                 "epochs, or steps (200s), between observations"},
+                                 "epochs, or steps (200s), between observations; or auto"},
                                 {.key = NULL}};
-    const gls_value *given = entry->kind == GLS_VALUE_MAP ? gls_value_get(entry, "every") : NULL;
+    const gls_value *given = given_every(entry);
     gls_options *options = NULL;
-    GLS_TRY(gls_options_create(ctx, type->member.name, table, sizeof *every, &options));
+    *cadence = (gls_cadence){.automatic = is_automatic(type, given)};
+    if (cadence->automatic) return GLS_OK;
+    GLS_TRY(gls_options_create(ctx, type->member.name, table, sizeof cadence->every, &options));
     gls_status status = given ? gls_options_set_value(options, given) : GLS_OK;
-    if (status == GLS_OK) *every = *(const gls_length *)gls_options_struct(options);
+    if (status == GLS_OK) cadence->every = *(const gls_length *)gls_options_struct(options);
     gls_options_destroy(options);
     return status;
 }
 
 gls_status gls_measure_entry_check(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
-                                   gls_length *every) {
+                                   gls_cadence *cadence) {
     char place[256];
     if (entry->kind != GLS_VALUE_MAP && entry->kind != GLS_VALUE_NULL)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "%smeasure.%s: expected its options, as in {every: 200s}",
@@ -197,7 +227,7 @@ gls_status gls_measure_entry_check(gls_context *ctx, const gls_measure_type *typ
                         "measure.%s compares two runs: it cannot look on at one. After both runs: glissade measure RUN "
                         "--only %s --other RUN2",
                         entry->key, entry->key);
-    return read_every(ctx, type, entry, every);
+    return read_every(ctx, type, entry, cadence);
 }
 
 static gls_status make_measure(gls_run *run, const gls_value *entry, tap *t) {
@@ -213,18 +243,20 @@ static gls_status make_measure(gls_run *run, const gls_value *entry, tap *t) {
     return GLS_OK;
 }
 
-static gls_status add_tap(gls_run *run, const gls_value *entry) {
+static gls_status add_tap(gls_run *run, const gls_value *section, const gls_value *entry) {
+    gls_cadence cadence;
     tap *t = gls_alloc(run->ctx, 1, sizeof *t);
     if (!t) return GLS_ERR_MEMORY;
     gls_measure_result_init(run->ctx, &t->result);
     t->seen = t->written = -1;
     gls_tap made = {.name = entry->key, .user = t, .observe = observe, .arrays = arrays, .destroy = destroy};
     gls_status status = make_measure(run, entry, t);
-    if (status == GLS_OK) status = read_every(run->ctx, gls_measure_type_of(t->measure), entry, &made.every);
+    if (status == GLS_OK) status = read_every(run->ctx, gls_measure_type_of(t->measure), entry, &cadence);
     if (status != GLS_OK) {
         destroy(t);
         return status;
     }
+    made.every = cadence.automatic ? automatic_every(run, t, section) : cadence.every;
     /* The section's own text may not outlive the run's creation. */
     made.name = gls_measure_type_of(t->measure)->member.name;
     bool previous = gls_measure_type_of(t->measure)->needs & (GLS_MEASURE_PREVIOUS | GLS_MEASURE_GRADIENT);
@@ -237,6 +269,6 @@ gls_status gls_measures_create(gls_run *run) {
     run->ledger = gls_estimator_ledger(run->estimator);
     if (!section || !section->count) return GLS_OK;
     GLS_TRY(make_pass(run));
-    for (int64_t i = 0; i < section->count; i++) GLS_TRY(add_tap(run, section->items[i]));
+    for (int64_t i = 0; i < section->count; i++) GLS_TRY(add_tap(run, section, section->items[i]));
     return GLS_OK;
 }

@@ -10,8 +10,13 @@
 gls_status gls_run_measure_input(gls_run *run, gls_measure_input *in);
 /* From the next step on, the weights before each are kept. */
 gls_status gls_run_keep_previous(gls_run *run);
-/* What an entry of the measure section says beside the measure's own options, checked; *every is its cadence. */
+/* When a tap looks: every so often, or (`auto`) so rarely that it stays within its share of the run. */
+typedef struct gls_cadence {
+    bool automatic;
+    gls_length every;
+} gls_cadence;
+/* What an entry of the measure section says beside the measure's own options, checked. */
 gls_status gls_measure_entry_check(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
-                                   gls_length *every);
+                                   gls_cadence *cadence);
 
 #endif

@@ -408,15 +408,15 @@ static gls_status resolve_entry(gls_context *ctx, const gls_value *entry, gls_va
     static const char *const except[] = {"every", NULL};
     const gls_member *member = gls_member_wanted(ctx, GLS_KIND_MEASURE, "measure", gls_measure_full_name(entry->key));
     if (!member) return GLS_ERR_ARGUMENT;
-    gls_length every;
-    GLS_TRY(gls_measure_entry_check(ctx, (const gls_measure_type *)member, entry, &every));
+    gls_cadence cadence;
+    GLS_TRY(gls_measure_entry_check(ctx, (const gls_measure_type *)member, entry, &cadence));
     gls_value *map = entry->kind == GLS_VALUE_MAP ? gls_value_clone(ctx, entry) : new_map(ctx, entry->key, entry);
     gls_status status = map ? GLS_OK : GLS_ERR_MEMORY;
     if (status == GLS_OK && !gls_value_get(map, "every")) {
         char number[GLS_REAL_TEXT + 2];
-        gls_text_from_real(number, every.amount);
-        if (every.steps) strcat(number, "s");
-        status = append_text(ctx, map, "every", number, NULL);
+        gls_text_from_real(number, cadence.every.amount);
+        if (cadence.every.steps) strcat(number, "s");
+        status = append_text(ctx, map, "every", cadence.automatic ? "auto" : number, NULL);
     }
     if (status == GLS_OK) status = fill_member(ctx, member, member->name, map, entry->key, except, out);
     gls_value_destroy(ctx, map);

@@ -196,6 +196,35 @@ static void batch_norm_in_groups(void **state) {
     outcome_clear(&both);
 }
 
+/* Measures without a cadence share a tenth of the steps' gradients, at least one look, the last at the end. Of 300
+ * steps of 60 of 600 examples each of two has 900 gradients: a loss takes 600/3 of them, which makes 4 looks; diversity
+ * takes 2.6 * 600, so one. */
+static void automatic_cadence_keeps_to_its_share(void **state) {
+    (void)state;
+    char folder[64], path[200], line[8192];
+    const char *const overrides[] = {"train.batch=60", "train.epochs=30", "train.log_every=1s",
+                                     "measure={gradient_diversity: {}, loss: {every: auto}, time_averages: {}}", NULL};
+    outcome o = train(fresh_folder(folder), false, NULL, overrides);
+    must_be_ok(&o);
+    snprintf(path, sizeof path, "%s/measures.jsonl", folder);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    long long step, losses = 0, diversities = 0;
+    while (fgets(line, sizeof line, file)) {
+        assert_int_equal(sscanf(line, "{\"step\":%lld", &step), 1);
+        if (strstr(line, "\"measure\":\"loss\"")) assert_int_equal(step, 75 * ++losses);
+        if (strstr(line, "\"measure\":\"gradient_diversity\"")) {
+            assert_int_equal(step, 300);
+            diversities++;
+        }
+    }
+    fclose(file);
+    assert_int_equal(losses, 4);
+    assert_int_equal(diversities, 1);
+    outcome_clear(&o);
+    remove_tree(folder);
+}
+
 /* A language model on text: threads, workers, measures and resuming leave the bits alone, and it learns a text in which
  * the word before the last decides the next. */
 static void tokens(void **state) {
@@ -475,6 +504,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits),
         cmocka_unit_test(resumes),
+        cmocka_unit_test(automatic_cadence_keeps_to_its_share),
         cmocka_unit_test(batch_norm_in_groups),
         cmocka_unit_test(tokens),
         cmocka_unit_test(ends),
