@@ -1,8 +1,9 @@
 /* What measures cost, as ratios to the untapped training step, alternating in one process. First norms, diversity,
  * noise scale and norm test of every step, from the norms of the run's own mini-batch: medians over steps. Then all
- * measures at their default cadence along a whole run: sums over it, its end included. With one thread it takes the processor's time, which a busy machine disturbs less. Usage: measures [steps, default 60]
- * [epochs of the whole run, default 60; 0: none] [its examples, default 20000] [threads]. Made-up images of 28 x 28,
- * mini-batches of 128, method msgd; nothing is written. */
+ * measures at their default cadence along a whole run: sums over it, its end included. With one thread it takes the
+ * processor's time, which a busy machine disturbs less. Usage: measures [steps, default 60] [epochs of the whole run,
+ * default 60; 0: none] [its examples, default 20000] [threads]. Made-up images of 28 x 28, mini-batches of 128, method
+ * msgd; nothing is written. */
 #include <glissade/glissade.h>
 
 #include <math.h>
@@ -122,7 +123,8 @@ static void every_step(const struct subject *s, int steps, int threads) {
 static void whole_run(int epochs, int examples, int threads) {
     runner r[2];
     gls_run_result result;
-    for (int k = 0; k < 2; k++) begin(&r[k], "{name: convnet, channels: 8, units: 64}", k ? whole : "", examples, epochs, threads);
+    for (int k = 0; k < 2; k++)
+        begin(&r[k], "{name: convnet, channels: 8, units: 64}", k ? whole : "", examples, epochs, threads);
     while (!r[0].done || !r[1].done)
         for (int k = 0; k < 2; k++)
             if (!r[k].done) step(&r[k], threads);
