@@ -106,7 +106,7 @@ static void print_table(const gls_sweep *sweep) {
         print_stat(trial->selected, sweep->greater_is_better);
         print_stat(trial->test_loss, false);
         print_stat(trial->test_score, true);
-        fprintf(stderr, "  trial-%03lld", (long long)trial->number);
+        fprintf(stderr, "  %s", trial->folder);
         if (trial->failed) fprintf(stderr, "  %lld diverged", (long long)trial->failed);
         fprintf(stderr, "\n");
     }

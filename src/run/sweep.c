@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/io.h"
 
@@ -111,6 +112,18 @@ static gls_status trial_config(runner *r, gls_context *ctx, const gls_sweep_tria
     return status;
 }
 
+/* The same configuration finds its runs again, whatever else is searched and in what order. */
+static gls_status name_trial(runner *r, gls_sweep_trial *trial) {
+    gls_context *ctx = r->sweep->ctx;
+    gls_value *config = NULL;
+    GLS_TRY(trial_config(r, ctx, trial, 0, &config));
+    char *text = gls_config_text(ctx, config);
+    if (text) snprintf(trial->folder, sizeof trial->folder, "trial-%08x", (unsigned)XXH3_64bits(text, strlen(text)));
+    gls_value_destroy(ctx, config);
+    gls_free(ctx, text);
+    return text ? GLS_OK : GLS_ERR_MEMORY;
+}
+
 static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed, const char *folder,
                           gls_run_result *result, bool *diverged) {
     gls_context *parent = r->sweep->ctx, *ctx = NULL;
@@ -193,9 +206,10 @@ static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
     gls_sweep *sweep = r->sweep;
     gls_context *ctx = sweep->ctx;
     tally selected = {0}, test_loss = {0}, test_score = {0}, train_loss = {0}, seconds = {0};
+    GLS_TRY(name_trial(r, trial));
     for (int64_t s = 0; s < r->options->seeds && !sweep->interrupted; s++, r->run++) {
         int64_t seed = r->options->first_seed + s;
-        char *name = gls_sprintf(ctx, "trial-%03lld/seed-%lld", (long long)trial->number, (long long)seed);
+        char *name = gls_sprintf(ctx, "%s/seed-%lld", trial->folder, (long long)seed);
         char *folder = gls_sprintf(ctx, "%s/%s", r->options->folder, name ? name : "");
         gls_run_result result = {0};
         bool diverged = false;
@@ -258,10 +272,8 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
     if (status == GLS_OK) status = gls_make_directory(ctx, options->folder);
     runner r = {.sweep = sweep, .options = options, .runs = sweep->trials * options->seeds};
     rule by = BY_NOTHING;
-    for (int64_t t = 0; t < sweep->trials && status == GLS_OK && !sweep->interrupted; t++) {
-        sweep->trial[t].number = t;
+    for (int64_t t = 0; t < sweep->trials && status == GLS_OK && !sweep->interrupted; t++)
         status = run_trial(&r, &sweep->trial[t], &by);
-    }
     if (status == GLS_OK) {
         sweep->greater_is_better = by == BY_VALIDATION_SCORE;
         sort_trials(sweep);
@@ -300,7 +312,7 @@ char *gls_sweep_json(const gls_sweep *sweep) {
     for (int64_t t = 0; t < sweep->trials; t++) {
         const gls_sweep_trial *trial = &sweep->trial[t];
         json_t *one = json_object(), *set = json_object();
-        json_object_set_new(one, "folder", json_sprintf("trial-%03lld", (long long)trial->number));
+        json_object_set_new(one, "folder", json_string(trial->folder));
         for (int64_t a = 0; a < sweep->axes; a++)
             json_object_set_new(set, sweep->axis[a].key, json_string(trial->text[a]));
         json_object_set_new(one, "set", set);

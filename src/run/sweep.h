@@ -23,8 +23,9 @@ typedef struct gls_sweep_stat {
 } gls_sweep_stat;
 
 typedef struct gls_sweep_trial {
-    int64_t number;       /* its runs are in trial-NUMBER/seed-SEED of the sweep's folder */
-    char **text;          /* [axes] */
+    char folder[24]; /* its runs are in FOLDER/seed-SEED; named by the configuration, so that no other is mistaken for
+                        it */
+    char **text;     /* [axes] */
     int64_t runs, failed; /* failed: ended by a non-finite step */
     gls_sweep_stat selected, test_loss, test_score, train_loss, seconds;
 } gls_sweep_trial;

@@ -25,7 +25,7 @@ static void sweep_compares_on_validation_and_goes_on(void **state) {
     json_t *trials = json_object_get(result, "trials"), *best = json_array_get(trials, 0);
     assert_int_equal(json_array_size(trials), 2);
     assert_string_equal(json_string_value(json_object_get(json_object_get(best, "set"), "method.lr")), "0.05");
-    assert_string_equal(json_string_value(json_object_get(best, "folder")), "trial-001");
+    const char *folder = json_string_value(json_object_get(best, "folder"));
     assert_int_equal(json_integer_value(json_object_get(best, "runs")), 2);
     assert_string_equal(json_string_value(json_array_get(json_object_get(result, "edge"), 0)), "method.lr");
     assert_non_null(strstr(s.err, "edge of method.lr"));
@@ -33,7 +33,7 @@ static void sweep_compares_on_validation_and_goes_on(void **state) {
     double sum = 0;
     for (int seed = 1; seed <= 2; seed++) {
         char path[100];
-        snprintf(path, sizeof path, "sweep/trial-001/seed-%d/result.json", seed);
+        snprintf(path, sizeof path, "sweep/%s/seed-%d/result.json", folder, seed);
         json_t *one = json_load_file(path, 0, NULL);
         assert_non_null(one);
         sum += json_number_value(json_object_get(one, "test_loss"));
@@ -46,6 +46,24 @@ static void sweep_compares_on_validation_and_goes_on(void **state) {
     json_t *again = last_json(&s);
     assert_true(json_equal(json_object_get(json_array_get(json_object_get(again, "trials"), 0), "test_loss"),
                            json_object_get(best, "test_loss")));
+    json_decref(again);
+    /* So does a search of other values, and it takes no run of another setting for its own. */
+    sh(&s, "$G sweep s.yaml --over method.lr=0.05,1e-9,0.01 --seeds 2 --out sweep --json --quiet");
+    again = last_json(&s);
+    json_t *others = json_object_get(again, "trials");
+    assert_int_equal(json_array_size(others), 3);
+    for (size_t t = 0; t < 3; t++) {
+        json_t *other = json_array_get(others, t);
+        const char *lr = json_string_value(json_object_get(json_object_get(other, "set"), "method.lr"));
+        bool same = json_equal(json_object_get(other, "train_loss"), json_object_get(best, "train_loss"));
+        assert_true(same == !strcmp(lr, "0.05"));
+    }
+    json_decref(again);
+    sh(&s, "$G sweep s.yaml --over method.lr=1e-9,0.05 --set train.epochs=1 --seeds 2 --out sweep --json --quiet");
+    again = last_json(&s);
+    best = json_array_get(trials, 0);
+    assert_false(json_equal(json_object_get(json_array_get(json_object_get(again, "trials"), 0), "train_loss"),
+                            json_object_get(best, "train_loss")));
     json_decref(again);
     json_decref(result);
 }
