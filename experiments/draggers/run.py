@@ -3,7 +3,7 @@
 learning rate is chosen on held-out examples by `glissade sweep`, three seeds each. Prints one table a configuration, as
 it stands in docs/experiments.md. Finished runs are not run again.
 
-usage: run.py GLISSADE FOLDER [mlp|mixtures|convnet ...]"""
+usage: run.py GLISSADE FOLDER [mlp|mlp_clean|mixtures|convnet ...]"""
 import json
 import math
 import os
@@ -23,8 +23,9 @@ RATES = {  # of every micro-batch size; the table says where the best lies on th
 }
 RATES_OF = {
     "mlp": RATES,
+    "mlp_clean": {size: RATES[size] for size in ("plain", "4", "8", "16")},
     "mixtures": dict(RATES, **{size: RATES[size] + [6.4, 12.8] for size in ("plain", "16", "128")}),
-    "convnet": {"plain": [0.1, 0.2, 0.4, 0.8], "4": [0.5, 1, 2, 4], "8": [0.5, 1, 2, 4], "16": [0.2, 0.4, 0.8, 1.6]},
+    "convnet": {"plain": [0.1, 0.2, 0.4, 0.8], "4": [0.06, 0.12, 0.25, 0.5, 1], "8": [0.12, 0.25, 0.5, 1], "16": [0.2, 0.4, 0.8, 1.6]},
 }
 
 
@@ -48,7 +49,13 @@ def sweep(glissade, folder, config, size):
 def precisions(glissade, folder):
     """Share of planted examples among as many top suspects, means over seeds: by factor, norm, final loss."""
     each = [run(glissade, "data", "suspects", os.path.join(folder, f"seed-{s + 1}"), "--json") for s in range(SEEDS)]
+    if "precision_by_factor" not in each[0]:  # nothing was planted
+        return [math.nan] * 3
     return [statistics.mean(e["precision_by_" + by] for e in each) for by in ("factor", "norm", "loss")]
+
+
+def share(x):
+    return "-" if math.isnan(x) else f"{x:.2f}"
 
 
 def percent(stat):
@@ -67,8 +74,8 @@ def table(glissade, folder, config):
         edge = " (edge of the grid)" if found["edge"] else ""
         print(f"| {size} | {best['set']['method.lr.from']}{edge} | {percent(best['selected'])} "
               f"| {percent(best['test_score'])} | {percent(any_rate['test_score'])} at "
-              f"{any_rate['set']['method.lr.from']} | {'-' if size in ('plain', '128') else format(factor, '.2f')} | {norm:.2f} "
-              f"| {loss:.2f} |", flush=True)
+              f"{any_rate['set']['method.lr.from']} | {share(math.nan if size in ('plain', '128') else factor)} "
+              f"| {share(norm)} | {share(loss)} |", flush=True)
 
 
 if __name__ == "__main__":
