@@ -180,8 +180,9 @@ typedef struct gls_value {
     const char *key;  /* in a map, else NULL */
     const char *text; /* of a scalar, else NULL */
     bool quoted;      /* a scalar written in quotes: never a number, bool or null */
-    const char *file; /* borrowed, but by a clone; "--set" and the like where there is no file */
-    int line;         /* 0: none */
+    const char *
+        file; /* borrowed, but by a clone and after gls_value_set_origin; "--set" and the like where there is no file */
+    int line; /* 0: none */
     struct gls_value **items;
     int64_t count;
 } gls_value;
@@ -190,6 +191,8 @@ GLS_API gls_value *gls_value_create(gls_context *ctx, gls_value_kind kind, const
 GLS_API void gls_value_destroy(gls_context *ctx, gls_value *value);
 GLS_API gls_status gls_value_append(gls_context *ctx, gls_value *parent, gls_value *child); /* takes child */
 GLS_API gls_value *gls_value_clone(gls_context *ctx, const gls_value *value);
+/* The value stands where `from` does: its line, and a copy of its file's name that is the value's own. */
+GLS_API gls_status gls_value_set_origin(gls_context *ctx, gls_value *value, const gls_value *from);
 GLS_API const gls_value *gls_value_get(const gls_value *map, const char *key); /* NULL if absent */
 
 /* ---- options as data ---- */

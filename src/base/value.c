@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* What stands behind a value: a clone keeps the name of its file for itself, others borrow it. */
+/* What stands behind a value: gls_value_set_origin keeps the name of the file here, others borrow it. */
 typedef struct node {
     gls_value value;
     char *file;
@@ -45,16 +45,21 @@ gls_status gls_value_append(gls_context *ctx, gls_value *parent, gls_value *chil
     return GLS_OK;
 }
 
+gls_status gls_value_set_origin(gls_context *ctx, gls_value *value, const gls_value *from) {
+    char *file = from->file ? gls_strdup(ctx, from->file) : NULL;
+    if (from->file && !file) return GLS_ERR_MEMORY;
+    gls_free(ctx, ((node *)value)->file);
+    ((node *)value)->file = file;
+    value->file = file;
+    value->line = from->line;
+    return GLS_OK;
+}
+
 gls_value *gls_value_clone(gls_context *ctx, const gls_value *value) {
     gls_value *copy = gls_value_create(ctx, value->kind, value->key, value->text);
     if (!copy) return NULL;
     copy->quoted = value->quoted;
-    copy->line = value->line;
-    if (value->file) {
-        ((node *)copy)->file = gls_strdup(ctx, value->file);
-        copy->file = ((node *)copy)->file;
-    }
-    bool whole = copy->file || !value->file;
+    bool whole = gls_value_set_origin(ctx, copy, value) == GLS_OK;
     for (int64_t i = 0; i < value->count && whole; i++)
         whole = gls_value_append(ctx, copy, gls_value_clone(ctx, value->items[i])) == GLS_OK;
     if (whole) return copy;

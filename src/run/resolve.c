@@ -29,11 +29,9 @@ static resolver resolver_of(const char *content);
 
 static gls_value *new_map(gls_context *ctx, const char *key, const gls_value *from) {
     gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, key, NULL);
-    if (map && from) {
-        map->file = from->file;
-        map->line = from->line;
-    }
-    return map;
+    if (!map || !from || gls_value_set_origin(ctx, map, from) == GLS_OK) return map;
+    gls_value_destroy(ctx, map);
+    return NULL;
 }
 
 static gls_status append_text(gls_context *ctx, gls_value *map, const char *key, const char *text,
@@ -41,8 +39,10 @@ static gls_status append_text(gls_context *ctx, gls_value *map, const char *key,
     gls_value *item = gls_value_create(ctx, GLS_VALUE_TEXT, key, text);
     if (item && from) {
         item->quoted = from->quoted;
-        item->file = from->file;
-        item->line = from->line;
+        if (gls_value_set_origin(ctx, item, from) != GLS_OK) {
+            gls_value_destroy(ctx, item);
+            return GLS_ERR_MEMORY;
+        }
     }
     return gls_value_append(ctx, map, item);
 }

@@ -37,7 +37,7 @@ static void write_batch(const check_data *d) {
         fprintf(text, "x %lld %lld\nlabel %lld %lld\n", rows, length, rows, length);
     else
         fprintf(text, "x %lld 3 32 32\nlabel %lld\n", rows, rows);
-    fwrite(d->x, sizeof *d->x, (size_t)(d->batch.rows * d->batch.features), data);
+    if (d->x) fwrite(d->x, sizeof *d->x, (size_t)(d->batch.rows * d->batch.features), data);
     for (int64_t t = 0; t < rows * length; t++) {
         gls_real token = (gls_real)d->token[t];
         fwrite(&token, sizeof token, 1, data);
