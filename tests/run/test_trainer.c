@@ -249,10 +249,10 @@ static void tokens(void **state) {
                                  "model={name: nplm, embedding: 12, hidden: 12, window: 2, tie: true, dropout: 0.1}",
                                  "estimator={name: microbatch, microbatch: 1, bound: 1, ledger: true}",
                                  "method={name: adam, lr: 0.02}", "train.epochs=8"};
+    static const char measured[] = "measure={gradient_diversity: {every: 20s, sample: 64}, noise_norm: {every: 40s, "
+                                   "sample: 64}, loss: {every: 9s}}";
     static const char *const others[] = {"train.threads=2", "train.workers=0", "train.workers=3",
-                                         "train.validate_every=5s",
-                                         "measure={gradient_diversity: {every: 20s, sample: 64}, noise_norm: {every: "
-                                         "40s, sample: 64}, loss: {every: 9s}}"};
+                                         "train.validate_every=5s", measured};
     outcome a = TRAIN(plain[0], plain[1], plain[2], plain[3], plain[4]);
     must_be_ok(&a);
     assert_true(a.result.test_loss < 1.1 && a.result.test_score > 0.8);
