@@ -113,24 +113,13 @@ static gls_status entrant_config(const job *j, const entrant *e, gls_value **out
     return status;
 }
 
-/* A folder for each configuration, so that finished runs of another one are not taken for its own. */
-static gls_status folder_of(const job *j, const entrant *e, const gls_value *config, char **folder) {
-    char *text = gls_config_text(j->ctx, config);
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (const char *c = text; c && *c; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
-    *folder = text ? gls_sprintf(j->ctx, "%s/verify/%s-%08x", j->folder, e->name, hash) : NULL;
-    gls_free(j->ctx, text);
-    return *folder ? GLS_OK : GLS_ERR_MEMORY;
-}
-
 static gls_status enter(job *j, entrant *e) {
     const char *key;
     gls_value *config = NULL;
     gls_sweep_axis axis = {0};
-    char *own = own_rate(j, &key), *folder = NULL;
+    char *own = own_rate(j, &key), *folder = gls_sprintf(j->ctx, "%s/verify/%s", j->folder, e->name);
     char *tuned = *e->rates ? gls_sprintf(j->ctx, "%s=%s", key, e->rates) : NULL;
-    gls_status status = own && (tuned || !*e->rates) ? entrant_config(j, e, &config) : GLS_ERR_MEMORY;
-    if (status == GLS_OK) status = folder_of(j, e, config, &folder);
+    gls_status status = own && folder && (tuned || !*e->rates) ? entrant_config(j, e, &config) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = gls_sweep_axis_parse(j->ctx, tuned ? tuned : own, &axis);
     if (status == GLS_OK) {
         gls_sweep_options options = {.config = config,
