@@ -14,7 +14,8 @@ typedef struct gls_sorted {
     gls_batch_stream stream;
     gls_batch batch;
     int64_t *order; /* [rows, 2] key and place */
-    int64_t *cut;   /* [groups + 1] */
+    int64_t order_room;
+    int64_t *cut; /* [groups + 1] */
     int64_t cuts;
     int64_t first_cut, all_cuts; /* groups of the ranks before, and of all */
     void *block[10];             /* the copies: one a field of gls_batch */

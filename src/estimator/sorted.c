@@ -66,24 +66,30 @@ static gls_status sort(gls_context *ctx, gls_sorted *sorted, gls_stream *rows, c
     GLS_TRY(rows->ops->get(rows, 0, rows->rows, &batch));
     if (!batch.key && rows->rows > 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "micro-batches by key: the rows carry no key column '%s'", key);
-    int64_t n = batch.rows, room = sorted->room[4];
-    if (n > room || !sorted->order) {
+    int64_t n = batch.rows;
+    if (n > sorted->order_room || !sorted->order) {
         gls_free(ctx, sorted->order);
         gls_free(ctx, sorted->cut);
         sorted->order = gls_alloc(ctx, 2 * n, sizeof(int64_t));
         sorted->cut = gls_alloc(ctx, n + 1, sizeof(int64_t));
-        if (!sorted->order || !sorted->cut) return GLS_ERR_MEMORY;
+        sorted->order_room = sorted->order && sorted->cut ? n : -1;
+        if (sorted->order_room < 0) return GLS_ERR_MEMORY;
     }
+    bool ordered = true; /* as a loader with a key column hands rows out: nothing to copy */
     for (int64_t i = 0; i < n; i++) {
         sorted->order[2 * i] = batch.key[i];
         sorted->order[2 * i + 1] = i;
+        ordered &= i == 0 || batch.key[i] >= batch.key[i - 1];
     }
-    qsort(sorted->order, (size_t)n, 2 * sizeof(int64_t), by_key);
+    if (!ordered) qsort(sorted->order, (size_t)n, 2 * sizeof(int64_t), by_key);
     sorted->cuts = 0;
     for (int64_t i = 0; i < n; i++)
         if (i == 0 || sorted->order[2 * i] != sorted->order[2 * i - 2]) sorted->cut[sorted->cuts++] = i;
     sorted->cut[sorted->cuts] = n;
-    return take_all(ctx, sorted, &batch);
+    if (!ordered) return take_all(ctx, sorted, &batch);
+    sorted->batch = batch;
+    sorted->batch.key = NULL;
+    return GLS_OK;
 }
 
 /* What the ranks tell each other: groups, and the range of keys. */
