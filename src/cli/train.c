@@ -78,7 +78,7 @@ static gls_status configure(job *j) {
     GLS_TRY(cli_apply_sets(j->ctx, j->args, j->config));
     GLS_TRY(set_from_flag(j, "seed", "train.seed"));
     GLS_TRY(set_from_flag(j, "threads", "train.threads"));
-    GLS_TRY(gls_sections_check(j->ctx, j->config));
+    GLS_TRY(gls_config_check_sections(j->ctx, j->config));
     j->own_name = gls_config_name(j->ctx, j->config);
     j->name = j->own_name;
     return j->own_name ? gls_config_seeds(j->ctx, j->config, &j->seeds) : GLS_ERR_MEMORY;

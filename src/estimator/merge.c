@@ -13,15 +13,15 @@ gls_status gls_pass_message(gls_pass *pass, const gls_pass_request *request) {
                          HEAD + request->sums + request->mins + request->maxs, sizeof(double));
 }
 
-gls_status gls_pass_lanes(gls_run *run) {
-    gls_pass *pass = run->pass;
-    const gls_pass_request *request = run->request;
-    int64_t lanes = run->shapes.lanes, each = request->sums + request->mins + request->maxs;
+gls_status gls_pass_lanes(gls_pass_job *job) {
+    gls_pass *pass = job->pass;
+    const gls_pass_request *request = job->request;
+    int64_t lanes = job->shapes.lanes, each = request->sums + request->mins + request->maxs;
     GLS_TRY(gls_pass_room(pass->ctx, &pass->accumulators, &pass->accumulators_room, lanes * each, sizeof(double)));
     int64_t values;
-    if (__builtin_mul_overflow(lanes, run->lane_size, &values))
+    if (__builtin_mul_overflow(lanes, job->lane_size, &values))
         return gls_fail(pass->ctx, GLS_ERR_MEMORY, "pass: %lld lanes of %lld values do not fit", (long long)lanes,
-                        (long long)run->lane_size);
+                        (long long)job->lane_size);
     GLS_TRY(gls_pass_room(pass->ctx, &pass->lanes, &pass->lanes_room, values, sizeof(gls_real)));
     if (request->explicit_slices || request->scratch)
         GLS_TRY(gls_pass_room(pass->ctx, &pass->worker, &pass->worker_room,
@@ -47,16 +47,16 @@ static double smaller(double a, double b) {
 }
 
 /* Sums in one message, minima and maxima (with their sign turned) in another. */
-static gls_status merge_accumulators(gls_run *run, gls_status mine) {
-    gls_pass *pass = run->pass;
-    const gls_pass_request *request = run->request;
+static gls_status merge_accumulators(gls_pass_job *job, gls_status mine) {
+    gls_pass *pass = job->pass;
+    const gls_pass_request *request = job->request;
     int64_t sums = HEAD + request->sums, bounds = request->mins + request->maxs;
     double *sum = pass->message, *low = sum + sums;
     if (mine == GLS_OK) {
         memset(sum, 0, (size_t)sums * sizeof(*sum));
         for (int64_t i = 0; i < bounds; i++) low[i] = INFINITY;
         sum[2] = (double)request->rows->rows;
-        for (int64_t k = 0; k < run->shapes.lanes; k++) {
+        for (int64_t k = 0; k < job->shapes.lanes; k++) {
             const gls_lane *lane = &pass->lane[k];
             sum[0] += lane->loss;
             sum[1] += lane->mass;
@@ -72,7 +72,7 @@ static gls_status merge_accumulators(gls_run *run, gls_status mine) {
         if (mine == GLS_OK && bounds) mine = gls_comm_reduce_double(pass->ctx, GLS_MIN, low, bounds, GLS_OK);
     }
     GLS_TRY(mine);
-    gls_pass_result *result = run->result;
+    gls_pass_result *result = job->result;
     *result = (gls_pass_result){.loss = sum[0], .mass = sum[1], .rows = (int64_t)sum[2]};
     for (int i = 0; i < 4; i++) result->score[i] = sum[3 + i];
     for (int64_t i = 0; i < request->sums; i++) request->sum[i] = sum[HEAD + i];
@@ -81,63 +81,63 @@ static gls_status merge_accumulators(gls_run *run, gls_status mine) {
     return GLS_OK;
 }
 
-static const gls_piece *pieces(const gls_run *run, int64_t *count) {
-    bool full = run->request->explicit_slices;
-    *count = full ? run->pass->pieces_full : run->pass->pieces_packed;
-    return full ? run->pass->piece_full : run->pass->piece_packed;
+static const gls_gradient_piece *pieces(const gls_pass_job *job, int64_t *count) {
+    bool full = job->request->explicit_slices;
+    *count = full ? job->pass->pieces_full : job->pass->pieces_packed;
+    return full ? job->pass->piece_full : job->pass->piece_packed;
 }
 
 /* Pairwise, stride 1, 2, 4, ...: the tree depends on the number of lanes alone. */
-static void merge_lanes(const gls_run *run, const gls_piece *piece, gls_real *g) {
-    int64_t used = run->pass->cuts < run->shapes.lanes ? run->pass->cuts : run->shapes.lanes;
+static void merge_lanes(const gls_pass_job *job, const gls_gradient_piece *piece, gls_real *g) {
+    int64_t used = job->pass->cuts < job->shapes.lanes ? job->pass->cuts : job->shapes.lanes;
     if (used == 0) {
         gls_fill(g, 0, piece->length);
         return;
     }
-    gls_real *lane = run->pass->lanes + piece->lane_at;
+    gls_real *lane = job->pass->lanes + piece->lane_at;
     for (int64_t stride = 1; stride < used; stride *= 2)
         for (int64_t k = 0; k + stride < used; k += 2 * stride)
-            gls_add(lane + k * run->lane_size, lane + (k + stride) * run->lane_size, piece->length);
+            gls_add(lane + k * job->lane_size, lane + (k + stride) * job->lane_size, piece->length);
     memcpy(g, lane, (size_t)piece->length * sizeof(*g));
 }
 
-static void finish_piece(const gls_run *run, const gls_piece *piece, int64_t number) {
-    gls_real *g = run->request->g + piece->at;
-    if (run->factor != 1) gls_scale(g, run->factor, piece->length);
-    run->pass->norm2[number] = gls_sum_squares(g, piece->length);
+static void finish_piece(const gls_pass_job *job, const gls_gradient_piece *piece, int64_t number) {
+    gls_real *g = job->request->g + piece->at;
+    if (job->factor != 1) gls_scale(g, job->factor, piece->length);
+    job->pass->norm2[number] = gls_sum_squares(g, piece->length);
 }
 
 static gls_status merge_task(void *user, int64_t task, int worker) {
-    const gls_run *run = user;
+    const gls_pass_job *job = user;
     int64_t count;
-    const gls_piece *piece = pieces(run, &count) + task;
-    if (piece->lane_at >= 0) merge_lanes(run, piece, run->request->g + piece->at);
-    if (run->scale_now) finish_piece(run, piece, task);
+    const gls_gradient_piece *piece = pieces(job, &count) + task;
+    if (piece->lane_at >= 0) merge_lanes(job, piece, job->request->g + piece->at);
+    if (job->scale_now) finish_piece(job, piece, task);
     return GLS_OK;
 }
 
 static gls_status finish_task(void *user, int64_t task, int worker) {
-    const gls_run *run = user;
+    const gls_pass_job *job = user;
     int64_t count;
-    finish_piece(run, pieces(run, &count) + task, task);
+    finish_piece(job, pieces(job, &count) + task, task);
     return GLS_OK;
 }
 
-gls_status gls_pass_merge(gls_run *run, gls_status mine) {
-    gls_pass *pass = run->pass;
-    const gls_pass_request *request = run->request;
-    GLS_TRY(merge_accumulators(run, mine));
+gls_status gls_pass_merge(gls_pass_job *job, gls_status mine) {
+    gls_pass *pass = job->pass;
+    const gls_pass_request *request = job->request;
+    GLS_TRY(merge_accumulators(job, mine));
     if (!request->g) return GLS_OK;
-    if (request->factor) run->factor = request->factor(request->user, run->result);
+    if (request->factor) job->factor = request->factor(request->user, job->result);
     bool alone = request->local || gls_comm_size(gls_context_comm(pass->ctx)) == 1;
     int64_t count;
-    pieces(run, &count);
-    run->scale_now = alone;
-    GLS_TRY(gls_parallel(pass->ctx, count, merge_task, run));
+    pieces(job, &count);
+    job->scale_now = alone;
+    GLS_TRY(gls_parallel(pass->ctx, count, merge_task, job));
     if (!alone) {
         GLS_TRY(gls_comm_reduce_real(pass->ctx, GLS_SUM, request->g, pass->size, GLS_OK));
-        GLS_TRY(gls_parallel(pass->ctx, count, finish_task, run));
+        GLS_TRY(gls_parallel(pass->ctx, count, finish_task, job));
     }
-    for (int64_t i = 0; i < count; i++) run->result->norm2 += pass->norm2[i];
+    for (int64_t i = 0; i < count; i++) job->result->norm2 += pass->norm2[i];
     return GLS_OK;
 }

@@ -16,19 +16,19 @@ gls_status gls_pass_room(gls_context *ctx, void *block, int64_t *room, int64_t w
 }
 
 /* Pieces of at most GLS_CHUNK values, no piece across blocks of different kind. */
-static gls_status make_pieces(gls_pass *pass, const int64_t *place, gls_piece **out, int64_t *count) {
+static gls_status make_pieces(gls_pass *pass, const int64_t *place, gls_gradient_piece **out, int64_t *count) {
     const gls_layout *layout = pass->problem->layout;
     int64_t room = 0;
     for (int64_t b = 0; b < gls_layout_count(layout); b++)
         room += (gls_layout_block(layout, b)->size + GLS_CHUNK - 1) / GLS_CHUNK;
-    gls_piece *piece = *out = gls_alloc(pass->ctx, room, sizeof(**out));
+    gls_gradient_piece *piece = *out = gls_alloc(pass->ctx, room, sizeof(**out));
     if (!piece) return GLS_ERR_MEMORY;
     for (int64_t b = 0; b < gls_layout_count(layout); b++) {
         const gls_block *block = gls_layout_block(layout, b);
         for (int64_t i = 0; i < block->size; i += GLS_CHUNK)
-            *piece++ = (gls_piece){.at = block->offset + i,
-                                   .lane_at = place[b] < 0 ? -1 : place[b] + i,
-                                   .length = block->size - i < GLS_CHUNK ? block->size - i : GLS_CHUNK};
+            *piece++ = (gls_gradient_piece){.at = block->offset + i,
+                                            .lane_at = place[b] < 0 ? -1 : place[b] + i,
+                                            .length = block->size - i < GLS_CHUNK ? block->size - i : GLS_CHUNK};
     }
     *count = room;
     return GLS_OK;
@@ -120,40 +120,40 @@ static gls_status check_request(const gls_pass *pass, const gls_pass_request *re
 }
 
 /* The rows of one section, its stages, its questions, its tiles. Ranks agree at the end of a coupled one. */
-static gls_status run_section(gls_run *run, int64_t number) {
-    gls_pass *pass = run->pass;
-    run->section = pass->section[number];
+static gls_status run_section(gls_pass_job *job, int64_t number) {
+    gls_pass *pass = job->pass;
+    job->section = pass->section[number];
     gls_status status = GLS_OK;
-    if (run->section.count > 0)
-        status = run->request->rows->ops->get(run->request->rows, run->section.begin, run->section.rows, &run->batch);
-    if (!run->coupled) return status == GLS_OK ? gls_pass_section(run) : status;
-    run->span_mass = status == GLS_OK && run->section.count > 0 ? gls_batch_mass(&run->batch) : 0;
-    if (!run->request->local) status = gls_comm_reduce_double(pass->ctx, GLS_SUM, &run->span_mass, 1, status);
+    if (job->section.count > 0)
+        status = job->request->rows->ops->get(job->request->rows, job->section.begin, job->section.rows, &job->batch);
+    if (!job->coupled) return status == GLS_OK ? gls_pass_run_section(job) : status;
+    job->span_mass = status == GLS_OK && job->section.count > 0 ? gls_batch_mass(&job->batch) : 0;
+    if (!job->request->local) status = gls_comm_reduce_double(pass->ctx, GLS_SUM, &job->span_mass, 1, status);
     if (status != GLS_OK) return status;
-    status = gls_pass_stages(run);
-    if (status == GLS_OK) status = gls_pass_section(run);
-    return run->request->local ? status : gls_comm_agree(pass->ctx, status);
+    status = gls_pass_stages(job);
+    if (status == GLS_OK) status = gls_pass_run_section(job);
+    return job->request->local ? status : gls_comm_agree(pass->ctx, status);
 }
 
 gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pass_result *result) {
-    gls_run run = {.pass = pass, .request = request, .result = result, .factor = 1};
+    gls_pass_job job = {.pass = pass, .request = request, .result = result, .factor = 1};
     *result = (gls_pass_result){0};
-    run.lane_size = !request->g ? 0 : request->explicit_slices ? pass->size : pass->packed;
+    job.lane_size = !request->g ? 0 : request->explicit_slices ? pass->size : pass->packed;
     if (!request->w || !request->rows)
         return gls_fail(pass->ctx, GLS_ERR_ARGUMENT, "pass: weights and rows must be given");
-    gls_pass_couple(&run);
-    run.held = run.coupled || (gls_problem_tiles(pass->problem) > 0 && request->g && !request->explicit_slices);
+    gls_pass_couple(&job);
+    job.held = job.coupled || (gls_problem_tiles(pass->problem) > 0 && request->g && !request->explicit_slices);
     GLS_TRY(gls_pass_message(pass, request));
-    GLS_TRY(gls_pass_state_begin(&run));
+    GLS_TRY(gls_pass_state_begin(&job));
     gls_status status = check_request(pass, request);
     if (status == GLS_OK) status = gls_point_set(pass->point, request->w);
-    if (status == GLS_OK) status = gls_pass_cut(&run);
-    if (status == GLS_OK) status = gls_pass_workspace(&run);
-    if (status == GLS_OK) status = gls_pass_lanes(&run);
-    if (!request->local && run.coupled) status = gls_comm_agree(pass->ctx, status);
-    for (int64_t s = 0; status == GLS_OK && s < pass->sections; s++) status = run_section(&run, s);
-    status = gls_pass_state_end(&run, status);
-    return gls_pass_merge(&run, status);
+    if (status == GLS_OK) status = gls_pass_cut(&job);
+    if (status == GLS_OK) status = gls_pass_workspace(&job);
+    if (status == GLS_OK) status = gls_pass_lanes(&job);
+    if (!request->local && job.coupled) status = gls_comm_agree(pass->ctx, status);
+    for (int64_t s = 0; status == GLS_OK && s < pass->sections; s++) status = run_section(&job, s);
+    status = gls_pass_state_end(&job, status);
+    return gls_pass_merge(&job, status);
 }
 
 gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows) {

@@ -24,13 +24,13 @@ typedef struct gls_cut {
 } gls_cut;
 
 /* Slices [first, first + count) whose rows are at hand together. span: rows of the mini-batch, over all ranks. */
-typedef struct gls_section {
+typedef struct gls_pass_section {
     int64_t first, count;
     int64_t begin, rows;           /* of this rank */
     int64_t span_begin, span_rows; /* slots */
-} gls_section;
+} gls_pass_section;
 
-/* Evaluations of one kind, kept from run to run. */
+/* Evaluations of one kind, kept from pass to pass. */
 typedef struct gls_workspace {
     int64_t max_rows, count;
     unsigned want;
@@ -47,9 +47,9 @@ typedef struct gls_workspace {
 } gls_workspace;
 
 /* A piece of g: where it is, and where the lanes hold it (-1: tiled). */
-typedef struct gls_piece {
+typedef struct gls_gradient_piece {
     int64_t at, lane_at, length;
-} gls_piece;
+} gls_gradient_piece;
 
 typedef struct gls_lane {
     double loss, mass, score[4];
@@ -64,7 +64,7 @@ struct gls_pass {
     gls_point *point;
     int64_t size, packed; /* d, and what is not tiled */
     int64_t *place_full, *place_packed;
-    gls_piece *piece_full, *piece_packed; /* of lanes that are d long, and of packed ones */
+    gls_gradient_piece *piece_full, *piece_packed; /* of lanes that are d long, and of packed ones */
     int64_t pieces_full, pieces_packed;
     double *norm2; /* [most pieces] */
     gls_lane lane[GLS_MAX_LANES];
@@ -77,7 +77,7 @@ struct gls_pass {
     gls_real *worker; /* [threads, 2 d] explicit gradients and scratch */
     int64_t worker_room;
     gls_cut *cut;
-    gls_section *section;
+    gls_pass_section *section;
     int64_t cuts, cut_room, sections, section_room;
     gls_workspace *workspace;
     double *met;     /* the sums of a meet, two of them */
@@ -89,8 +89,8 @@ struct gls_pass {
     gls_point *direction;
 };
 
-/* One run. */
-typedef struct gls_run {
+/* One job. */
+typedef struct gls_pass_job {
     gls_pass *pass;
     const gls_pass_request *request;
     gls_shapes shapes;
@@ -98,43 +98,43 @@ typedef struct gls_run {
     bool coupled; /* slices meet; else every slice holds whole spans */
     bool held;    /* all evaluations of a section are alive together */
     gls_workspace *work;
-    gls_section section;
+    gls_pass_section section;
     gls_batch batch;
     double span_mass;
     int64_t lane_size;
     bool state_moves; /* successors of the state are made */
-    int stage;        /* of the coupled run */
+    int stage;        /* of the coupled problem */
     bool backward;
     const double *met;
     double factor;
     bool scale_now;
     gls_pass_result *result;
-} gls_run;
+} gls_pass_job;
 
 /* plan.c */
 /* Which rows are coupled, and whether their slices meet. The same on all ranks; cannot fail. */
-void gls_pass_couple(gls_run *run);
+void gls_pass_couple(gls_pass_job *job);
 gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_slices);
-gls_status gls_pass_cut(gls_run *run);
-gls_status gls_pass_workspace(gls_run *run);
+gls_status gls_pass_cut(gls_pass_job *job);
+gls_status gls_pass_workspace(gls_pass_job *job);
 void gls_pass_workspaces_destroy(gls_pass *pass);
 
 /* slices.c: evaluating and asking the slices of one section. */
-gls_status gls_pass_section(gls_run *run);
-void gls_pass_arguments(const gls_run *run, int64_t slice, gls_evaluate_args *args);
+gls_status gls_pass_run_section(gls_pass_job *job);
+void gls_pass_arguments(const gls_pass_job *job, int64_t slice, gls_evaluate_args *args);
 
 /* stages.c: the stages of a coupled section. */
-gls_status gls_pass_stages(gls_run *run);
+gls_status gls_pass_stages(gls_pass_job *job);
 
 /* state.c: successors of the problem's state. */
-gls_status gls_pass_state_begin(gls_run *run);
-gls_status gls_pass_state_end(gls_run *run, gls_status mine);
+gls_status gls_pass_state_begin(gls_pass_job *job);
+gls_status gls_pass_state_end(gls_pass_job *job, gls_status mine);
 
 /* merge.c */
 /* Made before anything else can fail, so that a failure can be told to the other ranks. */
 gls_status gls_pass_message(gls_pass *pass, const gls_pass_request *request);
-gls_status gls_pass_lanes(gls_run *run);
-gls_status gls_pass_merge(gls_run *run, gls_status mine);
+gls_status gls_pass_lanes(gls_pass_job *job);
+gls_status gls_pass_merge(gls_pass_job *job, gls_status mine);
 
 /* Grows a block that holds no state between runs. */
 gls_status gls_pass_room(gls_context *ctx, void *block, int64_t *room, int64_t wanted, size_t size);

@@ -47,22 +47,22 @@ gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_sli
 /* Slices meet where a span is larger than a slice, unless somebody wants gradients of groups of whole spans, or memory
  * holds as many spans side by side as one has slices: then each slice holds whole spans and nobody waits for another.
  * The shares of ranks are aligned to the problem's own groups only. */
-void gls_pass_couple(gls_run *run) {
-    const gls_pass_request *request = run->request;
-    const gls_problem *p = run->pass->problem;
+void gls_pass_couple(gls_pass_job *job) {
+    const gls_pass_request *request = job->request;
+    const gls_problem *p = job->pass->problem;
     int64_t rows = request->rows->global_rows, ranks = request->local ? 1 : gls_comm_size(gls_context_comm(p->ctx));
-    run->span = 0;
+    job->span = 0;
     if (request->mode == GLS_MODE_EVALUATE || p->coupling == GLS_COUPLING_NONE) return;
-    run->span = p->coupling == GLS_COUPLING_GROUPS ? p->coupling_group : run->pass->options.span;
-    if (run->span == 0 || run->span > rows) run->span = rows > 0 ? rows : 1;
+    job->span = p->coupling == GLS_COUPLING_GROUPS ? p->coupling_group : job->pass->options.span;
+    if (job->span == 0 || job->span > rows) job->span = rows > 0 ? rows : 1;
     if (!gls_problem_coupled(p, request->mode)) return;
-    if (request->weighted || request->explicit_slices || (request->group > 0 && request->group % run->span == 0))
+    if (request->weighted || request->explicit_slices || (request->group > 0 && request->group % job->span == 0))
         return;
-    gls_shapes shapes = gls_pass_shapes(run->pass, (rows + ranks - 1) / ranks, false);
-    int64_t spans = (rows + run->span - 1) / run->span, slices = (run->span + shapes.slice - 1) / shapes.slice;
-    int64_t aside = spans < shapes.wave / run->span ? spans : shapes.wave / run->span;
+    gls_shapes shapes = gls_pass_shapes(job->pass, (rows + ranks - 1) / ranks, false);
+    int64_t spans = (rows + job->span - 1) / job->span, slices = (job->span + shapes.slice - 1) / shapes.slice;
+    int64_t aside = spans < shapes.wave / job->span ? spans : shapes.wave / job->span;
     bool aligned = p->coupling == GLS_COUPLING_GROUPS || ranks == 1;
-    run->coupled = !aligned || (slices > 1 && aside < slices);
+    job->coupled = !aligned || (slices > 1 && aside < slices);
 }
 
 static gls_status grow(gls_context *ctx, void *block, int64_t *room, int64_t used, size_t size) {
@@ -82,99 +82,99 @@ static gls_status add_slice(gls_pass *pass, int64_t begin, int64_t rows, int64_t
     return GLS_OK;
 }
 
-static gls_status add_section(gls_pass *pass, gls_section section) {
+static gls_status add_section(gls_pass *pass, gls_pass_section section) {
     GLS_TRY(grow(pass->ctx, &pass->section, &pass->section_room, pass->sections, sizeof(*pass->section)));
     pass->section[pass->sections++] = section;
     return GLS_OK;
 }
 
 /* The end of the group that holds row `at` of this rank. */
-static int64_t group_end(const gls_run *run, int64_t at, int64_t group) {
-    const gls_pass_request *request = run->request;
+static int64_t group_end(const gls_pass_job *job, int64_t at, int64_t group) {
+    const gls_pass_request *request = job->request;
     if (request->cut) return request->cut[group + 1];
     if (request->group) return at + request->group;
-    return at + (run->span > 0 && !run->coupled ? run->span : 1);
+    return at + (job->span > 0 && !job->coupled ? job->span : 1);
 }
 
 /* Slices of whole groups over rows [begin, end) of this rank; each one group, if they are explicit. */
-static gls_status cut_rows(gls_run *run, int64_t begin, int64_t end, int64_t *group) {
-    bool grouped = run->request->group > 0 || run->request->cut, single = grouped && run->request->explicit_slices;
+static gls_status cut_rows(gls_pass_job *job, int64_t begin, int64_t end, int64_t *group) {
+    bool grouped = job->request->group > 0 || job->request->cut, single = grouped && job->request->explicit_slices;
     for (int64_t at = begin; at < end;) {
         int64_t first = *group, stop = at;
         do {
-            int64_t next = group_end(run, stop, *group);
+            int64_t next = group_end(job, stop, *group);
             if (next > end) next = end;
-            if (stop > at && next - at > run->shapes.slice) break;
+            if (stop > at && next - at > job->shapes.slice) break;
             stop = next;
             ++*group;
         } while (stop < end && !single);
-        GLS_TRY(add_slice(run->pass, at, stop - at, grouped ? first : 0, grouped ? *group - first : 0));
+        GLS_TRY(add_slice(job->pass, at, stop - at, grouped ? first : 0, grouped ? *group - first : 0));
         at = stop;
     }
     return GLS_OK;
 }
 
 /* Whether this rank's rows stop inside a span. */
-static bool ends_inside(const gls_run *run) {
-    const gls_stream *rows = run->request->rows;
+static bool ends_inside(const gls_pass_job *job) {
+    const gls_stream *rows = job->request->rows;
     int64_t end = rows->first + rows->rows;
-    return rows->rows > 0 && end < rows->global_rows && end % run->span;
+    return rows->rows > 0 && end < rows->global_rows && end % job->span;
 }
 
-static gls_status refuse_misaligned(const gls_run *run, int64_t unit, const char *what) {
+static gls_status refuse_misaligned(const gls_pass_job *job, int64_t unit, const char *what) {
     return gls_fail(
-        run->pass->ctx, GLS_ERR_ARGUMENT,
+        job->pass->ctx, GLS_ERR_ARGUMENT,
         "pass: this rank's rows begin at slot %lld and end before %lld, inside a %s of %lld rows; the ranks' "
         "shares must be aligned to it",
-        (long long)run->request->rows->first, (long long)(run->request->rows->first + run->request->rows->rows), what,
+        (long long)job->request->rows->first, (long long)(job->request->rows->first + job->request->rows->rows), what,
         (long long)unit);
 }
 
-static gls_status check_groups(const gls_run *run) {
-    const gls_pass_request *request = run->request;
-    const gls_problem *p = run->pass->problem;
+static gls_status check_groups(const gls_pass_job *job) {
+    const gls_pass_request *request = job->request;
+    const gls_problem *p = job->pass->problem;
     int64_t first = request->rows->rows > 0 ? request->rows->first : 0;
     if (request->cut && (request->cut[0] != 0 || request->cut[request->cuts] != request->rows->rows))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "pass: a cut must run from 0 to this rank's %lld rows",
                         (long long)request->rows->rows);
-    if (request->group > 0 && first % request->group) return refuse_misaligned(run, request->group, "group");
-    if (run->span == 0) return GLS_OK;
-    if (request->cut || (request->group % run->span && request->group < request->rows->global_rows))
+    if (request->group > 0 && first % request->group) return refuse_misaligned(job, request->group, "group");
+    if (job->span == 0) return GLS_OK;
+    if (request->cut || (request->group % job->span && request->group < request->rows->global_rows))
         return gls_coupling_refuse(p, "groups of examples");
-    if (!run->coupled && (first % run->span || ends_inside(run))) return refuse_misaligned(run, run->span, "span");
+    if (!job->coupled && (first % job->span || ends_inside(job))) return refuse_misaligned(job, job->span, "span");
     return GLS_OK;
 }
 
 /* One section a span. */
-static gls_status cut_spans(gls_run *run) {
-    gls_pass *pass = run->pass;
-    const gls_stream *rows = run->request->rows;
+static gls_status cut_spans(gls_pass_job *job) {
+    gls_pass *pass = job->pass;
+    const gls_stream *rows = job->request->rows;
     int64_t group = 0;
-    for (int64_t begin = 0; begin < rows->global_rows; begin += run->span) {
-        int64_t end = begin + run->span < rows->global_rows ? begin + run->span : rows->global_rows;
+    for (int64_t begin = 0; begin < rows->global_rows; begin += job->span) {
+        int64_t end = begin + job->span < rows->global_rows ? begin + job->span : rows->global_rows;
         int64_t low = begin - rows->first, high = end - rows->first;
         low = low < 0 ? 0 : low > rows->rows ? rows->rows : low;
         high = high < 0 ? 0 : high > rows->rows ? rows->rows : high;
-        gls_section section = {.first = pass->cuts, .begin = low, .rows = high - low};
+        gls_pass_section section = {.first = pass->cuts, .begin = low, .rows = high - low};
         section.span_begin = begin;
         section.span_rows = end - begin;
-        GLS_TRY(cut_rows(run, low, high, &group));
+        GLS_TRY(cut_rows(job, low, high, &group));
         section.count = pass->cuts - section.first;
         GLS_TRY(add_section(pass, section));
     }
     return GLS_OK;
 }
 
-static gls_status cut_waves(gls_run *run) {
-    gls_pass *pass = run->pass;
-    const gls_stream *rows = run->request->rows;
+static gls_status cut_waves(gls_pass_job *job) {
+    gls_pass *pass = job->pass;
+    const gls_stream *rows = job->request->rows;
     int64_t group = 0;
-    GLS_TRY(cut_rows(run, 0, rows->rows, &group));
+    GLS_TRY(cut_rows(job, 0, rows->rows, &group));
     for (int64_t first = 0; first < pass->cuts;) {
-        gls_section section = {.first = first, .begin = pass->cut[first].begin, .span_rows = rows->global_rows};
+        gls_pass_section section = {.first = first, .begin = pass->cut[first].begin, .span_rows = rows->global_rows};
         while (first < pass->cuts) {
             const gls_cut *cut = &pass->cut[first];
-            if (section.count > 0 && section.rows + cut->rows > run->shapes.wave) break;
+            if (section.count > 0 && section.rows + cut->rows > job->shapes.wave) break;
             section.rows += cut->rows;
             section.count++;
             first++;
@@ -184,16 +184,16 @@ static gls_status cut_waves(gls_run *run) {
     return GLS_OK;
 }
 
-gls_status gls_pass_cut(gls_run *run) {
-    gls_pass *pass = run->pass;
-    const gls_stream *rows = run->request->rows;
-    run->shapes = gls_pass_shapes(pass, rows->rows, run->request->explicit_slices);
-    while (!run->coupled && !run->request->explicit_slices && run->shapes.lanes > 1 &&
-           run->shapes.lanes * run->span > run->shapes.wave)
-        run->shapes.lanes /= 2;
+gls_status gls_pass_cut(gls_pass_job *job) {
+    gls_pass *pass = job->pass;
+    const gls_stream *rows = job->request->rows;
+    job->shapes = gls_pass_shapes(pass, rows->rows, job->request->explicit_slices);
+    while (!job->coupled && !job->request->explicit_slices && job->shapes.lanes > 1 &&
+           job->shapes.lanes * job->span > job->shapes.wave)
+        job->shapes.lanes /= 2;
     pass->cuts = pass->sections = 0;
-    GLS_TRY(check_groups(run));
-    return run->coupled ? cut_spans(run) : cut_waves(run);
+    GLS_TRY(check_groups(job));
+    return job->coupled ? cut_spans(job) : cut_waves(job);
 }
 
 /* ---- evaluations ---- */
@@ -238,21 +238,21 @@ static gls_status workspace_fill(gls_pass *pass, gls_workspace *work) {
     return GLS_OK;
 }
 
-gls_status gls_pass_workspace(gls_run *run) {
-    gls_pass *pass = run->pass;
+gls_status gls_pass_workspace(gls_pass_job *job) {
+    gls_pass *pass = job->pass;
     int64_t rows = 1, count = 1;
     for (int64_t s = 0; s < pass->cuts; s++)
         if (pass->cut[s].rows > rows) rows = pass->cut[s].rows;
     for (int64_t s = 0; s < pass->sections; s++)
         if (pass->section[s].count > count) count = pass->section[s].count;
-    if (!run->held && count > run->shapes.lanes) count = run->shapes.lanes;
-    unsigned want = run->request->want;
+    if (!job->held && count > job->shapes.lanes) count = job->shapes.lanes;
+    unsigned want = job->request->want;
     gls_workspace **at = &pass->workspace;
     for (; *at; at = &(*at)->next) {
         gls_workspace *work = *at;
-        if (work->want != want || work->mode != run->request->mode) continue;
+        if (work->want != want || work->mode != job->request->mode) continue;
         if (work->max_rows >= rows && work->count >= count) {
-            run->work = work;
+            job->work = work;
             return GLS_OK;
         }
         *at = work->next; /* too small: make way for one that serves both */
@@ -263,13 +263,13 @@ gls_status gls_pass_workspace(gls_run *run) {
     }
     gls_workspace *work = gls_alloc(pass->ctx, 1, sizeof(*work));
     if (!work) return GLS_ERR_MEMORY;
-    *work = (gls_workspace){.max_rows = rows, .count = count, .want = want, .mode = run->request->mode};
+    *work = (gls_workspace){.max_rows = rows, .count = count, .want = want, .mode = job->request->mode};
     gls_status status = workspace_fill(pass, work);
     if (status != GLS_OK) {
         workspace_destroy(pass->ctx, work);
         return status;
     }
     work->next = pass->workspace;
-    pass->workspace = run->work = work;
+    pass->workspace = job->work = work;
     return GLS_OK;
 }

@@ -4,61 +4,61 @@
 
 #include <string.h>
 
-static int64_t spans(const gls_run *run) {
-    int64_t rows = run->request->rows->global_rows;
-    return run->span > 0 && rows > 0 ? (rows + run->span - 1) / run->span : 1;
+static int64_t spans(const gls_pass_job *job) {
+    int64_t rows = job->request->rows->global_rows;
+    return job->span > 0 && rows > 0 ? (rows + job->span - 1) / job->span : 1;
 }
 
 /* Whether this rank says what becomes of a slot: its own rows; slots that no row has stay as they are (first rank). */
-static bool owns(const gls_run *run, int64_t slot) {
-    const gls_stream *rows = run->request->rows;
-    if (slot >= rows->global_rows) return run->request->local || gls_comm_rank(gls_context_comm(run->pass->ctx)) == 0;
+static bool owns(const gls_pass_job *job, int64_t slot) {
+    const gls_stream *rows = job->request->rows;
+    if (slot >= rows->global_rows) return job->request->local || gls_comm_rank(gls_context_comm(job->pass->ctx)) == 0;
     return slot >= rows->first && slot < rows->first + rows->rows;
 }
 
 /* This rank's slots begin as they were, the others at zero, and a sum over ranks makes them whole. */
-static void begin_slots(const gls_run *run, const gls_block *block) {
-    gls_real *to = run->pass->state + block->offset;
-    const gls_real *from = run->pass->problem->state + block->offset;
+static void begin_slots(const gls_pass_job *job, const gls_block *block) {
+    gls_real *to = job->pass->state + block->offset;
+    const gls_real *from = job->pass->problem->state + block->offset;
     int64_t width = block->shape[0] > 0 ? block->size / block->shape[0] : 0;
     memset(to, 0, (size_t)block->size * sizeof(*to));
     for (int64_t slot = 0; slot < block->shape[0]; slot++)
-        if (owns(run, slot)) memcpy(to + slot * width, from + slot * width, (size_t)width * sizeof(*to));
+        if (owns(job, slot)) memcpy(to + slot * width, from + slot * width, (size_t)width * sizeof(*to));
 }
 
-gls_status gls_pass_state_begin(gls_run *run) {
-    gls_pass *pass = run->pass;
+gls_status gls_pass_state_begin(gls_pass_job *job) {
+    gls_pass *pass = job->pass;
     const gls_problem *p = pass->problem;
     pass->state_made = false;
-    run->state_moves = p->state && run->request->mode == GLS_MODE_TRAIN;
-    if (!run->state_moves) return GLS_OK;
+    job->state_moves = p->state && job->request->mode == GLS_MODE_TRAIN;
+    if (!job->state_moves) return GLS_OK;
     int64_t values;
-    if (__builtin_mul_overflow(spans(run), p->summary, &values)) values = -1;
+    if (__builtin_mul_overflow(spans(job), p->summary, &values)) values = -1;
     GLS_TRY(gls_pass_room(pass->ctx, &pass->summary, &pass->summary_room, values, sizeof(double)));
     memset(pass->summary, 0, (size_t)values * sizeof(double));
     for (int64_t b = 0; b < gls_layout_count(p->state_layout); b++) {
         const gls_block *block = gls_layout_block(p->state_layout, b);
-        if (block->flags & GLS_BLOCK_BY_SLOT) begin_slots(run, block);
+        if (block->flags & GLS_BLOCK_BY_SLOT) begin_slots(job, block);
     }
     return GLS_OK;
 }
 
-gls_status gls_pass_state_end(gls_run *run, gls_status mine) {
-    gls_pass *pass = run->pass;
+gls_status gls_pass_state_end(gls_pass_job *job, gls_status mine) {
+    gls_pass *pass = job->pass;
     gls_problem *p = pass->problem;
-    if (!run->state_moves) return mine;
+    if (!job->state_moves) return mine;
     for (int64_t b = 0; b < gls_layout_count(p->state_layout); b++) {
         const gls_block *block = gls_layout_block(p->state_layout, b);
         gls_real *own = pass->state + block->offset;
         if (!(block->flags & GLS_BLOCK_BY_SLOT))
             memcpy(own, p->state + block->offset, (size_t)block->size * sizeof(*own));
-        else if (!run->request->local)
+        else if (!job->request->local)
             mine = gls_comm_reduce_real(pass->ctx, GLS_SUM, own, block->size, mine);
     }
-    if (p->summary > 0 && !run->request->local)
-        mine = gls_comm_reduce_double(pass->ctx, GLS_SUM, pass->summary, spans(run) * p->summary, mine);
+    if (p->summary > 0 && !job->request->local)
+        mine = gls_comm_reduce_double(pass->ctx, GLS_SUM, pass->summary, spans(job) * p->summary, mine);
     GLS_TRY(mine);
-    for (int64_t s = 0; s < spans(run) && p->summary > 0; s++)
+    for (int64_t s = 0; s < spans(job) && p->summary > 0; s++)
         p->type->advance(p, pass->summary + s * p->summary, pass->state);
     pass->state_made = true;
     return GLS_OK;

@@ -9,7 +9,7 @@ static const char *const not_in_groups[] = {"groups", "project", "from_theory", 
 
 /* ---- one group ---- */
 
-static gls_status add_schedules(gls_method *method, gls_group *group) {
+static gls_status add_schedules(gls_method *method, gls_parameter_group *group) {
     gls_context *ctx = method->ctx;
     const gls_option *table = method->type->member.options;
     int64_t rows = 0;
@@ -30,14 +30,15 @@ static gls_status add_schedules(gls_method *method, gls_group *group) {
     return GLS_OK;
 }
 
-static gls_status book(gls_method *method, gls_group *group) {
+static gls_status book(gls_method *method, gls_parameter_group *group) {
     group->now = gls_alloc(method->ctx, 1, method->type->member.options_size);
     if (!group->now) return GLS_ERR_MEMORY;
     memcpy(group->now, gls_options_struct(group->options), method->type->member.options_size);
     return add_schedules(method, group);
 }
 
-static gls_status create_group(gls_method *method, const gls_value *spec, const gls_options *base, gls_group *group) {
+static gls_status create_group(gls_method *method, const gls_value *spec, const gls_options *base,
+                               gls_parameter_group *group) {
     gls_context *ctx = method->ctx;
     const gls_value *match = gls_value_get(spec, "match");
     if (spec->kind != GLS_VALUE_MAP || !match || !match->text)
@@ -107,7 +108,7 @@ gls_status gls_groups_create(gls_method *method, const gls_value *spec) {
     method->group = gls_alloc(ctx, listed + 1, sizeof *method->group);
     if (!method->group) return GLS_ERR_MEMORY;
     method->groups = listed + 1;
-    gls_group *last = &method->group[listed];
+    gls_parameter_group *last = &method->group[listed];
     GLS_TRY(gls_method_read_options(ctx, &method->type->member, spec, &method->theory, &last->options));
     const gls_options *base = last->options;
     if (list && list->kind != GLS_VALUE_LIST && list->kind != GLS_VALUE_NULL)
@@ -121,7 +122,7 @@ gls_status gls_groups_create(gls_method *method, const gls_value *spec) {
 
 void gls_groups_destroy(gls_method *method) {
     for (int64_t i = 0; i < method->groups; i++) {
-        gls_group *group = &method->group[i];
+        gls_parameter_group *group = &method->group[i];
         for (int64_t j = 0; j < group->scheduled_count; j++) gls_schedule_destroy(group->scheduled[j].schedule);
         gls_free(method->ctx, group->scheduled);
         gls_free(method->ctx, group->now);
@@ -135,7 +136,7 @@ void gls_groups_destroy(gls_method *method) {
 
 gls_status gls_groups_advance(gls_method *method, gls_clock clock) {
     for (int64_t i = 0; i < method->groups; i++) {
-        gls_group *group = &method->group[i];
+        gls_parameter_group *group = &method->group[i];
         for (int64_t j = 0; j < group->scheduled_count; j++) {
             const gls_option *option = group->scheduled[j].option;
             double value = gls_schedule_value(group->scheduled[j].schedule, clock);
@@ -171,7 +172,8 @@ static gls_status cut(gls_method *method) {
         method->no_decoupled[b] = exempt && !method->group[group].decoupled_named;
         for (int64_t at = 0; at < block->size; at += GLS_CHUNK, count++) {
             int64_t size = block->size - at < GLS_CHUNK ? block->size - at : GLS_CHUNK;
-            method->piece[count] = (gls_piece){.offset = block->offset + at, .size = size, .block = b, .group = group};
+            method->piece[count] =
+                (gls_weight_piece){.offset = block->offset + at, .size = size, .block = b, .group = group};
             if (filled >= TASK) {
                 method->task[method->tasks++] = count;
                 filled = 0;

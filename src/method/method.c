@@ -116,7 +116,7 @@ void gls_method_destroy(gls_method *method) {
 
 static gls_status set(gls_method *method, const char *key, const double *value, const char *text) {
     gls_context *ctx = method->ctx;
-    gls_group *group = &method->group[method->groups - 1];
+    gls_parameter_group *group = &method->group[method->groups - 1];
     const gls_option *row = gls_options_table(group->options);
     while (row->key && strcmp(row->key, key) != 0) row++;
     if (row->key && row->type == GLS_OPTION_VALUE)

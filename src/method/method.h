@@ -12,7 +12,7 @@ typedef struct gls_scheduled {
     gls_schedule *schedule;
 } gls_scheduled;
 
-typedef struct gls_group {
+typedef struct gls_parameter_group {
     char *match; /* NULL: every block that no other group matches */
     gls_options *options;
     void *now;                         /* the options at this step */
@@ -20,12 +20,12 @@ typedef struct gls_group {
     gls_scheduled *scheduled;
     int64_t scheduled_count;
     double coefficient[GLS_METHOD_COEFFICIENTS];
-} gls_group;
+} gls_parameter_group;
 
 /* At most GLS_CHUNK consecutive coordinates of one block. */
-typedef struct gls_piece {
+typedef struct gls_weight_piece {
     int64_t offset, size, block, group;
-} gls_piece;
+} gls_weight_piece;
 
 /* What a pass gathers over one piece, and then over blocks and all of w. */
 typedef struct gls_sums {
@@ -48,14 +48,14 @@ struct gls_method {
     uint64_t seed;
     bool ready; /* vectors, pieces and the method's own memory are there */
 
-    gls_group *group; /* the last one matches everything */
+    gls_parameter_group *group; /* the last one matches everything */
     int64_t groups;
     bool *no_decay; /* by block: coupled or own; and decoupled */
     bool *no_decoupled;
     gls_projection projection;
     gls_record theory;
 
-    gls_piece *piece;
+    gls_weight_piece *piece;
     int64_t pieces;
     int64_t *task; /* first piece of each task, and the end */
     int64_t tasks;

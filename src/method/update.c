@@ -65,7 +65,8 @@ typedef struct room {
     _Alignas(64) gls_real moved[GLS_METHOD_RANGE];
 } room;
 
-static void move_range(const pass *p, const gls_piece *piece, const gls_range *r, room *buffers, gls_sums *sums) {
+static void move_range(const pass *p, const gls_weight_piece *piece, const gls_range *r, room *buffers,
+                       gls_sums *sums) {
     gls_method *method = p->method;
     const gls_method_common *options = r->options;
     double shrink = method->no_decoupled[piece->block] ? 0 : options->decoupled_weight_decay;
@@ -81,13 +82,13 @@ static void move_range(const pass *p, const gls_piece *piece, const gls_range *r
 }
 
 /* What is added to the gradients of a piece, times w. */
-static double coupled_decay(const pass *p, const gls_piece *piece, const gls_method_common *options) {
+static double coupled_decay(const pass *p, const gls_weight_piece *piece, const gls_method_common *options) {
     bool own = p->update->needs & (GLS_METHOD_OWN_DECAY | GLS_METHOD_DECOUPLED);
     return own || p->method->no_decay[piece->block] ? 0 : options->weight_decay;
 }
 
 /* The rule's own work on one range, then the move. */
-static void run_range(const pass *p, const gls_piece *piece, gls_range *r, room *buffers, gls_sums *sums) {
+static void run_range(const pass *p, const gls_weight_piece *piece, gls_range *r, room *buffers, gls_sums *sums) {
     gls_method *method = p->method;
     double lambda = coupled_decay(p, piece, r->options);
     if (lambda != 0) {
@@ -110,8 +111,8 @@ static void run_piece(const pass *p, int64_t number) {
     room buffers;
     gls_move along;
     gls_method *method = p->method;
-    const gls_piece *piece = &method->piece[number];
-    const gls_group *group = &method->group[piece->group];
+    const gls_weight_piece *piece = &method->piece[number];
+    const gls_parameter_group *group = &method->group[piece->group];
     const gls_method_common *options = group->now;
     gls_sums *sums = &method->sums[number];
     *sums = (gls_sums){0};

@@ -11,7 +11,7 @@ typedef struct gls_exec {
     gls_network *net;
     gls_context *ctx;
     const gls_graph *graph;
-    gls_plan *plan;
+    gls_memory_plan *plan;
     const gls_evaluate_args *args;
     int64_t rows;             /* of the present slice, at most plan->max_rows */
     const gls_real *w;        /* [d] */

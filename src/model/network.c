@@ -62,10 +62,10 @@ static gls_status measure_cost(gls_network *net) {
     for (int i = 0; i < g->nodes; i++)
         if (g->node[i].op->work) net->work += g->node[i].op->work(g, &g->node[i]);
     enum { ROWS = 16 };
-    gls_plan *plan = NULL;
-    gls_status status = gls_plan_create(g, ROWS, GLS_WANT_GRADIENT, GLS_MODE_TRAIN, &plan);
+    gls_memory_plan *plan = NULL;
+    gls_status status = gls_memory_plan_create(g, ROWS, GLS_WANT_GRADIENT, GLS_MODE_TRAIN, &plan);
     if (status == GLS_OK) net->row_bytes = (double)plan->bytes / ROWS;
-    gls_plan_destroy(g, plan);
+    gls_memory_plan_destroy(g, plan);
     return status;
 }
 
@@ -176,7 +176,7 @@ gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real 
 /* ---- evaluations ---- */
 
 static gls_status exec_pointers(gls_exec *x) {
-    const gls_plan *plan = x->plan;
+    const gls_memory_plan *plan = x->plan;
     gls_context *ctx = x->ctx;
     int nodes = x->graph->nodes;
     x->memory = gls_alloc(ctx, plan->bytes, 1);
@@ -208,7 +208,7 @@ gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsig
     x->ctx = p->ctx;
     x->graph = net->graph;
     int threads = gls_omp_one();
-    gls_status status = gls_plan_create(net->graph, max_rows, want, mode, &x->plan);
+    gls_status status = gls_memory_plan_create(net->graph, max_rows, want, mode, &x->plan);
     if (status == GLS_OK) status = exec_pointers(x);
     for (int i = 0; i < net->graph->nodes && status == GLS_OK; i++) {
         const gls_op_impl *impl = net->graph->node[i].impl;
@@ -227,7 +227,7 @@ void gls_network_evaluation_destroy(gls_problem *p, void *self) {
         if (impl->object_destroy && x->object[i]) impl->object_destroy(x, i, x->object[i]);
     }
     for (int k = 0; k < nodes * PHASES && x->seconds; k++) x->net->seconds[k] += x->seconds[k];
-    gls_plan_destroy(x->graph, x->plan);
+    gls_memory_plan_destroy(x->graph, x->plan);
     gls_free(x->ctx, x->memory);
     gls_free(x->ctx, x->value);
     gls_free(x->ctx, x->grad);
@@ -314,7 +314,7 @@ static void exec_begin(gls_exec *x, const gls_evaluate_args *args) {
 gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                                double *meet) {
     gls_exec *x = self;
-    const gls_plan *plan = x->plan;
+    const gls_memory_plan *plan = x->plan;
     if (stage > plan->coupled) return GLS_OK; /* evaluation mode couples nothing */
     if (stage == 0) {
         GLS_TRY(check_rows(p, x, args));
@@ -335,7 +335,7 @@ gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_ar
 gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                                 double *meet) {
     gls_exec *x = self;
-    const gls_plan *plan = x->plan;
+    const gls_memory_plan *plan = x->plan;
     if (stage > plan->coupled) return GLS_OK;
     x->args = args;
     int last = stage == 0 ? x->graph->nodes - 1 : plan->coupling[plan->coupled - stage] - 1;

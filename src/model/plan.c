@@ -14,7 +14,7 @@ typedef struct buffer {
 
 typedef struct planner {
     const gls_graph *g;
-    gls_plan *plan;
+    gls_memory_plan *plan;
     int n, end;
     int *value_root, *grad_root; /* [n] the node whose buffer it is; -1: none */
     bool *needs_grad, *written;
@@ -158,7 +158,7 @@ static int64_t scratch_bytes(const planner *p) {
 }
 
 static void offsets(planner *p) {
-    gls_plan *plan = p->plan;
+    gls_memory_plan *plan = p->plan;
     const gls_graph *g = p->g;
     plan->bytes = place(p);
     for (int i = 0; i < p->n; i++) {
@@ -175,7 +175,7 @@ static void offsets(planner *p) {
     plan->bytes += (scratch_bytes(p) + 63) & ~(int64_t)63;
 }
 
-static gls_status plan_alloc(gls_context *ctx, int n, gls_plan *plan) {
+static gls_status plan_alloc(gls_context *ctx, int n, gls_memory_plan *plan) {
     plan->value = gls_alloc(ctx, n, sizeof *plan->value);
     plan->grad = gls_alloc(ctx, n, sizeof *plan->grad);
     plan->aux = gls_alloc(ctx, n, sizeof *plan->aux);
@@ -185,8 +185,9 @@ static gls_status plan_alloc(gls_context *ctx, int n, gls_plan *plan) {
     return have ? GLS_OK : GLS_ERR_MEMORY;
 }
 
-gls_status gls_plan_create(const gls_graph *g, int64_t max_rows, unsigned want, gls_mode mode, gls_plan **out) {
-    gls_plan *plan = gls_alloc(g->ctx, 1, sizeof *plan);
+gls_status gls_memory_plan_create(const gls_graph *g, int64_t max_rows, unsigned want, gls_mode mode,
+                                  gls_memory_plan **out) {
+    gls_memory_plan *plan = gls_alloc(g->ctx, 1, sizeof *plan);
     if (!plan) return GLS_ERR_MEMORY;
     *out = plan;
     plan->max_rows = max_rows;
@@ -217,7 +218,7 @@ gls_status gls_plan_create(const gls_graph *g, int64_t max_rows, unsigned want, 
     return status;
 }
 
-void gls_plan_destroy(const gls_graph *g, gls_plan *plan) {
+void gls_memory_plan_destroy(const gls_graph *g, gls_memory_plan *plan) {
     if (!plan) return;
     gls_free(g->ctx, plan->value);
     gls_free(g->ctx, plan->grad);

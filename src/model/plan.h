@@ -4,7 +4,7 @@
 
 #include "model/graph.h"
 
-typedef struct gls_plan {
+typedef struct gls_memory_plan {
     int64_t max_rows;
     unsigned want;
     gls_mode mode;
@@ -15,9 +15,10 @@ typedef struct gls_plan {
     int64_t bytes;               /* of the whole */
     int coupled;                 /* coupling ops that meet in this mode */
     int *coupling;               /* [coupled] their nodes, in order */
-} gls_plan;
+} gls_memory_plan;
 
-gls_status gls_plan_create(const gls_graph *graph, int64_t max_rows, unsigned want, gls_mode mode, gls_plan **out);
-void gls_plan_destroy(const gls_graph *graph, gls_plan *plan);
+gls_status gls_memory_plan_create(const gls_graph *graph, int64_t max_rows, unsigned want, gls_mode mode,
+                                  gls_memory_plan **out);
+void gls_memory_plan_destroy(const gls_graph *graph, gls_memory_plan *plan);
 
 #endif

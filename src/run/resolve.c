@@ -452,7 +452,7 @@ static gls_status resolve_section(gls_context *ctx, const gls_value *config, con
     const gls_value *section;
     gls_value *made, *filled = NULL;
     char place[256];
-    GLS_TRY(gls_section(ctx, config, name, &section, &made));
+    GLS_TRY(gls_config_section(ctx, config, name, &section, &made));
     gls_status status;
     if (section && section->kind == GLS_VALUE_LIST && !list)
         status = gls_fail(ctx, GLS_ERR_ARGUMENT, "%s%s: expected keys and values, found a list",
@@ -483,7 +483,7 @@ static gls_status resolve_all(gls_context *ctx, const gls_value *config, gls_val
 
 gls_status gls_config_resolve(gls_context *ctx, const gls_value *config, gls_value **out) {
     *out = NULL;
-    GLS_TRY(gls_sections_check(ctx, config));
+    GLS_TRY(gls_config_check_sections(ctx, config));
     gls_value *resolved = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
     if (!resolved) return GLS_ERR_MEMORY;
     gls_status status = resolve_all(ctx, config, resolved);

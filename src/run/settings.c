@@ -73,7 +73,7 @@ const gls_option gls_data_table[] = {
 const char *const gls_data_keys[] = {"format", "name", "train", "test", "transforms", "standardize", NULL};
 #undef AT
 
-#define AT(field) offsetof(gls_plan, field)
+#define AT(field) offsetof(gls_plan_options, field)
 const gls_option gls_plan_table[] = {
     {"slice", GLS_OPTION_INT, AT(slice), "0", 0, INFINITY, 0, NULL, "rows evaluated at once; 0: by the cost model"},
     {"wave", GLS_OPTION_INT, AT(wave), "0", 0, INFINITY, 0, NULL, "rows held at once; 0: by the cost model"},
@@ -100,7 +100,7 @@ static const char *section_at(const void *user, int64_t i) {
     return ((const char *const *)user)[i];
 }
 
-gls_status gls_sections_check(gls_context *ctx, const gls_value *config) {
+gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config) {
     for (int64_t i = 0; i < config->count; i++) {
         const gls_value *v = config->items[i];
         int known = 0;
@@ -117,8 +117,8 @@ gls_status gls_sections_check(gls_context *ctx, const gls_value *config) {
     return GLS_OK;
 }
 
-gls_status gls_section(gls_context *ctx, const gls_value *config, const char *name, const gls_value **section,
-                       gls_value **made) {
+gls_status gls_config_section(gls_context *ctx, const gls_value *config, const char *name, const gls_value **section,
+                              gls_value **made) {
     *made = NULL;
     *section = gls_value_get(config, name);
     if (!*section || (*section)->kind == GLS_VALUE_MAP || (*section)->kind == GLS_VALUE_LIST) return GLS_OK;
@@ -144,11 +144,12 @@ gls_status gls_section(gls_context *ctx, const gls_value *config, const char *na
     return GLS_OK;
 }
 
-gls_status gls_section_options(gls_context *ctx, const gls_value *config, const char *name, const gls_option *table,
-                               size_t struct_size, const char *const *except, gls_options **out) {
+gls_status gls_config_section_options(gls_context *ctx, const gls_value *config, const char *name,
+                                      const gls_option *table, size_t struct_size, const char *const *except,
+                                      gls_options **out) {
     const gls_value *section;
     gls_value *made;
-    GLS_TRY(gls_section(ctx, config, name, &section, &made));
+    GLS_TRY(gls_config_section(ctx, config, name, &section, &made));
     char place[256];
     gls_status status = gls_options_create(ctx, name, table, struct_size, out);
     if (status == GLS_OK && section && section->kind == GLS_VALUE_LIST)
@@ -177,7 +178,7 @@ gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_opti
 }
 
 static gls_status train_options(gls_context *ctx, const gls_value *config, gls_options **out) {
-    return gls_section_options(ctx, config, "train", gls_train_table, sizeof(gls_train), NULL, out);
+    return gls_config_section_options(ctx, config, "train", gls_train_table, sizeof(gls_train), NULL, out);
 }
 
 gls_status gls_config_context(gls_context *ctx, const gls_value *config, gls_context_options *options) {

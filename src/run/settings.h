@@ -39,10 +39,10 @@ extern const gls_option gls_data_table[];
 extern const char *const gls_data_keys[]; /* the keys of that table, NULL-terminated */
 
 /* Section `plan`: what the static cost model chose, written into a run's configuration and followed from then on. */
-typedef struct gls_plan {
+typedef struct gls_plan_options {
     int64_t slice, wave, lanes;
     const char *precision, *libraries, *version;
-} gls_plan;
+} gls_plan_options;
 extern const gls_option gls_plan_table[];
 
 /* "file:12: " where a value knows it, "file: " or "" otherwise. */
@@ -50,17 +50,18 @@ const char *gls_origin(const gls_value *value, char text[256]);
 
 /* A section by name as a map; a bare name stands for {name: ...}. NULL where there is none. made: a map made for that,
  * to be destroyed, or NULL. */
-gls_status gls_section(gls_context *ctx, const gls_value *config, const char *name, const gls_value **section,
-                       gls_value **made);
+gls_status gls_config_section(gls_context *ctx, const gls_value *config, const char *name, const gls_value **section,
+                              gls_value **made);
 /* The options of one of the tables above, filled from its section. */
-gls_status gls_section_options(gls_context *ctx, const gls_value *config, const char *name, const gls_option *table,
-                               size_t struct_size, const char *const *except, gls_options **out);
+gls_status gls_config_section_options(gls_context *ctx, const gls_value *config, const char *name,
+                                      const gls_option *table, size_t struct_size, const char *const *except,
+                                      gls_options **out);
 /* The data section's own options; what is the format's is passed over. */
 gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_options **out);
 /* resolve.c: a new configuration in which members' tables have filled in what was not given. Names and options are
  * checked on the way. Values that were given keep their file and line, borrowed from config. */
 gls_status gls_config_resolve(gls_context *ctx, const gls_value *config, gls_value **out);
 /* GLS_ERR_ARGUMENT for a section that there is not; the nearest is named. */
-gls_status gls_sections_check(gls_context *ctx, const gls_value *config);
+gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config);
 
 #endif

@@ -99,7 +99,7 @@ static gls_status make_problem(gls_run *run) {
 }
 
 static gls_status make_pass(gls_run *run) {
-    const gls_plan *plan = gls_options_struct(run->plan_options);
+    const gls_plan_options *plan = gls_options_struct(run->plan_options);
     const char *precision = sizeof(gls_real) == 4 ? "float" : "double";
     if (plan->precision && strcmp(plan->precision, precision))
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
@@ -225,9 +225,10 @@ static gls_status check_train(gls_run *run) {
 static gls_status read_sections(gls_run *run) {
     gls_context *ctx = run->ctx;
     GLS_TRY(gls_config_resolve(ctx, run->options.config, &run->config));
-    GLS_TRY(
-        gls_section_options(ctx, run->config, "train", gls_train_table, sizeof(gls_train), NULL, &run->train_options));
-    GLS_TRY(gls_section_options(ctx, run->config, "plan", gls_plan_table, sizeof(gls_plan), NULL, &run->plan_options));
+    GLS_TRY(gls_config_section_options(ctx, run->config, "train", gls_train_table, sizeof(gls_train), NULL,
+                                       &run->train_options));
+    GLS_TRY(gls_config_section_options(ctx, run->config, "plan", gls_plan_table, sizeof(gls_plan_options), NULL,
+                                       &run->plan_options));
     GLS_TRY(gls_data_options(ctx, gls_value_get(run->config, "data"), &run->data_options));
     run->train = gls_options_struct(run->train_options);
     run->data = gls_options_struct(run->data_options);
