@@ -48,6 +48,14 @@ void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int6
 static bool small(int64_t m, int64_t n, int64_t k) {
     return (double)m * (double)n * (double)k <= 64.0 * 64.0 * 64.0;
 }
+
+static bool dnnl_took(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
+                      int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc) {
+    return !small(m, n, k) && dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a, lda, b,
+                                         ldb, beta, c, ldc) == dnnl_success;
+}
+#else
+#define dnnl_took(...) false
 #endif
 
 void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
@@ -59,15 +67,9 @@ void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int6
         return;
     }
     int before = gls_omp_one();
-#ifdef GLS_HAVE_DNNL
-    if (!small(m, n, k) && dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, (float)alpha, a, lda,
-                                      b, ldb, (float)beta, c, ldc) == dnnl_success) {
-        gls_omp_restore(before);
-        return;
-    }
-#endif
-    cblas_sgemm(CblasRowMajor, blas_op(transpose_a), blas_op(transpose_b), (int)m, (int)n, (int)k, (float)alpha, a,
-                (int)lda, b, (int)ldb, (float)beta, c, (int)ldc);
+    if (!dnnl_took(transpose_a, transpose_b, m, n, k, (float)alpha, a, lda, b, ldb, (float)beta, c, ldc))
+        cblas_sgemm(CblasRowMajor, blas_op(transpose_a), blas_op(transpose_b), (int)m, (int)n, (int)k, (float)alpha, a,
+                    (int)lda, b, (int)ldb, (float)beta, c, (int)ldc);
     gls_omp_restore(before);
 }
 #endif

@@ -2,8 +2,9 @@
 
 #if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
 
-#include <oneapi/dnnl/dnnl.h>
 #include <string.h>
+
+#include "model/dnnl_api.h"
 
 #define DNNL_TRY(ctx, call)                                                              \
     do {                                                                                 \
@@ -19,6 +20,10 @@ static gls_status failed(gls_context *ctx, dnnl_status_t status, const char *cal
 /* The number of rows for which the weights' layout is chosen; any other number then uses the same. */
 enum { REFERENCE_ROWS = 16 };
 
+int64_t gls_dnnl_channels(void) {
+    return __builtin_cpu_supports("avx512f") ? 16 : 8;
+}
+
 /* ---- descriptors ---- */
 
 static dnnl_format_tag_t tag_of(gls_extent e, int64_t inner) {
@@ -26,44 +31,24 @@ static dnnl_format_tag_t tag_of(gls_extent e, int64_t inner) {
     return inner == 16 ? dnnl_nChw16c : inner == 8 ? dnnl_nChw8c : dnnl_nchw;
 }
 
-static dnnl_status_t activation_desc(dnnl_memory_desc_t *md, gls_extent e, int64_t inner, int64_t rows) {
+static dnnl_status_t activation_layout(layout *l, gls_extent e, int64_t inner, int64_t rows) {
     const dnnl_dims_t dims = {rows, e.c, e.h, e.w};
-    return dnnl_memory_desc_init_by_tag(md, 4, dims, dnnl_f32, tag_of(e, inner));
+    return layout_make(l, 4, dims, tag_of(e, inner));
 }
 
-static dnnl_status_t weight_desc(dnnl_memory_desc_t *md, const gls_conv_shape *s, bool any) {
+static dnnl_status_t bias_layout(layout *l, const gls_conv_shape *s) {
+    const dnnl_dims_t channels = {s->out.c};
+    return layout_make(l, 1, channels, dnnl_x);
+}
+
+static dnnl_status_t weight_layout(layout *l, const gls_conv_shape *s, bool any) {
     int64_t g = s->groups;
     if (g == 1) {
         const dnnl_dims_t dims = {s->out.c, s->in.c, s->kernel, s->kernel};
-        return dnnl_memory_desc_init_by_tag(md, 4, dims, dnnl_f32, any ? dnnl_format_tag_any : dnnl_oihw);
+        return layout_make(l, 4, dims, any ? dnnl_format_tag_any : dnnl_oihw);
     }
     const dnnl_dims_t dims = {g, s->out.c / g, s->in.c / g, s->kernel, s->kernel};
-    return dnnl_memory_desc_init_by_tag(md, 5, dims, dnnl_f32, any ? dnnl_format_tag_any : dnnl_goihw);
-}
-
-typedef enum direction { FORWARD, BACKWARD, WEIGHTS, DIRECTIONS } direction;
-
-static dnnl_status_t conv_desc(dnnl_convolution_desc_t *d, const gls_conv_shape *s, int64_t rows, direction way,
-                               const dnnl_memory_desc_t *w) {
-    dnnl_memory_desc_t x, y, bias;
-    const dnnl_dims_t strides = {s->stride, s->stride}, before = {s->pad, s->pad}, channels = {s->out.c};
-    /* What lies behind the last cell that the kernel reaches may be less than pad, or nothing. */
-    const dnnl_dims_t after = {(s->out.h - 1) * s->stride + s->kernel - s->in.h - s->pad,
-                               (s->out.w - 1) * s->stride + s->kernel - s->in.w - s->pad};
-    dnnl_status_t status = activation_desc(&x, s->in, s->in_inner, rows);
-    if (status == dnnl_success) status = activation_desc(&y, s->out, s->out_inner, rows);
-    if (status == dnnl_success) status = dnnl_memory_desc_init_by_tag(&bias, 1, channels, dnnl_f32, dnnl_x);
-    if (status != dnnl_success) return status;
-    switch (way) {
-    case FORWARD:
-        return dnnl_convolution_forward_desc_init(d, dnnl_forward_training, dnnl_convolution_direct, &x, w,
-                                                  s->bias ? &bias : NULL, &y, strides, before, after);
-    case BACKWARD:
-        return dnnl_convolution_backward_data_desc_init(d, dnnl_convolution_direct, &x, w, &y, strides, before, after);
-    default:
-        return dnnl_convolution_backward_weights_desc_init(d, dnnl_convolution_direct, &x, w, NULL, &y, strides, before,
-                                                           after);
-    }
+    return layout_make(l, 5, dims, any ? dnnl_format_tag_any : dnnl_goihw);
 }
 
 static dnnl_status_t attributes(const gls_conv_shape *s, direction way, dnnl_primitive_attr_t *out) {
@@ -73,30 +58,51 @@ static dnnl_status_t attributes(const gls_conv_shape *s, direction way, dnnl_pri
     dnnl_post_ops_t post;
     status = dnnl_post_ops_create(&post);
     if (status != dnnl_success) return status;
-    status = dnnl_post_ops_append_eltwise(post, 1.0f, dnnl_eltwise_relu, (float)s->slope, 0.0f);
+    status = append_relu(post, (float)s->slope);
     if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(*out, post);
     dnnl_post_ops_destroy(post);
     return status;
 }
 
-/* backward passes need the forward descriptor as a hint. */
 static dnnl_status_t primitive_desc(dnnl_engine_t engine, const gls_conv_shape *s, int64_t rows, direction way,
-                                    const dnnl_memory_desc_t *w, dnnl_primitive_desc_t *out) {
-    dnnl_convolution_desc_t d;
-    dnnl_primitive_attr_t attr = NULL;
-    dnnl_primitive_desc_t hint = NULL;
+                                    const layout *w, dnnl_primitive_desc_t *out);
+
+/* Backward descriptors need the forward one as a hint, with weights in whatever layout it likes. */
+static dnnl_status_t forward_hint(dnnl_engine_t engine, const gls_conv_shape *s, int64_t rows,
+                                  dnnl_primitive_desc_t *out) {
+    layout any = {0};
+    dnnl_status_t status = weight_layout(&any, s, true);
+    if (status == dnnl_success) status = primitive_desc(engine, s, rows, FORWARD, &any, out);
+    layout_free(&any);
+    return status;
+}
+
+static dnnl_status_t primitive_desc(dnnl_engine_t engine, const gls_conv_shape *s, int64_t rows, direction way,
+                                    const layout *w, dnnl_primitive_desc_t *out) {
+    layout x = {0}, y = {0}, bias = {0};
+    convolution c = {
+        .x = &x,
+        .w = w,
+        .y = &y,
+        .bias = s->bias && way == FORWARD ? &bias : NULL,
+        .strides = {s->stride, s->stride},
+        .before = {s->pad, s->pad},
+        /* What lies behind the last cell that the kernel reaches may be less than pad, or nothing. */
+        .after = {(s->out.h - 1) * s->stride + s->kernel - s->in.h - s->pad,
+                  (s->out.w - 1) * s->stride + s->kernel - s->in.w - s->pad},
+    };
     *out = NULL;
-    dnnl_status_t status = dnnl_success;
-    if (way != FORWARD) {
-        dnnl_memory_desc_t any;
-        status = weight_desc(&any, s, true);
-        if (status == dnnl_success) status = primitive_desc(engine, s, rows, FORWARD, &any, &hint);
-    }
-    if (status == dnnl_success) status = conv_desc(&d, s, rows, way, w);
-    if (status == dnnl_success) status = attributes(s, way, &attr);
-    if (status == dnnl_success) status = dnnl_primitive_desc_create(out, &d, attr, engine, hint);
-    if (attr) dnnl_primitive_attr_destroy(attr);
-    if (hint) dnnl_primitive_desc_destroy(hint);
+    dnnl_status_t status = activation_layout(&x, s->in, s->in_inner, rows);
+    if (status == dnnl_success) status = activation_layout(&y, s->out, s->out_inner, rows);
+    if (status == dnnl_success) status = bias_layout(&bias, s);
+    if (status == dnnl_success && way != FORWARD) status = forward_hint(engine, s, rows, &c.hint);
+    if (status == dnnl_success) status = attributes(s, way, &c.attr);
+    if (status == dnnl_success) status = convolution_desc(engine, way, &c, out);
+    if (c.attr) dnnl_primitive_attr_destroy(c.attr);
+    if (c.hint) dnnl_primitive_desc_destroy(c.hint);
+    layout_free(&x);
+    layout_free(&y);
+    layout_free(&bias);
     return status;
 }
 
@@ -112,7 +118,7 @@ struct gls_dnnl_weights {
     gls_conv_shape shape;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
-    dnnl_memory_desc_t plain, own[DIRECTIONS]; /* forward, backward, gradient */
+    layout plain, own[DIRECTIONS]; /* forward, backward, gradient */
     size_t bytes[DIRECTIONS];
     dnnl_primitive_t pack[2];
     dnnl_memory_t pack_from, pack_to[2];
@@ -120,10 +126,11 @@ struct gls_dnnl_weights {
 
 /* Whether this is a fast implementation, and what weights it wants. */
 static dnnl_status_t choose(gls_dnnl_weights *w, direction way, bool *fast) {
-    dnnl_memory_desc_t any;
+    layout any = {0};
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t status = weight_desc(&any, &w->shape, true);
+    dnnl_status_t status = weight_layout(&any, &w->shape, true);
     if (status == dnnl_success) status = primitive_desc(w->engine, &w->shape, REFERENCE_ROWS, way, &any, &pd);
+    layout_free(&any);
     if (status == dnnl_unimplemented) {
         *fast = false;
         return dnnl_success;
@@ -132,17 +139,17 @@ static dnnl_status_t choose(gls_dnnl_weights *w, direction way, bool *fast) {
     const char *name = NULL;
     status = dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
     if (status == dnnl_success && strncmp(name, "ref", 3) == 0) *fast = false;
-    w->own[way] =
-        *dnnl_primitive_desc_query_md(pd, way == WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
-    w->bytes[way] = (dnnl_memory_desc_get_size(&w->own[way]) + 63) & ~(size_t)63;
+    dnnl_query_t weights = way == WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
+    if (status == dnnl_success) status = layout_copy(&w->own[way], dnnl_primitive_desc_query_md(pd, weights, 0));
+    if (status == dnnl_success) w->bytes[way] = (dnnl_memory_desc_get_size(layout_md(&w->own[way])) + 63) & ~(size_t)63;
     dnnl_primitive_desc_destroy(pd);
     return status;
 }
 
-static dnnl_status_t reorder_create(dnnl_engine_t engine, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
-                                    dnnl_primitive_t *out) {
+static dnnl_status_t reorder_create(dnnl_engine_t engine, const layout *from, const layout *to, dnnl_primitive_t *out) {
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t status = dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL);
+    dnnl_status_t status =
+        dnnl_reorder_primitive_desc_create(&pd, layout_md(from), engine, layout_md(to), engine, NULL);
     if (status != dnnl_success) return status;
     status = dnnl_primitive_create(out, pd);
     dnnl_primitive_desc_destroy(pd);
@@ -152,14 +159,14 @@ static dnnl_status_t reorder_create(dnnl_engine_t engine, const dnnl_memory_desc
 static dnnl_status_t weights_make(gls_dnnl_weights *w, bool *fast) {
     dnnl_status_t status = dnnl_engine_create(&w->engine, dnnl_cpu, 0);
     if (status == dnnl_success) status = dnnl_stream_create(&w->stream, w->engine, dnnl_stream_default_flags);
-    if (status == dnnl_success) status = weight_desc(&w->plain, &w->shape, false);
+    if (status == dnnl_success) status = weight_layout(&w->plain, &w->shape, false);
     for (direction way = FORWARD; way < DIRECTIONS && status == dnnl_success && *fast; way++)
         if (has(&w->shape, way)) status = choose(w, way, fast);
     if (status != dnnl_success || !*fast) return status;
-    status = dnnl_memory_create(&w->pack_from, &w->plain, w->engine, DNNL_MEMORY_NONE);
+    status = dnnl_memory_create(&w->pack_from, layout_md(&w->plain), w->engine, DNNL_MEMORY_NONE);
     for (int k = 0; k < 2 && status == dnnl_success; k++) {
         if (!has(&w->shape, k ? BACKWARD : FORWARD)) continue;
-        status = dnnl_memory_create(&w->pack_to[k], &w->own[k], w->engine, DNNL_MEMORY_NONE);
+        status = dnnl_memory_create(&w->pack_to[k], layout_md(&w->own[k]), w->engine, DNNL_MEMORY_NONE);
         if (status == dnnl_success) status = reorder_create(w->engine, &w->plain, &w->own[k], &w->pack[k]);
     }
     return status;
@@ -172,6 +179,8 @@ void gls_dnnl_weights_destroy(gls_context *ctx, gls_dnnl_weights *w) {
         if (w->pack_to[k]) dnnl_memory_destroy(w->pack_to[k]);
     }
     if (w->pack_from) dnnl_memory_destroy(w->pack_from);
+    for (direction way = FORWARD; way < DIRECTIONS; way++) layout_free(&w->own[way]);
+    layout_free(&w->plain);
     if (w->stream) dnnl_stream_destroy(w->stream);
     if (w->engine) dnnl_engine_destroy(w->engine);
     gls_free(ctx, w);
@@ -198,7 +207,7 @@ int64_t gls_dnnl_packed_bytes(const gls_dnnl_weights *w) {
 }
 
 int64_t gls_dnnl_own_size(const gls_dnnl_weights *w) {
-    return (int64_t)(dnnl_memory_desc_get_size(&w->own[WEIGHTS]) / sizeof(gls_real));
+    return (int64_t)(dnnl_memory_desc_get_size(layout_md(&w->own[WEIGHTS])) / sizeof(gls_real));
 }
 
 gls_status gls_dnnl_pack(gls_dnnl_weights *w, const gls_real *from, void *packed) {
@@ -256,7 +265,7 @@ static void call_destroy(gls_context *ctx, call *c) {
 }
 
 static dnnl_status_t scratch_make(gls_dnnl_conv *conv, const_dnnl_primitive_desc_t pd, call *c) {
-    const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    layout_ref md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     int64_t bytes = (int64_t)dnnl_memory_desc_get_size(md);
     if (bytes > conv->scratch_bytes) {
         c->own_scratch = gls_alloc(conv->ctx, bytes, 1);
@@ -267,18 +276,21 @@ static dnnl_status_t scratch_make(gls_dnnl_conv *conv, const_dnnl_primitive_desc
 
 static dnnl_status_t call_make(gls_dnnl_conv *conv, int64_t rows, direction way, call *c) {
     const gls_dnnl_weights *w = conv->weights;
-    dnnl_memory_desc_t x, y;
+    layout x = {0}, y = {0};
     dnnl_primitive_desc_t pd = NULL;
     dnnl_status_t status = primitive_desc(w->engine, &w->shape, rows, way, &w->own[way], &pd);
     if (status != dnnl_success) return status;
     status = dnnl_primitive_create(&c->primitive, pd);
-    if (status == dnnl_success) status = activation_desc(&x, w->shape.in, w->shape.in_inner, rows);
-    if (status == dnnl_success) status = activation_desc(&y, w->shape.out, w->shape.out_inner, rows);
-    if (status == dnnl_success) status = dnnl_memory_create(&c->x, &x, w->engine, DNNL_MEMORY_NONE);
-    if (status == dnnl_success) status = dnnl_memory_create(&c->y, &y, w->engine, DNNL_MEMORY_NONE);
-    if (status == dnnl_success) status = dnnl_memory_create(&c->w, &w->own[way], w->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = activation_layout(&x, w->shape.in, w->shape.in_inner, rows);
+    if (status == dnnl_success) status = activation_layout(&y, w->shape.out, w->shape.out_inner, rows);
+    if (status == dnnl_success) status = dnnl_memory_create(&c->x, layout_md(&x), w->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = dnnl_memory_create(&c->y, layout_md(&y), w->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success)
+        status = dnnl_memory_create(&c->w, layout_md(&w->own[way]), w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success) status = scratch_make(conv, pd, c);
     dnnl_primitive_desc_destroy(pd);
+    layout_free(&x);
+    layout_free(&y);
     return status;
 }
 
@@ -298,14 +310,16 @@ static dnnl_status_t find_call(gls_dnnl_conv *c, int64_t rows, direction way, ca
 
 static dnnl_status_t conv_make(gls_dnnl_conv *c, int64_t rows, bool backward, bool single) {
     const gls_dnnl_weights *w = c->weights;
-    const dnnl_dims_t channels = {w->shape.out.c};
-    dnnl_memory_desc_t bias;
+    layout bias = {0};
     call *made;
     dnnl_status_t status = dnnl_stream_create(&c->stream, w->engine, dnnl_stream_default_flags);
-    if (status == dnnl_success) status = dnnl_memory_desc_init_by_tag(&bias, 1, channels, dnnl_f32, dnnl_x);
-    if (status == dnnl_success) status = dnnl_memory_create(&c->bias, &bias, w->engine, DNNL_MEMORY_NONE);
-    if (status == dnnl_success) status = dnnl_memory_create(&c->plain, &w->plain, w->engine, DNNL_MEMORY_NONE);
-    if (status == dnnl_success) status = dnnl_memory_create(&c->own, &w->own[WEIGHTS], w->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = bias_layout(&bias, &w->shape);
+    if (status == dnnl_success) status = dnnl_memory_create(&c->bias, layout_md(&bias), w->engine, DNNL_MEMORY_NONE);
+    layout_free(&bias);
+    if (status == dnnl_success)
+        status = dnnl_memory_create(&c->plain, layout_md(&w->plain), w->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success)
+        status = dnnl_memory_create(&c->own, layout_md(&w->own[WEIGHTS]), w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success) status = reorder_create(w->engine, &w->own[WEIGHTS], &w->plain, &c->to_plain);
     for (direction way = FORWARD; way < (backward ? DIRECTIONS : BACKWARD) && status == dnnl_success; way++)
         if (has(&w->shape, way)) status = find_call(c, rows, way, &made);

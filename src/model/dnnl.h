@@ -1,4 +1,6 @@
-/* Convolutions by oneDNN, behind one face: dnnl.c is the one file that calls the library's primitives. Float only.
+/* Convolutions by oneDNN 2.6 or 3, behind one face: dnnl.c is the one file that calls the library's primitives,
+ * dnnl_api.h holds what differs between its versions. Float only; where there is no library, dnnl_none.c declines every
+ * layer.
  *
  * Every object is created and used by one thread at a time, under an OpenMP thread count of 1: a backward-weights
  * primitive made for a team hangs inside a parallel region. */
@@ -7,7 +9,8 @@
 
 #include "model/conv.h"
 
-#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
+/* Channels kept together that the library's kernels like on this processor; 0: there is no library. */
+int64_t gls_dnnl_channels(void);
 
 /* A layer's weights as the library wants them forward and backward: made once a graph. */
 typedef struct gls_dnnl_weights gls_dnnl_weights;
@@ -39,5 +42,4 @@ int64_t gls_dnnl_own_size(const gls_dnnl_weights *weights);
 /* From the library's layout to [out.c, in.c / groups, kernel, kernel]. */
 gls_status gls_dnnl_conv_plain(gls_dnnl_conv *conv, const gls_real *own, gls_real *plain);
 
-#endif
 #endif

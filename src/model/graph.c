@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/table.h"
+#include "model/dnnl.h"
 #include "model/op.h"
 #include "model/use.h"
 
@@ -291,12 +292,9 @@ static gls_status choose_impl(gls_graph *g, gls_node *node) {
  * or is the data's own; else all of them. A row of positions (a sequence) keeps each position's features together. */
 static int64_t own_inner(const gls_graph *g, const gls_node *node, const gls_node *in) {
     int64_t c = node->out.c;
-#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
-    int64_t lanes = __builtin_cpu_supports("avx512f") ? 16 : 8;
+    int64_t lanes = g->portable ? 0 : gls_dnnl_channels();
     bool fits = in->inner == lanes || (in->inner == 1 && in->out.c <= 3);
-    if (fits && node->out.h > 1 && c % lanes == 0 && !g->portable) return lanes;
-#endif
-    return c;
+    return lanes > 0 && fits && node->out.h > 1 && c % lanes == 0 ? lanes : c;
 }
 
 static void choose_layout(const gls_graph *g, gls_node *node) {

@@ -112,8 +112,6 @@ static const gls_op_impl portable = {
 
 /* ---- oneDNN ---- */
 
-#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
-
 static gls_status library_setup(const gls_graph *g, gls_node *node, bool *fits) {
     gls_dnnl_weights *weights = NULL;
     if (!g->portable) {
@@ -184,10 +182,6 @@ static const gls_op_impl library = {
     .forward = library_forward,
     .backward = library_backward,
 };
-#define LIBRARY &library,
-#else
-#define LIBRARY
-#endif
 
 const gls_op gls_op_conv = {
     .member = {.name = "conv",
@@ -199,7 +193,7 @@ const gls_op gls_op_conv = {
     .inputs_max = 1,
     .flags = GLS_OP_FUSES | GLS_OP_OWN_LAYOUT,
     .shape = shape,
-    .impl = (const gls_op_impl *const[]){LIBRARY & portable, NULL},
+    .impl = (const gls_op_impl *const[]){&library, &portable, NULL},
     .uses = uses,
     .work = work,
 };

@@ -21,18 +21,14 @@ static room sizes(const gls_graph *g, const gls_use *use) {
     room to = {.shape = gls_conv_shape_of(g, node), .library = node->library != NULL};
     to.used = gls_conv_weights(&to.shape);
     int64_t most = to.used;
-#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
     if (to.library) to.used = gls_dnnl_own_size(node->library);
-#endif
     if (to.used > most) most = to.used;
     to.own = (most + 15) & ~(int64_t)15;
     return to;
 }
 
 static int64_t implementation_bytes(const gls_graph *g, const gls_use *use, const room *to, int64_t rows) {
-#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
     if (to->library) return gls_dnnl_scratch(g->node[use->node].library, rows);
-#endif
     return (gls_conv_scratch(&to->shape) * (int64_t)sizeof(gls_real) + 63) & ~(int64_t)63;
 }
 
@@ -44,13 +40,8 @@ static int64_t scratch(const gls_graph *g, const gls_use *use, int64_t rows, uns
 
 static room room_of(gls_exec *x, const gls_use *use) {
     room to = sizes(x->graph, use);
-    int64_t bytes;
-#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
-    if (to.library)
-        bytes = gls_dnnl_conv_scratch(x->object[use->node]);
-    else
-#endif
-        bytes = implementation_bytes(x->graph, use, &to, x->plan->max_rows);
+    int64_t bytes = to.library ? gls_dnnl_conv_scratch(x->object[use->node])
+                               : implementation_bytes(x->graph, use, &to, x->plan->max_rows);
     to.implementation = x->scratch;
     to.formed = (gls_real *)((char *)x->scratch + bytes);
     to.sum = to.formed + to.own;
@@ -69,9 +60,7 @@ static const gls_real *row_grad(const gls_exec *x, const gls_use *use, int64_t r
 /* The gradient of rows [row, row + count) as the implementation forms it: its layout is its own, its norm is right. */
 static gls_status form(gls_exec *x, const gls_use *use, const room *in, int64_t row, int64_t count, const gls_real *e,
                        gls_real *to) {
-#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
     if (in->library) return gls_dnnl_conv_weights(x->object[use->node], count, row_in(x, use, row), e, to);
-#endif
     gls_fill(to, 0, in->used);
     int64_t size_in = gls_extent_size(in->shape.in), size_out = gls_extent_size(in->shape.out);
     for (int64_t r = 0; r < count; r++)
@@ -85,12 +74,10 @@ static gls_status form_plain(gls_exec *x, const gls_use *use, const room *in, in
                              const gls_real *e, const gls_real **plain) {
     GLS_TRY(form(x, use, in, row, count, e, in->formed));
     *plain = in->formed;
-#if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
     if (in->library) {
         GLS_TRY(gls_dnnl_conv_plain(x->object[use->node], in->formed, in->sum));
         *plain = in->sum;
     }
-#endif
     return GLS_OK;
 }
 
