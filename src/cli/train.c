@@ -319,7 +319,7 @@ static int go(job *j) {
 
 static int run(const cli_args *args) {
     job j = {.args = args, .json = cli_has(args, "json"), .quiet = cli_has(args, "quiet"), .results = json_array()};
-    if (gls_comm_create(&j.comm) != GLS_OK) return cli_bad("message passing cannot be started"), CLI_FAILED;
+    if (gls_comm_create(&j.comm) != GLS_OK) return cli_bad("%s", gls_comm_refusal()), CLI_FAILED;
     j.first = gls_comm_rank(j.comm) == 0;
     cli_progress_init(&j.progress, j.quiet || !j.first);
     j.ctx = cli_context(j.comm);
