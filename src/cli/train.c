@@ -365,7 +365,8 @@ static void sections_help(void) {
                 printf("    %-17s %-8s %s\n", o->key, o->initial ? o->initial : "", o->help);
     }
     puts("\nA run that is interrupted (SIGINT, SIGTERM) finishes its step, writes a checkpoint, says how to go on and\n"
-         "exits with 1; a second signal ends it at once. Several processes: mpirun -n 4 glissade train ...");
+         "exits with 1; a second signal ends it at once. Several processes: mpirun -n 4 glissade train ...;\n"
+         "more of them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.");
 }
 
 const cli_verb cli_train = {
