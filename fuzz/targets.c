@@ -2,9 +2,9 @@
  * info says: every row is fetched, features are finite, labels are classes. */
 #include "targets.h"
 #include "base/io.h"
+#include "base/tensors.h"
 #include "base/yaml.h"
 #include "data/npy.h"
-#include "run/tensors.h"
 #include <glissade/data.h>
 #include <glissade/run.h>
 #include <math.h>
