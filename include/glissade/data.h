@@ -114,6 +114,8 @@ struct gls_source {
 
 GLS_API void gls_source_destroy(gls_source *source); /* NULL is legal */
 GLS_API const gls_data_info *gls_source_info(const gls_source *source);
+/* Whether its rows carry labels or values to learn from; without, they can be predicted only. */
+GLS_API bool gls_source_has_targets(const gls_source *source);
 /* A named column, [examples], or NULL. */
 GLS_API const int64_t *gls_source_column(const gls_source *source, const char *name);
 /* Fetches examples into rows and gives the batch that views them; slot NULL: 0 .. count-1. GLS_ERR_ARGUMENT for an

@@ -10,6 +10,10 @@ const gls_data_info *gls_source_info(const gls_source *source) {
     return &source->info;
 }
 
+bool gls_source_has_targets(const gls_source *source) {
+    return source->info.target != GLS_TARGET_NONE;
+}
+
 const int64_t *gls_source_column(const gls_source *source, const char *name) {
     for (const gls_column *c = source->columns; c && c->name; c++)
         if (strcmp(c->name, name) == 0) return c->value;
