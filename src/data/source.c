@@ -3,7 +3,9 @@
 #include <string.h>
 
 void gls_source_destroy(gls_source *source) {
-    if (source) source->ops->destroy(source);
+    if (!source) return;
+    gls_fitted_destroy(source->fitted);
+    source->ops->destroy(source);
 }
 
 const gls_data_info *gls_source_info(const gls_source *source) {
