@@ -221,9 +221,11 @@ typedef struct output {
     const gls_data_info *info;
     bool numeric; /* class names are numbers */
     int digits;
+    int64_t values; /* written so far */
 } output;
 
 static gls_status write_value(output *o, int64_t column, gls_real value) {
+    o->values++;
     return gls_writer_printf(o->writer, " %lld:%.*g", (long long)column + 1, o->digits, (double)value);
 }
 
@@ -232,15 +234,17 @@ static gls_status write_row(output *o, const gls_batch *batch, int64_t i) {
         GLS_TRY(gls_writer_printf(o->writer, "%s", o->info->class_names[batch->label[i]]));
     else if (o->info->target == GLS_TARGET_CLASS)
         GLS_TRY(gls_writer_printf(o->writer, "%d", (int)batch->label[i]));
-    else
-        GLS_TRY(gls_writer_printf(o->writer, "%.*g", o->digits, batch->y ? (double)batch->y[i] : 0.0));
+    else if (o->info->target == GLS_TARGET_REAL)
+        GLS_TRY(gls_writer_printf(o->writer, "%.*g", o->digits, (double)batch->y[i]));
+    int64_t before = o->values;
     if (batch->row)
         for (int64_t k = batch->row[i]; k < batch->row[i + 1]; k++)
             GLS_TRY(write_value(o, batch->column[k], batch->value[k]));
     else
         for (int64_t j = 0; j < batch->features; j++)
             if (batch->x[i * batch->features + j] != 0) GLS_TRY(write_value(o, j, batch->x[i * batch->features + j]));
-    return gls_writer_write(o->writer, "\n", 1);
+    bool nothing = o->info->target == GLS_TARGET_NONE && o->values == before; /* an empty line would be no row */
+    return gls_writer_printf(o->writer, nothing ? " 1:0\n" : "\n");
 }
 
 static gls_status write_batch(void *user, const gls_batch *batch, int64_t begin) {

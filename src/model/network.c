@@ -51,7 +51,7 @@ static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group)
     p->score[0] = loss->score;
     p->outputs = gls_extent_size(g->node[g->output].out);
     p->positions = p->data.target == GLS_TARGET_TOKENS ? gls_extent_positions(g->node[g->output].out) : 1;
-    p->link = loss->link(g, &g->node[g->loss]);
+    p->link = loss->link ? loss->link(g, &g->node[g->loss]) : GLS_LINK_NONE;
     return GLS_OK;
 }
 

@@ -50,7 +50,7 @@ gls_status gls_glm_create(gls_problem *p, const void *options, const gls_data_in
     if (glm->options.bias) GLS_TRY(gls_layout_add(p->layout, "bias", 1, shape, GLS_BLOCK_NO_DECAY));
     p->outputs = glm->outputs;
     p->link = data->target == GLS_TARGET_REAL ? GLS_LINK_IDENTITY : glm->outputs == 1 ? loss->one : loss->several;
-    if (data->target == GLS_TARGET_CLASS && p->link != GLS_LINK_NONE) {
+    if (gls_problem_prediction(p).classes > 0) {
         p->score_count = 1;
         p->score[0] = "accuracy";
     }

@@ -67,7 +67,8 @@ gls_status gls_link_check(const gls_problem *p) {
     if ((unsigned)p->link >= sizeof(links) / sizeof(*links))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s': there is no link %d", name, (int)p->link);
     if (p->link == GLS_LINK_NONE) return GLS_OK;
-    if (p->outputs < 1 || p->outputs % positions || (links[p->link].single && p->outputs != positions))
+    bool counted = p->link != GLS_LINK_NEAREST || p->data.classes > 0;
+    if (p->outputs < 1 || p->outputs % positions || (links[p->link].single && p->outputs != positions) || !counted)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' has %lld outputs for %lld predictions by the link %s",
                         name, (long long)p->outputs, (long long)positions, links[p->link].name);
     return GLS_OK;

@@ -96,6 +96,27 @@ static void files_without_labels(void **state) {
     counting_end(&c, ctx);
 }
 
+/* Rows without labels are written without: nothing is made up, and no row of zeros gets lost. */
+static void libsvm_writes_no_labels(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    static const gls_real x[6] = {0, 2, 0, 0, 0, 0};
+    gls_data_info info = {.examples = 3, .features = 2, .dims = 1, .shape = {2}};
+    gls_source *source;
+    char text[100] = "";
+    assert_int_equal(gls_source_from_dense(ctx, x, NULL, NULL, &info, &source), GLS_OK);
+    assert_int_equal(gls_source_write(ctx, source, "libsvm", in_folder(folder, "out"), NULL, NULL), GLS_OK);
+    FILE *f = fopen(in_folder(folder, "out"), "rb");
+    assert_true(fread(text, 1, sizeof text - 1, f) > 0);
+    fclose(f);
+    assert_string_equal(text, " 2:2\n 1:0\n 1:0\n");
+    gls_source *back = open_part(ctx, "libsvm", in_folder(folder, "out"), NULL, GLS_PART_ROWS, NULL);
+    assert_int_equal(back->info.examples, 3);
+    gls_source_destroy(back);
+    gls_source_destroy(source);
+    counting_end(&c, ctx);
+}
+
 /* A transform that picks or adds examples leaves the rows as they are; the others do to them what they did in training.
  */
 static void transforms_of_rows(void **state) {
@@ -126,6 +147,7 @@ int main(void) {
     const struct CMUnitTest list[] = {
         cmocka_unit_test(every_format_has_rows_alone),
         cmocka_unit_test(files_without_labels),
+        cmocka_unit_test(libsvm_writes_no_labels),
         cmocka_unit_test(transforms_of_rows),
     };
     return cmocka_run_group_tests(list, make_files, remove_files);

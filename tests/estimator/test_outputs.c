@@ -150,6 +150,62 @@ static void outputs_alone_have_no_loss(void **state) {
     close_sample(&s);
 }
 
+/* Nothing is trained on data without targets, one sentence says so. */
+static void nothing_is_trained_without_targets(void **state) {
+    static const char *const names[] = {"logistic", "softmax", "least_squares", "smoothed_hinge", "mlp", "convnet"};
+    gls_context *ctx = conformance_context(1);
+    gls_data_info bare = info;
+    bare.target = GLS_TARGET_NONE;
+    bare.classes = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        gls_problem *p;
+        assert_int_equal(gls_model_create(ctx, names[i], NULL, &bare, &p), GLS_ERR_ARGUMENT);
+        assert_non_null(strstr(gls_context_message(ctx), "have none"));
+        assert_non_null(strstr(gls_context_message(ctx), names[i]));
+    }
+    gls_context_destroy(ctx);
+}
+
+typedef struct counter {
+    int64_t bytes;
+} counter;
+
+static void *allocate(void *user, size_t size, size_t alignment) {
+    __atomic_add_fetch(&((counter *)user)->bytes, (int64_t)size, __ATOMIC_SEQ_CST);
+    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void release(void *user, void *block, size_t size) {
+    __atomic_sub_fetch(&((counter *)user)->bytes, (int64_t)size, __ATOMIC_SEQ_CST);
+    free(block);
+}
+
+/* An evaluation for outputs alone books nothing for the loss. */
+static void outputs_alone_book_no_loss(void **state) {
+    counter count = {0};
+    gls_allocator allocator = {allocate, release, &count};
+    gls_context_options options = {.size = sizeof(options), .threads = 1, .allocator = &allocator};
+    gls_context *ctx;
+    assert_int_equal(gls_context_create(&ctx, &options), GLS_OK);
+    for (int k = 0; k < 2; k++) {
+        const unsigned wants[] = {GLS_WANT_OUTPUTS, GLS_WANT_OUTPUTS | GLS_WANT_LOSSES};
+        int64_t bytes[2];
+        gls_problem *p;
+        OK(ctx, gls_model_create(ctx, k ? "convnet" : "softmax", NULL, &info, &p));
+        for (int i = 0; i < 2; i++) {
+            gls_evaluation *e;
+            int64_t before = count.bytes;
+            OK(ctx, gls_evaluation_create(p, ROWS, wants[i], GLS_MODE_EVALUATE, &e));
+            bytes[i] = count.bytes - before;
+            gls_evaluation_destroy(e);
+        }
+        assert_true(bytes[0] + ROWS * (int64_t)sizeof(double) <= bytes[1]);
+        gls_problem_destroy(p);
+    }
+    gls_context_destroy(ctx);
+    assert_int_equal(count.bytes, 0);
+}
+
 /* f_i = 1/2 (w - i)^2; its output is the distance w - i, and what that says is up to the objective. */
 static int half_square(void *user, const gls_real *w, int64_t count, const int64_t *example, const double *weight,
                        double *value, gls_real *gradient) {
@@ -212,10 +268,9 @@ int main(void) {
         number[i] = i;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bits_do_not_depend_on_the_cut),
-        cmocka_unit_test(from_a_source_without_labels),
-        cmocka_unit_test(outputs_alone_have_no_loss),
-        cmocka_unit_test(an_objective_may_have_outputs),
+        cmocka_unit_test(bits_do_not_depend_on_the_cut), cmocka_unit_test(from_a_source_without_labels),
+        cmocka_unit_test(outputs_alone_have_no_loss),    cmocka_unit_test(nothing_is_trained_without_targets),
+        cmocka_unit_test(outputs_alone_book_no_loss),    cmocka_unit_test(an_objective_may_have_outputs),
     };
     return cmocka_run_group_tests_name("estimator_outputs", tests, NULL, NULL);
 }
