@@ -247,8 +247,7 @@ GLS_API gls_prediction gls_problem_prediction(const gls_problem *problem);
 /* From outputs z [rows, k]: out [rows, positions, values], the probabilities of the classes or the values.
  * GLS_ERR_UNSUPPORTED with a sentence where there are none. */
 GLS_API gls_status gls_problem_predict(const gls_problem *problem, int64_t rows, const gls_real *z, gls_real *out);
-/* The same for classes: out [rows, positions] in [0, classes), -1 where z is not a number. The score "accuracy" counts
- * these. */
+/* The same for classes: out [rows, positions] in [0, classes), -1 where z is not a number. */
 GLS_API gls_status gls_problem_classify(const gls_problem *problem, int64_t rows, const gls_real *z, int32_t *out);
 
 /* ---- analytic problems ---- */
