@@ -2,9 +2,9 @@
  * info says: every row is fetched, features are finite, labels are classes. */
 #include "targets.h"
 #include "base/io.h"
+#include "base/tensors.h"
 #include "base/yaml.h"
 #include "data/npy.h"
-#include "run/tensors.h"
 #include <glissade/data.h>
 #include <glissade/run.h>
 #include <math.h>
@@ -78,7 +78,7 @@ static void open_file(const char *format, const uint8_t *data, size_t size, cons
     }
     const char *path = option && strcmp(option, "main") == 0 ? second.path : file.path;
     gls_source *source;
-    if (gls_source_open(ctx, format, path, map, NULL, false, NULL, &source) == GLS_OK)
+    if (gls_source_open(ctx, format, path, map, NULL, GLS_PART_TRAIN, NULL, &source) == GLS_OK)
         check_rows(ctx, source);
     else if (!*gls_context_message(ctx) || source)
         abort();
@@ -124,9 +124,9 @@ static void run_text(const uint8_t *data, size_t size) {
         gls_value *map = NULL;
         gls_source *train, *test = NULL;
         if (gls_yaml_parse(ctx, "fuzz", options[k], (int64_t)strlen(options[k]), &map) != GLS_OK) abort();
-        if (gls_source_open(ctx, "text", half.path, map, NULL, false, NULL, &train) == GLS_OK) {
+        if (gls_source_open(ctx, "text", half.path, map, NULL, GLS_PART_TRAIN, NULL, &train) == GLS_OK) {
             check_rows(ctx, train);
-            if (gls_source_open(ctx, "text", file.path, map, NULL, true, &train->info, &test) == GLS_OK)
+            if (gls_source_open(ctx, "text", file.path, map, NULL, GLS_PART_TEST, &train->info, &test) == GLS_OK)
                 check_rows(ctx, test);
         }
         if (!train && !*gls_context_message(ctx)) abort();
@@ -149,7 +149,7 @@ static void run_png(const uint8_t *data, size_t size) {
     gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
     if (gls_value_append(ctx, map, gls_value_create(ctx, GLS_VALUE_TEXT, "labels", list.path)) != GLS_OK) abort();
     gls_source *source;
-    if (gls_source_open(ctx, "png", "/proc/self/fd", map, NULL, false, NULL, &source) == GLS_OK)
+    if (gls_source_open(ctx, "png", "/proc/self/fd", map, NULL, GLS_PART_TRAIN, NULL, &source) == GLS_OK)
         check_rows(ctx, source);
     gls_source_destroy(source);
     gls_value_destroy(ctx, map);

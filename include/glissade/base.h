@@ -365,6 +365,10 @@ GLS_API gls_status gls_arrays_add(gls_context *ctx, gls_arrays *arrays, const ch
                                   const int64_t *shape, void *data);
 GLS_API gls_status gls_arrays_add_vector(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype,
                                          int64_t size, void *data);
+/* Every block of a layout as an array, named prefix and the block's name; data [gls_layout_size]. GLS_ERR_UNSUPPORTED
+ * for a name that does not fit. */
+GLS_API gls_status gls_arrays_add_layout(gls_context *ctx, gls_arrays *arrays, const gls_layout *layout,
+                                         const char *prefix, gls_real *data);
 GLS_API void gls_arrays_clear(gls_context *ctx, gls_arrays *arrays); /* frees the list, not the data */
 GLS_API size_t gls_dtype_size(gls_dtype dtype);
 #ifdef GLS_DOUBLE

@@ -107,13 +107,15 @@ struct gls_source {
     gls_context *ctx;
     gls_data_info info;
     bool has_mass;
-    gls_column *columns;     /* NULL-name terminated, or NULL; see gls_source_column */
-    const gls_source *inner; /* what a transform wraps, or NULL */
-    int64_t stage;           /* its place in the list of transforms, from 1; 0: no transform */
+    gls_column *columns;       /* NULL-name terminated, or NULL; see gls_source_column */
+    const gls_source *inner;   /* what a wrapper wraps, or NULL */
+    struct gls_fitted *fitted; /* owned; see gls_source_fitted */
 };
 
 GLS_API void gls_source_destroy(gls_source *source); /* NULL is legal */
 GLS_API const gls_data_info *gls_source_info(const gls_source *source);
+/* Whether its rows carry labels or values to learn from; without, they can be predicted only. */
+GLS_API bool gls_source_has_targets(const gls_source *source);
 /* A named column, [examples], or NULL. */
 GLS_API const int64_t *gls_source_column(const gls_source *source, const char *name);
 /* Fetches examples into rows and gives the batch that views them; slot NULL: 0 .. count-1. GLS_ERR_ARGUMENT for an
@@ -124,44 +126,76 @@ GLS_API gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, 
 /* All targets without features: label [examples] of class targets and y [examples, targets], either may be NULL. */
 GLS_API gls_status gls_source_targets(const gls_source *source, gls_context *ctx, int32_t *label, gls_real *y);
 
+/* What a set is opened for. */
+typedef enum gls_part {
+    GLS_PART_TRAIN,
+    GLS_PART_TEST,
+    GLS_PART_ROWS /* rows to be predicted: targets are neither needed nor read, info.target is GLS_TARGET_NONE */
+} gls_part;
+
 /* A file format or a generator. open reads `path` (train or test file of the data section; NULL for generators) with
- * the member's own options; `test` asks for the test part of a generator or a folder. like is the training set's info
- * when a test set is opened, so that width and classes agree; else NULL. */
+ * the member's own options; but for GLS_PART_TRAIN, a generator or a folder gives its test part. With GLS_PART_ROWS it
+ * need not find targets; what it finds is dropped. like is the training set's info when another part is opened, so that
+ * width and classes agree; else NULL. */
 typedef struct gls_format {
     gls_member member;
     bool generator;
-    gls_status (*open)(gls_context *ctx, const char *path, const void *options, bool test, const gls_data_info *like,
-                       gls_source **out);
+    gls_status (*open)(gls_context *ctx, const char *path, const void *options, gls_part part,
+                       const gls_data_info *like, gls_source **out);
     /* Writes a source in this format (for `data convert`, `data make`); NULL: cannot. */
     gls_status (*write)(gls_context *ctx, const gls_source *source, const char *path, const void *options);
 } gls_format;
 
 GLS_API gls_status gls_register_format(gls_context *ctx, const gls_format *format);
 /* Opens by format name with options as a map (the data section; keys that the format's table does not know are errors
- * but for those in except). like: the training set's info (before transforms) when opening a test set; GLS_ERR_INPUT if
- * they do not fit. */
+ * but for those in except). like: the training set's info (before transforms) when opening another part; GLS_ERR_INPUT
+ * if they do not fit. */
 GLS_API gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
-                                   const char *const *except, bool test, const gls_data_info *like, gls_source **out);
+                                   const char *const *except, gls_part part, const gls_data_info *like,
+                                   gls_source **out);
 /* Writes a source by format name; GLS_ERR_UNSUPPORTED if the format has no writer or cannot hold these data. */
 GLS_API gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
                                     const gls_value *options, const char *const *except);
+
+/* What a list of transforms has learned from training data (means, deviations, classes), as named vectors. Writing them
+ * to a file and making another of them gives the same bits as the training run's own. */
+typedef struct gls_fitted gls_fitted;
+/* Of the source that gls_transforms_apply has made of training data, which owns it; NULL for any other. */
+GLS_API const gls_fitted *gls_source_fitted(const gls_source *source);
+/* Its arrays, each named prefix, stage/transform/name. Borrowed: they live as long as it. */
+GLS_API gls_status gls_fitted_arrays(const gls_fitted *fitted, const char *prefix, gls_arrays *arrays);
+/* From the arrays of that prefix, which are copied. */
+GLS_API gls_status gls_fitted_create(gls_context *ctx, const char *prefix, const gls_arrays *arrays, gls_fitted **out);
+GLS_API void gls_fitted_destroy(gls_fitted *fitted);
+
+/* One transform's part of it, for those who write transforms. */
+typedef struct gls_learned gls_learned;
+/* A vector of zeros to fill; data is the address of a pointer to its elements. */
+GLS_API gls_status gls_learned_add(gls_learned *learned, const char *name, gls_dtype dtype, int64_t size, void *data);
+/* The vector of that name, dtype and *size (-1: of any, and *size becomes it); data is the address of a pointer to
+ * const elements. GLS_ERR_INPUT with a sentence if there is no such. */
+GLS_API gls_status gls_learned_get(const gls_learned *learned, const char *name, gls_dtype dtype, int64_t *size,
+                                   void *data);
 
 /* A transform over any source: makes a new source around the old one. What it marked is a column of its name; where it
  * reorders, the column "original" holds the index before the first transform. */
 typedef struct gls_transform {
     gls_member member;
-    bool train_only; /* leaves test sets alone */
-    /* Takes the source, except when it fails. seed is this transform's own. fitted: NULL on training data; on test data
-     * the training source that this same transform made, whose fitted values it then takes over. */
-    gls_status (*apply)(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
-                        const gls_source *fitted, gls_source **out);
+    bool train_only;   /* leaves all but the training data alone */
+    bool changes_rows; /* picks or adds examples: leaves rows without targets, which are to be predicted, alone */
+    /* Learns from training data, before they are transformed. NULL: there is nothing to learn. */
+    gls_status (*fit)(gls_context *ctx, const gls_source *source, const void *options, gls_learned *learned);
+    /* Takes the source, except when it fails. seed is this transform's own; train: these are training data; learned:
+     * what fit has left, here or in another process. */
+    gls_status (*apply)(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                        const gls_learned *learned, gls_source **out);
 } gls_transform;
 GLS_API gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform);
 /* Applies a list of transforms ([{label_noise: 0.1}, {pad_crop: {pad: 4}}, flip]) in order; a scalar sets the first
- * option of a transform's table. list may be NULL. fitted: NULL for training data, and for test data the training
- * source after the same list. Takes source, also when it fails: then the source is destroyed. */
+ * option of a transform's table. list may be NULL. fitted: NULL for training data, from which is learned; for other
+ * rows what the same list has learned there. Takes source, also when it fails: then the source is destroyed. */
 GLS_API gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
-                                        const gls_source *fitted, gls_source **out);
+                                        const gls_fitted *fitted, gls_source **out);
 
 /* Examples of one source picked by index (train/validation split); borrows the source. */
 GLS_API gls_status gls_source_subset(gls_context *ctx, const gls_source *source, const int64_t *index, int64_t count,

@@ -56,6 +56,7 @@ typedef struct gls_pass_request {
     bool explicit_slices; /* slice() is given the slice's own gradient before it is added to g; with groups, a slice
                              is then one group */
     bool scratch;         /* slice() is given a vector to work in */
+    int64_t slice_rows;   /* > 0: rows of a slice in this run, in place of the plan's; the last one may be smaller */
     int64_t group;        /* > 0: slices are cut at multiples of that many slots */
     const int64_t *cut;   /* [cuts + 1] ascending rows of this rank, 0 first: groups of unequal size, in place of
                              group */
@@ -68,7 +69,7 @@ typedef struct gls_pass_request {
 } gls_pass_request;
 
 struct gls_pass_result {
-    double loss; /* sum of f_i over all rows of all ranks */
+    double loss; /* sum of f_i over all rows of all ranks; NaN where outputs alone were wanted */
     double mass;
     int64_t rows;
     double norm2;    /* |g|^2 as accumulated in the last pass over g; finite if and only if g is */
@@ -85,6 +86,12 @@ GLS_API const gls_real *gls_pass_state_next(const gls_pass *pass);
 /* g = H(w) v summed over the rows: closed form where the problem has it, else central differences of gradients. */
 GLS_API gls_status gls_pass_hessian_vector(gls_pass *pass, const gls_real *w, const gls_real *v, gls_stream *rows,
                                            gls_mode mode, gls_real *g, double *mass);
+
+/* Outputs at w of all rows of all ranks, in order of their slots: out [rows->global_rows, k], the same on every rank.
+ * Evaluation mode; the rows need no labels. A row's bits depend on w and on its slot, not on threads, the plan's slices
+ * and waves, or the ranks' shares. For a long set, hand in one part after the other. gls_problem_predict says what the
+ * outputs mean. GLS_ERR_UNSUPPORTED for a problem without outputs. */
+GLS_API gls_status gls_pass_outputs(gls_pass *pass, const gls_real *w, gls_stream *rows, gls_real *out);
 
 /* ---- estimators ---- */
 

@@ -19,18 +19,33 @@ typedef struct gls_evaluation gls_evaluation;
 
 typedef enum gls_mode { GLS_MODE_TRAIN, GLS_MODE_EVALUATE } gls_mode;
 
-/* What will be asked of an evaluation; the loss may always be asked. The bits of the plain gradient do not depend on
- * what else is wanted. */
+/* What will be asked of an evaluation. The loss may be asked besides, but where outputs are the only thing wanted. The
+ * bits of the plain gradient, and of the outputs, do not depend on what else is wanted. */
 enum {
     GLS_WANT_GRADIENT = 1,
     GLS_WANT_LOSSES = 2,
     GLS_WANT_SCORES = 4,
-    GLS_WANT_OUTPUTS = 8,
+    GLS_WANT_OUTPUTS = 8, /* alone: the rows need neither labels, targets nor masses, and no loss is computed */
     GLS_WANT_NORMS = 16,
     GLS_WANT_INNER = 32,
     GLS_WANT_HESSIAN = 64, /* Hessian-vector product with args->direction */
     GLS_WANT_ORACLE = 128  /* the gradient is a generalised one with <g, direction> = f'(w; direction) */
 };
+
+static inline bool gls_want_loss(unsigned want) {
+    return want != GLS_WANT_OUTPUTS;
+}
+
+/* What the outputs z of an example say about it. */
+typedef enum gls_link {
+    GLS_LINK_NONE,     /* nothing that is known here */
+    GLS_LINK_IDENTITY, /* values: they are z */
+    GLS_LINK_LOGISTIC, /* two classes, one z: class 1 has probability 1 / (1 + e^-z) */
+    GLS_LINK_SOFTMAX,  /* a z a class: class c has probability e^(z_c) / sum e^z */
+    GLS_LINK_SIGN,     /* two classes, one z: class 1 where z > 0; no probabilities */
+    GLS_LINK_LARGEST,  /* a z a class: that of the largest z, the first of equal ones; no probabilities */
+    GLS_LINK_NEAREST   /* one z: the class of the nearest number 0, 1, ...; no probabilities */
+} gls_link;
 
 /* How examples of a mini-batch depend on each other in training. In GLS_MODE_EVALUATE they never do: every slice then
  * runs its stages by itself, and what it is met with are its own summands, to be ignored. */
@@ -125,7 +140,7 @@ struct gls_problem_type {
     gls_status (*backward)(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                            double *meet);
 
-    /* [rows] f_i; required of the full way. */
+    /* [rows] f_i; required of the full way. It and scores are not called where gls_want_loss(args->want) is false. */
     gls_status (*losses)(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses);
     gls_status (*scores)(gls_problem *p, void *self, const gls_evaluate_args *args,
                          double *sums); /* [p->score_count] */
@@ -153,8 +168,6 @@ struct gls_problem_type {
     void (*advance)(gls_problem *p, const double *summary, gls_real *state);
 };
 
-enum { GLS_MAX_MEETS = 256 };
-
 struct gls_problem {
     const gls_problem_type *type;
     gls_context *ctx;
@@ -165,13 +178,14 @@ struct gls_problem {
     gls_real *state;          /* the committed state; only gls_problem_commit writes it */
     gls_coupling coupling;
     int64_t coupling_group;
-    int64_t summary;                     /* doubles that a span leaves for advance */
-    int forward_meets, backward_meets;   /* of coupled examples that may lie in several slices */
-    int64_t forward_meet[GLS_MAX_MEETS]; /* doubles exchanged at each */
-    int64_t backward_meet[GLS_MAX_MEETS];
+    int64_t summary;                   /* doubles that a span leaves for advance */
+    int forward_meets, backward_meets; /* of coupled examples that may lie in several slices: gls_problem_add_meet */
+    int64_t *forward_meet, *backward_meet; /* [meets] doubles exchanged at each */
     int score_count;
     const char *score[4]; /* sums over rows, to be divided by the mass: "accuracy" */
-    int64_t outputs;      /* k */
+    int64_t outputs;      /* k; 0: none */
+    gls_link link;        /* from the outputs to predictions */
+    int64_t positions;    /* predictions of a row, k / positions outputs each; 0: one */
     bool serial;          /* must not be called from two threads */
     bool oracle_exact;    /* answers GLS_WANT_ORACLE exactly */
     bool hessian_exact;   /* answers GLS_WANT_HESSIAN in closed form */
@@ -187,6 +201,8 @@ GLS_API gls_status gls_register_problem(gls_context *ctx, const gls_problem_type
 GLS_API const gls_layout *gls_problem_layout(const gls_problem *problem);
 GLS_API int64_t gls_problem_size(const gls_problem *problem); /* d */
 GLS_API gls_status gls_problem_initialize(gls_problem *problem, uint64_t seed, gls_real *w);
+/* For create verbs: one meet more, behind those there are, at which so many doubles are exchanged. */
+GLS_API gls_status gls_problem_add_meet(gls_problem *problem, bool backward, int64_t doubles);
 /* Makes the successors the state; the trainer calls it after a step was accepted. */
 GLS_API void gls_problem_commit(gls_problem *problem, const gls_real *state_next);
 
@@ -209,7 +225,7 @@ GLS_API gls_status gls_evaluate(gls_evaluation *evaluation, const gls_evaluate_a
 GLS_API gls_status gls_ask_loss(gls_evaluation *evaluation, double *sum);
 GLS_API gls_status gls_ask_losses(gls_evaluation *evaluation, double *losses);
 GLS_API gls_status gls_ask_scores(gls_evaluation *evaluation, double *sums);
-GLS_API gls_status gls_ask_outputs(gls_evaluation *evaluation, gls_real *outputs);
+GLS_API gls_status gls_ask_outputs(gls_evaluation *evaluation, gls_real *outputs); /* [rows, k] */
 /* g += sum weights[i] grad f_i, d long, tiles included; weights NULL: all 1. GLS_ERR_UNSUPPORTED for weights finer than
  * the coupling, with a sentence that says why. */
 GLS_API gls_status gls_ask_gradient(gls_evaluation *evaluation, gls_product product, const double *weights,
@@ -218,6 +234,21 @@ GLS_API gls_status gls_ask_norms(gls_evaluation *evaluation, const gls_partition
 GLS_API gls_status gls_ask_inner(gls_evaluation *evaluation, const gls_partition *partition, const gls_point *v,
                                  double *out);
 GLS_API const gls_evaluate_args *gls_evaluation_args(const gls_evaluation *evaluation);
+
+/* ---- predictions: what outputs say ---- */
+
+typedef struct gls_prediction {
+    const char *link;  /* "identity", "softmax", ...; "none": nothing can be predicted */
+    int64_t positions; /* predictions a row: 1, or one for each of its tokens */
+    int64_t classes;   /* 0: values are predicted, not classes */
+    int64_t values; /* what gls_problem_predict gives for each: probabilities of the classes, or values; 0: nothing */
+} gls_prediction;
+GLS_API gls_prediction gls_problem_prediction(const gls_problem *problem);
+/* From outputs z [rows, k]: out [rows, positions, values], the probabilities of the classes or the values.
+ * GLS_ERR_UNSUPPORTED with a sentence where there are none. */
+GLS_API gls_status gls_problem_predict(const gls_problem *problem, int64_t rows, const gls_real *z, gls_real *out);
+/* The same for classes: out [rows, positions] in [0, classes), -1 where z is not a number. */
+GLS_API gls_status gls_problem_classify(const gls_problem *problem, int64_t rows, const gls_real *z, int32_t *out);
 
 /* ---- analytic problems ---- */
 
@@ -244,14 +275,19 @@ GLS_API const gls_constants *gls_analytic_constants(const gls_problem *problem);
  * more. */
 typedef int (*gls_objective_fn)(void *user, const gls_real *w, int64_t count, const int64_t *example,
                                 const double *weight, double *value, gls_real *gradient);
+/* out [count, outputs] = the outputs of `count` examples at w, for predictions. Returns as gls_objective_fn. */
+typedef int (*gls_output_fn)(void *user, const gls_real *w, int64_t count, const int64_t *example, gls_real *out);
 typedef struct gls_objective {
     size_t size;
     int64_t parameters; /* d */
     int64_t examples;
     gls_objective_fn evaluate;
     void *user;
-    bool serial;              /* evaluate must not run on two threads at once */
+    bool serial;              /* the callbacks must not run on two threads at once */
     const gls_layout *layout; /* copied; NULL: one block "w" */
+    gls_output_fn output;     /* NULL: nothing can be predicted */
+    int64_t outputs;          /* an example, with output */
+    gls_link link;            /* what they say */
 } gls_objective;
 /* Masses of the examples come with the batch (gls_source_indices); f_i is what the callback says, mass included. */
 GLS_API gls_status gls_problem_create_objective(gls_context *ctx, const gls_objective *objective, gls_problem **out);

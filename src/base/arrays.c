@@ -1,5 +1,7 @@
+/* Lists of named arrays: what an object lets others save and restore. */
 #include <glissade/base.h>
 
+#include <stdio.h>
 #include <string.h>
 
 size_t gls_dtype_size(gls_dtype dtype) {
@@ -49,6 +51,18 @@ gls_status gls_arrays_add(gls_context *ctx, gls_arrays *arrays, const char *name
 gls_status gls_arrays_add_vector(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype, int64_t size,
                                  void *data) {
     return gls_arrays_add(ctx, arrays, name, dtype, 1, &size, data);
+}
+
+gls_status gls_arrays_add_layout(gls_context *ctx, gls_arrays *arrays, const gls_layout *layout, const char *prefix,
+                                 gls_real *data) {
+    for (int64_t i = 0; i < gls_layout_count(layout); i++) {
+        const gls_block *b = gls_layout_block(layout, i);
+        char name[sizeof arrays->item->name];
+        if (snprintf(name, sizeof name, "%s%s", prefix, b->name) >= (int)sizeof name)
+            return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "block '%s': its name is too long for a file of arrays", b->name);
+        GLS_TRY(gls_arrays_add(ctx, arrays, name, GLS_DTYPE_REAL, b->dims, b->shape, data + b->offset));
+    }
+    return GLS_OK;
 }
 
 void gls_arrays_clear(gls_context *ctx, gls_arrays *arrays) {

@@ -40,8 +40,9 @@ static uint64_t seed(const look *l) {
 static gls_status open_source(look *l, const char *format, const char *path) {
     static const char *const except[] = {"transforms", NULL};
     const gls_value *section = gls_value_get(l->config, "data");
+    gls_part part = cli_has(l->args, "test") ? GLS_PART_TEST : GLS_PART_TRAIN;
     gls_source *raw = NULL;
-    GLS_TRY(gls_source_open(l->ctx, format, path, section, except, cli_has(l->args, "test"), NULL, &raw));
+    GLS_TRY(gls_source_open(l->ctx, format, path, section, except, part, NULL, &raw));
     return gls_transforms_apply(l->ctx, raw, gls_value_get(section, "transforms"), seed(l), NULL, &l->source);
 }
 

@@ -118,7 +118,7 @@ static gls_status read_names(gls_context *ctx, const char *path, bool folder, ch
     return GLS_OK;
 }
 
-static gls_status open_cifar(gls_context *ctx, const char *path, const void *options, bool test,
+static gls_status open_cifar(gls_context *ctx, const char *path, const void *options, gls_part part,
                              const gls_data_info *like, gls_source **out) {
     const cifar_options *o = options;
     struct stat found;
@@ -126,7 +126,7 @@ static gls_status open_cifar(gls_context *ctx, const char *path, const void *opt
     records r = {.ctx = ctx, .arrays.scale = (gls_real)(1.0 / 255)};
     char *text = NULL;
     const char *names[CLASSES];
-    gls_status status = folder ? read_folder(&r, path, o->files, test) : read_file(&r, path);
+    gls_status status = folder ? read_folder(&r, path, o->files, part != GLS_PART_TRAIN) : read_file(&r, path);
     if (status == GLS_OK) status = read_names(ctx, path, folder, &text, names, &named);
     if (status == GLS_OK) {
         gls_data_info info = {.examples = r.count,

@@ -16,7 +16,8 @@ static const gls_option classes_table[] = {
     {NULL},
 };
 
-/* new_class[old] or -1, and the new classes' names. */
+/* new_class[old] or -1, and the new classes' names. What is learned of it: the map, and the names one behind another,
+ * each with its zero byte; a test set alone may lack names, or classes. */
 typedef struct class_map {
     int32_t *to;
     char **name;
@@ -120,20 +121,61 @@ static gls_status keep_classes(gls_context *ctx, gls_source *source, const class
     return GLS_OK;
 }
 
-static gls_status apply_classes(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
-                                const gls_source *fitted, gls_source **out) {
+static gls_status write_map(const class_map *map, int64_t old, gls_learned *learned) {
+    int64_t bytes = 0;
+    for (int64_t k = 0; k < map->count; k++) bytes += (int64_t)strlen(map->name[k]) + 1;
+    int32_t *to;
+    char *names;
+    GLS_TRY(gls_learned_add(learned, "map", GLS_I32, old, &to));
+    GLS_TRY(gls_learned_add(learned, "names", GLS_U8, bytes, &names));
+    if (old) memcpy(to, map->to, (size_t)old * sizeof *to);
+    for (int64_t k = 0; k < map->count; k++) names = stpcpy(names, map->name[k]) + 1;
+    return GLS_OK;
+}
+
+static gls_status fit_classes(gls_context *ctx, const gls_source *source, const void *options, gls_learned *learned) {
     class_map map = {0};
     GLS_TRY(gls_need_classes(ctx, source, "classes"));
     gls_status status = fill_map(ctx, options, &source->info, &map);
-    if (status == GLS_OK) status = keep_classes(ctx, source, &map, out);
+    if (status == GLS_OK) status = write_map(&map, source->info.classes, learned);
     for (int64_t i = 0; map.name && i < map.count; i++) gls_free(ctx, map.name[i]);
     gls_free(ctx, map.name);
     gls_free(ctx, map.to);
     return status;
 }
 
+/* The map as it was learned; its names are made here, the rest is borrowed. */
+static gls_status read_map(gls_context *ctx, const gls_learned *learned, int64_t old, class_map *map) {
+    const int32_t *to;
+    const char *names;
+    int64_t bytes = -1;
+    GLS_TRY(gls_learned_get(learned, "map", GLS_I32, &old, &to));
+    GLS_TRY(gls_learned_get(learned, "names", GLS_U8, &bytes, &names));
+    for (int64_t i = 0; i < bytes; i++) map->count += names[i] == 0;
+    bool sound = bytes > 0 && names[bytes - 1] == 0;
+    for (int64_t k = 0; k < old; k++) sound &= to[k] >= -1 && to[k] < map->count;
+    if (!sound) return gls_fail(ctx, GLS_ERR_INPUT, "transform classes: what it has learned is no map of classes");
+    map->to = (int32_t *)to;
+    map->name = gls_alloc(ctx, map->count, sizeof *map->name);
+    if (!map->name) return GLS_ERR_MEMORY;
+    for (int64_t k = 0; k < map->count; k++, names += strlen(names) + 1) map->name[k] = (char *)names;
+    return GLS_OK;
+}
+
+static gls_status apply_classes(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                                const gls_learned *learned, gls_source **out) {
+    class_map map = {0};
+    GLS_TRY(gls_need_classes(ctx, source, "classes"));
+    gls_status status = read_map(ctx, learned, source->info.classes, &map);
+    if (status == GLS_OK) status = keep_classes(ctx, source, &map, out);
+    gls_free(ctx, map.name);
+    return status;
+}
+
 const gls_transform gls_transform_classes = {
     .member = {"classes", "keeps or groups classes; column classes holds the old ones", "", classes_table,
                sizeof(classes_options)},
+    .changes_rows = true,
+    .fit = fit_classes,
     .apply = apply_classes,
 };

@@ -24,8 +24,8 @@ static gls_status fetch_flip(const gls_source *source, gls_context *ctx, const g
 
 static const gls_source_ops flip_ops = {fetch_flip, gls_wrapper_destroy};
 
-static gls_status apply_flip(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
-                             const gls_source *fitted, gls_source **out) {
+static gls_status apply_flip(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                             const gls_learned *learned, gls_source **out) {
     if (source->info.dims != 3 || source->info.sparse)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform flip: the data are no images [channels, height, width]");
     return gls_wrapper_create(ctx, sizeof(gls_owned_source), &flip_ops, source, (void **)out);

@@ -94,15 +94,15 @@ static gls_status read_features(gls_context *ctx, const char *path, const npy_op
     return gls_check_finite(ctx, path, arrays->real, info->examples, info->features);
 }
 
-static gls_status open_npy(gls_context *ctx, const char *path, const void *options, bool test,
+static gls_status open_npy(gls_context *ctx, const char *path, const void *options, gls_part part,
                            const gls_data_info *like, gls_source **out) {
     const npy_options *o = options;
     gls_data_info info = {0};
     gls_arrays_owned arrays = {0};
-    const char *given = test ? o->test_labels : o->labels;
+    const char *given = part == GLS_PART_TRAIN ? o->labels : o->test_labels;
     char *labels = given ? gls_strdup(ctx, given) : sibling(ctx, path);
     gls_status status = labels ? read_features(ctx, path, o, &info, &arrays) : GLS_ERR_MEMORY;
-    if (status == GLS_OK && (given || gls_file_exists(labels)))
+    if (status == GLS_OK && part != GLS_PART_ROWS && (given || gls_file_exists(labels)))
         status = read_targets(ctx, labels, o, like, &info, &arrays);
     if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
     gls_arrays_owned_free(ctx, &arrays);

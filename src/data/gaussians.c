@@ -66,9 +66,10 @@ static gls_status make(gls_context *ctx, const gaussian_options *o, bool test, i
     return status;
 }
 
-static gls_status open_gaussians(gls_context *ctx, const char *path, const void *options, bool test,
+static gls_status open_gaussians(gls_context *ctx, const char *path, const void *options, gls_part part,
                                  const gls_data_info *like, gls_source **out) {
     const gaussian_options *o = options;
+    bool test = part != GLS_PART_TRAIN;
     int64_t n = test ? o->test_size : o->train_size, values, centers;
     int64_t rows[2] = {n, o->features}, blocks[3] = {o->classes, o->components, o->features};
     GLS_TRY(gls_check_extents(ctx, "gaussians", 2, rows, 1, &values));

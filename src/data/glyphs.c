@@ -171,9 +171,10 @@ static gls_status draw_chunk(void *user, int64_t task, int worker) {
     return GLS_OK;
 }
 
-static gls_status open_glyphs(gls_context *ctx, const char *path, const void *options, bool test,
+static gls_status open_glyphs(gls_context *ctx, const char *path, const void *options, gls_part part,
                               const gls_data_info *like, gls_source **out) {
     const glyph_options *o = options;
+    bool test = part != GLS_PART_TRAIN;
     int64_t n = test ? o->test_size : o->train_size;
     const char *names[CLASSES];
     gls_arrays_owned arrays = {.scale = (gls_real)(1.0 / 255)};

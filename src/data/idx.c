@@ -222,16 +222,17 @@ static gls_status find_sibling(gls_context *ctx, const char *path, char **out) {
     return status;
 }
 
-static gls_status open_idx(gls_context *ctx, const char *path, const void *options, bool test,
+static gls_status open_idx(gls_context *ctx, const char *path, const void *options, gls_part part,
                            const gls_data_info *like, gls_source **out) {
     const idx_options *o = options;
     gls_data_info info = {0};
     gls_arrays_owned arrays = {0};
-    const char *given = test ? o->test_labels : o->labels;
+    const char *given = part == GLS_PART_TRAIN ? o->labels : o->test_labels;
     char *labels = NULL;
+    bool labelled = part != GLS_PART_ROWS;
     gls_status status = read_images(ctx, path, &info, &arrays);
-    if (status == GLS_OK && !given) status = find_sibling(ctx, path, &labels);
-    if (status == GLS_OK) status = read_labels(ctx, given ? given : labels, &info, &arrays);
+    if (status == GLS_OK && labelled && !given) status = find_sibling(ctx, path, &labels);
+    if (status == GLS_OK && labelled) status = read_labels(ctx, given ? given : labels, &info, &arrays);
     if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
     gls_arrays_owned_free(ctx, &arrays);
     gls_free(ctx, labels);

@@ -49,7 +49,7 @@ static gls_status dragger_part(gls_context *ctx, const insert_options *o, gls_ga
     if (o->kind == CONSTANT)
         GLS_TRY(create_constant(ctx, &gather->owned.source.info, &other));
     else
-        GLS_TRY(gls_source_open_section(ctx, o->source, "transform insert", NULL, false, NULL, &other));
+        GLS_TRY(gls_source_open_section(ctx, o->source, "transform insert", NULL, GLS_PART_TRAIN, NULL, &other));
     return gls_gather_add(gather, other, "transform insert", true, part);
 }
 
@@ -73,8 +73,8 @@ static gls_status put_draggers(gls_context *ctx, const insert_options *o, uint64
     return GLS_OK;
 }
 
-static gls_status apply_insert(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
-                               const gls_source *fitted, gls_source **out) {
+static gls_status apply_insert(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                               const gls_learned *learned, gls_source **out) {
     const insert_options *o = options;
     int64_t n = source->info.examples;
     GLS_TRY(gls_need_classes(ctx, source, "insert"));

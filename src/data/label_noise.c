@@ -32,8 +32,8 @@ static gls_status change_labels(gls_context *ctx, const noise_options *o, uint64
     return GLS_OK;
 }
 
-static gls_status apply_noise(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
-                              const gls_source *fitted, gls_source **out) {
+static gls_status apply_noise(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                              const gls_learned *learned, gls_source **out) {
     gls_gather *gather;
     GLS_TRY(gls_need_classes(ctx, source, "label_noise"));
     GLS_TRY(gls_gather_create(ctx, source, NULL, 0, &gather));

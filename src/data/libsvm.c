@@ -1,4 +1,5 @@
-/* Format libsvm: lines `label index:value ...` with ascending indices from 1, into compressed sparse rows. */
+/* Format libsvm: lines `label index:value ...` with ascending indices from 1, into compressed sparse rows. Rows to be
+ * predicted may leave the label out; a row of zeros is then written `1:0`, as an empty line is no row. */
 #include "source.h"
 #include "table.h"
 #include "base/io.h"
@@ -32,6 +33,7 @@ typedef struct parser {
     int64_t width, limit; /* largest index seen and allowed */
     bool limit_of_training;
     bool integers;
+    bool bare; /* labels may be missing and are not kept */
 } parser;
 
 static gls_status GLS_PRINTF(2, 3) bad_line(parser *p, const char *format, ...) {
@@ -103,21 +105,30 @@ static gls_status parse_pair(parser *p, const char **text, int64_t previous) {
     return GLS_OK;
 }
 
+/* The label at *text, if there must be one or there is one. */
+static gls_status parse_label(parser *p, const char **text) {
+    const char *s = *text, *word = s;
+    double label;
+    bool number = gls_scan_number(&s, &label);
+    if (p->bare && number && *s == ':') return GLS_OK; /* the row begins with a value */
+    if (!number || (*s && !blank(*s)))
+        return bad_line(p, "'%.*s': expected a number as label", word_length(word), word);
+    if (!isfinite((gls_real)label)) return bad_line(p, "'%.*s': the label is not finite", word_length(word), word);
+    *text = s;
+    p->label[p->rows] = label;
+    p->integers &= fabs(label) <= INT32_MAX && label == floor(label);
+    return GLS_OK;
+}
+
 static gls_status parse_line(parser *p, char *line, int64_t length) {
     if ((int64_t)strlen(line) != length) return bad_line(p, "a NUL byte");
     char *comment = strchr(line, '#');
     if (comment) *comment = 0;
-    const char *s = line, *word;
+    const char *s = line;
     while (blank(*s)) s++;
     if (!*s) return GLS_OK;
-    word = s;
-    double label;
-    if (!gls_scan_number(&s, &label) || (*s && !blank(*s)))
-        return bad_line(p, "'%.*s': expected a number as label", word_length(word), word);
-    if (!isfinite((gls_real)label)) return bad_line(p, "'%.*s': the label is not finite", word_length(word), word);
     GLS_TRY(grow(p, 0));
-    p->label[p->rows] = label;
-    p->integers &= fabs(label) <= INT32_MAX && label == floor(label);
+    GLS_TRY(parse_label(p, &s));
     int64_t previous = 0;
     for (;;) {
         while (blank(*s)) s++;
@@ -169,9 +180,10 @@ static gls_status set_targets(parser *p, const libsvm_options *o, const gls_data
     return gls_classes_from_integers(p->ctx, path, p->label, p->rows, like, info, &p->arrays->label);
 }
 
-static gls_status parse_file(gls_context *ctx, gls_reader *reader, const libsvm_options *o, const gls_data_info *like,
-                             gls_data_info *info, gls_arrays_owned *arrays) {
+static gls_status parse_file(gls_context *ctx, gls_reader *reader, const libsvm_options *o, gls_part part,
+                             const gls_data_info *like, gls_data_info *info, gls_arrays_owned *arrays) {
     parser p = {.ctx = ctx, .reader = reader, .arrays = arrays, .integers = true, .limit = INT32_MAX};
+    p.bare = part == GLS_PART_ROWS;
     int64_t width = o->features ? o->features : like ? like->features : 0;
     if (width) {
         p.limit = width;
@@ -182,19 +194,19 @@ static gls_status parse_file(gls_context *ctx, gls_reader *reader, const libsvm_
         info->examples = p.rows;
         info->features = width ? width : p.width;
         info->sparse = true;
-        status = set_targets(&p, o, like, info);
+        if (!p.bare) status = set_targets(&p, o, like, info);
     }
     gls_free(ctx, p.label);
     return status;
 }
 
-static gls_status open_libsvm(gls_context *ctx, const char *path, const void *options, bool test,
+static gls_status open_libsvm(gls_context *ctx, const char *path, const void *options, gls_part part,
                               const gls_data_info *like, gls_source **out) {
     gls_data_info info = {0};
     gls_arrays_owned arrays = {0};
     gls_reader *reader;
     GLS_TRY(gls_reader_open(ctx, path, &reader));
-    gls_status status = parse_file(ctx, reader, options, like, &info, &arrays);
+    gls_status status = parse_file(ctx, reader, options, part, like, &info, &arrays);
     gls_reader_close(reader);
     if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
     gls_arrays_owned_free(ctx, &arrays);
@@ -209,9 +221,11 @@ typedef struct output {
     const gls_data_info *info;
     bool numeric; /* class names are numbers */
     int digits;
+    int64_t values; /* written so far */
 } output;
 
 static gls_status write_value(output *o, int64_t column, gls_real value) {
+    o->values++;
     return gls_writer_printf(o->writer, " %lld:%.*g", (long long)column + 1, o->digits, (double)value);
 }
 
@@ -220,15 +234,17 @@ static gls_status write_row(output *o, const gls_batch *batch, int64_t i) {
         GLS_TRY(gls_writer_printf(o->writer, "%s", o->info->class_names[batch->label[i]]));
     else if (o->info->target == GLS_TARGET_CLASS)
         GLS_TRY(gls_writer_printf(o->writer, "%d", (int)batch->label[i]));
-    else
-        GLS_TRY(gls_writer_printf(o->writer, "%.*g", o->digits, batch->y ? (double)batch->y[i] : 0.0));
+    else if (o->info->target == GLS_TARGET_REAL)
+        GLS_TRY(gls_writer_printf(o->writer, "%.*g", o->digits, (double)batch->y[i]));
+    int64_t before = o->values;
     if (batch->row)
         for (int64_t k = batch->row[i]; k < batch->row[i + 1]; k++)
             GLS_TRY(write_value(o, batch->column[k], batch->value[k]));
     else
         for (int64_t j = 0; j < batch->features; j++)
             if (batch->x[i * batch->features + j] != 0) GLS_TRY(write_value(o, j, batch->x[i * batch->features + j]));
-    return gls_writer_write(o->writer, "\n", 1);
+    bool nothing = o->info->target == GLS_TARGET_NONE && o->values == before; /* an empty line would be no row */
+    return gls_writer_printf(o->writer, nothing ? " 1:0\n" : "\n");
 }
 
 static gls_status write_batch(void *user, const gls_batch *batch, int64_t begin) {

@@ -69,8 +69,8 @@ static gls_status open_domain(mixture *m, int64_t d, const gls_value *section) {
     int64_t size = -1;
     if (section->kind == GLS_VALUE_MAP) GLS_TRY(read_size(m->ctx, gls_value_get(section, "size"), &size));
     if (m->test && gls_value_get(section, "train") && !gls_value_get(section, "test")) return GLS_OK;
-    GLS_TRY(
-        gls_source_open_section(m->ctx, section, "transform mix", own, m->test, &m->first->info, &m->domain[d].source));
+    GLS_TRY(gls_source_open_section(m->ctx, section, "transform mix", own, m->test ? GLS_PART_TEST : GLS_PART_TRAIN,
+                                    &m->first->info, &m->domain[d].source));
     return take(m, d, m->domain[d].source->info.examples, size);
 }
 
@@ -117,9 +117,9 @@ static gls_status build(mixture *m, gls_gather **gather) {
     return status;
 }
 
-static gls_status apply_mix(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
-                            const gls_source *fitted, gls_source **out) {
-    mixture m = {.ctx = ctx, .first = source, .test = fitted != NULL, .seed = seed};
+static gls_status apply_mix(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                            const gls_learned *learned, gls_source **out) {
+    mixture m = {.ctx = ctx, .first = source, .test = !train, .seed = seed};
     gls_gather *gather = NULL;
     gls_status status = open_domains(&m, options);
     if (status == GLS_OK) status = build(&m, &gather);
@@ -139,5 +139,6 @@ static gls_status apply_mix(gls_context *ctx, gls_source *source, const void *op
 const gls_transform gls_transform_mix = {
     .member = {"mix", "several sources with sizes; column domain says which, the first being 0", "", mix_table,
                sizeof(mix_options)},
+    .changes_rows = true,
     .apply = apply_mix,
 };

@@ -27,8 +27,17 @@ static gls_status fill_options(gls_context *ctx, const gls_member *member, const
     return status;
 }
 
-/* A test set must look like its training set; fewer classes than there are fit. */
-static gls_status fit_like(gls_context *ctx, const char *what, gls_source *source, const gls_data_info *like) {
+/* Rows to be predicted have no targets, also where the format reads some: no row then has room for one. */
+static void drop_targets(gls_source *source) {
+    source->info.target = GLS_TARGET_NONE;
+    source->info.targets = source->info.classes = 0;
+    source->info.class_names = NULL;
+    source->has_mass = false;
+}
+
+/* Another set must look like its training set; fewer classes than there are fit. */
+static gls_status fit_like(gls_context *ctx, const char *what, gls_part part, gls_source *source,
+                           const gls_data_info *like) {
     gls_data_info *info = &source->info;
     if (info->length != like->length || info->vocabulary > like->vocabulary)
         return gls_fail(ctx, GLS_ERR_INPUT,
@@ -36,15 +45,15 @@ static gls_status fit_like(gls_context *ctx, const char *what, gls_source *sourc
                         (long long)info->length, (long long)info->vocabulary, (long long)like->length,
                         (long long)like->vocabulary);
     info->vocabulary = like->vocabulary;
-    if (info->features != like->features || info->sparse != like->sparse || info->target != like->target ||
-        info->targets != like->targets)
+    bool bare = part == GLS_PART_ROWS, targets = info->target == like->target && info->targets == like->targets;
+    if (info->features != like->features || info->sparse != like->sparse || (!bare && !targets))
         return gls_fail(ctx, GLS_ERR_INPUT, "%s: %lld %s features, but the training set has %lld %s, or other targets",
                         what, (long long)info->features, info->sparse ? "sparse" : "dense", (long long)like->features,
                         like->sparse ? "sparse" : "dense");
     if (info->classes > like->classes)
         return gls_fail(ctx, GLS_ERR_INPUT, "%s: %lld classes, but the training set has %lld", what,
                         (long long)info->classes, (long long)like->classes);
-    if (info->classes < like->classes) {
+    if (!bare && info->classes < like->classes) {
         info->classes = like->classes;
         info->class_names = NULL;
     }
@@ -52,7 +61,7 @@ static gls_status fit_like(gls_context *ctx, const char *what, gls_source *sourc
 }
 
 gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
-                           const char *const *except, bool test, const gls_data_info *like, gls_source **out) {
+                           const char *const *except, gls_part part, const gls_data_info *like, gls_source **out) {
     *out = NULL;
     const gls_format *found =
         (const gls_format *)gls_member_find(ctx, GLS_KIND_FORMAT, gls_format_members, "data format", format);
@@ -60,10 +69,11 @@ gls_status gls_source_open(gls_context *ctx, const char *format, const char *pat
     if (!path && !found->generator) return gls_fail(ctx, GLS_ERR_ARGUMENT, "data: format %s needs a file", format);
     gls_options *filled;
     GLS_TRY(fill_options(ctx, &found->member, options, except, &filled));
-    gls_status status = found->open(ctx, path, gls_options_struct(filled), test, like, out);
+    gls_status status = found->open(ctx, path, gls_options_struct(filled), part, like, out);
     gls_options_destroy(filled);
+    if (status == GLS_OK && part == GLS_PART_ROWS) drop_targets(*out);
     if (status == GLS_OK && like) {
-        status = fit_like(ctx, path ? path : format, *out, like);
+        status = fit_like(ctx, path ? path : format, part, *out, like);
         if (status != GLS_OK) {
             gls_source_destroy(*out);
             *out = NULL;
@@ -112,7 +122,7 @@ static gls_status section_options(gls_context *ctx, const gls_value *map, const 
 }
 
 gls_status gls_source_open_section(gls_context *ctx, const gls_value *map, const char *owner, const char *const *except,
-                                   bool test, const gls_data_info *like, gls_source **out) {
+                                   gls_part part, const gls_data_info *like, gls_source **out) {
     const char *own[16] = {"format", "train", "test"};
     int count = 3;
     for (; except && *except && count < 15; except++) own[count++] = *except;
@@ -122,7 +132,8 @@ gls_status gls_source_open_section(gls_context *ctx, const gls_value *map, const
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: a source is a map {format: ..., train: ...}", owner);
     GLS_TRY(section_options(ctx, map, owner, &options));
     const section *s = gls_options_struct(options);
-    gls_status status = gls_source_open(ctx, s->format, test ? s->test : s->train, map, own, test, like, out);
+    gls_status status =
+        gls_source_open(ctx, s->format, part == GLS_PART_TRAIN ? s->train : s->test, map, own, part, like, out);
     gls_options_destroy(options);
     return status;
 }
@@ -174,47 +185,65 @@ static gls_status transform_options(gls_context *ctx, const gls_transform *trans
     return status;
 }
 
-/* The source that transform number `stage` made on the training data. */
-static const gls_source *find_stage(const gls_source *fitted, int64_t stage) {
-    while (fitted && fitted->stage != stage) fitted = fitted->inner;
-    return fitted;
+typedef struct list_job {
+    gls_context *ctx;
+    gls_fitted *fitted;
+    uint64_t seed;
+    bool train;
+} list_job;
+
+static bool leaves_alone(const list_job *job, const gls_transform *transform, const gls_source *source) {
+    bool bare = transform->changes_rows && !gls_source_has_targets(source);
+    return !job->train && (transform->train_only || bare);
 }
 
-static gls_status apply_item(gls_context *ctx, const gls_value *item, int64_t stage, uint64_t seed,
-                             const gls_source *fitted, gls_source **source) {
+/* Fits where that is wanted, and applies; *source becomes the new one. */
+static gls_status apply_transform(const list_job *job, const gls_transform *transform, const void *options,
+                                  int64_t stage, gls_source **source) {
+    gls_learned learned = {job->fitted, stage, transform->member.name};
+    gls_random random = gls_random_create(job->seed, "transform", (uint64_t)stage, 0);
+    uint64_t own = (uint64_t)gls_random_u32(&random) << 32;
+    own |= gls_random_u32(&random);
+    if (job->train && transform->fit) GLS_TRY(transform->fit(job->ctx, *source, options, &learned));
+    return transform->apply(job->ctx, *source, options, own, job->train, &learned, source);
+}
+
+static gls_status apply_item(const list_job *job, const gls_value *item, int64_t stage, gls_source **source) {
     const char *name = NULL;
     const gls_value *given;
+    gls_context *ctx = job->ctx;
     GLS_TRY(split_item(ctx, item, &name, &given));
     const gls_transform *transform =
         (const gls_transform *)gls_member_find(ctx, GLS_KIND_TRANSFORM, gls_transform_members, "transform", name);
     if (!transform) return GLS_ERR_ARGUMENT;
-    const gls_source *same = find_stage(fitted, stage);
-    if (fitted && transform->train_only) return GLS_OK;
-    if (fitted && !same) return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform %s: the training data do not have it", name);
+    if (leaves_alone(job, transform, *source)) return GLS_OK;
     gls_options *filled;
     GLS_TRY(transform_options(ctx, transform, given, &filled));
-    gls_random random = gls_random_create(seed, "transform", (uint64_t)stage, 0);
-    uint64_t own = (uint64_t)gls_random_u32(&random) << 32;
-    own |= gls_random_u32(&random);
-    gls_source *made = NULL;
-    gls_status status = transform->apply(ctx, *source, gls_options_struct(filled), own, same, &made);
+    gls_source *made = *source;
+    gls_status status = apply_transform(job, transform, gls_options_struct(filled), stage, &made);
     gls_options_destroy(filled);
-    GLS_TRY(status);
-    made->inner = *source;
-    made->stage = stage;
-    *source = made;
+    if (status == GLS_OK) *source = made;
+    return status;
+}
+
+static gls_status apply_list(const list_job *job, const gls_value *list, gls_source **source) {
+    if (!list || list->kind == GLS_VALUE_NULL) return GLS_OK;
+    if (list->kind != GLS_VALUE_LIST) return apply_item(job, list, 1, source);
+    for (int64_t i = 0; i < list->count; i++) GLS_TRY(apply_item(job, list->items[i], i + 1, source));
     return GLS_OK;
 }
 
 gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
-                                const gls_source *fitted, gls_source **out) {
+                                const gls_fitted *fitted, gls_source **out) {
+    list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .train = fitted == NULL};
     *out = NULL;
-    gls_status status = GLS_OK;
-    if (list && list->kind == GLS_VALUE_LIST)
-        for (int64_t i = 0; status == GLS_OK && i < list->count; i++)
-            status = apply_item(ctx, list->items[i], i + 1, seed, fitted, &source);
-    else if (list && list->kind != GLS_VALUE_NULL)
-        status = apply_item(ctx, list, 1, seed, fitted, &source);
+    gls_status status = job.train ? gls_fitted_start(ctx, &job.fitted) : GLS_OK;
+    if (status == GLS_OK) status = apply_list(&job, list, &source);
+    if (status == GLS_OK && job.train && !source->fitted) {
+        source->fitted = job.fitted;
+        job.fitted = NULL;
+    }
+    if (job.train) gls_fitted_destroy(job.fitted);
     if (status != GLS_OK)
         gls_source_destroy(source);
     else

@@ -56,9 +56,10 @@ static void draw_row(const overlap_options *o, bool test, int64_t groups, int64_
     arrays->row[i + 1] = (i + 1) * o->nonzeros;
 }
 
-static gls_status open_sparse(gls_context *ctx, const char *path, const void *options, bool test,
+static gls_status open_sparse(gls_context *ctx, const char *path, const void *options, gls_part part,
                               const gls_data_info *like, gls_source **out) {
     const overlap_options *o = options;
+    bool test = part != GLS_PART_TRAIN;
     int64_t n = test ? o->test_size : o->train_size, clique = o->degree + 1, groups = o->train_size / clique, values;
     if (o->train_size % clique != 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,

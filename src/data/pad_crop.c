@@ -50,8 +50,8 @@ static gls_status fetch_crop(const gls_source *source, gls_context *ctx, const g
 
 static const gls_source_ops crop_ops = {fetch_crop, gls_wrapper_destroy};
 
-static gls_status apply_crop(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
-                             const gls_source *fitted, gls_source **out) {
+static gls_status apply_crop(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                             const gls_learned *learned, gls_source **out) {
     crop_source *crop;
     if (source->info.dims != 3 || source->info.sparse)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform pad_crop: the data are no images [channels, height, width]");

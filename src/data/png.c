@@ -167,10 +167,10 @@ static gls_status read_folder(folder *f, const char *labels, const gls_data_info
     return gls_classes_from_names(f->ctx, labels, f->label, f->count, like, &f->info, &f->arrays.label);
 }
 
-static gls_status open_png(gls_context *ctx, const char *path, const void *options, bool test,
+static gls_status open_png(gls_context *ctx, const char *path, const void *options, gls_part part,
                            const gls_data_info *like, gls_source **out) {
     folder f = {.ctx = ctx, .path = path, .options = options};
-    const char *given = test ? f.options->test_labels : f.options->labels;
+    const char *given = part != GLS_PART_TRAIN ? f.options->test_labels : f.options->labels;
     char *labels = given ? gls_strdup(ctx, given) : gls_sprintf(ctx, "%s/labels.txt", path);
     gls_status status = labels ? read_folder(&f, labels, like) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = gls_source_own(ctx, &f.info, &f.arrays, out);

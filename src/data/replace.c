@@ -26,7 +26,7 @@ static gls_status choose(gls_context *ctx, const replace_options *o, uint64_t se
     *part = 0;
     if (o->source) {
         gls_source *other;
-        GLS_TRY(gls_source_open_section(ctx, o->source, "transform replace", NULL, false, info, &other));
+        GLS_TRY(gls_source_open_section(ctx, o->source, "transform replace", NULL, GLS_PART_TRAIN, info, &other));
         n = other->info.examples;
         GLS_TRY(gls_gather_add(gather, other, "transform replace", false, part));
     }
@@ -61,8 +61,8 @@ static gls_status exchange(gls_context *ctx, const replace_options *o, uint64_t 
     return GLS_OK;
 }
 
-static gls_status apply_replace(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
-                                const gls_source *fitted, gls_source **out) {
+static gls_status apply_replace(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                                const gls_learned *learned, gls_source **out) {
     const replace_options *o = options;
     if (o->index >= source->info.examples)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform replace: index %lld of %lld examples", (long long)o->index,

@@ -12,8 +12,8 @@ static const gls_option replicate_table[] = {
     {NULL},
 };
 
-static gls_status apply_replicate(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
-                                  const gls_source *fitted, gls_source **out) {
+static gls_status apply_replicate(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                                  const gls_learned *learned, gls_source **out) {
     const replicate_options *o = options;
     int64_t n = source->info.examples, kept = (n + o->times - 1) / o->times, *chosen, *copy;
     gls_random random = gls_random_create(seed, "replicate", 0, 0);

@@ -3,11 +3,17 @@
 #include <string.h>
 
 void gls_source_destroy(gls_source *source) {
-    if (source) source->ops->destroy(source);
+    if (!source) return;
+    gls_fitted_destroy(source->fitted);
+    source->ops->destroy(source);
 }
 
 const gls_data_info *gls_source_info(const gls_source *source) {
     return &source->info;
+}
+
+bool gls_source_has_targets(const gls_source *source) {
+    return source->info.target != GLS_TARGET_NONE;
 }
 
 const int64_t *gls_source_column(const gls_source *source, const char *name) {

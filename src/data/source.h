@@ -97,6 +97,15 @@ gls_status gls_wrapper_create(gls_context *ctx, size_t size, const gls_source_op
 void gls_wrapper_destroy(gls_source *source);
 gls_status gls_wrapper_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
 
+/* An empty one, for gls_transforms_apply to fill. */
+gls_status gls_fitted_start(gls_context *ctx, gls_fitted **out);
+/* The part of transform number `stage` of a list. */
+struct gls_learned {
+    gls_fitted *fitted;
+    int64_t stage;
+    const char *transform;
+};
+
 /* `count` distinct random numbers of [0, n), ascending; from gls_alloc. */
 gls_status gls_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out);
 
@@ -130,6 +139,6 @@ gls_status gls_source_scan(gls_context *ctx, const gls_source *source, gls_scan_
 
 /* Opens {format: ..., train: ..., ...}: a data section inside an option of `owner`; keys in except are the owner's. */
 gls_status gls_source_open_section(gls_context *ctx, const gls_value *map, const char *owner, const char *const *except,
-                                   bool test, const gls_data_info *like, gls_source **out);
+                                   gls_part part, const gls_data_info *like, gls_source **out);
 
 #endif

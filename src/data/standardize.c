@@ -28,6 +28,15 @@ typedef struct standard_source {
     const gls_real *mean, *scale; /* [features / span] */
 } standard_source;
 
+static bool is_image(const gls_data_info *info) {
+    return info->dims == 3 && !info->sparse;
+}
+
+static int64_t span_of(const gls_data_info *info, const standard_options *o) {
+    bool channels = o->by == BY_CHANNEL || (o->by == BY_AUTO && is_image(info));
+    return channels ? info->shape[1] * info->shape[2] : 1;
+}
+
 GLS_SIMD static void scale_line(gls_real *x, gls_real mean, gls_real scale, int64_t n) {
     for (int64_t i = 0; i < n; i++) x[i] = (x[i] - mean) * scale;
 }
@@ -114,16 +123,25 @@ static gls_status fit_pass(fit *f, double *out) {
     return GLS_OK;
 }
 
-static gls_status fit_statistics(gls_context *ctx, const standard_options *o, standard_source *s) {
-    const gls_data_info *info = &s->owned.source.info;
-    int64_t groups = info->features / s->span;
+static gls_status check_data(gls_context *ctx, const gls_data_info *info, const standard_options *o) {
+    if (info->features < 1 || info->examples < 1)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: the data have no features");
+    if (o->by == BY_CHANNEL && !is_image(info))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: by channel, but the data are no images");
+    return GLS_OK;
+}
+
+static gls_status fit_standard(gls_context *ctx, const gls_source *source, const void *options, gls_learned *learned) {
+    const standard_options *o = options;
+    GLS_TRY(check_data(ctx, &source->info, o));
+    int64_t span = span_of(&source->info, o), groups = source->info.features / span;
+    gls_real *kept_mean, *kept_scale;
+    GLS_TRY(gls_learned_add(learned, "mean", GLS_DTYPE_REAL, groups, &kept_mean));
+    GLS_TRY(gls_learned_add(learned, "scale", GLS_DTYPE_REAL, groups, &kept_scale));
     double *mean = gls_alloc(ctx, groups, sizeof *mean), *variance = gls_alloc(ctx, groups, sizeof *variance);
-    fit f = {.source = s->owned.source.inner, .ctx = ctx, .span = s->span, .groups = groups};
+    fit f = {.source = source, .ctx = ctx, .span = span, .groups = groups};
     f.sum = gls_alloc(ctx, groups, PARTS * sizeof *f.sum);
-    gls_real *kept_mean = gls_arena_alloc(s->owned.arena, groups, sizeof *kept_mean);
-    gls_real *kept_scale = gls_arena_alloc(s->owned.arena, groups, sizeof *kept_scale);
-    gls_status status = mean && variance && f.sum && kept_mean && kept_scale ? GLS_OK : GLS_ERR_MEMORY;
-    if (status == GLS_OK) status = fit_pass(&f, mean);
+    gls_status status = mean && variance && f.sum ? fit_pass(&f, mean) : GLS_ERR_MEMORY;
     f.mean = mean;
     if (status == GLS_OK) status = fit_pass(&f, variance);
     for (int64_t g = 0; status == GLS_OK && g < groups; g++) {
@@ -131,43 +149,35 @@ static gls_status fit_statistics(gls_context *ctx, const standard_options *o, st
         kept_mean[g] = o->center ? (gls_real)mean[g] : 0;
         kept_scale[g] = constant ? 1 : (gls_real)(1 / sqrt(variance[g]));
     }
-    s->mean = kept_mean;
-    s->scale = kept_scale;
     gls_free(ctx, mean);
     gls_free(ctx, variance);
     gls_free(ctx, f.sum);
     return status;
 }
 
-static gls_status take_over(const standard_source *from, standard_source *s) {
-    int64_t groups = from->owned.source.info.features / from->span;
+/* The source keeps its own copy: what was learned may go before it. */
+static gls_status take_over(const gls_learned *learned, standard_source *s) {
+    int64_t groups = s->owned.source.info.features / s->span;
+    const gls_real *from_mean, *from_scale;
+    GLS_TRY(gls_learned_get(learned, "mean", GLS_DTYPE_REAL, &groups, &from_mean));
+    GLS_TRY(gls_learned_get(learned, "scale", GLS_DTYPE_REAL, &groups, &from_scale));
     gls_real *mean = gls_arena_alloc(s->owned.arena, groups, sizeof *mean);
     gls_real *scale = gls_arena_alloc(s->owned.arena, groups, sizeof *scale);
     if (!mean || !scale) return GLS_ERR_MEMORY;
-    memcpy(mean, from->mean, (size_t)groups * sizeof *mean);
-    memcpy(scale, from->scale, (size_t)groups * sizeof *scale);
-    s->span = from->span;
+    memcpy(mean, from_mean, (size_t)groups * sizeof *mean);
+    memcpy(scale, from_scale, (size_t)groups * sizeof *scale);
     s->mean = mean;
     s->scale = scale;
     return GLS_OK;
 }
 
-static gls_status apply_standard(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
-                                 const gls_source *fitted, gls_source **out) {
-    const standard_options *o = options;
-    const gls_data_info *info = &source->info;
-    bool image = info->dims == 3 && !info->sparse;
-    if (info->features < 1 || info->examples < 1)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: the data have no features");
-    if (o->by == BY_CHANNEL && !image)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: by channel, but the data are no images");
-    if (fitted && fitted->info.features != info->features)
-        return gls_fail(ctx, GLS_ERR_INPUT, "transform standardize: %lld features, fitted on %lld",
-                        (long long)info->features, (long long)fitted->info.features);
+static gls_status apply_standard(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                                 const gls_learned *learned, gls_source **out) {
     standard_source *s;
+    GLS_TRY(check_data(ctx, &source->info, options));
     GLS_TRY(gls_wrapper_create(ctx, sizeof *s, &standard_ops, source, (void **)&s));
-    s->span = o->by == BY_CHANNEL || (o->by == BY_AUTO && image) ? info->shape[1] * info->shape[2] : 1;
-    gls_status status = fitted ? take_over((const standard_source *)fitted, s) : fit_statistics(ctx, o, s);
+    s->span = span_of(&source->info, options);
+    gls_status status = take_over(learned, s);
     if (status != GLS_OK) {
         gls_owned_destroy(&s->owned.source);
         return status;
@@ -179,5 +189,6 @@ static gls_status apply_standard(gls_context *ctx, gls_source *source, const voi
 const gls_transform gls_transform_standardize = {
     .member = {"standardize", "mean 0 and variance 1 by the training set's statistics", "", standard_table,
                sizeof(standard_options)},
+    .fit = fit_standard,
     .apply = apply_standard,
 };

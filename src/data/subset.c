@@ -15,8 +15,8 @@ static const gls_option subset_table[] = {
     {NULL},
 };
 
-static gls_status apply_subset(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,
-                               const gls_source *fitted, gls_source **out) {
+static gls_status apply_subset(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                               const gls_learned *learned, gls_source **out) {
     const subset_options *o = options;
     int64_t n = source->info.examples, size = o->size < 0 ? n : o->size, *index;
     if (size < 1 || size > n)

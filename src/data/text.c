@@ -200,7 +200,7 @@ static gls_status read_all(stream *s, const text_options *o, const gls_data_info
     return status;
 }
 
-static gls_status open_text(gls_context *ctx, const char *path, const void *options, bool test,
+static gls_status open_text(gls_context *ctx, const char *path, const void *options, gls_part part,
                             const gls_data_info *like, gls_source **out) {
     stream s = {.ctx = ctx};
     GLS_TRY(gls_reader_open(ctx, path, &s.reader));

@@ -114,6 +114,8 @@ static gls_status check_request(const gls_pass *pass, const gls_pass_request *re
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: weights or explicit slices are of no use without slice()");
     if (request->weighted && request->explicit_slices)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: explicit slices are scaled, not weighted");
+    if (request->slice_rows < 0)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: slices of %lld rows", (long long)request->slice_rows);
     if (request->cut && request->group)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: groups are either of one size or cut by a list");
     return GLS_OK;

@@ -115,6 +115,8 @@ typedef struct gls_pass_job {
 /* Which rows are coupled, and whether their slices meet. The same on all ranks; cannot fail. */
 void gls_pass_couple(gls_pass_job *job);
 gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_slices);
+/* Rows of a slice where outputs are collected: the problem's shapes alone say it, not the options, not the rows. */
+int64_t gls_pass_output_rows(const gls_pass *pass);
 gls_status gls_pass_cut(gls_pass_job *job);
 gls_status gls_pass_workspace(gls_pass_job *job);
 void gls_pass_workspaces_destroy(gls_pass *pass);

@@ -8,6 +8,7 @@ enum {
     SLICE_BYTES = 1 << 26, /* that an evaluation may hold */
     SLICE_MOST = 1024,
     SLICE_LEAST = 8,
+    OUTPUT_MOST = 128, /* rows of a slice that outputs alone are asked of: one row pays for so many */
     SLICES_WANTED = 2, /* a mini-batch should make */
     LANES_MOST = 8,
     LANES_BYTES = 1 << 29,
@@ -15,10 +16,17 @@ enum {
     WAVE_SLICES = 64
 };
 
-gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_slices) {
+/* The problem's figures for one row: multiply-adds of a forward pass, bytes of an evaluation. */
+static void row_cost(const gls_pass *pass, double *work, double *bytes) {
     gls_problem *p = pass->problem;
-    double work = (double)pass->size, bytes = 8 * (double)pass->size;
-    if (p->type->cost) p->type->cost(p, &work, &bytes);
+    *work = (double)pass->size;
+    *bytes = 8 * (double)pass->size;
+    if (p->type->cost) p->type->cost(p, work, bytes);
+}
+
+gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_slices) {
+    double work, bytes;
+    row_cost(pass, &work, &bytes);
     gls_shapes shapes = {.slice = pass->options.slice, .wave = pass->options.wave, .lanes = pass->options.lanes};
     if (shapes.slice == 0) {
         int64_t slice = SLICE_MOST;
@@ -42,6 +50,15 @@ gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_sli
         shapes.wave = wave;
     }
     return shapes;
+}
+
+int64_t gls_pass_output_rows(const gls_pass *pass) {
+    double work, bytes;
+    row_cost(pass, &work, &bytes);
+    int64_t rows = OUTPUT_MOST;
+    while (rows > SLICE_LEAST && (double)rows * work > SLICE_WORK) rows /= 2;
+    while (rows > 1 && (double)rows * bytes > SLICE_BYTES) rows /= 2;
+    return rows;
 }
 
 /* Slices meet where a span is larger than a slice, unless somebody wants gradients of groups of whole spans, or memory
@@ -188,6 +205,7 @@ gls_status gls_pass_cut(gls_pass_job *job) {
     gls_pass *pass = job->pass;
     const gls_stream *rows = job->request->rows;
     job->shapes = gls_pass_shapes(pass, rows->rows, job->request->explicit_slices);
+    if (job->request->slice_rows > 0) job->shapes.slice = job->request->slice_rows;
     while (!job->coupled && !job->request->explicit_slices && job->shapes.lanes > 1 &&
            job->shapes.lanes * job->span > job->shapes.wave)
         job->shapes.lanes /= 2;

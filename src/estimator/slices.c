@@ -4,6 +4,7 @@
 
 #include "base/kernels.h"
 
+#include <math.h>
 #include <sched.h>
 #include <string.h>
 
@@ -92,8 +93,8 @@ static gls_status ask(gls_pass_job *job, int64_t number, int worker) {
         GLS_TRY(own_gradient(job, &slice, first ? to : NULL, worker));
     else if (request->g && !request->weighted)
         GLS_TRY(gls_evaluation_gradient(slice.evaluation, request->product, NULL, &sink));
-    double loss, score[4] = {0};
-    GLS_TRY(gls_ask_loss(slice.evaluation, &loss));
+    double loss = NAN, score[4] = {0};
+    if (gls_want_loss(request->want)) GLS_TRY(gls_ask_loss(slice.evaluation, &loss));
     if (request->want & GLS_WANT_SCORES) GLS_TRY(gls_ask_scores(slice.evaluation, score));
     lane->loss += loss;
     lane->mass += slice.mass;

@@ -37,13 +37,9 @@ static gls_status make_tiles(gls_network *net) {
 static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group) {
     for (int i = 0; i < g->nodes; i++) {
         const gls_op *op = g->node[i].op;
-        if (!op->meet) continue;
-        if (p->forward_meets == GLS_MAX_MEETS)
-            return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "a network may have at most %d batch norms", GLS_MAX_MEETS);
-        p->forward_meet[p->forward_meets++] = op->meet(g, &g->node[i]);
+        if (op->meet) GLS_TRY(gls_problem_add_meet(p, false, op->meet(g, &g->node[i])));
     }
-    p->backward_meets = p->forward_meets;
-    for (int k = 0; k < p->forward_meets; k++) p->backward_meet[k] = p->forward_meet[p->forward_meets - 1 - k];
+    for (int k = p->forward_meets; k-- > 0;) GLS_TRY(gls_problem_add_meet(p, true, p->forward_meet[k]));
     if (bn_group > 0 && p->forward_meets == 0)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "bn_group is %lld, but this network has no batch norm",
                         (long long)bn_group);
@@ -54,6 +50,8 @@ static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group)
     p->score_count = loss->score ? 1 : 0;
     p->score[0] = loss->score;
     p->outputs = gls_extent_size(g->node[g->output].out);
+    p->positions = p->data.target == GLS_TARGET_TOKENS ? gls_extent_positions(g->node[g->output].out) : 1;
+    p->link = loss->link ? loss->link(g, &g->node[g->loss]) : GLS_LINK_NONE;
     return GLS_OK;
 }
 
@@ -73,6 +71,9 @@ static gls_status create(gls_problem *p, const void *options) {
     gls_network *net = p->self;
     const gls_family *family = (const gls_family *)p->type;
     net->problem = p;
+    if (p->data.target == GLS_TARGET_NONE)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs data with targets, and these have none",
+                        p->type->member.name);
     GLS_TRY(gls_graph_create(p->ctx, p->layout, p->state_layout, &p->data, &net->graph));
     const gls_family_options *common = options;
     net->graph->init = (gls_init)common->init;
@@ -294,6 +295,7 @@ static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_arg
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld %s features, but the network was made for %lld %s ones",
                         (long long)rows->features, rows->row ? "sparse" : "dense", (long long)data->features,
                         data->sparse ? "sparse" : "dense");
+    if (!gls_want_loss(args->want)) return GLS_OK;
     if (((classes || next) && !rows->label) || (data->target == GLS_TARGET_REAL && !rows->y))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have no %s", classes || next ? "labels" : "targets");
     if ((classes || next) && rows->next_tokens != next)
@@ -322,7 +324,8 @@ gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_ar
     }
     x->args = args;
     int begin = stage == 0 ? 0 : plan->coupling[stage - 1] + 1;
-    int end = stage < plan->coupled ? plan->coupling[stage] : x->graph->nodes;
+    int nodes = gls_want_loss(args->want) ? x->graph->nodes : x->graph->loss; /* which comes last */
+    int end = stage < plan->coupled ? plan->coupling[stage] : nodes;
     int threads = gls_omp_one();
     gls_status status = stage > 0 ? run_forward(x, begin - 1, 1, met, NULL) : GLS_OK;
     for (int i = begin; i < end && status == GLS_OK; i++)

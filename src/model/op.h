@@ -55,6 +55,7 @@ typedef struct gls_op {
     int64_t (*meet)(const gls_graph *graph, const gls_node *node);              /* doubles exchanged; NULL: uncoupled */
     /* The state moves on over a span; summary and state are laid out alike. NULL: no state. */
     void (*advance)(const gls_node *node, const double *summary, gls_real *state);
+    gls_link (*link)(const gls_graph *graph, const gls_node *node); /* a loss: what its inputs say of an example */
     /* A loss: adds this op's scores (named once) over the rows; NULL: none. */
     const char *score;
     gls_status (*scores)(gls_exec *x, int node, double *sum);

@@ -165,8 +165,8 @@ static void offsets(planner *p) {
         const buffer *value = &p->buffers[p->value_root[i]];
         plan->value[i] = value->bytes > 0 ? value->offset : -1;
         plan->grad[i] = p->grad_root[i] >= 0 ? p->buffers[p->n + p->grad_root[i]].offset : -1;
-        int64_t aux =
-            g->node[i].op->aux && !is_alias(p, &g->node[i]) ? g->node[i].op->aux(g, &g->node[i], plan->max_rows) : 0;
+        bool runs = !is_alias(p, &g->node[i]) && (i != g->loss || gls_want_loss(plan->want));
+        int64_t aux = g->node[i].op->aux && runs ? g->node[i].op->aux(g, &g->node[i], plan->max_rows) : 0;
         plan->aux[i] = aux > 0 ? plan->bytes : -1;
         plan->bytes += (aux + 63) & ~(int64_t)63;
         if (couples(p, i)) plan->coupling[plan->coupled++] = i;

@@ -129,6 +129,9 @@ static gls_status declared(const gls_evaluation *e, unsigned want, const char *w
 gls_status gls_ask_loss(gls_evaluation *evaluation, double *sum) {
     gls_problem *p = evaluation->problem;
     *sum = 0;
+    if (!gls_want_loss(evaluation->args.want))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the loss of '%s' was asked for, but outputs alone were wanted",
+                        p->type->member.name);
     if (p->type->value_gradient) {
         if (!evaluation->loss_known) {
             GLS_TRY(p->type->value_gradient(p, &evaluation->args, evaluation->args.point->w, NULL, &evaluation->loss,
@@ -161,8 +164,7 @@ gls_status gls_ask_scores(gls_evaluation *evaluation, double *sums) {
 gls_status gls_ask_outputs(gls_evaluation *evaluation, gls_real *outputs) {
     gls_problem *p = evaluation->problem;
     GLS_TRY(declared(evaluation, GLS_WANT_OUTPUTS, "outputs"));
-    if (!p->type->outputs)
-        return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED, "problem '%s' has no outputs", p->type->member.name);
+    GLS_TRY(gls_problem_has_outputs(p));
     return p->type->outputs(p, evaluation->self, &evaluation->args, outputs);
 }
 

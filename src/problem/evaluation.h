@@ -48,6 +48,13 @@ bool gls_problem_coupled(const gls_problem *problem, gls_mode mode);
 /* The largest number of doubles exchanged at one meet. */
 int64_t gls_problem_meet_size(const gls_problem *problem);
 
+/* Outputs and predictions, link.c. GLS_ERR_UNSUPPORTED with a sentence for a problem without outputs. */
+gls_status gls_problem_has_outputs(const gls_problem *problem);
+/* Whether the number of outputs is what the link expects. */
+gls_status gls_link_check(const gls_problem *problem);
+/* The class that outputs z [width] of one prediction stand for; -1: none, as z is not a number. */
+int32_t gls_link_class(const gls_problem *problem, const gls_real *z, int64_t width);
+
 /* The part of the gradient that is not tiled, into a sink. weights are checked against the coupling. */
 gls_status gls_evaluation_gradient(gls_evaluation *evaluation, gls_product product, const double *weights,
                                    gls_sink *sink);

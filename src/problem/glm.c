@@ -3,6 +3,7 @@
 
 #include "base/gemm.h"
 #include "base/kernels.h"
+#include "problem/evaluation.h"
 
 enum {
     TILED_FROM = 32768, /* weights: below, every lane keeps its own copy of the gradient */
@@ -48,7 +49,8 @@ gls_status gls_glm_create(gls_problem *p, const void *options, const gls_data_in
     GLS_TRY(gls_layout_add(p->layout, "weight", 2, shape, glm->tiled ? GLS_BLOCK_TILED : 0));
     if (glm->options.bias) GLS_TRY(gls_layout_add(p->layout, "bias", 1, shape, GLS_BLOCK_NO_DECAY));
     p->outputs = glm->outputs;
-    if (data->target == GLS_TARGET_CLASS && loss->correct) {
+    p->link = data->target == GLS_TARGET_REAL ? GLS_LINK_IDENTITY : glm->outputs == 1 ? loss->one : loss->several;
+    if (gls_problem_prediction(p).classes > 0) {
         p->score_count = 1;
         p->score[0] = "accuracy";
     }
@@ -93,10 +95,11 @@ gls_status gls_glm_evaluation_create(gls_problem *p, int64_t max_rows, unsigned 
     int64_t values;
     if (__builtin_mul_overflow(max_rows, glm->outputs, &values))
         return gls_fail(p->ctx, GLS_ERR_MEMORY, "outputs of %lld rows do not fit", (long long)max_rows);
+    bool loss = gls_want_loss(want);
     e->z = gls_alloc(p->ctx, values, sizeof(gls_real));
-    e->residual = gls_alloc(p->ctx, values, sizeof(gls_real));
+    e->residual = gls_alloc(p->ctx, loss ? values : 0, sizeof(gls_real));
     e->curved = gls_alloc(p->ctx, want & GLS_WANT_HESSIAN ? values : 0, sizeof(gls_real));
-    e->loss = gls_alloc(p->ctx, max_rows, sizeof(double));
+    e->loss = gls_alloc(p->ctx, loss ? max_rows : 0, sizeof(double));
     e->slope = gls_alloc(p->ctx, 2 * glm->outputs, sizeof(double));
     return e->z && e->residual && e->curved && e->loss && e->slope ? GLS_OK : GLS_ERR_MEMORY;
 }
@@ -150,27 +153,22 @@ static gls_status read_target(const gls_problem *p, const gls_batch *rows, int64
     return GLS_OK;
 }
 
-static gls_status check_rows(const gls_problem *p, const gls_batch *rows) {
+static gls_status check_rows(const gls_problem *p, const gls_batch *rows, bool loss) {
     const gls_glm *glm = p->self;
     bool features = glm->sparse ? rows->row && rows->column && rows->value : rows->x != NULL;
-    bool targets = p->data.target == GLS_TARGET_CLASS ? rows->label != NULL : rows->y != NULL;
+    bool targets = !loss || (p->data.target == GLS_TARGET_CLASS ? rows->label != NULL : rows->y != NULL);
     if (features && targets && rows->features == glm->features) return GLS_OK;
     return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' was made for %s rows of %lld features with targets; got %lld%s%s",
                     p->type->member.name, glm->sparse ? "sparse" : "dense", (long long)glm->features,
                     (long long)rows->features, features ? "" : " in another form", targets ? "" : " without targets");
 }
 
-gls_status gls_glm_forward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
-                           double *meet) {
+/* Loss and slope of every row at its outputs e->z; with a Hessian product, the curvature times e->curved. */
+static gls_status evaluate_losses(gls_problem *p, gls_glm_evaluation *e, const gls_evaluate_args *args) {
     const gls_glm *glm = p->self;
-    gls_glm_evaluation *e = self;
     const gls_batch *rows = args->rows;
-    if (rows->rows == 0) return GLS_OK;
-    GLS_TRY(check_rows(p, rows));
     int64_t k = glm->outputs;
-    apply(p, rows, args->point, e->z);
     bool hessian = (args->want & GLS_WANT_HESSIAN) != 0;
-    if (hessian) apply(p, rows, args->direction, e->curved);
     double penalty = 0.5 * glm->options.l2 * ((const gls_glm_point *)gls_point_prepared(args->point))->norm2;
     for (int64_t i = 0; i < rows->rows; i++) {
         gls_glm_target target;
@@ -186,6 +184,17 @@ gls_status gls_glm_forward(gls_problem *p, void *self, const gls_evaluate_args *
     return GLS_OK;
 }
 
+gls_status gls_glm_forward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
+                           double *meet) {
+    gls_glm_evaluation *e = self;
+    bool loss = gls_want_loss(args->want);
+    if (args->rows->rows == 0) return GLS_OK;
+    GLS_TRY(check_rows(p, args->rows, loss));
+    apply(p, args->rows, args->point, e->z);
+    if (args->want & GLS_WANT_HESSIAN) apply(p, args->rows, args->direction, e->curved);
+    return loss ? evaluate_losses(p, e, args) : GLS_OK;
+}
+
 gls_status gls_glm_losses(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses) {
     const gls_glm_evaluation *e = self;
     for (int64_t i = 0; i < args->rows->rows; i++) losses[i] = e->loss[i];
@@ -199,7 +208,7 @@ gls_status gls_glm_scores(gls_problem *p, void *self, const gls_evaluate_args *a
     for (int64_t i = 0; i < args->rows->rows; i++) {
         gls_glm_target target;
         GLS_TRY(read_target(p, args->rows, i, &target));
-        if (glm->loss->correct(glm, e->z + i * glm->outputs, target))
+        if (gls_link_class(p, e->z + i * glm->outputs, glm->outputs) == target.label)
             sums[0] += args->rows->mass ? args->rows->mass[i] : 1;
     }
     return GLS_OK;

@@ -24,8 +24,8 @@ typedef struct gls_glm_loss {
     double (*value)(const gls_glm *glm, const gls_real *z, gls_glm_target target, double *slope);
     /* out [k] = second derivative at z times u [k]. */
     void (*curve)(const gls_glm *glm, const gls_real *z, gls_glm_target target, const double *u, double *out);
-    /* Whether the class is right; NULL: no accuracy. */
-    bool (*correct)(const gls_glm *glm, const gls_real *z, gls_glm_target target);
+    /* What z says of classes, of one z and of several; of real targets it is their value. */
+    gls_link one, several;
 } gls_glm_loss;
 
 typedef struct gls_glm_options {

@@ -9,6 +9,8 @@ static gls_status create(gls_problem *p, const void *options, const gls_data_inf
     user_objective *self = p->self;
     self->callback = *(const gls_objective *)options;
     p->serial = self->callback.serial;
+    p->outputs = self->callback.output ? self->callback.outputs : 0;
+    p->link = self->callback.output ? self->callback.link : GLS_LINK_NONE;
     const gls_layout *given = self->callback.layout;
     if (!given) return gls_layout_add(p->layout, "w", 1, &self->callback.parameters, 0);
     if (gls_layout_size(given) != self->callback.parameters)
@@ -30,11 +32,20 @@ static gls_status value_gradient(gls_problem *p, const gls_evaluate_args *args, 
     return code ? gls_fail_callback(p->ctx, code, "objective") : GLS_OK;
 }
 
+static gls_status outputs(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out) {
+    const gls_objective *callback = &((const user_objective *)p->self)->callback;
+    const gls_batch *rows = args->rows;
+    if (rows->rows == 0) return GLS_OK;
+    int code = callback->output(callback->user, gls_point_w(args->point), rows->rows, rows->index, out);
+    return code ? gls_fail_callback(p->ctx, code, "objective") : GLS_OK;
+}
+
 static const gls_problem_type objective_type = {
     .member = {.name = "objective", .help = "a user's callback", .source = ""},
     .self_size = sizeof(user_objective),
     .create = create,
     .value_gradient = value_gradient,
+    .outputs = outputs,
 };
 
 gls_status gls_problem_create_objective(gls_context *ctx, const gls_objective *objective, gls_problem **out) {
@@ -46,6 +57,9 @@ gls_status gls_problem_create_objective(gls_context *ctx, const gls_objective *o
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "objective: evaluate must be given, parameters (%lld) and examples (%lld) at least 1",
                         (long long)objective->parameters, (long long)objective->examples);
+    if (objective->output && objective->outputs < 1)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "objective: output was given, but outputs is %lld",
+                        (long long)objective->outputs);
     gls_data_info data = {.examples = objective->examples};
     return gls_problem_create_type(ctx, &objective_type, objective, &data, out);
 }

@@ -23,6 +23,19 @@ gls_status gls_problem_create(gls_context *ctx, const char *name, const gls_valu
     return status;
 }
 
+static gls_status check_coupling(gls_problem *p) {
+    const char *name = p->type->member.name;
+    if (p->coupling == GLS_COUPLING_GROUPS && p->coupling_group < 1)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' couples groups of %lld rows", name,
+                        (long long)p->coupling_group);
+    if (p->coupling == GLS_COUPLING_NONE && (p->forward_meets || p->backward_meets))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' has meets but does not couple its examples", name);
+    if (p->summary < 0 || (p->summary > 0 && !p->type->advance))
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' leaves %lld values of a span but has no advance", name,
+                        (long long)p->summary);
+    return GLS_OK;
+}
+
 /* A type answers either the short way or the full way. */
 static gls_status check_type(gls_problem *p) {
     const gls_problem_type *type = p->type;
@@ -36,18 +49,8 @@ static gls_status check_type(gls_problem *p) {
         tiled |= (gls_layout_block(p->layout, b)->flags & GLS_BLOCK_TILED) != 0;
     if (tiled && (type->value_gradient || !type->tiles || !type->gradient_tile))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' has tiled blocks but no gradient_tile", name);
-    if (p->forward_meets > GLS_MAX_MEETS || p->backward_meets > GLS_MAX_MEETS)
-        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' has %d and %d meets; at most %d are possible", name,
-                        p->forward_meets, p->backward_meets, GLS_MAX_MEETS);
-    if (p->coupling == GLS_COUPLING_GROUPS && p->coupling_group < 1)
-        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' couples groups of %lld rows", name,
-                        (long long)p->coupling_group);
-    if (p->coupling == GLS_COUPLING_NONE && (p->forward_meets || p->backward_meets))
-        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' has meets but does not couple its examples", name);
-    if (p->summary < 0 || (p->summary > 0 && !type->advance))
-        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' leaves %lld values of a span but has no advance", name,
-                        (long long)p->summary);
-    return GLS_OK;
+    GLS_TRY(check_coupling(p));
+    return gls_link_check(p);
 }
 
 gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *type, const void *options,
@@ -87,6 +90,8 @@ void gls_problem_destroy(gls_problem *problem) {
     gls_layout_destroy(problem->layout);
     gls_layout_destroy(problem->state_layout);
     gls_free(problem->ctx, problem->state);
+    gls_free(problem->ctx, problem->forward_meet);
+    gls_free(problem->ctx, problem->backward_meet);
     gls_free(problem->ctx, problem->self);
     gls_free(problem->ctx, problem);
 }
@@ -102,6 +107,16 @@ int64_t gls_problem_size(const gls_problem *problem) {
 gls_status gls_problem_initialize(gls_problem *problem, uint64_t seed, gls_real *w) {
     memset(w, 0, (size_t)gls_problem_size(problem) * sizeof(*w));
     return problem->type->initialize ? problem->type->initialize(problem, seed, w) : GLS_OK;
+}
+
+gls_status gls_problem_add_meet(gls_problem *problem, bool backward, int64_t doubles) {
+    int64_t **meet = backward ? &problem->backward_meet : &problem->forward_meet;
+    int *meets = backward ? &problem->backward_meets : &problem->forward_meets;
+    int64_t *grown = gls_resize(problem->ctx, *meet, *meets + 1, sizeof(*grown));
+    if (!grown) return GLS_ERR_MEMORY;
+    *meet = grown;
+    grown[(*meets)++] = doubles;
+    return GLS_OK;
 }
 
 void gls_problem_commit(gls_problem *problem, const gls_real *state_next) {

@@ -16,12 +16,8 @@ static void curve(const gls_glm *glm, const gls_real *z, gls_glm_target target, 
     out[0] = miss > 0 && miss < s ? u[0] / s : 0;
 }
 
-static bool correct(const gls_glm *glm, const gls_real *z, gls_glm_target target) {
-    return (z[0] > 0) == (target.label == 1);
-}
-
 static const gls_glm_loss loss = {
-    .needs_classes = true, .two_classes = true, .signs = true, .value = value, .curve = curve, .correct = correct};
+    .needs_classes = true, .two_classes = true, .signs = true, .value = value, .curve = curve, .one = GLS_LINK_SIGN};
 
 static gls_status create(gls_problem *p, const void *options, const gls_data_info *data) {
     return gls_glm_create(p, options, data, &loss);

@@ -26,14 +26,7 @@ static void curve(const gls_glm *glm, const gls_real *z, gls_glm_target target, 
     for (int64_t c = 0; c < glm->outputs; c++) out[c] *= u[c] - mean;
 }
 
-static bool correct(const gls_glm *glm, const gls_real *z, gls_glm_target target) {
-    int64_t best = 0;
-    for (int64_t c = 1; c < glm->outputs; c++)
-        if (z[c] > z[best]) best = c;
-    return best == target.label;
-}
-
-static const gls_glm_loss loss = {.needs_classes = true, .value = value, .curve = curve, .correct = correct};
+static const gls_glm_loss loss = {.needs_classes = true, .value = value, .curve = curve, .several = GLS_LINK_SOFTMAX};
 
 static gls_status create(gls_problem *p, const void *options, const gls_data_info *data) {
     return gls_glm_create(p, options, data, &loss);

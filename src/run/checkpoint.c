@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/tensors.h"
 #include "events.h"
-#include "tensors.h"
 #include "trainer.h"
 
 /* ---- the list ---- */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "run/tensors.h"
+#include "base/tensors.h"
 #include "run/trainer.h"
 
 static const char file_name[] = "ledger.safetensors";

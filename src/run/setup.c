@@ -35,11 +35,11 @@ static gls_status open_sets(gls_run *run, const gls_value *section, const gls_va
     const gls_data_section *data = run->data;
     const char *format = data->format ? data->format : data->name ? data->name : gls_format_guess(data->train);
     uint64_t seed = (uint64_t)run->train->seed;
-    GLS_TRY(gls_source_open(ctx, format, data->train, section, gls_data_keys, false, NULL, &run->train_file));
+    GLS_TRY(gls_source_open(ctx, format, data->train, section, gls_data_keys, GLS_PART_TRAIN, NULL, &run->train_file));
     const gls_format *member = (const gls_format *)gls_member_named(ctx, GLS_KIND_FORMAT, format);
     bool test = data->test || (member && member->generator);
     if (test)
-        GLS_TRY(gls_source_open(ctx, format, data->test, section, gls_data_keys, true, &run->train_file->info,
+        GLS_TRY(gls_source_open(ctx, format, data->test, section, gls_data_keys, GLS_PART_TEST, &run->train_file->info,
                                 &run->test_set));
     gls_source *raw = run->train_file;
     run->train_file = NULL;
@@ -47,7 +47,7 @@ static gls_status open_sets(gls_run *run, const gls_value *section, const gls_va
     if (!test) return GLS_OK;
     raw = run->test_set;
     run->test_set = NULL;
-    return gls_transforms_apply(ctx, raw, transforms, seed, run->train_file, &run->test_set);
+    return gls_transforms_apply(ctx, raw, transforms, seed, gls_source_fitted(run->train_file), &run->test_set);
 }
 
 /* Takes the validation examples out of the training set: a random choice by the seed, both parts in ascending order. */

@@ -16,26 +16,26 @@ static inline gls_value *yaml(gls_context *ctx, const char *text) {
 }
 
 static inline gls_status open_status(gls_context *ctx, const char *format, const char *path, const char *options,
-                                     bool test, const gls_data_info *like, gls_source **out) {
+                                     gls_part part, const gls_data_info *like, gls_source **out) {
     gls_value *value = yaml(ctx, options);
-    gls_status status = gls_source_open(ctx, format, path, value, NULL, test, like, out);
+    gls_status status = gls_source_open(ctx, format, path, value, NULL, part, like, out);
     gls_value_destroy(ctx, value);
     return status;
 }
 
 static inline gls_source *open_ok(gls_context *ctx, const char *format, const char *path, const char *options) {
     gls_source *source;
-    if (open_status(ctx, format, path, options, false, NULL, &source) != GLS_OK)
+    if (open_status(ctx, format, path, options, GLS_PART_TRAIN, NULL, &source) != GLS_OK)
         fail_msg("%s", gls_context_message(ctx));
     return source;
 }
 
-/* Applies a YAML list of transforms; the source is taken. */
+/* Applies a YAML list of transforms; the source is taken. fitted: the training set made by the same list, or NULL. */
 static inline gls_source *transformed(gls_context *ctx, gls_source *source, const char *list, uint64_t seed,
                                       const gls_source *fitted) {
     gls_value *value = yaml(ctx, list);
     gls_source *out;
-    if (gls_transforms_apply(ctx, source, value, seed, fitted, &out) != GLS_OK)
+    if (gls_transforms_apply(ctx, source, value, seed, fitted ? gls_source_fitted(fitted) : NULL, &out) != GLS_OK)
         fail_msg("%s", gls_context_message(ctx));
     gls_value_destroy(ctx, value);
     return out;

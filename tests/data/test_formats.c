@@ -7,7 +7,7 @@
 static void refused(gls_context *ctx, const char *format, const char *path, const char *options, gls_status expected,
                     const char *says) {
     gls_source *source;
-    gls_status status = open_status(ctx, format, path, options, false, NULL, &source);
+    gls_status status = open_status(ctx, format, path, options, GLS_PART_TRAIN, NULL, &source);
     if (status != expected) fail_msg("%s: status %d, message %s", path, status, gls_context_message(ctx));
     assert_null(source);
     assert_says(ctx, says);
@@ -116,7 +116,8 @@ static void libsvm_test_follows_training(void **state) {
     gls_context *ctx = counting_context(&c, 1);
     gls_source *train = open_ok(ctx, "libsvm", in_folder(folder, "a"), NULL), *test;
     write_text(in_folder(folder, "t"), "1 1:1\n1 2:1\n");
-    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, true, &train->info, &test), GLS_OK);
+    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, GLS_PART_TEST, &train->info, &test),
+                     GLS_OK);
     assert_int_equal(test->info.features, 4);
     assert_int_equal(test->info.classes, 2);
     int32_t label[2];
@@ -124,11 +125,11 @@ static void libsvm_test_follows_training(void **state) {
     assert_int_equal(label[0], 1);
     gls_source_destroy(test);
     write_text(in_folder(folder, "t"), "1 1:1\n2 2:1\n");
-    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, true, &train->info, &test),
+    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, GLS_PART_TEST, &train->info, &test),
                      GLS_ERR_INPUT);
     assert_says(ctx, "label 2");
     write_text(in_folder(folder, "t"), "1 1:1\n1 5:1\n");
-    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, true, &train->info, &test),
+    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, GLS_PART_TEST, &train->info, &test),
                      GLS_ERR_INPUT);
     assert_says(ctx, "t:2: index 5");
     gls_source_destroy(train);

@@ -123,8 +123,9 @@ static gls_status attempt_open(gls_context *ctx) {
     snprintf(path, sizeof path, "%s/%s", folder, failing == 6 ? "png" : all_formats[failing].path);
     gls_status status =
         failing == 2 || failing == 4
-            ? gls_source_open(ctx, "idx", in_folder(folder, "a-images-idx3-ubyte"), NULL, NULL, false, NULL, &source)
-            : gls_source_open(ctx, all_formats[failing].format, path, NULL, NULL, false, NULL, &source);
+            ? gls_source_open(ctx, "idx", in_folder(folder, "a-images-idx3-ubyte"), NULL, NULL, GLS_PART_TRAIN, NULL,
+                              &source)
+            : gls_source_open(ctx, all_formats[failing].format, path, NULL, NULL, GLS_PART_TRAIN, NULL, &source);
     gls_source_destroy(source);
     return status;
 }

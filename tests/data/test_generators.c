@@ -8,7 +8,7 @@ static void glyphs_are_reproducible(void **state) {
     gls_source *a = open_ok(ctx, "glyphs", NULL, "{train_size: 250}"), *test;
     gls_source *b = open_ok(one, "glyphs", NULL, "{train_size: 250}");
     assert_same_source(one, a, b);
-    assert_int_equal(open_status(one, "glyphs", NULL, "{test_size: 250}", true, &a->info, &test), GLS_OK);
+    assert_int_equal(open_status(one, "glyphs", NULL, "{test_size: 250}", GLS_PART_TEST, &a->info, &test), GLS_OK);
     gls_rows *rows[2];
     gls_batch x = whole(one, a, &rows[0]), y = whole(one, test, &rows[1]);
     for (int i = 0; i < 250; i++) {
@@ -75,7 +75,7 @@ static void glyphs_are_hard_for_a_linear_model(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 2);
     gls_source *train = open_ok(ctx, "glyphs", NULL, "{train_size: 6000}"), *test;
-    assert_int_equal(open_status(ctx, "glyphs", NULL, "{test_size: 1000}", true, NULL, &test), GLS_OK);
+    assert_int_equal(open_status(ctx, "glyphs", NULL, "{test_size: 1000}", GLS_PART_TEST, NULL, &test), GLS_OK);
     gls_rows *rows[2];
     gls_batch x = whole(ctx, train, &rows[0]), y = whole(ctx, test, &rows[1]);
     float *fx = malloc(6000 * PIXELS * sizeof *fx), *fy = malloc(1000 * PIXELS * sizeof *fy);
@@ -149,7 +149,7 @@ static void sparse_rows_have_their_degree(void **state) {
         gls_source_destroy(source);
     }
     gls_source *none;
-    assert_int_equal(open_status(ctx, "sparse", NULL, "{train_size: 62, degree: 3}", false, NULL, &none),
+    assert_int_equal(open_status(ctx, "sparse", NULL, "{train_size: 62, degree: 3}", GLS_PART_TRAIN, NULL, &none),
                      GLS_ERR_ARGUMENT);
     assert_says(ctx, "64");
     counting_end(&c, ctx);
@@ -210,7 +210,7 @@ static void descriptions_find_trouble(void **state) {
 static gls_status attempt(gls_context *ctx) {
     gls_source *source;
     gls_description d = {0};
-    GLS_TRY(gls_source_open(ctx, "sparse", NULL, NULL, NULL, false, NULL, &source));
+    GLS_TRY(gls_source_open(ctx, "sparse", NULL, NULL, NULL, GLS_PART_TRAIN, NULL, &source));
     gls_status status = gls_source_describe(ctx, source, &d);
     gls_description_clear(ctx, &d);
     gls_source_destroy(source);

@@ -94,21 +94,22 @@ static void test_follows_training(void **state) {
     gls_context *ctx = counting_context(&c, 1);
     char text[400];
     gls_source *train = open_ok(ctx, "text", in_folder(folder, "train"), "{length: 3}"), *test;
-    assert_int_equal(open_status(ctx, "text", in_folder(folder, "test"), "{length: 3}", true, &train->info, &test),
-                     GLS_OK);
+    assert_int_equal(
+        open_status(ctx, "text", in_folder(folder, "test"), "{length: 3}", GLS_PART_TEST, &train->info, &test), GLS_OK);
     assert_int_equal(test->info.vocabulary, 10);
     spell(ctx, test, text, sizeof text);
     assert_string_equal(text, "the cat <unk> a dog <eos>");
     gls_source_destroy(test);
-    assert_int_equal(open_status(ctx, "text", in_folder(folder, "test"), "{length: 4}", true, &train->info, &test),
-                     GLS_ERR_INPUT);
-    assert_says(ctx, "rows of 4 tokens out of 10, but the training set has rows of 3 out of 10");
     assert_int_equal(
-        open_status(ctx, "text", in_folder(folder, "test"), "{unit: byte, length: 3}", true, &train->info, &test),
+        open_status(ctx, "text", in_folder(folder, "test"), "{length: 4}", GLS_PART_TEST, &train->info, &test),
         GLS_ERR_INPUT);
+    assert_says(ctx, "rows of 4 tokens out of 10, but the training set has rows of 3 out of 10");
+    assert_int_equal(open_status(ctx, "text", in_folder(folder, "test"), "{unit: byte, length: 3}", GLS_PART_TEST,
+                                 &train->info, &test),
+                     GLS_ERR_INPUT);
     assert_says(ctx, "bytes, but the training set has 10 kinds of tokens");
     gls_source *glyphs = open_ok(ctx, "glyphs", NULL, "{train_size: 5}");
-    assert_int_equal(open_status(ctx, "text", in_folder(folder, "test"), NULL, true, &glyphs->info, &test),
+    assert_int_equal(open_status(ctx, "text", in_folder(folder, "test"), NULL, GLS_PART_TEST, &glyphs->info, &test),
                      GLS_ERR_INPUT);
     assert_says(ctx, "the training set is none");
     gls_source_destroy(glyphs);
@@ -160,8 +161,9 @@ static void refuses(void **state) {
     gls_context *ctx = counting_context(&c, 1);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         gls_source *source;
-        assert_int_equal(open_status(ctx, "text", in_folder(folder, bad[i].file), bad[i].options, false, NULL, &source),
-                         bad[i].status);
+        assert_int_equal(
+            open_status(ctx, "text", in_folder(folder, bad[i].file), bad[i].options, GLS_PART_TRAIN, NULL, &source),
+            bad[i].status);
         assert_null(source);
         assert_says(ctx, bad[i].says);
     }
@@ -307,7 +309,8 @@ static void from_arrays(void **state) {
 
 static gls_status attempt_open(gls_context *ctx) {
     gls_source *source = NULL;
-    gls_status status = gls_source_open(ctx, "text", in_folder(folder, "train"), NULL, NULL, false, NULL, &source);
+    gls_status status =
+        gls_source_open(ctx, "text", in_folder(folder, "train"), NULL, NULL, GLS_PART_TRAIN, NULL, &source);
     gls_source_destroy(source);
     return status;
 }

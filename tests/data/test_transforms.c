@@ -218,9 +218,9 @@ static void mix_numbers_domains(void **state) {
     gls_rows_destroy(rows_other);
     gls_source_destroy(other);
     gls_source *test;
-    assert_int_equal(
-        open_status(ctx, "gaussians", NULL, "{test_size: 70, classes: 4, features: 6}", true, &train->info, &test),
-        GLS_OK);
+    assert_int_equal(open_status(ctx, "gaussians", NULL, "{test_size: 70, classes: 4, features: 6}", GLS_PART_TEST,
+                                 &train->info, &test),
+                     GLS_OK);
     test = transformed(ctx, test, list, 3, train);
     assert_int_equal(test->info.examples, 110);
     assert_int_equal(gls_source_column(test, "domain")[109], 2);
@@ -243,8 +243,8 @@ static void standardize_carries_over(void **state) {
                     "[{label_noise: 0.1}, standardize]", 1, NULL);
     gls_source *test, *raw_test;
     const char *options = "{test_size: 60, features: 6, separation: 9, noise: 2}";
-    assert_int_equal(open_status(ctx, "gaussians", NULL, options, true, &raw->info, &raw_test), GLS_OK);
-    assert_int_equal(open_status(ctx, "gaussians", NULL, options, true, &raw->info, &test), GLS_OK);
+    assert_int_equal(open_status(ctx, "gaussians", NULL, options, GLS_PART_TEST, &raw->info, &raw_test), GLS_OK);
+    assert_int_equal(open_status(ctx, "gaussians", NULL, options, GLS_PART_TEST, &raw->info, &test), GLS_OK);
     test = transformed(ctx, test, "[{label_noise: 0.1}, standardize]", 1, train);
     gls_rows *rows[4];
     gls_batch a = whole(ctx, raw, &rows[0]), b = whole(ctx, train, &rows[1]), x = whole(ctx, raw_test, &rows[2]),
@@ -433,7 +433,7 @@ static void wrong_transforms_are_refused(void **state) {
 static gls_value *failing_list;
 static gls_status attempt(gls_context *ctx) {
     gls_source *source, *out = NULL;
-    GLS_TRY(gls_source_open(ctx, "sparse", NULL, NULL, NULL, false, NULL, &source));
+    GLS_TRY(gls_source_open(ctx, "sparse", NULL, NULL, NULL, GLS_PART_TRAIN, NULL, &source));
     gls_status status = gls_transforms_apply(ctx, source, failing_list, 1, NULL, &out);
     gls_source_destroy(out);
     return status;

@@ -202,6 +202,43 @@ static int torn_keys_are_refused(gls_context *ctx, const made_rows *rows) {
     return status != wanted;
 }
 
+/* Outputs of all rows on every rank, to the bit, without labels. */
+static gls_real *all_outputs(gls_context *ctx, const made_rows *rows, gls_status *status) {
+    gls_problem *p;
+    gls_pass *pass;
+    need(ctx, gls_problem_create(ctx, "softmax", NULL, &rows->info, &p), "softmax");
+    need(ctx, gls_pass_create(p, NULL, &pass), "pass");
+    int64_t d = gls_problem_size(p);
+    gls_real *w = calloc((size_t)d, sizeof(*w)), *out = calloc((size_t)(rows->batch.rows * p->outputs), sizeof(*out));
+    for (int64_t i = 0; i < d; i++) w[i] = (gls_real)sin(3 * (double)i + 1);
+    gls_batch bare = rows->batch;
+    bare.label = NULL;
+    bare.mass = NULL;
+    if (*status != GLS_OK && gls_comm_rank(gls_context_comm(ctx)) == 0) bare.x = NULL;
+    shared_stream stream = share(ctx, &bare, 1);
+    gls_status got = gls_pass_outputs(pass, w, &stream.stream, out);
+    if (*status == GLS_OK) need(ctx, got, "outputs");
+    *status = got;
+    free(w);
+    gls_pass_destroy(pass);
+    gls_problem_destroy(p);
+    return out;
+}
+
+static int outputs_are_the_same(gls_context *ranks, gls_context *one, const made_rows *rows) {
+    gls_status many_status = GLS_OK, one_status = GLS_OK, failing = GLS_ERR_ARGUMENT;
+    gls_real *got = all_outputs(ranks, rows, &many_status), *wanted = all_outputs(one, rows, &one_status);
+    size_t bytes = (size_t)(rows->batch.rows * rows->info.classes) * sizeof(*got);
+    int wrong = memcmp(got, wanted, bytes) != 0;
+    if (wrong) fprintf(stderr, "outputs of %d rows depend on the ranks\n", (int)rows->batch.rows);
+    free(got);
+    got = all_outputs(ranks, rows, &failing); /* rank 0 has no features: all of them leave together */
+    gls_status mine = gls_comm_rank(gls_context_comm(ranks)) == 0 ? GLS_ERR_ARGUMENT : GLS_ERR_COMM;
+    if (failing != mine) fprintf(stderr, "outputs with a failing rank: %s\n", gls_status_name(failing));
+    free(got), free(wanted);
+    return wrong || failing != mine;
+}
+
 int main(void) {
     gls_comm *comm;
     gls_context *ranks, *one;
@@ -210,12 +247,13 @@ int main(void) {
     if (gls_context_create(&ranks, &options) != GLS_OK) return 1;
     options.comm = NULL;
     if (gls_context_create(&one, &options) != GLS_OK) return 1;
-    made_rows plain, weighty, classes, few, keyed;
+    made_rows plain, weighty, classes, few, keyed, many;
     rows_make(&plain, 27, 6, false, 0, 2, false);
     rows_make(&weighty, 27, 6, false, 0, 2, true);
     rows_make(&classes, 30, 7, false, 4, 0, true);
     rows_make(&keyed, 30, 7, false, 4, 0, false);
     rows_make(&few, 3, 6, false, 0, 2, false); /* some ranks get none */
+    rows_make(&many, 401, 200, false, 7, 0, true);
     int wrong = 0;
     wrong |= compare(ranks, one, &awkward_short, &weighty, "mean", "", 0);
     wrong |= compare(ranks, one, &awkward_masked, &plain, "mean", "", 0);
@@ -239,9 +277,12 @@ int main(void) {
     wrong |= compare(ranks, one, NULL, &keyed, "microbatch", "key=user ledger=true ratio_every=1", 0);
     wrong |= compare(ranks, one, NULL, &keyed, "microbatch", "key=user way=streamed reduce=sum", 0);
     wrong |= compare(ranks, one, NULL, &keyed, "microbatch", "key=user way=derived bound=0.5", 0);
+    wrong |= outputs_are_the_same(ranks, one, &classes);
+    wrong |= outputs_are_the_same(ranks, one, &many);
     wrong |= torn_keys_are_refused(ranks, &keyed);
     wrong |= all_leave_together(ranks, &plain);
     rows_free(&plain), rows_free(&weighty), rows_free(&classes), rows_free(&few), rows_free(&keyed);
+    rows_free(&many);
     gls_context_destroy(ranks);
     gls_context_destroy(one);
     gls_comm_destroy(comm);

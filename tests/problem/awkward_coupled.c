@@ -26,11 +26,8 @@ static gls_status create_coupled(gls_problem *p, const void *options, const gls_
     GLS_TRY(gls_layout_add(p->state_layout, "running", 1, &one, 0));
     p->coupling = GLS_COUPLING_BATCH;
     p->summary = 1;
-    p->forward_meets = 2;
-    p->forward_meet[0] = p->forward_meet[1] = 1;
-    p->backward_meets = 1;
-    p->backward_meet[0] = 2;
-    return GLS_OK;
+    for (int k = 0; k < 2; k++) GLS_TRY(gls_problem_add_meet(p, false, 1));
+    return gls_problem_add_meet(p, true, 2);
 }
 
 static gls_status create_grouped(gls_problem *p, const void *options, const gls_data_info *data) {

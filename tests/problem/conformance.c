@@ -449,6 +449,7 @@ void conformance_check(const conformance *c) {
     close_subject(&s);
     check_bits(c);
     check_cuts(c);
+    conformance_outputs(c);
 }
 
 /* ---- rows in another order ---- */

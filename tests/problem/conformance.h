@@ -15,6 +15,8 @@ typedef struct conformance {
 } conformance;
 
 void conformance_check(const conformance *c);
+/* Its part about outputs and predictions, conformance_outputs.c. */
+void conformance_outputs(const conformance *c);
 
 /* A context with so many threads, in one process. */
 gls_context *conformance_context(int threads);

@@ -37,7 +37,7 @@ static bool open_dataset(dataset *data) {
     snprintf(path, sizeof(path), "%s/libsvm/a9a.xz", folder ? folder : near[0]);
     if (access(path, R_OK) != 0) return false;
     data->ctx = conformance_context(2);
-    OK(data->ctx, gls_source_open(data->ctx, "libsvm", path, NULL, NULL, false, NULL, &data->source));
+    OK(data->ctx, gls_source_open(data->ctx, "libsvm", path, NULL, NULL, GLS_PART_TRAIN, NULL, &data->source));
     int64_t n = gls_source_info(data->source)->examples, *index = calloc((size_t)n, sizeof(*index));
     for (int64_t i = 0; i < n; i++) index[i] = i;
     OK(data->ctx, gls_rows_create(data->ctx, gls_source_info(data->source), n, &data->rows));

@@ -54,6 +54,10 @@ static gls_status scores(gls_exec *x, int i, double *sum) {
     return GLS_OK;
 }
 
+static gls_link output_link(const gls_graph *g, const gls_node *node) {
+    return GLS_LINK_LOGISTIC;
+}
+
 static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
 
 const gls_op gls_op_logistic_loss = {
@@ -64,6 +68,7 @@ const gls_op gls_op_logistic_loss = {
     .shape = shape,
     .impl = (const gls_op_impl *const[]){&portable, NULL},
     .aux = aux,
+    .link = output_link,
     .score = "accuracy",
     .scores = scores,
 };

@@ -138,6 +138,10 @@ static gls_status scores(gls_exec *x, int i, double *sum) {
     return GLS_OK;
 }
 
+static gls_link output_link(const gls_graph *g, const gls_node *node) {
+    return GLS_LINK_SOFTMAX;
+}
+
 static const gls_op_impl portable = {.name = "portable", .scratch = scratch, .forward = forward, .backward = backward};
 
 const gls_op gls_op_softmax_cross_entropy = {
@@ -152,6 +156,7 @@ const gls_op gls_op_softmax_cross_entropy = {
     .shape = shape,
     .impl = (const gls_op_impl *const[]){&portable, NULL},
     .aux = aux,
+    .link = output_link,
     .score = "accuracy",
     .scores = scores,
 };

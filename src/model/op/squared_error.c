@@ -52,6 +52,11 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     return GLS_OK;
 }
 
+static gls_link output_link(const gls_graph *g, const gls_node *node) {
+    if (g->data->target != GLS_TARGET_CLASS) return GLS_LINK_IDENTITY;
+    return node->in.c == 1 ? GLS_LINK_NEAREST : GLS_LINK_LARGEST;
+}
+
 static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
 
 const gls_op gls_op_squared_error = {
@@ -62,4 +67,5 @@ const gls_op gls_op_squared_error = {
     .shape = shape,
     .impl = (const gls_op_impl *const[]){&portable, NULL},
     .aux = aux,
+    .link = output_link,
 };

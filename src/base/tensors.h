@@ -1,6 +1,6 @@
 /* Named arrays in a safetensors file: an eight-byte length, a JSON header, raw little-endian data. */
-#ifndef GLS_RUN_TENSORS_H
-#define GLS_RUN_TENSORS_H
+#ifndef GLS_BASE_TENSORS_H
+#define GLS_BASE_TENSORS_H
 
 #include <glissade/base.h>
 
@@ -23,5 +23,11 @@ bool gls_tensors_has(const gls_tensors *tensors, const char *name);
 /* Fills every array of the list; first all names, types and shapes are compared, so that nothing is filled if one does
  * not fit. */
 gls_status gls_tensors_restore(gls_tensors *tensors, const gls_arrays *arrays);
+/* The same for every block of a layout, by prefix and name, into data [gls_layout_size]. */
+gls_status gls_tensors_restore_layout(gls_tensors *tensors, const gls_layout *layout, const char *prefix,
+                                      gls_real *data);
+/* Adds every array of the file whose name begins with prefix to the list, with the shape it has there; its data lie in
+ * the arena. */
+gls_status gls_tensors_load(gls_tensors *tensors, const char *prefix, gls_arena *arena, gls_arrays *arrays);
 
 #endif

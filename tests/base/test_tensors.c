@@ -1,10 +1,16 @@
 /* safetensors files: what is written is read back; nothing that a file says is believed. */
+#include "base/tensors.h"
 #include "support.h"
 
-#include <jansson.h>
-#include "run/tensors.h"
+#include <math.h>
 
-static char folder[64], path[128];
+#define assert_ok(ctx, call)                                                                 \
+    do {                                                                                     \
+        gls_status assert_ok_status = (call);                                                \
+        if (assert_ok_status != GLS_OK) fail_msg("%s: %s", #call, gls_context_message(ctx)); \
+    } while (0)
+
+static char path[600];
 static const int64_t matrix[] = {2, 3};
 
 /* A file by hand: header text, then bytes of data. */
@@ -145,24 +151,92 @@ static void finds_damage(void **state) {
     }
 }
 
+/* Weights go into a file by their blocks' names and come back by them, under a prefix or none. */
+static void blocks_of_a_layout(void **state) {
+    gls_context *ctx = *state;
+    gls_layout *layout, *other;
+    int64_t six = 6, extra = 1;
+    gls_real w[7] = {1, 2, 3, 4, 5, 6, 7}, back[7] = {0};
+    assert_ok(ctx, gls_layout_create(ctx, &layout));
+    assert_ok(ctx, gls_layout_add(layout, "a.weight", 2, matrix, 0));
+    assert_ok(ctx, gls_layout_add(layout, "a.bias", 1, &extra, 0));
+    gls_arrays out = {0};
+    assert_ok(ctx, gls_arrays_add_layout(ctx, &out, layout, "state/", w));
+    assert_string_equal(out.item[1].name, "state/a.bias");
+    assert_ok(ctx, gls_tensors_write(ctx, path, &out, NULL, 0));
+    gls_arrays_clear(ctx, &out);
+    gls_tensors *tensors;
+    assert_ok(ctx, gls_tensors_open(ctx, path, &tensors));
+    assert_ok(ctx, gls_tensors_restore_layout(tensors, layout, "state/", back));
+    assert_memory_equal(w, back, sizeof w);
+    assert_int_equal(gls_tensors_restore_layout(tensors, layout, "", back), GLS_ERR_INPUT);
+    assert_says(ctx, "'a.weight': is not in the file");
+    assert_ok(ctx, gls_layout_create(ctx, &other));
+    assert_ok(ctx, gls_layout_add(other, "a.weight", 1, &six, 0));
+    assert_int_equal(gls_tensors_restore_layout(tensors, other, "state/", back), GLS_ERR_INPUT);
+    assert_says(ctx, "[2, 3], expected");
+    char name[170];
+    memset(name, 'x', sizeof name);
+    name[sizeof name - 1] = 0;
+    assert_ok(ctx, gls_layout_add(other, name, 1, &six, 0));
+    assert_int_equal(gls_arrays_add_layout(ctx, &out, other, "", w), GLS_ERR_UNSUPPORTED);
+    gls_arrays_clear(ctx, &out);
+    gls_tensors_close(tensors);
+    gls_layout_destroy(layout);
+    gls_layout_destroy(other);
+}
+
+/* Arrays of sizes that only the file knows. */
+static void loads_what_has_a_prefix(void **state) {
+    gls_context *ctx = *state;
+    gls_real w[6] = {1, 2, 3, 4, 5, 6};
+    int32_t map[3] = {2, -1, 0};
+    gls_arrays out = {0}, in = {0};
+    assert_ok(ctx, gls_arrays_add(ctx, &out, "fit/mean", GLS_DTYPE_REAL, 2, matrix, w));
+    assert_ok(ctx, gls_arrays_add_vector(ctx, &out, "fit/map", GLS_I32, 3, map));
+    assert_ok(ctx, gls_arrays_add_vector(ctx, &out, "other", GLS_I32, 3, map));
+    const gls_note notes[] = {{"fit/note", "no array"}};
+    assert_ok(ctx, gls_tensors_write(ctx, path, &out, notes, 1));
+    gls_tensors *tensors;
+    gls_arena *arena;
+    assert_ok(ctx, gls_arena_create(ctx, &arena));
+    assert_ok(ctx, gls_tensors_open(ctx, path, &tensors));
+    assert_ok(ctx, gls_tensors_load(tensors, "fit/", arena, &in));
+    gls_tensors_close(tensors);
+    assert_int_equal(in.count, 2);
+    for (int i = 0; i < 2; i++) {
+        bool mean = strcmp(in.item[i].name, "fit/mean") == 0;
+        assert_string_equal(in.item[i].name, mean ? "fit/mean" : "fit/map");
+        assert_int_equal(in.item[i].dims, mean ? 2 : 1);
+        assert_int_equal(in.item[i].shape[0], mean ? 2 : 3);
+        assert_memory_equal(in.item[i].data, mean ? (void *)w : (void *)map, mean ? sizeof w : sizeof map);
+    }
+    gls_arena_destroy(arena);
+    gls_arrays_clear(ctx, &out);
+    gls_arrays_clear(ctx, &in);
+}
+
+static char *folder;
+
 static int setup(void **state) {
-    snprintf(path, sizeof path, "%s/x.safetensors", fresh_folder(folder));
-    *state = make_context(1, 1);
+    gls_context *ctx = NULL;
+    snprintf(path, sizeof path, "%s/x.safetensors", folder = scratch_directory());
+    assert_int_equal(gls_context_create(&ctx, NULL), GLS_OK);
+    *state = ctx;
     return 0;
 }
 
 static int teardown(void **state) {
     gls_context_destroy(*state);
-    remove_tree(folder);
-    return 0;
+    remove(path);
+    return rmdir(folder);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),
-        cmocka_unit_test(fills_nothing_if_one_does_not_fit),
-        cmocka_unit_test(refuses_lies),
-        cmocka_unit_test(finds_damage),
+        cmocka_unit_test(round_trip),         cmocka_unit_test(fills_nothing_if_one_does_not_fit),
+        cmocka_unit_test(refuses_lies),       cmocka_unit_test(finds_damage),
+        cmocka_unit_test(blocks_of_a_layout), cmocka_unit_test(loads_what_has_a_prefix),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,4 +1,8 @@
+/* safetensors files, written whole or not at all; what a header says is checked against the file before it is used. */
 #include "tensors.h"
+
+#include "io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -7,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
-#include <base/io.h>
 
 enum { MAX_HEADER = 64 << 20, PIECE = 1 << 20 };
 
@@ -277,6 +280,31 @@ gls_status gls_tensors_restore(gls_tensors *tensors, const gls_arrays *arrays) {
     for (int64_t i = 0; i < arrays->count; i++) {
         GLS_TRY(match(tensors, &arrays->item[i], &offset));
         GLS_TRY(read_at(tensors, arrays->item[i].data, array_bytes(&arrays->item[i]), tensors->start + offset));
+    }
+    return GLS_OK;
+}
+
+gls_status gls_tensors_restore_layout(gls_tensors *tensors, const gls_layout *layout, const char *prefix,
+                                      gls_real *data) {
+    gls_arrays arrays = {0};
+    gls_status status = gls_arrays_add_layout(tensors->ctx, &arrays, layout, prefix, data);
+    if (status == GLS_OK) status = gls_tensors_restore(tensors, &arrays);
+    gls_arrays_clear(tensors->ctx, &arrays);
+    return status;
+}
+
+gls_status gls_tensors_load(gls_tensors *tensors, const char *prefix, gls_arena *arena, gls_arrays *arrays) {
+    const char *name;
+    json_t *entry;
+    json_object_foreach(tensors->header, name, entry) {
+        if (!gls_tensors_has(tensors, name) || strncmp(name, prefix, strlen(prefix))) continue;
+        gls_array found;
+        int64_t offset;
+        GLS_TRY(read_entry(tensors, name, entry, &found, &offset));
+        void *data = gls_arena_alloc(arena, array_bytes(&found), 1);
+        if (!data) return GLS_ERR_MEMORY;
+        GLS_TRY(read_at(tensors, data, array_bytes(&found), tensors->start + offset));
+        GLS_TRY(gls_arrays_add(tensors->ctx, arrays, name, found.dtype, found.dims, found.shape, data));
     }
     return GLS_OK;
 }
