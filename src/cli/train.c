@@ -10,7 +10,7 @@
 #include "base/io.h"
 #include "base/yaml.h"
 #include "cli.h"
-#include "run/settings.h"
+#include "run/config/settings.h"
 
 /* One call of the verb: what the runs of several seeds share. */
 typedef struct job {

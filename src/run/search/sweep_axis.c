@@ -1,4 +1,4 @@
-#include "run/sweep.h"
+#include "run/search/sweep.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "run/sweep.h"
+#include "run/search/sweep.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -4,8 +4,8 @@
 
 #include <glissade/measure.h>
 
-#include "advise.h"
-#include "probe.h"
+#include "run/search/advise.h"
+#include "run/search/probe.h"
 
 enum { MOST = 12, NORMS = 4096 };
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "advisor.h"
-#include "measures.h"
-#include "trainer.h"
+#include "run/search/advisor.h"
+#include "run/observer/measures.h"
+#include "run/loop/trainer.h"
 
 static void say(const advisor *a, const char *format, ...) GLS_PRINTF(2, 3);
 static void say(const advisor *a, const char *format, ...) {
