@@ -5,8 +5,8 @@
 
 #include "base/io.h"
 #include "cli.h"
-#include "run/advise.h"
-#include "run/sweep.h"
+#include "run/search/advise.h"
+#include "run/search/sweep.h"
 
 typedef struct job {
     const cli_args *args;

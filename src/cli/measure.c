@@ -8,7 +8,6 @@
 #include "base/io.h"
 #include "cli.h"
 #include "data/npy.h"
-#include "run/measures.h"
 
 enum { MOST = 64 };
 enum { OF_STEP = GLS_MEASURE_PREVIOUS | GLS_MEASURE_GRADIENT | GLS_MEASURE_RUN | GLS_MEASURE_LR };

@@ -5,7 +5,7 @@
 
 #include "base/io.h"
 #include "cli.h"
-#include "run/sweep.h"
+#include "run/search/sweep.h"
 
 typedef struct job {
     const cli_args *args;

@@ -4,7 +4,7 @@
 #include "support.h"
 
 #include <dirent.h>
-#include <run/sweep.h>
+#include "run/search/sweep.h"
 
 /* The step from one allocation to the next grows by one after so many. */
 enum { STRIDE = 10 };

@@ -1,0 +1,494 @@
+/* A configuration with everything filled in that its members' tables of options know: names and options are checked
+ * here, before any data are read, and what a run writes into its folder does not lean on defaults. */
+#include <stdio.h>
+#include <string.h>
+
+#include <glissade/measure.h>
+
+#include "base/text.h"
+#include "estimator/estimator.h"
+#include "measure/members.h"
+#include "run/config/cadence.h"
+#include "run/config/members.h"
+#include "method/table.h"
+#include "run/config/settings.h"
+
+/* One map on its way: what was given, and what is made of it. */
+typedef struct filling {
+    gls_context *ctx;
+    const gls_value *given; /* a map, or NULL */
+    gls_value *out;
+} filling;
+
+/* Where it fails, *out may be set all the same: the caller destroys it. */
+typedef gls_status (*resolver)(gls_context *ctx, const char *what, const gls_value *given, gls_value **out);
+static resolver resolver_of(const char *content);
+
+/* ---- maps ---- */
+
+static gls_value *new_map(gls_context *ctx, const char *key, const gls_value *from) {
+    gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, key, NULL);
+    if (!map || !from || gls_value_set_origin(ctx, map, from) == GLS_OK) return map;
+    gls_value_destroy(ctx, map);
+    return NULL;
+}
+
+static gls_status append_text(gls_context *ctx, gls_value *map, const char *key, const char *text,
+                              const gls_value *from) {
+    gls_value *item = gls_value_create(ctx, GLS_VALUE_TEXT, key, text);
+    if (item && from) {
+        item->quoted = from->quoted;
+        if (gls_value_set_origin(ctx, item, from) != GLS_OK) {
+            gls_value_destroy(ctx, item);
+            return GLS_ERR_MEMORY;
+        }
+    }
+    return gls_value_append(ctx, map, item);
+}
+
+static gls_status copy(gls_context *ctx, const gls_value *given, gls_value **out) {
+    *out = gls_value_clone(ctx, given);
+    return *out ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+/* `name` as {name: name}; a map as it is. */
+static gls_status named_map(gls_context *ctx, const gls_value *given, gls_value **out) {
+    if (given->kind != GLS_VALUE_TEXT) return copy(ctx, given, out);
+    *out = new_map(ctx, given->key, given);
+    return *out ? append_text(ctx, *out, "name", given->text, given) : GLS_ERR_MEMORY;
+}
+
+static const char *name_of(const gls_value *map) {
+    const gls_value *name = gls_value_get(map, "name");
+    return name && name->kind == GLS_VALUE_TEXT ? name->text : NULL;
+}
+
+/* ---- one table ---- */
+
+static bool in_table(const gls_option *table, const char *key) {
+    for (; table && table->key; table++)
+        if (!strcmp(table->key, key)) return true;
+    return false;
+}
+
+/* A schedule without a beginning begins where the option stands. */
+static gls_status begin_schedule(gls_context *ctx, const gls_options *options, const gls_option *row,
+                                 gls_value *schedule) {
+    if (gls_value_get(schedule, "from")) return GLS_OK;
+    char *from = gls_options_text(options, row->key);
+    gls_status status = from ? append_text(ctx, schedule, "from", from, NULL) : GLS_ERR_MEMORY;
+    gls_free(ctx, from);
+    return status;
+}
+
+/* A value that stands in a row: lists and maps of known content are filled in too. */
+static gls_status fill_given(filling *f, const gls_options *options, const gls_option *row, const gls_value *item,
+                             const char *owner) {
+    gls_context *ctx = f->ctx;
+    bool schedule = (row->flags & GLS_OPTION_SCHEDULABLE) && item->kind == GLS_VALUE_MAP;
+    const char *content = schedule ? "schedule" : row->type == GLS_OPTION_VALUE ? row->choices : NULL;
+    resolver inner = resolver_of(content);
+    gls_value *value = gls_value_clone(ctx, item), *filled = NULL;
+    if (!value || !inner) return gls_value_append(ctx, f->out, value);
+    char *what = gls_sprintf(ctx, "%s: %s", owner, row->key);
+    gls_status status = what ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK && schedule) status = begin_schedule(ctx, options, row, value);
+    if (status == GLS_OK) status = inner(ctx, what, value, &filled);
+    gls_free(ctx, what);
+    gls_value_destroy(ctx, value);
+    if (status == GLS_OK) return gls_value_append(ctx, f->out, filled);
+    gls_value_destroy(ctx, filled);
+    return status;
+}
+
+/* Every row of a table with what was given or its default; nothing for a row without. */
+static gls_status fill_rows(filling *f, const gls_options *options, const char *owner) {
+    for (const gls_option *row = gls_options_table(options); row->key; row++) {
+        const gls_value *item = gls_value_get(f->given, row->key);
+        if (item && item->kind != GLS_VALUE_NULL)
+            GLS_TRY(fill_given(f, options, row, item, owner));
+        else if (row->initial && !gls_options_given(options, row->key))
+            GLS_TRY(append_text(f->ctx, f->out, row->key, row->initial, NULL));
+    }
+    return GLS_OK;
+}
+
+/* Keys that are no rows of the table and no options: `name`, `match`, `every`. */
+static gls_status copy_others(filling *f, const gls_option *table) {
+    for (int64_t i = 0; f->given && i < f->given->count; i++) {
+        const gls_value *item = f->given->items[i];
+        if (item->kind == GLS_VALUE_NULL || in_table(table, item->key)) continue;
+        GLS_TRY(gls_value_append(f->ctx, f->out, gls_value_clone(f->ctx, item)));
+    }
+    return GLS_OK;
+}
+
+static const gls_option no_options[] = {{NULL}};
+
+static gls_status read_options(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *given,
+                               const char *const *except, gls_options **out) {
+    GLS_TRY(gls_options_create(ctx, owner, member->options ? member->options : no_options, member->options_size, out));
+    gls_status status = gls_options_apply(*out, given, except);
+    if (status == GLS_OK) return GLS_OK;
+    gls_options_destroy(*out);
+    *out = NULL;
+    return status;
+}
+
+/* The given map through a member's table; owner speaks in messages. */
+static gls_status fill_member(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *given,
+                              const char *key, const char *const *except, gls_value **out) {
+    gls_options *options;
+    GLS_TRY(read_options(ctx, member, owner, given, except, &options));
+    filling f = {ctx, given, *out = new_map(ctx, key, given)};
+    gls_status status = *out ? copy_others(&f, gls_options_table(options)) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = fill_rows(&f, options, owner);
+    gls_options_destroy(options);
+    if (status == GLS_OK) return GLS_OK;
+    gls_value_destroy(ctx, *out);
+    *out = NULL;
+    return status;
+}
+
+/* ---- what options may hold ---- */
+
+static const char *const but_name[] = {"name", NULL};
+
+/* A schedule; `maximum` is the batch schedule's own. */
+static gls_status resolve_schedule(gls_context *ctx, const char *what, const gls_value *given, gls_value **out) {
+    static const char *const except[] = {"name", "maximum", NULL};
+    const gls_value *name = gls_value_get(given, "name");
+    if (given->kind != GLS_VALUE_MAP || (name && name->kind != GLS_VALUE_TEXT)) return copy(ctx, given, out);
+    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_SCHEDULE, "schedule", name ? name->text : "constant");
+    return member ? fill_member(ctx, member, what, given, given->key, except, out) : GLS_ERR_ARGUMENT;
+}
+
+static gls_status resolve_average(gls_context *ctx, const char *what, const gls_value *given, gls_value **out) {
+    (void)what;
+    if (given->kind == GLS_VALUE_TEXT && !strcmp(given->text, "none")) return copy(ctx, given, out);
+    gls_value *map = NULL;
+    gls_status status = named_map(ctx, given, &map);
+    if (status == GLS_OK) status = fill_member(ctx, &gls_average_member, "average", map, given->key, NULL, out);
+    gls_value_destroy(ctx, map);
+    return status;
+}
+
+/* {NAME: options}: the one pair of a transform or a layer. first: the row that takes a value without a key. */
+static gls_status resolve_pair(gls_context *ctx, const gls_member *member, const gls_value *given, bool first,
+                               const char *const *except, gls_value **out) {
+    const gls_value *options = given->kind == GLS_VALUE_MAP ? given->items[0] : NULL;
+    gls_value *map = NULL, *filled = NULL;
+    if (options && options->kind == GLS_VALUE_NULL) options = NULL;
+    gls_status status = GLS_OK;
+    if (first && options && options->kind != GLS_VALUE_MAP && member->options) {
+        map = new_map(ctx, member->name, options);
+        gls_value *value = map ? gls_value_clone(ctx, options) : NULL;
+        if (value) {
+            gls_free(ctx, (char *)(uintptr_t)value->key);
+            value->key = gls_strdup(ctx, member->options[0].key);
+        }
+        status = value && value->key ? gls_value_append(ctx, map, value) : GLS_ERR_MEMORY;
+        if (status != GLS_OK && value && !value->key) gls_value_destroy(ctx, value);
+        options = map;
+    }
+    if (status == GLS_OK) status = fill_member(ctx, member, member->name, options, member->name, except, &filled);
+    gls_value_destroy(ctx, map);
+    GLS_TRY(status);
+    *out = new_map(ctx, NULL, given);
+    if (*out) return gls_value_append(ctx, *out, filled);
+    gls_value_destroy(ctx, filled);
+    return GLS_ERR_MEMORY;
+}
+
+/* The name in `flip` or {flip: ...}; NULL for what is neither. */
+static const char *pair_name(const gls_value *given) {
+    if (given->kind == GLS_VALUE_TEXT) return given->text;
+    return given->kind == GLS_VALUE_MAP && given->count == 1 ? given->items[0]->key : NULL;
+}
+
+typedef gls_status (*item_resolver)(gls_context *ctx, const gls_value *item, gls_value **out);
+
+/* Every item of a list, or the one that stands for a list. What is no list of these is left to its reader. */
+static gls_status resolve_items(gls_context *ctx, const gls_value *given, item_resolver item, gls_value **out) {
+    if (given->kind != GLS_VALUE_LIST) return item(ctx, given, out);
+    gls_value *list = gls_value_create(ctx, GLS_VALUE_LIST, given->key, NULL);
+    gls_status status = list ? GLS_OK : GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < given->count && status == GLS_OK; i++) {
+        gls_value *one = NULL;
+        status = item(ctx, given->items[i], &one);
+        if (status == GLS_OK)
+            status = gls_value_append(ctx, list, one);
+        else
+            gls_value_destroy(ctx, one);
+    }
+    *out = list;
+    return status;
+}
+
+static gls_status resolve_transform(gls_context *ctx, const gls_value *item, gls_value **out) {
+    const char *name = pair_name(item);
+    if (!name) return copy(ctx, item, out);
+    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_TRANSFORM, "transform", name);
+    return member ? resolve_pair(ctx, member, item, true, NULL, out) : GLS_ERR_ARGUMENT;
+}
+
+static gls_status resolve_transforms(gls_context *ctx, const char *what, const gls_value *given, gls_value **out) {
+    (void)what;
+    return resolve_items(ctx, given, resolve_transform, out);
+}
+
+static gls_status resolve_layer(gls_context *ctx, const gls_value *item, gls_value **out) {
+    const char *name = pair_name(item);
+    if (!name || (item->kind == GLS_VALUE_MAP && item->items[0]->kind != GLS_VALUE_MAP &&
+                  item->items[0]->kind != GLS_VALUE_NULL))
+        return copy(ctx, item, out);
+    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_OP, "layer", name);
+    if (!member) return GLS_ERR_ARGUMENT;
+    return member->options_size ? resolve_pair(ctx, member, item, false, but_name, out) : copy(ctx, item, out);
+}
+
+static gls_status resolve_layers(gls_context *ctx, const char *what, const gls_value *given, gls_value **out) {
+    (void)what;
+    return resolve_items(ctx, given, resolve_layer, out);
+}
+
+/* A source inside a transform: {format: ..., train: ..., size: ..., the format's own}. */
+static gls_status resolve_source(gls_context *ctx, const gls_value *item, gls_value **out) {
+    static const char *const except[] = {"format", "train", "test", "size", NULL};
+    const gls_value *format = gls_value_get(item, "format");
+    if (!format || format->kind != GLS_VALUE_TEXT) return copy(ctx, item, out);
+    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_FORMAT, "data format", format->text);
+    return member ? fill_member(ctx, member, member->name, item, item->key, except, out) : GLS_ERR_ARGUMENT;
+}
+
+static gls_status resolve_sources(gls_context *ctx, const char *what, const gls_value *given, gls_value **out) {
+    (void)what;
+    return resolve_items(ctx, given, resolve_source, out);
+}
+
+static resolver resolver_of(const char *content) {
+    static const struct {
+        const char *content;
+        resolver resolve;
+    } known[] = {{"schedule", resolve_schedule},
+                 {"average", resolve_average},
+                 {"transforms", resolve_transforms},
+                 {"layers", resolve_layers},
+                 {"sources", resolve_sources}};
+    for (size_t i = 0; content && i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i].content, content)) return known[i].resolve;
+    return NULL;
+}
+
+/* ---- sections ---- */
+
+static gls_status resolve_data(gls_context *ctx, const gls_value *given, gls_value **out) {
+    const char *const keys[] = {"format", "name", NULL};
+    const char *format = NULL;
+    for (int i = 0; keys[i] && !format; i++) {
+        const gls_value *value = gls_value_get(given, keys[i]);
+        if (value && value->kind == GLS_VALUE_TEXT) format = value->text;
+    }
+    const gls_value *train = gls_value_get(given, "train");
+    bool named = format != NULL;
+    if (!named) format = gls_format_guess(train && train->kind == GLS_VALUE_TEXT ? train->text : NULL);
+    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_FORMAT, "data format", format);
+    if (!member) return GLS_ERR_ARGUMENT;
+    gls_options *own = NULL, *options = NULL;
+    GLS_TRY(gls_data_options(ctx, given, &own));
+    gls_status status = read_options(ctx, member, member->name, given, gls_data_keys, &options);
+    filling f = {ctx, given, *out = new_map(ctx, "data", given)};
+    if (status == GLS_OK && !*out) status = GLS_ERR_MEMORY;
+    if (status == GLS_OK && !named) status = append_text(ctx, *out, "format", format, NULL);
+    if (status == GLS_OK) status = fill_rows(&f, own, "data");
+    if (status == GLS_OK) status = fill_rows(&f, options, member->name);
+    gls_options_destroy(own);
+    gls_options_destroy(options);
+    return status;
+}
+
+static gls_status resolve_model(gls_context *ctx, const gls_value *given, gls_value **out) {
+    const char *name = name_of(given);
+    if (!name)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "model.name is missing: what to train? `glissade list problems models` says what there is");
+    const gls_member *member = gls_model_member_wanted(ctx, name);
+    if (!member) return GLS_ERR_ARGUMENT;
+    /* A problem without a table passes over what it is given. */
+    return member->options ? fill_member(ctx, member, name, given, "model", but_name, out) : copy(ctx, given, out);
+}
+
+static gls_status resolve_stage(gls_context *ctx, const gls_value *item, gls_value **out) {
+    gls_value *map = NULL;
+    gls_status status = named_map(ctx, item, &map);
+    const char *name = status == GLS_OK ? name_of(map) : NULL;
+    if (status == GLS_OK && !name) status = gls_stage_unnamed(ctx, item);
+    const gls_member *member = name ? gls_member_wanted(ctx, GLS_KIND_ESTIMATOR, "estimator", name) : NULL;
+    if (status == GLS_OK)
+        status = member ? fill_member(ctx, member, member->name, map, item->key, but_name, out) : GLS_ERR_ARGUMENT;
+    gls_value_destroy(ctx, map);
+    return status;
+}
+
+static gls_status resolve_estimator(gls_context *ctx, const gls_value *given, gls_value **out) {
+    static const gls_value plain = {.kind = GLS_VALUE_TEXT, .key = "estimator", .text = "mean"};
+    return resolve_items(ctx, given ? given : &plain, resolve_stage, out);
+}
+
+/* Groups take over what they do not name; only their schedules are filled in. */
+static gls_status fill_group(gls_context *ctx, const gls_options *base, const char *owner, const gls_value *item,
+                             gls_value **out) {
+    static const char *const except[] = {"match", NULL};
+    if (item->kind != GLS_VALUE_MAP) return copy(ctx, item, out);
+    gls_options *options = gls_options_clone(base);
+    *out = new_map(ctx, NULL, item);
+    filling f = {ctx, item, *out};
+    gls_status status = options && *out ? gls_options_apply(options, item, except) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = copy_others(&f, gls_options_table(options));
+    for (const gls_option *row = gls_options_table(base); row->key && status == GLS_OK; row++) {
+        const gls_value *value = gls_value_get(item, row->key);
+        if (value) status = fill_given(&f, options, row, value, owner);
+    }
+    gls_options_destroy(options);
+    if (status == GLS_OK) return GLS_OK;
+    gls_value_destroy(ctx, *out);
+    *out = NULL;
+    return status;
+}
+
+static gls_status fill_groups(gls_context *ctx, const gls_options *base, const char *owner, gls_value *method) {
+    for (int64_t i = 0; i < method->count; i++) {
+        gls_value *groups = method->items[i];
+        if (strcmp(groups->key, "groups") || groups->kind != GLS_VALUE_LIST) continue;
+        for (int64_t k = 0; k < groups->count; k++) {
+            gls_value *filled = NULL;
+            GLS_TRY(fill_group(ctx, base, owner, groups->items[k], &filled));
+            gls_value_destroy(ctx, groups->items[k]);
+            groups->items[k] = filled;
+        }
+    }
+    return GLS_OK;
+}
+
+static gls_status resolve_method(gls_context *ctx, const gls_value *given, gls_value **out) {
+    const char *name = name_of(given);
+    if (!name)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "method.name is missing: which step rule? `glissade list methods` says what there is");
+    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_METHOD, "method", name);
+    if (!member) return GLS_ERR_ARGUMENT;
+    gls_record theory;
+    gls_options *options = NULL;
+    GLS_TRY(gls_method_read_options(ctx, member, given, &theory, &options));
+    char owner[96];
+    snprintf(owner, sizeof owner, "method %s", name);
+    filling f = {ctx, given, *out = new_map(ctx, "method", given)};
+    gls_status status = *out ? copy_others(&f, gls_options_table(options)) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = fill_rows(&f, options, owner);
+    if (status == GLS_OK) status = fill_groups(ctx, options, owner, *out);
+    gls_options_destroy(options);
+    return status;
+}
+
+static gls_status resolve_lr_schedule(gls_context *ctx, const gls_value *given, gls_value **out) {
+    return given ? resolve_schedule(ctx, "schedule", given, out) : GLS_OK;
+}
+
+static gls_status resolve_train(gls_context *ctx, const gls_value *given, gls_value **out) {
+    static const gls_member train = {"train", "", "", gls_train_table, sizeof(gls_train)};
+    return fill_member(ctx, &train, "train", given, "train", NULL, out);
+}
+
+static gls_status resolve_plan(gls_context *ctx, const gls_value *given, gls_value **out) {
+    return given ? copy(ctx, given, out) : GLS_OK;
+}
+
+static gls_status resolve_entry(gls_context *ctx, const gls_value *entry, gls_value **out) {
+    static const char *const except[] = {"every", NULL};
+    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_MEASURE, "measure", gls_measure_full_name(entry->key));
+    if (!member) return GLS_ERR_ARGUMENT;
+    gls_cadence cadence;
+    GLS_TRY(gls_cadence_check(ctx, (const gls_measure_type *)member, entry, &cadence));
+    gls_value *map = entry->kind == GLS_VALUE_MAP ? gls_value_clone(ctx, entry) : new_map(ctx, entry->key, entry);
+    gls_status status = map ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK && !gls_value_get(map, "every")) {
+        char number[GLS_REAL_TEXT + 2];
+        gls_text_from_real(number, cadence.every.amount);
+        if (cadence.every.steps) strcat(number, "s");
+        status = append_text(ctx, map, "every", cadence.automatic ? "auto" : number, NULL);
+    }
+    if (status == GLS_OK) status = fill_member(ctx, member, member->name, map, entry->key, except, out);
+    gls_value_destroy(ctx, map);
+    return status;
+}
+
+static gls_status resolve_measures(gls_context *ctx, const gls_value *config, gls_value *out) {
+    const gls_value *given = gls_value_get(config, "measure");
+    char place[256];
+    if (!given || given->kind == GLS_VALUE_NULL) return GLS_OK;
+    if (given->kind != GLS_VALUE_MAP)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "%smeasure: expected measures by name, as in {noise_norm: {every: 200s}}",
+                        gls_origin(given, place));
+    gls_value *map = new_map(ctx, "measure", given);
+    GLS_TRY(gls_value_append(ctx, out, map));
+    for (int64_t i = 0; i < given->count; i++) {
+        gls_value *entry = NULL;
+        gls_status status = resolve_entry(ctx, given->items[i], &entry);
+        if (status != GLS_OK) gls_value_destroy(ctx, entry);
+        GLS_TRY(status);
+        GLS_TRY(gls_value_append(ctx, map, entry));
+    }
+    return GLS_OK;
+}
+
+/* ---- the whole ---- */
+
+typedef gls_status (*section_resolver)(gls_context *ctx, const gls_value *given, gls_value **out);
+
+static gls_status resolve_section(gls_context *ctx, const gls_value *config, const char *name, bool list,
+                                  section_resolver resolve, gls_value *out) {
+    const gls_value *section;
+    gls_value *made, *filled = NULL;
+    char place[256];
+    GLS_TRY(gls_config_section(ctx, config, name, &section, &made));
+    gls_status status;
+    if (section && section->kind == GLS_VALUE_LIST && !list)
+        status = gls_fail(ctx, GLS_ERR_ARGUMENT, "%s%s: expected keys and values, found a list",
+                          gls_origin(section, place), name);
+    else
+        status = resolve(ctx, section, &filled);
+    gls_value_destroy(ctx, made);
+    if (status == GLS_OK && filled) return gls_value_append(ctx, out, filled);
+    gls_value_destroy(ctx, filled);
+    return status;
+}
+
+static gls_status resolve_all(gls_context *ctx, const gls_value *config, gls_value *out) {
+    static const struct {
+        const char *name;
+        section_resolver resolve;
+    } section[] = {{"train", resolve_train},   {"data", resolve_data},
+                   {"model", resolve_model},   {"estimator", resolve_estimator},
+                   {"method", resolve_method}, {"schedule", resolve_lr_schedule},
+                   {"plan", resolve_plan}};
+    const gls_value *name = gls_value_get(config, "name");
+    if (name) GLS_TRY(gls_value_append(ctx, out, gls_value_clone(ctx, name)));
+    for (size_t i = 0; i < sizeof section / sizeof *section; i++)
+        GLS_TRY(resolve_section(ctx, config, section[i].name, !strcmp(section[i].name, "estimator"), section[i].resolve,
+                                out));
+    return resolve_measures(ctx, config, out);
+}
+
+gls_status gls_config_resolve(gls_context *ctx, const gls_value *config, gls_value **out) {
+    *out = NULL;
+    GLS_TRY(gls_config_check_sections(ctx, config));
+    gls_value *resolved = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
+    if (!resolved) return GLS_ERR_MEMORY;
+    gls_status status = resolve_all(ctx, config, resolved);
+    if (status == GLS_OK)
+        *out = resolved;
+    else
+        gls_value_destroy(ctx, resolved);
+    return status;
+}

@@ -1,0 +1,75 @@
+/* The sections of a configuration that the trainer itself reads. */
+#ifndef GLS_RUN_SETTINGS_H
+#define GLS_RUN_SETTINGS_H
+
+#include <glissade/base.h>
+
+enum { GLS_REFUSED_STOP, GLS_REFUSED_SKIP };
+enum { GLS_MONITOR_AUTO, GLS_MONITOR_TRAIN, GLS_MONITOR_VALIDATION, GLS_MONITOR_TEST };
+
+/* Section `train`. */
+typedef struct gls_train {
+    double epochs; /* 0: until another end */
+    int64_t steps; /* 0: until another end */
+    int64_t batch; /* -1: the whole set */
+    const gls_value *batch_schedule;
+    int64_t seed, seeds, threads, workers;
+    gls_length checkpoint_every, validate_every, log_every;
+    int64_t keep;
+    double validation; /* below 1 a share, else a number of examples */
+    int monitor;
+    int64_t patience;
+    double target_loss, target_score;
+    double time; /* seconds; 0: no limit */
+    int64_t bn_span;
+    bool replacement, shuffle, drop_last;
+    int nonfinite;
+    const gls_value *average;
+    bool tensorboard;
+} gls_train;
+extern const gls_option gls_train_table[];
+
+/* Section `data`, what is not the format's own. */
+typedef struct gls_data_section {
+    const char *format, *name, *train, *test;
+    const gls_value *transforms;
+    bool standardize;
+} gls_data_section;
+extern const gls_option gls_data_table[];
+extern const char *const gls_data_keys[]; /* the keys of that table, NULL-terminated */
+
+/* Section `plan`: what the static cost model chose, written into a run's configuration and followed from then on. */
+typedef struct gls_plan_options {
+    int64_t slice, wave, lanes;
+    const char *precision, *libraries, *version;
+} gls_plan_options;
+extern const gls_option gls_plan_table[];
+
+/* paths.c: makes the paths in a data section absolute, each from the file that names it. */
+gls_status gls_absolute_paths(gls_context *ctx, gls_value *value);
+
+/* "file:12: " where a value knows it, "file: " or "" otherwise. */
+const char *gls_origin(const gls_value *value, char text[256]);
+
+/* A section by name as a map; a bare name stands for {name: ...}. NULL where there is none. made: a map made for that,
+ * to be destroyed, or NULL. */
+gls_status gls_config_section(gls_context *ctx, const gls_value *config, const char *name, const gls_value **section,
+                              gls_value **made);
+/* The options of one of the tables above, filled from its section. */
+gls_status gls_config_section_options(gls_context *ctx, const gls_value *config, const char *name,
+                                      const gls_option *table, size_t struct_size, const char *const *except,
+                                      gls_options **out);
+/* The data section's own options; what is the format's is passed over. */
+gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_options **out);
+/* resolve.c: a new configuration in which members' tables have filled in what was not given. Names and options are
+ * checked on the way. Values that were given keep their file and line, borrowed from config. */
+gls_status gls_config_resolve(gls_context *ctx, const gls_value *config, gls_value **out);
+/* GLS_ERR_ARGUMENT for a section that there is not; the nearest is named. Keys of former versions are refused with the
+ * name they have now. */
+gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config);
+/* renamed.c: GLS_ERR_ARGUMENT for a key of a former version, with its present name and what it means. */
+gls_status gls_config_check_renamed(gls_context *ctx, const gls_value *config);
+/* The same keys get their present names where a run wrote them: its folder can be resumed by this version. */
+gls_status gls_config_rename(gls_context *ctx, gls_value *config);
+
+#endif

@@ -1,0 +1,95 @@
+/* The run folder, and the configuration in it: what was asked for with defaults, absolute paths and the plan's choices,
+ * so that it gives the same run wherever it is read. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/gemm.h"
+#include "base/io.h"
+#include "base/yaml.h"
+#include "run/loop/run.h"
+
+gls_status gls_folder_path(const gls_run *run, const char *file, char **path) {
+    *path = gls_sprintf(run->ctx, "%s/%s", run->folder, file);
+    return *path ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+/* ---- the resolved configuration ---- */
+
+/* What the plan chose, with the precision and libraries it was chosen for. */
+static gls_status append_plan(gls_run *run, gls_value *out) {
+    const gls_pass_options *plan = &run->training->plan;
+    char number[3][32], version[32];
+    snprintf(version, sizeof version, "%d.%d.%d", GLS_VERSION_MAJOR, GLS_VERSION_MINOR, GLS_VERSION_PATCH);
+    const int64_t chosen[] = {plan->slice, plan->wave, plan->lanes};
+    for (int i = 0; i < 3; i++) snprintf(number[i], sizeof number[i], "%lld", (long long)chosen[i]);
+    const char *const entry[][2] = {{"slice", number[0]},
+                                    {"wave", number[1]},
+                                    {"lanes", number[2]},
+                                    {"precision", sizeof(gls_real) == 4 ? "float" : "double"},
+                                    {"libraries", gls_gemm_describe(run->ctx)},
+                                    {"version", version}};
+    gls_value *section = gls_value_create(run->ctx, GLS_VALUE_MAP, "plan", NULL);
+    GLS_TRY(gls_value_append(run->ctx, out, section));
+    for (size_t i = 0; i < sizeof entry / sizeof *entry; i++)
+        GLS_TRY(
+            gls_value_append(run->ctx, section, gls_value_create(run->ctx, GLS_VALUE_TEXT, entry[i][0], entry[i][1])));
+    return GLS_OK;
+}
+
+static gls_status resolve(gls_run *run, gls_value *out) {
+    const gls_value *config = run->training->config;
+    for (int64_t i = 0; i < config->count; i++) {
+        const gls_value *section = config->items[i];
+        if (!strcmp(section->key, "plan")) continue;
+        gls_value *copy = gls_value_clone(run->ctx, section);
+        GLS_TRY(gls_value_append(run->ctx, out, copy));
+        if (!strcmp(section->key, "data")) GLS_TRY(gls_absolute_paths(run->ctx, copy));
+    }
+    return append_plan(run, out);
+}
+
+static gls_status write_config(gls_run *run) {
+    gls_value *map = gls_value_create(run->ctx, GLS_VALUE_MAP, NULL, NULL);
+    char *path = NULL, *text = NULL;
+    gls_status status = map ? resolve(run, map) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) {
+        text = gls_yaml_text(run->ctx, map);
+        status = text ? gls_folder_path(run, "config.yaml", &path) : GLS_ERR_MEMORY;
+    }
+    if (status == GLS_OK) status = gls_write_text(run->ctx, path, text);
+    gls_value_destroy(run->ctx, map);
+    gls_free(run->ctx, text);
+    gls_free(run->ctx, path);
+    return status;
+}
+
+/* ---- the folder ---- */
+
+static gls_status check(gls_run *run) {
+    char *config = NULL;
+    GLS_TRY(gls_folder_path(run, "config.yaml", &config));
+    bool there = gls_file_exists(config);
+    gls_free(run->ctx, config);
+    if (there && !run->options.resume)
+        return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
+                        "%s holds a run already: go on with it by --resume %s, or choose "
+                        "another folder",
+                        run->folder, run->folder);
+    return GLS_OK;
+}
+
+gls_status gls_folder_check(gls_run *run) {
+    return gls_comm_agree(run->ctx, run->rank == 0 ? check(run) : GLS_OK);
+}
+
+static gls_status write_folder(gls_run *run) {
+    char *checkpoints = NULL;
+    GLS_TRY(gls_folder_path(run, "checkpoints", &checkpoints));
+    gls_status status = gls_make_directory(run->ctx, checkpoints);
+    gls_free(run->ctx, checkpoints);
+    return status == GLS_OK ? write_config(run) : status;
+}
+
+gls_status gls_folder_write(gls_run *run) {
+    return gls_comm_agree(run->ctx, run->rank == 0 ? write_folder(run) : GLS_OK);
+}

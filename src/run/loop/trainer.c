@@ -1,0 +1,135 @@
+/* The loop: a step of the training, and then everybody who looks on, in order. What ends a run is said by observers
+ * before each step. */
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "run/loop/run.h"
+
+double gls_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double gls_run_seconds(const gls_run *run) {
+    return run->seconds + (run->begun ? gls_now() - run->began : 0);
+}
+
+/* ---- life ---- */
+
+gls_status gls_run_make(gls_context *ctx, const gls_run_options *options, gls_run **out) {
+    *out = NULL;
+    if (!options || options->size != sizeof *options || !options->config)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_run_create: options.size or options.config is not set");
+    gls_run *run = gls_alloc(ctx, 1, sizeof *run);
+    if (!run) return GLS_ERR_MEMORY;
+    run->ctx = ctx;
+    run->options = *options;
+    run->rank = gls_comm_rank(gls_context_comm(ctx));
+    run->ranks = gls_comm_size(gls_context_comm(ctx));
+    gls_status status = GLS_OK;
+    if (options->folder && !(run->folder = gls_strdup(ctx, options->folder))) status = GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = gls_training_create(ctx, options->config, &run->training);
+    if (status == GLS_OK)
+        *out = run;
+    else
+        gls_run_destroy(run);
+    return status;
+}
+
+void gls_run_destroy(gls_run *run) {
+    if (!run) return;
+    gls_context *ctx = run->ctx;
+    gls_observers_destroy(run);
+    gls_training_destroy(run->training);
+    gls_free(ctx, run->folder);
+    gls_free(ctx, run);
+}
+
+gls_status gls_run_failed(gls_run *run) {
+    if (run->failed == GLS_OK) return GLS_OK;
+    return gls_fail(run->ctx, run->failed, "this run failed before (%s): go on from its last checkpoint",
+                    gls_status_name(run->failed));
+}
+
+/* All that may be refused comes first; a folder that is not gone on with stays as it is, to the byte. */
+static gls_status begin(gls_run *run) {
+    if (run->options.from) GLS_TRY(gls_state_from(run, run->options.from));
+    if (run->folder) {
+        GLS_TRY(gls_folder_check(run));
+        if (run->options.resume) GLS_TRY(gls_state_resume(run));
+        GLS_TRY(gls_folder_write(run));
+    }
+    run->began = gls_now();
+    run->begun = true;
+    return gls_observers_begin(run);
+}
+
+gls_status gls_run_begin(gls_run *run) {
+    if (run->begun) return GLS_OK;
+    GLS_TRY(gls_run_failed(run));
+    return run->failed = begin(run);
+}
+
+/* ---- steps ---- */
+
+static gls_status step(gls_run *run, bool *done) {
+    gls_step_end end;
+    GLS_TRY(gls_run_begin(run));
+    GLS_TRY(gls_observers_before(run));
+    if (run->stop) return GLS_OK;
+    GLS_TRY(gls_training_advance(run->training, &end));
+    if (end == GLS_STEP_DONE) {
+        run->stop = GLS_STOP_METHOD;
+        return GLS_OK;
+    }
+    *done = false;
+    return gls_observers_step(run, end == GLS_STEP_REFUSED);
+}
+
+gls_status gls_run_step(gls_run *run, bool *done) {
+    *done = true;
+    GLS_TRY(gls_run_failed(run));
+    return run->failed = step(run, done);
+}
+
+void gls_run_stop(gls_run *run, gls_stop_reason reason) {
+    if (!run->stop) run->stop = reason;
+}
+
+/* ---- the end ---- */
+
+static gls_status finish(gls_run *run, gls_run_result *result) {
+    const gls_training *t = run->training;
+    GLS_TRY(gls_run_begin(run));
+    double seconds = gls_run_seconds(run);
+    run->result = (gls_run_result){
+        .steps = t->counters.steps,
+        .refused = t->counters.refused,
+        .epochs = t->epoch,
+        .train_loss = NAN,
+        .validation_loss = NAN,
+        .test_loss = NAN,
+        .train_score = NAN,
+        .validation_score = NAN,
+        .test_score = NAN,
+        .score = t->problem->score_count ? t->problem->score[0] : NULL,
+        .seconds = seconds,
+        .examples_per_second = seconds > 0 ? (double)t->counters.examples / seconds : NAN,
+        .stopped = run->stop,
+    };
+    GLS_TRY(gls_observers_end(run, run->stop == GLS_STOP_INTERRUPTED ? GLS_WHY_INTERRUPTED : GLS_WHY_END));
+    *result = run->result;
+    return gls_comm_agree(run->ctx, gls_observers_flush(run));
+}
+
+gls_status gls_run_finish(gls_run *run, gls_run_result *result) {
+    GLS_TRY(gls_run_failed(run));
+    return run->failed = finish(run, result);
+}
+
+gls_status gls_run_train(gls_run *run, gls_run_result *result) {
+    for (bool done = false; !done;) GLS_TRY(gls_run_step(run, &done));
+    return gls_run_finish(run, result);
+}

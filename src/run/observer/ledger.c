@@ -1,0 +1,196 @@
+/* ledger.safetensors: written by an observer at the end of a run, read back by `glissade suspects`. */
+#include "run/observer/ledger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/tensors.h"
+#include "run/observer/table.h"
+
+static const char file_name[] = "ledger.safetensors";
+enum { MAX_COLUMNS = 64 };
+
+/* The file's own arrays in fixed order, [n] each; data holds one pointer for each. */
+static gls_status add_own(gls_context *ctx, gls_arrays *arrays, int64_t n, const void *const *data) {
+    static const struct {
+        const char *name;
+        gls_dtype dtype;
+    } own[] = {{"seen", GLS_F64}, {"log_factor", GLS_F64}, {"norm", GLS_F64},
+               {"loss", GLS_F64}, {"index", GLS_I64},      {"label", GLS_I64}};
+    for (size_t k = 0; k < sizeof own / sizeof *own; k++)
+        GLS_TRY(gls_arrays_add_vector(ctx, arrays, own[k].name, own[k].dtype, n, (void *)(uintptr_t)data[k]));
+    return GLS_OK;
+}
+
+/* ---- writing ---- */
+
+typedef struct finals {
+    double *loss; /* [examples] */
+    int64_t *label;
+} finals;
+
+static gls_status take_slice(void *user, gls_slice *slice) {
+    finals *f = user;
+    const gls_batch *rows = slice->rows;
+    /* The pass reads the set in order, so a slice's examples are consecutive. */
+    for (int64_t i = 0; rows->label && !rows->next_tokens && i < rows->rows; i++)
+        f->label[rows->index[i]] = rows->label[i];
+    return gls_ask_losses(slice->evaluation, f->loss + rows->index[0]);
+}
+
+static gls_status pass_over(gls_run *run, gls_loader *loader, int64_t n, finals *f) {
+    gls_stream *rows;
+    GLS_TRY(gls_training_whole(run->training, loader, n, &rows));
+    gls_pass_request request = {.w = gls_run_output(run),
+                                .rows = rows,
+                                .want = GLS_WANT_LOSSES,
+                                .mode = GLS_MODE_EVALUATE,
+                                .slice = take_slice,
+                                .user = f};
+    gls_pass_result result;
+    GLS_TRY(gls_pass_run(run->training->evaluation_pass, &request, &result));
+    GLS_TRY(gls_comm_reduce_double(run->ctx, GLS_SUM, f->loss, n, GLS_OK));
+    return gls_comm_reduce_int64(run->ctx, GLS_SUM, f->label, n, GLS_OK);
+}
+
+static gls_status write_file(gls_run *run, const gls_ledger *ledger, finals *f) {
+    gls_context *ctx = run->ctx;
+    const gls_source *set = run->training->set.train;
+    int64_t n = ledger->examples;
+    const int64_t *original = gls_source_column(set, "original");
+    int64_t *index = gls_alloc(ctx, n, sizeof *index);
+    char *names = gls_strdup(ctx, ""), *path = NULL, examples[32], classes[32];
+    gls_arrays arrays = {0};
+    gls_status status = index && names ? gls_folder_path(run, file_name, &path) : GLS_ERR_MEMORY;
+    for (int64_t i = 0; index && i < n; i++) index[i] = original ? original[i] : i;
+    const void *const data[] = {ledger->seen, ledger->log_factor, ledger->norm, f->loss, index, f->label};
+    if (status == GLS_OK) status = add_own(ctx, &arrays, n, data);
+    for (const gls_column *c = set->columns; c && c->name && status == GLS_OK; c++) {
+        char name[160];
+        snprintf(name, sizeof name, "column/%.140s", c->name);
+        status = gls_arrays_add_vector(ctx, &arrays, name, GLS_I64, n, (void *)(uintptr_t)c->value);
+        char *longer = gls_sprintf(ctx, "%s%s%s", names, *names ? "," : "", c->name);
+        gls_free(ctx, names);
+        names = longer;
+        if (!names) status = GLS_ERR_MEMORY;
+    }
+    snprintf(examples, sizeof examples, "%lld", (long long)n);
+    snprintf(classes, sizeof classes, "%lld",
+             set->info.target == GLS_TARGET_CLASS ? (long long)set->info.classes : 0LL);
+    const gls_note notes[] = {{"examples", examples}, {"classes", classes}, {"columns", names}};
+    if (status == GLS_OK) status = gls_tensors_write(ctx, path, &arrays, notes, 3);
+    gls_arrays_clear(ctx, &arrays);
+    gls_free(ctx, index);
+    gls_free(ctx, names);
+    gls_free(ctx, path);
+    return status;
+}
+
+static gls_status end(void *user, gls_run *run, unsigned why) {
+    (void)user;
+    const gls_ledger *ledger = &run->training->ledger;
+    if (!(why & GLS_WHY_END)) return GLS_OK;
+    finals f = {gls_alloc(run->ctx, ledger->examples, sizeof(double)),
+                gls_alloc(run->ctx, ledger->examples, sizeof(int64_t))};
+    gls_loader *loader = NULL;
+    gls_status status =
+        f.loss && f.label ? gls_training_loader(run->training, run->training->set.train, &loader) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = pass_over(run, loader, ledger->examples, &f);
+    gls_loader_destroy(loader);
+    if (status == GLS_OK && run->rank == 0) status = write_file(run, ledger, &f);
+    gls_free(run->ctx, f.loss);
+    gls_free(run->ctx, f.label);
+    return status;
+}
+
+gls_status gls_observe_ledger(gls_run *run) {
+    if (!run->folder || !run->training->ledger.examples) return GLS_OK;
+    return gls_run_observe(run, &(gls_observer){.name = "ledger", .end = end});
+}
+
+/* ---- reading ---- */
+
+static gls_status number_of(gls_ledger_file *l, const gls_tensors *file, const char *path, const char *key,
+                            int64_t *out) {
+    const char *text = gls_tensors_note(file, key);
+    char *end = NULL;
+    *out = text ? strtoll(text, &end, 10) : -1;
+    if (!text || *end || *out < 0 || *out > INT64_MAX / 64)
+        return gls_fail(l->ctx, GLS_ERR_INPUT, "%s: the note '%s' is no count", path, key);
+    return GLS_OK;
+}
+
+static gls_status add_columns(gls_ledger_file *l, const gls_tensors *file, gls_arrays *arrays) {
+    const char *list = gls_tensors_note(file, "columns");
+    l->names = gls_strdup(l->ctx, list ? list : "");
+    l->column = gls_alloc(l->ctx, MAX_COLUMNS + 1, sizeof *l->column);
+    if (!l->names || !l->column) return GLS_ERR_MEMORY;
+    int64_t columns = 0;
+    char *rest = l->names;
+    for (char *name; columns < MAX_COLUMNS && (name = strsep(&rest, ","));) {
+        if (!*name) continue;
+        int64_t *value = gls_alloc(l->ctx, l->examples, sizeof *value);
+        if (!value) return GLS_ERR_MEMORY;
+        l->column[columns++] = (gls_column){name, value};
+        char key[160];
+        snprintf(key, sizeof key, "column/%.140s", name);
+        GLS_TRY(gls_arrays_add_vector(l->ctx, arrays, key, GLS_I64, l->examples, value));
+    }
+    return GLS_OK;
+}
+
+static gls_status restore(gls_ledger_file *l, gls_tensors *file, const char *path) {
+    GLS_TRY(number_of(l, file, path, "examples", &l->examples));
+    GLS_TRY(number_of(l, file, path, "classes", &l->classes));
+    GLS_TRY(gls_suspects_create(l->ctx, l->examples, &l->suspects));
+    l->index = gls_alloc(l->ctx, l->examples, sizeof *l->index);
+    l->label = gls_alloc(l->ctx, l->examples, sizeof *l->label);
+    if (!l->index || !l->label) return GLS_ERR_MEMORY;
+    gls_arrays arrays = {0};
+    gls_status status = add_columns(l, file, &arrays);
+    const void *const data[] = {l->suspects.seen, l->suspects.log_factor, l->suspects.norm, l->suspects.loss, l->index,
+                                l->label};
+    if (status == GLS_OK) status = add_own(l->ctx, &arrays, l->examples, data);
+    if (status == GLS_OK) status = gls_tensors_restore(file, &arrays);
+    gls_arrays_clear(l->ctx, &arrays);
+    GLS_TRY(status);
+    for (int64_t i = 0; i < l->examples; i++) {
+        l->suspects.loss[i] *= l->suspects.seen[i];
+        if (l->classes && (l->label[i] < 0 || l->label[i] >= l->classes))
+            return gls_fail(l->ctx, GLS_ERR_INPUT, "%s: label %lld of example %lld is outside [0, %lld)", path,
+                            (long long)l->label[i], (long long)i, (long long)l->classes);
+    }
+    return GLS_OK;
+}
+
+gls_status gls_ledger_open(gls_context *ctx, const char *run_folder, gls_ledger_file *out) {
+    *out = (gls_ledger_file){.ctx = ctx};
+    char *path = gls_sprintf(ctx, "%s/%s", run_folder, file_name);
+    if (!path) return GLS_ERR_MEMORY;
+    gls_tensors *file = NULL;
+    gls_status status = GLS_OK;
+    if (!gls_file_exists(path))
+        status = gls_fail(ctx, GLS_ERR_FILE,
+                          "%s: this run kept no ledger; train with --set estimator.ledger=true (estimator: {name: "
+                          "microbatch, ledger: true})",
+                          run_folder);
+    if (status == GLS_OK) status = gls_tensors_open(ctx, path, &file);
+    if (status == GLS_OK) status = restore(out, file, path);
+    gls_tensors_close(file);
+    gls_free(ctx, path);
+    if (status != GLS_OK) gls_ledger_close(out);
+    return status;
+}
+
+void gls_ledger_close(gls_ledger_file *ledger) {
+    gls_context *ctx = ledger->ctx;
+    for (gls_column *c = ledger->column; c && c->name; c++) gls_free(ctx, (void *)(uintptr_t)c->value);
+    gls_free(ctx, ledger->column);
+    gls_free(ctx, ledger->names);
+    gls_free(ctx, ledger->index);
+    gls_free(ctx, ledger->label);
+    gls_suspects_destroy(ctx, &ledger->suspects);
+    *ledger = (gls_ledger_file){.ctx = ctx};
+}

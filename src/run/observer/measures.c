@@ -1,0 +1,164 @@
+/* The `measure` section: every entry is an observer. What it found goes out as figures, by their names, and as a whole
+ * result to whoever takes results. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "run/config/cadence.h"
+#include "run/observer/table.h"
+
+typedef struct watch {
+    gls_measure *measure;
+    gls_measure_result result; /* of the last observation in this session */
+    int64_t seen, written;     /* steps of the last observation and of the last report; -1: none */
+} watch;
+
+/* ---- what it found ---- */
+
+/* A name that a step's own figures have already (loss, gradient_norm) is that of the whole set here. */
+static void trace_figures(gls_run *run, const gls_measure_result *result) {
+    for (int64_t i = 0; i < result->figures; i++) {
+        const gls_figure *figure = &result->figure[i];
+        if (!figure->headline || figure->array || !isfinite(figure->value[0])) continue;
+        bool taken = !strcmp(figure->name, "loss") || !strcmp(figure->name, "gradient_norm");
+        char name[200];
+        snprintf(name, sizeof name, "%s%s", taken ? "full_" : "", figure->name);
+        gls_run_trace(run, name, figure->value[0]);
+    }
+}
+
+static void report(gls_run *run, watch *w) {
+    w->written = run->training->counters.steps;
+    trace_figures(run, &w->result);
+    gls_observers_measured(run, &w->result);
+}
+
+/* Steps between reports of a measure that watches more often than the trace is written. */
+static double report_every(const gls_training *t) {
+    gls_length every = t->train->log_every;
+    return every.steps ? every.amount : every.amount * t->steps_per_epoch;
+}
+
+/* ---- as an observer ---- */
+
+/* Looks on, unless what the measure needs of a step is not there. */
+static gls_status look(watch *w, gls_run *run) {
+    const gls_measure_type *type = gls_measure_type_of(w->measure);
+    gls_measure_input in;
+    GLS_TRY(gls_training_measure_input(run->training, &in));
+    if ((type->needs & GLS_MEASURE_LR) && !(in.lr > 0)) return GLS_OK;
+    if ((type->needs & GLS_MEASURE_PREVIOUS) && !in.w_previous) return GLS_OK;
+    if (type->needs & GLS_MEASURE_DEAR)
+        gls_log(run->ctx, GLS_LOG_INFO, "step %lld: measuring %s: %s", (long long)in.step, type->member.name,
+                "more than a few passes over its sample");
+    GLS_TRY(gls_measure_run(w->measure, &in, &w->result));
+    w->seen = in.step;
+    return GLS_OK;
+}
+
+static bool fresh(const watch *w) {
+    return w->result.measure && w->seen > w->written;
+}
+
+static gls_status step(void *user, gls_run *run, unsigned why) {
+    watch *w = user;
+    int64_t now = run->training->counters.steps;
+    (void)why;
+    if (w->seen < now) GLS_TRY(look(w, run));
+    if (fresh(w) && (w->written < 0 || (double)(now - w->written) >= report_every(run->training))) report(run, w);
+    return GLS_OK;
+}
+
+/* At the end of a run all report once more; measures of a step do so from what they have. */
+static gls_status end(void *user, gls_run *run, unsigned why) {
+    watch *w = user;
+    unsigned of_step = GLS_MEASURE_PREVIOUS | GLS_MEASURE_RUN | GLS_MEASURE_LR;
+    if (!(why & GLS_WHY_END)) return GLS_OK;
+    if (w->seen < run->training->counters.steps && !(gls_measure_type_of(w->measure)->needs & of_step))
+        GLS_TRY(look(w, run));
+    if (fresh(w)) report(run, w);
+    return GLS_OK;
+}
+
+static gls_status arrays(void *user, const char *prefix, gls_arrays *list) {
+    watch *w = user;
+    char name[150];
+    snprintf(name, sizeof name, "%stap.seen", prefix);
+    GLS_TRY(gls_arrays_add_vector(w->measure->ctx, list, name, GLS_I64, 1, &w->seen));
+    snprintf(name, sizeof name, "%stap.written", prefix);
+    GLS_TRY(gls_arrays_add_vector(w->measure->ctx, list, name, GLS_I64, 1, &w->written));
+    return gls_measure_arrays(w->measure, prefix, list);
+}
+
+static void destroy(void *user) {
+    watch *w = user;
+    gls_context *ctx = w->result.ctx;
+    gls_measure_destroy(w->measure);
+    gls_measure_result_clear(&w->result);
+    gls_free(ctx, w);
+}
+
+/* ---- from the configuration ---- */
+
+/* What all measures with `every: auto` may take together, as a share of the gradients of the run's steps: seen in the
+ * bill, but not in when a run ends. */
+static const double share_of_run = 0.1;
+
+/* As often as the measure's equal part of the share pays for, the last time at the end of the run. From the sizes
+ * alone: no stopwatch, so that the same configuration looks at the same steps everywhere. */
+static gls_length automatic_every(const gls_training *t, const watch *w, const gls_value *section) {
+    int64_t n = t->set.train->info.examples, batch = t->train->batch < 0 ? n : t->train->batch;
+    double each = gls_measure_type_of(w->measure)->cost(w->measure, n, batch);
+    double sharing = (double)gls_cadence_automatic(section);
+    double steps = fmax(1, ceil(each * sharing / (share_of_run * (double)batch)));
+    if (t->total_steps >= 1) { /* a whole number of looks, one at least */
+        double looks = fmax(1, floor(t->total_steps / steps));
+        steps = fmax(1, floor(t->total_steps / looks));
+    }
+    return (gls_length){.amount = steps, .steps = true};
+}
+
+static gls_status make_measure(gls_run *run, const gls_value *entry, watch *w) {
+    static const char *const own[] = {"every", NULL};
+    const gls_training *t = run->training;
+    char place[256];
+    GLS_TRY(gls_measure_create(run->ctx, entry->key, entry, own, gls_problem_size(t->problem),
+                               t->set.train->info.examples, &w->measure));
+    if ((w->measure->needs & GLS_MEASURE_NORMS) && !(gls_training_plain_mean(t) && t->ledger.examples))
+        return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
+                        "%smeasure.%s: from: step needs an estimator that keeps norms: estimator {name: mean, ledger: "
+                        "true}",
+                        gls_origin(entry, place), entry->key);
+    return GLS_OK;
+}
+
+static gls_status add(gls_run *run, const gls_value *section, const gls_value *entry) {
+    gls_cadence cadence;
+    watch *w = gls_alloc(run->ctx, 1, sizeof *w);
+    if (!w) return GLS_ERR_MEMORY;
+    gls_measure_result_init(run->ctx, &w->result);
+    w->seen = w->written = -1;
+    gls_status status = make_measure(run, entry, w);
+    if (status == GLS_OK) status = gls_cadence_read(run->ctx, gls_measure_type_of(w->measure), entry, &cadence);
+    if (status != GLS_OK) {
+        destroy(w);
+        return status;
+    }
+    const gls_measure_type *type = gls_measure_type_of(w->measure);
+    GLS_TRY(gls_run_observe(
+        run, &(gls_observer){.name = type->member.name,
+                             .every = cadence.automatic ? automatic_every(run->training, w, section) : cadence.every,
+                             .user = w,
+                             .step = step,
+                             .end = end,
+                             .arrays = arrays,
+                             .destroy = destroy}));
+    bool previous = type->needs & (GLS_MEASURE_PREVIOUS | GLS_MEASURE_GRADIENT);
+    return previous ? gls_training_keep_previous(run->training) : GLS_OK;
+}
+
+gls_status gls_observe_measures(gls_run *run) {
+    const gls_value *section = gls_value_get(run->training->config, "measure");
+    for (int64_t i = 0; section && i < section->count; i++) GLS_TRY(add(run, section, section->items[i]));
+    return GLS_OK;
+}

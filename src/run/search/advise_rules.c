@@ -1,0 +1,46 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "run/search/advise.h"
+
+int64_t gls_advise_batch(double bound, int64_t n, double run_examples, int64_t given, const char **why) {
+    if (!(bound >= 1)) {
+        *why = "the bound cannot be told from the sample: the batch is left as it was";
+        return given;
+    }
+    double most = bound;
+    *why = "the batch-size bound decides";
+    if ((double)n / 8 < most) {
+        most = (double)n / 8;
+        *why = "an eighth of the training set decides";
+    }
+    if (run_examples / 400 < most) {
+        most = run_examples / 400;
+        *why = "400 steps in the length of the run decide";
+    }
+    int64_t batch = 1;
+    while (2.0 * (double)batch <= most) batch *= 2;
+    if (batch < 16) {
+        batch = 16;
+        *why = "16 is the least that is recommended";
+    }
+    return batch < n ? batch : n;
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double gls_advise_threshold(double *norm, int64_t count, double tail_high, double *quantile) {
+    *quantile = tail_high < 1.9 ? 0.5 : 0.9;
+    if (count < 1) return NAN;
+    qsort(norm, (size_t)count, sizeof *norm, ascending);
+    return norm[(int64_t)(*quantile * (double)(count - 1) + 0.5)];
+}
+
+void gls_advise_rates(double least_at, double rates[3]) {
+    rates[0] = least_at / 10;
+    rates[1] = least_at / sqrt(10);
+    rates[2] = least_at;
+}

@@ -1,0 +1,48 @@
+/* Inside of advise: what it knows while it works. */
+#ifndef GLS_RUN_ADVISOR_H
+#define GLS_RUN_ADVISOR_H
+
+#include <glissade/measure.h>
+
+#include "run/search/advise.h"
+#include "run/search/probe.h"
+
+enum { MOST = 12, NORMS = 4096 };
+
+typedef struct candidate {
+    char name[40], method[200]; /* method: YAML without lr */
+    double least_at;            /* of the range test; NaN: it failed */
+    double lr, loss;            /* best of the first probes */
+    double rate[5], found[5];   /* of them: rates and losses */
+    int tried;
+    double low, high; /* rates whose probes came within 5% of the best */
+} candidate;
+
+typedef struct advisor {
+    gls_context *ctx;
+    const gls_advise_options *options;
+    gls_prober *p;
+    gls_advice *advice;
+    json_t *measures, *ranges, *probes, *lines;
+    double began;
+    int64_t n, given, batch; /* examples; batch of the configuration; batch recommended */
+    double run_examples, power;
+    candidate c[MOST];
+    int candidates, alive; /* the first of them are alive: not dropped in a round */
+    double norm[NORMS];
+    int64_t norms;
+    gls_measure *smoothness;
+    int64_t smooth_every;
+    double bound, bound_low, bound_high, tail, tail_low, tail_high, gamma, quantile;
+    /* what is recommended */
+    const candidate *best;
+    double lr, loss, plain; /* plain: loss without micro-batches */
+    int64_t microbatch;     /* 0: none */
+} advisor;
+
+/* Whether a configuration has a schedule of the learning rate. */
+bool gls_advisor_scheduled(const gls_value *config);
+/* Fills the recommendation's lines and configuration. by_bound, why: what the batch rule said. */
+gls_status gls_advisor_conclude(advisor *a, int64_t by_bound, const char *why);
+
+#endif

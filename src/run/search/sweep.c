@@ -1,0 +1,339 @@
+#include "run/search/sweep.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/io.h"
+
+/* Draws this many trials at most, and no grid larger. */
+enum { MAX_TRIALS = 100000 };
+
+/* How runs are compared: a score on the validation set where there is one, else the loss there, else the training loss.
+ */
+typedef enum rule { BY_NOTHING, BY_VALIDATION_SCORE, BY_VALIDATION_LOSS, BY_TRAIN_LOSS } rule;
+
+typedef struct tally {
+    int64_t n;
+    double sum, squares;
+} tally;
+
+static void count(tally *t, double x) {
+    t->n++;
+    t->sum += x;
+    t->squares += x * x;
+}
+
+static gls_sweep_stat stat(const tally *t) {
+    double n = (double)t->n, mean = t->n ? t->sum / n : NAN;
+    double variance = t->n > 1 ? (t->squares - n * mean * mean) / (n - 1) : NAN;
+    return (gls_sweep_stat){mean, variance > 0 ? sqrt(variance) : variance == variance ? 0 : NAN};
+}
+
+/* ---- which trials ---- */
+
+static gls_status draw_value(gls_context *ctx, const gls_sweep_axis *axis, gls_random *random, char **text) {
+    if (axis->count) {
+        *text = gls_strdup(ctx, axis->text[gls_random_below(random, axis->count)]);
+    } else {
+        double u = gls_random_uniform(random);
+        bool logarithmic = axis->low > 0 && axis->high >= 10 * axis->low;
+        double x = logarithmic ? axis->low * pow(axis->high / axis->low, u) : axis->low + u * (axis->high - axis->low);
+        *text = gls_sprintf(ctx, "%.4g", x);
+    }
+    return *text ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+static gls_status make_trials(gls_sweep *sweep, const gls_sweep_options *options) {
+    gls_context *ctx = sweep->ctx;
+    int64_t trials = options->trials ? options->trials : 1;
+    for (int64_t a = 0; a < options->axes && !options->trials; a++) {
+        if (!options->axis[a].count)
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "--over %s: a range needs --trials N (random search)",
+                            options->axis[a].key);
+        trials *= options->axis[a].count;
+        if (trials > MAX_TRIALS) break;
+    }
+    if (trials > MAX_TRIALS) return gls_fail(ctx, GLS_ERR_ARGUMENT, "sweep: more than %d trials", MAX_TRIALS);
+    if (!(sweep->trial = gls_alloc(ctx, trials, sizeof *sweep->trial))) return GLS_ERR_MEMORY;
+    sweep->trials = trials;
+    for (int64_t t = 0; t < trials; t++) {
+        if (!(sweep->trial[t].text = gls_alloc(ctx, options->axes, sizeof(char *)))) return GLS_ERR_MEMORY;
+        gls_random random = gls_random_create((uint64_t)options->first_seed, "sweep", (uint64_t)t, 0);
+        int64_t rest = t;
+        for (int64_t a = options->axes - 1; a >= 0; a--) {
+            const gls_sweep_axis *axis = &options->axis[a];
+            char **text = &sweep->trial[t].text[a];
+            if (options->trials) {
+                GLS_TRY(draw_value(ctx, axis, &random, text));
+            } else {
+                if (!(*text = gls_strdup(ctx, axis->text[rest % axis->count]))) return GLS_ERR_MEMORY;
+                rest /= axis->count;
+            }
+        }
+    }
+    return GLS_OK;
+}
+
+/* ---- one run ---- */
+
+typedef struct runner {
+    gls_sweep *sweep;
+    const gls_sweep_options *options;
+    gls_context *child;
+    int64_t run, runs;
+} runner;
+
+static void watch(void *user, const gls_progress *progress) {
+    runner *r = user;
+    (void)progress;
+    if (gls_interrupted(r->sweep->ctx)) gls_interrupt(r->child);
+}
+
+static gls_status trial_config(runner *r, gls_context *ctx, const gls_sweep_trial *trial, int64_t seed,
+                               gls_value **out) {
+    gls_value *config = gls_value_clone(ctx, r->options->config);
+    if (!config) return GLS_ERR_MEMORY;
+    gls_status status = GLS_OK;
+    for (int64_t a = 0; a < r->options->axes && status == GLS_OK; a++) {
+        char *assignment = gls_sprintf(ctx, "%s=%s", r->options->axis[a].key, trial->text[a]);
+        status = assignment ? gls_config_set(ctx, config, assignment) : GLS_ERR_MEMORY;
+        gls_free(ctx, assignment);
+    }
+    char text[64];
+    snprintf(text, sizeof text, "train.seed=%lld", (long long)seed);
+    if (status == GLS_OK) status = gls_config_set(ctx, config, text);
+    if (status == GLS_OK)
+        *out = config;
+    else
+        gls_value_destroy(ctx, config);
+    return status;
+}
+
+/* The same configuration finds its runs again, whatever else is searched and in what order. */
+static gls_status name_trial(runner *r, gls_sweep_trial *trial) {
+    gls_context *ctx = r->sweep->ctx;
+    gls_value *config = NULL;
+    GLS_TRY(trial_config(r, ctx, trial, 0, &config));
+    char *text = gls_config_text(ctx, config);
+    if (text) snprintf(trial->folder, sizeof trial->folder, "trial-%08x", (unsigned)XXH3_64bits(text, strlen(text)));
+    gls_value_destroy(ctx, config);
+    gls_free(ctx, text);
+    return text ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed, const char *folder,
+                          gls_run_result *result, bool *diverged) {
+    gls_context *parent = r->sweep->ctx, *ctx = NULL;
+    gls_context_options setup = *r->options->context;
+    gls_value *config = NULL;
+    gls_run *run = NULL;
+    GLS_TRY(trial_config(r, parent, trial, seed, &config));
+    gls_status status = gls_config_context(parent, config, &setup);
+    if (status == GLS_OK && gls_context_create(&ctx, &setup) != GLS_OK)
+        status = gls_fail(parent, GLS_ERR_MEMORY, "sweep: cannot make a context");
+    if (status == GLS_OK) {
+        r->child = ctx;
+        gls_run_options options = {
+            .size = sizeof options, .config = config, .folder = folder, .progress = watch, .user = r};
+        options.resume = gls_file_exists(folder);
+        status = gls_run_create(ctx, &options, &run);
+        if (status == GLS_OK) status = gls_run_train(run, result);
+        *diverged = status == GLS_ERR_NONFINITE;
+        if (status != GLS_OK && !*diverged) gls_fail(parent, status, "%s: %s", folder, gls_context_message(ctx));
+        gls_run_destroy(run);
+    }
+    gls_context_destroy(ctx);
+    gls_value_destroy(parent, config);
+    return *diverged ? GLS_OK : status;
+}
+
+/* ---- comparing ---- */
+
+static double chosen(rule by, const gls_run_result *result) {
+    return by == BY_VALIDATION_SCORE  ? result->validation_score
+           : by == BY_VALIDATION_LOSS ? result->validation_loss
+                                      : result->train_loss;
+}
+
+static rule rule_of(const gls_run_result *result) {
+    return !isnan(result->validation_score)  ? BY_VALIDATION_SCORE
+           : !isnan(result->validation_loss) ? BY_VALIDATION_LOSS
+                                             : BY_TRAIN_LOSS;
+}
+
+static bool better(double a, double b, bool greater) {
+    if (isnan(a) || isnan(b)) return !isnan(a) && isnan(b);
+    return greater ? a > b : a < b;
+}
+
+/* Best first; a trial with a failed run comes after all without. Stable, so that equals stay in the order tried. */
+static void sort_trials(gls_sweep *sweep) {
+    for (int64_t i = 1; i < sweep->trials; i++) {
+        gls_sweep_trial moving = sweep->trial[i];
+        int64_t k = i;
+        for (; k > 0; k--) {
+            const gls_sweep_trial *before = &sweep->trial[k - 1];
+            bool ahead = moving.failed != before->failed
+                             ? moving.failed < before->failed
+                             : better(moving.selected.mean, before->selected.mean, sweep->greater_is_better);
+            if (!ahead) break;
+            sweep->trial[k] = *before;
+        }
+        sweep->trial[k] = moving;
+    }
+}
+
+/* The best lies on the edge of an axis of numbers if nothing smaller, or nothing greater, was tried. */
+static void find_edges(gls_sweep *sweep) {
+    for (int64_t a = 0; a < sweep->axes; a++) {
+        char *end;
+        double best = strtod(sweep->trial[0].text[a], &end), least = best, greatest = best;
+        bool numbers = !*end;
+        for (int64_t t = 1; t < sweep->trials && numbers; t++) {
+            double x = strtod(sweep->trial[t].text[a], &end);
+            numbers = !*end;
+            least = fmin(least, x);
+            greatest = fmax(greatest, x);
+        }
+        sweep->edge[a] = numbers && least < greatest && (best == least || best == greatest);
+    }
+}
+
+static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
+    gls_sweep *sweep = r->sweep;
+    gls_context *ctx = sweep->ctx;
+    tally selected = {0}, test_loss = {0}, test_score = {0}, train_loss = {0}, seconds = {0};
+    GLS_TRY(name_trial(r, trial));
+    for (int64_t s = 0; s < r->options->seeds && !sweep->interrupted; s++, r->run++) {
+        int64_t seed = r->options->first_seed + s;
+        char *name = gls_sprintf(ctx, "%s/seed-%lld", trial->folder, (long long)seed);
+        char *folder = gls_sprintf(ctx, "%s/%s", r->options->folder, name ? name : "");
+        gls_run_result result = {0};
+        bool diverged = false;
+        gls_status status = name && folder ? GLS_OK : GLS_ERR_MEMORY;
+        if (status == GLS_OK && r->options->progress)
+            r->options->progress(r->options->user, r->run, r->runs, name, NULL);
+        if (status == GLS_OK) status = run_one(r, trial, seed, folder, &result, &diverged);
+        if (status == GLS_OK && !diverged) {
+            sweep->interrupted = result.stopped == GLS_STOP_INTERRUPTED;
+            if (*by == BY_NOTHING) *by = rule_of(&result);
+            if (!sweep->interrupted) {
+                count(&selected, chosen(*by, &result));
+                count(&test_loss, result.test_loss);
+                count(&test_score, result.test_score);
+                count(&train_loss, result.train_loss);
+                count(&seconds, result.seconds);
+                trial->runs++;
+            }
+            if (!sweep->selected_by && !sweep->interrupted)
+                sweep->selected_by =
+                    *by == BY_VALIDATION_SCORE
+                        ? gls_sprintf(ctx, "validation %s", result.score)
+                        : gls_strdup(ctx, *by == BY_VALIDATION_LOSS ? "validation loss" : "training loss");
+        }
+        trial->failed += diverged;
+        if (status == GLS_OK && r->options->progress && !sweep->interrupted)
+            r->options->progress(r->options->user, r->run, r->runs, name, &result);
+        gls_free(ctx, name);
+        gls_free(ctx, folder);
+        GLS_TRY(status);
+    }
+    trial->selected = stat(&selected);
+    trial->test_loss = stat(&test_loss);
+    trial->test_score = stat(&test_score);
+    trial->train_loss = stat(&train_loss);
+    trial->seconds = stat(&seconds);
+    return GLS_OK;
+}
+
+static gls_status copy_axes(gls_sweep *sweep, const gls_sweep_options *options) {
+    gls_context *ctx = sweep->ctx;
+    sweep->axis = gls_alloc(ctx, options->axes, sizeof *sweep->axis);
+    sweep->edge = gls_alloc(ctx, options->axes, sizeof *sweep->edge);
+    if (!sweep->axis || !sweep->edge) return GLS_ERR_MEMORY;
+    sweep->axes = options->axes;
+    for (int64_t a = 0; a < options->axes; a++)
+        if (!(sweep->axis[a].key = gls_strdup(ctx, options->axis[a].key))) return GLS_ERR_MEMORY;
+    return GLS_OK;
+}
+
+gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out) {
+    *out = NULL;
+    if (options->axes < 1 || options->seeds < 1)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "sweep: expected at least one --over and one seed");
+    gls_sweep *sweep = gls_alloc(ctx, 1, sizeof *sweep);
+    if (!sweep) return GLS_ERR_MEMORY;
+    sweep->ctx = ctx;
+    gls_status status = copy_axes(sweep, options);
+    if (status == GLS_OK) status = make_trials(sweep, options);
+    if (status == GLS_OK) status = gls_make_directory(ctx, options->folder);
+    runner r = {.sweep = sweep, .options = options, .runs = sweep->trials * options->seeds};
+    rule by = BY_NOTHING;
+    for (int64_t t = 0; t < sweep->trials && status == GLS_OK && !sweep->interrupted; t++)
+        status = run_trial(&r, &sweep->trial[t], &by);
+    if (status == GLS_OK) {
+        sweep->greater_is_better = by == BY_VALIDATION_SCORE;
+        sort_trials(sweep);
+        find_edges(sweep);
+        *out = sweep;
+    } else {
+        gls_sweep_destroy(sweep);
+    }
+    return status;
+}
+
+void gls_sweep_destroy(gls_sweep *sweep) {
+    if (!sweep) return;
+    gls_context *ctx = sweep->ctx;
+    for (int64_t t = 0; t < sweep->trials; t++) {
+        for (int64_t a = 0; a < sweep->axes && sweep->trial[t].text; a++) gls_free(ctx, sweep->trial[t].text[a]);
+        gls_free(ctx, sweep->trial[t].text);
+    }
+    for (int64_t a = 0; a < sweep->axes; a++) gls_sweep_axis_clear(ctx, &sweep->axis[a]);
+    gls_free(ctx, sweep->trial);
+    gls_free(ctx, sweep->axis);
+    gls_free(ctx, sweep->edge);
+    gls_free(ctx, sweep->selected_by);
+    gls_free(ctx, sweep);
+}
+
+static void set_stat(json_t *to, const char *name, gls_sweep_stat stat) {
+    json_t *pair = json_object();
+    json_object_set_new(pair, "mean", isfinite(stat.mean) ? json_real(stat.mean) : json_null());
+    json_object_set_new(pair, "deviation", isfinite(stat.deviation) ? json_real(stat.deviation) : json_null());
+    json_object_set_new(to, name, pair);
+}
+
+char *gls_sweep_json(const gls_sweep *sweep) {
+    json_t *all = json_object(), *trials = json_array(), *edges = json_array();
+    for (int64_t t = 0; t < sweep->trials; t++) {
+        const gls_sweep_trial *trial = &sweep->trial[t];
+        json_t *one = json_object(), *set = json_object();
+        json_object_set_new(one, "folder", json_string(trial->folder));
+        for (int64_t a = 0; a < sweep->axes; a++)
+            json_object_set_new(set, sweep->axis[a].key, json_string(trial->text[a]));
+        json_object_set_new(one, "set", set);
+        json_object_set_new(one, "runs", json_integer(trial->runs));
+        json_object_set_new(one, "failed", json_integer(trial->failed));
+        set_stat(one, "selected", trial->selected);
+        set_stat(one, "train_loss", trial->train_loss);
+        set_stat(one, "test_loss", trial->test_loss);
+        set_stat(one, "test_score", trial->test_score);
+        set_stat(one, "seconds", trial->seconds);
+        json_array_append_new(trials, one);
+    }
+    for (int64_t a = 0; a < sweep->axes; a++)
+        if (sweep->edge[a]) json_array_append_new(edges, json_string(sweep->axis[a].key));
+    json_object_set_new(all, "selected_by", json_string(sweep->selected_by ? sweep->selected_by : ""));
+    json_object_set_new(all, "interrupted", json_boolean(sweep->interrupted));
+    json_object_set_new(all, "edge", edges);
+    json_object_set_new(all, "trials", trials);
+    char *text = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(12)),
+         *copy = text ? gls_strdup(sweep->ctx, text) : NULL;
+    free(text);
+    json_decref(all);
+    return copy;
+}

@@ -1,0 +1,254 @@
+/* Which mini-batch comes next: the sampler's order cut by the batch schedule, handed to a loader that fetches ahead. A
+ * saved position is that of the mini-batch in use, whatever was announced beyond it. */
+#include "run/training/training.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_AHEAD = 4,       /* mini-batches announced, the present one among them */
+    POSITION_BYTES = 256 /* a sampler's position; checked when it is made */
+};
+
+/* A mini-batch handed to the loader, and where the sampler stood before it was drawn. */
+typedef struct announced {
+    unsigned char before[POSITION_BYTES];
+    double epoch_after;
+    uint64_t draw;
+} announced;
+
+struct gls_batches {
+    gls_context *ctx;
+    gls_sampler *sampler;
+    gls_loader *loader;
+    gls_schedule *schedule; /* of the batch size; NULL: constant */
+    int64_t batch, largest, examples;
+    int64_t *index; /* [largest] */
+    gls_arrays position;
+    int64_t position_bytes;
+
+    announced ring[MAX_AHEAD]; /* oldest first; ring[0] is the present mini-batch once one was asked for */
+    int count, ahead;
+    bool present;                       /* ring[0] is in use */
+    unsigned char last[POSITION_BYTES]; /* before the present mini-batch */
+    double epoch;
+    int64_t number;   /* mini-batches drawn */
+    int64_t consumed; /* of these, up to the present one: what is saved of number */
+};
+
+void gls_batches_destroy(gls_batches *b) {
+    if (!b) return;
+    gls_loader_destroy(b->loader);
+    gls_sampler_destroy(b->sampler);
+    gls_schedule_destroy(b->schedule);
+    gls_arrays_clear(b->ctx, &b->position);
+    gls_free(b->ctx, b->index);
+    gls_free(b->ctx, b);
+}
+
+static int64_t array_bytes(const gls_array *a) {
+    int64_t n = (int64_t)gls_dtype_size(a->dtype);
+    for (int i = 0; i < a->dims; i++) n *= a->shape[i];
+    return n;
+}
+
+/* Copies the sampler's position out of it, or into it. */
+static void copy_position(gls_batches *b, unsigned char *bytes, bool into) {
+    for (int64_t i = 0; i < b->position.count; i++) {
+        gls_array *a = &b->position.item[i];
+        int64_t n = array_bytes(a);
+        if (into)
+            memcpy(a->data, bytes, (size_t)n);
+        else
+            memcpy(bytes, a->data, (size_t)n);
+        bytes += n;
+    }
+}
+
+static double at_most_all(double rows, double all) {
+    return rows < 1 ? 1 : rows > all ? all : floor(rows + 0.5);
+}
+
+/* Rows of the mini-batch that begins at this place. */
+static int64_t size_at(const gls_schedule *schedule, int64_t batch, int64_t largest, double step, double epoch) {
+    if (!schedule) return batch;
+    return (int64_t)at_most_all(gls_schedule_value(schedule, (gls_clock){.step = step, .epoch = epoch}),
+                                (double)largest);
+}
+
+static gls_status read_maximum(gls_training *training, const gls_value *item, int64_t *largest) {
+    char *end = NULL, place[256];
+    *largest = item->text ? strtoll(item->text, &end, 10) : 0;
+    if (end && !*end && *largest > 0) return GLS_OK;
+    return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
+                    "%strain.batch_schedule.maximum: expected a number of examples, found '%s'",
+                    gls_origin(item, place), item->text ? item->text : "");
+}
+
+/* The schedule of the batch size; its key `maximum` is ours. */
+static gls_status make_schedule(gls_training *training, int64_t batch, int64_t examples, int64_t *largest,
+                                gls_schedule **out) {
+    *out = NULL;
+    const gls_value *given = training->train->batch_schedule;
+    *largest = batch;
+    if (!given) return GLS_OK;
+    gls_value *spec = gls_value_clone(training->ctx, given);
+    if (!spec) return GLS_ERR_MEMORY;
+    gls_status status = GLS_OK;
+    int64_t kept = 0, maximum = examples;
+    for (int64_t i = 0; i < spec->count; i++) {
+        gls_value *item = spec->items[i];
+        if (item->key && !strcmp(item->key, "maximum")) {
+            if (status == GLS_OK) status = read_maximum(training, item, &maximum);
+            gls_value_destroy(training->ctx, item);
+        } else {
+            spec->items[kept++] = item;
+        }
+    }
+    spec->count = kept;
+    *largest = maximum < examples ? maximum : examples;
+    double steps_per_epoch = ceil((double)examples / (double)batch);
+    if (status == GLS_OK)
+        status = gls_schedule_create(
+            training->ctx, "train.batch_schedule", spec, (double)batch, steps_per_epoch,
+            training->train->steps ? (double)training->train->steps : training->epochs * steps_per_epoch, out);
+    gls_value_destroy(training->ctx, spec);
+    return status;
+}
+
+static int64_t batch_rows(const gls_training *training) {
+    int64_t examples = training->set.train->info.examples;
+    int64_t batch = training->train->batch < 0 ? examples : training->train->batch;
+    return batch > examples && !training->train->replacement ? examples : batch;
+}
+
+gls_status gls_batches_plan(gls_training *training, double *steps_per_epoch, double *total_steps) {
+    int64_t examples = training->set.train->info.examples, batch = batch_rows(training), largest, steps = 0;
+    gls_schedule *schedule;
+    GLS_TRY(make_schedule(training, batch, examples, &largest, &schedule));
+    *steps_per_epoch = (double)(training->train->drop_last ? examples / batch : (examples + batch - 1) / batch);
+    *total_steps = *steps_per_epoch * training->epochs;
+    if (schedule) {
+        double end = training->epochs * (double)examples, done = 0;
+        while (done < end) {
+            double epoch = done / (double)examples, left = (double)examples - fmod(done, (double)examples);
+            double rows = (double)size_at(schedule, batch, largest, (double)steps, epoch);
+            done += rows < left || training->train->replacement ? rows : left;
+            steps++;
+        }
+        *total_steps = (double)steps;
+    }
+    gls_schedule_destroy(schedule);
+    if (training->train->steps && (*total_steps == 0 || *total_steps > (double)training->train->steps))
+        *total_steps = (double)training->train->steps;
+    return GLS_OK;
+}
+
+static gls_status create(gls_training *training, gls_batches *b) {
+    b->examples = training->set.train->info.examples;
+    b->batch = batch_rows(training);
+    b->ahead = training->train->workers ? 2 : 0;
+    GLS_TRY(make_schedule(training, b->batch, b->examples, &b->largest, &b->schedule));
+    b->index = gls_alloc(b->ctx, b->largest, sizeof *b->index);
+    if (!b->index) return GLS_ERR_MEMORY;
+    gls_sampler_options options = {.size = sizeof options,
+                                   .examples = b->examples,
+                                   .replacement = training->train->replacement,
+                                   .drop_last = training->train->drop_last,
+                                   .shuffle = training->train->shuffle,
+                                   .seed = (uint64_t)training->train->seed};
+    GLS_TRY(gls_sampler_create(b->ctx, &options, &b->sampler));
+    GLS_TRY(gls_sampler_arrays(b->sampler, "", &b->position));
+    for (int64_t i = 0; i < b->position.count; i++) b->position_bytes += array_bytes(&b->position.item[i]);
+    if (b->position_bytes > POSITION_BYTES)
+        return gls_fail(b->ctx, GLS_ERR_INTERNAL, "the sampler's position is larger than %d bytes", POSITION_BYTES);
+    int64_t group = gls_estimator_group(training->estimator), coupled = training->problem->coupling_group;
+    gls_loader_options loader = {.size = sizeof loader,
+                                 .workers = (int)training->train->workers,
+                                 .wave = training->plan.wave,
+                                 .align = coupled > group ? coupled : group,
+                                 .seed = (uint64_t)training->train->seed,
+                                 .augment = true,
+                                 .key_column = gls_estimator_key(training->estimator)};
+    return gls_loader_create(b->ctx, training->set.train, &loader, &b->loader);
+}
+
+gls_status gls_batches_create(gls_training *training, gls_batches **out) {
+    gls_batches *b = *out = gls_alloc(training->ctx, 1, sizeof *b);
+    if (!b) return GLS_ERR_MEMORY;
+    b->ctx = training->ctx;
+    return create(training, b);
+}
+
+static gls_status announce(gls_batches *b) {
+    announced *a = &b->ring[b->count];
+    copy_position(b, a->before, false);
+    int64_t count = 0;
+    double epoch = gls_sampler_epoch(b->sampler);
+    int64_t rows = size_at(b->schedule, b->batch, b->largest, (double)b->number, epoch);
+    GLS_TRY(gls_sampler_next(b->sampler, rows, b->index, &count, &a->draw));
+    a->epoch_after = gls_sampler_epoch(b->sampler);
+    GLS_TRY(gls_loader_push(b->loader, b->index, count, a->draw));
+    b->count++;
+    b->number++;
+    return GLS_OK;
+}
+
+static void forget_all(gls_batches *b) {
+    for (; b->count; b->count--) gls_loader_pop(b->loader);
+    b->present = false;
+}
+
+gls_status gls_batches_get(gls_batches *b, bool same, gls_stream **out) {
+    if (same && !b->present) {
+        /* Resumed in the middle of a method's search on one mini-batch: draw that one again. */
+        copy_position(b, b->last, true);
+        GLS_TRY(gls_sampler_restored(b->sampler));
+        b->number--;
+    } else if (!same && b->present) {
+        gls_loader_pop(b->loader);
+        memmove(b->ring, b->ring + 1, sizeof *b->ring * (size_t)--b->count);
+    }
+    while (b->count < 1 + b->ahead) GLS_TRY(announce(b));
+    b->present = true;
+    b->epoch = b->ring[0].epoch_after;
+    return gls_loader_front(b->loader, out);
+}
+
+double gls_batches_epoch(const gls_batches *b) {
+    return b->present ? b->epoch : gls_sampler_epoch(b->sampler);
+}
+
+static gls_status add_position(gls_batches *b, const char *prefix, unsigned char *bytes, gls_arrays *arrays) {
+    for (int64_t i = 0; i < b->position.count; i++) {
+        gls_array *a = &b->position.item[i];
+        char name[sizeof a->name + 32];
+        snprintf(name, sizeof name, "%s%s", prefix, a->name);
+        GLS_TRY(gls_arrays_add(b->ctx, arrays, name, a->dtype, a->dims, a->shape, bytes ? bytes : a->data));
+        if (bytes) bytes += array_bytes(a);
+    }
+    return GLS_OK;
+}
+
+gls_status gls_batches_arrays(gls_batches *b, const char *prefix, gls_arrays *arrays) {
+    char last[96], next[96];
+    snprintf(last, sizeof last, "%spresent/", prefix);
+    snprintf(next, sizeof next, "%snext/", prefix);
+    if (b->present) memcpy(b->last, b->ring[0].before, sizeof b->last);
+    GLS_TRY(add_position(b, last, b->last, arrays));
+    char number[96];
+    snprintf(number, sizeof number, "%snumber", prefix);
+    b->consumed = b->number - (b->count - (b->present ? 1 : 0));
+    GLS_TRY(gls_arrays_add_vector(b->ctx, arrays, number, GLS_I64, 1, &b->consumed));
+    /* Mini-batches announced but not used will be drawn again. */
+    bool ahead = b->count > (b->present ? 1 : 0);
+    return add_position(b, next, ahead ? b->ring[b->present ? 1 : 0].before : NULL, arrays);
+}
+
+gls_status gls_batches_restored(gls_batches *b) {
+    forget_all(b);
+    b->number = b->consumed;
+    return gls_sampler_restored(b->sampler);
+}
