@@ -101,6 +101,9 @@ GLS_API int gls_context_threads(const gls_context *ctx);
 GLS_API uint64_t gls_context_seed(const gls_context *ctx);
 GLS_API gls_comm *gls_context_comm(const gls_context *ctx);
 GLS_API bool gls_context_portable(const gls_context *ctx);
+/* The libraries that multiply matrices, and the core they run on: "oneDNN 2.6.3, OpenBLAS 0.3.21 (SkylakeX, openmp)";
+ * "portable" in a portable context. The first call logs a warning where they are known to be slow. Owned by ctx. */
+GLS_API const char *gls_gemm_describe(gls_context *ctx);
 
 /* Asks the work in this context to stop after the current step. Async-signal-safe. */
 GLS_API void gls_interrupt(gls_context *ctx);
@@ -138,6 +141,14 @@ GLS_API gls_status gls_arena_create(gls_context *ctx, gls_arena **out);
 GLS_API void gls_arena_destroy(gls_arena *arena);
 GLS_API void *gls_arena_alloc(gls_arena *arena, int64_t count, size_t size); /* aligned to 64; NULL as gls_alloc */
 GLS_API void gls_arena_reset(gls_arena *arena); /* all blocks are void; the memory is kept */
+
+/* ---- files ---- */
+
+/* Writes a whole text file into a temporary sibling, which takes the file's name once everything has reached the disk:
+ * whatever happens, the path holds the old content or the new. GLS_ERR_FILE with the system's reason. */
+GLS_API gls_status gls_write_text(gls_context *ctx, const char *path, const char *text);
+/* Makes a folder and its parents; one that is there already is fine. GLS_ERR_FILE with the system's reason. */
+GLS_API gls_status gls_make_directory(gls_context *ctx, const char *path);
 
 /* ---- threads ---- */
 

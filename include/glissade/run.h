@@ -6,6 +6,7 @@
 #include "data.h"
 #include "problem.h"
 #include "estimator.h"
+#include "measure.h"
 #include "method.h"
 
 #ifdef __cplusplus
@@ -32,6 +33,12 @@ GLS_API gls_status gls_config_context(gls_context *ctx, const gls_value *config,
 GLS_API gls_status gls_config_seeds(gls_context *ctx, const gls_value *config, int64_t *seeds);
 /* A word for a run of this configuration: its `name`, else model and method. From gls_alloc. */
 GLS_API char *gls_config_name(gls_context *ctx, const gls_value *config);
+/* GLS_ERR_ARGUMENT naming the nearest for a section that a configuration does not have. gls_run_create checks it too.
+ */
+GLS_API gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config);
+/* The options of the section "train", "data" (but for what the format or generator adds) or "plan": a table that ends
+ * with key NULL; NULL for any other section. */
+GLS_API const gls_option *gls_config_section_table(const char *section);
 
 /* ---- the trainer ---- */
 
@@ -120,6 +127,11 @@ GLS_API const gls_real *gls_run_output(const gls_run *run);
 GLS_API const gls_record *gls_run_record(const gls_run *run); /* figures of the last step */
 GLS_API int64_t gls_run_steps(const gls_run *run);
 GLS_API double gls_run_epoch(const gls_run *run);
+/* What a measure is given at the run's present point. After a step in this session also its rate, gradient, loss and
+ * figures, and the weights before it where the run keeps them. Borrowed until the next step. */
+GLS_API gls_status gls_run_measure_input(gls_run *run, gls_measure_input *in);
+/* From the next step on, the run keeps the weights before each step. */
+GLS_API gls_status gls_run_keep_previous(gls_run *run);
 /* A loader of the run's plan over any of its sets, for passes of a tap's own. */
 GLS_API gls_status gls_run_loader(gls_run *run, const gls_source *source, gls_loader **out);
 /* A line of metrics.jsonl at the present step; nothing without a folder. Failure to write shows at the next checkpoint.
@@ -141,6 +153,103 @@ typedef struct gls_tap {
 
 /* Adds a tap before the first step; the struct is copied, user is the run's from then on (also when this fails). */
 GLS_API gls_status gls_run_add_tap(gls_run *run, const gls_tap *tap);
+
+/* ---- what a run folder holds ---- */
+
+/* The configuration of the run in a folder. GLS_ERR_FILE for a folder without config.yaml; GLS_ERR_INPUT for one that
+ * is broken or empty. Own *out: gls_value_destroy. */
+GLS_API gls_status gls_run_saved_config(gls_context *ctx, const char *folder, gls_value **out);
+/* The weights of the run in a folder as a path for gls_run_options.from, from gls_alloc. which: "best", "final", the
+ * number of a step, or NULL: the final weights, of an unfinished run those of its latest checkpoint. *step (may be
+ * NULL) is the step that was named, else 0. GLS_ERR_ARGUMENT for any other word, GLS_ERR_INPUT if there are no such
+ * weights.
+ */
+GLS_API gls_status gls_run_saved_weights(gls_context *ctx, const char *folder, const char *which, char **path,
+                                         int64_t *step);
+/* The last value of a figure ("lr", "loss") in metrics.jsonl up to a step (0: in all of it); NaN if there is none. */
+GLS_API gls_status gls_run_saved_figure(gls_context *ctx, const char *folder, const char *name, int64_t step,
+                                        double *value);
+
+/* ---- a survey: measures at one point ---- */
+
+typedef struct gls_survey_options {
+    size_t size;
+    const gls_value *config; /* of gls_survey_run: what is measured; its section `measure` has the measures' options.
+                                NULL with a matrix: defaults */
+    const char *only;        /* "loss,sharpness"; NULL: every measure that needs a single point, or a matrix */
+    const char *sample;      /* "4096" or "all": the option `sample` of every measure that has it; NULL: as it is */
+    /* Of gls_survey_run alone: */
+    const char *weights; /* where to measure: as gls_run_options.from; NULL: where the configuration begins */
+    const char *other;   /* the same of a second run, for measures that compare two; NULL: none */
+    bool exchange;       /* its training set differs from the first one's in example number `exchanged` */
+    int64_t exchanged;
+    int64_t step;                                            /* of these weights, 0: the first */
+    double lr;                                               /* the run's rate there, 0: not known */
+    void (*begin)(void *user, const gls_measure_type *type); /* before each measure; NULL: none */
+    void *user;
+} gls_survey_options;
+
+typedef struct gls_survey {
+    gls_context *ctx;
+    gls_measure_result *result; /* [count], in the order asked for, those that take a step last */
+    int64_t count;
+} gls_survey;
+
+/* Measures a configuration's problem at the given weights; nothing of a run is changed. Measures that read a step
+ * follow one step of a fresh method from there, and their note says so. The context's seed must be the configuration's.
+ * GLS_ERR_ARGUMENT for unknown measures and options, before any data are read; otherwise what gls_run_create and
+ * gls_measure_run return. After gls_interrupt, GLS_OK with the results so far. Clear *out in any case. */
+GLS_API gls_status gls_survey_run(gls_context *ctx, const gls_survey_options *options, gls_survey *out);
+/* The same of a matrix of per-example gradients. */
+GLS_API gls_status gls_survey_matrix(gls_context *ctx, const gls_measure_matrix *matrix,
+                                     const gls_survey_options *options, gls_survey *out);
+GLS_API void gls_survey_clear(gls_survey *survey);
+
+/* ---- suspects: the examples that a run's ledger shows as suppressed ---- */
+
+typedef struct gls_suspects_options {
+    size_t size;
+    int64_t top;      /* how many suspects; 0: 20 */
+    const char *rank; /* "factor" (smallest clip factor first), "norm", "loss" (largest first); NULL: factor if anything
+                         was clipped, else norm */
+    const char *by;   /* means over what: "class", or a column of the data such as "domain"; NULL: class */
+} gls_suspects_options;
+
+/* Means over the times an example was drawn; the loss is that at the final weights. */
+typedef struct gls_suspect {
+    int64_t example; /* its index in the data file; -1: inserted by a transform */
+    int64_t label;
+    double factor, norm, loss; /* geometric mean of the clip factors; mean gradient norm */
+    bool planted;              /* a transform put it there (insert) or changed its label (label_noise) */
+} gls_suspect;
+
+/* The same over all examples of one class, or one value of a column. */
+typedef struct gls_suspect_mean {
+    int64_t key;
+    double examples, factor, norm, loss;
+    bool suppressed; /* its factor is below half of all others' */
+} gls_suspect_mean;
+
+typedef struct gls_suspects_report {
+    gls_context *ctx;
+    const char *ranked_by; /* "factor", "norm" or "loss" */
+    bool clipped;          /* anything was */
+    gls_suspect *suspect;  /* [suspects], the most suspect first */
+    int64_t suspects;
+    char *by;
+    gls_suspect_mean *mean; /* [means], ascending keys */
+    int64_t means;
+    bool planted; /* the run knows examples that were planted */
+    double
+        precision[3]; /* by factor, loss and norm: share of planted ones among as many suspects as were planted; NaN */
+} gls_suspects_report;
+
+/* Reads the ledger that a finished run left in its folder (`ledger: true` of its estimator). GLS_ERR_FILE if it kept
+ * none, with the option that keeps one; GLS_ERR_INPUT if the file is damaged; GLS_ERR_ARGUMENT for an unknown rank or
+ * column, with those there are. Clear *out in any case. */
+GLS_API gls_status gls_suspects_read(gls_context *ctx, const char *run_folder, const gls_suspects_options *options,
+                                     gls_suspects_report *out);
+GLS_API void gls_suspects_clear(gls_suspects_report *report);
 
 /* ---- recorded gradients through a method ---- */
 

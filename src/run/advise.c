@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "advisor.h"
-#include "measures.h"
 #include "trainer.h"
+
+static const char usual_methods[] = "msgd,adam,sngm,clip,acclip";
 
 static void say(const advisor *a, const char *format, ...) GLS_PRINTF(2, 3);
 static void say(const advisor *a, const char *format, ...) {
@@ -197,7 +198,8 @@ static gls_status msgd_probe(advisor *a) {
 /* ---- the candidates ---- */
 
 static gls_status name_candidates(advisor *a) {
-    char *names = gls_strdup(a->ctx, a->options->methods), *rest = NULL, decay[64] = "";
+    const char *asked = a->options->methods ? a->options->methods : usual_methods;
+    char *names = gls_strdup(a->ctx, asked), *rest = NULL, decay[64] = "";
     if (!names) return GLS_ERR_MEMORY;
     const gls_value *method = gls_value_get(a->options->config, "method");
     const gls_value *given = method && method->kind == GLS_VALUE_MAP ? gls_value_get(method, "weight_decay") : NULL;
@@ -409,8 +411,41 @@ static gls_status work(advisor *a) {
     return gls_advisor_conclude(a, by_bound, why);
 }
 
+static gls_status take_lines(gls_advice *advice, const json_t *list) {
+    json_t *one;
+    size_t i;
+    advice->line = gls_alloc(advice->ctx, (int64_t)json_array_size(list), sizeof *advice->line);
+    if (!advice->line) return GLS_ERR_MEMORY;
+    json_array_foreach(list, i, one) {
+        gls_advice_line *line = &advice->line[advice->lines++];
+        const struct {
+            const char *key, **to;
+        } field[] = {{"what", &line->what},
+                     {"value", &line->value},
+                     {"numbers", &line->numbers},
+                     {"rule", &line->rule},
+                     {"source", &line->source}};
+        for (size_t k = 0; k < sizeof field / sizeof *field; k++) {
+            *field[k].to = gls_strdup(advice->ctx, json_string_value(json_object_get(one, field[k].key)));
+            if (!*field[k].to) return GLS_ERR_MEMORY;
+        }
+    }
+    return GLS_OK;
+}
+
+static gls_status take_json(gls_advice *advice, json_t *all) {
+    char *text = all ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    gls_status status = text ? take_lines(advice, json_object_get(all, "recommendation"))
+                             : gls_fail(advice->ctx, GLS_ERR_MEMORY, "advise: out of memory");
+    if (status == GLS_OK && !(advice->json = gls_strdup(advice->ctx, text))) status = GLS_ERR_MEMORY;
+    free(text);
+    return status;
+}
+
 gls_status gls_advise(gls_context *ctx, const gls_advise_options *options, gls_advice **out) {
     *out = NULL;
+    if (options->size != sizeof *options || !options->config)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_advise: size or config is not set");
     advisor *a = gls_alloc(ctx, 1, sizeof *a);
     gls_advice *advice = gls_alloc(ctx, 1, sizeof *advice);
     if (!a || !advice) {
@@ -425,12 +460,13 @@ gls_status gls_advise(gls_context *ctx, const gls_advise_options *options, gls_a
     a->probes = json_array();
     a->lines = json_array();
     gls_status status = work(a);
-    advice->json =
+    json_t *all =
         json_pack("{s:o, s:o, s:o, s:o, s:f, s:f}", "recommendation", a->lines, "measures", a->measures, "range_tests",
                   a->ranges, "probes", a->probes, "budget", options->budget, "seconds", gls_prober_now() - a->began);
     gls_prober_destroy(a->p);
     gls_free(ctx, a);
-    if (status == GLS_OK && !advice->json) status = gls_fail(ctx, GLS_ERR_MEMORY, "advise: out of memory");
+    if (status == GLS_OK) status = take_json(advice, all);
+    json_decref(all);
     if (status == GLS_OK)
         *out = advice;
     else
@@ -440,7 +476,14 @@ gls_status gls_advise(gls_context *ctx, const gls_advise_options *options, gls_a
 
 void gls_advice_destroy(gls_advice *advice) {
     if (!advice) return;
-    json_decref(advice->json);
-    gls_value_destroy(advice->ctx, advice->config);
-    gls_free(advice->ctx, advice);
+    gls_context *ctx = advice->ctx;
+    for (int64_t i = 0; i < advice->lines; i++) {
+        const gls_advice_line *line = &advice->line[i];
+        const char *text[] = {line->what, line->value, line->numbers, line->rule, line->source};
+        for (int k = 0; k < 5; k++) gls_free(ctx, (void *)(uintptr_t)text[k]);
+    }
+    gls_free(ctx, advice->line);
+    gls_free(ctx, advice->json);
+    gls_value_destroy(ctx, advice->config);
+    gls_free(ctx, advice);
 }

@@ -2,7 +2,8 @@
 #ifndef GLS_RUN_ADVISOR_H
 #define GLS_RUN_ADVISOR_H
 
-#include <glissade/measure.h>
+#include <glissade/search.h>
+#include <jansson.h>
 
 #include "advise.h"
 #include "probe.h"

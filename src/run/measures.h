@@ -5,11 +5,6 @@
 #include <glissade/measure.h>
 #include <glissade/run.h>
 
-/* What a measure is given at the run's present point. After a step in this session: its lr, gradient, loss and
- * figures; the weights before it where the run keeps them (a tap needs them). */
-gls_status gls_run_measure_input(gls_run *run, gls_measure_input *in);
-/* From the next step on, the weights before each are kept. */
-gls_status gls_run_keep_previous(gls_run *run);
 /* When a tap looks: every so often, or (`auto`) so rarely that it stays within its share of the run. */
 typedef struct gls_cadence {
     bool automatic;

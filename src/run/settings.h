@@ -61,7 +61,4 @@ gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_opti
 /* resolve.c: a new configuration in which members' tables have filled in what was not given. Names and options are
  * checked on the way. Values that were given keep their file and line, borrowed from config. */
 gls_status gls_config_resolve(gls_context *ctx, const gls_value *config, gls_value **out);
-/* GLS_ERR_ARGUMENT for a section that there is not; the nearest is named. */
-gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config);
-
 #endif

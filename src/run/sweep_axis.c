@@ -1,4 +1,4 @@
-#include "run/sweep.h"
+#include <glissade/search.h>
 
 #include <math.h>
 #include <stdlib.h>
