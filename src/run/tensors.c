@@ -1,4 +1,4 @@
-#include "tensors.h"
+#include "run/tensors.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

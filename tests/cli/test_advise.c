@@ -4,7 +4,7 @@
 #include <math.h>
 #include <time.h>
 
-#include "run/advise.h"
+#include "run/search/advise.h"
 
 static double now(void) {
     struct timespec t;

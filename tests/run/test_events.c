@@ -4,7 +4,7 @@
 
 #include <dirent.h>
 
-#include "run/events.h"
+#include "run/observer/events.h"
 
 /* CRC-32C bit by bit, and the mask. */
 static uint32_t masked(const unsigned char *data, size_t n) {

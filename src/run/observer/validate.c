@@ -1,5 +1,5 @@
 /* Losses and scores over whole sets, and what follows from them: best checkpoint, patience, targets. */
-#include "trainer.h"
+#include "run/loop/trainer.h"
 
 #include <math.h>
 #include <stdio.h>

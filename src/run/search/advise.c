@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "advisor.h"
-#include "trainer.h"
+#include "run/search/advisor.h"
+#include "run/loop/trainer.h"
 
 static const char usual_methods[] = "msgd,adam,sngm,clip,acclip";
 

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "advisor.h"
-#include "trainer.h"
+#include "run/search/advisor.h"
+#include "run/loop/trainer.h"
 
 bool gls_advisor_scheduled(const gls_value *config) {
     const gls_value *schedule = gls_value_get(config, "schedule"), *method = gls_value_get(config, "method");

@@ -8,8 +8,8 @@
 #include "base/gemm.h"
 #include "base/io.h"
 #include "base/yaml.h"
-#include "members.h"
-#include "trainer.h"
+#include "run/config/members.h"
+#include "run/loop/trainer.h"
 
 gls_status gls_folder_path(gls_run *run, const char *file, char **path) {
     *path = gls_sprintf(run->ctx, "%s/%s", run->folder, file);

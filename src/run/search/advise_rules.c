@@ -1,7 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "advise.h"
+#include "run/search/advise.h"
 
 int64_t gls_advise_batch(double bound, int64_t n, double run_examples, int64_t given, const char **why) {
     if (!(bound >= 1)) {

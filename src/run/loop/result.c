@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "events.h"
-#include "ledger.h"
-#include "trainer.h"
+#include "run/observer/events.h"
+#include "run/observer/ledger.h"
+#include "run/loop/trainer.h"
 
 static json_t *number(double x) {
     return isfinite(x) ? json_real(x) : json_null();

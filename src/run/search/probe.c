@@ -1,9 +1,9 @@
-#include "probe.h"
+#include "run/search/probe.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "trainer.h"
+#include "run/loop/trainer.h"
 
 /* A probe has diverged when its smoothed loss is this much above where it began. */
 static const double too_high = 1.5, smoothing = 0.8;

@@ -1,4 +1,4 @@
-#include "run/ledger.h"
+#include "run/observer/ledger.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "base/io.h"
 #include "run/tensors.h"
-#include "run/trainer.h"
+#include "run/loop/trainer.h"
 
 static const char file_name[] = "ledger.safetensors";
 enum { MAX_COLUMNS = 64 };

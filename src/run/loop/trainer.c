@@ -1,13 +1,13 @@
 /* The loop: what the method wants is asked of the problem through the estimator, what it answers is told to the method,
  * and only then does anything else happen. */
-#include "trainer.h"
+#include "run/loop/trainer.h"
 
 #include <math.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/kernels.h"
-#include "events.h"
+#include "run/observer/events.h"
 
 enum { MAX_REFUSED = 1000 }; /* refused one after the other under the policy `skip` */
 

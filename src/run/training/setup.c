@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "members.h"
-#include "trainer.h"
+#include "run/config/members.h"
+#include "run/loop/trainer.h"
 
 /* ---- data ---- */
 

@@ -1,6 +1,6 @@
 /* The `measure` section: every entry is a tap. Its figures go into the trace by their names, its whole results into
  * measures.jsonl, a line each. */
-#include "measures.h"
+#include "run/observer/measures.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "events.h"
-#include "trainer.h"
+#include "run/observer/events.h"
+#include "run/loop/trainer.h"
 
 typedef struct tap {
     gls_measure *measure;

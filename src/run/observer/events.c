@@ -1,4 +1,4 @@
-#include "run/events.h"
+#include "run/observer/events.h"
 
 #include <errno.h>
 #include <math.h>

@@ -5,14 +5,14 @@
 
 #include <glissade/measure.h>
 
-#include "measures.h"
+#include "run/observer/measures.h"
 #include "base/text.h"
 #include "estimator/estimator.h"
 #include "measure/members.h"
-#include "members.h"
+#include "run/config/members.h"
 #include "method/table.h"
-#include "settings.h"
-#include "trainer.h"
+#include "run/config/settings.h"
+#include "run/loop/trainer.h"
 
 /* One map on its way: what was given, and what is made of it. */
 typedef struct filling {

@@ -1,4 +1,4 @@
-#include "settings.h"
+#include "run/config/settings.h"
 
 #include <math.h>
 #include <stddef.h>

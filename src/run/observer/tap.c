@@ -1,4 +1,4 @@
-#include "trainer.h"
+#include "run/loop/trainer.h"
 
 #include <stdio.h>
 #include <string.h>

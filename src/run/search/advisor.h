@@ -5,8 +5,8 @@
 #include <glissade/search.h>
 #include <jansson.h>
 
-#include "advise.h"
-#include "probe.h"
+#include "run/search/advise.h"
+#include "run/search/probe.h"
 
 enum { MOST = 12, NORMS = 4096 };
 

@@ -1,7 +1,7 @@
 /* Scores by domain: a set with a `domain` column is evaluated domain by domain at the end of a run. */
 #include <math.h>
 
-#include "trainer.h"
+#include "run/loop/trainer.h"
 
 enum { MOST_DOMAINS = 1000 };
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "trainer.h"
+#include "run/loop/trainer.h"
 
 enum { ROOM = 1 << 16 };
 

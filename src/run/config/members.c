@@ -1,4 +1,4 @@
-#include "members.h"
+#include "run/config/members.h"
 
 #include <string.h>
 

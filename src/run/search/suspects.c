@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "run/ledger.h"
+#include "run/observer/ledger.h"
 
 /* A class or domain counts as suppressed when its mean factor is below this share of the others': ours. */
 static const double suppressed_share = 0.5;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "members.h"
+#include "run/config/members.h"
 
 enum { OF_STEP = GLS_MEASURE_PREVIOUS | GLS_MEASURE_GRADIENT | GLS_MEASURE_RUN | GLS_MEASURE_LR };
 

@@ -7,7 +7,7 @@
 #include <glissade/model.h>
 #include <glissade/run.h>
 
-#include "settings.h"
+#include "run/config/settings.h"
 
 /* ---- mini-batches: sampler, batch schedule, loader fed ahead ---- */
 

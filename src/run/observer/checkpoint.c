@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "events.h"
-#include "tensors.h"
-#include "trainer.h"
+#include "run/observer/events.h"
+#include "run/tensors.h"
+#include "run/loop/trainer.h"
 
 /* ---- the list ---- */
 
