@@ -348,6 +348,9 @@ GLS_API int64_t gls_layout_size(const gls_layout *layout); /* d */
 GLS_API int64_t gls_layout_count(const gls_layout *layout);
 GLS_API const gls_block *gls_layout_block(const gls_layout *layout, int64_t i);
 GLS_API const gls_block *gls_layout_find(const gls_layout *layout, const char *name); /* NULL if absent */
+/* Its blocks for people: name, size, shape, flags, a line each. Like every gls_..._view, a text from gls_alloc (NULL
+ * without memory), so that it can be logged, shown in a window or handed to another language: a FILE * can not. */
+GLS_API char *gls_layout_view(const gls_layout *layout);
 
 /* ---- named arrays: the one list that a checkpoint holds ---- */
 

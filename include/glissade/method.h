@@ -68,6 +68,8 @@ GLS_API gls_status gls_method_set_text(gls_method *method, const char *key, cons
 GLS_API gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values);
 GLS_API void gls_method_destroy(gls_method *method);
 GLS_API const char *gls_method_name(const gls_method *method);
+/* Its options with their schedules, parameter groups and state vectors for people; from gls_alloc. */
+GLS_API char *gls_method_view(const gls_method *method);
 
 GLS_API gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *query);
 /* A non-finite answer is refused: GLS_OK, report->refused is true, w and the method's state are as before. */

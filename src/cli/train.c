@@ -1,4 +1,6 @@
 /* `train`: one run, or one for each seed, over any number of ranks, of which the first one speaks. */
+#include <glissade/model.h>
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -125,13 +127,18 @@ static gls_status train(job *j, gls_run *run, const char *folder) {
     return GLS_OK;
 }
 
-static gls_status train_or_summarize(job *j, gls_run *run, const char *folder) {
-    if (!cli_has(j->args, "summary")) return train(j, run, folder);
-    char *text = gls_run_summary(run);
-    if (!text) return GLS_ERR_MEMORY;
-    if (j->first) fputs(text, stdout);
-    gls_free(gls_run_context(run), text);
-    return GLS_OK;
+/* What the run consists of, object by object. */
+static gls_status summarize(const job *j, gls_run *run) {
+    char *text[] = {gls_run_summary(run), gls_estimator_view(gls_run_estimator(run)),
+                    gls_method_view(gls_run_method(run)), gls_problem_view(gls_run_problem(run))};
+    bool layers = gls_model_layers(gls_run_problem(run)) > 0; /* else the summary has shown it all */
+    gls_status status = GLS_OK;
+    for (int i = 0; i < 4; i++) {
+        if (!text[i]) status = GLS_ERR_MEMORY;
+        if (text[i] && j->first && (i < 3 || layers)) printf("%s%s", i ? "\n" : "", text[i]);
+        gls_free(gls_run_context(run), text[i]);
+    }
+    return status;
 }
 
 /* Says what failed once for all ranks, and gives all of them the exit code of the one that speaks. */
@@ -161,7 +168,7 @@ static int run_once(job *j, const char *folder, bool resume) {
                               .user = &j->progress};
     gls_status status = gls_run_create(ctx, &wanted, &run);
     bool writing = status == GLS_OK; /* from here on, files at fault are the run's own */
-    if (status == GLS_OK) status = train_or_summarize(j, run, folder);
+    if (status == GLS_OK) status = cli_has(j->args, "summary") ? summarize(j, run) : train(j, run, folder);
     int code = CLI_DONE;
     if (status != GLS_OK)
         code = report_failure(j, ctx, status, writing);
@@ -294,7 +301,7 @@ static const cli_flag flags[] = {
     {"from", "RUN", "start from the weights of another run (a folder or a .safetensors file), with a fresh method"},
     {"seed", "N", "as --set train.seed=N", CLI_INT, 0, INFINITY},
     CLI_FLAG_THREADS,
-    {"summary", NULL, "print what would be trained (sets, parameters, plan) and stop"},
+    {"summary", NULL, "print what would be trained (sets, parameters, plan, estimator, method, layers) and stop"},
     CLI_FLAG_JSON,
     CLI_FLAG_QUIET,
     {NULL}};
