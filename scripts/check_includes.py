@@ -1,5 +1,5 @@
-"""Checks that a room includes only itself and the rooms it stands on, that the command includes public headers and its
-own alone, and that each foreign library has its one place.
+"""Checks that a room includes only itself and the rooms it stands on, that the layers of a room include no higher ones,
+that the command includes public headers and its own alone, and that each foreign library has its one place.
 
 Usage: check_includes.py SOURCE_ROOT.
 """
@@ -20,6 +20,8 @@ STANDS_ON = {
     "report": "base",
     "cli": "base comm data problem model estimator method measure run report",
 }
+# Folders of a room from the lowest layer up. Files beside the folders stand under them all.
+LAYERS = {"run": ["config", "training", "loop", "observer", "search"]}
 # Header of a library: the files that may include it (a folder stands for one file in it).
 PLACES = {
     r"mpi\.h": ["src/comm/mpi.c"],
@@ -46,6 +48,26 @@ def target_room(root, path, name):
     return None
 
 
+def layer_of(parts):
+    """Place of src/ROOM/LAYER/... in its room; -1 beside the layers, None in a room without any."""
+    layers = LAYERS.get(parts[1]) if len(parts) > 2 and parts[0] == "src" else None
+    return layers and (layers.index(parts[2]) if parts[2] in layers else -1)
+
+
+def layer_fault(root, path, name):
+    """What is wrong with an include between layers of one room, or None."""
+    own = layer_of(path.parts)
+    for base in (root / path.parent, root / "src"):
+        file = (base / name).resolve()
+        if own is None or not file.exists() or root.resolve() not in file.parents:
+            continue
+        parts = file.relative_to(root.resolve()).parts
+        if parts[:2] == path.parts[:2] and layer_of(parts) > own:
+            return f"{path.parts[2]} is below {parts[2]}"
+        return None
+    return None
+
+
 def main():
     root = pathlib.Path(sys.argv[1])
     bad = []
@@ -69,6 +91,9 @@ def main():
                 bad.append(f"{path}:{number}: the command includes public headers only: {name}")
             if target and target not in allowed:
                 bad.append(f"{path}:{number}: {room} does not stand on {target}: {name}")
+            fault = layer_fault(root, path, name)
+            if fault:
+                bad.append(f"{path}:{number}: {fault}: {name}")
             for header, places in PLACES.items():
                 if re.fullmatch(header, name):
                     place = next((p for p in places if str(path) == p or p.endswith("/") and str(path).startswith(p)), None)

@@ -363,6 +363,11 @@ typedef struct gls_array {
     int dims;
     int64_t shape[GLS_MAX_DIMS];
     void *data;
+    bool optional; /* a file without it leaves the data as they are */
+    /* Where the file's shape differs from this one: makes room for `shape` and sets array->data, or fails with a
+     * sentence. NULL: another shape is refused. */
+    gls_status (*resize)(void *owner, struct gls_array *array, const int64_t *shape);
+    void *owner;
 } gls_array;
 
 typedef struct gls_arrays {
@@ -374,6 +379,12 @@ GLS_API gls_status gls_arrays_add(gls_context *ctx, gls_arrays *arrays, const ch
                                   const int64_t *shape, void *data);
 GLS_API gls_status gls_arrays_add_vector(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype,
                                          int64_t size, void *data);
+/* Of the array added last: it may be absent from a file, its present data are then the default. */
+GLS_API void gls_arrays_optional(gls_arrays *arrays);
+/* Of the array added last: its extents (not their number) are those found in the file; see gls_array. */
+GLS_API void gls_arrays_resizable(gls_arrays *arrays,
+                                  gls_status (*resize)(void *owner, gls_array *array, const int64_t *shape),
+                                  void *owner);
 GLS_API void gls_arrays_clear(gls_context *ctx, gls_arrays *arrays); /* frees the list, not the data */
 GLS_API size_t gls_dtype_size(gls_dtype dtype);
 #ifdef GLS_DOUBLE

@@ -33,8 +33,8 @@ GLS_API gls_status gls_config_context(gls_context *ctx, const gls_value *config,
 GLS_API gls_status gls_config_seeds(gls_context *ctx, const gls_value *config, int64_t *seeds);
 /* A word for a run of this configuration: its `name`, else model and method. From gls_alloc. */
 GLS_API char *gls_config_name(gls_context *ctx, const gls_value *config);
-/* GLS_ERR_ARGUMENT naming the nearest for a section that a configuration does not have. gls_run_create checks it too.
- */
+/* GLS_ERR_ARGUMENT for a section that there is not, with the nearest, and for keys of former versions, with their
+ * present names. gls_run_create checks it too. */
 GLS_API gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config);
 /* The options of the section "train", "data" (but for what the format or generator adds) or "plan": a table that ends
  * with key NULL; NULL for any other section. */
@@ -69,6 +69,24 @@ typedef struct gls_run_options {
     void *user;
 } gls_run_options;
 
+/* Why a run came to its end. */
+typedef enum gls_stop_reason {
+    GLS_STOP_NONE, /* it has not: "unfinished" */
+    GLS_STOP_EPOCHS,
+    GLS_STOP_STEPS,
+    GLS_STOP_TARGET_LOSS,
+    GLS_STOP_TARGET_SCORE,
+    GLS_STOP_PATIENCE,
+    GLS_STOP_TIME,
+    GLS_STOP_METHOD,     /* the method asks for nothing more */
+    GLS_STOP_OBSERVER,   /* gls_run_stop of an observer of the caller's */
+    GLS_STOP_INTERRUPTED /* by gls_interrupt: to be resumed */
+} gls_stop_reason;
+/* "epochs", "target_loss", ...; NULL for what is no reason. */
+GLS_API const char *gls_stop_reason_name(gls_stop_reason reason);
+/* The reason of that name; false if there is none. */
+GLS_API bool gls_stop_reason_named(const char *name, gls_stop_reason *reason);
+
 /* How a run ended. Losses are means over whole sets at the final weights, l2 terms included; NaN where there is no such
  * set. score is the problem's first ("accuracy"), NULL if it has none. */
 typedef struct gls_run_result {
@@ -79,8 +97,7 @@ typedef struct gls_run_result {
     const char *score;
     double seconds; /* of training, validations and checkpoints included */
     double examples_per_second;
-    const char
-        *stopped; /* "epochs", "steps", "target_loss", "target_score", "patience", "time", "method", "interrupted" */
+    gls_stop_reason stopped;
 } gls_run_result;
 
 /* Loss and first score on one domain of the test set (without one, of the training set). */
@@ -100,8 +117,8 @@ GLS_API gls_status gls_run_begin(gls_run *run);
 GLS_API gls_status gls_run_step(gls_run *run, bool *done);
 /* Final losses and scores over whole sets; writes the last checkpoint, final.safetensors and result.json. */
 GLS_API gls_status gls_run_finish(gls_run *run, gls_run_result *result);
-/* Steps to the end, or to gls_interrupt: then a checkpoint is written, result->stopped is "interrupted" and the final
- * losses are not computed. */
+/* Steps to the end, or to gls_interrupt: then a checkpoint is written, result->stopped is GLS_STOP_INTERRUPTED and the
+ * final losses are not computed. */
 GLS_API gls_status gls_run_train(gls_run *run, gls_run_result *result);
 GLS_API void gls_run_destroy(gls_run *run); /* NULL is legal */
 /* After gls_run_finish, for data with a `domain` column (transform mix): scores by domain; count 0 without. */
@@ -111,7 +128,7 @@ GLS_API char *gls_run_result_json(gls_run *run, const gls_run_result *result);
 /* A table of the blocks, shapes and parameters, the data and the plan, for people. From gls_alloc. */
 GLS_API char *gls_run_summary(gls_run *run);
 
-/* What a run consists of, for taps and for someone's own loop around gls_run_step. All borrowed. */
+/* What a run consists of, for observers and for someone's own loop around gls_run_step. All borrowed. */
 GLS_API gls_context *gls_run_context(const gls_run *run);
 GLS_API const char *gls_run_folder(const gls_run *run); /* NULL: none */
 GLS_API gls_problem *gls_run_problem(const gls_run *run);
@@ -132,27 +149,56 @@ GLS_API double gls_run_epoch(const gls_run *run);
 GLS_API gls_status gls_run_measure_input(gls_run *run, gls_measure_input *in);
 /* From the next step on, the run keeps the weights before each step. */
 GLS_API gls_status gls_run_keep_previous(gls_run *run);
-/* A loader of the run's plan over any of its sets, for passes of a tap's own. */
+/* A loader of the run's plan over any of its sets, for passes of an observer's own. */
 GLS_API gls_status gls_run_loader(gls_run *run, const gls_source *source, gls_loader **out);
-/* A line of metrics.jsonl at the present step; nothing without a folder. Failure to write shows at the next checkpoint.
- */
+/* Whether a length comes round with the step just taken. */
+GLS_API bool gls_run_due(const gls_run *run, gls_length every);
+/* A figure at the present step, for metrics.jsonl, TensorBoard and every observer with `figure`. Failure to write shows
+ * at the next checkpoint. */
 GLS_API void gls_run_trace(gls_run *run, const char *name, double value);
+/* The run ends before its next step, unless it has a reason already. On all ranks alike. */
+GLS_API void gls_run_stop(gls_run *run, gls_stop_reason reason);
 
-/* ---- taps: what looks on while a run goes on ---- */
+/* ---- observers: who looks on while a run goes on ---- */
 
-/* A tap reads the run and reports figures (gls_run_trace, files of its own); it changes nothing, so that weights with
- * and without taps are bit-equal. The measures of the `measure` section are taps. Any verb but observe may be NULL. */
-typedef struct gls_tap {
-    const char *name;
-    gls_length every;
+/* Why an observer is called; several may hold at once. */
+typedef enum gls_why {
+    GLS_WHY_STEP = 1,        /* after a step */
+    GLS_WHY_EPOCH = 2,       /* that step closed an epoch */
+    GLS_WHY_REFUSED = 4,     /* that step was refused (train.nonfinite: skip) */
+    GLS_WHY_VALIDATED = 8,   /* the monitored set was evaluated after it; for observers behind that one */
+    GLS_WHY_BEST = 16,       /* and its loss is the lowest so far */
+    GLS_WHY_END = 32,        /* the run has come to its end */
+    GLS_WHY_INTERRUPTED = 64 /* this session ends, the run will be resumed: to observe here would make it another run */
+} gls_why;
+
+/* An observer reads the run and reports figures (gls_run_trace, files of its own); it changes neither weights nor state
+ * of the training, so that weights with and without it are bit-equal. What a run itself does beside steps (trace,
+ * measures, validation, checkpoints, ends) is a row each of the table in src/run/observer/table.c; observers that
+ * callers add come between measures and validation. Any verb may be NULL. step, epoch and end may be one function:
+ * `why` (of gls_why) tells them apart. */
+typedef struct gls_observer {
+    const char *name; /* borrowed for the run's life */
+    gls_length every; /* between calls of step; 0: never */
     void *user;
-    gls_status (*observe)(void *user, gls_run *run); /* after a step, at its cadence, and at the end of the run */
-    gls_status (*arrays)(void *user, const char *prefix, gls_arrays *arrays); /* its state, for checkpoints */
+    gls_status (*begin)(void *user, gls_run *run);  /* before the first step of a session, arrays restored */
+    gls_status (*before)(void *user, gls_run *run); /* before each step: the place for gls_run_stop */
+    gls_status (*step)(void *user, gls_run *run, unsigned why);
+    gls_status (*epoch)(void *user, gls_run *run, unsigned why);
+    gls_status (*end)(void *user, gls_run *run, unsigned why);                /* GLS_WHY_END or GLS_WHY_INTERRUPTED */
+    void (*figure)(void *user, gls_run *run, const char *name, double value); /* every gls_run_trace */
+    void (*measured)(void *user, gls_run *run, const gls_measure_result *result);
+    gls_status (*flush)(void *user, gls_run *run); /* before a checkpoint: out with what was kept back, or why not */
+    /* Its state, for checkpoints. A checkpoint that has none of these arrays is from before the observer was added:
+     * they stay as they are. */
+    gls_status (*arrays)(void *user, const char *prefix, gls_arrays *arrays);
+    const char *prefix; /* of its arrays in checkpoints; NULL: "tap/NAME/" */
     void (*destroy)(void *user);
-} gls_tap;
+} gls_observer;
 
-/* Adds a tap before the first step; the struct is copied, user is the run's from then on (also when this fails). */
-GLS_API gls_status gls_run_add_tap(gls_run *run, const gls_tap *tap);
+/* Adds an observer before the first step; the struct is copied, user is the run's from then on (also when this
+ * fails). GLS_ERR_ARGUMENT if there is one of that name, or the run has begun. */
+GLS_API gls_status gls_run_observe(gls_run *run, const gls_observer *observer);
 
 /* ---- what a run folder holds ---- */
 

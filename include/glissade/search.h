@@ -34,7 +34,7 @@ typedef struct gls_sweep_options {
     int64_t first_seed;
     const char *folder; /* for the run folders: runs finished there are skipped, unfinished ones continue */
     const gls_context_options *context; /* threads, allocator and logger of the runs' own contexts */
-    /* Before each run (result NULL) and after it; result->stopped is NULL if the run diverged. NULL: none. */
+    /* Before each run (result NULL) and after it; result->stopped is GLS_STOP_NONE if the run diverged. NULL: none. */
     void (*progress)(void *user, int64_t run, int64_t runs, const char *name, const gls_run_result *result);
     void *user;
 } gls_sweep_options;

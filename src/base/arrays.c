@@ -51,6 +51,16 @@ gls_status gls_arrays_add_vector(gls_context *ctx, gls_arrays *arrays, const cha
     return gls_arrays_add(ctx, arrays, name, dtype, 1, &size, data);
 }
 
+void gls_arrays_optional(gls_arrays *arrays) {
+    arrays->item[arrays->count - 1].optional = true;
+}
+
+void gls_arrays_resizable(gls_arrays *arrays, gls_status (*resize)(void *owner, gls_array *array, const int64_t *shape),
+                          void *owner) {
+    arrays->item[arrays->count - 1].resize = resize;
+    arrays->item[arrays->count - 1].owner = owner;
+}
+
 void gls_arrays_clear(gls_context *ctx, gls_arrays *arrays) {
     gls_free(ctx, arrays->item);
     *arrays = (gls_arrays){0};

@@ -89,7 +89,8 @@ static void say_result(const job *j, const gls_run *run, const gls_run_result *r
     char a[32], b[32];
     fprintf(stderr, "%s: %s steps, %.4g epoch%s in %s", j->name, cli_thousands(r->steps, a), r->epochs,
             r->epochs == 1 ? "" : "s", cli_duration(r->seconds, b));
-    if (strcmp(r->stopped, "epochs") && strcmp(r->stopped, "steps")) fprintf(stderr, " (ended by %s)", r->stopped);
+    if (r->stopped != GLS_STOP_EPOCHS && r->stopped != GLS_STOP_STEPS)
+        fprintf(stderr, " (ended by %s)", gls_stop_reason_name(r->stopped));
     if (r->refused) fprintf(stderr, ", %s steps refused", cli_thousands(r->refused, a));
     fprintf(stderr, "\n  train loss %.6g", r->train_loss);
     if (!isnan(r->validation_loss)) fprintf(stderr, ", validation loss %.6g", r->validation_loss);
@@ -110,7 +111,7 @@ static gls_status train(job *j, gls_run *run, const char *folder) {
     gls_run_result result;
     GLS_TRY(gls_run_train(run, &result));
     cli_progress_clear(&j->progress);
-    j->interrupted = !strcmp(result.stopped, "interrupted");
+    j->interrupted = result.stopped == GLS_STOP_INTERRUPTED;
     char *text = gls_run_result_json(run, &result);
     json_t *object = text ? json_loads(text, 0, NULL) : NULL;
     gls_free(gls_run_context(run), text);

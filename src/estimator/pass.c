@@ -63,7 +63,7 @@ static gls_status check_options(const gls_problem *problem, const gls_pass_optio
                         (long long)options->slice, (long long)options->wave, (long long)options->span);
     if (options->span && problem->coupling == GLS_COUPLING_GROUPS && options->span != problem->coupling_group)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
-                        "pass: span (train.accumulate) is %lld, but '%s' couples groups of %lld (bn_group): give one "
+                        "pass: span (train.bn_span) is %lld, but '%s' couples groups of %lld (bn_group): give one "
                         "of them",
                         (long long)options->span, problem->type->member.name, (long long)problem->coupling_group);
     if (options->lanes < 0 || options->lanes > GLS_MAX_LANES || (options->lanes & (options->lanes - 1)))

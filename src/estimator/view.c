@@ -1,7 +1,7 @@
 /* A chain and a plan in words. */
 #include <stdio.h>
 
-#include "base/lines.h"
+#include "base/printout.h"
 #include "estimator/estimator.h"
 #include "estimator/pass.h"
 
@@ -15,29 +15,29 @@ static const char *groups_of(const gls_stage *stage, char text[64]) {
     return text;
 }
 
-static void add_stage(gls_lines *lines, const gls_stage *stage) {
+static void add_stage(gls_printout *lines, const gls_stage *stage) {
     char text[64];
     const char *place = stage->type->place == GLS_PLACE_GROUP ? groups_of(stage, text)
                         : stage->type->place == GLS_PLACE_SUM ? "how groups are combined"
                                                               : "the estimate as a whole";
-    gls_lines_add(lines, "  %-14s %s: %s%s%s\n", stage->type->member.name, place, stage->type->member.help,
-                  stage->sum ? "; summed, not averaged" : "", stage->ledger ? "; keeps a ledger" : "");
+    gls_printout_add(lines, "  %-14s %s: %s%s%s\n", stage->type->member.name, place, stage->type->member.help,
+                     stage->sum ? "; summed, not averaged" : "", stage->ledger ? "; keeps a ledger" : "");
 }
 
 char *gls_estimator_view(const gls_estimator *estimator) {
-    gls_lines lines = {.ctx = estimator->ctx};
-    gls_lines_add(&lines, "estimator: a chain of %lld stage%s\n", (long long)estimator->stages,
-                  estimator->stages == 1 ? "" : "s");
+    gls_printout lines = {.ctx = estimator->ctx};
+    gls_printout_add(&lines, "estimator: a chain of %lld stage%s\n", (long long)estimator->stages,
+                     estimator->stages == 1 ? "" : "s");
     for (int64_t i = 0; i < estimator->stages; i++) add_stage(&lines, estimator->stage[i]);
-    return gls_lines_end(&lines);
+    return gls_printout_end(&lines);
 }
 
 char *gls_pass_view(const gls_pass *pass, int64_t rows) {
-    gls_lines lines = {.ctx = pass->ctx};
+    gls_printout lines = {.ctx = pass->ctx};
     gls_pass_options plan = gls_pass_plan(pass, rows);
-    gls_lines_add(&lines, "plan for mini-batches of %lld: waves of %lld rows, slices of %lld rows, %lld lane%s%s",
-                  (long long)rows, (long long)plan.wave, (long long)plan.slice, (long long)plan.lanes,
-                  plan.lanes == 1 ? "" : "s", plan.span ? ", " : "\n");
-    if (plan.span) gls_lines_add(&lines, "spans of %lld rows\n", (long long)plan.span);
-    return gls_lines_end(&lines);
+    gls_printout_add(&lines, "plan for mini-batches of %lld: waves of %lld rows, slices of %lld rows, %lld lane%s%s",
+                     (long long)rows, (long long)plan.wave, (long long)plan.slice, (long long)plan.lanes,
+                     plan.lanes == 1 ? "" : "s", plan.span ? ", " : "\n");
+    if (plan.span) gls_printout_add(&lines, "spans of %lld rows\n", (long long)plan.span);
+    return gls_printout_end(&lines);
 }

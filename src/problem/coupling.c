@@ -15,7 +15,7 @@ gls_status gls_coupling_refuse(const gls_problem *problem, const char *what) {
         problem->ctx, GLS_ERR_UNSUPPORTED,
         "%s: '%s' couples all examples of the mini-batch (a normalisation over the batch), so the gradient "
         "of a part of it does not exist; let the statistics span the micro-batch (bn_group of the model, or "
-        "train.accumulate: its size), or use a normalisation inside each example (group norm, layer norm)",
+        "train.bn_span: its size), or use a normalisation inside each example (group norm, layer norm)",
         what, name);
 }
 

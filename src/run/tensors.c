@@ -256,27 +256,46 @@ static void print_shape(const gls_array *array, char *text, size_t room) {
     if (used >= 0 && (size_t)used < room) snprintf(text + used, room - (size_t)used, "]");
 }
 
-/* Where the array of that name and shape lies. */
-static gls_status match(gls_tensors *t, const gls_array *want, int64_t *offset) {
+/* Where the array of that name and shape lies; *has is false for an optional one that is absent. A shape that may be
+ * another is left to the caller. */
+static gls_status match(gls_tensors *t, const gls_array *want, gls_array *have, int64_t *offset, bool *has) {
     json_t *entry = json_object_get(t->header, want->name);
-    if (!entry) return bad(t, want->name, "is not in the file");
-    gls_array have;
-    GLS_TRY(read_entry(t, want->name, entry, &have, offset));
-    bool same = have.dims == want->dims && have.dtype == want->dtype;
-    for (int i = 0; same && i < want->dims; i++) same = have.shape[i] == want->shape[i];
+    *has = entry != NULL;
+    if (!entry) return want->optional ? GLS_OK : bad(t, want->name, "is not in the file");
+    GLS_TRY(read_entry(t, want->name, entry, have, offset));
+    bool same = have->dims == want->dims && have->dtype == want->dtype;
+    for (int i = 0; same && !want->resize && i < want->dims; i++) same = have->shape[i] == want->shape[i];
     if (same) return GLS_OK;
     char found[160], expected[160];
-    print_shape(&have, found, sizeof found);
+    print_shape(have, found, sizeof found);
     print_shape(want, expected, sizeof expected);
     return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: array '%s' is %s, expected %s", t->path, want->name, found, expected);
 }
 
+/* Room of the file's size for an array that allows it. */
+static gls_status fit(gls_array *array, const gls_array *have) {
+    bool same = true;
+    for (int i = 0; i < have->dims; i++) same = same && have->shape[i] == array->shape[i];
+    if (same || !array->resize) return GLS_OK;
+    GLS_TRY(array->resize(array->owner, array, have->shape));
+    memcpy(array->shape, have->shape, sizeof array->shape);
+    return GLS_OK;
+}
+
+/* All are compared before room is made for any, and room is made for all before any is filled. */
 gls_status gls_tensors_restore(gls_tensors *tensors, const gls_arrays *arrays) {
     int64_t offset;
-    for (int64_t i = 0; i < arrays->count; i++) GLS_TRY(match(tensors, &arrays->item[i], &offset));
+    gls_array have;
+    bool has;
+    for (int64_t i = 0; i < arrays->count; i++) GLS_TRY(match(tensors, &arrays->item[i], &have, &offset, &has));
     for (int64_t i = 0; i < arrays->count; i++) {
-        GLS_TRY(match(tensors, &arrays->item[i], &offset));
-        GLS_TRY(read_at(tensors, arrays->item[i].data, array_bytes(&arrays->item[i]), tensors->start + offset));
+        GLS_TRY(match(tensors, &arrays->item[i], &have, &offset, &has));
+        if (has) GLS_TRY(fit(&arrays->item[i], &have));
+    }
+    for (int64_t i = 0; i < arrays->count; i++) {
+        gls_array *array = &arrays->item[i];
+        GLS_TRY(match(tensors, array, &have, &offset, &has));
+        if (has) GLS_TRY(read_at(tensors, array->data, array_bytes(array), tensors->start + offset));
     }
     return GLS_OK;
 }

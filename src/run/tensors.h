@@ -20,8 +20,8 @@ gls_status gls_tensors_open(gls_context *ctx, const char *path, gls_tensors **ou
 void gls_tensors_close(gls_tensors *tensors);
 const char *gls_tensors_note(const gls_tensors *tensors, const char *key); /* NULL if absent */
 bool gls_tensors_has(const gls_tensors *tensors, const char *name);
-/* Fills every array of the list; first all names, types and shapes are compared, so that nothing is filled if one does
- * not fit. */
+/* Fills every array of the list that the file holds; first all names, types and shapes are compared, so that nothing is
+ * filled if one does not fit or one that is not optional is absent. */
 gls_status gls_tensors_restore(gls_tensors *tensors, const gls_arrays *arrays);
 
 #endif

@@ -248,7 +248,7 @@ static void coupled_problems_refuse_single_examples(void **state) {
     bench b = bench_problem(&awkward_coupled, 16);
     gls_estimator *e;
     assert_int_equal(bench_estimator(&b, "microbatch microbatch=1 bound=1", &e), GLS_ERR_UNSUPPORTED);
-    assert_non_null(strstr(gls_context_message(b.ctx), "train.accumulate"));
+    assert_non_null(strstr(gls_context_message(b.ctx), "train.bn_span"));
     assert_int_equal(bench_estimator(&b, "mean ledger=true", &e), GLS_ERR_UNSUPPORTED);
     assert_int_equal(bench_run(&b, "microbatch microbatch=4"), GLS_ERR_UNSUPPORTED);
     OK(b.ctx, bench_run(&b, "microbatch microbatch=16"));

@@ -188,11 +188,11 @@ static void refused(bench *b, const char *chain, const char *words) {
 static void what_is_finer_is_refused(void **state) {
     bench b = open_model(&models[0], 0);
     refused(&b, "microbatch microbatch=1 bound=1", "bn_group");
-    refused(&b, "microbatch microbatch=1 bound=1", "train.accumulate");
+    refused(&b, "microbatch microbatch=1 bound=1", "train.bn_span");
     refused(&b, "microbatch microbatch=8", "bn_group");
     refused(&b, "mean ledger=true", "group norm");
     new_pass(&b, (gls_pass_options){.span = 4});
-    refused(&b, "microbatch microbatch=6", "train.accumulate");
+    refused(&b, "microbatch microbatch=6", "train.bn_span");
     bench_close(&b);
     b = open_model(&models[0], SPAN);
     refused(&b, "microbatch microbatch=1 bound=1", "multiple of 4");
@@ -200,7 +200,7 @@ static void what_is_finer_is_refused(void **state) {
     gls_pass *pass;
     gls_pass_options options = {.size = sizeof(options), .span = 8};
     assert_int_equal(gls_pass_create(b.p, &options, &pass), GLS_ERR_ARGUMENT);
-    assert_non_null(strstr(gls_context_message(b.ctx), "train.accumulate"));
+    assert_non_null(strstr(gls_context_message(b.ctx), "train.bn_span"));
     /* Norms of single examples and of parts of a span; those of whole spans are answered. */
     gls_point *point;
     gls_evaluation *e;

@@ -26,6 +26,9 @@ static void axes_are_read_from_text(void **state) {
     assert_ok(ctx, gls_sweep_axis_parse(ctx, "method.lr=1e-3..1", &axis));
     assert_true(axis.count == 0 && axis.low == 1e-3 && axis.high == 1);
     gls_sweep_axis_clear(ctx, &axis);
+    assert_ok(ctx, gls_sweep_axis_parse(ctx, "train.batch=8..128", &axis));
+    assert_true(axis.count == 0 && axis.low == 8 && axis.high == 128);
+    gls_sweep_axis_clear(ctx, &axis);
     static const char *const wrong[] = {"method.lr", "=1", "method.lr=", "method.lr=1,,2", "method.lr=2..1"};
     for (int i = 0; i < 5; i++) assert_int_equal(gls_sweep_axis_parse(ctx, wrong[i], &axis), GLS_ERR_ARGUMENT);
     gls_context_destroy(ctx);

@@ -1,4 +1,4 @@
-/* The trainer through the library: bits, resuming, ends, averages, taps, refused steps. */
+/* The trainer through the library: bits, resuming, ends, averages, observers, refused steps. */
 #include "support.h"
 
 static const char small[] = "data: {format: glyphs, train_size: 600, test_size: 100}\n"
@@ -23,7 +23,7 @@ static bool same_weights(const outcome *a, const outcome *b) {
 }
 
 /* A whole run of `small` with overrides (ended by NULL), in its own context. */
-static outcome train(const char *folder, bool resume, const gls_tap *tap, const char *const *overrides) {
+static outcome train(const char *folder, bool resume, const gls_observer *observer, const char *const *overrides) {
     gls_context *ctx = make_context(1, 1);
     gls_value *config = config_from(ctx, small);
     for (; overrides && *overrides; overrides++) assert_ok(ctx, gls_config_set(ctx, config, *overrides));
@@ -34,7 +34,7 @@ static outcome train(const char *folder, bool resume, const gls_tap *tap, const 
     gls_run_options wanted = {.size = sizeof wanted, .config = config, .folder = folder, .resume = resume};
     gls_run *run = NULL;
     outcome o = {.status = gls_run_create(own, &wanted, &run)};
-    if (o.status == GLS_OK && tap) o.status = gls_run_add_tap(run, tap);
+    if (o.status == GLS_OK && observer) o.status = gls_run_observe(run, observer);
     if (o.status == GLS_OK) o.status = gls_run_train(run, &o.result);
     snprintf(o.message, sizeof o.message, "%s", gls_context_message(own));
     if (run) {
@@ -100,18 +100,18 @@ static void bits(void **state) {
     assert_false(same_weights(&a, &c));
     assert_true(a.result.test_loss < 2.2 && a.result.test_score > 0.2);
     assert_int_equal(a.result.steps, 30);
-    assert_string_equal(a.result.stopped, "epochs");
+    assert_int_equal(a.result.stopped, GLS_STOP_EPOCHS);
     outcome_clear(&a);
     outcome_clear(&c);
 }
 
-/* A tap that asks the run to stop after a step. */
+/* An observer that asks the run to stop after a step. */
 typedef struct stopper {
     int64_t at;
     int64_t seen;
 } stopper;
 
-static gls_status stop_at(void *user, gls_run *run) {
+static gls_status stop_at(void *user, gls_run *run, unsigned why) {
     stopper *s = user;
     s->seen++;
     if (gls_run_steps(run) == s->at) gls_interrupt(gls_run_context(run));
@@ -145,11 +145,11 @@ static void resumes(void **state) {
         outcome b = {0};
         for (int i = 0; i < 3; i++) {
             stopper s = {.at = stops[i]};
-            gls_tap tap = {.name = "stopper", .every = {1, true}, .user = &s, .observe = stop_at};
+            gls_observer observer = {.name = "stopper", .every = {1, true}, .user = &s, .step = stop_at};
             outcome_clear(&b);
-            b = train(parts, i > 0, &tap, variants[v]);
+            b = train(parts, i > 0, &observer, variants[v]);
             must_be_ok(&b);
-            if (stops[i] && strcmp(b.result.stopped, "interrupted")) fail_msg("stopped: %s", b.result.stopped);
+            if (stops[i]) assert_int_equal(b.result.stopped, GLS_STOP_INTERRUPTED);
         }
         if (!same_weights(&a, &b)) fail_msg("other bits with %s", variants[v][0]);
         assert_true(a.result.train_loss == b.result.train_loss);
@@ -162,8 +162,8 @@ static void resumes(void **state) {
     }
 }
 
-/* Batch norm in groups, micro-batches of one and of several: threads and taps change nothing; train.accumulate says the
- * same as bn_group. */
+/* Batch norm in groups, micro-batches of one and of several: threads and measures change nothing; train.bn_span says
+ * the same as bn_group. */
 static void batch_norm_in_groups(void **state) {
     (void)state;
     static const char *const groups = "model={name: mlp, hidden: [16], norm: batch, bn_group: 8}";
@@ -176,7 +176,7 @@ static void batch_norm_in_groups(void **state) {
             TRAIN(groups, estimators[i], "train.threads=2"),
             TRAIN(groups, estimators[i],
                   "measure={loss: {every: 2s, mode: train, sample: 100}, sharpness: {every: 20s}}"),
-            TRAIN("model={name: mlp, hidden: [16], norm: batch}", estimators[i], "train.accumulate=8"),
+            TRAIN("model={name: mlp, hidden: [16], norm: batch}", estimators[i], "train.bn_span=8"),
         };
         for (int k = 0; k < 3; k++) {
             must_be_ok(&other[k]);
@@ -189,9 +189,9 @@ static void batch_norm_in_groups(void **state) {
     outcome refused = TRAIN(groups, "estimator={name: microbatch, microbatch: 1, bound: 1}");
     assert_int_equal(refused.status, GLS_ERR_UNSUPPORTED);
     assert_non_null(strstr(refused.message, "bn_group"));
-    outcome both = TRAIN(groups, "train.accumulate=16");
+    outcome both = TRAIN(groups, "train.bn_span=16");
     assert_int_equal(both.status, GLS_ERR_ARGUMENT);
-    assert_non_null(strstr(both.message, "train.accumulate"));
+    assert_non_null(strstr(both.message, "train.bn_span"));
     outcome_clear(&refused);
     outcome_clear(&both);
 }
@@ -266,9 +266,9 @@ static void tokens(void **state) {
     fresh_folder(parts);
     for (int i = 0; i < 2; i++) {
         stopper s = {.at = i ? 0 : 17};
-        gls_tap tap = {.name = "stopper", .every = {1, true}, .user = &s, .observe = stop_at};
+        gls_observer observer = {.name = "stopper", .every = {1, true}, .user = &s, .step = stop_at};
         const char *const all[] = {plain[0], plain[1], plain[2], plain[3], plain[4], NULL};
-        outcome b = train(parts, i > 0, &tap, all);
+        outcome b = train(parts, i > 0, &observer, all);
         must_be_ok(&b);
         if (i > 0) assert_true(same_weights(&a, &b));
         outcome_clear(&b);
@@ -294,7 +294,7 @@ static void ends(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         outcome o = train(NULL, false, NULL, cases[i].settings);
         must_be_ok(&o);
-        assert_string_equal(o.result.stopped, cases[i].stopped);
+        assert_string_equal(gls_stop_reason_name(o.result.stopped), cases[i].stopped);
         outcome_clear(&o);
     }
 }
@@ -324,14 +324,15 @@ static void refuses_nonfinite_steps(void **state) {
     outcome_clear(&o);
 }
 
-/* A watching tap: it keeps every iterate; evaluations of its own change nothing. */
+/* A watching observer: it keeps every iterate; evaluations of its own change nothing. */
 typedef struct watcher {
     double *sum;
-    int64_t count, finished;
+    int64_t count, ends;
 } watcher;
 
-static gls_status watch(void *user, gls_run *run) {
+static gls_status watch(void *user, gls_run *run, unsigned why) {
     watcher *s = user;
+    s->ends += (why & GLS_WHY_END) != 0;
     int64_t d = gls_problem_size(gls_run_problem(run));
     if (!s->sum) s->sum = calloc((size_t)d, sizeof *s->sum);
     const gls_real *w = gls_run_weights(run);
@@ -346,17 +347,19 @@ static gls_status watch_arrays(void *user, const char *prefix, gls_arrays *array
     return GLS_OK;
 }
 
-static void taps_change_nothing(void **state) {
+static void observers_change_nothing(void **state) {
     (void)state;
     outcome a = TRAIN("train.epochs=1");
     watcher watching = {0};
-    gls_tap tap = {.name = "watcher", .every = {1, true}, .user = &watching, .observe = watch, .arrays = watch_arrays};
+    gls_observer observer = {
+        .name = "watcher", .every = {1, true}, .user = &watching, .step = watch, .end = watch, .arrays = watch_arrays};
     char folder[64];
-    outcome b = train(fresh_folder(folder), false, &tap, (const char *const[]){"train.epochs=1", NULL});
+    outcome b = train(fresh_folder(folder), false, &observer, (const char *const[]){"train.epochs=1", NULL});
     must_be_ok(&a);
     must_be_ok(&b);
     assert_true(same_weights(&a, &b));
     assert_int_equal(watching.count, b.result.steps + 1); /* and once at the end */
+    assert_int_equal(watching.ends, 1);
     free(watching.sum);
     outcome_clear(&a);
     outcome_clear(&b);
@@ -509,7 +512,7 @@ int main(void) {
         cmocka_unit_test(tokens),
         cmocka_unit_test(ends),
         cmocka_unit_test(refuses_nonfinite_steps),
-        cmocka_unit_test(taps_change_nothing),
+        cmocka_unit_test(observers_change_nothing),
         cmocka_unit_test(begins_from_a_run),
         cmocka_unit_test(falls_back_to_an_older_checkpoint),
         cmocka_unit_test(averages),

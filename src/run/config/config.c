@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/yaml.h"
+#include "run/config/settings.h"
 
 /* What a configuration is must be a map of sections; takes the value. */
 static gls_status to_sections(gls_context *ctx, const char *name, gls_value *value, gls_value **out) {
@@ -14,8 +15,12 @@ static gls_status to_sections(gls_context *ctx, const char *name, gls_value *val
         return *out ? GLS_OK : GLS_ERR_MEMORY;
     }
     if (value->kind == GLS_VALUE_MAP) {
-        *out = value;
-        return GLS_OK;
+        gls_status status = gls_config_rename(ctx, value);
+        if (status == GLS_OK)
+            *out = value;
+        else
+            gls_value_destroy(ctx, value);
+        return status;
     }
     gls_value_destroy(ctx, value);
     return gls_fail(ctx, GLS_ERR_INPUT, "%s: expected sections (data:, model:, method:, ...) at the top", name);

@@ -5,14 +5,13 @@
 
 #include <glissade/measure.h>
 
-#include "run/observer/measures.h"
 #include "base/text.h"
 #include "estimator/estimator.h"
 #include "measure/members.h"
+#include "run/config/cadence.h"
 #include "run/config/members.h"
 #include "method/table.h"
 #include "run/config/settings.h"
-#include "run/loop/trainer.h"
 
 /* One map on its way: what was given, and what is made of it. */
 typedef struct filling {
@@ -409,7 +408,7 @@ static gls_status resolve_entry(gls_context *ctx, const gls_value *entry, gls_va
     const gls_member *member = gls_member_wanted(ctx, GLS_KIND_MEASURE, "measure", gls_measure_full_name(entry->key));
     if (!member) return GLS_ERR_ARGUMENT;
     gls_cadence cadence;
-    GLS_TRY(gls_measure_entry_check(ctx, (const gls_measure_type *)member, entry, &cadence));
+    GLS_TRY(gls_cadence_check(ctx, (const gls_measure_type *)member, entry, &cadence));
     gls_value *map = entry->kind == GLS_VALUE_MAP ? gls_value_clone(ctx, entry) : new_map(ctx, entry->key, entry);
     gls_status status = map ? GLS_OK : GLS_ERR_MEMORY;
     if (status == GLS_OK && !gls_value_get(map, "every")) {

@@ -40,9 +40,8 @@ const gls_option gls_train_table[] = {
     {"target_accuracy", GLS_OPTION_REAL, AT(target_score), "nan", 0, 0, 0, NULL,
      "stop at this accuracy (or the model's own score) on the monitored set"},
     {"time", GLS_OPTION_TIME, AT(time), "0", 0, INFINITY, 0, NULL, "stop after so much time: 90s, 2m, 1h; 0: no limit"},
-    {"accumulate", GLS_OPTION_INT, AT(accumulate), "0", 0, INFINITY, 0, NULL,
-     "rows over which batch norm's statistics run, in place of the model's bn_group; 0: that, else the whole "
-     "mini-batch"},
+    {"bn_span", GLS_OPTION_INT, AT(bn_span), "0", 0, INFINITY, 0, NULL,
+     "examples that share batch-norm statistics; 0: the model's bn_group, or the whole mini-batch"},
     {"replacement", GLS_OPTION_BOOL, AT(replacement), "false", 0, 0, 0, NULL,
      "draw every example independently, not by epochs"},
     {"shuffle", GLS_OPTION_BOOL, AT(shuffle), "true", 0, 0, 0, NULL, "a fresh order every epoch"},
@@ -114,7 +113,7 @@ gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config) 
                                   "train, measure, name",
                         nearest ? nearest : "", nearest ? "'" : "");
     }
-    return GLS_OK;
+    return gls_config_check_renamed(ctx, config);
 }
 
 gls_status gls_config_section(gls_context *ctx, const gls_value *config, const char *name, const gls_value **section,
@@ -188,6 +187,7 @@ const gls_option *gls_config_section_table(const char *section) {
 }
 
 static gls_status train_options(gls_context *ctx, const gls_value *config, gls_options **out) {
+    GLS_TRY(gls_config_check_renamed(ctx, config));
     return gls_config_section_options(ctx, config, "train", gls_train_table, sizeof(gls_train), NULL, out);
 }
 

@@ -21,7 +21,7 @@ typedef struct gls_train {
     int64_t patience;
     double target_loss, target_score;
     double time; /* seconds; 0: no limit */
-    int64_t accumulate;
+    int64_t bn_span;
     bool replacement, shuffle, drop_last;
     int nonfinite;
     const gls_value *average;
@@ -45,6 +45,9 @@ typedef struct gls_plan_options {
 } gls_plan_options;
 extern const gls_option gls_plan_table[];
 
+/* paths.c: makes the paths in a data section absolute, each from the file that names it. */
+gls_status gls_absolute_paths(gls_context *ctx, gls_value *value);
+
 /* "file:12: " where a value knows it, "file: " or "" otherwise. */
 const char *gls_origin(const gls_value *value, char text[256]);
 
@@ -61,4 +64,9 @@ gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_opti
 /* resolve.c: a new configuration in which members' tables have filled in what was not given. Names and options are
  * checked on the way. Values that were given keep their file and line, borrowed from config. */
 gls_status gls_config_resolve(gls_context *ctx, const gls_value *config, gls_value **out);
+/* renamed.c: GLS_ERR_ARGUMENT for a key of a former version, with its present name and what it means. */
+gls_status gls_config_check_renamed(gls_context *ctx, const gls_value *config);
+/* The same keys get their present names where a run wrote them: its folder can be resumed by this version. */
+gls_status gls_config_rename(gls_context *ctx, gls_value *config);
+
 #endif

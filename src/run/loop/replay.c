@@ -5,6 +5,8 @@
 
 #include <glissade/run.h>
 
+#include "run/training/step.h"
+
 typedef struct replay {
     gls_context *ctx;
     const gls_replay_options *options;
@@ -17,7 +19,8 @@ typedef struct replay {
     gls_method *method;
     int64_t *index;
     gls_real *g;
-    bool loaded; /* a mini-batch is in front */
+    bool loaded;  /* a mini-batch is in front */
+    int64_t step; /* the gradient that is next */
 } replay;
 
 static void clear(replay *r) {
@@ -64,22 +67,44 @@ static gls_status prepare(replay *r) {
     return o->estimator ? prepare_estimator(r) : GLS_OK;
 }
 
-/* The gradient recorded for a step, through the estimator where there is one. */
-static gls_status answer_step(replay *r, int64_t step, const gls_query *query, gls_answer *answer) {
+/* The gradient recorded for the present step, through the estimator where there is one. */
+static gls_status answer(void *user, const gls_query *query, gls_answer *out, bool *given) {
+    replay *r = user;
     const gls_replay_options *o = r->options;
-    *answer = (gls_answer){.value = NAN, .g = o->gradients + step * o->parameters, .norm2 = NAN, .epoch = (double)step};
+    (void)given;
+    if (query->kind == GLS_QUERY_VALUE)
+        return gls_fail(r->ctx, GLS_ERR_UNSUPPORTED,
+                        "%s asks for function values, which recorded gradients do not "
+                        "have",
+                        gls_method_name(r->method));
+    *out =
+        (gls_answer){.value = NAN, .g = o->gradients + r->step * o->parameters, .norm2 = NAN, .epoch = (double)r->step};
     if (!o->estimator) return GLS_OK;
     gls_stream *rows;
     gls_estimate estimate;
     gls_record record = {0};
     if (r->loaded) gls_loader_pop(r->loader);
     r->loaded = true;
-    GLS_TRY(gls_loader_push(r->loader, r->index, o->examples, (uint64_t)step));
+    GLS_TRY(gls_loader_push(r->loader, r->index, o->examples, (uint64_t)r->step));
     GLS_TRY(gls_loader_front(r->loader, &rows));
     GLS_TRY(gls_estimator_estimate(r->estimator, r->pass, query->at, rows, 0, r->g, &estimate, &record));
-    answer->value = estimate.loss;
-    answer->g = r->g;
-    answer->norm2 = estimate.norm2;
+    out->value = estimate.loss;
+    out->g = r->g;
+    out->norm2 = estimate.norm2;
+    return GLS_OK;
+}
+
+static gls_status take_step(replay *r, gls_real *w, gls_step_report *report) {
+    const gls_replay_options *o = r->options;
+    gls_stepper stepper = {.method = r->method, .w = w, .size = o->parameters, .answer = answer, .user = r};
+    gls_step_end end;
+    GLS_TRY(gls_training_step(&stepper, report, &end));
+    if (end == GLS_STEP_DONE)
+        return gls_fail(r->ctx, GLS_ERR_UNSUPPORTED, "%s ended after %lld of %lld recorded gradients",
+                        gls_method_name(r->method), (long long)r->step, (long long)o->steps);
+    if (end == GLS_STEP_REFUSED)
+        return gls_fail(r->ctx, GLS_ERR_NONFINITE, "gradient %lld of %lld is not finite", (long long)r->step + 1,
+                        (long long)o->steps);
     return GLS_OK;
 }
 
@@ -91,24 +116,9 @@ static gls_status play(replay *r, gls_real *w, gls_step_report *report) {
     else
         memset(w, 0, bytes);
     if (o->trajectory) memcpy(o->trajectory, w, bytes);
-    for (int64_t t = 0; t < o->steps; t++) {
-        gls_query query;
-        gls_answer answer;
-        GLS_TRY(gls_method_query(r->method, w, &query));
-        if (query.kind == GLS_QUERY_VALUE)
-            return gls_fail(r->ctx, GLS_ERR_UNSUPPORTED,
-                            "%s asks for function values, which recorded gradients do not "
-                            "have",
-                            gls_method_name(r->method));
-        if (query.kind == GLS_QUERY_DONE)
-            return gls_fail(r->ctx, GLS_ERR_UNSUPPORTED, "%s ended after %lld of %lld recorded gradients",
-                            gls_method_name(r->method), (long long)t, (long long)o->steps);
-        GLS_TRY(answer_step(r, t, &query, &answer));
-        GLS_TRY(gls_method_tell(r->method, &answer, w, report));
-        if (report->refused)
-            return gls_fail(r->ctx, GLS_ERR_NONFINITE, "gradient %lld of %lld is not finite", (long long)t + 1,
-                            (long long)o->steps);
-        if (o->trajectory) memcpy(o->trajectory + (t + 1) * o->parameters, w, bytes);
+    for (r->step = 0; r->step < o->steps; r->step++) {
+        GLS_TRY(take_step(r, w, report));
+        if (o->trajectory) memcpy(o->trajectory + (r->step + 1) * o->parameters, w, bytes);
     }
     return GLS_OK;
 }

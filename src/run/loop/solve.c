@@ -1,10 +1,11 @@
 /* Repetitions of a method on a problem that fits in a worker: no pass, no team inside; each repetition is a task. */
 #include <glissade/run.h>
 
-#include "base/kernels.h"
-
 #include <math.h>
 #include <string.h>
+
+#include "base/kernels.h"
+#include "run/training/step.h"
 
 /* Draws of one repetition; the next repetition's begin this far on. */
 #define REPETITION_DRAWS ((uint64_t)1 << 40)
@@ -35,6 +36,7 @@ typedef struct repetition {
     gls_batch batch, whole;
     uint64_t draw;
     int64_t marked;
+    const gls_real *told; /* the gradient last told, NULL to a value */
 } repetition;
 
 static uint64_t own_seed(const job *j, int64_t number) {
@@ -210,34 +212,35 @@ static gls_status prepare(repetition *r) {
     return GLS_OK;
 }
 
+/* A repetition that ends at its first hit gives no answer there. */
+static gls_status answer(void *user, const gls_query *query, gls_answer *out, bool *given) {
+    repetition *r = user;
+    const gls_solve_options *o = r->job->options;
+    if (o->follow) GLS_TRY(follow(r));
+    *given = !(o->follow && o->stop && r->solution->first_hit >= 0);
+    if (!*given) return GLS_OK;
+    if (!query->same_batch || r->draw == 0) next_batch(r);
+    GLS_TRY(r->estimator != NULL ? estimate(r, query, out) : evaluate(r, query, out));
+    r->told = out->g;
+    return GLS_OK;
+}
+
+/* The problem is shared with the other repetitions: nothing is committed to it. */
 static gls_status step(repetition *r, bool *done) {
     const gls_solve_options *o = r->job->options;
-    gls_query query;
-    GLS_TRY(gls_method_query(r->method, r->w, &query));
-    *done = query.kind == GLS_QUERY_DONE;
-    if (*done) {
-        r->solution->ended = true;
-        return GLS_OK;
-    }
-    if (o->follow) {
-        GLS_TRY(follow(r));
-        *done = o->stop && r->solution->first_hit >= 0;
-        if (*done) return GLS_OK;
-    }
-    if (r->average != NULL) GLS_TRY(gls_average_update(r->average, r->w));
-    if (!query.same_batch || r->draw == 0) next_batch(r);
-    gls_answer answer;
-    GLS_TRY(r->estimator != NULL ? estimate(r, &query, &answer) : evaluate(r, &query, &answer));
     gls_step_report report;
-    GLS_TRY(gls_method_tell(r->method, &answer, r->w, &report));
-    if (report.refused) {
-        r->solution->diverged = *done = true;
-        return GLS_OK;
-    }
+    gls_step_end end;
+    gls_stepper stepper = {
+        .method = r->method, .w = r->w, .average = r->average, .size = r->d, .answer = answer, .user = r};
+    GLS_TRY(gls_training_step(&stepper, &report, &end));
+    r->solution->ended = end == GLS_STEP_DONE;
+    r->solution->diverged = end == GLS_STEP_REFUSED;
+    *done = end == GLS_STEP_DONE || end == GLS_STEP_REFUSED || end == GLS_STEP_WITHHELD;
+    if (*done) return GLS_OK;
     r->solution->steps++;
     GLS_TRY(mark(r, r->solution->steps));
     if (o->observe == NULL) return GLS_OK;
-    gls_solve_state state = {r->number, r->solution->steps, r->w, answer.g, &report, r->method};
+    gls_solve_state state = {r->number, r->solution->steps, r->w, r->told, &report, r->method};
     return o->observe(o->user, &state);
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/io.h"
 #include "run/tensors.h"
-#include "run/loop/trainer.h"
+#include "run/observer/table.h"
 
 static const char file_name[] = "ledger.safetensors";
 enum { MAX_COLUMNS = 64 };
@@ -41,7 +41,7 @@ static gls_status take_slice(void *user, gls_slice *slice) {
 
 static gls_status pass_over(gls_run *run, gls_loader *loader, int64_t n, finals *f) {
     gls_stream *rows;
-    GLS_TRY(gls_loader_whole(run, loader, n, &rows));
+    GLS_TRY(gls_training_whole(run->training, loader, n, &rows));
     gls_pass_request request = {.w = gls_run_output(run),
                                 .rows = rows,
                                 .want = GLS_WANT_LOSSES,
@@ -49,14 +49,14 @@ static gls_status pass_over(gls_run *run, gls_loader *loader, int64_t n, finals 
                                 .slice = take_slice,
                                 .user = f};
     gls_pass_result result;
-    GLS_TRY(gls_pass_run(run->evaluation_pass, &request, &result));
+    GLS_TRY(gls_pass_run(run->training->evaluation_pass, &request, &result));
     GLS_TRY(gls_comm_reduce_double(run->ctx, GLS_SUM, f->loss, n, GLS_OK));
     return gls_comm_reduce_int64(run->ctx, GLS_SUM, f->label, n, GLS_OK);
 }
 
 static gls_status write_file(gls_run *run, const gls_ledger *ledger, finals *f) {
     gls_context *ctx = run->ctx;
-    const gls_source *set = run->train_set;
+    const gls_source *set = run->training->set.train;
     int64_t n = ledger->examples;
     const int64_t *original = gls_source_column(set, "original");
     int64_t *index = gls_alloc(ctx, n, sizeof *index);
@@ -87,19 +87,26 @@ static gls_status write_file(gls_run *run, const gls_ledger *ledger, finals *f) 
     return status;
 }
 
-gls_status gls_ledger_save(gls_run *run) {
-    gls_ledger ledger = gls_estimator_ledger(run->estimator);
-    if (!ledger.examples) return GLS_OK;
-    finals f = {gls_alloc(run->ctx, ledger.examples, sizeof(double)),
-                gls_alloc(run->ctx, ledger.examples, sizeof(int64_t))};
+static gls_status end(void *user, gls_run *run, unsigned why) {
+    (void)user;
+    const gls_ledger *ledger = &run->training->ledger;
+    if (!(why & GLS_WHY_END)) return GLS_OK;
+    finals f = {gls_alloc(run->ctx, ledger->examples, sizeof(double)),
+                gls_alloc(run->ctx, ledger->examples, sizeof(int64_t))};
     gls_loader *loader = NULL;
-    gls_status status = f.loss && f.label ? gls_run_loader(run, run->train_set, &loader) : GLS_ERR_MEMORY;
-    if (status == GLS_OK) status = pass_over(run, loader, ledger.examples, &f);
+    gls_status status =
+        f.loss && f.label ? gls_training_loader(run->training, run->training->set.train, &loader) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = pass_over(run, loader, ledger->examples, &f);
     gls_loader_destroy(loader);
-    if (status == GLS_OK && run->rank == 0) status = write_file(run, &ledger, &f);
+    if (status == GLS_OK && run->rank == 0) status = write_file(run, ledger, &f);
     gls_free(run->ctx, f.loss);
     gls_free(run->ctx, f.label);
     return status;
+}
+
+gls_status gls_observe_ledger(gls_run *run) {
+    if (!run->folder || !run->training->ledger.examples) return GLS_OK;
+    return gls_run_observe(run, &(gls_observer){.name = "ledger", .end = end});
 }
 
 /* ---- reading ---- */

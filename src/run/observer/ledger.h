@@ -1,14 +1,11 @@
-/* The ledger's file, ledger.safetensors in a run folder: who was suppressed how much, beside label, loss and marks. */
+/* The ledger's file, ledger.safetensors in a run folder: who was suppressed how much, beside label, loss and marks. An
+ * observer writes it at the end of a run. */
 #ifndef GLS_RUN_LEDGER_H
 #define GLS_RUN_LEDGER_H
 
 #include <glissade/run.h>
 
 #include "measure/suspects.h"
-
-/* Writes the estimator's ledger with the losses of all training examples at the final weights; nothing if the
- * estimator keeps none. Collective over ranks. */
-gls_status gls_ledger_save(gls_run *run);
 
 /* A ledger read back. loss is that at the final weights. */
 typedef struct gls_ledger_file {

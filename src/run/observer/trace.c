@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "run/loop/trainer.h"
+#include "run/observer/trace.h"
 
-enum { ROOM = 1 << 16 };
+enum { ROOM = 1 << 16 }; /* bytes kept back: some hundred lines a write */
 
 struct gls_trace {
     gls_context *ctx;
@@ -95,9 +95,9 @@ static gls_status make_room(gls_trace *trace, size_t bytes) {
 }
 
 void gls_trace_text(gls_trace *trace, const char *line) {
-    size_t n = strlen(line);
+    size_t n = line ? strlen(line) : 0;
     /* Only one rank writes: what fails here is reported by the flush, where all ranks listen. */
-    if (trace->failed == GLS_OK) trace->failed = make_room(trace, n + 1);
+    if (trace->failed == GLS_OK) trace->failed = line ? make_room(trace, n + 1) : GLS_ERR_MEMORY;
     if (trace->failed != GLS_OK) {
         if (!trace->why) trace->why = errno;
         return;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "run/search/advisor.h"
-#include "run/loop/trainer.h"
 
 static const char usual_methods[] = "msgd,adam,sngm,clip,acclip";
 
@@ -56,11 +55,12 @@ static gls_status measure(advisor *a, const char *when, const char *name, int64_
     gls_value *options = NULL;
     gls_measure *m = NULL;
     gls_measure_input in;
-    GLS_TRY(gls_run_measure_input(a->p->run, &in));
+    GLS_TRY(gls_training_measure_input(a->p->training, &in));
     in.w = w;
     snprintf(text, sizeof text, "sample: %lld", (long long)(sample < a->n ? sample : a->n));
     GLS_TRY(gls_config_parse(a->ctx, "advise", text, (int64_t)strlen(text), &options));
-    gls_status status = gls_measure_create(a->ctx, name, options, NULL, gls_problem_size(a->p->run->problem), a->n, &m);
+    gls_status status =
+        gls_measure_create(a->ctx, name, options, NULL, gls_problem_size(a->p->training->problem), a->n, &m);
     if (status == GLS_OK) status = gls_measure_run(m, &in, result);
     if (status == GLS_OK) status = keep_result(a, when, result);
     gls_measure_destroy(m);
@@ -148,7 +148,7 @@ static gls_status look(void *user, const gls_probe_step *s) {
     if (s->step % a->smooth_every) return GLS_OK;
     gls_measure_input in;
     gls_measure_result r;
-    GLS_TRY(gls_run_measure_input(a->p->run, &in));
+    GLS_TRY(gls_training_measure_input(a->p->training, &in));
     in.w = s->w;
     in.w_previous = s->previous;
     in.g = s->g;
@@ -186,8 +186,8 @@ static gls_status msgd_probe(advisor *a) {
     GLS_TRY(range_test(a, "{name: msgd}", NULL, a->given, 0.04, &least_at));
     if (isnan(least_at)) least_at = 0.1;
     GLS_TRY(gls_config_parse(a->ctx, "advise", "sample: 256", 11, &options));
-    gls_status status = gls_measure_create(a->ctx, "smoothness", options, NULL, gls_problem_size(a->p->run->problem),
-                                           a->n, &a->smoothness);
+    gls_status status = gls_measure_create(a->ctx, "smoothness", options, NULL,
+                                           gls_problem_size(a->p->training->problem), a->n, &a->smoothness);
     if (status == GLS_OK) status = run_msgd_probe(a, least_at);
     gls_measure_destroy(a->smoothness);
     gls_value_destroy(a->ctx, options);
@@ -376,14 +376,14 @@ static gls_status microbatch_round(advisor *a, double examples) {
 /* ---- all of it ---- */
 
 static void look_around(advisor *a) {
-    gls_run *run = a->p->run;
-    a->n = run->train_set->info.examples;
-    a->given = run->train->batch < 0 || run->train->batch > a->n ? a->n : run->train->batch;
-    a->run_examples = run->train->steps                       ? (double)run->train->steps * (double)a->given
-                      : run->epochs > 0 && run->epochs < 1e12 ? run->epochs * (double)a->n
-                                                              : 10 * (double)a->n;
+    const gls_training *t = a->p->training;
+    a->n = t->set.train->info.examples;
+    a->given = t->train->batch < 0 || t->train->batch > a->n ? a->n : t->train->batch;
+    a->run_examples = t->train->steps                     ? (double)t->train->steps * (double)a->given
+                      : t->epochs > 0 && t->epochs < 1e12 ? t->epochs * (double)a->n
+                                                          : 10 * (double)a->n;
     /* A schedule needs an end. */
-    bool open = !run->train->steps && !(run->epochs > 0);
+    bool open = !t->train->steps && !(t->epochs > 0);
     a->power = open || gls_advisor_scheduled(a->options->config) ? 0 : 1.1;
 }
 
@@ -392,8 +392,8 @@ static gls_status work(advisor *a) {
     GLS_TRY(gls_prober_create(a->ctx, a->options->config, 2048, &a->p));
     look_around(a);
     say(a, "%lld examples, %lld parameters; judged by loss on %lld %s examples", (long long)a->n,
-        (long long)gls_problem_size(a->p->run->problem), (long long)a->p->held->info.examples, a->p->held_name);
-    if (!a->p->run->validation_set)
+        (long long)gls_problem_size(a->p->training->problem), (long long)a->p->held->info.examples, a->p->held_name);
+    if (!a->p->training->set.validation)
         say(a, "no validation set: the training loss judges, whatever it says about unseen examples (set "
                "train.validation: 0.1)");
     GLS_TRY(measure_noise(a, "start", a->p->start));

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "run/search/advisor.h"
-#include "run/loop/trainer.h"
 
 bool gls_advisor_scheduled(const gls_value *config) {
     const gls_value *schedule = gls_value_get(config, "schedule"), *method = gls_value_get(config, "method");
@@ -103,7 +102,7 @@ static gls_status make_config(advisor *a) {
         GLS_TRY(set_config(a, "method.lr=%.4g", a->lr));
     }
     GLS_TRY(set_config(a, "train.batch=%lld", (long long)a->batch));
-    const gls_train *train = a->p->run->train;
+    const gls_train *train = a->p->training->train;
     if (train->steps)
         GLS_TRY(set_config(a, "train.steps=%lld",
                            (long long)ceil((double)train->steps * (double)a->given / (double)a->batch)));

@@ -2,19 +2,19 @@
 #ifndef GLS_RUN_PROBE_H
 #define GLS_RUN_PROBE_H
 
-#include <glissade/run.h>
+#include "run/training/training.h"
 
 /* The room for probes: all begin at the same weights and are judged on the same examples. */
 typedef struct gls_prober {
     gls_context *ctx;
-    gls_run *run; /* data, problem, estimator of the configuration; it takes no step */
+    gls_training *training; /* data, problem, passes of the configuration; its own method takes no step */
     gls_source *held;
     const char *held_name; /* "validation" or "training" */
     gls_pass *pass;
     gls_real *start, *w, *previous, *g;
     gls_real *state;          /* committed state at the start, or NULL */
     double start_loss;        /* on the held examples */
-    double seconds, examples; /* of the probes of 20 steps and more so far */
+    double seconds, examples; /* of the probes so far, very short ones left out */
 } gls_prober;
 
 gls_status gls_prober_create(gls_context *ctx, const gls_value *config, int64_t held, gls_prober **out);

@@ -218,7 +218,7 @@ static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
             r->options->progress(r->options->user, r->run, r->runs, name, NULL);
         if (status == GLS_OK) status = run_one(r, trial, seed, folder, &result, &diverged);
         if (status == GLS_OK && !diverged) {
-            sweep->interrupted = result.stopped && !strcmp(result.stopped, "interrupted");
+            sweep->interrupted = result.stopped == GLS_STOP_INTERRUPTED;
             if (*by == BY_NOTHING) *by = rule_of(&result);
             if (!sweep->interrupted) {
                 count(&selected, chosen(*by, &result));

@@ -1,11 +1,16 @@
-#include "run/loop/trainer.h"
+/* Which mini-batch comes next: the sampler's order cut by the batch schedule, handed to a loader that fetches ahead. A
+ * saved position is that of the mini-batch in use, whatever was announced beyond it. */
+#include "run/training/training.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_AHEAD = 4, POSITION_BYTES = 256 };
+enum {
+    MAX_AHEAD = 4,       /* mini-batches announced, the present one among them */
+    POSITION_BYTES = 256 /* a sampler's position; checked when it is made */
+};
 
 /* A mini-batch handed to the loader, and where the sampler stood before it was drawn. */
 typedef struct announced {
@@ -73,30 +78,31 @@ static int64_t size_at(const gls_schedule *schedule, int64_t batch, int64_t larg
                                 (double)largest);
 }
 
-static gls_status read_maximum(gls_run *run, const gls_value *item, int64_t *largest) {
+static gls_status read_maximum(gls_training *training, const gls_value *item, int64_t *largest) {
     char *end = NULL, place[256];
     *largest = item->text ? strtoll(item->text, &end, 10) : 0;
     if (end && !*end && *largest > 0) return GLS_OK;
-    return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
+    return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
                     "%strain.batch_schedule.maximum: expected a number of examples, found '%s'",
                     gls_origin(item, place), item->text ? item->text : "");
 }
 
 /* The schedule of the batch size; its key `maximum` is ours. */
-static gls_status make_schedule(gls_run *run, int64_t batch, int64_t examples, int64_t *largest, gls_schedule **out) {
+static gls_status make_schedule(gls_training *training, int64_t batch, int64_t examples, int64_t *largest,
+                                gls_schedule **out) {
     *out = NULL;
-    const gls_value *given = run->train->batch_schedule;
+    const gls_value *given = training->train->batch_schedule;
     *largest = batch;
     if (!given) return GLS_OK;
-    gls_value *spec = gls_value_clone(run->ctx, given);
+    gls_value *spec = gls_value_clone(training->ctx, given);
     if (!spec) return GLS_ERR_MEMORY;
     gls_status status = GLS_OK;
     int64_t kept = 0, maximum = examples;
     for (int64_t i = 0; i < spec->count; i++) {
         gls_value *item = spec->items[i];
         if (item->key && !strcmp(item->key, "maximum")) {
-            if (status == GLS_OK) status = read_maximum(run, item, &maximum);
-            gls_value_destroy(run->ctx, item);
+            if (status == GLS_OK) status = read_maximum(training, item, &maximum);
+            gls_value_destroy(training->ctx, item);
         } else {
             spec->items[kept++] = item;
         }
@@ -105,75 +111,75 @@ static gls_status make_schedule(gls_run *run, int64_t batch, int64_t examples, i
     *largest = maximum < examples ? maximum : examples;
     double steps_per_epoch = ceil((double)examples / (double)batch);
     if (status == GLS_OK)
-        status =
-            gls_schedule_create(run->ctx, "train.batch_schedule", spec, (double)batch, steps_per_epoch,
-                                run->train->steps ? (double)run->train->steps : run->epochs * steps_per_epoch, out);
-    gls_value_destroy(run->ctx, spec);
+        status = gls_schedule_create(
+            training->ctx, "train.batch_schedule", spec, (double)batch, steps_per_epoch,
+            training->train->steps ? (double)training->train->steps : training->epochs * steps_per_epoch, out);
+    gls_value_destroy(training->ctx, spec);
     return status;
 }
 
-static int64_t batch_rows(const gls_run *run) {
-    int64_t examples = run->train_set->info.examples;
-    int64_t batch = run->train->batch < 0 ? examples : run->train->batch;
-    return batch > examples && !run->train->replacement ? examples : batch;
+static int64_t batch_rows(const gls_training *training) {
+    int64_t examples = training->set.train->info.examples;
+    int64_t batch = training->train->batch < 0 ? examples : training->train->batch;
+    return batch > examples && !training->train->replacement ? examples : batch;
 }
 
-gls_status gls_batches_plan(gls_run *run, double *steps_per_epoch, double *total_steps) {
-    int64_t examples = run->train_set->info.examples, batch = batch_rows(run), largest, steps = 0;
+gls_status gls_batches_plan(gls_training *training, double *steps_per_epoch, double *total_steps) {
+    int64_t examples = training->set.train->info.examples, batch = batch_rows(training), largest, steps = 0;
     gls_schedule *schedule;
-    GLS_TRY(make_schedule(run, batch, examples, &largest, &schedule));
-    *steps_per_epoch = (double)(run->train->drop_last ? examples / batch : (examples + batch - 1) / batch);
-    *total_steps = *steps_per_epoch * run->epochs;
+    GLS_TRY(make_schedule(training, batch, examples, &largest, &schedule));
+    *steps_per_epoch = (double)(training->train->drop_last ? examples / batch : (examples + batch - 1) / batch);
+    *total_steps = *steps_per_epoch * training->epochs;
     if (schedule) {
-        double end = run->epochs * (double)examples, done = 0;
+        double end = training->epochs * (double)examples, done = 0;
         while (done < end) {
-            double epoch = done / (double)examples, left = (floor(epoch + 1e-12) + 1) * (double)examples - done;
+            double epoch = done / (double)examples, left = (double)examples - fmod(done, (double)examples);
             double rows = (double)size_at(schedule, batch, largest, (double)steps, epoch);
-            done += rows < left || run->train->replacement ? rows : left;
+            done += rows < left || training->train->replacement ? rows : left;
             steps++;
         }
         *total_steps = (double)steps;
     }
     gls_schedule_destroy(schedule);
-    if (run->train->steps && (*total_steps == 0 || *total_steps > (double)run->train->steps))
-        *total_steps = (double)run->train->steps;
+    if (training->train->steps && (*total_steps == 0 || *total_steps > (double)training->train->steps))
+        *total_steps = (double)training->train->steps;
     return GLS_OK;
 }
 
-static gls_status create(gls_run *run, gls_batches *b) {
-    b->examples = run->train_set->info.examples;
-    b->batch = batch_rows(run);
-    b->ahead = run->train->workers ? 2 : 0;
-    GLS_TRY(make_schedule(run, b->batch, b->examples, &b->largest, &b->schedule));
+static gls_status create(gls_training *training, gls_batches *b) {
+    b->examples = training->set.train->info.examples;
+    b->batch = batch_rows(training);
+    b->ahead = training->train->workers ? 2 : 0;
+    GLS_TRY(make_schedule(training, b->batch, b->examples, &b->largest, &b->schedule));
     b->index = gls_alloc(b->ctx, b->largest, sizeof *b->index);
     if (!b->index) return GLS_ERR_MEMORY;
     gls_sampler_options options = {.size = sizeof options,
                                    .examples = b->examples,
-                                   .replacement = run->train->replacement,
-                                   .drop_last = run->train->drop_last,
-                                   .shuffle = run->train->shuffle,
-                                   .seed = (uint64_t)run->train->seed};
+                                   .replacement = training->train->replacement,
+                                   .drop_last = training->train->drop_last,
+                                   .shuffle = training->train->shuffle,
+                                   .seed = (uint64_t)training->train->seed};
     GLS_TRY(gls_sampler_create(b->ctx, &options, &b->sampler));
     GLS_TRY(gls_sampler_arrays(b->sampler, "", &b->position));
     for (int64_t i = 0; i < b->position.count; i++) b->position_bytes += array_bytes(&b->position.item[i]);
     if (b->position_bytes > POSITION_BYTES)
         return gls_fail(b->ctx, GLS_ERR_INTERNAL, "the sampler's position is larger than %d bytes", POSITION_BYTES);
-    int64_t group = gls_estimator_group(run->estimator), coupled = run->problem->coupling_group;
+    int64_t group = gls_estimator_group(training->estimator), coupled = training->problem->coupling_group;
     gls_loader_options loader = {.size = sizeof loader,
-                                 .workers = (int)run->train->workers,
-                                 .wave = run->plan.wave,
+                                 .workers = (int)training->train->workers,
+                                 .wave = training->plan.wave,
                                  .align = coupled > group ? coupled : group,
-                                 .seed = (uint64_t)run->train->seed,
+                                 .seed = (uint64_t)training->train->seed,
                                  .augment = true,
-                                 .key_column = gls_estimator_key(run->estimator)};
-    return gls_loader_create(b->ctx, run->train_set, &loader, &b->loader);
+                                 .key_column = gls_estimator_key(training->estimator)};
+    return gls_loader_create(b->ctx, training->set.train, &loader, &b->loader);
 }
 
-gls_status gls_batches_create(gls_run *run, gls_batches **out) {
-    gls_batches *b = *out = gls_alloc(run->ctx, 1, sizeof *b);
+gls_status gls_batches_create(gls_training *training, gls_batches **out) {
+    gls_batches *b = *out = gls_alloc(training->ctx, 1, sizeof *b);
     if (!b) return GLS_ERR_MEMORY;
-    b->ctx = run->ctx;
-    return create(run, b);
+    b->ctx = training->ctx;
+    return create(training, b);
 }
 
 static gls_status announce(gls_batches *b) {
@@ -213,10 +219,6 @@ gls_status gls_batches_get(gls_batches *b, bool same, gls_stream **out) {
 
 double gls_batches_epoch(const gls_batches *b) {
     return b->present ? b->epoch : gls_sampler_epoch(b->sampler);
-}
-
-uint64_t gls_batches_draw(const gls_batches *b) {
-    return b->ring[0].draw;
 }
 
 static gls_status add_position(gls_batches *b, const char *prefix, unsigned char *bytes, gls_arrays *arrays) {

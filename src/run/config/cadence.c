@@ -1,0 +1,50 @@
+/* Cadences of the `measure` section, checked before any data are read. */
+#include "run/config/cadence.h"
+
+#include <string.h>
+
+#include "run/config/settings.h"
+
+static bool says_auto(const gls_value *every) {
+    return every && every->kind == GLS_VALUE_TEXT && !strcmp(every->text, "auto");
+}
+
+static const gls_value *given_every(const gls_value *entry) {
+    return entry->kind == GLS_VALUE_MAP ? gls_value_get(entry, "every") : NULL;
+}
+
+int64_t gls_cadence_automatic(const gls_value *section) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < section->count; i++) count += says_auto(given_every(section->items[i]));
+    return count;
+}
+
+gls_status gls_cadence_read(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
+                            gls_cadence *cadence) {
+    const gls_option table[] = {{"every", GLS_OPTION_LENGTH, 0, type->every ? type->every : "1", 0, 0, 0, NULL,
+                                 "epochs, or steps (200s), between observations; or auto"},
+                                {.key = NULL}};
+    const gls_value *given = given_every(entry);
+    gls_options *options = NULL;
+    *cadence = (gls_cadence){.automatic = type->cost && (!given || says_auto(given))};
+    if (cadence->automatic) return GLS_OK;
+    GLS_TRY(gls_options_create(ctx, type->member.name, table, sizeof cadence->every, &options));
+    gls_status status = given ? gls_options_set_value(options, given) : GLS_OK;
+    if (status == GLS_OK) cadence->every = *(const gls_length *)gls_options_struct(options);
+    gls_options_destroy(options);
+    return status;
+}
+
+gls_status gls_cadence_check(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
+                             gls_cadence *cadence) {
+    char place[256];
+    if (entry->kind != GLS_VALUE_MAP && entry->kind != GLS_VALUE_NULL)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%smeasure.%s: expected its options, as in {every: 200s}",
+                        gls_origin(entry, place), entry->key);
+    if (type->needs & GLS_MEASURE_OTHER)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "measure.%s compares two runs: it cannot look on at one. After both runs: glissade measure RUN "
+                        "--only %s --other RUN2",
+                        entry->key, entry->key);
+    return gls_cadence_read(ctx, type, entry, cadence);
+}

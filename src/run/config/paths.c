@@ -1,0 +1,54 @@
+/* Paths of a configuration made absolute, so that it gives the same run wherever it is read. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "run/config/members.h"
+#include "run/config/settings.h"
+
+static bool is_path_of(const gls_option *table, const char *key) {
+    for (; table && table->key; table++)
+        if (table->type == GLS_OPTION_PATH && !strcmp(table->key, key)) return true;
+    return false;
+}
+
+/* Whether a key of the data section, of a format or of a transform names a file. */
+static bool is_path_key(gls_context *ctx, const char *key) {
+    static const gls_kind kinds[] = {GLS_KIND_FORMAT, GLS_KIND_TRANSFORM};
+    if (is_path_of(gls_data_table, key)) return true;
+    for (int k = 0; k < 2; k++) {
+        const gls_member *member;
+        for (int64_t i = 0; (member = gls_members_at(ctx, kinds[k], i)); i++)
+            if (is_path_of(member->options, key)) return true;
+    }
+    return false;
+}
+
+static gls_status absolute(gls_context *ctx, const gls_value *from, char **out) {
+    const char *slash = from->file && from->line > 0 ? strrchr(from->file, '/') : NULL;
+    char here[4096] = "";
+    bool rooted = from->text[0] == '/' || (slash && from->file[0] == '/');
+    if (!rooted && !getcwd(here, sizeof here))
+        return gls_fail(ctx, GLS_ERR_FILE, "cannot tell the present folder: %s", strerror(errno));
+    int folder = slash && from->text[0] != '/' ? (int)(slash - from->file) + 1 : 0;
+    *out = gls_sprintf(ctx, "%s%s%.*s%s", here, rooted ? "" : "/", folder, folder ? from->file : "", from->text);
+    return *out ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+gls_status gls_absolute_paths(gls_context *ctx, gls_value *value) {
+    for (int64_t i = 0; i < value->count; i++) {
+        gls_value *item = value->items[i];
+        if (item->kind == GLS_VALUE_TEXT && item->key && is_path_key(ctx, item->key)) {
+            char *path = NULL;
+            GLS_TRY(absolute(ctx, item, &path));
+            gls_value *replaced = gls_value_create(ctx, GLS_VALUE_TEXT, item->key, path);
+            gls_free(ctx, path);
+            if (!replaced) return GLS_ERR_MEMORY;
+            replaced->quoted = true;
+            gls_value_destroy(ctx, item);
+            value->items[i] = replaced;
+        }
+        GLS_TRY(gls_absolute_paths(ctx, value->items[i]));
+    }
+    return GLS_OK;
+}

@@ -1,0 +1,67 @@
+/* Inside of a run: the loop over a training's steps, and those who look on. trainer.c is the loop. */
+#ifndef GLS_RUN_RUN_H
+#define GLS_RUN_RUN_H
+
+#include "run/training/training.h"
+
+/* An observer and where it stands: a row of the table in observer/table.c, or the place of those that callers add. */
+typedef struct gls_observer_slot {
+    gls_observer observer;
+    int64_t place;
+} gls_observer_slot;
+
+struct gls_run {
+    gls_context *ctx;
+    gls_run_options options;
+    char *folder; /* NULL: nothing is written */
+    int rank, ranks;
+    gls_training *training;
+
+    gls_observer_slot *slot; /* in order of their places */
+    int64_t slots, place;    /* place: of those that are added now */
+
+    bool begun;
+    gls_stop_reason stop; /* GLS_STOP_NONE: it goes on */
+    gls_status failed;    /* of the step that failed: the run does not go on after it */
+    unsigned found;       /* what observers found after the present step: GLS_WHY_VALIDATED, GLS_WHY_BEST */
+    double seconds;       /* of training before `began` */
+    double began;         /* clock at the last checkpoint, or at the start of this session */
+    gls_run_result result;
+};
+
+/* trainer.c */
+/* A run without its observers; gls_run_create adds them. */
+gls_status gls_run_make(gls_context *ctx, const gls_run_options *options, gls_run **out);
+gls_status gls_run_failed(gls_run *run); /* GLS_OK, or what an earlier step failed with */
+double gls_run_seconds(const gls_run *run);
+double gls_now(void);
+
+/* observers.c: the verbs of all observers, in order. */
+gls_status gls_observers_begin(gls_run *run);
+gls_status gls_observers_before(gls_run *run);
+gls_status gls_observers_step(gls_run *run, bool refused);
+gls_status gls_observers_end(gls_run *run, unsigned why);
+gls_status gls_observers_flush(gls_run *run);
+void gls_observers_measured(gls_run *run, const gls_measure_result *result);
+void gls_observers_destroy(gls_run *run);
+/* `user` of the observer of that name; NULL: there is none. */
+void *gls_observers_find(const gls_run *run, const char *name);
+/* Whether the end of a run changes what a checkpoint holds: some observer has both verbs. */
+bool gls_observers_end_changes_state(const gls_run *run);
+
+/* folder.c: the run folder and its resolved configuration. Collective over ranks. */
+/* GLS_ERR_ARGUMENT if the folder holds a run that is not to be resumed. Writes nothing. */
+gls_status gls_folder_check(gls_run *run);
+gls_status gls_folder_write(gls_run *run);
+gls_status gls_folder_path(const gls_run *run, const char *file, char **path); /* from gls_alloc */
+
+/* state.c: a checkpoint is the arrays of the training and of each observer. Collective over ranks. */
+gls_status gls_state_save(gls_run *run, const char *path);
+/* From the newest checkpoint that can be read. Everything is compared before anything is filled; nothing is written. */
+gls_status gls_state_resume(gls_run *run);
+/* Weights and the problem's state alone, from a run folder or a file. */
+gls_status gls_state_from(gls_run *run, const char *from);
+/* A file of arrays with the step among its notes; for one rank. */
+gls_status gls_state_write(gls_run *run, const char *path, const gls_arrays *arrays);
+
+#endif

@@ -1,0 +1,137 @@
+/* A run's state in one file: one list of named arrays, to which the training and every observer add their own. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "run/loop/checkpoints.h"
+#include "run/loop/run.h"
+
+/* ---- the list ---- */
+
+static gls_status add_clock(gls_run *run, gls_arrays *arrays) {
+    return gls_arrays_add_vector(run->ctx, arrays, "trainer/seconds", GLS_F64, 1, &run->seconds);
+}
+
+/* The last `count` arrays leave the list. */
+static void take_back(gls_arrays *arrays, int64_t count) {
+    arrays->count -= count;
+}
+
+static bool any_of(const gls_tensors *file, const gls_array *array, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        if (gls_tensors_has(file, array[i].name)) return true;
+    return false;
+}
+
+/* An observer of which the file holds nothing was added since: it begins here, with what it was created with. */
+static gls_status add_observer(gls_run *run, const gls_observer *o, const gls_tensors *file, gls_arrays *arrays) {
+    char prefix[128];
+    snprintf(prefix, sizeof prefix, "tap/%.100s/", o->name);
+    int64_t before = arrays->count;
+    GLS_TRY(o->arrays(o->user, o->prefix ? o->prefix : prefix, arrays));
+    int64_t own = arrays->count - before;
+    if (!file || !own || any_of(file, arrays->item + before, own)) return GLS_OK;
+    gls_log(run->ctx, GLS_LOG_INFO, "%s: not in the checkpoint, so it begins here", o->name);
+    take_back(arrays, own);
+    return GLS_OK;
+}
+
+/* file: what the list is to be filled from; NULL: it is to be saved. */
+static gls_status collect(gls_run *run, const gls_tensors *file, gls_arrays *arrays) {
+    GLS_TRY(gls_training_arrays(run->training, arrays));
+    GLS_TRY(add_clock(run, arrays));
+    for (int64_t i = 0; i < run->slots; i++)
+        if (run->slot[i].observer.arrays) GLS_TRY(add_observer(run, &run->slot[i].observer, file, arrays));
+    return GLS_OK;
+}
+
+/* ---- saving ---- */
+
+gls_status gls_state_write(gls_run *run, const char *path, const gls_arrays *arrays) {
+    char step[32];
+    snprintf(step, sizeof step, "%lld", (long long)run->training->counters.steps);
+    const gls_note notes[] = {{"format", "pt"}, {"producer", "glissade"}, {"step", step}};
+    return gls_tensors_write(run->ctx, path, arrays, notes, 3);
+}
+
+gls_status gls_state_save(gls_run *run, const char *path) {
+    run->seconds = gls_run_seconds(run);
+    run->began = gls_now();
+    gls_arrays arrays = {0};
+    gls_status status = gls_observers_flush(run);
+    if (status == GLS_OK) status = collect(run, NULL, &arrays);
+    if (status == GLS_OK && run->rank == 0) status = gls_state_write(run, path, &arrays);
+    gls_arrays_clear(run->ctx, &arrays);
+    return gls_comm_agree(run->ctx, status);
+}
+
+/* ---- going on ---- */
+
+static gls_status restore(gls_run *run, gls_tensors *file) {
+    gls_arrays arrays = {0};
+    gls_status status = collect(run, file, &arrays);
+    if (status == GLS_OK) status = gls_tensors_restore(file, &arrays);
+    gls_arrays_clear(run->ctx, &arrays);
+    return status == GLS_OK ? gls_training_restored(run->training) : status;
+}
+
+static gls_status resume(gls_run *run) {
+    char *folder = NULL;
+    gls_tensors *file = NULL;
+    GLS_TRY(gls_folder_path(run, "checkpoints", &folder));
+    gls_status status = gls_checkpoints_newest(run->ctx, folder, &file);
+    gls_free(run->ctx, folder);
+    GLS_TRY(status);
+    if (file)
+        status = restore(run, file);
+    else
+        gls_log(run->ctx, GLS_LOG_WARNING, "%s: no checkpoint yet, beginning anew", run->folder);
+    gls_tensors_close(file);
+    return status;
+}
+
+gls_status gls_state_resume(gls_run *run) {
+    return gls_comm_agree(run->ctx, resume(run));
+}
+
+/* ---- weights of another run ---- */
+
+static gls_status open_weights(gls_context *ctx, const char *from, gls_tensors **out) {
+    size_t length = strlen(from);
+    if (length > 12 && !strcmp(from + length - 12, ".safetensors")) return gls_tensors_open(ctx, from, out);
+    char *final = gls_sprintf(ctx, "%s/final.safetensors", from);
+    if (!final) return GLS_ERR_MEMORY;
+    gls_status status = GLS_OK;
+    if (gls_file_exists(final)) {
+        status = gls_tensors_open(ctx, final, out);
+    } else {
+        char *folder = gls_sprintf(ctx, "%s/checkpoints", from);
+        status = folder ? gls_checkpoints_newest(ctx, folder, out) : GLS_ERR_MEMORY;
+        gls_free(ctx, folder);
+        if (status == GLS_OK && !*out)
+            status = gls_fail(ctx, GLS_ERR_FILE, "%s: neither final.safetensors nor a checkpoint in it", from);
+    }
+    gls_free(ctx, final);
+    return status;
+}
+
+static gls_status from_file(gls_run *run, gls_tensors *file) {
+    gls_training *t = run->training;
+    gls_arrays arrays = {0};
+    const gls_block *first = gls_layout_block(t->problem->state_layout, 0);
+    /* In a checkpoint the state has a prefix, in final.safetensors it has none. */
+    const char *prefix = first && !gls_tensors_has(file, first->name) ? "state/" : "";
+    gls_status status = gls_training_result_arrays(t, t->w, prefix, &arrays);
+    if (status == GLS_OK) status = gls_tensors_restore(file, &arrays);
+    gls_arrays_clear(run->ctx, &arrays);
+    return status;
+}
+
+gls_status gls_state_from(gls_run *run, const char *from) {
+    gls_tensors *file = NULL;
+    gls_status status = open_weights(run->ctx, from, &file);
+    if (status == GLS_ERR_FILE) status = GLS_ERR_INPUT; /* ours to read, not to write */
+    if (status == GLS_OK) status = from_file(run, file);
+    gls_tensors_close(file);
+    return gls_comm_agree(run->ctx, status);
+}

@@ -1,0 +1,45 @@
+/* Built-in observers: one file and one row each. A row's function adds what the configuration asks for, by
+ * gls_run_observe. */
+#ifndef GLS_RUN_OBSERVER_TABLE_H
+#define GLS_RUN_OBSERVER_TABLE_H
+
+#include "run/loop/run.h"
+
+/* The order in which all verbs go round, stated here and nowhere else:
+ * - limits before all that end a run for other reasons, clock (time and interruption) after all of them;
+ * - figures of the step before what is measured at it, and both before the validation;
+ * - callers: what gls_run_observe adds from outside;
+ * - average and checkpoint after the validation, of which they are told; the checkpoint after everything with a state,
+ *   so that it holds the present step's and, at the end, the end's;
+ * - final losses and files after the last checkpoint, as they belong to this end and not to a run that goes on;
+ * - files that take figures close behind all that give some. */
+#define GLS_OBSERVERS(X) \
+    X(limits)            \
+    X(figures)           \
+    X(measures)          \
+    X(callers)           \
+    X(validation)        \
+    X(average)           \
+    X(checkpoint)        \
+    X(final)             \
+    X(domains)           \
+    X(weights)           \
+    X(ledger)            \
+    X(metrics)           \
+    X(measured)          \
+    X(tensorboard)       \
+    X(result)            \
+    X(progress)          \
+    X(clock)
+
+#define GLS_OBSERVER_ROW(name) gls_status gls_observe_##name(gls_run *run);
+GLS_OBSERVERS(GLS_OBSERVER_ROW)
+#undef GLS_OBSERVER_ROW
+
+/* The cadence of those who look at every step. */
+#define GLS_EACH_STEP              \
+    (gls_length) {                 \
+        .amount = 1, .steps = true \
+    }
+
+#endif

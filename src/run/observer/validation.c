@@ -1,0 +1,89 @@
+/* Losses and scores on the monitored set (train.validate_every), and what follows from them: the best so far, patience,
+ * targets. */
+#include "run/observer/validation.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "run/observer/table.h"
+
+const gls_validation *gls_validation_of(const gls_run *run) {
+    return gls_observers_find(run, "validation");
+}
+
+const gls_source *gls_validation_set(const gls_run *run, const char **name) {
+    const gls_training_sets *set = &run->training->set;
+    int monitor = run->training->train->monitor;
+    if (monitor == GLS_MONITOR_AUTO)
+        monitor = set->validation ? GLS_MONITOR_VALIDATION : set->test ? GLS_MONITOR_TEST : GLS_MONITOR_TRAIN;
+    *name = monitor == GLS_MONITOR_VALIDATION ? "validation" : monitor == GLS_MONITOR_TEST ? "test" : "train";
+    return monitor == GLS_MONITOR_VALIDATION ? set->validation : monitor == GLS_MONITOR_TEST ? set->test : set->train;
+}
+
+static void trace_figure(gls_run *run, const char *set, const char *figure, double value) {
+    char name[160];
+    snprintf(name, sizeof name, "%s_%s", set, figure);
+    if (!isnan(value)) gls_run_trace(run, name, value);
+}
+
+static gls_status step(void *user, gls_run *run, unsigned why) {
+    (void)why;
+    gls_validation *v = user;
+    gls_training *t = run->training;
+    const char *name;
+    const gls_source *set = gls_validation_set(run, &name);
+    GLS_TRY(gls_training_evaluate(t, set, gls_training_output(t), &v->monitored, &v->score));
+    v->validations++;
+    trace_figure(run, name, "loss", v->monitored);
+    if (t->problem->score_count) trace_figure(run, name, t->problem->score[0], v->score);
+    bool better = isnan(v->best) ? !isnan(v->monitored) : v->monitored < v->best;
+    v->stale = better ? 0 : v->stale + 1;
+    run->found |= GLS_WHY_VALIDATED;
+    if (!better) return GLS_OK;
+    run->found |= GLS_WHY_BEST;
+    v->best = v->monitored;
+    v->best_step = t->counters.steps;
+    return GLS_OK;
+}
+
+/* A comparison with NaN, no validation or no target, is false. */
+static gls_status before(void *user, gls_run *run) {
+    const gls_validation *v = user;
+    const gls_train *train = run->training->train;
+    if (v->monitored <= train->target_loss)
+        gls_run_stop(run, GLS_STOP_TARGET_LOSS);
+    else if (v->score >= train->target_score)
+        gls_run_stop(run, GLS_STOP_TARGET_SCORE);
+    else if (train->patience && v->stale >= train->patience)
+        gls_run_stop(run, GLS_STOP_PATIENCE);
+    return GLS_OK;
+}
+
+static gls_status arrays(void *user, const char *prefix, gls_arrays *list) {
+    static const gls_counter row[] = {
+#define ROW(type, dtype, name) GLS_COUNTER_ROW(gls_validation, dtype, name)
+        GLS_VALIDATION_COUNTERS(ROW)
+#undef ROW
+    };
+    gls_validation *v = user;
+    return gls_counters_arrays(v->ctx, row, sizeof row / sizeof *row, v, prefix, list);
+}
+
+static void destroy(void *user) {
+    gls_validation *v = user;
+    gls_free(v->ctx, v);
+}
+
+gls_status gls_observe_validation(gls_run *run) {
+    gls_validation *v = gls_alloc(run->ctx, 1, sizeof *v);
+    if (!v) return GLS_ERR_MEMORY;
+    *v = (gls_validation){.ctx = run->ctx, .best = NAN, .monitored = NAN, .score = NAN};
+    return gls_run_observe(run, &(gls_observer){.name = "validation",
+                                                .every = run->training->train->validate_every,
+                                                .user = v,
+                                                .step = step,
+                                                .before = before,
+                                                .arrays = arrays,
+                                                .prefix = "trainer/",
+                                                .destroy = destroy});
+}

@@ -1,0 +1,105 @@
+/* A step of the training on its next mini-batch: what came of it is counted, recorded, and refused steps are borne with
+ * or not. */
+#include <math.h>
+
+#include "run/training/training.h"
+
+/* Under the policy `skip` a run whose steps are all refused would go on for ever; one that recovers does so within a
+ * few steps, since a refused step changes nothing and only the mini-batch is another. */
+enum { MAX_REFUSED = 1000 };
+
+/* Positions in epochs are sums of mini-batches over the size of the set, each rounded: a length that is reached exactly
+ * may read as a little less. The slack is below one example of any set of less than a thousand million. */
+static const double epoch_slack = 1e-9;
+
+/* Weights of past and present in the smoothed loss: about the last twenty mini-batches. */
+static const double past = 0.95, present = 0.05;
+
+bool gls_training_due(const gls_training *t, gls_length every) {
+    if (!(every.amount > 0)) return false;
+    if (every.steps) return t->counters.steps % (int64_t)every.amount == 0;
+    return floor(t->epoch / every.amount + epoch_slack) > floor(t->epoch_before / every.amount + epoch_slack);
+}
+
+bool gls_training_epochs_done(const gls_training *t) {
+    return t->epochs > 0 && t->epoch >= t->epochs - epoch_slack;
+}
+
+static gls_status answer(void *user, const gls_query *query, gls_answer *out, bool *given) {
+    gls_training *t = user;
+    gls_stream *rows;
+    GLS_TRY(gls_batches_get(t->batches, query->same_batch, &rows));
+    gls_record_clear(&t->record);
+    GLS_TRY(gls_training_answer(t, t->pass, t->estimator, query, rows, t->g, &t->estimate, &t->record));
+    *out = (gls_answer){.value = t->estimate.loss,
+                        .g = query->kind == GLS_QUERY_VALUE ? NULL : t->g,
+                        .norm2 = t->estimate.norm2,
+                        .epoch = t->epoch_before};
+    return GLS_OK;
+}
+
+static gls_status refuse(gls_training *t, const gls_step_report *report) {
+    t->counters.refused++;
+    t->counters.refused_in_a_row++;
+    bool stop = t->train->nonfinite == GLS_REFUSED_STOP;
+    if (!stop && t->counters.refused_in_a_row < MAX_REFUSED) {
+        gls_log(t->ctx, GLS_LOG_WARNING, "step %lld was refused: %lld values of the gradient are not finite",
+                (long long)t->counters.steps + 1, (long long)report->nonfinite);
+        return GLS_OK;
+    }
+    return gls_fail(t->ctx, GLS_ERR_NONFINITE,
+                    "step %lld: %lld of %lld values of the gradient are not finite (loss "
+                    "%g); the weights are those before this step. Try a smaller method.lr, a clipped or normalised "
+                    "method%s",
+                    (long long)t->counters.steps + 1, (long long)report->nonfinite,
+                    (long long)gls_problem_size(t->problem), t->estimate.loss,
+                    stop ? ", or train.nonfinite: skip" : "; many steps in a row were refused");
+}
+
+static gls_status accept(gls_training *t, const gls_step_report *report, gls_step_end end) {
+    if (end == GLS_STEP_OVERFLOWED)
+        return gls_fail(t->ctx, GLS_ERR_NONFINITE,
+                        "step %lld: the gradient is finite, but the step itself is not (its norm is %g): a smaller "
+                        "method.lr",
+                        (long long)t->counters.steps + 1, report->update_norm);
+    t->counters.refused_in_a_row = 0;
+    double *loss = &t->counters.loss, now = t->estimate.loss;
+    *loss = isnan(*loss) ? now : past * *loss + present * now;
+    return GLS_OK;
+}
+
+static void take_down(gls_training *t, const gls_step_report *report) {
+    gls_record *record = &t->record;
+    gls_record_set(record, "loss", t->estimate.loss);
+    gls_record_set(record, "lr", report->lr);
+    gls_record_set(record, "gradient_norm", report->gradient_norm);
+    gls_record_set(record, "factor", report->factor);
+    gls_record_set(record, "clipped", report->clipped);
+    gls_record_set(record, "update_norm", report->update_norm);
+    gls_record_set(record, "refused", (double)t->counters.refused);
+    gls_record_set(record, "zero_gradients", (double)report->zero_gradients);
+    gls_record_set(record, "batch", (double)t->estimate.rows);
+}
+
+gls_status gls_training_advance(gls_training *t, gls_step_end *end) {
+    gls_step_report report;
+    gls_stepper stepper = {.method = t->method,
+                           .w = t->w,
+                           .previous = t->previous,
+                           .average = t->average,
+                           .size = gls_problem_size(t->problem),
+                           .problem = t->problem,
+                           .pass = t->pass,
+                           .answer = answer,
+                           .user = t};
+    t->epoch_before = t->epoch;
+    GLS_TRY(gls_training_step(&stepper, &report, end));
+    if (*end == GLS_STEP_DONE) return GLS_OK;
+    GLS_TRY(*end == GLS_STEP_REFUSED ? refuse(t, &report) : accept(t, &report, *end));
+    t->epoch = gls_batches_epoch(t->batches);
+    t->stepped = true;
+    t->counters.steps++;
+    t->counters.examples += t->estimate.rows;
+    take_down(t, &report);
+    return GLS_OK;
+}

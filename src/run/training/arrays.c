@@ -1,0 +1,48 @@
+/* The training's state as named arrays. */
+#include <stdio.h>
+
+#include "run/training/training.h"
+
+static gls_status add_blocks(gls_context *ctx, const gls_layout *layout, const char *prefix, gls_real *data,
+                             gls_arrays *arrays) {
+    for (int64_t i = 0; i < gls_layout_count(layout); i++) {
+        const gls_block *b = gls_layout_block(layout, i);
+        char name[sizeof arrays->item->name];
+        if (snprintf(name, sizeof name, "%s%s", prefix, b->name) >= (int)sizeof name)
+            return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "block '%s': its name is too long for a checkpoint", b->name);
+        GLS_TRY(gls_arrays_add(ctx, arrays, name, GLS_DTYPE_REAL, b->dims, b->shape, data + b->offset));
+    }
+    return GLS_OK;
+}
+
+gls_status gls_training_result_arrays(gls_training *t, gls_real *w, const char *state_prefix, gls_arrays *arrays) {
+    GLS_TRY(add_blocks(t->ctx, gls_problem_layout(t->problem), "", w, arrays));
+    return add_blocks(t->ctx, t->problem->state_layout, state_prefix, t->problem->state, arrays);
+}
+
+static gls_status add_counters(gls_training *t, gls_arrays *arrays) {
+    static const gls_counter row[] = {
+#define ROW(type, dtype, name) GLS_COUNTER_ROW(gls_training_counters, dtype, name)
+        GLS_TRAINING_COUNTERS(ROW)
+#undef ROW
+    };
+    GLS_TRY(gls_counters_arrays(t->ctx, row, sizeof row / sizeof *row, &t->counters, "trainer/", arrays));
+    GLS_TRY(
+        gls_arrays_add_vector(t->ctx, arrays, "trainer/refused_in_a_row", GLS_I64, 1, &t->counters.refused_in_a_row));
+    gls_arrays_optional(arrays);
+    return GLS_OK;
+}
+
+gls_status gls_training_arrays(gls_training *t, gls_arrays *arrays) {
+    GLS_TRY(gls_training_result_arrays(t, t->w, "state/", arrays));
+    GLS_TRY(gls_method_arrays(t->method, "method/", arrays));
+    GLS_TRY(gls_estimator_arrays(t->estimator, "estimator/", arrays));
+    GLS_TRY(gls_batches_arrays(t->batches, "sampler/", arrays));
+    return add_counters(t, arrays);
+}
+
+gls_status gls_training_restored(gls_training *t) {
+    GLS_TRY(gls_batches_restored(t->batches));
+    t->epoch = t->epoch_before = gls_batches_epoch(t->batches);
+    return GLS_OK;
+}

@@ -1,0 +1,56 @@
+/* What measures are given of a training. */
+#include <math.h>
+#include <string.h>
+
+#include "run/training/training.h"
+
+bool gls_training_plain_mean(const gls_training *t) {
+    const gls_value *name = gls_value_get(gls_value_get(t->config, "estimator"), "name");
+    return name && !strcmp(name->text, "mean");
+}
+
+static gls_status make_pass(gls_training *t) {
+    gls_pass_options options = {.size = sizeof options, .span = t->train->bn_span};
+    /* What couples a mini-batch in training couples as many examples here, not the whole sample. */
+    if (!options.span && t->problem->coupling == GLS_COUPLING_BATCH && t->train->batch > 0)
+        options.span = t->train->batch;
+    return t->measure_pass ? GLS_OK : gls_pass_create(t->problem, &options, &t->measure_pass);
+}
+
+gls_status gls_training_keep_previous(gls_training *t) {
+    if (!t->previous) t->previous = gls_alloc(t->ctx, gls_problem_size(t->problem), sizeof *t->previous);
+    return t->previous ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+gls_status gls_training_measure_input(gls_training *t, gls_measure_input *in) {
+    GLS_TRY(make_pass(t));
+    int64_t examples = t->set.train->info.examples;
+    *in = (gls_measure_input){.size = sizeof *in,
+                              .problem = t->problem,
+                              .pass = t->measure_pass,
+                              .source = t->set.train,
+                              .examples = examples,
+                              .w = t->w,
+                              .lr = NAN,
+                              .batch = t->train->batch < 0 ? examples : t->train->batch,
+                              .step = t->counters.steps,
+                              .seed = (uint64_t)t->train->seed,
+                              .loss = NAN,
+                              .gradient_norm = NAN,
+                              .exchanged = -1,
+                              .test_source = t->set.test};
+    if (t->ledger.examples) in->ledger = &t->ledger;
+    if (!t->stepped) return GLS_OK;
+    in->w_previous = t->previous;
+    in->g = t->previous ? t->g : NULL;
+    in->lr = gls_record_get(&t->record, "lr");
+    in->loss = t->estimate.loss;
+    in->gradient_norm = sqrt(t->estimate.norm2);
+    in->batch = t->estimate.rows;
+    in->step_second_moment = gls_record_get(&t->record, "second_moment");
+    if (gls_training_plain_mean(t) && isfinite(in->step_second_moment)) {
+        in->step_examples = t->estimate.rows;
+        in->step_norm2 = t->estimate.norm2;
+    }
+    return GLS_OK;
+}

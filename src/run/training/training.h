@@ -1,0 +1,113 @@
+/* What is trained: data, problem, passes, estimator, method, weights, and one step of them. It knows no folder, no
+ * clock and nobody who looks on; loop/ has those. */
+#ifndef GLS_RUN_TRAINING_H
+#define GLS_RUN_TRAINING_H
+
+#include <glissade/comm.h>
+#include <glissade/measure.h>
+#include <glissade/model.h>
+#include <glissade/run.h>
+
+#include "run/config/settings.h"
+#include "run/training/batches.h"
+#include "run/training/counters.h"
+#include "run/training/step.h"
+
+typedef struct gls_training_sets {
+    gls_source *file, *fit; /* fit: what is left of the file without the validation set */
+    gls_source *validation, *test;
+    const gls_source *train; /* what is trained on: one of the two above */
+} gls_training_sets;
+
+/* What a checkpoint holds of the training's own numbers. */
+#define GLS_TRAINING_COUNTERS(X)  \
+    X(int64_t, GLS_I64, steps)    \
+    X(int64_t, GLS_I64, refused)  \
+    X(int64_t, GLS_I64, examples) \
+    X(double, GLS_F64, loss) /* of the last mini-batches, exponentially smoothed */
+typedef struct gls_training_counters {
+    GLS_TRAINING_COUNTERS(GLS_COUNTER_FIELD)
+    int64_t refused_in_a_row; /* unknown to checkpoints of former versions: 0 there */
+} gls_training_counters;
+
+struct gls_training {
+    gls_context *ctx;
+    gls_value *config; /* resolved */
+    gls_options *train_options, *data_options, *plan_options;
+    const gls_train *train;
+    const gls_data_section *data;
+    double epochs; /* 0: open */
+
+    gls_training_sets set;
+    gls_problem *problem;
+    gls_pass *pass, *evaluation_pass; /* the latter by the cost model, whatever the size of the set */
+    gls_pass *measure_pass;           /* made when first asked for */
+    gls_pass_options plan;
+    gls_estimator *estimator;
+    gls_ledger ledger; /* of the estimator */
+    gls_method *method;
+    gls_value *method_spec;
+    gls_average *average; /* borrowed from the observer that keeps it; NULL: none */
+    gls_point *direction; /* of oracles; made when first asked for */
+    gls_batches *batches;
+    double steps_per_epoch, total_steps; /* total 0: open */
+
+    gls_real *w, *g;
+    gls_real *previous; /* w before the step, where somebody wants it; else NULL */
+    gls_real *output;   /* room for the average, where there is one */
+
+    gls_training_counters counters;
+    double epoch, epoch_before; /* after and before the last step */
+    bool stepped;               /* in this session: what follows is of the last step */
+    gls_record record;
+    gls_estimate estimate;
+};
+
+/* setup.c: from a configuration, the weights initialised. GLS_ERR_ARGUMENT and GLS_ERR_INPUT for what it asks
+ * wrongly. */
+gls_status gls_training_create(gls_context *ctx, const gls_value *config, gls_training **out);
+void gls_training_destroy(gls_training *training); /* NULL is legal */
+/* sets.c */
+gls_status gls_training_open_sets(gls_training *training);
+
+/* advance.c: one step on the next mini-batch, with its figures in the record. A refused step is GLS_STEP_REFUSED under
+ * the policy `skip`, and GLS_ERR_NONFINITE under `stop` or when too many follow one another. */
+gls_status gls_training_advance(gls_training *training, gls_step_end *end);
+/* Whether a length comes round at the end of the last step. */
+bool gls_training_due(const gls_training *training, gls_length every);
+/* Whether the epochs asked for are done; false for an open end. */
+bool gls_training_epochs_done(const gls_training *training);
+
+/* answer.c: what a query asks of the problem on a mini-batch: value, oracle, or gradient through an estimator. */
+gls_status gls_training_answer(gls_training *training, gls_pass *pass, gls_estimator *estimator, const gls_query *query,
+                               gls_stream *rows, gls_real *g, gls_estimate *out, gls_record *record);
+
+/* evaluate.c */
+/* A loader over any set, by the evaluation pass's plan. */
+gls_status gls_training_loader(gls_training *training, const gls_source *source, gls_loader **out);
+/* All examples of the loader's set in order, as its stream. */
+gls_status gls_training_whole(gls_training *training, gls_loader *loader, int64_t examples, gls_stream **rows);
+/* Mean loss and first score of a whole set at w; NaN for a set that is NULL. */
+gls_status gls_training_evaluate(gls_training *training, const gls_source *set, const gls_real *w, double *loss,
+                                 double *score);
+/* [d] what validation and results use: the average if there is one, else the method's output, else w. */
+const gls_real *gls_training_output(const gls_training *training);
+
+/* arrays.c: the whole state, as a list that a checkpoint saves or fills. Blocks of the weights go by their plain names,
+ * so that any framework finds them. */
+gls_status gls_training_arrays(gls_training *training, gls_arrays *arrays);
+/* After the list was filled: the position in the data is taken up. */
+gls_status gls_training_restored(gls_training *training);
+/* The result alone: weights `w` [d] and the problem's state. state_prefix: "" or "state/". */
+gls_status gls_training_result_arrays(gls_training *training, gls_real *w, const char *state_prefix,
+                                      gls_arrays *arrays);
+
+/* measuring.c: what measures are given at the present point. After a step in this session: its lr, gradient, loss and
+ * figures; the weights before it where they are kept. */
+gls_status gls_training_measure_input(gls_training *training, gls_measure_input *in);
+/* From the next step on, the weights before each are kept. */
+gls_status gls_training_keep_previous(gls_training *training);
+/* Whether the step's gradient is the mean of the mini-batch's, so that its norms belong to one another. */
+bool gls_training_plain_mean(const gls_training *training);
+
+#endif
