@@ -145,6 +145,59 @@ static void finds_damage(void **state) {
     }
 }
 
+typedef struct growing {
+    gls_context *ctx;
+    double *x;
+    int64_t size, most;
+} growing;
+
+static gls_status grow(void *owner, gls_array *array, const int64_t *shape) {
+    growing *g = owner;
+    if (shape[0] > g->most) return gls_fail(g->ctx, GLS_ERR_INPUT, "more than %lld", (long long)g->most);
+    g->x = realloc(g->x, sizeof *g->x * (size_t)(shape[0] + 1));
+    assert_non_null(g->x);
+    g->size = shape[0];
+    array->data = g->x;
+    return GLS_OK;
+}
+
+/* An optional array that is absent keeps its default; a resizable one takes the file's extents, or refuses them before
+ * anything is filled. A type or a number of dimensions is never another. */
+static void optional_and_resizable_arrays(void **state) {
+    gls_context *ctx = *state;
+    double four[4] = {1, 2, 3, 4}, other = 5;
+    gls_arrays out = {0};
+    assert_ok(ctx, gls_arrays_add_vector(ctx, &out, "four", GLS_F64, 4, four));
+    assert_ok(ctx, gls_arrays_add_vector(ctx, &out, "other", GLS_F64, 1, &other));
+    assert_ok(ctx, gls_tensors_write(ctx, path, &out, NULL, 0));
+    gls_arrays_clear(ctx, &out);
+    gls_tensors *tensors;
+    assert_ok(ctx, gls_tensors_open(ctx, path, &tensors));
+    for (int64_t most = 3; most < 5; most++) {
+        growing g = {.ctx = ctx, .most = most};
+        int64_t absent = 42;
+        double found = 0;
+        gls_arrays in = {0};
+        assert_ok(ctx, gls_arrays_add_vector(ctx, &in, "other", GLS_F64, 1, &found));
+        gls_arrays_optional(&in);
+        assert_ok(ctx, gls_arrays_add_vector(ctx, &in, "absent", GLS_I64, 1, &absent));
+        gls_arrays_optional(&in);
+        assert_ok(ctx, gls_arrays_add_vector(ctx, &in, "four", GLS_F64, 0, NULL));
+        gls_arrays_resizable(&in, grow, &g);
+        assert_int_equal(gls_tensors_restore(tensors, &in), most < 4 ? GLS_ERR_INPUT : GLS_OK);
+        assert_int_equal(absent, 42);
+        assert_true(found == (most < 4 ? 0 : 5));
+        assert_int_equal(g.size, most < 4 ? 0 : 4);
+        if (most >= 4) assert_memory_equal(g.x, four, sizeof four);
+        in.item[2].dtype = GLS_I64;
+        assert_int_equal(gls_tensors_restore(tensors, &in), GLS_ERR_INPUT);
+        assert_says(ctx, "expected I64");
+        gls_arrays_clear(ctx, &in);
+        free(g.x);
+    }
+    gls_tensors_close(tensors);
+}
+
 static int setup(void **state) {
     snprintf(path, sizeof path, "%s/x.safetensors", fresh_folder(folder));
     *state = make_context(1, 1);
@@ -161,6 +214,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip),
         cmocka_unit_test(fills_nothing_if_one_does_not_fit),
+        cmocka_unit_test(optional_and_resizable_arrays),
         cmocka_unit_test(refuses_lies),
         cmocka_unit_test(finds_damage),
     };
