@@ -153,7 +153,7 @@ typedef struct gls_arena gls_arena;
 GLS_API gls_status gls_arena_create(gls_context *ctx, gls_arena **out);
 GLS_API void gls_arena_destroy(gls_arena *arena);
 GLS_API void *gls_arena_alloc(gls_arena *arena, int64_t count, size_t size); /* aligned to 64; NULL as gls_alloc */
-GLS_API void gls_arena_reset(gls_arena *arena); /* all blocks are void; the memory is kept */
+GLS_API void gls_arena_reset(gls_arena *arena); /* invalidates all blocks; the memory is reused */
 
 /* ---- files ---- */
 

@@ -40,7 +40,7 @@ typedef struct gls_step_report {
     bool moved;             /* w was changed */
     bool refused;           /* the gradient was not finite: nothing was changed */
     double lr;              /* learning rate of this step */
-    double gradient_norm;   /* before any clipping, after coupled weight decay is NOT added: |g| as handed in */
+    double gradient_norm;   /* |g| as handed in: before clipping, without coupled weight decay */
     double factor;          /* the factor a clipped or normalised method applied to its direction; 1 where none */
     double clipped;         /* fraction of coordinates clipped (cclip, acclip); 0 elsewhere */
     double update_norm;     /* |w_new - w_old| */

@@ -20,7 +20,7 @@ static void announce(void *user, const gls_measure_type *type) {
     const job *j = user;
     if (j->progress.quiet) return;
     fprintf(stderr, "measuring %s%s\n", type->member.name,
-            type->needs & GLS_MEASURE_DEAR ? " (more than a few passes over its sample)" : "");
+            type->needs & GLS_MEASURE_EXPENSIVE ? " (more than a few passes over its sample)" : "");
 }
 
 /* ---- on a matrix ---- */
