@@ -1,3 +1,5 @@
+/* A sweep: which trials there are, one run each and seed, and what came out ordered. Runs are named by their
+ * configuration, so that a sweep finds its own again. */
 #include <glissade/search.h>
 
 #include <jansson.h>

@@ -1,3 +1,4 @@
+/* One key of a sweep from text: a list of values or a range. */
 #include <glissade/search.h>
 
 #include <math.h>
