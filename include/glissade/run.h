@@ -359,7 +359,8 @@ typedef struct gls_observer {
     gls_status (*end)(void *user, gls_run *run, unsigned why);                /* GLS_WHY_END or GLS_WHY_INTERRUPTED */
     void (*figure)(void *user, gls_run *run, const char *name, double value); /* every gls_run_trace */
     void (*measured)(void *user, gls_run *run, const gls_measure_result *result);
-    gls_status (*flush)(void *user, gls_run *run); /* before a checkpoint: out with what was kept back, or why not */
+    /* Writes what was kept back, or says why it cannot: before a checkpoint, and at the end. */
+    gls_status (*flush)(void *user, gls_run *run);
     /* Its state, for checkpoints. A checkpoint that has none of these arrays is from before the observer was added:
      * they stay as they are. */
     gls_status (*arrays)(void *user, const char *prefix, gls_arrays *arrays);

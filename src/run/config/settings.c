@@ -1,3 +1,4 @@
+/* Option tables of the sections train, data and plan, and what is read from a configuration before there is a run. */
 #include "run/config/settings.h"
 
 #include <math.h>

@@ -119,9 +119,9 @@ static gls_status finish(gls_run *run, gls_run_result *result) {
         .examples_per_second = seconds > 0 ? (double)t->counters.examples / seconds : NAN,
         .stopped = run->stop,
     };
-    gls_status status = gls_observers_end(run, run->stop == GLS_STOP_INTERRUPTED ? GLS_WHY_INTERRUPTED : GLS_WHY_END);
+    GLS_TRY(gls_observers_end(run, run->stop == GLS_STOP_INTERRUPTED ? GLS_WHY_INTERRUPTED : GLS_WHY_END));
     *result = run->result;
-    return status;
+    return gls_comm_agree(run->ctx, gls_observers_flush(run));
 }
 
 gls_status gls_run_finish(gls_run *run, gls_run_result *result) {

@@ -1,3 +1,5 @@
+/* Protocol buffers by hand: the few messages of an event file, each record framed by its length and checksums. What
+ * cannot be written is kept in mind until a flush tells it: figures do not end a run in the middle of a step. */
 #include "run/observer/events.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* ledger.safetensors: written by an observer at the end of a run, read back by `glissade suspects`. */
 #include "run/observer/ledger.h"
 
 #include <stdio.h>

@@ -13,11 +13,6 @@ static gls_status flush(void *user, gls_run *run) {
     return l->trace ? gls_trace_flush(l->trace, &l->bytes) : GLS_OK;
 }
 
-static gls_status end(void *user, gls_run *run, unsigned why) {
-    (void)why;
-    return flush(user, run);
-}
-
 static gls_status arrays(void *user, const char *prefix, gls_arrays *list) {
     gls_lines *l = user;
     (void)prefix;
@@ -38,7 +33,6 @@ gls_status gls_lines_observe(gls_run *run, const gls_lines *lines, gls_observer 
     observer.user = l;
     observer.begin = begin;
     observer.flush = flush;
-    observer.end = end;
     observer.arrays = arrays;
     observer.destroy = destroy;
     return gls_run_observe(run, &observer);

@@ -78,7 +78,9 @@ static gls_status write_result(gls_run *run, const gls_run_result *result) {
 
 static gls_status end(void *user, gls_run *run, unsigned why) {
     (void)user;
-    return why & GLS_WHY_END && run->rank == 0 ? write_result(run, &run->result) : GLS_OK;
+    if (!(why & GLS_WHY_END)) return GLS_OK;
+    GLS_TRY(gls_observers_flush(run));
+    return run->rank == 0 ? write_result(run, &run->result) : GLS_OK;
 }
 
 gls_status gls_observe_result(gls_run *run) {

@@ -9,10 +9,10 @@
  * - limits before all that end a run for other reasons, clock (time and interruption) after all of them;
  * - figures of the step before what is measured at it, and both before the validation;
  * - callers: what gls_run_observe adds from outside;
- * - average and checkpoint after the validation, of which they are told; the checkpoint after everything with a state,
- *   so that it holds the present step's and, at the end, the end's;
+ * - average and checkpoint after the validation, of which they are told; the checkpoint after all that observe, so
+ *   that it holds what they found at this step and, at the end, at the end (files of figures are flushed for it);
  * - final losses and files after the last checkpoint, as they belong to this end and not to a run that goes on;
- * - files that take figures close behind all that give some. */
+ * - result.json behind all that may fail: it tells that the run is whole. */
 #define GLS_OBSERVERS(X) \
     X(limits)            \
     X(figures)           \

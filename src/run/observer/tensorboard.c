@@ -44,11 +44,6 @@ static gls_status flush(void *user, gls_run *run) {
     return b->events ? gls_events_flush(b->events) : GLS_OK;
 }
 
-static gls_status end(void *user, gls_run *run, unsigned why) {
-    (void)why;
-    return flush(user, run);
-}
-
 static void destroy(void *user) {
     board *b = user;
     gls_events_destroy(b->events);
@@ -63,7 +58,6 @@ gls_status gls_observe_tensorboard(gls_run *run) {
     return gls_run_observe(run, &(gls_observer){.name = "tensorboard",
                                                 .user = b,
                                                 .begin = begin,
-                                                .end = end,
                                                 .figure = figure,
                                                 .measured = measured,
                                                 .flush = flush,
