@@ -1,5 +1,18 @@
 /* glissade/base.h: context, status, allocation, options as data, records, threads, random numbers, files.
- * Everything else stands on this header. */
+ * Everything else stands on this header.
+ *
+ * In every header what users need comes first, in order of need. What follows a line `for authors` is for those who add
+ * members of their own: methods, problems, measures, formats.
+ *
+ * Ownership, the one rule for all headers:
+ * - Who is given an object through `out`, or as a result that is not const, owns it. gls_x_create is undone by
+ *   gls_x_destroy, a struct that a function fills by gls_x_clear, a `char *` by gls_free; NULL is legal for destroy and
+ *   free. After a failure there is nothing to undo, unless the comment says so.
+ * - `const` means borrowed. What is handed in must live until the call returns, and where it is handed to a create
+ *   function by pointers in an options struct, as long as the object, unless the comment says that it is copied. What is
+ *   handed out belongs to the object that it was asked of, and lives as long.
+ * - A function that `takes` an argument owns it from then on.
+ * An options struct with a `size` begins with it: `= {.size = sizeof options}`; all other fields may stay 0. */
 #ifndef GLISSADE_BASE_H
 #define GLISSADE_BASE_H
 
@@ -106,6 +119,9 @@ GLS_API int gls_context_threads(const gls_context *ctx);
 GLS_API uint64_t gls_context_seed(const gls_context *ctx);
 GLS_API gls_comm *gls_context_comm(const gls_context *ctx);
 GLS_API bool gls_context_portable(const gls_context *ctx);
+/* The libraries that multiply matrices, and the core they run on: "oneDNN 2.6.3, OpenBLAS 0.3.21 (SkylakeX, openmp)";
+ * "portable" in a portable context. The first call logs a warning where they are known to be slow. Owned by ctx. */
+GLS_API const char *gls_gemm_describe(gls_context *ctx);
 
 /* Asks the work in this context to stop after the current step. Async-signal-safe. */
 GLS_API void gls_interrupt(gls_context *ctx);
@@ -142,7 +158,15 @@ typedef struct gls_arena gls_arena;
 GLS_API gls_status gls_arena_create(gls_context *ctx, gls_arena **out);
 GLS_API void gls_arena_destroy(gls_arena *arena);
 GLS_API void *gls_arena_alloc(gls_arena *arena, int64_t count, size_t size); /* aligned to 64; NULL as gls_alloc */
-GLS_API void gls_arena_reset(gls_arena *arena); /* all blocks are void; the memory is kept */
+GLS_API void gls_arena_reset(gls_arena *arena); /* invalidates all blocks; the memory is reused */
+
+/* ---- files ---- */
+
+/* Writes a whole text file into a temporary sibling, which takes the file's name once everything has reached the disk:
+ * whatever happens, the path holds the old content or the new. GLS_ERR_FILE with the system's reason. */
+GLS_API gls_status gls_write_text(gls_context *ctx, const char *path, const char *text);
+/* Makes a folder and its parents; one that is there already is fine. GLS_ERR_FILE with the system's reason. */
+GLS_API gls_status gls_make_directory(gls_context *ctx, const char *path);
 
 /* ---- threads ---- */
 
@@ -342,6 +366,9 @@ GLS_API int64_t gls_layout_size(const gls_layout *layout); /* d */
 GLS_API int64_t gls_layout_count(const gls_layout *layout);
 GLS_API const gls_block *gls_layout_block(const gls_layout *layout, int64_t i);
 GLS_API const gls_block *gls_layout_find(const gls_layout *layout, const char *name); /* NULL if absent */
+/* Its blocks for people: name, size, shape, flags, a line each. Like every gls_..._view, a text from gls_alloc (NULL
+ * without memory), so that it can be logged, shown in a window or handed to another language: a FILE * can not. */
+GLS_API char *gls_layout_view(const gls_layout *layout);
 
 /* ---- named arrays: the one list that a checkpoint holds ---- */
 

@@ -234,6 +234,30 @@ typedef struct gls_description {
 GLS_API gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_description *out);
 GLS_API void gls_description_clear(gls_context *ctx, gls_description *description);
 
+/* ---- arrays in NumPy's .npy files: recorded gradients, initial weights, results ---- */
+
+/* One array in C order: dims extents in shape, count values of dtype in data. Filled by a reading function, and freed
+ * by gls_npy_clear. */
+typedef struct gls_npy {
+    gls_dtype dtype;
+    int dims;
+    int64_t shape[GLS_MAX_DIMS];
+    int64_t count; /* product of shape; 1 for a scalar */
+    void *data;
+} gls_npy;
+
+/* Reads f4, f8, u1, i4, i8 (little-endian; |b1 as u1), in C or Fortran order, versions 1 to 3, plain, .gz or .xz.
+ * GLS_ERR_FILE; GLS_ERR_INPUT naming the file and what was expected for any other content, and for bytes behind the
+ * array. */
+GLS_API gls_status gls_npy_read(gls_context *ctx, const char *path, gls_npy *out);
+/* The same as gls_real values, whatever type the file holds. GLS_ERR_INPUT names the first value that is not finite. */
+GLS_API gls_status gls_npy_read_real(gls_context *ctx, const char *path, gls_npy *out);
+GLS_API void gls_npy_clear(gls_context *ctx, gls_npy *array);
+/* Writes an array in C order, data holding the product of shape values of dtype, through a temporary file as
+ * gls_write_text does. */
+GLS_API gls_status gls_npy_write(gls_context *ctx, const char *path, gls_dtype dtype, int dims, const int64_t *shape,
+                                 const void *data);
+
 /* ---- sampling: which examples make mini-batch number k ---- */
 
 typedef struct gls_sampler gls_sampler;

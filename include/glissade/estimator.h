@@ -81,6 +81,8 @@ GLS_API void gls_pass_destroy(gls_pass *pass);
 GLS_API gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pass_result *result);
 /* What the plan chooses for mini-batches of `rows` over all ranks (slice, wave, lanes), to be stored with a run. */
 GLS_API gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows);
+/* That plan for people, on one line; from gls_alloc. */
+GLS_API char *gls_pass_view(const gls_pass *pass, int64_t rows);
 /* Successors of the problem's state after the last pass in training mode; NULL where there is no state. */
 GLS_API const gls_real *gls_pass_state_next(const gls_pass *pass);
 /* g = H(w) v summed over the rows: closed form where the problem has it, else central differences of gradients. */
@@ -175,6 +177,8 @@ struct gls_stage {
 GLS_API gls_status gls_estimator_create(gls_problem *problem, const gls_value *spec, uint64_t seed,
                                         gls_estimator **out);
 GLS_API void gls_estimator_destroy(gls_estimator *estimator);
+/* The chain for people, a line a stage; from gls_alloc. */
+GLS_API char *gls_estimator_view(const gls_estimator *estimator);
 /* g [d] from this mini-batch at w; figures go into record (may be NULL). */
 GLS_API gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, const gls_real *w, gls_stream *rows,
                                           unsigned want, gls_real *g, gls_estimate *out, gls_record *record);

@@ -11,5 +11,6 @@
 #include "method.h"
 #include "measure.h"
 #include "run.h"
+#include "search.h"
 
 #endif

@@ -12,7 +12,9 @@
 extern "C" {
 #endif
 
-/* ---- results ---- */
+/* ---- measures ---- */
+
+typedef struct gls_measure gls_measure;
 
 /* One named figure: a number, or an array (histogram, quantiles, curve). */
 typedef struct gls_figure {
@@ -37,33 +39,6 @@ typedef struct gls_measure_result {
     double seconds;
     char *meaningless, *note;
 } gls_measure_result;
-
-GLS_API void gls_measure_result_init(gls_context *ctx, gls_measure_result *result);
-GLS_API void gls_measure_result_clear(gls_measure_result *result); /* frees what it holds; may be filled again */
-GLS_API const gls_figure *gls_measure_result_find(const gls_measure_result *result, const char *name); /* or NULL */
-/* The number of that name, or NaN. */
-GLS_API double gls_measure_result_get(const gls_measure_result *result, const char *name);
-/* For measures: a number; an array of count values, copied. */
-GLS_API gls_status gls_measure_result_number(gls_measure_result *result, const char *name, const char *unit,
-                                             double value);
-GLS_API gls_status gls_measure_result_estimate(gls_measure_result *result, const char *name, const char *unit,
-                                               double value, double low, double high);
-GLS_API gls_status gls_measure_result_array(gls_measure_result *result, const char *name, const char *unit,
-                                            int64_t count, const double *value);
-GLS_API gls_status gls_measure_result_headline(gls_measure_result *result, const char *name);
-GLS_API gls_status gls_measure_result_meaningless(gls_measure_result *result, const char *format, ...) GLS_PRINTF(2, 3);
-GLS_API gls_status gls_measure_result_note(gls_measure_result *result, const char *format, ...) GLS_PRINTF(2, 3);
-
-/* One JSON object for several results, from gls_alloc. Headline figures stand at the top under their own names
- * ("gradient_diversity": 0.5), null where they are not finite; everything is under "measures", one object a measure:
- * {"sample": m, "population": n, "seconds": s, "meaningless": "...", "note": "...", NAME: value or [values],
- * "NAME_interval": [low, high], "units": {NAME: unit}}. */
-GLS_API gls_status gls_measure_results_json(gls_context *ctx, const gls_measure_result *results, int64_t count,
-                                            char **json);
-
-/* ---- measures ---- */
-
-typedef struct gls_measure gls_measure;
 
 /* What a measure is given about a problem. Only what a measure needs must be there; the rest is NULL, 0 or NaN. All
  * vectors are d long and borrowed. */
@@ -101,14 +76,82 @@ typedef struct gls_measure_matrix {
     uint64_t seed;
 } gls_measure_matrix;
 
+/* A measure by name with options as a map (NULL: defaults); the keys in except (NULL-terminated, may be NULL) belong to
+ * the caller. GLS_ERR_ARGUMENT for unknown names (the nearest is named) and keys. */
+GLS_API gls_status gls_measure_create(gls_context *ctx, const char *name, const gls_value *options,
+                                      const char *const *except, int64_t parameters, int64_t examples,
+                                      gls_measure **out);
+/* Runs it; the result is filled anew. GLS_ERR_ARGUMENT if something it needs is absent, GLS_ERR_UNSUPPORTED if it has
+ * no meaning on a problem (a matrix). A question that the problem refuses (batch norm) is GLS_OK with `meaningless`. */
+GLS_API gls_status gls_measure_run(gls_measure *measure, const gls_measure_input *input, gls_measure_result *result);
+/* GLS_ERR_NONFINITE names the first row and column of a matrix that is not finite. */
+GLS_API gls_status gls_measure_run_matrix(gls_measure *measure, const gls_measure_matrix *matrix,
+                                          gls_measure_result *result);
+/* Its accumulators, for checkpoints. */
+GLS_API gls_status gls_measure_arrays(gls_measure *measure, const char *prefix, gls_arrays *arrays);
+GLS_API void gls_measure_destroy(gls_measure *measure);
+
+/* ---- results ---- */
+
+GLS_API void gls_measure_result_init(gls_context *ctx, gls_measure_result *result);
+GLS_API const gls_figure *gls_measure_result_find(const gls_measure_result *result, const char *name); /* or NULL */
+/* The number of that name, or NaN. */
+GLS_API double gls_measure_result_get(const gls_measure_result *result, const char *name);
+
+/* One JSON object for several results, from gls_alloc. The headline figures are at the top under their own
+ * names ("gradient_diversity": 0.5), null where they are not finite; "measures" holds everything, one object a measure:
+ * {"sample": m, "population": n, "seconds": s, "meaningless": "...", "note": "...", NAME: value or [values],
+ * "NAME_interval": [low, high], "units": {NAME: unit}}. */
+GLS_API gls_status gls_measure_results_json(gls_context *ctx, const gls_measure_result *results, int64_t count,
+                                            char **json);
+GLS_API void gls_measure_result_clear(gls_measure_result *result); /* frees what it holds; may be filled again */
+
+/* ---- diversity from figures at hand, every step ---- */
+
+/* Running means of the unbiased estimates of M^2 = mean |g_i|^2 and G = |mean g_i|^2, smoothed before the division.
+ * Plain data: zero it, set smoothing, and save it with a checkpoint as it is. */
+typedef struct gls_diversity {
+    double smoothing; /* weight of the past in each update, in [0, 1); 0 forgets at once */
+    double weight, weight2;
+    double m2, g;            /* weighted means */
+    double m2_m2, g_g, m2_g; /* weighted central second moments */
+    double updates, examples, refused;
+} gls_diversity;
+
+/* One mini-batch of `count` groups of `size` examples each (size 1: single examples): mean squared norm of the groups'
+ * mean gradients, and squared norm of the mean over all of them. population: n of the set they were drawn from without
+ * replacement, 0 if drawn with replacement or unknown. Updates that are not finite or have count < 2 are refused and
+ * counted. Source: [D] definitions 4 and 5, with the correction of docs/measures.md. */
+GLS_API void gls_diversity_update(gls_diversity *diversity, int64_t count, int64_t size, double group_norm2,
+                                  double mean_norm2, int64_t population);
+/* The same from estimates of M^2 and G made elsewhere. */
+GLS_API void gls_diversity_update_moments(gls_diversity *diversity, int64_t examples, double m2, double g);
+/* Gradient diversity (of a set of n examples), batch-size bound M^2 / G, and the bound's 95% interval. Returns false,
+ * with NaN, where G is not positive: then there are too few samples to tell the mean gradient from zero. */
+GLS_API bool gls_diversity_read(const gls_diversity *diversity, int64_t n, double *gradient_diversity,
+                                double *batch_size_bound, double *low, double *high);
+
+/* ======== for authors: measures of your own ======== */
+
+/* For measures: a number; an array of count values, copied. */
+GLS_API gls_status gls_measure_result_number(gls_measure_result *result, const char *name, const char *unit,
+                                             double value);
+GLS_API gls_status gls_measure_result_estimate(gls_measure_result *result, const char *name, const char *unit,
+                                               double value, double low, double high);
+GLS_API gls_status gls_measure_result_array(gls_measure_result *result, const char *name, const char *unit,
+                                            int64_t count, const double *value);
+GLS_API gls_status gls_measure_result_headline(gls_measure_result *result, const char *name);
+GLS_API gls_status gls_measure_result_meaningless(gls_measure_result *result, const char *format, ...) GLS_PRINTF(2, 3);
+GLS_API gls_status gls_measure_result_note(gls_measure_result *result, const char *format, ...) GLS_PRINTF(2, 3);
+
 enum {
-    GLS_MEASURE_PREVIOUS = 1, /* needs w_previous */
-    GLS_MEASURE_GRADIENT = 2, /* needs g */
-    GLS_MEASURE_OTHER = 4,    /* needs w_other */
-    GLS_MEASURE_RUN = 8,      /* needs loss and gradient_norm */
-    GLS_MEASURE_LR = 16,      /* needs lr */
-    GLS_MEASURE_NORMS = 64,   /* needs step_examples; in gls_measure.needs alone, where an option asks for it */
-    GLS_MEASURE_DEAR = 32     /* more than a few passes over its sample: it says so before it starts */
+    GLS_MEASURE_PREVIOUS = 1,  /* needs w_previous */
+    GLS_MEASURE_GRADIENT = 2,  /* needs g */
+    GLS_MEASURE_OTHER = 4,     /* needs w_other */
+    GLS_MEASURE_RUN = 8,       /* needs loss and gradient_norm */
+    GLS_MEASURE_LR = 16,       /* needs lr */
+    GLS_MEASURE_NORMS = 64,    /* needs step_examples; in gls_measure.needs alone, where an option asks for it */
+    GLS_MEASURE_EXPENSIVE = 32 /* needs more than a few passes over its sample; announced before it runs */
 };
 
 typedef struct gls_measure_type {
@@ -136,50 +179,10 @@ struct gls_measure {
     unsigned needs;               /* the type's, and what its options add in create */
     void *self;
 };
-
-/* A measure by name with options as a map (NULL: defaults); the keys in except (NULL-terminated, may be NULL) belong to
- * the caller. GLS_ERR_ARGUMENT for unknown names (the nearest is named) and keys. */
-GLS_API gls_status gls_measure_create(gls_context *ctx, const char *name, const gls_value *options,
-                                      const char *const *except, int64_t parameters, int64_t examples,
-                                      gls_measure **out);
-GLS_API void gls_measure_destroy(gls_measure *measure);
 GLS_API const gls_measure_type *gls_measure_type_of(const gls_measure *measure);
-/* Runs it; the result is filled anew. GLS_ERR_ARGUMENT if something it needs is absent, GLS_ERR_UNSUPPORTED if it has
- * no meaning on a problem (a matrix). A question that the problem refuses (batch norm) is GLS_OK with `meaningless`. */
-GLS_API gls_status gls_measure_run(gls_measure *measure, const gls_measure_input *input, gls_measure_result *result);
-/* GLS_ERR_NONFINITE names the first row and column of a matrix that is not finite. */
-GLS_API gls_status gls_measure_run_matrix(gls_measure *measure, const gls_measure_matrix *matrix,
-                                          gls_measure_result *result);
-/* Its accumulators, for checkpoints. */
-GLS_API gls_status gls_measure_arrays(gls_measure *measure, const char *prefix, gls_arrays *arrays);
 GLS_API gls_status gls_register_measure(gls_context *ctx, const gls_measure_type *type);
 /* Measure i of the built-in and then the registered ones; NULL at the end. */
 GLS_API const gls_measure_type *gls_measure_at(gls_context *ctx, int64_t i);
-
-/* ---- diversity from figures at hand, every step ---- */
-
-/* Running means of the unbiased estimates of M^2 = mean |g_i|^2 and G = |mean g_i|^2, smoothed before the division.
- * Plain data: zero it, set smoothing, and save it with a checkpoint as it is. */
-typedef struct gls_diversity {
-    double smoothing; /* weight of the past in each update, in [0, 1); 0 forgets at once */
-    double weight, weight2;
-    double m2, g;            /* weighted means */
-    double m2_m2, g_g, m2_g; /* weighted central second moments */
-    double updates, examples, refused;
-} gls_diversity;
-
-/* One mini-batch of `count` groups of `size` examples each (size 1: single examples): mean squared norm of the groups'
- * mean gradients, and squared norm of the mean over all of them. population: n of the set they were drawn from without
- * replacement, 0 if drawn with replacement or unknown. Updates that are not finite or have count < 2 are refused and
- * counted. Source: [D] definitions 4 and 5, with the correction of docs/measures.md. */
-GLS_API void gls_diversity_update(gls_diversity *diversity, int64_t count, int64_t size, double group_norm2,
-                                  double mean_norm2, int64_t population);
-/* The same from estimates of M^2 and G made elsewhere. */
-GLS_API void gls_diversity_update_moments(gls_diversity *diversity, int64_t examples, double m2, double g);
-/* Gradient diversity (of a set of n examples), batch-size bound M^2 / G, and the bound's 95% interval. Returns false,
- * with NaN, where G is not positive: then there are too few samples to tell the mean gradient from zero. */
-GLS_API bool gls_diversity_read(const gls_diversity *diversity, int64_t n, double *gradient_diversity,
-                                double *batch_size_bound, double *low, double *high);
 
 #ifdef __cplusplus
 }

@@ -40,7 +40,7 @@ typedef struct gls_step_report {
     bool moved;             /* w was changed */
     bool refused;           /* the gradient was not finite: nothing was changed */
     double lr;              /* learning rate of this step */
-    double gradient_norm;   /* before any clipping, after coupled weight decay is NOT added: |g| as handed in */
+    double gradient_norm;   /* |g| as handed in: before clipping, without coupled weight decay */
     double factor;          /* the factor a clipped or normalised method applied to its direction; 1 where none */
     double clipped;         /* fraction of coordinates clipped (cclip, acclip); 0 elsewhere */
     double update_norm;     /* |w_new - w_old| */
@@ -68,6 +68,8 @@ GLS_API gls_status gls_method_set_text(gls_method *method, const char *key, cons
 GLS_API gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values);
 GLS_API void gls_method_destroy(gls_method *method);
 GLS_API const char *gls_method_name(const gls_method *method);
+/* Its options with their schedules, parameter groups and state vectors for people; from gls_alloc. */
+GLS_API char *gls_method_view(const gls_method *method);
 
 GLS_API gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *query);
 /* A non-finite answer is refused: GLS_OK, report->refused is true, w and the method's state are as before. */

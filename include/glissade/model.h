@@ -11,7 +11,7 @@ extern "C" {
 #endif
 
 /* Makes a problem by name: a model family ("mlp", "convnet", "resnet", "layers"), or any problem that
- * gls_problem_create knows ("logistic", ...). options: the model section as a map (a key `name` is passed over), or
+ * gls_problem_create knows ("logistic", ...). options: the model section as a map (its key `name` is ignored), or
  * NULL. GLS_ERR_ARGUMENT with a sentence for an unknown name or option, or a shape that does not fit the data. */
 GLS_API gls_status gls_model_create(gls_context *ctx, const char *name, const gls_value *options,
                                     const gls_data_info *data, gls_problem **out);
@@ -31,6 +31,10 @@ typedef struct gls_layer_summary {
 /* How many layers a network has; 0 for a problem that is none. */
 GLS_API int64_t gls_model_layers(const gls_problem *problem);
 GLS_API gls_status gls_model_summary(const gls_problem *problem, int64_t layer, gls_layer_summary *out);
+/* Any problem for people: its parameters and outputs, how examples couple, and its blocks; of a network, instead of the
+ * blocks, each layer with what it computes, the shapes of input and output, parameters and multiply-adds of one
+ * example. From gls_alloc. */
+GLS_API char *gls_problem_view(const gls_problem *problem);
 
 #ifdef __cplusplus
 }

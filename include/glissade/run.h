@@ -33,8 +33,14 @@ GLS_API gls_status gls_config_context(gls_context *ctx, const gls_value *config,
 GLS_API gls_status gls_config_seeds(gls_context *ctx, const gls_value *config, int64_t *seeds);
 /* A word for a run of this configuration: its `name`, else model and method. From gls_alloc. */
 GLS_API char *gls_config_name(gls_context *ctx, const gls_value *config);
+/* GLS_ERR_ARGUMENT for a section that there is not, with the nearest, and for keys of former versions, with their
+ * present names. gls_run_create checks it too. */
+GLS_API gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config);
+/* The options of the section "train", "data" (but for what the format or generator adds) or "plan": a table that ends
+ * with key NULL; NULL for any other section. */
+GLS_API const gls_option *gls_config_section_table(const char *section);
 
-/* ---- the trainer ---- */
+/* ---- training ---- */
 
 typedef struct gls_run gls_run;
 
@@ -57,7 +63,7 @@ typedef struct gls_run_options {
     size_t size;
     const gls_value *config; /* borrowed for the run's life */
     const char *folder;      /* NULL: nothing is written */
-    bool resume;             /* go on from the newest valid checkpoint in folder */
+    bool resume;             /* continue from the latest readable checkpoint in folder */
     const char *from;        /* run folder or .safetensors file whose weights to begin with; NULL: initialise */
     void (*progress)(void *user, const gls_progress *progress); /* after every step; NULL: none */
     void *user;
@@ -103,7 +109,10 @@ typedef struct gls_domain_score {
 /* Reads the data and makes problem, estimator and method. The context's seed must be the configuration's
  * (gls_config_context). GLS_ERR_ARGUMENT and GLS_ERR_INPUT for what the configuration asks wrongly. */
 GLS_API gls_status gls_run_create(gls_context *ctx, const gls_run_options *options, gls_run **out);
-/* Makes the run folder, or restores the newest valid checkpoint. Called by the first gls_run_step. */
+/* Steps to the end, or to gls_interrupt: then a checkpoint is written, result->stopped is GLS_STOP_INTERRUPTED and the
+ * final losses are not computed. */
+GLS_API gls_status gls_run_train(gls_run *run, gls_run_result *result);
+/* Makes the run folder, or restores the latest readable checkpoint. Called by the first gls_run_step. */
 GLS_API gls_status gls_run_begin(gls_run *run);
 /* One query and answer; *done is set once the run has come to its end. A refused step is GLS_OK under the policy
  * `skip`, and GLS_ERR_NONFINITE under `stop`. After a failure the run is over: steps and gls_run_finish return the
@@ -111,18 +120,16 @@ GLS_API gls_status gls_run_begin(gls_run *run);
 GLS_API gls_status gls_run_step(gls_run *run, bool *done);
 /* Final losses and scores over whole sets; writes the last checkpoint, final.safetensors and result.json. */
 GLS_API gls_status gls_run_finish(gls_run *run, gls_run_result *result);
-/* Steps to the end, or to gls_interrupt: then a checkpoint is written, result->stopped is GLS_STOP_INTERRUPTED and the
- * final losses are not computed. */
-GLS_API gls_status gls_run_train(gls_run *run, gls_run_result *result);
-GLS_API void gls_run_destroy(gls_run *run); /* NULL is legal */
 /* After gls_run_finish, for data with a `domain` column (transform mix): scores by domain; count 0 without. */
 GLS_API const gls_domain_score *gls_run_domains(const gls_run *run, int64_t *count);
 /* The result as one JSON object, from gls_alloc. */
 GLS_API char *gls_run_result_json(gls_run *run, const gls_run_result *result);
 /* A table of the blocks, shapes and parameters, the data and the plan, for people. From gls_alloc. */
 GLS_API char *gls_run_summary(gls_run *run);
+GLS_API void gls_run_destroy(gls_run *run); /* NULL is legal */
 
-/* What a run consists of, for observers and for someone's own loop around gls_run_step. All borrowed. */
+/* ---- what a run consists of: for someone's own loop around gls_run_step, and for observers ---- */
+
 GLS_API gls_context *gls_run_context(const gls_run *run);
 GLS_API const char *gls_run_folder(const gls_run *run); /* NULL: none */
 GLS_API gls_problem *gls_run_problem(const gls_run *run);
@@ -138,77 +145,103 @@ GLS_API const gls_real *gls_run_output(const gls_run *run);
 GLS_API const gls_record *gls_run_record(const gls_run *run); /* figures of the last step */
 GLS_API int64_t gls_run_steps(const gls_run *run);
 GLS_API double gls_run_epoch(const gls_run *run);
-/* What a measure is given at the run's present point. After a step in this session also its rate, gradient, loss and
- * figures, and the weights before it where the run keeps them. Borrowed until the next step. */
-GLS_API gls_status gls_run_measure_input(gls_run *run, gls_measure_input *in);
-/* From the next step on, the run keeps the weights before each step. */
-GLS_API gls_status gls_run_keep_previous(gls_run *run);
-/* A loader of the run's plan over any of its sets, for passes of an observer's own. */
-GLS_API gls_status gls_run_loader(gls_run *run, const gls_source *source, gls_loader **out);
-/* Whether a length comes round with the step just taken. */
-GLS_API bool gls_run_due(const gls_run *run, gls_length every);
-/* A figure at the present step, for metrics.jsonl, TensorBoard and every observer with `figure`. Failure to write shows
- * at the next checkpoint. */
-GLS_API void gls_run_trace(gls_run *run, const char *name, double value);
-/* The run ends before its next step, unless it has a reason already. On all ranks alike. */
-GLS_API void gls_run_stop(gls_run *run, gls_stop_reason reason);
 
-/* ---- observers: who looks on while a run goes on ---- */
+/* ---- what a run folder holds ---- */
 
-/* Why an observer is called; several may hold at once. */
-typedef enum gls_why {
-    GLS_WHY_STEP = 1,        /* after a step */
-    GLS_WHY_EPOCH = 2,       /* that step closed an epoch */
-    GLS_WHY_REFUSED = 4,     /* that step was refused (train.nonfinite: skip) */
-    GLS_WHY_VALIDATED = 8,   /* the monitored set was evaluated after it; for observers behind that one */
-    GLS_WHY_BEST = 16,       /* and its loss is the lowest so far */
-    GLS_WHY_END = 32,        /* the run has come to its end */
-    GLS_WHY_INTERRUPTED = 64 /* this session ends, the run will be resumed: to observe here would make it another run */
-} gls_why;
+/* The configuration of the run in a folder. GLS_ERR_FILE for a folder without config.yaml; GLS_ERR_INPUT for one that
+ * is broken or empty. Own *out: gls_value_destroy. */
+GLS_API gls_status gls_run_saved_config(gls_context *ctx, const char *folder, gls_value **out);
+/* The weights of the run in a folder as a path for gls_run_options.from, from gls_alloc. which: "best", "final", the
+ * number of a step, or NULL: the final weights, of an unfinished run those of its latest checkpoint. *step (may be
+ * NULL) is the step that was named, else 0. GLS_ERR_ARGUMENT for any other word, GLS_ERR_INPUT if there are no such
+ * weights.
+ */
+GLS_API gls_status gls_run_saved_weights(gls_context *ctx, const char *folder, const char *which, char **path,
+                                         int64_t *step);
+/* The last value of a figure ("lr", "loss") in metrics.jsonl up to a step (0: in all of it); NaN if there is none. */
+GLS_API gls_status gls_run_saved_figure(gls_context *ctx, const char *folder, const char *name, int64_t step,
+                                        double *value);
 
-/* An observer reads the run and reports figures (gls_run_trace, files of its own); it changes neither weights nor state
- * of the training, so that weights with and without it are bit-equal. What a run itself does beside steps (trace,
- * measures, validation, checkpoints, ends) is a row each of the table in src/run/observer/table.c; observers that
- * callers add come between measures and validation. Any verb may be NULL. step, epoch and end may be one function:
- * `why` (of gls_why) tells them apart. */
-typedef struct gls_observer {
-    const char *name; /* borrowed for the run's life */
-    gls_length every; /* between calls of step; 0: never */
-    void *user;
-    gls_status (*begin)(void *user, gls_run *run);  /* before the first step of a session, arrays restored */
-    gls_status (*before)(void *user, gls_run *run); /* before each step: the place for gls_run_stop */
-    gls_status (*step)(void *user, gls_run *run, unsigned why);
-    gls_status (*epoch)(void *user, gls_run *run, unsigned why);
-    gls_status (*end)(void *user, gls_run *run, unsigned why);                /* GLS_WHY_END or GLS_WHY_INTERRUPTED */
-    void (*figure)(void *user, gls_run *run, const char *name, double value); /* every gls_run_trace */
-    void (*measured)(void *user, gls_run *run, const gls_measure_result *result);
-    gls_status (*flush)(
-        void *user, gls_run *run); /* out with what was kept back, or why not: before a checkpoint, and at the end */
-    /* Its state, for checkpoints. A checkpoint that has none of these arrays is from before the observer was added:
-     * they stay as they are. */
-    gls_status (*arrays)(void *user, const char *prefix, gls_arrays *arrays);
-    const char *prefix; /* of its arrays in checkpoints; NULL: "tap/NAME/" */
-    void (*destroy)(void *user);
-} gls_observer;
+/* ---- a survey: measures at one point ---- */
 
-/* Adds an observer before the first step; the struct is copied, user is the run's from then on (also when this
- * fails). GLS_ERR_ARGUMENT if there is one of that name, or the run has begun. */
-GLS_API gls_status gls_run_observe(gls_run *run, const gls_observer *observer);
-
-/* ---- recorded gradients through a method ---- */
-
-typedef struct gls_replay_options {
+typedef struct gls_survey_options {
     size_t size;
-    const gls_real *gradients;           /* [steps, parameters], or with an estimator [steps, examples, parameters] */
-    int64_t steps, examples, parameters; /* examples 1 without an estimator */
-    const gls_value *method;             /* {name: adam, lr: 0.1} */
-    const gls_value *estimator;          /* NULL: none */
-    const gls_real *init;                /* [parameters]; NULL: zeros */
-    gls_real *trajectory;                /* [steps + 1, parameters], filled; NULL: not wanted */
-} gls_replay_options;
-/* Final weights into w [parameters]; report of the last step may be NULL. */
-GLS_API gls_status gls_replay(gls_context *ctx, const gls_replay_options *options, gls_real *w,
-                              gls_step_report *report);
+    const gls_value *config; /* of gls_survey_run: what is measured; its section `measure` has the measures' options.
+                                NULL with a matrix: defaults */
+    const char *only;        /* "loss,sharpness"; NULL: every measure that needs a single point, or a matrix */
+    const char *sample;      /* "4096" or "all": the option `sample` of every measure that has it; NULL: as it is */
+    /* Of gls_survey_run alone: */
+    const char *weights; /* where to measure: as gls_run_options.from; NULL: where the configuration begins */
+    const char *other;   /* the same of a second run, for measures that compare two; NULL: none */
+    bool exchange;       /* its training set differs from the first one's in example number `exchanged` */
+    int64_t exchanged;
+    int64_t step;                                            /* of these weights, 0: the first */
+    double lr;                                               /* the run's rate there, 0: not known */
+    void (*begin)(void *user, const gls_measure_type *type); /* before each measure; NULL: none */
+    void *user;
+} gls_survey_options;
+
+typedef struct gls_survey {
+    gls_context *ctx;
+    gls_measure_result *result; /* [count], in the order asked for, those that take a step last */
+    int64_t count;
+} gls_survey;
+
+/* Measures a configuration's problem at the given weights; nothing of a run is changed. Measures that read a step
+ * follow one step of a fresh method from there, and their note says so. The context's seed must be the configuration's.
+ * GLS_ERR_ARGUMENT for unknown measures and options, before any data are read; otherwise what gls_run_create and
+ * gls_measure_run return. After gls_interrupt, GLS_OK with the results so far. Clear *out in any case. */
+GLS_API gls_status gls_survey_run(gls_context *ctx, const gls_survey_options *options, gls_survey *out);
+/* The same of a matrix of per-example gradients. */
+GLS_API gls_status gls_survey_matrix(gls_context *ctx, const gls_measure_matrix *matrix,
+                                     const gls_survey_options *options, gls_survey *out);
+GLS_API void gls_survey_clear(gls_survey *survey);
+
+/* ---- suspects: the examples that a run's ledger shows as suppressed ---- */
+
+typedef struct gls_suspects_options {
+    size_t size;
+    int64_t top;      /* how many suspects; 0: 20 */
+    const char *rank; /* "factor" (smallest clip factor first), "norm", "loss" (largest first); NULL: factor if anything
+                         was clipped, else norm */
+    const char *by;   /* means over what: "class", or a column of the data such as "domain"; NULL: class */
+} gls_suspects_options;
+
+/* Means over the times an example was drawn; the loss is that at the final weights. */
+typedef struct gls_suspect {
+    int64_t example; /* its index in the data file; -1: inserted by a transform */
+    int64_t label;
+    double factor, norm, loss; /* geometric mean of the clip factors; mean gradient norm */
+    bool planted;              /* a transform put it there (insert) or changed its label (label_noise) */
+} gls_suspect;
+
+/* The same over all examples of one class, or one value of a column. */
+typedef struct gls_suspect_mean {
+    int64_t key;
+    double examples, factor, norm, loss;
+    bool suppressed; /* its factor is below half of all others' */
+} gls_suspect_mean;
+
+typedef struct gls_suspects_report {
+    gls_context *ctx;
+    const char *ranked_by; /* "factor", "norm" or "loss" */
+    bool clipped;          /* anything was */
+    gls_suspect *suspect;  /* [suspects], the most suspect first */
+    int64_t suspects;
+    char *by;
+    gls_suspect_mean *mean; /* [means], ascending keys */
+    int64_t means;
+    bool planted; /* the run knows examples that were planted */
+    double
+        precision[3]; /* by factor, loss and norm: share of planted ones among as many suspects as were planted; NaN */
+} gls_suspects_report;
+
+/* Reads the ledger that a finished run left in its folder (`ledger: true` of its estimator). GLS_ERR_FILE if it kept
+ * none, with the option that keeps one; GLS_ERR_INPUT if the file is damaged; GLS_ERR_ARGUMENT for an unknown rank or
+ * column, with those there are. Clear *out in any case. */
+GLS_API gls_status gls_suspects_read(gls_context *ctx, const char *run_folder, const gls_suspects_options *options,
+                                     gls_suspects_report *out);
+GLS_API void gls_suspects_clear(gls_suspects_report *report);
 
 /* ---- many repetitions of a method on one problem, side by side: `glissade solve` ---- */
 
@@ -267,19 +300,91 @@ typedef struct gls_solution {
 GLS_API gls_status gls_solve(gls_problem *problem, const gls_solve_options *options, gls_solution *solution,
                              gls_real *point, gls_figures *figures);
 
-/* ---- what there is ---- */
+/* ---- recorded gradients through a method ---- */
+
+typedef struct gls_replay_options {
+    size_t size;
+    const gls_real *gradients;           /* [steps, parameters], or with an estimator [steps, examples, parameters] */
+    int64_t steps, examples, parameters; /* examples 1 without an estimator */
+    const gls_value *method;             /* {name: adam, lr: 0.1} */
+    const gls_value *estimator;          /* NULL: none */
+    const gls_real *init;                /* [parameters]; NULL: zeros */
+    gls_real *trajectory;                /* [steps + 1, parameters], filled; NULL: not wanted */
+} gls_replay_options;
+/* Final weights into w [parameters]; report of the last step may be NULL. */
+GLS_API gls_status gls_replay(gls_context *ctx, const gls_replay_options *options, gls_real *w,
+                              gls_step_report *report);
+
+/* ---- lists: members, kinds, presets ---- */
+
+/* Name of a kind as `glissade list` takes it: "methods"; NULL for a kind without members of its own. */
+GLS_API const char *gls_kind_name(gls_kind kind);
 
 /* Member i of a kind, built-in ones first; NULL at the end. */
 GLS_API const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_t i);
 /* What a file is taken for when nobody says: by the end of its name, .gz and .xz apart; libsvm otherwise, and the
  * generator glyphs without a path. */
 GLS_API const char *gls_format_guess(const char *path);
-/* Name of a kind as `glissade list` takes it: "methods"; NULL for a kind without members of its own. */
-GLS_API const char *gls_kind_name(gls_kind kind);
 typedef struct gls_preset {
     const char *name, *help, *text; /* text: the configuration in YAML */
 } gls_preset;
 GLS_API const gls_preset *gls_preset_at(int64_t i); /* NULL at the end */
+
+/* ======== for authors: observers, who look on while a run goes on; docs/howto-add-an-observer.md ======== */
+
+/* Why an observer is called; several may hold at once. */
+typedef enum gls_why {
+    GLS_WHY_STEP = 1,        /* after a step */
+    GLS_WHY_EPOCH = 2,       /* that step closed an epoch */
+    GLS_WHY_REFUSED = 4,     /* that step was refused (train.nonfinite: skip) */
+    GLS_WHY_VALIDATED = 8,   /* the monitored set was evaluated after it; for observers behind that one */
+    GLS_WHY_BEST = 16,       /* and its loss is the lowest so far */
+    GLS_WHY_END = 32,        /* the run has come to its end */
+    GLS_WHY_INTERRUPTED = 64 /* this session ends, the run will be resumed: to observe here would make it another run */
+} gls_why;
+
+/* An observer reads the run and reports figures (gls_run_trace, files of its own); it changes neither weights nor state
+ * of the training, so that weights with and without it are bit-equal. What a run itself does beside steps (trace,
+ * measures, validation, checkpoints, ends) is a row each of the table in src/run/observer/table.c; observers that
+ * callers add come between measures and validation. Any verb may be NULL. step, epoch and end may be one function:
+ * `why` (of gls_why) tells them apart. */
+typedef struct gls_observer {
+    const char *name; /* borrowed for the run's life */
+    gls_length every; /* between calls of step; 0: never */
+    void *user;
+    gls_status (*begin)(void *user, gls_run *run);  /* before the first step of a session, arrays restored */
+    gls_status (*before)(void *user, gls_run *run); /* before each step: the place for gls_run_stop */
+    gls_status (*step)(void *user, gls_run *run, unsigned why);
+    gls_status (*epoch)(void *user, gls_run *run, unsigned why);
+    gls_status (*end)(void *user, gls_run *run, unsigned why);                /* GLS_WHY_END or GLS_WHY_INTERRUPTED */
+    void (*figure)(void *user, gls_run *run, const char *name, double value); /* every gls_run_trace */
+    void (*measured)(void *user, gls_run *run, const gls_measure_result *result);
+    /* Writes what was kept back, or says why it cannot: before a checkpoint, and at the end. */
+    gls_status (*flush)(void *user, gls_run *run);
+    /* Its state, for checkpoints. A checkpoint that has none of these arrays is from before the observer was added:
+     * they stay as they are. */
+    gls_status (*arrays)(void *user, const char *prefix, gls_arrays *arrays);
+    const char *prefix; /* of its arrays in checkpoints; NULL: "tap/NAME/" */
+    void (*destroy)(void *user);
+} gls_observer;
+
+/* Adds an observer before the first step; the struct is copied, user is the run's from then on (also when this
+ * fails). GLS_ERR_ARGUMENT if there is one of that name, or the run has begun. */
+GLS_API gls_status gls_run_observe(gls_run *run, const gls_observer *observer);
+/* Whether a length comes round with the step just taken. */
+GLS_API bool gls_run_due(const gls_run *run, gls_length every);
+/* A figure at the present step, for metrics.jsonl, TensorBoard and every observer with `figure`. Failure to write shows
+ * at the next checkpoint. */
+GLS_API void gls_run_trace(gls_run *run, const char *name, double value);
+/* The run ends before its next step, unless it has a reason already. On all ranks alike. */
+GLS_API void gls_run_stop(gls_run *run, gls_stop_reason reason);
+/* A loader of the run's plan over any of its sets, for passes of an observer's own. */
+GLS_API gls_status gls_run_loader(gls_run *run, const gls_source *source, gls_loader **out);
+/* What a measure is given at the run's present point. After a step in this session also its rate, gradient, loss and
+ * figures, and the weights before it where the run keeps them. Borrowed until the next step. */
+GLS_API gls_status gls_run_measure_input(gls_run *run, gls_measure_input *in);
+/* From the next step on, the run keeps the weights before each step. */
+GLS_API gls_status gls_run_keep_previous(gls_run *run);
 
 #ifdef __cplusplus
 }

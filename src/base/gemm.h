@@ -12,8 +12,5 @@ void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int6
 /* The same in double in both builds (Lanczos, statistics). */
 void gls_dgemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
                const double *a, int64_t lda, const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
-/* Which libraries stand behind, and the core they run on: "oneDNN 2.6.3, OpenBLAS 0.3.21 (SkylakeX, openmp)". Warnings
- * (the Prescott and pthread traps) go to the context's logger once. */
-const char *gls_gemm_describe(gls_context *ctx);
 
 #endif

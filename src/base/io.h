@@ -30,10 +30,7 @@ gls_status gls_writer_printf(gls_writer *writer, const char *format, ...) GLS_PR
 /* Flushes, fsyncs, renames and closes; on failure the temporary is removed. */
 gls_status gls_writer_commit(gls_writer *writer);
 void gls_writer_abort(gls_writer *writer); /* closes and removes the temporary; NULL is legal */
-/* A whole file of text, in one go. */
-gls_status gls_write_text(gls_context *ctx, const char *path, const char *text);
 
-gls_status gls_make_directory(gls_context *ctx, const char *path); /* with parents; fine if it is there */
 bool gls_file_exists(const char *path);
 
 #endif

@@ -1,6 +1,9 @@
+/* Named blocks of a flat vector, one behind the other. */
 #include <glissade/base.h>
 
 #include <string.h>
+
+#include "printout.h"
 
 struct gls_layout {
     gls_context *ctx;
@@ -81,4 +84,18 @@ const gls_block *gls_layout_find(const gls_layout *layout, const char *name) {
     for (int64_t i = 0; i < layout->count; i++)
         if (strcmp(layout->block[i]->name, name) == 0) return layout->block[i];
     return NULL;
+}
+
+char *gls_layout_view(const gls_layout *layout) {
+    gls_printout lines = {.ctx = layout->ctx};
+    gls_printout_add(&lines, "%lld values in %lld block%s\n", (long long)layout->size, (long long)layout->count,
+                     layout->count == 1 ? "" : "s");
+    for (int64_t i = 0; i < layout->count; i++) {
+        const gls_block *b = layout->block[i];
+        gls_printout_add(&lines, "  %-32s %12lld  ", b->name, (long long)b->size);
+        gls_printout_add_shape(&lines, b->dims, b->shape);
+        gls_printout_add(&lines, "%s%s%s\n", b->flags & GLS_BLOCK_NO_DECAY ? "  no weight decay" : "",
+                         b->flags & GLS_BLOCK_TILED ? "  tiled" : "", b->flags & GLS_BLOCK_BY_SLOT ? "  by slot" : "");
+    }
+    return gls_printout_end(&lines);
 }

@@ -1,3 +1,5 @@
+/* From argv to positional arguments and options, each option checked against its row: its type, its bounds. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +21,39 @@ static bool unknown(const cli_verb *verb, const char *given, size_t length) {
     snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), given);
     const char *nearest = verb->flags ? gls_nearest(name, flag_at, verb->flags) : NULL;
     if (nearest)
-        cli_bad("%s has no option --%s; nearest is --%s", verb->name, name, nearest);
+        cli_bad("unknown option --%s of %s; did you mean --%s?", name, verb->name, nearest);
     else
-        cli_bad("%s has no option --%s; see `glissade help %s`", verb->name, name, verb->name);
+        cli_bad("unknown option --%s of %s; `glissade help %s` lists its options", name, verb->name, verb->name);
     return false;
+}
+
+/* The library's own reader of options does the work, so that numbers and messages are those of a configuration. */
+static bool read_typed(const cli_verb *verb, cli_given *given) {
+    static const gls_option_type type[] = {[CLI_INT] = GLS_OPTION_INT,
+                                           [CLI_REAL] = GLS_OPTION_REAL,
+                                           [CLI_TIME] = GLS_OPTION_TIME,
+                                           [CLI_CHOICE] = GLS_OPTION_ENUM};
+    const cli_flag *flag = given->flag;
+    char key[64];
+    snprintf(key, sizeof key, "--%s", flag->name);
+    const gls_option table[] = {{.key = key,
+                                 .type = type[flag->type],
+                                 .minimum = flag->minimum,
+                                 .maximum = flag->maximum,
+                                 .choices = flag->choices},
+                                {NULL}};
+    gls_context *ctx = cli_context(NULL);
+    if (!ctx) return false;
+    gls_options *options = NULL;
+    gls_status status = gls_options_create(ctx, verb->name, table, sizeof given->value, &options);
+    if (status == GLS_OK) status = gls_options_set(options, key, given->text);
+    if (status == GLS_OK)
+        memcpy(&given->value, gls_options_struct(options), sizeof given->value);
+    else
+        cli_fail(ctx, status, false);
+    gls_options_destroy(options);
+    gls_context_destroy(ctx);
+    return status == GLS_OK;
 }
 
 /* One option at argv[*i]; *i moves past its value. */
@@ -41,17 +72,15 @@ static bool read_flag(const cli_verb *verb, int argc, char **argv, int *i, cli_a
         cli_bad("--%s needs a value: --%s %s", flag->name, flag->name, flag->value);
         return false;
     }
-    out->flag[out->flags] = flag;
-    out->value[out->flags++] = value;
-    return true;
+    cli_given *given = &out->given[out->count++];
+    *given = (cli_given){.flag = flag, .text = value};
+    return flag->type == CLI_TEXT || read_typed(verb, given);
 }
 
 bool cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out) {
     size_t room = (size_t)argc + 1;
-    *out = (cli_args){.positional = calloc(room, sizeof(char *)),
-                      .flag = calloc(room, sizeof(cli_flag *)),
-                      .value = calloc(room, sizeof(char *))};
-    bool fine = out->positional && out->flag && out->value, only_positional = false;
+    *out = (cli_args){.positional = calloc(room, sizeof(char *)), .given = calloc(room, sizeof *out->given)};
+    bool fine = out->positional && out->given, only_positional = false;
     if (!fine) cli_bad("out of memory");
     for (int i = 0; i < argc && fine; i++) {
         bool dashes = !strncmp(argv[i], "--", 2);
@@ -70,25 +99,31 @@ bool cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out) {
 
 void cli_args_free(cli_args *args) {
     free(args->positional);
-    free(args->flag);
-    free(args->value);
+    free(args->given);
     *args = (cli_args){0};
 }
 
-bool cli_has(const cli_args *args, const char *flag) {
-    for (int i = 0; i < args->flags; i++)
-        if (!strcmp(args->flag[i]->name, flag)) return true;
-    return false;
-}
-
-const char *cli_get(const cli_args *args, const char *flag) {
-    for (int i = args->flags - 1; i >= 0; i--)
-        if (!strcmp(args->flag[i]->name, flag)) return args->value[i];
+static const cli_given *last(const cli_args *args, const char *flag) {
+    for (int i = args->count - 1; i >= 0; i--)
+        if (!strcmp(args->given[i].flag->name, flag)) return &args->given[i];
     return NULL;
 }
 
-gls_status cli_apply_sets(gls_context *ctx, const cli_args *args, gls_value *config) {
-    for (int i = 0; i < args->flags; i++)
-        if (!strcmp(args->flag[i]->name, "set")) GLS_TRY(gls_config_set(ctx, config, args->value[i]));
-    return GLS_OK;
+bool cli_has(const cli_args *args, const char *flag) {
+    return last(args, flag) != NULL;
+}
+
+const char *cli_get(const cli_args *args, const char *flag) {
+    const cli_given *given = last(args, flag);
+    return given ? given->text : NULL;
+}
+
+int64_t cli_int(const cli_args *args, const char *flag, int64_t initial) {
+    const cli_given *given = last(args, flag);
+    return given ? given->value.whole : initial;
+}
+
+double cli_real(const cli_args *args, const char *flag, double initial) {
+    const cli_given *given = last(args, flag);
+    return given ? given->value.real : initial;
 }

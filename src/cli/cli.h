@@ -1,25 +1,67 @@
-/* The command's inside: verbs in a table, their options in tables, one parser for all of them. */
+/* The command's inside: verbs in a table, their options in tables, one parser for all of them. The command is a client
+ * of the library like any other: it includes public headers only. */
 #ifndef GLS_CLI_CLI_H
 #define GLS_CLI_CLI_H
 
 #include <glissade/comm.h>
 #include <glissade/run.h>
+#include <jansson.h>
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_BAD = 2 };
+
+/* ---- options of verbs ---- */
+
+typedef enum cli_type {
+    CLI_TEXT,   /* a name, a path, a specification: read by whoever uses it */
+    CLI_INT,    /* a whole number within the bounds; 64k, 4M and 1e6 are read too */
+    CLI_REAL,   /* a number within the bounds */
+    CLI_TIME,   /* 90, 90s, 2m, 1h */
+    CLI_CHOICE, /* one of the choices */
+} cli_type;
 
 /* One option of a verb; a table ends with name NULL. */
 typedef struct cli_flag {
     const char *name;  /* without the dashes */
     const char *value; /* the word for its argument in help: "DIR"; NULL: a switch */
     const char *help;
+    cli_type type;
+    double minimum, maximum; /* of numbers; both 0: any */
+    const char *choices;     /* "factor|norm|loss" */
 } cli_flag;
+
+/* What several verbs have. */
+#define CLI_FLAG_JSON \
+    { .name = "json", .help = "print the result as one JSON object, the last line of standard output" }
+#define CLI_FLAG_QUIET \
+    { .name = "quiet", .help = "print no progress and no tables or text" }
+#define CLI_FLAG_PRESET \
+    { .name = "preset", .value = "NAME", .help = "a built-in configuration; `glissade list presets` lists them" }
+#define CLI_FLAG_SET                                                                                          \
+    {                                                                                                         \
+        .name = "set", .value = "KEY=VALUE",                                                                  \
+        .help = "set a key of the configuration, as in --set method.lr=0.1; values are YAML; may be repeated" \
+    }
+#define CLI_FLAG_THREADS                                                                                      \
+    {                                                                                                         \
+        .name = "threads", .value = "N", .type = CLI_INT, .minimum = 0, .maximum = 1024,                      \
+        .help = "threads of each run, as --set train.threads=N; 0 (the default): one for each free processor" \
+    }
+
+typedef struct cli_given {
+    const cli_flag *flag;
+    const char *text; /* NULL: a switch */
+    union {
+        int64_t whole;
+        double real;
+        int choice;
+    } value; /* of a typed flag */
+} cli_given;
 
 typedef struct cli_args {
     const char **positional;
     int positionals;
-    const cli_flag **flag; /* in the order given */
-    const char **value;
-    int flags;
+    cli_given *given; /* in the order given */
+    int count;
 } cli_args;
 
 typedef struct cli_verb cli_verb;
@@ -43,19 +85,47 @@ const cli_verb *cli_find_verb(const char *name); /* NULL with a message that nam
 bool cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out);
 void cli_args_free(cli_args *args);
 bool cli_has(const cli_args *args, const char *flag);
-const char *cli_get(const cli_args *args, const char *flag); /* the last one given, or NULL */
-/* Overrides of every --set onto config. */
-gls_status cli_apply_sets(gls_context *ctx, const cli_args *args, gls_value *config);
+/* The last one given, else `initial`. */
+const char *cli_get(const cli_args *args, const char *flag); /* else NULL */
+int64_t cli_int(const cli_args *args, const char *flag, int64_t initial);
+double cli_real(const cli_args *args, const char *flag, double initial); /* of CLI_REAL and CLI_TIME */
+
+/* ---- configuration ---- */
+
+/* configure.c */
+/* Where else than in a file or a preset a configuration may be. */
+enum {
+    CLI_FROM_SETS = 1,   /* --set alone gives it whole */
+    CLI_FROM_RESUME = 2, /* --resume DIR: that of the run in DIR */
+    CLI_FROM_RUN = 4     /* the first argument may be a run folder */
+};
+/* The one configuration that a verb is given, every --set in it, its sections checked. *folder (may be NULL): the run
+ * folder it came from, else NULL. Own *config. */
+gls_status cli_configure(gls_context *ctx, const cli_args *args, unsigned from, gls_value **config,
+                         const char **folder);
+/* key=value into config; nothing for a value that is NULL. */
+gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *key, const char *value);
+/* Every --set. Keys belong to the first of the sections (NULL-terminated) unless they begin with the name of one of
+ * them; sections NULL: keys are whole. */
+gls_status cli_apply_sets(gls_context *ctx, const cli_args *args, const char *const *sections, gls_value *config);
+
+/* ---- output ---- */
 
 /* output.c */
 /* "glissade: ..." on standard error. Returns CLI_BAD. */
 int cli_bad(const char *format, ...) GLS_PRINTF(1, 2);
+/* "; did you mean 'train'?" where there is a name near the given one, else `otherwise`. */
+const char *cli_nearest(const char *name, const char *(*next)(const void *user, int64_t i), const void *user,
+                        const char *otherwise, char text[160]);
 int cli_exit_code(gls_status status, bool writing);
 /* The context's message on standard error, and the exit code of a status. writing: files at fault are ours to write. */
 int cli_fail(gls_context *ctx, gls_status status, bool writing);
 /* A context for short work: one thread, warnings to standard error. */
 gls_context *cli_context(gls_comm *comm);
 void cli_log(void *user, gls_log_level level, const char *message); /* user: the progress to draw around, or NULL */
+/* One line of JSON on standard output, reals with so many digits (0: all); takes the object. Returns the exit code. */
+int cli_print_json(json_t *object, int digits);
+json_t *cli_number(double x); /* null where it is not finite */
 char *cli_thousands(int64_t number, char text[32]);
 char *cli_duration(double seconds, char text[32]);
 

@@ -22,6 +22,19 @@ static void value_words(gls_context *ctx) {
     printf("\" ;;\n    esac\n");
 }
 
+/* The choices of options that have some. */
+static void choice_words(void) {
+    printf("    [ -z \"$words\" ] && case \"$last\" in\n");
+    for (const cli_verb *const *v = cli_verbs; *v; v++)
+        for (const cli_flag *f = (*v)->flags; f && f->name; f++) {
+            if (!f->choices) continue;
+            printf("    --%s) words=\"", f->name);
+            for (const char *c = f->choices; *c; c++) putchar(*c == '|' ? ' ' : *c);
+            printf("\" ;;\n");
+        }
+    printf("    esac\n");
+}
+
 static void verb_words(void) {
     printf("    [ -z \"$words\" ] && case \"${COMP_WORDS[1]}\" in\n");
     for (const cli_verb *const *v = cli_verbs; *v; v++) {
@@ -37,7 +50,7 @@ static void verb_words(void) {
 
 static int run(const cli_args *args) {
     if (args->positionals != 1 || strcmp(args->positional[0], "bash"))
-        return cli_bad("completion is for bash: glissade completion bash");
+        return cli_bad("only bash is supported: glissade completion bash");
     gls_context *ctx = cli_context(NULL);
     if (!ctx) return CLI_FAILED;
     puts("# bash completion of glissade: source <(glissade completion bash)");
@@ -48,6 +61,7 @@ static int run(const cli_args *args) {
     for (const cli_verb *const *v = cli_verbs; *v; v++) printf(" %s", (*v)->name);
     puts("\"\n        COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n        return\n    fi");
     value_words(ctx);
+    choice_words();
     verb_words();
     puts("    COMPREPLY=($(compgen -W \"$words\" -- \"$word\") $(compgen -f -- \"$word\"))\n}");
     puts("complete -o filenames -F _glissade glissade glissade64");
@@ -59,8 +73,8 @@ static const char *const words[] = {"bash", NULL};
 const cli_verb cli_completion = {
     .name = "completion",
     .synopsis = "completion bash",
-    .help = "print a script that completes verbs, options and names",
-    .details = "Use it by: source <(glissade completion bash)",
+    .help = "print a script that completes commands, options and names in bash",
+    .details = "To use it: source <(glissade completion bash)",
     .words = words,
     .run = run,
 };

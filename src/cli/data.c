@@ -1,7 +1,6 @@
-#include <jansson.h>
+/* `data`: sets made by generators, looked at, converted between formats. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -17,24 +16,11 @@ static const char *positional(const look *l, int i) {
     return i < l->args->positionals ? l->args->positional[i] : NULL;
 }
 
-/* The data section of --set keys without their `data.`. */
+/* The data section; keys of --set may go without their `data.`. */
 static gls_status set_keys(look *l) {
+    static const char *const sections[] = {"data", NULL};
     GLS_TRY(gls_config_parse(l->ctx, "--set", "data: {}", 8, &l->config));
-    for (int i = 0; i < l->args->flags; i++) {
-        if (strcmp(l->args->flag[i]->name, "set")) continue;
-        const char *given = l->args->value[i];
-        char *text = gls_sprintf(l->ctx, "%s%s", strncmp(given, "data.", 5) ? "data." : "", given);
-        if (!text) return GLS_ERR_MEMORY;
-        gls_status status = gls_config_set(l->ctx, l->config, text);
-        gls_free(l->ctx, text);
-        GLS_TRY(status);
-    }
-    return GLS_OK;
-}
-
-static uint64_t seed(const look *l) {
-    const char *text = cli_get(l->args, "seed");
-    return text ? strtoull(text, NULL, 10) : 1;
+    return cli_apply_sets(l->ctx, l->args, sections, l->config);
 }
 
 static gls_status open_source(look *l, const char *format, const char *path) {
@@ -43,14 +29,11 @@ static gls_status open_source(look *l, const char *format, const char *path) {
     gls_part part = cli_has(l->args, "test") ? GLS_PART_TEST : GLS_PART_TRAIN;
     gls_source *raw = NULL;
     GLS_TRY(gls_source_open(l->ctx, format, path, section, except, part, NULL, &raw));
-    return gls_transforms_apply(l->ctx, raw, gls_value_get(section, "transforms"), seed(l), NULL, &l->source);
+    return gls_transforms_apply(l->ctx, raw, gls_value_get(section, "transforms"),
+                                (uint64_t)cli_int(l->args, "seed", 1), NULL, &l->source);
 }
 
 /* ---- info ---- */
-
-static json_t *number(double x) {
-    return isfinite(x) ? json_real(x) : json_null();
-}
 
 static void print_json(const gls_description *d) {
     json_t *shape = json_array(), *counts = json_array();
@@ -61,15 +44,12 @@ static void print_json(const gls_description *d) {
         json_pack("{s:I, s:I, s:o, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "examples",
                   (json_int_t)d->info.examples, "features", (json_int_t)d->info.features, "shape", shape, "sparse",
                   d->info.sparse, "classes", (json_int_t)d->info.classes, "class_counts", counts, "minimum",
-                  number(d->minimum), "maximum", number(d->maximum), "mean", number(d->mean), "density",
-                  number(d->density), "nonfinite", (json_int_t)d->nonfinite, "constant_features",
+                  cli_number(d->minimum), "maximum", cli_number(d->maximum), "mean", cli_number(d->mean), "density",
+                  cli_number(d->density), "nonfinite", (json_int_t)d->nonfinite, "constant_features",
                   (json_int_t)d->constant_features, "empty_rows", (json_int_t)d->empty_rows, "duplicate_rows",
                   (json_int_t)d->duplicate_rows, "conflicting_rows", (json_int_t)d->conflicting_rows, "missing_classes",
-                  (json_int_t)d->missing_classes, "imbalance", number(d->imbalance));
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
-    if (text) puts(text);
-    free(text);
-    json_decref(object);
+                  (json_int_t)d->missing_classes, "imbalance", cli_number(d->imbalance));
+    cli_print_json(object, 12);
 }
 
 static gls_status info(look *l) {
@@ -97,8 +77,8 @@ static gls_status make(look *l, bool *writing) {
     const char *generator = positional(l, 1), *to = cli_get(l->args, "to");
     if (!generator || !cli_get(l->args, "out"))
         return gls_fail(l->ctx, GLS_ERR_ARGUMENT,
-                        "data make GENERATOR --out PATH [--to FORMAT]; `glissade list data` names "
-                        "the generators");
+                        "`data make` needs a generator and --out PATH: data make GENERATOR --out PATH [--to FORMAT]; "
+                        "`glissade list data` lists the generators");
     GLS_TRY(open_source(l, generator, NULL));
     return write_to(l, to ? to : gls_format_guess(cli_get(l->args, "out")), writing);
 }
@@ -106,7 +86,9 @@ static gls_status make(look *l, bool *writing) {
 static gls_status convert(look *l, bool *writing) {
     const char *format = cli_get(l->args, "format"), *to = cli_get(l->args, "to");
     if (!positional(l, 1) || !cli_get(l->args, "out"))
-        return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data convert PATH --out PATH [--format FORMAT] [--to FORMAT]");
+        return gls_fail(
+            l->ctx, GLS_ERR_ARGUMENT,
+            "`data convert` needs a file and --out PATH: data convert PATH --out PATH [--format FORMAT] [--to FORMAT]");
     GLS_TRY(open_source(l, format ? format : gls_format_guess(positional(l, 1)), positional(l, 1)));
     return write_to(l, to ? to : gls_format_guess(cli_get(l->args, "out")), writing);
 }
@@ -118,18 +100,18 @@ static const char *action_at(const void *user, int64_t i) {
 
 static gls_status act(look *l, bool *writing) {
     const char *action = positional(l, 0);
-    if (!action) return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data what? make, info, convert or suspects");
+    if (!action) return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "`data` needs an action: make, info, convert or suspects");
     if (l->args->positionals > 2)
-        return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data %s takes one path or name, found '%s' too", action,
+        return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "`data %s` takes one path or name, found '%s' too", action,
                         positional(l, 2));
     GLS_TRY(set_keys(l));
     if (!strcmp(action, "suspects")) return cli_suspects(l->ctx, l->args);
     if (!strcmp(action, "info")) return info(l);
     if (!strcmp(action, "make")) return make(l, writing);
     if (!strcmp(action, "convert")) return convert(l, writing);
-    const char *nearest = gls_nearest(action, action_at, actions);
-    return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "data cannot %s%s%s%s; it can make, info, convert, suspects", action,
-                    nearest ? "; nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+    char text[160];
+    return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "unknown action '%s' of `data`%s", action,
+                    cli_nearest(action, action_at, actions, "; expected make, info, convert or suspects", text));
 }
 
 static int run(const cli_args *args) {
@@ -145,22 +127,23 @@ static int run(const cli_args *args) {
 }
 
 static const cli_flag flags[] = {
-    {"format", "FORMAT", "of the input; without it a guess by the file's name"},
-    {"to", "FORMAT", "of the output; without it a guess by the file's name"},
+    {"format", "FORMAT", "format of the input; default: told by the file's name"},
+    {"to", "FORMAT", "format of the output; default: told by the file's name"},
     {"out", "PATH", "the file to write"},
     {"set", "KEY=VALUE", "an option of the format or generator, or transforms=[...]; may be repeated"},
-    {"seed", "N", "of transforms (1)"},
-    {"test", NULL, "the test part of a generator or a folder"},
-    {"top", "N", "suspects: how many (20)"},
-    {"rank", "BY", "suspects: factor (default where anything was clipped), norm or loss"},
-    {"by", "COLUMN", "suspects: means by class (default) or by a column of the data, such as domain"},
-    {"json", NULL, "info and suspects as one JSON object"},
+    {"seed", "N", "seed of the transforms (1)", CLI_INT, 0, INFINITY},
+    {"test", NULL, "take the test part of a generator or a folder"},
+    {"top", "N", "suspects: how many to list (20)", CLI_INT, 1, 1e9},
+    {"rank", "BY", "suspects: the order, factor (default where anything was clipped), norm or loss", CLI_CHOICE, 0, 0,
+     "factor|norm|loss"},
+    {"by", "COLUMN", "suspects: means over classes (default) or over a column of the data, such as domain"},
+    {"json", NULL, "info and suspects: print one JSON object"},
     {NULL}};
 
 const cli_verb cli_data = {
     .name = "data",
     .synopsis = "data make GENERATOR | info PATH | convert PATH | suspects RUN  [options]",
-    .help = "make, look at and convert data sets; list the examples that hold a run back",
+    .help = "make, inspect and convert data sets; list the examples that a run clipped most",
     .flags = flags,
     .words = actions,
     .run = run,

@@ -1,18 +1,17 @@
+/* `help`: made from the tables of verbs and options. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
 
-static void overview(FILE *to) {
-    fputs("glissade trains models with gradient methods that stay in control, and measures the gradients meanwhile.\n\n"
-          "usage: glissade VERB ...\n\n",
-          to);
-    for (const cli_verb *const *v = cli_verbs; *v; v++) fprintf(to, "  %-11s %s\n", (*v)->name, (*v)->help);
-    fputs("\nTo begin:  glissade train --preset demo-mlp-msgd\n"
-          "About one: glissade help VERB\n"
-          "Exit code: 0 done, 1 failed while running, 2 bad usage or bad input\n",
-          to);
+static void overview(void) {
+    puts("Glissade trains models with gradient methods that stay in control, and measures their gradients.\n\n"
+         "usage: glissade COMMAND [options]\n");
+    for (const cli_verb *const *v = cli_verbs; *v; v++) printf("  %-11s %s\n", (*v)->name, (*v)->help);
+    puts("\nTo begin:   glissade train --preset demo-mlp-msgd\n"
+         "More help:  glissade help COMMAND\n"
+         "Exit codes: 0 success, 1 failure while running, 2 wrong usage or wrong input");
 }
 
 enum { WIDTH = 96 };
@@ -55,7 +54,7 @@ static void print_flag(const cli_flag *flag) {
 
 static int run(const cli_args *args) {
     if (!args->positionals) {
-        overview(stdout);
+        overview();
         return CLI_DONE;
     }
     const cli_verb *verb = cli_find_verb(args->positional[0]);
@@ -73,7 +72,7 @@ static int run(const cli_args *args) {
 
 const cli_verb cli_help = {
     .name = "help",
-    .synopsis = "help [VERB]",
-    .help = "what there is to say about a verb",
+    .synopsis = "help [COMMAND]",
+    .help = "show the help of a command",
     .run = run,
 };

@@ -1,6 +1,5 @@
-#include <jansson.h>
+/* `list`: the members of every kind, from their tables. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -112,15 +111,17 @@ static int list_given(gls_context *ctx, const cli_args *args, json_t *root) {
     for (int i = 0; i < args->positionals; i++) {
         const char *word = args->positional[i];
         if (!is_word(word)) {
-            const char *nearest = gls_nearest(word, word_at, words);
-            return cli_bad(
-                "there is no kind '%s'%s%s%s; kinds are methods, estimators, measures, models, problems, data, "
-                "transforms, schedules, presets",
-                word, nearest ? "; nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+            char text[160];
+            return cli_bad("unknown kind '%s'%s", word,
+                           cli_nearest(word, word_at, words,
+                                       "; expected methods, estimators, measures, models, problems, data, transforms, "
+                                       "schedules, noises or presets",
+                                       text));
         }
         const char *next = i + 1 < args->positionals ? args->positional[i + 1] : NULL;
         bool only = next && is_member(ctx, word, next);
-        if (next && !only && !is_word(next)) return cli_bad("there is no '%s' among the %s", next, word);
+        if (next && !only && !is_word(next))
+            return cli_bad("there is no '%s' among the %s; `glissade list %s` lists them", next, word, word);
         list_word(ctx, word, only ? next : NULL, root);
         if (only) i++;
     }
@@ -133,23 +134,22 @@ static int run(const cli_args *args) {
     json_t *root = cli_has(args, "json") ? json_object() : NULL;
     int code = list_given(ctx, args, root);
     for (int i = 0; words[i] && !args->positionals; i++) list_word(ctx, words[i], NULL, root);
-    char *text = root && code == CLI_DONE ? json_dumps(root, JSON_COMPACT) : NULL;
-    if (text) puts(text);
-    free(text);
-    json_decref(root);
+    if (root && code == CLI_DONE)
+        code = cli_print_json(root, 0);
+    else
+        json_decref(root);
     gls_context_destroy(ctx);
     return code;
 }
 
-static const cli_flag flags[] = {{"json", NULL, "one JSON object: an array for each kind"}, {NULL}};
+static const cli_flag flags[] = {{"json", NULL, "print one JSON object with an array for each kind"}, {NULL}};
 
 const cli_verb cli_list = {
     .name = "list",
     .synopsis = "list [KIND [NAME]]...",
-    .help = "what there is, with defaults and source",
-    .details =
-        "Kinds: methods estimators measures models problems data transforms schedules presets. With the name of a\n"
-        "member: its options, one a line.",
+    .help = "list methods, models, measures, data sets and presets",
+    .details = "Kinds: methods, estimators, measures, models, problems, data, transforms, schedules, noises, presets. "
+               "With a name, its options are shown one on a line, with their defaults.",
     .flags = flags,
     .words = words,
     .run = run,

@@ -1,4 +1,4 @@
-/* The command `glissade`. The tables in here and in the verbs' files say what there is. */
+/* The command `glissade`: finds the verb, reads its options, runs it. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +7,9 @@
 
 #include "cli.h"
 
-const cli_verb *const cli_verbs[] = {&cli_train,   &cli_replay,     &cli_sweep, &cli_report, &cli_measure,
-                                     &cli_advise,  &cli_solve,      &cli_list,  &cli_data,   &cli_help,
+/* In the order of `glissade help`: what most people need first. */
+const cli_verb *const cli_verbs[] = {&cli_train,   &cli_report,     &cli_measure, &cli_advise, &cli_sweep,
+                                     &cli_solve,   &cli_replay,     &cli_data,    &cli_list,   &cli_help,
                                      &cli_version, &cli_completion, NULL};
 
 static const char *verb_at(const void *user, int64_t i) {
@@ -19,11 +20,9 @@ static const char *verb_at(const void *user, int64_t i) {
 const cli_verb *cli_find_verb(const char *name) {
     for (const cli_verb *const *v = cli_verbs; *v; v++)
         if (!strcmp((*v)->name, name)) return *v;
-    const char *nearest = gls_nearest(name, verb_at, cli_verbs);
-    if (nearest)
-        cli_bad("there is no verb '%s'; nearest is '%s'", name, nearest);
-    else
-        cli_bad("there is no verb '%s'; `glissade help` lists them", name);
+    char text[160];
+    cli_bad("unknown command '%s'%s", name,
+            cli_nearest(name, verb_at, cli_verbs, "; `glissade help` lists the commands", text));
     return NULL;
 }
 

@@ -1,5 +1,8 @@
+/* What the command prints: messages and their exit codes, JSON, numbers for people. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -12,6 +15,13 @@ int cli_bad(const char *format, ...) {
     fputc('\n', stderr);
     va_end(arguments);
     return CLI_BAD;
+}
+
+const char *cli_nearest(const char *name, const char *(*next)(const void *user, int64_t i), const void *user,
+                        const char *otherwise, char text[160]) {
+    const char *nearest = gls_nearest(name, next, user);
+    snprintf(text, 160, nearest ? "; did you mean '%.100s'?" : "%.150s", nearest ? nearest : otherwise);
+    return text;
 }
 
 int cli_exit_code(gls_status status, bool writing) {
@@ -39,6 +49,19 @@ gls_context *cli_context(gls_comm *comm) {
     gls_context *ctx = NULL;
     if (gls_context_create(&ctx, &options) != GLS_OK) cli_bad("out of memory");
     return ctx;
+}
+
+int cli_print_json(json_t *object, int digits) {
+    char *text = object ? json_dumps(object, JSON_COMPACT | (digits ? JSON_REAL_PRECISION(digits) : 0)) : NULL;
+    json_decref(object);
+    if (!text) return cli_bad("out of memory while writing JSON"), CLI_FAILED;
+    puts(text);
+    free(text);
+    return CLI_DONE;
+}
+
+json_t *cli_number(double x) {
+    return isfinite(x) ? json_real(x) : json_null();
 }
 
 char *cli_thousands(int64_t number, char text[32]) {

@@ -1,11 +1,8 @@
-#include <jansson.h>
+/* `replay`: recorded gradients through a method, from files to files. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cli.h"
-#include "data/npy.h"
 
 typedef struct play {
     gls_context *ctx;
@@ -16,39 +13,19 @@ typedef struct play {
     gls_replay_options options;
 } play;
 
-/* --set keys belong to the method unless they begin with estimator. or method. */
-static gls_status set_keys(play *p) {
-    for (int i = 0; i < p->args->flags; i++) {
-        if (strcmp(p->args->flag[i]->name, "set")) continue;
-        const char *given = p->args->value[i];
-        bool sectioned = !strncmp(given, "method.", 7) || !strncmp(given, "estimator.", 10);
-        char *text = gls_sprintf(p->ctx, "%s%s", sectioned ? "" : "method.", given);
-        if (!text) return GLS_ERR_MEMORY;
-        gls_status status = gls_config_set(p->ctx, p->config, text);
-        gls_free(p->ctx, text);
-        GLS_TRY(status);
-    }
-    return GLS_OK;
-}
-
-static gls_status set_spec(play *p, const char *section, const char *value) {
-    char *text = gls_sprintf(p->ctx, "%s=%s", section, value);
-    if (!text) return GLS_ERR_MEMORY;
-    gls_status status = gls_config_set(p->ctx, p->config, text);
-    gls_free(p->ctx, text);
-    return status;
-}
-
 static gls_status configure(play *p) {
-    const char *method = cli_get(p->args, "method"), *estimator = cli_get(p->args, "estimator");
+    static const char *const sections[] = {"method", "estimator", NULL};
+    const char *method = cli_get(p->args, "method");
     if (!method)
-        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "which step rule? --method NAME; see `glissade list methods`");
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT,
+                        "no method was given: expected --method NAME; `glissade list methods` lists them");
     if (!cli_get(p->args, "gradients"))
-        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "which gradients? --gradients G.npy of shape [steps, parameters]");
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT,
+                        "no gradients were given: expected --gradients G.npy, of shape [steps, parameters]");
     GLS_TRY(gls_config_parse(p->ctx, "--set", "", 0, &p->config));
-    GLS_TRY(set_spec(p, "method.name", method));
-    if (estimator) GLS_TRY(set_spec(p, "estimator", estimator));
-    GLS_TRY(set_keys(p));
+    GLS_TRY(cli_config_set(p->ctx, p->config, "method.name", method));
+    GLS_TRY(cli_config_set(p->ctx, p->config, "estimator", cli_get(p->args, "estimator")));
+    GLS_TRY(cli_apply_sets(p->ctx, p->args, sections, p->config));
     p->options.method = gls_value_get(p->config, "method");
     p->options.estimator = gls_value_get(p->config, "estimator");
     return GLS_OK;
@@ -68,7 +45,7 @@ static gls_status load(play *p) {
     p->options.steps = shape[0];
     p->options.examples = want == 3 ? shape[1] : 1;
     p->options.parameters = shape[want - 1];
-    if (p->gradients.count < 1) return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: an array without values", path);
+    if (p->gradients.count < 1) return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: the array is empty", path);
     int64_t d = p->options.parameters;
     if (init) {
         GLS_TRY(gls_npy_read_real(p->ctx, init, &p->init));
@@ -136,20 +113,21 @@ static int run(const cli_args *args) {
 }
 
 static const cli_flag flags[] = {
-    {"method", "NAME", "the step rule"},
+    {"method", "NAME", "the method; `glissade list methods` lists them"},
     {"gradients", "G.npy", "[steps, parameters]; with --estimator [steps, examples, parameters]"},
-    {"estimator", "SPEC", "a name, {name: microbatch, microbatch: 16} or a list: what is made of a step's examples"},
+    {"estimator", "SPEC",
+     "how to combine the examples of a step: a name, {name: microbatch, microbatch: 16} or a list"},
     {"set", "KEY=VALUE", "an option of the method (lr=0.1), or estimator.KEY=VALUE; may be repeated"},
-    {"init", "W.npy", "[parameters] the weights to begin with; zeros without it"},
-    {"out", "W.npy", "the final weights [parameters]"},
-    {"trajectory", "W.npy", "all weights [steps + 1, parameters]"},
-    {"json", NULL, "the last line of standard output is one JSON object"},
+    {"init", "W.npy", "the initial weights [parameters]; default: zeros"},
+    {"out", "W.npy", "write the final weights [parameters] here"},
+    {"trajectory", "W.npy", "write the weights after every step [steps + 1, parameters] here, the initial ones first"},
+    CLI_FLAG_JSON,
     {NULL}};
 
 const cli_verb cli_replay = {
     .name = "replay",
     .synopsis = "replay --method NAME --gradients G.npy [options]",
-    .help = "feed recorded gradients through a method",
+    .help = "feed recorded gradients to a method",
     .flags = flags,
     .run = run,
 };

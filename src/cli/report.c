@@ -1,8 +1,7 @@
+/* `report`: one page about runs, once or again and again while they go on. */
 #include <glissade/report.h>
 
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,8 +13,7 @@ static char *default_path(gls_context *ctx, const cli_args *args) {
                                   : gls_strdup(ctx, "report.html");
 }
 
-/* Writes anew every `seconds` until the runs have come to their end or it is interrupted; the last page stays as it is,
- * and so does not load itself anew. */
+/* Rewrites the page every `seconds` until the runs have ended or an interrupt; the last page does not reload itself. */
 static gls_status watch(gls_context *ctx, const cli_args *args, gls_report_options options, const char *path) {
     cli_progress silent; /* Ctrl-C is the ordinary end here */
     cli_progress_init(&silent, true);
@@ -34,38 +32,23 @@ static gls_status watch(gls_context *ctx, const cli_args *args, gls_report_optio
     return status;
 }
 
-static void print_json(const char *path, int runs) {
-    json_t *object = json_pack("{s:s, s:i}", "report", path, "runs", runs);
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    if (text) puts(text);
-    free(text);
-    json_decref(object);
-}
-
 static int run(const cli_args *args) {
     if (!args->positionals) return cli_bad("report needs at least one run folder");
     gls_context *ctx = cli_context(NULL);
     if (!ctx) return CLI_FAILED;
     gls_report_options options = {.size = sizeof options, .title = cli_get(args, "title")};
-    const char *seconds = cli_get(args, "watch");
-    if (seconds) {
-        char *end;
-        options.refresh = strtod(seconds, &end);
-        if (*end || !(options.refresh >= 1 && options.refresh <= 86400)) {
-            gls_context_destroy(ctx);
-            return cli_bad("--watch %s: expected seconds from 1 to 86400", seconds);
-        }
-    }
+    bool watched = cli_has(args, "watch");
+    options.refresh = cli_real(args, "watch", 0);
     char *path = cli_has(args, "out") ? gls_strdup(ctx, cli_get(args, "out")) : default_path(ctx, args);
-    if (seconds && path)
-        fprintf(stderr, "writing %s every %g s until the runs end; the open page follows; stop with Ctrl-C\n", path,
-                options.refresh);
+    if (watched && path)
+        fprintf(stderr, "writing %s every %g s until the runs end; an open page reloads itself; stop with Ctrl-C\n",
+                path, options.refresh);
     gls_status status = !path     ? GLS_ERR_MEMORY
-                        : seconds ? watch(ctx, args, options, path)
+                        : watched ? watch(ctx, args, options, path)
                                   : gls_report_write(ctx, args->positional, args->positionals, &options, path);
     int code = status == GLS_OK ? CLI_DONE : cli_fail(ctx, status, true);
     if (status == GLS_OK && cli_has(args, "json"))
-        print_json(path, args->positionals);
+        cli_print_json(json_pack("{s:s, s:i}", "report", path, "runs", args->positionals), 0);
     else if (status == GLS_OK)
         fprintf(stderr, "%s\n", path);
     gls_free(ctx, path);
@@ -74,16 +57,17 @@ static int run(const cli_args *args) {
 }
 
 static const cli_flag flags[] = {
-    {"out", "FILE", "the page; default report.html, inside the run folder if there is one run"},
-    {"title", "TEXT", "its heading"},
-    {"watch", "SECONDS", "write it anew while the runs go on; the open page follows, and keeps its place"},
-    {"json", NULL, "the last line of standard output is one JSON object"},
+    {"out", "FILE", "the page; default: report.html, inside the run folder if there is one run"},
+    {"title", "TEXT", "heading of the page"},
+    {"watch", "SECONDS", "rewrite the page until the runs end; an open page reloads itself and keeps its place",
+     CLI_REAL, 1, 86400},
+    CLI_FLAG_JSON,
     {NULL}};
 
 const cli_verb cli_report = {
     .name = "report",
     .synopsis = "report RUN... [options]",
-    .help = "one self-contained HTML page that compares runs",
+    .help = "write one self-contained HTML page that compares runs",
     .details = "A folder of runs that differ in their seed (seed-1, seed-2, ...) is drawn as one line with a band.",
     .flags = flags,
     .run = run,

@@ -1,4 +1,4 @@
-/* What `solve` keeps of the first repetition, for its plot and its certificate. */
+/* Inside of `solve`: what it works with, and what it keeps of the first repetition for plot and certificate. */
 #ifndef GLS_CLI_SOLVE_H
 #define GLS_CLI_SOLVE_H
 
@@ -11,8 +11,27 @@ typedef struct cli_path {
     gls_real *w; /* [CLI_PATH_MOST, d], the start first */
 } cli_path;
 
-/* An SVG of the path: in one dimension over the function's graph, in two over its level sets. GLS_ERR_UNSUPPORTED in
- * more. */
+typedef struct cli_solving {
+    gls_context *ctx;
+    const cli_args *args;
+    const char *name;
+    gls_value *config; /* {problem: {...}, method: {...}, estimator, average} */
+    gls_problem *problem;
+    gls_solve_options options;
+    gls_solution *solution;
+    gls_real *point, *init;
+    cli_path path;
+    json_t *certificate;
+    double seconds;
+} cli_solving;
+
+/* solve_say.c; sorted: room for one number a repetition. */
+void cli_solve_say(const cli_solving *solving, double *sorted);
+int cli_solve_json(const cli_solving *solving, double *sorted); /* the exit code */
+json_t *cli_vector(const gls_real *x, int64_t n);
+
+/* solve_plot.c: an SVG of the path: in one dimension over the function's graph, in two over its level sets.
+ * GLS_ERR_UNSUPPORTED in more. */
 gls_status cli_plot_path(gls_problem *problem, const cli_path *path, const char *title, const char *file);
 
 #endif

@@ -1,63 +1,45 @@
+/* `sweep`: a search over settings, its table and its JSON. */
+#include <glissade/search.h>
+
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
 #include "cli.h"
-#include "run/search/sweep.h"
+
+enum { MOST_AXES = 16 };
 
 typedef struct job {
     const cli_args *args;
     gls_context *ctx;
     gls_value *config;
-    gls_sweep_axis axis[16];
+    gls_sweep_axis axis[MOST_AXES];
     gls_sweep_options options;
     gls_context_options context;
     char *folder;
     bool quiet;
 } job;
 
-static gls_status whole_number(job *j, const char *flag, int64_t initial, int64_t least, int64_t *out) {
-    const char *text = cli_get(j->args, flag);
-    *out = initial;
-    if (!text) return GLS_OK;
-    char *end;
-    *out = strtoll(text, &end, 10);
-    if (*end || end == text || *out < least)
-        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--%s %s: expected a whole number, %lld or more", flag, text,
-                        (long long)least);
-    return GLS_OK;
+static gls_status read_axes(job *j) {
+    for (int i = 0; i < j->args->count; i++) {
+        if (strcmp(j->args->given[i].flag->name, "over")) continue;
+        if (j->options.axes == MOST_AXES) return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "more than %d --over", MOST_AXES);
+        GLS_TRY(gls_sweep_axis_parse(j->ctx, j->args->given[i].text, &j->axis[j->options.axes]));
+        j->options.axes++;
+    }
+    return j->options.axes ? GLS_OK
+                           : gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                                      "no key to search over was given: expected --over KEY=V,V,..., as in --over "
+                                      "method.lr=0.1,0.3,1");
 }
 
 static gls_status configure(job *j) {
-    const char *preset = cli_get(j->args, "preset");
-    const char *file = j->args->positionals ? j->args->positional[0] : NULL;
-    if (j->args->positionals > 1)
-        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "sweep takes one configuration, found '%s' too",
-                        j->args->positional[1]);
-    if ((preset != NULL) == (file != NULL))
-        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "give a configuration file or --preset NAME");
-    GLS_TRY(preset ? gls_config_preset(j->ctx, preset, &j->config) : gls_config_read(j->ctx, file, &j->config));
-    GLS_TRY(cli_apply_sets(j->ctx, j->args, j->config));
-    for (int i = 0; i < j->args->flags; i++) {
-        if (strcmp(j->args->flag[i]->name, "over")) continue;
-        if (j->options.axes == (int64_t)(sizeof j->axis / sizeof *j->axis))
-            return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "more than %zu --over", sizeof j->axis / sizeof *j->axis);
-        GLS_TRY(gls_sweep_axis_parse(j->ctx, j->args->value[i], &j->axis[j->options.axes]));
-        j->options.axes++;
-    }
-    if (!j->options.axes) return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "what to search over? --over method.lr=0.1,0.3,1");
-    GLS_TRY(whole_number(j, "trials", 0, 1, &j->options.trials));
-    GLS_TRY(whole_number(j, "seeds", 1, 1, &j->options.seeds));
-    GLS_TRY(whole_number(j, "seed", 1, 0, &j->options.first_seed));
-    int64_t threads;
-    GLS_TRY(whole_number(j, "threads", 0, 1, &threads));
-    if (threads) {
-        char text[64];
-        snprintf(text, sizeof text, "train.threads=%lld", (long long)threads);
-        GLS_TRY(gls_config_set(j->ctx, j->config, text));
-    }
+    GLS_TRY(cli_configure(j->ctx, j->args, 0, &j->config, NULL));
+    GLS_TRY(cli_config_set(j->ctx, j->config, "train.threads", cli_get(j->args, "threads")));
+    GLS_TRY(read_axes(j));
+    j->options.trials = cli_int(j->args, "trials", 0);
+    j->options.seeds = cli_int(j->args, "seeds", 1);
+    j->options.first_seed = cli_int(j->args, "seed", 1);
     char *name = cli_has(j->args, "out") ? NULL : gls_config_name(j->ctx, j->config);
     j->folder = name ? gls_sprintf(j->ctx, "runs/sweep-%s", name) : gls_strdup(j->ctx, cli_get(j->args, "out"));
     gls_free(j->ctx, name);
@@ -88,7 +70,7 @@ static void print_stat(gls_sweep_stat stat, bool percent) {
 }
 
 static void print_table(const gls_sweep *sweep) {
-    int width[16];
+    int width[MOST_AXES];
     fprintf(stderr, "\n  ");
     for (int64_t a = 0; a < sweep->axes; a++) {
         size_t widest = strlen(sweep->axis[a].key);
@@ -120,21 +102,18 @@ static void print_table(const gls_sweep *sweep) {
 
 static gls_status write_json(job *j, const gls_sweep *sweep) {
     char *json = gls_sweep_json(sweep), *path = gls_sprintf(j->ctx, "%s/sweep.json", j->folder);
-    gls_writer *writer = NULL;
-    gls_status status = json && path ? gls_writer_open(j->ctx, path, &writer) : GLS_ERR_MEMORY;
-    if (status == GLS_OK) status = gls_writer_printf(writer, "%s\n", json);
-    if (status == GLS_OK)
-        status = gls_writer_commit(writer);
-    else
-        gls_writer_abort(writer);
-    if (status == GLS_OK && cli_has(j->args, "json")) printf("%s\n", json);
+    char *line = json ? gls_sprintf(j->ctx, "%s\n", json) : NULL;
+    gls_status status = line && path ? gls_write_text(j->ctx, path, line) : GLS_ERR_MEMORY;
+    if (status == GLS_OK && cli_has(j->args, "json")) fputs(line, stdout);
+    gls_free(j->ctx, line);
     gls_free(j->ctx, json);
     gls_free(j->ctx, path);
     return status;
 }
 
 static int run(const cli_args *args) {
-    job j = {.args = args, .ctx = cli_context(NULL), .quiet = cli_has(args, "quiet")};
+    job j = {
+        .args = args, .ctx = cli_context(NULL), .quiet = cli_has(args, "quiet"), .options = {.size = sizeof j.options}};
     if (!j.ctx) return CLI_FAILED;
     j.context = (gls_context_options){.size = sizeof j.context, .log = cli_log};
     gls_sweep *sweep = NULL;
@@ -154,7 +133,7 @@ static int run(const cli_args *args) {
     if (status == GLS_OK) status = write_json(&j, sweep);
     int code = status != GLS_OK ? cli_fail(j.ctx, status, false) : CLI_DONE;
     if (status == GLS_OK && sweep->interrupted) {
-        fprintf(stderr, "interrupted; the same command goes on where it stopped\n");
+        fprintf(stderr, "interrupted; the same command continues where it stopped\n");
         code = CLI_FAILED;
     } else if (status == GLS_OK && !j.quiet) {
         fprintf(stderr, "  %s\n", j.folder);
@@ -168,25 +147,25 @@ static int run(const cli_args *args) {
 }
 
 static const cli_flag flags[] = {
-    {"over", "KEY=V,V,...", "values of a key, or a range KEY=LOW..HIGH for random search; may be repeated"},
-    {"trials", "N", "random search: draw N settings; without it, the whole grid"},
-    {"seeds", "N", "runs of each setting, 1 by default"},
-    {"seed", "N", "the first seed, 1 by default"},
-    {"preset", "NAME", "a built-in configuration; see `glissade list presets`"},
-    {"set", "SECTION.KEY=VALUE", "an override for all runs; may be repeated"},
-    {"out", "DIR", "folder of all runs; what is finished there is not run again"},
-    {"threads", "N", "threads of each run"},
-    {"quiet", NULL, "no table and no progress"},
-    {"json", NULL, "the last line of standard output is one JSON object"},
+    {"over", "KEY=V,V,...", "values to try for a key, or a range KEY=LOW..HIGH to draw from; may be repeated"},
+    {"trials", "N", "random search: draw N settings; default: the whole grid", CLI_INT, 1, INFINITY},
+    {"seeds", "N", "runs of each setting (1)", CLI_INT, 1, INFINITY},
+    {"seed", "N", "the first seed (1)", CLI_INT, 0, INFINITY},
+    CLI_FLAG_PRESET,
+    CLI_FLAG_SET,
+    {"out", "DIR", "folder for all runs; runs already finished there are skipped; default: runs/sweep-NAME"},
+    CLI_FLAG_THREADS,
+    CLI_FLAG_JSON,
+    CLI_FLAG_QUIET,
     {NULL}};
 
 const cli_verb cli_sweep = {
     .name = "sweep",
     .synopsis = "sweep CONFIG --over KEY=V,V,... [options]",
-    .help = "search over settings on equal budget: mean and spread over seeds",
-    .details =
-        "Every setting has the same budget and the same seeds. The validation set chooses (its score, else its loss; "
-        "without one the training loss, with a warning); test figures are only shown.",
+    .help = "compare settings on equal budgets, with mean and spread over seeds",
+    .details = "All settings have the same budget and the same seeds. The best one is chosen by the score on the "
+               "validation set, or by the loss where there is no score; without a validation set by the training loss, "
+               "with a warning. Test figures are shown only.",
     .flags = flags,
     .run = run,
 };

@@ -1,16 +1,15 @@
-#include <jansson.h>
+/* `train`: one run, or one for each seed, over any number of ranks, of which the first one speaks. */
+#include <glissade/model.h>
+
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <errno.h>
 #include <unistd.h>
 
-#include "base/io.h"
-#include "base/yaml.h"
 #include "cli.h"
-#include "run/config/settings.h"
 
 /* One call of the verb: what the runs of several seeds share. */
 typedef struct job {
@@ -30,55 +29,12 @@ typedef struct job {
 
 /* ---- configuration ---- */
 
-static gls_status load(job *j) {
-    const char *resume = cli_get(j->args, "resume"), *preset = cli_get(j->args, "preset");
-    const char *file = j->args->positionals ? j->args->positional[0] : NULL;
-    if (j->args->positionals > 1)
-        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "train takes one configuration, found '%s' too",
-                        j->args->positional[1]);
-    if ((resume != NULL) + (preset != NULL) + (file != NULL) > 1)
-        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "give one of a configuration file, --preset and --resume");
-    if (resume && cli_has(j->args, "out"))
-        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--resume goes on in its own folder: leave out --out");
-    if (preset) return gls_config_preset(j->ctx, preset, &j->config);
-    if (file) return gls_config_read(j->ctx, file, &j->config);
-    if (!resume) {
-        if (!cli_has(j->args, "set"))
-            return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
-                            "what to train? Give a configuration file, --preset NAME or --set "
-                            "section.key=value; `glissade list presets` names some");
-        return gls_config_parse(j->ctx, "--set", "", 0, &j->config);
-    }
-    char *path = gls_sprintf(j->ctx, "%s/config.yaml", resume);
-    if (!path) return GLS_ERR_MEMORY;
-    gls_status status = GLS_OK;
-    if (!gls_file_exists(path))
-        status = gls_fail(j->ctx, GLS_ERR_FILE, "%s: no run folder (it has no config.yaml)", resume);
-    gls_value *read = NULL;
-    if (status == GLS_OK) status = gls_config_read(j->ctx, path, &read);
-    /* The clone keeps the file's name for itself. */
-    if (status == GLS_OK && !(j->config = gls_value_clone(j->ctx, read))) status = GLS_ERR_MEMORY;
-    gls_value_destroy(j->ctx, read);
-    gls_free(j->ctx, path);
-    return status;
-}
-
-static gls_status set_from_flag(job *j, const char *flag, const char *key) {
-    const char *value = cli_get(j->args, flag);
-    if (!value) return GLS_OK;
-    char *text = gls_sprintf(j->ctx, "%s=%s", key, value);
-    if (!text) return GLS_ERR_MEMORY;
-    gls_status status = gls_config_set(j->ctx, j->config, text);
-    gls_free(j->ctx, text);
-    return status;
-}
-
 static gls_status configure(job *j) {
-    GLS_TRY(load(j));
-    GLS_TRY(cli_apply_sets(j->ctx, j->args, j->config));
-    GLS_TRY(set_from_flag(j, "seed", "train.seed"));
-    GLS_TRY(set_from_flag(j, "threads", "train.threads"));
-    GLS_TRY(gls_config_check_sections(j->ctx, j->config));
+    if (cli_has(j->args, "resume") && cli_has(j->args, "out"))
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--resume continues a run in its own folder: leave out --out");
+    GLS_TRY(cli_configure(j->ctx, j->args, CLI_FROM_SETS | CLI_FROM_RESUME, &j->config, NULL));
+    GLS_TRY(cli_config_set(j->ctx, j->config, "train.seed", cli_get(j->args, "seed")));
+    GLS_TRY(cli_config_set(j->ctx, j->config, "train.threads", cli_get(j->args, "threads")));
     j->own_name = gls_config_name(j->ctx, j->config);
     j->name = j->own_name;
     return j->own_name ? gls_config_seeds(j->ctx, j->config, &j->seeds) : GLS_ERR_MEMORY;
@@ -95,7 +51,8 @@ static gls_status fresh_folder(job *j) {
         char *path = gls_sprintf(j->ctx, "runs/%s-%lld", j->name, (long long)n);
         if (!path) return GLS_ERR_MEMORY;
         int made = mkdir(path, 0777), why = errno;
-        if (made && why != EEXIST) status = gls_fail(j->ctx, GLS_ERR_FILE, "%s: cannot make: %s", path, strerror(why));
+        if (made && why != EEXIST)
+            status = gls_fail(j->ctx, GLS_ERR_FILE, "%s: cannot be made: %s", path, strerror(why));
         gls_free(j->ctx, path);
         if (!made) break;
     }
@@ -163,7 +120,7 @@ static gls_status train(job *j, gls_run *run, const char *folder) {
     if (!j->first) return GLS_OK;
     if (j->interrupted)
         fprintf(stderr,
-                "glissade: interrupted after step %lld (epoch %.4g); a checkpoint is written. To go on:\n"
+                "glissade: interrupted after step %lld (epoch %.4g); a checkpoint was written. To continue:\n"
                 "  glissade train --resume %s\n",
                 (long long)result.steps, result.epochs, j->folder);
     else if (!j->quiet)
@@ -171,13 +128,18 @@ static gls_status train(job *j, gls_run *run, const char *folder) {
     return GLS_OK;
 }
 
-static gls_status train_or_summarize(job *j, gls_run *run, const char *folder) {
-    if (!cli_has(j->args, "summary")) return train(j, run, folder);
-    char *text = gls_run_summary(run);
-    if (!text) return GLS_ERR_MEMORY;
-    if (j->first) fputs(text, stdout);
-    gls_free(gls_run_context(run), text);
-    return GLS_OK;
+/* What the run consists of, object by object. */
+static gls_status summarize(const job *j, gls_run *run) {
+    char *text[] = {gls_run_summary(run), gls_estimator_view(gls_run_estimator(run)),
+                    gls_method_view(gls_run_method(run)), gls_problem_view(gls_run_problem(run))};
+    bool layers = gls_model_layers(gls_run_problem(run)) > 0; /* else the summary has shown it all */
+    gls_status status = GLS_OK;
+    for (int i = 0; i < 4; i++) {
+        if (!text[i]) status = GLS_ERR_MEMORY;
+        if (text[i] && j->first && (i < 3 || layers)) printf("%s%s", i ? "\n" : "", text[i]);
+        gls_free(gls_run_context(run), text[i]);
+    }
+    return status;
 }
 
 /* Says what failed once for all ranks, and gives all of them the exit code of the one that speaks. */
@@ -207,7 +169,7 @@ static int run_once(job *j, const char *folder, bool resume) {
                               .user = &j->progress};
     gls_status status = gls_run_create(ctx, &wanted, &run);
     bool writing = status == GLS_OK; /* from here on, files at fault are the run's own */
-    if (status == GLS_OK) status = train_or_summarize(j, run, folder);
+    if (status == GLS_OK) status = cli_has(j->args, "summary") ? summarize(j, run) : train(j, run, folder);
     int code = CLI_DONE;
     if (status != GLS_OK)
         code = report_failure(j, ctx, status, writing);
@@ -297,13 +259,9 @@ static json_t *summarize_seeds(const job *j) {
     return out;
 }
 
-static void print_json(const job *j) {
-    if (!json_array_size(j->results)) return;
-    json_t *object = j->seeds > 1 ? summarize_seeds(j) : json_incref(json_array_get(j->results, 0));
-    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12));
-    if (text) puts(text);
-    free(text);
-    json_decref(object);
+static int print_json(const job *j) {
+    if (!json_array_size(j->results)) return CLI_DONE;
+    return cli_print_json(j->seeds > 1 ? summarize_seeds(j) : json_incref(json_array_get(j->results, 0)), 12);
 }
 
 static int go(job *j) {
@@ -314,8 +272,8 @@ static int go(job *j) {
     int code = j->seeds > 1 && !cli_has(j->args, "summary") ? run_seeds(j) : run_once(j, j->folder, j->resume);
     /* A fresh folder in which nothing came about; one with files in it stays. */
     if (code != CLI_DONE && j->fresh && j->first && !rmdir(j->folder)) rmdir("runs");
-    if (j->json && j->first) print_json(j);
-    return code;
+    int printed = j->json && j->first ? print_json(j) : CLI_DONE;
+    return code != CLI_DONE ? code : printed;
 }
 
 static int run(const cli_args *args) {
@@ -337,43 +295,45 @@ static int run(const cli_args *args) {
 }
 
 static const cli_flag flags[] = {
-    {"preset", "NAME", "a built-in configuration; `glissade list presets` names them"},
-    {"set", "KEY=VALUE", "override a key, as in --set method.lr=0.1; may be repeated; values are YAML"},
-    {"out", "DIR", "the run folder; without it runs/NAME-N with a fresh N"},
-    {"resume", "DIR", "go on with the run in DIR from its newest valid checkpoint"},
-    {"from", "RUN", "begin with the weights of another run (a folder or a .safetensors file) and a fresh method"},
-    {"seed", "N", "the same as --set train.seed=N"},
-    {"threads", "N", "the same as --set train.threads=N"},
-    {"summary", NULL, "say what would be trained (sets, blocks, plan), and stop"},
-    {"json", NULL, "the last line of standard output is one JSON object with the result"},
-    {"quiet", NULL, "no progress and no result for people"},
+    CLI_FLAG_PRESET,
+    CLI_FLAG_SET,
+    {"out", "DIR", "the run folder; default: runs/NAME-N with the first free N"},
+    {"resume", "DIR", "continue the run in DIR from its latest readable checkpoint"},
+    {"from", "RUN", "start from the weights of another run (a folder or a .safetensors file), with a fresh method"},
+    {"seed", "N", "as --set train.seed=N", CLI_INT, 0, INFINITY},
+    CLI_FLAG_THREADS,
+    {"summary", NULL, "print what would be trained (sets, parameters, plan, estimator, method, layers) and stop"},
+    CLI_FLAG_JSON,
+    CLI_FLAG_QUIET,
     {NULL}};
 
+static void print_section(const char *name) {
+    for (const gls_option *o = gls_config_section_table(name); o->key; o++)
+        if (!(o->flags & GLS_OPTION_HIDDEN))
+            printf("    %-17s %-8s %s\n", o->key, o->initial ? o->initial : "", o->help);
+}
+
 static void sections_help(void) {
-    puts("\nSections of a configuration (YAML; keys with defaults):");
-    puts("  data:       format or generator and its options, `glissade list data`; and");
-    const gls_option *const tables[] = {gls_data_table, gls_train_table};
-    for (int t = 0; t < 2; t++) {
-        if (t)
-            puts("  model:      {name: ...}, `glissade list problems models`\n"
-                 "  estimator:  {name: ...} or a list, `glissade list estimators`\n"
-                 "  method:     {name: ..., lr: ...}, `glissade list methods`\n"
-                 "  schedule:   the short form of a schedule for method.lr, `glissade list schedules`\n"
-                 "  measure:    {NAME: {every: 1, ...}}, `glissade list measures`\n"
-                 "  train:");
-        for (const gls_option *o = tables[t]; o->key; o++)
-            if (!(o->flags & GLS_OPTION_HIDDEN))
-                printf("    %-17s %-8s %s\n", o->key, o->initial ? o->initial : "", o->help);
-    }
-    puts("\nA run that is interrupted (SIGINT, SIGTERM) finishes its step, writes a checkpoint, says how to go on and\n"
-         "exits with 1; a second signal ends it at once. Several processes: mpirun -n 4 glissade train ...;\n"
+    puts("\nSections of a configuration (YAML), with the defaults of their keys:");
+    puts("  data:       the options of a format or generator, see `glissade list data`, and");
+    print_section("data");
+    puts("  model:      {name: ...}, see `glissade list models problems`\n"
+         "  estimator:  {name: ...} or a list of them, see `glissade list estimators`\n"
+         "  method:     {name: ..., lr: ...}, see `glissade list methods`\n"
+         "  schedule:   a schedule for method.lr, in short form, see `glissade list schedules`\n"
+         "  measure:    {NAME: {every: 1, ...}}, see `glissade list measures`\n"
+         "  train:");
+    print_section("train");
+    puts("\nOn SIGINT or SIGTERM a run finishes its step, writes a checkpoint, prints how to continue and exits with "
+         "1;\n"
+         "a second signal ends it at once. On several processes: mpirun -n 4 glissade train ...;\n"
          "more of them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.");
 }
 
 const cli_verb cli_train = {
     .name = "train",
     .synopsis = "train CONFIG | --preset NAME | --resume DIR  [options]",
-    .help = "train a model on data",
+    .help = "train a model",
     .details = "Writes a run folder: config.yaml, metrics.jsonl, checkpoints/, final.safetensors, result.json.",
     .flags = flags,
     .run = run,

@@ -1,6 +1,6 @@
+/* `version`: what this build is. */
 #include <stdio.h>
 
-#include "base/gemm.h"
 #include "cli.h"
 
 static int run(const cli_args *args) {
@@ -16,6 +16,6 @@ static int run(const cli_args *args) {
 const cli_verb cli_version = {
     .name = "version",
     .synopsis = "version",
-    .help = "the version, its precision and the libraries behind it",
+    .help = "show the version, the precision and the libraries in use",
     .run = run,
 };

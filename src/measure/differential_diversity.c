@@ -129,7 +129,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
 const gls_measure_type gls_measure_differential_diversity = {
     .member = {"differential_diversity", "diversity of the gradient differences between two runs",
                "[D] definition 6, theorem 12", table, sizeof(options)},
-    .needs = GLS_MEASURE_OTHER | GLS_MEASURE_DEAR,
+    .needs = GLS_MEASURE_OTHER | GLS_MEASURE_EXPENSIVE,
     .every = "1",
     .problem = on_problem,
 };

@@ -93,7 +93,7 @@ const gls_measure_type gls_measure_equilibrium_ratio = {
     .member = {"equilibrium_ratio", "whether descent and curvature balance: 1 at the equilibrium of plain SGD",
                "[T] (6.10), corrected", table, sizeof(options)},
     .self_size = sizeof(sums),
-    .needs = GLS_MEASURE_PREVIOUS | GLS_MEASURE_LR | GLS_MEASURE_DEAR,
+    .needs = GLS_MEASURE_PREVIOUS | GLS_MEASURE_LR | GLS_MEASURE_EXPENSIVE,
     .cost = cost,
     .problem = on_problem,
     .arrays = arrays,

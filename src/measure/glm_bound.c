@@ -187,7 +187,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
 const gls_measure_type gls_measure_glm_bound = {
     .member = {"glm_bound", "what the features of a generalised linear model say about the batch size",
                "[D] theorems 1 and 2", table, sizeof(options)},
-    .needs = GLS_MEASURE_DEAR,
+    .needs = GLS_MEASURE_EXPENSIVE,
     .every = "1000",
     .problem = on_problem,
 };

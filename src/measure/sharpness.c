@@ -95,7 +95,7 @@ static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
 const gls_measure_type gls_measure_sharpness = {
     .member = {"sharpness", "largest eigenvalues of the Hessian on a fixed sample", "[T] (6.2)", table,
                sizeof(options)},
-    .needs = GLS_MEASURE_DEAR,
+    .needs = GLS_MEASURE_EXPENSIVE,
     .cost = cost,
     .problem = on_problem,
 };

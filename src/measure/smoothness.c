@@ -127,7 +127,7 @@ const gls_measure_type gls_measure_smoothness = {
     .member = {"smoothness", "how fast the gradient turns along a step, against its norm", "[T] 3.2, 3.5", table,
                sizeof(options)},
     .self_size = sizeof(gls_series),
-    .needs = GLS_MEASURE_PREVIOUS | GLS_MEASURE_DEAR,
+    .needs = GLS_MEASURE_PREVIOUS | GLS_MEASURE_EXPENSIVE,
     .cost = cost,
     .problem = on_problem,
     .arrays = arrays,

@@ -276,7 +276,7 @@ static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
 const gls_measure_type gls_measure_tail_index = {
     .member = {"tail_index", "how heavy the tails of the gradient noise are: 2 as light as a normal's, below 2 heavy",
                "[A] app. H, and an estimator of ours", table, sizeof(options)},
-    .needs = GLS_MEASURE_DEAR,
+    .needs = GLS_MEASURE_EXPENSIVE,
     .cost = cost,
     .problem = on_problem,
     .matrix = on_matrix,

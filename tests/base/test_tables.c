@@ -150,6 +150,41 @@ static void arrays_are_one_list(void **state) {
     counting_end(&c, ctx);
 }
 
+static void a_layout_can_be_printed(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_layout *layout;
+    assert_int_equal(gls_layout_create(ctx, &layout), GLS_OK);
+    assert_int_equal(gls_layout_add(layout, "fc.weight", 2, (int64_t[]){3, 4}, GLS_BLOCK_TILED), GLS_OK);
+    assert_int_equal(gls_layout_add(layout, "fc.bias", 1, (int64_t[]){3}, GLS_BLOCK_NO_DECAY), GLS_OK);
+    char *text = gls_layout_view(layout);
+    const char *weight = strstr(text, "fc.weight"), *bias = strstr(text, "fc.bias");
+    assert_ptr_equal(strstr(text, "15 values in 2 blocks\n"), text);
+    assert_true(weight && bias && weight < bias);
+    assert_non_null(strstr(weight, "[3, 4]  tiled\n"));
+    assert_non_null(strstr(bias, "[3]  no weight decay\n"));
+    gls_free(ctx, text);
+    gls_layout_destroy(layout);
+    counting_end(&c, ctx);
+}
+
+static gls_status print_layout(gls_context *ctx) {
+    gls_layout *layout = NULL;
+    char *text = NULL;
+    gls_status status = gls_layout_create(ctx, &layout);
+    char name[200];
+    memset(name, 'n', sizeof name); /* long enough for the text to grow on the way */
+    name[sizeof name - 1] = '\0';
+    for (int i = 0; i < 4 && status == GLS_OK; i++) {
+        name[0] = (char)('a' + i);
+        status = gls_layout_add(layout, name, 1, (int64_t[]){i}, 0);
+    }
+    if (status == GLS_OK && !(text = gls_layout_view(layout))) status = GLS_ERR_MEMORY;
+    gls_free(ctx, text);
+    gls_layout_destroy(layout);
+    return status;
+}
+
 static gls_status fill_containers(gls_context *ctx) {
     gls_layout *layout = NULL;
     gls_arrays arrays = {0};
@@ -167,6 +202,7 @@ static gls_status fill_containers(gls_context *ctx) {
 
 static void every_allocation_may_fail(void **state) {
     fail_each_allocation(fill_containers);
+    fail_each_allocation(print_layout);
 }
 
 int main(void) {
@@ -174,7 +210,7 @@ int main(void) {
         cmocka_unit_test(members_are_found_by_name),     cmocka_unit_test(registered_ones_come_after_the_builtin),
         cmocka_unit_test(nearest_is_by_edits),           cmocka_unit_test(record_keeps_the_last_of_each_name),
         cmocka_unit_test(layout_places_blocks_in_order), cmocka_unit_test(arrays_are_one_list),
-        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(a_layout_can_be_printed),       cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,7 +172,7 @@ static void suspects_are_the_mislabelled(void **state) {
     }
     sh(&s, "$G data suspects mean --rank size");
     assert_int_equal(s.code, 2);
-    assert_non_null(strstr(s.err, "factor, norm or loss"));
+    assert_non_null(strstr(s.err, "expected one of factor, norm, loss"));
     write_config("p.yaml", "", "softmax", "mean");
     sh(&s, "$G train p.yaml --out plain --quiet && $G data suspects plain");
     assert_int_equal(s.code, 2);

@@ -81,7 +81,7 @@ static void says_what_is_wrong(void **state) {
     static said s;
     static const struct {
         const char *line, *words;
-    } wrongs[] = {{"$G solve", "takes one problem"},
+    } wrongs[] = {{"$G solve", "needs one problem"},
                   {"$G solve quadratc --method sgd", "nearest is 'quadratic'"},
                   {"$G solve quadratic", "--method"},
                   {"$G solve quadratic --method sdg", "'sgd'"},

@@ -123,8 +123,35 @@ static void noise_has_its_variance(void **state) {
     bench_close(&b);
 }
 
+/* A chain's stages in order, each with its groups; a plan with what gls_pass_plan says. */
+static void chains_and_plans_can_be_printed(void **state) {
+    (void)state;
+    bench b = bench_softmax(12, false, 1);
+    gls_estimator *e;
+    OK(b.ctx, bench_estimator(&b, "microbatch microbatch=4 ledger=true; clip_norm bound=1", &e));
+    char *text = gls_estimator_view(e);
+    const char *first = strstr(text, "microbatch "), *second = strstr(text, "clip_norm ");
+    assert_non_null(strstr(text, "a chain of 2 stages\n"));
+    assert_true(first && second && first < second);
+    assert_non_null(strstr(first, "groups of 4 examples"));
+    assert_non_null(strstr(first, "keeps a ledger"));
+    assert_non_null(strstr(second, "the estimate as a whole"));
+    gls_free(b.ctx, text);
+    gls_estimator_destroy(e);
+    gls_pass_options plan = gls_pass_plan(b.pass, 12);
+    char expected[160];
+    snprintf(expected, sizeof expected,
+             "plan for mini-batches of 12: waves of %lld rows, slices of %lld rows, %lld lane", (long long)plan.wave,
+             (long long)plan.slice, (long long)plan.lanes);
+    text = gls_pass_view(b.pass, 12);
+    assert_ptr_equal(strstr(text, expected), text);
+    gls_free(b.ctx, text);
+    bench_close(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chains_and_plans_can_be_printed),
         cmocka_unit_test(quant_is_unbiased),
         cmocka_unit_test(closed_forms_of_the_diversity_bounds),
         cmocka_unit_test(noise_has_its_variance),

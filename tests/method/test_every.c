@@ -303,8 +303,41 @@ static void failed_allocations_leave_nothing_behind(void **state) {
     assert_int_equal(c.live, 0);
 }
 
+/* Every option that a method has a value for, its groups and its state are in the text. */
+static void can_be_printed(void **state) {
+    (void)state;
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = three_blocks(ctx, 20);
+    const gls_method_type *type;
+    for (int64_t i = 0; (type = gls_method_type_at(ctx, i)); i++) {
+        gls_method *method = make_named(ctx, layout, type->member.name, "");
+        char *text = gls_method_view(method);
+        assert_ptr_equal(strstr(text, "method "), text);
+        assert_non_null(strstr(text, type->member.name));
+        for (const gls_option *o = type->member.options; o->key; o++)
+            if (o->initial && !strstr(text, o->key)) fail_msg("%s: no %s in: %s", type->member.name, o->key, text);
+        for (const char *const *name = type->vectors; name && *name; name++) assert_non_null(strstr(text, *name));
+        gls_free(ctx, text);
+        gls_method_destroy(method);
+    }
+    gls_method *method = make_method(ctx, layout,
+                                     "{name: msgd, lr: {from: 0.25, name: poly, power: 2}, beta: 0.5, "
+                                     "groups: [{match: '*.bias', beta: 0.125}]}");
+    char *text = gls_method_view(method);
+    assert_non_null(strstr(text, "{from: 0.25, name: poly, power: 2}"));
+    const char *group = strstr(text, "parameters that match *.bias\n");
+    assert_non_null(group);
+    assert_non_null(strstr(group, "0.125"));
+    assert_null(strstr(group, "weight_decay")); /* what a group does not change is said once */
+    gls_free(ctx, text);
+    gls_method_destroy(method);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits_on_threads_and_with_the_norm),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(can_be_printed),
+                                       cmocka_unit_test(same_bits_on_threads_and_with_the_norm),
                                        cmocka_unit_test(refused_steps_change_nothing),
                                        cmocka_unit_test(state_restores_to_the_bit),
                                        cmocka_unit_test(every_bounded_option_refuses_nan_and_negative),

@@ -238,9 +238,44 @@ static void summary(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* Every layer of every family is on a line of its own with its op and its parameters; other problems have blocks. */
+static void can_be_printed(void **state) {
+    (void)state;
+    gls_context *ctx = check_context(1, false);
+    check_data d = check_data_create(2, 3, 8, 8, 5, 0);
+    static const char *const families[] = {"mlp", "convnet", "resnet"};
+    for (int f = 0; f < 3; f++) {
+        gls_problem *p = check_model(ctx, families[f], NULL, &d.info);
+        char *text = gls_problem_view(p), *at = text;
+        for (int64_t i = 0; i < gls_model_layers(p); i++) {
+            gls_layer_summary layer;
+            char line[80];
+            assert_int_equal(gls_model_summary(p, i, &layer), GLS_OK);
+            snprintf(line, sizeof line, "\n  %-20s %s ", layer.name, layer.op);
+            at = strstr(at, line);
+            if (!at) fail_msg("%s: no layer %s in: %s", families[f], layer.name, text);
+        }
+        gls_free(ctx, text);
+        gls_problem_destroy(p);
+    }
+    gls_problem *p = check_model(ctx, "layers", "{layers: [flatten, {dense: {units: 5, bias: false}}]}", &d.info);
+    char *text = gls_problem_view(p);
+    assert_non_null(strstr(text, "weight [5, 192]\n"));
+    assert_non_null(strstr(text, "examples do not couple"));
+    gls_free(ctx, text);
+    gls_problem_destroy(p);
+    p = check_model(ctx, "softmax", NULL, &d.info);
+    text = gls_problem_view(p);
+    assert_non_null(strstr(text, "blocks\n"));
+    gls_free(ctx, text);
+    gls_problem_destroy(p);
+    check_data_destroy(&d);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients), cmocka_unit_test(bad_input),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients),  cmocka_unit_test(bad_input),
                                        cmocka_unit_test(bad_tokens), cmocka_unit_test(next_token_loss),
-                                       cmocka_unit_test(summary)};
+                                       cmocka_unit_test(summary),    cmocka_unit_test(can_be_printed)};
     return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
 }

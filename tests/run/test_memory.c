@@ -4,7 +4,7 @@
 #include "support.h"
 
 #include <dirent.h>
-#include "run/search/sweep.h"
+#include <glissade/search.h>
 
 /* The step from one allocation to the next grows by one after so many. */
 enum { STRIDE = 10 };
@@ -211,8 +211,14 @@ static gls_status attempt_sweep(gls_context *ctx, counting *c, const gls_value *
     gls_context_options setup = {sizeof setup, .allocator = &allocator};
     gls_sweep_axis axis = {0};
     gls_sweep *sweep = NULL;
-    gls_sweep_options options = {
-        .config = config, .axis = &axis, .axes = 1, .seeds = 1, .first_seed = 1, .folder = folder, .context = &setup};
+    gls_sweep_options options = {.size = sizeof options,
+                                 .config = config,
+                                 .axis = &axis,
+                                 .axes = 1,
+                                 .seeds = 1,
+                                 .first_seed = 1,
+                                 .folder = folder,
+                                 .context = &setup};
     gls_status status = gls_sweep_axis_parse(ctx, "method.lr=0.02,0.05", &axis);
     if (status == GLS_OK) status = gls_sweep_run(ctx, &options, &sweep);
     if (status == GLS_OK) *best = sweep->trial[0].selected.mean;

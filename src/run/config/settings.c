@@ -177,6 +177,16 @@ gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_opti
     return GLS_OK;
 }
 
+const gls_option *gls_config_section_table(const char *section) {
+    static const struct {
+        const char *name;
+        const gls_option *table;
+    } known[] = {{"train", gls_train_table}, {"data", gls_data_table}, {"plan", gls_plan_table}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i].name, section)) return known[i].table;
+    return NULL;
+}
+
 static gls_status train_options(gls_context *ctx, const gls_value *config, gls_options **out) {
     GLS_TRY(gls_config_check_renamed(ctx, config));
     return gls_config_section_options(ctx, config, "train", gls_train_table, sizeof(gls_train), NULL, out);

@@ -64,9 +64,6 @@ gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_opti
 /* resolve.c: a new configuration in which members' tables have filled in what was not given. Names and options are
  * checked on the way. Values that were given keep their file and line, borrowed from config. */
 gls_status gls_config_resolve(gls_context *ctx, const gls_value *config, gls_value **out);
-/* GLS_ERR_ARGUMENT for a section that there is not; the nearest is named. Keys of former versions are refused with the
- * name they have now. */
-gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config);
 /* renamed.c: GLS_ERR_ARGUMENT for a key of a former version, with its present name and what it means. */
 gls_status gls_config_check_renamed(gls_context *ctx, const gls_value *config);
 /* The same keys get their present names where a run wrote them: its folder can be resumed by this version. */

@@ -48,7 +48,7 @@ static gls_status look(watch *w, gls_run *run) {
     GLS_TRY(gls_training_measure_input(run->training, &in));
     if ((type->needs & GLS_MEASURE_LR) && !(in.lr > 0)) return GLS_OK;
     if ((type->needs & GLS_MEASURE_PREVIOUS) && !in.w_previous) return GLS_OK;
-    if (type->needs & GLS_MEASURE_DEAR)
+    if (type->needs & GLS_MEASURE_EXPENSIVE)
         gls_log(run->ctx, GLS_LOG_INFO, "step %lld: measuring %s: %s", (long long)in.step, type->member.name,
                 "more than a few passes over its sample");
     GLS_TRY(gls_measure_run(w->measure, &in, &w->result));

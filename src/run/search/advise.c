@@ -8,8 +8,32 @@
 
 #include "run/search/advisor.h"
 
-static void say(const advisor *a, const char *format, ...) GLS_PRINTF(2, 3);
-static void say(const advisor *a, const char *format, ...) {
+/* What the phases may take, as shares of the budget, and when they must be over, as shares of it since the beginning.
+ * Ours: the candidates' probes are what the advice rests on, so they get the most; the last seconds are for writing. */
+static const struct {
+    double measures, msgd_range_test, msgd_probe, msgd_over;
+    double range_test, candidates_planned, candidates_longer, candidates_over;
+    double longer_over, microbatch_range_test, microbatch_begins;
+} share = {.measures = 0.02,
+           .msgd_range_test = 0.04,
+           .msgd_probe = 0.05,
+           .msgd_over = 0.5,
+           .range_test = 0.03,
+           .candidates_planned = 0.5,
+           .candidates_longer = 0.6,
+           .candidates_over = 0.7,
+           .longer_over = 0.96,
+           .microbatch_range_test = 0.02,
+           .microbatch_begins = 0.95};
+/* How many probes of the same length the last phase counts on: four plain ones, two with micro-batches and their range
+ * tests, with room for what the estimate of their cost is wrong by. */
+static const double longer_probes = 7.5;
+/* A held example costs a forward pass where a probe's costs forward and backward: about half. */
+static const double held_cost = 0.5;
+static const char usual_methods[] = "msgd,adam,sngm,clip,acclip";
+
+static void say(const gls_advisor *a, const char *format, ...) GLS_PRINTF(2, 3);
+static void say(const gls_advisor *a, const char *format, ...) {
     char line[256];
     if (!a->options->say) return;
     va_list arguments;
@@ -20,10 +44,10 @@ static void say(const advisor *a, const char *format, ...) {
     a->options->say(a->options->user, line);
 }
 
-static double at(const advisor *a, double share) {
-    return a->began + share * a->options->budget;
+static double at(const gls_advisor *a, double part) {
+    return a->began + part * a->options->budget;
 }
-static double per_example(const advisor *a) {
+static double per_example(const gls_advisor *a) {
     return a->p->examples > 0 ? a->p->seconds / a->p->examples : 1e-5;
 }
 
@@ -33,7 +57,7 @@ static json_t *number(double x) {
 
 /* ---- measures ---- */
 
-static gls_status keep_result(advisor *a, const char *when, const gls_measure_result *result) {
+static gls_status keep_result(gls_advisor *a, const char *when, const gls_measure_result *result) {
     char *text = NULL;
     GLS_TRY(gls_measure_results_json(a->ctx, result, 1, &text));
     json_t *all = json_loads(text, 0, NULL), *place = json_object_get(a->measures, when);
@@ -47,7 +71,7 @@ static gls_status keep_result(advisor *a, const char *when, const gls_measure_re
     return GLS_OK;
 }
 
-static gls_status measure(advisor *a, const char *when, const char *name, int64_t sample, const gls_real *w,
+static gls_status measure(gls_advisor *a, const char *when, const char *name, int64_t sample, const gls_real *w,
                           gls_measure_result *result) {
     char text[64];
     gls_value *options = NULL;
@@ -79,29 +103,29 @@ static void read_estimate(const gls_measure_result *r, const char *name, double 
 }
 
 /* Diversity, tail and noise at these weights, each on as many examples as a share of the budget pays for. */
-static gls_status measure_noise(advisor *a, const char *when, const gls_real *w) {
+static gls_status measure_noise(gls_advisor *a, const char *when, const gls_real *w) {
     gls_measure_result r;
-    double share = 0.02 * a->options->budget;
+    double seconds = share.measures * a->options->budget;
     gls_measure_result_init(a->ctx, &r);
     say(a, "measures %s: diversity, tail index, noise norm", when);
     gls_status status = measure(a, when, "gradient_diversity", 256, w, &r);
     double each = r.seconds / fmax(1, (double)r.sample);
-    int64_t sample = fitting(share, each, 256, 4096);
+    int64_t sample = fitting(seconds, each, 256, 4096);
     if (status == GLS_OK && sample >= 512) status = measure(a, when, "gradient_diversity", sample, w, &r);
     if (status == GLS_OK) read_estimate(&r, "batch_size_bound", &a->bound, &a->bound_low, &a->bound_high);
-    if (status == GLS_OK) status = measure(a, when, "tail_index", fitting(share, 2 * each, 128, 2048), w, &r);
+    if (status == GLS_OK) status = measure(a, when, "tail_index", fitting(seconds, 2 * each, 128, 2048), w, &r);
     if (status == GLS_OK) read_estimate(&r, "tail_index", &a->tail, &a->tail_low, &a->tail_high);
-    if (status == GLS_OK) status = measure(a, when, "noise_norm", fitting(share, 4 * each, 128, 1024), w, &r);
+    if (status == GLS_OK) status = measure(a, when, "noise_norm", fitting(seconds, 4 * each, 128, 1024), w, &r);
     gls_measure_result_clear(&r);
     return status;
 }
 
 /* ---- range tests ---- */
 
-static gls_status range_test(advisor *a, const char *method, const char *estimator, int64_t batch, double share,
+static gls_status range_test(gls_advisor *a, const char *method, const char *estimator, int64_t batch, double part,
                              double *least_at) {
     gls_probe probe = {.method = method, .estimator = estimator, .batch = batch, .lr = 1e-5, .lr_end = 100};
-    probe.steps = fitting(share * a->options->budget, per_example(a) * (double)batch, 35, 105);
+    probe.steps = fitting(part * a->options->budget, per_example(a) * (double)batch, 35, 105);
     probe.deadline = at(a, 1);
     gls_probe_outcome o;
     GLS_TRY(gls_probe_run(a->p, &probe, &o));
@@ -121,7 +145,7 @@ static gls_status range_test(advisor *a, const char *method, const char *estimat
 
 /* ---- probes ---- */
 
-static gls_status probe_at(advisor *a, const char *method, const char *estimator, int64_t batch, double examples,
+static gls_status probe_at(gls_advisor *a, const char *method, const char *estimator, int64_t batch, double examples,
                            double lr, gls_probe_outcome *o) {
     gls_probe probe = {.method = method, .estimator = estimator, .batch = batch, .lr = lr, .power = a->power};
     probe.steps = (int64_t)fmax(10, floor(examples / (double)batch));
@@ -141,8 +165,8 @@ static gls_status probe_at(advisor *a, const char *method, const char *estimator
 }
 
 static gls_status look(void *user, const gls_probe_step *s) {
-    advisor *a = user;
-    if (a->norms < NORMS) a->norm[a->norms++] = s->gradient_norm;
+    gls_advisor *a = user;
+    if (a->norms < GLS_ADVISE_NORMS) a->norm[a->norms++] = s->gradient_norm;
     if (s->step % a->smooth_every) return GLS_OK;
     gls_measure_input in;
     gls_measure_result r;
@@ -159,10 +183,10 @@ static gls_status look(void *user, const gls_probe_step *s) {
     return status;
 }
 
-static gls_status run_msgd_probe(advisor *a, double least_at) {
+static gls_status run_msgd_probe(gls_advisor *a, double least_at) {
     gls_probe probe = {.method = "{name: msgd}", .batch = a->given, .lr = least_at / sqrt(10), .look = look, .user = a};
-    probe.steps = fitting(0.05 * a->options->budget, per_example(a) * (double)a->given, 30, 400);
-    probe.deadline = at(a, 0.5);
+    probe.steps = fitting(share.msgd_probe * a->options->budget, per_example(a) * (double)a->given, 30, 400);
+    probe.deadline = at(a, share.msgd_over);
     a->smooth_every = probe.steps / 12 > 0 ? probe.steps / 12 : 1;
     gls_probe_outcome o = {.diverged = true};
     for (int tries = 0; tries < 3 && o.diverged; tries++, probe.lr /= 10) {
@@ -175,13 +199,13 @@ static gls_status run_msgd_probe(advisor *a, double least_at) {
 }
 
 /* A probe of msgd with the gradients' norms and the local smoothness on the way. */
-static gls_status msgd_probe(advisor *a) {
+static gls_status msgd_probe(gls_advisor *a) {
     gls_value *options = NULL;
     double least_at;
     gls_probe warm = {.method = "{name: msgd}", .batch = a->given, .steps = 24, .lr = 1e-6};
     gls_probe_outcome o;
     GLS_TRY(gls_probe_run(a->p, &warm, &o)); /* for the clock */
-    GLS_TRY(range_test(a, "{name: msgd}", NULL, a->given, 0.04, &least_at));
+    GLS_TRY(range_test(a, "{name: msgd}", NULL, a->given, share.msgd_range_test, &least_at));
     if (isnan(least_at)) least_at = 0.1;
     GLS_TRY(gls_config_parse(a->ctx, "advise", "sample: 256", 11, &options));
     gls_status status = gls_measure_create(a->ctx, "smoothness", options, NULL,
@@ -195,14 +219,16 @@ static gls_status msgd_probe(advisor *a) {
 
 /* ---- the candidates ---- */
 
-static gls_status name_candidates(advisor *a) {
-    char *names = gls_strdup(a->ctx, a->options->methods), *rest = NULL, decay[64] = "";
+static gls_status name_candidates(gls_advisor *a) {
+    const char *asked = a->options->methods ? a->options->methods : usual_methods;
+    char *names = gls_strdup(a->ctx, asked), *rest = NULL, decay[64] = "";
     if (!names) return GLS_ERR_MEMORY;
     const gls_value *method = gls_value_get(a->options->config, "method");
     const gls_value *given = method && method->kind == GLS_VALUE_MAP ? gls_value_get(method, "weight_decay") : NULL;
     if (given && given->text) snprintf(decay, sizeof decay, ", weight_decay: %.40s", given->text);
-    for (char *name = strtok_r(names, ",", &rest); name && a->candidates < MOST; name = strtok_r(NULL, ",", &rest)) {
-        candidate *c = &a->c[a->candidates++];
+    for (char *name = strtok_r(names, ",", &rest); name && a->candidates < GLS_ADVISE_CANDIDATES;
+         name = strtok_r(NULL, ",", &rest)) {
+        gls_candidate *c = &a->c[a->candidates++];
         char gamma[40] = "";
         if (!strcmp(name, "clip") && a->gamma > 0) snprintf(gamma, sizeof gamma, ", gamma: %.4g", a->gamma);
         snprintf(c->name, sizeof c->name, "%.39s", name);
@@ -213,9 +239,9 @@ static gls_status name_candidates(advisor *a) {
     return GLS_OK;
 }
 
-static gls_status probe_candidate(advisor *a, candidate *c, double examples, double lr) {
+static gls_status probe_candidate(gls_advisor *a, gls_candidate *c, double examples, double lr) {
     gls_probe_outcome o;
-    if (isnan(c->least_at) || gls_prober_now() > at(a, 0.7)) return GLS_OK;
+    if (isnan(c->least_at) || gls_prober_now() > at(a, share.candidates_over)) return GLS_OK;
     GLS_TRY(probe_at(a, c->method, NULL, a->batch, examples, lr, &o));
     c->rate[c->tried] = lr;
     c->found[c->tried++] = o.held_loss;
@@ -226,7 +252,7 @@ static gls_status probe_candidate(advisor *a, candidate *c, double examples, dou
 }
 
 /* Up to two more rates beyond an end that is best. */
-static gls_status extend(advisor *a, candidate *c, double examples) {
+static gls_status extend(gls_advisor *a, gls_candidate *c, double examples) {
     for (int more = 0; more < 2 && c->tried && !isnan(c->loss); more++) {
         double least = c->rate[0], most = c->rate[0];
         for (int i = 1; i < c->tried; i++) {
@@ -245,9 +271,9 @@ static gls_status extend(advisor *a, candidate *c, double examples) {
     return GLS_OK;
 }
 
-static void sort_candidates(advisor *a) {
+static void sort_candidates(gls_advisor *a) {
     for (int i = 1; i < a->alive; i++) {
-        candidate c = a->c[i];
+        gls_candidate c = a->c[i];
         int k = i;
         for (; k > 0 && !isnan(c.loss) && !(a->c[k - 1].loss <= c.loss); k--) a->c[k] = a->c[k - 1];
         a->c[k] = c;
@@ -255,7 +281,7 @@ static void sort_candidates(advisor *a) {
 }
 
 /* The middle rate of all first, so that a lack of time hits all alike. */
-static gls_status probe_round(advisor *a, double examples) {
+static gls_status probe_round(gls_advisor *a, double examples) {
     static const int order[] = {1, 0, 2};
     for (int k = 0; k < 3; k++) {
         for (int i = 0; i < a->alive; i++) {
@@ -270,28 +296,28 @@ static gls_status probe_round(advisor *a, double examples) {
 }
 
 /* The better half goes on, around its best rates. */
-static void halve(advisor *a) {
+static void halve(gls_advisor *a) {
     a->alive = (a->alive + 1) / 2;
     for (int i = 0; i < a->alive; i++) {
-        candidate *c = &a->c[i];
+        gls_candidate *c = &a->c[i];
         c->least_at = c->lr * sqrt(10); /* NaN for one without a result */
         c->tried = 0;
         c->loss = c->lr = NAN;
     }
 }
 
-static gls_status probe_candidates(advisor *a) {
+static gls_status probe_candidates(gls_advisor *a) {
     a->alive = a->candidates;
     for (int i = 0; i < a->candidates; i++)
-        GLS_TRY(range_test(a, a->c[i].method, NULL, a->batch, 0.03, &a->c[i].least_at));
-    double left = at(a, 0.5) - gls_prober_now(), judged = (double)a->p->held->info.examples;
-    double examples = left / (per_example(a) * 4 * a->candidates) - 0.5 * judged;
+        GLS_TRY(range_test(a, a->c[i].method, NULL, a->batch, share.range_test, &a->c[i].least_at));
+    double left = at(a, share.candidates_planned) - gls_prober_now(), judged = (double)a->p->held->info.examples;
+    double examples = left / (per_example(a) * 4 * a->candidates) - held_cost * judged;
     examples = fmax(20 * (double)a->batch, fmin(examples, a->run_examples));
     for (;;) {
         double began = gls_prober_now();
         GLS_TRY(probe_round(a, examples));
         double took = gls_prober_now() - began, longer = fmin(4 * examples, a->run_examples);
-        bool time = gls_prober_now() + 0.6 * took * longer / examples < at(a, 0.6);
+        bool time = gls_prober_now() + 0.6 * took * longer / examples < at(a, share.candidates_longer);
         if (a->alive < 3 || longer < 1.5 * examples || !time || isnan(a->c[1].loss)) break;
         halve(a);
         examples = longer;
@@ -305,11 +331,11 @@ static gls_status probe_candidates(advisor *a) {
 
 /* ---- the longer probes ---- */
 
-static gls_status plain_round(advisor *a, double examples) {
-    candidate *first = &a->c[0], *second = a->alive > 1 && !isnan(a->c[1].loss) ? &a->c[1] : NULL;
+static gls_status plain_round(gls_advisor *a, double examples) {
+    gls_candidate *first = &a->c[0], *second = a->alive > 1 && !isnan(a->c[1].loss) ? &a->c[1] : NULL;
     int64_t smaller = a->batch / 4 >= 16 ? a->batch / 4 : 0;
     const struct {
-        const candidate *c;
+        const gls_candidate *c;
         double lr;
         int64_t batch;
     } plan[] = {{first, first->lr, a->batch},
@@ -325,7 +351,7 @@ static gls_status plain_round(advisor *a, double examples) {
         if (!plan[i].c || !plan[i].batch) continue;
         GLS_TRY(probe_at(a, plan[i].c->method, NULL, plan[i].batch, examples, plan[i].lr, &o));
         /* A smaller batch takes more steps: it has to be worth it. */
-        double needed = plan[i].batch == a->batch ? a->loss : a->loss - 0.02 * fabs(a->loss);
+        double needed = plan[i].batch == a->batch ? a->loss : a->loss - gls_advise_worth * fabs(a->loss);
         if (!(o.held_loss < needed)) continue;
         a->best = plan[i].c;
         a->lr = plan[i].lr;
@@ -337,12 +363,12 @@ static gls_status plain_round(advisor *a, double examples) {
     return GLS_OK;
 }
 
-static gls_status try_microbatch(advisor *a, int64_t b, double examples, double *best, double *best_lr) {
+static gls_status try_microbatch(gls_advisor *a, int64_t b, double examples, double *best, double *best_lr) {
     char estimator[80];
     double least_at;
     gls_probe_outcome o;
     snprintf(estimator, sizeof estimator, "{name: microbatch, microbatch: %lld}", (long long)b);
-    gls_status status = range_test(a, a->best->method, estimator, a->batch, 0.02, &least_at);
+    gls_status status = range_test(a, a->best->method, estimator, a->batch, share.microbatch_range_test, &least_at);
     if (status == GLS_ERR_UNSUPPORTED) {
         say(a, "micro-batches of %lld: %s", (long long)b, gls_context_message(a->ctx));
         return GLS_OK;
@@ -358,12 +384,13 @@ static gls_status try_microbatch(advisor *a, int64_t b, double examples, double 
     return GLS_OK;
 }
 
-static gls_status microbatch_round(advisor *a, double examples) {
-    double best = a->loss - 0.02 * fabs(a->loss), lr = a->lr;
+static gls_status microbatch_round(gls_advisor *a, double examples) {
+    double best = a->loss - gls_advise_worth * fabs(a->loss), lr = a->lr;
     a->plain = a->loss;
     const int64_t size[] = {a->batch / 4, a->batch / 16};
     for (int i = 0; i < 2; i++)
-        if (size[i] >= 1 && gls_prober_now() < at(a, 0.95)) GLS_TRY(try_microbatch(a, size[i], examples, &best, &lr));
+        if (size[i] >= 1 && gls_prober_now() < at(a, share.microbatch_begins))
+            GLS_TRY(try_microbatch(a, size[i], examples, &best, &lr));
     if (!a->microbatch) return GLS_OK;
     a->lr = lr;
     a->loss = best;
@@ -372,7 +399,7 @@ static gls_status microbatch_round(advisor *a, double examples) {
 
 /* ---- all of it ---- */
 
-static void look_around(advisor *a) {
+static void look_around(gls_advisor *a) {
     const gls_training *t = a->p->training;
     a->n = t->set.train->info.examples;
     a->given = t->train->batch < 0 || t->train->batch > a->n ? a->n : t->train->batch;
@@ -384,7 +411,7 @@ static void look_around(advisor *a) {
     a->power = open || gls_advisor_scheduled(a->options->config) ? 0 : 1.1;
 }
 
-static gls_status work(advisor *a) {
+gls_status gls_advisor_work(gls_advisor *a) {
     const char *why;
     GLS_TRY(gls_prober_create(a->ctx, a->options->config, 2048, &a->p));
     look_around(a);
@@ -400,46 +427,10 @@ static gls_status work(advisor *a) {
     say(a, "batch %lld of a bound of %.4g: %s", (long long)a->batch, a->bound, why);
     GLS_TRY(name_candidates(a));
     GLS_TRY(probe_candidates(a));
-    double left = at(a, 0.96) - gls_prober_now(), judged = (double)a->p->held->info.examples;
-    double examples = left / (7.5 * per_example(a)) - 0.5 * judged;
+    double left = at(a, share.longer_over) - gls_prober_now(), judged = (double)a->p->held->info.examples;
+    double examples = left / (longer_probes * per_example(a)) - held_cost * judged;
     examples = fmax(20 * (double)a->batch, fmin(examples, a->run_examples));
     GLS_TRY(plain_round(a, examples));
     GLS_TRY(microbatch_round(a, examples));
     return gls_advisor_conclude(a, by_bound, why);
-}
-
-gls_status gls_advise(gls_context *ctx, const gls_advise_options *options, gls_advice **out) {
-    *out = NULL;
-    advisor *a = gls_alloc(ctx, 1, sizeof *a);
-    gls_advice *advice = gls_alloc(ctx, 1, sizeof *advice);
-    if (!a || !advice) {
-        gls_free(ctx, a);
-        gls_free(ctx, advice);
-        return GLS_ERR_MEMORY;
-    }
-    advice->ctx = ctx;
-    *a = (advisor){.ctx = ctx, .options = options, .advice = advice, .began = gls_prober_now()};
-    a->measures = json_object();
-    a->ranges = json_array();
-    a->probes = json_array();
-    a->lines = json_array();
-    gls_status status = work(a);
-    advice->json =
-        json_pack("{s:o, s:o, s:o, s:o, s:f, s:f}", "recommendation", a->lines, "measures", a->measures, "range_tests",
-                  a->ranges, "probes", a->probes, "budget", options->budget, "seconds", gls_prober_now() - a->began);
-    gls_prober_destroy(a->p);
-    gls_free(ctx, a);
-    if (status == GLS_OK && !advice->json) status = gls_fail(ctx, GLS_ERR_MEMORY, "advise: out of memory");
-    if (status == GLS_OK)
-        *out = advice;
-    else
-        gls_advice_destroy(advice);
-    return status;
-}
-
-void gls_advice_destroy(gls_advice *advice) {
-    if (!advice) return;
-    json_decref(advice->json);
-    gls_value_destroy(advice->ctx, advice->config);
-    gls_free(advice->ctx, advice);
 }

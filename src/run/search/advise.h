@@ -1,32 +1,8 @@
-/* From a configuration and a time to a recommended configuration, by measures and probes. The rules: docs/advise.md. */
+/* The rules of advise without a run: docs/advise.md. */
 #ifndef GLS_RUN_ADVISE_H
 #define GLS_RUN_ADVISE_H
 
-#include <jansson.h>
-
 #include <glissade/run.h>
-
-typedef struct gls_advise_options {
-    const gls_value *config; /* borrowed */
-    const char *methods;     /* "msgd,adam,sngm": the candidates */
-    double budget;           /* seconds */
-    void (*say)(void *user, const char *line);
-    void *user;
-} gls_advise_options;
-
-typedef struct gls_advice {
-    gls_context *ctx;
-    gls_value *config; /* the recommended one */
-    /* {"recommendation": [{"what", "value", "numbers", "rule", "source"}], "measures": {...}, "range_tests": [...],
-     * "probes": [...], "budget": s, "seconds": s} */
-    json_t *json;
-} gls_advice;
-
-/* The context's seed must be the configuration's. GLS_ERR_INTERRUPTED leaves no advice. */
-gls_status gls_advise(gls_context *ctx, const gls_advise_options *options, gls_advice **out);
-void gls_advice_destroy(gls_advice *advice);
-
-/* ---- the rules, without a run ---- */
 
 /* Largest power of two not above the bound, that leaves eight mini-batches in an epoch of n and 400 steps in the run
  * (at least 16, at most n); `given` where there is no bound (NaN). why gets the number that decided. */

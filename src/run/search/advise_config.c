@@ -11,13 +11,13 @@ bool gls_advisor_scheduled(const gls_value *config) {
 }
 
 /* A line of the recommendation. */
-static void line(advisor *a, const char *what, const char *value, const char *numbers, const char *rule,
+static void line(gls_advisor *a, const char *what, const char *value, const char *numbers, const char *rule,
                  const char *source) {
     json_array_append_new(a->lines, json_pack("{s:s, s:s, s:s, s:s, s:s}", "what", what, "value", value, "numbers",
                                               numbers, "rule", rule, "source", source));
 }
 
-static void say_batch(advisor *a, int64_t by_bound, const char *why) {
+static void say_batch(gls_advisor *a, int64_t by_bound, const char *why) {
     char value[40], numbers[200];
     char interval[60] = "the whole set";
     if (!isnan(a->bound_low)) snprintf(interval, sizeof interval, "95%% %.4g to %.4g", a->bound_low, a->bound_high);
@@ -29,7 +29,7 @@ static void say_batch(advisor *a, int64_t by_bound, const char *why) {
          "[D] def. 5; the limits and the probe are ours");
 }
 
-static void say_method(advisor *a) {
+static void say_method(gls_advisor *a) {
     char value[300], numbers[400] = "";
     size_t used = 0;
     for (int i = 0; i < a->candidates && used < sizeof numbers - 60; i++)
@@ -45,12 +45,12 @@ static void say_method(advisor *a) {
          "range test; the factors are ours");
 }
 
-static void say_microbatch(advisor *a) {
+static void say_microbatch(gls_advisor *a) {
     char value[80], numbers[160];
     snprintf(value, sizeof value, a->microbatch ? "%lld" : "none (the plain mean)", (long long)a->microbatch);
     snprintf(numbers, sizeof numbers, "plain mean %.5g; of micro-batches of %lld and %lld %s %.5g", a->plain,
              (long long)a->batch / 4, (long long)a->batch / 16, a->microbatch ? "the best" : "none came below",
-             a->microbatch ? a->loss : a->plain - 0.02 * fabs(a->plain));
+             a->microbatch ? a->loss : a->plain - gls_advise_worth * fabs(a->plain));
     line(a, "micro-batch", value, numbers,
          "adaptive micro-batch clipping if a probe's loss is at least 2% below the plain mean's",
          "by probe; [M] Alg. 1, no theorem gives b");
@@ -60,7 +60,7 @@ static void say_microbatch(advisor *a) {
          "rates do not carry over between micro-batch sizes");
 }
 
-static void say_noise(advisor *a) {
+static void say_noise(gls_advisor *a) {
     char value[80], numbers[160];
     snprintf(value, sizeof value, "%.4g", a->gamma);
     snprintf(numbers, sizeof numbers, "tail index %.3g (95%% %.3g to %.3g); %.1f-quantile of %lld norms", a->tail,
@@ -75,8 +75,8 @@ static void say_noise(advisor *a) {
          "no setting follows; L1 well above 0 speaks for clipped and normalised methods", "[T] 3.2, 3.5");
 }
 
-static gls_status set_config(advisor *a, const char *format, ...) GLS_PRINTF(2, 3);
-static gls_status set_config(advisor *a, const char *format, ...) {
+static gls_status set_config(gls_advisor *a, const char *format, ...) GLS_PRINTF(2, 3);
+static gls_status set_config(gls_advisor *a, const char *format, ...) {
     char text[400];
     va_list arguments;
     va_start(arguments, format);
@@ -86,7 +86,7 @@ static gls_status set_config(advisor *a, const char *format, ...) {
 }
 
 /* The configuration given, with what is recommended in it; a schedule that there is stays, with the new rate. */
-static gls_status make_config(advisor *a) {
+static gls_status make_config(gls_advisor *a) {
     gls_value *config = a->advice->config = gls_value_clone(a->ctx, a->options->config);
     if (!config) return GLS_ERR_MEMORY;
     const gls_value *method = gls_value_get(config, "method"), *data = gls_value_get(config, "data");
@@ -118,7 +118,7 @@ static gls_status make_config(advisor *a) {
     return gls_value_get(config, "plan") ? gls_config_set(a->ctx, config, "plan=") : GLS_OK;
 }
 
-gls_status gls_advisor_conclude(advisor *a, int64_t by_bound, const char *why) {
+gls_status gls_advisor_conclude(gls_advisor *a, int64_t by_bound, const char *why) {
     say_method(a);
     say_batch(a, by_bound, why);
     say_microbatch(a);

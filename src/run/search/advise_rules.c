@@ -1,3 +1,4 @@
+/* The rules of docs/advise.md that need no run. */
 #include <math.h>
 #include <stdlib.h>
 

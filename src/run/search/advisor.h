@@ -2,23 +2,27 @@
 #ifndef GLS_RUN_ADVISOR_H
 #define GLS_RUN_ADVISOR_H
 
-#include <glissade/measure.h>
+#include <glissade/search.h>
+#include <jansson.h>
 
 #include "run/search/advise.h"
 #include "run/search/probe.h"
 
-enum { MOST = 12, NORMS = 4096 };
+enum { GLS_ADVISE_CANDIDATES = 12, GLS_ADVISE_NORMS = 4096 };
 
-typedef struct candidate {
+/* What takes more steps, or more work, has to come out this share of the loss below. Ours. */
+static const double gls_advise_worth = 0.02;
+
+typedef struct gls_candidate {
     char name[40], method[200]; /* method: YAML without lr */
     double least_at;            /* of the range test; NaN: it failed */
     double lr, loss;            /* best of the first probes */
     double rate[5], found[5];   /* of them: rates and losses */
     int tried;
     double low, high; /* rates whose probes came within 5% of the best */
-} candidate;
+} gls_candidate;
 
-typedef struct advisor {
+typedef struct gls_advisor {
     gls_context *ctx;
     const gls_advise_options *options;
     gls_prober *p;
@@ -27,22 +31,24 @@ typedef struct advisor {
     double began;
     int64_t n, given, batch; /* examples; batch of the configuration; batch recommended */
     double run_examples, power;
-    candidate c[MOST];
+    gls_candidate c[GLS_ADVISE_CANDIDATES];
     int candidates, alive; /* the first of them are alive: not dropped in a round */
-    double norm[NORMS];
+    double norm[GLS_ADVISE_NORMS];
     int64_t norms;
     gls_measure *smoothness;
     int64_t smooth_every;
     double bound, bound_low, bound_high, tail, tail_low, tail_high, gamma, quantile;
     /* what is recommended */
-    const candidate *best;
+    const gls_candidate *best;
     double lr, loss, plain; /* plain: loss without micro-batches */
     int64_t microbatch;     /* 0: none */
-} advisor;
+} gls_advisor;
 
-/* Whether a configuration has a schedule of the learning rate. */
+/* advise.c: all phases, the recommendation last. */
+gls_status gls_advisor_work(gls_advisor *a);
+/* advise_config.c: whether a configuration has a schedule of the learning rate. */
 bool gls_advisor_scheduled(const gls_value *config);
 /* Fills the recommendation's lines and configuration. by_bound, why: what the batch rule said. */
-gls_status gls_advisor_conclude(advisor *a, int64_t by_bound, const char *why);
+gls_status gls_advisor_conclude(gls_advisor *a, int64_t by_bound, const char *why);
 
 #endif

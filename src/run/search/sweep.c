@@ -1,4 +1,6 @@
-#include "run/search/sweep.h"
+/* A sweep: which trials there are, one run each and seed, and what came out ordered. Runs are named by their
+ * configuration, so that a sweep finds its own again. */
+#include <glissade/search.h>
 
 #include <jansson.h>
 #include <math.h>
@@ -262,6 +264,8 @@ static gls_status copy_axes(gls_sweep *sweep, const gls_sweep_options *options) 
 
 gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out) {
     *out = NULL;
+    if (options->size != sizeof *options || !options->config || !options->folder || !options->context)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_sweep_run: size, config, folder or context is not set");
     if (options->axes < 1 || options->seeds < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sweep: expected at least one --over and one seed");
     gls_sweep *sweep = gls_alloc(ctx, 1, sizeof *sweep);

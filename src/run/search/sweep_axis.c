@@ -1,6 +1,8 @@
-#include "run/search/sweep.h"
+/* One key of a sweep from text: a list of values or a range. */
+#include <glissade/search.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,13 +47,17 @@ static size_t value_length(const char *text) {
     return i;
 }
 
+/* LOW..HIGH. "1..10" is cut first: a number that is read from it would swallow the first dot. */
 static bool read_range(const char *text, double *low, double *high) {
-    char *end;
-    *low = strtod(text, &end);
-    if (end == text || strncmp(end, "..", 2) != 0) return false;
-    const char *second = end + 2;
-    *high = strtod(second, &end);
-    return end != second && !*end;
+    const char *dots = strstr(text, "..");
+    char first[40], *end;
+    if (!dots || dots == text ||
+        (size_t)snprintf(first, sizeof first, "%.*s", (int)(dots - text), text) >= sizeof first)
+        return false;
+    *low = strtod(first, &end);
+    if (*end) return false;
+    *high = strtod(dots + 2, &end);
+    return end != dots + 2 && !*end;
 }
 
 gls_status gls_sweep_axis_parse(gls_context *ctx, const char *text, gls_sweep_axis *axis) {

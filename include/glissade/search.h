@@ -1,0 +1,143 @@
+/* glissade/search.h: many runs for one answer. A sweep compares settings; advice turns measures and short probes into a
+ * recommended configuration, and may be verified at full length. */
+#ifndef GLISSADE_SEARCH_H
+#define GLISSADE_SEARCH_H
+
+#include "run.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- sweeps: a search over settings ---- */
+
+/* One key and what it may be: listed values, or with count 0 a range [low, high] to draw from (log-uniform where both
+ * are positive and at least tenfold apart, else uniform). */
+typedef struct gls_sweep_axis {
+    char *key;
+    char **text; /* [count] */
+    int64_t count;
+    double low, high;
+} gls_sweep_axis;
+
+/* Reads "method.lr=0.1,0.3,1" or "method.lr=1e-3..1". GLS_ERR_ARGUMENT says what was expected. */
+GLS_API gls_status gls_sweep_axis_parse(gls_context *ctx, const char *text, gls_sweep_axis *axis);
+GLS_API void gls_sweep_axis_clear(gls_context *ctx, gls_sweep_axis *axis);
+
+typedef struct gls_sweep_options {
+    size_t size;
+    const gls_value *config;    /* what all runs share */
+    const gls_sweep_axis *axis; /* [axes] */
+    int64_t axes;
+    int64_t trials; /* random search: that many draws; 0: the whole grid */
+    int64_t seeds;  /* runs of each trial, with seeds first_seed, first_seed + 1, ... */
+    int64_t first_seed;
+    const char *folder; /* for the run folders: runs finished there are skipped, unfinished ones continue */
+    const gls_context_options *context; /* threads, allocator and logger of the runs' own contexts */
+    /* Before each run (result NULL) and after it; result->stopped is GLS_STOP_NONE if the run diverged. NULL: none. */
+    void (*progress)(void *user, int64_t run, int64_t runs, const char *name, const gls_run_result *result);
+    void *user;
+} gls_sweep_options;
+
+typedef struct gls_sweep_stat {
+    double mean, deviation; /* over seeds; the deviation of a single run is NaN */
+} gls_sweep_stat;
+
+/* One assignment of values to the keys. */
+typedef struct gls_sweep_trial {
+    char folder[24];      /* its runs are in FOLDER/seed-SEED; the name is made from its configuration */
+    char **text;          /* [axes] */
+    int64_t runs, failed; /* failed: ended by a step that was not finite */
+    gls_sweep_stat selected, test_loss, test_score, train_loss, seconds;
+} gls_sweep_trial;
+
+/* What a sweep came to. */
+typedef struct gls_sweep {
+    gls_context *ctx;
+    int64_t axes, trials;
+    gls_sweep_axis *axis;   /* [axes] keys */
+    gls_sweep_trial *trial; /* [trials] the best first, those that failed last */
+    char *selected_by;      /* "validation accuracy", "validation loss", "training loss" */
+    bool greater_is_better;
+    bool *edge; /* [axes] the best value is the least or the greatest that was tried */
+    bool interrupted;
+} gls_sweep;
+
+/* Runs what is missing and compares: the score on the validation set, without a score the loss there, without a
+ * validation set the training loss. GLS_OK with interrupted set after gls_interrupt. GLS_ERR_ARGUMENT for a grid with a
+ * range or too many trials. Own *out: gls_sweep_destroy. */
+GLS_API gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out);
+GLS_API void gls_sweep_destroy(gls_sweep *sweep);
+/* One JSON object; from gls_alloc, NULL without memory. */
+GLS_API char *gls_sweep_json(const gls_sweep *sweep);
+
+/* ---- advice: measures and short probes, then a recommended configuration (docs/advise.md) ---- */
+
+typedef struct gls_advise_options {
+    size_t size;
+    const gls_value *config;
+    const char *methods;                       /* the candidates; NULL: "msgd,adam,sngm,clip,acclip" */
+    double budget;                             /* seconds for measures and probes */
+    void (*say)(void *user, const char *line); /* what is being done, for people; NULL: none */
+    void *user;
+} gls_advise_options;
+
+/* One thing that is recommended, and why. */
+typedef struct gls_advice_line {
+    const char *what, *value; /* "batch", "256" */
+    const char *numbers;      /* the evidence */
+    const char *rule, *source;
+} gls_advice_line;
+
+typedef struct gls_advice {
+    gls_context *ctx;
+    gls_value *config; /* the recommended configuration */
+    gls_advice_line *line;
+    int64_t lines;
+    /* {"recommendation": [{"what", "value", "numbers", "rule", "source"}], "measures": {...}, "range_tests": [...],
+     * "probes": [...], "budget": s, "seconds": s} */
+    char *json;
+} gls_advice;
+
+/* The context's seed must be the configuration's. GLS_ERR_NONFINITE if no candidate came through its probes,
+ * GLS_ERR_INTERRUPTED after gls_interrupt. Own *out: gls_advice_destroy. */
+GLS_API gls_status gls_advise(gls_context *ctx, const gls_advise_options *options, gls_advice **out);
+GLS_API void gls_advice_destroy(gls_advice *advice);
+
+typedef struct gls_verify_options {
+    size_t size;
+    const gls_value *config; /* what advice was asked for */
+    const gls_advice *advice;
+    const char *folder;                          /* runs go to FOLDER/verify/NAME */
+    const gls_context_options *context;          /* as in gls_sweep_options */
+    void (*begin)(void *user, const char *name); /* before each entrant; NULL: none */
+    void (*progress)(void *user, int64_t run, int64_t runs, const char *name, const gls_run_result *result);
+    void *user; /* of both */
+} gls_verify_options;
+
+/* The recommendation, tuned msgd or tuned adam, each at its best rate. */
+typedef struct gls_entrant {
+    const char *name;
+    char lr[32];
+    double train_loss, test_loss, test_score, selected;
+    char selected_by[64];
+    bool edge; /* the best rate lies on the edge of its grid, which was widened three times */
+} gls_entrant;
+
+enum { GLS_ENTRANTS = 3 };
+
+typedef struct gls_verdict {
+    gls_entrant entrant[GLS_ENTRANTS]; /* the recommendation first */
+    double ratio;                      /* its training loss over the least of the others; NaN: it diverged */
+    const char *outcome;               /* "won", "within 1.1 of the best", "lost" */
+    bool interrupted;                  /* after gls_interrupt: then nothing else is filled */
+} gls_verdict;
+
+/* Trains the recommendation and tuned msgd and adam at full length. All keep the recommendation's schedule; the tuned
+ * methods keep the batch that was given. Runs finished in the folder are skipped. */
+GLS_API gls_status gls_advice_verify(gls_context *ctx, const gls_verify_options *options, gls_verdict *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,91 @@
+/* The one way to a configuration, for every verb that takes one: a file, a preset, a run's own or --set alone; then
+ * every --set on top. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+
+static bool is_folder(const char *path) {
+    struct stat info;
+    return path && !stat(path, &info) && S_ISDIR(info.st_mode);
+}
+
+/* "a file, --preset NAME or --resume DIR": what the verb takes. */
+static const char *kinds(unsigned from, char text[160]) {
+    snprintf(text, 160, "a file%s%s%s", from & CLI_FROM_RUN ? ", a run folder" : "",
+             from & (CLI_FROM_RESUME | CLI_FROM_SETS) ? ", --preset NAME" : " or --preset NAME",
+             from & CLI_FROM_RESUME ? ", --resume DIR or --set KEY=VALUE alone" : "");
+    return text;
+}
+
+static gls_status check_count(gls_context *ctx, const cli_args *args, unsigned from) {
+    int given = (args->positionals > 0) + cli_has(args, "preset") + cli_has(args, "resume");
+    char text[160];
+    if (args->positionals > 1)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "expected one configuration, found '%s' and '%s'", args->positional[0],
+                        args->positional[1]);
+    if (given > 1)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "more than one configuration was given: choose %s", kinds(from, text));
+    if (!given && !((from & CLI_FROM_SETS) && cli_has(args, "set")))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "no configuration was given: expected %s", kinds(from, text));
+    return GLS_OK;
+}
+
+/* What is read from a file borrows its name; a clone keeps the name for itself. */
+static gls_status read_file(gls_context *ctx, const char *path, gls_value **config) {
+    gls_value *read = NULL;
+    GLS_TRY(gls_config_read(ctx, path, &read));
+    *config = gls_value_clone(ctx, read);
+    gls_value_destroy(ctx, read);
+    return *config ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+static gls_status load(gls_context *ctx, const cli_args *args, unsigned from, gls_value **config, const char **folder) {
+    const char *preset = cli_get(args, "preset"), *file = args->positionals ? args->positional[0] : NULL;
+    GLS_TRY(check_count(ctx, args, from));
+    *folder = from & CLI_FROM_RUN && is_folder(file) ? file : cli_get(args, "resume");
+    if (preset) return gls_config_preset(ctx, preset, config);
+    if (*folder) return gls_run_saved_config(ctx, *folder, config);
+    return file ? read_file(ctx, file, config) : gls_config_parse(ctx, "--set", "", 0, config);
+}
+
+gls_status cli_configure(gls_context *ctx, const cli_args *args, unsigned from, gls_value **config,
+                         const char **folder) {
+    const char *own;
+    *config = NULL;
+    GLS_TRY(load(ctx, args, from, config, folder ? folder : &own));
+    GLS_TRY(cli_apply_sets(ctx, args, NULL, *config));
+    return gls_config_check_sections(ctx, *config);
+}
+
+gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *key, const char *value) {
+    if (!value) return GLS_OK;
+    char *text = gls_sprintf(ctx, "%s=%s", key, value);
+    if (!text) return GLS_ERR_MEMORY;
+    gls_status status = gls_config_set(ctx, config, text);
+    gls_free(ctx, text);
+    return status;
+}
+
+static bool names_section(const char *assignment, const char *const *sections) {
+    for (; sections && *sections; sections++) {
+        size_t length = strlen(*sections);
+        if (!strncmp(assignment, *sections, length) && assignment[length] == '.') return true;
+    }
+    return false;
+}
+
+gls_status cli_apply_sets(gls_context *ctx, const cli_args *args, const char *const *sections, gls_value *config) {
+    for (int i = 0; i < args->count; i++) {
+        const char *given = args->given[i].text;
+        if (strcmp(args->given[i].flag->name, "set")) continue;
+        bool whole = !sections || names_section(given, sections);
+        char *text = gls_sprintf(ctx, "%s%s%s", whole ? "" : *sections, whole ? "" : ".", given);
+        if (!text) return GLS_ERR_MEMORY;
+        gls_status status = gls_config_set(ctx, config, text);
+        gls_free(ctx, text);
+        GLS_TRY(status);
+    }
+    return GLS_OK;
+}

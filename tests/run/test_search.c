@@ -1,0 +1,157 @@
+/* Sweeps, advice and its verification as a C program asks for them. */
+#include "support.h"
+
+#include <glissade/search.h>
+
+static const char text[] = "data: {format: gaussians, train_size: 200, test_size: 40, classes: 3, features: 5}\n"
+                           "model: softmax\n"
+                           "method: {name: msgd, lr: 0.05}\n"
+                           "train: {epochs: 2, batch: 20, threads: 1}\n";
+
+static void count_runs(void *user, int64_t run, int64_t runs, const char *name, const gls_run_result *result) {
+    int *counts = user;
+    assert_true(run < runs && name);
+    counts[result ? 1 : 0]++;
+}
+
+static void axes_are_read_from_text(void **state) {
+    (void)state;
+    gls_context *ctx = make_context(1, 1);
+    gls_sweep_axis axis;
+    assert_ok(ctx, gls_sweep_axis_parse(ctx, "method=[a,b],{name: sgd, lr: 1}", &axis));
+    assert_string_equal(axis.key, "method");
+    assert_int_equal(axis.count, 2);
+    assert_string_equal(axis.text[1], "{name: sgd, lr: 1}");
+    gls_sweep_axis_clear(ctx, &axis);
+    assert_ok(ctx, gls_sweep_axis_parse(ctx, "method.lr=1e-3..1", &axis));
+    assert_true(axis.count == 0 && axis.low == 1e-3 && axis.high == 1);
+    gls_sweep_axis_clear(ctx, &axis);
+    assert_ok(ctx, gls_sweep_axis_parse(ctx, "train.batch=8..128", &axis));
+    assert_true(axis.count == 0 && axis.low == 8 && axis.high == 128);
+    gls_sweep_axis_clear(ctx, &axis);
+    static const char *const wrong[] = {"method.lr", "=1", "method.lr=", "method.lr=1,,2", "method.lr=2..1"};
+    for (int i = 0; i < 5; i++) assert_int_equal(gls_sweep_axis_parse(ctx, wrong[i], &axis), GLS_ERR_ARGUMENT);
+    gls_context_destroy(ctx);
+}
+
+/* A grid of three rates, two seeds each; the worst diverges nowhere, the best comes first and lies inside. */
+static void a_sweep_orders_its_trials(void **state) {
+    (void)state;
+    char folder[64];
+    int counts[2] = {0};
+    gls_context *ctx = make_context(1, 1);
+    gls_value *config = config_from(ctx, text);
+    gls_context_options runs = {.size = sizeof runs};
+    gls_sweep_axis axis;
+    gls_sweep *sweep;
+    assert_ok(ctx, gls_sweep_axis_parse(ctx, "method.lr=1e-6,0.03,1e-5", &axis));
+    gls_sweep_options options = {.size = sizeof options,
+                                 .config = config,
+                                 .axis = &axis,
+                                 .axes = 1,
+                                 .seeds = 2,
+                                 .first_seed = 5,
+                                 .folder = fresh_folder(folder),
+                                 .context = &runs,
+                                 .progress = count_runs,
+                                 .user = counts};
+    assert_ok(ctx, gls_sweep_run(ctx, &options, &sweep));
+    assert_true(counts[0] == 6 && counts[1] == 6);
+    assert_string_equal(sweep->trial[0].text[0], "0.03");
+    assert_string_equal(sweep->selected_by, "training loss");
+    assert_true(sweep->edge[0] && !sweep->interrupted);
+    for (int64_t t = 0; t < 3; t++) {
+        assert_int_equal(sweep->trial[t].runs, 2);
+        assert_true(t == 0 || sweep->trial[t - 1].selected.mean <= sweep->trial[t].selected.mean);
+    }
+    char *json = gls_sweep_json(sweep);
+    assert_non_null(strstr(json, "\"selected_by\":\"training loss\""));
+    gls_free(ctx, json);
+    gls_sweep_destroy(sweep);
+    options.size = 0;
+    assert_int_equal(gls_sweep_run(ctx, &options, &sweep), GLS_ERR_ARGUMENT);
+    gls_sweep_axis_clear(ctx, &axis);
+    remove_tree(folder);
+    gls_value_destroy(ctx, config);
+    gls_context_destroy(ctx);
+}
+
+static void count_lines(void *user, const char *line) {
+    assert_non_null(line);
+    ++*(int *)user;
+}
+
+static void count_entrant(void *user, const char *name) {
+    assert_non_null(name);
+    ((int *)user)[2]++;
+}
+
+static void check_lines(const gls_advice *advice) {
+    static const char *const wanted[] = {"method", "lr", "batch", "micro-batch", "clip threshold"};
+    for (int i = 0; i < 5; i++) {
+        bool found = false;
+        for (int64_t k = 0; k < advice->lines; k++) {
+            const gls_advice_line *line = &advice->line[k];
+            assert_true(line->value && line->numbers && line->rule && line->source);
+            found |= !strcmp(line->what, wanted[i]);
+        }
+        if (!found) fail_msg("no line about %s", wanted[i]);
+    }
+    assert_non_null(strstr(advice->json, "\"range_tests\""));
+}
+
+/* The recommendation is a configuration that runs; verification trains it and two tuned methods. */
+static void advice_is_given_and_verified(void **state) {
+    (void)state;
+    char folder[64];
+    int said = 0, counts[3] = {0};
+    gls_context *ctx = make_context(1, 1);
+    gls_value *config = config_from(ctx, text);
+    gls_advise_options options = {.size = sizeof options,
+                                  .config = config,
+                                  .methods = "msgd,sngm",
+                                  .budget = 1.5,
+                                  .say = count_lines,
+                                  .user = &said};
+    gls_advice *advice;
+    assert_ok(ctx, gls_advise(ctx, &options, &advice));
+    assert_true(said > 3);
+    check_lines(advice);
+    gls_context_options runs = {.size = sizeof runs};
+    gls_verify_options verify = {.size = sizeof verify,
+                                 .config = config,
+                                 .advice = advice,
+                                 .folder = fresh_folder(folder),
+                                 .context = &runs,
+                                 .begin = count_entrant,
+                                 .progress = count_runs,
+                                 .user = counts};
+    gls_verdict verdict;
+    assert_ok(ctx, gls_advice_verify(ctx, &verify, &verdict));
+    assert_true(counts[2] == GLS_ENTRANTS && counts[1] >= 11);
+    assert_string_equal(verdict.entrant[0].name, "recommendation");
+    double least = fmin(verdict.entrant[1].train_loss, verdict.entrant[2].train_loss);
+    assert_true(verdict.ratio == verdict.entrant[0].train_loss / least);
+    assert_string_equal(verdict.outcome, verdict.ratio <= 1     ? "won"
+                                         : verdict.ratio <= 1.1 ? "within 1.1 of the best"
+                                                                : "lost");
+    gls_advice_destroy(advice);
+    options.methods = "msgdd";
+    assert_int_equal(gls_advise(ctx, &options, &advice), GLS_ERR_ARGUMENT);
+    assert_null(advice);
+    gls_interrupt(ctx);
+    options.methods = NULL;
+    assert_int_equal(gls_advise(ctx, &options, &advice), GLS_ERR_INTERRUPTED);
+    remove_tree(folder);
+    gls_value_destroy(ctx, config);
+    gls_context_destroy(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(axes_are_read_from_text),
+        cmocka_unit_test(a_sweep_orders_its_trials),
+        cmocka_unit_test(advice_is_given_and_verified),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,272 @@
+/* What a run folder holds, measures at its weights and suspects from its ledger: all as a C program does it. */
+#include "support.h"
+
+static const char text[] = "data: {format: gaussians, train_size: 120, test_size: 30, classes: 3, features: 5,\n"
+                           "  transforms: [{label_noise: 0.1}]}\n"
+                           "model: softmax\n"
+                           "estimator: {name: microbatch, microbatch: 2, ledger: true}\n"
+                           "method: {name: msgd, lr: 0.05}\n"
+                           "measure: {gradient_diversity: {sample: 30}}\n"
+                           "train: {epochs: 2, batch: 20, threads: 1, log_every: 1s, seed: 1}\n";
+
+/* A finished run in FOLDER/run, made once; its own weights are kept. */
+typedef struct fixture {
+    gls_context *ctx;
+    gls_value *config;
+    char folder[64], run[80];
+    gls_real *w;
+    double train_loss;
+    int64_t d;
+} fixture;
+
+static int make_run(void **state) {
+    fixture *f = calloc(1, sizeof *f);
+    f->ctx = make_context(1, 1);
+    f->config = config_from(f->ctx, text);
+    snprintf(f->run, sizeof f->run, "%s/run", fresh_folder(f->folder));
+    gls_run_options options = {.size = sizeof options, .config = f->config, .folder = f->run};
+    gls_run *run;
+    gls_run_result result;
+    assert_ok(f->ctx, gls_run_create(f->ctx, &options, &run));
+    assert_ok(f->ctx, gls_run_train(run, &result));
+    f->d = gls_problem_size(gls_run_problem(run));
+    f->w = malloc(sizeof *f->w * (size_t)f->d);
+    memcpy(f->w, gls_run_weights(run), sizeof *f->w * (size_t)f->d);
+    f->train_loss = result.train_loss;
+    gls_run_destroy(run);
+    *state = f;
+    return 0;
+}
+
+static int remove_run(void **state) {
+    fixture *f = *state;
+    remove_tree(f->folder);
+    gls_value_destroy(f->ctx, f->config);
+    gls_context_destroy(f->ctx);
+    free(f->w);
+    free(f);
+    return 0;
+}
+
+#define assert_refused(f, status, words, call)                                                            \
+    do {                                                                                                  \
+        assert_int_equal((call), status);                                                                 \
+        if (!strstr(gls_context_message((f)->ctx), words)) fail_msg("%s", gls_context_message((f)->ctx)); \
+    } while (0)
+
+/* ---- the folder ---- */
+
+static void a_folder_gives_its_configuration_back(void **state) {
+    fixture *f = *state;
+    gls_value *config;
+    assert_ok(f->ctx, gls_run_saved_config(f->ctx, f->run, &config));
+    const gls_value *lr = gls_value_get(gls_value_get(config, "method"), "lr");
+    assert_string_equal(lr->text, "0.05");
+    assert_non_null(strstr(lr->file, "run/config.yaml")); /* its own copy: the path it was read from is gone */
+    gls_value_destroy(f->ctx, config);
+    assert_refused(f, GLS_ERR_FILE, "not a run folder", gls_run_saved_config(f->ctx, f->folder, &config));
+    assert_null(config);
+    char path[100];
+    snprintf(path, sizeof path, "%s/empty", f->folder);
+    assert_ok(f->ctx, gls_make_directory(f->ctx, path));
+    snprintf(path, sizeof path, "%s/empty/config.yaml", f->folder);
+    assert_ok(f->ctx, gls_write_text(f->ctx, path, ""));
+    snprintf(path, sizeof path, "%s/empty", f->folder);
+    assert_refused(f, GLS_ERR_INPUT, "found nothing", gls_run_saved_config(f->ctx, path, &config));
+}
+
+/* Every choice of weights opens, and the final ones are those the run ended with. */
+static void weights_are_chosen_by_name_or_step(void **state) {
+    fixture *f = *state;
+    static const char *const which[] = {"12", "best", NULL, "final"};
+    char *path;
+    for (int i = 0; i < 4; i++) {
+        int64_t step = -1;
+        assert_ok(f->ctx, gls_run_saved_weights(f->ctx, f->run, which[i], &path, &step));
+        assert_int_equal(step, i == 0 ? 12 : 0);
+        gls_run_options options = {.size = sizeof options, .config = f->config, .from = path};
+        gls_run *run;
+        assert_ok(f->ctx, gls_run_create(f->ctx, &options, &run));
+        assert_ok(f->ctx, gls_run_begin(run));
+        if (i >= 2) assert_memory_equal(gls_run_weights(run), f->w, sizeof *f->w * (size_t)f->d);
+        gls_run_destroy(run);
+        gls_free(f->ctx, path);
+    }
+    assert_refused(f, GLS_ERR_INPUT, "step-000000000005", gls_run_saved_weights(f->ctx, f->run, "5", &path, NULL));
+    assert_refused(f, GLS_ERR_ARGUMENT, "expected best, final or",
+                   gls_run_saved_weights(f->ctx, f->run, "x", &path, NULL));
+    assert_refused(f, GLS_ERR_ARGUMENT, "expected best", gls_run_saved_weights(f->ctx, f->run, "-1", &path, NULL));
+}
+
+static void figures_are_read_up_to_a_step(void **state) {
+    fixture *f = *state;
+    double lr, first, last;
+    assert_ok(f->ctx, gls_run_saved_figure(f->ctx, f->run, "lr", 0, &lr));
+    assert_true(lr == 0.05);
+    assert_ok(f->ctx, gls_run_saved_figure(f->ctx, f->run, "loss", 1, &first));
+    assert_ok(f->ctx, gls_run_saved_figure(f->ctx, f->run, "loss", 0, &last));
+    assert_true(isfinite(first) && isfinite(last) && first != last);
+    assert_ok(f->ctx, gls_run_saved_figure(f->ctx, f->run, "los", 0, &last));
+    assert_true(isnan(last));
+    assert_ok(f->ctx, gls_run_saved_figure(f->ctx, f->folder, "loss", 0, &last)); /* no trace at all */
+    assert_true(isnan(last));
+}
+
+/* ---- surveys ---- */
+
+static void count_one(void *user, const gls_measure_type *type) {
+    (void)type;
+    ++*(int *)user;
+}
+
+static void a_survey_measures_at_the_weights_of_a_run(void **state) {
+    fixture *f = *state;
+    int begun = 0;
+    gls_survey_options options = {.size = sizeof options,
+                                  .config = f->config,
+                                  .only = "smoothness,loss,gradient_diversity",
+                                  .weights = f->run,
+                                  .begin = count_one,
+                                  .user = &begun};
+    gls_survey survey;
+    assert_ok(f->ctx, gls_survey_run(f->ctx, &options, &survey));
+    assert_int_equal(survey.count, 3);
+    assert_int_equal(begun, 3);
+    /* What takes a step comes last, and says so. */
+    assert_string_equal(survey.result[0].measure, "loss");
+    assert_string_equal(survey.result[2].measure, "smoothness");
+    assert_non_null(strstr(survey.result[2].note, "one step of a fresh msgd"));
+    assert_true(fabs(gls_measure_result_get(&survey.result[0], "loss") / f->train_loss - 1) < 1e-6);
+    assert_int_equal(survey.result[1].sample, 30); /* by the configuration's section */
+    gls_survey_clear(&survey);
+    options.only = "gradient_diversity";
+    options.sample = "40"; /* before what the section says */
+    assert_ok(f->ctx, gls_survey_run(f->ctx, &options, &survey));
+    assert_int_equal(survey.result[0].sample, 40);
+    gls_survey_clear(&survey);
+}
+
+static void a_survey_compares_two_runs(void **state) {
+    fixture *f = *state;
+    gls_survey_options options = {.size = sizeof options,
+                                  .config = f->config,
+                                  .only = "stability",
+                                  .weights = f->run,
+                                  .other = f->run,
+                                  .exchange = true,
+                                  .exchanged = 3};
+    gls_survey survey;
+    assert_ok(f->ctx, gls_survey_run(f->ctx, &options, &survey));
+    assert_true(gls_measure_result_get(&survey.result[0], "parameter_distance") == 0);
+    gls_survey_clear(&survey);
+    options.exchanged = 120;
+    assert_refused(f, GLS_ERR_ARGUMENT, "the training set has 120 examples", gls_survey_run(f->ctx, &options, &survey));
+    assert_int_equal(survey.count, 0);
+    gls_survey_clear(&survey);
+}
+
+static void a_survey_refuses_before_it_reads(void **state) {
+    fixture *f = *state;
+    gls_survey survey;
+    gls_value *bad = config_from(f->ctx, "data: {format: libsvm, train: none}\nmodel: softmax\nmethod: sgd\n"
+                                         "measure: {loss: {smaple: 3}}\n");
+    gls_survey_options options = {.size = sizeof options, .config = f->config, .only = "loss,sharpnes"};
+    assert_refused(f, GLS_ERR_ARGUMENT, "sharpness", gls_survey_run(f->ctx, &options, &survey));
+    gls_survey_clear(&survey);
+    options.only = ",";
+    assert_refused(f, GLS_ERR_ARGUMENT, "expected the names of measures", gls_survey_run(f->ctx, &options, &survey));
+    gls_survey_clear(&survey);
+    options = (gls_survey_options){.size = sizeof options, .config = bad};
+    assert_refused(f, GLS_ERR_ARGUMENT, "smaple", gls_survey_run(f->ctx, &options, &survey));
+    gls_survey_clear(&survey);
+    options.size = 1;
+    assert_refused(f, GLS_ERR_ARGUMENT, "size", gls_survey_run(f->ctx, &options, &survey));
+    gls_survey_clear(&survey);
+    gls_value_destroy(f->ctx, bad);
+}
+
+static void a_matrix_is_surveyed_whole(void **state) {
+    fixture *f = *state;
+    enum { N = 6, D = 2 };
+    gls_real g[N * D];
+    double squares = 0, sum[D] = {0};
+    for (int i = 0; i < N * D; i++) {
+        g[i] = (gls_real)(1 + i % 5);
+        squares += (double)g[i] * (double)g[i];
+        sum[i % D] += (double)g[i];
+    }
+    gls_measure_matrix matrix = {.g = g, .n = N, .d = D, .seed = 1};
+    gls_survey_options options = {.size = sizeof options, .only = "gradient_diversity"};
+    gls_survey survey;
+    assert_ok(f->ctx, gls_survey_matrix(f->ctx, &matrix, &options, &survey));
+    double expected = squares / (sum[0] * sum[0] + sum[1] * sum[1]);
+    assert_true(fabs(gls_measure_result_get(&survey.result[0], "gradient_diversity") / expected - 1) < 1e-5);
+    gls_survey_clear(&survey);
+    options.only = NULL;
+    assert_ok(f->ctx, gls_survey_matrix(f->ctx, &matrix, &options, &survey));
+    assert_true(survey.count > 3);
+    gls_survey_clear(&survey);
+    options.only = "loss";
+    assert_int_equal(gls_survey_matrix(f->ctx, &matrix, &options, &survey), GLS_ERR_UNSUPPORTED);
+    gls_survey_clear(&survey);
+}
+
+/* ---- suspects ---- */
+
+static void suspects_are_ranked_and_averaged(void **state) {
+    fixture *f = *state;
+    gls_suspects_options options = {.size = sizeof options, .top = 7};
+    gls_suspects_report report;
+    assert_ok(f->ctx, gls_suspects_read(f->ctx, f->run, &options, &report));
+    assert_true(report.clipped && report.planted);
+    assert_string_equal(report.ranked_by, "factor");
+    assert_int_equal(report.suspects, 7);
+    for (int64_t i = 1; i < 7; i++) assert_true(report.suspect[i - 1].factor <= report.suspect[i].factor);
+    double examples = 0;
+    assert_string_equal(report.by, "class");
+    for (int64_t k = 0; k < report.means; k++) examples += report.mean[k].examples;
+    assert_int_equal(report.means, 3);
+    assert_true(examples == 120);
+    gls_suspects_clear(&report);
+    /* All of them: as many are marked as were planted, and the precision is what the list itself says. */
+    options = (gls_suspects_options){.size = sizeof options, .top = 1000, .rank = "loss", .by = "label_noise"};
+    assert_ok(f->ctx, gls_suspects_read(f->ctx, f->run, &options, &report));
+    int64_t planted = 0, found = 0;
+    assert_int_equal(report.suspects, 120);
+    for (int64_t i = 0; i < 120; i++) planted += report.suspect[i].planted;
+    for (int64_t i = 0; i < planted; i++) found += report.suspect[i].planted;
+    assert_true(planted > 0 && report.precision[1] == (double)found / (double)planted);
+    assert_int_equal(report.means, 2);
+    gls_suspects_clear(&report);
+}
+
+static void suspects_that_cannot_be_told(void **state) {
+    fixture *f = *state;
+    gls_suspects_report report;
+    gls_suspects_options options = {.size = sizeof options, .by = "user"};
+    assert_refused(f, GLS_ERR_ARGUMENT, "it has class, label_noise",
+                   gls_suspects_read(f->ctx, f->run, &options, &report));
+    gls_suspects_clear(&report);
+    options = (gls_suspects_options){.size = sizeof options, .rank = "size"};
+    assert_refused(f, GLS_ERR_ARGUMENT, "expected factor, norm or loss",
+                   gls_suspects_read(f->ctx, f->run, &options, &report));
+    gls_suspects_clear(&report);
+    options.rank = NULL;
+    assert_refused(f, GLS_ERR_FILE, "kept no ledger", gls_suspects_read(f->ctx, f->folder, &options, &report));
+    gls_suspects_clear(&report);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_folder_gives_its_configuration_back),
+        cmocka_unit_test(weights_are_chosen_by_name_or_step),
+        cmocka_unit_test(figures_are_read_up_to_a_step),
+        cmocka_unit_test(a_survey_measures_at_the_weights_of_a_run),
+        cmocka_unit_test(a_survey_compares_two_runs),
+        cmocka_unit_test(a_survey_refuses_before_it_reads),
+        cmocka_unit_test(a_matrix_is_surveyed_whole),
+        cmocka_unit_test(suspects_are_ranked_and_averaged),
+        cmocka_unit_test(suspects_that_cannot_be_told),
+    };
+    return cmocka_run_group_tests(tests, make_run, remove_run);
+}
