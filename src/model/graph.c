@@ -56,6 +56,7 @@ void gls_graph_destroy(gls_graph *g) {
     gls_arena_destroy(g->arena);
     gls_free(g->ctx, g->node);
     gls_free(g->ctx, g->parameter);
+    gls_free(g->ctx, g->start);
     gls_free(g->ctx, g->use);
     gls_free(g->ctx, g);
 }
@@ -102,12 +103,15 @@ static gls_node *append(gls_graph *g, const gls_op *op, const char *name) {
     node->op = op;
     node->name = copy_name(g, name);
     node->options = gls_arena_alloc(g->arena, (int64_t)op->member.options_size, 1);
-    if (!node->name || !node->options) {
+    node->block = gls_arena_alloc(g->arena, op->blocks, sizeof *node->block);
+    node->state = gls_arena_alloc(g->arena, op->states, sizeof *node->state);
+    if (!node->name || !node->options || !node->block || !node->state) {
         g->status = GLS_ERR_MEMORY;
         return NULL;
     }
     for (int k = 0; k < GLS_NODE_INPUTS; k++) node->input[k] = -1;
-    for (int k = 0; k < GLS_NODE_BLOCKS; k++) node->block[k] = node->state[k] = -1;
+    for (int k = 0; k < op->blocks; k++) node->block[k] = -1;
+    for (int k = 0; k < op->states; k++) node->state[k] = -1;
     return node;
 }
 
@@ -246,11 +250,47 @@ gls_status gls_graph_tie(gls_graph *g, gls_node *node, int i, const char *name, 
     return gls_node_fail(g, node, "tied to '%s', which is no parameter of a layer before it", name);
 }
 
-gls_status gls_graph_state(gls_graph *g, gls_node *node, int i, const char *suffix, int64_t size) {
+gls_status gls_graph_state(gls_graph *g, gls_node *node, int i, const gls_state_block *block) {
     char name[256];
-    snprintf(name, sizeof name, "%s.%s", node->name, suffix);
+    snprintf(name, sizeof name, "%s.%s", node->name, block->suffix);
+    int64_t count = gls_layout_count(g->state_layout);
+    if (count >= g->start_capacity) {
+        int64_t capacity = 2 * count + 16;
+        double *grown = gls_resize(g->ctx, g->start, capacity, sizeof *grown);
+        if (!grown) return GLS_ERR_MEMORY;
+        g->start = grown;
+        g->start_capacity = capacity;
+    }
+    g->start[count] = block->start;
     node->state[i] = gls_layout_size(g->state_layout);
-    return gls_layout_add(g->state_layout, name, 1, &size, 0);
+    return gls_layout_add(g->state_layout, name, block->dims, block->shape, block->flags);
+}
+
+/* ---- uses ---- */
+
+static gls_view whole(const gls_graph *g, gls_view_source source, int node) {
+    const gls_node *of = &g->node[node];
+    return (gls_view){.source = source,
+                      .node = node,
+                      .positions = gls_extent_positions(of->out),
+                      .width = of->out.c,
+                      .inner = of->inner,
+                      .row_stride = gls_extent_size(of->out),
+                      .stride = of->inner};
+}
+
+gls_view gls_view_value(const gls_graph *g, int node) {
+    return whole(g, GLS_VIEW_VALUE, node);
+}
+
+gls_view gls_view_grad(const gls_graph *g, int node) {
+    return whole(g, GLS_VIEW_GRAD, node);
+}
+
+gls_view gls_view_tokens(const gls_graph *g) {
+    int64_t length = g->data->length;
+    return (gls_view){
+        .source = GLS_VIEW_TOKENS, .positions = length, .width = 1, .inner = 1, .row_stride = length, .stride = 1};
 }
 
 gls_status gls_graph_use(gls_graph *g, gls_use use) {
@@ -274,7 +314,7 @@ static void fuse_activation(gls_graph *g, gls_node *node) {
         producer->activation)
         return;
     producer->activation = true;
-    producer->slope = node->op->member.options_size ? *(const double *)node->options : 0.0;
+    producer->slope = node->op->slope ? node->op->slope(node) : 0;
     node->alias = true;
 }
 
@@ -299,6 +339,7 @@ static int64_t own_inner(const gls_graph *g, const gls_node *node, const gls_nod
 
 static void choose_layout(const gls_graph *g, gls_node *node) {
     const gls_node *in = node->inputs > 0 ? &g->node[node->input[0]] : NULL;
+    if (in) node->in_inner = in->inner;
     if (gls_extent_positions(node->out) == 1)
         node->inner = node->out.c;
     else if (!in)

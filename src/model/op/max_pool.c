@@ -3,7 +3,7 @@
 #include "model/op/pool.h"
 
 /* The position of each maximum, [rows, output] in the output's layout. */
-static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
+static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
     return rows * gls_extent_size(node->out) * (int64_t)sizeof(int32_t);
 }
 
@@ -33,23 +33,24 @@ static void plane(const gls_node *node, int64_t inner, const gls_real *x, gls_re
         }
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner,
             out = gls_extent_positions(node->out) * inner;
     for (int64_t b = 0; b < x->rows * (node->out.c / inner); b++)
-        plane(node, inner, gls_exec_in(x, i, 0) + b * in, x->value[i] + b * out, (int32_t *)x->aux[i] + b * out);
+        plane(node, inner, gls_exec_in(x, i, 0) + b * in, gls_exec_value(x, i) + b * out,
+              (int32_t *)gls_exec_aux(x, i) + b * out);
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
     int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner,
             out = gls_extent_positions(node->out) * inner;
     gls_real *dx = gls_exec_in_grad(x, i, 0);
-    const gls_real *e = x->grad[i];
-    const int32_t *where = x->aux[i];
+    const gls_real *e = gls_exec_grad(x, i);
+    const int32_t *where = gls_exec_aux(x, i);
     if (!gls_exec_adds(x, i, 0)) gls_fill(dx, 0, x->rows * gls_extent_size(node->in));
     for (int64_t b = 0; b < x->rows * (node->out.c / inner); b++, dx += in, e += out, where += out)
         for (int64_t p = 0; p < out; p += inner)
@@ -57,17 +58,17 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     return GLS_OK;
 }
 
-static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
-
 const gls_op gls_op_max_pool = {
     .member = {.name = "max_pool",
                .help = "largest value of every window",
                .source = "",
                .options = gls_pool_option_table,
                .options_size = sizeof(gls_pool_options)},
-    .inputs_min = 1,
-    .inputs_max = 1,
+    .formula = "y = the largest of a kernel x kernel window; the first of equal ones takes the gradient",
+    .shapes = "[c, h, w] -> [c, (h + 2 pad - kernel) / stride + 1, the same of w]",
+    .parameters = "",
+    GLS_OP_ONE_INPUT,
     .shape = gls_pool_shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
     .aux = aux,
 };
