@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 
-ENVIRONMENT = {"OPENBLAS_CORETYPE": "SkylakeX", "MALLOC_MMAP_THRESHOLD_": "4000000000",
+with open("/proc/cpuinfo") as file:
+    CORE = "SkylakeX" if "avx512f" in file.read() else "Haswell"
+ENVIRONMENT = {"OPENBLAS_CORETYPE": CORE, "MALLOC_MMAP_THRESHOLD_": "4000000000",
                "MALLOC_TRIM_THRESHOLD_": "4000000000"}
 if any(key not in os.environ for key in ENVIRONMENT):
     os.execve(sys.executable, [sys.executable] + sys.argv, {**ENVIRONMENT, **os.environ})

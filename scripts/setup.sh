@@ -5,13 +5,19 @@ set -eu
 
 packages="gcc g++ make meson ninja-build pkg-config python3 libdnnl-dev libopenblas-openmp-dev liblapacke-dev
 librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev libxxhash-dev libcmocka-dev
-libopenmpi-dev openmpi-bin libjs-chart.js"
-peers="python3-torch python3-numpy liblinear-tools chromium clang clang-format libclang-rt-14-dev libomp-14-dev valgrind"
+libjs-chart.js"
+peers="python3-torch python3-numpy liblinear-tools chromium debootstrap clang clang-format libclang-rt-dev libomp-dev valgrind"
 
+has() {
+    dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'
+}
+
+# Whoever has MPICH keeps it; Open MPI otherwise.
+has libmpich-dev && ! has libopenmpi-dev || packages="$packages libopenmpi-dev openmpi-bin"
 [ "${1:-}" = "--peers" ] && packages="$packages $peers"
 missing=""
 for package in $packages; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
+    has "$package" || missing="$missing $package"
 done
 [ -z "$missing" ] && exit 0
 

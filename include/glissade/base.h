@@ -57,6 +57,11 @@ typedef enum gls_status {
 /* Short English name of a status, never NULL. */
 GLS_API const char *gls_status_name(gls_status status);
 
+/* The processor core whose kernels OpenBLAS runs, as OpenBLAS names it ("Haswell", "SkylakeX", ...), never NULL.
+ * "Prescott" is what it falls back to where it does not know the processor, and is several times slower: then set
+ * OPENBLAS_CORETYPE before the program starts (a library cannot any more; the command does). */
+GLS_API const char *gls_blas_core(void);
+
 /* ---- context ---- */
 
 typedef struct gls_context gls_context;

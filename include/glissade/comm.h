@@ -10,9 +10,12 @@ extern "C" {
 
 typedef enum gls_reduce { GLS_SUM, GLS_MIN, GLS_MAX } gls_reduce;
 
-/* The processes started together (by mpirun and the like), or this one alone. allocator as in gls_context_options.
- * GLS_ERR_COMM if the start fails. A communicator is created before the context that borrows it. */
+/* The processes started together (by mpirun and the like), or this one alone. GLS_ERR_COMM if the start fails, also
+ * where the launcher started several processes and each of them finds itself alone. A communicator is created before
+ * the context that borrows it. */
 GLS_API gls_status gls_comm_create(gls_comm **out);
+/* After GLS_ERR_COMM: why, and what to do, in one sentence; never NULL, a constant of the program. */
+GLS_API const char *gls_comm_refusal(void);
 /* This process alone, whatever started it. */
 GLS_API gls_status gls_comm_create_single(gls_comm **out);
 GLS_API void gls_comm_destroy(gls_comm *comm);

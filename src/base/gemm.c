@@ -74,6 +74,10 @@ void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int6
 }
 #endif
 
+const char *gls_blas_core(void) {
+    return openblas_get_corename();
+}
+
 const char *gls_gemm_describe(gls_context *ctx) {
     if (ctx->described) return ctx->libraries;
     ctx->described = true;
@@ -87,7 +91,7 @@ const char *gls_gemm_describe(gls_context *ctx) {
     used = (size_t)snprintf(ctx->libraries, sizeof ctx->libraries, "oneDNN %d.%d.%d, ", version->major, version->minor,
                             version->patch);
 #endif
-    const char *core = openblas_get_corename();
+    const char *core = gls_blas_core();
     int parallel = openblas_get_parallel();
     /* The configuration begins "OpenBLAS 0.3.21 ...". */
     const char *config = openblas_get_config();

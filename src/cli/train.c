@@ -319,7 +319,7 @@ static int go(job *j) {
 
 static int run(const cli_args *args) {
     job j = {.args = args, .json = cli_has(args, "json"), .quiet = cli_has(args, "quiet"), .results = json_array()};
-    if (gls_comm_create(&j.comm) != GLS_OK) return cli_bad("message passing cannot be started"), CLI_FAILED;
+    if (gls_comm_create(&j.comm) != GLS_OK) return cli_bad("%s", gls_comm_refusal()), CLI_FAILED;
     j.first = gls_comm_rank(j.comm) == 0;
     cli_progress_init(&j.progress, j.quiet || !j.first);
     j.ctx = cli_context(j.comm);
@@ -365,7 +365,8 @@ static void sections_help(void) {
                 printf("    %-17s %-8s %s\n", o->key, o->initial ? o->initial : "", o->help);
     }
     puts("\nA run that is interrupted (SIGINT, SIGTERM) finishes its step, writes a checkpoint, says how to go on and\n"
-         "exits with 1; a second signal ends it at once. Several processes: mpirun -n 4 glissade train ...");
+         "exits with 1; a second signal ends it at once. Several processes: mpirun -n 4 glissade train ...;\n"
+         "more of them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.");
 }
 
 const cli_verb cli_train = {

@@ -1,12 +1,23 @@
 #include "comm.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-/* Launchers tell a process of its siblings through the environment; without such a word MPI is never started. */
+/* Launchers tell a process of its siblings through the environment; without such a word MPI is never started. PMIx
+ * tells the rank only. */
+static const char *const sign[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"};
+
 static bool launched(void) {
-    static const char *const sign[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"};
     for (size_t i = 0; i < sizeof sign / sizeof *sign; i++)
         if (getenv(sign[i])) return true;
+    return false;
+}
+
+bool gls_comm_promised_several(void) {
+    for (size_t i = 0; i < sizeof sign / sizeof *sign; i++) {
+        const char *value = getenv(sign[i]);
+        if (value && strtol(value, NULL, 10) > (strcmp(sign[i], "PMIX_RANK") ? 1 : 0)) return true;
+    }
     return false;
 }
 
@@ -23,7 +34,21 @@ gls_status gls_comm_create(gls_comm **out) {
 #ifdef GLS_HAVE_MPI
     return gls_comm_create_mpi(out);
 #else
-    return GLS_ERR_COMM; /* several processes that each believe to be alone would overwrite each other's work */
+    return GLS_ERR_COMM;
+#endif
+}
+
+const char *gls_comm_refusal(void) {
+#ifdef GLS_HAVE_MPI
+    if (gls_comm_promised_several())
+        return "the launcher started several processes, but MPI lets each of them find itself alone: start them with "
+               "the "
+               "launcher of " GLS_MPI_NAME ", the MPI that glissade was built with";
+    return "MPI (" GLS_MPI_NAME ") could not be started";
+#else
+    return "a launcher started this process, but glissade was built without MPI: install libopenmpi-dev or "
+           "libmpich-dev "
+           "and build again, or start one process without a launcher";
 #endif
 }
 

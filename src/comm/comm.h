@@ -23,6 +23,9 @@ struct gls_comm {
     int rank, size;
 };
 
+/* Whether the launcher's word in the environment is of more than one process. */
+bool gls_comm_promised_several(void);
+
 #ifdef GLS_HAVE_MPI
 gls_status gls_comm_create_mpi(gls_comm **out);
 #endif

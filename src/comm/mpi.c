@@ -194,7 +194,8 @@ gls_status gls_comm_create_mpi(gls_comm **out) {
     if (!c) return GLS_ERR_MEMORY;
     c->base.ops = &ops;
     c->world = MPI_COMM_NULL;
-    if (!start(c)) {
+    /* Processes that each believe to be alone would overwrite each other's work. */
+    if (!start(c) || (c->base.size == 1 && gls_comm_promised_several())) {
         mpi_destroy(&c->base);
         return GLS_ERR_COMM;
     }

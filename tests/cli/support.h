@@ -46,8 +46,6 @@ static inline int enter_folder(void **state) {
     *strrchr(command, '/') = 0;
     strcat(command, "/../../shared/data");
     setenv("GLISSADE_DATA", command, 0);
-    setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
-    setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     *state = folder;
     return 0;
 }

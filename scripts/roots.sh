@@ -1,0 +1,90 @@
+#!/bin/sh
+# The README's two commands as its reader would run them, each in a bare root of a Debian release that has nothing but git and
+# make: roots.sh [SUITE...]. Ends with `roots: N passed, N failed, N skipped`; a root that cannot be made here is skipped.
+#   GLISSADE_ROOTS  where the roots are made (default: a new temporary folder); logs stay there, roots are removed
+#   GLISSADE_MPI    mpich: install and build with MPICH in place of Open MPI
+set -eu
+suites=${*:-bookworm trixie}
+here=$(cd "$(dirname "$0")/.." && pwd)
+where=${GLISSADE_ROOTS:-$(mktemp -d "${TMPDIR:-/tmp}/glissade-roots-XXXXXX")}
+mkdir -p "$where"
+where=$(cd "$where" && pwd -P)
+passed=0 failed=0 skipped=0
+
+why_not() {
+    [ "$(id -u)" -eq 0 ] || { echo "it needs root"; return; }
+    for tool in debootstrap unshare; do
+        command -v $tool >/dev/null || { echo "it needs $tool"; return; }
+    done
+    unshare -m true 2>/dev/null || echo "no mount namespace can be made"
+}
+
+# All mounts live in a namespace of their own and end with it; /dev is the root's own, never the host's.
+enter() {
+    root=$1
+    shift
+    unshare -m sh -c '
+        root=$1
+        shift
+        mount --make-rprivate /
+        mount -t proc proc "$root/proc"
+        mount -t sysfs -o ro sysfs "$root/sys"
+        mkdir -p "$root/dev/pts" "$root/dev/shm"
+        mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+        mount -t tmpfs tmpfs "$root/dev/shm"
+        exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+            ${http_proxy:+http_proxy="$http_proxy"} ${GLISSADE_MPI:+GLISSADE_MPI="$GLISSADE_MPI"} sh -euc "$*"
+    ' enter "$root" "$@" </dev/null
+}
+
+remove() {
+    if grep -qF " $1/" /proc/self/mountinfo; then
+        echo "roots: something is mounted below $1; it is left where it is" >&2
+    else
+        rm -rf --one-file-system "$1"
+    fi
+}
+
+seconds_of() { # LABEL CMD...: runs CMD and says how long it took
+    label=$1
+    shift
+    begin=$(date +%s)
+    "$@" >>"$log" 2>&1 || return 1
+    echo "   $label: $(($(date +%s) - begin)) s"
+}
+
+try() {
+    root=$1
+    if [ "${GLISSADE_MPI:-}" = mpich ]; then mpi="mpich libmpich-dev"; else mpi=""; fi
+    enter "$root" "apt-get update -q; apt-get install -q -y --no-install-recommends git make $mpi" >>"$log" 2>&1 &&
+        git clone -q --bare "$here" "$root/srv/glissade.git" >>"$log" 2>&1 &&
+        enter "$root" "cd /root; git clone -q /srv/glissade.git; . /etc/os-release; echo \"== \$PRETTY_NAME\"" &&
+        seconds_of "make demo" enter "$root" "cd /root/glissade; make demo" &&
+        seconds_of "make test" enter "$root" "cd /root/glissade; make test" &&
+        grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | sed 's/^/   /' &&
+        enter "$root" "cd /root/glissade; make info; build/glissade version" | sed 's/^/   /'
+}
+
+reason=$(why_not)
+for suite in $suites; do
+    log=$where/$suite.log
+    : >"$log"
+    if [ -n "$reason" ]; then
+        echo "== $suite: skipped: $reason"
+        skipped=$((skipped + 1))
+    elif ! debootstrap --variant=minbase "$suite" "$where/$suite" >>"$log" 2>&1; then
+        echo "== $suite: skipped: no bare root could be made (is there a network?): $(tail -n 1 "$log")"
+        skipped=$((skipped + 1))
+        remove "$where/$suite"
+    elif try "$where/$suite"; then
+        passed=$((passed + 1))
+        remove "$where/$suite"
+    else
+        echo "== $suite: failed; the log ends:" >&2
+        tail -n 40 "$log" >&2
+        failed=$((failed + 1))
+        remove "$where/$suite"
+    fi
+done
+echo "roots: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
