@@ -187,35 +187,48 @@ static int64_t place(planner *p) {
     return total;
 }
 
-static int64_t scratch_bytes(const planner *p) {
-    const gls_graph *g = p->g;
+/* Reals of a wide copy, 64 bytes aligned; 0: the buffer is not narrow. */
+static int64_t wide(const planner *p, int node, const bool *narrow) {
+    return narrow[node] ? (p->plan->max_rows * gls_extent_size(p->g->node[node].out) + 15) & ~(int64_t)15 : 0;
+}
+
+/* Wide copies of all narrow buffers that one call of a node's forward or backward touches: gls_stage_forward and
+ * gls_stage_backward. */
+static int64_t stage_bytes(const planner *p) {
     int64_t most = 0;
     for (int i = 1; i < p->n; i++) {
-        const gls_op_impl *impl = g->node[i].impl;
-        int64_t bytes = impl->scratch ? impl->scratch(&g->node[i], p->plan->max_rows) : 0;
-        if (bytes > most) most = bytes;
+        const gls_node *node = &p->g->node[i];
+        const bool *value = p->plan->narrow_value, *grad = p->plan->narrow_grad;
+        int64_t forward = wide(p, i, value), backward = wide(p, i, grad);
+        if (gls_node_keeps_output(node)) backward += wide(p, i, value);
+        for (int k = 0; k < node->inputs; k++) {
+            forward += wide(p, node->input[k], value);
+            backward += wide(p, node->input[k], grad);
+            if (node->op->flags & GLS_OP_KEEPS_INPUT) backward += wide(p, node->input[k], value);
+        }
+        if (forward > most) most = forward;
+        if (p->plan->backward && backward > most) most = backward;
     }
-    for (int u = 0; u < g->uses && p->plan->backward; u++) {
-        int64_t bytes = g->use[u].kind->scratch(g, p->plan, &g->use[u]);
+    return most * (int64_t)sizeof(gls_real);
+}
+
+static int64_t op_scratch(const planner *p) {
+    int64_t most = 0;
+    for (int i = 1; i < p->n; i++) {
+        const gls_op_impl *impl = p->g->node[i].impl;
+        int64_t bytes = impl->scratch ? impl->scratch(&p->g->node[i], p->plan->max_rows) : 0;
         if (bytes > most) most = bytes;
     }
     return most;
 }
 
-/* Wide copies of all narrow buffers that a node's forward or backward touches, 16 reals aligned: storage.c. */
-static int64_t stage_bytes(const planner *p) {
+static int64_t use_scratch(const planner *p) {
     int64_t most = 0;
-    for (int i = 1; i < p->n; i++) {
-        const gls_node *node = &p->g->node[i];
-        int64_t reals = 0;
-        for (int k = -1; k < node->inputs; k++) {
-            int of = k < 0 ? i : node->input[k];
-            int64_t size = (p->plan->max_rows * gls_extent_size(p->g->node[of].out) + 15) & ~(int64_t)15;
-            reals += size * (p->plan->narrow_value[of] + p->plan->narrow_grad[of]);
-        }
-        if (reals > most) most = reals;
+    for (int u = 0; u < p->g->uses && p->plan->backward; u++) {
+        int64_t bytes = p->g->use[u].kind->scratch(p->g, p->plan, &p->g->use[u]);
+        if (bytes > most) most = bytes;
     }
-    return most * (int64_t)sizeof(gls_real);
+    return most;
 }
 
 static int64_t take(gls_memory_plan *plan, int64_t bytes) {
@@ -238,8 +251,11 @@ static void offsets(planner *p) {
         plan->aux[i] = aux > 0 ? take(plan, aux) : -1;
         if (couples(p, i)) plan->coupling[plan->coupled++] = i;
     }
-    plan->scratch = take(plan, scratch_bytes(p));
+    /* A call has its scratch and wide copies; questions come after all calls, and use that place again. */
+    plan->scratch = take(plan, op_scratch(p));
     plan->stage = take(plan, stage_bytes(p));
+    int64_t calls = plan->bytes - plan->scratch, questions = use_scratch(p);
+    if (questions > calls) take(plan, questions - calls);
 }
 
 static gls_status plan_alloc(gls_context *ctx, int n, gls_memory_plan *plan) {

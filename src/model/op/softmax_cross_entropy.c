@@ -32,9 +32,10 @@ typedef struct softmax {
     gls_real most;
 } softmax;
 
-/* losses [rows], then softmaxes [rows, labels]. */
+/* losses [rows]; for a backward pass then softmaxes [rows, labels]. */
 static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
-    return rows * (int64_t)(sizeof(double) + (size_t)gls_extent_positions(node->in) * sizeof(softmax));
+    int64_t each = backward ? gls_extent_positions(node->in) * (int64_t)sizeof(softmax) : 0;
+    return rows * ((int64_t)sizeof(double) + each);
 }
 
 static softmax *kept(const gls_exec *x, int i) {
@@ -73,7 +74,7 @@ static gls_status forward(gls_exec *x, int i) {
     const gls_cross_entropy_options *o = node->options;
     const gls_batch *batch = x->args->rows;
     double *loss = gls_exec_aux(x, i);
-    softmax *keep = kept(x, i);
+    softmax *keep = x->plan->backward ? kept(x, i) : NULL, nobody;
     int64_t n = node->in.c, labels = gls_extent_positions(node->in);
     const gls_real *z = gls_exec_in(x, i, 0);
     for (int64_t r = 0; r < x->rows; r++) {
@@ -84,7 +85,7 @@ static gls_status forward(gls_exec *x, int i) {
             if (label < 0 || label >= n)
                 return gls_fail(x->ctx, GLS_ERR_INPUT, "example %lld has label %lld, expected 0 to %lld",
                                 (long long)batch->index[r], (long long)label, (long long)n - 1);
-            sum += label_loss(z + t * n, n, label, o->label_smoothing, x->scratch, &keep[t]);
+            sum += label_loss(z + t * n, n, label, o->label_smoothing, x->scratch, keep ? &keep[t] : &nobody);
         }
         loss[r] = label_weight(batch, r, labels) * sum;
     }

@@ -28,6 +28,7 @@ gls_factors gls_factors_of(const gls_exec *x, const gls_use *use, gls_room *room
 
 int64_t gls_factors_bytes(const gls_memory_plan *plan, const gls_use *use) {
     int64_t bytes = 0;
+    if (!(plan->want & (GLS_WANT_NORMS | GLS_WANT_INNER))) return 0; /* gradients are formed over tiles, on the stack */
     const gls_view *views[] = {&use->input, &use->grad};
     for (int k = 0; k < 2; k++)
         if (gls_plan_narrow(plan, views[k])) bytes += gls_room_bytes(BLOCK * views[k]->width, sizeof(gls_real));
