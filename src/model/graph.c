@@ -102,10 +102,9 @@ static gls_node *append(gls_graph *g, const gls_op *op, const char *name) {
     memset(node, 0, sizeof *node);
     node->op = op;
     node->name = copy_name(g, name);
-    node->options = gls_arena_alloc(g->arena, (int64_t)op->member.options_size, 1);
     node->block = gls_arena_alloc(g->arena, op->blocks, sizeof *node->block);
     node->state = gls_arena_alloc(g->arena, op->states, sizeof *node->state);
-    if (!node->name || !node->options || !node->block || !node->state) {
+    if (!node->name || !node->block || !node->state) {
         g->status = GLS_ERR_MEMORY;
         return NULL;
     }
@@ -153,11 +152,26 @@ static gls_status default_options(gls_graph *g, const gls_op *op, void *to) {
     return GLS_OK;
 }
 
-static int add_node(gls_graph *g, const gls_op *op, const char *name, const void *options, int inputs,
-                    const int *input) {
+/* A copy of the op's options, or of its defaults, that lives as long as the graph; NULL after a failure. */
+static void *own_options(gls_graph *g, const gls_op *op, const void *options) {
+    void *own = gls_arena_alloc(g->arena, (int64_t)op->member.options_size, 1);
+    if (!own) g->status = GLS_ERR_MEMORY;
+    if (g->status == GLS_OK && op->member.options_size > 0) {
+        if (options)
+            memcpy(own, options, op->member.options_size);
+        else
+            g->status = default_options(g, op, own);
+    }
+    return g->status == GLS_OK ? own : NULL;
+}
+
+static int add_node(gls_graph *g, const gls_op *op, const char *name, const void *given, int inputs, const int *input) {
     if (inputs < op->inputs_min || inputs > op->inputs_max)
         return gls_graph_fail(g, "layer '%s' (%s) takes %d to %d inputs, got %d", name, op->member.name, op->inputs_min,
                               op->inputs_max, inputs);
+    void *options = own_options(g, op, given);
+    if (!options) return -1;
+    if (op->compose) return op->compose(g, name, options, input);
     gls_node *node = append(g, op, name);
     if (!node) return -1;
     for (int k = 0; k < inputs; k++) {
@@ -173,13 +187,8 @@ static int add_node(gls_graph *g, const gls_op *op, const char *name, const void
     }
     node->inputs = inputs;
     node->in = g->node[input[0]].out;
-    if (op->member.options_size > 0) {
-        if (options)
-            memcpy(node->options, options, op->member.options_size);
-        else
-            g->status = default_options(g, op, node->options);
-    }
-    if (g->status == GLS_OK) g->status = op->shape(g, node);
+    node->options = options;
+    g->status = op->shape(g, node);
     if (g->status != GLS_OK) return -1;
     for (int k = 0; k < inputs; k++) g->node[input[k]].consumers++;
     return g->nodes++;

@@ -86,6 +86,7 @@ static gls_status create(gls_problem *p, const void *options) {
 /* Library objects are made for one thread, and every call into them comes from one: in a task of gls_parallel or not.
  */
 gls_status gls_network_create(gls_problem *p, const void *options, const gls_data_info *data) {
+    (void)data;
     int threads = gls_omp_one();
     gls_status status = create(p, options);
     gls_omp_restore(threads);
@@ -156,6 +157,7 @@ typedef struct pack_job {
 } pack_job;
 
 static gls_status pack_task(void *user, int64_t task, int worker) {
+    (void)worker;
     const pack_job *job = user;
     const gls_node *node = &job->g->node[task];
     return node->impl->pack ? node->impl->pack(job->g, node, job->w, job->packed[task]) : GLS_OK;
@@ -177,6 +179,7 @@ gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsig
 }
 
 void gls_network_evaluation_destroy(gls_problem *p, void *self) {
+    (void)p;
     gls_exec_destroy(self);
 }
 
@@ -226,6 +229,7 @@ gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_ar
 
 gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                                 double *meet) {
+    (void)p;
     gls_exec *x = self;
     const gls_memory_plan *plan = x->plan;
     if (stage > plan->coupled) return GLS_OK;
@@ -244,18 +248,23 @@ gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_a
 
 /* A loss leaves a double for each row at the beginning of its aux. */
 gls_status gls_network_losses(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses) {
+    (void)p;
+    (void)args;
     const gls_exec *x = self;
     memcpy(losses, gls_exec_aux(x, x->graph->loss), (size_t)x->rows * sizeof *losses);
     return GLS_OK;
 }
 
 gls_status gls_network_scores(gls_problem *p, void *self, const gls_evaluate_args *args, double *sums) {
+    (void)p;
+    (void)args;
     gls_exec *x = self;
     const gls_op *loss = x->graph->node[x->graph->loss].op;
     return loss->scores ? loss->scores(x, x->graph->loss, sums) : GLS_OK;
 }
 
 gls_status gls_network_outputs(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out) {
+    (void)args;
     const gls_exec *x = self;
     memcpy(out, gls_exec_value(x, x->graph->output), (size_t)(x->rows * p->outputs) * sizeof *out);
     return GLS_OK;
@@ -267,6 +276,7 @@ static bool tiled(const gls_graph *g, const gls_use *use) {
 
 gls_status gls_network_gradient(gls_problem *p, void *self, const gls_evaluate_args *args, gls_product product,
                                 const double *weights, gls_sink *sink) {
+    (void)args;
     gls_exec *x = self;
     if (product != GLS_PRODUCT_GRADIENT)
         return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED, "networks have no Hessian products in closed form");
@@ -290,6 +300,7 @@ int64_t gls_network_tiles(gls_problem *p) {
 gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gls_evaluate_args *const *args,
                                      int64_t count, gls_product product, const double *const *weights, int64_t number,
                                      gls_real *g) {
+    (void)args;
     const gls_network *net = p->self;
     const gls_tile *tile = &net->tile[number];
     if (product != GLS_PRODUCT_GRADIENT)
@@ -317,6 +328,8 @@ gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gl
 
 gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
                              double *out) {
+    (void)p;
+    (void)args;
     gls_exec *x = self;
     const gls_graph *g = x->graph;
     for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
@@ -335,6 +348,8 @@ gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args
 
 gls_status gls_network_inner(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
                              const gls_point *v, double *out) {
+    (void)p;
+    (void)args;
     gls_exec *x = self;
     for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
     int threads = gls_omp_one();

@@ -75,9 +75,9 @@ typedef struct gls_op {
     /* A loss: adds this op's scores (named once) over the rows; NULL: none. */
     const char *score;
     gls_status (*scores)(gls_exec *x, int node, double *sum);
-    /* A composed layer has this instead of all verbs above: adds its ops to the graph, their names beginning with
-     * "NAME.", and returns the last one. */
-    int (*compose)(gls_graph *graph, const char *name, const void *options, int inputs, const int *input);
+    /* A composed layer, several ops by one name, has this in place of all verbs above: adds them to the graph, named
+     * "NAME.something", and returns the last one. */
+    int (*compose)(gls_graph *graph, const char *name, const void *options, const int *input);
 } gls_op;
 
 extern const gls_op gls_op_input;

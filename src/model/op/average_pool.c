@@ -41,15 +41,9 @@ static gls_status backward(gls_exec *x, int i) {
 }
 
 const gls_op gls_op_average_pool = {
-    .member = {.name = "average_pool",
-               .help = "mean of every window",
-               .source = "",
-               .options = gls_pool_option_table,
-               .options_size = sizeof(gls_pool_options)},
+    .member.name = "average_pool",
+    .member.help = "mean of every window",
     .formula = "y = sum of a kernel x kernel window / kernel^2, zeros in the padding",
-    .shapes = "[c, h, w] -> [c, (h + 2 pad - kernel) / stride + 1, the same of w]",
-    .parameters = "",
-    GLS_OP_ONE_INPUT,
-    .shape = gls_pool_shape,
+    GLS_POOL_OP,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
 };

@@ -74,6 +74,7 @@ static void activation_backward(gls_exec *x, int i) {
 /* ---- portable ---- */
 
 static int64_t portable_scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
     gls_conv_shape s = gls_conv_shape_of(node);
     return gls_conv_scratch(&s) * (int64_t)sizeof(gls_real);
 }

@@ -14,6 +14,7 @@ static const gls_option options[] = {
 
 /* One byte an element: kept or not. */
 static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
+    (void)backward;
     return rows * gls_extent_size(node->out);
 }
 

@@ -2,6 +2,7 @@
 #include "model/op.h"
 
 static gls_status shape(gls_graph *g, gls_node *node) {
+    (void)g;
     node->out = (gls_extent){gls_extent_size(node->in), 1, 1};
     return GLS_OK;
 }

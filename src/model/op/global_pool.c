@@ -3,11 +3,13 @@
 #include "model/op.h"
 
 static gls_status shape(gls_graph *g, gls_node *node) {
+    (void)g;
     node->out = (gls_extent){node->in.c, 1, 1};
     return GLS_OK;
 }
 
 static int64_t scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
     return node->in.c * (int64_t)sizeof(double);
 }
 

@@ -32,6 +32,7 @@ static double *statistics(const gls_exec *x, int i, int64_t row) {
 }
 
 static int64_t scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
     return gls_norm_room_bytes(node->out.c) + 64 + 2 * node->out.c * (int64_t)sizeof(double);
 }
 

@@ -71,16 +71,10 @@ static gls_status backward(gls_exec *x, int i) {
 }
 
 const gls_op gls_op_max_pool = {
-    .member = {.name = "max_pool",
-               .help = "largest value of every window",
-               .source = "",
-               .options = gls_pool_option_table,
-               .options_size = sizeof(gls_pool_options)},
+    .member.name = "max_pool",
+    .member.help = "largest value of every window",
     .formula = "y = the largest of a kernel x kernel window; the first of equal ones takes the gradient",
-    .shapes = "[c, h, w] -> [c, (h + 2 pad - kernel) / stride + 1, the same of w]",
-    .parameters = "",
-    GLS_OP_ONE_INPUT,
-    .shape = gls_pool_shape,
+    GLS_POOL_OP,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
     .aux = aux,
 };

@@ -43,6 +43,7 @@ static softmax *kept(const gls_exec *x, int i) {
 }
 
 static int64_t scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
     return node->in.c * (int64_t)sizeof(gls_real);
 }
 

@@ -71,6 +71,7 @@ static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *pa
 }
 
 static int64_t scratch(const gls_graph *g, const gls_memory_plan *plan, const gls_use *use) {
+    (void)g;
     const gls_view *v = &use->grad;
     int64_t wide = gls_plan_narrow(plan, v) ? v->positions * v->width : 0;
     return gls_room_bytes(2 * v->width, sizeof(double)) + gls_room_bytes(wide, sizeof(gls_real));
