@@ -182,7 +182,7 @@ static void profile(run *r, int count) {
     for (int i = 0; i < net->graph->nodes; i++) {
         const gls_node *node = &net->graph->node[i];
         const double *t = net->seconds + 3 * i;
-        double work = node->op->work ? 2e-9 * node->op->work(net->graph, node) * (double)r->rows * count : 0;
+        double work = node->op->work ? 2e-9 * node->op->work(node) * (double)r->rows * count : 0;
         sum += t[0] + t[1] + t[2];
         if (t[0] + t[1] + t[2] < 1e-6 * count) continue;
         printf("%-28s %-22s %8.3f %8.3f %8.3f", node->name, node->op->member.name, 1e3 * t[0] / count,

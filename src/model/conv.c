@@ -5,11 +5,11 @@
 #include "base/gemm.h"
 #include "model/layers.h"
 
-gls_conv_shape gls_conv_shape_of(const gls_graph *g, const gls_node *node) {
+gls_conv_shape gls_conv_shape_of(const gls_node *node) {
     const gls_conv_options *o = node->options;
     return (gls_conv_shape){.in = node->in,
                             .out = node->out,
-                            .in_inner = g->node[node->input[0]].inner,
+                            .in_inner = node->in_inner,
                             .out_inner = node->inner,
                             .kernel = o->kernel,
                             .stride = o->stride,

@@ -14,7 +14,7 @@ typedef struct gls_conv_shape {
     double slope;
 } gls_conv_shape;
 
-gls_conv_shape gls_conv_shape_of(const gls_graph *graph, const gls_node *node);
+gls_conv_shape gls_conv_shape_of(const gls_node *node);
 static inline int64_t gls_conv_patch(const gls_conv_shape *s) {
     return s->in.c / s->groups * s->kernel * s->kernel;
 }

@@ -3,6 +3,8 @@
 
 #if !defined(GLS_HAVE_DNNL) || defined(GLS_DOUBLE)
 
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* who declines reads nothing */
+
 int64_t gls_dnnl_channels(void) {
     return 0;
 }

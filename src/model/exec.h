@@ -1,4 +1,6 @@
-/* An evaluation of a network: a plan's memory for one slice, and what the ops see of it. */
+/* An evaluation of a network: a plan's memory for one slice, and what the ops see of it. Ops and uses reach values,
+ * gradients and aux through the calls below only: where a buffer is stored narrower than gls_real, they see a copy that
+ * lives as long as their call. */
 #ifndef GLS_MODEL_EXEC_H
 #define GLS_MODEL_EXEC_H
 
@@ -6,6 +8,15 @@
 #include "model/plan.h"
 
 typedef struct gls_network gls_network;
+
+/* A narrow buffer's wide copy for the present call. */
+typedef struct gls_staged {
+    void *stored;
+    gls_real *wide;
+    int64_t count;
+    bool written; /* the call may change it */
+} gls_staged;
+enum { GLS_MOST_STAGED = 2 * (GLS_NODE_INPUTS + 1) };
 
 typedef struct gls_exec {
     gls_network *net;
@@ -16,36 +27,74 @@ typedef struct gls_exec {
     int64_t rows;             /* of the present slice, at most plan->max_rows */
     const gls_real *w;        /* [d] */
     void *const *packed;      /* [nodes] prepared weights, NULL entries */
-    gls_real **value, **grad; /* [nodes], NULL where not kept */
+    gls_real **value, **grad; /* [nodes], NULL where not kept, or narrow and not staged */
     void **aux;               /* [nodes] */
     void **object;            /* [nodes] library objects */
     void *scratch;
     char *memory;
     double *seconds; /* [nodes, 3] forward, backward, gradient, with net->profile */
+    int staged;
+    gls_staged stage[GLS_MOST_STAGED];
 } gls_exec;
 
-/* Whether backward of `node` adds to the gradient of its input k (somebody has written it before) or writes it. */
-static inline bool gls_exec_adds(const gls_exec *x, int node, int k) {
-    return x->plan->adds[node * GLS_NODE_INPUTS + k];
-}
-/* Whether anybody wants the gradient of input k. */
-static inline bool gls_exec_wants(const gls_exec *x, int node, int k) {
-    return x->grad[x->graph->node[node].input[k]] != NULL;
-}
-static inline const gls_real *gls_exec_weight(const gls_exec *x, int64_t block) {
-    return block < 0 ? NULL : x->w + gls_layout_block(x->graph->layout, block)->offset;
-}
+enum { GLS_EXEC_TIMES = 3 }; /* of a node: forward, backward, gradients of its parameters */
+
+/* ---- for the network ---- */
+
+gls_status gls_exec_create(gls_network *net, int64_t max_rows, unsigned want, gls_mode mode, gls_exec **out);
+void gls_exec_destroy(gls_exec *x);
+/* The first stage of a slice. */
+void gls_exec_begin(gls_exec *x, const gls_evaluate_args *args);
+/* One node; where nothing runs for it, its input's gradient is still seen to. */
+gls_status gls_exec_forward(gls_exec *x, int node);
+gls_status gls_exec_backward(gls_exec *x, int node);
+/* The halves of one that couples, see gls_op_coupling. */
+gls_status gls_exec_forward_partial(gls_exec *x, int node, double *partial);
+gls_status gls_exec_forward_reduced(gls_exec *x, int node, const double *reduced);
+gls_status gls_exec_backward_partial(gls_exec *x, int node, double *partial);
+gls_status gls_exec_backward_reduced(gls_exec *x, int node, const double *reduced);
+/* The thread's own time in seconds, so that a busy machine does not show. */
+double gls_exec_clock(void);
+
+/* ---- for ops and uses ---- */
+
 static inline const gls_node *gls_exec_node(const gls_exec *x, int node) {
     return &x->graph->node[node];
 }
 static inline const gls_node *gls_exec_input(const gls_exec *x, int node, int k) {
     return &x->graph->node[x->graph->node[node].input[k]];
 }
-static inline gls_real *gls_exec_in(const gls_exec *x, int node, int k) {
+/* Reals of the node's output over the slice. */
+static inline int64_t gls_exec_size(const gls_exec *x, int node) {
+    return x->rows * gls_extent_size(x->graph->node[node].out);
+}
+/* The node's output, the loss's gradient with respect to it, and its aux. */
+static inline gls_real *gls_exec_value(const gls_exec *x, int node) {
+    return x->value[node];
+}
+static inline gls_real *gls_exec_grad(const gls_exec *x, int node) {
+    return x->grad[node];
+}
+static inline void *gls_exec_aux(const gls_exec *x, int node) {
+    return x->aux[node];
+}
+/* Input k, and the gradient with respect to it. */
+static inline const gls_real *gls_exec_in(const gls_exec *x, int node, int k) {
     return x->value[x->graph->node[node].input[k]];
 }
 static inline gls_real *gls_exec_in_grad(const gls_exec *x, int node, int k) {
     return x->grad[x->graph->node[node].input[k]];
+}
+/* Whether anybody wants the gradient of input k. */
+static inline bool gls_exec_wants(const gls_exec *x, int node, int k) {
+    return x->plan->grad[x->graph->node[node].input[k]] >= 0;
+}
+/* Whether backward of `node` adds to the gradient of its input k (somebody has written it before) or writes it. */
+static inline bool gls_exec_adds(const gls_exec *x, int node, int k) {
+    return x->plan->adds[node * GLS_NODE_INPUTS + k];
+}
+static inline const gls_real *gls_exec_weight(const gls_exec *x, int64_t block) {
+    return block < 0 ? NULL : x->w + gls_layout_block(x->graph->layout, block)->offset;
 }
 
 #endif

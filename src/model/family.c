@@ -1,3 +1,4 @@
+/* What model families share: names of layers, the choice of a normalisation and of a loss. */
 #include "model/layers.h"
 #include "model/network.h"
 #include "model/op.h"
@@ -11,6 +12,14 @@ const char *gls_layer_name(char text[128], const char *format, ...) {
     vsnprintf(text, 128, format, args);
     va_end(args);
     return text;
+}
+
+int gls_layer_normalise(gls_graph *g, gls_norm_choice norm, const char *name, int x, int residual) {
+    const int input[] = {x, residual};
+    int inputs = residual < 0 ? 1 : 2;
+    if (norm.kind == GLS_NORM_BATCH) return gls_graph_add(g, "batch_norm", name, NULL, inputs, input);
+    gls_group_norm_options o = {.groups = norm.groups, .eps = 1e-5};
+    return gls_graph_add(g, "group_norm", name, &o, inputs, input);
 }
 
 static bool has_classes(const gls_graph *g) {

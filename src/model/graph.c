@@ -56,6 +56,7 @@ void gls_graph_destroy(gls_graph *g) {
     gls_arena_destroy(g->arena);
     gls_free(g->ctx, g->node);
     gls_free(g->ctx, g->parameter);
+    gls_free(g->ctx, g->start);
     gls_free(g->ctx, g->use);
     gls_free(g->ctx, g);
 }
@@ -101,13 +102,15 @@ static gls_node *append(gls_graph *g, const gls_op *op, const char *name) {
     memset(node, 0, sizeof *node);
     node->op = op;
     node->name = copy_name(g, name);
-    node->options = gls_arena_alloc(g->arena, (int64_t)op->member.options_size, 1);
-    if (!node->name || !node->options) {
+    node->block = gls_arena_alloc(g->arena, op->blocks, sizeof *node->block);
+    node->state = gls_arena_alloc(g->arena, op->states, sizeof *node->state);
+    if (!node->name || !node->block || !node->state) {
         g->status = GLS_ERR_MEMORY;
         return NULL;
     }
     for (int k = 0; k < GLS_NODE_INPUTS; k++) node->input[k] = -1;
-    for (int k = 0; k < GLS_NODE_BLOCKS; k++) node->block[k] = node->state[k] = -1;
+    for (int k = 0; k < op->blocks; k++) node->block[k] = -1;
+    for (int k = 0; k < op->states; k++) node->state[k] = -1;
     return node;
 }
 
@@ -149,11 +152,26 @@ static gls_status default_options(gls_graph *g, const gls_op *op, void *to) {
     return GLS_OK;
 }
 
-static int add_node(gls_graph *g, const gls_op *op, const char *name, const void *options, int inputs,
-                    const int *input) {
+/* A copy of the op's options, or of its defaults, that lives as long as the graph; NULL after a failure. */
+static void *own_options(gls_graph *g, const gls_op *op, const void *options) {
+    void *own = gls_arena_alloc(g->arena, (int64_t)op->member.options_size, 1);
+    if (!own) g->status = GLS_ERR_MEMORY;
+    if (g->status == GLS_OK && op->member.options_size > 0) {
+        if (options)
+            memcpy(own, options, op->member.options_size);
+        else
+            g->status = default_options(g, op, own);
+    }
+    return g->status == GLS_OK ? own : NULL;
+}
+
+static int add_node(gls_graph *g, const gls_op *op, const char *name, const void *given, int inputs, const int *input) {
     if (inputs < op->inputs_min || inputs > op->inputs_max)
         return gls_graph_fail(g, "layer '%s' (%s) takes %d to %d inputs, got %d", name, op->member.name, op->inputs_min,
                               op->inputs_max, inputs);
+    void *options = own_options(g, op, given);
+    if (!options) return -1;
+    if (op->compose) return op->compose(g, name, options, input);
     gls_node *node = append(g, op, name);
     if (!node) return -1;
     for (int k = 0; k < inputs; k++) {
@@ -169,13 +187,8 @@ static int add_node(gls_graph *g, const gls_op *op, const char *name, const void
     }
     node->inputs = inputs;
     node->in = g->node[input[0]].out;
-    if (op->member.options_size > 0) {
-        if (options)
-            memcpy(node->options, options, op->member.options_size);
-        else
-            g->status = default_options(g, op, node->options);
-    }
-    if (g->status == GLS_OK) g->status = op->shape(g, node);
+    node->options = options;
+    g->status = op->shape(g, node);
     if (g->status != GLS_OK) return -1;
     for (int k = 0; k < inputs; k++) g->node[input[k]].consumers++;
     return g->nodes++;
@@ -246,11 +259,47 @@ gls_status gls_graph_tie(gls_graph *g, gls_node *node, int i, const char *name, 
     return gls_node_fail(g, node, "tied to '%s', which is no parameter of a layer before it", name);
 }
 
-gls_status gls_graph_state(gls_graph *g, gls_node *node, int i, const char *suffix, int64_t size) {
+gls_status gls_graph_state(gls_graph *g, gls_node *node, int i, const gls_state_block *block) {
     char name[256];
-    snprintf(name, sizeof name, "%s.%s", node->name, suffix);
+    snprintf(name, sizeof name, "%s.%s", node->name, block->suffix);
+    int64_t count = gls_layout_count(g->state_layout);
+    if (count >= g->start_capacity) {
+        int64_t capacity = 2 * count + 16;
+        double *grown = gls_resize(g->ctx, g->start, capacity, sizeof *grown);
+        if (!grown) return GLS_ERR_MEMORY;
+        g->start = grown;
+        g->start_capacity = capacity;
+    }
+    g->start[count] = block->start;
     node->state[i] = gls_layout_size(g->state_layout);
-    return gls_layout_add(g->state_layout, name, 1, &size, 0);
+    return gls_layout_add(g->state_layout, name, block->dims, block->shape, block->flags);
+}
+
+/* ---- uses ---- */
+
+static gls_view whole(const gls_graph *g, gls_view_source source, int node) {
+    const gls_node *of = &g->node[node];
+    return (gls_view){.source = source,
+                      .node = node,
+                      .positions = gls_extent_positions(of->out),
+                      .width = of->out.c,
+                      .inner = of->inner,
+                      .row_stride = gls_extent_size(of->out),
+                      .stride = of->inner};
+}
+
+gls_view gls_view_value(const gls_graph *g, int node) {
+    return whole(g, GLS_VIEW_VALUE, node);
+}
+
+gls_view gls_view_grad(const gls_graph *g, int node) {
+    return whole(g, GLS_VIEW_GRAD, node);
+}
+
+gls_view gls_view_tokens(const gls_graph *g) {
+    int64_t length = g->data->length;
+    return (gls_view){
+        .source = GLS_VIEW_TOKENS, .positions = length, .width = 1, .inner = 1, .row_stride = length, .stride = 1};
 }
 
 gls_status gls_graph_use(gls_graph *g, gls_use use) {
@@ -274,7 +323,7 @@ static void fuse_activation(gls_graph *g, gls_node *node) {
         producer->activation)
         return;
     producer->activation = true;
-    producer->slope = node->op->member.options_size ? *(const double *)node->options : 0.0;
+    producer->slope = node->op->slope ? node->op->slope(node) : 0;
     node->alias = true;
 }
 
@@ -299,6 +348,7 @@ static int64_t own_inner(const gls_graph *g, const gls_node *node, const gls_nod
 
 static void choose_layout(const gls_graph *g, gls_node *node) {
     const gls_node *in = node->inputs > 0 ? &g->node[node->input[0]] : NULL;
+    if (in) node->in_inner = in->inner;
     if (gls_extent_positions(node->out) == 1)
         node->inner = node->out.c;
     else if (!in)

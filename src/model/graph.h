@@ -42,7 +42,7 @@ struct gls_op;
 struct gls_op_impl;
 struct gls_use_kind;
 
-enum { GLS_NODE_INPUTS = 2, GLS_NODE_BLOCKS = 2 };
+enum { GLS_NODE_INPUTS = 2 }; /* the most of any op */
 
 typedef struct gls_node {
     const struct gls_op *op;
@@ -52,12 +52,12 @@ typedef struct gls_node {
     void *options; /* op->member.options_size bytes, a copy */
     int inputs, input[GLS_NODE_INPUTS];
     int consumers;
-    gls_extent in, out;             /* of input 0, and of the output */
-    int64_t inner;                  /* channels kept together: the layout is [rows, c / inner, h w, inner] */
-    int64_t block[GLS_NODE_BLOCKS]; /* in the layout; -1: none */
-    int64_t state[GLS_NODE_BLOCKS]; /* in the state's layout; -1: none */
-    bool alias;                     /* the output is input 0's memory: nothing to do */
-    bool activation;                /* a (leaky) relu with this slope was fused into the output */
+    gls_extent in, out;     /* of input 0, and of the output */
+    int64_t inner;          /* channels kept together: the layout is [rows, c / inner, h w, inner] */
+    int64_t in_inner;       /* those of input 0 */
+    int64_t *block, *state; /* [op->blocks], [op->states]: in the layout, and where it begins in the state; -1: none */
+    bool alias;             /* the output is input 0's memory: nothing to do */
+    bool activation;        /* a (leaky) relu with this slope was fused into the output */
     double slope;
 } gls_node;
 
@@ -67,16 +67,46 @@ typedef struct gls_parameter {
     int64_t fan_in, fan_out;
 } gls_parameter;
 
-/* A parameter use: node `node` uses block `block` in the way of its kind. A view of the input is node `input`'s value,
- * of the output's gradient node `node`'s. */
+/* A block of a network's state: running statistics, or (with GLS_BLOCK_BY_SLOT in flags and slots in shape[0]) what is
+ * carried from one mini-batch to the next. */
+typedef struct gls_state_block {
+    const char *suffix; /* its name is "NODE.suffix" */
+    int dims;
+    int64_t shape[GLS_MAX_DIMS];
+    unsigned flags;
+    double start; /* every element's initial value */
+} gls_state_block;
+
+typedef enum gls_view_source {
+    GLS_VIEW_VALUE,      /* of a node */
+    GLS_VIEW_GRAD,       /* the loss's gradient with respect to that value */
+    GLS_VIEW_AUX_REAL,   /* reals that the op left in its aux */
+    GLS_VIEW_AUX_DOUBLE, /* doubles there */
+    GLS_VIEW_TOKENS      /* of the batch */
+} gls_view_source;
+
+/* What an evaluation left and a parameter use reads. Channel k of position t of row r is element
+ *
+ *     offset + r row_stride + k / inner positions stride + (t - lag) stride + k % inner
+ *
+ * of the source; before position 0 stand zeros. inner < width is a blocked layout, where stride is inner. Elements are
+ * the source's own: reals, doubles or tokens. gls_view_value and its siblings fill in the whole of a buffer; a part of
+ * its channels has another offset and width, a neighbour in time a lag, an op's own figures an aux. */
+typedef struct gls_view {
+    gls_view_source source;
+    int node;
+    int64_t positions, width, inner;
+    int64_t offset, row_stride, stride, lag;
+} gls_view;
+
+/* A parameter use: a block, and views of what it is applied to and of the gradient of what comes out. */
 typedef struct gls_use {
     const struct gls_use_kind *kind;
-    int node, input;
+    int node; /* whose op it is */
     int64_t block;
+    gls_view input;  /* scale and shift: not read */
+    gls_view grad;   /* scale and shift: of the terms whose sums over positions are a row's gradient */
     bool transposed; /* a matrix product with the transpose of the block */
-    /* Scale and shift: where row r's c sums stand among the doubles that backward-data left in aux, at sums_row +
-     * r * sums_stride; sums_row -1: there are none, the output's gradient is summed. */
-    int64_t sums_row, sums_stride;
 } gls_use;
 
 typedef struct gls_graph {
@@ -90,6 +120,8 @@ typedef struct gls_graph {
     int nodes, node_capacity;
     gls_parameter *parameter; /* [blocks] */
     int64_t parameter_capacity;
+    double *start; /* [blocks of the state] initial values */
+    int64_t start_capacity;
     gls_use *use;
     int uses, use_capacity;
     gls_arena *arena;
@@ -107,7 +139,7 @@ int gls_graph_input(gls_graph *graph);
  */
 int gls_graph_add(gls_graph *graph, const char *op, const char *name, const void *options, int inputs,
                   const int *input);
-/* The same with one input and options as a map (a key `name` is passed over) or NULL. */
+/* The same with one input and options as a map (a key `name` is ignored) or NULL. */
 int gls_graph_add_value(gls_graph *graph, const char *op, const char *name, const gls_value *options, int input);
 /* Records the first failure; returns -1. */
 int gls_graph_fail(gls_graph *graph, const char *format, ...) GLS_PRINTF(2, 3);
@@ -119,13 +151,18 @@ gls_status gls_graph_parameter(gls_graph *graph, gls_node *node, int i, const ch
                                const int64_t *shape, unsigned flags, gls_parameter parameter);
 /* Instead: parameter i is the [rows, columns] matrix of that name of a layer before; 0: any number. */
 gls_status gls_graph_tie(gls_graph *graph, gls_node *node, int i, const char *name, int64_t rows, int64_t columns);
-gls_status gls_graph_state(gls_graph *graph, gls_node *node, int i, const char *suffix, int64_t size);
+gls_status gls_graph_state(gls_graph *graph, gls_node *node, int i, const gls_state_block *block);
 /* For ops, at the end: declares a use. */
 gls_status gls_graph_use(gls_graph *graph, gls_use use);
+/* The whole value, or its gradient, of a node; all tokens. */
+gls_view gls_view_value(const gls_graph *graph, int node);
+gls_view gls_view_grad(const gls_graph *graph, int node);
+gls_view gls_view_tokens(const gls_graph *graph);
 /* Fails with "node 'conv1' (conv): ...". */
 gls_status gls_node_fail(const gls_graph *graph, const gls_node *node, const char *format, ...) GLS_PRINTF(3, 4);
 
-/* Weights as their blocks say. */
+/* Weights and state as their blocks say. */
 gls_status gls_graph_initialize(const gls_graph *graph, uint64_t seed, gls_real *w);
+void gls_graph_initialize_state(const gls_graph *graph, gls_real *state);
 
 #endif

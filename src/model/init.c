@@ -72,3 +72,10 @@ gls_status gls_graph_initialize(const gls_graph *g, uint64_t seed, gls_real *w) 
     }
     return GLS_OK;
 }
+
+void gls_graph_initialize_state(const gls_graph *g, gls_real *state) {
+    for (int64_t b = 0; b < gls_layout_count(g->state_layout); b++) {
+        const gls_block *block = gls_layout_block(g->state_layout, b);
+        for (int64_t i = 0; i < block->size; i++) state[block->offset + i] = (gls_real)g->start[b];
+    }
+}

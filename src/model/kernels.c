@@ -1,7 +1,7 @@
+/* Loops that several ops share: bias and fused activation, sums over positions. */
 #include "model/kernels.h"
 
 #include "base/kernels.h"
-#include "model/op.h"
 
 GLS_SIMD void gls_bias_activation(gls_real *x, int64_t rows, int64_t n, const gls_real *bias, bool relu, double slope) {
     gls_real s = (gls_real)slope;
@@ -51,22 +51,5 @@ void gls_channel_sums(const gls_real *x, int64_t c, int64_t positions, int64_t i
             out[0] = sum_run(x, positions);
         else
             sums_wide(x, positions, inner, out);
-    }
-}
-
-void gls_elementwise_backward(gls_exec *x, int i, const gls_real *kept,
-                              void (*gradients)(gls_real *d, const gls_real *e, const gls_real *kept, int64_t n)) {
-    int64_t n = x->rows * gls_extent_size(gls_exec_node(x, i)->out);
-    gls_real *to = gls_exec_in_grad(x, i, 0);
-    if (!gls_exec_adds(x, i, 0)) {
-        gradients(to, x->grad[i], kept, n);
-        return;
-    }
-    enum { PIECE = 512 };
-    gls_real piece[PIECE];
-    for (int64_t k = 0; k < n; k += PIECE) {
-        int64_t count = n - k < PIECE ? n - k : PIECE;
-        gradients(piece, x->grad[i] + k, kept + k, count);
-        gls_add(to + k, piece, count);
     }
 }

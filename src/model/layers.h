@@ -49,6 +49,21 @@ typedef struct gls_layer_norm_options {
     double eps;
 } gls_layer_norm_options;
 
+typedef enum gls_norm_kind { GLS_NORM_BATCH, GLS_NORM_GROUP } gls_norm_kind;
+#define GLS_NORM_CHOICES "batch|group"
+
+/* A normalisation to choose: its kind, and the groups of group norm. */
+typedef struct gls_norm_choice {
+    int kind;
+    int64_t groups;
+} gls_norm_choice;
+
+typedef struct gls_residual_options {
+    int64_t channels, stride;
+    bool bottleneck, project;
+    gls_norm_choice norm;
+} gls_residual_options;
+
 typedef struct gls_pad_channels_options {
     int64_t channels, stride;
 } gls_pad_channels_options;
@@ -85,6 +100,9 @@ static inline int gls_layer_dropout(gls_graph *g, const char *name, double p, in
     gls_dropout_options o = {p};
     return p > 0 ? gls_graph_add(g, "dropout", name, &o, 1, &x) : x;
 }
+
+/* residual, which is added, -1: none. */
+int gls_layer_normalise(gls_graph *g, gls_norm_choice norm, const char *name, int x, int residual);
 
 /* NAME%d of numbered layers; text holds it. */
 const char *gls_layer_name(char text[128], const char *format, ...) GLS_PRINTF(2, 3);

@@ -1,16 +1,14 @@
+/* The verbs of a network as a problem. */
 #include "model/network.h"
 
-#include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/context.h"
-#include "base/kernels.h"
 #include "model/op.h"
 #include "model/use.h"
 #include "model/use/factors.h"
 
-enum { TILE_ROWS = 64, PHASES = 3 };
+enum { TILE_ROWS = 64 }; /* of a weight matrix whose gradient is one task */
 
 /* ---- creation ---- */
 
@@ -37,7 +35,7 @@ static gls_status make_tiles(gls_network *net) {
 static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group) {
     for (int i = 0; i < g->nodes; i++) {
         const gls_op *op = g->node[i].op;
-        if (op->meet) GLS_TRY(gls_problem_add_meet(p, false, op->meet(g, &g->node[i])));
+        if (op->coupling) GLS_TRY(gls_problem_add_meet(p, false, op->coupling->size(&g->node[i])));
     }
     for (int k = p->forward_meets; k-- > 0;) GLS_TRY(gls_problem_add_meet(p, true, p->forward_meet[k]));
     if (bn_group > 0 && p->forward_meets == 0)
@@ -55,13 +53,13 @@ static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group)
     return GLS_OK;
 }
 
-static gls_status measure_cost(gls_network *net) {
+static gls_status estimate_cost(gls_network *net) {
     const gls_graph *g = net->graph;
     for (int i = 0; i < g->nodes; i++)
-        if (g->node[i].op->work) net->work += g->node[i].op->work(g, &g->node[i]);
+        if (g->node[i].op->work) net->work += g->node[i].op->work(&g->node[i]);
     enum { ROWS = 16 };
     gls_memory_plan *plan = NULL;
-    gls_status status = gls_memory_plan_create(g, ROWS, GLS_WANT_GRADIENT, GLS_MODE_TRAIN, &plan);
+    gls_status status = gls_memory_plan_create(g, ROWS, GLS_WANT_GRADIENT, GLS_MODE_TRAIN, net->storage, &plan);
     if (status == GLS_OK) net->row_bytes = (double)plan->bytes / ROWS;
     gls_memory_plan_destroy(g, plan);
     return status;
@@ -81,14 +79,15 @@ static gls_status create(gls_problem *p, const void *options) {
     GLS_TRY(gls_graph_finish(net->graph));
     GLS_TRY(describe(p, net->graph, common->bn_group));
     GLS_TRY(make_tiles(net));
-    net->seconds = gls_alloc(p->ctx, (int64_t)net->graph->nodes * PHASES, sizeof *net->seconds);
+    net->seconds = gls_alloc(p->ctx, (int64_t)net->graph->nodes * GLS_EXEC_TIMES, sizeof *net->seconds);
     if (!net->seconds) return GLS_ERR_MEMORY;
-    return measure_cost(net);
+    return estimate_cost(net);
 }
 
 /* Library objects are made for one thread, and every call into them comes from one: in a task of gls_parallel or not.
  */
 gls_status gls_network_create(gls_problem *p, const void *options, const gls_data_info *data) {
+    (void)data;
     int threads = gls_omp_one();
     gls_status status = create(p, options);
     gls_omp_restore(threads);
@@ -108,12 +107,7 @@ gls_status gls_network_initialize(gls_problem *p, uint64_t seed, gls_real *w) {
 }
 
 gls_status gls_network_initialize_state(gls_problem *p, gls_real *state) {
-    const gls_network *net = p->self;
-    for (int i = 0; i < net->graph->nodes; i++) {
-        const gls_node *node = &net->graph->node[i];
-        if (node->state[0] >= 0) gls_fill(state + node->state[0], 0, node->out.c);
-        if (node->state[1] >= 0) gls_fill(state + node->state[1], 1, node->out.c);
-    }
+    gls_graph_initialize_state(((const gls_network *)p->self)->graph, state);
     return GLS_OK;
 }
 
@@ -126,7 +120,8 @@ void gls_network_cost(gls_problem *p, double *multiply_adds, double *bytes) {
 void gls_network_advance(gls_problem *p, const double *summary, gls_real *state) {
     const gls_graph *g = ((const gls_network *)p->self)->graph;
     for (int i = 0; i < g->nodes; i++)
-        if (g->node[i].op->advance) g->node[i].op->advance(&g->node[i], summary, state);
+        if (g->node[i].op->coupling && g->node[i].op->coupling->advance)
+            g->node[i].op->coupling->advance(&g->node[i], summary, state);
 }
 
 /* ---- points: weights as the implementations want them ---- */
@@ -146,7 +141,7 @@ gls_status gls_network_point_create(gls_problem *p, void **prepared) {
     for (int i = 0; i < g->nodes; i++) {
         const gls_node *node = &g->node[i];
         if (!node->impl->pack) continue;
-        packed[i] = gls_alloc(p->ctx, node->impl->pack_bytes(g, node), 1);
+        packed[i] = gls_alloc(p->ctx, node->impl->pack_bytes(node), 1);
         if (!packed[i]) {
             gls_network_point_destroy(p, packed);
             return GLS_ERR_MEMORY;
@@ -163,6 +158,7 @@ typedef struct pack_job {
 } pack_job;
 
 static gls_status pack_task(void *user, int64_t task, int worker) {
+    (void)worker;
     const pack_job *job = user;
     const gls_node *node = &job->g->node[task];
     return node->impl->pack ? node->impl->pack(job->g, node, job->w, job->packed[task]) : GLS_OK;
@@ -176,108 +172,16 @@ gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real 
 
 /* ---- evaluations ---- */
 
-static gls_status exec_pointers(gls_exec *x) {
-    const gls_memory_plan *plan = x->plan;
-    gls_context *ctx = x->ctx;
-    int nodes = x->graph->nodes;
-    x->memory = gls_alloc(ctx, plan->bytes, 1);
-    x->value = gls_alloc(ctx, nodes, sizeof *x->value);
-    x->grad = gls_alloc(ctx, nodes, sizeof *x->grad);
-    x->aux = gls_alloc(ctx, nodes, sizeof *x->aux);
-    x->object = gls_alloc(ctx, nodes, sizeof *x->object);
-    if (x->net->profile) x->seconds = gls_alloc(ctx, (int64_t)nodes * PHASES, sizeof *x->seconds);
-    if (!x->memory || !x->value || !x->grad || !x->aux || !x->object || (x->net->profile && !x->seconds))
-        return GLS_ERR_MEMORY;
-#ifdef GLS_POISON
-    for (int64_t i = 0; i < plan->bytes / (int64_t)sizeof(gls_real); i++) ((gls_real *)x->memory)[i] = NAN;
-#endif
-    for (int i = 0; i < nodes; i++) {
-        if (plan->value[i] >= 0) x->value[i] = (gls_real *)(x->memory + plan->value[i]);
-        if (plan->grad[i] >= 0) x->grad[i] = (gls_real *)(x->memory + plan->grad[i]);
-        if (plan->aux[i] >= 0) x->aux[i] = x->memory + plan->aux[i];
-    }
-    x->scratch = x->memory + plan->scratch;
-    return GLS_OK;
-}
-
 gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self) {
-    gls_network *net = p->self;
-    gls_exec *x = gls_alloc(p->ctx, 1, sizeof *x);
+    gls_exec *x = NULL;
+    gls_status status = gls_exec_create(p->self, max_rows, want, mode, &x);
     *self = x;
-    if (!x) return GLS_ERR_MEMORY;
-    x->net = net;
-    x->ctx = p->ctx;
-    x->graph = net->graph;
-    int threads = gls_omp_one();
-    gls_status status = gls_memory_plan_create(net->graph, max_rows, want, mode, &x->plan);
-    if (status == GLS_OK) status = exec_pointers(x);
-    for (int i = 0; i < net->graph->nodes && status == GLS_OK; i++) {
-        const gls_op_impl *impl = net->graph->node[i].impl;
-        if (impl->object_create) status = impl->object_create(x, i, &x->object[i]);
-    }
-    gls_omp_restore(threads);
     return status;
 }
 
 void gls_network_evaluation_destroy(gls_problem *p, void *self) {
-    gls_exec *x = self;
-    if (!x) return;
-    int nodes = x->graph->nodes;
-    for (int i = 0; i < nodes && x->object; i++) {
-        const gls_op_impl *impl = x->graph->node[i].impl;
-        if (impl->object_destroy && x->object[i]) impl->object_destroy(x, i, x->object[i]);
-    }
-    for (int k = 0; k < nodes * PHASES && x->seconds; k++) x->net->seconds[k] += x->seconds[k];
-    gls_memory_plan_destroy(x->graph, x->plan);
-    gls_free(x->ctx, x->memory);
-    gls_free(x->ctx, x->value);
-    gls_free(x->ctx, x->grad);
-    gls_free(x->ctx, x->aux);
-    gls_free(x->ctx, x->object);
-    gls_free(x->ctx, x->seconds);
-    gls_free(x->ctx, x);
-}
-
-/* The thread's own time, so that a busy machine does not show. */
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static gls_status run_forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
-    double start = x->seconds ? now() : 0;
-    gls_status status = x->graph->node[i].impl->forward(x, i, phase, met, meet);
-    if (x->seconds) x->seconds[i * PHASES] += now() - start;
-    return status;
-}
-
-static bool runs_nothing(const gls_exec *x, const gls_node *node) {
-    return node->alias || ((node->op->flags & GLS_OP_EVALUATE_ALIAS) && x->plan->mode == GLS_MODE_EVALUATE);
-}
-
-/* The gradient of a node that is its input's memory: nothing to do, unless that input has other readers. */
-static void backward_alias(gls_exec *x, int i) {
-    gls_real *to = gls_exec_in_grad(x, i, 0);
-    if (!to || to == x->grad[i]) return;
-    int64_t n = x->rows * gls_extent_size(gls_exec_node(x, i)->out);
-    if (gls_exec_adds(x, i, 0))
-        gls_add(to, x->grad[i], n);
-    else
-        memcpy(to, x->grad[i], (size_t)n * sizeof *to);
-}
-
-static gls_status run_backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
-    const gls_node *node = &x->graph->node[i];
-    if (i != x->graph->loss && !x->grad[i]) return GLS_OK;
-    double start = x->seconds ? now() : 0;
-    gls_status status = GLS_OK;
-    if (runs_nothing(x, node))
-        backward_alias(x, i);
-    else
-        status = node->impl->backward(x, i, phase, met, meet);
-    if (x->seconds) x->seconds[i * PHASES + 1] += now() - start;
-    return status;
+    (void)p;
+    gls_exec_destroy(self);
 }
 
 static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_args *args) {
@@ -304,15 +208,7 @@ static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_arg
     return GLS_OK;
 }
 
-static void exec_begin(gls_exec *x, const gls_evaluate_args *args) {
-    x->args = args;
-    x->rows = args->rows->rows;
-    x->w = gls_point_w(args->point);
-    x->packed = gls_point_prepared(args->point);
-    for (int i = 0; i < x->graph->nodes; i++)
-        if (x->plan->value[i] < 0) x->value[i] = (gls_real *)args->rows->x; /* read only: the data's own */
-}
-
+/* Coupling op k of the mode ends forward stage k and, counted from the end, the backward stages. */
 gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                                double *meet) {
     gls_exec *x = self;
@@ -320,23 +216,23 @@ gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_ar
     if (stage > plan->coupled) return GLS_OK; /* evaluation mode couples nothing */
     if (stage == 0) {
         GLS_TRY(check_rows(p, x, args));
-        exec_begin(x, args);
+        gls_exec_begin(x, args);
     }
     x->args = args;
     int begin = stage == 0 ? 0 : plan->coupling[stage - 1] + 1;
     int nodes = gls_want_loss(args->want) ? x->graph->nodes : x->graph->loss; /* which comes last */
     int end = stage < plan->coupled ? plan->coupling[stage] : nodes;
     int threads = gls_omp_one();
-    gls_status status = stage > 0 ? run_forward(x, begin - 1, 1, met, NULL) : GLS_OK;
-    for (int i = begin; i < end && status == GLS_OK; i++)
-        if (!runs_nothing(x, &x->graph->node[i])) status = run_forward(x, i, 0, NULL, NULL);
-    if (status == GLS_OK && stage < plan->coupled) status = run_forward(x, end, 0, NULL, meet);
+    gls_status status = stage > 0 ? gls_exec_forward_reduced(x, begin - 1, met) : GLS_OK;
+    for (int i = begin; i < end && status == GLS_OK; i++) status = gls_exec_forward(x, i);
+    if (status == GLS_OK && stage < plan->coupled) status = gls_exec_forward_partial(x, end, meet);
     gls_omp_restore(threads);
     return status;
 }
 
 gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                                 double *meet) {
+    (void)p;
     gls_exec *x = self;
     const gls_memory_plan *plan = x->plan;
     if (stage > plan->coupled) return GLS_OK;
@@ -344,9 +240,9 @@ gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_a
     int last = stage == 0 ? x->graph->nodes - 1 : plan->coupling[plan->coupled - stage] - 1;
     int stop = stage < plan->coupled ? plan->coupling[plan->coupled - 1 - stage] : 0;
     int threads = gls_omp_one();
-    gls_status status = stage > 0 ? run_backward(x, last + 1, 1, met, NULL) : GLS_OK;
-    for (int i = last; i > stop && status == GLS_OK; i--) status = run_backward(x, i, 0, NULL, NULL);
-    if (status == GLS_OK && stage < plan->coupled) status = run_backward(x, stop, 0, NULL, meet);
+    gls_status status = stage > 0 ? gls_exec_backward_reduced(x, last + 1, met) : GLS_OK;
+    for (int i = last; i > stop && status == GLS_OK; i--) status = gls_exec_backward(x, i);
+    if (status == GLS_OK && stage < plan->coupled) status = gls_exec_backward_partial(x, stop, meet);
     gls_omp_restore(threads);
     return status;
 }
@@ -355,20 +251,25 @@ gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_a
 
 /* A loss leaves a double for each row at the beginning of its aux. */
 gls_status gls_network_losses(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses) {
+    (void)p;
+    (void)args;
     const gls_exec *x = self;
-    memcpy(losses, x->aux[x->graph->loss], (size_t)x->rows * sizeof *losses);
+    memcpy(losses, gls_exec_aux(x, x->graph->loss), (size_t)x->rows * sizeof *losses);
     return GLS_OK;
 }
 
 gls_status gls_network_scores(gls_problem *p, void *self, const gls_evaluate_args *args, double *sums) {
+    (void)p;
+    (void)args;
     gls_exec *x = self;
     const gls_op *loss = x->graph->node[x->graph->loss].op;
     return loss->scores ? loss->scores(x, x->graph->loss, sums) : GLS_OK;
 }
 
 gls_status gls_network_outputs(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out) {
+    (void)args;
     const gls_exec *x = self;
-    memcpy(out, x->value[x->graph->output], (size_t)(x->rows * p->outputs) * sizeof *out);
+    memcpy(out, gls_exec_value(x, x->graph->output), (size_t)(x->rows * p->outputs) * sizeof *out);
     return GLS_OK;
 }
 
@@ -378,6 +279,7 @@ static bool tiled(const gls_graph *g, const gls_use *use) {
 
 gls_status gls_network_gradient(gls_problem *p, void *self, const gls_evaluate_args *args, gls_product product,
                                 const double *weights, gls_sink *sink) {
+    (void)args;
     gls_exec *x = self;
     if (product != GLS_PRODUCT_GRADIENT)
         return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED, "networks have no Hessian products in closed form");
@@ -386,9 +288,9 @@ gls_status gls_network_gradient(gls_problem *p, void *self, const gls_evaluate_a
     for (int u = 0; u < x->graph->uses && status == GLS_OK; u++) {
         const gls_use *use = &x->graph->use[u];
         if (tiled(x->graph, use)) continue;
-        double start = x->seconds ? now() : 0;
+        double start = x->seconds ? gls_exec_clock() : 0;
         status = use->kind->gradient(x, use, weights, gls_sink_block(sink, use->block));
-        if (x->seconds) x->seconds[use->node * PHASES + 2] += now() - start;
+        if (x->seconds) x->seconds[use->node * GLS_EXEC_TIMES + 2] += gls_exec_clock() - start;
     }
     gls_omp_restore(threads);
     return status;
@@ -401,6 +303,7 @@ int64_t gls_network_tiles(gls_problem *p) {
 gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gls_evaluate_args *const *args,
                                      int64_t count, gls_product product, const double *const *weights, int64_t number,
                                      gls_real *g) {
+    (void)args;
     const gls_network *net = p->self;
     const gls_tile *tile = &net->tile[number];
     if (product != GLS_PRODUCT_GRADIENT)
@@ -413,12 +316,12 @@ gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gl
         if (use->block != tile->block) continue;
         for (int64_t e = 0; e < count && status == GLS_OK; e++) {
             gls_exec *x = self[e];
-            double start = x->seconds ? now() : 0;
+            double start = x->seconds ? gls_exec_clock() : 0;
             status = use->kind->gradient_tile(x, use, weights ? weights[e] : NULL, tile->begin, tile->end, block);
             if (x->seconds) {
-                double spent = now() - start;
+                double spent = gls_exec_clock() - start;
 #pragma omp atomic
-                x->seconds[use->node * PHASES + 2] += spent;
+                x->seconds[use->node * GLS_EXEC_TIMES + 2] += spent;
             }
         }
     }
@@ -428,6 +331,8 @@ gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gl
 
 gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
                              double *out) {
+    (void)p;
+    (void)args;
     gls_exec *x = self;
     const gls_graph *g = x->graph;
     for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
@@ -446,6 +351,8 @@ gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args
 
 gls_status gls_network_inner(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
                              const gls_point *v, double *out) {
+    (void)p;
+    (void)args;
     gls_exec *x = self;
     for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
     int threads = gls_omp_one();

@@ -18,6 +18,7 @@ struct gls_network {
     gls_tile *tile;
     int64_t tiles;
     double work, row_bytes; /* the static cost model's figures for one row */
+    gls_storage storage;    /* of activations in evaluations made from now on */
     bool profile;           /* evaluations made while this is set take the time of every node */
     double *seconds;        /* [nodes, 3] forward, backward, parameters' gradients; summed over evaluations destroyed */
 };

@@ -184,7 +184,7 @@ void gls_norm_row_forward(gls_exec *x, int i, int64_t row, const gls_norm_channe
     const gls_real *in = gls_exec_in(x, i, 0) + first;
     const gls_real *residual = node->inputs > 1 ? gls_exec_in(x, i, 1) + first : NULL;
     for (int64_t c = 0; c < node->out.c; c += inner)
-        gls_norm_apply(x->value[i] + first + c * positions, in + c * positions,
+        gls_norm_apply(gls_exec_value(x, i) + first + c * positions, in + c * positions,
                        residual ? residual + c * positions : NULL, positions, inner, with->mean + c, with->a + c,
                        with->shift + c, node->activation, node->slope);
 }
@@ -192,8 +192,8 @@ void gls_norm_row_forward(gls_exec *x, int i, int64_t row, const gls_norm_channe
 void gls_norm_row_through(gls_exec *x, int i, int64_t row) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t size = gls_extent_size(node->out);
-    gls_real *e = x->grad[i] + row * size;
-    if (node->activation) gls_activation_grad(e, e, x->value[i] + row * size, size, node->slope, false);
+    gls_real *e = gls_exec_grad(x, i) + row * size;
+    if (node->activation) gls_activation_grad(e, e, gls_exec_value(x, i) + row * size, size, node->slope, false);
     if (node->inputs < 2 || !gls_exec_wants(x, i, 1)) return;
     gls_real *to = gls_exec_in_grad(x, i, 1) + row * size;
     if (gls_exec_adds(x, i, 1))
@@ -209,9 +209,9 @@ void gls_norm_row_sums(gls_exec *x, int i, int64_t row, const gls_norm_channels 
     for (int64_t c = 0; c < node->out.c; c++) moment[c] = total[c] = 0;
     for (int64_t c = 0; c < node->out.c; c += inner) {
         int64_t at = first + c * positions;
-        gls_norm_gradient g = {.e = x->grad[i] + at,
+        gls_norm_gradient g = {.e = gls_exec_grad(x, i) + at,
                                .x = gls_exec_in(x, i, 0) + at,
-                               .y = node->activation ? x->value[i] + at : NULL,
+                               .y = node->activation ? gls_exec_value(x, i) + at : NULL,
                                .r = residual ? gls_exec_in_grad(x, i, 1) + at : NULL,
                                .adds = residual && gls_exec_adds(x, i, 1),
                                .slope = node->slope};
@@ -225,12 +225,26 @@ void gls_norm_row_backward(gls_exec *x, int i, int64_t row, const gls_norm_chann
     int64_t inner = node->inner, positions = gls_extent_positions(node->out), first = row * node->out.c * positions;
     for (int64_t c = 0; c < node->out.c; c += inner) {
         int64_t at = first + c * positions;
-        gls_norm_backward(gls_exec_in_grad(x, i, 0) + at, x->grad[i] + at, gls_exec_in(x, i, 0) + at, positions, inner,
-                          with->mean + c, with->a + c, with->c1 + c, with->c2 + c, gls_exec_adds(x, i, 0));
+        gls_norm_backward(gls_exec_in_grad(x, i, 0) + at, gls_exec_grad(x, i) + at, gls_exec_in(x, i, 0) + at,
+                          positions, inner, with->mean + c, with->a + c, with->c1 + c, with->c2 + c,
+                          gls_exec_adds(x, i, 0));
     }
 }
 
 /* ---- as ops ---- */
+
+int64_t gls_norm_sums_bytes(const gls_node *node, int64_t rows, bool backward) {
+    return backward ? rows * 2 * node->out.c * (int64_t)sizeof(double) : 0;
+}
+
+double *gls_norm_row_aux(const gls_exec *x, int i, int64_t row) {
+    return (double *)gls_exec_aux(x, i) + row * 2 * gls_exec_node(x, i)->out.c;
+}
+
+double *gls_norm_statistics(const gls_exec *x, int i) {
+    int64_t sums = gls_norm_sums_bytes(gls_exec_node(x, i), x->plan->max_rows, x->plan->backward);
+    return (double *)((char *)gls_exec_aux(x, i) + sums);
+}
 
 gls_status gls_norm_shape(gls_graph *g, gls_node *node) {
     node->out = node->in;
@@ -246,12 +260,18 @@ gls_status gls_norm_shape(gls_graph *g, gls_node *node) {
 
 gls_status gls_norm_uses(gls_graph *g, int i) {
     const gls_node *node = &g->node[i];
-    for (int k = 0; k < 2; k++)
-        GLS_TRY(gls_graph_use(g, (gls_use){.kind = &gls_use_scale_shift,
-                                           .node = i,
-                                           .input = node->input[0],
-                                           .block = node->block[k],
-                                           .sums_row = k * node->out.c,
-                                           .sums_stride = 2 * node->out.c}));
+    int64_t c = node->out.c;
+    for (int k = 0; k < 2; k++) {
+        gls_view sums = {.source = GLS_VIEW_AUX_DOUBLE,
+                         .node = i,
+                         .positions = 1,
+                         .width = c,
+                         .inner = c,
+                         .offset = k * c,
+                         .stride = c,
+                         .row_stride = 2 * c};
+        GLS_TRY(gls_graph_use(
+            g, (gls_use){.kind = &gls_use_scale_shift, .node = i, .block = node->block[k], .grad = sums}));
+    }
     return GLS_OK;
 }

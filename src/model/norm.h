@@ -51,9 +51,16 @@ void gls_norm_row_backward(gls_exec *x, int node, int64_t row, const gls_norm_ch
 /* What the normalisations share as ops: inputs x and, if given, a residual that is added before the activation. */
 gls_status gls_norm_shape(gls_graph *graph, gls_node *node);
 gls_status gls_norm_uses(gls_graph *graph, int node);
-/* A row's sums in aux: c of scale, c of shift. */
-static inline double *gls_norm_row_aux(const gls_exec *x, int node, int64_t row) {
-    return (double *)x->aux[node] + row * 2 * x->graph->node[node].out.c;
-}
+/* Where a backward pass follows, aux begins with every row's sums, c of scale and c of shift: what that takes, those of
+ * one row, and the statistics behind them. */
+int64_t gls_norm_sums_bytes(const gls_node *node, int64_t rows, bool backward);
+double *gls_norm_row_aux(const gls_exec *x, int node, int64_t row);
+double *gls_norm_statistics(const gls_exec *x, int node);
+
+/* What their descriptors have in common. */
+#define GLS_NORM_OP                                                                                         \
+    .shapes = "[c, h, w], and a residual [c, h, w] that is added -> [c, h, w]",                             \
+    .parameters = "weight [c] scale and shift; bias [c] scale and shift", .inputs_min = 1, .inputs_max = 2, \
+    .blocks = 2, .flags = GLS_OP_KEEPS_INPUT | GLS_OP_FUSES | GLS_OP_GRAD_IN_PLACE, .uses = gls_norm_uses
 
 #endif

@@ -27,38 +27,58 @@ typedef struct gls_op_impl {
     gls_status (*setup)(const gls_graph *graph, gls_node *node, bool *fits);
     void (*teardown)(const gls_graph *graph, gls_node *node);
     /* Prepared weights in a point: bytes, and filling them from w. NULL: none. */
-    int64_t (*pack_bytes)(const gls_graph *graph, const gls_node *node);
+    int64_t (*pack_bytes)(const gls_node *node);
     gls_status (*pack)(const gls_graph *graph, const gls_node *node, const gls_real *w, void *packed);
     /* Library objects of an evaluation; NULL: none. */
     gls_status (*object_create)(gls_exec *x, int node, void **object);
-    void (*object_destroy)(gls_exec *x, int node, void *object);
+    void (*object_destroy)(void *object);
     /* Bytes of scratch for forward or backward of that many rows; NULL: none. */
-    int64_t (*scratch)(const gls_graph *graph, const gls_node *node, int64_t rows);
-    /* value[node] from its inputs' values. A coupling op has phase 0 (leave `meet`) and phase 1 (read `met`), for each
-     * of the slice's spans (gls_span_at). */
-    gls_status (*forward)(gls_exec *x, int node, int phase, const double *met, double *meet);
-    /* grad of the inputs from grad[node]: added where gls_exec_adds says so, else written. It never touches parameters'
-     * gradients. */
-    gls_status (*backward)(gls_exec *x, int node, int phase, const double *met, double *meet);
+    int64_t (*scratch)(const gls_node *node, int64_t rows);
+    /* The node's value from its inputs' values. */
+    gls_status (*forward)(gls_exec *x, int node);
+    /* The gradients of the inputs from that of the output: added where gls_exec_adds says so, else written. It never
+     * touches parameters' gradients. NULL: its inputs have none. */
+    gls_status (*backward)(gls_exec *x, int node);
 } gls_op_impl;
+
+/* What an op that couples examples does in training instead of forward and backward. Each is cut in two where slices
+ * meet: a slice leaves its own terms for each of its spans (gls_span_at), and goes on from their sums over all slices;
+ * both are [spans, size]. */
+typedef struct gls_op_coupling {
+    int64_t (*size)(const gls_node *node); /* doubles a span leaves, forward and backward alike */
+    gls_status (*forward_partial)(gls_exec *x, int node, double *partial);
+    gls_status (*forward_reduced)(gls_exec *x, int node, const double *reduced);
+    gls_status (*backward_partial)(gls_exec *x, int node, double *partial);
+    gls_status (*backward_reduced)(gls_exec *x, int node, const double *reduced);
+    /* The state moves on over a span; summary, which the span's leader left in args->summary, and state are laid out
+     * alike. NULL: no state. */
+    void (*advance)(const gls_node *node, const double *summary, gls_real *state);
+} gls_op_coupling;
 
 typedef struct gls_op {
     gls_member member;
+    /* For docs/layers.md: what it computes; input -> output; "NAME [shape] kind of use" of every parameter, "" if it
+     * has none. */
+    const char *formula, *shapes, *parameters;
     int inputs_min, inputs_max;
+    int blocks, states; /* most parameters and blocks of state of a node */
     unsigned flags;
-    /* node->out from node->in (and the other inputs' out), and the parameters. */
+    /* node->out from node->in (and the other inputs' out), the parameters and the state. */
     gls_status (*shape)(gls_graph *graph, gls_node *node);
     const gls_op_impl *const *impl;                 /* ends with NULL; fastest first, portable last */
     gls_status (*uses)(gls_graph *graph, int node); /* NULL: no parameters */
-    int64_t (*aux)(const gls_graph *graph, const gls_node *node, int64_t rows); /* bytes; NULL: none */
-    double (*work)(const gls_graph *graph, const gls_node *node);               /* multiply-adds a row; NULL: none */
-    int64_t (*meet)(const gls_graph *graph, const gls_node *node);              /* doubles exchanged; NULL: uncoupled */
-    /* The state moves on over a span; summary and state are laid out alike. NULL: no state. */
-    void (*advance)(const gls_node *node, const double *summary, gls_real *state);
+    /* Bytes kept from forward on, and where there is a backward pass, to the last question; NULL: none. */
+    int64_t (*aux)(const gls_node *node, int64_t rows, bool backward);
+    double (*work)(const gls_node *node);                           /* multiply-adds a row; NULL: none */
+    double (*slope)(const gls_node *node);                          /* of an activation; NULL: 0 */
+    const gls_op_coupling *coupling;                                /* NULL: examples do not couple */
     gls_link (*link)(const gls_graph *graph, const gls_node *node); /* a loss: what its inputs say of an example */
     /* A loss: adds this op's scores (named once) over the rows; NULL: none. */
     const char *score;
     gls_status (*scores)(gls_exec *x, int node, double *sum);
+    /* A composed layer, several ops by one name, has this in place of all verbs above: adds them to the graph, named
+     * "NAME.something", and returns the last one. */
+    int (*compose)(gls_graph *graph, const char *name, const void *options, const int *input);
 } gls_op;
 
 extern const gls_op gls_op_input;
@@ -69,9 +89,12 @@ const gls_op *gls_op_find(gls_context *ctx, const char *name);
 
 /* What many ops share. */
 gls_status gls_shape_same(gls_graph *graph, gls_node *node);
-/* Backward of an element-wise op: the input's gradient d = gradients(e, kept), written or added; kept is the input's or
- * the output's value. */
-void gls_elementwise_backward(gls_exec *x, int node, const gls_real *kept,
-                              void (*gradients)(gls_real *d, const gls_real *e, const gls_real *kept, int64_t n));
+
+/* Repeats of descriptors. The list of implementations of an op that has one. */
+#define GLS_OP_PORTABLE(...)                                        \
+    (const gls_op_impl *const[]) {                                  \
+        &(const gls_op_impl){.name = "portable", __VA_ARGS__}, NULL \
+    }
+#define GLS_OP_ONE_INPUT .inputs_min = 1, .inputs_max = 1
 
 #endif

@@ -1,9 +1,10 @@
+/* Where everything of an evaluation lives: who shares whose memory, how long each buffer is needed, and a place for
+ * each. */
 #include "model/plan.h"
-
-#include <string.h>
 
 #include "model/op.h"
 #include "model/use.h"
+#include "problem/evaluation.h"
 
 /* Time runs forward through the nodes, 0 .. n-1, and backward through them, n .. 2n-1. A buffer lives from its first
  * writing to its last reading; what uses view lives to the end. Buffers whose lives do not meet share memory. */
@@ -16,7 +17,8 @@ typedef struct planner {
     const gls_graph *g;
     gls_memory_plan *plan;
     int n, end;
-    int *value_root, *grad_root; /* [n] the node whose buffer it is; -1: none */
+    int *value_root, *grad_root;      /* [n] the node whose buffer it is; -1: none */
+    bool *value_viewed, *grad_viewed; /* [n] a use reads it to the end */
     bool *needs_grad, *written;
     buffer *buffers; /* [2 n] values, then gradients */
 } planner;
@@ -26,32 +28,57 @@ static int backward_time(const planner *p, int node) {
 }
 
 static bool couples(const planner *p, int node) {
-    return p->plan->mode == GLS_MODE_TRAIN && p->g->node[node].op->meet != NULL;
+    return p->plan->mode == GLS_MODE_TRAIN && p->g->node[node].op->coupling != NULL;
+}
+
+bool gls_node_aliased(const gls_node *node, gls_mode mode) {
+    return node->alias || ((node->op->flags & GLS_OP_EVALUATE_ALIAS) && mode == GLS_MODE_EVALUATE);
+}
+
+bool gls_node_keeps_output(const gls_node *node) {
+    return (node->op->flags & GLS_OP_KEEPS_OUTPUT) || node->activation;
+}
+
+bool gls_plan_narrow(const gls_memory_plan *plan, const gls_view *view) {
+    return view->source == GLS_VIEW_VALUE  ? plan->narrow_value[view->node]
+           : view->source == GLS_VIEW_GRAD ? plan->narrow_grad[view->node]
+                                           : false;
 }
 
 static bool is_alias(const planner *p, const gls_node *node) {
-    return node->alias || ((node->op->flags & GLS_OP_EVALUATE_ALIAS) && p->plan->mode == GLS_MODE_EVALUATE);
+    return gls_node_aliased(node, p->plan->mode);
 }
 
 static bool keeps_output(const planner *p, int node) {
-    const gls_node *n = &p->g->node[node];
-    return p->plan->backward && ((n->op->flags & GLS_OP_KEEPS_OUTPUT) || n->activation);
+    return p->plan->backward && gls_node_keeps_output(&p->g->node[node]);
+}
+
+static void views(planner *p) {
+    for (int u = 0; u < p->g->uses && p->plan->backward; u++) {
+        const gls_use *use = &p->g->use[u];
+        const gls_view *read[] = {&use->grad, use->kind->views_input ? &use->input : NULL};
+        for (int k = 0; k < 2 && read[k]; k++) {
+            if (read[k]->source == GLS_VIEW_VALUE) p->value_viewed[read[k]->node] = true;
+            if (read[k]->source == GLS_VIEW_GRAD) p->grad_viewed[read[k]->node] = true;
+        }
+    }
+}
+
+/* Whether node's forward may write over node j's value: j's own buffer, neither the batch's nor read again by its other
+ * consumers, by a backward pass or by a use. */
+static bool may_overwrite(const planner *p, const gls_node *node, int j) {
+    bool kept = p->plan->backward && (node->op->flags & GLS_OP_KEEPS_INPUT);
+    return (node->op->flags & GLS_OP_IN_PLACE) && p->value_root[j] == j && p->g->node[j].consumers == 1 && j != 0 &&
+           !kept && !keeps_output(p, j) && !p->value_viewed[j];
 }
 
 static void value_roots(planner *p) {
-    for (int i = 0; i < p->n; i++) {
+    p->value_root[0] = 0;
+    for (int i = 1; i < p->n; i++) {
         const gls_node *node = &p->g->node[i];
-        p->value_root[i] = i;
-        if (i == 0) continue;
         int j = node->input[0];
-        if (is_alias(p, node)) {
-            p->value_root[i] = p->value_root[j];
-            continue;
-        }
-        bool kept = p->plan->backward && (node->op->flags & GLS_OP_KEEPS_INPUT);
-        if ((node->op->flags & GLS_OP_IN_PLACE) && p->value_root[j] == j && p->g->node[j].consumers == 1 && j != 0 &&
-            !kept && !keeps_output(p, j) && p->g->node[j].op != &gls_op_input)
-            p->value_root[i] = p->value_root[j];
+        bool shares = is_alias(p, node) || may_overwrite(p, node, j);
+        p->value_root[i] = shares ? p->value_root[j] : i;
     }
 }
 
@@ -59,7 +86,7 @@ static void grad_roots(planner *p) {
     for (int i = 0; i < p->n; i++) {
         const gls_node *node = &p->g->node[i];
         p->needs_grad[i] = false;
-        for (int k = 0; k < GLS_NODE_BLOCKS; k++) p->needs_grad[i] |= node->block[k] >= 0;
+        for (int k = 0; k < node->op->blocks; k++) p->needs_grad[i] |= node->block[k] >= 0;
         for (int k = 0; k < node->inputs; k++) p->needs_grad[i] |= p->needs_grad[node->input[k]];
         p->grad_root[i] = p->plan->backward && p->needs_grad[i] && i != p->g->loss ? i : -1;
     }
@@ -68,7 +95,8 @@ static void grad_roots(planner *p) {
         const gls_node *node = &p->g->node[i];
         int j = node->input[0];
         if (p->grad_root[i] < 0 || p->grad_root[j] < 0 || p->g->node[j].consumers != 1) continue;
-        if (is_alias(p, node) || (node->op->flags & GLS_OP_GRAD_IN_PLACE)) p->grad_root[j] = p->grad_root[i];
+        bool turned = (node->op->flags & GLS_OP_GRAD_IN_PLACE) && !p->grad_viewed[i];
+        if (is_alias(p, node) || turned) p->grad_root[j] = p->grad_root[i];
     }
     for (int i = p->n - 1; i > 0; i--)
         for (int k = 0; k < p->g->node[i].inputs; k++) {
@@ -85,35 +113,52 @@ static void live(buffer *b, int time) {
     if (time > b->death) b->death = time;
 }
 
-static void lifetimes(planner *p) {
-    const gls_graph *g = p->g;
-    for (int i = 0; i < 2 * p->n; i++) p->buffers[i] = (buffer){.birth = -1, .death = -1};
+/* All but the network's input and its outputs may be stored narrow: the batch's own reals are not ours, and losses,
+ * scores and answers are made of full outputs. */
+static void storage(planner *p) {
+    int output = p->value_root[p->g->output], loss = p->value_root[p->g->loss];
+    bool narrow = p->plan->storage != GLS_STORAGE_REAL;
     for (int i = 0; i < p->n; i++) {
-        const gls_node *node = &g->node[i];
-        int64_t bytes = p->plan->max_rows * gls_extent_size(node->out) * (int64_t)sizeof(gls_real);
-        buffer *value = &p->buffers[p->value_root[i]];
-        if (p->value_root[i] == i && (i > 0 || (g->data && g->data->sparse))) value->bytes = bytes;
-        live(value, i);
-        if (keeps_output(p, i)) live(value, backward_time(p, i));
-        for (int k = 0; k < node->inputs; k++) {
-            buffer *in = &p->buffers[p->value_root[node->input[k]]];
-            live(in, i);
-            if (p->plan->backward && (node->op->flags & GLS_OP_KEEPS_INPUT)) live(in, backward_time(p, i));
-            int root = p->grad_root[node->input[k]];
-            if (root >= 0) live(&p->buffers[p->n + root], backward_time(p, i));
-        }
-        if (p->grad_root[i] >= 0) {
-            buffer *grad = &p->buffers[p->n + p->grad_root[i]];
-            if (p->grad_root[i] == i) grad->bytes = bytes;
-            live(grad, backward_time(p, i));
-        }
+        int root = p->value_root[i];
+        p->plan->narrow_value[i] = narrow && root != 0 && root != output && root != loss;
+        p->plan->narrow_grad[i] = narrow && p->grad_root[i] >= 0;
     }
-    live(&p->buffers[p->value_root[g->output]], p->end);
-    live(&p->buffers[p->value_root[g->loss]], p->end);
-    for (int u = 0; u < g->uses && p->plan->backward; u++) {
-        const gls_use *use = &g->use[u];
-        if (use->kind->views_input) live(&p->buffers[p->value_root[use->input]], p->end);
-        if (use->sums_row < 0) live(&p->buffers[p->n + p->grad_root[use->node]], p->end);
+}
+
+static int64_t bytes_of(const planner *p, const gls_node *node, bool narrow) {
+    size_t element = narrow ? sizeof(uint16_t) : sizeof(gls_real);
+    return p->plan->max_rows * gls_extent_size(node->out) * (int64_t)element;
+}
+
+/* What node i's forward and backward read and write. */
+static void node_lifetimes(planner *p, int i) {
+    const gls_node *node = &p->g->node[i];
+    buffer *value = &p->buffers[p->value_root[i]];
+    if (p->value_root[i] == i && (i > 0 || (p->g->data && p->g->data->sparse)))
+        value->bytes = bytes_of(p, node, p->plan->narrow_value[i]);
+    live(value, i);
+    if (keeps_output(p, i)) live(value, backward_time(p, i));
+    for (int k = 0; k < node->inputs; k++) {
+        buffer *in = &p->buffers[p->value_root[node->input[k]]];
+        live(in, i);
+        if (p->plan->backward && (node->op->flags & GLS_OP_KEEPS_INPUT)) live(in, backward_time(p, i));
+        int root = p->grad_root[node->input[k]];
+        if (root >= 0) live(&p->buffers[p->n + root], backward_time(p, i));
+    }
+    if (p->grad_root[i] < 0) return;
+    buffer *grad = &p->buffers[p->n + p->grad_root[i]];
+    if (p->grad_root[i] == i) grad->bytes = bytes_of(p, node, p->plan->narrow_grad[i]);
+    live(grad, backward_time(p, i));
+}
+
+static void lifetimes(planner *p) {
+    for (int i = 0; i < 2 * p->n; i++) p->buffers[i] = (buffer){.birth = -1, .death = -1};
+    for (int i = 0; i < p->n; i++) node_lifetimes(p, i);
+    live(&p->buffers[p->value_root[p->g->output]], p->end);
+    live(&p->buffers[p->value_root[p->g->loss]], p->end);
+    for (int i = 0; i < p->n; i++) {
+        if (p->value_viewed[i]) live(&p->buffers[p->value_root[i]], p->end);
+        if (p->grad_viewed[i]) live(&p->buffers[p->n + p->grad_root[i]], p->end);
     }
 }
 
@@ -142,19 +187,54 @@ static int64_t place(planner *p) {
     return total;
 }
 
-static int64_t scratch_bytes(const planner *p) {
-    const gls_graph *g = p->g;
+/* Reals of a wide copy, 64 bytes aligned; 0: the buffer is not narrow. */
+static int64_t wide(const planner *p, int node, const bool *narrow) {
+    return narrow[node] ? (p->plan->max_rows * gls_extent_size(p->g->node[node].out) + 15) & ~(int64_t)15 : 0;
+}
+
+/* Wide copies of all narrow buffers that one call of a node's forward or backward touches: gls_stage_forward and
+ * gls_stage_backward. */
+static int64_t stage_bytes(const planner *p) {
     int64_t most = 0;
     for (int i = 1; i < p->n; i++) {
-        const gls_op_impl *impl = g->node[i].impl;
-        int64_t bytes = impl->scratch ? impl->scratch(g, &g->node[i], p->plan->max_rows) : 0;
-        if (bytes > most) most = bytes;
+        const gls_node *node = &p->g->node[i];
+        const bool *value = p->plan->narrow_value, *grad = p->plan->narrow_grad;
+        int64_t forward = wide(p, i, value), backward = wide(p, i, grad);
+        if (gls_node_keeps_output(node)) backward += wide(p, i, value);
+        for (int k = 0; k < node->inputs; k++) {
+            forward += wide(p, node->input[k], value);
+            backward += wide(p, node->input[k], grad);
+            if (node->op->flags & GLS_OP_KEEPS_INPUT) backward += wide(p, node->input[k], value);
+        }
+        if (forward > most) most = forward;
+        if (p->plan->backward && backward > most) most = backward;
     }
-    for (int u = 0; u < g->uses && p->plan->backward; u++) {
-        int64_t bytes = g->use[u].kind->scratch(g, &g->use[u], p->plan->max_rows, p->plan->want);
+    return most * (int64_t)sizeof(gls_real);
+}
+
+static int64_t op_scratch(const planner *p) {
+    int64_t most = 0;
+    for (int i = 1; i < p->n; i++) {
+        const gls_op_impl *impl = p->g->node[i].impl;
+        int64_t bytes = impl->scratch ? impl->scratch(&p->g->node[i], p->plan->max_rows) : 0;
         if (bytes > most) most = bytes;
     }
     return most;
+}
+
+static int64_t use_scratch(const planner *p) {
+    int64_t most = 0;
+    for (int u = 0; u < p->g->uses && p->plan->backward; u++) {
+        int64_t bytes = p->g->use[u].kind->scratch(p->g, p->plan, &p->g->use[u]);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+static int64_t take(gls_memory_plan *plan, int64_t bytes) {
+    int64_t at = plan->bytes;
+    plan->bytes += (bytes + 63) & ~(int64_t)63;
+    return at;
 }
 
 static void offsets(planner *p) {
@@ -162,59 +242,79 @@ static void offsets(planner *p) {
     const gls_graph *g = p->g;
     plan->bytes = place(p);
     for (int i = 0; i < p->n; i++) {
+        const gls_node *node = &g->node[i];
         const buffer *value = &p->buffers[p->value_root[i]];
         plan->value[i] = value->bytes > 0 ? value->offset : -1;
         plan->grad[i] = p->grad_root[i] >= 0 ? p->buffers[p->n + p->grad_root[i]].offset : -1;
-        bool runs = !is_alias(p, &g->node[i]) && (i != g->loss || gls_want_loss(plan->want));
-        int64_t aux = g->node[i].op->aux && runs ? g->node[i].op->aux(g, &g->node[i], plan->max_rows) : 0;
-        plan->aux[i] = aux > 0 ? plan->bytes : -1;
-        plan->bytes += (aux + 63) & ~(int64_t)63;
+        bool runs = node->op->aux && !is_alias(p, node) && (i != g->loss || gls_want_loss(plan->want));
+        int64_t aux = runs ? node->op->aux(node, plan->max_rows, plan->backward) : 0;
+        plan->aux[i] = aux > 0 ? take(plan, aux) : -1;
         if (couples(p, i)) plan->coupling[plan->coupled++] = i;
     }
-    plan->scratch = plan->bytes;
-    plan->bytes += (scratch_bytes(p) + 63) & ~(int64_t)63;
+    /* A call has its scratch and wide copies; questions come after all calls, and use that place again. */
+    plan->scratch = take(plan, op_scratch(p));
+    plan->stage = take(plan, stage_bytes(p));
+    int64_t calls = plan->bytes - plan->scratch, questions = use_scratch(p);
+    if (questions > calls) take(plan, questions - calls);
 }
 
 static gls_status plan_alloc(gls_context *ctx, int n, gls_memory_plan *plan) {
     plan->value = gls_alloc(ctx, n, sizeof *plan->value);
     plan->grad = gls_alloc(ctx, n, sizeof *plan->grad);
     plan->aux = gls_alloc(ctx, n, sizeof *plan->aux);
+    plan->narrow_value = gls_alloc(ctx, n, sizeof *plan->narrow_value);
+    plan->narrow_grad = gls_alloc(ctx, n, sizeof *plan->narrow_grad);
     plan->adds = gls_alloc(ctx, (int64_t)n * GLS_NODE_INPUTS, sizeof *plan->adds);
     plan->coupling = gls_alloc(ctx, n, sizeof *plan->coupling);
-    bool have = plan->value && plan->grad && plan->aux && plan->adds && plan->coupling;
+    bool have = plan->value && plan->grad && plan->aux && plan->narrow_value && plan->narrow_grad && plan->adds &&
+                plan->coupling;
     return have ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+static gls_status planner_alloc(planner *p) {
+    gls_context *ctx = p->g->ctx;
+    p->value_root = gls_alloc(ctx, p->n, sizeof *p->value_root);
+    p->grad_root = gls_alloc(ctx, p->n, sizeof *p->grad_root);
+    p->value_viewed = gls_alloc(ctx, p->n, sizeof *p->value_viewed);
+    p->grad_viewed = gls_alloc(ctx, p->n, sizeof *p->grad_viewed);
+    p->needs_grad = gls_alloc(ctx, p->n, sizeof *p->needs_grad);
+    p->written = gls_alloc(ctx, p->n, sizeof *p->written);
+    p->buffers = gls_alloc(ctx, 2 * (int64_t)p->n, sizeof *p->buffers);
+    bool have =
+        p->value_root && p->grad_root && p->value_viewed && p->grad_viewed && p->needs_grad && p->written && p->buffers;
+    return have ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+static void planner_free(planner *p) {
+    gls_context *ctx = p->g->ctx;
+    gls_free(ctx, p->value_root);
+    gls_free(ctx, p->grad_root);
+    gls_free(ctx, p->value_viewed);
+    gls_free(ctx, p->grad_viewed);
+    gls_free(ctx, p->needs_grad);
+    gls_free(ctx, p->written);
+    gls_free(ctx, p->buffers);
+}
+
 gls_status gls_memory_plan_create(const gls_graph *g, int64_t max_rows, unsigned want, gls_mode mode,
-                                  gls_memory_plan **out) {
+                                  gls_storage storage_of, gls_memory_plan **out) {
     gls_memory_plan *plan = gls_alloc(g->ctx, 1, sizeof *plan);
     if (!plan) return GLS_ERR_MEMORY;
     *out = plan;
-    plan->max_rows = max_rows;
-    plan->want = want;
-    plan->mode = mode;
-    plan->backward =
-        (want & (GLS_WANT_GRADIENT | GLS_WANT_NORMS | GLS_WANT_INNER | GLS_WANT_HESSIAN | GLS_WANT_ORACLE)) != 0;
+    *plan = (gls_memory_plan){
+        .max_rows = max_rows, .want = want, .mode = mode, .storage = storage_of, .backward = gls_want_backward(want)};
     GLS_TRY(plan_alloc(g->ctx, g->nodes, plan));
     planner p = {.g = g, .plan = plan, .n = g->nodes, .end = 2 * g->nodes};
-    p.value_root = gls_alloc(g->ctx, p.n, sizeof *p.value_root);
-    p.grad_root = gls_alloc(g->ctx, p.n, sizeof *p.grad_root);
-    p.needs_grad = gls_alloc(g->ctx, p.n, sizeof *p.needs_grad);
-    p.written = gls_alloc(g->ctx, p.n, sizeof *p.written);
-    p.buffers = gls_alloc(g->ctx, 2 * (int64_t)p.n, sizeof *p.buffers);
-    gls_status status = GLS_ERR_MEMORY;
-    if (p.value_root && p.grad_root && p.needs_grad && p.written && p.buffers) {
+    gls_status status = planner_alloc(&p);
+    if (status == GLS_OK) {
+        views(&p);
         value_roots(&p);
         grad_roots(&p);
+        storage(&p);
         lifetimes(&p);
         offsets(&p);
-        status = GLS_OK;
     }
-    gls_free(g->ctx, p.value_root);
-    gls_free(g->ctx, p.grad_root);
-    gls_free(g->ctx, p.needs_grad);
-    gls_free(g->ctx, p.written);
-    gls_free(g->ctx, p.buffers);
+    planner_free(&p);
     return status;
 }
 
@@ -223,6 +323,8 @@ void gls_memory_plan_destroy(const gls_graph *g, gls_memory_plan *plan) {
     gls_free(g->ctx, plan->value);
     gls_free(g->ctx, plan->grad);
     gls_free(g->ctx, plan->aux);
+    gls_free(g->ctx, plan->narrow_value);
+    gls_free(g->ctx, plan->narrow_grad);
     gls_free(g->ctx, plan->adds);
     gls_free(g->ctx, plan->coupling);
     gls_free(g->ctx, plan);

@@ -1,24 +1,40 @@
-/* A plan for (rows, want, mode): stages cut at coupling ops, and where every activation and gradient lives. */
+/* A plan for (rows, want, mode, storage): stages cut at coupling ops, and where every activation and gradient lives. */
 #ifndef GLS_MODEL_PLAN_H
 #define GLS_MODEL_PLAN_H
 
 #include "model/graph.h"
 
+/* How activations and their gradients are stored between ops. Ops, uses and what they leave in aux stay gls_real and
+ * double; so do the network's input, its outputs and all parameters. */
+typedef enum gls_storage {
+    GLS_STORAGE_REAL,
+    GLS_STORAGE_BF16 /* the upper half of a float, rounded to the nearest, ties to even */
+} gls_storage;
+
 typedef struct gls_memory_plan {
     int64_t max_rows;
     unsigned want;
     gls_mode mode;
+    gls_storage storage;
     bool backward;
-    int64_t *value, *grad, *aux; /* [nodes] byte offsets into the memory; -1: not kept, or not ours (the input) */
-    bool *adds;                  /* [nodes, inputs] */
-    int64_t scratch;             /* byte offset */
-    int64_t bytes;               /* of the whole */
-    int coupled;                 /* coupling ops that meet in this mode */
-    int *coupling;               /* [coupled] their nodes, in order */
+    int64_t *value, *grad, *aux;      /* [nodes] byte offsets into the memory; -1: not kept, or not ours (the input) */
+    bool *narrow_value, *narrow_grad; /* [nodes] stored in plan->storage rather than as reals */
+    bool *adds;                       /* [nodes, inputs] */
+    int64_t scratch, stage;           /* byte offsets; stage: wide copies of narrow buffers during a call */
+    int64_t bytes;                    /* of the whole */
+    int coupled;                      /* coupling ops that meet in this mode */
+    int *coupling;                    /* [coupled] their nodes, in order */
 } gls_memory_plan;
 
 gls_status gls_memory_plan_create(const gls_graph *graph, int64_t max_rows, unsigned want, gls_mode mode,
-                                  gls_memory_plan **out);
+                                  gls_storage storage, gls_memory_plan **out);
 void gls_memory_plan_destroy(const gls_graph *graph, gls_memory_plan *plan);
+
+/* Whether a node is its input's memory in that mode: nothing runs for it. */
+bool gls_node_aliased(const gls_node *node, gls_mode mode);
+/* Whether its backward reads its own output. */
+bool gls_node_keeps_output(const gls_node *node);
+/* Whether what a view reads is stored narrow. */
+bool gls_plan_narrow(const gls_memory_plan *plan, const gls_view *view);
 
 #endif

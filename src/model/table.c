@@ -98,6 +98,6 @@ gls_status gls_model_summary(const gls_problem *problem, int64_t layer, gls_laye
             !strchr(block->name + length + 1, '.'))
             out->parameters += block->size;
     }
-    if (node->op->work) out->multiply_adds = node->op->work(g, node);
+    if (node->op->work) out->multiply_adds = node->op->work(node);
     return GLS_OK;
 }

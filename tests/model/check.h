@@ -200,6 +200,45 @@ static inline gls_real *check_weights(gls_problem *p) {
     return w;
 }
 
+/* Norms and inner products of groups of 1, 3, 4, all, and of one that is scattered and leaves rows out, against the
+ * groups' explicit gradients. An evaluation of 12 rows that was made for all these questions. */
+static inline void check_questions(check_run *run, int64_t rows, double tolerance) {
+    enum { ROWS = 12 };
+    assert_int_equal(rows, ROWS);
+    int64_t d = gls_problem_size(run->p);
+    gls_real *v = check_weights(run->p), *g = calloc((size_t)d, sizeof *g);
+    gls_point *point = NULL;
+    assert_int_equal(gls_point_create(run->p, &point), GLS_OK);
+    assert_int_equal(gls_point_set(point, v), GLS_OK);
+    static const int64_t size[] = {1, 3, 4, ROWS, 0};
+    for (int k = 0; k < 5; k++) {
+        int32_t group[ROWS];
+        for (int32_t r = 0; r < ROWS; r++) group[r] = size[k] ? (int32_t)(r / size[k]) : r % 5 == 4 ? -1 : r % 3;
+        gls_partition partition = {size[k] ? ROWS / size[k] : 3, group};
+        double norms[ROWS], inner[ROWS], weights[ROWS];
+        gls_status status = gls_ask_norms(run->e, &partition, norms);
+        if (status != GLS_OK) print_error("%s\n", gls_context_message(run->p->ctx));
+        assert_int_equal(status, GLS_OK);
+        assert_int_equal(gls_ask_inner(run->e, &partition, point, inner), GLS_OK);
+        for (int64_t q = 0; q < partition.groups; q++) {
+            for (int64_t r = 0; r < ROWS; r++) weights[r] = group[r] == q;
+            memset(g, 0, (size_t)d * sizeof *g);
+            assert_int_equal(gls_ask_gradient(run->e, GLS_PRODUCT_GRADIENT, weights, g), GLS_OK);
+            double norm = 0, dot = 0, norm_v = 0;
+            for (int64_t j = 0; j < d; j++) {
+                norm += (double)g[j] * g[j];
+                dot += (double)g[j] * v[j];
+                norm_v += (double)v[j] * v[j];
+            }
+            assert_true(fabs(norms[q] - norm) <= tolerance * norm);
+            assert_true(fabs(inner[q] - dot) <= tolerance * sqrt(norm * norm_v));
+        }
+    }
+    gls_point_destroy(point);
+    free(v);
+    free(g);
+}
+
 /* Largest relative error of <g, v> against a difference quotient of order 4 in several random directions, for the whole
  * vector and for every block by itself. Double build. */
 static inline double check_differences(gls_problem *p, const gls_batch *batch, gls_mode mode, double step) {

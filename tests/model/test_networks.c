@@ -215,6 +215,41 @@ static void bad_input(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* A composed layer in a list is what the family makes of it. */
+static void composed(void **state) {
+    static const char *const list =
+        "{layers: [{conv: {channels: 16, pad: 1, bias: false, name: conv1}}, {batch_norm: {name: bn1}}, relu,"
+        " {residual_block: {channels: 16, name: layer1.0}}, {residual_block: {channels: 32, stride: 2, name: "
+        "layer2.0}},"
+        " {residual_block: {channels: 64, stride: 2, name: layer3.0}}, global_pool, flatten,"
+        " {dense: {units: 3, name: fc}}]}";
+    gls_context *ctx = check_context(1, false);
+    check_data d = check_data_create(5, 3, 9, 8, 3, 0);
+    gls_problem *p[] = {check_model(ctx, "resnet", "{depth: 8}", &d.info), check_model(ctx, "layers", list, &d.info)};
+    int64_t size = gls_problem_size(p[0]);
+    assert_int_equal(gls_problem_size(p[1]), size);
+    gls_real *w[2], *g[2];
+    for (int k = 0; k < 2; k++) {
+        check_run r = check_run_create(p[k], &d.batch, GLS_WANT_GRADIENT, GLS_MODE_TRAIN);
+        w[k] = check_weights(p[k]);
+        g[k] = calloc((size_t)size, sizeof *g[k]);
+        check_gradient_at(&r, w[k], g[k]);
+        check_run_destroy(&r);
+    }
+    for (int64_t b = 0; b < gls_layout_count(gls_problem_layout(p[0])); b++)
+        assert_string_equal(gls_layout_block(gls_problem_layout(p[0]), b)->name,
+                            gls_layout_block(gls_problem_layout(p[1]), b)->name);
+    assert_memory_equal(w[0], w[1], (size_t)size * sizeof *w[0]);
+    assert_memory_equal(g[0], g[1], (size_t)size * sizeof *g[0]);
+    for (int k = 0; k < 2; k++) {
+        free(w[k]);
+        free(g[k]);
+        gls_problem_destroy(p[k]);
+    }
+    check_data_destroy(&d);
+    gls_context_destroy(ctx);
+}
+
 /* The summary counts what the layout has, and the work of a known network. */
 static void summary(void **state) {
     gls_context *ctx = check_context(1, false);
@@ -274,8 +309,9 @@ static void can_be_printed(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients),  cmocka_unit_test(bad_input),
-                                       cmocka_unit_test(bad_tokens), cmocka_unit_test(next_token_loss),
-                                       cmocka_unit_test(summary),    cmocka_unit_test(can_be_printed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients),     cmocka_unit_test(bad_input),
+                                       cmocka_unit_test(bad_tokens),    cmocka_unit_test(next_token_loss),
+                                       cmocka_unit_test(summary),       cmocka_unit_test(composed),
+                                       cmocka_unit_test(can_be_printed)};
     return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
 }

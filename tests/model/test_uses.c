@@ -108,41 +108,11 @@ static void weighted(asked *a, const double *weights) {
 
 static const double tolerance = sizeof(gls_real) == 4 ? 2e-5 : 1e-11;
 
-/* Groups of 1, 3, 4, all, and one that is scattered and leaves rows out. */
 static void norms_and_inner(void **state) {
     for (int i = 0; i < 2 * SAMPLES; i++) {
         asked a;
         ask(&samples[i / 2], i % 2, &a);
-        int64_t rows = a.data.batch.rows;
-        gls_real *v = check_weights(a.p);
-        gls_point *point = NULL;
-        assert_int_equal(gls_point_create(a.p, &point), GLS_OK);
-        assert_int_equal(gls_point_set(point, v), GLS_OK);
-        static const int64_t size[] = {1, 3, 4, 12, 0};
-        for (int k = 0; k < 5; k++) {
-            int32_t group[12];
-            for (int32_t r = 0; r < rows; r++) group[r] = size[k] ? (int32_t)(r / size[k]) : r % 5 == 4 ? -1 : r % 3;
-            gls_partition partition = {size[k] ? rows / size[k] : 3, group};
-            double norms[12], inner[12];
-            gls_status asked_status = gls_ask_norms(a.run.e, &partition, norms);
-            if (asked_status != GLS_OK) print_error("%s\n", gls_context_message(a.ctx));
-            assert_int_equal(asked_status, GLS_OK);
-            assert_int_equal(gls_ask_inner(a.run.e, &partition, point, inner), GLS_OK);
-            for (int64_t q = 0; q < partition.groups; q++) {
-                for (int64_t r = 0; r < rows; r++) a.weights[r] = group[r] == q;
-                weighted(&a, a.weights);
-                double norm = 0, dot = 0, norm_v = 0;
-                for (int64_t j = 0; j < a.d; j++) {
-                    norm += (double)a.g[j] * a.g[j];
-                    dot += (double)a.g[j] * v[j];
-                    norm_v += (double)v[j] * v[j];
-                }
-                assert_true(fabs(norms[q] - norm) <= tolerance * norm);
-                assert_true(fabs(inner[q] - dot) <= tolerance * sqrt(norm * norm_v));
-            }
-        }
-        gls_point_destroy(point);
-        free(v);
+        check_questions(&a.run, a.data.batch.rows, tolerance);
         done(&a);
     }
 }

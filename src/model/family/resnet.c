@@ -6,13 +6,13 @@
 #include "model/layers.h"
 #include "model/network.h"
 
-typedef enum stem { AUTO, CIFAR, IMAGENET } stem;
-typedef enum norm { BATCH, GROUP } norm;
+typedef enum shape { AUTO, CIFAR, IMAGENET } shape;
 
 typedef struct resnet_options {
     gls_family_options common;
-    int64_t depth, width, groups;
-    int shape, norm;
+    int64_t depth, width;
+    gls_norm_choice norm;
+    int shape;
 } resnet_options;
 
 static const gls_option options[] = {
@@ -20,116 +20,63 @@ static const gls_option options[] = {
      "layers: 6n+2 for cifar; 18 or 50 for imagenet"},
     {"shape", GLS_OPTION_ENUM, offsetof(resnet_options, shape), "auto", 0, 0, 0, "auto|cifar|imagenet",
      "auto: imagenet from 96 pixels on"},
-    {"norm", GLS_OPTION_ENUM, offsetof(resnet_options, norm), "batch", 0, 0, 0, "batch|group",
+    {"norm", GLS_OPTION_ENUM, offsetof(resnet_options, norm.kind), "batch", 0, 0, 0, GLS_NORM_CHOICES,
      "normalisation; group does not couple the examples"},
-    {"groups", GLS_OPTION_INT, offsetof(resnet_options, groups), "8", 1, 1e4, 0, NULL, "of group norm"},
+    {"groups", GLS_OPTION_INT, offsetof(resnet_options, norm.groups), "8", 1, 1e4, 0, NULL, "of group norm"},
     {"width", GLS_OPTION_INT, offsetof(resnet_options, width), "0", 0, 1e4, 0, NULL,
      "channels of the first stage; 0: 16 for cifar, 64 for imagenet"},
     GLS_FAMILY_OPTIONS(resnet_options),
     {NULL},
 };
 
-typedef struct builder {
-    gls_graph *g;
-    const resnet_options *o;
-} builder;
-
-static int convolution(builder b, const char *name, int64_t channels, int64_t kernel, int64_t stride, int x) {
-    gls_conv_options o = {.channels = channels, .kernel = kernel, .stride = stride, .pad = kernel / 2};
-    return gls_layer_conv(b.g, name, o, x);
+static int stem(gls_graph *g, const resnet_options *o, int64_t width, int64_t kernel, int64_t stride) {
+    gls_conv_options conv = {.channels = width, .kernel = kernel, .stride = stride, .pad = kernel / 2};
+    int x = gls_layer_conv(g, "conv1", conv, gls_graph_input(g));
+    return gls_layer(g, "relu", "stem.relu1", gls_layer_normalise(g, o->norm, "bn1", x, -1));
 }
 
-/* residual -1: none. */
-static int normalise(builder b, const char *name, int x, int residual) {
-    const int input[] = {x, residual};
-    int inputs = residual < 0 ? 1 : 2;
-    if (b.o->norm == BATCH) return gls_graph_add(b.g, "batch_norm", name, NULL, inputs, input);
-    gls_group_norm_options o = {.groups = b.o->groups, .eps = 1e-5};
-    return gls_graph_add(b.g, "group_norm", name, &o, inputs, input);
-}
-
-static int activate(builder b, const char *block, int number, int x) {
+/* Block k of a stage; the first one of all stages but the first halves the image. */
+static int block(gls_graph *g, gls_residual_options o, int stage, int k, int x) {
     char name[128];
-    return gls_layer(b.g, "relu", gls_layer_name(name, "%s.relu%d", block, number), x);
+    o.channels <<= stage;
+    o.stride = stage > 0 && k == 0 ? 2 : 1;
+    return gls_graph_add(g, "residual_block", gls_layer_name(name, "layer%d.%d", stage + 1, k), &o, 1, &x);
 }
 
-static int shortcut(builder b, const char *block, int64_t channels, int64_t stride, int x, bool projected) {
-    char name[128];
-    if (b.g->status != GLS_OK || (stride == 1 && b.g->node[x].out.c == channels)) return x;
-    if (!projected) {
-        gls_pad_channels_options o = {.channels = channels, .stride = stride};
-        return gls_graph_add(b.g, "pad_channels", gls_layer_name(name, "%s.shortcut", block), &o, 1, &x);
-    }
-    x = convolution(b, gls_layer_name(name, "%s.downsample.0", block), channels, 1, stride, x);
-    return normalise(b, gls_layer_name(name, "%s.downsample.1", block), x, -1);
-}
-
-static int basic(builder b, const char *block, int64_t channels, int64_t stride, int x, bool projected) {
-    char name[128];
-    int y = convolution(b, gls_layer_name(name, "%s.conv1", block), channels, 3, stride, x);
-    y = activate(b, block, 1, normalise(b, gls_layer_name(name, "%s.bn1", block), y, -1));
-    y = convolution(b, gls_layer_name(name, "%s.conv2", block), channels, 3, 1, y);
-    x = shortcut(b, block, channels, stride, x, projected);
-    return activate(b, block, 2, normalise(b, gls_layer_name(name, "%s.bn2", block), y, x));
-}
-
-static int bottleneck(builder b, const char *block, int64_t channels, int64_t stride, int x) {
-    char name[128];
-    int y = convolution(b, gls_layer_name(name, "%s.conv1", block), channels, 1, 1, x);
-    y = activate(b, block, 1, normalise(b, gls_layer_name(name, "%s.bn1", block), y, -1));
-    y = convolution(b, gls_layer_name(name, "%s.conv2", block), channels, 3, stride, y);
-    y = activate(b, block, 2, normalise(b, gls_layer_name(name, "%s.bn2", block), y, -1));
-    y = convolution(b, gls_layer_name(name, "%s.conv3", block), 4 * channels, 1, 1, y);
-    x = shortcut(b, block, 4 * channels, stride, x, true);
-    return activate(b, block, 3, normalise(b, gls_layer_name(name, "%s.bn3", block), y, x));
-}
-
-static int cifar(builder b, int64_t width) {
-    const resnet_options *o = b.o;
+static int cifar(gls_graph *g, const resnet_options *o, int64_t width) {
     if ((o->depth - 2) % 6 != 0)
-        return gls_graph_fail(b.g, "resnet: depth is %lld; cifar shapes have 6n+2 layers (8, 14, 20, 32, 44, 56, ...)",
+        return gls_graph_fail(g, "resnet: depth is %lld; cifar shapes have 6n+2 layers (8, 14, 20, 32, 44, 56, ...)",
                               (long long)o->depth);
-    char name[128];
-    int x = convolution(b, "conv1", width, 3, 1, gls_graph_input(b.g));
-    x = activate(b, "stem", 1, normalise(b, "bn1", x, -1));
+    gls_residual_options residual = {.channels = width, .norm = o->norm};
+    int x = stem(g, o, width, 3, 1);
     for (int stage = 0; stage < 3; stage++)
-        for (int k = 0; k < (o->depth - 2) / 6; k++) {
-            gls_layer_name(name, "layer%d.%d", stage + 1, k);
-            x = basic(b, name, width << stage, stage > 0 && k == 0 ? 2 : 1, x, false);
-        }
+        for (int k = 0; k < (o->depth - 2) / 6; k++) x = block(g, residual, stage, k, x);
     return x;
 }
 
-static int imagenet(builder b, int64_t width) {
+static int imagenet(gls_graph *g, const resnet_options *o, int64_t width) {
     static const int basics[] = {2, 2, 2, 2}, bottlenecks[] = {3, 4, 6, 3};
-    const resnet_options *o = b.o;
     if (o->depth != 18 && o->depth != 50)
-        return gls_graph_fail(b.g, "resnet: depth is %lld; imagenet shapes have 18 or 50 layers", (long long)o->depth);
-    char name[128];
+        return gls_graph_fail(g, "resnet: depth is %lld; imagenet shapes have 18 or 50 layers", (long long)o->depth);
+    gls_residual_options residual = {.channels = width, .bottleneck = o->depth == 50, .project = true, .norm = o->norm};
     gls_pool_options pool = {.kernel = 3, .stride = 2, .pad = 1};
-    int x = convolution(b, "conv1", width, 7, 2, gls_graph_input(b.g));
-    x = activate(b, "stem", 1, normalise(b, "bn1", x, -1));
-    x = gls_layer_pool(b.g, "max_pool", "maxpool", pool, x);
+    int x = gls_layer_pool(g, "max_pool", "maxpool", pool, stem(g, o, width, 7, 2));
     for (int stage = 0; stage < 4; stage++)
-        for (int k = 0; k < (o->depth == 18 ? basics : bottlenecks)[stage]; k++) {
-            int64_t stride = stage > 0 && k == 0 ? 2 : 1;
-            gls_layer_name(name, "layer%d.%d", stage + 1, k);
-            x = o->depth == 18 ? basic(b, name, width << stage, stride, x, true)
-                               : bottleneck(b, name, width << stage, stride, x);
-        }
+        for (int k = 0; k < (residual.bottleneck ? bottlenecks : basics)[stage]; k++)
+            x = block(g, residual, stage, k, x);
     return x;
 }
 
 static gls_status build(gls_graph *g, const void *given) {
-    builder b = {g, given};
+    const resnet_options *o = given;
     const gls_data_info *data = g->data;
     bool large = data && data->dims == 3 && data->shape[1] >= 96;
-    bool as_imagenet = b.o->shape == IMAGENET || (b.o->shape == AUTO && large);
-    int64_t width = b.o->width ? b.o->width : as_imagenet ? 64 : 16;
-    int x = as_imagenet ? imagenet(b, width) : cifar(b, width);
+    bool as_imagenet = o->shape == IMAGENET || (o->shape == AUTO && large);
+    int64_t width = o->width ? o->width : as_imagenet ? 64 : 16;
+    int x = as_imagenet ? imagenet(g, o, width) : cifar(g, o, width);
     x = gls_layer(g, "flatten", "flatten", gls_layer(g, "global_pool", "avgpool", x));
-    x = gls_layer_dense(g, "fc", gls_family_outputs(g, &b.o->common), x);
-    gls_family_loss(g, &b.o->common, x);
+    x = gls_layer_dense(g, "fc", gls_family_outputs(g, &o->common), x);
+    gls_family_loss(g, &o->common, x);
     return g->status;
 }
 

@@ -2,11 +2,11 @@
 #include "base/kernels.h"
 #include "model/op/pool.h"
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_pool_options *o = node->options;
     int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner;
-    gls_real share = (gls_real)1 / (gls_real)(o->kernel * o->kernel), *y = x->value[i];
+    gls_real share = (gls_real)1 / (gls_real)(o->kernel * o->kernel), *y = gls_exec_value(x, i);
     const gls_real *from = gls_exec_in(x, i, 0);
     for (int64_t b = 0; b < x->rows * (node->out.c / inner); b++, from += in)
         for (int64_t oy = 0; oy < node->out.h; oy++)
@@ -21,13 +21,13 @@ static gls_status forward(gls_exec *x, int i, int phase, const double *met, doub
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
     const gls_pool_options *o = node->options;
     int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner;
     gls_real share = (gls_real)1 / (gls_real)(o->kernel * o->kernel), *dx = gls_exec_in_grad(x, i, 0);
-    const gls_real *e = x->grad[i];
+    const gls_real *e = gls_exec_grad(x, i);
     if (!gls_exec_adds(x, i, 0)) gls_fill(dx, 0, x->rows * gls_extent_size(node->in));
     for (int64_t b = 0; b < x->rows * (node->out.c / inner); b++, dx += in)
         for (int64_t oy = 0; oy < node->out.h; oy++)
@@ -40,16 +40,10 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     return GLS_OK;
 }
 
-static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
-
 const gls_op gls_op_average_pool = {
-    .member = {.name = "average_pool",
-               .help = "mean of every window",
-               .source = "",
-               .options = gls_pool_option_table,
-               .options_size = sizeof(gls_pool_options)},
-    .inputs_min = 1,
-    .inputs_max = 1,
-    .shape = gls_pool_shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .member.name = "average_pool",
+    .member.help = "mean of every window",
+    .formula = "y = sum of a kernel x kernel window / kernel^2, zeros in the padding",
+    GLS_POOL_OP,
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
 };

@@ -2,8 +2,8 @@
  * that is added before the activation. In evaluation the running statistics are used. As in PyTorch the running
  * variance is the unbiased one.
  *
- * meet, forward: sums of x and of x^2 in double (exact enough: the rounding of x itself is 1e8 times larger); backward:
- * sums of e xhat and of e. */
+ * Where slices meet, forward: sums of x and of x^2 in double (exact enough: the rounding of x itself is 1e8 times
+ * larger); backward: sums of e xhat and of e. */
 #include <math.h>
 
 #include "model/layers.h"
@@ -19,24 +19,28 @@ static const gls_option options[] = {
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     GLS_TRY(gls_norm_shape(g, node));
-    GLS_TRY(gls_graph_state(g, node, 0, "running_mean", node->in.c));
-    return gls_graph_state(g, node, 1, "running_var", node->in.c);
+    gls_state_block mean = {.suffix = "running_mean", .dims = 1, .shape = {node->in.c}, .start = 0};
+    gls_state_block variance = {.suffix = "running_var", .dims = 1, .shape = {node->in.c}, .start = 1};
+    GLS_TRY(gls_graph_state(g, node, 0, &mean));
+    return gls_graph_state(g, node, 1, &variance);
 }
 
-/* Sums of every row, then mean and 1 / deviation of every span. */
-static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
-    return 2 * rows * 2 * node->out.c * (int64_t)sizeof(double);
+/* With a backward pass the sums of every row; then mean and 1 / deviation of every span, of which each row may be one.
+ */
+static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
+    return gls_norm_sums_bytes(node, rows, backward) + rows * 2 * node->out.c * (int64_t)sizeof(double);
 }
 
 static double *statistics(const gls_exec *x, int i, int64_t span) {
-    return gls_norm_row_aux(x, i, x->plan->max_rows + span);
+    return gls_norm_statistics(x, i) + span * 2 * gls_exec_node(x, i)->out.c;
 }
 
-static int64_t meet_size(const gls_graph *g, const gls_node *node) {
+static int64_t coupled_size(const gls_node *node) {
     return 2 * node->out.c;
 }
 
-static int64_t scratch(const gls_graph *g, const gls_node *node, int64_t rows) {
+static int64_t scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
     return gls_norm_room_bytes(node->out.c);
 }
 
@@ -44,15 +48,15 @@ static double span_size(const gls_node *node, gls_span span) {
     return (double)span.rows * (double)gls_extent_positions(node->out);
 }
 
-static void moments(gls_exec *x, int i, gls_span span, double *meet) {
+static void moments(gls_exec *x, int i, gls_span span, double *partial) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t c = node->out.c;
-    for (int64_t k = 0; k < 2 * c; k++) meet[k] = 0;
+    for (int64_t k = 0; k < 2 * c; k++) partial[k] = 0;
     for (int64_t r = span.begin; r < span.end; r++)
-        gls_norm_row_moments(node, gls_exec_in(x, i, 0) + r * gls_extent_size(node->out), meet, meet + c);
+        gls_norm_row_moments(node, gls_exec_in(x, i, 0) + r * gls_extent_size(node->out), partial, partial + c);
 }
 
-static void batch_statistics(gls_exec *x, int i, int64_t number, const double *met) {
+static void batch_statistics(gls_exec *x, int i, int64_t number, const double *sums) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_batch_norm_options *o = node->options;
     double *summary = x->args->summary && x->args->leader
@@ -61,8 +65,8 @@ static void batch_statistics(gls_exec *x, int i, int64_t number, const double *m
     double *mean = statistics(x, i, number), *rstd = mean + node->out.c;
     double n = span_size(node, gls_span_at(x->args, number)), unbiased = n > 1 ? n / (n - 1) : 1;
     for (int64_t k = 0; k < node->out.c; k++) {
-        mean[k] = met[k] / n;
-        double variance = met[node->out.c + k] / n - mean[k] * mean[k];
+        mean[k] = sums[k] / n;
+        double variance = sums[node->out.c + k] / n - mean[k] * mean[k];
         if (variance < 0) variance = 0;
         rstd[k] = 1 / sqrt(variance + o->eps);
         if (!summary) continue;
@@ -98,76 +102,111 @@ static gls_norm_channels channels(gls_exec *x, int i, int64_t span) {
     return with;
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
-    bool training = x->plan->mode == GLS_MODE_TRAIN;
-    int64_t sums = 2 * gls_exec_node(x, i)->out.c;
+static void normalise(gls_exec *x, int i, int64_t number) {
+    gls_span span = gls_span_at(x->args, number);
+    gls_norm_channels with = channels(x, i, number);
+    for (int64_t r = span.begin; r < span.end; r++) gls_norm_row_forward(x, i, r, &with);
+}
+
+static gls_status forward_partial(gls_exec *x, int i, double *partial) {
+    int64_t sums = coupled_size(gls_exec_node(x, i));
+    for (int64_t s = 0; s < gls_span_count(x->args); s++) moments(x, i, gls_span_at(x->args, s), partial + s * sums);
+    return GLS_OK;
+}
+
+static gls_status forward_reduced(gls_exec *x, int i, const double *reduced) {
+    int64_t sums = coupled_size(gls_exec_node(x, i));
     for (int64_t s = 0; s < gls_span_count(x->args); s++) {
-        gls_span span = gls_span_at(x->args, s);
-        if (training && phase == 0) {
-            moments(x, i, span, meet + s * sums);
-            continue;
-        }
-        if (training)
-            batch_statistics(x, i, s, met + s * sums);
-        else
-            running_statistics(x, i);
-        gls_norm_channels with = channels(x, i, s);
-        for (int64_t r = span.begin; r < span.end; r++) gls_norm_row_forward(x, i, r, &with);
+        batch_statistics(x, i, s, reduced + s * sums);
+        normalise(x, i, s);
     }
     return GLS_OK;
 }
 
-/* Each row's sums; all of them into meet, unless that is NULL. */
-static void row_sums(gls_exec *x, int i, gls_span span, const gls_norm_channels *with, const double *rstd,
-                     double *meet) {
+/* In evaluation a slice is one span, and nothing couples. */
+static gls_status forward(gls_exec *x, int i) {
+    running_statistics(x, i);
+    gls_norm_channels with = channels(x, i, 0);
+    for (int64_t r = 0; r < x->rows; r++) gls_norm_row_forward(x, i, r, &with);
+    return GLS_OK;
+}
+
+/* Each row's sums of e xhat and of e. */
+static void row_sums(gls_exec *x, int i, int64_t begin, int64_t end, const gls_norm_channels *with,
+                     const double *rstd) {
     int64_t c = gls_exec_node(x, i)->out.c;
-    for (int64_t k = 0; k < 2 * c && meet; k++) meet[k] = 0;
-    for (int64_t r = span.begin; r < span.end; r++) {
+    for (int64_t r = begin; r < end; r++) {
         double *sums = gls_norm_row_aux(x, i, r);
         gls_norm_row_sums(x, i, r, with, sums, sums + c);
         for (int64_t k = 0; k < c; k++) sums[k] *= rstd[k];
-        for (int64_t k = 0; k < 2 * c && meet; k++) meet[k] += sums[k];
     }
 }
 
-static void backward_span(gls_exec *x, int i, int64_t number, int phase, const double *met, double *meet) {
-    const gls_node *node = gls_exec_node(x, i);
-    bool training = x->plan->mode == GLS_MODE_TRAIN;
-    gls_span span = gls_span_at(x->args, number);
-    gls_norm_channels with = channels(x, i, number);
-    const double *rstd = statistics(x, i, number) + node->out.c;
-    if (phase == 0) row_sums(x, i, span, &with, rstd, meet);
-    if (training && phase == 0) return;
-    double n = span_size(node, span);
-    for (int64_t k = 0; k < node->out.c; k++) {
-        with.c1[k] = training ? (gls_real)(with.a[k] * met[node->out.c + k] / n) : 0;
-        with.c2[k] = training ? (gls_real)(with.a[k] * rstd[k] * met[k] / n) : 0;
+static gls_status backward_partial(gls_exec *x, int i, double *partial) {
+    int64_t sums = coupled_size(gls_exec_node(x, i));
+    for (int64_t s = 0; s < gls_span_count(x->args); s++, partial += sums) {
+        gls_span span = gls_span_at(x->args, s);
+        gls_norm_channels with = channels(x, i, s);
+        row_sums(x, i, span.begin, span.end, &with, statistics(x, i, s) + sums / 2);
+        for (int64_t k = 0; k < sums; k++) partial[k] = 0;
+        for (int64_t r = span.begin; r < span.end; r++)
+            for (int64_t k = 0; k < sums; k++) partial[k] += gls_norm_row_aux(x, i, r)[k];
     }
-    for (int64_t r = span.begin; r < span.end; r++) gls_norm_row_backward(x, i, r, &with);
-}
-
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
-    int64_t sums = 2 * gls_exec_node(x, i)->out.c;
-    for (int64_t s = 0; s < gls_span_count(x->args); s++)
-        backward_span(x, i, s, phase, met ? met + s * sums : NULL, meet ? meet + s * sums : NULL);
     return GLS_OK;
 }
 
-static const gls_op_impl portable = {.name = "portable", .scratch = scratch, .forward = forward, .backward = backward};
+static void rows_backward(gls_exec *x, int i, int64_t begin, int64_t end, const gls_norm_channels *with) {
+    for (int64_t r = begin; r < end; r++) gls_norm_row_backward(x, i, r, with);
+}
+
+static gls_status backward_reduced(gls_exec *x, int i, const double *reduced) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t c = node->out.c;
+    for (int64_t s = 0; s < gls_span_count(x->args); s++, reduced += 2 * c) {
+        gls_span span = gls_span_at(x->args, s);
+        gls_norm_channels with = channels(x, i, s);
+        const double *rstd = statistics(x, i, s) + c;
+        double n = span_size(node, span);
+        for (int64_t k = 0; k < c; k++) {
+            with.c1[k] = (gls_real)(with.a[k] * reduced[c + k] / n);
+            with.c2[k] = (gls_real)(with.a[k] * rstd[k] * reduced[k] / n);
+        }
+        rows_backward(x, i, span.begin, span.end, &with);
+    }
+    return GLS_OK;
+}
+
+/* Running statistics do not depend on x. */
+static gls_status backward(gls_exec *x, int i) {
+    int64_t c = gls_exec_node(x, i)->out.c;
+    gls_norm_channels with = channels(x, i, 0);
+    row_sums(x, i, 0, x->rows, &with, statistics(x, i, 0) + c);
+    for (int64_t k = 0; k < c; k++) with.c1[k] = with.c2[k] = 0;
+    rows_backward(x, i, 0, x->rows, &with);
+    return GLS_OK;
+}
+
+static const gls_op_coupling coupling = {
+    .size = coupled_size,
+    .forward_partial = forward_partial,
+    .forward_reduced = forward_reduced,
+    .backward_partial = backward_partial,
+    .backward_reduced = backward_reduced,
+    .advance = advance,
+};
 
 const gls_op gls_op_batch_norm = {
     .member = {.name = "batch_norm",
                .help = "normalisation of every channel over the mini-batch",
-               .source = "",
+               .source = "Ioffe and Szegedy 2015",
                .options = options,
                .options_size = sizeof(gls_batch_norm_options)},
-    .inputs_min = 1,
-    .inputs_max = 2,
-    .flags = GLS_OP_KEEPS_INPUT | GLS_OP_FUSES | GLS_OP_GRAD_IN_PLACE,
+    .formula = "y = weight (x - mean) / sqrt(variance + eps) + bias, both over a span's examples and positions; in "
+               "evaluation the running ones",
+    GLS_NORM_OP,
+    .states = 2,
     .shape = shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
-    .uses = gls_norm_uses,
+    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward),
     .aux = aux,
-    .meet = meet_size,
-    .advance = advance,
+    .coupling = &coupling,
 };

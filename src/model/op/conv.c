@@ -47,8 +47,11 @@ static gls_status shape(gls_graph *g, gls_node *node) {
 
 static gls_status uses(gls_graph *g, int i) {
     const gls_node *node = &g->node[i];
-    gls_use use = {
-        .kind = &gls_use_convolution, .node = i, .input = node->input[0], .block = node->block[0], .sums_row = -1};
+    gls_use use = {.kind = &gls_use_convolution,
+                   .node = i,
+                   .block = node->block[0],
+                   .input = gls_view_value(g, node->input[0]),
+                   .grad = gls_view_grad(g, i)};
     GLS_TRY(gls_graph_use(g, use));
     if (node->block[1] < 0) return GLS_OK;
     use.kind = &gls_use_scale_shift;
@@ -56,32 +59,33 @@ static gls_status uses(gls_graph *g, int i) {
     return gls_graph_use(g, use);
 }
 
-static double work(const gls_graph *g, const gls_node *node) {
-    gls_conv_shape s = gls_conv_shape_of(g, node);
+static double work(const gls_node *node) {
+    gls_conv_shape s = gls_conv_shape_of(node);
     return (double)gls_conv_weights(&s) * (double)gls_extent_positions(node->out);
 }
 
 static void activation_backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     if (node->activation)
-        gls_activation_grad(x->grad[i], x->grad[i], x->value[i], x->rows * gls_extent_size(node->out), node->slope,
-                            false);
+        gls_activation_grad(gls_exec_grad(x, i), gls_exec_grad(x, i), gls_exec_value(x, i),
+                            x->rows * gls_extent_size(node->out), node->slope, false);
 }
 
 /* ---- portable ---- */
 
-static int64_t portable_scratch(const gls_graph *g, const gls_node *node, int64_t rows) {
-    gls_conv_shape s = gls_conv_shape_of(g, node);
+static int64_t portable_scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
+    gls_conv_shape s = gls_conv_shape_of(node);
     return gls_conv_scratch(&s) * (int64_t)sizeof(gls_real);
 }
 
-static gls_status portable_forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status portable_forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    gls_conv_shape s = gls_conv_shape_of(x->graph, node);
+    gls_conv_shape s = gls_conv_shape_of(node);
     const gls_real *w = gls_exec_weight(x, node->block[0]), *bias = gls_exec_weight(x, node->block[1]);
     int64_t positions = gls_extent_positions(s.out), blocks = s.out.c / s.out_inner;
     for (int64_t r = 0; r < x->rows; r++) {
-        gls_real *y = x->value[i] + r * gls_extent_size(s.out);
+        gls_real *y = gls_exec_value(x, i) + r * gls_extent_size(s.out);
         gls_conv_forward(x->graph->portable, &s, gls_exec_in(x, i, 0) + r * gls_extent_size(s.in), w, y, x->scratch);
         for (int64_t b = 0; b < blocks; b++)
             gls_bias_activation(y + b * positions * s.out_inner, positions, s.out_inner,
@@ -90,15 +94,15 @@ static gls_status portable_forward(gls_exec *x, int i, int phase, const double *
     return GLS_OK;
 }
 
-static gls_status portable_backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status portable_backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    gls_conv_shape s = gls_conv_shape_of(x->graph, node);
+    gls_conv_shape s = gls_conv_shape_of(node);
     activation_backward(x, i);
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     gls_real *dx = gls_exec_in_grad(x, i, 0);
     if (!gls_exec_adds(x, i, 0)) gls_fill(dx, 0, x->rows * gls_extent_size(s.in));
     for (int64_t r = 0; r < x->rows; r++)
-        gls_conv_backward(x->graph->portable, &s, x->grad[i] + r * gls_extent_size(s.out),
+        gls_conv_backward(x->graph->portable, &s, gls_exec_grad(x, i) + r * gls_extent_size(s.out),
                           gls_exec_weight(x, node->block[0]), dx + r * gls_extent_size(s.in), x->scratch);
     return GLS_OK;
 }
@@ -115,7 +119,7 @@ static const gls_op_impl portable = {
 static gls_status library_setup(const gls_graph *g, gls_node *node, bool *fits) {
     gls_dnnl_weights *weights = NULL;
     if (!g->portable) {
-        gls_conv_shape s = gls_conv_shape_of(g, node);
+        gls_conv_shape s = gls_conv_shape_of(node);
         GLS_TRY(gls_dnnl_weights_create(g->ctx, &s, &weights));
     }
     node->library = weights;
@@ -127,7 +131,7 @@ static void library_teardown(const gls_graph *g, gls_node *node) {
     gls_dnnl_weights_destroy(g->ctx, node->library);
 }
 
-static int64_t library_pack_bytes(const gls_graph *g, const gls_node *node) {
+static int64_t library_pack_bytes(const gls_node *node) {
     return gls_dnnl_packed_bytes(node->library);
 }
 
@@ -136,7 +140,7 @@ static gls_status library_pack(const gls_graph *g, const gls_node *node, const g
 }
 
 /* The library's own, then an input gradient to be added. */
-static int64_t library_scratch(const gls_graph *g, const gls_node *node, int64_t rows) {
+static int64_t library_scratch(const gls_node *node, int64_t rows) {
     return gls_dnnl_scratch(node->library, rows) + rows * gls_extent_size(node->in) * (int64_t)sizeof(gls_real);
 }
 
@@ -149,23 +153,23 @@ static gls_status library_object_create(gls_exec *x, int i, void **object) {
     return status;
 }
 
-static void library_object_destroy(gls_exec *x, int i, void *object) {
+static void library_object_destroy(void *object) {
     gls_dnnl_conv_destroy(object);
 }
 
-static gls_status library_forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status library_forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     return gls_dnnl_conv_forward(x->object[i], x->rows, gls_exec_in(x, i, 0), x->packed[i],
-                                 gls_exec_weight(x, node->block[1]), x->value[i]);
+                                 gls_exec_weight(x, node->block[1]), gls_exec_value(x, i));
 }
 
-static gls_status library_backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status library_backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     activation_backward(x, i);
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     gls_real *dx = gls_exec_in_grad(x, i, 0), *to = dx;
     if (gls_exec_adds(x, i, 0)) to = (gls_real *)((char *)x->scratch + gls_dnnl_conv_scratch(x->object[i]));
-    GLS_TRY(gls_dnnl_conv_backward(x->object[i], x->rows, x->grad[i], x->packed[i], to));
+    GLS_TRY(gls_dnnl_conv_backward(x->object[i], x->rows, gls_exec_grad(x, i), x->packed[i], to));
     if (to != dx) gls_add(dx, to, x->rows * gls_extent_size(node->in));
     return GLS_OK;
 }
@@ -189,8 +193,11 @@ const gls_op gls_op_conv = {
                .source = "",
                .options = options,
                .options_size = sizeof(gls_conv_options)},
-    .inputs_min = 1,
-    .inputs_max = 1,
+    .formula = "y_k = sum over channels c of a group of weight[k, c] * x_c, + bias_k",
+    .shapes = "[c, h, w] -> [channels, (h + 2 pad - kernel) / stride + 1, the same of w]",
+    .parameters = "weight [channels, c / groups, kernel, kernel] convolution; bias [channels] scale and shift",
+    .blocks = 2,
+    GLS_OP_ONE_INPUT,
     .flags = GLS_OP_FUSES | GLS_OP_OWN_LAYOUT,
     .shape = shape,
     .impl = (const gls_op_impl *const[]){&library, &portable, NULL},

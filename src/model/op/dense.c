@@ -44,44 +44,47 @@ static gls_status shape(gls_graph *g, gls_node *node) {
 static gls_status uses(gls_graph *g, int i) {
     const gls_node *node = &g->node[i];
     const gls_dense_options *o = node->options;
-    GLS_TRY(gls_graph_use(g, (gls_use){.kind = &gls_use_matrix,
-                                       .node = i,
-                                       .input = node->input[0],
-                                       .block = node->block[0],
-                                       .transposed = o->transpose && o->tie,
-                                       .sums_row = -1}));
+    gls_use use = {.kind = &gls_use_matrix,
+                   .node = i,
+                   .block = node->block[0],
+                   .input = gls_view_value(g, node->input[0]),
+                   .grad = gls_view_grad(g, i),
+                   .transposed = o->transpose && o->tie};
+    GLS_TRY(gls_graph_use(g, use));
     if (node->block[1] < 0) return GLS_OK;
-    return gls_graph_use(
-        g,
-        (gls_use){
-            .kind = &gls_use_scale_shift, .node = i, .input = node->input[0], .block = node->block[1], .sums_row = -1});
+    use.kind = &gls_use_scale_shift;
+    use.block = node->block[1];
+    return gls_graph_use(g, use);
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_dense_options *o = node->options;
     bool transposed = o->tie && o->transpose;
     int64_t rows = x->rows * node->in.w, in = node->in.c, out = node->out.c;
     gls_gemm(x->graph->portable, false, !transposed, rows, out, in, 1, gls_exec_in(x, i, 0), in,
-             gls_exec_weight(x, node->block[0]), transposed ? out : in, 0, x->value[i], out);
-    gls_bias_activation(x->value[i], rows, out, gls_exec_weight(x, node->block[1]), node->activation, node->slope);
+             gls_exec_weight(x, node->block[0]), transposed ? out : in, 0, gls_exec_value(x, i), out);
+    gls_bias_activation(gls_exec_value(x, i), rows, out, gls_exec_weight(x, node->block[1]), node->activation,
+                        node->slope);
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_dense_options *o = node->options;
     bool transposed = o->tie && o->transpose;
     int64_t rows = x->rows * node->in.w, in = node->in.c, out = node->out.c;
-    if (node->activation) gls_activation_grad(x->grad[i], x->grad[i], x->value[i], rows * out, node->slope, false);
+    if (node->activation)
+        gls_activation_grad(gls_exec_grad(x, i), gls_exec_grad(x, i), gls_exec_value(x, i), rows * out, node->slope,
+                            false);
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
-    gls_gemm(x->graph->portable, false, transposed, rows, in, out, 1, x->grad[i], out,
+    gls_gemm(x->graph->portable, false, transposed, rows, in, out, 1, gls_exec_grad(x, i), out,
              gls_exec_weight(x, node->block[0]), transposed ? out : in, gls_exec_adds(x, i, 0) ? 1 : 0,
              gls_exec_in_grad(x, i, 0), in);
     return GLS_OK;
 }
 
-static double work(const gls_graph *g, const gls_node *node) {
+static double work(const gls_node *node) {
     return (double)node->in.c * (double)node->out.c * (double)node->in.w;
 }
 
@@ -93,8 +96,11 @@ const gls_op gls_op_dense = {
                .source = "",
                .options = options,
                .options_size = sizeof(gls_dense_options)},
-    .inputs_min = 1,
-    .inputs_max = 1,
+    .formula = "y = weight x + bias, at every position",
+    .shapes = "[features, 1, w] -> [units, 1, w]",
+    .parameters = "weight [units, features] matrix product; bias [units] scale and shift",
+    .blocks = 2,
+    GLS_OP_ONE_INPUT,
     .flags = GLS_OP_FUSES | GLS_OP_OWN_LAYOUT,
     .shape = shape,
     .impl = (const gls_op_impl *const[]){&gemm, NULL},

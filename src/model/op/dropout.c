@@ -13,7 +13,8 @@ static const gls_option options[] = {
 };
 
 /* One byte an element: kept or not. */
-static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
+static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
+    (void)backward;
     return rows * gls_extent_size(node->out);
 }
 
@@ -34,31 +35,29 @@ static void apply(gls_real *to, const gls_real *from, const uint8_t *keep, int64
     }
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_dropout_options *o = node->options;
     const gls_batch *batch = x->args->rows;
     int64_t size = gls_extent_size(node->out);
-    uint8_t *keep = x->aux[i];
+    uint8_t *keep = gls_exec_aux(x, i);
     char purpose[256];
     snprintf(purpose, sizeof purpose, "dropout.%s", node->name);
     for (int64_t r = 0; r < x->rows; r++)
         draw_row(node, gls_random_create(x->args->seed, purpose, batch->draw, (uint32_t)batch->slot[r]), o->p,
                  keep + r * size);
-    apply(x->value[i], gls_exec_in(x, i, 0), keep, x->rows * size, (gls_real)(1 / (1 - o->p)), false);
+    apply(gls_exec_value(x, i), gls_exec_in(x, i, 0), keep, x->rows * size, (gls_real)(1 / (1 - o->p)), false);
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
     const gls_dropout_options *o = node->options;
-    apply(gls_exec_in_grad(x, i, 0), x->grad[i], x->aux[i], x->rows * gls_extent_size(node->out),
+    apply(gls_exec_in_grad(x, i, 0), gls_exec_grad(x, i), gls_exec_aux(x, i), x->rows * gls_extent_size(node->out),
           (gls_real)(1 / (1 - o->p)), gls_exec_adds(x, i, 0));
     return GLS_OK;
 }
-
-static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
 
 const gls_op gls_op_dropout = {
     .member = {.name = "dropout",
@@ -66,10 +65,12 @@ const gls_op gls_op_dropout = {
                .source = "",
                .options = options,
                .options_size = sizeof(gls_dropout_options)},
-    .inputs_min = 1,
-    .inputs_max = 1,
+    .formula = "in training y = x / (1 - p), or 0 with probability p; in evaluation y = x",
+    .shapes = "[c, h, w] -> [c, h, w]",
+    .parameters = "",
+    GLS_OP_ONE_INPUT,
     .flags = GLS_OP_IN_PLACE | GLS_OP_GRAD_IN_PLACE | GLS_OP_EVALUATE_ALIAS,
     .shape = gls_shape_same,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
     .aux = aux,
 };

@@ -26,13 +26,14 @@ static gls_status shape(gls_graph *g, gls_node *node) {
 }
 
 static gls_status uses(gls_graph *g, int i) {
-    const gls_node *node = &g->node[i];
-    return gls_graph_use(
-        g, (gls_use){
-               .kind = &gls_use_lookup, .node = i, .input = node->input[0], .block = node->block[0], .sums_row = -1});
+    return gls_graph_use(g, (gls_use){.kind = &gls_use_lookup,
+                                      .node = i,
+                                      .block = g->node[i].block[0],
+                                      .input = gls_view_tokens(g),
+                                      .grad = gls_view_grad(g, i)});
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_batch *batch = x->args->rows;
     const gls_real *w = gls_exec_weight(x, node->block[0]);
@@ -42,16 +43,10 @@ static gls_status forward(gls_exec *x, int i, int phase, const double *met, doub
         if (token < 0 || token >= vocabulary)
             return gls_fail(x->ctx, GLS_ERR_INPUT, "example %lld has token %lld, expected 0 to %lld",
                             (long long)batch->index[t / batch->length], (long long)token, (long long)vocabulary - 1);
-        memcpy(x->value[i] + t * dim, w + token * dim, (size_t)dim * sizeof *w);
+        memcpy(gls_exec_value(x, i) + t * dim, w + token * dim, (size_t)dim * sizeof *w);
     }
     return GLS_OK;
 }
-
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
-    return GLS_OK; /* tokens have no gradient */
-}
-
-static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
 
 const gls_op gls_op_embedding = {
     .member = {.name = "embedding",
@@ -59,10 +54,13 @@ const gls_op gls_op_embedding = {
                .source = "",
                .options = options,
                .options_size = sizeof(gls_embedding_options)},
-    .inputs_min = 1,
-    .inputs_max = 1,
+    .formula = "y_t = weight[token_t]",
+    .shapes = "tokens [w] -> [dim, 1, w]",
+    .parameters = "weight [vocabulary, dim] row lookup",
+    .blocks = 1,
+    GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS,
     .shape = shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .impl = GLS_OP_PORTABLE(.forward = forward),
     .uses = uses,
 };

@@ -2,26 +2,27 @@
 #include "model/op.h"
 
 static gls_status shape(gls_graph *g, gls_node *node) {
+    (void)g;
     node->out = (gls_extent){gls_extent_size(node->in), 1, 1};
     return GLS_OK;
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    int64_t inner = gls_exec_input(x, i, 0)->inner, positions = gls_extent_positions(node->in);
+    int64_t inner = node->in_inner, positions = gls_extent_positions(node->in);
     const gls_real *from = gls_exec_in(x, i, 0);
-    gls_real *to = x->value[i];
+    gls_real *to = gls_exec_value(x, i);
     for (int64_t b = 0; b < x->rows * (node->in.c / inner); b++, from += positions * inner, to += positions * inner)
         for (int64_t k = 0; k < inner; k++)
             for (int64_t p = 0; p < positions; p++) to[k * positions + p] = from[p * inner + k];
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
-    int64_t inner = gls_exec_input(x, i, 0)->inner, positions = gls_extent_positions(node->in);
-    const gls_real *from = x->grad[i];
+    int64_t inner = node->in_inner, positions = gls_extent_positions(node->in);
+    const gls_real *from = gls_exec_grad(x, i);
     gls_real *to = gls_exec_in_grad(x, i, 0);
     bool adds = gls_exec_adds(x, i, 0);
     for (int64_t b = 0; b < x->rows * (node->in.c / inner); b++, from += positions * inner, to += positions * inner)
@@ -31,13 +32,13 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     return GLS_OK;
 }
 
-static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
-
 const gls_op gls_op_flatten = {
     .member = {.name = "flatten", .help = "an image as features", .source = ""},
-    .inputs_min = 1,
-    .inputs_max = 1,
+    .formula = "y = x, in the order c, h, w",
+    .shapes = "[c, h, w] -> [c h w]",
+    .parameters = "",
+    GLS_OP_ONE_INPUT,
     .flags = GLS_OP_VIEW,
     .shape = shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
 };

@@ -3,31 +3,33 @@
 #include "model/op.h"
 
 static gls_status shape(gls_graph *g, gls_node *node) {
+    (void)g;
     node->out = (gls_extent){node->in.c, 1, 1};
     return GLS_OK;
 }
 
-static int64_t scratch(const gls_graph *g, const gls_node *node, int64_t rows) {
+static int64_t scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
     return node->in.c * (int64_t)sizeof(double);
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t c = node->in.c, positions = gls_extent_positions(node->in);
     double *sums = x->scratch;
     for (int64_t r = 0; r < x->rows; r++) {
-        gls_channel_sums(gls_exec_in(x, i, 0) + r * c * positions, c, positions, gls_exec_input(x, i, 0)->inner, sums);
-        for (int64_t k = 0; k < c; k++) x->value[i][r * c + k] = (gls_real)(sums[k] / (double)positions);
+        gls_channel_sums(gls_exec_in(x, i, 0) + r * c * positions, c, positions, node->in_inner, sums);
+        for (int64_t k = 0; k < c; k++) gls_exec_value(x, i)[r * c + k] = (gls_real)(sums[k] / (double)positions);
     }
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
-    int64_t inner = gls_exec_input(x, i, 0)->inner, positions = gls_extent_positions(node->in);
+    int64_t inner = node->in_inner, positions = gls_extent_positions(node->in);
     gls_real share = (gls_real)1 / (gls_real)positions, *dx = gls_exec_in_grad(x, i, 0);
-    const gls_real *e = x->grad[i];
+    const gls_real *e = gls_exec_grad(x, i);
     bool adds = gls_exec_adds(x, i, 0);
     for (int64_t b = 0; b < x->rows * (node->in.c / inner); b++, e += inner)
         for (int64_t p = 0; p < positions; p++, dx += inner)
@@ -35,12 +37,12 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     return GLS_OK;
 }
 
-static const gls_op_impl portable = {.name = "portable", .scratch = scratch, .forward = forward, .backward = backward};
-
 const gls_op gls_op_global_pool = {
     .member = {.name = "global_pool", .help = "mean over all positions", .source = ""},
-    .inputs_min = 1,
-    .inputs_max = 1,
+    .formula = "y_c = mean of x_c over all positions",
+    .shapes = "[c, h, w] -> [c]",
+    .parameters = "",
+    GLS_OP_ONE_INPUT,
     .shape = shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward),
 };

@@ -20,18 +20,19 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return gls_norm_shape(g, node);
 }
 
-/* Sums of every row, then mean and 1 / deviation of every row's groups. */
-static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
+/* With a backward pass the sums of every row; then mean and 1 / deviation of every row's groups. */
+static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
     const gls_group_norm_options *o = node->options;
-    return rows * 2 * (node->out.c + o->groups) * (int64_t)sizeof(double);
+    return gls_norm_sums_bytes(node, rows, backward) + rows * 2 * o->groups * (int64_t)sizeof(double);
 }
 
 static double *statistics(const gls_exec *x, int i, int64_t row) {
     const gls_group_norm_options *o = gls_exec_node(x, i)->options;
-    return gls_norm_row_aux(x, i, x->plan->max_rows) + row * 2 * o->groups;
+    return gls_norm_statistics(x, i) + row * 2 * o->groups;
 }
 
-static int64_t scratch(const gls_graph *g, const gls_node *node, int64_t rows) {
+static int64_t scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
     return gls_norm_room_bytes(node->out.c) + 64 + 2 * node->out.c * (int64_t)sizeof(double);
 }
 
@@ -72,7 +73,7 @@ static gls_norm_channels channels(gls_exec *x, int i, int64_t row) {
     return with;
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_group_norm_options *o = gls_exec_node(x, i)->options;
     for (int64_t r = 0; r < x->rows; r++) {
         double *mean = statistics(x, i, r);
@@ -105,7 +106,7 @@ static void row_backward(gls_exec *x, int i, int64_t row, gls_norm_channels with
     gls_norm_row_backward(x, i, row, &with);
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_group_norm_options *o = node->options;
     for (int64_t r = 0; r < x->rows; r++) {
@@ -119,19 +120,16 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     return GLS_OK;
 }
 
-static const gls_op_impl portable = {.name = "portable", .scratch = scratch, .forward = forward, .backward = backward};
-
 const gls_op gls_op_group_norm = {
     .member = {.name = "group_norm",
                .help = "normalisation of groups of channels inside every example",
-               .source = "",
+               .source = "Wu and He 2018",
                .options = options,
                .options_size = sizeof(gls_group_norm_options)},
-    .inputs_min = 1,
-    .inputs_max = 2,
-    .flags = GLS_OP_KEEPS_INPUT | GLS_OP_FUSES | GLS_OP_GRAD_IN_PLACE,
+    .formula = "y = weight (x - mean) / sqrt(variance + eps) + bias, both over an example's group of channels and all "
+               "positions",
+    GLS_NORM_OP,
     .shape = shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
-    .uses = gls_norm_uses,
+    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward),
     .aux = aux,
 };

@@ -3,10 +3,10 @@
 
 #include "model/op.h"
 
-static gls_status forward(gls_exec *x, int node, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int node) {
     const gls_batch *batch = x->args->rows;
     if (!batch->row) return GLS_OK;
-    gls_real *out = x->value[node];
+    gls_real *out = gls_exec_value(x, node);
     memset(out, 0, (size_t)(x->rows * batch->features) * sizeof *out);
     for (int64_t r = 0; r < x->rows; r++)
         for (int64_t k = batch->row[r]; k < batch->row[r + 1]; k++)
@@ -14,10 +14,11 @@ static gls_status forward(gls_exec *x, int node, int phase, const double *met, d
     return GLS_OK;
 }
 
-static const gls_op_impl portable = {.name = "portable", .forward = forward};
-
 const gls_op gls_op_input = {
     .member = {.name = "input", .help = "one example", .source = ""},
+    .formula = "y = the example",
+    .shapes = "-> [c, h, w], [features] or tokens [w]",
+    .parameters = "",
     .shape = gls_shape_same,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .impl = GLS_OP_PORTABLE(.forward = forward),
 };

@@ -12,13 +12,14 @@ static const gls_option options[] = {
     {NULL},
 };
 
-/* Sums of every row, then mean and 1 / deviation of every row's positions. */
-static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
-    return rows * 2 * (node->out.c + gls_extent_positions(node->out)) * (int64_t)sizeof(double);
+/* With a backward pass the sums of every row; then mean and 1 / deviation of every row's positions. */
+static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
+    return gls_norm_sums_bytes(node, rows, backward) +
+           rows * 2 * gls_extent_positions(node->out) * (int64_t)sizeof(double);
 }
 
 static double *statistics(const gls_exec *x, int i, int64_t row) {
-    return gls_norm_row_aux(x, i, x->plan->max_rows) + row * 2 * gls_extent_positions(gls_exec_node(x, i)->out);
+    return gls_norm_statistics(x, i) + row * 2 * gls_extent_positions(gls_exec_node(x, i)->out);
 }
 
 /* Where channel block b of position p begins in one row. */
@@ -40,7 +41,7 @@ GLS_SIMD static void block_moments(const gls_real *x, int64_t n, double *sum, do
     }
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_layer_norm_options *o = node->options;
     const gls_real *scale = gls_exec_weight(x, node->block[0]), *shift = gls_exec_weight(x, node->block[1]);
@@ -48,7 +49,7 @@ static gls_status forward(gls_exec *x, int i, int phase, const double *met, doub
     for (int64_t r = 0; r < x->rows; r++) {
         const gls_real *in = gls_exec_in(x, i, 0) + r * size;
         const gls_real *residual = node->inputs > 1 ? gls_exec_in(x, i, 1) + r * size : NULL;
-        gls_real *out = x->value[i] + r * size;
+        gls_real *out = gls_exec_value(x, i) + r * size;
         double *stat = statistics(x, i, r);
         for (int64_t p = 0; p < positions; p++) {
             double sum = 0, square = 0;
@@ -75,7 +76,7 @@ static void position_backward(gls_exec *x, int i, int64_t row, int64_t p) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_real *scale = gls_exec_weight(x, node->block[0]);
     int64_t first = row * gls_extent_size(node->out), c = node->out.c, inner = node->inner;
-    const gls_real *in = gls_exec_in(x, i, 0) + first, *e = x->grad[i] + first;
+    const gls_real *in = gls_exec_in(x, i, 0) + first, *e = gls_exec_grad(x, i) + first;
     const double *stat = statistics(x, i, row) + 2 * p;
     double *sums = gls_norm_row_aux(x, i, row), moment = 0, total = 0;
     gls_real mean = (gls_real)stat[0], rstd = (gls_real)stat[1];
@@ -100,7 +101,7 @@ static void position_backward(gls_exec *x, int i, int64_t row, int64_t p) {
         }
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     for (int64_t r = 0; r < x->rows; r++) {
         gls_norm_row_through(x, i, r);
@@ -111,19 +112,15 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     return GLS_OK;
 }
 
-static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
-
 const gls_op gls_op_layer_norm = {
     .member = {.name = "layer_norm",
                .help = "normalisation over the channels of every position",
-               .source = "",
+               .source = "Ba et al. 2016",
                .options = options,
                .options_size = sizeof(gls_layer_norm_options)},
-    .inputs_min = 1,
-    .inputs_max = 2,
-    .flags = GLS_OP_KEEPS_INPUT | GLS_OP_FUSES | GLS_OP_GRAD_IN_PLACE,
+    .formula = "y = weight (x - mean) / sqrt(variance + eps) + bias, both over the channels of a position",
+    GLS_NORM_OP,
     .shape = gls_norm_shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
-    .uses = gls_norm_uses,
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
     .aux = aux,
 };

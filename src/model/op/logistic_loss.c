@@ -1,7 +1,7 @@
 /* logistic_loss: one input z and two classes, f_i = m_i log(1 + e^{-s z}), s = +1 for class 1 and -1 for class 0. */
 #include <math.h>
 
-#include "model/op.h"
+#include "model/op/loss.h"
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     if (g->data->target != GLS_TARGET_CLASS || g->data->classes != 2)
@@ -14,33 +14,29 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return GLS_OK;
 }
 
-static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
-    return rows * (int64_t)sizeof(double);
-}
-
 static double sign(const gls_batch *batch, int64_t r) {
     return batch->label[r] == 1 ? 1 : -1;
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_batch *batch = x->args->rows;
     const gls_real *z = gls_exec_in(x, i, 0);
-    double *loss = x->aux[i];
+    double *loss = gls_exec_aux(x, i);
     for (int64_t r = 0; r < x->rows; r++) {
         double t = -sign(batch, r) * z[r];
-        loss[r] = (t > 0 ? t + log1p(exp(-t)) : log1p(exp(t))) * (batch->mass ? batch->mass[r] : 1);
+        loss[r] = (t > 0 ? t + log1p(exp(-t)) : log1p(exp(t))) * gls_loss_mass(batch, r);
     }
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_batch *batch = x->args->rows;
     const gls_real *z = gls_exec_in(x, i, 0);
     gls_real *d = gls_exec_in_grad(x, i, 0);
     for (int64_t r = 0; r < x->rows; r++) {
         double s = sign(batch, r);
-        d[r] = (gls_real)(-s / (1 + exp(s * z[r])) * (batch->mass ? batch->mass[r] : 1));
+        d[r] = (gls_real)(-s / (1 + exp(s * z[r])) * gls_loss_mass(batch, r));
     }
     return GLS_OK;
 }
@@ -50,7 +46,7 @@ static gls_status scores(gls_exec *x, int i, double *sum) {
     const gls_real *z = gls_exec_in(x, i, 0);
     *sum = 0;
     for (int64_t r = 0; r < x->rows; r++)
-        if (sign(batch, r) * z[r] > 0) *sum += batch->mass ? batch->mass[r] : 1;
+        if (sign(batch, r) * z[r] > 0) *sum += gls_loss_mass(batch, r);
     return GLS_OK;
 }
 
@@ -58,16 +54,13 @@ static gls_link output_link(const gls_graph *g, const gls_node *node) {
     return GLS_LINK_LOGISTIC;
 }
 
-static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
-
 const gls_op gls_op_logistic_loss = {
     .member = {.name = "logistic_loss", .help = "logistic loss of one output and two classes", .source = ""},
-    .inputs_min = 1,
-    .inputs_max = 1,
-    .flags = GLS_OP_LOSS,
-    .shape = shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
-    .aux = aux,
+    .formula = "f = m log(1 + e^(-s z)), s = 1 for class 1 and -1 for class 0",
+    .shapes = "[1] -> a loss",
+    GLS_LOSS_OP,
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
+    .aux = gls_loss_aux,
     .link = output_link,
     .score = "accuracy",
     .scores = scores,

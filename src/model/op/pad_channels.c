@@ -43,16 +43,16 @@ static void run_at(const gls_node *node, runs *r, int64_t c) {
     r->out = c / r->out_step * gls_extent_positions(node->out) * r->out_step + c % r->out_step;
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_pad_channels_options *o = node->options;
     int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out);
     runs at = runs_of(x, i);
-    gls_fill(x->value[i], 0, x->rows * out);
+    gls_fill(gls_exec_value(x, i), 0, x->rows * out);
     for (int64_t r = 0; r < x->rows; r++)
         for (int64_t c = 0; c < node->in.c; c += at.length) {
             run_at(node, &at, c);
-            gls_real *to = x->value[i] + r * out + at.out;
+            gls_real *to = gls_exec_value(x, i) + r * out + at.out;
             for (int64_t oy = 0; oy < node->out.h; oy++) {
                 const gls_real *from = gls_exec_in(x, i, 0) + r * in + at.in + oy * o->stride * node->in.w * at.in_step;
                 for (int64_t ox = 0; ox < node->out.w; ox++, to += at.out_step, from += o->stride * at.in_step)
@@ -62,7 +62,7 @@ static gls_status forward(gls_exec *x, int i, int phase, const double *met, doub
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
     const gls_pad_channels_options *o = node->options;
@@ -73,7 +73,7 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     for (int64_t r = 0; r < x->rows; r++)
         for (int64_t c = 0; c < node->in.c; c += at.length) {
             run_at(node, &at, c);
-            const gls_real *from = x->grad[i] + r * out + at.out;
+            const gls_real *from = gls_exec_grad(x, i) + r * out + at.out;
             for (int64_t oy = 0; oy < node->out.h; oy++) {
                 gls_real *to = dx + r * in + at.in + oy * o->stride * node->in.w * at.in_step;
                 for (int64_t ox = 0; ox < node->out.w; ox++, from += at.out_step, to += o->stride * at.in_step)
@@ -83,17 +83,17 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     return GLS_OK;
 }
 
-static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
-
 const gls_op gls_op_pad_channels = {
     .member = {.name = "pad_channels",
                .help = "strided copy with zero channels added",
                .source = "He et al. 2016, shortcut type A",
                .options = options,
                .options_size = sizeof(gls_pad_channels_options)},
-    .inputs_min = 1,
-    .inputs_max = 1,
+    .formula = "y_c = every stride-th position of x_c, 0 for c beyond the input",
+    .shapes = "[c, h, w] -> [channels, (h - 1) / stride + 1, (w - 1) / stride + 1]",
+    .parameters = "",
+    GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT,
     .shape = shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
 };

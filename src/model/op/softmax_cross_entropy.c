@@ -5,8 +5,8 @@
 
 #include "base/kernels.h"
 #include "model/layers.h"
-#include "model/math.h"
-#include "model/op.h"
+#include "model/elementary.h"
+#include "model/op/loss.h"
 
 static const gls_option options[] = {
     {"label_smoothing", GLS_OPTION_REAL, offsetof(gls_cross_entropy_options, label_smoothing), "0", 0, 1,
@@ -32,16 +32,18 @@ typedef struct softmax {
     gls_real most;
 } softmax;
 
-/* losses [rows], then softmaxes [rows, labels]. */
-static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
-    return rows * (int64_t)(sizeof(double) + (size_t)gls_extent_positions(node->in) * sizeof(softmax));
+/* losses [rows]; for a backward pass then softmaxes [rows, labels]. */
+static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
+    int64_t each = backward ? gls_extent_positions(node->in) * (int64_t)sizeof(softmax) : 0;
+    return rows * ((int64_t)sizeof(double) + each);
 }
 
 static softmax *kept(const gls_exec *x, int i) {
-    return (softmax *)((double *)x->aux[i] + x->plan->max_rows);
+    return (softmax *)((double *)gls_exec_aux(x, i) + x->plan->max_rows);
 }
 
-static int64_t scratch(const gls_graph *g, const gls_node *node, int64_t rows) {
+static int64_t scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
     return node->in.c * (int64_t)sizeof(gls_real);
 }
 
@@ -65,15 +67,15 @@ static double label_loss(const gls_real *z, int64_t n, int64_t label, double smo
 static double label_weight(const gls_batch *batch, int64_t r, int64_t labels) {
     int64_t counted = 0;
     for (int64_t t = 0; t < labels; t++) counted += batch->label[r * labels + t] >= 0;
-    return counted ? (batch->mass ? batch->mass[r] : 1) / (double)counted : 0;
+    return counted ? gls_loss_mass(batch, r) / (double)counted : 0;
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_cross_entropy_options *o = node->options;
     const gls_batch *batch = x->args->rows;
-    double *loss = x->aux[i];
-    softmax *keep = kept(x, i);
+    double *loss = gls_exec_aux(x, i);
+    softmax *keep = x->plan->backward ? kept(x, i) : NULL, nobody;
     int64_t n = node->in.c, labels = gls_extent_positions(node->in);
     const gls_real *z = gls_exec_in(x, i, 0);
     for (int64_t r = 0; r < x->rows; r++) {
@@ -84,14 +86,14 @@ static gls_status forward(gls_exec *x, int i, int phase, const double *met, doub
             if (label < 0 || label >= n)
                 return gls_fail(x->ctx, GLS_ERR_INPUT, "example %lld has label %lld, expected 0 to %lld",
                                 (long long)batch->index[r], (long long)label, (long long)n - 1);
-            sum += label_loss(z + t * n, n, label, o->label_smoothing, x->scratch, &keep[t]);
+            sum += label_loss(z + t * n, n, label, o->label_smoothing, x->scratch, keep ? &keep[t] : &nobody);
         }
         loss[r] = label_weight(batch, r, labels) * sum;
     }
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
     const gls_cross_entropy_options *o = node->options;
@@ -142,19 +144,17 @@ static gls_link output_link(const gls_graph *g, const gls_node *node) {
     return GLS_LINK_SOFTMAX;
 }
 
-static const gls_op_impl portable = {.name = "portable", .scratch = scratch, .forward = forward, .backward = backward};
-
 const gls_op gls_op_softmax_cross_entropy = {
     .member = {.name = "softmax_cross_entropy",
                .help = "softmax and cross-entropy with class labels or next tokens",
                .source = "",
                .options = options,
                .options_size = sizeof(gls_cross_entropy_options)},
-    .inputs_min = 1,
-    .inputs_max = 1,
-    .flags = GLS_OP_LOSS,
-    .shape = shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .formula = "f = m mean over labels of (log sum_c e^(z_c) - sum_c t_c z_c), t_c = (1 - s) [c = label] + s / "
+               "classes, s = label_smoothing",
+    .shapes = "[classes], or [vocabulary, 1, w] for next tokens -> a loss",
+    GLS_LOSS_OP,
+    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward),
     .aux = aux,
     .link = output_link,
     .score = "accuracy",

@@ -1,6 +1,6 @@
 /* squared_error: f_i = m_i (1/2) |z - y|^2. With class labels, y is the label itself if there is one output (then the
  * labels count 0, 1, ...), else one-hot. */
-#include "model/op.h"
+#include "model/op/loss.h"
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     gls_target_kind kind = g->data->target;
@@ -15,32 +15,28 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return GLS_OK;
 }
 
-static int64_t aux(const gls_graph *g, const gls_node *node, int64_t rows) {
-    return rows * (int64_t)sizeof(double);
-}
-
 static double target(const gls_batch *batch, int64_t r, int64_t n, int64_t c) {
     if (batch->y) return batch->y[r * n + c];
     return n == 1 ? batch->label[r] : c == batch->label[r];
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_batch *batch = x->args->rows;
     int64_t n = gls_exec_node(x, i)->in.c;
     const gls_real *z = gls_exec_in(x, i, 0);
-    double *loss = x->aux[i];
+    double *loss = gls_exec_aux(x, i);
     for (int64_t r = 0; r < x->rows; r++) {
         double sum = 0;
         for (int64_t c = 0; c < n; c++) {
             double e = z[r * n + c] - target(batch, r, n, c);
             sum += e * e;
         }
-        loss[r] = 0.5 * sum * (batch->mass ? batch->mass[r] : 1);
+        loss[r] = 0.5 * sum * gls_loss_mass(batch, r);
     }
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_batch *batch = x->args->rows;
     int64_t n = gls_exec_node(x, i)->in.c;
@@ -48,7 +44,7 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     gls_real *d = gls_exec_in_grad(x, i, 0);
     for (int64_t r = 0; r < x->rows; r++)
         for (int64_t c = 0; c < n; c++)
-            d[r * n + c] = (gls_real)((z[r * n + c] - target(batch, r, n, c)) * (batch->mass ? batch->mass[r] : 1));
+            d[r * n + c] = (gls_real)((z[r * n + c] - target(batch, r, n, c)) * gls_loss_mass(batch, r));
     return GLS_OK;
 }
 
@@ -57,15 +53,12 @@ static gls_link output_link(const gls_graph *g, const gls_node *node) {
     return node->in.c == 1 ? GLS_LINK_NEAREST : GLS_LINK_LARGEST;
 }
 
-static const gls_op_impl portable = {.name = "portable", .forward = forward, .backward = backward};
-
 const gls_op gls_op_squared_error = {
     .member = {.name = "squared_error", .help = "half the squared distance to the targets", .source = ""},
-    .inputs_min = 1,
-    .inputs_max = 1,
-    .flags = GLS_OP_LOSS,
-    .shape = shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
-    .aux = aux,
+    .formula = "f = m |z - y|^2 / 2; of class labels y is one-hot, or the label itself where there is one output",
+    .shapes = "[targets] -> a loss",
+    GLS_LOSS_OP,
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
+    .aux = gls_loss_aux,
     .link = output_link,
 };

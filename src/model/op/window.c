@@ -25,15 +25,16 @@ static gls_status shape(gls_graph *g, gls_node *node) {
 }
 
 static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
+    (void)fits;
     if (g->node[node->input[0]].inner == node->in.c) return GLS_OK;
     return gls_node_fail(g, node, "its input lies channel by channel; put a dense layer before it");
 }
 
-static gls_status forward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t c = node->in.c, size = node->out.c / c, length = node->in.w;
     const gls_real *in = gls_exec_in(x, i, 0);
-    gls_real *out = x->value[i];
+    gls_real *out = gls_exec_value(x, i);
     for (int64_t r = 0; r < x->rows; r++, in += length * c)
         for (int64_t t = 0; t < length; t++, out += size * c) {
             int64_t before = size - 1 - t > 0 ? size - 1 - t : 0;
@@ -43,11 +44,11 @@ static gls_status forward(gls_exec *x, int i, int phase, const double *met, doub
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i, int phase, const double *met, double *meet) {
+static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
     int64_t c = node->in.c, size = node->out.c / c, length = node->in.w;
-    const gls_real *e = x->grad[i];
+    const gls_real *e = gls_exec_grad(x, i);
     gls_real *d = gls_exec_in_grad(x, i, 0);
     if (!gls_exec_adds(x, i, 0)) gls_fill(d, 0, x->rows * length * c);
     for (int64_t r = 0; r < x->rows; r++, d += length * c)
@@ -58,17 +59,17 @@ static gls_status backward(gls_exec *x, int i, int phase, const double *met, dou
     return GLS_OK;
 }
 
-static const gls_op_impl portable = {.name = "portable", .setup = setup, .forward = forward, .backward = backward};
-
 const gls_op gls_op_window = {
     .member = {.name = "window",
                .help = "features of a position and of those before it, side by side",
                .source = "",
                .options = options,
                .options_size = sizeof(gls_window_options)},
-    .inputs_min = 1,
-    .inputs_max = 1,
+    .formula = "y_t = x_{t-size+1}, ..., x_t side by side, zeros before the first position",
+    .shapes = "[c, 1, w] -> [size c, 1, w]",
+    .parameters = "",
+    GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT,
     .shape = shape,
-    .impl = (const gls_op_impl *const[]){&portable, NULL},
+    .impl = GLS_OP_PORTABLE(.setup = setup, .forward = forward, .backward = backward),
 };

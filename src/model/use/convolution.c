@@ -5,20 +5,22 @@
 #include "base/kernels.h"
 #include "model/conv.h"
 #include "model/dnnl.h"
-#include "model/use.h"
+#include "model/use/factors.h"
 
-/* Scratch: what the implementation needs, a gradient being formed, a group's sum, a copy of scaled output gradients. */
+/* Scratch: what the implementation needs, a gradient being formed, a group's sum, a copy of scaled output gradients,
+ * and a copy of the input where that is stored narrow. */
 typedef struct room {
     gls_conv_shape shape;
     int64_t used, own; /* reals of a gradient as the implementation forms it, and that rounded up */
+    gls_reader input, grad;
     void *implementation;
-    gls_real *formed, *sum, *scaled;
+    gls_real *formed, *sum, *scaled, *wide;
     bool library;
 } room;
 
 static room sizes(const gls_graph *g, const gls_use *use) {
     const gls_node *node = &g->node[use->node];
-    room to = {.shape = gls_conv_shape_of(g, node), .library = node->library != NULL};
+    room to = {.shape = gls_conv_shape_of(node), .library = node->library != NULL};
     to.used = gls_conv_weights(&to.shape);
     int64_t most = to.used;
     if (to.library) to.used = gls_dnnl_own_size(node->library);
@@ -29,43 +31,44 @@ static room sizes(const gls_graph *g, const gls_use *use) {
 
 static int64_t implementation_bytes(const gls_graph *g, const gls_use *use, const room *to, int64_t rows) {
     if (to->library) return gls_dnnl_scratch(g->node[use->node].library, rows);
-    return (gls_conv_scratch(&to->shape) * (int64_t)sizeof(gls_real) + 63) & ~(int64_t)63;
+    return gls_room_bytes(gls_conv_scratch(&to->shape), sizeof(gls_real));
 }
 
-static int64_t scratch(const gls_graph *g, const gls_use *use, int64_t rows, unsigned want) {
+static int64_t scratch(const gls_graph *g, const gls_memory_plan *plan, const gls_use *use) {
     room to = sizes(g, use);
-    return implementation_bytes(g, use, &to, rows) +
-           (2 * to.own + rows * gls_extent_size(to.shape.out)) * (int64_t)sizeof(gls_real);
+    int64_t rows = plan->max_rows, reals = 2 * to.own + rows * gls_extent_size(to.shape.out);
+    if (gls_plan_narrow(plan, &use->input)) reals += (to.library ? rows : 1) * gls_extent_size(to.shape.in);
+    return implementation_bytes(g, use, &to, rows) + reals * (int64_t)sizeof(gls_real);
 }
 
 static room room_of(gls_exec *x, const gls_use *use) {
     room to = sizes(x->graph, use);
     int64_t bytes = to.library ? gls_dnnl_conv_scratch(x->object[use->node])
                                : implementation_bytes(x->graph, use, &to, x->plan->max_rows);
+    to.input = gls_reader_of(x, &use->input);
+    to.grad = gls_reader_of(x, &use->grad);
     to.implementation = x->scratch;
     to.formed = (gls_real *)((char *)x->scratch + bytes);
     to.sum = to.formed + to.own;
     to.scaled = to.sum + to.own;
+    to.wide = to.scaled + x->plan->max_rows * gls_extent_size(to.shape.out);
     return to;
 }
 
-static const gls_real *row_in(const gls_exec *x, const gls_use *use, int64_t row) {
-    return x->value[use->input] + row * gls_extent_size(x->graph->node[use->input].out);
-}
-
-static const gls_real *row_grad(const gls_exec *x, const gls_use *use, int64_t row) {
-    return x->grad[use->node] + row * gls_extent_size(x->graph->node[use->node].out);
+static const gls_real *row_grad(const room *in, int64_t row) {
+    return gls_reader_rows(&in->grad, row, 1, in->scaled);
 }
 
 /* The gradient of rows [row, row + count) as the implementation forms it: its layout is its own, its norm is right. */
 static gls_status form(gls_exec *x, const gls_use *use, const room *in, int64_t row, int64_t count, const gls_real *e,
                        gls_real *to) {
-    if (in->library) return gls_dnnl_conv_weights(x->object[use->node], count, row_in(x, use, row), e, to);
+    if (in->library)
+        return gls_dnnl_conv_weights(x->object[use->node], count, gls_reader_rows(&in->input, row, count, in->wide), e,
+                                     to);
     gls_fill(to, 0, in->used);
-    int64_t size_in = gls_extent_size(in->shape.in), size_out = gls_extent_size(in->shape.out);
     for (int64_t r = 0; r < count; r++)
-        gls_conv_weights_add(x->graph->portable, &in->shape, row_in(x, use, row) + r * size_in, e + r * size_out, to,
-                             in->implementation);
+        gls_conv_weights_add(x->graph->portable, &in->shape, gls_reader_rows(&in->input, row + r, 1, in->wide),
+                             e + r * gls_extent_size(in->shape.out), to, in->implementation);
     return GLS_OK;
 }
 
@@ -89,14 +92,12 @@ static bool uniform(const double *weights, int64_t rows) {
 
 static gls_status gradient(gls_exec *x, const gls_use *use, const double *weights, gls_real *g) {
     room in = room_of(x, use);
-    const gls_real *e = row_grad(x, use, 0), *plain;
+    const gls_real *e = gls_reader_rows(&in.grad, 0, x->rows, in.scaled), *plain;
     int64_t size = gls_extent_size(in.shape.out), parameters = gls_conv_weights(&in.shape);
     bool same = !weights || uniform(weights, x->rows);
     if (!same) {
-        for (int64_t r = 0; r < x->rows; r++) {
-            memcpy(in.scaled + r * size, e + r * size, (size_t)size * sizeof *e);
-            gls_scale(in.scaled + r * size, weights[r], size);
-        }
+        if (e != in.scaled) memcpy(in.scaled, e, (size_t)(x->rows * size) * sizeof *e);
+        for (int64_t r = 0; r < x->rows; r++) gls_scale(in.scaled + r * size, weights[r], size);
         e = in.scaled;
     }
     GLS_TRY(form_plain(x, use, &in, 0, x->rows, e, &plain));
@@ -114,7 +115,7 @@ static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *pa
         for (int64_t r = 0; r < x->rows; r++) {
             if (partition->group[r] != group) continue;
             gls_real *to = members++ == 0 ? in.sum : in.formed;
-            GLS_TRY(form(x, use, &in, r, 1, row_grad(x, use, r), to));
+            GLS_TRY(form(x, use, &in, r, 1, row_grad(&in, r), to));
             if (to == in.formed) gls_add(in.sum, in.formed, in.used);
         }
         if (members > 0) out[group] += gls_sum_squares(in.sum, in.used);
@@ -128,7 +129,7 @@ static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *pa
     const gls_real *v = gls_point_w(point) + gls_layout_block(x->graph->layout, use->block)->offset, *plain;
     for (int64_t r = 0; r < x->rows; r++) {
         if (partition->group[r] < 0) continue;
-        GLS_TRY(form_plain(x, use, &in, r, 1, row_grad(x, use, r), &plain));
+        GLS_TRY(form_plain(x, use, &in, r, 1, row_grad(&in, r), &plain));
         out[partition->group[r]] += gls_dot(plain, v, gls_conv_weights(&in.shape));
     }
     return GLS_OK;

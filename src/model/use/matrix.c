@@ -1,54 +1,85 @@
 /* The matrix product: y_t = W a_t at every position t of every row, W [p, q] (transposed: y_t = W^T a_t). A group's
  * gradient is sum_t e_t a_t^T. methods.md section 4 has the formulas. */
 #include <math.h>
-#include <string.h>
 
 #include "base/gemm.h"
 #include "base/kernels.h"
 #include "model/use/factors.h"
 
-/* (e, a), or (a, e) for a transposed use. */
+/* (e, a), or (a, e) for a transposed use. Positions that one of them does not have, since it is looked at with a lag,
+ * contribute nothing. */
 static gls_factors factors(const gls_exec *x, const gls_use *use) {
     const gls_block *block = gls_layout_block(x->graph->layout, use->block);
-    const gls_real *a = x->value[use->input], *e = x->grad[use->node];
+    gls_reader a = gls_reader_of(x, &use->input), e = gls_reader_of(x, &use->grad);
+    int64_t lag = use->input.lag > use->grad.lag ? use->input.lag : use->grad.lag;
+    gls_reader_skip(&a, lag - use->input.lag);
+    gls_reader_skip(&e, lag - use->grad.lag);
     return (gls_factors){.left = use->transposed ? a : e,
                          .right = use->transposed ? e : a,
                          .p = block->shape[0],
                          .q = block->shape[1],
-                         .positions = gls_extent_positions(x->graph->node[use->node].out)};
+                         .positions = a.positions};
 }
 
-enum { CHUNK_ROWS = 32, TILE_ROWS = 64 };
+/* TILE_ROWS: of the block, whose columns of the left factor are copied at a time, CHUNK_ROWS positions of them; with
+ * NARROW_COLUMNS of the right factor, where that is stored narrow, they fill 44 KiB of stack. */
+enum { CHUNK_ROWS = 32, TILE_ROWS = 64, NARROW_COLUMNS = 256 };
 
-/* Rows [begin, end) of the block; weights scale copies of the left factor, a few rows at a time. */
+/* Rows [begin, end) in one product a run, where nothing needs a copy. */
+static void tile_plain(bool portable, const gls_factors *v, int64_t rows, int64_t begin, int64_t end, gls_real *g) {
+    int64_t total = rows * v->positions, run, left_step, right_step;
+    for (int64_t t = 0; t < total; t += run) {
+        run = gls_factors_run(v, t, total - t);
+        const gls_real *left = gls_reader_columns(&v->left, t, run, begin, end - begin, NULL, &left_step);
+        const gls_real *right = gls_reader_columns(&v->right, t, run, 0, v->q, NULL, &right_step);
+        gls_gemm(portable, true, false, end - begin, v->q, run, 1, left, left_step, right, right_step, 1,
+                 g + begin * v->q, v->q);
+    }
+}
+
+/* Copies of the left factor's columns [column, column + width), scaled by the rows' weights. */
+static void copy_scaled(const gls_factors *v, int64_t t, int64_t count, int64_t column, int64_t width,
+                        const double *weights, gls_real *to) {
+    int64_t step;
+    const gls_real *from = gls_reader_columns(&v->left, t, count, column, width, to, &step);
+    for (int64_t i = 0; i < count; i++) {
+        gls_real c = weights ? (gls_real)weights[(t + i) / v->positions] : 1;
+        for (int64_t k = 0; k < width; k++) to[i * width + k] = c * from[i * step + k];
+    }
+}
+
+/* Rows [begin, end) of the block, at most TILE_ROWS, and some of its columns: a few positions at a time. */
+static void tile_copied(bool portable, const gls_factors *v, int64_t rows, const double *weights, int64_t begin,
+                        int64_t end, int64_t column, int64_t columns, gls_real *g) {
+    gls_real left[CHUNK_ROWS * TILE_ROWS], room[CHUNK_ROWS * NARROW_COLUMNS];
+    int64_t total = rows * v->positions, count, step;
+    for (int64_t t = 0; t < total; t += count) {
+        count = gls_factors_run(v, t, total - t < CHUNK_ROWS ? total - t : CHUNK_ROWS);
+        copy_scaled(v, t, count, begin, end - begin, weights, left);
+        const gls_real *right = gls_reader_columns(&v->right, t, count, column, columns, room, &step);
+        gls_gemm(portable, true, false, end - begin, columns, count, 1, left, end - begin, right, step, 1,
+                 g + begin * v->q + column, v->q);
+    }
+}
+
 static gls_status tile(gls_exec *x, const gls_use *use, const double *weights, int64_t begin, int64_t end,
                        gls_real *g) {
     gls_factors v = factors(x, use);
-    int64_t total = x->rows * v.positions;
-    if (!weights) {
-        gls_gemm(x->graph->portable, true, false, end - begin, v.q, total, 1, v.left + begin, v.p, v.right, v.q, 1,
-                 g + begin * v.q, v.q);
+    bool portable = x->graph->portable, narrow = v.right.storage != GLS_STORAGE_REAL;
+    if (!weights && !narrow && v.left.storage == GLS_STORAGE_REAL) {
+        tile_plain(portable, &v, x->rows, begin, end, g);
         return GLS_OK;
     }
-    gls_real scaled[CHUNK_ROWS * TILE_ROWS];
-    for (int64_t first = begin; first < end; first += TILE_ROWS) {
-        int64_t width = end - first < TILE_ROWS ? end - first : TILE_ROWS;
-        for (int64_t t = 0; t < total; t += CHUNK_ROWS) {
-            int64_t count = total - t < CHUNK_ROWS ? total - t : CHUNK_ROWS;
-            for (int64_t i = 0; i < count; i++) {
-                gls_real c = (gls_real)weights[(t + i) / v.positions];
-                const gls_real *from = v.left + (t + i) * v.p + first;
-                for (int64_t k = 0; k < width; k++) scaled[i * width + k] = c * from[k];
-            }
-            gls_gemm(x->graph->portable, true, false, width, v.q, count, 1, scaled, width, v.right + t * v.q, v.q, 1,
-                     g + first * v.q, v.q);
-        }
-    }
+    int64_t most = narrow ? NARROW_COLUMNS : v.q;
+    for (int64_t first = begin; first < end; first += TILE_ROWS)
+        for (int64_t column = 0; column < v.q; column += most)
+            tile_copied(portable, &v, x->rows, weights, first, end - first < TILE_ROWS ? end : first + TILE_ROWS,
+                        column, v.q - column < most ? v.q - column : most, g);
     return GLS_OK;
 }
 
 static gls_status gradient(gls_exec *x, const gls_use *use, const double *weights, gls_real *g) {
-    return tile(x, use, weights, 0, factors(x, use).p, g);
+    return tile(x, use, weights, 0, gls_layout_block(x->graph->layout, use->block)->shape[0], g);
 }
 
 /* ---- norms ---- */
@@ -68,13 +99,30 @@ static bool double_sum_pays(int64_t count, const gls_factors *v) {
 /* Where the double sum has cancelled below this share of (sum |e||a|)^2, the explicit form takes over. */
 static const double cancelled = 1e-5;
 
+static double squares_at(const gls_factors *v, int64_t t) {
+    return gls_sum_squares(gls_factors_left(v, t), v->p) * gls_sum_squares(gls_factors_right(v, t), v->q);
+}
+
 /* sum |e||a| over the group's positions. */
 static double bound_of(const gls_factors *v, gls_group_rows of) {
     double sum = 0;
     for (int64_t i = 0; i < of.rows; i++)
         for (int64_t t = of.row[i] * v->positions; t < (of.row[i] + 1) * v->positions; t++)
-            sum += sqrt(gls_sum_squares(v->left + t * v->p, v->p) * gls_sum_squares(v->right + t * v->q, v->q));
+            sum += sqrt(squares_at(v, t));
     return sum;
+}
+
+/* made [rows, q] = rows [begin, begin + rows) of positions [t, t + count)'s gradient, or that added. */
+static void make_rows(bool portable, const gls_factors *v, int64_t begin, int64_t rows, int64_t t, int64_t count,
+                      bool adds, gls_real *made) {
+    int64_t left_step, right_step, run;
+    bool narrow = v->left_room || v->right_room;
+    for (int64_t end = t + count; t < end; t += run, adds = true) {
+        run = gls_factors_run(v, t, narrow && end - t > GLS_FACTOR_PIECE ? GLS_FACTOR_PIECE : end - t);
+        const gls_real *left = gls_reader_columns(&v->left, t, run, begin, rows, v->left_room, &left_step);
+        const gls_real *right = gls_reader_columns(&v->right, t, run, 0, v->q, v->right_room, &right_step);
+        gls_gemm(portable, true, false, rows, v->q, run, 1, left, left_step, right, right_step, adds, made, v->q);
+    }
 }
 
 /* Runs of rows that lie one behind another are one product each. */
@@ -85,32 +133,33 @@ static double explicit_norm(bool portable, const gls_factors *v, gls_group_rows 
         int64_t rows = v->p - begin < height ? v->p - begin : height;
         for (int64_t i = 0, run; i < of.rows; i += run) {
             for (run = 1; i + run < of.rows && of.row[i + run] == of.row[i] + run; run++) continue;
-            int64_t first = of.row[i] * v->positions;
-            gls_gemm(portable, true, false, rows, v->q, run * v->positions, 1, v->left + first * v->p + begin, v->p,
-                     v->right + first * v->q, v->q, i > 0, made, v->q);
+            make_rows(portable, v, begin, rows, of.row[i] * v->positions, run * v->positions, i > 0, made);
         }
         sum += gls_sum_squares(made, rows * v->q);
     }
     return sum;
 }
 
-static double group_norm(bool portable, const gls_factors *v, gls_group_rows of, gls_real *made) {
+/* again: the same factors with room of their own. */
+static double group_norm(bool portable, const gls_factors *v, const gls_factors *again, gls_group_rows of,
+                         gls_real *made) {
     int64_t count = of.rows * v->positions;
-    if (count == 1)
-        return gls_sum_squares(v->left + of.row[0] * v->p, v->p) * gls_sum_squares(v->right + of.row[0] * v->q, v->q);
+    if (count == 1) return squares_at(v, of.row[0]);
     if (double_sum_pays(count, v)) {
-        double sum = gls_factors_dot(portable, v, v, of), bound = bound_of(v, of);
+        double sum = gls_factors_dot(portable, v, again, of), bound = bound_of(v, of);
         if (sum >= cancelled * bound * bound) return sum;
     }
     return explicit_norm(portable, v, of, made);
 }
 
 static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *partition, double *out) {
-    gls_factors v = factors(x, use);
-    int64_t *row = x->scratch;
+    gls_room room = gls_room_of(x);
+    int64_t *row = gls_room_take(&room, x->rows, sizeof *row);
+    gls_factors v = gls_factors_of(x, use, &room), again = gls_factors_of(x, use, &room);
+    gls_real *made = gls_room_take(&room, explicit_rows(v.p, v.q) * v.q, sizeof *made);
     for (int64_t group = 0; group < partition->groups; group++) {
         gls_group_rows of = gls_group_rows_of(x, partition, group, row);
-        if (of.rows > 0) out[group] += group_norm(x->graph->portable, &v, of, gls_group_room(x));
+        if (of.rows > 0) out[group] += group_norm(x->graph->portable, &v, &again, of, made);
     }
     return GLS_OK;
 }
@@ -118,27 +167,30 @@ static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *pa
 /* <g, V> = sum_t l_t . (V r_t), some positions at a time. */
 static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *partition, const gls_point *point,
                         double *out) {
-    gls_factors v = factors(x, use);
+    gls_room room = gls_room_of(x);
+    gls_factors v = gls_factors_of(x, use, &room);
     const gls_real *w = gls_point_w(point) + gls_layout_block(x->graph->layout, use->block)->offset;
-    int64_t total = x->rows * v.positions;
-    gls_real *z = x->scratch;
-    for (int64_t t = 0; t < total; t += TILE_ROWS) {
-        int64_t count = total - t < TILE_ROWS ? total - t : TILE_ROWS;
-        gls_gemm(x->graph->portable, false, true, count, v.p, v.q, 1, v.right + t * v.q, v.q, w, v.q, 0, z, v.p);
+    int64_t total = x->rows * v.positions, count, step;
+    gls_real *z = gls_room_take(&room, GLS_FACTOR_PIECE * v.p, sizeof *z);
+    for (int64_t t = 0; t < total; t += count) {
+        count = gls_factors_run(&v, t, total - t < GLS_FACTOR_PIECE ? total - t : GLS_FACTOR_PIECE);
+        const gls_real *right = gls_reader_columns(&v.right, t, count, 0, v.q, v.right_room, &step);
+        gls_gemm(x->graph->portable, false, true, count, v.p, v.q, 1, right, step, w, v.q, 0, z, v.p);
         for (int64_t i = 0; i < count; i++) {
             int32_t group = partition->group[(t + i) / v.positions];
-            if (group >= 0) out[group] += gls_dot(v.left + (t + i) * v.p, z + i * v.p, v.p);
+            if (group >= 0) out[group] += gls_dot(gls_factors_left(&v, t + i), z + i * v.p, v.p);
         }
     }
     return GLS_OK;
 }
 
-static int64_t scratch(const gls_graph *g, const gls_use *use, int64_t rows, unsigned want) {
+static int64_t scratch(const gls_graph *g, const gls_memory_plan *plan, const gls_use *use) {
     const gls_block *block = gls_layout_block(g->layout, use->block);
     int64_t p = block->shape[0], q = block->shape[1], reals = 0;
-    if (want & GLS_WANT_NORMS) reals = explicit_rows(p, q) * q;
-    if ((want & GLS_WANT_INNER) && reals < TILE_ROWS * p) reals = TILE_ROWS * p;
-    return gls_group_bytes(rows) + reals * (int64_t)sizeof(gls_real);
+    if (plan->want & GLS_WANT_NORMS) reals = explicit_rows(p, q) * q;
+    if ((plan->want & GLS_WANT_INNER) && reals < GLS_FACTOR_PIECE * p) reals = GLS_FACTOR_PIECE * p;
+    return gls_room_bytes(plan->max_rows, sizeof(int64_t)) + 2 * gls_factors_bytes(plan, use) +
+           gls_room_bytes(reals, sizeof(gls_real));
 }
 
 const gls_use_kind gls_use_matrix = {

@@ -1,22 +1,38 @@
-/* Scale and shift: y_c = scale_c z_c + shift_c. A row's gradient is a sum over positions: of e for a plain bias (formed
- * here), or one that backward-data has formed anyway and left in the op's aux, [rows, sums] doubles. */
-#include "model/kernels.h"
-#include "model/use.h"
+/* Scale and shift: y_c = scale_c z_c + shift_c. A row's gradient is the sum over the positions of the view: of e for a
+ * plain bias, or of one position of doubles where backward-data has formed the sum anyway and left it in the op's aux.
+ */
+#include "model/use/factors.h"
 
-static const double *row_sums(gls_exec *x, const gls_use *use, int64_t row) {
-    const gls_node *node = &x->graph->node[use->node];
-    int64_t c = node->out.c, size = gls_extent_size(node->out);
-    if (use->sums_row >= 0) return (const double *)x->aux[use->node] + row * use->sums_stride + use->sums_row;
-    gls_channel_sums(x->grad[use->node] + row * size, c, gls_extent_positions(node->out), node->inner, x->scratch);
-    return x->scratch;
+/* A row's sums, a total, and what reading a row takes. */
+typedef struct sums_room {
+    double *row, *total;
+    gls_real *wide;
+} sums_room;
+
+static sums_room room_of(const gls_exec *x, const gls_use *use) {
+    gls_room room = gls_room_of(x);
+    sums_room to = {.row = gls_room_take(&room, 2 * use->grad.width, sizeof *to.row)};
+    to.total = to.row + use->grad.width;
+    to.wide = gls_plan_narrow(x->plan, &use->grad) ? (gls_real *)room.next : NULL;
+    return to;
+}
+
+static const double *row_sums(const gls_exec *x, const gls_use *use, int64_t row, const sums_room *room) {
+    const gls_view *v = &use->grad;
+    if (v->source == GLS_VIEW_AUX_DOUBLE)
+        return (const double *)gls_exec_aux(x, v->node) + v->offset + row * v->row_stride;
+    gls_reader reader = gls_reader_of(x, v);
+    gls_reader_sums(&reader, row, room->wide, room->row);
+    return room->row;
 }
 
 static gls_status gradient(gls_exec *x, const gls_use *use, const double *weights, gls_real *g) {
-    int64_t c = x->graph->node[use->node].out.c;
-    double *total = (double *)x->scratch + c;
+    int64_t c = use->grad.width;
+    sums_room room = room_of(x, use);
+    double *total = room.total;
     for (int64_t k = 0; k < c; k++) total[k] = 0;
     for (int64_t r = 0; r < x->rows; r++) {
-        const double *sums = row_sums(x, use, r);
+        const double *sums = row_sums(x, use, r, &room);
         double weight = weights ? weights[r] : 1;
         for (int64_t k = 0; k < c; k++) total[k] += weight * sums[k];
     }
@@ -25,13 +41,14 @@ static gls_status gradient(gls_exec *x, const gls_use *use, const double *weight
 }
 
 static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *partition, double *out) {
-    int64_t c = x->graph->node[use->node].out.c;
-    double *total = (double *)x->scratch + c;
+    int64_t c = use->grad.width;
+    sums_room room = room_of(x, use);
+    double *total = room.total;
     for (int64_t group = 0; group < partition->groups; group++) {
         for (int64_t k = 0; k < c; k++) total[k] = 0;
         for (int64_t r = 0; r < x->rows; r++) {
             if (partition->group[r] != group) continue;
-            const double *sums = row_sums(x, use, r);
+            const double *sums = row_sums(x, use, r, &room);
             for (int64_t k = 0; k < c; k++) total[k] += sums[k];
         }
         for (int64_t k = 0; k < c; k++) out[group] += total[k] * total[k];
@@ -41,20 +58,23 @@ static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *pa
 
 static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *partition, const gls_point *point,
                         double *out) {
-    int64_t c = x->graph->node[use->node].out.c;
     const gls_real *v = gls_point_w(point) + gls_layout_block(x->graph->layout, use->block)->offset;
+    sums_room room = room_of(x, use);
     for (int64_t r = 0; r < x->rows; r++) {
         if (partition->group[r] < 0) continue;
-        const double *sums = row_sums(x, use, r);
+        const double *sums = row_sums(x, use, r, &room);
         double sum = 0;
-        for (int64_t k = 0; k < c; k++) sum += sums[k] * v[k];
+        for (int64_t k = 0; k < use->grad.width; k++) sum += sums[k] * v[k];
         out[partition->group[r]] += sum;
     }
     return GLS_OK;
 }
 
-static int64_t scratch(const gls_graph *g, const gls_use *use, int64_t rows, unsigned want) {
-    return 2 * g->node[use->node].out.c * (int64_t)sizeof(double);
+static int64_t scratch(const gls_graph *g, const gls_memory_plan *plan, const gls_use *use) {
+    (void)g;
+    const gls_view *v = &use->grad;
+    int64_t wide = gls_plan_narrow(plan, v) ? v->positions * v->width : 0;
+    return gls_room_bytes(2 * v->width, sizeof(double)) + gls_room_bytes(wide, sizeof(gls_real));
 }
 
 const gls_use_kind gls_use_scale_shift = {

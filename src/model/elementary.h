@@ -1,7 +1,7 @@
 /* Elementary functions that compilers vectorise without -ffast-math: plain arithmetic, so that an element's bits do not
  * depend on where in a vector it stands. Float: relative error about 1e-7; the double build uses the C library. */
-#ifndef GLS_MODEL_MATH_H
-#define GLS_MODEL_MATH_H
+#ifndef GLS_MODEL_ELEMENTARY_H
+#define GLS_MODEL_ELEMENTARY_H
 
 #include <math.h>
 #include <stdint.h>

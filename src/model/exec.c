@@ -1,0 +1,179 @@
+/* An evaluation's memory, and the calls into ops. A call of a verb is timed under profile, and stands between staging
+ * and unstaging where buffers are stored narrow. */
+#include "model/exec.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/context.h"
+#include "base/kernels.h"
+#include "model/network.h"
+#include "model/op.h"
+#include "model/storage.h"
+
+/* ---- memory ---- */
+
+static gls_status allocate(gls_exec *x) {
+    gls_context *ctx = x->ctx;
+    int nodes = x->graph->nodes;
+    x->memory = gls_alloc(ctx, x->plan->bytes, 1);
+    x->value = gls_alloc(ctx, nodes, sizeof *x->value);
+    x->grad = gls_alloc(ctx, nodes, sizeof *x->grad);
+    x->aux = gls_alloc(ctx, nodes, sizeof *x->aux);
+    x->object = gls_alloc(ctx, nodes, sizeof *x->object);
+    bool have = x->memory && x->value && x->grad && x->aux && x->object;
+    if (!have || !x->net->profile) return have ? GLS_OK : GLS_ERR_MEMORY;
+    x->seconds = gls_alloc(ctx, (int64_t)nodes * GLS_EXEC_TIMES, sizeof *x->seconds);
+    return x->seconds ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+static void point(gls_exec *x) {
+    const gls_memory_plan *plan = x->plan;
+#ifdef GLS_POISON
+    for (int64_t i = 0; i < plan->bytes / (int64_t)sizeof(gls_real); i++) ((gls_real *)x->memory)[i] = NAN;
+#endif
+    for (int i = 0; i < x->graph->nodes; i++) {
+        if (plan->value[i] >= 0 && !plan->narrow_value[i]) x->value[i] = (gls_real *)(x->memory + plan->value[i]);
+        if (plan->grad[i] >= 0 && !plan->narrow_grad[i]) x->grad[i] = (gls_real *)(x->memory + plan->grad[i]);
+        if (plan->aux[i] >= 0) x->aux[i] = x->memory + plan->aux[i];
+    }
+    x->scratch = x->memory + plan->scratch;
+}
+
+static gls_status create(gls_exec *x, int64_t max_rows, unsigned want, gls_mode mode) {
+    GLS_TRY(gls_memory_plan_create(x->graph, max_rows, want, mode, x->net->storage, &x->plan));
+    GLS_TRY(allocate(x));
+    point(x);
+    for (int i = 0; i < x->graph->nodes; i++) {
+        const gls_op_impl *impl = x->graph->node[i].impl;
+        if (impl->object_create) GLS_TRY(impl->object_create(x, i, &x->object[i]));
+    }
+    return GLS_OK;
+}
+
+gls_status gls_exec_create(gls_network *net, int64_t max_rows, unsigned want, gls_mode mode, gls_exec **out) {
+    gls_context *ctx = net->problem->ctx;
+    gls_exec *x = gls_alloc(ctx, 1, sizeof *x);
+    *out = x;
+    if (!x) return GLS_ERR_MEMORY;
+    x->net = net;
+    x->ctx = ctx;
+    x->graph = net->graph;
+    int threads = gls_omp_one();
+    gls_status status = create(x, max_rows, want, mode);
+    gls_omp_restore(threads);
+    return status;
+}
+
+void gls_exec_destroy(gls_exec *x) {
+    if (!x) return;
+    int nodes = x->graph->nodes;
+    for (int i = 0; i < nodes && x->object; i++) {
+        const gls_op_impl *impl = x->graph->node[i].impl;
+        if (impl->object_destroy && x->object[i]) impl->object_destroy(x->object[i]);
+    }
+    for (int k = 0; k < nodes * GLS_EXEC_TIMES && x->seconds; k++) x->net->seconds[k] += x->seconds[k];
+    gls_memory_plan_destroy(x->graph, x->plan);
+    gls_free(x->ctx, x->memory);
+    gls_free(x->ctx, x->value);
+    gls_free(x->ctx, x->grad);
+    gls_free(x->ctx, x->aux);
+    gls_free(x->ctx, x->object);
+    gls_free(x->ctx, x->seconds);
+    gls_free(x->ctx, x);
+}
+
+void gls_exec_begin(gls_exec *x, const gls_evaluate_args *args) {
+    x->args = args;
+    x->rows = args->rows->rows;
+    x->w = gls_point_w(args->point);
+    x->packed = gls_point_prepared(args->point);
+    for (int i = 0; i < x->graph->nodes; i++)
+        if (x->plan->value[i] < 0) x->value[i] = (gls_real *)args->rows->x; /* read only: the data's own */
+}
+
+/* ---- calls ---- */
+
+double gls_exec_clock(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+typedef struct span {
+    double start;
+    bool backward;
+} span;
+
+static span begin(gls_exec *x, int i, bool backward) {
+    span s = {x->seconds ? gls_exec_clock() : 0, backward};
+    if (x->plan->storage == GLS_STORAGE_REAL) return s;
+    if (backward)
+        gls_stage_backward(x, i);
+    else
+        gls_stage_forward(x, i);
+    return s;
+}
+
+static gls_status end(gls_exec *x, int i, span s, gls_status status) {
+    if (x->plan->storage != GLS_STORAGE_REAL) gls_unstage(x, i);
+    if (x->seconds) x->seconds[i * GLS_EXEC_TIMES + s.backward] += gls_exec_clock() - s.start;
+    return status;
+}
+
+static bool runs_nothing(const gls_exec *x, int i) {
+    return gls_node_aliased(gls_exec_node(x, i), x->plan->mode);
+}
+
+gls_status gls_exec_forward(gls_exec *x, int i) {
+    if (runs_nothing(x, i)) return GLS_OK;
+    span s = begin(x, i, false);
+    return end(x, i, s, gls_exec_node(x, i)->impl->forward(x, i));
+}
+
+gls_status gls_exec_forward_partial(gls_exec *x, int i, double *partial) {
+    span s = begin(x, i, false);
+    return end(x, i, s, gls_exec_node(x, i)->op->coupling->forward_partial(x, i, partial));
+}
+
+gls_status gls_exec_forward_reduced(gls_exec *x, int i, const double *reduced) {
+    span s = begin(x, i, false);
+    return end(x, i, s, gls_exec_node(x, i)->op->coupling->forward_reduced(x, i, reduced));
+}
+
+/* The gradient of a node that is its input's memory: nothing to do, unless that input has other readers. */
+static gls_status backward_alias(gls_exec *x, int i) {
+    gls_real *to = gls_exec_in_grad(x, i, 0);
+    const gls_real *e = gls_exec_grad(x, i);
+    if (!to || to == e) return GLS_OK;
+    if (gls_exec_adds(x, i, 0))
+        gls_add(to, e, gls_exec_size(x, i));
+    else
+        memcpy(to, e, (size_t)gls_exec_size(x, i) * sizeof *to);
+    return GLS_OK;
+}
+
+/* Whether a gradient reaches the node at all: below it there are parameters. */
+static bool reached(const gls_exec *x, int i) {
+    return i == x->graph->loss || x->plan->grad[i] >= 0;
+}
+
+gls_status gls_exec_backward(gls_exec *x, int i) {
+    const gls_op_impl *impl = gls_exec_node(x, i)->impl;
+    if (!reached(x, i) || !impl->backward) return GLS_OK;
+    span s = begin(x, i, true);
+    return end(x, i, s, runs_nothing(x, i) ? backward_alias(x, i) : impl->backward(x, i));
+}
+
+gls_status gls_exec_backward_partial(gls_exec *x, int i, double *partial) {
+    if (!reached(x, i)) return GLS_OK;
+    span s = begin(x, i, true);
+    return end(x, i, s, gls_exec_node(x, i)->op->coupling->backward_partial(x, i, partial));
+}
+
+gls_status gls_exec_backward_reduced(gls_exec *x, int i, const double *reduced) {
+    if (!reached(x, i)) return GLS_OK;
+    span s = begin(x, i, true);
+    return end(x, i, s, gls_exec_node(x, i)->op->coupling->backward_reduced(x, i, reduced));
+}

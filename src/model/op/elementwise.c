@@ -1,0 +1,76 @@
+/* Activations: y = f(x), element by element. */
+#include "model/op/elementwise.h"
+
+typedef struct leaky_options {
+    double slope;
+} leaky_options;
+
+static const gls_option leaky_table[] = {
+    {"slope", GLS_OPTION_REAL, offsetof(leaky_options, slope), "0.01", 0, 1,
+     GLS_OPTION_ABOVE_MIN | GLS_OPTION_BELOW_MAX, NULL, "slope below 0"},
+    {NULL},
+};
+
+static double leaky_slope(const gls_node *node) {
+    return ((const leaky_options *)node->options)->slope;
+}
+
+#define SQRT_HALF (gls_real)0.70710678118654752
+#define NORMAL_PEAK (gls_real)0.39894228040143268 /* 1 / sqrt(2 pi) */
+
+static inline gls_real normal_below(gls_real x) {
+    return (gls_real)0.5 * (1 + gls_real_erf(x * SQRT_HALF));
+}
+static inline gls_real normal_density(gls_real x) {
+    return NORMAL_PEAK * gls_real_exp((gls_real)-0.5 * x * x);
+}
+
+/* clang-format off */
+/* At 0 the derivative of a relu is taken as the slope. */
+GLS_ELEMENTWISE(relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e,
+                .member.help = "max(x, 0)", .formula = "y = max(x, 0)",
+                .flags = GLS_KEEPS_Y | GLS_OP_ACTIVATION);
+GLS_ELEMENTWISE(leaky_relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e,
+                .member.help = "max(x, slope x)", .formula = "y = max(x, slope x)",
+                .member.options = leaky_table, .member.options_size = sizeof(leaky_options), .slope = leaky_slope,
+                .flags = GLS_KEEPS_Y | GLS_OP_ACTIVATION);
+GLS_ELEMENTWISE(tanh, y, gls_real_tanh(x), e * (1 - y * y),
+                .member.help = "hyperbolic tangent", .formula = "y = tanh(x)", .flags = GLS_KEEPS_Y);
+GLS_ELEMENTWISE(sigmoid, y, 1 / (1 + gls_real_exp(-x)), e * y * (1 - y),
+                .member.help = "logistic function", .formula = "y = 1 / (1 + e^-x)", .flags = GLS_KEEPS_Y);
+/* Phi is the normal distribution function; the exact form, by erf. */
+GLS_ELEMENTWISE(gelu, x, (gls_real)0.5 * x * (1 + gls_real_erf(x * SQRT_HALF)), e * (normal_below(x) + x * normal_density(x)),
+                .member.help = "x times the normal distribution function", .formula = "y = x Phi(x)",
+                .flags = GLS_KEEPS_X);
+/* clang-format on */
+
+/* ---- what they share ---- */
+
+static gls_real slope_of(const gls_node *node) {
+    return node->op->slope ? (gls_real)node->op->slope(node) : 0;
+}
+
+void gls_elementwise_forward(gls_exec *x, int i, gls_elementwise_values *values) {
+    values(gls_exec_value(x, i), gls_exec_in(x, i, 0), gls_exec_size(x, i), slope_of(gls_exec_node(x, i)));
+}
+
+/* Where the gradient is added, it is made a piece at a time. */
+void gls_elementwise_backward(gls_exec *x, int i, gls_elementwise_gradients *gradients) {
+    if (!gls_exec_wants(x, i, 0)) return;
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_real *kept = node->op->flags & GLS_OP_KEEPS_INPUT ? gls_exec_in(x, i, 0) : gls_exec_value(x, i);
+    const gls_real *e = gls_exec_grad(x, i);
+    gls_real *to = gls_exec_in_grad(x, i, 0), slope = slope_of(node);
+    int64_t n = gls_exec_size(x, i);
+    if (!gls_exec_adds(x, i, 0)) {
+        gradients(to, e, kept, n, slope);
+        return;
+    }
+    enum { PIECE = 512 };
+    gls_real piece[PIECE];
+    for (int64_t k = 0; k < n; k += PIECE) {
+        int64_t count = n - k < PIECE ? n - k : PIECE;
+        gradients(piece, e + k, kept + k, count, slope);
+        gls_add(to + k, piece, count);
+    }
+}
