@@ -131,7 +131,7 @@ typedef struct gls_schedule_time {
 typedef struct gls_schedule_type {
     gls_member member; /* its options struct begins with gls_schedule_common */
     bool needs_end;
-    /* Turns what the table cannot type (lists) into numbers kept in self; NULL: nothing to do. */
+    /* Checks what the table cannot, and may prepare numbers in self; NULL: nothing to do. */
     gls_status (*create)(gls_context *ctx, void *self, const void *options);
     size_t self_size;
     double (*value)(const void *self, const void *options, const gls_schedule_time *time);
@@ -215,10 +215,17 @@ enum {
     GLS_METHOD_DECOUPLED = 8          /* weight_decay is the decoupled one */
 };
 
+/* project: {ball: r} around zero, or {box: [lo, hi]} for every coordinate. */
+typedef struct gls_method_projection {
+    double ball;   /* 0: none */
+    gls_reals box; /* none or two */
+} gls_method_projection;
+
 /* The options of every method; its own struct begins with them. Rows for the table: GLS_METHOD_OPTIONS below. */
 typedef struct gls_method_common {
     double lr, weight_decay, decoupled_weight_decay;
-    const gls_value *groups, *project, *from_theory;
+    const gls_value *groups, *from_theory;
+    const gls_method_projection *project;
 } gls_method_common;
 
 /* One step under way. */
@@ -302,6 +309,16 @@ GLS_API gls_status gls_register_method(gls_context *ctx, const gls_method_type *
 /* Built-in and registered methods in order; NULL at the end. */
 GLS_API const gls_method_type *gls_method_type_at(gls_context *ctx, int64_t i);
 
+#ifndef __cplusplus
+/* The rows of a projection. Not literals inside of GLS_METHOD_PROJECT: a table may also stand inside of a function. */
+GLS_UNUSED static const gls_option gls_projection_box = {.type = GLS_OPTION_REAL};
+GLS_UNUSED static const gls_option gls_method_projection_options[] = {
+    GLS_REAL("ball", gls_method_projection, ball, NULL, 0, INFINITY, "radius around zero",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_LIST("box", gls_method_projection, box, NULL, 2, 2, &gls_projection_box, "least and greatest value"),
+    {.key = NULL}};
+#endif
+
 /* Rows of an options table whose struct begins with gls_method_common. lr and decay are the defaults as text. */
 #define GLS_METHOD_LR(lr_text)                                                                                 \
     {                                                                                                          \
@@ -323,19 +340,16 @@ GLS_API const gls_method_type *gls_method_type_at(gls_context *ctx, int64_t i);
         .maximum = INFINITY, .flags = GLS_OPTION_SCHEDULABLE,                                        \
         .help = "decoupled weight decay: w -= lr lambda w beside the step"                           \
     }
-#define GLS_METHOD_REST                                                                                     \
-    {.key = "groups",                                                                                       \
-     .type = GLS_OPTION_VALUE,                                                                              \
-     .offset = offsetof(gls_method_common, groups),                                                         \
-     .help = "options of blocks by name: [{match: \"*.bias\", weight_decay: 0}]; the first match wins"},    \
-        {.key = "project",                                                                                  \
-         .type = GLS_OPTION_VALUE,                                                                          \
-         .offset = offsetof(gls_method_common, project),                                                    \
-         .help = "projection after the step: {ball: r} or {box: [lo, hi]}"},                                \
-    {                                                                                                       \
-        .key = "from_theory", .type = GLS_OPTION_VALUE, .offset = offsetof(gls_method_common, from_theory), \
-        .help = "values a theorem gives: {theorem: nag, L: 10, mu: 0.1}"                                    \
-    }
+#define GLS_METHOD_PROJECT                                                                               \
+    GLS_MAP("project", gls_method_common, project, gls_method_projection_options, gls_method_projection, \
+            "projection after the step: {ball: r} or {box: [lo, hi]}", .flags = GLS_OPTION_WHOLE)
+#define GLS_METHOD_THEORY(help_text) \
+    GLS_VALUE("from_theory", gls_method_common, from_theory, help_text, .flags = GLS_OPTION_WHOLE)
+#define GLS_METHOD_REST                                                                                  \
+    GLS_VALUE("groups", gls_method_common, groups,                                                       \
+              "options of blocks by name: [{match: \"*.bias\", weight_decay: 0}]; the first match wins", \
+              .flags = GLS_OPTION_WHOLE),                                                                \
+        GLS_METHOD_PROJECT, GLS_METHOD_THEORY("values a theorem gives: {theorem: nag, L: 10, mu: 0.1}")
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
 #include <yaml.h>
 
 #include "io.h"
+#include "value.h"
 
 enum { MAX_BYTES = 1 << 22, MAX_NODES = 100000, MAX_DEPTH = GLS_YAML_DEPTH };
 
@@ -109,8 +110,10 @@ gls_status gls_yaml_parse(gls_context *ctx, const char *name, const char *text, 
         return status;
     }
     gls_status status = GLS_OK;
-    reading r = {ctx, &document, name, 0};
-    if (yaml_document_get_root_node(&document)) {
+    reading r = {ctx, &document, gls_context_name(ctx, name), 0};
+    if (!r.name) {
+        status = GLS_ERR_MEMORY;
+    } else if (yaml_document_get_root_node(&document)) {
         status = convert(&r, 1, NULL, 0, out);
         if (status == GLS_OK && !yaml_parser_load(&parser, &second)) {
             status = parse_error(ctx, &parser, name);

@@ -8,7 +8,7 @@
 enum { GLS_YAML_DEPTH = 40 };
 
 /* One document from text of `size` bytes; an empty one gives NULL. name stands for the file in messages and in
- * value->file, and is borrowed as long as the value lives. Depth and number of values are bounded, keys given twice are
+ * value->file. Depth and number of values are bounded, keys given twice are
  * errors. GLS_ERR_INPUT with line and column. */
 gls_status gls_yaml_parse(gls_context *ctx, const char *name, const char *text, int64_t size, gls_value **out);
 /* The same from a file of at most 4 MiB. */

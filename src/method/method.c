@@ -114,32 +114,27 @@ void gls_method_destroy(gls_method *method) {
 
 /* ---- setting ---- */
 
+/* Into the options, by the row's type. */
+static gls_status set_number(gls_options *options, const gls_option *row, double value) {
+    if (row->type == GLS_OPTION_BOOL) return gls_options_set(options, row->key, value != 0 ? "true" : "false");
+    if (row->type == GLS_OPTION_INT && value == floor(value) && fabs(value) < 0x1p62)
+        return gls_options_set_int(options, row->key, (int64_t)value);
+    return gls_options_set_real(options, row->key, value);
+}
+
 static gls_status set(gls_method *method, const char *key, const double *value, const char *text) {
     gls_context *ctx = method->ctx;
     gls_parameter_group *group = &method->group[method->groups - 1];
     const gls_option *row = gls_options_table(group->options);
     while (row->key && strcmp(row->key, key) != 0) row++;
-    if (row->key && row->type == GLS_OPTION_VALUE)
+    if (!row->key) return gls_options_set(group->options, key, ""); /* says which key is nearest */
+    if (row->type == GLS_OPTION_VALUE || row->type == GLS_OPTION_MAP)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: %s is given at creation", gls_method_name(method), key);
-    if (row->key && method->ready && !(row->flags & GLS_OPTION_SCHEDULABLE))
+    if (method->ready && !(row->flags & GLS_OPTION_SCHEDULABLE))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: %s cannot change after the first step",
                         gls_method_name(method), key);
-    if (text)
-        GLS_TRY(gls_options_set(group->options, key, text));
-    else if (row->key && row->type == GLS_OPTION_BOOL)
-        GLS_TRY(gls_options_set(group->options, key, *value != 0 ? "true" : "false"));
-    else if (row->key && row->type == GLS_OPTION_INT && *value == floor(*value) && fabs(*value) < 0x1p62)
-        GLS_TRY(gls_options_set_int(group->options, key, (int64_t)*value));
-    else
-        GLS_TRY(gls_options_set_real(group->options, key, *value));
-    for (int64_t i = 0; i < group->scheduled_count; i++)
-        if (group->scheduled[i].option == row) {
-            gls_schedule_destroy(group->scheduled[i].schedule);
-            group->scheduled[i] = group->scheduled[--group->scheduled_count];
-        }
-    memcpy((char *)group->now + row->offset, (const char *)gls_options_struct(group->options) + row->offset,
-           sizeof(double));
-    return GLS_OK;
+    GLS_TRY(text ? gls_options_set(group->options, key, text) : set_number(group->options, row, *value));
+    return gls_group_refresh(method, group, row);
 }
 
 gls_status gls_method_set(gls_method *method, const char *key, double value) {

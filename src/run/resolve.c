@@ -87,7 +87,8 @@ static gls_status fill_given(filling *f, const gls_options *options, const gls_o
                              const char *owner) {
     gls_context *ctx = f->ctx;
     bool schedule = (row->flags & GLS_OPTION_SCHEDULABLE) && item->kind == GLS_VALUE_MAP;
-    const char *content = schedule ? "schedule" : row->type == GLS_OPTION_VALUE ? row->choices : NULL;
+    bool tree = row->type == GLS_OPTION_VALUE || row->type == GLS_OPTION_LIST;
+    const char *content = schedule ? "schedule" : tree ? row->choices : NULL;
     resolver inner = resolver_of(content);
     gls_value *value = gls_value_clone(ctx, item), *filled = NULL;
     if (!value || !inner) return gls_value_append(ctx, f->out, value);
@@ -102,6 +103,12 @@ static gls_status fill_given(filling *f, const gls_options *options, const gls_o
     return status;
 }
 
+static gls_status append_list(filling *f, const gls_options *options, const char *key) {
+    gls_value *list;
+    GLS_TRY(gls_options_value(options, key, &list));
+    return gls_value_append(f->ctx, f->out, list);
+}
+
 /* Every row of a table with what was given or its default; nothing for a row without. */
 static gls_status fill_rows(filling *f, const gls_options *options, const char *owner) {
     for (const gls_option *row = gls_options_table(options); row->key; row++) {
@@ -109,7 +116,8 @@ static gls_status fill_rows(filling *f, const gls_options *options, const char *
         if (item && item->kind != GLS_VALUE_NULL)
             GLS_TRY(fill_given(f, options, row, item, owner));
         else if (row->initial && !gls_options_given(options, row->key))
-            GLS_TRY(append_text(f->ctx, f->out, row->key, row->initial, NULL));
+            GLS_TRY(row->type == GLS_OPTION_LIST ? append_list(f, options, row->key)
+                                                 : append_text(f->ctx, f->out, row->key, row->initial, NULL));
     }
     return GLS_OK;
 }

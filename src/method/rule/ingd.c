@@ -294,10 +294,7 @@ static const gls_option table[] = {
      .minimum = -1,
      .maximum = INFINITY,
      .help = "points of the certificate kept, each as large as w; -1: up to 1024 that fit 64 Mi numbers"},
-    {.key = "from_theory",
-     .type = GLS_OPTION_VALUE,
-     .offset = offsetof(gls_method_common, from_theory),
-     .help = "values a theorem gives: {theorem: ingd, L: 1, delta: 0.1, eps: 0.1, gap: 1}"},
+    GLS_METHOD_THEORY("values a theorem gives: {theorem: ingd, L: 1, delta: 0.1, eps: 0.1, gap: 1}"),
     {0}};
 
 const gls_method_type gls_method_ingd = {.member = {"ingd",

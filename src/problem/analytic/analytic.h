@@ -59,8 +59,6 @@ gls_status gls_function_gradient(gls_problem *p, void *self, const gls_evaluate_
 
 /* For setup: the minimiser with every coordinate equal to x (known.minimizer then points to it). */
 gls_status gls_function_minimizer(gls_function *f, double x);
-/* For setup: a list of reals from an option; *out from gls_alloc, *count 0 and *out NULL where list is NULL. */
-gls_status gls_function_reals(gls_context *ctx, const char *key, const gls_value *list, double **out, int64_t *count);
 /* A standard normal direction of length 1 in [dim], keyed by (seed, purpose, slot). */
 void gls_function_direction(uint64_t seed, const char *purpose, uint32_t slot, int64_t dim, gls_real *x);
 

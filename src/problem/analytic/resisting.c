@@ -6,10 +6,11 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct options {
     gls_function_options common;
-    const gls_value *points;
+    gls_reals points;
     double theta, lipschitz, delta, shift;
 } options;
 
@@ -18,9 +19,15 @@ typedef struct resisting {
     gls_piecewise shape;
 } resisting;
 
+#define POINTS                                                                            \
+    GLS_LIST("points", options, points, "[0]", 1, INFINITY,                               \
+             GLS_ITEM(.type = GLS_OPTION_REAL, .minimum = -INFINITY, .maximum = INFINITY, \
+                      .flags = GLS_OPTION_ABOVE_MIN | GLS_OPTION_BELOW_MAX),              \
+             "queried points")
+
 static const gls_option value_table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"points", GLS_OPTION_VALUE, offsetof(options, points), NULL, 0, 0, 0, NULL, "queried points; none: 0 alone"},
+    POINTS,
     {"theta", GLS_OPTION_REAL, offsetof(options, theta), "0.25", 0, 0.5, GLS_OPTION_ABOVE_MIN | GLS_OPTION_BELOW_MAX,
      NULL, "which of the family"},
     {"L", GLS_OPTION_REAL, offsetof(options, lipschitz), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL, "slope"},
@@ -30,7 +37,7 @@ static const gls_option value_table[] = {
 
 static const gls_option gradient_table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"points", GLS_OPTION_VALUE, offsetof(options, points), NULL, 0, 0, 0, NULL, "queried points; none: 0 alone"},
+    POINTS,
     {"delta", GLS_OPTION_REAL, offsetof(options, delta), "0.1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
      "radius of stationarity"},
     {"shift", GLS_OPTION_REAL, offsetof(options, shift), "0", 0, 0, 0, NULL, "how far the function is moved"},
@@ -43,12 +50,10 @@ static int ascending(const void *a, const void *b) {
 
 /* The queried points, sorted, each once. */
 static gls_status distinct(gls_problem *p, const options *o, double **points, int64_t *count) {
-    GLS_TRY(gls_function_reals(p->ctx, "points", o->points, points, count));
-    if (*count == 0) {
-        *points = gls_alloc(p->ctx, 1, sizeof **points);
-        if (*points == NULL) return GLS_ERR_MEMORY;
-        *count = 1;
-    }
+    *count = o->points.count;
+    *points = gls_alloc(p->ctx, *count, sizeof **points);
+    if (*points == NULL) return GLS_ERR_MEMORY;
+    memcpy(*points, o->points.item, (size_t)*count * sizeof **points);
     qsort(*points, (size_t)*count, sizeof **points, ascending);
     int64_t kept = 1;
     for (int64_t i = 1; i < *count; i++)
