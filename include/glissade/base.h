@@ -356,7 +356,9 @@ GLS_API gls_options *gls_options_clone(const gls_options *options);
  * NULL at the end. */
 GLS_API const char *gls_nearest(const char *name, const char *(*next)(const void *user, int64_t i), const void *user);
 
-/* ---- tables of members: methods, problems, formats, ... ---- */
+/* ---- tables of members: methods, problems, formats, ... ----
+ * A room's gls_register_... adds a member of its kind to a context, which the member must outlive. GLS_ERR_ARGUMENT if
+ * the name is that of another member, built-in or registered. */
 
 /* Every descriptor begins with these. */
 typedef struct gls_member {
@@ -381,10 +383,6 @@ typedef enum gls_kind {
     GLS_KIND_NOISE,
     GLS_KIND_COUNT
 } gls_kind;
-
-/* Adds a member to a context; it must outlive the context. GLS_ERR_ARGUMENT if the name is taken. Each room exports a
- * typed wrapper. */
-GLS_API gls_status gls_register(gls_context *ctx, gls_kind kind, const gls_member *member);
 
 /* ---- records: what a step did, as named doubles ---- */
 

@@ -40,18 +40,15 @@ static void append_bounds(char *text, size_t size, const gls_option *option) {
     }
 }
 
-/* "a list of 2 items, each a number", "a list of at least 1 items, each a path" */
+/* "a list of 2 items, each a number", "a list of at least 1 item, each a path" */
 static void append_items(char *text, size_t size, const gls_option *option) {
+    bool bounded = option->minimum != 0 || option->maximum != 0, exact = option->minimum == option->maximum;
+    double last = isfinite(option->maximum) ? option->maximum : option->minimum; /* the number in front of the noun */
+    if (bounded) append(text, size, exact ? " of " : " of");
+    if (bounded && exact) append_number(text, size, option->minimum);
+    if (bounded && !exact) append_bounds(text, size, option);
+    if (bounded) append(text, size, last == 1 ? " item" : " items");
     char item[EXPECTED_TEXT];
-    if (option->minimum == option->maximum && option->minimum > 0) {
-        append(text, size, " of ");
-        append_number(text, size, option->minimum);
-        append(text, size, " items");
-    } else if (option->maximum > 0) {
-        append(text, size, " of");
-        append_bounds(text, size, option);
-        append(text, size, " items");
-    }
     gls_option_describe(option->inner, item, sizeof item);
     append(text, size, ", each ");
     append(text, size, item);

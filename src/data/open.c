@@ -5,11 +5,11 @@
 #include <string.h>
 
 gls_status gls_register_format(gls_context *ctx, const gls_format *format) {
-    return gls_member_register(ctx, GLS_KIND_FORMAT, gls_format_members, "data format", &format->member);
+    return gls_member_register(ctx, &gls_format_kind, &format->member);
 }
 
 gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform) {
-    return gls_member_register(ctx, GLS_KIND_TRANSFORM, gls_transform_members, "transform", &transform->member);
+    return gls_member_register(ctx, &gls_transform_kind, &transform->member);
 }
 
 static const gls_option no_options[] = {{NULL}};
@@ -54,8 +54,7 @@ static gls_status fit_like(gls_context *ctx, const char *what, gls_source *sourc
 gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
                            const char *const *except, bool test, const gls_data_info *like, gls_source **out) {
     *out = NULL;
-    const gls_format *found =
-        (const gls_format *)gls_member_find(ctx, GLS_KIND_FORMAT, gls_format_members, "data format", format);
+    const gls_format *found = (const gls_format *)gls_member_find(ctx, &gls_format_kind, format);
     if (!found) return GLS_ERR_ARGUMENT;
     if (!path && !found->generator) return gls_fail(ctx, GLS_ERR_ARGUMENT, "data: format %s needs a file", format);
     gls_options *filled;
@@ -74,8 +73,7 @@ gls_status gls_source_open(gls_context *ctx, const char *format, const char *pat
 
 gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
                             const gls_value *options, const char *const *except) {
-    const gls_format *found =
-        (const gls_format *)gls_member_find(ctx, GLS_KIND_FORMAT, gls_format_members, "data format", format);
+    const gls_format *found = (const gls_format *)gls_member_find(ctx, &gls_format_kind, format);
     if (!found) return GLS_ERR_ARGUMENT;
     if (!found->write) return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "data: nothing can be written as %s", format);
     gls_options *filled;
@@ -185,8 +183,7 @@ static gls_status apply_item(gls_context *ctx, const gls_value *item, int64_t st
     const char *name = NULL;
     const gls_value *given;
     GLS_TRY(split_item(ctx, item, &name, &given));
-    const gls_transform *transform =
-        (const gls_transform *)gls_member_find(ctx, GLS_KIND_TRANSFORM, gls_transform_members, "transform", name);
+    const gls_transform *transform = (const gls_transform *)gls_member_find(ctx, &gls_transform_kind, name);
     if (!transform) return GLS_ERR_ARGUMENT;
     const gls_source *same = find_stage(fitted, stage);
     if (fitted && transform->train_only) return GLS_OK;

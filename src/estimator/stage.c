@@ -11,8 +11,7 @@ gls_status gls_stage_create(gls_problem *problem, const gls_value *spec, uint64_
     *out = NULL;
     const gls_value *named = spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "name") : spec;
     if (!named || named->kind != GLS_VALUE_TEXT) return gls_stage_unnamed(ctx, spec);
-    const gls_member *member =
-        gls_member_find(ctx, GLS_KIND_ESTIMATOR, gls_estimator_members, "estimator", named->text);
+    const gls_member *member = gls_member_find(ctx, &gls_estimator_kind, named->text);
     if (!member) return GLS_ERR_ARGUMENT;
     const gls_estimator_type *type = (const gls_estimator_type *)(const void *)member;
     gls_stage *stage = gls_alloc(ctx, 1, sizeof(*stage));

@@ -1,6 +1,6 @@
 /* Differential gradient diversity, of g_i(w) - g_i(w') along two runs that differ in one example, and the step size
  * that theorem 12 allows. [D] definition 6, (9) */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include <glissade/comm.h>
 

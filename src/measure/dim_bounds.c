@@ -1,6 +1,6 @@
 /* Batch-size bounds under diversity-inducing mechanisms. [D] (22) to (24), in terms of M^2 = mean |g_i|^2,
  * G = |mean g_i|^2 and the mean of |g_i| |g_i|_1, so that a sample gives estimates for the whole set. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/moments.h"

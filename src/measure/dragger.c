@@ -1,7 +1,7 @@
 /* Draggers: examples whose gradients hold training back and are clipped most. Mean log clip factor, norm and loss of
  * every example seen; where they are known (a marked column), cosines between pairs and ratios of norms. [M] 5.1 to 5.3
  */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include <glissade/comm.h>
 

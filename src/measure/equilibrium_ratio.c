@@ -1,6 +1,6 @@
 /* 2 |grad F|^2 / (lr E<g, H g>), time-averaged: 1 where plain SGD neither gains nor loses (docs/measures.md; settled
  * against [T] (6.10)). Beside it the thesis's heuristic |grad F|^2 / (lr Sigma L G). */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/noise.h"

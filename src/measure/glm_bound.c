@@ -1,7 +1,7 @@
 /* Lower bounds on the batch-size bound of a generalised linear model, from its features alone:
  * B_S >= n min |x_i|^2 / sigma_max(X)^2, and with sparse conflicts B_S >= n / (rho + 1), rho the largest degree of the
  * graph that joins examples with a common feature. [D] theorems 1 and 2; for the data term only. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/conflict.h"
 #include "measure/lanczos.h"

@@ -1,5 +1,5 @@
 /* Gradient diversity: sum |g_i|^2 / |sum g_i|^2, and the batch-size bound B_S = n times it. [D] definitions 4, 5. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/moments.h"
 

@@ -1,6 +1,6 @@
 /* |grad F| on the whole set, or from a sample with the square's bias removed: the sample is cut into parts and only
  * products of different parts are averaged, which needs no example's own gradient. [T] (6.2) */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/moments.h"

@@ -1,6 +1,6 @@
 /* The mean over a run of phi(w_t) - phi(w_t - lr g), phi the loss on a fixed sample and g the gradient of a fresh
  * mini-batch that the run does not use: under an invariant measure it goes to zero like 1 / sqrt(n). [T] 6.4 */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/sample.h"
 #include "measure/statistics.h"

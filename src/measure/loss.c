@@ -1,5 +1,5 @@
 /* The objective on the whole set or a sample. [T] (6.2) */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/sample.h"
 #include "measure/statistics.h"

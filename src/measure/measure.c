@@ -1,34 +1,11 @@
-/* The table of measures, and running one. */
+/* Making measures by name, and running one. */
 #include <glissade/measure.h>
 
-#include "base/table.h"
 #include "measure/members.h"
 
 #include <math.h>
 #include <string.h>
 #include <time.h>
-
-static const gls_member *const builtin[] = {
-    &gls_measure_gradient_diversity.member,
-    &gls_measure_noise_scale.member,
-    &gls_measure_norm_test.member,
-    &gls_measure_differential_diversity.member,
-    &gls_measure_dim_bounds.member,
-    &gls_measure_glm_bound.member,
-    &gls_measure_noise_norm.member,
-    &gls_measure_variance_curve.member,
-    &gls_measure_tail_index.member,
-    &gls_measure_gradient_norm.member,
-    &gls_measure_loss.member,
-    &gls_measure_sharpness.member,
-    &gls_measure_smoothness.member,
-    &gls_measure_dragger.member,
-    &gls_measure_time_averages.member,
-    &gls_measure_invariance_defect.member,
-    &gls_measure_stability.member,
-    &gls_measure_equilibrium_ratio.member,
-    NULL,
-};
 
 typedef struct created {
     gls_measure measure;
@@ -36,11 +13,15 @@ typedef struct created {
 } created;
 
 gls_status gls_register_measure(gls_context *ctx, const gls_measure_type *type) {
-    return gls_register(ctx, GLS_KIND_MEASURE, &type->member);
+    const char *name = type->member.name;
+    if (name && strcmp(gls_measure_full_name(name), name) != 0)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "measure '%s' is there already, short for '%s'", name,
+                        gls_measure_full_name(name));
+    return gls_member_register(ctx, &gls_measure_kind, &type->member);
 }
 
 const gls_measure_type *gls_measure_at(gls_context *ctx, int64_t i) {
-    return (const gls_measure_type *)(const void *)gls_member_at(ctx, GLS_KIND_MEASURE, builtin, i);
+    return (const gls_measure_type *)(const void *)gls_member_at(ctx, &gls_measure_kind, i);
 }
 
 const gls_measure_type *gls_measure_type_of(const gls_measure *measure) {
@@ -67,7 +48,7 @@ static gls_status set_up(created *c, const gls_value *options, const char *const
 gls_status gls_measure_create(gls_context *ctx, const char *name, const gls_value *options, const char *const *except,
                               int64_t parameters, int64_t examples, gls_measure **out) {
     *out = NULL;
-    const gls_member *member = gls_member_find(ctx, GLS_KIND_MEASURE, builtin, "measure", gls_measure_full_name(name));
+    const gls_member *member = gls_member_find(ctx, &gls_measure_kind, gls_measure_full_name(name));
     if (!member) return GLS_ERR_ARGUMENT;
     created *c = gls_alloc(ctx, 1, sizeof *c);
     if (!c) return GLS_ERR_MEMORY;

@@ -1,7 +1,7 @@
 /* The distribution of gradient noise: |g_B - grad F| over mini-batches and over single examples, and the coordinates of
  * one mini-batch's noise; beside it what sums of squared normals and of squared alpha-stables would give, and how far
  * the shape has moved since the first measurement. [A] section 2 and appendix H, [T] (6.2). */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/noise.h"
 #include "measure/statistics.h"

@@ -1,5 +1,5 @@
 /* The noise scale tr(Sigma) / |grad F|^2 = B_S - 1: gradient diversity under its other name, never a second witness. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/moments.h"
 

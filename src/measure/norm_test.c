@@ -2,7 +2,7 @@
  * theta^2 |g_S|^2. Passed, g_S is a descent direction with high probability; failed, the batch is too small for the
  * step it makes. Byrd, Chin, Nocedal and Wu, Sample size selection in optimization methods for machine learning,
  * Math. Program. 134 (2012), section 3. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/moments.h"

@@ -1,6 +1,6 @@
 /* Both ends of the Hessian's spectrum on a fixed sample: lambda_max is the one to hold against 2 / lr, hessian_norm is
  * the largest absolute eigenvalue. [T] (6.2) */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/lanczos.h"
 #include "measure/sample.h"

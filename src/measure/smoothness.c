@@ -1,7 +1,7 @@
 /* Local smoothness along a step, max_t |grad F(w_k + t delta) - grad F(w_k)| / (t |delta|) on the same examples,
  * against |grad F(w_k)|: the line L = L0 + L1 |grad F| by medians of slopes, and the slope on log axes. [T] 3.2, 3.5;
  * the formula is ours. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/sample.h"

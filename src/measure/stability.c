@@ -1,6 +1,6 @@
 /* Two runs on sets that differ in one example: sqrt(|w - w'|^2 / (|w|^2 + |w'|^2)), the loss difference on the
  * exchanged example, and the generalisation gap. [D] 5.1, 6.2 */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/sample.h"

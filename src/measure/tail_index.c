@@ -1,6 +1,6 @@
 /* The tail index alpha of the gradient noise, coordinate by coordinate: 2 where it is as light as a normal's. [A] app.
  * H; the estimator on differences is ours. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/sample.h"
 #include "measure/statistics.h"

@@ -1,5 +1,5 @@
 /* Averages of the run's own mini-batch loss and gradient norm over windows of steps. [T] 6.4 */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/series.h"
 

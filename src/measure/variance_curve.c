@@ -1,6 +1,6 @@
 /* The running mean of |g_B - grad F|^2 as the number of samples grows: it settles for light tails and keeps jumping for
  * heavy ones. [A] figure 2, [T] 6.6.2. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/noise.h"
 #include "measure/statistics.h"

@@ -7,11 +7,11 @@
 gls_status gls_register_method(gls_context *ctx, const gls_method_type *type) {
     if (!type->main && !type->tell)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: neither main nor tell", type->member.name);
-    return gls_member_register(ctx, GLS_KIND_METHOD, gls_method_members, "method", &type->member);
+    return gls_member_register(ctx, &gls_method_kind, &type->member);
 }
 
 const gls_method_type *gls_method_type_at(gls_context *ctx, int64_t i) {
-    return (const gls_method_type *)gls_member_at(ctx, GLS_KIND_METHOD, gls_method_members, i);
+    return (const gls_method_type *)gls_member_at(ctx, &gls_method_kind, i);
 }
 
 /* ---- creation ---- */
@@ -48,7 +48,7 @@ static gls_status make_ready(gls_method *method) {
 static gls_status create(gls_context *ctx, const char *name, const gls_method_options *options, gls_layout *own,
                          gls_method **out) {
     *out = NULL;
-    const gls_member *member = gls_member_find(ctx, GLS_KIND_METHOD, gls_method_members, "method", name);
+    const gls_member *member = gls_member_find(ctx, &gls_method_kind, name);
     gls_method *method = member ? gls_alloc(ctx, 1, sizeof *method) : NULL;
     if (!method) {
         gls_layout_destroy(own);

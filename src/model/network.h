@@ -4,6 +4,7 @@
 
 #include <glissade/problem.h>
 
+#include "base/table.h"
 #include "model/exec.h"
 #include "model/graph.h"
 
@@ -27,6 +28,8 @@ typedef struct gls_family {
     gls_problem_type type;
     gls_status (*build)(gls_graph *graph, const void *options);
 } gls_family;
+
+extern const gls_member_kind gls_family_kind;
 
 typedef enum gls_loss_choice {
     GLS_LOSS_AUTO,

@@ -8,19 +8,20 @@
 #include "model/op.h"
 #include "problem/evaluation.h"
 
-extern const gls_family gls_family_mlp, gls_family_convnet, gls_family_resnet, gls_family_nplm, gls_family_layers;
+#define FAMILIES(row) row(mlp) row(convnet) row(resnet) row(nplm) row(layers)
+#define DECLARE(name) extern const gls_family gls_family_##name;
+#define ROW(name) &gls_family_##name.type.member,
 
-static const gls_member *const families[] = {
-    &gls_family_mlp.type.member,  &gls_family_convnet.type.member, &gls_family_resnet.type.member,
-    &gls_family_nplm.type.member, &gls_family_layers.type.member,  NULL,
-};
+FAMILIES(DECLARE)
+static const gls_member *const families[] = {FAMILIES(ROW) NULL};
+const gls_member_kind gls_family_kind = {GLS_KIND_FAMILY, "model", families};
 
 const gls_member *gls_model_family(gls_context *ctx, int64_t i) {
-    return gls_member_at(ctx, GLS_KIND_FAMILY, families, i);
+    return gls_member_at(ctx, &gls_family_kind, i);
 }
 
 const gls_member *gls_model_layer(gls_context *ctx, int64_t i) {
-    return gls_member_at(ctx, GLS_KIND_OP, gls_ops, i);
+    return gls_member_at(ctx, &gls_op_kind, i);
 }
 
 static const gls_family *find(gls_context *ctx, const char *name) {
@@ -47,8 +48,7 @@ static const char *name_at(const void *user, int64_t i) {
     gls_context *ctx = *(gls_context *const *)user;
     int64_t count = 0;
     while (gls_model_family(ctx, count)) count++;
-    const gls_member *member =
-        i < count ? gls_model_family(ctx, i) : gls_member_at(ctx, GLS_KIND_PROBLEM, gls_problem_members, i - count);
+    const gls_member *member = i < count ? gls_model_family(ctx, i) : gls_member_at(ctx, &gls_problem_kind, i - count);
     return member ? member->name : NULL;
 }
 

@@ -6,7 +6,7 @@
 gls_status gls_problem_create(gls_context *ctx, const char *name, const gls_value *options, const gls_data_info *data,
                               gls_problem **out) {
     *out = NULL;
-    const gls_member *member = gls_member_find(ctx, GLS_KIND_PROBLEM, gls_problem_members, "problem", name);
+    const gls_member *member = gls_member_find(ctx, &gls_problem_kind, name);
     if (!member) return GLS_ERR_ARGUMENT;
     gls_options *values = NULL;
     const void *fields = NULL;

@@ -192,7 +192,7 @@ static void bad_lists_say_where_and_change_nothing(void **state) {
         {"at: [1, 2, 3]", "found 3 items"},
         {"hidden: [8, 0]", "'hidden[1]' of method adam: expected a whole number at least 1"},
         {"kinds: [sum, max]", "'kinds[1]' of method adam: expected one of mean, sum, found 'max'"},
-        {"group: [[a], []]", "'group[1]' of method adam: expected a list of at least 1 items, each a text"},
+        {"group: [[a], []]", "'group[1]' of method adam: expected a list of at least 1 item, each a text"},
         {"group: [[a, {b: 1}]]", "'group[0][1]' of method adam: expected a text, found 'a map'"},
         {"places: [{at: 1}, {at: x}]", "option 'at' of places[1] of method adam: expected a number, found 'x'"},
         {"places: [{names: a}]", "option 'at' of places[0] of method adam is required"},

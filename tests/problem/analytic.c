@@ -410,7 +410,7 @@ static void test_wrong_options_are_refused_by_name(void **state) {
     refused("adam_divergence", "{examples: 5, steep: 3}", "steep");
     refused("resisting", "{points: [3, inf]}", "points[1]");
     refused("quadratic", "{spectrum: [1, -1]}", "spectrum[1]");
-    refused("quadratic", "{spectrum: []}", "at least 1 items");
+    refused("quadratic", "{spectrum: []}", "at least 1 item");
 }
 
 static int setup(void **state) {

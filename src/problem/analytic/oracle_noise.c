@@ -219,9 +219,10 @@ static const gls_oracle_noise_type dragger_type = {
     .check = check_dragger,
     .draw = draw_dragger};
 
-const gls_member *const gls_oracle_noise_members[] = {
+static const gls_member *const members[] = {
     &gaussian.member, &sphere.member,         &student.member,     &pareto.member,       &pareto_centred.member,
     &stable.member,   &two_point_type.member, &chance_type.member, &dragger_type.member, NULL};
+const gls_member_kind gls_noise_kind = {GLS_KIND_NOISE, "noise", members};
 
 gls_status gls_oracle_noise_create(gls_context *ctx, const gls_value *spec, int64_t dim, gls_oracle_noise **out) {
     *out = NULL;
@@ -230,7 +231,7 @@ gls_status gls_oracle_noise_create(gls_context *ctx, const gls_value *spec, int6
     if (named == NULL || named->text == NULL)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "noise: expected a name or a map with 'name'");
     if (strcmp(named->text, "none") == 0) return GLS_OK;
-    const gls_member *member = gls_member_find(ctx, GLS_KIND_NOISE, gls_oracle_noise_members, "noise", named->text);
+    const gls_member *member = gls_member_find(ctx, &gls_noise_kind, named->text);
     if (member == NULL) return GLS_ERR_ARGUMENT;
     gls_oracle_noise *noise = gls_alloc(ctx, 1, sizeof *noise);
     if (noise == NULL) return GLS_ERR_MEMORY;
