@@ -386,15 +386,16 @@ typedef enum gls_kind {
 
 /* ---- records: what a step did, as named doubles ---- */
 
-enum { GLS_RECORD_CAPACITY = 64 };
+enum { GLS_RECORD_CAPACITY = 64 }; /* more than all parts of one step report together; a record lives on stacks */
 typedef struct gls_record {
     int count;
-    const char *name[GLS_RECORD_CAPACITY]; /* constant texts */
-    double value[GLS_RECORD_CAPACITY];
+    const char *name[GLS_RECORD_CAPACITY + 1]; /* constant texts */
+    double value[GLS_RECORD_CAPACITY + 1];
 } gls_record;
 
 GLS_API void gls_record_clear(gls_record *record);
-/* Sets a figure; a name already there is overwritten; figures beyond the capacity are dropped. */
+/* Sets a figure; a name already there is overwritten. Beyond the capacity, a last figure "figures_dropped" counts what
+ * was not kept, so that whoever reads the record sees that something is missing. */
 GLS_API void gls_record_set(gls_record *record, const char *name, double value);
 GLS_API double gls_record_get(const gls_record *record, const char *name); /* NaN if absent */
 
@@ -448,6 +449,9 @@ GLS_API gls_status gls_arrays_add(gls_context *ctx, gls_arrays *arrays, const ch
                                   const int64_t *shape, void *data);
 GLS_API gls_status gls_arrays_add_vector(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype,
                                          int64_t size, void *data);
+/* The same under prefix and name together: what an object's own ..._arrays(object, prefix, arrays) is made of. */
+GLS_API gls_status gls_arrays_add_state(gls_context *ctx, gls_arrays *arrays, const char *prefix, const char *name,
+                                        gls_dtype dtype, int64_t size, void *data);
 GLS_API void gls_arrays_clear(gls_context *ctx, gls_arrays *arrays); /* frees the list, not the data */
 GLS_API size_t gls_dtype_size(gls_dtype dtype);
 #ifdef GLS_DOUBLE

@@ -1,5 +1,6 @@
 #include <glissade/base.h>
 
+#include <stdio.h>
 #include <string.h>
 
 size_t gls_dtype_size(gls_dtype dtype) {
@@ -49,6 +50,13 @@ gls_status gls_arrays_add(gls_context *ctx, gls_arrays *arrays, const char *name
 gls_status gls_arrays_add_vector(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype, int64_t size,
                                  void *data) {
     return gls_arrays_add(ctx, arrays, name, dtype, 1, &size, data);
+}
+
+gls_status gls_arrays_add_state(gls_context *ctx, gls_arrays *arrays, const char *prefix, const char *name,
+                                gls_dtype dtype, int64_t size, void *data) {
+    char whole[2 * sizeof arrays->item->name]; /* so long that what is cut here is refused */
+    snprintf(whole, sizeof whole, "%s%s", prefix, name);
+    return gls_arrays_add_vector(ctx, arrays, whole, dtype, size, data);
 }
 
 void gls_arrays_clear(gls_context *ctx, gls_arrays *arrays) {

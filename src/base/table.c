@@ -56,3 +56,15 @@ gls_status gls_member_register(gls_context *ctx, const gls_member_kind *kind, co
     registry->member[registry->count++] = member;
     return GLS_OK;
 }
+
+const char *const gls_but_name[] = {"name", NULL};
+
+gls_status gls_member_options(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *map,
+                              const char *const *except, gls_options **out) {
+    GLS_TRY(gls_options_create(ctx, owner, member->options, member->options_size, out));
+    gls_status status = gls_options_apply(*out, map, except);
+    if (status == GLS_OK) return GLS_OK;
+    gls_options_destroy(*out);
+    *out = NULL;
+    return status;
+}

@@ -19,5 +19,11 @@ const gls_member *gls_member_at(gls_context *ctx, const gls_member_kind *kind, i
 /* Adds a member that outlives the context: what every gls_register_... is made of. GLS_ERR_ARGUMENT if it has no name,
  * or the name is that of a built-in or registered member. */
 gls_status gls_member_register(gls_context *ctx, const gls_member_kind *kind, const gls_member *member);
+/* The member's options from a map, NULL for the defaults; owner speaks in messages, keys among except (NULL-terminated
+ * or NULL) are not the member's. A member without a table takes no option. */
+gls_status gls_member_options(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *map,
+                              const char *const *except, gls_options **out);
+/* For members whose map names them: the keys that are not theirs. */
+extern const char *const gls_but_name[]; /* "name", NULL */
 
 #endif

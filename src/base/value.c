@@ -56,8 +56,8 @@ const char *gls_value_origin(const gls_value *value, char text[GLS_ORIGIN_TEXT])
     return text;
 }
 
-gls_value *gls_value_clone(gls_context *ctx, const gls_value *value) {
-    gls_value *copy = gls_value_create(ctx, value->kind, value->key, value->text);
+gls_value *gls_value_clone_as(gls_context *ctx, const gls_value *value, const char *key) {
+    gls_value *copy = gls_value_create(ctx, value->kind, key, value->text);
     if (!copy) return NULL;
     copy->quoted = value->quoted;
     bool whole = gls_value_set_origin(ctx, copy, value) == GLS_OK;
@@ -66,6 +66,10 @@ gls_value *gls_value_clone(gls_context *ctx, const gls_value *value) {
     if (whole) return copy;
     gls_value_destroy(ctx, copy);
     return NULL;
+}
+
+gls_value *gls_value_clone(gls_context *ctx, const gls_value *value) {
+    return gls_value_clone_as(ctx, value, value->key);
 }
 
 const gls_value *gls_value_get(const gls_value *map, const char *key) {

@@ -9,6 +9,9 @@ enum { GLS_ORIGIN_TEXT = 512 }; /* a file's name and a line; longer names are cu
 /* "file:12: " where the value knows it, "file: " or "" else; value may be NULL. Returns text. */
 const char *gls_value_origin(const gls_value *value, char text[GLS_ORIGIN_TEXT]);
 
+/* A clone under another key; key NULL: none. */
+gls_value *gls_value_clone_as(gls_context *ctx, const gls_value *value, const char *key);
+
 /* A copy of the name that lives as long as the context, the same one for equal names; NULL for NULL, and without memory
  * (with a message). */
 const char *gls_context_name(gls_context *ctx, const char *name);

@@ -1,5 +1,6 @@
 /* Generator gaussians: classes that are mixtures of spherical normal distributions. */
 #include "source.h"
+#include "base/arith.h"
 #include "table.h"
 #include <math.h>
 
@@ -60,7 +61,7 @@ static gls_status make(gls_context *ctx, const gaussian_options *o, bool test, i
         gls_random random = gls_random_create((uint64_t)o->seed, "gaussians centers", 0, 0);
         for (int64_t i = 0; i < centers; i++) center[i] = (gls_real)(deviation * gls_random_normal(&random));
         gaussian_job job = {o, center, test ? "gaussians test" : "gaussians train", n, arrays->real, arrays->label};
-        status = gls_parallel(ctx, (n + CHUNK - 1) / CHUNK, draw_chunk, &job);
+        status = gls_parallel(ctx, gls_parts(n, CHUNK), draw_chunk, &job);
     }
     gls_free(ctx, center);
     return status;

@@ -1,6 +1,7 @@
 /* Generator glyphs: 28 x 28 grey images of ten drawn symbols under random affine maps, stroke widths, clutter and
  * noise. Hard for a linear model, easy for a small network. */
 #include "source.h"
+#include "base/arith.h"
 #include "table.h"
 #include <math.h>
 #include <string.h>
@@ -191,7 +192,7 @@ static gls_status open_glyphs(gls_context *ctx, const char *path, const void *op
             job->segments[k] = cut_symbol(k, job->cut[k]);
             names[k] = symbol[k].name;
         }
-        status = gls_parallel(ctx, (n + CHUNK - 1) / CHUNK, draw_chunk, job);
+        status = gls_parallel(ctx, gls_parts(n, CHUNK), draw_chunk, job);
     }
     gls_data_info info = {.examples = n,
                           .features = PIXELS,

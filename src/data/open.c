@@ -2,6 +2,7 @@
 #include "source.h"
 #include "table.h"
 #include "base/table.h"
+#include "base/value.h"
 #include <string.h>
 
 gls_status gls_register_format(gls_context *ctx, const gls_format *format) {
@@ -10,21 +11,6 @@ gls_status gls_register_format(gls_context *ctx, const gls_format *format) {
 
 gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform) {
     return gls_member_register(ctx, &gls_transform_kind, &transform->member);
-}
-
-static const gls_option no_options[] = {{NULL}};
-
-/* The member's options with the map's values; an empty struct where it has none. */
-static gls_status fill_options(gls_context *ctx, const gls_member *member, const gls_value *map,
-                               const char *const *except, gls_options **out) {
-    GLS_TRY(gls_options_create(ctx, member->name, member->options ? member->options : no_options,
-                               member->options ? member->options_size : sizeof(int), out));
-    gls_status status = gls_options_apply(*out, map, except);
-    if (status != GLS_OK) {
-        gls_options_destroy(*out);
-        *out = NULL;
-    }
-    return status;
 }
 
 /* A test set must look like its training set; fewer classes than there are fit. */
@@ -58,7 +44,7 @@ gls_status gls_source_open(gls_context *ctx, const char *format, const char *pat
     if (!found) return GLS_ERR_ARGUMENT;
     if (!path && !found->generator) return gls_fail(ctx, GLS_ERR_ARGUMENT, "data: format %s needs a file", format);
     gls_options *filled;
-    GLS_TRY(fill_options(ctx, &found->member, options, except, &filled));
+    GLS_TRY(gls_member_options(ctx, &found->member, found->member.name, options, except, &filled));
     gls_status status = found->open(ctx, path, gls_options_struct(filled), test, like, out);
     gls_options_destroy(filled);
     if (status == GLS_OK && like) {
@@ -77,7 +63,7 @@ gls_status gls_source_write(gls_context *ctx, const gls_source *source, const ch
     if (!found) return GLS_ERR_ARGUMENT;
     if (!found->write) return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "data: nothing can be written as %s", format);
     gls_options *filled;
-    GLS_TRY(fill_options(ctx, &found->member, options, except, &filled));
+    GLS_TRY(gls_member_options(ctx, &found->member, found->member.name, options, except, &filled));
     gls_status status = found->write(ctx, source, path, gls_options_struct(filled));
     gls_options_destroy(filled);
     return status;
@@ -141,34 +127,17 @@ static gls_status split_item(gls_context *ctx, const gls_value *item, const char
     return GLS_OK;
 }
 
-/* A scalar or list belongs to the table's first option, which may carry any key in the value. */
-static gls_status set_first(gls_context *ctx, const gls_member *member, const gls_value *given, gls_options *filled) {
-    if (!member->options) return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform %s takes no value", member->name);
-    gls_value *named = gls_value_create(ctx, given->kind, member->options[0].key, given->text);
-    if (!named) return GLS_ERR_MEMORY;
-    named->quoted = given->quoted;
-    named->file = given->file;
-    named->line = given->line;
-    gls_status status = GLS_OK;
-    for (int64_t i = 0; status == GLS_OK && i < given->count; i++) {
-        gls_value *copy = gls_value_clone(ctx, given->items[i]);
-        status = copy ? gls_value_append(ctx, named, copy) : GLS_ERR_MEMORY;
-    }
-    if (status == GLS_OK) status = gls_options_set_value(filled, named);
-    gls_value_destroy(ctx, named);
-    return status;
-}
-
+/* The options of a transform; what is no map belongs to the table's first option. */
 static gls_status transform_options(gls_context *ctx, const gls_transform *transform, const gls_value *given,
                                     gls_options **out) {
     const gls_member *member = &transform->member;
-    if (!given || given->kind == GLS_VALUE_MAP) return fill_options(ctx, member, given, NULL, out);
-    GLS_TRY(gls_options_create(ctx, member->name, member->options ? member->options : no_options,
-                               member->options ? member->options_size : sizeof(int), out));
-    gls_status status = set_first(ctx, member, given, *out);
-    if (status == GLS_OK) return GLS_OK;
-    gls_options_destroy(*out);
-    *out = NULL;
+    if (!given || given->kind == GLS_VALUE_MAP) return gls_member_options(ctx, member, member->name, given, NULL, out);
+    if (!member->options) return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform %s takes no value", member->name);
+    gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
+    gls_value *first = map ? gls_value_clone_as(ctx, given, member->options[0].key) : NULL;
+    gls_status status = first ? gls_value_append(ctx, map, first) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = gls_member_options(ctx, member, member->name, map, NULL, out);
+    gls_value_destroy(ctx, map);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include "source.h"
 #include "table.h"
 #include "base/kernels.h"
+#include "base/arith.h"
 #include <math.h>
 #include <string.h>
 
@@ -90,7 +91,7 @@ static gls_status fit_part(void *user, int64_t part, int worker) {
     gls_status status = GLS_OK;
     for (int64_t begin = n * part / PARTS; status == GLS_OK && begin < end; begin += AT_ONCE) {
         int64_t index[AT_ONCE];
-        gls_fetch fetch = {.count = end - begin < AT_ONCE ? end - begin : AT_ONCE, .index = index};
+        gls_fetch fetch = {.count = gls_least(end - begin, AT_ONCE), .index = index};
         for (int64_t i = 0; i < fetch.count; i++) index[i] = begin + i;
         gls_batch batch;
         status = gls_source_fetch(f->source, f->ctx, &fetch, rows, &batch);

@@ -3,6 +3,7 @@
 #include "tokens.h"
 #include "vocabulary.h"
 #include "base/io.h"
+#include "base/arith.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -157,7 +158,7 @@ static gls_status name_bytes(gls_owned_source *owned) {
 static gls_status make_source(stream *s, const text_options *o, const char *const *names, int64_t count,
                               gls_source **out) {
     gls_token_source *made;
-    gls_data_info info = {.examples = (s->tokens - 1 + o->length - 1) / o->length,
+    gls_data_info info = {.examples = gls_parts(s->tokens - 1, o->length),
                           .length = o->length,
                           .target = GLS_TARGET_TOKENS,
                           .vocabulary = count};

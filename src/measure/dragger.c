@@ -6,6 +6,8 @@
 #include <glissade/comm.h>
 
 #include "base/kernels.h"
+#include "base/arith.h"
+#include "base/sort.h"
 #include "measure/sample.h"
 #include "measure/statistics.h"
 #include "measure/suspects.h"
@@ -49,7 +51,7 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
 
 /* What adaptive clipping would have done to these groups, mini-batch by mini-batch: adds log(rho / |g_j|). */
 static void add_factors(const gls_sample *s, const double *group_norm, int64_t group, int64_t batch, gls_suspects *to) {
-    int64_t groups = (s->count + group - 1) / group, together = batch > group ? batch / group : 1;
+    int64_t groups = gls_parts(s->count, group), together = batch > group ? batch / group : 1;
     for (int64_t begin = 0; begin < groups; begin += together) {
         int64_t end = begin + together < groups ? begin + together : groups;
         double smallest = INFINITY;
@@ -157,7 +159,7 @@ static gls_status report_ratios(const kinds *k, const gls_suspects *all, gls_mea
     for (int64_t i = 0; i < k->draggers; ++i) {
         dragger += all->norm[k->dragger[i]] / all->seen[k->dragger[i]] / (double)k->draggers;
     }
-    gls_stat_sort(norm, k->benigns);
+    gls_sort_doubles(norm, k->benigns);
     double benign = gls_stat_mean(norm, k->benigns - k->benigns / 10);
     gls_free(out->ctx, norm);
     GLS_TRY(gls_measure_result_number(out, "benign_norm", "gradient", benign));

@@ -2,6 +2,7 @@
  * B_S >= n min |x_i|^2 / sigma_max(X)^2, and with sparse conflicts B_S >= n / (rho + 1), rho the largest degree of the
  * graph that joins examples with a common feature. [D] theorems 1 and 2; for the data term only. */
 #include <glissade/measure.h>
+#include "base/arith.h"
 
 #include "measure/conflict.h"
 #include "measure/lanczos.h"
@@ -80,7 +81,7 @@ static gls_status add_row(gls_context *ctx, features *x, const gls_batch *batch,
 
 static gls_status read_features(gls_sample *s, gls_rows *rows, bool bias, features *x) {
     for (int64_t begin = 0; begin < s->count; begin += CHUNK) {
-        int64_t n = s->count - begin < CHUNK ? s->count - begin : CHUNK;
+        int64_t n = gls_least(s->count - begin, CHUNK);
         gls_fetch fetch = {.count = n, .index = s->index + begin, .seed = s->in->seed};
         gls_batch batch;
         GLS_TRY(gls_source_fetch(s->in->source, s->ctx, &fetch, rows, &batch));

@@ -82,9 +82,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    char name[160];
-    snprintf(name, sizeof name, "%sdefect", prefix);
-    return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(defect) / sizeof(double), m->self);
+    return gls_arrays_add_state(m->ctx, list, prefix, "defect", GLS_F64, sizeof(defect) / sizeof(double), m->self);
 }
 
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {

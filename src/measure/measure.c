@@ -1,11 +1,11 @@
 /* Making measures by name, and running one. */
 #include <glissade/measure.h>
+#include "base/clock.h"
 
 #include "measure/members.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct created {
     gls_measure measure;
@@ -33,12 +33,9 @@ const char *gls_measure_full_name(const char *name) {
 }
 
 static gls_status set_up(created *c, const gls_value *options, const char *const *except) {
-    static const gls_option none[] = {{.key = NULL}};
     gls_measure *m = &c->measure;
     const gls_member *member = &m->type->member;
-    GLS_TRY(gls_options_create(m->ctx, member->name, member->options ? member->options : none, member->options_size,
-                               &c->options));
-    if (options) GLS_TRY(gls_options_apply(c->options, options, except));
+    GLS_TRY(gls_member_options(m->ctx, member, member->name, options, except, &c->options));
     m->options = gls_options_struct(c->options);
     m->self = gls_alloc(m->ctx, 1, m->type->self_size);
     if (!m->self) return GLS_ERR_MEMORY;
@@ -75,12 +72,6 @@ void gls_measure_destroy(gls_measure *measure) {
     gls_free(measure->ctx, c);
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static gls_status check_input(const gls_measure *m, const gls_measure_input *in) {
     unsigned needs = m->needs;
     const char *name = m->type->member.name, *absent = NULL;
@@ -114,12 +105,12 @@ static gls_status settle(const gls_measure *m, gls_status status, double begin, 
         result->meaningless = why;
         status = GLS_OK;
     }
-    result->seconds = now() - begin;
+    result->seconds = gls_seconds() - begin;
     return status;
 }
 
 gls_status gls_measure_run(gls_measure *m, const gls_measure_input *input, gls_measure_result *result) {
-    double begin = now();
+    double begin = gls_seconds();
     gls_measure_result_clear(result);
     GLS_TRY(check_input(m, input));
     if (!m->type->problem) {
@@ -144,7 +135,7 @@ static gls_status check_matrix(gls_context *ctx, const gls_measure_matrix *matri
 }
 
 gls_status gls_measure_run_matrix(gls_measure *m, const gls_measure_matrix *matrix, gls_measure_result *result) {
-    double begin = now();
+    double begin = gls_seconds();
     gls_measure_result_clear(result);
     if (!m->type->matrix) {
         return gls_fail(m->ctx, GLS_ERR_UNSUPPORTED,

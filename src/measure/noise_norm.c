@@ -2,6 +2,8 @@
  * one mini-batch's noise; beside it what sums of squared normals and of squared alpha-stables would give, and how far
  * the shape has moved since the first measurement. [A] section 2 and appendix H, [T] (6.2). */
 #include <glissade/measure.h>
+#include "base/arith.h"
+#include "base/sort.h"
 
 #include "measure/noise.h"
 #include "measure/statistics.h"
@@ -79,7 +81,7 @@ static void quantiles(const double *sorted, int64_t n, double *out) {
 static gls_status report_values(const options *o, const labels *l, double *x, int64_t n, gls_measure_result *out) {
     double *edge = gls_alloc(out->ctx, 2 * o->bins + 1, sizeof *edge), q[POINTS];
     if (!edge) return GLS_ERR_MEMORY;
-    gls_stat_sort(x, n);
+    gls_sort_doubles(x, n);
     gls_stat_histogram(x, n, o->bins, edge, edge + o->bins + 1);
     quantiles(x, n, q);
     gls_status status = gls_measure_result_array(out, l->edges, "gradient", o->bins + 1, edge);
@@ -165,7 +167,7 @@ static gls_status expected_distance(gls_context *ctx, gls_random random, const d
     for (int r = 0; r < REPEATS; ++r) {
         for (int k = 0; k < 2; ++k) {
             for (int64_t i = 0; i < n; ++i) draw[i] = x[gls_random_below(&random, n)];
-            gls_stat_sort(draw, n);
+            gls_sort_doubles(draw, n);
             shape_of(draw, n, shape[k]);
         }
         *out += shape_distance(shape[0], shape[1]) / REPEATS;
@@ -197,7 +199,7 @@ static gls_status report_norms(gls_measure *m, int which, const labels *l, gls_r
 }
 
 static gls_status report_coordinates(gls_measure *m, const gls_real *noise, int64_t d, gls_measure_result *out) {
-    int64_t stride = (d + COORDINATES - 1) / COORDINATES, n = (d + stride - 1) / stride;
+    int64_t stride = gls_parts(d, COORDINATES), n = gls_parts(d, stride);
     double *x = gls_alloc(m->ctx, n, sizeof *x);
     if (!x) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < n; ++i) x[i] = (double)noise[i * stride];
@@ -291,9 +293,8 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    char name[160];
-    snprintf(name, sizeof name, "%sfirst_shape", prefix);
-    return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(first_shape) / sizeof(double), m->self);
+    return gls_arrays_add_state(m->ctx, list, prefix, "first_shape", GLS_F64, sizeof(first_shape) / sizeof(double),
+                                m->self);
 }
 
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {

@@ -111,9 +111,7 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    char name[160];
-    snprintf(name, sizeof name, "%srunning", prefix);
-    return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(running) / sizeof(double), m->self);
+    return gls_arrays_add_state(m->ctx, list, prefix, "running", GLS_F64, sizeof(running) / sizeof(double), m->self);
 }
 
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {

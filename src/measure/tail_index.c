@@ -1,6 +1,7 @@
 /* The tail index alpha of the gradient noise, coordinate by coordinate: 2 where it is as light as a normal's. [A] app.
  * H; the estimator on differences is ours. */
 #include <glissade/measure.h>
+#include "base/sort.h"
 
 #include "measure/sample.h"
 #include "measure/statistics.h"
@@ -85,7 +86,7 @@ static void norms_of(const noise *z, double *norm) {
         for (int64_t i = 0; i < z->samples; ++i) norm[i] += (row[i] - mean) * (row[i] - mean);
     }
     for (int64_t i = 0; i < z->samples; ++i) norm[i] = -sqrt(norm[i]);
-    gls_stat_sort(norm, z->samples);
+    gls_sort_doubles(norm, z->samples);
     for (int64_t i = 0; i < z->samples; ++i) norm[i] = -norm[i];
 }
 

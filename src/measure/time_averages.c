@@ -60,9 +60,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    char name[160];
-    snprintf(name, sizeof name, "%saverages", prefix);
-    return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(averages) / sizeof(double), m->self);
+    return gls_arrays_add_state(m->ctx, list, prefix, "averages", GLS_F64, sizeof(averages) / sizeof(double), m->self);
 }
 
 const gls_measure_type gls_measure_time_averages = {

@@ -1,7 +1,9 @@
 #include "method.h"
+#include "base/arith.h"
 #include "table.h"
 
 #include <base/option.h>
+#include <base/value.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,9 +56,10 @@ static gls_status create_group(gls_method *method, const gls_value *spec, const 
                                gls_parameter_group *group) {
     gls_context *ctx = method->ctx;
     const gls_value *match = gls_value_get(spec, "match");
+    char where[GLS_ORIGIN_TEXT];
     if (spec->kind != GLS_VALUE_MAP || !match || !match->text)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s:%d: groups: expected {match: \"block pattern\", option: value, ...}",
-                        spec->file ? spec->file : "groups", spec->line);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sgroups: expected {match: \"block pattern\", option: value, ...}",
+                        gls_value_origin(spec, where));
     for (const gls_option *row = method->type->member.options; row->key; row++)
         if ((row->flags & GLS_OPTION_WHOLE) && gls_value_get(spec, row->key))
             return gls_fail(ctx, GLS_ERR_ARGUMENT, "groups: match %s: '%s' belongs to the whole method", match->text,
@@ -186,7 +189,7 @@ static gls_status cut(gls_method *method) {
         method->no_decay[b] = exempt && !method->group[group].decay_named;
         method->no_decoupled[b] = exempt && !method->group[group].decoupled_named;
         for (int64_t at = 0; at < block->size; at += GLS_CHUNK, count++) {
-            int64_t size = block->size - at < GLS_CHUNK ? block->size - at : GLS_CHUNK;
+            int64_t size = gls_least(block->size - at, GLS_CHUNK);
             method->piece[count] =
                 (gls_weight_piece){.offset = block->offset + at, .size = size, .block = b, .group = group};
             if (filled >= TASK) {
@@ -204,7 +207,7 @@ gls_status gls_pieces_create(gls_method *method) {
     gls_context *ctx = method->ctx;
     int64_t blocks = gls_layout_count(method->layout);
     for (int64_t b = 0; b < blocks; b++)
-        method->pieces += (gls_layout_block(method->layout, b)->size + GLS_CHUNK - 1) / GLS_CHUNK;
+        method->pieces += gls_parts(gls_layout_block(method->layout, b)->size, GLS_CHUNK);
     method->piece = gls_alloc(ctx, method->pieces, sizeof *method->piece);
     method->task = gls_alloc(ctx, method->pieces + 1, sizeof *method->task);
     method->sums = gls_alloc(ctx, method->pieces, sizeof *method->sums);

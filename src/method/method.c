@@ -204,14 +204,11 @@ int64_t gls_method_steps(const gls_method *method) {
 gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays *arrays) {
     GLS_TRY(make_ready(method));
     gls_context *ctx = method->ctx;
-    char name[160];
-    snprintf(name, sizeof name, "%ssteps", prefix);
-    GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_I64, 1, &method->steps));
-    snprintf(name, sizeof name, "%szero_gradients", prefix);
-    GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_I64, 1, &method->zero_gradients));
+    GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "steps", GLS_I64, 1, &method->steps));
+    GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "zero_gradients", GLS_I64, 1, &method->zero_gradients));
     for (int i = 0; i < method->vectors; i++) {
-        snprintf(name, sizeof name, "%s%s", prefix, method->type->vectors[i]);
-        GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_DTYPE_REAL, method->parameters, method->state[i]));
+        GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, method->type->vectors[i], GLS_DTYPE_REAL, method->parameters,
+                                     method->state[i]));
     }
     gls_method_setup setup = gls_method_setup_of(method);
     return method->type->arrays ? method->type->arrays(method->self, &setup, prefix, arrays) : GLS_OK;

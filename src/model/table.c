@@ -34,11 +34,9 @@ static const gls_family *find(gls_context *ctx, const char *name) {
 static gls_status create_family(gls_context *ctx, const gls_family *family, const gls_value *given,
                                 const gls_data_info *data, gls_problem **out) {
     const gls_member *member = &family->type.member;
-    static const char *const except[] = {"name", NULL};
     gls_options *options = NULL;
-    GLS_TRY(gls_options_create(ctx, member->name, member->options, member->options_size, &options));
-    gls_status status = given ? gls_options_apply(options, given, except) : GLS_OK;
-    if (status == GLS_OK) status = gls_problem_create_type(ctx, &family->type, gls_options_struct(options), data, out);
+    GLS_TRY(gls_member_options(ctx, member, member->name, given, gls_but_name, &options));
+    gls_status status = gls_problem_create_type(ctx, &family->type, gls_options_struct(options), data, out);
     gls_options_destroy(options);
     return status;
 }

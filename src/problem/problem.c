@@ -12,9 +12,7 @@ gls_status gls_problem_create(gls_context *ctx, const char *name, const gls_valu
     const void *fields = NULL;
     gls_status status = GLS_OK;
     if (member->options) {
-        static const char *const except[] = {"name", NULL};
-        status = gls_options_create(ctx, name, member->options, member->options_size, &values);
-        if (status == GLS_OK) status = gls_options_apply(values, options, except);
+        status = gls_member_options(ctx, member, name, options, gls_but_name, &values);
         if (status == GLS_OK) fields = gls_options_struct(values);
     }
     if (status == GLS_OK)

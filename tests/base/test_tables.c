@@ -80,7 +80,8 @@ static void record_keeps_the_last_of_each_name(void **state) {
         snprintf(name[i], sizeof name[i], "n%d", i);
         gls_record_set(&record, name[i], i);
     }
-    assert_int_equal(record.count, GLS_RECORD_CAPACITY);
+    assert_int_equal(record.count, GLS_RECORD_CAPACITY + 1);
+    assert_true(gls_record_get(&record, "figures_dropped") == 7);
     assert_true(gls_record_get(&record, "loss") == 3);
     assert_true(isnan(gls_record_get(&record, name[GLS_RECORD_CAPACITY + 4])));
 }

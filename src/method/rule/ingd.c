@@ -218,9 +218,7 @@ static gls_status arrays(void *memory, const gls_method_setup *setup, const char
                 {"weights", GLS_F64, self->kept, self->weights},
                 {"points", GLS_DTYPE_REAL, self->kept * setup->parameters, self->points}};
     for (size_t i = 0; i < sizeof item / sizeof *item; i++) {
-        char name[160];
-        snprintf(name, sizeof name, "%s%s", prefix, item[i].name);
-        GLS_TRY(gls_arrays_add_vector(ctx, list, name, item[i].dtype, item[i].size, item[i].data));
+        GLS_TRY(gls_arrays_add_state(ctx, list, prefix, item[i].name, item[i].dtype, item[i].size, item[i].data));
     }
     return GLS_OK;
 }

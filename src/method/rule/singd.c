@@ -83,14 +83,10 @@ static void finish(gls_update *update, const gls_real *w) {
 static gls_status arrays(void *memory, const gls_method_setup *setup, const char *prefix, gls_arrays *list) {
     singd *self = memory;
     gls_context *ctx = setup->ctx;
-    char name[160];
-    snprintf(name, sizeof name, "%stold", prefix);
-    GLS_TRY(gls_arrays_add_vector(ctx, list, name, GLS_I64, 1, &self->told));
-    snprintf(name, sizeof name, "%sh", prefix);
-    GLS_TRY(gls_arrays_add_vector(ctx, list, name, GLS_F64, 1, &self->h));
-    snprintf(name, sizeof name, "%soutput", prefix);
+    GLS_TRY(gls_arrays_add_state(ctx, list, prefix, "told", GLS_I64, 1, &self->told));
+    GLS_TRY(gls_arrays_add_state(ctx, list, prefix, "h", GLS_F64, 1, &self->h));
     if (!self->output) return GLS_OK;
-    return gls_arrays_add_vector(ctx, list, name, GLS_DTYPE_REAL, setup->parameters, self->output);
+    return gls_arrays_add_state(ctx, list, prefix, "output", GLS_DTYPE_REAL, setup->parameters, self->output);
 }
 
 static const gls_real *output(const void *memory, const gls_real *w) {

@@ -237,9 +237,8 @@ gls_status gls_oracle_noise_create(gls_context *ctx, const gls_value *spec, int6
     if (noise == NULL) return GLS_ERR_MEMORY;
     noise->ctx = ctx;
     noise->type = (const gls_oracle_noise_type *)member;
-    gls_status status = gls_options_create(ctx, member->name, member->options, member->options_size, &noise->options);
-    static const char *const except[] = {"name", NULL};
-    if (status == GLS_OK && spec->kind == GLS_VALUE_MAP) status = gls_options_apply(noise->options, spec, except);
+    gls_status status = gls_member_options(ctx, member, member->name, spec->kind == GLS_VALUE_MAP ? spec : NULL,
+                                           gls_but_name, &noise->options);
     if (status == GLS_OK) {
         noise->values = gls_options_struct(noise->options);
         if (noise->type->check != NULL) status = noise->type->check(ctx, noise->values, dim);

@@ -2,6 +2,7 @@
  * slope L at all queried points, its minima theta delta before them. `resisting_gradient` is that of theorem 5.5.2:
  * slope 1 at all queried points, extrema at least 2 delta away, the whole moved by `shift`. */
 #include "analytic.h"
+#include "base/sort.h"
 #include "piecewise.h"
 
 #include <math.h>
@@ -43,18 +44,13 @@ static const gls_option gradient_table[] = {
     {"shift", GLS_OPTION_REAL, offsetof(options, shift), "0", 0, 0, 0, NULL, "how far the function is moved"},
     {NULL}};
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The queried points, sorted, each once. */
 static gls_status distinct(gls_problem *p, const options *o, double **points, int64_t *count) {
     *count = o->points.count;
     *points = gls_alloc(p->ctx, *count, sizeof **points);
     if (*points == NULL) return GLS_ERR_MEMORY;
     memcpy(*points, o->points.item, (size_t)*count * sizeof **points);
-    qsort(*points, (size_t)*count, sizeof **points, ascending);
+    gls_sort_doubles(*points, *count);
     int64_t kept = 1;
     for (int64_t i = 1; i < *count; i++)
         if ((*points)[i] > (*points)[kept - 1]) (*points)[kept++] = (*points)[i];
