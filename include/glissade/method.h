@@ -143,25 +143,13 @@ typedef struct gls_schedule_common {
 } gls_schedule_common;
 
 /* Rows of a schedule's options table. */
-#define GLS_SCHEDULE_OPTIONS                                                                                 \
-    {.key = "from",                                                                                          \
-     .type = GLS_OPTION_REAL,                                                                                \
-     .offset = offsetof(gls_schedule_common, from),                                                          \
-     .help = "value at the start"},                                                                          \
-        {.key = "warmup",                                                                                    \
-         .type = GLS_OPTION_LENGTH,                                                                          \
-         .offset = offsetof(gls_schedule_common, warmup),                                                    \
-         .initial = "0",                                                                                     \
-         .help = "length of a linear warm-up"},                                                              \
-    {                                                                                                        \
-        .key = "warmup_from", .type = GLS_OPTION_REAL, .offset = offsetof(gls_schedule_common, warmup_from), \
-        .initial = "0", .help = "value where the warm-up begins"                                             \
-    }
-#define GLS_SCHEDULE_LENGTH                                                                                          \
-    {                                                                                                                \
-        .key = "length", .type = GLS_OPTION_LENGTH, .offset = offsetof(gls_schedule_common, length), .initial = "0", \
-        .help = "end of the schedule, from the start of the run; 0: the run's"                                       \
-    }
+#define GLS_SCHEDULE_OPTIONS                                                                  \
+    GLS_REAL("from", gls_schedule_common, from, NULL, 0, 0, "value at the start"),            \
+        GLS_LENGTH("warmup", gls_schedule_common, warmup, "0", "length of a linear warm-up"), \
+        GLS_REAL("warmup_from", gls_schedule_common, warmup_from, "0", 0, 0, "value where the warm-up begins")
+#define GLS_SCHEDULE_LENGTH                                \
+    GLS_LENGTH("length", gls_schedule_common, length, "0", \
+               "end of the schedule, from the start of the run; 0: the run's")
 
 GLS_API gls_status gls_register_schedule(gls_context *ctx, const gls_schedule_type *type);
 /* Built-in and registered schedules in order; NULL at the end. */
@@ -316,30 +304,21 @@ GLS_UNUSED static const gls_option gls_method_projection_options[] = {
     GLS_REAL("ball", gls_method_projection, ball, NULL, 0, INFINITY, "radius around zero",
              .flags = GLS_OPTION_ABOVE_MIN),
     GLS_LIST("box", gls_method_projection, box, NULL, 2, 2, &gls_projection_box, "least and greatest value"),
-    {.key = NULL}};
+    {0},
+};
 #endif
 
 /* Rows of an options table whose struct begins with gls_method_common. lr and decay are the defaults as text. */
-#define GLS_METHOD_LR(lr_text)                                                                                 \
-    {                                                                                                          \
-        .key = "lr", .type = GLS_OPTION_REAL, .offset = offsetof(gls_method_common, lr), .initial = (lr_text), \
-        .minimum = 0, .maximum = INFINITY, .flags = GLS_OPTION_SCHEDULABLE | GLS_OPTION_ABOVE_MIN,             \
-        .help = "learning rate"                                                                                \
-    }
-#define GLS_METHOD_DECAY(decay_text, help_text)                                                              \
-    {                                                                                                        \
-        .key = "weight_decay", .type = GLS_OPTION_REAL, .offset = offsetof(gls_method_common, weight_decay), \
-        .initial = (decay_text), .minimum = 0, .maximum = INFINITY, .flags = GLS_OPTION_SCHEDULABLE,         \
-        .help = (help_text)                                                                                  \
-    }
+#define GLS_METHOD_LR(lr_text)                                                   \
+    GLS_REAL("lr", gls_method_common, lr, lr_text, 0, INFINITY, "learning rate", \
+             .flags = GLS_OPTION_SCHEDULABLE | GLS_OPTION_ABOVE_MIN)
+#define GLS_METHOD_DECAY(decay_text, help_text)                                                   \
+    GLS_REAL("weight_decay", gls_method_common, weight_decay, decay_text, 0, INFINITY, help_text, \
+             .flags = GLS_OPTION_SCHEDULABLE)
 #define GLS_METHOD_COUPLED GLS_METHOD_DECAY("0", "coupled weight decay: lambda w is added to the gradient")
-#define GLS_METHOD_DECOUPLED_ROW                                                                     \
-    {                                                                                                \
-        .key = "decoupled_weight_decay", .type = GLS_OPTION_REAL,                                    \
-        .offset = offsetof(gls_method_common, decoupled_weight_decay), .initial = "0", .minimum = 0, \
-        .maximum = INFINITY, .flags = GLS_OPTION_SCHEDULABLE,                                        \
-        .help = "decoupled weight decay: w -= lr lambda w beside the step"                           \
-    }
+#define GLS_METHOD_DECOUPLED_ROW                                                                    \
+    GLS_REAL("decoupled_weight_decay", gls_method_common, decoupled_weight_decay, "0", 0, INFINITY, \
+             "decoupled weight decay: w -= lr lambda w beside the step", .flags = GLS_OPTION_SCHEDULABLE)
 #define GLS_METHOD_PROJECT                                                                               \
     GLS_MAP("project", gls_method_common, project, gls_method_projection_options, gls_method_projection, \
             "projection after the step: {ball: r} or {box: [lo, hi]}", .flags = GLS_OPTION_WHOLE)

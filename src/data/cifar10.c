@@ -14,7 +14,7 @@ enum { PIXELS = 3 * 32 * 32, CLASSES = 10 };
 static const gls_option cifar_table[] = {
     GLS_LIST("files", cifar_options, files, NULL, 0, 0, GLS_ITEM(.type = GLS_OPTION_STRING),
              "names inside the folder; default: data_batch_1.bin to _5.bin, and test_batch.bin for the test set"),
-    {NULL},
+    {0},
 };
 
 typedef struct records {

@@ -14,9 +14,8 @@ static const gls_option mix_table[] = {
     GLS_LIST("sources", mix_options, sources, NULL, 1, MAX_SOURCES, GLS_ITEM(.type = GLS_OPTION_VALUE),
              "further sources as {format: ..., train: ..., test: ..., size: ...}", .flags = GLS_OPTION_REQUIRED,
              .choices = "sources"),
-    {"size", GLS_OPTION_SIZE, offsetof(mix_options, size), "all", 0, 0, 0, NULL,
-     "random training examples to take of the first source"},
-    {NULL},
+    GLS_SIZE("size", mix_options, size, "all", 0, 0, "random training examples to take of the first source"),
+    {0},
 };
 
 typedef struct domain {
@@ -39,8 +38,8 @@ typedef struct size_option {
 } size_option;
 
 static const gls_option size_table[] = {
-    {"size", GLS_OPTION_SIZE, offsetof(size_option, size), "all", 0, 0, 0, NULL, "random training examples to take"},
-    {NULL},
+    GLS_SIZE("size", size_option, size, "all", 0, 0, "random training examples to take"),
+    {0},
 };
 
 static gls_status read_size(gls_context *ctx, const gls_value *given, int64_t *size) {

@@ -76,10 +76,10 @@ typedef struct section {
 } section;
 
 static const gls_option section_table[] = {
-    {"format", GLS_OPTION_STRING, offsetof(section, format), NULL, 0, 0, GLS_OPTION_REQUIRED, NULL, "data format"},
-    {"train", GLS_OPTION_PATH, offsetof(section, train), NULL, 0, 0, 0, NULL, "training file"},
-    {"test", GLS_OPTION_PATH, offsetof(section, test), NULL, 0, 0, 0, NULL, "test file"},
-    {NULL},
+    GLS_STRING("format", section, format, NULL, "data format", .flags = GLS_OPTION_REQUIRED),
+    GLS_PATH("train", section, train, NULL, "training file"),
+    GLS_PATH("test", section, test, NULL, "test file"),
+    {0},
 };
 
 static gls_status section_options(gls_context *ctx, const gls_value *map, const char *owner, gls_options **out) {

@@ -8,9 +8,9 @@ typedef struct replicate_options {
 } replicate_options;
 
 static const gls_option replicate_table[] = {
-    {"times", GLS_OPTION_INT, offsetof(replicate_options, times), NULL, 1, INT32_MAX, GLS_OPTION_REQUIRED, NULL,
-     "r: how often each kept example stands in the set"},
-    {NULL},
+    GLS_INT("times", replicate_options, times, NULL, 1, INT32_MAX, "r: how often each kept example stands in the set",
+            .flags = GLS_OPTION_REQUIRED),
+    {0},
 };
 
 static gls_status apply_replicate(gls_context *ctx, gls_source *source, const void *options, uint64_t seed,

@@ -16,11 +16,10 @@ enum { BY_AUTO, BY_FEATURE, BY_CHANNEL };
 enum { PARTS = 16, AT_ONCE = 64 };
 
 static const gls_option standard_table[] = {
-    {"by", GLS_OPTION_ENUM, offsetof(standard_options, by), "auto", 0, 0, 0, "auto|feature|channel",
-     "one mean and deviation a feature, or a channel; auto: a channel for images"},
-    {"center", GLS_OPTION_BOOL, offsetof(standard_options, center), "true", 0, 0, 0, NULL,
-     "subtract the mean (never from sparse features)"},
-    {NULL},
+    GLS_ENUM("by", standard_options, by, "auto", "auto|feature|channel",
+             "one mean and deviation a feature, or a channel; auto: a channel for images"),
+    GLS_BOOL("center", standard_options, center, "true", "subtract the mean (never from sparse features)"),
+    {0},
 };
 
 typedef struct standard_source {

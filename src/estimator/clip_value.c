@@ -42,13 +42,8 @@ static gls_status whole(gls_stage *stage, gls_real *g, gls_estimate *out, gls_re
     return GLS_OK;
 }
 
-static const gls_option options[] = {{.key = "bound",
-                                      .type = GLS_OPTION_REAL,
-                                      .offset = offsetof(fields, bound),
-                                      .initial = "1",
-                                      .maximum = INFINITY,
-                                      .flags = GLS_OPTION_ABOVE_MIN,
-                                      .help = "largest absolute value of a coordinate"},
+static const gls_option options[] = {GLS_REAL("bound", fields, bound, "1", 0, INFINITY,
+                                              "largest absolute value of a coordinate", .flags = GLS_OPTION_ABOVE_MIN),
                                      {0}};
 
 const gls_estimator_type gls_estimator_clip_value = {

@@ -18,9 +18,8 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "1024", "train"),
-    {"beta", GLS_OPTION_REAL, offsetof(options, beta), "0", 0, INFINITY, 0, NULL,
-     "smoothness of every f_i, for the step bound; 0: unknown"},
-    {.key = NULL},
+    GLS_REAL("beta", options, beta, "0", 0, INFINITY, "smoothness of every f_i, for the step bound; 0: unknown"),
+    {0},
 };
 
 typedef struct chunk {

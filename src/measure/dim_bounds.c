@@ -14,11 +14,10 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "1024", "train"),
-    {"drop", GLS_OPTION_REAL, offsetof(options, drop), "0.5", 0, 1, GLS_OPTION_BELOW_MAX, NULL,
-     "probability of a coordinate to be dropped"},
-    {"sigma", GLS_OPTION_REAL, offsetof(options, sigma), "0.01", 0, INFINITY, 0, NULL,
-     "deviation of Langevin noise per coordinate"},
-    {.key = NULL},
+    GLS_REAL("drop", options, drop, "0.5", 0, 1, "probability of a coordinate to be dropped",
+             .flags = GLS_OPTION_BELOW_MAX),
+    GLS_REAL("sigma", options, sigma, "0.01", 0, INFINITY, "deviation of Langevin noise per coordinate"),
+    {0},
 };
 
 typedef struct bounds {

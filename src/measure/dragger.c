@@ -23,18 +23,14 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "4096", "train"),
-    {"column", GLS_OPTION_STRING, offsetof(options, column), NULL, 0, 0, 0, NULL,
-     "column that marks known draggers with 1; without it there are no cosines and ratios"},
-    {"domain", GLS_OPTION_STRING, offsetof(options, domain), NULL, 0, 0, 0, NULL,
-     "column of domains 0, 1, ... for means by domain"},
-    {"microbatch", GLS_OPTION_INT, offsetof(options, microbatch), "1", 1, 1e9, 0, NULL,
-     "examples that are clipped together"},
-    {"batch", GLS_OPTION_INT, offsetof(options, batch), "0", 0, 1e9, 0, NULL,
-     "mini-batch whose smallest norm is the bound; 0: the run's"},
-    {"pairs", GLS_OPTION_INT, offsetof(options, pairs), "100", 0, 1e6, 0, NULL,
-     "pairs of gradients a cosine is taken of"},
-    {"list", GLS_OPTION_INT, offsetof(options, list), "50", 0, 1e9, 0, NULL, "how many suspects to name"},
-    {.key = NULL},
+    GLS_STRING("column", options, column, NULL,
+               "column that marks known draggers with 1; without it there are no cosines and ratios"),
+    GLS_STRING("domain", options, domain, NULL, "column of domains 0, 1, ... for means by domain"),
+    GLS_INT("microbatch", options, microbatch, "1", 1, 1e9, "examples that are clipped together"),
+    GLS_INT("batch", options, batch, "0", 0, 1e9, "mini-batch whose smallest norm is the bound; 0: the run's"),
+    GLS_INT("pairs", options, pairs, "100", 0, 1e6, "pairs of gradients a cosine is taken of"),
+    GLS_INT("list", options, list, "50", 0, 1e9, "how many suspects to name"),
+    {0},
 };
 
 static gls_status create(gls_measure *m) {

@@ -12,7 +12,7 @@ typedef struct options {
     gls_sample_options sample;
 } options;
 
-static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "train"), {.key = NULL}};
+static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "train"), {0}};
 
 /* Sums along the run. */
 typedef struct sums {

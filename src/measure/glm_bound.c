@@ -21,13 +21,11 @@ typedef struct options {
 } options;
 
 static const gls_option table[] = {
-    {"sample", GLS_OPTION_SIZE, offsetof(options, sample), "all", 0, 0, 0, NULL,
-     "examples it reads; the bounds are then those of this subset"},
-    {"products", GLS_OPTION_INT, offsetof(options, products), "300", 2, 1e6, 0, NULL,
-     "at most that many products with X^T X"},
-    {"bias", GLS_OPTION_ENUM, offsetof(options, bias), "auto", 0, 0, 0, "auto|false|true",
-     "count a constant feature; auto: if the problem has a block named bias"},
-    {.key = NULL},
+    GLS_SIZE("sample", options, sample, "all", 0, 0, "examples it reads; the bounds are then those of this subset"),
+    GLS_INT("products", options, products, "300", 2, 1e6, "at most that many products with X^T X"),
+    GLS_ENUM("bias", options, bias, "auto", "auto|false|true",
+             "count a constant feature; auto: if the problem has a block named bias"),
+    {0},
 };
 
 /* The features, materialised as compressed rows. */

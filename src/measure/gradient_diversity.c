@@ -5,7 +5,7 @@
 
 static const gls_option table[] = {
     GLS_PAIR_OPTIONS("weight of the past in the running means of M^2 and G, which are divided afterwards"),
-    {.key = NULL},
+    {0},
 };
 
 static gls_status smoothed(const gls_pair_reading *r, gls_measure_result *out) {

@@ -13,7 +13,7 @@ typedef struct options {
     gls_sample_options sample;
 } options;
 
-static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "train"), {.key = NULL}};
+static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "train"), {0}};
 
 static gls_status report_whole(gls_sample *s, gls_real *g, gls_measure_result *out) {
     int64_t d = gls_problem_size(s->in->problem);

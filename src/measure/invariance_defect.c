@@ -15,9 +15,8 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "2048", "train"),
-    {"batch", GLS_OPTION_INT, offsetof(options, batch), "0", 0, 1e9, 0, NULL,
-     "examples of the fresh mini-batch; 0: the run's"},
-    {.key = NULL},
+    GLS_INT("batch", options, batch, "0", 0, 1e9, "examples of the fresh mini-batch; 0: the run's"),
+    {0},
 };
 
 typedef struct defect {

@@ -10,7 +10,7 @@ typedef struct options {
     gls_sample_options sample;
 } options;
 
-static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "evaluate"), {.key = NULL}};
+static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "evaluate"), {0}};
 
 /* The interval of a mean over a sample drawn without replacement, for examples of like mass. */
 static gls_status report_sample(gls_sample *s, double *losses, gls_measure_result *out) {

@@ -22,12 +22,11 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "2048", "train"),
-    {"batches", GLS_OPTION_INT, offsetof(options, batches), "64", 8, 1e6, 0, NULL, "mini-batches drawn"},
-    {"batch", GLS_OPTION_INT, offsetof(options, batch), "0", 0, 1e9, 0, NULL, "their size; 0: the run's"},
-    {"bins", GLS_OPTION_INT, offsetof(options, bins), "40", 2, 10000, 0, NULL, "bins of the histograms"},
-    {"alpha", GLS_OPTION_REAL, offsetof(options, alpha), "1.5", 0, 2, GLS_OPTION_ABOVE_MIN, NULL,
-     "index of the heavy-tailed null"},
-    {.key = NULL},
+    GLS_INT("batches", options, batches, "64", 8, 1e6, "mini-batches drawn"),
+    GLS_INT("batch", options, batch, "0", 0, 1e9, "their size; 0: the run's"),
+    GLS_INT("bins", options, bins, "40", 2, 10000, "bins of the histograms"),
+    GLS_REAL("alpha", options, alpha, "1.5", 0, 2, "index of the heavy-tailed null", .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
 };
 
 /* Quantiles of the first measurement over their median, for mini-batches and examples. */

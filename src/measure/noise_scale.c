@@ -5,7 +5,7 @@
 
 static const gls_option table[] = {
     GLS_PAIR_OPTIONS("from the step: weight of the past in the running means, which are divided afterwards"),
-    {.key = NULL},
+    {0},
 };
 
 static gls_status say(gls_measure_result *out, double bound, double low, double high, double trace) {

@@ -17,15 +17,14 @@ typedef struct options {
 } options;
 
 static const gls_option table[] = {
-    {"batch", GLS_OPTION_INT, offsetof(options, batch), "0", 0, 1e9, 0, NULL, "examples it tests; 0: the run's batch"},
-    {"theta", GLS_OPTION_REAL, offsetof(options, theta), "0.9", 0, 1e6, GLS_OPTION_ABOVE_MIN, NULL,
-     "noise allowed over the gradient's norm"},
-    {"smoothing", GLS_OPTION_REAL, offsetof(options, smoothing), "0.9", 0, 1, 0, NULL,
-     "weight of the past in the running means of both sides"},
-    {"mode", GLS_OPTION_ENUM, offsetof(options, mode), "train", 0, 0, 0, "train|evaluate",
-     "as in training (dropout, augmentation, batch statistics) or as in evaluation"},
+    GLS_INT("batch", options, batch, "0", 0, 1e9, "examples it tests; 0: the run's batch"),
+    GLS_REAL("theta", options, theta, "0.9", 0, 1e6, "noise allowed over the gradient's norm",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("smoothing", options, smoothing, "0.9", 0, 1, "weight of the past in the running means of both sides"),
+    GLS_ENUM("mode", options, mode, "train", "train|evaluate",
+             "as in training (dropout, augmentation, batch statistics) or as in evaluation"),
     GLS_FROM_OPTION(options),
-    {.key = NULL},
+    {0},
 };
 
 /* Running means of the noise trace and of |g_S|^2, undivided sums of weights, and how often the test was passed. */

@@ -22,9 +22,8 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "512", "train"),
-    {"points", GLS_OPTION_INT, offsetof(options, points), "4", 1, 100, 0, NULL,
-     "places on the segment from w_k to w_{k+1}, its end included"},
-    {.key = NULL},
+    GLS_INT("points", options, points, "4", 1, 100, "places on the segment from w_k to w_{k+1}, its end included"),
+    {0},
 };
 
 typedef struct vectors {

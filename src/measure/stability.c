@@ -12,7 +12,7 @@ typedef struct options {
     gls_sample_options sample;
 } options;
 
-static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "all", "evaluate"), {.key = NULL}};
+static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "all", "evaluate"), {0}};
 
 static gls_status report_exchanged(gls_sample *s, gls_measure_result *out) {
     const gls_measure_input *in = s->in;

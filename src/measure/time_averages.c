@@ -11,8 +11,8 @@ typedef struct options {
 } options;
 
 static const gls_option table[] = {
-    {"window", GLS_OPTION_INT, offsetof(options, window), "100", 1, 1e9, 0, NULL, "observations in a window"},
-    {.key = NULL},
+    GLS_INT("window", options, window, "100", 1, 1e9, "observations in a window"),
+    {0},
 };
 
 /* x of the series is the loss, y the gradient norm. */

@@ -50,20 +50,11 @@ enum { UNIFORM, WEIGHTED, EXPONENTIAL, TRIGGERED, DRAWN };
 static const share_fn share_of[] = {
     [UNIFORM] = uniform, [WEIGHTED] = weighted, [EXPONENTIAL] = exponential, [TRIGGERED] = uniform, [DRAWN] = drawn};
 
-static const gls_option table[] = {{.key = "name",
-                                    .type = GLS_OPTION_ENUM,
-                                    .offset = offsetof(average_options, name),
-                                    .initial = "uniform",
-                                    .choices = "uniform|weighted|exponential|triggered|drawn",
-                                    .help = "which average of the iterates"},
-                                   {.key = "decay",
-                                    .type = GLS_OPTION_REAL,
-                                    .offset = offsetof(average_options, decay),
-                                    .initial = "0.999",
-                                    .minimum = 0,
-                                    .maximum = 1,
-                                    .flags = GLS_OPTION_BELOW_MAX,
-                                    .help = "exponential: share that is kept"},
+static const gls_option table[] = {GLS_ENUM("name", average_options, name, "uniform",
+                                            "uniform|weighted|exponential|triggered|drawn",
+                                            "which average of the iterates"),
+                                   GLS_REAL("decay", average_options, decay, "0.999", 0, 1,
+                                            "exponential: share that is kept", .flags = GLS_OPTION_BELOW_MAX),
                                    {0}};
 
 const gls_member gls_average_member = {"average", "an average of the iterates", "", table, sizeof(average_options)};

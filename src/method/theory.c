@@ -11,16 +11,9 @@ typedef struct inputs {
     double L, mu, L0, L1, M, M2, G, D0, gap, eps, delta, sigma, alpha, beta, lambda, tau, K, T, C, B, b, n, BS, c;
 } inputs;
 
-#define IN(field_, help_)                                                                          \
-    {                                                                                              \
-        .key = #field_, .type = GLS_OPTION_REAL, .offset = offsetof(inputs, field_), .minimum = 0, \
-        .maximum = INFINITY, .flags = GLS_OPTION_REQUIRED | GLS_OPTION_ABOVE_MIN, .help = (help_)  \
-    }
-#define IN_OR_ZERO(field_, help_)                                                                                  \
-    {                                                                                                              \
-        .key = #field_, .type = GLS_OPTION_REAL, .offset = offsetof(inputs, field_), .initial = "0", .minimum = 0, \
-        .maximum = INFINITY, .help = (help_)                                                                       \
-    }
+#define IN(field_, help_) \
+    GLS_REAL(#field_, inputs, field_, NULL, 0, INFINITY, help_, .flags = GLS_OPTION_REQUIRED | GLS_OPTION_ABOVE_MIN)
+#define IN_OR_ZERO(field_, help_) GLS_REAL(#field_, inputs, field_, "0", 0, INFINITY, help_)
 #define IN_L IN(L, "smoothness of the objective")
 #define IN_GAP IN(gap, "F(w_0) - F*")
 #define IN_EPS IN(eps, "accuracy asked for")

@@ -97,32 +97,17 @@ static const gls_real *output(const void *memory, const gls_real *w) {
 
 static const char *const vectors[] = {"direction", "at", NULL};
 
-static const gls_option table[] = {ROW_BETA(singd_options, beta, "0.9", "share of m that is kept"),
-                                   ROW_POSITIVE(singd_options, p, "1", 0, "the step is m/(p|m| + q)"),
-                                   ROW_NOT_NEGATIVE(singd_options, q, "10", 0, "the step is m/(p|m| + q)"),
-                                   {.key = "output",
-                                    .type = GLS_OPTION_ENUM,
-                                    .offset = offsetof(singd_options, output),
-                                    .initial = "last",
-                                    .choices = "last|theory",
-                                    .help = "theory: iterate max(i - K, 1), i drawn from 1..T before the run"},
-                                   {.key = "K",
-                                    .type = GLS_OPTION_INT,
-                                    .offset = offsetof(singd_options, K),
-                                    .initial = "0",
-                                    .minimum = 0,
-                                    .maximum = INFINITY,
-                                    .help = "how far the output lies behind the iterate drawn"},
-                                   {.key = "T",
-                                    .type = GLS_OPTION_INT,
-                                    .offset = offsetof(singd_options, T),
-                                    .initial = "0",
-                                    .minimum = 0,
-                                    .maximum = INFINITY,
-                                    .help = "steps of the run; 0: as the run says"},
-                                   GLS_METHOD_COUPLED,
-                                   GLS_METHOD_REST,
-                                   {0}};
+static const gls_option table[] = {
+    ROW_BETA(singd_options, beta, "0.9", "share of m that is kept"),
+    ROW_POSITIVE(singd_options, p, "1", 0, "the step is m/(p|m| + q)"),
+    ROW_NOT_NEGATIVE(singd_options, q, "10", 0, "the step is m/(p|m| + q)"),
+    GLS_ENUM("output", singd_options, output, "last", "last|theory",
+             "theory: iterate max(i - K, 1), i drawn from 1..T before the run"),
+    GLS_INT("K", singd_options, K, "0", 0, INFINITY, "how far the output lies behind the iterate drawn"),
+    GLS_INT("T", singd_options, T, "0", 0, INFINITY, "steps of the run; 0: as the run says"),
+    GLS_METHOD_COUPLED,
+    GLS_METHOD_REST,
+    {0}};
 
 const gls_method_type gls_method_singd = {.member = {"singd", "stochastic interpolated normalised gradient descent",
                                                      "[T] Alg. 3", table, sizeof(singd_options)},

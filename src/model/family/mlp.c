@@ -14,14 +14,12 @@ static const char *const activations[] = {"relu", "leaky_relu", "gelu", "tanh", 
 static const gls_option options[] = {
     GLS_LIST("hidden", mlp_options, hidden, "[512, 512]", 0, 0,
              GLS_ITEM(.type = GLS_OPTION_INT, .minimum = 1, .maximum = 1e9), "units of the hidden layers"),
-    {"activation", GLS_OPTION_ENUM, offsetof(mlp_options, activation), "relu", 0, 0, 0,
-     "relu|leaky_relu|gelu|tanh|sigmoid", "between the layers"},
-    {"norm", GLS_OPTION_ENUM, offsetof(mlp_options, norm), "none", 0, 0, 0, "none|batch|layer",
-     "normalisation in front of the activation"},
-    {"dropout", GLS_OPTION_REAL, offsetof(mlp_options, dropout), "0", 0, 1, GLS_OPTION_BELOW_MAX, NULL,
-     "share of hidden units dropped in training"},
+    GLS_ENUM("activation", mlp_options, activation, "relu", "relu|leaky_relu|gelu|tanh|sigmoid", "between the layers"),
+    GLS_ENUM("norm", mlp_options, norm, "none", "none|batch|layer", "normalisation in front of the activation"),
+    GLS_REAL("dropout", mlp_options, dropout, "0", 0, 1, "share of hidden units dropped in training",
+             .flags = GLS_OPTION_BELOW_MAX),
     GLS_FAMILY_OPTIONS(mlp_options),
-    {NULL},
+    {0},
 };
 
 static int hidden_layer(gls_graph *g, const mlp_options *o, int64_t number, int64_t units, int x) {

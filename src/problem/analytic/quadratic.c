@@ -25,19 +25,18 @@ typedef struct quadratic {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"dim", GLS_OPTION_INT, offsetof(options, dim), "10", 1, 1e9, 0, NULL, "number of parameters"},
-    {"L", GLS_OPTION_REAL, offsetof(options, smoothness), "1", 0, INFINITY, 0, NULL, "largest eigenvalue"},
-    {"mu", GLS_OPTION_REAL, offsetof(options, convexity), "0.1", 0, INFINITY, 0, NULL, "smallest eigenvalue"},
-    {"spacing", GLS_OPTION_ENUM, offsetof(options, spacing), "log", 0, 0, 0, "log|linear",
-     "how eigenvalues lie between mu and L"},
+    GLS_INT("dim", options, dim, "10", 1, 1e9, "number of parameters"),
+    GLS_REAL("L", options, smoothness, "1", 0, INFINITY, "largest eigenvalue"),
+    GLS_REAL("mu", options, convexity, "0.1", 0, INFINITY, "smallest eigenvalue"),
+    GLS_ENUM("spacing", options, spacing, "log", "log|linear", "how eigenvalues lie between mu and L"),
     GLS_LIST("spectrum", options, spectrum, NULL, 1, INFINITY,
              GLS_ITEM(.type = GLS_OPTION_REAL, .maximum = INFINITY, .flags = GLS_OPTION_BELOW_MAX),
              "the eigenvalues, in place of dim, mu and L"),
-    {"center", GLS_OPTION_REAL, offsetof(options, center), "0", 0, 0, 0, NULL, "every coordinate of the minimiser"},
-    {"rotate", GLS_OPTION_BOOL, offsetof(options, rotate), "false", 0, 0, 0, NULL,
-     "mix the coordinates by a random reflection"},
-    {"seed", GLS_OPTION_INT, offsetof(options, seed), "1", 0, INFINITY, 0, NULL, "of the reflection"},
-    {NULL}};
+    GLS_REAL("center", options, center, "0", 0, 0, "every coordinate of the minimiser"),
+    GLS_BOOL("rotate", options, rotate, "false", "mix the coordinates by a random reflection"),
+    GLS_INT("seed", options, seed, "1", 0, INFINITY, "of the reflection"),
+    {0},
+};
 
 static gls_status spread(quadratic *q, const options *o) {
     int64_t d = q->f.dim = o->dim;

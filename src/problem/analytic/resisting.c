@@ -29,20 +29,21 @@ typedef struct resisting {
 static const gls_option value_table[] = {
     GLS_FUNCTION_OPTIONS,
     POINTS,
-    {"theta", GLS_OPTION_REAL, offsetof(options, theta), "0.25", 0, 0.5, GLS_OPTION_ABOVE_MIN | GLS_OPTION_BELOW_MAX,
-     NULL, "which of the family"},
-    {"L", GLS_OPTION_REAL, offsetof(options, lipschitz), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL, "slope"},
-    {"delta", GLS_OPTION_REAL, offsetof(options, delta), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "most that a minimum lies before a point: Delta/L"},
-    {NULL}};
+    GLS_REAL("theta", options, theta, "0.25", 0, 0.5, "which of the family",
+             .flags = GLS_OPTION_ABOVE_MIN | GLS_OPTION_BELOW_MAX),
+    GLS_REAL("L", options, lipschitz, "1", 0, INFINITY, "slope", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("delta", options, delta, "1", 0, INFINITY, "most that a minimum lies before a point: Delta/L",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static const gls_option gradient_table[] = {
     GLS_FUNCTION_OPTIONS,
     POINTS,
-    {"delta", GLS_OPTION_REAL, offsetof(options, delta), "0.1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "radius of stationarity"},
-    {"shift", GLS_OPTION_REAL, offsetof(options, shift), "0", 0, 0, 0, NULL, "how far the function is moved"},
-    {NULL}};
+    GLS_REAL("delta", options, delta, "0.1", 0, INFINITY, "radius of stationarity", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("shift", options, shift, "0", 0, 0, "how far the function is moved"),
+    {0},
+};
 
 /* The queried points, sorted, each once. */
 static gls_status distinct(gls_problem *p, const options *o, double **points, int64_t *count) {
