@@ -63,6 +63,7 @@ GLS_API gls_status gls_method_create(gls_context *ctx, const gls_method_options 
 GLS_API gls_status gls_method_create_named(gls_context *ctx, const char *name, int64_t parameters, gls_method **out);
 /* Sets an option of the parameters that no group matches. After the first step only schedulable ones may be set. */
 GLS_API gls_status gls_method_set(gls_method *method, const char *key, double value);
+/* The same from text, for words, lists ("[0.9, 0.99]") and schedules ("{name: poly, from: 0.1}"). */
 GLS_API gls_status gls_method_set_text(gls_method *method, const char *key, const char *text);
 /* Gives an option one value a coordinate: `values` [d] > 0 is copied (cclip: "tau"). Not part of gls_method_arrays. */
 GLS_API gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values);

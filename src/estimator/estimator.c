@@ -6,7 +6,6 @@
 #include "base/arith.h"
 
 #include <math.h>
-#include <stdio.h>
 
 static const char *stage_name(const gls_estimator *e, int64_t i) {
     return e->stage[i]->type->member.name;

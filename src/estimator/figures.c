@@ -6,7 +6,6 @@
 #include "estimator/pass.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Norms of all ranks' groups, sorted; those that are no numbers are left out. */

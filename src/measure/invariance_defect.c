@@ -6,7 +6,6 @@
 #include "measure/statistics.h"
 
 #include <math.h>
-#include <stdio.h>
 
 typedef struct options {
     gls_sample_options sample;

@@ -9,7 +9,6 @@
 #include "measure/statistics.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { POINTS = 19, NULL_DRAWS = 2000, COORDINATES = 1 << 20 };

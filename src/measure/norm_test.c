@@ -8,7 +8,6 @@
 #include "measure/moments.h"
 
 #include <math.h>
-#include <stdio.h>
 
 typedef struct options {
     int64_t batch;

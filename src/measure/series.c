@@ -1,6 +1,5 @@
 #include "measure/series.h"
 
-#include <stdio.h>
 
 void gls_series_add(gls_series *s, double x, double y) {
     int64_t place = (int64_t)s->added % GLS_SERIES_POINTS;

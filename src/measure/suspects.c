@@ -1,7 +1,6 @@
 #include "measure/suspects.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 gls_status gls_suspects_create(gls_context *ctx, int64_t examples, gls_suspects *s) {

@@ -4,7 +4,6 @@
 #include "measure/series.h"
 
 #include <math.h>
-#include <stdio.h>
 
 typedef struct options {
     int64_t window;

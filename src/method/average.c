@@ -2,7 +2,6 @@
 #include "base/arith.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { TASK_SIZE = 65536 };

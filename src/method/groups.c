@@ -178,6 +178,7 @@ static int64_t group_of(const gls_method *method, const char *block) {
     return i;
 }
 
+/* Coordinates of a task, at least: many small blocks make one task, and dealing it out is nothing beside its work. */
 enum { TASK = 4 * GLS_CHUNK };
 
 static gls_status cut(gls_method *method) {

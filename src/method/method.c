@@ -1,7 +1,6 @@
 #include "method.h"
 #include "table.h"
 
-#include <stdio.h>
 #include <string.h>
 
 gls_status gls_register_method(gls_context *ctx, const gls_method_type *type) {

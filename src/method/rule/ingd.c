@@ -4,7 +4,6 @@
  * x starts anew. Held is -m, which is also the oracle's direction. */
 #include "rows.h"
 
-#include <stdio.h>
 #include <string.h>
 
 typedef struct ingd_options {

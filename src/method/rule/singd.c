@@ -2,7 +2,6 @@
  * y uniform on [w, w']; m = beta m + (1 - beta) g(y); on from w'. Held is -m, which is also the oracle's direction. */
 #include "rows.h"
 
-#include <stdio.h>
 #include <string.h>
 
 typedef struct singd_options {
