@@ -110,20 +110,12 @@ static gls_status assign_any(gls_options *options, int64_t i, const gls_value *v
     return schedule ? assign_schedule(options, i, value) : assign(options, i, value);
 }
 
-/* The tree was read from no file. */
-static void forget_origin(gls_value *value) {
-    value->file = NULL;
-    value->line = 0;
-    for (int64_t i = 0; i < value->count; i++) forget_origin(value->items[i]);
-}
-
 /* Text that is a tree: [0.9, 0.99] or {ball: 2}. */
 static gls_status assign_tree(gls_options *options, int64_t i, const char *text) {
     gls_value *tree = NULL;
-    char name[160];
-    snprintf(name, sizeof name, "option '%s' of %s", options->table[i].key, options->owner);
-    GLS_TRY(gls_yaml_parse(options->ctx, name, text, (int64_t)strlen(text), &tree));
-    forget_origin(tree);
+    char what[160];
+    snprintf(what, sizeof what, "option '%s' of %s", options->table[i].key, options->owner);
+    GLS_TRY(gls_yaml_parse_text(options->ctx, what, text, &tree));
     gls_status status = assign_any(options, i, tree);
     gls_value_destroy(options->ctx, tree);
     return status;
