@@ -32,10 +32,12 @@ extern "C" {
 #define GLS_API __attribute__((visibility("default")))
 #define GLS_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define GLS_CHECKED __attribute__((warn_unused_result))
+#define GLS_UNUSED __attribute__((unused))
 #else
 #define GLS_API
 #define GLS_PRINTF(f, a)
 #define GLS_CHECKED
+#define GLS_UNUSED
 #endif
 
 #define GLS_VERSION_MAJOR 0
@@ -209,9 +211,9 @@ typedef struct gls_value {
     const char *key;  /* in a map, else NULL */
     const char *text; /* of a scalar, else NULL */
     bool quoted;      /* a scalar written in quotes: never a number, bool or null */
-    const char *
-        file; /* borrowed, but by a clone and after gls_value_set_origin; "--set" and the like where there is no file */
-    int line; /* 0: none */
+    const char *file; /* "--set" and the like where there is no file; values that the library made point at a name
+                         that the context keeps as long as it lives */
+    int line;         /* 0: none */
     struct gls_value **items;
     int64_t count;
 } gls_value;
@@ -220,7 +222,7 @@ GLS_API gls_value *gls_value_create(gls_context *ctx, gls_value_kind kind, const
 GLS_API void gls_value_destroy(gls_context *ctx, gls_value *value);
 GLS_API gls_status gls_value_append(gls_context *ctx, gls_value *parent, gls_value *child); /* takes child */
 GLS_API gls_value *gls_value_clone(gls_context *ctx, const gls_value *value);
-/* The value stands where `from` does: its line, and a copy of its file's name that is the value's own. */
+/* The value gets the file and line of `from`. */
 GLS_API gls_status gls_value_set_origin(gls_context *ctx, gls_value *value, const gls_value *from);
 GLS_API const gls_value *gls_value_get(const gls_value *map, const char *key); /* NULL if absent */
 
@@ -236,7 +238,10 @@ typedef enum gls_option_type {
     GLS_OPTION_LENGTH, /* gls_length: "10" epochs, "500s" steps */
     GLS_OPTION_SIZE,   /* int64_t number of examples; "all" is -1 */
     GLS_OPTION_TIME,   /* double seconds: "90", "90s", "2m", "1h" */
-    GLS_OPTION_VALUE   /* const gls_value *: a list or a map, read by its owner */
+    GLS_OPTION_VALUE,  /* const gls_value *: any tree, read by its owner */
+    GLS_OPTION_LIST,   /* gls_list, or gls_reals and so on: items as the row `inner` says. A single item that is no list
+                          stands for a list of one */
+    GLS_OPTION_MAP     /* const T *: a struct of inner_size bytes filled from the table `inner`; NULL where absent */
 } gls_option_type;
 
 typedef struct gls_length {
@@ -244,16 +249,45 @@ typedef struct gls_length {
     bool steps; /* else epochs */
 } gls_length;
 
+/* What a list option's field may be: the number of items (0 where the list is absent or empty) and the items, borrowed
+ * from the options. Items of maps are whole structs, one behind the other. */
+typedef struct gls_list {
+    int64_t count;
+    const void *item;
+} gls_list;
+typedef struct gls_reals { /* items of type real or time */
+    int64_t count;
+    const double *item;
+} gls_reals;
+typedef struct gls_ints { /* int or size */
+    int64_t count;
+    const int64_t *item;
+} gls_ints;
+typedef struct gls_texts { /* string or path */
+    int64_t count;
+    const char *const *item;
+} gls_texts;
+typedef struct gls_lengths {
+    int64_t count;
+    const gls_length *item;
+} gls_lengths;
+typedef struct gls_values {
+    int64_t count;
+    const gls_value *const *item;
+} gls_values;
+
 enum {
     GLS_OPTION_REQUIRED = 1,
     GLS_OPTION_ABOVE_MIN = 2,   /* minimum itself is excluded */
     GLS_OPTION_BELOW_MAX = 4,   /* maximum itself is excluded */
     GLS_OPTION_SCHEDULABLE = 8, /* a real that also takes {from: x, name: poly, ...} */
-    GLS_OPTION_HIDDEN = 16      /* not in help */
+    GLS_OPTION_HIDDEN = 16,     /* not in help */
+    GLS_OPTION_WHOLE = 32       /* of a method: belongs to all parameters, so a parameter group may not set it */
 };
 
 /* One option of a member. A table ends with key NULL. offset is into the member's own options struct. minimum and
- * maximum bound reals, ints and sizes; where both are 0 there is no bound; use INFINITY for one-sided bounds. */
+ * maximum bound numbers, and the number of a list's items; where both are 0 there is no bound; use INFINITY for
+ * one-sided bounds. */
 typedef struct gls_option {
     const char *key;
     gls_option_type type;
@@ -261,18 +295,71 @@ typedef struct gls_option {
     const char *initial; /* default as text; NULL: none (strings and values stay NULL) */
     double minimum, maximum;
     unsigned flags;
-    const char *choices; /* of an enum: "mean|sum"; of a value: what it holds, where that has options of its own
-                            ("schedule", "average", "transforms", "layers", "sources") */
+    const char *choices; /* of an enum: "mean|sum"; of a value or a list of values: what it holds, where that has
+                            options of its own ("schedule", "average", "transforms", "layers", "sources") */
     const char *help;    /* one line */
+    const struct gls_option *inner; /* of a list: the row of its items, key and offset unused; of a map: its table */
+    size_t inner_size;              /* of a map: sizeof its struct */
 } gls_option;
+
+/* Rows of a table for the struct T:
+ *     static const gls_option table[] = {
+ *         GLS_REAL("lr", my_options, lr, "0.1", 0, INFINITY, "learning rate", .flags = GLS_OPTION_ABOVE_MIN),
+ *         GLS_LIST("betas", my_options, betas, "[0.9, 0.99]", 1, 8,
+ *                  GLS_ITEM(.type = GLS_OPTION_REAL, .maximum = 1, .flags = GLS_OPTION_BELOW_MAX), "decay rates"),
+ *         {0}};
+ * start is the default as text or NULL, low and high are the bounds. The help is last, and any further fields of the
+ * row may follow it. (C only: C++ has no such initialisers.) */
+#define GLS_REAL(name, T, field, start, low, high, ...) \
+    GLS_BOUNDED_ROW(GLS_OPTION_REAL, name, T, field, start, low, high, __VA_ARGS__)
+#define GLS_INT(name, T, field, start, low, high, ...) \
+    GLS_BOUNDED_ROW(GLS_OPTION_INT, name, T, field, start, low, high, __VA_ARGS__)
+#define GLS_SIZE(name, T, field, start, low, high, ...) \
+    GLS_BOUNDED_ROW(GLS_OPTION_SIZE, name, T, field, start, low, high, __VA_ARGS__)
+#define GLS_TIME(name, T, field, start, ...) GLS_ROW(GLS_OPTION_TIME, name, T, field, start, __VA_ARGS__)
+#define GLS_LENGTH(name, T, field, start, ...) GLS_ROW(GLS_OPTION_LENGTH, name, T, field, start, __VA_ARGS__)
+#define GLS_BOOL(name, T, field, start, ...) GLS_ROW(GLS_OPTION_BOOL, name, T, field, start, __VA_ARGS__)
+#define GLS_ENUM(name, T, field, start, words, ...)                                                                   \
+    {                                                                                                                 \
+        .key = (name), .type = GLS_OPTION_ENUM, .offset = offsetof(T, field), .initial = (start), .choices = (words), \
+        .help = __VA_ARGS__                                                                                           \
+    }
+#define GLS_STRING(name, T, field, start, ...) GLS_ROW(GLS_OPTION_STRING, name, T, field, start, __VA_ARGS__)
+#define GLS_PATH(name, T, field, start, ...) GLS_ROW(GLS_OPTION_PATH, name, T, field, start, __VA_ARGS__)
+#define GLS_VALUE(name, T, field, ...) GLS_ROW(GLS_OPTION_VALUE, name, T, field, NULL, __VA_ARGS__)
+#define GLS_LIST(name, T, field, start, least, most, row, ...)                                                        \
+    {                                                                                                                 \
+        .key = (name), .type = GLS_OPTION_LIST, .offset = offsetof(T, field), .initial = (start), .minimum = (least), \
+        .maximum = (most), .inner = (row), .help = __VA_ARGS__                                                        \
+    }
+#define GLS_MAP(name, T, field, table, S, ...)                                                 \
+    {                                                                                          \
+        .key = (name), .type = GLS_OPTION_MAP, .offset = offsetof(T, field), .inner = (table), \
+        .inner_size = sizeof(S), .help = __VA_ARGS__                                           \
+    }
+/* The items of a list: GLS_ITEM(.type = GLS_OPTION_INT, .minimum = 1, .maximum = 64). In a table inside of a function:
+ * the address of a static row instead. */
+#define GLS_ITEM(...) (&(const gls_option){__VA_ARGS__})
+/* What those rows are made of. */
+#define GLS_ROW(kind, name, T, field, start, ...) \
+    { .key = (name), .type = (kind), .offset = offsetof(T, field), .initial = (start), .help = __VA_ARGS__ }
+#define GLS_BOUNDED_ROW(kind, name, T, field, start, low, high, ...)                                       \
+    {                                                                                                      \
+        .key = (name), .type = (kind), .offset = offsetof(T, field), .initial = (start), .minimum = (low), \
+        .maximum = (high), .help = __VA_ARGS__                                                             \
+    }
+
+/* What a value of this option must be, in words: "a number above 0 and at most 1". Cut where size is short. */
+GLS_API void gls_option_describe(const gls_option *option, char *text, size_t size);
 
 /* Typed values of one table, with their defaults set. */
 typedef struct gls_options gls_options;
 GLS_API gls_status gls_options_create(gls_context *ctx, const char *owner, const gls_option *table, size_t struct_size,
                                       gls_options **out);
 GLS_API void gls_options_destroy(gls_options *options);
-/* Sets from text, as in `--set lr=0.1`. GLS_ERR_ARGUMENT for an unknown key (the nearest known one is named), text
- * that is not of the type, or a value out of bounds. Text that begins with { or [ is not read here: see run.h. */
+/* Sets from text, as in `--set lr=0.1` or `--set hidden=[64, 32]`: for options that take lists or maps, text that
+ * begins with [ or { is YAML. GLS_ERR_ARGUMENT for an unknown key (the nearest known one is named), text that is not of
+ * the type, or a value out of bounds: the option then keeps its value. */
 GLS_API gls_status gls_options_set(gls_options *options, const char *key, const char *text);
 GLS_API gls_status gls_options_set_real(gls_options *options, const char *key, double value);
 GLS_API gls_status gls_options_set_int(gls_options *options, const char *key, int64_t value);
@@ -287,15 +374,20 @@ GLS_API bool gls_options_given(const gls_options *options, const char *key); /* 
 /* The schedule given to a schedulable option, or NULL. */
 GLS_API const gls_value *gls_options_schedule(const gls_options *options, const char *key);
 /* The present value of an option as text that gls_options_set reads back to the same bits; of a schedule, the number it
- * starts from. From gls_alloc. NULL for an unknown key, a string or path that is absent, a list or a map. */
+ * starts from. From gls_alloc. NULL for an unknown key, what is absent, and for values and maps. */
 GLS_API char *gls_options_text(const gls_options *options, const char *key);
+/* The present value as a tree under its key, defaults inside of maps filled in; of a schedule, the number it starts
+ * from. *out is NULL for an unknown key and for what is absent. */
+GLS_API gls_status gls_options_value(const gls_options *options, const char *key, gls_value **out);
 GLS_API gls_options *gls_options_clone(const gls_options *options);
 
 /* The known name nearest to a mistyped one by edit distance, or NULL if none is near. next(user, i) gives name i or
  * NULL at the end. */
 GLS_API const char *gls_nearest(const char *name, const char *(*next)(const void *user, int64_t i), const void *user);
 
-/* ---- tables of members: methods, problems, formats, ... ---- */
+/* ---- tables of members: methods, problems, formats, ... ----
+ * A room's gls_register_... adds a member of its kind to a context, which the member must outlive. GLS_ERR_ARGUMENT if
+ * the name is that of another member, built-in or registered. */
 
 /* Every descriptor begins with these. */
 typedef struct gls_member {
@@ -321,21 +413,18 @@ typedef enum gls_kind {
     GLS_KIND_COUNT
 } gls_kind;
 
-/* Adds a member to a context; it must outlive the context. GLS_ERR_ARGUMENT if the name is taken. Each room exports a
- * typed wrapper. */
-GLS_API gls_status gls_register(gls_context *ctx, gls_kind kind, const gls_member *member);
-
 /* ---- records: what a step did, as named doubles ---- */
 
-enum { GLS_RECORD_CAPACITY = 64 };
+enum { GLS_RECORD_CAPACITY = 64 }; /* more than all parts of one step report together; a record lives on stacks */
 typedef struct gls_record {
     int count;
-    const char *name[GLS_RECORD_CAPACITY]; /* constant texts */
-    double value[GLS_RECORD_CAPACITY];
+    const char *name[GLS_RECORD_CAPACITY + 1]; /* constant texts */
+    double value[GLS_RECORD_CAPACITY + 1];
 } gls_record;
 
 GLS_API void gls_record_clear(gls_record *record);
-/* Sets a figure; a name already there is overwritten; figures beyond the capacity are dropped. */
+/* Sets a figure; a name already there is overwritten. Beyond the capacity, a last figure "figures_dropped" counts what
+ * was not kept, so that whoever reads the record sees that something is missing. */
 GLS_API void gls_record_set(gls_record *record, const char *name, double value);
 GLS_API double gls_record_get(const gls_record *record, const char *name); /* NaN if absent */
 
@@ -397,6 +486,9 @@ GLS_API gls_status gls_arrays_add(gls_context *ctx, gls_arrays *arrays, const ch
                                   const int64_t *shape, void *data);
 GLS_API gls_status gls_arrays_add_vector(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype,
                                          int64_t size, void *data);
+/* The same under prefix and name together: what an object's own ..._arrays(object, prefix, arrays) is made of. */
+GLS_API gls_status gls_arrays_add_state(gls_context *ctx, gls_arrays *arrays, const char *prefix, const char *name,
+                                        gls_dtype dtype, int64_t size, void *data);
 /* Every block of a layout as an array, named prefix and the block's name; data [gls_layout_size]. GLS_ERR_UNSUPPORTED
  * for a name that does not fit. */
 GLS_API gls_status gls_arrays_add_layout(gls_context *ctx, gls_arrays *arrays, const gls_layout *layout,

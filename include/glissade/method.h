@@ -63,6 +63,7 @@ GLS_API gls_status gls_method_create(gls_context *ctx, const gls_method_options 
 GLS_API gls_status gls_method_create_named(gls_context *ctx, const char *name, int64_t parameters, gls_method **out);
 /* Sets an option of the parameters that no group matches. After the first step only schedulable ones may be set. */
 GLS_API gls_status gls_method_set(gls_method *method, const char *key, double value);
+/* The same from text, for words, lists ("[0.9, 0.99]") and schedules ("{name: poly, from: 0.1}"). */
 GLS_API gls_status gls_method_set_text(gls_method *method, const char *key, const char *text);
 /* Gives an option one value a coordinate: `values` [d] > 0 is copied (cclip: "tau"). Not part of gls_method_arrays. */
 GLS_API gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values);
@@ -133,7 +134,7 @@ typedef struct gls_schedule_time {
 typedef struct gls_schedule_type {
     gls_member member; /* its options struct begins with gls_schedule_common */
     bool needs_end;
-    /* Turns what the table cannot type (lists) into numbers kept in self; NULL: nothing to do. */
+    /* Checks what the table cannot, and may prepare numbers in self; NULL: nothing to do. */
     gls_status (*create)(gls_context *ctx, void *self, const void *options);
     size_t self_size;
     double (*value)(const void *self, const void *options, const gls_schedule_time *time);
@@ -145,25 +146,13 @@ typedef struct gls_schedule_common {
 } gls_schedule_common;
 
 /* Rows of a schedule's options table. */
-#define GLS_SCHEDULE_OPTIONS                                                                                 \
-    {.key = "from",                                                                                          \
-     .type = GLS_OPTION_REAL,                                                                                \
-     .offset = offsetof(gls_schedule_common, from),                                                          \
-     .help = "value at the start"},                                                                          \
-        {.key = "warmup",                                                                                    \
-         .type = GLS_OPTION_LENGTH,                                                                          \
-         .offset = offsetof(gls_schedule_common, warmup),                                                    \
-         .initial = "0",                                                                                     \
-         .help = "length of a linear warm-up"},                                                              \
-    {                                                                                                        \
-        .key = "warmup_from", .type = GLS_OPTION_REAL, .offset = offsetof(gls_schedule_common, warmup_from), \
-        .initial = "0", .help = "value where the warm-up begins"                                             \
-    }
-#define GLS_SCHEDULE_LENGTH                                                                                          \
-    {                                                                                                                \
-        .key = "length", .type = GLS_OPTION_LENGTH, .offset = offsetof(gls_schedule_common, length), .initial = "0", \
-        .help = "end of the schedule, from the start of the run; 0: the run's"                                       \
-    }
+#define GLS_SCHEDULE_OPTIONS                                                                  \
+    GLS_REAL("from", gls_schedule_common, from, NULL, 0, 0, "value at the start"),            \
+        GLS_LENGTH("warmup", gls_schedule_common, warmup, "0", "length of a linear warm-up"), \
+        GLS_REAL("warmup_from", gls_schedule_common, warmup_from, "0", 0, 0, "value where the warm-up begins")
+#define GLS_SCHEDULE_LENGTH                                \
+    GLS_LENGTH("length", gls_schedule_common, length, "0", \
+               "end of the schedule, from the start of the run; 0: the run's")
 
 GLS_API gls_status gls_register_schedule(gls_context *ctx, const gls_schedule_type *type);
 /* Built-in and registered schedules in order; NULL at the end. */
@@ -217,10 +206,17 @@ enum {
     GLS_METHOD_DECOUPLED = 8          /* weight_decay is the decoupled one */
 };
 
+/* project: {ball: r} around zero, or {box: [lo, hi]} for every coordinate. */
+typedef struct gls_method_projection {
+    double ball;   /* 0: none */
+    gls_reals box; /* none or two */
+} gls_method_projection;
+
 /* The options of every method; its own struct begins with them. Rows for the table: GLS_METHOD_OPTIONS below. */
 typedef struct gls_method_common {
     double lr, weight_decay, decoupled_weight_decay;
-    const gls_value *groups, *project, *from_theory;
+    const gls_value *groups, *from_theory;
+    const gls_method_projection *project;
 } gls_method_common;
 
 /* One step under way. */
@@ -304,40 +300,38 @@ GLS_API gls_status gls_register_method(gls_context *ctx, const gls_method_type *
 /* Built-in and registered methods in order; NULL at the end. */
 GLS_API const gls_method_type *gls_method_type_at(gls_context *ctx, int64_t i);
 
+#ifndef __cplusplus
+/* The rows of a projection. Not literals inside of GLS_METHOD_PROJECT: a table may also stand inside of a function. */
+GLS_UNUSED static const gls_option gls_projection_box = {.type = GLS_OPTION_REAL};
+GLS_UNUSED static const gls_option gls_method_projection_options[] = {
+    GLS_REAL("ball", gls_method_projection, ball, NULL, 0, INFINITY, "radius around zero",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_LIST("box", gls_method_projection, box, NULL, 2, 2, &gls_projection_box, "least and greatest value"),
+    {0},
+};
+#endif
+
 /* Rows of an options table whose struct begins with gls_method_common. lr and decay are the defaults as text. */
-#define GLS_METHOD_LR(lr_text)                                                                                 \
-    {                                                                                                          \
-        .key = "lr", .type = GLS_OPTION_REAL, .offset = offsetof(gls_method_common, lr), .initial = (lr_text), \
-        .minimum = 0, .maximum = INFINITY, .flags = GLS_OPTION_SCHEDULABLE | GLS_OPTION_ABOVE_MIN,             \
-        .help = "learning rate"                                                                                \
-    }
-#define GLS_METHOD_DECAY(decay_text, help_text)                                                              \
-    {                                                                                                        \
-        .key = "weight_decay", .type = GLS_OPTION_REAL, .offset = offsetof(gls_method_common, weight_decay), \
-        .initial = (decay_text), .minimum = 0, .maximum = INFINITY, .flags = GLS_OPTION_SCHEDULABLE,         \
-        .help = (help_text)                                                                                  \
-    }
+#define GLS_METHOD_LR(lr_text)                                                   \
+    GLS_REAL("lr", gls_method_common, lr, lr_text, 0, INFINITY, "learning rate", \
+             .flags = GLS_OPTION_SCHEDULABLE | GLS_OPTION_ABOVE_MIN)
+#define GLS_METHOD_DECAY(decay_text, help_text)                                                   \
+    GLS_REAL("weight_decay", gls_method_common, weight_decay, decay_text, 0, INFINITY, help_text, \
+             .flags = GLS_OPTION_SCHEDULABLE)
 #define GLS_METHOD_COUPLED GLS_METHOD_DECAY("0", "coupled weight decay: lambda w is added to the gradient")
-#define GLS_METHOD_DECOUPLED_ROW                                                                     \
-    {                                                                                                \
-        .key = "decoupled_weight_decay", .type = GLS_OPTION_REAL,                                    \
-        .offset = offsetof(gls_method_common, decoupled_weight_decay), .initial = "0", .minimum = 0, \
-        .maximum = INFINITY, .flags = GLS_OPTION_SCHEDULABLE,                                        \
-        .help = "decoupled weight decay: w -= lr lambda w beside the step"                           \
-    }
-#define GLS_METHOD_REST                                                                                     \
-    {.key = "groups",                                                                                       \
-     .type = GLS_OPTION_VALUE,                                                                              \
-     .offset = offsetof(gls_method_common, groups),                                                         \
-     .help = "options of blocks by name: [{match: \"*.bias\", weight_decay: 0}]; the first match wins"},    \
-        {.key = "project",                                                                                  \
-         .type = GLS_OPTION_VALUE,                                                                          \
-         .offset = offsetof(gls_method_common, project),                                                    \
-         .help = "projection after the step: {ball: r} or {box: [lo, hi]}"},                                \
-    {                                                                                                       \
-        .key = "from_theory", .type = GLS_OPTION_VALUE, .offset = offsetof(gls_method_common, from_theory), \
-        .help = "values a theorem gives: {theorem: nag, L: 10, mu: 0.1}"                                    \
-    }
+#define GLS_METHOD_DECOUPLED_ROW                                                                    \
+    GLS_REAL("decoupled_weight_decay", gls_method_common, decoupled_weight_decay, "0", 0, INFINITY, \
+             "decoupled weight decay: w -= lr lambda w beside the step", .flags = GLS_OPTION_SCHEDULABLE)
+#define GLS_METHOD_PROJECT                                                                               \
+    GLS_MAP("project", gls_method_common, project, gls_method_projection_options, gls_method_projection, \
+            "projection after the step: {ball: r} or {box: [lo, hi]}", .flags = GLS_OPTION_WHOLE)
+#define GLS_METHOD_THEORY(help_text) \
+    GLS_VALUE("from_theory", gls_method_common, from_theory, help_text, .flags = GLS_OPTION_WHOLE)
+#define GLS_METHOD_REST                                                                                  \
+    GLS_VALUE("groups", gls_method_common, groups,                                                       \
+              "options of blocks by name: [{match: \"*.bias\", weight_decay: 0}]; the first match wins", \
+              .flags = GLS_OPTION_WHOLE),                                                                \
+        GLS_METHOD_PROJECT, GLS_METHOD_THEORY("values a theorem gives: {theorem: nag, L: 10, mu: 0.1}")
 
 #ifdef __cplusplus
 }

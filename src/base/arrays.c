@@ -75,6 +75,13 @@ void gls_arrays_resizable(gls_arrays *arrays, gls_status (*resize)(void *owner, 
     arrays->item[arrays->count - 1].owner = owner;
 }
 
+gls_status gls_arrays_add_state(gls_context *ctx, gls_arrays *arrays, const char *prefix, const char *name,
+                                gls_dtype dtype, int64_t size, void *data) {
+    char whole[2 * sizeof arrays->item->name]; /* so long that what is cut here is refused */
+    snprintf(whole, sizeof whole, "%s%s", prefix, name);
+    return gls_arrays_add_vector(ctx, arrays, whole, dtype, size, data);
+}
+
 void gls_arrays_clear(gls_context *ctx, gls_arrays *arrays) {
     gls_free(ctx, arrays->item);
     *arrays = (gls_arrays){0};

@@ -1,4 +1,5 @@
 #include "context.h"
+#include "value.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -106,9 +107,37 @@ gls_status gls_context_create_child(const gls_context *parent, gls_context **out
 void gls_context_destroy(gls_context *ctx) {
     if (!ctx) return;
     for (int kind = 0; kind < GLS_KIND_COUNT; kind++) gls_free(ctx, ctx->registry[kind].member);
+    for (gls_name *name = ctx->names, *next; name; name = next) {
+        next = name->next;
+        gls_free(ctx, name);
+    }
     gls_free(ctx, ctx->worker);
     pthread_mutex_destroy(&ctx->lock);
     ctx->allocator.release(ctx->allocator.user, ctx, sizeof *ctx);
+}
+
+static const gls_name *find_name(const gls_context *ctx, const char *text) {
+    const gls_name *name = ctx->names;
+    while (name && name->text != text && strcmp(name->text, text) != 0) name = name->next;
+    return name;
+}
+
+const char *gls_context_name(gls_context *ctx, const char *text) {
+    if (!text) return NULL;
+    pthread_mutex_lock(&ctx->lock);
+    const gls_name *known = find_name(ctx, text);
+    pthread_mutex_unlock(&ctx->lock);
+    if (known) return known->text;
+    /* Not under the lock: an allocation that fails takes it to say so. Two threads may then add the same name. */
+    size_t bytes = strlen(text) + 1;
+    gls_name *name = gls_alloc(ctx, 1, sizeof *name + bytes);
+    if (!name) return NULL;
+    memcpy(name->text, text, bytes);
+    pthread_mutex_lock(&ctx->lock);
+    name->next = ctx->names;
+    ctx->names = name;
+    pthread_mutex_unlock(&ctx->lock);
+    return name->text;
 }
 
 const char *gls_context_message(const gls_context *ctx) {

@@ -28,6 +28,12 @@ typedef struct gls_registry {
     int64_t count, capacity;
 } gls_registry;
 
+/* Names of files that values point at; they go with the context. */
+typedef struct gls_name {
+    struct gls_name *next;
+    char text[];
+} gls_name;
+
 struct gls_context {
     gls_allocator allocator;
     int threads;
@@ -37,11 +43,12 @@ struct gls_context {
     void (*log)(void *user, gls_log_level level, const char *message);
     void *log_user;
     atomic_bool interrupted;
-    pthread_mutex_t lock; /* guards notice and log */
+    pthread_mutex_t lock; /* guards notice, log and names */
     gls_notice notice;
     atomic_bool busy;   /* a region of this context is running */
     gls_worker *worker; /* [threads] */
     gls_registry registry[GLS_KIND_COUNT];
+    gls_name *names;
     bool described;
     char libraries[160]; /* see gls_gemm_describe */
 };

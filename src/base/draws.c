@@ -1,6 +1,7 @@
 #include "base/draws.h"
 
 #include "base/kernels.h"
+#include "arith.h"
 
 #include <math.h>
 
@@ -150,7 +151,7 @@ void gls_add_draws(gls_law law, double index, const gls_random *random, double s
     gls_real u[PER_BLOCK * LANES], v[PER_BLOCK * LANES];
     for (int64_t begin = 0; begin < n; begin += PER_BLOCK * LANES) {
         int64_t count = n - begin < PER_BLOCK * LANES ? n - begin : PER_BLOCK * LANES;
-        int64_t whole = (count + PER_BLOCK - 1) / PER_BLOCK;
+        int64_t whole = gls_parts(count, PER_BLOCK);
         blocks(random, (uint32_t)(begin / PER_BLOCK), whole, word);
 #ifdef GLS_DOUBLE
         uniforms(whole, word[0], word[1], u);

@@ -1,4 +1,5 @@
 #include "gemm_portable.h"
+#include "arith.h"
 #include "kernels.h"
 
 /* Blocks of A [MC, KC] and strips of B [KC, NR] are packed into double; a tile of C [MR, NR] is summed in registers
@@ -51,17 +52,17 @@ void gls_gemm_portable(int64_t m, int64_t n, int64_t k, double alpha, gls_operan
                        void *c, int64_t ldc, bool wide) {
     double block_a[MC * KC], strip_b[KC * NR], sum[MR * NR];
     for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += KC) {
-        int depth = (int)(k - p0 < KC ? k - p0 : KC);
+        int depth = (int)gls_least(k - p0, KC);
         for (int64_t i0 = 0; i0 < m; i0 += MC) {
-            int rows = (int)(m - i0 < MC ? m - i0 : MC);
+            int rows = (int)gls_least(m - i0, MC);
             pack_a(&a, i0, rows, p0, depth, block_a);
             for (int64_t j0 = 0; j0 < n; j0 += NR) {
-                int columns = (int)(n - j0 < NR ? n - j0 : NR);
+                int columns = (int)gls_least(n - j0, NR);
                 pack_b(&b, p0, depth, j0, columns, strip_b);
                 for (int i = 0; i < rows; i += MR) {
                     tile(depth, block_a + i * depth, strip_b, sum);
-                    store(sum, rows - i < MR ? rows - i : MR, columns, alpha, p0 == 0 ? beta : 1, c,
-                          (i0 + i) * ldc + j0, ldc, wide);
+                    store(sum, gls_least(rows - i, MR), columns, alpha, p0 == 0 ? beta : 1, c, (i0 + i) * ldc + j0, ldc,
+                          wide);
                 }
             }
         }

@@ -1,4 +1,5 @@
 #include "kernels.h"
+#include "arith.h"
 
 #include <math.h>
 
@@ -59,7 +60,7 @@ GLS_SIMD static double chunk_distance(const gls_real *x, const gls_real *y, int6
 typedef double (*chunk_fn)(const gls_real *x, const gls_real *y, int64_t n);
 
 static int64_t chunk_size(int64_t n, int64_t begin) {
-    return n - begin < GLS_CHUNK ? n - begin : GLS_CHUNK;
+    return gls_least(n - begin, GLS_CHUNK);
 }
 
 static double reduce(chunk_fn fn, const gls_real *x, const gls_real *y, int64_t n) {
@@ -131,7 +132,7 @@ static double team_reduce(gls_context *ctx, chunk_fn fn, const gls_real *x, cons
     for (int64_t begin = 0; begin < n; begin += (int64_t)TEAM_CHUNKS * GLS_CHUNK) {
         int64_t rest = n - begin;
         if (rest > (int64_t)TEAM_CHUNKS * GLS_CHUNK) rest = (int64_t)TEAM_CHUNKS * GLS_CHUNK;
-        int64_t chunks = (rest + GLS_CHUNK - 1) / GLS_CHUNK;
+        int64_t chunks = gls_parts(rest, GLS_CHUNK);
         team_job job = {fn, x + begin, y + begin, rest, sum};
         gls_parallel(ctx, chunks, reduce_task, &job);
         for (int64_t i = 0; i < chunks; i++) total += sum[i];
@@ -173,7 +174,7 @@ static gls_status axpy_task(void *user, int64_t task, int worker) {
 }
 
 static int64_t chunks_of(int64_t n) {
-    return (n + GLS_CHUNK - 1) / GLS_CHUNK;
+    return gls_parts(n, GLS_CHUNK);
 }
 static bool alone(gls_context *ctx, int64_t n) {
     return n <= (int64_t)TEAM_LEAST * GLS_CHUNK || gls_context_threads(ctx) == 1;

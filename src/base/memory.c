@@ -1,3 +1,4 @@
+#include "arith.h"
 #include "context.h"
 
 #include <stdarg.h>
@@ -137,7 +138,7 @@ static chunk *add_chunk(gls_arena *arena, size_t bytes) {
 void *gls_arena_alloc(gls_arena *arena, int64_t count, size_t size) {
     size_t bytes;
     if (!checked_product(count, size, &bytes)) return fail_product(arena->ctx, count, size);
-    bytes = (bytes + 63) & ~(size_t)63;
+    bytes = (size_t)gls_align64((int64_t)bytes);
     chunk *c = arena->current;
     while (c && c->room - c->used < bytes) c = c->next;
     if (!c) c = add_chunk(arena, bytes);

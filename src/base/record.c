@@ -1,3 +1,4 @@
+/* Named figures in the order in which they were first set. */
 #include <glissade/base.h>
 
 #include <math.h>
@@ -14,11 +15,17 @@ void gls_record_clear(gls_record *record) {
 }
 
 void gls_record_set(gls_record *record, const char *name, double value) {
+    static const char dropped[] = "figures_dropped";
     int i = find(record, name);
-    if (i < 0) {
-        if (record->count >= GLS_RECORD_CAPACITY) return;
+    if (i < 0 && record->count < GLS_RECORD_CAPACITY) {
         i = record->count++;
         record->name[i] = name;
+    } else if (i < 0) {
+        bool first = record->count == GLS_RECORD_CAPACITY;
+        i = GLS_RECORD_CAPACITY;
+        value = first ? 1 : record->value[i] + 1;
+        record->name[i] = dropped;
+        record->count = GLS_RECORD_CAPACITY + 1;
     }
     record->value[i] = value;
 }

@@ -1,60 +1,51 @@
+/* Members are few and looked up when something is made, so a search from the first to the last is enough. */
 #include "table.h"
 
 #include "context.h"
 
 #include <string.h>
 
-const gls_member *gls_member_at(gls_context *ctx, gls_kind kind, gls_members builtin, int64_t i) {
+const gls_member *gls_member_at(gls_context *ctx, const gls_member_kind *kind, int64_t i) {
     if (i < 0) return NULL;
-    for (; builtin && *builtin; builtin++, i--)
+    for (const gls_member *const *builtin = kind->builtin; *builtin; builtin++, i--)
         if (i == 0) return *builtin;
-    const gls_registry *registry = &ctx->registry[kind];
+    const gls_registry *registry = &ctx->registry[kind->kind];
     return i < registry->count ? registry->member[i] : NULL;
 }
 
 typedef struct names {
     gls_context *ctx;
-    gls_kind kind;
-    gls_members builtin;
+    const gls_member_kind *kind;
 } names;
 
 static const char *name_at(const void *user, int64_t i) {
     const names *n = user;
-    const gls_member *member = gls_member_at(n->ctx, n->kind, n->builtin, i);
+    const gls_member *member = gls_member_at(n->ctx, n->kind, i);
     return member ? member->name : NULL;
 }
 
-static const gls_member *find(gls_context *ctx, gls_kind kind, gls_members builtin, const char *name) {
+static const gls_member *find(gls_context *ctx, const gls_member_kind *kind, const char *name) {
     const gls_member *member;
-    for (int64_t i = 0; (member = gls_member_at(ctx, kind, builtin, i)); i++)
+    for (int64_t i = 0; (member = gls_member_at(ctx, kind, i)); i++)
         if (strcmp(member->name, name) == 0) return member;
     return NULL;
 }
 
-const gls_member *gls_member_find(gls_context *ctx, gls_kind kind, gls_members builtin, const char *what,
-                                  const char *name) {
-    const gls_member *member = find(ctx, kind, builtin, name);
+const gls_member *gls_member_find(gls_context *ctx, const gls_member_kind *kind, const char *name) {
+    const gls_member *member = find(ctx, kind, name);
     if (member) return member;
-    names n = {ctx, kind, builtin};
-    const char *nearest = gls_nearest(name, name_at, &n);
-    if (nearest)
-        gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'; nearest is '%s'", what, name, nearest);
-    else
-        gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'", what, name);
+    const char *nearest = gls_nearest(name, name_at, &(names){ctx, kind});
+    gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'%s%s%s", kind->what, name, nearest ? "; nearest is '" : "",
+             nearest ? nearest : "", nearest ? "'" : "");
     return NULL;
 }
 
-gls_status gls_register(gls_context *ctx, gls_kind kind, const gls_member *member) {
-    return gls_member_register(ctx, kind, NULL, "member", member);
-}
-
-gls_status gls_member_register(gls_context *ctx, gls_kind kind, gls_members builtin, const char *what,
-                               const gls_member *member) {
-    if ((int)kind < 0 || kind >= GLS_KIND_COUNT || !member || !member->name || !member->name[0])
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "a %s to be registered needs a kind and a name", what);
-    if (find(ctx, kind, builtin, member->name))
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s '%s' is there already", what, member->name);
-    gls_registry *registry = &ctx->registry[kind];
+gls_status gls_member_register(gls_context *ctx, const gls_member_kind *kind, const gls_member *member) {
+    if (!member || !member->name || !member->name[0])
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "a %s to be registered needs a name", kind->what);
+    if (find(ctx, kind, member->name))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s '%s' is there already", kind->what, member->name);
+    gls_registry *registry = &ctx->registry[kind->kind];
     if (registry->count == registry->capacity) {
         int64_t capacity = registry->capacity ? 2 * registry->capacity : 8;
         const gls_member **grown = gls_resize(ctx, registry->member, capacity, sizeof *grown);
@@ -64,4 +55,16 @@ gls_status gls_member_register(gls_context *ctx, gls_kind kind, gls_members buil
     }
     registry->member[registry->count++] = member;
     return GLS_OK;
+}
+
+const char *const gls_but_name[] = {"name", NULL};
+
+gls_status gls_member_options(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *map,
+                              const char *const *except, gls_options **out) {
+    GLS_TRY(gls_options_create(ctx, owner, member->options, member->options_size, out));
+    gls_status status = gls_options_apply(*out, map, except);
+    if (status == GLS_OK) return GLS_OK;
+    gls_options_destroy(*out);
+    *out = NULL;
+    return status;
 }

@@ -4,17 +4,26 @@
 
 #include <glissade/base.h>
 
-/* A room's built-in members; the list ends with NULL. */
-typedef const gls_member *const *gls_members;
+/* One kind of member, as its room describes it. */
+typedef struct gls_member_kind {
+    gls_kind kind;
+    const char *what;                 /* in messages: "method" */
+    const gls_member *const *builtin; /* ends with NULL */
+} gls_member_kind;
 
 /* The member of that name. On failure NULL, and the context's message names the nearest known one ("unknown method
- * 'sgdd'; nearest is 'sgd'"); what is the kind in words. */
-const gls_member *gls_member_find(gls_context *ctx, gls_kind kind, gls_members builtin, const char *what,
-                                  const char *name);
+ * 'sgdd'; nearest is 'sgd'"). */
+const gls_member *gls_member_find(gls_context *ctx, const gls_member_kind *kind, const char *name);
 /* Member i of the built-in and then the registered ones; NULL at the end. */
-const gls_member *gls_member_at(gls_context *ctx, gls_kind kind, gls_members builtin, int64_t i);
-/* gls_register that knows the built-in names too: GLS_ERR_ARGUMENT if one of them is taken. For a room's wrapper. */
-gls_status gls_member_register(gls_context *ctx, gls_kind kind, gls_members builtin, const char *what,
-                               const gls_member *member);
+const gls_member *gls_member_at(gls_context *ctx, const gls_member_kind *kind, int64_t i);
+/* Adds a member that outlives the context: what every gls_register_... is made of. GLS_ERR_ARGUMENT if it has no name,
+ * or the name is that of a built-in or registered member. */
+gls_status gls_member_register(gls_context *ctx, const gls_member_kind *kind, const gls_member *member);
+/* The member's options from a map, NULL for the defaults; owner speaks in messages, keys among except (NULL-terminated
+ * or NULL) are not the member's. A member without a table takes no option. */
+gls_status gls_member_options(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *map,
+                              const char *const *except, gls_options **out);
+/* For members whose map names them: the keys that are not theirs. */
+extern const char *const gls_but_name[]; /* "name", NULL */
 
 #endif

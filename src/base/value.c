@@ -1,17 +1,12 @@
-#include <glissade/base.h>
+/* Trees of values. A value owns its key, its text and its items; the name of its file belongs to the context. */
+#include "value.h"
 
+#include <stdio.h>
 #include <string.h>
 
-/* What stands behind a value: gls_value_set_origin keeps the name of the file here, others borrow it. */
-typedef struct node {
-    gls_value value;
-    char *file;
-} node;
-
 gls_value *gls_value_create(gls_context *ctx, gls_value_kind kind, const char *key, const char *text) {
-    node *n = gls_alloc(ctx, 1, sizeof *n);
-    if (!n) return NULL;
-    gls_value *value = &n->value;
+    gls_value *value = gls_alloc(ctx, 1, sizeof *value);
+    if (!value) return NULL;
     value->kind = kind;
     if ((key && !(value->key = gls_strdup(ctx, key))) || (text && !(value->text = gls_strdup(ctx, text)))) {
         gls_value_destroy(ctx, value);
@@ -26,7 +21,6 @@ void gls_value_destroy(gls_context *ctx, gls_value *value) {
     gls_free(ctx, value->items);
     gls_free(ctx, (char *)value->key);
     gls_free(ctx, (char *)value->text);
-    gls_free(ctx, ((node *)value)->file);
     gls_free(ctx, value);
 }
 
@@ -46,17 +40,24 @@ gls_status gls_value_append(gls_context *ctx, gls_value *parent, gls_value *chil
 }
 
 gls_status gls_value_set_origin(gls_context *ctx, gls_value *value, const gls_value *from) {
-    char *file = from->file ? gls_strdup(ctx, from->file) : NULL;
+    const char *file = gls_context_name(ctx, from->file);
     if (from->file && !file) return GLS_ERR_MEMORY;
-    gls_free(ctx, ((node *)value)->file);
-    ((node *)value)->file = file;
     value->file = file;
     value->line = from->line;
     return GLS_OK;
 }
 
-gls_value *gls_value_clone(gls_context *ctx, const gls_value *value) {
-    gls_value *copy = gls_value_create(ctx, value->kind, value->key, value->text);
+const char *gls_value_origin(const gls_value *value, char text[GLS_ORIGIN_TEXT]) {
+    text[0] = '\0';
+    if (value && value->file && value->line > 0)
+        snprintf(text, GLS_ORIGIN_TEXT, "%s:%d: ", value->file, value->line);
+    else if (value && value->file)
+        snprintf(text, GLS_ORIGIN_TEXT, "%s: ", value->file);
+    return text;
+}
+
+gls_value *gls_value_clone_as(gls_context *ctx, const gls_value *value, const char *key) {
+    gls_value *copy = gls_value_create(ctx, value->kind, key, value->text);
     if (!copy) return NULL;
     copy->quoted = value->quoted;
     bool whole = gls_value_set_origin(ctx, copy, value) == GLS_OK;
@@ -65,6 +66,10 @@ gls_value *gls_value_clone(gls_context *ctx, const gls_value *value) {
     if (whole) return copy;
     gls_value_destroy(ctx, copy);
     return NULL;
+}
+
+gls_value *gls_value_clone(gls_context *ctx, const gls_value *value) {
+    return gls_value_clone_as(ctx, value, value->key);
 }
 
 const gls_value *gls_value_get(const gls_value *map, const char *key) {

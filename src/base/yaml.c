@@ -4,13 +4,15 @@
 #include <yaml.h>
 
 #include "io.h"
+#include "value.h"
 
 enum { MAX_BYTES = 1 << 22, MAX_NODES = 100000, MAX_DEPTH = GLS_YAML_DEPTH };
 
 typedef struct reading {
     gls_context *ctx;
     yaml_document_t *document;
-    const char *name;
+    const char *name; /* in messages */
+    const char *file; /* of the values; NULL: they stand in none */
     int64_t nodes;
 } reading;
 
@@ -43,10 +45,10 @@ static gls_status convert_pair(reading *r, const yaml_node_pair_t *pair, gls_val
     const gls_value *before = gls_value_get(map, name);
     if (before)
         return gls_fail(r->ctx, GLS_ERR_INPUT, "%s:%d: '%s' is given twice (first in line %d)", r->name, line, name,
-                        before->line);
+                        before->line ? before->line : line);
     gls_value *child = NULL;
     GLS_TRY(convert(r, pair->value, name, depth + 1, &child));
-    child->line = line;
+    if (r->file) child->line = line;
     return gls_value_append(r->ctx, map, child);
 }
 
@@ -77,15 +79,14 @@ static gls_status convert(reading *r, int index, const char *key, int depth, gls
     } else {
         value = gls_value_create(r->ctx, node->type == YAML_MAPPING_NODE ? GLS_VALUE_MAP : GLS_VALUE_LIST, key, NULL);
         if (!value) return GLS_ERR_MEMORY;
-        value->file = r->name;
         gls_status status = convert_children(r, node, value, depth);
         if (status != GLS_OK) {
             gls_value_destroy(r->ctx, value);
             return status;
         }
     }
-    value->file = r->name;
-    value->line = line;
+    value->file = r->file;
+    value->line = r->file ? line : 0;
     *out = value;
     return GLS_OK;
 }
@@ -97,7 +98,8 @@ static gls_status parse_error(gls_context *ctx, const yaml_parser_t *parser, con
                     parser->context ? " " : "", parser->context ? parser->context : "");
 }
 
-gls_status gls_yaml_parse(gls_context *ctx, const char *name, const char *text, int64_t size, gls_value **out) {
+static gls_status parse(gls_context *ctx, const char *name, const char *file, const char *text, int64_t size,
+                        gls_value **out) {
     *out = NULL;
     yaml_parser_t parser;
     yaml_document_t document, second;
@@ -109,7 +111,7 @@ gls_status gls_yaml_parse(gls_context *ctx, const char *name, const char *text, 
         return status;
     }
     gls_status status = GLS_OK;
-    reading r = {ctx, &document, name, 0};
+    reading r = {ctx, &document, name, file, 0};
     if (yaml_document_get_root_node(&document)) {
         status = convert(&r, 1, NULL, 0, out);
         if (status == GLS_OK && !yaml_parser_load(&parser, &second)) {
@@ -127,6 +129,16 @@ gls_status gls_yaml_parse(gls_context *ctx, const char *name, const char *text, 
         *out = NULL;
     }
     return status;
+}
+
+gls_status gls_yaml_parse(gls_context *ctx, const char *name, const char *text, int64_t size, gls_value **out) {
+    const char *file = gls_context_name(ctx, name);
+    *out = NULL;
+    return file ? parse(ctx, file, file, text, size, out) : GLS_ERR_MEMORY;
+}
+
+gls_status gls_yaml_parse_text(gls_context *ctx, const char *what, const char *text, gls_value **out) {
+    return parse(ctx, what, NULL, text, (int64_t)strlen(text), out);
 }
 
 gls_status gls_yaml_read_file(gls_context *ctx, const char *path, gls_value **out) {

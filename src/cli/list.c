@@ -38,8 +38,9 @@ static void print_defaults(const gls_option *table) {
 static void print_options(const gls_option *table) {
     for (const gls_option *o = table; o && o->key; o++) {
         if (o->flags & GLS_OPTION_HIDDEN) continue;
-        printf("    %-22s %-10s %s%s%s%s\n", o->key, o->initial ? o->initial : "-", o->help ? o->help : "",
-               o->choices ? " (" : "", o->choices ? o->choices : "", o->choices ? ")" : "");
+        char expects[400];
+        gls_option_describe(o, expects, sizeof expects);
+        printf("    %-22s %-10s %s (%s)\n", o->key, o->initial ? o->initial : "-", o->help ? o->help : "", expects);
     }
 }
 
@@ -53,9 +54,12 @@ static void print_member(const gls_member *member, bool whole) {
 
 static json_t *describe(const char *name, const char *help, const char *source, const gls_option *table) {
     json_t *options = json_array();
-    for (const gls_option *o = table; o && o->key; o++)
-        json_array_append_new(options, json_pack("{s:s, s:s?, s:s?, s:s?}", "key", o->key, "default", o->initial,
-                                                 "help", o->help, "choices", o->choices));
+    for (const gls_option *o = table; o && o->key; o++) {
+        char expects[400];
+        gls_option_describe(o, expects, sizeof expects);
+        json_array_append_new(options, json_pack("{s:s, s:s?, s:s?, s:s?, s:s}", "key", o->key, "default", o->initial,
+                                                 "help", o->help, "choices", o->choices, "expects", expects));
+    }
     return json_pack("{s:s, s:s?, s:s?, s:o}", "name", name, "help", help, "source", source, "options", options);
 }
 

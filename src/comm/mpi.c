@@ -1,5 +1,6 @@
 /* The one file that knows MPI. */
 #include "comm.h"
+#include "base/arith.h"
 
 #ifdef GLS_HAVE_MPI
 #include <mpi.h>
@@ -141,8 +142,7 @@ static bool mpi_reduce(gls_comm *comm, gls_reduce op, gls_element element, void 
     if (*failed >= 0) return true;
     int64_t most = BUCKET / width;
     for (int64_t begin = 0; begin < n; begin += most)
-        if (!reduce_bucket(c, op, element, (char *)x + begin * width, n - begin < most ? n - begin : most))
-            return false;
+        if (!reduce_bucket(c, op, element, (char *)x + begin * width, gls_least(n - begin, most))) return false;
     return true;
 }
 
@@ -152,7 +152,7 @@ static bool mpi_broadcast(gls_comm *comm, void *data, int64_t bytes, int root, g
     if (!exchange(c, NULL, 0, mine, failed, theirs)) return false;
     if (*failed >= 0) return true;
     for (int64_t begin = 0; begin < bytes; begin += BUCKET) {
-        int some = (int)(bytes - begin < BUCKET ? bytes - begin : BUCKET);
+        int some = (int)gls_least(bytes - begin, BUCKET);
         if (MPI_Bcast((char *)data + begin, some, MPI_BYTE, root, c->world) != MPI_SUCCESS) return false;
     }
     return true;

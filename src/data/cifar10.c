@@ -6,15 +6,15 @@
 #include <sys/stat.h>
 
 typedef struct cifar_options {
-    const gls_value *files;
+    gls_texts files;
 } cifar_options;
 
 enum { PIXELS = 3 * 32 * 32, CLASSES = 10 };
 
 static const gls_option cifar_table[] = {
-    {"files", GLS_OPTION_VALUE, offsetof(cifar_options, files), NULL, 0, 0, 0, NULL,
-     "names inside the folder, as a list; default: data_batch_1.bin to _5.bin, and test_batch.bin for the test set"},
-    {NULL},
+    GLS_LIST("files", cifar_options, files, NULL, 0, 0, GLS_ITEM(.type = GLS_OPTION_STRING),
+             "names inside the folder; default: data_batch_1.bin to _5.bin, and test_batch.bin for the test set"),
+    {0},
 };
 
 typedef struct records {
@@ -77,17 +77,10 @@ static gls_status read_named(records *r, const char *folder, const char *name, b
     return status;
 }
 
-static gls_status read_folder(records *r, const char *folder, const gls_value *files, bool test) {
+static gls_status read_folder(records *r, const char *folder, gls_texts files, bool test) {
     bool found, any = false;
-    if (files && files->kind == GLS_VALUE_TEXT) return read_named(r, folder, files->text, false, &found);
-    if (files && files->kind != GLS_VALUE_LIST)
-        return gls_fail(r->ctx, GLS_ERR_ARGUMENT, "cifar10: files must be a list of names");
-    for (int64_t i = 0; files && i < files->count; i++) {
-        if (files->items[i]->kind != GLS_VALUE_TEXT)
-            return gls_fail(r->ctx, GLS_ERR_ARGUMENT, "cifar10: files must be a list of names");
-        GLS_TRY(read_named(r, folder, files->items[i]->text, false, &found));
-    }
-    if (files) return GLS_OK;
+    for (int64_t i = 0; i < files.count; i++) GLS_TRY(read_named(r, folder, files.item[i], false, &found));
+    if (files.item) return GLS_OK;
     if (test) return read_named(r, folder, "test_batch.bin", false, &found);
     for (int i = 1; i <= 5; i++) {
         char name[] = "data_batch_0.bin";

@@ -1,13 +1,9 @@
 /* Classes from the labels that files hold: integers in ascending order, or names. */
 #include "source.h"
+#include "base/sort.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int compare_numbers(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static int compare_names(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -49,7 +45,7 @@ static gls_status distinct_numbers(gls_context *ctx, const char *what, const dou
     if (!*out) return GLS_ERR_MEMORY;
     if (!like) {
         if (n) memcpy(*out, value, (size_t)n * sizeof **out);
-        *count = unique(*out, n, sizeof **out, compare_numbers);
+        *count = unique(*out, n, sizeof **out, gls_order_doubles);
         return GLS_OK;
     }
     for (int64_t k = 0; k < like->classes; k++) {
@@ -85,7 +81,7 @@ static gls_status find_numbers(gls_context *ctx, const char *what, const double 
     *label = gls_alloc(ctx, n, sizeof **label);
     if (!*label) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) {
-        const double *at = bsearch(&value[i], known, (size_t)count, sizeof *known, compare_numbers);
+        const double *at = bsearch(&value[i], known, (size_t)count, sizeof *known, gls_order_doubles);
         if (!at)
             return gls_fail(ctx, GLS_ERR_INPUT, "%s: label %.0f of example %lld is no class of the training set", what,
                             value[i], (long long)i);

@@ -1,20 +1,24 @@
 /* Transform classes: keeps some classes, or groups them into new ones. */
 #include "source.h"
 #include "table.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct classes_options {
-    const gls_value *keep, *group;
+    gls_texts keep;
+    gls_list group; /* of gls_texts */
 } classes_options;
 
+static const gls_option old_class = {.type = GLS_OPTION_STRING};
+static const gls_option old_classes = {.type = GLS_OPTION_LIST, .minimum = 1, .maximum = INFINITY, .inner = &old_class};
+
 static const gls_option classes_table[] = {
-    {"keep", GLS_OPTION_VALUE, offsetof(classes_options, keep), NULL, 0, 0, 0, NULL,
-     "the classes to keep, by name or number, as a list; the others' examples are left out"},
-    {"group", GLS_OPTION_VALUE, offsetof(classes_options, group), NULL, 0, 0, 0, NULL,
-     "new classes as lists of old ones: [[0, 1], [2]]; examples of classes in none are left out"},
-    {NULL},
-};
+    GLS_LIST("keep", classes_options, keep, NULL, 1, INFINITY, &old_class,
+             "the classes to keep, by name or number; the others' examples are left out"),
+    GLS_LIST("group", classes_options, group, NULL, 1, INFINITY, &old_classes,
+             "new classes as lists of old ones: [[0, 1], [2]]; examples of classes in none are left out"),
+    {0}};
 
 /* new_class[old] or -1, and the new classes' names. What is learned of it: the map, and the names one behind another,
  * each with its zero byte; a test set alone may lack names, or classes. */
@@ -25,53 +29,45 @@ typedef struct class_map {
 } class_map;
 
 /* An old class by its name, or else its number. */
-static gls_status find_class(gls_context *ctx, const gls_data_info *info, const gls_value *item, int64_t *class) {
-    if (item->kind != GLS_VALUE_TEXT)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: a class is a name or a number");
+static gls_status find_class(gls_context *ctx, const gls_data_info *info, const char *text, int64_t *class) {
     for (int64_t k = 0; info->class_names && k < info->classes; k++)
-        if (strcmp(info->class_names[k], item->text) == 0) {
+        if (strcmp(info->class_names[k], text) == 0) {
             *class = k;
             return GLS_OK;
         }
     char *end;
-    *class = strtoll(item->text, &end, 10);
-    if (end == item->text || *end || *class < 0 || *class >= info->classes)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: no class '%s' among the %lld", item->text,
+    *class = strtoll(text, &end, 10);
+    if (end == text || *end || *class < 0 || *class >= info->classes)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: no class '%s' among the %lld", text,
                         (long long)info->classes);
     return GLS_OK;
 }
 
 /* Puts one old class into new class `to`, whose name grows by +. */
-static gls_status put_class(gls_context *ctx, const gls_data_info *info, const gls_value *item, int64_t to,
-                            class_map *map) {
+static gls_status put_class(gls_context *ctx, const gls_data_info *info, const char *text, int64_t to, class_map *map) {
     int64_t old = 0;
-    GLS_TRY(find_class(ctx, info, item, &old));
-    if (map->to[old] >= 0)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: class '%s' is named twice", item->text);
+    GLS_TRY(find_class(ctx, info, text, &old));
+    if (map->to[old] >= 0) return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: class '%s' is named twice", text);
     map->to[old] = (int32_t)to;
     char *before = map->name[to];
     map->name[to] = gls_sprintf(ctx, "%s%s%s", before ? before : "", before ? "+" : "",
-                                info->class_names ? info->class_names[old] : item->text);
+                                info->class_names ? info->class_names[old] : text);
     gls_free(ctx, before);
     return map->name[to] ? GLS_OK : GLS_ERR_MEMORY;
 }
 
 static gls_status fill_map(gls_context *ctx, const classes_options *o, const gls_data_info *info, class_map *map) {
-    const gls_value *list = o->group ? o->group : o->keep;
-    if (!list || (o->group && o->keep) || list->kind != GLS_VALUE_LIST || list->count < 1)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: give either keep or group, as a list");
-    map->count = list->count;
+    if ((o->keep.count > 0) == (o->group.count > 0))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: give either keep or group");
+    map->count = o->keep.count + o->group.count;
     map->to = gls_alloc(ctx, info->classes, sizeof *map->to);
-    map->name = gls_alloc(ctx, list->count, sizeof *map->name);
+    map->name = gls_alloc(ctx, map->count, sizeof *map->name);
     if (!map->to || !map->name) return GLS_ERR_MEMORY;
     for (int64_t k = 0; k < info->classes; k++) map->to[k] = -1;
-    for (int64_t i = 0; i < list->count; i++) {
-        const gls_value *item = list->items[i];
-        bool several = o->group && item->kind == GLS_VALUE_LIST;
-        if (several && item->count < 1) return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: an empty group");
-        for (int64_t j = 0; j < (several ? item->count : 1); j++)
-            GLS_TRY(put_class(ctx, info, several ? item->items[j] : item, i, map));
-    }
+    for (int64_t i = 0; i < o->keep.count; i++) GLS_TRY(put_class(ctx, info, o->keep.item[i], i, map));
+    const gls_texts *group = o->group.item;
+    for (int64_t i = 0; i < o->group.count; i++)
+        for (int64_t j = 0; j < group[i].count; j++) GLS_TRY(put_class(ctx, info, group[i].item[j], i, map));
     return GLS_OK;
 }
 

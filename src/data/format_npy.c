@@ -14,14 +14,13 @@ typedef struct npy_options {
 enum { TARGET_AUTO, TARGET_CLASS, TARGET_REAL };
 
 static const gls_option npy_table[] = {
-    {"labels", GLS_OPTION_PATH, offsetof(npy_options, labels), NULL, 0, 0, 0, NULL,
-     "targets of the training file [n] or [n, t]; default: NAME-labels.npy beside NAME.npy, if it is there"},
-    {"test_labels", GLS_OPTION_PATH, offsetof(npy_options, test_labels), NULL, 0, 0, 0, NULL,
-     "the same of the test file"},
-    {"scale", GLS_OPTION_REAL, offsetof(npy_options, scale), "1", 0, 0, 0, NULL, "features are multiplied by it"},
-    {"target", GLS_OPTION_ENUM, offsetof(npy_options, target), "auto", 0, 0, 0, "auto|class|real",
-     "auto: integer types are classes, floating ones real targets"},
-    {NULL},
+    GLS_PATH("labels", npy_options, labels, NULL,
+             "targets of the training file [n] or [n, t]; default: NAME-labels.npy beside NAME.npy, if it is there"),
+    GLS_PATH("test_labels", npy_options, test_labels, NULL, "the same of the test file"),
+    GLS_REAL("scale", npy_options, scale, "1", 0, 0, "features are multiplied by it"),
+    GLS_ENUM("target", npy_options, target, "auto", "auto|class|real",
+             "auto: integer types are classes, floating ones real targets"),
+    {0},
 };
 
 /* NAME-labels.npy of NAME.npy, from gls_alloc. */

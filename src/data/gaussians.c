@@ -1,5 +1,6 @@
 /* Generator gaussians: classes that are mixtures of spherical normal distributions. */
 #include "source.h"
+#include "base/arith.h"
 #include "table.h"
 #include <math.h>
 
@@ -9,19 +10,17 @@ typedef struct gaussian_options {
 } gaussian_options;
 
 static const gls_option gaussian_table[] = {
-    {"train_size", GLS_OPTION_INT, offsetof(gaussian_options, train_size), "10000", 1, 1e9, 0, NULL,
-     "training examples"},
-    {"test_size", GLS_OPTION_INT, offsetof(gaussian_options, test_size), "2000", 1, 1e9, 0, NULL, "test examples"},
-    {"classes", GLS_OPTION_INT, offsetof(gaussian_options, classes), "2", 1, 65536, 0, NULL, "k"},
-    {"features", GLS_OPTION_INT, offsetof(gaussian_options, features), "20", 1, 1e6, 0, NULL, "d"},
-    {"components", GLS_OPTION_INT, offsetof(gaussian_options, components), "1", 1, 1e6, 0, NULL,
-     "normal distributions that a class mixes"},
-    {"separation", GLS_OPTION_REAL, offsetof(gaussian_options, separation), "4", 0, INFINITY, 0, NULL,
-     "root mean square distance between two of their centres"},
-    {"noise", GLS_OPTION_REAL, offsetof(gaussian_options, noise), "1", 0, INFINITY, 0, NULL,
-     "standard deviation of a coordinate around its centre"},
-    {"seed", GLS_OPTION_INT, offsetof(gaussian_options, seed), "1", 0, INFINITY, 0, NULL, "of centres and examples"},
-    {NULL},
+    GLS_INT("train_size", gaussian_options, train_size, "10000", 1, 1e9, "training examples"),
+    GLS_INT("test_size", gaussian_options, test_size, "2000", 1, 1e9, "test examples"),
+    GLS_INT("classes", gaussian_options, classes, "2", 1, 65536, "k"),
+    GLS_INT("features", gaussian_options, features, "20", 1, 1e6, "d"),
+    GLS_INT("components", gaussian_options, components, "1", 1, 1e6, "normal distributions that a class mixes"),
+    GLS_REAL("separation", gaussian_options, separation, "4", 0, INFINITY,
+             "root mean square distance between two of their centres"),
+    GLS_REAL("noise", gaussian_options, noise, "1", 0, INFINITY,
+             "standard deviation of a coordinate around its centre"),
+    GLS_INT("seed", gaussian_options, seed, "1", 0, INFINITY, "of centres and examples"),
+    {0},
 };
 
 typedef struct gaussian_job {
@@ -60,7 +59,7 @@ static gls_status make(gls_context *ctx, const gaussian_options *o, bool test, i
         gls_random random = gls_random_create((uint64_t)o->seed, "gaussians centers", 0, 0);
         for (int64_t i = 0; i < centers; i++) center[i] = (gls_real)(deviation * gls_random_normal(&random));
         gaussian_job job = {o, center, test ? "gaussians test" : "gaussians train", n, arrays->real, arrays->label};
-        status = gls_parallel(ctx, (n + CHUNK - 1) / CHUNK, draw_chunk, &job);
+        status = gls_parallel(ctx, gls_parts(n, CHUNK), draw_chunk, &job);
     }
     gls_free(ctx, center);
     return status;

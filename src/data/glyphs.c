@@ -1,6 +1,7 @@
 /* Generator glyphs: 28 x 28 grey images of ten drawn symbols under random affine maps, stroke widths, clutter and
  * noise. Hard for a linear model, easy for a small network. */
 #include "source.h"
+#include "base/arith.h"
 #include "table.h"
 #include <math.h>
 #include <string.h>
@@ -13,15 +14,13 @@ typedef struct glyph_options {
 } glyph_options;
 
 static const gls_option glyph_table[] = {
-    {"train_size", GLS_OPTION_INT, offsetof(glyph_options, train_size), "12000", 1, 10000000, 0, NULL,
-     "training examples"},
-    {"test_size", GLS_OPTION_INT, offsetof(glyph_options, test_size), "2000", 1, 10000000, 0, NULL, "test examples"},
-    {"seed", GLS_OPTION_INT, offsetof(glyph_options, seed), "1", 0, INFINITY, 0, NULL, "of the drawings"},
-    {"noise", GLS_OPTION_REAL, offsetof(glyph_options, noise), "0.08", 0, 1, 0, NULL,
-     "standard deviation of a pixel's noise, of a full stroke's 1"},
-    {"warp", GLS_OPTION_REAL, offsetof(glyph_options, warp), "1", 0, 2, 0, NULL,
-     "strength of rotation, shear, scaling and shift"},
-    {NULL},
+    GLS_INT("train_size", glyph_options, train_size, "12000", 1, 10000000, "training examples"),
+    GLS_INT("test_size", glyph_options, test_size, "2000", 1, 10000000, "test examples"),
+    GLS_INT("seed", glyph_options, seed, "1", 0, INFINITY, "of the drawings"),
+    GLS_REAL("noise", glyph_options, noise, "0.08", 0, 1,
+             "standard deviation of a pixel's noise, of a full stroke's 1"),
+    GLS_REAL("warp", glyph_options, warp, "1", 0, 2, "strength of rotation, shear, scaling and shift"),
+    {0},
 };
 
 /* ---- the symbols, in [-1, 1] x [-1, 1], y downwards ---- */
@@ -192,7 +191,7 @@ static gls_status open_glyphs(gls_context *ctx, const char *path, const void *op
             job->segments[k] = cut_symbol(k, job->cut[k]);
             names[k] = symbol[k].name;
         }
-        status = gls_parallel(ctx, (n + CHUNK - 1) / CHUNK, draw_chunk, job);
+        status = gls_parallel(ctx, gls_parts(n, CHUNK), draw_chunk, job);
     }
     gls_data_info info = {.examples = n,
                           .features = PIXELS,

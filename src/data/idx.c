@@ -9,11 +9,10 @@ typedef struct idx_options {
 } idx_options;
 
 static const gls_option idx_table[] = {
-    {"labels", GLS_OPTION_PATH, offsetof(idx_options, labels), NULL, 0, 0, 0, NULL,
-     "label file of the training images; default: by the usual naming (images -> labels, idx3 -> idx1)"},
-    {"test_labels", GLS_OPTION_PATH, offsetof(idx_options, test_labels), NULL, 0, 0, 0, NULL,
-     "the same of the test images"},
-    {NULL},
+    GLS_PATH("labels", idx_options, labels, NULL,
+             "label file of the training images; default: by the usual naming (images -> labels, idx3 -> idx1)"),
+    GLS_PATH("test_labels", idx_options, test_labels, NULL, "the same of the test images"),
+    {0},
 };
 
 enum { IDX_U8 = 8, IDX_I8 = 9, IDX_I16 = 11, IDX_I32 = 12, IDX_F32 = 13, IDX_F64 = 14 };

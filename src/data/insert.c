@@ -14,13 +14,13 @@ enum { WRONG_LABELS, FOREIGN, CONSTANT };
 enum { LEVELS = 256 };
 
 static const gls_option insert_table[] = {
-    {"fraction", GLS_OPTION_REAL, offsetof(insert_options, fraction), NULL, 0, 1,
-     GLS_OPTION_REQUIRED | GLS_OPTION_BELOW_MAX, NULL, "share of draggers in the resulting set"},
-    {"kind", GLS_OPTION_ENUM, offsetof(insert_options, kind), "wrong_labels", 0, 0, 0, "wrong_labels|foreign|constant",
-     "copies with a wrong label; examples of another source; constant images: the latter two with random labels"},
-    {"source", GLS_OPTION_VALUE, offsetof(insert_options, source), NULL, 0, 0, 0, "sources",
-     "of foreign examples: {format: ..., train: ...}"},
-    {NULL},
+    GLS_REAL("fraction", insert_options, fraction, NULL, 0, 1, "share of draggers in the resulting set",
+             .flags = GLS_OPTION_REQUIRED | GLS_OPTION_BELOW_MAX),
+    GLS_ENUM(
+        "kind", insert_options, kind, "wrong_labels", "wrong_labels|foreign|constant",
+        "copies with a wrong label; examples of another source; constant images: the latter two with random labels"),
+    GLS_VALUE("source", insert_options, source, "of foreign examples: {format: ..., train: ...}", .choices = "sources"),
+    {0},
 };
 
 /* ---- constant images: example k is k / (LEVELS - 1) everywhere ---- */

@@ -8,9 +8,9 @@ typedef struct noise_options {
 } noise_options;
 
 static const gls_option noise_table[] = {
-    {"fraction", GLS_OPTION_REAL, offsetof(noise_options, fraction), NULL, 0, 1, GLS_OPTION_REQUIRED, NULL,
-     "share of the examples whose label changes, to another class"},
-    {NULL},
+    GLS_REAL("fraction", noise_options, fraction, NULL, 0, 1,
+             "share of the examples whose label changes, to another class", .flags = GLS_OPTION_REQUIRED),
+    {0},
 };
 
 static gls_status change_labels(gls_context *ctx, const noise_options *o, uint64_t seed, gls_gather *gather) {

@@ -17,11 +17,11 @@ enum { TARGET_AUTO, TARGET_CLASS, TARGET_REAL };
 enum { LINE_LIMIT = 1 << 26, MAX_CLASSES = 32768 };
 
 static const gls_option libsvm_table[] = {
-    {"features", GLS_OPTION_INT, offsetof(libsvm_options, features), "0", 0, INT32_MAX, 0, NULL,
-     "width; 0: the largest index of the training file"},
-    {"target", GLS_OPTION_ENUM, offsetof(libsvm_options, target), "auto", 0, 0, 0, "auto|class|real",
-     "auto: labels that are all integers are classes, else real targets"},
-    {NULL},
+    GLS_INT("features", libsvm_options, features, "0", 0, INT32_MAX,
+            "width; 0: the largest index of the training file"),
+    GLS_ENUM("target", libsvm_options, target, "auto", "auto|class|real",
+             "auto: labels that are all integers are classes, else real targets"),
+    {0},
 };
 
 typedef struct parser {

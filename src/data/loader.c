@@ -4,6 +4,8 @@
  * once the reader has left wave j - cells. The reader's place only grows; a wave asked for again, or cut otherwise, is
  * fetched on demand into the reader's own rows. */
 #include <glissade/comm.h>
+#include "base/arith.h"
+#include "base/sort.h"
 #include <glissade/data.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -230,12 +232,6 @@ typedef struct keyed {
     int64_t key, slot;
 } keyed;
 
-static int by_key(const void *a, const void *b) {
-    const keyed *x = a, *y = b;
-    if (x->key != y->key) return x->key < y->key ? -1 : 1;
-    return (x->slot > y->slot) - (x->slot < y->slot);
-}
-
 /* Where rank number `rank` begins in rows sorted by key: no key is torn apart. */
 static int64_t key_boundary(const keyed *row, int64_t count, int64_t rank, int64_t ranks) {
     int64_t at = count * rank / ranks;
@@ -250,7 +246,7 @@ static gls_status share_by_key(const gls_loader *loader, const int64_t *index, i
     keyed *row = gls_alloc(loader->ctx, count, sizeof *row);
     if (!row) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < count; i++) row[i] = (keyed){loader->key[index[i]], i};
-    qsort(row, (size_t)count, sizeof *row, by_key);
+    qsort(row, (size_t)count, sizeof *row, gls_order_pairs);
     mini->first = key_boundary(row, count, gls_comm_rank(comm), gls_comm_size(comm));
     mini->rows = key_boundary(row, count, gls_comm_rank(comm) + 1, gls_comm_size(comm)) - mini->first;
     mini->index = gls_alloc(loader->ctx, mini->rows, sizeof *mini->index);
@@ -282,7 +278,7 @@ gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t cou
         free_mini_batch(loader, mini);
         return status;
     }
-    int64_t waves = (mini->rows + loader->options.wave - 1) / loader->options.wave;
+    int64_t waves = gls_parts(mini->rows, loader->options.wave);
     pthread_mutex_lock(&loader->lock);
     mini->begin_wave = loader->pushed;
     mini->end_wave = loader->pushed + waves;

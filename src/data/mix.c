@@ -4,19 +4,19 @@
 #include <string.h>
 
 typedef struct mix_options {
-    const gls_value *sources;
+    gls_values sources;
     int64_t size;
 } mix_options;
 
-static const gls_option mix_table[] = {
-    {"sources", GLS_OPTION_VALUE, offsetof(mix_options, sources), NULL, 0, 0, GLS_OPTION_REQUIRED, "sources",
-     "further sources as a list of {format: ..., train: ..., test: ..., size: ...}"},
-    {"size", GLS_OPTION_SIZE, offsetof(mix_options, size), "all", 0, 0, 0, NULL,
-     "random training examples to take of the first source"},
-    {NULL},
-};
+enum { MAX_SOURCES = 1000 }; /* far more than a mixture has; a list that long is a mistake */
 
-enum { MAX_SOURCES = 1000 };
+static const gls_option mix_table[] = {
+    GLS_LIST("sources", mix_options, sources, NULL, 1, MAX_SOURCES, GLS_ITEM(.type = GLS_OPTION_VALUE),
+             "further sources as {format: ..., train: ..., test: ..., size: ...}", .flags = GLS_OPTION_REQUIRED,
+             .choices = "sources"),
+    GLS_SIZE("size", mix_options, size, "all", 0, 0, "random training examples to take of the first source"),
+    {0},
+};
 
 typedef struct domain {
     gls_source *source; /* taken over by the gather; NULL for the first, or where a domain has no test part */
@@ -38,8 +38,8 @@ typedef struct size_option {
 } size_option;
 
 static const gls_option size_table[] = {
-    {"size", GLS_OPTION_SIZE, offsetof(size_option, size), "all", 0, 0, 0, NULL, "random training examples to take"},
-    {NULL},
+    GLS_SIZE("size", size_option, size, "all", 0, 0, "random training examples to take"),
+    {0},
 };
 
 static gls_status read_size(gls_context *ctx, const gls_value *given, int64_t *size) {
@@ -75,13 +75,11 @@ static gls_status open_domain(mixture *m, int64_t d, const gls_value *section) {
 }
 
 static gls_status open_domains(mixture *m, const mix_options *o) {
-    if (o->sources->kind != GLS_VALUE_LIST || o->sources->count < 1 || o->sources->count > MAX_SOURCES)
-        return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "transform mix: sources must be a list of at most %d", MAX_SOURCES);
-    m->domain = gls_alloc(m->ctx, o->sources->count + 1, sizeof *m->domain);
+    m->domain = gls_alloc(m->ctx, o->sources.count + 1, sizeof *m->domain);
     if (!m->domain) return GLS_ERR_MEMORY;
-    m->domains = o->sources->count + 1;
+    m->domains = o->sources.count + 1;
     GLS_TRY(take(m, 0, m->first->info.examples, o->size));
-    for (int64_t d = 1; d < m->domains; d++) GLS_TRY(open_domain(m, d, o->sources->items[d - 1]));
+    for (int64_t d = 1; d < m->domains; d++) GLS_TRY(open_domain(m, d, o->sources.item[d - 1]));
     return GLS_OK;
 }
 

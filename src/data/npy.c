@@ -1,6 +1,7 @@
 #include "npy.h"
 #include "source.h"
 #include "base/io.h"
+#include "base/arith.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -267,7 +268,7 @@ gls_status gls_npy_write_header(struct gls_writer *writer, gls_dtype dtype, int 
                       : i + 1 < dims ? ", "
                                      : "");
     n += snprintf(text + n, sizeof text - (size_t)n, "), }");
-    int total = (10 + n + 1 + 63) / 64 * 64;
+    int total = (int)gls_align64(10 + n + 1);
     unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 0, 0};
     start[8] = (unsigned char)((total - 10) & 255);
     start[9] = (unsigned char)((total - 10) >> 8);

@@ -2,29 +2,15 @@
 #include "source.h"
 #include "table.h"
 #include "base/table.h"
+#include "base/value.h"
 #include <string.h>
 
 gls_status gls_register_format(gls_context *ctx, const gls_format *format) {
-    return gls_member_register(ctx, GLS_KIND_FORMAT, gls_format_members, "data format", &format->member);
+    return gls_member_register(ctx, &gls_format_kind, &format->member);
 }
 
 gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform) {
-    return gls_member_register(ctx, GLS_KIND_TRANSFORM, gls_transform_members, "transform", &transform->member);
-}
-
-static const gls_option no_options[] = {{NULL}};
-
-/* The member's options with the map's values; an empty struct where it has none. */
-static gls_status fill_options(gls_context *ctx, const gls_member *member, const gls_value *map,
-                               const char *const *except, gls_options **out) {
-    GLS_TRY(gls_options_create(ctx, member->name, member->options ? member->options : no_options,
-                               member->options ? member->options_size : sizeof(int), out));
-    gls_status status = gls_options_apply(*out, map, except);
-    if (status != GLS_OK) {
-        gls_options_destroy(*out);
-        *out = NULL;
-    }
-    return status;
+    return gls_member_register(ctx, &gls_transform_kind, &transform->member);
 }
 
 /* Rows to be predicted have no targets, also where the format reads some: no row then has room for one. */
@@ -63,12 +49,11 @@ static gls_status fit_like(gls_context *ctx, const char *what, gls_part part, gl
 gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
                            const char *const *except, gls_part part, const gls_data_info *like, gls_source **out) {
     *out = NULL;
-    const gls_format *found =
-        (const gls_format *)gls_member_find(ctx, GLS_KIND_FORMAT, gls_format_members, "data format", format);
+    const gls_format *found = (const gls_format *)gls_member_find(ctx, &gls_format_kind, format);
     if (!found) return GLS_ERR_ARGUMENT;
     if (!path && !found->generator) return gls_fail(ctx, GLS_ERR_ARGUMENT, "data: format %s needs a file", format);
     gls_options *filled;
-    GLS_TRY(fill_options(ctx, &found->member, options, except, &filled));
+    GLS_TRY(gls_member_options(ctx, &found->member, found->member.name, options, except, &filled));
     gls_status status = found->open(ctx, path, gls_options_struct(filled), part, like, out);
     gls_options_destroy(filled);
     if (status == GLS_OK && part == GLS_PART_ROWS) drop_targets(*out);
@@ -84,12 +69,11 @@ gls_status gls_source_open(gls_context *ctx, const char *format, const char *pat
 
 gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
                             const gls_value *options, const char *const *except) {
-    const gls_format *found =
-        (const gls_format *)gls_member_find(ctx, GLS_KIND_FORMAT, gls_format_members, "data format", format);
+    const gls_format *found = (const gls_format *)gls_member_find(ctx, &gls_format_kind, format);
     if (!found) return GLS_ERR_ARGUMENT;
     if (!found->write) return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "data: nothing can be written as %s", format);
     gls_options *filled;
-    GLS_TRY(fill_options(ctx, &found->member, options, except, &filled));
+    GLS_TRY(gls_member_options(ctx, &found->member, found->member.name, options, except, &filled));
     gls_status status = found->write(ctx, source, path, gls_options_struct(filled));
     gls_options_destroy(filled);
     return status;
@@ -102,10 +86,10 @@ typedef struct section {
 } section;
 
 static const gls_option section_table[] = {
-    {"format", GLS_OPTION_STRING, offsetof(section, format), NULL, 0, 0, GLS_OPTION_REQUIRED, NULL, "data format"},
-    {"train", GLS_OPTION_PATH, offsetof(section, train), NULL, 0, 0, 0, NULL, "training file"},
-    {"test", GLS_OPTION_PATH, offsetof(section, test), NULL, 0, 0, 0, NULL, "test file"},
-    {NULL},
+    GLS_STRING("format", section, format, NULL, "data format", .flags = GLS_OPTION_REQUIRED),
+    GLS_PATH("train", section, train, NULL, "training file"),
+    GLS_PATH("test", section, test, NULL, "test file"),
+    {0},
 };
 
 static gls_status section_options(gls_context *ctx, const gls_value *map, const char *owner, gls_options **out) {
@@ -154,34 +138,17 @@ static gls_status split_item(gls_context *ctx, const gls_value *item, const char
     return GLS_OK;
 }
 
-/* A scalar or list belongs to the table's first option, which may carry any key in the value. */
-static gls_status set_first(gls_context *ctx, const gls_member *member, const gls_value *given, gls_options *filled) {
-    if (!member->options) return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform %s takes no value", member->name);
-    gls_value *named = gls_value_create(ctx, given->kind, member->options[0].key, given->text);
-    if (!named) return GLS_ERR_MEMORY;
-    named->quoted = given->quoted;
-    named->file = given->file;
-    named->line = given->line;
-    gls_status status = GLS_OK;
-    for (int64_t i = 0; status == GLS_OK && i < given->count; i++) {
-        gls_value *copy = gls_value_clone(ctx, given->items[i]);
-        status = copy ? gls_value_append(ctx, named, copy) : GLS_ERR_MEMORY;
-    }
-    if (status == GLS_OK) status = gls_options_set_value(filled, named);
-    gls_value_destroy(ctx, named);
-    return status;
-}
-
+/* The options of a transform; what is no map belongs to the table's first option. */
 static gls_status transform_options(gls_context *ctx, const gls_transform *transform, const gls_value *given,
                                     gls_options **out) {
     const gls_member *member = &transform->member;
-    if (!given || given->kind == GLS_VALUE_MAP) return fill_options(ctx, member, given, NULL, out);
-    GLS_TRY(gls_options_create(ctx, member->name, member->options ? member->options : no_options,
-                               member->options ? member->options_size : sizeof(int), out));
-    gls_status status = set_first(ctx, member, given, *out);
-    if (status == GLS_OK) return GLS_OK;
-    gls_options_destroy(*out);
-    *out = NULL;
+    if (!given || given->kind == GLS_VALUE_MAP) return gls_member_options(ctx, member, member->name, given, NULL, out);
+    if (!member->options) return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform %s takes no value", member->name);
+    gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
+    gls_value *first = map ? gls_value_clone_as(ctx, given, member->options[0].key) : NULL;
+    gls_status status = first ? gls_value_append(ctx, map, first) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = gls_member_options(ctx, member, member->name, map, NULL, out);
+    gls_value_destroy(ctx, map);
     return status;
 }
 
@@ -213,8 +180,7 @@ static gls_status apply_item(const list_job *job, const gls_value *item, int64_t
     const gls_value *given;
     gls_context *ctx = job->ctx;
     GLS_TRY(split_item(ctx, item, &name, &given));
-    const gls_transform *transform =
-        (const gls_transform *)gls_member_find(ctx, GLS_KIND_TRANSFORM, gls_transform_members, "transform", name);
+    const gls_transform *transform = (const gls_transform *)gls_member_find(ctx, &gls_transform_kind, name);
     if (!transform) return GLS_ERR_ARGUMENT;
     if (leaves_alone(job, transform, *source)) return GLS_OK;
     gls_options *filled;

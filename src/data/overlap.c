@@ -17,18 +17,16 @@ typedef struct overlap_options {
 enum { REGRESSION, CLASSES };
 
 static const gls_option overlap_table[] = {
-    {"train_size", GLS_OPTION_INT, offsetof(overlap_options, train_size), "1000", 1, 1e9, 0, NULL,
-     "training examples, a multiple of degree + 1"},
-    {"test_size", GLS_OPTION_INT, offsetof(overlap_options, test_size), "1000", 1, 1e9, 0, NULL, "test examples"},
-    {"degree", GLS_OPTION_INT, offsetof(overlap_options, degree), "3", 0, 1e9, 0, NULL,
-     "how many other rows each training row shares features with"},
-    {"nonzeros", GLS_OPTION_INT, offsetof(overlap_options, nonzeros), "5", 1, 1e6, 0, NULL, "values of a row"},
-    {"noise", GLS_OPTION_REAL, offsetof(overlap_options, noise), "0.1", 0, INFINITY, 0, NULL,
-     "standard deviation of the target's noise"},
-    {"target", GLS_OPTION_ENUM, offsetof(overlap_options, target), "regression", 0, 0, 0, "regression|classes",
-     "the linear model's value, or its sign as two classes"},
-    {"seed", GLS_OPTION_INT, offsetof(overlap_options, seed), "1", 0, INFINITY, 0, NULL, "of rows and model"},
-    {NULL},
+    GLS_INT("train_size", overlap_options, train_size, "1000", 1, 1e9, "training examples, a multiple of degree + 1"),
+    GLS_INT("test_size", overlap_options, test_size, "1000", 1, 1e9, "test examples"),
+    GLS_INT("degree", overlap_options, degree, "3", 0, 1e9,
+            "how many other rows each training row shares features with"),
+    GLS_INT("nonzeros", overlap_options, nonzeros, "5", 1, 1e6, "values of a row"),
+    GLS_REAL("noise", overlap_options, noise, "0.1", 0, INFINITY, "standard deviation of the target's noise"),
+    GLS_ENUM("target", overlap_options, target, "regression", "regression|classes",
+             "the linear model's value, or its sign as two classes"),
+    GLS_INT("seed", overlap_options, seed, "1", 0, INFINITY, "of rows and model"),
+    {0},
 };
 
 /* Weight j of the linear model. */

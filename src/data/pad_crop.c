@@ -9,8 +9,8 @@ typedef struct crop_options {
 } crop_options;
 
 static const gls_option crop_table[] = {
-    {"pad", GLS_OPTION_INT, offsetof(crop_options, pad), "4", 1, 1024, 0, NULL, "pixels on each side"},
-    {NULL},
+    GLS_INT("pad", crop_options, pad, "4", 1, 1024, "pixels on each side"),
+    {0},
 };
 
 typedef struct crop_source {

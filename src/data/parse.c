@@ -2,6 +2,7 @@
 #include "source.h"
 #include "base/io.h"
 #include "base/kernels.h"
+#include "base/arith.h"
 #include <math.h>
 
 gls_status gls_read_block(gls_context *ctx, struct gls_reader *reader, int64_t bytes, const char *what, void **out) {
@@ -71,8 +72,7 @@ gls_status gls_source_scan(gls_context *ctx, const gls_source *source, gls_scan_
     GLS_TRY(gls_rows_create(ctx, info, info->examples < AT_ONCE ? info->examples : AT_ONCE, &rows));
     gls_status status = GLS_OK;
     for (int64_t begin = 0; status == GLS_OK && begin < info->examples; begin += AT_ONCE) {
-        gls_fetch fetch = {.count = info->examples - begin < AT_ONCE ? info->examples - begin : AT_ONCE,
-                           .index = index};
+        gls_fetch fetch = {.count = gls_least(info->examples - begin, AT_ONCE), .index = index};
         for (int64_t i = 0; i < fetch.count; i++) index[i] = begin + i;
         gls_batch batch;
         status = gls_source_fetch(source, ctx, &fetch, rows, &batch);

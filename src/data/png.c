@@ -15,13 +15,11 @@ enum { CHANNELS_AUTO, CHANNELS_GREY, CHANNELS_COLOUR };
 enum { FILE_LIMIT = 1 << 26, LINE_LIMIT = 4096, PIXEL_LIMIT = 1 << 24 };
 
 static const gls_option png_table[] = {
-    {"labels", GLS_OPTION_PATH, offsetof(png_options, labels), NULL, 0, 0, 0, NULL,
-     "label file of the training folder; default: labels.txt inside the folder"},
-    {"test_labels", GLS_OPTION_PATH, offsetof(png_options, test_labels), NULL, 0, 0, 0, NULL,
-     "the same of the test folder"},
-    {"channels", GLS_OPTION_ENUM, offsetof(png_options, channels), "auto", 0, 0, 0, "auto|grey|colour",
-     "auto: as the first image"},
-    {NULL},
+    GLS_PATH("labels", png_options, labels, NULL,
+             "label file of the training folder; default: labels.txt inside the folder"),
+    GLS_PATH("test_labels", png_options, test_labels, NULL, "the same of the test folder"),
+    GLS_ENUM("channels", png_options, channels, "auto", "auto|grey|colour", "auto: as the first image"),
+    {0},
 };
 
 gls_status gls_png_decode(gls_context *ctx, const char *path, const void *data, int64_t size, int channels,

@@ -9,13 +9,15 @@ typedef struct replace_options {
 } replace_options;
 
 static const gls_option replace_table[] = {
-    {"index", GLS_OPTION_INT, offsetof(replace_options, index), NULL, 0, INFINITY, GLS_OPTION_REQUIRED, NULL,
-     "the example to exchange, from 0"},
-    {"with", GLS_OPTION_INT, offsetof(replace_options, with), "-1", -1, INFINITY, 0, NULL,
-     "the example that takes its place; -1: a random other one"},
-    {"source", GLS_OPTION_VALUE, offsetof(replace_options, source), NULL, 0, 0, 0, "sources",
-     "where it comes from, {format: ..., train: ...}, for one that the set does not hold; default: the set itself"},
-    {NULL},
+    GLS_INT("index", replace_options, index, NULL, 0, INFINITY, "the example to exchange, from 0",
+            .flags = GLS_OPTION_REQUIRED),
+    GLS_INT("with", replace_options, with, "-1", -1, INFINITY,
+            "the example that takes its place; -1: a random other one"),
+    GLS_VALUE(
+        "source", replace_options, source,
+        "where it comes from, {format: ..., train: ...}, for one that the set does not hold; default: the set itself",
+        .choices = "sources"),
+    {0},
 };
 
 /* The part and row that take the example's place. */

@@ -1,5 +1,6 @@
 /* Transform replicate: a random 1/r of the examples, r times, so that the size stays: gradient diversity falls. */
 #include "source.h"
+#include "base/arith.h"
 #include "table.h"
 
 typedef struct replicate_options {
@@ -7,15 +8,15 @@ typedef struct replicate_options {
 } replicate_options;
 
 static const gls_option replicate_table[] = {
-    {"times", GLS_OPTION_INT, offsetof(replicate_options, times), NULL, 1, INT32_MAX, GLS_OPTION_REQUIRED, NULL,
-     "r: how often each kept example stands in the set"},
-    {NULL},
+    GLS_INT("times", replicate_options, times, NULL, 1, INT32_MAX, "r: how often each kept example stands in the set",
+            .flags = GLS_OPTION_REQUIRED),
+    {0},
 };
 
 static gls_status apply_replicate(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
                                   const gls_learned *learned, gls_source **out) {
     const replicate_options *o = options;
-    int64_t n = source->info.examples, kept = (n + o->times - 1) / o->times, *chosen, *copy;
+    int64_t n = source->info.examples, kept = gls_parts(n, o->times), *chosen, *copy;
     gls_random random = gls_random_create(seed, "replicate", 0, 0);
     GLS_TRY(gls_draw_distinct(ctx, &random, n, kept, &chosen));
     int64_t *index = gls_alloc(ctx, n, sizeof *index);

@@ -1,5 +1,6 @@
 /* Rows being materialised, views of batches, and the one way in which rows are fetched. */
 #include "source.h"
+#include "base/arith.h"
 #include <string.h>
 
 gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
@@ -155,7 +156,7 @@ gls_status gls_source_targets(const gls_source *source, gls_context *ctx, int32_
     const gls_data_info *info = &source->info;
     int64_t index[AT_ONCE];
     for (int64_t begin = 0; begin < info->examples; begin += AT_ONCE) {
-        int64_t count = info->examples - begin < AT_ONCE ? info->examples - begin : AT_ONCE;
+        int64_t count = gls_least(info->examples - begin, AT_ONCE);
         for (int64_t i = 0; i < count; i++) index[i] = begin + i;
         gls_rows rows = {.ctx = ctx, .capacity = count};
         rows.label = label && info->target == GLS_TARGET_CLASS ? label + begin : NULL;

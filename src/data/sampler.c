@@ -1,5 +1,6 @@
 /* Which examples make mini-batch number k. Everything follows from (seed, epoch, place) or (seed, draw). */
 #include <glissade/data.h>
+#include "base/arith.h"
 
 struct gls_sampler {
     gls_context *ctx;
@@ -75,7 +76,7 @@ gls_status gls_sampler_next(gls_sampler *sampler, int64_t batch, int64_t *index,
         position[PLACE] %= n;
     } else {
         if (sampler->options.drop_last && n - position[PLACE] < batch) next_epoch(sampler);
-        *count = n - position[PLACE] < batch ? n - position[PLACE] : batch;
+        *count = gls_least(n - position[PLACE], batch);
         for (int64_t i = 0; i < *count; i++)
             index[i] = sampler->order ? sampler->order[position[PLACE] + i] : position[PLACE] + i;
         position[PLACE] += *count;
@@ -90,11 +91,7 @@ double gls_sampler_epoch(const gls_sampler *sampler) {
 }
 
 gls_status gls_sampler_arrays(gls_sampler *sampler, const char *prefix, gls_arrays *arrays) {
-    char *name = gls_sprintf(sampler->ctx, "%sposition", prefix);
-    if (!name) return GLS_ERR_MEMORY;
-    gls_status status = gls_arrays_add_vector(sampler->ctx, arrays, name, GLS_I64, 3, sampler->position);
-    gls_free(sampler->ctx, name);
-    return status;
+    return gls_arrays_add_state(sampler->ctx, arrays, prefix, "position", GLS_I64, 3, sampler->position);
 }
 
 gls_status gls_sampler_restored(gls_sampler *sampler) {

@@ -3,6 +3,7 @@
 #include "source.h"
 #include "table.h"
 #include "base/kernels.h"
+#include "base/arith.h"
 #include <math.h>
 #include <string.h>
 
@@ -15,11 +16,10 @@ enum { BY_AUTO, BY_FEATURE, BY_CHANNEL };
 enum { PARTS = 16, AT_ONCE = 64 };
 
 static const gls_option standard_table[] = {
-    {"by", GLS_OPTION_ENUM, offsetof(standard_options, by), "auto", 0, 0, 0, "auto|feature|channel",
-     "one mean and deviation a feature, or a channel; auto: a channel for images"},
-    {"center", GLS_OPTION_BOOL, offsetof(standard_options, center), "true", 0, 0, 0, NULL,
-     "subtract the mean (never from sparse features)"},
-    {NULL},
+    GLS_ENUM("by", standard_options, by, "auto", "auto|feature|channel",
+             "one mean and deviation a feature, or a channel; auto: a channel for images"),
+    GLS_BOOL("center", standard_options, center, "true", "subtract the mean (never from sparse features)"),
+    {0},
 };
 
 typedef struct standard_source {
@@ -99,7 +99,7 @@ static gls_status fit_part(void *user, int64_t part, int worker) {
     gls_status status = GLS_OK;
     for (int64_t begin = n * part / PARTS; status == GLS_OK && begin < end; begin += AT_ONCE) {
         int64_t index[AT_ONCE];
-        gls_fetch fetch = {.count = end - begin < AT_ONCE ? end - begin : AT_ONCE, .index = index};
+        gls_fetch fetch = {.count = gls_least(end - begin, AT_ONCE), .index = index};
         for (int64_t i = 0; i < fetch.count; i++) index[i] = begin + i;
         gls_batch batch;
         status = gls_source_fetch(f->source, f->ctx, &fetch, rows, &batch);

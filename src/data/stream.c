@@ -1,11 +1,12 @@
 /* A rank's share of a mini-batch, and a batch in memory as a stream. */
 #include <glissade/data.h>
+#include "base/arith.h"
 #include <glissade/comm.h>
 
 void gls_rank_share(const gls_context *ctx, int64_t rows, int64_t align, int64_t *first, int64_t *count) {
     int64_t ranks = gls_comm_size(gls_context_comm(ctx)), rank = gls_comm_rank(gls_context_comm(ctx));
     if (align < 1) align = 1;
-    int64_t units = (rows + align - 1) / align;
+    int64_t units = gls_parts(rows, align);
     int64_t begin = units * rank / ranks * align, end = units * (rank + 1) / ranks * align;
     *first = begin < rows ? begin : rows;
     *count = (end < rows ? end : rows) - *first;

@@ -8,11 +8,9 @@ typedef struct subset_options {
 } subset_options;
 
 static const gls_option subset_table[] = {
-    {"size", GLS_OPTION_SIZE, offsetof(subset_options, size), NULL, 0, 0, GLS_OPTION_REQUIRED, NULL,
-     "how many examples to keep"},
-    {"first", GLS_OPTION_BOOL, offsetof(subset_options, first), "false", 0, 0, 0, NULL,
-     "the first ones instead of random ones"},
-    {NULL},
+    GLS_SIZE("size", subset_options, size, NULL, 0, 0, "how many examples to keep", .flags = GLS_OPTION_REQUIRED),
+    GLS_BOOL("first", subset_options, first, "false", "the first ones instead of random ones"),
+    {0},
 };
 
 static gls_status apply_subset(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,

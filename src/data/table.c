@@ -33,5 +33,7 @@ TRANSFORMS(DECLARE_TRANSFORM)
 
 #define FORMAT_ROW(name) &gls_format_##name.member,
 #define TRANSFORM_ROW(name) &gls_transform_##name.member,
-const gls_member *const gls_format_members[] = {FORMATS(FORMAT_ROW) NULL};
-const gls_member *const gls_transform_members[] = {TRANSFORMS(TRANSFORM_ROW) NULL};
+static const gls_member *const formats[] = {FORMATS(FORMAT_ROW) NULL};
+static const gls_member *const transforms[] = {TRANSFORMS(TRANSFORM_ROW) NULL};
+const gls_member_kind gls_format_kind = {GLS_KIND_FORMAT, "data format", formats};
+const gls_member_kind gls_transform_kind = {GLS_KIND_TRANSFORM, "transform", transforms};

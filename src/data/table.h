@@ -4,7 +4,8 @@
 
 #include <glissade/data.h>
 
-extern const gls_member *const gls_format_members[];
-extern const gls_member *const gls_transform_members[];
+#include "base/table.h"
+
+extern const gls_member_kind gls_format_kind, gls_transform_kind;
 
 #endif

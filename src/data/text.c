@@ -3,6 +3,7 @@
 #include "tokens.h"
 #include "vocabulary.h"
 #include "base/io.h"
+#include "base/arith.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -15,14 +16,13 @@ enum { UNIT_WORD, UNIT_BYTE };
 enum { LINE_LIMIT = 1 << 26, WORD_LIMIT = 4096, BYTES = 256 };
 
 static const gls_option text_table[] = {
-    {"unit", GLS_OPTION_ENUM, offsetof(text_options, unit), "word", 0, 0, 0, "word|byte",
-     "what a token is; word: words between white space, and <eos> at the end of a line"},
-    {"length", GLS_OPTION_INT, offsetof(text_options, length), "35", 1, 1 << 20, 0, NULL, "tokens of an example"},
-    {"vocabulary", GLS_OPTION_SIZE, offsetof(text_options, vocabulary), "all", 2, INT32_MAX, 0, NULL,
-     "the most frequent words to keep, <unk> and <eos> among them; other words become <unk>"},
-    {"min_count", GLS_OPTION_INT, offsetof(text_options, min_count), "1", 1, INT32_MAX, 0, NULL,
-     "rarer words of the training file become <unk>"},
-    {NULL},
+    GLS_ENUM("unit", text_options, unit, "word", "word|byte",
+             "what a token is; word: words between white space, and <eos> at the end of a line"),
+    GLS_INT("length", text_options, length, "35", 1, 1 << 20, "tokens of an example"),
+    GLS_SIZE("vocabulary", text_options, vocabulary, "all", 2, INT32_MAX,
+             "the most frequent words to keep, <unk> and <eos> among them; other words become <unk>"),
+    GLS_INT("min_count", text_options, min_count, "1", 1, INT32_MAX, "rarer words of the training file become <unk>"),
+    {0},
 };
 
 /* The first words of every vocabulary that is built. */
@@ -157,7 +157,7 @@ static gls_status name_bytes(gls_owned_source *owned) {
 static gls_status make_source(stream *s, const text_options *o, const char *const *names, int64_t count,
                               gls_source **out) {
     gls_token_source *made;
-    gls_data_info info = {.examples = (s->tokens - 1 + o->length - 1) / o->length,
+    gls_data_info info = {.examples = gls_parts(s->tokens - 1, o->length),
                           .length = o->length,
                           .target = GLS_TARGET_TOKENS,
                           .vocabulary = count};

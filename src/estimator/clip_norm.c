@@ -22,14 +22,9 @@ static gls_status whole(gls_stage *stage, gls_real *g, gls_estimate *out, gls_re
     return GLS_OK;
 }
 
-static const gls_option options[] = {{.key = "bound",
-                                      .type = GLS_OPTION_REAL,
-                                      .offset = offsetof(fields, bound),
-                                      .initial = "1",
-                                      .maximum = INFINITY,
-                                      .flags = GLS_OPTION_ABOVE_MIN,
-                                      .help = "largest norm of the estimate"},
-                                     {0}};
+static const gls_option options[] = {
+    GLS_REAL("bound", fields, bound, "1", 0, INFINITY, "largest norm of the estimate", .flags = GLS_OPTION_ABOVE_MIN),
+    {0}};
 
 const gls_estimator_type gls_estimator_clip_norm = {
     .member = {"clip_norm", "scales the whole estimate down to a norm", "", options, sizeof(fields)},

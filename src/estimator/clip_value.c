@@ -2,6 +2,7 @@
 #include "estimator/estimator.h"
 
 #include "base/kernels.h"
+#include "base/arith.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -34,20 +35,15 @@ static gls_status whole(gls_stage *stage, gls_real *g, gls_estimate *out, gls_re
     clipping c = {.g = g, .n = gls_problem_size(stage->problem)};
     c.bound = (gls_real)((const fields *)stage->self)->bound;
     if (!isfinite(out->norm2)) return GLS_OK;
-    GLS_TRY(gls_parallel(stage->ctx, (c.n + GLS_CHUNK - 1) / GLS_CHUNK, clip_task, &c));
+    GLS_TRY(gls_parallel(stage->ctx, gls_parts(c.n, GLS_CHUNK), clip_task, &c));
     double before = out->norm2;
     out->norm2 = gls_team_sum_squares(stage->ctx, g, c.n);
     if (record) gls_record_set(record, "clip_value_ratio", before > 0 ? sqrt(out->norm2 / before) : 1);
     return GLS_OK;
 }
 
-static const gls_option options[] = {{.key = "bound",
-                                      .type = GLS_OPTION_REAL,
-                                      .offset = offsetof(fields, bound),
-                                      .initial = "1",
-                                      .maximum = INFINITY,
-                                      .flags = GLS_OPTION_ABOVE_MIN,
-                                      .help = "largest absolute value of a coordinate"},
+static const gls_option options[] = {GLS_REAL("bound", fields, bound, "1", 0, INFINITY,
+                                              "largest absolute value of a coordinate", .flags = GLS_OPTION_ABOVE_MIN),
                                      {0}};
 
 const gls_estimator_type gls_estimator_clip_value = {

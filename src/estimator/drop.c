@@ -22,14 +22,9 @@ static gls_status transform(gls_stage *stage, const gls_group *group, gls_real *
     return GLS_OK;
 }
 
-static const gls_option options[] = {{.key = "p",
-                                      .type = GLS_OPTION_REAL,
-                                      .offset = offsetof(fields, p),
-                                      .initial = "0.5",
-                                      .maximum = 1,
-                                      .flags = GLS_OPTION_BELOW_MAX,
-                                      .help = "probability that a coordinate is dropped"},
-                                     {0}};
+static const gls_option options[] = {
+    GLS_REAL("p", fields, p, "0.5", 0, 1, "probability that a coordinate is dropped", .flags = GLS_OPTION_BELOW_MAX),
+    {0}};
 
 const gls_estimator_type gls_estimator_drop = {
     .member = {"drop", "drops coordinates of each example's gradient", "[D] 4.4", options, sizeof(fields)},

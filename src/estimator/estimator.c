@@ -3,9 +3,9 @@
 #include "estimator/pass.h"
 
 #include "base/kernels.h"
+#include "base/arith.h"
 
 #include <math.h>
-#include <stdio.h>
 
 static const char *stage_name(const gls_estimator *e, int64_t i) {
     return e->stage[i]->type->member.name;
@@ -134,14 +134,11 @@ gls_status gls_estimator_arrays(gls_estimator *estimator, const char *prefix, gl
     } ledger[] = {{"ledger.seen", estimator->seen},
                   {"ledger.log_factor", estimator->log_factor},
                   {"ledger.norm", estimator->norm}};
-    char name[160];
-    snprintf(name, sizeof(name), "%sstep", prefix);
-    GLS_TRY(gls_arrays_add_vector(estimator->ctx, arrays, name, GLS_I64, 1, &estimator->step));
-    snprintf(name, sizeof(name), "%smean_ratio", prefix);
-    GLS_TRY(gls_arrays_add_vector(estimator->ctx, arrays, name, GLS_F64, 1, &estimator->mean_ratio));
+    GLS_TRY(gls_arrays_add_state(estimator->ctx, arrays, prefix, "step", GLS_I64, 1, &estimator->step));
+    GLS_TRY(gls_arrays_add_state(estimator->ctx, arrays, prefix, "mean_ratio", GLS_F64, 1, &estimator->mean_ratio));
     for (int i = 0; estimator->ledger && i < 3; i++) {
-        snprintf(name, sizeof(name), "%s%s", prefix, ledger[i].name);
-        GLS_TRY(gls_arrays_add_vector(estimator->ctx, arrays, name, GLS_F64, estimator->examples, ledger[i].data));
+        GLS_TRY(gls_arrays_add_state(estimator->ctx, arrays, prefix, ledger[i].name, GLS_F64, estimator->examples,
+                                     ledger[i].data));
     }
     return GLS_OK;
 }
@@ -181,14 +178,14 @@ typedef struct scaling {
 
 static gls_status scale_task(void *user, int64_t task, int worker) {
     const scaling *s = user;
-    int64_t begin = task * GLS_CHUNK, n = s->n - begin < GLS_CHUNK ? s->n - begin : GLS_CHUNK;
+    int64_t begin = task * GLS_CHUNK, n = gls_least(s->n - begin, GLS_CHUNK);
     gls_scale(s->g + begin, s->factor, n);
     return GLS_OK;
 }
 
 double gls_scale_norm2(gls_context *ctx, gls_real *g, double factor, int64_t n) {
     scaling s = {.g = g, .factor = factor, .n = n};
-    if (gls_parallel(ctx, (n + GLS_CHUNK - 1) / GLS_CHUNK, scale_task, &s) != GLS_OK) return NAN;
+    if (gls_parallel(ctx, gls_parts(n, GLS_CHUNK), scale_task, &s) != GLS_OK) return NAN;
     return gls_team_sum_squares(ctx, g, n);
 }
 
@@ -256,7 +253,7 @@ static gls_status add_noise(gls_making *making) {
     noising s = {.making = making, .deviation = making->outer->noise, .n = gls_problem_size(e->problem)};
     if (!e->sum) s.deviation /= groups > 0 ? groups : 1;
     GLS_TRY(find_draw(making, &s.draw));
-    GLS_TRY(gls_parallel(e->ctx, (s.n + GLS_CHUNK - 1) / GLS_CHUNK, noise_task, &s));
+    GLS_TRY(gls_parallel(e->ctx, gls_parts(s.n, GLS_CHUNK), noise_task, &s));
     making->result.norm2 = gls_team_sum_squares(e->ctx, making->g, s.n);
     return GLS_OK;
 }

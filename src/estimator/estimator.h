@@ -7,7 +7,7 @@
 
 #include "base/table.h"
 
-extern const gls_members gls_estimator_members;
+extern const gls_member_kind gls_estimator_kind;
 
 /* Rows sorted by their key: a stream over a copy. */
 typedef struct gls_sorted {

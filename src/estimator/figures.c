@@ -1,23 +1,19 @@
 /* What was done to a mini-batch, in figures: the bound used, the share clipped, quantiles of the groups' norms, what
  * was zero or not finite. */
 #include "estimator/estimator.h"
+#include "base/arith.h"
+#include "base/sort.h"
 #include "estimator/pass.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Norms of all ranks' groups, sorted; those that are no numbers are left out. */
 static gls_status gather_norms(gls_making *making, int64_t *count) {
     gls_estimator *e = making->e;
     const gls_stream *rows = making->rows;
-    int64_t size = making->group, all = size ? (rows->global_rows + size - 1) / size : e->sorted.all_cuts;
-    int64_t mine = size ? (rows->rows + size - 1) / size : e->sorted.cuts;
+    int64_t size = making->group, all = size ? gls_parts(rows->global_rows, size) : e->sorted.all_cuts;
+    int64_t mine = size ? gls_parts(rows->rows, size) : e->sorted.cuts;
     int64_t first = size ? rows->first / size : e->sorted.first_cut;
     GLS_TRY(gls_pass_room(e->ctx, &e->norms, &e->norms_room, all, sizeof(double)));
     memset(e->norms, 0, (size_t)all * sizeof(double));
@@ -30,7 +26,7 @@ static gls_status gather_norms(gls_making *making, int64_t *count) {
     *count = 0;
     for (int64_t i = 0; i < all; i++)
         if (isfinite(e->norms[i])) e->norms[(*count)++] = e->norms[i];
-    qsort(e->norms, (size_t)*count, sizeof(double), ascending);
+    gls_sort_doubles(e->norms, *count);
     return GLS_OK;
 }
 

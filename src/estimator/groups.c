@@ -5,6 +5,7 @@
 #include "estimator/pass.h"
 
 #include "base/kernels.h"
+#include "base/arith.h"
 
 #include <float.h>
 #include <math.h>
@@ -72,7 +73,7 @@ static gls_status inner_stages(gls_making *making, gls_slice *slice) {
     int64_t d = gls_problem_size(e->problem), size = e->stage[e->inner - 1]->group, n = slice->rows->rows;
     memset(slice->gradient, 0, (size_t)d * sizeof(gls_real));
     for (int64_t begin = 0; begin < n; begin += size) {
-        int64_t rows = n - begin < size ? n - begin : size;
+        int64_t rows = gls_least(n - begin, size);
         gls_batch part = gls_batch_view(slice->rows, begin, rows);
         gls_group group = group_of(&part);
         for (int64_t i = 0; i < n; i++) slice->weights[i] = i >= begin && i < begin + rows;
@@ -161,7 +162,7 @@ gls_status gls_estimate_groups(gls_making *making) {
     bool derived = false;
     GLS_TRY(choose_way(making, &derived));
     int64_t rows = making->rows->rows;
-    int64_t groups = making->group ? (rows + making->group - 1) / making->group : e->sorted.cuts;
+    int64_t groups = making->group ? gls_parts(rows, making->group) : e->sorted.cuts;
     GLS_TRY(gls_pass_room(e->ctx, &e->group_norm, &e->group_norm_room, groups, sizeof(double)));
     GLS_TRY(gls_pass_room(e->ctx, &e->group_factor, &e->group_factor_room, groups, sizeof(double)));
     gls_pass_request request = {.w = making->w,

@@ -1,12 +1,8 @@
 /* The mean over masses: g = sum g_i / sum m_i. */
 #include "estimator/mean.h"
 
-const gls_option gls_sum_options[] = {{.key = "ledger",
-                                       .type = GLS_OPTION_BOOL,
-                                       .offset = offsetof(gls_sum_fields, ledger),
-                                       .initial = "false",
-                                       .help = "keep every example's mean gradient norm"},
-                                      {0}};
+const gls_option gls_sum_options[] = {
+    GLS_BOOL("ledger", gls_sum_fields, ledger, "false", "keep every example's mean gradient norm"), {0}};
 
 static gls_status create(gls_stage *stage, const void *options) {
     stage->ledger = ((const gls_sum_fields *)options)->ledger;

@@ -39,18 +39,10 @@ static double factor(const gls_stage *stage, double norm) {
 
 static const gls_option options[] = {
     GLS_MICROBATCH_OPTIONS,
-    {.key = "bound",
-     .type = GLS_OPTION_REAL,
-     .offset = offsetof(gls_microbatch_fields, bound),
-     .initial = "0",
-     .maximum = INFINITY,
-     .help = "largest norm of a micro-batch's gradient; 0: the smallest one of the mini-batch"},
-    {.key = "noise",
-     .type = GLS_OPTION_REAL,
-     .offset = offsetof(gls_microbatch_fields, noise),
-     .initial = "0",
-     .maximum = INFINITY,
-     .help = "deviation of normal noise on the sum of micro-batches, in units of bound"},
+    GLS_REAL("bound", gls_microbatch_fields, bound, "0", 0, INFINITY,
+             "largest norm of a micro-batch's gradient; 0: the smallest one of the mini-batch"),
+    GLS_REAL("noise", gls_microbatch_fields, noise, "0", 0, INFINITY,
+             "deviation of normal noise on the sum of micro-batches, in units of bound"),
     {0}};
 
 const gls_estimator_type gls_estimator_microbatch = {

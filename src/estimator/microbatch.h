@@ -15,46 +15,20 @@ typedef struct gls_microbatch_fields {
     double bound, noise;
 } gls_microbatch_fields;
 
-#define GLS_MICROBATCH_OPTIONS                                                                                \
-    {.key = "microbatch",                                                                                     \
-     .type = GLS_OPTION_SIZE,                                                                                 \
-     .offset = offsetof(gls_microbatch_fields, microbatch),                                                   \
-     .initial = "0",                                                                                          \
-     .minimum = 0,                                                                                            \
-     .maximum = INFINITY,                                                                                     \
-     .help = "examples in a micro-batch; all: the mini-batch"},                                               \
-        {.key = "key",                                                                                        \
-         .type = GLS_OPTION_STRING,                                                                           \
-         .offset = offsetof(gls_microbatch_fields, key),                                                      \
-         .help = "column whose equal values make a micro-batch (user, domain), in place of a size"},          \
-        {.key = "reduce",                                                                                     \
-         .type = GLS_OPTION_ENUM,                                                                             \
-         .offset = offsetof(gls_microbatch_fields, reduce),                                                   \
-         .initial = "mean",                                                                                   \
-         .choices = "mean|sum",                                                                               \
-         .help = "of the micro-batches' gradients"},                                                          \
-        {.key = "nonfinite",                                                                                  \
-         .type = GLS_OPTION_ENUM,                                                                             \
-         .offset = offsetof(gls_microbatch_fields, nonfinite),                                                \
-         .initial = "skip_step",                                                                              \
-         .choices = "skip_step|skip_group|stop",                                                              \
-         .help = "what a micro-batch without a finite gradient does"},                                        \
-        {.key = "way",                                                                                        \
-         .type = GLS_OPTION_ENUM,                                                                             \
-         .offset = offsetof(gls_microbatch_fields, way),                                                      \
-         .initial = "auto",                                                                                   \
-         .choices = "auto|streamed|derived",                                                                  \
-         .help = "a gradient for each micro-batch, or norms and then weights; auto: by cost"},                \
-        {.key = "ledger",                                                                                     \
-         .type = GLS_OPTION_BOOL,                                                                             \
-         .offset = offsetof(gls_microbatch_fields, ledger),                                                   \
-         .initial = "false",                                                                                  \
-         .help = "keep every example's mean log clip factor and gradient norm"},                              \
-    {                                                                                                         \
-        .key = "ratio_every", .type = GLS_OPTION_INT, .offset = offsetof(gls_microbatch_fields, ratio_every), \
-        .initial = "100", .minimum = 0, .maximum = INFINITY,                                                  \
-        .help = "steps from one taking of |g| / |mean gradient| to the next, a pass each; 0: never"           \
-    }
+#define GLS_MICROBATCH_OPTIONS                                                                                    \
+    GLS_SIZE("microbatch", gls_microbatch_fields, microbatch, "0", 0, INFINITY,                                   \
+             "examples in a micro-batch; all: the mini-batch"),                                                   \
+        GLS_STRING("key", gls_microbatch_fields, key, NULL,                                                       \
+                   "column whose equal values make a micro-batch (user, domain), in place of a size"),            \
+        GLS_ENUM("reduce", gls_microbatch_fields, reduce, "mean", "mean|sum", "of the micro-batches' gradients"), \
+        GLS_ENUM("nonfinite", gls_microbatch_fields, nonfinite, "skip_step", "skip_step|skip_group|stop",         \
+                 "what a micro-batch without a finite gradient does"),                                            \
+        GLS_ENUM("way", gls_microbatch_fields, way, "auto", "auto|streamed|derived",                              \
+                 "a gradient for each micro-batch, or norms and then weights; auto: by cost"),                    \
+        GLS_BOOL("ledger", gls_microbatch_fields, ledger, "false",                                                \
+                 "keep every example's mean log clip factor and gradient norm"),                                  \
+        GLS_INT("ratio_every", gls_microbatch_fields, ratio_every, "100", 0, INFINITY,                            \
+                "steps from one taking of |g| / |mean gradient| to the next, a pass each; 0: never")
 
 /* What every stage over micro-batches reads from its options. */
 gls_status gls_microbatch_read(gls_stage *stage, const gls_microbatch_fields *fields);

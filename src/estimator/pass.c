@@ -2,6 +2,7 @@
 #include "estimator/pass.h"
 
 #include "base/kernels.h"
+#include "base/arith.h"
 
 #include <math.h>
 #include <string.h>
@@ -28,7 +29,7 @@ static gls_status make_pieces(gls_pass *pass, const int64_t *place, gls_gradient
         for (int64_t i = 0; i < block->size; i += GLS_CHUNK)
             *piece++ = (gls_gradient_piece){.at = block->offset + i,
                                             .lane_at = place[b] < 0 ? -1 : place[b] + i,
-                                            .length = block->size - i < GLS_CHUNK ? block->size - i : GLS_CHUNK};
+                                            .length = gls_least(block->size - i, GLS_CHUNK)};
     }
     *count = room;
     return GLS_OK;
@@ -160,7 +161,7 @@ gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pas
 
 gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows) {
     int64_t ranks = gls_comm_size(gls_context_comm(pass->ctx));
-    gls_shapes shapes = gls_pass_shapes(pass, (rows + ranks - 1) / ranks, false);
+    gls_shapes shapes = gls_pass_shapes(pass, gls_parts(rows, ranks), false);
     gls_pass_options plan = pass->options;
     plan.slice = shapes.slice;
     plan.wave = shapes.wave;

@@ -1,5 +1,6 @@
 /* How a mini-batch is cut, from shapes alone: never from a stopwatch, never from the number of threads. */
 #include "estimator/pass.h"
+#include "base/arith.h"
 
 #include <string.h>
 
@@ -36,7 +37,7 @@ gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_sli
     }
     if (shapes.lanes == 0) {
         double lane = (double)(explicit_slices ? pass->size : pass->packed) * sizeof(gls_real);
-        int64_t slices = (rows + shapes.slice - 1) / shapes.slice;
+        int64_t slices = gls_parts(rows, shapes.slice);
         if (explicit_slices) slices = LANES_MOST;
         shapes.lanes = 1;
         while (shapes.lanes < LANES_MOST && 2 * shapes.lanes <= slices &&
@@ -75,8 +76,8 @@ void gls_pass_couple(gls_pass_job *job) {
     if (!gls_problem_coupled(p, request->mode)) return;
     if (request->weighted || request->explicit_slices || (request->group > 0 && request->group % job->span == 0))
         return;
-    gls_shapes shapes = gls_pass_shapes(job->pass, (rows + ranks - 1) / ranks, false);
-    int64_t spans = (rows + job->span - 1) / job->span, slices = (job->span + shapes.slice - 1) / shapes.slice;
+    gls_shapes shapes = gls_pass_shapes(job->pass, gls_parts(rows, ranks), false);
+    int64_t spans = gls_parts(rows, job->span), slices = gls_parts(job->span, shapes.slice);
     int64_t aside = spans < shapes.wave / job->span ? spans : shapes.wave / job->span;
     bool aligned = p->coupling == GLS_COUPLING_GROUPS || ranks == 1;
     job->coupled = !aligned || (slices > 1 && aside < slices);

@@ -22,13 +22,8 @@ static gls_status transform(gls_stage *stage, const gls_group *group, gls_real *
     return GLS_OK;
 }
 
-static const gls_option options[] = {{.key = "sigma",
-                                      .type = GLS_OPTION_REAL,
-                                      .offset = offsetof(fields, sigma),
-                                      .initial = "0.01",
-                                      .maximum = INFINITY,
-                                      .help = "standard deviation of the noise in each coordinate"},
-                                     {0}};
+static const gls_option options[] = {
+    GLS_REAL("sigma", fields, sigma, "0.01", 0, INFINITY, "standard deviation of the noise in each coordinate"), {0}};
 
 const gls_estimator_type gls_estimator_sgld = {
     .member = {"sgld", "adds normal noise to each example's gradient", "[D] 4.4", options, sizeof(fields)},

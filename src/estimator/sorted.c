@@ -1,16 +1,11 @@
 /* The rows of a mini-batch in the order of their keys, so that the groups of a key are runs of rows. Slots go with the
  * rows: randomness stays theirs. */
 #include "estimator/estimator.h"
+#include "base/sort.h"
 #include "estimator/pass.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static int by_key(const void *a, const void *b) {
-    const int64_t *x = a, *y = b;
-    if (x[0] != y[0]) return x[0] < y[0] ? -1 : 1;
-    return (x[1] > y[1]) - (x[1] < y[1]);
-}
 
 /* Rows of `width` elements of `size` bytes, reordered into copy number `field`. */
 static gls_status take(gls_context *ctx, gls_sorted *sorted, int field, const void *from, int64_t rows, int64_t width,
@@ -81,7 +76,7 @@ static gls_status sort(gls_context *ctx, gls_sorted *sorted, gls_stream *rows, c
         sorted->order[2 * i + 1] = i;
         ordered &= i == 0 || batch.key[i] >= batch.key[i - 1];
     }
-    if (!ordered) qsort(sorted->order, (size_t)n, 2 * sizeof(int64_t), by_key);
+    if (!ordered) qsort(sorted->order, (size_t)n, 2 * sizeof(int64_t), gls_order_pairs);
     sorted->cuts = 0;
     for (int64_t i = 0; i < n; i++)
         if (i == 0 || sorted->order[2 * i] != sorted->order[2 * i - 2]) sorted->cut[sorted->cuts++] = i;

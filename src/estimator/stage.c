@@ -1,9 +1,12 @@
 /* One member of a chain, from a name or a map. */
 #include "estimator/estimator.h"
 
+#include "base/value.h"
+
 gls_status gls_stage_unnamed(gls_context *ctx, const gls_value *spec) {
-    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s:%d: estimator: a name, or a map with `name`, is expected",
-                    spec->file ? spec->file : "", spec->line);
+    char where[GLS_ORIGIN_TEXT];
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sestimator: a name, or a map with `name`, is expected",
+                    gls_value_origin(spec, where));
 }
 
 gls_status gls_stage_create(gls_problem *problem, const gls_value *spec, uint64_t seed, gls_stage **out) {
@@ -11,22 +14,18 @@ gls_status gls_stage_create(gls_problem *problem, const gls_value *spec, uint64_
     *out = NULL;
     const gls_value *named = spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "name") : spec;
     if (!named || named->kind != GLS_VALUE_TEXT) return gls_stage_unnamed(ctx, spec);
-    const gls_member *member =
-        gls_member_find(ctx, GLS_KIND_ESTIMATOR, gls_estimator_members, "estimator", named->text);
+    const gls_member *member = gls_member_find(ctx, &gls_estimator_kind, named->text);
     if (!member) return GLS_ERR_ARGUMENT;
     const gls_estimator_type *type = (const gls_estimator_type *)(const void *)member;
     gls_stage *stage = gls_alloc(ctx, 1, sizeof(*stage));
     if (!stage) return GLS_ERR_MEMORY;
     *stage = (gls_stage){.type = type, .ctx = ctx, .problem = problem, .seed = seed};
     stage->self = gls_alloc(ctx, 1, type->self_size);
-    static const gls_option none[] = {{0}};
-    static const char *const except[] = {"name", NULL};
     gls_options *options = NULL;
     gls_status status = stage->self ? GLS_OK : GLS_ERR_MEMORY;
     if (status == GLS_OK)
-        status = gls_options_create(ctx, member->name, member->options ? member->options : none, member->options_size,
+        status = gls_member_options(ctx, member, member->name, spec->kind == GLS_VALUE_MAP ? spec : NULL, gls_but_name,
                                     &options);
-    if (status == GLS_OK) status = gls_options_apply(options, spec->kind == GLS_VALUE_MAP ? spec : NULL, except);
     if (status == GLS_OK && type->create) status = type->create(stage, gls_options_struct(options));
     gls_options_destroy(options);
     if (status != GLS_OK) {

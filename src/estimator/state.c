@@ -1,12 +1,13 @@
 /* Successors of a problem's state. Blocks by slot are written by the slices; the others move on over one span after the
  * other, at the end of the pass, from what the spans left: the same bits in whatever order they were evaluated. */
 #include "estimator/pass.h"
+#include "base/arith.h"
 
 #include <string.h>
 
 static int64_t spans(const gls_pass_job *job) {
     int64_t rows = job->request->rows->global_rows;
-    return job->span > 0 && rows > 0 ? (rows + job->span - 1) / job->span : 1;
+    return job->span > 0 && rows > 0 ? gls_parts(rows, job->span) : 1;
 }
 
 /* Whether this rank says what becomes of a slot: its own rows; slots that no row has stay as they are (first rank). */

@@ -18,8 +18,8 @@
 ESTIMATORS(DECLARE)
 #define ROW(name) &gls_estimator_##name.member,
 static const gls_member *const members[] = {ESTIMATORS(ROW) NULL};
-const gls_members gls_estimator_members = members;
+const gls_member_kind gls_estimator_kind = {GLS_KIND_ESTIMATOR, "estimator", members};
 
 gls_status gls_register_estimator(gls_context *ctx, const gls_estimator_type *type) {
-    return gls_register(ctx, GLS_KIND_ESTIMATOR, &type->member);
+    return gls_member_register(ctx, &gls_estimator_kind, &type->member);
 }

@@ -1,4 +1,5 @@
 #include "measure/conflict.h"
+#include "base/arith.h"
 
 #include <string.h>
 
@@ -19,7 +20,7 @@ static int64_t *counts_of(gls_context *ctx, const gls_pattern *p) {
 }
 
 gls_status gls_conflict_bound(gls_context *ctx, const gls_pattern *p, int64_t *degree, double *work) {
-    int64_t *count = counts_of(ctx, p), words = (p->rows + 63) / 64;
+    int64_t *count = counts_of(ctx, p), words = gls_parts(p->rows, 64);
     if (!count) return GLS_ERR_MEMORY;
     *degree = 0;
     *work = 2.0 * (double)p->rows * (double)words;
@@ -54,7 +55,7 @@ static void fill(const gls_pattern *p, const int64_t *count, inverse *v) {
 
 static gls_status invert(gls_context *ctx, const gls_pattern *p, inverse *v) {
     int64_t *count = counts_of(ctx, p), light = 0;
-    v->words = (p->rows + 63) / 64;
+    v->words = gls_parts(p->rows, 64);
     v->begin = gls_alloc(ctx, p->features + 1, sizeof *v->begin);
     v->set = gls_alloc(ctx, p->features, sizeof *v->set);
     v->met = gls_alloc(ctx, v->words, sizeof *v->met);

@@ -1,10 +1,11 @@
 /* Differential gradient diversity, of g_i(w) - g_i(w') along two runs that differ in one example, and the step size
  * that theorem 12 allows. [D] definition 6, (9) */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include <glissade/comm.h>
 
 #include "base/kernels.h"
+#include "base/arith.h"
 #include "measure/moments.h"
 
 #include <math.h>
@@ -17,9 +18,8 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "1024", "train"),
-    {"beta", GLS_OPTION_REAL, offsetof(options, beta), "0", 0, INFINITY, 0, NULL,
-     "smoothness of every f_i, for the step bound; 0: unknown"},
-    {.key = NULL},
+    GLS_REAL("beta", options, beta, "0", 0, INFINITY, "smoothness of every f_i, for the step bound; 0: unknown"),
+    {0},
 };
 
 typedef struct chunk {
@@ -42,7 +42,7 @@ static gls_status take(void *user, int64_t i, const gls_real *g) {
 static gls_status differences(gls_sample *s, chunk *c, int64_t rows, double *a, gls_real *sum) {
     const gls_measure_input *in = s->in;
     for (int64_t begin = 0; begin < s->count; begin += rows) {
-        int64_t n = s->count - begin < rows ? s->count - begin : rows;
+        int64_t n = gls_least(s->count - begin, rows);
         uint64_t draw = gls_sample_draw(in, begin / rows);
         memset(c->g, 0, (size_t)(n * c->d) * sizeof *c->g);
         c->subtract = false;
@@ -63,7 +63,7 @@ static gls_status differences(gls_sample *s, chunk *c, int64_t rows, double *a, 
 static gls_status products(gls_sample *s, int64_t rows, const gls_real *sum, double *c, double *other) {
     const gls_measure_input *in = s->in;
     for (int64_t begin = 0; begin < s->count; begin += rows) {
-        int64_t n = s->count - begin < rows ? s->count - begin : rows;
+        int64_t n = gls_least(s->count - begin, rows);
         uint64_t draw = gls_sample_draw(in, begin / rows);
         gls_rows_figures figures = {.inner = c + begin};
         GLS_TRY(gls_sample_rows(s, s->index + begin, n, draw, in->w, sum, &figures));

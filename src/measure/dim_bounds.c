@@ -1,6 +1,6 @@
 /* Batch-size bounds under diversity-inducing mechanisms. [D] (22) to (24), in terms of M^2 = mean |g_i|^2,
  * G = |mean g_i|^2 and the mean of |g_i| |g_i|_1, so that a sample gives estimates for the whole set. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/moments.h"
@@ -14,11 +14,10 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "1024", "train"),
-    {"drop", GLS_OPTION_REAL, offsetof(options, drop), "0.5", 0, 1, GLS_OPTION_BELOW_MAX, NULL,
-     "probability of a coordinate to be dropped"},
-    {"sigma", GLS_OPTION_REAL, offsetof(options, sigma), "0.01", 0, INFINITY, 0, NULL,
-     "deviation of Langevin noise per coordinate"},
-    {.key = NULL},
+    GLS_REAL("drop", options, drop, "0.5", 0, 1, "probability of a coordinate to be dropped",
+             .flags = GLS_OPTION_BELOW_MAX),
+    GLS_REAL("sigma", options, sigma, "0.01", 0, INFINITY, "deviation of Langevin noise per coordinate"),
+    {0},
 };
 
 typedef struct bounds {

@@ -1,11 +1,13 @@
 /* Draggers: examples whose gradients hold training back and are clipped most. Mean log clip factor, norm and loss of
  * every example seen; where they are known (a marked column), cosines between pairs and ratios of norms. [M] 5.1 to 5.3
  */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include <glissade/comm.h>
 
 #include "base/kernels.h"
+#include "base/arith.h"
+#include "base/sort.h"
 #include "measure/sample.h"
 #include "measure/statistics.h"
 #include "measure/suspects.h"
@@ -21,18 +23,14 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "4096", "train"),
-    {"column", GLS_OPTION_STRING, offsetof(options, column), NULL, 0, 0, 0, NULL,
-     "column that marks known draggers with 1; without it there are no cosines and ratios"},
-    {"domain", GLS_OPTION_STRING, offsetof(options, domain), NULL, 0, 0, 0, NULL,
-     "column of domains 0, 1, ... for means by domain"},
-    {"microbatch", GLS_OPTION_INT, offsetof(options, microbatch), "1", 1, 1e9, 0, NULL,
-     "examples that are clipped together"},
-    {"batch", GLS_OPTION_INT, offsetof(options, batch), "0", 0, 1e9, 0, NULL,
-     "mini-batch whose smallest norm is the bound; 0: the run's"},
-    {"pairs", GLS_OPTION_INT, offsetof(options, pairs), "100", 0, 1e6, 0, NULL,
-     "pairs of gradients a cosine is taken of"},
-    {"list", GLS_OPTION_INT, offsetof(options, list), "50", 0, 1e9, 0, NULL, "how many suspects to name"},
-    {.key = NULL},
+    GLS_STRING("column", options, column, NULL,
+               "column that marks known draggers with 1; without it there are no cosines and ratios"),
+    GLS_STRING("domain", options, domain, NULL, "column of domains 0, 1, ... for means by domain"),
+    GLS_INT("microbatch", options, microbatch, "1", 1, 1e9, "examples that are clipped together"),
+    GLS_INT("batch", options, batch, "0", 0, 1e9, "mini-batch whose smallest norm is the bound; 0: the run's"),
+    GLS_INT("pairs", options, pairs, "100", 0, 1e6, "pairs of gradients a cosine is taken of"),
+    GLS_INT("list", options, list, "50", 0, 1e9, "how many suspects to name"),
+    {0},
 };
 
 static gls_status create(gls_measure *m) {
@@ -49,7 +47,7 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
 
 /* What adaptive clipping would have done to these groups, mini-batch by mini-batch: adds log(rho / |g_j|). */
 static void add_factors(const gls_sample *s, const double *group_norm, int64_t group, int64_t batch, gls_suspects *to) {
-    int64_t groups = (s->count + group - 1) / group, together = batch > group ? batch / group : 1;
+    int64_t groups = gls_parts(s->count, group), together = batch > group ? batch / group : 1;
     for (int64_t begin = 0; begin < groups; begin += together) {
         int64_t end = begin + together < groups ? begin + together : groups;
         double smallest = INFINITY;
@@ -157,7 +155,7 @@ static gls_status report_ratios(const kinds *k, const gls_suspects *all, gls_mea
     for (int64_t i = 0; i < k->draggers; ++i) {
         dragger += all->norm[k->dragger[i]] / all->seen[k->dragger[i]] / (double)k->draggers;
     }
-    gls_stat_sort(norm, k->benigns);
+    gls_sort_doubles(norm, k->benigns);
     double benign = gls_stat_mean(norm, k->benigns - k->benigns / 10);
     gls_free(out->ctx, norm);
     GLS_TRY(gls_measure_result_number(out, "benign_norm", "gradient", benign));

@@ -1,18 +1,17 @@
 /* 2 |grad F|^2 / (lr E<g, H g>), time-averaged: 1 where plain SGD neither gains nor loses (docs/measures.md; settled
  * against [T] (6.10)). Beside it the thesis's heuristic |grad F|^2 / (lr Sigma L G). */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/noise.h"
 
 #include <math.h>
-#include <stdio.h>
 
 typedef struct options {
     gls_sample_options sample;
 } options;
 
-static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "train"), {.key = NULL}};
+static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "train"), {0}};
 
 /* Sums along the run. */
 typedef struct sums {
@@ -79,9 +78,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    char name[160];
-    snprintf(name, sizeof name, "%ssums", prefix);
-    return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(sums) / sizeof(double), m->self);
+    return gls_arrays_add_state(m->ctx, list, prefix, "sums", GLS_F64, sizeof(sums) / sizeof(double), m->self);
 }
 
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {

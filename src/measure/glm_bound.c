@@ -1,7 +1,8 @@
 /* Lower bounds on the batch-size bound of a generalised linear model, from its features alone:
  * B_S >= n min |x_i|^2 / sigma_max(X)^2, and with sparse conflicts B_S >= n / (rho + 1), rho the largest degree of the
  * graph that joins examples with a common feature. [D] theorems 1 and 2; for the data term only. */
-#include "measure/members.h"
+#include <glissade/measure.h>
+#include "base/arith.h"
 
 #include "measure/conflict.h"
 #include "measure/lanczos.h"
@@ -20,13 +21,11 @@ typedef struct options {
 } options;
 
 static const gls_option table[] = {
-    {"sample", GLS_OPTION_SIZE, offsetof(options, sample), "all", 0, 0, 0, NULL,
-     "examples it reads; the bounds are then those of this subset"},
-    {"products", GLS_OPTION_INT, offsetof(options, products), "300", 2, 1e6, 0, NULL,
-     "at most that many products with X^T X"},
-    {"bias", GLS_OPTION_ENUM, offsetof(options, bias), "auto", 0, 0, 0, "auto|false|true",
-     "count a constant feature; auto: if the problem has a block named bias"},
-    {.key = NULL},
+    GLS_SIZE("sample", options, sample, "all", 0, 0, "examples it reads; the bounds are then those of this subset"),
+    GLS_INT("products", options, products, "300", 2, 1e6, "at most that many products with X^T X"),
+    GLS_ENUM("bias", options, bias, "auto", "auto|false|true",
+             "count a constant feature; auto: if the problem has a block named bias"),
+    {0},
 };
 
 /* The features, materialised as compressed rows. */
@@ -80,7 +79,7 @@ static gls_status add_row(gls_context *ctx, features *x, const gls_batch *batch,
 
 static gls_status read_features(gls_sample *s, gls_rows *rows, bool bias, features *x) {
     for (int64_t begin = 0; begin < s->count; begin += CHUNK) {
-        int64_t n = s->count - begin < CHUNK ? s->count - begin : CHUNK;
+        int64_t n = gls_least(s->count - begin, CHUNK);
         gls_fetch fetch = {.count = n, .index = s->index + begin, .seed = s->in->seed};
         gls_batch batch;
         GLS_TRY(gls_source_fetch(s->in->source, s->ctx, &fetch, rows, &batch));

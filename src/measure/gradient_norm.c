@@ -1,6 +1,6 @@
 /* |grad F| on the whole set, or from a sample with the square's bias removed: the sample is cut into parts and only
  * products of different parts are averaged, which needs no example's own gradient. [T] (6.2) */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/moments.h"
@@ -13,7 +13,7 @@ typedef struct options {
     gls_sample_options sample;
 } options;
 
-static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "train"), {.key = NULL}};
+static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "train"), {0}};
 
 static gls_status report_whole(gls_sample *s, gls_real *g, gls_measure_result *out) {
     int64_t d = gls_problem_size(s->in->problem);

@@ -1,12 +1,11 @@
 /* The mean over a run of phi(w_t) - phi(w_t - lr g), phi the loss on a fixed sample and g the gradient of a fresh
  * mini-batch that the run does not use: under an invariant measure it goes to zero like 1 / sqrt(n). [T] 6.4 */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/sample.h"
 #include "measure/statistics.h"
 
 #include <math.h>
-#include <stdio.h>
 
 typedef struct options {
     gls_sample_options sample;
@@ -15,9 +14,8 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "2048", "train"),
-    {"batch", GLS_OPTION_INT, offsetof(options, batch), "0", 0, 1e9, 0, NULL,
-     "examples of the fresh mini-batch; 0: the run's"},
-    {.key = NULL},
+    GLS_INT("batch", options, batch, "0", 0, 1e9, "examples of the fresh mini-batch; 0: the run's"),
+    {0},
 };
 
 typedef struct defect {
@@ -82,9 +80,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    char name[160];
-    snprintf(name, sizeof name, "%sdefect", prefix);
-    return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(defect) / sizeof(double), m->self);
+    return gls_arrays_add_state(m->ctx, list, prefix, "defect", GLS_F64, sizeof(defect) / sizeof(double), m->self);
 }
 
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {

@@ -1,5 +1,5 @@
 /* The objective on the whole set or a sample. [T] (6.2) */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/sample.h"
 #include "measure/statistics.h"
@@ -10,7 +10,7 @@ typedef struct options {
     gls_sample_options sample;
 } options;
 
-static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "evaluate"), {.key = NULL}};
+static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "evaluate"), {0}};
 
 /* The interval of a mean over a sample drawn without replacement, for examples of like mass. */
 static gls_status report_sample(gls_sample *s, double *losses, gls_measure_result *out) {

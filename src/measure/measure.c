@@ -1,34 +1,11 @@
-/* The table of measures, and running one. */
+/* Making measures by name, and running one. */
 #include <glissade/measure.h>
+#include "base/clock.h"
 
-#include "base/table.h"
 #include "measure/members.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
-
-static const gls_member *const builtin[] = {
-    &gls_measure_gradient_diversity.member,
-    &gls_measure_noise_scale.member,
-    &gls_measure_norm_test.member,
-    &gls_measure_differential_diversity.member,
-    &gls_measure_dim_bounds.member,
-    &gls_measure_glm_bound.member,
-    &gls_measure_noise_norm.member,
-    &gls_measure_variance_curve.member,
-    &gls_measure_tail_index.member,
-    &gls_measure_gradient_norm.member,
-    &gls_measure_loss.member,
-    &gls_measure_sharpness.member,
-    &gls_measure_smoothness.member,
-    &gls_measure_dragger.member,
-    &gls_measure_time_averages.member,
-    &gls_measure_invariance_defect.member,
-    &gls_measure_stability.member,
-    &gls_measure_equilibrium_ratio.member,
-    NULL,
-};
 
 typedef struct created {
     gls_measure measure;
@@ -36,11 +13,15 @@ typedef struct created {
 } created;
 
 gls_status gls_register_measure(gls_context *ctx, const gls_measure_type *type) {
-    return gls_register(ctx, GLS_KIND_MEASURE, &type->member);
+    const char *name = type->member.name;
+    if (name && strcmp(gls_measure_full_name(name), name) != 0)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "measure '%s' is there already, short for '%s'", name,
+                        gls_measure_full_name(name));
+    return gls_member_register(ctx, &gls_measure_kind, &type->member);
 }
 
 const gls_measure_type *gls_measure_at(gls_context *ctx, int64_t i) {
-    return (const gls_measure_type *)(const void *)gls_member_at(ctx, GLS_KIND_MEASURE, builtin, i);
+    return (const gls_measure_type *)(const void *)gls_member_at(ctx, &gls_measure_kind, i);
 }
 
 const gls_measure_type *gls_measure_type_of(const gls_measure *measure) {
@@ -52,12 +33,9 @@ const char *gls_measure_full_name(const char *name) {
 }
 
 static gls_status set_up(created *c, const gls_value *options, const char *const *except) {
-    static const gls_option none[] = {{.key = NULL}};
     gls_measure *m = &c->measure;
     const gls_member *member = &m->type->member;
-    GLS_TRY(gls_options_create(m->ctx, member->name, member->options ? member->options : none, member->options_size,
-                               &c->options));
-    if (options) GLS_TRY(gls_options_apply(c->options, options, except));
+    GLS_TRY(gls_member_options(m->ctx, member, member->name, options, except, &c->options));
     m->options = gls_options_struct(c->options);
     m->self = gls_alloc(m->ctx, 1, m->type->self_size);
     if (!m->self) return GLS_ERR_MEMORY;
@@ -67,7 +45,7 @@ static gls_status set_up(created *c, const gls_value *options, const char *const
 gls_status gls_measure_create(gls_context *ctx, const char *name, const gls_value *options, const char *const *except,
                               int64_t parameters, int64_t examples, gls_measure **out) {
     *out = NULL;
-    const gls_member *member = gls_member_find(ctx, GLS_KIND_MEASURE, builtin, "measure", gls_measure_full_name(name));
+    const gls_member *member = gls_member_find(ctx, &gls_measure_kind, gls_measure_full_name(name));
     if (!member) return GLS_ERR_ARGUMENT;
     created *c = gls_alloc(ctx, 1, sizeof *c);
     if (!c) return GLS_ERR_MEMORY;
@@ -92,12 +70,6 @@ void gls_measure_destroy(gls_measure *measure) {
     gls_free(measure->ctx, measure->self);
     gls_options_destroy(c->options);
     gls_free(measure->ctx, c);
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static gls_status check_input(const gls_measure *m, const gls_measure_input *in) {
@@ -133,12 +105,12 @@ static gls_status settle(const gls_measure *m, gls_status status, double begin, 
         result->meaningless = why;
         status = GLS_OK;
     }
-    result->seconds = now() - begin;
+    result->seconds = gls_seconds() - begin;
     return status;
 }
 
 gls_status gls_measure_run(gls_measure *m, const gls_measure_input *input, gls_measure_result *result) {
-    double begin = now();
+    double begin = gls_seconds();
     gls_measure_result_clear(result);
     GLS_TRY(check_input(m, input));
     if (!m->type->problem) {
@@ -163,7 +135,7 @@ static gls_status check_matrix(gls_context *ctx, const gls_measure_matrix *matri
 }
 
 gls_status gls_measure_run_matrix(gls_measure *m, const gls_measure_matrix *matrix, gls_measure_result *result) {
-    double begin = now();
+    double begin = gls_seconds();
     gls_measure_result_clear(result);
     if (!m->type->matrix) {
         return gls_fail(m->ctx, GLS_ERR_UNSUPPORTED,

@@ -1,13 +1,14 @@
 /* The distribution of gradient noise: |g_B - grad F| over mini-batches and over single examples, and the coordinates of
  * one mini-batch's noise; beside it what sums of squared normals and of squared alpha-stables would give, and how far
  * the shape has moved since the first measurement. [A] section 2 and appendix H, [T] (6.2). */
-#include "measure/members.h"
+#include <glissade/measure.h>
+#include "base/arith.h"
+#include "base/sort.h"
 
 #include "measure/noise.h"
 #include "measure/statistics.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { POINTS = 19, NULL_DRAWS = 2000, COORDINATES = 1 << 20 };
@@ -20,12 +21,11 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "2048", "train"),
-    {"batches", GLS_OPTION_INT, offsetof(options, batches), "64", 8, 1e6, 0, NULL, "mini-batches drawn"},
-    {"batch", GLS_OPTION_INT, offsetof(options, batch), "0", 0, 1e9, 0, NULL, "their size; 0: the run's"},
-    {"bins", GLS_OPTION_INT, offsetof(options, bins), "40", 2, 10000, 0, NULL, "bins of the histograms"},
-    {"alpha", GLS_OPTION_REAL, offsetof(options, alpha), "1.5", 0, 2, GLS_OPTION_ABOVE_MIN, NULL,
-     "index of the heavy-tailed null"},
-    {.key = NULL},
+    GLS_INT("batches", options, batches, "64", 8, 1e6, "mini-batches drawn"),
+    GLS_INT("batch", options, batch, "0", 0, 1e9, "their size; 0: the run's"),
+    GLS_INT("bins", options, bins, "40", 2, 10000, "bins of the histograms"),
+    GLS_REAL("alpha", options, alpha, "1.5", 0, 2, "index of the heavy-tailed null", .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
 };
 
 /* Quantiles of the first measurement over their median, for mini-batches and examples. */
@@ -79,7 +79,7 @@ static void quantiles(const double *sorted, int64_t n, double *out) {
 static gls_status report_values(const options *o, const labels *l, double *x, int64_t n, gls_measure_result *out) {
     double *edge = gls_alloc(out->ctx, 2 * o->bins + 1, sizeof *edge), q[POINTS];
     if (!edge) return GLS_ERR_MEMORY;
-    gls_stat_sort(x, n);
+    gls_sort_doubles(x, n);
     gls_stat_histogram(x, n, o->bins, edge, edge + o->bins + 1);
     quantiles(x, n, q);
     gls_status status = gls_measure_result_array(out, l->edges, "gradient", o->bins + 1, edge);
@@ -165,7 +165,7 @@ static gls_status expected_distance(gls_context *ctx, gls_random random, const d
     for (int r = 0; r < REPEATS; ++r) {
         for (int k = 0; k < 2; ++k) {
             for (int64_t i = 0; i < n; ++i) draw[i] = x[gls_random_below(&random, n)];
-            gls_stat_sort(draw, n);
+            gls_sort_doubles(draw, n);
             shape_of(draw, n, shape[k]);
         }
         *out += shape_distance(shape[0], shape[1]) / REPEATS;
@@ -197,7 +197,7 @@ static gls_status report_norms(gls_measure *m, int which, const labels *l, gls_r
 }
 
 static gls_status report_coordinates(gls_measure *m, const gls_real *noise, int64_t d, gls_measure_result *out) {
-    int64_t stride = (d + COORDINATES - 1) / COORDINATES, n = (d + stride - 1) / stride;
+    int64_t stride = gls_parts(d, COORDINATES), n = gls_parts(d, stride);
     double *x = gls_alloc(m->ctx, n, sizeof *x);
     if (!x) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < n; ++i) x[i] = (double)noise[i * stride];
@@ -291,9 +291,8 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    char name[160];
-    snprintf(name, sizeof name, "%sfirst_shape", prefix);
-    return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(first_shape) / sizeof(double), m->self);
+    return gls_arrays_add_state(m->ctx, list, prefix, "first_shape", GLS_F64, sizeof(first_shape) / sizeof(double),
+                                m->self);
 }
 
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {

@@ -2,13 +2,12 @@
  * theta^2 |g_S|^2. Passed, g_S is a descent direction with high probability; failed, the batch is too small for the
  * step it makes. Byrd, Chin, Nocedal and Wu, Sample size selection in optimization methods for machine learning,
  * Math. Program. 134 (2012), section 3. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/moments.h"
 
 #include <math.h>
-#include <stdio.h>
 
 typedef struct options {
     int64_t batch;
@@ -17,15 +16,14 @@ typedef struct options {
 } options;
 
 static const gls_option table[] = {
-    {"batch", GLS_OPTION_INT, offsetof(options, batch), "0", 0, 1e9, 0, NULL, "examples it tests; 0: the run's batch"},
-    {"theta", GLS_OPTION_REAL, offsetof(options, theta), "0.9", 0, 1e6, GLS_OPTION_ABOVE_MIN, NULL,
-     "noise allowed over the gradient's norm"},
-    {"smoothing", GLS_OPTION_REAL, offsetof(options, smoothing), "0.9", 0, 1, 0, NULL,
-     "weight of the past in the running means of both sides"},
-    {"mode", GLS_OPTION_ENUM, offsetof(options, mode), "train", 0, 0, 0, "train|evaluate",
-     "as in training (dropout, augmentation, batch statistics) or as in evaluation"},
+    GLS_INT("batch", options, batch, "0", 0, 1e9, "examples it tests; 0: the run's batch"),
+    GLS_REAL("theta", options, theta, "0.9", 0, 1e6, "noise allowed over the gradient's norm",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("smoothing", options, smoothing, "0.9", 0, 1, "weight of the past in the running means of both sides"),
+    GLS_ENUM("mode", options, mode, "train", "train|evaluate",
+             "as in training (dropout, augmentation, batch statistics) or as in evaluation"),
     GLS_FROM_OPTION(options),
-    {.key = NULL},
+    {0},
 };
 
 /* Running means of the noise trace and of |g_S|^2, undivided sums of weights, and how often the test was passed. */
@@ -111,9 +109,7 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    char name[160];
-    snprintf(name, sizeof name, "%srunning", prefix);
-    return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(running) / sizeof(double), m->self);
+    return gls_arrays_add_state(m->ctx, list, prefix, "running", GLS_F64, sizeof(running) / sizeof(double), m->self);
 }
 
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {

@@ -1,4 +1,5 @@
 #include "measure/sample.h"
+#include "base/arith.h"
 
 #include <glissade/comm.h>
 
@@ -176,11 +177,11 @@ gls_status gls_sample_rows(gls_sample *s, const int64_t *index, int64_t count, u
 gls_status gls_sample_groups(gls_sample *s, const int64_t *index, int64_t count, int64_t group, uint64_t draw,
                              const gls_real *w, double *out) {
     collector c = {.groups = out, .group = group};
-    memset(out, 0, (size_t)((count + group - 1) / group) * sizeof *out);
+    memset(out, 0, (size_t)gls_parts(count, group) * sizeof *out);
     gls_pass_request request = {.w = w, .want = GLS_WANT_NORMS, .slice = collect_groups, .user = &c, .group = group};
     gls_pass_result result;
     gls_status status = run_pass(s, index, count, draw, &request, &result);
-    return gls_sample_share(s, out, (count + group - 1) / group, status);
+    return gls_sample_share(s, out, gls_parts(count, group), status);
 }
 
 gls_status gls_sample_each(gls_sample *s, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,

@@ -72,19 +72,10 @@ typedef struct gls_sample_options {
     int64_t sample;
     int mode; /* 0 train, 1 evaluate */
 } gls_sample_options;
-#define GLS_SAMPLE_OPTIONS(type, size, how)                                                   \
-    {"sample",                                                                                \
-     GLS_OPTION_SIZE,                                                                         \
-     offsetof(type, sample.sample),                                                           \
-     size,                                                                                    \
-     1,                                                                                       \
-     1e15,                                                                                    \
-     0,                                                                                       \
-     NULL,                                                                                    \
-     "examples it reads; all, or more than there are: whole set"},                            \
-    {                                                                                         \
-        "mode", GLS_OPTION_ENUM, offsetof(type, sample.mode), how, 0, 0, 0, "train|evaluate", \
-            "as in training (dropout, augmentation, batch statistics) or as in evaluation"    \
-    }
+#define GLS_SAMPLE_OPTIONS(type, size, how)                                \
+    GLS_SIZE("sample", type, sample.sample, size, 1, 1e15,                 \
+             "examples it reads; all, or more than there are: whole set"), \
+        GLS_ENUM("mode", type, sample.mode, how, "train|evaluate",         \
+                 "as in training (dropout, augmentation, batch statistics) or as in evaluation")
 
 #endif

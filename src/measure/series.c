@@ -1,6 +1,5 @@
 #include "measure/series.h"
 
-#include <stdio.h>
 
 void gls_series_add(gls_series *s, double x, double y) {
     int64_t place = (int64_t)s->added % GLS_SERIES_POINTS;
@@ -22,7 +21,5 @@ void gls_series_copy(const gls_series *s, double *x, double *y) {
 }
 
 gls_status gls_series_arrays(gls_context *ctx, gls_series *s, const char *prefix, gls_arrays *arrays) {
-    char name[160];
-    snprintf(name, sizeof name, "%sseries", prefix);
-    return gls_arrays_add_vector(ctx, arrays, name, GLS_F64, sizeof *s / sizeof(double), &s->added);
+    return gls_arrays_add_state(ctx, arrays, prefix, "series", GLS_F64, sizeof *s / sizeof(double), &s->added);
 }

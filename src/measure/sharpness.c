@@ -1,6 +1,6 @@
 /* Both ends of the Hessian's spectrum on a fixed sample: lambda_max is the one to hold against 2 / lr, hessian_norm is
  * the largest absolute eigenvalue. [T] (6.2) */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/lanczos.h"
 #include "measure/sample.h"
@@ -15,12 +15,12 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "256", "train"),
-    {"products", GLS_OPTION_INT, offsetof(options, products), "200", 2, 1e6, 0, NULL,
-     "at most that many Hessian-vector products"},
-    {"basis", GLS_OPTION_INT, offsetof(options, basis), "30", 8, 512, 0, NULL, "vectors of length d held at once"},
-    {"tolerance", GLS_OPTION_REAL, offsetof(options, tolerance), "1e-3", 0, 1, GLS_OPTION_ABOVE_MIN, NULL,
-     "residual of lambda_max over the largest absolute eigenvalue; ten times that for lambda_min"},
-    {.key = NULL},
+    GLS_INT("products", options, products, "200", 2, 1e6, "at most that many Hessian-vector products"),
+    GLS_INT("basis", options, basis, "30", 8, 512, "vectors of length d held at once"),
+    GLS_REAL("tolerance", options, tolerance, "1e-3", 0, 1,
+             "residual of lambda_max over the largest absolute eigenvalue; ten times that for lambda_min",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
 };
 
 typedef struct operator_of {

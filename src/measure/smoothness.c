@@ -1,7 +1,7 @@
 /* Local smoothness along a step, max_t |grad F(w_k + t delta) - grad F(w_k)| / (t |delta|) on the same examples,
  * against |grad F(w_k)|: the line L = L0 + L1 |grad F| by medians of slopes, and the slope on log axes. [T] 3.2, 3.5;
  * the formula is ours. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/sample.h"
@@ -22,9 +22,8 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "512", "train"),
-    {"points", GLS_OPTION_INT, offsetof(options, points), "4", 1, 100, 0, NULL,
-     "places on the segment from w_k to w_{k+1}, its end included"},
-    {.key = NULL},
+    GLS_INT("points", options, points, "4", 1, 100, "places on the segment from w_k to w_{k+1}, its end included"),
+    {0},
 };
 
 typedef struct vectors {

@@ -1,6 +1,6 @@
 /* Two runs on sets that differ in one example: sqrt(|w - w'|^2 / (|w|^2 + |w'|^2)), the loss difference on the
  * exchanged example, and the generalisation gap. [D] 5.1, 6.2 */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "base/kernels.h"
 #include "measure/sample.h"
@@ -12,7 +12,7 @@ typedef struct options {
     gls_sample_options sample;
 } options;
 
-static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "all", "evaluate"), {.key = NULL}};
+static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "all", "evaluate"), {0}};
 
 static gls_status report_exchanged(gls_sample *s, gls_measure_result *out) {
     const gls_measure_input *in = s->in;

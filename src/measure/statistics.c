@@ -1,16 +1,8 @@
 #include "measure/statistics.h"
+#include "base/sort.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-void gls_stat_sort(double *x, int64_t n) {
-    if (n > 1) qsort(x, (size_t)n, sizeof *x, ascending);
-}
 
 double gls_stat_quantile(const double *sorted, int64_t n, double p) {
     if (n < 1) return NAN;
@@ -23,7 +15,7 @@ double gls_stat_quantile(const double *sorted, int64_t n, double p) {
 }
 
 double gls_stat_median(double *x, int64_t n) {
-    gls_stat_sort(x, n);
+    gls_sort_doubles(x, n);
     return gls_stat_quantile(x, n, 0.5);
 }
 

@@ -8,7 +8,6 @@ typedef struct gls_interval {
     double low, high;
 } gls_interval;
 
-void gls_stat_sort(double *x, int64_t n); /* ascending */
 /* Quantile p of ascending x by linear interpolation between order statistics; NaN if n is 0. */
 double gls_stat_quantile(const double *sorted, int64_t n, double p);
 double gls_stat_median(double *x, int64_t n); /* sorts x */

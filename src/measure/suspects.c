@@ -1,7 +1,6 @@
 #include "measure/suspects.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 gls_status gls_suspects_create(gls_context *ctx, int64_t examples, gls_suspects *s) {
@@ -22,9 +21,7 @@ void gls_suspects_destroy(gls_context *ctx, gls_suspects *s) {
 
 static gls_status add(gls_context *ctx, gls_arrays *arrays, const char *prefix, const char *what, int64_t n,
                       double *x) {
-    char name[160];
-    snprintf(name, sizeof name, "%s%s", prefix, what);
-    return gls_arrays_add_vector(ctx, arrays, name, GLS_F64, n, x);
+    return gls_arrays_add_state(ctx, arrays, prefix, what, GLS_F64, n, x);
 }
 
 gls_status gls_suspects_arrays(gls_context *ctx, gls_suspects *s, const char *prefix, gls_arrays *arrays) {

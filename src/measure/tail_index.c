@@ -1,6 +1,7 @@
 /* The tail index alpha of the gradient noise, coordinate by coordinate: 2 where it is as light as a normal's. [A] app.
  * H; the estimator on differences is ours. */
-#include "measure/members.h"
+#include <glissade/measure.h>
+#include "base/sort.h"
 
 #include "measure/sample.h"
 #include "measure/statistics.h"
@@ -17,11 +18,11 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "4096", "train"),
-    {"coordinates", GLS_OPTION_INT, offsetof(options, coordinates), "100", 1, 1e5, 0, NULL,
-     "coordinates read, drawn from those with at most half exact zeros"},
-    {"batch", GLS_OPTION_INT, offsetof(options, batch), "1", 1, 1e9, 0, NULL,
-     "examples in each gradient; above 1 a sample is a mini-batch, and `sample` counts these"},
-    {.key = NULL},
+    GLS_INT("coordinates", options, coordinates, "100", 1, 1e5,
+            "coordinates read, drawn from those with at most half exact zeros"),
+    GLS_INT("batch", options, batch, "1", 1, 1e9,
+            "examples in each gradient; above 1 a sample is a mini-batch, and `sample` counts these"),
+    {0},
 };
 
 /* The sums that are compared. The first two only serve where samples are few. */
@@ -85,7 +86,7 @@ static void norms_of(const noise *z, double *norm) {
         for (int64_t i = 0; i < z->samples; ++i) norm[i] += (row[i] - mean) * (row[i] - mean);
     }
     for (int64_t i = 0; i < z->samples; ++i) norm[i] = -sqrt(norm[i]);
-    gls_stat_sort(norm, z->samples);
+    gls_sort_doubles(norm, z->samples);
     for (int64_t i = 0; i < z->samples; ++i) norm[i] = -norm[i];
 }
 

@@ -1,18 +1,17 @@
 /* Averages of the run's own mini-batch loss and gradient norm over windows of steps. [T] 6.4 */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/series.h"
 
 #include <math.h>
-#include <stdio.h>
 
 typedef struct options {
     int64_t window;
 } options;
 
 static const gls_option table[] = {
-    {"window", GLS_OPTION_INT, offsetof(options, window), "100", 1, 1e9, 0, NULL, "observations in a window"},
-    {.key = NULL},
+    GLS_INT("window", options, window, "100", 1, 1e9, "observations in a window"),
+    {0},
 };
 
 /* x of the series is the loss, y the gradient norm. */
@@ -60,9 +59,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    char name[160];
-    snprintf(name, sizeof name, "%saverages", prefix);
-    return gls_arrays_add_vector(m->ctx, list, name, GLS_F64, sizeof(averages) / sizeof(double), m->self);
+    return gls_arrays_add_state(m->ctx, list, prefix, "averages", GLS_F64, sizeof(averages) / sizeof(double), m->self);
 }
 
 const gls_measure_type gls_measure_time_averages = {

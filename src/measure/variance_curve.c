@@ -1,6 +1,6 @@
 /* The running mean of |g_B - grad F|^2 as the number of samples grows: it settles for light tails and keeps jumping for
  * heavy ones. [A] figure 2, [T] 6.6.2. */
-#include "measure/members.h"
+#include <glissade/measure.h>
 
 #include "measure/noise.h"
 #include "measure/statistics.h"
@@ -16,11 +16,10 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "2048", "train"),
-    {"batches", GLS_OPTION_INT, offsetof(options, batches), "64", 2, 1e7, 0, NULL,
-     "mini-batches drawn; with batch 1 every example of the sample is used instead"},
-    {"batch", GLS_OPTION_INT, offsetof(options, batch), "0", 0, 1e9, 0, NULL,
-     "their size; 0: the run's; 1: single examples, from norms alone"},
-    {.key = NULL},
+    GLS_INT("batches", options, batches, "64", 2, 1e7,
+            "mini-batches drawn; with batch 1 every example of the sample is used instead"),
+    GLS_INT("batch", options, batch, "0", 0, 1e9, "their size; 0: the run's; 1: single examples, from norms alone"),
+    {0},
 };
 
 /* Running means of x at up to CURVE places, evenly spaced. */

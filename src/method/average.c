@@ -1,7 +1,7 @@
 #include <glissade/method.h>
+#include "base/arith.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { TASK_SIZE = 65536 };
@@ -49,20 +49,11 @@ enum { UNIFORM, WEIGHTED, EXPONENTIAL, TRIGGERED, DRAWN };
 static const share_fn share_of[] = {
     [UNIFORM] = uniform, [WEIGHTED] = weighted, [EXPONENTIAL] = exponential, [TRIGGERED] = uniform, [DRAWN] = drawn};
 
-static const gls_option table[] = {{.key = "name",
-                                    .type = GLS_OPTION_ENUM,
-                                    .offset = offsetof(average_options, name),
-                                    .initial = "uniform",
-                                    .choices = "uniform|weighted|exponential|triggered|drawn",
-                                    .help = "which average of the iterates"},
-                                   {.key = "decay",
-                                    .type = GLS_OPTION_REAL,
-                                    .offset = offsetof(average_options, decay),
-                                    .initial = "0.999",
-                                    .minimum = 0,
-                                    .maximum = 1,
-                                    .flags = GLS_OPTION_BELOW_MAX,
-                                    .help = "exponential: share that is kept"},
+static const gls_option table[] = {GLS_ENUM("name", average_options, name, "uniform",
+                                            "uniform|weighted|exponential|triggered|drawn",
+                                            "which average of the iterates"),
+                                   GLS_REAL("decay", average_options, decay, "0.999", 0, 1,
+                                            "exponential: share that is kept", .flags = GLS_OPTION_BELOW_MAX),
                                    {0}};
 
 const gls_member gls_average_member = {"average", "an average of the iterates", "", table, sizeof(average_options)};
@@ -124,7 +115,7 @@ gls_status gls_average_update(gls_average *average, const gls_real *w) {
     double share = share_of[average->options.name](average, ++average->count);
     if (share == 0) return GLS_OK;
     mixing job = {average->value, share, w, average->parameters};
-    return gls_parallel(average->ctx, (job.n + TASK_SIZE - 1) / TASK_SIZE, mix, &job);
+    return gls_parallel(average->ctx, gls_parts(job.n, TASK_SIZE), mix, &job);
 }
 
 void gls_average_validated(gls_average *average, double loss) {
@@ -144,13 +135,8 @@ int64_t gls_average_count(const gls_average *average) {
 
 gls_status gls_average_arrays(gls_average *average, const char *prefix, gls_arrays *arrays) {
     gls_context *ctx = average->ctx;
-    char name[160];
-    snprintf(name, sizeof name, "%svalue", prefix);
-    GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_F64, average->parameters, average->value));
-    snprintf(name, sizeof name, "%scount", prefix);
-    GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_I64, 1, &average->count));
-    snprintf(name, sizeof name, "%striggered", prefix);
-    GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_I64, 1, &average->triggered));
-    snprintf(name, sizeof name, "%sbest", prefix);
-    return gls_arrays_add_vector(ctx, arrays, name, GLS_F64, 1, &average->best);
+    GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "value", GLS_F64, average->parameters, average->value));
+    GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "count", GLS_I64, 1, &average->count));
+    GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "triggered", GLS_I64, 1, &average->triggered));
+    return gls_arrays_add_state(ctx, arrays, prefix, "best", GLS_F64, 1, &average->best);
 }

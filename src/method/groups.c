@@ -1,33 +1,48 @@
 #include "method.h"
+#include "base/arith.h"
 #include "table.h"
 
+#include <base/option.h>
+#include <base/value.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const not_in_groups[] = {"groups", "project", "from_theory", NULL};
-
 /* ---- one group ---- */
 
+static gls_status add_schedule(gls_method *method, gls_parameter_group *group, const gls_option *row) {
+    const gls_value *spec = gls_options_schedule(group->options, row->key);
+    if (!spec) return GLS_OK;
+    gls_scheduled *s = &group->scheduled[group->scheduled_count];
+    char what[160];
+    snprintf(what, sizeof what, "method %s: %s", method->type->member.name, row->key);
+    double from = *(const double *)((const char *)gls_options_struct(group->options) + row->offset);
+    s->option = row;
+    GLS_TRY(
+        gls_schedule_create(method->ctx, what, spec, from, method->steps_per_epoch, method->total_steps, &s->schedule));
+    group->scheduled_count++;
+    return GLS_OK;
+}
+
 static gls_status add_schedules(gls_method *method, gls_parameter_group *group) {
-    gls_context *ctx = method->ctx;
     const gls_option *table = method->type->member.options;
     int64_t rows = 0;
     while (table[rows].key) rows++;
-    group->scheduled = gls_alloc(ctx, rows, sizeof *group->scheduled);
+    group->scheduled = gls_alloc(method->ctx, rows, sizeof *group->scheduled);
     if (!group->scheduled) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < rows; i++) {
-        const gls_value *spec = gls_options_schedule(group->options, table[i].key);
-        if (!spec) continue;
-        gls_scheduled *s = &group->scheduled[group->scheduled_count];
-        s->option = &table[i];
-        char what[160];
-        snprintf(what, sizeof what, "method %s: %s", method->type->member.name, table[i].key);
-        double from = *(const double *)((const char *)gls_options_struct(group->options) + table[i].offset);
-        GLS_TRY(gls_schedule_create(ctx, what, spec, from, method->steps_per_epoch, method->total_steps, &s->schedule));
-        group->scheduled_count++;
-    }
+    for (int64_t i = 0; i < rows; i++) GLS_TRY(add_schedule(method, group, &table[i]));
     return GLS_OK;
+}
+
+gls_status gls_group_refresh(gls_method *method, gls_parameter_group *group, const gls_option *row) {
+    for (int64_t i = 0; i < group->scheduled_count; i++)
+        if (group->scheduled[i].option == row) {
+            gls_schedule_destroy(group->scheduled[i].schedule);
+            group->scheduled[i] = group->scheduled[--group->scheduled_count];
+        }
+    memcpy((char *)group->now + row->offset, (const char *)gls_options_struct(group->options) + row->offset,
+           gls_option_size(row));
+    return add_schedule(method, group, row);
 }
 
 static gls_status book(gls_method *method, gls_parameter_group *group) {
@@ -41,13 +56,14 @@ static gls_status create_group(gls_method *method, const gls_value *spec, const 
                                gls_parameter_group *group) {
     gls_context *ctx = method->ctx;
     const gls_value *match = gls_value_get(spec, "match");
+    char where[GLS_ORIGIN_TEXT];
     if (spec->kind != GLS_VALUE_MAP || !match || !match->text)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s:%d: groups: expected {match: \"block pattern\", option: value, ...}",
-                        spec->file ? spec->file : "groups", spec->line);
-    for (const char *const *key = not_in_groups; *key; key++)
-        if (gls_value_get(spec, *key))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sgroups: expected {match: \"block pattern\", option: value, ...}",
+                        gls_value_origin(spec, where));
+    for (const gls_option *row = method->type->member.options; row->key; row++)
+        if ((row->flags & GLS_OPTION_WHOLE) && gls_value_get(spec, row->key))
             return gls_fail(ctx, GLS_ERR_ARGUMENT, "groups: match %s: '%s' belongs to the whole method", match->text,
-                            *key);
+                            row->key);
     group->match = gls_strdup(ctx, match->text);
     group->options = gls_options_clone(base);
     if (!group->match || !group->options) return GLS_ERR_MEMORY;
@@ -114,7 +130,7 @@ gls_status gls_groups_create(gls_method *method, const gls_value *spec) {
     if (list && list->kind != GLS_VALUE_LIST && list->kind != GLS_VALUE_NULL)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: groups: expected a list of maps", gls_method_name(method));
     const gls_method_common *common = gls_options_struct(base);
-    GLS_TRY(gls_projection_read(ctx, common->project, &method->projection));
+    GLS_TRY(gls_projection_read(method, common->project, &method->projection));
     GLS_TRY(mark_decay(method));
     for (int64_t i = 0; i < listed; i++) GLS_TRY(create_group(method, list->items[i], base, &method->group[i]));
     return book(method, last);
@@ -140,6 +156,8 @@ gls_status gls_groups_advance(gls_method *method, gls_clock clock) {
         for (int64_t j = 0; j < group->scheduled_count; j++) {
             const gls_option *option = group->scheduled[j].option;
             double value = gls_schedule_value(group->scheduled[j].schedule, clock);
+            /* An excluded bound is allowed here: schedules end at it (poly at 0), and the last steps then stand still.
+             */
             bool bounded = option->minimum != 0 || option->maximum != 0;
             if (!isfinite(value) || (bounded && !(value >= option->minimum && value <= option->maximum)))
                 return gls_fail(method->ctx, GLS_ERR_ARGUMENT,
@@ -160,6 +178,7 @@ static int64_t group_of(const gls_method *method, const char *block) {
     return i;
 }
 
+/* Coordinates of a task, at least: many small blocks make one task, and dealing it out is nothing beside its work. */
 enum { TASK = 4 * GLS_CHUNK };
 
 static gls_status cut(gls_method *method) {
@@ -171,7 +190,7 @@ static gls_status cut(gls_method *method) {
         method->no_decay[b] = exempt && !method->group[group].decay_named;
         method->no_decoupled[b] = exempt && !method->group[group].decoupled_named;
         for (int64_t at = 0; at < block->size; at += GLS_CHUNK, count++) {
-            int64_t size = block->size - at < GLS_CHUNK ? block->size - at : GLS_CHUNK;
+            int64_t size = gls_least(block->size - at, GLS_CHUNK);
             method->piece[count] =
                 (gls_weight_piece){.offset = block->offset + at, .size = size, .block = b, .group = group};
             if (filled >= TASK) {
@@ -189,7 +208,7 @@ gls_status gls_pieces_create(gls_method *method) {
     gls_context *ctx = method->ctx;
     int64_t blocks = gls_layout_count(method->layout);
     for (int64_t b = 0; b < blocks; b++)
-        method->pieces += (gls_layout_block(method->layout, b)->size + GLS_CHUNK - 1) / GLS_CHUNK;
+        method->pieces += gls_parts(gls_layout_block(method->layout, b)->size, GLS_CHUNK);
     method->piece = gls_alloc(ctx, method->pieces, sizeof *method->piece);
     method->task = gls_alloc(ctx, method->pieces + 1, sizeof *method->task);
     method->sums = gls_alloc(ctx, method->pieces, sizeof *method->sums);

@@ -1,17 +1,16 @@
 #include "method.h"
 #include "table.h"
 
-#include <stdio.h>
 #include <string.h>
 
 gls_status gls_register_method(gls_context *ctx, const gls_method_type *type) {
     if (!type->main && !type->tell)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: neither main nor tell", type->member.name);
-    return gls_member_register(ctx, GLS_KIND_METHOD, gls_method_members, "method", &type->member);
+    return gls_member_register(ctx, &gls_method_kind, &type->member);
 }
 
 const gls_method_type *gls_method_type_at(gls_context *ctx, int64_t i) {
-    return (const gls_method_type *)gls_member_at(ctx, GLS_KIND_METHOD, gls_method_members, i);
+    return (const gls_method_type *)gls_member_at(ctx, &gls_method_kind, i);
 }
 
 /* ---- creation ---- */
@@ -48,7 +47,7 @@ static gls_status make_ready(gls_method *method) {
 static gls_status create(gls_context *ctx, const char *name, const gls_method_options *options, gls_layout *own,
                          gls_method **out) {
     *out = NULL;
-    const gls_member *member = gls_member_find(ctx, GLS_KIND_METHOD, gls_method_members, "method", name);
+    const gls_member *member = gls_member_find(ctx, &gls_method_kind, name);
     gls_method *method = member ? gls_alloc(ctx, 1, sizeof *method) : NULL;
     if (!method) {
         gls_layout_destroy(own);
@@ -114,32 +113,27 @@ void gls_method_destroy(gls_method *method) {
 
 /* ---- setting ---- */
 
+/* Into the options, by the row's type. */
+static gls_status set_number(gls_options *options, const gls_option *row, double value) {
+    if (row->type == GLS_OPTION_BOOL) return gls_options_set(options, row->key, value != 0 ? "true" : "false");
+    if (row->type == GLS_OPTION_INT && value == floor(value) && fabs(value) < 0x1p62)
+        return gls_options_set_int(options, row->key, (int64_t)value);
+    return gls_options_set_real(options, row->key, value);
+}
+
 static gls_status set(gls_method *method, const char *key, const double *value, const char *text) {
     gls_context *ctx = method->ctx;
     gls_parameter_group *group = &method->group[method->groups - 1];
     const gls_option *row = gls_options_table(group->options);
     while (row->key && strcmp(row->key, key) != 0) row++;
-    if (row->key && row->type == GLS_OPTION_VALUE)
+    if (!row->key) return gls_options_set(group->options, key, ""); /* says which key is nearest */
+    if (row->type == GLS_OPTION_VALUE || row->type == GLS_OPTION_MAP)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: %s is given at creation", gls_method_name(method), key);
-    if (row->key && method->ready && !(row->flags & GLS_OPTION_SCHEDULABLE))
+    if (method->ready && !(row->flags & GLS_OPTION_SCHEDULABLE))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: %s cannot change after the first step",
                         gls_method_name(method), key);
-    if (text)
-        GLS_TRY(gls_options_set(group->options, key, text));
-    else if (row->key && row->type == GLS_OPTION_BOOL)
-        GLS_TRY(gls_options_set(group->options, key, *value != 0 ? "true" : "false"));
-    else if (row->key && row->type == GLS_OPTION_INT && *value == floor(*value) && fabs(*value) < 0x1p62)
-        GLS_TRY(gls_options_set_int(group->options, key, (int64_t)*value));
-    else
-        GLS_TRY(gls_options_set_real(group->options, key, *value));
-    for (int64_t i = 0; i < group->scheduled_count; i++)
-        if (group->scheduled[i].option == row) {
-            gls_schedule_destroy(group->scheduled[i].schedule);
-            group->scheduled[i] = group->scheduled[--group->scheduled_count];
-        }
-    memcpy((char *)group->now + row->offset, (const char *)gls_options_struct(group->options) + row->offset,
-           sizeof(double));
-    return GLS_OK;
+    GLS_TRY(text ? gls_options_set(group->options, key, text) : set_number(group->options, row, *value));
+    return gls_group_refresh(method, group, row);
 }
 
 gls_status gls_method_set(gls_method *method, const char *key, double value) {
@@ -209,14 +203,11 @@ int64_t gls_method_steps(const gls_method *method) {
 gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays *arrays) {
     GLS_TRY(make_ready(method));
     gls_context *ctx = method->ctx;
-    char name[160];
-    snprintf(name, sizeof name, "%ssteps", prefix);
-    GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_I64, 1, &method->steps));
-    snprintf(name, sizeof name, "%szero_gradients", prefix);
-    GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_I64, 1, &method->zero_gradients));
+    GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "steps", GLS_I64, 1, &method->steps));
+    GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "zero_gradients", GLS_I64, 1, &method->zero_gradients));
     for (int i = 0; i < method->vectors; i++) {
-        snprintf(name, sizeof name, "%s%s", prefix, method->type->vectors[i]);
-        GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, GLS_DTYPE_REAL, method->parameters, method->state[i]));
+        GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, method->type->vectors[i], GLS_DTYPE_REAL, method->parameters,
+                                     method->state[i]));
     }
     gls_method_setup setup = gls_method_setup_of(method);
     return method->type->arrays ? method->type->arrays(method->self, &setup, prefix, arrays) : GLS_OK;

@@ -72,6 +72,8 @@ struct gls_method {
 /* groups.c */
 gls_status gls_groups_create(gls_method *method, const gls_value *spec);
 void gls_groups_destroy(gls_method *method);
+/* After an option of the group was set: its value now, and its schedule if it has got one. */
+gls_status gls_group_refresh(gls_method *method, gls_parameter_group *group, const gls_option *row);
 /* The groups' options at this step. GLS_ERR_ARGUMENT if a schedule leaves an option's bounds. */
 gls_status gls_groups_advance(gls_method *method, gls_clock clock);
 /* Cuts w into pieces and tasks; books the sums. */
@@ -82,7 +84,8 @@ gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gl
                           gls_step_report *report);
 
 /* projection.c */
-gls_status gls_projection_read(gls_context *ctx, const gls_value *spec, gls_projection *out);
+/* given: NULL where there is none. */
+gls_status gls_projection_read(const gls_method *method, const gls_method_projection *given, gls_projection *out);
 
 /* |g|^2 as handed over, or read. Not finite if g is not, or if the sum overflows a double. */
 double gls_answer_norm2(gls_context *ctx, const gls_answer *answer, int64_t d, int64_t *nonfinite);

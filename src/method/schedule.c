@@ -16,11 +16,11 @@ struct gls_schedule {
 };
 
 gls_status gls_register_schedule(gls_context *ctx, const gls_schedule_type *type) {
-    return gls_member_register(ctx, GLS_KIND_SCHEDULE, gls_schedule_members, "schedule", &type->member);
+    return gls_member_register(ctx, &gls_schedule_kind, &type->member);
 }
 
 const gls_schedule_type *gls_schedule_type_at(gls_context *ctx, int64_t i) {
-    return (const gls_schedule_type *)gls_member_at(ctx, GLS_KIND_SCHEDULE, gls_schedule_members, i);
+    return (const gls_schedule_type *)gls_member_at(ctx, &gls_schedule_kind, i);
 }
 
 /* ---- units ---- */
@@ -77,8 +77,7 @@ gls_status gls_schedule_create(gls_context *ctx, const char *what, const gls_val
     *out = NULL;
     const gls_value *name = spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "name") : NULL;
     if (name && !name->text) return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: the schedule's name is not a text", what);
-    const gls_member *member =
-        gls_member_find(ctx, GLS_KIND_SCHEDULE, gls_schedule_members, "schedule", name ? name->text : "constant");
+    const gls_member *member = gls_member_find(ctx, &gls_schedule_kind, name ? name->text : "constant");
     if (!member) return GLS_ERR_ARGUMENT;
     gls_schedule *s = gls_alloc(ctx, 1, sizeof *s);
     if (!s) return GLS_ERR_MEMORY;

@@ -1,3 +1,4 @@
+/* The room's tables: one row a step rule, one row a schedule. */
 #include "table.h"
 
 #include <glissade/method.h>
@@ -36,9 +37,11 @@
 #define DECLARE(name) extern const gls_method_type gls_method_##name;
 METHODS(DECLARE)
 #define ROW(name) &gls_method_##name.member,
-const gls_member *const gls_method_members[] = {METHODS(ROW) NULL};
+static const gls_member *const methods[] = {METHODS(ROW) NULL};
+const gls_member_kind gls_method_kind = {GLS_KIND_METHOD, "method", methods};
 
 #define DECLARE_SCHEDULE(name) extern const gls_schedule_type gls_schedule_##name;
 SCHEDULES(DECLARE_SCHEDULE)
 #define SCHEDULE_ROW(name) &gls_schedule_##name.member,
-const gls_member *const gls_schedule_members[] = {SCHEDULES(SCHEDULE_ROW) NULL};
+static const gls_member *const schedules[] = {SCHEDULES(SCHEDULE_ROW) NULL};
+const gls_member_kind gls_schedule_kind = {GLS_KIND_SCHEDULE, "schedule", schedules};

@@ -4,8 +4,7 @@
 
 #include <base/table.h>
 
-extern const gls_member *const gls_method_members[];
-extern const gls_member *const gls_schedule_members[];
+extern const gls_member_kind gls_method_kind, gls_schedule_kind;
 extern const gls_member gls_average_member; /* one table for all averages */
 
 /* The options of a whole method from its spec (a name, a map or NULL): a theorem's values first, as they may be what

@@ -1,5 +1,6 @@
 /* Values that theorems give: docs/methods.md, "Values from theory". */
 #include <glissade/method.h>
+#include <base/table.h>
 
 #include <math.h>
 #include <string.h>
@@ -10,16 +11,9 @@ typedef struct inputs {
     double L, mu, L0, L1, M, M2, G, D0, gap, eps, delta, sigma, alpha, beta, lambda, tau, K, T, C, B, b, n, BS, c;
 } inputs;
 
-#define IN(field_, help_)                                                                          \
-    {                                                                                              \
-        .key = #field_, .type = GLS_OPTION_REAL, .offset = offsetof(inputs, field_), .minimum = 0, \
-        .maximum = INFINITY, .flags = GLS_OPTION_REQUIRED | GLS_OPTION_ABOVE_MIN, .help = (help_)  \
-    }
-#define IN_OR_ZERO(field_, help_)                                                                                  \
-    {                                                                                                              \
-        .key = #field_, .type = GLS_OPTION_REAL, .offset = offsetof(inputs, field_), .initial = "0", .minimum = 0, \
-        .maximum = INFINITY, .help = (help_)                                                                       \
-    }
+#define IN(field_, help_) \
+    GLS_REAL(#field_, inputs, field_, NULL, 0, INFINITY, help_, .flags = GLS_OPTION_REQUIRED | GLS_OPTION_ABOVE_MIN)
+#define IN_OR_ZERO(field_, help_) GLS_REAL(#field_, inputs, field_, "0", 0, INFINITY, help_)
 #define IN_L IN(L, "smoothness of the objective")
 #define IN_GAP IN(gap, "F(w_0) - F*")
 #define IN_EPS IN(eps, "accuracy asked for")
@@ -366,15 +360,13 @@ gls_status gls_theory_values(gls_context *ctx, const gls_value *given, gls_recor
     const gls_theorem *theorem = find(name->text);
     if (!theorem) {
         const char *nearest = gls_nearest(name->text, name_at, NULL);
-        if (nearest)
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "from_theory: unknown theorem '%s'; nearest is '%s'", name->text,
-                            nearest);
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "from_theory: unknown theorem '%s'", name->text);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "from_theory: unknown theorem '%s'%s%s%s", name->text,
+                        nearest ? "; nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
     }
     gls_options *options;
     const gls_member *member = &theorem->member;
-    GLS_TRY(gls_options_create(ctx, member->name, member->options, member->options_size, &options));
-    gls_status status = gls_options_apply(options, given, (const char *const[]){"theorem", NULL});
+    gls_status status =
+        gls_member_options(ctx, member, member->name, given, (const char *const[]){"theorem", NULL}, &options);
     gls_record_clear(out);
     if (status == GLS_OK) theorem->compute(gls_options_struct(options), out);
     gls_options_destroy(options);

@@ -1,4 +1,5 @@
 #include "method.h"
+#include "base/arith.h"
 
 #include <math.h>
 #include <string.h>
@@ -130,7 +131,7 @@ static void run_piece(const pass *p, int64_t number) {
     int64_t reach = bare ? GLS_CHUNK : GLS_METHOD_RANGE;
     for (int64_t at = 0; at < piece->size; at += reach) {
         r.offset = piece->offset + at;
-        r.size = piece->size - at < reach ? piece->size - at : reach;
+        r.size = gls_least(piece->size - at, reach);
         r.w = p->w + r.offset;
         r.g = p->g + r.offset;
         for (int i = 0; i < method->vectors; i++) r.state[i] = method->state[i] + r.offset;

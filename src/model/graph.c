@@ -20,11 +20,11 @@ const char *gls_extent_text(gls_extent e, char text[64]) {
 /* ---- ops ---- */
 
 gls_status gls_register_op(gls_context *ctx, const gls_op *op) {
-    return gls_register(ctx, GLS_KIND_OP, &op->member);
+    return gls_member_register(ctx, &gls_op_kind, &op->member);
 }
 
 const gls_op *gls_op_find(gls_context *ctx, const char *name) {
-    return (const gls_op *)gls_member_find(ctx, GLS_KIND_OP, gls_ops, "layer", name);
+    return (const gls_op *)gls_member_find(ctx, &gls_op_kind, name);
 }
 
 gls_status gls_shape_same(gls_graph *graph, gls_node *node) {

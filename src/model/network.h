@@ -4,6 +4,7 @@
 
 #include <glissade/problem.h>
 
+#include "base/table.h"
 #include "model/exec.h"
 #include "model/graph.h"
 
@@ -29,6 +30,8 @@ typedef struct gls_family {
     gls_status (*build)(gls_graph *graph, const void *options);
 } gls_family;
 
+extern const gls_member_kind gls_family_kind;
+
 typedef enum gls_loss_choice {
     GLS_LOSS_AUTO,
     GLS_LOSS_CROSS_ENTROPY,
@@ -44,29 +47,14 @@ typedef struct gls_family_options {
 
 /* Rows of a family's option table. */
 #define GLS_FAMILY_OPTIONS(type)                                                                                     \
-    {"init", GLS_OPTION_ENUM, offsetof(type, common.init), "he", 0, 0, 0, GLS_INIT_CHOICES, GLS_INIT_HELP},          \
-        {"loss",                                                                                                     \
-         GLS_OPTION_ENUM,                                                                                            \
-         offsetof(type, common.loss),                                                                                \
-         "auto",                                                                                                     \
-         0,                                                                                                          \
-         0,                                                                                                          \
-         0,                                                                                                          \
-         "auto|cross_entropy|logistic|squared",                                                                      \
-         "auto: cross_entropy for classes, squared for real targets"},                                               \
-        {"bn_group",                                                                                                 \
-         GLS_OPTION_INT,                                                                                             \
-         offsetof(type, common.bn_group),                                                                            \
-         "0",                                                                                                        \
-         0,                                                                                                          \
-         1e9,                                                                                                        \
-         0,                                                                                                          \
-         NULL,                                                                                                       \
-         "examples over which the statistics of batch norm run, by their place in the mini-batch; 0: all of it"},    \
-    {                                                                                                                \
-        "label_smoothing", GLS_OPTION_REAL, offsetof(type, common.label_smoothing), "0", 0, 1, GLS_OPTION_BELOW_MAX, \
-            NULL, "share of the target spread evenly over the classes"                                               \
-    }
+    GLS_ENUM("init", type, common.init, "he", GLS_INIT_CHOICES, GLS_INIT_HELP),                                      \
+        GLS_ENUM("loss", type, common.loss, "auto", "auto|cross_entropy|logistic|squared",                           \
+                 "auto: cross_entropy for classes, squared for real targets"),                                       \
+        GLS_INT(                                                                                                     \
+            "bn_group", type, common.bn_group, "0", 0, 1e9,                                                          \
+            "examples over which the statistics of batch norm run, by their place in the mini-batch; 0: all of it"), \
+        GLS_REAL("label_smoothing", type, common.label_smoothing, "0", 0, 1,                                         \
+                 "share of the target spread evenly over the classes", .flags = GLS_OPTION_BELOW_MAX)
 
 gls_status gls_network_create(gls_problem *p, const void *options, const gls_data_info *data);
 void gls_network_destroy(gls_problem *p);

@@ -2,6 +2,7 @@
 #ifndef GLS_MODEL_OP_H
 #define GLS_MODEL_OP_H
 
+#include "base/table.h"
 #include "model/exec.h"
 #include "model/graph.h"
 
@@ -82,7 +83,7 @@ typedef struct gls_op {
 } gls_op;
 
 extern const gls_op gls_op_input;
-extern const gls_member *const gls_ops[]; /* ends with NULL */
+extern const gls_member_kind gls_op_kind;
 
 gls_status gls_register_op(gls_context *ctx, const gls_op *op);
 const gls_op *gls_op_find(gls_context *ctx, const char *name);

@@ -14,4 +14,5 @@
 
 OPS(DECLARE)
 
-const gls_member *const gls_ops[] = {OPS(LIST) NULL};
+static const gls_member *const members[] = {OPS(LIST) NULL};
+const gls_member_kind gls_op_kind = {GLS_KIND_OP, "layer", members};

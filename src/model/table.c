@@ -8,19 +8,20 @@
 #include "model/op.h"
 #include "problem/evaluation.h"
 
-extern const gls_family gls_family_mlp, gls_family_convnet, gls_family_resnet, gls_family_nplm, gls_family_layers;
+#define FAMILIES(row) row(mlp) row(convnet) row(resnet) row(nplm) row(layers)
+#define DECLARE(name) extern const gls_family gls_family_##name;
+#define ROW(name) &gls_family_##name.type.member,
 
-static const gls_member *const families[] = {
-    &gls_family_mlp.type.member,  &gls_family_convnet.type.member, &gls_family_resnet.type.member,
-    &gls_family_nplm.type.member, &gls_family_layers.type.member,  NULL,
-};
+FAMILIES(DECLARE)
+static const gls_member *const families[] = {FAMILIES(ROW) NULL};
+const gls_member_kind gls_family_kind = {GLS_KIND_FAMILY, "model", families};
 
 const gls_member *gls_model_family(gls_context *ctx, int64_t i) {
-    return gls_member_at(ctx, GLS_KIND_FAMILY, families, i);
+    return gls_member_at(ctx, &gls_family_kind, i);
 }
 
 const gls_member *gls_model_layer(gls_context *ctx, int64_t i) {
-    return gls_member_at(ctx, GLS_KIND_OP, gls_ops, i);
+    return gls_member_at(ctx, &gls_op_kind, i);
 }
 
 static const gls_family *find(gls_context *ctx, const char *name) {
@@ -33,11 +34,9 @@ static const gls_family *find(gls_context *ctx, const char *name) {
 static gls_status create_family(gls_context *ctx, const gls_family *family, const gls_value *given,
                                 const gls_data_info *data, gls_problem **out) {
     const gls_member *member = &family->type.member;
-    static const char *const except[] = {"name", NULL};
     gls_options *options = NULL;
-    GLS_TRY(gls_options_create(ctx, member->name, member->options, member->options_size, &options));
-    gls_status status = given ? gls_options_apply(options, given, except) : GLS_OK;
-    if (status == GLS_OK) status = gls_problem_create_type(ctx, &family->type, gls_options_struct(options), data, out);
+    GLS_TRY(gls_member_options(ctx, member, member->name, given, gls_but_name, &options));
+    gls_status status = gls_problem_create_type(ctx, &family->type, gls_options_struct(options), data, out);
     gls_options_destroy(options);
     return status;
 }
@@ -47,8 +46,7 @@ static const char *name_at(const void *user, int64_t i) {
     gls_context *ctx = *(gls_context *const *)user;
     int64_t count = 0;
     while (gls_model_family(ctx, count)) count++;
-    const gls_member *member =
-        i < count ? gls_model_family(ctx, i) : gls_member_at(ctx, GLS_KIND_PROBLEM, gls_problem_members, i - count);
+    const gls_member *member = i < count ? gls_model_family(ctx, i) : gls_member_at(ctx, &gls_problem_kind, i - count);
     return member ? member->name : NULL;
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/table.h"
 
-extern const gls_members gls_problem_members;
+extern const gls_member_kind gls_problem_kind;
 
 struct gls_point {
     gls_problem *problem;

@@ -34,17 +34,10 @@ typedef struct gls_glm_options {
     double smoothing; /* smoothed_hinge */
 } gls_glm_options;
 
-#define GLS_GLM_OPTIONS                                                                                       \
-    {.key = "l2",                                                                                             \
-     .type = GLS_OPTION_REAL,                                                                                 \
-     .offset = offsetof(gls_glm_options, l2),                                                                 \
-     .initial = "0",                                                                                          \
-     .maximum = INFINITY,                                                                                     \
-     .help = "adds l2/2 |weight|^2 to every example; the bias is left alone"},                                \
-    {                                                                                                         \
-        .key = "bias", .type = GLS_OPTION_BOOL, .offset = offsetof(gls_glm_options, bias), .initial = "true", \
-        .help = "a constant beside the features"                                                              \
-    }
+#define GLS_GLM_OPTIONS                                                        \
+    GLS_REAL("l2", gls_glm_options, l2, "0", 0, INFINITY,                      \
+             "adds l2/2 |weight|^2 to every example; the bias is left alone"), \
+        GLS_BOOL("bias", gls_glm_options, bias, "true", "a constant beside the features")
 
 struct gls_glm {
     const gls_glm_loss *loss;

@@ -4,6 +4,7 @@
 
 #include "base/gemm.h"
 #include "base/kernels.h"
+#include "base/arith.h"
 
 enum { BLOCK_ROWS = 64, BLOCK_VALUES = 4096 };
 
@@ -43,9 +44,9 @@ static void add_dense(const gls_problem *p, const gls_batch *rows, const gls_rea
     int64_t outputs = k < BLOCK_VALUES / BLOCK_ROWS ? k : BLOCK_VALUES / BLOCK_ROWS;
     int64_t height = BLOCK_VALUES / outputs < 512 ? BLOCK_VALUES / outputs : 512;
     for (int64_t i = begin; i < end; i += height) {
-        int64_t n = end - i < height ? end - i : height;
+        int64_t n = gls_least(end - i, height);
         for (int64_t c = 0; c < k; c += outputs) {
-            int64_t m = k - c < outputs ? k - c : outputs;
+            int64_t m = gls_least(k - c, outputs);
             for (int64_t r = 0; r < n; r++) {
                 double weight = weights ? weights[i + r] : 1;
                 for (int64_t s = 0; s < m; s++)
@@ -110,7 +111,7 @@ gls_status gls_glm_gradient(gls_problem *p, void *self, const gls_evaluate_args 
 
 int64_t gls_glm_tiles(gls_problem *p) {
     const gls_glm *glm = p->self;
-    return glm->tiled ? (glm->features + glm->tile - 1) / glm->tile : 0;
+    return glm->tiled ? gls_parts(glm->features, glm->tile) : 0;
 }
 
 gls_status gls_glm_gradient_tile(gls_problem *p, void *const *self, const gls_evaluate_args *const *args, int64_t count,

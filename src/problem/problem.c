@@ -6,15 +6,13 @@
 gls_status gls_problem_create(gls_context *ctx, const char *name, const gls_value *options, const gls_data_info *data,
                               gls_problem **out) {
     *out = NULL;
-    const gls_member *member = gls_member_find(ctx, GLS_KIND_PROBLEM, gls_problem_members, "problem", name);
+    const gls_member *member = gls_member_find(ctx, &gls_problem_kind, name);
     if (!member) return GLS_ERR_ARGUMENT;
     gls_options *values = NULL;
     const void *fields = NULL;
     gls_status status = GLS_OK;
     if (member->options) {
-        static const char *const except[] = {"name", NULL};
-        status = gls_options_create(ctx, name, member->options, member->options_size, &values);
-        if (status == GLS_OK) status = gls_options_apply(values, options, except);
+        status = gls_member_options(ctx, member, name, options, gls_but_name, &values);
         if (status == GLS_OK) fields = gls_options_struct(values);
     }
     if (status == GLS_OK)

@@ -24,13 +24,9 @@ static gls_status create(gls_problem *p, const void *options, const gls_data_inf
 }
 
 static const gls_option options[] = {GLS_GLM_OPTIONS,
-                                     {.key = "smoothing",
-                                      .type = GLS_OPTION_REAL,
-                                      .offset = offsetof(gls_glm_options, smoothing),
-                                      .initial = "1",
-                                      .maximum = INFINITY,
-                                      .flags = GLS_OPTION_ABOVE_MIN,
-                                      .help = "width of the parabola between slope -1 and slope 0"},
+                                     GLS_REAL("smoothing", gls_glm_options, smoothing, "1", 0, INFINITY,
+                                              "width of the parabola between slope -1 and slope 0",
+                                              .flags = GLS_OPTION_ABOVE_MIN),
                                      {0}};
 
 const gls_problem_type gls_smoothed_hinge = {

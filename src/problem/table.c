@@ -39,8 +39,8 @@ FUNCTIONS(DECLARE_FUNCTION)
 #define PROBLEM_ROW(name) &gls_##name.member,
 #define FUNCTION_ROW(name) &gls_function_##name.problem.member,
 static const gls_member *const members[] = {PROBLEMS(PROBLEM_ROW) FUNCTIONS(FUNCTION_ROW) NULL};
-const gls_members gls_problem_members = members;
+const gls_member_kind gls_problem_kind = {GLS_KIND_PROBLEM, "problem", members};
 
 gls_status gls_register_problem(gls_context *ctx, const gls_problem_type *type) {
-    return gls_register(ctx, GLS_KIND_PROBLEM, &type->member);
+    return gls_member_register(ctx, &gls_problem_kind, &type->member);
 }

@@ -6,43 +6,45 @@
 
 static const gls_member sgd = {"sgd", "plain", "", NULL, 0}, adam = {"adam", "adaptive", "", NULL, 0},
                         own = {"own", "mine", "", NULL, 0}, twin = {"adam", "another", "", NULL, 0};
-static const gls_member *const builtin[] = {&sgd, &adam, NULL};
+static const gls_member *const builtin[] = {&sgd, &adam, NULL}, *const none[] = {NULL};
+static const gls_member_kind methods = {GLS_KIND_METHOD, "method", builtin},
+                             measures = {GLS_KIND_MEASURE, "measure", none};
 
 static void members_are_found_by_name(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
-    assert_ptr_equal(gls_member_find(ctx, GLS_KIND_METHOD, builtin, "method", "adam"), &adam);
-    assert_null(gls_member_find(ctx, GLS_KIND_METHOD, builtin, "method", "sgdd"));
+    assert_ptr_equal(gls_member_find(ctx, &methods, "adam"), &adam);
+    assert_null(gls_member_find(ctx, &methods, "sgdd"));
     assert_string_equal(gls_context_message(ctx), "unknown method 'sgdd'; nearest is 'sgd'");
-    assert_null(gls_member_find(ctx, GLS_KIND_METHOD, builtin, "method", "something"));
+    assert_null(gls_member_find(ctx, &methods, "something"));
     assert_string_equal(gls_context_message(ctx), "unknown method 'something'");
-    assert_null(gls_member_find(ctx, GLS_KIND_METHOD, builtin, "method", ""));
+    assert_null(gls_member_find(ctx, &methods, ""));
     counting_end(&c, ctx);
 }
 
 static void registered_ones_come_after_the_builtin(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
-    assert_int_equal(gls_register(ctx, GLS_KIND_METHOD, &own), GLS_OK);
-    assert_int_equal(gls_register(ctx, GLS_KIND_METHOD, &own), GLS_ERR_ARGUMENT);
-    assert_int_equal(gls_member_register(ctx, GLS_KIND_METHOD, builtin, "method", &twin), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_member_register(ctx, &methods, &own), GLS_OK);
+    assert_int_equal(gls_member_register(ctx, &methods, &own), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_member_register(ctx, &methods, &twin), GLS_ERR_ARGUMENT);
     assert_string_equal(gls_context_message(ctx), "method 'adam' is there already");
-    assert_int_equal(gls_register(ctx, GLS_KIND_COUNT, &own), GLS_ERR_ARGUMENT);
-    assert_int_equal(gls_register(ctx, GLS_KIND_METHOD, NULL), GLS_ERR_ARGUMENT);
-    assert_ptr_equal(gls_member_find(ctx, GLS_KIND_METHOD, builtin, "method", "own"), &own);
-    assert_null(gls_member_find(ctx, GLS_KIND_MEASURE, NULL, "measure", "own"));
-    assert_ptr_equal(gls_member_at(ctx, GLS_KIND_METHOD, builtin, 0), &sgd);
-    assert_ptr_equal(gls_member_at(ctx, GLS_KIND_METHOD, builtin, 2), &own);
-    assert_null(gls_member_at(ctx, GLS_KIND_METHOD, builtin, 3));
-    assert_null(gls_member_at(ctx, GLS_KIND_METHOD, builtin, -1));
+    assert_int_equal(gls_member_register(ctx, &methods, &(gls_member){""}), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_member_register(ctx, &methods, NULL), GLS_ERR_ARGUMENT);
+    assert_ptr_equal(gls_member_find(ctx, &methods, "own"), &own);
+    assert_null(gls_member_find(ctx, &measures, "own"));
+    assert_ptr_equal(gls_member_at(ctx, &methods, 0), &sgd);
+    assert_ptr_equal(gls_member_at(ctx, &methods, 2), &own);
+    assert_null(gls_member_at(ctx, &methods, 3));
+    assert_null(gls_member_at(ctx, &methods, -1));
     static char name[40][8];
     static gls_member many[40];
     for (int i = 0; i < 40; i++) {
         snprintf(name[i], sizeof name[i], "m%d", i);
         many[i].name = name[i];
-        assert_int_equal(gls_register(ctx, GLS_KIND_METHOD, &many[i]), GLS_OK);
+        assert_int_equal(gls_member_register(ctx, &methods, &many[i]), GLS_OK);
     }
-    assert_ptr_equal(gls_member_find(ctx, GLS_KIND_METHOD, builtin, "method", "m39"), &many[39]);
+    assert_ptr_equal(gls_member_find(ctx, &methods, "m39"), &many[39]);
     counting_end(&c, ctx);
 }
 
@@ -78,7 +80,8 @@ static void record_keeps_the_last_of_each_name(void **state) {
         snprintf(name[i], sizeof name[i], "n%d", i);
         gls_record_set(&record, name[i], i);
     }
-    assert_int_equal(record.count, GLS_RECORD_CAPACITY);
+    assert_int_equal(record.count, GLS_RECORD_CAPACITY + 1);
+    assert_true(gls_record_get(&record, "figures_dropped") == 7);
     assert_true(gls_record_get(&record, "loss") == 3);
     assert_true(isnan(gls_record_get(&record, name[GLS_RECORD_CAPACITY + 4])));
 }

@@ -18,7 +18,7 @@
 
 typedef struct said {
     int code;
-    char out[1 << 16], err[1 << 16];
+    char out[1 << 18], err[1 << 16];
 } said;
 
 static inline int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *ftw) {
@@ -80,7 +80,7 @@ static inline void sh(said *s, const char *format, ...) {
 
 /* The last line of standard output as JSON. */
 static inline json_t *last_json(const said *s) {
-    char text[1 << 16];
+    char text[sizeof s->out];
     strcpy(text, s->out);
     size_t n = strlen(text);
     while (n && text[n - 1] == '\n') text[--n] = 0;

@@ -1,10 +1,11 @@
 /* Statistics helpers against values known by hand, and intervals against simulated coverage. */
 #include "check.h"
+#include "base/sort.h"
 #include "measure/statistics.h"
 
 static void quantiles_interpolate_between_order_statistics(void **state) {
     double x[] = {4, 1, 3, 2};
-    gls_stat_sort(x, 4);
+    gls_sort_doubles(x, 4);
     NEAR(gls_stat_quantile(x, 4, 0), 1, 0);
     NEAR(gls_stat_quantile(x, 4, 0.5), 2.5, 1e-15);
     NEAR(gls_stat_quantile(x, 4, 0.9), 3.7, 1e-15);

@@ -2,6 +2,7 @@
  * states. FULL (slow): the sizes of the stated figures, and coverage. */
 #include "check.h"
 #include "base/noise.h"
+#include "base/sort.h"
 #include "measure/statistics.h"
 #include "measure/tail.h"
 
@@ -116,7 +117,7 @@ static void norms_mislead_the_papers_estimator(void **state) {
         x[i] = sqrt(square);
     }
     assert_true(gls_tail_hill(x, SAMPLES, 0) != gls_tail_hill(x, SAMPLES, 0)); /* NaN: no cut-off */
-    gls_stat_sort(x, SAMPLES);
+    gls_sort_doubles(x, SAMPLES);
     for (int i = 0; i < SAMPLES / 2; ++i) {
         double swap = x[i];
         x[i] = x[SAMPLES - 1 - i];

@@ -231,7 +231,9 @@ static void wrong_options_say_what_is_wrong(void **state) {
     refuse(ctx, layout, "{name: adam, beta1: 1}", "beta1");
     refuse(ctx, layout, "{name: sgd, project: {ball: -1}}", "ball");
     refuse(ctx, layout, "{name: sgd, project: {box: [2, 1]}}", "empty");
-    refuse(ctx, layout, "{name: sgd, project: {cube: 1}}", "ball");
+    refuse(ctx, layout, "{name: sgd, project: {cube: 1}}", "cube");
+    refuse(ctx, layout, "{name: sgd, project: {ball: 1, box: [0, 1]}}", "box: [lo, hi]");
+    refuse(ctx, layout, "{name: sgd, project: {box: [0]}}", "a list of 2 items");
     refuse(ctx, layout, "{name: sgd, groups: [{lr: 1}]}", "match");
     refuse(ctx, layout, "{name: sgd, groups: [{match: '*', lr: -1}]}", "lr");
     refuse(ctx, layout, "{name: sgd, groups: [{match: '*', project: {ball: 1}}]}", "project");

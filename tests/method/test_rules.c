@@ -303,6 +303,109 @@ static void own_methods_and_schedules_join_the_table(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* A rule that moves by -sum(betas) g: a list for every parameter group. Its options end with fields of 16, 4 and 1
+ * bytes, for the setters. */
+typedef struct listed_options {
+    gls_method_common common;
+    gls_reals betas;
+    gls_length late;
+    int mode;
+    bool flag;
+} listed_options;
+
+static void listed_coefficients(const gls_update *update, const void *options, double *out) {
+    const listed_options *o = options;
+    out[0] = 0;
+    for (int64_t i = 0; i < o->betas.count; i++) out[0] += o->betas.item[i];
+    out[1] = o->late.steps ? o->late.amount : 0;
+    out[2] = o->mode;
+    out[3] = o->flag;
+}
+
+static double told[4];
+
+static void listed_main(const gls_range *r) {
+    memcpy(told, r->coefficient, sizeof told);
+    *r->move = (gls_move){r->g, r->coefficient[0]};
+}
+
+static const gls_option listed_table[] = {
+    GLS_METHOD_LR("1"),
+    GLS_METHOD_REST,
+    GLS_LIST("betas", listed_options, betas, "[0.5, 0.25]", 1, 4, GLS_ITEM(.type = GLS_OPTION_REAL), "summed"),
+    GLS_LENGTH("late", listed_options, late, "1", "a length"),
+    GLS_ENUM("mode", listed_options, mode, "a", "a|b|c", "a word", .flags = GLS_OPTION_WHOLE),
+    GLS_BOOL("flag", listed_options, flag, "false", "a flag"),
+    {0}};
+static const gls_method_type listed = {
+    .member = {"listed", "sums a list", "", listed_table, offsetof(listed_options, flag) + sizeof(bool)},
+    .coefficients = listed_coefficients,
+    .main = listed_main};
+
+static void every_group_has_its_own_list(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = three_blocks(ctx, 1);
+    gls_method *method;
+    assert_int_equal(gls_register_method(ctx, &listed), GLS_OK);
+    method = make_method(
+        ctx, layout, "{name: listed, groups: [{match: 'layer.weight', betas: [1, 2, 3]}, {match: '*bias', betas: 8}]}");
+    gls_real w[41] = {0}, g[41];
+    for (int i = 0; i < 41; i++) g[i] = 1;
+    assert_int_equal(gls_method_step(method, w, g, NULL), GLS_OK);
+    assert_true(w[0] == -6 && w[34] == -6 && w[35] == -8 && w[40] == (gls_real)-0.75);
+    gls_method_destroy(method);
+    assert_int_equal(try_method(ctx, layout, "{name: listed, groups: [{match: '*bias', betas: [1, x]}]}", &method),
+                     GLS_ERR_ARGUMENT);
+    assert_string_equal(gls_context_message(ctx),
+                        "test:1: option 'betas[1]' of method listed: expected a number, found 'x'");
+    assert_int_equal(try_method(ctx, layout, "{name: listed, groups: [{match: '*bias', mode: b}]}", &method),
+                     GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "'mode' belongs to the whole method"));
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+/* An allocator with guard bytes right behind every block. */
+enum { GUARD = 64 };
+static void *guarded_allocate(void *user, size_t size, size_t alignment) {
+    unsigned char *block = aligned_alloc(alignment, (size + GUARD + alignment - 1) / alignment * alignment);
+    if (block) memset(block + size, 0xa5, GUARD);
+    return block;
+}
+static void guarded_release(void *user, void *block, size_t size) {
+    for (int i = 0; i < GUARD; i++) *(bool *)user |= ((unsigned char *)block)[size + (size_t)i] != 0xa5;
+    free(block);
+}
+
+static void setters_copy_what_the_type_holds(void **state) {
+    bool overrun = false;
+    gls_allocator allocator = {guarded_allocate, guarded_release, &overrun};
+    gls_context_options options = {.size = sizeof options, .threads = 1, .allocator = &allocator};
+    gls_context *ctx;
+    gls_method *method;
+    gls_real w[1] = {0}, g[1] = {1};
+    assert_int_equal(gls_context_create(&ctx, &options), GLS_OK);
+    assert_int_equal(gls_register_method(ctx, &listed), GLS_OK);
+    assert_int_equal(gls_method_create_named(ctx, "listed", 1, &method), GLS_OK);
+    assert_int_equal(gls_method_set_text(method, "betas", "[1, 2, 4]"), GLS_OK);
+    assert_int_equal(gls_method_set_text(method, "late", "500s"), GLS_OK);
+    assert_int_equal(gls_method_set_text(method, "mode", "c"), GLS_OK);
+    assert_int_equal(gls_method_set(method, "flag", 1), GLS_OK);
+    assert_int_equal(gls_method_set_text(method, "betas", "[1, 2, 3, 4, 5]"), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_method_set_text(method, "project", "{ball: 1}"), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_method_set_text(method, "lr", "{name: step, at: [1s], factor: 0.5}"), GLS_OK);
+    gls_step_report report;
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(report.lr == 1 && w[0] == -7);
+    assert_true(told[0] == 7 && told[1] == 500 && told[2] == 2 && told[3] == 1);
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(report.lr == 0.5);
+    assert_int_equal(gls_method_set_text(method, "betas", "[1]"), GLS_ERR_ARGUMENT);
+    gls_method_destroy(method);
+    gls_context_destroy(ctx);
+    assert_false(overrun);
+}
+
 /* ---- theory ---- */
 
 static double theory(gls_context *ctx, const char *text, const char *name) {
@@ -364,6 +467,8 @@ int main(void) {
                                        cmocka_unit_test(reports_say_what_was_done),
                                        cmocka_unit_test(named_methods_are_set_by_key),
                                        cmocka_unit_test(own_methods_and_schedules_join_the_table),
+                                       cmocka_unit_test(every_group_has_its_own_list),
+                                       cmocka_unit_test(setters_copy_what_the_type_holds),
                                        cmocka_unit_test(theorems_give_values)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,7 +80,7 @@ typedef struct asked {
 
 static void ask(const sample *s, bool portable, asked *a) {
     *a = (asked){.ctx = check_context(2, portable)};
-    assert_int_equal(gls_register(a->ctx, GLS_KIND_FAMILY, &shared.type.member), GLS_OK);
+    assert_int_equal(gls_member_register(a->ctx, &gls_family_kind, &shared.type.member), GLS_OK);
     a->data = check_data_create(s->rows, s->c, s->h, s->w, s->classes, 0);
     a->p = check_model(a->ctx, s->family, s->options, &a->data.info);
     a->run = check_run_create(a->p, &a->data.batch, GLS_WANT_GRADIENT | GLS_WANT_NORMS | GLS_WANT_INNER, s->mode);

@@ -408,7 +408,9 @@ static void test_wrong_options_are_refused_by_name(void **state) {
     refused("quadratic", "{dim: 1, noise: dragger}", "two dimensions");
     refused("sphere_sum", "{examples: 7}", "even");
     refused("adam_divergence", "{examples: 5, steep: 3}", "steep");
-    refused("resisting", "{points: 3}", "list of numbers");
+    refused("resisting", "{points: [3, inf]}", "points[1]");
+    refused("quadratic", "{spectrum: [1, -1]}", "spectrum[1]");
+    refused("quadratic", "{spectrum: []}", "at least 1 item");
 }
 
 static int setup(void **state) {

@@ -77,7 +77,7 @@ static int check_form(const char *name, const struct form *form, const char *l2)
 static void every_registered_problem(void **state) {
     gls_context *ctx = conformance_context(1);
     const gls_member *member;
-    for (int64_t i = 0; (member = gls_member_at(ctx, GLS_KIND_PROBLEM, gls_problem_members, i)); i++) {
+    for (int64_t i = 0; (member = gls_member_at(ctx, &gls_problem_kind, i)); i++) {
         int taken = 0;
         for (size_t f = 0; f < sizeof(forms) / sizeof(*forms); f++) taken += check_form(member->name, &forms[f], NULL);
         if (!taken) fail_msg("'%s' takes no form of data", member->name);

@@ -151,7 +151,7 @@ static void names_what_is_wrong_in_a_run(void **state) {
         {"model: softmax", "method.name is missing", ""},
         {"data: {format: glyfs}\nmodel: softmax\nmethod: sgd", "nearest is 'glyphs'", ""},
         {"data: {format: libsvm, train: not-there}\nmodel: softmax\nmethod: sgd", "not-there", ""},
-        {"model: softmax\nmethod: {name: sgd, lr: {from: 1, name: poly}}\nschedule: {name: step}",
+        {"model: softmax\nmethod: {name: sgd, lr: {from: 1, name: poly}}\nschedule: {name: step, at: 1}",
          "has a schedule already", ""},
         {"data: {train_size: 100}\nmodel: softmax\nmethod: sgd\ntrain: {validation: 100}", "leaves 100 to validate",
          ""},

@@ -164,7 +164,7 @@ static void checks_before_data_are_read(void **state) {
         {"model: softmax\nmethod: {name: msgd, lr: {name: polly}}", "unknown schedule 'polly'; nearest is 'poly'"},
         {"model: softmax\nmethod: {name: msgd, lr: {name: poly, pwer: 2}}", "nearest is 'power'"},
         {"model: softmax\nmethod: {name: msgd, groups: [{match: '*', betta: 0}]}", "nearest is 'beta'"},
-        {"model: softmax\nmethod: {name: msgd, lr: {from: 1}}\nschedule: step", "has a schedule already"},
+        {"model: softmax\nmethod: {name: msgd, lr: {from: 1}}\nschedule: cosine", "has a schedule already"},
         {"model: softmax\nmethod: sgd\nestimator: [mean, clipnorm]", "unknown estimator 'clipnorm'"},
         {"model: softmax\nmethod: sgd\nestimator: [{microbatch: 3}]", "or a map with `name`"},
         {"model: softmax\nmethod: sgd\nestimator: {name: microbatch, bond: 1}", "nearest is 'bound'"},

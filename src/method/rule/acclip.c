@@ -1,6 +1,7 @@
 /* acclip: m = beta1 m + (1 - beta1) g; t = beta2 t + (1 - beta2) |g|^alpha; w -= lr min(tau/(|m| + eps), 1) m with
  * tau = t^(1/alpha). t starts at tau0^alpha; bias_correction divides it by 1 - beta2^k. */
 #include "rows.h"
+#include <base/sort.h>
 
 #include <stdlib.h>
 
@@ -122,11 +123,6 @@ static void finish(gls_update *update, const gls_real *w) {
     self->correction = correction_at(update, update->options);
 }
 
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Quantiles of tau over at most 1001 coordinates, evenly spread. */
 static void record(const void *memory, const gls_method_setup *setup, gls_record *out) {
     const acclip *self = memory;
@@ -140,7 +136,7 @@ static void record(const void *memory, const gls_method_setup *setup, gls_record
         int64_t at = n == d ? i : (int64_t)((double)i * (double)(d - 1) / (double)(n - 1));
         tau[i] = pow((double)setup->state[1][at] * self->correction, 1 / o->alpha);
     }
-    qsort(tau, (size_t)n, sizeof *tau, by_size);
+    gls_sort_doubles(tau, n);
     gls_record_set(out, "tau_low", tau[n / 10]);
     gls_record_set(out, "tau_median", tau[n / 2]);
     gls_record_set(out, "tau_high", tau[n - 1 - n / 10]);
@@ -155,11 +151,7 @@ static const gls_option table[] = {
     ROW_POSITIVE(acclip_options, eps, "1e-5", 0, "added to |m|: damps coordinates near it"),
     ROW_REAL(acclip_options, alpha, "1", 0, 2, GLS_OPTION_ABOVE_MIN, "moment of the gradients that tau follows"),
     ROW_NOT_NEGATIVE(acclip_options, tau0, "0", 0, "threshold before the first step; from 0 the start is a warm-up"),
-    {.key = "bias_correction",
-     .type = GLS_OPTION_BOOL,
-     .offset = offsetof(acclip_options, bias_correction),
-     .initial = "false",
-     .help = "divide tau^alpha by 1 - beta2^k"},
+    GLS_BOOL("bias_correction", acclip_options, bias_correction, "false", "divide tau^alpha by 1 - beta2^k"),
     GLS_METHOD_COUPLED,
     GLS_METHOD_DECOUPLED_ROW,
     GLS_METHOD_REST,

@@ -4,7 +4,6 @@
  * x starts anew. Held is -m, which is also the oracle's direction. */
 #include "rows.h"
 
-#include <stdio.h>
 #include <string.h>
 
 typedef struct ingd_options {
@@ -218,9 +217,7 @@ static gls_status arrays(void *memory, const gls_method_setup *setup, const char
                 {"weights", GLS_F64, self->kept, self->weights},
                 {"points", GLS_DTYPE_REAL, self->kept * setup->parameters, self->points}};
     for (size_t i = 0; i < sizeof item / sizeof *item; i++) {
-        char name[160];
-        snprintf(name, sizeof name, "%s%s", prefix, item[i].name);
-        GLS_TRY(gls_arrays_add_vector(ctx, list, name, item[i].dtype, item[i].size, item[i].data));
+        GLS_TRY(gls_arrays_add_state(ctx, list, prefix, item[i].name, item[i].dtype, item[i].size, item[i].data));
     }
     return GLS_OK;
 }
@@ -266,38 +263,13 @@ static const gls_option table[] = {
              "Lipschitz constant: no gradient is longer"),
     ROW_REAL(ingd_options, gap, NULL, 0, INFINITY, GLS_OPTION_ABOVE_MIN | GLS_OPTION_REQUIRED,
              "at least f(w_1) - inf f"),
-    {.key = "K",
-     .type = GLS_OPTION_INT,
-     .offset = offsetof(ingd_options, K),
-     .initial = "0",
-     .minimum = 0,
-     .maximum = INFINITY,
-     .help = "tries in a search; 0: the theorem's 48 L^2/eps^2"},
-    {.key = "T",
-     .type = GLS_OPTION_INT,
-     .offset = offsetof(ingd_options, T),
-     .initial = "0",
-     .minimum = 0,
-     .maximum = INFINITY,
-     .help = "accepted steps at most; 0: the theorem's 4 gap/(eps delta)"},
-    {.key = "repeat",
-     .type = GLS_OPTION_INT,
-     .offset = offsetof(ingd_options, repeat),
-     .initial = "0",
-     .minimum = 0,
-     .maximum = INFINITY,
-     .help = "rounds k = 1, 2, ... with delta = 1/k; 0: one round with delta"},
-    {.key = "certificate",
-     .type = GLS_OPTION_INT,
-     .offset = offsetof(ingd_options, certificate),
-     .initial = "-1",
-     .minimum = -1,
-     .maximum = INFINITY,
-     .help = "points of the certificate kept, each as large as w; -1: up to 1024 that fit 64 Mi numbers"},
-    {.key = "from_theory",
-     .type = GLS_OPTION_VALUE,
-     .offset = offsetof(gls_method_common, from_theory),
-     .help = "values a theorem gives: {theorem: ingd, L: 1, delta: 0.1, eps: 0.1, gap: 1}"},
+    GLS_INT("K", ingd_options, K, "0", 0, INFINITY, "tries in a search; 0: the theorem's 48 L^2/eps^2"),
+    GLS_INT("T", ingd_options, T, "0", 0, INFINITY, "accepted steps at most; 0: the theorem's 4 gap/(eps delta)"),
+    GLS_INT("repeat", ingd_options, repeat, "0", 0, INFINITY,
+            "rounds k = 1, 2, ... with delta = 1/k; 0: one round with delta"),
+    GLS_INT("certificate", ingd_options, certificate, "-1", -1, INFINITY,
+            "points of the certificate kept, each as large as w; -1: up to 1024 that fit 64 Mi numbers"),
+    GLS_METHOD_THEORY("values a theorem gives: {theorem: ingd, L: 1, delta: 0.1, eps: 0.1, gap: 1}"),
     {0}};
 
 const gls_method_type gls_method_ingd = {.member = {"ingd",

@@ -49,11 +49,7 @@ static void sngm_record(const void *self, const gls_method_setup *setup, gls_rec
     gls_record_set(record, "u_norm", sqrt(gls_team_sum_squares(setup->ctx, setup->state[0], setup->parameters)));
 }
 
-#define PER_BLOCK                                                                                                     \
-    {                                                                                                                 \
-        .key = "per_block", .type = GLS_OPTION_BOOL, .offset = offsetof(sngd_options, per_block), .initial = "false", \
-        .help = "normalise every block by its own norm"                                                               \
-    }
+#define PER_BLOCK GLS_BOOL("per_block", sngd_options, per_block, "false", "normalise every block by its own norm")
 
 static const char *const momentum[] = {"u", NULL};
 

@@ -8,11 +8,8 @@
 #include <float.h>
 #include <math.h>
 
-#define ROW_REAL(struct_, field_, initial_, min_, max_, flags_, help_)                                       \
-    {                                                                                                        \
-        .key = #field_, .type = GLS_OPTION_REAL, .offset = offsetof(struct_, field_), .initial = (initial_), \
-        .minimum = (min_), .maximum = (max_), .flags = (flags_), .help = (help_)                             \
-    }
+#define ROW_REAL(struct_, field_, initial_, min_, max_, flags_, help_) \
+    GLS_REAL(#field_, struct_, field_, initial_, (min_), (max_), help_, .flags = (flags_))
 /* A share in [0, 1). */
 #define ROW_BETA(struct_, field_, initial_, help_) \
     ROW_REAL(struct_, field_, initial_, 0, 1, GLS_OPTION_BELOW_MAX | GLS_OPTION_SCHEDULABLE, help_)

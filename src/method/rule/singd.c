@@ -2,7 +2,6 @@
  * y uniform on [w, w']; m = beta m + (1 - beta) g(y); on from w'. Held is -m, which is also the oracle's direction. */
 #include "rows.h"
 
-#include <stdio.h>
 #include <string.h>
 
 typedef struct singd_options {
@@ -83,14 +82,10 @@ static void finish(gls_update *update, const gls_real *w) {
 static gls_status arrays(void *memory, const gls_method_setup *setup, const char *prefix, gls_arrays *list) {
     singd *self = memory;
     gls_context *ctx = setup->ctx;
-    char name[160];
-    snprintf(name, sizeof name, "%stold", prefix);
-    GLS_TRY(gls_arrays_add_vector(ctx, list, name, GLS_I64, 1, &self->told));
-    snprintf(name, sizeof name, "%sh", prefix);
-    GLS_TRY(gls_arrays_add_vector(ctx, list, name, GLS_F64, 1, &self->h));
-    snprintf(name, sizeof name, "%soutput", prefix);
+    GLS_TRY(gls_arrays_add_state(ctx, list, prefix, "told", GLS_I64, 1, &self->told));
+    GLS_TRY(gls_arrays_add_state(ctx, list, prefix, "h", GLS_F64, 1, &self->h));
     if (!self->output) return GLS_OK;
-    return gls_arrays_add_vector(ctx, list, name, GLS_DTYPE_REAL, setup->parameters, self->output);
+    return gls_arrays_add_state(ctx, list, prefix, "output", GLS_DTYPE_REAL, setup->parameters, self->output);
 }
 
 static const gls_real *output(const void *memory, const gls_real *w) {
@@ -101,32 +96,17 @@ static const gls_real *output(const void *memory, const gls_real *w) {
 
 static const char *const vectors[] = {"direction", "at", NULL};
 
-static const gls_option table[] = {ROW_BETA(singd_options, beta, "0.9", "share of m that is kept"),
-                                   ROW_POSITIVE(singd_options, p, "1", 0, "the step is m/(p|m| + q)"),
-                                   ROW_NOT_NEGATIVE(singd_options, q, "10", 0, "the step is m/(p|m| + q)"),
-                                   {.key = "output",
-                                    .type = GLS_OPTION_ENUM,
-                                    .offset = offsetof(singd_options, output),
-                                    .initial = "last",
-                                    .choices = "last|theory",
-                                    .help = "theory: iterate max(i - K, 1), i drawn from 1..T before the run"},
-                                   {.key = "K",
-                                    .type = GLS_OPTION_INT,
-                                    .offset = offsetof(singd_options, K),
-                                    .initial = "0",
-                                    .minimum = 0,
-                                    .maximum = INFINITY,
-                                    .help = "how far the output lies behind the iterate drawn"},
-                                   {.key = "T",
-                                    .type = GLS_OPTION_INT,
-                                    .offset = offsetof(singd_options, T),
-                                    .initial = "0",
-                                    .minimum = 0,
-                                    .maximum = INFINITY,
-                                    .help = "steps of the run; 0: as the run says"},
-                                   GLS_METHOD_COUPLED,
-                                   GLS_METHOD_REST,
-                                   {0}};
+static const gls_option table[] = {
+    ROW_BETA(singd_options, beta, "0.9", "share of m that is kept"),
+    ROW_POSITIVE(singd_options, p, "1", 0, "the step is m/(p|m| + q)"),
+    ROW_NOT_NEGATIVE(singd_options, q, "10", 0, "the step is m/(p|m| + q)"),
+    GLS_ENUM("output", singd_options, output, "last", "last|theory",
+             "theory: iterate max(i - K, 1), i drawn from 1..T before the run"),
+    GLS_INT("K", singd_options, K, "0", 0, INFINITY, "how far the output lies behind the iterate drawn"),
+    GLS_INT("T", singd_options, T, "0", 0, INFINITY, "steps of the run; 0: as the run says"),
+    GLS_METHOD_COUPLED,
+    GLS_METHOD_REST,
+    {0}};
 
 const gls_method_type gls_method_singd = {.member = {"singd", "stochastic interpolated normalised gradient descent",
                                                      "[T] Alg. 3", table, sizeof(singd_options)},

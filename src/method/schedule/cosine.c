@@ -14,14 +14,8 @@ static double value(const void *self, const void *options, const gls_schedule_ti
     return o->to + (o->common.from - o->to) * 0.5 * (1 + cos(fraction * 3.14159265358979323846));
 }
 
-static const gls_option table[] = {GLS_SCHEDULE_OPTIONS,
-                                   GLS_SCHEDULE_LENGTH,
-                                   {.key = "to",
-                                    .type = GLS_OPTION_REAL,
-                                    .offset = offsetof(cosine_options, to),
-                                    .initial = "0",
-                                    .help = "value at the end"},
-                                   {0}};
+static const gls_option table[] = {
+    GLS_SCHEDULE_OPTIONS, GLS_SCHEDULE_LENGTH, GLS_REAL("to", cosine_options, to, "0", 0, 0, "value at the end"), {0}};
 
 const gls_schedule_type gls_schedule_cosine = {
     .member = {"cosine", "falls along half a cosine wave", "", table, sizeof(cosine_options)},

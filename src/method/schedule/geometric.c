@@ -15,24 +15,12 @@ static double value(const void *self, const void *options, const gls_schedule_ti
     return o->common.from * pow(o->factor, floor(position / o->every.amount));
 }
 
-static const gls_option table[] = {GLS_SCHEDULE_OPTIONS,
-                                   {.key = "factor",
-                                    .type = GLS_OPTION_REAL,
-                                    .offset = offsetof(geometric_options, factor),
-                                    .initial = "0.5",
-                                    .minimum = 0,
-                                    .maximum = INFINITY,
-                                    .flags = GLS_OPTION_ABOVE_MIN,
-                                    .help = "what it is multiplied by"},
-                                   {.key = "every",
-                                    .type = GLS_OPTION_LENGTH,
-                                    .offset = offsetof(geometric_options, every),
-                                    .initial = "1",
-                                    .minimum = 0,
-                                    .maximum = INFINITY,
-                                    .flags = GLS_OPTION_ABOVE_MIN,
-                                    .help = "how often"},
-                                   {0}};
+static const gls_option table[] = {
+    GLS_SCHEDULE_OPTIONS,
+    GLS_REAL("factor", geometric_options, factor, "0.5", 0, INFINITY, "what it is multiplied by",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_LENGTH("every", geometric_options, every, "1", "how often", .maximum = INFINITY, .flags = GLS_OPTION_ABOVE_MIN),
+    {0}};
 
 const gls_schedule_type gls_schedule_geometric = {
     .member = {"geometric", "multiplied by a factor again and again", "", table, sizeof(geometric_options)},

@@ -15,13 +15,8 @@ static double value(const void *self, const void *options, const gls_schedule_ti
 
 static const gls_option table[] = {
     GLS_SCHEDULE_OPTIONS,
-    {.key = "mu",
-     .type = GLS_OPTION_REAL,
-     .offset = offsetof(inverse_options, mu),
-     .initial = "0",
-     .minimum = 0,
-     .maximum = INFINITY,
-     .help = "strong convexity: the rate is 4/(mu (k + 1)) at step k = 1, 2, ...; 0: from/k"},
+    GLS_REAL("mu", inverse_options, mu, "0", 0, INFINITY,
+             "strong convexity: the rate is 4/(mu (k + 1)) at step k = 1, 2, ...; 0: from/k"),
     {0}};
 
 const gls_schedule_type gls_schedule_inverse = {

@@ -16,19 +16,10 @@ static double value(const void *self, const void *options, const gls_schedule_ti
 
 static const gls_option table[] = {GLS_SCHEDULE_OPTIONS,
                                    GLS_SCHEDULE_LENGTH,
-                                   {.key = "power",
-                                    .type = GLS_OPTION_REAL,
-                                    .offset = offsetof(poly_options, power),
-                                    .initial = "1",
-                                    .minimum = 0,
-                                    .maximum = INFINITY,
-                                    .flags = GLS_OPTION_ABOVE_MIN,
-                                    .help = "1 is a straight line; the SNGM paper has 1.1 and 2"},
-                                   {.key = "to",
-                                    .type = GLS_OPTION_REAL,
-                                    .offset = offsetof(poly_options, to),
-                                    .initial = "0",
-                                    .help = "value at the end"},
+                                   GLS_REAL("power", poly_options, power, "1", 0, INFINITY,
+                                            "1 is a straight line; the SNGM paper has 1.1 and 2",
+                                            .flags = GLS_OPTION_ABOVE_MIN),
+                                   GLS_REAL("to", poly_options, to, "0", 0, 0, "value at the end"),
                                    {0}};
 
 const gls_schedule_type gls_schedule_poly = {

@@ -15,16 +15,15 @@ typedef struct convnet_options {
 } convnet_options;
 
 static const gls_option options[] = {
-    {"variant", GLS_OPTION_ENUM, offsetof(convnet_options, variant), "two", 0, 0, 0, "two|cuda",
-     "two convolutions and two dense layers, or cuda-convnet's three convolutions and one"},
-    {"channels", GLS_OPTION_INT, offsetof(convnet_options, channels), "32", 1, 4096, 0, NULL,
-     "of the first convolution; the last one has twice as many"},
-    {"units", GLS_OPTION_INT, offsetof(convnet_options, units), "128", 1, 1e6, 0, NULL,
-     "of the hidden dense layer of variant two"},
-    {"dropout", GLS_OPTION_REAL, offsetof(convnet_options, dropout), "0", 0, 1, GLS_OPTION_BELOW_MAX, NULL,
-     "share dropped in front of the last layer"},
+    GLS_ENUM("variant", convnet_options, variant, "two", "two|cuda",
+             "two convolutions and two dense layers, or cuda-convnet's three convolutions and one"),
+    GLS_INT("channels", convnet_options, channels, "32", 1, 4096,
+            "of the first convolution; the last one has twice as many"),
+    GLS_INT("units", convnet_options, units, "128", 1, 1e6, "of the hidden dense layer of variant two"),
+    GLS_REAL("dropout", convnet_options, dropout, "0", 0, 1, "share dropped in front of the last layer",
+             .flags = GLS_OPTION_BELOW_MAX),
     GLS_FAMILY_OPTIONS(convnet_options),
-    {NULL},
+    {0},
 };
 
 static int convolution(gls_graph *g, int number, int64_t channels, int x) {

@@ -12,10 +12,10 @@ typedef struct sequence_options {
 } sequence_options;
 
 static const gls_option options[] = {
-    {"layers", GLS_OPTION_VALUE, offsetof(sequence_options, layers), NULL, 0, 0, GLS_OPTION_REQUIRED, "layers",
-     "list of layers: a name, or {name: {options}}"},
+    GLS_VALUE("layers", sequence_options, layers, "list of layers: a name, or {name: {options}}",
+              .flags = GLS_OPTION_REQUIRED, .choices = "layers"),
     GLS_FAMILY_OPTIONS(sequence_options),
-    {NULL},
+    {0},
 };
 
 /* The layer's name and options; NULL after a failure. */

@@ -1,13 +1,10 @@
 /* mlp: dense layers with an activation between them; names fc1, fc2, ... */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "model/layers.h"
 #include "model/network.h"
 
 typedef struct mlp_options {
     gls_family_options common;
-    const gls_value *hidden;
+    gls_ints hidden;
     int activation, norm;
     double dropout;
 } mlp_options;
@@ -15,29 +12,15 @@ typedef struct mlp_options {
 static const char *const activations[] = {"relu", "leaky_relu", "gelu", "tanh", "sigmoid"};
 
 static const gls_option options[] = {
-    {"hidden", GLS_OPTION_VALUE, offsetof(mlp_options, hidden), NULL, 0, 0, 0, NULL,
-     "units of the hidden layers, a list; default [512, 512]"},
-    {"activation", GLS_OPTION_ENUM, offsetof(mlp_options, activation), "relu", 0, 0, 0,
-     "relu|leaky_relu|gelu|tanh|sigmoid", "between the layers"},
-    {"norm", GLS_OPTION_ENUM, offsetof(mlp_options, norm), "none", 0, 0, 0, "none|batch|layer",
-     "normalisation in front of the activation"},
-    {"dropout", GLS_OPTION_REAL, offsetof(mlp_options, dropout), "0", 0, 1, GLS_OPTION_BELOW_MAX, NULL,
-     "share of hidden units dropped in training"},
+    GLS_LIST("hidden", mlp_options, hidden, "[512, 512]", 0, 0,
+             GLS_ITEM(.type = GLS_OPTION_INT, .minimum = 1, .maximum = 1e9), "units of the hidden layers"),
+    GLS_ENUM("activation", mlp_options, activation, "relu", "relu|leaky_relu|gelu|tanh|sigmoid", "between the layers"),
+    GLS_ENUM("norm", mlp_options, norm, "none", "none|batch|layer", "normalisation in front of the activation"),
+    GLS_REAL("dropout", mlp_options, dropout, "0", 0, 1, "share of hidden units dropped in training",
+             .flags = GLS_OPTION_BELOW_MAX),
     GLS_FAMILY_OPTIONS(mlp_options),
-    {NULL},
+    {0},
 };
-
-static int64_t units_of(gls_graph *g, const gls_value *value) {
-    char *end = NULL;
-    errno = 0;
-    long long units = value->kind == GLS_VALUE_TEXT ? strtoll(value->text, &end, 10) : 0;
-    if (!end || end == value->text || *end || errno || units < 1 || units > 1000000000) {
-        gls_graph_fail(g, "%s:%d: mlp: hidden: expected a number of units of 1 or more, got '%s'",
-                       value->file ? value->file : "options", value->line, value->text ? value->text : "a list");
-        return 0;
-    }
-    return units;
-}
 
 static int hidden_layer(gls_graph *g, const mlp_options *o, int64_t number, int64_t units, int x) {
     static const char *const norms[] = {NULL, "batch_norm", "layer_norm"};
@@ -50,16 +33,11 @@ static int hidden_layer(gls_graph *g, const mlp_options *o, int64_t number, int6
 
 static gls_status build(gls_graph *g, const void *given) {
     const mlp_options *o = given;
-    const gls_value *hidden = o->hidden;
     int x = gls_layer(g, "flatten", "flatten", gls_graph_input(g));
-    int64_t number = 1;
-    if (hidden && hidden->kind == GLS_VALUE_TEXT) x = hidden_layer(g, o, number++, units_of(g, hidden), x);
-    if (hidden && hidden->kind == GLS_VALUE_LIST)
-        for (int64_t k = 0; k < hidden->count; k++) x = hidden_layer(g, o, number++, units_of(g, hidden->items[k]), x);
-    if (!hidden)
-        for (int k = 0; k < 2; k++) x = hidden_layer(g, o, number++, 512, x);
+    int64_t layers = o->hidden.count;
+    for (int64_t k = 0; k < layers; k++) x = hidden_layer(g, o, k + 1, o->hidden.item[k], x);
     char name[128];
-    x = gls_layer_dense(g, gls_layer_name(name, "fc%lld", (long long)number), gls_family_outputs(g, &o->common), x);
+    x = gls_layer_dense(g, gls_layer_name(name, "fc%lld", (long long)layers + 1), gls_family_outputs(g, &o->common), x);
     gls_family_loss(g, &o->common, x);
     return g->status;
 }

@@ -12,17 +12,15 @@ typedef struct nplm_options {
 } nplm_options;
 
 static const gls_option options[] = {
-    {"embedding", GLS_OPTION_INT, offsetof(nplm_options, embedding), "64", 1, 1e6, 0, NULL,
-     "length of a word's vector"},
-    {"window", GLS_OPTION_INT, offsetof(nplm_options, window), "4", 1, 1e4, 0, NULL,
-     "words seen, the present one included, to predict the next"},
-    {"hidden", GLS_OPTION_INT, offsetof(nplm_options, hidden), "128", 1, 1e6, 0, NULL, "units of the hidden layer"},
-    {"dropout", GLS_OPTION_REAL, offsetof(nplm_options, dropout), "0", 0, 1, GLS_OPTION_BELOW_MAX, NULL,
-     "share of hidden units dropped in training"},
-    {"tie", GLS_OPTION_BOOL, offsetof(nplm_options, tie), "false", 0, 0, 0, NULL,
-     "the output layer's weights are the words' vectors; hidden must equal embedding"},
+    GLS_INT("embedding", nplm_options, embedding, "64", 1, 1e6, "length of a word's vector"),
+    GLS_INT("window", nplm_options, window, "4", 1, 1e4, "words seen, the present one included, to predict the next"),
+    GLS_INT("hidden", nplm_options, hidden, "128", 1, 1e6, "units of the hidden layer"),
+    GLS_REAL("dropout", nplm_options, dropout, "0", 0, 1, "share of hidden units dropped in training",
+             .flags = GLS_OPTION_BELOW_MAX),
+    GLS_BOOL("tie", nplm_options, tie, "false",
+             "the output layer's weights are the words' vectors; hidden must equal embedding"),
     GLS_FAMILY_OPTIONS(nplm_options),
-    {NULL},
+    {0},
 };
 
 static gls_status build(gls_graph *g, const void *given) {

@@ -16,17 +16,15 @@ typedef struct resnet_options {
 } resnet_options;
 
 static const gls_option options[] = {
-    {"depth", GLS_OPTION_INT, offsetof(resnet_options, depth), "20", 8, 1e4, 0, NULL,
-     "layers: 6n+2 for cifar; 18 or 50 for imagenet"},
-    {"shape", GLS_OPTION_ENUM, offsetof(resnet_options, shape), "auto", 0, 0, 0, "auto|cifar|imagenet",
-     "auto: imagenet from 96 pixels on"},
-    {"norm", GLS_OPTION_ENUM, offsetof(resnet_options, norm.kind), "batch", 0, 0, 0, GLS_NORM_CHOICES,
-     "normalisation; group does not couple the examples"},
-    {"groups", GLS_OPTION_INT, offsetof(resnet_options, norm.groups), "8", 1, 1e4, 0, NULL, "of group norm"},
-    {"width", GLS_OPTION_INT, offsetof(resnet_options, width), "0", 0, 1e4, 0, NULL,
-     "channels of the first stage; 0: 16 for cifar, 64 for imagenet"},
+    GLS_INT("depth", resnet_options, depth, "20", 8, 1e4, "layers: 6n+2 for cifar; 18 or 50 for imagenet"),
+    GLS_ENUM("shape", resnet_options, shape, "auto", "auto|cifar|imagenet", "auto: imagenet from 96 pixels on"),
+    GLS_ENUM("norm", resnet_options, norm.kind, "batch", GLS_NORM_CHOICES,
+             "normalisation; group does not couple the examples"),
+    GLS_INT("groups", resnet_options, norm.groups, "8", 1, 1e4, "of group norm"),
+    GLS_INT("width", resnet_options, width, "0", 0, 1e4,
+            "channels of the first stage; 0: 16 for cifar, 64 for imagenet"),
     GLS_FAMILY_OPTIONS(resnet_options),
-    {NULL},
+    {0},
 };
 
 static int stem(gls_graph *g, const resnet_options *o, int64_t width, int64_t kernel, int64_t stride) {

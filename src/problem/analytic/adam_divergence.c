@@ -17,10 +17,11 @@ typedef struct divergence {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"examples", GLS_OPTION_INT, offsetof(options, examples), "3", 2, 1e9, 0, NULL, "length of a period"},
-    {"steep", GLS_OPTION_REAL, offsetof(options, steep), "4", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "slope of the first example; above examples - 1"},
-    {NULL}};
+    GLS_INT("examples", options, examples, "3", 2, 1e9, "length of a period"),
+    GLS_REAL("steep", options, steep, "4", 0, INFINITY, "slope of the first example; above examples - 1",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

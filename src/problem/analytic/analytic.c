@@ -154,30 +154,6 @@ gls_status gls_function_minimizer(gls_function *f, double x) {
     return GLS_OK;
 }
 
-gls_status gls_function_reals(gls_context *ctx, const char *key, const gls_value *list, double **out, int64_t *count) {
-    *out = NULL;
-    *count = 0;
-    if (list == NULL) return GLS_OK;
-    if (list->kind != GLS_VALUE_LIST || list->count == 0)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s:%d: '%s' must be a list of numbers", list->file ? list->file : "",
-                        list->line, key);
-    double *x = gls_alloc(ctx, list->count, sizeof *x);
-    if (x == NULL) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < list->count; i++) {
-        const char *text = list->items[i]->text;
-        char *end = NULL;
-        x[i] = text != NULL ? strtod(text, &end) : NAN;
-        if (text == NULL || end == text || *end != '\0' || !isfinite(x[i])) {
-            gls_free(ctx, x);
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s:%d: '%s[%lld]' is '%s', expected a finite number",
-                            list->file ? list->file : "", list->line, key, (long long)i, text ? text : "");
-        }
-    }
-    *out = x;
-    *count = list->count;
-    return GLS_OK;
-}
-
 void gls_function_direction(uint64_t seed, const char *purpose, uint32_t slot, int64_t dim, gls_real *x) {
     gls_random random = gls_random_create(seed, purpose, 0, slot);
     double square = 0;

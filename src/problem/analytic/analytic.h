@@ -36,11 +36,10 @@ struct gls_function_type {
 typedef struct gls_function_options {
     const gls_value *noise;
 } gls_function_options;
-#define GLS_FUNCTION_OPTIONS                                                                                          \
-    {                                                                                                                 \
-        "noise", GLS_OPTION_VALUE, offsetof(gls_function_options, noise), NULL, 0, 0, 0, NULL,                        \
-            "noise of the gradient in training: a name or {name: student, scale: 1, ...}; see `glissade list noises`" \
-    }
+#define GLS_FUNCTION_OPTIONS                  \
+    GLS_VALUE(                                \
+        "noise", gls_function_options, noise, \
+        "noise of the gradient in training: a name or {name: student, scale: 1, ...}; see `glissade list noises`")
 
 gls_status gls_function_create(gls_problem *p, const void *options, const gls_data_info *data);
 void gls_function_destroy(gls_problem *p);
@@ -59,8 +58,6 @@ gls_status gls_function_gradient(gls_problem *p, void *self, const gls_evaluate_
 
 /* For setup: the minimiser with every coordinate equal to x (known.minimizer then points to it). */
 gls_status gls_function_minimizer(gls_function *f, double x);
-/* For setup: a list of reals from an option; *out from gls_alloc, *count 0 and *out NULL where list is NULL. */
-gls_status gls_function_reals(gls_context *ctx, const char *key, const gls_value *list, double **out, int64_t *count);
 /* A standard normal direction of length 1 in [dim], keyed by (seed, purpose, slot). */
 void gls_function_direction(uint64_t seed, const char *purpose, uint32_t slot, int64_t dim, gls_real *x);
 

@@ -19,10 +19,10 @@ typedef struct clipped {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"dim", GLS_OPTION_INT, offsetof(options, dim), "1", 1, 1e9, 0, NULL, "number of parameters"},
-    {"depth", GLS_OPTION_REAL, offsetof(options, depth), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "where it becomes flat"},
-    {NULL}};
+    GLS_INT("dim", options, dim, "1", 1, 1e9, "number of parameters"),
+    GLS_REAL("depth", options, depth, "1", 0, INFINITY, "where it becomes flat", .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

@@ -16,9 +16,10 @@ typedef struct exponential {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"dim", GLS_OPTION_INT, offsetof(options, dim), "1", 1, 1e9, 0, NULL, "number of parameters"},
-    {"a", GLS_OPTION_REAL, offsetof(options, rate), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL, "rate of growth"},
-    {NULL}};
+    GLS_INT("dim", options, dim, "1", 1, 1e9, "number of parameters"),
+    GLS_REAL("a", options, rate, "1", 0, INFINITY, "rate of growth", .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

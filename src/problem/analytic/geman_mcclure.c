@@ -22,15 +22,14 @@ typedef struct robust {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"dim", GLS_OPTION_INT, offsetof(options, dim), "10", 1, 1e6, 0, NULL, "number of parameters"},
-    {"examples", GLS_OPTION_INT, offsetof(options, examples), "100", 2, 1e7, 0, NULL, "number of terms"},
-    {"scale", GLS_OPTION_REAL, offsetof(options, scale), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "length of every a_i"},
-    {"center", GLS_OPTION_REAL, offsetof(options, center), "0", 0, 0, 0, NULL, "every coordinate of w*"},
-    {"whole", GLS_OPTION_BOOL, offsetof(options, whole), "false", 0, 0, 0, NULL,
-     "one example, F itself: noise is then that of an oracle for F"},
-    {"seed", GLS_OPTION_INT, offsetof(options, seed), "1", 0, INFINITY, 0, NULL, "of the a_i"},
-    {NULL}};
+    GLS_INT("dim", options, dim, "10", 1, 1e6, "number of parameters"),
+    GLS_INT("examples", options, examples, "100", 2, 1e7, "number of terms"),
+    GLS_REAL("scale", options, scale, "1", 0, INFINITY, "length of every a_i", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("center", options, center, "0", 0, 0, "every coordinate of w*"),
+    GLS_BOOL("whole", options, whole, "false", "one example, F itself: noise is then that of an oracle for F"),
+    GLS_INT("seed", options, seed, "1", 0, INFINITY, "of the a_i"),
+    {0},
+};
 
 /* Largest eigenvalue of mean a_i a_i' by power iteration, a little above from the residual. */
 static gls_status curvature(gls_context *ctx, const robust *r, double *out) {

@@ -18,10 +18,11 @@ typedef struct max_affine {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"dim", GLS_OPTION_INT, offsetof(options, dim), "5", 1, 1e6, 0, NULL, "number of parameters"},
-    {"pieces", GLS_OPTION_INT, offsetof(options, pieces), "20", 1, 1e6, 0, NULL, "pairs of affine pieces"},
-    {"seed", GLS_OPTION_INT, offsetof(options, seed), "1", 0, INFINITY, 0, NULL, "of the pieces"},
-    {NULL}};
+    GLS_INT("dim", options, dim, "5", 1, 1e6, "number of parameters"),
+    GLS_INT("pieces", options, pieces, "20", 1, 1e6, "pairs of affine pieces"),
+    GLS_INT("seed", options, seed, "1", 0, INFINITY, "of the pieces"),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

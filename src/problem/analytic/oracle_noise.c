@@ -25,8 +25,7 @@ typedef struct additive {
     double scale, index;
 } additive;
 
-#define SCALE_ROW \
-    { "scale", GLS_OPTION_REAL, offsetof(additive, scale), "1", 0, INFINITY, 0, NULL, "factor of every coordinate" }
+#define SCALE_ROW GLS_REAL("scale", additive, scale, "1", 0, INFINITY, "factor of every coordinate")
 
 static void add(gls_law law, const additive *o, const gls_noise_place *place, gls_real *out) {
     gls_random stream = stream_of(place);
@@ -61,19 +60,24 @@ static void draw_sphere(const void *options, const gls_noise_place *place, gls_r
     gls_add(out, place->exact, place->dim);
 }
 
-static const gls_option gaussian_table[] = {SCALE_ROW, {NULL}};
-static const gls_option student_table[] = {SCALE_ROW,
-                                           {"dof", GLS_OPTION_REAL, offsetof(additive, index), "3", 1, INFINITY,
-                                            GLS_OPTION_ABOVE_MIN, NULL, "degrees of freedom"},
-                                           {NULL}};
-static const gls_option pareto_table[] = {SCALE_ROW,
-                                          {"index", GLS_OPTION_REAL, offsetof(additive, index), "1.5", 1, INFINITY,
-                                           GLS_OPTION_ABOVE_MIN, NULL, "tail index: moments below it exist"},
-                                          {NULL}};
-static const gls_option stable_table[] = {SCALE_ROW,
-                                          {"index", GLS_OPTION_REAL, offsetof(additive, index), "1.5", 1, 2,
-                                           GLS_OPTION_ABOVE_MIN, NULL, "tail index; 2 is a normal of variance 2"},
-                                          {NULL}};
+static const gls_option gaussian_table[] = {SCALE_ROW, {0}};
+static const gls_option student_table[] = {
+    SCALE_ROW,
+    GLS_REAL("dof", additive, index, "3", 1, INFINITY, "degrees of freedom", .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
+static const gls_option pareto_table[] = {
+    SCALE_ROW,
+    GLS_REAL("index", additive, index, "1.5", 1, INFINITY, "tail index: moments below it exist",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
+static const gls_option stable_table[] = {
+    SCALE_ROW,
+    GLS_REAL("index", additive, index, "1.5", 1, 2, "tail index; 2 is a normal of variance 2",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static const gls_oracle_noise_type gaussian = {
     .member = {"gaussian", "independent normal coordinates", "", gaussian_table, sizeof(additive)},
@@ -103,12 +107,12 @@ typedef struct two_point {
 } two_point;
 
 static const gls_option two_point_table[] = {
-    {"index", GLS_OPTION_REAL, offsetof(two_point, index), "1.5", 1, 2, GLS_OPTION_ABOVE_MIN, NULL, "alpha"},
-    {"epsilon", GLS_OPTION_REAL, offsetof(two_point, epsilon), "0.05", 0, 0.125, GLS_OPTION_ABOVE_MIN, NULL,
-     "1/(16 k^((alpha-1)/alpha)) for k gradients"},
-    {"nu", GLS_OPTION_INT, offsetof(two_point, nu), "0", 0, 1, 0, NULL,
-     "which of the two problems: the minimiser is (2 - nu) epsilon"},
-    {NULL}};
+    GLS_REAL("index", two_point, index, "1.5", 1, 2, "alpha", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("epsilon", two_point, epsilon, "0.05", 0, 0.125, "1/(16 k^((alpha-1)/alpha)) for k gradients",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_INT("nu", two_point, nu, "0", 0, 1, "which of the two problems: the minimiser is (2 - nu) epsilon"),
+    {0},
+};
 
 static void draw_two_point(const void *options, const gls_noise_place *place, gls_real *out) {
     const two_point *o = options;
@@ -133,10 +137,11 @@ typedef struct chance {
 } chance;
 
 static const gls_option chance_table[] = {
-    {"p", GLS_OPTION_REAL, offsetof(chance, p), "0.1", 0, 1, GLS_OPTION_ABOVE_MIN, NULL, "probability"},
-    {"unit", GLS_OPTION_REAL, offsetof(chance, unit), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "unit of length of the chain: 304 epsilon/L"},
-    {NULL}};
+    GLS_REAL("p", chance, p, "0.1", 0, 1, "probability", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("unit", chance, unit, "1", 0, INFINITY, "unit of length of the chain: 304 epsilon/L",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static void draw_chance(const void *options, const gls_noise_place *place, gls_real *out) {
     const chance *o = options;
@@ -160,13 +165,12 @@ typedef struct dragger {
 } dragger;
 
 static const gls_option dragger_table[] = {
-    {"epsilon", GLS_OPTION_REAL, offsetof(dragger, epsilon), "0.2", 0, 1, GLS_OPTION_BELOW_MAX, NULL,
-     "probability of a dragger"},
-    {"sigma", GLS_OPTION_REAL, offsetof(dragger, sigma), "1", 0, INFINITY, 0, NULL,
-     "root of the benign gradients' variance E|g~ - g|^2"},
-    {"c", GLS_OPTION_REAL, offsetof(dragger, ratio_min), "1", 0, INFINITY, 0, NULL, "smallest |mu|/|g|"},
-    {"C", GLS_OPTION_REAL, offsetof(dragger, ratio_max), "1", 0, INFINITY, 0, NULL, "largest |mu|/|g|"},
-    {NULL}};
+    GLS_REAL("epsilon", dragger, epsilon, "0.2", 0, 1, "probability of a dragger", .flags = GLS_OPTION_BELOW_MAX),
+    GLS_REAL("sigma", dragger, sigma, "1", 0, INFINITY, "root of the benign gradients' variance E|g~ - g|^2"),
+    GLS_REAL("c", dragger, ratio_min, "1", 0, INFINITY, "smallest |mu|/|g|"),
+    GLS_REAL("C", dragger, ratio_max, "1", 0, INFINITY, "largest |mu|/|g|"),
+    {0},
+};
 
 static gls_status check_dragger(gls_context *ctx, const void *options, int64_t dim) {
     const dragger *o = options;
@@ -219,9 +223,10 @@ static const gls_oracle_noise_type dragger_type = {
     .check = check_dragger,
     .draw = draw_dragger};
 
-const gls_member *const gls_oracle_noise_members[] = {
+static const gls_member *const members[] = {
     &gaussian.member, &sphere.member,         &student.member,     &pareto.member,       &pareto_centred.member,
     &stable.member,   &two_point_type.member, &chance_type.member, &dragger_type.member, NULL};
+const gls_member_kind gls_noise_kind = {GLS_KIND_NOISE, "noise", members};
 
 gls_status gls_oracle_noise_create(gls_context *ctx, const gls_value *spec, int64_t dim, gls_oracle_noise **out) {
     *out = NULL;
@@ -230,15 +235,14 @@ gls_status gls_oracle_noise_create(gls_context *ctx, const gls_value *spec, int6
     if (named == NULL || named->text == NULL)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "noise: expected a name or a map with 'name'");
     if (strcmp(named->text, "none") == 0) return GLS_OK;
-    const gls_member *member = gls_member_find(ctx, GLS_KIND_NOISE, gls_oracle_noise_members, "noise", named->text);
+    const gls_member *member = gls_member_find(ctx, &gls_noise_kind, named->text);
     if (member == NULL) return GLS_ERR_ARGUMENT;
     gls_oracle_noise *noise = gls_alloc(ctx, 1, sizeof *noise);
     if (noise == NULL) return GLS_ERR_MEMORY;
     noise->ctx = ctx;
     noise->type = (const gls_oracle_noise_type *)member;
-    gls_status status = gls_options_create(ctx, member->name, member->options, member->options_size, &noise->options);
-    static const char *const except[] = {"name", NULL};
-    if (status == GLS_OK && spec->kind == GLS_VALUE_MAP) status = gls_options_apply(noise->options, spec, except);
+    gls_status status = gls_member_options(ctx, member, member->name, spec->kind == GLS_VALUE_MAP ? spec : NULL,
+                                           gls_but_name, &noise->options);
     if (status == GLS_OK) {
         noise->values = gls_options_struct(noise->options);
         if (noise->type->check != NULL) status = noise->type->check(ctx, noise->values, dim);

@@ -5,6 +5,8 @@
 
 #include <glissade/base.h>
 
+#include "base/table.h"
+
 /* Where noise is asked for. */
 typedef struct gls_noise_place {
     uint64_t seed, draw;
@@ -28,7 +30,7 @@ gls_status gls_oracle_noise_create(gls_context *ctx, const gls_value *spec, int6
 void gls_oracle_noise_destroy(gls_oracle_noise *noise);
 void gls_oracle_noise_draw(const gls_oracle_noise *noise, const gls_noise_place *place, gls_real *out);
 
-/* The built-in models, NULL at the end. */
-extern const gls_member *const gls_oracle_noise_members[];
+/* The models of noise. */
+extern const gls_member_kind gls_noise_kind;
 
 #endif

@@ -16,11 +16,12 @@ typedef struct power {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"dim", GLS_OPTION_INT, offsetof(options, dim), "1", 1, 1e9, 0, NULL, "number of parameters"},
-    {"p", GLS_OPTION_REAL, offsetof(options, exponent), "4", 2, INFINITY, 0, NULL, "the exponent"},
-    {"L1", GLS_OPTION_REAL, offsetof(options, l1), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "the constant L1 for which L0 is given"},
-    {NULL}};
+    GLS_INT("dim", options, dim, "1", 1, 1e9, "number of parameters"),
+    GLS_REAL("p", options, exponent, "4", 2, INFINITY, "the exponent"),
+    GLS_REAL("L1", options, l1, "1", 0, INFINITY, "the constant L1 for which L0 is given",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

@@ -4,13 +4,14 @@
 #include "base/kernels.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct options {
     gls_function_options common;
     int64_t dim;
     double smoothness, convexity, center;
     int spacing;
-    const gls_value *spectrum;
+    gls_reals spectrum;
     bool rotate;
     int64_t seed;
 } options;
@@ -24,18 +25,18 @@ typedef struct quadratic {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"dim", GLS_OPTION_INT, offsetof(options, dim), "10", 1, 1e9, 0, NULL, "number of parameters"},
-    {"L", GLS_OPTION_REAL, offsetof(options, smoothness), "1", 0, INFINITY, 0, NULL, "largest eigenvalue"},
-    {"mu", GLS_OPTION_REAL, offsetof(options, convexity), "0.1", 0, INFINITY, 0, NULL, "smallest eigenvalue"},
-    {"spacing", GLS_OPTION_ENUM, offsetof(options, spacing), "log", 0, 0, 0, "log|linear",
-     "how eigenvalues lie between mu and L"},
-    {"spectrum", GLS_OPTION_VALUE, offsetof(options, spectrum), NULL, 0, 0, 0, NULL,
-     "the eigenvalues as a list, in place of dim, mu and L"},
-    {"center", GLS_OPTION_REAL, offsetof(options, center), "0", 0, 0, 0, NULL, "every coordinate of the minimiser"},
-    {"rotate", GLS_OPTION_BOOL, offsetof(options, rotate), "false", 0, 0, 0, NULL,
-     "mix the coordinates by a random reflection"},
-    {"seed", GLS_OPTION_INT, offsetof(options, seed), "1", 0, INFINITY, 0, NULL, "of the reflection"},
-    {NULL}};
+    GLS_INT("dim", options, dim, "10", 1, 1e9, "number of parameters"),
+    GLS_REAL("L", options, smoothness, "1", 0, INFINITY, "largest eigenvalue"),
+    GLS_REAL("mu", options, convexity, "0.1", 0, INFINITY, "smallest eigenvalue"),
+    GLS_ENUM("spacing", options, spacing, "log", "log|linear", "how eigenvalues lie between mu and L"),
+    GLS_LIST("spectrum", options, spectrum, NULL, 1, INFINITY,
+             GLS_ITEM(.type = GLS_OPTION_REAL, .maximum = INFINITY, .flags = GLS_OPTION_BELOW_MAX),
+             "the eigenvalues, in place of dim, mu and L"),
+    GLS_REAL("center", options, center, "0", 0, 0, "every coordinate of the minimiser"),
+    GLS_BOOL("rotate", options, rotate, "false", "mix the coordinates by a random reflection"),
+    GLS_INT("seed", options, seed, "1", 0, INFINITY, "of the reflection"),
+    {0},
+};
 
 static gls_status spread(quadratic *q, const options *o) {
     int64_t d = q->f.dim = o->dim;
@@ -52,17 +53,20 @@ static gls_status spread(quadratic *q, const options *o) {
     return GLS_OK;
 }
 
+static gls_status copy(quadratic *q, gls_reals spectrum) {
+    q->f.dim = spectrum.count;
+    q->spectrum = gls_alloc(q->f.ctx, spectrum.count, sizeof *q->spectrum);
+    if (q->spectrum == NULL) return GLS_ERR_MEMORY;
+    memcpy(q->spectrum, spectrum.item, (size_t)spectrum.count * sizeof *q->spectrum);
+    return GLS_OK;
+}
+
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;
     quadratic *q = p->self;
-    if (o->spectrum != NULL)
-        GLS_TRY(gls_function_reals(p->ctx, "spectrum", o->spectrum, &q->spectrum, &q->f.dim));
-    else
-        GLS_TRY(spread(q, o));
+    GLS_TRY(o->spectrum.count > 0 ? copy(q, o->spectrum) : spread(q, o));
     double low = INFINITY, high = 0;
     for (int64_t i = 0; i < q->f.dim; i++) {
-        if (q->spectrum[i] < 0)
-            return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "quadratic: eigenvalue %g is negative", q->spectrum[i]);
         low = fmin(low, q->spectrum[i]);
         high = fmax(high, q->spectrum[i]);
     }

@@ -20,12 +20,13 @@ typedef struct net {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"hidden", GLS_OPTION_INT, offsetof(options, hidden), "4", 1, 1e6, 0, NULL, "hidden units"},
-    {"examples", GLS_OPTION_INT, offsetof(options, examples), "40", 4, 1e7, 0, NULL, "points"},
-    {"radius", GLS_OPTION_REAL, offsetof(options, radius), "10", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "where the Lipschitz constant is to hold"},
-    {"seed", GLS_OPTION_INT, offsetof(options, seed), "1", 0, INFINITY, 0, NULL, "of the points"},
-    {NULL}};
+    GLS_INT("hidden", options, hidden, "4", 1, 1e6, "hidden units"),
+    GLS_INT("examples", options, examples, "40", 4, 1e7, "points"),
+    GLS_REAL("radius", options, radius, "10", 0, INFINITY, "where the Lipschitz constant is to hold",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_INT("seed", options, seed, "1", 0, INFINITY, "of the points"),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

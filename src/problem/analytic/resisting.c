@@ -2,14 +2,16 @@
  * slope L at all queried points, its minima theta delta before them. `resisting_gradient` is that of theorem 5.5.2:
  * slope 1 at all queried points, extrema at least 2 delta away, the whole moved by `shift`. */
 #include "analytic.h"
+#include "base/sort.h"
 #include "piecewise.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct options {
     gls_function_options common;
-    const gls_value *points;
+    gls_reals points;
     double theta, lipschitz, delta, shift;
 } options;
 
@@ -18,38 +20,38 @@ typedef struct resisting {
     gls_piecewise shape;
 } resisting;
 
+#define POINTS                                                                            \
+    GLS_LIST("points", options, points, "[0]", 1, INFINITY,                               \
+             GLS_ITEM(.type = GLS_OPTION_REAL, .minimum = -INFINITY, .maximum = INFINITY, \
+                      .flags = GLS_OPTION_ABOVE_MIN | GLS_OPTION_BELOW_MAX),              \
+             "queried points")
+
 static const gls_option value_table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"points", GLS_OPTION_VALUE, offsetof(options, points), NULL, 0, 0, 0, NULL, "queried points; none: 0 alone"},
-    {"theta", GLS_OPTION_REAL, offsetof(options, theta), "0.25", 0, 0.5, GLS_OPTION_ABOVE_MIN | GLS_OPTION_BELOW_MAX,
-     NULL, "which of the family"},
-    {"L", GLS_OPTION_REAL, offsetof(options, lipschitz), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL, "slope"},
-    {"delta", GLS_OPTION_REAL, offsetof(options, delta), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "most that a minimum lies before a point: Delta/L"},
-    {NULL}};
+    POINTS,
+    GLS_REAL("theta", options, theta, "0.25", 0, 0.5, "which of the family",
+             .flags = GLS_OPTION_ABOVE_MIN | GLS_OPTION_BELOW_MAX),
+    GLS_REAL("L", options, lipschitz, "1", 0, INFINITY, "slope", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("delta", options, delta, "1", 0, INFINITY, "most that a minimum lies before a point: Delta/L",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static const gls_option gradient_table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"points", GLS_OPTION_VALUE, offsetof(options, points), NULL, 0, 0, 0, NULL, "queried points; none: 0 alone"},
-    {"delta", GLS_OPTION_REAL, offsetof(options, delta), "0.1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "radius of stationarity"},
-    {"shift", GLS_OPTION_REAL, offsetof(options, shift), "0", 0, 0, 0, NULL, "how far the function is moved"},
-    {NULL}};
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+    POINTS,
+    GLS_REAL("delta", options, delta, "0.1", 0, INFINITY, "radius of stationarity", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("shift", options, shift, "0", 0, 0, "how far the function is moved"),
+    {0},
+};
 
 /* The queried points, sorted, each once. */
 static gls_status distinct(gls_problem *p, const options *o, double **points, int64_t *count) {
-    GLS_TRY(gls_function_reals(p->ctx, "points", o->points, points, count));
-    if (*count == 0) {
-        *points = gls_alloc(p->ctx, 1, sizeof **points);
-        if (*points == NULL) return GLS_ERR_MEMORY;
-        *count = 1;
-    }
-    qsort(*points, (size_t)*count, sizeof **points, ascending);
+    *count = o->points.count;
+    *points = gls_alloc(p->ctx, *count, sizeof **points);
+    if (*points == NULL) return GLS_ERR_MEMORY;
+    memcpy(*points, o->points.item, (size_t)*count * sizeof **points);
+    gls_sort_doubles(*points, *count);
     int64_t kept = 1;
     for (int64_t i = 1; i < *count; i++)
         if ((*points)[i] > (*points)[kept - 1]) (*points)[kept++] = (*points)[i];

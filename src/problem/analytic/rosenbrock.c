@@ -16,10 +16,10 @@ typedef struct rosenbrock {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"dim", GLS_OPTION_INT, offsetof(options, dim), "2", 2, 1e9, 0, NULL, "number of parameters"},
-    {"steep", GLS_OPTION_REAL, offsetof(options, steep), "100", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "steepness of the valley"},
-    {NULL}};
+    GLS_INT("dim", options, dim, "2", 2, 1e9, "number of parameters"),
+    GLS_REAL("steep", options, steep, "100", 0, INFINITY, "steepness of the valley", .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

@@ -16,8 +16,9 @@ typedef struct sawtooth {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"n", GLS_OPTION_INT, offsetof(options, window), "10", 1, 1e9, 0, NULL, "the window; slopes -1/(n+1), n/(n+1)"},
-    {NULL}};
+    GLS_INT("n", options, window, "10", 1, 1e9, "the window; slopes -1/(n+1), n/(n+1)"),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     sawtooth *s = p->self;

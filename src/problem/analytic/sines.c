@@ -13,10 +13,12 @@ typedef struct sines {
     double height;
 } sines;
 
-static const gls_option table[] = {GLS_FUNCTION_OPTIONS,
-                                   {"height", GLS_OPTION_REAL, offsetof(options, height), "100", 0, INFINITY,
-                                    GLS_OPTION_ABOVE_MIN, NULL, "height, and smoothness constant"},
-                                   {NULL}};
+static const gls_option table[] = {
+    GLS_FUNCTION_OPTIONS,
+    GLS_REAL("height", options, height, "100", 0, INFINITY, "height, and smoothness constant",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

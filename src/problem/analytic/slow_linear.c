@@ -13,10 +13,12 @@ typedef struct slow {
     double epsilon;
 } slow;
 
-static const gls_option table[] = {GLS_FUNCTION_OPTIONS,
-                                   {"epsilon", GLS_OPTION_REAL, offsetof(options, epsilon), "0.1", 0, INFINITY,
-                                    GLS_OPTION_ABOVE_MIN, NULL, "half of the slope outside"},
-                                   {NULL}};
+static const gls_option table[] = {
+    GLS_FUNCTION_OPTIONS,
+    GLS_REAL("epsilon", options, epsilon, "0.1", 0, INFINITY, "half of the slope outside",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

@@ -18,11 +18,12 @@ typedef struct sphere_sum {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"dim", GLS_OPTION_INT, offsetof(options, dim), "10", 1, 1e9, 0, NULL, "number of parameters"},
-    {"examples", GLS_OPTION_INT, offsetof(options, examples), "100", 2, 1e9, 0, NULL, "number of points, even"},
-    {"lambda", GLS_OPTION_REAL, offsetof(options, lambda), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL, "curvature"},
-    {"seed", GLS_OPTION_INT, offsetof(options, seed), "1", 0, INFINITY, 0, NULL, "of the points"},
-    {NULL}};
+    GLS_INT("dim", options, dim, "10", 1, 1e9, "number of parameters"),
+    GLS_INT("examples", options, examples, "100", 2, 1e9, "number of points, even"),
+    GLS_REAL("lambda", options, lambda, "1", 0, INFINITY, "curvature", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_INT("seed", options, seed, "1", 0, INFINITY, "of the points"),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

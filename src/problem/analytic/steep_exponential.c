@@ -13,10 +13,12 @@ typedef struct steep {
     double l1;
 } steep;
 
-static const gls_option table[] = {GLS_FUNCTION_OPTIONS,
-                                   {"L1", GLS_OPTION_REAL, offsetof(options, l1), "2", 0, INFINITY,
-                                    GLS_OPTION_ABOVE_MIN, NULL, "both constants of relaxed smoothness"},
-                                   {NULL}};
+static const gls_option table[] = {
+    GLS_FUNCTION_OPTIONS,
+    GLS_REAL("L1", options, l1, "2", 0, INFINITY, "both constants of relaxed smoothness",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

@@ -17,11 +17,12 @@ typedef struct chain {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"dim", GLS_OPTION_INT, offsetof(options, dim), "20", 1, 1e9, 0, NULL, "length of the chain"},
-    {"L", GLS_OPTION_REAL, offsetof(options, smoothness), "152", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL, "smoothness"},
-    {"epsilon", GLS_OPTION_REAL, offsetof(options, epsilon), "0.5", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "half of the gradient norm that stays until the chain's end is reached"},
-    {NULL}};
+    GLS_INT("dim", options, dim, "20", 1, 1e9, "length of the chain"),
+    GLS_REAL("L", options, smoothness, "152", 0, INFINITY, "smoothness", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("epsilon", options, epsilon, "0.5", 0, INFINITY,
+             "half of the gradient norm that stays until the chain's end is reached", .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

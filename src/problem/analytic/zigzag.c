@@ -17,10 +17,10 @@ typedef struct zigzag {
 
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
-    {"dim", GLS_OPTION_INT, offsetof(options, dim), "1", 1, 1e9, 0, NULL, "number of parameters"},
-    {"period", GLS_OPTION_REAL, offsetof(options, period), "1", 0, INFINITY, GLS_OPTION_ABOVE_MIN, NULL,
-     "distance of minima"},
-    {NULL}};
+    GLS_INT("dim", options, dim, "1", 1, 1e9, "number of parameters"),
+    GLS_REAL("period", options, period, "1", 0, INFINITY, "distance of minima", .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
 
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;

@@ -8,7 +8,10 @@
 #include "base/table.h"
 #include "data/table.h"
 #include "estimator/estimator.h"
+#include "measure/members.h"
 #include "method/table.h"
+#include "model/network.h"
+#include "model/op.h"
 #include "problem/analytic/oracle_noise.h"
 #include "problem/evaluation.h"
 
@@ -29,35 +32,18 @@ const char *gls_kind_name(gls_kind kind) {
     return (int)kind >= 0 && kind < GLS_KIND_COUNT ? name[kind] : NULL;
 }
 
-static gls_members builtin(gls_kind kind) {
-    switch (kind) {
-    case GLS_KIND_PROBLEM:
-        return gls_problem_members;
-    case GLS_KIND_ESTIMATOR:
-        return gls_estimator_members;
-    case GLS_KIND_METHOD:
-        return gls_method_members;
-    case GLS_KIND_SCHEDULE:
-        return gls_schedule_members;
-    case GLS_KIND_FORMAT:
-        return gls_format_members;
-    case GLS_KIND_TRANSFORM:
-        return gls_transform_members;
-    case GLS_KIND_NOISE:
-        return gls_oracle_noise_members;
-    default:
-        return NULL;
-    }
-}
-
 const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_t i) {
-    if (kind == GLS_KIND_MEASURE) {
-        const gls_measure_type *type = gls_measure_at(ctx, i);
-        return type ? &type->member : NULL;
-    }
-    if (kind == GLS_KIND_FAMILY) return gls_model_family(ctx, i);
-    if (kind == GLS_KIND_OP) return gls_model_layer(ctx, i);
-    return gls_member_at(ctx, kind, builtin(kind), i);
+    static const gls_member_kind *const kinds[GLS_KIND_COUNT] = {[GLS_KIND_PROBLEM] = &gls_problem_kind,
+                                                                 [GLS_KIND_FAMILY] = &gls_family_kind,
+                                                                 [GLS_KIND_OP] = &gls_op_kind,
+                                                                 [GLS_KIND_ESTIMATOR] = &gls_estimator_kind,
+                                                                 [GLS_KIND_METHOD] = &gls_method_kind,
+                                                                 [GLS_KIND_SCHEDULE] = &gls_schedule_kind,
+                                                                 [GLS_KIND_MEASURE] = &gls_measure_kind,
+                                                                 [GLS_KIND_FORMAT] = &gls_format_kind,
+                                                                 [GLS_KIND_TRANSFORM] = &gls_transform_kind,
+                                                                 [GLS_KIND_NOISE] = &gls_noise_kind};
+    return (int)kind >= 0 && kind < GLS_KIND_COUNT && kinds[kind] ? gls_member_at(ctx, kinds[kind], i) : NULL;
 }
 
 const gls_member *gls_member_named(gls_context *ctx, gls_kind kind, const char *name) {

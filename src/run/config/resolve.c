@@ -5,7 +5,9 @@
 
 #include <glissade/measure.h>
 
+#include "base/table.h"
 #include "base/text.h"
+#include "base/value.h"
 #include "estimator/estimator.h"
 #include "measure/members.h"
 #include "run/config/cadence.h"
@@ -86,7 +88,8 @@ static gls_status fill_given(filling *f, const gls_options *options, const gls_o
                              const char *owner) {
     gls_context *ctx = f->ctx;
     bool schedule = (row->flags & GLS_OPTION_SCHEDULABLE) && item->kind == GLS_VALUE_MAP;
-    const char *content = schedule ? "schedule" : row->type == GLS_OPTION_VALUE ? row->choices : NULL;
+    bool tree = row->type == GLS_OPTION_VALUE || row->type == GLS_OPTION_LIST;
+    const char *content = schedule ? "schedule" : tree ? row->choices : NULL;
     resolver inner = resolver_of(content);
     gls_value *value = gls_value_clone(ctx, item), *filled = NULL;
     if (!value || !inner) return gls_value_append(ctx, f->out, value);
@@ -101,6 +104,12 @@ static gls_status fill_given(filling *f, const gls_options *options, const gls_o
     return status;
 }
 
+static gls_status append_list(filling *f, const gls_options *options, const char *key) {
+    gls_value *list;
+    GLS_TRY(gls_options_value(options, key, &list));
+    return gls_value_append(f->ctx, f->out, list);
+}
+
 /* Every row of a table with what was given or its default; nothing for a row without. */
 static gls_status fill_rows(filling *f, const gls_options *options, const char *owner) {
     for (const gls_option *row = gls_options_table(options); row->key; row++) {
@@ -108,7 +117,8 @@ static gls_status fill_rows(filling *f, const gls_options *options, const char *
         if (item && item->kind != GLS_VALUE_NULL)
             GLS_TRY(fill_given(f, options, row, item, owner));
         else if (row->initial && !gls_options_given(options, row->key))
-            GLS_TRY(append_text(f->ctx, f->out, row->key, row->initial, NULL));
+            GLS_TRY(row->type == GLS_OPTION_LIST ? append_list(f, options, row->key)
+                                                 : append_text(f->ctx, f->out, row->key, row->initial, NULL));
     }
     return GLS_OK;
 }
@@ -123,23 +133,11 @@ static gls_status copy_others(filling *f, const gls_option *table) {
     return GLS_OK;
 }
 
-static const gls_option no_options[] = {{NULL}};
-
-static gls_status read_options(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *given,
-                               const char *const *except, gls_options **out) {
-    GLS_TRY(gls_options_create(ctx, owner, member->options ? member->options : no_options, member->options_size, out));
-    gls_status status = gls_options_apply(*out, given, except);
-    if (status == GLS_OK) return GLS_OK;
-    gls_options_destroy(*out);
-    *out = NULL;
-    return status;
-}
-
 /* The given map through a member's table; owner speaks in messages. */
 static gls_status fill_member(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *given,
                               const char *key, const char *const *except, gls_value **out) {
     gls_options *options;
-    GLS_TRY(read_options(ctx, member, owner, given, except, &options));
+    GLS_TRY(gls_member_options(ctx, member, owner, given, except, &options));
     filling f = {ctx, given, *out = new_map(ctx, key, given)};
     gls_status status = *out ? copy_others(&f, gls_options_table(options)) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = fill_rows(&f, options, owner);
@@ -182,13 +180,8 @@ static gls_status resolve_pair(gls_context *ctx, const gls_member *member, const
     gls_status status = GLS_OK;
     if (first && options && options->kind != GLS_VALUE_MAP && member->options) {
         map = new_map(ctx, member->name, options);
-        gls_value *value = map ? gls_value_clone(ctx, options) : NULL;
-        if (value) {
-            gls_free(ctx, (char *)(uintptr_t)value->key);
-            value->key = gls_strdup(ctx, member->options[0].key);
-        }
-        status = value && value->key ? gls_value_append(ctx, map, value) : GLS_ERR_MEMORY;
-        if (status != GLS_OK && value && !value->key) gls_value_destroy(ctx, value);
+        gls_value *value = map ? gls_value_clone_as(ctx, options, member->options[0].key) : NULL;
+        status = value ? gls_value_append(ctx, map, value) : GLS_ERR_MEMORY;
         options = map;
     }
     if (status == GLS_OK) status = fill_member(ctx, member, member->name, options, member->name, except, &filled);
@@ -296,7 +289,7 @@ static gls_status resolve_data(gls_context *ctx, const gls_value *given, gls_val
     if (!member) return GLS_ERR_ARGUMENT;
     gls_options *own = NULL, *options = NULL;
     GLS_TRY(gls_data_options(ctx, given, &own));
-    gls_status status = read_options(ctx, member, member->name, given, gls_data_keys, &options);
+    gls_status status = gls_member_options(ctx, member, member->name, given, gls_data_keys, &options);
     filling f = {ctx, given, *out = new_map(ctx, "data", given)};
     if (status == GLS_OK && !*out) status = GLS_ERR_MEMORY;
     if (status == GLS_OK && !named) status = append_text(ctx, *out, "format", format, NULL);
