@@ -94,15 +94,19 @@ def main():
     parser.add_argument("--only", default="networks,estimators,methods")
     parser.add_argument("--parameters", type=int, default=8 << 20, help="of the step rules")
     options = parser.parse_args()
-    sides, found = [Side(options.a), Side(options.b)], {}
-    for pair in range(options.pairs):
-        order = sides if pair % 2 == 0 else sides[::-1]
-        for name in options.only.split(","):
-            for label, values in globals()[name](order, options):
-                found.setdefault((name, label), []).append(values if pair % 2 == 0 else values[::-1])
-        print(f"\rpair {pair + 1} of {options.pairs}", end="", file=sys.stderr, flush=True)
+    sides, found, done = [Side(options.a), Side(options.b)], {}, 0
+    try:
+        for done in range(options.pairs):
+            turned = done % 2 == 1
+            for name in options.only.split(","):
+                for label, values in globals()[name](sides[::-1] if turned else sides, options):
+                    found.setdefault((name, label), []).append(values[::-1] if turned else values)
+            print(f"\rpair {done + 1} of {options.pairs}", end="", file=sys.stderr, flush=True)
+        done = options.pairs
+    except KeyboardInterrupt:  # what there is is shown
+        pass
     print(file=sys.stderr)
-    print(f"# A = {options.a}, B = {options.b}, {options.pairs} alternating pairs")
+    print(f"# A = {options.a}, B = {options.b}, {done} alternating pairs")
     print(f"{'line':58} {'A ms':>9} {'B ms':>9} {'B / A':>6}  interval")
     for (_, label), pairs in found.items():
         ratios = [b / a for a, b in pairs]
