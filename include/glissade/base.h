@@ -9,8 +9,8 @@
  *   gls_x_destroy, a struct that a function fills by gls_x_clear, a `char *` by gls_free; NULL is legal for destroy and
  *   free. After a failure there is nothing to undo, unless the comment says so.
  * - `const` means borrowed. What is handed in must live until the call returns, and where it is handed to a create
- *   function by pointers in an options struct, as long as the object, unless the comment says that it is copied. What is
- *   handed out belongs to the object that it was asked of, and lives as long.
+ *   function by pointers in an options struct, as long as the object, unless the comment says that it is copied. What
+ * is handed out belongs to the object that it was asked of, and lives as long.
  * - A function that `takes` an argument owns it from then on.
  * An options struct with a `size` begins with it: `= {.size = sizeof options}`; all other fields may stay 0. */
 #ifndef GLISSADE_BASE_H

@@ -209,7 +209,8 @@ static void runs_cut_short(void **state) {
         {"$G measure whole --only loss --set measure.loss.smaple=4", "nearest is 'sample'"},
         {"$G measure whole --only loss --sample 0", "expected a number of examples or all"},
         {"$G measure whole --only loss --sample x", "found 'x'"},
-        {"$G measure whole --only stability --other whole --exchanged x", "'--exchanged' of measure: expected a whole number"},
+        {"$G measure whole --only stability --other whole --exchanged x",
+         "'--exchanged' of measure: expected a whole number"},
         {"$G measure whole --only stability --other whole --exchanged 200", "the training set has 200 examples"},
         {"$G measure whole --only stability", "needs the weights of a second run"},
     };
