@@ -72,11 +72,6 @@ typedef enum gls_status {
 /* Short English name of a status, never NULL. */
 GLS_API const char *gls_status_name(gls_status status);
 
-/* The processor core whose kernels OpenBLAS runs, as OpenBLAS names it ("Haswell", "SkylakeX", ...), never NULL.
- * "Prescott" is what it falls back to where it does not know the processor, and is several times slower: then set
- * OPENBLAS_CORETYPE before the program starts (a library cannot any more; the command does). */
-GLS_API const char *gls_blas_core(void);
-
 /* ---- context ---- */
 
 typedef struct gls_context gls_context;
@@ -125,6 +120,11 @@ GLS_API bool gls_context_portable(const gls_context *ctx);
  * "portable" in a portable context. The first call logs a warning where they are known to be slow. Owned by ctx. */
 GLS_API const char *gls_gemm_describe(gls_context *ctx);
 
+/* The processor core whose kernels OpenBLAS runs, as OpenBLAS names it ("Haswell", "SkylakeX", ...), never NULL.
+ * "Prescott" is what it falls back to where it does not know the processor, and is several times slower: then set
+ * OPENBLAS_CORETYPE before the program starts (a library cannot any more; the command does). */
+GLS_API const char *gls_blas_core(void);
+
 /* Asks the work in this context to stop after the current step. Async-signal-safe. */
 GLS_API void gls_interrupt(gls_context *ctx);
 GLS_API bool gls_interrupted(const gls_context *ctx);
@@ -155,52 +155,6 @@ GLS_API char *gls_strdup(gls_context *ctx, const char *text);
 /* A formatted string from gls_alloc. */
 GLS_API char *gls_sprintf(gls_context *ctx, const char *format, ...) GLS_PRINTF(2, 3);
 
-/* A bump allocator whose blocks live and die together. They are not zeroed: debug builds fill fresh ones with NaN. */
-typedef struct gls_arena gls_arena;
-GLS_API gls_status gls_arena_create(gls_context *ctx, gls_arena **out);
-GLS_API void gls_arena_destroy(gls_arena *arena);
-GLS_API void *gls_arena_alloc(gls_arena *arena, int64_t count, size_t size); /* aligned to 64; NULL as gls_alloc */
-GLS_API void gls_arena_reset(gls_arena *arena); /* invalidates all blocks; the memory is reused */
-
-/* ---- files ---- */
-
-/* Writes a whole text file into a temporary sibling, which takes the file's name once everything has reached the disk:
- * whatever happens, the path holds the old content or the new. GLS_ERR_FILE with the system's reason. */
-GLS_API gls_status gls_write_text(gls_context *ctx, const char *path, const char *text);
-/* Makes a folder and its parents; one that is there already is fine. GLS_ERR_FILE with the system's reason. */
-GLS_API gls_status gls_make_directory(gls_context *ctx, const char *path);
-
-/* ---- threads ---- */
-
-typedef gls_status (*gls_task_fn)(void *user, int64_t task, int worker);
-
-/* Runs fn for task = 0 .. tasks-1 on the context's team; tasks are dealt dynamically, worker is in [0, threads).
- * Each worker sets its own OpenMP thread count to 1, so libraries called inside stay on one thread. All started tasks
- * finish; the status and message are those of the lowest failing task. Not nested: a call from inside a task runs in
- * that worker. */
-GLS_API gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *user);
-
-/* ---- random numbers: counter based, Philox4x32-10 ---- */
-
-/* The same key and counters give the same numbers, on any thread or rank, in any order. purpose is a short constant
- * text ("dropout", "shuffle"). */
-typedef struct gls_random {
-    uint32_t key[2];
-    uint64_t draw;
-    uint32_t slot;
-    uint32_t element; /* next block of four 32-bit numbers */
-    uint32_t buffer[4];
-    int left;
-} gls_random;
-
-GLS_API gls_random gls_random_create(uint64_t seed, const char *purpose, uint64_t draw, uint32_t slot);
-/* Four 32-bit numbers of a block, without moving the stream. */
-GLS_API void gls_random_block(const gls_random *random, uint32_t block, uint32_t out[4]);
-GLS_API uint32_t gls_random_u32(gls_random *random);
-GLS_API double gls_random_uniform(gls_random *random);               /* [0, 1), 53 bits */
-GLS_API double gls_random_normal(gls_random *random);                /* mean 0, variance 1 */
-GLS_API int64_t gls_random_below(gls_random *random, int64_t bound); /* uniform on [0, bound), without bias */
-
 /* ---- values: what configuration files, --set and callers say, before a table gives it a type ---- */
 
 typedef enum gls_value_kind { GLS_VALUE_NULL, GLS_VALUE_TEXT, GLS_VALUE_LIST, GLS_VALUE_MAP } gls_value_kind;
@@ -226,7 +180,130 @@ GLS_API gls_value *gls_value_clone(gls_context *ctx, const gls_value *value);
 GLS_API gls_status gls_value_set_origin(gls_context *ctx, gls_value *value, const gls_value *from);
 GLS_API const gls_value *gls_value_get(const gls_value *map, const char *key); /* NULL if absent */
 
-/* ---- options as data ---- */
+/* ---- layout: named blocks of a flat vector ---- */
+
+enum {
+    GLS_BLOCK_NO_DECAY = 1, /* biases and norm scales: weight decay leaves them alone */
+    GLS_BLOCK_TILED = 2,    /* its gradient is formed over tiles of the wave, not by slices (problem.h) */
+    GLS_BLOCK_BY_SLOT = 4   /* of a state: shape[0] runs over slots; each rank holds the successors of its own */
+};
+
+enum { GLS_MAX_DIMS = 6 };
+typedef struct gls_block {
+    const char *name;
+    int64_t offset, size; /* in elements; size is the product of shape */
+    int dims;
+    int64_t shape[GLS_MAX_DIMS];
+    unsigned flags;
+} gls_block;
+
+typedef struct gls_layout gls_layout;
+GLS_API gls_status gls_layout_create(gls_context *ctx, gls_layout **out);
+GLS_API void gls_layout_destroy(gls_layout *layout);
+/* Appends a block; the name is copied. GLS_ERR_ARGUMENT for a name already there or a negative extent, GLS_ERR_MEMORY
+ * for a size that overflows. */
+GLS_API gls_status gls_layout_add(gls_layout *layout, const char *name, int dims, const int64_t *shape, unsigned flags);
+GLS_API int64_t gls_layout_size(const gls_layout *layout); /* d */
+GLS_API int64_t gls_layout_count(const gls_layout *layout);
+GLS_API const gls_block *gls_layout_block(const gls_layout *layout, int64_t i);
+GLS_API const gls_block *gls_layout_find(const gls_layout *layout, const char *name); /* NULL if absent */
+/* Its blocks for people: name, size, shape, flags, a line each. Like every gls_..._view, a text from gls_alloc (NULL
+ * without memory), so that it can be logged, shown in a window or handed to another language: a FILE * can not. */
+GLS_API char *gls_layout_view(const gls_layout *layout);
+
+/* ---- records: what a step did, as named doubles ---- */
+
+enum { GLS_RECORD_CAPACITY = 64 }; /* more than all parts of one step report together; a record lives on stacks */
+typedef struct gls_record {
+    int count;
+    const char *name[GLS_RECORD_CAPACITY + 1]; /* constant texts */
+    double value[GLS_RECORD_CAPACITY + 1];
+} gls_record;
+
+GLS_API void gls_record_clear(gls_record *record);
+/* Sets a figure; a name already there is overwritten. Beyond the capacity, a last figure "figures_dropped" counts what
+ * was not kept, so that whoever reads the record sees that something is missing. */
+GLS_API void gls_record_set(gls_record *record, const char *name, double value);
+GLS_API double gls_record_get(const gls_record *record, const char *name); /* NaN if absent */
+
+/* ---- named arrays: the one list that a checkpoint holds ---- */
+
+typedef enum gls_dtype { GLS_F32, GLS_F64, GLS_I32, GLS_I64, GLS_U8 } gls_dtype;
+
+/* One array of an object's state. data points into the object: saving reads it, restoring fills it. */
+typedef struct gls_array {
+    char name[160];
+    gls_dtype dtype;
+    int dims;
+    int64_t shape[GLS_MAX_DIMS];
+    void *data;
+    bool optional; /* a file without it leaves the data as they are */
+    /* Where the file's shape differs from this one: makes room for `shape` and sets array->data, or fails with a
+     * sentence. NULL: another shape is refused. */
+    gls_status (*resize)(void *owner, struct gls_array *array, const int64_t *shape);
+    void *owner;
+} gls_array;
+
+typedef struct gls_arrays {
+    gls_array *item;
+    int64_t count, capacity;
+} gls_arrays;
+
+GLS_API gls_status gls_arrays_add(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype, int dims,
+                                  const int64_t *shape, void *data);
+GLS_API gls_status gls_arrays_add_vector(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype,
+                                         int64_t size, void *data);
+/* The same under prefix and name together: what an object's own ..._arrays(object, prefix, arrays) is made of. */
+GLS_API gls_status gls_arrays_add_state(gls_context *ctx, gls_arrays *arrays, const char *prefix, const char *name,
+                                        gls_dtype dtype, int64_t size, void *data);
+/* Every block of a layout as an array, named prefix and the block's name; data [gls_layout_size]. GLS_ERR_UNSUPPORTED
+ * for a name that does not fit. */
+GLS_API gls_status gls_arrays_add_layout(gls_context *ctx, gls_arrays *arrays, const gls_layout *layout,
+                                         const char *prefix, gls_real *data);
+/* Of the array added last: it may be absent from a file, its present data are then the default. */
+GLS_API void gls_arrays_optional(gls_arrays *arrays);
+/* Of the array added last: its extents (not their number) are those found in the file; see gls_array. */
+GLS_API void gls_arrays_resizable(gls_arrays *arrays,
+                                  gls_status (*resize)(void *owner, gls_array *array, const int64_t *shape),
+                                  void *owner);
+GLS_API void gls_arrays_clear(gls_context *ctx, gls_arrays *arrays); /* frees the list, not the data */
+GLS_API size_t gls_dtype_size(gls_dtype dtype);
+#ifdef GLS_DOUBLE
+#define GLS_DTYPE_REAL GLS_F64
+#else
+#define GLS_DTYPE_REAL GLS_F32
+#endif
+
+/* ---- random numbers: counter based, Philox4x32-10 ---- */
+
+/* The same key and counters give the same numbers, on any thread or rank, in any order. purpose is a short constant
+ * text ("dropout", "shuffle"). */
+typedef struct gls_random {
+    uint32_t key[2];
+    uint64_t draw;
+    uint32_t slot;
+    uint32_t element; /* next block of four 32-bit numbers */
+    uint32_t buffer[4];
+    int left;
+} gls_random;
+
+GLS_API gls_random gls_random_create(uint64_t seed, const char *purpose, uint64_t draw, uint32_t slot);
+/* Four 32-bit numbers of a block, without moving the stream. */
+GLS_API void gls_random_block(const gls_random *random, uint32_t block, uint32_t out[4]);
+GLS_API uint32_t gls_random_u32(gls_random *random);
+GLS_API double gls_random_uniform(gls_random *random);               /* [0, 1), 53 bits */
+GLS_API double gls_random_normal(gls_random *random);                /* mean 0, variance 1 */
+GLS_API int64_t gls_random_below(gls_random *random, int64_t bound); /* uniform on [0, bound), without bias */
+
+/* ---- files ---- */
+
+/* Writes a whole text file into a temporary sibling, which takes the file's name once everything has reached the disk:
+ * whatever happens, the path holds the old content or the new. GLS_ERR_FILE with the system's reason. */
+GLS_API gls_status gls_write_text(gls_context *ctx, const char *path, const char *text);
+/* Makes a folder and its parents; one that is there already is fine. GLS_ERR_FILE with the system's reason. */
+GLS_API gls_status gls_make_directory(gls_context *ctx, const char *path);
+
+/* ======== for authors: options as data ======== */
 
 typedef enum gls_option_type {
     GLS_OPTION_REAL,   /* double */
@@ -385,8 +462,9 @@ GLS_API gls_options *gls_options_clone(const gls_options *options);
  * NULL at the end. */
 GLS_API const char *gls_nearest(const char *name, const char *(*next)(const void *user, int64_t i), const void *user);
 
-/* ---- tables of members: methods, problems, formats, ... ----
- * A room's gls_register_... adds a member of its kind to a context, which the member must outlive. GLS_ERR_ARGUMENT if
+/* ======== for authors: tables of members: methods, problems, formats, ... ======== */
+
+/* A room's gls_register_... adds a member of its kind to a context, which the member must outlive. GLS_ERR_ARGUMENT if
  * the name is that of another member, built-in or registered. */
 
 /* Every descriptor begins with these. */
@@ -413,99 +491,22 @@ typedef enum gls_kind {
     GLS_KIND_COUNT
 } gls_kind;
 
-/* ---- records: what a step did, as named doubles ---- */
+/* ======== for authors: threads, and memory that lives and dies together ======== */
 
-enum { GLS_RECORD_CAPACITY = 64 }; /* more than all parts of one step report together; a record lives on stacks */
-typedef struct gls_record {
-    int count;
-    const char *name[GLS_RECORD_CAPACITY + 1]; /* constant texts */
-    double value[GLS_RECORD_CAPACITY + 1];
-} gls_record;
+typedef gls_status (*gls_task_fn)(void *user, int64_t task, int worker);
 
-GLS_API void gls_record_clear(gls_record *record);
-/* Sets a figure; a name already there is overwritten. Beyond the capacity, a last figure "figures_dropped" counts what
- * was not kept, so that whoever reads the record sees that something is missing. */
-GLS_API void gls_record_set(gls_record *record, const char *name, double value);
-GLS_API double gls_record_get(const gls_record *record, const char *name); /* NaN if absent */
+/* Runs fn for task = 0 .. tasks-1 on the context's team; tasks are dealt dynamically, worker is in [0, threads).
+ * Each worker sets its own OpenMP thread count to 1, so libraries called inside stay on one thread. All started tasks
+ * finish; the status and message are those of the lowest failing task. Not nested: a call from inside a task runs in
+ * that worker. */
+GLS_API gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *user);
 
-/* ---- layout: named blocks of a flat vector ---- */
-
-enum {
-    GLS_BLOCK_NO_DECAY = 1, /* biases and norm scales: weight decay leaves them alone */
-    GLS_BLOCK_TILED = 2,    /* its gradient is formed over tiles of the wave, not by slices (problem.h) */
-    GLS_BLOCK_BY_SLOT = 4   /* of a state: shape[0] runs over slots; each rank holds the successors of its own */
-};
-
-enum { GLS_MAX_DIMS = 6 };
-typedef struct gls_block {
-    const char *name;
-    int64_t offset, size; /* in elements; size is the product of shape */
-    int dims;
-    int64_t shape[GLS_MAX_DIMS];
-    unsigned flags;
-} gls_block;
-
-typedef struct gls_layout gls_layout;
-GLS_API gls_status gls_layout_create(gls_context *ctx, gls_layout **out);
-GLS_API void gls_layout_destroy(gls_layout *layout);
-/* Appends a block; the name is copied. GLS_ERR_ARGUMENT for a name already there or a negative extent, GLS_ERR_MEMORY
- * for a size that overflows. */
-GLS_API gls_status gls_layout_add(gls_layout *layout, const char *name, int dims, const int64_t *shape, unsigned flags);
-GLS_API int64_t gls_layout_size(const gls_layout *layout); /* d */
-GLS_API int64_t gls_layout_count(const gls_layout *layout);
-GLS_API const gls_block *gls_layout_block(const gls_layout *layout, int64_t i);
-GLS_API const gls_block *gls_layout_find(const gls_layout *layout, const char *name); /* NULL if absent */
-/* Its blocks for people: name, size, shape, flags, a line each. Like every gls_..._view, a text from gls_alloc (NULL
- * without memory), so that it can be logged, shown in a window or handed to another language: a FILE * can not. */
-GLS_API char *gls_layout_view(const gls_layout *layout);
-
-/* ---- named arrays: the one list that a checkpoint holds ---- */
-
-typedef enum gls_dtype { GLS_F32, GLS_F64, GLS_I32, GLS_I64, GLS_U8 } gls_dtype;
-
-/* One array of an object's state. data points into the object: saving reads it, restoring fills it. */
-typedef struct gls_array {
-    char name[160];
-    gls_dtype dtype;
-    int dims;
-    int64_t shape[GLS_MAX_DIMS];
-    void *data;
-    bool optional; /* a file without it leaves the data as they are */
-    /* Where the file's shape differs from this one: makes room for `shape` and sets array->data, or fails with a
-     * sentence. NULL: another shape is refused. */
-    gls_status (*resize)(void *owner, struct gls_array *array, const int64_t *shape);
-    void *owner;
-} gls_array;
-
-typedef struct gls_arrays {
-    gls_array *item;
-    int64_t count, capacity;
-} gls_arrays;
-
-GLS_API gls_status gls_arrays_add(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype, int dims,
-                                  const int64_t *shape, void *data);
-GLS_API gls_status gls_arrays_add_vector(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype,
-                                         int64_t size, void *data);
-/* The same under prefix and name together: what an object's own ..._arrays(object, prefix, arrays) is made of. */
-GLS_API gls_status gls_arrays_add_state(gls_context *ctx, gls_arrays *arrays, const char *prefix, const char *name,
-                                        gls_dtype dtype, int64_t size, void *data);
-/* Every block of a layout as an array, named prefix and the block's name; data [gls_layout_size]. GLS_ERR_UNSUPPORTED
- * for a name that does not fit. */
-GLS_API gls_status gls_arrays_add_layout(gls_context *ctx, gls_arrays *arrays, const gls_layout *layout,
-                                         const char *prefix, gls_real *data);
-/* Of the array added last: it may be absent from a file, its present data are then the default. */
-GLS_API void gls_arrays_optional(gls_arrays *arrays);
-/* Of the array added last: its extents (not their number) are those found in the file; see gls_array. */
-GLS_API void gls_arrays_resizable(gls_arrays *arrays,
-                                  gls_status (*resize)(void *owner, gls_array *array, const int64_t *shape),
-                                  void *owner);
-GLS_API void gls_arrays_clear(gls_context *ctx, gls_arrays *arrays); /* frees the list, not the data */
-GLS_API size_t gls_dtype_size(gls_dtype dtype);
-#ifdef GLS_DOUBLE
-#define GLS_DTYPE_REAL GLS_F64
-#else
-#define GLS_DTYPE_REAL GLS_F32
-#endif
+/* A bump allocator whose blocks live and die together. They are not zeroed: debug builds fill fresh ones with NaN. */
+typedef struct gls_arena gls_arena;
+GLS_API gls_status gls_arena_create(gls_context *ctx, gls_arena **out);
+GLS_API void gls_arena_destroy(gls_arena *arena);
+GLS_API void *gls_arena_alloc(gls_arena *arena, int64_t count, size_t size); /* aligned to 64; NULL as gls_alloc */
+GLS_API void gls_arena_reset(gls_arena *arena); /* invalidates all blocks; the memory is reused */
 
 #ifdef __cplusplus
 }

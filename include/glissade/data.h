@@ -9,36 +9,7 @@
 extern "C" {
 #endif
 
-/* ---- batches ---- */
-
-/* Rows of examples, materialised: fetched, augmented, standardised. Features are dense (x), compressed sparse rows
- * (row, column, value), or tokens. Arrays that a source does not have are NULL. A view borrows another batch's arrays;
- * row[] of a view keeps the absolute offsets into column and value. */
-typedef struct gls_batch {
-    int64_t rows;
-    int64_t features;
-    const gls_real *x;     /* [rows, features] dense, or NULL */
-    const int64_t *row;    /* [rows + 1] offsets of sparse rows, or NULL */
-    const int32_t *column; /* ascending inside a row, in [0, features) */
-    const gls_real *value;
-    const int32_t *token; /* [rows, length] tokens, or NULL */
-    int64_t length;       /* of token rows */
-    const int32_t *label; /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or NULL */
-    bool next_tokens;
-    const gls_real *y; /* [rows, targets] real targets, or NULL */
-    int64_t targets;
-    const int64_t *index; /* [rows] the example's index in the set */
-    const int64_t *slot;  /* [rows] its place in the global mini-batch */
-    const double *mass;   /* [rows] masses m_i, or NULL: all 1 */
-    const int64_t *key;   /* [rows] the key column (user, domain), or NULL */
-    uint64_t draw;        /* one number for the mini-batch: randomness is keyed by it */
-} gls_batch;
-
-/* A view of rows [begin, begin + rows). */
-GLS_API gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows);
-GLS_API double gls_batch_mass(const gls_batch *batch); /* sum of masses */
-
-/* ---- sources ---- */
+/* ---- sets of examples ---- */
 
 typedef enum gls_target_kind { GLS_TARGET_NONE, GLS_TARGET_CLASS, GLS_TARGET_REAL, GLS_TARGET_TOKENS } gls_target_kind;
 
@@ -58,73 +29,9 @@ typedef struct gls_data_info {
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
 } gls_data_info;
 
-/* A named integer per example: domain, user, marked draggers. */
-typedef struct gls_column {
-    const char *name;
-    const int64_t *value; /* [examples] */
-} gls_column;
-
-/* Rows being materialised: writable arrays with room for `capacity` rows; a source fills rows 0 .. count-1 of those
- * that are not NULL. Sparse rows are appended after row[0], which the caller has set; column and value grow by
- * gls_rows_reserve. Owned by a loader or by gls_rows_create's caller. */
-typedef struct gls_rows {
-    gls_context *ctx;
-    int64_t capacity, nonzeros;
-    gls_real *x, *value, *y;
-    int64_t *row, *index, *slot, *key;
-    int32_t *column, *token, *label;
-    double *mass;
-} gls_rows;
-
-GLS_API gls_status gls_rows_create(gls_context *ctx, const gls_data_info *info, int64_t capacity, gls_rows **out);
-GLS_API void gls_rows_destroy(gls_rows *rows);
-GLS_API gls_status gls_rows_reserve(gls_rows *rows, int64_t nonzeros); /* room for that many sparse values in all */
-/* The sub-rows from `begin` on: shares the arrays, owns nothing. After a sparse fetch into it, gls_rows_merge hands
- * grown arrays back. */
-GLS_API gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t begin);
-GLS_API void gls_rows_merge(gls_rows *rows, const gls_rows *part);
-
-/* What to fetch: examples by index, their slots, the mini-batch's draw and the seed; augment is false in evaluation. */
-typedef struct gls_fetch {
-    int64_t count;
-    const int64_t *index;
-    const int64_t *slot;
-    uint64_t draw, seed;
-    bool augment;
-} gls_fetch;
-
 /* Random access to examples. Immutable after creation, so that several threads may fetch at once. The first members of
  * a concrete source. */
 typedef struct gls_source gls_source;
-typedef struct gls_source_ops {
-    /* Fills rows for fetch->count examples (x or sparse arrays or token, label, y, mass where the source has them; not
-     * index, slot). A pure function of its arguments. */
-    gls_status (*fetch)(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
-    void (*destroy)(gls_source *source);
-} gls_source_ops;
-struct gls_source {
-    const gls_source_ops *ops;
-    gls_context *ctx;
-    gls_data_info info;
-    bool has_mass;
-    gls_column *columns;       /* NULL-name terminated, or NULL; see gls_source_column */
-    const gls_source *inner;   /* what a wrapper wraps, or NULL */
-    struct gls_fitted *fitted; /* owned; see gls_source_fitted */
-};
-
-GLS_API void gls_source_destroy(gls_source *source); /* NULL is legal */
-GLS_API const gls_data_info *gls_source_info(const gls_source *source);
-/* Whether its rows carry labels or values to learn from; without, they can be predicted only. */
-GLS_API bool gls_source_has_targets(const gls_source *source);
-/* A named column, [examples], or NULL. */
-GLS_API const int64_t *gls_source_column(const gls_source *source, const char *name);
-/* Fetches examples into rows and gives the batch that views them; slot NULL: 0 .. count-1. GLS_ERR_ARGUMENT for an
- * index outside the set or more rows than capacity. */
-GLS_API gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows,
-                                    gls_batch *out);
-
-/* All targets without features: label [examples] of class targets and y [examples, targets], either may be NULL. */
-GLS_API gls_status gls_source_targets(const gls_source *source, gls_context *ctx, int32_t *label, gls_real *y);
 
 /* What a set is opened for. */
 typedef enum gls_part {
@@ -132,70 +39,24 @@ typedef enum gls_part {
     GLS_PART_TEST,
     GLS_PART_ROWS /* rows to be predicted: targets are neither needed nor read, info.target is GLS_TARGET_NONE */
 } gls_part;
-
-/* A file format or a generator. open reads `path` (train or test file of the data section; NULL for generators) with
- * the member's own options; but for GLS_PART_TRAIN, a generator or a folder gives its test part. With GLS_PART_ROWS it
- * need not find targets; what it finds is dropped. like is the training set's info when another part is opened, so that
- * width and classes agree; else NULL. */
-typedef struct gls_format {
-    gls_member member;
-    bool generator;
-    gls_status (*open)(gls_context *ctx, const char *path, const void *options, gls_part part,
-                       const gls_data_info *like, gls_source **out);
-    /* Writes a source in this format (for `data convert`, `data make`); NULL: cannot. */
-    gls_status (*write)(gls_context *ctx, const gls_source *source, const char *path, const void *options);
-} gls_format;
-
-GLS_API gls_status gls_register_format(gls_context *ctx, const gls_format *format);
 /* Opens by format name with options as a map (the data section; keys that the format's table does not know are errors
  * but for those in except). like: the training set's info (before transforms) when opening another part; GLS_ERR_INPUT
  * if they do not fit. */
 GLS_API gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
                                    const char *const *except, gls_part part, const gls_data_info *like,
                                    gls_source **out);
-/* Writes a source by format name; GLS_ERR_UNSUPPORTED if the format has no writer or cannot hold these data. */
-GLS_API gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
-                                    const gls_value *options, const char *const *except);
 
 /* What a list of transforms has learned from training data (means, deviations, classes), as named vectors. Writing them
  * to a file and making another of them gives the same bits as the training run's own. */
 typedef struct gls_fitted gls_fitted;
-/* Of the source that gls_transforms_apply has made of training data, which owns it; NULL for any other. */
-GLS_API const gls_fitted *gls_source_fitted(const gls_source *source);
-/* Its arrays, each named prefix, stage/transform/name. Borrowed: they live as long as it. */
-GLS_API gls_status gls_fitted_arrays(const gls_fitted *fitted, const char *prefix, gls_arrays *arrays);
-/* From the arrays of that prefix, which are copied. */
-GLS_API gls_status gls_fitted_create(gls_context *ctx, const char *prefix, const gls_arrays *arrays, gls_fitted **out);
-GLS_API void gls_fitted_destroy(gls_fitted *fitted);
-
-/* One transform's part of it, for those who write transforms. */
-typedef struct gls_learned gls_learned;
-/* A vector of zeros to fill; data is the address of a pointer to its elements. */
-GLS_API gls_status gls_learned_add(gls_learned *learned, const char *name, gls_dtype dtype, int64_t size, void *data);
-/* The vector of that name, dtype and *size (-1: of any, and *size becomes it); data is the address of a pointer to
- * const elements. GLS_ERR_INPUT with a sentence if there is no such. */
-GLS_API gls_status gls_learned_get(const gls_learned *learned, const char *name, gls_dtype dtype, int64_t *size,
-                                   void *data);
-
-/* A transform over any source: makes a new source around the old one. What it marked is a column of its name; where it
- * reorders, the column "original" holds the index before the first transform. */
-typedef struct gls_transform {
-    gls_member member;
-    bool train_only;   /* leaves all but the training data alone */
-    bool changes_rows; /* picks or adds examples: leaves rows without targets, which are to be predicted, alone */
-    /* Learns from training data, before they are transformed. NULL: there is nothing to learn. */
-    gls_status (*fit)(gls_context *ctx, const gls_source *source, const void *options, gls_learned *learned);
-    /* Takes the source, except when it fails. seed is this transform's own; train: these are training data; learned:
-     * what fit has left, here or in another process. */
-    gls_status (*apply)(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
-                        const gls_learned *learned, gls_source **out);
-} gls_transform;
-GLS_API gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform);
 /* Applies a list of transforms ([{label_noise: 0.1}, {pad_crop: {pad: 4}}, flip]) in order; a scalar sets the first
  * option of a transform's table. list may be NULL. fitted: NULL for training data, from which is learned; for other
  * rows what the same list has learned there. Takes source, also when it fails: then the source is destroyed. */
 GLS_API gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
                                         const gls_fitted *fitted, gls_source **out);
+/* Writes a source by format name; GLS_ERR_UNSUPPORTED if the format has no writer or cannot hold these data. */
+GLS_API gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
+                                    const gls_value *options, const char *const *except);
 
 /* Examples of one source picked by index (train/validation split); borrows the source. */
 GLS_API gls_status gls_source_subset(gls_context *ctx, const gls_source *source, const int64_t *index, int64_t count,
@@ -212,6 +73,32 @@ GLS_API gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token
 GLS_API gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column,
                                           const gls_real *value, const int32_t *label, const gls_real *y,
                                           const gls_data_info *info, gls_source **out);
+GLS_API const gls_data_info *gls_source_info(const gls_source *source);
+
+/* A named integer per example: domain, user, marked draggers. */
+typedef struct gls_column {
+    const char *name;
+    const int64_t *value; /* [examples] */
+} gls_column;
+/* A named column, [examples], or NULL. */
+GLS_API const int64_t *gls_source_column(const gls_source *source, const char *name);
+/* Whether its rows carry labels or values to learn from; without, they can be predicted only. */
+GLS_API bool gls_source_has_targets(const gls_source *source);
+
+/* All targets without features: label [examples] of class targets and y [examples, targets], either may be NULL. */
+GLS_API gls_status gls_source_targets(const gls_source *source, gls_context *ctx, int32_t *label, gls_real *y);
+
+GLS_API void gls_source_destroy(gls_source *source); /* NULL is legal */
+
+/* ---- what transforms have learned from training data ---- */
+
+/* Of the source that gls_transforms_apply has made of training data, which owns it; NULL for any other. */
+GLS_API const gls_fitted *gls_source_fitted(const gls_source *source);
+/* Its arrays, each named prefix, stage/transform/name. Borrowed: they live as long as it. */
+GLS_API gls_status gls_fitted_arrays(const gls_fitted *fitted, const char *prefix, gls_arrays *arrays);
+/* From the arrays of that prefix, which are copied. */
+GLS_API gls_status gls_fitted_create(gls_context *ctx, const char *prefix, const gls_arrays *arrays, gls_fitted **out);
+GLS_API void gls_fitted_destroy(gls_fitted *fitted);
 
 /* ---- a look at a set ---- */
 
@@ -257,6 +144,35 @@ GLS_API void gls_npy_clear(gls_context *ctx, gls_npy *array);
  * gls_write_text does. */
 GLS_API gls_status gls_npy_write(gls_context *ctx, const char *path, gls_dtype dtype, int dims, const int64_t *shape,
                                  const void *data);
+
+/* ---- batches ---- */
+
+/* Rows of examples, materialised: fetched, augmented, standardised. Features are dense (x), compressed sparse rows
+ * (row, column, value), or tokens. Arrays that a source does not have are NULL. A view borrows another batch's arrays;
+ * row[] of a view keeps the absolute offsets into column and value. */
+typedef struct gls_batch {
+    int64_t rows;
+    int64_t features;
+    const gls_real *x;     /* [rows, features] dense, or NULL */
+    const int64_t *row;    /* [rows + 1] offsets of sparse rows, or NULL */
+    const int32_t *column; /* ascending inside a row, in [0, features) */
+    const gls_real *value;
+    const int32_t *token; /* [rows, length] tokens, or NULL */
+    int64_t length;       /* of token rows */
+    const int32_t *label; /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or NULL */
+    bool next_tokens;
+    const gls_real *y; /* [rows, targets] real targets, or NULL */
+    int64_t targets;
+    const int64_t *index; /* [rows] the example's index in the set */
+    const int64_t *slot;  /* [rows] its place in the global mini-batch */
+    const double *mass;   /* [rows] masses m_i, or NULL: all 1 */
+    const int64_t *key;   /* [rows] the key column (user, domain), or NULL */
+    uint64_t draw;        /* one number for the mini-batch: randomness is keyed by it */
+} gls_batch;
+
+/* A view of rows [begin, begin + rows). */
+GLS_API gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows);
+GLS_API double gls_batch_mass(const gls_batch *batch); /* sum of masses */
 
 /* ---- sampling: which examples make mini-batch number k ---- */
 
@@ -328,6 +244,95 @@ typedef struct gls_batch_stream {
     const gls_batch *batch;
 } gls_batch_stream;
 GLS_API void gls_batch_stream_init(gls_batch_stream *stream, const gls_batch *batch);
+
+/* ======== for authors: sources, formats and transforms of your own; docs/howto-add-a-format.md ======== */
+
+/* Rows being materialised: writable arrays with room for `capacity` rows; a source fills rows 0 .. count-1 of those
+ * that are not NULL. Sparse rows are appended after row[0], which the caller has set; column and value grow by
+ * gls_rows_reserve. Owned by a loader or by gls_rows_create's caller. */
+typedef struct gls_rows {
+    gls_context *ctx;
+    int64_t capacity, nonzeros;
+    gls_real *x, *value, *y;
+    int64_t *row, *index, *slot, *key;
+    int32_t *column, *token, *label;
+    double *mass;
+} gls_rows;
+
+GLS_API gls_status gls_rows_create(gls_context *ctx, const gls_data_info *info, int64_t capacity, gls_rows **out);
+GLS_API void gls_rows_destroy(gls_rows *rows);
+GLS_API gls_status gls_rows_reserve(gls_rows *rows, int64_t nonzeros); /* room for that many sparse values in all */
+/* The sub-rows from `begin` on: shares the arrays, owns nothing. After a sparse fetch into it, gls_rows_merge hands
+ * grown arrays back. */
+GLS_API gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t begin);
+GLS_API void gls_rows_merge(gls_rows *rows, const gls_rows *part);
+
+/* What to fetch: examples by index, their slots, the mini-batch's draw and the seed; augment is false in evaluation. */
+typedef struct gls_fetch {
+    int64_t count;
+    const int64_t *index;
+    const int64_t *slot;
+    uint64_t draw, seed;
+    bool augment;
+} gls_fetch;
+typedef struct gls_source_ops {
+    /* Fills rows for fetch->count examples (x or sparse arrays or token, label, y, mass where the source has them; not
+     * index, slot). A pure function of its arguments. */
+    gls_status (*fetch)(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
+    void (*destroy)(gls_source *source);
+} gls_source_ops;
+struct gls_source {
+    const gls_source_ops *ops;
+    gls_context *ctx;
+    gls_data_info info;
+    bool has_mass;
+    gls_column *columns;       /* NULL-name terminated, or NULL; see gls_source_column */
+    const gls_source *inner;   /* what a wrapper wraps, or NULL */
+    struct gls_fitted *fitted; /* owned; see gls_source_fitted */
+};
+/* Fetches examples into rows and gives the batch that views them; slot NULL: 0 .. count-1. GLS_ERR_ARGUMENT for an
+ * index outside the set or more rows than capacity. */
+GLS_API gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows,
+                                    gls_batch *out);
+
+/* A file format or a generator. open reads `path` (train or test file of the data section; NULL for generators) with
+ * the member's own options; but for GLS_PART_TRAIN, a generator or a folder gives its test part. With GLS_PART_ROWS it
+ * need not find targets; what it finds is dropped. like is the training set's info when another part is opened, so that
+ * width and classes agree; else NULL. */
+typedef struct gls_format {
+    gls_member member;
+    bool generator;
+    gls_status (*open)(gls_context *ctx, const char *path, const void *options, gls_part part,
+                       const gls_data_info *like, gls_source **out);
+    /* Writes a source in this format (for `data convert`, `data make`); NULL: cannot. */
+    gls_status (*write)(gls_context *ctx, const gls_source *source, const char *path, const void *options);
+} gls_format;
+
+GLS_API gls_status gls_register_format(gls_context *ctx, const gls_format *format);
+
+/* One transform's part of it, for those who write transforms. */
+typedef struct gls_learned gls_learned;
+/* A vector of zeros to fill; data is the address of a pointer to its elements. */
+GLS_API gls_status gls_learned_add(gls_learned *learned, const char *name, gls_dtype dtype, int64_t size, void *data);
+/* The vector of that name, dtype and *size (-1: of any, and *size becomes it); data is the address of a pointer to
+ * const elements. GLS_ERR_INPUT with a sentence if there is no such. */
+GLS_API gls_status gls_learned_get(const gls_learned *learned, const char *name, gls_dtype dtype, int64_t *size,
+                                   void *data);
+
+/* A transform over any source: makes a new source around the old one. What it marked is a column of its name; where it
+ * reorders, the column "original" holds the index before the first transform. */
+typedef struct gls_transform {
+    gls_member member;
+    bool train_only;   /* leaves all but the training data alone */
+    bool changes_rows; /* picks or adds examples: leaves rows without targets, which are to be predicted, alone */
+    /* Learns from training data, before they are transformed. NULL: there is nothing to learn. */
+    gls_status (*fit)(gls_context *ctx, const gls_source *source, const void *options, gls_learned *learned);
+    /* Takes the source, except when it fails. seed is this transform's own; train: these are training data; learned:
+     * what fit has left, here or in another process. */
+    gls_status (*apply)(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
+                        const gls_learned *learned, gls_source **out);
+} gls_transform;
+GLS_API gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform);
 
 #ifdef __cplusplus
 }

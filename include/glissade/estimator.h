@@ -23,6 +23,67 @@ typedef struct gls_pass_options {
                       mini-batch. Spans follow each other; the state moves on over one after the other */
 } gls_pass_options;
 
+GLS_API gls_status gls_pass_create(gls_problem *problem, const gls_pass_options *options, gls_pass **out);
+/* What the plan chooses for mini-batches of `rows` over all ranks (slice, wave, lanes), to be stored with a run. */
+GLS_API gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows);
+/* That plan for people, on one line; from gls_alloc. */
+GLS_API char *gls_pass_view(const gls_pass *pass, int64_t rows);
+/* Successors of the problem's state after the last pass in training mode; NULL where there is no state. */
+GLS_API const gls_real *gls_pass_state_next(const gls_pass *pass);
+
+/* Outputs at w of all rows of all ranks, in order of their slots: out [rows->global_rows, k], the same on every rank.
+ * Evaluation mode; the rows need no labels. A row's bits depend on w and on its slot, not on threads, the plan's slices
+ * and waves, or the ranks' shares. For a long set, hand in one part after the other. gls_problem_predict says what the
+ * outputs mean. GLS_ERR_UNSUPPORTED for a problem without outputs. */
+GLS_API gls_status gls_pass_outputs(gls_pass *pass, const gls_real *w, gls_stream *rows, gls_real *out);
+GLS_API void gls_pass_destroy(gls_pass *pass);
+
+/* ---- estimators ---- */
+
+/* A chain of stages: what happens to a mini-batch before the method sees g. In order: stages over groups of examples,
+ * at growing group size, each making one vector of a group's gradient; the sum of those, divided (mean) or not (sum);
+ * stages over the whole estimate. */
+typedef struct gls_estimator gls_estimator;
+
+/* spec: a name, a map with `name`, or a list of such (a chain); NULL: mean. GLS_ERR_ARGUMENT for stages out of order,
+ * GLS_ERR_UNSUPPORTED for groups finer than the problem's coupling. */
+GLS_API gls_status gls_estimator_create(gls_problem *problem, const gls_value *spec, uint64_t seed,
+                                        gls_estimator **out);
+
+/* What an estimator made of a mini-batch. */
+typedef struct gls_estimate {
+    double loss; /* mean over mass of the mini-batch: sum f_i / sum m_i */
+    double mass;
+    int64_t rows;
+    double norm2;    /* |g|^2; finite if and only if g is */
+    double score[4]; /* sums, if asked for */
+} gls_estimate;
+/* g [d] from this mini-batch at w; figures go into record (may be NULL). */
+GLS_API gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, const gls_real *w, gls_stream *rows,
+                                          unsigned want, gls_real *g, gls_estimate *out, gls_record *record);
+/* The chain for people, a line a stage; from gls_alloc. */
+GLS_API char *gls_estimator_view(const gls_estimator *estimator);
+/* Its state, for checkpoints: the step counter and the ledger. */
+GLS_API gls_status gls_estimator_arrays(gls_estimator *estimator, const char *prefix, gls_arrays *arrays);
+/* The rows that must stay together on a rank: the alignment of a loader. 1: none; -1: the whole mini-batch. */
+GLS_API int64_t gls_estimator_group(const gls_estimator *estimator);
+/* The key column that batches must carry, or NULL. Groups by key: a rank's share of the mini-batch is then materialised
+ * at once; GLS_ERR_ARGUMENT if the ranks' ranges of keys overlap (a loader with a key column keeps them apart). */
+GLS_API const char *gls_estimator_key(const gls_estimator *estimator);
+
+/* Who holds training back: sums for every example of the set, by index, the same on all ranks. [examples] each. */
+typedef struct gls_ledger {
+    int64_t examples;
+    const double *seen;       /* times drawn */
+    const double *log_factor; /* sum of log of the factor applied to the example's group */
+    const double *norm;       /* sum of the norm of the example's own gradient */
+} gls_ledger;
+/* The ledger of an estimator with `ledger: true`; examples 0 without. */
+GLS_API gls_ledger gls_estimator_ledger(const gls_estimator *estimator);
+GLS_API void gls_estimator_destroy(gls_estimator *estimator);
+
+/* ======== for authors: passes of your own, over which you ask each slice yourself ======== */
+
 /* A slice inside a pass: what a per-slice function is given. */
 typedef struct gls_slice {
     gls_evaluation *evaluation;
@@ -75,42 +136,14 @@ struct gls_pass_result {
     double norm2;    /* |g|^2 as accumulated in the last pass over g; finite if and only if g is */
     double score[4]; /* sums, with GLS_WANT_SCORES */
 };
-
-GLS_API gls_status gls_pass_create(gls_problem *problem, const gls_pass_options *options, gls_pass **out);
-GLS_API void gls_pass_destroy(gls_pass *pass);
 GLS_API gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pass_result *result);
-/* What the plan chooses for mini-batches of `rows` over all ranks (slice, wave, lanes), to be stored with a run. */
-GLS_API gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows);
-/* That plan for people, on one line; from gls_alloc. */
-GLS_API char *gls_pass_view(const gls_pass *pass, int64_t rows);
-/* Successors of the problem's state after the last pass in training mode; NULL where there is no state. */
-GLS_API const gls_real *gls_pass_state_next(const gls_pass *pass);
 /* g = H(w) v summed over the rows: closed form where the problem has it, else central differences of gradients. */
 GLS_API gls_status gls_pass_hessian_vector(gls_pass *pass, const gls_real *w, const gls_real *v, gls_stream *rows,
                                            gls_mode mode, gls_real *g, double *mass);
 
-/* Outputs at w of all rows of all ranks, in order of their slots: out [rows->global_rows, k], the same on every rank.
- * Evaluation mode; the rows need no labels. A row's bits depend on w and on its slot, not on threads, the plan's slices
- * and waves, or the ranks' shares. For a long set, hand in one part after the other. gls_problem_predict says what the
- * outputs mean. GLS_ERR_UNSUPPORTED for a problem without outputs. */
-GLS_API gls_status gls_pass_outputs(gls_pass *pass, const gls_real *w, gls_stream *rows, gls_real *out);
+/* ======== for authors: estimators of your own; docs/howto-add-an-estimator.md ======== */
 
-/* ---- estimators ---- */
-
-/* A chain of stages: what happens to a mini-batch before the method sees g. In order: stages over groups of examples,
- * at growing group size, each making one vector of a group's gradient; the sum of those, divided (mean) or not (sum);
- * stages over the whole estimate. */
-typedef struct gls_estimator gls_estimator;
 typedef struct gls_stage gls_stage;
-
-/* What an estimator made of a mini-batch. */
-typedef struct gls_estimate {
-    double loss; /* mean over mass of the mini-batch: sum f_i / sum m_i */
-    double mass;
-    int64_t rows;
-    double norm2;    /* |g|^2; finite if and only if g is */
-    double score[4]; /* sums, if asked for */
-} gls_estimate;
 
 /* A group whose gradient a stage works on. */
 typedef struct gls_group {
@@ -171,35 +204,7 @@ struct gls_stage {
     bool ledger;         /* keep the ledger */
     int64_t ratio_every; /* estimates between two figures of |g| / |mean gradient|; 0: never */
 };
-
-/* spec: a name, a map with `name`, or a list of such (a chain); NULL: mean. GLS_ERR_ARGUMENT for stages out of order,
- * GLS_ERR_UNSUPPORTED for groups finer than the problem's coupling. */
-GLS_API gls_status gls_estimator_create(gls_problem *problem, const gls_value *spec, uint64_t seed,
-                                        gls_estimator **out);
-GLS_API void gls_estimator_destroy(gls_estimator *estimator);
-/* The chain for people, a line a stage; from gls_alloc. */
-GLS_API char *gls_estimator_view(const gls_estimator *estimator);
-/* g [d] from this mini-batch at w; figures go into record (may be NULL). */
-GLS_API gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, const gls_real *w, gls_stream *rows,
-                                          unsigned want, gls_real *g, gls_estimate *out, gls_record *record);
-/* Its state, for checkpoints: the step counter and the ledger. */
-GLS_API gls_status gls_estimator_arrays(gls_estimator *estimator, const char *prefix, gls_arrays *arrays);
 GLS_API gls_status gls_register_estimator(gls_context *ctx, const gls_estimator_type *type);
-/* The rows that must stay together on a rank: the alignment of a loader. 1: none; -1: the whole mini-batch. */
-GLS_API int64_t gls_estimator_group(const gls_estimator *estimator);
-/* The key column that batches must carry, or NULL. Groups by key: a rank's share of the mini-batch is then materialised
- * at once; GLS_ERR_ARGUMENT if the ranks' ranges of keys overlap (a loader with a key column keeps them apart). */
-GLS_API const char *gls_estimator_key(const gls_estimator *estimator);
-
-/* Who holds training back: sums for every example of the set, by index, the same on all ranks. [examples] each. */
-typedef struct gls_ledger {
-    int64_t examples;
-    const double *seen;       /* times drawn */
-    const double *log_factor; /* sum of log of the factor applied to the example's group */
-    const double *norm;       /* sum of the norm of the example's own gradient */
-} gls_ledger;
-/* The ledger of an estimator with `ledger: true`; examples 0 without. */
-GLS_API gls_ledger gls_estimator_ledger(const gls_estimator *estimator);
 
 #ifdef __cplusplus
 }

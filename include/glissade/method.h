@@ -10,7 +10,59 @@
 extern "C" {
 #endif
 
+/* ---- methods ---- */
+
 typedef struct gls_method gls_method;
+
+typedef struct gls_method_options {
+    size_t size;
+    const gls_layout *layout; /* of w; borrowed for the method's life */
+    const gls_value *spec;    /* the method section: {name: msgd, lr: 0.1, groups: [...]}; borrowed during create */
+    double steps_per_epoch;   /* turns lengths in epochs into steps; 0: unknown */
+    double total_steps;       /* T of poly and cosine schedules; 0: unknown */
+    uint64_t seed;            /* for methods that draw */
+} gls_method_options;
+
+/* A method by the name in spec. GLS_ERR_ARGUMENT for unknown names and keys, negative or NaN rates and thresholds. */
+GLS_API gls_status gls_method_create(gls_context *ctx, const gls_method_options *options, gls_method **out);
+/* A method by name alone, one block "w" of that many parameters; then gls_method_set before the first step. */
+GLS_API gls_status gls_method_create_named(gls_context *ctx, const char *name, int64_t parameters, gls_method **out);
+/* Sets an option of the parameters that no group matches. After the first step only schedulable ones may be set. */
+GLS_API gls_status gls_method_set(gls_method *method, const char *key, double value);
+/* The same from text, for words, lists ("[0.9, 0.99]") and schedules ("{name: poly, from: 0.1}"). */
+GLS_API gls_status gls_method_set_text(gls_method *method, const char *key, const char *text);
+/* Gives an option one value a coordinate: `values` [d] > 0 is copied (cclip: "tau"). Not part of gls_method_arrays. */
+GLS_API gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values);
+
+/* What a step did, made in the pass it makes anyway. */
+typedef struct gls_step_report {
+    bool moved;             /* w was changed */
+    bool refused;           /* the gradient was not finite: nothing was changed */
+    double lr;              /* learning rate of this step */
+    double gradient_norm;   /* |g| as handed in: before clipping, without coupled weight decay */
+    double factor;          /* the factor a clipped or normalised method applied to its direction; 1 where none */
+    double clipped;         /* fraction of coordinates clipped (cclip, acclip); 0 elsewhere */
+    double update_norm;     /* |w_new - w_old| */
+    int64_t nonfinite;      /* coordinates of g that are not finite, when refused */
+    int64_t zero_gradients; /* steps so far whose gradient was zero where the method divides by its norm */
+} gls_step_report;
+/* The whole interface of someone's own loop, for methods that ask for the gradient at w: w [d] moves by g [d]; report
+ * may be NULL. GLS_ERR_UNSUPPORTED for methods that ask elsewhere. */
+GLS_API gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, gls_step_report *report);
+GLS_API const char *gls_method_name(const gls_method *method);
+/* Its options with their schedules, parameter groups and state vectors for people; from gls_alloc. */
+GLS_API char *gls_method_view(const gls_method *method);
+GLS_API int64_t gls_method_steps(const gls_method *method); /* told so far, refused ones left out */
+/* Further figures by name, some of which read a state vector (u_norm, tau_median, eps_share, ...). */
+GLS_API void gls_method_record(const gls_method *method, gls_record *record);
+/* The vector [d] the method gives as its result: w, but for singd with `output: theory`. NULL as long as there is none.
+ */
+GLS_API const gls_real *gls_method_output(const gls_method *method, const gls_real *w);
+/* Its named state, whole: everything a checkpoint needs. */
+GLS_API gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays *arrays);
+GLS_API void gls_method_destroy(gls_method *method);
+
+/* ---- query and tell: methods that ask for more than the gradient at w ---- */
 
 typedef enum gls_query_kind {
     GLS_QUERY_GRADIENT, /* an estimate of the gradient at `at` */
@@ -34,60 +86,12 @@ typedef struct gls_answer {
     const double *block_norm2; /* per block, or NULL */
     double epoch;              /* for schedules in epochs */
 } gls_answer;
-
-/* What a step did, made in the pass it makes anyway. */
-typedef struct gls_step_report {
-    bool moved;             /* w was changed */
-    bool refused;           /* the gradient was not finite: nothing was changed */
-    double lr;              /* learning rate of this step */
-    double gradient_norm;   /* |g| as handed in: before clipping, without coupled weight decay */
-    double factor;          /* the factor a clipped or normalised method applied to its direction; 1 where none */
-    double clipped;         /* fraction of coordinates clipped (cclip, acclip); 0 elsewhere */
-    double update_norm;     /* |w_new - w_old| */
-    int64_t nonfinite;      /* coordinates of g that are not finite, when refused */
-    int64_t zero_gradients; /* steps so far whose gradient was zero where the method divides by its norm */
-} gls_step_report;
-
-typedef struct gls_method_options {
-    size_t size;
-    const gls_layout *layout; /* of w; borrowed for the method's life */
-    const gls_value *spec;    /* the method section: {name: msgd, lr: 0.1, groups: [...]}; borrowed during create */
-    double steps_per_epoch;   /* turns lengths in epochs into steps; 0: unknown */
-    double total_steps;       /* T of poly and cosine schedules; 0: unknown */
-    uint64_t seed;            /* for methods that draw */
-} gls_method_options;
-
-/* A method by the name in spec. GLS_ERR_ARGUMENT for unknown names and keys, negative or NaN rates and thresholds. */
-GLS_API gls_status gls_method_create(gls_context *ctx, const gls_method_options *options, gls_method **out);
-/* A method by name alone, one block "w" of that many parameters; then gls_method_set before the first step. */
-GLS_API gls_status gls_method_create_named(gls_context *ctx, const char *name, int64_t parameters, gls_method **out);
-/* Sets an option of the parameters that no group matches. After the first step only schedulable ones may be set. */
-GLS_API gls_status gls_method_set(gls_method *method, const char *key, double value);
-/* The same from text, for words, lists ("[0.9, 0.99]") and schedules ("{name: poly, from: 0.1}"). */
-GLS_API gls_status gls_method_set_text(gls_method *method, const char *key, const char *text);
-/* Gives an option one value a coordinate: `values` [d] > 0 is copied (cclip: "tau"). Not part of gls_method_arrays. */
-GLS_API gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values);
-GLS_API void gls_method_destroy(gls_method *method);
-GLS_API const char *gls_method_name(const gls_method *method);
-/* Its options with their schedules, parameter groups and state vectors for people; from gls_alloc. */
-GLS_API char *gls_method_view(const gls_method *method);
+/* True if the method asks for the gradient at w, once a step. */
+GLS_API bool gls_method_plain(const gls_method *method);
 
 GLS_API gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *query);
 /* A non-finite answer is refused: GLS_OK, report->refused is true, w and the method's state are as before. */
 GLS_API gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_real *w, gls_step_report *report);
-/* The whole interface of someone's own loop, for methods that ask for the gradient at w: w [d] moves by g [d]; report
- * may be NULL. GLS_ERR_UNSUPPORTED for methods that ask elsewhere. */
-GLS_API gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, gls_step_report *report);
-/* True if the method asks for the gradient at w, once a step. */
-GLS_API bool gls_method_plain(const gls_method *method);
-/* Its named state, whole: everything a checkpoint needs. */
-GLS_API gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays *arrays);
-GLS_API int64_t gls_method_steps(const gls_method *method); /* told so far, refused ones left out */
-/* Further figures by name, some of which read a state vector (u_norm, tau_median, eps_share, ...). */
-GLS_API void gls_method_record(const gls_method *method, gls_record *record);
-/* The vector [d] the method gives as its result: w, but for singd with `output: theory`. NULL as long as there is none.
- */
-GLS_API const gls_real *gls_method_output(const gls_method *method, const gls_real *w);
 
 /* That w is (delta, eps)-stationary: |sum_j weight_j g_j| = norm <= eps, where g_j is the generalised gradient at
  * point j, which lies within delta of w. */
@@ -102,6 +106,25 @@ typedef struct gls_certificate {
 /* The certificate of an ended ingd, borrowed until the next call. GLS_ERR_UNSUPPORTED if there is none: the method
  * gives none, has not ended, or the search took more points than it keeps. */
 GLS_API gls_status gls_method_certificate(const gls_method *method, gls_certificate *out);
+
+/* ---- averages of iterates ---- */
+
+typedef struct gls_average gls_average;
+
+/* spec: a name or {name: exponential, decay: 0.999}; names: uniform (sum w_j / k), weighted (sum j w_{j-1} / sum j, [A]
+ * theorem 1), exponential, triggered (uniform from the first non-improving validation on), drawn (one of the iterates,
+ * uniformly, [A] algorithm 1). Held in double: 8 bytes a parameter. */
+GLS_API gls_status gls_average_create(gls_context *ctx, int64_t parameters, const gls_value *spec, uint64_t seed,
+                                      gls_average **out);
+GLS_API void gls_average_destroy(gls_average *average);
+/* Takes the next iterate w [d]. The theorems average the points at which gradients were taken: update before a step. */
+GLS_API gls_status gls_average_update(gls_average *average, const gls_real *w);
+/* Tells a validation loss: the first that is not below the best so far starts a triggered average. */
+GLS_API void gls_average_validated(gls_average *average, double loss);
+/* The average so far into out [d]; false (out as before) while nothing has been averaged. */
+GLS_API bool gls_average_value(const gls_average *average, gls_real *out);
+GLS_API int64_t gls_average_count(const gls_average *average);
+GLS_API gls_status gls_average_arrays(gls_average *average, const char *prefix, gls_arrays *arrays);
 
 /* ---- schedules: a value over the steps ---- */
 
@@ -119,8 +142,23 @@ typedef struct gls_clock {
  * steps_per_epoch and total_steps as in gls_method_options. what names the option in messages. */
 GLS_API gls_status gls_schedule_create(gls_context *ctx, const char *what, const gls_value *spec, double from,
                                        double steps_per_epoch, double total_steps, gls_schedule **out);
-GLS_API void gls_schedule_destroy(gls_schedule *schedule);
 GLS_API double gls_schedule_value(const gls_schedule *schedule, gls_clock clock);
+GLS_API void gls_schedule_destroy(gls_schedule *schedule);
+
+/* ---- values that theorems give ---- */
+
+/* A theorem's formulas: inputs are an options table of reals, results are named doubles (lr, beta, tau, batch, steps,
+ * bound, ...). */
+typedef struct gls_theorem {
+    gls_member member;
+    void (*compute)(const void *inputs, gls_record *out);
+} gls_theorem;
+
+GLS_API const gls_theorem *gls_theorem_at(int64_t i); /* NULL at the end */
+/* given: {theorem: nag, L: 10, mu: 0.1}. GLS_ERR_ARGUMENT for unknown theorems and missing inputs. */
+GLS_API gls_status gls_theory_values(gls_context *ctx, const gls_value *given, gls_record *out);
+
+/* ======== for authors: schedules of your own ======== */
 
 /* What a schedule computes with. now, start and end are in one unit, steps or epochs. */
 typedef struct gls_schedule_time {
@@ -158,39 +196,7 @@ GLS_API gls_status gls_register_schedule(gls_context *ctx, const gls_schedule_ty
 /* Built-in and registered schedules in order; NULL at the end. */
 GLS_API const gls_schedule_type *gls_schedule_type_at(gls_context *ctx, int64_t i);
 
-/* ---- averages of iterates ---- */
-
-typedef struct gls_average gls_average;
-
-/* spec: a name or {name: exponential, decay: 0.999}; names: uniform (sum w_j / k), weighted (sum j w_{j-1} / sum j, [A]
- * theorem 1), exponential, triggered (uniform from the first non-improving validation on), drawn (one of the iterates,
- * uniformly, [A] algorithm 1). Held in double: 8 bytes a parameter. */
-GLS_API gls_status gls_average_create(gls_context *ctx, int64_t parameters, const gls_value *spec, uint64_t seed,
-                                      gls_average **out);
-GLS_API void gls_average_destroy(gls_average *average);
-/* Takes the next iterate w [d]. The theorems average the points at which gradients were taken: update before a step. */
-GLS_API gls_status gls_average_update(gls_average *average, const gls_real *w);
-/* Tells a validation loss: the first that is not below the best so far starts a triggered average. */
-GLS_API void gls_average_validated(gls_average *average, double loss);
-/* The average so far into out [d]; false (out as before) while nothing has been averaged. */
-GLS_API bool gls_average_value(const gls_average *average, gls_real *out);
-GLS_API int64_t gls_average_count(const gls_average *average);
-GLS_API gls_status gls_average_arrays(gls_average *average, const char *prefix, gls_arrays *arrays);
-
-/* ---- values that theorems give ---- */
-
-/* A theorem's formulas: inputs are an options table of reals, results are named doubles (lr, beta, tau, batch, steps,
- * bound, ...). */
-typedef struct gls_theorem {
-    gls_member member;
-    void (*compute)(const void *inputs, gls_record *out);
-} gls_theorem;
-
-GLS_API const gls_theorem *gls_theorem_at(int64_t i); /* NULL at the end */
-/* given: {theorem: nag, L: 10, mu: 0.1}. GLS_ERR_ARGUMENT for unknown theorems and missing inputs. */
-GLS_API gls_status gls_theory_values(gls_context *ctx, const gls_value *given, gls_record *out);
-
-/* ---- writing a method: docs/howto-add-a-method.md ---- */
+/* ======== for authors: methods of your own; docs/howto-add-a-method.md ======== */
 
 enum {
     GLS_METHOD_VECTORS = 4,      /* state vectors at most */

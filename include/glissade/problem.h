@@ -12,9 +12,103 @@
 extern "C" {
 #endif
 
+/* ---- problems by name ---- */
+
 typedef struct gls_problem gls_problem;
-typedef struct gls_problem_type gls_problem_type;
+
+/* Makes a problem by name ("logistic", "mlp") with options as a map (the model section) or NULL. */
+GLS_API gls_status gls_problem_create(gls_context *ctx, const char *name, const gls_value *options,
+                                      const gls_data_info *data, gls_problem **out);
+GLS_API const gls_layout *gls_problem_layout(const gls_problem *problem);
+GLS_API int64_t gls_problem_size(const gls_problem *problem); /* d */
+GLS_API gls_status gls_problem_initialize(gls_problem *problem, uint64_t seed, gls_real *w);
+GLS_API void gls_problem_destroy(gls_problem *problem);
+
+/* ---- a user's objective, and recorded gradients ---- */
+
+/* What the outputs z of an example say about it. */
+typedef enum gls_link {
+    GLS_LINK_NONE,     /* nothing that is known here */
+    GLS_LINK_IDENTITY, /* values: they are z */
+    GLS_LINK_LOGISTIC, /* two classes, one z: class 1 has probability 1 / (1 + e^-z) */
+    GLS_LINK_SOFTMAX,  /* a z a class: class c has probability e^(z_c) / sum e^z */
+    GLS_LINK_SIGN,     /* two classes, one z: class 1 where z > 0; no probabilities */
+    GLS_LINK_LARGEST,  /* a z a class: that of the largest z, the first of equal ones; no probabilities */
+    GLS_LINK_NEAREST   /* one z: the class of the nearest number 0, 1, ...; no probabilities */
+} gls_link;
+
+/* Adds up over `count` examples: *value = sum c_i f_i(w), and unless gradient is NULL, gradient[d] += sum c_i grad
+ * f_i(w); weight NULL: all 1. Returns 0, or a code of its own: the step is then not taken and the status is
+ * GLS_ERR_CALLBACK. A plain training step calls it once a slice. What is asked besides costs: losses a call a row;
+ * norms and inner products a call a group, over the rows from the group's first to its last; weighted gradients a call
+ * more. */
+typedef int (*gls_objective_fn)(void *user, const gls_real *w, int64_t count, const int64_t *example,
+                                const double *weight, double *value, gls_real *gradient);
+/* out [count, outputs] = the outputs of `count` examples at w, for predictions. Returns as gls_objective_fn. */
+typedef int (*gls_output_fn)(void *user, const gls_real *w, int64_t count, const int64_t *example, gls_real *out);
+typedef struct gls_objective {
+    size_t size;
+    int64_t parameters; /* d */
+    int64_t examples;
+    gls_objective_fn evaluate;
+    void *user;
+    bool serial;              /* the callbacks must not run on two threads at once */
+    const gls_layout *layout; /* copied; NULL: one block "w" */
+    gls_output_fn output;     /* NULL: nothing can be predicted */
+    int64_t outputs;          /* an example, with output */
+    gls_link link;            /* what they say */
+} gls_objective;
+/* Masses of the examples come with the batch (gls_source_indices); f_i is what the callback says, mass included. */
+GLS_API gls_status gls_problem_create_objective(gls_context *ctx, const gls_objective *objective, gls_problem **out);
+
+/* Recorded per-example gradients G [steps, examples, d] (steps 1: the same at every draw): f_i(w) = <g_i, w>. G is
+ * borrowed. The draw of a batch picks the step, modulo steps. */
+GLS_API gls_status gls_problem_create_recorded(gls_context *ctx, const gls_real *gradients, int64_t steps,
+                                               int64_t examples, int64_t parameters, gls_problem **out);
+/* A source of examples without features, for objectives and recorded gradients. */
+GLS_API gls_status gls_source_indices(gls_context *ctx, int64_t examples, const double *mass, gls_source **out);
+
+/* ---- analytic problems ---- */
+
+/* What is known of an analytic problem without its noise. NaN: not known, or no such constant. */
+typedef struct gls_constants {
+    double minimum;            /* inf F, over the ball of that radius */
+    const gls_real *minimizer; /* [d] a point where F is minimum, or NULL */
+    double smoothness;         /* L: |grad F(x) - grad F(y)| <= L |x - y| */
+    double convexity;          /* F - convexity/2 |w|^2 is convex */
+    double pl;                 /* |grad F|^2 >= 2 pl (F - minimum) */
+    double l0, l1;             /* |Hessian| <= l0 + l1 |grad F| */
+    double lipschitz;          /* |F(x) - F(y)| <= lipschitz |x - y| */
+    double radius;             /* all of this holds where |w| <= radius */
+} gls_constants;
+/* Borrowed from the problem; NULL if it is not an analytic one. */
+GLS_API const gls_constants *gls_analytic_constants(const gls_problem *problem);
+
+/* ---- predictions: what outputs say ---- */
+
+typedef struct gls_prediction {
+    const char *link;  /* "identity", "softmax", ...; "none": nothing can be predicted */
+    int64_t positions; /* predictions a row: 1, or one for each of its tokens */
+    int64_t classes;   /* 0: values are predicted, not classes */
+    int64_t values; /* what gls_problem_predict gives for each: probabilities of the classes, or values; 0: nothing */
+} gls_prediction;
+GLS_API gls_prediction gls_problem_prediction(const gls_problem *problem);
+/* From outputs z [rows, k]: out [rows, positions, values], the probabilities of the classes or the values.
+ * GLS_ERR_UNSUPPORTED with a sentence where there are none. */
+GLS_API gls_status gls_problem_predict(const gls_problem *problem, int64_t rows, const gls_real *z, gls_real *out);
+/* The same for classes: out [rows, positions] in [0, classes), -1 where z is not a number. */
+GLS_API gls_status gls_problem_classify(const gls_problem *problem, int64_t rows, const gls_real *z, int32_t *out);
+
+/* ---- points, evaluations and questions: for someone who looks into a problem without a pass ---- */
+
 typedef struct gls_point gls_point;
+
+/* ---- points ---- */
+GLS_API gls_status gls_point_create(gls_problem *problem, gls_point **out);
+GLS_API void gls_point_destroy(gls_point *point);
+GLS_API gls_status gls_point_set(gls_point *point, const gls_real *w); /* w is borrowed until the next set */
+GLS_API const gls_real *gls_point_w(const gls_point *point);
+GLS_API void *gls_point_prepared(const gls_point *point);
 typedef struct gls_evaluation gls_evaluation;
 
 typedef enum gls_mode { GLS_MODE_TRAIN, GLS_MODE_EVALUATE } gls_mode;
@@ -35,25 +129,6 @@ enum {
 static inline bool gls_want_loss(unsigned want) {
     return want != GLS_WANT_OUTPUTS;
 }
-
-/* What the outputs z of an example say about it. */
-typedef enum gls_link {
-    GLS_LINK_NONE,     /* nothing that is known here */
-    GLS_LINK_IDENTITY, /* values: they are z */
-    GLS_LINK_LOGISTIC, /* two classes, one z: class 1 has probability 1 / (1 + e^-z) */
-    GLS_LINK_SOFTMAX,  /* a z a class: class c has probability e^(z_c) / sum e^z */
-    GLS_LINK_SIGN,     /* two classes, one z: class 1 where z > 0; no probabilities */
-    GLS_LINK_LARGEST,  /* a z a class: that of the largest z, the first of equal ones; no probabilities */
-    GLS_LINK_NEAREST   /* one z: the class of the nearest number 0, 1, ...; no probabilities */
-} gls_link;
-
-/* How examples of a mini-batch depend on each other in training. In GLS_MODE_EVALUATE they never do: every slice then
- * runs its stages by itself, and what it is met with are its own summands, to be ignored. */
-typedef enum gls_coupling {
-    GLS_COUPLING_NONE,
-    GLS_COUPLING_GROUPS, /* inside fixed runs of coupling_group consecutive slots; the last one may be smaller */
-    GLS_COUPLING_BATCH   /* through the whole mini-batch (or accumulation batch) */
-} gls_coupling;
 
 /* A partition of a slice's rows into groups: group[row] in [0, groups), or -1 for a row in none. */
 typedef struct gls_partition {
@@ -81,6 +156,42 @@ typedef struct gls_evaluate_args {
     uint64_t seed;
 } gls_evaluate_args;
 
+typedef enum gls_product { GLS_PRODUCT_GRADIENT, GLS_PRODUCT_HESSIAN } gls_product;
+
+/* ---- evaluations ---- */
+GLS_API gls_status gls_evaluation_create(gls_problem *problem, int64_t max_rows, unsigned want, gls_mode mode,
+                                         gls_evaluation **out);
+GLS_API void gls_evaluation_destroy(gls_evaluation *evaluation);
+GLS_API const gls_evaluate_args *gls_evaluation_args(const gls_evaluation *evaluation);
+/* All stages of one slice by itself, so that a coupling span is this slice. A pass runs the stages itself. */
+GLS_API gls_status gls_evaluate(gls_evaluation *evaluation, const gls_evaluate_args *args);
+
+/* Questions. Each may be asked again; none changes anything. GLS_ERR_ARGUMENT for what was not declared in want. A
+ * partition of NULL makes every row a group of its own. */
+GLS_API gls_status gls_ask_loss(gls_evaluation *evaluation, double *sum);
+GLS_API gls_status gls_ask_losses(gls_evaluation *evaluation, double *losses);
+GLS_API gls_status gls_ask_scores(gls_evaluation *evaluation, double *sums);
+GLS_API gls_status gls_ask_outputs(gls_evaluation *evaluation, gls_real *outputs); /* [rows, k] */
+/* g += sum weights[i] grad f_i, d long, tiles included; weights NULL: all 1. GLS_ERR_UNSUPPORTED for weights finer than
+ * the coupling, with a sentence that says why. */
+GLS_API gls_status gls_ask_gradient(gls_evaluation *evaluation, gls_product product, const double *weights,
+                                    gls_real *g);
+GLS_API gls_status gls_ask_norms(gls_evaluation *evaluation, const gls_partition *partition, double *out);
+GLS_API gls_status gls_ask_inner(gls_evaluation *evaluation, const gls_partition *partition, const gls_point *v,
+                                 double *out);
+/* Makes the successors the state; the trainer calls it after a step was accepted. */
+GLS_API void gls_problem_commit(gls_problem *problem, const gls_real *state_next);
+
+/* ======== for authors: problem types of your own; docs/howto-add-a-problem.md ======== */
+
+/* How examples of a mini-batch depend on each other in training. In GLS_MODE_EVALUATE they never do: every slice then
+ * runs its stages by itself, and what it is met with are its own summands, to be ignored. */
+typedef enum gls_coupling {
+    GLS_COUPLING_NONE,
+    GLS_COUPLING_GROUPS, /* inside fixed runs of coupling_group consecutive slots; the last one may be smaller */
+    GLS_COUPLING_BATCH   /* through the whole mini-batch (or accumulation batch) */
+} gls_coupling;
+
 /* Span k of a slice: its rows [begin, end) of the slice, and how many it has over all slices and ranks. */
 typedef struct gls_span {
     int64_t begin, end, rows;
@@ -97,8 +208,7 @@ static inline gls_span gls_span_at(const gls_evaluate_args *args, int64_t k) {
 /* Where a slice adds its gradient: one place for each block that is not tiled. */
 typedef struct gls_sink gls_sink;
 GLS_API gls_real *gls_sink_block(gls_sink *sink, int64_t block); /* NULL for a tiled block */
-
-typedef enum gls_product { GLS_PRODUCT_GRADIENT, GLS_PRODUCT_HESSIAN } gls_product;
+typedef struct gls_problem_type gls_problem_type;
 
 /* A problem type: which questions are answered in closed form. NULL verbs are answered generically.
  *
@@ -190,114 +300,11 @@ struct gls_problem {
     bool oracle_exact;    /* answers GLS_WANT_ORACLE exactly */
     bool hessian_exact;   /* answers GLS_WANT_HESSIAN in closed form */
 };
-
-/* Makes a problem by name ("logistic", "mlp") with options as a map (the model section) or NULL. */
-GLS_API gls_status gls_problem_create(gls_context *ctx, const char *name, const gls_value *options,
-                                      const gls_data_info *data, gls_problem **out);
 GLS_API gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *type, const void *options,
                                            const gls_data_info *data, gls_problem **out);
-GLS_API void gls_problem_destroy(gls_problem *problem);
-GLS_API gls_status gls_register_problem(gls_context *ctx, const gls_problem_type *type);
-GLS_API const gls_layout *gls_problem_layout(const gls_problem *problem);
-GLS_API int64_t gls_problem_size(const gls_problem *problem); /* d */
-GLS_API gls_status gls_problem_initialize(gls_problem *problem, uint64_t seed, gls_real *w);
 /* For create verbs: one meet more, behind those there are, at which so many doubles are exchanged. */
 GLS_API gls_status gls_problem_add_meet(gls_problem *problem, bool backward, int64_t doubles);
-/* Makes the successors the state; the trainer calls it after a step was accepted. */
-GLS_API void gls_problem_commit(gls_problem *problem, const gls_real *state_next);
-
-/* ---- points ---- */
-GLS_API gls_status gls_point_create(gls_problem *problem, gls_point **out);
-GLS_API void gls_point_destroy(gls_point *point);
-GLS_API gls_status gls_point_set(gls_point *point, const gls_real *w); /* w is borrowed until the next set */
-GLS_API const gls_real *gls_point_w(const gls_point *point);
-GLS_API void *gls_point_prepared(const gls_point *point);
-
-/* ---- evaluations ---- */
-GLS_API gls_status gls_evaluation_create(gls_problem *problem, int64_t max_rows, unsigned want, gls_mode mode,
-                                         gls_evaluation **out);
-GLS_API void gls_evaluation_destroy(gls_evaluation *evaluation);
-/* All stages of one slice by itself, so that a coupling span is this slice. A pass runs the stages itself. */
-GLS_API gls_status gls_evaluate(gls_evaluation *evaluation, const gls_evaluate_args *args);
-
-/* Questions. Each may be asked again; none changes anything. GLS_ERR_ARGUMENT for what was not declared in want. A
- * partition of NULL makes every row a group of its own. */
-GLS_API gls_status gls_ask_loss(gls_evaluation *evaluation, double *sum);
-GLS_API gls_status gls_ask_losses(gls_evaluation *evaluation, double *losses);
-GLS_API gls_status gls_ask_scores(gls_evaluation *evaluation, double *sums);
-GLS_API gls_status gls_ask_outputs(gls_evaluation *evaluation, gls_real *outputs); /* [rows, k] */
-/* g += sum weights[i] grad f_i, d long, tiles included; weights NULL: all 1. GLS_ERR_UNSUPPORTED for weights finer than
- * the coupling, with a sentence that says why. */
-GLS_API gls_status gls_ask_gradient(gls_evaluation *evaluation, gls_product product, const double *weights,
-                                    gls_real *g);
-GLS_API gls_status gls_ask_norms(gls_evaluation *evaluation, const gls_partition *partition, double *out);
-GLS_API gls_status gls_ask_inner(gls_evaluation *evaluation, const gls_partition *partition, const gls_point *v,
-                                 double *out);
-GLS_API const gls_evaluate_args *gls_evaluation_args(const gls_evaluation *evaluation);
-
-/* ---- predictions: what outputs say ---- */
-
-typedef struct gls_prediction {
-    const char *link;  /* "identity", "softmax", ...; "none": nothing can be predicted */
-    int64_t positions; /* predictions a row: 1, or one for each of its tokens */
-    int64_t classes;   /* 0: values are predicted, not classes */
-    int64_t values; /* what gls_problem_predict gives for each: probabilities of the classes, or values; 0: nothing */
-} gls_prediction;
-GLS_API gls_prediction gls_problem_prediction(const gls_problem *problem);
-/* From outputs z [rows, k]: out [rows, positions, values], the probabilities of the classes or the values.
- * GLS_ERR_UNSUPPORTED with a sentence where there are none. */
-GLS_API gls_status gls_problem_predict(const gls_problem *problem, int64_t rows, const gls_real *z, gls_real *out);
-/* The same for classes: out [rows, positions] in [0, classes), -1 where z is not a number. */
-GLS_API gls_status gls_problem_classify(const gls_problem *problem, int64_t rows, const gls_real *z, int32_t *out);
-
-/* ---- analytic problems ---- */
-
-/* What is known of an analytic problem without its noise. NaN: not known, or no such constant. */
-typedef struct gls_constants {
-    double minimum;            /* inf F, over the ball of that radius */
-    const gls_real *minimizer; /* [d] a point where F is minimum, or NULL */
-    double smoothness;         /* L: |grad F(x) - grad F(y)| <= L |x - y| */
-    double convexity;          /* F - convexity/2 |w|^2 is convex */
-    double pl;                 /* |grad F|^2 >= 2 pl (F - minimum) */
-    double l0, l1;             /* |Hessian| <= l0 + l1 |grad F| */
-    double lipschitz;          /* |F(x) - F(y)| <= lipschitz |x - y| */
-    double radius;             /* all of this holds where |w| <= radius */
-} gls_constants;
-/* Borrowed from the problem; NULL if it is not an analytic one. */
-GLS_API const gls_constants *gls_analytic_constants(const gls_problem *problem);
-
-/* ---- a user's objective ---- */
-
-/* Adds up over `count` examples: *value = sum c_i f_i(w), and unless gradient is NULL, gradient[d] += sum c_i grad
- * f_i(w); weight NULL: all 1. Returns 0, or a code of its own: the step is then not taken and the status is
- * GLS_ERR_CALLBACK. A plain training step calls it once a slice. What is asked besides costs: losses a call a row;
- * norms and inner products a call a group, over the rows from the group's first to its last; weighted gradients a call
- * more. */
-typedef int (*gls_objective_fn)(void *user, const gls_real *w, int64_t count, const int64_t *example,
-                                const double *weight, double *value, gls_real *gradient);
-/* out [count, outputs] = the outputs of `count` examples at w, for predictions. Returns as gls_objective_fn. */
-typedef int (*gls_output_fn)(void *user, const gls_real *w, int64_t count, const int64_t *example, gls_real *out);
-typedef struct gls_objective {
-    size_t size;
-    int64_t parameters; /* d */
-    int64_t examples;
-    gls_objective_fn evaluate;
-    void *user;
-    bool serial;              /* the callbacks must not run on two threads at once */
-    const gls_layout *layout; /* copied; NULL: one block "w" */
-    gls_output_fn output;     /* NULL: nothing can be predicted */
-    int64_t outputs;          /* an example, with output */
-    gls_link link;            /* what they say */
-} gls_objective;
-/* Masses of the examples come with the batch (gls_source_indices); f_i is what the callback says, mass included. */
-GLS_API gls_status gls_problem_create_objective(gls_context *ctx, const gls_objective *objective, gls_problem **out);
-
-/* Recorded per-example gradients G [steps, examples, d] (steps 1: the same at every draw): f_i(w) = <g_i, w>. G is
- * borrowed. The draw of a batch picks the step, modulo steps. */
-GLS_API gls_status gls_problem_create_recorded(gls_context *ctx, const gls_real *gradients, int64_t steps,
-                                               int64_t examples, int64_t parameters, gls_problem **out);
-/* A source of examples without features, for objectives and recorded gradients. */
-GLS_API gls_status gls_source_indices(gls_context *ctx, int64_t examples, const double *mass, gls_source **out);
+GLS_API gls_status gls_register_problem(gls_context *ctx, const gls_problem_type *type);
 
 #ifdef __cplusplus
 }

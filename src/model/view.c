@@ -49,7 +49,7 @@ static gls_status add_layer(gls_printout *lines, const gls_problem *p, const gls
     GLS_TRY(gls_model_summary(p, i, &summary));
     gls_printout_add(lines, "  %-20s %-22s %-14s -> %-14s %10lld %12.4g  %s", node->name, node->op->member.name,
                      node->inputs ? gls_extent_text(node->in, in) : "", gls_extent_text(node->out, out),
-                     (long long)summary.parameters, summary.multiply_adds, node->op->member.help);
+                     (long long)summary.parameters, summary.multiply_adds, node->op->formula);
     add_inputs(lines, g, node);
     add_parameters(lines, g, node);
     gls_printout_add(lines, "\n");

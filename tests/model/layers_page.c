@@ -51,6 +51,6 @@ int main(void) {
         "channels, height and width; features are\n`[c, 1, 1]`, a row of positions (text) is `[c, 1, w]`. m is an "
         "example's mass.\n\n"
         "Written by `scripts/make_layers_md.py` from the ops' descriptors in `src/model/op/`.\n");
-    for (const gls_member *const *member = gls_ops; *member; member++) page_of((const gls_op *)*member);
+    for (const gls_member *const *member = gls_op_kind.builtin; *member; member++) page_of((const gls_op *)*member);
     return 0;
 }

@@ -57,7 +57,7 @@ static void check_uses(gls_context *ctx, const gls_op *op) {
 
 static void descriptors(void **state) {
     gls_context *ctx = check_context(1, false);
-    for (const gls_member *const *member = gls_ops; *member; member++) {
+    for (const gls_member *const *member = gls_op_kind.builtin; *member; member++) {
         const gls_op *op = (const gls_op *)*member;
         if (!op->formula || !op->shapes || !op->parameters) fail_msg("%s does not say what it is", op->member.name);
         assert_true(strlen(op->formula) > 0 && strstr(op->shapes, "->"));

@@ -10,11 +10,10 @@
 #include "model/norm.h"
 
 static const gls_option options[] = {
-    {"momentum", GLS_OPTION_REAL, offsetof(gls_batch_norm_options, momentum), "0.1", 0, 1, 0, NULL,
-     "weight of the present mini-batch in the running statistics"},
-    {"eps", GLS_OPTION_REAL, offsetof(gls_batch_norm_options, eps), "1e-5", 0, 1, GLS_OPTION_ABOVE_MIN, NULL,
-     "added to the variance"},
-    {NULL},
+    GLS_REAL("momentum", gls_batch_norm_options, momentum, "0.1", 0, 1,
+             "weight of the present mini-batch in the running statistics"),
+    GLS_REAL("eps", gls_batch_norm_options, eps, "1e-5", 0, 1, "added to the variance", .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {

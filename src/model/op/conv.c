@@ -11,15 +11,13 @@
 #include "model/use.h"
 
 static const gls_option options[] = {
-    {"channels", GLS_OPTION_INT, offsetof(gls_conv_options, channels), NULL, 1, 1e6, GLS_OPTION_REQUIRED, NULL,
-     "output channels"},
-    {"kernel", GLS_OPTION_INT, offsetof(gls_conv_options, kernel), "3", 1, 1e4, 0, NULL, "height and width"},
-    {"stride", GLS_OPTION_INT, offsetof(gls_conv_options, stride), "1", 1, 1e4, 0, NULL, "step"},
-    {"pad", GLS_OPTION_INT, offsetof(gls_conv_options, pad), "0", 0, 1e4, 0, NULL, "zeros around the input"},
-    {"groups", GLS_OPTION_INT, offsetof(gls_conv_options, groups), "1", 1, 1e6, 0, NULL,
-     "groups of channels convolved apart"},
-    {"bias", GLS_OPTION_BOOL, offsetof(gls_conv_options, bias), "true", 0, 0, 0, NULL, "add a bias"},
-    {NULL},
+    GLS_INT("channels", gls_conv_options, channels, NULL, 1, 1e6, "output channels", .flags = GLS_OPTION_REQUIRED),
+    GLS_INT("kernel", gls_conv_options, kernel, "3", 1, 1e4, "height and width"),
+    GLS_INT("stride", gls_conv_options, stride, "1", 1, 1e4, "step"),
+    GLS_INT("pad", gls_conv_options, pad, "0", 0, 1e4, "zeros around the input"),
+    GLS_INT("groups", gls_conv_options, groups, "1", 1, 1e6, "groups of channels convolved apart"),
+    GLS_BOOL("bias", gls_conv_options, bias, "true", "add a bias"),
+    {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {

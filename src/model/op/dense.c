@@ -6,14 +6,11 @@
 #include "model/use.h"
 
 static const gls_option options[] = {
-    {"units", GLS_OPTION_INT, offsetof(gls_dense_options, units), "0", 0, 1e9, 0, NULL,
-     "outputs; may be left out with tie"},
-    {"bias", GLS_OPTION_BOOL, offsetof(gls_dense_options, bias), "true", 0, 0, 0, NULL, "add a bias"},
-    {"tie", GLS_OPTION_STRING, offsetof(gls_dense_options, tie), NULL, 0, 0, 0, NULL,
-     "use the weights of this parameter instead of own ones"},
-    {"transpose", GLS_OPTION_BOOL, offsetof(gls_dense_options, transpose), "false", 0, 0, 0, NULL,
-     "with tie: use the transpose"},
-    {NULL},
+    GLS_INT("units", gls_dense_options, units, "0", 0, 1e9, "outputs; may be left out with tie"),
+    GLS_BOOL("bias", gls_dense_options, bias, "true", "add a bias"),
+    GLS_STRING("tie", gls_dense_options, tie, NULL, "use the weights of this parameter instead of own ones"),
+    GLS_BOOL("transpose", gls_dense_options, transpose, "false", "with tie: use the transpose"),
+    {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {

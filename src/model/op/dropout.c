@@ -7,9 +7,8 @@
 #include "model/op.h"
 
 static const gls_option options[] = {
-    {"p", GLS_OPTION_REAL, offsetof(gls_dropout_options, p), "0.5", 0, 1, GLS_OPTION_BELOW_MAX, NULL,
-     "probability of dropping"},
-    {NULL},
+    GLS_REAL("p", gls_dropout_options, p, "0.5", 0, 1, "probability of dropping", .flags = GLS_OPTION_BELOW_MAX),
+    {0},
 };
 
 /* One byte an element: kept or not. */

@@ -6,9 +6,9 @@ typedef struct leaky_options {
 } leaky_options;
 
 static const gls_option leaky_table[] = {
-    {"slope", GLS_OPTION_REAL, offsetof(leaky_options, slope), "0.01", 0, 1,
-     GLS_OPTION_ABOVE_MIN | GLS_OPTION_BELOW_MAX, NULL, "slope below 0"},
-    {NULL},
+    GLS_REAL("slope", leaky_options, slope, "0.01", 0, 1, "slope below 0",
+             .flags = GLS_OPTION_ABOVE_MIN | GLS_OPTION_BELOW_MAX),
+    {0},
 };
 
 static double leaky_slope(const gls_node *node) {

@@ -6,11 +6,10 @@
 #include "model/use.h"
 
 static const gls_option options[] = {
-    {"dim", GLS_OPTION_INT, offsetof(gls_embedding_options, dim), NULL, 1, 1e9, GLS_OPTION_REQUIRED, NULL,
-     "length of a token's vector"},
-    {"tie", GLS_OPTION_STRING, offsetof(gls_embedding_options, tie), NULL, 0, 0, 0, NULL,
-     "use the weights of this parameter instead of own ones"},
-    {NULL},
+    GLS_INT("dim", gls_embedding_options, dim, NULL, 1, 1e9, "length of a token's vector",
+            .flags = GLS_OPTION_REQUIRED),
+    GLS_STRING("tie", gls_embedding_options, tie, NULL, "use the weights of this parameter instead of own ones"),
+    {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {

@@ -6,10 +6,9 @@
 #include "model/norm.h"
 
 static const gls_option options[] = {
-    {"groups", GLS_OPTION_INT, offsetof(gls_group_norm_options, groups), "8", 1, 1e6, 0, NULL, "groups of channels"},
-    {"eps", GLS_OPTION_REAL, offsetof(gls_group_norm_options, eps), "1e-5", 0, 1, GLS_OPTION_ABOVE_MIN, NULL,
-     "added to the variance"},
-    {NULL},
+    GLS_INT("groups", gls_group_norm_options, groups, "8", 1, 1e6, "groups of channels"),
+    GLS_REAL("eps", gls_group_norm_options, eps, "1e-5", 0, 1, "added to the variance", .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {

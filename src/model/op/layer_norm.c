@@ -7,9 +7,8 @@
 #include "model/norm.h"
 
 static const gls_option options[] = {
-    {"eps", GLS_OPTION_REAL, offsetof(gls_layer_norm_options, eps), "1e-5", 0, 1, GLS_OPTION_ABOVE_MIN, NULL,
-     "added to the variance"},
-    {NULL},
+    GLS_REAL("eps", gls_layer_norm_options, eps, "1e-5", 0, 1, "added to the variance", .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
 };
 
 /* With a backward pass the sums of every row; then mean and 1 / deviation of every row's positions. */

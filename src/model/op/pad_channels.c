@@ -5,10 +5,10 @@
 #include "model/op.h"
 
 static const gls_option options[] = {
-    {"channels", GLS_OPTION_INT, offsetof(gls_pad_channels_options, channels), NULL, 1, 1e6, GLS_OPTION_REQUIRED, NULL,
-     "channels of the output"},
-    {"stride", GLS_OPTION_INT, offsetof(gls_pad_channels_options, stride), "1", 1, 1e4, 0, NULL, "step"},
-    {NULL},
+    GLS_INT("channels", gls_pad_channels_options, channels, NULL, 1, 1e6, "channels of the output",
+            .flags = GLS_OPTION_REQUIRED),
+    GLS_INT("stride", gls_pad_channels_options, stride, "1", 1, 1e4, "step"),
+    {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {

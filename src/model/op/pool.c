@@ -1,10 +1,10 @@
 #include "model/op/pool.h"
 
 const gls_option gls_pool_option_table[] = {
-    {"kernel", GLS_OPTION_INT, offsetof(gls_pool_options, kernel), "2", 1, 1e4, 0, NULL, "height and width"},
-    {"stride", GLS_OPTION_INT, offsetof(gls_pool_options, stride), "0", 0, 1e4, 0, NULL, "step; 0: the kernel"},
-    {"pad", GLS_OPTION_INT, offsetof(gls_pool_options, pad), "0", 0, 1e4, 0, NULL, "cells around the input"},
-    {NULL},
+    GLS_INT("kernel", gls_pool_options, kernel, "2", 1, 1e4, "height and width"),
+    GLS_INT("stride", gls_pool_options, stride, "0", 0, 1e4, "step; 0: the kernel"),
+    GLS_INT("pad", gls_pool_options, pad, "0", 0, 1e4, "cells around the input"),
+    {0},
 };
 
 gls_status gls_pool_shape(gls_graph *g, gls_node *node) {

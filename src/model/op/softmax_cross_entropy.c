@@ -9,9 +9,9 @@
 #include "model/op/loss.h"
 
 static const gls_option options[] = {
-    {"label_smoothing", GLS_OPTION_REAL, offsetof(gls_cross_entropy_options, label_smoothing), "0", 0, 1,
-     GLS_OPTION_BELOW_MAX, NULL, "share of the target spread evenly over the classes"},
-    {NULL},
+    GLS_REAL("label_smoothing", gls_cross_entropy_options, label_smoothing, "0", 0, 1,
+             "share of the target spread evenly over the classes", .flags = GLS_OPTION_BELOW_MAX),
+    {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {

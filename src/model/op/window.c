@@ -7,9 +7,9 @@
 #include "model/op.h"
 
 static const gls_option options[] = {
-    {"size", GLS_OPTION_INT, offsetof(gls_window_options, size), NULL, 1, 1e6, GLS_OPTION_REQUIRED, NULL,
-     "positions seen, the present one included"},
-    {NULL},
+    GLS_INT("size", gls_window_options, size, NULL, 1, 1e6, "positions seen, the present one included",
+            .flags = GLS_OPTION_REQUIRED),
+    {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {

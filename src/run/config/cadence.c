@@ -21,8 +21,10 @@ int64_t gls_cadence_automatic(const gls_value *section) {
 
 gls_status gls_cadence_read(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
                             gls_cadence *cadence) {
-    const gls_option table[] = {{"every", GLS_OPTION_LENGTH, 0, type->every ? type->every : "1", 0, 0, 0, NULL,
-                                 "epochs, or steps (200s), between observations; or auto"},
+    const gls_option table[] = {{.key = "every",
+                                 .type = GLS_OPTION_LENGTH,
+                                 .initial = type->every ? type->every : "1",
+                                 .help = "epochs, or steps (200s), between observations; or auto"},
                                 {.key = NULL}};
     const gls_value *given = given_every(entry);
     gls_options *options = NULL;
