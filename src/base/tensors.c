@@ -1,6 +1,7 @@
 /* safetensors files, written whole or not at all; what a header says is checked against the file before it is used. */
 #include "tensors.h"
 
+#include "base/arith.h"
 #include "io.h"
 
 #include <errno.h>
@@ -210,7 +211,7 @@ static gls_status verify(gls_tensors *t) {
     gls_status status = piece && state ? GLS_OK : gls_fail(t->ctx, GLS_ERR_MEMORY, "out of memory");
     if (status == GLS_OK) XXH3_64bits_reset(state);
     for (int64_t at = 0; at < t->size && status == GLS_OK; at += PIECE) {
-        int64_t n = t->size - at < PIECE ? t->size - at : PIECE;
+        int64_t n = gls_least(t->size - at, PIECE);
         status = read_at(t, piece, n, t->start + at);
         if (status == GLS_OK) XXH3_64bits_update(state, piece, (size_t)n);
     }

@@ -230,7 +230,7 @@ typedef struct noising {
 
 static gls_status noise_task(void *user, int64_t task, int worker) {
     const noising *s = user;
-    int64_t begin = task * GLS_CHUNK, end = begin + GLS_CHUNK < s->n ? begin + GLS_CHUNK : s->n;
+    int64_t begin = task * GLS_CHUNK, end = gls_least(begin + GLS_CHUNK, s->n);
     gls_random random = gls_random_create(s->making->e->seed, "estimator noise", s->draw, (uint32_t)task);
     for (int64_t i = begin; i < end; i++) s->making->g[i] += (gls_real)(s->deviation * gls_random_normal(&random));
     return GLS_OK;

@@ -1,6 +1,7 @@
 /* Lanes: their accumulators and gradients, merged in fixed order; then ranks; then the last pass over g. */
 #include "estimator/pass.h"
 
+#include "base/arith.h"
 #include "base/kernels.h"
 
 #include <math.h>
@@ -89,7 +90,7 @@ static const gls_gradient_piece *pieces(const gls_pass_job *job, int64_t *count)
 
 /* Pairwise, stride 1, 2, 4, ...: the tree depends on the number of lanes alone. */
 static void merge_lanes(const gls_pass_job *job, const gls_gradient_piece *piece, gls_real *g) {
-    int64_t used = job->pass->cuts < job->shapes.lanes ? job->pass->cuts : job->shapes.lanes;
+    int64_t used = gls_least(job->pass->cuts, job->shapes.lanes);
     if (used == 0) {
         gls_fill(g, 0, piece->length);
         return;

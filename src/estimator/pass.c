@@ -21,7 +21,7 @@ static gls_status make_pieces(gls_pass *pass, const int64_t *place, gls_gradient
     const gls_layout *layout = pass->problem->layout;
     int64_t room = 0;
     for (int64_t b = 0; b < gls_layout_count(layout); b++)
-        room += (gls_layout_block(layout, b)->size + GLS_CHUNK - 1) / GLS_CHUNK;
+        room += gls_parts(gls_layout_block(layout, b)->size, GLS_CHUNK);
     gls_gradient_piece *piece = *out = gls_alloc(pass->ctx, room, sizeof(**out));
     if (!piece) return GLS_ERR_MEMORY;
     for (int64_t b = 0; b < gls_layout_count(layout); b++) {

@@ -78,7 +78,7 @@ void gls_pass_couple(gls_pass_job *job) {
         return;
     gls_shapes shapes = gls_pass_shapes(job->pass, gls_parts(rows, ranks), false);
     int64_t spans = gls_parts(rows, job->span), slices = gls_parts(job->span, shapes.slice);
-    int64_t aside = spans < shapes.wave / job->span ? spans : shapes.wave / job->span;
+    int64_t aside = gls_least(spans, shapes.wave / job->span);
     bool aligned = p->coupling == GLS_COUPLING_GROUPS || ranks == 1;
     job->coupled = !aligned || (slices > 1 && aside < slices);
 }
@@ -169,7 +169,7 @@ static gls_status cut_spans(gls_pass_job *job) {
     const gls_stream *rows = job->request->rows;
     int64_t group = 0;
     for (int64_t begin = 0; begin < rows->global_rows; begin += job->span) {
-        int64_t end = begin + job->span < rows->global_rows ? begin + job->span : rows->global_rows;
+        int64_t end = gls_least(begin + job->span, rows->global_rows);
         int64_t low = begin - rows->first, high = end - rows->first;
         low = low < 0 ? 0 : low > rows->rows ? rows->rows : low;
         high = high < 0 ? 0 : high > rows->rows ? rows->rows : high;

@@ -49,7 +49,7 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
 static void add_factors(const gls_sample *s, const double *group_norm, int64_t group, int64_t batch, gls_suspects *to) {
     int64_t groups = gls_parts(s->count, group), together = batch > group ? batch / group : 1;
     for (int64_t begin = 0; begin < groups; begin += together) {
-        int64_t end = begin + together < groups ? begin + together : groups;
+        int64_t end = gls_least(begin + together, groups);
         double smallest = INFINITY;
         for (int64_t j = begin; j < end; ++j) {
             if (group_norm[j] > 0) smallest = fmin(smallest, group_norm[j]);
@@ -74,7 +74,7 @@ static gls_status add_sample(gls_sample *s, const options *o, double *loss, doub
         GLS_TRY(gls_sample_groups(s, s->index, s->count, o->microbatch, draw, in->w, group_norm));
         for (int64_t j = 0; j * o->microbatch < s->count; ++j) {
             int64_t left = s->count - j * o->microbatch;
-            group_norm[j] = sqrt(group_norm[j]) / (double)(left < o->microbatch ? left : o->microbatch);
+            group_norm[j] = sqrt(group_norm[j]) / (double)(gls_least(left, o->microbatch));
         }
     }
     add_factors(s, o->microbatch > 1 ? group_norm : norm, o->microbatch, batch, to);

@@ -1,5 +1,7 @@
 #include "measure/suspects.h"
 
+#include "base/arith.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -76,7 +78,7 @@ gls_status gls_suspects_report_list(const gls_suspects *s, gls_suspects_by by, i
     rank *order = ranked(out->ctx, s, by, &count);
     double *x = gls_alloc(out->ctx, list, sizeof *x);
     gls_status status = order && x ? GLS_OK : GLS_ERR_MEMORY;
-    int64_t n = count < list ? count : list;
+    int64_t n = gls_least(count, list);
     if (status == GLS_OK) {
         for (int64_t i = 0; i < n; ++i) x[i] = (double)order[i].example;
         status = gls_measure_result_array(out, "suspects", "example", n, x);

@@ -1,6 +1,7 @@
 /* The tail index alpha of the gradient noise, coordinate by coordinate: 2 where it is as light as a normal's. [A] app.
  * H; the estimator on differences is ours. */
 #include <glissade/measure.h>
+#include "base/arith.h"
 #include "base/sort.h"
 
 #include "measure/sample.h"
@@ -181,7 +182,7 @@ static gls_status report(const options *o, noise *z, gls_random random, gls_meas
 /* Candidate coordinates: four times as many as wanted, distinct, as a partial shuffle of 0 .. d-1. */
 static gls_status candidates(gls_context *ctx, gls_random *random, int64_t wanted, int64_t d, int64_t **out,
                              int64_t *count) {
-    int64_t *all = gls_alloc(ctx, d, sizeof *all), n = 4 * wanted < d ? 4 * wanted : d;
+    int64_t *all = gls_alloc(ctx, d, sizeof *all), n = gls_least(4 * wanted, d);
     if (!all) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < d; ++i) all[i] = i;
     for (int64_t i = 0; i < n; ++i) {

@@ -2,6 +2,7 @@
  * heavy ones. [A] figure 2, [T] 6.6.2. */
 #include <glissade/measure.h>
 
+#include "base/arith.h"
 #include "measure/noise.h"
 #include "measure/statistics.h"
 
@@ -24,7 +25,7 @@ static const gls_option table[] = {
 
 /* Running means of x at up to CURVE places, evenly spaced. */
 static int64_t running_mean(const double *x, int64_t n, double *place, double *mean) {
-    int64_t points = n < CURVE ? n : CURVE, next = 0;
+    int64_t points = gls_least(n, CURVE), next = 0;
     double sum = 0;
     for (int64_t i = 0; i < n; ++i) {
         sum += x[i];
@@ -71,7 +72,7 @@ static gls_status report(const double *noise2, int64_t n, double effective, gls_
 static gls_status on_examples(gls_sample *s, gls_real *g, gls_measure_result *out) {
     double *norm2 = gls_alloc(s->ctx, s->count, sizeof *norm2);
     if (!norm2) return GLS_ERR_MEMORY;
-    gls_noise_batches some = {.batch = 1, .batches = s->count < 32 ? s->count : 32};
+    gls_noise_batches some = {.batch = 1, .batches = gls_least(s->count, 32)};
     some.norm2 = gls_alloc(s->ctx, some.batches, sizeof *some.norm2);
     gls_status status = some.norm2 ? gls_noise_examples(s, s->in->w, g, norm2) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = gls_noise_of_batches(s, s->in->w, g, &some); /* for the null's dimension */

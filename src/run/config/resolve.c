@@ -417,12 +417,12 @@ static gls_status resolve_entry(gls_context *ctx, const gls_value *entry, gls_va
 
 static gls_status resolve_measures(gls_context *ctx, const gls_value *config, gls_value *out) {
     const gls_value *given = gls_value_get(config, "measure");
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     if (!given || given->kind == GLS_VALUE_NULL) return GLS_OK;
     if (given->kind != GLS_VALUE_MAP)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "%smeasure: expected measures by name, as in {noise_norm: {every: 200s}}",
-                        gls_origin(given, place));
+                        gls_value_origin(given, place));
     gls_value *map = new_map(ctx, "measure", given);
     GLS_TRY(gls_value_append(ctx, out, map));
     for (int64_t i = 0; i < given->count; i++) {
@@ -443,12 +443,12 @@ static gls_status resolve_section(gls_context *ctx, const gls_value *config, con
                                   section_resolver resolve, gls_value *out) {
     const gls_value *section;
     gls_value *made, *filled = NULL;
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     GLS_TRY(gls_config_section(ctx, config, name, &section, &made));
     gls_status status;
     if (section && section->kind == GLS_VALUE_LIST && !list)
         status = gls_fail(ctx, GLS_ERR_ARGUMENT, "%s%s: expected keys and values, found a list",
-                          gls_origin(section, place), name);
+                          gls_value_origin(section, place), name);
     else
         status = resolve(ctx, section, &filled);
     gls_value_destroy(ctx, made);

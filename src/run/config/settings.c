@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "glissade/comm.h"
 #include "glissade/run.h"
 
@@ -86,15 +87,6 @@ const gls_option gls_plan_table[] = {
 };
 #undef AT
 
-const char *gls_origin(const gls_value *value, char text[256]) {
-    text[0] = 0;
-    if (value->file && value->line > 0)
-        snprintf(text, 256, "%s:%d: ", value->file, value->line);
-    else if (value->file)
-        snprintf(text, 256, "%s: ", value->file);
-    return text;
-}
-
 static const char *const sections[] = {"name",     "data",  "model",   "estimator", "method",
                                        "schedule", "train", "measure", "plan",      NULL};
 
@@ -109,8 +101,8 @@ gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config) 
         while (sections[known] && strcmp(sections[known], v->key)) known++;
         if (sections[known]) continue;
         const char *nearest = gls_nearest(v->key, section_at, sections);
-        char place[256];
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown section '%s'%s%s%s", gls_origin(v, place), v->key,
+        char place[GLS_ORIGIN_TEXT];
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown section '%s'%s%s%s", gls_value_origin(v, place), v->key,
                         nearest ? "; nearest is '"
                                 : "; known are data, model, estimator, method, schedule, "
                                   "train, measure, name",
@@ -152,11 +144,11 @@ gls_status gls_config_section_options(gls_context *ctx, const gls_value *config,
     const gls_value *section;
     gls_value *made;
     GLS_TRY(gls_config_section(ctx, config, name, &section, &made));
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     gls_status status = gls_options_create(ctx, name, table, struct_size, out);
     if (status == GLS_OK && section && section->kind == GLS_VALUE_LIST)
         status = gls_fail(ctx, GLS_ERR_ARGUMENT, "%s%s: expected keys and values, found a list",
-                          gls_origin(section, place), name);
+                          gls_value_origin(section, place), name);
     if (status == GLS_OK && section) status = gls_options_apply(*out, section, except);
     gls_value_destroy(ctx, made);
     if (status != GLS_OK) {

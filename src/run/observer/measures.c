@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "run/config/cadence.h"
 #include "run/observer/table.h"
 
@@ -82,11 +83,8 @@ static gls_status end(void *user, gls_run *run, unsigned why) {
 
 static gls_status arrays(void *user, const char *prefix, gls_arrays *list) {
     watch *w = user;
-    char name[150];
-    snprintf(name, sizeof name, "%stap.seen", prefix);
-    GLS_TRY(gls_arrays_add_vector(w->measure->ctx, list, name, GLS_I64, 1, &w->seen));
-    snprintf(name, sizeof name, "%stap.written", prefix);
-    GLS_TRY(gls_arrays_add_vector(w->measure->ctx, list, name, GLS_I64, 1, &w->written));
+    GLS_TRY(gls_arrays_add_state(w->measure->ctx, list, prefix, "tap.seen", GLS_I64, 1, &w->seen));
+    GLS_TRY(gls_arrays_add_state(w->measure->ctx, list, prefix, "tap.written", GLS_I64, 1, &w->written));
     return gls_measure_arrays(w->measure, prefix, list);
 }
 
@@ -121,14 +119,14 @@ static gls_length automatic_every(const gls_training *t, const watch *w, const g
 static gls_status make_measure(gls_run *run, const gls_value *entry, watch *w) {
     static const char *const own[] = {"every", NULL};
     const gls_training *t = run->training;
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     GLS_TRY(gls_measure_create(run->ctx, entry->key, entry, own, gls_problem_size(t->problem),
                                t->set.train->info.examples, &w->measure));
     if ((w->measure->needs & GLS_MEASURE_NORMS) && !(gls_training_plain_mean(t) && t->ledger.examples))
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
                         "%smeasure.%s: from: step needs an estimator that keeps norms: estimator {name: mean, ledger: "
                         "true}",
-                        gls_origin(entry, place), entry->key);
+                        gls_value_origin(entry, place), entry->key);
     return GLS_OK;
 }
 

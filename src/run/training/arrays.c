@@ -1,23 +1,9 @@
 /* The training's state as named arrays. */
-#include <stdio.h>
-
 #include "run/training/training.h"
 
-static gls_status add_blocks(gls_context *ctx, const gls_layout *layout, const char *prefix, gls_real *data,
-                             gls_arrays *arrays) {
-    for (int64_t i = 0; i < gls_layout_count(layout); i++) {
-        const gls_block *b = gls_layout_block(layout, i);
-        char name[sizeof arrays->item->name];
-        if (snprintf(name, sizeof name, "%s%s", prefix, b->name) >= (int)sizeof name)
-            return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "block '%s': its name is too long for a checkpoint", b->name);
-        GLS_TRY(gls_arrays_add(ctx, arrays, name, GLS_DTYPE_REAL, b->dims, b->shape, data + b->offset));
-    }
-    return GLS_OK;
-}
-
 gls_status gls_training_result_arrays(gls_training *t, gls_real *w, const char *state_prefix, gls_arrays *arrays) {
-    GLS_TRY(add_blocks(t->ctx, gls_problem_layout(t->problem), "", w, arrays));
-    return add_blocks(t->ctx, t->problem->state_layout, state_prefix, t->problem->state, arrays);
+    GLS_TRY(gls_arrays_add_layout(t->ctx, arrays, gls_problem_layout(t->problem), "", w));
+    return gls_arrays_add_layout(t->ctx, arrays, t->problem->state_layout, state_prefix, t->problem->state);
 }
 
 static gls_status add_counters(gls_training *t, gls_arrays *arrays) {

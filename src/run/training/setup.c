@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "run/training/training.h"
 
 /* Epochs of a run whose configuration names no end at all. */
@@ -47,12 +48,12 @@ static gls_status append_clone(gls_context *ctx, gls_value *map, const gls_value
 static gls_status scheduled_lr(gls_training *t, const gls_value *method, const gls_value *schedule, gls_value **out) {
     gls_context *ctx = t->ctx;
     const gls_value *lr = gls_value_get(method, "lr");
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     if (lr && lr->kind == GLS_VALUE_MAP)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "%smethod.lr has a schedule already; a `schedule` section is the "
                         "short form for the same",
-                        gls_origin(lr, place));
+                        gls_value_origin(lr, place));
     *out = gls_value_create(ctx, GLS_VALUE_MAP, "lr", NULL);
     if (!*out) return GLS_ERR_MEMORY;
     (*out)->file = schedule->file;
