@@ -1,7 +1,7 @@
 #include "base/draws.h"
 
 #include "base/kernels.h"
-#include "arith.h"
+#include "base/arith.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Texts for people, put together piece by piece. */
-#include "printout.h"
+#include "base/printout.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Format idx: big-endian arrays, images in one file and labels in another (MNIST's kin). */
-#include "bytes.h"
-#include "table.h"
+#include "data/bytes.h"
+#include "data/table.h"
 #include "base/arith.h"
 #include "base/io.h"
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What formats share: blocks that grow as they arrive, extents, finiteness, packed names, a walk over a source. */
-#include "source.h"
+#include "data/source.h"
 #include "base/io.h"
 #include "base/kernels.h"
 #include "base/arith.h"

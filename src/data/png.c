@@ -1,7 +1,7 @@
 /* Format png: a folder of PNG files of one size, and a label file with lines `name label`. */
-#include "bytes.h"
-#include "png.h"
-#include "table.h"
+#include "data/bytes.h"
+#include "data/png.h"
+#include "data/table.h"
 #include "base/arith.h"
 #include "base/io.h"
 #include <png.h>

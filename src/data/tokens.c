@@ -1,5 +1,5 @@
 /* Rows of tokens in memory: the caller's arrays, borrowed, or one long text cut into rows. */
-#include "tokens.h"
+#include "data/tokens.h"
 
 #include "base/arith.h"
 #include <string.h>

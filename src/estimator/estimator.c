@@ -16,7 +16,7 @@ static gls_status read_chain(gls_estimator *e, const gls_value *spec) {
     if (!spec || spec->kind == GLS_VALUE_NULL) spec = &plain;
     bool list = spec->kind == GLS_VALUE_LIST;
     int64_t count = list ? spec->count : 1;
-    e->stage = gls_alloc(e->ctx, count, sizeof(*e->stage));
+    e->stage = gls_alloc(e->ctx, count, sizeof *e->stage);
     if (!e->stage) return GLS_ERR_MEMORY;
     for (; e->stages < count; e->stages++)
         GLS_TRY(gls_stage_create(e->problem, list ? spec->items[e->stages] : spec, e->seed, &e->stage[e->stages]));
@@ -84,7 +84,7 @@ static gls_status check_chain(gls_estimator *e) {
 
 gls_status gls_estimator_create(gls_problem *problem, const gls_value *spec, uint64_t seed, gls_estimator **out) {
     *out = NULL;
-    gls_estimator *e = gls_alloc(problem->ctx, 1, sizeof(*e));
+    gls_estimator *e = gls_alloc(problem->ctx, 1, sizeof *e);
     if (!e) return GLS_ERR_MEMORY;
     e->ctx = problem->ctx;
     e->problem = problem;
@@ -108,7 +108,7 @@ void gls_estimator_destroy(gls_estimator *estimator) {
     void *block[] = {estimator->stage, estimator->seen,       estimator->log_factor,
                      estimator->norm,  estimator->group_norm, estimator->group_factor,
                      estimator->norms, estimator->rows.value, estimator->plain};
-    for (size_t i = 0; i < sizeof(block) / sizeof(*block); i++) gls_free(ctx, block[i]);
+    for (size_t i = 0; i < sizeof(block) / sizeof *block; i++) gls_free(ctx, block[i]);
     gls_sorted_destroy(ctx, &estimator->sorted);
     gls_free(ctx, estimator);
 }

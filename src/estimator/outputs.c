@@ -27,17 +27,17 @@ static gls_status copy_sparse(gls_rows *to, int64_t j, const gls_batch *from, in
     to->row[j] = at;
     to->row[j + 1] = at + count;
     if (count == 0) return GLS_OK;
-    memcpy(to->column + at, from->column + begin, (size_t)count * sizeof(*to->column));
-    memcpy(to->value + at, from->value + begin, (size_t)count * sizeof(*to->value));
+    memcpy(to->column + at, from->column + begin, (size_t)count * sizeof *to->column);
+    memcpy(to->value + at, from->value + begin, (size_t)count * sizeof *to->value);
     return GLS_OK;
 }
 
 /* Row j of the piece is row i of the batch. */
 static gls_status copy_row(gls_rows *to, int64_t j, const gls_batch *from, int64_t i) {
     size_t features = (size_t)from->features, length = (size_t)from->length;
-    if (from->x) memcpy(to->x + (size_t)j * features, from->x + (size_t)i * features, features * sizeof(*to->x));
+    if (from->x) memcpy(to->x + (size_t)j * features, from->x + (size_t)i * features, features * sizeof *to->x);
     if (from->token)
-        memcpy(to->token + (size_t)j * length, from->token + (size_t)i * length, length * sizeof(*to->token));
+        memcpy(to->token + (size_t)j * length, from->token + (size_t)i * length, length * sizeof *to->token);
     to->index[j] = from->index ? from->index[i] : i;
     to->slot[j] = from->slot ? from->slot[i] : i;
     return from->row ? copy_sparse(to, j, from, i) : GLS_OK;
@@ -100,9 +100,9 @@ static gls_status collect(void *user, gls_slice *slice) {
     int64_t k = c->outputs, at = slice->first - c->rows->lead, end = at + slice->rows->rows, low = at < 0 ? 0 : at;
     int64_t high = gls_least(end, c->rows->inner->rows);
     if (high - low == slice->rows->rows) return gls_ask_outputs(slice->evaluation, c->out + at * k);
-    gls_real *all = gls_alloc(c->rows->ctx, slice->rows->rows, (size_t)k * sizeof(*all));
+    gls_real *all = gls_alloc(c->rows->ctx, slice->rows->rows, (size_t)k * sizeof *all);
     gls_status status = all ? gls_ask_outputs(slice->evaluation, all) : GLS_ERR_MEMORY;
-    if (status == GLS_OK) memcpy(c->out + low * k, all + (low - at) * k, (size_t)((high - low) * k) * sizeof(*all));
+    if (status == GLS_OK) memcpy(c->out + low * k, all + (low - at) * k, (size_t)((high - low) * k) * sizeof *all);
     gls_free(c->rows->ctx, all);
     return status;
 }

@@ -27,7 +27,7 @@ static const gls_option table[] = {
 static int64_t running_mean(const double *x, int64_t n, double *place, double *mean) {
     int64_t points = gls_least(n, CURVE), next = 0;
     double sum = 0;
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         sum += x[i];
         if ((i + 1) * points < (next + 1) * n) continue;
         place[next] = (double)(i + 1);
@@ -46,19 +46,19 @@ static gls_status report(const double *noise2, int64_t n, double effective, gls_
     if (!null) return GLS_ERR_MEMORY;
     gls_noise_null(random, effective, 2, 1, n, null);
     /* The null comes sorted: draw from it, and bring it to the same mean square. */
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         int64_t k = i + gls_random_below(&random, n - i);
         double chosen = null[k];
         null[k] = null[i];
         null[i] = chosen * chosen;
     }
     double scale = gls_stat_mean(noise2, n) / gls_stat_mean(null, n);
-    for (int64_t i = 0; i < n; ++i) null[i] *= scale;
+    for (int64_t i = 0; i < n; i++) null[i] *= scale;
     points = running_mean(null, n, place, mean);
     gls_status status = gls_measure_result_array(out, "gaussian_running_mean", "gradient^2", points, mean);
     gls_free(out->ctx, null);
     GLS_TRY(status);
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         sum += noise2[i];
         largest = fmax(largest, noise2[i]);
     }

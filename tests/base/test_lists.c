@@ -152,13 +152,13 @@ static void every_type_is_read(void **state) {
     fixture *f = *state;
     assert_int_equal(f->s->betas.count, 2);
     assert_true(f->s->betas.item[1] == 0.99);
-    assert_true(f->s->hidden.count == 0 && f->s->hidden.item == NULL && f->s->map == NULL);
+    assert_true(f->s->hidden.count == 0 && !f->s->hidden.item && !f->s->map);
     assert_int_equal(apply(f->ctx, f->options, whole), GLS_OK);
     check_whole(f->s);
     /* null is the default, and an empty list is there. */
     assert_int_equal(apply(f->ctx, f->options, "{betas: null, hidden: [], map: null}"), GLS_OK);
-    assert_true(f->s->betas.item[0] == 0.9 && f->s->map == NULL);
-    assert_true(f->s->hidden.count == 0 && f->s->hidden.item != NULL);
+    assert_true(f->s->betas.item[0] == 0.9 && !f->s->map);
+    assert_true(f->s->hidden.count == 0 && f->s->hidden.item);
 }
 
 static void text_is_read_as_the_file_is(void **state) {

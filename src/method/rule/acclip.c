@@ -1,8 +1,8 @@
 /* acclip: m = beta1 m + (1 - beta1) g; t = beta2 t + (1 - beta2) |g|^alpha; w -= lr min(tau/(|m| + eps), 1) m with
  * tau = t^(1/alpha). t starts at tau0^alpha; bias_correction divides it by 1 - beta2^k. */
 #include "base/arith.h"
-#include "rows.h"
-#include <base/sort.h>
+#include "method/rule/rows.h"
+#include "base/sort.h"
 
 #include <stdlib.h>
 

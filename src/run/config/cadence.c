@@ -7,7 +7,7 @@
 #include "run/config/settings.h"
 
 static bool says_auto(const gls_value *every) {
-    return every && every->kind == GLS_VALUE_TEXT && !strcmp(every->text, "auto");
+    return every && every->kind == GLS_VALUE_TEXT && strcmp(every->text, "auto") == 0;
 }
 
 static const gls_value *given_every(const gls_value *entry) {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/value.h"
-#include "glissade/comm.h"
-#include "glissade/run.h"
+#include <glissade/comm.h>
+#include <glissade/run.h>
 
 #define AT(field) offsetof(gls_train, field)
 const gls_option gls_train_table[] = {
@@ -98,7 +98,7 @@ gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config) 
     for (int64_t i = 0; i < config->count; i++) {
         const gls_value *v = config->items[i];
         int known = 0;
-        while (sections[known] && strcmp(sections[known], v->key)) known++;
+        while (sections[known] && strcmp(sections[known], v->key) != 0) known++;
         if (sections[known]) continue;
         const char *nearest = gls_nearest(v->key, section_at, sections);
         char place[GLS_ORIGIN_TEXT];
@@ -177,7 +177,7 @@ const gls_option *gls_config_section_table(const char *section) {
         const gls_option *table;
     } known[] = {{"train", gls_train_table}, {"data", gls_data_table}, {"plan", gls_plan_table}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(known[i].name, section)) return known[i].table;
+        if (strcmp(known[i].name, section) == 0) return known[i].table;
     return NULL;
 }
 

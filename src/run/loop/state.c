@@ -99,7 +99,7 @@ gls_status gls_state_resume(gls_run *run) {
 
 static gls_status open_weights(gls_context *ctx, const char *from, gls_tensors **out) {
     size_t length = strlen(from);
-    if (length > 12 && !strcmp(from + length - 12, ".safetensors")) return gls_tensors_open(ctx, from, out);
+    if (length > 12 && strcmp(from + length - 12, ".safetensors") == 0) return gls_tensors_open(ctx, from, out);
     char *final = gls_sprintf(ctx, "%s/final.safetensors", from);
     if (!final) return GLS_ERR_MEMORY;
     gls_status status = GLS_OK;

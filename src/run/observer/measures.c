@@ -21,7 +21,7 @@ static void trace_figures(gls_run *run, const gls_measure_result *result) {
     for (int64_t i = 0; i < result->figures; i++) {
         const gls_figure *figure = &result->figure[i];
         if (!figure->headline || figure->array || !isfinite(figure->value[0])) continue;
-        bool taken = !strcmp(figure->name, "loss") || !strcmp(figure->name, "gradient_norm");
+        bool taken = strcmp(figure->name, "loss") == 0 || strcmp(figure->name, "gradient_norm") == 0;
         char name[200];
         snprintf(name, sizeof name, "%s%s", taken ? "full_" : "", figure->name);
         gls_run_trace(run, name, figure->value[0]);

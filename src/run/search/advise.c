@@ -231,7 +231,7 @@ static gls_status name_candidates(gls_advisor *a) {
          name = strtok_r(NULL, ",", &rest)) {
         gls_candidate *c = &a->c[a->candidates++];
         char gamma[40] = "";
-        if (!strcmp(name, "clip") && a->gamma > 0) snprintf(gamma, sizeof gamma, ", gamma: %.4g", a->gamma);
+        if (strcmp(name, "clip") == 0 && a->gamma > 0) snprintf(gamma, sizeof gamma, ", gamma: %.4g", a->gamma);
         snprintf(c->name, sizeof c->name, "%.39s", name);
         snprintf(c->method, sizeof c->method, "{name: %.39s%s%s}", name, gamma, decay);
         c->loss = c->lr = NAN;

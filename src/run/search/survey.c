@@ -72,7 +72,7 @@ static const gls_value *entry_of(const work *k, const char *name) {
 
 static bool has_option(const gls_measure_type *type, const char *key) {
     for (const gls_option *o = type->member.options; o && o->key; o++)
-        if (!strcmp(o->key, key)) return true;
+        if (strcmp(o->key, key) == 0) return true;
     return false;
 }
 

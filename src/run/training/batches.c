@@ -102,7 +102,7 @@ static gls_status make_schedule(gls_training *training, int64_t batch, int64_t e
     int64_t kept = 0, maximum = examples;
     for (int64_t i = 0; i < spec->count; i++) {
         gls_value *item = spec->items[i];
-        if (item->key && !strcmp(item->key, "maximum")) {
+        if (item->key && strcmp(item->key, "maximum") == 0) {
             if (status == GLS_OK) status = read_maximum(training, item, &maximum);
             gls_value_destroy(training->ctx, item);
         } else {

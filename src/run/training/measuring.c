@@ -6,7 +6,7 @@
 
 bool gls_training_plain_mean(const gls_training *t) {
     const gls_value *name = gls_value_get(gls_value_get(t->config, "estimator"), "name");
-    return name && !strcmp(name->text, "mean");
+    return name && strcmp(name->text, "mean") == 0;
 }
 
 static gls_status make_pass(gls_training *t) {

@@ -18,7 +18,7 @@ static gls_status make_problem(gls_training *t) {
 static gls_status make_pass(gls_training *t) {
     const gls_plan_options *plan = gls_options_struct(t->plan_options);
     const char *precision = sizeof(gls_real) == 4 ? "float" : "double";
-    if (plan->precision && strcmp(plan->precision, precision))
+    if (plan->precision && strcmp(plan->precision, precision) != 0)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
                         "plan.precision: this run is in %s, this command computes in %s; use "
                         "%s",
@@ -76,7 +76,8 @@ static gls_status method_spec(gls_training *t, const gls_value *method, const gl
     spec->file = method->file;
     spec->line = method->line;
     for (int64_t i = 0; i < method->count; i++)
-        if (!schedule || strcmp(method->items[i]->key, "lr")) GLS_TRY(append_clone(t->ctx, spec, method->items[i]));
+        if (!schedule || strcmp(method->items[i]->key, "lr") != 0)
+            GLS_TRY(append_clone(t->ctx, spec, method->items[i]));
     if (!schedule) return GLS_OK;
     gls_value *lr = NULL;
     gls_status status = scheduled_lr(t, method, schedule, &lr);
