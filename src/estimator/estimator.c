@@ -1,5 +1,6 @@
 /* Chains: made, checked, and run over a mini-batch. */
 #include "estimator/estimator.h"
+#include "estimator/mean.h"
 #include "estimator/pass.h"
 
 #include "base/kernels.h"
@@ -111,6 +112,10 @@ void gls_estimator_destroy(gls_estimator *estimator) {
     for (size_t i = 0; i < sizeof(block) / sizeof *block; i++) gls_free(ctx, block[i]);
     gls_sorted_destroy(ctx, &estimator->sorted);
     gls_free(ctx, estimator);
+}
+
+bool gls_estimator_is_mean(const gls_estimator *estimator) {
+    return estimator->stages == 1 && estimator->stage[0]->type == &gls_estimator_mean;
 }
 
 int64_t gls_estimator_group(const gls_estimator *estimator) {

@@ -124,7 +124,7 @@ static gls_status cut_rows(gls_pass_job *job, int64_t begin, int64_t end, int64_
             if (next > end) next = end;
             if (stop > at && next - at > job->shapes.slice) break;
             stop = next;
-            *group++;
+            (*group)++;
         } while (stop < end && !single);
         GLS_TRY(add_slice(job->pass, at, stop - at, grouped ? first : 0, grouped ? *group - first : 0));
         at = stop;

@@ -39,14 +39,14 @@ static void add_samples(block *b, const double *x, int64_t m1, int64_t m2, int64
         for (int64_t t = begin; t < begin + m1; t++) inner += x[2 * t] - x[2 * t + 1];
         outer += inner;
         if (inner == 0) {
-            *zeros++;
+            (*zeros)++;
             continue;
         }
         b->log1 += log(fabs(inner));
         b->count1++;
     }
     if (outer == 0) {
-        *zeros++;
+        (*zeros)++;
         return;
     }
     b->log2 += log(fabs(outer));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/value.h"
+#include "estimator/estimator.h"
 #include "run/config/cadence.h"
 #include "run/observer/table.h"
 
@@ -73,9 +74,8 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
 /* At the end of a run all report once more; measures of a step do so from what they have. */
 static gls_status end(void *user, gls_run *run, unsigned why) {
     watch *w = user;
-    unsigned of_step = GLS_MEASURE_PREVIOUS | GLS_MEASURE_RUN | GLS_MEASURE_LR;
     if (!(why & GLS_WHY_END)) return GLS_OK;
-    if (w->seen < run->training->counters.steps && !(gls_measure_type_of(w->measure)->needs & of_step))
+    if (w->seen < run->training->counters.steps && !(gls_measure_type_of(w->measure)->needs & GLS_NEEDS_OF_STEP))
         GLS_TRY(look(w, run));
     if (fresh(w)) report(run, w);
     return GLS_OK;
@@ -122,7 +122,7 @@ static gls_status make_measure(gls_run *run, const gls_value *entry, watch *w) {
     char place[GLS_ORIGIN_TEXT];
     GLS_TRY(gls_measure_create(run->ctx, entry->key, entry, own, gls_problem_size(t->problem),
                                t->set.train->info.examples, &w->measure));
-    if ((w->measure->needs & GLS_MEASURE_NORMS) && !(gls_training_plain_mean(t) && t->ledger.examples))
+    if ((w->measure->needs & GLS_MEASURE_NORMS) && !(gls_estimator_is_mean(t->estimator) && t->ledger.examples))
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
                         "%smeasure.%s: from: step needs an estimator that keeps norms: estimator {name: mean, ledger: "
                         "true}",
