@@ -45,7 +45,7 @@ static const char *const chains[][2] = {
     {"8 micro-batches of 16, derived", "microbatch microbatch=16 ratio_every=0 way=derived"},
     {"per-example clipping", "microbatch microbatch=1 bound=1 ratio_every=0"},
 };
-enum { CHAINS = sizeof(chains) / sizeof(*chains) };
+enum { CHAINS = sizeof(chains) / sizeof *chains };
 
 static void need(gls_context *ctx, gls_status status) {
     if (status == GLS_OK) return;
@@ -80,14 +80,14 @@ static int ascending(const void *a, const void *b) {
 }
 
 static double median(double *x, int n) {
-    qsort(x, (size_t)n, sizeof(*x), ascending);
+    qsort(x, (size_t)n, sizeof *x, ascending);
     return x[n / 2];
 }
 
 static gls_batch make_batch(gls_data_info *info) {
     static int64_t index[BATCH];
     static int32_t label[BATCH];
-    gls_real *x = malloc((size_t)(BATCH * info->features) * sizeof(*x));
+    gls_real *x = malloc((size_t)(BATCH * info->features) * sizeof *x);
     gls_random random = gls_random_create(1, "bench", 0, 0);
     for (int64_t i = 0; i < BATCH * info->features; i++) x[i] = (gls_real)gls_random_normal(&random);
     for (int64_t i = 0; i < BATCH; i++) {
@@ -115,9 +115,9 @@ static setting make_setting(gls_context *ctx, const subject *s) {
     need(ctx, gls_model_create(ctx, s->name, options, &m.info, &m.problem));
     gls_value_destroy(ctx, options);
     m.d = gls_problem_size(m.problem);
-    m.w = malloc((size_t)m.d * sizeof(*m.w));
-    m.g = malloc((size_t)m.d * sizeof(*m.g));
-    memset(m.g, 0, (size_t)m.d * sizeof(*m.g));
+    m.w = malloc((size_t)m.d * sizeof *m.w);
+    m.g = malloc((size_t)m.d * sizeof *m.g);
+    memset(m.g, 0, (size_t)m.d * sizeof *m.g);
     need(ctx, gls_problem_initialize(m.problem, 1, m.w));
     m.batch = make_batch(&m.info);
     return m;
@@ -179,7 +179,7 @@ static double status_of(const char *key) {
     FILE *file = fopen("/proc/self/status", "r");
     if (!file) return 0;
     while (fgets(line, sizeof(line), file))
-        if (!strncmp(line, key, strlen(key))) sscanf(line + strlen(key), ": %ld", &kib);
+        if (strncmp(line, key, strlen(key)) == 0) sscanf(line + strlen(key), ": %ld", &kib);
     fclose(file);
     return (double)kib / 1024;
 }
@@ -254,13 +254,13 @@ static void measure(gls_context *ctx, const subject *s, int repeats, const doubl
 }
 
 int main(int argc, char **argv) {
-    enum { SUBJECTS = sizeof(subjects) / sizeof(*subjects) };
+    enum { SUBJECTS = sizeof(subjects) / sizeof *subjects };
     int repeats = argc > 1 ? atoi(argv[1]) : 9, threads = argc > 3 ? atoi(argv[3]) : 0;
     if (repeats < 1 || repeats > MOST) repeats = 9;
     static double peak[SUBJECTS][CHAINS];
     bool chosen[SUBJECTS];
     for (int k = 0; k < SUBJECTS; k++) {
-        chosen[k] = argc < 3 || !strcmp(argv[2], "all") || !strcmp(argv[2], subjects[k].name);
+        chosen[k] = argc < 3 || strcmp(argv[2], "all") == 0 || strcmp(argv[2], subjects[k].name) == 0;
         for (int c = 0; c < CHAINS && chosen[k]; c++) peak[k][c] = peak_of(&subjects[k], chains[c][1], threads);
     }
     gls_context *ctx;

@@ -2,7 +2,7 @@
  * Usage: methods [parameters, default 64 Mi] [repeats, default 7] [method]. A step of several passes is held against as
  * many loops. Medians; bandwidth counts what the rule must read and write. */
 #include <glissade/method.h>
-#include <base/kernels.h>
+#include "base/kernels.h"
 
 #include <math.h>
 #include <omp.h>

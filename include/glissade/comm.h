@@ -2,7 +2,7 @@
 #ifndef GLISSADE_COMM_H
 #define GLISSADE_COMM_H
 
-#include "base.h"
+#include <glissade/base.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -3,7 +3,7 @@
 #ifndef GLISSADE_DATA_H
 #define GLISSADE_DATA_H
 
-#include "base.h"
+#include <glissade/base.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -2,9 +2,9 @@
 #ifndef GLISSADE_ESTIMATOR_H
 #define GLISSADE_ESTIMATOR_H
 
-#include "base.h"
-#include "data.h"
-#include "problem.h"
+#include <glissade/base.h>
+#include <glissade/data.h>
+#include <glissade/problem.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -2,15 +2,15 @@
 #ifndef GLISSADE_H
 #define GLISSADE_H
 
-#include "base.h"
-#include "comm.h"
-#include "data.h"
-#include "problem.h"
-#include "model.h"
-#include "estimator.h"
-#include "method.h"
-#include "measure.h"
-#include "run.h"
-#include "search.h"
+#include <glissade/base.h>
+#include <glissade/comm.h>
+#include <glissade/data.h>
+#include <glissade/problem.h>
+#include <glissade/model.h>
+#include <glissade/estimator.h>
+#include <glissade/method.h>
+#include <glissade/measure.h>
+#include <glissade/run.h>
+#include <glissade/search.h>
 
 #endif

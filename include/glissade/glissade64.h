@@ -6,6 +6,6 @@
 #ifndef GLS_DOUBLE
 #define GLS_DOUBLE
 #endif
-#include "glissade.h"
+#include <glissade/glissade.h>
 
 #endif

@@ -3,10 +3,10 @@
 #ifndef GLISSADE_MEASURE_H
 #define GLISSADE_MEASURE_H
 
-#include "base.h"
-#include "data.h"
-#include "estimator.h"
-#include "problem.h"
+#include <glissade/base.h>
+#include <glissade/data.h>
+#include <glissade/estimator.h>
+#include <glissade/problem.h>
 
 #ifdef __cplusplus
 extern "C" {

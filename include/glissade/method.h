@@ -3,7 +3,7 @@
 #ifndef GLISSADE_METHOD_H
 #define GLISSADE_METHOD_H
 
-#include "base.h"
+#include <glissade/base.h>
 #include <math.h>
 
 #ifdef __cplusplus

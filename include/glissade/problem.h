@@ -5,8 +5,8 @@
 #ifndef GLISSADE_PROBLEM_H
 #define GLISSADE_PROBLEM_H
 
-#include "base.h"
-#include "data.h"
+#include <glissade/base.h>
+#include <glissade/data.h>
 
 #ifdef __cplusplus
 extern "C" {

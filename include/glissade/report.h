@@ -2,7 +2,7 @@
 #ifndef GLISSADE_REPORT_H
 #define GLISSADE_REPORT_H
 
-#include "base.h"
+#include <glissade/base.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -2,12 +2,12 @@
 #ifndef GLISSADE_RUN_H
 #define GLISSADE_RUN_H
 
-#include "base.h"
-#include "data.h"
-#include "problem.h"
-#include "estimator.h"
-#include "measure.h"
-#include "method.h"
+#include <glissade/base.h>
+#include <glissade/data.h>
+#include <glissade/problem.h>
+#include <glissade/estimator.h>
+#include <glissade/measure.h>
+#include <glissade/method.h>
 
 #ifdef __cplusplus
 extern "C" {

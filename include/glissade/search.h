@@ -3,7 +3,7 @@
 #ifndef GLISSADE_SEARCH_H
 #define GLISSADE_SEARCH_H
 
-#include "run.h"
+#include <glissade/run.h>
 
 #ifdef __cplusplus
 extern "C" {

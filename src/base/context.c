@@ -1,5 +1,5 @@
-#include "context.h"
-#include "value.h"
+#include "base/context.h"
+#include "base/value.h"
 
 #include <limits.h>
 #include <sched.h>

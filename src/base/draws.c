@@ -1,7 +1,7 @@
 #include "base/draws.h"
 
 #include "base/kernels.h"
-#include "arith.h"
+#include "base/arith.h"
 
 #include <math.h>
 
@@ -150,7 +150,7 @@ void gls_add_draws(gls_law law, double index, const gls_random *random, double s
     uint32_t word[4][LANES];
     gls_real u[PER_BLOCK * LANES], v[PER_BLOCK * LANES];
     for (int64_t begin = 0; begin < n; begin += PER_BLOCK * LANES) {
-        int64_t count = n - begin < PER_BLOCK * LANES ? n - begin : PER_BLOCK * LANES;
+        int64_t count = gls_least(n - begin, PER_BLOCK * LANES);
         int64_t whole = gls_parts(count, PER_BLOCK);
         blocks(random, (uint32_t)(begin / PER_BLOCK), whole, word);
 #ifdef GLS_DOUBLE

@@ -1,7 +1,7 @@
-#include "gemm.h"
+#include "base/gemm.h"
 
-#include "context.h"
-#include "gemm_portable.h"
+#include "base/context.h"
+#include "base/gemm_portable.h"
 
 #include <cblas.h>
 #include <limits.h>

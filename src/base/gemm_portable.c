@@ -1,6 +1,6 @@
-#include "gemm_portable.h"
-#include "arith.h"
-#include "kernels.h"
+#include "base/gemm_portable.h"
+#include "base/arith.h"
+#include "base/kernels.h"
 
 /* Blocks of A [MC, KC] and strips of B [KC, NR] are packed into double; a tile of C [MR, NR] is summed in registers
  * over one KC block, and the blocks are added to C in order. */

@@ -1,5 +1,5 @@
-#include "kernels.h"
-#include "arith.h"
+#include "base/kernels.h"
+#include "base/arith.h"
 
 #include <math.h>
 

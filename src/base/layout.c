@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "printout.h"
+#include "base/printout.h"
 
 struct gls_layout {
     gls_context *ctx;

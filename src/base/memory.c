@@ -1,5 +1,5 @@
-#include "arith.h"
-#include "context.h"
+#include "base/arith.h"
+#include "base/context.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* From a value of a configuration to an option's type. What cannot be read says so in one style, wherever it stands in
  * lists and maps. */
-#include "option.h"
+#include "base/option.h"
 
-#include "text.h"
-#include "value.h"
+#include "base/text.h"
+#include "base/value.h"
 
 #include <math.h>
 #include <stdio.h>

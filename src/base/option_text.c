@@ -1,8 +1,8 @@
 /* An option in words: what it expects, what was found in its place, and its value back as text or tree. */
-#include "option.h"
+#include "base/option.h"
 
-#include "text.h"
-#include "value.h"
+#include "base/text.h"
+#include "base/value.h"
 
 #include <math.h>
 #include <stdio.h>

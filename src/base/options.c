@@ -1,10 +1,10 @@
 /* Options of one table: a struct with the typed values, and beside it what its pointers point at. A value that cannot
  * be read leaves the struct as it was. */
-#include "option.h"
+#include "base/option.h"
 
-#include "text.h"
-#include "value.h"
-#include "yaml.h"
+#include "base/text.h"
+#include "base/value.h"
+#include "base/yaml.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,8 @@
 /* Texts for people, put together piece by piece. */
-#include "printout.h"
+#include "base/printout.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 static bool grow(gls_printout *l, int64_t more) {
     if (l->failed || l->length + more < l->room) return !l->failed;
@@ -52,15 +51,16 @@ void gls_printout_add_value(gls_printout *l, const gls_value *value) {
 
 void gls_printout_add_option(gls_printout *l, const gls_options *options, const gls_option *option) {
     const gls_value *value = gls_options_schedule(options, option->key);
-    if (option->type == GLS_OPTION_VALUE)
-        memcpy(&value, (const char *)gls_options_struct(options) + option->offset, sizeof value);
-    if (value) {
+    gls_value *present = NULL;
+    if (!value && gls_options_value(options, option->key, &present) != GLS_OK) l->failed = true;
+    if (!value) value = present;
+    if (!value)
+        gls_printout_add(l, "-");
+    else if (value->kind == GLS_VALUE_TEXT) /* on its own, so that it needs no quotes */
+        gls_printout_add(l, "%s", value->text);
+    else
         gls_printout_add_value(l, value);
-        return;
-    }
-    char *text = gls_options_text(options, option->key);
-    gls_printout_add(l, "%s", text ? text : "-");
-    gls_free(l->ctx, text);
+    gls_value_destroy(l->ctx, present);
 }
 
 char *gls_printout_end(gls_printout *l) {

@@ -1,7 +1,7 @@
 /* Members are few and looked up when something is made, so a search from the first to the last is enough. */
-#include "table.h"
+#include "base/table.h"
 
-#include "context.h"
+#include "base/context.h"
 
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* safetensors files, written whole or not at all; what a header says is checked against the file before it is used. */
-#include "tensors.h"
+#include "base/tensors.h"
 
-#include "io.h"
+#include "base/arith.h"
+#include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -127,7 +128,7 @@ static gls_status bad(gls_tensors *t, const char *name, const char *why) {
 
 static int find_dtype(const char *name) {
     for (int i = 0; name && i < (int)(sizeof dtype_names / sizeof *dtype_names); i++)
-        if (!strcmp(name, dtype_names[i])) return i;
+        if (strcmp(name, dtype_names[i]) == 0) return i;
     return -1;
 }
 
@@ -163,7 +164,7 @@ static gls_status check_entries(gls_tensors *t) {
     json_t *entry;
     int64_t sum = 0;
     json_object_foreach(t->header, name, entry) {
-        if (!strcmp(name, "__metadata__")) continue;
+        if (strcmp(name, "__metadata__") == 0) continue;
         gls_array array;
         int64_t offset;
         GLS_TRY(read_entry(t, name, entry, &array, &offset));
@@ -210,7 +211,7 @@ static gls_status verify(gls_tensors *t) {
     gls_status status = piece && state ? GLS_OK : gls_fail(t->ctx, GLS_ERR_MEMORY, "out of memory");
     if (status == GLS_OK) XXH3_64bits_reset(state);
     for (int64_t at = 0; at < t->size && status == GLS_OK; at += PIECE) {
-        int64_t n = t->size - at < PIECE ? t->size - at : PIECE;
+        int64_t n = gls_least(t->size - at, PIECE);
         status = read_at(t, piece, n, t->start + at);
         if (status == GLS_OK) XXH3_64bits_update(state, piece, (size_t)n);
     }
@@ -218,7 +219,7 @@ static gls_status verify(gls_tensors *t) {
     if (status == GLS_OK) snprintf(sum, sizeof sum, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
     XXH3_freeState(state);
     gls_free(t->ctx, piece);
-    if (status == GLS_OK && strcmp(sum, expected))
+    if (status == GLS_OK && strcmp(sum, expected) != 0)
         return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: damaged: its checksum is %s, its header says %s", t->path, sum,
                         expected);
     return status;
@@ -316,7 +317,7 @@ gls_status gls_tensors_load(gls_tensors *tensors, const char *prefix, gls_arena 
     const char *name;
     json_t *entry;
     json_object_foreach(tensors->header, name, entry) {
-        if (!gls_tensors_has(tensors, name) || strncmp(name, prefix, strlen(prefix))) continue;
+        if (!gls_tensors_has(tensors, name) || strncmp(name, prefix, strlen(prefix)) != 0) continue;
         gls_array found;
         int64_t offset;
         GLS_TRY(read_entry(tensors, name, entry, &found, &offset));

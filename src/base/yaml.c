@@ -1,10 +1,10 @@
-#include "yaml.h"
+#include "base/yaml.h"
 
 #include <string.h>
 #include <yaml.h>
 
-#include "io.h"
-#include "value.h"
+#include "base/io.h"
+#include "base/value.h"
 
 enum { MAX_BYTES = 1 << 22, MAX_NODES = 100000, MAX_DEPTH = GLS_YAML_DEPTH };
 
@@ -21,7 +21,8 @@ static gls_status convert(reading *r, int index, const char *key, int depth, gls
 static bool is_null(const yaml_node_t *node) {
     const char *text = (const char *)node->data.scalar.value;
     return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-           (!*text || !strcmp(text, "~") || !strcmp(text, "null") || !strcmp(text, "Null") || !strcmp(text, "NULL"));
+           (!*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0 || strcmp(text, "Null") == 0 ||
+            strcmp(text, "NULL") == 0);
 }
 
 static gls_status convert_scalar(reading *r, const yaml_node_t *node, const char *key, gls_value **out) {

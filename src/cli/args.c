@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static const char *flag_at(const void *user, int64_t i) {
     return ((const cli_flag *)user)[i].name;
@@ -12,7 +12,7 @@ static const char *flag_at(const void *user, int64_t i) {
 
 static const cli_flag *find(const cli_verb *verb, const char *name, size_t length) {
     for (const cli_flag *f = verb->flags; f && f->name; f++)
-        if (strlen(f->name) == length && !strncmp(f->name, name, length)) return f;
+        if (strlen(f->name) == length && strncmp(f->name, name, length) == 0) return f;
     return NULL;
 }
 
@@ -83,7 +83,7 @@ bool cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out) {
     bool fine = out->positional && out->given, only_positional = false;
     if (!fine) cli_bad("out of memory");
     for (int i = 0; i < argc && fine; i++) {
-        bool dashes = !strncmp(argv[i], "--", 2);
+        bool dashes = strncmp(argv[i], "--", 2) == 0;
         if (dashes && !argv[i][2])
             only_positional = true;
         else if (dashes && !only_positional)
@@ -105,7 +105,7 @@ void cli_args_free(cli_args *args) {
 
 static const cli_given *last(const cli_args *args, const char *flag) {
     for (int i = args->count - 1; i >= 0; i--)
-        if (!strcmp(args->given[i].flag->name, flag)) return &args->given[i];
+        if (strcmp(args->given[i].flag->name, flag) == 0) return &args->given[i];
     return NULL;
 }
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static void print_names(gls_context *ctx, gls_kind kind) {
     const gls_member *member;
@@ -49,7 +49,7 @@ static void verb_words(void) {
 }
 
 static int run(const cli_args *args) {
-    if (args->positionals != 1 || strcmp(args->positional[0], "bash"))
+    if (args->positionals != 1 || strcmp(args->positional[0], "bash") != 0)
         return cli_bad("only bash is supported: glissade completion bash");
     gls_context *ctx = cli_context(NULL);
     if (!ctx) return CLI_FAILED;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static bool is_folder(const char *path) {
     struct stat info;
@@ -71,7 +71,7 @@ gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *key, 
 static bool names_section(const char *assignment, const char *const *sections) {
     for (; sections && *sections; sections++) {
         size_t length = strlen(*sections);
-        if (!strncmp(assignment, *sections, length) && assignment[length] == '.') return true;
+        if (strncmp(assignment, *sections, length) == 0 && assignment[length] == '.') return true;
     }
     return false;
 }
@@ -79,7 +79,7 @@ static bool names_section(const char *assignment, const char *const *sections) {
 gls_status cli_apply_sets(gls_context *ctx, const cli_args *args, const char *const *sections, gls_value *config) {
     for (int i = 0; i < args->count; i++) {
         const char *given = args->given[i].text;
-        if (strcmp(args->given[i].flag->name, "set")) continue;
+        if (strcmp(args->given[i].flag->name, "set") != 0) continue;
         bool whole = !sections || names_section(given, sections);
         char *text = gls_sprintf(ctx, "%s%s%s", whole ? "" : *sections, whole ? "" : ".", given);
         if (!text) return GLS_ERR_MEMORY;

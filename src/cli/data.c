@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 typedef struct look {
     gls_context *ctx;
@@ -105,10 +105,10 @@ static gls_status act(look *l, bool *writing) {
         return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "`data %s` takes one path or name, found '%s' too", action,
                         positional(l, 2));
     GLS_TRY(set_keys(l));
-    if (!strcmp(action, "suspects")) return cli_suspects(l->ctx, l->args);
-    if (!strcmp(action, "info")) return info(l);
-    if (!strcmp(action, "make")) return make(l, writing);
-    if (!strcmp(action, "convert")) return convert(l, writing);
+    if (strcmp(action, "suspects") == 0) return cli_suspects(l->ctx, l->args);
+    if (strcmp(action, "info") == 0) return info(l);
+    if (strcmp(action, "make") == 0) return make(l, writing);
+    if (strcmp(action, "convert") == 0) return convert(l, writing);
     char text[160];
     return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "unknown action '%s' of `data`%s", action,
                     cli_nearest(action, action_at, actions, "; expected make, info, convert or suspects", text));

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static void overview(void) {
     puts("Glissade trains models with gradient methods that stay in control, and measures their gradients.\n\n"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static const char presets[] = "presets";
 static const char *const words[] = {"methods",    "estimators", "measures", "models", "problems", "data",
@@ -14,7 +14,7 @@ static const char *word_at(const void *user, int64_t i) {
 
 static int kind_of(const char *word) {
     for (int kind = 0; kind < GLS_KIND_COUNT; kind++)
-        if (gls_kind_name((gls_kind)kind) && !strcmp(gls_kind_name((gls_kind)kind), word)) return kind;
+        if (gls_kind_name((gls_kind)kind) && strcmp(gls_kind_name((gls_kind)kind), word) == 0) return kind;
     return -1;
 }
 
@@ -79,7 +79,7 @@ static void list_kind(gls_context *ctx, gls_kind kind, const char *only, json_t 
     const gls_member *member;
     if (!into && gls_members_at(ctx, kind, 0)) puts(gls_kind_name(kind));
     for (int64_t i = 0; (member = gls_members_at(ctx, kind, i)); i++) {
-        if (only && strcmp(only, member->name)) continue;
+        if (only && strcmp(only, member->name) != 0) continue;
         if (into)
             json_array_append_new(into, describe(member->name, member->help, member->source, member->options));
         else
@@ -89,7 +89,7 @@ static void list_kind(gls_context *ctx, gls_kind kind, const char *only, json_t 
 
 static void list_word(gls_context *ctx, const char *word, const char *only, json_t *root) {
     json_t *into = root ? json_array() : NULL;
-    if (!strcmp(word, presets))
+    if (strcmp(word, presets) == 0)
         list_presets(into);
     else
         list_kind(ctx, (gls_kind)kind_of(word), only, into);
@@ -100,13 +100,13 @@ static bool is_member(gls_context *ctx, const char *word, const char *name) {
     const gls_member *member;
     int kind = kind_of(word);
     for (int64_t i = 0; kind >= 0 && (member = gls_members_at(ctx, (gls_kind)kind, i)); i++)
-        if (!strcmp(member->name, name)) return true;
+        if (strcmp(member->name, name) == 0) return true;
     return false;
 }
 
 static bool is_word(const char *word) {
     for (int i = 0; words[i]; i++)
-        if (!strcmp(words[i], word)) return true;
+        if (strcmp(words[i], word) == 0) return true;
     return false;
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 /* In the order of `glissade help`: what most people need first. */
 const cli_verb *const cli_verbs[] = {&cli_train,   &cli_report,     &cli_measure, &cli_advise, &cli_sweep,
@@ -19,7 +19,7 @@ static const char *verb_at(const void *user, int64_t i) {
 
 const cli_verb *cli_find_verb(const char *name) {
     for (const cli_verb *const *v = cli_verbs; *v; v++)
-        if (!strcmp((*v)->name, name)) return *v;
+        if (strcmp((*v)->name, name) == 0) return *v;
     char text[160];
     cli_bad("unknown command '%s'%s", name,
             cli_nearest(name, verb_at, cli_verbs, "; `glissade help` lists the commands", text));
@@ -33,7 +33,7 @@ static void name_the_core(char **argv) {
     const char *core = __builtin_cpu_supports("avx512f") ? "SkylakeX"
                        : __builtin_cpu_supports("avx2")  ? "Haswell"
                                                          : NULL;
-    if (!core || strcmp(gls_blas_core(), "Prescott") || getenv("OPENBLAS_CORETYPE") ||
+    if (!core || strcmp(gls_blas_core(), "Prescott") != 0 || getenv("OPENBLAS_CORETYPE") ||
         setenv("OPENBLAS_CORETYPE", core, 1))
         return;
     execv("/proc/self/exe", argv);
@@ -48,13 +48,13 @@ int main(int argc, char **argv) {
         return CLI_BAD;
     }
     const char *name = argv[1];
-    if (!strcmp(name, "--help") || !strcmp(name, "-h")) name = "help";
-    if (!strcmp(name, "--version")) name = "version";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    if (strcmp(name, "--version") == 0) name = "version";
     const cli_verb *verb = cli_find_verb(name);
     if (!verb) return CLI_BAD;
     cli_args args;
-    for (int i = 2; i < argc && strcmp(argv[i], "--"); i++) {
-        if (strcmp(argv[i], "--help") && strcmp(argv[i], "-h")) continue;
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0) continue;
         const char *about[] = {verb->name};
         return cli_help.run(&(cli_args){.positional = about, .positionals = 1});
     }

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 enum { PARTS = 6, LONGEST = 400, BAR_LEAST = 8, BAR_MOST = 30 };
 
@@ -29,7 +29,7 @@ static bool speaks_utf8(void) {
 void cli_progress_init(cli_progress *p, bool quiet) {
     const char *term = getenv("TERM");
     *p = (cli_progress){.quiet = quiet,
-                        .terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb"),
+                        .terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0,
                         .unicode = speaks_utf8(),
                         .last = -INFINITY};
 }
@@ -60,7 +60,7 @@ static int describe(const gls_progress *g, part parts[PARTS]) {
     snprintf(parts[n].text, 96, "loss %.4g", g->loss);
     parts[n++].weight = 1;
     if (g->score_name && !isnan(g->score)) {
-        bool share = !strcmp(g->score_name, "accuracy");
+        bool share = strcmp(g->score_name, "accuracy") == 0;
         snprintf(parts[n].text, 96, "%s %s %.*f%s", g->set, g->score_name, share ? 2 : 4,
                  share ? 100 * g->score : g->score, share ? "%" : "");
         parts[n++].weight = 2;

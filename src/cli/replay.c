@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 typedef struct play {
     gls_context *ctx;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 /* Where the page goes if nobody says: into the run folder, or beside it when several are compared. */
 static char *default_path(gls_context *ctx, const cli_args *args) {

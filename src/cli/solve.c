@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "solve.h"
+#include "cli/solve.h"
 
 typedef cli_solving work;
 
@@ -57,12 +57,12 @@ static gls_status fill_constants(work *k) {
     const gls_constants *known = gls_analytic_constants(k->problem);
     const char *name = cli_get(k->args, "method");
     const gls_member *member = NULL;
-    for (int64_t i = 0; (member = gls_members_at(k->ctx, GLS_KIND_METHOD, i)) && strcmp(member->name, name);) i++;
+    for (int64_t i = 0; (member = gls_members_at(k->ctx, GLS_KIND_METHOD, i)) && strcmp(member->name, name) != 0;) i++;
     for (const gls_option *o = member && known ? member->options : NULL; o && o->key; o++) {
         if (!(o->flags & GLS_OPTION_REQUIRED) || gls_value_get(k->options.method, o->key)) continue;
         double value = NAN;
-        if (!strcmp(o->key, "L")) value = known->lipschitz;
-        if (!strcmp(o->key, "gap") && isfinite(known->minimum)) {
+        if (strcmp(o->key, "L") == 0) value = known->lipschitz;
+        if (strcmp(o->key, "gap") == 0 && isfinite(known->minimum)) {
             GLS_TRY(value_at_start(k, &value));
             value = fmax(value - known->minimum, 1e-300);
         }

@@ -2,7 +2,7 @@
 #ifndef GLS_CLI_SOLVE_H
 #define GLS_CLI_SOLVE_H
 
-#include "cli.h"
+#include "cli/cli.h"
 
 enum { CLI_PATH_MOST = 20000 };
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "solve.h"
+#include "cli/solve.h"
 
 enum { WIDTH = 640, HEIGHT = 520, LEFT = 70, TOP = 40, RIGHT = 20, BOTTOM = 50, CELLS = 64, CURVE = 400, DOTS = 2000 };
 

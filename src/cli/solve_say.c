@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "solve.h"
+#include "cli/solve.h"
 
 json_t *cli_vector(const gls_real *x, int64_t n) {
     json_t *list = json_array();

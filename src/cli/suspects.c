@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static void print_json(const gls_suspects_report *r) {
     json_t *all = json_object(), *list = json_array(), *means = json_array();
@@ -37,9 +37,9 @@ static void print_json(const gls_suspects_report *r) {
 }
 
 static void print_suspects(const gls_suspects_report *r) {
-    const char *first = !strcmp(r->ranked_by, "factor") ? "smallest mean clip factor first"
-                        : !strcmp(r->ranked_by, "norm") ? "largest mean gradient norm first"
-                                                        : "largest final loss first";
+    const char *first = strcmp(r->ranked_by, "factor") == 0 ? "smallest mean clip factor first"
+                        : strcmp(r->ranked_by, "norm") == 0 ? "largest mean gradient norm first"
+                                                            : "largest final loss first";
     printf("%s%s\n%10s  %6s  %10s  %10s  %10s%s\n", first, r->clipped ? "" : " (nothing was clipped)", "example",
            "label", "factor", "norm", "loss", r->planted ? "  planted" : "");
     for (int64_t i = 0; i < r->suspects; i++) {

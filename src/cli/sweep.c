@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 enum { MOST_AXES = 16 };
 
@@ -22,7 +22,7 @@ typedef struct job {
 
 static gls_status read_axes(job *j) {
     for (int i = 0; i < j->args->count; i++) {
-        if (strcmp(j->args->given[i].flag->name, "over")) continue;
+        if (strcmp(j->args->given[i].flag->name, "over") != 0) continue;
         if (j->options.axes == MOST_AXES) return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "more than %d --over", MOST_AXES);
         GLS_TRY(gls_sweep_axis_parse(j->ctx, j->args->given[i].text, &j->axis[j->options.axes]));
         j->options.axes++;
@@ -96,7 +96,7 @@ static void print_table(const gls_sweep *sweep) {
         if (sweep->edge[a])
             fprintf(stderr, "warning: the best lies on the edge of %s: try values beyond %s\n", sweep->axis[a].key,
                     sweep->trial[0].text[a]);
-    if (sweep->selected_by && !strcmp(sweep->selected_by, "training loss"))
+    if (sweep->selected_by && strcmp(sweep->selected_by, "training loss") == 0)
         fprintf(stderr, "warning: no validation set, so the training loss chose; set train.validation=0.1\n");
 }
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 /* One call of the verb: what the runs of several seeds share. */
 typedef struct job {
@@ -99,7 +99,7 @@ static void say_result(const job *j, const gls_run *run, const gls_run_result *r
                    : !isnan(r->validation_score) ? r->validation_score
                                                  : r->train_score;
     const char *set = !isnan(r->test_score) ? "test" : !isnan(r->validation_score) ? "validation" : "train";
-    if (r->score && !strcmp(r->score, "accuracy"))
+    if (r->score && strcmp(r->score, "accuracy") == 0)
         fprintf(stderr, ", %s accuracy %.2f%%", set, 100 * score);
     else if (r->score)
         fprintf(stderr, ", %s %s %.6g", set, r->score, score);

@@ -1,7 +1,7 @@
 /* `version`: what this build is. */
 #include <stdio.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static int run(const cli_args *args) {
     if (args->positionals) return cli_bad("version takes no arguments");

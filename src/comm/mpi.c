@@ -1,5 +1,5 @@
 /* The one file that knows MPI. */
-#include "comm.h"
+#include "comm/comm.h"
 #include "base/arith.h"
 
 #ifdef GLS_HAVE_MPI

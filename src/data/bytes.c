@@ -1,5 +1,5 @@
 /* Sources written as bytes: a byte b stands for b / 255. */
-#include "bytes.h"
+#include "data/bytes.h"
 #include <math.h>
 
 static gls_status check_batch(void *user, const gls_batch *batch, int64_t begin) {

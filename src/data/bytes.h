@@ -2,7 +2,7 @@
 #ifndef GLS_DATA_BYTES_H
 #define GLS_DATA_BYTES_H
 
-#include "source.h"
+#include "data/source.h"
 
 /* Whether every feature is b / 255 for a byte b. */
 gls_status gls_bytes_fit(gls_context *ctx, const gls_source *source, bool *fits);

@@ -1,6 +1,6 @@
 /* Format cifar10: binary records of a label byte and 3 x 32 x 32 bytes. */
-#include "bytes.h"
-#include "table.h"
+#include "data/bytes.h"
+#include "data/table.h"
 #include "base/io.h"
 #include <string.h>
 #include <sys/stat.h>

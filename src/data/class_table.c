@@ -1,5 +1,5 @@
 /* Classes from the labels that files hold: integers in ascending order, or names. */
-#include "source.h"
+#include "data/source.h"
 #include "base/sort.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Transform classes: keeps some classes, or groups them into new ones. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

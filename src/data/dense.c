@@ -1,5 +1,5 @@
 /* Dense examples in memory, as bytes or reals; bytes become reals as they are fetched. */
-#include "source.h"
+#include "data/source.h"
 #include "base/kernels.h"
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* A look at a set: what it is, and what may be wrong with it. One pass over the rows. */
-#include "source.h"
+#include "data/source.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* What transforms learn from training data: one flat list of vectors, named by stage, transform and array, so that a
  * file can hold it and another process go on with it. The data live in the object's arena. */
-#include "source.h"
+#include "data/source.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Transform flip: images mirrored left to right, every other one, when rows are augmented. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 
 static gls_status fetch_flip(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
     GLS_TRY(gls_wrapper_fetch(source, ctx, fetch, rows));

@@ -1,7 +1,7 @@
 /* Format npy: features [n, ...] in one file, targets in another. */
-#include "source.h"
-#include "npy.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/npy.h"
+#include "data/table.h"
 #include "base/io.h"
 #include <string.h>
 

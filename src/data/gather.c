@@ -1,5 +1,5 @@
 /* A gather: rows picked from one or more sources. Subsets and most transforms are gathers. */
-#include "source.h"
+#include "data/source.h"
 #include <string.h>
 
 enum { RUN = 256 };

@@ -1,7 +1,7 @@
 /* Generator gaussians: classes that are mixtures of spherical normal distributions. */
-#include "source.h"
+#include "data/source.h"
 #include "base/arith.h"
-#include "table.h"
+#include "data/table.h"
 #include <math.h>
 
 typedef struct gaussian_options {

@@ -1,8 +1,8 @@
 /* Generator glyphs: 28 x 28 grey images of ten drawn symbols under random affine maps, stroke widths, clutter and
  * noise. Hard for a linear model, easy for a small network. */
-#include "source.h"
+#include "data/source.h"
 #include "base/arith.h"
-#include "table.h"
+#include "data/table.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* Format idx: big-endian arrays, images in one file and labels in another (MNIST's kin). */
-#include "bytes.h"
-#include "table.h"
+#include "data/bytes.h"
+#include "data/table.h"
+#include "base/arith.h"
 #include "base/io.h"
 #include <string.h>
 
@@ -260,7 +261,7 @@ static gls_status write_reals(gls_writer *writer, const gls_real *x, int64_t n) 
 static gls_status write_byte_rows(void *user, const gls_batch *batch, int64_t begin) {
     uint8_t bytes[4096];
     for (int64_t at = 0, n = batch->rows * batch->features; at < n;) {
-        int64_t count = n - at < (int64_t)sizeof bytes ? n - at : (int64_t)sizeof bytes;
+        int64_t count = gls_least(n - at, sizeof bytes);
         gls_bytes_from(bytes, batch->x + at, count);
         GLS_TRY(gls_writer_write(user, bytes, count));
         at += count;

@@ -1,6 +1,6 @@
 /* Transform insert: draggers are put among the examples: wrong labels, foreign or constant images. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 #include "base/kernels.h"
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* Transform label_noise: a fraction of the labels becomes another class. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 #include <math.h>
 
 typedef struct noise_options {

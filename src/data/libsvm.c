@@ -1,7 +1,7 @@
 /* Format libsvm: lines `label index:value ...` with ascending indices from 1, into compressed sparse rows. Rows to be
  * predicted may leave the label out; a row of zeros is then written `1:0`, as an empty line is no row. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 #include "base/io.h"
 #include <math.h>
 #include <stdarg.h>

@@ -77,7 +77,7 @@ static gls_status fill(gls_loader *loader, cell *c, const mini_batch *mini, int6
 
 static int64_t wave_rows(const gls_loader *loader, const mini_batch *mini, int64_t begin) {
     int64_t left = mini->rows - begin;
-    return left < loader->options.wave ? left : loader->options.wave;
+    return gls_least(left, loader->options.wave);
 }
 
 static void *worker(void *user) {

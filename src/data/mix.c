@@ -1,6 +1,6 @@
 /* Transform mix: examples of further sources behind those of the first, with a domain number a row. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 #include <string.h>
 
 typedef struct mix_options {

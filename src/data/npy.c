@@ -1,5 +1,5 @@
-#include "npy.h"
-#include "source.h"
+#include "data/npy.h"
+#include "data/source.h"
 #include "base/io.h"
 #include "base/arith.h"
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Decimal numbers as they stand in files: exact, and whatever the locale. */
-#include "source.h"
+#include "data/source.h"
 #include "base/text.h"
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* Opening and writing by name, and lists of transforms. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 #include "base/table.h"
 #include "base/value.h"
 #include <string.h>

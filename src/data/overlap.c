@@ -4,8 +4,8 @@
  * of `nonzeros` columns. Two rows conflict if and only if they are of one group, so that the conflict graph is a union
  * of cliques of degree + 1 rows. Row i is of group i modulo the number of groups. Targets are those of a random linear
  * model with noise. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 #include <math.h>
 
 typedef struct overlap_options {

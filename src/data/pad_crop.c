@@ -1,7 +1,7 @@
 /* Transform pad_crop: images padded with zeros and cropped to their size at a random place, when rows are augmented:
  * a shift by up to `pad` in each direction. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 #include <string.h>
 
 typedef struct crop_options {

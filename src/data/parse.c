@@ -1,5 +1,5 @@
 /* What formats share: blocks that grow as they arrive, extents, finiteness, packed names, a walk over a source. */
-#include "source.h"
+#include "data/source.h"
 #include "base/io.h"
 #include "base/kernels.h"
 #include "base/arith.h"
@@ -69,7 +69,7 @@ gls_status gls_source_scan(gls_context *ctx, const gls_source *source, gls_scan_
     enum { AT_ONCE = 256 };
     int64_t index[AT_ONCE];
     gls_rows *rows;
-    GLS_TRY(gls_rows_create(ctx, info, info->examples < AT_ONCE ? info->examples : AT_ONCE, &rows));
+    GLS_TRY(gls_rows_create(ctx, info, gls_least(info->examples, AT_ONCE), &rows));
     gls_status status = GLS_OK;
     for (int64_t begin = 0; status == GLS_OK && begin < info->examples; begin += AT_ONCE) {
         gls_fetch fetch = {.count = gls_least(info->examples - begin, AT_ONCE), .index = index};

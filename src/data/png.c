@@ -1,7 +1,8 @@
 /* Format png: a folder of PNG files of one size, and a label file with lines `name label`. */
-#include "bytes.h"
-#include "png.h"
-#include "table.h"
+#include "data/bytes.h"
+#include "data/png.h"
+#include "data/table.h"
+#include "base/arith.h"
 #include "base/io.h"
 #include <png.h>
 #include <string.h>
@@ -131,7 +132,7 @@ static gls_status keep_image(folder *f, const char *path, const gls_png *image, 
                         (long long)info->shape[1]);
     if ((i & (i - 1)) == 0) { /* room for 2 i images: a label file's lines alone reserve nothing */
         int64_t room = i ? 2 * i : 1;
-        uint8_t *grown = gls_resize(f->ctx, f->arrays.byte, room < f->count ? room : f->count, (size_t)info->features);
+        uint8_t *grown = gls_resize(f->ctx, f->arrays.byte, gls_least(room, f->count), (size_t)info->features);
         if (!grown) return GLS_ERR_MEMORY;
         f->arrays.byte = grown;
     }

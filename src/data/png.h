@@ -2,7 +2,7 @@
 #ifndef GLS_DATA_PNG_H
 #define GLS_DATA_PNG_H
 
-#include "source.h"
+#include "data/source.h"
 
 typedef struct gls_png {
     int64_t width, height;

@@ -1,6 +1,6 @@
 /* Transform replace: one example exchanged for another, for stability measurements. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 #include <math.h>
 
 typedef struct replace_options {

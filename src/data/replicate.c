@@ -1,7 +1,7 @@
 /* Transform replicate: a random 1/r of the examples, r times, so that the size stays: gradient diversity falls. */
-#include "source.h"
+#include "data/source.h"
 #include "base/arith.h"
-#include "table.h"
+#include "data/table.h"
 
 typedef struct replicate_options {
     int64_t times;

@@ -1,5 +1,5 @@
 /* Rows being materialised, views of batches, and the one way in which rows are fetched. */
-#include "source.h"
+#include "data/source.h"
 #include "base/arith.h"
 #include <string.h>
 

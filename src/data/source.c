@@ -1,5 +1,5 @@
 /* What all sources share: info, columns, and the ownership of the room's own ones. */
-#include "source.h"
+#include "data/source.h"
 #include <string.h>
 
 void gls_source_destroy(gls_source *source) {

@@ -1,5 +1,5 @@
 /* Compressed sparse rows in memory. */
-#include "source.h"
+#include "data/source.h"
 #include <string.h>
 
 static gls_status fetch_sparse(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {

@@ -1,7 +1,7 @@
 /* Transform standardize: mean 0 and variance 1 by feature or by channel, with the training set's statistics. Sparse
  * features are scaled only, so that they stay sparse. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 #include "base/kernels.h"
 #include "base/arith.h"
 #include <math.h>

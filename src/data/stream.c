@@ -8,8 +8,8 @@ void gls_rank_share(const gls_context *ctx, int64_t rows, int64_t align, int64_t
     if (align < 1) align = 1;
     int64_t units = gls_parts(rows, align);
     int64_t begin = units * rank / ranks * align, end = units * (rank + 1) / ranks * align;
-    *first = begin < rows ? begin : rows;
-    *count = (end < rows ? end : rows) - *first;
+    *first = gls_least(begin, rows);
+    *count = gls_least(end, rows) - *first;
 }
 
 static gls_status get_batch(gls_stream *stream, int64_t begin, int64_t count, gls_batch *out) {

@@ -1,6 +1,6 @@
 /* Transform subset: fewer examples. */
-#include "source.h"
-#include "table.h"
+#include "data/source.h"
+#include "data/table.h"
 
 typedef struct subset_options {
     int64_t size;

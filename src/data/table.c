@@ -1,5 +1,5 @@
 /* The room's tables: one row a format or generator, one row a transform. */
-#include "table.h"
+#include "data/table.h"
 
 /* clang-format off */
 #define FORMATS(X) \

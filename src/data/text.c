@@ -1,7 +1,7 @@
 /* Format text: words or bytes, cut into rows of `length` tokens whose targets are the next tokens. */
-#include "table.h"
-#include "tokens.h"
-#include "vocabulary.h"
+#include "data/table.h"
+#include "data/tokens.h"
+#include "data/vocabulary.h"
 #include "base/io.h"
 #include "base/arith.h"
 #include <stdio.h>

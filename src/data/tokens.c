@@ -1,11 +1,13 @@
 /* Rows of tokens in memory: the caller's arrays, borrowed, or one long text cut into rows. */
-#include "tokens.h"
+#include "data/tokens.h"
+
+#include "base/arith.h"
 #include <string.h>
 
 /* Positions of row j that the source has; the rest of a last row is token 0 without a label. */
 static int64_t positions_of(const gls_token_source *s, int64_t j) {
     int64_t length = s->owned.source.info.length, left = s->tokens - j * length;
-    return left < length ? left : length;
+    return gls_least(left, length);
 }
 
 static double labelled_share(const gls_token_source *s, int64_t j) {

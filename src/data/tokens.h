@@ -2,7 +2,7 @@
 #ifndef GLS_DATA_TOKENS_H
 #define GLS_DATA_TOKENS_H
 
-#include "source.h"
+#include "data/source.h"
 
 typedef struct gls_token_source {
     gls_owned_source owned;

@@ -24,7 +24,7 @@ typedef struct clipping {
 
 static gls_status clip_task(void *user, int64_t task, int worker) {
     const clipping *c = user;
-    int64_t end = (task + 1) * GLS_CHUNK < c->n ? (task + 1) * GLS_CHUNK : c->n;
+    int64_t end = gls_least((task + 1) * GLS_CHUNK, c->n);
     for (int64_t i = task * GLS_CHUNK; i < end; i++)
         c->g[i] = c->g[i] > c->bound ? c->bound : c->g[i] < -c->bound ? -c->bound : c->g[i];
     return GLS_OK;

@@ -1,5 +1,6 @@
 /* Chains: made, checked, and run over a mini-batch. */
 #include "estimator/estimator.h"
+#include "estimator/mean.h"
 #include "estimator/pass.h"
 
 #include "base/kernels.h"
@@ -16,7 +17,7 @@ static gls_status read_chain(gls_estimator *e, const gls_value *spec) {
     if (!spec || spec->kind == GLS_VALUE_NULL) spec = &plain;
     bool list = spec->kind == GLS_VALUE_LIST;
     int64_t count = list ? spec->count : 1;
-    e->stage = gls_alloc(e->ctx, count, sizeof(*e->stage));
+    e->stage = gls_alloc(e->ctx, count, sizeof *e->stage);
     if (!e->stage) return GLS_ERR_MEMORY;
     for (; e->stages < count; e->stages++)
         GLS_TRY(gls_stage_create(e->problem, list ? spec->items[e->stages] : spec, e->seed, &e->stage[e->stages]));
@@ -84,7 +85,7 @@ static gls_status check_chain(gls_estimator *e) {
 
 gls_status gls_estimator_create(gls_problem *problem, const gls_value *spec, uint64_t seed, gls_estimator **out) {
     *out = NULL;
-    gls_estimator *e = gls_alloc(problem->ctx, 1, sizeof(*e));
+    gls_estimator *e = gls_alloc(problem->ctx, 1, sizeof *e);
     if (!e) return GLS_ERR_MEMORY;
     e->ctx = problem->ctx;
     e->problem = problem;
@@ -108,9 +109,13 @@ void gls_estimator_destroy(gls_estimator *estimator) {
     void *block[] = {estimator->stage, estimator->seen,       estimator->log_factor,
                      estimator->norm,  estimator->group_norm, estimator->group_factor,
                      estimator->norms, estimator->rows.value, estimator->plain};
-    for (size_t i = 0; i < sizeof(block) / sizeof(*block); i++) gls_free(ctx, block[i]);
+    for (size_t i = 0; i < sizeof(block) / sizeof *block; i++) gls_free(ctx, block[i]);
     gls_sorted_destroy(ctx, &estimator->sorted);
     gls_free(ctx, estimator);
+}
+
+bool gls_estimator_is_mean(const gls_estimator *estimator) {
+    return estimator->stages == 1 && estimator->stage[0]->type == &gls_estimator_mean;
 }
 
 int64_t gls_estimator_group(const gls_estimator *estimator) {
@@ -230,7 +235,7 @@ typedef struct noising {
 
 static gls_status noise_task(void *user, int64_t task, int worker) {
     const noising *s = user;
-    int64_t begin = task * GLS_CHUNK, end = begin + GLS_CHUNK < s->n ? begin + GLS_CHUNK : s->n;
+    int64_t begin = task * GLS_CHUNK, end = gls_least(begin + GLS_CHUNK, s->n);
     gls_random random = gls_random_create(s->making->e->seed, "estimator noise", s->draw, (uint32_t)task);
     for (int64_t i = begin; i < end; i++) s->making->g[i] += (gls_real)(s->deviation * gls_random_normal(&random));
     return GLS_OK;

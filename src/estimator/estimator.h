@@ -75,6 +75,10 @@ gls_status gls_stage_unnamed(gls_context *ctx, const gls_value *spec);
 gls_status gls_stage_create(gls_problem *problem, const gls_value *spec, uint64_t seed, gls_stage **out);
 void gls_stage_destroy(gls_stage *stage);
 
+/* Whether the estimate is the mean of the mini-batch's gradients and nothing else, so that the norms of the ones and of
+ * the other belong together. */
+bool gls_estimator_is_mean(const gls_estimator *estimator);
+
 /* groups.c: an estimate whose stages work on groups. */
 gls_status gls_estimate_groups(gls_making *making);
 /* A stage's factor for a mean gradient of squared norm norm2, counting what it met; group is this rank's number. */

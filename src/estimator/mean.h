@@ -10,5 +10,6 @@ typedef struct gls_sum_fields {
     bool ledger;
 } gls_sum_fields;
 extern const gls_option gls_sum_options[];
+extern const gls_estimator_type gls_estimator_mean;
 
 #endif

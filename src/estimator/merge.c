@@ -1,6 +1,7 @@
 /* Lanes: their accumulators and gradients, merged in fixed order; then ranks; then the last pass over g. */
 #include "estimator/pass.h"
 
+#include "base/arith.h"
 #include "base/kernels.h"
 
 #include <math.h>
@@ -53,7 +54,7 @@ static gls_status merge_accumulators(gls_pass_job *job, gls_status mine) {
     int64_t sums = HEAD + request->sums, bounds = request->mins + request->maxs;
     double *sum = pass->message, *low = sum + sums;
     if (mine == GLS_OK) {
-        memset(sum, 0, (size_t)sums * sizeof(*sum));
+        memset(sum, 0, (size_t)sums * sizeof *sum);
         for (int64_t i = 0; i < bounds; i++) low[i] = INFINITY;
         sum[2] = (double)request->rows->rows;
         for (int64_t k = 0; k < job->shapes.lanes; k++) {
@@ -89,7 +90,7 @@ static const gls_gradient_piece *pieces(const gls_pass_job *job, int64_t *count)
 
 /* Pairwise, stride 1, 2, 4, ...: the tree depends on the number of lanes alone. */
 static void merge_lanes(const gls_pass_job *job, const gls_gradient_piece *piece, gls_real *g) {
-    int64_t used = job->pass->cuts < job->shapes.lanes ? job->pass->cuts : job->shapes.lanes;
+    int64_t used = gls_least(job->pass->cuts, job->shapes.lanes);
     if (used == 0) {
         gls_fill(g, 0, piece->length);
         return;
@@ -98,7 +99,7 @@ static void merge_lanes(const gls_pass_job *job, const gls_gradient_piece *piece
     for (int64_t stride = 1; stride < used; stride *= 2)
         for (int64_t k = 0; k + stride < used; k += 2 * stride)
             gls_add(lane + k * job->lane_size, lane + (k + stride) * job->lane_size, piece->length);
-    memcpy(g, lane, (size_t)piece->length * sizeof(*g));
+    memcpy(g, lane, (size_t)piece->length * sizeof *g);
 }
 
 static void finish_piece(const gls_pass_job *job, const gls_gradient_piece *piece, int64_t number) {

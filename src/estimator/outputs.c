@@ -1,6 +1,7 @@
 /* Outputs of a set, in order. Libraries round a matrix product by its shape and by a row's place in it, so every slice
  * holds the same number of rows and begins at a multiple of it, counted in slots: a stream around the caller's fills
  * the ends up with copies of their nearest row, whose outputs nobody reads. */
+#include "base/arith.h"
 #include "estimator/pass.h"
 
 #include <string.h>
@@ -26,17 +27,17 @@ static gls_status copy_sparse(gls_rows *to, int64_t j, const gls_batch *from, in
     to->row[j] = at;
     to->row[j + 1] = at + count;
     if (count == 0) return GLS_OK;
-    memcpy(to->column + at, from->column + begin, (size_t)count * sizeof(*to->column));
-    memcpy(to->value + at, from->value + begin, (size_t)count * sizeof(*to->value));
+    memcpy(to->column + at, from->column + begin, (size_t)count * sizeof *to->column);
+    memcpy(to->value + at, from->value + begin, (size_t)count * sizeof *to->value);
     return GLS_OK;
 }
 
 /* Row j of the piece is row i of the batch. */
 static gls_status copy_row(gls_rows *to, int64_t j, const gls_batch *from, int64_t i) {
     size_t features = (size_t)from->features, length = (size_t)from->length;
-    if (from->x) memcpy(to->x + (size_t)j * features, from->x + (size_t)i * features, features * sizeof(*to->x));
+    if (from->x) memcpy(to->x + (size_t)j * features, from->x + (size_t)i * features, features * sizeof *to->x);
     if (from->token)
-        memcpy(to->token + (size_t)j * length, from->token + (size_t)i * length, length * sizeof(*to->token));
+        memcpy(to->token + (size_t)j * length, from->token + (size_t)i * length, length * sizeof *to->token);
     to->index[j] = from->index ? from->index[i] : i;
     to->slot[j] = from->slot ? from->slot[i] : i;
     return from->row ? copy_sparse(to, j, from, i) : GLS_OK;
@@ -67,7 +68,7 @@ static gls_status fill(filled_stream *f, const gls_batch *from, int64_t shift, i
 static gls_status get(gls_stream *stream, int64_t begin, int64_t count, gls_batch *out) {
     filled_stream *f = (filled_stream *)stream;
     int64_t at = begin - f->lead, end = at + count, low = at < 0 ? 0 : at;
-    int64_t high = end < f->inner->rows ? end : f->inner->rows;
+    int64_t high = gls_least(end, f->inner->rows);
     gls_batch rows;
     GLS_TRY(f->inner->ops->get(f->inner, low, high - low, &rows));
     if (high - low < count) return fill(f, &rows, at - low, count, out);
@@ -82,8 +83,8 @@ static filled_stream filled(gls_context *ctx, gls_stream *inner, int64_t block) 
     filled_stream f = {.inner = inner, .ctx = ctx, .lead = inner->first - first};
     f.stream = (gls_stream){.ops = &filled_ops,
                             .first = first,
-                            .rows = inner->rows > 0 ? (end + block - 1) / block * block - first : 0,
-                            .global_rows = (inner->global_rows + block - 1) / block * block};
+                            .rows = inner->rows > 0 ? gls_parts(end, block) * block - first : 0,
+                            .global_rows = gls_parts(inner->global_rows, block) * block};
     return f;
 }
 
@@ -97,11 +98,11 @@ typedef struct collection {
 static gls_status collect(void *user, gls_slice *slice) {
     const collection *c = user;
     int64_t k = c->outputs, at = slice->first - c->rows->lead, end = at + slice->rows->rows, low = at < 0 ? 0 : at;
-    int64_t high = end < c->rows->inner->rows ? end : c->rows->inner->rows;
+    int64_t high = gls_least(end, c->rows->inner->rows);
     if (high - low == slice->rows->rows) return gls_ask_outputs(slice->evaluation, c->out + at * k);
-    gls_real *all = gls_alloc(c->rows->ctx, slice->rows->rows, (size_t)k * sizeof(*all));
+    gls_real *all = gls_alloc(c->rows->ctx, slice->rows->rows, (size_t)k * sizeof *all);
     gls_status status = all ? gls_ask_outputs(slice->evaluation, all) : GLS_ERR_MEMORY;
-    if (status == GLS_OK) memcpy(c->out + low * k, all + (low - at) * k, (size_t)((high - low) * k) * sizeof(*all));
+    if (status == GLS_OK) memcpy(c->out + low * k, all + (low - at) * k, (size_t)((high - low) * k) * sizeof *all);
     gls_free(c->rows->ctx, all);
     return status;
 }

@@ -21,8 +21,8 @@ static gls_status make_pieces(gls_pass *pass, const int64_t *place, gls_gradient
     const gls_layout *layout = pass->problem->layout;
     int64_t room = 0;
     for (int64_t b = 0; b < gls_layout_count(layout); b++)
-        room += (gls_layout_block(layout, b)->size + GLS_CHUNK - 1) / GLS_CHUNK;
-    gls_gradient_piece *piece = *out = gls_alloc(pass->ctx, room, sizeof(**out));
+        room += gls_parts(gls_layout_block(layout, b)->size, GLS_CHUNK);
+    gls_gradient_piece *piece = *out = gls_alloc(pass->ctx, room, sizeof **out);
     if (!piece) return GLS_ERR_MEMORY;
     for (int64_t b = 0; b < gls_layout_count(layout); b++) {
         const gls_block *block = gls_layout_block(layout, b);
@@ -56,9 +56,9 @@ static gls_status make(gls_pass *pass) {
 
 static gls_status check_options(const gls_problem *problem, const gls_pass_options *options) {
     gls_context *ctx = problem->ctx;
-    if (options->size != sizeof(*options))
+    if (options->size != sizeof *options)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_pass_options: size is %zu, this library's is %zu", options->size,
-                        sizeof(*options));
+                        sizeof *options);
     if (options->slice < 0 || options->wave < 0 || options->span < 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: slice %lld, wave %lld and span %lld must not be negative",
                         (long long)options->slice, (long long)options->wave, (long long)options->span);
@@ -78,7 +78,7 @@ gls_status gls_pass_create(gls_problem *problem, const gls_pass_options *options
     gls_pass_options none = {.size = sizeof(none)};
     if (!options) options = &none;
     GLS_TRY(check_options(problem, options));
-    gls_pass *pass = gls_alloc(problem->ctx, 1, sizeof(*pass));
+    gls_pass *pass = gls_alloc(problem->ctx, 1, sizeof *pass);
     if (!pass) return GLS_ERR_MEMORY;
     pass->problem = problem;
     pass->ctx = problem->ctx;
@@ -100,7 +100,7 @@ void gls_pass_destroy(gls_pass *pass) {
     void *block[] = {pass->place_full, pass->place_packed, pass->piece_full, pass->piece_packed, pass->norm2,
                      pass->lanes,      pass->accumulators, pass->message,    pass->worker,       pass->cut,
                      pass->section,    pass->met,          pass->state,      pass->summary,      pass->difference};
-    for (size_t i = 0; i < sizeof(block) / sizeof(*block); i++) gls_free(pass->ctx, block[i]);
+    for (size_t i = 0; i < sizeof(block) / sizeof *block; i++) gls_free(pass->ctx, block[i]);
     gls_free(pass->ctx, pass);
 }
 

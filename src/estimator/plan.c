@@ -78,7 +78,7 @@ void gls_pass_couple(gls_pass_job *job) {
         return;
     gls_shapes shapes = gls_pass_shapes(job->pass, gls_parts(rows, ranks), false);
     int64_t spans = gls_parts(rows, job->span), slices = gls_parts(job->span, shapes.slice);
-    int64_t aside = spans < shapes.wave / job->span ? spans : shapes.wave / job->span;
+    int64_t aside = gls_least(spans, shapes.wave / job->span);
     bool aligned = p->coupling == GLS_COUPLING_GROUPS || ranks == 1;
     job->coupled = !aligned || (slices > 1 && aside < slices);
 }
@@ -95,13 +95,13 @@ static gls_status grow(gls_context *ctx, void *block, int64_t *room, int64_t use
 }
 
 static gls_status add_slice(gls_pass *pass, int64_t begin, int64_t rows, int64_t group, int64_t groups) {
-    GLS_TRY(grow(pass->ctx, &pass->cut, &pass->cut_room, pass->cuts, sizeof(*pass->cut)));
+    GLS_TRY(grow(pass->ctx, &pass->cut, &pass->cut_room, pass->cuts, sizeof *pass->cut));
     pass->cut[pass->cuts++] = (gls_cut){.begin = begin, .rows = rows, .group = group, .groups = groups};
     return GLS_OK;
 }
 
 static gls_status add_section(gls_pass *pass, gls_pass_section section) {
-    GLS_TRY(grow(pass->ctx, &pass->section, &pass->section_room, pass->sections, sizeof(*pass->section)));
+    GLS_TRY(grow(pass->ctx, &pass->section, &pass->section_room, pass->sections, sizeof *pass->section));
     pass->section[pass->sections++] = section;
     return GLS_OK;
 }
@@ -124,7 +124,7 @@ static gls_status cut_rows(gls_pass_job *job, int64_t begin, int64_t end, int64_
             if (next > end) next = end;
             if (stop > at && next - at > job->shapes.slice) break;
             stop = next;
-            ++*group;
+            (*group)++;
         } while (stop < end && !single);
         GLS_TRY(add_slice(job->pass, at, stop - at, grouped ? first : 0, grouped ? *group - first : 0));
         at = stop;
@@ -169,7 +169,7 @@ static gls_status cut_spans(gls_pass_job *job) {
     const gls_stream *rows = job->request->rows;
     int64_t group = 0;
     for (int64_t begin = 0; begin < rows->global_rows; begin += job->span) {
-        int64_t end = begin + job->span < rows->global_rows ? begin + job->span : rows->global_rows;
+        int64_t end = gls_least(begin + job->span, rows->global_rows);
         int64_t low = begin - rows->first, high = end - rows->first;
         low = low < 0 ? 0 : low > rows->rows ? rows->rows : low;
         high = high < 0 ? 0 : high > rows->rows ? rows->rows : high;
@@ -221,7 +221,7 @@ static void workspace_destroy(gls_context *ctx, gls_workspace *work) {
     for (int64_t i = 0; work->evaluation && i < work->count; i++) gls_evaluation_destroy(work->evaluation[i]);
     void *block[] = {work->evaluation, work->self,   work->args,  work->rows,
                      work->weights,    work->weight, work->group, work->meets};
-    for (size_t i = 0; i < sizeof(block) / sizeof(*block); i++) gls_free(ctx, block[i]);
+    for (size_t i = 0; i < sizeof(block) / sizeof *block; i++) gls_free(ctx, block[i]);
     gls_free(ctx, work);
 }
 
@@ -237,14 +237,14 @@ static gls_status workspace_fill(gls_pass *pass, gls_workspace *work) {
     if (__builtin_mul_overflow(n, work->max_rows, &cells))
         return gls_fail(pass->ctx, GLS_ERR_MEMORY, "pass: %lld evaluations of %lld rows do not fit", (long long)n,
                         (long long)work->max_rows);
-    work->evaluation = gls_alloc(pass->ctx, n, sizeof(*work->evaluation));
-    work->self = gls_alloc(pass->ctx, n, sizeof(*work->self));
-    work->args = gls_alloc(pass->ctx, n, sizeof(*work->args));
-    work->rows = gls_alloc(pass->ctx, n, sizeof(*work->rows));
-    work->weights = gls_alloc(pass->ctx, cells, sizeof(*work->weights));
-    work->weight = gls_alloc(pass->ctx, n, sizeof(*work->weight));
-    work->group = gls_alloc(pass->ctx, cells, sizeof(*work->group));
-    work->meets = gls_alloc(pass->ctx, n * meet, sizeof(*work->meets));
+    work->evaluation = gls_alloc(pass->ctx, n, sizeof *work->evaluation);
+    work->self = gls_alloc(pass->ctx, n, sizeof *work->self);
+    work->args = gls_alloc(pass->ctx, n, sizeof *work->args);
+    work->rows = gls_alloc(pass->ctx, n, sizeof *work->rows);
+    work->weights = gls_alloc(pass->ctx, cells, sizeof *work->weights);
+    work->weight = gls_alloc(pass->ctx, n, sizeof *work->weight);
+    work->group = gls_alloc(pass->ctx, cells, sizeof *work->group);
+    work->meets = gls_alloc(pass->ctx, n * meet, sizeof *work->meets);
     if (!work->evaluation || !work->self || !work->args || !work->rows || !work->weights || !work->weight ||
         !work->group || !work->meets)
         return GLS_ERR_MEMORY;
@@ -280,7 +280,7 @@ gls_status gls_pass_workspace(gls_pass_job *job) {
         workspace_destroy(pass->ctx, work);
         break;
     }
-    gls_workspace *work = gls_alloc(pass->ctx, 1, sizeof(*work));
+    gls_workspace *work = gls_alloc(pass->ctx, 1, sizeof *work);
     if (!work) return GLS_ERR_MEMORY;
     *work = (gls_workspace){.max_rows = rows, .count = count, .want = want, .mode = job->request->mode};
     gls_status status = workspace_fill(pass, work);

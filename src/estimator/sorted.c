@@ -31,8 +31,8 @@ static gls_status take_sparse(gls_context *ctx, gls_sorted *sorted, const gls_ba
     row[0] = 0;
     for (int64_t i = 0; i < rows; i++) {
         int64_t at = from->row[sorted->order[2 * i + 1]], n = from->row[sorted->order[2 * i + 1] + 1] - at;
-        memcpy(column + row[i], from->column + at, (size_t)n * sizeof(*column));
-        memcpy(value + row[i], from->value + at, (size_t)n * sizeof(*value));
+        memcpy(column + row[i], from->column + at, (size_t)n * sizeof *column);
+        memcpy(value + row[i], from->value + at, (size_t)n * sizeof *value);
         row[i + 1] = row[i] + n;
     }
     sorted->batch.row = row;
@@ -138,5 +138,5 @@ gls_status gls_sorted_set(gls_context *ctx, gls_sorted *sorted, gls_stream *rows
 void gls_sorted_destroy(gls_context *ctx, gls_sorted *sorted) {
     gls_free(ctx, sorted->order);
     gls_free(ctx, sorted->cut);
-    for (size_t i = 0; i < sizeof(sorted->block) / sizeof(*sorted->block); i++) gls_free(ctx, sorted->block[i]);
+    for (size_t i = 0; i < sizeof(sorted->block) / sizeof *sorted->block; i++) gls_free(ctx, sorted->block[i]);
 }

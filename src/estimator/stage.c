@@ -17,7 +17,7 @@ gls_status gls_stage_create(gls_problem *problem, const gls_value *spec, uint64_
     const gls_member *member = gls_member_find(ctx, &gls_estimator_kind, named->text);
     if (!member) return GLS_ERR_ARGUMENT;
     const gls_estimator_type *type = (const gls_estimator_type *)(const void *)member;
-    gls_stage *stage = gls_alloc(ctx, 1, sizeof(*stage));
+    gls_stage *stage = gls_alloc(ctx, 1, sizeof *stage);
     if (!stage) return GLS_ERR_MEMORY;
     *stage = (gls_stage){.type = type, .ctx = ctx, .problem = problem, .seed = seed};
     stage->self = gls_alloc(ctx, 1, type->self_size);

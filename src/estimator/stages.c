@@ -13,7 +13,7 @@ static gls_status stage_task(void *user, int64_t task, int worker) {
     double *meet = NULL;
     if (job->stage < meets) {
         meet = job->work->meets + task * gls_problem_meet_size(p);
-        memset(meet, 0, (size_t)sizes[job->stage] * sizeof(*meet));
+        memset(meet, 0, (size_t)sizes[job->stage] * sizeof *meet);
     }
     if (job->backward) return gls_evaluation_backward(evaluation, job->stage, job->met, meet);
     if (job->stage == 0) {
@@ -34,7 +34,7 @@ static gls_status meet_all(gls_pass_job *job, int64_t size, gls_status mine) {
     gls_pass *pass = job->pass;
     int64_t room = gls_problem_meet_size(pass->problem);
     double *met = pass->met + (job->met == pass->met ? room : 0);
-    memset(met, 0, (size_t)size * sizeof(*met));
+    memset(met, 0, (size_t)size * sizeof *met);
     for (int64_t slice = 0; slice < job->section.count && mine == GLS_OK; slice++)
         for (int64_t i = 0; i < size; i++) met[i] += job->work->meets[slice * room + i];
     job->met = met;

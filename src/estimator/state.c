@@ -22,9 +22,9 @@ static void begin_slots(const gls_pass_job *job, const gls_block *block) {
     gls_real *to = job->pass->state + block->offset;
     const gls_real *from = job->pass->problem->state + block->offset;
     int64_t width = block->shape[0] > 0 ? block->size / block->shape[0] : 0;
-    memset(to, 0, (size_t)block->size * sizeof(*to));
+    memset(to, 0, (size_t)block->size * sizeof *to);
     for (int64_t slot = 0; slot < block->shape[0]; slot++)
-        if (owns(job, slot)) memcpy(to + slot * width, from + slot * width, (size_t)width * sizeof(*to));
+        if (owns(job, slot)) memcpy(to + slot * width, from + slot * width, (size_t)width * sizeof *to);
 }
 
 gls_status gls_pass_state_begin(gls_pass_job *job) {
@@ -52,7 +52,7 @@ gls_status gls_pass_state_end(gls_pass_job *job, gls_status mine) {
         const gls_block *block = gls_layout_block(p->state_layout, b);
         gls_real *own = pass->state + block->offset;
         if (!(block->flags & GLS_BLOCK_BY_SLOT))
-            memcpy(own, p->state + block->offset, (size_t)block->size * sizeof(*own));
+            memcpy(own, p->state + block->offset, (size_t)block->size * sizeof *own);
         else if (!job->request->local)
             mine = gls_comm_reduce_real(pass->ctx, GLS_SUM, own, block->size, mine);
     }

@@ -15,7 +15,7 @@ typedef struct inverse {
 
 static int64_t *counts_of(gls_context *ctx, const gls_pattern *p) {
     int64_t *count = gls_alloc(ctx, p->features + 1, sizeof *count);
-    for (int64_t k = 0; count && k < p->row[p->rows]; ++k) ++count[p->column[k]];
+    for (int64_t k = 0; count && k < p->row[p->rows]; k++) count[p->column[k]]++;
     return count;
 }
 
@@ -24,9 +24,9 @@ gls_status gls_conflict_bound(gls_context *ctx, const gls_pattern *p, int64_t *d
     if (!count) return GLS_ERR_MEMORY;
     *degree = 0;
     *work = 2.0 * (double)p->rows * (double)words;
-    for (int64_t i = 0; i < p->rows; ++i) {
+    for (int64_t i = 0; i < p->rows; i++) {
         int64_t sum = 0;
-        for (int64_t k = p->row[i]; k < p->row[i + 1]; ++k) {
+        for (int64_t k = p->row[i]; k < p->row[i + 1]; k++) {
             int64_t with = count[p->column[k]];
             sum += with - 1;
             *work += (double)(with < words ? with : words);
@@ -39,9 +39,9 @@ gls_status gls_conflict_bound(gls_context *ctx, const gls_pattern *p, int64_t *d
 }
 
 static void fill(const gls_pattern *p, const int64_t *count, inverse *v) {
-    for (int64_t f = 0; f < p->features; ++f) v->begin[f + 1] = v->begin[f] + (v->set[f] < 0 ? count[f] : 0);
-    for (int64_t i = 0; i < p->rows; ++i) {
-        for (int64_t k = p->row[i]; k < p->row[i + 1]; ++k) {
+    for (int64_t f = 0; f < p->features; f++) v->begin[f + 1] = v->begin[f] + (v->set[f] < 0 ? count[f] : 0);
+    for (int64_t i = 0; i < p->rows; i++) {
+        for (int64_t k = p->row[i]; k < p->row[i + 1]; k++) {
             int32_t f = p->column[k];
             if (v->set[f] < 0)
                 v->example[v->begin[f]++] = (int32_t)i;
@@ -49,7 +49,7 @@ static void fill(const gls_pattern *p, const int64_t *count, inverse *v) {
                 v->bits[v->set[f] * v->words + i / 64] |= (uint64_t)1 << (i % 64);
         }
     }
-    for (int64_t f = p->features; f > 0; --f) v->begin[f] = v->begin[f - 1]; /* undo the moving of begin */
+    for (int64_t f = p->features; f > 0; f--) v->begin[f] = v->begin[f - 1]; /* undo the moving of begin */
     v->begin[0] = 0;
 }
 
@@ -59,7 +59,7 @@ static gls_status invert(gls_context *ctx, const gls_pattern *p, inverse *v) {
     v->begin = gls_alloc(ctx, p->features + 1, sizeof *v->begin);
     v->set = gls_alloc(ctx, p->features, sizeof *v->set);
     v->met = gls_alloc(ctx, v->words, sizeof *v->met);
-    for (int64_t f = 0; count && v->set && f < p->features; ++f) {
+    for (int64_t f = 0; count && v->set && f < p->features; f++) {
         v->set[f] = count[f] > v->words ? v->heavy++ : -1;
         if (v->set[f] < 0) light += count[f];
     }
@@ -73,19 +73,18 @@ static gls_status invert(gls_context *ctx, const gls_pattern *p, inverse *v) {
 
 static int64_t neighbours(const gls_pattern *p, const inverse *v, int64_t i) {
     memset(v->met, 0, (size_t)v->words * sizeof *v->met);
-    for (int64_t k = p->row[i]; k < p->row[i + 1]; ++k) {
+    for (int64_t k = p->row[i]; k < p->row[i + 1]; k++) {
         int32_t f = p->column[k];
         if (v->set[f] < 0) {
-            for (int64_t e = v->begin[f]; e < v->begin[f + 1]; ++e) {
+            for (int64_t e = v->begin[f]; e < v->begin[f + 1]; e++)
                 v->met[v->example[e] / 64] |= (uint64_t)1 << (v->example[e] % 64);
-            }
         } else {
             const uint64_t *set = v->bits + v->set[f] * v->words;
-            for (int64_t w = 0; w < v->words; ++w) v->met[w] |= set[w];
+            for (int64_t w = 0; w < v->words; w++) v->met[w] |= set[w];
         }
     }
     int64_t sum = 0;
-    for (int64_t w = 0; w < v->words; ++w) sum += __builtin_popcountll(v->met[w]);
+    for (int64_t w = 0; w < v->words; w++) sum += __builtin_popcountll(v->met[w]);
     return sum > 0 ? sum - 1 : 0;
 }
 
@@ -93,7 +92,7 @@ gls_status gls_conflict_degree(gls_context *ctx, const gls_pattern *p, int64_t *
     inverse v = {0};
     gls_status status = invert(ctx, p, &v);
     *degree = 0;
-    for (int64_t i = 0; status == GLS_OK && i < p->rows && *degree < p->rows - 1; ++i) {
+    for (int64_t i = 0; status == GLS_OK && i < p->rows && *degree < p->rows - 1; i++) {
         int64_t found = neighbours(p, &v, i);
         if (found > *degree) *degree = found;
     }

@@ -49,7 +49,7 @@ static gls_status differences(gls_sample *s, chunk *c, int64_t rows, double *a, 
         GLS_TRY(gls_sample_each(s, s->index + begin, n, draw, in->w, take, c));
         c->subtract = true;
         GLS_TRY(gls_sample_each(s, s->index + begin, n, draw, in->w_other, take, c));
-        for (int64_t i = 0; i < n; ++i) {
+        for (int64_t i = 0; i < n; i++) {
             a[begin + i] = gls_sum_squares(c->g + i * c->d, c->d);
             gls_add(sum, c->g + i * c->d, c->d);
         }
@@ -69,7 +69,7 @@ static gls_status products(gls_sample *s, int64_t rows, const gls_real *sum, dou
         GLS_TRY(gls_sample_rows(s, s->index + begin, n, draw, in->w, sum, &figures));
         figures.inner = other;
         GLS_TRY(gls_sample_rows(s, s->index + begin, n, draw, in->w_other, sum, &figures));
-        for (int64_t i = 0; i < n; ++i) c[begin + i] -= other[i];
+        for (int64_t i = 0; i < n; i++) c[begin + i] -= other[i];
     }
     return GLS_OK;
 }

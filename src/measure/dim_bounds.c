@@ -71,7 +71,7 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *o
     gls_status status = gls_sample_each(s, s->index, s->count, gls_sample_draw(s->in, 0), s->in->w, row_product, &p);
     status = gls_sample_share(s, p.value, s->count, status);
     double product = 0;
-    for (int64_t i = 0; i < s->count; ++i) product += p.value[i] / (double)s->count;
+    for (int64_t i = 0; i < s->count; i++) product += p.value[i] / (double)s->count;
     gls_free(m->ctx, p.value);
     GLS_TRY(status);
     out->sample = s->count;
@@ -93,7 +93,7 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
     gls_moments moments;
     GLS_TRY(gls_moments_of_matrix(m->ctx, matrix, &moments));
     double product = 0;
-    for (int64_t i = 0; i < matrix->n; ++i) {
+    for (int64_t i = 0; i < matrix->n; i++) {
         const gls_real *g = matrix->g + i * matrix->d;
         product += sqrt(gls_sum_squares(g, matrix->d)) * gls_sum_absolute(g, matrix->d) / (double)matrix->n;
     }

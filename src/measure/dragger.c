@@ -49,12 +49,11 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
 static void add_factors(const gls_sample *s, const double *group_norm, int64_t group, int64_t batch, gls_suspects *to) {
     int64_t groups = gls_parts(s->count, group), together = batch > group ? batch / group : 1;
     for (int64_t begin = 0; begin < groups; begin += together) {
-        int64_t end = begin + together < groups ? begin + together : groups;
+        int64_t end = gls_least(begin + together, groups);
         double smallest = INFINITY;
-        for (int64_t j = begin; j < end; ++j) {
+        for (int64_t j = begin; j < end; j++)
             if (group_norm[j] > 0) smallest = fmin(smallest, group_norm[j]);
-        }
-        for (int64_t i = begin * group; i < end * group && i < s->count; ++i) {
+        for (int64_t i = begin * group; i < end * group && i < s->count; i++) {
             double norm = group_norm[i / group];
             if (norm > 0) to->log_factor[s->index[i]] += log(smallest / norm);
         }
@@ -69,16 +68,16 @@ static gls_status add_sample(gls_sample *s, const options *o, double *loss, doub
     gls_rows_figures figures = {.loss = loss, .norm2 = norm};
     GLS_TRY(gls_sample_batch(s, s->count, s->index)); /* micro-batches of examples in random order */
     GLS_TRY(gls_sample_rows(s, s->index, s->count, draw, in->w, NULL, &figures));
-    for (int64_t i = 0; i < s->count; ++i) norm[i] = sqrt(norm[i]);
+    for (int64_t i = 0; i < s->count; i++) norm[i] = sqrt(norm[i]);
     if (o->microbatch > 1) {
         GLS_TRY(gls_sample_groups(s, s->index, s->count, o->microbatch, draw, in->w, group_norm));
-        for (int64_t j = 0; j * o->microbatch < s->count; ++j) {
+        for (int64_t j = 0; j * o->microbatch < s->count; j++) {
             int64_t left = s->count - j * o->microbatch;
-            group_norm[j] = sqrt(group_norm[j]) / (double)(left < o->microbatch ? left : o->microbatch);
+            group_norm[j] = sqrt(group_norm[j]) / (double)(gls_least(left, o->microbatch));
         }
     }
     add_factors(s, o->microbatch > 1 ? group_norm : norm, o->microbatch, batch, to);
-    for (int64_t i = 0; i < s->count; ++i) {
+    for (int64_t i = 0; i < s->count; i++) {
         to->seen[s->index[i]] += 1;
         to->norm[s->index[i]] += norm[i];
         to->loss[s->index[i]] += loss[i];
@@ -122,7 +121,7 @@ typedef enum pairing { DRAGGER_BENIGN, BENIGN_BENIGN, BENIGN_WITHIN_CLASS } pair
 
 /* A random pair of the kind asked for; false if none was met in a hundred tries. */
 static bool choose(gls_sample *s, const kinds *k, pairing kind, int64_t index[2]) {
-    for (int tries = 0; tries < 100; ++tries) {
+    for (int tries = 0; tries < 100; tries++) {
         index[0] = kind == DRAGGER_BENIGN ? k->dragger[gls_random_below(&s->random, k->draggers)]
                                           : k->benign[gls_random_below(&s->random, k->benigns)];
         index[1] = k->benign[gls_random_below(&s->random, k->benigns)];
@@ -151,10 +150,9 @@ static gls_status report_pairs(gls_sample *s, const kinds *k, pairing kind, int6
 static gls_status report_ratios(const kinds *k, const gls_suspects *all, gls_measure_result *out) {
     double *norm = gls_alloc(out->ctx, k->benigns, sizeof *norm), dragger = 0;
     if (!norm) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < k->benigns; ++i) norm[i] = all->norm[k->benign[i]] / all->seen[k->benign[i]];
-    for (int64_t i = 0; i < k->draggers; ++i) {
+    for (int64_t i = 0; i < k->benigns; i++) norm[i] = all->norm[k->benign[i]] / all->seen[k->benign[i]];
+    for (int64_t i = 0; i < k->draggers; i++)
         dragger += all->norm[k->dragger[i]] / all->seen[k->dragger[i]] / (double)k->draggers;
-    }
     gls_sort_doubles(norm, k->benigns);
     double benign = gls_stat_mean(norm, k->benigns - k->benigns / 10);
     gls_free(out->ctx, norm);
@@ -167,7 +165,7 @@ static gls_status report_ratios(const kinds *k, const gls_suspects *all, gls_mea
 static gls_status report_kinds(gls_measure *m, gls_sample *s, const gls_suspects *all, kinds *k,
                                gls_measure_result *out) {
     const options *o = m->options;
-    for (int64_t i = 0; i < s->count; ++i) {
+    for (int64_t i = 0; i < s->count; i++) {
         if (k->mark[s->index[i]] > 0)
             k->dragger[k->draggers++] = s->index[i];
         else
@@ -191,7 +189,7 @@ static gls_status report_classes(gls_measure *m, const gls_suspects *all, const 
     static const gls_suspects_names names = {"class_seen", "class_log_factors", "class_norms", "class_losses"};
     int64_t *key = gls_alloc(m->ctx, all->examples, sizeof *key);
     if (!key) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < all->examples; ++i) key[i] = label[i];
+    for (int64_t i = 0; i < all->examples; i++) key[i] = label[i];
     gls_status status = gls_suspects_report_means(all, key, classes, &names, out);
     gls_free(m->ctx, key);
     return status;
@@ -201,7 +199,7 @@ static gls_status report_domains(gls_measure *m, const gls_suspects *all, const 
                                  gls_measure_result *out) {
     static const gls_suspects_names names = {"domain_seen", "domain_log_factors", "domain_norms", "domain_losses"};
     int64_t most = -1;
-    for (int64_t i = 0; i < all->examples; ++i) most = domain[i] > most ? domain[i] : most;
+    for (int64_t i = 0; i < all->examples; i++) most = domain[i] > most ? domain[i] : most;
     if (most >= 100000) return gls_measure_result_note(out, "too many domains for a table of means");
     return gls_suspects_report_means(all, domain, most + 1, &names, out);
 }
@@ -215,7 +213,7 @@ static gls_status named_column(gls_measure *m, const gls_source *source, const c
 /* The factors and norms that the run's estimator really met, beside the losses seen here. */
 static gls_status from_ledger(gls_context *ctx, const gls_suspects *own, const gls_ledger *ledger, gls_suspects *to) {
     GLS_TRY(gls_suspects_create(ctx, own->examples, to));
-    for (int64_t i = 0; i < own->examples; ++i) {
+    for (int64_t i = 0; i < own->examples; i++) {
         to->seen[i] = ledger->seen[i];
         to->log_factor[i] = ledger->log_factor[i];
         to->norm[i] = ledger->norm[i];

@@ -25,9 +25,8 @@ static gls_status add_step(gls_sample *s, gls_real *full, gls_real *g, gls_real 
     const gls_measure_input *in = s->in;
     int64_t d = gls_problem_size(in->problem);
     uint64_t draw = gls_sample_draw(in, 0);
-    for (int64_t i = 0; i < d; ++i) {
+    for (int64_t i = 0; i < d; i++)
         g[i] = in->g ? in->g[i] : (gls_real)(((double)in->w_previous[i] - (double)in->w[i]) / in->lr);
-    }
     GLS_TRY(gls_sample_mean(s, s->index, s->count, draw, in->w_previous, full, NULL, NULL));
     GLS_TRY(gls_sample_hessian(s, s->index, s->count, draw, in->w_previous, g, product));
     double second = gls_team_sum_squares(s->ctx, g, d), bent = gls_team_dot(s->ctx, g, product, d);

@@ -66,8 +66,8 @@ static gls_status add_row(gls_context *ctx, features *x, const gls_batch *batch,
     int64_t begin = batch->row ? batch->row[i] : 0, end = batch->row ? batch->row[i + 1] : batch->features;
     GLS_TRY(reserve(ctx, x, end - begin + 1));
     x->row[x->rows + 1] = x->row[x->rows];
-    ++x->rows;
-    for (int64_t k = begin; k < end; ++k) {
+    x->rows++;
+    for (int64_t k = begin; k < end; k++) {
         if (batch->row)
             put(x, batch->column[k], (double)batch->value[k]);
         else
@@ -83,10 +83,9 @@ static gls_status read_features(gls_sample *s, gls_rows *rows, bool bias, featur
         gls_fetch fetch = {.count = n, .index = s->index + begin, .seed = s->in->seed};
         gls_batch batch;
         GLS_TRY(gls_source_fetch(s->in->source, s->ctx, &fetch, rows, &batch));
-        if (!batch.x && !batch.row) {
+        if (!batch.x && !batch.row)
             return gls_fail(s->ctx, GLS_ERR_UNSUPPORTED, "glm_bound needs features; these data have none");
-        }
-        for (int64_t i = 0; i < n; ++i) GLS_TRY(add_row(s->ctx, x, &batch, i, bias));
+        for (int64_t i = 0; i < n; i++) GLS_TRY(add_row(s->ctx, x, &batch, i, bias));
     }
     return GLS_OK;
 }
@@ -95,21 +94,20 @@ static gls_status read_features(gls_sample *s, gls_rows *rows, bool bias, featur
 static gls_status gram(void *user, const gls_real *v, gls_real *y) {
     const features *x = user;
     memset(y, 0, (size_t)x->columns * sizeof *y);
-    for (int64_t i = 0; i < x->rows; ++i) {
+    for (int64_t i = 0; i < x->rows; i++) {
         double sum = 0;
-        for (int64_t k = x->row[i]; k < x->row[i + 1]; ++k) sum += x->value[k] * (double)v[x->column[k]];
-        for (int64_t k = x->row[i]; k < x->row[i + 1]; ++k) {
+        for (int64_t k = x->row[i]; k < x->row[i + 1]; k++) sum += x->value[k] * (double)v[x->column[k]];
+        for (int64_t k = x->row[i]; k < x->row[i + 1]; k++)
             y[x->column[k]] = (gls_real)((double)y[x->column[k]] + sum * x->value[k]);
-        }
     }
     return GLS_OK;
 }
 
 static gls_status report_sigma(const options *o, gls_sample *s, features *x, gls_measure_result *out) {
     double smallest = INFINITY;
-    for (int64_t i = 0; i < x->rows; ++i) {
+    for (int64_t i = 0; i < x->rows; i++) {
         double square = 0;
-        for (int64_t k = x->row[i]; k < x->row[i + 1]; ++k) square += x->value[k] * x->value[k];
+        for (int64_t k = x->row[i]; k < x->row[i + 1]; k++) square += x->value[k] * x->value[k];
         smallest = fmin(smallest, square);
     }
     gls_lanczos lanczos = {.apply = gram,

@@ -26,13 +26,13 @@ static gls_status report_whole(gls_sample *s, gls_real *g, gls_measure_result *o
 static gls_status report_parts(gls_sample *s, gls_real *g, gls_real *sum, gls_measure_result *out) {
     int64_t d = gls_problem_size(s->in->problem), size = s->count / PARTS;
     double a[PARTS], c[PARTS];
-    for (int j = 0; j < PARTS; ++j) {
+    for (int j = 0; j < PARTS; j++) {
         GLS_TRY(
             gls_sample_mean(s, s->index + j * size, size, gls_sample_draw(s->in, j), s->in->w, g + j * d, NULL, NULL));
         gls_team_axpy(s->ctx, sum, 1, g + j * d, d);
         a[j] = gls_team_sum_squares(s->ctx, g + j * d, d);
     }
-    for (int j = 0; j < PARTS; ++j) c[j] = gls_team_dot(s->ctx, g + j * d, sum, d);
+    for (int j = 0; j < PARTS; j++) c[j] = gls_team_dot(s->ctx, g + j * d, sum, d);
     double total = gls_team_sum_squares(s->ctx, sum, d), t = gls_stat_t975(PARTS - 1);
     gls_moments m;
     gls_moments_rows(PARTS, size, a, c, total, s->population, &m);
@@ -58,9 +58,8 @@ static gls_status on_sample(gls_sample *s, gls_measure_result *out) {
     out->population = s->population;
     gls_status status = g && sum ? GLS_OK : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = whole ? report_whole(s, g, out) : report_parts(s, g, sum, out);
-    if (status == GLS_OK && whole && !s->whole) {
+    if (status == GLS_OK && whole && !s->whole)
         status = gls_measure_result_note(out, "too few examples to remove the bias of the squared norm");
-    }
     gls_free(s->ctx, g);
     gls_free(s->ctx, sum);
     return status;

@@ -29,7 +29,7 @@ static gls_status one_change(gls_sample *fixed, gls_sample *fresh, int64_t *inde
     double before, after;
     GLS_TRY(gls_sample_batch(fresh, batch, index));
     GLS_TRY(gls_sample_mean(fresh, index, batch, gls_sample_draw(in, 1), in->w, g, NULL, NULL));
-    for (int64_t i = 0; i < d; ++i) g[i] = (gls_real)((double)in->w[i] - in->lr * (double)g[i]);
+    for (int64_t i = 0; i < d; i++) g[i] = (gls_real)((double)in->w[i] - in->lr * (double)g[i]);
     GLS_TRY(gls_sample_mean(fixed, fixed->index, fixed->count, 1, in->w, NULL, &before, NULL));
     GLS_TRY(gls_sample_mean(fixed, fixed->index, fixed->count, 1, g, NULL, &after, NULL));
     *change = before - after;

@@ -27,8 +27,8 @@ static gls_real *column(const state *l, int i) {
 /* Takes the columns 0 .. count-1 out of x, twice; what was taken is added to h where it is not NULL. */
 static void orthogonalise(state *l, gls_real *x, int count, double *h) {
     int64_t n = l->options->n;
-    for (int round = 0; round < 2; ++round) {
-        for (int i = 0; i < count; ++i) {
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < count; i++) {
             double c = gls_team_dot(l->ctx, column(l, i), x, n);
             gls_team_axpy(l->ctx, x, -c, column(l, i), n);
             if (h) h[i] += c;
@@ -44,7 +44,7 @@ static double normalise(state *l, gls_real *x) {
 
 /* A fresh direction orthogonal to the columns so far. */
 static void fresh(state *l, gls_random *random, gls_real *x, int count) {
-    for (int64_t i = 0; i < l->options->n; ++i) x[i] = (gls_real)gls_random_normal(random);
+    for (int64_t i = 0; i < l->options->n; i++) x[i] = (gls_real)gls_random_normal(random);
     normalise(l, x);
     orthogonalise(l, x, count, NULL);
     normalise(l, x);
@@ -56,11 +56,11 @@ static gls_status extend(state *l, gls_random *random, double scale) {
     int last = l->used - 1;
     double h[512] = {0};
     GLS_TRY(l->options->apply(l->options->user, column(l, last), l->y));
-    ++l->out->products;
+    l->out->products++;
     double before = sqrt(gls_team_sum_squares(l->ctx, l->y, n));
     if (!isfinite(before)) return gls_fail(l->ctx, GLS_ERR_NONFINITE, "sharpness: a Hessian product is not finite");
     orthogonalise(l, l->y, l->used, h);
-    for (int i = 0; i < l->used; ++i) l->t[i * l->basis + last] = l->t[last * l->basis + i] = h[i];
+    for (int i = 0; i < l->used; i++) l->t[i * l->basis + last] = l->t[last * l->basis + i] = h[i];
     gls_real *next = column(l, l->used);
     memcpy(next, l->y, (size_t)n * sizeof *next);
     l->beta = normalise(l, next);
@@ -75,10 +75,9 @@ static gls_status extend(state *l, gls_random *random, double scale) {
 /* Eigenpairs of the leading `used` square of T: theta ascending, s by column with leading dimension basis. */
 static gls_status solve(void *user, int64_t task, int worker) {
     state *l = user;
-    for (int i = 0; i < l->used; ++i) {
-        for (int j = 0; j < l->used; ++j) {
+    for (int i = 0; i < l->used; i++) {
+        for (int j = 0; j < l->used; j++)
             l->s[i * l->basis + j] = 0.5 * (l->t[i * l->basis + j] + l->t[j * l->basis + i]);
-        }
     }
     int info = (int)LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'V', 'U', l->used, l->s, l->basis, l->theta);
     if (info != 0) return gls_fail(l->ctx, GLS_ERR_INTERNAL, "dsyev failed with %d", info);
@@ -97,18 +96,18 @@ static gls_status solve(void *user, int64_t task, int worker) {
 static void restart(state *l, double *kept) {
     int64_t n = l->options->n;
     int half = l->basis / 4, keep = 2 * half;
-    for (int64_t i = 0; i < n; ++i) {
-        for (int k = 0; k < keep; ++k) {
+    for (int64_t i = 0; i < n; i++) {
+        for (int k = 0; k < keep; k++) {
             int from = k < half ? k : l->used - keep + k;
             double sum = 0;
-            for (int j = 0; j < l->used; ++j) sum += (double)column(l, j)[i] * l->s[j * l->basis + from];
+            for (int j = 0; j < l->used; j++) sum += (double)column(l, j)[i] * l->s[j * l->basis + from];
             kept[k] = sum;
         }
-        for (int k = 0; k < keep; ++k) column(l, k)[i] = (gls_real)kept[k];
+        for (int k = 0; k < keep; k++) column(l, k)[i] = (gls_real)kept[k];
     }
     memcpy(column(l, keep), column(l, l->used), (size_t)n * sizeof(gls_real));
-    for (int i = 0; i < l->basis * l->basis; ++i) l->t[i] = 0;
-    for (int k = 0; k < keep; ++k) {
+    for (int i = 0; i < l->basis * l->basis; i++) l->t[i] = 0;
+    for (int k = 0; k < keep; k++) {
         int from = k < half ? k : l->used - keep + k;
         l->t[k * l->basis + k] = l->theta[from];
     }
@@ -137,7 +136,7 @@ static gls_status iterate(state *l, double *kept) {
             }
         }
         if (gls_interrupted(l->ctx)) return gls_fail(l->ctx, GLS_ERR_INTERRUPTED, "sharpness: interrupted");
-        ++l->used;
+        l->used++;
     }
 }
 

@@ -17,7 +17,7 @@ static gls_status report_sample(gls_sample *s, double *losses, gls_measure_resul
     gls_rows_figures figures = {.loss = losses};
     GLS_TRY(gls_sample_rows(s, s->index, s->count, gls_sample_draw(s->in, 0), s->in->w, NULL, &figures));
     double n = (double)s->count, mean = gls_stat_mean(losses, s->count), square = 0;
-    for (int64_t i = 0; i < s->count; ++i) square += (losses[i] - mean) * (losses[i] - mean);
+    for (int64_t i = 0; i < s->count; i++) square += (losses[i] - mean) * (losses[i] - mean);
     double left = fmax(0, 1 - n / (double)s->population), scale = n / figures.mass;
     double reach = s->count > 1 ? gls_stat_t975(n - 1) * sqrt(square / (n - 1) / n * left) * scale : NAN;
     double loss = mean * scale;

@@ -75,9 +75,8 @@ void gls_measure_destroy(gls_measure *measure) {
 static gls_status check_input(const gls_measure *m, const gls_measure_input *in) {
     unsigned needs = m->needs;
     const char *name = m->type->member.name, *absent = NULL;
-    if (in->size != sizeof *in) {
+    if (in->size != sizeof *in)
         return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "gls_measure_input.size is %zu, expected %zu", in->size, sizeof *in);
-    }
     if (!in->problem || !in->pass || !in->source || !in->w)
         absent = "a problem, a pass, a source and w";
     else if ((needs & GLS_MEASURE_PREVIOUS) && !in->w_previous)
@@ -113,9 +112,8 @@ gls_status gls_measure_run(gls_measure *m, const gls_measure_input *input, gls_m
     double begin = gls_seconds();
     gls_measure_result_clear(result);
     GLS_TRY(check_input(m, input));
-    if (!m->type->problem) {
+    if (!m->type->problem)
         return gls_fail(m->ctx, GLS_ERR_UNSUPPORTED, "measure '%s' has no meaning on a problem", m->type->member.name);
-    }
     return settle(m, m->type->problem(m, input, result), begin, result);
 }
 
@@ -124,8 +122,8 @@ static gls_status check_matrix(gls_context *ctx, const gls_measure_matrix *matri
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "a matrix of gradients must not be empty; this one is [%lld, %lld]",
                         (long long)matrix->n, (long long)matrix->d);
     }
-    for (int64_t i = 0; i < matrix->n; ++i) {
-        for (int64_t k = 0; k < matrix->d; ++k) {
+    for (int64_t i = 0; i < matrix->n; i++) {
+        for (int64_t k = 0; k < matrix->d; k++) {
             if (isfinite(matrix->g[i * matrix->d + k])) continue;
             return gls_fail(ctx, GLS_ERR_NONFINITE, "the matrix of gradients is not finite at row %lld, column %lld",
                             (long long)i, (long long)k);

@@ -15,7 +15,7 @@ void gls_moments_estimate(int64_t groups, int64_t size, double sum_norm2, double
 void gls_moments_rows(int64_t groups, int64_t size, const double *a, const double *c, double norm2_sum,
                       int64_t population, gls_moments *out) {
     double sum = 0;
-    for (int64_t i = 0; i < groups; ++i) sum += a[i];
+    for (int64_t i = 0; i < groups; i++) sum += a[i];
     *out = (gls_moments){.rows = groups, .v_m2 = NAN, .v_g = NAN, .v_x = NAN};
     if (population > 0 && groups * size >= population && size == 1) {
         double n = (double)groups;
@@ -29,8 +29,8 @@ void gls_moments_rows(int64_t groups, int64_t size, const double *a, const doubl
     gls_moments_estimate(groups, size, sum, norm2_sum, population, &out->m2, &out->g);
     if (groups < 3) return;
     double mean_m2 = 0, mean_g = 0, v_m2 = 0, v_g = 0, v_x = 0, n = (double)groups;
-    for (int pass = 0; pass < 2; ++pass) {
-        for (int64_t i = 0; i < groups; ++i) {
+    for (int pass = 0; pass < 2; pass++) {
+        for (int64_t i = 0; i < groups; i++) {
             double m2, g;
             gls_moments_estimate(groups - 1, size, sum - a[i], norm2_sum - 2 * c[i] + a[i], population, &m2, &g);
             if (pass == 0) {
@@ -52,22 +52,22 @@ void gls_moments_rows(int64_t groups, int64_t size, const double *a, const doubl
 
 void gls_moments_matrix(const gls_measure_matrix *matrix, double *sum, double *a, double *c, double *norm2_sum) {
     int64_t n = matrix->n, d = matrix->d;
-    for (int64_t k = 0; k < d; ++k) sum[k] = 0;
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t k = 0; k < d; k++) sum[k] = 0;
+    for (int64_t i = 0; i < n; i++) {
         const gls_real *row = matrix->g + i * d;
         double square = 0;
-        for (int64_t k = 0; k < d; ++k) {
+        for (int64_t k = 0; k < d; k++) {
             square += (double)row[k] * (double)row[k];
             sum[k] += (double)row[k];
         }
         a[i] = square;
     }
     *norm2_sum = 0;
-    for (int64_t k = 0; k < d; ++k) *norm2_sum += sum[k] * sum[k];
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t k = 0; k < d; k++) *norm2_sum += sum[k] * sum[k];
+    for (int64_t i = 0; i < n; i++) {
         const gls_real *row = matrix->g + i * d;
         double inner = 0;
-        for (int64_t k = 0; k < d; ++k) inner += (double)row[k] * sum[k];
+        for (int64_t k = 0; k < d; k++) inner += (double)row[k] * sum[k];
         c[i] = inner;
     }
 }

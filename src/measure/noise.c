@@ -13,13 +13,11 @@ static gls_status example_noise(gls_sample *s, const gls_real *w, gls_real *g, d
     GLS_TRY(gls_sample_rows(s, s->index, s->count, draw, w, NULL, &figures));
     double mass = figures.mass / (double)s->count;
     if (!(mass > 0)) return gls_fail(s->ctx, GLS_ERR_INPUT, "measure: the sample has no mass");
-    for (int64_t k = 0; k < d; ++k) g[k] = (gls_real)((double)g[k] / figures.mass);
+    for (int64_t k = 0; k < d; k++) g[k] = (gls_real)((double)g[k] / figures.mass);
     figures = (gls_rows_figures){.inner = inner};
     GLS_TRY(gls_sample_rows(s, s->index, s->count, draw, w, g, &figures));
     double mean2 = gls_team_sum_squares(s->ctx, g, d);
-    for (int64_t i = 0; i < s->count; ++i) {
-        norm2[i] = fmax(0, norm2[i] / (mass * mass) - 2 * inner[i] / mass + mean2);
-    }
+    for (int64_t i = 0; i < s->count; i++) norm2[i] = fmax(0, norm2[i] / (mass * mass) - 2 * inner[i] / mass + mean2);
     return GLS_OK;
 }
 
@@ -42,7 +40,7 @@ static gls_status batch_noise(gls_sample *s, const gls_real *w, const gls_real *
                               int64_t *index, gls_real *this, gls_real *last) {
     int64_t d = gls_problem_size(s->in->problem);
     double products2 = 0;
-    for (int64_t k = 0; k < noise->batches; ++k) {
+    for (int64_t k = 0; k < noise->batches; k++) {
         GLS_TRY(gls_sample_batch(s, noise->batch, index));
         GLS_TRY(gls_sample_mean(s, index, noise->batch, gls_sample_draw(s->in, 1 + k), w, this, NULL, NULL));
         gls_team_axpy(s->ctx, this, -1, g, d);
@@ -51,9 +49,8 @@ static gls_status batch_noise(gls_sample *s, const gls_real *w, const gls_real *
             double product = gls_team_dot(s->ctx, this, last, d);
             products2 += product * product;
         }
-        if (k == 0 && noise->first) {
-            for (int64_t i = 0; i < d; ++i) noise->first[i] = this[i];
-        }
+        if (k == 0 && noise->first)
+            for (int64_t i = 0; i < d; i++) noise->first[i] = this[i];
         gls_real *swap = this;
         this = last;
         last = swap;
@@ -78,17 +75,16 @@ gls_status gls_noise_matrix(gls_context *ctx, const gls_measure_matrix *matrix, 
     int64_t n = matrix->n, d = matrix->d;
     double *sum = gls_alloc(ctx, d, sizeof *sum), products2 = 0;
     if (!sum) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < n; ++i) {
-        for (int64_t k = 0; k < d; ++k) sum[k] += (double)matrix->g[i * d + k];
-    }
-    for (int64_t k = 0; k < d; ++k) {
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < d; k++) sum[k] += (double)matrix->g[i * d + k];
+    for (int64_t k = 0; k < d; k++) {
         sum[k] /= (double)n;
         mean[k] = (gls_real)sum[k];
     }
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         const gls_real *row = matrix->g + i * d, *next = i + 1 < n ? row + d : NULL;
         double square = 0, product = 0;
-        for (int64_t k = 0; k < d; ++k) {
+        for (int64_t k = 0; k < d; k++) {
             double e = (double)row[k] - sum[k];
             square += e * e;
             if (next) product += e * ((double)next[k] - sum[k]);
@@ -103,14 +99,14 @@ gls_status gls_noise_matrix(gls_context *ctx, const gls_measure_matrix *matrix, 
 
 void gls_noise_null(gls_random random, double effective, double alpha, double median, int64_t n, double *norm) {
     int64_t terms = effective < 1.5 ? 1 : effective > 256 ? 256 : (int64_t)llround(effective);
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         double sum = 0;
-        for (int64_t k = 0; k < terms; ++k) {
+        for (int64_t k = 0; k < terms; k++) {
             double x = alpha == 2 ? gls_random_normal(&random) : gls_noise_stable(&random, alpha);
             sum += x * x;
         }
         norm[i] = sqrt(sum);
     }
     double scale = median / gls_stat_median(norm, n);
-    for (int64_t i = 0; i < n; ++i) norm[i] *= scale;
+    for (int64_t i = 0; i < n; i++) norm[i] *= scale;
 }

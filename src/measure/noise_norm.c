@@ -73,7 +73,7 @@ static double probability(int k) {
 }
 
 static void quantiles(const double *sorted, int64_t n, double *out) {
-    for (int k = 0; k < POINTS; ++k) out[k] = gls_stat_quantile(sorted, n, probability(k));
+    for (int k = 0; k < POINTS; k++) out[k] = gls_stat_quantile(sorted, n, probability(k));
 }
 
 static gls_status report_values(const options *o, const labels *l, double *x, int64_t n, gls_measure_result *out) {
@@ -98,9 +98,9 @@ static gls_status report_null_counts(const labels *l, const double *draw, int64_
     int64_t bins = edges->count - 1, k = 0;
     double *count = gls_alloc(out->ctx, bins, sizeof *count);
     if (!count) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < draws; ++i) {
+    for (int64_t i = 0; i < draws; i++) {
         if (draw[i] < edges->value[0]) continue;
-        while (k < bins && draw[i] > edges->value[k + 1]) ++k;
+        while (k < bins && draw[i] > edges->value[k + 1]) k++;
         if (k == bins) break;
         count[k] += (double)n / (double)draws;
     }
@@ -115,9 +115,9 @@ static gls_status report_normal_counts(const labels *l, const double *x, int64_t
     int64_t bins = edges->count - 1;
     double mean = gls_stat_mean(x, n), variance = 0, *count = gls_alloc(out->ctx, bins, sizeof *count);
     if (!count) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean) / (double)n;
+    for (int64_t i = 0; i < n; i++) variance += (x[i] - mean) * (x[i] - mean) / (double)n;
     double scale = variance > 0 ? 1 / sqrt(2 * variance) : 0;
-    for (int64_t k = 0; k < bins; ++k) {
+    for (int64_t k = 0; k < bins; k++) {
         double low = erf((edges->value[k] - mean) * scale), high = erf((edges->value[k + 1] - mean) * scale);
         count[k] = 0.5 * (double)n * (high - low);
     }
@@ -146,14 +146,14 @@ static gls_status report_nulls(const options *o, const labels *l, gls_random ran
 /* Mean distance between two quantile curves, each over its own median. */
 static double shape_distance(const double *a, const double *b) {
     double sum = 0;
-    for (int k = 0; k < POINTS; ++k) sum += fabs(a[k] - b[k]) / POINTS;
+    for (int k = 0; k < POINTS; k++) sum += fabs(a[k] - b[k]) / POINTS;
     return sum;
 }
 
 static void shape_of(const double *sorted, int64_t n, double *shape) {
     double median = gls_stat_quantile(sorted, n, 0.5);
     quantiles(sorted, n, shape);
-    for (int k = 0; k < POINTS; ++k) shape[k] = median > 0 ? shape[k] / median : 0;
+    for (int k = 0; k < POINTS; k++) shape[k] = median > 0 ? shape[k] / median : 0;
 }
 
 /* How far two samples of this size from the same distribution lie apart, by drawing from the sorted x itself. */
@@ -162,9 +162,9 @@ static gls_status expected_distance(gls_context *ctx, gls_random random, const d
     double *draw = gls_alloc(ctx, n, sizeof *draw), shape[2][POINTS];
     if (!draw) return GLS_ERR_MEMORY;
     *out = 0;
-    for (int r = 0; r < REPEATS; ++r) {
-        for (int k = 0; k < 2; ++k) {
-            for (int64_t i = 0; i < n; ++i) draw[i] = x[gls_random_below(&random, n)];
+    for (int r = 0; r < REPEATS; r++) {
+        for (int k = 0; k < 2; k++) {
+            for (int64_t i = 0; i < n; i++) draw[i] = x[gls_random_below(&random, n)];
             gls_sort_doubles(draw, n);
             shape_of(draw, n, shape[k]);
         }
@@ -190,7 +190,7 @@ static gls_status report_drift(first_shape *first, int which, const labels *l, g
 /* norm2 [n] is turned into norms and sorted. */
 static gls_status report_norms(gls_measure *m, int which, const labels *l, gls_random random, double *norm2, int64_t n,
                                double effective, gls_measure_result *out) {
-    for (int64_t i = 0; i < n; ++i) norm2[i] = sqrt(norm2[i]);
+    for (int64_t i = 0; i < n; i++) norm2[i] = sqrt(norm2[i]);
     GLS_TRY(report_values(m->options, l, norm2, n, out));
     GLS_TRY(report_nulls(m->options, l, random, effective, gls_stat_quantile(norm2, n, 0.5), n, out));
     return report_drift(m->self, which, l, random, norm2, n, out);
@@ -200,7 +200,7 @@ static gls_status report_coordinates(gls_measure *m, const gls_real *noise, int6
     int64_t stride = gls_parts(d, COORDINATES), n = gls_parts(d, stride);
     double *x = gls_alloc(m->ctx, n, sizeof *x);
     if (!x) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < n; ++i) x[i] = (double)noise[i * stride];
+    for (int64_t i = 0; i < n; i++) x[i] = (double)noise[i * stride];
     gls_status status = report_values(m->options, &coordinate_labels, x, n, out);
     if (status == GLS_OK) status = report_normal_counts(&coordinate_labels, x, n, out);
     gls_free(m->ctx, x);
@@ -209,7 +209,7 @@ static gls_status report_coordinates(gls_measure *m, const gls_real *noise, int6
 
 static gls_status report_frame(double sigma, double effective, gls_measure_result *out) {
     double p[POINTS];
-    for (int k = 0; k < POINTS; ++k) p[k] = probability(k);
+    for (int k = 0; k < POINTS; k++) p[k] = probability(k);
     GLS_TRY(gls_measure_result_array(out, "probabilities", "", POINTS, p));
     GLS_TRY(gls_measure_result_number(out, "noise_rms", "gradient", sigma));
     GLS_TRY(gls_measure_result_headline(out, "noise_rms"));
@@ -237,9 +237,7 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_real *g, gls_nois
     GLS_TRY(gls_measure_result_number(out, "batch", "examples", (double)noise->batch));
     GLS_TRY(gls_measure_result_number(out, "batch_noise_rms", "gradient", rms(noise->norm2, noise->batches, true)));
     GLS_TRY(report_norms(m, 0, &batch_labels, s->random, noise->norm2, noise->batches, noise->effective, out));
-    if (single) {
-        GLS_TRY(report_norms(m, 1, &example_labels, s->random, norm2, s->count, noise->effective, out));
-    }
+    if (single) GLS_TRY(report_norms(m, 1, &example_labels, s->random, norm2, s->count, noise->effective, out));
     return report_coordinates(m, noise->first, gls_problem_size(in->problem), out);
 }
 
@@ -277,7 +275,7 @@ static gls_status on_rows(gls_measure *m, const gls_measure_matrix *matrix, gls_
     GLS_TRY(report_frame(rms(norm2, matrix->n, !matrix->sample), effective, out));
     gls_random random = gls_random_create(matrix->seed, "measure.noise_norm", 0, 0);
     GLS_TRY(report_norms(m, 1, &example_labels, random, norm2, matrix->n, effective, out));
-    for (int64_t k = 0; k < matrix->d; ++k) mean[k] = matrix->g[k] - mean[k];
+    for (int64_t k = 0; k < matrix->d; k++) mean[k] = matrix->g[k] - mean[k];
     return report_coordinates(m, mean, matrix->d, out);
 }
 

@@ -72,7 +72,7 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *o
     gls_status status = norm2 && g ? GLS_OK : GLS_ERR_MEMORY;
     if (status == GLS_OK)
         status = gls_sample_rows(s, s->index, s->count, gls_sample_draw(s->in, 0), s->in->w, NULL, &figures);
-    for (int64_t i = 0; status == GLS_OK && i < s->count; ++i) sum += norm2[i];
+    for (int64_t i = 0; status == GLS_OK && i < s->count; i++) sum += norm2[i];
     if (status == GLS_OK)
         status =
             report(m, s->count, sum / count, gls_team_sum_squares(m->ctx, g, d) / count / count, s->population, out);
@@ -100,7 +100,7 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
     gls_status status = mean && a ? GLS_OK : GLS_ERR_MEMORY;
     if (status == GLS_OK) {
         gls_moments_matrix(matrix, mean, a, a + matrix->n, &norm2);
-        for (int64_t i = 0; i < matrix->n; ++i) sum += a[i];
+        for (int64_t i = 0; i < matrix->n; i++) sum += a[i];
         status = report(m, matrix->n, sum / n, norm2 / n / n, 0, out);
     }
     gls_free(m->ctx, mean);

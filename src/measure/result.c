@@ -12,7 +12,7 @@ void gls_measure_result_init(gls_context *ctx, gls_measure_result *result) {
 }
 
 void gls_measure_result_clear(gls_measure_result *result) {
-    for (int64_t i = 0; i < result->figures; ++i) gls_free(result->ctx, result->figure[i].value);
+    for (int64_t i = 0; i < result->figures; i++) gls_free(result->ctx, result->figure[i].value);
     gls_free(result->ctx, result->figure);
     gls_free(result->ctx, result->meaningless);
     gls_free(result->ctx, result->note);
@@ -20,9 +20,8 @@ void gls_measure_result_clear(gls_measure_result *result) {
 }
 
 static gls_figure *find(const gls_measure_result *result, const char *name) {
-    for (int64_t i = 0; i < result->figures; ++i) {
+    for (int64_t i = 0; i < result->figures; i++)
         if (strcmp(result->figure[i].name, name) == 0) return &result->figure[i];
-    }
     return NULL;
 }
 
@@ -36,9 +35,8 @@ double gls_measure_result_get(const gls_measure_result *result, const char *name
 }
 
 static gls_status add(gls_measure_result *result, gls_figure figure, const double *value) {
-    if (find(result, figure.name)) {
+    if (find(result, figure.name))
         return gls_fail(result->ctx, GLS_ERR_INTERNAL, "measure: the figure '%s' was given twice", figure.name);
-    }
     if (result->figures == result->capacity) {
         int64_t capacity = result->capacity ? 2 * result->capacity : 16;
         gls_figure *grown = gls_resize(result->ctx, result->figure, capacity, sizeof *grown);
@@ -110,7 +108,7 @@ static json_t *number(double x) {
 static json_t *figure_json(const gls_figure *figure) {
     if (!figure->array) return number(figure->value[0]);
     json_t *list = json_array();
-    for (int64_t i = 0; i < figure->count; ++i) json_array_append_new(list, number(figure->value[i]));
+    for (int64_t i = 0; i < figure->count; i++) json_array_append_new(list, number(figure->value[i]));
     return list;
 }
 
@@ -132,7 +130,7 @@ static json_t *result_json(const gls_measure_result *result) {
     json_object_set_new(object, "seconds", number(result->seconds));
     if (result->meaningless) json_object_set_new(object, "meaningless", json_string(result->meaningless));
     if (result->note) json_object_set_new(object, "note", json_string(result->note));
-    for (int64_t i = 0; i < result->figures; ++i) {
+    for (int64_t i = 0; i < result->figures; i++) {
         const gls_figure *figure = &result->figure[i];
         put_figure(object, figure);
         if (figure->unit[0]) json_object_set_new(units, figure->name, json_string(figure->unit));
@@ -144,10 +142,9 @@ static json_t *result_json(const gls_measure_result *result) {
 gls_status gls_measure_results_json(gls_context *ctx, const gls_measure_result *results, int64_t count, char **json) {
     *json = NULL;
     json_t *top = json_object(), *measures = json_object();
-    for (int64_t i = 0; i < count; ++i) {
-        for (int64_t k = 0; k < results[i].figures; ++k) {
+    for (int64_t i = 0; i < count; i++) {
+        for (int64_t k = 0; k < results[i].figures; k++)
             if (results[i].figure[k].headline) put_figure(top, &results[i].figure[k]);
-        }
         json_object_set_new(measures, results[i].measure ? results[i].measure : "", result_json(&results[i]));
     }
     json_object_set_new(top, "measures", measures);

@@ -33,8 +33,8 @@ gls_status gls_sample_create(const gls_measure_input *in, const char *purpose, u
     if (s->count < 1) return gls_fail(s->ctx, GLS_ERR_ARGUMENT, "measure: a sample of no examples");
     s->index = gls_alloc(s->ctx, n, sizeof *s->index);
     if (!s->index) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < n; ++i) s->index[i] = in->index ? in->index[i] : i;
-    for (int64_t i = 0; !s->whole && i < s->count; ++i) {
+    for (int64_t i = 0; i < n; i++) s->index[i] = in->index ? in->index[i] : i;
+    for (int64_t i = 0; !s->whole && i < s->count; i++) {
         int64_t k = i + gls_random_below(&s->random, n - i), chosen = s->index[k];
         s->index[k] = s->index[i];
         s->index[i] = chosen;
@@ -50,7 +50,7 @@ gls_status gls_sample_of_source(const gls_measure_input *in, const gls_source *s
     s->count = s->whole ? n : size;
     s->index = gls_alloc(s->ctx, s->count, sizeof *s->index);
     if (!s->index) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < s->count; ++i) s->index[i] = i;
+    for (int64_t i = 0; i < s->count; i++) s->index[i] = i;
     return GLS_OK;
 }
 
@@ -67,7 +67,7 @@ gls_status gls_sample_batch(gls_sample *s, int64_t count, int64_t *index) {
                         (long long)count, (long long)s->count);
     }
     /* A partial shuffle in place: the sample is a set, its order is free. */
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         int64_t k = i + gls_random_below(&s->random, s->count - i), chosen = s->index[k];
         s->index[k] = s->index[i];
         s->index[i] = chosen;
@@ -100,7 +100,7 @@ gls_status gls_sample_mean(gls_sample *s, const int64_t *index, int64_t count, u
     GLS_TRY(run_pass(s, index, count, draw, &request, &result));
     if (!(result.mass > 0)) return gls_fail(s->ctx, GLS_ERR_INPUT, "measure: the sample has no mass");
     int64_t d = gls_problem_size(s->in->problem);
-    for (int64_t k = 0; g && k < d; ++k) g[k] = (gls_real)((double)g[k] / result.mass);
+    for (int64_t k = 0; g && k < d; k++) g[k] = (gls_real)((double)g[k] / result.mass);
     if (loss) *loss = result.loss / result.mass;
     if (mass) *mass = result.mass;
     return GLS_OK;
@@ -146,7 +146,7 @@ gls_status gls_sample_rows(gls_sample *s, const int64_t *index, int64_t count, u
                            const gls_real *v, gls_rows_figures *out) {
     collector c = {.rows = out};
     double *const arrays[] = {out->loss, out->norm2, out->inner};
-    for (int k = 0; k < 3; ++k) { /* rows of other ranks are added up afterwards */
+    for (int k = 0; k < 3; k++) { /* rows of other ranks are added up afterwards */
         if (arrays[k]) memset(arrays[k], 0, (size_t)count * sizeof(double));
     }
     gls_pass_request request = {.w = w, .slice = collect_rows, .user = &c, .g = out->g};
@@ -186,9 +186,8 @@ gls_status gls_sample_groups(gls_sample *s, const int64_t *index, int64_t count,
 
 gls_status gls_sample_each(gls_sample *s, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
                            gls_status (*row)(void *user, int64_t i, const gls_real *g), void *user) {
-    if (s->mode == GLS_MODE_TRAIN && s->in->problem->coupling != GLS_COUPLING_NONE) {
+    if (s->mode == GLS_MODE_TRAIN && s->in->problem->coupling != GLS_COUPLING_NONE)
         return gls_coupling_refuse(s->in->problem, "gradients of single examples");
-    }
     collector c = {.row = row, .user = user};
     gls_pass_request request = {
         .w = w, .want = GLS_WANT_GRADIENT, .slice = collect_gradient, .user = &c, .explicit_slices = true, .group = 1};
@@ -208,6 +207,6 @@ gls_status gls_sample_hessian(gls_sample *s, const int64_t *index, int64_t count
     if (status != GLS_OK) return status;
     if (!(mass > 0)) return gls_fail(s->ctx, GLS_ERR_INPUT, "measure: the sample has no mass");
     int64_t d = gls_problem_size(s->in->problem);
-    for (int64_t k = 0; k < d; ++k) out[k] = (gls_real)((double)out[k] / mass);
+    for (int64_t k = 0; k < d; k++) out[k] = (gls_real)((double)out[k] / mass);
     return GLS_OK;
 }

@@ -1,6 +1,5 @@
 #include "measure/series.h"
 
-
 void gls_series_add(gls_series *s, double x, double y) {
     int64_t place = (int64_t)s->added % GLS_SERIES_POINTS;
     s->x[place] = x;
@@ -14,7 +13,7 @@ int64_t gls_series_count(const gls_series *s) {
 
 void gls_series_copy(const gls_series *s, double *x, double *y) {
     int64_t count = gls_series_count(s), begin = (int64_t)s->added - count;
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         x[i] = s->x[(begin + i) % GLS_SERIES_POINTS];
         y[i] = s->y[(begin + i) % GLS_SERIES_POINTS];
     }

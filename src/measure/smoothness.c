@@ -41,9 +41,9 @@ static gls_status along(gls_sample *s, int64_t points, vectors *v, double *norm,
     GLS_TRY(gls_sample_mean(s, s->index, s->count, draw, in->w_previous, v->begin, NULL, NULL));
     *norm = sqrt(gls_team_sum_squares(s->ctx, v->begin, d));
     *smoothness = step > 0 ? 0 : NAN;
-    for (int64_t k = 1; step > 0 && k <= points; ++k) {
+    for (int64_t k = 1; step > 0 && k <= points; k++) {
         double t = (double)k / (double)points;
-        for (int64_t i = 0; i < d; ++i) {
+        for (int64_t i = 0; i < d; i++) {
             double from = (double)in->w_previous[i];
             v->w[i] = k == points ? in->w[i] : (gls_real)(from + t * ((double)in->w[i] - from));
         }
@@ -57,7 +57,7 @@ static gls_status along(gls_sample *s, int64_t points, vectors *v, double *norm,
 static gls_status report_logs(double *x, double *y, int64_t n, gls_measure_result *out) {
     int64_t kept = 0;
     double intercept, slope = NAN;
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         if (!(x[i] > 0) || !(y[i] > 0)) continue;
         x[kept] = log(x[i]);
         y[kept++] = log(y[i]);

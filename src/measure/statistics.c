@@ -21,13 +21,13 @@ double gls_stat_median(double *x, int64_t n) {
 
 double gls_stat_mean(const double *x, int64_t n) {
     double sum = 0;
-    for (int64_t i = 0; i < n; ++i) sum += x[i];
+    for (int64_t i = 0; i < n; i++) sum += x[i];
     return n > 0 ? sum / (double)n : NAN;
 }
 
 double gls_stat_kurtosis(const double *x, int64_t n) {
     double mean = gls_stat_mean(x, n), m2 = 0, m4 = 0;
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         double square = (x[i] - mean) * (x[i] - mean);
         m2 += square;
         m4 += square * square;
@@ -37,7 +37,7 @@ double gls_stat_kurtosis(const double *x, int64_t n) {
 
 double gls_stat_correlation(const double *x, const double *y, int64_t n) {
     double mx = gls_stat_mean(x, n), my = gls_stat_mean(y, n), xx = 0, yy = 0, xy = 0;
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         xx += (x[i] - mx) * (x[i] - mx);
         yy += (y[i] - my) * (y[i] - my);
         xy += (x[i] - mx) * (y[i] - my);
@@ -47,7 +47,7 @@ double gls_stat_correlation(const double *x, const double *y, int64_t n) {
 
 void gls_stat_histogram(const double *x, int64_t n, int64_t bins, double *edge, double *count) {
     double low = INFINITY, high = -INFINITY;
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         if (!isfinite(x[i])) continue;
         low = fmin(low, x[i]);
         high = fmax(high, x[i]);
@@ -58,9 +58,9 @@ void gls_stat_histogram(const double *x, int64_t n, int64_t bins, double *edge, 
         low -= room;
         high += room;
     }
-    for (int64_t k = 0; k <= bins; ++k) edge[k] = low + (high - low) * (double)k / (double)bins;
-    for (int64_t k = 0; k < bins; ++k) count[k] = 0;
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t k = 0; k <= bins; k++) edge[k] = low + (high - low) * (double)k / (double)bins;
+    for (int64_t k = 0; k < bins; k++) count[k] = 0;
+    for (int64_t i = 0; i < n; i++) {
         if (!isfinite(x[i])) continue;
         int64_t k = (int64_t)((x[i] - low) / (high - low) * (double)bins);
         count[k < 0 ? 0 : k >= bins ? bins - 1 : k] += 1;
@@ -70,21 +70,20 @@ void gls_stat_histogram(const double *x, int64_t n, int64_t bins, double *edge, 
 bool gls_stat_robust_line(const double *x, const double *y, int64_t n, double *scratch, double *intercept,
                           double *slope) {
     int64_t pairs = 0;
-    for (int64_t i = 0; i < n; ++i) {
-        for (int64_t j = i + 1; j < n; ++j) {
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = i + 1; j < n; j++)
             if (x[i] != x[j]) scratch[pairs++] = (y[j] - y[i]) / (x[j] - x[i]);
-        }
     }
     if (pairs == 0) return false;
     *slope = gls_stat_median(scratch, pairs);
-    for (int64_t i = 0; i < n; ++i) scratch[i] = y[i] - *slope * x[i];
+    for (int64_t i = 0; i < n; i++) scratch[i] = y[i] - *slope * x[i];
     *intercept = gls_stat_median(scratch, n);
     return true;
 }
 
 bool gls_stat_least_squares(const double *x, const double *y, int64_t n, double *intercept, double *slope) {
     double mx = gls_stat_mean(x, n), my = gls_stat_mean(y, n), xx = 0, xy = 0;
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         xx += (x[i] - mx) * (x[i] - mx);
         xy += (x[i] - mx) * (y[i] - my);
     }
@@ -122,12 +121,12 @@ double gls_stat_bootstrap(gls_random random, int64_t blocks, int replicates, int
                           double (*statistic)(const void *user, const int32_t *count), const void *user) {
     double mean = 0, squares = 0;
     int64_t used = 0;
-    for (int r = 0; r < replicates; ++r) {
-        for (int64_t b = 0; b < blocks; ++b) count[b] = 0;
-        for (int64_t b = 0; b < blocks; ++b) count[gls_random_below(&random, blocks)] += 1;
+    for (int r = 0; r < replicates; r++) {
+        for (int64_t b = 0; b < blocks; b++) count[b] = 0;
+        for (int64_t b = 0; b < blocks; b++) count[gls_random_below(&random, blocks)] += 1;
         double value = statistic(user, count);
         if (!isfinite(value)) continue;
-        ++used;
+        used++;
         double delta = value - mean;
         mean += delta / (double)used;
         squares += delta * (value - mean);

@@ -1,5 +1,7 @@
 #include "measure/suspects.h"
 
+#include "base/arith.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -50,7 +52,7 @@ static rank *ranked(gls_context *ctx, const gls_suspects *s, gls_suspects_by by,
     double sign = by == GLS_BY_FACTOR ? 1 : -1;
     rank *list = gls_alloc(ctx, s->examples, sizeof *list);
     *count = 0;
-    for (int64_t i = 0; list && i < s->examples; ++i) {
+    for (int64_t i = 0; list && i < s->examples; i++) {
         double key = sign * sum[i] / s->seen[i];
         if (s->seen[i] > 0 && !isnan(key)) list[(*count)++] = (rank){key, i};
     }
@@ -60,12 +62,12 @@ static rank *ranked(gls_context *ctx, const gls_suspects *s, gls_suspects_by by,
 
 static gls_status report_column(const rank *order, int64_t n, const double *sum, const double *seen, double *x,
                                 const char *name, const char *unit, gls_measure_result *out) {
-    for (int64_t i = 0; i < n; ++i) x[i] = sum[order[i].example] / seen[order[i].example];
+    for (int64_t i = 0; i < n; i++) x[i] = sum[order[i].example] / seen[order[i].example];
     return gls_measure_result_array(out, name, unit, n, x);
 }
 
 gls_suspects_by gls_suspects_best(const gls_suspects *s) {
-    for (int64_t i = 0; i < s->examples; ++i)
+    for (int64_t i = 0; i < s->examples; i++)
         if (s->log_factor[i] < 0) return GLS_BY_FACTOR;
     return GLS_BY_NORM;
 }
@@ -76,16 +78,16 @@ gls_status gls_suspects_report_list(const gls_suspects *s, gls_suspects_by by, i
     rank *order = ranked(out->ctx, s, by, &count);
     double *x = gls_alloc(out->ctx, list, sizeof *x);
     gls_status status = order && x ? GLS_OK : GLS_ERR_MEMORY;
-    int64_t n = count < list ? count : list;
+    int64_t n = gls_least(count, list);
     if (status == GLS_OK) {
-        for (int64_t i = 0; i < n; ++i) x[i] = (double)order[i].example;
+        for (int64_t i = 0; i < n; i++) x[i] = (double)order[i].example;
         status = gls_measure_result_array(out, "suspects", "example", n, x);
     }
     if (status == GLS_OK) status = report_column(order, n, s->log_factor, s->seen, x, "suspect_log_factors", "", out);
     if (status == GLS_OK) status = report_column(order, n, s->norm, s->seen, x, "suspect_norms", "gradient", out);
     if (status == GLS_OK) status = report_column(order, n, s->loss, s->seen, x, "suspect_losses", "loss", out);
     if (status == GLS_OK && planted) {
-        for (int64_t i = 0; i < n; ++i) x[i] = planted[order[i].example] > 0;
+        for (int64_t i = 0; i < n; i++) x[i] = planted[order[i].example] > 0;
         status = gls_measure_result_array(out, "suspect_planted", "", n, x);
     }
     gls_free(out->ctx, order);
@@ -98,8 +100,8 @@ static gls_status precision(const gls_suspects *s, gls_suspects_by by, const int
     int64_t count, known = 0, found = 0;
     rank *order = ranked(out->ctx, s, by, &count);
     if (!order) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < count; ++i) known += planted[order[i].example] > 0;
-    for (int64_t i = 0; i < known; ++i) found += planted[order[i].example] > 0;
+    for (int64_t i = 0; i < count; i++) known += planted[order[i].example] > 0;
+    for (int64_t i = 0; i < known; i++) found += planted[order[i].example] > 0;
     gls_free(out->ctx, order);
     return gls_measure_result_number(out, name, "", known > 0 ? (double)found / (double)known : NAN);
 }
@@ -113,13 +115,13 @@ gls_status gls_suspects_report_precision(const gls_suspects *s, const int64_t *p
 static gls_status report_mean(const gls_suspects *s, const int64_t *key, int64_t keys, const double *sum, double *x,
                               const char *name, const char *unit, gls_measure_result *out) {
     double *count = x + keys;
-    for (int64_t k = 0; k < 2 * keys; ++k) x[k] = 0;
-    for (int64_t i = 0; i < s->examples; ++i) {
+    for (int64_t k = 0; k < 2 * keys; k++) x[k] = 0;
+    for (int64_t i = 0; i < s->examples; i++) {
         if (!(s->seen[i] > 0) || key[i] < 0 || key[i] >= keys || (sum && isnan(sum[i]))) continue;
         x[key[i]] += sum ? sum[i] / s->seen[i] : 1;
         count[key[i]] += 1;
     }
-    for (int64_t k = 0; sum && k < keys; ++k) x[k] = count[k] > 0 ? x[k] / count[k] : NAN;
+    for (int64_t k = 0; sum && k < keys; k++) x[k] = count[k] > 0 ? x[k] / count[k] : NAN;
     return gls_measure_result_array(out, name, unit, keys, x);
 }
 

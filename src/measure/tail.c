@@ -21,7 +21,7 @@ typedef struct blocks {
 static double inverse_alpha(const void *user, const int32_t *count) {
     const blocks *b = user;
     double log1 = 0, log2 = 0, count1 = 0, count2 = 0;
-    for (int64_t i = 0; i < b->count; ++i) {
+    for (int64_t i = 0; i < b->count; i++) {
         double times = count ? count[i] : 1;
         log1 += times * b->item[i].log1;
         log2 += times * b->item[i].log2;
@@ -36,21 +36,21 @@ static void add_samples(block *b, const double *x, int64_t m1, int64_t m2, int64
     double outer = 0;
     for (int64_t begin = 0; begin < m2; begin += m1) {
         double inner = 0;
-        for (int64_t t = begin; t < begin + m1; ++t) inner += x[2 * t] - x[2 * t + 1];
+        for (int64_t t = begin; t < begin + m1; t++) inner += x[2 * t] - x[2 * t + 1];
         outer += inner;
         if (inner == 0) {
-            ++*zeros;
+            (*zeros)++;
             continue;
         }
         b->log1 += log(fabs(inner));
-        ++b->count1;
+        b->count1++;
     }
     if (outer == 0) {
-        ++*zeros;
+        (*zeros)++;
         return;
     }
     b->log2 += log(fabs(outer));
-    ++b->count2;
+    b->count2++;
 }
 
 gls_status gls_tail_differences(gls_context *ctx, const double *x, int64_t coordinates, int64_t samples, int64_t m1,
@@ -65,10 +65,9 @@ gls_status gls_tail_differences(gls_context *ctx, const double *x, int64_t coord
         gls_free(ctx, times);
         return GLS_ERR_MEMORY;
     }
-    for (int64_t c = 0; c < coordinates; ++c) {
-        for (int64_t b = 0; b < count; ++b) {
+    for (int64_t c = 0; c < coordinates; c++) {
+        for (int64_t b = 0; b < count; b++)
             add_samples(&item[b], x + c * samples + b * 2 * m2, m1, m2, &fit->zero_sums);
-        }
     }
     blocks all = {item, count, log((double)m2 / (double)m1)};
     double inverse = inverse_alpha(&all, NULL);
@@ -88,12 +87,12 @@ double gls_tail_papers(const double *x, int64_t coordinates, int64_t samples) {
     int64_t k1 = (int64_t)floor(sqrt((double)samples)), k2 = k1 > 1 ? samples / k1 : 0;
     double log_x = 0, log_y = 0, count_x = 0, count_y = 0;
     if (k2 < 2) return NAN;
-    for (int64_t c = 0; c < coordinates; ++c) {
+    for (int64_t c = 0; c < coordinates; c++) {
         const double *row = x + c * samples;
         double mean = gls_stat_mean(row, samples);
-        for (int64_t b = 0; b < k2; ++b) {
+        for (int64_t b = 0; b < k2; b++) {
             double sum = 0;
-            for (int64_t i = b * k1; i < (b + 1) * k1; ++i) {
+            for (int64_t i = b * k1; i < (b + 1) * k1; i++) {
                 double centred = row[i] - mean;
                 sum += centred;
                 if (centred == 0) continue;
@@ -112,6 +111,6 @@ double gls_tail_papers(const double *x, int64_t coordinates, int64_t samples) {
 double gls_tail_hill(const double *descending, int64_t n, int64_t k) {
     if (k < 1 || k >= n || !(descending[k] > 0)) return NAN;
     double sum = 0;
-    for (int64_t i = 0; i < k; ++i) sum += log(descending[i] / descending[k]);
+    for (int64_t i = 0; i < k; i++) sum += log(descending[i] / descending[k]);
     return sum > 0 ? (double)k / sum : NAN;
 }

@@ -1,6 +1,7 @@
 /* The tail index alpha of the gradient noise, coordinate by coordinate: 2 where it is as light as a normal's. [A] app.
  * H; the estimator on differences is ours. */
 #include <glissade/measure.h>
+#include "base/arith.h"
 #include "base/sort.h"
 
 #include "measure/sample.h"
@@ -51,7 +52,7 @@ static gls_status report_pairs(const noise *z, const noise *gaussian, gls_random
     gls_tail_fit fit, control, best = {.alpha = NAN, .low = NAN, .high = NAN};
     gls_tail_fit first = best, last = best;
     int begin = usable(&pairs[FIRST_MAIN], z->samples) ? FIRST_MAIN : 0;
-    for (int i = begin; i < PAIRS && usable(&pairs[i], z->samples); ++i) {
+    for (int i = begin; i < PAIRS && usable(&pairs[i], z->samples); i++) {
         const pair *p = &pairs[i];
         GLS_TRY(gls_tail_differences(out->ctx, z->x, z->coordinates, z->samples, p->m1, p->m2, random, &fit));
         GLS_TRY(
@@ -79,21 +80,21 @@ static gls_status report_pairs(const noise *z, const noise *gaussian, gls_random
 
 /* Norms over the coordinates of each centred sample, descending. */
 static void norms_of(const noise *z, double *norm) {
-    for (int64_t i = 0; i < z->samples; ++i) norm[i] = 0;
-    for (int64_t c = 0; c < z->coordinates; ++c) {
+    for (int64_t i = 0; i < z->samples; i++) norm[i] = 0;
+    for (int64_t c = 0; c < z->coordinates; c++) {
         const double *row = z->x + c * z->samples;
         double mean = gls_stat_mean(row, z->samples);
-        for (int64_t i = 0; i < z->samples; ++i) norm[i] += (row[i] - mean) * (row[i] - mean);
+        for (int64_t i = 0; i < z->samples; i++) norm[i] += (row[i] - mean) * (row[i] - mean);
     }
-    for (int64_t i = 0; i < z->samples; ++i) norm[i] = -sqrt(norm[i]);
+    for (int64_t i = 0; i < z->samples; i++) norm[i] = -sqrt(norm[i]);
     gls_sort_doubles(norm, z->samples);
-    for (int64_t i = 0; i < z->samples; ++i) norm[i] = -norm[i];
+    for (int64_t i = 0; i < z->samples; i++) norm[i] = -norm[i];
 }
 
 static gls_status report_hill(const double *norm, const double *control, int64_t n, gls_measure_result *out) {
     double cut[HILL_POINTS], alpha[HILL_POINTS], gaussian[HILL_POINTS];
     int64_t points = 0, last = 0;
-    for (int i = 0; i < HILL_POINTS; ++i) {
+    for (int i = 0; i < HILL_POINTS; i++) {
         int64_t k = llround(4 * pow((double)n / 8, (double)i / (HILL_POINTS - 1)));
         if (k <= last || k >= n) continue;
         cut[points] = (double)k;
@@ -123,32 +124,30 @@ static gls_status report_norms(const noise *z, const noise *gaussian, gls_measur
 }
 
 static void fill_gaussian(gls_random random, const noise *z, noise *gaussian) {
-    for (int64_t c = 0; c < z->coordinates; ++c) {
+    for (int64_t c = 0; c < z->coordinates; c++) {
         const double *row = z->x + c * z->samples;
         double mean = gls_stat_mean(row, z->samples), square = 0;
-        for (int64_t i = 0; i < z->samples; ++i) square += (row[i] - mean) * (row[i] - mean);
+        for (int64_t i = 0; i < z->samples; i++) square += (row[i] - mean) * (row[i] - mean);
         double deviation = sqrt(square / (double)z->samples);
-        for (int64_t i = 0; i < z->samples; ++i) {
+        for (int64_t i = 0; i < z->samples; i++)
             gaussian->x[c * z->samples + i] = deviation * gls_random_normal(&random);
-        }
     }
 }
 
 /* Keeps at most `wanted` coordinates of z, those with at most half exact zeros. */
 static int64_t keep_coordinates(noise *z, int64_t wanted) {
     int64_t kept = 0, dropped = 0;
-    for (int64_t c = 0; c < z->coordinates && kept < wanted; ++c) {
+    for (int64_t c = 0; c < z->coordinates && kept < wanted; c++) {
         const double *row = z->x + c * z->samples;
         int64_t zeros = 0;
-        for (int64_t i = 0; i < z->samples; ++i) zeros += row[i] == 0;
+        for (int64_t i = 0; i < z->samples; i++) zeros += row[i] == 0;
         if (2 * zeros > z->samples) {
-            ++dropped;
+            dropped++;
             continue;
         }
-        if (kept < c) {
-            for (int64_t i = 0; i < z->samples; ++i) z->x[kept * z->samples + i] = row[i];
-        }
-        ++kept;
+        if (kept < c)
+            for (int64_t i = 0; i < z->samples; i++) z->x[kept * z->samples + i] = row[i];
+        kept++;
     }
     z->coordinates = kept;
     return dropped;
@@ -181,10 +180,10 @@ static gls_status report(const options *o, noise *z, gls_random random, gls_meas
 /* Candidate coordinates: four times as many as wanted, distinct, as a partial shuffle of 0 .. d-1. */
 static gls_status candidates(gls_context *ctx, gls_random *random, int64_t wanted, int64_t d, int64_t **out,
                              int64_t *count) {
-    int64_t *all = gls_alloc(ctx, d, sizeof *all), n = 4 * wanted < d ? 4 * wanted : d;
+    int64_t *all = gls_alloc(ctx, d, sizeof *all), n = gls_least(4 * wanted, d);
     if (!all) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < d; ++i) all[i] = i;
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < d; i++) all[i] = i;
+    for (int64_t i = 0; i < n; i++) {
         int64_t k = i + gls_random_below(random, d - i), chosen = all[k];
         all[k] = all[i];
         all[i] = chosen;
@@ -201,9 +200,7 @@ typedef struct gathered {
 
 static gls_status gather_row(void *user, int64_t i, const gls_real *g) {
     const gathered *to = user;
-    for (int64_t c = 0; c < to->z.coordinates; ++c) {
-        to->z.x[c * to->z.samples + i] = (double)g[to->coordinate[c]];
-    }
+    for (int64_t c = 0; c < to->z.coordinates; c++) to->z.x[c * to->z.samples + i] = (double)g[to->coordinate[c]];
     return GLS_OK;
 }
 
@@ -211,11 +208,10 @@ static gls_status gather_batches(gls_sample *s, int64_t batch, gathered *to) {
     int64_t *index = gls_alloc(s->ctx, batch, sizeof *index);
     gls_real *g = gls_alloc(s->ctx, gls_problem_size(s->in->problem), sizeof *g);
     gls_status status = index && g ? GLS_OK : GLS_ERR_MEMORY;
-    for (int64_t i = 0; status == GLS_OK && i < to->z.samples; ++i) {
+    for (int64_t i = 0; status == GLS_OK && i < to->z.samples; i++) {
         status = gls_sample_batch(s, batch, index);
-        if (status == GLS_OK) {
+        if (status == GLS_OK)
             status = gls_sample_mean(s, index, batch, gls_sample_draw(s->in, i), s->in->w, g, NULL, NULL);
-        }
         if (status == GLS_OK) status = gather_row(to, i, g);
     }
     gls_free(s->ctx, index);
@@ -262,7 +258,7 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
         to.z.x = gls_alloc(m->ctx, to.z.coordinates * to.z.samples, sizeof *to.z.x);
         if (!to.z.x) status = GLS_ERR_MEMORY;
     }
-    for (int64_t i = 0; status == GLS_OK && i < to.z.samples; ++i) gather_row(&to, i, matrix->g + i * matrix->d);
+    for (int64_t i = 0; status == GLS_OK && i < to.z.samples; i++) gather_row(&to, i, matrix->g + i * matrix->d);
     if (status == GLS_OK) status = report(o, &to.z, random, out);
     gls_free(m->ctx, to.z.x);
     gls_free(m->ctx, to.coordinate);

@@ -2,6 +2,7 @@
  * heavy ones. [A] figure 2, [T] 6.6.2. */
 #include <glissade/measure.h>
 
+#include "base/arith.h"
 #include "measure/noise.h"
 #include "measure/statistics.h"
 
@@ -24,9 +25,9 @@ static const gls_option table[] = {
 
 /* Running means of x at up to CURVE places, evenly spaced. */
 static int64_t running_mean(const double *x, int64_t n, double *place, double *mean) {
-    int64_t points = n < CURVE ? n : CURVE, next = 0;
+    int64_t points = gls_least(n, CURVE), next = 0;
     double sum = 0;
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         sum += x[i];
         if ((i + 1) * points < (next + 1) * n) continue;
         place[next] = (double)(i + 1);
@@ -45,19 +46,19 @@ static gls_status report(const double *noise2, int64_t n, double effective, gls_
     if (!null) return GLS_ERR_MEMORY;
     gls_noise_null(random, effective, 2, 1, n, null);
     /* The null comes sorted: draw from it, and bring it to the same mean square. */
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         int64_t k = i + gls_random_below(&random, n - i);
         double chosen = null[k];
         null[k] = null[i];
         null[i] = chosen * chosen;
     }
     double scale = gls_stat_mean(noise2, n) / gls_stat_mean(null, n);
-    for (int64_t i = 0; i < n; ++i) null[i] *= scale;
+    for (int64_t i = 0; i < n; i++) null[i] *= scale;
     points = running_mean(null, n, place, mean);
     gls_status status = gls_measure_result_array(out, "gaussian_running_mean", "gradient^2", points, mean);
     gls_free(out->ctx, null);
     GLS_TRY(status);
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         sum += noise2[i];
         largest = fmax(largest, noise2[i]);
     }
@@ -71,7 +72,7 @@ static gls_status report(const double *noise2, int64_t n, double effective, gls_
 static gls_status on_examples(gls_sample *s, gls_real *g, gls_measure_result *out) {
     double *norm2 = gls_alloc(s->ctx, s->count, sizeof *norm2);
     if (!norm2) return GLS_ERR_MEMORY;
-    gls_noise_batches some = {.batch = 1, .batches = s->count < 32 ? s->count : 32};
+    gls_noise_batches some = {.batch = 1, .batches = gls_least(s->count, 32)};
     some.norm2 = gls_alloc(s->ctx, some.batches, sizeof *some.norm2);
     gls_status status = some.norm2 ? gls_noise_examples(s, s->in->w, g, norm2) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = gls_noise_of_batches(s, s->in->w, g, &some); /* for the null's dimension */

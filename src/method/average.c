@@ -102,7 +102,7 @@ typedef struct mixing {
 
 static gls_status mix(void *user, int64_t task, int worker) {
     const mixing *job = user;
-    int64_t begin = task * TASK_SIZE, end = begin + TASK_SIZE < job->n ? begin + TASK_SIZE : job->n;
+    int64_t begin = task * TASK_SIZE, end = gls_least(begin + TASK_SIZE, job->n);
     if (job->share == 1)
         for (int64_t i = begin; i < end; i++) job->value[i] = (double)job->w[i];
     else

@@ -1,9 +1,9 @@
-#include "method.h"
+#include "method/method.h"
 #include "base/arith.h"
-#include "table.h"
+#include "method/table.h"
 
-#include <base/option.h>
-#include <base/value.h>
+#include "base/option.h"
+#include "base/value.h"
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>

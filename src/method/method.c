@@ -1,5 +1,5 @@
-#include "method.h"
-#include "table.h"
+#include "method/method.h"
+#include "method/table.h"
 
 #include <string.h>
 

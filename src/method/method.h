@@ -3,8 +3,8 @@
 #define GLS_METHOD_INTERNAL_H
 
 #include <glissade/method.h>
-#include <base/kernels.h>
-#include <base/table.h>
+#include "base/kernels.h"
+#include "base/table.h"
 
 /* A schedulable option that has a schedule. */
 typedef struct gls_scheduled {

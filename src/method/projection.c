@@ -1,5 +1,5 @@
 /* Where a step is projected onto, from the options of a method. */
-#include "method.h"
+#include "method/method.h"
 
 gls_status gls_projection_read(const gls_method *method, const gls_method_projection *given, gls_projection *out) {
     *out = (gls_projection){.low = -INFINITY, .high = INFINITY};

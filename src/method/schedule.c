@@ -1,6 +1,6 @@
 #include <glissade/method.h>
 
-#include "table.h"
+#include "method/table.h"
 
 #include <math.h>
 #include <string.h>

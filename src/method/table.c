@@ -1,5 +1,5 @@
 /* The room's tables: one row a step rule, one row a schedule. */
-#include "table.h"
+#include "method/table.h"
 
 #include <glissade/method.h>
 

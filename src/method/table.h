@@ -2,7 +2,7 @@
 #ifndef GLS_METHOD_TABLE_H
 #define GLS_METHOD_TABLE_H
 
-#include <base/table.h>
+#include "base/table.h"
 
 extern const gls_member_kind gls_method_kind, gls_schedule_kind;
 extern const gls_member gls_average_member; /* one table for all averages */

@@ -1,6 +1,6 @@
 /* Values that theorems give: docs/methods.md, "Values from theory". */
 #include <glissade/method.h>
-#include <base/table.h>
+#include "base/table.h"
 
 #include <math.h>
 #include <string.h>

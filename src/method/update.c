@@ -1,4 +1,4 @@
-#include "method.h"
+#include "method/method.h"
 #include "base/arith.h"
 
 #include <math.h>

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/arith.h"
 #include "base/gemm.h"
 #include "model/layers.h"
 
@@ -74,7 +75,7 @@ static bool next_segment(const gls_conv_shape *s, int64_t group, segment *at) {
     at->begin = at->end;
     if (at->begin >= last) return false;
     int64_t block_end = (at->begin / s->out_inner + 1) * s->out_inner;
-    at->end = block_end < last ? block_end : last;
+    at->end = gls_least(block_end, last);
     return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/arith.h"
 #include "model/dnnl_api.h"
 
 #define DNNL_TRY(ctx, call)                                                              \
@@ -141,7 +142,8 @@ static dnnl_status_t choose(gls_dnnl_weights *w, direction way, bool *fast) {
     if (status == dnnl_success && strncmp(name, "ref", 3) == 0) *fast = false;
     dnnl_query_t weights = way == WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
     if (status == dnnl_success) status = layout_copy(&w->own[way], dnnl_primitive_desc_query_md(pd, weights, 0));
-    if (status == dnnl_success) w->bytes[way] = (dnnl_memory_desc_get_size(layout_md(&w->own[way])) + 63) & ~(size_t)63;
+    if (status == dnnl_success)
+        w->bytes[way] = (size_t)gls_align64((int64_t)dnnl_memory_desc_get_size(layout_md(&w->own[way])));
     dnnl_primitive_desc_destroy(pd);
     return status;
 }
@@ -227,7 +229,7 @@ int64_t gls_dnnl_scratch(const gls_dnnl_weights *w, int64_t rows) {
     if (primitive_desc(w->engine, &w->shape, rows, WEIGHTS, &w->own[WEIGHTS], &pd) != dnnl_success) return 0;
     size_t bytes = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
     dnnl_primitive_desc_destroy(pd);
-    return (int64_t)((bytes + 63) & ~(size_t)63);
+    return gls_align64((int64_t)bytes);
 }
 
 /* ---- primitives of an evaluation ---- */

@@ -146,7 +146,7 @@ int gls_graph_input(gls_graph *g) {
 
 static gls_status default_options(gls_graph *g, const gls_op *op, void *to) {
     gls_options *options = NULL;
-    GLS_TRY(gls_options_create(g->ctx, op->member.name, op->member.options, op->member.options_size, &options));
+    GLS_TRY(gls_member_options(g->ctx, &op->member, op->member.name, NULL, NULL, &options));
     memcpy(to, gls_options_struct(options), op->member.options_size);
     gls_options_destroy(options);
     return GLS_OK;
@@ -206,7 +206,6 @@ int gls_graph_add(gls_graph *g, const char *op_name, const char *name, const voi
 }
 
 int gls_graph_add_value(gls_graph *g, const char *op_name, const char *name, const gls_value *value, int input) {
-    static const char *const except[] = {"name", NULL};
     if (g->status != GLS_OK) return -1;
     const gls_op *op = gls_op_find(g->ctx, op_name);
     if (!op) {
@@ -215,13 +214,12 @@ int gls_graph_add_value(gls_graph *g, const char *op_name, const char *name, con
     }
     if (op->member.options_size == 0) {
         for (int64_t k = 0; value && k < value->count; k++)
-            if (strcmp(value->items[k]->key, except[0]) != 0)
+            if (strcmp(value->items[k]->key, gls_but_name[0]) != 0)
                 return gls_graph_fail(g, "layer '%s' (%s) takes no option '%s'", name, op_name, value->items[k]->key);
         return add_node(g, op, name, NULL, 1, &input);
     }
     gls_options *options = NULL;
-    g->status = gls_options_create(g->ctx, op_name, op->member.options, op->member.options_size, &options);
-    if (g->status == GLS_OK && value) g->status = gls_options_apply(options, value, except);
+    g->status = gls_member_options(g->ctx, &op->member, op_name, value, gls_but_name, &options);
     int node = -1;
     if (g->status == GLS_OK) node = add_node(g, op, name, gls_options_struct(options), 1, &input);
     gls_options_destroy(options);

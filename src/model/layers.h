@@ -2,6 +2,7 @@
 #ifndef GLS_MODEL_LAYERS_H
 #define GLS_MODEL_LAYERS_H
 
+#include "base/arith.h"
 #include "model/graph.h"
 
 typedef struct gls_dense_options {
@@ -15,7 +16,7 @@ typedef struct gls_dense_options {
  * adding the copies up, would cost more than the product. */
 static inline unsigned gls_matrix_flags(const int64_t shape[2]) {
     enum { TILED_SIZE = 32768 };
-    return shape[0] >= (TILED_SIZE + shape[1] - 1) / shape[1] ? GLS_BLOCK_TILED : 0;
+    return shape[0] >= gls_parts(TILED_SIZE, shape[1]) ? GLS_BLOCK_TILED : 0;
 }
 
 typedef struct gls_embedding_options {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/arith.h"
 #include "base/context.h"
 #include "model/op.h"
 #include "model/use.h"
@@ -20,7 +21,7 @@ static gls_status make_tiles(gls_network *net) {
             const gls_block *block = gls_layout_block(layout, b);
             if (!(block->flags & GLS_BLOCK_TILED)) continue;
             for (int64_t begin = 0; begin < block->shape[0]; begin += TILE_ROWS) {
-                int64_t end = begin + TILE_ROWS < block->shape[0] ? begin + TILE_ROWS : block->shape[0];
+                int64_t end = gls_least(begin + TILE_ROWS, block->shape[0]);
                 if (net->tile) net->tile[count] = (gls_tile){b, begin, end};
                 count++;
             }

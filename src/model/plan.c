@@ -28,7 +28,7 @@ static int backward_time(const planner *p, int node) {
 }
 
 static bool couples(const planner *p, int node) {
-    return p->plan->mode == GLS_MODE_TRAIN && p->g->node[node].op->coupling != NULL;
+    return p->plan->mode == GLS_MODE_TRAIN && p->g->node[node].op->coupling;
 }
 
 bool gls_node_aliased(const gls_node *node, gls_mode mode) {

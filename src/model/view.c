@@ -29,7 +29,7 @@ static void add_parameters(gls_printout *lines, const gls_graph *g, const gls_no
     bool any = false;
     for (int64_t i = 0; i < gls_layout_count(g->layout); i++) {
         const gls_block *b = gls_layout_block(g->layout, i);
-        if (strncmp(b->name, node->name, length) || b->name[length] != '.' || strchr(b->name + length + 1, '.'))
+        if (strncmp(b->name, node->name, length) != 0 || b->name[length] != '.' || strchr(b->name + length + 1, '.'))
             continue;
         gls_printout_add(lines, "%s%s ", any ? ", " : "; ", b->name + length + 1);
         gls_printout_add_shape(lines, b->dims, b->shape);

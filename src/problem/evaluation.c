@@ -13,7 +13,7 @@ gls_status gls_evaluation_create(gls_problem *problem, int64_t max_rows, unsigne
     gls_context *ctx = problem->ctx;
     if (max_rows < 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "an evaluation of %lld rows was asked for", (long long)max_rows);
-    gls_evaluation *e = gls_alloc(ctx, 1, sizeof(*e));
+    gls_evaluation *e = gls_alloc(ctx, 1, sizeof *e);
     if (!e) return GLS_ERR_MEMORY;
     *e = (gls_evaluation){.problem = problem, .max_rows = max_rows, .want = want, .mode = mode};
     int64_t spans = mode == GLS_MODE_TRAIN && max_rows > 0 ? max_rows : 1, values;
@@ -84,7 +84,7 @@ static gls_status run_stages(gls_evaluation *e, stage_fn run, int meets, const i
     int64_t spans = gls_span_count(&e->args);
     double *met = NULL, *meet = e->met, *other = e->met + spans * gls_problem_meet_size(e->problem);
     for (int k = 0; k <= meets; k++) {
-        if (k < meets) memset(meet, 0, (size_t)(spans * size[k]) * sizeof(*meet));
+        if (k < meets) memset(meet, 0, (size_t)(spans * size[k]) * sizeof *meet);
         GLS_TRY(run(e, k, met, k < meets ? meet : NULL));
         met = meet;
         meet = other;

@@ -89,7 +89,7 @@ gls_status gls_glm_point_set(gls_problem *p, void *prepared, const gls_real *w) 
 
 gls_status gls_glm_evaluation_create(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self) {
     const gls_glm *glm = p->self;
-    gls_glm_evaluation *e = gls_alloc(p->ctx, 1, sizeof(*e));
+    gls_glm_evaluation *e = gls_alloc(p->ctx, 1, sizeof *e);
     if (!e) return GLS_ERR_MEMORY;
     *self = e;
     int64_t values;

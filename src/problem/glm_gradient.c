@@ -41,8 +41,8 @@ static void add_dense(const gls_problem *p, const gls_batch *rows, const gls_rea
     const gls_glm *glm = p->self;
     int64_t k = glm->outputs, d = glm->features;
     gls_real scaled[BLOCK_VALUES];
-    int64_t outputs = k < BLOCK_VALUES / BLOCK_ROWS ? k : BLOCK_VALUES / BLOCK_ROWS;
-    int64_t height = BLOCK_VALUES / outputs < 512 ? BLOCK_VALUES / outputs : 512;
+    int64_t outputs = gls_least(k, BLOCK_VALUES / BLOCK_ROWS);
+    int64_t height = gls_least(BLOCK_VALUES / outputs, 512);
     for (int64_t i = begin; i < end; i += height) {
         int64_t n = gls_least(end - i, height);
         for (int64_t c = 0; c < k; c += outputs) {
@@ -117,7 +117,7 @@ int64_t gls_glm_tiles(gls_problem *p) {
 gls_status gls_glm_gradient_tile(gls_problem *p, void *const *self, const gls_evaluate_args *const *args, int64_t count,
                                  gls_product product, const double *const *weights, int64_t tile, gls_real *g) {
     const gls_glm *glm = p->self;
-    int64_t d = glm->features, low = tile * glm->tile, high = low + glm->tile < d ? low + glm->tile : d;
+    int64_t d = glm->features, low = tile * glm->tile, high = gls_least(low + glm->tile, d);
     double mass = 0;
     for (int64_t e = 0; e < count; e++) {
         const double *weight = weights ? weights[e] : NULL;

@@ -21,7 +21,7 @@ static const gls_source_ops ops = {.fetch = fetch, .destroy = destroy};
 
 gls_status gls_source_indices(gls_context *ctx, int64_t examples, const double *mass, gls_source **out) {
     *out = NULL;
-    indices *self = gls_alloc(ctx, 1, sizeof(*self));
+    indices *self = gls_alloc(ctx, 1, sizeof *self);
     if (!self) return GLS_ERR_MEMORY;
     self->source = (gls_source){.ops = &ops, .ctx = ctx, .info = {.examples = examples}, .has_mass = mass != NULL};
     self->mass = mass;

@@ -50,9 +50,9 @@ static const gls_problem_type objective_type = {
 
 gls_status gls_problem_create_objective(gls_context *ctx, const gls_objective *objective, gls_problem **out) {
     *out = NULL;
-    if (objective->size != sizeof(*objective))
+    if (objective->size != sizeof *objective)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_objective: size is %zu, this library's is %zu", objective->size,
-                        sizeof(*objective));
+                        sizeof *objective);
     if (!objective->evaluate || objective->parameters < 1 || objective->examples < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "objective: evaluate must be given, parameters (%lld) and examples (%lld) at least 1",

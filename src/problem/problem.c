@@ -54,7 +54,7 @@ static gls_status check_type(gls_problem *p) {
 gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *type, const void *options,
                                    const gls_data_info *data, gls_problem **out) {
     *out = NULL;
-    gls_problem *p = gls_alloc(ctx, 1, sizeof(*p));
+    gls_problem *p = gls_alloc(ctx, 1, sizeof *p);
     if (!p) return GLS_ERR_MEMORY;
     p->type = type;
     p->ctx = ctx;
@@ -103,14 +103,14 @@ int64_t gls_problem_size(const gls_problem *problem) {
 }
 
 gls_status gls_problem_initialize(gls_problem *problem, uint64_t seed, gls_real *w) {
-    memset(w, 0, (size_t)gls_problem_size(problem) * sizeof(*w));
+    memset(w, 0, (size_t)gls_problem_size(problem) * sizeof *w);
     return problem->type->initialize ? problem->type->initialize(problem, seed, w) : GLS_OK;
 }
 
 gls_status gls_problem_add_meet(gls_problem *problem, bool backward, int64_t doubles) {
     int64_t **meet = backward ? &problem->backward_meet : &problem->forward_meet;
     int *meets = backward ? &problem->backward_meets : &problem->forward_meets;
-    int64_t *grown = gls_resize(problem->ctx, *meet, *meets + 1, sizeof(*grown));
+    int64_t *grown = gls_resize(problem->ctx, *meet, *meets + 1, sizeof *grown);
     if (!grown) return GLS_ERR_MEMORY;
     *meet = grown;
     grown[(*meets)++] = doubles;
@@ -119,7 +119,7 @@ gls_status gls_problem_add_meet(gls_problem *problem, bool backward, int64_t dou
 
 void gls_problem_commit(gls_problem *problem, const gls_real *state_next) {
     if (!problem->state || !state_next) return;
-    memcpy(problem->state, state_next, (size_t)gls_layout_size(problem->state_layout) * sizeof(*state_next));
+    memcpy(problem->state, state_next, (size_t)gls_layout_size(problem->state_layout) * sizeof *state_next);
 }
 
 bool gls_problem_coupled(const gls_problem *problem, gls_mode mode) {
@@ -154,7 +154,7 @@ int64_t gls_problem_places(const gls_problem *problem, bool packed, int64_t *pla
 
 gls_status gls_point_create(gls_problem *problem, gls_point **out) {
     *out = NULL;
-    gls_point *point = gls_alloc(problem->ctx, 1, sizeof(*point));
+    gls_point *point = gls_alloc(problem->ctx, 1, sizeof *point);
     if (!point) return GLS_ERR_MEMORY;
     point->problem = problem;
     if (problem->type->point_create) {

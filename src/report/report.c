@@ -42,7 +42,7 @@ static char *label(gls_context *ctx, const char *const *runs, int64_t count, int
     const char *start = last_name(runs[which], &length);
     for (int64_t i = 0; i < count; i++) {
         const char *name = last_name(runs[i], &other);
-        if (i != which && other == length && !strncmp(name, start, length)) return gls_strdup(ctx, runs[which]);
+        if (i != which && other == length && strncmp(name, start, length) == 0) return gls_strdup(ctx, runs[which]);
     }
     return gls_sprintf(ctx, "%.*s", (int)length, start);
 }

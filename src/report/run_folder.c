@@ -140,7 +140,7 @@ static gls_status each_line(gls_context *ctx, const char *path, json_t *to,
             status = gls_fail(ctx, GLS_ERR_INPUT, "%s:%lld: expected a JSON object%s%s", path, (long long)at.line,
                               line ? "" : ": ", line ? "" : error.text);
         json_decref(line);
-        ++*lines;
+        (*lines)++;
     }
     gls_reader_close(reader);
     return status;

@@ -2,6 +2,7 @@
  * and trees that read back, copies that are apart. */
 #include "support.h"
 
+#include "base/printout.h"
 #include "base/yaml.h"
 
 #include <math.h>
@@ -152,13 +153,13 @@ static void every_type_is_read(void **state) {
     fixture *f = *state;
     assert_int_equal(f->s->betas.count, 2);
     assert_true(f->s->betas.item[1] == 0.99);
-    assert_true(f->s->hidden.count == 0 && f->s->hidden.item == NULL && f->s->map == NULL);
+    assert_true(f->s->hidden.count == 0 && !f->s->hidden.item && !f->s->map);
     assert_int_equal(apply(f->ctx, f->options, whole), GLS_OK);
     check_whole(f->s);
     /* null is the default, and an empty list is there. */
     assert_int_equal(apply(f->ctx, f->options, "{betas: null, hidden: [], map: null}"), GLS_OK);
-    assert_true(f->s->betas.item[0] == 0.9 && f->s->map == NULL);
-    assert_true(f->s->hidden.count == 0 && f->s->hidden.item != NULL);
+    assert_true(f->s->betas.item[0] == 0.9 && !f->s->map);
+    assert_true(f->s->hidden.count == 0 && f->s->hidden.item);
 }
 
 static void text_is_read_as_the_file_is(void **state) {
@@ -244,6 +245,28 @@ static void text_and_tree_read_back(void **state) {
     assert_null(none);
 }
 
+static const char *printed(fixture *f, const char *key, char text[256]) {
+    gls_printout printout = {.ctx = f->ctx};
+    const gls_option *row = table;
+    while (strcmp(row->key, key) != 0) row++;
+    gls_printout_add_option(&printout, f->options, row);
+    char *made = gls_printout_end(&printout);
+    snprintf(text, 256, "%s", made);
+    gls_free(f->ctx, made);
+    return text;
+}
+
+static void lists_and_maps_are_printed(void **state) {
+    fixture *f = *state;
+    char text[256];
+    assert_string_equal(printed(f, "betas", text), "[0.9, 0.99]");
+    assert_string_equal(printed(f, "map", text), "-");
+    assert_int_equal(apply(f->ctx, f->options, "{map: {at: 9}, places: [{at: 1}], trees: [{a: 1}]}"), GLS_OK);
+    assert_string_equal(printed(f, "map", text), "{at: 9, copies: 3}");
+    assert_string_equal(printed(f, "places", text), "[{at: 1, copies: 3}]");
+    assert_string_equal(printed(f, "trees", text), "[{a: 1}]");
+}
+
 static void copies_are_apart(void **state) {
     fixture *f = *state;
     assert_int_equal(apply(f->ctx, f->options, whole), GLS_OK);
@@ -297,6 +320,7 @@ static void every_allocation_may_fail(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(every_type_is_read),
+        TEST(lists_and_maps_are_printed),
         TEST(text_is_read_as_the_file_is),
         TEST(bad_lists_say_where_and_change_nothing),
         TEST(text_and_tree_read_back),

@@ -41,7 +41,7 @@ static void threshold_follows_the_tail(void **state) {
 static const char *said_of(const json_t *all, const char *what) {
     const json_t *lines = json_object_get(all, "recommendation"), *line;
     for (size_t i = 0; (line = json_array_get(lines, i)); i++)
-        if (!strcmp(json_string_value(json_object_get(line, "what")), what))
+        if (strcmp(json_string_value(json_object_get(line, "what")), what) == 0)
             return json_string_value(json_object_get(line, "value"));
     fail_msg("no line about %s", what);
     return NULL;

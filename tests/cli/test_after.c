@@ -56,7 +56,7 @@ static void sweep_compares_on_validation_and_goes_on(void **state) {
         json_t *other = json_array_get(others, t);
         const char *lr = json_string_value(json_object_get(json_object_get(other, "set"), "method.lr"));
         bool same = json_equal(json_object_get(other, "train_loss"), json_object_get(best, "train_loss"));
-        assert_true(same == !strcmp(lr, "0.05"));
+        assert_true(same == (strcmp(lr, "0.05") == 0));
     }
     json_decref(again);
     sh(&s, "$G sweep s.yaml --over method.lr=1e-9,0.05 --set train.epochs=1 --seeds 2 --out sweep --json --quiet");

@@ -95,7 +95,7 @@ static void lists(void **state) {
         size_t k;
         json_t *member;
         json_array_foreach(json_object_get(all, kinds[i][0]), k, member) found =
-            found || !strcmp(json_string_value(json_object_get(member, "name")), kinds[i][1]);
+            found || strcmp(json_string_value(json_object_get(member, "name")), kinds[i][1]) == 0;
         assert_true(found);
     }
     json_decref(all);

@@ -84,11 +84,11 @@ static answer run(gls_context *ctx, const gls_problem_type *type, const made_row
     gls_value_destroy(ctx, map);
 
     answer a = {.d = gls_problem_size(p), .states = gls_layout_size(p->state_layout)};
-    gls_real *w = calloc((size_t)a.d, sizeof(*w));
+    gls_real *w = calloc((size_t)a.d, sizeof *w);
     need(ctx, gls_problem_initialize(p, 1, w), "initialize");
     for (int64_t i = 0; i < a.d; i++) w[i] += (gls_real)(0.4 * sin(2 * (double)i + 1));
-    a.g = calloc((size_t)a.d, sizeof(*a.g));
-    a.state = calloc((size_t)a.states + 1, sizeof(*a.state));
+    a.g = calloc((size_t)a.d, sizeof *a.g);
+    a.state = calloc((size_t)a.states + 1, sizeof *a.state);
     int64_t align = gls_estimator_group(e);
     if (span > align) align = span;
     bool many = gls_comm_size(gls_context_comm(ctx)) > 1;
@@ -109,7 +109,7 @@ static answer run(gls_context *ctx, const gls_problem_type *type, const made_row
     gls_ledger ledger = gls_estimator_ledger(e);
     for (int64_t i = 0; i < ledger.examples; i++) a.ledger += ledger.norm[i] * sin((double)i) + ledger.log_factor[i];
     if (a.states && gls_pass_state_next(pass))
-        memcpy(a.state, gls_pass_state_next(pass), (size_t)a.states * sizeof(*a.state));
+        memcpy(a.state, gls_pass_state_next(pass), (size_t)a.states * sizeof *a.state);
     gls_loader_destroy(loader);
     gls_source_destroy(source);
     gls_estimator_destroy(e);
@@ -189,7 +189,7 @@ static int torn_keys_are_refused(gls_context *ctx, const made_rows *rows) {
     need(ctx, gls_value_append(ctx, map, text(ctx, "key", "user")), "value");
     need(ctx, gls_estimator_create(p, map, 3, &e), "estimator");
     gls_value_destroy(ctx, map);
-    gls_real *w = calloc((size_t)gls_problem_size(p), sizeof(*w)), *g = calloc((size_t)gls_problem_size(p), sizeof(*g));
+    gls_real *w = calloc((size_t)gls_problem_size(p), sizeof *w), *g = calloc((size_t)gls_problem_size(p), sizeof *g);
     shared_stream stream = share(ctx, &rows->batch, 1);
     gls_estimate out;
     gls_status status = gls_estimator_estimate(e, pass, w, &stream.stream, 0, g, &out, NULL);
@@ -209,7 +209,7 @@ static gls_real *all_outputs(gls_context *ctx, const made_rows *rows, gls_status
     need(ctx, gls_problem_create(ctx, "softmax", NULL, &rows->info, &p), "softmax");
     need(ctx, gls_pass_create(p, NULL, &pass), "pass");
     int64_t d = gls_problem_size(p);
-    gls_real *w = calloc((size_t)d, sizeof(*w)), *out = calloc((size_t)(rows->batch.rows * p->outputs), sizeof(*out));
+    gls_real *w = calloc((size_t)d, sizeof *w), *out = calloc((size_t)(rows->batch.rows * p->outputs), sizeof *out);
     for (int64_t i = 0; i < d; i++) w[i] = (gls_real)sin(3 * (double)i + 1);
     gls_batch bare = rows->batch;
     bare.label = NULL;
@@ -228,7 +228,7 @@ static gls_real *all_outputs(gls_context *ctx, const made_rows *rows, gls_status
 static int outputs_are_the_same(gls_context *ranks, gls_context *one, const made_rows *rows) {
     gls_status many_status = GLS_OK, one_status = GLS_OK, failing = GLS_ERR_ARGUMENT;
     gls_real *got = all_outputs(ranks, rows, &many_status), *wanted = all_outputs(one, rows, &one_status);
-    size_t bytes = (size_t)(rows->batch.rows * rows->info.classes) * sizeof(*got);
+    size_t bytes = (size_t)(rows->batch.rows * rows->info.classes) * sizeof *got;
     int wrong = memcmp(got, wanted, bytes) != 0;
     if (wrong) fprintf(stderr, "outputs of %d rows depend on the ranks\n", (int)rows->batch.rows);
     free(got);

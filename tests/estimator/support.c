@@ -7,15 +7,15 @@
 static void explicit_gradients(bench *b) {
     gls_point *point;
     gls_evaluation *evaluation;
-    gls_real *g = calloc((size_t)b->d, sizeof(*g));
-    b->each = calloc((size_t)(b->n * b->d), sizeof(*b->each));
+    gls_real *g = calloc((size_t)b->d, sizeof *g);
+    b->each = calloc((size_t)(b->n * b->d), sizeof *b->each);
     OK(b->ctx, gls_point_create(b->p, &point));
     OK(b->ctx, gls_point_set(point, b->w));
     OK(b->ctx, gls_evaluation_create(b->p, 1, GLS_WANT_GRADIENT, GLS_MODE_TRAIN, &evaluation));
     for (int64_t i = 0; i < b->n; i++) {
         gls_batch row = gls_batch_view(&b->batch, i, 1);
         gls_evaluate_args args = {.point = point, .rows = &row, .want = GLS_WANT_GRADIENT, .state = b->p->state};
-        memset(g, 0, (size_t)b->d * sizeof(*g));
+        memset(g, 0, (size_t)b->d * sizeof *g);
         OK(b->ctx, gls_evaluate(evaluation, &args));
         OK(b->ctx, gls_ask_gradient(evaluation, GLS_PRODUCT_GRADIENT, NULL, g));
         for (int64_t k = 0; k < b->d; k++) b->each[i * b->d + k] = g[k];
@@ -29,8 +29,8 @@ static void finish(bench *b, int64_t n) {
     OK(b->ctx, gls_pass_create(b->p, NULL, &b->pass));
     b->n = n;
     b->d = gls_problem_size(b->p);
-    b->w = calloc((size_t)b->d, sizeof(*b->w));
-    b->g = calloc((size_t)b->d, sizeof(*b->g));
+    b->w = calloc((size_t)b->d, sizeof *b->w);
+    b->g = calloc((size_t)b->d, sizeof *b->g);
     gls_random random = gls_random_create(31, "weights", 0, 0);
     for (int64_t i = 0; i < b->d; i++) b->w[i] = (gls_real)(0.5 * gls_random_normal(&random));
 }
@@ -88,7 +88,7 @@ bench bench_recorded(const gls_real *gradients, int64_t n, int64_t d) {
     b.batch = b.rows.batch;
     OK(b.ctx, gls_problem_create_recorded(b.ctx, gradients, 1, n, d, &b.p));
     finish(&b, n);
-    b.each = calloc((size_t)(n * d), sizeof(*b.each));
+    b.each = calloc((size_t)(n * d), sizeof *b.each);
     for (int64_t i = 0; i < n * d; i++) b.each[i] = gradients[i];
     return b;
 }
@@ -145,8 +145,8 @@ double bench_mass(const bench *b, int64_t i) {
 
 void define_microbatch(const bench *b, const double *each, int64_t size, double bound, bool sum, double *g) {
     int64_t groups = (b->n + size - 1) / size, d = b->d;
-    double *mean = calloc((size_t)(groups * d), sizeof(*mean)), *mass = calloc((size_t)groups, sizeof(*mass));
-    double *norm = calloc((size_t)groups, sizeof(*norm)), rho = INFINITY, total = 0;
+    double *mean = calloc((size_t)(groups * d), sizeof *mean), *mass = calloc((size_t)groups, sizeof *mass);
+    double *norm = calloc((size_t)groups, sizeof *norm), rho = INFINITY, total = 0;
     for (int64_t i = 0; i < b->n; i++) {
         mass[i / size] += bench_mass(b, i);
         for (int64_t k = 0; k < d; k++) mean[i / size * d + k] += each[i * d + k];

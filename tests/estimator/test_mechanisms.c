@@ -98,10 +98,10 @@ static void closed_forms_of_the_diversity_bounds(void **state) {
 /* Noise of deviation z C on the sum of J vectors: over 20000 coordinates and two draws. */
 static void noise_has_its_variance(void **state) {
     enum { COORDINATES = 20000 };
-    gls_real *gradients = calloc((size_t)(4 * COORDINATES), sizeof(*gradients));
+    gls_real *gradients = calloc((size_t)(4 * COORDINATES), sizeof *gradients);
     bench b = bench_recorded(gradients, 4, COORDINATES);
     double sum = 0, square = 0, fourth = 0, deviation = 3 * 0.5 / 4;
-    gls_real *first = calloc(COORDINATES, sizeof(*first));
+    gls_real *first = calloc(COORDINATES, sizeof *first);
     for (int t = 0; t < 2; t++) {
         b.batch.draw = (uint64_t)t;
         OK(b.ctx, bench_run(&b, "microbatch microbatch=1 bound=0.5 noise=3"));
@@ -109,8 +109,8 @@ static void noise_has_its_variance(void **state) {
             double x = b.g[k] / deviation;
             sum += x, square += x * x, fourth += x * x * x * x;
         }
-        if (t == 0) memcpy(first, b.g, COORDINATES * sizeof(*first));
-        if (t == 1) assert_memory_not_equal(first, b.g, COORDINATES * sizeof(*first));
+        if (t == 0) memcpy(first, b.g, COORDINATES * sizeof *first);
+        if (t == 1) assert_memory_not_equal(first, b.g, COORDINATES * sizeof *first);
     }
     double n = 2 * COORDINATES;
     assert_true(fabs(sum / n) < 5 / sqrt(n));
@@ -118,7 +118,7 @@ static void noise_has_its_variance(void **state) {
     assert_true(fabs(fourth / n - 3) < 5 * sqrt(96 / n));
     b.batch.draw = 0;
     OK(b.ctx, bench_run(&b, "microbatch microbatch=1 bound=0.5 noise=3"));
-    assert_memory_equal(first, b.g, COORDINATES * sizeof(*first));
+    assert_memory_equal(first, b.g, COORDINATES * sizeof *first);
     free(gradients), free(first);
     bench_close(&b);
 }

@@ -15,7 +15,7 @@ static void microbatches_by_definition(void **state) {
     static const char *const ways[] = {"streamed", "derived", "auto"};
     for (int masses = 0; masses < 2; masses++) {
         bench b = bench_softmax(22, masses, 2);
-        double *wanted = calloc((size_t)b.d, sizeof(*wanted));
+        double *wanted = calloc((size_t)b.d, sizeof *wanted);
         for (int k = 0; k < 18; k++) {
             int64_t size = sizes[k % 3];
             bool sum = k / 9;
@@ -39,7 +39,7 @@ static void microbatches_by_definition(void **state) {
 
 static void mean_and_sum(void **state) {
     bench b = bench_softmax(13, true, 2);
-    double *wanted = calloc((size_t)b.d, sizeof(*wanted)), mass = 0;
+    double *wanted = calloc((size_t)b.d, sizeof *wanted), mass = 0;
     for (int64_t i = 0; i < b.n; i++) {
         mass += bench_mass(&b, i);
         for (int64_t k = 0; k < b.d; k++) wanted[k] += b.each[i * b.d + k];
@@ -62,13 +62,13 @@ static void one_microbatch_is_the_mean(void **state) {
                                          "microbatch microbatch=all", "microbatch microbatch=22 bound=1000",
                                          "microbatch microbatch=22 way=derived ledger=true"};
     bench b = bench_softmax(22, false, 2);
-    gls_real *plain = calloc((size_t)b.d, sizeof(*plain));
+    gls_real *plain = calloc((size_t)b.d, sizeof *plain);
     OK(b.ctx, bench_run(&b, "mean"));
-    memcpy(plain, b.g, (size_t)b.d * sizeof(*plain));
+    memcpy(plain, b.g, (size_t)b.d * sizeof *plain);
     double loss = b.out.loss, norm2 = b.out.norm2;
     for (int k = 0; k < 5; k++) {
         OK(b.ctx, bench_run(&b, chains[k]));
-        assert_memory_equal(b.g, plain, (size_t)b.d * sizeof(*plain));
+        assert_memory_equal(b.g, plain, (size_t)b.d * sizeof *plain);
         assert_true(b.out.loss == loss && b.out.norm2 == norm2);
         if (k != 3) assert_true(fabs(gls_record_get(&b.record, "rho") - sqrt(norm2)) < 1e-12);
     }
@@ -88,21 +88,21 @@ static void bits_do_not_depend_on_threads(void **state) {
             bench b = bench_softmax(61, false, threads);
             OK(b.ctx, bench_run(&b, chains[k]));
             if (threads == 1) {
-                first = calloc((size_t)b.d, sizeof(*first));
-                memcpy(first, b.g, (size_t)b.d * sizeof(*first));
+                first = calloc((size_t)b.d, sizeof *first);
+                memcpy(first, b.g, (size_t)b.d * sizeof *first);
             }
-            assert_memory_equal(b.g, first, (size_t)b.d * sizeof(*first));
+            assert_memory_equal(b.g, first, (size_t)b.d * sizeof *first);
             bench_close(&b);
         }
         free(first);
     }
     bench b = bench_softmax(61, false, 2);
-    gls_real *first = calloc((size_t)b.d, sizeof(*first));
+    gls_real *first = calloc((size_t)b.d, sizeof *first);
     OK(b.ctx, bench_run(&b, chains[1]));
-    memcpy(first, b.g, (size_t)b.d * sizeof(*first));
+    memcpy(first, b.g, (size_t)b.d * sizeof *first);
     for (int k = 2; k < 4; k++) {
         OK(b.ctx, bench_run(&b, chains[k]));
-        assert_memory_equal(b.g, first, (size_t)b.d * sizeof(*first));
+        assert_memory_equal(b.g, first, (size_t)b.d * sizeof *first);
     }
     free(first);
     bench_close(&b);
@@ -138,7 +138,7 @@ static void microbatches_by_key(void **state) {
 /* Per-example clipping, then adaptive micro-batches of four, then the whole clipped. */
 static void chains_by_definition(void **state) {
     bench b = bench_softmax(22, false, 2);
-    double *clipped = calloc((size_t)(b.n * b.d), sizeof(*clipped)), *wanted = calloc((size_t)b.d, sizeof(*wanted));
+    double *clipped = calloc((size_t)(b.n * b.d), sizeof *clipped), *wanted = calloc((size_t)b.d, sizeof *wanted);
     for (int64_t i = 0; i < b.n; i++) {
         double norm = 0;
         for (int64_t k = 0; k < b.d; k++) norm += b.each[i * b.d + k] * b.each[i * b.d + k];
@@ -314,7 +314,7 @@ static void wrong_chains_are_refused(void **state) {
                                         "microbach microbatch=4",
                                         "drop p=1"};
     bench b = bench_softmax(8, false, 1);
-    for (size_t k = 0; k < sizeof(wrong) / sizeof(*wrong); k++) {
+    for (size_t k = 0; k < sizeof(wrong) / sizeof *wrong; k++) {
         gls_estimator *e;
         gls_status status = bench_estimator(&b, wrong[k], &e);
         if (status != GLS_ERR_ARGUMENT) fail_msg("'%s' gave %s", wrong[k], gls_status_name(status));

@@ -5,7 +5,7 @@
 
 static void check_both_ways(bench *b, int64_t size, double bound) {
     static const char *const ways[] = {"streamed", "derived"};
-    double *wanted = calloc((size_t)b->d, sizeof(*wanted));
+    double *wanted = calloc((size_t)b->d, sizeof *wanted);
     define_microbatch(b, b->each, size, bound, false, wanted);
     for (int k = 0; k < 2; k++) {
         char chain[200];
@@ -59,7 +59,7 @@ static void batch_norm(void **state) {
     assert_int_equal(bench_estimator(&b, "microbatch microbatch=1 bound=1", &e), GLS_ERR_UNSUPPORTED);
     assert_non_null(strstr(gls_context_message(b.ctx), "group norm"));
     assert_int_equal(bench_run(&b, "microbatch microbatch=4"), GLS_ERR_UNSUPPORTED);
-    double *wanted = calloc((size_t)b.d, sizeof(*wanted)), rho = INFINITY;
+    double *wanted = calloc((size_t)b.d, sizeof *wanted), rho = INFINITY;
     gls_batch whole = b.batch;
     for (int pass = 0; pass < 2; pass++) /* first the smallest norm, then the sum */
         for (int64_t i = 0; i < 16; i += 4) {

@@ -18,7 +18,7 @@ static const sample samples[] = {
     {"convnet", "{channels: 4, units: 50}"},
     {"resnet", "{depth: 8, width: 4}"},
 };
-enum { SAMPLES = sizeof(samples) / sizeof(*samples) };
+enum { SAMPLES = sizeof(samples) / sizeof *samples };
 
 static gls_real x[ROWS * FEATURES];
 static int32_t label[ROWS];
@@ -45,7 +45,7 @@ static subject open_sample(const sample *s, int threads, int64_t slice) {
     gls_pass_options options = {.size = sizeof(options), .slice = slice, .wave = slice ? 5 * slice : 0};
     OK(out.ctx, gls_pass_create(out.p, &options, &out.pass));
     int64_t d = gls_problem_size(out.p);
-    out.w = calloc((size_t)d, sizeof(*out.w));
+    out.w = calloc((size_t)d, sizeof *out.w);
     OK(out.ctx, gls_problem_initialize(out.p, 3, out.w));
     gls_random random = gls_random_create(2, "outputs", 0, 0);
     for (int64_t i = 0; i < d; i++) out.w[i] += (gls_real)(0.05 * gls_random_normal(&random));
@@ -82,17 +82,17 @@ static void outputs_of_share(subject *s, int64_t first, int64_t rows, gls_real *
 static void bits_do_not_depend_on_the_cut(void **state) {
     static const int64_t slices[] = {0, 1, 32, 77};
     static const int64_t shares[][4] = {{0, ROWS}, {0, 100, ROWS}, {0, 1, 255, ROWS}, {0, 128, 256, ROWS}};
-    gls_real *wanted = calloc(ROWS * CLASSES, sizeof(*wanted)), *got = calloc(ROWS * CLASSES, sizeof(*got));
+    gls_real *wanted = calloc(ROWS * CLASSES, sizeof *wanted), *got = calloc(ROWS * CLASSES, sizeof *got);
     for (int k = 0; k < SAMPLES; k++) {
         subject one = open_sample(&samples[k], 1, 0);
         outputs_of_share(&one, 0, ROWS, wanted);
         close_sample(&one);
         for (int i = 0; i < 4; i++) {
             subject s = open_sample(&samples[k], 1 + i % 2, slices[i]);
-            memset(got, 0, ROWS * CLASSES * sizeof(*got));
+            memset(got, 0, ROWS * CLASSES * sizeof *got);
             for (int r = 0; r < 3 && shares[i][r] < ROWS; r++)
                 outputs_of_share(&s, shares[i][r], shares[i][r + 1] - shares[i][r], got);
-            if (memcmp(wanted, got, ROWS * CLASSES * sizeof(*got))) fail_msg("%s, cut %d", samples[k].name, i);
+            if (memcmp(wanted, got, ROWS * CLASSES * sizeof *got) != 0) fail_msg("%s, cut %d", samples[k].name, i);
             close_sample(&s);
         }
     }
@@ -102,7 +102,7 @@ static void bits_do_not_depend_on_the_cut(void **state) {
 /* A source without labels gives rows without room for any, and the outputs of the labelled one. */
 static void from_a_source_without_labels(void **state) {
     gls_real *out[2];
-    int32_t *class = calloc(ROWS, sizeof(*class));
+    int32_t *class = calloc(ROWS, sizeof *class);
     for (int labelled = 0; labelled < 2; labelled++) {
         subject s = open_sample(&samples[1], 2, 0);
         gls_data_info rows = info;
@@ -119,7 +119,7 @@ static void from_a_source_without_labels(void **state) {
         OK(s.ctx, gls_loader_front(loader, &stream));
         OK(s.ctx, stream->ops->get(stream, 0, 10, &batch));
         assert_true((batch.label != NULL) == labelled);
-        out[labelled] = calloc(ROWS * CLASSES, sizeof(**out));
+        out[labelled] = calloc(ROWS * CLASSES, sizeof **out);
         OK(s.ctx, gls_pass_outputs(s.pass, s.w, stream, out[labelled]));
         OK(s.ctx, gls_problem_classify(s.p, ROWS, out[labelled], class));
         gls_pass_request request = {.w = s.w, .rows = stream, .want = GLS_WANT_SCORES, .mode = GLS_MODE_EVALUATE};
@@ -133,7 +133,7 @@ static void from_a_source_without_labels(void **state) {
         gls_source_destroy(source);
         close_sample(&s);
     }
-    assert_memory_equal(out[0], out[1], ROWS * CLASSES * sizeof(**out));
+    assert_memory_equal(out[0], out[1], ROWS * CLASSES * sizeof **out);
     free(out[0]), free(out[1]), free(class);
 }
 
@@ -157,7 +157,7 @@ static void nothing_is_trained_without_targets(void **state) {
     gls_data_info bare = info;
     bare.target = GLS_TARGET_NONE;
     bare.classes = 0;
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof *names; i++) {
         gls_problem *p;
         assert_int_equal(gls_model_create(ctx, names[i], NULL, &bare, &p), GLS_ERR_ARGUMENT);
         assert_non_null(strstr(gls_context_message(ctx), "have none"));

@@ -46,7 +46,7 @@ static void successors_of_carried_state(void **state) {
 /* Spans of nine: each normalised by itself, the state handed on from one to the next. */
 static void spans_follow_each_other(void **state) {
     bench b = bench_problem(&awkward_coupled, 25);
-    gls_real *sum = calloc((size_t)b.d, sizeof(*sum)), kept = b.p->state[0];
+    gls_real *sum = calloc((size_t)b.d, sizeof *sum), kept = b.p->state[0];
     double loss = 0;
     new_pass(&b, (gls_pass_options){.slice = 4});
     for (int64_t i = 0; i < 25; i += 9) {
@@ -98,8 +98,8 @@ static bench bench_callback(calls *c, bool serial, int64_t n) {
     rows_make(&b.rows, n, 0, false, 0, 0, false);
     b.batch = b.rows.batch;
     OK(b.ctx, gls_problem_create_objective(b.ctx, &objective, &b.p));
-    b.w = calloc(1, sizeof(*b.w));
-    b.g = calloc(1, sizeof(*b.g));
+    b.w = calloc(1, sizeof *b.w);
+    b.g = calloc(1, sizeof *b.g);
     b.d = 1;
     OK(b.ctx, gls_pass_create(b.p, &(gls_pass_options){.size = sizeof(gls_pass_options), .slice = 4}, &b.pass));
     return b;
@@ -195,10 +195,10 @@ static void bits_do_not_depend_on_prefetch(void **state) {
         new_pass(&b, (gls_pass_options){.slice = 8, .lanes = 2, .wave = k < 2 ? 0 : 16});
         OK(b.ctx, gls_pass_run(b.pass, &request, &result));
         if (!first) {
-            first = calloc((size_t)b.d, sizeof(*first));
-            memcpy(first, b.g, (size_t)b.d * sizeof(*first));
+            first = calloc((size_t)b.d, sizeof *first);
+            memcpy(first, b.g, (size_t)b.d * sizeof *first);
         }
-        assert_memory_equal(first, b.g, (size_t)b.d * sizeof(*first));
+        assert_memory_equal(first, b.g, (size_t)b.d * sizeof *first);
         gls_loader_destroy(loader);
     }
     gls_source_destroy(source);

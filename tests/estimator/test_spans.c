@@ -17,7 +17,7 @@ static const model models[] = {
     {"mlp", "hidden: [20, 30], norm: batch, activation: tanh", 12, 0},
     {"layers", "layers: [{conv: {channels: 8}}, batch_norm, relu, flatten, {dense: {units: 4}}]", 2, 6},
 };
-enum { MODELS = sizeof(models) / sizeof(*models) };
+enum { MODELS = sizeof(models) / sizeof *models };
 
 static bench open_on(int threads, const model *m, int64_t bn_group) {
     char options[200];
@@ -63,8 +63,8 @@ static definition define(const model *m, int64_t slice) {
         for (int64_t k = 0; k < b.d; k++) out.each[i * b.d + k] = b.g[k];
         gls_problem_commit(b.p, gls_pass_state_next(b.pass));
     }
-    out.state = calloc((size_t)out.states, sizeof(*out.state));
-    memcpy(out.state, b.p->state, (size_t)out.states * sizeof(*out.state));
+    out.state = calloc((size_t)out.states, sizeof *out.state);
+    memcpy(out.state, b.p->state, (size_t)out.states * sizeof *out.state);
     bench_close(&b);
     return out;
 }
@@ -74,7 +74,7 @@ static void release(definition *by) {
 }
 
 static void assert_definition(const bench *b, const definition *by, double loss) {
-    double *sum = calloc((size_t)b->d, sizeof(*sum)), apart = 0, norm = 0;
+    double *sum = calloc((size_t)b->d, sizeof *sum), apart = 0, norm = 0;
     for (int64_t i = 0; i < ROWS; i++)
         for (int64_t k = 0; k < b->d; k++) sum[k] += by->each[i * b->d + k];
     for (int64_t k = 0; k < b->d; k++) {
@@ -111,9 +111,9 @@ static void chain_of_statistics(void **state) {
         bench b = open_model(&models[m], SPAN);
         new_pass(&b, (gls_pass_options){.slice = 8});
         mean_pass(&b, &b.batch);
-        assert_memory_equal(gls_pass_state_next(b.pass), by.state, (size_t)by.states * sizeof(*by.state));
+        assert_memory_equal(gls_pass_state_next(b.pass), by.state, (size_t)by.states * sizeof *by.state);
         OK(b.ctx, bench_run(&b, "microbatch microbatch=8 ratio_every=0"));
-        assert_memory_equal(gls_pass_state_next(b.pass), by.state, (size_t)by.states * sizeof(*by.state));
+        assert_memory_equal(gls_pass_state_next(b.pass), by.state, (size_t)by.states * sizeof *by.state);
         bench_close(&b);
         release(&by);
     }
@@ -132,13 +132,13 @@ static void bits(void **state) {
             OK(b.ctx, bench_run(&b, chains[c]));
             int64_t states = gls_layout_size(b.p->state_layout);
             if (!g) {
-                g = calloc((size_t)b.d, sizeof(*g));
-                next = calloc((size_t)states, sizeof(*next));
-                memcpy(g, b.g, (size_t)b.d * sizeof(*g));
-                memcpy(next, gls_pass_state_next(b.pass), (size_t)states * sizeof(*next));
+                g = calloc((size_t)b.d, sizeof *g);
+                next = calloc((size_t)states, sizeof *next);
+                memcpy(g, b.g, (size_t)b.d * sizeof *g);
+                memcpy(next, gls_pass_state_next(b.pass), (size_t)states * sizeof *next);
             }
-            assert_memory_equal(g, b.g, (size_t)b.d * sizeof(*g));
-            assert_memory_equal(next, gls_pass_state_next(b.pass), (size_t)states * sizeof(*next));
+            assert_memory_equal(g, b.g, (size_t)b.d * sizeof *g);
+            assert_memory_equal(next, gls_pass_state_next(b.pass), (size_t)states * sizeof *next);
             bench_close(&b);
         }
         free(g), free(next);
@@ -151,7 +151,7 @@ static void micro_batches_of_whole_spans(void **state) {
     for (int m = 0; m < MODELS; m++) {
         definition by = define(&models[m], 0);
         bench b = open_model(&models[m], SPAN);
-        double *wanted = calloc((size_t)b.d, sizeof(*wanted));
+        double *wanted = calloc((size_t)b.d, sizeof *wanted);
         for (int k = 0; k < 12; k++) {
             char chain[200];
             int64_t size = SPAN * (1 + k % 3);
@@ -172,10 +172,10 @@ static void micro_batches_of_whole_spans(void **state) {
 static void one_micro_batch_is_plain(void **state) {
     bench b = open_model(&models[0], SPAN);
     OK(b.ctx, bench_run(&b, "mean"));
-    gls_real *g = calloc((size_t)b.d, sizeof(*g));
-    memcpy(g, b.g, (size_t)b.d * sizeof(*g));
+    gls_real *g = calloc((size_t)b.d, sizeof *g);
+    memcpy(g, b.g, (size_t)b.d * sizeof *g);
     OK(b.ctx, bench_run(&b, "microbatch microbatch=28"));
-    assert_memory_equal(g, b.g, (size_t)b.d * sizeof(*g));
+    assert_memory_equal(g, b.g, (size_t)b.d * sizeof *g);
     free(g);
     bench_close(&b);
 }

@@ -22,14 +22,13 @@ typedef struct fixture {
 } fixture;
 
 static inline void quadratic_gradient(const quadratic *f, const gls_real *w, int64_t i, double *g) {
-    for (int k = 0; k < DIM; ++k) g[k] = f->a[k] * ((double)w[k] - f->x[i][k]) + f->quartic * pow((double)w[k], 3);
+    for (int k = 0; k < DIM; k++) g[k] = f->a[k] * ((double)w[k] - f->x[i][k]) + f->quartic * pow((double)w[k], 3);
 }
 
 static inline double quadratic_value(const quadratic *f, const gls_real *w, int64_t i) {
     double value = 0;
-    for (int k = 0; k < DIM; ++k) {
+    for (int k = 0; k < DIM; k++)
         value += 0.5 * f->a[k] * pow((double)w[k] - f->x[i][k], 2) + 0.25 * f->quartic * pow((double)w[k], 4);
-    }
     return value;
 }
 
@@ -37,11 +36,11 @@ static inline int quadratic_evaluate(void *user, const gls_real *w, int64_t coun
                                      const double *weight, double *value, gls_real *gradient) {
     const quadratic *f = user;
     *value = 0;
-    for (int64_t j = 0; j < count; ++j) {
+    for (int64_t j = 0; j < count; j++) {
         double c = weight ? weight[j] : 1, g[DIM];
         *value += c * quadratic_value(f, w, example[j]);
         quadratic_gradient(f, w, example[j], g);
-        for (int k = 0; gradient && k < DIM; ++k) gradient[k] = (gls_real)((double)gradient[k] + c * g[k]);
+        for (int k = 0; gradient && k < DIM; k++) gradient[k] = (gls_real)((double)gradient[k] + c * g[k]);
     }
     return 0;
 }
@@ -77,10 +76,10 @@ static inline void fixture_create(fixture *t, int threads, gls_objective_fn eval
 static inline void fixture_quadratic(fixture *t, int threads) {
     *t = (fixture){0};
     gls_random random = gls_random_create(2, "fixture", 0, 0);
-    for (int k = 0; k < DIM; ++k) {
+    for (int k = 0; k < DIM; k++) {
         t->f.a[k] = 0.5 + k;
         t->w[k] = (gls_real)(0.1 * k);
-        for (int i = 0; i < SET; ++i) t->f.x[i][k] = gls_random_normal(&random) + 1;
+        for (int i = 0; i < SET; i++) t->f.x[i][k] = gls_random_normal(&random) + 1;
     }
     fixture_create(t, threads, quadratic_evaluate, &t->f, DIM, SET);
 }
@@ -95,9 +94,8 @@ static inline void fixture_destroy(fixture *t) {
 /* A measure with options as pairs of key and text, NULL-terminated. */
 static inline gls_measure *fixture_measure(fixture *t, const char *name, const char *const *pairs) {
     gls_value *options = gls_value_create(t->ctx, GLS_VALUE_MAP, NULL, NULL);
-    for (int i = 0; pairs && pairs[i]; i += 2) {
+    for (int i = 0; pairs && pairs[i]; i += 2)
         GOOD(gls_value_append(t->ctx, options, gls_value_create(t->ctx, GLS_VALUE_TEXT, pairs[i], pairs[i + 1])));
-    }
     gls_measure *m;
     gls_status status = gls_measure_create(t->ctx, name, options, NULL, gls_problem_size(t->problem),
                                            gls_source_info(t->source)->examples, &m);

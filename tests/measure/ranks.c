@@ -24,15 +24,15 @@ static const char *const names[] = {"gradient_diversity",
 static void figures(gls_comm *comm, const char *name, const char *sample, gls_measure_result *r, fixture *t) {
     *t = (fixture){0};
     gls_random random = gls_random_create(2, "fixture", 0, 0);
-    for (int k = 0; k < DIM; ++k) {
+    for (int k = 0; k < DIM; k++) {
         t->f.a[k] = 0.5 + k;
         t->w[k] = (gls_real)(0.1 * k);
-        for (int i = 0; i < SET; ++i) t->f.x[i][k] = gls_random_normal(&random) + 1;
+        for (int i = 0; i < SET; i++) t->f.x[i][k] = gls_random_normal(&random) + 1;
     }
     t->f.quartic = 0.3;
     fixture_create_comm(t, 1, comm, quadratic_evaluate, &t->f, DIM, SET);
     static gls_real other[DIM];
-    for (int k = 0; k < DIM; ++k) other[k] = t->w[k] + (gls_real)(0.05 * (k + 1));
+    for (int k = 0; k < DIM; k++) other[k] = t->w[k] + (gls_real)(0.05 * (k + 1));
     t->in.w_previous = t->in.w_other = other;
     t->in.exchanged = 5;
     const char *const options[] = {"sample", sample, NULL};
@@ -51,11 +51,11 @@ static bool agree(double a, double b) {
 
 static bool same(const gls_measure_result *a, const gls_measure_result *b) {
     if (a->figures != b->figures) return false;
-    for (int64_t i = 0; i < a->figures; ++i) {
+    for (int64_t i = 0; i < a->figures; i++) {
         if (a->figure[i].count != b->figure[i].count) return false;
         if (strcmp(a->figure[i].name, "products") == 0) continue;
         if (strstr(a->figure[i].name, "histogram") || strstr(a->figure[i].name, "residual")) continue;
-        for (int64_t k = 0; k < a->figure[i].count; ++k) {
+        for (int64_t k = 0; k < a->figure[i].count; k++) {
             if (agree(a->figure[i].value[k], b->figure[i].value[k])) continue;
             printf("# %s[%lld]: %.9g and %.9g\n", a->figure[i].name, (long long)k, a->figure[i].value[k],
                    b->figure[i].value[k]);
@@ -69,15 +69,15 @@ int main(void) {
     gls_comm *ranks = NULL, *alone = NULL;
     if (gls_comm_create(&ranks) != GLS_OK || gls_comm_create_single(&alone) != GLS_OK) return 1;
     int failed = 0, rank = gls_comm_rank(ranks), number = 0;
-    for (int i = 0; names[i]; ++i) {
-        for (int whole = 0; whole < 2; ++whole) {
+    for (int i = 0; names[i]; i++) {
+        for (int whole = 0; whole < 2; whole++) {
             fixture here, there;
             gls_measure_result a, b;
             figures(ranks, names[i], whole ? "all" : "33", &a, &here);
             figures(alone, names[i], whole ? "all" : "33", &b, &there);
             bool fine = same(&a, &b);
             failed += !fine;
-            ++number;
+            number++;
             if (rank == 0)
                 printf("%s %d - %s over %d ranks\n", fine ? "ok" : "not ok", number, names[i], gls_comm_size(ranks));
             gls_measure_result_clear(&a);

@@ -11,18 +11,18 @@ static void check_density(double density, double common) {
     int64_t row[ROWS + 1] = {0}, most = 0, degree, bound;
     double work;
     gls_random random = gls_random_create(3, "conflict", 0, 0);
-    for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; i++) {
         row[i + 1] = row[i];
-        for (int f = 0; f < FEATURES; ++f) {
+        for (int f = 0; f < FEATURES; f++) {
             has[i][f] = gls_random_uniform(&random) < (f == 0 ? common : density);
             if (has[i][f]) column[row[i + 1]++] = f;
         }
     }
-    for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; i++) {
         int64_t met = 0;
-        for (int k = 0; k < ROWS; ++k) {
+        for (int k = 0; k < ROWS; k++) {
             bool share = false;
-            for (int f = 0; f < FEATURES; ++f) share = share || (has[i][f] && has[k][f]);
+            for (int f = 0; f < FEATURES; f++) share = share || (has[i][f] && has[k][f]);
             met += k != i && share;
         }
         if (met > most) most = met;

@@ -11,9 +11,9 @@ static void make_set(void) {
     gls_random random = gls_random_create(4, "set", 0, 0);
     double mean[D] = {0};
     truth_m2 = 0;
-    for (int i = 0; i < N; ++i) {
+    for (int i = 0; i < N; i++) {
         double size = exp(0.5 * gls_random_normal(&random)), square = 0;
-        for (int k = 0; k < D; ++k) {
+        for (int k = 0; k < D; k++) {
             g[i][k] = size * gls_random_normal(&random) + (k == 0 ? 0.2 : 0);
             mean[k] += g[i][k] / N;
             square += g[i][k] * g[i][k];
@@ -21,20 +21,19 @@ static void make_set(void) {
         truth_m2 += square / N;
     }
     truth_g = 0;
-    for (int k = 0; k < D; ++k) truth_g += mean[k] * mean[k];
+    for (int k = 0; k < D; k++) truth_g += mean[k] * mean[k];
 }
 
 /* Norms, products with the sum and the sum's norm of chosen rows, in groups of size. */
 static double sums_of(const int *row, int groups, int size, double *a, double *c) {
     double sum[D] = {0}, part[D], norm2 = 0;
-    for (int pass = 0; pass < 2; ++pass) {
-        for (int j = 0; j < groups; ++j) {
+    for (int pass = 0; pass < 2; pass++) {
+        for (int j = 0; j < groups; j++) {
             memset(part, 0, sizeof part);
-            for (int i = 0; i < size; ++i) {
-                for (int k = 0; k < D; ++k) part[k] += g[row[j * size + i]][k] / size;
-            }
+            for (int i = 0; i < size; i++)
+                for (int k = 0; k < D; k++) part[k] += g[row[j * size + i]][k] / size;
             double square = 0, inner = 0;
-            for (int k = 0; k < D; ++k) {
+            for (int k = 0; k < D; k++) {
                 if (pass == 0) sum[k] += part[k];
                 square += part[k] * part[k];
                 inner += part[k] * sum[k];
@@ -43,14 +42,14 @@ static double sums_of(const int *row, int groups, int size, double *a, double *c
             c[j] = inner;
         }
     }
-    for (int k = 0; k < D; ++k) norm2 += sum[k] * sum[k];
+    for (int k = 0; k < D; k++) norm2 += sum[k] * sum[k];
     return norm2;
 }
 
 static void draw_rows(gls_random *random, int *row, int count) {
     static int all[N];
-    for (int i = 0; i < N; ++i) all[i] = i;
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < N; i++) all[i] = i;
+    for (int i = 0; i < count; i++) {
         int k = i + (int)gls_random_below(random, N - i), swap = all[k];
         all[k] = all[i];
         row[i] = all[i] = swap;
@@ -60,7 +59,7 @@ static void draw_rows(gls_random *random, int *row, int count) {
 static void whole_set_is_the_definition(void **state) {
     static int row[N];
     static double a[N], c[N];
-    for (int i = 0; i < N; ++i) row[i] = i;
+    for (int i = 0; i < N; i++) row[i] = i;
     double norm2 = sums_of(row, N, 1, a, c);
     gls_moments m;
     gls_moments_rows(N, 1, a, c, norm2, N, &m);
@@ -78,9 +77,9 @@ static void whole_set_is_the_definition(void **state) {
 static void correction_ends_at_the_definition(void **state) {
     static int row[N];
     static double a[N], c[N];
-    for (int i = 0; i < N; ++i) row[i] = i;
+    for (int i = 0; i < N; i++) row[i] = i;
     double norm2 = sums_of(row, N, 1, a, c), sum = 0, m2, g_hat;
-    for (int i = 0; i < N; ++i) sum += a[i];
+    for (int i = 0; i < N; i++) sum += a[i];
     gls_moments_estimate(N, 1, sum, norm2, N, &m2, &g_hat);
     NEAR(m2, truth_m2, 1e-12);
     NEAR(g_hat, truth_g, 1e-9);
@@ -90,14 +89,14 @@ static void correction_ends_at_the_definition(void **state) {
  * it cannot exceed m by much. */
 static void samples_are_unbiased(void **state) {
     const int sizes[][2] = {{32, 1}, {128, 1}, {16, 4}, {8, 32}};
-    for (int t = 0; t < 4; ++t) {
+    for (int t = 0; t < 4; t++) {
         int groups = sizes[t][0], size = sizes[t][1], row[512], repeats = 3000;
         double a[128], c[128], m2 = 0, gg = 0, square_m2 = 0, square_g = 0, plug = 0;
         gls_random random = gls_random_create(5, "sample", (uint64_t)t, 0);
-        for (int r = 0; r < repeats; ++r) {
+        for (int r = 0; r < repeats; r++) {
             draw_rows(&random, row, groups * size);
             double norm2 = sums_of(row, groups, size, a, c), sum = 0, x, y;
-            for (int j = 0; j < groups; ++j) sum += a[j];
+            for (int j = 0; j < groups; j++) sum += a[j];
             gls_moments_estimate(groups, size, sum, norm2, N, &x, &y);
             m2 += x / repeats;
             gg += y / repeats;
@@ -116,7 +115,7 @@ static void intervals_cover(void **state) {
     int inside = 0, repeats = 200, row[512];
     double a[512], c[512], truth = truth_m2 / truth_g;
     gls_random random = gls_random_create(6, "cover", 0, 0);
-    for (int r = 0; r < repeats; ++r) {
+    for (int r = 0; r < repeats; r++) {
         draw_rows(&random, row, 512);
         double norm2 = sums_of(row, 512, 1, a, c), bound;
         gls_moments m;
@@ -137,34 +136,34 @@ static void intervals_cover_from_32_to_8192(void **state) {
     static int order[ROWS];
     gls_random random = gls_random_create(9, "wide", 0, 0);
     double m2 = 0, full = 0, mean[WIDTH] = {0};
-    for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; i++) {
         double size = exp(0.5 * gls_random_normal(&random));
         order[i] = i;
-        for (int k = 0; k < WIDTH; ++k) {
+        for (int k = 0; k < WIDTH; k++) {
             x[i][k] = size * (0.15 + gls_random_normal(&random));
             mean[k] += x[i][k] / ROWS;
             m2 += x[i][k] * x[i][k] / ROWS;
         }
     }
-    for (int k = 0; k < WIDTH; ++k) full += mean[k] * mean[k];
+    for (int k = 0; k < WIDTH; k++) full += mean[k] * mean[k];
     for (int m = 32; m <= LARGEST; m *= 4) {
         int inside = 0, closed = 0;
-        for (int r = 0; r < REPEATS; ++r) {
+        for (int r = 0; r < REPEATS; r++) {
             double sum[WIDTH] = {0}, norm2 = 0;
-            for (int i = 0; i < m; ++i) {
+            for (int i = 0; i < m; i++) {
                 int other = i + (int)gls_random_below(&random, ROWS - i), chosen = order[other];
                 order[other] = order[i];
                 order[i] = chosen;
                 a[i] = 0;
-                for (int k = 0; k < WIDTH; ++k) {
+                for (int k = 0; k < WIDTH; k++) {
                     sum[k] += x[chosen][k];
                     a[i] += x[chosen][k] * x[chosen][k];
                 }
             }
-            for (int k = 0; k < WIDTH; ++k) norm2 += sum[k] * sum[k];
-            for (int i = 0; i < m; ++i) {
+            for (int k = 0; k < WIDTH; k++) norm2 += sum[k] * sum[k];
+            for (int i = 0; i < m; i++) {
                 c[i] = 0;
-                for (int k = 0; k < WIDTH; ++k) c[i] += x[order[i]][k] * sum[k];
+                for (int k = 0; k < WIDTH; k++) c[i] += x[order[i]][k] * sum[k];
             }
             gls_moments moments;
             gls_interval interval;
@@ -189,10 +188,10 @@ static void accumulator_smooths_before_dividing(void **state) {
     int row[32];
     double a[32], c[32], diversity, bound, low, high, truth = truth_m2 / truth_g;
     assert_false(gls_diversity_read(&running, N, &diversity, &bound, &low, &high));
-    for (int r = 0; r < 2000; ++r) {
+    for (int r = 0; r < 2000; r++) {
         draw_rows(&random, row, 32);
         double norm2 = sums_of(row, 32, 1, a, c), sum = 0;
-        for (int j = 0; j < 32; ++j) sum += a[j];
+        for (int j = 0; j < 32; j++) sum += a[j];
         gls_diversity_update(&running, 32, 1, sum / 32, norm2 / 32 / 32, N);
     }
     assert_true(gls_diversity_read(&running, N, &diversity, &bound, &low, &high));

@@ -9,9 +9,9 @@ static const char *const all[] = {"sample", "all", NULL};
 static int quartic(void *user, const gls_real *w, int64_t count, const int64_t *example, const double *weight,
                    double *value, gls_real *gradient) {
     *value = 0;
-    for (int64_t j = 0; j < count; ++j) {
+    for (int64_t j = 0; j < count; j++) {
         double c = weight ? weight[j] : 1;
-        for (int k = 0; k < DIM; ++k) {
+        for (int k = 0; k < DIM; k++) {
             *value += c * pow((double)w[k], 4);
             if (gradient) gradient[k] = (gls_real)((double)gradient[k] + c * 4 * pow((double)w[k], 3));
         }
@@ -22,7 +22,7 @@ static int quartic(void *user, const gls_real *w, int64_t count, const int64_t *
 static int exponential(void *user, const gls_real *w, int64_t count, const int64_t *example, const double *weight,
                        double *value, gls_real *gradient) {
     *value = 0;
-    for (int64_t j = 0; j < count; ++j) {
+    for (int64_t j = 0; j < count; j++) {
         double c = weight ? weight[j] : 1;
         *value += c * exp((double)w[0]);
         if (gradient) gradient[0] = (gls_real)((double)gradient[0] + c * exp((double)w[0]));
@@ -37,9 +37,9 @@ static gls_measure_result along_a_ray(fixture *t, int64_t d, int points, double 
     gls_measure_result_init(t->ctx, &r);
     gls_real before[DIM] = {0};
     double at = from;
-    for (int i = 0; i < points; ++i) {
+    for (int i = 0; i < points; i++) {
         double next = at * ratio + step;
-        for (int k = 0; k < d; ++k) {
+        for (int k = 0; k < d; k++) {
             before[k] = (gls_real)at;
             t->w[k] = (gls_real)next;
         }
@@ -105,14 +105,14 @@ static void quadratic_has_constant_smoothness(void **state) {
 static void sgd_step(fixture *t, gls_random *random, gls_real *g) {
     double sum[DIM] = {0}, row[DIM];
     int64_t index[SET];
-    for (int i = 0; i < SET; ++i) index[i] = i;
-    for (int j = 0; j < 4; ++j) { /* without replacement, as the measure draws its own */
+    for (int i = 0; i < SET; i++) index[i] = i;
+    for (int j = 0; j < 4; j++) { /* without replacement, as the measure draws its own */
         int64_t other = j + gls_random_below(random, SET - j), chosen = index[other];
         index[other] = index[j];
         quadratic_gradient(&t->f, t->w, chosen, row);
-        for (int k = 0; k < DIM; ++k) sum[k] += row[k] / 4;
+        for (int k = 0; k < DIM; k++) sum[k] += row[k] / 4;
     }
-    for (int k = 0; k < DIM; ++k) {
+    for (int k = 0; k < DIM; k++) {
         g[k] = (gls_real)sum[k];
         t->w[k] = (gls_real)((double)t->w[k] - t->in.lr * (double)g[k]);
     }
@@ -120,11 +120,11 @@ static void sgd_step(fixture *t, gls_random *random, gls_real *g) {
 
 static void settle(fixture *t, gls_random *random) {
     gls_real g[DIM];
-    for (int i = 0; i < 2000; ++i) sgd_step(t, random, g);
+    for (int i = 0; i < 2000; i++) sgd_step(t, random, g);
 }
 
 static void equilibrium_ratio_averages_to_one(void **state) {
-    for (int given = 0; given < 2; ++given) {
+    for (int given = 0; given < 2; given++) {
         fixture t;
         fixture_quadratic(&t, 1);
         gls_random random = gls_random_create(11, "sgd", 0, 0);
@@ -133,7 +133,7 @@ static void equilibrium_ratio_averages_to_one(void **state) {
         gls_measure_result_init(t.ctx, &r);
         gls_real g[DIM], before[DIM];
         settle(&t, &random);
-        for (int i = 0; i < 3000; ++i) {
+        for (int i = 0; i < 3000; i++) {
             memcpy(before, t.w, sizeof before);
             sgd_step(&t, &random, g);
             t.in.w_previous = before;
@@ -157,7 +157,7 @@ static void descent_is_no_equilibrium(void **state) {
     fixture t;
     fixture_quadratic(&t, 1);
     gls_random random = gls_random_create(12, "sgd", 0, 0);
-    for (int k = 0; k < DIM; ++k) t.w[k] = 50;
+    for (int k = 0; k < DIM; k++) t.w[k] = 50;
     t.in.lr = 0.01;
     gls_real before[DIM], g[DIM];
     memcpy(before, t.w, sizeof before);
@@ -174,7 +174,7 @@ static void descent_is_no_equilibrium(void **state) {
 static void invariance_defect_decays_like_one_over_sqrt_n(void **state) {
     enum { CHAINS = 24 };
     double early = 0, late = 0;
-    for (int chain = 0; chain < CHAINS; ++chain) {
+    for (int chain = 0; chain < CHAINS; chain++) {
         fixture t;
         fixture_quadratic(&t, 1);
         t.in.batch = 4;
@@ -185,7 +185,7 @@ static void invariance_defect_decays_like_one_over_sqrt_n(void **state) {
         gls_measure_result_init(t.ctx, &r);
         gls_real g[DIM];
         settle(&t, &random);
-        for (int i = 0; i < 1600; ++i) {
+        for (int i = 0; i < 1600; i++) {
             sgd_step(&t, &random, g);
             t.in.step = i;
             fixture_run(&t, m, &r);
@@ -209,7 +209,7 @@ static void windows_average_what_the_run_says(void **state) {
     gls_measure *m = fixture_measure(&t, "time_averages", window);
     gls_measure_result r;
     gls_measure_result_init(t.ctx, &r);
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < 8; i++) {
         t.in.loss = i == 4 ? NAN : i; /* a refused step is left out */
         t.in.gradient_norm = 2 * i;
         fixture_run(&t, m, &r);

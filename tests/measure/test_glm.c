@@ -20,15 +20,15 @@ typedef struct model {
 static void model_create(model *m, const char *name, const char *bias, double keep) {
     *m = (model){0};
     gls_random random = gls_random_create(1, "glm", 0, 0);
-    for (int i = 0; i < ROWS; ++i) {
-        for (int k = 0; k < FEATURES; ++k) {
+    for (int i = 0; i < ROWS; i++) {
+        for (int k = 0; k < FEATURES; k++) {
             bool there = keep == 0 || gls_random_uniform(&random) < keep || k == i % FEATURES;
             m->x[i * FEATURES + k] = there ? (gls_real)gls_random_normal(&random) : 0;
         }
         m->label[i] = gls_random_uniform(&random) < 0.5;
         m->y[i] = (gls_real)gls_random_normal(&random);
     }
-    for (int k = 0; k <= FEATURES; ++k) m->w[k] = (gls_real)(0.3 * gls_random_normal(&random));
+    for (int k = 0; k <= FEATURES; k++) m->w[k] = (gls_real)(0.3 * gls_random_normal(&random));
     gls_context_options options = {.size = sizeof options, .threads = 2, .seed = 1};
     GOOD(gls_context_create(&m->t.ctx, &options));
     bool real = strcmp(name, "least_squares") == 0;
@@ -61,9 +61,9 @@ static void model_create(model *m, const char *name, const char *bias, double ke
 /* Eigenvalues of X^T diag(c) X, X with a column of ones if width is FEATURES + 1; ascending. */
 static void eigenvalues(const model *m, const double *c, int width, double *values) {
     double a[(FEATURES + 1) * (FEATURES + 1)] = {0};
-    for (int i = 0; i < ROWS; ++i) {
-        for (int p = 0; p < width; ++p) {
-            for (int q = 0; q < width; ++q) {
+    for (int i = 0; i < ROWS; i++) {
+        for (int p = 0; p < width; p++) {
+            for (int q = 0; q < width; q++) {
                 double u = p < FEATURES ? (double)m->x[i * FEATURES + p] : 1;
                 double v = q < FEATURES ? (double)m->x[i * FEATURES + q] : 1;
                 a[p * width + q] += c[i] * u * v;
@@ -75,13 +75,13 @@ static void eigenvalues(const model *m, const double *c, int width, double *valu
 
 static void sharpness_agrees_with_a_dense_hessian(void **state) {
     const char *const names[] = {"logistic", "least_squares"};
-    for (int which = 0; which < 2; ++which) {
+    for (int which = 0; which < 2; which++) {
         model m;
         model_create(&m, names[which], "true", 0);
         double c[ROWS], values[FEATURES + 1];
-        for (int i = 0; i < ROWS; ++i) {
+        for (int i = 0; i < ROWS; i++) {
             double z = (double)m.w[FEATURES];
-            for (int k = 0; k < FEATURES; ++k) z += (double)m.w[k] * (double)m.x[i * FEATURES + k];
+            for (int k = 0; k < FEATURES; k++) z += (double)m.w[k] * (double)m.x[i * FEATURES + k];
             double s = 1 / (1 + exp(-z));
             c[i] = (which == 0 ? s * (1 - s) : 1) / ROWS;
         }
@@ -101,23 +101,22 @@ static void sharpness_agrees_with_a_dense_hessian(void **state) {
 
 static void feature_bounds_hold(void **state) {
     const double keeps[] = {0, 0.05, 0.15};
-    for (int k = 0; k < 3; ++k) {
-        for (int bias = 0; bias < 2; ++bias) {
+    for (int k = 0; k < 3; k++) {
+        for (int bias = 0; bias < 2; bias++) {
             model m;
             model_create(&m, "logistic", bias ? "true" : "false", keeps[k]);
             int width = FEATURES + bias, most = 0;
             double one[ROWS], values[FEATURES + 1], smallest = INFINITY;
-            for (int i = 0; i < ROWS; ++i) {
+            for (int i = 0; i < ROWS; i++) {
                 int met = 0;
                 double square = bias;
                 one[i] = 1;
-                for (int f = 0; f < FEATURES; ++f) square += pow((double)m.x[i * FEATURES + f], 2);
+                for (int f = 0; f < FEATURES; f++) square += pow((double)m.x[i * FEATURES + f], 2);
                 smallest = fmin(smallest, square);
-                for (int j = 0; j < ROWS; ++j) {
+                for (int j = 0; j < ROWS; j++) {
                     bool share = bias;
-                    for (int f = 0; f < FEATURES; ++f) {
+                    for (int f = 0; f < FEATURES; f++)
                         share = share || (m.x[i * FEATURES + f] != 0 && m.x[j * FEATURES + f] != 0);
-                    }
                     met += share && i != j;
                 }
                 if (met > most) most = met;
@@ -146,23 +145,23 @@ static void planted_draggers_are_found(void **state) {
     model_create(&m, "logistic", "false", 0);
     int64_t mark[ROWS] = {0};
     gls_column columns[] = {{"planted", mark}, {NULL, NULL}};
-    for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; i++) {
         double z = 0;
         m.w[i % FEATURES] = (gls_real)(1 + i % 3);
-        for (int k = 0; k < FEATURES; ++k) z += (1.0 + k) * (double)m.x[i * FEATURES + k];
+        for (int k = 0; k < FEATURES; k++) z += (1.0 + k) * (double)m.x[i * FEATURES + k];
         m.label[i] = z > 0;
         if (i % 7 == 3) {
             mark[i] = 1;
             m.label[i] = !m.label[i];
         }
     }
-    for (int k = 0; k < FEATURES; ++k) m.w[k] = (gls_real)(1 + k);
+    for (int k = 0; k < FEATURES; k++) m.w[k] = (gls_real)(1 + k);
     m.t.source->columns = columns;
     const char *const options[] = {"column", "planted", "list", "5", "pairs", "30", "microbatch", "1", NULL};
     gls_measure *measure = fixture_measure(&m.t, "dragger", options);
     gls_measure_result r;
     gls_measure_result_init(m.t.ctx, &r);
-    for (int i = 0; i < 40; ++i) { /* the bound differs between mini-batches: the mean factor needs a few */
+    for (int i = 0; i < 40; i++) { /* the bound differs between mini-batches: the mean factor needs a few */
         m.t.in.step = i;
         fixture_run(&m.t, measure, &r);
     }
@@ -180,7 +179,7 @@ static void planted_draggers_are_found(void **state) {
     /* The first suspect's own figures, by hand: norm |x| |sigmoid - y|. */
     int worst = (int)gls_measure_result_find(&r, "suspects")->value[0];
     double z = 0, square = 0;
-    for (int k = 0; k < FEATURES; ++k) {
+    for (int k = 0; k < FEATURES; k++) {
         z += (double)m.w[k] * (double)m.x[worst * FEATURES + k];
         square += pow((double)m.x[worst * FEATURES + k], 2);
     }
@@ -193,7 +192,7 @@ static void planted_draggers_are_found(void **state) {
     gls_measure_result_clear(&r);
     /* With the run's ledger the factors and norms are the run's; examples it never drew are left out. */
     double seen[ROWS] = {0}, log_factor[ROWS] = {0}, norm[ROWS] = {0};
-    for (int i = 0; i < 10; ++i) {
+    for (int i = 0; i < 10; i++) {
         seen[i] = 2;
         log_factor[i] = -2.0 * i;
         norm[i] = 4;
@@ -233,24 +232,24 @@ static void replication_leaves_the_bound_of_the_part(void **state) {
         const int64_t *original = gls_source_column(replicated, "original");
         bool part[ROWS] = {false};
         int distinct = 0;
-        for (int i = 0; i < ROWS; ++i) {
+        for (int i = 0; i < ROWS; i++) {
             int64_t j = original ? original[i] : i;
             distinct += !part[j];
             part[j] = true;
         }
         assert_int_equal(distinct, ROWS / r);
         double sum[FEATURES] = {0}, squares = 0, norm2 = 0;
-        for (int j = 0; j < ROWS; ++j) {
+        for (int j = 0; j < ROWS; j++) {
             double residual = -(double)m.y[j], x2 = 0;
-            for (int k = 0; k < FEATURES; ++k) residual += (double)m.w[k] * (double)m.x[j * FEATURES + k];
-            for (int k = 0; k < FEATURES && part[j]; ++k) {
+            for (int k = 0; k < FEATURES; k++) residual += (double)m.w[k] * (double)m.x[j * FEATURES + k];
+            for (int k = 0; k < FEATURES && part[j]; k++) {
                 double x = (double)m.x[j * FEATURES + k];
                 sum[k] += residual * x;
                 x2 += x * x;
             }
             squares += residual * residual * x2;
         }
-        for (int k = 0; k < FEATURES; ++k) norm2 += sum[k] * sum[k];
+        for (int k = 0; k < FEATURES; k++) norm2 += sum[k] * sum[k];
         gls_measure_result result =
             fixture_once(&m.t, "gradient_diversity", (const char *const[]){"sample", "all", NULL});
         NEAR(gls_measure_result_get(&result, "batch_size_bound"), distinct * squares / norm2, 1e-4);

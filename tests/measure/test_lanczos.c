@@ -13,10 +13,10 @@ typedef struct dense {
 
 static gls_status multiply(void *user, const gls_real *x, gls_real *y) {
     dense *m = user;
-    ++m->calls;
-    for (int64_t i = 0; i < m->n; ++i) {
+    m->calls++;
+    for (int64_t i = 0; i < m->n; i++) {
         double sum = 0;
-        for (int64_t k = 0; k < m->n; ++k) sum += m->a[i * m->n + k] * (double)x[k];
+        for (int64_t k = 0; k < m->n; k++) sum += m->a[i * m->n + k] * (double)x[k];
         y[i] = (gls_real)sum;
     }
     return GLS_OK;
@@ -36,9 +36,8 @@ static gls_status run(dense *m, int basis, int64_t products, double tolerance, g
 static dense random_symmetric(int64_t n) {
     dense m = {malloc(sizeof(double) * (size_t)(n * n)), n, 0};
     gls_random random = gls_random_create(2, "matrix", (uint64_t)n, 0);
-    for (int64_t i = 0; i < n; ++i) {
-        for (int64_t k = 0; k <= i; ++k) m.a[i * n + k] = m.a[k * n + i] = gls_random_normal(&random);
-    }
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k <= i; k++) m.a[i * n + k] = m.a[k * n + i] = gls_random_normal(&random);
     return m;
 }
 
@@ -46,7 +45,7 @@ static const double precision = sizeof(gls_real) == 4 ? 2e-4 : 1e-8;
 
 static void ends_agree_with_a_dense_decomposition(void **state) {
     const int64_t sizes[] = {1, 2, 5, 40, 150};
-    for (int t = 0; t < 5; ++t) {
+    for (int t = 0; t < 5; t++) {
         int64_t n = sizes[t];
         dense m = random_symmetric(n);
         gls_spectrum s;
@@ -65,7 +64,7 @@ static void ends_agree_with_a_dense_decomposition(void **state) {
 
 static dense diagonal(int64_t n, const double *value) {
     dense m = {calloc((size_t)(n * n), sizeof(double)), n, 0};
-    for (int64_t i = 0; i < n; ++i) m.a[i * n + i] = value[i];
+    for (int64_t i = 0; i < n; i++) m.a[i * n + i] = value[i];
     return m;
 }
 
@@ -73,7 +72,7 @@ static dense diagonal(int64_t n, const double *value) {
 static void restarts_converge_on_hard_spectra(void **state) {
     enum { N = 120 };
     double value[N];
-    for (int i = 0; i < N; ++i) value[i] = 1 - 1e-3 * i;
+    for (int i = 0; i < N; i++) value[i] = 1 - 1e-3 * i;
     value[7] = -0.3;
     dense m = diagonal(N, value);
     gls_spectrum s;

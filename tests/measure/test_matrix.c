@@ -12,9 +12,8 @@ static gls_real g[N * D];
 
 static void fill(double shift) {
     gls_random random = gls_random_create(1, "matrix", 0, 0);
-    for (int i = 0; i < N * D; ++i) {
+    for (int i = 0; i < N * D; i++)
         g[i] = (gls_real)(gls_random_normal(&random) * (1 + i % D) + (i % D == 2 ? shift : 0));
-    }
 }
 
 static gls_measure_matrix matrix(bool sample) {
@@ -42,17 +41,16 @@ typedef struct sums {
 
 static sums brute(void) {
     sums s = {0};
-    for (int i = 0; i < N; ++i) {
+    for (int i = 0; i < N; i++) {
         double square = 0, one = 0;
-        for (int k = 0; k < D; ++k) {
+        for (int k = 0; k < D; k++) {
             square += (double)g[i * D + k] * (double)g[i * D + k];
             one += fabs((double)g[i * D + k]);
         }
         s.norms2 += square;
         s.product += sqrt(square) * one;
-        for (int j = 0; j < N; ++j) {
-            for (int k = 0; k < D && j != i; ++k) s.cross += (double)g[i * D + k] * (double)g[j * D + k];
-        }
+        for (int j = 0; j < N; j++)
+            for (int k = 0; k < D && j != i; k++) s.cross += (double)g[i * D + k] * (double)g[j * D + k];
     }
     s.sum2 = s.norms2 + s.cross;
     return s;
@@ -76,13 +74,13 @@ static void diversity_is_the_definition(void **state) {
 /* The test of the paper, written out: the examples' variances summed over coordinates, against theta^2 |g_S|^2. */
 static void norm_test_is_the_papers(void **state) {
     const char *const thetas[] = {"0.9", "0.3", "0.02"};
-    for (int t = 0; t < 3; ++t) {
+    for (int t = 0; t < 3; t++) {
         double theta = atof(thetas[t]), variance = 0, norm2 = 0;
         fill(3);
-        for (int k = 0; k < D; ++k) {
+        for (int k = 0; k < D; k++) {
             double mean = 0, square = 0;
-            for (int i = 0; i < N; ++i) mean += (double)g[i * D + k] / N;
-            for (int i = 0; i < N; ++i) square += pow((double)g[i * D + k] - mean, 2);
+            for (int i = 0; i < N; i++) mean += (double)g[i * D + k] / N;
+            for (int i = 0; i < N; i++) square += pow((double)g[i * D + k] - mean, 2);
             variance += square / (N - 1);
             norm2 += mean * mean;
         }
@@ -116,9 +114,8 @@ static void a_sample_is_corrected_and_says_so(void **state) {
     gls_measure_result_clear(&r);
     gls_measure_result_clear(&norm);
     /* Rows and their opposites: the mean is zero, the estimate negative, and the result says that it is meaningless. */
-    for (int i = 0; i + 1 < N - 1; i += 2) {
-        for (int k = 0; k < D; ++k) g[(i + 1) * D + k] = -g[i * D + k];
-    }
+    for (int i = 0; i + 1 < N - 1; i += 2)
+        for (int k = 0; k < D; k++) g[(i + 1) * D + k] = -g[i * D + k];
     m.n = N - 1;
     r = run("gradient_diversity", NULL, NULL, &m);
     assert_non_null(r.meaningless);
@@ -152,15 +149,15 @@ static int ascending(const void *a, const void *b) {
 static void noise_norms_are_distances_to_the_mean(void **state) {
     fill(3);
     double mean[D] = {0}, norm[N], square = 0, m2 = 0, m4 = 0, average = 0;
-    for (int i = 0; i < N * D; ++i) mean[i % D] += (double)g[i] / N;
-    for (int i = 0; i < N; ++i) {
+    for (int i = 0; i < N * D; i++) mean[i % D] += (double)g[i] / N;
+    for (int i = 0; i < N; i++) {
         double e2 = 0;
-        for (int k = 0; k < D; ++k) e2 += pow((double)g[i * D + k] - mean[k], 2);
+        for (int k = 0; k < D; k++) e2 += pow((double)g[i * D + k] - mean[k], 2);
         norm[i] = sqrt(e2);
         square += e2 / N;
         average += norm[i] / N;
     }
-    for (int i = 0; i < N; ++i) {
+    for (int i = 0; i < N; i++) {
         m2 += pow(norm[i] - average, 2) / N;
         m4 += pow(norm[i] - average, 4) / N;
     }
@@ -174,7 +171,7 @@ static void noise_norms_are_distances_to_the_mean(void **state) {
     NEAR_ABS(gls_measure_result_get(&r, "example_shape_drift"), 0, 0);
     const gls_figure *counts = gls_measure_result_find(&r, "example_histogram_counts");
     double total = 0;
-    for (int64_t k = 0; k < counts->count; ++k) total += counts->value[k];
+    for (int64_t k = 0; k < counts->count; k++) total += counts->value[k];
     NEAR(total, N, 0);
     NEAR(gls_measure_result_get(&curve, "variance"), square, precision);
     const gls_figure *running = gls_measure_result_find(&curve, "variance_running_mean");
@@ -188,19 +185,19 @@ static void gaussian_noise_looks_gaussian(void **state) {
     enum { ROWS = 3000, COLUMNS = 40 };
     gls_real *x = malloc(sizeof(gls_real) * ROWS * COLUMNS);
     gls_random random = gls_random_create(5, "gaussian", 0, 0);
-    for (int i = 0; i < ROWS * COLUMNS; ++i) x[i] = (gls_real)gls_random_normal(&random);
+    for (int i = 0; i < ROWS * COLUMNS; i++) x[i] = (gls_real)gls_random_normal(&random);
     gls_measure_matrix m = {x, ROWS, COLUMNS, true, 4};
     gls_measure_result r = run("noise_norm", NULL, NULL, &m);
     NEAR(gls_measure_result_get(&r, "effective_dimension"), COLUMNS, 0.15);
     const gls_figure *data = gls_measure_result_find(&r, "example_quantiles");
     const gls_figure *null = gls_measure_result_find(&r, "example_gaussian_quantiles");
     const gls_figure *stable = gls_measure_result_find(&r, "example_stable_quantiles");
-    for (int64_t k = 0; k < data->count; ++k) NEAR(null->value[k], data->value[k], 0.03);
+    for (int64_t k = 0; k < data->count; k++) NEAR(null->value[k], data->value[k], 0.03);
     assert_true(stable->value[18] > 2 * data->value[18]);
     /* The counts of the nulls: about as many in each bin, all in all as many as there are values. */
     const char *const kinds[] = {"example", "coordinate"};
     const double values[] = {ROWS, COLUMNS};
-    for (int which = 0; which < 2; ++which) {
+    for (int which = 0; which < 2; which++) {
         char name[64];
         double sum = 0, off = 0;
         snprintf(name, sizeof name, "%s_histogram_counts", kinds[which]);
@@ -208,7 +205,7 @@ static void gaussian_noise_looks_gaussian(void **state) {
         snprintf(name, sizeof name, "%s_gaussian_histogram_counts", kinds[which]);
         const gls_figure *nulls = gls_measure_result_find(&r, name);
         assert_int_equal(nulls->count, counts->count);
-        for (int64_t k = 0; k < nulls->count; ++k) {
+        for (int64_t k = 0; k < nulls->count; k++) {
             sum += nulls->value[k];
             off += fabs(nulls->value[k] - counts->value[k]);
         }
@@ -221,7 +218,7 @@ static void gaussian_noise_looks_gaussian(void **state) {
 
 static double tail_of(gls_real *x, int64_t rows, int64_t columns, double alpha, double *low, double *high) {
     gls_random random = gls_random_create(6, "stable", (uint64_t)(alpha * 10), 0);
-    for (int64_t i = 0; i < rows * columns; ++i) x[i] = (gls_real)gls_noise_stable(&random, alpha);
+    for (int64_t i = 0; i < rows * columns; i++) x[i] = (gls_real)gls_noise_stable(&random, alpha);
     gls_measure_matrix m = {x, rows, columns, true, 4};
     gls_measure_result r = run("tail_index", NULL, NULL, &m);
     const gls_figure *index = gls_measure_result_find(&r, "tail_index");
@@ -259,7 +256,7 @@ static void tail_index_of_stable_rows(void **state) {
 static void a_rising_index_is_said(void **state) {
     gls_real *x = malloc(sizeof(gls_real) * 4096 * 60);
     gls_random random = gls_random_create(8, "products", 0, 0);
-    for (int i = 0; i < 4096 * 60; ++i) {
+    for (int i = 0; i < 4096 * 60; i++) {
         double a = gls_random_normal(&random), b = gls_random_normal(&random), c = gls_random_normal(&random);
         x[i] = (gls_real)(a * b * b * b * c * c);
     }
@@ -275,7 +272,7 @@ static void a_rising_index_is_said(void **state) {
 static void sparse_coordinates_are_left_out(void **state) {
     gls_real *x = malloc(sizeof(gls_real) * 2048 * 40);
     gls_random random = gls_random_create(7, "sparse", 0, 0);
-    for (int i = 0; i < 2048 * 40; ++i) {
+    for (int i = 0; i < 2048 * 40; i++) {
         bool zero = i % 2 && gls_random_uniform(&random) < 0.9;
         x[i] = zero ? 0 : (gls_real)gls_noise_stable(&random, 1.5);
     }
@@ -320,13 +317,13 @@ static void bad_input_is_named(void **state) {
 
 /* One row, equal rows, zero rows: an answer or a sentence from every measure, and JSON that reads back. */
 static void every_measure_survives_degenerate_matrices(void **state) {
-    for (int kind = 0; kind < 3; ++kind) {
-        for (int i = 0; i < N * D; ++i) g[i] = (gls_real)(kind == 2 ? 0 : 1 + i % D);
+    for (int kind = 0; kind < 3; kind++) {
+        for (int i = 0; i < N * D; i++) g[i] = (gls_real)(kind == 2 ? 0 : 1 + i % D);
         gls_measure_matrix m = {g, kind == 0 ? 1 : N, D, false, 3};
         const gls_measure_type *type;
-        for (int64_t t = 0; (type = gls_measure_at(ctx, t)); ++t) {
+        for (int64_t t = 0; (type = gls_measure_at(ctx, t)); t++) {
             assert_true(type->member.help[0] && (type->cost || type->every[0]) && (type->problem || type->matrix));
-            for (int sample = 0; sample < 2 && type->matrix; ++sample) {
+            for (int sample = 0; sample < 2 && type->matrix; sample++) {
                 m.sample = sample;
                 gls_measure_result r = run(type->member.name, NULL, NULL, &m);
                 char *text;

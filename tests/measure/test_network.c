@@ -18,8 +18,8 @@ typedef struct network {
 static void network_create(network *m, const char *norm, bool groups) {
     *m = (network){0};
     gls_random random = gls_random_create(1, "network", 0, 0);
-    for (int i = 0; i < ROWS * FEATURES; ++i) m->x[i] = (gls_real)gls_random_normal(&random);
-    for (int i = 0; i < ROWS; ++i) m->label[i] = (int32_t)gls_random_below(&random, CLASSES);
+    for (int i = 0; i < ROWS * FEATURES; i++) m->x[i] = (gls_real)gls_random_normal(&random);
+    for (int i = 0; i < ROWS; i++) m->label[i] = (int32_t)gls_random_below(&random, CLASSES);
     m->t.ctx = make_context();
     gls_data_info info = {.examples = ROWS,
                           .features = FEATURES,
@@ -78,13 +78,13 @@ static void figures_are_those_of_gradients_one_at_a_time(void **state) {
     network_create(&m, "none", false);
     int64_t d = gls_problem_size(m.t.problem);
     gls_real *g = malloc(sizeof *g * (size_t)(ROWS * d));
-    for (int i = 0; i < ROWS; ++i) one_gradient(&m, i, g + i * d);
+    for (int i = 0; i < ROWS; i++) one_gradient(&m, i, g + i * d);
     const char *const names[][2] = {{"gradient_diversity", "batch_size_bound"},
                                     {"dim_bounds", "quant_bound"},
                                     {"noise_norm", "noise_rms"},
                                     {"gradient_norm", "gradient_norm"}};
     gls_measure_matrix matrix = {g, ROWS, d, false, 1};
-    for (int k = 0; k < 4; ++k) {
+    for (int k = 0; k < 4; k++) {
         const char *const all[] = {"sample", "all", NULL};
         gls_measure *measure = fixture_measure(&m.t, names[k][0], all);
         gls_measure_result here = fixture_once(&m.t, names[k][0], all), there;
@@ -109,7 +109,7 @@ static void batch_normalisation_has_no_single_examples(void **state) {
     gls_real *before = malloc(sizeof *before * (size_t)size);
     memcpy(before, m.t.problem->state, sizeof *before * (size_t)size);
     const char *const refused[] = {"gradient_diversity", "noise_scale", "dim_bounds", "tail_index", "dragger"};
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < 5; i++) {
         gls_measure_result r = fixture_once(&m.t, refused[i], NULL);
         assert_non_null(r.meaningless);
         assert_non_null(strstr(r.meaningless, "couples"));
@@ -121,7 +121,7 @@ static void batch_normalisation_has_no_single_examples(void **state) {
     const char *const fine[][2] = {{"gradient_norm", "gradient_norm"}, {"loss", "loss"},
                                    {"sharpness", "lambda_max"},        {"noise_norm", "batch_noise_rms"},
                                    {"variance_curve", "variance"},     {"invariance_defect", "invariance_defect"}};
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 6; i++) {
         gls_measure_result r = fixture_once(&m.t, fine[i][0], NULL);
         assert_null(r.meaningless);
         double value = gls_measure_result_get(&r, fine[i][1]);

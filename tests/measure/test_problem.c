@@ -7,20 +7,20 @@ static const char *const all[] = {"sample", "all", NULL};
 
 /* The matrix of per-example gradients at w. */
 static void gradients(const fixture *t, const gls_real *w, gls_real *g) {
-    for (int i = 0; i < SET; ++i) {
+    for (int i = 0; i < SET; i++) {
         double row[DIM];
         quadratic_gradient(&t->f, w, i, row);
-        for (int k = 0; k < DIM; ++k) g[i * DIM + k] = (gls_real)row[k];
+        for (int k = 0; k < DIM; k++) g[i * DIM + k] = (gls_real)row[k];
     }
 }
 
 static double full_norm2(const fixture *t, const gls_real *w) {
     double sum[DIM] = {0}, g[DIM], square = 0;
-    for (int i = 0; i < SET; ++i) {
+    for (int i = 0; i < SET; i++) {
         quadratic_gradient(&t->f, w, i, g);
-        for (int k = 0; k < DIM; ++k) sum[k] += g[k] / SET;
+        for (int k = 0; k < DIM; k++) sum[k] += g[k] / SET;
     }
-    for (int k = 0; k < DIM; ++k) square += sum[k] * sum[k];
+    for (int k = 0; k < DIM; k++) square += sum[k] * sum[k];
     return square;
 }
 
@@ -35,14 +35,13 @@ static void whole_set_agrees_with_the_matrix(void **state) {
                                     {"dim_bounds", "quant_bound", "drop_bound"},
                                     {"gradient_norm", "gradient_norm", "gradient_norm"},
                                     {"noise_norm", "noise_rms", "example_kurtosis"}};
-    for (int k = 0; k < 5; ++k) {
+    for (int k = 0; k < 5; k++) {
         gls_measure_result here = fixture_once(&t, names[k][0], all), there;
         gls_measure_result_init(t.ctx, &there);
         gls_measure *m = fixture_measure(&t, names[k][0], NULL);
         GOOD(gls_measure_run_matrix(m, &matrix, &there));
-        for (int i = 1; i < 3; ++i) {
+        for (int i = 1; i < 3; i++)
             NEAR(gls_measure_result_get(&here, names[k][i]), gls_measure_result_get(&there, names[k][i]), precision);
-        }
         assert_int_equal(here.sample, SET);
         assert_int_equal(here.population, SET);
         gls_measure_destroy(m);
@@ -60,7 +59,7 @@ static double mean_figure(fixture *t, const char *name, const char *const *optio
     gls_measure *m = fixture_measure(t, name, options);
     double mean = 0, square = 0;
     *inside = 0;
-    for (int i = 0; i < repeats; ++i) {
+    for (int i = 0; i < repeats; i++) {
         t->in.step = i;
         fixture_run(t, m, &r);
         const gls_figure *f = gls_measure_result_find(&r, figure);
@@ -80,9 +79,9 @@ static void samples_are_unbiased_and_intervals_cover(void **state) {
     const char *const some[] = {"sample", "24", NULL};
     double g2 = full_norm2(&t, t.w), m2 = 0, loss = 0, error, row[DIM];
     int inside, repeats = 300;
-    for (int i = 0; i < SET; ++i) {
+    for (int i = 0; i < SET; i++) {
         quadratic_gradient(&t.f, t.w, i, row);
-        for (int k = 0; k < DIM; ++k) m2 += row[k] * row[k] / SET;
+        for (int k = 0; k < DIM; k++) m2 += row[k] * row[k] / SET;
         loss += quadratic_value(&t.f, t.w, i) / SET;
     }
     double got = mean_figure(&t, "gradient_diversity", some, "mean_gradient_norm2", repeats, g2, &error, &inside);
@@ -106,7 +105,7 @@ static void loss_of_the_whole_set_is_the_mean(void **state) {
     fixture t;
     fixture_quadratic(&t, 2);
     double loss = 0;
-    for (int i = 0; i < SET; ++i) loss += quadratic_value(&t.f, t.w, i) / SET;
+    for (int i = 0; i < SET; i++) loss += quadratic_value(&t.f, t.w, i) / SET;
     gls_measure_result r = fixture_once(&t, "loss", NULL);
     NEAR(gls_measure_result_get(&r, "loss"), loss, precision);
     gls_measure_result_clear(&r);
@@ -163,7 +162,7 @@ static void differential_diversity_of_a_quadratic(void **state) {
     fixture t;
     fixture_quadratic(&t, 2);
     gls_real other[DIM];
-    for (int k = 0; k < DIM; ++k) other[k] = t.w[k] + (gls_real)(0.3 - 0.2 * k);
+    for (int k = 0; k < DIM; k++) other[k] = t.w[k] + (gls_real)(0.3 - 0.2 * k);
     t.in.w_other = other;
     gls_measure_result r = fixture_once(&t, "differential_diversity", all);
     NEAR(gls_measure_result_get(&r, "differential_diversity"), 1.0 / SET, precision);
@@ -203,9 +202,9 @@ static void norms_at_hand_every_step_give_diversity(void **state) {
     assert_non_null(strstr(gls_context_message(t.ctx), "ledger: true"));
     int64_t index[SET];
     gls_random random = gls_random_create(5, "batches", 0, 0);
-    for (int i = 0; i < SET; ++i) index[i] = i;
-    for (int k = 0; k < 400; ++k) {
-        for (int i = 0; i < 16; ++i) {
+    for (int i = 0; i < SET; i++) index[i] = i;
+    for (int k = 0; k < 400; k++) {
+        for (int i = 0; i < 16; i++) {
             int64_t other = i + gls_random_below(&random, SET - i), chosen = index[other];
             index[other] = index[i];
             index[i] = chosen;
@@ -219,9 +218,9 @@ static void norms_at_hand_every_step_give_diversity(void **state) {
         GOOD(gls_estimator_estimate(estimator, t.pass, t.w, rows, 0, g, &estimate, &record));
         gls_loader_pop(loader);
         double second = 0, row[DIM];
-        for (int i = 0; i < 16; ++i) {
+        for (int i = 0; i < 16; i++) {
             quadratic_gradient(&t.f, t.w, index[i], row);
-            for (int d = 0; d < DIM; ++d) second += row[d] * row[d] / 16;
+            for (int d = 0; d < DIM; d++) second += row[d] * row[d] / 16;
         }
         NEAR(gls_record_get(&record, "second_moment"), second, precision);
         t.in.step_examples = estimate.rows;
@@ -246,9 +245,9 @@ static void norms_at_hand_every_step_give_diversity(void **state) {
     gls_measure_destroy(scale);
     gls_measure_destroy(test);
     double m2 = 0, row[DIM];
-    for (int i = 0; i < SET; ++i) {
+    for (int i = 0; i < SET; i++) {
         quadratic_gradient(&t.f, t.w, i, row);
-        for (int k = 0; k < DIM; ++k) m2 += row[k] * row[k] / SET;
+        for (int k = 0; k < DIM; k++) m2 += row[k] * row[k] / SET;
     }
     const gls_figure *bound = gls_measure_result_find(&r, "batch_size_bound");
     double truth = m2 / full_norm2(&t, t.w);
@@ -266,7 +265,7 @@ static void stability_compares_two_runs(void **state) {
     fixture_quadratic(&t, 1);
     gls_real other[DIM];
     double apart = 0, sizes = 0;
-    for (int k = 0; k < DIM; ++k) {
+    for (int k = 0; k < DIM; k++) {
         other[k] = t.w[k] + (gls_real)(0.1 * (k + 1));
         apart += pow((double)other[k] - (double)t.w[k], 2);
         sizes += pow((double)other[k], 2) + pow((double)t.w[k], 2);
@@ -287,7 +286,7 @@ static void stability_compares_two_runs(void **state) {
 /* ---- what holds for every measure ---- */
 
 static void prepare(fixture *t, gls_real *previous) {
-    for (int k = 0; k < DIM; ++k) previous[k] = t->w[k] + (gls_real)(0.01 * (k + 1));
+    for (int k = 0; k < DIM; k++) previous[k] = t->w[k] + (gls_real)(0.01 * (k + 1));
     t->in.w_previous = t->in.w_other = previous;
     t->in.loss = 1;
     t->in.gradient_norm = 2;
@@ -299,7 +298,7 @@ static bool without_features(const char *name) {
 
 static void same_figures(const gls_measure_result *a, const gls_measure_result *b) {
     assert_int_equal(a->figures, b->figures);
-    for (int64_t i = 0; i < a->figures; ++i) {
+    for (int64_t i = 0; i < a->figures; i++) {
         assert_string_equal(a->figure[i].name, b->figure[i].name);
         assert_int_equal(a->figure[i].count, b->figure[i].count);
         assert_memory_equal(a->figure[i].value, b->figure[i].value, (size_t)a->figure[i].count * sizeof(double));
@@ -309,7 +308,7 @@ static void same_figures(const gls_measure_result *a, const gls_measure_result *
 
 /* Runs a measure at steps first .. last - 1. */
 static void steps(fixture *t, gls_measure *m, int first, int last, gls_measure_result *r) {
-    for (int i = first; i < last; ++i) {
+    for (int i = first; i < last; i++) {
         t->in.step = i;
         fixture_run(t, m, r);
     }
@@ -324,7 +323,7 @@ static void the_same_bits_on_one_thread_and_two(void **state) {
     prepare(&two, previous);
     memcpy(w, one.w, sizeof w);
     const gls_measure_type *type;
-    for (int64_t i = 0; (type = gls_measure_at(one.ctx, i)); ++i) {
+    for (int64_t i = 0; (type = gls_measure_at(one.ctx, i)); i++) {
         if (without_features(type->member.name)) continue;
         gls_measure_result a, b;
         gls_measure_result_init(one.ctx, &a);
@@ -354,7 +353,7 @@ static void accumulators_survive_a_restart(void **state) {
     fixture_quadratic(&t, 1);
     prepare(&t, previous);
     const gls_measure_type *type;
-    for (int64_t i = 0; (type = gls_measure_at(t.ctx, i)); ++i) {
+    for (int64_t i = 0; (type = gls_measure_at(t.ctx, i)); i++) {
         if (!type->arrays) continue;
         gls_measure_result a, b;
         gls_measure_result_init(t.ctx, &a);
@@ -366,7 +365,7 @@ static void accumulators_survive_a_restart(void **state) {
         GOOD(gls_measure_arrays(m, "x.", &from));
         GOOD(gls_measure_arrays(n, "x.", &to));
         assert_true(from.count > 0 && from.count == to.count);
-        for (int64_t k = 0; k < from.count; ++k) {
+        for (int64_t k = 0; k < from.count; k++) {
             assert_string_equal(from.item[k].name, to.item[k].name);
             memcpy(to.item[k].data, from.item[k].data,
                    (size_t)from.item[k].shape[0] * gls_dtype_size(from.item[k].dtype));
@@ -390,7 +389,7 @@ static void what_a_measure_needs_is_asked_for(void **state) {
     const char *const names[] = {"smoothness", "stability", "equilibrium_ratio"};
     gls_measure_result r;
     gls_measure_result_init(t.ctx, &r);
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 3; i++) {
         gls_measure *m = fixture_measure(&t, names[i], NULL);
         assert_int_equal(gls_measure_run(m, &t.in, &r), GLS_ERR_ARGUMENT);
         assert_non_null(strstr(gls_context_message(t.ctx), names[i]));
@@ -408,7 +407,7 @@ static void coupled_examples_have_no_figures_of_their_own(void **state) {
     t.problem->coupling_group = 4;
     const char *const names[] = {"gradient_diversity", "noise_scale", "dim_bounds",
                                  "tail_index",         "dragger",     "norm_test"};
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 6; i++) {
         const char *const sample[] = {i == 5 ? "batch" : "sample", "32", NULL};
         gls_measure_result r = fixture_once(&t, names[i], sample);
         assert_non_null(r.meaningless);

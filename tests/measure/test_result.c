@@ -6,7 +6,7 @@
 static void json_has_headlines_on_top_and_everything_below(void **state) {
     gls_context *ctx = make_context();
     gls_measure_result r[2];
-    for (int i = 0; i < 2; ++i) gls_measure_result_init(ctx, &r[i]);
+    for (int i = 0; i < 2; i++) gls_measure_result_init(ctx, &r[i]);
     const double curve[] = {1, 0.5, INFINITY};
     r[0].measure = "gradient_diversity";
     r[0].sample = 32;
@@ -48,7 +48,7 @@ static void json_has_headlines_on_top_and_everything_below(void **state) {
     NEAR(gls_measure_result_get(&r[0], "batch_size_bound"), 743, 0);
     assert_true(isnan(gls_measure_result_get(&r[1], "curve")));
     assert_true(isnan(gls_measure_result_get(&r[1], "absent")));
-    for (int i = 0; i < 2; ++i) gls_measure_result_clear(&r[i]);
+    for (int i = 0; i < 2; i++) gls_measure_result_clear(&r[i]);
     gls_context_destroy(ctx);
 }
 

@@ -27,7 +27,7 @@ static void histogram_counts_every_finite_value_once(void **state) {
     NEAR_ABS(edge[0], 0, 0);
     NEAR(edge[5], 10, 0);
     const double expected[] = {2, 2, 1, 0, 1};
-    for (int k = 0; k < 5; ++k) NEAR(count[k], expected[k], 0);
+    for (int k = 0; k < 5; k++) NEAR(count[k], expected[k], 0);
     double same[] = {3, 3, 3};
     gls_stat_histogram(same, 3, 4, edge, count);
     assert_true(edge[0] < 3 && edge[4] > 3);
@@ -36,7 +36,7 @@ static void histogram_counts_every_finite_value_once(void **state) {
 
 static void robust_line_ignores_a_wild_point(void **state) {
     double x[9], y[9], scratch[9 * 8 / 2 + 9], intercept, slope;
-    for (int i = 0; i < 9; ++i) {
+    for (int i = 0; i < 9; i++) {
         x[i] = i;
         y[i] = 2 + 3 * i;
     }
@@ -44,7 +44,7 @@ static void robust_line_ignores_a_wild_point(void **state) {
     assert_true(gls_stat_robust_line(x, y, 9, scratch, &intercept, &slope));
     NEAR(slope, 3, 1e-12);
     NEAR(intercept, 2, 1e-12);
-    for (int i = 0; i < 9; ++i) x[i] = 1;
+    for (int i = 0; i < 9; i++) x[i] = 1;
     assert_false(gls_stat_robust_line(x, y, 9, scratch, &intercept, &slope));
 }
 
@@ -69,9 +69,9 @@ static void student_quantiles_match_tables(void **state) {
 static void ratio_interval_covers(void **state) {
     gls_random random = gls_random_create(1, "test", 0, 0);
     int inside = 0, enough = 2000, n = 50;
-    for (int r = 0; r < enough; ++r) {
+    for (int r = 0; r < enough; r++) {
         double a = 0, b = 0, aa = 0, bb = 0, ab = 0;
-        for (int i = 0; i < n; ++i) {
+        for (int i = 0; i < n; i++) {
             double z = gls_random_normal(&random), x = 4 + z + gls_random_normal(&random), y = 1 + z;
             a += x / n;
             b += y / n;
@@ -99,7 +99,7 @@ typedef struct values {
 static double resampled_mean(const void *user, const int32_t *count) {
     const values *v = user;
     double sum = 0;
-    for (int64_t i = 0; i < v->n; ++i) sum += count[i] * v->x[i];
+    for (int64_t i = 0; i < v->n; i++) sum += count[i] * v->x[i];
     return sum / (double)v->n;
 }
 
@@ -107,7 +107,7 @@ static void bootstrap_finds_the_error_of_a_mean(void **state) {
     double x[400], mean = 0, square = 0;
     int32_t count[400];
     gls_random random = gls_random_create(2, "test", 0, 0);
-    for (int i = 0; i < 400; ++i) {
+    for (int i = 0; i < 400; i++) {
         x[i] = gls_random_normal(&random);
         mean += x[i] / 400;
         square += x[i] * x[i] / 400;

@@ -31,9 +31,9 @@ static double laplace(gls_random *random, double scale) {
 /* Coordinate c is drawn around its own mean and with its own scale. */
 static void fill(draw_fn draw, double parameter, uint64_t repeat) {
     gls_random random = gls_random_create(7, "tail", repeat, 0);
-    for (int c = 0; c < COORDINATES; ++c) {
+    for (int c = 0; c < COORDINATES; c++) {
         double scale = pow(10, (c % 7) - 3), mean = c * scale;
-        for (int i = 0; i < SAMPLES; ++i) x[c * SAMPLES + i] = mean + scale * draw(&random, parameter);
+        for (int i = 0; i < SAMPLES; i++) x[c * SAMPLES + i] = mean + scale * draw(&random, parameter);
     }
 }
 
@@ -47,10 +47,10 @@ static gls_tail_fit fit(int64_t m1, int64_t m2) {
 static void stable_data_give_their_index(void **state) {
     const double alpha[] = {2, 1.6, 1.2}, width[] = {0.07, 0.05, 0.03};
     const double more = sqrt(4096.0 * 100 / (SAMPLES * COORDINATES));
-    for (int a = 0; a < 3; ++a) {
+    for (int a = 0; a < 3; a++) {
         double mean = 0, half = 0;
         int inside = 0;
-        for (int r = 0; r < REPEATS; ++r) {
+        for (int r = 0; r < REPEATS; r++) {
             fill(stable, alpha[a], (uint64_t)r);
             gls_tail_fit f = fit(4, 32);
             mean += f.alpha / REPEATS;
@@ -66,12 +66,12 @@ static void stable_data_give_their_index(void **state) {
 static void zeros_and_scales_do_no_harm(void **state) {
     fill(stable, 1.6, 1);
     double plain = fit(4, 32).alpha;
-    for (int64_t i = 0; i < SAMPLES * COORDINATES; ++i) x[i] *= 1024;
+    for (int64_t i = 0; i < SAMPLES * COORDINATES; i++) x[i] *= 1024;
     NEAR(fit(4, 32).alpha, plain, 1e-9);
     gls_random random = gls_random_create(9, "zeros", 0, 0);
     fill(stable, 1.6, 1);
-    for (int c = 0; c < COORDINATES; ++c) {
-        for (int i = 0; i < SAMPLES; ++i) {
+    for (int c = 0; c < COORDINATES; c++) {
+        for (int i = 0; i < SAMPLES; i++) {
             if (gls_random_uniform(&random) < 0.4)
                 x[c * SAMPLES + i] = c; /* an atom, at the coordinate's own place */
             else
@@ -80,7 +80,7 @@ static void zeros_and_scales_do_no_harm(void **state) {
     }
     gls_tail_fit f = fit(8, 64);
     assert_true(f.low < 1.65 && f.high > 1.5);
-    for (int64_t i = 0; i < SAMPLES * COORDINATES; ++i) x[i] = 3;
+    for (int64_t i = 0; i < SAMPLES * COORDINATES; i++) x[i] = 3;
     f = fit(4, 32);
     assert_true(isnan(f.alpha) && f.zero_sums > 0);
 }
@@ -97,7 +97,7 @@ static void laplace_reads_low_on_the_papers_estimator(void **state) {
 
 static void student_3_rises_with_the_length_of_the_sums(void **state) {
     double first = 0, last = 0;
-    for (int r = 0; r < REPEATS; ++r) {
+    for (int r = 0; r < REPEATS; r++) {
         fill(student, 3, (uint64_t)r);
         first += fit(1, 8).alpha / REPEATS;
         last += fit(8, 64).alpha / REPEATS;
@@ -108,9 +108,9 @@ static void student_3_rises_with_the_length_of_the_sums(void **state) {
 /* Norms of normal vectors read about 1 whatever the tail: the reason not to use the estimator on norms. */
 static void norms_mislead_the_papers_estimator(void **state) {
     gls_random random = gls_random_create(10, "norms", 0, 0);
-    for (int i = 0; i < SAMPLES; ++i) {
+    for (int i = 0; i < SAMPLES; i++) {
         double square = 0;
-        for (int k = 0; k < 50; ++k) {
+        for (int k = 0; k < 50; k++) {
             double z = gls_random_normal(&random);
             square += z * z;
         }
@@ -118,7 +118,7 @@ static void norms_mislead_the_papers_estimator(void **state) {
     }
     assert_true(gls_tail_hill(x, SAMPLES, 0) != gls_tail_hill(x, SAMPLES, 0)); /* NaN: no cut-off */
     gls_sort_doubles(x, SAMPLES);
-    for (int i = 0; i < SAMPLES / 2; ++i) {
+    for (int i = 0; i < SAMPLES / 2; i++) {
         double swap = x[i];
         x[i] = x[SAMPLES - 1 - i];
         x[SAMPLES - 1 - i] = swap;
@@ -129,7 +129,7 @@ static void norms_mislead_the_papers_estimator(void **state) {
 /* Hill's estimate is right for a pure power law. */
 static void hill_finds_a_power_law(void **state) {
     int64_t n = SAMPLES * COORDINATES / 4;
-    for (int64_t i = 0; i < n; ++i) x[i] = pow((double)(i + 1) / (double)n, -1 / 1.4);
+    for (int64_t i = 0; i < n; i++) x[i] = pow((double)(i + 1) / (double)n, -1 / 1.4);
     NEAR(gls_tail_hill(x, n, n / 10), 1.4, 0.01);
 }
 

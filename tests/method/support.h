@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <base/yaml.h>
+#include "base/yaml.h"
 #include <glissade/method.h>
 #include <math.h>
 #include <stdio.h>

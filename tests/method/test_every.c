@@ -2,7 +2,7 @@
  * steps, state that restores, options that are refused. */
 #include "support.h"
 
-#include <base/kernels.h>
+#include "base/kernels.h"
 
 enum { TOP = 70000 };
 

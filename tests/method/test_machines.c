@@ -1,7 +1,7 @@
 /* singd and ingd, which ask elsewhere than at w. */
 #include "support.h"
 
-#include <base/kernels.h>
+#include "base/kernels.h"
 
 /* f(x) = max_i |x_i - c_i| + |x_0|/2 in 6 dimensions: Lipschitz with 1.5, nowhere smooth where it matters. The oracle
  * gives a gradient with <g, direction> = f'(x; direction) wherever f is differentiable (almost everywhere). */

@@ -2,7 +2,7 @@
  * gradients, step reports, the two machines. */
 #include "support.h"
 
-#include <base/kernels.h>
+#include "base/kernels.h"
 
 static double norm(const gls_real *x, int64_t n) {
     double s = 0;

@@ -100,7 +100,7 @@ static bool same(gls_comm *comm, const gls_batch *batch, const gls_data_info *in
     double g = distance(many.g, one.g, one.d), state = distance(many.state, one.state, one.states);
     double loss = fabs(many.loss - one.loss) / one.loss;
     bool right = g < tolerance && state < tolerance && loss < tolerance;
-    if (memcmp(many.z, one.z, (size_t)(batch->rows * CLASSES) * sizeof *one.z)) {
+    if (memcmp(many.z, one.z, (size_t)(batch->rows * CLASSES) * sizeof *one.z) != 0) {
         fprintf(stderr, "%s: outputs without labels differ\n", text);
         right = false;
     }

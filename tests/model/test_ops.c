@@ -61,7 +61,7 @@ static void descriptors(void **state) {
         const gls_op *op = (const gls_op *)*member;
         if (!op->formula || !op->shapes || !op->parameters) fail_msg("%s does not say what it is", op->member.name);
         assert_true(strlen(op->formula) > 0 && strstr(op->shapes, "->"));
-        assert_true((op->compose != NULL) != (op->shape != NULL && op->impl != NULL));
+        assert_true((op->compose != NULL) != (op->shape && op->impl));
         if (op->uses)
             check_uses(ctx, op);
         else

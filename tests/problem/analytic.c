@@ -80,24 +80,24 @@ static double ask(gls_problem *p, const double *w, const double *direction, gls_
     gls_batch rows = {.rows = n, .index = index, .slot = slot, .draw = draw};
     gls_point *at, *to;
     gls_evaluation *e;
-    unsigned want = GLS_WANT_GRADIENT | (direction != NULL ? GLS_WANT_ORACLE : 0);
+    unsigned want = GLS_WANT_GRADIENT | (direction ? GLS_WANT_ORACLE : 0);
     check(gls_point_create(p, &at));
     check(gls_point_create(p, &to));
     check(gls_point_set(at, w));
-    if (direction != NULL) check(gls_point_set(to, direction));
+    if (direction) check(gls_point_set(to, direction));
     check(gls_evaluation_create(p, n, want, mode, &e));
     gls_evaluate_args args = {.point = at,
                               .rows = &rows,
                               .want = want,
                               .mode = mode,
-                              .direction = direction != NULL ? to : NULL,
+                              .direction = direction ? to : NULL,
                               .batch_mass = (double)n,
                               .batch_rows = n,
                               .seed = 7};
     check(gls_evaluate(e, &args));
     double value;
     check(gls_ask_loss(e, &value));
-    if (g != NULL) {
+    if (g) {
         memset(g, 0, (size_t)d * sizeof *g);
         check(gls_ask_gradient(e, GLS_PRODUCT_GRADIENT, NULL, g));
         for (int64_t i = 0; i < d; i++) g[i] /= (double)n;
@@ -205,11 +205,11 @@ static void optimum_of(gls_problem *p, const subject *s, gls_random *random) {
     const gls_constants *c = gls_analytic_constants(p);
     int64_t d = gls_problem_size(p);
     if (isnan(c->minimum)) return;
-    if (c->minimizer != NULL) assert_true(fabs(value_at(p, c->minimizer, NULL) - c->minimum) < 1e-9);
+    if (c->minimizer) assert_true(fabs(value_at(p, c->minimizer, NULL) - c->minimum) < 1e-9);
     for (int trial = 0; trial < 200; trial++) {
         double w[MOST];
         draw_point(random, s->reach * (trial % 2 == 0 ? 1 : 0.1), d, w);
-        if (c->minimizer != NULL && trial % 4 < 2)
+        if (c->minimizer && trial % 4 < 2)
             for (int64_t i = 0; i < d; i++) w[i] = c->minimizer[i] + 0.1 * w[i];
         if (sqrt(dot(w, w, d)) > c->radius) continue;
         assert_true(value_at(p, w, NULL) >= c->minimum - 1e-12);

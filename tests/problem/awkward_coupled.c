@@ -42,7 +42,7 @@ static gls_status initialize(gls_problem *p, uint64_t seed, gls_real *w) {
 }
 
 static gls_status evaluation_create(gls_problem *p, int64_t rows, unsigned want, gls_mode mode, void **out) {
-    normalised *e = *out = gls_alloc(p->ctx, 1, sizeof(*e));
+    normalised *e = *out = gls_alloc(p->ctx, 1, sizeof *e);
     e->block = gls_alloc(p->ctx, 7 * rows, sizeof(double));
     double **part[] = {&e->z, &e->u, &e->du, &e->dz, &e->residual, &e->mean, &e->scale};
     for (int i = 0; i < 7; i++) *part[i] = e->block + i * rows;

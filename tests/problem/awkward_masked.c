@@ -19,9 +19,9 @@ static gls_status create(gls_problem *p, const void *options, const gls_data_inf
 }
 
 static gls_status evaluation_create(gls_problem *p, int64_t rows, unsigned want, gls_mode mode, void **out) {
-    kept *e = *out = gls_alloc(p->ctx, 1, sizeof(*e));
-    e->x = gls_alloc(p->ctx, rows * ((masked *)p->self)->p, sizeof(*e->x));
-    e->residual = gls_alloc(p->ctx, rows, sizeof(*e->residual));
+    kept *e = *out = gls_alloc(p->ctx, 1, sizeof *e);
+    e->x = gls_alloc(p->ctx, rows * ((masked *)p->self)->p, sizeof *e->x);
+    e->residual = gls_alloc(p->ctx, rows, sizeof *e->residual);
     return e->x && e->residual ? GLS_OK : GLS_ERR_MEMORY;
 }
 

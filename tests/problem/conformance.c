@@ -47,7 +47,7 @@ static subject open_subject(const conformance *c, int threads, int64_t slice) {
     if (slice == 0) options.lanes = 0;
     OK(s.ctx, gls_pass_create(s.p, &options, &s.pass));
     s.d = gls_problem_size(s.p);
-    s.w = room(s.d, sizeof(*s.w));
+    s.w = room(s.d, sizeof *s.w);
     OK(s.ctx, gls_problem_initialize(s.p, 5, s.w));
     gls_random random = gls_random_create(17, "conformance", 0, 0);
     for (int64_t i = 0; i < s.d; i++) s.w[i] += (gls_real)(c->spread * gls_random_normal(&random));
@@ -151,11 +151,11 @@ static void deal(int32_t *group, int64_t n, int64_t groups) {
 static void check_groups(subject *s) {
     int64_t n = s->n, d = s->d;
     one e = evaluate(s, s->p, s->c->batch);
-    gls_real *g = room(d, sizeof(*g)), *sum = room(d, sizeof(*g)), *all = room(d, sizeof(*g));
-    gls_real *v = room(d, sizeof(*v));
-    double *weights = room(n, sizeof(*weights)), *norms = room(n, sizeof(*norms));
-    double *inner = room(n, sizeof(*inner));
-    int32_t *group = room(n, sizeof(*group));
+    gls_real *g = room(d, sizeof *g), *sum = room(d, sizeof *g), *all = room(d, sizeof *g);
+    gls_real *v = room(d, sizeof *v);
+    double *weights = room(n, sizeof *weights), *norms = room(n, sizeof *norms);
+    double *inner = room(n, sizeof *inner);
+    int32_t *group = room(n, sizeof *group);
     gls_point *direction;
     for (int64_t i = 0; i < d; i++) v[i] = (gls_real)sin((double)i + 1);
     OK(s->ctx, gls_point_create(s->p, &direction));
@@ -167,11 +167,11 @@ static void check_groups(subject *s) {
         gls_partition partition = {groups, group};
         OK(s->ctx, gls_ask_norms(e.evaluation, &partition, norms));
         OK(s->ctx, gls_ask_inner(e.evaluation, &partition, direction, inner));
-        memset(sum, 0, (size_t)d * sizeof(*sum));
-        memset(all, 0, (size_t)d * sizeof(*all));
+        memset(sum, 0, (size_t)d * sizeof *sum);
+        memset(all, 0, (size_t)d * sizeof *all);
         double total = 0;
         for (int64_t j = -1; j < groups; j++) {
-            memset(g, 0, (size_t)d * sizeof(*g));
+            memset(g, 0, (size_t)d * sizeof *g);
             for (int64_t i = 0; i < n; i++) weights[i] = group[i] == j;
             OK(s->ctx, gls_ask_gradient(e.evaluation, GLS_PRODUCT_GRADIENT, weights, g));
             for (int64_t i = 0; i < d; i++) sum[i] += g[i];
@@ -198,17 +198,17 @@ static void check_generic(subject *s) {
     bare.inner = NULL;
     twin.type = &bare;
     one closed = evaluate(s, s->p, s->c->batch), generic = evaluate(s, &twin, s->c->batch);
-    double *a = room(s->n, sizeof(*a)), *b = room(s->n, sizeof(*b)), sum, total = 0;
+    double *a = room(s->n, sizeof *a), *b = room(s->n, sizeof *b), sum, total = 0;
     OK(s->ctx, gls_ask_norms(closed.evaluation, NULL, a));
     OK(s->ctx, gls_ask_norms(generic.evaluation, NULL, b));
     for (int64_t i = 0; i < s->n; i++) assert_near(s->c, "norm, closed form against generic", a[i], b[i], 0);
-    gls_real *v = room(s->d, sizeof(*v));
+    gls_real *v = room(s->d, sizeof *v);
     for (int64_t i = 0; i < s->d; i++) v[i] = (gls_real)cos((double)i);
     gls_point *direction;
     OK(s->ctx, gls_point_create(s->p, &direction));
     OK(s->ctx, gls_point_set(direction, v));
-    double *norms = room(s->n, sizeof(*norms));
-    memcpy(norms, a, (size_t)s->n * sizeof(*norms));
+    double *norms = room(s->n, sizeof *norms);
+    memcpy(norms, a, (size_t)s->n * sizeof *norms);
     OK(s->ctx, gls_ask_inner(closed.evaluation, NULL, direction, a));
     OK(s->ctx, gls_ask_inner(generic.evaluation, NULL, direction, b));
     for (int64_t i = 0; i < s->n; i++)
@@ -231,11 +231,11 @@ static void check_generic(subject *s) {
 static gls_batch permuted(const gls_batch *b, const int64_t *order, void **keep);
 
 static void check_permutation(subject *s) {
-    int64_t n = s->n, *order = room(n, sizeof(*order));
+    int64_t n = s->n, *order = room(n, sizeof *order);
     for (int64_t i = 0; i < n; i++) order[i] = n - 1 - i;
     void *keep[10] = {0};
     gls_batch other = permuted(s->c->batch, order, keep);
-    gls_real *a = room(s->d, sizeof(*a)), *b = room(s->d, sizeof(*b));
+    gls_real *a = room(s->d, sizeof *a), *b = room(s->d, sizeof *b);
     double before = whole(s, s->c->batch, 0, a), after = whole(s, &other, 0, b);
     assert_near(s->c, "loss of permuted rows", after, before, fabs(before));
     assert_vectors_near(s->c, "gradient of permuted rows", b, a, s->d, norm(a, s->d));
@@ -246,9 +246,9 @@ static void check_permutation(subject *s) {
 /* Rows of weight zero might as well not be there. */
 static void check_zero_weights(subject *s) {
     int64_t n = s->n, kept = n / 2;
-    double *weights = room(n, sizeof(*weights));
+    double *weights = room(n, sizeof *weights);
     for (int64_t i = 0; i < kept; i++) weights[i] = 1;
-    gls_real *a = room(s->d, sizeof(*a)), *b = room(s->d, sizeof(*b));
+    gls_real *a = room(s->d, sizeof *a), *b = room(s->d, sizeof *b);
     gls_batch first = gls_batch_view(s->c->batch, 0, kept);
     one e = evaluate(s, s->p, s->c->batch);
     OK(s->ctx, gls_ask_gradient(e.evaluation, GLS_PRODUCT_GRADIENT, weights, a));
@@ -261,25 +261,25 @@ static void check_zero_weights(subject *s) {
 /* Two evaluations, asked twice, and a pass over them leave weights and state as they were. */
 static void check_nothing_changes(subject *s) {
     int64_t states = gls_layout_size(s->p->state_layout);
-    gls_real *w = room(s->d, sizeof(*w)), *a = room(s->d, sizeof(*a));
-    gls_real *b = room(s->d, sizeof(*b)), *state = room(states, sizeof(*state));
-    memcpy(w, s->w, (size_t)s->d * sizeof(*w));
-    if (states) memcpy(state, s->p->state, (size_t)states * sizeof(*state));
+    gls_real *w = room(s->d, sizeof *w), *a = room(s->d, sizeof *a);
+    gls_real *b = room(s->d, sizeof *b), *state = room(states, sizeof *state);
+    memcpy(w, s->w, (size_t)s->d * sizeof *w);
+    if (states) memcpy(state, s->p->state, (size_t)states * sizeof *state);
     one e = evaluate(s, s->p, s->c->batch);
     OK(s->ctx, gls_ask_gradient(e.evaluation, GLS_PRODUCT_GRADIENT, NULL, a));
     OK(s->ctx, gls_ask_gradient(e.evaluation, GLS_PRODUCT_GRADIENT, NULL, b));
-    assert_memory_equal(a, b, (size_t)s->d * sizeof(*a));
+    assert_memory_equal(a, b, (size_t)s->d * sizeof *a);
     double first = whole(s, s->c->batch, 0, a), second = whole(s, s->c->batch, 0, b);
     assert_true(first == second);
-    assert_memory_equal(a, b, (size_t)s->d * sizeof(*a));
-    assert_memory_equal(w, s->w, (size_t)s->d * sizeof(*w));
-    if (states) assert_memory_equal(state, s->p->state, (size_t)states * sizeof(*state));
+    assert_memory_equal(a, b, (size_t)s->d * sizeof *a);
+    assert_memory_equal(w, s->w, (size_t)s->d * sizeof *w);
+    if (states) assert_memory_equal(state, s->p->state, (size_t)states * sizeof *state);
     close_one(&e);
     free(w), free(a), free(b), free(state);
 }
 
 static double loss_at(subject *s, const gls_real *w, const gls_real *v, double h) {
-    gls_real *kept = s->w, *at = room(s->d, sizeof(*at));
+    gls_real *kept = s->w, *at = room(s->d, sizeof *at);
     for (int64_t i = 0; i < s->d; i++) at[i] = (gls_real)(w[i] + h * v[i]);
     s->w = at;
     double loss = whole(s, s->c->batch, 0, NULL);
@@ -291,7 +291,7 @@ static double loss_at(subject *s, const gls_real *w, const gls_real *v, double h
 /* Five-point differences in double: truncation h^4, rounding 1e-16 / h. */
 static void check_differences(subject *s) {
     if (sizeof(gls_real) == sizeof(float) || s->c->kinks) return;
-    gls_real *g = room(s->d, sizeof(*g)), *v = room(s->d, sizeof(*v));
+    gls_real *g = room(s->d, sizeof *g), *v = room(s->d, sizeof *v);
     double loss = whole(s, s->c->batch, 0, g);
     gls_random random = gls_random_create(23, "directions", 0, 0);
     for (int k = 0; k < 6; k++) {
@@ -314,9 +314,9 @@ static void check_differences(subject *s) {
 /* H v, closed form or differences, against differences of gradients. */
 static void check_hessian(subject *s) {
     if (sizeof(gls_real) == sizeof(float) || s->c->kinks) return;
-    gls_real *v = room(s->d, sizeof(*v)), *product = room(s->d, sizeof(*v));
-    gls_real *above = room(s->d, sizeof(*v)), *below = room(s->d, sizeof(*v)), *kept = s->w;
-    gls_real *at = room(s->d, sizeof(*at));
+    gls_real *v = room(s->d, sizeof *v), *product = room(s->d, sizeof *v);
+    gls_real *above = room(s->d, sizeof *v), *below = room(s->d, sizeof *v), *kept = s->w;
+    gls_real *at = room(s->d, sizeof *at);
     double mass, h = 1e-5 / sqrt((double)s->d);
     for (int64_t i = 0; i < s->d; i++) v[i] = (gls_real)sin(3 * (double)i + 1);
     gls_batch_stream stream;
@@ -344,7 +344,7 @@ static gls_status dawdle(void *user, gls_slice *slice) {
     double loss;
     GLS_TRY(gls_ask_loss(slice->evaluation, &loss));
     if (free_examples(s->p)) {
-        double *norms = room(slice->rows->rows, sizeof(*norms));
+        double *norms = room(slice->rows->rows, sizeof *norms);
         gls_status status = gls_ask_norms(slice->evaluation, NULL, norms);
         free(norms);
         GLS_TRY(status);
@@ -356,7 +356,7 @@ static gls_status dawdle(void *user, gls_slice *slice) {
 static void check_bits(const conformance *c) {
     subject plain = open_subject(c, 1, 3);
     int64_t d = plain.d, states = gls_layout_size(plain.p->state_layout);
-    gls_real *wanted = room(d, sizeof(*wanted)), *got = room(d, sizeof(*got));
+    gls_real *wanted = room(d, sizeof *wanted), *got = room(d, sizeof *got);
     double loss = whole(&plain, c->batch, 0, wanted);
     for (int threads = 1; threads <= 3; threads++) {
         subject s = open_subject(c, threads, 3);
@@ -373,12 +373,12 @@ static void check_bits(const conformance *c) {
                                     .sum = &sum};
         gls_pass_result result;
         OK(s.ctx, gls_pass_run(s.pass, &request, &result));
-        assert_memory_equal(got, wanted, (size_t)d * sizeof(*got));
+        assert_memory_equal(got, wanted, (size_t)d * sizeof *got);
         assert_true(result.loss == loss);
         assert_near(c, "sum over slices", sum, loss, fabs(loss));
         if (states)
             assert_memory_equal(gls_pass_state_next(s.pass), gls_pass_state_next(plain.pass),
-                                (size_t)states * sizeof(*got));
+                                (size_t)states * sizeof *got);
         close_subject(&s);
     }
     close_subject(&plain);
@@ -389,7 +389,7 @@ static void check_bits(const conformance *c) {
 static void check_cuts(const conformance *c) {
     subject plain = open_subject(c, 2, 0);
     int64_t d = plain.d, states = gls_layout_size(plain.p->state_layout);
-    gls_real *wanted = room(d, sizeof(*wanted)), *got = room(d, sizeof(*got));
+    gls_real *wanted = room(d, sizeof *wanted), *got = room(d, sizeof *got);
     double loss = whole(&plain, c->batch, 0, wanted);
     const int64_t slices[] = {1, 4, 7, 1000};
     for (int k = 0; k < 4; k++) {
@@ -408,8 +408,8 @@ static void check_cuts(const conformance *c) {
 /* Questions finer than the coupling are refused with a sentence, not answered. */
 static void check_refusals(subject *s) {
     one e = evaluate(s, s->p, s->c->batch);
-    double *values = room(s->n, sizeof(*values));
-    gls_real *g = room(s->d, sizeof(*g));
+    double *values = room(s->n, sizeof *values);
+    gls_real *g = room(s->d, sizeof *g);
     values[0] = 1;
     assert_int_equal(gls_ask_gradient(e.evaluation, GLS_PRODUCT_GRADIENT, values, g), GLS_ERR_UNSUPPORTED);
     assert_non_null(strstr(gls_context_message(s->ctx), "use"));
@@ -474,13 +474,13 @@ static gls_batch permuted(const gls_batch *b, const int64_t *order, void **keep)
     out.slot = reorder(b->slot, order, n, 1, sizeof(int64_t), &keep[5]);
     out.mass = reorder(b->mass, order, n, 1, sizeof(double), &keep[6]);
     if (!b->row) return out;
-    int64_t *row = keep[7] = room(n, sizeof(*row));
-    int32_t *column = keep[8] = room(b->row[n] - b->row[0], sizeof(*column));
-    gls_real *value = keep[9] = room(b->row[n] - b->row[0], sizeof(*value));
+    int64_t *row = keep[7] = room(n, sizeof *row);
+    int32_t *column = keep[8] = room(b->row[n] - b->row[0], sizeof *column);
+    gls_real *value = keep[9] = room(b->row[n] - b->row[0], sizeof *value);
     for (int64_t i = 0; i < n; i++) {
         int64_t begin = b->row[order[i]], stored = b->row[order[i] + 1] - begin;
-        memcpy(column + row[i], b->column + begin, (size_t)stored * sizeof(*column));
-        memcpy(value + row[i], b->value + begin, (size_t)stored * sizeof(*value));
+        memcpy(column + row[i], b->column + begin, (size_t)stored * sizeof *column);
+        memcpy(value + row[i], b->value + begin, (size_t)stored * sizeof *value);
         row[i + 1] = row[i] + stored;
     }
     out.row = row;

@@ -38,7 +38,7 @@ static predictor open_predictor(const conformance *c, int threads, int64_t slice
     gls_pass_options options = {.size = sizeof(options)}, first = {.size = sizeof(options)};
     int64_t d = gls_problem_size(s.p);
     s.k = s.p->outputs;
-    s.w = room(d, sizeof(*s.w));
+    s.w = room(d, sizeof *s.w);
     OK(s.ctx, gls_problem_initialize(s.p, 5, s.w));
     gls_random random = gls_random_create(18, "outputs", 0, 0);
     for (int64_t i = 0; i < d; i++) s.w[i] += (gls_real)(c->spread * gls_random_normal(&random));
@@ -77,7 +77,7 @@ static gls_batch unlabelled(const gls_batch *batch) {
 static gls_real *evaluated(predictor *s, const gls_batch *batch, unsigned want, gls_mode mode, double *score) {
     gls_point *point;
     gls_evaluation *e;
-    gls_real *out = room(s->n * s->k, sizeof(*out));
+    gls_real *out = room(s->n * s->k, sizeof *out);
     double loss, scores[4];
     OK(s->ctx, gls_point_create(s->p, &point));
     OK(s->ctx, gls_point_set(point, s->w));
@@ -113,8 +113,8 @@ static void check_labels_change_nothing(predictor *s, const conformance *c) {
         gls_real *labelled = evaluated(s, c->batch, more, modes[m], NULL);
         gls_real *alone = evaluated(s, c->batch, GLS_WANT_OUTPUTS, modes[m], NULL);
         gls_real *without = evaluated(s, &bare, GLS_WANT_OUTPUTS, modes[m], NULL);
-        assert_memory_equal(labelled, alone, (size_t)(s->n * s->k) * sizeof(*alone));
-        assert_memory_equal(labelled, without, (size_t)(s->n * s->k) * sizeof(*alone));
+        assert_memory_equal(labelled, alone, (size_t)(s->n * s->k) * sizeof *alone);
+        assert_memory_equal(labelled, without, (size_t)(s->n * s->k) * sizeof *alone);
         free(labelled), free(alone), free(without);
     }
     if (s->p->data.target == GLS_TARGET_NONE) return;
@@ -141,7 +141,7 @@ static const gls_stream_ops part_ops = {get};
 static gls_real *passed(predictor *s, const gls_batch *batch, int64_t first) {
     part_stream part = {.rows = gls_batch_view(batch, first, batch->rows - first)};
     part.stream = (gls_stream){&part_ops, batch->rows - first, first, batch->rows};
-    gls_real *out = room(s->n * s->k, sizeof(*out));
+    gls_real *out = room(s->n * s->k, sizeof *out);
     OK(s->ctx, gls_pass_outputs(s->pass, s->w, &part.stream, out));
     return out;
 }
@@ -153,7 +153,7 @@ static void check_cuts(const conformance *c, const gls_real *wanted) {
         predictor s = open_predictor(c, 1 + i % 2, slices[i / 2], waves[i / 2]);
         int64_t first = i % 3 ? s.n / (1 + i % 3) : 0;
         gls_real *got = passed(&s, i % 2 ? &bare : c->batch, first);
-        if (memcmp(got + first * s.k, wanted + first * s.k, (size_t)((s.n - first) * s.k) * sizeof(*got)))
+        if (memcmp(got + first * s.k, wanted + first * s.k, (size_t)((s.n - first) * s.k) * sizeof *got) != 0)
             fail_msg("%s: outputs depend on the cut (slice %d, from row %d)", c->name, (int)slices[i / 2], (int)first);
         for (int64_t j = 0; j < first * s.k; j++) assert_true(got[j] == 0); /* another rank's */
         free(got);
@@ -167,8 +167,8 @@ static void check_predictions(predictor *s, const conformance *c) {
         evaluated(s, c->batch, GLS_WANT_OUTPUTS | GLS_WANT_SCORES | GLS_WANT_LOSSES, GLS_MODE_EVALUATE, &score);
     gls_prediction p = gls_problem_prediction(s->p);
     int64_t each = s->n * p.positions;
-    int32_t *class = room(each, sizeof(*class));
-    gls_real *values = room(each * p.values, sizeof(*values));
+    int32_t *class = room(each, sizeof *class);
+    gls_real *values = room(each * p.values, sizeof *values);
     if (p.classes) {
         OK(s->ctx, gls_problem_classify(s->p, s->n, z, class));
         for (int64_t i = 0; i < each; i++) assert_in_range(class[i], 0, p.classes - 1);
@@ -186,7 +186,7 @@ static void check_predictions(predictor *s, const conformance *c) {
         }
         assert_true(fabs(sum - 1) < 1e-5);
     }
-    if (p.values && !p.classes) assert_memory_equal(values, z, (size_t)(s->n * s->k) * sizeof(*z));
+    if (p.values && !p.classes) assert_memory_equal(values, z, (size_t)(s->n * s->k) * sizeof *z);
     if (!p.classes) assert_int_equal(gls_problem_classify(s->p, s->n, z, class), GLS_ERR_UNSUPPORTED);
     if (!p.values) assert_int_equal(gls_problem_predict(s->p, s->n, z, values), GLS_ERR_UNSUPPORTED);
     free(z), free(class), free(values);

@@ -4,17 +4,17 @@
 #include <string.h>
 
 void rows_make(made_rows *rows, int64_t n, int64_t p, bool sparse, int64_t classes, int64_t targets, bool masses) {
-    memset(rows, 0, sizeof(*rows));
+    memset(rows, 0, sizeof *rows);
     gls_random random = gls_random_create(3, "rows", (uint64_t)(n + p), (uint32_t)classes);
-    gls_real *x = rows->block[0] = calloc((size_t)(n * p) + 1, sizeof(*x));
-    int64_t *row = rows->block[1] = calloc((size_t)n + 1, sizeof(*row));
-    int32_t *column = rows->block[2] = calloc((size_t)(n * p) + 1, sizeof(*column));
-    int32_t *label = rows->block[3] = calloc((size_t)n, sizeof(*label));
-    gls_real *y = rows->block[4] = calloc((size_t)(n * targets) + 1, sizeof(*y));
-    int64_t *index = rows->block[5] = calloc((size_t)n, sizeof(*index));
-    int64_t *slot = rows->block[6] = calloc((size_t)n, sizeof(*slot));
-    double *mass = rows->block[7] = calloc((size_t)n, sizeof(*mass));
-    int64_t *key = rows->block[8] = calloc((size_t)n, sizeof(*key));
+    gls_real *x = rows->block[0] = calloc((size_t)(n * p) + 1, sizeof *x);
+    int64_t *row = rows->block[1] = calloc((size_t)n + 1, sizeof *row);
+    int32_t *column = rows->block[2] = calloc((size_t)(n * p) + 1, sizeof *column);
+    int32_t *label = rows->block[3] = calloc((size_t)n, sizeof *label);
+    gls_real *y = rows->block[4] = calloc((size_t)(n * targets) + 1, sizeof *y);
+    int64_t *index = rows->block[5] = calloc((size_t)n, sizeof *index);
+    int64_t *slot = rows->block[6] = calloc((size_t)n, sizeof *slot);
+    double *mass = rows->block[7] = calloc((size_t)n, sizeof *mass);
+    int64_t *key = rows->block[8] = calloc((size_t)n, sizeof *key);
     int64_t stored = 0;
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < p; j++) {
@@ -52,7 +52,7 @@ void rows_make(made_rows *rows, int64_t n, int64_t p, bool sparse, int64_t class
 void rows_make_tokens(made_rows *rows, int64_t n, int64_t vocabulary, int64_t length) {
     rows_make(rows, n, 0, false, 0, 0, true);
     gls_random random = gls_random_create(4, "token rows", (uint64_t)n, (uint32_t)length);
-    int32_t *token = rows->block[9] = calloc((size_t)(n * length), 2 * sizeof(*token)), *label = token + n * length;
+    int32_t *token = rows->block[9] = calloc((size_t)(n * length), 2 * sizeof *token), *label = token + n * length;
     double *mass = rows->block[7];
     for (int64_t i = 0; i < n; i++) {
         int64_t labels = i % 3 == 2 ? length - 1 : length;

@@ -38,7 +38,7 @@ static bool open_dataset(dataset *data) {
     if (access(path, R_OK) != 0) return false;
     data->ctx = conformance_context(2);
     OK(data->ctx, gls_source_open(data->ctx, "libsvm", path, NULL, NULL, GLS_PART_TRAIN, NULL, &data->source));
-    int64_t n = gls_source_info(data->source)->examples, *index = calloc((size_t)n, sizeof(*index));
+    int64_t n = gls_source_info(data->source)->examples, *index = calloc((size_t)n, sizeof *index);
     for (int64_t i = 0; i < n; i++) index[i] = i;
     OK(data->ctx, gls_rows_create(data->ctx, gls_source_info(data->source), n, &data->rows));
     gls_fetch fetch = {.count = n, .index = index};
@@ -56,8 +56,8 @@ static void close_dataset(dataset *data) {
 /* The mean loss at w, its gradient g and Hessian h [D, D]. */
 static double plain_newton_system(const gls_batch *b, const double *w, double *g, double *h) {
     double loss = 0;
-    memset(g, 0, D * sizeof(*g));
-    memset(h, 0, D * D * sizeof(*h));
+    memset(g, 0, D * sizeof *g);
+    memset(h, 0, D * D * sizeof *h);
     for (int64_t i = 0; i < b->rows; i++) {
         double z = w[P], y = b->label[i] ? 1 : -1;
         for (int64_t t = b->row[i]; t < b->row[i + 1]; t++) z += w[b->column[t]] * b->value[t];
@@ -104,7 +104,7 @@ static void solve(double *a, double *b) {
 }
 
 static double plain_optimum(const gls_batch *b) {
-    double w[D] = {0}, g[D], *h = calloc(D * D, sizeof(*h)), loss = 0;
+    double w[D] = {0}, g[D], *h = calloc(D * D, sizeof *h), loss = 0;
     for (int step = 0; step < 10; step++) {
         loss = plain_newton_system(b, w, g, h);
         solve(h, g);

@@ -79,7 +79,7 @@ static void every_registered_problem(void **state) {
     const gls_member *member;
     for (int64_t i = 0; (member = gls_member_at(ctx, &gls_problem_kind, i)); i++) {
         int taken = 0;
-        for (size_t f = 0; f < sizeof(forms) / sizeof(*forms); f++) taken += check_form(member->name, &forms[f], NULL);
+        for (size_t f = 0; f < sizeof(forms) / sizeof *forms; f++) taken += check_form(member->name, &forms[f], NULL);
         if (!taken) fail_msg("'%s' takes no form of data", member->name);
     }
     gls_context_destroy(ctx);

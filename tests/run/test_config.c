@@ -33,8 +33,8 @@ static void reads_values(void **state) {
 
 static bool same(const gls_value *a, const gls_value *b) {
     if (a->kind != b->kind || a->count != b->count || a->quoted != b->quoted) return false;
-    if ((a->text == NULL) != (b->text == NULL) || (a->text && strcmp(a->text, b->text))) return false;
-    if ((a->key == NULL) != (b->key == NULL) || (a->key && strcmp(a->key, b->key))) return false;
+    if ((a->text == NULL) != (b->text == NULL) || (a->text && strcmp(a->text, b->text) != 0)) return false;
+    if ((a->key == NULL) != (b->key == NULL) || (a->key && strcmp(a->key, b->key) != 0)) return false;
     for (int64_t i = 0; i < a->count; i++)
         if (!same(a->items[i], b->items[i])) return false;
     return true;

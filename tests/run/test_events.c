@@ -28,7 +28,8 @@ static unsigned char *slurp(const char *folder, size_t *size) {
     DIR *dir = opendir(folder);
     char path[512] = "";
     for (struct dirent *e; (e = readdir(dir));)
-        if (!strncmp(e->d_name, "events.out.tfevents.", 20)) snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (strncmp(e->d_name, "events.out.tfevents.", 20) == 0)
+            snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
     closedir(dir);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);

@@ -71,7 +71,7 @@ static int64_t count_of(const json_t *all, const char *measure) {
     int64_t n = 0;
     size_t i;
     json_t *line;
-    json_array_foreach(all, i, line) n += !strcmp(json_string_value(json_object_get(line, "measure")), measure);
+    json_array_foreach(all, i, line) n += strcmp(json_string_value(json_object_get(line, "measure")), measure) == 0;
     return n;
 }
 

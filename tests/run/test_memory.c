@@ -98,7 +98,7 @@ static void check_no_temporaries(const char *folder) {
     DIR *dir = opendir(folder);
     if (!dir) return;
     for (struct dirent *e; (e = readdir(dir));)
-        if (strstr(e->d_name, ".tmp") || !strcmp(e->d_name, ".best")) fail_msg("%s/%s was left", folder, e->d_name);
+        if (strstr(e->d_name, ".tmp") || strcmp(e->d_name, ".best") == 0) fail_msg("%s/%s was left", folder, e->d_name);
     closedir(dir);
 }
 

@@ -80,7 +80,7 @@ static gls_status count_epoch(void *user, gls_run *run, unsigned why) {
 
 static void count_figure(void *user, gls_run *run, const char *name, double value) {
     counter *c = user;
-    c->figures += !strcmp(name, "loss");
+    c->figures += strcmp(name, "loss") == 0;
 }
 
 static gls_status fit(void *user, gls_array *array, const int64_t *shape) {
@@ -248,7 +248,7 @@ static uint64_t print_of(const char *folder) {
     for (struct dirent *e; (e = readdir(dir));) {
         char path[512];
         struct stat info;
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         assert_int_equal(lstat(path, &info), 0);
         uint64_t own = (uint64_t)info.st_mtim.tv_nsec * 31 + (uint64_t)info.st_mtim.tv_sec + info.st_ino;

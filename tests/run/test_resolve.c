@@ -50,7 +50,7 @@ static void repeats_itself(void **state) {
         assert_ok(ctx, gls_config_read(ctx, config_path(first, path), &written));
         gls_real *b = train(ctx, written, fresh_folder(second), false, &other);
         assert_int_equal(size, other);
-        if (memcmp(a, b, size)) fail_msg("other bits: %s", kinds[k]);
+        if (memcmp(a, b, size) != 0) fail_msg("other bits: %s", kinds[k]);
         assert_ok(ctx, gls_config_read(ctx, config_path(second, again), &rewritten));
         char *text = gls_config_text(ctx, written), *more = gls_config_text(ctx, rewritten);
         assert_string_equal(text, more);

@@ -93,7 +93,7 @@ static void check_lines(const gls_advice *advice) {
         for (int64_t k = 0; k < advice->lines; k++) {
             const gls_advice_line *line = &advice->line[k];
             assert_true(line->value && line->numbers && line->rule && line->source);
-            found |= !strcmp(line->what, wanted[i]);
+            found |= strcmp(line->what, wanted[i]) == 0;
         }
         if (!found) fail_msg("no line about %s", wanted[i]);
     }

@@ -42,7 +42,7 @@ static void run(int threads, const char *estimator, gls_real *point, gls_figures
     gls_context *ctx = context(threads);
     gls_problem *p = problem(ctx, "quadratic", "{dim: 7, rotate: true, noise: {name: stable, index: 1.5}}");
     gls_value *method = parsed(ctx, "{name: gclip, lr: 0.05, tau: 2}");
-    gls_value *chain = estimator != NULL ? parsed(ctx, estimator) : NULL;
+    gls_value *chain = estimator ? parsed(ctx, estimator) : NULL;
     static const int64_t mark[] = {0, 10, 100, 1000};
     gls_solve_options options = {.size = sizeof options,
                                  .method = method,

@@ -19,7 +19,7 @@ static void outcome_clear(outcome *o) {
 }
 
 static bool same_weights(const outcome *a, const outcome *b) {
-    return a->size == b->size && !memcmp(a->w, b->w, sizeof *a->w * (size_t)a->size);
+    return a->size == b->size && memcmp(a->w, b->w, sizeof *a->w * (size_t)a->size) == 0;
 }
 
 /* A whole run of `small` with overrides (ended by NULL), in its own context. */

@@ -513,7 +513,7 @@ static void stability(double lambda) {
         data set = {.n = n, .d = d}, fresh = {.n = n, .d = d};
         set.x = malloc((size_t)(n * d) * sizeof *set.x);
         fresh.x = malloc((size_t)(n * d) * sizeof *fresh.x);
-        assert_true(set.x != NULL && fresh.x != NULL);
+        assert_true(set.x && fresh.x);
         gls_random random = gls_random_create(6, "stability data", 0, 0);
         data *both[] = {&set, &fresh};
         for (int s = 0; s < 2; s++)

@@ -193,7 +193,7 @@ static int network(void *user, const gls_real *w, int64_t count, const int64_t *
     const gls_real *w0 = w, *w1 = w0 + WIDE * IN, *w2 = w1 + WIDE * WIDE;
     for (int64_t k = 0; k < count; k++) {
         const double *x = data->x[example[k]];
-        double c = weight != NULL ? weight[k] : 1, a[WIDE], b[WIDE], z[OUT], total = 0, da[WIDE] = {0}, db[WIDE] = {0};
+        double c = weight ? weight[k] : 1, a[WIDE], b[WIDE], z[OUT], total = 0, da[WIDE] = {0}, db[WIDE] = {0};
         for (int i = 0; i < WIDE; i++) {
             double s = 0;
             for (int j = 0; j < IN; j++) s += w0[i * IN + j] * x[j];
@@ -210,7 +210,7 @@ static int network(void *user, const gls_real *w, int64_t count, const int64_t *
             total += exp(z[i]);
         }
         *value += c * (log(total) - z[data->label[example[k]]]);
-        if (g == NULL) continue;
+        if (!g) continue;
         gls_real *g0 = g, *g1 = g0 + WIDE * IN, *g2 = g1 + WIDE * WIDE;
         for (int i = 0; i < OUT; i++) {
             double e = c * (exp(z[i]) / total - (i == data->label[example[k]]));
@@ -331,7 +331,7 @@ static int normalised(void *user, const gls_real *w, int64_t count, const int64_
         *value += log(total) - out[data->label[example[k]]];
         for (int i = 0; i < OUT; i++) back[k][i] = exp(out[i]) / total - (i == data->label[example[k]]);
     }
-    if (g == NULL) return 0;
+    if (!g) return 0;
     for (int i = 0; i < OUT; i++) {
         double sum = 0, along = 0;
         for (int64_t k = 0; k < count; k++) {

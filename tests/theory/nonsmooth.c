@@ -48,7 +48,7 @@ static void verify(search *s, const gls_solve_state *state) {
 
 static gls_status follow_search(void *user, const gls_solve_state *state) {
     search *s = (search *)user + state->repetition;
-    if (state->g == NULL) return GLS_OK;
+    if (!state->g) return GLS_OK;
     gls_record record;
     gls_record_clear(&record);
     gls_method_record(state->method, &record);
@@ -270,8 +270,8 @@ static int resist(void *user, const gls_real *w, int64_t count, const int64_t *e
     bool known = false;
     for (int64_t i = 0; i < r->count; i++) known |= r->at[i] == w[0];
     if (!known && r->count < POINTS) r->at[r->count++] = w[0];
-    for (int64_t k = 0; k < count; k++) c += weight != NULL ? weight[k] : 1;
-    if (g == NULL) return 0;
+    for (int64_t k = 0; k < count; k++) c += weight ? weight[k] : 1;
+    if (!g) return 0;
     g[0] += c * r->slope;
     return 0;
 }

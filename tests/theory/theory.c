@@ -5,7 +5,7 @@ bool full;
 
 int theory_setup(void **state) {
     const char *length = getenv("GLS_THEORY");
-    full = length != NULL && strcmp(length, "full") == 0;
+    full = length && strcmp(length, "full") == 0;
     gls_context_options options = {.size = sizeof options, .threads = 2, .seed = 1};
     return gls_context_create(&ctx, &options) == GLS_OK ? 0 : -1;
 }
@@ -56,8 +56,8 @@ double theory_value(const char *yaml, const char *name) {
 outcome solved(gls_problem *problem, plan how) {
     outcome o = {.repeat = how.repeat > 0 ? how.repeat : 1, .marks = how.marks, .d = gls_problem_size(problem)};
     gls_value *method = value_of(how.method);
-    gls_value *average = how.average != NULL ? value_of(how.average) : NULL;
-    gls_value *estimator = how.estimator != NULL ? value_of(how.estimator) : NULL;
+    gls_value *average = how.average ? value_of(how.average) : NULL;
+    gls_value *estimator = how.estimator ? value_of(how.estimator) : NULL;
     gls_solve_options options = {.size = sizeof options,
                                  .method = method,
                                  .estimator = estimator,
@@ -79,7 +79,7 @@ outcome solved(gls_problem *problem, plan how) {
     o.solution = calloc((size_t)o.repeat, sizeof *o.solution);
     o.point = calloc((size_t)(o.repeat * o.d), sizeof *o.point);
     o.figures = calloc((size_t)(o.repeat * (o.marks + 1)), sizeof *o.figures);
-    assert_true(o.solution != NULL && o.point != NULL && o.figures != NULL);
+    assert_true(o.solution && o.point && o.figures);
     check(gls_solve(problem, &options, o.solution, o.point, how.marks > 0 ? o.figures : NULL));
     gls_value_destroy(ctx, method);
     gls_value_destroy(ctx, average);
@@ -96,7 +96,7 @@ void outcome_free(outcome *o) {
 double ask(gls_problem *problem, const double *w, gls_mode mode, uint64_t draw, int64_t batch, double *g) {
     int64_t n = batch > 0 ? batch : problem->data.examples, d = gls_problem_size(problem);
     int64_t *index = malloc((size_t)n * sizeof *index), *slot = malloc((size_t)n * sizeof *slot);
-    assert_true(index != NULL && slot != NULL);
+    assert_true(index && slot);
     for (int64_t i = 0; i < n; i++) {
         index[i] = i % problem->data.examples;
         slot[i] = i;
@@ -117,7 +117,7 @@ double ask(gls_problem *problem, const double *w, gls_mode mode, uint64_t draw, 
     double value;
     check(gls_evaluate(e, &args));
     check(gls_ask_loss(e, &value));
-    if (g != NULL) {
+    if (g) {
         memset(g, 0, (size_t)d * sizeof *g);
         check(gls_ask_gradient(e, GLS_PRODUCT_GRADIENT, NULL, g));
         for (int64_t i = 0; i < d; i++) g[i] /= (double)n;
@@ -140,7 +140,7 @@ double mean_of(const double *x, int64_t n, double *error) {
     double sum = 0, square = 0;
     for (int64_t i = 0; i < n; i++) sum += x[i] / (double)n;
     for (int64_t i = 0; i < n; i++) square += (x[i] - sum) * (x[i] - sum);
-    if (error != NULL) *error = n > 1 ? sqrt(square / (double)(n - 1) / (double)n) : NAN;
+    if (error) *error = n > 1 ? sqrt(square / (double)(n - 1) / (double)n) : NAN;
     return sum;
 }
 

@@ -1,7 +1,8 @@
 /* acclip: m = beta1 m + (1 - beta1) g; t = beta2 t + (1 - beta2) |g|^alpha; w -= lr min(tau/(|m| + eps), 1) m with
  * tau = t^(1/alpha). t starts at tau0^alpha; bias_correction divides it by 1 - beta2^k. */
-#include "rows.h"
-#include <base/sort.h>
+#include "base/arith.h"
+#include "method/rule/rows.h"
+#include "base/sort.h"
 
 #include <stdlib.h>
 
@@ -129,7 +130,7 @@ static void record(const void *memory, const gls_method_setup *setup, gls_record
     const acclip_options *o = setup->options;
     enum { SAMPLE = 1001 };
     double tau[SAMPLE];
-    int64_t d = setup->parameters, n = d < SAMPLE ? d : SAMPLE;
+    int64_t d = setup->parameters, n = gls_least(d, SAMPLE);
     gls_record_set(out, "eps_share", self->eps_share);
     if (n == 0) return;
     for (int64_t i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
 /* adagrad: s += g^2; rmsprop: s = rho s + (1 - rho) g^2; both: w -= lr g / (sqrt(s) + eps). */
-#include "rows.h"
+#include "method/rule/rows.h"
 
 typedef struct adagrad_options {
     gls_method_common common;

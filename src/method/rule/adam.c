@@ -1,6 +1,6 @@
 /* adam, bias-corrected; adamw: with decoupled decay; amsgrad: the denominator has the running maximum of s, taken
  * before the correction. */
-#include "rows.h"
+#include "method/rule/rows.h"
 
 typedef struct adam_options {
     gls_method_common common;

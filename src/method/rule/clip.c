@@ -1,5 +1,5 @@
 /* clip: w -= h g, h = min(lr, gamma lr/|g|). ngd: w -= h g, h = lr/(|g| + beta). */
-#include "rows.h"
+#include "method/rule/rows.h"
 
 typedef struct clip_options {
     gls_method_common common;

@@ -1,6 +1,6 @@
 /* m = beta1 m + (1 - beta1) g. gclip: w -= lr min(tau_k/|m|, 1) m; cclip: the same coordinate by coordinate.
  * tau_k = tau k^tau_exponent. */
-#include "rows.h"
+#include "method/rule/rows.h"
 
 #include <string.h>
 

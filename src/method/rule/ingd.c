@@ -2,7 +2,7 @@
  * x is (delta, eps)-stationary. x' = x - delta m/|m|; if f(x') - f(x) < -delta |m|/4 go on from x'. Else y uniform on
  * [x, x'], g = O(y, -m), m = beta m + (1 - beta) g, beta = (4L^2 - |m|^2)/(4L^2 + 2|m|^2). After K tries the search at
  * x starts anew. Held is -m, which is also the oracle's direction. */
-#include "rows.h"
+#include "method/rule/rows.h"
 
 #include <string.h>
 
@@ -117,7 +117,7 @@ static void look(ingd *self, const gls_real *w) {
     if (self->norm <= o->eps) {
         self->now.phase = DONE;
         if (self->now.round < o->repeat) {
-            self->delta = 1 / (double)++self->now.round;
+            self->delta = 1 / (double)self->now.round++;
             self->now.accepted = 0;
             self->now.phase = START;
         }
@@ -216,9 +216,8 @@ static gls_status arrays(void *memory, const gls_method_setup *setup, const char
                 {"delta", GLS_F64, 1, &self->delta},
                 {"weights", GLS_F64, self->kept, self->weights},
                 {"points", GLS_DTYPE_REAL, self->kept * setup->parameters, self->points}};
-    for (size_t i = 0; i < sizeof item / sizeof *item; i++) {
+    for (size_t i = 0; i < sizeof item / sizeof *item; i++)
         GLS_TRY(gls_arrays_add_state(ctx, list, prefix, item[i].name, item[i].dtype, item[i].size, item[i].data));
-    }
     return GLS_OK;
 }
 

@@ -1,6 +1,6 @@
 /* lamb: adam's direction r (+ lambda w), scaled per block by |w| / |r|, 1 where either is 0. Moments and norms in a
  * first pass, the step in a second. */
-#include "rows.h"
+#include "method/rule/rows.h"
 
 typedef struct lamb_options {
     gls_method_common common;

@@ -1,6 +1,6 @@
 /* lars, per block: l = kappa |w| / (|g| + lambda |w|), 1 where either norm is 0; v = beta v + lr l (g + lambda w);
  * w -= v. */
-#include "rows.h"
+#include "method/rule/rows.h"
 
 typedef struct lars_options {
     gls_method_common common;

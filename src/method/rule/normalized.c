@@ -1,6 +1,6 @@
 /* sngd: w -= lr g/|g|. sngm: u = beta u + g/|g|, w -= lr u; then |u| <= 1/(1 - beta). The normalised zero vector is
  * zero. */
-#include "rows.h"
+#include "method/rule/rows.h"
 
 typedef struct sngd_options {
     gls_method_common common;

@@ -3,7 +3,7 @@
 #define GLS_METHOD_ROWS_H
 
 #include <glissade/method.h>
-#include <base/kernels.h>
+#include "base/kernels.h"
 
 #include <float.h>
 #include <math.h>

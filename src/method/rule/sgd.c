@@ -1,5 +1,5 @@
 /* sgd: w -= lr g. msgd: v = beta v + g, w -= lr v. nag: v = beta v + g, w -= lr (g + beta v). */
-#include "rows.h"
+#include "method/rule/rows.h"
 
 typedef struct momentum_options {
     gls_method_common common;

@@ -1,6 +1,6 @@
 /* singd, stochastic interpolated normalised gradient descent. m = g(w_1); then w' = w - h m, h = 1/(p|m| + q); a point
  * y uniform on [w, w']; m = beta m + (1 - beta) g(y); on from w'. Held is -m, which is also the oracle's direction. */
-#include "rows.h"
+#include "method/rule/rows.h"
 
 #include <string.h>
 

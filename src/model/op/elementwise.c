@@ -1,6 +1,8 @@
 /* Activations: y = f(x), element by element. */
 #include "model/op/elementwise.h"
 
+#include "base/arith.h"
+
 typedef struct leaky_options {
     double slope;
 } leaky_options;
@@ -69,7 +71,7 @@ void gls_elementwise_backward(gls_exec *x, int i, gls_elementwise_gradients *gra
     enum { PIECE = 512 };
     gls_real piece[PIECE];
     for (int64_t k = 0; k < n; k += PIECE) {
-        int64_t count = n - k < PIECE ? n - k : PIECE;
+        int64_t count = gls_least(n - k, PIECE);
         gradients(piece, e + k, kept + k, count, slope);
         gls_add(to + k, piece, count);
     }

@@ -1,5 +1,7 @@
 #include "model/op/pool.h"
 
+#include "base/arith.h"
+
 const gls_option gls_pool_option_table[] = {
     GLS_INT("kernel", gls_pool_options, kernel, "2", 1, 1e4, "height and width"),
     GLS_INT("stride", gls_pool_options, stride, "0", 0, 1e4, "step; 0: the kernel"),
@@ -25,7 +27,7 @@ gls_status gls_pool_shape(gls_graph *g, gls_node *node) {
 static void clip(int64_t at, const gls_pool_options *o, int64_t size, int64_t *begin, int64_t *end) {
     int64_t first = at * o->stride - o->pad, last = first + o->kernel;
     *begin = first > 0 ? first : 0;
-    *end = last < size ? last : size;
+    *end = gls_least(last, size);
 }
 
 gls_window gls_pool_window(const gls_node *node, int64_t oy, int64_t ox) {

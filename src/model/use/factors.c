@@ -1,6 +1,7 @@
 /* Inner products of sums of outer products, by blocks of positions, and the room that reading them takes. */
 #include "model/use/factors.h"
 
+#include "base/arith.h"
 #include "base/gemm.h"
 #include "base/kernels.h"
 
@@ -58,7 +59,7 @@ static int64_t place(gls_group_rows group, int64_t positions, int64_t t) {
 static int64_t run_from(const gls_factors *f, gls_group_rows group, int64_t t) {
     int64_t positions = f->positions, i = t / positions, run = positions - t % positions;
     for (; run < BLOCK && i + 1 < group.rows && group.row[i + 1] == group.row[i] + 1; i++) run += positions;
-    return gls_factors_run(f, place(group, positions, t), run < BLOCK ? run : BLOCK);
+    return gls_factors_run(f, place(group, positions, t), gls_least(run, BLOCK));
 }
 
 /* ---- products ---- */

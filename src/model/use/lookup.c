@@ -2,7 +2,9 @@
  * of e_t over its positions with token k; no more of it is ever made than one row at a time. */
 #include <stdlib.h>
 
+#include "base/arith.h"
 #include "base/kernels.h"
+#include "base/sort.h"
 #include "model/use/factors.h"
 
 static gls_factors factors(const gls_exec *x, const gls_use *use) {
@@ -21,7 +23,7 @@ static void add_position(const gls_factors *v, int64_t t, const double *weight, 
     gls_real room[COLUMNS];
     int64_t most = v->right.storage == GLS_STORAGE_REAL ? v->q : COLUMNS, step;
     for (int64_t column = 0; column < v->q; column += most) {
-        int64_t width = v->q - column < most ? v->q - column : most;
+        int64_t width = gls_least(v->q - column, most);
         const gls_real *e = gls_reader_columns(&v->right, t, 1, column, width, room, &step);
         if (weight)
             gls_axpy(g + column, *weight, e, width);
@@ -50,19 +52,13 @@ typedef struct place {
     int64_t token, position;
 } place;
 
-static int by_token(const void *a, const void *b) {
-    const place *x = a, *y = b;
-    if (x->token != y->token) return x->token < y->token ? -1 : 1;
-    return (x->position > y->position) - (x->position < y->position);
-}
-
 /* Positions in the order of their tokens; those of one token are summed. */
 static double group_norm(const gls_factors *v, gls_group_rows of, place *order, gls_real *sum) {
     int64_t count = 0;
     for (int64_t i = 0; i < of.rows; i++)
         for (int64_t t = of.row[i] * v->positions; t < (of.row[i] + 1) * v->positions; t++)
             order[count++] = (place){gls_factors_token(v, t), t};
-    qsort(order, (size_t)count, sizeof *order, by_token);
+    qsort(order, (size_t)count, sizeof *order, gls_order_pairs);
     double norm = 0;
     for (int64_t i = 0, run; i < count; i += run) {
         gls_fill(sum, 0, v->q);

@@ -2,6 +2,7 @@
  * gradient is sum_t e_t a_t^T. methods.md section 4 has the formulas. */
 #include <math.h>
 
+#include "base/arith.h"
 #include "base/gemm.h"
 #include "base/kernels.h"
 #include "model/use/factors.h"
@@ -54,7 +55,7 @@ static void tile_copied(bool portable, const gls_factors *v, int64_t rows, const
     gls_real left[CHUNK_ROWS * TILE_ROWS], room[CHUNK_ROWS * NARROW_COLUMNS];
     int64_t total = rows * v->positions, count, step;
     for (int64_t t = 0; t < total; t += count) {
-        count = gls_factors_run(v, t, total - t < CHUNK_ROWS ? total - t : CHUNK_ROWS);
+        count = gls_factors_run(v, t, gls_least(total - t, CHUNK_ROWS));
         copy_scaled(v, t, count, begin, end - begin, weights, left);
         const gls_real *right = gls_reader_columns(&v->right, t, count, column, columns, room, &step);
         gls_gemm(portable, true, false, end - begin, columns, count, 1, left, end - begin, right, step, 1,
@@ -73,8 +74,8 @@ static gls_status tile(gls_exec *x, const gls_use *use, const double *weights, i
     int64_t most = narrow ? NARROW_COLUMNS : v.q;
     for (int64_t first = begin; first < end; first += TILE_ROWS)
         for (int64_t column = 0; column < v.q; column += most)
-            tile_copied(portable, &v, x->rows, weights, first, end - first < TILE_ROWS ? end : first + TILE_ROWS,
-                        column, v.q - column < most ? v.q - column : most, g);
+            tile_copied(portable, &v, x->rows, weights, first, gls_least(end, first + TILE_ROWS), column,
+                        gls_least(v.q - column, most), g);
     return GLS_OK;
 }
 
@@ -89,7 +90,7 @@ enum { EXPLICIT_SIZE = 1 << 20 };
 
 static int64_t explicit_rows(int64_t p, int64_t q) {
     int64_t rows = EXPLICIT_SIZE / q < TILE_ROWS ? TILE_ROWS : EXPLICIT_SIZE / q;
-    return rows < p ? rows : p;
+    return gls_least(rows, p);
 }
 
 static bool double_sum_pays(int64_t count, const gls_factors *v) {
@@ -118,7 +119,7 @@ static void make_rows(bool portable, const gls_factors *v, int64_t begin, int64_
     int64_t left_step, right_step, run;
     bool narrow = v->left_room || v->right_room;
     for (int64_t end = t + count; t < end; t += run, adds = true) {
-        run = gls_factors_run(v, t, narrow && end - t > GLS_FACTOR_PIECE ? GLS_FACTOR_PIECE : end - t);
+        run = gls_factors_run(v, t, narrow ? gls_least(end - t, GLS_FACTOR_PIECE) : end - t);
         const gls_real *left = gls_reader_columns(&v->left, t, run, begin, rows, v->left_room, &left_step);
         const gls_real *right = gls_reader_columns(&v->right, t, run, 0, v->q, v->right_room, &right_step);
         gls_gemm(portable, true, false, rows, v->q, run, 1, left, left_step, right, right_step, adds, made, v->q);
@@ -130,7 +131,7 @@ static double explicit_norm(bool portable, const gls_factors *v, gls_group_rows 
     double sum = 0;
     int64_t height = explicit_rows(v->p, v->q);
     for (int64_t begin = 0; begin < v->p; begin += height) {
-        int64_t rows = v->p - begin < height ? v->p - begin : height;
+        int64_t rows = gls_least(v->p - begin, height);
         for (int64_t i = 0, run; i < of.rows; i += run) {
             for (run = 1; i + run < of.rows && of.row[i + run] == of.row[i] + run; run++) continue;
             make_rows(portable, v, begin, rows, of.row[i] * v->positions, run * v->positions, i > 0, made);
@@ -173,7 +174,7 @@ static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *pa
     int64_t total = x->rows * v.positions, count, step;
     gls_real *z = gls_room_take(&room, GLS_FACTOR_PIECE * v.p, sizeof *z);
     for (int64_t t = 0; t < total; t += count) {
-        count = gls_factors_run(&v, t, total - t < GLS_FACTOR_PIECE ? total - t : GLS_FACTOR_PIECE);
+        count = gls_factors_run(&v, t, gls_least(total - t, GLS_FACTOR_PIECE));
         const gls_real *right = gls_reader_columns(&v.right, t, count, 0, v.q, v.right_room, &step);
         gls_gemm(x->graph->portable, false, true, count, v.p, v.q, 1, right, step, w, v.q, 0, z, v.p);
         for (int64_t i = 0; i < count; i++) {

@@ -1,6 +1,7 @@
 /* Views resolved: where they begin, how far they run evenly, and copies of what is stored narrow. */
 #include "model/use/reader.h"
 
+#include "base/arith.h"
 #include "model/kernels.h"
 #include "model/storage.h"
 
@@ -37,7 +38,7 @@ void gls_reader_skip(gls_reader *r, int64_t positions) {
 int64_t gls_reader_run(const gls_reader *r, int64_t t, int64_t most) {
     if (r->row_stride == r->positions * r->stride) return most;
     int64_t left = r->positions - t % r->positions;
-    return left < most ? left : most;
+    return gls_least(left, most);
 }
 
 static const char *place(const gls_reader *r, int64_t t) {

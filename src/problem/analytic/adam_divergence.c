@@ -1,6 +1,6 @@
 /* f_0(w) = steep w and f_i(w) = -w for the others, on [-1, 1] (the method projects onto the box). Visited in order,
  * Adam with beta1 = 0, beta2 = 1/(1 + steep^2) ends at the worst point 1; AMSGrad and SGD reach -1. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -47,7 +47,7 @@ static void start(const void *self, uint64_t seed, gls_real *w) {
 
 static double evaluate(const void *self, int64_t example, const gls_real *w, const gls_real *direction, gls_real *g) {
     double slope = example == 0 ? ((const divergence *)self)->steep : -1;
-    if (g != NULL) *g = (gls_real)slope;
+    if (g) *g = (gls_real)slope;
     return slope * (double)w[0];
 }
 

@@ -1,4 +1,4 @@
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include "base/kernels.h"
 
@@ -22,27 +22,27 @@ gls_status gls_function_create(gls_problem *p, const void *options, const gls_da
     const double unknown = NAN;
     f->known = (gls_constants){unknown, NULL, unknown, unknown, unknown, unknown, unknown, unknown, INFINITY};
     GLS_TRY(f->type->setup(p, options));
-    if (data != NULL && data->examples != f->examples)
+    if (data && data->examples != f->examples)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s' has %lld examples of its own; the data have %lld",
                         p->type->member.name, (long long)f->examples, (long long)data->examples);
     p->data.examples = f->examples;
     p->oracle_exact = true;
     if (gls_layout_count(p->layout) == 0) GLS_TRY(gls_layout_add(p->layout, "w", 1, &f->dim, 0));
     const gls_function_options *common = options;
-    return gls_oracle_noise_create(p->ctx, common != NULL ? common->noise : NULL, f->dim, &f->noise);
+    return gls_oracle_noise_create(p->ctx, common ? common->noise : NULL, f->dim, &f->noise);
 }
 
 void gls_function_destroy(gls_problem *p) {
     gls_function *f = p->self;
-    if (f == NULL) return;
-    if (f->type != NULL && f->type->dispose != NULL) f->type->dispose(p);
+    if (!f) return;
+    if (f->type && f->type->dispose) f->type->dispose(p);
     gls_oracle_noise_destroy(f->noise);
     gls_free(p->ctx, f->minimizer);
 }
 
 gls_status gls_function_initialize(gls_problem *p, uint64_t seed, gls_real *w) {
     const gls_function *f = p->self;
-    if (f->type->start != NULL) {
+    if (f->type->start) {
         f->type->start(f, seed, w);
         return GLS_OK;
     }
@@ -54,7 +54,7 @@ gls_status gls_function_initialize(gls_problem *p, uint64_t seed, gls_real *w) {
 gls_status gls_function_evaluation_create(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self) {
     const gls_function *f = p->self;
     evaluation *e = gls_alloc(p->ctx, 1, sizeof *e);
-    if (e == NULL) return GLS_ERR_MEMORY;
+    if (!e) return GLS_ERR_MEMORY;
     *self = e;
     e->kept = f->examples == 1 ? 1 : max_rows;
     bool gradient = (want & ~(unsigned)(GLS_WANT_LOSSES | GLS_WANT_SCORES | GLS_WANT_OUTPUTS)) != 0;
@@ -66,13 +66,13 @@ gls_status gls_function_evaluation_create(gls_problem *p, int64_t max_rows, unsi
         e->exact = gls_alloc(p->ctx, e->kept * f->dim, sizeof *e->exact);
         e->noisy = gls_alloc(p->ctx, f->dim, sizeof *e->noisy);
     }
-    if (e->value == NULL || (gradient && (e->exact == NULL || e->noisy == NULL))) return GLS_ERR_MEMORY;
+    if (!e->value || (gradient && (!e->exact || !e->noisy))) return GLS_ERR_MEMORY;
     return GLS_OK;
 }
 
 void gls_function_evaluation_destroy(gls_problem *p, void *self) {
     evaluation *e = self;
-    if (e == NULL) return;
+    if (!e) return;
     gls_free(p->ctx, e->value);
     gls_free(p->ctx, e->exact);
     gls_free(p->ctx, e->noisy);
@@ -84,15 +84,14 @@ gls_status gls_function_forward(gls_problem *p, void *self, const gls_evaluate_a
     const gls_function *f = p->self;
     evaluation *e = self;
     const gls_real *w = gls_point_w(args->point);
-    const gls_real *direction =
-        (args->want & GLS_WANT_ORACLE) && args->direction != NULL ? gls_point_w(args->direction) : NULL;
+    const gls_real *direction = (args->want & GLS_WANT_ORACLE) && args->direction ? gls_point_w(args->direction) : NULL;
     int64_t rows = f->examples == 1 ? 1 : args->rows->rows;
     for (int64_t r = 0; r < rows; r++) {
         int64_t example = f->examples == 1 ? 0 : args->rows->index[r];
         if (example < 0 || example >= f->examples)
             return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "example %lld of problem '%s': it has %lld", (long long)example,
                             p->type->member.name, (long long)f->examples);
-        e->value[r] = f->type->evaluate(f, example, w, direction, e->exact != NULL ? e->exact + r * f->dim : NULL);
+        e->value[r] = f->type->evaluate(f, example, w, direction, e->exact ? e->exact + r * f->dim : NULL);
     }
     return GLS_OK;
 }
@@ -119,15 +118,15 @@ gls_status gls_function_gradient(gls_problem *p, void *self, const gls_evaluate_
         return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED, "problem '%s' has no Hessian product in closed form",
                         p->type->member.name);
     int64_t rows = args->rows->rows;
-    bool noisy = f->noise != NULL && args->mode == GLS_MODE_TRAIN;
+    bool noisy = f->noise && args->mode == GLS_MODE_TRAIN;
     if (f->examples == 1 && !noisy) {
         double total = 0;
-        for (int64_t r = 0; r < rows; r++) total += weights != NULL ? weights[r] : 1;
+        for (int64_t r = 0; r < rows; r++) total += weights ? weights[r] : 1;
         add_to_sink(p, sink, total, e->exact);
         return GLS_OK;
     }
     for (int64_t r = 0; r < rows; r++) {
-        double c = weights != NULL ? weights[r] : 1;
+        double c = weights ? weights[r] : 1;
         if (c == 0) continue;
         const gls_real *exact = f->examples == 1 ? e->exact : e->exact + r * f->dim;
         if (noisy) {
@@ -148,7 +147,7 @@ const gls_constants *gls_analytic_constants(const gls_problem *problem) {
 
 gls_status gls_function_minimizer(gls_function *f, double x) {
     f->minimizer = gls_alloc(f->ctx, f->dim, sizeof *f->minimizer);
-    if (f->minimizer == NULL) return GLS_ERR_MEMORY;
+    if (!f->minimizer) return GLS_ERR_MEMORY;
     gls_fill(f->minimizer, (gls_real)x, f->dim);
     f->known.minimizer = f->minimizer;
     return GLS_OK;

@@ -6,7 +6,7 @@
 
 #include <glissade/problem.h>
 
-#include "oracle_noise.h"
+#include "problem/analytic/oracle_noise.h"
 
 typedef struct gls_function_type gls_function_type;
 

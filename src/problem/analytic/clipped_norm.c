@@ -1,6 +1,6 @@
 /* F(w) = -min(|w|, depth): in one dimension a clipped -|x|. A concave kink at 0, convex ones on the sphere |w| = depth,
  * stationary beyond. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include "base/kernels.h"
 
@@ -40,11 +40,11 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
     const clipped *c = self;
     int64_t d = c->f.dim;
     double norm = sqrt(gls_sum_squares(w, d));
-    if (g == NULL) return -fmin(norm, c->depth);
+    if (!g) return -fmin(norm, c->depth);
     gls_fill(g, 0, d);
-    double inward = direction != NULL ? -gls_dot(w, direction, d) : 0;
+    double inward = direction ? -gls_dot(w, direction, d) : 0;
     if (norm > 0 && (norm < c->depth || (norm == c->depth && inward > 0))) gls_axpy(g, -1 / norm, w, d);
-    if (norm == 0 && direction != NULL) {
+    if (norm == 0 && direction) {
         double length = sqrt(gls_sum_squares(direction, d));
         if (length > 0) gls_axpy(g, -1 / length, direction, d);
     }

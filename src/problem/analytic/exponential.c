@@ -1,5 +1,5 @@
 /* F(w) = sum cosh(a w_i) / a: the second derivative a cosh(a w) is at most a + a |sinh(a w)|, so L0 = L1 = a. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -38,7 +38,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
     for (int64_t i = 0; i < f->f.dim; i++) {
         double x = f->rate * (double)w[i];
         value += cosh(x) / f->rate;
-        if (g != NULL) g[i] = (gls_real)sinh(x);
+        if (g) g[i] = (gls_real)sinh(x);
     }
     return value;
 }

@@ -1,6 +1,6 @@
 /* f_i(w) = rho(<a_i, w - w*>), rho(r) = r^2 / (2 (1 + r^2)), |a_i| = scale: a smooth non-convex sum with minimum 0 at
  * w*. rho'' lies in [-1/4, 1]; |rho'| is at most 3 sqrt(3)/16. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include "base/kernels.h"
 
@@ -35,7 +35,7 @@ static const gls_option table[] = {
 static gls_status curvature(gls_context *ctx, const robust *r, double *out) {
     int64_t d = r->f.dim, n = r->terms;
     gls_real *x = gls_alloc(ctx, d, sizeof *x), *y = gls_alloc(ctx, d, sizeof *y);
-    gls_status status = x != NULL && y != NULL ? GLS_OK : GLS_ERR_MEMORY;
+    gls_status status = x && y ? GLS_OK : GLS_ERR_MEMORY;
     *out = 0;
     if (status == GLS_OK) {
         gls_function_direction(1, "power", 0, d, x);
@@ -62,7 +62,7 @@ static gls_status setup(gls_problem *p, const void *given) {
     r->f.examples = o->whole ? 1 : o->examples;
     r->center = o->center;
     r->row = gls_alloc(p->ctx, o->examples * o->dim, sizeof *r->row);
-    if (r->row == NULL) return GLS_ERR_MEMORY;
+    if (!r->row) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < o->examples; i++) {
         gls_function_direction((uint64_t)o->seed, "terms", (uint32_t)i, o->dim, r->row + i * o->dim);
         gls_scale(r->row + i * o->dim, o->scale, o->dim);
@@ -85,13 +85,13 @@ static double term(const robust *r, int64_t i, const gls_real *w, double share, 
     double residual = 0;
     for (int64_t k = 0; k < r->f.dim; k++) residual += (double)a[k] * ((double)w[k] - r->center);
     double weight = 1 / (1 + residual * residual);
-    if (g != NULL) gls_axpy(g, share * residual * weight * weight, a, r->f.dim);
+    if (g) gls_axpy(g, share * residual * weight * weight, a, r->f.dim);
     return 0.5 * share * residual * residual * weight;
 }
 
 static double evaluate(const void *self, int64_t example, const gls_real *w, const gls_real *direction, gls_real *g) {
     const robust *r = self;
-    if (g != NULL) gls_fill(g, 0, r->f.dim);
+    if (g) gls_fill(g, 0, r->f.dim);
     if (r->f.examples > 1) return term(r, example, w, 1, g);
     double value = 0;
     for (int64_t i = 0; i < r->terms; i++) value += term(r, i, w, 1 / (double)r->terms, g);

@@ -1,5 +1,5 @@
 /* F(w) = max_j |<a_j, w>| over unit vectors a_j: convex, with kinks through every point of many hyperplanes. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include "base/kernels.h"
 
@@ -30,7 +30,7 @@ static gls_status setup(gls_problem *p, const void *given) {
     m->f.dim = o->dim;
     m->pieces = o->pieces;
     m->row = gls_alloc(p->ctx, o->pieces * o->dim, sizeof *m->row);
-    if (m->row == NULL) return GLS_ERR_MEMORY;
+    if (!m->row) return GLS_ERR_MEMORY;
     for (int64_t j = 0; j < o->pieces; j++)
         gls_function_direction((uint64_t)o->seed, "pieces", (uint32_t)j, o->dim, m->row + j * o->dim);
     m->f.known.minimum = 0;
@@ -51,7 +51,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
         const gls_real *a = m->row + j * d;
         double product = gls_dot(a, w, d);
         if (fabs(product) < value) continue;
-        double slope = direction != NULL ? gls_dot(a, direction, d) : 0;
+        double slope = direction ? gls_dot(a, direction, d) : 0;
         double sign = product > 0 || (product == 0 && slope >= 0) ? 1 : -1, rise = sign * slope;
         if (fabs(product) == value && rise <= best_rise) continue;
         value = fabs(product);
@@ -59,7 +59,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
         best_sign = sign;
         best_rise = rise;
     }
-    if (g != NULL) {
+    if (g) {
         gls_fill(g, 0, d);
         gls_axpy(g, best_sign, m->row + best * d, d);
     }

@@ -1,4 +1,4 @@
-#include "oracle_noise.h"
+#include "problem/analytic/oracle_noise.h"
 
 #include "base/draws.h"
 #include "base/kernels.h"
@@ -230,22 +230,21 @@ const gls_member_kind gls_noise_kind = {GLS_KIND_NOISE, "noise", members};
 
 gls_status gls_oracle_noise_create(gls_context *ctx, const gls_value *spec, int64_t dim, gls_oracle_noise **out) {
     *out = NULL;
-    if (spec == NULL) return GLS_OK;
+    if (!spec) return GLS_OK;
     const gls_value *named = spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "name") : spec;
-    if (named == NULL || named->text == NULL)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "noise: expected a name or a map with 'name'");
+    if (!named || !named->text) return gls_fail(ctx, GLS_ERR_ARGUMENT, "noise: expected a name or a map with 'name'");
     if (strcmp(named->text, "none") == 0) return GLS_OK;
     const gls_member *member = gls_member_find(ctx, &gls_noise_kind, named->text);
-    if (member == NULL) return GLS_ERR_ARGUMENT;
+    if (!member) return GLS_ERR_ARGUMENT;
     gls_oracle_noise *noise = gls_alloc(ctx, 1, sizeof *noise);
-    if (noise == NULL) return GLS_ERR_MEMORY;
+    if (!noise) return GLS_ERR_MEMORY;
     noise->ctx = ctx;
     noise->type = (const gls_oracle_noise_type *)member;
     gls_status status = gls_member_options(ctx, member, member->name, spec->kind == GLS_VALUE_MAP ? spec : NULL,
                                            gls_but_name, &noise->options);
     if (status == GLS_OK) {
         noise->values = gls_options_struct(noise->options);
-        if (noise->type->check != NULL) status = noise->type->check(ctx, noise->values, dim);
+        if (noise->type->check) status = noise->type->check(ctx, noise->values, dim);
     }
     if (status != GLS_OK) {
         gls_oracle_noise_destroy(noise);
@@ -256,7 +255,7 @@ gls_status gls_oracle_noise_create(gls_context *ctx, const gls_value *spec, int6
 }
 
 void gls_oracle_noise_destroy(gls_oracle_noise *noise) {
-    if (noise == NULL) return;
+    if (!noise) return;
     gls_options_destroy(noise->options);
     gls_free(noise->ctx, noise);
 }

@@ -1,4 +1,4 @@
-#include "piecewise.h"
+#include "problem/analytic/piecewise.h"
 
 double gls_piecewise_evaluate(const gls_piecewise *f, double x, double move, double *slope) {
     int64_t low = 0, high = f->count; /* knots before low are < x, from high on >= x */
@@ -20,7 +20,7 @@ gls_status gls_piecewise_create(gls_context *ctx, int64_t count, gls_piecewise *
     out->knot = gls_alloc(ctx, count, sizeof(double));
     out->value = gls_alloc(ctx, count, sizeof(double));
     out->slope = gls_alloc(ctx, count + 1, sizeof(double));
-    return out->knot != NULL && out->value != NULL && out->slope != NULL ? GLS_OK : GLS_ERR_MEMORY;
+    return out->knot && out->value && out->slope ? GLS_OK : GLS_ERR_MEMORY;
 }
 
 void gls_piecewise_destroy(gls_context *ctx, gls_piecewise *f) {

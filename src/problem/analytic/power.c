@@ -1,5 +1,5 @@
 /* F(w) = sum |w_i|^p / p, p >= 2: (L0, L1)-smooth for every L1 > 0 but not smooth for p > 2. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -43,7 +43,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
     for (int64_t i = 0; i < f->f.dim; i++) {
         double x = fabs((double)w[i]), slope = pow(x, f->exponent - 1);
         value += slope * x / f->exponent;
-        if (g != NULL) g[i] = (gls_real)copysign(slope, (double)w[i]);
+        if (g) g[i] = (gls_real)copysign(slope, (double)w[i]);
     }
     return value;
 }

@@ -1,5 +1,5 @@
 /* F(w) = 1/2 (w - c)' Q (w - c), Q = H diag(spectrum) H with H a reflection, or the identity. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include "base/kernels.h"
 
@@ -45,7 +45,7 @@ static gls_status spread(quadratic *q, const options *o) {
     if (o->spacing == 0 && low <= 0)
         return gls_fail(q->f.ctx, GLS_ERR_ARGUMENT, "quadratic: log spacing needs mu > 0 (found %g)", low);
     q->spectrum = gls_alloc(q->f.ctx, d, sizeof *q->spectrum);
-    if (q->spectrum == NULL) return GLS_ERR_MEMORY;
+    if (!q->spectrum) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < d; i++) {
         double t = d > 1 ? (double)i / (double)(d - 1) : 1;
         q->spectrum[i] = o->spacing == 0 ? low * pow(high / low, t) : low + t * (high - low);
@@ -56,7 +56,7 @@ static gls_status spread(quadratic *q, const options *o) {
 static gls_status copy(quadratic *q, gls_reals spectrum) {
     q->f.dim = spectrum.count;
     q->spectrum = gls_alloc(q->f.ctx, spectrum.count, sizeof *q->spectrum);
-    if (q->spectrum == NULL) return GLS_ERR_MEMORY;
+    if (!q->spectrum) return GLS_ERR_MEMORY;
     memcpy(q->spectrum, spectrum.item, (size_t)spectrum.count * sizeof *q->spectrum);
     return GLS_OK;
 }
@@ -72,7 +72,7 @@ static gls_status setup(gls_problem *p, const void *given) {
     }
     if (o->rotate) {
         q->reflector = gls_alloc(p->ctx, q->f.dim, sizeof *q->reflector);
-        if (q->reflector == NULL) return GLS_ERR_MEMORY;
+        if (!q->reflector) return GLS_ERR_MEMORY;
         gls_function_direction((uint64_t)o->seed, "reflection", 0, q->f.dim, q->reflector);
     }
     q->center = o->center;
@@ -94,16 +94,16 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
     int64_t d = q->f.dim;
     const gls_real *v = q->reflector;
     double along = 0, back = 0, value = 0; /* <v, w - c> and <v, Lambda H (w - c)> */
-    if (v != NULL)
+    if (v)
         for (int64_t i = 0; i < d; i++) along += (double)v[i] * ((double)w[i] - q->center);
     for (int64_t i = 0; i < d; i++) {
-        double x = (double)w[i] - q->center - (v != NULL ? 2 * along * (double)v[i] : 0);
+        double x = (double)w[i] - q->center - (v ? 2 * along * (double)v[i] : 0);
         double slope = q->spectrum[i] * x;
         value += 0.5 * slope * x;
-        if (v != NULL) back += (double)v[i] * slope;
-        if (g != NULL) g[i] = (gls_real)slope;
+        if (v) back += (double)v[i] * slope;
+        if (g) g[i] = (gls_real)slope;
     }
-    if (g != NULL && v != NULL) gls_axpy(g, -2 * back, v, d);
+    if (g && v) gls_axpy(g, -2 * back, v, d);
     return value;
 }
 

@@ -1,7 +1,7 @@
 /* The logistic loss of a network with one hidden layer of rectifiers on points of the plane labelled by their quadrant
  * (an exclusive or). f_i(w) = log(1 + exp(-y_i (v' relu(W x_i + b) + c))). At a kink a unit counts as open if the
  * direction opens it, which makes <g, direction> the directional derivative. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -36,7 +36,7 @@ static gls_status setup(gls_problem *p, const void *given) {
     n->f.dim = 4 * o->hidden + 1;
     n->point = gls_alloc(p->ctx, o->examples, sizeof *n->point);
     n->label = gls_alloc(p->ctx, o->examples, sizeof *n->label);
-    if (n->point == NULL || n->label == NULL) return GLS_ERR_MEMORY;
+    if (!n->point || !n->label) return GLS_ERR_MEMORY;
     gls_random random = gls_random_create((uint64_t)o->seed, "points", 0, 0);
     double longest = 0;
     for (int64_t i = 0; i < o->examples; i++) {
@@ -73,11 +73,11 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
     }
     double margin = n->label[example] * out;
     double loss = margin > 0 ? log1p(exp(-margin)) : log1p(exp(margin)) - margin;
-    if (g == NULL) return loss;
+    if (!g) return loss;
     double slope = -n->label[example] / (1 + exp(margin));
     for (int64_t j = 0; j < h; j++) {
         double z = (double)w[2 * j] * x[0] + (double)w[2 * j + 1] * x[1] + (double)bias[j], move = 0;
-        if (z == 0 && direction != NULL)
+        if (z == 0 && direction)
             move = (double)direction[2 * j] * x[0] + (double)direction[2 * j + 1] * x[1] + (double)direction[2 * h + j];
         double back = z > 0 || (z == 0 && move > 0) ? slope * (double)v[j] : 0;
         g[2 * j] = (gls_real)(back * x[0]);

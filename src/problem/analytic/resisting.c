@@ -1,9 +1,9 @@
 /* The functions that a resisting oracle leaves possible. `resisting` is f_theta of thesis lemma 5.7.1: value 0 and
  * slope L at all queried points, its minima theta delta before them. `resisting_gradient` is that of theorem 5.5.2:
  * slope 1 at all queried points, extrema at least 2 delta away, the whole moved by `shift`. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 #include "base/sort.h"
-#include "piecewise.h"
+#include "problem/analytic/piecewise.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static const gls_option gradient_table[] = {
 static gls_status distinct(gls_problem *p, const options *o, double **points, int64_t *count) {
     *count = o->points.count;
     *points = gls_alloc(p->ctx, *count, sizeof **points);
-    if (*points == NULL) return GLS_ERR_MEMORY;
+    if (!*points) return GLS_ERR_MEMORY;
     memcpy(*points, o->points.item, (size_t)*count * sizeof **points);
     gls_sort_doubles(*points, *count);
     int64_t kept = 1;
@@ -130,9 +130,8 @@ static void dispose(gls_problem *p) {
 
 static double evaluate(const void *self, int64_t example, const gls_real *w, const gls_real *direction, gls_real *g) {
     const resisting *r = self;
-    double slope,
-        value = gls_piecewise_evaluate(&r->shape, (double)w[0], direction != NULL ? (double)direction[0] : 0, &slope);
-    if (g != NULL) *g = (gls_real)slope;
+    double slope, value = gls_piecewise_evaluate(&r->shape, (double)w[0], direction ? (double)direction[0] : 0, &slope);
+    if (g) *g = (gls_real)slope;
     return value;
 }
 

@@ -1,5 +1,5 @@
 /* F(w) = sum_i steep (w_{i+1} - w_i^2)^2 + (1 - w_i)^2. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -37,12 +37,12 @@ static void start(const void *self, uint64_t seed, gls_real *w) {
 static double evaluate(const void *self, int64_t example, const gls_real *w, const gls_real *direction, gls_real *g) {
     const rosenbrock *r = self;
     double value = 0;
-    if (g != NULL)
+    if (g)
         for (int64_t i = 0; i < r->f.dim; i++) g[i] = 0;
     for (int64_t i = 0; i + 1 < r->f.dim; i++) {
         double x = (double)w[i], bend = (double)w[i + 1] - x * x, away = 1 - x;
         value += r->steep * bend * bend + away * away;
-        if (g == NULL) continue;
+        if (!g) continue;
         g[i] += (gls_real)(-4 * r->steep * x * bend - 2 * away);
         g[i + 1] += (gls_real)(2 * r->steep * bend);
     }

@@ -1,6 +1,6 @@
 /* Thesis (6.11): slopes -1/(n+1) and n/(n+1) meeting at 0. With step size 1 the iterates from 0.2/(n+1) have period
  * n + 1. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -37,9 +37,9 @@ static void start(const void *self, uint64_t seed, gls_real *w) {
 static double evaluate(const void *self, int64_t example, const gls_real *w, const gls_real *direction, gls_real *g) {
     const sawtooth *s = self;
     double x = (double)w[0];
-    bool right = x > 0 || (x == 0 && direction != NULL && direction[0] > 0);
+    bool right = x > 0 || (x == 0 && direction && direction[0] > 0);
     double slope = (right ? s->window : -1) / (s->window + 1);
-    if (g != NULL) *g = (gls_real)slope;
+    if (g) *g = (gls_real)slope;
     return slope * x;
 }
 

@@ -1,5 +1,5 @@
 /* F(a, b) = height sin a sin b: smooth with L = height; its minima -height lie where sin a = -sin b = +-1. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -37,7 +37,7 @@ static gls_status setup(gls_problem *p, const void *given) {
 static double evaluate(const void *self, int64_t example, const gls_real *w, const gls_real *direction, gls_real *g) {
     const sines *s = self;
     double a = (double)w[0], b = (double)w[1];
-    if (g != NULL) {
+    if (g) {
         g[0] = (gls_real)(s->height * cos(a) * sin(b));
         g[1] = (gls_real)(s->height * sin(a) * cos(b));
     }

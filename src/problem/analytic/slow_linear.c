@@ -1,5 +1,5 @@
 /* The second function of thesis theorem 3.4.2: slope 2 epsilon outside [-1, 1], and value 5 epsilon / 4 at its ends. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -37,10 +37,10 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
     const slow *s = self;
     double x = (double)w[0], e = s->epsilon;
     if (fabs(x) <= 1) {
-        if (g != NULL) *g = (gls_real)(e * x * (3 - x * x));
+        if (g) *g = (gls_real)(e * x * (3 - x * x));
         return 0.25 * e * x * x * (6 - x * x);
     }
-    if (g != NULL) *g = (gls_real)copysign(2 * e, x);
+    if (g) *g = (gls_real)copysign(2 * e, x);
     return 2 * e * (fabs(x) - 1) + 1.25 * e;
 }
 

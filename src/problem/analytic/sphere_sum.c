@@ -1,6 +1,6 @@
 /* f_i(w) = lambda/2 |w - x_i|^2 with |x_i| = 1 and sum x_i = 0: pairs of opposite points. With batch size B, summed
  * gradients and step gamma, E|w|^2 = gamma lambda / (2 - gamma lambda B) at stationarity. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -37,7 +37,7 @@ static gls_status setup(gls_problem *p, const void *given) {
     int64_t pairs = o->examples / 2;
     if (pairs > INT64_MAX / o->dim) return gls_fail(p->ctx, GLS_ERR_MEMORY, "sphere_sum: examples * dim overflows");
     s->point = gls_alloc(p->ctx, pairs * o->dim, sizeof *s->point);
-    if (s->point == NULL) return GLS_ERR_MEMORY;
+    if (!s->point) return GLS_ERR_MEMORY;
     for (int64_t k = 0; k < pairs; k++)
         gls_function_direction((uint64_t)o->seed, "sphere", (uint32_t)k, o->dim, s->point + k * o->dim);
     s->f.known.minimum = 0.5 * o->lambda;
@@ -58,7 +58,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
     for (int64_t i = 0; i < s->f.dim; i++) {
         double difference = (double)w[i] - sign * (double)x[i];
         square += difference * difference;
-        if (g != NULL) g[i] = (gls_real)(s->lambda * difference);
+        if (g) g[i] = (gls_real)(s->lambda * difference);
     }
     return 0.5 * s->lambda * square;
 }

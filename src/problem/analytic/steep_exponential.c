@@ -1,5 +1,5 @@
 /* The first function of thesis theorem 3.4.2: a parabola that turns into an exponential at 1/L1. Its L0 is L1. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -35,10 +35,10 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
     const steep *s = self;
     double x = (double)w[0], y = s->l1 * fabs(x);
     if (y <= 1) {
-        if (g != NULL) *g = (gls_real)(s->l1 * x);
+        if (g) *g = (gls_real)(s->l1 * x);
         return 0.5 * s->l1 * x * x + 1 / (2 * s->l1);
     }
-    if (g != NULL) *g = (gls_real)copysign(exp(y - 1), x);
+    if (g) *g = (gls_real)copysign(exp(y - 1), x);
     return exp(y - 1) / s->l1;
 }
 

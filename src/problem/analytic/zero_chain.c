@@ -1,6 +1,6 @@
 /* F(x) = L l^2/152 f_d(x/l), l = 304 epsilon/L: the chain of thesis 4.7.7, in which a coordinate shows a gradient only
  * after the one before it has left [-1/2, 1/2] (in units of l). |grad F| >= 2 epsilon while |x_d| <= l. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -57,7 +57,7 @@ static double phi(double x, double *slope) {
 static double evaluate(const void *self, int64_t example, const gls_real *w, const gls_real *direction, gls_real *g) {
     const chain *c = self;
     double value = 0, scale = c->value_scale / c->unit;
-    if (g != NULL)
+    if (g)
         for (int64_t i = 0; i < c->f.dim; i++) g[i] = 0;
     for (int64_t i = 0; i < c->f.dim; i++) {
         double x = (double)w[i] / c->unit, before = i > 0 ? (double)w[i - 1] / c->unit : 1;
@@ -66,7 +66,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
         double psi_value = psi(before, &psi_slope);
         if (i > 0) psi_minus = psi(-before, &psi_minus_slope);
         value += psi_minus * phi_minus - psi_value * phi_value;
-        if (g == NULL) continue;
+        if (!g) continue;
         g[i] += (gls_real)(scale * (-psi_minus * phi_minus_slope - psi_value * phi_slope));
         if (i > 0) g[i - 1] += (gls_real)(scale * (-psi_minus_slope * phi_minus - psi_slope * phi_value));
     }

@@ -1,6 +1,6 @@
 /* F(w) = sum_i z(w_i) / sqrt(d), z a triangle wave of slope +-1, minima 0 at multiples of the period: the norm of the
  * gradient is 1 wherever there is one. */
-#include "analytic.h"
+#include "problem/analytic/analytic.h"
 
 #include <math.h>
 
@@ -37,12 +37,12 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
     double root = 1 / sqrt((double)z->f.dim), value = 0;
     for (int64_t i = 0; i < z->f.dim; i++) {
         double offset = remainder((double)w[i], z->period); /* in [-period/2, period/2] */
-        double move = direction != NULL ? (double)direction[i] : 0;
+        double move = direction ? (double)direction[i] : 0;
         double slope = offset > 0 ? 1 : -1;
         if (offset == 0) slope = move >= 0 ? 1 : -1;
         if (2 * fabs(offset) == z->period) slope = move >= 0 ? -1 : 1;
         value += fabs(offset);
-        if (g != NULL) g[i] = (gls_real)(root * slope);
+        if (g) g[i] = (gls_real)(root * slope);
     }
     return root * value;
 }

@@ -3,10 +3,11 @@
 
 #include <string.h>
 
+#include "base/value.h"
 #include "run/config/settings.h"
 
 static bool says_auto(const gls_value *every) {
-    return every && every->kind == GLS_VALUE_TEXT && !strcmp(every->text, "auto");
+    return every && every->kind == GLS_VALUE_TEXT && strcmp(every->text, "auto") == 0;
 }
 
 static const gls_value *given_every(const gls_value *entry) {
@@ -39,10 +40,10 @@ gls_status gls_cadence_read(gls_context *ctx, const gls_measure_type *type, cons
 
 gls_status gls_cadence_check(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
                              gls_cadence *cadence) {
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     if (entry->kind != GLS_VALUE_MAP && entry->kind != GLS_VALUE_NULL)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "%smeasure.%s: expected its options, as in {every: 200s}",
-                        gls_origin(entry, place), entry->key);
+                        gls_value_origin(entry, place), entry->key);
     if (type->needs & GLS_MEASURE_OTHER)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "measure.%s compares two runs: it cannot look on at one. After both runs: glissade measure RUN "

@@ -4,6 +4,9 @@
 
 #include <glissade/measure.h>
 
+/* What there is after a step of a training and not at given weights. */
+enum { GLS_NEEDS_OF_STEP = GLS_MEASURE_PREVIOUS | GLS_MEASURE_GRADIENT | GLS_MEASURE_RUN | GLS_MEASURE_LR };
+
 /* Every so often, or (`auto`) so rarely that it stays within its share of the run. */
 typedef struct gls_cadence {
     bool automatic;

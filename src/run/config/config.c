@@ -48,7 +48,7 @@ char *gls_config_text(gls_context *ctx, const gls_value *config) {
 
 static gls_value *item(gls_value *parent, const char *key) {
     for (int64_t i = 0; i < parent->count; i++)
-        if (parent->items[i]->key && !strcmp(parent->items[i]->key, key)) return parent->items[i];
+        if (parent->items[i]->key && strcmp(parent->items[i]->key, key) == 0) return parent->items[i];
     return NULL;
 }
 

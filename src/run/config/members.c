@@ -49,7 +49,7 @@ const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_t i) {
 const gls_member *gls_member_named(gls_context *ctx, gls_kind kind, const char *name) {
     const gls_member *member;
     for (int64_t i = 0; (member = gls_members_at(ctx, kind, i)); i++)
-        if (!strcmp(member->name, name)) return member;
+        if (strcmp(member->name, name) == 0) return member;
     return NULL;
 }
 
@@ -80,7 +80,7 @@ static const gls_member *wanted(const searched *s, const char *what, const char 
     const char *nearest = gls_nearest(name, name_at, s), *known;
     /* Too far to be a slip of the pen: perhaps a name cut short. */
     for (int64_t i = 0; !nearest && *name && (known = name_at(s, i)); i++)
-        if (!strncmp(known, name, strlen(name))) nearest = known;
+        if (strncmp(known, name, strlen(name)) == 0) nearest = known;
     gls_fail(s->ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'%s%s%s", what, name, nearest ? "; nearest is '" : "",
              nearest ? nearest : "", nearest ? "'" : "");
     return NULL;
@@ -100,10 +100,10 @@ const char *gls_format_guess(const char *path) {
     } known[] = {{".npy", "npy"}, {"ubyte", "idx"}, {".bin", "cifar10"}, {".tokens", "text"}};
     if (!path) return "glyphs";
     size_t n = strlen(path);
-    if (n > 3 && (!strcmp(path + n - 3, ".gz") || !strcmp(path + n - 3, ".xz"))) n -= 3;
+    if (n > 3 && (strcmp(path + n - 3, ".gz") == 0 || strcmp(path + n - 3, ".xz") == 0)) n -= 3;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         size_t m = strlen(known[i].end);
-        if (n >= m && !strncmp(path + n - m, known[i].end, m)) return known[i].format;
+        if (n >= m && strncmp(path + n - m, known[i].end, m) == 0) return known[i].format;
     }
     return "libsvm";
 }

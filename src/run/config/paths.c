@@ -8,7 +8,7 @@
 
 static bool is_path_of(const gls_option *table, const char *key) {
     for (; table && table->key; table++)
-        if (table->type == GLS_OPTION_PATH && !strcmp(table->key, key)) return true;
+        if (table->type == GLS_OPTION_PATH && strcmp(table->key, key) == 0) return true;
     return false;
 }
 

@@ -2,6 +2,7 @@
  * wrote into its folder (it has a `plan` section) is read as it was meant. One row a key. */
 #include <string.h>
 
+#include "base/value.h"
 #include "run/config/settings.h"
 
 static const struct {
@@ -17,11 +18,11 @@ static gls_value *item_of(const gls_value *section, const char *key) {
 }
 
 gls_status gls_config_check_renamed(gls_context *ctx, const gls_value *config) {
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     for (int i = 0; i < RENAMED; i++) {
         const gls_value *found = item_of(gls_value_get(config, renamed[i].section), renamed[i].old);
         if (found)
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s%s.%s is now called %s.%s: %s", gls_origin(found, place),
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s%s.%s is now called %s.%s: %s", gls_value_origin(found, place),
                             renamed[i].section, renamed[i].old, renamed[i].section, renamed[i].present,
                             renamed[i].meaning);
     }

@@ -69,7 +69,7 @@ static const char *name_of(const gls_value *map) {
 
 static bool in_table(const gls_option *table, const char *key) {
     for (; table && table->key; table++)
-        if (!strcmp(table->key, key)) return true;
+        if (strcmp(table->key, key) == 0) return true;
     return false;
 }
 
@@ -163,7 +163,7 @@ static gls_status resolve_schedule(gls_context *ctx, const char *what, const gls
 
 static gls_status resolve_average(gls_context *ctx, const char *what, const gls_value *given, gls_value **out) {
     (void)what;
-    if (given->kind == GLS_VALUE_TEXT && !strcmp(given->text, "none")) return copy(ctx, given, out);
+    if (given->kind == GLS_VALUE_TEXT && strcmp(given->text, "none") == 0) return copy(ctx, given, out);
     gls_value *map = NULL;
     gls_status status = named_map(ctx, given, &map);
     if (status == GLS_OK) status = fill_member(ctx, &gls_average_member, "average", map, given->key, NULL, out);
@@ -269,7 +269,7 @@ static resolver resolver_of(const char *content) {
                  {"layers", resolve_layers},
                  {"sources", resolve_sources}};
     for (size_t i = 0; content && i < sizeof known / sizeof *known; i++)
-        if (!strcmp(known[i].content, content)) return known[i].resolve;
+        if (strcmp(known[i].content, content) == 0) return known[i].resolve;
     return NULL;
 }
 
@@ -352,7 +352,7 @@ static gls_status fill_group(gls_context *ctx, const gls_options *base, const ch
 static gls_status fill_groups(gls_context *ctx, const gls_options *base, const char *owner, gls_value *method) {
     for (int64_t i = 0; i < method->count; i++) {
         gls_value *groups = method->items[i];
-        if (strcmp(groups->key, "groups") || groups->kind != GLS_VALUE_LIST) continue;
+        if (strcmp(groups->key, "groups") != 0 || groups->kind != GLS_VALUE_LIST) continue;
         for (int64_t k = 0; k < groups->count; k++) {
             gls_value *filled = NULL;
             GLS_TRY(fill_group(ctx, base, owner, groups->items[k], &filled));
@@ -417,12 +417,12 @@ static gls_status resolve_entry(gls_context *ctx, const gls_value *entry, gls_va
 
 static gls_status resolve_measures(gls_context *ctx, const gls_value *config, gls_value *out) {
     const gls_value *given = gls_value_get(config, "measure");
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     if (!given || given->kind == GLS_VALUE_NULL) return GLS_OK;
     if (given->kind != GLS_VALUE_MAP)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "%smeasure: expected measures by name, as in {noise_norm: {every: 200s}}",
-                        gls_origin(given, place));
+                        gls_value_origin(given, place));
     gls_value *map = new_map(ctx, "measure", given);
     GLS_TRY(gls_value_append(ctx, out, map));
     for (int64_t i = 0; i < given->count; i++) {
@@ -443,12 +443,12 @@ static gls_status resolve_section(gls_context *ctx, const gls_value *config, con
                                   section_resolver resolve, gls_value *out) {
     const gls_value *section;
     gls_value *made, *filled = NULL;
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     GLS_TRY(gls_config_section(ctx, config, name, &section, &made));
     gls_status status;
     if (section && section->kind == GLS_VALUE_LIST && !list)
         status = gls_fail(ctx, GLS_ERR_ARGUMENT, "%s%s: expected keys and values, found a list",
-                          gls_origin(section, place), name);
+                          gls_value_origin(section, place), name);
     else
         status = resolve(ctx, section, &filled);
     gls_value_destroy(ctx, made);
@@ -468,8 +468,8 @@ static gls_status resolve_all(gls_context *ctx, const gls_value *config, gls_val
     const gls_value *name = gls_value_get(config, "name");
     if (name) GLS_TRY(gls_value_append(ctx, out, gls_value_clone(ctx, name)));
     for (size_t i = 0; i < sizeof section / sizeof *section; i++)
-        GLS_TRY(resolve_section(ctx, config, section[i].name, !strcmp(section[i].name, "estimator"), section[i].resolve,
-                                out));
+        GLS_TRY(resolve_section(ctx, config, section[i].name, strcmp(section[i].name, "estimator") == 0,
+                                section[i].resolve, out));
     return resolve_measures(ctx, config, out);
 }
 

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "glissade/comm.h"
-#include "glissade/run.h"
+#include "base/value.h"
+#include <glissade/comm.h>
+#include <glissade/run.h>
 
 #define AT(field) offsetof(gls_train, field)
 const gls_option gls_train_table[] = {
@@ -86,15 +87,6 @@ const gls_option gls_plan_table[] = {
 };
 #undef AT
 
-const char *gls_origin(const gls_value *value, char text[256]) {
-    text[0] = 0;
-    if (value->file && value->line > 0)
-        snprintf(text, 256, "%s:%d: ", value->file, value->line);
-    else if (value->file)
-        snprintf(text, 256, "%s: ", value->file);
-    return text;
-}
-
 static const char *const sections[] = {"name",     "data",  "model",   "estimator", "method",
                                        "schedule", "train", "measure", "plan",      NULL};
 
@@ -106,11 +98,11 @@ gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config) 
     for (int64_t i = 0; i < config->count; i++) {
         const gls_value *v = config->items[i];
         int known = 0;
-        while (sections[known] && strcmp(sections[known], v->key)) known++;
+        while (sections[known] && strcmp(sections[known], v->key) != 0) known++;
         if (sections[known]) continue;
         const char *nearest = gls_nearest(v->key, section_at, sections);
-        char place[256];
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown section '%s'%s%s%s", gls_origin(v, place), v->key,
+        char place[GLS_ORIGIN_TEXT];
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown section '%s'%s%s%s", gls_value_origin(v, place), v->key,
                         nearest ? "; nearest is '"
                                 : "; known are data, model, estimator, method, schedule, "
                                   "train, measure, name",
@@ -152,11 +144,11 @@ gls_status gls_config_section_options(gls_context *ctx, const gls_value *config,
     const gls_value *section;
     gls_value *made;
     GLS_TRY(gls_config_section(ctx, config, name, &section, &made));
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     gls_status status = gls_options_create(ctx, name, table, struct_size, out);
     if (status == GLS_OK && section && section->kind == GLS_VALUE_LIST)
         status = gls_fail(ctx, GLS_ERR_ARGUMENT, "%s%s: expected keys and values, found a list",
-                          gls_origin(section, place), name);
+                          gls_value_origin(section, place), name);
     if (status == GLS_OK && section) status = gls_options_apply(*out, section, except);
     gls_value_destroy(ctx, made);
     if (status != GLS_OK) {
@@ -185,7 +177,7 @@ const gls_option *gls_config_section_table(const char *section) {
         const gls_option *table;
     } known[] = {{"train", gls_train_table}, {"data", gls_data_table}, {"plan", gls_plan_table}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(known[i].name, section)) return known[i].table;
+        if (strcmp(known[i].name, section) == 0) return known[i].table;
     return NULL;
 }
 

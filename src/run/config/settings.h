@@ -48,9 +48,6 @@ extern const gls_option gls_plan_table[];
 /* paths.c: makes the paths in a data section absolute, each from the file that names it. */
 gls_status gls_absolute_paths(gls_context *ctx, gls_value *value);
 
-/* "file:12: " where a value knows it, "file: " or "" otherwise. */
-const char *gls_origin(const gls_value *value, char text[256]);
-
 /* A section by name as a map; a bare name stands for {name: ...}. NULL where there is none. made: a map made for that,
  * to be destroyed, or NULL. */
 gls_status gls_config_section(gls_context *ctx, const gls_value *config, const char *name, const gls_value **section,

@@ -21,7 +21,8 @@ gls_status gls_checkpoints_list(gls_context *ctx, const char *folder, char ***na
     gls_status status = GLS_OK;
     for (struct dirent *e; dir && status == GLS_OK && (e = readdir(dir));) {
         size_t length = strlen(e->d_name);
-        if (strncmp(e->d_name, "step-", 5) || length < 17 || strcmp(e->d_name + length - 12, ".safetensors")) continue;
+        if (strncmp(e->d_name, "step-", 5) != 0 || length < 17 || strcmp(e->d_name + length - 12, ".safetensors") != 0)
+            continue;
         char **grown = gls_resize(ctx, *names, *count + 1, sizeof **names);
         if (grown) *names = grown;
         char *path = grown ? gls_sprintf(ctx, "%s/%s", folder, e->d_name) : NULL;

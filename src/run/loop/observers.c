@@ -29,7 +29,7 @@ gls_status gls_run_observe(gls_run *run, const gls_observer *observer) {
 
 void *gls_observers_find(const gls_run *run, const char *name) {
     for (int64_t i = 0; i < run->slots; i++)
-        if (!strcmp(run->slot[i].observer.name, name)) return run->slot[i].observer.user;
+        if (strcmp(run->slot[i].observer.name, name) == 0) return run->slot[i].observer.user;
     return NULL;
 }
 

@@ -34,7 +34,6 @@ struct gls_run {
 gls_status gls_run_make(gls_context *ctx, const gls_run_options *options, gls_run **out);
 gls_status gls_run_failed(gls_run *run); /* GLS_OK, or what an earlier step failed with */
 double gls_run_seconds(const gls_run *run);
-double gls_now(void);
 
 /* observers.c: the verbs of all observers, in order. */
 gls_status gls_observers_begin(gls_run *run);

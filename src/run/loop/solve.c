@@ -71,7 +71,7 @@ static gls_status evaluate(repetition *r, const gls_query *query, gls_answer *an
                               .batch_rows = r->job->rows,
                               .seed = r->job->options->seed};
     GLS_TRY(gls_point_set(r->at, query->at));
-    if (gradient && query->direction != NULL) {
+    if (gradient && query->direction) {
         GLS_TRY(gls_point_set(r->direction, query->direction));
         args.direction = r->direction;
         args.want |= GLS_WANT_ORACLE;
@@ -125,21 +125,20 @@ static gls_status look(repetition *r, const gls_real *w, gls_figures *out) {
     out->value *= share;
     out->gradient_norm = share * sqrt(gls_sum_squares(r->exact_gradient, r->d));
     const gls_constants *known = gls_analytic_constants(r->job->problem);
-    out->distance =
-        known != NULL && known->minimizer != NULL ? sqrt(gls_distance_squares(w, known->minimizer, r->d)) : NAN;
+    out->distance = known && known->minimizer ? sqrt(gls_distance_squares(w, known->minimizer, r->d)) : NAN;
     return GLS_OK;
 }
 
 /* What the repetition would give if it stopped now. */
 static const gls_real *result_of(repetition *r) {
-    if (r->average != NULL) return gls_average_value(r->average, r->output) ? r->output : r->w;
+    if (r->average) return gls_average_value(r->average, r->output) ? r->output : r->w;
     const gls_real *own = gls_method_output(r->method, r->w);
-    return own != NULL ? own : r->w;
+    return own ? own : r->w;
 }
 
 static gls_status mark(repetition *r, int64_t step) {
     const gls_solve_options *o = r->job->options;
-    if (r->job->figures == NULL) return GLS_OK;
+    if (!r->job->figures) return GLS_OK;
     while (r->marked < o->marks && o->mark[r->marked] <= step) {
         GLS_TRY(look(r, result_of(r), &r->job->figures[r->number * o->marks + r->marked]));
         r->marked++;
@@ -167,7 +166,7 @@ static gls_status make_batches(repetition *r) {
     r->index = gls_alloc(r->ctx, j->rows, sizeof *r->index);
     r->slot = gls_alloc(r->ctx, all, sizeof *r->slot);
     r->all = gls_alloc(r->ctx, j->examples, sizeof *r->all);
-    if (r->index == NULL || r->slot == NULL || r->all == NULL) return GLS_ERR_MEMORY;
+    if (!r->index || !r->slot || !r->all) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < all; i++) r->slot[i] = i;
     for (int64_t i = 0; i < j->examples; i++) r->all[i] = i;
     if (j->examples > 1 && j->options->batch == 0) memcpy(r->index, r->all, (size_t)j->rows * sizeof *r->index);
@@ -181,7 +180,7 @@ static gls_status make_vectors(repetition *r) {
     r->g = gls_alloc(r->ctx, r->d, sizeof *r->g);
     r->output = gls_alloc(r->ctx, r->d, sizeof *r->output);
     r->exact_gradient = gls_alloc(r->ctx, r->d, sizeof *r->exact_gradient);
-    return r->w != NULL && r->g != NULL && r->output != NULL && r->exact_gradient != NULL ? GLS_OK : GLS_ERR_MEMORY;
+    return r->w && r->g && r->output && r->exact_gradient ? GLS_OK : GLS_ERR_MEMORY;
 }
 
 static gls_status prepare(repetition *r) {
@@ -196,18 +195,18 @@ static gls_status prepare(repetition *r) {
     GLS_TRY(
         gls_evaluation_create(problem, r->job->rows, GLS_WANT_GRADIENT | GLS_WANT_ORACLE, GLS_MODE_TRAIN, &r->noisy));
     GLS_TRY(gls_evaluation_create(problem, r->job->examples, GLS_WANT_GRADIENT, GLS_MODE_EVALUATE, &r->exact));
-    if (o->estimator != NULL) {
+    if (o->estimator) {
         GLS_TRY(gls_estimator_create(problem, o->estimator, o->seed, &r->estimator));
         GLS_TRY(gls_pass_create(problem, NULL, &r->pass));
     }
-    if (o->average != NULL) GLS_TRY(gls_average_create(r->ctx, r->d, o->average, seed, &r->average));
+    if (o->average) GLS_TRY(gls_average_create(r->ctx, r->d, o->average, seed, &r->average));
     gls_method_options method = {.size = sizeof method,
                                  .layout = gls_problem_layout(problem),
                                  .spec = o->method,
                                  .total_steps = (double)o->steps,
                                  .seed = seed};
     GLS_TRY(gls_method_create(r->ctx, &method, &r->method));
-    if (o->init == NULL) return gls_problem_initialize(problem, seed, r->w);
+    if (!o->init) return gls_problem_initialize(problem, seed, r->w);
     memcpy(r->w, o->init, (size_t)r->d * sizeof *r->w);
     return GLS_OK;
 }
@@ -220,7 +219,7 @@ static gls_status answer(void *user, const gls_query *query, gls_answer *out, bo
     *given = !(o->follow && o->stop && r->solution->first_hit >= 0);
     if (!*given) return GLS_OK;
     if (!query->same_batch || r->draw == 0) next_batch(r);
-    GLS_TRY(r->estimator != NULL ? estimate(r, query, out) : evaluate(r, query, out));
+    GLS_TRY(r->estimator ? estimate(r, query, out) : evaluate(r, query, out));
     r->told = out->g;
     return GLS_OK;
 }
@@ -239,7 +238,7 @@ static gls_status step(repetition *r, bool *done) {
     if (*done) return GLS_OK;
     r->solution->steps++;
     GLS_TRY(mark(r, r->solution->steps));
-    if (o->observe == NULL) return GLS_OK;
+    if (!o->observe) return GLS_OK;
     gls_solve_state state = {r->number, r->solution->steps, r->w, r->told, &report, r->method};
     return o->observe(o->user, &state);
 }
@@ -258,9 +257,9 @@ static gls_status run(repetition *r) {
     s->mean_norm /= steps;
     s->mean_norm2 /= steps;
     s->mean_value /= steps;
-    if (r->job->point != NULL) memcpy(r->job->point + r->number * r->d, result_of(r), (size_t)r->d * sizeof *r->w);
+    if (r->job->point) memcpy(r->job->point + r->number * r->d, result_of(r), (size_t)r->d * sizeof *r->w);
     gls_solve_state state = {r->number, s->steps, r->w, NULL, NULL, r->method};
-    return o->finish != NULL ? o->finish(o->user, &state) : GLS_OK;
+    return o->finish ? o->finish(o->user, &state) : GLS_OK;
 }
 
 static void clear(repetition *r) {

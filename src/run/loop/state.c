@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "run/loop/checkpoints.h"
 #include "run/loop/run.h"
@@ -56,7 +57,7 @@ gls_status gls_state_write(gls_run *run, const char *path, const gls_arrays *arr
 
 gls_status gls_state_save(gls_run *run, const char *path) {
     run->seconds = gls_run_seconds(run);
-    run->began = gls_now();
+    run->began = gls_seconds();
     gls_arrays arrays = {0};
     gls_status status = gls_observers_flush(run);
     if (status == GLS_OK) status = collect(run, NULL, &arrays);
@@ -111,7 +112,7 @@ gls_status gls_state_resume(gls_run *run) {
 
 static gls_status open_weights(gls_context *ctx, const char *from, gls_tensors **out) {
     size_t length = strlen(from);
-    if (length > 12 && !strcmp(from + length - 12, ".safetensors")) return gls_tensors_open(ctx, from, out);
+    if (length > 12 && strcmp(from + length - 12, ".safetensors") == 0) return gls_tensors_open(ctx, from, out);
     char *final = gls_sprintf(ctx, "%s/final.safetensors", from);
     if (!final) return GLS_ERR_MEMORY;
     gls_status status = GLS_OK;

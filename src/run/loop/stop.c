@@ -21,7 +21,7 @@ const char *gls_stop_reason_name(gls_stop_reason reason) {
 
 bool gls_stop_reason_named(const char *name, gls_stop_reason *reason) {
     for (int i = 0; name && i < NAMES; i++) {
-        if (strcmp(names[i], name)) continue;
+        if (strcmp(names[i], name) != 0) continue;
         *reason = (gls_stop_reason)i;
         return true;
     }

@@ -2,18 +2,12 @@
  * before each step. */
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "run/loop/run.h"
 
-double gls_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 double gls_run_seconds(const gls_run *run) {
-    return run->seconds + (run->begun ? gls_now() - run->began : 0);
+    return run->seconds + (run->begun ? gls_seconds() - run->began : 0);
 }
 
 /* ---- life ---- */
@@ -61,7 +55,7 @@ static gls_status begin(gls_run *run) {
         if (run->options.resume) GLS_TRY(gls_state_resume(run));
         GLS_TRY(gls_folder_write(run));
     }
-    run->began = gls_now();
+    run->began = gls_seconds();
     run->begun = true;
     return gls_observers_begin(run);
 }

@@ -23,7 +23,7 @@ gls_status gls_observe_average(gls_run *run) {
     const gls_value *spec = t->train->average;
     int64_t d = gls_problem_size(t->problem);
     gls_average *average;
-    if (!spec || (spec->kind == GLS_VALUE_TEXT && !strcmp(spec->text, "none"))) return GLS_OK;
+    if (!spec || (spec->kind == GLS_VALUE_TEXT && strcmp(spec->text, "none") == 0)) return GLS_OK;
     if (!t->output && !(t->output = gls_alloc(run->ctx, d, sizeof *t->output))) return GLS_ERR_MEMORY;
     GLS_TRY(gls_average_create(run->ctx, d, spec, (uint64_t)t->train->seed, &average));
     GLS_TRY(gls_run_observe(run, &(gls_observer){.name = "average",

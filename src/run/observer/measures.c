@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/value.h"
+#include "estimator/estimator.h"
 #include "run/config/cadence.h"
 #include "run/observer/table.h"
 
@@ -20,7 +22,7 @@ static void trace_figures(gls_run *run, const gls_measure_result *result) {
     for (int64_t i = 0; i < result->figures; i++) {
         const gls_figure *figure = &result->figure[i];
         if (!figure->headline || figure->array || !isfinite(figure->value[0])) continue;
-        bool taken = !strcmp(figure->name, "loss") || !strcmp(figure->name, "gradient_norm");
+        bool taken = strcmp(figure->name, "loss") == 0 || strcmp(figure->name, "gradient_norm") == 0;
         char name[200];
         snprintf(name, sizeof name, "%s%s", taken ? "full_" : "", figure->name);
         gls_run_trace(run, name, figure->value[0]);
@@ -72,9 +74,8 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
 /* At the end of a run all report once more; measures of a step do so from what they have. */
 static gls_status end(void *user, gls_run *run, unsigned why) {
     watch *w = user;
-    unsigned of_step = GLS_MEASURE_PREVIOUS | GLS_MEASURE_RUN | GLS_MEASURE_LR;
     if (!(why & GLS_WHY_END)) return GLS_OK;
-    if (w->seen < run->training->counters.steps && !(gls_measure_type_of(w->measure)->needs & of_step))
+    if (w->seen < run->training->counters.steps && !(gls_measure_type_of(w->measure)->needs & GLS_NEEDS_OF_STEP))
         GLS_TRY(look(w, run));
     if (fresh(w)) report(run, w);
     return GLS_OK;
@@ -82,11 +83,8 @@ static gls_status end(void *user, gls_run *run, unsigned why) {
 
 static gls_status arrays(void *user, const char *prefix, gls_arrays *list) {
     watch *w = user;
-    char name[150];
-    snprintf(name, sizeof name, "%stap.seen", prefix);
-    GLS_TRY(gls_arrays_add_vector(w->measure->ctx, list, name, GLS_I64, 1, &w->seen));
-    snprintf(name, sizeof name, "%stap.written", prefix);
-    GLS_TRY(gls_arrays_add_vector(w->measure->ctx, list, name, GLS_I64, 1, &w->written));
+    GLS_TRY(gls_arrays_add_state(w->measure->ctx, list, prefix, "tap.seen", GLS_I64, 1, &w->seen));
+    GLS_TRY(gls_arrays_add_state(w->measure->ctx, list, prefix, "tap.written", GLS_I64, 1, &w->written));
     return gls_measure_arrays(w->measure, prefix, list);
 }
 
@@ -121,14 +119,14 @@ static gls_length automatic_every(const gls_training *t, const watch *w, const g
 static gls_status make_measure(gls_run *run, const gls_value *entry, watch *w) {
     static const char *const own[] = {"every", NULL};
     const gls_training *t = run->training;
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     GLS_TRY(gls_measure_create(run->ctx, entry->key, entry, own, gls_problem_size(t->problem),
                                t->set.train->info.examples, &w->measure));
-    if ((w->measure->needs & GLS_MEASURE_NORMS) && !(gls_training_plain_mean(t) && t->ledger.examples))
+    if ((w->measure->needs & GLS_MEASURE_NORMS) && !(gls_estimator_is_mean(t->estimator) && t->ledger.examples))
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
                         "%smeasure.%s: from: step needs an estimator that keeps norms: estimator {name: mean, ledger: "
                         "true}",
-                        gls_origin(entry, place), entry->key);
+                        gls_value_origin(entry, place), entry->key);
     return GLS_OK;
 }
 

@@ -1,6 +1,7 @@
 /* What there is to show while a run goes on, handed to gls_run_options.progress after every step. */
 #include <math.h>
 
+#include "base/clock.h"
 #include "run/observer/table.h"
 #include "run/observer/validation.h"
 
@@ -31,7 +32,7 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
     const session *s = user;
     const gls_training *t = run->training;
     const gls_validation *v = gls_validation_of(run);
-    double seconds = gls_run_seconds(run), elapsed = gls_now() - s->began;
+    double seconds = gls_run_seconds(run), elapsed = gls_seconds() - s->began;
     double examples = (double)(t->counters.examples - s->first_example);
     gls_progress progress = {
         .step = t->counters.steps,

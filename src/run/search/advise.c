@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arith.h"
 #include "run/search/advisor.h"
 
 /* What the phases may take, as shares of the budget, and when they must be over, as shares of it since the beginning.
@@ -79,7 +80,7 @@ static gls_status measure(gls_advisor *a, const char *when, const char *name, in
     gls_measure_input in;
     GLS_TRY(gls_training_measure_input(a->p->training, &in));
     in.w = w;
-    snprintf(text, sizeof text, "sample: %lld", (long long)(sample < a->n ? sample : a->n));
+    snprintf(text, sizeof text, "sample: %lld", (long long)(gls_least(sample, a->n)));
     GLS_TRY(gls_config_parse(a->ctx, "advise", text, (int64_t)strlen(text), &options));
     gls_status status =
         gls_measure_create(a->ctx, name, options, NULL, gls_problem_size(a->p->training->problem), a->n, &m);
@@ -230,7 +231,7 @@ static gls_status name_candidates(gls_advisor *a) {
          name = strtok_r(NULL, ",", &rest)) {
         gls_candidate *c = &a->c[a->candidates++];
         char gamma[40] = "";
-        if (!strcmp(name, "clip") && a->gamma > 0) snprintf(gamma, sizeof gamma, ", gamma: %.4g", a->gamma);
+        if (strcmp(name, "clip") == 0 && a->gamma > 0) snprintf(gamma, sizeof gamma, ", gamma: %.4g", a->gamma);
         snprintf(c->name, sizeof c->name, "%.39s", name);
         snprintf(c->method, sizeof c->method, "{name: %.39s%s%s}", name, gamma, decay);
         c->loss = c->lr = NAN;

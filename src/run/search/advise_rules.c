@@ -1,7 +1,8 @@
 /* The rules of docs/advise.md that need no run. */
 #include <math.h>
-#include <stdlib.h>
 
+#include "base/arith.h"
+#include "base/sort.h"
 #include "run/search/advise.h"
 
 int64_t gls_advise_batch(double bound, int64_t n, double run_examples, int64_t given, const char **why) {
@@ -25,18 +26,13 @@ int64_t gls_advise_batch(double bound, int64_t n, double run_examples, int64_t g
         batch = 16;
         *why = "16 is the least that is recommended";
     }
-    return batch < n ? batch : n;
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    return gls_least(batch, n);
 }
 
 double gls_advise_threshold(double *norm, int64_t count, double tail_high, double *quantile) {
     *quantile = tail_high < 1.9 ? 0.5 : 0.9;
     if (count < 1) return NAN;
-    qsort(norm, (size_t)count, sizeof *norm, ascending);
+    gls_sort_doubles(norm, count);
     return norm[(int64_t)(*quantile * (double)(count - 1) + 0.5)];
 }
 

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/arith.h"
+#include "base/clock.h"
 #include "run/loop/run.h"
 
 /* A probe has diverged when its smoothed loss is this many times where it began. Smoothing over about five mini-batches
@@ -16,7 +18,7 @@ enum { FIRST_STEPS = 3 };
 enum { TIMED_STEPS = 20 };
 
 double gls_prober_now(void) {
-    return gls_now();
+    return gls_seconds();
 }
 
 /* ---- what all probes share ---- */
@@ -24,7 +26,7 @@ double gls_prober_now(void) {
 static gls_status hold(gls_prober *p, int64_t most) {
     const gls_training_sets *set = &p->training->set;
     const gls_source *from = set->validation ? set->validation : set->train;
-    int64_t n = from->info.examples, count = n < most ? n : most;
+    int64_t n = from->info.examples, count = gls_least(n, most);
     p->held_name = set->validation ? "validation" : "training";
     int64_t *index = gls_alloc(p->ctx, count, sizeof *index);
     if (!index) return GLS_ERR_MEMORY;
@@ -219,7 +221,7 @@ static gls_status loop(machine *m, gls_probe_outcome *out) {
     for (int64_t t = 0; t < probe->steps && !m->diverged; t++) {
         if (gls_interrupted(m->p->ctx))
             return gls_fail(m->p->ctx, GLS_ERR_INTERRUPTED, "interrupted: nothing is recommended yet");
-        out->cut = probe->deadline > 0 && gls_now() > probe->deadline;
+        out->cut = probe->deadline > 0 && gls_seconds() > probe->deadline;
         if (out->cut) break;
         gls_probe_step told;
         gls_step_end end;
@@ -240,15 +242,15 @@ static gls_status loop(machine *m, gls_probe_outcome *out) {
 
 gls_status gls_probe_run(gls_prober *p, const gls_probe *probe, gls_probe_outcome *out) {
     machine m = {.p = p, .probe = probe};
-    double began = gls_now(), score;
+    double began = gls_seconds(), score;
     *out = (gls_probe_outcome){.held_loss = NAN, .best_lr = NAN};
     memcpy(p->w, p->start, (size_t)gls_problem_size(p->training->problem) * sizeof *p->w);
     gls_problem_commit(p->training->problem, p->state);
     gls_status status = make_machine(&m);
-    double stepping = gls_now();
+    double stepping = gls_seconds();
     if (status == GLS_OK) status = loop(&m, out);
     if (out->steps >= TIMED_STEPS) {
-        p->seconds += gls_now() - stepping;
+        p->seconds += gls_seconds() - stepping;
         p->examples += m.examples;
     }
     clear_machine(&m);
@@ -257,6 +259,6 @@ gls_status gls_probe_run(gls_prober *p, const gls_probe *probe, gls_probe_outcom
         GLS_TRY(gls_training_evaluate(p->training, p->held, p->w, &out->held_loss, &score));
         if (!isfinite(out->held_loss)) out->diverged = true;
     }
-    out->seconds = gls_now() - began;
+    out->seconds = gls_seconds() - began;
     return GLS_OK;
 }

@@ -34,9 +34,9 @@ gls_status gls_run_saved_config(gls_context *ctx, const char *folder, gls_value 
 static gls_status weights_path(gls_context *ctx, const char *folder, const char *which, char **path, int64_t *step) {
     if (!which)
         *path = gls_strdup(ctx, folder); /* the run itself chooses: final, else its latest checkpoint */
-    else if (!strcmp(which, "best"))
+    else if (strcmp(which, "best") == 0)
         *path = gls_sprintf(ctx, "%s/checkpoints/best.safetensors", folder);
-    else if (!strcmp(which, "final"))
+    else if (strcmp(which, "final") == 0)
         *path = gls_sprintf(ctx, "%s/final.safetensors", folder);
     else {
         char *end;
@@ -66,7 +66,7 @@ gls_status gls_run_saved_weights(gls_context *ctx, const char *folder, const cha
 static void read_figure(const char *text, int64_t length, const char *name, int64_t step, double *value) {
     json_t *line = json_loadb(text, (size_t)length, 0, NULL);
     const char *given = json_string_value(json_object_get(line, "name"));
-    if (given && !strcmp(given, name) && (!step || json_integer_value(json_object_get(line, "step")) <= step))
+    if (given && strcmp(given, name) == 0 && (!step || json_integer_value(json_object_get(line, "step")) <= step))
         *value = json_number_value(json_object_get(line, "value"));
     json_decref(line);
 }

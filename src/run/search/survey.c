@@ -6,9 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "run/config/cadence.h"
 #include "run/config/members.h"
-
-enum { OF_STEP = GLS_MEASURE_PREVIOUS | GLS_MEASURE_GRADIENT | GLS_MEASURE_RUN | GLS_MEASURE_LR };
 
 typedef struct work {
     gls_context *ctx;
@@ -38,7 +37,7 @@ static gls_status choose_named(work *k, char *names) {
 
 /* Without names: all that can be read off one point, or off a matrix. */
 static void choose_all(work *k, bool matrix) {
-    unsigned out = k->options->other ? OF_STEP : OF_STEP | GLS_MEASURE_OTHER;
+    unsigned out = k->options->other ? GLS_NEEDS_OF_STEP : GLS_NEEDS_OF_STEP | GLS_MEASURE_OTHER;
     const gls_measure_type *type;
     for (int64_t i = 0; (type = gls_measure_at(k->ctx, i)); i++)
         if (matrix ? type->matrix != NULL : type->problem && !(type->needs & out)) k->type[k->types++] = type;
@@ -72,7 +71,7 @@ static const gls_value *entry_of(const work *k, const char *name) {
 
 static bool has_option(const gls_measure_type *type, const char *key) {
     for (const gls_option *o = type->member.options; o && o->key; o++)
-        if (!strcmp(o->key, key)) return true;
+        if (strcmp(o->key, key) == 0) return true;
     return false;
 }
 
@@ -154,7 +153,7 @@ static gls_status measure_point(work *k, const gls_measure_type *type) {
                                            gls_problem_size(gls_run_problem(k->run)), in.examples, &measure);
     if (status == GLS_OK) status = gls_measure_run(measure, &in, result);
     gls_measure_destroy(measure);
-    if (status == GLS_OK && (type->needs & OF_STEP))
+    if (status == GLS_OK && (type->needs & GLS_NEEDS_OF_STEP))
         status = gls_measure_result_note(result, "along one step of a fresh %s from these weights",
                                          gls_method_name(gls_run_method(k->run)));
     return keep(k, result, status);
@@ -166,7 +165,7 @@ static gls_status measure_all(work *k) {
     for (int of_step = 0; of_step < 2; of_step++) {
         bool stepped = false;
         for (int64_t i = 0; i < k->types && !gls_interrupted(k->ctx); i++) {
-            if ((k->type[i]->needs & OF_STEP ? 1 : 0) != of_step) continue;
+            if ((k->type[i]->needs & GLS_NEEDS_OF_STEP ? 1 : 0) != of_step) continue;
             if (of_step && !stepped) {
                 GLS_TRY(gls_run_keep_previous(k->run));
                 GLS_TRY(gls_run_step(k->run, &done));

@@ -29,7 +29,7 @@ typedef struct work {
 
 static const int64_t *find_column(const gls_ledger_file *l, const char *name) {
     for (const gls_column *c = l->column; c->name; c++)
-        if (!strcmp(c->name, name)) return c->value;
+        if (strcmp(c->name, name) == 0) return c->value;
     return NULL;
 }
 
@@ -49,7 +49,7 @@ static gls_status no_such_column(const work *k) {
 
 static gls_status choose_key(work *k) {
     k->by = k->options->by ? k->options->by : "class";
-    if (!strcmp(k->by, "class")) {
+    if (strcmp(k->by, "class") == 0) {
         k->key = k->ledger.label;
         k->keys = k->ledger.classes;
         return GLS_OK;
@@ -67,7 +67,7 @@ static gls_status choose_rank(work *k) {
     k->rank = gls_suspects_best(&k->ledger.suspects);
     k->out->clipped = k->rank == GLS_BY_FACTOR;
     for (int i = 0; rank && rankings[i]; i++)
-        if (!strcmp(rank, rankings[i])) {
+        if (strcmp(rank, rankings[i]) == 0) {
             k->rank = (gls_suspects_by)i;
             rank = NULL;
         }

@@ -1,5 +1,7 @@
 /* Which mini-batch comes next: the sampler's order cut by the batch schedule, handed to a loader that fetches ahead. A
  * saved position is that of the mini-batch in use, whatever was announced beyond it. */
+#include "base/arith.h"
+#include "base/value.h"
 #include "run/training/training.h"
 
 #include <math.h>
@@ -79,12 +81,12 @@ static int64_t size_at(const gls_schedule *schedule, int64_t batch, int64_t larg
 }
 
 static gls_status read_maximum(gls_training *training, const gls_value *item, int64_t *largest) {
-    char *end = NULL, place[256];
+    char *end = NULL, place[GLS_ORIGIN_TEXT];
     *largest = item->text ? strtoll(item->text, &end, 10) : 0;
     if (end && !*end && *largest > 0) return GLS_OK;
     return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
                     "%strain.batch_schedule.maximum: expected a number of examples, found '%s'",
-                    gls_origin(item, place), item->text ? item->text : "");
+                    gls_value_origin(item, place), item->text ? item->text : "");
 }
 
 /* The schedule of the batch size; its key `maximum` is ours. */
@@ -100,7 +102,7 @@ static gls_status make_schedule(gls_training *training, int64_t batch, int64_t e
     int64_t kept = 0, maximum = examples;
     for (int64_t i = 0; i < spec->count; i++) {
         gls_value *item = spec->items[i];
-        if (item->key && !strcmp(item->key, "maximum")) {
+        if (item->key && strcmp(item->key, "maximum") == 0) {
             if (status == GLS_OK) status = read_maximum(training, item, &maximum);
             gls_value_destroy(training->ctx, item);
         } else {
@@ -108,7 +110,7 @@ static gls_status make_schedule(gls_training *training, int64_t batch, int64_t e
         }
     }
     spec->count = kept;
-    *largest = maximum < examples ? maximum : examples;
+    *largest = gls_least(maximum, examples);
     double steps_per_epoch = ceil((double)examples / (double)batch);
     if (status == GLS_OK)
         status = gls_schedule_create(
@@ -128,7 +130,7 @@ gls_status gls_batches_plan(gls_training *training, double *steps_per_epoch, dou
     int64_t examples = training->set.train->info.examples, batch = batch_rows(training), largest, steps = 0;
     gls_schedule *schedule;
     GLS_TRY(make_schedule(training, batch, examples, &largest, &schedule));
-    *steps_per_epoch = (double)(training->train->drop_last ? examples / batch : (examples + batch - 1) / batch);
+    *steps_per_epoch = (double)(training->train->drop_last ? examples / batch : gls_parts(examples, batch));
     *total_steps = *steps_per_epoch * training->epochs;
     if (schedule) {
         double end = training->epochs * (double)examples, done = 0;

@@ -1,14 +1,9 @@
 /* Counters as arrays of one element. */
 #include "run/training/counters.h"
 
-#include <stdio.h>
-
 gls_status gls_counters_arrays(gls_context *ctx, const gls_counter *row, size_t rows, void *owner, const char *prefix,
                                gls_arrays *arrays) {
-    for (size_t i = 0; i < rows; i++) {
-        char name[sizeof arrays->item->name];
-        snprintf(name, sizeof name, "%s%s", prefix, row[i].name);
-        GLS_TRY(gls_arrays_add_vector(ctx, arrays, name, row[i].dtype, 1, (char *)owner + row[i].offset));
-    }
+    for (size_t i = 0; i < rows; i++)
+        GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, row[i].name, row[i].dtype, 1, (char *)owner + row[i].offset));
     return GLS_OK;
 }

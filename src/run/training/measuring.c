@@ -1,13 +1,8 @@
 /* What measures are given of a training. */
 #include <math.h>
-#include <string.h>
 
+#include "estimator/estimator.h"
 #include "run/training/training.h"
-
-bool gls_training_plain_mean(const gls_training *t) {
-    const gls_value *name = gls_value_get(gls_value_get(t->config, "estimator"), "name");
-    return name && !strcmp(name->text, "mean");
-}
 
 static gls_status make_pass(gls_training *t) {
     gls_pass_options options = {.size = sizeof options, .span = t->train->bn_span};
@@ -48,7 +43,7 @@ gls_status gls_training_measure_input(gls_training *t, gls_measure_input *in) {
     in->gradient_norm = sqrt(t->estimate.norm2);
     in->batch = t->estimate.rows;
     in->step_second_moment = gls_record_get(&t->record, "second_moment");
-    if (gls_training_plain_mean(t) && isfinite(in->step_second_moment)) {
+    if (gls_estimator_is_mean(t->estimator) && isfinite(in->step_second_moment)) {
         in->step_examples = t->estimate.rows;
         in->step_norm2 = t->estimate.norm2;
     }

@@ -2,18 +2,19 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "run/config/members.h"
 #include "run/training/training.h"
 
 /* The transforms with standardisation in front where it was asked for. */
 static gls_status transform_list(gls_training *t, gls_value **out) {
     const gls_value *given = t->data->transforms;
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     *out = NULL;
     if (!given && !t->data->standardize) return GLS_OK;
     if (given && given->kind != GLS_VALUE_LIST)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "%sdata.transforms: expected a list, as in [{label_noise: 0.1}]",
-                        gls_origin(given, place));
+                        gls_value_origin(given, place));
     gls_value *list = gls_value_create(t->ctx, GLS_VALUE_LIST, "transforms", NULL);
     if (!list) return GLS_ERR_MEMORY;
     gls_status status = GLS_OK;

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "run/training/training.h"
 
 /* Epochs of a run whose configuration names no end at all. */
@@ -17,7 +18,7 @@ static gls_status make_problem(gls_training *t) {
 static gls_status make_pass(gls_training *t) {
     const gls_plan_options *plan = gls_options_struct(t->plan_options);
     const char *precision = sizeof(gls_real) == 4 ? "float" : "double";
-    if (plan->precision && strcmp(plan->precision, precision))
+    if (plan->precision && strcmp(plan->precision, precision) != 0)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
                         "plan.precision: this run is in %s, this command computes in %s; use "
                         "%s",
@@ -47,12 +48,12 @@ static gls_status append_clone(gls_context *ctx, gls_value *map, const gls_value
 static gls_status scheduled_lr(gls_training *t, const gls_value *method, const gls_value *schedule, gls_value **out) {
     gls_context *ctx = t->ctx;
     const gls_value *lr = gls_value_get(method, "lr");
-    char place[256];
+    char place[GLS_ORIGIN_TEXT];
     if (lr && lr->kind == GLS_VALUE_MAP)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "%smethod.lr has a schedule already; a `schedule` section is the "
                         "short form for the same",
-                        gls_origin(lr, place));
+                        gls_value_origin(lr, place));
     *out = gls_value_create(ctx, GLS_VALUE_MAP, "lr", NULL);
     if (!*out) return GLS_ERR_MEMORY;
     (*out)->file = schedule->file;
@@ -75,7 +76,8 @@ static gls_status method_spec(gls_training *t, const gls_value *method, const gl
     spec->file = method->file;
     spec->line = method->line;
     for (int64_t i = 0; i < method->count; i++)
-        if (!schedule || strcmp(method->items[i]->key, "lr")) GLS_TRY(append_clone(t->ctx, spec, method->items[i]));
+        if (!schedule || strcmp(method->items[i]->key, "lr") != 0)
+            GLS_TRY(append_clone(t->ctx, spec, method->items[i]));
     if (!schedule) return GLS_OK;
     gls_value *lr = NULL;
     gls_status status = scheduled_lr(t, method, schedule, &lr);

@@ -107,7 +107,5 @@ gls_status gls_training_result_arrays(gls_training *training, gls_real *w, const
 gls_status gls_training_measure_input(gls_training *training, gls_measure_input *in);
 /* From the next step on, the weights before each are kept. */
 gls_status gls_training_keep_previous(gls_training *training);
-/* Whether the step's gradient is the mean of the mini-batch's, so that its norms belong to one another. */
-bool gls_training_plain_mean(const gls_training *training);
 
 #endif
