@@ -128,6 +128,7 @@ static bool whole_numbers(const char *const *name, int64_t n, double *value) {
     return true;
 }
 
+/* Names that are all whole numbers are sorted as numbers, so that 2 comes before 10. */
 gls_status gls_classes_from_names(gls_context *ctx, const char *what, const char *const *name, int64_t n,
                                   const gls_data_info *like, gls_data_info *info, int32_t **label) {
     *label = NULL;

@@ -14,6 +14,7 @@ typedef struct libsvm_options {
 } libsvm_options;
 
 enum { TARGET_AUTO, TARGET_CLASS, TARGET_REAL };
+/* A line of 64 MiB has no line ends, so the file is of another kind. MAX_CLASSES: see few_classes. */
 enum { LINE_LIMIT = 1 << 26, MAX_CLASSES = 32768 };
 
 static const gls_option libsvm_table[] = {
@@ -57,6 +58,7 @@ static int word_length(const char *p) {
     return n;
 }
 
+/* Room for one more row, with its closing offset, and for `more` values. */
 static gls_status grow(parser *p, int64_t more) {
     if (p->rows + 2 > p->row_room) {
         int64_t room = p->row_room ? p->row_room * 2 : 1024;
@@ -79,6 +81,7 @@ static gls_status grow(parser *p, int64_t more) {
     return GLS_OK;
 }
 
+/* An index stops growing once it is beyond INT32_MAX, the largest that a column can hold; it is then refused. */
 static gls_status parse_pair(parser *p, const char **text, int64_t previous) {
     const char *s = *text, *word = s;
     int64_t index = 0;

@@ -1,4 +1,5 @@
-/* Making and destroying problems and points. */
+/* Problems and points: made from a type, which fills in layouts and coupling; what contradicts itself there is refused
+ * before anything is evaluated. */
 #include "problem/evaluation.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* f_i(w) = rho(<a_i, w - w*>), rho(r) = r^2 / (2 (1 + r^2)), |a_i| = scale: a smooth non-convex sum with minimum 0 at
- * w*. rho'' lies in [-1/4, 1]; |rho'| is at most 3 sqrt(3)/16. */
+ * w*. rho'' is in [-1/4, 1]; |rho'| is at most 3 sqrt(3)/16. */
 #include "analytic.h"
 
 #include "base/kernels.h"
