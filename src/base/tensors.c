@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* A header has a line an array, so that 64 MiB of it mean another format, or a damaged file. Checksums read a PIECE at
- * a time. */
+/* A header takes some hundred bytes an array: one of more than 64 MiB means another format, or a damaged file.
+ * Checksums read a PIECE at a time. */
 enum { MAX_HEADER = 64 << 20, PIECE = 1 << 20 };
 
 static const char *const dtype_names[] = {

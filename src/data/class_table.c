@@ -1,4 +1,5 @@
-/* Classes from the labels that files hold: integers in ascending order, or names. */
+/* Classes from the labels in files: integers in ascending order, or names in alphabetical order. A test set is labelled
+ * by the training set's classes. */
 #include "source.h"
 #include "base/sort.h"
 #include <stdio.h>

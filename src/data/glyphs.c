@@ -63,7 +63,7 @@ typedef struct segment {
     float x0, y0, x1, y1;
 } segment;
 
-/* Polylines and arcs as straight pieces, an arc of at most 24 degrees each: the error is below a fiftieth of the
+/* Polylines and arcs as straight pieces, an arc of at most 24 degrees each: the error is about a fiftieth of the
  * radius. */
 static int cut_symbol(int class, segment *to) {
     int count = 0;

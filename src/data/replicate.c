@@ -1,5 +1,5 @@
-/* Transform replicate: a random 1/r of the examples, each r times. The set keeps its size, and gradient diversity
- * falls. Where r does not divide the size, some of them are there once less. */
+/* Transform replicate: a random 1/r of the examples, each about r times. The set keeps its size, and gradient
+ * diversity falls. */
 #include "source.h"
 #include "base/arith.h"
 #include "table.h"

@@ -1,4 +1,4 @@
-/* Rows being materialised, views of batches, and the one way in which rows are fetched. */
+/* Rows being materialised, views of batches, and the fetch that all rows pass through. */
 #include "source.h"
 #include "base/arith.h"
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Compressed sparse rows in memory. */
+/* Compressed sparse rows in memory, the caller's or the source's own. */
 #include "source.h"
 #include <string.h>
 

@@ -165,7 +165,8 @@ static gls_status check_rows(const gls_problem *p, const gls_batch *rows, bool l
                     (long long)rows->features, features ? "" : " in another form", targets ? "" : " without targets");
 }
 
-/* Loss and slope of every row at its outputs e->z; with a Hessian product, the curvature times e->curved. */
+/* Loss and slope of every row at its outputs e->z; with a Hessian product, e->curved, the direction's outputs, is
+ * replaced by the curvature times them. */
 static gls_status evaluate_losses(gls_problem *p, gls_glm_evaluation *e, const gls_evaluate_args *args) {
     const gls_glm *glm = p->self;
     const gls_batch *rows = args->rows;
