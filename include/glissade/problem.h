@@ -289,9 +289,8 @@ struct gls_problem {
     gls_real *state;          /* the committed state; only gls_problem_commit writes it */
     gls_coupling coupling;
     int64_t coupling_group;
-    int64_t summary; /* doubles that a span leaves for advance */
-    int forward_meets,
-        backward_meets; /* numbers of exchanges between slices of coupled examples: gls_problem_add_meet */
+    int64_t summary;                       /* doubles that a span leaves for advance */
+    int forward_meets, backward_meets;     /* exchanges between slices of coupled examples: gls_problem_add_meet */
     int64_t *forward_meet, *backward_meet; /* [exchanges] doubles in each, for one span */
     int score_count;
     const char *score[4]; /* sums over rows, to be divided by the mass: "accuracy" */

@@ -1,4 +1,4 @@
-/* An option in words: what it expects, what was found in its place, and its value back as text or tree. */
+/* An option in words: what it expects, what was found in its place; and its value written back as text or tree. */
 #include "option.h"
 
 #include "text.h"

@@ -139,6 +139,7 @@ static gls_status reset(gls_options *options, int64_t i) {
 
 /* ---- the object ---- */
 
+/* A table of another struct would make options write outside of this one, so offsets are checked. */
 gls_status gls_options_create(gls_context *ctx, const char *owner, const gls_option *table, size_t struct_size,
                               gls_options **out) {
     *out = NULL;

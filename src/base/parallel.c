@@ -1,5 +1,5 @@
 /* The team: tasks are dealt in order to the context's threads, and the status and message are those of the lowest
- * failing task, whichever thread met it. */
+ * failing task, whichever thread ran it. */
 #include "context.h"
 
 #include <omp.h>

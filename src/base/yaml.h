@@ -7,7 +7,7 @@
 /* The deepest value that is read; the outermost is at 0. */
 enum { GLS_YAML_DEPTH = 40 };
 
-/* One document from text of `size` bytes; an empty one gives NULL. name is the file's in messages and in
+/* One document from text of `size` bytes; an empty one gives NULL. name is used for the file in messages and in
  * value->file. Depth and number of values are bounded, keys given twice are
  * errors. GLS_ERR_INPUT with line and column. */
 gls_status gls_yaml_parse(gls_context *ctx, const char *name, const char *text, int64_t size, gls_value **out);

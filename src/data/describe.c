@@ -1,4 +1,4 @@
-/* A look at a set: what it is, and what may be wrong with it. One pass over the rows. */
+/* Describes a set: its size and values, and what may be wrong with it, in one pass over the rows. */
 #include "source.h"
 #include <math.h>
 #include <stdarg.h>

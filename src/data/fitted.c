@@ -39,6 +39,7 @@ static gls_status add(gls_fitted *fitted, const char *name, gls_dtype dtype, int
     return gls_arrays_add_vector(fitted->ctx, &fitted->arrays, name, dtype, size, *data);
 }
 
+/* The arrays are copied, so that the file or run they come from may be closed. */
 gls_status gls_fitted_create(gls_context *ctx, const char *prefix, const gls_arrays *arrays, gls_fitted **out) {
     gls_fitted *fitted;
     *out = NULL;

@@ -71,6 +71,7 @@ static double idx_value(const idx_array *a, int64_t i) {
     }
 }
 
+/* The file: two zero bytes, a type, a number of extents; the extents, 4 bytes each; the values. */
 static gls_status read_from(gls_context *ctx, gls_reader *reader, idx_array *out) {
     const char *path = gls_reader_path(reader);
     unsigned char start[4], extent[4];

@@ -1,5 +1,5 @@
 /* Format libsvm: lines `label index:value ...` with ascending indices from 1, into compressed sparse rows. Rows to be
- * predicted may leave the label out; a row of zeros is then written `1:0`, as an empty line is no row. */
+ * predicted may leave the label out; a row of zeros is then written `1:0`, since an empty line is skipped. */
 #include "source.h"
 #include "table.h"
 #include "base/io.h"
@@ -246,7 +246,7 @@ static gls_status write_row(output *o, const gls_batch *batch, int64_t i) {
     else
         for (int64_t j = 0; j < batch->features; j++)
             if (batch->x[i * batch->features + j] != 0) GLS_TRY(write_value(o, j, batch->x[i * batch->features + j]));
-    bool nothing = o->info->target == GLS_TARGET_NONE && o->values == before; /* an empty line would be no row */
+    bool nothing = o->info->target == GLS_TARGET_NONE && o->values == before; /* an empty line would be skipped */
     return gls_writer_printf(o->writer, nothing ? " 1:0\n" : "\n");
 }
 

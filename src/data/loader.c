@@ -164,6 +164,7 @@ static gls_status start_workers(gls_loader *loader) {
     return GLS_OK;
 }
 
+/* Without workers nothing is fetched ahead, and the same rows come on demand. */
 gls_status gls_loader_create(gls_context *ctx, const gls_source *source, const gls_loader_options *options,
                              gls_loader **out) {
     *out = NULL;

@@ -219,8 +219,7 @@ static const char *place_of(const gls_npy *array, int64_t i, char text[160]) {
     return text;
 }
 
-/* To float or double. A value that single precision cannot hold is refused, not turned into an
- * infinity. */
+/* To float or double. A value that single precision cannot hold is refused, not made infinite. */
 static gls_status convert(gls_context *ctx, const char *path, gls_dtype dtype, gls_npy *array) {
     void *to = gls_alloc(ctx, array->count, gls_dtype_size(dtype));
     if (!to) return GLS_ERR_MEMORY;

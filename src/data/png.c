@@ -74,6 +74,7 @@ static bool inside(const char *name) {
     return name[0] != '/';
 }
 
+/* Names may not leave the folder: a label file from elsewhere could otherwise make us read any file. */
 static gls_status add_line(folder *f, gls_reader *reader, char *line) {
     size_t n = strlen(line);
     while (n && (line[n - 1] == ' ' || line[n - 1] == '\t')) line[--n] = 0;

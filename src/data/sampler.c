@@ -23,6 +23,7 @@ static void shuffle(gls_sampler *sampler) {
     }
 }
 
+/* Only epochs in random order need a permutation in memory. */
 gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *options, gls_sampler **out) {
     *out = NULL;
     if (options->size != sizeof *options)

@@ -109,7 +109,7 @@ static gls_status fit_part(void *user, int64_t part, int worker) {
     return status;
 }
 
-/* One pass over the data: out[g] = sum over parts in order, over count. */
+/* One pass over the data: out[g] = the sum over all parts, in order, divided by the count. */
 static gls_status fit_pass(fit *f, double *out) {
     int64_t n = f->source->info.examples;
     memset(f->sum, 0, (size_t)(PARTS * f->groups) * sizeof *f->sum);

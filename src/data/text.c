@@ -57,8 +57,7 @@ static bool blank(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* In a set that is not the training set an unknown word becomes <unk>, and is an error where the vocabulary has none.
- */
+/* Outside of the training set an unknown word becomes <unk>, and is an error where the vocabulary has none. */
 static gls_status add_word(stream *s, const char *word, int64_t length) {
     int32_t number;
     if (length > WORD_LIMIT)

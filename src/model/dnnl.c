@@ -130,8 +130,7 @@ struct gls_dnnl_weights {
     dnnl_memory_t pack_from, pack_to[2];
 };
 
-/* Whether the library has a fast implementation (its own portable one is called "ref..."), and its layout of weights.
- */
+/* Whether the library has a fast implementation (its slow ones are called "ref..."), and its layout of weights. */
 static dnnl_status_t choose(gls_dnnl_weights *w, direction way, bool *fast) {
     layout any = {0};
     dnnl_primitive_desc_t pd = NULL;

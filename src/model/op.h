@@ -6,7 +6,7 @@
 #include "model/exec.h"
 #include "model/graph.h"
 
-/* What backward reads besides the output's gradient, and what may share memory. */
+/* What backward reads in addition to the output's gradient, and what may share memory. */
 enum {
     GLS_OP_KEEPS_INPUT = 1,
     GLS_OP_KEEPS_OUTPUT = 2,

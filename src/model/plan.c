@@ -301,8 +301,7 @@ static void planner_free(planner *p) {
     gls_free(ctx, p->buffers);
 }
 
-/* The order matters: what uses view decides what may be overwritten, shared buffers decide storage, and storage sizes.
- */
+/* The order matters: views decide what may be overwritten, shared buffers decide storage, and storage decides sizes. */
 gls_status gls_memory_plan_create(const gls_graph *g, int64_t max_rows, unsigned want, gls_mode mode,
                                   gls_storage storage_of, gls_memory_plan **out) {
     gls_memory_plan *plan = gls_alloc(g->ctx, 1, sizeof *plan);

@@ -1,5 +1,4 @@
-/* A plan for (rows, want, mode, storage): stages cut at coupling ops, and the place of every activation and gradient.
- */
+/* A plan for (rows, want, mode, storage): stages cut at coupling ops, a place for each activation and gradient. */
 #ifndef GLS_MODEL_PLAN_H
 #define GLS_MODEL_PLAN_H
 

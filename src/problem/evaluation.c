@@ -8,8 +8,7 @@ static bool needs_generic_gradients(const gls_problem_type *type, unsigned want)
     return ((want & GLS_WANT_NORMS) && !type->norms) || ((want & GLS_WANT_INNER) && !type->inner);
 }
 
-/* What any question may need is allocated here. Two exchanges' sums are kept, for as many spans as there can be rows.
- */
+/* What the generic answers need is allocated here. Sums of two exchanges are kept, for up to one span a row. */
 gls_status gls_evaluation_create(gls_problem *problem, int64_t max_rows, unsigned want, gls_mode mode,
                                  gls_evaluation **out) {
     *out = NULL;
@@ -172,8 +171,7 @@ gls_status gls_ask_outputs(gls_evaluation *evaluation, gls_real *outputs) {
     return p->type->outputs(p, evaluation->self, &evaluation->args, outputs);
 }
 
-/* In the short way the loss is computed along with the plain gradient; it is kept, so that asking for it costs nothing.
- */
+/* In the short way the plain gradient comes with the loss, which is kept: asking for it then costs nothing. */
 gls_status gls_evaluation_gradient(gls_evaluation *evaluation, gls_product product, const double *weights,
                                    gls_sink *sink) {
     gls_problem *p = evaluation->problem;

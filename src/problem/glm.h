@@ -57,8 +57,7 @@ typedef struct gls_glm_evaluation {
     gls_real *curved;   /* [rows, k] m_i times the second derivative times the direction's outputs */
     double *loss;       /* [rows] f_i */
     double *slope;      /* [2 k] */
-    gls_real *matrix;   /* [k, p] a group's explicit gradient; allocated by the first norms for which it is cheaper than
-                           pairs */
+    gls_real *matrix;   /* [k, p] a group's explicit gradient; allocated by the first norms that form one */
 } gls_glm_evaluation;
 
 /* The shared verbs; create is also given the loss. */
