@@ -267,7 +267,8 @@ GLS_API gls_status gls_rows_reserve(gls_rows *rows, int64_t nonzeros); /* room f
 GLS_API gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t begin);
 GLS_API void gls_rows_merge(gls_rows *rows, const gls_rows *part);
 
-/* Examples to fetch: by index, their slots, the mini-batch's draw and the seed; augment is false in evaluation. */
+/* Which examples to fetch, by index; their slots, the mini-batch's draw and the seed; augment is false in evaluation.
+ */
 typedef struct gls_fetch {
     int64_t count;
     const int64_t *index;

@@ -249,7 +249,7 @@ static gls_status write_text(gls_context *ctx, gls_description *d, const look *s
     return l.failed ? GLS_ERR_MEMORY : GLS_OK;
 }
 
-/* One hash a row is the largest part of the memory: 32 bytes an example. */
+/* Rows come in batches; what is kept are three numbers a feature, and a hash (32 bytes) of each example. */
 gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_description *out) {
     const gls_data_info *info = &source->info;
     *out = (gls_description){.info = *info};

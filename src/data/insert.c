@@ -73,8 +73,8 @@ static gls_status put_draggers(gls_context *ctx, const insert_options *o, uint64
     return GLS_OK;
 }
 
-/* `fraction` is meant of the resulting set, hence fraction / (1 - fraction) of the old one. A billion draggers is taken
- * for a mistake. */
+/* `fraction` is a share of the resulting set, hence fraction / (1 - fraction) of the old one. More than a billion
+ * draggers are taken for a mistake. */
 static gls_status apply_insert(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
                                const gls_learned *learned, gls_source **out) {
     const insert_options *o = options;

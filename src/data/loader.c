@@ -210,7 +210,7 @@ static void free_front(gls_loader *loader) {
     free_mini_batch(loader, mini);
 }
 
-/* Workers stop after the wave they are filling; only then may its memory go. */
+/* Workers stop after the wave they are filling; only then can its memory be freed. */
 void gls_loader_destroy(gls_loader *loader) {
     if (!loader) return;
     pthread_mutex_lock(&loader->lock);
