@@ -1,5 +1,5 @@
 /* glissade/base.h: context, status, allocation, options as data, records, threads, random numbers, files.
- * Everything else stands on this header.
+ * Every other header includes this one.
  *
  * In every header what users need comes first, in order of need. What follows a line `for authors` is for those who add
  * members of their own: methods, problems, measures, formats.
@@ -10,7 +10,7 @@
  *   free. After a failure there is nothing to undo, unless the comment says so.
  * - `const` means borrowed. What is handed in must live until the call returns, and where it is handed to a create
  *   function by pointers in an options struct, as long as the object, unless the comment says that it is copied. What
- * is handed out belongs to the object that it was asked of, and lives as long.
+ *   is handed out belongs to the object that it was asked of, and lives as long.
  * - A function that `takes` an argument owns it from then on.
  * An options struct with a `size` begins with it: `= {.size = sizeof options}`; all other fields may stay 0. */
 #ifndef GLISSADE_BASE_H
@@ -125,7 +125,7 @@ GLS_API const char *gls_gemm_describe(gls_context *ctx);
  * OPENBLAS_CORETYPE before the program starts (a library cannot any more; the command does). */
 GLS_API const char *gls_blas_core(void);
 
-/* Asks the work in this context to stop after the current step. Async-signal-safe. */
+/* Requests that the work in this context stop after the current step. Async-signal-safe. */
 GLS_API void gls_interrupt(gls_context *ctx);
 GLS_API bool gls_interrupted(const gls_context *ctx);
 GLS_API void gls_interrupt_clear(gls_context *ctx);
@@ -188,7 +188,7 @@ enum {
     GLS_BLOCK_BY_SLOT = 4   /* of a state: shape[0] runs over slots; each rank holds the successors of its own */
 };
 
-enum { GLS_MAX_DIMS = 6 };
+enum { GLS_MAX_DIMS = 6 }; /* weights of convolutions have 4 */
 typedef struct gls_block {
     const char *name;
     int64_t offset, size; /* in elements; size is the product of shape */
@@ -298,7 +298,7 @@ GLS_API int64_t gls_random_below(gls_random *random, int64_t bound); /* uniform 
 /* ---- files ---- */
 
 /* Writes a whole text file into a temporary sibling, which takes the file's name once everything has reached the disk:
- * whatever happens, the path holds the old content or the new. GLS_ERR_FILE with the system's reason. */
+ * whatever happens, the path holds either the old content or the new. GLS_ERR_FILE with the system's reason. */
 GLS_API gls_status gls_write_text(gls_context *ctx, const char *path, const char *text);
 /* Makes a folder and its parents; one that is there already is fine. GLS_ERR_FILE with the system's reason. */
 GLS_API gls_status gls_make_directory(gls_context *ctx, const char *path);
@@ -316,8 +316,8 @@ typedef enum gls_option_type {
     GLS_OPTION_SIZE,   /* int64_t number of examples; "all" is -1 */
     GLS_OPTION_TIME,   /* double seconds: "90", "90s", "2m", "1h" */
     GLS_OPTION_VALUE,  /* const gls_value *: any tree, read by its owner */
-    GLS_OPTION_LIST,   /* gls_list, or gls_reals and so on: items as the row `inner` says. A single item that is no list
-                          stands for a list of one */
+    GLS_OPTION_LIST,   /* gls_list, or gls_reals and so on: items as the row `inner` says. A single item that is not a
+                          list is read as a list of one */
     GLS_OPTION_MAP     /* const T *: a struct of inner_size bytes filled from the table `inner`; NULL where absent */
 } gls_option_type;
 
@@ -327,7 +327,7 @@ typedef struct gls_length {
 } gls_length;
 
 /* What a list option's field may be: the number of items (0 where the list is absent or empty) and the items, borrowed
- * from the options. Items of maps are whole structs, one behind the other. */
+ * from the options. Items of maps are whole structs in an array. */
 typedef struct gls_list {
     int64_t count;
     const void *item;

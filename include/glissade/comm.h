@@ -1,4 +1,4 @@
-/* glissade/comm.h: the face of message passing. One process stands behind it, or MPI. */
+/* glissade/comm.h: message passing between the processes of a run, over MPI or within one process. */
 #ifndef GLISSADE_COMM_H
 #define GLISSADE_COMM_H
 

@@ -189,8 +189,8 @@ typedef struct gls_sampler_options {
 
 GLS_API gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *options, gls_sampler **out);
 GLS_API void gls_sampler_destroy(gls_sampler *sampler);
-/* The next mini-batch of `batch` examples (fewer at the end of an epoch): fills index[batch], gives the count, the draw
- * number, and moves on. */
+/* The next mini-batch of `batch` examples (fewer at the end of an epoch): fills index[batch], and sets the count and
+ * the draw number. */
 GLS_API gls_status gls_sampler_next(gls_sampler *sampler, int64_t batch, int64_t *index, int64_t *count,
                                     uint64_t *draw);
 GLS_API double gls_sampler_epoch(const gls_sampler *sampler); /* examples handed out over examples */
@@ -267,7 +267,8 @@ GLS_API gls_status gls_rows_reserve(gls_rows *rows, int64_t nonzeros); /* room f
 GLS_API gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t begin);
 GLS_API void gls_rows_merge(gls_rows *rows, const gls_rows *part);
 
-/* What to fetch: examples by index, their slots, the mini-batch's draw and the seed; augment is false in evaluation. */
+/* Which examples to fetch, by index; their slots, the mini-batch's draw and the seed; augment is false in evaluation.
+ */
 typedef struct gls_fetch {
     int64_t count;
     const int64_t *index;
@@ -315,7 +316,7 @@ typedef struct gls_learned gls_learned;
 /* A vector of zeros to fill; data is the address of a pointer to its elements. */
 GLS_API gls_status gls_learned_add(gls_learned *learned, const char *name, gls_dtype dtype, int64_t size, void *data);
 /* The vector of that name, dtype and *size (-1: of any, and *size becomes it); data is the address of a pointer to
- * const elements. GLS_ERR_INPUT with a sentence if there is no such. */
+ * const elements. GLS_ERR_INPUT with a sentence if there is none. */
 GLS_API gls_status gls_learned_get(const gls_learned *learned, const char *name, gls_dtype dtype, int64_t *size,
                                    void *data);
 

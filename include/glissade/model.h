@@ -28,12 +28,12 @@ typedef struct gls_layer_summary {
     double multiply_adds; /* forward, one example */
 } gls_layer_summary;
 
-/* How many layers a network has; 0 for a problem that is none. */
+/* How many layers a network has; 0 for a problem that is not a network. */
 GLS_API int64_t gls_model_layers(const gls_problem *problem);
 GLS_API gls_status gls_model_summary(const gls_problem *problem, int64_t layer, gls_layer_summary *out);
-/* Any problem for people: its parameters and outputs, how examples couple, and its blocks; of a network, instead of the
- * blocks, each layer with what it computes, the shapes of input and output, parameters and multiply-adds of one
- * example. From gls_alloc. */
+/* Describes any problem for people: its parameters and outputs, how examples couple, and its blocks; for a network, in
+ * place of the blocks, each layer with its formula, the shapes of input and output, parameters, and multiply-adds of
+ * one example. From gls_alloc. */
 GLS_API char *gls_problem_view(const gls_problem *problem);
 
 #ifdef __cplusplus

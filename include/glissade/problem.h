@@ -26,22 +26,22 @@ GLS_API void gls_problem_destroy(gls_problem *problem);
 
 /* ---- a user's objective, and recorded gradients ---- */
 
-/* What the outputs z of an example say about it. */
+/* What the outputs z of an example mean. */
 typedef enum gls_link {
-    GLS_LINK_NONE,     /* nothing that is known here */
+    GLS_LINK_NONE,     /* not known here */
     GLS_LINK_IDENTITY, /* values: they are z */
     GLS_LINK_LOGISTIC, /* two classes, one z: class 1 has probability 1 / (1 + e^-z) */
-    GLS_LINK_SOFTMAX,  /* a z a class: class c has probability e^(z_c) / sum e^z */
+    GLS_LINK_SOFTMAX,  /* one z for each class: class c has probability e^(z_c) / sum e^z */
     GLS_LINK_SIGN,     /* two classes, one z: class 1 where z > 0; no probabilities */
-    GLS_LINK_LARGEST,  /* a z a class: that of the largest z, the first of equal ones; no probabilities */
+    GLS_LINK_LARGEST,  /* one z for each class: that of the largest z, the first of equal ones; no probabilities */
     GLS_LINK_NEAREST   /* one z: the class of the nearest number 0, 1, ...; no probabilities */
 } gls_link;
 
 /* Adds up over `count` examples: *value = sum c_i f_i(w), and unless gradient is NULL, gradient[d] += sum c_i grad
  * f_i(w); weight NULL: all 1. Returns 0, or a code of its own: the step is then not taken and the status is
- * GLS_ERR_CALLBACK. A plain training step calls it once a slice. What is asked besides costs: losses a call a row;
- * norms and inner products a call a group, over the rows from the group's first to its last; weighted gradients a call
- * more. */
+ * GLS_ERR_CALLBACK. A plain training step calls it once a slice. Other questions cost further calls: losses one for
+ * each row; norms and inner products one for each group, over the rows from the group's first to its last; a weighted
+ * gradient one. */
 typedef int (*gls_objective_fn)(void *user, const gls_real *w, int64_t count, const int64_t *example,
                                 const double *weight, double *value, gls_real *gradient);
 /* out [count, outputs] = the outputs of `count` examples at w, for predictions. Returns as gls_objective_fn. */
@@ -113,7 +113,7 @@ typedef struct gls_evaluation gls_evaluation;
 
 typedef enum gls_mode { GLS_MODE_TRAIN, GLS_MODE_EVALUATE } gls_mode;
 
-/* What will be asked of an evaluation. The loss may be asked besides, but where outputs are the only thing wanted. The
+/* What will be asked of an evaluation. The loss may be asked too, except where outputs are the only thing wanted. The
  * bits of the plain gradient, and of the outputs, do not depend on what else is wanted. */
 enum {
     GLS_WANT_GRADIENT = 1,
@@ -149,8 +149,8 @@ typedef struct gls_evaluate_args {
     double *summary;      /* [spans of this slice, p->summary] what the other blocks' successors need to know of
                              each span, or NULL; written by its leader */
     bool leader;          /* this slice holds the span's first row */
-    int64_t span;         /* > 0: this slice holds whole spans of so many rows (the last one may be smaller), each
-                             of which meets itself alone; 0: it is one span, or a part of one */
+    int64_t span;         /* > 0: this slice holds whole spans of this many rows (the last one may be smaller), each
+                             of which exchanges sums with itself only; 0: it is one span, or a part of one */
     double batch_mass;    /* of a slice that is a part of a coupling span: mass of the span over all ranks; else 0 */
     int64_t batch_rows;   /* rows of that span; else of the whole mini-batch, over all ranks */
     uint64_t seed;
@@ -163,7 +163,8 @@ GLS_API gls_status gls_evaluation_create(gls_problem *problem, int64_t max_rows,
                                          gls_evaluation **out);
 GLS_API void gls_evaluation_destroy(gls_evaluation *evaluation);
 GLS_API const gls_evaluate_args *gls_evaluation_args(const gls_evaluation *evaluation);
-/* All stages of one slice by itself, so that a coupling span is this slice. A pass runs the stages itself. */
+/* All stages of one slice, which is then a coupling span of its own (with GLS_COUPLING_GROUPS: whole spans). A pass
+ * runs the stages itself. */
 GLS_API gls_status gls_evaluate(gls_evaluation *evaluation, const gls_evaluate_args *args);
 
 /* Questions. Each may be asked again; none changes anything. GLS_ERR_ARGUMENT for what was not declared in want. A
@@ -184,12 +185,12 @@ GLS_API void gls_problem_commit(gls_problem *problem, const gls_real *state_next
 
 /* ======== for authors: problem types of your own; docs/howto-add-a-problem.md ======== */
 
-/* How examples of a mini-batch depend on each other in training. In GLS_MODE_EVALUATE they never do: every slice then
- * runs its stages by itself, and what it is met with are its own summands, to be ignored. */
+/* How examples of a mini-batch depend on each other in training. In GLS_MODE_EVALUATE they never do: each slice
+ * runs all its stages alone; the exchanged sums it receives are its own and may be ignored. */
 typedef enum gls_coupling {
     GLS_COUPLING_NONE,
     GLS_COUPLING_GROUPS, /* inside fixed runs of coupling_group consecutive slots; the last one may be smaller */
-    GLS_COUPLING_BATCH   /* through the whole mini-batch (or accumulation batch) */
+    GLS_COUPLING_BATCH   /* through the whole mini-batch, or through spans of it (gls_evaluate_args) */
 } gls_coupling;
 
 /* Span k of a slice: its rows [begin, end) of the slice, and how many it has over all slices and ranks. */
@@ -236,16 +237,16 @@ struct gls_problem_type {
     void (*point_destroy)(gls_problem *p, void *prepared);
     gls_status (*point_set)(gls_problem *p, void *prepared, const gls_real *w);
 
-    /* The full way. An evaluation for at most max_rows rows. forward runs in forward_stages(p) stages (p->meets), see
-     * below. want and mode here say the most that will be asked. */
+    /* The full way. An evaluation for at most max_rows rows. forward runs in p->forward_meets + 1 stages; after
+     * each but the last, slices exchange sums. want and mode are the most that will be asked. */
     gls_status (*evaluation_create)(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self);
     void (*evaluation_destroy)(gls_problem *p, void *self);
-    /* Stage k in [0, forward meets]: `met` holds the sums of meet k-1 over all slices and ranks (NULL for k = 0);
-     * `meet` is where this slice leaves its summands for meet k (NULL in the last stage). With args->span each is
-     * [spans of this slice, size of the meet]. */
+    /* Stage k in [0, p->forward_meets]: `met` holds the totals of exchange k-1 over all slices and ranks (NULL for
+     * k = 0); `meet` receives this slice's terms for exchange k (NULL in the last stage). With args->span each is
+     * [spans of this slice, p->forward_meet[k]]. */
     gls_status (*forward)(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                           double *meet);
-    /* As forward, with the backward meets; NULL: nothing to do. Called only if a gradient, norms, inner products or a
+    /* As forward, with p->backward_meets; NULL: nothing to do. Called only if a gradient, norms, inner products or a
      * Hessian product are wanted. */
     gls_status (*backward)(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                            double *meet);
@@ -273,7 +274,7 @@ struct gls_problem_type {
      * NULL: d and 8 d.
      */
     void (*cost)(gls_problem *p, double *multiply_adds, double *bytes);
-    /* state, all but its blocks by slot, moves on over a span that left this summary [p->summary]. Called for one span
+    /* Updates the state, except its blocks by slot, from the summary [p->summary] that a span left. Called for one span
      * after the other. NULL: only blocks by slot ever change. */
     void (*advance)(gls_problem *p, const double *summary, gls_real *state);
 };
@@ -288,9 +289,9 @@ struct gls_problem {
     gls_real *state;          /* the committed state; only gls_problem_commit writes it */
     gls_coupling coupling;
     int64_t coupling_group;
-    int64_t summary;                   /* doubles that a span leaves for advance */
-    int forward_meets, backward_meets; /* of coupled examples that may lie in several slices: gls_problem_add_meet */
-    int64_t *forward_meet, *backward_meet; /* [meets] doubles exchanged at each */
+    int64_t summary;                       /* doubles that a span leaves for advance */
+    int forward_meets, backward_meets;     /* exchanges between slices of coupled examples: gls_problem_add_meet */
+    int64_t *forward_meet, *backward_meet; /* [exchanges] doubles in each, for one span */
     int score_count;
     const char *score[4]; /* sums over rows, to be divided by the mass: "accuracy" */
     int64_t outputs;      /* k; 0: none */
@@ -302,7 +303,7 @@ struct gls_problem {
 };
 GLS_API gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *type, const void *options,
                                            const gls_data_info *data, gls_problem **out);
-/* For create verbs: one meet more, behind those there are, at which so many doubles are exchanged. */
+/* For create verbs: adds one exchange of this many doubles after those already added. */
 GLS_API gls_status gls_problem_add_meet(gls_problem *problem, bool backward, int64_t doubles);
 GLS_API gls_status gls_register_problem(gls_context *ctx, const gls_problem_type *type);
 

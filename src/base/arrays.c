@@ -77,7 +77,7 @@ void gls_arrays_resizable(gls_arrays *arrays, gls_status (*resize)(void *owner, 
 
 gls_status gls_arrays_add_state(gls_context *ctx, gls_arrays *arrays, const char *prefix, const char *name,
                                 gls_dtype dtype, int64_t size, void *data) {
-    char whole[2 * sizeof arrays->item->name]; /* so long that what is cut here is refused */
+    char whole[2 * sizeof arrays->item->name]; /* a name cut to this is still too long, and refused */
     snprintf(whole, sizeof whole, "%s%s", prefix, name);
     return gls_arrays_add_vector(ctx, arrays, whole, dtype, size, data);
 }

@@ -1,3 +1,5 @@
+/* The context: what would otherwise be global. Inside a parallel region every worker has a message of its own, so that
+ * the one a caller reads does not depend on timing (see parallel.c). */
 #include "base/context.h"
 #include "base/value.h"
 
@@ -18,7 +20,8 @@ static void default_release(void *user, void *block, size_t size) {
     free(block);
 }
 
-/* The processors this process may use. */
+/* The processors this process may use. The call fails while the mask is smaller than the kernel's: 1024 is the C
+ * library's usual size, 65536 exceeds what kernels are built for. */
 static int usable_processors(void) {
     for (int most = 1024; most <= 1 << 16; most *= 4) {
         cpu_set_t *set = CPU_ALLOC((size_t)most);
@@ -60,6 +63,8 @@ const char *gls_status_name(gls_status status) {
     return "unknown status";
 }
 
+/* A program compiled against the other precision or another version would see other layouts, so its header passes both
+ * along; patch versions may differ. Without a context there is no message, only the status. */
 gls_status gls_context_create_checked(gls_context **out, const gls_context_options *options, size_t real_size,
                                       int version) {
     if (!out) return GLS_ERR_ARGUMENT;

@@ -7,9 +7,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* A message holds a path and a few sentences; what is longer is cut. A team of more than GLS_MAX_THREADS is taken for a
+ * typing error. */
 enum { GLS_MESSAGE_SIZE = 1024, GLS_MAX_THREADS = 1024 };
 
-/* What one thread has to say: the context's own, or that of one worker while a parallel region runs. */
+/* The message of one thread: the context's own, or a worker's while a parallel region runs. */
 typedef struct gls_notice {
     char text[GLS_MESSAGE_SIZE];
     int callback_code;
@@ -28,7 +30,7 @@ typedef struct gls_registry {
     int64_t count, capacity;
 } gls_registry;
 
-/* Names of files that values point at; they go with the context. */
+/* Names of files that values point at; they are freed with the context. */
 typedef struct gls_name {
     struct gls_name *next;
     char text[];
@@ -56,8 +58,8 @@ struct gls_context {
 /* The calling thread's worker if a region of this context runs it, else NULL. */
 gls_worker *gls_context_worker(const gls_context *ctx);
 
-/* Says "one thread" to the libraries that the calling thread calls, until gls_omp_restore gets what this returned.
- * Being in a region is not enough: in one of a single thread omp_in_parallel() is false. */
+/* Keeps the libraries that the calling thread calls on one thread, until gls_omp_restore receives what this returned.
+ * Being in a region is not enough: in a region of one thread omp_in_parallel() is false. */
 int gls_omp_one(void);
 void gls_omp_restore(int before);
 

@@ -1,3 +1,5 @@
+/* The laws of noise.h for whole vectors. Each step is a loop over independent elements without branches, so that
+ * compilers vectorise it. */
 #include "base/draws.h"
 
 #include "base/kernels.h"
@@ -25,7 +27,7 @@ float sinf(float);
 float cosf(float);
 #endif
 
-/* clang warns where it does not follow. */
+/* Clang warns about loops that it cannot vectorise. */
 #ifdef __clang__
 #define SIDE_BY_SIDE
 #else
@@ -48,12 +50,15 @@ float cosf(float);
 #define ABS fabsf
 #endif
 
-/* Elements side by side; elements of a block: a double takes two words a uniform, a float one. */
+/* LANES blocks are computed at a time, so that their words stay in the first-level cache. One block of four words gives
+ * PER_BLOCK elements: a uniform takes two words in double, one in float. */
 enum { LANES = 128, PER_BLOCK = sizeof(gls_real) == sizeof(double) ? 1 : 2 };
 
+/* tiny keeps logarithms and quotients finite where a uniform is 0. */
 static const gls_real tiny = (gls_real)1e-30, pi = (gls_real)M_PI;
 
-/* Philox4x32-10 (Salmon et al. 2011) on n consecutive blocks, written so that loops over blocks vectorise. */
+/* Philox4x32-10 (Salmon et al. 2011) on n consecutive blocks, written so that loops over blocks vectorise. The
+ * multipliers and key increments are the paper's. */
 GLS_SIMD static void blocks(const gls_random *random, uint32_t first, int64_t n, uint32_t word[4][LANES]) {
     const uint32_t slot = random->slot, draw0 = (uint32_t)random->draw, draw1 = (uint32_t)(random->draw >> 32);
     const uint32_t key0 = random->key[0], key1 = random->key[1];
@@ -120,8 +125,8 @@ GLS_SIMD static void pareto_centred(gls_real index, int64_t n, gls_real *u, cons
     for (int64_t i = 0; i < n; i++) u[i] = EXP(power * LOG(u[i])) - mean;
 }
 
-/* Chambers, Mallows and Stuck. The cosine of the angle makes the tail: it is taken as the sine of what is left to the
- * right angle, so that its small values keep their digits. */
+/* Chambers, Mallows and Stuck (1976). The cosine of the angle makes the tail: it is computed as the sine of the
+ * complement, so that its small values keep their digits. */
 GLS_SIMD static void stable(gls_real index, int64_t n, gls_real *u, const gls_real *v) {
     gls_real rest = 1 - index, power = rest / index, inverse = -1 / index, half = (gls_real)0.5;
     SIDE_BY_SIDE
@@ -141,6 +146,7 @@ GLS_SIMD static void add(int64_t n, double scale, const gls_real *u, gls_real *x
 
 typedef void (*transform_fn)(gls_real index, int64_t n, gls_real *u, const gls_real *v);
 
+/* In float a block serves two elements of a batch: words 0 and 1 element i, words 2 and 3 element whole + i. */
 void gls_add_draws(gls_law law, double index, const gls_random *random, double scale, int64_t n, gls_real *x) {
     static const transform_fn transform[] = {
         [GLS_LAW_NORMAL] = normal, [GLS_LAW_STUDENT] = student,

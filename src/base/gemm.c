@@ -1,3 +1,5 @@
+/* The one file that calls GEMM libraries. A large float product goes to oneDNN, any other to OpenBLAS; a portable
+ * context, and sizes that BLAS cannot count, get our own loops. */
 #include "base/gemm.h"
 
 #include "base/context.h"

@@ -1,9 +1,11 @@
+/* The portable matrix product. Its order of additions is fixed by the block sizes alone. */
 #include "base/gemm_portable.h"
 #include "base/arith.h"
 #include "base/kernels.h"
 
 /* Blocks of A [MC, KC] and strips of B [KC, NR] are packed into double; a tile of C [MR, NR] is summed in registers
- * over one KC block, and the blocks are added to C in order. */
+ * over one KC block, and the blocks are added to C in order. A tile of doubles takes eight of AVX2's sixteen registers;
+ * a strip (16 KiB) fits the first-level cache, a block (128 KiB) the second. */
 enum { MR = 4, NR = 8, MC = 64, KC = 256 };
 
 static double element(const gls_operand *x, int64_t i, int64_t j) {
@@ -48,6 +50,7 @@ static void store(const double *sum, int rows, int columns, double alpha, double
         }
 }
 
+/* The first block of k applies beta, later ones add to C; with k = 0 one empty block still scales C. */
 void gls_gemm_portable(int64_t m, int64_t n, int64_t k, double alpha, gls_operand a, gls_operand b, double beta,
                        void *c, int64_t ldc, bool wide) {
     double block_a[MC * KC], strip_b[KC * NR], sum[MR * NR];

@@ -18,7 +18,7 @@ gls_status gls_reader_exact(gls_reader *reader, void *to, int64_t n, const char 
 gls_status gls_reader_line(gls_reader *reader, int64_t limit, char **line, int64_t *length);
 const char *gls_reader_path(const gls_reader *reader);
 int64_t gls_reader_line_number(const gls_reader *reader); /* of the last line read, from 1 */
-bool gls_reader_at_end(gls_reader *reader);               /* true if nothing is left */
+bool gls_reader_at_end(gls_reader *reader);               /* true if nothing is left to read */
 /* A whole file (unpacked), NUL-terminated after its *size bytes, from gls_alloc; at most limit bytes. */
 gls_status gls_read_file(gls_context *ctx, const char *path, int64_t limit, char **data, int64_t *size);
 

@@ -1,8 +1,11 @@
+/* Sums are cut into fixed chunks and fixed lanes, so that neither threads nor vector width change their bits. */
 #include "base/kernels.h"
 #include "base/arith.h"
 
 #include <math.h>
 
+/* The team sums TEAM_CHUNKS chunks a round, so that their results fit on the stack. Up to TEAM_LEAST chunks the calling
+ * thread works alone: waking the team costs more. */
 enum { LANES = GLS_LANES, TEAM_CHUNKS = 256, TEAM_LEAST = 8 };
 
 /* Sums over one chunk of at most GLS_CHUNK elements. */

@@ -13,16 +13,18 @@
 #define GLS_SIMD __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
 
-/* Reductions cut vectors at multiples of this, whatever the thread count; chunk results are added in order. */
+/* Reductions cut vectors at multiples of this, whatever the thread count; chunk results are added in order. Dealing a
+ * chunk to a worker costs little beside summing it. */
 enum { GLS_CHUNK = 16384 };
 
-/* A loop that sums while it does something else keeps this many partial sums, sum j over elements j, j + 16, ... */
+/* A loop that sums while it does something else keeps this many partial sums, sum j over elements j, j + 16, ...:
+ * two AVX-512 registers of doubles. */
 enum { GLS_LANES = 16 };
 
 /* In front of the inner loop over those: gcc 14 unrolls it first otherwise, and then keeps the sums in scalars. */
 #define GLS_LANE_LOOP _Pragma("omp simd")
 
-/* The one order in which partial sums meet. */
+/* The one order in which partial sums are added. */
 static inline double gls_combine_lanes(const double part[GLS_LANES]) {
     double s[GLS_LANES];
     for (int j = 0; j < 8; j++) s[j] = part[j] + part[j + 8];

@@ -1,4 +1,4 @@
-/* Named blocks of a flat vector, one behind the other. */
+/* Layouts: named blocks of a flat vector, each beginning where the one before ends. */
 #include <glissade/base.h>
 
 #include <string.h>
@@ -8,7 +8,7 @@
 struct gls_layout {
     gls_context *ctx;
     int64_t size, count, capacity;
-    gls_block **block; /* each by itself, so that borrowed blocks stay where they are */
+    gls_block **block; /* allocated one by one, so that borrowed blocks keep their addresses */
 };
 
 gls_status gls_layout_create(gls_context *ctx, gls_layout **out) {
@@ -54,7 +54,7 @@ gls_status gls_layout_add(gls_layout *layout, const char *name, int dims, const 
         layout->block = grown;
         layout->capacity = capacity;
     }
-    /* The name lives behind its block. */
+    /* The name is stored behind its block. */
     size_t bytes = strlen(name) + 1;
     gls_block *block = gls_alloc(ctx, 1, sizeof *block + bytes);
     if (!block) return GLS_ERR_MEMORY;

@@ -1,3 +1,5 @@
+/* Every block comes from the context's allocator through take(). An allocator wants the size back when a block is
+ * released, so the size is kept in front of it. */
 #include "base/arith.h"
 #include "base/context.h"
 
@@ -5,9 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* HEADER bytes in front keep a block aligned to 64. An arena takes ARENA_CHUNK at a time, so that small blocks share
+ * one allocation; a larger block gets a chunk of its own. */
 enum { HEADER = 64, ARENA_CHUNK = 1 << 20 };
 
-/* In front of every block, so that its size is known when it goes; HEADER bytes keep the block aligned. */
 typedef struct header {
     size_t total;
 } header;
@@ -16,7 +19,7 @@ static header *header_of(void *block) {
     return (header *)((char *)block - HEADER);
 }
 
-/* count * size into *bytes, unless that overflows with a header's room to spare. */
+/* *bytes = count * size; false where that, with the headers around it, overflows. */
 static bool checked_product(int64_t count, size_t size, size_t *bytes) {
     if (count < 0 || __builtin_mul_overflow((size_t)count, size, bytes)) return false;
     return *bytes <= (size_t)PTRDIFF_MAX - 2 * HEADER;

@@ -1,9 +1,10 @@
+/* The known name nearest to a mistyped one, for messages. */
 #include <glissade/base.h>
 
 #include <ctype.h>
 #include <string.h>
 
-enum { LONGEST = 63 };
+enum { LONGEST = 63 }; /* names are shorter; what is longer is compared up to here */
 
 static int lower(char c) {
     return tolower((unsigned char)c);
@@ -34,7 +35,7 @@ static int distance(const char *a, const char *b) {
 const char *gls_nearest(const char *name, const char *(*next)(const void *user, int64_t i), const void *user) {
     const char *nearest = NULL, *known;
     int length = (int)strnlen(name, LONGEST);
-    int least = (length + 2) / 3 + 1; /* beyond this it is another word */
+    int least = (length + 2) / 3 + 1; /* one mistake in three letters; beyond that it is another word */
     for (int64_t i = 0; (known = next(user, i)); i++) {
         int d = distance(name, known);
         if (d < least) {

@@ -1,3 +1,5 @@
+/* Heavy-tailed laws as functions of two uniforms. Every draw takes exactly two, even where one would do, so that
+ * streams of different laws stay in step. */
 #include "base/noise.h"
 
 #include <math.h>
@@ -7,7 +9,7 @@ static double positive(gls_random *random) {
     return 1.0 - gls_random_uniform(random);
 }
 
-/* The polar form: radius of a t-distributed pair, then its angle. */
+/* The polar form (Bailey 1994): radius of a t-distributed pair, then its angle. */
 double gls_noise_student(gls_random *random, double dof) {
     double u = positive(random), angle = 2 * M_PI * gls_random_uniform(random);
     return sqrt(dof * expm1(-2 / dof * log(u))) * cos(angle);
@@ -24,7 +26,8 @@ double gls_noise_pareto_onesided_centred(gls_random *random, double alpha) {
     return size - alpha / (alpha - 1);
 }
 
-/* Chambers, Mallows and Stuck's transform of an angle and an exponential. */
+/* Chambers, Mallows and Stuck (1976): a transform of an angle and an exponential. The formula has no value where
+ * rounding leaves an exponential of 0 or an angle of 90 degrees. */
 double gls_noise_stable(gls_random *random, double alpha) {
     double angle = M_PI * (gls_random_uniform(random) - 0.5), wait = -log(positive(random));
     if (alpha == 1) return tan(angle);

@@ -1,4 +1,4 @@
-/* One option of a table by itself: what its value takes in memory, how it is read, how it is said. An object of options
+/* One option of a table: what its value takes in memory, how it is read and how it is written. An object of options
  * (options.c) keeps the struct and what the struct points at. */
 #ifndef GLS_BASE_OPTION_H
 #define GLS_BASE_OPTION_H

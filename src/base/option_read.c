@@ -1,5 +1,5 @@
-/* From a value of a configuration to an option's type. What cannot be read says so in one style, wherever it stands in
- * lists and maps. */
+/* Reads values of a configuration as the types of options. Every refusal has the same form, also inside lists and
+ * maps. */
 #include "base/option.h"
 
 #include "base/text.h"
@@ -44,7 +44,7 @@ bool gls_option_within(const gls_option *option, double value) {
 static bool read_real(const gls_option *option, const char *text, double *value) {
     const char *rest;
     if (!gls_text_to_real(text, value, &rest) || *rest) return false;
-    if (isnan(*value)) /* only where it stands for "not set" */
+    if (isnan(*value)) /* only where it means "not set" */
         return option->initial && strcmp(option->initial, "nan") == 0;
     return gls_option_within(option, *value);
 }
@@ -103,7 +103,7 @@ static bool read_whole(const gls_option *option, const char *text, int64_t *valu
 }
 
 static bool read_plain(const gls_option *option, const gls_value *value, void *to) {
-    /* What is written in quotes is a text: a word of an enum, but no number. */
+    /* A scalar in quotes is a text: a word of an enum, never a number. */
     if (value->kind != GLS_VALUE_TEXT || (value->quoted && option->type != GLS_OPTION_ENUM)) return false;
     switch (option->type) {
     case GLS_OPTION_REAL:
@@ -162,7 +162,7 @@ static gls_status read_path(gls_option_reader *reader, const gls_value *value, c
     return GLS_OK;
 }
 
-/* Fills a struct of the map's own table. */
+/* Fills a struct of the map's own table. Its options are kept by an empty block, since the struct points into them. */
 static gls_status read_map(gls_option_reader *reader, const gls_option *option, const char *key, const gls_value *value,
                            void *to) {
     gls_option_memory *block;

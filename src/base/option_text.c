@@ -1,4 +1,4 @@
-/* An option in words: what it expects, what was found in its place, and its value back as text or tree. */
+/* An option in words: what it expects, what was found in its place; and its value written back as text or tree. */
 #include "base/option.h"
 
 #include "base/text.h"
@@ -10,7 +10,7 @@
 
 enum {
     EXPECTED_TEXT = 400, /* what one value must be; longer tables of choices are cut */
-    FOUND_TEXT = 200     /* of what was found, the rest of a long text says nothing more */
+    FOUND_TEXT = 200     /* of what was found; the rest of a long text would say nothing more */
 };
 
 /* ---- what is expected ---- */

@@ -1,4 +1,4 @@
-/* Options of one table: a struct with the typed values, and beside it what its pointers point at. A value that cannot
+/* Options of one table: a struct with the typed values, and the memory that its pointers point at. A value that cannot
  * be read leaves the struct as it was. */
 #include "base/option.h"
 
@@ -52,7 +52,7 @@ static gls_option_reader reader_of(const gls_options *options) {
     return (gls_option_reader){.ctx = options->ctx, .owner = options->owner};
 }
 
-/* Puts bytes into the struct, and takes what they point into. */
+/* Puts bytes into the struct, and owns from then on what they point into. */
 static void put(gls_options *options, int64_t i, const void *bytes, gls_value *value, gls_option_memory *memory) {
     slot *s = &options->slot[i];
     memcpy(options->filled + options->table[i].offset, bytes, gls_option_size(&options->table[i]));
@@ -139,6 +139,7 @@ static gls_status reset(gls_options *options, int64_t i) {
 
 /* ---- the object ---- */
 
+/* A table of another struct would make options write outside of this one, so offsets are checked. */
 gls_status gls_options_create(gls_context *ctx, const char *owner, const gls_option *table, size_t struct_size,
                               gls_options **out) {
     *out = NULL;
@@ -180,6 +181,8 @@ void gls_options_destroy(gls_options *options) {
     gls_free(ctx, options);
 }
 
+/* Plain values are copied as bytes. What points at memory is read again from its own tree, so that the copy shares
+ * nothing with the original. */
 gls_options *gls_options_clone(const gls_options *options) {
     gls_options *copy;
     if (gls_options_create(options->ctx, options->owner, options->table, options->bytes, &copy) != GLS_OK) return NULL;
@@ -290,6 +293,6 @@ char *gls_options_text(const gls_options *options, const char *key) {
     if (value && value->kind == GLS_VALUE_LIST) text = gls_yaml_text(options->ctx, value);
     gls_value_destroy(options->ctx, value);
     char *end = text ? strchr(text, '\0') : NULL;
-    if (end && end > text && end[-1] == '\n') end[-1] = '\0'; /* of the YAML document */
+    if (end && end > text && end[-1] == '\n') end[-1] = '\0'; /* ends the YAML document */
     return text;
 }

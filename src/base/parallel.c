@@ -1,3 +1,5 @@
+/* The team: tasks are dealt in order to the context's threads, and the status and message are those of the lowest
+ * failing task, whichever thread ran it. */
 #include "base/context.h"
 
 #include <omp.h>

@@ -1,3 +1,5 @@
+/* Philox4x32-10 (Salmon et al. 2011), keyed by seed and purpose, counted by block, slot and draw: a number depends on
+ * its place alone, never on what was drawn before. */
 #include <glissade/base.h>
 
 #include <math.h>
@@ -14,7 +16,7 @@ static uint64_t mix(uint64_t z) {
 }
 
 static uint64_t hash_text(const char *text) {
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a, 64 bits: its offset basis and prime */
     for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
     return hash;
 }
@@ -49,7 +51,7 @@ double gls_random_uniform(gls_random *random) {
     return (double)(random_u64(random) >> 11) * 0x1p-53;
 }
 
-/* Box and Muller (1958), the cosine half: four 32-bit numbers each. */
+/* Box and Muller (1958), the cosine half: four 32-bit numbers each. The factor is 2 pi. */
 double gls_random_normal(gls_random *random) {
     double radius = sqrt(-2.0 * log(1.0 - gls_random_uniform(random)));
     return radius * cos(6.283185307179586 * gls_random_uniform(random));

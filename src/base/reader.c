@@ -1,3 +1,5 @@
+/* Files read through two buffers: raw bytes (in) and unpacked ones (out). The first failure is kept, and every later
+ * call returns it. */
 #include "base/io.h"
 
 #include <errno.h>
@@ -8,7 +10,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { BUFFER = 1 << 16 };
+enum { BUFFER = 1 << 16 }; /* 64 KiB: system calls then cost nothing beside unpacking */
+/* `xz -9` needs 65 MiB to unpack; a hostile header may claim far more. */
 static const uint64_t lzma_most_memory = (uint64_t)256 << 20;
 
 typedef enum packing { PLAIN, GZIP, XZ } packing;
@@ -104,6 +107,7 @@ static gls_status next_member(gls_reader *r) {
     return GLS_OK;
 }
 
+/* Unpacks until out holds something or the file ends. Z_BUF_ERROR only means that more input is needed. */
 static gls_status unpack_gzip(gls_reader *r) {
     while (r->out_end == 0 && !r->done) {
         if (r->member_ended) {
@@ -127,6 +131,7 @@ static gls_status unpack_gzip(gls_reader *r) {
     return GLS_OK;
 }
 
+/* Unpacks until out holds something or the file ends; concatenated streams are liblzma's work. */
 static gls_status unpack_xz(gls_reader *r) {
     while (r->out_end == 0 && !r->done) {
         GLS_TRY(fill_in(r));
@@ -169,7 +174,7 @@ static gls_status fill_out(gls_reader *r) {
     return GLS_OK;
 }
 
-/* ---- the face ---- */
+/* ---- opening and reading ---- */
 
 static gls_status open_file(gls_reader *r) {
     do r->fd = open(r->path, O_RDONLY | O_CLOEXEC);
@@ -259,6 +264,7 @@ static gls_status reserve_line(gls_reader *r, int64_t room) {
     return GLS_OK;
 }
 
+/* A line may span several buffers, so its pieces are collected in r->line. */
 gls_status gls_reader_line(gls_reader *r, int64_t limit, char **line, int64_t *length) {
     *line = NULL;
     *length = 0;

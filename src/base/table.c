@@ -1,4 +1,4 @@
-/* Members are few and looked up when something is made, so a search from the first to the last is enough. */
+/* Lookup of members by name. They are few, and looked up when something is made: a linear search is enough. */
 #include "base/table.h"
 
 #include "base/context.h"

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+/* A header takes some hundred bytes an array: one of more than 64 MiB means another format, or a damaged file.
+ * Checksums read a PIECE at a time. */
 enum { MAX_HEADER = 64 << 20, PIECE = 1 << 20 };
 
 static const char *const dtype_names[] = {
@@ -177,6 +179,7 @@ static gls_status check_entries(gls_tensors *t) {
     return GLS_OK;
 }
 
+/* The file begins with the header's length in 8 bytes, little-endian; then the header, a JSON object; then the data. */
 static gls_status read_header(gls_tensors *t) {
     struct stat info;
     if (fstat(t->file, &info) || !S_ISREG(info.st_mode))
@@ -203,6 +206,7 @@ static gls_status read_header(gls_tensors *t) {
     return status;
 }
 
+/* Files of ours carry a checksum of their data as a note; others have none and are taken as they are. */
 static gls_status verify(gls_tensors *t) {
     const char *expected = gls_tensors_note(t, "xxh3");
     if (!expected) return GLS_OK;
@@ -260,8 +264,8 @@ static void print_shape(const gls_array *array, char *text, size_t room) {
     if (used >= 0 && (size_t)used < room) snprintf(text + used, room - (size_t)used, "]");
 }
 
-/* Where the array of that name and shape lies; *has is false for an optional one that is absent. A shape that may be
- * another is left to the caller. */
+/* The offset of the array of that name and shape; *has is false for an optional one that is absent. For an array that
+ * can be resized the extents are left to the caller. */
 static gls_status match(gls_tensors *t, const gls_array *want, gls_array *have, int64_t *offset, bool *has) {
     json_t *entry = json_object_get(t->header, want->name);
     *has = entry != NULL;
@@ -276,7 +280,7 @@ static gls_status match(gls_tensors *t, const gls_array *want, gls_array *have, 
     return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: array '%s' is %s, expected %s", t->path, want->name, found, expected);
 }
 
-/* Room of the file's size for an array that allows it. */
+/* Makes room of the file's size for an array that can be resized. */
 static gls_status fit(gls_array *array, const gls_array *have) {
     bool same = true;
     for (int i = 0; i < have->dims; i++) same = same && have->shape[i] == array->shape[i];

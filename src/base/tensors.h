@@ -26,7 +26,7 @@ gls_status gls_tensors_restore(gls_tensors *tensors, const gls_arrays *arrays);
 /* The same for every block of a layout, by prefix and name, into data [gls_layout_size]. */
 gls_status gls_tensors_restore_layout(gls_tensors *tensors, const gls_layout *layout, const char *prefix,
                                       gls_real *data);
-/* Adds every array of the file whose name begins with prefix to the list, with the shape it has there; its data lie in
+/* Adds every array of the file whose name begins with prefix to the list, with the shape it has there; its data are in
  * the arena. */
 gls_status gls_tensors_load(gls_tensors *tensors, const char *prefix, gls_arena *arena, gls_arrays *arrays);
 

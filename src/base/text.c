@@ -1,3 +1,4 @@
+/* Numbers are read and written in the C locale, so that files are the same in a program that writes a decimal comma. */
 #include "base/text.h"
 
 #include <ctype.h>
@@ -26,6 +27,7 @@ void gls_text_from_real(char text[GLS_REAL_TEXT], double value) {
     char digits[GLS_REAL_TEXT];
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     locale_t before = c ? uselocale(c) : (locale_t)0;
+    /* 15 digits are never wrong, 17 always identify a double. */
     for (int count = 15; count <= 17; count++) {
         snprintf(digits, sizeof digits, "%.*g", count, value);
         if (strtod(digits, NULL) == value) break;
@@ -37,6 +39,8 @@ void gls_text_from_real(char text[GLS_REAL_TEXT], double value) {
     memcpy(text, digits, sizeof digits);
 }
 
+/* Digits alone are read as an integer, so that all 64 bits survive; 1e6 and 64k pass through a double, which is exact
+ * up to 2^53. */
 bool gls_text_to_int(const char *text, int64_t *value) {
     if (isspace((unsigned char)text[0])) return false;
     char *end;

@@ -4,7 +4,7 @@
 
 #include <glissade/base.h>
 
-enum { GLS_REAL_TEXT = 32 };
+enum { GLS_REAL_TEXT = 32 }; /* 17 digits, two signs, point and exponent take 25 */
 
 /* Reads a number at the beginning of text; *rest is what follows it. False if there is none, or blanks precede it. */
 bool gls_text_to_real(const char *text, double *value, const char **rest);

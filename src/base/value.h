@@ -1,4 +1,4 @@
-/* Where a value stands, for messages; and names that a context keeps. */
+/* Where a value was written, for messages; and names that a context keeps. */
 #ifndef GLS_BASE_VALUE_H
 #define GLS_BASE_VALUE_H
 

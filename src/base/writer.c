@@ -1,3 +1,5 @@
+/* A file is written under a temporary name in its own folder (a rename does not cross file systems) and takes its name
+ * once everything has reached the disk. The first failure is kept, and every later call returns it. */
 #include "base/io.h"
 
 #include <errno.h>
@@ -8,13 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* ATTEMPTS: a killed process of the same number may have left temporaries behind. */
 enum { BUFFER = 1 << 16, ATTEMPTS = 100 };
 
 struct gls_writer {
     gls_context *ctx;
     char *path, *temporary;
     int fd;
-    bool exists;       /* the temporary is ours to remove */
+    bool exists;       /* the temporary is there, for us to remove */
     gls_status status; /* of the first failure; stays */
     size_t used;
     char buffer[BUFFER];
@@ -96,7 +99,7 @@ gls_status gls_writer_printf(gls_writer *w, const char *format, ...) {
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    char text[1024];
+    char text[1024]; /* most texts; a longer one is formatted again, into memory of its size */
     int length = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     gls_status status;
@@ -118,7 +121,7 @@ gls_status gls_writer_printf(gls_writer *w, const char *format, ...) {
     return status;
 }
 
-/* A rename is on the disk once its folder is. Folders that cannot be synced (some file systems) are let be. */
+/* A rename is on the disk once its folder is. Some file systems cannot sync a folder: that is not an error. */
 static void sync_folder(gls_writer *w) {
     size_t folder = folder_length(w->path);
     char *name = folder ? gls_sprintf(w->ctx, "%.*s", (int)folder, w->path) : gls_strdup(w->ctx, ".");

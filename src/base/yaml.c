@@ -1,3 +1,4 @@
+/* libyaml's documents to trees of values and back. */
 #include "base/yaml.h"
 
 #include <string.h>
@@ -6,13 +7,14 @@
 #include "base/io.h"
 #include "base/value.h"
 
+/* Configurations have a few KiB; the bounds stop mistaken files, and aliases that multiply, before memory runs out. */
 enum { MAX_BYTES = 1 << 22, MAX_NODES = 100000, MAX_DEPTH = GLS_YAML_DEPTH };
 
 typedef struct reading {
     gls_context *ctx;
     yaml_document_t *document;
     const char *name; /* in messages */
-    const char *file; /* of the values; NULL: they stand in none */
+    const char *file; /* of the values; NULL: they come from none */
     int64_t nodes;
 } reading;
 
@@ -99,6 +101,7 @@ static gls_status parse_error(gls_context *ctx, const yaml_parser_t *parser, con
                     parser->context ? " " : "", parser->context ? parser->context : "");
 }
 
+/* A second document is loaded too, since libyaml would otherwise ignore whatever follows the first. */
 static gls_status parse(gls_context *ctx, const char *name, const char *file, const char *text, int64_t size,
                         gls_value **out) {
     *out = NULL;
@@ -180,7 +183,7 @@ static int scalar(yaml_document_t *document, const char *text, bool quoted) {
                                     quoted ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_PLAIN_SCALAR_STYLE);
 }
 
-/* The node's number, 0 without memory. Sections are blocks, what is inside them is in braces. */
+/* The node's number, 0 without memory. Sections are written as blocks, what they contain in braces. */
 static int add(yaml_document_t *document, const gls_value *value, int depth) {
     if (value->kind == GLS_VALUE_NULL) return scalar(document, "null", false);
     if (value->kind == GLS_VALUE_TEXT) return scalar(document, value->text, value->quoted);
@@ -199,6 +202,7 @@ static int add(yaml_document_t *document, const gls_value *value, int depth) {
     return node;
 }
 
+/* yaml_emitter_dump takes the document, also when it fails; before it, the document is ours to delete. */
 char *gls_yaml_text(gls_context *ctx, const gls_value *value) {
     buffer b = {ctx, gls_alloc(ctx, 256, 1), 0, 256};
     yaml_emitter_t emitter;

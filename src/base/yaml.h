@@ -7,11 +7,10 @@
 /* The deepest value that is read; the outermost is at 0. */
 enum { GLS_YAML_DEPTH = 40 };
 
-/* One document from text of `size` bytes; an empty one gives NULL. name stands for the file in messages and in
- * value->file. Depth and number of values are bounded, keys given twice are
- * errors. GLS_ERR_INPUT with line and column. */
+/* One document from text of `size` bytes; an empty one gives NULL. name is used for the file in messages and in
+ * value->file. Depth and number of values are bounded, keys may not repeat. GLS_ERR_INPUT with line and column. */
 gls_status gls_yaml_parse(gls_context *ctx, const char *name, const char *text, int64_t size, gls_value **out);
-/* A text that stands in no file, and so do its values; what speaks in messages. */
+/* A text that comes from no file, nor do its values; messages begin with `what`. */
 gls_status gls_yaml_parse_text(gls_context *ctx, const char *what, const char *text, gls_value **out);
 /* One document from a file of at most 4 MiB. */
 gls_status gls_yaml_read_file(gls_context *ctx, const char *path, gls_value **out);

@@ -1,10 +1,12 @@
+/* Message passing between ranks. With one process there is nothing to exchange: every call returns the caller's own
+ * status. */
 #include "comm/comm.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Launchers tell a process of its siblings through the environment; without such a word MPI is never started. PMIx
- * tells the rank only. */
+/* Launchers set one of these variables in each process they start; without one, MPI is never started. PMIx gives the
+ * rank only. */
 static const char *const sign[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"};
 
 static bool launched(void) {

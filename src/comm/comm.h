@@ -1,4 +1,4 @@
-/* What stands behind a communicator. */
+/* What a communicator is made of: its verbs, its rank, and the number of ranks. */
 #ifndef GLS_COMM_COMM_H
 #define GLS_COMM_COMM_H
 
@@ -23,7 +23,7 @@ struct gls_comm {
     int rank, size;
 };
 
-/* Whether the launcher's word in the environment is of more than one process. */
+/* Whether the launcher's variables promise more than one process. */
 bool gls_comm_promised_several(void);
 
 #ifdef GLS_HAVE_MPI

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A message of at most SMALL bytes goes to every rank whole, with its sender's status in front. Larger ones are told
- * the statuses first and then cut into buckets. */
+/* A message of at most SMALL bytes goes to every rank whole, behind its sender's status in HEAD bytes: one round, where
+ * latency is all that it costs. For a larger one the statuses are exchanged first; then it is cut into buckets, which
+ * bound the memory that a reduction needs. */
 enum { SMALL = 4096, BUCKET = 4 << 20, HEAD = 8 };
 
 typedef struct mpi_comm {
@@ -199,7 +200,7 @@ gls_status gls_comm_create_mpi(gls_comm **out) {
         mpi_destroy(&c->base);
         return GLS_ERR_COMM;
     }
-    /* Everything that a reduction needs, so that none can fail on one rank alone for want of memory. */
+    /* All memory that reductions need is taken now: later none can fail on one rank alone because memory ran out. */
     size_t size = (size_t)c->base.size;
     c->mine = malloc(HEAD + SMALL);
     c->all = malloc(size * (HEAD + SMALL));

@@ -37,6 +37,7 @@ gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, const int3
     return GLS_OK;
 }
 
+/* Row offsets and columns are checked here once: products and norms rely on ascending columns. */
 gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column, const gls_real *value,
                                   const int32_t *label, const gls_real *y, const gls_data_info *info,
                                   gls_source **out) {
@@ -71,6 +72,7 @@ void gls_arrays_owned_free(gls_context *ctx, gls_arrays_owned *arrays) {
     *arrays = (gls_arrays_owned){0};
 }
 
+/* Once there is a source, the arrays are its own, also where a later step fails. */
 static gls_status own_arrays(gls_context *ctx, const gls_data_info *info, gls_arrays_owned *arrays, gls_source **out) {
     gls_owned_source *owned;
     if (info->sparse) {

@@ -1,4 +1,5 @@
-/* Sources written as bytes: a byte b stands for b / 255. */
+/* Sources written as bytes: a byte b means b / 255. Whether a source fits is found by looking at every
+ * value. */
 #include "data/bytes.h"
 #include <math.h>
 

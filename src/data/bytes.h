@@ -1,4 +1,4 @@
-/* Sources written as bytes: a byte b stands for b / 255. */
+/* Sources written as bytes: a byte b means b / 255. */
 #ifndef GLS_DATA_BYTES_H
 #define GLS_DATA_BYTES_H
 

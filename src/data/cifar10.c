@@ -9,6 +9,7 @@ typedef struct cifar_options {
     gls_texts files;
 } cifar_options;
 
+/* Of the file format (Krizhevsky 2009): channel by channel, row by row. */
 enum { PIXELS = 3 * 32 * 32, CLASSES = 10 };
 
 static const gls_option cifar_table[] = {
@@ -111,6 +112,7 @@ static gls_status read_names(gls_context *ctx, const char *path, bool folder, ch
     return GLS_OK;
 }
 
+/* path is a folder with the usual batches, or a single file of records. */
 static gls_status open_cifar(gls_context *ctx, const char *path, const void *options, gls_part part,
                              const gls_data_info *like, gls_source **out) {
     const cifar_options *o = options;

@@ -1,4 +1,5 @@
-/* Classes from the labels that files hold: integers in ascending order, or names. */
+/* Classes from the labels in files: integers in ascending order, or names in alphabetical order. A test set is labelled
+ * by the training set's classes. */
 #include "data/source.h"
 #include "base/sort.h"
 #include <stdio.h>
@@ -128,6 +129,7 @@ static bool whole_numbers(const char *const *name, int64_t n, double *value) {
     return true;
 }
 
+/* Names that are all whole numbers are sorted as numbers, so that 2 comes before 10. */
 gls_status gls_classes_from_names(gls_context *ctx, const char *what, const char *const *name, int64_t n,
                                   const gls_data_info *like, gls_data_info *info, int32_t **label) {
     *label = NULL;

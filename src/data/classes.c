@@ -20,7 +20,7 @@ static const gls_option classes_table[] = {
              "new classes as lists of old ones: [[0, 1], [2]]; examples of classes in none are left out"),
     {0}};
 
-/* new_class[old] or -1, and the new classes' names. What is learned of it: the map, and the names one behind another,
+/* new_class[old] or -1, and the new classes' names. What is learned of it: the map, and the names, one after another,
  * each with its zero byte; a test set alone may lack names, or classes. */
 typedef struct class_map {
     int32_t *to;

@@ -1,4 +1,4 @@
-/* A look at a set: what it is, and what may be wrong with it. One pass over the rows. */
+/* Describes a set: its size and values, and what may be wrong with it, in one pass over the rows. */
 #include "data/source.h"
 #include <math.h>
 #include <stdarg.h>
@@ -64,6 +64,7 @@ static XXH128_hash_t look_at_tokens(look *l, const gls_batch *batch, int64_t i) 
     return XXH3_128bits(token, (size_t)batch->length * sizeof *token);
 }
 
+/* A sparse row's hash covers its columns and its values, so that rows with equal values elsewhere differ. */
 static gls_status look_at_rows(void *user, const gls_batch *batch, int64_t begin) {
     look *l = user;
     for (int64_t i = 0; i < batch->rows; i++) {
@@ -146,6 +147,7 @@ typedef struct lines {
     bool failed;
 } lines;
 
+/* A failed allocation is remembered until the end, so that callers need not check. */
 static void GLS_PRINTF(2, 3) add(lines *l, const char *format, ...) {
     char piece[512];
     va_list args;
@@ -201,6 +203,7 @@ static void add_tokens(lines *l, const look *seen) {
     add(l, "\n");
 }
 
+/* A largest class of more than ten times the smallest is worth a note: accuracy then says little. */
 static void add_trouble(lines *l, const gls_description *d) {
     const struct {
         int64_t count;
@@ -246,6 +249,7 @@ static gls_status write_text(gls_context *ctx, gls_description *d, const look *s
     return l.failed ? GLS_ERR_MEMORY : GLS_OK;
 }
 
+/* Rows come in batches; what is kept are three numbers a feature, and a hash (32 bytes) of each example. */
 gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_description *out) {
     const gls_data_info *info = &source->info;
     *out = (gls_description){.info = *info};

@@ -1,5 +1,5 @@
 /* What transforms learn from training data: one flat list of vectors, named by stage, transform and array, so that a
- * file can hold it and another process go on with it. The data live in the object's arena. */
+ * file can hold it and another process can apply it. The data are in the object's arena. */
 #include "data/source.h"
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +39,7 @@ static gls_status add(gls_fitted *fitted, const char *name, gls_dtype dtype, int
     return gls_arrays_add_vector(fitted->ctx, &fitted->arrays, name, dtype, size, *data);
 }
 
+/* The arrays are copied, so that the file or run they come from may be closed. */
 gls_status gls_fitted_create(gls_context *ctx, const char *prefix, const gls_arrays *arrays, gls_fitted **out) {
     gls_fitted *fitted;
     *out = NULL;
@@ -85,6 +86,7 @@ gls_status gls_learned_add(gls_learned *learned, const char *name, gls_dtype dty
     return add(learned->fitted, text, dtype, size, data);
 }
 
+/* Type and length are compared with what these data need: the arrays may come from a file of another set. */
 gls_status gls_learned_get(const gls_learned *learned, const char *name, gls_dtype dtype, int64_t *size, void *data) {
     static const char *const dtypes[] = {
         [GLS_F32] = "F32", [GLS_F64] = "F64", [GLS_I32] = "I32", [GLS_I64] = "I64", [GLS_U8] = "U8"};

@@ -2,7 +2,7 @@
 #include "data/source.h"
 #include <string.h>
 
-enum { RUN = 256 };
+enum { RUN = 256 }; /* rows whose indices are mapped on the stack at a time */
 
 /* Fetches one run of at most RUN rows that come from the same part. */
 static gls_status fetch_run(const gls_gather *gather, gls_context *ctx, const gls_fetch *fetch, int64_t begin,
@@ -108,7 +108,7 @@ void gls_gather_release(gls_gather *gather) {
     gls_source_destroy(&gather->owned.source);
 }
 
-/* NULL, or what keeps rows of `other` from standing among those of `info`. */
+/* NULL, or why rows of `other` cannot be mixed with those of `info`. */
 static const char *misfit(const gls_data_info *info, const gls_data_info *other, bool features_only) {
     if (info->sparse != other->sparse) return "sparse and dense features do not mix";
     if (info->features != other->features) return "another number of features";
@@ -163,7 +163,7 @@ gls_status gls_gather_relabel(gls_gather *gather, int32_t **label) {
         gls_status status = y && class_y ? gls_source_targets(source, source->ctx, *label, y) : GLS_ERR_MEMORY;
         if (status == GLS_OK) {
             for (int64_t k = 0; k < classes; k++) class_y[k] = (gls_real)k;
-            for (int64_t i = n; i-- > 0;) /* the first example of a class has the last word */
+            for (int64_t i = n; i-- > 0;) /* backwards, so that the first example of a class decides */
                 if ((*label)[i] >= 0 && (*label)[i] < classes) class_y[(*label)[i]] = y[i];
             gather->class_y = class_y;
         }

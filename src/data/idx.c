@@ -16,6 +16,7 @@ static const gls_option idx_table[] = {
     {0},
 };
 
+/* The third byte of the file (LeCun's definition of the format). */
 enum { IDX_U8 = 8, IDX_I8 = 9, IDX_I16 = 11, IDX_I32 = 12, IDX_F32 = 13, IDX_F64 = 14 };
 
 typedef struct idx_array {
@@ -71,6 +72,7 @@ static double idx_value(const idx_array *a, int64_t i) {
     }
 }
 
+/* The file: two zero bytes, a type, a number of extents; the extents, 4 bytes each; the values. */
 static gls_status read_from(gls_context *ctx, gls_reader *reader, idx_array *out) {
     const char *path = gls_reader_path(reader);
     unsigned char start[4], extent[4];
@@ -139,6 +141,7 @@ static gls_status read_images(gls_context *ctx, const char *path, gls_data_info 
     return gls_check_finite(ctx, path, arrays->real, info->examples, info->features);
 }
 
+/* Labels are their own class numbers here, unlike in text formats: a file of bytes cannot name its classes. */
 static gls_status set_labels(gls_context *ctx, const char *path, const idx_array *a, gls_data_info *info,
                              gls_arrays_owned *arrays) {
     if (a->dims != 1 || a->shape[0] != info->examples)
@@ -296,6 +299,7 @@ static gls_status write_file(gls_context *ctx, const gls_source *source, const c
     return status;
 }
 
+/* A leading channel of one is left out, as MNIST's files do; reading adds it again. */
 static gls_status write_idx(gls_context *ctx, const gls_source *source, const char *path, const void *options) {
     const gls_data_info *info = &source->info;
     const idx_options *o = options;

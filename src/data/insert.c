@@ -11,7 +11,7 @@ typedef struct insert_options {
 } insert_options;
 
 enum { WRONG_LABELS, FOREIGN, CONSTANT };
-enum { LEVELS = 256 };
+enum { LEVELS = 256 }; /* as many greys as a byte has */
 
 static const gls_option insert_table[] = {
     GLS_REAL("fraction", insert_options, fraction, NULL, 0, 1, "share of draggers in the resulting set",
@@ -73,6 +73,8 @@ static gls_status put_draggers(gls_context *ctx, const insert_options *o, uint64
     return GLS_OK;
 }
 
+/* `fraction` is a share of the resulting set, hence fraction / (1 - fraction) of the old one. More than a billion
+ * draggers are taken for a mistake. */
 static gls_status apply_insert(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
                                const gls_learned *learned, gls_source **out) {
     const insert_options *o = options;

@@ -1,5 +1,5 @@
 /* Format libsvm: lines `label index:value ...` with ascending indices from 1, into compressed sparse rows. Rows to be
- * predicted may leave the label out; a row of zeros is then written `1:0`, as an empty line is no row. */
+ * predicted may leave the label out; a row of zeros is then written `1:0`, since an empty line is skipped. */
 #include "data/source.h"
 #include "data/table.h"
 #include "base/io.h"
@@ -14,6 +14,7 @@ typedef struct libsvm_options {
 } libsvm_options;
 
 enum { TARGET_AUTO, TARGET_CLASS, TARGET_REAL };
+/* A line of 64 MiB has no line ends, so the file is of another kind. MAX_CLASSES: see few_classes. */
 enum { LINE_LIMIT = 1 << 26, MAX_CLASSES = 32768 };
 
 static const gls_option libsvm_table[] = {
@@ -57,6 +58,7 @@ static int word_length(const char *p) {
     return n;
 }
 
+/* Room for one more row, with its closing offset, and for `more` values. */
 static gls_status grow(parser *p, int64_t more) {
     if (p->rows + 2 > p->row_room) {
         int64_t room = p->row_room ? p->row_room * 2 : 1024;
@@ -79,6 +81,7 @@ static gls_status grow(parser *p, int64_t more) {
     return GLS_OK;
 }
 
+/* An index stops growing once it is beyond INT32_MAX, the largest that a column can hold; it is then refused. */
 static gls_status parse_pair(parser *p, const char **text, int64_t previous) {
     const char *s = *text, *word = s;
     int64_t index = 0;
@@ -243,7 +246,7 @@ static gls_status write_row(output *o, const gls_batch *batch, int64_t i) {
     else
         for (int64_t j = 0; j < batch->features; j++)
             if (batch->x[i * batch->features + j] != 0) GLS_TRY(write_value(o, j, batch->x[i * batch->features + j]));
-    bool nothing = o->info->target == GLS_TARGET_NONE && o->values == before; /* an empty line would be no row */
+    bool nothing = o->info->target == GLS_TARGET_NONE && o->values == before; /* an empty line would be skipped */
     return gls_writer_printf(o->writer, nothing ? " 1:0\n" : "\n");
 }
 

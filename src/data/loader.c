@@ -1,8 +1,8 @@
 /* Mini-batches of a source, cut into waves that workers fetch ahead into a bounded ring.
  *
  * Waves are numbered in the order in which they will be read; wave j lives in cell j % cells. A worker may fill wave j
- * once the reader has left wave j - cells. The reader's place only grows; a wave asked for again, or cut otherwise, is
- * fetched on demand into the reader's own rows. */
+ * once the reader has left wave j - cells. The reader's place only grows; rows that are asked for a second time, or
+ * that cross waves, are fetched on demand into the reader's own rows. */
 #include <glissade/comm.h>
 #include "base/arith.h"
 #include "base/sort.h"
@@ -80,6 +80,8 @@ static int64_t wave_rows(const gls_loader *loader, const mini_batch *mini, int64
     return gls_least(left, loader->options.wave);
 }
 
+/* Waits until a wave was announced and its cell is free; fills it without the lock. Its mini-batch stays in the list,
+ * since gls_loader_pop waits for all of its waves. */
 static void *worker(void *user) {
     gls_loader *loader = user;
     pthread_mutex_lock(&loader->lock);
@@ -106,8 +108,8 @@ static void *worker(void *user) {
     return NULL;
 }
 
-/* The wave fetched ahead, or on demand where it is over already. Waves skipped by the reader are waited for, so that
- * no worker still writes where a later wave goes. */
+/* The wave fetched ahead, once it is ready. Waves that the reader skipped are waited for, so that no worker still
+ * writes into a cell that a later wave needs. */
 static gls_status read_ahead(gls_loader *loader, int64_t wave, cell **out) {
     pthread_mutex_lock(&loader->lock);
     cell *c = &loader->cells[wave % loader->cell_count];
@@ -148,7 +150,7 @@ static const gls_stream_ops loader_ops = {get_rows};
 
 static gls_status start_workers(gls_loader *loader) {
     int workers = loader->options.workers;
-    loader->cell_count = workers + 2;
+    loader->cell_count = workers + 2; /* one for each worker, the one being read, and the next one ready */
     loader->cells = gls_alloc(loader->ctx, loader->cell_count, sizeof *loader->cells);
     loader->thread = gls_alloc(loader->ctx, workers, sizeof *loader->thread);
     if (!loader->cells || !loader->thread) return GLS_ERR_MEMORY;
@@ -162,6 +164,7 @@ static gls_status start_workers(gls_loader *loader) {
     return GLS_OK;
 }
 
+/* Without workers nothing is fetched ahead, and the same rows come on demand. */
 gls_status gls_loader_create(gls_context *ctx, const gls_source *source, const gls_loader_options *options,
                              gls_loader **out) {
     *out = NULL;
@@ -207,6 +210,7 @@ static void free_front(gls_loader *loader) {
     free_mini_batch(loader, mini);
 }
 
+/* Workers stop after the wave they are filling; only then can its memory be freed. */
 void gls_loader_destroy(gls_loader *loader) {
     if (!loader) return;
     pthread_mutex_lock(&loader->lock);
@@ -232,7 +236,7 @@ typedef struct keyed {
     int64_t key, slot;
 } keyed;
 
-/* Where rank number `rank` begins in rows sorted by key: no key is torn apart. */
+/* Where rank number `rank` begins in rows sorted by key: rows of one key stay together. */
 static int64_t key_boundary(const keyed *row, int64_t count, int64_t rank, int64_t ranks) {
     int64_t at = count * rank / ranks;
     while (at > 0 && at < count && row[at].key == row[at - 1].key) at++;
@@ -267,6 +271,7 @@ static gls_status share_by_position(const gls_loader *loader, const int64_t *ind
     return GLS_OK;
 }
 
+/* Shares are computed outside the lock; the mini-batch joins the list together with its waves' numbers. */
 gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t count, uint64_t draw) {
     mini_batch *mini = gls_alloc(loader->ctx, 1, sizeof *mini);
     if (!mini) return GLS_ERR_MEMORY;

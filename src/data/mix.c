@@ -1,4 +1,4 @@
-/* Transform mix: examples of further sources behind those of the first, with a domain number a row. */
+/* Transform mix: examples of further sources after those of the first, with a domain number for each row. */
 #include "data/source.h"
 #include "data/table.h"
 #include <string.h>

@@ -1,3 +1,5 @@
+/* NumPy's .npy files. The header, a Python dictionary, is read with the few forms that NumPy itself writes; anything
+ * else is refused. */
 #include "data/npy.h"
 #include "data/source.h"
 #include "base/io.h"
@@ -104,6 +106,7 @@ static gls_status read_header(gls_context *ctx, gls_reader *reader, header *h) {
     GLS_TRY(gls_reader_exact(reader, start + 8, wide ? 4 : 2, "the npy header length"));
     int64_t length = start[8] | start[9] << 8;
     if (wide) length |= (int64_t)start[10] << 16 | (int64_t)start[11] << 24;
+    /* A dictionary of three keys is never that long. */
     if (length > 65536) return gls_fail(ctx, GLS_ERR_INPUT, "%s: npy header of %lld bytes", path, (long long)length);
     char *text = gls_alloc(ctx, length + 1, 1);
     if (!text) return GLS_ERR_MEMORY;
@@ -216,6 +219,7 @@ static const char *place_of(const gls_npy *array, int64_t i, char text[160]) {
     return text;
 }
 
+/* To float or double. A value that single precision cannot hold is refused, not made infinite. */
 static gls_status convert(gls_context *ctx, const char *path, gls_dtype dtype, gls_npy *array) {
     void *to = gls_alloc(ctx, array->count, gls_dtype_size(dtype));
     if (!to) return GLS_ERR_MEMORY;
@@ -255,6 +259,8 @@ gls_status gls_npy_read_real(gls_context *ctx, const char *path, gls_npy *out) {
 
 /* ---- writing ---- */
 
+/* Magic, version and length take 10 bytes; blanks fill up to a multiple of 64 bytes, where the data begin, as the
+ * format asks. */
 gls_status gls_npy_write_header(struct gls_writer *writer, gls_dtype dtype, int dims, const int64_t *shape) {
     char text[256];
     const char *code = "";

@@ -1,4 +1,4 @@
-/* Decimal numbers as they stand in files: exact, and whatever the locale. */
+/* Decimal numbers as files write them, read exactly and in any locale. */
 #include "data/source.h"
 #include "base/text.h"
 #include <math.h>
@@ -14,6 +14,8 @@ static void slow_number(const char *text, double *value) {
     *value = fabs(*value);
 }
 
+/* At most 18 digits and 2^53, and a power of ten up to 10^22, are exact as doubles, so that one operation on them is
+ * rounded correctly (Clinger 1990). All else is read slowly. The bounds of 100000 keep exponents from overflowing. */
 bool gls_scan_number(const char **text, double *out) {
     static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};

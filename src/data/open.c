@@ -21,7 +21,7 @@ static void drop_targets(gls_source *source) {
     source->has_mass = false;
 }
 
-/* Another set must look like its training set; fewer classes than there are fit. */
+/* Another set must look like its training set; it may have fewer classes. */
 static gls_status fit_like(gls_context *ctx, const char *what, gls_part part, gls_source *source,
                            const gls_data_info *like) {
     gls_data_info *info = &source->info;
@@ -46,6 +46,7 @@ static gls_status fit_like(gls_context *ctx, const char *what, gls_part part, gl
     return GLS_OK;
 }
 
+/* A file may be of any shape; what it must have in common with the training set is checked after it was read. */
 gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
                            const char *const *except, gls_part part, const gls_data_info *like, gls_source **out) {
     *out = NULL;
@@ -107,6 +108,7 @@ static gls_status section_options(gls_context *ctx, const gls_value *map, const 
 
 gls_status gls_source_open_section(gls_context *ctx, const gls_value *map, const char *owner, const char *const *except,
                                    gls_part part, const gls_data_info *like, gls_source **out) {
+    /* Three keys of the section, at most twelve of its owner, and NULL; no owner has more than a few. */
     const char *own[16] = {"format", "train", "test"};
     int count = 3;
     for (; except && *except && count < 15; except++) own[count++] = *except;
@@ -138,7 +140,7 @@ static gls_status split_item(gls_context *ctx, const gls_value *item, const char
     return GLS_OK;
 }
 
-/* The options of a transform; what is no map belongs to the table's first option. */
+/* The options of a transform; a value that is not a map belongs to the table's first option. */
 static gls_status transform_options(gls_context *ctx, const gls_transform *transform, const gls_value *given,
                                     gls_options **out) {
     const gls_member *member = &transform->member;

@@ -42,7 +42,7 @@ static void draw_row(const overlap_options *o, bool test, int64_t groups, int64_
     double y = 0;
     for (int64_t k = 0; k < o->nonzeros; k++) {
         double value = gls_random_normal(&random);
-        if (fabs(value) < 1e-6) value = 1e-6; /* a zero would lose the conflict */
+        if (fabs(value) < 1e-6) value = 1e-6; /* a zero, or what float rounds to it, would undo the conflict */
         int64_t column = group * o->nonzeros + k;
         arrays->column[i * o->nonzeros + k] = (int32_t)column;
         arrays->value[i * o->nonzeros + k] = (gls_real)value;
@@ -54,6 +54,7 @@ static void draw_row(const overlap_options *o, bool test, int64_t groups, int64_
     arrays->row[i + 1] = (i + 1) * o->nonzeros;
 }
 
+/* The test set has the training set's groups of columns, so that the same linear model applies. */
 static gls_status open_sparse(gls_context *ctx, const char *path, const void *options, gls_part part,
                               const gls_data_info *like, gls_source **out) {
     const overlap_options *o = options;

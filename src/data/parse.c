@@ -6,7 +6,7 @@
 #include <math.h>
 
 gls_status gls_read_block(gls_context *ctx, struct gls_reader *reader, int64_t bytes, const char *what, void **out) {
-    enum { FIRST = 1 << 20 };
+    enum { FIRST = 1 << 20 }; /* then twice as much each time: a wrong size costs at most what the file holds */
     char *block = NULL;
     *out = NULL;
     for (int64_t have = 0, room = 0; have < bytes || !block; have = room) {
@@ -66,7 +66,7 @@ char *gls_find_packed(gls_context *ctx, const char *path, bool *failed) {
 
 gls_status gls_source_scan(gls_context *ctx, const gls_source *source, gls_scan_fn fn, void *user) {
     const gls_data_info *info = &source->info;
-    enum { AT_ONCE = 256 };
+    enum { AT_ONCE = 256 }; /* rows */
     int64_t index[AT_ONCE];
     gls_rows *rows;
     GLS_TRY(gls_rows_create(ctx, info, gls_least(info->examples, AT_ONCE), &rows));

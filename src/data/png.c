@@ -13,6 +13,7 @@ typedef struct png_options {
 } png_options;
 
 enum { CHANNELS_AUTO, CHANNELS_GREY, CHANNELS_COLOUR };
+/* Photographs have fewer pixels and smaller files; a PNG of a few KiB may claim gigabytes. */
 enum { FILE_LIMIT = 1 << 26, LINE_LIMIT = 4096, PIXEL_LIMIT = 1 << 24 };
 
 static const gls_option png_table[] = {
@@ -23,6 +24,7 @@ static const gls_option png_table[] = {
     {0},
 };
 
+/* libpng hands out interleaved colours over a black ground where the image is transparent; examples are planes. */
 gls_status gls_png_decode(gls_context *ctx, const char *path, const void *data, int64_t size, int channels,
                           gls_png *out) {
     *out = (gls_png){0};
@@ -73,6 +75,7 @@ static bool inside(const char *name) {
     return name[0] != '/';
 }
 
+/* Names may not leave the folder: a label file from elsewhere could otherwise make us read any file. */
 static gls_status add_line(folder *f, gls_reader *reader, char *line) {
     size_t n = strlen(line);
     while (n && (line[n - 1] == ' ' || line[n - 1] == '\t')) line[--n] = 0;
@@ -234,6 +237,7 @@ static gls_status write_images(void *user, const gls_batch *batch, int64_t begin
     return GLS_OK;
 }
 
+/* Noise does not compress: room is for a PNG of twice its pixels, and its headers. */
 static gls_status write_folder(gls_context *ctx, const gls_source *source, const char *path) {
     const gls_data_info *info = &source->info;
     output o = {.ctx = ctx, .info = info, .folder = path, .room = (size_t)info->features * 2 + 4096};

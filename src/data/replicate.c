@@ -1,4 +1,5 @@
-/* Transform replicate: a random 1/r of the examples, r times, so that the size stays: gradient diversity falls. */
+/* Transform replicate: a random 1/r of the examples, each about r times. The set keeps its size, and gradient
+ * diversity falls. */
 #include "data/source.h"
 #include "base/arith.h"
 #include "data/table.h"

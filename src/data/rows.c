@@ -1,4 +1,4 @@
-/* Rows being materialised, views of batches, and the one way in which rows are fetched. */
+/* Rows being materialised, views of batches, and the fetch that all rows pass through. */
 #include "data/source.h"
 #include "base/arith.h"
 #include <string.h>
@@ -25,6 +25,7 @@ double gls_batch_mass(const gls_batch *batch) {
     return sum;
 }
 
+/* Exactly the arrays that such examples have; the rest stays NULL, which tells sources what not to fill. */
 static gls_status allocate_rows(gls_context *ctx, const gls_data_info *info, int64_t capacity, gls_rows *rows) {
 #define ROWS(field, each)                                                                                    \
     do {                                                                                                     \
@@ -113,6 +114,7 @@ void gls_rows_merge(gls_rows *rows, const gls_rows *part) {
     rows->nonzeros = part->nonzeros;
 }
 
+/* Indices are checked here once, so that sources need not. They are copied, since a batch outlives the fetch. */
 gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows,
                             gls_batch *out) {
     const gls_data_info *info = &source->info;
@@ -152,7 +154,7 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
 
 /* Rows with targets only: features are NULL, so no source fills them. */
 gls_status gls_source_targets(const gls_source *source, gls_context *ctx, int32_t *label, gls_real *y) {
-    enum { AT_ONCE = 1024 };
+    enum { AT_ONCE = 1024 }; /* indices on the stack */
     const gls_data_info *info = &source->info;
     int64_t index[AT_ONCE];
     for (int64_t begin = 0; begin < info->examples; begin += AT_ONCE) {

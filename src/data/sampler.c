@@ -9,7 +9,7 @@ struct gls_sampler {
     int64_t *order;      /* the present epoch's permutation; NULL with replacement or without shuffling */
 };
 
-enum { EPOCH, PLACE, DRAWS };
+enum { EPOCH, PLACE, DRAWS }; /* of position, as checkpoints keep it */
 
 static void shuffle(gls_sampler *sampler) {
     if (!sampler->order) return;
@@ -23,6 +23,7 @@ static void shuffle(gls_sampler *sampler) {
     }
 }
 
+/* Only epochs in random order need a permutation in memory. */
 gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *options, gls_sampler **out) {
     *out = NULL;
     if (options->size != sizeof *options)
@@ -58,6 +59,7 @@ static void next_epoch(gls_sampler *sampler) {
     shuffle(sampler);
 }
 
+/* The draw number counts mini-batches over all epochs: it keys every random number of the step. */
 gls_status gls_sampler_next(gls_sampler *sampler, int64_t batch, int64_t *index, int64_t *count, uint64_t *draw) {
     int64_t n = sampler->options.examples, *position = sampler->position;
     if (batch < 1)

@@ -57,6 +57,7 @@ gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *nam
     return GLS_OK;
 }
 
+/* A column of that name is copied, since the old one may belong to the source inside; a new one is all zeros. */
 gls_status gls_owned_column(gls_owned_source *owned, const char *name, int64_t **value) {
     int64_t count = 0, at = -1, examples = owned->source.info.examples;
     const gls_column *old = owned->source.columns;

@@ -22,7 +22,7 @@ gls_status gls_owned_column(gls_owned_source *owned, const char *name, int64_t *
 /* Copies another source's columns: row i from its row index[i] (NULL: i). index -1 gives 0. */
 gls_status gls_owned_columns_from(gls_owned_source *owned, const gls_source *from, const int64_t *index);
 
-/* Dense examples. One of real and byte; a byte b stands for b * scale. label and y may be NULL. The arrays come from
+/* Dense examples. One of real and byte; a byte b means b * scale. label and y may be NULL. The arrays come from
  * gls_alloc and are freed with the source if `owns`. */
 typedef struct gls_dense_source {
     gls_owned_source owned;

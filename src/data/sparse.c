@@ -1,7 +1,8 @@
-/* Compressed sparse rows in memory. */
+/* Compressed sparse rows in memory, the caller's or the source's own. */
 #include "data/source.h"
 #include <string.h>
 
+/* Offsets come first, so that room for all rows is made once. */
 static gls_status fetch_sparse(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
     const gls_sparse_source *sparse = (const gls_sparse_source *)source;
     int64_t targets = source->info.targets;

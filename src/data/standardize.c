@@ -13,7 +13,7 @@ typedef struct standard_options {
 } standard_options;
 
 enum { BY_AUTO, BY_FEATURE, BY_CHANNEL };
-enum { PARTS = 16, AT_ONCE = 64 };
+enum { PARTS = 16, AT_ONCE = 64 }; /* runs of rows that are summed apart, in fixed order; rows fetched at a time */
 
 static const gls_option standard_table[] = {
     GLS_ENUM("by", standard_options, by, "auto", "auto|feature|channel",
@@ -86,7 +86,7 @@ static void add_rows(const fit *f, const gls_batch *batch, double *sum) {
     if (!batch->row) return;
     for (int64_t k = batch->row[0]; k < batch->row[batch->rows]; k++) {
         double v = (double)batch->value[k], mean = f->mean ? f->mean[batch->column[k]] : 0;
-        /* the zeros' share of the second pass is added as if all were zero, and corrected here */
+        /* Second pass: fit_pass adds mean^2 as if every entry were zero; a stored one takes it off again. */
         sum[batch->column[k]] += f->mean ? (v - mean) * (v - mean) - mean * mean : v;
     }
 }
@@ -109,7 +109,7 @@ static gls_status fit_part(void *user, int64_t part, int worker) {
     return status;
 }
 
-/* One pass over the data: out[g] = sum over parts in order, over count. */
+/* One pass over the data: out[g] = the sum over all parts, in order, divided by the count. */
 static gls_status fit_pass(fit *f, double *out) {
     int64_t n = f->source->info.examples;
     memset(f->sum, 0, (size_t)(PARTS * f->groups) * sizeof *f->sum);
@@ -145,7 +145,7 @@ static gls_status fit_standard(gls_context *ctx, const gls_source *source, const
     f.mean = mean;
     if (status == GLS_OK) status = fit_pass(&f, variance);
     for (int64_t g = 0; status == GLS_OK && g < groups; g++) {
-        bool constant = !(variance[g] > 1e-14 * mean[g] * mean[g]); /* rounding of a constant feature */
+        bool constant = !(variance[g] > 1e-14 * mean[g] * mean[g]); /* what rounding leaves of a constant feature */
         kept_mean[g] = o->center ? (gls_real)mean[g] : 0;
         kept_scale[g] = constant ? 1 : (gls_real)(1 / sqrt(variance[g]));
     }
@@ -155,7 +155,7 @@ static gls_status fit_standard(gls_context *ctx, const gls_source *source, const
     return status;
 }
 
-/* The source keeps its own copy: what was learned may go before it. */
+/* The source keeps its own copy, since what was learned may be destroyed before it. */
 static gls_status take_over(const gls_learned *learned, standard_source *s) {
     int64_t groups = s->owned.source.info.features / s->span;
     const gls_real *from_mean, *from_scale;

@@ -13,6 +13,7 @@ typedef struct text_options {
 } text_options;
 
 enum { UNIT_WORD, UNIT_BYTE };
+/* Longer lines or words mean that the file is not text; `unit: byte` reads any file. */
 enum { LINE_LIMIT = 1 << 26, WORD_LIMIT = 4096, BYTES = 256 };
 
 static const gls_option text_table[] = {
@@ -36,7 +37,7 @@ typedef struct stream {
     int32_t *token;
     int64_t tokens, room;
     gls_vocabulary *vocabulary;
-    bool fixed;      /* the training set's vocabulary: words do not join it */
+    bool fixed;      /* the training set's vocabulary: no word is added */
     int32_t unknown; /* the number of <unk>, or -1 */
 } stream;
 
@@ -56,6 +57,7 @@ static bool blank(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* Outside of the training set an unknown word becomes <unk>, and is an error where the vocabulary has none. */
 static gls_status add_word(stream *s, const char *word, int64_t length) {
     int32_t number;
     if (length > WORD_LIMIT)
@@ -97,7 +99,7 @@ static gls_status read_words(stream *s) {
     }
 }
 
-/* The words of a training set, in their order; or the fixed ones, to be joined by those of the file. */
+/* The words of a training set, in their order; or the fixed ones, to which those of the file are added. */
 static gls_status begin_vocabulary(stream *s, const gls_data_info *like) {
     int32_t number;
     const char *path = gls_reader_path(s->reader);
@@ -176,6 +178,7 @@ static gls_status make_source(stream *s, const text_options *o, const char *cons
     return status;
 }
 
+/* The target of a token is the next one, so that there must be at least two. */
 static gls_status read_all(stream *s, const text_options *o, const gls_data_info *like, gls_source **out) {
     const char **names = NULL;
     int64_t count = BYTES;

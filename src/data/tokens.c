@@ -16,6 +16,7 @@ static double labelled_share(const gls_token_source *s, int64_t j) {
     return (double)labelled / (double)length;
 }
 
+/* A last row that the text does not fill is padded with token 0 and label -1; its mass is its share of labels. */
 static gls_status fetch_tokens(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
     const gls_token_source *s = (const gls_token_source *)source;
     int64_t length = source->info.length;

@@ -1,3 +1,4 @@
+/* Words and how often they occur, numbered in the order of their first appearance, then ranked by frequency. */
 #include "data/vocabulary.h"
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ struct gls_vocabulary {
 };
 
 gls_status gls_vocabulary_create(gls_context *ctx, gls_vocabulary **out) {
-    enum { FIRST_SLOTS = 1024 };
+    enum { FIRST_SLOTS = 1024 }; /* a power of 2, as are all later sizes: a mask then takes the remainder */
     gls_vocabulary *v = *out = gls_alloc(ctx, 1, sizeof *v);
     if (!v) return GLS_ERR_MEMORY;
     v->ctx = ctx;
@@ -44,7 +45,7 @@ int64_t gls_vocabulary_size(const gls_vocabulary *v) {
     return v->words;
 }
 
-/* Where the word stands among the slots, or would. */
+/* The word's slot, or the one that it would take. */
 static int64_t slot_of(const gls_vocabulary *v, const char *text, int64_t length) {
     int64_t at = (int64_t)(XXH3_64bits(text, (size_t)length) & (uint64_t)(v->slots - 1));
     for (; v->slot[at]; at = (at + 1) & (v->slots - 1)) {
@@ -58,6 +59,7 @@ int32_t gls_vocabulary_find(const gls_vocabulary *v, const char *text, int64_t l
     return v->slot[slot_of(v, text, length)] - 1;
 }
 
+/* Room for one more word. Words of a doubled table are put in again by their hashes; nothing else refers to slots. */
 static gls_status grow(gls_vocabulary *v, int64_t length) {
     if (v->words == INT32_MAX - 1)
         return gls_fail(v->ctx, GLS_ERR_INPUT, "more than %d different words", INT32_MAX - 1);
@@ -113,6 +115,7 @@ static int by_count(const void *a, const void *b) {
     return strcmp(x->text, y->text);
 }
 
+/* Words of equal frequency are ordered by their text, so that the numbers do not depend on the sort. */
 gls_status gls_vocabulary_rank(const gls_vocabulary *v, int64_t fixed, int64_t most, int64_t min_count, int32_t *to,
                                const char ***names, int64_t *kept) {
     *names = gls_alloc(v->ctx, v->words, sizeof **names);

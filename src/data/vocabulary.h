@@ -8,7 +8,7 @@ typedef struct gls_vocabulary gls_vocabulary;
 gls_status gls_vocabulary_create(gls_context *ctx, gls_vocabulary **out);
 void gls_vocabulary_destroy(gls_vocabulary *vocabulary);
 int64_t gls_vocabulary_size(const gls_vocabulary *vocabulary);
-/* Counts the word once more; *number is its own, the next one if it is new. */
+/* Counts the word; *number is the word's own, or the next free one if it is new. */
 gls_status gls_vocabulary_add(gls_vocabulary *vocabulary, const char *word, int64_t length, int32_t *number);
 /* Its number, or -1. */
 int32_t gls_vocabulary_find(const gls_vocabulary *vocabulary, const char *word, int64_t length);

@@ -1,3 +1,5 @@
+/* Convolution by patches: each row's patches become a matrix, and products do the rest. Output channels of a blocked
+ * layout are written in segments that are contiguous. */
 #include "model/conv.h"
 
 #include <string.h>
@@ -49,6 +51,7 @@ static void gather(const gls_conv_shape *s, int64_t group, const gls_real *x, gl
             }
 }
 
+/* The transpose of gather: positions that several patches cover receive the sum. */
 static void scatter(const gls_conv_shape *s, int64_t group, const gls_real *cols, gls_real *dx) {
     int64_t channels = s->in.c / s->groups, positions = gls_extent_positions(s->in), inner = s->in_inner;
     for (int64_t oy = 0; oy < s->out.h; oy++)
@@ -65,7 +68,7 @@ static void scatter(const gls_conv_shape *s, int64_t group, const gls_real *cols
             }
 }
 
-/* Output channels [begin, end) that lie together and belong to one group. */
+/* Output channels [begin, end) that are contiguous in memory and belong to one group. */
 typedef struct segment {
     int64_t begin, end;
 } segment;

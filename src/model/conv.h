@@ -4,13 +4,13 @@
 
 #include "model/graph.h"
 
-/* Weights are [out.c, in.c / groups, kernel, kernel]; activations lie as [c / inner, h w, inner]. */
+/* Weights are [out.c, in.c / groups, kernel, kernel]; activations are laid out as [c / inner, h w, inner]. */
 typedef struct gls_conv_shape {
     gls_extent in, out;
     int64_t in_inner, out_inner;
     int64_t kernel, stride, pad, groups;
     bool bias, relu;     /* of the forward product; relu with slope */
-    bool input_gradient; /* somebody wants it */
+    bool input_gradient; /* the input has one */
     double slope;
 } gls_conv_shape;
 

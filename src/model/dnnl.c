@@ -1,3 +1,6 @@
+/* The one file that calls oneDNN's primitives. A layer's weights are packed once a point, in the layouts that the
+ * library chooses; primitives are made once for each number of rows, and pointed at an evaluation's memory at every
+ * call. */
 #include "model/dnnl.h"
 
 #if defined(GLS_HAVE_DNNL) && !defined(GLS_DOUBLE)
@@ -18,10 +21,12 @@ static gls_status failed(gls_context *ctx, dnnl_status_t status, const char *cal
     return gls_fail(ctx, GLS_ERR_INTERNAL, "oneDNN status %d from %.80s", (int)status, call);
 }
 
-/* The number of rows for which the weights' layout is chosen; any other number then uses the same. */
+/* The number of rows for which the weights' layout is chosen: every slice uses the same, so that weights are packed
+ * once. */
 enum { REFERENCE_ROWS = 16 };
 
 int64_t gls_dnnl_channels(void) {
+    /* Floats of a vector register. */
     return __builtin_cpu_supports("avx512f") ? 16 : 8;
 }
 
@@ -88,7 +93,8 @@ static dnnl_status_t primitive_desc(dnnl_engine_t engine, const gls_conv_shape *
         .bias = s->bias && way == FORWARD ? &bias : NULL,
         .strides = {s->stride, s->stride},
         .before = {s->pad, s->pad},
-        /* What lies behind the last cell that the kernel reaches may be less than pad, or nothing. */
+        /* With a stride the last kernel may end before the padding does, or before the input: less padding then, or
+         * negative. */
         .after = {(s->out.h - 1) * s->stride + s->kernel - s->in.h - s->pad,
                   (s->out.w - 1) * s->stride + s->kernel - s->in.w - s->pad},
     };
@@ -125,7 +131,7 @@ struct gls_dnnl_weights {
     dnnl_memory_t pack_from, pack_to[2];
 };
 
-/* Whether this is a fast implementation, and what weights it wants. */
+/* Whether the library has a fast implementation (its slow ones are called "ref..."), and its layout of weights. */
 static dnnl_status_t choose(gls_dnnl_weights *w, direction way, bool *fast) {
     layout any = {0};
     dnnl_primitive_desc_t pd = NULL;

@@ -9,10 +9,10 @@
 
 #include "model/conv.h"
 
-/* Channels kept together that the library's kernels like on this processor; 0: there is no library. */
+/* Channels kept together for the library's fast kernels on this processor; 0: there is no library. */
 int64_t gls_dnnl_channels(void);
 
-/* A layer's weights as the library wants them forward and backward: made once a graph. */
+/* A layer's weights in the library's layouts, forward and backward: made once for each graph. */
 typedef struct gls_dnnl_weights gls_dnnl_weights;
 /* *out is NULL if the library has no fast way for this shape. */
 gls_status gls_dnnl_weights_create(gls_context *ctx, const gls_conv_shape *shape, gls_dnnl_weights **out);
@@ -22,7 +22,8 @@ int64_t gls_dnnl_packed_bytes(const gls_dnnl_weights *weights);
 int64_t gls_dnnl_scratch(const gls_dnnl_weights *weights, int64_t rows);
 gls_status gls_dnnl_pack(gls_dnnl_weights *weights, const gls_real *w, void *packed);
 
-/* One evaluation's primitives for a layer; those for another number of rows are made when first met, and kept. */
+/* One evaluation's primitives for a layer; those for another number of rows are made at the first call with it, and
+ * kept. */
 typedef struct gls_dnnl_conv gls_dnnl_conv;
 /* backward, single: weight gradients of single rows will be asked. scratch: gls_dnnl_scratch(rows) bytes,
  * borrowed. */

@@ -1,5 +1,5 @@
 /* Elementary functions that compilers vectorise without -ffast-math: plain arithmetic, so that an element's bits do not
- * depend on where in a vector it stands. Float: relative error about 1e-7; the double build uses the C library. */
+ * depend on its place in a vector. Float: relative error about 1e-7; the double build uses the C library. */
 #ifndef GLS_MODEL_ELEMENTARY_H
 #define GLS_MODEL_ELEMENTARY_H
 
@@ -25,7 +25,7 @@ static inline double gls_real_erf(double x) {
 static inline float gls_real_exp(float x) {
     float clamped = x < -87.3f ? -87.3f : x;
     clamped = clamped > 88.7f ? 88.7f : clamped;
-    float shifted = clamped * 1.44269504f + 12582912.0f; /* rounds to the nearest integer in the low bits */
+    float shifted = clamped * 1.44269504f + 12582912.0f; /* 1.5 2^23: rounds to the nearest integer, in the low bits */
     int32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     float n = shifted - 12582912.0f;

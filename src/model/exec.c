@@ -1,5 +1,5 @@
-/* An evaluation's memory, and the calls into ops. A call of a verb is timed under profile, and stands between staging
- * and unstaging where buffers are stored narrow. */
+/* An evaluation's memory, and the calls into ops. Every call of an op's verb passes through begin and end, which
+ * take its time where the network is profiled, and widen and narrow buffers that are stored narrow. */
 #include "model/exec.h"
 
 #include <math.h>

@@ -16,7 +16,7 @@ typedef struct gls_staged {
     int64_t count;
     bool written; /* the call may change it */
 } gls_staged;
-enum { GLS_MOST_STAGED = 2 * (GLS_NODE_INPUTS + 1) };
+enum { GLS_MOST_STAGED = 2 * (GLS_NODE_INPUTS + 1) }; /* value and gradient of all inputs and of the output */
 
 typedef struct gls_exec {
     gls_network *net;
@@ -45,7 +45,7 @@ gls_status gls_exec_create(gls_network *net, int64_t max_rows, unsigned want, gl
 void gls_exec_destroy(gls_exec *x);
 /* The first stage of a slice. */
 void gls_exec_begin(gls_exec *x, const gls_evaluate_args *args);
-/* One node; where nothing runs for it, its input's gradient is still seen to. */
+/* One node. Where the node is only an alias, its gradient is still passed to its input. */
 gls_status gls_exec_forward(gls_exec *x, int node);
 gls_status gls_exec_backward(gls_exec *x, int node);
 /* The halves of one that couples, see gls_op_coupling. */
@@ -53,7 +53,7 @@ gls_status gls_exec_forward_partial(gls_exec *x, int node, double *partial);
 gls_status gls_exec_forward_reduced(gls_exec *x, int node, const double *reduced);
 gls_status gls_exec_backward_partial(gls_exec *x, int node, double *partial);
 gls_status gls_exec_backward_reduced(gls_exec *x, int node, const double *reduced);
-/* The thread's own time in seconds, so that a busy machine does not show. */
+/* Processor time of the calling thread in seconds, which other processes do not change. */
 double gls_exec_clock(void);
 
 /* ---- for ops and uses ---- */
@@ -85,7 +85,7 @@ static inline const gls_real *gls_exec_in(const gls_exec *x, int node, int k) {
 static inline gls_real *gls_exec_in_grad(const gls_exec *x, int node, int k) {
     return x->grad[x->graph->node[node].input[k]];
 }
-/* Whether anybody wants the gradient of input k. */
+/* Whether the gradient of input k is needed. */
 static inline bool gls_exec_wants(const gls_exec *x, int node, int k) {
     return x->plan->grad[x->graph->node[node].input[k]] >= 0;
 }

@@ -18,6 +18,7 @@ int gls_layer_normalise(gls_graph *g, gls_norm_choice norm, const char *name, in
     const int input[] = {x, residual};
     int inputs = residual < 0 ? 1 : 2;
     if (norm.kind == GLS_NORM_BATCH) return gls_graph_add(g, "batch_norm", name, NULL, inputs, input);
+    /* eps is the op's default. */
     gls_group_norm_options o = {.groups = norm.groups, .eps = 1e-5};
     return gls_graph_add(g, "group_norm", name, &o, inputs, input);
 }

@@ -1,3 +1,5 @@
+/* Building a network's graph, and what follows when it is complete: activations fused into their producers, a layout
+ * for every node, an implementation, the parameters' uses. */
 #include "model/graph.h"
 
 #include <stdarg.h>
@@ -87,6 +89,7 @@ static const char *copy_name(gls_graph *g, const char *name) {
     return to;
 }
 
+/* The node is counted only when it is complete (add_node), so that a failure leaves a graph of whole nodes. */
 static gls_node *append(gls_graph *g, const gls_op *op, const char *name) {
     if (g->nodes == g->node_capacity) {
         int capacity = g->node_capacity ? 2 * g->node_capacity : 32;
@@ -165,6 +168,7 @@ static void *own_options(gls_graph *g, const gls_op *op, const void *options) {
     return g->status == GLS_OK ? own : NULL;
 }
 
+/* An op's shape verb declares its parameters and state, and may refuse its inputs. */
 static int add_node(gls_graph *g, const gls_op *op, const char *name, const void *given, int inputs, const int *input) {
     if (inputs < op->inputs_min || inputs > op->inputs_max)
         return gls_graph_fail(g, "layer '%s' (%s) takes %d to %d inputs, got %d", name, op->member.name, op->inputs_min,
@@ -205,6 +209,7 @@ int gls_graph_add(gls_graph *g, const char *op_name, const char *name, const voi
     return add_node(g, op, name, options, inputs, input);
 }
 
+/* Ops without options have no table to check a map against, hence the loop. */
 int gls_graph_add_value(gls_graph *g, const char *op_name, const char *name, const gls_value *value, int input) {
     if (g->status != GLS_OK) return -1;
     const gls_op *op = gls_op_find(g->ctx, op_name);
@@ -335,8 +340,9 @@ static gls_status choose_impl(gls_graph *g, gls_node *node) {
     return gls_node_fail(g, node, "no implementation fits");
 }
 
-/* Channels kept together by layers that choose: what the library's vector kernels like, where their input lies so too
- * or is the data's own; else all of them. A row of positions (a sequence) keeps each position's features together. */
+/* Channels kept together by layers that choose: as many as the library's vector kernels take, where the input has the
+ * same layout or is an image of at most 3 channels; else all of them. A sequence (height 1) keeps each position's
+ * features together. */
 static int64_t own_inner(const gls_graph *g, const gls_node *node, const gls_node *in) {
     int64_t c = node->out.c;
     int64_t lanes = g->portable ? 0 : gls_dnnl_channels();
@@ -355,11 +361,12 @@ static void choose_layout(const gls_graph *g, gls_node *node) {
         node->inner = own_inner(g, node, in);
     else
         node->inner = in->inner;
-    /* A flattened image is its memory as it lies only where channels are the slowest. */
+    /* A flattened image shares its input's memory only where channels are the slowest axis. */
     if (node->op->flags & GLS_OP_VIEW)
         node->alias = gls_extent_positions(in->out) == 1 || in->inner == 1 || in->out.c == 1;
 }
 
+/* All fusing comes before implementations are chosen, since they ask a node whether it has an activation. */
 gls_status gls_graph_finish(gls_graph *g) {
     GLS_TRY(g->status);
     g->loss = g->nodes - 1;

@@ -89,7 +89,7 @@ typedef enum gls_view_source {
  *
  *     offset + r row_stride + k / inner positions stride + (t - lag) stride + k % inner
  *
- * of the source; before position 0 stand zeros. inner < width is a blocked layout, where stride is inner. Elements are
+ * of the source; before position 0 it is zero. inner < width is a blocked layout, where stride is inner. Elements are
  * the source's own: reals, doubles or tokens. gls_view_value and its siblings fill in the whole of a buffer; a part of
  * its channels has another offset and width, a neighbour in time a lag, an op's own figures an aux. */
 typedef struct gls_view {
@@ -132,7 +132,7 @@ gls_status gls_graph_create(gls_context *ctx, gls_layout *layout, gls_layout *st
                             gls_graph **out);
 void gls_graph_destroy(gls_graph *graph);
 
-/* Node 0: one example as the data have it. Tokens are no reals: its value is then NULL, and only ops that read the
+/* Node 0: one example as the data have it. Tokens are not reals: its value is then NULL, and only ops that read the
  * batch's tokens take it. */
 int gls_graph_input(gls_graph *graph);
 /* Adds a node of the op with that name; options is the op's own struct (NULL: its defaults). Returns its number, or -1.

@@ -1,4 +1,4 @@
-/* Initial weights by name. */
+/* Initial weights: one law a block, each block from a random stream of its own. */
 #include <math.h>
 
 #include "model/graph.h"
@@ -39,6 +39,8 @@ static void uniform(gls_random *random, double bound, gls_real *w, int64_t n) {
     for (int64_t i = 0; i < n; i++) w[i] = (gls_real)(bound * (2 * gls_random_uniform(random) - 1));
 }
 
+/* He et al. 2015 (normal, 2 / fan_in), Glorot and Bengio 2010 (uniform, 6 / (fan_in + fan_out)), Saxe et al. 2014
+ * (orthogonal, here with relu's gain sqrt(2)), and PyTorch's default (uniform, 1 / sqrt(fan_in)). */
 gls_status gls_graph_initialize(const gls_graph *g, uint64_t seed, gls_real *w) {
     for (int64_t b = 0; b < gls_layout_count(g->layout); b++) {
         const gls_block *block = gls_layout_block(g->layout, b);

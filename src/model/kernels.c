@@ -32,7 +32,8 @@ GLS_SIMD static void sums_wide(const gls_real *x, int64_t positions, int64_t inn
         for (int64_t i = 0; i < inner; i++) out[i] += x[i];
 }
 
-/* One channel's positions lie together: 16 partial sums in fixed order. */
+/* One channel's positions are contiguous: 16 partial sums in fixed order, so that the bits do not depend on the vector
+ * width. */
 GLS_SIMD static double sum_run(const gls_real *x, int64_t n) {
     double part[16] = {0};
     int64_t i = 0;

@@ -1,4 +1,4 @@
-/* The verbs of a network as a problem. */
+/* The verbs of a network as a problem: ops run forward and backward, uses answer questions about parameters. */
 #include "model/network.h"
 
 #include <string.h>
@@ -9,10 +9,11 @@
 #include "model/use.h"
 #include "model/use/factors.h"
 
-enum { TILE_ROWS = 64 }; /* of a weight matrix whose gradient is one task */
+enum { TILE_ROWS = 64 }; /* of a weight matrix in one task; as many as use/matrix.c copies at a time */
 
 /* ---- creation ---- */
 
+/* The first pass counts, the second fills in. */
 static gls_status make_tiles(gls_network *net) {
     const gls_layout *layout = net->graph->layout;
     for (int pass = 0; pass < 2; pass++) {
@@ -33,6 +34,7 @@ static gls_status make_tiles(gls_network *net) {
     return GLS_OK;
 }
 
+/* Each coupling op exchanges as many sums backward as forward, in reverse order. */
 static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group) {
     for (int i = 0; i < g->nodes; i++) {
         const gls_op *op = g->node[i].op;
@@ -58,7 +60,7 @@ static gls_status estimate_cost(gls_network *net) {
     const gls_graph *g = net->graph;
     for (int i = 0; i < g->nodes; i++)
         if (g->node[i].op->work) net->work += g->node[i].op->work(&g->node[i]);
-    enum { ROWS = 16 };
+    enum { ROWS = 16 }; /* enough that what does not grow with rows hardly counts */
     gls_memory_plan *plan = NULL;
     gls_status status = gls_memory_plan_create(g, ROWS, GLS_WANT_GRADIENT, GLS_MODE_TRAIN, net->storage, &plan);
     if (status == GLS_OK) net->row_bytes = (double)plan->bytes / ROWS;
@@ -125,7 +127,7 @@ void gls_network_advance(gls_problem *p, const double *summary, gls_real *state)
             g->node[i].op->coupling->advance(&g->node[i], summary, state);
 }
 
-/* ---- points: weights as the implementations want them ---- */
+/* ---- points: weights packed for their implementations ---- */
 
 void gls_network_point_destroy(gls_problem *p, void *prepared) {
     const gls_graph *g = ((gls_network *)p->self)->graph;
@@ -185,6 +187,7 @@ void gls_network_evaluation_destroy(gls_problem *p, void *self) {
     gls_exec_destroy(self);
 }
 
+/* Labels are needed only where a loss is: rows to be predicted have none. */
 static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_args *args) {
     const gls_batch *rows = args->rows;
     if (rows->rows < 1) return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "a batch of no rows cannot be evaluated");
@@ -221,7 +224,7 @@ gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_ar
     }
     x->args = args;
     int begin = stage == 0 ? 0 : plan->coupling[stage - 1] + 1;
-    int nodes = gls_want_loss(args->want) ? x->graph->nodes : x->graph->loss; /* which comes last */
+    int nodes = gls_want_loss(args->want) ? x->graph->nodes : x->graph->loss; /* the loss comes last */
     int end = stage < plan->coupled ? plan->coupling[stage] : nodes;
     int threads = gls_omp_one();
     gls_status status = stage > 0 ? gls_exec_forward_reduced(x, begin - 1, met) : GLS_OK;
@@ -301,6 +304,7 @@ int64_t gls_network_tiles(gls_problem *p) {
     return ((gls_network *)p->self)->tiles;
 }
 
+/* Evaluations follow each other in fixed order, so that the bits of a tile do not depend on threads. */
 gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gls_evaluate_args *const *args,
                                      int64_t count, gls_product product, const double *const *weights, int64_t number,
                                      gls_real *g) {
@@ -330,6 +334,8 @@ gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gl
     return status;
 }
 
+/* A block that is used several times has a sum of gradients: the norm then has a cross term for each pair of uses.
+ * Rounding may leave it below 0. */
 gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
                              double *out) {
     (void)p;

@@ -97,9 +97,9 @@ void gls_network_advance(gls_problem *p, const double *summary, gls_real *state)
     .gradient_tile = gls_network_gradient_tile, .norms = gls_network_norms, .inner = gls_network_inner, \
     .cost = gls_network_cost, .advance = gls_network_advance
 
-/* Ends a family's graph with the loss that options and data ask for; classes outputs are expected at `node`. */
+/* Ends a family's graph with the loss that options and data call for, on the outputs of `node`. */
 int gls_family_loss(gls_graph *graph, const gls_family_options *options, int node);
-/* How many outputs that loss wants. */
+/* The number of outputs that this loss takes. */
 int64_t gls_family_outputs(const gls_graph *graph, const gls_family_options *options);
 
 #endif

@@ -1,3 +1,4 @@
+/* Loops of the normalisations, and what the three ops share: rows, sums kept for the parameters' gradients, shapes. */
 #include "model/norm.h"
 
 #include <string.h>
@@ -6,8 +7,8 @@
 #include "model/kernels.h"
 #include "model/use.h"
 
-/* The loops are written once for any number of channels together and compiled again for those that the blocked layouts
- * have, where the channels stay in registers. */
+/* Each loop is written once for any number of channels and compiled again for 8 and 16, those of the blocked layouts,
+ * where per-channel figures stay in registers. */
 #define ALWAYS static inline __attribute__((always_inline))
 
 ALWAYS void moments(const gls_real *x, int64_t positions, const int64_t inner, double *sum, double *square) {

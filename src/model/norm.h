@@ -12,7 +12,7 @@ void gls_norm_apply(gls_real *y, const gls_real *x, const gls_real *r, int64_t p
                     const gls_real *mean, const gls_real *a, const gls_real *shift, bool relu, double slope);
 /* The start of backward. */
 typedef struct gls_norm_gradient {
-    gls_real *e;       /* the output's gradient; goes through the activation where it lies, if y is there */
+    gls_real *e;       /* the output's gradient; taken through the activation in place, if y is there */
     const gls_real *x; /* the input */
     const gls_real *y; /* the output of the (leaky) relu, or NULL: none */
     gls_real *r;       /* the residual's gradient: e is written there, or added; NULL: none */
@@ -40,8 +40,8 @@ void gls_norm_set(const gls_norm_channels *to, int64_t k, double mean, double rs
 /* All blocks of one row. */
 void gls_norm_row_moments(const gls_node *node, const gls_real *x, double *sum, double *square);
 void gls_norm_row_forward(gls_exec *x, int node, int64_t row, const gls_norm_channels *with);
-/* The start of backward for one row: the output's gradient goes through the activation where it lies, and into the
- * residual's. */
+/* The start of backward for one row: takes the output's gradient through the activation, in place, and into that of the
+ * residual. */
 void gls_norm_row_through(gls_exec *x, int node, int64_t row);
 /* That, and the row's sums. */
 void gls_norm_row_sums(gls_exec *x, int node, int64_t row, const gls_norm_channels *with, double *moment,

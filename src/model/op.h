@@ -6,12 +6,12 @@
 #include "model/exec.h"
 #include "model/graph.h"
 
-/* What backward reads besides the output's gradient, and what may share memory. */
+/* What backward reads in addition to the output's gradient, and what may share memory. */
 enum {
     GLS_OP_KEEPS_INPUT = 1,
     GLS_OP_KEEPS_OUTPUT = 2,
     GLS_OP_IN_PLACE = 4,         /* forward may write over input 0 if nobody else needs it */
-    GLS_OP_GRAD_IN_PLACE = 8,    /* backward may turn the output's gradient into input 0's where it lies */
+    GLS_OP_GRAD_IN_PLACE = 8,    /* backward may turn the output's gradient into input 0's in place */
     GLS_OP_FUSES = 16,           /* applies node->activation to its output */
     GLS_OP_ACTIVATION = 32,      /* a (leaky) relu: fused into a producer that fuses */
     GLS_OP_VIEW = 64,            /* the output is the input's memory wherever the layout allows */
@@ -42,17 +42,17 @@ typedef struct gls_op_impl {
     gls_status (*backward)(gls_exec *x, int node);
 } gls_op_impl;
 
-/* What an op that couples examples does in training instead of forward and backward. Each is cut in two where slices
- * meet: a slice leaves its own terms for each of its spans (gls_span_at), and goes on from their sums over all slices;
- * both are [spans, size]. */
+/* What an op that couples examples does in training instead of forward and backward. Each is in two halves: the first
+ * leaves this slice's terms for each of its spans (gls_span_at), the second continues from their totals over all
+ * slices; both are [spans, size]. */
 typedef struct gls_op_coupling {
     int64_t (*size)(const gls_node *node); /* doubles a span leaves, forward and backward alike */
     gls_status (*forward_partial)(gls_exec *x, int node, double *partial);
     gls_status (*forward_reduced)(gls_exec *x, int node, const double *reduced);
     gls_status (*backward_partial)(gls_exec *x, int node, double *partial);
     gls_status (*backward_reduced)(gls_exec *x, int node, const double *reduced);
-    /* The state moves on over a span; summary, which the span's leader left in args->summary, and state are laid out
-     * alike. NULL: no state. */
+    /* Updates the state from one span: summary, which the span's leader left in args->summary, has the state's layout.
+     * NULL: no state. */
     void (*advance)(const gls_node *node, const double *summary, gls_real *state);
 } gls_op_coupling;
 
@@ -73,7 +73,7 @@ typedef struct gls_op {
     double (*work)(const gls_node *node);                           /* multiply-adds a row; NULL: none */
     double (*slope)(const gls_node *node);                          /* of an activation; NULL: 0 */
     const gls_op_coupling *coupling;                                /* NULL: examples do not couple */
-    gls_link (*link)(const gls_graph *graph, const gls_node *node); /* a loss: what its inputs say of an example */
+    gls_link (*link)(const gls_graph *graph, const gls_node *node); /* a loss: what its inputs mean */
     /* A loss: adds this op's scores (named once) over the rows; NULL: none. */
     const char *score;
     gls_status (*scores)(gls_exec *x, int node, double *sum);
@@ -88,7 +88,7 @@ extern const gls_member_kind gls_op_kind;
 gls_status gls_register_op(gls_context *ctx, const gls_op *op);
 const gls_op *gls_op_find(gls_context *ctx, const char *name);
 
-/* What many ops share. */
+/* For ops whose output has the shape of their input. */
 gls_status gls_shape_same(gls_graph *graph, gls_node *node);
 
 /* Repeats of descriptors. The list of implementations of an op that has one. */

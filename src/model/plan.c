@@ -1,5 +1,4 @@
-/* Where everything of an evaluation lives: who shares whose memory, how long each buffer is needed, and a place for
- * each. */
+/* The memory of an evaluation: which nodes share a buffer, how long each buffer is needed, and where it is placed. */
 #include "model/plan.h"
 
 #include "model/op.h"
@@ -7,7 +6,8 @@
 #include "problem/evaluation.h"
 
 /* Time runs forward through the nodes, 0 .. n-1, and backward through them, n .. 2n-1. A buffer lives from its first
- * writing to its last reading; what uses view lives to the end. Buffers whose lives do not meet share memory. */
+ * writing to its last reading; what uses view lives to the end. Buffers whose lives do not overlap share
+ * memory. */
 typedef struct buffer {
     int64_t bytes, offset;
     int birth, death;
@@ -72,6 +72,7 @@ static bool may_overwrite(const planner *p, const gls_node *node, int j) {
            !kept && !keeps_output(p, j) && !p->value_viewed[j];
 }
 
+/* A node writes into a buffer of its own, unless it is its input's memory or may overwrite it. */
 static void value_roots(planner *p) {
     p->value_root[0] = 0;
     for (int i = 1; i < p->n; i++) {
@@ -82,6 +83,9 @@ static void value_roots(planner *p) {
     }
 }
 
+/* A gradient reaches a node only if there are parameters at or below it. A node and its input share a gradient's buffer
+ * where backward turns the one into the other; of an input's consumers the first to run backward writes, the others
+ * add. */
 static void grad_roots(planner *p) {
     for (int i = 0; i < p->n; i++) {
         const gls_node *node = &p->g->node[i];
@@ -151,6 +155,7 @@ static void node_lifetimes(planner *p, int i) {
     live(grad, backward_time(p, i));
 }
 
+/* Outputs and losses are read by questions, after all calls. */
 static void lifetimes(planner *p) {
     for (int i = 0; i < 2 * p->n; i++) p->buffers[i] = (buffer){.birth = -1, .death = -1};
     for (int i = 0; i < p->n; i++) node_lifetimes(p, i);
@@ -162,7 +167,7 @@ static void lifetimes(planner *p) {
     }
 }
 
-/* First fit in order of birth. */
+/* First fit in order of birth: a buffer goes to the lowest place that is free during its whole life. */
 static int64_t place(planner *p) {
     buffer *const all = p->buffers;
     int count = 2 * p->n;
@@ -296,6 +301,7 @@ static void planner_free(planner *p) {
     gls_free(ctx, p->buffers);
 }
 
+/* The order matters: views decide what may be overwritten, shared buffers decide storage, and storage decides sizes. */
 gls_status gls_memory_plan_create(const gls_graph *g, int64_t max_rows, unsigned want, gls_mode mode,
                                   gls_storage storage_of, gls_memory_plan **out) {
     gls_memory_plan *plan = gls_alloc(g->ctx, 1, sizeof *plan);

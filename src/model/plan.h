@@ -1,4 +1,4 @@
-/* A plan for (rows, want, mode, storage): stages cut at coupling ops, and where every activation and gradient lives. */
+/* A plan for (rows, want, mode, storage): stages cut at coupling ops, a place for each activation and gradient. */
 #ifndef GLS_MODEL_PLAN_H
 #define GLS_MODEL_PLAN_H
 
@@ -22,7 +22,7 @@ typedef struct gls_memory_plan {
     bool *adds;                       /* [nodes, inputs] */
     int64_t scratch, stage;           /* byte offsets; stage: wide copies of narrow buffers during a call */
     int64_t bytes;                    /* of the whole */
-    int coupled;                      /* coupling ops that meet in this mode */
+    int coupled;                      /* coupling ops at which slices exchange sums in this mode */
     int *coupling;                    /* [coupled] their nodes, in order */
 } gls_memory_plan;
 

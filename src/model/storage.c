@@ -30,7 +30,7 @@ GLS_SIMD void gls_narrow(void *stored, const gls_real *from, int64_t n) {
 }
 
 static gls_real *stage(gls_exec *x, int64_t offset, int64_t count, bool written) {
-    void *stored = x->memory + offset;
+    void *stored = x->memory + offset; /* copies begin at multiples of 16 reals, at least 64 bytes */
     gls_real *wide = (gls_real *)(x->memory + x->plan->stage);
     for (int k = 0; k < x->staged; k++) {
         gls_staged *s = &x->stage[k];

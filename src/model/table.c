@@ -1,4 +1,4 @@
-/* The table of model families, and making a model by name. */
+/* The table of model families, models by name, and a summary of their layers. */
 #include <string.h>
 
 #include <glissade/model.h>
@@ -79,6 +79,7 @@ int64_t gls_model_layers(const gls_problem *problem) {
     return g ? g->nodes : 0;
 }
 
+/* A node's own parameters are the blocks named NODE.suffix; a tied one belongs to the node whose name it has. */
 gls_status gls_model_summary(const gls_problem *problem, int64_t layer, gls_layer_summary *out) {
     const gls_graph *g = graph_of(problem);
     if (!g || layer < 0 || layer >= g->nodes)

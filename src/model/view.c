@@ -1,4 +1,4 @@
-/* A problem in words; of a network, each layer with what it computes, its shapes and its parameters. */
+/* A problem as text; for a network, each layer with its formula, its shapes and its parameters. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* Examples may couple. Weights, norms and inner products finer than the coupling do not exist: say so. */
+/* Where examples are coupled, gradients finer than the coupling do not exist. Weights, norms and inner products that
+ * ask for them are refused, with what to do instead. */
 #include "problem/evaluation.h"
 
 gls_status gls_coupling_refuse(const gls_problem *problem, const char *what) {

@@ -1,4 +1,5 @@
-/* Evaluations: a slice of a batch at a point, and the questions put to it. */
+/* Evaluations: a slice of a batch at a point, and the questions that it answers. Questions change nothing that another
+ * question reads, so their order does not matter. */
 #include "problem/evaluation.h"
 
 #include <string.h>
@@ -7,6 +8,7 @@ static bool needs_generic_gradients(const gls_problem_type *type, unsigned want)
     return ((want & GLS_WANT_NORMS) && !type->norms) || ((want & GLS_WANT_INNER) && !type->inner);
 }
 
+/* What the generic answers need is allocated here. Sums of two exchanges are kept, for up to one span a row. */
 gls_status gls_evaluation_create(gls_problem *problem, int64_t max_rows, unsigned want, gls_mode mode,
                                  gls_evaluation **out) {
     *out = NULL;
@@ -80,6 +82,7 @@ gls_status gls_evaluation_backward(gls_evaluation *evaluation, int stage, const 
 
 typedef gls_status (*stage_fn)(gls_evaluation *e, int stage, const double *met, double *meet);
 
+/* Two buffers take turns: a stage reads the sums of the exchange before it while it leaves its own. */
 static gls_status run_stages(gls_evaluation *e, stage_fn run, int meets, const int64_t *size) {
     int64_t spans = gls_span_count(&e->args);
     double *met = NULL, *meet = e->met, *other = e->met + spans * gls_problem_meet_size(e->problem);
@@ -168,6 +171,7 @@ gls_status gls_ask_outputs(gls_evaluation *evaluation, gls_real *outputs) {
     return p->type->outputs(p, evaluation->self, &evaluation->args, outputs);
 }
 
+/* In the short way the plain gradient comes with the loss, which is kept: asking for it then costs nothing. */
 gls_status gls_evaluation_gradient(gls_evaluation *evaluation, gls_product product, const double *weights,
                                    gls_sink *sink) {
     gls_problem *p = evaluation->problem;

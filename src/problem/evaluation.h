@@ -27,32 +27,33 @@ struct gls_evaluation {
     unsigned want;
     gls_mode mode;
     gls_evaluate_args args;
-    double *met;      /* [2, spans, largest meet] of gls_evaluate's own meets */
+    double *met;      /* [2, spans, largest exchange] two exchanges of gls_evaluate, in turns */
     int32_t *singles; /* [max_rows] 0, 1, ...: every row a group */
     double *weights;  /* [max_rows] of the generic answers */
     double *losses;   /* [max_rows] */
-    gls_real *vector; /* [d] a group's explicit gradient; made at the first question that needs it */
+    gls_real *vector; /* [d] a group's explicit gradient, where norms or inner products have no closed form */
     int64_t *place;   /* of a sink that is d long */
     bool loss_known;  /* the short way: the value that came with the plain gradient */
     double loss;
 };
 
-/* One stage; the caller exchanges what the slices leave in meet. */
+/* begin, then the stages. The caller adds up what all slices leave in `meet`, and gives the totals to the next stage as
+ * `met`. */
 void gls_evaluation_begin(gls_evaluation *evaluation, const gls_evaluate_args *args);
 gls_status gls_evaluation_forward(gls_evaluation *evaluation, int stage, const double *met, double *meet);
 gls_status gls_evaluation_backward(gls_evaluation *evaluation, int stage, const double *met, double *meet);
 /* Whether a backward pass is needed for these questions. */
 bool gls_want_backward(unsigned want);
-/* Stages may be run with meets: several slices make one span. */
+/* Whether slices exchange sums in this mode, so that several of them can make one span. */
 bool gls_problem_coupled(const gls_problem *problem, gls_mode mode);
-/* The largest number of doubles exchanged at one meet. */
+/* The largest number of doubles in one exchange. */
 int64_t gls_problem_meet_size(const gls_problem *problem);
 
 /* Outputs and predictions, link.c. GLS_ERR_UNSUPPORTED with a sentence for a problem without outputs. */
 gls_status gls_problem_has_outputs(const gls_problem *problem);
 /* Whether the number of outputs is what the link expects. */
 gls_status gls_link_check(const gls_problem *problem);
-/* The class that outputs z [width] of one prediction stand for; -1: none, as z is not a number. */
+/* The class that outputs z [width] of one prediction mean; -1 where z is not a number. */
 int32_t gls_link_class(const gls_problem *problem, const gls_real *z, int64_t width);
 
 /* The part of the gradient that is not tiled, into a sink. weights are checked against the coupling. */
@@ -68,7 +69,7 @@ gls_status gls_generic_norms(gls_evaluation *evaluation, const gls_partition *pa
 gls_status gls_generic_inner(gls_evaluation *evaluation, const gls_partition *partition, const gls_real *v,
                              double *out);
 
-/* Refusals, coupling.c: what is finer than the coupling does not exist. */
+/* Refusals, coupling.c: questions finer than the coupling have no answer. */
 gls_status gls_coupling_weights(const gls_evaluation *evaluation, const double *weights);
 gls_status gls_coupling_partition(const gls_evaluation *evaluation, const gls_partition *partition);
 gls_status gls_coupling_refuse(const gls_problem *problem, const char *what);

@@ -6,8 +6,8 @@
 #include "problem/evaluation.h"
 
 enum {
-    TILED_FROM = 32768, /* weights: below, every lane keeps its own copy of the gradient */
-    TILE_VALUES = 16384 /* gradient values a tile */
+    TILED_FROM = 32768, /* weights (128 KiB of floats): below, every lane keeps its own copy of the gradient */
+    TILE_VALUES = 16384 /* gradient values a tile: 64 KiB of floats stay in a core's cache while rows are added */
 };
 
 static gls_status count_outputs(gls_problem *p, const gls_data_info *data, const gls_glm_loss *loss, int64_t *outputs) {
@@ -43,6 +43,7 @@ gls_status gls_glm_create(gls_problem *p, const void *options, const gls_data_in
         return gls_fail(p->ctx, GLS_ERR_MEMORY, "%lld x %lld weights do not fit", (long long)glm->outputs,
                         (long long)glm->features);
     glm->tiled = size >= TILED_FROM;
+    /* Whole cache lines of floats; and with many outputs still tiles that are worth a task. */
     glm->tile = TILE_VALUES / glm->outputs / 16 * 16;
     if (glm->tile < 64) glm->tile = 64;
     int64_t shape[2] = {glm->outputs, glm->features};
@@ -59,6 +60,7 @@ gls_status gls_glm_create(gls_problem *p, const void *options, const gls_data_in
     return GLS_OK;
 }
 
+/* How many features a sparse row stores is not known here: 256 at most are assumed. */
 void gls_glm_cost(gls_problem *p, double *multiply_adds, double *bytes) {
     const gls_glm *glm = p->self;
     double width = (double)glm->features;
@@ -163,7 +165,8 @@ static gls_status check_rows(const gls_problem *p, const gls_batch *rows, bool l
                     (long long)rows->features, features ? "" : " in another form", targets ? "" : " without targets");
 }
 
-/* Loss and slope of every row at its outputs e->z; with a Hessian product, the curvature times e->curved. */
+/* Loss and slope of every row at its outputs e->z; with a Hessian product, e->curved, the direction's outputs, is
+ * replaced by the curvature times them. */
 static gls_status evaluate_losses(gls_problem *p, gls_glm_evaluation *e, const gls_evaluate_args *args) {
     const gls_glm *glm = p->self;
     const gls_batch *rows = args->rows;

@@ -1,5 +1,5 @@
 /* Generalised linear models: f_i = m_i (loss(W x_i + b, y_i) + l2/2 |W|^2) with W [k, p] ("weight") and b [k] ("bias";
- * l2 leaves it alone). What differs between them is one gls_glm_loss. */
+ * l2 does not apply to it). What differs between them is one gls_glm_loss. */
 #ifndef GLS_PROBLEM_GLM_H
 #define GLS_PROBLEM_GLM_H
 
@@ -17,14 +17,14 @@ typedef struct gls_glm_target {
 typedef struct gls_glm gls_glm;
 
 typedef struct gls_glm_loss {
-    bool needs_classes; /* class targets, else real ones will do */
+    bool needs_classes; /* class targets; else real ones are accepted too */
     bool two_classes;   /* exactly two */
     bool signs;         /* two classes are one output, +1 and -1 */
     /* The loss at outputs z [k]; slope [k] receives its derivative. */
     double (*value)(const gls_glm *glm, const gls_real *z, gls_glm_target target, double *slope);
     /* out [k] = second derivative at z times u [k]. */
     void (*curve)(const gls_glm *glm, const gls_real *z, gls_glm_target target, const double *u, double *out);
-    /* What z says of classes, of one z and of several; of real targets it is their value. */
+    /* How one output z, or several, say the class; with real targets z is the value itself. */
     gls_link one, several;
 } gls_glm_loss;
 
@@ -57,10 +57,10 @@ typedef struct gls_glm_evaluation {
     gls_real *curved;   /* [rows, k] m_i times the second derivative times the direction's outputs */
     double *loss;       /* [rows] f_i */
     double *slope;      /* [2 k] */
-    gls_real *matrix;   /* [k, p] an explicit group gradient; made when first needed */
+    gls_real *matrix;   /* [k, p] a group's explicit gradient; allocated by the first norms that form one */
 } gls_glm_evaluation;
 
-/* The shared verbs; create takes the loss besides. */
+/* The shared verbs; create is also given the loss. */
 gls_status gls_glm_create(gls_problem *p, const void *options, const gls_data_info *data, const gls_glm_loss *loss);
 gls_status gls_glm_point_create(gls_problem *p, void **prepared);
 void gls_glm_point_destroy(gls_problem *p, void *prepared);

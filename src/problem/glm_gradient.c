@@ -6,6 +6,7 @@
 #include "base/kernels.h"
 #include "base/arith.h"
 
+/* BLOCK_VALUES weighted residuals (16 KiB of floats) are kept on the stack, for BLOCK_ROWS rows or more at a time. */
 enum { BLOCK_ROWS = 64, BLOCK_VALUES = 4096 };
 
 static int64_t lower_bound(const int32_t *column, int64_t begin, int64_t end, int64_t feature) {

@@ -112,6 +112,8 @@ static gls_status form(group_sums *s) {
     return GLS_OK;
 }
 
+/* Multiply-adds of n (n + 1) / 2 pairs of rows, against those of the explicit matrix: adding n rows, and three passes
+ * over its elements (filled, written, read). */
 static bool pairs_are_cheaper(const group_sums *s) {
     double n = (double)s->members, k = (double)s->glm->outputs;
     return n == 1 || 0.5 * n * (n + 1) * (s->width + k) < n * k * s->width + 3 * k * (double)s->glm->features;
@@ -136,6 +138,7 @@ gls_status gls_glm_norms(gls_problem *p, void *self, const gls_evaluate_args *ar
     return GLS_OK;
 }
 
+/* Row by row: residual_i . (V x_i + v) + m_i l2 <W, V>, V and v being the vector's weight and bias. */
 gls_status gls_glm_inner(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
                          const gls_point *v, double *out) {
     const gls_glm *glm = p->self;

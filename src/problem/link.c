@@ -17,7 +17,7 @@ static int32_t sign(const gls_real *z, int64_t width, int64_t classes) {
     return isnan(z[0]) ? -1 : z[0] > 0;
 }
 
-/* A NaN is larger than nothing, so only the first can be taken for the largest. */
+/* No comparison with a NaN is true, so only a NaN in the first place can win. */
 static int32_t largest(const gls_real *z, int64_t width, int64_t classes) {
     int64_t best = 0;
     for (int64_t c = 1; c < width; c++)

@@ -1,4 +1,5 @@
-/* Making and destroying problems and points. */
+/* Problems and points: made from a type, which fills in layouts and coupling; what contradicts itself there is refused
+ * before anything is evaluated. */
 #include "problem/evaluation.h"
 
 #include <string.h>
@@ -51,6 +52,7 @@ static gls_status check_type(gls_problem *p) {
     return gls_link_check(p);
 }
 
+/* The layout is complete once create has returned, so that state and checks come after it. */
 gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *type, const void *options,
                                    const gls_data_info *data, gls_problem **out) {
     *out = NULL;

@@ -1,4 +1,5 @@
-/* Recorded per-example gradients: f_i(w) = <g_i, w>, so that what is done with gradients can be replayed. */
+/* Recorded per-example gradients: f_i(w) = <g_i, w>, so that estimators and methods can be run again on
+ * the same gradients. */
 #include "problem/evaluation.h"
 
 #include "base/kernels.h"

@@ -1,4 +1,4 @@
-/* convnet: small convolutional networks of the papers.
+/* convnet: the small convolutional networks of two papers.
  *
  * two: two convolutions with pooling, then two dense layers (the network of seed [N], figure 1).
  * cuda: three convolutions with pooling and one dense layer, after cuda-convnet (seed [D], section 6). */
@@ -33,6 +33,7 @@ static int convolution(gls_graph *g, int number, int64_t channels, int x) {
     return gls_layer(g, "relu", gls_layer_name(name, "relu%d", number), x);
 }
 
+/* Convolutions of 5 x 5 with pad 2 keep the image's size; every pooling halves it. */
 static gls_status build(gls_graph *g, const void *given) {
     const convnet_options *o = given;
     gls_pool_options half = {.kernel = 2, .stride = 2}, overlapping = {.kernel = 3, .stride = 2, .pad = 1};

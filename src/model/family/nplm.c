@@ -23,6 +23,7 @@ static const gls_option options[] = {
     {0},
 };
 
+/* Tied, the output layer reads the embedding's matrix: words in, words out, in one space. */
 static gls_status build(gls_graph *g, const void *given) {
     const nplm_options *o = given;
     bool next = g->data && g->data->target == GLS_TARGET_TOKENS;

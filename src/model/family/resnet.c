@@ -68,6 +68,7 @@ static int imagenet(gls_graph *g, const resnet_options *o, int64_t width) {
 static gls_status build(gls_graph *g, const void *given) {
     const resnet_options *o = given;
     const gls_data_info *data = g->data;
+    /* Images of CIFAR and of Tiny ImageNet, with 32 and 64 pixels, are small. */
     bool large = data && data->dims == 3 && data->shape[1] >= 96;
     bool as_imagenet = o->shape == IMAGENET || (o->shape == AUTO && large);
     int64_t width = o->width ? o->width : as_imagenet ? 64 : 16;

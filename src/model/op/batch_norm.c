@@ -2,7 +2,7 @@
  * that is added before the activation. In evaluation the running statistics are used. As in PyTorch the running
  * variance is the unbiased one.
  *
- * Where slices meet, forward: sums of x and of x^2 in double (exact enough: the rounding of x itself is 1e8 times
+ * Slices exchange, forward: sums of x and of x^2 in double (exact enough: the rounding of x itself is 1e8 times
  * larger); backward: sums of e xhat and of e. */
 #include <math.h>
 
@@ -55,6 +55,8 @@ static void moments(gls_exec *x, int i, gls_span span, double *partial) {
         gls_norm_row_moments(node, gls_exec_in(x, i, 0) + r * gls_extent_size(node->out), partial, partial + c);
 }
 
+/* Only the span's leader leaves a summary, so that a span counts once. The variance is E x^2 - mean^2, which rounding
+ * may leave below 0. */
 static void batch_statistics(gls_exec *x, int i, int64_t number, const double *sums) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_batch_norm_options *o = node->options;

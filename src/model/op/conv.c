@@ -20,6 +20,7 @@ static const gls_option options[] = {
     {0},
 };
 
+/* A pad of the kernel's size would add outputs that see zeros alone. */
 static gls_status shape(gls_graph *g, gls_node *node) {
     const gls_conv_options *o = node->options;
     char text[64];

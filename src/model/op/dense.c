@@ -13,6 +13,7 @@ static const gls_option options[] = {
     {0},
 };
 
+/* A tied matrix says how many units there are, where `units` does not. */
 static gls_status shape(gls_graph *g, gls_node *node) {
     gls_dense_options *o = node->options;
     if (node->in.h != 1 || (node->in.w != 1 && node->input[0] == 0)) {

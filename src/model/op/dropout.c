@@ -17,6 +17,7 @@ static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
     return rows * gls_extent_size(node->out);
 }
 
+/* Four elements a block of random bits; an element is kept where its 32 bits reach p 2^32. */
 static void draw_row(const gls_node *node, gls_random random, double p, uint8_t *keep) {
     int64_t inner = node->inner, positions = gls_extent_positions(node->out), size = gls_extent_size(node->out);
     uint32_t bound = (uint32_t)(p * 4294967296.0), bits[4];

@@ -17,6 +17,7 @@ static double leaky_slope(const gls_node *node) {
     return ((const leaky_options *)node->options)->slope;
 }
 
+/* sqrt(1/2), in the normal distribution function (1 + erf(x / sqrt(2))) / 2 */
 #define SQRT_HALF (gls_real)0.70710678118654752
 #define NORMAL_PEAK (gls_real)0.39894228040143268 /* 1 / sqrt(2 pi) */
 
@@ -68,7 +69,7 @@ void gls_elementwise_backward(gls_exec *x, int i, gls_elementwise_gradients *gra
         gradients(to, e, kept, n, slope);
         return;
     }
-    enum { PIECE = 512 };
+    enum { PIECE = 512 }; /* elements on the stack: 2 KiB of floats */
     gls_real piece[PIECE];
     for (int64_t k = 0; k < n; k += PIECE) {
         int64_t count = gls_least(n - k, PIECE);

@@ -40,6 +40,7 @@ GLS_SIMD static void block_moments(const gls_real *x, int64_t n, double *sum, do
     }
 }
 
+/* A position's channels may be spread over blocks of the layout; its statistics run over all of them. */
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_layer_norm_options *o = node->options;

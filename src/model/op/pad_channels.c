@@ -20,10 +20,10 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return GLS_OK;
 }
 
-/* Runs of channels that lie together in both input and output, and where they begin in a row. */
+/* Runs of channels that are contiguous in both input and output, and where they begin in a row. */
 typedef struct runs {
     int64_t length, in_step, out_step; /* from position to position */
-    int64_t in, out;                   /* of the run at hand */
+    int64_t in, out;                   /* of the present run */
 } runs;
 
 static runs runs_of(const gls_exec *x, int i) {
@@ -43,6 +43,7 @@ static void run_at(const gls_node *node, runs *r, int64_t c) {
     r->out = c / r->out_step * gls_extent_positions(node->out) * r->out_step + c % r->out_step;
 }
 
+/* Everything is 0 first; then the input's channels are copied in runs that both layouts keep together. */
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_pad_channels_options *o = node->options;
@@ -62,6 +63,7 @@ static gls_status forward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* The transpose of forward: positions between strides and added channels have no part in it. */
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);

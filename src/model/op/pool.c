@@ -1,3 +1,4 @@
+/* What max and average pooling share: options, the output's shape, and windows clipped to the input. */
 #include "model/op/pool.h"
 
 #include "base/arith.h"

@@ -70,6 +70,7 @@ static double label_weight(const gls_batch *batch, int64_t r, int64_t labels) {
     return counted ? gls_loss_mass(batch, r) / (double)counted : 0;
 }
 
+/* Without a backward pass nobody needs the softmax: it goes into a variable that is thrown away. */
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_cross_entropy_options *o = node->options;
@@ -93,6 +94,7 @@ static gls_status forward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* The probabilities are computed again from what forward kept; a label that is ignored has gradient 0. */
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);

@@ -1,5 +1,5 @@
-/* window: at every position the features of it and of the size - 1 positions before it, oldest first; zeros stand
- * before the first position. */
+/* window: at every position the features of it and of the size - 1 positions before it, oldest first; zeros before the
+ * first position. */
 #include <string.h>
 
 #include "base/kernels.h"

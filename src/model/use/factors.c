@@ -1,4 +1,4 @@
-/* Inner products of sums of outer products, by blocks of positions, and the room that reading them takes. */
+/* Inner products of sums of outer products, by blocks of positions, and the scratch for reading them. */
 #include "model/use/factors.h"
 
 #include "base/arith.h"
@@ -50,12 +50,12 @@ gls_group_rows gls_group_rows_of(const gls_exec *x, const gls_partition *partiti
     return out;
 }
 
-/* Where position t of the group lies among all positions of the slice. */
+/* The number, among all positions of the slice, of the group's position t. */
 static int64_t place(gls_group_rows group, int64_t positions, int64_t t) {
     return group.row[t / positions] * positions + t % positions;
 }
 
-/* How many positions from the group's t on lie one behind another, at most BLOCK. */
+/* How many positions from the group's t on are consecutive, at most BLOCK. */
 static int64_t run_from(const gls_factors *f, gls_group_rows group, int64_t t) {
     int64_t positions = f->positions, i = t / positions, run = positions - t % positions;
     for (; run < BLOCK && i + 1 < group.rows && group.row[i + 1] == group.row[i] + 1; i++) run += positions;
@@ -64,7 +64,7 @@ static int64_t run_from(const gls_factors *f, gls_group_rows group, int64_t t) {
 
 /* ---- products ---- */
 
-/* Two lookups: only positions with the same token meet. */
+/* Two lookups: only positions with the same token contribute. */
 static double lookups_dot(const gls_factors *a, const gls_factors *b, gls_group_rows group) {
     double sum = 0;
     for (int64_t t = 0; t < group.rows * a->positions; t++) {

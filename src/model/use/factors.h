@@ -15,7 +15,8 @@ typedef struct gls_factors {
     int64_t p, q, positions;
 } gls_factors;
 
-enum { GLS_FACTOR_PIECE = 64 }; /* positions that are read, and multiplied with each other, at a time */
+/* Positions that are read, and multiplied with each other, at a time: 64 x 64 products fit the stack. */
+enum { GLS_FACTOR_PIECE = 64 };
 
 static inline int64_t gls_factors_token(const gls_factors *f, int64_t t) {
     return f->token[t / f->positions * f->token_row + t % f->positions];

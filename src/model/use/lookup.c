@@ -1,5 +1,5 @@
 /* The row lookup: y_t = W[token_t] at every position t of every row, W [p, q]. A group's gradient has in row k the sum
- * of e_t over its positions with token k; no more of it is ever made than one row at a time. */
+ * of e_t over its positions with token k; only one row of it is made at a time. */
 #include <stdlib.h>
 
 #include "base/arith.h"
@@ -19,7 +19,7 @@ static gls_factors factors(const gls_exec *x, const gls_use *use) {
 
 /* g += weight e, [q], some columns at a time where e is stored narrow. */
 static void add_position(const gls_factors *v, int64_t t, const double *weight, gls_real *g) {
-    enum { COLUMNS = 256 };
+    enum { COLUMNS = 256 }; /* on the stack */
     gls_real room[COLUMNS];
     int64_t most = v->right.storage == GLS_STORAGE_REAL ? v->q : COLUMNS, step;
     for (int64_t column = 0; column < v->q; column += most) {

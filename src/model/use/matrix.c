@@ -86,18 +86,20 @@ static gls_status gradient(gls_exec *x, const gls_use *use, const double *weight
 /* ---- norms ---- */
 
 /* The explicit form is made some rows of the block at a time, in room for this many reals, or TILE_ROWS rows. */
-enum { EXPLICIT_SIZE = 1 << 20 };
+enum { EXPLICIT_SIZE = 1 << 20 }; /* 4 MiB of floats */
 
 static int64_t explicit_rows(int64_t p, int64_t q) {
     int64_t rows = EXPLICIT_SIZE / q < TILE_ROWS ? TILE_ROWS : EXPLICIT_SIZE / q;
     return gls_least(rows, p);
 }
 
+/* Multiply-adds: count^2 (p + q) against count p q. */
 static bool double_sum_pays(int64_t count, const gls_factors *v) {
     return (double)count * (double)(v->p + v->q) < (double)v->p * (double)v->q;
 }
 
-/* Where the double sum has cancelled below this share of (sum |e||a|)^2, the explicit form takes over. */
+/* Where the double sum has cancelled below this share of (sum |e||a|)^2, the explicit form takes over: float products
+ * are rounded to 6e-8 of it, so that fewer than two digits would be right. */
 static const double cancelled = 1e-5;
 
 static double squares_at(const gls_factors *v, int64_t t) {
@@ -126,7 +128,7 @@ static void make_rows(bool portable, const gls_factors *v, int64_t begin, int64_
     }
 }
 
-/* Runs of rows that lie one behind another are one product each. */
+/* Runs of consecutive rows are one product each. */
 static double explicit_norm(bool portable, const gls_factors *v, gls_group_rows of, gls_real *made) {
     double sum = 0;
     int64_t height = explicit_rows(v->p, v->q);

@@ -1,4 +1,4 @@
-/* Views resolved: where they begin, how far they run evenly, and copies of what is stored narrow. */
+/* Views resolved to addresses, runs of positions with an even stride, and wide copies of what is stored narrow. */
 #include "model/use/reader.h"
 
 #include "base/arith.h"
@@ -9,6 +9,7 @@ static int64_t element(const gls_reader *r) {
     return r->storage == GLS_STORAGE_BF16 ? (int64_t)sizeof(uint16_t) : (int64_t)sizeof(gls_real);
 }
 
+/* A narrow buffer has no pointer between calls, so its place comes from the plan. */
 gls_reader gls_reader_of(const gls_exec *x, const gls_view *v) {
     const gls_memory_plan *plan = x->plan;
     gls_reader r = {.positions = v->positions - v->lag,

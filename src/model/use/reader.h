@@ -1,5 +1,5 @@
-/* Reading a view in an evaluation: a matrix of [rows positions, width], wherever it lies and however it is stored. What
- * lies evenly as reals is handed out where it is; else pieces of it are copied into the caller's room. */
+/* Reading a view in an evaluation: a matrix of [rows positions, width], whatever its layout and storage. Reals at an
+ * even stride are handed out in place; anything else is copied, in pieces, into the caller's room. */
 #ifndef GLS_MODEL_USE_READER_H
 #define GLS_MODEL_USE_READER_H
 
@@ -12,13 +12,14 @@ typedef struct gls_reader {
     int64_t row_stride, stride;      /* elements from row to row, from position to position */
 } gls_reader;
 
-/* The view's first `lag` positions, where nothing stands, are left out: positions is view->positions - lag. For sources
+/* The view's first `lag` positions, which are zero, are left out: positions is view->positions - lag. For sources
  * of reals. */
 gls_reader gls_reader_of(const gls_exec *x, const gls_view *view);
 /* Leaves out that many positions at the beginning of each row. */
 void gls_reader_skip(gls_reader *reader, int64_t positions);
 
-/* Positions are numbered through all rows. How many from t on, at most `most`, lie evenly and can be read at once. */
+/* Positions are numbered through all rows. How many from t on, at most `most`, have an even stride and can be read at
+ * once. */
 int64_t gls_reader_run(const gls_reader *reader, int64_t t, int64_t most);
 /* Columns [column, column + width) of positions [t, t + count) of one run, *step reals apart. room [count, width] is
  * written if the storage is narrow, else it may be NULL. Not for blocked layouts. */
@@ -29,7 +30,7 @@ static inline const gls_real *gls_reader_position(const gls_reader *reader, int6
     int64_t step;
     return gls_reader_columns(reader, t, 1, 0, reader->width, room, &step);
 }
-/* Whole rows [row, row + count) in the view's own layout, one behind another; room as above. For views of whole
+/* Whole rows [row, row + count), consecutive, in the view's own layout; room as above. For views of whole
  * buffers. */
 const gls_real *gls_reader_rows(const gls_reader *reader, int64_t row, int64_t count, gls_real *room);
 /* Sums over a row's positions, out [width]; room [positions width] is written if the storage is narrow. */

@@ -1,3 +1,5 @@
+/* Analytic functions as problems. Values and gradients of an evaluation are exact; noise is added when a gradient is
+ * asked for in training, so that losses stay exact. */
 #include "problem/analytic/analytic.h"
 
 #include "base/kernels.h"
@@ -110,6 +112,7 @@ static void add_to_sink(const gls_problem *p, gls_sink *sink, double c, const gl
     }
 }
 
+/* A function with no examples of its own has one exact gradient for all rows; with noise, every slot draws its own. */
 gls_status gls_function_gradient(gls_problem *p, void *self, const gls_evaluate_args *args, gls_product product,
                                  const double *weights, gls_sink *sink) {
     const gls_function *f = p->self;

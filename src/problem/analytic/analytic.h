@@ -1,6 +1,5 @@
-/* Analytic functions as problems. A function says the value and a generalised gradient of one example; analytic.c makes
- * a problem of it: evaluation, noise in training, exact oracle, constants. One file per function, one row in table.c.
- */
+/* Analytic functions as problems. A function gives the value and a generalised gradient of one example; analytic.c adds
+ * the rest: evaluation, noise in training, exact oracle, constants. One file per function, one row in table.c. */
 #ifndef GLS_PROBLEM_ANALYTIC_H
 #define GLS_PROBLEM_ANALYTIC_H
 

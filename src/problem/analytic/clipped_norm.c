@@ -1,5 +1,5 @@
 /* F(w) = -min(|w|, depth): in one dimension a clipped -|x|. A concave kink at 0, convex ones on the sphere |w| = depth,
- * stationary beyond. */
+ * stationary outside. */
 #include "problem/analytic/analytic.h"
 
 #include "base/kernels.h"

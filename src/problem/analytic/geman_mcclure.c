@@ -1,5 +1,5 @@
 /* f_i(w) = rho(<a_i, w - w*>), rho(r) = r^2 / (2 (1 + r^2)), |a_i| = scale: a smooth non-convex sum with minimum 0 at
- * w*. rho'' lies in [-1/4, 1]; |rho'| is at most 3 sqrt(3)/16. */
+ * w*. rho'' is in [-1/4, 1]; |rho'| is at most 3 sqrt(3)/16. */
 #include "problem/analytic/analytic.h"
 
 #include "base/kernels.h"
@@ -31,7 +31,8 @@ static const gls_option table[] = {
     {0},
 };
 
-/* Largest eigenvalue of mean a_i a_i' by power iteration, a little above from the residual. */
+/* Largest eigenvalue of mean a_i a_i' by power iteration. 200 steps come close from below; one percent more makes it an
+ * upper bound in practice. */
 static gls_status curvature(gls_context *ctx, const robust *r, double *out) {
     int64_t d = r->f.dim, n = r->terms;
     gls_real *x = gls_alloc(ctx, d, sizeof *x), *y = gls_alloc(ctx, d, sizeof *y);
@@ -54,6 +55,7 @@ static gls_status curvature(gls_context *ctx, const robust *r, double *out) {
     return status;
 }
 
+/* rho'' is at most 1, so that F curves at most as the mean of <a_i, w>^2 / 2 does. */
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;
     robust *r = p->self;

@@ -43,6 +43,7 @@ static void dispose(gls_problem *p) {
     gls_free(p->ctx, ((max_affine *)p->self)->row);
 }
 
+/* Of several largest pieces the one that rises most along the direction gives the directional derivative. */
 static double evaluate(const void *self, int64_t example, const gls_real *w, const gls_real *direction, gls_real *g) {
     const max_affine *m = self;
     int64_t d = m->f.dim, best = 0;

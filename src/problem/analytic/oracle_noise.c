@@ -1,3 +1,5 @@
+/* Models of a gradient oracle's noise: the exact gradient becomes a noisy one. Each model draws from streams keyed by
+ * the place alone. */
 #include "problem/analytic/oracle_noise.h"
 
 #include "base/draws.h"
@@ -228,6 +230,7 @@ static const gls_member *const members[] = {
     &stable.member,   &two_point_type.member, &chance_type.member, &dragger_type.member, NULL};
 const gls_member_kind gls_noise_kind = {GLS_KIND_NOISE, "noise", members};
 
+/* A name alone means the model with its defaults. Options are read once; drawing allocates nothing. */
 gls_status gls_oracle_noise_create(gls_context *ctx, const gls_value *spec, int64_t dim, gls_oracle_noise **out) {
     *out = NULL;
     if (!spec) return GLS_OK;

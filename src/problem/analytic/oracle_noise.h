@@ -7,7 +7,7 @@
 
 #include "base/table.h"
 
-/* Where noise is asked for. */
+/* The place of one draw of noise. */
 typedef struct gls_noise_place {
     uint64_t seed, draw;
     int64_t slot;

@@ -1,3 +1,4 @@
+/* A slope is found by bisection; a value starts from a knot next to it, so that values at knots are exact. */
 #include "problem/analytic/piecewise.h"
 
 double gls_piecewise_evaluate(const gls_piecewise *f, double x, double move, double *slope) {

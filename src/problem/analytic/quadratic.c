@@ -61,6 +61,7 @@ static gls_status copy(quadratic *q, gls_reals spectrum) {
     return GLS_OK;
 }
 
+/* A reflection keeps the spectrum, so that the constants are those of the diagonal. */
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;
     quadratic *q = p->self;

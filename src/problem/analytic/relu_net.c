@@ -61,6 +61,7 @@ static void dispose(gls_problem *p) {
     gls_free(p->ctx, n->label);
 }
 
+/* The gradient of v at a kink is 0 whichever way the unit opens, as the unit's output is. */
 static double evaluate(const void *self, int64_t example, const gls_real *w, const gls_real *direction, gls_real *g) {
     const net *n = self;
     int64_t h = n->hidden;

@@ -1,6 +1,6 @@
 /* The functions that a resisting oracle leaves possible. `resisting` is f_theta of thesis lemma 5.7.1: value 0 and
- * slope L at all queried points, its minima theta delta before them. `resisting_gradient` is that of theorem 5.5.2:
- * slope 1 at all queried points, extrema at least 2 delta away, the whole moved by `shift`. */
+ * slope L at all queried points, its minima at a distance of theta delta before them. `resisting_gradient` is that of
+ * theorem 5.5.2: slope 1 at all queried points, extrema at least 2 delta away, the whole moved by `shift`. */
 #include "problem/analytic/analytic.h"
 #include "base/sort.h"
 #include "problem/analytic/piecewise.h"
@@ -72,6 +72,8 @@ static gls_status finish(resisting *r, double zero, double lipschitz) {
     return GLS_OK;
 }
 
+/* Minima theta delta before the points, maxima halfway between minima: with slopes +-L all points have the same value,
+ * which finish() makes 0. */
 static gls_status setup_value(gls_problem *p, const void *given) {
     const options *o = given;
     resisting *r = p->self;

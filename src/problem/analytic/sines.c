@@ -1,4 +1,4 @@
-/* F(a, b) = height sin a sin b: smooth with L = height; its minima -height lie where sin a = -sin b = +-1. */
+/* F(a, b) = height sin a sin b: smooth with L = height; its minima -height are where sin a = -sin b = +-1. */
 #include "problem/analytic/analytic.h"
 
 #include <math.h>

@@ -25,6 +25,7 @@ static const gls_option table[] = {
     {0},
 };
 
+/* Points come in opposite pairs, which makes their sum exactly 0; one of each pair is stored. */
 static gls_status setup(gls_problem *p, const void *given) {
     const options *o = given;
     sphere_sum *s = p->self;
