@@ -1,3 +1,5 @@
+/* Parameter groups: blocks matched by name, with options and schedules of their own; the last group takes every block
+ * that no other matches. Also the cut of w into pieces: none crosses a block, so each has one group. */
 #include "method.h"
 #include "base/arith.h"
 #include "table.h"
@@ -82,6 +84,8 @@ static gls_status mark_decay(gls_method *method) {
     return method->no_decay && method->no_decoupled ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+/* A theorem's results become the options of the same names. Integers are cut at 2^62, as a theorem may give an infinite
+ * number of steps. */
 static gls_status apply_theory(gls_context *ctx, const gls_member *member, gls_options *options, const gls_value *given,
                                gls_record *theory) {
     GLS_TRY(gls_theory_values(ctx, given, theory));
@@ -178,7 +182,7 @@ static int64_t group_of(const gls_method *method, const char *block) {
     return i;
 }
 
-/* Coordinates of a task, at least: many small blocks make one task, and dealing it out is nothing beside its work. */
+/* Coordinates of a task, at least: small blocks share one, so that starting it costs little beside its work. Ours. */
 enum { TASK = 4 * GLS_CHUNK };
 
 static gls_status cut(gls_method *method) {

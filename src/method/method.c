@@ -1,3 +1,5 @@
+/* Methods as objects: created, set, queried and told. Memory is booked at creation (make_ready); in the two-call
+ * interface, where options follow creation, at the first use. */
 #include "method.h"
 #include "table.h"
 

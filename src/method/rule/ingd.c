@@ -111,7 +111,7 @@ static void take(ingd *self, const gls_real *point, const gls_real *g, double be
     memcpy(self->points + last * d, point, (size_t)d * sizeof *point);
 }
 
-/* What comes after m has changed: the end, a trial, or a search anew. */
+/* What comes after m has changed: the end, a trial, or a new search. */
 static void look(ingd *self, const gls_real *w) {
     const ingd_options *o = self->setup.options;
     if (self->norm <= o->eps) {
