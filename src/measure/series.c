@@ -1,5 +1,5 @@
+/* A ring of the newest points. All fields are doubles, the counter too: a checkpoint saves them as one array. */
 #include "measure/series.h"
-
 
 void gls_series_add(gls_series *s, double x, double y) {
     int64_t place = (int64_t)s->added % GLS_SERIES_POINTS;

@@ -1,10 +1,12 @@
+/* Estimators of a tail index. Sums of m alpha-stable variables grow like m^(1/alpha): mean logarithms of sums of two
+ * lengths give alpha. */
 #include "measure/tail.h"
 
 #include "measure/statistics.h"
 
 #include <math.h>
 
-enum { REPLICATES = 400 };
+enum { REPLICATES = 400 }; /* of the bootstrap: its standard error is then itself known to 1 / sqrt(800), 4% */
 
 /* Sums of log|Y| and their number, of one block. */
 typedef struct block {

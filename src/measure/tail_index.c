@@ -9,6 +9,9 @@
 
 #include <math.h>
 
+/* Ours. Long sums are nearer to their limit but leave few blocks: the longest with ENOUGH_BLOCKS is the answer, and
+ * sums with fewer than LEAST_BLOCKS are not used. MOST_SAMPLES bounds what is copied of a matrix, HILL_POINTS a plot.
+ */
 enum { PAIRS = 5, FIRST_MAIN = 2, MOST_SAMPLES = 65536, HILL_POINTS = 40, ENOUGH_BLOCKS = 32, LEAST_BLOCKS = 4 };
 
 typedef struct options {
@@ -47,6 +50,8 @@ typedef struct noise {
     int64_t coordinates, samples;
 } noise;
 
+/* Each index comes with that of normal noise of the same size (gaussian_...), which shows what the estimator itself
+ * makes of light tails. The answer is the longest pair of sums that still has enough blocks. */
 static gls_status report_pairs(const noise *z, const noise *gaussian, gls_random random, gls_measure_result *out) {
     gls_tail_fit fit, control, best = {.alpha = NAN, .low = NAN, .high = NAN};
     gls_tail_fit first = best, last = best;
