@@ -7,7 +7,7 @@
 
 #include "cli.h"
 
-enum { MOST_AXES = 16 };
+enum { MOST_AXES = 16 }; /* --over in one command; a grid of two values each has 65536 trials then */
 
 typedef struct job {
     const cli_args *args;

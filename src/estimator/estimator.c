@@ -283,6 +283,7 @@ static void log_uneven(gls_making *making) {
             (long long)(rows % group), (long long)rows);
 }
 
+/* Three cases: one group that only multiplies (a plain pass), groups of one size, groups by key (sorted rows). */
 static gls_status grouped(gls_making *making, gls_record *record) {
     gls_estimator *e = making->e;
     making->outer = e->stage[e->groups - 1];

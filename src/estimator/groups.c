@@ -161,6 +161,8 @@ static gls_status choose_way(const gls_making *making, bool *derived) {
     return GLS_OK;
 }
 
+/* The smallest norm (rho) is known after the pass alone: streamed and derived slices work without it, finish()
+ * multiplies it in. */
 gls_status gls_estimate_groups(gls_making *making) {
     gls_estimator *e = making->e;
     bool derived = false;

@@ -11,7 +11,7 @@
 
 #include <stdatomic.h>
 
-enum { GLS_MAX_LANES = 64 };
+enum { GLS_MAX_LANES = 64 }; /* of plan.lanes; the cost model takes eight at most */
 
 typedef struct gls_shapes {
     int64_t slice, wave, lanes;

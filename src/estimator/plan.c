@@ -67,9 +67,9 @@ int64_t gls_pass_output_rows(const gls_pass *pass) {
     return rows;
 }
 
-/* Slices meet where a span is larger than a slice, unless somebody wants gradients of groups of whole spans, or memory
- * holds as many spans side by side as one has slices: then each slice holds whole spans and nobody waits for another.
- * The shares of ranks are aligned to the problem's own groups only. */
+/* Slices meet where a span is larger than a slice. They do not where the request needs gradients of groups of whole
+ * spans, or memory holds as many spans side by side as one has slices: each slice then holds whole spans and none
+ * waits. The shares of ranks are aligned to the problem's own groups only. */
 void gls_pass_couple(gls_pass_job *job) {
     const gls_pass_request *request = job->request;
     const gls_problem *p = job->pass->problem;

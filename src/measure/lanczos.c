@@ -147,6 +147,8 @@ static gls_status iterate(state *l, double *kept) {
     }
 }
 
+/* Below 8 vectors a restart keeps too little of either end; above 512 the small eigenproblem costs more than products.
+ */
 gls_status gls_lanczos_ends(gls_context *ctx, const gls_lanczos *options, gls_spectrum *spectrum) {
     *spectrum = (gls_spectrum){0};
     if (options->n < 1 || options->basis < 8 || options->basis > 512) {

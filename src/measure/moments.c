@@ -55,6 +55,7 @@ void gls_moments_rows(int64_t groups, int64_t size, const double *a, const doubl
     out->v_x = v_x * scale;
 }
 
+/* Two passes over the rows: the sum first, then each row with it. */
 void gls_moments_matrix(const gls_measure_matrix *matrix, double *sum, double *a, double *c, double *norm2_sum) {
     int64_t n = matrix->n, d = matrix->d;
     for (int64_t k = 0; k < d; ++k) sum[k] = 0;

@@ -159,6 +159,8 @@ static int64_t keep_coordinates(noise *z, int64_t wanted) {
     return dropped;
 }
 
+/* The normal control has each coordinate's own variance. Sums of fewer than the least number of blocks give no answer.
+ */
 static gls_status report(const options *o, noise *z, gls_random random, gls_measure_result *out) {
     int64_t dropped = keep_coordinates(z, o->coordinates);
     GLS_TRY(gls_measure_result_number(out, "coordinates", "count", (double)z->coordinates));

@@ -160,7 +160,7 @@ gls_status gls_groups_advance(gls_method *method, gls_clock clock) {
         for (int64_t j = 0; j < group->scheduled_count; j++) {
             const gls_option *option = group->scheduled[j].option;
             double value = gls_schedule_value(group->scheduled[j].schedule, clock);
-            /* An excluded bound is allowed here: schedules end at it (poly at 0), and the last steps then stand still.
+            /* An excluded bound is allowed here: schedules end at it (poly at 0), and the last step then moves nothing.
              */
             bool bounded = option->minimum != 0 || option->maximum != 0;
             if (!isfinite(value) || (bounded && !(value >= option->minimum && value <= option->maximum)))
@@ -185,6 +185,8 @@ static int64_t group_of(const gls_method *method, const char *block) {
 /* Coordinates of a task, at least: small blocks share one, so that starting it costs little beside its work. Ours. */
 enum { TASK = 4 * GLS_CHUNK };
 
+/* Fills pieces, tasks, and which blocks are exempt from decay (biases and the like, unless their group names a decay).
+ */
 static gls_status cut(gls_method *method) {
     int64_t count = 0, filled = TASK;
     for (int64_t b = 0; b < gls_layout_count(method->layout); b++) {

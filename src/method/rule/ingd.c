@@ -1,7 +1,7 @@
 /* ingd, interpolated normalised gradient descent with function values. At x: m = O(x, 0). Up to K times: if |m| <= eps,
- * x is (delta, eps)-stationary. x' = x - delta m/|m|; if f(x') - f(x) < -delta |m|/4 go on from x'. Else y uniform on
- * [x, x'], g = O(y, -m), m = beta m + (1 - beta) g, beta = (4L^2 - |m|^2)/(4L^2 + 2|m|^2). After K tries the search at
- * x starts anew. Held is -m, which is also the oracle's direction. */
+ * x is (delta, eps)-stationary. x' = x - delta m/|m|; if f(x') - f(x) < -delta |m|/4 continue from x'. Else y uniform
+ * on [x, x'], g = O(y, -m), m = beta m + (1 - beta) g, beta = (4L^2 - |m|^2)/(4L^2 + 2|m|^2). After K tries a new
+ * search begins at x. Held is -m, which is also the oracle's direction. */
 #include "rows.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
-/* When a measure looks on along a run: what the `measure` section says beside the measures' own options. */
+/* When a measure observes a run: what the `measure` section says beside the measures' own options. */
 #ifndef GLS_RUN_CONFIG_CADENCE_H
 #define GLS_RUN_CONFIG_CADENCE_H
 
 #include <glissade/measure.h>
 
-/* Every so often, or (`auto`) so rarely that it stays within its share of the run. */
+/* A given cadence, or `auto`: as often as the measure's share of the run pays for. */
 typedef struct gls_cadence {
     bool automatic;
     gls_length every;
@@ -13,7 +13,7 @@ typedef struct gls_cadence {
 /* The cadence of an entry of the section; `auto` where nothing is said and the measure knows its cost. */
 gls_status gls_cadence_read(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
                             gls_cadence *cadence);
-/* The same, with a check that the entry is a map and the measure one that looks on at a single run. */
+/* The same, with a check that the entry is a map and that the measure can observe a single run. */
 gls_status gls_cadence_check(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
                              gls_cadence *cadence);
 /* How many entries of a resolved section say `auto`: they share what measures may take of a run. */

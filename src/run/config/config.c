@@ -145,6 +145,8 @@ static int depth_of(const gls_value *value) {
     return deepest;
 }
 
+/* The depth is checked here, since dots build trees as deep as a text is long. The new value replaces the old one only
+ * after everything that can fail. */
 static gls_status set_at(gls_context *ctx, gls_value *config, char *path, const char *right, const char *assignment) {
     gls_value *at = config;
     char *key = path;

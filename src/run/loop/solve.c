@@ -61,6 +61,8 @@ static void next_batch(repetition *r) {
 
 /* ---- answers ---- */
 
+/* The noisy oracle: sums over the draws, divided by their number. An oracle that gives value and gradient counts in
+ * both call counters. */
 static gls_status evaluate(repetition *r, const gls_query *query, gls_answer *answer) {
     bool gradient = query->kind != GLS_QUERY_VALUE, oracle = query->kind == GLS_QUERY_ORACLE;
     gls_evaluate_args args = {.point = r->at,
@@ -108,6 +110,8 @@ static gls_status estimate(repetition *r, const gls_query *query, gls_answer *an
 
 /* ---- figures of the true function ---- */
 
+/* In evaluation mode, without noise and on every example, with buffers of its own: looking leaves the repetition's
+ * numbers as they are. */
 static gls_status look(repetition *r, const gls_real *w, gls_figures *out) {
     gls_evaluate_args args = {.point = r->result,
                               .rows = &r->whole,

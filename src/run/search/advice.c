@@ -1,4 +1,4 @@
-/* What advice is: the face of the advisor, and the recommendation that it leaves. */
+/* gls_advise: runs the advisor and keeps its recommendation, as lines, as a configuration and as JSON. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,10 +1,9 @@
-/* A step of the training on its next mini-batch: what came of it is counted, recorded, and refused steps are borne with
- * or not. */
+/* A step of the training on its next mini-batch, with its counters and its record; the policy for refused steps. */
 #include <math.h>
 
 #include "run/training/training.h"
 
-/* Under the policy `skip` a run whose steps are all refused would go on for ever; one that recovers does so within a
+/* Under the policy `skip` a run whose steps are all refused would never end; one that recovers does so within a
  * few steps, since a refused step changes nothing and only the mini-batch is another. */
 enum { MAX_REFUSED = 1000 };
 

@@ -1,4 +1,4 @@
-/* Counters as arrays of one element. */
+/* Counters as arrays of one element, by the lists that declare them: none can be left out of a checkpoint. */
 #include "run/training/counters.h"
 
 #include <stdio.h>

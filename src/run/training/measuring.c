@@ -1,4 +1,4 @@
-/* What measures are given of a training. */
+/* Fills a measure's input from a training: the present point, and the last step of this session if there was one. */
 #include <math.h>
 #include <string.h>
 
