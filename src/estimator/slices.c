@@ -13,8 +13,8 @@ static int64_t place(const gls_pass_job *job, int64_t slice) {
     return job->held ? slice - job->section.first : (slice - job->section.first) % job->shapes.lanes;
 }
 
-/* whole: the slice holds whole spans by itself, so it leads each and names their length. Else the span's first slice
- * over all ranks leads: only it makes what is made once a span. */
+/* whole: the slice holds whole spans by itself, so it leads each and names their length. Else the slice with the span's
+ * first row leads: it writes the span's summary for all. */
 void gls_pass_arguments(const gls_pass_job *job, int64_t slice, gls_evaluate_args *args) {
     const gls_pass_request *request = job->request;
     const gls_cut *cut = &job->pass->cut[slice];

@@ -46,6 +46,8 @@ static gls_status report(const defect *a, double change, gls_measure_result *out
     return gls_measure_result_number(out, "scaled_defect", "loss", fabs(a->mean) * sqrt(a->count));
 }
 
+/* The fixed sample has draw 0, so it is the same at every step; the fresh mini-batch's draw is the step. The mean and
+ * its squares are kept as Welford's recurrences. */
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
     defect *a = m->self;

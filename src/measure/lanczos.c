@@ -147,8 +147,7 @@ static gls_status iterate(state *l, double *kept) {
     }
 }
 
-/* Below 8 vectors a restart keeps too little of either end; above 512 the small eigenproblem costs more than products.
- */
+/* Below 8 vectors a restart would keep too little of either end; 512 are what extend() has room for. */
 gls_status gls_lanczos_ends(gls_context *ctx, const gls_lanczos *options, gls_spectrum *spectrum) {
     *spectrum = (gls_spectrum){0};
     if (options->n < 1 || options->basis < 8 || options->basis > 512) {

@@ -247,7 +247,7 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_real *g, gls_nois
     return report_coordinates(m, noise->first, gls_problem_size(in->problem), out);
 }
 
-/* A mini-batch larger than the sample is halved to it: drawn without replacement, the whole sample has no noise. */
+/* A mini-batch larger than the sample becomes half of it: drawn without replacement, the whole sample has no noise. */
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
     int64_t d = gls_problem_size(in->problem);

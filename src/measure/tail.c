@@ -86,7 +86,8 @@ gls_status gls_tail_differences(gls_context *ctx, const double *x, int64_t coord
     return GLS_OK;
 }
 
-/* Kept as published, biased where sums are few: it is reported beside our estimator, never in its place. */
+/* Kept as published and reported beside our estimator, never in its place: it is right for exactly stable data only
+ * (docs/measures.md). */
 double gls_tail_papers(const double *x, int64_t coordinates, int64_t samples) {
     int64_t k1 = (int64_t)floor(sqrt((double)samples)), k2 = k1 > 1 ? samples / k1 : 0;
     double log_x = 0, log_y = 0, count_x = 0, count_y = 0;

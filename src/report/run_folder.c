@@ -203,6 +203,7 @@ static gls_status read_measures(gls_context *ctx, const char *folder, json_t *ru
     return status;
 }
 
+/* Absent or cut short, as after a crash: a warning. Something other than an object cannot come from a run: an error. */
 static gls_status read_result(gls_context *ctx, const char *folder, json_t *run) {
     char *path = gls_sprintf(ctx, "%s/result.json", folder), *text = NULL;
     int64_t size = 0;
@@ -259,6 +260,7 @@ static bool is_seed(gls_context *ctx, const char *folder, const char *name) {
     return there;
 }
 
+/* Directories list their entries in any order; seed-2 must come before seed-10, hence by number. */
 gls_status gls_run_folder_seeds(gls_context *ctx, const char *folder, char ***names, int64_t *count) {
     *names = NULL;
     *count = 0;

@@ -162,7 +162,7 @@ static gls_status told_value(ingd *self, double value, gls_real *w, gls_step_rep
 
 static gls_status told_gradient(ingd *self, const gls_answer *answer, double norm, const gls_real *w) {
     const ingd_options *o = self->setup.options;
-    if (norm > o->L * (1 + 1e-5))
+    if (norm > o->L * (1 + 1e-5)) /* beyond the rounding of a float norm: L is no Lipschitz constant */
         return gls_fail(self->setup.ctx, GLS_ERR_ARGUMENT,
                         "method ingd: a gradient has norm %g, above the Lipschitz constant L = %g", norm, o->L);
     if (self->now.phase == START) {
@@ -179,6 +179,7 @@ static gls_status told_gradient(ingd *self, const gls_answer *answer, double nor
     return GLS_OK;
 }
 
+/* The phase says what was asked for: value, gradient or both. All of it must be finite before anything changes. */
 static gls_status tell(void *memory, const gls_answer *answer, gls_real *w, gls_step_report *report) {
     ingd *self = memory;
     report->lr = self->delta;

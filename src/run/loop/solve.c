@@ -188,6 +188,7 @@ static gls_status make_vectors(repetition *r) {
     return r->w != NULL && r->g != NULL && r->output != NULL && r->exact_gradient != NULL ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+/* Everything that moves is the repetition's own, with a seed of its own; only the problem is shared, and it is read. */
 static gls_status prepare(repetition *r) {
     const gls_solve_options *o = r->job->options;
     gls_problem *problem = r->job->problem;

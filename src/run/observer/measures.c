@@ -132,6 +132,7 @@ static gls_status make_measure(gls_run *run, const gls_value *entry, watch *w) {
     return GLS_OK;
 }
 
+/* The run owns the observer from gls_run_observe on, also if that fails; before it, a failure ends it here. */
 static gls_status add(gls_run *run, const gls_value *section, const gls_value *entry) {
     gls_cadence cadence;
     watch *w = gls_alloc(run->ctx, 1, sizeof *w);

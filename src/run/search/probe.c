@@ -112,6 +112,7 @@ static gls_status make_method(machine *m) {
     return status;
 }
 
+/* The sampler has the seed of the run: all probes see the same examples in the same order. */
 static gls_status make_machine(machine *m) {
     gls_training *t = m->p->training;
     gls_value *spec = NULL;
@@ -188,6 +189,7 @@ static void judge(machine *m, int64_t t, gls_step_end end) {
     m->examples += (double)m->estimate.rows;
 }
 
+/* The rate is set by hand before each step, since a range test is no schedule of the method. */
 static gls_status step(machine *m, int64_t t, gls_probe_step *told, gls_step_end *end) {
     gls_prober *p = m->p;
     gls_problem *problem = p->training->problem;

@@ -266,6 +266,8 @@ static gls_status copy_axes(gls_sweep *sweep, const gls_sweep_options *options) 
     return GLS_OK;
 }
 
+/* Runs go one after another, in contexts of their own, so that one that fails leaves the others alone. An interruption
+ * ends the sweep with what it has; the next call skips the finished runs. */
 gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out) {
     *out = NULL;
     if (options->size != sizeof *options || !options->config || !options->folder || !options->context)

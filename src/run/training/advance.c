@@ -80,6 +80,8 @@ static void take_down(gls_training *t, const gls_step_report *report) {
     gls_record_set(record, "batch", (double)t->estimate.rows);
 }
 
+/* A refused step counts as a step and its examples as used: the mini-batch is used up, and a run of a given number of
+ * steps must end. */
 gls_status gls_training_advance(gls_training *t, gls_step_end *end) {
     gls_step_report report;
     gls_stepper stepper = {.method = t->method,

@@ -22,6 +22,7 @@ gls_status gls_training_keep_previous(gls_training *t) {
     return t->previous ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+/* What belongs to a step is left out before the first one of a session, resumed ones included: only w is known then. */
 gls_status gls_training_measure_input(gls_training *t, gls_measure_input *in) {
     GLS_TRY(make_pass(t));
     int64_t examples = t->set.train->info.examples;
