@@ -1,4 +1,4 @@
-/* One line that shows where a run is: a bar on a terminal, elsewhere a plain line now and then. */
+/* One line that shows how far a run is: a bar on a terminal, elsewhere a plain line every few seconds. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Chains: made, checked, and run over a mini-batch. */
+/* Chains of stages: created, checked once, and run over each mini-batch. */
 #include "estimator/estimator.h"
 #include "estimator/pass.h"
 

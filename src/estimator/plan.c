@@ -1,4 +1,5 @@
-/* How a mini-batch is cut, from shapes alone: never from a stopwatch, never from the number of threads. */
+/* How a mini-batch is cut. The cut fixes the order of every sum and so a run's bits: it follows from shapes alone,
+ * never from a stopwatch or the number of threads. */
 #include "estimator/pass.h"
 #include "base/arith.h"
 

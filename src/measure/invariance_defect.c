@@ -85,6 +85,7 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     return gls_arrays_add_state(m->ctx, list, prefix, "defect", GLS_F64, sizeof(defect) / sizeof(double), m->self);
 }
 
+/* Two passes of losses, a third each, and a mini-batch's gradient. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
     return 0.7 * gls_sample_size(o->sample.sample, examples) + gls_batch_or(o->batch, batch);

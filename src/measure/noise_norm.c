@@ -300,6 +300,7 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
                                 m->self);
 }
 
+/* A pass with norms, 1.3, one with inner products, and the mini-batches. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
     return 2.3 * gls_sample_size(o->sample.sample, examples) + (double)o->batches * gls_batch_or(o->batch, batch);

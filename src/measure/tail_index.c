@@ -95,6 +95,7 @@ static void norms_of(const noise *z, double *norm) {
     for (int64_t i = 0; i < z->samples; ++i) norm[i] = -norm[i];
 }
 
+/* The index at the 5% largest norms, ten at least; and the plot, at cut-offs from 4 to n / 2 on a log scale. */
 static gls_status report_hill(const double *norm, const double *control, int64_t n, gls_measure_result *out) {
     double cut[HILL_POINTS], alpha[HILL_POINTS], gaussian[HILL_POINTS];
     int64_t points = 0, last = 0;

@@ -1,4 +1,4 @@
-/* Configuration: YAML, and `a.b=c` overrides on top. What the keys mean is said by the option tables of the members
+/* Configuration: YAML, and `a.b=c` overrides on top. The meaning of the keys is in the option tables of the members
  * that read them. */
 #include <glissade/run.h>
 

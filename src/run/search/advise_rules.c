@@ -1,4 +1,4 @@
-/* The rules of docs/advise.md that need no run. */
+/* The rules of docs/advise.md that need no run: plain functions of numbers, so that tests can state them. */
 #include <math.h>
 #include <stdlib.h>
 

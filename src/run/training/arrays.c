@@ -1,4 +1,4 @@
-/* The training's state as named arrays. */
+/* The training's state as named arrays: one list serves saving and restoring, so the two cannot differ. */
 #include <stdio.h>
 
 #include "run/training/training.h"
