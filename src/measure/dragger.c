@@ -286,8 +286,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     return status;
 }
 
-/* Norms and losses are half a gradient more for each example; a pair forms two gradients of its own, three units each.
- */
+/* Norms and losses make a pass 1.5; a pair forms two gradients in a pass of its own, counted as three each. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
     return 1.5 * gls_sample_size(o->sample.sample, examples) + 6 * (double)o->pairs * (o->column != NULL);

@@ -214,7 +214,7 @@ static gls_status msgd_probe(gls_advisor *a) {
     gls_probe_outcome o;
     GLS_TRY(gls_probe_run(a->p, &warm, &o)); /* for the clock: 24 steps are timed (probe.c) */
     GLS_TRY(range_test(a, "{name: msgd}", NULL, a->given, share.msgd_range_test, &least_at));
-    if (isnan(least_at)) least_at = 0.1;
+    if (isnan(least_at)) least_at = 0.1; /* the range test failed: a usual rate of msgd, to be divided on divergence */
     GLS_TRY(gls_config_parse(a->ctx, "advise", "sample: 256", 11, &options));
     gls_status status = gls_measure_create(a->ctx, "smoothness", options, NULL,
                                            gls_problem_size(a->p->training->problem), a->n, &a->smoothness);
