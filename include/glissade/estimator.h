@@ -12,7 +12,7 @@ extern "C" {
 
 /* ---- the pass: the only parallel region over examples ---- */
 
-/* Workspaces for passes over one problem; made once, a pass allocates nothing after its first run of a kind. */
+/* Workspaces for passes over one problem. A pass is made once; after its first run of a kind it allocates nothing. */
 typedef struct gls_pass gls_pass;
 typedef struct gls_pass_options {
     size_t size;
@@ -20,13 +20,13 @@ typedef struct gls_pass_options {
     int64_t wave;  /* rows held at once; 0: the static cost model */
     int64_t lanes; /* a power of two; 0: the static cost model */
     int64_t span;  /* rows over which a coupled problem's statistics run; 0: the problem's own groups, else the whole
-                      mini-batch. Spans follow each other; the state moves on over one after the other */
+                      mini-batch. Spans follow each other, and the state advances over them in order */
 } gls_pass_options;
 
 GLS_API gls_status gls_pass_create(gls_problem *problem, const gls_pass_options *options, gls_pass **out);
 /* What the plan chooses for mini-batches of `rows` over all ranks (slice, wave, lanes), to be stored with a run. */
 GLS_API gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows);
-/* That plan for people, on one line; from gls_alloc. */
+/* That plan as a line of text for people; from gls_alloc. */
 GLS_API char *gls_pass_view(const gls_pass *pass, int64_t rows);
 /* Successors of the problem's state after the last pass in training mode; NULL where there is no state. */
 GLS_API const gls_real *gls_pass_state_next(const gls_pass *pass);
@@ -61,7 +61,7 @@ typedef struct gls_estimate {
 /* g [d] from this mini-batch at w; figures go into record (may be NULL). */
 GLS_API gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, const gls_real *w, gls_stream *rows,
                                           unsigned want, gls_real *g, gls_estimate *out, gls_record *record);
-/* The chain for people, a line a stage; from gls_alloc. */
+/* The chain as text for people, one line per stage; from gls_alloc. */
 GLS_API char *gls_estimator_view(const gls_estimator *estimator);
 /* Its state, for checkpoints: the step counter and the ledger. */
 GLS_API gls_status gls_estimator_arrays(gls_estimator *estimator, const char *prefix, gls_arrays *arrays);
@@ -71,7 +71,7 @@ GLS_API int64_t gls_estimator_group(const gls_estimator *estimator);
  * at once; GLS_ERR_ARGUMENT if the ranks' ranges of keys overlap (a loader with a key column keeps them apart). */
 GLS_API const char *gls_estimator_key(const gls_estimator *estimator);
 
-/* Who holds training back: sums for every example of the set, by index, the same on all ranks. [examples] each. */
+/* How every example of the set fared in training: sums by index, the same on all ranks. [examples] each. */
 typedef struct gls_ledger {
     int64_t examples;
     const double *seen;       /* times drawn */
@@ -84,7 +84,7 @@ GLS_API void gls_estimator_destroy(gls_estimator *estimator);
 
 /* ======== for authors: passes of your own, over which you ask each slice yourself ======== */
 
-/* A slice inside a pass: what a per-slice function is given. */
+/* A slice inside a pass, as request->slice() is given it. */
 typedef struct gls_slice {
     gls_evaluation *evaluation;
     const gls_batch *rows;
@@ -126,7 +126,7 @@ typedef struct gls_pass_request {
     double (*factor)(void *user, const gls_pass_result *sums);
     int64_t sums, mins, maxs; /* how many accumulators of each kind */
     double *sum, *min, *max;  /* results over all slices and ranks, [sums], [mins], [maxs] */
-    bool local;               /* do not talk to other ranks */
+    bool local;               /* no exchange with other ranks: sums and g are this rank's */
 } gls_pass_request;
 
 struct gls_pass_result {
@@ -168,7 +168,8 @@ typedef struct gls_estimator_type {
     /* GLS_PLACE_GROUP. mean [d] is the group's mean gradient; the stage changes it in place. May run on several threads
      * at once, for different groups. */
     gls_status (*transform)(gls_stage *stage, const gls_group *group, gls_real *mean);
-    /* In its place where the stage only multiplies: the factor for a mean gradient of this (finite, non-zero) norm. */
+    /* Instead of transform, if the stage only multiplies: the factor for a mean gradient of this finite, non-zero norm.
+     */
     double (*factor)(const gls_stage *stage, double norm);
 
     /* GLS_PLACE_WHOLE: changes g [d] and brings out->norm2 up to date. */
@@ -178,7 +179,7 @@ typedef struct gls_estimator_type {
 /* What a group without a finite gradient does to the step. */
 typedef enum gls_nonfinite {
     GLS_NONFINITE_SKIP_STEP,  /* g is then not finite, and methods refuse it */
-    GLS_NONFINITE_SKIP_GROUP, /* the mean is over the others */
+    GLS_NONFINITE_SKIP_GROUP, /* its gradient is left out; the mean is over the other groups */
     GLS_NONFINITE_STOP        /* GLS_ERR_NONFINITE */
 } gls_nonfinite;
 

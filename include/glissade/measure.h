@@ -1,4 +1,4 @@
-/* glissade/measure.h: what the gradients say. Each measure reads a problem at a point, or a matrix of per-example
+/* glissade/measure.h: measures of gradients. Each measure reads a problem at a point, or a matrix of per-example
  * gradients, and answers with named figures; none changes a run. Definitions, costs and sources: docs/measures.md. */
 #ifndef GLISSADE_MEASURE_H
 #define GLISSADE_MEASURE_H
@@ -60,7 +60,7 @@ typedef struct gls_measure_input {
     /* Of the run's own mini-batch, where its estimator has them (`mean: {ledger: true}` records second_moment):
      * examples, mean of their squared gradient norms, squared norm of their mean gradient. gradient_diversity then
      * reads nothing. */
-    int64_t step_examples; /* 0: not at hand */
+    int64_t step_examples; /* 0: not known */
     double step_second_moment, step_norm2;
     const gls_ledger *ledger;      /* of the run's estimator: dragger; NULL: none */
     const gls_real *w_other;       /* of a second run: stability, differential_diversity */
@@ -81,13 +81,13 @@ typedef struct gls_measure_matrix {
 GLS_API gls_status gls_measure_create(gls_context *ctx, const char *name, const gls_value *options,
                                       const char *const *except, int64_t parameters, int64_t examples,
                                       gls_measure **out);
-/* Runs it; the result is filled anew. GLS_ERR_ARGUMENT if something it needs is absent, GLS_ERR_UNSUPPORTED if it has
+/* Runs it; the result is cleared first. GLS_ERR_ARGUMENT if something it needs is absent, GLS_ERR_UNSUPPORTED if it has
  * no meaning on a problem (a matrix). A question that the problem refuses (batch norm) is GLS_OK with `meaningless`. */
 GLS_API gls_status gls_measure_run(gls_measure *measure, const gls_measure_input *input, gls_measure_result *result);
 /* GLS_ERR_NONFINITE names the first row and column of a matrix that is not finite. */
 GLS_API gls_status gls_measure_run_matrix(gls_measure *measure, const gls_measure_matrix *matrix,
                                           gls_measure_result *result);
-/* Its accumulators, for checkpoints. */
+/* The arrays that it accumulates along a run, for checkpoints. */
 GLS_API gls_status gls_measure_arrays(gls_measure *measure, const char *prefix, gls_arrays *arrays);
 GLS_API void gls_measure_destroy(gls_measure *measure);
 
@@ -106,7 +106,7 @@ GLS_API gls_status gls_measure_results_json(gls_context *ctx, const gls_measure_
                                             char **json);
 GLS_API void gls_measure_result_clear(gls_measure_result *result); /* frees what it holds; may be filled again */
 
-/* ---- diversity from figures at hand, every step ---- */
+/* ---- diversity at every step, from figures that a run has anyway ---- */
 
 /* Running means of the unbiased estimates of M^2 = mean |g_i|^2 and G = |mean g_i|^2, smoothed before the division.
  * Plain data: zero it, set smoothing, and save it with a checkpoint as it is. */
@@ -158,9 +158,9 @@ typedef struct gls_measure_type {
     gls_member member;
     size_t self_size; /* bytes of m->self, zeroed before create */
     unsigned needs;
-    /* Cadence of a tap with `every: auto`. cost: about what one observation takes, in gradients of single examples of a
-     * set of so many, batch being the run's: it looks so rarely that it stays a small share of the run. cost NULL:
-     * every, "1" an epoch, "500s" steps. */
+    /* Cadence with `every: auto`. cost: about what one observation takes, counted in gradients of single examples, on a
+     * set of `examples` with the run's batch; the measure then observes seldom enough to stay a small share of the run.
+     * cost NULL: `every` instead, "1" an epoch, "500s" steps. */
     double (*cost)(const gls_measure *m, int64_t examples, int64_t batch);
     const char *every;
     gls_status (*create)(gls_measure *m);

@@ -34,7 +34,7 @@ GLS_API gls_status gls_method_set_text(gls_method *method, const char *key, cons
 /* Gives an option one value a coordinate: `values` [d] > 0 is copied (cclip: "tau"). Not part of gls_method_arrays. */
 GLS_API gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values);
 
-/* What a step did, made in the pass it makes anyway. */
+/* What a step did; it costs no pass of its own. */
 typedef struct gls_step_report {
     bool moved;             /* w was changed */
     bool refused;           /* the gradient was not finite: nothing was changed */
@@ -50,7 +50,7 @@ typedef struct gls_step_report {
  * may be NULL. GLS_ERR_UNSUPPORTED for methods that ask elsewhere. */
 GLS_API gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, gls_step_report *report);
 GLS_API const char *gls_method_name(const gls_method *method);
-/* Its options with their schedules, parameter groups and state vectors for people; from gls_alloc. */
+/* Its options with their schedules, its parameter groups and state vectors as text for people; from gls_alloc. */
 GLS_API char *gls_method_view(const gls_method *method);
 GLS_API int64_t gls_method_steps(const gls_method *method); /* told so far, refused ones left out */
 /* Further figures by name, some of which read a state vector (u_norm, tau_median, eps_share, ...). */
@@ -261,7 +261,7 @@ typedef struct gls_range {
     const double *block_first; /* sums of the first pass over the whole block */
     double *sums;              /* to be added to */
     gls_real *step; /* room for a step: where the move goes along at first, with rate 1. In the first pass: scratch */
-    gls_move *move; /* a rule may point it at a vector that is there anyway */
+    gls_move *move; /* a rule may point it at a vector that it has anyway */
 } gls_range;
 
 /* What `create` may look at. */
@@ -275,7 +275,7 @@ typedef struct gls_method_setup {
     gls_real *const *state; /* the state vectors, zero */
 } gls_method_setup;
 
-/* A step rule. A step is: refusal if g is not finite; schedules; coefficients for every group; begin; norms if needed;
+/* A step rule. A step is: refusal if g is not finite; schedules; begin; norms if needed; coefficients for every group;
  * first over all ranges (rules that need a sum before w can move); between; main over all ranges; projection; finish.
  * Everything but member and main may be NULL or 0. Rules are called in several threads at once, on disjoint ranges. */
 typedef struct gls_method_type {
@@ -291,7 +291,7 @@ typedef struct gls_method_type {
     void (*between)(gls_update *update);
     void (*main)(const gls_range *range);
     void (*finish)(gls_update *update, const gls_real *w);
-    /* Machines that ask for something else than the gradient at w. With tell, the machine does all by itself. */
+    /* For rules that ask for something other than the gradient at w. A rule with tell makes the whole step itself. */
     void (*query)(const void *self, const gls_real *w, gls_query *query);
     gls_status (*tell)(void *self, const gls_answer *answer, gls_real *w, gls_step_report *report);
     gls_status (*arrays)(void *self, const gls_method_setup *setup, const char *prefix, gls_arrays *arrays);
@@ -307,7 +307,8 @@ GLS_API gls_status gls_register_method(gls_context *ctx, const gls_method_type *
 GLS_API const gls_method_type *gls_method_type_at(gls_context *ctx, int64_t i);
 
 #ifndef __cplusplus
-/* The rows of a projection. Not literals inside of GLS_METHOD_PROJECT: a table may also stand inside of a function. */
+/* The rows of a projection. They are no literals inside GLS_METHOD_PROJECT, because a table may be local to a function,
+ * and its literals would end with it. */
 GLS_UNUSED static const gls_option gls_projection_box = {.type = GLS_OPTION_REAL};
 GLS_UNUSED static const gls_option gls_method_projection_options[] = {
     GLS_REAL("ball", gls_method_projection, ball, NULL, 0, INFINITY, "radius around zero",

@@ -11,7 +11,7 @@ extern "C" {
 typedef struct gls_report_options {
     size_t size;
     const char *title; /* NULL: made from the runs' names */
-    double refresh;    /* seconds after which the open page loads itself anew, as it was; 0: never */
+    double refresh;    /* seconds after which an open page reloads itself and keeps its view; 0: never */
 } gls_report_options;
 
 /* Writes an HTML page that compares runs: summary, configuration differences, curves and measures. Each entry of runs
@@ -22,7 +22,7 @@ typedef struct gls_report_options {
 GLS_API gls_status gls_report_write(gls_context *ctx, const char *const *runs, int64_t count,
                                     const gls_report_options *options, const char *path);
 
-/* Whether all runs have come to their end (written result.json), every seed of a run with several. */
+/* Whether all runs have ended (written result.json), every seed of a run with several. */
 GLS_API gls_status gls_report_ended(gls_context *ctx, const char *const *runs, int64_t count, bool *ended);
 
 #ifdef __cplusplus

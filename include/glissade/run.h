@@ -17,7 +17,7 @@ extern "C" {
 
 /* Reads YAML. GLS_ERR_INPUT with file, line and what is wrong. path is borrowed as long as the value lives. */
 GLS_API gls_status gls_config_read(gls_context *ctx, const char *path, gls_value **out);
-/* The same from text; name stands for the file in messages and is borrowed. */
+/* The same from text; name is used in messages in the file's place, and is borrowed. */
 GLS_API gls_status gls_config_parse(gls_context *ctx, const char *name, const char *text, int64_t size,
                                     gls_value **out);
 /* One override, "section.key=value"; the right side is YAML ({...} and [...] too), a number in the path is a place in a
@@ -29,14 +29,14 @@ GLS_API char *gls_config_text(gls_context *ctx, const gls_value *config);
 GLS_API gls_status gls_config_preset(gls_context *ctx, const char *name, gls_value **out);
 /* Threads, seed of the `train` section for the context in which the run will live; other fields are left alone. */
 GLS_API gls_status gls_config_context(gls_context *ctx, const gls_value *config, gls_context_options *options);
-/* How many runs side by side train.seeds asks for. */
+/* How many runs train.seeds asks for, one for each seed. */
 GLS_API gls_status gls_config_seeds(gls_context *ctx, const gls_value *config, int64_t *seeds);
-/* A word for a run of this configuration: its `name`, else model and method. From gls_alloc. */
+/* The name of a run of this configuration: its `name`, else model and method. From gls_alloc. */
 GLS_API char *gls_config_name(gls_context *ctx, const gls_value *config);
-/* GLS_ERR_ARGUMENT for a section that there is not, with the nearest, and for keys of former versions, with their
- * present names. gls_run_create checks it too. */
+/* GLS_ERR_ARGUMENT for an unknown section (the message names the nearest) and for keys of former versions (it names the
+ * present ones). gls_run_create checks it too. */
 GLS_API gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config);
-/* The options of the section "train", "data" (but for what the format or generator adds) or "plan": a table that ends
+/* The options of the section "train", "data" (without those of the format or generator) or "plan": a table that ends
  * with key NULL; NULL for any other section. */
 GLS_API const gls_option *gls_config_section_table(const char *section);
 
@@ -44,7 +44,7 @@ GLS_API const gls_option *gls_config_section_table(const char *section);
 
 typedef struct gls_run gls_run;
 
-/* What there is to show while a run goes on. Figures that are not known are NaN. */
+/* How far a run has come, for display. Figures that are not known are NaN. */
 typedef struct gls_progress {
     int64_t step, total_steps; /* total 0: open */
     double epoch, epochs;
@@ -69,7 +69,7 @@ typedef struct gls_run_options {
     void *user;
 } gls_run_options;
 
-/* Why a run came to its end. */
+/* Why a run ended. */
 typedef enum gls_stop_reason {
     GLS_STOP_NONE, /* it has not: "unfinished" */
     GLS_STOP_EPOCHS,
@@ -82,7 +82,7 @@ typedef enum gls_stop_reason {
     GLS_STOP_OBSERVER,   /* gls_run_stop of an observer of the caller's */
     GLS_STOP_INTERRUPTED /* by gls_interrupt: to be resumed */
 } gls_stop_reason;
-/* "epochs", "target_loss", ...; NULL for what is no reason. */
+/* "epochs", "target_loss", ...; NULL for a value that is not a reason. */
 GLS_API const char *gls_stop_reason_name(gls_stop_reason reason);
 /* The reason of that name; false if there is none. */
 GLS_API bool gls_stop_reason_named(const char *name, gls_stop_reason *reason);
@@ -107,14 +107,14 @@ typedef struct gls_domain_score {
 } gls_domain_score;
 
 /* Reads the data and makes problem, estimator and method. The context's seed must be the configuration's
- * (gls_config_context). GLS_ERR_ARGUMENT and GLS_ERR_INPUT for what the configuration asks wrongly. */
+ * (gls_config_context). GLS_ERR_ARGUMENT and GLS_ERR_INPUT for mistakes in the configuration or the data. */
 GLS_API gls_status gls_run_create(gls_context *ctx, const gls_run_options *options, gls_run **out);
 /* Steps to the end, or to gls_interrupt: then a checkpoint is written, result->stopped is GLS_STOP_INTERRUPTED and the
  * final losses are not computed. */
 GLS_API gls_status gls_run_train(gls_run *run, gls_run_result *result);
 /* Makes the run folder, or restores the latest readable checkpoint. Called by the first gls_run_step. */
 GLS_API gls_status gls_run_begin(gls_run *run);
-/* One query and answer; *done is set once the run has come to its end. A refused step is GLS_OK under the policy
+/* One query and answer; *done is set once the run has ended. A refused step is GLS_OK under the policy
  * `skip`, and GLS_ERR_NONFINITE under `stop`. After a failure the run is over: steps and gls_run_finish return the
  * same status; its folder can be resumed. */
 GLS_API gls_status gls_run_step(gls_run *run, bool *done);
@@ -231,14 +231,14 @@ typedef struct gls_suspects_report {
     char *by;
     gls_suspect_mean *mean; /* [means], ascending keys */
     int64_t means;
-    bool planted; /* the run knows examples that were planted */
-    double
-        precision[3]; /* by factor, loss and norm: share of planted ones among as many suspects as were planted; NaN */
+    bool planted;        /* the run knows examples that were planted */
+    double precision[3]; /* by factor, loss and norm: share of planted ones among as many suspects as were planted; NaN
+                            if none were */
 } gls_suspects_report;
 
 /* Reads the ledger that a finished run left in its folder (`ledger: true` of its estimator). GLS_ERR_FILE if it kept
  * none, with the option that keeps one; GLS_ERR_INPUT if the file is damaged; GLS_ERR_ARGUMENT for an unknown rank or
- * column, with those there are. Clear *out in any case. */
+ * column; the message lists the known ones. Clear *out in any case. */
 GLS_API gls_status gls_suspects_read(gls_context *ctx, const char *run_folder, const gls_suspects_options *options,
                                      gls_suspects_report *out);
 GLS_API void gls_suspects_clear(gls_suspects_report *report);
@@ -322,15 +322,15 @@ GLS_API const char *gls_kind_name(gls_kind kind);
 
 /* Member i of a kind, built-in ones first; NULL at the end. */
 GLS_API const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_t i);
-/* What a file is taken for when nobody says: by the end of its name, .gz and .xz apart; libsvm otherwise, and the
- * generator glyphs without a path. */
+/* The format that is assumed for a file without a stated one: by the end of its name, .gz and .xz ignored, else libsvm;
+ * without a path the generator glyphs. */
 GLS_API const char *gls_format_guess(const char *path);
 typedef struct gls_preset {
     const char *name, *help, *text; /* text: the configuration in YAML */
 } gls_preset;
 GLS_API const gls_preset *gls_preset_at(int64_t i); /* NULL at the end */
 
-/* ======== for authors: observers, who look on while a run goes on; docs/howto-add-an-observer.md ======== */
+/* ======== for authors: observers, called along a run; docs/howto-add-an-observer.md ======== */
 
 /* Why an observer is called; several may hold at once. */
 typedef enum gls_why {
@@ -339,7 +339,7 @@ typedef enum gls_why {
     GLS_WHY_REFUSED = 4,     /* that step was refused (train.nonfinite: skip) */
     GLS_WHY_VALIDATED = 8,   /* the monitored set was evaluated after it; for observers behind that one */
     GLS_WHY_BEST = 16,       /* and its loss is the lowest so far */
-    GLS_WHY_END = 32,        /* the run has come to its end */
+    GLS_WHY_END = 32,        /* the run has ended */
     GLS_WHY_INTERRUPTED = 64 /* this session ends, the run will be resumed: to observe here would make it another run */
 } gls_why;
 
@@ -371,7 +371,7 @@ typedef struct gls_observer {
 /* Adds an observer before the first step; the struct is copied, user is the run's from then on (also when this
  * fails). GLS_ERR_ARGUMENT if there is one of that name, or the run has begun. */
 GLS_API gls_status gls_run_observe(gls_run *run, const gls_observer *observer);
-/* Whether a length comes round with the step just taken. */
+/* Whether a cadence falls due with the step just taken. */
 GLS_API bool gls_run_due(const gls_run *run, gls_length every);
 /* A figure at the present step, for metrics.jsonl, TensorBoard and every observer with `figure`. Failure to write shows
  * at the next checkpoint. */
@@ -380,8 +380,8 @@ GLS_API void gls_run_trace(gls_run *run, const char *name, double value);
 GLS_API void gls_run_stop(gls_run *run, gls_stop_reason reason);
 /* A loader of the run's plan over any of its sets, for passes of an observer's own. */
 GLS_API gls_status gls_run_loader(gls_run *run, const gls_source *source, gls_loader **out);
-/* What a measure is given at the run's present point. After a step in this session also its rate, gradient, loss and
- * figures, and the weights before it where the run keeps them. Borrowed until the next step. */
+/* Fills a measure's input for the run's present point. After a step in this session it also has that step's rate,
+ * gradient, loss and figures, and the weights before it where the run keeps them. Borrowed until the next step. */
 GLS_API gls_status gls_run_measure_input(gls_run *run, gls_measure_input *in);
 /* From the next step on, the run keeps the weights before each step. */
 GLS_API gls_status gls_run_keep_previous(gls_run *run);

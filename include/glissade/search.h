@@ -11,7 +11,7 @@ extern "C" {
 
 /* ---- sweeps: a search over settings ---- */
 
-/* One key and what it may be: listed values, or with count 0 a range [low, high] to draw from (log-uniform where both
+/* One key and the values to try: a list, or with count 0 a range [low, high] to draw from (log-uniform where both
  * are positive and at least tenfold apart, else uniform). */
 typedef struct gls_sweep_axis {
     char *key;
@@ -51,7 +51,7 @@ typedef struct gls_sweep_trial {
     gls_sweep_stat selected, test_loss, test_score, train_loss, seconds;
 } gls_sweep_trial;
 
-/* What a sweep came to. */
+/* The outcome of a sweep. */
 typedef struct gls_sweep {
     gls_context *ctx;
     int64_t axes, trials;
@@ -63,9 +63,9 @@ typedef struct gls_sweep {
     bool interrupted;
 } gls_sweep;
 
-/* Runs what is missing and compares: the score on the validation set, without a score the loss there, without a
- * validation set the training loss. GLS_OK with interrupted set after gls_interrupt. GLS_ERR_ARGUMENT for a grid with a
- * range or too many trials. Own *out: gls_sweep_destroy. */
+/* Runs what is missing and compares the runs: by the score on the validation set, without a score the loss there,
+ * without a validation set the training loss. GLS_OK with interrupted set after gls_interrupt. GLS_ERR_ARGUMENT for a
+ * grid with a range or too many trials. Own *out: gls_sweep_destroy. */
 GLS_API gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out);
 GLS_API void gls_sweep_destroy(gls_sweep *sweep);
 /* One JSON object; from gls_alloc, NULL without memory. */
@@ -78,7 +78,7 @@ typedef struct gls_advise_options {
     const gls_value *config;
     const char *methods;                       /* the candidates; NULL: "msgd,adam,sngm,clip,acclip" */
     double budget;                             /* seconds for measures and probes */
-    void (*say)(void *user, const char *line); /* what is being done, for people; NULL: none */
+    void (*say)(void *user, const char *line); /* progress messages for people; NULL: none */
     void *user;
 } gls_advise_options;
 
@@ -99,7 +99,7 @@ typedef struct gls_advice {
     char *json;
 } gls_advice;
 
-/* The context's seed must be the configuration's. GLS_ERR_NONFINITE if no candidate came through its probes,
+/* The context's seed must be the configuration's. GLS_ERR_NONFINITE if every candidate failed its probes,
  * GLS_ERR_INTERRUPTED after gls_interrupt. Own *out: gls_advice_destroy. */
 GLS_API gls_status gls_advise(gls_context *ctx, const gls_advise_options *options, gls_advice **out);
 GLS_API void gls_advice_destroy(gls_advice *advice);
@@ -121,7 +121,7 @@ typedef struct gls_entrant {
     char lr[32];
     double train_loss, test_loss, test_score, selected;
     char selected_by[64];
-    bool edge; /* the best rate lies on the edge of its grid, which was widened three times */
+    bool edge; /* the best rate is on the edge of its grid, which was widened three times */
 } gls_entrant;
 
 enum { GLS_ENTRANTS = 3 };

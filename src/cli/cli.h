@@ -7,12 +7,13 @@
 #include <glissade/run.h>
 #include <jansson.h>
 
+/* Exit codes: failure while running; wrong usage or wrong input, as `glissade help` states. */
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_BAD = 2 };
 
 /* ---- options of verbs ---- */
 
 typedef enum cli_type {
-    CLI_TEXT,   /* a name, a path, a specification: read by whoever uses it */
+    CLI_TEXT,   /* a name, a path, a specification: the verb reads it */
     CLI_INT,    /* a whole number within the bounds; 64k, 4M and 1e6 are read too */
     CLI_REAL,   /* a number within the bounds */
     CLI_TIME,   /* 90, 90s, 2m, 1h */
@@ -123,7 +124,7 @@ int cli_fail(gls_context *ctx, gls_status status, bool writing);
 /* A context for short work: one thread, warnings to standard error. */
 gls_context *cli_context(gls_comm *comm);
 void cli_log(void *user, gls_log_level level, const char *message); /* user: the progress to draw around, or NULL */
-/* One line of JSON on standard output, reals with so many digits (0: all); takes the object. Returns the exit code. */
+/* One line of JSON on standard output, reals with `digits` digits (0: all); takes the object. Returns the exit code. */
 int cli_print_json(json_t *object, int digits);
 json_t *cli_number(double x); /* null where it is not finite */
 char *cli_thousands(int64_t number, char text[32]);
@@ -135,7 +136,7 @@ gls_status cli_suspects(gls_context *ctx, const cli_args *args);
 /* progress.c */
 typedef struct cli_progress {
     bool quiet, terminal, unicode;
-    bool drawn; /* a bar stands on the last line */
+    bool drawn; /* the last line shows a bar */
     double last;
 } cli_progress;
 void cli_progress_init(cli_progress *progress, bool quiet);

@@ -14,7 +14,7 @@ static void overview(void) {
          "Exit codes: 0 success, 1 failure while running, 2 wrong usage or wrong input");
 }
 
-enum { WIDTH = 96 };
+enum { WIDTH = 96 }; /* columns: readable, and narrower than most terminals */
 
 /* Words up to the width, from a column that text is to be aligned at; lines that are broken already stay so. */
 static void print_wrapped(const char *text, int indent) {

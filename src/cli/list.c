@@ -18,7 +18,7 @@ static int kind_of(const char *word) {
     return -1;
 }
 
-/* "lr=0.1, beta=0.9": what an option has if nobody says anything. */
+/* "lr=0.1, beta=0.9": the defaults of options. */
 static void print_defaults(const gls_option *table) {
     int column = 0;
     for (const gls_option *o = table; o && o->key; o++) {

@@ -75,6 +75,7 @@ char *cli_thousands(int64_t number, char text[32]) {
     return text;
 }
 
+/* 9.95 would be printed as 10.0; beyond 1e9 s (30 years) it is no duration. */
 char *cli_duration(double seconds, char text[32]) {
     if (!(seconds < 1e9))
         snprintf(text, 32, "?");

@@ -1,4 +1,4 @@
-/* One line that shows where a run is: a bar on a terminal, elsewhere a plain line now and then. */
+/* One line that shows how far a run is: a bar on a terminal, elsewhere a plain line every few seconds. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,12 @@
 
 #include "cli/cli.h"
 
-enum { PARTS = 6, LONGEST = 400, BAR_LEAST = 8, BAR_MOST = 30 };
+enum {
+    PARTS = 6,     /* texts of a line: describe makes at most five */
+    LONGEST = 400, /* bytes of the texts */
+    BAR_LEAST = 8, /* columns: a shorter bar says nothing, a longer one no more */
+    BAR_MOST = 30
+};
 
 static double now(void) {
     struct timespec t;
@@ -99,6 +104,7 @@ static int columns(void) {
     return 80;
 }
 
+/* Texts are dropped by weight until the line fits the terminal; the bar gets the columns that are left. */
 static void draw(cli_progress *p, const gls_progress *g) {
     part parts[PARTS];
     int n = describe(g, parts), width = columns() - 1, total = 0;
@@ -134,6 +140,7 @@ static void plain_line(const gls_progress *g) {
     fputc('\n', stderr);
 }
 
+/* Ten frames a second on a terminal; in a log a line every ten seconds, or two after a validation. */
 void cli_progress_show(void *user, const gls_progress *g) {
     cli_progress *p = user;
     if (p->quiet) return;

@@ -1,4 +1,4 @@
-/* `report`: one page about runs, once or again and again while they go on. */
+/* `report`: one page about runs, written once, or repeatedly while they run (--watch). */
 #include <glissade/report.h>
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "cli/cli.h"
 
-/* Where the page goes if nobody says: into the run folder, or beside it when several are compared. */
+/* Without --out the page is in the run folder, or in the present one if several runs are compared. */
 static char *default_path(gls_context *ctx, const cli_args *args) {
     return args->positionals == 1 ? gls_sprintf(ctx, "%s/report.html", args->positional[0])
                                   : gls_strdup(ctx, "report.html");
@@ -25,6 +25,7 @@ static gls_status watch(gls_context *ctx, const cli_args *args, gls_report_optio
         status = gls_report_ended(ctx, args->positional, args->positionals, &ended);
         if (status == GLS_OK) status = gls_report_write(ctx, args->positional, args->positionals, &options, path);
         if (!(options.refresh > 0)) break;
+        /* In tenths of a second, so that an interruption is obeyed at once. */
         for (double waited = 0; status == GLS_OK && waited < every && !gls_interrupted(ctx); waited += 0.1)
             usleep(100000);
     }

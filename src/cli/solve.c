@@ -64,7 +64,7 @@ static gls_status fill_constants(work *k) {
         if (strcmp(o->key, "L") == 0) value = known->lipschitz;
         if (strcmp(o->key, "gap") == 0 && isfinite(known->minimum)) {
             GLS_TRY(value_at_start(k, &value));
-            value = fmax(value - known->minimum, 1e-300);
+            value = fmax(value - known->minimum, 1e-300); /* the option must be positive */
         }
         if (isnan(value)) continue;
         char path[64], text[40];

@@ -1,10 +1,10 @@
-/* Inside of `solve`: what it works with, and what it keeps of the first repetition for plot and certificate. */
+/* The inside of `solve`: what it works with, and what it keeps of the first repetition for plot and certificate. */
 #ifndef GLS_CLI_SOLVE_H
 #define GLS_CLI_SOLVE_H
 
 #include "cli/cli.h"
 
-enum { CLI_PATH_MOST = 20000 };
+enum { CLI_PATH_MOST = 20000 }; /* points of a path that are drawn: a line of some 300 kB */
 
 typedef struct cli_path {
     int64_t count, d;

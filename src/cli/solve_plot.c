@@ -5,6 +5,8 @@
 
 #include "cli/solve.h"
 
+/* Pixels of the page and its margins; CELLS a side of the shaded plane, CURVE places along a line; a path of more than
+ * DOTS iterates is drawn without a dot for each. */
 enum { WIDTH = 640, HEIGHT = 520, LEFT = 70, TOP = 40, RIGHT = 20, BOTTOM = 50, CELLS = 64, CURVE = 400, DOTS = 2000 };
 
 typedef struct frame {
@@ -53,6 +55,7 @@ static gls_status value_at(viewer *v, const gls_real *w, double *value) {
     return GLS_OK;
 }
 
+/* A margin of 8% to each side, or half the value where all are the same. */
 static void widen(double *low, double *high) {
     double room = 0.08 * (*high - *low);
     if (!(room > 0)) room = 0.5 * (1 + fabs(*low));
@@ -60,7 +63,8 @@ static void widen(double *low, double *high) {
     *high += room;
 }
 
-/* The range of coordinate `axis` along the path, outliers of a diverging end left out. */
+/* The range of coordinate `axis` along the path. Beyond 1e9 a path diverges: that end is left out, here and in trace.
+ */
 static void range_of(const cli_path *path, int axis, double *low, double *high) {
     *low = INFINITY;
     *high = -INFINITY;
@@ -74,6 +78,7 @@ static void range_of(const cli_path *path, int axis, double *low, double *high) 
     widen(low, high);
 }
 
+/* Labels at 1, 2 or 5 times a power of ten, so that an axis has about four to ten. */
 static void axes(FILE *to, const frame *f, const char *title, const char *x_name, const char *y_name) {
     fprintf(to, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" stroke=\"#444\"/>\n", LEFT, TOP,
             WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
@@ -117,6 +122,7 @@ static void trace(FILE *to, const frame *f, const double *x, const double *y, in
             across(f, x[0]), down(f, y[0]), across(f, x[last]), down(f, y[last]));
 }
 
+/* One dimension: the function itself over the range of the path, and the iterates on it. */
 static gls_status plot_line(FILE *to, viewer *v, const cli_path *path, const char *title, double *x, double *y) {
     frame f = {.low = {0, INFINITY}, .high = {0, -INFINITY}};
     double curve[CURVE + 1];
@@ -148,7 +154,8 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Cells shaded by the rank of their value: every tenth of the area has its tone, the lowest the lightest. */
+/* Cells shaded by the rank of their value: every tenth of the area has its tone, the lowest the lightest. They overlap
+ * by 0.3 pixels, or viewers show lines between them. */
 static gls_status shade(FILE *to, viewer *v, const frame *f) {
     static const char *const tone[] = {"#f7fbff", "#eaf3fb", "#dbe9f6", "#cbdef1", "#b8d3ea",
                                        "#a3c6e2", "#8cb6d9", "#75a5cf", "#5f93c4", "#4b81b7"};

@@ -48,6 +48,7 @@ static double first_hit(const cli_solving *k, double *sorted) {
     return sorted[(n + 1) / 2 - 1];
 }
 
+/* Point, value and calls are those of the first repetition; quantiles are over all of them. */
 int cli_solve_json(const cli_solving *k, double *sorted) {
     const gls_solution *s = &k->solution[0];
     double q[LEVELS];

@@ -1,4 +1,4 @@
-/* `data suspects`: what a run's ledger says of its examples, as tables and as JSON. */
+/* `data suspects`: the examples that a run's ledger shows as suppressed, as tables and as JSON. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

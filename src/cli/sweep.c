@@ -7,7 +7,7 @@
 
 #include "cli/cli.h"
 
-enum { MOST_AXES = 16 };
+enum { MOST_AXES = 16 }; /* --over in one command; a grid of two values each has 65536 trials then */
 
 typedef struct job {
     const cli_args *args;
@@ -69,6 +69,7 @@ static void print_stat(gls_sweep_stat stat, bool percent) {
     fprintf(stderr, "  %18s", text);
 }
 
+/* Best first, as the sweep sorted them; trials that an interruption left out are not shown. */
 static void print_table(const gls_sweep *sweep) {
     int width[MOST_AXES];
     fprintf(stderr, "\n  ");

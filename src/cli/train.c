@@ -128,7 +128,7 @@ static gls_status train(job *j, gls_run *run, const char *folder) {
     return GLS_OK;
 }
 
-/* What the run consists of, object by object. */
+/* The parts of the run, object by object. */
 static gls_status summarize(const job *j, gls_run *run) {
     char *text[] = {gls_run_summary(run), gls_estimator_view(gls_run_estimator(run)),
                     gls_method_view(gls_run_method(run)), gls_problem_view(gls_run_problem(run))};

@@ -1,4 +1,4 @@
-/* `version`: what this build is. */
+/* `version`: version, precision and libraries of this build. */
 #include <stdio.h>
 
 #include "cli/cli.h"

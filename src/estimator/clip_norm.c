@@ -1,4 +1,4 @@
-/* The estimate scaled down to a norm, in front of any method. */
+/* Scales the whole estimate down to a norm: gradient clipping in front of any method. */
 #include "estimator/estimator.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* Every coordinate of the estimate cut to [-bound, bound], in front of any method. A NaN stays one. */
+/* Cuts every coordinate of the estimate to [-bound, bound], in front of any method. A NaN stays a NaN. */
 #include "estimator/estimator.h"
 
 #include "base/kernels.h"

@@ -1,4 +1,4 @@
-/* Chains: made, checked, and run over a mini-batch. */
+/* Chains of stages: created, checked once, and run over each mini-batch. */
 #include "estimator/estimator.h"
 #include "estimator/mean.h"
 #include "estimator/pass.h"
@@ -39,7 +39,8 @@ static gls_status check_coupling(const gls_estimator *e, const gls_stage *stage)
     return GLS_OK;
 }
 
-/* Groups first and growing, at most two sizes; then one way of summing up; then the whole. */
+/* Stages over groups come first, with sizes that grow and take at most two values; then one that sums up; then stages
+ * over the whole estimate. Fills what the chain as a whole needs: groups, inner, sum, ledger, ratio_every. */
 static gls_status check_chain(gls_estimator *e) {
     gls_place before = GLS_PLACE_GROUP;
     int64_t sums = 0;
@@ -158,7 +159,7 @@ static gls_status plain_slice(void *user, gls_slice *slice) {
     return gls_ledger_slice(user, slice);
 }
 
-/* The mean or the sum, without a look at groups. */
+/* The mean or the sum over all rows, in one pass without groups. */
 static gls_status plain(gls_making *making, bool mean, gls_real *g, bool ledger) {
     gls_pass_request request = {.w = making->w,
                                 .rows = making->rows,
@@ -194,7 +195,8 @@ double gls_scale_norm2(gls_context *ctx, gls_real *g, double factor, int64_t n) 
     return gls_team_sum_squares(ctx, g, n);
 }
 
-/* One group that holds the whole mini-batch: plain, then the stages' factors on the whole. */
+/* One group that holds the whole mini-batch: the plain mean, times the stages' factors. A stage that multiplies by the
+ * smallest norm (rho) changes nothing here: it divides by the group's norm, and rho is that very norm. */
 static gls_status one_group(gls_making *making, gls_record *record) {
     gls_estimator *e = making->e;
     GLS_TRY(plain(making, true, making->g, e->ledger));
@@ -206,7 +208,7 @@ static gls_status one_group(gls_making *making, gls_record *record) {
         const gls_stage *stage = e->stage[i];
         double factor = 1;
         GLS_TRY(gls_group_factor(making, stage, norm2 * total * total, &factor, making->sums, &making->smallest));
-        if (stage->smallest && factor > 0) factor = 1; /* rho is this group's own norm */
+        if (stage->smallest && factor > 0) factor = 1;
         total *= factor;
     }
     if (total != 1) making->result.norm2 = gls_scale_norm2(e->ctx, making->g, total, gls_problem_size(e->problem));
@@ -225,7 +227,7 @@ static bool is_one_group(const gls_making *making) {
     return true;
 }
 
-/* Noise on the sum of `groups` vectors, divided as they were. Every rank adds the same. */
+/* Noise on the sum of the groups' vectors, divided as that sum was. Every rank adds the same numbers. */
 typedef struct noising {
     gls_making *making;
     uint64_t draw;
@@ -241,6 +243,7 @@ static gls_status noise_task(void *user, int64_t task, int worker) {
     return GLS_OK;
 }
 
+/* The number of the mini-batch's draw, which only its rows know: the rank with the first row tells it to all. */
 static gls_status find_draw(gls_making *making, uint64_t *draw) {
     gls_batch first = {0};
     int64_t value = 0;
@@ -263,8 +266,8 @@ static gls_status add_noise(gls_making *making) {
     return GLS_OK;
 }
 
-/* |g| beside |mean gradient|: a pass of its own, now and then, before the other so that the successors of the state
- * are that one's. */
+/* |mean gradient|, by a pass of its own every ratio_every estimates. It comes before the pass that makes g, so that the
+ * state's successors are those of the latter. */
 static gls_status plain_norm(gls_making *making, double *norm) {
     gls_estimator *e = making->e;
     if (!e->plain) e->plain = gls_alloc(e->ctx, gls_problem_size(e->problem), sizeof(gls_real));
@@ -285,6 +288,7 @@ static void log_uneven(gls_making *making) {
             (long long)(rows % group), (long long)rows);
 }
 
+/* Three cases: one group that only multiplies (a plain pass), groups of one size, groups by key (sorted rows). */
 static gls_status grouped(gls_making *making, gls_record *record) {
     gls_estimator *e = making->e;
     making->outer = e->stage[e->groups - 1];

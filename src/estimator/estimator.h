@@ -52,7 +52,7 @@ struct gls_estimator {
     gls_sorted sorted;
 };
 
-/* One estimate. */
+/* An estimate while it is made. */
 enum { GLS_SUM_ZERO, GLS_SUM_NONFINITE, GLS_SUM_CLIPPED, GLS_SUM_MASS, GLS_SUM_GROUPS, GLS_GROUP_SUMS };
 typedef struct gls_making {
     gls_estimator *e;

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Norms of all ranks' groups, sorted; those that are no numbers are left out. */
+/* Norms of all ranks' groups, sorted; those that are not finite are left out. */
 static gls_status gather_norms(gls_making *making, int64_t *count) {
     gls_estimator *e = making->e;
     const gls_stream *rows = making->rows;

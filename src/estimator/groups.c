@@ -11,7 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { VALUES_A_ROW = 64 }; /* multiply-adds of one group that outweigh the passes over its own gradient, a parameter */
+/* A streamed group pays for passes over its own gradient (cleared, normed, added) at the speed of memory. We count them
+ * as this many multiply-adds a parameter; the value is ours, and either way gives the same numbers. */
+enum { VALUES_A_ROW = 64 };
 
 gls_status gls_group_factor(const gls_making *making, const gls_stage *stage, double norm2, double *factor,
                             double *sums, double *smallest) {
@@ -24,7 +26,7 @@ gls_status gls_group_factor(const gls_making *making, const gls_stage *stage, do
         return gls_fail(making->e->ctx, GLS_ERR_NONFINITE,
                         "%s: the gradient of a micro-batch is not finite (nonfinite: stop)", stage->type->member.name);
     }
-    if (norm < tiny) {
+    if (norm < tiny) { /* 1 / norm might overflow */
         sums[GLS_SUM_ZERO]++;
         *factor = 0;
         return GLS_OK;
@@ -67,7 +69,7 @@ static gls_group group_of(const gls_batch *rows) {
     return (gls_group){.rows = rows, .slot = rows->slot ? rows->slot[0] : 0, .mass = gls_batch_mass(rows)};
 }
 
-/* The slice's gradient anew: the sum of what the inner stages make of its groups, each weighing its mass. */
+/* Replaces the slice's gradient by the sum of what the inner stages make of its groups, each weighted by its mass. */
 static gls_status inner_stages(gls_making *making, gls_slice *slice) {
     gls_estimator *e = making->e;
     int64_t d = gls_problem_size(e->problem), size = e->stage[e->inner - 1]->group, n = slice->rows->rows;
@@ -109,6 +111,8 @@ static gls_status streamed_slice(void *user, gls_slice *slice) {
     return GLS_OK;
 }
 
+/* Several groups in one slice: norms of their mean gradients (|sum| / mass) give factors, and a factor becomes the
+ * weight of each of its group's rows. For the sum of means, rows are also divided by their group's mass. */
 static gls_status derived_slice(void *user, gls_slice *slice) {
     gls_making *making = user;
     gls_estimator *e = making->e;
@@ -157,6 +161,8 @@ static gls_status choose_way(const gls_making *making, bool *derived) {
     return GLS_OK;
 }
 
+/* The smallest norm (rho) is known after the pass alone: streamed and derived slices work without it, finish()
+ * multiplies it in. */
 gls_status gls_estimate_groups(gls_making *making) {
     gls_estimator *e = making->e;
     bool derived = false;

@@ -23,6 +23,7 @@ static gls_status differences(gls_pass *pass, gls_pass_request *request, const g
     gls_real *at = pass->difference, *upper = at + d, *g = request->g;
     const gls_real *w = request->w;
     double length = sqrt(gls_team_sum_squares(pass->ctx, v, d));
+    /* the rounding units */
     double unit = sizeof(gls_real) == sizeof(float) ? 1.2e-7 : 2.2e-16;
     double h = length > 0 ? cbrt(unit) * (1 + sqrt(gls_team_sum_squares(pass->ctx, w, d))) / length : 0;
     request->want = GLS_WANT_GRADIENT;

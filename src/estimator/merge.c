@@ -35,6 +35,7 @@ gls_status gls_pass_lanes(gls_pass_job *job) {
         for (int64_t i = 0; i < request->maxs; i++) pass->lane[k].max[i] = -INFINITY;
     }
     if (!request->g || request->explicit_slices) return GLS_OK;
+    /* Tiles pass the lanes by and add to g itself, so it must begin at zero there. */
     for (int64_t b = 0; b < gls_layout_count(pass->problem->layout); b++) {
         const gls_block *block = gls_layout_block(pass->problem->layout, b);
         if (block->flags & GLS_BLOCK_TILED) gls_team_fill(pass->ctx, request->g + block->offset, 0, block->size);
@@ -124,6 +125,8 @@ static gls_status finish_task(void *user, int64_t task, int worker) {
     return GLS_OK;
 }
 
+/* Sums first: the factor of g may depend on them. On a single rank each piece is merged, scaled and squared while it is
+ * in cache; with several, scaling and |g|^2 have to wait for the sum over ranks. */
 gls_status gls_pass_merge(gls_pass_job *job, gls_status mine) {
     gls_pass *pass = job->pass;
     const gls_pass_request *request = job->request;

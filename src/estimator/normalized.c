@@ -1,4 +1,4 @@
-/* Every micro-batch's gradient to norm 1. */
+/* Scales every micro-batch's mean gradient to norm 1. */
 #include "estimator/microbatch.h"
 
 static gls_status create(gls_stage *stage, const void *options) {

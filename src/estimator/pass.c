@@ -1,4 +1,4 @@
-/* The one loop over slices. */
+/* A pass: made once for a problem, then run over batches. It has the only parallel loop over examples. */
 #include "estimator/pass.h"
 
 #include "base/kernels.h"
@@ -138,6 +138,8 @@ static gls_status run_section(gls_pass_job *job, int64_t number) {
     return job->request->local ? status : gls_comm_agree(pass->ctx, status);
 }
 
+/* All ranks go through the same exchanges in the same order, also when one of them fails: its status travels along. So
+ * only what all ranks decide alike, or allocate for the messages, may return before the merge. */
 gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pass_result *result) {
     gls_pass_job job = {.pass = pass, .request = request, .result = result, .factor = 1};
     *result = (gls_pass_result){0};

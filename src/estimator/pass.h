@@ -11,7 +11,7 @@
 
 #include <stdatomic.h>
 
-enum { GLS_MAX_LANES = 64 };
+enum { GLS_MAX_LANES = 64 }; /* of plan.lanes; the cost model takes eight at most */
 
 typedef struct gls_shapes {
     int64_t slice, wave, lanes;
@@ -23,7 +23,8 @@ typedef struct gls_cut {
     int64_t group, groups;
 } gls_cut;
 
-/* Slices [first, first + count) whose rows are at hand together. span: rows of the mini-batch, over all ranks. */
+/* Slices [first, first + count), whose rows memory holds together. span_begin, span_rows: the slots, over all ranks, of
+ * the span they belong to; of the whole mini-batch where no slices meet. */
 typedef struct gls_pass_section {
     int64_t first, count;
     int64_t begin, rows;           /* of this rank */
@@ -46,7 +47,7 @@ typedef struct gls_workspace {
     struct gls_workspace *next;
 } gls_workspace;
 
-/* A piece of g: where it is, and where the lanes hold it (-1: tiled). */
+/* A piece of g: its place there and in each lane (-1: none, tiles add to g itself). */
 typedef struct gls_gradient_piece {
     int64_t at, lane_at, length;
 } gls_gradient_piece;
@@ -89,7 +90,7 @@ struct gls_pass {
     gls_point *direction;
 };
 
-/* One job. */
+/* One run of a pass: a request on its way to the result. */
 typedef struct gls_pass_job {
     gls_pass *pass;
     const gls_pass_request *request;

@@ -1,20 +1,23 @@
-/* How a mini-batch is cut, from shapes alone: never from a stopwatch, never from the number of threads. */
+/* How a mini-batch is cut. The cut fixes the order of every sum and so a run's bits: it follows from shapes alone,
+ * never from a stopwatch or the number of threads. */
 #include "estimator/pass.h"
 #include "base/arith.h"
 
 #include <string.h>
 
+/* The cost model. All values are ours, round on purpose: they fix the bits, so no machine may tune them for itself. A
+ * run stores the shapes it got; a later version may therefore choose others. */
 enum {
-    SLICE_WORK = 1 << 26,  /* multiply-adds a slice is worth */
-    SLICE_BYTES = 1 << 26, /* that an evaluation may hold */
-    SLICE_MOST = 1024,
-    SLICE_LEAST = 8,
-    OUTPUT_MOST = 128, /* rows of a slice that outputs alone are asked of: one row pays for so many */
-    SLICES_WANTED = 2, /* a mini-batch should make */
-    LANES_MOST = 8,
-    LANES_BYTES = 1 << 29,
-    WAVE_BYTES = 1 << 28,
-    WAVE_SLICES = 64
+    SLICE_WORK = 1 << 26,  /* multiply-adds of a slice at most: some milliseconds of a core, far above a task's cost */
+    SLICE_BYTES = 1 << 26, /* of one evaluation at most: every lane holds one at the same time */
+    SLICE_MOST = 1024,     /* rows; a matrix product gains little beyond */
+    SLICE_LEAST = 8,       /* rows, memory permitting; below this a matrix product reads its weights for too little */
+    OUTPUT_MOST = 128,     /* rows of a slice for outputs alone; a single row is filled up to these, so they are few */
+    SLICES_WANTED = 2,     /* of a mini-batch, at least: one slice would leave all threads but one idle */
+    LANES_MOST = 8,        /* each lane costs a gradient's memory and its share of the merge */
+    LANES_BYTES = 1 << 29, /* gradients of all lanes */
+    WAVE_BYTES = 1 << 28,  /* evaluations of a wave, were all alive */
+    WAVE_SLICES = 64       /* of a wave at most: enough for any number of threads to share evenly */
 };
 
 /* The problem's figures for one row: multiply-adds of a forward pass, bytes of an evaluation. */
@@ -25,6 +28,9 @@ static void row_cost(const gls_pass *pass, double *work, double *bytes) {
     if (p->type->cost) p->type->cost(p, work, bytes);
 }
 
+/* Slices are halved until their work fits and the rows make two of them; memory may halve them to a single row. Lanes
+ * are doubled while each gets a slice; two are taken whatever they weigh. Waves begin at a slice a lane and are doubled
+ * while memory holds them. An option that was given (not 0) stays as it is. */
 gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_slices) {
     double work, bytes;
     row_cost(pass, &work, &bytes);
@@ -62,9 +68,9 @@ int64_t gls_pass_output_rows(const gls_pass *pass) {
     return rows;
 }
 
-/* Slices meet where a span is larger than a slice, unless somebody wants gradients of groups of whole spans, or memory
- * holds as many spans side by side as one has slices: then each slice holds whole spans and nobody waits for another.
- * The shares of ranks are aligned to the problem's own groups only. */
+/* Slices meet where a span is larger than a slice. They do not where the request needs gradients of groups of whole
+ * spans, or memory holds as many spans side by side as one has slices: each slice then holds whole spans and none
+ * waits. The shares of ranks are aligned to the problem's own groups only. */
 void gls_pass_couple(gls_pass_job *job) {
     const gls_pass_request *request = job->request;
     const gls_problem *p = job->pass->problem;
@@ -114,7 +120,8 @@ static int64_t group_end(const gls_pass_job *job, int64_t at, int64_t group) {
     return at + (job->span > 0 && !job->coupled ? job->span : 1);
 }
 
-/* Slices of whole groups over rows [begin, end) of this rank; each one group, if they are explicit. */
+/* Slices of whole groups over rows [begin, end) of this rank; each one group, if they are explicit. A group larger than
+ * a slice is a slice by itself: groups and spans are never divided. */
 static gls_status cut_rows(gls_pass_job *job, int64_t begin, int64_t end, int64_t *group) {
     bool grouped = job->request->group > 0 || job->request->cut, single = grouped && job->request->explicit_slices;
     for (int64_t at = begin; at < end;) {
@@ -163,7 +170,7 @@ static gls_status check_groups(const gls_pass_job *job) {
     return GLS_OK;
 }
 
-/* One section a span. */
+/* One section a span, on every rank the same number of them, also where a rank has no rows of one: all meet in it. */
 static gls_status cut_spans(gls_pass_job *job) {
     gls_pass *pass = job->pass;
     const gls_stream *rows = job->request->rows;
@@ -183,6 +190,7 @@ static gls_status cut_spans(gls_pass_job *job) {
     return GLS_OK;
 }
 
+/* Sections of whole slices, as many as a wave holds; a slice larger than a wave is a section by itself. */
 static gls_status cut_waves(gls_pass_job *job) {
     gls_pass *pass = job->pass;
     const gls_stream *rows = job->request->rows;
@@ -207,6 +215,7 @@ gls_status gls_pass_cut(gls_pass_job *job) {
     const gls_stream *rows = job->request->rows;
     job->shapes = gls_pass_shapes(pass, rows->rows, job->request->explicit_slices);
     if (job->request->slice_rows > 0) job->shapes.slice = job->request->slice_rows;
+    /* A slice may have grown to a whole span: fewer lanes, so that a span for each still fits a wave. */
     while (!job->coupled && !job->request->explicit_slices && job->shapes.lanes > 1 &&
            job->shapes.lanes * job->span > job->shapes.wave)
         job->shapes.lanes /= 2;
@@ -257,6 +266,8 @@ static gls_status workspace_fill(gls_pass *pass, gls_workspace *work) {
     return GLS_OK;
 }
 
+/* One workspace for each pair of want and mode, large enough for every job so far, so that repeated jobs allocate
+ * nothing. A job needs an evaluation for each slice that must stay alive, else one a lane: lanes work in order. */
 gls_status gls_pass_workspace(gls_pass_job *job) {
     gls_pass *pass = job->pass;
     int64_t rows = 1, count = 1;

@@ -8,11 +8,13 @@
 #include <sched.h>
 #include <string.h>
 
-/* Where a slice's evaluation lies in the workspace. */
+/* The number of a slice's evaluation in the workspace: its own if all are held, else its lane's. */
 static int64_t place(const gls_pass_job *job, int64_t slice) {
     return job->held ? slice - job->section.first : (slice - job->section.first) % job->shapes.lanes;
 }
 
+/* whole: the slice holds whole spans by itself, so it leads each and names their length. Else the slice with the span's
+ * first row leads: it writes the span's summary for all. */
 void gls_pass_arguments(const gls_pass_job *job, int64_t slice, gls_evaluate_args *args) {
     const gls_pass_request *request = job->request;
     const gls_cut *cut = &job->pass->cut[slice];
@@ -65,7 +67,7 @@ static void add_own(const gls_pass_job *job, const gls_slice *slice, gls_real *l
     if (slice->gradient == lane && slice->scale != 0 && slice->scale != 1) gls_scale(lane, slice->scale, d);
 }
 
-/* The questions that every slice is put, in an order that lets the short way give value and gradient together. */
+/* The questions put to every slice. The gradient comes before the loss: a problem with a short way then gives both. */
 static gls_status ask(gls_pass_job *job, int64_t number, int worker) {
     gls_pass *pass = job->pass;
     const gls_pass_request *request = job->request;
@@ -106,7 +108,8 @@ static gls_status ask(gls_pass_job *job, int64_t number, int worker) {
     return GLS_OK;
 }
 
-/* Tasks are dealt in ascending order, so the slice waited for has begun. */
+/* Threads take tasks in ascending order, so the lane's previous slice is done or runs on another thread; that one waits
+ * for none after it. The wait is therefore bounded by the work of slices that have begun. */
 static void wait_for_lane(gls_lane *lane, int64_t turn) {
     while (atomic_load_explicit(&lane->done, memory_order_acquire) < turn) sched_yield();
 }

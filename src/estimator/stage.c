@@ -1,4 +1,4 @@
-/* One member of a chain, from a name or a map. */
+/* One stage of a chain, created from a name or from a map with `name` and options. */
 #include "estimator/estimator.h"
 
 #include "base/value.h"

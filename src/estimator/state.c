@@ -1,5 +1,5 @@
-/* Successors of a problem's state. Blocks by slot are written by the slices; the others move on over one span after the
- * other, at the end of the pass, from what the spans left: the same bits in whatever order they were evaluated. */
+/* Successors of a problem's state. Slices write the blocks by slot. The other blocks advance over the spans in order,
+ * at the end of the pass, from the summaries that the spans left: the order of evaluation does not change a bit. */
 #include "estimator/pass.h"
 #include "base/arith.h"
 
@@ -44,6 +44,7 @@ gls_status gls_pass_state_begin(gls_pass_job *job) {
     return GLS_OK;
 }
 
+/* Every rank sends its part also after a failure; then all advance alike, from the same summaries. */
 gls_status gls_pass_state_end(gls_pass_job *job, gls_status mine) {
     gls_pass *pass = job->pass;
     gls_problem *p = pass->problem;

@@ -1,4 +1,4 @@
-/* The room's table: one row an estimator. */
+/* The table of estimators: a row here enlists one everywhere (help, list, configuration, tests). */
 #include "estimator/estimator.h"
 
 /* clang-format off */

@@ -1,9 +1,12 @@
+/* The conflict graph is never built: the neighbours of an example are the union of its features' examples, marked in a
+ * bit set, one example after the other. */
 #include "measure/conflict.h"
 #include "base/arith.h"
 
 #include <string.h>
 
-/* Features in more than one in 64 examples are kept as bit sets over the examples, the others as lists. */
+/* Features in more than one in 64 examples are kept as bit sets over the examples, the others as lists: whichever takes
+ * fewer operations to join. */
 typedef struct inverse {
     int64_t words, heavy;
     int64_t *begin;   /* [features + 1] into example */

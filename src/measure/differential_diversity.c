@@ -95,6 +95,7 @@ static gls_status report(const options *o, gls_sample *s, const gls_moments *mom
                                    "the run's size; along their mean it is that size times larger");
 }
 
+/* Differences are formed in chunks of 64 MB of gradients, a row an example. */
 static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *out) {
     int64_t d = gls_problem_size(s->in->problem), rows = ((int64_t)1 << 26) / (d * (int64_t)sizeof(gls_real));
     rows = rows < 1 ? 1 : rows > s->count ? s->count : rows;

@@ -100,6 +100,7 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
     return report(m->options, (double)matrix->n, (double)matrix->d, &moments, product, out);
 }
 
+/* Two passes with norms or inner products, 1.3 each, and one that forms every gradient, 2. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
     return 4.6 * gls_sample_size(o->sample.sample, examples);

@@ -40,7 +40,7 @@ bool gls_diversity_read(const gls_diversity *d, int64_t n, double *gradient_dive
     *gradient_diversity = *batch_size_bound = *low = *high = NAN;
     if (!(d->weight > 0)) return false;
     double effective = d->weight * d->weight / d->weight2;
-    if (effective > 1.5) {
+    if (effective > 1.5) { /* fewer updates, as the weights count them, have no variance */
         double scale = 1 / (effective - 1);
         gls_interval bound = gls_stat_ratio_interval(d->m2, d->g, d->m2_m2 * scale, d->g_g * scale, d->m2_g * scale,
                                                      gls_stat_t975(effective - 1));

@@ -119,7 +119,7 @@ typedef struct kinds {
 
 typedef enum pairing { DRAGGER_BENIGN, BENIGN_BENIGN, BENIGN_WITHIN_CLASS } pairing;
 
-/* A random pair of the kind asked for; false if none was met in a hundred tries. */
+/* A random pair of the kind asked for; false after a hundred tries: such pairs are then too rare to look for. */
 static bool choose(gls_sample *s, const kinds *k, pairing kind, int64_t index[2]) {
     for (int tries = 0; tries < 100; tries++) {
         index[0] = kind == DRAGGER_BENIGN ? k->dragger[gls_random_below(&s->random, k->draggers)]
@@ -200,6 +200,7 @@ static gls_status report_domains(gls_measure *m, const gls_suspects *all, const 
     static const gls_suspects_names names = {"domain_seen", "domain_log_factors", "domain_norms", "domain_losses"};
     int64_t most = -1;
     for (int64_t i = 0; i < all->examples; i++) most = domain[i] > most ? domain[i] : most;
+    /* One mean a domain: a column of other numbers is not taken for one. */
     if (most >= 100000) return gls_measure_result_note(out, "too many domains for a table of means");
     return gls_suspects_report_means(all, domain, most + 1, &names, out);
 }
@@ -241,6 +242,8 @@ static gls_status report(gls_measure *m, gls_sample *s, const gls_suspects *all,
     return status;
 }
 
+/* The estimator's ledger, where there is one, is what really happened: it takes the place of this measure's own
+ * factors and norms. */
 static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *out) {
     const options *o = m->options;
     const gls_data_info *info = gls_source_info(s->in->source);
@@ -281,6 +284,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     return status;
 }
 
+/* Norms and losses make a pass 1.5; a pair forms two gradients in a pass of its own, counted as three each. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
     return 1.5 * gls_sample_size(o->sample.sample, examples) + 6 * (double)o->pairs * (o->column != NULL);

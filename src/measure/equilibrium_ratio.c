@@ -80,6 +80,7 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     return gls_arrays_add_state(m->ctx, list, prefix, "sums", GLS_F64, sizeof(sums) / sizeof(double), m->self);
 }
 
+/* A gradient, and a Hessian product, which costs two. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
     return 3 * gls_sample_size(o->sample.sample, examples);

@@ -11,9 +11,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK = 1024 };
-#define MOST_WORK 2e10    /* word operations for the degree */
-#define MOST_NONZEROS 2e8 /* feature values held */
+enum { CHUNK = 1024 }; /* rows read at once */
+#define MOST_WORK \
+    2e10 /* word operations for the degree: some ten seconds of a core; beyond, an upper bound is reported */
+#define MOST_NONZEROS 2e8 /* feature values held: 2.4 GB as column and double */
 
 typedef struct options {
     int64_t sample, products;

@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-enum { PARTS = 8 };
+enum { PARTS = 8 }; /* products of 28 pairs; more would cost memory, d values a part */
 
 typedef struct options {
     gls_sample_options sample;

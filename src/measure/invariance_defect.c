@@ -46,6 +46,8 @@ static gls_status report(const defect *a, double change, gls_measure_result *out
     return gls_measure_result_number(out, "scaled_defect", "loss", fabs(a->mean) * sqrt(a->count));
 }
 
+/* The fixed sample has draw 0, so it is the same at every step; the fresh mini-batch's draw is the step. The mean and
+ * its squares are kept as Welford's recurrences. */
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
     defect *a = m->self;
@@ -83,6 +85,7 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     return gls_arrays_add_state(m->ctx, list, prefix, "defect", GLS_F64, sizeof(defect) / sizeof(double), m->self);
 }
 
+/* Two passes of losses, a third each, and a mini-batch's gradient. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
     return 0.7 * gls_sample_size(o->sample.sample, examples) + gls_batch_or(o->batch, batch);

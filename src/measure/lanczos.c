@@ -1,3 +1,5 @@
+/* Lanczos with full reorthogonalisation and thick restarts: a full basis keeps the Ritz vectors of both ends and
+ * continues from them (Wu and Simon, 2000). Without the reorthogonalisation float vectors soon are not orthogonal. */
 #include "measure/lanczos.h"
 
 #include "base/kernels.h"
@@ -24,7 +26,8 @@ static gls_real *column(const state *l, int i) {
     return l->v + (int64_t)i * l->options->n;
 }
 
-/* Takes the columns 0 .. count-1 out of x, twice; what was taken is added to h where it is not NULL. */
+/* Takes the columns 0 .. count-1 out of x, twice: once leaves rounding of the size of what was taken, twice is enough.
+ * What was taken is added to h where it is not NULL. */
 static void orthogonalise(state *l, gls_real *x, int count, double *h) {
     int64_t n = l->options->n;
     for (int round = 0; round < 2; round++) {
@@ -54,7 +57,7 @@ static void fresh(state *l, gls_random *random, gls_real *x, int count) {
 static gls_status extend(state *l, gls_random *random, double scale) {
     int64_t n = l->options->n;
     int last = l->used - 1;
-    double h[512] = {0};
+    double h[512] = {0}; /* the largest basis that gls_lanczos_ends takes */
     GLS_TRY(l->options->apply(l->options->user, column(l, last), l->y));
     l->out->products++;
     double before = sqrt(gls_team_sum_squares(l->ctx, l->y, n));
@@ -64,8 +67,8 @@ static gls_status extend(state *l, gls_random *random, double scale) {
     gls_real *next = column(l, l->used);
     memcpy(next, l->y, (size_t)n * sizeof *next);
     l->beta = normalise(l, next);
-    double tiny = sizeof(gls_real) == 4 ? 1e-6 : 1e-14;
-    if (l->beta <= tiny * fmax(before, scale)) { /* an invariant subspace: go on elsewhere, uncoupled */
+    double tiny = sizeof(gls_real) == 4 ? 1e-6 : 1e-14; /* some roundings: what is smaller is rounding alone */
+    if (l->beta <= tiny * fmax(before, scale)) { /* an invariant subspace: continue in another direction, uncoupled */
         l->beta = 0;
         if (l->used < n) fresh(l, random, next, l->used);
     }
@@ -92,7 +95,8 @@ static gls_status solve(void *user, int64_t task, int worker) {
     return GLS_OK;
 }
 
-/* Keeps the outer Ritz vectors of both ends and the last direction. */
+/* Keeps the outer Ritz vectors of both ends, a quarter of the basis each, and the last direction. Half a basis of room
+ * is left for new products. */
 static void restart(state *l, double *kept) {
     int64_t n = l->options->n;
     int half = l->basis / 4, keep = 2 * half;
@@ -115,6 +119,8 @@ static void restart(state *l, double *kept) {
     l->used = keep + 1;
 }
 
+/* The small eigenproblem is solved after every fifth product and when the basis is full: it costs little beside them.
+ */
 static gls_status iterate(state *l, double *kept) {
     gls_random random = l->options->random;
     double scale = 0;
@@ -140,6 +146,7 @@ static gls_status iterate(state *l, double *kept) {
     }
 }
 
+/* Below 8 vectors a restart would keep too little of either end; 512 are what extend() has room for. */
 gls_status gls_lanczos_ends(gls_context *ctx, const gls_lanczos *options, gls_spectrum *spectrum) {
     *spectrum = (gls_spectrum){0};
     if (options->n < 1 || options->basis < 8 || options->basis > 512) {

@@ -51,6 +51,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     return status;
 }
 
+/* A forward pass is a third of a gradient. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
     return gls_sample_size(o->sample.sample, examples) / 3;

@@ -1,4 +1,4 @@
-/* Making measures by name, and running one. */
+/* Measures as objects: created by name, run on a problem or a matrix. Input is checked here, once for all measures. */
 #include <glissade/measure.h>
 #include "base/clock.h"
 

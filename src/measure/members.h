@@ -1,4 +1,4 @@
-/* The room's table of members (table.c), one file each. */
+/* The table of measures (table.c), each in a file of its own, and their short names. */
 #ifndef GLS_MEASURE_MEMBERS_H
 #define GLS_MEASURE_MEMBERS_H
 

@@ -1,3 +1,5 @@
+/* M^2 and G of a set without bias from groups' norms, with variances by leaving out one group at a time (the
+ * jackknife). G is the small difference of large sums, so everything is in double. */
 #include "measure/moments.h"
 
 #include <math.h>
@@ -28,6 +30,8 @@ void gls_moments_rows(int64_t groups, int64_t size, const double *a, const doubl
     }
     gls_moments_estimate(groups, size, sum, norm2_sum, population, &out->m2, &out->g);
     if (groups < 3) return;
+    /* Without group i the sum of all has the squared norm norm2_sum - 2 c_i + a_i. First pass means, second deviations.
+     */
     double mean_m2 = 0, mean_g = 0, v_m2 = 0, v_g = 0, v_x = 0, n = (double)groups;
     for (int pass = 0; pass < 2; pass++) {
         for (int64_t i = 0; i < groups; i++) {
@@ -43,6 +47,7 @@ void gls_moments_rows(int64_t groups, int64_t size, const double *a, const doubl
             }
         }
     }
+    /* Without replacement, variances shrink by the share of the set that was not drawn. */
     double left = population > 0 ? fmax(0, 1 - n * (double)size / (double)population) : 1;
     double scale = (n - 1) / n * left;
     out->v_m2 = v_m2 * scale;
@@ -50,6 +55,7 @@ void gls_moments_rows(int64_t groups, int64_t size, const double *a, const doubl
     out->v_x = v_x * scale;
 }
 
+/* Two passes over the rows: the sum first, then each row with it. */
 void gls_moments_matrix(const gls_measure_matrix *matrix, double *sum, double *a, double *c, double *norm2_sum) {
     int64_t n = matrix->n, d = matrix->d;
     for (int64_t k = 0; k < d; k++) sum[k] = 0;

@@ -6,7 +6,7 @@
 #include "measure/statistics.h"
 
 typedef struct gls_moments {
-    int64_t rows;          /* groups the estimate stands on */
+    int64_t rows;          /* groups that the estimate is made from */
     bool exact;            /* the rows are the whole set: the definition itself */
     double m2, g;          /* unbiased; g may be negative */
     double v_m2, v_g, v_x; /* variances and covariance of the two, by the jackknife */
@@ -27,7 +27,7 @@ gls_status gls_moments_sample(gls_sample *sample, const gls_real *w, gls_moments
 /* Of all rows of a matrix. */
 gls_status gls_moments_of_matrix(gls_context *ctx, const gls_measure_matrix *matrix, gls_moments *out);
 
-/* Where the moments come from: 1, the norms at hand of the run's own mini-batch. */
+/* Where the moments come from: 0, examples of its own; 1, the norms of the run's own mini-batch. */
 #define GLS_FROM_OPTION(type)                        \
     GLS_ENUM(                                        \
         "from", type, from, "sample", "sample|step", \

@@ -1,3 +1,5 @@
+/* The moments of a sample at w. Inner products with the sum serve the variances alone: a whole set, which has none, is
+ * read once. */
 #include "base/kernels.h"
 #include "measure/moments.h"
 

@@ -11,7 +11,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { POINTS = 19, NULL_DRAWS = 2000, COORDINATES = 1 << 20 };
+enum {
+    POINTS = 19,          /* quantiles 0.05, 0.1, ..., 0.95 */
+    NULL_DRAWS = 2000,    /* of each null: its quantiles are then known to about 1% of probability */
+    COORDINATES = 1 << 20 /* of a mini-batch's noise that are sorted at most, evenly spread */
+};
 
 typedef struct options {
     gls_sample_options sample;
@@ -156,9 +160,9 @@ static void shape_of(const double *sorted, int64_t n, double *shape) {
     for (int k = 0; k < POINTS; k++) shape[k] = median > 0 ? shape[k] / median : 0;
 }
 
-/* How far two samples of this size from the same distribution lie apart, by drawing from the sorted x itself. */
+/* How far apart two samples of this size from the same distribution are, by drawing from the sorted x itself. */
 static gls_status expected_distance(gls_context *ctx, gls_random random, const double *x, int64_t n, double *out) {
-    enum { REPEATS = 10 };
+    enum { REPEATS = 10 }; /* a rough figure to compare with is enough */
     double *draw = gls_alloc(ctx, n, sizeof *draw), shape[2][POINTS];
     if (!draw) return GLS_ERR_MEMORY;
     *out = 0;
@@ -187,7 +191,7 @@ static gls_status report_drift(first_shape *first, int which, const labels *l, g
     return gls_measure_result_number(out, l->expected, "medians", expected);
 }
 
-/* norm2 [n] is turned into norms and sorted. */
+/* Turns norm2 [n] into norms and sorts them. */
 static gls_status report_norms(gls_measure *m, int which, const labels *l, gls_random random, double *norm2, int64_t n,
                                double effective, gls_measure_result *out) {
     for (int64_t i = 0; i < n; i++) norm2[i] = sqrt(norm2[i]);
@@ -241,6 +245,7 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_real *g, gls_nois
     return report_coordinates(m, noise->first, gls_problem_size(in->problem), out);
 }
 
+/* A mini-batch larger than the sample becomes half of it: drawn without replacement, the whole sample has no noise. */
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
     int64_t d = gls_problem_size(in->problem);
@@ -293,6 +298,7 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
                                 m->self);
 }
 
+/* A pass with norms, 1.3, one with inner products, and the mini-batches. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
     return 2.3 * gls_sample_size(o->sample.sample, examples) + (double)o->batches * gls_batch_or(o->batch, batch);

@@ -69,6 +69,6 @@ gls_status gls_pair_arrays(gls_measure *m, const char *prefix, gls_arrays *list)
 
 double gls_pair_cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const gls_pair_options *o = m->options;
-    static const double each = 2.6; /* gradients that one example of the sample costs, its norm included */
+    static const double each = 2.6; /* a pass with norms and one with inner products, 1.3 each */
     return o->from ? 0 : each * gls_sample_size(o->sample.sample, examples);
 }

@@ -1,3 +1,5 @@
+/* The examples of a measure and its passes over them. The choice of examples depends on seed, purpose and draw alone,
+ * so that a measure reads the same ones on every machine and with any number of ranks. */
 #include "measure/sample.h"
 #include "base/arith.h"
 
@@ -76,6 +78,7 @@ gls_status gls_sample_batch(gls_sample *s, int64_t count, int64_t *index) {
     return GLS_OK;
 }
 
+/* The highest bit keeps a measure's draws apart from those of the run's mini-batches; 24 bits number the passes. */
 uint64_t gls_sample_draw(const gls_measure_input *in, int64_t pass) {
     return ((uint64_t)1 << 63) | (uint64_t)in->step << 24 | (uint64_t)pass;
 }

@@ -58,7 +58,7 @@ gls_status gls_sample_share(gls_sample *sample, double *x, int64_t n, gls_status
 /* A number for the randomness of one of a measure's passes: step and pass. */
 uint64_t gls_sample_draw(const gls_measure_input *in, int64_t pass);
 
-/* For costs: examples that a sample of that size (-1: all) reads of so many; a mini-batch's size where 0 is the run's.
+/* For costs: how many of `examples` a sample of that size (-1: all) reads; a mini-batch's own size, 0 being the run's.
  */
 static inline double gls_sample_size(int64_t size, int64_t examples) {
     return (double)(size < 0 || size > examples ? examples : size);

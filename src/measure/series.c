@@ -1,3 +1,4 @@
+/* A ring of the newest points. All fields are doubles, the counter too: a checkpoint saves them as one array. */
 #include "measure/series.h"
 
 void gls_series_add(gls_series *s, double x, double y) {

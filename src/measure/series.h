@@ -4,7 +4,7 @@
 
 #include <glissade/base.h>
 
-enum { GLS_SERIES_POINTS = 1024 };
+enum { GLS_SERIES_POINTS = 1024 }; /* smoothness sorts the slopes of all pairs: half a million doubles */
 
 typedef struct gls_series {
     double added; /* since the beginning */

@@ -30,6 +30,8 @@ typedef struct vectors {
     gls_real *begin, *g, *w; /* gradient at w_k, gradient at w, w on the segment */
 } vectors;
 
+/* The largest quotient over `points` places of the segment, its end included: all on the same examples and the same
+ * draw, so that the difference of two gradients is that of the weights alone. */
 static gls_status along(gls_sample *s, int64_t points, vectors *v, double *norm, double *smoothness) {
     const gls_measure_input *in = s->in;
     int64_t d = gls_problem_size(in->problem);

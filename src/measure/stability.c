@@ -48,6 +48,7 @@ static gls_status report_series(const gls_series *series, gls_measure_result *ou
     return status;
 }
 
+/* The distance covers all weights and needs no sample; the losses behind it do. */
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
     int64_t d = gls_problem_size(in->problem);

@@ -1,3 +1,4 @@
+/* Statistics on plain arrays; formulas and edge cases are in statistics.h. */
 #include "measure/statistics.h"
 #include "base/sort.h"
 
@@ -45,6 +46,7 @@ double gls_stat_correlation(const double *x, const double *y, int64_t n) {
     return xx > 0 && yy > 0 ? xy / sqrt(xx) / sqrt(yy) : NAN;
 }
 
+/* Values that are all the same get bins half as wide as the value to both sides, so that edges ascend. */
 void gls_stat_histogram(const double *x, int64_t n, int64_t bins, double *edge, double *count) {
     double low = INFINITY, high = -INFINITY;
     for (int64_t i = 0; i < n; i++) {
@@ -93,7 +95,8 @@ bool gls_stat_least_squares(const double *x, const double *y, int64_t n, double 
     return true;
 }
 
-/* Exact for one to four degrees of freedom, beyond them the expansion in 1 / dof around the normal quantile. */
+/* Tabled for one to four degrees of freedom; beyond them the Cornish-Fisher expansion in 1 / dof around the normal
+ * quantile (Abramowitz and Stegun 26.7.5). */
 double gls_stat_t975(double dof) {
     static const double small[] = {12.7062047, 4.30265273, 3.18244631, 2.77644511};
     if (dof < 5) return small[dof < 2 ? 0 : (int)dof - 1];

@@ -1,3 +1,5 @@
+/* Sums by example, and what is read from them: means over the times an example was seen, ranked or averaged by class.
+ * Examples that were never seen are left out everywhere. */
 #include "measure/suspects.h"
 
 #include "base/arith.h"

@@ -1,10 +1,10 @@
-/* Who holds training back: sums by example along a run, and what is read from them. */
+/* How single examples fare in training: sums by example along a run, and what is read from them. */
 #ifndef GLS_MEASURE_SUSPECTS_H
 #define GLS_MEASURE_SUSPECTS_H
 
 #include <glissade/measure.h>
 
-/* All [examples]. */
+/* Sums over the times an example was seen, each [examples]. */
 typedef struct gls_suspects {
     int64_t examples;
     double *seen, *log_factor, *norm, *loss;

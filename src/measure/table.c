@@ -1,4 +1,4 @@
-/* The room's table: one row a measure. */
+/* The table of measures: a row here enlists one everywhere (help, list, configuration, tests). */
 #include "measure/members.h"
 
 /* clang-format off */

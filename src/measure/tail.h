@@ -6,7 +6,7 @@
 
 typedef struct gls_tail_fit {
     double alpha, low, high; /* NaN where it cannot be told */
-    int64_t blocks;          /* independent blocks of samples that the interval stands on */
+    int64_t blocks;          /* independent blocks of samples that the interval is made from */
     int64_t zero_sums;       /* exact zeros left out */
 } gls_tail_fit;
 

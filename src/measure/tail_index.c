@@ -10,6 +10,9 @@
 
 #include <math.h>
 
+/* Ours. Long sums are nearer to their limit but leave few blocks: the longest with ENOUGH_BLOCKS is the answer, and
+ * sums with fewer than LEAST_BLOCKS are not used. MOST_SAMPLES bounds what is copied of a matrix, HILL_POINTS a plot.
+ */
 enum { PAIRS = 5, FIRST_MAIN = 2, MOST_SAMPLES = 65536, HILL_POINTS = 40, ENOUGH_BLOCKS = 32, LEAST_BLOCKS = 4 };
 
 typedef struct options {
@@ -48,6 +51,8 @@ typedef struct noise {
     int64_t coordinates, samples;
 } noise;
 
+/* Each index comes with that of normal noise of the same size (gaussian_...), which shows what the estimator itself
+ * makes of light tails. The answer is the longest pair of sums that still has enough blocks. */
 static gls_status report_pairs(const noise *z, const noise *gaussian, gls_random random, gls_measure_result *out) {
     gls_tail_fit fit, control, best = {.alpha = NAN, .low = NAN, .high = NAN};
     gls_tail_fit first = best, last = best;
@@ -91,6 +96,7 @@ static void norms_of(const noise *z, double *norm) {
     for (int64_t i = 0; i < z->samples; i++) norm[i] = -norm[i];
 }
 
+/* The index at the 5% largest norms, ten at least; and the plot, at cut-offs from 4 to n / 2 on a log scale. */
 static gls_status report_hill(const double *norm, const double *control, int64_t n, gls_measure_result *out) {
     double cut[HILL_POINTS], alpha[HILL_POINTS], gaussian[HILL_POINTS];
     int64_t points = 0, last = 0;
@@ -153,6 +159,8 @@ static int64_t keep_coordinates(noise *z, int64_t wanted) {
     return dropped;
 }
 
+/* The normal control has each coordinate's own variance. Sums of fewer than the least number of blocks give no answer.
+ */
 static gls_status report(const options *o, noise *z, gls_random random, gls_measure_result *out) {
     int64_t dropped = keep_coordinates(z, o->coordinates);
     GLS_TRY(gls_measure_result_number(out, "coordinates", "count", (double)z->coordinates));

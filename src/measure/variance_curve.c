@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-enum { CURVE = 200 };
+enum { CURVE = 200 }; /* points of the curve: as many as a plot shows */
 
 typedef struct options {
     gls_sample_options sample;

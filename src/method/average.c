@@ -1,12 +1,13 @@
+/* Averages of iterates. All kinds are value += c (w - value); they differ only in the share c of the k-th iterate. */
 #include <glissade/method.h>
 #include "base/arith.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { TASK_SIZE = 65536 };
+enum { TASK_SIZE = 65536 }; /* coordinates: half a megabyte of doubles, far more work than starting a task */
 
-/* An average moves by a share c of the way to the next iterate, number k. */
+/* The share c for iterate number k, from 1. */
 typedef double (*share_fn)(const gls_average *average, int64_t k);
 
 typedef struct average_options {

@@ -1,3 +1,5 @@
+/* Parameter groups: blocks matched by name, with options and schedules of their own; the last group takes every block
+ * that no other matches. Also the cut of w into pieces: none crosses a block, so each has one group. */
 #include "method/method.h"
 #include "base/arith.h"
 #include "method/table.h"
@@ -82,6 +84,8 @@ static gls_status mark_decay(gls_method *method) {
     return method->no_decay && method->no_decoupled ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+/* A theorem's results become the options of the same names. Integers are cut at 2^62, as a theorem may give an infinite
+ * number of steps. */
 static gls_status apply_theory(gls_context *ctx, const gls_member *member, gls_options *options, const gls_value *given,
                                gls_record *theory) {
     GLS_TRY(gls_theory_values(ctx, given, theory));
@@ -156,7 +160,7 @@ gls_status gls_groups_advance(gls_method *method, gls_clock clock) {
         for (int64_t j = 0; j < group->scheduled_count; j++) {
             const gls_option *option = group->scheduled[j].option;
             double value = gls_schedule_value(group->scheduled[j].schedule, clock);
-            /* An excluded bound is allowed here: schedules end at it (poly at 0), and the last steps then stand still.
+            /* An excluded bound is allowed here: schedules end at it (poly at 0), and the last step then moves nothing.
              */
             bool bounded = option->minimum != 0 || option->maximum != 0;
             if (!isfinite(value) || (bounded && !(value >= option->minimum && value <= option->maximum)))
@@ -178,9 +182,11 @@ static int64_t group_of(const gls_method *method, const char *block) {
     return i;
 }
 
-/* Coordinates of a task, at least: many small blocks make one task, and dealing it out is nothing beside its work. */
+/* Coordinates of a task, at least: small blocks share one, so that starting it costs little beside its work. Ours. */
 enum { TASK = 4 * GLS_CHUNK };
 
+/* Fills pieces, tasks, and which blocks are exempt from decay (biases and the like, unless their group names a decay).
+ */
 static gls_status cut(gls_method *method) {
     int64_t count = 0, filled = TASK;
     for (int64_t b = 0; b < gls_layout_count(method->layout); b++) {

@@ -1,3 +1,5 @@
+/* Methods as objects: created, set, queried and told. Memory is booked at creation (make_ready); in the two-call
+ * interface, where options follow creation, at the first use. */
 #include "method/method.h"
 #include "method/table.h"
 
@@ -113,7 +115,7 @@ void gls_method_destroy(gls_method *method) {
 
 /* ---- setting ---- */
 
-/* Into the options, by the row's type. */
+/* Into the options, by the row's type. Integers up to 2^62 are sure to fit an int64. */
 static gls_status set_number(gls_options *options, const gls_option *row, double value) {
     if (row->type == GLS_OPTION_BOOL) return gls_options_set(options, row->key, value != 0 ? "true" : "false");
     if (row->type == GLS_OPTION_INT && value == floor(value) && fabs(value) < 0x1p62)

@@ -1,4 +1,4 @@
-/* Inside of a method: parameter groups, the cut of w into pieces, the state. */
+/* The inside of a method: parameter groups, the cut of w into pieces, the state. */
 #ifndef GLS_METHOD_INTERNAL_H
 #define GLS_METHOD_INTERNAL_H
 

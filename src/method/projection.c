@@ -1,4 +1,4 @@
-/* Where a step is projected onto, from the options of a method. */
+/* Reads the set that a step is projected onto, a ball or a box, from the options of a method. */
 #include "method/method.h"
 
 gls_status gls_projection_read(const gls_method *method, const gls_method_projection *given, gls_projection *out) {

@@ -1,3 +1,5 @@
+/* Schedules: a linear warm-up, then the curve of the schedule's type. A schedule works in one unit, steps or epochs,
+ * chosen at creation from the lengths that were given. */
 #include <glissade/method.h>
 
 #include "method/table.h"
@@ -100,6 +102,7 @@ void gls_schedule_destroy(gls_schedule *schedule) {
     gls_free(schedule->ctx, schedule);
 }
 
+/* The warm-up leads to the curve's first value and reaches it with its own last step, hence + a_step. */
 double gls_schedule_value(const gls_schedule *s, gls_clock clock) {
     const gls_schedule_common *o = gls_options_struct(s->options);
     double a_step = s->in_epochs ? (s->steps_per_epoch > 0 ? 1 / s->steps_per_epoch : 0) : 1;

@@ -1,4 +1,4 @@
-/* The room's tables: one row a step rule, one row a schedule. */
+/* The tables of step rules and schedules: a row here enlists one everywhere (help, list, configuration, tests). */
 #include "method/table.h"
 
 #include <glissade/method.h>

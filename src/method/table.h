@@ -1,4 +1,4 @@
-/* The built-in members of this room. */
+/* The built-in methods, schedules and averages. */
 #ifndef GLS_METHOD_TABLE_H
 #define GLS_METHOD_TABLE_H
 

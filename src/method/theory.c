@@ -1,4 +1,5 @@
-/* Values that theorems give: docs/methods.md, "Values from theory". */
+/* Values that theorems give: docs/methods.md, "Values from theory". One function a theorem, with its conditions in the
+ * options table; the section signs name the source. */
 #include <glissade/method.h>
 #include "base/table.h"
 

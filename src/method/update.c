@@ -1,3 +1,6 @@
+/* The step of every method that has no tell of its own: up to three passes over w (norms, first, main), parallel over
+ * pieces, each piece in ranges that stay in cache. Sums are kept by piece and added in order: bits do not depend on
+ * threads. */
 #include "method/method.h"
 #include "base/arith.h"
 
@@ -109,6 +112,8 @@ static void run_range(const pass *p, const gls_weight_piece *piece, gls_range *r
     }
 }
 
+/* A piece in ranges short enough that a rule's buffers stay in the first-level cache. Norms without decay use no buffer
+ * and take the piece in one go. */
 static void run_piece(const pass *p, int64_t number) {
     room buffers;
     gls_move along;
@@ -161,7 +166,7 @@ double gls_answer_norm2(gls_context *ctx, const gls_answer *answer, int64_t d, i
     return norm2;
 }
 
-/* |g|^2 with decay, over all of w and over blocks. */
+/* |g|^2 with decay, over all of w and over blocks. No pass is run where the answer's own |g|^2 will do. */
 static gls_status find_norms(pass *p, const gls_answer *answer, double norm2) {
     gls_method *method = p->method;
     gls_update *update = p->update;
@@ -206,7 +211,7 @@ static gls_sums gather_main(gls_method *method, gls_update *update) {
     return total;
 }
 
-/* Onto the ball; |a w - (w - dw)|^2 follows from the sums at hand. */
+/* Onto the ball; |a w - (w - dw)|^2 follows from the sums that the main pass made. */
 static double project_ball(gls_method *method, gls_real *w, const gls_sums *total) {
     double norm = sqrt(total->w2), radius = method->projection.ball;
     if (norm <= radius) return total->update2;
@@ -223,6 +228,9 @@ static void prepare(gls_method *method, gls_update *update) {
         method->type->coefficients(update, method->group[i].now, method->group[i].coefficient);
 }
 
+/* The order of the verbs is that of gls_method_type (method.h). A gradient that is not finite is refused before
+ * anything has changed. Rules see the whole of g and w only through sums: `first` may read but not move w, `main` moves
+ * each range once it has its step, and the projection onto a ball, which needs |w|, comes last. */
 gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gls_real *at, gls_real *w,
                           gls_step_report *report) {
     const gls_method_type *type = method->type;

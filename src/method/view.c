@@ -13,7 +13,7 @@ static void add_options(gls_printout *lines, const gls_options *options, const g
         if (base) gls_printout_add_option(&other, base, o);
         char *text = gls_printout_end(&own), *usual = gls_printout_end(&other);
         if (!text || !usual) lines->failed = true;
-        bool absent = text && strcmp(text, "-") == 0; /* what nobody asked for: groups, project, from_theory */
+        bool absent = text && strcmp(text, "-") == 0; /* not given: groups, project, from_theory */
         if (text && usual && !absent && !(base && strcmp(text, usual) == 0))
             gls_printout_add(lines, "  %s%-24s %s\n", base ? "  " : "", o->key, text);
         gls_free(lines->ctx, text);

@@ -1,3 +1,5 @@
+/* The page: run folders as JSON, beside the style and the scripts that draw it, in one file. It is written whole or not
+ * at all, so that an open page that reloads itself never finds half of one. */
 #include <glissade/report.h>
 
 #include <stdlib.h>
@@ -119,7 +121,7 @@ static gls_status write_page(gls_context *ctx, gls_writer *writer, const gls_rep
     return write_text(writer, "</script>\n</body>\n</html>\n");
 }
 
-/* For those who do not look at the page at once. */
+/* The page shows the warnings too; the log has them at once. */
 static void log_warnings(gls_context *ctx, const json_t *groups) {
     size_t g, r, w;
     json_t *group, *run, *text;

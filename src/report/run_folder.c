@@ -1,3 +1,5 @@
+/* A run folder as JSON. What a crash may leave (a line cut short, no result yet) is a warning on the page; what it
+ * cannot leave is an error. */
 #include "report/run_folder.h"
 
 #include <ctype.h>
@@ -11,8 +13,9 @@
 #include "base/io.h"
 #include "base/yaml.h"
 
-/* Curves are drawn a few hundred pixels wide: longer series keep every k-th point beyond this. Of each measure the page
- * keeps at most MAX_RESULTS results, evenly spread, and the last. */
+/* Curves are drawn a few hundred pixels wide: longer series keep every k-th point beyond MAX_POINTS. Of each measure
+ * the page keeps at most MAX_RESULTS results, evenly spread, and the last. No line that a run writes is near MAX_LINE.
+ */
 enum { MAX_POINTS = 4000, MAX_RESULTS = 16, MAX_LINE = 64 << 20 };
 
 static gls_status no_memory(gls_context *ctx) {
@@ -71,7 +74,7 @@ static json_t *real_or_null(const json_t *value) {
     return json_is_number(value) && isfinite(x) ? json_real(x) : json_null();
 }
 
-/* A line of a file: where it stands, for messages. */
+/* A line of a file, for messages. */
 typedef struct place {
     gls_context *ctx;
     const char *path;
@@ -200,6 +203,7 @@ static gls_status read_measures(gls_context *ctx, const char *folder, json_t *ru
     return status;
 }
 
+/* Absent or cut short, as after a crash: a warning. Something other than an object cannot come from a run: an error. */
 static gls_status read_result(gls_context *ctx, const char *folder, json_t *run) {
     char *path = gls_sprintf(ctx, "%s/result.json", folder), *text = NULL;
     int64_t size = 0;
@@ -256,6 +260,7 @@ static bool is_seed(gls_context *ctx, const char *folder, const char *name) {
     return there;
 }
 
+/* Directories list their entries in any order; seed-2 must come before seed-10, hence by number. */
 gls_status gls_run_folder_seeds(gls_context *ctx, const char *folder, char ***names, int64_t *count) {
     *names = NULL;
     *count = 0;

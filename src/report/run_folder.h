@@ -1,4 +1,4 @@
-/* One run folder as JSON: what the page's script draws. */
+/* One run folder as JSON, which the page's script draws. */
 #ifndef GLS_REPORT_RUN_FOLDER_H
 #define GLS_REPORT_RUN_FOLDER_H
 
@@ -12,7 +12,7 @@ gls_status gls_run_folder_read(gls_context *ctx, const char *folder, const char 
 /* The seeds' folders of a run with several seeds (those that have a configuration), names relative to it, ascending;
  * count 0 if it is a plain run. The names are freed one by one and then the list, with gls_free. */
 gls_status gls_run_folder_seeds(gls_context *ctx, const char *folder, char ***names, int64_t *count);
-/* Whether the run, or each of its seeds, has come to its end. */
+/* Whether the run, or each of its seeds, has ended. */
 gls_status gls_run_folder_ended(gls_context *ctx, const char *folder, bool *ended);
 
 #endif

@@ -124,7 +124,7 @@ static void finish(gls_update *update, const gls_real *w) {
     self->correction = correction_at(update, update->options);
 }
 
-/* Quantiles of tau over at most 1001 coordinates, evenly spread. */
+/* Quantiles of tau over at most 1001 coordinates, evenly spread: few enough to sort whenever figures are asked for. */
 static void record(const void *memory, const gls_method_setup *setup, gls_record *out) {
     const acclip *self = memory;
     const acclip_options *o = setup->options;

@@ -1,7 +1,7 @@
 /* ingd, interpolated normalised gradient descent with function values. At x: m = O(x, 0). Up to K times: if |m| <= eps,
- * x is (delta, eps)-stationary. x' = x - delta m/|m|; if f(x') - f(x) < -delta |m|/4 go on from x'. Else y uniform on
- * [x, x'], g = O(y, -m), m = beta m + (1 - beta) g, beta = (4L^2 - |m|^2)/(4L^2 + 2|m|^2). After K tries the search at
- * x starts anew. Held is -m, which is also the oracle's direction. */
+ * x is (delta, eps)-stationary. x' = x - delta m/|m|; if f(x') - f(x) < -delta |m|/4 continue from x'. Else y uniform
+ * on [x, x'], g = O(y, -m), m = beta m + (1 - beta) g, beta = (4L^2 - |m|^2)/(4L^2 + 2|m|^2). After K tries a new
+ * search begins at x. Held is -m, which is also the oracle's direction. */
 #include "method/rule/rows.h"
 
 #include <string.h>
@@ -111,7 +111,7 @@ static void take(ingd *self, const gls_real *point, const gls_real *g, double be
     memcpy(self->points + last * d, point, (size_t)d * sizeof *point);
 }
 
-/* What comes after m has changed: the end, a trial, or a search anew. */
+/* What comes after m has changed: the end, a trial, or a new search. */
 static void look(ingd *self, const gls_real *w) {
     const ingd_options *o = self->setup.options;
     if (self->norm <= o->eps) {
@@ -162,7 +162,7 @@ static gls_status told_value(ingd *self, double value, gls_real *w, gls_step_rep
 
 static gls_status told_gradient(ingd *self, const gls_answer *answer, double norm, const gls_real *w) {
     const ingd_options *o = self->setup.options;
-    if (norm > o->L * (1 + 1e-5))
+    if (norm > o->L * (1 + 1e-5)) /* beyond the rounding of a float norm: L is no Lipschitz constant */
         return gls_fail(self->setup.ctx, GLS_ERR_ARGUMENT,
                         "method ingd: a gradient has norm %g, above the Lipschitz constant L = %g", norm, o->L);
     if (self->now.phase == START) {
@@ -179,6 +179,7 @@ static gls_status told_gradient(ingd *self, const gls_answer *answer, double nor
     return GLS_OK;
 }
 
+/* The phase says what was asked for: value, gradient or both. All of it must be finite before anything changes. */
 static gls_status tell(void *memory, const gls_answer *answer, gls_real *w, gls_step_report *report) {
     ingd *self = memory;
     report->lr = self->delta;

@@ -1,3 +1,4 @@
+/* constant: stays at `from`; alone it is the end of a warm-up. */
 #include <glissade/method.h>
 
 static double value(const void *self, const void *options, const gls_schedule_time *time) {

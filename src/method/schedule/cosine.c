@@ -1,3 +1,4 @@
+/* cosine: to + (from - to) (1 + cos(pi t/T)) / 2, t and T counted from the end of the warm-up; after T it stays. */
 #include <glissade/method.h>
 
 #include <math.h>
@@ -7,7 +8,6 @@ typedef struct cosine_options {
     double to;
 } cosine_options;
 
-/* to + (from - to) (1 + cos(pi t/T)) / 2 */
 static double value(const void *self, const void *options, const gls_schedule_time *time) {
     const cosine_options *o = options;
     double fraction = fmin((time->now - time->start) / (time->end - time->start), 1);

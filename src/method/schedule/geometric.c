@@ -1,3 +1,4 @@
+/* geometric: from * factor^floor(t / every), t from the start of the run, also under a warm-up. */
 #include <glissade/method.h>
 
 #include <math.h>
@@ -8,7 +9,6 @@ typedef struct geometric_options {
     gls_length every;
 } geometric_options;
 
-/* from factor^floor(t / every) */
 static double value(const void *self, const void *options, const gls_schedule_time *time) {
     const geometric_options *o = options;
     double position = o->every.steps ? time->clock.step : time->clock.epoch;

@@ -1,3 +1,4 @@
+/* inverse: 4 / (mu (k + 1)) at step k = 1, 2, ... after the warm-up; without mu, from / k. */
 #include <glissade/method.h>
 
 #include <math.h>
@@ -7,7 +8,6 @@ typedef struct inverse_options {
     double mu;
 } inverse_options;
 
-/* 4 / (mu (k + 1)) at step k = 1, 2, ...; without mu from / k. */
 static double value(const void *self, const void *options, const gls_schedule_time *time) {
     const inverse_options *o = options;
     return o->mu > 0 ? 4 / (o->mu * (time->step + 2)) : o->common.from / (time->step + 1);

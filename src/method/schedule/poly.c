@@ -1,3 +1,4 @@
+/* poly: to + (from - to) (1 - t/T)^power, t and T counted from the end of the warm-up; after T it stays. */
 #include <glissade/method.h>
 
 #include <math.h>
@@ -7,7 +8,6 @@ typedef struct poly_options {
     double power, to;
 } poly_options;
 
-/* to + (from - to) (1 - t/T)^power */
 static double value(const void *self, const void *options, const gls_schedule_time *time) {
     const poly_options *o = options;
     double left = 1 - fmin((time->now - time->start) / (time->end - time->start), 1);

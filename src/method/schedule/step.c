@@ -18,7 +18,6 @@ static gls_status create(gls_context *ctx, void *self, const void *options) {
     return GLS_OK;
 }
 
-/* from, then at each milestone times the factor, or the value listed. */
 static double value(const void *self, const void *options, const gls_schedule_time *time) {
     const step_options *o = options;
     double now = o->common.from;

@@ -1,4 +1,4 @@
-/* When a measure looks on along a run: what the `measure` section says beside the measures' own options. */
+/* When a measure observes a run: what the `measure` section says beside the measures' own options. */
 #ifndef GLS_RUN_CONFIG_CADENCE_H
 #define GLS_RUN_CONFIG_CADENCE_H
 
@@ -7,7 +7,7 @@
 /* What there is after a step of a training and not at given weights. */
 enum { GLS_NEEDS_OF_STEP = GLS_MEASURE_PREVIOUS | GLS_MEASURE_GRADIENT | GLS_MEASURE_RUN | GLS_MEASURE_LR };
 
-/* Every so often, or (`auto`) so rarely that it stays within its share of the run. */
+/* A given cadence, or `auto`: as often as the measure's share of the run pays for. */
 typedef struct gls_cadence {
     bool automatic;
     gls_length every;
@@ -16,7 +16,7 @@ typedef struct gls_cadence {
 /* The cadence of an entry of the section; `auto` where nothing is said and the measure knows its cost. */
 gls_status gls_cadence_read(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
                             gls_cadence *cadence);
-/* The same, with a check that the entry is a map and the measure one that looks on at a single run. */
+/* The same, with a check that the entry is a map and that the measure can observe a single run. */
 gls_status gls_cadence_check(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
                              gls_cadence *cadence);
 /* How many entries of a resolved section say `auto`: they share what measures may take of a run. */

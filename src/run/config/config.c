@@ -1,4 +1,4 @@
-/* Configuration: YAML, and `a.b=c` overrides on top. What the keys mean is said by the option tables of the members
+/* Configuration: YAML, and `a.b=c` overrides on top. The meaning of the keys is in the option tables of the members
  * that read them. */
 #include <glissade/run.h>
 
@@ -145,6 +145,8 @@ static int depth_of(const gls_value *value) {
     return deepest;
 }
 
+/* The depth is checked here, since dots build trees as deep as a text is long. The new value replaces the old one only
+ * after everything that can fail. */
 static gls_status set_at(gls_context *ctx, gls_value *config, char *path, const char *right, const char *assignment) {
     gls_value *at = config;
     char *key = path;

@@ -1,3 +1,5 @@
+/* The tables of all rooms side by side, so that names are looked up, listed and corrected in one way. This room is
+ * above all of them; none of them knows it. */
 #include "run/config/members.h"
 
 #include <string.h>

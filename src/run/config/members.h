@@ -1,4 +1,4 @@
-/* All rooms' tables side by side. */
+/* Members of every kind by name, across the tables of all rooms. */
 #ifndef GLS_RUN_MEMBERS_H
 #define GLS_RUN_MEMBERS_H
 

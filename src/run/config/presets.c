@@ -1,4 +1,4 @@
-/* Built-in configurations. */
+/* Built-in configurations, kept as the YAML that a user would write, so that a preset is also an example. */
 #include <string.h>
 
 #include <glissade/run.h>

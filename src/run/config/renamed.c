@@ -1,5 +1,5 @@
-/* Keys that had another name in a former version. Who writes one is told the present name; a configuration that a run
- * wrote into its folder (it has a `plan` section) is read as it was meant. One row a key. */
+/* Keys that had another name in a former version. A user who writes one is told the present name; a configuration that
+ * a run wrote into its folder (it has a `plan` section) is read as it was meant. One row a key. */
 #include <string.h>
 
 #include "base/value.h"

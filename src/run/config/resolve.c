@@ -73,7 +73,7 @@ static bool in_table(const gls_option *table, const char *key) {
     return false;
 }
 
-/* A schedule without a beginning begins where the option stands. */
+/* A schedule without `from` begins at the option's own value. */
 static gls_status begin_schedule(gls_context *ctx, const gls_options *options, const gls_option *row,
                                  gls_value *schedule) {
     if (gls_value_get(schedule, "from")) return GLS_OK;
@@ -83,7 +83,7 @@ static gls_status begin_schedule(gls_context *ctx, const gls_options *options, c
     return status;
 }
 
-/* A value that stands in a row: lists and maps of known content are filled in too. */
+/* A value that was given for an option: lists and maps of known content are filled in too. */
 static gls_status fill_given(filling *f, const gls_options *options, const gls_option *row, const gls_value *item,
                              const char *owner) {
     gls_context *ctx = f->ctx;
@@ -201,7 +201,7 @@ static const char *pair_name(const gls_value *given) {
 
 typedef gls_status (*item_resolver)(gls_context *ctx, const gls_value *item, gls_value **out);
 
-/* Every item of a list, or the one that stands for a list. What is no list of these is left to its reader. */
+/* Every item of a list, or the single one that was written without a list. */
 static gls_status resolve_items(gls_context *ctx, const gls_value *given, item_resolver item, gls_value **out) {
     if (given->kind != GLS_VALUE_LIST) return item(ctx, given, out);
     gls_value *list = gls_value_create(ctx, GLS_VALUE_LIST, given->key, NULL);
@@ -275,6 +275,8 @@ static resolver resolver_of(const char *content) {
 
 /* ---- sections ---- */
 
+/* The section has two readers, each with a table: the run (gls_data_options) and the format or generator, which is
+ * found first, by name or by the file. */
 static gls_status resolve_data(gls_context *ctx, const gls_value *given, gls_value **out) {
     const char *const keys[] = {"format", "name", NULL};
     const char *format = NULL;
@@ -307,7 +309,7 @@ static gls_status resolve_model(gls_context *ctx, const gls_value *given, gls_va
                         "model.name is missing: what to train? `glissade list problems models` says what there is");
     const gls_member *member = gls_model_member_wanted(ctx, name);
     if (!member) return GLS_ERR_ARGUMENT;
-    /* A problem without a table passes over what it is given. */
+    /* A problem without a table ignores what it is given; the configuration keeps it. */
     return member->options ? fill_member(ctx, member, name, given, "model", but_name, out) : copy(ctx, given, out);
 }
 

@@ -48,15 +48,15 @@ extern const gls_option gls_plan_table[];
 /* paths.c: makes the paths in a data section absolute, each from the file that names it. */
 gls_status gls_absolute_paths(gls_context *ctx, gls_value *value);
 
-/* A section by name as a map; a bare name stands for {name: ...}. NULL where there is none. made: a map made for that,
- * to be destroyed, or NULL. */
+/* A section by name as a map; a bare name means {name: ...}. NULL where there is none. made: the map made for a bare
+ * name, to be destroyed, else NULL. */
 gls_status gls_config_section(gls_context *ctx, const gls_value *config, const char *name, const gls_value **section,
                               gls_value **made);
 /* The options of one of the tables above, filled from its section. */
 gls_status gls_config_section_options(gls_context *ctx, const gls_value *config, const char *name,
                                       const gls_option *table, size_t struct_size, const char *const *except,
                                       gls_options **out);
-/* The data section's own options; what is the format's is passed over. */
+/* The data section's own options; those of the format are ignored. */
 gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_options **out);
 /* resolve.c: a new configuration in which members' tables have filled in what was not given. Names and options are
  * checked on the way. Values that were given keep their file and line, borrowed from config. */

@@ -1,4 +1,4 @@
-/* What a run consists of, for observers and for someone's own loop. */
+/* Read access to the parts of a run, for observers and for a caller's own loop. */
 #include "run/loop/run.h"
 
 gls_context *gls_run_context(const gls_run *run) {

@@ -14,6 +14,7 @@ void gls_checkpoints_free(gls_context *ctx, char **names, int64_t count) {
     gls_free(ctx, names);
 }
 
+/* A file of another name in the folder is ignored: "step-" and ".safetensors" are 5 and 12 characters. */
 gls_status gls_checkpoints_list(gls_context *ctx, const char *folder, char ***names, int64_t *count) {
     *names = NULL;
     *count = 0;

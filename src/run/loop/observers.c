@@ -1,4 +1,4 @@
-/* Those who look on: kept in the order of their places, called verb by verb. */
+/* The observers of a run: kept in the order of their places, called verb by verb. */
 #include <stdio.h>
 #include <string.h>
 

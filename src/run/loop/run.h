@@ -1,10 +1,10 @@
-/* Inside of a run: the loop over a training's steps, and those who look on. trainer.c is the loop. */
+/* The inside of a run: the loop over a training's steps (trainer.c), and its observers. */
 #ifndef GLS_RUN_RUN_H
 #define GLS_RUN_RUN_H
 
 #include "run/training/training.h"
 
-/* An observer and where it stands: a row of the table in observer/table.c, or the place of those that callers add. */
+/* An observer and its place in the order: its row in observer/table.h, or the row of those that callers add. */
 typedef struct gls_observer_slot {
     gls_observer observer;
     int64_t place;
@@ -21,8 +21,8 @@ struct gls_run {
     int64_t slots, place;    /* place: of those that are added now */
 
     bool begun;
-    gls_stop_reason stop; /* GLS_STOP_NONE: it goes on */
-    gls_status failed;    /* of the step that failed: the run does not go on after it */
+    gls_stop_reason stop; /* GLS_STOP_NONE: it has not ended */
+    gls_status failed;    /* of the step that failed: no step follows it */
     unsigned found;       /* what observers found after the present step: GLS_WHY_VALIDATED, GLS_WHY_BEST */
     double seconds;       /* of training before `began` */
     double began;         /* clock at the last checkpoint, or at the start of this session */

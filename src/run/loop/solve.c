@@ -61,6 +61,8 @@ static void next_batch(repetition *r) {
 
 /* ---- answers ---- */
 
+/* The noisy oracle: sums over the draws, divided by their number. An oracle that gives value and gradient counts in
+ * both call counters. */
 static gls_status evaluate(repetition *r, const gls_query *query, gls_answer *answer) {
     bool gradient = query->kind != GLS_QUERY_VALUE, oracle = query->kind == GLS_QUERY_ORACLE;
     gls_evaluate_args args = {.point = r->at,
@@ -108,6 +110,8 @@ static gls_status estimate(repetition *r, const gls_query *query, gls_answer *an
 
 /* ---- figures of the true function ---- */
 
+/* In evaluation mode, without noise and on every example, with buffers of its own: looking leaves the repetition's
+ * numbers as they are. */
 static gls_status look(repetition *r, const gls_real *w, gls_figures *out) {
     gls_evaluate_args args = {.point = r->result,
                               .rows = &r->whole,
@@ -183,6 +187,7 @@ static gls_status make_vectors(repetition *r) {
     return r->w && r->g && r->output && r->exact_gradient ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+/* Everything that moves is the repetition's own, with a seed of its own; only the problem is shared, and it is read. */
 static gls_status prepare(repetition *r) {
     const gls_solve_options *o = r->job->options;
     gls_problem *problem = r->job->problem;

@@ -1,4 +1,4 @@
-/* What a run consists of, as a table for people. */
+/* The parts of a run as a table for people: blocks, shapes, data and plan. */
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* The loop: a step of the training, and then everybody who looks on, in order. What ends a run is said by observers
- * before each step. */
+/* The loop: a step of the training, then its observers in order. Observers also decide, before each step, whether the
+ * run ends. */
 #include <math.h>
 #include <string.h>
 
@@ -47,7 +47,7 @@ gls_status gls_run_failed(gls_run *run) {
                     gls_status_name(run->failed));
 }
 
-/* All that may be refused comes first; a folder that is not gone on with stays as it is, to the byte. */
+/* All checks come before the first write: if this run cannot begin, the folder stays as it was, to the byte. */
 static gls_status begin(gls_run *run) {
     if (run->options.from) GLS_TRY(gls_state_from(run, run->options.from));
     if (run->folder) {
@@ -94,6 +94,8 @@ void gls_run_stop(gls_run *run, gls_stop_reason reason) {
 
 /* ---- the end ---- */
 
+/* Observers fill in the losses and scores at the end (final.c): here they are NaN. After an interruption they stay so,
+ * since the run will be resumed. */
 static gls_status finish(gls_run *run, gls_run_result *result) {
     const gls_training *t = run->training;
     GLS_TRY(gls_run_begin(run));

@@ -1,4 +1,5 @@
-/* Time and interruption. They come to each rank at its own moment; the reduction makes them end in one step's row. */
+/* Time and interruption. Each rank sees them at its own moment; a reduction before each step makes all ranks end at the
+ * same one. */
 #include "run/observer/table.h"
 
 enum { GOES_ON, OUT_OF_TIME, INTERRUPTED };

@@ -23,7 +23,7 @@ enum {
 };
 enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
-enum { MAX_SESSIONS = 1000 };
+enum { MAX_SESSIONS = 1000 }; /* of one process in one second, each with a file of its own */
 
 typedef struct message {
     uint8_t *bytes;
@@ -128,7 +128,7 @@ static gls_status begin_value(gls_events *events, const char *tag) {
     return put_bytes(events, &events->value, VALUE_TAG, tag, (int64_t)strlen(tag));
 }
 
-/* The figures of a run go on without a record; gls_events_flush says what was lost. */
+/* The run continues without further records; gls_events_flush reports what was lost. */
 static void keep_failure(gls_events *events, gls_status status) {
     if (status == GLS_OK || events->failed != GLS_OK) return;
     events->failed = status;

@@ -9,7 +9,7 @@ typedef struct gls_events gls_events;
 /* Begins a file events.out.tfevents.SECONDS.PID.N.glissade in a folder that is there. What is written can be read while
  * the file grows. */
 gls_status gls_events_create(gls_context *ctx, const char *folder, gls_events **out);
-/* What could not be written is said by the flush. */
+/* A failure to write is reported by gls_events_flush. */
 void gls_events_scalar(gls_events *events, int64_t step, const char *tag, double value);
 /* A histogram: bucket i counts values in (limit[i-1], limit[i]]. */
 void gls_events_histogram(gls_events *events, int64_t step, const char *tag, int64_t buckets, const double *limit,

@@ -10,7 +10,7 @@
 #include "run/observer/table.h"
 
 static const char file_name[] = "ledger.safetensors";
-enum { MAX_COLUMNS = 64 };
+enum { MAX_COLUMNS = 64 }; /* that are read back; a set has a handful */
 
 /* The file's own arrays in fixed order, [n] each; data holds one pointer for each. */
 static gls_status add_own(gls_context *ctx, gls_arrays *arrays, int64_t n, const void *const *data) {
@@ -55,6 +55,8 @@ static gls_status pass_over(gls_run *run, gls_loader *loader, int64_t n, finals 
     return gls_comm_reduce_int64(run->ctx, GLS_SUM, f->label, n, GLS_OK);
 }
 
+/* Examples go by their index in the data file (column `original` of a transform, if there is one); columns of the set
+ * go along, so that `suspects` needs the data no more. */
 static gls_status write_file(gls_run *run, const gls_ledger *ledger, finals *f) {
     gls_context *ctx = run->ctx;
     const gls_source *set = run->training->set.train;
@@ -141,6 +143,7 @@ static gls_status add_columns(gls_ledger_file *l, const gls_tensors *file, gls_a
     return GLS_OK;
 }
 
+/* The file has mean losses, gls_suspects sums. Labels index tables later, so they are checked here. */
 static gls_status restore(gls_ledger_file *l, gls_tensors *file, const char *path) {
     GLS_TRY(number_of(l, file, path, "examples", &l->examples));
     GLS_TRY(number_of(l, file, path, "classes", &l->classes));

@@ -1,5 +1,5 @@
-/* The ledger's file, ledger.safetensors in a run folder: who was suppressed how much, beside label, loss and marks. An
- * observer writes it at the end of a run. */
+/* The ledger's file, ledger.safetensors in a run folder: how much each example was suppressed, with its label, loss and
+ * marks. An observer writes it at the end of a run. */
 #ifndef GLS_RUN_LEDGER_H
 #define GLS_RUN_LEDGER_H
 

@@ -1,4 +1,4 @@
-/* The lengths that were asked for: steps and epochs. */
+/* Ends a run after train.steps or train.epochs, whichever comes first. */
 #include "run/observer/table.h"
 
 static gls_status before(void *user, gls_run *run) {

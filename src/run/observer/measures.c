@@ -1,5 +1,5 @@
-/* The `measure` section: every entry is an observer. What it found goes out as figures, by their names, and as a whole
- * result to whoever takes results. */
+/* The `measure` section: every entry is an observer. Its results are traced as single figures, by name, and handed
+ * whole to the observers that take results. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,7 +103,7 @@ static void destroy(void *user) {
 static const double share_of_run = 0.1;
 
 /* As often as the measure's equal part of the share pays for, the last time at the end of the run. From the sizes
- * alone: no stopwatch, so that the same configuration looks at the same steps everywhere. */
+ * alone: no stopwatch, so that the same configuration measures at the same steps everywhere. */
 static gls_length automatic_every(const gls_training *t, const watch *w, const gls_value *section) {
     int64_t n = t->set.train->info.examples, batch = t->train->batch < 0 ? n : t->train->batch;
     double each = gls_measure_type_of(w->measure)->cost(w->measure, n, batch);
@@ -130,6 +130,7 @@ static gls_status make_measure(gls_run *run, const gls_value *entry, watch *w) {
     return GLS_OK;
 }
 
+/* The run owns the observer from gls_run_observe on, also if that fails; before it, a failure ends it here. */
 static gls_status add(gls_run *run, const gls_value *section, const gls_value *entry) {
     gls_cadence cadence;
     watch *w = gls_alloc(run->ctx, 1, sizeof *w);

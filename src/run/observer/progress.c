@@ -1,4 +1,4 @@
-/* What there is to show while a run goes on, handed to gls_run_options.progress after every step. */
+/* How far the run has come, handed to gls_run_options.progress after every step. */
 #include <math.h>
 
 #include "base/clock.h"

@@ -1,4 +1,4 @@
-/* result.json: how the run ended. */
+/* result.json: how the run ended. It is written last: a folder that has it belongs to a run that is whole. */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>

@@ -82,7 +82,7 @@ static gls_status write_out(gls_trace *trace) {
     return status;
 }
 
-/* Room for so many bytes more. */
+/* Room for `bytes` more. */
 static gls_status make_room(gls_trace *trace, size_t bytes) {
     if (trace->used + bytes <= trace->room) return GLS_OK;
     GLS_TRY(write_out(trace));

@@ -1,4 +1,4 @@
-/* A file of lines that a resumed run goes on with: metrics.jsonl, measures.jsonl. */
+/* A file of lines that a resumed run continues: metrics.jsonl, measures.jsonl. */
 #ifndef GLS_RUN_TRACE_H
 #define GLS_RUN_TRACE_H
 

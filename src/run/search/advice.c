@@ -1,4 +1,4 @@
-/* What advice is: the face of the advisor, and the recommendation that it leaves. */
+/* gls_advise: runs the advisor and keeps its recommendation, as lines, as a configuration and as JSON. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +35,7 @@ static gls_status take_json(gls_advice *advice, json_t *all) {
     return status;
 }
 
+/* The JSON is complete whatever the advisor came to; it is kept only if there is a recommendation. */
 gls_status gls_advise(gls_context *ctx, const gls_advise_options *options, gls_advice **out) {
     *out = NULL;
     if (options->size != sizeof *options || !options->config)

@@ -1,4 +1,4 @@
-/* The order of things: measures where the run begins; a range test and a probe of msgd with measures on the way and
+/* The phases, in order: measures where the run begins; a range test and a probe of msgd with measures on the way and
  * after it; batch size and threshold; range tests and probes of all candidates; longer probes of the best; smaller
  * micro-batches. Every probe is judged by its loss on the same held examples after the same number of examples. */
 #include <math.h>
@@ -48,6 +48,7 @@ static void say(const gls_advisor *a, const char *format, ...) {
 static double at(const gls_advisor *a, double part) {
     return a->began + part * a->options->budget;
 }
+/* Seconds an example; before anything was timed a guess, about that of a small network on one core. */
 static double per_example(const gls_advisor *a) {
     return a->p->examples > 0 ? a->p->seconds / a->p->examples : 1e-5;
 }
@@ -103,7 +104,9 @@ static void read_estimate(const gls_measure_result *r, const char *name, double 
     *high = f ? f->high : NAN;
 }
 
-/* Diversity, tail and noise at these weights, each on as many examples as a share of the budget pays for. */
+/* Diversity, tail and noise at these weights, each on as many examples as a share of the budget pays for, within bounds
+ * of our own: fewer say nothing, more do not change the advice. The first 256 also serve as the clock; an example costs
+ * the tail about twice and the noise four times what it costs the diversity. */
 static gls_status measure_noise(gls_advisor *a, const char *when, const gls_real *w) {
     gls_measure_result r;
     double seconds = share.measures * a->options->budget;
@@ -123,6 +126,8 @@ static gls_status measure_noise(gls_advisor *a, const char *when, const gls_real
 
 /* ---- range tests ---- */
 
+/* From a rate that surely is too small to one that surely is too large: seven decades, five to fifteen steps in each. A
+ * test that ended within four steps has seen no loss worth the name. */
 static gls_status range_test(gls_advisor *a, const char *method, const char *estimator, int64_t batch, double part,
                              double *least_at) {
     gls_probe probe = {.method = method, .estimator = estimator, .batch = batch, .lr = 1e-5, .lr_end = 100};
@@ -146,6 +151,7 @@ static gls_status range_test(gls_advisor *a, const char *method, const char *est
 
 /* ---- probes ---- */
 
+/* Ten steps at least, whatever the examples: fewer rank nothing. */
 static gls_status probe_at(gls_advisor *a, const char *method, const char *estimator, int64_t batch, double examples,
                            double lr, gls_probe_outcome *o) {
     gls_probe probe = {.method = method, .estimator = estimator, .batch = batch, .lr = lr, .power = a->power};
@@ -184,6 +190,8 @@ static gls_status look(void *user, const gls_probe_step *s) {
     return status;
 }
 
+/* At a third of the range test's best rate, which is close to where it diverges; after a divergence at a tenth of that,
+ * twice. The smoothness is measured about twelve times: enough for a line through the points. */
 static gls_status run_msgd_probe(gls_advisor *a, double least_at) {
     gls_probe probe = {.method = "{name: msgd}", .batch = a->given, .lr = least_at / sqrt(10), .look = look, .user = a};
     probe.steps = fitting(share.msgd_probe * a->options->budget, per_example(a) * (double)a->given, 30, 400);
@@ -205,9 +213,9 @@ static gls_status msgd_probe(gls_advisor *a) {
     double least_at;
     gls_probe warm = {.method = "{name: msgd}", .batch = a->given, .steps = 24, .lr = 1e-6};
     gls_probe_outcome o;
-    GLS_TRY(gls_probe_run(a->p, &warm, &o)); /* for the clock */
+    GLS_TRY(gls_probe_run(a->p, &warm, &o)); /* for the clock: 24 steps are timed (probe.c) */
     GLS_TRY(range_test(a, "{name: msgd}", NULL, a->given, share.msgd_range_test, &least_at));
-    if (isnan(least_at)) least_at = 0.1;
+    if (isnan(least_at)) least_at = 0.1; /* the range test failed: a usual rate of msgd, to be divided on divergence */
     GLS_TRY(gls_config_parse(a->ctx, "advise", "sample: 256", 11, &options));
     gls_status status = gls_measure_create(a->ctx, "smoothness", options, NULL,
                                            gls_problem_size(a->p->training->problem), a->n, &a->smoothness);
@@ -252,7 +260,7 @@ static gls_status probe_candidate(gls_advisor *a, gls_candidate *c, double examp
     return GLS_OK;
 }
 
-/* Up to two more rates beyond an end that is best. */
+/* Up to two more rates beyond an end that is best. Rates within 5% of the best loss are reported as good ones. */
 static gls_status extend(gls_advisor *a, gls_candidate *c, double examples) {
     for (int more = 0; more < 2 && c->tried && !isnan(c->loss); more++) {
         double least = c->rate[0], most = c->rate[0];
@@ -296,7 +304,7 @@ static gls_status probe_round(gls_advisor *a, double examples) {
     return GLS_OK;
 }
 
-/* The better half goes on, around its best rates. */
+/* The better half is kept; its next probes are around its best rates. */
 static void halve(gls_advisor *a) {
     a->alive = (a->alive + 1) / 2;
     for (int i = 0; i < a->alive; i++) {
@@ -307,6 +315,9 @@ static void halve(gls_advisor *a) {
     }
 }
 
+/* Successive halving. A first round is planned at four probes a candidate, three rates and one more by extend, and
+ * twenty steps at least. A further one has probes four times as long; with half the candidates it takes about 0.6 of
+ * this one's time for each unit of length. One less than half as long again would not be worth it. */
 static gls_status probe_candidates(gls_advisor *a) {
     a->alive = a->candidates;
     for (int i = 0; i < a->candidates; i++)
@@ -332,6 +343,8 @@ static gls_status probe_candidates(gls_advisor *a) {
 
 /* ---- the longer probes ---- */
 
+/* Half the rate, since longer runs want smaller ones; the second candidate; and a quarter of the batch, unless it is
+ * below the 16 that advise_rules.c recommends at least. */
 static gls_status plain_round(gls_advisor *a, double examples) {
     gls_candidate *first = &a->c[0], *second = a->alive > 1 && !isnan(a->c[1].loss) ? &a->c[1] : NULL;
     int64_t smaller = a->batch / 4 >= 16 ? a->batch / 4 : 0;
@@ -385,6 +398,8 @@ static gls_status try_microbatch(gls_advisor *a, int64_t b, double examples, dou
     return GLS_OK;
 }
 
+/* Micro-batches cost more work, so they must win by gls_advise_worth. Two sizes, a quarter and a sixteenth of the
+ * batch: no theorem gives one ([M] algorithm 1 leaves it free). */
 static gls_status microbatch_round(gls_advisor *a, double examples) {
     double best = a->loss - gls_advise_worth * fabs(a->loss), lr = a->lr;
     a->plain = a->loss;
@@ -400,6 +415,7 @@ static gls_status microbatch_round(gls_advisor *a, double examples) {
 
 /* ---- all of it ---- */
 
+/* An open end counts as ten epochs. Power 1.1 is the decay of [N] section 5, for a configuration without a schedule. */
 static void look_around(gls_advisor *a) {
     const gls_training *t = a->p->training;
     a->n = t->set.train->info.examples;
@@ -412,6 +428,7 @@ static void look_around(gls_advisor *a) {
     a->power = open || gls_advisor_scheduled(a->options->config) ? 0 : 1.1;
 }
 
+/* 2048 held examples judge all probes: the loss on them tells differences of gls_advise_worth apart on most tasks. */
 gls_status gls_advisor_work(gls_advisor *a) {
     const char *why;
     GLS_TRY(gls_prober_create(a->ctx, a->options->config, 2048, &a->p));

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A grid whose best lies on its edge is widened there by a factor of 3, so many times at most. */
+/* A grid whose best rate is on its edge is widened there by a factor of 3, at most this many times. */
 enum { WIDENINGS = 3 };
-/* A training loss up to this many times the best of the others counts as near it. */
+/* A training loss up to this many times the best of the others counts as near it; ours (docs/advise.md). */
 static const double near = 1.1;
 
 typedef struct entrant {

@@ -1,4 +1,4 @@
-/* Inside of advise: what it knows while it works. */
+/* The inside of advise: what it knows while it works. */
 #ifndef GLS_RUN_ADVISOR_H
 #define GLS_RUN_ADVISOR_H
 
@@ -8,9 +8,10 @@
 #include "run/search/advise.h"
 #include "run/search/probe.h"
 
+/* Candidates beyond these are ignored; norms of one probe, which has at most 400 steps. Both with room to spare. */
 enum { GLS_ADVISE_CANDIDATES = 12, GLS_ADVISE_NORMS = 4096 };
 
-/* What takes more steps, or more work, has to come out this share of the loss below. Ours. */
+/* A setting that takes more steps or more work is chosen only if its loss is lower by this share. Ours. */
 static const double gls_advise_worth = 0.02;
 
 typedef struct gls_candidate {

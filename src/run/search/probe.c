@@ -23,6 +23,7 @@ double gls_prober_now(void) {
 
 /* ---- what all probes share ---- */
 
+/* Evenly spread over the set, so that sorted data are held in all their parts. */
 static gls_status hold(gls_prober *p, int64_t most) {
     const gls_training_sets *set = &p->training->set;
     const gls_source *from = set->validation ? set->validation : set->train;
@@ -113,6 +114,7 @@ static gls_status make_method(machine *m) {
     return status;
 }
 
+/* The sampler has the seed of the run: all probes see the same examples in the same order. */
 static gls_status make_machine(machine *m) {
     gls_training *t = m->p->training;
     gls_value *spec = NULL;
@@ -189,6 +191,7 @@ static void judge(machine *m, int64_t t, gls_step_end end) {
     m->examples += (double)m->estimate.rows;
 }
 
+/* The rate is set by hand before each step, since a range test is no schedule of the method. */
 static gls_status step(machine *m, int64_t t, gls_probe_step *told, gls_step_end *end) {
     gls_prober *p = m->p;
     gls_problem *problem = p->training->problem;
@@ -215,6 +218,8 @@ static gls_status step(machine *m, int64_t t, gls_probe_step *told, gls_step_end
     return GLS_OK;
 }
 
+/* The best rate of a range test is where the smoothed loss was least, once FIRST_STEPS have made it one. Time is looked
+ * at before each step: a probe that is cut keeps the steps it took. */
 static gls_status loop(machine *m, gls_probe_outcome *out) {
     const gls_probe *probe = m->probe;
     out->best_loss = INFINITY;
@@ -240,6 +245,8 @@ static gls_status loop(machine *m, gls_probe_outcome *out) {
     return GLS_OK;
 }
 
+/* Every probe begins at the same weights and state. Only the steps are timed, not the set-up: per_example of advise
+ * plans with it. A range test ends at a rate that ruins its loss, so it is not judged. */
 gls_status gls_probe_run(gls_prober *p, const gls_probe *probe, gls_probe_outcome *out) {
     machine m = {.p = p, .probe = probe};
     double began = gls_seconds(), score;

@@ -1,4 +1,4 @@
-/* Short runs that share data, problem and order of examples: what `advise` compares settings by. */
+/* Short runs that share data, problem and order of examples; `advise` compares settings by them. */
 #ifndef GLS_RUN_PROBE_H
 #define GLS_RUN_PROBE_H
 

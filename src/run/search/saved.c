@@ -1,4 +1,4 @@
-/* What a run folder holds, for whoever comes after the run: its configuration, its weights, the figures it traced. */
+/* Reads what a finished or unfinished run left in its folder: configuration, weights, traced figures. */
 #include <glissade/run.h>
 
 #include <jansson.h>

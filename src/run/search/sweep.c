@@ -1,5 +1,5 @@
-/* A sweep: which trials there are, one run each and seed, and what came out ordered. Runs are named by their
- * configuration, so that a sweep finds its own again. */
+/* A sweep: its trials, one run for each of them and each seed, and the comparison. A run folder is named by its
+ * configuration, so that a repeated sweep finds the runs that are finished. */
 #include <glissade/search.h>
 
 #include <jansson.h>
@@ -10,7 +10,7 @@
 
 #include "base/io.h"
 
-/* Draws this many trials at most, and no grid larger. */
+/* More trials than this are a slip in --over. */
 enum { MAX_TRIALS = 100000 };
 
 /* How runs are compared: a score on the validation set where there is one, else the loss there, else the training loss.
@@ -48,6 +48,8 @@ static gls_status draw_value(gls_context *ctx, const gls_sweep_axis *axis, gls_r
     return *text ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+/* A grid counts like an odometer, its last key fastest. A random trial has a generator of its own, so that more trials
+ * leave the first ones as they are. */
 static gls_status make_trials(gls_sweep *sweep, const gls_sweep_options *options) {
     gls_context *ctx = sweep->ctx;
     int64_t trials = options->trials ? options->trials : 1;
@@ -188,7 +190,7 @@ static void sort_trials(gls_sweep *sweep) {
     }
 }
 
-/* The best lies on the edge of an axis of numbers if nothing smaller, or nothing greater, was tried. */
+/* The best is on the edge of an axis of numbers if nothing smaller, or nothing greater, was tried. */
 static void find_edges(gls_sweep *sweep) {
     for (int64_t a = 0; a < sweep->axes; a++) {
         char *end;
@@ -204,6 +206,8 @@ static void find_edges(gls_sweep *sweep) {
     }
 }
 
+/* The first result decides how all are compared. A diverged run counts as failed and enters no mean; after an
+ * interruption nothing of the present run is counted. */
 static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
     gls_sweep *sweep = r->sweep;
     gls_context *ctx = sweep->ctx;
@@ -262,6 +266,8 @@ static gls_status copy_axes(gls_sweep *sweep, const gls_sweep_options *options) 
     return GLS_OK;
 }
 
+/* Runs go one after another, in contexts of their own, so that one that fails leaves the others alone. An interruption
+ * ends the sweep with what it has; the next call skips the finished runs. */
 gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out) {
     *out = NULL;
     if (options->size != sizeof *options || !options->config || !options->folder || !options->context)

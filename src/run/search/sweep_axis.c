@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_VALUES = 10000 };
+enum { MAX_VALUES = 10000 }; /* of one key; far more than anyone trains, few enough for the product of two keys */
 
 void gls_sweep_axis_clear(gls_context *ctx, gls_sweep_axis *axis) {
     for (int64_t i = 0; i < axis->count; i++) gls_free(ctx, axis->text[i]);

@@ -1,10 +1,9 @@
-/* A step of the training on its next mini-batch: what came of it is counted, recorded, and refused steps are borne with
- * or not. */
+/* A step of the training on its next mini-batch, with its counters and its record; the policy for refused steps. */
 #include <math.h>
 
 #include "run/training/training.h"
 
-/* Under the policy `skip` a run whose steps are all refused would go on for ever; one that recovers does so within a
+/* Under the policy `skip` a run whose steps are all refused would never end; one that recovers does so within a
  * few steps, since a refused step changes nothing and only the mini-batch is another. */
 enum { MAX_REFUSED = 1000 };
 
@@ -81,6 +80,8 @@ static void take_down(gls_training *t, const gls_step_report *report) {
     gls_record_set(record, "batch", (double)t->estimate.rows);
 }
 
+/* A refused step counts as a step and its examples as used: the mini-batch is used up, and a run of a given number of
+ * steps must end. */
 gls_status gls_training_advance(gls_training *t, gls_step_end *end) {
     gls_step_report report;
     gls_stepper stepper = {.method = t->method,

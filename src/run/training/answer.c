@@ -1,4 +1,4 @@
-/* Answers of the training's problem to what a method asks. */
+/* What a method asks, answered by the training's problem: a value, an oracle, or a gradient through an estimator. */
 #include <math.h>
 
 #include "base/kernels.h"

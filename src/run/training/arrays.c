@@ -1,4 +1,4 @@
-/* The training's state as named arrays. */
+/* The training's state as named arrays: one list serves saving and restoring, so the two cannot differ. */
 #include "run/training/training.h"
 
 gls_status gls_training_result_arrays(gls_training *t, gls_real *w, const char *state_prefix, gls_arrays *arrays) {

@@ -9,12 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The ring. [b] is in use, (c) (d) are announced: drawn from the sampler and handed to the loader, which may fetch
+ * them.
+ *
+ *     created              (empty)         present/   next/
+ *     next mini-batch      [a] (b) (c)     before a   before b    announced until 1 + ahead are there
+ *     next mini-batch      [b] (c) (d)     before b   before c    a leaves the loader
+ *     the same again       [b] (c) (d)     before b   before c
+ *     restored             (empty)         before b   before c    the sampler is before c, and number that of c
+ *     the same again       [b] (c) (d)     before b   before c    b is drawn once more, from present/
+ *
+ * present/ and next/ are the sampler's positions that a checkpoint saves then; number counts the mini-batches drawn,
+ * and consumed, saved in its place, those up to the one in use. */
 enum {
-    MAX_AHEAD = 4,       /* mini-batches announced, the present one among them */
+    MAX_AHEAD = 4,       /* mini-batches announced, the present one among them; 1 + `ahead` must fit */
     POSITION_BYTES = 256 /* a sampler's position; checked when it is made */
 };
 
-/* A mini-batch handed to the loader, and where the sampler stood before it was drawn. */
+/* A mini-batch handed to the loader, with the position of the sampler before it was drawn. */
 typedef struct announced {
     unsigned char before[POSITION_BYTES];
     double epoch_after;
@@ -73,7 +85,7 @@ static double at_most_all(double rows, double all) {
     return rows < 1 ? 1 : rows > all ? all : floor(rows + 0.5);
 }
 
-/* Rows of the mini-batch that begins at this place. */
+/* Rows of the mini-batch that begins at this step and epoch. */
 static int64_t size_at(const gls_schedule *schedule, int64_t batch, int64_t largest, double step, double epoch) {
     if (!schedule) return batch;
     return (int64_t)at_most_all(gls_schedule_value(schedule, (gls_clock){.step = step, .epoch = epoch}),
@@ -126,6 +138,8 @@ static int64_t batch_rows(const gls_training *training) {
     return batch > examples && !training->train->replacement ? examples : batch;
 }
 
+/* With a schedule of the batch size there is no formula: the mini-batches are counted one by one, each cut at the end
+ * of its epoch as the sampler will cut it. */
 gls_status gls_batches_plan(gls_training *training, double *steps_per_epoch, double *total_steps) {
     int64_t examples = training->set.train->info.examples, batch = batch_rows(training), largest, steps = 0;
     gls_schedule *schedule;
@@ -151,7 +165,7 @@ gls_status gls_batches_plan(gls_training *training, double *steps_per_epoch, dou
 static gls_status create(gls_training *training, gls_batches *b) {
     b->examples = training->set.train->info.examples;
     b->batch = batch_rows(training);
-    b->ahead = training->train->workers ? 2 : 0;
+    b->ahead = training->train->workers ? 2 : 0; /* one to be ready, one to be fetched meanwhile */
     GLS_TRY(make_schedule(training, b->batch, b->examples, &b->largest, &b->schedule));
     b->index = gls_alloc(b->ctx, b->largest, sizeof *b->index);
     if (!b->index) return GLS_ERR_MEMORY;

@@ -1,4 +1,4 @@
-/* Counters as arrays of one element. */
+/* Counters as arrays of one element, by the lists that declare them: none can be left out of a checkpoint. */
 #include "run/training/counters.h"
 
 gls_status gls_counters_arrays(gls_context *ctx, const gls_counter *row, size_t rows, void *owner, const char *prefix,

@@ -1,4 +1,4 @@
-/* What measures are given of a training. */
+/* Fills a measure's input from a training: the present point, and the last step of this session if there was one. */
 #include <math.h>
 
 #include "estimator/estimator.h"
@@ -17,6 +17,7 @@ gls_status gls_training_keep_previous(gls_training *t) {
     return t->previous ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+/* What belongs to a step is left out before the first one of a session, resumed ones included: only w is known then. */
 gls_status gls_training_measure_input(gls_training *t, gls_measure_input *in) {
     GLS_TRY(make_pass(t));
     int64_t examples = t->set.train->info.examples;

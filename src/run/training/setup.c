@@ -5,7 +5,7 @@
 #include "base/value.h"
 #include "run/training/training.h"
 
-/* Epochs of a run whose configuration names no end at all. */
+/* Epochs of a run whose configuration names no end at all; ours, so that a first run without one ends. */
 enum { EPOCHS_IF_OPEN = 10 };
 
 /* ---- problem and plan ---- */

@@ -1,5 +1,5 @@
-/* The one step. What is averaged is the point w at which a gradient was taken, before it moves; hence a gradient that
- * will be refused must be known for one beforehand. */
+/* The one step of trainer, probes, solve and replay. An average takes the point w at which a gradient was taken, before
+ * w moves; whether the method will refuse that gradient must therefore be known before it is told. */
 #include "run/training/step.h"
 
 #include <math.h>
@@ -17,6 +17,8 @@ static void commit(const gls_stepper *s, const gls_query *query) {
     if (next) gls_problem_commit(s->problem, next);
 }
 
+/* The order matters: w is averaged and kept before tell moves it, and the state is committed only if the step was
+ * taken, so that a refused step leaves no trace. */
 gls_status gls_training_step(const gls_stepper *s, gls_step_report *report, gls_step_end *end) {
     gls_query query;
     gls_answer answer = {.value = NAN, .norm2 = NAN, .epoch = NAN};

@@ -1,5 +1,5 @@
 /* What is trained: data, problem, passes, estimator, method, weights, and one step of them. It knows no folder, no
- * clock and nobody who looks on; loop/ has those. */
+ * clock and no observers; loop/ has those. */
 #ifndef GLS_RUN_TRAINING_H
 #define GLS_RUN_TRAINING_H
 
@@ -53,7 +53,7 @@ struct gls_training {
     double steps_per_epoch, total_steps; /* total 0: open */
 
     gls_real *w, *g;
-    gls_real *previous; /* w before the step, where somebody wants it; else NULL */
+    gls_real *previous; /* w before the step, if it is wanted; else NULL */
     gls_real *output;   /* room for the average, where there is one */
 
     gls_training_counters counters;
@@ -63,8 +63,7 @@ struct gls_training {
     gls_estimate estimate;
 };
 
-/* setup.c: from a configuration, the weights initialised. GLS_ERR_ARGUMENT and GLS_ERR_INPUT for what it asks
- * wrongly. */
+/* setup.c: from a configuration, the weights initialised. GLS_ERR_ARGUMENT and GLS_ERR_INPUT for its mistakes. */
 gls_status gls_training_create(gls_context *ctx, const gls_value *config, gls_training **out);
 void gls_training_destroy(gls_training *training); /* NULL is legal */
 /* sets.c */
@@ -73,7 +72,7 @@ gls_status gls_training_open_sets(gls_training *training);
 /* advance.c: one step on the next mini-batch, with its figures in the record. A refused step is GLS_STEP_REFUSED under
  * the policy `skip`, and GLS_ERR_NONFINITE under `stop` or when too many follow one another. */
 gls_status gls_training_advance(gls_training *training, gls_step_end *end);
-/* Whether a length comes round at the end of the last step. */
+/* Whether a cadence falls due at the end of the last step. */
 bool gls_training_due(const gls_training *training, gls_length every);
 /* Whether the epochs asked for are done; false for an open end. */
 bool gls_training_epochs_done(const gls_training *training);
@@ -96,7 +95,7 @@ const gls_real *gls_training_output(const gls_training *training);
 /* arrays.c: the whole state, as a list that a checkpoint saves or fills. Blocks of the weights go by their plain names,
  * so that any framework finds them. */
 gls_status gls_training_arrays(gls_training *training, gls_arrays *arrays);
-/* After the list was filled: the position in the data is taken up. */
+/* After the list was filled: continues from the restored position in the data. */
 gls_status gls_training_restored(gls_training *training);
 /* The result alone: weights `w` [d] and the problem's state. state_prefix: "" or "state/". */
 gls_status gls_training_result_arrays(gls_training *training, gls_real *w, const char *state_prefix,
