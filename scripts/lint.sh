@@ -1,10 +1,10 @@
 #!/bin/sh
-# The house's rules on a built tree: formatting, exported names, no mutable file-scope data, no upward includes, a command
-# that is a client of the library, no end of the process from the library.
+# The house's rules on a built tree: formatting, exported names, no mutable file-scope data, no upward includes, a tour of
+# the source that names every file, a command that is a client of the library, no end of the process from the library.
 set -eu
 build=${1:-build}
 cd "$(dirname "$0")/.."
-meson test -C "$build" --no-rebuild --quiet includes state exports command_is_a_client two_precisions_single_first
+meson test -C "$build" --no-rebuild --quiet includes architecture state exports command_is_a_client two_precisions_single_first
 if git grep -nE '\b(exit|abort)\(' -- 'src/*.c' | grep -v '^src/cli/'; then
     echo "lint: the library must not end the process" >&2
     exit 1
