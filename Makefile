@@ -1,4 +1,4 @@
-# The front door; the build itself is Meson's. `make help` lists the doors.
+# Convenience targets; the build itself is Meson's. `make help` lists them.
 BUILD ?= build
 SETUP = $(if $(GLISSADE_NO_SETUP),true,sh scripts/setup.sh)
 
