@@ -41,8 +41,7 @@ gls_status gls_comm_create(gls_comm **out) {
 const char *gls_comm_refusal(void) {
 #ifdef GLS_HAVE_MPI
     if (gls_comm_promised_several())
-        return "the launcher started several processes, but MPI lets each of them find itself alone: start them with "
-               "the "
+        return "the launcher started several processes, but MPI shows each of them only itself: start them with the "
                "launcher of " GLS_MPI_NAME ", the MPI that glissade was built with";
     return "MPI (" GLS_MPI_NAME ") could not be started";
 #else

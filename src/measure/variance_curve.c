@@ -17,8 +17,9 @@ typedef struct options {
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "2048", "train"),
     GLS_INT("batches", options, batches, "64", 2, 1e7,
-            "mini-batches drawn; with batch 1 every example of the sample is used instead"),
-    GLS_INT("batch", options, batch, "0", 0, 1e9, "their size; 0: the run's; 1: single examples, from norms alone"),
+            "number of mini-batches drawn; with batch 1 every example of the sample is used instead"),
+    GLS_INT("batch", options, batch, "0", 0, 1e9,
+            "size of these mini-batches; 0: the run's; 1: single examples, from norms alone"),
     {0},
 };
 
