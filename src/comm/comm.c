@@ -101,7 +101,8 @@ gls_status gls_comm_agree(gls_context *ctx, gls_status mine) {
 gls_status gls_comm_broadcast(gls_context *ctx, void *data, int64_t bytes, int root, gls_status mine) {
     gls_comm *comm = gls_context_comm(ctx);
     if (root < 0 || root >= gls_comm_size(comm))
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "broadcast: there is no rank %d of %d", root, gls_comm_size(comm));
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "broadcast: rank %d does not exist; there are %d ranks", root,
+                        gls_comm_size(comm));
     if (!comm || !comm->ops) return mine;
     int failed = -1;
     gls_status theirs = GLS_OK;

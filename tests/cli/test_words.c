@@ -23,7 +23,7 @@ static const wrong wrongs[] = {
     {2, "$G train --preset demo-softmax-sgd --set method.lr=abc", "'lr'"},
     {2, "$G train --preset demo-softmax-sgd --set method.lr=-1", "found '-1'"},
     {2, "$G train --preset demo-softmax-sgd --set method.lr=nan", "'lr'"},
-    {2, "$G train --preset demo-softmax-sgd --set train.epoch=1", "nearest is 'epochs'"},
+    {2, "$G train --preset demo-softmax-sgd --set train.epoch=1", "did you mean 'epochs'?"},
     {2, "$G train --preset demo-softmax-sgd --seed x",
      "option '--seed' of train: expected a whole number at least 0, found 'x'"},
     {2, "$G train --resume nowhere", "nowhere: this is not a run folder"},

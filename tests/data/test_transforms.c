@@ -407,8 +407,8 @@ static void wrong_transforms_are_refused(void **state) {
         {"[{replicate: 0}]", "0"},
         {"[{replace: 240}]", "240"},
         {"[{subset: 241}]", "241"},
-        {"[flip]", "no images"},
-        {"[{pad_crop: 4}]", "no images"},
+        {"[flip]", "not images"},
+        {"[{pad_crop: 4}]", "not images"},
         {"[{flip: 1}]", "takes no value"},
         {"[{classes: {keep: [7]}}]", "no class '7'"},
         {"[{classes: {keep: [1, 1]}}]", "named twice"},
@@ -416,7 +416,7 @@ static void wrong_transforms_are_refused(void **state) {
         {"[{insert: {fraction: 0.1, kind: foreign}}]", "a source is a map"},
         {"[{mix: [{train: a}]}]", "names no format"},
         {"[{mix: [{format: libsvm}]}]", "needs a file"},
-        {"[{standardize: {by: channel}}]", "no images"},
+        {"[{standardize: {by: channel}}]", "not images"},
         {"[{a: 1, b: 2}]", "one name"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
