@@ -199,7 +199,7 @@ static void runs_cut_short(void **state) {
     static const refusal cases[] = {
         {"cp -r whole a; : >a/config.yaml; $G measure a", "a/config.yaml: expected the configuration"},
         {"cp -r whole b; rm -r b/checkpoints b/final.safetensors; $G measure b --only loss",
-         "b: neither final.safetensors nor a checkpoint"},
+         "b: the folder has neither final.safetensors nor a checkpoint"},
         {"$G measure b --at best --only loss", "b/checkpoints/best.safetensors: the checkpoint does not exist"},
         {"cp -r whole c; head -c 100 whole/final.safetensors >c/final.safetensors; $G measure c --only loss",
          "c/final.safetensors"},

@@ -376,7 +376,7 @@ static void png_reads_and_refuses(void **state) {
             assert_true(fabs((double)b.x[k * 12 + i] * 255 - (double)(unsigned char)((3 * i + k) * 37 + 1)) < 1e-4);
     gls_rows_destroy(rows);
     gls_source_destroy(source);
-    static const char *const labels[][2] = {{"one.png dog\n../a dog\n", "labels.txt:2: '../a' leads out"},
+    static const char *const labels[][2] = {{"one.png dog\n../a dog\n", "labels.txt:2: '../a' is outside the folder"},
                                             {"/etc/passwd dog\n", "is outside the folder"},
                                             {"one.png\n", "labels.txt:1: expected"},
                                             {"\n", "no images"},

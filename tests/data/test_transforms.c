@@ -410,7 +410,7 @@ static void wrong_transforms_are_refused(void **state) {
         {"[flip]", "not images"},
         {"[{pad_crop: 4}]", "not images"},
         {"[{flip: 1}]", "takes no value"},
-        {"[{classes: {keep: [7]}}]", "no class '7'"},
+        {"[{classes: {keep: [7]}}]", "class '7' is not among the 4"},
         {"[{classes: {keep: [1, 1]}}]", "named twice"},
         {"[{classes: }]", "either keep or group"},
         {"[{insert: {fraction: 0.1, kind: foreign}}]", "a source is a map"},
