@@ -130,7 +130,7 @@ static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
 
 const gls_measure_type gls_measure_variance_curve = {
     .member = {"variance_curve", "the noise variance against the number of samples it is estimated from",
-               "[A] figure 2, [T] 6.6.2", table, sizeof(options)},
+               "[A] fig. 2, [T] 6.6.2", table, sizeof(options)},
     .needs = GLS_MEASURE_EXPENSIVE,
     .cost = cost,
     .problem = on_problem,

@@ -18,6 +18,7 @@ static const wrong wrongs[] = {
     {2, "$G train --resume x --out y", "leave out --out"},
     {2, "$G train missing.yaml", "missing.yaml: cannot open"},
     {2, "$G train --preset demo", "unknown preset 'demo'"},
+    {2, "$G train --preset demo-mlp-msg", "unknown preset 'demo-mlp-msg'; did you mean 'demo-mlp-msgd'?"},
     {2, "$G train --preset demo-softmax-sgd --oot x", "unknown option --oot of train; did you mean --out?"},
     {2, "$G train --preset demo-softmax-sgd --out", "--out needs a value"},
     {2, "$G train --preset demo-softmax-sgd --set method.lr=abc", "'lr'"},
