@@ -192,7 +192,7 @@ const gls_op gls_op_conv = {
                .options = options,
                .options_size = sizeof(gls_conv_options)},
     .formula = "y_k = sum over channels c of a group of weight[k, c] * x_c, + bias_k",
-    .shapes = "[c, h, w] -> [channels, (h + 2 pad - kernel) / stride + 1, the same of w]",
+    .shapes = "[c, h, w] -> [channels, (h + 2 pad - kernel) / stride + 1, and the same for w]",
     .parameters = "weight [channels, c / groups, kernel, kernel] convolution; bias [channels] scale and shift",
     .blocks = 2,
     GLS_OP_ONE_INPUT,
