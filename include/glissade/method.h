@@ -187,10 +187,10 @@ typedef struct gls_schedule_common {
 #define GLS_SCHEDULE_OPTIONS                                                                  \
     GLS_REAL("from", gls_schedule_common, from, NULL, 0, 0, "value at the start"),            \
         GLS_LENGTH("warmup", gls_schedule_common, warmup, "0", "length of a linear warm-up"), \
-        GLS_REAL("warmup_from", gls_schedule_common, warmup_from, "0", 0, 0, "value where the warm-up begins")
+        GLS_REAL("warmup_from", gls_schedule_common, warmup_from, "0", 0, 0, "value at the start of the warm-up")
 #define GLS_SCHEDULE_LENGTH                                \
     GLS_LENGTH("length", gls_schedule_common, length, "0", \
-               "end of the schedule, from the start of the run; 0: the run's")
+               "end of the schedule, from the start of the run; 0: the end of the run")
 
 GLS_API gls_status gls_register_schedule(gls_context *ctx, const gls_schedule_type *type);
 /* Built-in and registered schedules in order; NULL at the end. */

@@ -27,7 +27,7 @@ static gls_status check(gls_context *ctx, const gls_arrays *arrays, const char *
                         dims);
     for (int64_t i = 0; i < arrays->count; i++)
         if (strcmp(arrays->item[i].name, name) == 0)
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "array '%s' is there already", name);
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "array '%s' exists already", name);
     return GLS_OK;
 }
 

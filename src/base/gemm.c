@@ -108,8 +108,7 @@ const char *gls_gemm_describe(gls_context *ctx) {
                 "OPENBLAS_CORETYPE=SkylakeX (with AVX-512) or Haswell before the program starts");
     if (parallel != 2)
         gls_log(ctx, GLS_LOG_WARNING,
-                "OpenBLAS was built for %s, not for OpenMP: its threads get in the way of ours; use "
-                "libopenblas0-openmp",
+                "OpenBLAS was built for %s, not for OpenMP: its threads compete with OpenMP's; use libopenblas0-openmp",
                 parallel == 1 ? "threads of its own" : "one thread");
     return ctx->libraries;
 }

@@ -44,7 +44,7 @@ gls_status gls_layout_add(gls_layout *layout, const char *name, int dims, const 
     gls_context *ctx = layout->ctx;
     int64_t size = 0, end;
     GLS_TRY(extent(ctx, name, dims, shape, &size));
-    if (gls_layout_find(layout, name)) return gls_fail(ctx, GLS_ERR_ARGUMENT, "block '%s' is there already", name);
+    if (gls_layout_find(layout, name)) return gls_fail(ctx, GLS_ERR_ARGUMENT, "block '%s' exists already", name);
     if (__builtin_add_overflow(layout->size, size, &end) || end > INT64_MAX / (int64_t)sizeof(double))
         return gls_fail(ctx, GLS_ERR_MEMORY, "block '%s': the size of the layout overflows", name);
     if (layout->count == layout->capacity) {

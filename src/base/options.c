@@ -43,7 +43,8 @@ static gls_status fail_unknown(const gls_options *options, const char *key, cons
     char where[GLS_ORIGIN_TEXT];
     const char *nearest = gls_nearest(key, key_at, options);
     return gls_fail(options->ctx, GLS_ERR_ARGUMENT, "%sunknown option '%s' of %s%s%s%s", gls_value_origin(from, where),
-                    key, options->owner, nearest ? "; nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+                    key, options->owner, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                    nearest ? "'?" : "");
 }
 
 /* ---- one option ---- */
@@ -156,7 +157,7 @@ gls_status gls_options_create(gls_context *ctx, const char *owner, const gls_opt
     gls_status status = options->owner && options->filled && options->slot ? GLS_OK : GLS_ERR_MEMORY;
     for (int64_t i = 0; i < options->count && status == GLS_OK; i++) {
         if (table[i].offset > struct_size || gls_option_size(&table[i]) > struct_size - table[i].offset)
-            status = gls_fail(ctx, GLS_ERR_ARGUMENT, "option '%s' of %s lies outside its struct", table[i].key, owner);
+            status = gls_fail(ctx, GLS_ERR_ARGUMENT, "option '%s' of %s is outside its struct", table[i].key, owner);
         else
             status = reset(options, i);
     }

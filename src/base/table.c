@@ -35,16 +35,16 @@ const gls_member *gls_member_find(gls_context *ctx, const gls_member_kind *kind,
     const gls_member *member = find(ctx, kind, name);
     if (member) return member;
     const char *nearest = gls_nearest(name, name_at, &(names){ctx, kind});
-    gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'%s%s%s", kind->what, name, nearest ? "; nearest is '" : "",
-             nearest ? nearest : "", nearest ? "'" : "");
+    gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'%s%s%s", kind->what, name, nearest ? "; did you mean '" : "",
+             nearest ? nearest : "", nearest ? "'?" : "");
     return NULL;
 }
 
 gls_status gls_member_register(gls_context *ctx, const gls_member_kind *kind, const gls_member *member) {
     if (!member || !member->name || !member->name[0])
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "a %s to be registered needs a name", kind->what);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "a %s needs a name to be registered", kind->what);
     if (find(ctx, kind, member->name))
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s '%s' is there already", kind->what, member->name);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s '%s' exists already", kind->what, member->name);
     gls_registry *registry = &ctx->registry[kind->kind];
     if (registry->count == registry->capacity) {
         int64_t capacity = registry->capacity ? 2 * registry->capacity : 8;

@@ -79,7 +79,7 @@ static gls_status write_all(gls_writer *writer, const gls_arrays *arrays, const 
 gls_status gls_tensors_write(gls_context *ctx, const char *path, const gls_arrays *arrays, const gls_note *notes,
                              int note_count) {
     char *header = header_text(arrays, notes, note_count);
-    if (!header) return gls_fail(ctx, GLS_ERR_INTERNAL, "%s: two arrays of one name, or no memory", path);
+    if (!header) return gls_fail(ctx, GLS_ERR_INTERNAL, "%s: two arrays have the same name, or memory ran out", path);
     gls_writer *writer = NULL;
     gls_status status = gls_writer_open(ctx, path, &writer);
     if (status == GLS_OK) {
@@ -139,23 +139,23 @@ static gls_status read_entry(gls_tensors *t, const char *name, json_t *entry, gl
     const char *type = json_string_value(json_object_get(entry, "dtype"));
     json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
     int dtype = find_dtype(type);
-    if (dtype < 0) return bad(t, name, "its dtype is none of F32, F64, I32, I64, U8");
+    if (dtype < 0) return bad(t, name, "its dtype is not one of F32, F64, I32, I64, U8");
     if (!json_is_array(shape) || json_array_size(shape) > GLS_MAX_DIMS)
-        return bad(t, name, "its shape is no list of at most 6 extents");
+        return bad(t, name, "its shape is not a list of at most 6 extents");
     *out = (gls_array){.dtype = (gls_dtype)dtype, .dims = (int)json_array_size(shape)};
     int64_t n = (int64_t)gls_dtype_size(out->dtype);
     for (int i = 0; i < out->dims; i++) {
         json_t *extent = json_array_get(shape, (size_t)i);
         int64_t e = json_is_integer(extent) ? (int64_t)json_integer_value(extent) : -1;
-        if (e < 0) return bad(t, name, "its shape holds something that is no extent");
+        if (e < 0) return bad(t, name, "its shape holds a value that is not an extent");
         if (__builtin_mul_overflow(n, e, &n)) return bad(t, name, "its size overflows");
         out->shape[i] = e;
     }
     json_t *first = json_array_get(offsets, 0), *last = json_array_get(offsets, 1);
     if (!json_is_integer(first) || !json_is_integer(last) || json_array_size(offsets) != 2)
-        return bad(t, name, "its data_offsets are no pair of integers");
+        return bad(t, name, "its data_offsets are not a pair of integers");
     int64_t begin = (int64_t)json_integer_value(first), end = (int64_t)json_integer_value(last);
-    if (begin < 0 || end < begin || end > t->size) return bad(t, name, "its data lie outside the file");
+    if (begin < 0 || end < begin || end > t->size) return bad(t, name, "its data are outside the file");
     if (end - begin != n) return bad(t, name, "its shape and its data do not have the same size");
     *offset = begin;
     return GLS_OK;
@@ -188,7 +188,8 @@ static gls_status read_header(gls_tensors *t) {
     if (info.st_size < 8) return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: too short for a safetensors file", t->path);
     GLS_TRY(read_at(t, &length, 8, 0));
     if (length > MAX_HEADER || length > (uint64_t)info.st_size - 8)
-        return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: no safetensors file, or cut short: a header of %" PRIu64 " bytes",
+        return gls_fail(t->ctx, GLS_ERR_INPUT,
+                        "%s: not a safetensors file, or a truncated one: its header would have %" PRIu64 " bytes",
                         t->path, length);
     t->start = 8 + (int64_t)length;
     t->size = (int64_t)info.st_size - t->start;
@@ -199,8 +200,8 @@ static gls_status read_header(gls_tensors *t) {
     if (status == GLS_OK) {
         t->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
         if (!json_is_object(t->header))
-            status = gls_fail(t->ctx, GLS_ERR_INPUT, "%s: its header is no JSON object: %s", t->path,
-                              t->header ? "another kind" : error.text);
+            status = gls_fail(t->ctx, GLS_ERR_INPUT, "%s: its header is not a JSON object: %s", t->path,
+                              t->header ? "it is another JSON value" : error.text);
     }
     gls_free(t->ctx, text);
     return status;

@@ -31,7 +31,7 @@ static gls_status convert_scalar(reading *r, const yaml_node_t *node, const char
     const char *text = (const char *)node->data.scalar.value;
     int line = (int)node->start_mark.line + 1;
     if (strlen(text) != node->data.scalar.length)
-        return gls_fail(r->ctx, GLS_ERR_INPUT, "%s:%d: a text with a NUL byte inside", r->name, line);
+        return gls_fail(r->ctx, GLS_ERR_INPUT, "%s:%d: the text contains a NUL byte", r->name, line);
     bool null = is_null(node);
     *out = gls_value_create(r->ctx, null ? GLS_VALUE_NULL : GLS_VALUE_TEXT, key, null ? NULL : text);
     if (!*out) return GLS_ERR_MEMORY;

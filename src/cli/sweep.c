@@ -95,7 +95,7 @@ static void print_table(const gls_sweep *sweep) {
     }
     for (int64_t a = 0; a < sweep->axes; a++)
         if (sweep->edge[a])
-            fprintf(stderr, "warning: the best lies on the edge of %s: try values beyond %s\n", sweep->axis[a].key,
+            fprintf(stderr, "warning: the best is on the edge of %s: try values beyond %s\n", sweep->axis[a].key,
                     sweep->trial[0].text[a]);
     if (sweep->selected_by && strcmp(sweep->selected_by, "training loss") == 0)
         fprintf(stderr, "warning: no validation set, so the training loss chose; set train.validation=0.1\n");

@@ -43,8 +43,7 @@ gls_status gls_comm_create(gls_comm **out) {
 const char *gls_comm_refusal(void) {
 #ifdef GLS_HAVE_MPI
     if (gls_comm_promised_several())
-        return "the launcher started several processes, but MPI lets each of them find itself alone: start them with "
-               "the "
+        return "the launcher started several processes, but MPI shows each of them only itself: start them with the "
                "launcher of " GLS_MPI_NAME ", the MPI that glissade was built with";
     return "MPI (" GLS_MPI_NAME ") could not be started";
 #else
@@ -104,7 +103,8 @@ gls_status gls_comm_agree(gls_context *ctx, gls_status mine) {
 gls_status gls_comm_broadcast(gls_context *ctx, void *data, int64_t bytes, int root, gls_status mine) {
     gls_comm *comm = gls_context_comm(ctx);
     if (root < 0 || root >= gls_comm_size(comm))
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "broadcast: there is no rank %d of %d", root, gls_comm_size(comm));
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "broadcast: rank %d does not exist; there are %d ranks", root,
+                        gls_comm_size(comm));
     if (!comm || !comm->ops) return mine;
     int failed = -1;
     gls_status theirs = GLS_OK;

@@ -53,7 +53,7 @@ static gls_status distinct_numbers(gls_context *ctx, const char *what, const dou
         const char *text = like->class_names ? like->class_names[k] : "";
         if (!gls_scan_number(&text, &(*out)[k]) || *text) {
             if (like->class_names)
-                return gls_fail(ctx, GLS_ERR_INPUT, "%s has integer labels, the training set class '%s'", what,
+                return gls_fail(ctx, GLS_ERR_INPUT, "%s has integer labels, but the training set has class '%s'", what,
                                 like->class_names[k]);
             (*out)[k] = (double)k;
         }
@@ -84,8 +84,8 @@ static gls_status find_numbers(gls_context *ctx, const char *what, const double 
     for (int64_t i = 0; i < n; i++) {
         const double *at = bsearch(&value[i], known, (size_t)count, sizeof *known, gls_order_doubles);
         if (!at)
-            return gls_fail(ctx, GLS_ERR_INPUT, "%s: label %.0f of example %lld is no class of the training set", what,
-                            value[i], (long long)i);
+            return gls_fail(ctx, GLS_ERR_INPUT, "%s: label %.0f of example %lld is not a class of the training set",
+                            what, value[i], (long long)i);
         (*label)[i] = (int32_t)(at - known);
     }
     return GLS_OK;
@@ -113,8 +113,8 @@ static gls_status label_names(gls_context *ctx, const char *what, const char *co
     for (int64_t i = 0; i < n; i++) {
         const char *const *at = bsearch(&name[i], known, (size_t)count, sizeof *known, compare_names);
         if (!at)
-            return gls_fail(ctx, GLS_ERR_INPUT, "%s: label '%s' of example %lld is no class of the training set", what,
-                            name[i], (long long)i);
+            return gls_fail(ctx, GLS_ERR_INPUT, "%s: label '%s' of example %lld is not a class of the training set",
+                            what, name[i], (long long)i);
         label[i] = (int32_t)(at - known);
     }
     return GLS_OK;

@@ -17,7 +17,7 @@ static const gls_option classes_table[] = {
     GLS_LIST("keep", classes_options, keep, NULL, 1, INFINITY, &old_class,
              "the classes to keep, by name or number; the others' examples are left out"),
     GLS_LIST("group", classes_options, group, NULL, 1, INFINITY, &old_classes,
-             "new classes as lists of old ones: [[0, 1], [2]]; examples of classes in none are left out"),
+             "new classes as lists of old ones: [[0, 1], [2]]; examples of other classes are left out"),
     {0}};
 
 /* new_class[old] or -1, and the new classes' names. What is learned of it: the map, and the names, one after another,
@@ -38,7 +38,7 @@ static gls_status find_class(gls_context *ctx, const gls_data_info *info, const 
     char *end;
     *class = strtoll(text, &end, 10);
     if (end == text || *end || *class < 0 || *class >= info->classes)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: no class '%s' among the %lld", text,
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform classes: class '%s' is not among the %lld", text,
                         (long long)info->classes);
     return GLS_OK;
 }
@@ -83,7 +83,7 @@ static gls_status pick_rows(gls_context *ctx, const gls_source *source, const cl
         if (map->to[label[i]] >= 0) (*index)[(*count)++] = i;
     gls_free(ctx, label);
     if (status == GLS_OK && !*count)
-        status = gls_fail(ctx, GLS_ERR_INPUT, "transform classes: no example of these classes");
+        status = gls_fail(ctx, GLS_ERR_INPUT, "transform classes: no example has one of these classes");
     return status;
 }
 
@@ -150,7 +150,7 @@ static gls_status read_map(gls_context *ctx, const gls_learned *learned, int64_t
     for (int64_t i = 0; i < bytes; i++) map->count += names[i] == 0;
     bool sound = bytes > 0 && names[bytes - 1] == 0;
     for (int64_t k = 0; k < old; k++) sound &= to[k] >= -1 && to[k] < map->count;
-    if (!sound) return gls_fail(ctx, GLS_ERR_INPUT, "transform classes: what it has learned is no map of classes");
+    if (!sound) return gls_fail(ctx, GLS_ERR_INPUT, "transform classes: its fitted arrays are not a map of classes");
     map->to = (int32_t *)to;
     map->name = gls_alloc(ctx, map->count, sizeof *map->name);
     if (!map->name) return GLS_ERR_MEMORY;

@@ -238,7 +238,7 @@ static gls_status write_text(gls_context *ctx, gls_description *d, const look *s
     add(&l, "%s\n", info->sparse ? ", sparse" : "");
     if (info->target == GLS_TARGET_CLASS) add_classes(&l, d);
     if (info->targets)
-        add(&l, "targets: %lld a row, %.6g to %.6g, mean %.6g\n", (long long)info->targets, d->target_minimum,
+        add(&l, "targets: %lld per row, %.6g to %.6g, mean %.6g\n", (long long)info->targets, d->target_minimum,
             d->target_maximum, d->target_mean);
     if (seen->tokens) add_tokens(&l, seen);
     if (info->features)

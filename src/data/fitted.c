@@ -97,7 +97,7 @@ gls_status gls_learned_get(const gls_learned *learned, const char *name, gls_dty
     int64_t i = 0;
     while (i < arrays->count && strcmp(arrays->item[i].name, text) != 0) i++;
     if (i == arrays->count)
-        return gls_fail(ctx, GLS_ERR_INPUT, "transform %s: what it has learned does not hold '%s'", learned->transform,
+        return gls_fail(ctx, GLS_ERR_INPUT, "transform %s: its fitted arrays do not contain '%s'", learned->transform,
                         text);
     const gls_array *found = &arrays->item[i];
     if (found->dtype != dtype || (*size >= 0 && found->shape[0] != *size))

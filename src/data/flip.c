@@ -27,12 +27,12 @@ static const gls_source_ops flip_ops = {fetch_flip, gls_wrapper_destroy};
 static gls_status apply_flip(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
                              const gls_learned *learned, gls_source **out) {
     if (source->info.dims != 3 || source->info.sparse)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform flip: the data are no images [channels, height, width]");
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform flip: the data are not images [channels, height, width]");
     return gls_wrapper_create(ctx, sizeof(gls_owned_source), &flip_ops, source, (void **)out);
 }
 
 const gls_transform gls_transform_flip = {
-    .member = {"flip", "mirrors every other training image left to right, anew at every draw", "[N] 5.2", NULL, 0},
+    .member = {"flip", "mirrors a training image left to right with probability 1/2 at every draw", "[N] 5.2", NULL, 0},
     .train_only = true,
     .apply = apply_flip,
 };

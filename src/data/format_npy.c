@@ -15,9 +15,9 @@ enum { TARGET_AUTO, TARGET_CLASS, TARGET_REAL };
 
 static const gls_option npy_table[] = {
     GLS_PATH("labels", npy_options, labels, NULL,
-             "targets of the training file [n] or [n, t]; default: NAME-labels.npy beside NAME.npy, if it is there"),
-    GLS_PATH("test_labels", npy_options, test_labels, NULL, "the same of the test file"),
-    GLS_REAL("scale", npy_options, scale, "1", 0, 0, "features are multiplied by it"),
+             "targets of the training file [n] or [n, t]; default: NAME-labels.npy beside NAME.npy, if it exists"),
+    GLS_PATH("test_labels", npy_options, test_labels, NULL, "targets of the test file"),
+    GLS_REAL("scale", npy_options, scale, "1", 0, 0, "factor by which the features are multiplied"),
     GLS_ENUM("target", npy_options, target, "auto", "auto|class|real",
              "auto: integer types are classes, floating ones real targets"),
     {0},
@@ -49,7 +49,7 @@ static gls_status set_targets(gls_context *ctx, const char *path, const npy_opti
     bool classes = o->target == TARGET_CLASS || (o->target == TARGET_AUTO && integers && info->targets == 1);
     if (!classes) return GLS_OK;
     if (info->targets != 1 || !whole(arrays->y, info->examples))
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: classes must be one 32-bit integer an example", path);
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: classes must be one 32-bit integer per example", path);
     double *value = gls_alloc(ctx, info->examples, sizeof *value);
     if (!value) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < info->examples; i++) value[i] = arrays->y[i];

@@ -110,10 +110,10 @@ void gls_gather_release(gls_gather *gather) {
 
 /* NULL, or why rows of `other` cannot be mixed with those of `info`. */
 static const char *misfit(const gls_data_info *info, const gls_data_info *other, bool features_only) {
-    if (info->sparse != other->sparse) return "sparse and dense features do not mix";
+    if (info->sparse != other->sparse) return "sparse and dense features cannot be mixed";
     if (info->features != other->features) return "another number of features";
-    if (!info->length != !other->length) return "tokens and features do not mix";
-    if (info->length != other->length) return "another number of tokens a row";
+    if (!info->length != !other->length) return "tokens and features cannot be mixed";
+    if (info->length != other->length) return "another number of tokens per row";
     if (info->vocabulary != other->vocabulary) return "another vocabulary";
     if (features_only) return other->targets && other->targets != info->targets ? "another number of targets" : NULL;
     if (info->target != other->target || info->targets != other->targets) return "another kind of targets";
@@ -191,8 +191,8 @@ gls_status gls_source_subset(gls_context *ctx, const gls_source *source, const i
     *out = NULL;
     for (int64_t i = 0; i < count; i++)
         if (index[i] < 0 || index[i] >= source->info.examples)
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "subset: example %lld of a set of %lld", (long long)index[i],
-                            (long long)source->info.examples);
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "subset: example %lld is outside the set of %lld",
+                            (long long)index[i], (long long)source->info.examples);
     gls_gather *gather;
     GLS_TRY(gls_gather_create(ctx, (gls_source *)source, index, count, &gather));
     gather->owns[0] = false;

@@ -14,12 +14,12 @@ static const gls_option gaussian_table[] = {
     GLS_INT("test_size", gaussian_options, test_size, "2000", 1, 1e9, "test examples"),
     GLS_INT("classes", gaussian_options, classes, "2", 1, 65536, "k"),
     GLS_INT("features", gaussian_options, features, "20", 1, 1e6, "d"),
-    GLS_INT("components", gaussian_options, components, "1", 1, 1e6, "normal distributions that a class mixes"),
+    GLS_INT("components", gaussian_options, components, "1", 1, 1e6, "number of normal distributions in each class"),
     GLS_REAL("separation", gaussian_options, separation, "4", 0, INFINITY,
              "root mean square distance between two of their centres"),
     GLS_REAL("noise", gaussian_options, noise, "1", 0, INFINITY,
              "standard deviation of a coordinate around its centre"),
-    GLS_INT("seed", gaussian_options, seed, "1", 0, INFINITY, "of centres and examples"),
+    GLS_INT("seed", gaussian_options, seed, "1", 0, INFINITY, "seed of centres and examples"),
     {0},
 };
 

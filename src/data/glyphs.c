@@ -18,9 +18,9 @@ typedef struct glyph_options {
 static const gls_option glyph_table[] = {
     GLS_INT("train_size", glyph_options, train_size, "12000", 1, 10000000, "training examples"),
     GLS_INT("test_size", glyph_options, test_size, "2000", 1, 10000000, "test examples"),
-    GLS_INT("seed", glyph_options, seed, "1", 0, INFINITY, "of the drawings"),
+    GLS_INT("seed", glyph_options, seed, "1", 0, INFINITY, "seed of the drawings"),
     GLS_REAL("noise", glyph_options, noise, "0.08", 0, 1,
-             "standard deviation of a pixel's noise, of a full stroke's 1"),
+             "standard deviation of a pixel's noise; a full stroke has value 1"),
     GLS_REAL("warp", glyph_options, warp, "1", 0, 2, "strength of rotation, shear, scaling and shift"),
     {0},
 };
@@ -213,8 +213,7 @@ static gls_status open_glyphs(gls_context *ctx, const char *path, const void *op
 }
 
 const gls_format gls_format_glyphs = {
-    .member = {"glyphs", "28 x 28 images of ten drawn symbols, made on the spot", "", glyph_table,
-               sizeof(glyph_options)},
+    .member = {"glyphs", "28 x 28 images of ten drawn symbols, generated", "", glyph_table, sizeof(glyph_options)},
     .generator = true,
     .open = open_glyphs,
 };

@@ -12,7 +12,8 @@ typedef struct idx_options {
 static const gls_option idx_table[] = {
     GLS_PATH("labels", idx_options, labels, NULL,
              "label file of the training images; default: by the usual naming (images -> labels, idx3 -> idx1)"),
-    GLS_PATH("test_labels", idx_options, test_labels, NULL, "the same of the test images"),
+    GLS_PATH("test_labels", idx_options, test_labels, NULL,
+             "label file of the test images; default: by the same naming"),
     {0},
 };
 
@@ -82,7 +83,7 @@ static gls_status read_from(gls_context *ctx, gls_reader *reader, idx_array *out
     out->dims = start[3];
     int size = idx_size(out->type);
     if (start[0] || start[1] || !size || out->dims < 1 || out->dims > GLS_MAX_DIMS)
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: no idx file (magic %02x%02x%02x%02x)", path, start[0], start[1],
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: not an idx file (magic %02x%02x%02x%02x)", path, start[0], start[1],
                         start[2], start[3]);
     for (int i = 0; i < out->dims; i++) {
         GLS_TRY(gls_reader_exact(reader, extent, 4, "the idx extents"));
@@ -93,7 +94,7 @@ static gls_status read_from(gls_context *ctx, gls_reader *reader, idx_array *out
     out->count = bytes / size;
     GLS_TRY(gls_read_block(ctx, reader, bytes, "the idx array", (void **)&out->data));
     if (!gls_reader_at_end(reader))
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: bytes left behind the %lld of the array", path, (long long)bytes);
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: more bytes follow the %lld of the array", path, (long long)bytes);
     return GLS_OK;
 }
 

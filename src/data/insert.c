@@ -18,8 +18,9 @@ static const gls_option insert_table[] = {
              .flags = GLS_OPTION_REQUIRED | GLS_OPTION_BELOW_MAX),
     GLS_ENUM(
         "kind", insert_options, kind, "wrong_labels", "wrong_labels|foreign|constant",
-        "copies with a wrong label; examples of another source; constant images: the latter two with random labels"),
-    GLS_VALUE("source", insert_options, source, "of foreign examples: {format: ..., train: ...}", .choices = "sources"),
+        "copies with a wrong label, examples of another source, or constant images; the latter two have random labels"),
+    GLS_VALUE("source", insert_options, source, "source of foreign examples: {format: ..., train: ...}",
+              .choices = "sources"),
     {0},
 };
 
@@ -81,7 +82,9 @@ static gls_status apply_insert(gls_context *ctx, gls_source *source, const void 
     int64_t n = source->info.examples;
     GLS_TRY(gls_need_classes(ctx, source, "insert"));
     double wanted = rint((double)n * o->fraction / (1 - o->fraction));
-    if (wanted > 1e9) return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform insert: %g draggers", wanted);
+    if (wanted > 1e9)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform insert: %g draggers are too many; expected at most 1e9",
+                        wanted);
     int64_t total = n + (int64_t)wanted, *index = gls_alloc(ctx, total, sizeof *index);
     if (!index) return GLS_ERR_MEMORY;
     gls_random random = gls_random_create(seed, "insert", 1, 0);
@@ -100,7 +103,7 @@ static gls_status apply_insert(gls_context *ctx, gls_source *source, const void 
 }
 
 const gls_transform gls_transform_insert = {
-    .member = {"insert", "puts draggers behind the examples; column insert marks them", "[M] 5.1", insert_table,
+    .member = {"insert", "appends draggers to the examples; column insert marks them", "[M] 5.1", insert_table,
                sizeof(insert_options)},
     .train_only = true,
     .apply = apply_insert,

@@ -9,7 +9,7 @@ typedef struct noise_options {
 
 static const gls_option noise_table[] = {
     GLS_REAL("fraction", noise_options, fraction, NULL, 0, 1,
-             "share of the examples whose label changes, to another class", .flags = GLS_OPTION_REQUIRED),
+             "share of the examples whose label changes to another class", .flags = GLS_OPTION_REQUIRED),
     {0},
 };
 
@@ -47,8 +47,8 @@ static gls_status apply_noise(gls_context *ctx, gls_source *source, const void *
 }
 
 const gls_transform gls_transform_label_noise = {
-    .member = {"label_noise", "wrong labels; columns label_noise (marks) and clean_label", "[M] 5.1", noise_table,
-               sizeof(noise_options)},
+    .member = {"label_noise", "gives examples wrong labels; columns label_noise (marks) and clean_label", "[M] 5.1",
+               noise_table, sizeof(noise_options)},
     .train_only = true,
     .apply = apply_noise,
 };

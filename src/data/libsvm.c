@@ -19,9 +19,9 @@ enum { LINE_LIMIT = 1 << 26, MAX_CLASSES = 32768 };
 
 static const gls_option libsvm_table[] = {
     GLS_INT("features", libsvm_options, features, "0", 0, INT32_MAX,
-            "width; 0: the largest index of the training file"),
+            "number of features; 0: the largest index of the training file"),
     GLS_ENUM("target", libsvm_options, target, "auto", "auto|class|real",
-             "auto: labels that are all integers are classes, else real targets"),
+             "auto: classes if all labels are integers, else real targets"),
     {0},
 };
 
@@ -179,7 +179,8 @@ static gls_status set_targets(parser *p, const libsvm_options *o, const gls_data
     else if (o->target == TARGET_AUTO && classes)
         classes = few_classes(p->label, p->rows);
     if (!classes) return GLS_OK;
-    if (!p->integers) return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: labels that are no integers as classes", path);
+    if (!p->integers)
+        return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: classes need integer labels, and these are not integers", path);
     return gls_classes_from_integers(p->ctx, path, p->label, p->rows, like, info, &p->arrays->label);
 }
 
@@ -258,7 +259,7 @@ static gls_status write_batch(void *user, const gls_batch *batch, int64_t begin)
 static gls_status write_libsvm(gls_context *ctx, const gls_source *source, const char *path, const void *options) {
     const gls_data_info *info = &source->info;
     if (info->length || (info->target == GLS_TARGET_REAL && info->targets != 1))
-        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: libsvm holds one label an example", path);
+        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: libsvm holds one label per example", path);
     output o = {.info = info, .numeric = info->class_names != NULL, .digits = sizeof(gls_real) == 4 ? 9 : 17};
     for (int64_t k = 0; o.numeric && k < info->classes; k++) {
         const char *text = info->class_names[k];

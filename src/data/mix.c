@@ -14,7 +14,8 @@ static const gls_option mix_table[] = {
     GLS_LIST("sources", mix_options, sources, NULL, 1, MAX_SOURCES, GLS_ITEM(.type = GLS_OPTION_VALUE),
              "further sources as {format: ..., train: ..., test: ..., size: ...}", .flags = GLS_OPTION_REQUIRED,
              .choices = "sources"),
-    GLS_SIZE("size", mix_options, size, "all", 0, 0, "random training examples to take of the first source"),
+    GLS_SIZE("size", mix_options, size, "all", 0, 0,
+             "number of random training examples to take from the first source"),
     {0},
 };
 
@@ -38,7 +39,7 @@ typedef struct size_option {
 } size_option;
 
 static const gls_option size_table[] = {
-    GLS_SIZE("size", size_option, size, "all", 0, 0, "random training examples to take"),
+    GLS_SIZE("size", size_option, size, "all", 0, 0, "number of random training examples to take"),
     {0},
 };
 
@@ -55,7 +56,7 @@ static gls_status read_size(gls_context *ctx, const gls_value *given, int64_t *s
 static gls_status take(mixture *m, int64_t d, int64_t n, int64_t size) {
     if (m->test || size < 0) size = n;
     if (size > n)
-        return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "transform mix: size %lld of domain %lld with %lld examples",
+        return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "transform mix: size %lld of domain %lld, which has %lld examples",
                         (long long)size, (long long)d, (long long)n);
     gls_random random = gls_random_create(m->seed, "mix", (uint64_t)d, 0);
     GLS_TRY(gls_draw_distinct(m->ctx, &random, n, size, &m->domain[d].index));
@@ -135,8 +136,7 @@ static gls_status apply_mix(gls_context *ctx, gls_source *source, const void *op
 }
 
 const gls_transform gls_transform_mix = {
-    .member = {"mix", "several sources with sizes; column domain says which, the first being 0", "", mix_table,
-               sizeof(mix_options)},
+    .member = {"mix", "joins several sources; column domain numbers them from 0", "", mix_table, sizeof(mix_options)},
     .changes_rows = true,
     .apply = apply_mix,
 };

@@ -113,7 +113,7 @@ static gls_status read_header(gls_context *ctx, gls_reader *reader, header *h) {
     gls_status status = gls_reader_exact(reader, text, length, "the npy header");
     if (status == GLS_OK && !parse_header(text, h))
         status = gls_fail(ctx, GLS_ERR_INPUT,
-                          "%s: npy header not understood (expected descr, fortran_order and a shape of at most %d "
+                          "%s: the npy header cannot be read (expected descr, fortran_order and a shape of at most %d "
                           "extents): %.120s",
                           path, GLS_MAX_DIMS, text);
     gls_free(ctx, text);
@@ -166,7 +166,7 @@ static gls_status read_array(gls_context *ctx, gls_reader *reader, gls_npy *out)
     out->count = bytes / size;
     GLS_TRY(gls_read_block(ctx, reader, bytes, "the array", &out->data));
     if (!gls_reader_at_end(reader))
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: bytes left behind the array of %lld values", path,
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: more bytes follow the array of %lld values", path,
                         (long long)out->count);
     return h.fortran && h.dims > 1 ? transpose(ctx, out) : GLS_OK;
 }

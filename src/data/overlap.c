@@ -20,12 +20,12 @@ static const gls_option overlap_table[] = {
     GLS_INT("train_size", overlap_options, train_size, "1000", 1, 1e9, "training examples, a multiple of degree + 1"),
     GLS_INT("test_size", overlap_options, test_size, "1000", 1, 1e9, "test examples"),
     GLS_INT("degree", overlap_options, degree, "3", 0, 1e9,
-            "how many other rows each training row shares features with"),
-    GLS_INT("nonzeros", overlap_options, nonzeros, "5", 1, 1e6, "values of a row"),
+            "number of other rows that share features with a training row"),
+    GLS_INT("nonzeros", overlap_options, nonzeros, "5", 1, 1e6, "number of values in a row"),
     GLS_REAL("noise", overlap_options, noise, "0.1", 0, INFINITY, "standard deviation of the target's noise"),
     GLS_ENUM("target", overlap_options, target, "regression", "regression|classes",
-             "the linear model's value, or its sign as two classes"),
-    GLS_INT("seed", overlap_options, seed, "1", 0, INFINITY, "of rows and model"),
+             "targets: the linear model's value, or its sign as two classes"),
+    GLS_INT("seed", overlap_options, seed, "1", 0, INFINITY, "seed of rows and model"),
     {0},
 };
 
@@ -61,9 +61,10 @@ static gls_status open_sparse(gls_context *ctx, const char *path, const void *op
     bool test = part != GLS_PART_TRAIN;
     int64_t n = test ? o->test_size : o->train_size, clique = o->degree + 1, groups = o->train_size / clique, values;
     if (o->train_size % clique != 0)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT,
-                        "generator sparse: train_size %lld is no multiple of degree + 1 = %lld (nearest above: %lld)",
-                        (long long)o->train_size, (long long)clique, (long long)((groups + 1) * clique));
+        return gls_fail(
+            ctx, GLS_ERR_ARGUMENT,
+            "generator sparse: train_size %lld is not a multiple of degree + 1 = %lld (next multiple: %lld)",
+            (long long)o->train_size, (long long)clique, (long long)((groups + 1) * clique));
     int64_t extent[2] = {n, o->nonzeros};
     GLS_TRY(gls_check_extents(ctx, "generator sparse", 2, extent, 1, &values));
     if (groups > INT32_MAX / o->nonzeros)

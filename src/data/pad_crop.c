@@ -9,7 +9,7 @@ typedef struct crop_options {
 } crop_options;
 
 static const gls_option crop_table[] = {
-    GLS_INT("pad", crop_options, pad, "4", 1, 1024, "pixels on each side"),
+    GLS_INT("pad", crop_options, pad, "4", 1, 1024, "pixels added on each side"),
     {0},
 };
 
@@ -54,7 +54,7 @@ static gls_status apply_crop(gls_context *ctx, gls_source *source, const void *o
                              const gls_learned *learned, gls_source **out) {
     crop_source *crop;
     if (source->info.dims != 3 || source->info.sparse)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform pad_crop: the data are no images [channels, height, width]");
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform pad_crop: the data are not images [channels, height, width]");
     GLS_TRY(gls_wrapper_create(ctx, sizeof *crop, &crop_ops, source, (void **)&crop));
     crop->pad = ((const crop_options *)options)->pad;
     *out = &crop->owned.source;
@@ -62,7 +62,7 @@ static gls_status apply_crop(gls_context *ctx, gls_source *source, const void *o
 }
 
 const gls_transform gls_transform_pad_crop = {
-    .member = {"pad_crop", "shifts training images at random, zeros coming in, anew at every draw", "[N] 5.2",
+    .member = {"pad_crop", "shifts a training image at random at every draw and fills with zeros", "[N] 5.2",
                crop_table, sizeof(crop_options)},
     .train_only = true,
     .apply = apply_crop,

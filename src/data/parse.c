@@ -34,8 +34,8 @@ gls_status gls_check_extents(gls_context *ctx, const char *path, int dims, const
     for (int i = 0; i < dims; i++) empty |= shape[i] == 0;
     for (int i = 0; i < dims; i++) {
         if (shape[i] < 0 || (!empty && __builtin_mul_overflow(*out, shape[i], out)))
-            return gls_fail(ctx, GLS_ERR_INPUT, "%s: extent %d is %lld: no such size fits", path, i,
-                            (long long)shape[i]);
+            return gls_fail(ctx, GLS_ERR_INPUT, "%s: extent %d is %lld: the array's size is negative or overflows",
+                            path, i, (long long)shape[i]);
     }
     if (empty) *out = 0;
     return GLS_OK;

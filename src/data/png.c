@@ -19,8 +19,9 @@ enum { FILE_LIMIT = 1 << 26, LINE_LIMIT = 4096, PIXEL_LIMIT = 1 << 24 };
 static const gls_option png_table[] = {
     GLS_PATH("labels", png_options, labels, NULL,
              "label file of the training folder; default: labels.txt inside the folder"),
-    GLS_PATH("test_labels", png_options, test_labels, NULL, "the same of the test folder"),
-    GLS_ENUM("channels", png_options, channels, "auto", "auto|grey|colour", "auto: as the first image"),
+    GLS_PATH("test_labels", png_options, test_labels, NULL,
+             "label file of the test folder; default: labels.txt inside the folder"),
+    GLS_ENUM("channels", png_options, channels, "auto", "auto|grey|colour", "auto: as in the first image"),
     {0},
 };
 
@@ -30,13 +31,13 @@ gls_status gls_png_decode(gls_context *ctx, const char *path, const void *data, 
     *out = (gls_png){0};
     png_image image = {.version = PNG_IMAGE_VERSION};
     if (!png_image_begin_read_from_memory(&image, data, (size_t)size))
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: no readable PNG (%s)", path, image.message);
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: not a readable PNG (%s)", path, image.message);
     out->channels = channels ? channels : image.format & PNG_FORMAT_FLAG_COLOR ? 3 : 1;
     out->width = image.width;
     out->height = image.height;
     if (out->width * out->height > PIXEL_LIMIT) {
         png_image_free(&image);
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: %lld x %lld pixels are more than %d", path, (long long)out->width,
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: %lld x %lld is more than %d pixels", path, (long long)out->width,
                         (long long)out->height, PIXEL_LIMIT);
     }
     image.format = out->channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
@@ -88,7 +89,7 @@ static gls_status add_line(folder *f, gls_reader *reader, char *line) {
     *label++ = 0;
     label += strspn(label, " \t");
     if (!inside(line))
-        return gls_fail(f->ctx, GLS_ERR_INPUT, "%s:%lld: '%.80s' leads out of the folder", path, number, line);
+        return gls_fail(f->ctx, GLS_ERR_INPUT, "%s:%lld: '%.80s' is outside the folder", path, number, line);
     if (f->count == f->room) {
         int64_t room = f->room ? 2 * f->room : 256;
         const char **grown = gls_resize(f->ctx, f->name, room, sizeof *grown);

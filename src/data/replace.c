@@ -9,14 +9,12 @@ typedef struct replace_options {
 } replace_options;
 
 static const gls_option replace_table[] = {
-    GLS_INT("index", replace_options, index, NULL, 0, INFINITY, "the example to exchange, from 0",
+    GLS_INT("index", replace_options, index, NULL, 0, INFINITY, "index (from 0) of the example to replace",
             .flags = GLS_OPTION_REQUIRED),
     GLS_INT("with", replace_options, with, "-1", -1, INFINITY,
-            "the example that takes its place; -1: a random other one"),
-    GLS_VALUE(
-        "source", replace_options, source,
-        "where it comes from, {format: ..., train: ...}, for one that the set does not hold; default: the set itself",
-        .choices = "sources"),
+            "index of the example that takes its place; -1: a random other one"),
+    GLS_VALUE("source", replace_options, source,
+              "source of the new example, {format: ..., train: ...}; default: the set itself", .choices = "sources"),
     {0},
 };
 
@@ -33,8 +31,8 @@ static gls_status choose(gls_context *ctx, const replace_options *o, uint64_t se
         GLS_TRY(gls_gather_add(gather, other, "transform replace", false, part));
     }
     if (o->with >= n || (!o->source && n < 2))
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform replace: with %lld of %lld examples", (long long)o->with,
-                        (long long)n);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform replace: with is %lld, but there are %lld examples",
+                        (long long)o->with, (long long)n);
     gls_random random = gls_random_create(seed, "replace", 0, 0);
     *with = o->with;
     if (*with < 0 && o->source) *with = gls_random_below(&random, n);
@@ -67,8 +65,8 @@ static gls_status apply_replace(gls_context *ctx, gls_source *source, const void
                                 const gls_learned *learned, gls_source **out) {
     const replace_options *o = options;
     if (o->index >= source->info.examples)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform replace: index %lld of %lld examples", (long long)o->index,
-                        (long long)source->info.examples);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform replace: index is %lld, but there are %lld examples",
+                        (long long)o->index, (long long)source->info.examples);
     gls_gather *gather;
     GLS_TRY(gls_gather_create(ctx, source, NULL, 0, &gather));
     gls_status status = exchange(ctx, o, seed, gather);
@@ -81,7 +79,7 @@ static gls_status apply_replace(gls_context *ctx, gls_source *source, const void
 }
 
 const gls_transform gls_transform_replace = {
-    .member = {"replace", "exchanges one example for another; column replace marks it", "[D] 5.1", replace_table,
+    .member = {"replace", "replaces one example by another; column replace marks it", "[D] 5.1", replace_table,
                sizeof(replace_options)},
     .train_only = true,
     .apply = apply_replace,

@@ -9,7 +9,7 @@ typedef struct replicate_options {
 } replicate_options;
 
 static const gls_option replicate_table[] = {
-    GLS_INT("times", replicate_options, times, NULL, 1, INT32_MAX, "r: how often each kept example stands in the set",
+    GLS_INT("times", replicate_options, times, NULL, 1, INT32_MAX, "r: number of copies of each kept example",
             .flags = GLS_OPTION_REQUIRED),
     {0},
 };
@@ -38,8 +38,8 @@ static gls_status apply_replicate(gls_context *ctx, gls_source *source, const vo
 }
 
 const gls_transform gls_transform_replicate = {
-    .member = {"replicate", "a random 1/r of the examples r times; column replicate counts the copies", "[D] 6.1",
-               replicate_table, sizeof(replicate_options)},
+    .member = {"replicate", "keeps a random 1/r of the examples, r copies of each; column replicate numbers the copies",
+               "[D] 6.1", replicate_table, sizeof(replicate_options)},
     .train_only = true,
     .apply = apply_replicate,
 };

@@ -119,12 +119,12 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
                             gls_batch *out) {
     const gls_data_info *info = &source->info;
     if (fetch->count < 0 || fetch->count > rows->capacity)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "fetch of %lld rows into room for %lld", (long long)fetch->count,
-                        (long long)rows->capacity);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "fetch: %lld rows do not fit into room for %lld",
+                        (long long)fetch->count, (long long)rows->capacity);
     for (int64_t i = 0; i < fetch->count; i++) {
         if (fetch->index[i] < 0 || fetch->index[i] >= info->examples)
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "fetch of example %lld of a set of %lld", (long long)fetch->index[i],
-                            (long long)info->examples);
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "fetch: example %lld is outside the set of %lld",
+                            (long long)fetch->index[i], (long long)info->examples);
         rows->index[i] = fetch->index[i];
         rows->slot[i] = fetch->slot ? fetch->slot[i] : i;
     }

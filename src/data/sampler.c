@@ -30,7 +30,8 @@ gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *optio
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sampler: options of %zu bytes, expected %zu", options->size,
                         sizeof *options);
     if (options->examples < 1)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "sampler: a set of %lld examples", (long long)options->examples);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "sampler: the set has %lld examples; expected at least 1",
+                        (long long)options->examples);
     gls_sampler *sampler = gls_alloc(ctx, 1, sizeof *sampler);
     if (!sampler) return GLS_ERR_MEMORY;
     sampler->ctx = ctx;

@@ -17,7 +17,7 @@ enum { PARTS = 16, AT_ONCE = 64 }; /* runs of rows that are summed apart, in fix
 
 static const gls_option standard_table[] = {
     GLS_ENUM("by", standard_options, by, "auto", "auto|feature|channel",
-             "one mean and deviation a feature, or a channel; auto: a channel for images"),
+             "one mean and deviation per feature or per channel; auto: per channel for images"),
     GLS_BOOL("center", standard_options, center, "true", "subtract the mean (never from sparse features)"),
     {0},
 };
@@ -127,7 +127,7 @@ static gls_status check_data(gls_context *ctx, const gls_data_info *info, const 
     if (info->features < 1 || info->examples < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: the data have no features");
     if (o->by == BY_CHANNEL && !is_image(info))
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: by channel, but the data are no images");
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: by is channel, but the data are not images");
     return GLS_OK;
 }
 
@@ -187,8 +187,8 @@ static gls_status apply_standard(gls_context *ctx, gls_source *source, const voi
 }
 
 const gls_transform gls_transform_standardize = {
-    .member = {"standardize", "mean 0 and variance 1 by the training set's statistics", "", standard_table,
-               sizeof(standard_options)},
+    .member = {"standardize", "scales features to mean 0 and variance 1, by the training set's statistics", "",
+               standard_table, sizeof(standard_options)},
     .fit = fit_standard,
     .apply = apply_standard,
 };

@@ -8,8 +8,8 @@ typedef struct subset_options {
 } subset_options;
 
 static const gls_option subset_table[] = {
-    GLS_SIZE("size", subset_options, size, NULL, 0, 0, "how many examples to keep", .flags = GLS_OPTION_REQUIRED),
-    GLS_BOOL("first", subset_options, first, "false", "the first ones instead of random ones"),
+    GLS_SIZE("size", subset_options, size, NULL, 0, 0, "number of examples to keep", .flags = GLS_OPTION_REQUIRED),
+    GLS_BOOL("first", subset_options, first, "false", "keep the first examples instead of random ones"),
     {0},
 };
 
@@ -18,8 +18,8 @@ static gls_status apply_subset(gls_context *ctx, gls_source *source, const void 
     const subset_options *o = options;
     int64_t n = source->info.examples, size = o->size < 0 ? n : o->size, *index;
     if (size < 1 || size > n)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform subset: size %lld of %lld examples", (long long)size,
-                        (long long)n);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform subset: size is %lld, but there are %lld examples",
+                        (long long)size, (long long)n);
     gls_random random = gls_random_create(seed, "subset", 0, 0);
     GLS_TRY(gls_draw_distinct(ctx, &random, n, size, &index));
     for (int64_t i = 0; o->first && i < size; i++) index[i] = i;

@@ -19,7 +19,7 @@ enum { LINE_LIMIT = 1 << 26, WORD_LIMIT = 4096, BYTES = 256 };
 static const gls_option text_table[] = {
     GLS_ENUM("unit", text_options, unit, "word", "word|byte",
              "what a token is; word: words between white space, and <eos> at the end of a line"),
-    GLS_INT("length", text_options, length, "35", 1, 1 << 20, "tokens of an example"),
+    GLS_INT("length", text_options, length, "35", 1, 1 << 20, "tokens per example"),
     GLS_SIZE("vocabulary", text_options, vocabulary, "all", 2, INT32_MAX,
              "the most frequent words to keep, <unk> and <eos> among them; other words become <unk>"),
     GLS_INT("min_count", text_options, min_count, "1", 1, INT32_MAX, "rarer words of the training file become <unk>"),
@@ -71,7 +71,7 @@ static gls_status add_word(stream *s, const char *word, int64_t length) {
         if (number < 0) number = s->unknown;
         if (number < 0)
             return gls_fail(s->ctx, GLS_ERR_INPUT,
-                            "%s:%lld: '%.*s' is no word of the training set, whose vocabulary has no <unk>",
+                            "%s:%lld: '%.*s' is not a word of the training set, whose vocabulary has no <unk>",
                             gls_reader_path(s->reader), (long long)gls_reader_line_number(s->reader),
                             length < 60 ? (int)length : 60, word);
     }
@@ -106,7 +106,7 @@ static gls_status begin_vocabulary(stream *s, const gls_data_info *like) {
     s->fixed = like != NULL;
     GLS_TRY(gls_vocabulary_create(s->ctx, &s->vocabulary));
     if (like && (like->target != GLS_TARGET_TOKENS || !like->class_names))
-        return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: text, but the training set is none: it has no words", path);
+        return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: this file is text, but the training set has no words", path);
     const char *const *word = like ? like->class_names : fixed_words;
     int64_t words = like ? like->classes : FIXED_WORDS;
     for (int64_t k = 0; k < words; k++) {
@@ -184,7 +184,8 @@ static gls_status read_all(stream *s, const text_options *o, const gls_data_info
     int64_t count = BYTES;
     if (o->unit == UNIT_BYTE) {
         if (like && like->vocabulary != BYTES)
-            return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: bytes, but the training set has %lld kinds of tokens",
+            return gls_fail(s->ctx, GLS_ERR_INPUT,
+                            "%s: the tokens are bytes, but the training set has %lld kinds of tokens",
                             gls_reader_path(s->reader), (long long)like->vocabulary);
         GLS_TRY(read_bytes(s));
     } else {

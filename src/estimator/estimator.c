@@ -49,8 +49,8 @@ static gls_status check_chain(gls_estimator *e) {
         GLS_TRY(check_coupling(e, stage));
         if (stage->type->place < before)
             return gls_fail(e->ctx, GLS_ERR_ARGUMENT,
-                            "estimator: '%s' works on %s and cannot follow '%s'; the order is groups, mean or sum, "
-                            "whole estimate",
+                            "estimator: '%s' works on %s and cannot follow '%s'; stages must come in this order: over "
+                            "groups, then mean or sum, then over the whole estimate",
                             stage_name(e, i), stage->type->place == GLS_PLACE_GROUP ? "groups" : "the sum",
                             stage_name(e, i - 1));
         before = stage->type->place;
@@ -60,7 +60,7 @@ static gls_status check_chain(gls_estimator *e) {
         e->sum |= stage->sum;
         if (stage->ratio_every) e->ratio_every = stage->ratio_every;
         if (before == GLS_PLACE_SUM && ++sums > 1)
-            return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "estimator: '%s' is the second way of summing up",
+            return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "estimator: '%s' is a second stage that sums up; a chain has one",
                             stage_name(e, i));
         if (before != GLS_PLACE_GROUP) continue;
         e->groups++;

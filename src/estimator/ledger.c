@@ -59,8 +59,8 @@ gls_status gls_ledger_end(gls_making *making, double common_factor, gls_record *
         int64_t example = (int64_t)rows->value[i];
         squares += norm[i] * norm[i];
         if (example < 0 || example >= e->examples)
-            return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "ledger: example %lld of a set of %lld", (long long)example,
-                            (long long)e->examples);
+            return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "ledger: example %lld is outside the set of %lld",
+                            (long long)example, (long long)e->examples);
         if (!isfinite(log_factor[i] + common) || !isfinite(norm[i])) continue;
         e->seen[example]++;
         e->log_factor[example] += log_factor[i] + common;

@@ -63,12 +63,12 @@ static gls_status check_options(const gls_problem *problem, const gls_pass_optio
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: slice %lld, wave %lld and span %lld must not be negative",
                         (long long)options->slice, (long long)options->wave, (long long)options->span);
     if (options->span && problem->coupling == GLS_COUPLING_GROUPS && options->span != problem->coupling_group)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT,
-                        "pass: span (train.bn_span) is %lld, but '%s' couples groups of %lld (bn_group): give one "
-                        "of them",
-                        (long long)options->span, problem->type->member.name, (long long)problem->coupling_group);
+        return gls_fail(
+            ctx, GLS_ERR_ARGUMENT,
+            "pass: span (train.bn_span) is %lld, but '%s' couples groups of %lld (bn_group): give only one of them",
+            (long long)options->span, problem->type->member.name, (long long)problem->coupling_group);
     if (options->lanes < 0 || options->lanes > GLS_MAX_LANES || (options->lanes & (options->lanes - 1)))
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: lanes is %lld; a power of two up to %d is expected",
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: lanes is %lld; expected a power of two up to %d",
                         (long long)options->lanes, GLS_MAX_LANES);
     return GLS_OK;
 }
@@ -112,11 +112,12 @@ static gls_status check_request(const gls_pass *pass, const gls_pass_request *re
     if ((request->want & GLS_WANT_HESSIAN) && !request->direction)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: Hessian products need a direction");
     if ((request->weighted || request->explicit_slices) && !request->slice)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: weights or explicit slices are of no use without slice()");
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: weights or explicit slices need slice()");
     if (request->weighted && request->explicit_slices)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: explicit slices are scaled, not weighted");
     if (request->slice_rows < 0)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: slices of %lld rows", (long long)request->slice_rows);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: slice_rows is %lld; it must not be negative",
+                        (long long)request->slice_rows);
     if (request->cut && request->group)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "pass: groups are either of one size or cut by a list");
     return GLS_OK;

@@ -60,7 +60,7 @@ static gls_status sort(gls_context *ctx, gls_sorted *sorted, gls_stream *rows, c
     gls_batch batch;
     GLS_TRY(rows->ops->get(rows, 0, rows->rows, &batch));
     if (!batch.key && rows->rows > 0)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "micro-batches by key: the rows carry no key column '%s'", key);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "micro-batches by key: the rows have no key column '%s'", key);
     int64_t n = batch.rows;
     if (n > sorted->order_room || !sorted->order) {
         gls_free(ctx, sorted->order);

@@ -5,7 +5,7 @@
 
 gls_status gls_stage_unnamed(gls_context *ctx, const gls_value *spec) {
     char where[GLS_ORIGIN_TEXT];
-    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sestimator: a name, or a map with `name`, is expected",
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sestimator: expected a name, or a map with `name`",
                     gls_value_origin(spec, where));
 }
 

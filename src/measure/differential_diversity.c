@@ -128,8 +128,8 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
 }
 
 const gls_measure_type gls_measure_differential_diversity = {
-    .member = {"differential_diversity", "diversity of the gradient differences between two runs",
-               "[D] definition 6, theorem 12", table, sizeof(options)},
+    .member = {"differential_diversity", "diversity of the gradient differences between two runs", "[D] def. 6, thm 12",
+               table, sizeof(options)},
     .needs = GLS_MEASURE_OTHER | GLS_MEASURE_EXPENSIVE,
     .every = "1",
     .problem = on_problem,

@@ -23,13 +23,12 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "4096", "train"),
-    GLS_STRING("column", options, column, NULL,
-               "column that marks known draggers with 1; without it there are no cosines and ratios"),
+    GLS_STRING("column", options, column, NULL, "column that marks known draggers with 1; cosines and ratios need it"),
     GLS_STRING("domain", options, domain, NULL, "column of domains 0, 1, ... for means by domain"),
     GLS_INT("microbatch", options, microbatch, "1", 1, 1e9, "examples that are clipped together"),
     GLS_INT("batch", options, batch, "0", 0, 1e9, "mini-batch whose smallest norm is the bound; 0: the run's"),
-    GLS_INT("pairs", options, pairs, "100", 0, 1e6, "pairs of gradients a cosine is taken of"),
-    GLS_INT("list", options, list, "50", 0, 1e9, "how many suspects to name"),
+    GLS_INT("pairs", options, pairs, "100", 0, 1e6, "number of pairs of gradients to take cosines of"),
+    GLS_INT("list", options, list, "50", 0, 1e9, "number of suspects to name"),
     {0},
 };
 

@@ -23,7 +23,7 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SIZE("sample", options, sample, "all", 0, 0, "examples it reads; the bounds are then those of this subset"),
-    GLS_INT("products", options, products, "300", 2, 1e6, "at most that many products with X^T X"),
+    GLS_INT("products", options, products, "300", 2, 1e6, "greatest number of products with X^T X"),
     GLS_ENUM("bias", options, bias, "auto", "auto|false|true",
              "count a constant feature; auto: if the problem has a block named bias"),
     {0},
@@ -183,8 +183,8 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
 }
 
 const gls_measure_type gls_measure_glm_bound = {
-    .member = {"glm_bound", "what the features of a generalised linear model say about the batch size",
-               "[D] theorems 1 and 2", table, sizeof(options)},
+    .member = {"glm_bound", "what the features of a generalised linear model say about the batch size", "[D] thm 1, 2",
+               table, sizeof(options)},
     .needs = GLS_MEASURE_EXPENSIVE,
     .every = "1000",
     .problem = on_problem,

@@ -31,7 +31,7 @@ static gls_status create(gls_measure *m) {
 
 const gls_measure_type gls_measure_gradient_diversity = {
     .member = {"gradient_diversity", "how many examples a mini-batch may have before they stop paying off",
-               "[D] definitions 4 and 5", table, sizeof(gls_pair_options)},
+               "[D] def. 4, 5", table, sizeof(gls_pair_options)},
     .create = create,
     GLS_PAIR_VERBS,
 };

@@ -15,7 +15,7 @@ typedef struct created {
 gls_status gls_register_measure(gls_context *ctx, const gls_measure_type *type) {
     const char *name = type->member.name;
     if (name && strcmp(gls_measure_full_name(name), name) != 0)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "measure '%s' is there already, short for '%s'", name,
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "measure '%s' exists already, as short for '%s'", name,
                         gls_measure_full_name(name));
     return gls_member_register(ctx, &gls_measure_kind, &type->member);
 }

@@ -28,10 +28,9 @@ gls_status gls_moments_sample(gls_sample *sample, const gls_real *w, gls_moments
 gls_status gls_moments_of_matrix(gls_context *ctx, const gls_measure_matrix *matrix, gls_moments *out);
 
 /* Where the moments come from: 0, examples of its own; 1, the norms of the run's own mini-batch. */
-#define GLS_FROM_OPTION(type)                        \
-    GLS_ENUM(                                        \
-        "from", type, from, "sample", "sample|step", \
-        "examples of its own, or the norms that the run's estimator has at hand (its `ledger: true`), at no cost")
+#define GLS_FROM_OPTION(type)                             \
+    GLS_ENUM("from", type, from, "sample", "sample|step", \
+             "examples of its own, or the norms that the run's estimator keeps (its `ledger: true`), at no cost")
 
 /* The bound M^2 / G (NaN where G is not positive) and its 95% interval. */
 void gls_moments_bound(const gls_moments *moments, double *bound, gls_interval *interval);

@@ -25,9 +25,9 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "2048", "train"),
-    GLS_INT("batches", options, batches, "64", 8, 1e6, "mini-batches drawn"),
-    GLS_INT("batch", options, batch, "0", 0, 1e9, "their size; 0: the run's"),
-    GLS_INT("bins", options, bins, "40", 2, 10000, "bins of the histograms"),
+    GLS_INT("batches", options, batches, "64", 8, 1e6, "number of mini-batches drawn"),
+    GLS_INT("batch", options, batch, "0", 0, 1e9, "size of these mini-batches; 0: the run's"),
+    GLS_INT("bins", options, bins, "40", 2, 10000, "number of bins of the histograms"),
     GLS_REAL("alpha", options, alpha, "1.5", 0, 2, "index of the heavy-tailed null", .flags = GLS_OPTION_ABOVE_MIN),
     {0},
 };
@@ -306,7 +306,7 @@ static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
 
 const gls_measure_type gls_measure_noise_norm = {
     .member = {"noise_norm", "distribution of the gradient noise beside light- and heavy-tailed nulls",
-               "[A] section 2, [T] (6.2)", table, sizeof(options)},
+               "[A] 2, [T] (6.2)", table, sizeof(options)},
     .self_size = sizeof(first_shape),
     .cost = cost,
     .problem = on_problem,

@@ -13,7 +13,7 @@ static gls_status say(gls_measure_result *out, double bound, double low, double 
     GLS_TRY(gls_measure_result_headline(out, "noise_scale"));
     GLS_TRY(gls_measure_result_number(out, "noise_trace", "gradient^2", trace));
     return gls_measure_result_note(out,
-                                   "the batch-size bound less one, from the same quantities: not a second witness");
+                                   "the batch-size bound minus one, from the same numbers, so it confirms nothing");
 }
 
 static gls_status sample(const gls_moments *moments, int64_t population, gls_measure_result *out) {
@@ -34,8 +34,8 @@ static gls_status create(gls_measure *m) {
 }
 
 const gls_measure_type gls_measure_noise_scale = {
-    .member = {"noise_scale", "trace of the gradient noise's covariance over the squared gradient norm",
-               "[D] definition 5 under its other name", table, sizeof(gls_pair_options)},
+    .member = {"noise_scale", "trace of the gradient noise's covariance over the squared gradient norm", "[D] def. 5",
+               table, sizeof(gls_pair_options)},
     .create = create,
     GLS_PAIR_VERBS,
 };

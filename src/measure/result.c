@@ -67,7 +67,7 @@ gls_status gls_measure_result_array(gls_measure_result *result, const char *name
 
 gls_status gls_measure_result_headline(gls_measure_result *result, const char *name) {
     gls_figure *figure = find(result, name);
-    if (!figure) return gls_fail(result->ctx, GLS_ERR_INTERNAL, "measure: there is no figure '%s'", name);
+    if (!figure) return gls_fail(result->ctx, GLS_ERR_INTERNAL, "measure: no figure is named '%s'", name);
     figure->headline = true;
     return GLS_OK;
 }

@@ -32,7 +32,7 @@ gls_status gls_sample_create(const gls_measure_input *in, const char *purpose, u
     s->random = gls_random_create(in->seed, purpose, draw, 0);
     s->whole = size < 0 || size >= n;
     s->count = s->whole ? n : size;
-    if (s->count < 1) return gls_fail(s->ctx, GLS_ERR_ARGUMENT, "measure: a sample of no examples");
+    if (s->count < 1) return gls_fail(s->ctx, GLS_ERR_ARGUMENT, "measure: the sample has no examples");
     s->index = gls_alloc(s->ctx, n, sizeof *s->index);
     if (!s->index) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) s->index[i] = in->index ? in->index[i] : i;
@@ -65,8 +65,9 @@ void gls_sample_destroy(gls_sample *s) {
 
 gls_status gls_sample_batch(gls_sample *s, int64_t count, int64_t *index) {
     if (count > s->count) {
-        return gls_fail(s->ctx, GLS_ERR_ARGUMENT, "measure: a mini-batch of %lld from a sample of %lld examples",
-                        (long long)count, (long long)s->count);
+        return gls_fail(s->ctx, GLS_ERR_ARGUMENT,
+                        "measure: a mini-batch of %lld does not fit into a sample of %lld examples", (long long)count,
+                        (long long)s->count);
     }
     /* A partial shuffle in place: the sample is a set, its order is free. */
     for (int64_t i = 0; i < count; i++) {

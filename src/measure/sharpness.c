@@ -15,7 +15,7 @@ typedef struct options {
 
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "256", "train"),
-    GLS_INT("products", options, products, "200", 2, 1e6, "at most that many Hessian-vector products"),
+    GLS_INT("products", options, products, "200", 2, 1e6, "greatest number of Hessian-vector products"),
     GLS_INT("basis", options, basis, "30", 8, 512, "vectors of length d held at once"),
     GLS_REAL("tolerance", options, tolerance, "1e-3", 0, 1,
              "residual of lambda_max over the largest absolute eigenvalue; ten times that for lambda_min",

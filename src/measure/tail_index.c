@@ -167,11 +167,12 @@ static gls_status report(const options *o, noise *z, gls_random random, gls_meas
     GLS_TRY(gls_measure_result_number(out, "sparse_coordinates", "count", (double)dropped));
     if (z->coordinates < 1) {
         return gls_measure_result_meaningless(out,
-                                              "all coordinates looked at are zero in more than half of the samples");
+                                              "all coordinates examined are zero in more than half of the samples");
     }
     if (!usable(&pairs[0], z->samples)) {
         return gls_measure_result_meaningless(
-            out, "%lld samples are too few for a tail index: at least %lld are needed, 512 or more to be of use",
+            out,
+            "%lld samples are too few for a tail index: at least %lld are needed, and 512 or more for a usable index",
             (long long)z->samples, (long long)(2 * pairs[0].m2 * LEAST_BLOCKS));
     }
     noise gaussian = {gls_alloc(out->ctx, z->coordinates * z->samples, sizeof *gaussian.x), z->coordinates, z->samples};
@@ -244,7 +245,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     if (o->batch > 1) to.z.samples = o->sample.sample > 0 ? o->sample.sample : s.count;
     out->sample = to.z.samples;
     out->population = s.population;
-    gls_log(m->ctx, GLS_LOG_INFO, "tail_index: %lld gradients of %lld examples", (long long)to.z.samples,
+    gls_log(m->ctx, GLS_LOG_INFO, "tail_index: reading %lld gradients of %lld examples", (long long)to.z.samples,
             (long long)o->batch);
     gls_status status =
         candidates(m->ctx, &s.random, o->coordinates, gls_problem_size(in->problem), &to.coordinate, &to.z.coordinates);

@@ -18,8 +18,9 @@ typedef struct options {
 static const gls_option table[] = {
     GLS_SAMPLE_OPTIONS(options, "2048", "train"),
     GLS_INT("batches", options, batches, "64", 2, 1e7,
-            "mini-batches drawn; with batch 1 every example of the sample is used instead"),
-    GLS_INT("batch", options, batch, "0", 0, 1e9, "their size; 0: the run's; 1: single examples, from norms alone"),
+            "number of mini-batches drawn; with batch 1 every example of the sample is used instead"),
+    GLS_INT("batch", options, batch, "0", 0, 1e9,
+            "size of these mini-batches; 0: the run's; 1: single examples, from norms alone"),
     {0},
 };
 
@@ -130,7 +131,7 @@ static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
 
 const gls_measure_type gls_measure_variance_curve = {
     .member = {"variance_curve", "the noise variance against the number of samples it is estimated from",
-               "[A] figure 2, [T] 6.6.2", table, sizeof(options)},
+               "[A] fig. 2, [T] 6.6.2", table, sizeof(options)},
     .needs = GLS_MEASURE_EXPENSIVE,
     .cost = cost,
     .problem = on_problem,

@@ -362,7 +362,7 @@ gls_status gls_theory_values(gls_context *ctx, const gls_value *given, gls_recor
     if (!theorem) {
         const char *nearest = gls_nearest(name->text, name_at, NULL);
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "from_theory: unknown theorem '%s'%s%s%s", name->text,
-                        nearest ? "; nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+                        nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     }
     gls_options *options;
     const gls_member *member = &theorem->member;

@@ -138,7 +138,7 @@ static gls_status data_extent(const gls_graph *g, gls_extent *out) {
 
 int gls_graph_input(gls_graph *g) {
     if (g->status != GLS_OK) return -1;
-    if (g->nodes > 0) return gls_graph_fail(g, "a network has one input, made first");
+    if (g->nodes > 0) return gls_graph_fail(g, "a network has one input, and it is the first node");
     gls_node *node = append(g, &gls_op_input, "input");
     if (!node) return -1;
     g->status = data_extent(g, &node->out);
@@ -259,7 +259,7 @@ gls_status gls_graph_tie(gls_graph *g, gls_node *node, int i, const char *name, 
         node->block[i] = b;
         return GLS_OK;
     }
-    return gls_node_fail(g, node, "tied to '%s', which is no parameter of a layer before it", name);
+    return gls_node_fail(g, node, "tied to '%s', which is not a parameter of an earlier layer", name);
 }
 
 gls_status gls_graph_state(gls_graph *g, gls_node *node, int i, const gls_state_block *block) {
@@ -374,7 +374,7 @@ gls_status gls_graph_finish(gls_graph *g) {
         return gls_fail(g->ctx, GLS_ERR_ARGUMENT, "a network must end with a loss");
     g->output = g->node[g->loss].input[0];
     for (int i = 0; i < g->loss; i++)
-        if (g->node[i].consumers == 0) return gls_node_fail(g, &g->node[i], "nobody reads its output");
+        if (g->node[i].consumers == 0) return gls_node_fail(g, &g->node[i], "no layer reads its output");
     for (int i = 0; i < g->nodes; i++) {
         gls_node *node = &g->node[i];
         if (i > 0) fuse_activation(g, node);
@@ -384,7 +384,8 @@ gls_status gls_graph_finish(gls_graph *g) {
         gls_node *node = &g->node[i];
         for (int k = 1; k < node->inputs; k++)
             if (g->node[node->input[k]].inner != g->node[node->input[0]].inner)
-                return gls_node_fail(g, node, "its inputs lie differently in memory (one of them is the data's own)");
+                return gls_node_fail(g, node,
+                                     "its inputs have different layouts in memory (one of them is the data's own)");
         GLS_TRY(choose_impl(g, node));
         if (node->op->uses) GLS_TRY(node->op->uses(g, i));
     }

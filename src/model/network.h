@@ -52,7 +52,7 @@ typedef struct gls_family_options {
                  "auto: cross_entropy for classes, squared for real targets"),                                       \
         GLS_INT(                                                                                                     \
             "bn_group", type, common.bn_group, "0", 0, 1e9,                                                          \
-            "examples over which the statistics of batch norm run, by their place in the mini-batch; 0: all of it"), \
+            "examples that share batch-norm statistics, by their place in the mini-batch; 0: the whole mini-batch"), \
         GLS_REAL("label_smoothing", type, common.label_smoothing, "0", 0, 1,                                         \
                  "share of the target spread evenly over the classes", .flags = GLS_OPTION_BELOW_MAX)
 

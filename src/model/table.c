@@ -53,7 +53,7 @@ static const char *name_at(const void *user, int64_t i) {
 static gls_status unknown(gls_context *ctx, const char *name) {
     const char *nearest = gls_nearest(name, name_at, &ctx);
     if (!nearest) return gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown model '%s'", name);
-    return gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown model '%s'; nearest is '%s'", name, nearest);
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown model '%s'; did you mean '%s'?", name, nearest);
 }
 
 gls_status gls_model_create(gls_context *ctx, const char *name, const gls_value *options, const gls_data_info *data,

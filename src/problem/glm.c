@@ -149,7 +149,7 @@ static gls_status read_target(const gls_problem *p, const gls_batch *rows, int64
     }
     target->label = rows->label[i];
     if (target->label < 0 || target->label >= p->data.classes)
-        return gls_fail(p->ctx, GLS_ERR_INPUT, "'%s': example %lld has class %d; there are classes 0 to %lld",
+        return gls_fail(p->ctx, GLS_ERR_INPUT, "'%s': example %lld has class %d; expected 0 to %lld",
                         p->type->member.name, (long long)(rows->index ? rows->index[i] : i), target->label,
                         (long long)p->data.classes - 1);
     return GLS_OK;

@@ -34,10 +34,9 @@ typedef struct gls_glm_options {
     double smoothing; /* smoothed_hinge */
 } gls_glm_options;
 
-#define GLS_GLM_OPTIONS                                                        \
-    GLS_REAL("l2", gls_glm_options, l2, "0", 0, INFINITY,                      \
-             "adds l2/2 |weight|^2 to every example; the bias is left alone"), \
-        GLS_BOOL("bias", gls_glm_options, bias, "true", "a constant beside the features")
+#define GLS_GLM_OPTIONS                                                                                               \
+    GLS_REAL("l2", gls_glm_options, l2, "0", 0, INFINITY, "adds l2/2 |weight|^2 to every example, without the bias"), \
+        GLS_BOOL("bias", gls_glm_options, bias, "true", "add a constant to the features")
 
 struct gls_glm {
     const gls_glm_loss *loss;

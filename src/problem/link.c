@@ -65,7 +65,7 @@ gls_status gls_link_check(const gls_problem *p) {
     const char *name = p->type->member.name;
     int64_t positions = p->positions > 0 ? p->positions : 1;
     if ((unsigned)p->link >= sizeof(links) / sizeof *links)
-        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s': there is no link %d", name, (int)p->link);
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "problem '%s': link %d does not exist", name, (int)p->link);
     if (p->link == GLS_LINK_NONE) return GLS_OK;
     bool counted = p->link != GLS_LINK_NEAREST || p->data.classes > 0;
     if (p->outputs < 1 || p->outputs % positions || (links[p->link].single && p->outputs != positions) || !counted)

@@ -25,7 +25,7 @@ static gls_status value_gradient(gls_problem *p, const gls_evaluate_args *args, 
         double weight = weights ? weights[i] : 1;
         if (weight == 0) continue;
         if (rows->index[i] < 0 || rows->index[i] >= self->examples)
-            return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "recorded gradients: example %lld of %lld",
+            return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "recorded gradients: example %lld is outside the %lld recorded",
                             (long long)rows->index[i], (long long)self->examples);
         const gls_real *gi = self->gradients + (step * self->examples + rows->index[i]) * self->parameters;
         *value += weight * gls_dot(gi, w, self->parameters);

@@ -51,9 +51,10 @@ static gls_status read_config(gls_context *ctx, const char *folder, json_t *run)
     char *path = gls_sprintf(ctx, "%s/config.yaml", folder);
     if (!path) return GLS_ERR_MEMORY;
     gls_value *config = NULL;
-    gls_status status = gls_file_exists(path)
-                            ? gls_yaml_read_file(ctx, path, &config)
-                            : gls_fail(ctx, GLS_ERR_INPUT, "%s: there is no such file, so this is no run folder", path);
+    gls_status status =
+        gls_file_exists(path)
+            ? gls_yaml_read_file(ctx, path, &config)
+            : gls_fail(ctx, GLS_ERR_INPUT, "%s: the file does not exist, so this is not a run folder", path);
     if (status == GLS_OK && (!config || config->kind != GLS_VALUE_MAP || !config->count)) {
         status = gls_fail(ctx, GLS_ERR_INPUT, "%s: expected the configuration of a run, a map of sections; found %s",
                           path, config && config->kind == GLS_VALUE_TEXT ? "text" : "nothing");
@@ -158,7 +159,7 @@ static gls_status read_lines(gls_context *ctx, const char *folder, const char *f
     gls_status status = each_line(ctx, path, to, add, &lines, &cut);
     gls_free(ctx, path);
     if (status == GLS_OK && cut)
-        status = warn(ctx, run, "%s ends in the middle of line %lld: shown is what was written before.", file,
+        status = warn(ctx, run, "%s ends in the middle of line %lld; the lines before it are shown.", file,
                       (long long)lines);
     if (status == GLS_OK && !lines && add == add_point)
         status = warn(ctx, run, "%s is missing or empty: the run wrote no figures.", file);
@@ -216,9 +217,9 @@ static gls_status read_result(gls_context *ctx, const char *folder, json_t *run)
     if (status == GLS_OK && result && !json_is_object(result))
         status = gls_fail(ctx, GLS_ERR_INPUT, "%s: expected a JSON object", path);
     if (status == GLS_OK && !there)
-        status = warn(ctx, run, "There is no result.json: the run has not come to its end.");
+        status = warn(ctx, run, "The run has no result.json: it has not ended.");
     else if (status == GLS_OK && !result)
-        status = warn(ctx, run, "result.json is cut short: the final figures are missing.");
+        status = warn(ctx, run, "result.json is truncated: the final figures are missing.");
     gls_free(ctx, text);
     gls_free(ctx, path);
     if (json_object_set_new(run, "result", result ? result : json_null()) && status == GLS_OK) status = no_memory(ctx);

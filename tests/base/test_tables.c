@@ -15,7 +15,7 @@ static void members_are_found_by_name(void **state) {
     gls_context *ctx = counting_context(&c, 1);
     assert_ptr_equal(gls_member_find(ctx, &methods, "adam"), &adam);
     assert_null(gls_member_find(ctx, &methods, "sgdd"));
-    assert_string_equal(gls_context_message(ctx), "unknown method 'sgdd'; nearest is 'sgd'");
+    assert_string_equal(gls_context_message(ctx), "unknown method 'sgdd'; did you mean 'sgd'?");
     assert_null(gls_member_find(ctx, &methods, "something"));
     assert_string_equal(gls_context_message(ctx), "unknown method 'something'");
     assert_null(gls_member_find(ctx, &methods, ""));
@@ -28,7 +28,7 @@ static void registered_ones_come_after_the_builtin(void **state) {
     assert_int_equal(gls_member_register(ctx, &methods, &own), GLS_OK);
     assert_int_equal(gls_member_register(ctx, &methods, &own), GLS_ERR_ARGUMENT);
     assert_int_equal(gls_member_register(ctx, &methods, &twin), GLS_ERR_ARGUMENT);
-    assert_string_equal(gls_context_message(ctx), "method 'adam' is there already");
+    assert_string_equal(gls_context_message(ctx), "method 'adam' exists already");
     assert_int_equal(gls_member_register(ctx, &methods, &(gls_member){""}), GLS_ERR_ARGUMENT);
     assert_int_equal(gls_member_register(ctx, &methods, NULL), GLS_ERR_ARGUMENT);
     assert_ptr_equal(gls_member_find(ctx, &methods, "own"), &own);

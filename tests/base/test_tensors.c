@@ -91,7 +91,7 @@ static void refuses_lies(void **state) {
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", "outside the file"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", "same size"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", "overflows"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", "no extent"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", "not an extent"},
         {"{\"a\":{\"dtype\":\"F99\",\"shape\":[2],\"data_offsets\":[0,8]}}", "dtype"},
         {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", "dtype"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", "data_offsets"},
@@ -112,9 +112,9 @@ static void refuses_lies(void **state) {
         refused(ctx, bad[i][1]);
     }
     write_file("{}", INT64_MAX, "12345678", 8);
-    refused(ctx, "no safetensors file");
+    refused(ctx, "not a safetensors file");
     write_file("{}", -1, "12345678", 8);
-    refused(ctx, "no safetensors file");
+    refused(ctx, "not a safetensors file");
     FILE *f = fopen(path, "wb");
     fclose(f);
     refused(ctx, "too short");

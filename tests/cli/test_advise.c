@@ -82,7 +82,7 @@ static void wrong_calls_are_refused(void **state) {
     assert_int_equal(s.code, 2);
     sh(&s, SMALL "$G advise c.yaml --budget 1s --methods sgdd --out b");
     assert_int_equal(s.code, 2);
-    assert_non_null(strstr(s.err, "nearest is 'sgd'"));
+    assert_non_null(strstr(s.err, "did you mean 'sgd'?"));
 }
 
 /* A signal while probing: exit code 1, and nothing is recommended. */

@@ -112,7 +112,7 @@ static void report_holds_the_runs(void **state) {
     sh(&s, "rm two/result.json; printf '{\"step\":9,' >>two/metrics.jsonl; $G report two --out cut.html");
     assert_int_equal(s.code, 0);
     assert_non_null(strstr(s.err, "metrics.jsonl ends in the middle of line"));
-    assert_non_null(strstr(s.err, "has not come to its end"));
+    assert_non_null(strstr(s.err, "it has not ended"));
 }
 
 /* The page is written anew until the run is over or somebody has had enough; the last one does not reload itself. */

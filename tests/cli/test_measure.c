@@ -120,7 +120,7 @@ static void a_configuration_where_it_begins(void **state) {
     json_decref(all);
     sh(&s, "$G measure e.yaml " SMALL " --only sharpnes");
     assert_int_equal(s.code, 2);
-    assert_non_null(strstr(s.err, "nearest is 'sharpness'"));
+    assert_non_null(strstr(s.err, "did you mean 'sharpness'?"));
     sh(&s, "$G measure e.yaml " SMALL " --only stability");
     assert_int_equal(s.code, 2);
     sh(&s, "$G measure");
@@ -185,8 +185,8 @@ static void matrices_that_are_none(void **state) {
         {"$G measure --gradients good.npy --at best", "--at cannot be used with --gradients"},
         {"$G measure --gradients good.npy --sample 3", "--sample cannot be used with --gradients"},
         {"$G measure --gradients good.npy run", "found 'run'"},
-        {"$G measure --gradients good.npy --set measure.tail_index.smaple=3", "nearest is 'sample'"},
-        {"$G measure --gradients good.npy --set measure.tail_indx.sample=3", "nearest is 'tail_index'"},
+        {"$G measure --gradients good.npy --set measure.tail_index.smaple=3", "did you mean 'sample'?"},
+        {"$G measure --gradients good.npy --set measure.tail_indx.sample=3", "did you mean 'tail_index'?"},
     };
     refused(cases, sizeof cases / sizeof *cases);
 }
@@ -199,14 +199,14 @@ static void runs_cut_short(void **state) {
     static const refusal cases[] = {
         {"cp -r whole a; : >a/config.yaml; $G measure a", "a/config.yaml: expected the configuration"},
         {"cp -r whole b; rm -r b/checkpoints b/final.safetensors; $G measure b --only loss",
-         "b: neither final.safetensors nor a checkpoint"},
-        {"$G measure b --at best --only loss", "b/checkpoints/best.safetensors: there is no such"},
+         "b: the folder has neither final.safetensors nor a checkpoint"},
+        {"$G measure b --at best --only loss", "b/checkpoints/best.safetensors: the checkpoint does not exist"},
         {"cp -r whole c; head -c 100 whole/final.safetensors >c/final.safetensors; $G measure c --only loss",
          "c/final.safetensors"},
         {": >c/final.safetensors; $G measure c --at final --only loss", "c/final.safetensors: too short"},
         {"$G measure nowhere", "nowhere"},
-        {"$G measure whole --only loss --set measure.los.sample=4", "nearest is 'loss'"},
-        {"$G measure whole --only loss --set measure.loss.smaple=4", "nearest is 'sample'"},
+        {"$G measure whole --only loss --set measure.los.sample=4", "did you mean 'loss'?"},
+        {"$G measure whole --only loss --set measure.loss.smaple=4", "did you mean 'sample'?"},
         {"$G measure whole --only loss --sample 0", "expected a number of examples or all"},
         {"$G measure whole --only loss --sample x", "found 'x'"},
         {"$G measure whole --only stability --other whole --exchanged x",
@@ -242,8 +242,8 @@ static void data_that_are_gone(void **state) {
 static void a_section_is_checked_before_the_run_begins(void **state) {
     (void)state;
     static const refusal cases[] = {
-        {"$G train e.yaml " SMALL " --out x --set measure.nois_norm.every=1", "nearest is 'noise_norm'"},
-        {"$G train e.yaml " SMALL " --out x --set measure.noise_norm.smaple=1", "nearest is 'sample'"},
+        {"$G train e.yaml " SMALL " --out x --set measure.nois_norm.every=1", "did you mean 'noise_norm'?"},
+        {"$G train e.yaml " SMALL " --out x --set measure.noise_norm.smaple=1", "did you mean 'sample'?"},
         {"$G train e.yaml " SMALL " --out x --set measure.noise_norm.sample=0", "option 'sample' of noise_norm"},
         {"$G train e.yaml " SMALL " --out x --set measure.noise_norm.every=x", "option 'every' of noise_norm"},
         {"$G train e.yaml " SMALL " --out x --set measure=loss", "expected measures by name"},

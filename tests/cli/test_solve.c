@@ -82,11 +82,11 @@ static void says_what_is_wrong(void **state) {
     static const struct {
         const char *line, *words;
     } wrongs[] = {{"$G solve", "needs one problem"},
-                  {"$G solve quadratc --method sgd", "nearest is 'quadratic'"},
+                  {"$G solve quadratc --method sgd", "did you mean 'quadratic'?"},
                   {"$G solve quadratic", "--method"},
                   {"$G solve quadratic --method sdg", "'sgd'"},
-                  {"$G solve quadratic --method sgd --set problem.dmi=3", "nearest is 'dim'"},
-                  {"$G solve quadratic --method sgd --noise gausian", "nearest is 'gaussian'"},
+                  {"$G solve quadratic --method sgd --set problem.dmi=3", "did you mean 'dim'?"},
+                  {"$G solve quadratic --method sgd --noise gausian", "did you mean 'gaussian'?"},
                   {"$G solve quadratic --method sgd --steps x", "--steps"},
                   {"$G solve quadratic --method sgd --init 1,2", "expected 1 or 10"},
                   {"$G solve quadratic --method sgd --plot p.svg", "expected 1 or 2"},

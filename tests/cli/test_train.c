@@ -48,7 +48,7 @@ static void json_has_its_keys(void **state) {
     json_decref(result);
     sh(&s, "$G train " SMALL "--out runs/demo-softmax-msgd-1");
     assert_int_equal(s.code, 2);
-    assert_non_null(strstr(s.err, "holds a run already"));
+    assert_non_null(strstr(s.err, "already holds a run"));
 }
 
 /* The configuration written into the folder gives the same bits from anywhere. */
@@ -260,9 +260,9 @@ static void several_ranks(void **state) {
     }
     sh(&s, "ASAN_OPTIONS=detect_leaks=0 $GLISSADE_MPIRUN -n 2 $G train " SMALL "--out ranks-0");
     assert_int_equal(s.code, 2);
-    char *first = strstr(s.err, "holds a run already");
+    char *first = strstr(s.err, "already holds a run");
     assert_non_null(first);
-    assert_null(strstr(first + 1, "holds a run already"));
+    assert_null(strstr(first + 1, "already holds a run"));
 }
 
 int main(void) {

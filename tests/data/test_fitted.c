@@ -148,8 +148,8 @@ static void what_does_not_fit_is_refused(void **state) {
     } bad[] = {
         {"[standardize]", {"1/standardize/mean", GLS_DTYPE_REAL, 5, six}, {0}, "mean' is"},
         {"[standardize]", {"1/standardize/mean", other, 3, six}, {0}, "these data need"},
-        {"[standardize]", {"1/standardize/mean", GLS_DTYPE_REAL, 6, six}, {0}, "does not hold '1/standardize/scale'"},
-        {"[standardize]", {"2/standardize/mean", GLS_DTYPE_REAL, 6, six}, {0}, "does not hold '1/standardize/mean'"},
+        {"[standardize]", {"1/standardize/mean", GLS_DTYPE_REAL, 6, six}, {0}, "do not contain '1/standardize/scale'"},
+        {"[standardize]", {"2/standardize/mean", GLS_DTYPE_REAL, 6, six}, {0}, "do not contain '1/standardize/mean'"},
         {"[{classes: {keep: [0, 2]}}]",
          {"1/classes/map", GLS_I32, 3, map},
          {"1/classes/names", GLS_U8, 4, "a\0b"},
@@ -157,11 +157,11 @@ static void what_does_not_fit_is_refused(void **state) {
         {"[{classes: {keep: [0, 2]}}]",
          {"1/classes/map", GLS_I32, 4, wide},
          {"1/classes/names", GLS_U8, 4, "a\0b"},
-         "no map of classes"},
+         "not a map of classes"},
         {"[{classes: {keep: [0, 2]}}]",
          {"1/classes/map", GLS_I32, 4, map},
          {"1/classes/names", GLS_U8, 3, "a\0b"},
-         "no map of classes"},
+         "not a map of classes"},
     };
     counting c;
     gls_context *ctx = counting_context(&c, 1);

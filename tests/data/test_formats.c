@@ -171,9 +171,9 @@ static void idx_refuses(void **state) {
     static const struct {
         int at, value;
         const char *says;
-    } change[] = {
-        {0, 1, "no idx file (magic 01"}, {2, 7, "no idx file"},   {3, 0, "no idx file"}, {3, 200, "no idx file"},
-        {4, 127, "idx array"},           {7, 3, "the idx array"}, {7, 1, "bytes left"},  {7, 0, "no examples"}};
+    } change[] = {{0, 1, "not an idx file (magic 01"}, {2, 7, "not an idx file"}, {3, 0, "not an idx file"},
+                  {3, 200, "not an idx file"},         {4, 127, "idx array"},     {7, 3, "the idx array"},
+                  {7, 1, "more bytes follow"},         {7, 0, "no examples"}};
     for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
         memcpy(bytes, idx_images, sizeof bytes);
         bytes[change[i].at] = (unsigned char)change[i].value;
@@ -184,7 +184,7 @@ static void idx_refuses(void **state) {
     memcpy(bytes, idx_images, sizeof bytes);
     memset(bytes + 4, 0xff, 12); /* 2^96 bytes */
     write_bytes(full, bytes, sizeof bytes);
-    refused(ctx, "idx", full, NULL, GLS_ERR_INPUT, "no such size fits");
+    refused(ctx, "idx", full, NULL, GLS_ERR_INPUT, "size is negative or overflows");
     write_bytes(full, idx_images, sizeof idx_images);
     refused(ctx, "idx", full, NULL, GLS_ERR_FILE, "no label file");
     write_bytes(other, "\0\0\10\1\0\0\0\3\1\2\3", 11);
@@ -294,14 +294,14 @@ static void npy_refuses(void **state) {
     gls_context *ctx = counting_context(&c, 1);
     const double x[4] = {1, NAN, 3, INFINITY};
     static const char *const shape[][2] = {
-        {"(4611686018427387904, 4)", "no such size fits"},
-        {"(99999999999999999999,)", "not understood"},
-        {"(1, 1, 1, 1, 1, 1, 1)", "not understood"},
-        {"(-4,)", "not understood"},
+        {"(4611686018427387904, 4)", "size is negative or overflows"},
+        {"(99999999999999999999,)", "the npy header cannot be read"},
+        {"(1, 1, 1, 1, 1, 1, 1)", "the npy header cannot be read"},
+        {"(-4,)", "the npy header cannot be read"},
         {"(1000000000000,)", "the array"},
-        {"(3,)", "bytes left"},
+        {"(3,)", "more bytes follow"},
         {"(5,)", "the array"},
-        {"4", "not understood"},
+        {"4", "the npy header cannot be read"},
     };
     char path[1024];
     gls_npy a;
@@ -376,11 +376,11 @@ static void png_reads_and_refuses(void **state) {
             assert_true(fabs((double)b.x[k * 12 + i] * 255 - (double)(unsigned char)((3 * i + k) * 37 + 1)) < 1e-4);
     gls_rows_destroy(rows);
     gls_source_destroy(source);
-    static const char *const labels[][2] = {{"one.png dog\n../a dog\n", "labels.txt:2: '../a' leads out"},
-                                            {"/etc/passwd dog\n", "leads out"},
+    static const char *const labels[][2] = {{"one.png dog\n../a dog\n", "labels.txt:2: '../a' is outside the folder"},
+                                            {"/etc/passwd dog\n", "is outside the folder"},
                                             {"one.png\n", "labels.txt:1: expected"},
                                             {"\n", "no images"},
-                                            {"labels.txt dog\n", "no readable PNG"},
+                                            {"labels.txt dog\n", "not a readable PNG"},
                                             {"one.png dog\nsmall.png dog\n", "small.png: 2 x 2 pixels"}};
     mkdir(in_folder(folder, "bad"), 0700);
     mkdir(in_folder(folder, "badpng"), 0700);

@@ -111,7 +111,7 @@ static void test_follows_training(void **state) {
     gls_source *glyphs = open_ok(ctx, "glyphs", NULL, "{train_size: 5}");
     assert_int_equal(open_status(ctx, "text", in_folder(folder, "test"), NULL, GLS_PART_TEST, &glyphs->info, &test),
                      GLS_ERR_INPUT);
-    assert_says(ctx, "the training set is none");
+    assert_says(ctx, "the training set has no words");
     gls_source_destroy(glyphs);
     gls_source_destroy(train);
     counting_end(&c, ctx);
@@ -209,8 +209,8 @@ static void transforms(void **state) {
     static const struct {
         const char *list, *says;
     } bad[] = {{"[standardize]", "no features"},
-               {"[flip]", "no images"},
-               {"[pad_crop]", "no images"},
+               {"[flip]", "not images"},
+               {"[pad_crop]", "not images"},
                {"[{label_noise: 0.5}]", "no classes"},
                {"[{insert: 0.5}]", "no classes"},
                {"[{classes: {keep: [the]}}]", "no classes"},

@@ -177,7 +177,7 @@ static void next_token_loss(void **state) {
 /* Wrong input is refused with a sentence that says what and where. */
 static void bad_input(void **state) {
     static const refusal bad[] = {
-        {"mpl", NULL, "nearest is 'mlp'"},
+        {"mpl", NULL, "did you mean 'mlp'?"},
         {"mlp", "{hiden: [3]}", "hidden"},
         {"mlp", "{hidden: [3, x]}", "'x'"},
         {"resnet", "{depth: 21}", "6n+2"},

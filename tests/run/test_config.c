@@ -82,8 +82,8 @@ static void refuses_bad_overrides(void **state) {
         {"method.lr", "expected section.key=value"},
         {"=3", "no key before"},
         {"method..lr=3", "empty name"},
-        {"train.epochs.x=1", "it has no keys of its own"},
-        {"method.groups.7.match=x", "no place in a"},
+        {"train.epochs.x=1", "is a value and has no keys"},
+        {"method.groups.7.match=x", "is not a position in a"},
         {"method.lr={from: 1", "not YAML"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -138,18 +138,18 @@ static void bounds_aliases(void **state) {
 static void names_what_is_wrong_in_a_run(void **state) {
     gls_context *ctx = *state;
     static const char *const bad[][3] = {
-        {"trian: {epochs: 1}", "unknown section 'trian'; nearest is 'train'", "test.yaml:1"},
-        {"model: softmax\ntrain: {epoch: 1}", "nearest is 'epochs'", "test.yaml:2"},
+        {"trian: {epochs: 1}", "unknown section 'trian'; did you mean 'train'?", "test.yaml:1"},
+        {"model: softmax\ntrain: {epoch: 1}", "did you mean 'epochs'?", "test.yaml:2"},
         {"model: softmax\nmethod: sgd\ntrain:\n  batch: many", "found 'many'", "test.yaml:4"},
         {"model: softmax\nmethod: sgd\ntrain: {validation: -1}", "validation", "test.yaml:3"},
         {"model: softmax\nmethod: {name: sgd, lr: -1}", "'lr'", "test.yaml:2"},
         {"model: softmax\nmethod: {name: sgd, lr: nan}", "'lr'", "test.yaml:2"},
-        {"model: softmax\nmethod: {name: sgdd}", "nearest is 'sgd'", ""},
-        {"model: {name: softmax, l3: 1}\nmethod: sgd", "nearest is 'l2'", "test.yaml:1"},
-        {"model: softmax\nmethod: sgd\nestimator: meen", "nearest is 'mean'", ""},
+        {"model: softmax\nmethod: {name: sgdd}", "did you mean 'sgd'?", ""},
+        {"model: {name: softmax, l3: 1}\nmethod: sgd", "did you mean 'l2'?", "test.yaml:1"},
+        {"model: softmax\nmethod: sgd\nestimator: meen", "did you mean 'mean'?", ""},
         {"method: sgd", "model.name is missing", ""},
         {"model: softmax", "method.name is missing", ""},
-        {"data: {format: glyfs}\nmodel: softmax\nmethod: sgd", "nearest is 'glyphs'", ""},
+        {"data: {format: glyfs}\nmodel: softmax\nmethod: sgd", "did you mean 'glyphs'?", ""},
         {"data: {format: libsvm, train: not-there}\nmodel: softmax\nmethod: sgd", "not-there", ""},
         {"model: softmax\nmethod: {name: sgd, lr: {from: 1, name: poly}}\nschedule: {name: step, at: 1}",
          "has a schedule already", ""},

@@ -42,7 +42,7 @@ static void names_are_taken_once(void **state) {
         int64_t count = 0;
         for (; (member = gls_members_at(ctx, (gls_kind)kind, count)); count++) {
             assert_int_equal(register_member(ctx, (gls_kind)kind, member), GLS_ERR_ARGUMENT);
-            assert_says(ctx, "is there already");
+            assert_says(ctx, "exists already");
             assert_says(ctx, member->name);
         }
         if (kind == GLS_KIND_USE) continue; /* parameter uses are part of the engine, nobody adds one */
@@ -54,14 +54,14 @@ static void names_are_taken_once(void **state) {
         assert_ok(ctx, register_member(ctx, (gls_kind)kind, &own[kind]));
         assert_ptr_equal(gls_members_at(ctx, (gls_kind)kind, count), &own[kind].member);
         assert_int_equal(register_member(ctx, (gls_kind)kind, &own[kind]), GLS_ERR_ARGUMENT);
-        assert_says(ctx, "'my_own' is there already");
+        assert_says(ctx, "'my_own' exists already");
     }
 }
 
 static void short_names_are_taken(void **state) {
     static const gls_measure_type noise = {.member = {.name = "noise", .help = "", .source = ""}};
     assert_int_equal(gls_register_measure(*state, &noise), GLS_ERR_ARGUMENT);
-    assert_says(*state, "measure 'noise' is there already, short for 'noise_norm'");
+    assert_says(*state, "measure 'noise' exists already, as short for 'noise_norm'");
 }
 
 static int setup(void **state) {

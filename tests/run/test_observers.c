@@ -158,7 +158,7 @@ static void names_are_taken_once(void **state) {
     setting s = make(SETTING, NULL, false);
     gls_observer other = {.name = "validation"};
     assert_int_equal(gls_run_observe(s.run, &other), GLS_ERR_ARGUMENT);
-    assert_says(s.ctx, "'validation' is there already");
+    assert_says(s.ctx, "'validation' exists already");
     bool done;
     assert_ok(s.ctx, gls_run_step(s.run, &done));
     other.name = "late";

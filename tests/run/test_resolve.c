@@ -155,21 +155,21 @@ static void older_folders_go_on(void **state) {
 static void checks_before_data_are_read(void **state) {
     gls_context *ctx = *state;
     static const char *const bad[][2] = {
-        {"model: softmaxx\nmethod: sgd", "unknown model 'softmaxx'; nearest is 'softmax'"},
-        {"model: {name: mlp, hiden: 3}\nmethod: sgd", "nearest is 'hidden'"},
-        {"model: {name: layers, layers: [{conv: {chanels: 3}}]}\nmethod: sgd", "nearest is 'channels'"},
-        {"model: {name: layers, layers: [relo]}\nmethod: sgd", "unknown layer 'relo'; nearest is 'relu'"},
-        {"model: softmax\nmethod: sgdd", "unknown method 'sgdd'; nearest is 'sgd'"},
+        {"model: softmaxx\nmethod: sgd", "unknown model 'softmaxx'; did you mean 'softmax'?"},
+        {"model: {name: mlp, hiden: 3}\nmethod: sgd", "did you mean 'hidden'?"},
+        {"model: {name: layers, layers: [{conv: {chanels: 3}}]}\nmethod: sgd", "did you mean 'channels'?"},
+        {"model: {name: layers, layers: [relo]}\nmethod: sgd", "unknown layer 'relo'; did you mean 'relu'?"},
+        {"model: softmax\nmethod: sgdd", "unknown method 'sgdd'; did you mean 'sgd'?"},
         {"model: softmax\nmethod: {name: msgd, lr: -1}", "'lr' of method msgd"},
-        {"model: softmax\nmethod: {name: msgd, lr: {name: polly}}", "unknown schedule 'polly'; nearest is 'poly'"},
-        {"model: softmax\nmethod: {name: msgd, lr: {name: poly, pwer: 2}}", "nearest is 'power'"},
-        {"model: softmax\nmethod: {name: msgd, groups: [{match: '*', betta: 0}]}", "nearest is 'beta'"},
+        {"model: softmax\nmethod: {name: msgd, lr: {name: polly}}", "unknown schedule 'polly'; did you mean 'poly'?"},
+        {"model: softmax\nmethod: {name: msgd, lr: {name: poly, pwer: 2}}", "did you mean 'power'?"},
+        {"model: softmax\nmethod: {name: msgd, groups: [{match: '*', betta: 0}]}", "did you mean 'beta'?"},
         {"model: softmax\nmethod: {name: msgd, lr: {from: 1}}\nschedule: cosine", "has a schedule already"},
         {"model: softmax\nmethod: sgd\nestimator: [mean, clipnorm]", "unknown estimator 'clipnorm'"},
         {"model: softmax\nmethod: sgd\nestimator: [{microbatch: 3}]", "or a map with `name`"},
-        {"model: softmax\nmethod: sgd\nestimator: {name: microbatch, bond: 1}", "nearest is 'bound'"},
-        {"model: softmax\nmethod: sgd\nmeasure: {lss: }", "unknown measure 'lss'; nearest is 'loss'"},
-        {"model: softmax\nmethod: sgd\nmeasure: {noise: {smple: 3}}", "nearest is 'sample'"},
+        {"model: softmax\nmethod: sgd\nestimator: {name: microbatch, bond: 1}", "did you mean 'bound'?"},
+        {"model: softmax\nmethod: sgd\nmeasure: {lss: }", "unknown measure 'lss'; did you mean 'loss'?"},
+        {"model: softmax\nmethod: sgd\nmeasure: {noise: {smple: 3}}", "did you mean 'sample'?"},
         {"model: softmax\nmethod: sgd\nmeasure: {noise: {every: soon}}", "'every'"},
         {"model: softmax\nmethod: sgd\nmeasure: {stability: }", "compares two runs"},
         {"model: softmax\nmethod: sgd\nmeasure: [noise]", "expected measures by name"},
@@ -190,7 +190,7 @@ static void checks_before_data_are_read(void **state) {
     gls_run_options options = {.size = sizeof options, .config = config};
     gls_run *run;
     assert_int_equal(gls_run_create(ctx, &options, &run), GLS_ERR_ARGUMENT);
-    assert_says(ctx, "nearest is 'fraction'");
+    assert_says(ctx, "did you mean 'fraction'?");
     gls_value_destroy(ctx, config);
 }
 

@@ -422,7 +422,7 @@ static void falls_back_to_an_older_checkpoint(void **state) {
     assert_non_null(strstr(c.message, "none of its 2 checkpoints can be read"));
     outcome d = train(folder, false, NULL, settings);
     assert_int_equal(d.status, GLS_ERR_ARGUMENT);
-    assert_non_null(strstr(d.message, "holds a run already"));
+    assert_non_null(strstr(d.message, "already holds a run"));
     outcome_clear(&a);
     outcome_clear(&b);
     outcome_clear(&c);

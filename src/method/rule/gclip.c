@@ -110,7 +110,7 @@ static void cclip_finish(gls_update *update, const gls_real *w) {
 static gls_status cclip_set_vector(void *self, const gls_method_setup *setup, const char *key, const gls_real *values) {
     thresholds *own = self;
     if (strcmp(key, "tau") != 0)
-        return gls_fail(setup->ctx, GLS_ERR_ARGUMENT, "method cclip takes no vector '%s'; nearest is 'tau'", key);
+        return gls_fail(setup->ctx, GLS_ERR_ARGUMENT, "method cclip takes no vector '%s'; did you mean 'tau'?", key);
     for (int64_t i = 0; i < setup->parameters; i++)
         if (!(values[i] > 0) || isinf(values[i]))
             return gls_fail(setup->ctx, GLS_ERR_ARGUMENT,

@@ -102,8 +102,8 @@ static const gls_option table[] = {
     ROW_NOT_NEGATIVE(singd_options, q, "10", 0, "the step is m/(p|m| + q)"),
     GLS_ENUM("output", singd_options, output, "last", "last|theory",
              "theory: iterate max(i - K, 1), i drawn from 1..T before the run"),
-    GLS_INT("K", singd_options, K, "0", 0, INFINITY, "how far the output lies behind the iterate drawn"),
-    GLS_INT("T", singd_options, T, "0", 0, INFINITY, "steps of the run; 0: as the run says"),
+    GLS_INT("K", singd_options, K, "0", 0, INFINITY, "number of steps by which the output precedes the drawn iterate"),
+    GLS_INT("T", singd_options, T, "0", 0, INFINITY, "number of steps of the run; 0: taken from the run"),
     GLS_METHOD_COUPLED,
     GLS_METHOD_REST,
     {0}};

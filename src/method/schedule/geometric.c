@@ -15,13 +15,14 @@ static double value(const void *self, const void *options, const gls_schedule_ti
     return o->common.from * pow(o->factor, floor(position / o->every.amount));
 }
 
-static const gls_option table[] = {
-    GLS_SCHEDULE_OPTIONS,
-    GLS_REAL("factor", geometric_options, factor, "0.5", 0, INFINITY, "what it is multiplied by",
-             .flags = GLS_OPTION_ABOVE_MIN),
-    GLS_LENGTH("every", geometric_options, every, "1", "how often", .maximum = INFINITY, .flags = GLS_OPTION_ABOVE_MIN),
-    {0}};
+static const gls_option table[] = {GLS_SCHEDULE_OPTIONS,
+                                   GLS_REAL("factor", geometric_options, factor, "0.5", 0, INFINITY,
+                                            "what the value is multiplied by", .flags = GLS_OPTION_ABOVE_MIN),
+                                   GLS_LENGTH("every", geometric_options, every, "1",
+                                              "epochs, or steps (500s), between multiplications", .maximum = INFINITY,
+                                              .flags = GLS_OPTION_ABOVE_MIN),
+                                   {0}};
 
 const gls_schedule_type gls_schedule_geometric = {
-    .member = {"geometric", "multiplied by a factor again and again", "", table, sizeof(geometric_options)},
+    .member = {"geometric", "multiplied by `factor` every `every` epochs", "", table, sizeof(geometric_options)},
     .value = value};

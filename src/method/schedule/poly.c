@@ -17,7 +17,7 @@ static double value(const void *self, const void *options, const gls_schedule_ti
 static const gls_option table[] = {GLS_SCHEDULE_OPTIONS,
                                    GLS_SCHEDULE_LENGTH,
                                    GLS_REAL("power", poly_options, power, "1", 0, INFINITY,
-                                            "1 is a straight line; the SNGM paper has 1.1 and 2",
+                                            "exponent of the decay; 1 is a straight line; the SNGM paper has 1.1 and 2",
                                             .flags = GLS_OPTION_ABOVE_MIN),
                                    GLS_REAL("to", poly_options, to, "0", 0, 0, "value at the end"),
                                    {0}};

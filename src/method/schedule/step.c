@@ -30,7 +30,7 @@ static double value(const void *self, const void *options, const gls_schedule_ti
 
 static const gls_option table[] = {
     GLS_SCHEDULE_OPTIONS,
-    GLS_REAL("factor", step_options, factor, "0.1", 0, INFINITY, "what each milestone multiplies by",
+    GLS_REAL("factor", step_options, factor, "0.1", 0, INFINITY, "factor applied at each milestone",
              .flags = GLS_OPTION_ABOVE_MIN),
     GLS_LIST("at", step_options, at, NULL, 1, INFINITY, GLS_ITEM(.type = GLS_OPTION_LENGTH),
              "milestones: [80, 120] epochs or [500s, 900s] steps", .flags = GLS_OPTION_REQUIRED),
@@ -38,7 +38,8 @@ static const gls_option table[] = {
              "values from the milestones on, in place of the factor"),
     {0}};
 
-const gls_schedule_type gls_schedule_step = {
-    .member = {"step", "times a factor, or to given values, at milestones", "", table, sizeof(step_options)},
-    .create = create,
-    .value = value};
+const gls_schedule_type gls_schedule_step = {.member = {"step",
+                                                        "multiplied by a factor, or set to given values, at milestones",
+                                                        "", table, sizeof(step_options)},
+                                             .create = create,
+                                             .value = value};

@@ -33,7 +33,7 @@ static const char *read_layer(gls_graph *g, const gls_value *item, int64_t numbe
 
 static gls_status build(gls_graph *g, const void *given) {
     const sequence_options *o = given;
-    if (o->layers->kind != GLS_VALUE_LIST) return gls_graph_fail(g, "layers: a list of layers is expected"), g->status;
+    if (o->layers->kind != GLS_VALUE_LIST) return gls_graph_fail(g, "layers: expected a list of layers"), g->status;
     int x = gls_graph_input(g);
     for (int64_t k = 0; k < o->layers->count && g->status == GLS_OK; k++) {
         const gls_value *layer_options;

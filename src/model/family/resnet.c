@@ -20,7 +20,7 @@ static const gls_option options[] = {
     GLS_ENUM("shape", resnet_options, shape, "auto", "auto|cifar|imagenet", "auto: imagenet from 96 pixels on"),
     GLS_ENUM("norm", resnet_options, norm.kind, "batch", GLS_NORM_CHOICES,
              "normalisation; group does not couple the examples"),
-    GLS_INT("groups", resnet_options, norm.groups, "8", 1, 1e4, "of group norm"),
+    GLS_INT("groups", resnet_options, norm.groups, "8", 1, 1e4, "groups of group norm"),
     GLS_INT("width", resnet_options, width, "0", 0, 1e4,
             "channels of the first stage; 0: 16 for cifar, 64 for imagenet"),
     GLS_FAMILY_OPTIONS(resnet_options),
@@ -82,7 +82,7 @@ static gls_status build(gls_graph *g, const void *given) {
 const gls_family gls_family_resnet = {
     .type = {.member = {.name = "resnet",
                         .help = "residual networks: cifar depths 6n+2, imagenet 18 and 50",
-                        .source = "He et al. 2016; [N] section 5, [T] chapters 3 and 6",
+                        .source = "He et al. 2016; [N] 5, [T] 3, 6",
                         .options = options,
                         .options_size = sizeof(resnet_options)},
              GLS_NETWORK_VERBS},

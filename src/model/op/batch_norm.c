@@ -11,7 +11,7 @@
 
 static const gls_option options[] = {
     GLS_REAL("momentum", gls_batch_norm_options, momentum, "0.1", 0, 1,
-             "weight of the present mini-batch in the running statistics"),
+             "weight of the current mini-batch in the running statistics"),
     GLS_REAL("eps", gls_batch_norm_options, eps, "1e-5", 0, 1, "added to the variance", .flags = GLS_OPTION_ABOVE_MIN),
     {0},
 };

@@ -15,7 +15,7 @@ static const gls_option options[] = {
     GLS_INT("kernel", gls_conv_options, kernel, "3", 1, 1e4, "height and width"),
     GLS_INT("stride", gls_conv_options, stride, "1", 1, 1e4, "step"),
     GLS_INT("pad", gls_conv_options, pad, "0", 0, 1e4, "zeros around the input"),
-    GLS_INT("groups", gls_conv_options, groups, "1", 1, 1e6, "groups of channels convolved apart"),
+    GLS_INT("groups", gls_conv_options, groups, "1", 1, 1e6, "groups of channels, convolved separately"),
     GLS_BOOL("bias", gls_conv_options, bias, "true", "add a bias"),
     {0},
 };
@@ -193,7 +193,7 @@ const gls_op gls_op_conv = {
                .options = options,
                .options_size = sizeof(gls_conv_options)},
     .formula = "y_k = sum over channels c of a group of weight[k, c] * x_c, + bias_k",
-    .shapes = "[c, h, w] -> [channels, (h + 2 pad - kernel) / stride + 1, the same of w]",
+    .shapes = "[c, h, w] -> [channels, (h + 2 pad - kernel) / stride + 1, and the same for w]",
     .parameters = "weight [channels, c / groups, kernel, kernel] convolution; bias [channels] scale and shift",
     .blocks = 2,
     GLS_OP_ONE_INPUT,

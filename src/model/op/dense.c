@@ -6,9 +6,9 @@
 #include "model/use.h"
 
 static const gls_option options[] = {
-    GLS_INT("units", gls_dense_options, units, "0", 0, 1e9, "outputs; may be left out with tie"),
+    GLS_INT("units", gls_dense_options, units, "0", 0, 1e9, "number of outputs; may be left out with tie"),
     GLS_BOOL("bias", gls_dense_options, bias, "true", "add a bias"),
-    GLS_STRING("tie", gls_dense_options, tie, NULL, "use the weights of this parameter instead of own ones"),
+    GLS_STRING("tie", gls_dense_options, tie, NULL, "share the weights of this parameter"),
     GLS_BOOL("transpose", gls_dense_options, transpose, "false", "with tie: use the transpose"),
     {0},
 };

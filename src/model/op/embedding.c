@@ -8,7 +8,7 @@
 static const gls_option options[] = {
     GLS_INT("dim", gls_embedding_options, dim, NULL, 1, 1e9, "length of a token's vector",
             .flags = GLS_OPTION_REQUIRED),
-    GLS_STRING("tie", gls_embedding_options, tie, NULL, "use the weights of this parameter instead of own ones"),
+    GLS_STRING("tie", gls_embedding_options, tie, NULL, "share the weights of this parameter"),
     {0},
 };
 

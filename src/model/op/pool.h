@@ -17,7 +17,7 @@ gls_window gls_pool_window(const gls_node *node, int64_t oy, int64_t ox);
 /* What their descriptors have in common. */
 #define GLS_POOL_OP                                                                                                \
     .member.source = "", .member.options = gls_pool_option_table, .member.options_size = sizeof(gls_pool_options), \
-    .shapes = "[c, h, w] -> [c, (h + 2 pad - kernel) / stride + 1, the same of w]", .parameters = "",              \
+    .shapes = "[c, h, w] -> [c, (h + 2 pad - kernel) / stride + 1, and the same for w]", .parameters = "",         \
     GLS_OP_ONE_INPUT, .shape = gls_pool_shape
 
 #endif

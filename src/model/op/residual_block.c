@@ -5,13 +5,13 @@
 
 static const gls_option options[] = {
     GLS_INT("channels", gls_residual_options, channels, NULL, 1, 1e6,
-            "of the convolutions; a bottleneck has four times as many outputs", .flags = GLS_OPTION_REQUIRED),
+            "channels of the convolutions; a bottleneck has four times as many outputs", .flags = GLS_OPTION_REQUIRED),
     GLS_INT("stride", gls_residual_options, stride, "1", 1, 1e4, "step"),
     GLS_BOOL("bottleneck", gls_residual_options, bottleneck, "false", "kernels of 1, 3 and 1 in place of two of 3"),
     GLS_BOOL("project", gls_residual_options, project, "false",
              "a shortcut that changes shape is a convolution; else strided and padded with zero channels"),
     GLS_ENUM("norm", gls_residual_options, norm.kind, "batch", GLS_NORM_CHOICES, "normalisation"),
-    GLS_INT("groups", gls_residual_options, norm.groups, "8", 1, 1e4, "of group norm"),
+    GLS_INT("groups", gls_residual_options, norm.groups, "8", 1, 1e4, "groups of group norm"),
     {0},
 };
 

@@ -27,7 +27,7 @@ static gls_status shape(gls_graph *g, gls_node *node) {
 static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
     (void)fits;
     if (g->node[node->input[0]].inner == node->in.c) return GLS_OK;
-    return gls_node_fail(g, node, "its input lies channel by channel; put a dense layer before it");
+    return gls_node_fail(g, node, "its input is stored channel by channel; put a dense layer before it");
 }
 
 static gls_status forward(gls_exec *x, int i) {

@@ -54,7 +54,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 const gls_function_type gls_function_adam_divergence = {
     .problem = {GLS_FUNCTION_VERBS,
                 .member = {"adam_divergence", "linear losses on which Adam goes to the worst point of [-1, 1]",
-                           "thesis 2.2.2", table, sizeof(options)},
+                           "[T] 2.2.2", table, sizeof(options)},
                 .self_size = sizeof(divergence)},
     .setup = setup,
     .evaluate = evaluate,

@@ -91,8 +91,8 @@ gls_status gls_function_forward(gls_problem *p, void *self, const gls_evaluate_a
     for (int64_t r = 0; r < rows; r++) {
         int64_t example = f->examples == 1 ? 0 : args->rows->index[r];
         if (example < 0 || example >= f->examples)
-            return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "example %lld of problem '%s': it has %lld", (long long)example,
-                            p->type->member.name, (long long)f->examples);
+            return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "example %lld is outside problem '%s', which has %lld",
+                            (long long)example, p->type->member.name, (long long)f->examples);
         e->value[r] = f->type->evaluate(f, example, w, direction, e->exact ? e->exact + r * f->dim : NULL);
     }
     return GLS_OK;

@@ -45,7 +45,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 
 const gls_function_type gls_function_exponential = {
     .problem = {GLS_FUNCTION_VERBS,
-                .member = {"exponential", "sum of cosh(a w_i) / a: relaxed smooth, not smooth", "thesis 3.2", table,
+                .member = {"exponential", "sum of cosh(a w_i) / a: relaxed smooth, not smooth", "[T] 3.2", table,
                            sizeof(options)},
                 .self_size = sizeof(exponential)},
     .setup = setup,

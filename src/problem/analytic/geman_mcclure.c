@@ -26,8 +26,8 @@ static const gls_option table[] = {
     GLS_INT("examples", options, examples, "100", 2, 1e7, "number of terms"),
     GLS_REAL("scale", options, scale, "1", 0, INFINITY, "length of every a_i", .flags = GLS_OPTION_ABOVE_MIN),
     GLS_REAL("center", options, center, "0", 0, 0, "every coordinate of w*"),
-    GLS_BOOL("whole", options, whole, "false", "one example, F itself: noise is then that of an oracle for F"),
-    GLS_INT("seed", options, seed, "1", 0, INFINITY, "of the a_i"),
+    GLS_BOOL("whole", options, whole, "false", "one example, F itself; noise then models an oracle for F"),
+    GLS_INT("seed", options, seed, "1", 0, INFINITY, "seed of the a_i"),
     {0},
 };
 

@@ -19,8 +19,8 @@ typedef struct max_affine {
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
     GLS_INT("dim", options, dim, "5", 1, 1e6, "number of parameters"),
-    GLS_INT("pieces", options, pieces, "20", 1, 1e6, "pairs of affine pieces"),
-    GLS_INT("seed", options, seed, "1", 0, INFINITY, "of the pieces"),
+    GLS_INT("pieces", options, pieces, "20", 1, 1e6, "number of pairs of affine pieces"),
+    GLS_INT("seed", options, seed, "1", 0, INFINITY, "seed of the pieces"),
     {0},
 };
 

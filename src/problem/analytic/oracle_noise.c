@@ -128,8 +128,7 @@ static void draw_two_point(const void *options, const gls_noise_place *place, gl
 }
 
 static const gls_oracle_noise_type two_point_type = {.member = {"two_point", "a rare jump: the lower bound's noise",
-                                                                "ACClip appendix G (4.5)", two_point_table,
-                                                                sizeof(two_point)},
+                                                                "[A] app. G (4.5)", two_point_table, sizeof(two_point)},
                                                      .draw = draw_two_point};
 
 /* ---- zero chain: the next coordinate of the chain shows with probability p, then multiplied by 1/p ---- */
@@ -155,10 +154,10 @@ static void draw_chance(const void *options, const gls_noise_place *place, gls_r
     out[next] = (gls_real)(gls_random_uniform(&stream) < o->p ? (double)out[next] / o->p : 0);
 }
 
-static const gls_oracle_noise_type chance_type = {.member = {"chance",
-                                                             "the next coordinate of a zero chain shows by chance only",
-                                                             "thesis 4.7.7", chance_table, sizeof(chance)},
-                                                  .draw = draw_chance};
+static const gls_oracle_noise_type chance_type = {
+    .member = {"chance", "reveals the next coordinate of a zero chain only by chance", "[T] 4.7.7", chance_table,
+               sizeof(chance)},
+    .draw = draw_chance};
 
 /* ---- draggers ---- */
 
@@ -221,7 +220,7 @@ static void draw_dragger(const void *options, const gls_noise_place *place, gls_
 
 static const gls_oracle_noise_type dragger_type = {
     .member = {"dragger", "with probability epsilon an orthogonal gradient in place of a noisy one",
-               "micro-batch clipping, assumptions 4.3 and 4.4", dragger_table, sizeof(dragger)},
+               "[M] assumptions 4.3, 4.4", dragger_table, sizeof(dragger)},
     .check = check_dragger,
     .draw = draw_dragger};
 

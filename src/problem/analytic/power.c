@@ -50,7 +50,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 
 const gls_function_type gls_function_power = {
     .problem = {GLS_FUNCTION_VERBS,
-                .member = {"power", "sum of |w_i|^p / p: relaxed smooth, not smooth", "thesis lemma 3.2.1", table,
+                .member = {"power", "sum of |w_i|^p / p: relaxed smooth, not smooth", "[T] lemma 3.2.1", table,
                            sizeof(options)},
                 .self_size = sizeof(power)},
     .setup = setup,

@@ -28,13 +28,13 @@ static const gls_option table[] = {
     GLS_INT("dim", options, dim, "10", 1, 1e9, "number of parameters"),
     GLS_REAL("L", options, smoothness, "1", 0, INFINITY, "largest eigenvalue"),
     GLS_REAL("mu", options, convexity, "0.1", 0, INFINITY, "smallest eigenvalue"),
-    GLS_ENUM("spacing", options, spacing, "log", "log|linear", "how eigenvalues lie between mu and L"),
+    GLS_ENUM("spacing", options, spacing, "log", "log|linear", "spacing of the eigenvalues between mu and L"),
     GLS_LIST("spectrum", options, spectrum, NULL, 1, INFINITY,
              GLS_ITEM(.type = GLS_OPTION_REAL, .maximum = INFINITY, .flags = GLS_OPTION_BELOW_MAX),
              "the eigenvalues, in place of dim, mu and L"),
     GLS_REAL("center", options, center, "0", 0, 0, "every coordinate of the minimiser"),
     GLS_BOOL("rotate", options, rotate, "false", "mix the coordinates by a random reflection"),
-    GLS_INT("seed", options, seed, "1", 0, INFINITY, "of the reflection"),
+    GLS_INT("seed", options, seed, "1", 0, INFINITY, "seed of the reflection"),
     {0},
 };
 

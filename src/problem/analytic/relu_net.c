@@ -22,9 +22,9 @@ static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
     GLS_INT("hidden", options, hidden, "4", 1, 1e6, "hidden units"),
     GLS_INT("examples", options, examples, "40", 4, 1e7, "points"),
-    GLS_REAL("radius", options, radius, "10", 0, INFINITY, "where the Lipschitz constant is to hold",
+    GLS_REAL("radius", options, radius, "10", 0, INFINITY, "radius of the ball where the Lipschitz constant holds",
              .flags = GLS_OPTION_ABOVE_MIN),
-    GLS_INT("seed", options, seed, "1", 0, INFINITY, "of the points"),
+    GLS_INT("seed", options, seed, "1", 0, INFINITY, "seed of the points"),
     {0},
 };
 
@@ -92,7 +92,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 
 const gls_function_type gls_function_relu_net = {
     .problem = {GLS_FUNCTION_VERBS,
-                .member = {"relu_net", "loss of a small network of rectifiers on an exclusive or", "thesis 5.2", table,
+                .member = {"relu_net", "loss of a small network of rectifiers on an exclusive or", "[T] 5.2", table,
                            sizeof(options)},
                 .self_size = sizeof(net)},
     .setup = setup,

@@ -29,10 +29,10 @@ typedef struct resisting {
 static const gls_option value_table[] = {
     GLS_FUNCTION_OPTIONS,
     POINTS,
-    GLS_REAL("theta", options, theta, "0.25", 0, 0.5, "which of the family",
+    GLS_REAL("theta", options, theta, "0.25", 0, 0.5, "parameter that selects a function of the family",
              .flags = GLS_OPTION_ABOVE_MIN | GLS_OPTION_BELOW_MAX),
     GLS_REAL("L", options, lipschitz, "1", 0, INFINITY, "slope", .flags = GLS_OPTION_ABOVE_MIN),
-    GLS_REAL("delta", options, delta, "1", 0, INFINITY, "most that a minimum lies before a point: Delta/L",
+    GLS_REAL("delta", options, delta, "1", 0, INFINITY, "greatest distance of a minimum before a point: Delta/L",
              .flags = GLS_OPTION_ABOVE_MIN),
     {0},
 };
@@ -41,7 +41,7 @@ static const gls_option gradient_table[] = {
     GLS_FUNCTION_OPTIONS,
     POINTS,
     GLS_REAL("delta", options, delta, "0.1", 0, INFINITY, "radius of stationarity", .flags = GLS_OPTION_ABOVE_MIN),
-    GLS_REAL("shift", options, shift, "0", 0, 0, "how far the function is moved"),
+    GLS_REAL("shift", options, shift, "0", 0, 0, "distance by which the function is moved"),
     {0},
 };
 
@@ -139,8 +139,8 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 
 const gls_function_type gls_function_resisting = {
     .problem = {GLS_FUNCTION_VERBS,
-                .member = {"resisting", "what an oracle that always says (0, L) leaves possible",
-                           "thesis theorem 5.3.1, lemma 5.7.1", value_table, sizeof(options)},
+                .member = {"resisting", "a function consistent with an oracle that always answers (0, L)",
+                           "[T] thm 5.3.1, lemma 5.7.1", value_table, sizeof(options)},
                 .self_size = sizeof(resisting)},
     .setup = setup_value,
     .dispose = dispose,
@@ -148,8 +148,8 @@ const gls_function_type gls_function_resisting = {
 
 const gls_function_type gls_function_resisting_gradient = {
     .problem = {GLS_FUNCTION_VERBS,
-                .member = {"resisting_gradient", "what an oracle that always says slope 1 leaves possible",
-                           "thesis theorem 5.5.2", gradient_table, sizeof(options)},
+                .member = {"resisting_gradient", "a function consistent with an oracle that always answers slope 1",
+                           "[T] thm 5.5.2", gradient_table, sizeof(options)},
                 .self_size = sizeof(resisting)},
     .setup = setup_gradient,
     .dispose = dispose,

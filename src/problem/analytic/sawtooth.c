@@ -45,7 +45,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 
 const gls_function_type gls_function_sawtooth = {
     .problem = {GLS_FUNCTION_VERBS,
-                .member = {"sawtooth", "two slopes whose descent is periodic", "thesis lemma 6.4.2", table,
+                .member = {"sawtooth", "two slopes whose descent is periodic", "[T] lemma 6.4.2", table,
                            sizeof(options)},
                 .self_size = sizeof(sawtooth)},
     .setup = setup,

@@ -45,7 +45,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 }
 
 const gls_function_type gls_function_sines = {
-    .problem = {GLS_FUNCTION_VERBS, .member = {"sines", "100 sin a sin b", "thesis 6.3", table, sizeof(options)},
+    .problem = {GLS_FUNCTION_VERBS, .member = {"sines", "100 sin a sin b", "[T] 6.3", table, sizeof(options)},
                 .self_size = sizeof(sines)},
     .setup = setup,
     .evaluate = evaluate};

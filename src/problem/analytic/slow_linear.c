@@ -47,7 +47,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 const gls_function_type gls_function_slow_linear = {
     .problem = {GLS_FUNCTION_VERBS,
                 .member = {"slow_linear", "a smooth function with a small constant slope far out",
-                           "thesis theorem 3.4.2, second function", table, sizeof(options)},
+                           "[T] thm 3.4.2, second function", table, sizeof(options)},
                 .self_size = sizeof(slow)},
     .setup = setup,
     .evaluate = evaluate};

@@ -21,7 +21,7 @@ static const gls_option table[] = {
     GLS_INT("dim", options, dim, "10", 1, 1e9, "number of parameters"),
     GLS_INT("examples", options, examples, "100", 2, 1e9, "number of points, even"),
     GLS_REAL("lambda", options, lambda, "1", 0, INFINITY, "curvature", .flags = GLS_OPTION_ABOVE_MIN),
-    GLS_INT("seed", options, seed, "1", 0, INFINITY, "of the points"),
+    GLS_INT("seed", options, seed, "1", 0, INFINITY, "seed of the points"),
     {0},
 };
 
@@ -67,7 +67,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 const gls_function_type gls_function_sphere_sum = {
     .problem = {GLS_FUNCTION_VERBS,
                 .member = {"sphere_sum", "mean of lambda/2 |w - x_i|^2 over balanced points of the unit sphere",
-                           "gradient diversity, theorem 8", table, sizeof(options)},
+                           "[D] thm 8", table, sizeof(options)},
                 .self_size = sizeof(sphere_sum)},
     .setup = setup,
     .dispose = dispose,

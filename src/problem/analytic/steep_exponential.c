@@ -45,7 +45,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 const gls_function_type gls_function_steep_exponential = {
     .problem = {GLS_FUNCTION_VERBS,
                 .member = {"steep_exponential", "a parabola that turns into an exponential",
-                           "thesis theorem 3.4.2, first function", table, sizeof(options)},
+                           "[T] thm 3.4.2, first function", table, sizeof(options)},
                 .self_size = sizeof(steep)},
     .setup = setup,
     .evaluate = evaluate};

@@ -20,7 +20,7 @@ static const gls_option table[] = {
     GLS_INT("dim", options, dim, "20", 1, 1e9, "length of the chain"),
     GLS_REAL("L", options, smoothness, "152", 0, INFINITY, "smoothness", .flags = GLS_OPTION_ABOVE_MIN),
     GLS_REAL("epsilon", options, epsilon, "0.5", 0, INFINITY,
-             "half of the gradient norm that stays until the chain's end is reached", .flags = GLS_OPTION_ABOVE_MIN),
+             "half of the gradient norm that remains until the chain's end is reached", .flags = GLS_OPTION_ABOVE_MIN),
     {0},
 };
 
@@ -75,8 +75,8 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 
 const gls_function_type gls_function_zero_chain = {
     .problem = {GLS_FUNCTION_VERBS,
-                .member = {"zero_chain", "a chain whose coordinates open one after the other", "thesis 4.7.7", table,
-                           sizeof(options)},
+                .member = {"zero_chain", "a chain whose coordinates become visible one after the other", "[T] 4.7.7",
+                           table, sizeof(options)},
                 .self_size = sizeof(chain)},
     .setup = setup,
     .evaluate = evaluate,

@@ -18,7 +18,7 @@ typedef struct zigzag {
 static const gls_option table[] = {
     GLS_FUNCTION_OPTIONS,
     GLS_INT("dim", options, dim, "1", 1, 1e9, "number of parameters"),
-    GLS_REAL("period", options, period, "1", 0, INFINITY, "distance of minima", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("period", options, period, "1", 0, INFINITY, "distance between minima", .flags = GLS_OPTION_ABOVE_MIN),
     {0},
 };
 
@@ -49,7 +49,7 @@ static double evaluate(const void *self, int64_t example, const gls_real *w, con
 
 const gls_function_type gls_function_zigzag = {
     .problem = {GLS_FUNCTION_VERBS,
-                .member = {"zigzag", "a triangle wave in every coordinate", "thesis 5.3.1", table, sizeof(options)},
+                .member = {"zigzag", "a triangle wave in every coordinate", "[T] 5.3.1", table, sizeof(options)},
                 .self_size = sizeof(zigzag)},
     .setup = setup,
     .evaluate = evaluate};

@@ -46,8 +46,8 @@ gls_status gls_cadence_check(gls_context *ctx, const gls_measure_type *type, con
                         gls_value_origin(entry, place), entry->key);
     if (type->needs & GLS_MEASURE_OTHER)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
-                        "measure.%s compares two runs: it cannot look on at one. After both runs: glissade measure RUN "
-                        "--only %s --other RUN2",
+                        "measure.%s compares two runs, so it cannot be taken during one. After both runs: glissade "
+                        "measure RUN --only %s --other RUN2",
                         entry->key, entry->key);
     return gls_cadence_read(ctx, type, entry, cadence);
 }

@@ -60,8 +60,8 @@ static gls_status locate(gls_context *ctx, gls_value *parent, const char *key, c
         char *end;
         long long i = strtoll(key, &end, 10);
         if (*end || !*key || i < 0 || i >= parent->count)
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set %s: '%s' is no place in a list of %lld (from 0)", assignment,
-                            key, (long long)parent->count);
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set %s: '%s' is not a position in a list of %lld (from 0)",
+                            assignment, key, (long long)parent->count);
         *place = &parent->items[i];
         return GLS_OK;
     }
@@ -106,7 +106,7 @@ static gls_status descend(gls_context *ctx, gls_value **at, const char *key, con
     }
     if ((*place)->kind == GLS_VALUE_NULL || (top && (*place)->kind == GLS_VALUE_TEXT)) GLS_TRY(name_to_map(ctx, place));
     if ((*place)->kind == GLS_VALUE_TEXT)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set %s: '%s' is a value, it has no keys of its own", assignment, key);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set %s: '%s' is a value and has no keys", assignment, key);
     *at = *place;
     return GLS_OK;
 }

@@ -83,8 +83,8 @@ static const gls_member *wanted(const searched *s, const char *what, const char 
     /* Too far to be a slip of the pen: perhaps a name cut short. */
     for (int64_t i = 0; !nearest && *name && (known = name_at(s, i)); i++)
         if (strncmp(known, name, strlen(name)) == 0) nearest = known;
-    gls_fail(s->ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'%s%s%s", what, name, nearest ? "; nearest is '" : "",
-             nearest ? nearest : "", nearest ? "'" : "");
+    gls_fail(s->ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'%s%s%s", what, name, nearest ? "; did you mean '" : "",
+             nearest ? nearest : "", nearest ? "'?" : "");
     return NULL;
 }
 

@@ -29,7 +29,7 @@ static gls_status absolute(gls_context *ctx, const gls_value *from, char **out) 
     char here[4096] = "";
     bool rooted = from->text[0] == '/' || (slash && from->file[0] == '/');
     if (!rooted && !getcwd(here, sizeof here))
-        return gls_fail(ctx, GLS_ERR_FILE, "cannot tell the present folder: %s", strerror(errno));
+        return gls_fail(ctx, GLS_ERR_FILE, "cannot find the current folder: %s", strerror(errno));
     int folder = slash && from->text[0] != '/' ? (int)(slash - from->file) + 1 : 0;
     *out = gls_sprintf(ctx, "%s%s%.*s%s", here, rooted ? "" : "/", folder, folder ? from->file : "", from->text);
     return *out ? GLS_OK : GLS_ERR_MEMORY;

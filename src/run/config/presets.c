@@ -43,6 +43,7 @@ gls_status gls_config_preset(gls_context *ctx, const char *name, gls_value **out
     for (int64_t i = 0; (p = gls_preset_at(i)); i++)
         if (strcmp(p->name, name) == 0) return gls_config_parse(ctx, p->name, p->text, (int64_t)strlen(p->text), out);
     const char *nearest = gls_nearest(name, name_at, NULL);
-    return gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown preset '%s'%s%s%s; `glissade list presets` names them", name,
-                    nearest ? "; nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown preset '%s'%s%s%s", name,
+                    nearest ? "; did you mean '" : "; `glissade list presets` lists them", nearest ? nearest : "",
+                    nearest ? "'?" : "");
 }

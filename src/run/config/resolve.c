@@ -306,7 +306,7 @@ static gls_status resolve_model(gls_context *ctx, const gls_value *given, gls_va
     const char *name = name_of(given);
     if (!name)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
-                        "model.name is missing: what to train? `glissade list problems models` says what there is");
+                        "model.name is missing; `glissade list problems models` lists what can be trained");
     const gls_member *member = gls_model_member_wanted(ctx, name);
     if (!member) return GLS_ERR_ARGUMENT;
     /* A problem without a table ignores what it is given; the configuration keeps it. */
@@ -368,8 +368,7 @@ static gls_status fill_groups(gls_context *ctx, const gls_options *base, const c
 static gls_status resolve_method(gls_context *ctx, const gls_value *given, gls_value **out) {
     const char *name = name_of(given);
     if (!name)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT,
-                        "method.name is missing: which step rule? `glissade list methods` says what there is");
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "method.name is missing; `glissade list methods` lists the step rules");
     const gls_member *member = gls_member_wanted(ctx, GLS_KIND_METHOD, "method", name);
     if (!member) return GLS_ERR_ARGUMENT;
     gls_record theory;

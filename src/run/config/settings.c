@@ -14,37 +14,39 @@
 const gls_option gls_train_table[] = {
     GLS_REAL("epochs", gls_train, epochs, "0", 0, INFINITY,
              "passes over the training set; 0: until steps, time or a target end the run (10 if nothing is given)"),
-    GLS_INT("steps", gls_train, steps, "0", 0, INFINITY, "steps at most; 0: no limit"),
+    GLS_INT("steps", gls_train, steps, "0", 0, INFINITY, "greatest number of steps; 0: no limit"),
     GLS_SIZE("batch", gls_train, batch, "128", 1, INFINITY,
-             "examples a mini-batch, over all ranks; all: the whole set"),
+             "examples per mini-batch, summed over all ranks; all: the whole training set"),
     GLS_VALUE("batch_schedule", gls_train, batch_schedule,
               "batch as any schedule: {name: step, at: [10, 20], factor: 2}, with maximum: N", .choices = "schedule"),
-    GLS_INT("seed", gls_train, seed, "1", 0, INFINITY, "of everything random in the run"),
+    GLS_INT("seed", gls_train, seed, "1", 0, INFINITY, "seed of all random numbers in the run"),
     GLS_INT("seeds", gls_train, seeds, "1", 1, 10000,
-            "so many runs with seeds seed, seed + 1, ..., in folders seed-1, seed-2, ..."),
-    GLS_INT("threads", gls_train, threads, "0", 0, 1024, "0: all processors at hand (one a rank with several ranks)"),
+            "number of runs to train, with seeds seed, seed + 1, ...; each in its own folder seed-1, seed-2, ..."),
+    GLS_INT("threads", gls_train, threads, "0", 0, 1024,
+            "threads that compute; 0: all available processors (one per rank with several ranks)"),
     GLS_INT("workers", gls_train, workers, "1", 0, 64, "threads that prepare mini-batches ahead; 0: none"),
     GLS_LENGTH("checkpoint_every", gls_train, checkpoint_every, "1",
                "epochs between checkpoints, or steps: 500s; 0: only at the end"),
     GLS_LENGTH("validate_every", gls_train, validate_every, "1",
                "epochs between validations, or steps: 500s; 0: never"),
     GLS_LENGTH("log_every", gls_train, log_every, "10s",
-               "epochs or steps (10s) between the step's figures in metrics.jsonl; 0: never"),
-    GLS_INT("keep", gls_train, keep, "2", 1, 1e6, "checkpoints kept, beside the best"),
+               "epochs, or steps (10s), between lines of step figures in metrics.jsonl; 0: never"),
+    GLS_INT("keep", gls_train, keep, "2", 1, 1e6, "number of checkpoints to keep, besides the best"),
     GLS_REAL("validation", gls_train, validation, "0", 0, INFINITY,
-             "examples taken out of the training set to validate on: a share below 1, or a number"),
+             "examples to hold out of the training set for validation: a share below 1, or a number"),
     GLS_ENUM("monitor", gls_train, monitor, "auto", "auto|train|validation|test",
-             "the set for targets, patience and the best checkpoint; auto: validation, else test, else train"),
+             "the set that decides targets, patience and the best checkpoint; auto: validation, else test, else train"),
     GLS_INT("patience", gls_train, patience, "0", 0, INFINITY,
-            "stop after so many validations without a lower loss; 0: never"),
+            "stop after this many validations without improvement; 0: never"),
     GLS_REAL("target_loss", gls_train, target_loss, "nan", 0, 0, "stop at this loss on the monitored set"),
     GLS_REAL("target_accuracy", gls_train, target_score, "nan", 0, 0,
              "stop at this accuracy (or the model's own score) on the monitored set"),
-    GLS_TIME("time", gls_train, time, "0", "stop after so much time: 90s, 2m, 1h; 0: no limit", .maximum = INFINITY),
+    GLS_TIME("time", gls_train, time, "0", "stop after this time: 90s, 2m, 1h; 0: no limit", .maximum = INFINITY),
     GLS_INT("bn_span", gls_train, bn_span, "0", 0, INFINITY,
             "examples that share batch-norm statistics; 0: the model's bn_group, or the whole mini-batch"),
-    GLS_BOOL("replacement", gls_train, replacement, "false", "draw every example independently, not by epochs"),
-    GLS_BOOL("shuffle", gls_train, shuffle, "true", "a fresh order every epoch"),
+    GLS_BOOL("replacement", gls_train, replacement, "false",
+             "draw every example independently, with replacement, instead of by epochs"),
+    GLS_BOOL("shuffle", gls_train, shuffle, "true", "reshuffle the examples every epoch"),
     GLS_BOOL("drop_last", gls_train, drop_last, "false", "leave out the shorter mini-batch at the end of an epoch"),
     GLS_ENUM("nonfinite", gls_train, nonfinite, "stop", "stop|skip",
              "what to do when a gradient is not finite; the step is refused in any case"),
@@ -54,7 +56,7 @@ const gls_option gls_train_table[] = {
         "{name: exponential, decay: 0.999}",
         .choices = "average"),
     GLS_BOOL("tensorboard", gls_train, tensorboard, "false",
-             "the trace as TensorBoard event files too, in the run folder"),
+             "also write the metrics as TensorBoard event files in the run folder"),
     {0},
 };
 #undef AT
@@ -62,14 +64,14 @@ const gls_option gls_train_table[] = {
 #define AT(field) offsetof(gls_data_section, field)
 const gls_option gls_data_table[] = {
     GLS_STRING("format", gls_data_section, format, NULL,
-               "file format or generator; without it a guess by the file's name, glyphs without a file"),
+               "file format or generator; default: guessed from the file's name; glyphs without a file"),
     GLS_STRING("name", gls_data_section, name, NULL, "the same as format", .flags = GLS_OPTION_HIDDEN),
     GLS_PATH("train", gls_data_section, train, NULL, "training set, relative to the configuration file"),
     GLS_PATH("test", gls_data_section, test, NULL, "test set; generators bring their own"),
     GLS_VALUE("transforms", gls_data_section, transforms, "list of transforms, in order: [{label_noise: 0.1}, flip]",
               .choices = "transforms"),
     GLS_BOOL("standardize", gls_data_section, standardize, "false",
-             "features to mean 0 and variance 1 over the training set, before the transforms"),
+             "scale features to mean 0 and variance 1 over the training set, before the transforms"),
     {0},
 };
 const char *const gls_data_keys[] = {"format", "name", "train", "test", "transforms", "standardize", NULL};
@@ -79,8 +81,9 @@ const char *const gls_data_keys[] = {"format", "name", "train", "test", "transfo
 const gls_option gls_plan_table[] = {
     GLS_INT("slice", gls_plan_options, slice, "0", 0, INFINITY, "rows evaluated at once; 0: by the cost model"),
     GLS_INT("wave", gls_plan_options, wave, "0", 0, INFINITY, "rows held at once; 0: by the cost model"),
-    GLS_INT("lanes", gls_plan_options, lanes, "0", 0, INFINITY, "a power of two; 0: by the cost model"),
-    GLS_STRING("precision", gls_plan_options, precision, NULL, "float or double"),
+    GLS_INT("lanes", gls_plan_options, lanes, "0", 0, INFINITY,
+            "accumulators of the gradient's sum, a power of two; 0: by the cost model"),
+    GLS_STRING("precision", gls_plan_options, precision, NULL, "precision of the computation: float or double"),
     GLS_STRING("libraries", gls_plan_options, libraries, NULL, "for information"),
     GLS_STRING("version", gls_plan_options, version, NULL, "for information"),
     {0},
@@ -103,10 +106,9 @@ gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config) 
         const char *nearest = gls_nearest(v->key, section_at, sections);
         char place[GLS_ORIGIN_TEXT];
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown section '%s'%s%s%s", gls_value_origin(v, place), v->key,
-                        nearest ? "; nearest is '"
-                                : "; known are data, model, estimator, method, schedule, "
-                                  "train, measure, name",
-                        nearest ? nearest : "", nearest ? "'" : "");
+                        nearest ? "; did you mean '"
+                                : "; expected data, model, estimator, method, schedule, train, measure, name",
+                        nearest ? nearest : "", nearest ? "'?" : "");
     }
     return gls_config_check_renamed(ctx, config);
 }

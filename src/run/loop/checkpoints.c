@@ -47,7 +47,7 @@ gls_status gls_checkpoints_newest(gls_context *ctx, const char *folder, gls_tens
         if (last == GLS_ERR_MEMORY)
             status = last;
         else if (last != GLS_OK)
-            gls_log(ctx, GLS_LOG_WARNING, "%s; passing over it to an older checkpoint", gls_context_message(ctx));
+            gls_log(ctx, GLS_LOG_WARNING, "%s; trying an older checkpoint", gls_context_message(ctx));
     }
     gls_checkpoints_free(ctx, names, count);
     if (status == GLS_OK && count && !*out)

@@ -72,9 +72,8 @@ static gls_status check(gls_run *run) {
     gls_free(run->ctx, config);
     if (there && !run->options.resume)
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
-                        "%s holds a run already: go on with it by --resume %s, or choose "
-                        "another folder",
-                        run->folder, run->folder);
+                        "%s already holds a run: continue it with --resume %s, or choose another folder", run->folder,
+                        run->folder);
     return GLS_OK;
 }
 

@@ -9,7 +9,7 @@ static gls_status check(gls_run *run, const gls_observer *observer) {
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT, "observer '%s': observers are added before the first step",
                         observer->name);
     if (gls_observers_find(run, observer->name))
-        return gls_fail(run->ctx, GLS_ERR_ARGUMENT, "observer '%s' is there already", observer->name);
+        return gls_fail(run->ctx, GLS_ERR_ARGUMENT, "observer '%s' exists already", observer->name);
     return GLS_OK;
 }
 

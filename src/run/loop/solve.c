@@ -96,7 +96,7 @@ static gls_status evaluate(repetition *r, const gls_query *query, gls_answer *an
 
 static gls_status estimate(repetition *r, const gls_query *query, gls_answer *answer) {
     if (query->kind != GLS_QUERY_GRADIENT)
-        return gls_fail(r->ctx, GLS_ERR_ARGUMENT, "an estimator goes with methods that ask for gradients only");
+        return gls_fail(r->ctx, GLS_ERR_ARGUMENT, "an estimator needs a method that asks for nothing but gradients");
     gls_batch_stream stream;
     gls_batch_stream_init(&stream, &r->batch);
     gls_estimate estimate;
@@ -300,8 +300,9 @@ gls_status gls_solve(gls_problem *problem, const gls_solve_options *options, gls
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_solve_options of %zu bytes, expected %zu", options->size,
                         sizeof *options);
     if (options->steps < 0 || options->repeat < 1 || options->batch < 0)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "solve: steps %lld, repeat %lld, batch %lld", (long long)options->steps,
-                        (long long)options->repeat, (long long)options->batch);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "solve: steps is %lld, repeat %lld, batch %lld; expected at least 0, 1 and 0",
+                        (long long)options->steps, (long long)options->repeat, (long long)options->batch);
     if (problem->data.features > 0 || problem->data.length > 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "problem '%s' needs data; solve is for problems that need none",
                         problem->type->member.name);

@@ -32,7 +32,7 @@ static gls_status add_observer(gls_run *run, const gls_observer *o, const gls_te
     GLS_TRY(o->arrays(o->user, o->prefix ? o->prefix : prefix, arrays));
     int64_t own = arrays->count - before;
     if (!file || !own || any_of(file, arrays->item + before, own)) return GLS_OK;
-    gls_log(run->ctx, GLS_LOG_INFO, "%s: not in the checkpoint, so it begins here", o->name);
+    gls_log(run->ctx, GLS_LOG_INFO, "%s: not in the checkpoint, so it starts here", o->name);
     take_back(arrays, own);
     return GLS_OK;
 }
@@ -99,7 +99,7 @@ static gls_status resume(gls_run *run) {
     if (file)
         status = restore(run, file);
     else
-        gls_log(run->ctx, GLS_LOG_WARNING, "%s: no checkpoint yet, beginning anew", run->folder);
+        gls_log(run->ctx, GLS_LOG_WARNING, "%s: no checkpoint yet, so the run starts from the beginning", run->folder);
     gls_tensors_close(file);
     return status;
 }
@@ -123,7 +123,7 @@ static gls_status open_weights(gls_context *ctx, const char *from, gls_tensors *
         status = folder ? gls_checkpoints_newest(ctx, folder, out) : GLS_ERR_MEMORY;
         gls_free(ctx, folder);
         if (status == GLS_OK && !*out)
-            status = gls_fail(ctx, GLS_ERR_FILE, "%s: neither final.safetensors nor a checkpoint in it", from);
+            status = gls_fail(ctx, GLS_ERR_FILE, "%s: the folder has neither final.safetensors nor a checkpoint", from);
     }
     gls_free(ctx, final);
     return status;

@@ -57,7 +57,7 @@ char *gls_run_summary(gls_run *run) {
     add_set(&t, "validation", r->set.validation);
     add_set(&t, "test", r->set.test);
     add(&t, "%-12s %s\n", "method", gls_method_name(r->method));
-    if (r->total_steps > 0) add(&t, "%-12s %.0f, %.0f an epoch\n", "steps", r->total_steps, r->steps_per_epoch);
+    if (r->total_steps > 0) add(&t, "%-12s %.0f, %.0f per epoch\n", "steps", r->total_steps, r->steps_per_epoch);
     add(&t, "%-12s slices of %lld rows in %lld lanes, waves of %lld rows, %s precision\n", "plan",
         (long long)r->plan.slice, (long long)r->plan.lanes, (long long)r->plan.wave,
         sizeof(gls_real) == 4 ? "float" : "double");

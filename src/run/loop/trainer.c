@@ -43,7 +43,7 @@ void gls_run_destroy(gls_run *run) {
 
 gls_status gls_run_failed(gls_run *run) {
     if (run->failed == GLS_OK) return GLS_OK;
-    return gls_fail(run->ctx, run->failed, "this run failed before (%s): go on from its last checkpoint",
+    return gls_fail(run->ctx, run->failed, "this run failed before (%s): continue from its last checkpoint",
                     gls_status_name(run->failed));
 }
 

@@ -120,7 +120,7 @@ static gls_status number_of(gls_ledger_file *l, const gls_tensors *file, const c
     char *end = NULL;
     *out = text ? strtoll(text, &end, 10) : -1;
     if (!text || *end || *out < 0 || *out > INT64_MAX / 64)
-        return gls_fail(l->ctx, GLS_ERR_INPUT, "%s: the note '%s' is no count", path, key);
+        return gls_fail(l->ctx, GLS_ERR_INPUT, "%s: the note '%s' is not a count", path, key);
     return GLS_OK;
 }
 

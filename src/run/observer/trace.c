@@ -32,8 +32,8 @@ static gls_status open_at(gls_trace *trace, int64_t position) {
     struct stat info;
     if (trace->file < 0 || fstat(trace->file, &info)) return fail(trace, "open");
     if (info.st_size < position) {
-        gls_log(trace->ctx, GLS_LOG_WARNING, "%s: shorter than the checkpoint knows it; the figures before are lost",
-                trace->path);
+        gls_log(trace->ctx, GLS_LOG_WARNING,
+                "%s: shorter than when the checkpoint was written; some earlier metrics are missing", trace->path);
         position = info.st_size;
     }
     if (ftruncate(trace->file, position) || lseek(trace->file, position, SEEK_SET) < 0) return fail(trace, "cut");

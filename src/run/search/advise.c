@@ -335,9 +335,9 @@ static gls_status probe_candidates(gls_advisor *a) {
         examples = longer;
     }
     if (isnan(a->c[0].loss))
-        return gls_fail(a->ctx, GLS_ERR_NONFINITE,
-                        "advise: no candidate came through its probes within the budget; a larger --budget, or other "
-                        "--methods");
+        return gls_fail(
+            a->ctx, GLS_ERR_NONFINITE,
+            "advise: no candidate survived its probes within the budget; give a larger --budget, or other --methods");
     return GLS_OK;
 }
 
@@ -436,7 +436,7 @@ gls_status gls_advisor_work(gls_advisor *a) {
     say(a, "%lld examples, %lld parameters; judged by loss on %lld %s examples", (long long)a->n,
         (long long)gls_problem_size(a->p->training->problem), (long long)a->p->held->info.examples, a->p->held_name);
     if (!a->p->training->set.validation)
-        say(a, "no validation set: the training loss judges, whatever it says about unseen examples (set "
+        say(a, "no validation set, so the training loss judges and says nothing about unseen examples (set "
                "train.validation: 0.1)");
     GLS_TRY(measure_noise(a, "start", a->p->start));
     GLS_TRY(msgd_probe(a));

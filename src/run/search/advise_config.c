@@ -49,7 +49,7 @@ static void say_microbatch(gls_advisor *a) {
     char value[80], numbers[160];
     snprintf(value, sizeof value, a->microbatch ? "%lld" : "none (the plain mean)", (long long)a->microbatch);
     snprintf(numbers, sizeof numbers, "plain mean %.5g; of micro-batches of %lld and %lld %s %.5g", a->plain,
-             (long long)a->batch / 4, (long long)a->batch / 16, a->microbatch ? "the best" : "none came below",
+             (long long)a->batch / 4, (long long)a->batch / 16, a->microbatch ? "the best" : "none was lower",
              a->microbatch ? a->loss : a->plain - gls_advise_worth * fabs(a->plain));
     line(a, "micro-batch", value, numbers,
          "adaptive micro-batch clipping if a probe's loss is at least 2% below the plain mean's",
@@ -66,7 +66,7 @@ static void say_noise(gls_advisor *a) {
     snprintf(numbers, sizeof numbers, "tail index %.3g (95%% %.3g to %.3g); %.1f-quantile of %lld norms", a->tail,
              a->tail_low, a->tail_high, a->quantile, (long long)a->norms);
     line(a, "clip threshold", value, numbers,
-         "median of the gradient norms if the tail index lies below 1.9, else the 0.9-quantile (used by clip only)",
+         "median of the gradient norms if the tail index is below 1.9, else the 0.9-quantile (used by clip only)",
          "[A] 2 for the tail; the quantiles are ours");
     json_t *smooth = json_object_get(json_object_get(a->measures, "along"), "smoothness");
     snprintf(value, sizeof value, "L0 %.3g, L1 %.3g", json_number_value(json_object_get(smooth, "l0")),
@@ -113,7 +113,7 @@ static gls_status make_config(gls_advisor *a) {
     if (a->power > 0) {
         GLS_TRY(set_config(a, "schedule={name: poly, power: %.4g}", a->power));
         line(a, "schedule", "poly, power 1.1", "no schedule was given; all probes decay the same way over their length",
-             "linear-like decay to zero over the run", "[N] section 5 (power 1.1)");
+             "linear-like decay to zero over the run", "[N] 5 (power 1.1)");
     }
     return gls_value_get(config, "plan") ? gls_config_set(a->ctx, config, "plan=") : GLS_OK;
 }

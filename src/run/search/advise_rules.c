@@ -10,7 +10,7 @@
  * grows. Powers of two, as batches are usually given. */
 int64_t gls_advise_batch(double bound, int64_t n, double run_examples, int64_t given, const char **why) {
     if (!(bound >= 1)) {
-        *why = "the bound cannot be told from the sample: the batch is left as it was";
+        *why = "the bound cannot be told from the sample, so the batch stays as configured";
         return given;
     }
     double most = bound;

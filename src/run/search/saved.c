@@ -55,7 +55,7 @@ gls_status gls_run_saved_weights(gls_context *ctx, const char *folder, const cha
     GLS_TRY(weights_path(ctx, folder, which, path, &named));
     if (step) *step = named;
     if (gls_file_exists(*path)) return GLS_OK;
-    gls_fail(ctx, GLS_ERR_INPUT, "%s: there is no such checkpoint", *path);
+    gls_fail(ctx, GLS_ERR_INPUT, "%s: the checkpoint does not exist", *path);
     gls_free(ctx, *path);
     *path = NULL;
     return GLS_ERR_INPUT;

@@ -57,10 +57,10 @@ static gls_status refuse(gls_training *t, const gls_step_report *report) {
 
 static gls_status accept(gls_training *t, const gls_step_report *report, gls_step_end end) {
     if (end == GLS_STEP_OVERFLOWED)
-        return gls_fail(t->ctx, GLS_ERR_NONFINITE,
-                        "step %lld: the gradient is finite, but the step itself is not (its norm is %g): a smaller "
-                        "method.lr",
-                        (long long)t->counters.steps + 1, report->update_norm);
+        return gls_fail(
+            t->ctx, GLS_ERR_NONFINITE,
+            "step %lld: the gradient is finite, but the step itself is not (its norm is %g); try a smaller method.lr",
+            (long long)t->counters.steps + 1, report->update_norm);
     t->counters.refused_in_a_row = 0;
     double *loss = &t->counters.loss, now = t->estimate.loss;
     *loss = isnan(*loss) ? now : past * *loss + present * now;

@@ -20,9 +20,8 @@ static gls_status make_pass(gls_training *t) {
     const char *precision = sizeof(gls_real) == 4 ? "float" : "double";
     if (plan->precision && strcmp(plan->precision, precision) != 0)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
-                        "plan.precision: this run is in %s, this command computes in %s; use "
-                        "%s",
-                        plan->precision, precision, sizeof(gls_real) == 4 ? "glissade64" : "glissade");
+                        "plan.precision: this run uses %s, but this command computes in %s; use %s", plan->precision,
+                        precision, sizeof(gls_real) == 4 ? "glissade64" : "glissade");
     gls_pass_options options = {.size = sizeof options, .span = t->train->bn_span};
     GLS_TRY(gls_pass_create(t->problem, &options, &t->evaluation_pass));
     int64_t batch = t->train->batch < 0 ? t->set.train->info.examples : t->train->batch;

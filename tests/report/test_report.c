@@ -138,7 +138,7 @@ static void broken_folders_are_named(void **state) {
     fails_on(ctx, "missing", "missing: expected a run folder, found nothing");
     fails_on(ctx, "a/config.yaml", "found a file");
     put("b/metrics.jsonl", "{\"step\":1,\"name\":\"loss\"}\nnonsense\n{\"step\":2}\n");
-    fails_on(ctx, "b", "config.yaml: there is no such file");
+    fails_on(ctx, "b", "config.yaml: the file does not exist");
     put("b/config.yaml", "");
     fails_on(ctx, "b", "config.yaml: expected the configuration of a run, a map of sections; found nothing");
     put("b/config.yaml", "hello\n");
@@ -166,7 +166,7 @@ static void broken_folders_are_named(void **state) {
 /* Killed before it wrote a figure, or while it wrote its result: the page comes, and says so. */
 static void runs_cut_short_are_shown_with_a_warning(void **state) {
     static const char *const results[] = {NULL, "", "{\"steps\": 3"};
-    static const char *const words[] = {"no result.json", "cut short", "cut short"};
+    static const char *const words[] = {"no result.json", "truncated", "truncated"};
     gls_context *ctx = *state;
     char run[512];
     put("cut/config.yaml", config);
