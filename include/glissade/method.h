@@ -194,7 +194,7 @@ typedef struct gls_schedule_common {
 
 GLS_API gls_status gls_register_schedule(gls_context *ctx, const gls_schedule_type *type);
 /* Built-in and registered schedules in order; NULL at the end. */
-GLS_API const gls_schedule_type *gls_schedule_type_at(gls_context *ctx, int64_t i);
+GLS_API const gls_schedule_type *gls_schedule_at(gls_context *ctx, int64_t i);
 
 /* ======== for authors: methods of your own; docs/howto-add-a-method.md ======== */
 
@@ -304,7 +304,7 @@ typedef struct gls_method_type {
 
 GLS_API gls_status gls_register_method(gls_context *ctx, const gls_method_type *type);
 /* Built-in and registered methods in order; NULL at the end. */
-GLS_API const gls_method_type *gls_method_type_at(gls_context *ctx, int64_t i);
+GLS_API const gls_method_type *gls_method_at(gls_context *ctx, int64_t i);
 
 #ifndef __cplusplus
 /* The rows of a projection. They are no literals inside GLS_METHOD_PROJECT, because a table may be local to a function,

@@ -16,9 +16,9 @@ extern "C" {
 GLS_API gls_status gls_model_create(gls_context *ctx, const char *name, const gls_value *options,
                                     const gls_data_info *data, gls_problem **out);
 /* Family i (built in, then registered), for lists and help; NULL at the end. */
-GLS_API const gls_member *gls_model_family(gls_context *ctx, int64_t i);
+GLS_API const gls_member *gls_model_family_at(gls_context *ctx, int64_t i);
 /* Layer i that a plain sequence of layers may name; NULL at the end. */
-GLS_API const gls_member *gls_model_layer(gls_context *ctx, int64_t i);
+GLS_API const gls_member *gls_model_layer_at(gls_context *ctx, int64_t i);
 
 /* One layer of a network, for people. */
 typedef struct gls_layer_summary {

@@ -10,17 +10,17 @@ static double positive(gls_random *random) {
 }
 
 /* The polar form (Bailey 1994): radius of a t-distributed pair, then its angle. */
-double gls_noise_student(gls_random *random, double dof) {
+double gls_draw_student(gls_random *random, double dof) {
     double u = positive(random), angle = 2 * M_PI * gls_random_uniform(random);
     return sqrt(dof * expm1(-2 / dof * log(u))) * cos(angle);
 }
 
-double gls_noise_pareto_symmetric(gls_random *random, double alpha) {
+double gls_draw_pareto_symmetric(gls_random *random, double alpha) {
     double size = pow(positive(random), -1 / alpha);
     return gls_random_uniform(random) < 0.5 ? -size : size;
 }
 
-double gls_noise_pareto_onesided_centred(gls_random *random, double alpha) {
+double gls_draw_pareto_onesided_centred(gls_random *random, double alpha) {
     double size = pow(positive(random), -1 / alpha);
     gls_random_uniform(random);
     return size - alpha / (alpha - 1);
@@ -28,7 +28,7 @@ double gls_noise_pareto_onesided_centred(gls_random *random, double alpha) {
 
 /* Chambers, Mallows and Stuck (1976): a transform of an angle and an exponential. The formula has no value where
  * rounding leaves an exponential of 0 or an angle of 90 degrees. */
-double gls_noise_stable(gls_random *random, double alpha) {
+double gls_draw_stable(gls_random *random, double alpha) {
     double angle = M_PI * (gls_random_uniform(random) - 0.5), wait = -log(positive(random));
     if (alpha == 1) return tan(angle);
     double cosine = cos(angle);

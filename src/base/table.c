@@ -57,7 +57,7 @@ gls_status gls_member_register(gls_context *ctx, const gls_member_kind *kind, co
     return GLS_OK;
 }
 
-const char *const gls_but_name[] = {"name", NULL};
+const char *const gls_member_but_name[] = {"name", NULL};
 
 gls_status gls_member_options(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *map,
                               const char *const *except, gls_options **out) {

@@ -24,6 +24,6 @@ gls_status gls_member_register(gls_context *ctx, const gls_member_kind *kind, co
 gls_status gls_member_options(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *map,
                               const char *const *except, gls_options **out);
 /* For members whose map names them: the keys that are not theirs. */
-extern const char *const gls_but_name[]; /* "name", NULL */
+extern const char *const gls_member_but_name[]; /* "name", NULL */
 
 #endif

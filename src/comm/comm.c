@@ -75,7 +75,8 @@ static gls_status conclude(gls_context *ctx, bool passed, gls_status mine, int f
     return GLS_OK;
 }
 
-static gls_status reduce(gls_context *ctx, gls_reduce op, gls_element element, void *x, int64_t n, gls_status mine) {
+static gls_status reduce(gls_context *ctx, gls_reduce op, gls_comm_element element, void *x, int64_t n,
+                         gls_status mine) {
     gls_comm *comm = gls_context_comm(ctx);
     if (!comm || !comm->ops) return mine;
     int failed = -1;

@@ -5,13 +5,13 @@
 #include <glissade/comm.h>
 
 /* Elements that reductions know. */
-typedef enum gls_element { GLS_ELEMENT_FLOAT, GLS_ELEMENT_DOUBLE, GLS_ELEMENT_INT64 } gls_element;
+typedef enum gls_comm_element { GLS_ELEMENT_FLOAT, GLS_ELEMENT_DOUBLE, GLS_ELEMENT_INT64 } gls_comm_element;
 
 /* Several processes. Each verb carries a status as comm.h says; *failed is the lowest rank that failed, or -1. false:
  * the message passing itself failed. */
 typedef struct gls_comm_ops {
-    bool (*reduce)(gls_comm *comm, gls_reduce op, gls_element element, void *x, int64_t n, gls_status mine, int *failed,
-                   gls_status *theirs);
+    bool (*reduce)(gls_comm *comm, gls_reduce op, gls_comm_element element, void *x, int64_t n, gls_status mine,
+                   int *failed, gls_status *theirs);
     bool (*broadcast)(gls_comm *comm, void *data, int64_t bytes, int root, gls_status mine, int *failed,
                       gls_status *theirs);
     void (*destroy)(gls_comm *comm);

@@ -23,7 +23,7 @@ typedef struct mpi_comm {
     int *count, *offset;
 } mpi_comm;
 
-static size_t element_size(gls_element element) {
+static size_t element_size(gls_comm_element element) {
     return element == GLS_ELEMENT_FLOAT ? 4 : 8;
 }
 
@@ -73,7 +73,7 @@ static void add_int64(gls_reduce op, int64_t *to, const int64_t *x, int64_t n) {
     }
 }
 
-static void add(gls_reduce op, gls_element element, void *to, const void *x, int64_t n) {
+static void add(gls_reduce op, gls_comm_element element, void *to, const void *x, int64_t n) {
     switch (element) {
     case GLS_ELEMENT_FLOAT:
         add_float(op, to, x, n);
@@ -106,7 +106,7 @@ static bool exchange(mpi_comm *c, const void *data, int64_t bytes, gls_status mi
 
 /* One bucket: rank r adds up segment r of everybody in the order of the ranks, then all get all segments. So the bits
  * are the same everywhere and do not depend on the algorithms that MPI chooses. */
-static bool reduce_bucket(mpi_comm *c, gls_reduce op, gls_element element, char *x, int64_t n) {
+static bool reduce_bucket(mpi_comm *c, gls_reduce op, gls_comm_element element, char *x, int64_t n) {
     int size = c->base.size, rank = c->base.rank, width = (int)element_size(element);
     for (int r = 0; r < size; r++) {
         int64_t begin = n * r / size, end = n * (r + 1) / size;
@@ -128,7 +128,7 @@ static bool reduce_bucket(mpi_comm *c, gls_reduce op, gls_element element, char 
            MPI_SUCCESS;
 }
 
-static bool mpi_reduce(gls_comm *comm, gls_reduce op, gls_element element, void *x, int64_t n, gls_status mine,
+static bool mpi_reduce(gls_comm *comm, gls_reduce op, gls_comm_element element, void *x, int64_t n, gls_status mine,
                        int *failed, gls_status *theirs) {
     mpi_comm *c = (mpi_comm *)comm;
     int64_t width = (int64_t)element_size(element), bytes = n * width;
@@ -216,5 +216,5 @@ gls_status gls_comm_create_mpi(gls_comm **out) {
     return GLS_OK;
 }
 #else
-typedef int gls_without_mpi; /* a translation unit is never empty */
+typedef int without_mpi; /* a translation unit is never empty */
 #endif

@@ -66,14 +66,14 @@ gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const in
     return GLS_OK;
 }
 
-void gls_arrays_owned_free(gls_context *ctx, gls_arrays_owned *arrays) {
+void gls_owned_arrays_free(gls_context *ctx, gls_owned_arrays *arrays) {
     void *block[] = {arrays->real, arrays->value, arrays->y, arrays->byte, arrays->row, arrays->column, arrays->label};
     for (size_t i = 0; i < sizeof block / sizeof *block; i++) gls_free(ctx, block[i]);
-    *arrays = (gls_arrays_owned){0};
+    *arrays = (gls_owned_arrays){0};
 }
 
 /* Once there is a source, the arrays are its own, also where a later step fails. */
-static gls_status own_arrays(gls_context *ctx, const gls_data_info *info, gls_arrays_owned *arrays, gls_source **out) {
+static gls_status own_arrays(gls_context *ctx, const gls_data_info *info, gls_owned_arrays *arrays, gls_source **out) {
     gls_owned_source *owned;
     if (info->sparse) {
         gls_sparse_source *sparse;
@@ -96,7 +96,7 @@ static gls_status own_arrays(gls_context *ctx, const gls_data_info *info, gls_ar
         dense->owns = true;
         owned = &dense->owned;
     }
-    *arrays = (gls_arrays_owned){0};
+    *arrays = (gls_owned_arrays){0};
     owned->source.info = *info;
     complete_info(&owned->source.info);
     gls_status status = info->class_names ? gls_owned_class_names(owned, info->class_names, info->classes) : GLS_OK;
@@ -107,9 +107,9 @@ static gls_status own_arrays(gls_context *ctx, const gls_data_info *info, gls_ar
     return status;
 }
 
-gls_status gls_source_own(gls_context *ctx, const gls_data_info *info, gls_arrays_owned *arrays, gls_source **out) {
+gls_status gls_source_own(gls_context *ctx, const gls_data_info *info, gls_owned_arrays *arrays, gls_source **out) {
     *out = NULL;
     gls_status status = own_arrays(ctx, info, arrays, out);
-    gls_arrays_owned_free(ctx, arrays);
+    gls_owned_arrays_free(ctx, arrays);
     return status;
 }

@@ -20,7 +20,7 @@ static const gls_option cifar_table[] = {
 
 typedef struct records {
     gls_context *ctx;
-    gls_arrays_owned arrays;
+    gls_owned_arrays arrays;
     int64_t count, room;
 } records;
 
@@ -64,7 +64,7 @@ static gls_status read_file(records *r, const char *path) {
 static gls_status read_named(records *r, const char *folder, const char *name, bool optional, bool *found) {
     bool failed;
     char *path = gls_sprintf(r->ctx, "%s/%s", folder, name);
-    char *packed = path ? gls_find_packed(r->ctx, path, &failed) : NULL;
+    char *packed = path ? gls_source_find_packed(r->ctx, path, &failed) : NULL;
     gls_status status = GLS_OK;
     if (!path || (!packed && failed))
         status = GLS_ERR_MEMORY;
@@ -133,7 +133,7 @@ static gls_status open_cifar(gls_context *ctx, const char *path, const void *opt
                               .class_names = named ? names : NULL};
         status = gls_source_own(ctx, &info, &r.arrays, out);
     }
-    gls_arrays_owned_free(ctx, &r.arrays);
+    gls_owned_arrays_free(ctx, &r.arrays);
     gls_free(ctx, text);
     return status;
 }

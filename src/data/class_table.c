@@ -46,7 +46,7 @@ static gls_status distinct_numbers(gls_context *ctx, const char *what, const dou
     if (!*out) return GLS_ERR_MEMORY;
     if (!like) {
         if (n) memcpy(*out, value, (size_t)n * sizeof **out);
-        *count = unique(*out, n, sizeof **out, gls_order_doubles);
+        *count = unique(*out, n, sizeof **out, gls_compare_doubles);
         return GLS_OK;
     }
     for (int64_t k = 0; k < like->classes; k++) {
@@ -82,7 +82,7 @@ static gls_status find_numbers(gls_context *ctx, const char *what, const double 
     *label = gls_alloc(ctx, n, sizeof **label);
     if (!*label) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) {
-        const double *at = bsearch(&value[i], known, (size_t)count, sizeof *known, gls_order_doubles);
+        const double *at = bsearch(&value[i], known, (size_t)count, sizeof *known, gls_compare_doubles);
         if (!at)
             return gls_fail(ctx, GLS_ERR_INPUT, "%s: label %.0f of example %lld is not a class of the training set",
                             what, value[i], (long long)i);

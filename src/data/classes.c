@@ -131,7 +131,7 @@ static gls_status write_map(const class_map *map, int64_t old, gls_learned *lear
 
 static gls_status fit_classes(gls_context *ctx, const gls_source *source, const void *options, gls_learned *learned) {
     class_map map = {0};
-    GLS_TRY(gls_need_classes(ctx, source, "classes"));
+    GLS_TRY(gls_classes_need(ctx, source, "classes"));
     gls_status status = fill_map(ctx, options, &source->info, &map);
     if (status == GLS_OK) status = write_map(&map, source->info.classes, learned);
     for (int64_t i = 0; map.name && i < map.count; i++) gls_free(ctx, map.name[i]);
@@ -161,7 +161,7 @@ static gls_status read_map(gls_context *ctx, const gls_learned *learned, int64_t
 static gls_status apply_classes(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
                                 const gls_learned *learned, gls_source **out) {
     class_map map = {0};
-    GLS_TRY(gls_need_classes(ctx, source, "classes"));
+    GLS_TRY(gls_classes_need(ctx, source, "classes"));
     gls_status status = read_map(ctx, learned, source->info.classes, &map);
     if (status == GLS_OK) status = keep_classes(ctx, source, &map, out);
     gls_free(ctx, map.name);

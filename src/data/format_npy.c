@@ -38,7 +38,7 @@ static bool whole(const gls_real *y, int64_t n) {
 
 /* Takes the values of y. Classes keep their real targets beside them, as gls_data_info promises. */
 static gls_status set_targets(gls_context *ctx, const char *path, const npy_options *o, gls_npy *y, bool integers,
-                              const gls_data_info *like, gls_data_info *info, gls_arrays_owned *arrays) {
+                              const gls_data_info *like, gls_data_info *info, gls_owned_arrays *arrays) {
     if (y->dims < 1 || y->dims > 2 || y->shape[0] != info->examples)
         return gls_fail(ctx, GLS_ERR_INPUT, "%s: %d extents, the first %lld, for %lld examples", path, y->dims,
                         y->dims ? (long long)y->shape[0] : 0, (long long)info->examples);
@@ -59,7 +59,7 @@ static gls_status set_targets(gls_context *ctx, const char *path, const npy_opti
 }
 
 static gls_status read_targets(gls_context *ctx, const char *path, const npy_options *o, const gls_data_info *like,
-                               gls_data_info *info, gls_arrays_owned *arrays) {
+                               gls_data_info *info, gls_owned_arrays *arrays) {
     gls_npy y;
     GLS_TRY(gls_npy_read(ctx, path, &y));
     bool integers = y.dtype != GLS_F32 && y.dtype != GLS_F64;
@@ -72,7 +72,7 @@ static gls_status read_targets(gls_context *ctx, const char *path, const npy_opt
 
 /* Bytes stay bytes and are scaled as rows are fetched, which keeps images at a quarter of their size. */
 static gls_status read_features(gls_context *ctx, const char *path, const npy_options *o, gls_data_info *info,
-                                gls_arrays_owned *arrays) {
+                                gls_owned_arrays *arrays) {
     gls_npy x;
     GLS_TRY(gls_npy_read(ctx, path, &x));
     if (x.dims < 1 || x.count < 1) {
@@ -92,21 +92,21 @@ static gls_status read_features(gls_context *ctx, const char *path, const npy_op
     GLS_TRY(gls_npy_read_real(ctx, path, &x));
     arrays->real = x.data;
     for (int64_t i = 0; o->scale != 1 && i < x.count; i++) arrays->real[i] *= arrays->scale;
-    return gls_check_finite(ctx, path, arrays->real, info->examples, info->features);
+    return gls_source_check_finite(ctx, path, arrays->real, info->examples, info->features);
 }
 
 static gls_status open_npy(gls_context *ctx, const char *path, const void *options, gls_part part,
                            const gls_data_info *like, gls_source **out) {
     const npy_options *o = options;
     gls_data_info info = {0};
-    gls_arrays_owned arrays = {0};
+    gls_owned_arrays arrays = {0};
     const char *given = part == GLS_PART_TRAIN ? o->labels : o->test_labels;
     char *labels = given ? gls_strdup(ctx, given) : sibling(ctx, path);
     gls_status status = labels ? read_features(ctx, path, o, &info, &arrays) : GLS_ERR_MEMORY;
     if (status == GLS_OK && part != GLS_PART_ROWS && (given || gls_file_exists(labels)))
         status = read_targets(ctx, labels, o, like, &info, &arrays);
     if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
-    gls_arrays_owned_free(ctx, &arrays);
+    gls_owned_arrays_free(ctx, &arrays);
     gls_free(ctx, (void *)info.class_names);
     gls_free(ctx, labels);
     return status;

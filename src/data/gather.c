@@ -176,12 +176,12 @@ gls_status gls_gather_relabel(gls_gather *gather, int32_t **label) {
     return GLS_OK;
 }
 
-gls_status gls_need_classes(gls_context *ctx, const gls_source *source, const char *who) {
+gls_status gls_classes_need(gls_context *ctx, const gls_source *source, const char *who) {
     if (source->info.target == GLS_TARGET_CLASS && source->info.classes > 1) return GLS_OK;
     return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform %s: the data have no classes", who);
 }
 
-int32_t gls_other_class(gls_random *random, int32_t label, int64_t classes) {
+int32_t gls_classes_other(gls_random *random, int32_t label, int64_t classes) {
     int32_t other = (int32_t)gls_random_below(random, classes - 1);
     return other + (other >= label);
 }
@@ -200,7 +200,7 @@ gls_status gls_source_subset(gls_context *ctx, const gls_source *source, const i
     return GLS_OK;
 }
 
-gls_status gls_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out) {
+gls_status gls_source_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out) {
     *out = gls_alloc(ctx, count, sizeof **out);
     if (!*out) return GLS_ERR_MEMORY;
     /* Selection sampling: each number is taken with probability needed / left. */

@@ -49,7 +49,7 @@ static gls_status draw_chunk(void *user, int64_t task, int worker) {
 }
 
 static gls_status make(gls_context *ctx, const gaussian_options *o, bool test, int64_t n, int64_t values,
-                       int64_t centers, gls_arrays_owned *arrays) {
+                       int64_t centers, gls_owned_arrays *arrays) {
     arrays->real = gls_alloc(ctx, values, sizeof *arrays->real);
     arrays->label = gls_alloc(ctx, n, sizeof *arrays->label);
     gls_real *center = gls_alloc(ctx, centers, sizeof *center);
@@ -71,13 +71,13 @@ static gls_status open_gaussians(gls_context *ctx, const char *path, const void 
     bool test = part != GLS_PART_TRAIN;
     int64_t n = test ? o->test_size : o->train_size, values, centers;
     int64_t rows[2] = {n, o->features}, blocks[3] = {o->classes, o->components, o->features};
-    GLS_TRY(gls_check_extents(ctx, "gaussians", 2, rows, 1, &values));
-    GLS_TRY(gls_check_extents(ctx, "gaussians", 3, blocks, 1, &centers));
-    gls_arrays_owned arrays = {0};
+    GLS_TRY(gls_source_check_extents(ctx, "gaussians", 2, rows, 1, &values));
+    GLS_TRY(gls_source_check_extents(ctx, "gaussians", 3, blocks, 1, &centers));
+    gls_owned_arrays arrays = {0};
     gls_status status = make(ctx, o, test, n, values, centers, &arrays);
     gls_data_info info = {.examples = n, .features = o->features, .target = GLS_TARGET_CLASS, .classes = o->classes};
     if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
-    gls_arrays_owned_free(ctx, &arrays);
+    gls_owned_arrays_free(ctx, &arrays);
     return status;
 }
 

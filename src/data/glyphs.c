@@ -182,7 +182,7 @@ static gls_status open_glyphs(gls_context *ctx, const char *path, const void *op
     bool test = part != GLS_PART_TRAIN;
     int64_t n = test ? o->test_size : o->train_size;
     const char *names[CLASSES];
-    gls_arrays_owned arrays = {.scale = (gls_real)(1.0 / 255)};
+    gls_owned_arrays arrays = {.scale = (gls_real)(1.0 / 255)};
     arrays.byte = gls_alloc(ctx, n, PIXELS);
     arrays.label = gls_alloc(ctx, n, sizeof *arrays.label);
     glyph_job *job = gls_alloc(ctx, 1, sizeof *job);
@@ -207,7 +207,7 @@ static gls_status open_glyphs(gls_context *ctx, const char *path, const void *op
                           .classes = CLASSES,
                           .class_names = names};
     if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
-    gls_arrays_owned_free(ctx, &arrays);
+    gls_owned_arrays_free(ctx, &arrays);
     gls_free(ctx, job);
     return status;
 }

@@ -89,10 +89,10 @@ static gls_status read_from(gls_context *ctx, gls_reader *reader, idx_array *out
         GLS_TRY(gls_reader_exact(reader, extent, 4, "the idx extents"));
         out->shape[i] = (int64_t)big_endian(extent, 4);
     }
-    GLS_TRY(gls_check_extents(ctx, path, out->dims, out->shape, size, &bytes));
+    GLS_TRY(gls_source_check_extents(ctx, path, out->dims, out->shape, size, &bytes));
     if (out->shape[0] < 1) return gls_fail(ctx, GLS_ERR_INPUT, "%s: no examples", path);
     out->count = bytes / size;
-    GLS_TRY(gls_read_block(ctx, reader, bytes, "the idx array", (void **)&out->data));
+    GLS_TRY(gls_source_read_block(ctx, reader, bytes, "the idx array", (void **)&out->data));
     if (!gls_reader_at_end(reader))
         return gls_fail(ctx, GLS_ERR_INPUT, "%s: more bytes follow the %lld of the array", path, (long long)bytes);
     return GLS_OK;
@@ -118,7 +118,7 @@ static gls_status to_real(gls_context *ctx, const idx_array *a, gls_real **out) 
     return GLS_OK;
 }
 
-static gls_status read_images(gls_context *ctx, const char *path, gls_data_info *info, gls_arrays_owned *arrays) {
+static gls_status read_images(gls_context *ctx, const char *path, gls_data_info *info, gls_owned_arrays *arrays) {
     idx_array a;
     GLS_TRY(read_idx(ctx, path, &a));
     info->examples = a.shape[0];
@@ -139,12 +139,12 @@ static gls_status read_images(gls_context *ctx, const char *path, gls_data_info 
     gls_status status = to_real(ctx, &a, &arrays->real);
     gls_free(ctx, a.data);
     GLS_TRY(status);
-    return gls_check_finite(ctx, path, arrays->real, info->examples, info->features);
+    return gls_source_check_finite(ctx, path, arrays->real, info->examples, info->features);
 }
 
 /* Labels are their own class numbers here, unlike in text formats: a file of bytes cannot name its classes. */
 static gls_status set_labels(gls_context *ctx, const char *path, const idx_array *a, gls_data_info *info,
-                             gls_arrays_owned *arrays) {
+                             gls_owned_arrays *arrays) {
     if (a->dims != 1 || a->shape[0] != info->examples)
         return gls_fail(ctx, GLS_ERR_INPUT, "%s: %lld labels for %lld examples", path, (long long)a->shape[0],
                         (long long)info->examples);
@@ -152,7 +152,7 @@ static gls_status set_labels(gls_context *ctx, const char *path, const idx_array
         info->target = GLS_TARGET_REAL;
         info->targets = 1;
         GLS_TRY(to_real(ctx, a, &arrays->y));
-        return gls_check_finite(ctx, path, arrays->y, info->examples, 1);
+        return gls_source_check_finite(ctx, path, arrays->y, info->examples, 1);
     }
     info->target = GLS_TARGET_CLASS;
     arrays->label = gls_alloc(ctx, info->examples, sizeof *arrays->label);
@@ -168,7 +168,7 @@ static gls_status set_labels(gls_context *ctx, const char *path, const idx_array
     return GLS_OK;
 }
 
-static gls_status read_labels(gls_context *ctx, const char *path, gls_data_info *info, gls_arrays_owned *arrays) {
+static gls_status read_labels(gls_context *ctx, const char *path, gls_data_info *info, gls_owned_arrays *arrays) {
     idx_array a;
     GLS_TRY(read_idx(ctx, path, &a));
     gls_status status = set_labels(ctx, path, &a, info, arrays);
@@ -217,7 +217,7 @@ static gls_status find_sibling(gls_context *ctx, const char *path, char **out) {
     if (!gls_file_exists(name) && n > 3 && (strcmp(name + n - 3, ".gz") == 0 || strcmp(name + n - 3, ".xz") == 0))
         name[n - 3] = 0;
     bool failed;
-    *out = gls_find_packed(ctx, name, &failed);
+    *out = gls_source_find_packed(ctx, name, &failed);
     gls_status status = GLS_OK;
     if (!*out)
         status = failed ? GLS_ERR_MEMORY
@@ -230,7 +230,7 @@ static gls_status open_idx(gls_context *ctx, const char *path, const void *optio
                            const gls_data_info *like, gls_source **out) {
     const idx_options *o = options;
     gls_data_info info = {0};
-    gls_arrays_owned arrays = {0};
+    gls_owned_arrays arrays = {0};
     const char *given = part == GLS_PART_TRAIN ? o->labels : o->test_labels;
     char *labels = NULL;
     bool labelled = part != GLS_PART_ROWS;
@@ -238,7 +238,7 @@ static gls_status open_idx(gls_context *ctx, const char *path, const void *optio
     if (status == GLS_OK && labelled && !given) status = find_sibling(ctx, path, &labels);
     if (status == GLS_OK && labelled) status = read_labels(ctx, given ? given : labels, &info, &arrays);
     if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
-    gls_arrays_owned_free(ctx, &arrays);
+    gls_owned_arrays_free(ctx, &arrays);
     gls_free(ctx, labels);
     return status;
 }

@@ -67,7 +67,7 @@ static gls_status put_draggers(gls_context *ctx, const insert_options *o, uint64
     GLS_TRY(gls_owned_column(&gather->owned, "insert", &mark));
     for (int64_t i = benign; i < info->examples; i++) {
         label[i] = part ? (int32_t)gls_random_below(&random, info->classes)
-                        : gls_other_class(&random, label[i], info->classes);
+                        : gls_classes_other(&random, label[i], info->classes);
         mark[i] = 1;
         if (part) original[i] = -1;
     }
@@ -80,7 +80,7 @@ static gls_status apply_insert(gls_context *ctx, gls_source *source, const void 
                                const gls_learned *learned, gls_source **out) {
     const insert_options *o = options;
     int64_t n = source->info.examples;
-    GLS_TRY(gls_need_classes(ctx, source, "insert"));
+    GLS_TRY(gls_classes_need(ctx, source, "insert"));
     double wanted = rint((double)n * o->fraction / (1 - o->fraction));
     if (wanted > 1e9)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform insert: %g draggers are too many; expected at most 1e9",

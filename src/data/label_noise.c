@@ -22,10 +22,10 @@ static gls_status change_labels(gls_context *ctx, const noise_options *o, uint64
     GLS_TRY(gls_owned_column(&gather->owned, "label_noise", &mark));
     GLS_TRY(gls_owned_column(&gather->owned, "clean_label", &clean));
     gls_random random = gls_random_create(seed, "label_noise", 0, 0);
-    GLS_TRY(gls_draw_distinct(ctx, &random, n, count, &chosen));
+    GLS_TRY(gls_source_draw_distinct(ctx, &random, n, count, &chosen));
     for (int64_t i = 0; !again && i < n; i++) clean[i] = label[i];
     for (int64_t i = 0; i < count; i++) {
-        label[chosen[i]] = gls_other_class(&random, label[chosen[i]], info->classes);
+        label[chosen[i]] = gls_classes_other(&random, label[chosen[i]], info->classes);
         mark[chosen[i]] = 1;
     }
     gls_free(ctx, chosen);
@@ -35,7 +35,7 @@ static gls_status change_labels(gls_context *ctx, const noise_options *o, uint64
 static gls_status apply_noise(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
                               const gls_learned *learned, gls_source **out) {
     gls_gather *gather;
-    GLS_TRY(gls_need_classes(ctx, source, "label_noise"));
+    GLS_TRY(gls_classes_need(ctx, source, "label_noise"));
     GLS_TRY(gls_gather_create(ctx, source, NULL, 0, &gather));
     gls_status status = change_labels(ctx, options, seed, gather);
     if (status != GLS_OK) {

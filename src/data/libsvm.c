@@ -28,7 +28,7 @@ static const gls_option libsvm_table[] = {
 typedef struct parser {
     gls_context *ctx;
     gls_reader *reader;
-    gls_arrays_owned *arrays;
+    gls_owned_arrays *arrays;
     double *label;
     int64_t rows, row_room, nonzeros, room;
     int64_t width, limit; /* largest index seen and allowed */
@@ -185,7 +185,7 @@ static gls_status set_targets(parser *p, const libsvm_options *o, const gls_data
 }
 
 static gls_status parse_file(gls_context *ctx, gls_reader *reader, const libsvm_options *o, gls_part part,
-                             const gls_data_info *like, gls_data_info *info, gls_arrays_owned *arrays) {
+                             const gls_data_info *like, gls_data_info *info, gls_owned_arrays *arrays) {
     parser p = {.ctx = ctx, .reader = reader, .arrays = arrays, .integers = true, .limit = INT32_MAX};
     p.bare = part == GLS_PART_ROWS;
     int64_t width = o->features ? o->features : like ? like->features : 0;
@@ -207,13 +207,13 @@ static gls_status parse_file(gls_context *ctx, gls_reader *reader, const libsvm_
 static gls_status open_libsvm(gls_context *ctx, const char *path, const void *options, gls_part part,
                               const gls_data_info *like, gls_source **out) {
     gls_data_info info = {0};
-    gls_arrays_owned arrays = {0};
+    gls_owned_arrays arrays = {0};
     gls_reader *reader;
     GLS_TRY(gls_reader_open(ctx, path, &reader));
     gls_status status = parse_file(ctx, reader, options, part, like, &info, &arrays);
     gls_reader_close(reader);
     if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
-    gls_arrays_owned_free(ctx, &arrays);
+    gls_owned_arrays_free(ctx, &arrays);
     gls_free(ctx, (void *)info.class_names);
     return status;
 }

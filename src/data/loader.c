@@ -250,7 +250,7 @@ static gls_status share_by_key(const gls_loader *loader, const int64_t *index, i
     keyed *row = gls_alloc(loader->ctx, count, sizeof *row);
     if (!row) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < count; i++) row[i] = (keyed){loader->key[index[i]], i};
-    qsort(row, (size_t)count, sizeof *row, gls_order_pairs);
+    qsort(row, (size_t)count, sizeof *row, gls_compare_pairs);
     mini->first = key_boundary(row, count, gls_comm_rank(comm), gls_comm_size(comm));
     mini->rows = key_boundary(row, count, gls_comm_rank(comm) + 1, gls_comm_size(comm)) - mini->first;
     mini->index = gls_alloc(loader->ctx, mini->rows, sizeof *mini->index);

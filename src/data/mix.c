@@ -59,7 +59,7 @@ static gls_status take(mixture *m, int64_t d, int64_t n, int64_t size) {
         return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "transform mix: size %lld of domain %lld, which has %lld examples",
                         (long long)size, (long long)d, (long long)n);
     gls_random random = gls_random_create(m->seed, "mix", (uint64_t)d, 0);
-    GLS_TRY(gls_draw_distinct(m->ctx, &random, n, size, &m->domain[d].index));
+    GLS_TRY(gls_source_draw_distinct(m->ctx, &random, n, size, &m->domain[d].index));
     m->domain[d].count = size;
     m->total += size;
     return GLS_OK;

@@ -160,11 +160,11 @@ static gls_status read_array(gls_context *ctx, gls_reader *reader, gls_npy *out)
     GLS_TRY(read_header(ctx, reader, &h));
     GLS_TRY(find_dtype(ctx, path, h.descr, &out->dtype));
     int64_t size = (int64_t)gls_dtype_size(out->dtype);
-    GLS_TRY(gls_check_extents(ctx, path, h.dims, h.shape, size, &bytes));
+    GLS_TRY(gls_source_check_extents(ctx, path, h.dims, h.shape, size, &bytes));
     out->dims = h.dims;
     memcpy(out->shape, h.shape, sizeof out->shape);
     out->count = bytes / size;
-    GLS_TRY(gls_read_block(ctx, reader, bytes, "the array", &out->data));
+    GLS_TRY(gls_source_read_block(ctx, reader, bytes, "the array", &out->data));
     if (!gls_reader_at_end(reader))
         return gls_fail(ctx, GLS_ERR_INPUT, "%s: more bytes follow the array of %lld values", path,
                         (long long)out->count);
@@ -285,7 +285,7 @@ gls_status gls_npy_write_header(struct gls_writer *writer, gls_dtype dtype, int 
 gls_status gls_npy_write(gls_context *ctx, const char *path, gls_dtype dtype, int dims, const int64_t *shape,
                          const void *data) {
     int64_t bytes;
-    GLS_TRY(gls_check_extents(ctx, path, dims, shape, (int64_t)gls_dtype_size(dtype), &bytes));
+    GLS_TRY(gls_source_check_extents(ctx, path, dims, shape, (int64_t)gls_dtype_size(dtype), &bytes));
     gls_writer *writer;
     GLS_TRY(gls_writer_open(ctx, path, &writer));
     gls_status status = gls_npy_write_header(writer, dtype, dims, shape);

@@ -35,7 +35,7 @@ static double weight(const overlap_options *o, int64_t j) {
     return gls_random_normal(&random);
 }
 
-static void draw_row(const overlap_options *o, bool test, int64_t groups, int64_t i, gls_arrays_owned *arrays) {
+static void draw_row(const overlap_options *o, bool test, int64_t groups, int64_t i, gls_owned_arrays *arrays) {
     const char *purpose = test ? "sparse test" : "sparse train";
     gls_random random = gls_random_create((uint64_t)o->seed, purpose, (uint64_t)i, 0);
     int64_t group = test ? gls_random_below(&random, groups) : i % groups;
@@ -66,11 +66,11 @@ static gls_status open_sparse(gls_context *ctx, const char *path, const void *op
             "generator sparse: train_size %lld is not a multiple of degree + 1 = %lld (next multiple: %lld)",
             (long long)o->train_size, (long long)clique, (long long)((groups + 1) * clique));
     int64_t extent[2] = {n, o->nonzeros};
-    GLS_TRY(gls_check_extents(ctx, "generator sparse", 2, extent, 1, &values));
+    GLS_TRY(gls_source_check_extents(ctx, "generator sparse", 2, extent, 1, &values));
     if (groups > INT32_MAX / o->nonzeros)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "generator sparse: %lld groups of %lld features are too many",
                         (long long)groups, (long long)o->nonzeros);
-    gls_arrays_owned arrays = {0};
+    gls_owned_arrays arrays = {0};
     arrays.row = gls_alloc(ctx, n + 1, sizeof *arrays.row);
     arrays.column = gls_alloc(ctx, values, sizeof *arrays.column);
     arrays.value = gls_alloc(ctx, values, sizeof *arrays.value);
@@ -88,7 +88,7 @@ static gls_status open_sparse(gls_context *ctx, const char *path, const void *op
     gls_status status = full ? GLS_OK : GLS_ERR_MEMORY;
     for (int64_t i = 0; full && i < n; i++) draw_row(o, test, groups, i, &arrays);
     if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
-    gls_arrays_owned_free(ctx, &arrays);
+    gls_owned_arrays_free(ctx, &arrays);
     return status;
 }
 

@@ -5,7 +5,8 @@
 #include "base/arith.h"
 #include <math.h>
 
-gls_status gls_read_block(gls_context *ctx, struct gls_reader *reader, int64_t bytes, const char *what, void **out) {
+gls_status gls_source_read_block(gls_context *ctx, struct gls_reader *reader, int64_t bytes, const char *what,
+                                 void **out) {
     enum { FIRST = 1 << 20 }; /* then twice as much each time: a wrong size costs at most what the file holds */
     char *block = NULL;
     *out = NULL;
@@ -27,8 +28,8 @@ gls_status gls_read_block(gls_context *ctx, struct gls_reader *reader, int64_t b
     return GLS_OK;
 }
 
-gls_status gls_check_extents(gls_context *ctx, const char *path, int dims, const int64_t *shape, int64_t size,
-                             int64_t *out) {
+gls_status gls_source_check_extents(gls_context *ctx, const char *path, int dims, const int64_t *shape, int64_t size,
+                                    int64_t *out) {
     *out = size;
     bool empty = false;
     for (int i = 0; i < dims; i++) empty |= shape[i] == 0;
@@ -41,7 +42,8 @@ gls_status gls_check_extents(gls_context *ctx, const char *path, int dims, const
     return GLS_OK;
 }
 
-gls_status gls_check_finite(gls_context *ctx, const char *path, const gls_real *x, int64_t rows, int64_t features) {
+gls_status gls_source_check_finite(gls_context *ctx, const char *path, const gls_real *x, int64_t rows,
+                                   int64_t features) {
     if (gls_count_nonfinite(x, rows * features) == 0) return GLS_OK;
     int64_t i = 0;
     while (isfinite(x[i])) i++;
@@ -49,7 +51,7 @@ gls_status gls_check_finite(gls_context *ctx, const char *path, const gls_real *
                     (long long)(i % features));
 }
 
-char *gls_find_packed(gls_context *ctx, const char *path, bool *failed) {
+char *gls_source_find_packed(gls_context *ctx, const char *path, bool *failed) {
     static const char *const suffix[] = {"", ".gz", ".xz"};
     *failed = false;
     for (int i = 0; i < 3; i++) {

@@ -66,7 +66,7 @@ typedef struct folder {
     const char **name, **label; /* allocated texts */
     int64_t count, room;
     gls_data_info info;
-    gls_arrays_owned arrays;
+    gls_owned_arrays arrays;
 } folder;
 
 /* Below the folder: no absolute name, no way up. */
@@ -183,7 +183,7 @@ static gls_status open_png(gls_context *ctx, const char *path, const void *optio
     }
     gls_free(ctx, f.name);
     gls_free(ctx, f.label);
-    gls_arrays_owned_free(ctx, &f.arrays);
+    gls_owned_arrays_free(ctx, &f.arrays);
     gls_free(ctx, (void *)f.info.class_names);
     gls_free(ctx, labels);
     return status;

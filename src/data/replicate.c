@@ -19,7 +19,7 @@ static gls_status apply_replicate(gls_context *ctx, gls_source *source, const vo
     const replicate_options *o = options;
     int64_t n = source->info.examples, kept = gls_parts(n, o->times), *chosen, *copy;
     gls_random random = gls_random_create(seed, "replicate", 0, 0);
-    GLS_TRY(gls_draw_distinct(ctx, &random, n, kept, &chosen));
+    GLS_TRY(gls_source_draw_distinct(ctx, &random, n, kept, &chosen));
     int64_t *index = gls_alloc(ctx, n, sizeof *index);
     gls_gather *gather = NULL;
     gls_status status = index ? GLS_OK : GLS_ERR_MEMORY;

@@ -36,16 +36,16 @@ typedef struct gls_dense_source {
 extern const gls_source_ops gls_dense_ops;
 
 /* Arrays from gls_alloc on their way into a source; what is not needed stays NULL. */
-typedef struct gls_arrays_owned {
+typedef struct gls_owned_arrays {
     gls_real *real, *value, *y;
     uint8_t *byte;
     gls_real scale;
     int64_t *row;
     int32_t *column, *label;
-} gls_arrays_owned;
-void gls_arrays_owned_free(gls_context *ctx, gls_arrays_owned *arrays);
+} gls_owned_arrays;
+void gls_owned_arrays_free(gls_context *ctx, gls_owned_arrays *arrays);
 /* A dense or sparse source (by info->sparse) that takes the arrays, also when it fails. Class names are copied. */
-gls_status gls_source_own(gls_context *ctx, const gls_data_info *info, gls_arrays_owned *arrays, gls_source **out);
+gls_status gls_source_own(gls_context *ctx, const gls_data_info *info, gls_owned_arrays *arrays, gls_source **out);
 
 /* Compressed sparse rows; the arrays come from gls_alloc and are freed with the source if `owns`. */
 typedef struct gls_sparse_source {
@@ -86,9 +86,9 @@ void gls_gather_release(gls_gather *gather);
 gls_status gls_gather_relabel(gls_gather *gather, int32_t **label);
 
 /* Class targets, or GLS_ERR_ARGUMENT in the name of a transform. */
-gls_status gls_need_classes(gls_context *ctx, const gls_source *source, const char *who);
+gls_status gls_classes_need(gls_context *ctx, const gls_source *source, const char *who);
 /* A class other than `label`, uniformly. */
-int32_t gls_other_class(gls_random *random, int32_t label, int64_t classes);
+int32_t gls_classes_other(gls_random *random, int32_t label, int64_t classes);
 
 /* A concrete source of `size` bytes, beginning with gls_owned_source, around source.inner: its info and columns. The
  * verbs of its ops: gls_wrapper_destroy, and a fetch that calls gls_wrapper_fetch first. */
@@ -107,7 +107,7 @@ struct gls_learned {
 };
 
 /* `count` distinct random numbers of [0, n), ascending; from gls_alloc. */
-gls_status gls_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out);
+gls_status gls_source_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out);
 
 /* ---- what formats share ---- */
 
@@ -125,14 +125,16 @@ bool gls_scan_number(const char **text, double *out);
 /* Exactly `bytes` bytes into a fresh block that grows as they arrive, so that a wrong size in a header costs nothing.
  */
 struct gls_reader;
-gls_status gls_read_block(gls_context *ctx, struct gls_reader *reader, int64_t bytes, const char *what, void **out);
+gls_status gls_source_read_block(gls_context *ctx, struct gls_reader *reader, int64_t bytes, const char *what,
+                                 void **out);
 /* The product of extents times size, or GLS_ERR_INPUT naming the file if it overflows or an extent is negative. */
-gls_status gls_check_extents(gls_context *ctx, const char *path, int dims, const int64_t *shape, int64_t size,
-                             int64_t *out);
+gls_status gls_source_check_extents(gls_context *ctx, const char *path, int dims, const int64_t *shape, int64_t size,
+                                    int64_t *out);
 /* GLS_ERR_INPUT naming row and feature if one of the [rows, features] values is not finite. */
-gls_status gls_check_finite(gls_context *ctx, const char *path, const gls_real *x, int64_t rows, int64_t features);
+gls_status gls_source_check_finite(gls_context *ctx, const char *path, const gls_real *x, int64_t rows,
+                                   int64_t features);
 /* The first of path, path.gz, path.xz that exists, from gls_alloc; NULL without a message if none does. */
-char *gls_find_packed(gls_context *ctx, const char *path, bool *failed);
+char *gls_source_find_packed(gls_context *ctx, const char *path, bool *failed);
 /* Calls fn with consecutive batches of a whole source. */
 typedef gls_status (*gls_scan_fn)(void *user, const gls_batch *batch, int64_t begin);
 gls_status gls_source_scan(gls_context *ctx, const gls_source *source, gls_scan_fn fn, void *user);

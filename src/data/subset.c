@@ -21,7 +21,7 @@ static gls_status apply_subset(gls_context *ctx, gls_source *source, const void 
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform subset: size is %lld, but there are %lld examples",
                         (long long)size, (long long)n);
     gls_random random = gls_random_create(seed, "subset", 0, 0);
-    GLS_TRY(gls_draw_distinct(ctx, &random, n, size, &index));
+    GLS_TRY(gls_source_draw_distinct(ctx, &random, n, size, &index));
     for (int64_t i = 0; o->first && i < size; i++) index[i] = i;
     gls_gather *gather;
     gls_status status = gls_gather_create(ctx, source, index, size, &gather);

@@ -17,7 +17,7 @@ static gls_status whole(gls_stage *stage, gls_real *g, gls_estimate *out, gls_re
     double bound = ((const fields *)stage->self)->bound, norm = sqrt(out->norm2);
     double factor = norm > bound ? bound / norm : 1;
     if (factor < 1 && isfinite(norm))
-        out->norm2 = gls_scale_norm2(stage->ctx, g, factor, gls_problem_size(stage->problem));
+        out->norm2 = gls_estimate_scale(stage->ctx, g, factor, gls_problem_size(stage->problem));
     if (record) gls_record_set(record, "clip_norm_factor", factor);
     return GLS_OK;
 }

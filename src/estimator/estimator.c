@@ -189,7 +189,7 @@ static gls_status scale_task(void *user, int64_t task, int worker) {
     return GLS_OK;
 }
 
-double gls_scale_norm2(gls_context *ctx, gls_real *g, double factor, int64_t n) {
+double gls_estimate_scale(gls_context *ctx, gls_real *g, double factor, int64_t n) {
     scaling s = {.g = g, .factor = factor, .n = n};
     if (gls_parallel(ctx, gls_parts(n, GLS_CHUNK), scale_task, &s) != GLS_OK) return NAN;
     return gls_team_sum_squares(ctx, g, n);
@@ -211,7 +211,7 @@ static gls_status one_group(gls_making *making, gls_record *record) {
         if (stage->smallest && factor > 0) factor = 1;
         total *= factor;
     }
-    if (total != 1) making->result.norm2 = gls_scale_norm2(e->ctx, making->g, total, gls_problem_size(e->problem));
+    if (total != 1) making->result.norm2 = gls_estimate_scale(e->ctx, making->g, total, gls_problem_size(e->problem));
     making->sums[GLS_SUM_GROUPS] = 1;
     if (e->ledger) gls_ledger_factor(making, 0, making->rows->rows, total);
     return gls_estimate_figures(making, making->smallest, record);

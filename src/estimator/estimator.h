@@ -23,10 +23,10 @@ typedef struct gls_sorted {
 } gls_sorted;
 
 /* What is known of every row of the mini-batch (all ranks), for the ledger: three vectors of one length. */
-typedef struct gls_rows_seen {
+typedef struct gls_estimate_rows {
     double *value; /* [3, rows]: example's index, log factor, norm */
     int64_t rows, room;
-} gls_rows_seen;
+} gls_estimate_rows;
 
 struct gls_estimator {
     gls_context *ctx;
@@ -47,7 +47,7 @@ struct gls_estimator {
     int64_t group_norm_room, group_factor_room;
     double *norms; /* [groups over all ranks] to be sorted */
     int64_t norms_room;
-    gls_rows_seen rows;
+    gls_estimate_rows rows;
     gls_real *plain; /* [d] the mean, for its norm */
     gls_sorted sorted;
 };
@@ -101,6 +101,6 @@ gls_status gls_sorted_set(gls_context *ctx, gls_sorted *sorted, gls_stream *rows
 void gls_sorted_destroy(gls_context *ctx, gls_sorted *sorted);
 
 /* g *= factor; the squared norm of what comes out. */
-double gls_scale_norm2(gls_context *ctx, gls_real *g, double factor, int64_t n);
+double gls_estimate_scale(gls_context *ctx, gls_real *g, double factor, int64_t n);
 
 #endif

@@ -23,7 +23,7 @@ gls_ledger gls_estimator_ledger(const gls_estimator *estimator) {
 
 /* Rows by their place in the mini-batch, so that ranks can be added up. */
 gls_status gls_ledger_begin(gls_making *making) {
-    gls_rows_seen *rows = &making->e->rows;
+    gls_estimate_rows *rows = &making->e->rows;
     rows->rows = making->rows->global_rows;
     GLS_TRY(gls_pass_room(making->e->ctx, &rows->value, &rows->room, 3 * rows->rows, sizeof(double)));
     memset(rows->value, 0, (size_t)(3 * rows->rows) * sizeof(double));
@@ -31,7 +31,7 @@ gls_status gls_ledger_begin(gls_making *making) {
 }
 
 gls_status gls_ledger_slice(gls_making *making, gls_slice *slice) {
-    gls_rows_seen *rows = &making->e->rows;
+    gls_estimate_rows *rows = &making->e->rows;
     double *index = rows->value + making->rows->first + slice->first, *norm = index + 2 * rows->rows;
     GLS_TRY(gls_ask_norms(slice->evaluation, NULL, norm));
     for (int64_t i = 0; i < slice->rows->rows; i++) {
@@ -51,7 +51,7 @@ void gls_ledger_factor(gls_making *making, int64_t first, int64_t rows, double f
  * the mean gradient. */
 gls_status gls_ledger_end(gls_making *making, double common_factor, gls_record *record) {
     gls_estimator *e = making->e;
-    gls_rows_seen *rows = &e->rows;
+    gls_estimate_rows *rows = &e->rows;
     GLS_TRY(gls_comm_reduce_double(e->ctx, GLS_SUM, rows->value, 3 * rows->rows, GLS_OK));
     double common = log(common_factor), squares = 0;
     const double *log_factor = rows->value + rows->rows, *norm = log_factor + rows->rows;

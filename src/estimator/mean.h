@@ -6,10 +6,10 @@
 
 #include <stddef.h>
 
-typedef struct gls_sum_fields {
+typedef struct gls_estimator_sum_fields {
     bool ledger;
-} gls_sum_fields;
-extern const gls_option gls_sum_options[];
+} gls_estimator_sum_fields;
+extern const gls_option gls_estimator_sum_options[];
 extern const gls_estimator_type gls_estimator_mean;
 
 #endif

@@ -83,14 +83,14 @@ static gls_status merge_accumulators(gls_pass_job *job, gls_status mine) {
     return GLS_OK;
 }
 
-static const gls_gradient_piece *pieces(const gls_pass_job *job, int64_t *count) {
+static const gls_pass_piece *pieces(const gls_pass_job *job, int64_t *count) {
     bool full = job->request->explicit_slices;
     *count = full ? job->pass->pieces_full : job->pass->pieces_packed;
     return full ? job->pass->piece_full : job->pass->piece_packed;
 }
 
 /* Pairwise, stride 1, 2, 4, ...: the tree depends on the number of lanes alone. */
-static void merge_lanes(const gls_pass_job *job, const gls_gradient_piece *piece, gls_real *g) {
+static void merge_lanes(const gls_pass_job *job, const gls_pass_piece *piece, gls_real *g) {
     int64_t used = gls_least(job->pass->cuts, job->shapes.lanes);
     if (used == 0) {
         gls_fill(g, 0, piece->length);
@@ -103,7 +103,7 @@ static void merge_lanes(const gls_pass_job *job, const gls_gradient_piece *piece
     memcpy(g, lane, (size_t)piece->length * sizeof *g);
 }
 
-static void finish_piece(const gls_pass_job *job, const gls_gradient_piece *piece, int64_t number) {
+static void finish_piece(const gls_pass_job *job, const gls_pass_piece *piece, int64_t number) {
     gls_real *g = job->request->g + piece->at;
     if (job->factor != 1) gls_scale(g, job->factor, piece->length);
     job->pass->norm2[number] = gls_sum_squares(g, piece->length);
@@ -112,7 +112,7 @@ static void finish_piece(const gls_pass_job *job, const gls_gradient_piece *piec
 static gls_status merge_task(void *user, int64_t task, int worker) {
     const gls_pass_job *job = user;
     int64_t count;
-    const gls_gradient_piece *piece = pieces(job, &count) + task;
+    const gls_pass_piece *piece = pieces(job, &count) + task;
     if (piece->lane_at >= 0) merge_lanes(job, piece, job->request->g + piece->at);
     if (job->scale_now) finish_piece(job, piece, task);
     return GLS_OK;

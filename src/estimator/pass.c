@@ -17,19 +17,19 @@ gls_status gls_pass_room(gls_context *ctx, void *block, int64_t *room, int64_t w
 }
 
 /* Pieces of at most GLS_CHUNK values, no piece across blocks of different kind. */
-static gls_status make_pieces(gls_pass *pass, const int64_t *place, gls_gradient_piece **out, int64_t *count) {
+static gls_status make_pieces(gls_pass *pass, const int64_t *place, gls_pass_piece **out, int64_t *count) {
     const gls_layout *layout = pass->problem->layout;
     int64_t room = 0;
     for (int64_t b = 0; b < gls_layout_count(layout); b++)
         room += gls_parts(gls_layout_block(layout, b)->size, GLS_CHUNK);
-    gls_gradient_piece *piece = *out = gls_alloc(pass->ctx, room, sizeof **out);
+    gls_pass_piece *piece = *out = gls_alloc(pass->ctx, room, sizeof **out);
     if (!piece) return GLS_ERR_MEMORY;
     for (int64_t b = 0; b < gls_layout_count(layout); b++) {
         const gls_block *block = gls_layout_block(layout, b);
         for (int64_t i = 0; i < block->size; i += GLS_CHUNK)
-            *piece++ = (gls_gradient_piece){.at = block->offset + i,
-                                            .lane_at = place[b] < 0 ? -1 : place[b] + i,
-                                            .length = gls_least(block->size - i, GLS_CHUNK)};
+            *piece++ = (gls_pass_piece){.at = block->offset + i,
+                                        .lane_at = place[b] < 0 ? -1 : place[b] + i,
+                                        .length = gls_least(block->size - i, GLS_CHUNK)};
     }
     *count = room;
     return GLS_OK;

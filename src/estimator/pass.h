@@ -48,9 +48,9 @@ typedef struct gls_workspace {
 } gls_workspace;
 
 /* A piece of g: its place there and in each lane (-1: none, tiles add to g itself). */
-typedef struct gls_gradient_piece {
+typedef struct gls_pass_piece {
     int64_t at, lane_at, length;
-} gls_gradient_piece;
+} gls_pass_piece;
 
 typedef struct gls_lane {
     double loss, mass, score[4];
@@ -65,7 +65,7 @@ struct gls_pass {
     gls_point *point;
     int64_t size, packed; /* d, and what is not tiled */
     int64_t *place_full, *place_packed;
-    gls_gradient_piece *piece_full, *piece_packed; /* of lanes that are d long, and of packed ones */
+    gls_pass_piece *piece_full, *piece_packed; /* of lanes that are d long, and of packed ones */
     int64_t pieces_full, pieces_packed;
     double *norm2; /* [most pieces] */
     gls_lane lane[GLS_MAX_LANES];

@@ -76,7 +76,7 @@ static gls_status sort(gls_context *ctx, gls_sorted *sorted, gls_stream *rows, c
         sorted->order[2 * i + 1] = i;
         ordered &= i == 0 || batch.key[i] >= batch.key[i - 1];
     }
-    if (!ordered) qsort(sorted->order, (size_t)n, 2 * sizeof(int64_t), gls_order_pairs);
+    if (!ordered) qsort(sorted->order, (size_t)n, 2 * sizeof(int64_t), gls_compare_pairs);
     sorted->cuts = 0;
     for (int64_t i = 0; i < n; i++)
         if (i == 0 || sorted->order[2 * i] != sorted->order[2 * i - 2]) sorted->cut[sorted->cuts++] = i;

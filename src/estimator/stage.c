@@ -24,8 +24,8 @@ gls_status gls_stage_create(gls_problem *problem, const gls_value *spec, uint64_
     gls_options *options = NULL;
     gls_status status = stage->self ? GLS_OK : GLS_ERR_MEMORY;
     if (status == GLS_OK)
-        status = gls_member_options(ctx, member, member->name, spec->kind == GLS_VALUE_MAP ? spec : NULL, gls_but_name,
-                                    &options);
+        status = gls_member_options(ctx, member, member->name, spec->kind == GLS_VALUE_MAP ? spec : NULL,
+                                    gls_member_but_name, &options);
     if (status == GLS_OK && type->create) status = type->create(stage, gls_options_struct(options));
     gls_options_destroy(options);
     if (status != GLS_OK) {

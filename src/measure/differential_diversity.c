@@ -65,7 +65,7 @@ static gls_status products(gls_sample *s, int64_t rows, const gls_real *sum, dou
     for (int64_t begin = 0; begin < s->count; begin += rows) {
         int64_t n = gls_least(s->count - begin, rows);
         uint64_t draw = gls_sample_draw(in, begin / rows);
-        gls_rows_figures figures = {.inner = c + begin};
+        gls_sample_figures figures = {.inner = c + begin};
         GLS_TRY(gls_sample_rows(s, s->index + begin, n, draw, in->w, sum, &figures));
         figures.inner = other;
         GLS_TRY(gls_sample_rows(s, s->index + begin, n, draw, in->w_other, sum, &figures));

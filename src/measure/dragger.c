@@ -33,19 +33,20 @@ static const gls_option table[] = {
 };
 
 static gls_status create(gls_measure *m) {
-    return gls_suspects_create(m->ctx, m->examples, m->self);
+    return gls_suspicion_create(m->ctx, m->examples, m->self);
 }
 static void destroy(gls_measure *m) {
-    gls_suspects_destroy(m->ctx, m->self);
+    gls_suspicion_destroy(m->ctx, m->self);
 }
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    return gls_suspects_arrays(m->ctx, m->self, prefix, list);
+    return gls_suspicion_arrays(m->ctx, m->self, prefix, list);
 }
 
 /* ---- every example's figures ---- */
 
 /* What adaptive clipping would have done to these groups, mini-batch by mini-batch: adds log(rho / |g_j|). */
-static void add_factors(const gls_sample *s, const double *group_norm, int64_t group, int64_t batch, gls_suspects *to) {
+static void add_factors(const gls_sample *s, const double *group_norm, int64_t group, int64_t batch,
+                        gls_suspicion *to) {
     int64_t groups = gls_parts(s->count, group), together = batch > group ? batch / group : 1;
     for (int64_t begin = 0; begin < groups; begin += together) {
         int64_t end = gls_least(begin + together, groups);
@@ -60,11 +61,11 @@ static void add_factors(const gls_sample *s, const double *group_norm, int64_t g
 }
 
 static gls_status add_sample(gls_sample *s, const options *o, double *loss, double *norm, double *group_norm,
-                             gls_suspects *to) {
+                             gls_suspicion *to) {
     const gls_measure_input *in = s->in;
     int64_t batch = o->batch > 0 ? o->batch : in->batch > 0 ? in->batch : 128;
     uint64_t draw = gls_sample_draw(in, 0);
-    gls_rows_figures figures = {.loss = loss, .norm2 = norm};
+    gls_sample_figures figures = {.loss = loss, .norm2 = norm};
     GLS_TRY(gls_sample_batch(s, s->count, s->index)); /* micro-batches of examples in random order */
     GLS_TRY(gls_sample_rows(s, s->index, s->count, draw, in->w, NULL, &figures));
     for (int64_t i = 0; i < s->count; i++) norm[i] = sqrt(norm[i]);
@@ -146,7 +147,7 @@ static gls_status report_pairs(gls_sample *s, const kinds *k, pairing kind, int6
 }
 
 /* Mean norms of both kinds, the largest tenth of the benign left out; both ratios. [M] 5.2 */
-static gls_status report_ratios(const kinds *k, const gls_suspects *all, gls_measure_result *out) {
+static gls_status report_ratios(const kinds *k, const gls_suspicion *all, gls_measure_result *out) {
     double *norm = gls_alloc(out->ctx, k->benigns, sizeof *norm), dragger = 0;
     if (!norm) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < k->benigns; i++) norm[i] = all->norm[k->benign[i]] / all->seen[k->benign[i]];
@@ -161,7 +162,7 @@ static gls_status report_ratios(const kinds *k, const gls_suspects *all, gls_mea
     return gls_measure_result_number(out, "dragger_over_benign", "", dragger / benign);
 }
 
-static gls_status report_kinds(gls_measure *m, gls_sample *s, const gls_suspects *all, kinds *k,
+static gls_status report_kinds(gls_measure *m, gls_sample *s, const gls_suspicion *all, kinds *k,
                                gls_measure_result *out) {
     const options *o = m->options;
     for (int64_t i = 0; i < s->count; i++) {
@@ -170,7 +171,7 @@ static gls_status report_kinds(gls_measure *m, gls_sample *s, const gls_suspects
         else
             k->benign[k->benigns++] = s->index[i];
     }
-    GLS_TRY(gls_suspects_report_precision(all, k->mark, out));
+    GLS_TRY(gls_suspicion_report_precision(all, k->mark, out));
     if (k->draggers < 1 || k->benigns < 2) {
         return gls_measure_result_note(out, "the sample holds %lld marked and %lld other examples: too few for pairs",
                                        (long long)k->draggers, (long long)k->benigns);
@@ -183,25 +184,25 @@ static gls_status report_kinds(gls_measure *m, gls_sample *s, const gls_suspects
                         "cosine_benign_within_class", out);
 }
 
-static gls_status report_classes(gls_measure *m, const gls_suspects *all, const int32_t *label, int64_t classes,
+static gls_status report_classes(gls_measure *m, const gls_suspicion *all, const int32_t *label, int64_t classes,
                                  gls_measure_result *out) {
-    static const gls_suspects_names names = {"class_seen", "class_log_factors", "class_norms", "class_losses"};
+    static const gls_suspicion_names names = {"class_seen", "class_log_factors", "class_norms", "class_losses"};
     int64_t *key = gls_alloc(m->ctx, all->examples, sizeof *key);
     if (!key) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < all->examples; i++) key[i] = label[i];
-    gls_status status = gls_suspects_report_means(all, key, classes, &names, out);
+    gls_status status = gls_suspicion_report_means(all, key, classes, &names, out);
     gls_free(m->ctx, key);
     return status;
 }
 
-static gls_status report_domains(gls_measure *m, const gls_suspects *all, const int64_t *domain,
+static gls_status report_domains(gls_measure *m, const gls_suspicion *all, const int64_t *domain,
                                  gls_measure_result *out) {
-    static const gls_suspects_names names = {"domain_seen", "domain_log_factors", "domain_norms", "domain_losses"};
+    static const gls_suspicion_names names = {"domain_seen", "domain_log_factors", "domain_norms", "domain_losses"};
     int64_t most = -1;
     for (int64_t i = 0; i < all->examples; i++) most = domain[i] > most ? domain[i] : most;
     /* One mean a domain: a column of other numbers is not taken for one. */
     if (most >= 100000) return gls_measure_result_note(out, "too many domains for a table of means");
-    return gls_suspects_report_means(all, domain, most + 1, &names, out);
+    return gls_suspicion_report_means(all, domain, most + 1, &names, out);
 }
 
 static gls_status named_column(gls_measure *m, const gls_source *source, const char *name, const int64_t **out) {
@@ -211,8 +212,8 @@ static gls_status named_column(gls_measure *m, const gls_source *source, const c
 }
 
 /* The factors and norms that the run's estimator really met, beside the losses seen here. */
-static gls_status from_ledger(gls_context *ctx, const gls_suspects *own, const gls_ledger *ledger, gls_suspects *to) {
-    GLS_TRY(gls_suspects_create(ctx, own->examples, to));
+static gls_status from_ledger(gls_context *ctx, const gls_suspicion *own, const gls_ledger *ledger, gls_suspicion *to) {
+    GLS_TRY(gls_suspicion_create(ctx, own->examples, to));
     for (int64_t i = 0; i < own->examples; i++) {
         to->seen[i] = ledger->seen[i];
         to->log_factor[i] = ledger->log_factor[i];
@@ -222,14 +223,14 @@ static gls_status from_ledger(gls_context *ctx, const gls_suspects *own, const g
     return GLS_OK;
 }
 
-static gls_status report(gls_measure *m, gls_sample *s, const gls_suspects *all, const int32_t *label,
+static gls_status report(gls_measure *m, gls_sample *s, const gls_suspicion *all, const int32_t *label,
                          gls_measure_result *out) {
     const options *o = m->options;
     const gls_source *source = s->in->source;
     const int64_t *mark, *domain;
     GLS_TRY(named_column(m, source, o->column, &mark));
     GLS_TRY(named_column(m, source, o->domain, &domain));
-    GLS_TRY(gls_suspects_report_list(all, gls_suspects_best(all), o->list, mark, out));
+    GLS_TRY(gls_suspicion_report_list(all, gls_suspicion_best(all), o->list, mark, out));
     if (label) GLS_TRY(report_classes(m, all, label, gls_source_info(source)->classes, out));
     if (domain) GLS_TRY(report_domains(m, all, domain, out));
     if (!mark) return GLS_OK;
@@ -255,10 +256,10 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *o
     if (status == GLS_OK && classes) status = gls_source_targets(s->in->source, m->ctx, label, NULL);
     const gls_ledger *ledger = s->in->ledger;
     if (status == GLS_OK && ledger && ledger->examples == m->examples) {
-        gls_suspects met = {0};
+        gls_suspicion met = {0};
         status = from_ledger(m->ctx, m->self, ledger, &met);
         if (status == GLS_OK) status = report(m, s, &met, classes ? label : NULL, out);
-        gls_suspects_destroy(m->ctx, &met);
+        gls_suspicion_destroy(m->ctx, &met);
     } else if (status == GLS_OK) {
         status = report(m, s, m->self, classes ? label : NULL, out);
     }
@@ -292,7 +293,7 @@ static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
 const gls_measure_type gls_measure_dragger = {
     .member = {"dragger", "which examples clipping suppresses, with cosines and norm ratios where draggers are known",
                "[M] 5.1, 5.2, 5.3.2", table, sizeof(options)},
-    .self_size = sizeof(gls_suspects),
+    .self_size = sizeof(gls_suspicion),
     .cost = cost,
     .create = create,
     .destroy = destroy,

@@ -88,7 +88,7 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
 /* Two passes of losses, a third each, and a mini-batch's gradient. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return 0.7 * gls_sample_size(o->sample.sample, examples) + gls_batch_or(o->batch, batch);
+    return 0.7 * gls_sample_size(o->sample.sample, examples) + gls_sample_batch_or(o->batch, batch);
 }
 
 const gls_measure_type gls_measure_invariance_defect = {

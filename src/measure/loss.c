@@ -14,7 +14,7 @@ static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "8192", "evaluate
 
 /* The interval of a mean over a sample drawn without replacement, for examples of like mass. */
 static gls_status report_sample(gls_sample *s, double *losses, gls_measure_result *out) {
-    gls_rows_figures figures = {.loss = losses};
+    gls_sample_figures figures = {.loss = losses};
     GLS_TRY(gls_sample_rows(s, s->index, s->count, gls_sample_draw(s->in, 0), s->in->w, NULL, &figures));
     double n = (double)s->count, mean = gls_stat_mean(losses, s->count), square = 0;
     for (int64_t i = 0; i < s->count; i++) square += (losses[i] - mean) * (losses[i] - mean);

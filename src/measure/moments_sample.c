@@ -6,11 +6,11 @@
 static gls_status sample_moments(gls_sample *s, const gls_real *w, double *a, double *c, gls_real *g,
                                  gls_moments *out) {
     int64_t d = gls_problem_size(s->in->problem);
-    gls_rows_figures figures = {.norm2 = a, .g = g};
+    gls_sample_figures figures = {.norm2 = a, .g = g};
     GLS_TRY(gls_sample_rows(s, s->index, s->count, gls_sample_draw(s->in, 0), w, NULL, &figures));
     double norm2_sum = gls_team_sum_squares(s->ctx, g, d);
     if (!s->whole) {
-        figures = (gls_rows_figures){.inner = c};
+        figures = (gls_sample_figures){.inner = c};
         GLS_TRY(gls_sample_rows(s, s->index, s->count, gls_sample_draw(s->in, 0), w, g, &figures));
     }
     gls_moments_rows(s->count, 1, a, c, norm2_sum, s->population, out);

@@ -11,12 +11,12 @@
 static gls_status example_noise(gls_sample *s, const gls_real *w, gls_real *g, double *norm2, double *inner) {
     int64_t d = gls_problem_size(s->in->problem);
     uint64_t draw = gls_sample_draw(s->in, 0);
-    gls_rows_figures figures = {.norm2 = norm2, .g = g};
+    gls_sample_figures figures = {.norm2 = norm2, .g = g};
     GLS_TRY(gls_sample_rows(s, s->index, s->count, draw, w, NULL, &figures));
     double mass = figures.mass / (double)s->count;
     if (!(mass > 0)) return gls_fail(s->ctx, GLS_ERR_INPUT, "measure: the sample has no mass");
     for (int64_t k = 0; k < d; k++) g[k] = (gls_real)((double)g[k] / figures.mass);
-    figures = (gls_rows_figures){.inner = inner};
+    figures = (gls_sample_figures){.inner = inner};
     GLS_TRY(gls_sample_rows(s, s->index, s->count, draw, w, g, &figures));
     double mean2 = gls_team_sum_squares(s->ctx, g, d);
     for (int64_t i = 0; i < s->count; i++) norm2[i] = fmax(0, norm2[i] / (mass * mass) - 2 * inner[i] / mass + mean2);
@@ -105,7 +105,7 @@ void gls_noise_null(gls_random random, double effective, double alpha, double me
     for (int64_t i = 0; i < n; i++) {
         double sum = 0;
         for (int64_t k = 0; k < terms; k++) {
-            double x = alpha == 2 ? gls_random_normal(&random) : gls_noise_stable(&random, alpha);
+            double x = alpha == 2 ? gls_random_normal(&random) : gls_draw_stable(&random, alpha);
             sum += x * x;
         }
         norm[i] = sqrt(sum);

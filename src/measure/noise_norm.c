@@ -301,7 +301,8 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
 /* A pass with norms, 1.3, one with inner products, and the mini-batches. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return 2.3 * gls_sample_size(o->sample.sample, examples) + (double)o->batches * gls_batch_or(o->batch, batch);
+    return 2.3 * gls_sample_size(o->sample.sample, examples) +
+           (double)o->batches * gls_sample_batch_or(o->batch, batch);
 }
 
 const gls_measure_type gls_measure_noise_norm = {

@@ -68,7 +68,7 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *o
     int64_t d = gls_problem_size(s->in->problem);
     double *norm2 = gls_alloc(m->ctx, s->count, sizeof *norm2), sum = 0, count = (double)s->count;
     gls_real *g = gls_alloc(m->ctx, d, sizeof *g);
-    gls_rows_figures figures = {.norm2 = norm2, .g = g};
+    gls_sample_figures figures = {.norm2 = norm2, .g = g};
     gls_status status = norm2 && g ? GLS_OK : GLS_ERR_MEMORY;
     if (status == GLS_OK)
         status = gls_sample_rows(s, s->index, s->count, gls_sample_draw(s->in, 0), s->in->w, NULL, &figures);
@@ -115,7 +115,7 @@ static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
 /* A pass with norms costs up to 1.3 of a plain one (docs/measures.md). */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return o->from ? 0 : 1.3 * gls_batch_or(o->batch, batch);
+    return o->from ? 0 : 1.3 * gls_sample_batch_or(o->batch, batch);
 }
 
 const gls_measure_type gls_measure_norm_test = {

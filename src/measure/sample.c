@@ -111,7 +111,7 @@ gls_status gls_sample_mean(gls_sample *s, const int64_t *index, int64_t count, u
 }
 
 typedef struct collector {
-    gls_rows_figures *rows;
+    gls_sample_figures *rows;
     double *groups;
     int64_t group;
     const gls_point *v;
@@ -147,7 +147,7 @@ gls_status gls_sample_share(gls_sample *s, double *x, int64_t n, gls_status stat
 }
 
 gls_status gls_sample_rows(gls_sample *s, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
-                           const gls_real *v, gls_rows_figures *out) {
+                           const gls_real *v, gls_sample_figures *out) {
     collector c = {.rows = out};
     double *const arrays[] = {out->loss, out->norm2, out->inner};
     for (int k = 0; k < 3; k++) { /* rows of other ranks are added up afterwards */

@@ -35,13 +35,13 @@ gls_status gls_sample_mean(gls_sample *sample, const int64_t *index, int64_t cou
                            gls_real *g, double *loss, double *mass);
 /* By row of these examples, each array [count] or NULL: loss f_i, squared norm of its gradient, inner product with v
  * [d]. GLS_ERR_UNSUPPORTED from a problem whose examples are coupled. */
-typedef struct gls_rows_figures {
+typedef struct gls_sample_figures {
     double *loss, *norm2, *inner;
     gls_real *g; /* [d] the sum of the gradients, or NULL */
     double mass; /* of all rows; filled */
-} gls_rows_figures;
+} gls_sample_figures;
 gls_status gls_sample_rows(gls_sample *sample, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
-                           const gls_real *v, gls_rows_figures *out);
+                           const gls_real *v, gls_sample_figures *out);
 /* Squared norms of the sums over groups of `group` consecutive examples: out [ceil(count / group)]. */
 gls_status gls_sample_groups(gls_sample *sample, const int64_t *index, int64_t count, int64_t group, uint64_t draw,
                              const gls_real *w, double *out);
@@ -63,7 +63,7 @@ uint64_t gls_sample_draw(const gls_measure_input *in, int64_t pass);
 static inline double gls_sample_size(int64_t size, int64_t examples) {
     return (double)(size < 0 || size > examples ? examples : size);
 }
-static inline double gls_batch_or(int64_t own, int64_t batch) {
+static inline double gls_sample_batch_or(int64_t own, int64_t batch) {
     return (double)(own > 0 ? own : batch);
 }
 

@@ -17,7 +17,7 @@ static const gls_option table[] = {GLS_SAMPLE_OPTIONS(options, "all", "evaluate"
 static gls_status report_exchanged(gls_sample *s, gls_measure_result *out) {
     const gls_measure_input *in = s->in;
     double here, there;
-    gls_rows_figures figures = {.loss = &here};
+    gls_sample_figures figures = {.loss = &here};
     GLS_TRY(gls_sample_rows(s, &in->exchanged, 1, 1, in->w, NULL, &figures));
     figures.loss = &there;
     GLS_TRY(gls_sample_rows(s, &in->exchanged, 1, 1, in->w_other, NULL, &figures));

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-gls_status gls_suspects_create(gls_context *ctx, int64_t examples, gls_suspects *s) {
+gls_status gls_suspicion_create(gls_context *ctx, int64_t examples, gls_suspicion *s) {
     s->examples = examples;
     s->seen = gls_alloc(ctx, examples, sizeof *s->seen);
     s->log_factor = gls_alloc(ctx, examples, sizeof *s->log_factor);
@@ -16,7 +16,7 @@ gls_status gls_suspects_create(gls_context *ctx, int64_t examples, gls_suspects 
     return s->seen && s->log_factor && s->norm && s->loss ? GLS_OK : GLS_ERR_MEMORY;
 }
 
-void gls_suspects_destroy(gls_context *ctx, gls_suspects *s) {
+void gls_suspicion_destroy(gls_context *ctx, gls_suspicion *s) {
     gls_free(ctx, s->seen);
     gls_free(ctx, s->log_factor);
     gls_free(ctx, s->norm);
@@ -28,7 +28,7 @@ static gls_status add(gls_context *ctx, gls_arrays *arrays, const char *prefix, 
     return gls_arrays_add_state(ctx, arrays, prefix, what, GLS_F64, n, x);
 }
 
-gls_status gls_suspects_arrays(gls_context *ctx, gls_suspects *s, const char *prefix, gls_arrays *arrays) {
+gls_status gls_suspicion_arrays(gls_context *ctx, gls_suspicion *s, const char *prefix, gls_arrays *arrays) {
     GLS_TRY(add(ctx, arrays, prefix, "seen", s->examples, s->seen));
     GLS_TRY(add(ctx, arrays, prefix, "log_factor", s->examples, s->log_factor));
     GLS_TRY(add(ctx, arrays, prefix, "norm", s->examples, s->norm));
@@ -49,7 +49,7 @@ static int by_key(const void *a, const void *b) {
 }
 
 /* The seen examples, the most suspect first; from gls_alloc. */
-static rank *ranked(gls_context *ctx, const gls_suspects *s, gls_suspects_by by, int64_t *count) {
+static rank *ranked(gls_context *ctx, const gls_suspicion *s, gls_suspicion_by by, int64_t *count) {
     const double *sum = by == GLS_BY_FACTOR ? s->log_factor : by == GLS_BY_NORM ? s->norm : s->loss;
     double sign = by == GLS_BY_FACTOR ? 1 : -1;
     rank *list = gls_alloc(ctx, s->examples, sizeof *list);
@@ -68,14 +68,14 @@ static gls_status report_column(const rank *order, int64_t n, const double *sum,
     return gls_measure_result_array(out, name, unit, n, x);
 }
 
-gls_suspects_by gls_suspects_best(const gls_suspects *s) {
+gls_suspicion_by gls_suspicion_best(const gls_suspicion *s) {
     for (int64_t i = 0; i < s->examples; i++)
         if (s->log_factor[i] < 0) return GLS_BY_FACTOR;
     return GLS_BY_NORM;
 }
 
-gls_status gls_suspects_report_list(const gls_suspects *s, gls_suspects_by by, int64_t list, const int64_t *planted,
-                                    gls_measure_result *out) {
+gls_status gls_suspicion_report_list(const gls_suspicion *s, gls_suspicion_by by, int64_t list, const int64_t *planted,
+                                     gls_measure_result *out) {
     int64_t count;
     rank *order = ranked(out->ctx, s, by, &count);
     double *x = gls_alloc(out->ctx, list, sizeof *x);
@@ -97,7 +97,7 @@ gls_status gls_suspects_report_list(const gls_suspects *s, gls_suspects_by by, i
     return status;
 }
 
-static gls_status precision(const gls_suspects *s, gls_suspects_by by, const int64_t *planted, const char *name,
+static gls_status precision(const gls_suspicion *s, gls_suspicion_by by, const int64_t *planted, const char *name,
                             gls_measure_result *out) {
     int64_t count, known = 0, found = 0;
     rank *order = ranked(out->ctx, s, by, &count);
@@ -108,13 +108,13 @@ static gls_status precision(const gls_suspects *s, gls_suspects_by by, const int
     return gls_measure_result_number(out, name, "", known > 0 ? (double)found / (double)known : NAN);
 }
 
-gls_status gls_suspects_report_precision(const gls_suspects *s, const int64_t *planted, gls_measure_result *out) {
+gls_status gls_suspicion_report_precision(const gls_suspicion *s, const int64_t *planted, gls_measure_result *out) {
     GLS_TRY(precision(s, GLS_BY_FACTOR, planted, "precision_by_factor", out));
     GLS_TRY(precision(s, GLS_BY_LOSS, planted, "precision_by_loss", out));
     return precision(s, GLS_BY_NORM, planted, "precision_by_norm", out);
 }
 
-static gls_status report_mean(const gls_suspects *s, const int64_t *key, int64_t keys, const double *sum, double *x,
+static gls_status report_mean(const gls_suspicion *s, const int64_t *key, int64_t keys, const double *sum, double *x,
                               const char *name, const char *unit, gls_measure_result *out) {
     double *count = x + keys;
     for (int64_t k = 0; k < 2 * keys; k++) x[k] = 0;
@@ -127,8 +127,8 @@ static gls_status report_mean(const gls_suspects *s, const int64_t *key, int64_t
     return gls_measure_result_array(out, name, unit, keys, x);
 }
 
-gls_status gls_suspects_report_means(const gls_suspects *s, const int64_t *key, int64_t keys,
-                                     const gls_suspects_names *names, gls_measure_result *out) {
+gls_status gls_suspicion_report_means(const gls_suspicion *s, const int64_t *key, int64_t keys,
+                                      const gls_suspicion_names *names, gls_measure_result *out) {
     double *x = gls_alloc(out->ctx, 2 * keys, sizeof *x);
     gls_status status = x ? report_mean(s, key, keys, NULL, x, names->seen, "examples", out) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = report_mean(s, key, keys, s->log_factor, x, names->log_factor, "", out);

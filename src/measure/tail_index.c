@@ -276,7 +276,7 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
 
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return 2 * gls_sample_size(o->sample.sample, examples) * gls_batch_or(o->batch, 1);
+    return 2 * gls_sample_size(o->sample.sample, examples) * gls_sample_batch_or(o->batch, 1);
 }
 
 const gls_measure_type gls_measure_tail_index = {

@@ -126,7 +126,7 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
 
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return gls_sample_size(o->sample.sample, examples) + (double)o->batches * gls_batch_or(o->batch, batch);
+    return gls_sample_size(o->sample.sample, examples) + (double)o->batches * gls_sample_batch_or(o->batch, batch);
 }
 
 const gls_measure_type gls_measure_variance_curve = {

@@ -12,10 +12,10 @@
 
 /* ---- one group ---- */
 
-static gls_status add_schedule(gls_method *method, gls_parameter_group *group, const gls_option *row) {
+static gls_status add_schedule(gls_method *method, gls_method_group *group, const gls_option *row) {
     const gls_value *spec = gls_options_schedule(group->options, row->key);
     if (!spec) return GLS_OK;
-    gls_scheduled *s = &group->scheduled[group->scheduled_count];
+    gls_method_scheduled *s = &group->scheduled[group->scheduled_count];
     char what[160];
     snprintf(what, sizeof what, "method %s: %s", method->type->member.name, row->key);
     double from = *(const double *)((const char *)gls_options_struct(group->options) + row->offset);
@@ -26,7 +26,7 @@ static gls_status add_schedule(gls_method *method, gls_parameter_group *group, c
     return GLS_OK;
 }
 
-static gls_status add_schedules(gls_method *method, gls_parameter_group *group) {
+static gls_status add_schedules(gls_method *method, gls_method_group *group) {
     const gls_option *table = method->type->member.options;
     int64_t rows = 0;
     while (table[rows].key) rows++;
@@ -36,7 +36,7 @@ static gls_status add_schedules(gls_method *method, gls_parameter_group *group) 
     return GLS_OK;
 }
 
-gls_status gls_group_refresh(gls_method *method, gls_parameter_group *group, const gls_option *row) {
+gls_status gls_method_group_refresh(gls_method *method, gls_method_group *group, const gls_option *row) {
     for (int64_t i = 0; i < group->scheduled_count; i++)
         if (group->scheduled[i].option == row) {
             gls_schedule_destroy(group->scheduled[i].schedule);
@@ -47,7 +47,7 @@ gls_status gls_group_refresh(gls_method *method, gls_parameter_group *group, con
     return add_schedule(method, group, row);
 }
 
-static gls_status book(gls_method *method, gls_parameter_group *group) {
+static gls_status book(gls_method *method, gls_method_group *group) {
     group->now = gls_alloc(method->ctx, 1, method->type->member.options_size);
     if (!group->now) return GLS_ERR_MEMORY;
     memcpy(group->now, gls_options_struct(group->options), method->type->member.options_size);
@@ -55,7 +55,7 @@ static gls_status book(gls_method *method, gls_parameter_group *group) {
 }
 
 static gls_status create_group(gls_method *method, const gls_value *spec, const gls_options *base,
-                               gls_parameter_group *group) {
+                               gls_method_group *group) {
     gls_context *ctx = method->ctx;
     const gls_value *match = gls_value_get(spec, "match");
     char where[GLS_ORIGIN_TEXT];
@@ -121,14 +121,14 @@ gls_status gls_method_read_options(gls_context *ctx, const gls_member *member, c
     return status;
 }
 
-gls_status gls_groups_create(gls_method *method, const gls_value *spec) {
+gls_status gls_method_groups_create(gls_method *method, const gls_value *spec) {
     gls_context *ctx = method->ctx;
     const gls_value *list = spec && spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "groups") : NULL;
     int64_t listed = list && list->kind == GLS_VALUE_LIST ? list->count : 0;
     method->group = gls_alloc(ctx, listed + 1, sizeof *method->group);
     if (!method->group) return GLS_ERR_MEMORY;
     method->groups = listed + 1;
-    gls_parameter_group *last = &method->group[listed];
+    gls_method_group *last = &method->group[listed];
     GLS_TRY(gls_method_read_options(ctx, &method->type->member, spec, &method->theory, &last->options));
     const gls_options *base = last->options;
     if (list && list->kind != GLS_VALUE_LIST && list->kind != GLS_VALUE_NULL)
@@ -140,9 +140,9 @@ gls_status gls_groups_create(gls_method *method, const gls_value *spec) {
     return book(method, last);
 }
 
-void gls_groups_destroy(gls_method *method) {
+void gls_method_groups_destroy(gls_method *method) {
     for (int64_t i = 0; i < method->groups; i++) {
-        gls_parameter_group *group = &method->group[i];
+        gls_method_group *group = &method->group[i];
         for (int64_t j = 0; j < group->scheduled_count; j++) gls_schedule_destroy(group->scheduled[j].schedule);
         gls_free(method->ctx, group->scheduled);
         gls_free(method->ctx, group->now);
@@ -154,9 +154,9 @@ void gls_groups_destroy(gls_method *method) {
     gls_free(method->ctx, method->no_decoupled);
 }
 
-gls_status gls_groups_advance(gls_method *method, gls_clock clock) {
+gls_status gls_method_groups_advance(gls_method *method, gls_clock clock) {
     for (int64_t i = 0; i < method->groups; i++) {
-        gls_parameter_group *group = &method->group[i];
+        gls_method_group *group = &method->group[i];
         for (int64_t j = 0; j < group->scheduled_count; j++) {
             const gls_option *option = group->scheduled[j].option;
             double value = gls_schedule_value(group->scheduled[j].schedule, clock);
@@ -198,7 +198,7 @@ static gls_status cut(gls_method *method) {
         for (int64_t at = 0; at < block->size; at += GLS_CHUNK, count++) {
             int64_t size = gls_least(block->size - at, GLS_CHUNK);
             method->piece[count] =
-                (gls_weight_piece){.offset = block->offset + at, .size = size, .block = b, .group = group};
+                (gls_method_piece){.offset = block->offset + at, .size = size, .block = b, .group = group};
             if (filled >= TASK) {
                 method->task[method->tasks++] = count;
                 filled = 0;
@@ -210,7 +210,7 @@ static gls_status cut(gls_method *method) {
     return GLS_OK;
 }
 
-gls_status gls_pieces_create(gls_method *method) {
+gls_status gls_method_pieces_create(gls_method *method) {
     gls_context *ctx = method->ctx;
     int64_t blocks = gls_layout_count(method->layout);
     for (int64_t b = 0; b < blocks; b++)

@@ -11,7 +11,7 @@ gls_status gls_register_method(gls_context *ctx, const gls_method_type *type) {
     return gls_member_register(ctx, &gls_method_kind, &type->member);
 }
 
-const gls_method_type *gls_method_type_at(gls_context *ctx, int64_t i) {
+const gls_method_type *gls_method_at(gls_context *ctx, int64_t i) {
     return (const gls_method_type *)gls_member_at(ctx, &gls_method_kind, i);
 }
 
@@ -31,7 +31,7 @@ gls_method_setup gls_method_setup_of(const gls_method *method) {
 static gls_status make_ready(gls_method *method) {
     if (method->ready) return GLS_OK;
     const gls_method_type *type = method->type;
-    if (!method->piece) GLS_TRY(gls_pieces_create(method));
+    if (!method->piece) GLS_TRY(gls_method_pieces_create(method));
     for (const char *const *name = type->vectors; name && *name; name++) {
         gls_real **vector = &method->state[name - type->vectors];
         if (!*vector) *vector = gls_alloc(method->ctx, method->parameters, sizeof **vector);
@@ -63,7 +63,7 @@ static gls_status create(gls_context *ctx, const char *name, const gls_method_op
     method->steps_per_epoch = options->steps_per_epoch;
     method->total_steps = options->total_steps;
     method->seed = options->seed;
-    gls_status status = gls_groups_create(method, options->spec);
+    gls_status status = gls_method_groups_create(method, options->spec);
     if (status == GLS_OK && !own) status = make_ready(method);
     if (status == GLS_OK)
         *out = method;
@@ -102,7 +102,7 @@ void gls_method_destroy(gls_method *method) {
     if (method->type->destroy && method->self) method->type->destroy(ctx, method->self);
     gls_free(ctx, method->self);
     for (int i = 0; i < GLS_METHOD_VECTORS; i++) gls_free(ctx, method->state[i]);
-    gls_groups_destroy(method);
+    gls_method_groups_destroy(method);
     gls_free(ctx, method->piece);
     gls_free(ctx, method->task);
     gls_free(ctx, method->sums);
@@ -125,7 +125,7 @@ static gls_status set_number(gls_options *options, const gls_option *row, double
 
 static gls_status set(gls_method *method, const char *key, const double *value, const char *text) {
     gls_context *ctx = method->ctx;
-    gls_parameter_group *group = &method->group[method->groups - 1];
+    gls_method_group *group = &method->group[method->groups - 1];
     const gls_option *row = gls_options_table(group->options);
     while (row->key && strcmp(row->key, key) != 0) row++;
     if (!row->key) return gls_options_set(group->options, key, ""); /* says which key is nearest */
@@ -135,7 +135,7 @@ static gls_status set(gls_method *method, const char *key, const double *value, 
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: %s cannot change after the first step",
                         gls_method_name(method), key);
     GLS_TRY(text ? gls_options_set(group->options, key, text) : set_number(group->options, row, *value));
-    return gls_group_refresh(method, group, row);
+    return gls_method_group_refresh(method, group, row);
 }
 
 gls_status gls_method_set(gls_method *method, const char *key, double value) {

@@ -7,31 +7,31 @@
 #include "base/table.h"
 
 /* A schedulable option that has a schedule. */
-typedef struct gls_scheduled {
+typedef struct gls_method_scheduled {
     const gls_option *option;
     gls_schedule *schedule;
-} gls_scheduled;
+} gls_method_scheduled;
 
-typedef struct gls_parameter_group {
+typedef struct gls_method_group {
     char *match; /* NULL: every block that no other group matches */
     gls_options *options;
     void *now;                         /* the options at this step */
     bool decay_named, decoupled_named; /* the group itself says so: blocks without decay have it then */
-    gls_scheduled *scheduled;
+    gls_method_scheduled *scheduled;
     int64_t scheduled_count;
     double coefficient[GLS_METHOD_COEFFICIENTS];
-} gls_parameter_group;
+} gls_method_group;
 
 /* At most GLS_CHUNK consecutive coordinates of one block. */
-typedef struct gls_weight_piece {
+typedef struct gls_method_piece {
     int64_t offset, size, block, group;
-} gls_weight_piece;
+} gls_method_piece;
 
 /* What a pass gathers over one piece, and then over blocks and all of w. */
-typedef struct gls_sums {
+typedef struct gls_method_sums {
     double own[GLS_METHOD_SUMS];
     double update2, w2, w_update; /* |dw|^2, |w|^2, <w, dw> after the step */
-} gls_sums;
+} gls_method_sums;
 
 typedef struct gls_projection {
     double ball; /* radius; 0: none */
@@ -48,18 +48,18 @@ struct gls_method {
     uint64_t seed;
     bool ready; /* vectors, pieces and the method's own memory are there */
 
-    gls_parameter_group *group; /* the last one matches everything */
+    gls_method_group *group; /* the last one matches everything */
     int64_t groups;
     bool *no_decay; /* by block: coupled or own; and decoupled */
     bool *no_decoupled;
     gls_projection projection;
     gls_record theory;
 
-    gls_weight_piece *piece;
+    gls_method_piece *piece;
     int64_t pieces;
     int64_t *task; /* first piece of each task, and the end */
     int64_t tasks;
-    gls_sums *sums;                         /* by piece */
+    gls_method_sums *sums;                  /* by piece */
     double (*block_first)[GLS_METHOD_SUMS]; /* by block */
     double *g_norm2, *w_norm2;              /* by block */
 
@@ -70,14 +70,14 @@ struct gls_method {
 };
 
 /* groups.c */
-gls_status gls_groups_create(gls_method *method, const gls_value *spec);
-void gls_groups_destroy(gls_method *method);
+gls_status gls_method_groups_create(gls_method *method, const gls_value *spec);
+void gls_method_groups_destroy(gls_method *method);
 /* After an option of the group was set: its value now, and its schedule if it has got one. */
-gls_status gls_group_refresh(gls_method *method, gls_parameter_group *group, const gls_option *row);
+gls_status gls_method_group_refresh(gls_method *method, gls_method_group *group, const gls_option *row);
 /* The groups' options at this step. GLS_ERR_ARGUMENT if a schedule leaves an option's bounds. */
-gls_status gls_groups_advance(gls_method *method, gls_clock clock);
+gls_status gls_method_groups_advance(gls_method *method, gls_clock clock);
 /* Cuts w into pieces and tasks; books the sums. */
-gls_status gls_pieces_create(gls_method *method);
+gls_status gls_method_pieces_create(gls_method *method);
 
 /* update.c: the step of every method that has no tell of its own. `at` is where g was taken. */
 gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gls_real *at, gls_real *w,

@@ -21,7 +21,7 @@ gls_status gls_register_schedule(gls_context *ctx, const gls_schedule_type *type
     return gls_member_register(ctx, &gls_schedule_kind, &type->member);
 }
 
-const gls_schedule_type *gls_schedule_type_at(gls_context *ctx, int64_t i) {
+const gls_schedule_type *gls_schedule_at(gls_context *ctx, int64_t i) {
     return (const gls_schedule_type *)gls_member_at(ctx, &gls_schedule_kind, i);
 }
 

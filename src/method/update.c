@@ -70,8 +70,8 @@ typedef struct room {
     _Alignas(64) gls_real moved[GLS_METHOD_RANGE];
 } room;
 
-static void move_range(const pass *p, const gls_weight_piece *piece, const gls_range *r, room *buffers,
-                       gls_sums *sums) {
+static void move_range(const pass *p, const gls_method_piece *piece, const gls_range *r, room *buffers,
+                       gls_method_sums *sums) {
     gls_method *method = p->method;
     const gls_method_common *options = r->options;
     double shrink = method->no_decoupled[piece->block] ? 0 : options->decoupled_weight_decay;
@@ -87,13 +87,14 @@ static void move_range(const pass *p, const gls_weight_piece *piece, const gls_r
 }
 
 /* What is added to the gradients of a piece, times w. */
-static double coupled_decay(const pass *p, const gls_weight_piece *piece, const gls_method_common *options) {
+static double coupled_decay(const pass *p, const gls_method_piece *piece, const gls_method_common *options) {
     bool own = p->update->needs & (GLS_METHOD_OWN_DECAY | GLS_METHOD_DECOUPLED);
     return own || p->method->no_decay[piece->block] ? 0 : options->weight_decay;
 }
 
 /* The rule's own work on one range, then the move. */
-static void run_range(const pass *p, const gls_weight_piece *piece, gls_range *r, room *buffers, gls_sums *sums) {
+static void run_range(const pass *p, const gls_method_piece *piece, gls_range *r, room *buffers,
+                      gls_method_sums *sums) {
     gls_method *method = p->method;
     double lambda = coupled_decay(p, piece, r->options);
     if (lambda != 0) {
@@ -118,11 +119,11 @@ static void run_piece(const pass *p, int64_t number) {
     room buffers;
     gls_move along;
     gls_method *method = p->method;
-    const gls_weight_piece *piece = &method->piece[number];
-    const gls_parameter_group *group = &method->group[piece->group];
+    const gls_method_piece *piece = &method->piece[number];
+    const gls_method_group *group = &method->group[piece->group];
     const gls_method_common *options = group->now;
-    gls_sums *sums = &method->sums[number];
-    *sums = (gls_sums){0};
+    gls_method_sums *sums = &method->sums[number];
+    *sums = (gls_method_sums){0};
     gls_range r = {.update = p->update,
                    .options = options,
                    .coefficient = group->coefficient,
@@ -200,8 +201,8 @@ static void gather_first(gls_method *method, gls_update *update) {
         }
 }
 
-static gls_sums gather_main(gls_method *method, gls_update *update) {
-    gls_sums total = {0};
+static gls_method_sums gather_main(gls_method *method, gls_update *update) {
+    gls_method_sums total = {0};
     for (int64_t i = 0; i < method->pieces; i++) {
         for (int j = 0; j < GLS_METHOD_SUMS; j++) update->sums[j] += method->sums[i].own[j];
         total.update2 += method->sums[i].update2;
@@ -212,7 +213,7 @@ static gls_sums gather_main(gls_method *method, gls_update *update) {
 }
 
 /* Onto the ball; |a w - (w - dw)|^2 follows from the sums that the main pass made. */
-static double project_ball(gls_method *method, gls_real *w, const gls_sums *total) {
+static double project_ball(gls_method *method, gls_real *w, const gls_method_sums *total) {
     double norm = sqrt(total->w2), radius = method->projection.ball;
     if (norm <= radius) return total->update2;
     double a = radius / norm;
@@ -244,7 +245,7 @@ gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gl
                                     .zero_gradients = method->zero_gradients};
         return GLS_OK;
     }
-    GLS_TRY(gls_groups_advance(method, (gls_clock){(double)method->steps, answer->epoch}));
+    GLS_TRY(gls_method_groups_advance(method, (gls_clock){(double)method->steps, answer->epoch}));
     const gls_method_common *options = method->group[method->groups - 1].now;
     gls_update update = {.self = method->self,
                          .options = options,
@@ -264,7 +265,7 @@ gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gl
     }
     if (type->between) type->between(&update);
     GLS_TRY(run_pass(&p, PASS_MAIN));
-    gls_sums total = gather_main(method, &update);
+    gls_method_sums total = gather_main(method, &update);
     double update2 = method->projection.ball > 0 ? project_ball(method, w, &total) : total.update2;
     if (type->finish) type->finish(&update, w);
     method->steps++;

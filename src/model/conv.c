@@ -9,7 +9,7 @@
 #include "model/layers.h"
 
 gls_conv_shape gls_conv_shape_of(const gls_node *node) {
-    const gls_conv_options *o = node->options;
+    const gls_op_conv_options *o = node->options;
     return (gls_conv_shape){.in = node->in,
                             .out = node->out,
                             .in_inner = node->in_inner,

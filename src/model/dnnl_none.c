@@ -68,5 +68,5 @@ gls_status gls_dnnl_conv_plain(gls_dnnl_conv *conv, const gls_real *own, gls_rea
     return never();
 }
 #else
-typedef int gls_with_dnnl; /* a translation unit is never empty */
+typedef int with_dnnl; /* a translation unit is never empty */
 #endif

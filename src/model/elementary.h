@@ -10,19 +10,19 @@
 #include <glissade/base.h>
 
 #ifdef GLS_DOUBLE
-static inline double gls_real_exp(double x) {
+static inline double gls_elementary_exp(double x) {
     return exp(x);
 }
-static inline double gls_real_tanh(double x) {
+static inline double gls_elementary_tanh(double x) {
     return tanh(x);
 }
-static inline double gls_real_erf(double x) {
+static inline double gls_elementary_erf(double x) {
     return erf(x);
 }
 #else
 /* e^x = 2^n e^r, |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7; 0 below -87.3, inf-free above 88.7. NaN
  * stays NaN. */
-static inline float gls_real_exp(float x) {
+static inline float gls_elementary_exp(float x) {
     float clamped = x < -87.3f ? -87.3f : x;
     clamped = clamped > 88.7f ? 88.7f : clamped;
     float shifted = clamped * 1.44269504f + 12582912.0f; /* 1.5 2^23: rounds to the nearest integer, in the low bits */
@@ -48,7 +48,7 @@ static inline float gls_real_exp(float x) {
     return p * half * rest;
 }
 /* Near 0 by its series, elsewhere 1 - 2/(e^2x + 1). */
-static inline float gls_real_tanh(float x) {
+static inline float gls_elementary_tanh(float x) {
     float a = fabsf(x), s = a * a;
     float series = -1382.0f / 155925;
     series = series * s + 62.0f / 2835;
@@ -56,18 +56,18 @@ static inline float gls_real_tanh(float x) {
     series = series * s + 2.0f / 15;
     series = series * s - 1.0f / 3;
     series = a + a * s * series;
-    float far = 1.0f - 2.0f / (gls_real_exp(2.0f * (a > 15.0f ? 15.0f : a)) + 1.0f);
+    float far = 1.0f - 2.0f / (gls_elementary_exp(2.0f * (a > 15.0f ? 15.0f : a)) + 1.0f);
     return copysignf(a < 0.4f ? series : a != a ? a : far, x);
 }
 /* Abramowitz and Stegun 7.1.26, absolute error 1.5e-7. */
-static inline float gls_real_erf(float x) {
+static inline float gls_elementary_erf(float x) {
     float a = fabsf(x), t = 1.0f / (1.0f + 0.3275911f * a);
     float p = 1.061405429f;
     p = p * t - 1.453152027f;
     p = p * t + 1.421413741f;
     p = p * t - 0.284496736f;
     p = p * t + 0.254829592f;
-    return copysignf(1.0f - p * t * gls_real_exp(-a * a), x);
+    return copysignf(1.0f - p * t * gls_elementary_exp(-a * a), x);
 }
 #endif
 

@@ -110,14 +110,14 @@ static span begin(gls_exec *x, int i, bool backward) {
     span s = {x->seconds ? gls_exec_clock() : 0, backward};
     if (x->plan->storage == GLS_STORAGE_REAL) return s;
     if (backward)
-        gls_stage_backward(x, i);
+        gls_storage_stage_backward(x, i);
     else
-        gls_stage_forward(x, i);
+        gls_storage_stage_forward(x, i);
     return s;
 }
 
 static gls_status end(gls_exec *x, int i, span s, gls_status status) {
-    if (x->plan->storage != GLS_STORAGE_REAL) gls_unstage(x, i);
+    if (x->plan->storage != GLS_STORAGE_REAL) gls_storage_unstage(x, i);
     if (x->seconds) x->seconds[i * GLS_EXEC_TIMES + s.backward] += gls_exec_clock() - s.start;
     return status;
 }

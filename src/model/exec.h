@@ -10,12 +10,12 @@
 typedef struct gls_network gls_network;
 
 /* A narrow buffer's wide copy for the present call. */
-typedef struct gls_staged {
+typedef struct gls_storage_staged {
     void *stored;
     gls_real *wide;
     int64_t count;
     bool written; /* the call may change it */
-} gls_staged;
+} gls_storage_staged;
 enum { GLS_MOST_STAGED = 2 * (GLS_NODE_INPUTS + 1) }; /* value and gradient of all inputs and of the output */
 
 typedef struct gls_exec {
@@ -34,7 +34,7 @@ typedef struct gls_exec {
     char *memory;
     double *seconds; /* [nodes, 3] forward, backward, gradient, with net->profile */
     int staged;
-    gls_staged stage[GLS_MOST_STAGED];
+    gls_storage_staged stage[GLS_MOST_STAGED];
 } gls_exec;
 
 enum { GLS_EXEC_TIMES = 3 }; /* of a node: forward, backward, gradients of its parameters */

@@ -19,7 +19,7 @@ int gls_layer_normalise(gls_graph *g, gls_norm_choice norm, const char *name, in
     int inputs = residual < 0 ? 1 : 2;
     if (norm.kind == GLS_NORM_BATCH) return gls_graph_add(g, "batch_norm", name, NULL, inputs, input);
     /* eps is the op's default. */
-    gls_group_norm_options o = {.groups = norm.groups, .eps = 1e-5};
+    gls_op_group_norm_options o = {.groups = norm.groups, .eps = 1e-5};
     return gls_graph_add(g, "group_norm", name, &o, inputs, input);
 }
 
@@ -46,6 +46,6 @@ int gls_family_loss(gls_graph *g, const gls_family_options *o, int node) {
     default:
         break;
     }
-    gls_cross_entropy_options options = {o->label_smoothing};
+    gls_op_cross_entropy_options options = {o->label_smoothing};
     return gls_graph_add(g, "softmax_cross_entropy", "loss", &options, 1, &node);
 }

@@ -21,7 +21,7 @@ const char *gls_extent_text(gls_extent e, char text[64]) {
 
 /* ---- ops ---- */
 
-gls_status gls_register_op(gls_context *ctx, const gls_op *op) {
+gls_status gls_op_register(gls_context *ctx, const gls_op *op) {
     return gls_member_register(ctx, &gls_op_kind, &op->member);
 }
 
@@ -29,7 +29,7 @@ const gls_op *gls_op_find(gls_context *ctx, const char *name) {
     return (const gls_op *)gls_member_find(ctx, &gls_op_kind, name);
 }
 
-gls_status gls_shape_same(gls_graph *graph, gls_node *node) {
+gls_status gls_op_same_shape(gls_graph *graph, gls_node *node) {
     (void)graph;
     node->out = node->in;
     return GLS_OK;
@@ -219,12 +219,12 @@ int gls_graph_add_value(gls_graph *g, const char *op_name, const char *name, con
     }
     if (op->member.options_size == 0) {
         for (int64_t k = 0; value && k < value->count; k++)
-            if (strcmp(value->items[k]->key, gls_but_name[0]) != 0)
+            if (strcmp(value->items[k]->key, gls_member_but_name[0]) != 0)
                 return gls_graph_fail(g, "layer '%s' (%s) takes no option '%s'", name, op_name, value->items[k]->key);
         return add_node(g, op, name, NULL, 1, &input);
     }
     gls_options *options = NULL;
-    g->status = gls_member_options(g->ctx, &op->member, op_name, value, gls_but_name, &options);
+    g->status = gls_member_options(g->ctx, &op->member, op_name, value, gls_member_but_name, &options);
     int node = -1;
     if (g->status == GLS_OK) node = add_node(g, op, name, gls_options_struct(options), 1, &input);
     gls_options_destroy(options);
@@ -262,7 +262,7 @@ gls_status gls_graph_tie(gls_graph *g, gls_node *node, int i, const char *name, 
     return gls_node_fail(g, node, "tied to '%s', which is not a parameter of an earlier layer", name);
 }
 
-gls_status gls_graph_state(gls_graph *g, gls_node *node, int i, const gls_state_block *block) {
+gls_status gls_graph_state(gls_graph *g, gls_node *node, int i, const gls_graph_state_block *block) {
     char name[256];
     snprintf(name, sizeof name, "%s.%s", node->name, block->suffix);
     int64_t count = gls_layout_count(g->state_layout);

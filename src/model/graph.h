@@ -69,13 +69,13 @@ typedef struct gls_parameter {
 
 /* A block of a network's state: running statistics, or (with GLS_BLOCK_BY_SLOT in flags and slots in shape[0]) what is
  * carried from one mini-batch to the next. */
-typedef struct gls_state_block {
+typedef struct gls_graph_state_block {
     const char *suffix; /* its name is "NODE.suffix" */
     int dims;
     int64_t shape[GLS_MAX_DIMS];
     unsigned flags;
     double start; /* every element's initial value */
-} gls_state_block;
+} gls_graph_state_block;
 
 typedef enum gls_view_source {
     GLS_VIEW_VALUE,      /* of a node */
@@ -151,7 +151,7 @@ gls_status gls_graph_parameter(gls_graph *graph, gls_node *node, int i, const ch
                                const int64_t *shape, unsigned flags, gls_parameter parameter);
 /* Instead: parameter i is the [rows, columns] matrix of that name of a layer before; 0: any number. */
 gls_status gls_graph_tie(gls_graph *graph, gls_node *node, int i, const char *name, int64_t rows, int64_t columns);
-gls_status gls_graph_state(gls_graph *graph, gls_node *node, int i, const gls_state_block *block);
+gls_status gls_graph_state(gls_graph *graph, gls_node *node, int i, const gls_graph_state_block *block);
 /* For ops, at the end: declares a use. */
 gls_status gls_graph_use(gls_graph *graph, gls_use use);
 /* The whole value, or its gradient, of a node; all tokens. */

@@ -5,50 +5,50 @@
 #include "base/arith.h"
 #include "model/graph.h"
 
-typedef struct gls_dense_options {
+typedef struct gls_op_dense_options {
     int64_t units;
     bool bias;
     const char *tie; /* name of a weight matrix to use instead of an own one */
     bool transpose;  /* with tie: its transpose */
-} gls_dense_options;
+} gls_op_dense_options;
 
 /* Weight matrices at least this large have their gradients formed over tiles of the wave: private copies of them, and
  * adding the copies up, would cost more than the product. */
-static inline unsigned gls_matrix_flags(const int64_t shape[2]) {
+static inline unsigned gls_use_matrix_flags(const int64_t shape[2]) {
     enum { TILED_SIZE = 32768 };
     return shape[0] >= gls_parts(TILED_SIZE, shape[1]) ? GLS_BLOCK_TILED : 0;
 }
 
-typedef struct gls_embedding_options {
+typedef struct gls_op_embedding_options {
     int64_t dim;
     const char *tie; /* name of a matrix to use instead of an own one */
-} gls_embedding_options;
+} gls_op_embedding_options;
 
-typedef struct gls_window_options {
+typedef struct gls_op_window_options {
     int64_t size;
-} gls_window_options;
+} gls_op_window_options;
 
-typedef struct gls_conv_options {
+typedef struct gls_op_conv_options {
     int64_t channels, kernel, stride, pad, groups;
     bool bias;
-} gls_conv_options;
+} gls_op_conv_options;
 
-typedef struct gls_pool_options {
+typedef struct gls_op_pool_options {
     int64_t kernel, stride, pad;
-} gls_pool_options;
+} gls_op_pool_options;
 
-typedef struct gls_batch_norm_options {
+typedef struct gls_op_batch_norm_options {
     double momentum, eps;
-} gls_batch_norm_options;
+} gls_op_batch_norm_options;
 
-typedef struct gls_group_norm_options {
+typedef struct gls_op_group_norm_options {
     int64_t groups;
     double eps;
-} gls_group_norm_options;
+} gls_op_group_norm_options;
 
-typedef struct gls_layer_norm_options {
+typedef struct gls_op_layer_norm_options {
     double eps;
-} gls_layer_norm_options;
+} gls_op_layer_norm_options;
 
 typedef enum gls_norm_kind { GLS_NORM_BATCH, GLS_NORM_GROUP } gls_norm_kind;
 #define GLS_NORM_CHOICES "batch|group"
@@ -59,36 +59,36 @@ typedef struct gls_norm_choice {
     int64_t groups;
 } gls_norm_choice;
 
-typedef struct gls_residual_options {
+typedef struct gls_op_residual_options {
     int64_t channels, stride;
     bool bottleneck, project;
     gls_norm_choice norm;
-} gls_residual_options;
+} gls_op_residual_options;
 
-typedef struct gls_pad_channels_options {
+typedef struct gls_op_pad_channels_options {
     int64_t channels, stride;
-} gls_pad_channels_options;
+} gls_op_pad_channels_options;
 
-typedef struct gls_dropout_options {
+typedef struct gls_op_dropout_options {
     double p;
-} gls_dropout_options;
+} gls_op_dropout_options;
 
-typedef struct gls_cross_entropy_options {
+typedef struct gls_op_cross_entropy_options {
     double label_smoothing;
-} gls_cross_entropy_options;
+} gls_op_cross_entropy_options;
 
 static inline int gls_layer_dense(gls_graph *g, const char *name, int64_t units, int x) {
-    gls_dense_options o = {.units = units, .bias = true};
+    gls_op_dense_options o = {.units = units, .bias = true};
     return gls_graph_add(g, "dense", name, &o, 1, &x);
 }
 
-static inline int gls_layer_conv(gls_graph *g, const char *name, gls_conv_options o, int x) {
+static inline int gls_layer_conv(gls_graph *g, const char *name, gls_op_conv_options o, int x) {
     if (o.groups == 0) o.groups = 1;
     if (o.stride == 0) o.stride = 1;
     return gls_graph_add(g, "conv", name, &o, 1, &x);
 }
 
-static inline int gls_layer_pool(gls_graph *g, const char *op, const char *name, gls_pool_options o, int x) {
+static inline int gls_layer_pool(gls_graph *g, const char *op, const char *name, gls_op_pool_options o, int x) {
     return gls_graph_add(g, op, name, &o, 1, &x);
 }
 
@@ -98,7 +98,7 @@ static inline int gls_layer(gls_graph *g, const char *op, const char *name, int 
 }
 
 static inline int gls_layer_dropout(gls_graph *g, const char *name, double p, int x) {
-    gls_dropout_options o = {p};
+    gls_op_dropout_options o = {p};
     return p > 0 ? gls_graph_add(g, "dropout", name, &o, 1, &x) : x;
 }
 

@@ -85,11 +85,11 @@ typedef struct gls_op {
 extern const gls_op gls_op_input;
 extern const gls_member_kind gls_op_kind;
 
-gls_status gls_register_op(gls_context *ctx, const gls_op *op);
+gls_status gls_op_register(gls_context *ctx, const gls_op *op);
 const gls_op *gls_op_find(gls_context *ctx, const char *name);
 
 /* For ops whose output has the shape of their input. */
-gls_status gls_shape_same(gls_graph *graph, gls_node *node);
+gls_status gls_op_same_shape(gls_graph *graph, gls_node *node);
 
 /* Repeats of descriptors. The list of implementations of an op that has one. */
 #define GLS_OP_PORTABLE(...)                                        \

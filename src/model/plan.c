@@ -39,7 +39,7 @@ bool gls_node_keeps_output(const gls_node *node) {
     return (node->op->flags & GLS_OP_KEEPS_OUTPUT) || node->activation;
 }
 
-bool gls_plan_narrow(const gls_memory_plan *plan, const gls_view *view) {
+bool gls_memory_plan_narrow(const gls_memory_plan *plan, const gls_view *view) {
     return view->source == GLS_VIEW_VALUE  ? plan->narrow_value[view->node]
            : view->source == GLS_VIEW_GRAD ? plan->narrow_grad[view->node]
                                            : false;
@@ -197,8 +197,8 @@ static int64_t wide(const planner *p, int node, const bool *narrow) {
     return narrow[node] ? (p->plan->max_rows * gls_extent_size(p->g->node[node].out) + 15) & ~(int64_t)15 : 0;
 }
 
-/* Wide copies of all narrow buffers that one call of a node's forward or backward touches: gls_stage_forward and
- * gls_stage_backward. */
+/* Wide copies of all narrow buffers that one call of a node's forward or backward touches: gls_storage_stage_forward
+ * and gls_storage_stage_backward. */
 static int64_t stage_bytes(const planner *p) {
     int64_t most = 0;
     for (int i = 1; i < p->n; i++) {

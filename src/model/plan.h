@@ -35,6 +35,6 @@ bool gls_node_aliased(const gls_node *node, gls_mode mode);
 /* Whether its backward reads its own output. */
 bool gls_node_keeps_output(const gls_node *node);
 /* Whether what a view reads is stored narrow. */
-bool gls_plan_narrow(const gls_memory_plan *plan, const gls_view *view);
+bool gls_memory_plan_narrow(const gls_memory_plan *plan, const gls_view *view);
 
 #endif

@@ -16,17 +16,17 @@ FAMILIES(DECLARE)
 static const gls_member *const families[] = {FAMILIES(ROW) NULL};
 const gls_member_kind gls_family_kind = {GLS_KIND_FAMILY, "model", families};
 
-const gls_member *gls_model_family(gls_context *ctx, int64_t i) {
+const gls_member *gls_model_family_at(gls_context *ctx, int64_t i) {
     return gls_member_at(ctx, &gls_family_kind, i);
 }
 
-const gls_member *gls_model_layer(gls_context *ctx, int64_t i) {
+const gls_member *gls_model_layer_at(gls_context *ctx, int64_t i) {
     return gls_member_at(ctx, &gls_op_kind, i);
 }
 
 static const gls_family *find(gls_context *ctx, const char *name) {
     const gls_member *member;
-    for (int64_t i = 0; (member = gls_model_family(ctx, i)); i++)
+    for (int64_t i = 0; (member = gls_model_family_at(ctx, i)); i++)
         if (strcmp(member->name, name) == 0) return (const gls_family *)member;
     return NULL;
 }
@@ -35,7 +35,7 @@ static gls_status create_family(gls_context *ctx, const gls_family *family, cons
                                 const gls_data_info *data, gls_problem **out) {
     const gls_member *member = &family->type.member;
     gls_options *options = NULL;
-    GLS_TRY(gls_member_options(ctx, member, member->name, given, gls_but_name, &options));
+    GLS_TRY(gls_member_options(ctx, member, member->name, given, gls_member_but_name, &options));
     gls_status status = gls_problem_create_type(ctx, &family->type, gls_options_struct(options), data, out);
     gls_options_destroy(options);
     return status;
@@ -45,8 +45,9 @@ static gls_status create_family(gls_context *ctx, const gls_family *family, cons
 static const char *name_at(const void *user, int64_t i) {
     gls_context *ctx = *(gls_context *const *)user;
     int64_t count = 0;
-    while (gls_model_family(ctx, count)) count++;
-    const gls_member *member = i < count ? gls_model_family(ctx, i) : gls_member_at(ctx, &gls_problem_kind, i - count);
+    while (gls_model_family_at(ctx, count)) count++;
+    const gls_member *member =
+        i < count ? gls_model_family_at(ctx, i) : gls_member_at(ctx, &gls_problem_kind, i - count);
     return member ? member->name : NULL;
 }
 

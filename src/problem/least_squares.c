@@ -28,7 +28,7 @@ static gls_status create(gls_problem *p, const void *options, const gls_data_inf
 
 static const gls_option options[] = {GLS_GLM_OPTIONS, {0}};
 
-const gls_problem_type gls_least_squares = {
+const gls_problem_type gls_problem_least_squares = {
     .member = {"least_squares", "linear least squares; classes as +1/-1 or unit vectors", "", options,
                sizeof(gls_glm_options)},
     .create = create,

@@ -28,7 +28,7 @@ static gls_status create(gls_problem *p, const void *options, const gls_data_inf
 
 static const gls_option options[] = {GLS_GLM_OPTIONS, {0}};
 
-const gls_problem_type gls_logistic = {
+const gls_problem_type gls_problem_logistic = {
     .member = {"logistic", "logistic regression of two classes", "", options, sizeof(gls_glm_options)},
     .create = create,
     GLS_GLM_VERBS,

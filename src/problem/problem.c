@@ -13,7 +13,7 @@ gls_status gls_problem_create(gls_context *ctx, const char *name, const gls_valu
     const void *fields = NULL;
     gls_status status = GLS_OK;
     if (member->options) {
-        status = gls_member_options(ctx, member, name, options, gls_but_name, &values);
+        status = gls_member_options(ctx, member, name, options, gls_member_but_name, &values);
         if (status == GLS_OK) fields = gls_options_struct(values);
     }
     if (status == GLS_OK)

@@ -29,7 +29,7 @@ static const gls_option options[] = {GLS_GLM_OPTIONS,
                                               .flags = GLS_OPTION_ABOVE_MIN),
                                      {0}};
 
-const gls_problem_type gls_smoothed_hinge = {
+const gls_problem_type gls_problem_smoothed_hinge = {
     .member = {"smoothed_hinge", "smoothed hinge loss of two classes", "", options, sizeof(gls_glm_options)},
     .create = create,
     GLS_GLM_VERBS,

@@ -31,12 +31,12 @@
     X(zigzag)
 /* clang-format on */
 
-#define DECLARE_PROBLEM(name) extern const gls_problem_type gls_##name;
+#define DECLARE_PROBLEM(name) extern const gls_problem_type gls_problem_##name;
 #define DECLARE_FUNCTION(name) extern const gls_function_type gls_function_##name;
 PROBLEMS(DECLARE_PROBLEM)
 FUNCTIONS(DECLARE_FUNCTION)
 
-#define PROBLEM_ROW(name) &gls_##name.member,
+#define PROBLEM_ROW(name) &gls_problem_##name.member,
 #define FUNCTION_ROW(name) &gls_function_##name.problem.member,
 static const gls_member *const members[] = {PROBLEMS(PROBLEM_ROW) FUNCTIONS(FUNCTION_ROW) NULL};
 const gls_member_kind gls_problem_kind = {GLS_KIND_PROBLEM, "problem", members};

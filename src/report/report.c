@@ -20,7 +20,7 @@ static const char *last_name(const char *folder, size_t *length) {
 
 static gls_status append_run(gls_context *ctx, const char *folder, const char *name, json_t *runs) {
     json_t *run = NULL;
-    GLS_TRY(gls_run_folder_read(ctx, folder, name, &run));
+    GLS_TRY(gls_report_folder_read(ctx, folder, name, &run));
     if (json_array_append_new(runs, run)) return gls_fail(ctx, GLS_ERR_MEMORY, "report: out of memory");
     return GLS_OK;
 }
@@ -57,7 +57,7 @@ static gls_status append_group(gls_context *ctx, const char *const *all, int64_t
     json_t *group = json_pack("{s:s, s:[]}", "name", name, "runs");
     char **seeds = NULL;
     int64_t count = 0;
-    gls_status status = group ? gls_run_folder_seeds(ctx, folder, &seeds, &count)
+    gls_status status = group ? gls_report_folder_seeds(ctx, folder, &seeds, &count)
                               : gls_fail(ctx, GLS_ERR_MEMORY, "report: out of memory");
     if (status == GLS_OK) {
         json_t *runs = json_object_get(group, "runs");
@@ -170,6 +170,6 @@ gls_status gls_report_write(gls_context *ctx, const char *const *runs, int64_t c
 
 gls_status gls_report_ended(gls_context *ctx, const char *const *runs, int64_t count, bool *ended) {
     *ended = true;
-    for (int64_t i = 0; i < count && *ended; i++) GLS_TRY(gls_run_folder_ended(ctx, runs[i], ended));
+    for (int64_t i = 0; i < count && *ended; i++) GLS_TRY(gls_report_folder_ended(ctx, runs[i], ended));
     return GLS_OK;
 }

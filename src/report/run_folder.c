@@ -226,7 +226,7 @@ static gls_status read_result(gls_context *ctx, const char *folder, json_t *run)
     return status;
 }
 
-gls_status gls_run_folder_read(gls_context *ctx, const char *folder, const char *name, json_t **out) {
+gls_status gls_report_folder_read(gls_context *ctx, const char *folder, const char *name, json_t **out) {
     json_t *run = json_pack("{s:s, s:{}, s:[], s:[]}", "name", name, "series", "measures", "warnings");
     if (!run) return no_memory(ctx);
     json_t *series = json_object_get(run, "series");
@@ -262,7 +262,7 @@ static bool is_seed(gls_context *ctx, const char *folder, const char *name) {
 }
 
 /* Directories list their entries in any order; seed-2 must come before seed-10, hence by number. */
-gls_status gls_run_folder_seeds(gls_context *ctx, const char *folder, char ***names, int64_t *count) {
+gls_status gls_report_folder_seeds(gls_context *ctx, const char *folder, char ***names, int64_t *count) {
     *names = NULL;
     *count = 0;
     struct stat info;
@@ -309,10 +309,10 @@ static bool has_result(gls_context *ctx, const char *folder, const char *seed) {
     return there;
 }
 
-gls_status gls_run_folder_ended(gls_context *ctx, const char *folder, bool *ended) {
+gls_status gls_report_folder_ended(gls_context *ctx, const char *folder, bool *ended) {
     char **seeds;
     int64_t count;
-    gls_status status = gls_run_folder_seeds(ctx, folder, &seeds, &count);
+    gls_status status = gls_report_folder_seeds(ctx, folder, &seeds, &count);
     *ended = status == GLS_OK && (count ? count >= seeds_wanted(ctx, folder) : has_result(ctx, folder, "."));
     for (int64_t s = 0; s < count; s++) {
         *ended = *ended && has_result(ctx, folder, seeds[s]);

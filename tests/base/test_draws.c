@@ -18,13 +18,13 @@ static double alone(gls_law law, double index, gls_random *random) {
     case GLS_LAW_NORMAL:
         return gls_random_normal(random);
     case GLS_LAW_STUDENT:
-        return gls_noise_student(random, index);
+        return gls_draw_student(random, index);
     case GLS_LAW_PARETO:
-        return gls_noise_pareto_symmetric(random, index);
+        return gls_draw_pareto_symmetric(random, index);
     case GLS_LAW_PARETO_CENTRED:
-        return gls_noise_pareto_onesided_centred(random, index);
+        return gls_draw_pareto_onesided_centred(random, index);
     case GLS_LAW_STABLE:
-        return gls_noise_stable(random, index);
+        return gls_draw_stable(random, index);
     }
     return NAN;
 }

@@ -218,7 +218,7 @@ static void gaussian_noise_looks_gaussian(void **state) {
 
 static double tail_of(gls_real *x, int64_t rows, int64_t columns, double alpha, double *low, double *high) {
     gls_random random = gls_random_create(6, "stable", (uint64_t)(alpha * 10), 0);
-    for (int64_t i = 0; i < rows * columns; i++) x[i] = (gls_real)gls_noise_stable(&random, alpha);
+    for (int64_t i = 0; i < rows * columns; i++) x[i] = (gls_real)gls_draw_stable(&random, alpha);
     gls_measure_matrix m = {x, rows, columns, true, 4};
     gls_measure_result r = run("tail_index", NULL, NULL, &m);
     const gls_figure *index = gls_measure_result_find(&r, "tail_index");
@@ -274,7 +274,7 @@ static void sparse_coordinates_are_left_out(void **state) {
     gls_random random = gls_random_create(7, "sparse", 0, 0);
     for (int i = 0; i < 2048 * 40; i++) {
         bool zero = i % 2 && gls_random_uniform(&random) < 0.9;
-        x[i] = zero ? 0 : (gls_real)gls_noise_stable(&random, 1.5);
+        x[i] = zero ? 0 : (gls_real)gls_draw_stable(&random, 1.5);
     }
     gls_measure_matrix m = {x, 2048, 40, true, 4};
     gls_measure_result r = run("tail_index", NULL, NULL, &m);

@@ -26,23 +26,23 @@ static double draws[DRAWS];
 
 static void student_has_its_quantiles(void **state) {
     gls_random random = gls_random_create(1, "test", 0, 0);
-    for (int i = 0; i < DRAWS; i++) draws[i] = gls_noise_student(&random, 3);
+    for (int i = 0; i < DRAWS; i++) draws[i] = gls_draw_student(&random, 3);
     check_share(draws, 0, 0.5);
     check_share(draws, 0.764892328, 0.75);
     check_share(draws, 2.353363435, 0.95);
     check_share(draws, -4.540702859, 0.01);
-    for (int i = 0; i < DRAWS; i++) draws[i] = gls_noise_student(&random, 1);
+    for (int i = 0; i < DRAWS; i++) draws[i] = gls_draw_student(&random, 1);
     check_share(draws, 1, 0.75); /* Cauchy */
     check_share(draws, tan(M_PI * 0.49), 0.99);
 }
 
 static void pareto_has_its_tail_and_mean(void **state) {
     gls_random random = gls_random_create(2, "test", 0, 0);
-    for (int i = 0; i < DRAWS; i++) draws[i] = gls_noise_pareto_symmetric(&random, 1.5);
+    for (int i = 0; i < DRAWS; i++) draws[i] = gls_draw_pareto_symmetric(&random, 1.5);
     check_share(draws, 0, 0.5);
     check_share(draws, 4, 1 - 0.5 * pow(4, -1.5));
     check_share(draws, -4, 0.5 * pow(4, -1.5));
-    for (int i = 0; i < DRAWS; i++) draws[i] = gls_noise_pareto_onesided_centred(&random, 3);
+    for (int i = 0; i < DRAWS; i++) draws[i] = gls_draw_pareto_onesided_centred(&random, 3);
     check_share(draws, 1 - 1.5, 0);
     check_share(draws, 2 - 1.5, 1 - 1.0 / 8);
     double mean = 0;
@@ -55,7 +55,7 @@ static void stable_has_its_characteristic_function(void **state) {
     const double alpha[] = {0.8, 1, 1.2, 1.6, 2}, t[] = {0.3, 1, 2};
     for (int a = 0; a < 5; a++) {
         gls_random random = gls_random_create(3, "test", (uint64_t)a, 0);
-        for (int i = 0; i < DRAWS; i++) draws[i] = gls_noise_stable(&random, alpha[a]);
+        for (int i = 0; i < DRAWS; i++) draws[i] = gls_draw_stable(&random, alpha[a]);
         for (int k = 0; k < 3; k++) {
             double re = 0, im = 0, bound = 4 / sqrt(2.0 * DRAWS);
             for (int i = 0; i < DRAWS; i++) {

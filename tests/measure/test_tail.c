@@ -18,10 +18,10 @@ static double *x;
 typedef double (*draw_fn)(gls_random *random, double parameter);
 
 static double stable(gls_random *random, double alpha) {
-    return gls_noise_stable(random, alpha);
+    return gls_draw_stable(random, alpha);
 }
 static double student(gls_random *random, double dof) {
-    return gls_noise_student(random, dof);
+    return gls_draw_student(random, dof);
 }
 static double laplace(gls_random *random, double scale) {
     double u = gls_random_uniform(random) - 0.5;
@@ -75,7 +75,7 @@ static void zeros_and_scales_do_no_harm(void **state) {
             if (gls_random_uniform(&random) < 0.4)
                 x[c * SAMPLES + i] = c; /* an atom, at the coordinate's own place */
             else
-                x[c * SAMPLES + i] = c + gls_noise_stable(&random, 1.6);
+                x[c * SAMPLES + i] = c + gls_draw_stable(&random, 1.6);
         }
     }
     gls_tail_fit f = fit(8, 64);

@@ -74,8 +74,8 @@ static void check_same_bits(const char *name, const char *more) {
 
 static void same_bits_on_threads_and_with_the_norm(void **state) {
     gls_context *ctx = test_context(1);
-    for (int64_t i = 0; gls_method_type_at(ctx, i); i++) {
-        const gls_method_type *type = gls_method_type_at(ctx, i);
+    for (int64_t i = 0; gls_method_at(ctx, i); i++) {
+        const gls_method_type *type = gls_method_at(ctx, i);
         check_same_bits(type->member.name, "");
         bool decays = false;
         for (const gls_option *o = type->member.options; o->key; o++) decays |= strcmp(o->key, "weight_decay") == 0;
@@ -123,8 +123,8 @@ static void refused_steps_change_nothing(void **state) {
     int64_t d = gls_layout_size(layout);
     gls_real w[60], g[60];
     const double poison[] = {NAN, INFINITY, -INFINITY};
-    for (int64_t i = 0; gls_method_type_at(ctx, i); i++) {
-        gls_method *method = make_named(ctx, layout, gls_method_type_at(ctx, i)->member.name, "");
+    for (int64_t i = 0; gls_method_at(ctx, i); i++) {
+        gls_method *method = make_named(ctx, layout, gls_method_at(ctx, i)->member.name, "");
         gls_step_report report;
         draw_weights(d, w);
         for (int64_t t = 1; t <= 8; t++) {
@@ -163,8 +163,8 @@ static void state_restores_to_the_bit(void **state) {
     gls_layout *layout = three_blocks(ctx, 20);
     int64_t d = gls_layout_size(layout);
     gls_real w[60], g[60], other[60];
-    for (int64_t i = 0; gls_method_type_at(ctx, i); i++) {
-        const char *name = gls_method_type_at(ctx, i)->member.name;
+    for (int64_t i = 0; gls_method_at(ctx, i); i++) {
+        const char *name = gls_method_at(ctx, i)->member.name;
         gls_method *method = make_named(ctx, layout, name, "");
         gls_step_report report = {0}, resumed = {0};
         draw_weights(d, w);
@@ -202,8 +202,8 @@ static void refuse(gls_context *ctx, const gls_layout *layout, const char *spec,
 static void every_bounded_option_refuses_nan_and_negative(void **state) {
     gls_context *ctx = test_context(1);
     gls_layout *layout = one_block(ctx, 3);
-    for (int64_t i = 0; gls_method_type_at(ctx, i); i++) {
-        const gls_member *member = &gls_method_type_at(ctx, i)->member;
+    for (int64_t i = 0; gls_method_at(ctx, i); i++) {
+        const gls_member *member = &gls_method_at(ctx, i)->member;
         for (const gls_option *o = member->options; o->key; o++) {
             if (o->type != GLS_OPTION_REAL) continue;
             char spec[200];
@@ -277,8 +277,8 @@ static void failed_allocations_leave_nothing_behind(void **state) {
     gls_layout *layout = three_blocks(ctx, 20);
     const char *more = ", groups: [{match: '*.bias', lr: {from: 0.1, name: poly, length: 9s}}], lr: {from: 1, name: "
                        "step, at: [1, 2]}, project: {ball: 3}";
-    for (int64_t i = 0; gls_method_type_at(ctx, i); i++) {
-        const char *name = gls_method_type_at(ctx, i)->member.name;
+    for (int64_t i = 0; gls_method_at(ctx, i); i++) {
+        const char *name = gls_method_at(ctx, i)->member.name;
         bool rated = strcmp(name, "singd") != 0 && strcmp(name, "ingd") != 0;
         char text[400];
         snprintf(text, sizeof text, "{name: %s%s%s}", name, needed(name), rated ? more : "");
@@ -311,7 +311,7 @@ static void can_be_printed(void **state) {
     gls_context *ctx = test_context(1);
     gls_layout *layout = three_blocks(ctx, 20);
     const gls_method_type *type;
-    for (int64_t i = 0; (type = gls_method_type_at(ctx, i)); i++) {
+    for (int64_t i = 0; (type = gls_method_at(ctx, i)); i++) {
         gls_method *method = make_named(ctx, layout, type->member.name, "");
         char *text = gls_method_view(method);
         assert_ptr_equal(strstr(text, "method "), text);

@@ -26,7 +26,7 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     const lstm_options *o = node->options;
     int64_t h = o->units, w[] = {h, node->in.c}, u[] = {GATES * h, h}, b = GATES * h;
     gls_parameter how = {g->init, node->in.c, h};
-    gls_state_block cell = {.suffix = "cell", .dims = 2, .shape = {o->slots, h}, GLS_BLOCK_BY_SLOT, start};
+    gls_graph_state_block cell = {.suffix = "cell", .dims = 2, .shape = {o->slots, h}, GLS_BLOCK_BY_SLOT, start};
     node->out = (gls_extent){h, 1, node->in.w};
     for (int k = 0; k < GATES; k++) GLS_TRY(gls_graph_parameter(g, node, k, suffix[k], 2, w, 0, how));
     GLS_TRY(gls_graph_parameter(g, node, RECURRENT, "recurrent", 2, u, GLS_BLOCK_TILED, how));
@@ -190,7 +190,7 @@ static const char *const networks[] = {
 
 static gls_context *context(void) {
     gls_context *ctx = check_context(1, false);
-    assert_int_equal(gls_register_op(ctx, &lstm), GLS_OK);
+    assert_int_equal(gls_op_register(ctx, &lstm), GLS_OK);
     return ctx;
 }
 

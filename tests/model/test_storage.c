@@ -33,20 +33,20 @@ static void conversion(void **state) {
         memcpy(&v, bits, sizeof v);
         x[i] = v;
     }
-    gls_narrow(stored, x, N);
-    gls_widen(back, stored, N);
+    gls_storage_narrow(stored, x, N);
+    gls_storage_widen(back, stored, N);
     for (int i = 0; i < N; i++) assert_true(back[i] == nearest((float)x[i]));
     const gls_real special[] = {0, -(gls_real)0.0, INFINITY, -INFINITY, NAN, (gls_real)3.4028235e38, 1};
-    gls_narrow(stored, special, 7);
-    gls_widen(back, stored, 7);
+    gls_storage_narrow(stored, special, 7);
+    gls_storage_widen(back, stored, 7);
     assert_true(back[0] == 0 && !signbit(back[0]) && back[1] == 0 && signbit(back[1]));
     assert_true(back[2] == INFINITY && back[3] == -INFINITY && isnan(back[4]) && back[5] == INFINITY && back[6] == 1);
     uint32_t payload = 0x7f800001; /* a NaN whose upper half alone would be infinity */
     float quiet;
     memcpy(&quiet, &payload, sizeof quiet);
     x[0] = quiet;
-    gls_narrow(stored, x, 1);
-    gls_widen(back, stored, 1);
+    gls_storage_narrow(stored, x, 1);
+    gls_storage_widen(back, stored, 1);
     assert_true(isnan(back[0]));
 }
 

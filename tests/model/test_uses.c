@@ -7,8 +7,8 @@
 
 /* One block looked up twice and multiplied with: every pair of uses has its cross term. */
 static gls_status build_shared(gls_graph *g, const void *options) {
-    gls_embedding_options own = {.dim = 9}, tied = {.dim = 9, .tie = "e.weight"};
-    gls_dense_options dense = {.units = 9, .bias = true}, last = {.units = 40, .bias = true, .tie = "e.weight"};
+    gls_op_embedding_options own = {.dim = 9}, tied = {.dim = 9, .tie = "e.weight"};
+    gls_op_dense_options dense = {.units = 9, .bias = true}, last = {.units = 40, .bias = true, .tie = "e.weight"};
     int x = gls_graph_input(g), both[2];
     both[0] = gls_graph_add(g, "embedding", "e", &own, 1, &x);
     both[0] = gls_graph_add(g, "dense", "fc", &dense, 1, &both[0]);

@@ -14,7 +14,7 @@ static gls_status register_member(gls_context *ctx, gls_kind kind, const void *t
     case GLS_KIND_FAMILY:
         return gls_member_register(ctx, &gls_family_kind, type);
     case GLS_KIND_OP:
-        return gls_register_op(ctx, type);
+        return gls_op_register(ctx, type);
     case GLS_KIND_ESTIMATOR:
         return gls_register_estimator(ctx, type);
     case GLS_KIND_METHOD:
@@ -28,7 +28,7 @@ static gls_status register_member(gls_context *ctx, gls_kind kind, const void *t
     case GLS_KIND_TRANSFORM:
         return gls_register_transform(ctx, type);
     case GLS_KIND_NOISE:
-        return gls_member_register(ctx, &gls_noise_kind, type);
+        return gls_member_register(ctx, &gls_oracle_noise_kind, type);
     default:
         fail_msg("a kind without a way to register: %d", (int)kind);
     }
@@ -49,7 +49,7 @@ static void names_are_taken_once(void **state) {
         assert_true(count > 0);
         /* A method must have a rule: one that is there, under a new name. */
         static gls_method_type own[GLS_KIND_COUNT];
-        own[kind] = kind == GLS_KIND_METHOD ? *gls_method_type_at(ctx, 0) : (gls_method_type){0};
+        own[kind] = kind == GLS_KIND_METHOD ? *gls_method_at(ctx, 0) : (gls_method_type){0};
         own[kind].member.name = "my_own";
         assert_ok(ctx, register_member(ctx, (gls_kind)kind, &own[kind]));
         assert_ptr_equal(gls_members_at(ctx, (gls_kind)kind, count), &own[kind].member);

@@ -18,7 +18,7 @@ static double clip_factor(const gls_update *update, const clip_options *o) {
 
 static double ngd_factor(const gls_update *update, const ngd_options *o) {
     double norm = sqrt(update->norm2);
-    if (norm_is_zero(update->norm2) && o->beta == 0) return 0;
+    if (gls_rule_norm_is_zero(update->norm2) && o->beta == 0) return 0;
     return 1 / (norm + o->beta);
 }
 

@@ -77,7 +77,7 @@ static void lamb_first(const gls_range *r) {
 
 static void lamb_main(const gls_range *r) {
     double r2 = r->block_first[0], w2 = r->block_first[1];
-    double trust = norm_is_zero(r2) || norm_is_zero(w2) ? 1 : sqrt(w2 / r2);
+    double trust = gls_rule_norm_is_zero(r2) || gls_rule_norm_is_zero(w2) ? 1 : sqrt(w2 / r2);
     direction_kernel(r->step, r->state[0], r->state[1], r->w, weights_of(r), r->size);
     r->move->rate = ((const lamb_options *)r->options)->common.lr * trust;
 }

@@ -19,7 +19,8 @@ GLS_SIMD static void kernel(gls_real *restrict step, gls_real *restrict v, const
 static void lars_main(const gls_range *r) {
     const lars_options *o = r->options;
     double g = sqrt(r->g_norm2), w = sqrt(r->w_norm2);
-    double trust = norm_is_zero(r->g_norm2) || norm_is_zero(r->w_norm2) ? 1 : o->kappa * w / (g + r->decay * w);
+    double trust =
+        gls_rule_norm_is_zero(r->g_norm2) || gls_rule_norm_is_zero(r->w_norm2) ? 1 : o->kappa * w / (g + r->decay * w);
     kernel(r->step, r->state[0], r->w, r->g, (gls_real)o->beta, (gls_real)(o->common.lr * trust), (gls_real)r->decay,
            r->size);
 }

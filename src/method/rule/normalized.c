@@ -17,13 +17,13 @@ static void begin(gls_update *update) {
 }
 
 static void between(gls_update *update) {
-    update->zero = norm_is_zero(update->norm2);
+    update->zero = gls_rule_norm_is_zero(update->norm2);
     update->factor = update->zero ? 0 : 1 / sqrt(update->norm2);
 }
 
 static double unit(const gls_range *r) {
     double norm2 = ((const sngd_options *)r->options)->per_block ? r->g_norm2 : r->update->norm2;
-    return norm_is_zero(norm2) ? 0 : 1 / sqrt(norm2);
+    return gls_rule_norm_is_zero(norm2) ? 0 : 1 / sqrt(norm2);
 }
 
 static void sngd_main(const gls_range *r) {

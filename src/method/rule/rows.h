@@ -29,7 +29,7 @@
 #endif
 
 /* A squared norm that counts as zero: the norm is below the smallest normal number. */
-static inline bool norm_is_zero(double norm2) {
+static inline bool gls_rule_norm_is_zero(double norm2) {
     return norm2 < (sizeof(gls_real) == 4 ? (double)FLT_MIN * FLT_MIN : DBL_MIN);
 }
 

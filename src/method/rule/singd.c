@@ -72,7 +72,7 @@ static void finish(gls_update *update, const gls_real *w) {
     self->told++; /* w is now iterate number `told` */
     if (self->output && self->told == self->chosen) memcpy(self->output, w, (size_t)update->parameters * sizeof *w);
     double norm2 = update->sums[0];
-    update->zero = norm_is_zero(norm2) && o->q == 0;
+    update->zero = gls_rule_norm_is_zero(norm2) && o->q == 0;
     self->h = update->zero ? 0 : 1 / (o->p * sqrt(norm2) + o->q);
     gls_random random = gls_random_create(self->seed, "singd", (uint64_t)self->told, 0);
     memcpy(self->at, w, (size_t)update->parameters * sizeof *w);

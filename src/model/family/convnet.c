@@ -28,7 +28,7 @@ static const gls_option options[] = {
 
 static int convolution(gls_graph *g, int number, int64_t channels, int x) {
     char name[128];
-    gls_conv_options conv = {.channels = channels, .kernel = 5, .pad = 2, .bias = true};
+    gls_op_conv_options conv = {.channels = channels, .kernel = 5, .pad = 2, .bias = true};
     x = gls_layer_conv(g, gls_layer_name(name, "conv%d", number), conv, x);
     return gls_layer(g, "relu", gls_layer_name(name, "relu%d", number), x);
 }
@@ -36,8 +36,8 @@ static int convolution(gls_graph *g, int number, int64_t channels, int x) {
 /* Convolutions of 5 x 5 with pad 2 keep the image's size; every pooling halves it. */
 static gls_status build(gls_graph *g, const void *given) {
     const convnet_options *o = given;
-    gls_pool_options half = {.kernel = 2, .stride = 2}, overlapping = {.kernel = 3, .stride = 2, .pad = 1};
-    gls_pool_options pool = o->variant == TWO ? half : overlapping;
+    gls_op_pool_options half = {.kernel = 2, .stride = 2}, overlapping = {.kernel = 3, .stride = 2, .pad = 1};
+    gls_op_pool_options pool = o->variant == TWO ? half : overlapping;
     int64_t outputs = gls_family_outputs(g, &o->common);
     int x = gls_graph_input(g);
     x = gls_layer_pool(g, "max_pool", "pool1", pool, convolution(g, 1, o->channels, x));

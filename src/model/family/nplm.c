@@ -32,9 +32,9 @@ static gls_status build(gls_graph *g, const void *given) {
                               "nplm: tie needs next words as targets and hidden equal to embedding, got %lld and %lld",
                               (long long)o->hidden, (long long)o->embedding),
                g->status;
-    gls_embedding_options embedding = {.dim = o->embedding};
-    gls_window_options window = {o->window};
-    gls_dense_options output = {
+    gls_op_embedding_options embedding = {.dim = o->embedding};
+    gls_op_window_options window = {o->window};
+    gls_op_dense_options output = {
         .units = gls_family_outputs(g, &o->common), .bias = true, .tie = o->tie ? "embedding.weight" : NULL};
     int x = gls_graph_input(g);
     x = gls_graph_add(g, "embedding", "embedding", &embedding, 1, &x);

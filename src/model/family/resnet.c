@@ -28,13 +28,13 @@ static const gls_option options[] = {
 };
 
 static int stem(gls_graph *g, const resnet_options *o, int64_t width, int64_t kernel, int64_t stride) {
-    gls_conv_options conv = {.channels = width, .kernel = kernel, .stride = stride, .pad = kernel / 2};
+    gls_op_conv_options conv = {.channels = width, .kernel = kernel, .stride = stride, .pad = kernel / 2};
     int x = gls_layer_conv(g, "conv1", conv, gls_graph_input(g));
     return gls_layer(g, "relu", "stem.relu1", gls_layer_normalise(g, o->norm, "bn1", x, -1));
 }
 
 /* Block k of a stage; the first one of all stages but the first halves the image. */
-static int block(gls_graph *g, gls_residual_options o, int stage, int k, int x) {
+static int block(gls_graph *g, gls_op_residual_options o, int stage, int k, int x) {
     char name[128];
     o.channels <<= stage;
     o.stride = stage > 0 && k == 0 ? 2 : 1;
@@ -45,7 +45,7 @@ static int cifar(gls_graph *g, const resnet_options *o, int64_t width) {
     if ((o->depth - 2) % 6 != 0)
         return gls_graph_fail(g, "resnet: depth is %lld; cifar shapes have 6n+2 layers (8, 14, 20, 32, 44, 56, ...)",
                               (long long)o->depth);
-    gls_residual_options residual = {.channels = width, .norm = o->norm};
+    gls_op_residual_options residual = {.channels = width, .norm = o->norm};
     int x = stem(g, o, width, 3, 1);
     for (int stage = 0; stage < 3; stage++)
         for (int k = 0; k < (o->depth - 2) / 6; k++) x = block(g, residual, stage, k, x);
@@ -56,8 +56,9 @@ static int imagenet(gls_graph *g, const resnet_options *o, int64_t width) {
     static const int basics[] = {2, 2, 2, 2}, bottlenecks[] = {3, 4, 6, 3};
     if (o->depth != 18 && o->depth != 50)
         return gls_graph_fail(g, "resnet: depth is %lld; imagenet shapes have 18 or 50 layers", (long long)o->depth);
-    gls_residual_options residual = {.channels = width, .bottleneck = o->depth == 50, .project = true, .norm = o->norm};
-    gls_pool_options pool = {.kernel = 3, .stride = 2, .pad = 1};
+    gls_op_residual_options residual = {
+        .channels = width, .bottleneck = o->depth == 50, .project = true, .norm = o->norm};
+    gls_op_pool_options pool = {.kernel = 3, .stride = 2, .pad = 1};
     int x = gls_layer_pool(g, "max_pool", "maxpool", pool, stem(g, o, width, 7, 2));
     for (int stage = 0; stage < 4; stage++)
         for (int k = 0; k < (residual.bottleneck ? bottlenecks : basics)[stage]; k++)

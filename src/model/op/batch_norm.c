@@ -10,16 +10,17 @@
 #include "model/norm.h"
 
 static const gls_option options[] = {
-    GLS_REAL("momentum", gls_batch_norm_options, momentum, "0.1", 0, 1,
+    GLS_REAL("momentum", gls_op_batch_norm_options, momentum, "0.1", 0, 1,
              "weight of the current mini-batch in the running statistics"),
-    GLS_REAL("eps", gls_batch_norm_options, eps, "1e-5", 0, 1, "added to the variance", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("eps", gls_op_batch_norm_options, eps, "1e-5", 0, 1, "added to the variance",
+             .flags = GLS_OPTION_ABOVE_MIN),
     {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     GLS_TRY(gls_norm_shape(g, node));
-    gls_state_block mean = {.suffix = "running_mean", .dims = 1, .shape = {node->in.c}, .start = 0};
-    gls_state_block variance = {.suffix = "running_var", .dims = 1, .shape = {node->in.c}, .start = 1};
+    gls_graph_state_block mean = {.suffix = "running_mean", .dims = 1, .shape = {node->in.c}, .start = 0};
+    gls_graph_state_block variance = {.suffix = "running_var", .dims = 1, .shape = {node->in.c}, .start = 1};
     GLS_TRY(gls_graph_state(g, node, 0, &mean));
     return gls_graph_state(g, node, 1, &variance);
 }
@@ -59,7 +60,7 @@ static void moments(gls_exec *x, int i, gls_span span, double *partial) {
  * may leave below 0. */
 static void batch_statistics(gls_exec *x, int i, int64_t number, const double *sums) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_batch_norm_options *o = node->options;
+    const gls_op_batch_norm_options *o = node->options;
     double *summary = x->args->summary && x->args->leader
                           ? x->args->summary + number * gls_layout_size(x->graph->state_layout)
                           : NULL;
@@ -77,7 +78,7 @@ static void batch_statistics(gls_exec *x, int i, int64_t number, const double *s
 }
 
 static void advance(const gls_node *node, const double *summary, gls_real *state) {
-    const gls_batch_norm_options *o = node->options;
+    const gls_op_batch_norm_options *o = node->options;
     for (int s = 0; s < 2; s++)
         for (int64_t k = node->state[s]; k < node->state[s] + node->out.c; k++)
             state[k] = (gls_real)((1 - o->momentum) * state[k] + o->momentum * summary[k]);
@@ -85,7 +86,7 @@ static void advance(const gls_node *node, const double *summary, gls_real *state
 
 static void running_statistics(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_batch_norm_options *o = node->options;
+    const gls_op_batch_norm_options *o = node->options;
     double *mean = statistics(x, i, 0), *rstd = mean + node->out.c;
     for (int64_t k = 0; k < node->out.c; k++) {
         mean[k] = x->args->state[node->state[0] + k];
@@ -201,7 +202,7 @@ const gls_op gls_op_batch_norm = {
                .help = "normalisation of every channel over the mini-batch",
                .source = "Ioffe and Szegedy 2015",
                .options = options,
-               .options_size = sizeof(gls_batch_norm_options)},
+               .options_size = sizeof(gls_op_batch_norm_options)},
     .formula = "y = weight (x - mean) / sqrt(variance + eps) + bias, both over a span's examples and positions; in "
                "evaluation the running ones",
     GLS_NORM_OP,

@@ -11,18 +11,18 @@
 #include "model/use.h"
 
 static const gls_option options[] = {
-    GLS_INT("channels", gls_conv_options, channels, NULL, 1, 1e6, "output channels", .flags = GLS_OPTION_REQUIRED),
-    GLS_INT("kernel", gls_conv_options, kernel, "3", 1, 1e4, "height and width"),
-    GLS_INT("stride", gls_conv_options, stride, "1", 1, 1e4, "step"),
-    GLS_INT("pad", gls_conv_options, pad, "0", 0, 1e4, "zeros around the input"),
-    GLS_INT("groups", gls_conv_options, groups, "1", 1, 1e6, "groups of channels, convolved separately"),
-    GLS_BOOL("bias", gls_conv_options, bias, "true", "add a bias"),
+    GLS_INT("channels", gls_op_conv_options, channels, NULL, 1, 1e6, "output channels", .flags = GLS_OPTION_REQUIRED),
+    GLS_INT("kernel", gls_op_conv_options, kernel, "3", 1, 1e4, "height and width"),
+    GLS_INT("stride", gls_op_conv_options, stride, "1", 1, 1e4, "step"),
+    GLS_INT("pad", gls_op_conv_options, pad, "0", 0, 1e4, "zeros around the input"),
+    GLS_INT("groups", gls_op_conv_options, groups, "1", 1, 1e6, "groups of channels, convolved separately"),
+    GLS_BOOL("bias", gls_op_conv_options, bias, "true", "add a bias"),
     {0},
 };
 
 /* A pad of the kernel's size would add outputs that see zeros alone. */
 static gls_status shape(gls_graph *g, gls_node *node) {
-    const gls_conv_options *o = node->options;
+    const gls_op_conv_options *o = node->options;
     char text[64];
     if (node->in.c % o->groups != 0 || o->channels % o->groups != 0)
         return gls_node_fail(g, node, "%lld groups do not divide %lld input and %lld output channels",
@@ -191,7 +191,7 @@ const gls_op gls_op_conv = {
                .help = "2-D convolution",
                .source = "",
                .options = options,
-               .options_size = sizeof(gls_conv_options)},
+               .options_size = sizeof(gls_op_conv_options)},
     .formula = "y_k = sum over channels c of a group of weight[k, c] * x_c, + bias_k",
     .shapes = "[c, h, w] -> [channels, (h + 2 pad - kernel) / stride + 1, and the same for w]",
     .parameters = "weight [channels, c / groups, kernel, kernel] convolution; bias [channels] scale and shift",

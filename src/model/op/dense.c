@@ -6,16 +6,16 @@
 #include "model/use.h"
 
 static const gls_option options[] = {
-    GLS_INT("units", gls_dense_options, units, "0", 0, 1e9, "number of outputs; may be left out with tie"),
-    GLS_BOOL("bias", gls_dense_options, bias, "true", "add a bias"),
-    GLS_STRING("tie", gls_dense_options, tie, NULL, "share the weights of this parameter"),
-    GLS_BOOL("transpose", gls_dense_options, transpose, "false", "with tie: use the transpose"),
+    GLS_INT("units", gls_op_dense_options, units, "0", 0, 1e9, "number of outputs; may be left out with tie"),
+    GLS_BOOL("bias", gls_op_dense_options, bias, "true", "add a bias"),
+    GLS_STRING("tie", gls_op_dense_options, tie, NULL, "share the weights of this parameter"),
+    GLS_BOOL("transpose", gls_op_dense_options, transpose, "false", "with tie: use the transpose"),
     {0},
 };
 
 /* A tied matrix says how many units there are, where `units` does not. */
 static gls_status shape(gls_graph *g, gls_node *node) {
-    gls_dense_options *o = node->options;
+    gls_op_dense_options *o = node->options;
     if (node->in.h != 1 || (node->in.w != 1 && node->input[0] == 0)) {
         char text[64];
         return gls_node_fail(g, node, "takes features, but its input is %s; put a flatten or a pool before it",
@@ -32,7 +32,7 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     gls_parameter how = {g->init, node->in.c, o->units};
     if (!o->tie) {
         int64_t size[2] = {o->units, node->in.c};
-        GLS_TRY(gls_graph_parameter(g, node, 0, "weight", 2, size, gls_matrix_flags(size), how));
+        GLS_TRY(gls_graph_parameter(g, node, 0, "weight", 2, size, gls_use_matrix_flags(size), how));
     }
     if (!o->bias) return GLS_OK;
     how.init = g->init == GLS_INIT_TORCH ? GLS_INIT_TORCH : GLS_INIT_ZEROS;
@@ -41,7 +41,7 @@ static gls_status shape(gls_graph *g, gls_node *node) {
 
 static gls_status uses(gls_graph *g, int i) {
     const gls_node *node = &g->node[i];
-    const gls_dense_options *o = node->options;
+    const gls_op_dense_options *o = node->options;
     gls_use use = {.kind = &gls_use_matrix,
                    .node = i,
                    .block = node->block[0],
@@ -57,7 +57,7 @@ static gls_status uses(gls_graph *g, int i) {
 
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_dense_options *o = node->options;
+    const gls_op_dense_options *o = node->options;
     bool transposed = o->tie && o->transpose;
     int64_t rows = x->rows * node->in.w, in = node->in.c, out = node->out.c;
     gls_gemm(x->graph->portable, false, !transposed, rows, out, in, 1, gls_exec_in(x, i, 0), in,
@@ -69,7 +69,7 @@ static gls_status forward(gls_exec *x, int i) {
 
 static gls_status backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_dense_options *o = node->options;
+    const gls_op_dense_options *o = node->options;
     bool transposed = o->tie && o->transpose;
     int64_t rows = x->rows * node->in.w, in = node->in.c, out = node->out.c;
     if (node->activation)
@@ -93,7 +93,7 @@ const gls_op gls_op_dense = {
                .help = "matrix product and bias",
                .source = "",
                .options = options,
-               .options_size = sizeof(gls_dense_options)},
+               .options_size = sizeof(gls_op_dense_options)},
     .formula = "y = weight x + bias, at every position",
     .shapes = "[features, 1, w] -> [units, 1, w]",
     .parameters = "weight [units, features] matrix product; bias [units] scale and shift",

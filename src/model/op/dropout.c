@@ -7,7 +7,7 @@
 #include "model/op.h"
 
 static const gls_option options[] = {
-    GLS_REAL("p", gls_dropout_options, p, "0.5", 0, 1, "probability of dropping", .flags = GLS_OPTION_BELOW_MAX),
+    GLS_REAL("p", gls_op_dropout_options, p, "0.5", 0, 1, "probability of dropping", .flags = GLS_OPTION_BELOW_MAX),
     {0},
 };
 
@@ -37,7 +37,7 @@ static void apply(gls_real *to, const gls_real *from, const uint8_t *keep, int64
 
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_dropout_options *o = node->options;
+    const gls_op_dropout_options *o = node->options;
     const gls_batch *batch = x->args->rows;
     int64_t size = gls_extent_size(node->out);
     uint8_t *keep = gls_exec_aux(x, i);
@@ -53,7 +53,7 @@ static gls_status forward(gls_exec *x, int i) {
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
-    const gls_dropout_options *o = node->options;
+    const gls_op_dropout_options *o = node->options;
     apply(gls_exec_in_grad(x, i, 0), gls_exec_grad(x, i), gls_exec_aux(x, i), x->rows * gls_extent_size(node->out),
           (gls_real)(1 / (1 - o->p)), gls_exec_adds(x, i, 0));
     return GLS_OK;
@@ -64,13 +64,13 @@ const gls_op gls_op_dropout = {
                .help = "drops elements at random in training",
                .source = "",
                .options = options,
-               .options_size = sizeof(gls_dropout_options)},
+               .options_size = sizeof(gls_op_dropout_options)},
     .formula = "in training y = x / (1 - p), or 0 with probability p; in evaluation y = x",
     .shapes = "[c, h, w] -> [c, h, w]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_IN_PLACE | GLS_OP_GRAD_IN_PLACE | GLS_OP_EVALUATE_ALIAS,
-    .shape = gls_shape_same,
+    .shape = gls_op_same_shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
     .aux = aux,
 };

@@ -22,10 +22,10 @@ static double leaky_slope(const gls_node *node) {
 #define NORMAL_PEAK (gls_real)0.39894228040143268 /* 1 / sqrt(2 pi) */
 
 static inline gls_real normal_below(gls_real x) {
-    return (gls_real)0.5 * (1 + gls_real_erf(x * SQRT_HALF));
+    return (gls_real)0.5 * (1 + gls_elementary_erf(x * SQRT_HALF));
 }
 static inline gls_real normal_density(gls_real x) {
-    return NORMAL_PEAK * gls_real_exp((gls_real)-0.5 * x * x);
+    return NORMAL_PEAK * gls_elementary_exp((gls_real)-0.5 * x * x);
 }
 
 /* clang-format off */
@@ -37,12 +37,12 @@ GLS_ELEMENTWISE(leaky_relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e,
                 .member.help = "max(x, slope x)", .formula = "y = max(x, slope x)",
                 .member.options = leaky_table, .member.options_size = sizeof(leaky_options), .slope = leaky_slope,
                 .flags = GLS_KEEPS_Y | GLS_OP_ACTIVATION);
-GLS_ELEMENTWISE(tanh, y, gls_real_tanh(x), e * (1 - y * y),
+GLS_ELEMENTWISE(tanh, y, gls_elementary_tanh(x), e * (1 - y * y),
                 .member.help = "hyperbolic tangent", .formula = "y = tanh(x)", .flags = GLS_KEEPS_Y);
-GLS_ELEMENTWISE(sigmoid, y, 1 / (1 + gls_real_exp(-x)), e * y * (1 - y),
+GLS_ELEMENTWISE(sigmoid, y, 1 / (1 + gls_elementary_exp(-x)), e * y * (1 - y),
                 .member.help = "logistic function", .formula = "y = 1 / (1 + e^-x)", .flags = GLS_KEEPS_Y);
 /* Phi is the normal distribution function; the exact form, by erf. */
-GLS_ELEMENTWISE(gelu, x, (gls_real)0.5 * x * (1 + gls_real_erf(x * SQRT_HALF)), e * (normal_below(x) + x * normal_density(x)),
+GLS_ELEMENTWISE(gelu, x, (gls_real)0.5 * x * (1 + gls_elementary_erf(x * SQRT_HALF)), e * (normal_below(x) + x * normal_density(x)),
                 .member.help = "x times the normal distribution function", .formula = "y = x Phi(x)",
                 .flags = GLS_KEEPS_X);
 /* clang-format on */

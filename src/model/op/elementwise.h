@@ -46,7 +46,7 @@ void gls_elementwise_backward(gls_exec *x, int node, gls_elementwise_gradients *
                                   GLS_OP_ONE_INPUT,                                                                \
                                   .shapes = "[c, h, w] -> [c, h, w]",                                              \
                                   .parameters = "",                                                                \
-                                  .shape = gls_shape_same,                                                         \
+                                  .shape = gls_op_same_shape,                                                      \
                                   .impl = GLS_OP_PORTABLE(.forward = NAME##_forward, .backward = NAME##_backward), \
                                   __VA_ARGS__}
 

@@ -6,14 +6,14 @@
 #include "model/use.h"
 
 static const gls_option options[] = {
-    GLS_INT("dim", gls_embedding_options, dim, NULL, 1, 1e9, "length of a token's vector",
+    GLS_INT("dim", gls_op_embedding_options, dim, NULL, 1, 1e9, "length of a token's vector",
             .flags = GLS_OPTION_REQUIRED),
-    GLS_STRING("tie", gls_embedding_options, tie, NULL, "share the weights of this parameter"),
+    GLS_STRING("tie", gls_op_embedding_options, tie, NULL, "share the weights of this parameter"),
     {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {
-    const gls_embedding_options *o = node->options;
+    const gls_op_embedding_options *o = node->options;
     if (node->input[0] != 0 || !g->data->length)
         return gls_node_fail(g, node, "takes tokens, but its input is %s",
                              node->input[0] != 0 ? "a layer's output" : "features");
@@ -21,7 +21,7 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     if (o->tie) return gls_graph_tie(g, node, 0, o->tie, g->data->vocabulary, o->dim);
     gls_parameter how = {GLS_INIT_NORMAL, g->init == GLS_INIT_TORCH ? 1 : o->dim, o->dim};
     int64_t size[2] = {g->data->vocabulary, o->dim};
-    return gls_graph_parameter(g, node, 0, "weight", 2, size, gls_matrix_flags(size), how);
+    return gls_graph_parameter(g, node, 0, "weight", 2, size, gls_use_matrix_flags(size), how);
 }
 
 static gls_status uses(gls_graph *g, int i) {
@@ -52,7 +52,7 @@ const gls_op gls_op_embedding = {
                .help = "a vector for every token",
                .source = "",
                .options = options,
-               .options_size = sizeof(gls_embedding_options)},
+               .options_size = sizeof(gls_op_embedding_options)},
     .formula = "y_t = weight[token_t]",
     .shapes = "tokens [w] -> [dim, 1, w]",
     .parameters = "weight [vocabulary, dim] row lookup",

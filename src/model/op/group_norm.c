@@ -6,13 +6,14 @@
 #include "model/norm.h"
 
 static const gls_option options[] = {
-    GLS_INT("groups", gls_group_norm_options, groups, "8", 1, 1e6, "groups of channels"),
-    GLS_REAL("eps", gls_group_norm_options, eps, "1e-5", 0, 1, "added to the variance", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_INT("groups", gls_op_group_norm_options, groups, "8", 1, 1e6, "groups of channels"),
+    GLS_REAL("eps", gls_op_group_norm_options, eps, "1e-5", 0, 1, "added to the variance",
+             .flags = GLS_OPTION_ABOVE_MIN),
     {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {
-    const gls_group_norm_options *o = node->options;
+    const gls_op_group_norm_options *o = node->options;
     if (node->in.c % o->groups != 0)
         return gls_node_fail(g, node, "%lld groups do not divide %lld channels", (long long)o->groups,
                              (long long)node->in.c);
@@ -21,12 +22,12 @@ static gls_status shape(gls_graph *g, gls_node *node) {
 
 /* With a backward pass the sums of every row; then mean and 1 / deviation of every row's groups. */
 static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
-    const gls_group_norm_options *o = node->options;
+    const gls_op_group_norm_options *o = node->options;
     return gls_norm_sums_bytes(node, rows, backward) + rows * 2 * o->groups * (int64_t)sizeof(double);
 }
 
 static double *statistics(const gls_exec *x, int i, int64_t row) {
-    const gls_group_norm_options *o = gls_exec_node(x, i)->options;
+    const gls_op_group_norm_options *o = gls_exec_node(x, i)->options;
     return gls_norm_statistics(x, i) + row * 2 * o->groups;
 }
 
@@ -41,7 +42,7 @@ static double *sums_room(const gls_exec *x, const gls_node *node) {
 
 static void row_statistics(gls_exec *x, int i, int64_t row, double *mean, double *rstd) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_group_norm_options *o = node->options;
+    const gls_op_group_norm_options *o = node->options;
     int64_t c = node->out.c, each = c / o->groups;
     double *sum = sums_room(x, node), *square = sum + c;
     for (int64_t k = 0; k < 2 * c; k++) sum[k] = 0;
@@ -61,7 +62,7 @@ static void row_statistics(gls_exec *x, int i, int64_t row, double *mean, double
 
 static gls_norm_channels channels(gls_exec *x, int i, int64_t row) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_group_norm_options *o = node->options;
+    const gls_op_group_norm_options *o = node->options;
     const double *mean = statistics(x, i, row), *rstd = mean + o->groups;
     gls_norm_channels with = gls_norm_room(x->scratch, node->out.c);
     for (int64_t k = 0; k < node->out.c; k++) {
@@ -73,7 +74,7 @@ static gls_norm_channels channels(gls_exec *x, int i, int64_t row) {
 }
 
 static gls_status forward(gls_exec *x, int i) {
-    const gls_group_norm_options *o = gls_exec_node(x, i)->options;
+    const gls_op_group_norm_options *o = gls_exec_node(x, i)->options;
     for (int64_t r = 0; r < x->rows; r++) {
         double *mean = statistics(x, i, r);
         row_statistics(x, i, r, mean, mean + o->groups);
@@ -86,7 +87,7 @@ static gls_status forward(gls_exec *x, int i) {
 /* With u = scale e: dx = rstd (u - mean(u) - xhat mean(u xhat)), means over the group. */
 static void row_backward(gls_exec *x, int i, int64_t row, gls_norm_channels with, const double *sums) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_group_norm_options *o = node->options;
+    const gls_op_group_norm_options *o = node->options;
     const gls_real *scale = gls_exec_weight(x, node->block[0]);
     int64_t each = node->out.c / o->groups;
     const double *rstd = statistics(x, i, row) + o->groups;
@@ -107,7 +108,7 @@ static void row_backward(gls_exec *x, int i, int64_t row, gls_norm_channels with
 
 static gls_status backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_group_norm_options *o = node->options;
+    const gls_op_group_norm_options *o = node->options;
     for (int64_t r = 0; r < x->rows; r++) {
         gls_norm_channels with = channels(x, i, r);
         const double *rstd = statistics(x, i, r) + o->groups;
@@ -124,7 +125,7 @@ const gls_op gls_op_group_norm = {
                .help = "normalisation of groups of channels inside every example",
                .source = "Wu and He 2018",
                .options = options,
-               .options_size = sizeof(gls_group_norm_options)},
+               .options_size = sizeof(gls_op_group_norm_options)},
     .formula = "y = weight (x - mean) / sqrt(variance + eps) + bias, both over an example's group of channels and all "
                "positions",
     GLS_NORM_OP,

@@ -19,6 +19,6 @@ const gls_op gls_op_input = {
     .formula = "y = the example",
     .shapes = "-> [c, h, w], [features] or tokens [w]",
     .parameters = "",
-    .shape = gls_shape_same,
+    .shape = gls_op_same_shape,
     .impl = GLS_OP_PORTABLE(.forward = forward),
 };

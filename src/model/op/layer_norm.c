@@ -7,7 +7,8 @@
 #include "model/norm.h"
 
 static const gls_option options[] = {
-    GLS_REAL("eps", gls_layer_norm_options, eps, "1e-5", 0, 1, "added to the variance", .flags = GLS_OPTION_ABOVE_MIN),
+    GLS_REAL("eps", gls_op_layer_norm_options, eps, "1e-5", 0, 1, "added to the variance",
+             .flags = GLS_OPTION_ABOVE_MIN),
     {0},
 };
 
@@ -43,7 +44,7 @@ GLS_SIMD static void block_moments(const gls_real *x, int64_t n, double *sum, do
 /* A position's channels may be spread over blocks of the layout; its statistics run over all of them. */
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_layer_norm_options *o = node->options;
+    const gls_op_layer_norm_options *o = node->options;
     const gls_real *scale = gls_exec_weight(x, node->block[0]), *shift = gls_exec_weight(x, node->block[1]);
     int64_t size = gls_extent_size(node->out), positions = gls_extent_positions(node->out), c = node->out.c;
     for (int64_t r = 0; r < x->rows; r++) {
@@ -117,7 +118,7 @@ const gls_op gls_op_layer_norm = {
                .help = "normalisation over the channels of every position",
                .source = "Ba et al. 2016",
                .options = options,
-               .options_size = sizeof(gls_layer_norm_options)},
+               .options_size = sizeof(gls_op_layer_norm_options)},
     .formula = "y = weight (x - mean) / sqrt(variance + eps) + bias, both over the channels of a position",
     GLS_NORM_OP,
     .shape = gls_norm_shape,

@@ -39,7 +39,7 @@ static void window(const gls_node *node, gls_window win, int64_t inner, const gl
 static void plane(const gls_node *node, int64_t inner, const gls_real *x, gls_real *y, int32_t *where) {
     for (int64_t oy = 0; oy < node->out.h; oy++)
         for (int64_t ox = 0; ox < node->out.w; ox++, y += inner) {
-            window(node, gls_pool_window(node, oy, ox), inner, x, y, where);
+            window(node, gls_op_pool_window(node, oy, ox), inner, x, y, where);
             if (where) where += inner;
         }
 }

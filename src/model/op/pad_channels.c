@@ -5,14 +5,14 @@
 #include "model/op.h"
 
 static const gls_option options[] = {
-    GLS_INT("channels", gls_pad_channels_options, channels, NULL, 1, 1e6, "channels of the output",
+    GLS_INT("channels", gls_op_pad_channels_options, channels, NULL, 1, 1e6, "channels of the output",
             .flags = GLS_OPTION_REQUIRED),
-    GLS_INT("stride", gls_pad_channels_options, stride, "1", 1, 1e4, "step"),
+    GLS_INT("stride", gls_op_pad_channels_options, stride, "1", 1, 1e4, "step"),
     {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {
-    const gls_pad_channels_options *o = node->options;
+    const gls_op_pad_channels_options *o = node->options;
     if (o->channels < node->in.c)
         return gls_node_fail(g, node, "%lld channels are fewer than the input's %lld", (long long)o->channels,
                              (long long)node->in.c);
@@ -46,7 +46,7 @@ static void run_at(const gls_node *node, runs *r, int64_t c) {
 /* Everything is 0 first; then the input's channels are copied in runs that both layouts keep together. */
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_pad_channels_options *o = node->options;
+    const gls_op_pad_channels_options *o = node->options;
     int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out);
     runs at = runs_of(x, i);
     gls_fill(gls_exec_value(x, i), 0, x->rows * out);
@@ -67,7 +67,7 @@ static gls_status forward(gls_exec *x, int i) {
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
-    const gls_pad_channels_options *o = node->options;
+    const gls_op_pad_channels_options *o = node->options;
     int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out);
     gls_real *dx = gls_exec_in_grad(x, i, 0);
     runs at = runs_of(x, i);
@@ -90,7 +90,7 @@ const gls_op gls_op_pad_channels = {
                .help = "strided copy with zero channels added",
                .source = "He et al. 2016, shortcut type A",
                .options = options,
-               .options_size = sizeof(gls_pad_channels_options)},
+               .options_size = sizeof(gls_op_pad_channels_options)},
     .formula = "y_c = every stride-th position of x_c, 0 for c beyond the input",
     .shapes = "[c, h, w] -> [channels, (h - 1) / stride + 1, (w - 1) / stride + 1]",
     .parameters = "",

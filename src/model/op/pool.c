@@ -3,15 +3,15 @@
 
 #include "base/arith.h"
 
-const gls_option gls_pool_option_table[] = {
-    GLS_INT("kernel", gls_pool_options, kernel, "2", 1, 1e4, "height and width"),
-    GLS_INT("stride", gls_pool_options, stride, "0", 0, 1e4, "step; 0: the kernel"),
-    GLS_INT("pad", gls_pool_options, pad, "0", 0, 1e4, "cells around the input"),
+const gls_option gls_op_pool_option_table[] = {
+    GLS_INT("kernel", gls_op_pool_options, kernel, "2", 1, 1e4, "height and width"),
+    GLS_INT("stride", gls_op_pool_options, stride, "0", 0, 1e4, "step; 0: the kernel"),
+    GLS_INT("pad", gls_op_pool_options, pad, "0", 0, 1e4, "cells around the input"),
     {0},
 };
 
-gls_status gls_pool_shape(gls_graph *g, gls_node *node) {
-    gls_pool_options *o = node->options;
+gls_status gls_op_pool_shape(gls_graph *g, gls_node *node) {
+    gls_op_pool_options *o = node->options;
     char text[64];
     if (o->stride == 0) o->stride = o->kernel;
     if (o->pad > o->kernel / 2)
@@ -25,13 +25,13 @@ gls_status gls_pool_shape(gls_graph *g, gls_node *node) {
     return GLS_OK;
 }
 
-static void clip(int64_t at, const gls_pool_options *o, int64_t size, int64_t *begin, int64_t *end) {
+static void clip(int64_t at, const gls_op_pool_options *o, int64_t size, int64_t *begin, int64_t *end) {
     int64_t first = at * o->stride - o->pad, last = first + o->kernel;
     *begin = first > 0 ? first : 0;
     *end = gls_least(last, size);
 }
 
-gls_window gls_pool_window(const gls_node *node, int64_t oy, int64_t ox) {
+gls_window gls_op_pool_window(const gls_node *node, int64_t oy, int64_t ox) {
     gls_window at;
     clip(oy, node->options, node->in.h, &at.y0, &at.y1);
     clip(ox, node->options, node->in.w, &at.x0, &at.x1);

@@ -4,26 +4,26 @@
 #include "model/op.h"
 
 static const gls_option options[] = {
-    GLS_INT("channels", gls_residual_options, channels, NULL, 1, 1e6,
+    GLS_INT("channels", gls_op_residual_options, channels, NULL, 1, 1e6,
             "channels of the convolutions; a bottleneck has four times as many outputs", .flags = GLS_OPTION_REQUIRED),
-    GLS_INT("stride", gls_residual_options, stride, "1", 1, 1e4, "step"),
-    GLS_BOOL("bottleneck", gls_residual_options, bottleneck, "false", "kernels of 1, 3 and 1 in place of two of 3"),
-    GLS_BOOL("project", gls_residual_options, project, "false",
+    GLS_INT("stride", gls_op_residual_options, stride, "1", 1, 1e4, "step"),
+    GLS_BOOL("bottleneck", gls_op_residual_options, bottleneck, "false", "kernels of 1, 3 and 1 in place of two of 3"),
+    GLS_BOOL("project", gls_op_residual_options, project, "false",
              "a shortcut that changes shape is a convolution; else strided and padded with zero channels"),
-    GLS_ENUM("norm", gls_residual_options, norm.kind, "batch", GLS_NORM_CHOICES, "normalisation"),
-    GLS_INT("groups", gls_residual_options, norm.groups, "8", 1, 1e4, "groups of group norm"),
+    GLS_ENUM("norm", gls_op_residual_options, norm.kind, "batch", GLS_NORM_CHOICES, "normalisation"),
+    GLS_INT("groups", gls_op_residual_options, norm.groups, "8", 1, 1e4, "groups of group norm"),
     {0},
 };
 
 typedef struct builder {
     gls_graph *g;
-    const gls_residual_options *o;
+    const gls_op_residual_options *o;
     const char *name;
 } builder;
 
 static int convolution(builder b, int number, int64_t channels, int64_t kernel, int64_t stride, int x) {
     char name[128];
-    gls_conv_options o = {.channels = channels, .kernel = kernel, .stride = stride, .pad = kernel / 2};
+    gls_op_conv_options o = {.channels = channels, .kernel = kernel, .stride = stride, .pad = kernel / 2};
     return gls_layer_conv(b.g, gls_layer_name(name, "%s.conv%d", b.name, number), o, x);
 }
 
@@ -38,10 +38,10 @@ static int shortcut(builder b, int64_t channels, int x) {
     char name[128];
     if (b.g->status != GLS_OK || (b.o->stride == 1 && b.g->node[x].out.c == channels)) return x;
     if (!b.o->project) {
-        gls_pad_channels_options o = {.channels = channels, .stride = b.o->stride};
+        gls_op_pad_channels_options o = {.channels = channels, .stride = b.o->stride};
         return gls_graph_add(b.g, "pad_channels", gls_layer_name(name, "%s.shortcut", b.name), &o, 1, &x);
     }
-    gls_conv_options o = {.channels = channels, .kernel = 1, .stride = b.o->stride};
+    gls_op_conv_options o = {.channels = channels, .kernel = 1, .stride = b.o->stride};
     x = gls_layer_conv(b.g, gls_layer_name(name, "%s.downsample.0", b.name), o, x);
     return gls_layer_normalise(b.g, b.o->norm, gls_layer_name(name, "%s.downsample.1", b.name), x, -1);
 }
@@ -71,7 +71,7 @@ const gls_op gls_op_residual_block = {
                .help = "convolutions with a shortcut around them",
                .source = "He et al. 2016",
                .options = options,
-               .options_size = sizeof(gls_residual_options)},
+               .options_size = sizeof(gls_op_residual_options)},
     .formula = "y = relu(norm(conv(relu(norm(conv(x))))) + shortcut(x))",
     .shapes = "[c, h, w] -> [channels, (h - 1) / stride + 1, (w - 1) / stride + 1]; a bottleneck: [4 channels, ...]",
     .parameters = "those of conv and of the normalisation",

@@ -9,7 +9,7 @@
 #include "model/op/loss.h"
 
 static const gls_option options[] = {
-    GLS_REAL("label_smoothing", gls_cross_entropy_options, label_smoothing, "0", 0, 1,
+    GLS_REAL("label_smoothing", gls_op_cross_entropy_options, label_smoothing, "0", 0, 1,
              "share of the target spread evenly over the classes", .flags = GLS_OPTION_BELOW_MAX),
     {0},
 };
@@ -48,7 +48,7 @@ static int64_t scratch(const gls_node *node, int64_t rows) {
 }
 
 GLS_SIMD static void exponentials(const gls_real *z, int64_t n, gls_real most, gls_real *p) {
-    for (int64_t c = 0; c < n; c++) p[c] = gls_real_exp(z[c] - most);
+    for (int64_t c = 0; c < n; c++) p[c] = gls_elementary_exp(z[c] - most);
 }
 
 static double label_loss(const gls_real *z, int64_t n, int64_t label, double smooth, gls_real *p, softmax *keep) {
@@ -73,7 +73,7 @@ static double label_weight(const gls_batch *batch, int64_t r, int64_t labels) {
 /* Without a backward pass nobody needs the softmax: it goes into a variable that is thrown away. */
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_cross_entropy_options *o = node->options;
+    const gls_op_cross_entropy_options *o = node->options;
     const gls_batch *batch = x->args->rows;
     double *loss = gls_exec_aux(x, i);
     softmax *keep = x->plan->backward ? kept(x, i) : NULL, nobody;
@@ -98,7 +98,7 @@ static gls_status forward(gls_exec *x, int i) {
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
-    const gls_cross_entropy_options *o = node->options;
+    const gls_op_cross_entropy_options *o = node->options;
     const gls_batch *batch = x->args->rows;
     int64_t n = node->in.c, labels = gls_extent_positions(node->in);
     const softmax *keep = kept(x, i);
@@ -152,7 +152,7 @@ const gls_op gls_op_softmax_cross_entropy = {
                .help = "softmax and cross-entropy with class labels or next tokens",
                .source = "",
                .options = options,
-               .options_size = sizeof(gls_cross_entropy_options)},
+               .options_size = sizeof(gls_op_cross_entropy_options)},
     .formula = "f = m mean over labels of (log sum_c e^(z_c) - sum_c t_c z_c), t_c = (1 - s) [c = label] + s / "
                "classes, s = label_smoothing",
     .shapes = "[classes], or [vocabulary, 1, w] for next tokens -> a loss",

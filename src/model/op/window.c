@@ -7,13 +7,13 @@
 #include "model/op.h"
 
 static const gls_option options[] = {
-    GLS_INT("size", gls_window_options, size, NULL, 1, 1e6, "positions seen, the present one included",
+    GLS_INT("size", gls_op_window_options, size, NULL, 1, 1e6, "positions seen, the present one included",
             .flags = GLS_OPTION_REQUIRED),
     {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {
-    const gls_window_options *o = node->options;
+    const gls_op_window_options *o = node->options;
     char text[64];
     if (node->in.h != 1)
         return gls_node_fail(g, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
@@ -64,7 +64,7 @@ const gls_op gls_op_window = {
                .help = "features of a position and of those before it, side by side",
                .source = "",
                .options = options,
-               .options_size = sizeof(gls_window_options)},
+               .options_size = sizeof(gls_op_window_options)},
     .formula = "y_t = x_{t-size+1}, ..., x_t side by side, zeros before the first position",
     .shapes = "[c, 1, w] -> [size c, 1, w]",
     .parameters = "",

@@ -12,7 +12,7 @@
 typedef struct room {
     gls_conv_shape shape;
     int64_t used, own; /* reals of a gradient as the implementation forms it, and that rounded up */
-    gls_reader input, grad;
+    gls_view_reader input, grad;
     void *implementation;
     gls_real *formed, *sum, *scaled, *wide;
     bool library;
@@ -37,7 +37,7 @@ static int64_t implementation_bytes(const gls_graph *g, const gls_use *use, cons
 static int64_t scratch(const gls_graph *g, const gls_memory_plan *plan, const gls_use *use) {
     room to = sizes(g, use);
     int64_t rows = plan->max_rows, reals = 2 * to.own + rows * gls_extent_size(to.shape.out);
-    if (gls_plan_narrow(plan, &use->input)) reals += (to.library ? rows : 1) * gls_extent_size(to.shape.in);
+    if (gls_memory_plan_narrow(plan, &use->input)) reals += (to.library ? rows : 1) * gls_extent_size(to.shape.in);
     return implementation_bytes(g, use, &to, rows) + reals * (int64_t)sizeof(gls_real);
 }
 
@@ -45,8 +45,8 @@ static room room_of(gls_exec *x, const gls_use *use) {
     room to = sizes(x->graph, use);
     int64_t bytes = to.library ? gls_dnnl_conv_scratch(x->object[use->node])
                                : implementation_bytes(x->graph, use, &to, x->plan->max_rows);
-    to.input = gls_reader_of(x, &use->input);
-    to.grad = gls_reader_of(x, &use->grad);
+    to.input = gls_view_reader_of(x, &use->input);
+    to.grad = gls_view_reader_of(x, &use->grad);
     to.implementation = x->scratch;
     to.formed = (gls_real *)((char *)x->scratch + bytes);
     to.sum = to.formed + to.own;
@@ -56,18 +56,18 @@ static room room_of(gls_exec *x, const gls_use *use) {
 }
 
 static const gls_real *row_grad(const room *in, int64_t row) {
-    return gls_reader_rows(&in->grad, row, 1, in->scaled);
+    return gls_view_reader_rows(&in->grad, row, 1, in->scaled);
 }
 
 /* The gradient of rows [row, row + count) as the implementation forms it: its layout is its own, its norm is right. */
 static gls_status form(gls_exec *x, const gls_use *use, const room *in, int64_t row, int64_t count, const gls_real *e,
                        gls_real *to) {
     if (in->library)
-        return gls_dnnl_conv_weights(x->object[use->node], count, gls_reader_rows(&in->input, row, count, in->wide), e,
-                                     to);
+        return gls_dnnl_conv_weights(x->object[use->node], count,
+                                     gls_view_reader_rows(&in->input, row, count, in->wide), e, to);
     gls_fill(to, 0, in->used);
     for (int64_t r = 0; r < count; r++)
-        gls_conv_weights_add(x->graph->portable, &in->shape, gls_reader_rows(&in->input, row + r, 1, in->wide),
+        gls_conv_weights_add(x->graph->portable, &in->shape, gls_view_reader_rows(&in->input, row + r, 1, in->wide),
                              e + r * gls_extent_size(in->shape.out), to, in->implementation);
     return GLS_OK;
 }
@@ -92,7 +92,7 @@ static bool uniform(const double *weights, int64_t rows) {
 
 static gls_status gradient(gls_exec *x, const gls_use *use, const double *weights, gls_real *g) {
     room in = room_of(x, use);
-    const gls_real *e = gls_reader_rows(&in.grad, 0, x->rows, in.scaled), *plain;
+    const gls_real *e = gls_view_reader_rows(&in.grad, 0, x->rows, in.scaled), *plain;
     int64_t size = gls_extent_size(in.shape.out), parameters = gls_conv_weights(&in.shape);
     bool same = !weights || uniform(weights, x->rows);
     if (!same) {

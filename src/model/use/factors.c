@@ -32,31 +32,31 @@ int64_t gls_factors_bytes(const gls_memory_plan *plan, const gls_use *use) {
     if (!(plan->want & (GLS_WANT_NORMS | GLS_WANT_INNER))) return 0; /* gradients are formed over tiles, on the stack */
     const gls_view *views[] = {&use->input, &use->grad};
     for (int k = 0; k < 2; k++)
-        if (gls_plan_narrow(plan, views[k])) bytes += gls_room_bytes(BLOCK * views[k]->width, sizeof(gls_real));
+        if (gls_memory_plan_narrow(plan, views[k])) bytes += gls_room_bytes(BLOCK * views[k]->width, sizeof(gls_real));
     return bytes;
 }
 
 /* ---- positions ---- */
 
 int64_t gls_factors_run(const gls_factors *f, int64_t t, int64_t most) {
-    if (!f->token) most = gls_reader_run(&f->left, t, most);
-    return gls_reader_run(&f->right, t, most);
+    if (!f->token) most = gls_view_reader_run(&f->left, t, most);
+    return gls_view_reader_run(&f->right, t, most);
 }
 
-gls_group_rows gls_group_rows_of(const gls_exec *x, const gls_partition *partition, int64_t group, int64_t *row) {
-    gls_group_rows out = {0, row};
+gls_factors_group gls_factors_group_of(const gls_exec *x, const gls_partition *partition, int64_t group, int64_t *row) {
+    gls_factors_group out = {0, row};
     for (int64_t r = 0; r < x->rows; r++)
         if (partition->group[r] == group) row[out.rows++] = r;
     return out;
 }
 
 /* The number, among all positions of the slice, of the group's position t. */
-static int64_t place(gls_group_rows group, int64_t positions, int64_t t) {
+static int64_t place(gls_factors_group group, int64_t positions, int64_t t) {
     return group.row[t / positions] * positions + t % positions;
 }
 
 /* How many positions from the group's t on are consecutive, at most BLOCK. */
-static int64_t run_from(const gls_factors *f, gls_group_rows group, int64_t t) {
+static int64_t run_from(const gls_factors *f, gls_factors_group group, int64_t t) {
     int64_t positions = f->positions, i = t / positions, run = positions - t % positions;
     for (; run < BLOCK && i + 1 < group.rows && group.row[i + 1] == group.row[i] + 1; i++) run += positions;
     return gls_factors_run(f, place(group, positions, t), gls_least(run, BLOCK));
@@ -65,7 +65,7 @@ static int64_t run_from(const gls_factors *f, gls_group_rows group, int64_t t) {
 /* ---- products ---- */
 
 /* Two lookups: only positions with the same token contribute. */
-static double lookups_dot(const gls_factors *a, const gls_factors *b, gls_group_rows group) {
+static double lookups_dot(const gls_factors *a, const gls_factors *b, gls_factors_group group) {
     double sum = 0;
     for (int64_t t = 0; t < group.rows * a->positions; t++) {
         int64_t at = place(group, a->positions, t), token = gls_factors_token(a, at);
@@ -84,9 +84,9 @@ typedef struct piece {
     const gls_real *real;
 } piece;
 
-static piece read_piece(const gls_reader *reader, int64_t at, int64_t count, gls_real *room) {
+static piece read_piece(const gls_view_reader *reader, int64_t at, int64_t count, gls_real *room) {
     piece p = {.count = count};
-    p.real = gls_reader_columns(reader, at, count, 0, reader->width, room, &p.step);
+    p.real = gls_view_reader_columns(reader, at, count, 0, reader->width, room, &p.step);
     return p;
 }
 
@@ -115,7 +115,7 @@ static void left_products(bool portable, const gls_factors *a, int64_t t, int64_
                  a->p, out);
 }
 
-double gls_factors_dot(bool portable, const gls_factors *a, const gls_factors *b, gls_group_rows group) {
+double gls_factors_dot(bool portable, const gls_factors *a, const gls_factors *b, gls_factors_group group) {
     if (a->token && b->token) return lookups_dot(a, b, group);
     gls_real left[BLOCK * BLOCK], right[BLOCK * BLOCK];
     double sum = 0;
@@ -143,7 +143,7 @@ gls_status gls_factors_cross(gls_exec *x, const gls_use *a, const gls_use *b, co
     int64_t *row = gls_room_take(&room, x->rows, sizeof *row);
     gls_factors fa = gls_factors_of(x, a, &room), fb = gls_factors_of(x, b, &room);
     for (int64_t group = 0; group < partition->groups; group++) {
-        gls_group_rows of = gls_group_rows_of(x, partition, group, row);
+        gls_factors_group of = gls_factors_group_of(x, partition, group, row);
         if (of.rows > 0) out[group] += 2 * gls_factors_dot(x->graph->portable, &fa, &fb, of);
     }
     return GLS_OK;

@@ -11,7 +11,7 @@ static gls_factors factors(const gls_exec *x, const gls_use *use) {
     const gls_block *block = gls_layout_block(x->graph->layout, use->block);
     return (gls_factors){.token = x->args->rows->token + use->input.offset,
                          .token_row = use->input.row_stride,
-                         .right = gls_reader_of(x, &use->grad),
+                         .right = gls_view_reader_of(x, &use->grad),
                          .p = block->shape[0],
                          .q = block->shape[1],
                          .positions = use->grad.positions};
@@ -24,7 +24,7 @@ static void add_position(const gls_factors *v, int64_t t, const double *weight, 
     int64_t most = v->right.storage == GLS_STORAGE_REAL ? v->q : COLUMNS, step;
     for (int64_t column = 0; column < v->q; column += most) {
         int64_t width = gls_least(v->q - column, most);
-        const gls_real *e = gls_reader_columns(&v->right, t, 1, column, width, room, &step);
+        const gls_real *e = gls_view_reader_columns(&v->right, t, 1, column, width, room, &step);
         if (weight)
             gls_axpy(g + column, *weight, e, width);
         else
@@ -53,12 +53,12 @@ typedef struct place {
 } place;
 
 /* Positions in the order of their tokens; those of one token are summed. */
-static double group_norm(const gls_factors *v, gls_group_rows of, place *order, gls_real *sum) {
+static double group_norm(const gls_factors *v, gls_factors_group of, place *order, gls_real *sum) {
     int64_t count = 0;
     for (int64_t i = 0; i < of.rows; i++)
         for (int64_t t = of.row[i] * v->positions; t < (of.row[i] + 1) * v->positions; t++)
             order[count++] = (place){gls_factors_token(v, t), t};
-    qsort(order, (size_t)count, sizeof *order, gls_order_pairs);
+    qsort(order, (size_t)count, sizeof *order, gls_compare_pairs);
     double norm = 0;
     for (int64_t i = 0, run; i < count; i += run) {
         gls_fill(sum, 0, v->q);
@@ -76,7 +76,7 @@ static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *pa
     place *order = gls_room_take(&room, x->rows * v.positions, sizeof *order);
     gls_real *sum = gls_room_take(&room, v.q, sizeof *sum);
     for (int64_t group = 0; group < partition->groups; group++) {
-        gls_group_rows of = gls_group_rows_of(x, partition, group, row);
+        gls_factors_group of = gls_factors_group_of(x, partition, group, row);
         out[group] += group_norm(&v, of, order, sum);
     }
     return GLS_OK;

@@ -11,10 +11,10 @@
  * contribute nothing. */
 static gls_factors factors(const gls_exec *x, const gls_use *use) {
     const gls_block *block = gls_layout_block(x->graph->layout, use->block);
-    gls_reader a = gls_reader_of(x, &use->input), e = gls_reader_of(x, &use->grad);
+    gls_view_reader a = gls_view_reader_of(x, &use->input), e = gls_view_reader_of(x, &use->grad);
     int64_t lag = use->input.lag > use->grad.lag ? use->input.lag : use->grad.lag;
-    gls_reader_skip(&a, lag - use->input.lag);
-    gls_reader_skip(&e, lag - use->grad.lag);
+    gls_view_reader_skip(&a, lag - use->input.lag);
+    gls_view_reader_skip(&e, lag - use->grad.lag);
     return (gls_factors){.left = use->transposed ? a : e,
                          .right = use->transposed ? e : a,
                          .p = block->shape[0],
@@ -31,8 +31,8 @@ static void tile_plain(bool portable, const gls_factors *v, int64_t rows, int64_
     int64_t total = rows * v->positions, run, left_step, right_step;
     for (int64_t t = 0; t < total; t += run) {
         run = gls_factors_run(v, t, total - t);
-        const gls_real *left = gls_reader_columns(&v->left, t, run, begin, end - begin, NULL, &left_step);
-        const gls_real *right = gls_reader_columns(&v->right, t, run, 0, v->q, NULL, &right_step);
+        const gls_real *left = gls_view_reader_columns(&v->left, t, run, begin, end - begin, NULL, &left_step);
+        const gls_real *right = gls_view_reader_columns(&v->right, t, run, 0, v->q, NULL, &right_step);
         gls_gemm(portable, true, false, end - begin, v->q, run, 1, left, left_step, right, right_step, 1,
                  g + begin * v->q, v->q);
     }
@@ -42,7 +42,7 @@ static void tile_plain(bool portable, const gls_factors *v, int64_t rows, int64_
 static void copy_scaled(const gls_factors *v, int64_t t, int64_t count, int64_t column, int64_t width,
                         const double *weights, gls_real *to) {
     int64_t step;
-    const gls_real *from = gls_reader_columns(&v->left, t, count, column, width, to, &step);
+    const gls_real *from = gls_view_reader_columns(&v->left, t, count, column, width, to, &step);
     for (int64_t i = 0; i < count; i++) {
         gls_real c = weights ? (gls_real)weights[(t + i) / v->positions] : 1;
         for (int64_t k = 0; k < width; k++) to[i * width + k] = c * from[i * step + k];
@@ -57,7 +57,7 @@ static void tile_copied(bool portable, const gls_factors *v, int64_t rows, const
     for (int64_t t = 0; t < total; t += count) {
         count = gls_factors_run(v, t, gls_least(total - t, CHUNK_ROWS));
         copy_scaled(v, t, count, begin, end - begin, weights, left);
-        const gls_real *right = gls_reader_columns(&v->right, t, count, column, columns, room, &step);
+        const gls_real *right = gls_view_reader_columns(&v->right, t, count, column, columns, room, &step);
         gls_gemm(portable, true, false, end - begin, columns, count, 1, left, end - begin, right, step, 1,
                  g + begin * v->q + column, v->q);
     }
@@ -107,7 +107,7 @@ static double squares_at(const gls_factors *v, int64_t t) {
 }
 
 /* sum |e||a| over the group's positions. */
-static double bound_of(const gls_factors *v, gls_group_rows of) {
+static double bound_of(const gls_factors *v, gls_factors_group of) {
     double sum = 0;
     for (int64_t i = 0; i < of.rows; i++)
         for (int64_t t = of.row[i] * v->positions; t < (of.row[i] + 1) * v->positions; t++)
@@ -122,14 +122,14 @@ static void make_rows(bool portable, const gls_factors *v, int64_t begin, int64_
     bool narrow = v->left_room || v->right_room;
     for (int64_t end = t + count; t < end; t += run, adds = true) {
         run = gls_factors_run(v, t, narrow ? gls_least(end - t, GLS_FACTOR_PIECE) : end - t);
-        const gls_real *left = gls_reader_columns(&v->left, t, run, begin, rows, v->left_room, &left_step);
-        const gls_real *right = gls_reader_columns(&v->right, t, run, 0, v->q, v->right_room, &right_step);
+        const gls_real *left = gls_view_reader_columns(&v->left, t, run, begin, rows, v->left_room, &left_step);
+        const gls_real *right = gls_view_reader_columns(&v->right, t, run, 0, v->q, v->right_room, &right_step);
         gls_gemm(portable, true, false, rows, v->q, run, 1, left, left_step, right, right_step, adds, made, v->q);
     }
 }
 
 /* Runs of consecutive rows are one product each. */
-static double explicit_norm(bool portable, const gls_factors *v, gls_group_rows of, gls_real *made) {
+static double explicit_norm(bool portable, const gls_factors *v, gls_factors_group of, gls_real *made) {
     double sum = 0;
     int64_t height = explicit_rows(v->p, v->q);
     for (int64_t begin = 0; begin < v->p; begin += height) {
@@ -144,7 +144,7 @@ static double explicit_norm(bool portable, const gls_factors *v, gls_group_rows 
 }
 
 /* again: the same factors with room of their own. */
-static double group_norm(bool portable, const gls_factors *v, const gls_factors *again, gls_group_rows of,
+static double group_norm(bool portable, const gls_factors *v, const gls_factors *again, gls_factors_group of,
                          gls_real *made) {
     int64_t count = of.rows * v->positions;
     if (count == 1) return squares_at(v, of.row[0]);
@@ -161,7 +161,7 @@ static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *pa
     gls_factors v = gls_factors_of(x, use, &room), again = gls_factors_of(x, use, &room);
     gls_real *made = gls_room_take(&room, explicit_rows(v.p, v.q) * v.q, sizeof *made);
     for (int64_t group = 0; group < partition->groups; group++) {
-        gls_group_rows of = gls_group_rows_of(x, partition, group, row);
+        gls_factors_group of = gls_factors_group_of(x, partition, group, row);
         if (of.rows > 0) out[group] += group_norm(x->graph->portable, &v, &again, of, made);
     }
     return GLS_OK;
@@ -177,7 +177,7 @@ static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *pa
     gls_real *z = gls_room_take(&room, GLS_FACTOR_PIECE * v.p, sizeof *z);
     for (int64_t t = 0; t < total; t += count) {
         count = gls_factors_run(&v, t, gls_least(total - t, GLS_FACTOR_PIECE));
-        const gls_real *right = gls_reader_columns(&v.right, t, count, 0, v.q, v.right_room, &step);
+        const gls_real *right = gls_view_reader_columns(&v.right, t, count, 0, v.q, v.right_room, &step);
         gls_gemm(x->graph->portable, false, true, count, v.p, v.q, 1, right, step, w, v.q, 0, z, v.p);
         for (int64_t i = 0; i < count; i++) {
             int32_t group = partition->group[(t + i) / v.positions];

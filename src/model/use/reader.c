@@ -5,19 +5,19 @@
 #include "model/kernels.h"
 #include "model/storage.h"
 
-static int64_t element(const gls_reader *r) {
+static int64_t element(const gls_view_reader *r) {
     return r->storage == GLS_STORAGE_BF16 ? (int64_t)sizeof(uint16_t) : (int64_t)sizeof(gls_real);
 }
 
 /* A narrow buffer has no pointer between calls, so its place comes from the plan. */
-gls_reader gls_reader_of(const gls_exec *x, const gls_view *v) {
+gls_view_reader gls_view_reader_of(const gls_exec *x, const gls_view *v) {
     const gls_memory_plan *plan = x->plan;
-    gls_reader r = {.positions = v->positions - v->lag,
-                    .width = v->width,
-                    .inner = v->inner,
-                    .row_stride = v->row_stride,
-                    .stride = v->stride};
-    if (gls_plan_narrow(plan, v)) {
+    gls_view_reader r = {.positions = v->positions - v->lag,
+                         .width = v->width,
+                         .inner = v->inner,
+                         .row_stride = v->row_stride,
+                         .stride = v->stride};
+    if (gls_memory_plan_narrow(plan, v)) {
         r.storage = plan->storage;
         r.first = x->memory + (v->source == GLS_VIEW_VALUE ? plan->value : plan->grad)[v->node];
     } else if (v->source == GLS_VIEW_VALUE) {
@@ -31,48 +31,49 @@ gls_reader gls_reader_of(const gls_exec *x, const gls_view *v) {
     return r;
 }
 
-void gls_reader_skip(gls_reader *r, int64_t positions) {
+void gls_view_reader_skip(gls_view_reader *r, int64_t positions) {
     r->positions -= positions;
     r->first += positions * r->stride * element(r);
 }
 
-int64_t gls_reader_run(const gls_reader *r, int64_t t, int64_t most) {
+int64_t gls_view_reader_run(const gls_view_reader *r, int64_t t, int64_t most) {
     if (r->row_stride == r->positions * r->stride) return most;
     int64_t left = r->positions - t % r->positions;
     return gls_least(left, most);
 }
 
-static const char *place(const gls_reader *r, int64_t t) {
+static const char *place(const gls_view_reader *r, int64_t t) {
     return r->first + (t / r->positions * r->row_stride + t % r->positions * r->stride) * element(r);
 }
 
-const gls_real *gls_reader_columns(const gls_reader *r, int64_t t, int64_t count, int64_t column, int64_t width,
-                                   gls_real *room, int64_t *step) {
+const gls_real *gls_view_reader_columns(const gls_view_reader *r, int64_t t, int64_t count, int64_t column,
+                                        int64_t width, gls_real *room, int64_t *step) {
     const char *from = place(r, t) + column * element(r);
     if (r->storage == GLS_STORAGE_REAL) {
         *step = r->stride;
         return (const gls_real *)from;
     }
-    for (int64_t i = 0; i < count; i++, from += r->stride * element(r)) gls_widen(room + i * width, from, width);
+    for (int64_t i = 0; i < count; i++, from += r->stride * element(r))
+        gls_storage_widen(room + i * width, from, width);
     *step = width;
     return room;
 }
 
-const gls_real *gls_reader_rows(const gls_reader *r, int64_t row, int64_t count, gls_real *room) {
+const gls_real *gls_view_reader_rows(const gls_view_reader *r, int64_t row, int64_t count, gls_real *room) {
     const char *from = r->first + row * r->row_stride * element(r);
     if (r->storage == GLS_STORAGE_REAL) return (const gls_real *)from;
-    gls_widen(room, from, count * r->row_stride);
+    gls_storage_widen(room, from, count * r->row_stride);
     return room;
 }
 
-void gls_reader_sums(const gls_reader *r, int64_t row, gls_real *room, double *out) {
+void gls_view_reader_sums(const gls_view_reader *r, int64_t row, gls_real *room, double *out) {
     if (r->stride == r->inner) {
-        gls_channel_sums(gls_reader_rows(r, row, 1, room), r->width, r->positions, r->inner, out);
+        gls_channel_sums(gls_view_reader_rows(r, row, 1, room), r->width, r->positions, r->inner, out);
         return;
     }
     for (int64_t k = 0; k < r->width; k++) out[k] = 0;
     for (int64_t t = row * r->positions; t < (row + 1) * r->positions; t++) {
-        const gls_real *from = gls_reader_position(r, t, room);
+        const gls_real *from = gls_view_reader_position(r, t, room);
         for (int64_t k = 0; k < r->width; k++) out[k] += from[k];
     }
 }

@@ -13,7 +13,7 @@ static sums_room room_of(const gls_exec *x, const gls_use *use) {
     gls_room room = gls_room_of(x);
     sums_room to = {.row = gls_room_take(&room, 2 * use->grad.width, sizeof *to.row)};
     to.total = to.row + use->grad.width;
-    to.wide = gls_plan_narrow(x->plan, &use->grad) ? (gls_real *)room.next : NULL;
+    to.wide = gls_memory_plan_narrow(x->plan, &use->grad) ? (gls_real *)room.next : NULL;
     return to;
 }
 
@@ -21,8 +21,8 @@ static const double *row_sums(const gls_exec *x, const gls_use *use, int64_t row
     const gls_view *v = &use->grad;
     if (v->source == GLS_VIEW_AUX_DOUBLE)
         return (const double *)gls_exec_aux(x, v->node) + v->offset + row * v->row_stride;
-    gls_reader reader = gls_reader_of(x, v);
-    gls_reader_sums(&reader, row, room->wide, room->row);
+    gls_view_reader reader = gls_view_reader_of(x, v);
+    gls_view_reader_sums(&reader, row, room->wide, room->row);
     return room->row;
 }
 
@@ -73,7 +73,7 @@ static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *pa
 static int64_t scratch(const gls_graph *g, const gls_memory_plan *plan, const gls_use *use) {
     (void)g;
     const gls_view *v = &use->grad;
-    int64_t wide = gls_plan_narrow(plan, v) ? v->positions * v->width : 0;
+    int64_t wide = gls_memory_plan_narrow(plan, v) ? v->positions * v->width : 0;
     return gls_room_bytes(2 * v->width, sizeof(double)) + gls_room_bytes(wide, sizeof(gls_real));
 }
 

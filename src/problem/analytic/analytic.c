@@ -133,8 +133,8 @@ gls_status gls_function_gradient(gls_problem *p, void *self, const gls_evaluate_
         if (c == 0) continue;
         const gls_real *exact = f->examples == 1 ? e->exact : e->exact + r * f->dim;
         if (noisy) {
-            gls_noise_place place = {args->seed, args->rows->draw,         args->rows->slot[r],
-                                     f->dim,     gls_point_w(args->point), exact};
+            gls_oracle_noise_place place = {args->seed, args->rows->draw,         args->rows->slot[r],
+                                            f->dim,     gls_point_w(args->point), exact};
             gls_oracle_noise_draw(f->noise, &place, e->noisy);
             exact = e->noisy;
         }

@@ -17,7 +17,7 @@ struct gls_oracle_noise {
     const void *values;
 };
 
-static gls_random stream_of(const gls_noise_place *place) {
+static gls_random stream_of(const gls_oracle_noise_place *place) {
     return gls_random_create(place->seed, "noise", place->draw, (uint32_t)place->slot);
 }
 
@@ -29,30 +29,30 @@ typedef struct additive {
 
 #define SCALE_ROW GLS_REAL("scale", additive, scale, "1", 0, INFINITY, "factor of every coordinate")
 
-static void add(gls_law law, const additive *o, const gls_noise_place *place, gls_real *out) {
+static void add(gls_law law, const additive *o, const gls_oracle_noise_place *place, gls_real *out) {
     gls_random stream = stream_of(place);
     memcpy(out, place->exact, (size_t)place->dim * sizeof *out);
     gls_add_draws(law, o->index, &stream, o->scale, place->dim, out);
 }
 
-static void draw_gaussian(const void *o, const gls_noise_place *place, gls_real *out) {
+static void draw_gaussian(const void *o, const gls_oracle_noise_place *place, gls_real *out) {
     add(GLS_LAW_NORMAL, o, place, out);
 }
-static void draw_student(const void *o, const gls_noise_place *place, gls_real *out) {
+static void draw_student(const void *o, const gls_oracle_noise_place *place, gls_real *out) {
     add(GLS_LAW_STUDENT, o, place, out);
 }
-static void draw_pareto(const void *o, const gls_noise_place *place, gls_real *out) {
+static void draw_pareto(const void *o, const gls_oracle_noise_place *place, gls_real *out) {
     add(GLS_LAW_PARETO, o, place, out);
 }
-static void draw_pareto_centred(const void *o, const gls_noise_place *place, gls_real *out) {
+static void draw_pareto_centred(const void *o, const gls_oracle_noise_place *place, gls_real *out) {
     add(GLS_LAW_PARETO_CENTRED, o, place, out);
 }
-static void draw_stable(const void *o, const gls_noise_place *place, gls_real *out) {
+static void draw_stable(const void *o, const gls_oracle_noise_place *place, gls_real *out) {
     add(GLS_LAW_STABLE, o, place, out);
 }
 
 /* A direction drawn uniformly, of length scale: bounded noise of variance scale^2. */
-static void draw_sphere(const void *options, const gls_noise_place *place, gls_real *out) {
+static void draw_sphere(const void *options, const gls_oracle_noise_place *place, gls_real *out) {
     const additive *o = options;
     gls_random stream = stream_of(place);
     gls_fill(out, 0, place->dim);
@@ -116,7 +116,7 @@ static const gls_option two_point_table[] = {
     {0},
 };
 
-static void draw_two_point(const void *options, const gls_noise_place *place, gls_real *out) {
+static void draw_two_point(const void *options, const gls_oracle_noise_place *place, gls_real *out) {
     const two_point *o = options;
     gls_random stream = stream_of(place);
     double gamma = pow(4 * o->epsilon, 1 / (o->index - 1));
@@ -144,7 +144,7 @@ static const gls_option chance_table[] = {
     {0},
 };
 
-static void draw_chance(const void *options, const gls_noise_place *place, gls_real *out) {
+static void draw_chance(const void *options, const gls_oracle_noise_place *place, gls_real *out) {
     const chance *o = options;
     memcpy(out, place->exact, (size_t)place->dim * sizeof *out);
     int64_t next = place->dim;
@@ -189,7 +189,7 @@ static void make_orthogonal(const gls_real *a, int64_t n, gls_real *x) {
 
 /* The coordinate in which |g| is smallest, made orthogonal to g, is the direction of this step's draggers; benign noise
  * is kept out of it. out holds that direction, then the answer. */
-static void draw_dragger(const void *options, const gls_noise_place *place, gls_real *out) {
+static void draw_dragger(const void *options, const gls_oracle_noise_place *place, gls_real *out) {
     const dragger *o = options;
     int64_t n = place->dim, axis = 0;
     gls_random stream = stream_of(place);
@@ -227,7 +227,7 @@ static const gls_oracle_noise_type dragger_type = {
 static const gls_member *const members[] = {
     &gaussian.member, &sphere.member,         &student.member,     &pareto.member,       &pareto_centred.member,
     &stable.member,   &two_point_type.member, &chance_type.member, &dragger_type.member, NULL};
-const gls_member_kind gls_noise_kind = {GLS_KIND_NOISE, "noise", members};
+const gls_member_kind gls_oracle_noise_kind = {GLS_KIND_NOISE, "noise", members};
 
 /* A name alone means the model with its defaults. Options are read once; drawing allocates nothing. */
 gls_status gls_oracle_noise_create(gls_context *ctx, const gls_value *spec, int64_t dim, gls_oracle_noise **out) {
@@ -236,14 +236,14 @@ gls_status gls_oracle_noise_create(gls_context *ctx, const gls_value *spec, int6
     const gls_value *named = spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "name") : spec;
     if (!named || !named->text) return gls_fail(ctx, GLS_ERR_ARGUMENT, "noise: expected a name or a map with 'name'");
     if (strcmp(named->text, "none") == 0) return GLS_OK;
-    const gls_member *member = gls_member_find(ctx, &gls_noise_kind, named->text);
+    const gls_member *member = gls_member_find(ctx, &gls_oracle_noise_kind, named->text);
     if (!member) return GLS_ERR_ARGUMENT;
     gls_oracle_noise *noise = gls_alloc(ctx, 1, sizeof *noise);
     if (!noise) return GLS_ERR_MEMORY;
     noise->ctx = ctx;
     noise->type = (const gls_oracle_noise_type *)member;
     gls_status status = gls_member_options(ctx, member, member->name, spec->kind == GLS_VALUE_MAP ? spec : NULL,
-                                           gls_but_name, &noise->options);
+                                           gls_member_but_name, &noise->options);
     if (status == GLS_OK) {
         noise->values = gls_options_struct(noise->options);
         if (noise->type->check) status = noise->type->check(ctx, noise->values, dim);
@@ -262,6 +262,6 @@ void gls_oracle_noise_destroy(gls_oracle_noise *noise) {
     gls_free(noise->ctx, noise);
 }
 
-void gls_oracle_noise_draw(const gls_oracle_noise *noise, const gls_noise_place *place, gls_real *out) {
+void gls_oracle_noise_draw(const gls_oracle_noise *noise, const gls_oracle_noise_place *place, gls_real *out) {
     noise->type->draw(noise->values, place, out);
 }

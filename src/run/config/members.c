@@ -44,11 +44,11 @@ const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_t i) {
                                                                  [GLS_KIND_MEASURE] = &gls_measure_kind,
                                                                  [GLS_KIND_FORMAT] = &gls_format_kind,
                                                                  [GLS_KIND_TRANSFORM] = &gls_transform_kind,
-                                                                 [GLS_KIND_NOISE] = &gls_noise_kind};
+                                                                 [GLS_KIND_NOISE] = &gls_oracle_noise_kind};
     return (int)kind >= 0 && kind < GLS_KIND_COUNT && kinds[kind] ? gls_member_at(ctx, kinds[kind], i) : NULL;
 }
 
-const gls_member *gls_member_named(gls_context *ctx, gls_kind kind, const char *name) {
+const gls_member *gls_config_member_named(gls_context *ctx, gls_kind kind, const char *name) {
     const gls_member *member;
     for (int64_t i = 0; (member = gls_members_at(ctx, kind, i)); i++)
         if (strcmp(member->name, name) == 0) return member;
@@ -76,7 +76,7 @@ static const char *name_at(const void *user, int64_t i) {
 
 static const gls_member *wanted(const searched *s, const char *what, const char *name) {
     for (int k = 0; k < s->kinds; k++) {
-        const gls_member *member = gls_member_named(s->ctx, s->kind[k], name);
+        const gls_member *member = gls_config_member_named(s->ctx, s->kind[k], name);
         if (member) return member;
     }
     const char *nearest = gls_nearest(name, name_at, s), *known;
@@ -88,11 +88,11 @@ static const gls_member *wanted(const searched *s, const char *what, const char 
     return NULL;
 }
 
-const gls_member *gls_member_wanted(gls_context *ctx, gls_kind kind, const char *what, const char *name) {
+const gls_member *gls_config_member_wanted(gls_context *ctx, gls_kind kind, const char *what, const char *name) {
     return wanted(&(searched){ctx, {kind}, 1}, what, name);
 }
 
-const gls_member *gls_model_member_wanted(gls_context *ctx, const char *name) {
+const gls_member *gls_config_model_wanted(gls_context *ctx, const char *name) {
     return wanted(&(searched){ctx, {GLS_KIND_FAMILY, GLS_KIND_PROBLEM}, 2}, "model", name);
 }
 

@@ -15,7 +15,7 @@ static bool is_path_of(const gls_option *table, const char *key) {
 /* Whether a key of the data section, of a format or of a transform names a file. */
 static bool is_path_key(gls_context *ctx, const char *key) {
     static const gls_kind kinds[] = {GLS_KIND_FORMAT, GLS_KIND_TRANSFORM};
-    if (is_path_of(gls_data_table, key)) return true;
+    if (is_path_of(gls_config_data_table, key)) return true;
     for (int k = 0; k < 2; k++) {
         const gls_member *member;
         for (int64_t i = 0; (member = gls_members_at(ctx, kinds[k], i)); i++)
@@ -35,7 +35,7 @@ static gls_status absolute(gls_context *ctx, const gls_value *from, char **out) 
     return *out ? GLS_OK : GLS_ERR_MEMORY;
 }
 
-gls_status gls_absolute_paths(gls_context *ctx, gls_value *value) {
+gls_status gls_config_absolute_paths(gls_context *ctx, gls_value *value) {
     for (int64_t i = 0; i < value->count; i++) {
         gls_value *item = value->items[i];
         if (item->kind == GLS_VALUE_TEXT && item->key && is_path_key(ctx, item->key)) {
@@ -48,7 +48,7 @@ gls_status gls_absolute_paths(gls_context *ctx, gls_value *value) {
             gls_value_destroy(ctx, item);
             value->items[i] = replaced;
         }
-        GLS_TRY(gls_absolute_paths(ctx, value->items[i]));
+        GLS_TRY(gls_config_absolute_paths(ctx, value->items[i]));
     }
     return GLS_OK;
 }

@@ -157,7 +157,8 @@ static gls_status resolve_schedule(gls_context *ctx, const char *what, const gls
     static const char *const except[] = {"name", "maximum", NULL};
     const gls_value *name = gls_value_get(given, "name");
     if (given->kind != GLS_VALUE_MAP || (name && name->kind != GLS_VALUE_TEXT)) return copy(ctx, given, out);
-    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_SCHEDULE, "schedule", name ? name->text : "constant");
+    const gls_member *member =
+        gls_config_member_wanted(ctx, GLS_KIND_SCHEDULE, "schedule", name ? name->text : "constant");
     return member ? fill_member(ctx, member, what, given, given->key, except, out) : GLS_ERR_ARGUMENT;
 }
 
@@ -221,7 +222,7 @@ static gls_status resolve_items(gls_context *ctx, const gls_value *given, item_r
 static gls_status resolve_transform(gls_context *ctx, const gls_value *item, gls_value **out) {
     const char *name = pair_name(item);
     if (!name) return copy(ctx, item, out);
-    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_TRANSFORM, "transform", name);
+    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_TRANSFORM, "transform", name);
     return member ? resolve_pair(ctx, member, item, true, NULL, out) : GLS_ERR_ARGUMENT;
 }
 
@@ -235,7 +236,7 @@ static gls_status resolve_layer(gls_context *ctx, const gls_value *item, gls_val
     if (!name || (item->kind == GLS_VALUE_MAP && item->items[0]->kind != GLS_VALUE_MAP &&
                   item->items[0]->kind != GLS_VALUE_NULL))
         return copy(ctx, item, out);
-    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_OP, "layer", name);
+    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_OP, "layer", name);
     if (!member) return GLS_ERR_ARGUMENT;
     return member->options_size ? resolve_pair(ctx, member, item, false, but_name, out) : copy(ctx, item, out);
 }
@@ -250,7 +251,7 @@ static gls_status resolve_source(gls_context *ctx, const gls_value *item, gls_va
     static const char *const except[] = {"format", "train", "test", "size", NULL};
     const gls_value *format = gls_value_get(item, "format");
     if (!format || format->kind != GLS_VALUE_TEXT) return copy(ctx, item, out);
-    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_FORMAT, "data format", format->text);
+    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_FORMAT, "data format", format->text);
     return member ? fill_member(ctx, member, member->name, item, item->key, except, out) : GLS_ERR_ARGUMENT;
 }
 
@@ -275,8 +276,8 @@ static resolver resolver_of(const char *content) {
 
 /* ---- sections ---- */
 
-/* The section has two readers, each with a table: the run (gls_data_options) and the format or generator, which is
- * found first, by name or by the file. */
+/* The section has two readers, each with a table: the run (gls_config_data_options) and the format or generator, which
+ * is found first, by name or by the file. */
 static gls_status resolve_data(gls_context *ctx, const gls_value *given, gls_value **out) {
     const char *const keys[] = {"format", "name", NULL};
     const char *format = NULL;
@@ -287,11 +288,11 @@ static gls_status resolve_data(gls_context *ctx, const gls_value *given, gls_val
     const gls_value *train = gls_value_get(given, "train");
     bool named = format != NULL;
     if (!named) format = gls_format_guess(train && train->kind == GLS_VALUE_TEXT ? train->text : NULL);
-    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_FORMAT, "data format", format);
+    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_FORMAT, "data format", format);
     if (!member) return GLS_ERR_ARGUMENT;
     gls_options *own = NULL, *options = NULL;
-    GLS_TRY(gls_data_options(ctx, given, &own));
-    gls_status status = gls_member_options(ctx, member, member->name, given, gls_data_keys, &options);
+    GLS_TRY(gls_config_data_options(ctx, given, &own));
+    gls_status status = gls_member_options(ctx, member, member->name, given, gls_config_data_keys, &options);
     filling f = {ctx, given, *out = new_map(ctx, "data", given)};
     if (status == GLS_OK && !*out) status = GLS_ERR_MEMORY;
     if (status == GLS_OK && !named) status = append_text(ctx, *out, "format", format, NULL);
@@ -307,7 +308,7 @@ static gls_status resolve_model(gls_context *ctx, const gls_value *given, gls_va
     if (!name)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "model.name is missing; `glissade list problems models` lists what can be trained");
-    const gls_member *member = gls_model_member_wanted(ctx, name);
+    const gls_member *member = gls_config_model_wanted(ctx, name);
     if (!member) return GLS_ERR_ARGUMENT;
     /* A problem without a table ignores what it is given; the configuration keeps it. */
     return member->options ? fill_member(ctx, member, name, given, "model", but_name, out) : copy(ctx, given, out);
@@ -318,7 +319,7 @@ static gls_status resolve_stage(gls_context *ctx, const gls_value *item, gls_val
     gls_status status = named_map(ctx, item, &map);
     const char *name = status == GLS_OK ? name_of(map) : NULL;
     if (status == GLS_OK && !name) status = gls_stage_unnamed(ctx, item);
-    const gls_member *member = name ? gls_member_wanted(ctx, GLS_KIND_ESTIMATOR, "estimator", name) : NULL;
+    const gls_member *member = name ? gls_config_member_wanted(ctx, GLS_KIND_ESTIMATOR, "estimator", name) : NULL;
     if (status == GLS_OK)
         status = member ? fill_member(ctx, member, member->name, map, item->key, but_name, out) : GLS_ERR_ARGUMENT;
     gls_value_destroy(ctx, map);
@@ -369,7 +370,7 @@ static gls_status resolve_method(gls_context *ctx, const gls_value *given, gls_v
     const char *name = name_of(given);
     if (!name)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method.name is missing; `glissade list methods` lists the step rules");
-    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_METHOD, "method", name);
+    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_METHOD, "method", name);
     if (!member) return GLS_ERR_ARGUMENT;
     gls_record theory;
     gls_options *options = NULL;
@@ -389,7 +390,7 @@ static gls_status resolve_lr_schedule(gls_context *ctx, const gls_value *given, 
 }
 
 static gls_status resolve_train(gls_context *ctx, const gls_value *given, gls_value **out) {
-    static const gls_member train = {"train", "", "", gls_train_table, sizeof(gls_train)};
+    static const gls_member train = {"train", "", "", gls_config_train_table, sizeof(gls_config_train)};
     return fill_member(ctx, &train, "train", given, "train", NULL, out);
 }
 
@@ -399,7 +400,8 @@ static gls_status resolve_plan(gls_context *ctx, const gls_value *given, gls_val
 
 static gls_status resolve_entry(gls_context *ctx, const gls_value *entry, gls_value **out) {
     static const char *const except[] = {"every", NULL};
-    const gls_member *member = gls_member_wanted(ctx, GLS_KIND_MEASURE, "measure", gls_measure_full_name(entry->key));
+    const gls_member *member =
+        gls_config_member_wanted(ctx, GLS_KIND_MEASURE, "measure", gls_measure_full_name(entry->key));
     if (!member) return GLS_ERR_ARGUMENT;
     gls_cadence cadence;
     GLS_TRY(gls_cadence_check(ctx, (const gls_measure_type *)member, entry, &cadence));

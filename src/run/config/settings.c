@@ -10,82 +10,84 @@
 #include <glissade/comm.h>
 #include <glissade/run.h>
 
-#define AT(field) offsetof(gls_train, field)
-const gls_option gls_train_table[] = {
-    GLS_REAL("epochs", gls_train, epochs, "0", 0, INFINITY,
+#define AT(field) offsetof(gls_config_train, field)
+const gls_option gls_config_train_table[] = {
+    GLS_REAL("epochs", gls_config_train, epochs, "0", 0, INFINITY,
              "passes over the training set; 0: until steps, time or a target end the run (10 if nothing is given)"),
-    GLS_INT("steps", gls_train, steps, "0", 0, INFINITY, "greatest number of steps; 0: no limit"),
-    GLS_SIZE("batch", gls_train, batch, "128", 1, INFINITY,
+    GLS_INT("steps", gls_config_train, steps, "0", 0, INFINITY, "greatest number of steps; 0: no limit"),
+    GLS_SIZE("batch", gls_config_train, batch, "128", 1, INFINITY,
              "examples per mini-batch, summed over all ranks; all: the whole training set"),
-    GLS_VALUE("batch_schedule", gls_train, batch_schedule,
+    GLS_VALUE("batch_schedule", gls_config_train, batch_schedule,
               "batch as any schedule: {name: step, at: [10, 20], factor: 2}, with maximum: N", .choices = "schedule"),
-    GLS_INT("seed", gls_train, seed, "1", 0, INFINITY, "seed of all random numbers in the run"),
-    GLS_INT("seeds", gls_train, seeds, "1", 1, 10000,
+    GLS_INT("seed", gls_config_train, seed, "1", 0, INFINITY, "seed of all random numbers in the run"),
+    GLS_INT("seeds", gls_config_train, seeds, "1", 1, 10000,
             "number of runs to train, with seeds seed, seed + 1, ...; each in its own folder seed-1, seed-2, ..."),
-    GLS_INT("threads", gls_train, threads, "0", 0, 1024,
+    GLS_INT("threads", gls_config_train, threads, "0", 0, 1024,
             "threads that compute; 0: all available processors (one per rank with several ranks)"),
-    GLS_INT("workers", gls_train, workers, "1", 0, 64, "threads that prepare mini-batches ahead; 0: none"),
-    GLS_LENGTH("checkpoint_every", gls_train, checkpoint_every, "1",
+    GLS_INT("workers", gls_config_train, workers, "1", 0, 64, "threads that prepare mini-batches ahead; 0: none"),
+    GLS_LENGTH("checkpoint_every", gls_config_train, checkpoint_every, "1",
                "epochs between checkpoints, or steps: 500s; 0: only at the end"),
-    GLS_LENGTH("validate_every", gls_train, validate_every, "1",
+    GLS_LENGTH("validate_every", gls_config_train, validate_every, "1",
                "epochs between validations, or steps: 500s; 0: never"),
-    GLS_LENGTH("log_every", gls_train, log_every, "10s",
+    GLS_LENGTH("log_every", gls_config_train, log_every, "10s",
                "epochs, or steps (10s), between lines of step figures in metrics.jsonl; 0: never"),
-    GLS_INT("keep", gls_train, keep, "2", 1, 1e6, "number of checkpoints to keep, besides the best"),
-    GLS_REAL("validation", gls_train, validation, "0", 0, INFINITY,
+    GLS_INT("keep", gls_config_train, keep, "2", 1, 1e6, "number of checkpoints to keep, besides the best"),
+    GLS_REAL("validation", gls_config_train, validation, "0", 0, INFINITY,
              "examples to hold out of the training set for validation: a share below 1, or a number"),
-    GLS_ENUM("monitor", gls_train, monitor, "auto", "auto|train|validation|test",
+    GLS_ENUM("monitor", gls_config_train, monitor, "auto", "auto|train|validation|test",
              "the set that decides targets, patience and the best checkpoint; auto: validation, else test, else train"),
-    GLS_INT("patience", gls_train, patience, "0", 0, INFINITY,
+    GLS_INT("patience", gls_config_train, patience, "0", 0, INFINITY,
             "stop after this many validations without improvement; 0: never"),
-    GLS_REAL("target_loss", gls_train, target_loss, "nan", 0, 0, "stop at this loss on the monitored set"),
-    GLS_REAL("target_accuracy", gls_train, target_score, "nan", 0, 0,
+    GLS_REAL("target_loss", gls_config_train, target_loss, "nan", 0, 0, "stop at this loss on the monitored set"),
+    GLS_REAL("target_accuracy", gls_config_train, target_score, "nan", 0, 0,
              "stop at this accuracy (or the model's own score) on the monitored set"),
-    GLS_TIME("time", gls_train, time, "0", "stop after this time: 90s, 2m, 1h; 0: no limit", .maximum = INFINITY),
-    GLS_INT("bn_span", gls_train, bn_span, "0", 0, INFINITY,
+    GLS_TIME("time", gls_config_train, time, "0", "stop after this time: 90s, 2m, 1h; 0: no limit",
+             .maximum = INFINITY),
+    GLS_INT("bn_span", gls_config_train, bn_span, "0", 0, INFINITY,
             "examples that share batch-norm statistics; 0: the model's bn_group, or the whole mini-batch"),
-    GLS_BOOL("replacement", gls_train, replacement, "false",
+    GLS_BOOL("replacement", gls_config_train, replacement, "false",
              "draw every example independently, with replacement, instead of by epochs"),
-    GLS_BOOL("shuffle", gls_train, shuffle, "true", "reshuffle the examples every epoch"),
-    GLS_BOOL("drop_last", gls_train, drop_last, "false", "leave out the shorter mini-batch at the end of an epoch"),
-    GLS_ENUM("nonfinite", gls_train, nonfinite, "stop", "stop|skip",
+    GLS_BOOL("shuffle", gls_config_train, shuffle, "true", "reshuffle the examples every epoch"),
+    GLS_BOOL("drop_last", gls_config_train, drop_last, "false",
+             "leave out the shorter mini-batch at the end of an epoch"),
+    GLS_ENUM("nonfinite", gls_config_train, nonfinite, "stop", "stop|skip",
              "what to do when a gradient is not finite; the step is refused in any case"),
     GLS_VALUE(
-        "average", gls_train, average,
+        "average", gls_config_train, average,
         "average of the iterates for validation and result: none, uniform, weighted, exponential, triggered, drawn; "
         "{name: exponential, decay: 0.999}",
         .choices = "average"),
-    GLS_BOOL("tensorboard", gls_train, tensorboard, "false",
+    GLS_BOOL("tensorboard", gls_config_train, tensorboard, "false",
              "also write the metrics as TensorBoard event files in the run folder"),
     {0},
 };
 #undef AT
 
-#define AT(field) offsetof(gls_data_section, field)
-const gls_option gls_data_table[] = {
-    GLS_STRING("format", gls_data_section, format, NULL,
+#define AT(field) offsetof(gls_config_data, field)
+const gls_option gls_config_data_table[] = {
+    GLS_STRING("format", gls_config_data, format, NULL,
                "file format or generator; default: guessed from the file's name; glyphs without a file"),
-    GLS_STRING("name", gls_data_section, name, NULL, "the same as format", .flags = GLS_OPTION_HIDDEN),
-    GLS_PATH("train", gls_data_section, train, NULL, "training set, relative to the configuration file"),
-    GLS_PATH("test", gls_data_section, test, NULL, "test set; generators bring their own"),
-    GLS_VALUE("transforms", gls_data_section, transforms, "list of transforms, in order: [{label_noise: 0.1}, flip]",
+    GLS_STRING("name", gls_config_data, name, NULL, "the same as format", .flags = GLS_OPTION_HIDDEN),
+    GLS_PATH("train", gls_config_data, train, NULL, "training set, relative to the configuration file"),
+    GLS_PATH("test", gls_config_data, test, NULL, "test set; generators bring their own"),
+    GLS_VALUE("transforms", gls_config_data, transforms, "list of transforms, in order: [{label_noise: 0.1}, flip]",
               .choices = "transforms"),
-    GLS_BOOL("standardize", gls_data_section, standardize, "false",
+    GLS_BOOL("standardize", gls_config_data, standardize, "false",
              "scale features to mean 0 and variance 1 over the training set, before the transforms"),
     {0},
 };
-const char *const gls_data_keys[] = {"format", "name", "train", "test", "transforms", "standardize", NULL};
+const char *const gls_config_data_keys[] = {"format", "name", "train", "test", "transforms", "standardize", NULL};
 #undef AT
 
-#define AT(field) offsetof(gls_plan_options, field)
-const gls_option gls_plan_table[] = {
-    GLS_INT("slice", gls_plan_options, slice, "0", 0, INFINITY, "rows evaluated at once; 0: by the cost model"),
-    GLS_INT("wave", gls_plan_options, wave, "0", 0, INFINITY, "rows held at once; 0: by the cost model"),
-    GLS_INT("lanes", gls_plan_options, lanes, "0", 0, INFINITY,
+#define AT(field) offsetof(gls_config_plan, field)
+const gls_option gls_config_plan_table[] = {
+    GLS_INT("slice", gls_config_plan, slice, "0", 0, INFINITY, "rows evaluated at once; 0: by the cost model"),
+    GLS_INT("wave", gls_config_plan, wave, "0", 0, INFINITY, "rows held at once; 0: by the cost model"),
+    GLS_INT("lanes", gls_config_plan, lanes, "0", 0, INFINITY,
             "accumulators of the gradient's sum, a power of two; 0: by the cost model"),
-    GLS_STRING("precision", gls_plan_options, precision, NULL, "precision of the computation: float or double"),
-    GLS_STRING("libraries", gls_plan_options, libraries, NULL, "for information"),
-    GLS_STRING("version", gls_plan_options, version, NULL, "for information"),
+    GLS_STRING("precision", gls_config_plan, precision, NULL, "precision of the computation: float or double"),
+    GLS_STRING("libraries", gls_config_plan, libraries, NULL, "for information"),
+    GLS_STRING("version", gls_config_plan, version, NULL, "for information"),
     {0},
 };
 #undef AT
@@ -160,9 +162,9 @@ gls_status gls_config_section_options(gls_context *ctx, const gls_value *config,
     return status;
 }
 
-gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_options **out) {
-    GLS_TRY(gls_options_create(ctx, "data", gls_data_table, sizeof(gls_data_section), out));
-    for (const char *const *key = gls_data_keys; *key; key++) {
+gls_status gls_config_data_options(gls_context *ctx, const gls_value *section, gls_options **out) {
+    GLS_TRY(gls_options_create(ctx, "data", gls_config_data_table, sizeof(gls_config_data), out));
+    for (const char *const *key = gls_config_data_keys; *key; key++) {
         const gls_value *value = gls_value_get(section, *key);
         gls_status status = value ? gls_options_set_value(*out, value) : GLS_OK;
         if (status == GLS_OK) continue;
@@ -177,7 +179,7 @@ const gls_option *gls_config_section_table(const char *section) {
     static const struct {
         const char *name;
         const gls_option *table;
-    } known[] = {{"train", gls_train_table}, {"data", gls_data_table}, {"plan", gls_plan_table}};
+    } known[] = {{"train", gls_config_train_table}, {"data", gls_config_data_table}, {"plan", gls_config_plan_table}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, section) == 0) return known[i].table;
     return NULL;
@@ -185,13 +187,14 @@ const gls_option *gls_config_section_table(const char *section) {
 
 static gls_status train_options(gls_context *ctx, const gls_value *config, gls_options **out) {
     GLS_TRY(gls_config_check_renamed(ctx, config));
-    return gls_config_section_options(ctx, config, "train", gls_train_table, sizeof(gls_train), NULL, out);
+    return gls_config_section_options(ctx, config, "train", gls_config_train_table, sizeof(gls_config_train), NULL,
+                                      out);
 }
 
 gls_status gls_config_context(gls_context *ctx, const gls_value *config, gls_context_options *options) {
     gls_options *filled = NULL;
     GLS_TRY(train_options(ctx, config, &filled));
-    const gls_train *train = gls_options_struct(filled);
+    const gls_config_train *train = gls_options_struct(filled);
     options->seed = (uint64_t)train->seed;
     options->threads = train->threads ? (int)train->threads : gls_comm_size(options->comm) > 1 ? 1 : 0;
     gls_options_destroy(filled);
@@ -201,7 +204,7 @@ gls_status gls_config_context(gls_context *ctx, const gls_value *config, gls_con
 gls_status gls_config_seeds(gls_context *ctx, const gls_value *config, int64_t *seeds) {
     gls_options *filled = NULL;
     GLS_TRY(train_options(ctx, config, &filled));
-    *seeds = ((const gls_train *)gls_options_struct(filled))->seeds;
+    *seeds = ((const gls_config_train *)gls_options_struct(filled))->seeds;
     gls_options_destroy(filled);
     return GLS_OK;
 }

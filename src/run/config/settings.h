@@ -8,7 +8,7 @@ enum { GLS_REFUSED_STOP, GLS_REFUSED_SKIP };
 enum { GLS_MONITOR_AUTO, GLS_MONITOR_TRAIN, GLS_MONITOR_VALIDATION, GLS_MONITOR_TEST };
 
 /* Section `train`. */
-typedef struct gls_train {
+typedef struct gls_config_train {
     double epochs; /* 0: until another end */
     int64_t steps; /* 0: until another end */
     int64_t batch; /* -1: the whole set */
@@ -26,27 +26,27 @@ typedef struct gls_train {
     int nonfinite;
     const gls_value *average;
     bool tensorboard;
-} gls_train;
-extern const gls_option gls_train_table[];
+} gls_config_train;
+extern const gls_option gls_config_train_table[];
 
 /* Section `data`, what is not the format's own. */
-typedef struct gls_data_section {
+typedef struct gls_config_data {
     const char *format, *name, *train, *test;
     const gls_value *transforms;
     bool standardize;
-} gls_data_section;
-extern const gls_option gls_data_table[];
-extern const char *const gls_data_keys[]; /* the keys of that table, NULL-terminated */
+} gls_config_data;
+extern const gls_option gls_config_data_table[];
+extern const char *const gls_config_data_keys[]; /* the keys of that table, NULL-terminated */
 
 /* Section `plan`: what the static cost model chose, written into a run's configuration and followed from then on. */
-typedef struct gls_plan_options {
+typedef struct gls_config_plan {
     int64_t slice, wave, lanes;
     const char *precision, *libraries, *version;
-} gls_plan_options;
-extern const gls_option gls_plan_table[];
+} gls_config_plan;
+extern const gls_option gls_config_plan_table[];
 
 /* paths.c: makes the paths in a data section absolute, each from the file that names it. */
-gls_status gls_absolute_paths(gls_context *ctx, gls_value *value);
+gls_status gls_config_absolute_paths(gls_context *ctx, gls_value *value);
 
 /* A section by name as a map; a bare name means {name: ...}. NULL where there is none. made: the map made for a bare
  * name, to be destroyed, else NULL. */
@@ -57,7 +57,7 @@ gls_status gls_config_section_options(gls_context *ctx, const gls_value *config,
                                       const gls_option *table, size_t struct_size, const char *const *except,
                                       gls_options **out);
 /* The data section's own options; those of the format are ignored. */
-gls_status gls_data_options(gls_context *ctx, const gls_value *section, gls_options **out);
+gls_status gls_config_data_options(gls_context *ctx, const gls_value *section, gls_options **out);
 /* resolve.c: a new configuration in which members' tables have filled in what was not given. Names and options are
  * checked on the way. Values that were given keep their file and line, borrowed from config. */
 gls_status gls_config_resolve(gls_context *ctx, const gls_value *config, gls_value **out);

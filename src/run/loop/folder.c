@@ -43,7 +43,7 @@ static gls_status resolve(gls_run *run, gls_value *out) {
         if (strcmp(section->key, "plan") == 0) continue;
         gls_value *copy = gls_value_clone(run->ctx, section);
         GLS_TRY(gls_value_append(run->ctx, out, copy));
-        if (strcmp(section->key, "data") == 0) GLS_TRY(gls_absolute_paths(run->ctx, copy));
+        if (strcmp(section->key, "data") == 0) GLS_TRY(gls_config_absolute_paths(run->ctx, copy));
     }
     return append_plan(run, out);
 }

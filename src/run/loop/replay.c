@@ -97,7 +97,7 @@ static gls_status answer(void *user, const gls_query *query, gls_answer *out, bo
 static gls_status take_step(replay *r, gls_real *w, gls_step_report *report) {
     const gls_replay_options *o = r->options;
     gls_stepper stepper = {.method = r->method, .w = w, .size = o->parameters, .answer = answer, .user = r};
-    gls_step_end end;
+    gls_stepper_end end;
     GLS_TRY(gls_training_step(&stepper, report, &end));
     if (end == GLS_STEP_DONE)
         return gls_fail(r->ctx, GLS_ERR_UNSUPPORTED, "%s ended after %lld of %lld recorded gradients",

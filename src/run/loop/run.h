@@ -55,12 +55,12 @@ gls_status gls_folder_write(gls_run *run);
 gls_status gls_folder_path(const gls_run *run, const char *file, char **path); /* from gls_alloc */
 
 /* state.c: a checkpoint is the arrays of the training and of each observer. Collective over ranks. */
-gls_status gls_state_save(gls_run *run, const char *path);
+gls_status gls_checkpoint_save(gls_run *run, const char *path);
 /* From the newest checkpoint that can be read. Everything is compared before anything is filled; nothing is written. */
-gls_status gls_state_resume(gls_run *run);
+gls_status gls_checkpoint_resume(gls_run *run);
 /* Weights and the problem's state alone, from a run folder or a file. */
-gls_status gls_state_from(gls_run *run, const char *from);
+gls_status gls_checkpoint_from(gls_run *run, const char *from);
 /* A file of arrays with the step among its notes; for one rank. */
-gls_status gls_state_write(gls_run *run, const char *path, const gls_arrays *arrays);
+gls_status gls_checkpoint_write(gls_run *run, const char *path, const gls_arrays *arrays);
 
 #endif

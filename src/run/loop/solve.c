@@ -233,7 +233,7 @@ static gls_status answer(void *user, const gls_query *query, gls_answer *out, bo
 static gls_status step(repetition *r, bool *done) {
     const gls_solve_options *o = r->job->options;
     gls_step_report report;
-    gls_step_end end;
+    gls_stepper_end end;
     gls_stepper stepper = {
         .method = r->method, .w = r->w, .average = r->average, .size = r->d, .answer = answer, .user = r};
     GLS_TRY(gls_training_step(&stepper, &report, &end));

@@ -48,20 +48,20 @@ static gls_status collect(gls_run *run, const gls_tensors *file, gls_arrays *arr
 
 /* ---- saving ---- */
 
-gls_status gls_state_write(gls_run *run, const char *path, const gls_arrays *arrays) {
+gls_status gls_checkpoint_write(gls_run *run, const char *path, const gls_arrays *arrays) {
     char step[32];
     snprintf(step, sizeof step, "%lld", (long long)run->training->counters.steps);
     const gls_note notes[] = {{"format", "pt"}, {"producer", "glissade"}, {"step", step}};
     return gls_tensors_write(run->ctx, path, arrays, notes, 3);
 }
 
-gls_status gls_state_save(gls_run *run, const char *path) {
+gls_status gls_checkpoint_save(gls_run *run, const char *path) {
     run->seconds = gls_run_seconds(run);
     run->began = gls_seconds();
     gls_arrays arrays = {0};
     gls_status status = gls_observers_flush(run);
     if (status == GLS_OK) status = collect(run, NULL, &arrays);
-    if (status == GLS_OK && run->rank == 0) status = gls_state_write(run, path, &arrays);
+    if (status == GLS_OK && run->rank == 0) status = gls_checkpoint_write(run, path, &arrays);
     gls_arrays_clear(run->ctx, &arrays);
     return gls_comm_agree(run->ctx, status);
 }
@@ -78,7 +78,7 @@ static gls_status restore(gls_run *run, gls_tensors *file) {
 
 /* Other libraries round otherwise: the promise of equal bits ends here, and the user is told. */
 static void compare_libraries(gls_run *run) {
-    const gls_plan_options *plan = gls_options_struct(run->training->plan_options);
+    const gls_config_plan *plan = gls_options_struct(run->training->plan_options);
     const char *now = gls_gemm_describe(run->ctx);
     if (run->rank == 0 && plan->libraries && strcmp(plan->libraries, now) != 0)
         gls_log(
@@ -104,7 +104,7 @@ static gls_status resume(gls_run *run) {
     return status;
 }
 
-gls_status gls_state_resume(gls_run *run) {
+gls_status gls_checkpoint_resume(gls_run *run) {
     return gls_comm_agree(run->ctx, resume(run));
 }
 
@@ -141,7 +141,7 @@ static gls_status from_file(gls_run *run, gls_tensors *file) {
     return status;
 }
 
-gls_status gls_state_from(gls_run *run, const char *from) {
+gls_status gls_checkpoint_from(gls_run *run, const char *from) {
     gls_tensors *file = NULL;
     gls_status status = open_weights(run->ctx, from, &file);
     if (status == GLS_ERR_FILE) status = GLS_ERR_INPUT; /* ours to read, not to write */

@@ -49,10 +49,10 @@ gls_status gls_run_failed(gls_run *run) {
 
 /* All checks come before the first write: if this run cannot begin, the folder stays as it was, to the byte. */
 static gls_status begin(gls_run *run) {
-    if (run->options.from) GLS_TRY(gls_state_from(run, run->options.from));
+    if (run->options.from) GLS_TRY(gls_checkpoint_from(run, run->options.from));
     if (run->folder) {
         GLS_TRY(gls_folder_check(run));
-        if (run->options.resume) GLS_TRY(gls_state_resume(run));
+        if (run->options.resume) GLS_TRY(gls_checkpoint_resume(run));
         GLS_TRY(gls_folder_write(run));
     }
     run->began = gls_seconds();
@@ -69,7 +69,7 @@ gls_status gls_run_begin(gls_run *run) {
 /* ---- steps ---- */
 
 static gls_status step(gls_run *run, bool *done) {
-    gls_step_end end;
+    gls_stepper_end end;
     GLS_TRY(gls_run_begin(run));
     GLS_TRY(gls_observers_before(run));
     if (run->stop) return GLS_OK;

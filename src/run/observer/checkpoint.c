@@ -47,7 +47,7 @@ static gls_status save(keeper *k, gls_run *run, bool best) {
     char *folder = NULL;
     GLS_TRY(gls_folder_path(run, "checkpoints", &folder));
     char *path = gls_sprintf(run->ctx, "%s/step-%012lld.safetensors", folder, (long long)step);
-    gls_status status = path ? gls_state_save(run, path) : GLS_ERR_MEMORY;
+    gls_status status = path ? gls_checkpoint_save(run, path) : GLS_ERR_MEMORY;
     if (status == GLS_OK && run->rank == 0) status = tidy(run, folder, path, best);
     gls_free(run->ctx, folder);
     gls_free(run->ctx, path);

@@ -114,7 +114,7 @@ gls_status gls_observe_ledger(gls_run *run) {
 
 /* ---- reading ---- */
 
-static gls_status number_of(gls_ledger_file *l, const gls_tensors *file, const char *path, const char *key,
+static gls_status number_of(gls_run_ledger *l, const gls_tensors *file, const char *path, const char *key,
                             int64_t *out) {
     const char *text = gls_tensors_note(file, key);
     char *end = NULL;
@@ -124,7 +124,7 @@ static gls_status number_of(gls_ledger_file *l, const gls_tensors *file, const c
     return GLS_OK;
 }
 
-static gls_status add_columns(gls_ledger_file *l, const gls_tensors *file, gls_arrays *arrays) {
+static gls_status add_columns(gls_run_ledger *l, const gls_tensors *file, gls_arrays *arrays) {
     const char *list = gls_tensors_note(file, "columns");
     l->names = gls_strdup(l->ctx, list ? list : "");
     l->column = gls_alloc(l->ctx, MAX_COLUMNS + 1, sizeof *l->column);
@@ -143,11 +143,11 @@ static gls_status add_columns(gls_ledger_file *l, const gls_tensors *file, gls_a
     return GLS_OK;
 }
 
-/* The file has mean losses, gls_suspects sums. Labels index tables later, so they are checked here. */
-static gls_status restore(gls_ledger_file *l, gls_tensors *file, const char *path) {
+/* The file has mean losses, gls_suspicion sums. Labels index tables later, so they are checked here. */
+static gls_status restore(gls_run_ledger *l, gls_tensors *file, const char *path) {
     GLS_TRY(number_of(l, file, path, "examples", &l->examples));
     GLS_TRY(number_of(l, file, path, "classes", &l->classes));
-    GLS_TRY(gls_suspects_create(l->ctx, l->examples, &l->suspects));
+    GLS_TRY(gls_suspicion_create(l->ctx, l->examples, &l->suspects));
     l->index = gls_alloc(l->ctx, l->examples, sizeof *l->index);
     l->label = gls_alloc(l->ctx, l->examples, sizeof *l->label);
     if (!l->index || !l->label) return GLS_ERR_MEMORY;
@@ -168,8 +168,8 @@ static gls_status restore(gls_ledger_file *l, gls_tensors *file, const char *pat
     return GLS_OK;
 }
 
-gls_status gls_ledger_open(gls_context *ctx, const char *run_folder, gls_ledger_file *out) {
-    *out = (gls_ledger_file){.ctx = ctx};
+gls_status gls_run_ledger_open(gls_context *ctx, const char *run_folder, gls_run_ledger *out) {
+    *out = (gls_run_ledger){.ctx = ctx};
     char *path = gls_sprintf(ctx, "%s/%s", run_folder, file_name);
     if (!path) return GLS_ERR_MEMORY;
     gls_tensors *file = NULL;
@@ -183,17 +183,17 @@ gls_status gls_ledger_open(gls_context *ctx, const char *run_folder, gls_ledger_
     if (status == GLS_OK) status = restore(out, file, path);
     gls_tensors_close(file);
     gls_free(ctx, path);
-    if (status != GLS_OK) gls_ledger_close(out);
+    if (status != GLS_OK) gls_run_ledger_close(out);
     return status;
 }
 
-void gls_ledger_close(gls_ledger_file *ledger) {
+void gls_run_ledger_close(gls_run_ledger *ledger) {
     gls_context *ctx = ledger->ctx;
     for (gls_column *c = ledger->column; c && c->name; c++) gls_free(ctx, (void *)(uintptr_t)c->value);
     gls_free(ctx, ledger->column);
     gls_free(ctx, ledger->names);
     gls_free(ctx, ledger->index);
     gls_free(ctx, ledger->label);
-    gls_suspects_destroy(ctx, &ledger->suspects);
-    *ledger = (gls_ledger_file){.ctx = ctx};
+    gls_suspicion_destroy(ctx, &ledger->suspects);
+    *ledger = (gls_run_ledger){.ctx = ctx};
 }

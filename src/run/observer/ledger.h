@@ -8,18 +8,18 @@
 #include "measure/suspects.h"
 
 /* A ledger read back. loss is that at the final weights. */
-typedef struct gls_ledger_file {
+typedef struct gls_run_ledger {
     gls_context *ctx;
     int64_t examples, classes; /* classes 0: labels mean nothing */
-    gls_suspects suspects;     /* sums: loss[i] is seen[i] times the loss */
+    gls_suspicion suspects;    /* sums: loss[i] is seen[i] times the loss */
     int64_t *index;            /* [examples] in the data file, before splits and subsets */
     int64_t *label;            /* [examples] */
     gls_column *column;        /* the source's own, NULL-name terminated: domain, label_noise, ... */
     char *names;
-} gls_ledger_file;
+} gls_run_ledger;
 
 /* GLS_ERR_FILE if the run kept no ledger, with the option that keeps one. */
-gls_status gls_ledger_open(gls_context *ctx, const char *run_folder, gls_ledger_file *out);
-void gls_ledger_close(gls_ledger_file *ledger);
+gls_status gls_run_ledger_open(gls_context *ctx, const char *run_folder, gls_run_ledger *out);
+void gls_run_ledger_close(gls_run_ledger *ledger);
 
 #endif

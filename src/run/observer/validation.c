@@ -49,7 +49,7 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
 /* A comparison with NaN, no validation or no target, is false. */
 static gls_status before(void *user, gls_run *run) {
     const gls_validation *v = user;
-    const gls_train *train = run->training->train;
+    const gls_config_train *train = run->training->train;
     if (v->monitored <= train->target_loss)
         gls_run_stop(run, GLS_STOP_TARGET_LOSS);
     else if (v->score >= train->target_score)

@@ -10,7 +10,7 @@ static gls_status end(void *user, gls_run *run, unsigned why) {
     gls_real *w = (gls_real *)(uintptr_t)gls_training_output(t);
     gls_status status = gls_training_result_arrays(t, w, "", &arrays);
     if (status == GLS_OK) status = gls_folder_path(run, "final.safetensors", &path);
-    if (status == GLS_OK && run->rank == 0) status = gls_state_write(run, path, &arrays);
+    if (status == GLS_OK && run->rank == 0) status = gls_checkpoint_write(run, path, &arrays);
     gls_free(run->ctx, path);
     gls_arrays_clear(run->ctx, &arrays);
     return status;

@@ -92,7 +92,7 @@ static gls_status make_config(gls_advisor *a) {
     const gls_value *method = gls_value_get(config, "method"), *data = gls_value_get(config, "data");
     const gls_value *given = method && method->kind == GLS_VALUE_MAP ? gls_value_get(method, "lr") : NULL;
     gls_value *scheduled = given && given->kind == GLS_VALUE_MAP ? gls_value_clone(a->ctx, given) : NULL;
-    if (data) GLS_TRY(gls_absolute_paths(a->ctx, (gls_value *)data));
+    if (data) GLS_TRY(gls_config_absolute_paths(a->ctx, (gls_value *)data));
     GLS_TRY(set_config(a, "method=%s", a->best->method));
     if (scheduled) {
         gls_value *fresh = (gls_value *)gls_value_get(config, "method");
@@ -102,7 +102,7 @@ static gls_status make_config(gls_advisor *a) {
         GLS_TRY(set_config(a, "method.lr=%.4g", a->lr));
     }
     GLS_TRY(set_config(a, "train.batch=%lld", (long long)a->batch));
-    const gls_train *train = a->p->training->train;
+    const gls_config_train *train = a->p->training->train;
     if (train->steps)
         GLS_TRY(set_config(a, "train.steps=%lld",
                            (long long)ceil((double)train->steps * (double)a->given / (double)a->batch)));

@@ -182,7 +182,7 @@ static gls_status answer(void *user, const gls_query *query, gls_answer *out, bo
 }
 
 /* The loss of step t joins the smoothed one. */
-static void judge(machine *m, int64_t t, gls_step_end end) {
+static void judge(machine *m, int64_t t, gls_stepper_end end) {
     m->smoothed = smoothing * m->smoothed + (1 - smoothing) * m->estimate.loss;
     m->weight = smoothing * m->weight + (1 - smoothing);
     double now = m->smoothed / m->weight;
@@ -192,7 +192,7 @@ static void judge(machine *m, int64_t t, gls_step_end end) {
 }
 
 /* The rate is set by hand before each step, since a range test is no schedule of the method. */
-static gls_status step(machine *m, int64_t t, gls_probe_step *told, gls_step_end *end) {
+static gls_status step(machine *m, int64_t t, gls_probe_step *told, gls_stepper_end *end) {
     gls_prober *p = m->p;
     gls_problem *problem = p->training->problem;
     gls_step_report report;
@@ -229,7 +229,7 @@ static gls_status loop(machine *m, gls_probe_outcome *out) {
         out->cut = probe->deadline > 0 && gls_seconds() > probe->deadline;
         if (out->cut) break;
         gls_probe_step told;
-        gls_step_end end;
+        gls_stepper_end end;
         GLS_TRY(step(m, t, &told, &end));
         if (end == GLS_STEP_DONE) break;
         out->steps = t + 1;

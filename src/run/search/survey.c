@@ -28,7 +28,7 @@ static const char *const along_a_run[] = {"every", "from", NULL};
 static gls_status choose_named(work *k, char *names) {
     char *rest = NULL;
     for (char *name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
-        const gls_member *member = gls_member_wanted(k->ctx, GLS_KIND_MEASURE, "measure", name);
+        const gls_member *member = gls_config_member_wanted(k->ctx, GLS_KIND_MEASURE, "measure", name);
         if (!member) return GLS_ERR_ARGUMENT;
         k->type[k->types++] = (const gls_measure_type *)member;
     }

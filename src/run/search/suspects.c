@@ -12,13 +12,13 @@ static const double suppressed_share = 0.5;
 /* A table of means longer than this compares nothing. */
 enum { MOST_KEYS = 100000, USUAL_TOP = 20 };
 
-static const char *const rankings[] = {"factor", "norm", "loss", NULL}; /* by gls_suspects_by */
+static const char *const rankings[] = {"factor", "norm", "loss", NULL}; /* by gls_suspicion_by */
 
 typedef struct work {
     gls_context *ctx;
     const gls_suspects_options *options;
-    gls_ledger_file ledger;
-    gls_suspects_by rank;
+    gls_run_ledger ledger;
+    gls_suspicion_by rank;
     const char *by;
     const int64_t *key; /* [examples] what the means are over */
     int64_t keys;
@@ -27,7 +27,7 @@ typedef struct work {
     gls_suspects_report *out;
 } work;
 
-static const int64_t *find_column(const gls_ledger_file *l, const char *name) {
+static const int64_t *find_column(const gls_run_ledger *l, const char *name) {
     for (const gls_column *c = l->column; c->name; c++)
         if (strcmp(c->name, name) == 0) return c->value;
     return NULL;
@@ -64,11 +64,11 @@ static gls_status choose_key(work *k) {
 
 static gls_status choose_rank(work *k) {
     const char *rank = k->options->rank;
-    k->rank = gls_suspects_best(&k->ledger.suspects);
+    k->rank = gls_suspicion_best(&k->ledger.suspects);
     k->out->clipped = k->rank == GLS_BY_FACTOR;
     for (int i = 0; rank && rankings[i]; i++)
         if (strcmp(rank, rankings[i]) == 0) {
-            k->rank = (gls_suspects_by)i;
+            k->rank = (gls_suspicion_by)i;
             rank = NULL;
         }
     k->out->ranked_by = rankings[k->rank];
@@ -76,7 +76,7 @@ static gls_status choose_rank(work *k) {
 }
 
 /* The first column in which a transform marked examples. */
-static const int64_t *find_planted(const gls_ledger_file *l) {
+static const int64_t *find_planted(const gls_run_ledger *l) {
     static const char *const marks[] = {"insert", "label_noise", NULL};
     for (int i = 0; marks[i]; i++)
         if (find_column(l, marks[i])) return find_column(l, marks[i]);
@@ -93,7 +93,7 @@ static const double *array(const work *k, const char *name) {
 static gls_status take_suspects(work *k) {
     int64_t top = k->options->top ? k->options->top : USUAL_TOP;
     if (top > k->ledger.examples) top = k->ledger.examples;
-    GLS_TRY(gls_suspects_report_list(&k->ledger.suspects, k->rank, top, k->planted, &k->figures));
+    GLS_TRY(gls_suspicion_report_list(&k->ledger.suspects, k->rank, top, k->planted, &k->figures));
     const gls_figure *list = gls_measure_result_find(&k->figures, "suspects");
     k->out->suspect = gls_alloc(k->ctx, list->count, sizeof *k->out->suspect);
     if (!k->out->suspect) return GLS_ERR_MEMORY;
@@ -122,9 +122,9 @@ static bool is_suppressed(const double *seen, const double *log_factor, int64_t 
 }
 
 static gls_status take_means(work *k) {
-    static const gls_suspects_names names = {"key_seen", "key_log_factor", "key_norm", "key_loss"};
+    static const gls_suspicion_names names = {"key_seen", "key_log_factor", "key_norm", "key_loss"};
     if (!k->keys) return GLS_OK;
-    GLS_TRY(gls_suspects_report_means(&k->ledger.suspects, k->key, k->keys, &names, &k->figures));
+    GLS_TRY(gls_suspicion_report_means(&k->ledger.suspects, k->key, k->keys, &names, &k->figures));
     const double *seen = array(k, "key_seen"), *log_factor = array(k, "key_log_factor");
     k->out->mean = gls_alloc(k->ctx, k->keys, sizeof *k->out->mean);
     if (!k->out->mean) return GLS_ERR_MEMORY;
@@ -145,13 +145,13 @@ static gls_status take_precision(work *k) {
     for (int i = 0; i < 3; i++) k->out->precision[i] = NAN;
     k->out->planted = k->planted != NULL;
     if (!k->planted) return GLS_OK;
-    GLS_TRY(gls_suspects_report_precision(&k->ledger.suspects, k->planted, &k->figures));
+    GLS_TRY(gls_suspicion_report_precision(&k->ledger.suspects, k->planted, &k->figures));
     for (int i = 0; i < 3; i++) k->out->precision[i] = gls_measure_result_get(&k->figures, names[i]);
     return GLS_OK;
 }
 
 static gls_status look(work *k, const char *run_folder) {
-    GLS_TRY(gls_ledger_open(k->ctx, run_folder, &k->ledger));
+    GLS_TRY(gls_run_ledger_open(k->ctx, run_folder, &k->ledger));
     GLS_TRY(choose_key(k));
     GLS_TRY(choose_rank(k));
     k->planted = find_planted(&k->ledger);
@@ -170,7 +170,7 @@ gls_status gls_suspects_read(gls_context *ctx, const char *run_folder, const gls
     gls_measure_result_init(ctx, &k.figures);
     gls_status status = look(&k, run_folder);
     gls_measure_result_clear(&k.figures);
-    gls_ledger_close(&k.ledger);
+    gls_run_ledger_close(&k.ledger);
     return status;
 }
 

@@ -55,7 +55,7 @@ static gls_status refuse(gls_training *t, const gls_step_report *report) {
                     stop ? ", or train.nonfinite: skip" : "; many steps in a row were refused");
 }
 
-static gls_status accept(gls_training *t, const gls_step_report *report, gls_step_end end) {
+static gls_status accept(gls_training *t, const gls_step_report *report, gls_stepper_end end) {
     if (end == GLS_STEP_OVERFLOWED)
         return gls_fail(
             t->ctx, GLS_ERR_NONFINITE,
@@ -82,7 +82,7 @@ static void take_down(gls_training *t, const gls_step_report *report) {
 
 /* A refused step counts as a step and its examples as used: the mini-batch is used up, and a run of a given number of
  * steps must end. */
-gls_status gls_training_advance(gls_training *t, gls_step_end *end) {
+gls_status gls_training_advance(gls_training *t, gls_stepper_end *end) {
     gls_step_report report;
     gls_stepper stepper = {.method = t->method,
                            .w = t->w,

@@ -31,15 +31,16 @@ static gls_status transform_list(gls_training *t, gls_value **out) {
 
 static gls_status open_sets(gls_training *t, const gls_value *section, const gls_value *transforms) {
     gls_context *ctx = t->ctx;
-    const gls_data_section *data = t->data;
+    const gls_config_data *data = t->data;
     const char *format = data->format ? data->format : data->name ? data->name : gls_format_guess(data->train);
     uint64_t seed = (uint64_t)t->train->seed;
-    GLS_TRY(gls_source_open(ctx, format, data->train, section, gls_data_keys, GLS_PART_TRAIN, NULL, &t->set.file));
-    const gls_format *member = (const gls_format *)gls_member_named(ctx, GLS_KIND_FORMAT, format);
+    GLS_TRY(
+        gls_source_open(ctx, format, data->train, section, gls_config_data_keys, GLS_PART_TRAIN, NULL, &t->set.file));
+    const gls_format *member = (const gls_format *)gls_config_member_named(ctx, GLS_KIND_FORMAT, format);
     bool test = data->test || (member && member->generator);
     if (test)
-        GLS_TRY(gls_source_open(ctx, format, data->test, section, gls_data_keys, GLS_PART_TEST, &t->set.file->info,
-                                &t->set.test));
+        GLS_TRY(gls_source_open(ctx, format, data->test, section, gls_config_data_keys, GLS_PART_TEST,
+                                &t->set.file->info, &t->set.test));
     gls_source *raw = t->set.file;
     t->set.file = NULL;
     GLS_TRY(gls_transforms_apply(ctx, raw, transforms, seed, NULL, &t->set.file));

@@ -16,7 +16,7 @@ static gls_status make_problem(gls_training *t) {
 }
 
 static gls_status make_pass(gls_training *t) {
-    const gls_plan_options *plan = gls_options_struct(t->plan_options);
+    const gls_config_plan *plan = gls_options_struct(t->plan_options);
     const char *precision = sizeof(gls_real) == 4 ? "float" : "double";
     if (plan->precision && strcmp(plan->precision, precision) != 0)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
@@ -116,7 +116,7 @@ static gls_status make_vectors(gls_training *t) {
 /* ---- checks of what was asked for ---- */
 
 static gls_status check_train(gls_training *training) {
-    const gls_train *t = training->train;
+    const gls_config_train *t = training->train;
     if ((uint64_t)t->seed != gls_context_seed(training->ctx))
         return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
                         "train.seed is %lld, the context's seed is %llu; see "
@@ -137,11 +137,11 @@ static gls_status check_train(gls_training *training) {
 static gls_status read_sections(gls_training *t, const gls_value *config) {
     gls_context *ctx = t->ctx;
     GLS_TRY(gls_config_resolve(ctx, config, &t->config));
-    GLS_TRY(gls_config_section_options(ctx, t->config, "train", gls_train_table, sizeof(gls_train), NULL,
+    GLS_TRY(gls_config_section_options(ctx, t->config, "train", gls_config_train_table, sizeof(gls_config_train), NULL,
                                        &t->train_options));
-    GLS_TRY(gls_config_section_options(ctx, t->config, "plan", gls_plan_table, sizeof(gls_plan_options), NULL,
+    GLS_TRY(gls_config_section_options(ctx, t->config, "plan", gls_config_plan_table, sizeof(gls_config_plan), NULL,
                                        &t->plan_options));
-    GLS_TRY(gls_data_options(ctx, gls_value_get(t->config, "data"), &t->data_options));
+    GLS_TRY(gls_config_data_options(ctx, gls_value_get(t->config, "data"), &t->data_options));
     t->train = gls_options_struct(t->train_options);
     t->data = gls_options_struct(t->data_options);
     return GLS_OK;

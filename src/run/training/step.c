@@ -19,7 +19,7 @@ static void commit(const gls_stepper *s, const gls_query *query) {
 
 /* The order matters: w is averaged and kept before tell moves it, and the state is committed only if the step was
  * taken, so that a refused step leaves no trace. */
-gls_status gls_training_step(const gls_stepper *s, gls_step_report *report, gls_step_end *end) {
+gls_status gls_training_step(const gls_stepper *s, gls_step_report *report, gls_stepper_end *end) {
     gls_query query;
     gls_answer answer = {.value = NAN, .norm2 = NAN, .epoch = NAN};
     bool given = true;

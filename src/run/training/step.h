@@ -7,13 +7,13 @@
 #include <glissade/method.h>
 #include <glissade/problem.h>
 
-typedef enum gls_step_end {
+typedef enum gls_stepper_end {
     GLS_STEP_TAKEN,
     GLS_STEP_REFUSED,    /* the answer was not finite: nothing was changed */
     GLS_STEP_OVERFLOWED, /* the answer was finite, but w no longer is */
     GLS_STEP_DONE,       /* the method asks for nothing more */
     GLS_STEP_WITHHELD    /* answer() gave none */
-} gls_step_end;
+} gls_stepper_end;
 
 typedef struct gls_stepper {
     gls_method *method;
@@ -31,6 +31,6 @@ typedef struct gls_stepper {
 } gls_stepper;
 
 /* report is all zeros where the method was told nothing. */
-gls_status gls_training_step(const gls_stepper *stepper, gls_step_report *report, gls_step_end *end);
+gls_status gls_training_step(const gls_stepper *stepper, gls_step_report *report, gls_stepper_end *end);
 
 #endif

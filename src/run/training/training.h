@@ -34,8 +34,8 @@ struct gls_training {
     gls_context *ctx;
     gls_value *config; /* resolved */
     gls_options *train_options, *data_options, *plan_options;
-    const gls_train *train;
-    const gls_data_section *data;
+    const gls_config_train *train;
+    const gls_config_data *data;
     double epochs; /* 0: open */
 
     gls_training_sets set;
@@ -71,7 +71,7 @@ gls_status gls_training_open_sets(gls_training *training);
 
 /* advance.c: one step on the next mini-batch, with its figures in the record. A refused step is GLS_STEP_REFUSED under
  * the policy `skip`, and GLS_ERR_NONFINITE under `stop` or when too many follow one another. */
-gls_status gls_training_advance(gls_training *training, gls_step_end *end);
+gls_status gls_training_advance(gls_training *training, gls_stepper_end *end);
 /* Whether a cadence falls due at the end of the last step. */
 bool gls_training_due(const gls_training *training, gls_length every);
 /* Whether the epochs asked for are done; false for an open end. */
