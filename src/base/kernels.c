@@ -9,8 +9,10 @@ enum { LANES = GLS_LANES, TEAM_CHUNKS = 256, TEAM_LEAST = 8 };
 GLS_SIMD static double chunk_squares(const gls_real *x, const gls_real *unused, int64_t n) {
     double part[LANES] = {0};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
+    for (; i + LANES <= n; i += LANES) {
+        GLS_LANE_LOOP
         for (int j = 0; j < LANES; j++) part[j] += (double)x[i + j] * (double)x[i + j];
+    }
     for (int j = 0; i + j < n; j++) part[j] += (double)x[i + j] * (double)x[i + j];
     return gls_combine_lanes(part);
 }
@@ -18,8 +20,10 @@ GLS_SIMD static double chunk_squares(const gls_real *x, const gls_real *unused, 
 GLS_SIMD static double chunk_dot(const gls_real *x, const gls_real *y, int64_t n) {
     double part[LANES] = {0};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
+    for (; i + LANES <= n; i += LANES) {
+        GLS_LANE_LOOP
         for (int j = 0; j < LANES; j++) part[j] += (double)x[i + j] * (double)y[i + j];
+    }
     for (int j = 0; i + j < n; j++) part[j] += (double)x[i + j] * (double)y[i + j];
     return gls_combine_lanes(part);
 }
@@ -27,8 +31,10 @@ GLS_SIMD static double chunk_dot(const gls_real *x, const gls_real *y, int64_t n
 GLS_SIMD static double chunk_sum(const gls_real *x, const gls_real *unused, int64_t n) {
     double part[LANES] = {0};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
+    for (; i + LANES <= n; i += LANES) {
+        GLS_LANE_LOOP
         for (int j = 0; j < LANES; j++) part[j] += (double)x[i + j];
+    }
     for (int j = 0; i + j < n; j++) part[j] += (double)x[i + j];
     return gls_combine_lanes(part);
 }
@@ -36,8 +42,10 @@ GLS_SIMD static double chunk_sum(const gls_real *x, const gls_real *unused, int6
 GLS_SIMD static double chunk_absolute(const gls_real *x, const gls_real *unused, int64_t n) {
     double part[LANES] = {0};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
+    for (; i + LANES <= n; i += LANES) {
+        GLS_LANE_LOOP
         for (int j = 0; j < LANES; j++) part[j] += fabs((double)x[i + j]);
+    }
     for (int j = 0; i + j < n; j++) part[j] += fabs((double)x[i + j]);
     return gls_combine_lanes(part);
 }
@@ -45,11 +53,13 @@ GLS_SIMD static double chunk_absolute(const gls_real *x, const gls_real *unused,
 GLS_SIMD static double chunk_distance(const gls_real *x, const gls_real *y, int64_t n) {
     double part[LANES] = {0};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
+    for (; i + LANES <= n; i += LANES) {
+        GLS_LANE_LOOP
         for (int j = 0; j < LANES; j++) {
             double e = (double)x[i + j] - (double)y[i + j];
             part[j] += e * e;
         }
+    }
     for (int j = 0; i + j < n; j++) {
         double e = (double)x[i + j] - (double)y[i + j];
         part[j] += e * e;

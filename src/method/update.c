@@ -36,6 +36,7 @@ GLS_SIMD static double move(gls_real *restrict w, const gls_real *restrict along
             by[j] = y - x;
             moved[i + j] = by[j];
         }
+        GLS_LANE_LOOP
         for (int j = 0; j < GLS_LANES; j++) part[j] += (double)by[j] * (double)by[j];
     }
     for (int j = 0; i + j < n; j++) {

@@ -210,6 +210,22 @@ static void several_seeds(void **state) {
     if (s.code) fail_msg("%s", s.err);
 }
 
+/* A run that continues with other libraries says that its bits may differ; one that continues with the same is silent.
+ */
+static void says_that_libraries_changed(void **state) {
+    (void)state;
+    static said s;
+    sh(&s, "$G train " SMALL
+           "--set train.steps=3 --quiet --out moved && $G train --resume moved --set train.steps=5 --quiet");
+    if (s.code) fail_msg("%s", s.err);
+    assert_null(strstr(s.err, "rounding"));
+    sh(&s, "sed -i 's/libraries: .*/libraries: oneDNN 0.0.1/' moved/config.yaml && "
+           "$G train --resume moved --set train.steps=7 --quiet");
+    if (s.code) fail_msg("%s", s.err);
+    assert_non_null(strstr(s.err, "was begun with oneDNN 0.0.1 and continues with "));
+    assert_non_null(strstr(s.err, "to rounding"));
+}
+
 /* Two ranks go on where two ranks stopped, to the bit: state that belongs to ranks is whole in a checkpoint. */
 static void ranks_resume(void **state) {
     (void)state;
@@ -251,10 +267,15 @@ static void several_ranks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_has_its_keys), cmocka_unit_test(its_configuration_repeats_the_run),
-        cmocka_unit_test(survives_kill),     cmocka_unit_test(interrupts),
-        cmocka_unit_test(full_disk),         cmocka_unit_test(full_file_system),
-        cmocka_unit_test(several_seeds),     cmocka_unit_test(several_ranks),
+        cmocka_unit_test(json_has_its_keys),
+        cmocka_unit_test(its_configuration_repeats_the_run),
+        cmocka_unit_test(survives_kill),
+        cmocka_unit_test(interrupts),
+        cmocka_unit_test(full_disk),
+        cmocka_unit_test(full_file_system),
+        cmocka_unit_test(says_that_libraries_changed),
+        cmocka_unit_test(several_seeds),
+        cmocka_unit_test(several_ranks),
         cmocka_unit_test(ranks_resume),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

@@ -49,7 +49,9 @@ GLS_SIMD static void moments_kernel(gls_real *restrict m, gls_real *restrict s, 
             s[i + j] = y;
             r[j] = direction(x, y, w[i + j], &c);
         }
+        GLS_LANE_LOOP
         for (int j = 0; j < GLS_LANES; j++) r2[j] += (double)r[j] * (double)r[j];
+        GLS_LANE_LOOP
         for (int j = 0; j < GLS_LANES; j++) w2[j] += (double)w[i + j] * (double)w[i + j];
     }
     for (int j = 0; i + j < n; j++) {

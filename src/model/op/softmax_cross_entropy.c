@@ -141,6 +141,7 @@ static gls_status scores(gls_exec *x, int i, double *sum) {
 }
 
 static gls_link output_link(const gls_graph *g, const gls_node *node) {
+    (void)g, (void)node;
     return GLS_LINK_SOFTMAX;
 }
 

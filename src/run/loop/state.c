@@ -76,6 +76,18 @@ static gls_status restore(gls_run *run, gls_tensors *file) {
     return status == GLS_OK ? gls_training_restored(run->training) : status;
 }
 
+/* Other libraries round otherwise: the promise of equal bits ends here, and the user is told. */
+static void compare_libraries(gls_run *run) {
+    const gls_plan_options *plan = gls_options_struct(run->training->plan_options);
+    const char *now = gls_gemm_describe(run->ctx);
+    if (run->rank == 0 && plan->libraries && strcmp(plan->libraries, now) != 0)
+        gls_log(
+            run->ctx, GLS_LOG_WARNING,
+            "%s was begun with %s and continues with %s: it agrees with the undisturbed run to rounding, not bit for "
+            "bit",
+            run->folder, plan->libraries, now);
+}
+
 static gls_status resume(gls_run *run) {
     char *folder = NULL;
     gls_tensors *file = NULL;
@@ -83,6 +95,7 @@ static gls_status resume(gls_run *run) {
     gls_status status = gls_checkpoints_newest(run->ctx, folder, &file);
     gls_free(run->ctx, folder);
     GLS_TRY(status);
+    compare_libraries(run);
     if (file)
         status = restore(run, file);
     else
