@@ -117,7 +117,8 @@ static void look(ingd *self, const gls_real *w) {
     if (self->norm <= o->eps) {
         self->now.phase = DONE;
         if (self->now.round < o->repeat) {
-            self->delta = 1 / (double)self->now.round++;
+            self->now.round++;
+            self->delta = 1 / (double)self->now.round;
             self->now.accepted = 0;
             self->now.phase = START;
         }
