@@ -37,7 +37,7 @@ static void registered_ones_come_after_the_builtin(void **state) {
     assert_ptr_equal(gls_member_at(ctx, &methods, 2), &own);
     assert_null(gls_member_at(ctx, &methods, 3));
     assert_null(gls_member_at(ctx, &methods, -1));
-    static char name[40][8];
+    static char name[40][16];
     static gls_member many[40];
     for (int i = 0; i < 40; i++) {
         snprintf(name[i], sizeof name[i], "m%d", i);
@@ -75,7 +75,7 @@ static void record_keeps_the_last_of_each_name(void **state) {
     gls_record_set(&record, same, 3);
     assert_int_equal(record.count, 2);
     assert_true(gls_record_get(&record, "loss") == 3);
-    static char name[GLS_RECORD_CAPACITY + 5][8];
+    static char name[GLS_RECORD_CAPACITY + 5][16];
     for (int i = 0; i < GLS_RECORD_CAPACITY + 5; i++) {
         snprintf(name[i], sizeof name[i], "n%d", i);
         gls_record_set(&record, name[i], i);
@@ -192,7 +192,7 @@ static gls_status fill_containers(gls_context *ctx) {
     gls_layout *layout = NULL;
     gls_arrays arrays = {0};
     gls_status status = gls_layout_create(ctx, &layout);
-    char name[8];
+    char name[16];
     for (int i = 0; i < 20 && status == GLS_OK; i++) {
         snprintf(name, sizeof name, "%d", i);
         status = gls_layout_add(layout, name, 1, (int64_t[]){i}, 0);
