@@ -237,8 +237,9 @@ struct gls_problem_type {
     void (*point_destroy)(gls_problem *p, void *prepared);
     gls_status (*point_set)(gls_problem *p, void *prepared, const gls_real *w);
 
-    /* The full way. An evaluation for at most max_rows rows. forward runs in p->forward_meets + 1 stages; after
-     * each but the last, slices exchange sums. want and mode are the most that will be asked. */
+    /* The full way. An evaluation for at most max_rows rows. forward runs in p->forward_meets + 1 stages (the
+     * glossary's phases); after each but the last, slices exchange sums. want and mode are the most that will be asked.
+     */
     gls_status (*evaluation_create)(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self);
     void (*evaluation_destroy)(gls_problem *p, void *self);
     /* Stage k in [0, p->forward_meets]: `met` holds the totals of exchange k-1 over all slices and ranks (NULL for
