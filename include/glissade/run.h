@@ -369,8 +369,8 @@ typedef struct gls_observer {
      * before the observer was added: they stay as they are. One that has some of them is refused, unless the others are
      * optional (gls_arrays_optional). */
     gls_status (*arrays)(void *user, const char *prefix, gls_arrays *arrays);
-    const char *prefix; /* of its arrays in checkpoints; NULL: "tap/NAME/", with the observer's name: no two observers
-                           then share an array */
+    const char *prefix; /* of its arrays in checkpoints; NULL: "tap/NAME/", with the observer's name ("tap" is what
+                           observers were once called; checkpoints keep it) */
     void (*destroy)(void *user);
 } gls_observer;
 

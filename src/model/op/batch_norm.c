@@ -199,7 +199,7 @@ static const gls_op_coupling coupling = {
 
 const gls_op gls_op_batch_norm = {
     .member = {.name = "batch_norm",
-               .help = "normalisation of every channel over a span",
+               .help = "normalisation of every channel over a span: the mini-batch, or bn_group examples of it",
                .source = "Ioffe and Szegedy 2015",
                .options = options,
                .options_size = sizeof(gls_op_batch_norm_options)},
