@@ -207,8 +207,9 @@ GLS_API int64_t gls_layout_size(const gls_layout *layout); /* d */
 GLS_API int64_t gls_layout_count(const gls_layout *layout);
 GLS_API const gls_block *gls_layout_block(const gls_layout *layout, int64_t i);
 GLS_API const gls_block *gls_layout_find(const gls_layout *layout, const char *name); /* NULL if absent */
-/* Its blocks for people: name, size, shape, flags, a line each. Like every gls_..._view, a text from gls_alloc (NULL
- * without memory), so that it can be logged, shown in a window or handed to another language: a FILE * can not. */
+/* Its blocks for people: name, size, shape, flags, a line each. Like every gls_..._view but gls_batch_view, a text from
+ * gls_alloc (NULL without memory), so that it can be logged, shown in a window or handed to another language: a FILE *
+ * can not. */
 GLS_API char *gls_layout_view(const gls_layout *layout);
 
 /* ---- records: what a step did, as named doubles ---- */
@@ -277,7 +278,10 @@ GLS_API size_t gls_dtype_size(gls_dtype dtype);
 /* ---- random numbers: counter based, Philox4x32-10 ---- */
 
 /* The same key and counters give the same numbers, on any thread or rank, in any order. purpose is a short constant
- * text ("dropout", "shuffle"). */
+ * text ("dropout", "shuffle"), one for each use. draw, slot and element say which numbers of that use are meant, by
+ * what the configuration and the place in the run determine: the number of a mini-batch, step or epoch, an example's
+ * index, a row's slot, a coordinate or a chunk of fixed size. Never by what execution decides: a thread, worker, rank,
+ * wave, slice, lane or address, the time, or how many numbers others have drawn before. */
 typedef struct gls_random {
     uint32_t key[2];
     uint64_t draw;

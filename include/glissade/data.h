@@ -297,9 +297,9 @@ GLS_API gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, 
                                     gls_batch *out);
 
 /* A file format or a generator. open reads `path` (train or test file of the data section; NULL for generators) with
- * the member's own options; but for GLS_PART_TRAIN, a generator or a folder gives its test part. With GLS_PART_ROWS it
- * need not find targets; what it finds is dropped. like is the training set's info when another part is opened, so that
- * width and classes agree; else NULL. */
+ * the member's own options. A generator or a folder gives its training part for GLS_PART_TRAIN, its test part for the
+ * other two. With GLS_PART_ROWS it need not find targets; what it finds is dropped. like is the training set's info
+ * when another part is opened, so that width and classes agree; else NULL. */
 typedef struct gls_format {
     gls_member member;
     bool generator;

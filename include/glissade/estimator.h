@@ -31,10 +31,11 @@ GLS_API char *gls_pass_view(const gls_pass *pass, int64_t rows);
 /* Successors of the problem's state after the last pass in training mode; NULL where there is no state. */
 GLS_API const gls_real *gls_pass_state_next(const gls_pass *pass);
 
-/* Outputs at w of all rows of all ranks, in order of their slots: out [rows->global_rows, k], the same on every rank.
- * Evaluation mode; the rows need no labels. A row's bits depend on w and on its slot, not on threads, the plan's slices
- * and waves, or the ranks' shares. For a long set, hand in one part after the other. gls_problem_predict says what the
- * outputs mean. GLS_ERR_UNSUPPORTED for a problem without outputs. */
+/* Outputs at w of all rows of all ranks, in order of their slots: out [rows->global_rows, k], the same on every rank;
+ * k: the problem's `outputs`, how many numbers a row has (struct gls_problem). Evaluation mode; the rows need no
+ * labels. A row's bits depend on w and on its slot, not on threads, the plan's slices and waves, or the ranks' shares.
+ * For a long set, hand in one part after the other. gls_problem_predict says what the outputs mean, gls_run_begin where
+ * the weights of a trained run are. GLS_ERR_UNSUPPORTED for a problem without outputs. */
 GLS_API gls_status gls_pass_outputs(gls_pass *pass, const gls_real *w, gls_stream *rows, gls_real *out);
 GLS_API void gls_pass_destroy(gls_pass *pass);
 

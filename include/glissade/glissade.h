@@ -12,5 +12,6 @@
 #include <glissade/measure.h>
 #include <glissade/run.h>
 #include <glissade/search.h>
+#include <glissade/report.h>
 
 #endif

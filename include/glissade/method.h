@@ -137,9 +137,10 @@ typedef struct gls_clock {
 } gls_clock;
 
 /* spec: {name: poly, from: 0.1, power: 1.1, warmup: 5}; without a name: constant. from: the value where the spec has
- * none. Any schedule may begin with a linear warm-up from warmup_from, reached `from` with its last step; poly, cosine
- * and inverse then run over the rest, the milestones of step and geometric count from the start of the run.
- * steps_per_epoch and total_steps as in gls_method_options. what names the option in messages. */
+ * none. Any schedule may begin with a linear warm-up from warmup_from, whose last step has the value with which
+ * the schedule itself goes on; poly, cosine and inverse then run over the rest, the milestones of step and geometric
+ * count from the start of the run. steps_per_epoch and total_steps as in gls_method_options. what names the option in
+ * messages. */
 GLS_API gls_status gls_schedule_create(gls_context *ctx, const char *what, const gls_value *spec, double from,
                                        double steps_per_epoch, double total_steps, gls_schedule **out);
 GLS_API double gls_schedule_value(const gls_schedule *schedule, gls_clock clock);

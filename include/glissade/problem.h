@@ -56,7 +56,7 @@ typedef struct gls_objective {
     const gls_layout *layout; /* copied; NULL: one block "w" */
     gls_output_fn output;     /* NULL: nothing can be predicted */
     int64_t outputs;          /* an example, with output */
-    gls_link link;            /* what they say */
+    gls_link link;            /* what those outputs mean */
 } gls_objective;
 /* Masses of the examples come with the batch (gls_source_indices); f_i is what the callback says, mass included. */
 GLS_API gls_status gls_problem_create_objective(gls_context *ctx, const gls_objective *objective, gls_problem **out);
@@ -101,14 +101,15 @@ GLS_API gls_status gls_problem_classify(const gls_problem *problem, int64_t rows
 
 /* ---- points, evaluations and questions: for someone who looks into a problem without a pass ---- */
 
+/* w, prepared for a problem. */
 typedef struct gls_point gls_point;
-
-/* ---- points ---- */
 GLS_API gls_status gls_point_create(gls_problem *problem, gls_point **out);
 GLS_API void gls_point_destroy(gls_point *point);
 GLS_API gls_status gls_point_set(gls_point *point, const gls_real *w); /* w is borrowed until the next set */
 GLS_API const gls_real *gls_point_w(const gls_point *point);
 GLS_API void *gls_point_prepared(const gls_point *point);
+
+/* A slice evaluated at a point. */
 typedef struct gls_evaluation gls_evaluation;
 
 typedef enum gls_mode { GLS_MODE_TRAIN, GLS_MODE_EVALUATE } gls_mode;
@@ -158,7 +159,6 @@ typedef struct gls_evaluate_args {
 
 typedef enum gls_product { GLS_PRODUCT_GRADIENT, GLS_PRODUCT_HESSIAN } gls_product;
 
-/* ---- evaluations ---- */
 GLS_API gls_status gls_evaluation_create(gls_problem *problem, int64_t max_rows, unsigned want, gls_mode mode,
                                          gls_evaluation **out);
 GLS_API void gls_evaluation_destroy(gls_evaluation *evaluation);
@@ -237,8 +237,9 @@ struct gls_problem_type {
     void (*point_destroy)(gls_problem *p, void *prepared);
     gls_status (*point_set)(gls_problem *p, void *prepared, const gls_real *w);
 
-    /* The full way. An evaluation for at most max_rows rows. forward runs in p->forward_meets + 1 stages; after
-     * each but the last, slices exchange sums. want and mode are the most that will be asked. */
+    /* The full way. An evaluation for at most max_rows rows. forward runs in p->forward_meets + 1 stages (the
+     * glossary's phases); after each but the last, slices exchange sums. want and mode are the most that will be asked.
+     */
     gls_status (*evaluation_create)(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self);
     void (*evaluation_destroy)(gls_problem *p, void *self);
     /* Stage k in [0, p->forward_meets]: `met` holds the totals of exchange k-1 over all slices and ranks (NULL for

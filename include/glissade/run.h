@@ -112,7 +112,11 @@ GLS_API gls_status gls_run_create(gls_context *ctx, const gls_run_options *optio
 /* Steps to the end, or to gls_interrupt: then a checkpoint is written, result->stopped is GLS_STOP_INTERRUPTED and the
  * final losses are not computed. */
 GLS_API gls_status gls_run_train(gls_run *run, gls_run_result *result);
-/* Makes the run folder, or restores the latest readable checkpoint. Called by the first gls_run_step. */
+/* Makes the run folder, or restores the latest readable checkpoint; with `from`, reads the weights and the problem's
+ * state. Called by the first gls_run_step.
+ *
+ * To predict with a trained run: gls_run_create with its configuration (gls_run_saved_config), `from` its folder and no
+ * folder of its own, then this; gls_run_weights, gls_run_pass and a stream of rows are what gls_pass_outputs takes. */
 GLS_API gls_status gls_run_begin(gls_run *run);
 /* One query and answer; *done is set once the run has ended. A refused step is GLS_OK under the policy
  * `skip`, and GLS_ERR_NONFINITE under `stop`. After a failure the run is over: steps and gls_run_finish return the
@@ -345,9 +349,9 @@ typedef enum gls_why {
 
 /* An observer reads the run and reports figures (gls_run_trace, files of its own); it changes neither weights nor state
  * of the training, so that weights with and without it are bit-equal. What a run itself does beside steps (trace,
- * measures, validation, checkpoints, ends) is a row each of the table in src/run/observer/table.c; observers that
- * callers add come between measures and validation. Any verb may be NULL. step, epoch and end may be one function:
- * `why` (of gls_why) tells them apart. */
+ * measures, validation, checkpoints, ends) is a row each of the table in src/run/observer/table.h; observers that
+ * callers add come between measures and validation, in the order in which they were added. Any verb may be NULL. step,
+ * epoch and end may be one function: `why` (of gls_why) tells them apart. */
 typedef struct gls_observer {
     const char *name; /* borrowed for the run's life */
     gls_length every; /* between calls of step; 0: never */
@@ -361,10 +365,12 @@ typedef struct gls_observer {
     void (*measured)(void *user, gls_run *run, const gls_measure_result *result);
     /* Writes what was kept back, or says why it cannot: before a checkpoint, and at the end. */
     gls_status (*flush)(void *user, gls_run *run);
-    /* Its state, for checkpoints. A checkpoint that has none of these arrays is from before the observer was added:
-     * they stay as they are. */
+    /* Its state, for checkpoints; every name begins with prefix. A checkpoint that has none of these arrays is from
+     * before the observer was added: they stay as they are. One that has some of them is refused, unless the others are
+     * optional (gls_arrays_optional). */
     gls_status (*arrays)(void *user, const char *prefix, gls_arrays *arrays);
-    const char *prefix; /* of its arrays in checkpoints; NULL: "tap/NAME/" */
+    const char *prefix; /* of its arrays in checkpoints; NULL: "tap/NAME/", with the observer's name ("tap" is what
+                           observers were once called; checkpoints keep it) */
     void (*destroy)(void *user);
 } gls_observer;
 

@@ -11,7 +11,7 @@
 
 static const gls_option options[] = {
     GLS_REAL("momentum", gls_op_batch_norm_options, momentum, "0.1", 0, 1,
-             "weight of the current mini-batch in the running statistics"),
+             "weight of one span in the running statistics"),
     GLS_REAL("eps", gls_op_batch_norm_options, eps, "1e-5", 0, 1, "added to the variance",
              .flags = GLS_OPTION_ABOVE_MIN),
     {0},
@@ -199,7 +199,7 @@ static const gls_op_coupling coupling = {
 
 const gls_op gls_op_batch_norm = {
     .member = {.name = "batch_norm",
-               .help = "normalisation of every channel over the mini-batch",
+               .help = "normalisation of every channel over a span: the mini-batch, or bn_group examples of it",
                .source = "Ioffe and Szegedy 2015",
                .options = options,
                .options_size = sizeof(gls_op_batch_norm_options)},
