@@ -252,8 +252,9 @@ gls_status gls_options_apply(gls_options *options, const gls_value *map, const c
             GLS_TRY(gls_options_set_value(options, map->items[i]));
     for (int64_t i = 0; i < options->count; i++)
         if ((options->table[i].flags & GLS_OPTION_REQUIRED) && !options->slot[i].given)
-            return gls_fail(options->ctx, GLS_ERR_ARGUMENT, "%soption '%s' of %s is required",
-                            gls_value_origin(map, where), options->table[i].key, options->owner);
+            return gls_fail(options->ctx, GLS_ERR_ARGUMENT, "%soption '%s' of %s is missing: %s",
+                            gls_value_origin(map, where), options->table[i].key, options->owner,
+                            options->table[i].help ? options->table[i].help : "no default");
     return GLS_OK;
 }
 

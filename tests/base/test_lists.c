@@ -196,7 +196,7 @@ static void bad_lists_say_where_and_change_nothing(void **state) {
         {"group: [[a], []]", "'group[1]' of method adam: expected a list of at least 1 item, each a text"},
         {"group: [[a, {b: 1}]]", "'group[0][1]' of method adam: expected a text, found 'a map'"},
         {"places: [{at: 1}, {at: x}]", "option 'at' of places[1] of method adam: expected a number, found 'x'"},
-        {"places: [{names: a}]", "option 'at' of places[0] of method adam is required"},
+        {"places: [{names: a}]", "option 'at' of places[0] of method adam is missing"},
         {"places: [{at: 1, copys: 2}]", "unknown option 'copys' of places[0] of method adam; did you mean 'copies'?"},
         {"places: [a]", "'places[0]' of method adam: expected a map of at, names, copies, found 'a'"},
         {"map: [1]", "'map' of method adam: expected a map of at, names, copies, found 'a list'"},

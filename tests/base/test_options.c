@@ -293,7 +293,7 @@ static void apply_sets_all_but_the_exceptions(void **state) {
     gls_options *options;
     assert_int_equal(gls_options_create(f->ctx, "format 'csv'", required, 2 * sizeof(int64_t), &options), GLS_OK);
     assert_int_equal(gls_options_apply(options, NULL, NULL), GLS_ERR_ARGUMENT);
-    assert_says(f->ctx, "option 'a' of format 'csv' is required");
+    assert_says(f->ctx, "option 'a' of format 'csv' is missing");
     gls_value *map = gls_value_create(f->ctx, GLS_VALUE_MAP, NULL, NULL);
     gls_value_append(f->ctx, map, scalar(f->ctx, "name", "csv"));
     gls_value_append(f->ctx, map, scalar(f->ctx, "a", "4"));

@@ -32,9 +32,9 @@ static const gls_option table[] = {
     GLS_SCHEDULE_OPTIONS,
     GLS_REAL("factor", step_options, factor, "0.1", 0, INFINITY, "factor applied at each milestone",
              .flags = GLS_OPTION_ABOVE_MIN),
-    GLS_LIST("at", step_options, at, NULL, 1, INFINITY, GLS_ITEM(.type = GLS_OPTION_LENGTH),
+    GLS_LIST("at", step_options, at, NULL, 0, INFINITY, GLS_ITEM(.type = GLS_OPTION_LENGTH),
              "milestones: [80, 120] epochs or [500s, 900s] steps", .flags = GLS_OPTION_REQUIRED),
-    GLS_LIST("values", step_options, values, NULL, 1, INFINITY, GLS_ITEM(.type = GLS_OPTION_REAL),
+    GLS_LIST("values", step_options, values, NULL, 0, INFINITY, GLS_ITEM(.type = GLS_OPTION_REAL),
              "values from the milestones on, in place of the factor"),
     {0}};
 
