@@ -29,7 +29,6 @@ GLS_SIMD static double momentum_kernel(gls_real *restrict m, const gls_real *res
     for (; i + GLS_LANES <= n; i += GLS_LANES) {
         gls_real x[GLS_LANES];
         for (int j = 0; j < GLS_LANES; j++) m[i + j] = x[j] = keep * m[i + j] + take * g[i + j];
-        GLS_LANE_LOOP
         for (int j = 0; j < GLS_LANES; j++) part[j] += (double)x[j] * (double)x[j];
     }
     for (int j = 0; i + j < n; j++) {
