@@ -72,6 +72,9 @@ typedef union field {
     const void *pointer;
 } field;
 
+/* A static union is zero to its last byte; `{0}` sets its first member alone (clang, and gcc from 15 on). */
+static const field nothing;
+
 /* Reads a value into the struct; a constant takes a schedule's place. */
 static gls_status assign(gls_options *options, int64_t i, const gls_value *value) {
     const gls_option *option = &options->table[i];
@@ -81,7 +84,7 @@ static gls_status assign(gls_options *options, int64_t i, const gls_value *value
         value = kept = gls_value_clone(options->ctx, value);
         if (!kept) return GLS_ERR_MEMORY;
     }
-    field read = {0};
+    field read = nothing;
     gls_status status = gls_option_read(&reader, option, option->key, value, &read);
     if (status == GLS_OK) {
         put(options, i, &read, kept, reader.memory);
@@ -97,7 +100,7 @@ static gls_status assign_schedule(gls_options *options, int64_t i, const gls_val
     const gls_option *option = &options->table[i];
     const gls_value *from = gls_value_get(map, "from");
     gls_option_reader reader = reader_of(options);
-    field number = {0};
+    field number = nothing;
     memcpy(&number, options->filled + option->offset, gls_option_size(option));
     if (from) GLS_TRY(gls_option_read(&reader, option, option->key, from, &number));
     gls_value *kept = gls_value_clone(options->ctx, map);
@@ -134,7 +137,7 @@ static gls_status assign_text(gls_options *options, int64_t i, const char *text)
 static gls_status reset(gls_options *options, int64_t i) {
     options->slot[i].given = false;
     if (options->table[i].initial) return assign_text(options, i, options->table[i].initial);
-    put(options, i, &(field){0}, NULL, NULL);
+    put(options, i, &nothing, NULL, NULL);
     return GLS_OK;
 }
 
@@ -195,7 +198,7 @@ gls_options *gls_options_clone(const gls_options *options) {
         if (from->value)
             status = assign_any(copy, i, from->value);
         else if (!gls_option_plain(option))
-            put(copy, i, &(field){0}, NULL, NULL);
+            put(copy, i, &nothing, NULL, NULL);
         if (status != GLS_OK) {
             gls_options_destroy(copy);
             return NULL;
