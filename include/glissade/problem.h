@@ -244,7 +244,8 @@ struct gls_problem_type {
     void (*evaluation_destroy)(gls_problem *p, void *self);
     /* Stage k in [0, p->forward_meets]: `met` holds the totals of exchange k-1 over all slices and ranks (NULL for
      * k = 0); `meet` receives this slice's terms for exchange k (NULL in the last stage). With args->span each is
-     * [spans of this slice, p->forward_meet[k]]. */
+     * [spans of this slice, p->forward_meet[k]]. With GLS_WANT_HESSIAN in args->want, as many doubles follow them:
+     * those of the tangents. */
     gls_status (*forward)(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                           double *meet);
     /* As forward, with p->backward_meets; NULL: nothing to do. Called only if a gradient, norms, inner products or a

@@ -256,6 +256,7 @@ typedef struct sized {
 struct gls_dnnl_conv {
     gls_context *ctx;
     const gls_dnnl_weights *weights;
+    gls_conv_shape shape; /* the weights', or that without bias and activation */
     dnnl_stream_t stream;
     dnnl_memory_t bias, plain, own;
     dnnl_primitive_t to_plain;
@@ -286,7 +287,7 @@ static dnnl_status_t call_make(gls_dnnl_conv *conv, int64_t rows, direction way,
     const gls_dnnl_weights *w = conv->weights;
     layout x = {0}, y = {0};
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t status = primitive_desc(w->engine, &w->shape, rows, way, &w->own[way], &pd);
+    dnnl_status_t status = primitive_desc(w->engine, &conv->shape, rows, way, &w->own[way], &pd);
     if (status != dnnl_success) return status;
     status = dnnl_primitive_create(&c->primitive, pd);
     if (status == dnnl_success) status = activation_layout(&x, w->shape.in, w->shape.in_inner, rows);
@@ -336,12 +337,14 @@ static dnnl_status_t conv_make(gls_dnnl_conv *c, int64_t rows, bool backward, bo
 }
 
 gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weights, int64_t rows, bool backward,
-                                bool single, void *scratch, gls_dnnl_conv **out) {
+                                bool single, bool linear, void *scratch, gls_dnnl_conv **out) {
     gls_dnnl_conv *c = gls_alloc(ctx, 1, sizeof *c);
     *out = c;
     if (!c) return GLS_ERR_MEMORY;
     c->ctx = ctx;
     c->weights = weights;
+    c->shape = weights->shape;
+    if (linear) c->shape.relu = c->shape.bias = false;
     c->scratch = scratch;
     c->scratch_bytes = gls_dnnl_scratch(weights, rows);
     dnnl_status_t status = conv_make(c, rows, backward, single);

@@ -25,10 +25,10 @@ gls_status gls_dnnl_pack(gls_dnnl_weights *weights, const gls_real *w, void *pac
 /* One evaluation's primitives for a layer; those for another number of rows are made at the first call with it, and
  * kept. */
 typedef struct gls_dnnl_conv gls_dnnl_conv;
-/* backward, single: weight gradients of single rows will be asked. scratch: gls_dnnl_scratch(rows) bytes,
- * borrowed. */
+/* backward, single: weight gradients of single rows will be asked. linear: forward without bias and activation.
+ * scratch: gls_dnnl_scratch(rows) bytes, borrowed. */
 gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weights, int64_t rows, bool backward,
-                                bool single, void *scratch, gls_dnnl_conv **out);
+                                bool single, bool linear, void *scratch, gls_dnnl_conv **out);
 void gls_dnnl_conv_destroy(gls_dnnl_conv *conv);
 int64_t gls_dnnl_conv_scratch(const gls_dnnl_conv *conv); /* what it was made with */
 gls_status gls_dnnl_conv_forward(gls_dnnl_conv *conv, int64_t rows, const gls_real *x, const void *packed,

@@ -34,7 +34,7 @@ gls_status gls_dnnl_pack(gls_dnnl_weights *weights, const gls_real *w, void *pac
 }
 
 gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weights, int64_t rows, bool backward,
-                                bool single, void *scratch, gls_dnnl_conv **out) {
+                                bool single, bool linear, void *scratch, gls_dnnl_conv **out) {
     *out = NULL;
     return never();
 }

@@ -41,8 +41,15 @@ static void point(gls_exec *x) {
     x->scratch = x->memory + plan->scratch;
 }
 
-static gls_status create(gls_exec *x, int64_t max_rows, unsigned want, gls_mode mode) {
-    GLS_TRY(gls_memory_plan_create(x->graph, max_rows, want, mode, x->net->storage, &x->plan));
+static gls_exec *empty(gls_network *net) {
+    gls_context *ctx = net->problem->ctx;
+    gls_exec *x = gls_alloc(ctx, 1, sizeof *x);
+    if (x) *x = (gls_exec){.net = net, .ctx = ctx, .graph = net->graph};
+    return x;
+}
+
+/* With x->plan. */
+static gls_status create(gls_exec *x) {
     GLS_TRY(allocate(x));
     point(x);
     for (int i = 0; i < x->graph->nodes; i++) {
@@ -52,29 +59,44 @@ static gls_status create(gls_exec *x, int64_t max_rows, unsigned want, gls_mode 
     return GLS_OK;
 }
 
+/* The network's input has tangent 0, and an op that is linear the aux of the values. */
+static gls_status create_tangent(gls_exec *x) {
+    gls_exec *t = x->tangent = empty(x->net);
+    if (!t) return GLS_ERR_MEMORY;
+    t->plan = x->plan;
+    t->primal = x;
+    GLS_TRY(create(t));
+    t->zeros = gls_alloc(x->ctx, x->plan->max_rows * gls_extent_size(x->graph->node[0].out), sizeof *t->zeros);
+    if (!t->zeros) return GLS_ERR_MEMORY;
+    for (int i = 0; i < x->graph->nodes; i++) {
+        if (i == 0 || x->plan->value[i] < 0) t->value[i] = t->zeros;
+        if (x->graph->node[i].op->flags & GLS_OP_LINEAR) t->aux[i] = x->aux[i];
+    }
+    return GLS_OK;
+}
+
 gls_status gls_exec_create(gls_network *net, int64_t max_rows, unsigned want, gls_mode mode, gls_exec **out) {
-    gls_context *ctx = net->problem->ctx;
-    gls_exec *x = gls_alloc(ctx, 1, sizeof *x);
-    *out = x;
+    gls_exec *x = *out = empty(net);
     if (!x) return GLS_ERR_MEMORY;
-    x->net = net;
-    x->ctx = ctx;
-    x->graph = net->graph;
     int threads = gls_omp_one();
-    gls_status status = create(x, max_rows, want, mode);
+    gls_status status = gls_memory_plan_create(x->graph, max_rows, want, mode, net->storage, &x->plan);
+    if (status == GLS_OK) status = create(x);
+    if (status == GLS_OK && x->plan->tangents) status = create_tangent(x);
     gls_omp_restore(threads);
     return status;
 }
 
 void gls_exec_destroy(gls_exec *x) {
     if (!x) return;
+    gls_exec_destroy(x->tangent);
     int nodes = x->graph->nodes;
     for (int i = 0; i < nodes && x->object; i++) {
         const gls_op_impl *impl = x->graph->node[i].impl;
         if (impl->object_destroy && x->object[i]) impl->object_destroy(x->object[i]);
     }
     for (int k = 0; k < nodes * GLS_EXEC_TIMES && x->seconds; k++) x->net->seconds[k] += x->seconds[k];
-    gls_memory_plan_destroy(x->graph, x->plan);
+    if (!x->primal) gls_memory_plan_destroy(x->graph, x->plan);
+    gls_free(x->ctx, x->zeros);
     gls_free(x->ctx, x->memory);
     gls_free(x->ctx, x->value);
     gls_free(x->ctx, x->grad);
@@ -91,6 +113,11 @@ void gls_exec_begin(gls_exec *x, const gls_evaluate_args *args) {
     x->packed = gls_point_prepared(args->point);
     for (int i = 0; i < x->graph->nodes; i++)
         if (x->plan->value[i] < 0) x->value[i] = (gls_real *)args->rows->x; /* read only: the data's own */
+    if (!gls_exec_tangents(x)) return;
+    x->tangent->args = args;
+    x->tangent->rows = x->rows;
+    x->tangent->w = gls_point_w(args->direction);
+    x->tangent->packed = gls_point_prepared(args->direction);
 }
 
 /* ---- calls ---- */
@@ -126,20 +153,42 @@ static bool runs_nothing(const gls_exec *x, int i) {
     return gls_node_aliased(gls_exec_node(x, i), x->plan->mode);
 }
 
+/* Doubles of the values' exchange, before those of the tangents. */
+static int64_t sums(const gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    return gls_span_count(x->args) * node->op->coupling->size(node);
+}
+
+static gls_status forward_tangent(gls_exec *t, int i) {
+    const gls_op_impl *impl = gls_exec_node(t, i)->impl;
+    if (i == 0 || i == t->graph->loss) return GLS_OK;
+    return impl->forward_tangent ? impl->forward_tangent(t, i) : impl->forward(t, i);
+}
+
 gls_status gls_exec_forward(gls_exec *x, int i) {
     if (runs_nothing(x, i)) return GLS_OK;
     span s = begin(x, i, false);
-    return end(x, i, s, gls_exec_node(x, i)->impl->forward(x, i));
+    gls_status status = gls_exec_node(x, i)->impl->forward(x, i);
+    if (status == GLS_OK && gls_exec_tangents(x)) status = forward_tangent(x->tangent, i);
+    return end(x, i, s, status);
 }
 
 gls_status gls_exec_forward_partial(gls_exec *x, int i, double *partial) {
+    const gls_op_coupling *op = gls_exec_node(x, i)->op->coupling;
     span s = begin(x, i, false);
-    return end(x, i, s, gls_exec_node(x, i)->op->coupling->forward_partial(x, i, partial));
+    gls_status status = op->forward_partial(x, i, partial);
+    if (status == GLS_OK && gls_exec_tangents(x))
+        status = op->forward_tangent_partial(x->tangent, i, partial + sums(x, i));
+    return end(x, i, s, status);
 }
 
 gls_status gls_exec_forward_reduced(gls_exec *x, int i, const double *reduced) {
+    const gls_op_coupling *op = gls_exec_node(x, i)->op->coupling;
     span s = begin(x, i, false);
-    return end(x, i, s, gls_exec_node(x, i)->op->coupling->forward_reduced(x, i, reduced));
+    gls_status status = op->forward_reduced(x, i, reduced);
+    if (status == GLS_OK && gls_exec_tangents(x))
+        status = op->forward_tangent_reduced(x->tangent, i, reduced + sums(x, i));
+    return end(x, i, s, status);
 }
 
 /* The gradient of a node that is its input's memory: nothing to do, unless that input has other readers. */
@@ -159,21 +208,48 @@ static bool reached(const gls_exec *x, int i) {
     return i == x->graph->loss || x->plan->grad[i] >= 0;
 }
 
+/* A linear op without a backward has an input that nothing reaches. */
+static gls_status backward_tangent(gls_exec *t, int i) {
+    const gls_op_impl *impl = gls_exec_node(t, i)->impl;
+    if (runs_nothing(t, i)) return backward_alias(t, i);
+    return impl->backward_tangent ? impl->backward_tangent(t, i) : impl->backward(t, i);
+}
+
 gls_status gls_exec_backward(gls_exec *x, int i) {
     const gls_op_impl *impl = gls_exec_node(x, i)->impl;
     if (!reached(x, i) || !impl->backward) return GLS_OK;
     span s = begin(x, i, true);
-    return end(x, i, s, runs_nothing(x, i) ? backward_alias(x, i) : impl->backward(x, i));
+    gls_status status = runs_nothing(x, i) ? backward_alias(x, i) : impl->backward(x, i);
+    if (status == GLS_OK && gls_exec_tangents(x)) status = backward_tangent(x->tangent, i);
+    return end(x, i, s, status);
 }
 
 gls_status gls_exec_backward_partial(gls_exec *x, int i, double *partial) {
+    const gls_op_coupling *op = gls_exec_node(x, i)->op->coupling;
     if (!reached(x, i)) return GLS_OK;
     span s = begin(x, i, true);
-    return end(x, i, s, gls_exec_node(x, i)->op->coupling->backward_partial(x, i, partial));
+    gls_status status = op->backward_partial(x, i, partial);
+    if (status == GLS_OK && gls_exec_tangents(x))
+        status = op->backward_tangent_partial(x->tangent, i, partial + sums(x, i));
+    return end(x, i, s, status);
 }
 
 gls_status gls_exec_backward_reduced(gls_exec *x, int i, const double *reduced) {
+    const gls_op_coupling *op = gls_exec_node(x, i)->op->coupling;
     if (!reached(x, i)) return GLS_OK;
     span s = begin(x, i, true);
-    return end(x, i, s, gls_exec_node(x, i)->op->coupling->backward_reduced(x, i, reduced));
+    gls_status status = op->backward_reduced(x, i, reduced);
+    if (status == GLS_OK && gls_exec_tangents(x))
+        status = op->backward_tangent_reduced(x->tangent, i, reduced, reduced + sums(x, i));
+    return end(x, i, s, status);
+}
+
+bool gls_exec_has_tangents(const gls_graph *graph) {
+    for (int i = 1; i < graph->nodes; i++) {
+        const gls_op *op = graph->node[i].op;
+        const gls_op_impl *impl = graph->node[i].impl;
+        if (op->coupling && !op->coupling->backward_tangent_reduced) return false;
+        if (!(op->flags & GLS_OP_LINEAR) && !impl->backward_tangent) return false;
+    }
+    return true;
 }

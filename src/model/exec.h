@@ -32,7 +32,11 @@ typedef struct gls_exec {
     void **object;            /* [nodes] library objects */
     void *scratch;
     char *memory;
-    double *seconds; /* [nodes, 3] forward, backward, gradient, with net->profile */
+    double *seconds;               /* [nodes, 3] forward, backward, gradient, with net->profile */
+    gls_real *zeros;               /* of an execution of tangents: that of the network's input */
+    struct gls_exec *tangent;      /* for Hessian products: the same plan with tangents in all buffers, or NULL */
+    const struct gls_exec *primal; /* of an execution of tangents: that of the values */
+    const struct gls_exec *inputs_of, *grads_of; /* where a use reads its views, if not here */
     int staged;
     gls_storage_staged stage[GLS_MOST_STAGED];
 } gls_exec;
@@ -43,16 +47,23 @@ enum { GLS_EXEC_TIMES = 3 }; /* of a node: forward, backward, gradients of its p
 
 gls_status gls_exec_create(gls_network *net, int64_t max_rows, unsigned want, gls_mode mode, gls_exec **out);
 void gls_exec_destroy(gls_exec *x);
+/* Whether all ops of a finished graph have tangents, so that evaluations answer Hessian products. */
+bool gls_exec_has_tangents(const gls_graph *graph);
 /* The first stage of a slice. */
 void gls_exec_begin(gls_exec *x, const gls_evaluate_args *args);
 /* One node. Where the node is only an alias, its gradient is still passed to its input. */
 gls_status gls_exec_forward(gls_exec *x, int node);
 gls_status gls_exec_backward(gls_exec *x, int node);
-/* The halves of one that couples, see gls_op_coupling. */
+/* The halves of one that couples, see gls_op_coupling. With tangents, partial and reduced hold `sums` doubles of the
+ * values, and then as many of the tangents. */
 gls_status gls_exec_forward_partial(gls_exec *x, int node, double *partial);
 gls_status gls_exec_forward_reduced(gls_exec *x, int node, const double *reduced);
 gls_status gls_exec_backward_partial(gls_exec *x, int node, double *partial);
 gls_status gls_exec_backward_reduced(gls_exec *x, int node, const double *reduced);
+/* Whether Hessian products are asked of the present slice. */
+static inline bool gls_exec_tangents(const gls_exec *x) {
+    return x->tangent && (x->args->want & GLS_WANT_HESSIAN);
+}
 /* Processor time of the calling thread in seconds, which other processes do not change. */
 double gls_exec_clock(void);
 
@@ -92,6 +103,20 @@ static inline bool gls_exec_wants(const gls_exec *x, int node, int k) {
 /* Whether backward of `node` adds to the gradient of its input k (somebody has written it before) or writes it. */
 static inline bool gls_exec_adds(const gls_exec *x, int node, int k) {
     return x->plan->adds[node * GLS_NODE_INPUTS + k];
+}
+/* Of an execution of tangents: that of the values; and whether input k does not depend on the parameters at all. */
+static inline const gls_exec *gls_exec_primal(const gls_exec *t) {
+    return t->primal;
+}
+static inline bool gls_exec_still(const gls_exec *t, int node, int k) {
+    return gls_exec_in(t, node, k) == t->value[0];
+}
+/* For uses: where the views of inputs and of gradients are read. */
+static inline const gls_exec *gls_exec_inputs(const gls_exec *x) {
+    return x->inputs_of ? x->inputs_of : x;
+}
+static inline const gls_exec *gls_exec_grads(const gls_exec *x) {
+    return x->grads_of ? x->grads_of : x;
 }
 static inline const gls_real *gls_exec_weight(const gls_exec *x, int64_t block) {
     return block < 0 ? NULL : x->w + gls_layout_block(x->graph->layout, block)->offset;

@@ -47,6 +47,7 @@ static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group)
     p->coupling = p->forward_meets == 0 ? GLS_COUPLING_NONE : bn_group > 0 ? GLS_COUPLING_GROUPS : GLS_COUPLING_BATCH;
     p->coupling_group = bn_group;
     p->summary = gls_layout_size(p->state_layout);
+    p->hessian_exact = gls_exec_has_tangents(g);
     const gls_op *loss = g->node[g->loss].op;
     p->score_count = loss->score ? 1 : 0;
     p->score[0] = loss->score;
@@ -223,6 +224,7 @@ gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_ar
         gls_exec_begin(x, args);
     }
     x->args = args;
+    if (x->tangent) x->tangent->args = args;
     int begin = stage == 0 ? 0 : plan->coupling[stage - 1] + 1;
     int nodes = gls_want_loss(args->want) ? x->graph->nodes : x->graph->loss; /* the loss comes last */
     int end = stage < plan->coupled ? plan->coupling[stage] : nodes;
@@ -241,6 +243,7 @@ gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_a
     const gls_memory_plan *plan = x->plan;
     if (stage > plan->coupled) return GLS_OK;
     x->args = args;
+    if (x->tangent) x->tangent->args = args;
     int last = stage == 0 ? x->graph->nodes - 1 : plan->coupling[plan->coupled - stage] - 1;
     int stop = stage < plan->coupled ? plan->coupling[plan->coupled - 1 - stage] : 0;
     int threads = gls_omp_one();
@@ -281,19 +284,37 @@ static bool tiled(const gls_graph *g, const gls_use *use) {
     return (gls_layout_block(g->layout, use->block)->flags & GLS_BLOCK_TILED) != 0;
 }
 
+/* Rows [begin, end) of a use's block, or with end -1 all of it. A Hessian product is the tangent of the gradient: with
+ * the tangents of the output gradients, and where it is a product with the input, with those of the input. */
+static gls_status add_gradient(gls_exec *x, const gls_use *use, const double *weights, int64_t begin, int64_t end,
+                               gls_real *g) {
+    return end < 0 ? use->kind->gradient(x, use, weights, g) : use->kind->gradient_tile(x, use, weights, begin, end, g);
+}
+
+static gls_status ask_use(gls_exec *x, const gls_use *use, gls_product product, const double *weights, int64_t begin,
+                          int64_t end, gls_real *g) {
+    if (product == GLS_PRODUCT_GRADIENT) return add_gradient(x, use, weights, begin, end, g);
+    gls_exec mixed = *x; /* a copy, since several tiles of one evaluation run at a time */
+    mixed.grads_of = x->tangent;
+    GLS_TRY(add_gradient(&mixed, use, weights, begin, end, g));
+    if (!use->kind->views_input) return GLS_OK;
+    mixed.grads_of = NULL;
+    mixed.inputs_of = x->tangent;
+    return add_gradient(&mixed, use, weights, begin, end, g);
+}
+
 gls_status gls_network_gradient(gls_problem *p, void *self, const gls_evaluate_args *args, gls_product product,
                                 const double *weights, gls_sink *sink) {
     (void)args;
     gls_exec *x = self;
-    if (product != GLS_PRODUCT_GRADIENT)
-        return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED, "networks have no Hessian products in closed form");
+    (void)p;
     int threads = gls_omp_one();
     gls_status status = GLS_OK;
     for (int u = 0; u < x->graph->uses && status == GLS_OK; u++) {
         const gls_use *use = &x->graph->use[u];
         if (tiled(x->graph, use)) continue;
         double start = x->seconds ? gls_exec_clock() : 0;
-        status = use->kind->gradient(x, use, weights, gls_sink_block(sink, use->block));
+        status = ask_use(x, use, product, weights, 0, -1, gls_sink_block(sink, use->block));
         if (x->seconds) x->seconds[use->node * GLS_EXEC_TIMES + 2] += gls_exec_clock() - start;
     }
     gls_omp_restore(threads);
@@ -311,8 +332,6 @@ gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gl
     (void)args;
     const gls_network *net = p->self;
     const gls_tile *tile = &net->tile[number];
-    if (product != GLS_PRODUCT_GRADIENT)
-        return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED, "networks have no Hessian products in closed form");
     gls_real *block = g + gls_layout_block(net->graph->layout, tile->block)->offset;
     int threads = gls_omp_one();
     gls_status status = GLS_OK;
@@ -322,7 +341,7 @@ gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gl
         for (int64_t e = 0; e < count && status == GLS_OK; e++) {
             gls_exec *x = self[e];
             double start = x->seconds ? gls_exec_clock() : 0;
-            status = use->kind->gradient_tile(x, use, weights ? weights[e] : NULL, tile->begin, tile->end, block);
+            status = ask_use(x, use, product, weights ? weights[e] : NULL, tile->begin, tile->end, block);
             if (x->seconds) {
                 double spent = gls_exec_clock() - start;
 #pragma omp atomic

@@ -18,7 +18,9 @@ enum {
     GLS_OP_OWN_LAYOUT = 128,     /* the output's layout is the implementation's choice, not input 0's */
     GLS_OP_LOSS = 256,           /* ends a graph: value is one loss a row */
     GLS_OP_EVALUATE_ALIAS = 512, /* nothing to do in evaluation mode (dropout) */
-    GLS_OP_TOKENS = 1024         /* reads the batch's tokens where others read reals */
+    GLS_OP_TOKENS = 1024,        /* reads the batch's tokens where others read reals */
+    GLS_OP_LINEAR = 2048         /* jointly in input and parameters, given the aux of forward: run with tangents in
+                                    place of values, forward and backward give tangents */
 };
 
 /* One way to execute an op. The first of the op's list that fits is taken. */
@@ -40,6 +42,14 @@ typedef struct gls_op_impl {
     /* The gradients of the inputs from that of the output: added where gls_exec_adds says so, else written. It never
      * touches parameters' gradients. NULL: its inputs have none. */
     gls_status (*backward)(gls_exec *x, int node);
+    /* For Hessian products, on the execution t of the tangents along a direction (gls_exec_primal(t) has the values):
+     * the tangent of the output from those of the inputs and parameters; and after the gradients of the inputs, their
+     * tangents, added or written like them. What is not given of an op that is GLS_OP_LINEAR is forward or backward; a
+     * loss needs no forward_tangent. The output's gradient is then as backward left it: through a fused activation. */
+    gls_status (*forward_tangent)(gls_exec *t, int node);
+    gls_status (*backward_tangent)(gls_exec *t, int node);
+    /* Bytes of scratch for these; NULL: as for forward and backward. */
+    int64_t (*tangent_scratch)(const gls_node *node, int64_t rows);
 } gls_op_impl;
 
 /* What an op that couples examples does in training instead of forward and backward. Each is in two halves: the first
@@ -51,6 +61,12 @@ typedef struct gls_op_coupling {
     gls_status (*forward_reduced)(gls_exec *x, int node, const double *reduced);
     gls_status (*backward_partial)(gls_exec *x, int node, double *partial);
     gls_status (*backward_reduced)(gls_exec *x, int node, const double *reduced);
+    /* The same halves for tangents. Partial and reduced are of the tangents; values has the totals of backward_partial.
+     * NULL: no Hessian products in training. */
+    gls_status (*forward_tangent_partial)(gls_exec *t, int node, double *partial);
+    gls_status (*forward_tangent_reduced)(gls_exec *t, int node, const double *reduced);
+    gls_status (*backward_tangent_partial)(gls_exec *t, int node, double *partial);
+    gls_status (*backward_tangent_reduced)(gls_exec *t, int node, const double *values, const double *reduced);
     /* Updates the state from one span: summary, which the span's leader left in args->summary, has the state's layout.
      * NULL: no state. */
     void (*advance)(const gls_node *node, const double *summary, gls_real *state);

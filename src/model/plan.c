@@ -68,8 +68,8 @@ static void views(planner *p) {
  * consumers, by a backward pass or by a use. */
 static bool may_overwrite(const planner *p, const gls_node *node, int j) {
     bool kept = p->plan->backward && (node->op->flags & GLS_OP_KEEPS_INPUT);
-    return (node->op->flags & GLS_OP_IN_PLACE) && p->value_root[j] == j && p->g->node[j].consumers == 1 && j != 0 &&
-           !kept && !keeps_output(p, j) && !p->value_viewed[j];
+    return !p->plan->tangents && (node->op->flags & GLS_OP_IN_PLACE) && p->value_root[j] == j &&
+           p->g->node[j].consumers == 1 && j != 0 && !kept && !keeps_output(p, j) && !p->value_viewed[j];
 }
 
 /* A node writes into a buffer of its own, unless it is its input's memory or may overwrite it. */
@@ -99,7 +99,7 @@ static void grad_roots(planner *p) {
         const gls_node *node = &p->g->node[i];
         int j = node->input[0];
         if (p->grad_root[i] < 0 || p->grad_root[j] < 0 || p->g->node[j].consumers != 1) continue;
-        bool turned = (node->op->flags & GLS_OP_GRAD_IN_PLACE) && !p->grad_viewed[i];
+        bool turned = (node->op->flags & GLS_OP_GRAD_IN_PLACE) && !p->grad_viewed[i] && !p->plan->tangents;
         if (is_alias(p, node) || turned) p->grad_root[j] = p->grad_root[i];
     }
     for (int i = p->n - 1; i > 0; i--)
@@ -164,6 +164,9 @@ static void lifetimes(planner *p) {
     for (int i = 0; i < p->n; i++) {
         if (p->value_viewed[i]) live(&p->buffers[p->value_root[i]], p->end);
         if (p->grad_viewed[i]) live(&p->buffers[p->n + p->grad_root[i]], p->end);
+        if (!p->plan->tangents) continue;
+        live(&p->buffers[p->value_root[i]], p->end);
+        if (p->grad_root[i] >= 0) live(&p->buffers[p->n + p->grad_root[i]], p->end);
     }
 }
 
@@ -222,6 +225,9 @@ static int64_t op_scratch(const planner *p) {
     for (int i = 1; i < p->n; i++) {
         const gls_op_impl *impl = p->g->node[i].impl;
         int64_t bytes = impl->scratch ? impl->scratch(&p->g->node[i], p->plan->max_rows) : 0;
+        if (bytes > most) most = bytes;
+        if (!p->plan->tangents || !impl->tangent_scratch) continue;
+        bytes = impl->tangent_scratch(&p->g->node[i], p->plan->max_rows);
         if (bytes > most) most = bytes;
     }
     return most;
@@ -307,8 +313,13 @@ gls_status gls_memory_plan_create(const gls_graph *g, int64_t max_rows, unsigned
     gls_memory_plan *plan = gls_alloc(g->ctx, 1, sizeof *plan);
     if (!plan) return GLS_ERR_MEMORY;
     *out = plan;
-    *plan = (gls_memory_plan){
-        .max_rows = max_rows, .want = want, .mode = mode, .storage = storage_of, .backward = gls_want_backward(want)};
+    bool tangents = (want & GLS_WANT_HESSIAN) != 0;
+    *plan = (gls_memory_plan){.max_rows = max_rows,
+                              .want = want,
+                              .mode = mode,
+                              .storage = tangents ? GLS_STORAGE_REAL : storage_of,
+                              .backward = gls_want_backward(want),
+                              .tangents = tangents};
     GLS_TRY(plan_alloc(g->ctx, g->nodes, plan));
     planner p = {.g = g, .plan = plan, .n = g->nodes, .end = 2 * g->nodes};
     gls_status status = planner_alloc(&p);

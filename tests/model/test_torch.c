@@ -1,5 +1,5 @@
-/* The same weights in PyTorch, under the same names, give the same gradients, running statistics and logits; batch
- * norm's mini-batch of 128 is cut into slices here. Skipped where there is no PyTorch. */
+/* The same weights in PyTorch, under the same names, give the same gradients, Hessian products, running statistics and
+ * logits; batch norm's mini-batch of 128 is cut into slices here. Skipped where there is no PyTorch. */
 #include "check.h"
 
 #include <sys/stat.h>
@@ -50,6 +50,23 @@ static void write_batch(const check_data *d) {
     fclose(data);
 }
 
+/* A direction, and the Hessian in training mode times it; torch has only sums of losses. */
+static void write_hessian(gls_problem *p, gls_pass *pass, const check_data *d, const gls_real *w, gls_real *g) {
+    int64_t size = gls_problem_size(p);
+    gls_real *v = calloc((size_t)size, sizeof *v);
+    gls_random random = gls_random_create(21, "direction", 0, 0);
+    for (int64_t i = 0; i < size; i++) v[i] = (gls_real)gls_random_normal(&random);
+    write_layout("direction", gls_problem_layout(p), v);
+    gls_batch_stream stream;
+    gls_batch_stream_init(&stream, &d->batch);
+    double mass = 0;
+    assert_true(p->hessian_exact);
+    memset(g, 0, (size_t)size * sizeof *g);
+    assert_int_equal(gls_pass_hessian_vector(pass, w, v, &stream.stream, GLS_MODE_TRAIN, g, &mass), GLS_OK);
+    write_layout("hessian", gls_problem_layout(p), g);
+    free(v);
+}
+
 static void write_training(gls_problem *p, const check_data *d, const gls_real *w) {
     gls_pass *pass = NULL;
     gls_pass_options options = {.size = sizeof options, .slice = 24};
@@ -62,6 +79,7 @@ static void write_training(gls_problem *p, const check_data *d, const gls_real *
     gls_pass_result result;
     assert_int_equal(gls_pass_run(pass, &request, &result), GLS_OK);
     write_layout("gradient", gls_problem_layout(p), g);
+    write_hessian(p, pass, d, w, g);
     gls_problem_commit(p, gls_pass_state_next(pass));
     if (p->state) write_layout("state_next", p->state_layout, p->state);
     free(g);
@@ -117,6 +135,10 @@ static void resnet20(void **state) {
     compare("resnet", "{depth: 20}", 128);
 }
 
+static void resnet20_group_norm(void **state) {
+    compare("resnet", "{depth: 20, norm: group}", 40);
+}
+
 static void nplm(void **state) {
     compare("nplm", "{embedding: 60, window: 4, hidden: 60, tie: true}", 40);
 }
@@ -133,6 +155,7 @@ static int make_folder(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(mlp), cmocka_unit_test(convnet), cmocka_unit_test(resnet20),
+                                       cmocka_unit_test(resnet20_group_norm),
                                        cmocka_unit_test(nplm)};
     return cmocka_run_group_tests_name("torch", tests, make_folder, remove_folder);
 }

@@ -1,5 +1,5 @@
 """Loads weights that test_torch.c wrote into PyTorch modules of the same names, and compares gradients of the summed loss
-in training mode, running statistics after it, and logits in evaluation mode.
+in training mode, its Hessian times a direction, running statistics after it, and logits in evaluation mode.
 
 Usage: torch_compare.py FOLDER FAMILY BYTES. Numbers have 8 or 4 bytes; torch computes in double. Doubles must agree to 1e-9.
 Floats must agree to 1e-4, or be at most 3 times as far away as torch's own floats are: a deep network's first layers see
@@ -53,13 +53,18 @@ class Convnet(nn.Module):
         return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
 
+def normalisation(channels):
+    """Batch norm where there are running statistics, else group norm."""
+    return nn.BatchNorm2d(channels) if "bn1.running_mean" in given else nn.GroupNorm(8, channels)
+
+
 class Block(nn.Module):
     def __init__(self, inputs, outputs, stride):
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
+        self.bn1 = normalisation(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
+        self.bn2 = normalisation(outputs)
         self.extra = outputs - inputs
 
     def forward(self, x):
@@ -72,7 +77,7 @@ class Block(nn.Module):
 class Resnet20(nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
+        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), normalisation(16)
         self.layer1 = nn.Sequential(*(Block(16, 16, 1) for _ in range(3)))
         self.layer2 = nn.Sequential(Block(16, 32, 2), Block(32, 32, 1), Block(32, 32, 1))
         self.layer3 = nn.Sequential(Block(32, 64, 2), Block(64, 64, 1), Block(64, 64, 1))
@@ -115,12 +120,17 @@ def ask(dtype):
             value.data = given[name].to(dtype).clone()
     model.train()
     x = batch["x"].to(dtype)
-    sum_of_losses(model(x), batch["label"].long()).backward()
+    parameters = dict(model.named_parameters())
+    loss = sum_of_losses(model(x), batch["label"].long())
+    gradient = torch.autograd.grad(loss, parameters.values(), create_graph=True)
+    slope = sum((g * direction[name].to(dtype)).sum() for name, g in zip(parameters, gradient))
+    hessian = torch.autograd.grad(slope, parameters.values())
+    found = [{k: g.detach().double() for k, g in zip(parameters, each)} for each in (gradient, hessian)]
     statistics = {k: v.clone().double() for k, v in model.named_buffers() if k in given}
     model.eval()
     with torch.no_grad():
         logits = model(x).flatten(1).double()
-    return {k: p.grad.double() for k, p in model.named_parameters()}, statistics, {"logits": logits}
+    return *found, statistics, {"logits": logits}
 
 
 def distance(mine, theirs):
@@ -129,8 +139,8 @@ def distance(mine, theirs):
 
 torch.set_num_threads(1)
 given = {**arrays("weights"), **arrays("state")}
-batch = arrays("batch")
-kinds = ["gradient", "state_next", "logits"]
+batch, direction = arrays("batch"), arrays("direction")
+kinds = ["gradient", "hessian", "state_next", "logits"]
 right, near = ask(torch.float64), ask(torch.float32)
 failed = False
 for kind, exact, single in zip(kinds, right, near):

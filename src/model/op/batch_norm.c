@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "model/layers.h"
-#include "model/norm.h"
+#include "model/norm_tangent.h"
 
 static const gls_option options[] = {
     GLS_REAL("momentum", gls_op_batch_norm_options, momentum, "0.1", 0, 1,
@@ -188,12 +188,134 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* ---- tangents: a channel of a span shares its mean ---- */
+
+static int64_t tangent_scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
+    return gls_norm_tangent_bytes(node->out.c);
+}
+
+static gls_norm_moments_tangent channel_moments(const gls_exec *t, int i, gls_span span, int64_t number, int64_t k) {
+    const gls_node *node = gls_exec_node(t, i);
+    const double *values = statistics(gls_exec_primal(t), i, number) + k, *tangents = statistics(t, i, number) + k;
+    return (gls_norm_moments_tangent){.n = span_size(node, span),
+                                      .mean = values[0],
+                                      .rstd = values[node->out.c],
+                                      .mean_dot = tangents[0],
+                                      .rstd_dot = tangents[node->out.c]};
+}
+
+static gls_norm_tangent channels_tangent(gls_exec *t, int i, gls_span span, int64_t number) {
+    gls_norm_tangent with = gls_norm_tangent_room(t->scratch, gls_exec_node(t, i)->out.c);
+    for (int64_t k = 0; k < gls_exec_node(t, i)->out.c; k++) {
+        gls_norm_moments_tangent of = channel_moments(t, i, span, number, k);
+        gls_norm_tangent_set(&with, t, i, k, &of);
+    }
+    return with;
+}
+
+static gls_status forward_tangent_partial(gls_exec *t, int i, double *partial) {
+    int64_t sums = coupled_size(gls_exec_node(t, i));
+    for (int64_t s = 0; s < gls_span_count(t->args); s++, partial += sums) {
+        gls_span span = gls_span_at(t->args, s);
+        for (int64_t k = 0; k < sums; k++) partial[k] = 0;
+        for (int64_t r = span.begin; r < span.end; r++)
+            gls_norm_row_moments_tangent(t, i, r, partial, partial + sums / 2);
+    }
+    return GLS_OK;
+}
+
+static gls_status forward_tangent_reduced(gls_exec *t, int i, const double *reduced) {
+    int64_t c = gls_exec_node(t, i)->out.c;
+    for (int64_t s = 0; s < gls_span_count(t->args); s++, reduced += 2 * c) {
+        gls_span span = gls_span_at(t->args, s);
+        double *tangents = statistics(t, i, s);
+        for (int64_t k = 0; k < c; k++) {
+            gls_norm_moments_tangent of = channel_moments(t, i, span, s, k);
+            gls_norm_moments_tangent_set(&of, reduced[k], reduced[c + k]);
+            tangents[k] = of.mean_dot;
+            tangents[c + k] = of.rstd_dot;
+        }
+        gls_norm_tangent with = channels_tangent(t, i, span, s);
+        for (int64_t r = span.begin; r < span.end; r++) gls_norm_row_forward_tangent(t, i, r, &with);
+    }
+    return GLS_OK;
+}
+
+static void row_sums_tangent(gls_exec *t, int i, gls_span span, int64_t number, const gls_norm_tangent *with) {
+    int64_t c = gls_exec_node(t, i)->out.c;
+    for (int64_t r = span.begin; r < span.end; r++) {
+        double *sums = gls_norm_row_aux(t, i, r);
+        gls_norm_row_through_tangent(t, i, r);
+        gls_norm_row_sums_tangent(t, i, r, with, sums, sums + c);
+        for (int64_t k = 0; k < c; k++) {
+            gls_norm_moments_tangent of = channel_moments(t, i, span, number, k);
+            gls_norm_row_finish_tangent(t, i, r, k, &of);
+        }
+    }
+}
+
+static gls_status backward_tangent_partial(gls_exec *t, int i, double *partial) {
+    int64_t sums = coupled_size(gls_exec_node(t, i));
+    for (int64_t s = 0; s < gls_span_count(t->args); s++, partial += sums) {
+        gls_span span = gls_span_at(t->args, s);
+        gls_norm_tangent with = channels_tangent(t, i, span, s);
+        row_sums_tangent(t, i, span, s, &with);
+        for (int64_t k = 0; k < sums; k++) partial[k] = 0;
+        for (int64_t r = span.begin; r < span.end; r++)
+            for (int64_t k = 0; k < sums; k++) partial[k] += gls_norm_row_aux(t, i, r)[k];
+    }
+    return GLS_OK;
+}
+
+static gls_status backward_tangent_reduced(gls_exec *t, int i, const double *values, const double *reduced) {
+    int64_t c = gls_exec_node(t, i)->out.c;
+    for (int64_t s = 0; s < gls_span_count(t->args); s++, values += 2 * c, reduced += 2 * c) {
+        gls_span span = gls_span_at(t->args, s);
+        gls_norm_tangent with = channels_tangent(t, i, span, s);
+        for (int64_t k = 0; k < c; k++) {
+            gls_norm_moments_tangent of = channel_moments(t, i, span, s, k);
+            gls_norm_sums_tangent sums = gls_norm_channel_sums(t, i, k, &of, values, reduced);
+            gls_norm_terms terms = gls_norm_terms_of(&of, &sums);
+            with.u[k] = (gls_real)terms.u;
+            with.v[k] = (gls_real)terms.v;
+            with.w[k] = (gls_real)terms.w;
+        }
+        for (int64_t r = span.begin; r < span.end; r++) gls_norm_row_backward_tangent(t, i, r, &with);
+    }
+    return GLS_OK;
+}
+
+/* In evaluation the statistics do not move. */
+static gls_span whole_slice(const gls_exec *t) {
+    return (gls_span){.begin = 0, .end = t->rows, .rows = t->rows};
+}
+
+static gls_status forward_tangent(gls_exec *t, int i) {
+    double *tangents = statistics(t, i, 0);
+    for (int64_t k = 0; k < 2 * gls_exec_node(t, i)->out.c; k++) tangents[k] = 0;
+    gls_norm_tangent with = channels_tangent(t, i, whole_slice(t), 0);
+    for (int64_t r = 0; r < t->rows; r++) gls_norm_row_forward_tangent(t, i, r, &with);
+    return GLS_OK;
+}
+
+static gls_status backward_tangent(gls_exec *t, int i) {
+    gls_norm_tangent with = channels_tangent(t, i, whole_slice(t), 0);
+    row_sums_tangent(t, i, whole_slice(t), 0, &with);
+    for (int64_t r = 0; r < t->rows; r++) gls_norm_row_backward_tangent(t, i, r, &with);
+    return GLS_OK;
+}
+
 static const gls_op_coupling coupling = {
     .size = coupled_size,
     .forward_partial = forward_partial,
     .forward_reduced = forward_reduced,
     .backward_partial = backward_partial,
     .backward_reduced = backward_reduced,
+    .forward_tangent_partial = forward_tangent_partial,
+    .forward_tangent_reduced = forward_tangent_reduced,
+    .backward_tangent_partial = backward_tangent_partial,
+    .backward_tangent_reduced = backward_tangent_reduced,
     .advance = advance,
 };
 
@@ -208,7 +330,9 @@ const gls_op gls_op_batch_norm = {
     GLS_NORM_OP,
     .states = 2,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
+                            .forward_tangent = forward_tangent, .backward_tangent = backward_tangent,
+                            .tangent_scratch = tangent_scratch),
     .aux = aux,
     .coupling = &coupling,
 };

@@ -63,11 +63,25 @@ static double work(const gls_node *node) {
     return (double)gls_conv_weights(&s) * (double)gls_extent_positions(node->out);
 }
 
-static void activation_backward(gls_exec *x, int i) {
+/* values: the execution that has the output. */
+static void activation_backward(gls_exec *x, const gls_exec *values, int i) {
     const gls_node *node = gls_exec_node(x, i);
     if (node->activation)
-        gls_activation_grad(gls_exec_grad(x, i), gls_exec_grad(x, i), gls_exec_value(x, i),
-                            x->rows * gls_extent_size(node->out), node->slope, false);
+        gls_activation_grad(gls_exec_grad(x, i), gls_exec_grad(x, i), gls_exec_value(values, i), gls_exec_size(x, i),
+                            node->slope, false);
+}
+
+/* The tangent of the output from that of the convolution: bias, activation. */
+static void finish_tangent(gls_exec *t, int i) {
+    const gls_node *node = gls_exec_node(t, i);
+    const gls_real *bias = gls_exec_weight(t, node->block[1]);
+    gls_real *y = gls_exec_value(t, i);
+    int64_t positions = gls_extent_positions(node->out), inner = node->inner;
+    for (int64_t r = 0; r < t->rows && bias; r++)
+        for (int64_t c = 0; c < node->out.c; c += inner)
+            gls_bias_activation(y + (r * node->out.c + c) * positions, positions, inner, bias + c, false, 0);
+    if (node->activation)
+        gls_activation_grad(y, y, gls_exec_value(gls_exec_primal(t), i), gls_exec_size(t, i), node->slope, false);
 }
 
 /* ---- portable ---- */
@@ -96,7 +110,7 @@ static gls_status portable_forward(gls_exec *x, int i) {
 static gls_status portable_backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     gls_conv_shape s = gls_conv_shape_of(node);
-    activation_backward(x, i);
+    activation_backward(x, x, i);
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     gls_real *dx = gls_exec_in_grad(x, i, 0);
     if (!gls_exec_adds(x, i, 0)) gls_fill(dx, 0, x->rows * gls_extent_size(s.in));
@@ -106,11 +120,56 @@ static gls_status portable_backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* Patches, then one row's output. */
+static int64_t portable_tangent_scratch(const gls_node *node, int64_t rows) {
+    return portable_scratch(node, rows) + gls_extent_size(node->out) * (int64_t)sizeof(gls_real);
+}
+
+static gls_status portable_forward_tangent(gls_exec *t, int i) {
+    const gls_exec *x = gls_exec_primal(t);
+    const gls_node *node = gls_exec_node(t, i);
+    gls_conv_shape s = gls_conv_shape_of(node);
+    int64_t in = gls_extent_size(s.in), out = gls_extent_size(s.out);
+    gls_real *other = (gls_real *)t->scratch + gls_conv_scratch(&s);
+    for (int64_t r = 0; r < t->rows; r++) {
+        gls_real *y = gls_exec_value(t, i) + r * out;
+        gls_conv_forward(t->graph->portable, &s, gls_exec_in(x, i, 0) + r * in, gls_exec_weight(t, node->block[0]), y,
+                         t->scratch);
+        if (gls_exec_still(t, i, 0)) continue;
+        gls_conv_forward(t->graph->portable, &s, gls_exec_in(t, i, 0) + r * in, gls_exec_weight(x, node->block[0]),
+                         other, t->scratch);
+        gls_add(y, other, out);
+    }
+    finish_tangent(t, i);
+    return GLS_OK;
+}
+
+static gls_status portable_backward_tangent(gls_exec *t, int i) {
+    const gls_exec *x = gls_exec_primal(t);
+    const gls_node *node = gls_exec_node(t, i);
+    gls_conv_shape s = gls_conv_shape_of(node);
+    int64_t in = gls_extent_size(s.in), out = gls_extent_size(s.out);
+    activation_backward(t, x, i);
+    if (!gls_exec_wants(t, i, 0)) return GLS_OK;
+    gls_real *dx = gls_exec_in_grad(t, i, 0);
+    if (!gls_exec_adds(t, i, 0)) gls_fill(dx, 0, t->rows * in);
+    for (int64_t r = 0; r < t->rows; r++) {
+        gls_conv_backward(t->graph->portable, &s, gls_exec_grad(t, i) + r * out, gls_exec_weight(x, node->block[0]),
+                          dx + r * in, t->scratch);
+        gls_conv_backward(t->graph->portable, &s, gls_exec_grad(x, i) + r * out, gls_exec_weight(t, node->block[0]),
+                          dx + r * in, t->scratch);
+    }
+    return GLS_OK;
+}
+
 static const gls_op_impl portable = {
     .name = "im2col",
     .scratch = portable_scratch,
     .forward = portable_forward,
     .backward = portable_backward,
+    .forward_tangent = portable_forward_tangent,
+    .backward_tangent = portable_backward_tangent,
+    .tangent_scratch = portable_tangent_scratch,
 };
 
 /* ---- oneDNN ---- */
@@ -147,7 +206,7 @@ static gls_status library_object_create(gls_exec *x, int i, void **object) {
     bool single = (x->plan->want & (GLS_WANT_NORMS | GLS_WANT_INNER)) != 0;
     gls_dnnl_conv *conv = NULL;
     gls_status status = gls_dnnl_conv_create(x->ctx, gls_exec_node(x, i)->library, x->plan->max_rows, x->plan->backward,
-                                             single, x->scratch, &conv);
+                                             single, gls_exec_primal(x) != NULL, x->scratch, &conv);
     *object = conv;
     return status;
 }
@@ -164,12 +223,45 @@ static gls_status library_forward(gls_exec *x, int i) {
 
 static gls_status library_backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    activation_backward(x, i);
+    activation_backward(x, x, i);
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     gls_real *dx = gls_exec_in_grad(x, i, 0), *to = dx;
     if (gls_exec_adds(x, i, 0)) to = (gls_real *)((char *)x->scratch + gls_dnnl_conv_scratch(x->object[i]));
     GLS_TRY(gls_dnnl_conv_backward(x->object[i], x->rows, gls_exec_grad(x, i), x->packed[i], to));
     if (to != dx) gls_add(dx, to, x->rows * gls_extent_size(node->in));
+    return GLS_OK;
+}
+
+/* The library's own, then what is to be added to the output or to the input's gradient. */
+static int64_t library_tangent_scratch(const gls_node *node, int64_t rows) {
+    int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out);
+    return gls_dnnl_scratch(node->library, rows) + rows * (in > out ? in : out) * (int64_t)sizeof(gls_real);
+}
+
+static gls_status library_forward_tangent(gls_exec *t, int i) {
+    const gls_exec *x = gls_exec_primal(t);
+    gls_real *y = gls_exec_value(t, i), *other = (gls_real *)((char *)t->scratch + gls_dnnl_conv_scratch(t->object[i]));
+    GLS_TRY(gls_dnnl_conv_forward(t->object[i], t->rows, gls_exec_in(x, i, 0), t->packed[i], NULL, y));
+    if (!gls_exec_still(t, i, 0)) {
+        GLS_TRY(gls_dnnl_conv_forward(t->object[i], t->rows, gls_exec_in(t, i, 0), x->packed[i], NULL, other));
+        gls_add(y, other, gls_exec_size(t, i));
+    }
+    finish_tangent(t, i);
+    return GLS_OK;
+}
+
+static gls_status library_backward_tangent(gls_exec *t, int i) {
+    const gls_exec *x = gls_exec_primal(t);
+    int64_t n = t->rows * gls_extent_size(gls_exec_node(t, i)->in);
+    activation_backward(t, x, i);
+    if (!gls_exec_wants(t, i, 0)) return GLS_OK;
+    gls_real *dx = gls_exec_in_grad(t, i, 0);
+    gls_real *other = (gls_real *)((char *)t->scratch + gls_dnnl_conv_scratch(t->object[i]));
+    bool adds = gls_exec_adds(t, i, 0);
+    GLS_TRY(gls_dnnl_conv_backward(t->object[i], t->rows, gls_exec_grad(t, i), x->packed[i], adds ? other : dx));
+    if (adds) gls_add(dx, other, n);
+    GLS_TRY(gls_dnnl_conv_backward(t->object[i], t->rows, gls_exec_grad(x, i), t->packed[i], other));
+    gls_add(dx, other, n);
     return GLS_OK;
 }
 
@@ -184,6 +276,9 @@ static const gls_op_impl library = {
     .scratch = library_scratch,
     .forward = library_forward,
     .backward = library_backward,
+    .forward_tangent = library_forward_tangent,
+    .backward_tangent = library_backward_tangent,
+    .tangent_scratch = library_tangent_scratch,
 };
 
 const gls_op gls_op_conv = {

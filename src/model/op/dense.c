@@ -82,11 +82,49 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* W' x + W x' + b', through the activation. */
+static gls_status forward_tangent(gls_exec *t, int i) {
+    const gls_exec *x = gls_exec_primal(t);
+    const gls_node *node = gls_exec_node(t, i);
+    const gls_op_dense_options *o = node->options;
+    bool transposed = o->tie && o->transpose, portable = t->graph->portable;
+    int64_t rows = t->rows * node->in.w, in = node->in.c, out = node->out.c, step = transposed ? out : in;
+    gls_real *y = gls_exec_value(t, i);
+    gls_gemm(portable, false, !transposed, rows, out, in, 1, gls_exec_in(x, i, 0), in,
+             gls_exec_weight(t, node->block[0]), step, 0, y, out);
+    if (!gls_exec_still(t, i, 0))
+        gls_gemm(portable, false, !transposed, rows, out, in, 1, gls_exec_in(t, i, 0), in,
+                 gls_exec_weight(x, node->block[0]), step, 1, y, out);
+    gls_bias_activation(y, rows, out, gls_exec_weight(t, node->block[1]), false, 0);
+    if (node->activation) gls_activation_grad(y, y, gls_exec_value(x, i), rows * out, node->slope, false);
+    return GLS_OK;
+}
+
+static gls_status backward_tangent(gls_exec *t, int i) {
+    const gls_exec *x = gls_exec_primal(t);
+    const gls_node *node = gls_exec_node(t, i);
+    const gls_op_dense_options *o = node->options;
+    bool transposed = o->tie && o->transpose, portable = t->graph->portable;
+    int64_t rows = t->rows * node->in.w, in = node->in.c, out = node->out.c, step = transposed ? out : in;
+    gls_real *e = gls_exec_grad(t, i);
+    if (node->activation) gls_activation_grad(e, e, gls_exec_value(x, i), rows * out, node->slope, false);
+    if (!gls_exec_wants(t, i, 0)) return GLS_OK;
+    gls_gemm(portable, false, transposed, rows, in, out, 1, e, out, gls_exec_weight(x, node->block[0]), step,
+             gls_exec_adds(t, i, 0) ? 1 : 0, gls_exec_in_grad(t, i, 0), in);
+    gls_gemm(portable, false, transposed, rows, in, out, 1, gls_exec_grad(x, i), out,
+             gls_exec_weight(t, node->block[0]), step, 1, gls_exec_in_grad(t, i, 0), in);
+    return GLS_OK;
+}
+
 static double work(const gls_node *node) {
     return (double)node->in.c * (double)node->out.c * (double)node->in.w;
 }
 
-static const gls_op_impl gemm = {.name = "gemm", .forward = forward, .backward = backward};
+static const gls_op_impl gemm = {.name = "gemm",
+                                 .forward = forward,
+                                 .backward = backward,
+                                 .forward_tangent = forward_tangent,
+                                 .backward_tangent = backward_tangent};
 
 const gls_op gls_op_dense = {
     .member = {.name = "dense",

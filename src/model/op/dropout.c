@@ -69,7 +69,7 @@ const gls_op gls_op_dropout = {
     .shapes = "[c, h, w] -> [c, h, w]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_IN_PLACE | GLS_OP_GRAD_IN_PLACE | GLS_OP_EVALUATE_ALIAS,
+    .flags = GLS_OP_IN_PLACE | GLS_OP_GRAD_IN_PLACE | GLS_OP_EVALUATE_ALIAS | GLS_OP_LINEAR,
     .shape = gls_op_same_shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
     .aux = aux,

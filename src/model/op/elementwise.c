@@ -30,19 +30,20 @@ static inline gls_real normal_density(gls_real x) {
 
 /* clang-format off */
 /* At 0 the derivative of a relu is taken as the slope. */
-GLS_ELEMENTWISE(relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e,
+GLS_ELEMENTWISE(relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e, 0,
                 .member.help = "max(x, 0)", .formula = "y = max(x, 0)",
                 .flags = GLS_KEEPS_Y | GLS_OP_ACTIVATION);
-GLS_ELEMENTWISE(leaky_relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e,
+GLS_ELEMENTWISE(leaky_relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e, 0,
                 .member.help = "max(x, slope x)", .formula = "y = max(x, slope x)",
                 .member.options = leaky_table, .member.options_size = sizeof(leaky_options), .slope = leaky_slope,
                 .flags = GLS_KEEPS_Y | GLS_OP_ACTIVATION);
-GLS_ELEMENTWISE(tanh, y, gls_elementary_tanh(x), e * (1 - y * y),
+GLS_ELEMENTWISE(tanh, y, gls_elementary_tanh(x), e * (1 - y * y), -2 * y * (1 - y * y),
                 .member.help = "hyperbolic tangent", .formula = "y = tanh(x)", .flags = GLS_KEEPS_Y);
-GLS_ELEMENTWISE(sigmoid, y, 1 / (1 + gls_elementary_exp(-x)), e * y * (1 - y),
+GLS_ELEMENTWISE(sigmoid, y, 1 / (1 + gls_elementary_exp(-x)), e * y * (1 - y), y * (1 - y) * (1 - 2 * y),
                 .member.help = "logistic function", .formula = "y = 1 / (1 + e^-x)", .flags = GLS_KEEPS_Y);
 /* Phi is the normal distribution function; the exact form, by erf. */
 GLS_ELEMENTWISE(gelu, x, (gls_real)0.5 * x * (1 + gls_elementary_erf(x * SQRT_HALF)), e * (normal_below(x) + x * normal_density(x)),
+                (2 - x * x) * normal_density(x),
                 .member.help = "x times the normal distribution function", .formula = "y = x Phi(x)",
                 .flags = GLS_KEEPS_X);
 /* clang-format on */
@@ -57,13 +58,14 @@ void gls_elementwise_forward(gls_exec *x, int i, gls_elementwise_values *values)
     values(gls_exec_value(x, i), gls_exec_in(x, i, 0), gls_exec_size(x, i), slope_of(gls_exec_node(x, i)));
 }
 
+static const gls_real *kept_of(const gls_exec *x, int i) {
+    return gls_exec_node(x, i)->op->flags & GLS_OP_KEEPS_INPUT ? gls_exec_in(x, i, 0) : gls_exec_value(x, i);
+}
+
 /* Where the gradient is added, it is made a piece at a time. */
-void gls_elementwise_backward(gls_exec *x, int i, gls_elementwise_gradients *gradients) {
-    if (!gls_exec_wants(x, i, 0)) return;
-    const gls_node *node = gls_exec_node(x, i);
-    const gls_real *kept = node->op->flags & GLS_OP_KEEPS_INPUT ? gls_exec_in(x, i, 0) : gls_exec_value(x, i);
+static void gradients_of(gls_exec *x, int i, const gls_real *kept, gls_elementwise_gradients *gradients) {
     const gls_real *e = gls_exec_grad(x, i);
-    gls_real *to = gls_exec_in_grad(x, i, 0), slope = slope_of(node);
+    gls_real *to = gls_exec_in_grad(x, i, 0), slope = slope_of(gls_exec_node(x, i));
     int64_t n = gls_exec_size(x, i);
     if (!gls_exec_adds(x, i, 0)) {
         gradients(to, e, kept, n, slope);
@@ -76,4 +78,24 @@ void gls_elementwise_backward(gls_exec *x, int i, gls_elementwise_gradients *gra
         gradients(piece, e + k, kept + k, count, slope);
         gls_add(to + k, piece, count);
     }
+}
+
+void gls_elementwise_backward(gls_exec *x, int i, gls_elementwise_gradients *gradients) {
+    if (gls_exec_wants(x, i, 0)) gradients_of(x, i, kept_of(x, i), gradients);
+}
+
+/* ---- tangents: y' = f'(x) x', d' = e' f'(x) + e f''(x) x' ---- */
+
+void gls_elementwise_forward_tangent(gls_exec *t, int i, gls_elementwise_gradients *gradients) {
+    gradients(gls_exec_value(t, i), gls_exec_in(t, i, 0), kept_of(gls_exec_primal(t), i), gls_exec_size(t, i),
+              slope_of(gls_exec_node(t, i)));
+}
+
+void gls_elementwise_backward_tangent(gls_exec *t, int i, gls_elementwise_gradients *gradients,
+                                      gls_elementwise_curvatures *curvatures) {
+    const gls_exec *x = gls_exec_primal(t);
+    if (!gls_exec_wants(t, i, 0)) return;
+    gradients_of(t, i, kept_of(x, i), gradients);
+    curvatures(gls_exec_in_grad(t, i, 0), gls_exec_grad(x, i), gls_exec_in(t, i, 0), kept_of(x, i),
+               gls_exec_size(t, i));
 }

@@ -38,7 +38,7 @@ const gls_op gls_op_flatten = {
     .shapes = "[c, h, w] -> [c h w]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_VIEW,
+    .flags = GLS_OP_VIEW | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
 };

@@ -43,6 +43,7 @@ const gls_op gls_op_global_pool = {
     .shapes = "[c, h, w] -> [c]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
+    .flags = GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward),
 };

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "model/layers.h"
-#include "model/norm.h"
+#include "model/norm_tangent.h"
 
 static const gls_option options[] = {
     GLS_INT("groups", gls_op_group_norm_options, groups, "8", 1, 1e6, "groups of channels"),
@@ -120,6 +120,105 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* ---- tangents: a group of one row shares its mean ---- */
+
+/* The per-channel figures, then the channels' sums. */
+static int64_t tangent_scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
+    return gls_align64(gls_norm_tangent_bytes(node->out.c)) + 2 * node->out.c * (int64_t)sizeof(double);
+}
+
+static double *tangent_sums(const gls_exec *t, int i) {
+    return (double *)((char *)t->scratch + gls_align64(gls_norm_tangent_bytes(gls_exec_node(t, i)->out.c)));
+}
+
+static gls_norm_moments_tangent group_moments(const gls_exec *t, int i, int64_t row, int64_t g) {
+    const gls_node *node = gls_exec_node(t, i);
+    const gls_op_group_norm_options *o = node->options;
+    const double *values = statistics(gls_exec_primal(t), i, row) + g, *tangents = statistics(t, i, row) + g;
+    return (gls_norm_moments_tangent){
+        .n = (double)(node->out.c / o->groups * gls_extent_positions(node->out)),
+        .mean = values[0],
+        .rstd = values[o->groups],
+        .mean_dot = tangents[0],
+        .rstd_dot = tangents[o->groups],
+    };
+}
+
+static gls_norm_tangent channels_tangent(gls_exec *t, int i, int64_t row) {
+    const gls_node *node = gls_exec_node(t, i);
+    const gls_op_group_norm_options *o = node->options;
+    gls_norm_tangent with = gls_norm_tangent_room(t->scratch, node->out.c);
+    for (int64_t k = 0; k < node->out.c; k++) {
+        gls_norm_moments_tangent of = group_moments(t, i, row, k / (node->out.c / o->groups));
+        gls_norm_tangent_set(&with, t, i, k, &of);
+    }
+    return with;
+}
+
+static void row_statistics_tangent(gls_exec *t, int i, int64_t row) {
+    const gls_node *node = gls_exec_node(t, i);
+    const gls_op_group_norm_options *o = node->options;
+    int64_t c = node->out.c, each = c / o->groups;
+    double *first = tangent_sums(t, i), *mixed = first + c, *to = statistics(t, i, row);
+    for (int64_t k = 0; k < 2 * c; k++) first[k] = 0;
+    gls_norm_row_moments_tangent(t, i, row, first, mixed);
+    for (int64_t g = 0; g < o->groups; g++) {
+        double f = 0, m = 0;
+        for (int64_t k = g * each; k < (g + 1) * each; k++) {
+            f += first[k];
+            m += mixed[k];
+        }
+        gls_norm_moments_tangent of = group_moments(t, i, row, g);
+        gls_norm_moments_tangent_set(&of, f, m);
+        to[g] = of.mean_dot;
+        to[o->groups + g] = of.rstd_dot;
+    }
+}
+
+static gls_status forward_tangent(gls_exec *t, int i) {
+    for (int64_t r = 0; r < t->rows; r++) {
+        row_statistics_tangent(t, i, r);
+        gls_norm_tangent with = channels_tangent(t, i, r);
+        gls_norm_row_forward_tangent(t, i, r, &with);
+    }
+    return GLS_OK;
+}
+
+static void group_backward_tangent(gls_exec *t, int i, int64_t row, int64_t g, const gls_norm_tangent *with) {
+    const gls_node *node = gls_exec_node(t, i);
+    int64_t each = node->out.c / ((const gls_op_group_norm_options *)node->options)->groups;
+    gls_norm_moments_tangent of = group_moments(t, i, row, g);
+    gls_norm_sums_tangent sums = {0};
+    for (int64_t k = g * each; k < (g + 1) * each; k++) {
+        gls_norm_sums_tangent add = gls_norm_row_finish_tangent(t, i, row, k, &of);
+        sums.total += add.total;
+        sums.moment += add.moment;
+        sums.total_dot += add.total_dot;
+        sums.moment_dot += add.moment_dot;
+    }
+    gls_norm_terms terms = gls_norm_terms_of(&of, &sums);
+    for (int64_t k = g * each; k < (g + 1) * each; k++) {
+        with->u[k] = (gls_real)terms.u;
+        with->v[k] = (gls_real)terms.v;
+        with->w[k] = (gls_real)terms.w;
+    }
+}
+
+static gls_status backward_tangent(gls_exec *t, int i) {
+    const gls_node *node = gls_exec_node(t, i);
+    const gls_op_group_norm_options *o = node->options;
+    for (int64_t r = 0; r < t->rows; r++) {
+        double *sums = gls_norm_row_aux(t, i, r);
+        gls_norm_tangent with = channels_tangent(t, i, r);
+        gls_norm_row_through_tangent(t, i, r);
+        gls_norm_row_sums_tangent(t, i, r, &with, sums, sums + node->out.c);
+        for (int64_t g = 0; g < o->groups; g++) group_backward_tangent(t, i, r, g, &with);
+        gls_norm_row_backward_tangent(t, i, r, &with);
+    }
+    return GLS_OK;
+}
+
 const gls_op gls_op_group_norm = {
     .member = {.name = "group_norm",
                .help = "normalisation of groups of channels inside every example",
@@ -130,6 +229,8 @@ const gls_op gls_op_group_norm = {
                "positions",
     GLS_NORM_OP,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
+                            .forward_tangent = forward_tangent, .backward_tangent = backward_tangent,
+                            .tangent_scratch = tangent_scratch),
     .aux = aux,
 };

@@ -3,8 +3,9 @@
 #include <math.h>
 
 #include "base/kernels.h"
+#include "model/kernels.h"
 #include "model/layers.h"
-#include "model/norm.h"
+#include "model/norm_tangent.h"
 
 static const gls_option options[] = {
     GLS_REAL("eps", gls_op_layer_norm_options, eps, "1e-5", 0, 1, "added to the variance",
@@ -113,6 +114,118 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* ---- tangents: the channels of a position share their mean ---- */
+
+/* One position of one row: where its channels lie, and its statistics. */
+typedef struct position {
+    const gls_node *node;
+    int64_t first, p;
+    gls_norm_moments_tangent of;
+} position;
+
+static position position_at(const gls_exec *t, int i, int64_t row, int64_t p) {
+    const gls_node *node = gls_exec_node(t, i);
+    const double *values = statistics(gls_exec_primal(t), i, row) + 2 * p, *tangents = statistics(t, i, row) + 2 * p;
+    return (position){.node = node,
+                      .first = row * gls_extent_size(node->out),
+                      .p = p,
+                      .of = {.n = (double)node->out.c,
+                             .mean = values[0],
+                             .rstd = values[1],
+                             .mean_dot = tangents[0],
+                             .rstd_dot = tangents[1]}};
+}
+
+static int64_t channel_at(const position *at, int64_t k) {
+    return at->first + block_at(at->node, k / at->node->inner, at->p) + k % at->node->inner;
+}
+
+static void position_forward_tangent(gls_exec *t, int i, int64_t row, int64_t p) {
+    const gls_exec *x = gls_exec_primal(t);
+    position at = position_at(t, i, row, p);
+    const gls_real *scale = gls_exec_weight(x, at.node->block[0]), *scale_dot = gls_exec_weight(t, at.node->block[0]);
+    const gls_real *shift_dot = gls_exec_weight(t, at.node->block[1]);
+    const gls_real *in = gls_exec_in(x, i, 0), *dx = gls_exec_in(t, i, 0);
+    double first = 0, mixed = 0;
+    for (int64_t k = 0; k < at.node->out.c; k++) {
+        int64_t e = channel_at(&at, k);
+        first += dx[e];
+        mixed += (double)dx[e] * in[e];
+    }
+    gls_norm_moments_tangent_set(&at.of, first, mixed);
+    double *to = statistics(t, i, row) + 2 * p;
+    to[0] = at.of.mean_dot;
+    to[1] = at.of.rstd_dot;
+    for (int64_t k = 0; k < at.node->out.c; k++) {
+        int64_t e = channel_at(&at, k);
+        double b = scale[k] * at.of.rstd_dot + scale_dot[k] * at.of.rstd;
+        double v = scale[k] * at.of.rstd * (dx[e] - at.of.mean_dot) + b * (in[e] - at.of.mean) + shift_dot[k];
+        gls_exec_value(t, i)[e] = (gls_real)v;
+    }
+}
+
+static gls_status forward_tangent(gls_exec *t, int i) {
+    const gls_node *node = gls_exec_node(t, i);
+    int64_t n = gls_exec_size(t, i);
+    for (int64_t r = 0; r < t->rows; r++)
+        for (int64_t p = 0; p < gls_extent_positions(node->out); p++) position_forward_tangent(t, i, r, p);
+    gls_real *y = gls_exec_value(t, i);
+    if (node->inputs > 1) gls_add(y, gls_exec_in(t, i, 1), n);
+    if (node->activation) gls_activation_grad(y, y, gls_exec_value(gls_exec_primal(t), i), n, node->slope, false);
+    return GLS_OK;
+}
+
+/* Into the parameters' sums of the row, and those that the input's gradient takes. */
+static gls_norm_sums_tangent position_sums_tangent(gls_exec *t, int i, int64_t row, const position *at) {
+    const gls_exec *x = gls_exec_primal(t);
+    const gls_real *scale = gls_exec_weight(x, at->node->block[0]), *scale_dot = gls_exec_weight(t, at->node->block[0]);
+    const gls_norm_moments_tangent *of = &at->of;
+    double *sums = gls_norm_row_aux(t, i, row);
+    gls_norm_sums_tangent out = {0};
+    for (int64_t k = 0; k < at->node->out.c; k++) {
+        int64_t at_k = channel_at(at, k);
+        double e = gls_exec_grad(x, i)[at_k], de = gls_exec_grad(t, i)[at_k];
+        double centred = gls_exec_in(x, i, 0)[at_k] - of->mean, moved = gls_exec_in(t, i, 0)[at_k] - of->mean_dot;
+        double moment = e * centred, moment_dot = de * centred + e * moved;
+        sums[k] += moment_dot * of->rstd + moment * of->rstd_dot;
+        sums[at->node->out.c + k] += de;
+        out.total += scale[k] * e;
+        out.moment += scale[k] * moment;
+        out.total_dot += scale_dot[k] * e + scale[k] * de;
+        out.moment_dot += scale_dot[k] * moment + scale[k] * moment_dot;
+    }
+    return out;
+}
+
+static void position_backward_tangent(gls_exec *t, int i, int64_t row, int64_t p) {
+    const gls_exec *x = gls_exec_primal(t);
+    position at = position_at(t, i, row, p);
+    const gls_real *scale = gls_exec_weight(x, at.node->block[0]), *scale_dot = gls_exec_weight(t, at.node->block[0]);
+    gls_norm_sums_tangent sums = position_sums_tangent(t, i, row, &at);
+    if (!gls_exec_wants(t, i, 0)) return;
+    gls_norm_terms terms = gls_norm_terms_of(&at.of, &sums);
+    gls_real *d = gls_exec_in_grad(t, i, 0);
+    bool adds = gls_exec_adds(t, i, 0);
+    for (int64_t k = 0; k < at.node->out.c; k++) {
+        int64_t e = channel_at(&at, k);
+        double b = scale[k] * at.of.rstd_dot + scale_dot[k] * at.of.rstd;
+        double v = scale[k] * at.of.rstd * gls_exec_grad(t, i)[e] + b * gls_exec_grad(x, i)[e] - terms.u -
+                   terms.v * gls_exec_in(t, i, 0)[e] - terms.w * (gls_exec_in(x, i, 0)[e] - at.of.mean);
+        d[e] = adds ? d[e] + (gls_real)v : (gls_real)v;
+    }
+}
+
+static gls_status backward_tangent(gls_exec *t, int i) {
+    const gls_node *node = gls_exec_node(t, i);
+    for (int64_t r = 0; r < t->rows; r++) {
+        double *sums = gls_norm_row_aux(t, i, r);
+        gls_norm_row_through_tangent(t, i, r);
+        for (int64_t k = 0; k < 2 * node->out.c; k++) sums[k] = 0;
+        for (int64_t p = 0; p < gls_extent_positions(node->out); p++) position_backward_tangent(t, i, r, p);
+    }
+    return GLS_OK;
+}
+
 const gls_op gls_op_layer_norm = {
     .member = {.name = "layer_norm",
                .help = "normalisation over the channels of every position",
@@ -122,6 +235,7 @@ const gls_op gls_op_layer_norm = {
     .formula = "y = weight (x - mean) / sqrt(variance + eps) + bias, both over the channels of a position",
     GLS_NORM_OP,
     .shape = gls_norm_shape,
-    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .forward_tangent = forward_tangent,
+                            .backward_tangent = backward_tangent),
     .aux = aux,
 };

@@ -41,6 +41,18 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* With p = 1 / (1 + e^-z): p (1 - p), whatever the class. */
+static gls_status backward_tangent(gls_exec *t, int i) {
+    if (!gls_exec_wants(t, i, 0)) return GLS_OK;
+    const gls_real *z = gls_exec_in(gls_exec_primal(t), i, 0), *v = gls_exec_in(t, i, 0);
+    gls_real *d = gls_exec_in_grad(t, i, 0);
+    for (int64_t r = 0; r < t->rows; r++) {
+        double a = exp(-fabs((double)z[r]));
+        d[r] = (gls_real)(a / ((1 + a) * (1 + a)) * v[r] * gls_loss_mass(t->args->rows, r));
+    }
+    return GLS_OK;
+}
+
 static gls_status scores(gls_exec *x, int i, double *sum) {
     const gls_batch *batch = x->args->rows;
     const gls_real *z = gls_exec_in(x, i, 0);
@@ -60,7 +72,7 @@ const gls_op gls_op_logistic_loss = {
     .formula = "f = m log(1 + e^(-s z)), s = 1 for class 1 and -1 for class 0",
     .shapes = "[1] -> a loss",
     GLS_LOSS_OP,
-    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .backward_tangent = backward_tangent),
     .aux = gls_loss_aux,
     .link = output_link,
     .score = "accuracy",

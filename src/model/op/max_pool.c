@@ -70,11 +70,24 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+static gls_status forward_tangent(gls_exec *t, int i) {
+    const gls_node *node = gls_exec_node(t, i);
+    int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner,
+            out = gls_extent_positions(node->out) * inner;
+    gls_real *y = gls_exec_value(t, i);
+    const gls_real *x = gls_exec_in(t, i, 0);
+    const int32_t *where = gls_exec_aux(t, i);
+    for (int64_t b = 0; b < t->rows * (node->out.c / inner); b++, x += in, y += out, where += out)
+        for (int64_t p = 0; p < out; p += inner)
+            for (int64_t k = 0; k < inner; k++) y[p + k] = x[where[p + k] * inner + k];
+    return GLS_OK;
+}
+
 const gls_op gls_op_max_pool = {
     .member.name = "max_pool",
     .member.help = "largest value of every window",
     .formula = "y = the largest of a kernel x kernel window; the first of equal ones takes the gradient",
     GLS_POOL_OP,
-    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .forward_tangent = forward_tangent),
     .aux = aux,
 };

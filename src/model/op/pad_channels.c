@@ -95,7 +95,7 @@ const gls_op gls_op_pad_channels = {
     .shapes = "[c, h, w] -> [channels, (h - 1) / stride + 1, (w - 1) / stride + 1]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
 };

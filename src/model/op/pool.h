@@ -19,6 +19,6 @@ gls_window gls_op_pool_window(const gls_node *node, int64_t oy, int64_t ox);
     .member.source = "", .member.options = gls_op_pool_option_table,                                       \
     .member.options_size = sizeof(gls_op_pool_options),                                                    \
     .shapes = "[c, h, w] -> [c, (h + 2 pad - kernel) / stride + 1, and the same for w]", .parameters = "", \
-    GLS_OP_ONE_INPUT, .shape = gls_op_pool_shape
+    GLS_OP_ONE_INPUT, .flags = GLS_OP_LINEAR, .shape = gls_op_pool_shape
 
 #endif

@@ -121,6 +121,34 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* With the probabilities p: p_c (v_c - <p, v>), times the label's weight; smoothing is linear in z. */
+static void label_tangent(const gls_real *z, const gls_real *v, int64_t n, softmax keep, double weight, gls_real *to) {
+    double mean = 0;
+    exponentials(z, n, keep.most, to);
+    for (int64_t c = 0; c < n; c++) mean += (double)to[c] * v[c];
+    mean /= keep.sum;
+    for (int64_t c = 0; c < n; c++) to[c] = (gls_real)(weight * to[c] / keep.sum * (v[c] - mean));
+}
+
+static gls_status backward_tangent(gls_exec *t, int i) {
+    if (!gls_exec_wants(t, i, 0)) return GLS_OK;
+    const gls_exec *x = gls_exec_primal(t);
+    const gls_node *node = gls_exec_node(t, i);
+    const gls_batch *batch = t->args->rows;
+    int64_t n = node->in.c, labels = gls_extent_positions(node->in);
+    const gls_real *z = gls_exec_in(x, i, 0), *v = gls_exec_in(t, i, 0);
+    gls_real *d = gls_exec_in_grad(t, i, 0);
+    for (int64_t r = 0; r < t->rows; r++) {
+        double weight = label_weight(batch, r, labels);
+        for (int64_t k = r * labels; k < (r + 1) * labels; k++)
+            if (batch->label[k] < 0)
+                gls_fill(d + k * n, 0, n);
+            else
+                label_tangent(z + k * n, v + k * n, n, kept(x, i)[k], weight, d + k * n);
+    }
+    return GLS_OK;
+}
+
 /* Ties go to the first class; a row of NaN is never right. */
 static bool right(const gls_real *z, int64_t n, int64_t label) {
     int64_t best = 0;
@@ -157,7 +185,8 @@ const gls_op gls_op_softmax_cross_entropy = {
                "classes, s = label_smoothing",
     .shapes = "[classes], or [vocabulary, 1, w] for next tokens -> a loss",
     GLS_LOSS_OP,
-    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
+                            .backward_tangent = backward_tangent),
     .aux = aux,
     .link = output_link,
     .score = "accuracy",

@@ -48,6 +48,15 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+static gls_status backward_tangent(gls_exec *t, int i) {
+    if (!gls_exec_wants(t, i, 0)) return GLS_OK;
+    int64_t n = gls_exec_node(t, i)->in.c;
+    const gls_real *v = gls_exec_in(t, i, 0);
+    gls_real *d = gls_exec_in_grad(t, i, 0);
+    for (int64_t k = 0; k < t->rows * n; k++) d[k] = (gls_real)(v[k] * gls_loss_mass(t->args->rows, k / n));
+    return GLS_OK;
+}
+
 static gls_link output_link(const gls_graph *g, const gls_node *node) {
     if (g->data->target != GLS_TARGET_CLASS) return GLS_LINK_IDENTITY;
     return node->in.c == 1 ? GLS_LINK_NEAREST : GLS_LINK_LARGEST;
@@ -58,7 +67,7 @@ const gls_op gls_op_squared_error = {
     .formula = "f = m |z - y|^2 / 2; of class labels y is one-hot, or the label itself where there is one output",
     .shapes = "[targets] -> a loss",
     GLS_LOSS_OP,
-    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .backward_tangent = backward_tangent),
     .aux = gls_loss_aux,
     .link = output_link,
 };

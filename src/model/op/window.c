@@ -69,7 +69,7 @@ const gls_op gls_op_window = {
     .shapes = "[c, 1, w] -> [size c, 1, w]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = setup, .forward = forward, .backward = backward),
 };

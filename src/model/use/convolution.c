@@ -45,8 +45,8 @@ static room room_of(gls_exec *x, const gls_use *use) {
     room to = sizes(x->graph, use);
     int64_t bytes = to.library ? gls_dnnl_conv_scratch(x->object[use->node])
                                : implementation_bytes(x->graph, use, &to, x->plan->max_rows);
-    to.input = gls_view_reader_of(x, &use->input);
-    to.grad = gls_view_reader_of(x, &use->grad);
+    to.input = gls_view_reader_of(gls_exec_inputs(x), &use->input);
+    to.grad = gls_view_reader_of(gls_exec_grads(x), &use->grad);
     to.implementation = x->scratch;
     to.formed = (gls_real *)((char *)x->scratch + bytes);
     to.sum = to.formed + to.own;

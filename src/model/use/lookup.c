@@ -11,7 +11,7 @@ static gls_factors factors(const gls_exec *x, const gls_use *use) {
     const gls_block *block = gls_layout_block(x->graph->layout, use->block);
     return (gls_factors){.token = x->args->rows->token + use->input.offset,
                          .token_row = use->input.row_stride,
-                         .right = gls_view_reader_of(x, &use->grad),
+                         .right = gls_view_reader_of(gls_exec_grads(x), &use->grad),
                          .p = block->shape[0],
                          .q = block->shape[1],
                          .positions = use->grad.positions};

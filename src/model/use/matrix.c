@@ -11,7 +11,8 @@
  * contribute nothing. */
 static gls_factors factors(const gls_exec *x, const gls_use *use) {
     const gls_block *block = gls_layout_block(x->graph->layout, use->block);
-    gls_view_reader a = gls_view_reader_of(x, &use->input), e = gls_view_reader_of(x, &use->grad);
+    gls_view_reader a = gls_view_reader_of(gls_exec_inputs(x), &use->input),
+                    e = gls_view_reader_of(gls_exec_grads(x), &use->grad);
     int64_t lag = use->input.lag > use->grad.lag ? use->input.lag : use->grad.lag;
     gls_view_reader_skip(&a, lag - use->input.lag);
     gls_view_reader_skip(&e, lag - use->grad.lag);

@@ -20,8 +20,8 @@ static sums_room room_of(const gls_exec *x, const gls_use *use) {
 static const double *row_sums(const gls_exec *x, const gls_use *use, int64_t row, const sums_room *room) {
     const gls_view *v = &use->grad;
     if (v->source == GLS_VIEW_AUX_DOUBLE)
-        return (const double *)gls_exec_aux(x, v->node) + v->offset + row * v->row_stride;
-    gls_view_reader reader = gls_view_reader_of(x, v);
+        return (const double *)gls_exec_aux(gls_exec_grads(x), v->node) + v->offset + row * v->row_stride;
+    gls_view_reader reader = gls_view_reader_of(gls_exec_grads(x), v);
     gls_view_reader_sums(&reader, row, room->wide, room->row);
     return room->row;
 }
