@@ -138,9 +138,13 @@ struct gls_pass_result {
     double score[4]; /* sums, with GLS_WANT_SCORES */
 };
 GLS_API gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pass_result *result);
-/* g = H(w) v summed over the rows: closed form where the problem has it, else central differences of gradients. */
+/* g = H(w) v summed over the rows: exact where the problem says so (GLMs, networks of built-in ops), at a price of at
+ * most three gradients; else central differences of gradients at two widths, at that of four. */
 GLS_API gls_status gls_pass_hessian_vector(gls_pass *pass, const gls_real *w, const gls_real *v, gls_stream *rows,
                                            gls_mode mode, gls_real *g, double *mass);
+/* How far apart the last product's differences at two widths were, relative to it: near 0 where gradients are smooth,
+ * large across a kink. 0: it was exact. */
+GLS_API double gls_pass_hessian_doubt(const gls_pass *pass);
 
 /* ======== for authors: estimators of your own; docs/howto-add-an-estimator.md ======== */
 

@@ -86,7 +86,8 @@ struct gls_pass {
     double *summary; /* [spans of the mini-batch, problem's summary] */
     int64_t summary_room;
     bool state_made;
-    gls_real *difference; /* [2 d] of central differences */
+    gls_real *difference; /* [3 d] of central differences */
+    double doubt;         /* gls_pass_hessian_doubt */
     gls_point *direction;
 };
 

@@ -7,6 +7,7 @@
 
 #include "problem/evaluation.h"
 
+#include <math.h>
 #include <string.h>
 
 static int64_t population(const gls_measure_input *in) {
@@ -210,7 +211,18 @@ gls_status gls_sample_hessian(gls_sample *s, const int64_t *index, int64_t count
     gls_loader_pop(s->loader);
     if (status != GLS_OK) return status;
     if (!(mass > 0)) return gls_fail(s->ctx, GLS_ERR_INPUT, "measure: the sample has no mass");
+    s->doubt = fmax(s->doubt, gls_pass_hessian_doubt(s->in->pass));
     int64_t d = gls_problem_size(s->in->problem);
     for (int64_t k = 0; k < d; k++) out[k] = (gls_real)((double)out[k] / mass);
     return GLS_OK;
+}
+
+gls_status gls_sample_note_doubt(const gls_sample *s, gls_measure_result *out) {
+    const double serious = 0.1; /* rounding alone leaves less than a hundredth */
+    if (!(s->doubt > serious)) return GLS_OK;
+    return gls_measure_result_note(
+        out,
+        "this problem has no exact Hessian products, and differences of its gradients at two "
+        "widths differ by up to %.0f%%: there are kinks nearby, do not trust these values",
+        100 * s->doubt);
 }

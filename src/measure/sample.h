@@ -17,6 +17,7 @@ typedef struct gls_sample {
     int64_t align; /* rows that stay together on a rank; set before the first question */
     gls_loader *loader;
     gls_random random; /* the measure's own stream, past the choice of examples */
+    double doubt;      /* the largest gls_pass_hessian_doubt of its Hessian products */
 } gls_sample;
 
 /* Draws `size` training examples without replacement (-1, or more than there are: all of them, in order). The choice
@@ -51,6 +52,9 @@ gls_status gls_sample_each(gls_sample *sample, const int64_t *index, int64_t cou
 /* Sum over these examples of H v into out [d], divided by their mass. */
 gls_status gls_sample_hessian(gls_sample *sample, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
                               const gls_real *v, gls_real *out);
+
+/* Says in a note where those products were differences that their widths decide. */
+gls_status gls_sample_note_doubt(const gls_sample *sample, gls_measure_result *out);
 
 /* Adds up over ranks what each left in x [n] for its own rows. */
 gls_status gls_sample_share(gls_sample *sample, double *x, int64_t n, gls_status status);

@@ -83,14 +83,17 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
                 (long long)o->products, (long long)s.count);
         status = gls_lanczos_ends(m->ctx, &lanczos, &spectrum);
     }
+    if (status == GLS_OK) status = report(&spectrum, in->lr, out);
+    if (status == GLS_OK) status = gls_sample_note_doubt(&s, out);
     gls_sample_destroy(&s);
-    return status == GLS_OK ? report(&spectrum, in->lr, out) : status;
+    return status;
 }
 
-/* A Hessian product costs two gradients; the ends usually settle within 50 products. */
+/* An exact Hessian product costs less than three gradients, differences four; the ends usually settle within 50
+ * products. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return 2 * fmin((double)o->products, 50) * gls_sample_size(o->sample.sample, examples);
+    return 3 * fmin((double)o->products, 50) * gls_sample_size(o->sample.sample, examples);
 }
 
 const gls_measure_type gls_measure_sharpness = {

@@ -254,13 +254,57 @@ static void masses_come_with_the_source(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* x^2/2 + y^2, and with a kink at y = 0 also |y|. */
+static int bent(void *user, const gls_real *w, int64_t count, const int64_t *example, const double *weight,
+                double *value, gls_real *gradient) {
+    (void)example;
+    bool kink = *(const bool *)user;
+    for (int64_t i = 0; i < count; i++) {
+        double c = weight ? weight[i] : 1, y = w[1];
+        *value += c * (w[0] * w[0] / 2 + y * y + (kink ? fabs(y) : 0));
+        if (!gradient) continue;
+        gradient[0] += (gls_real)(c * w[0]);
+        gradient[1] += (gls_real)(c * (2 * y + (kink ? (y > 0) - (y < 0) : 0)));
+    }
+    return 0;
+}
+
+/* Differences of a smooth objective are right and beyond doubt; across a kink they depend on their width. */
+static void products_across_a_kink_are_doubted(void **state) {
+    for (int kink = 0; kink < 2; kink++) {
+        gls_context *ctx = conformance_context(1);
+        bool user = kink;
+        gls_objective objective = {
+            .size = sizeof objective, .parameters = 2, .examples = 3, .evaluate = bent, .user = &user};
+        gls_problem *p;
+        gls_pass *pass;
+        OK(ctx, gls_problem_create_objective(ctx, &objective, &p));
+        OK(ctx, gls_pass_create(p, NULL, &pass));
+        int64_t index[3] = {0, 1, 2}, slot[3] = {0, 1, 2};
+        gls_batch batch = {.rows = 3, .index = index, .slot = slot};
+        gls_batch_stream stream;
+        gls_batch_stream_init(&stream, &batch);
+        gls_real w[2] = {1, (gls_real)1e-7}, v[2] = {3, 4}, out[2];
+        double mass;
+        OK(ctx, gls_pass_hessian_vector(pass, w, v, &stream.stream, GLS_MODE_TRAIN, out, &mass));
+        assert_true(mass == 3 && fabs(out[0] - 9) < 0.01);
+        if (kink)
+            assert_true(gls_pass_hessian_doubt(pass) > 0.4);
+        else
+            assert_true(gls_pass_hessian_doubt(pass) < 0.01 && fabs(out[1] - 24) < 0.01);
+        gls_pass_destroy(pass);
+        gls_problem_destroy(p);
+        gls_context_destroy(ctx);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(successors_of_carried_state),       cmocka_unit_test(spans_follow_each_other),
         cmocka_unit_test(callbacks_are_called_once_a_slice), cmocka_unit_test(the_lowest_failing_slice_is_reported),
         cmocka_unit_test(later_runs_allocate_nothing),       cmocka_unit_test(bits_do_not_depend_on_prefetch),
         cmocka_unit_test(a_nan_shows_in_the_norm),           cmocka_unit_test(recorded_gradients_by_draw),
-        cmocka_unit_test(masses_come_with_the_source),
+        cmocka_unit_test(masses_come_with_the_source),       cmocka_unit_test(products_across_a_kink_are_doubted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
