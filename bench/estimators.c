@@ -1,5 +1,5 @@
-/* What estimators cost on one mini-batch of 128 made-up examples. Usage: estimators [repeats, default 9] [model or all]
- * [threads].
+/* What estimators, and Hessian products, cost on one mini-batch of 128 made-up examples. Usage: estimators [repeats,
+ * default 9] [model or all] [threads].
  *
  * Time: alternating in one process, medians; with one thread the processor's time, which a busy machine disturbs less.
  * Ratios are to the plain gradient of the same mini-batch (the best of the plan's own slices and half and twice of
@@ -170,6 +170,16 @@ static void run(gls_context *ctx, runner *r, setting *m, int repeat) {
     r->step[repeat] = now(clock) - middle;
 }
 
+/* One product along w itself; v and g may be any, so the gradient's room takes it. */
+static double time_product(gls_context *ctx, gls_pass *pass, setting *m) {
+    gls_batch_stream stream;
+    gls_batch_stream_init(&stream, &m->batch);
+    clockid_t clock = gls_context_threads(ctx) == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
+    double start = now(clock), mass = 0;
+    need(ctx, gls_pass_hessian_vector(pass, m->w, m->w, &stream.stream, GLS_MODE_TRAIN, m->g, &mass));
+    return now(clock) - start;
+}
+
 /* ---- memory ---- */
 
 /* MiB of a line of /proc/self/status; 0 where there is none. */
@@ -232,8 +242,11 @@ static void measure(gls_context *ctx, const subject *s, int repeats, const doubl
         int64_t slice = k < CHAINS ? 0 : gls_pass_plan(runners[0].pass, BATCH).slice;
         make_runner(ctx, &runners[k], &m, chains[k < CHAINS ? k : 0][1], k == CHAINS ? slice / 2 : 2 * slice);
     }
-    for (int r = -1; r < repeats; r++)
+    static double product[MOST];
+    for (int r = -1; r < repeats; r++) {
         for (int k = 0; k < CHAINS + 2; k++) run(ctx, &runners[k], &m, r < 0 ? 0 : r);
+        product[r < 0 ? 0 : r] = time_product(ctx, runners[0].pass, &m);
+    }
     double best = INFINITY, time[CHAINS + 2], step = median(runners[0].step, repeats);
     for (int k = 0; k < CHAINS + 2; k++) {
         time[k] = runners[k].estimator ? median(runners[k].time, repeats) : NAN;
@@ -249,6 +262,8 @@ static void measure(gls_context *ctx, const subject *s, int repeats, const doubl
                    (time[k] + step) / (best + step), peak[k]);
         else
             printf("  %-34s     refused: its examples couple\n", chains[k][0]);
+    double hessian = median(product, repeats);
+    printf("  %-34s %8.2f ms  %5.2f\n", "Hessian times a vector", 1e3 * hessian, hessian / best);
     for (int k = 0; k < CHAINS + 2; k++) drop_runner(&runners[k]);
     drop_setting(&m);
 }
