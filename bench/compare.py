@@ -8,6 +8,7 @@ assumed of the noise). Below 1, B is the faster one. Run it alone on the machine
 import argparse
 import math
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -95,6 +96,7 @@ def main():
     parser.add_argument("--parameters", type=int, default=8 << 20, help="of the step rules")
     options = parser.parse_args()
     sides, found, done = [Side(options.a), Side(options.b)], {}, 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for done in range(options.pairs):
             turned = done % 2 == 1

@@ -282,4 +282,95 @@ static inline double check_differences(gls_problem *p, const gls_batch *batch, g
     return worst;
 }
 
+static inline double check_dot(const gls_real *a, const gls_real *b, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)a[i] * b[i];
+    return sum;
+}
+
+static inline double check_distance(const gls_real *a, const gls_real *b, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
+    return sqrt(sum / (check_dot(b, b, n) + 1e-300));
+}
+
+/* Normal numbers of norm 1, in one block or in all. */
+static inline gls_real *check_direction(const gls_problem *p, int64_t number, const gls_block *block) {
+    int64_t d = gls_problem_size(p);
+    gls_real *v = calloc((size_t)d, sizeof *v);
+    gls_random random = gls_random_create(17, "direction", (uint64_t)number, 0);
+    for (int64_t i = 0; i < d; i++) {
+        bool inside = !block || (i >= block->offset && i < block->offset + block->size);
+        v[i] = inside ? (gls_real)gls_random_normal(&random) : 0;
+    }
+    double norm = sqrt(check_dot(v, v, d));
+    for (int64_t i = 0; i < d; i++) v[i] = (gls_real)(v[i] / norm);
+    return v;
+}
+
+static inline void check_product(check_run *r, gls_point *at, const gls_real *w, const gls_real *v,
+                                 const double *weights, gls_real *out) {
+    assert_int_equal(gls_point_set(at, v), GLS_OK);
+    r->args.direction = at;
+    check_run_at(r, w);
+    memset(out, 0, (size_t)gls_problem_size(r->p) * sizeof *out);
+    gls_status status = gls_ask_gradient(r->e, GLS_PRODUCT_HESSIAN, weights, out);
+    if (status != GLS_OK) print_error("%s\n", gls_context_message(r->p->ctx));
+    assert_int_equal(status, GLS_OK);
+}
+
+/* (g(w + h v) - g(w - h v)) / 2h: so short a step crosses no kink of these networks, and loses six digits of sixteen.
+ */
+static inline void check_quotient(check_run *r, const gls_real *w, const gls_real *v, gls_real *out) {
+    enum { SIDES = 2 };
+    const double h = 1e-6;
+    int64_t d = gls_problem_size(r->p);
+    gls_real *at = calloc((size_t)d, sizeof *at), *g[SIDES];
+    for (int side = 0; side < SIDES; side++) {
+        g[side] = calloc((size_t)d, sizeof **g);
+        for (int64_t i = 0; i < d; i++) at[i] = (gls_real)(w[i] + (side ? -h : h) * v[i]);
+        check_gradient_at(r, at, g[side]);
+    }
+    for (int64_t i = 0; i < d; i++) out[i] = (gls_real)((g[0][i] - g[1][i]) / (2 * h));
+    for (int side = 0; side < SIDES; side++) free(g[side]);
+    free(at);
+}
+
+/* Largest relative error over directions in all parameters and in each block. */
+static inline double check_hessian(gls_problem *p, const gls_batch *batch, gls_mode mode) {
+    int64_t d = gls_problem_size(p), blocks = gls_layout_count(gls_problem_layout(p));
+    check_run plain = check_run_create(p, batch, GLS_WANT_GRADIENT, mode);
+    check_run both = check_run_create(p, batch, GLS_WANT_GRADIENT | GLS_WANT_HESSIAN, mode);
+    gls_real *w = check_weights(p), *product = calloc((size_t)d, sizeof *w), *quotient = calloc((size_t)d, sizeof *w);
+    gls_real *g = calloc((size_t)d, sizeof *g), *beside = calloc((size_t)d, sizeof *g);
+    gls_point *at = NULL;
+    assert_int_equal(gls_point_create(p, &at), GLS_OK);
+    double worst = 0, largest = 0;
+    for (int64_t b = -1; b < blocks; b++) {
+        gls_real *v = check_direction(p, b + 1, b < 0 ? NULL : gls_layout_block(gls_problem_layout(p), b));
+        check_product(&both, at, w, v, NULL, product);
+        check_quotient(&plain, w, v, quotient);
+        double size = sqrt(check_dot(product, product, d)), error = check_distance(quotient, product, d);
+        if (b < 0) largest = size;
+        /* A block before a normalisation may have no curvature of its own. */
+        if (size < 1e-7 * largest) error *= size / largest;
+        if (error > worst) worst = error;
+        if (error > 1e-6) print_error("block %lld: relative error %.3g of %.3g\n", (long long)b, error, size);
+        free(v);
+    }
+    /* The plain gradient beside it has the bits that it has alone. */
+    assert_int_equal(gls_ask_gradient(both.e, GLS_PRODUCT_GRADIENT, NULL, beside), GLS_OK);
+    check_gradient_at(&plain, w, g);
+    assert_memory_equal(g, beside, (size_t)d * sizeof *g);
+    gls_point_destroy(at);
+    check_run_destroy(&plain);
+    check_run_destroy(&both);
+    free(w);
+    free(product);
+    free(quotient);
+    free(g);
+    free(beside);
+    return worst;
+}
+
 #endif

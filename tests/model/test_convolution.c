@@ -178,7 +178,7 @@ static void compare(gls_context *ctx, const gls_conv_shape *s, int64_t rows) {
                       (int)s->out.c);
     if (!library) return; /* the portable path runs this shape */
     void *scratch = gls_alloc(ctx, gls_dnnl_scratch(library, 5), 1);
-    assert_int_equal(gls_dnnl_conv_create(ctx, library, 5, true, true, scratch, &conv), GLS_OK);
+    assert_int_equal(gls_dnnl_conv_create(ctx, library, 5, true, true, false, scratch, &conv), GLS_OK);
     gls_real *x = fill(ctx, rows * in, 1), *w = fill(ctx, weights, 2), *e = fill(ctx, rows * out, 3);
     gls_real *bias = fill(ctx, s->out.c, 4), *y = fill(ctx, rows * out, 5), *dx = fill(ctx, rows * in, 6);
     gls_real *own = fill(ctx, gls_dnnl_own_size(library), 7), *dw = fill(ctx, weights, 8);
