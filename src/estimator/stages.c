@@ -13,7 +13,7 @@ static gls_status stage_task(void *user, int64_t task, int worker) {
     double *meet = NULL;
     if (job->stage < meets) {
         meet = job->work->meets + task * gls_problem_meet_size(p);
-        memset(meet, 0, (size_t)gls_meet_doubles(job->request->want, sizes[job->stage]) * sizeof *meet);
+        memset(meet, 0, (size_t)gls_evaluation_doubles(job->request->want, sizes[job->stage]) * sizeof *meet);
     }
     if (job->backward) return gls_evaluation_backward(evaluation, job->stage, job->met, meet);
     if (job->stage == 0) {
@@ -48,7 +48,8 @@ static gls_status direction(gls_pass_job *job, bool backward, int meets, const i
     for (job->stage = 0; job->stage <= meets; job->stage++) {
         gls_status status = pass->problem->serial ? gls_parallel(pass->ctx, 1, all_stage_task, job)
                                                   : gls_parallel(pass->ctx, job->section.count, stage_task, job);
-        if (job->stage < meets) status = meet_all(job, gls_meet_doubles(job->request->want, sizes[job->stage]), status);
+        if (job->stage < meets)
+            status = meet_all(job, gls_evaluation_doubles(job->request->want, sizes[job->stage]), status);
         if (status != GLS_OK) return status;
     }
     return GLS_OK;

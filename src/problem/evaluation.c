@@ -87,7 +87,7 @@ static gls_status run_stages(gls_evaluation *e, stage_fn run, int meets, const i
     int64_t spans = gls_span_count(&e->args);
     double *met = NULL, *meet = e->met, *other = e->met + spans * gls_problem_meet_size(e->problem);
     for (int k = 0; k <= meets; k++) {
-        if (k < meets) memset(meet, 0, (size_t)(spans * gls_meet_doubles(e->args.want, size[k])) * sizeof *meet);
+        if (k < meets) memset(meet, 0, (size_t)(spans * gls_evaluation_doubles(e->args.want, size[k])) * sizeof *meet);
         GLS_TRY(run(e, k, met, k < meets ? meet : NULL));
         met = meet;
         meet = other;

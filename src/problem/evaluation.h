@@ -47,7 +47,7 @@ bool gls_want_backward(unsigned want);
 /* Whether slices exchange sums in this mode, so that several of them can make one span. */
 bool gls_problem_coupled(const gls_problem *problem, gls_mode mode);
 /* Doubles of an exchange of that size, for these questions: with Hessian products, those of the tangents follow. */
-static inline int64_t gls_meet_doubles(unsigned want, int64_t size) {
+static inline int64_t gls_evaluation_doubles(unsigned want, int64_t size) {
     return want & GLS_WANT_HESSIAN ? 2 * size : size;
 }
 /* The largest number of doubles in one exchange. */

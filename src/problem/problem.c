@@ -135,7 +135,7 @@ int64_t gls_problem_meet_size(const gls_problem *problem) {
         if (problem->forward_meet[k] > largest) largest = problem->forward_meet[k];
     for (int k = 0; k < problem->backward_meets; k++)
         if (problem->backward_meet[k] > largest) largest = problem->backward_meet[k];
-    return problem->hessian_exact ? gls_meet_doubles(GLS_WANT_HESSIAN, largest) : largest;
+    return problem->hessian_exact ? gls_evaluation_doubles(GLS_WANT_HESSIAN, largest) : largest;
 }
 
 int64_t gls_problem_tiles(const gls_problem *problem) {
