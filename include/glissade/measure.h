@@ -51,7 +51,7 @@ typedef struct gls_measure_input {
     int64_t examples;
     const gls_real *w;
     const gls_real *w_previous; /* before the step that led to w */
-    const gls_real *g;          /* the gradient estimate that this step used; NULL: (w_previous - w) / lr */
+    const gls_real *g;          /* the gradient estimate that this step used, before the method; NULL: not known */
     double lr;                  /* of the run at this step */
     int64_t batch;              /* mini-batch size of the run; 0: 128 */
     int64_t step;
@@ -66,6 +66,11 @@ typedef struct gls_measure_input {
     const gls_real *w_other;       /* of a second run: stability, differential_diversity */
     int64_t exchanged;             /* the example in which that run's set differs; -1: none */
     const gls_source *test_source; /* held-out examples */
+    /* The step that the run's own method would take from w on the examples index [count], into next [d], by a copy of
+     * its state: momentum, decay, clipping and rate are in it, and the run does not change. draw numbers the
+     * randomness of the pass. NULL: plain SGD's step is taken, w - lr g. */
+    gls_status (*trial)(void *user, const int64_t *index, int64_t count, uint64_t draw, gls_real *next);
+    void *trial_user;
 } gls_measure_input;
 
 /* A matrix of per-example gradients [n, d], row-major, from anywhere. */

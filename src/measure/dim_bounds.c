@@ -24,11 +24,12 @@ typedef struct bounds {
     double drop, sgld, quant;
 } bounds;
 
+/* n infinite: of a set much larger than the bounds. */
 static bounds bounds_of(const options *o, double n, double d, double m2, double g, double product) {
-    double noise = d * o->sigma * o->sigma, cross = n * g - m2;
-    return (bounds){.drop = n * m2 / (m2 + (1 - o->drop) * cross),
-                    .sgld = n * (m2 + noise) / (n * g + noise),
-                    .quant = n * product / (product + cross)};
+    double noise = d * o->sigma * o->sigma, cross = g - m2 / n;
+    return (bounds){.drop = m2 / (m2 / n + (1 - o->drop) * cross),
+                    .sgld = (m2 + noise) / (g + noise / n),
+                    .quant = product / (product / n + cross)};
 }
 
 static gls_status report(const options *o, double n, double d, const gls_moments *m, double product,
@@ -97,7 +98,11 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
         const gls_real *g = matrix->g + i * matrix->d;
         product += sqrt(gls_sum_squares(g, matrix->d)) * gls_sum_absolute(g, matrix->d) / (double)matrix->n;
     }
-    return report(m->options, (double)matrix->n, (double)matrix->d, &moments, product, out);
+    double n = matrix->sample ? INFINITY : (double)matrix->n;
+    GLS_TRY(report(m->options, n, (double)matrix->d, &moments, product, out));
+    return matrix->sample ? gls_measure_result_note(out, "the rows are a sample of a set of unknown size: the bounds "
+                                                         "are those of a set much larger than they are")
+                          : GLS_OK;
 }
 
 /* Two passes with norms or inner products, 1.3 each, and one that forms every gradient, 2. */

@@ -1,5 +1,6 @@
-/* The mean over a run of phi(w_t) - phi(w_t - lr g), phi the loss on a fixed sample and g the gradient of a fresh
- * mini-batch that the run does not use: under an invariant measure it goes to zero like 1 / sqrt(n). [T] 6.4 */
+/* The mean over a run of phi(w_t) - phi(F(w_t)), phi the loss on a fixed sample and F the step that the run's method
+ * would take from its own state on a fresh mini-batch, which the run does not use: under an invariant measure it goes
+ * to zero like 1 / sqrt(n). [T] 6.4 */
 #include <glissade/measure.h>
 
 #include "measure/sample.h"
@@ -18,39 +19,75 @@ static const gls_option table[] = {
     {0},
 };
 
+enum { BLOCKS = 64 };
+
+/* Consecutive changes are not independent: they are kept as means over blocks, all of one length, which doubles when
+ * the room is full. The interval is that of the blocks' means. Plain doubles, saved as they are. */
 typedef struct defect {
-    double count, mean, squares; /* running mean and sum of squared deviations */
+    double count, sum;
+    double length, blocks, filled; /* changes a block; whole blocks; changes in the one after them */
+    double block[BLOCKS + 1];      /* sums */
 } defect;
 
-static gls_status one_change(gls_sample *fixed, gls_sample *fresh, int64_t *index, int64_t batch, gls_real *g,
+static void add(defect *a, double change) {
+    if (a->length < 1) a->length = 1;
+    a->count += 1;
+    a->sum += change;
+    int64_t last = (int64_t)a->blocks;
+    a->block[last] = a->filled > 0 ? a->block[last] + change : change;
+    a->filled += 1;
+    if (a->filled < a->length) return;
+    a->filled = 0;
+    a->blocks += 1;
+    if (a->blocks < BLOCKS) return;
+    for (int i = 0; i < BLOCKS / 2; i++) a->block[i] = a->block[2 * i] + a->block[2 * i + 1];
+    a->blocks = BLOCKS / 2;
+    a->length *= 2;
+}
+
+/* Half the width of the mean's 95% interval. */
+static double reach_of(const defect *a) {
+    double mean = 0, squares = 0, n = a->blocks;
+    if (n < 2) return NAN;
+    for (int64_t i = 0; i < (int64_t)n; i++) mean += a->block[i] / a->length / n;
+    for (int64_t i = 0; i < (int64_t)n; i++) squares += pow(a->block[i] / a->length - mean, 2);
+    return gls_stat_t975(n - 1) * sqrt(squares / (n - 1) / n);
+}
+
+/* Where there is no method to try: the step of plain SGD. */
+static gls_status plain_step(gls_sample *fresh, const int64_t *index, int64_t batch, gls_real *next) {
+    const gls_measure_input *in = fresh->in;
+    int64_t d = gls_problem_size(in->problem);
+    GLS_TRY(gls_sample_mean(fresh, index, batch, gls_sample_draw(in, 1), in->w, next, NULL, NULL));
+    for (int64_t i = 0; i < d; i++) next[i] = (gls_real)((double)in->w[i] - in->lr * (double)next[i]);
+    return GLS_OK;
+}
+
+static gls_status one_change(gls_sample *fixed, gls_sample *fresh, int64_t *index, int64_t batch, gls_real *next,
                              double *change) {
     const gls_measure_input *in = fixed->in;
-    int64_t d = gls_problem_size(in->problem);
     double before, after;
     GLS_TRY(gls_sample_batch(fresh, batch, index));
-    GLS_TRY(gls_sample_mean(fresh, index, batch, gls_sample_draw(in, 1), in->w, g, NULL, NULL));
-    for (int64_t i = 0; i < d; i++) g[i] = (gls_real)((double)in->w[i] - in->lr * (double)g[i]);
+    GLS_TRY(in->trial ? in->trial(in->trial_user, index, batch, gls_sample_draw(in, 1), next)
+                      : plain_step(fresh, index, batch, next));
     GLS_TRY(gls_sample_mean(fixed, fixed->index, fixed->count, 1, in->w, NULL, &before, NULL));
-    GLS_TRY(gls_sample_mean(fixed, fixed->index, fixed->count, 1, g, NULL, &after, NULL));
+    GLS_TRY(gls_sample_mean(fixed, fixed->index, fixed->count, 1, next, NULL, &after, NULL));
     *change = before - after;
     return GLS_OK;
 }
 
 static gls_status report(const defect *a, double change, gls_measure_result *out) {
-    double error = a->count > 1 ? sqrt(a->squares / (a->count - 1) / a->count) : NAN;
-    double reach = a->count > 1 ? gls_stat_t975(a->count - 1) * error : NAN;
-    GLS_TRY(gls_measure_result_estimate(out, "invariance_defect", "loss", a->mean, a->mean - reach, a->mean + reach));
+    double mean = a->count > 0 ? a->sum / a->count : NAN, reach = reach_of(a);
+    GLS_TRY(gls_measure_result_estimate(out, "invariance_defect", "loss", mean, mean - reach, mean + reach));
     GLS_TRY(gls_measure_result_headline(out, "invariance_defect"));
     GLS_TRY(gls_measure_result_number(out, "change", "loss", change));
     GLS_TRY(gls_measure_result_number(out, "changes", "count", a->count));
-    return gls_measure_result_number(out, "scaled_defect", "loss", fabs(a->mean) * sqrt(a->count));
+    return gls_measure_result_number(out, "scaled_defect", "loss", fabs(mean) * sqrt(a->count));
 }
 
-/* The fixed sample has draw 0, so it is the same at every step; the fresh mini-batch's draw is the step. The mean and
- * its squares are kept as Welford's recurrences. */
+/* The fixed sample has draw 0, so it is the same at every step; the fresh mini-batch's draw is the step. */
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
-    defect *a = m->self;
     gls_sample fixed = {0}, fresh = {0};
     double change = NAN;
     int64_t batch = o->batch > 0 ? o->batch : in->batch > 0 ? in->batch : 128;
@@ -62,23 +99,18 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     }
     if (batch > fresh.count) batch = fresh.count;
     int64_t *index = gls_alloc(m->ctx, batch, sizeof *index);
-    gls_real *g = gls_alloc(m->ctx, gls_problem_size(in->problem), sizeof *g);
-    if (status == GLS_OK && !(index && g)) status = GLS_ERR_MEMORY;
-    if (status == GLS_OK) status = one_change(&fixed, &fresh, index, batch, g, &change);
+    gls_real *next = gls_alloc(m->ctx, gls_problem_size(in->problem), sizeof *next);
+    if (status == GLS_OK && !(index && next)) status = GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = one_change(&fixed, &fresh, index, batch, next, &change);
     out->sample = fixed.count;
     out->population = fixed.population;
     gls_free(m->ctx, index);
-    gls_free(m->ctx, g);
+    gls_free(m->ctx, next);
     gls_sample_destroy(&fixed);
     gls_sample_destroy(&fresh);
     GLS_TRY(status);
-    if (isfinite(change)) {
-        a->count += 1;
-        double off = change - a->mean;
-        a->mean += off / a->count;
-        a->squares += off * (change - a->mean);
-    }
-    return report(a, change, out);
+    if (isfinite(change)) add(m->self, change);
+    return report(m->self, change, out);
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {

@@ -32,20 +32,34 @@ gls_status gls_noise_examples(gls_sample *s, const gls_real *w, gls_real *g, dou
 }
 
 /* tr(S)^2 / tr(S^2): E|e|^2 = tr S, and E<e, e'>^2 = tr S^2 for independent e, e'. */
-static double effective_dimension(const double *norm2, int64_t n, double products2, int64_t pairs) {
+static double effective_dimension(const double *norm2, int64_t n, double square, int64_t d) {
     double trace = gls_stat_mean(norm2, n);
-    if (pairs < 1 || !(products2 > 0)) return 1;
-    return fmax(1, trace * trace / (products2 / (double)pairs));
+    if (!(square > 0)) return 1;
+    return fmin((double)d, fmax(1, trace * trace / square));
+}
+
+/* Mini-batches of B of the sample's m scatter around its mean by S (1/B - 1/m), those of a set of n by S (1/B - 1/n),
+ * S the covariance of examples: what brings squares from the one to the other. */
+static double to_the_set(const gls_sample *s, int64_t batch) {
+    double b = 1 / (double)batch, m = 1 / (double)s->count, n = 1 / (double)s->population;
+    return s->whole || !(b > m) ? 1 : (b - n) / (b - m);
+}
+
+void gls_noise_batch_for(gls_sample_options *options, int64_t population, int64_t *batch) {
+    if (*batch > population) *batch = population > 1 ? population / 2 : 1;
+    int64_t least = 2 * *batch;
+    if (options->sample >= 0 && options->sample < least) options->sample = least;
 }
 
 static gls_status batch_noise(gls_sample *s, const gls_real *w, const gls_real *g, gls_noise_batches *noise,
                               int64_t *index, gls_real *this, gls_real *last) {
     int64_t d = gls_problem_size(s->in->problem);
-    double products2 = 0;
+    double products2 = 0, scale = to_the_set(s, noise->batch);
     for (int64_t k = 0; k < noise->batches; k++) {
         GLS_TRY(gls_sample_batch(s, noise->batch, index));
         GLS_TRY(gls_sample_mean(s, index, noise->batch, gls_sample_draw(s->in, 1 + k), w, this, NULL, NULL));
         gls_team_axpy(s->ctx, this, -1, g, d);
+        if (scale != 1) gls_team_scale(s->ctx, this, sqrt(scale), d);
         noise->norm2[k] = gls_team_sum_squares(s->ctx, this, d);
         if (k > 0) {
             double product = gls_team_dot(s->ctx, this, last, d);
@@ -58,7 +72,8 @@ static gls_status batch_noise(gls_sample *s, const gls_real *w, const gls_real *
         last = swap;
         if (gls_interrupted(s->ctx)) return gls_fail(s->ctx, GLS_ERR_INTERRUPTED, "measure: interrupted");
     }
-    noise->effective = effective_dimension(noise->norm2, noise->batches, products2, noise->batches - 1);
+    noise->effective = effective_dimension(noise->norm2, noise->batches,
+                                           products2 / fmax(1, (double)noise->batches - 1), d);
     return GLS_OK;
 }
 
@@ -72,10 +87,34 @@ gls_status gls_noise_of_batches(gls_sample *s, const gls_real *w, const gls_real
     return status;
 }
 
+/* <e_i, e_j> of two rows around the mean. */
+static double row_product(const gls_measure_matrix *m, const double *mean, int64_t i, int64_t j) {
+    const gls_real *a = m->g + i * m->d, *b = m->g + j * m->d;
+    double sum = 0;
+    for (int64_t k = 0; k < m->d; k++) sum += ((double)a[k] - mean[k]) * ((double)b[k] - mean[k]);
+    return sum;
+}
+
+/* tr(S^2) is the mean of <e_i, e_j>^2 over all pairs, i = j included: a row that outweighs all others is its own
+ * direction. Of very large matrices every row meets `reach` others that follow it. */
+static double pair_square(const gls_measure_matrix *m, const double *mean, const double *norm2) {
+    const double most_work = 4e9;
+    double n = (double)m->n, own = 0, cross = 0, count = 0;
+    int64_t reach = (int64_t)fmin(n - 1, fmax(1, most_work / (n * (double)m->d)));
+    for (int64_t i = 0; i < m->n; i++) {
+        own += norm2[i] * norm2[i];
+        for (int64_t j = i + 1; j < m->n && j <= i + reach; j++, count += 1) {
+            double product = row_product(m, mean, i, j);
+            cross += product * product;
+        }
+    }
+    return own / n / n + (count > 0 ? cross / count * (n - 1) / n : 0);
+}
+
 gls_status gls_noise_matrix(gls_context *ctx, const gls_measure_matrix *matrix, gls_real *mean, double *norm2,
                             double *effective) {
     int64_t n = matrix->n, d = matrix->d;
-    double *sum = gls_alloc(ctx, d, sizeof *sum), products2 = 0;
+    double *sum = gls_alloc(ctx, d, sizeof *sum);
     if (!sum) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < d; k++) sum[k] += (double)matrix->g[i * d + k];
@@ -83,19 +122,9 @@ gls_status gls_noise_matrix(gls_context *ctx, const gls_measure_matrix *matrix, 
         sum[k] /= (double)n;
         mean[k] = (gls_real)sum[k];
     }
-    for (int64_t i = 0; i < n; i++) {
-        const gls_real *row = matrix->g + i * d, *next = i + 1 < n ? row + d : NULL;
-        double square = 0, product = 0;
-        for (int64_t k = 0; k < d; k++) {
-            double e = (double)row[k] - sum[k];
-            square += e * e;
-            if (next) product += e * ((double)next[k] - sum[k]);
-        }
-        norm2[i] = square;
-        products2 += product * product;
-    }
+    for (int64_t i = 0; i < n; i++) norm2[i] = row_product(matrix, sum, i, i);
+    *effective = effective_dimension(norm2, n, pair_square(matrix, sum, norm2), d);
     gls_free(ctx, sum);
-    *effective = effective_dimension(norm2, n, products2, n - 1);
     return GLS_OK;
 }
 

@@ -249,14 +249,14 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_real *g, gls_nois
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
     int64_t d = gls_problem_size(in->problem);
-    gls_sample s;
-    GLS_TRY(gls_sample_create(in, "measure.noise_norm", (uint64_t)in->step, o->sample.sample, (gls_mode)o->sample.mode,
-                              &s));
+    gls_sample_options sample = o->sample;
     gls_noise_batches noise = {.batch = o->batch > 0    ? o->batch
                                         : in->batch > 0 ? in->batch
                                                         : 128,
                                .batches = o->batches};
-    if (noise.batch > s.count) noise.batch = s.count > 1 ? s.count / 2 : 1;
+    gls_noise_batch_for(&sample, gls_sample_population(in), &noise.batch);
+    gls_sample s;
+    GLS_TRY(gls_sample_create(in, "measure.noise_norm", (uint64_t)in->step, sample.sample, (gls_mode)sample.mode, &s));
     gls_real *g = gls_alloc(m->ctx, d, sizeof *g);
     double *norm2 = gls_alloc(m->ctx, s.count, sizeof *norm2);
     noise.norm2 = gls_alloc(m->ctx, noise.batches, sizeof *noise.norm2);

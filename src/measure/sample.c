@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-static int64_t population(const gls_measure_input *in) {
+int64_t gls_sample_population(const gls_measure_input *in) {
     return in->index ? in->examples : gls_source_info(in->source)->examples;
 }
 
@@ -28,7 +28,7 @@ static gls_status open_loader(gls_sample *s) {
 
 gls_status gls_sample_create(const gls_measure_input *in, const char *purpose, uint64_t draw, int64_t size,
                              gls_mode mode, gls_sample *s) {
-    int64_t n = population(in);
+    int64_t n = gls_sample_population(in);
     *s = (gls_sample){.in = in, .ctx = in->problem->ctx, .population = n, .mode = mode, .source = in->source};
     s->random = gls_random_create(in->seed, purpose, draw, 0);
     s->whole = size < 0 || size >= n;

@@ -20,6 +20,8 @@ typedef struct gls_sample {
     double doubt;      /* the largest gls_pass_hessian_doubt of its Hessian products */
 } gls_sample;
 
+/* Examples of the training set. */
+int64_t gls_sample_population(const gls_measure_input *in);
 /* Draws `size` training examples without replacement (-1, or more than there are: all of them, in order). The choice
  * depends on seed, purpose and draw alone. */
 gls_status gls_sample_create(const gls_measure_input *in, const char *purpose, uint64_t draw, int64_t size,

@@ -84,7 +84,7 @@ static gls_status on_examples(gls_sample *s, gls_real *g, gls_measure_result *ou
 }
 
 static gls_status on_batches(gls_sample *s, int64_t batches, int64_t batch, gls_real *g, gls_measure_result *out) {
-    gls_noise_batches noise = {.batch = batch < s->count ? batch : s->count / 2, .batches = batches};
+    gls_noise_batches noise = {.batch = batch, .batches = batches};
     noise.norm2 = gls_alloc(s->ctx, batches, sizeof *noise.norm2);
     if (!noise.norm2) return GLS_ERR_MEMORY;
     gls_status status = gls_sample_mean(s, s->index, s->count, gls_sample_draw(s->in, 0), s->in->w, g, NULL, NULL);
@@ -97,9 +97,11 @@ static gls_status on_batches(gls_sample *s, int64_t batches, int64_t batch, gls_
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
     int64_t batch = o->batch > 0 ? o->batch : in->batch > 0 ? in->batch : 128;
+    gls_sample_options sample = o->sample;
+    gls_noise_batch_for(&sample, gls_sample_population(in), &batch);
     gls_sample s;
-    GLS_TRY(gls_sample_create(in, "measure.variance_curve", (uint64_t)in->step, o->sample.sample,
-                              (gls_mode)o->sample.mode, &s));
+    GLS_TRY(gls_sample_create(in, "measure.variance_curve", (uint64_t)in->step, sample.sample, (gls_mode)sample.mode,
+                              &s));
     out->sample = s.count;
     out->population = s.population;
     gls_real *g = gls_alloc(m->ctx, gls_problem_size(in->problem), sizeof *g);

@@ -339,7 +339,7 @@ const known = [
   { section: "Curvature" },
   { title: "Sharpness beside 2/η", series: ["lambda_max", "two_over_lr", "hessian_norm"], log: true, about: "Largest Hessian eigenvalue; above 2/η plain gradient steps are unstable." },
   { title: "Local smoothness", series: ["smoothness"], log: true, about: "How fast the gradient turns along a step." },
-  { title: "Equilibrium ratio", series: ["equilibrium_ratio"], log: true, reference: { label: "equilibrium", y: 1 }, about: "1 at equilibrium for plain SGD." },
+  { title: "Equilibrium ratio", series: ["step_ratio", "equilibrium_ratio"], log: true, reference: { label: "equilibrium", y: 1 }, about: "Of the steps really taken: 1 at equilibrium, for every method." },
   { title: "Invariance defect", series: ["invariance_defect"], reference: { label: "invariant", y: 0 }, about: "Falls like 1/√n once the iterates' distribution has settled." },
   { section: "Batch-size bounds under mechanisms" },
   { title: "With dropped coordinates", series: ["drop_bound"], log: true, about: "Diversity-inducing mechanisms: each coordinate dropped at random." },

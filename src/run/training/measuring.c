@@ -17,6 +17,13 @@ gls_status gls_training_keep_previous(gls_training *t) {
     return t->previous ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+/* The trial's own method and estimator are made when a measure first asks. */
+static gls_status try_step(void *user, const int64_t *index, int64_t count, uint64_t draw, gls_real *next) {
+    gls_training *t = user;
+    if (!t->trial) GLS_TRY(gls_trial_create(t, &t->trial));
+    return gls_trial_step(t->trial, index, count, draw, next);
+}
+
 /* What belongs to a step is left out before the first one of a session, resumed ones included: only w is known then. */
 gls_status gls_training_measure_input(gls_training *t, gls_measure_input *in) {
     GLS_TRY(make_pass(t));
@@ -34,6 +41,8 @@ gls_status gls_training_measure_input(gls_training *t, gls_measure_input *in) {
                               .loss = NAN,
                               .gradient_norm = NAN,
                               .exchanged = -1,
+                              .trial = try_step,
+                              .trial_user = t,
                               .test_source = t->set.test};
     if (t->ledger.examples) in->ledger = &t->ledger;
     if (!t->stepped) return GLS_OK;

@@ -85,22 +85,29 @@ static gls_status method_spec(gls_training *t, const gls_value *method, const gl
     return status;
 }
 
-static gls_status make_method(gls_training *t) {
-    GLS_TRY(gls_batches_plan(t, &t->steps_per_epoch, &t->total_steps));
-    if (!gls_problem_size(t->problem))
-        return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "the model has no parameters for these data");
+gls_status gls_training_make_method(const gls_training *t, gls_method **out) {
     gls_method_options options = {.size = sizeof options,
                                   .layout = gls_problem_layout(t->problem),
                                   .spec = t->method_spec,
                                   .steps_per_epoch = t->steps_per_epoch,
                                   .total_steps = t->total_steps,
                                   .seed = (uint64_t)t->train->seed};
-    return gls_method_create(t->ctx, &options, &t->method);
+    return gls_method_create(t->ctx, &options, out);
+}
+
+gls_status gls_training_make_estimator(const gls_training *t, gls_estimator **out) {
+    return gls_estimator_create(t->problem, gls_value_get(t->config, "estimator"), (uint64_t)t->train->seed, out);
+}
+
+static gls_status make_method(gls_training *t) {
+    GLS_TRY(gls_batches_plan(t, &t->steps_per_epoch, &t->total_steps));
+    if (!gls_problem_size(t->problem))
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "the model has no parameters for these data");
+    return gls_training_make_method(t, &t->method);
 }
 
 static gls_status make_estimator(gls_training *t) {
-    GLS_TRY(gls_estimator_create(t->problem, gls_value_get(t->config, "estimator"), (uint64_t)t->train->seed,
-                                 &t->estimator));
+    GLS_TRY(gls_training_make_estimator(t, &t->estimator));
     t->ledger = gls_estimator_ledger(t->estimator);
     return GLS_OK;
 }
@@ -179,6 +186,7 @@ gls_status gls_training_create(gls_context *ctx, const gls_value *config, gls_tr
 void gls_training_destroy(gls_training *t) {
     if (!t) return;
     gls_context *ctx = t->ctx;
+    gls_trial_destroy(t->trial);
     gls_batches_destroy(t->batches);
     gls_method_destroy(t->method);
     gls_value_destroy(ctx, t->method_spec);

@@ -13,6 +13,8 @@
 #include "run/training/counters.h"
 #include "run/training/step.h"
 
+typedef struct gls_trial gls_trial;
+
 typedef struct gls_training_sets {
     gls_source *file, *fit; /* fit: what is left of the file without the validation set */
     gls_source *validation, *test;
@@ -42,6 +44,7 @@ struct gls_training {
     gls_problem *problem;
     gls_pass *pass, *evaluation_pass; /* the latter by the cost model, whatever the size of the set */
     gls_pass *measure_pass;           /* made when first asked for */
+    gls_trial *trial;                 /* of measures that try a step; made when first asked for */
     gls_pass_options plan;
     gls_estimator *estimator;
     gls_ledger ledger; /* of the estimator */
@@ -66,6 +69,9 @@ struct gls_training {
 /* setup.c: from a configuration, the weights initialised. GLS_ERR_ARGUMENT and GLS_ERR_INPUT for its mistakes. */
 gls_status gls_training_create(gls_context *ctx, const gls_value *config, gls_training **out);
 void gls_training_destroy(gls_training *training); /* NULL is legal */
+/* A method and an estimator as the configuration has them, in their first state. */
+gls_status gls_training_make_method(const gls_training *training, gls_method **out);
+gls_status gls_training_make_estimator(const gls_training *training, gls_estimator **out);
 /* sets.c */
 gls_status gls_training_open_sets(gls_training *training);
 
@@ -106,5 +112,11 @@ gls_status gls_training_result_arrays(gls_training *training, gls_real *w, const
 gls_status gls_training_measure_input(gls_training *training, gls_measure_input *in);
 /* From the next step on, the weights before each are kept. */
 gls_status gls_training_keep_previous(gls_training *training);
+
+/* trial.c: a step from the training's w and state on examples [count], which changes neither: next [d]. Needs
+ * measure_pass. */
+gls_status gls_trial_create(gls_training *training, gls_trial **out);
+void gls_trial_destroy(gls_trial *trial); /* NULL is legal */
+gls_status gls_trial_step(gls_trial *trial, const int64_t *index, int64_t count, uint64_t draw, gls_real *next);
 
 #endif
