@@ -4,6 +4,7 @@
 static void give(gls_record *out, const gls_theory_in *in, double lr, double gradients) {
     gls_record_set(out, "lr", lr / (1 + in->delta));
     gls_record_set(out, "gradients", gradients * (1 + in->delta));
+    gls_record_set(out, "batch", in->B);
 }
 
 static void strongly_convex(const void *given, gls_record *out) {
@@ -39,6 +40,8 @@ static void stability(const void *given, gls_record *out) {
     const gls_theory_in *in = given;
     double lr = stable_rate(in, in->beta);
     gls_record_set(out, "lr", lr);
+    gls_record_set(out, "batch", in->B);
+    gls_record_set(out, "gradients", in->T);
     gls_record_set(out, "bound", 2 * lr * in->L * in->L * in->T / in->n);
 }
 
@@ -47,6 +50,7 @@ static void stability(const void *given, gls_record *out) {
 static void stability_strongly_convex(const void *given, gls_record *out) {
     const gls_theory_in *in = given;
     gls_record_set(out, "lr", fmin(stable_rate(in, in->beta + in->lambda), 1 / (2 * in->B * in->lambda)));
+    gls_record_set(out, "batch", in->B);
     gls_record_set(out, "bound", 4 * in->L * in->L / (in->lambda * (in->n - 1)));
 }
 
@@ -71,13 +75,17 @@ static const gls_theorem_condition at_stability[] = {
     { "lr", "rate", "learning rate, of a sum of gradients [weight^2/loss]" }
 #define GRADIENTS \
     { "gradients", "length", "gradients in all, batch times steps [examples]" }
+#define BATCH_GIVEN \
+    { "batch", "batch", "batch size, as given [examples]" }
 #define LIMIT \
     { "batch_limit", "batch", "greatest batch at which a step still contracts [examples]" }
 #define STABLE \
     { "bound", "bound", "on eps_stab, the change of a loss with one example exchanged [loss]" }
-static const gls_theorem_output of_plain[] = {RATE, GRADIENTS, {0}};
-static const gls_theorem_output of_limited[] = {RATE, GRADIENTS, LIMIT, {0}};
-static const gls_theorem_output of_stability[] = {RATE, STABLE, {0}};
+static const gls_theorem_output of_plain[] = {RATE, GRADIENTS, BATCH_GIVEN, {0}};
+static const gls_theorem_output of_limited[] = {RATE, GRADIENTS, BATCH_GIVEN, LIMIT, {0}};
+static const gls_theorem_output of_stability[] = {
+    RATE, BATCH_GIVEN, {"gradients", "length", "gradients in all, as given [examples]"}, STABLE, {0}};
+static const gls_theorem_output of_stability_convex[] = {RATE, BATCH_GIVEN, STABLE, {0}};
 
 #define IN_M2 IN(M2, "bound on the mean squared norm of an example's gradient [loss^2/weight^2]")
 #define IN_BETA IN(beta, "smoothness of the objective [loss/weight^2]")
@@ -115,5 +123,5 @@ const gls_theorem gls_theorems_diversity[] = {
      stability, of_stability, at_stability, NULL},
     {THEOREM("diversity_stability_strongly_convex", "the same on strongly convex objectives, projected onto a ball",
              "[D] thm 13", in_stability_convex),
-     stability_strongly_convex, of_stability, at_stability, NULL},
+     stability_strongly_convex, of_stability_convex, at_stability, NULL},
     {{0}}};

@@ -22,6 +22,8 @@ static void sgd(const void *given, gls_record *out) {
     double printed = 4 * in->L * in->gap / (benign * benign) + 2 * in->sigma * in->sigma / (benign * in->B);
     double derived = (in->L * in->gap + benign * in->sigma * in->sigma / (2 * in->B)) / descent(in);
     gls_record_set(out, "lr", 1 / (in->L * root));
+    gls_record_set(out, "batch", in->B);
+    gls_record_set(out, "steps", in->T);
     gls_record_set(out, "bound", sqrt(fmax(printed, derived) / root));
     double limit = in->eps > 0 ? (2 * benign * root - benign_square(in)) / dragger_square(in) : INFINITY;
     gls_record_set(out, "dragger_limit", sqrt(fmax(0, limit)));
@@ -33,6 +35,7 @@ static void clipped(const void *given, gls_record *out) {
     double level = in->sigma / ((sqrt(in->b) * e - sqrt(e * (1 - e))) * (1 + in->c));
     double rate = root / (root - sqrt(1 - e)) * 2 * in->L * (1 + 2 * e * in->C) / (1 - e) * (in->gap + 1 / (2 * in->L));
     gls_record_set(out, "lr", 1 / (in->L * sqrt(in->T)));
+    gls_record_set(out, "steps", in->T);
     gls_record_set(out, "bound", level + rate / sqrt(in->T));
 }
 
@@ -51,11 +54,13 @@ static const gls_theorem_condition at_clipped[] = {{"1/(b + 1) < eps", many, tru
 
 #define RATE \
     { "lr", "rate", "learning rate, 1/(L sqrt(T)) [weight^2/loss]" }
+#define STEPS \
+    { "steps", "steps", "steps, as given [1]" }
 #define BOUND \
     { "bound", "bound", "on the least E|grad F| on the way [loss/weight]" }
-static const gls_theorem_output of_sgd[] = {
-    RATE, BOUND, {"dragger_limit", "limit", "C below which sgd descends [1]"}, {0}};
-static const gls_theorem_output of_clipped[] = {RATE, BOUND, {0}};
+static const gls_theorem_output of_sgd[] = {RATE,  {"batch", "batch", "batch size, as given [examples]"},        STEPS,
+                                            BOUND, {"dragger_limit", "limit", "C below which sgd descends [1]"}, {0}};
+static const gls_theorem_output of_clipped[] = {RATE, STEPS, BOUND, {0}};
 
 #define IN_BENIGN IN_OR(sigma, "0", "root of the mean squared noise of one benign gradient [loss/weight]")
 #define IN_LONGEST IN_OR(C, "0", "greatest dragger norm over the gradient's [1]")

@@ -10,6 +10,7 @@ static void give_convex(gls_record *out, const gls_theory_in *in, double tau, do
     gls_record_set(out, "beta1", 0);
     gls_record_set(out, "tau", tau);
     gls_record_set(out, "tau_exponent", 1 / in->alpha);
+    gls_record_set(out, "steps", in->K);
     gls_record_set(out, "bound", 16 * moment * moment / (in->mu * pow(in->K + 1, 2 * (in->alpha - 1) / in->alpha)));
 }
 
@@ -34,6 +35,7 @@ static void give_nonconvex(gls_record *out, const gls_theory_in *in, double each
     double a = in->alpha, e = 3 * a - 2, lr = rate(in, moment);
     gls_record_set(out, "beta1", 0);
     gls_record_set(out, "lr", lr);
+    gls_record_set(out, "steps", in->K);
     gls_record_set(out, "tau", each * pow(lr * in->L, -1 / a));
     gls_record_set(out, "bound", 4 * pow(moment, 2 * a / e) * pow(in->L * in->gap / in->K, (2 * a - 2) / e));
 }
@@ -56,6 +58,7 @@ static void gclip_noise(const void *given, gls_record *out) {
     lr = fmin(lr, 1 / (in->L * pow(32, a)));
     gls_record_set(out, "beta1", 0);
     gls_record_set(out, "lr", lr);
+    gls_record_set(out, "steps", in->K);
     gls_record_set(out, "tau", in->sigma * pow(lr * in->L, -1 / a));
     gls_record_set(out, "bound", 60 * in->gap / (lr * in->K));
 }
@@ -67,6 +70,8 @@ static const gls_theorem_condition at_coordinates[] = {
 
 #define PLAIN \
     { "beta1", "momentum", "momentum of the clipped gradients: the theorem has none [1]" }
+#define STEPS \
+    { "steps", "steps", "steps, as given [1]" }
 #define RATE \
     { "lr", "rate", "learning rate [weight^2/loss]" }
 #define TAU \
@@ -79,10 +84,11 @@ static const gls_theorem_condition at_coordinates[] = {
     { "bound", "bound", "on F(average) - F* after K steps, projected onto a bounded set [loss]" }
 #define NORM2 \
     { "bound", "bound", "on the mean over steps of E|grad F|^2 [loss^2/weight^2]" }
-static const gls_theorem_output of_convex[] = {PLAIN, GROWING, EXPONENT, ERROR, {0}};
-static const gls_theorem_output of_nonconvex[] = {PLAIN, RATE, TAU, NORM2, {0}};
+static const gls_theorem_output of_convex[] = {PLAIN, GROWING, EXPONENT, STEPS, ERROR, {0}};
+static const gls_theorem_output of_nonconvex[] = {PLAIN, RATE, TAU, STEPS, NORM2, {0}};
 static const gls_theorem_output of_noise[] = {
-    PLAIN, RATE, TAU, {"bound", "bound", "on the mean over steps of E min(|grad F|, |grad F|^2) [as printed]"}, {0}};
+    PLAIN, RATE, TAU, STEPS, {"bound", "bound", "on the mean over steps of E min(|grad F|, |grad F|^2) [as printed]"},
+    {0}};
 
 #define IN_G IN(G, "root of order alpha of the mean of |g|^alpha over gradients of examples [loss/weight]")
 #define IN_COORDINATES                                                                                        \

@@ -38,6 +38,7 @@ static void fixed_step(const void *given, gls_record *out) {
 static void fixed_step_noise(const void *given, gls_record *out) {
     const gls_theory_in *in = given;
     gls_record_set(out, "lr", fmin(1 / sqrt(in->T), 1 / (in->L1 * (in->M + in->tau))));
+    gls_record_set(out, "steps", in->T);
 }
 
 SIDES(ordered, in->mu, in->L)
@@ -55,7 +56,7 @@ static const gls_theorem_output of_ngd[] = {{"lr", "rate", "learning rate, of no
                                             STEPS,
                                             {0}};
 static const gls_theorem_output of_fixed[] = {RATE, STEPS, {0}};
-static const gls_theorem_output of_fixed_noise[] = {RATE, {0}};
+static const gls_theorem_output of_fixed_noise[] = {RATE, {"steps", "steps", "steps, as given [1]"}, {0}};
 
 #define IN_L1 IN(L1, "L1 of (L0, L1)-smoothness [1/weight]")
 #define IN_RELAXED IN(L0, "L0 of (L0, L1)-smoothness [loss/weight^2]"), IN_L1

@@ -95,7 +95,9 @@ static gls_status make_method(gls_training *t) {
                                   .steps_per_epoch = t->steps_per_epoch,
                                   .total_steps = t->total_steps,
                                   .seed = (uint64_t)t->train->seed};
-    return gls_method_create(t->ctx, &options, &t->method);
+    GLS_TRY(gls_method_create(t->ctx, &options, &t->method));
+    gls_training_compare_theory(t);
+    return GLS_OK;
 }
 
 static gls_status make_estimator(gls_training *t) {
