@@ -148,15 +148,31 @@ GLS_API void gls_schedule_destroy(gls_schedule *schedule);
 
 /* ---- values that theorems give ---- */
 
-/* A theorem's formulas: inputs are an options table of reals, results are named doubles (lr, beta, tau, batch, steps,
- * bound, ...). */
+/* What a value is: kind is "rate", "batch", "steps", "bound" and the like, help ends with the unit in brackets. */
+typedef struct gls_theorem_output {
+    const char *name, *kind, *help;
+} gls_theorem_output;
+
+/* A condition holds where side[0] <= side[1] (strict: <). */
+typedef struct gls_theorem_condition {
+    const char *text;
+    void (*sides)(const void *inputs, const gls_record *values, double side[2]);
+    bool strict;
+} gls_theorem_condition;
+
+/* A theorem's formulas: inputs are an options table of reals, with the unit in brackets at the end of its help; results
+ * are named doubles (lr, beta, tau, batch, steps, bound, ...). */
 typedef struct gls_theorem {
     gls_member member;
     void (*compute)(const void *inputs, gls_record *out);
+    const gls_theorem_output *outputs;       /* ends with name NULL */
+    const gls_theorem_condition *conditions; /* ends with text NULL; NULL: none */
+    const char *not_for; /* a method that has a theorem of its own: refused as from_theory, or NULL */
 } gls_theorem;
 
 GLS_API const gls_theorem *gls_theorem_at(int64_t i); /* NULL at the end */
-/* given: {theorem: nag, L: 10, mu: 0.1}. GLS_ERR_ARGUMENT for unknown theorems and missing inputs. */
+/* The values of {theorem: nag, L: 10, mu: 0.1}. GLS_ERR_ARGUMENT for unknown theorems, missing inputs and a condition
+ * that is violated: the message has the condition and both its sides. */
 GLS_API gls_status gls_theory_values(gls_context *ctx, const gls_value *given, gls_record *out);
 
 /* ======== for authors: schedules of your own ======== */
@@ -210,7 +226,8 @@ enum {
     GLS_METHOD_NEEDS_NORM = 1,        /* update->norm2 */
     GLS_METHOD_NEEDS_BLOCK_NORMS = 2, /* range->g_norm2, range->w_norm2 */
     GLS_METHOD_OWN_DECAY = 4,         /* the rule itself applies range->decay; else weight_decay is added to g */
-    GLS_METHOD_DECOUPLED = 8          /* weight_decay is the decoupled one */
+    GLS_METHOD_DECOUPLED = 8,         /* weight_decay is the decoupled one */
+    GLS_METHOD_SQUARES = 16 /* its state holds squares of g: a |g| whose square overflows gls_real is an error */
 };
 
 /* project: {ball: r} around zero, or {box: [lo, hi]} for every coordinate. */

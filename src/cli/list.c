@@ -4,9 +4,9 @@
 
 #include "cli/cli.h"
 
-static const char presets[] = "presets";
+static const char presets[] = "presets", theorems[] = "theorems";
 static const char *const words[] = {"methods",    "estimators", "measures", "models", "problems", "data",
-                                    "transforms", "schedules",  "noises",   presets,  NULL};
+                                    "transforms", "schedules",  "noises",   theorems, presets,    NULL};
 
 static const char *word_at(const void *user, int64_t i) {
     return ((const char *const *)user)[i];
@@ -87,10 +87,46 @@ static void list_kind(gls_context *ctx, gls_kind kind, const char *only, json_t 
     }
 }
 
+/* What a theorem asks for and gives, beside its inputs. */
+static void describe_theorem(const gls_theorem *theorem, json_t *into) {
+    json_t *conditions = json_array(), *outputs = json_array();
+    for (const gls_theorem_condition *c = theorem->conditions; c && c->text; c++)
+        json_array_append_new(conditions, json_string(c->text));
+    for (const gls_theorem_output *o = theorem->outputs; o->name; o++)
+        json_array_append_new(outputs, json_pack("{s:s, s:s, s:s}", "name", o->name, "kind", o->kind, "help", o->help));
+    json_t *whole =
+        describe(theorem->member.name, theorem->member.help, theorem->member.source, theorem->member.options);
+    json_object_set_new(whole, "conditions", conditions);
+    json_object_set_new(whole, "outputs", outputs);
+    json_array_append_new(into, whole);
+}
+
+static void print_theorem(const gls_theorem *theorem, bool whole) {
+    print_member(&theorem->member, whole);
+    for (const gls_theorem_condition *c = theorem->conditions; whole && c && c->text; c++)
+        printf("    needs                  %s\n", c->text);
+    for (const gls_theorem_output *o = theorem->outputs; whole && o->name; o++)
+        printf("    gives %-16s %-10s %s\n", o->name, o->kind, o->help);
+}
+
+static void list_theorems(const char *only, json_t *into) {
+    const gls_theorem *theorem;
+    if (!into) puts(theorems);
+    for (int64_t i = 0; (theorem = gls_theorem_at(i)); i++) {
+        if (only && strcmp(only, theorem->member.name) != 0) continue;
+        if (into)
+            describe_theorem(theorem, into);
+        else
+            print_theorem(theorem, only != NULL);
+    }
+}
+
 static void list_word(gls_context *ctx, const char *word, const char *only, json_t *root) {
     json_t *into = root ? json_array() : NULL;
     if (strcmp(word, presets) == 0)
         list_presets(into);
+    else if (strcmp(word, theorems) == 0)
+        list_theorems(only, into);
     else
         list_kind(ctx, (gls_kind)kind_of(word), only, into);
     if (root) json_object_set_new(root, word, into);
@@ -99,6 +135,8 @@ static void list_word(gls_context *ctx, const char *word, const char *only, json
 static bool is_member(gls_context *ctx, const char *word, const char *name) {
     const gls_member *member;
     int kind = kind_of(word);
+    for (int64_t i = 0; strcmp(word, theorems) == 0 && gls_theorem_at(i); i++)
+        if (strcmp(gls_theorem_at(i)->member.name, name) == 0) return true;
     for (int64_t i = 0; kind >= 0 && (member = gls_members_at(ctx, (gls_kind)kind, i)); i++)
         if (strcmp(member->name, name) == 0) return true;
     return false;
@@ -119,7 +157,7 @@ static int list_given(gls_context *ctx, const cli_args *args, json_t *root) {
             return cli_bad("unknown kind '%s'%s", word,
                            cli_nearest(word, word_at, words,
                                        "; expected methods, estimators, measures, models, problems, data, transforms, "
-                                       "schedules, noises or presets",
+                                       "schedules, noises, theorems or presets",
                                        text));
         }
         const char *next = i + 1 < args->positionals ? args->positional[i + 1] : NULL;
@@ -151,8 +189,9 @@ static const cli_flag flags[] = {{"json", NULL, "print one JSON object with an a
 const cli_verb cli_list = {
     .name = "list",
     .synopsis = "list [KIND [NAME]]...",
-    .help = "list methods, models, measures, data sets and presets",
-    .details = "Kinds: methods, estimators, measures, models, problems, data, transforms, schedules, noises, presets. "
+    .help = "list methods, models, measures, data sets, theorems and presets",
+    .details = "Kinds: methods, estimators, measures, models, problems, data, transforms, schedules, noises, theorems, "
+               "presets. "
                "With a name, its options are shown one on a line, with their defaults.",
     .flags = flags,
     .words = words,

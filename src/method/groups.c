@@ -89,6 +89,11 @@ static gls_status mark_decay(gls_method *method) {
 static gls_status apply_theory(gls_context *ctx, const gls_member *member, gls_options *options, const gls_value *given,
                                gls_record *theory) {
     GLS_TRY(gls_theory_values(ctx, given, theory));
+    const gls_theorem *theorem = gls_theorem_named(gls_value_get(given, "theorem")->text);
+    if (theorem->not_for && strcmp(theorem->not_for, member->name) == 0)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "from_theory: theorem '%s' is not about method %s; `glissade list theorems` has those that are",
+                        theorem->member.name, member->name);
     bool used = false;
     for (int i = 0; i < theory->count; i++)
         for (const gls_option *row = gls_options_table(options); row->key; row++)

@@ -2,10 +2,14 @@
 #ifndef GLS_METHOD_TABLE_H
 #define GLS_METHOD_TABLE_H
 
+#include <glissade/method.h>
+
 #include "base/table.h"
 
 extern const gls_member_kind gls_method_kind, gls_schedule_kind;
 extern const gls_member gls_average_member; /* one table for all averages */
+
+const gls_theorem *gls_theorem_named(const char *name); /* NULL if there is none */
 
 /* The options of a whole method from its spec (a name, a map or NULL): a theorem's values first, as they may be what
  * the method requires, and what the map says over them. theory: the theorem's record, empty without one. */

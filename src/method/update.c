@@ -4,6 +4,7 @@
 #include "method/method.h"
 #include "base/arith.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -229,6 +230,17 @@ static void prepare(gls_method *method, gls_update *update) {
         method->type->coefficients(update, method->group[i].now, method->group[i].coefficient);
 }
 
+/* An infinite mean of squares stays infinite, and its coordinate would never move again. */
+static gls_status check_squares(const gls_method *method, double norm2) {
+    double most = sizeof(gls_real) == 4 ? (double)FLT_MAX : DBL_MAX;
+    if (!(method->type->needs & GLS_METHOD_SQUARES) || norm2 <= most) return GLS_OK;
+    return gls_fail(method->ctx, GLS_ERR_NONFINITE,
+                    "step %lld: a gradient of norm %.3g is too long for method %s, whose state holds squares up to "
+                    "%.2g; clip or rescale the gradients%s",
+                    (long long)method->steps + 1, sqrt(norm2), gls_method_name(method), most,
+                    sizeof(gls_real) == 4 ? ", or compute in double" : "");
+}
+
 /* The order of the verbs is that of gls_method_type (method.h). A gradient that is not finite is refused before
  * anything has changed. Rules see the whole of g and w only through sums: `first` may read but not move w, `main` moves
  * each range once it has its step, and the projection onto a ball, which needs |w|, comes last. */
@@ -245,6 +257,7 @@ gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gl
                                     .zero_gradients = method->zero_gradients};
         return GLS_OK;
     }
+    GLS_TRY(check_squares(method, norm2));
     GLS_TRY(gls_method_groups_advance(method, (gls_clock){(double)method->steps, answer->epoch}));
     const gls_method_common *options = method->group[method->groups - 1].now;
     gls_update update = {.self = method->self,

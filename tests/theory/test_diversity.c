@@ -536,7 +536,7 @@ static void stability(double lambda) {
         double step = theory_value(in, "lr"), bound = theory_value(in, "bound"), w[WIDE], other[WIDE], spread = 0;
         if (lambda > 0) { /* also B <= 1/(2 gamma lambda); L on the ball */
             step = fmin(step, 1 / (2 * B * lambda));
-            bound = 4 * pow(lipschitz + 2 * lambda, 2) / (lambda * (double)n);
+            bound = 4 * pow(lipschitz + 2 * lambda, 2) / (lambda * (double)(n - 1)); /* (42) mended */
         }
         char rule[100];
         snprintf(rule, sizeof rule, "{name: sgd, lr: %.15g%s}", step, lambda > 0 ? ", project: {ball: 2}" : "");

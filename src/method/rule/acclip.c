@@ -20,6 +20,14 @@ typedef struct acclip {
 
 enum { START, CORRECTION };
 
+static gls_status create(void *memory, const gls_method_setup *setup) {
+    const acclip_options *o = setup->options;
+    if (!o->bias_correction || o->tau0 == 0) return GLS_OK;
+    return gls_fail(setup->ctx, GLS_ERR_ARGUMENT,
+                    "method acclip: bias_correction takes the thresholds to start at 0 and would multiply tau0 by "
+                    "1/(1 - beta2); give one of the two");
+}
+
 static double correction_at(const gls_update *update, const acclip_options *o) {
     return o->bias_correction ? 1 / (1 - pow(o->beta2, (double)update->k)) : 1;
 }
@@ -159,7 +167,8 @@ static const gls_option table[] = {
     ROW_POSITIVE(acclip_options, eps, "1e-5", 0, "added to |m|: damps coordinates near it"),
     ROW_REAL(acclip_options, alpha, "1", 0, 2, GLS_OPTION_ABOVE_MIN, "moment of the gradients that tau follows"),
     ROW_NOT_NEGATIVE(acclip_options, tau0, "0", 0, "threshold before the first step; from 0 the start is a warm-up"),
-    GLS_BOOL("bias_correction", acclip_options, bias_correction, "false", "divide tau^alpha by 1 - beta2^k"),
+    GLS_BOOL("bias_correction", acclip_options, bias_correction, "false",
+             "divide tau^alpha by 1 - beta2^k; not with tau0"),
     GLS_METHOD_COUPLED,
     GLS_METHOD_DECOUPLED_ROW,
     GLS_METHOD_REST,
@@ -169,6 +178,7 @@ const gls_method_type gls_method_acclip = {
     .member = {"acclip", "momentum clipped coordinate by coordinate at an adaptive threshold", "[A] (ACClip)", table,
                sizeof(acclip_options)},
     .self_size = sizeof(acclip),
+    .create = create,
     .vectors = vectors,
     .coefficients = coefficients,
     .main = acclip_main,

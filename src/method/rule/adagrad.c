@@ -50,9 +50,11 @@ static const gls_option rmsprop_table[] = {
 const gls_method_type gls_method_adagrad = {
     .member = {"adagrad", "s += g^2, w -= lr g / (sqrt(s) + eps)", "", adagrad_table, sizeof(adagrad_options)},
     .vectors = squares,
+    .needs = GLS_METHOD_SQUARES,
     .main = adagrad_main};
 const gls_method_type gls_method_rmsprop = {.member = {"rmsprop",
                                                        "s = rho s + (1 - rho) g^2, w -= lr g / (sqrt(s) + eps)",
                                                        "[A] 3.1", rmsprop_table, sizeof(rmsprop_options)},
                                             .vectors = squares,
+                                            .needs = GLS_METHOD_SQUARES,
                                             .main = rmsprop_main};

@@ -76,16 +76,18 @@ const gls_method_type gls_method_adam = {.member = {"adam",
                                                     "bias-corrected mean gradient over the root of the mean square", "",
                                                     adam_table, sizeof(adam_options)},
                                          .vectors = moments,
+                                         .needs = GLS_METHOD_SQUARES,
                                          .coefficients = coefficients,
                                          .main = adam_main};
 const gls_method_type gls_method_adamw = {
     .member = {"adamw", "adam with decoupled weight decay", "", adamw_table, sizeof(adam_options)},
     .vectors = moments,
-    .needs = GLS_METHOD_DECOUPLED,
+    .needs = GLS_METHOD_DECOUPLED | GLS_METHOD_SQUARES,
     .coefficients = coefficients,
     .main = adam_main};
 const gls_method_type gls_method_amsgrad = {
     .member = {"amsgrad", "adam whose denominator never shrinks", "[T] 2.2.2", adam_table, sizeof(adam_options)},
     .vectors = moments_top,
+    .needs = GLS_METHOD_SQUARES,
     .coefficients = coefficients,
     .main = amsgrad_main};

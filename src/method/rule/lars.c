@@ -1,11 +1,15 @@
-/* lars, per block: l = kappa |w| / (|g| + lambda |w|), 1 where either norm is 0; v = beta v + lr l (g + lambda w);
- * w -= v. */
+/* lars, per block: l = kappa |w| / (|g| + lambda |w|), 1 or 0 by option where |w| is 0; v = beta v + lr l (g + lambda
+ * w); w -= v. */
 #include "method/rule/rows.h"
 
 typedef struct lars_options {
     gls_method_common common;
     double beta, kappa;
+    int zero_weights;
+    bool decay_all;
 } lars_options;
+
+enum { MOVE, STAY }; /* zero_weights */
 
 GLS_SIMD static void kernel(gls_real *restrict step, gls_real *restrict v, const gls_real *restrict w,
                             const gls_real *restrict g, gls_real beta, gls_real rate, gls_real lambda, int64_t n) {
@@ -16,12 +20,19 @@ GLS_SIMD static void kernel(gls_real *restrict step, gls_real *restrict v, const
     }
 }
 
+/* A gradient of zero leaves the limit kappa/lambda; without decay the step is zero then, and so is no matter. */
+static double trust_ratio(const gls_range *r, double decay) {
+    const lars_options *o = r->options;
+    if (gls_rule_norm_is_zero(r->w_norm2)) return o->zero_weights == MOVE ? 1 : 0;
+    if (gls_rule_norm_is_zero(r->g_norm2)) return decay > 0 ? o->kappa / decay : 1;
+    double w = sqrt(r->w_norm2);
+    return o->kappa * w / (sqrt(r->g_norm2) + decay * w);
+}
+
 static void lars_main(const gls_range *r) {
     const lars_options *o = r->options;
-    double g = sqrt(r->g_norm2), w = sqrt(r->w_norm2);
-    double trust =
-        gls_rule_norm_is_zero(r->g_norm2) || gls_rule_norm_is_zero(r->w_norm2) ? 1 : o->kappa * w / (g + r->decay * w);
-    kernel(r->step, r->state[0], r->w, r->g, (gls_real)o->beta, (gls_real)(o->common.lr * trust), (gls_real)r->decay,
+    double decay = o->decay_all ? o->common.weight_decay : r->decay, trust = trust_ratio(r, decay);
+    kernel(r->step, r->state[0], r->w, r->g, (gls_real)o->beta, (gls_real)(o->common.lr * trust), (gls_real)decay,
            r->size);
 }
 
@@ -31,6 +42,10 @@ static const gls_option table[] = {
     GLS_METHOD_LR("1"),
     ROW_BETA(lars_options, beta, "0.9", "momentum"),
     ROW_POSITIVE(lars_options, kappa, "0.001", GLS_OPTION_SCHEDULABLE, "trust coefficient"),
+    GLS_ENUM("zero_weights", lars_options, zero_weights, "move", "move|stay",
+             "blocks whose weights are all zero: move at the full rate, or stay, as in the code that [N] cites"),
+    GLS_BOOL("decay_all", lars_options, decay_all, "false",
+             "weight_decay also for biases and shifts and scales of norms, as in the code that [N] cites"),
     GLS_METHOD_DECAY("0", "lambda of the rule: in the trust ratio and in the step"),
     GLS_METHOD_REST,
     {0}};

@@ -103,7 +103,9 @@ static gls_status make_method(gls_training *t) {
     GLS_TRY(gls_batches_plan(t, &t->steps_per_epoch, &t->total_steps));
     if (!gls_problem_size(t->problem))
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "the model has no parameters for these data");
-    return gls_training_make_method(t, &t->method);
+    GLS_TRY(gls_training_make_method(t, &t->method));
+    gls_training_compare_theory(t);
+    return GLS_OK;
 }
 
 static gls_status make_estimator(gls_training *t) {
