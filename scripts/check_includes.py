@@ -14,11 +14,12 @@ STANDS_ON = {
     "problem": "base comm data",
     "model": "base comm data problem",
     "estimator": "base comm data problem",
+    "predict": "base comm data problem model estimator",
     "method": "base",
     "measure": "base comm data problem estimator",
-    "run": "base comm data problem model estimator method measure",
+    "run": "base comm data problem model estimator predict method measure",
     "report": "base",
-    "cli": "base comm data problem model estimator method measure run report",
+    "cli": "base comm data problem model estimator predict method measure run report",
 }
 # Folders of a room from the lowest layer up. Files beside the folders stand under them all.
 LAYERS = {"run": ["config", "training", "loop", "observer", "search"]}

@@ -25,6 +25,7 @@ WORDS = {
         memory model network node norm op parameter room storage tile use view window""",
     "estimator": """cut estimate estimator group lane ledger making microbatch nonfinite pass place shapes slice sorted stage
         way workspace""",
+    "predict": "predictor score scored scores trained",
     "method": """answer average certificate clock method move projection query range rule schedule step theorem theory
         update""",
     "measure": """conflict diversity figure interval lanczos measure moments noise pair pattern sample series spectrum stat

@@ -8,6 +8,7 @@
 #include <glissade/problem.h>
 #include <glissade/model.h>
 #include <glissade/estimator.h>
+#include <glissade/predict.h>
 #include <glissade/method.h>
 #include <glissade/measure.h>
 #include <glissade/run.h>

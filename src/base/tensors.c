@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
 #include <jansson.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,13 +19,35 @@
  * Checksums read a PIECE at a time. */
 enum { MAX_HEADER = 64 << 20, PIECE = 1 << 20 };
 
-static const char *const dtype_names[] = {
-    [GLS_F32] = "F32", [GLS_F64] = "F64", [GLS_I32] = "I32", [GLS_I64] = "I64", [GLS_U8] = "U8"};
+/* Ours first, by gls_dtype; of the format's others two are read as weights, the rest may lie in a file unread. */
+enum { DTYPE_F16 = GLS_U8 + 1, DTYPE_BF16 };
+static const struct {
+    const char *name;
+    int64_t size;
+} dtypes[] = {[GLS_F32] = {"F32", 4},
+              [GLS_F64] = {"F64", 8},
+              [GLS_I32] = {"I32", 4},
+              [GLS_I64] = {"I64", 8},
+              [GLS_U8] = {"U8", 1},
+              [DTYPE_F16] = {"F16", 2},
+              [DTYPE_BF16] = {"BF16", 2},
+              {"BOOL", 1},
+              {"I8", 1},
+              {"I16", 2},
+              {"U16", 2},
+              {"U32", 4},
+              {"U64", 8},
+              {"F8_E4M3", 1},
+              {"F8_E5M2", 1}};
 
-static int64_t array_bytes(const gls_array *array) {
+static int64_t array_count(const gls_array *array) {
     int64_t n = 1;
     for (int i = 0; i < array->dims; i++) n *= array->shape[i];
-    return n * (int64_t)gls_dtype_size(array->dtype);
+    return n;
+}
+
+static int64_t array_bytes(const gls_array *array) {
+    return array_count(array) * dtypes[array->dtype].size;
 }
 
 /* ---- writing ---- */
@@ -31,7 +55,7 @@ static int64_t array_bytes(const gls_array *array) {
 static json_t *describe(const gls_array *array, int64_t offset) {
     json_t *shape = json_array();
     for (int i = 0; i < array->dims; i++) json_array_append_new(shape, json_integer(array->shape[i]));
-    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtype_names[array->dtype], "shape", shape, "data_offsets",
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtypes[array->dtype].name, "shape", shape, "data_offsets",
                      (json_int_t)offset, (json_int_t)(offset + array_bytes(array)));
 }
 
@@ -129,8 +153,8 @@ static gls_status bad(gls_tensors *t, const char *name, const char *why) {
 }
 
 static int find_dtype(const char *name) {
-    for (int i = 0; name && i < (int)(sizeof dtype_names / sizeof *dtype_names); i++)
-        if (strcmp(name, dtype_names[i]) == 0) return i;
+    for (int i = 0; name && i < (int)(sizeof dtypes / sizeof *dtypes); i++)
+        if (strcmp(name, dtypes[i].name) == 0) return i;
     return -1;
 }
 
@@ -139,11 +163,13 @@ static gls_status read_entry(gls_tensors *t, const char *name, json_t *entry, gl
     const char *type = json_string_value(json_object_get(entry, "dtype"));
     json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
     int dtype = find_dtype(type);
-    if (dtype < 0) return bad(t, name, "its dtype is not one of F32, F64, I32, I64, U8");
+    if (dtype < 0)
+        return bad(t, name,
+                   "its dtype is not one of F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL, F8");
     if (!json_is_array(shape) || json_array_size(shape) > GLS_MAX_DIMS)
         return bad(t, name, "its shape is not a list of at most 6 extents");
     *out = (gls_array){.dtype = (gls_dtype)dtype, .dims = (int)json_array_size(shape)};
-    int64_t n = (int64_t)gls_dtype_size(out->dtype);
+    int64_t n = dtypes[dtype].size;
     for (int i = 0; i < out->dims; i++) {
         json_t *extent = json_array_get(shape, (size_t)i);
         int64_t e = json_is_integer(extent) ? (int64_t)json_integer_value(extent) : -1;
@@ -161,22 +187,48 @@ static gls_status read_entry(gls_tensors *t, const char *name, json_t *entry, gl
     return GLS_OK;
 }
 
+typedef struct span {
+    int64_t begin, end;
+    const char *name;
+} span;
+
+static int by_begin(const void *a, const void *b) {
+    const span *x = a, *y = b;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    return x->end < y->end ? -1 : x->end > y->end;
+}
+
+/* Every byte of the data belongs to one array: none overlaps another, and nothing lies between. */
+static gls_status check_spans(gls_tensors *t, span *all, int64_t count) {
+    int64_t end = 0;
+    if (count) qsort(all, (size_t)count, sizeof *all, by_begin);
+    for (int64_t i = 0; i < count; i++) {
+        if (all[i].begin < end) return bad(t, all[i].name, "arrays overlap");
+        if (all[i].begin > end) return bad(t, all[i].name, "bytes before it belong to no array");
+        end = all[i].end;
+    }
+    if (end == t->size) return GLS_OK;
+    return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: %lld bytes of data, but its header describes %lld", t->path,
+                    (long long)t->size, (long long)end);
+}
+
 static gls_status check_entries(gls_tensors *t) {
     const char *name;
     json_t *entry;
-    int64_t sum = 0;
+    int64_t count = 0;
+    span *all = gls_alloc(t->ctx, (int64_t)json_object_size(t->header), sizeof *all);
+    if (!all) return GLS_ERR_MEMORY;
+    gls_status status = GLS_OK;
     json_object_foreach(t->header, name, entry) {
-        if (strcmp(name, "__metadata__") == 0) continue;
-        gls_array array;
-        int64_t offset;
-        GLS_TRY(read_entry(t, name, entry, &array, &offset));
-        sum += array_bytes(&array);
-        if (sum > t->size) return bad(t, name, "arrays overlap");
+        if (status != GLS_OK || strcmp(name, "__metadata__") == 0) continue;
+        gls_array array = {0};
+        int64_t offset = 0;
+        status = read_entry(t, name, entry, &array, &offset);
+        if (status == GLS_OK) all[count++] = (span){offset, offset + array_bytes(&array), name};
     }
-    if (sum != t->size)
-        return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: %lld bytes of data, but its header describes %lld", t->path,
-                        (long long)t->size, (long long)sum);
-    return GLS_OK;
+    if (status == GLS_OK) status = check_spans(t, all, count);
+    gls_free(t->ctx, all);
+    return status;
 }
 
 /* The file begins with the header's length in 8 bytes, little-endian; then the header, a JSON object; then the data. */
@@ -259,7 +311,7 @@ bool gls_tensors_has(const gls_tensors *tensors, const char *name) {
 }
 
 static void print_shape(const gls_array *array, char *text, size_t room) {
-    int used = snprintf(text, room, "%s [", dtype_names[array->dtype]);
+    int used = snprintf(text, room, "%s [", dtypes[array->dtype].name);
     for (int i = 0; i < array->dims && used >= 0 && (size_t)used < room; i++)
         used += snprintf(text + used, room - (size_t)used, "%s%lld", i ? ", " : "", (long long)array->shape[i]);
     if (used >= 0 && (size_t)used < room) snprintf(text + used, room - (size_t)used, "]");
@@ -326,10 +378,81 @@ gls_status gls_tensors_load(gls_tensors *tensors, const char *prefix, gls_arena 
         gls_array found;
         int64_t offset;
         GLS_TRY(read_entry(tensors, name, entry, &found, &offset));
+        if (found.dtype > GLS_U8) return bad(tensors, name, "its dtype is not one of F32, F64, I32, I64, U8");
         void *data = gls_arena_alloc(arena, array_bytes(&found), 1);
         if (!data) return GLS_ERR_MEMORY;
         GLS_TRY(read_at(tensors, data, array_bytes(&found), tensors->start + offset));
         GLS_TRY(gls_arrays_add(tensors->ctx, arrays, name, found.dtype, found.dims, found.shape, data));
+    }
+    return GLS_OK;
+}
+
+/* ---- weights of any precision ---- */
+
+static double half(uint16_t bits) {
+    int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    double size = exponent == 31  ? fraction ? NAN : INFINITY
+                  : exponent == 0 ? ldexp(fraction, -24)
+                                  : ldexp(1024 + fraction, exponent - 25);
+    return bits >> 15 ? -size : size;
+}
+
+static double value_at(int dtype, const void *data, int64_t i) {
+    const uint16_t *narrow = data;
+    if (dtype == GLS_F64) return ((const double *)data)[i];
+    if (dtype == GLS_F32) return ((const float *)data)[i];
+    if (dtype == DTYPE_F16) return half(narrow[i]);
+    uint32_t wide = (uint32_t)narrow[i] << 16;
+    float value;
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
+
+static gls_status convert(gls_tensors *t, const char *name, int dtype, const void *data, int64_t count, gls_real *out) {
+    for (int64_t i = 0; i < count; i++) {
+        double value = value_at(dtype, data, i);
+        out[i] = (gls_real)value;
+        if (!isfinite(out[i]))
+            return gls_fail(t->ctx, GLS_ERR_NONFINITE, "%s: array '%s': value %lld is %g%s", t->path, name,
+                            (long long)i, value,
+                            isfinite(value) ? ", which single precision cannot hold" : ", expected finite weights");
+    }
+    return GLS_OK;
+}
+
+static gls_status read_real(gls_tensors *t, const char *name, int dims, const int64_t *shape, gls_real *out) {
+    json_t *entry = json_object_get(t->header, name);
+    gls_array have, want = {.dtype = GLS_DTYPE_REAL, .dims = dims};
+    int64_t offset;
+    memcpy(want.shape, shape, sizeof want.shape);
+    if (!entry) return bad(t, name, "is not in the file");
+    GLS_TRY(read_entry(t, name, entry, &have, &offset));
+    bool real =
+        have.dtype == GLS_F32 || have.dtype == GLS_F64 || (int)have.dtype == DTYPE_F16 || (int)have.dtype == DTYPE_BF16;
+    bool same = real && have.dims == dims;
+    for (int i = 0; same && i < dims; i++) same = have.shape[i] == shape[i];
+    if (!same) {
+        char found[160], expected[160];
+        print_shape(&have, found, sizeof found);
+        print_shape(&want, expected, sizeof expected);
+        return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: array '%s' is %s, expected %s in F64, F32, F16 or BF16", t->path,
+                        name, found, expected);
+    }
+    void *data = gls_alloc(t->ctx, array_bytes(&have), 1);
+    gls_status status = data ? read_at(t, data, array_bytes(&have), t->start + offset) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = convert(t, name, (int)have.dtype, data, array_count(&have), out);
+    gls_free(t->ctx, data);
+    return status;
+}
+
+gls_status gls_tensors_read_layout(gls_tensors *tensors, const gls_layout *layout, const char *prefix, gls_real *data) {
+    for (int64_t i = 0; i < gls_layout_count(layout); i++) {
+        const gls_block *block = gls_layout_block(layout, i);
+        char *name = gls_sprintf(tensors->ctx, "%s%s", prefix, block->name);
+        gls_status status =
+            name ? read_real(tensors, name, block->dims, block->shape, data + block->offset) : GLS_ERR_MEMORY;
+        gls_free(tensors->ctx, name);
+        GLS_TRY(status);
     }
     return GLS_OK;
 }

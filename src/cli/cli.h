@@ -4,6 +4,7 @@
 #define GLS_CLI_CLI_H
 
 #include <glissade/comm.h>
+#include <glissade/predict.h>
 #include <glissade/run.h>
 #include <jansson.h>
 
@@ -42,6 +43,13 @@ typedef struct cli_flag {
         .name = "set", .value = "KEY=VALUE",                                                                  \
         .help = "set a key of the configuration, as in --set method.lr=0.1; values are YAML; may be repeated" \
     }
+#define CLI_FLAG_MODEL_AT \
+    { .name = "at", .value = "WHICH", .help = "which weights of a run folder: best, final (the default) or a step" }
+#define CLI_FLAG_MODEL_FORMAT                                                                                       \
+    {                                                                                                               \
+        .name = "format", .value = "NAME",                                                                          \
+        .help = "format of the rows, where it is not that of the training file; `glissade list formats` lists them" \
+    }
 #define CLI_FLAG_THREADS                                                                                      \
     {                                                                                                         \
         .name = "threads", .value = "N", .type = CLI_INT, .minimum = 0, .maximum = 1024,                      \
@@ -77,7 +85,7 @@ struct cli_verb {
 
 extern const cli_verb *const cli_verbs[]; /* ends with NULL */
 extern const cli_verb cli_train, cli_sweep, cli_report, cli_measure, cli_advise, cli_replay, cli_solve, cli_list,
-    cli_data, cli_theory, cli_help, cli_version, cli_completion;
+    cli_data, cli_predict, cli_evaluate, cli_theory, cli_help, cli_version, cli_completion;
 
 const cli_verb *cli_find_verb(const char *name); /* NULL with a message that names the nearest */
 
@@ -129,6 +137,16 @@ int cli_print_json(json_t *object, int digits);
 json_t *cli_number(double x); /* null where it is not finite */
 char *cli_thousands(int64_t number, char text[32]);
 char *cli_duration(double seconds, char text[32]);
+
+/* model.c: a trained model and its rows. */
+typedef struct cli_model {
+    gls_context *ctx;
+    gls_predictor *predictor;
+    gls_source *rows;
+} cli_model;
+/* Model, --at, --data and --format. Also after a failure to be closed; ctx is NULL where memory ran out. */
+gls_status cli_model_open(cli_model *model, const cli_args *args, gls_part part);
+void cli_model_close(cli_model *model);
 
 /* suspects.c: the examples that a run's ledger shows as suppressed; an action of `data`. */
 gls_status cli_suspects(gls_context *ctx, const cli_args *args);

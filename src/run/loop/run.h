@@ -61,6 +61,6 @@ gls_status gls_checkpoint_resume(gls_run *run);
 /* Weights and the problem's state alone, from a run folder or a file. */
 gls_status gls_checkpoint_from(gls_run *run, const char *from);
 /* A file of arrays with the step among its notes; for one rank. */
-gls_status gls_checkpoint_write(gls_run *run, const char *path, const gls_arrays *arrays);
+gls_status gls_checkpoint_write(gls_run *run, const char *path, gls_arrays *arrays);
 
 #endif

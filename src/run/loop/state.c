@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "predict/trained.h"
 #include "run/loop/checkpoints.h"
 #include "run/loop/run.h"
 
@@ -48,11 +49,14 @@ static gls_status collect(gls_run *run, const gls_tensors *file, gls_arrays *arr
 
 /* ---- saving ---- */
 
-gls_status gls_checkpoint_write(gls_run *run, const char *path, const gls_arrays *arrays) {
-    char step[32];
+gls_status gls_checkpoint_write(gls_run *run, const char *path, gls_arrays *arrays) {
+    char step[32], *model = NULL;
     snprintf(step, sizeof step, "%lld", (long long)run->training->counters.steps);
-    const gls_note notes[] = {{"format", "pt"}, {"producer", "glissade"}, {"step", step}};
-    return gls_tensors_write(run->ctx, path, arrays, notes, 3);
+    GLS_TRY(gls_training_describe(run->training, arrays, &model));
+    const gls_note notes[] = {{"format", "pt"}, {"producer", "glissade"}, {"step", step}, {GLS_TRAINED_NOTE, model}};
+    gls_status status = gls_tensors_write(run->ctx, path, arrays, notes, 4);
+    gls_free(run->ctx, model);
+    return status;
 }
 
 gls_status gls_checkpoint_save(gls_run *run, const char *path) {

@@ -42,6 +42,7 @@ static gls_status open_sets(gls_training *t, const gls_value *section, const gls
         GLS_TRY(gls_source_open(ctx, format, data->test, section, gls_config_data_keys, GLS_PART_TEST,
                                 &t->set.file->info, &t->set.test));
     gls_source *raw = t->set.file;
+    t->set.read = raw->info;
     t->set.file = NULL;
     GLS_TRY(gls_transforms_apply(ctx, raw, transforms, seed, NULL, &t->set.file));
     if (!test) return GLS_OK;
@@ -78,11 +79,8 @@ static gls_status split(gls_training *t) {
 }
 
 gls_status gls_training_open_sets(gls_training *t) {
-    gls_value *transforms;
-    GLS_TRY(transform_list(t, &transforms));
-    gls_status status = open_sets(t, gls_value_get(t->config, "data"), transforms);
-    gls_value_destroy(t->ctx, transforms);
-    GLS_TRY(status);
+    GLS_TRY(transform_list(t, &t->set.transforms));
+    GLS_TRY(open_sets(t, gls_value_get(t->config, "data"), t->set.transforms));
     if (t->set.file->info.examples < 1)
         return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: no examples", t->data->train ? t->data->train : "data");
     if (t->train->validation > 0) GLS_TRY(split(t));

@@ -202,6 +202,7 @@ void gls_training_destroy(gls_training *t) {
     gls_source_destroy(t->set.validation);
     gls_source_destroy(t->set.test);
     gls_source_destroy(t->set.file);
+    gls_value_destroy(ctx, t->set.transforms);
     gls_value_destroy(ctx, t->config);
     gls_options_destroy(t->train_options);
     gls_options_destroy(t->data_options);

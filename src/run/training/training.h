@@ -18,6 +18,8 @@ typedef struct gls_trial gls_trial;
 typedef struct gls_training_sets {
     gls_source *file, *fit; /* fit: what is left of the file without the validation set */
     gls_source *validation, *test;
+    gls_data_info read;      /* what the training file looks like, before transforms */
+    gls_value *transforms;   /* the list that was applied, or NULL */
     const gls_source *train; /* what is trained on: one of the two above */
 } gls_training_sets;
 
@@ -108,6 +110,10 @@ gls_status gls_training_restored(gls_training *training);
 /* The result alone: weights `w` [d] and the problem's state. state_prefix: "" or "state/". */
 gls_status gls_training_result_arrays(gls_training *training, gls_real *w, const char *state_prefix,
                                       gls_arrays *arrays);
+
+/* saved.c: what prediction needs beside weights and state: the fitted transforms as arrays, the rest as a note's text,
+ * from gls_alloc. */
+gls_status gls_training_describe(gls_training *training, gls_arrays *arrays, char **note);
 
 /* measuring.c: what measures are given at the present point. After a step in this session: its lr, gradient, loss and
  * figures; the weights before it where they are kept. */

@@ -1,0 +1,99 @@
+/* `evaluate`: a trained model's scores on rows with targets. */
+#include <stdio.h>
+
+#include "cli/cli.h"
+
+/* More classes than this make no table for a terminal. */
+enum { TABLE_CLASSES = 12 };
+
+static const char *class_name(const gls_data_info *info, int64_t c, char text[24]) {
+    if (info->class_names && c < info->classes) return info->class_names[c];
+    snprintf(text, 24, "%lld", (long long)c);
+    return text;
+}
+
+static void print_confusion(const gls_scores *s, const gls_data_info *info) {
+    char text[24];
+    printf("\n%-16s  predicted as\n%-16s", "class", "");
+    for (int64_t c = 0; c < s->classes; c++) printf(" %9.9s", class_name(info, c, text));
+    puts("");
+    for (int64_t c = 0; c < s->classes; c++) {
+        printf("%-16.16s", class_name(info, c, text));
+        for (int64_t j = 0; j < s->classes; j++) printf(" %9lld", (long long)s->confusion[c * s->classes + j]);
+        puts("");
+    }
+}
+
+static void print_terminal(const gls_scores *s, const gls_data_info *info) {
+    char text[32];
+    printf("%-18s %s\n%-18s %.6g\n", "examples", cli_thousands(s->examples, text), "loss", s->loss);
+    for (int i = 0; i < s->count; i++) printf("%-18s %.6g\n", s->name[i], s->value[i]);
+    if (!s->classes) return;
+    printf("\n%-16s %9s %9s %9s\n", "class", "recall", "precision", "f1");
+    for (int64_t c = 0; c < s->classes; c++)
+        printf("%-16.16s %9.4f %9.4f %9.4f\n", class_name(info, c, text), s->recall[c], s->precision[c], s->f1[c]);
+    if (s->classes <= TABLE_CLASSES) print_confusion(s, info);
+}
+
+static json_t *confusion_json(const gls_scores *s) {
+    json_t *table = json_array();
+    for (int64_t c = 0; c < s->classes; c++) {
+        json_t *row = json_array();
+        for (int64_t j = 0; j < s->classes; j++)
+            json_array_append_new(row, json_integer(s->confusion[c * s->classes + j]));
+        json_array_append_new(table, row);
+    }
+    return table;
+}
+
+static json_t *scores_json(const gls_scores *s, const gls_data_info *info) {
+    json_t *object = json_object(), *by_class = json_array();
+    char text[24];
+    json_object_set_new(object, "examples", json_integer(s->examples));
+    json_object_set_new(object, "loss", cli_number(s->loss));
+    for (int i = 0; i < s->count; i++) json_object_set_new(object, s->name[i], cli_number(s->value[i]));
+    for (int64_t c = 0; c < s->classes; c++)
+        json_array_append_new(by_class, json_pack("{s:s, s:o, s:o, s:o}", "class", class_name(info, c, text), "recall",
+                                                  cli_number(s->recall[c]), "precision", cli_number(s->precision[c]),
+                                                  "f1", cli_number(s->f1[c])));
+    if (s->classes) json_object_set_new(object, "confusion", confusion_json(s));
+    if (s->classes) json_object_set(object, "by_class", by_class);
+    json_decref(by_class);
+    return object;
+}
+
+static int run(const cli_args *args) {
+    cli_model m;
+    gls_scores scores = {0};
+    gls_status status = cli_model_open(&m, args, GLS_PART_TEST);
+    if (!m.ctx) return cli_bad("out of memory"), CLI_FAILED;
+    if (status == GLS_OK) status = gls_predictor_score(m.predictor, m.rows, &scores);
+    int code = CLI_DONE;
+    if (status != GLS_OK) {
+        code = cli_fail(m.ctx, status, false);
+    } else {
+        const gls_data_info *info = gls_predictor_input_info(m.predictor);
+        if (!cli_has(args, "quiet")) print_terminal(&scores, info);
+        if (cli_has(args, "json")) code = cli_print_json(scores_json(&scores, info), 17);
+    }
+    gls_scores_clear(m.ctx, &scores);
+    cli_model_close(&m);
+    return code;
+}
+
+static const cli_flag flags[] = {{"data", "FILE", "rows with targets, in the format of the training file"},
+                                 CLI_FLAG_MODEL_AT,
+                                 CLI_FLAG_MODEL_FORMAT,
+                                 CLI_FLAG_THREADS,
+                                 CLI_FLAG_JSON,
+                                 CLI_FLAG_QUIET,
+                                 {NULL}};
+
+const cli_verb cli_evaluate = {
+    .name = "evaluate",
+    .synopsis = "evaluate MODEL.safetensors | RUN  --data FILE",
+    .help = "a trained model's scores on rows with targets, over all and by class",
+    .details = "On the run's own test file, loss and accuracy are those that the run reports.",
+    .flags = flags,
+    .run = run,
+};

@@ -1,0 +1,52 @@
+/* A trained model and rows for it, as `predict` and `evaluate` are given them. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/cli.h"
+
+static gls_status open_model(cli_model *m, const cli_args *args) {
+    const char *given = args->positional[0], *at = cli_get(args, "at");
+    char *path = NULL;
+    struct stat info;
+    if (stat(given, &info) == 0 && S_ISDIR(info.st_mode)) {
+        GLS_TRY(gls_run_saved_weights(m->ctx, given, at ? at : "final", &path, NULL));
+    } else if (at) {
+        return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "--at needs a run folder; %s is not one", given);
+    }
+    gls_status status = gls_predictor_open(m->ctx, path ? path : given, &m->predictor);
+    gls_free(m->ctx, path);
+    return status;
+}
+
+/* A model that was trained from a generator has no format of files: then it is guessed. */
+static const char *rows_format(const cli_model *m, const cli_args *args, const char *path) {
+    const char *format = cli_get(args, "format"), *trained = gls_predictor_format(m->predictor);
+    if (format) return format;
+    const gls_format *member;
+    for (int64_t i = 0; (member = (const gls_format *)gls_members_at(m->ctx, GLS_KIND_FORMAT, i)); i++)
+        if (strcmp(member->member.name, trained) == 0) return member->generator ? gls_format_guess(path) : NULL;
+    return NULL;
+}
+
+static gls_status open_all(cli_model *m, const cli_args *args, gls_part part) {
+    const char *path = cli_get(args, "data");
+    if (args->positionals != 1)
+        return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "expected one model: a run folder or a .safetensors file, found %d",
+                        args->positionals);
+    if (!path) return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "--data FILE is missing: the rows");
+    GLS_TRY(open_model(m, args));
+    return gls_predictor_rows(m->predictor, rows_format(m, args, path), path, part, &m->rows);
+}
+
+gls_status cli_model_open(cli_model *m, const cli_args *args, gls_part part) {
+    gls_context_options options = {.size = sizeof options, .threads = (int)cli_int(args, "threads", 0), .log = cli_log};
+    *m = (cli_model){0};
+    gls_status status = gls_context_create(&m->ctx, &options);
+    return status == GLS_OK ? open_all(m, args, part) : status;
+}
+
+void cli_model_close(cli_model *m) {
+    gls_source_destroy(m->rows);
+    gls_predictor_destroy(m->predictor);
+    gls_context_destroy(m->ctx);
+}

@@ -1,0 +1,138 @@
+/* `predict`: what a trained model says of rows, as an array or a table. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+/* n predictions: `values` numbers each in value, a class each in label; what there is not is NULL. */
+typedef struct predictions {
+    int64_t rows, positions, values;
+    gls_real *z, *value;
+    int32_t *label;
+    const gls_data_info *info;
+} predictions;
+
+static gls_status predict(cli_model *m, predictions *p) {
+    const gls_problem *problem = gls_predictor_problem(m->predictor);
+    gls_prediction kind = gls_problem_prediction(problem);
+    p->rows = gls_source_info(m->rows)->examples;
+    p->positions = kind.positions;
+    p->values = kind.values;
+    p->info = gls_predictor_input_info(m->predictor);
+    int64_t n = p->rows * kind.positions;
+    p->z = gls_alloc(m->ctx, p->rows, (size_t)gls_predictor_outputs(m->predictor) * sizeof *p->z);
+    if (!p->z) return GLS_ERR_MEMORY;
+    GLS_TRY(gls_predictor_run(m->predictor, m->rows, p->z));
+    if (kind.values || !kind.classes) {
+        p->value = gls_alloc(m->ctx, n, (size_t)kind.values * sizeof *p->value);
+        if (!p->value) return GLS_ERR_MEMORY;
+        GLS_TRY(gls_problem_predict(problem, p->rows, p->z, p->value));
+    }
+    if (!kind.classes) return GLS_OK;
+    p->label = gls_alloc(m->ctx, n, sizeof *p->label);
+    return p->label ? gls_problem_classify(problem, p->rows, p->z, p->label) : GLS_ERR_MEMORY;
+}
+
+/* ---- writing ---- */
+
+static gls_status write_npy(cli_model *m, const predictions *p, const char *path) {
+    int64_t shape[3] = {p->rows, p->values, p->values};
+    int dims = p->value ? 2 : 1;
+    if (p->positions > 1) {
+        shape[1] = p->positions;
+        dims++;
+    }
+    return p->value ? gls_npy_write(m->ctx, path, GLS_DTYPE_REAL, dims, shape, p->value)
+                    : gls_npy_write(m->ctx, path, GLS_I32, dims, shape, p->label);
+}
+
+static void print_quoted(FILE *out, const char *prefix, const char *name) {
+    bool plain = !strpbrk(name, ",\"\r\n");
+    fprintf(out, "%s%s", plain ? "" : "\"", prefix);
+    for (; *name; name++) fprintf(out, *name == '"' ? "\"\"" : "%c", *name);
+    if (!plain) fputc('"', out);
+}
+
+static void print_class(FILE *out, const predictions *p, const char *prefix, int64_t c) {
+    char number[24];
+    snprintf(number, sizeof number, "%lld", (long long)c);
+    print_quoted(out, prefix,
+                 c >= 0 && p->info->class_names && c < p->info->classes ? p->info->class_names[c] : number);
+}
+
+static void print_header(FILE *out, const predictions *p) {
+    if (p->label) fputs("class", out);
+    for (int64_t c = 0; c < p->values; c++) {
+        if (c || p->label) fputc(',', out);
+        if (p->label)
+            print_class(out, p, "p_", c);
+        else
+            fprintf(out, "value_%lld", (long long)c);
+    }
+    fputc('\n', out);
+}
+
+static void print_row(FILE *out, const predictions *p, int64_t i) {
+    if (p->label) print_class(out, p, "", p->label[i]);
+    for (int64_t c = 0; c < p->values; c++) {
+        if (c || p->label) fputc(',', out);
+        fprintf(out, "%.*g", sizeof(gls_real) == 4 ? 9 : 17, (double)p->value[i * p->values + c]);
+    }
+    fputc('\n', out);
+}
+
+static gls_status write_csv(cli_model *m, const predictions *p, const char *path) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return gls_fail(m->ctx, GLS_ERR_MEMORY, "out of memory");
+    print_header(out, p);
+    for (int64_t i = 0; i < p->rows * p->positions; i++) print_row(out, p, i);
+    bool failed = ferror(out);
+    failed = fclose(out) || failed;
+    gls_status status = failed ? gls_fail(m->ctx, GLS_ERR_MEMORY, "out of memory") : gls_write_text(m->ctx, path, text);
+    free(text);
+    return status;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+static int run(const cli_args *args) {
+    const char *out = cli_get(args, "out");
+    if (!out || (!ends_with(out, ".npy") && !ends_with(out, ".csv")))
+        return cli_bad("--out: expected a file named .npy or .csv, found %s", out ? out : "none");
+    cli_model m;
+    predictions p = {0};
+    gls_status status = cli_model_open(&m, args, GLS_PART_ROWS);
+    if (!m.ctx) return cli_bad("out of memory"), CLI_FAILED;
+    if (status == GLS_OK) status = predict(&m, &p);
+    bool writing = status == GLS_OK;
+    if (writing) status = ends_with(out, ".npy") ? write_npy(&m, &p, out) : write_csv(&m, &p, out);
+    int code = status == GLS_OK ? CLI_DONE : cli_fail(m.ctx, status, writing);
+    gls_free(m.ctx, p.z);
+    gls_free(m.ctx, p.value);
+    gls_free(m.ctx, p.label);
+    cli_model_close(&m);
+    return code;
+}
+
+static const cli_flag flags[] = {
+    {"data", "FILE", "the rows, in the format of the training file; they need no targets"},
+    {"out", "FILE", "P.npy: probabilities or values (classes where there are none); P.csv: classes by name as well"},
+    CLI_FLAG_MODEL_AT,
+    CLI_FLAG_MODEL_FORMAT,
+    CLI_FLAG_THREADS,
+    {NULL}};
+
+const cli_verb cli_predict = {
+    .name = "predict",
+    .synopsis = "predict MODEL.safetensors | RUN  --data FILE --out P.npy|P.csv",
+    .help = "what a trained model says of new rows: classes, probabilities, values",
+    .details = "The rows go through what the training data went through, with what was learned there.",
+    .flags = flags,
+    .run = run,
+};

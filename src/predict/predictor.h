@@ -1,0 +1,24 @@
+/* The inside of a predictor, for its scores. */
+#ifndef GLS_PREDICT_PREDICTOR_H
+#define GLS_PREDICT_PREDICTOR_H
+
+#include <glissade/estimator.h>
+#include <glissade/model.h>
+#include <glissade/predict.h>
+
+#include "predict/trained.h"
+
+struct gls_predictor {
+    gls_context *ctx;
+    gls_trained trained;
+    gls_problem *problem;
+    gls_fitted *fitted;
+    gls_pass *pass;
+    gls_real *w; /* [d] */
+};
+
+/* All rows in order; the loader, to be destroyed also after a failure, serves the stream. */
+gls_status gls_predictor_stream(gls_predictor *predictor, const gls_source *rows, gls_loader **loader,
+                                gls_stream **stream);
+
+#endif

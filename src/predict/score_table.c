@@ -1,0 +1,199 @@
+/* One row a score: its name, its help, the tasks it is for, and its formula. */
+#include "predict/score_table.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static gls_status accuracy(const gls_scored *s, double *out) {
+    int64_t right = 0;
+    for (int64_t i = 0; i < s->n; i++) right += s->predicted[i] == s->label[i];
+    *out = (double)right / (double)s->n;
+    return GLS_OK;
+}
+
+/* Right if fewer than five other classes have an output as large as its own. */
+static gls_status top5(const gls_scored *s, double *out) {
+    *out = NAN;
+    if (s->width <= 5) return GLS_OK;
+    int64_t right = 0;
+    for (int64_t i = 0; i < s->n; i++) {
+        const gls_real *z = s->z + i * s->width, own = z[s->label[i]];
+        int64_t above = 0;
+        for (int64_t c = 0; c < s->width; c++) above += c != s->label[i] && !(z[c] < own);
+        right += above < 5;
+    }
+    *out = (double)right / (double)s->n;
+    return GLS_OK;
+}
+
+/* Over the classes that have a value. */
+static double mean_of(const double *value, int64_t count) {
+    double sum = 0;
+    int64_t known = 0;
+    for (int64_t c = 0; c < count; c++) {
+        if (isnan(value[c])) continue;
+        sum += value[c];
+        known++;
+    }
+    return known ? sum / (double)known : NAN;
+}
+
+static gls_status balanced(const gls_scored *s, double *out) {
+    *out = mean_of(s->recall, s->classes);
+    return GLS_OK;
+}
+
+static gls_status macro_f1(const gls_scored *s, double *out) {
+    *out = mean_of(s->f1, s->classes);
+    return GLS_OK;
+}
+
+/* ---- area under the curve ---- */
+
+typedef struct ranked {
+    double z;
+    bool positive;
+} ranked;
+
+static int by_z(const void *a, const void *b) {
+    double x = ((const ranked *)a)->z, y = ((const ranked *)b)->z;
+    return x < y ? -1 : x > y;
+}
+
+/* Mann and Whitney: pairs of a positive and a negative in the right order, equal ones count half. */
+static double area(ranked *all, int64_t n) {
+    double below = 0, pairs = 0, positives = 0;
+    qsort(all, (size_t)n, sizeof *all, by_z);
+    for (int64_t i = 0, end; i < n; i = end) {
+        double up = 0, down = 0;
+        for (end = i; end < n && all[end].z == all[i].z; end++) {
+            up += all[end].positive;
+            down += !all[end].positive;
+        }
+        pairs += up * (below + down / 2);
+        below += down;
+        positives += up;
+    }
+    return positives > 0 && below > 0 ? pairs / (positives * below) : NAN;
+}
+
+/* How much row i is for class c: monotone in its probability. */
+static double support(const gls_scored *s, int64_t i, int64_t c) {
+    const gls_real *z = s->z + i * s->width;
+    if (s->link != GLS_LINK_SOFTMAX) return s->width == 1 ? z[0] : z[c];
+    double top = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < s->width; j++)
+        if (j != c && z[j] > top) top = z[j];
+    for (int64_t j = 0; j < s->width; j++)
+        if (j != c) sum += exp(z[j] - top);
+    return z[c] - top - log(sum);
+}
+
+/* Two classes: of the second one. More: the mean over the classes, each against all others. */
+static gls_status auc(const gls_scored *s, double *out) {
+    *out = NAN;
+    if (s->link == GLS_LINK_NEAREST || s->classes < 2) return GLS_OK;
+    for (int64_t i = 0; i < s->n * s->width; i++)
+        if (isnan(s->z[i])) return GLS_OK;
+    ranked *all = gls_alloc(s->ctx, s->n, sizeof *all);
+    double sum = 0;
+    int64_t known = 0;
+    if (!all) return GLS_ERR_MEMORY;
+    for (int64_t c = s->classes == 2; c < s->classes; c++) {
+        for (int64_t i = 0; i < s->n; i++) all[i] = (ranked){support(s, i, c), s->label[i] == c};
+        double a = area(all, s->n);
+        if (isnan(a)) continue;
+        sum += a;
+        known++;
+    }
+    gls_free(s->ctx, all);
+    if (known) *out = sum / (double)known;
+    return GLS_OK;
+}
+
+/* ---- probabilities ---- */
+
+/* -log of the right class's probability, from the outputs themselves: never log 0. */
+static double surprise(const gls_scored *s, int64_t i) {
+    const gls_real *z = s->z + i * s->width;
+    if (s->link == GLS_LINK_LOGISTIC) {
+        double margin = s->label[i] ? z[0] : -(double)z[0];
+        return log1p(exp(-fabs(margin))) + (margin < 0 ? -margin : 0);
+    }
+    double top = z[0], sum = 0;
+    for (int64_t c = 1; c < s->width; c++)
+        if (z[c] > top) top = z[c];
+    for (int64_t c = 0; c < s->width; c++) sum += exp(z[c] - top);
+    return log(sum) + top - z[s->label[i]];
+}
+
+static gls_status log_loss(const gls_scored *s, double *out) {
+    *out = NAN;
+    if (s->link != GLS_LINK_LOGISTIC && s->link != GLS_LINK_SOFTMAX) return GLS_OK;
+    double sum = 0;
+    for (int64_t i = 0; i < s->n; i++) sum += surprise(s, i);
+    *out = sum / (double)s->n;
+    return GLS_OK;
+}
+
+static gls_status perplexity(const gls_scored *s, double *out) {
+    GLS_TRY(log_loss(s, out));
+    *out = exp(*out);
+    return GLS_OK;
+}
+
+/* ---- values ---- */
+
+static double squares(const gls_scored *s, int64_t c) {
+    double sum = 0;
+    for (int64_t i = 0; i < s->n; i++) {
+        double e = (double)s->z[i * s->width + c] - (double)s->y[i * s->width + c];
+        sum += e * e;
+    }
+    return sum;
+}
+
+/* The mean over the outputs of 1 - squared errors / squared deviations from the mean. */
+static gls_status r2(const gls_scored *s, double *out) {
+    double total = 0;
+    for (int64_t c = 0; c < s->width; c++) {
+        double mean = 0, spread = 0;
+        for (int64_t i = 0; i < s->n; i++) mean += (double)s->y[i * s->width + c] / (double)s->n;
+        for (int64_t i = 0; i < s->n; i++) {
+            double e = (double)s->y[i * s->width + c] - mean;
+            spread += e * e;
+        }
+        total += spread > 0 ? 1 - squares(s, c) / spread : NAN;
+    }
+    *out = total / (double)s->width;
+    return GLS_OK;
+}
+
+static gls_status rmse(const gls_scored *s, double *out) {
+    double sum = 0;
+    for (int64_t c = 0; c < s->width; c++) sum += squares(s, c);
+    *out = sqrt(sum / (double)(s->n * s->width));
+    return GLS_OK;
+}
+
+static gls_status mae(const gls_scored *s, double *out) {
+    double sum = 0;
+    for (int64_t i = 0; i < s->n * s->width; i++) sum += fabs((double)s->z[i] - (double)s->y[i]);
+    *out = sum / (double)(s->n * s->width);
+    return GLS_OK;
+}
+
+const gls_score_row gls_score_rows[] = {
+    {{"accuracy", "share of right classes", GLS_TASK_CLASSES | GLS_TASK_TOKENS}, accuracy},
+    {{"top5", "share whose right class is among the five largest outputs", GLS_TASK_CLASSES | GLS_TASK_TOKENS}, top5},
+    {{"balanced_accuracy", "mean over the classes of their recall", GLS_TASK_CLASSES}, balanced},
+    {{"macro_f1", "mean over the classes of F1", GLS_TASK_CLASSES}, macro_f1},
+    {{"auc", "area under the ROC curve; of several classes the mean of each against all others", GLS_TASK_CLASSES},
+     auc},
+    {{"log_loss", "mean of -log of the right class's probability", GLS_TASK_CLASSES | GLS_TASK_TOKENS}, log_loss},
+    {{"perplexity", "e to the log loss", GLS_TASK_TOKENS}, perplexity},
+    {{"r2", "1 - squared errors over squared deviations from the mean", GLS_TASK_VALUES}, r2},
+    {{"rmse", "root of the mean squared error", GLS_TASK_VALUES}, rmse},
+    {{"mae", "mean absolute error", GLS_TASK_VALUES}, mae},
+    {{0}, NULL},
+};
