@@ -14,7 +14,7 @@
 #include "run/training/step.h"
 
 typedef struct gls_training_sets {
-    gls_source *file, *fit; /* fit: what is left of the file without the validation set */
+    gls_source *file, *fit; /* fit: what is left of the file without the validation set, which file is then kept for */
     gls_source *validation, *test;
     const gls_source *train; /* what is trained on: one of the two above */
 } gls_training_sets;
