@@ -32,6 +32,10 @@ typedef struct job {
 static gls_status configure(job *j) {
     if (cli_has(j->args, "resume") && cli_has(j->args, "out"))
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--resume continues a run in its own folder: leave out --out");
+    if (cli_has(j->args, "resume") && cli_has(j->args, "from"))
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                        "--resume continues a run with its own weights: leave out --from, or begin another run with "
+                        "--from alone");
     GLS_TRY(cli_configure(j->ctx, j->args, CLI_FROM_SETS | CLI_FROM_RESUME, &j->config, NULL));
     GLS_TRY(cli_config_set(j->ctx, j->config, "train.seed", cli_get(j->args, "seed")));
     GLS_TRY(cli_config_set(j->ctx, j->config, "train.threads", cli_get(j->args, "threads")));

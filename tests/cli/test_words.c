@@ -16,6 +16,7 @@ static const wrong wrongs[] = {
     {2, "$G sweep --preset demo-softmax-sgd --over method.lr=1 --seeds 0",
      "'--seeds' of sweep: expected a whole number"},
     {2, "$G train --resume x --out y", "leave out --out"},
+    {2, "$G train --resume x --from y", "leave out --from"},
     {2, "$G train missing.yaml", "missing.yaml: cannot open"},
     {2, "$G train --preset demo", "unknown preset 'demo'"},
     {2, "$G train --preset demo-mlp-msg", "unknown preset 'demo-mlp-msg'; did you mean 'demo-mlp-msgd'?"},

@@ -271,8 +271,9 @@ static void refuse(const char *text, const char *folder, counter *c, const char 
     uint64_t before = print_of(folder);
     setting s = make(text, folder, true);
     if (c) observe(&s, c, 1, true);
-    assert_int_equal(gls_run_begin(s.run), GLS_ERR_INPUT);
+    assert_int_equal(gls_run_begin(s.run), GLS_ERR_ARGUMENT);
     assert_says(s.ctx, words);
+    assert_says(s.ctx, "--from");
     drop(&s);
     assert_true(print_of(folder) == before);
 }
@@ -288,10 +289,11 @@ static void a_refused_resume_leaves_the_folder(void **state) {
     drop(&s);
     refuse("data: {format: gaussians, train_size: 300, test_size: 60, classes: 3, features: 9}\n"
            "model: softmax\nmethod: {name: msgd, lr: 0.05}\ntrain: {steps: 40, batch: 20, threads: 1}\n",
-           path, NULL, "array 'weight'");
-    refuse("data: {format: gaussians, train_size: 300, test_size: 60, classes: 3, features: 8}\n"
-           "model: softmax\nmethod: {name: adam, lr: 0.05}\ntrain: {steps: 40, batch: 20, threads: 1}\n",
-           path, NULL, "is not in the file");
+           path, NULL, "data.features was '8' and would be '9'");
+    refuse(
+        "data: {format: gaussians, train_size: 300, test_size: 60, classes: 3, features: 8}\n"
+        "model: {name: softmax, l2: 1e-3}\nmethod: {name: adam, lr: 0.05}\ntrain: {steps: 40, batch: 20, threads: 1}\n",
+        path, NULL, "method.name was 'msgd' and would be 'adam'");
     s = make(SETTING, path, true);
     observe(&s, &second, 1, true);
     assert_int_equal(finish(&s).steps, 40);

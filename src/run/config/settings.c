@@ -69,6 +69,8 @@ const gls_option gls_config_data_table[] = {
                "file format or generator; default: guessed from the file's name; glyphs without a file"),
     GLS_STRING("name", gls_config_data, name, NULL, "the same as format", .flags = GLS_OPTION_HIDDEN),
     GLS_PATH("train", gls_config_data, train, NULL, "training set, relative to the configuration file"),
+    GLS_PATH("validation", gls_config_data, validation, NULL,
+             "validation set in a file of its own; else train.validation holds rows of the training set out"),
     GLS_PATH("test", gls_config_data, test, NULL, "test set; generators bring their own"),
     GLS_VALUE("transforms", gls_config_data, transforms, "list of transforms, in order: [{label_noise: 0.1}, flip]",
               .choices = "transforms"),
@@ -76,7 +78,8 @@ const gls_option gls_config_data_table[] = {
              "scale features to mean 0 and variance 1 over the training set, before the transforms"),
     {0},
 };
-const char *const gls_config_data_keys[] = {"format", "name", "train", "test", "transforms", "standardize", NULL};
+const char *const gls_config_data_keys[] = {"format", "name",       "train",       "validation",
+                                            "test",   "transforms", "standardize", NULL};
 #undef AT
 
 #define AT(field) offsetof(gls_config_plan, field)

@@ -31,7 +31,7 @@ extern const gls_option gls_config_train_table[];
 
 /* Section `data`, what is not the format's own. */
 typedef struct gls_config_data {
-    const char *format, *name, *train, *test;
+    const char *format, *name, *train, *validation, *test;
     const gls_value *transforms;
     bool standardize;
 } gls_config_data;

@@ -48,10 +48,16 @@ static gls_status resolve(gls_run *run, gls_value *out) {
     return append_plan(run, out);
 }
 
+/* The map that config.yaml holds; the caller destroys it, also where this fails. */
+static gls_status resolved(gls_run *run, gls_value **out) {
+    *out = gls_value_create(run->ctx, GLS_VALUE_MAP, NULL, NULL);
+    return *out ? resolve(run, *out) : GLS_ERR_MEMORY;
+}
+
 static gls_status write_config(gls_run *run) {
-    gls_value *map = gls_value_create(run->ctx, GLS_VALUE_MAP, NULL, NULL);
+    gls_value *map = NULL;
     char *path = NULL, *text = NULL;
-    gls_status status = map ? resolve(run, map) : GLS_ERR_MEMORY;
+    gls_status status = resolved(run, &map);
     if (status == GLS_OK) {
         text = gls_yaml_text(run->ctx, map);
         status = text ? gls_folder_path(run, "config.yaml", &path) : GLS_ERR_MEMORY;
@@ -65,16 +71,25 @@ static gls_status write_config(gls_run *run) {
 
 /* ---- the folder ---- */
 
-static gls_status check(gls_run *run) {
-    char *config = NULL;
-    GLS_TRY(gls_folder_path(run, "config.yaml", &config));
-    bool there = gls_file_exists(config);
-    gls_free(run->ctx, config);
-    if (there && !run->options.resume)
+/* A run that is there already: it is to be resumed, and as the same run. */
+static gls_status check_saved(gls_run *run, const char *path) {
+    if (!run->options.resume)
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
                         "%s already holds a run: continue it with --resume %s, or choose another folder", run->folder,
                         run->folder);
-    return GLS_OK;
+    gls_value *config = NULL;
+    gls_status status = resolved(run, &config);
+    if (status == GLS_OK) status = gls_changes_check(run, path, config);
+    gls_value_destroy(run->ctx, config);
+    return status;
+}
+
+static gls_status check(gls_run *run) {
+    char *path = NULL;
+    GLS_TRY(gls_folder_path(run, "config.yaml", &path));
+    gls_status status = gls_file_exists(path) ? check_saved(run, path) : GLS_OK;
+    gls_free(run->ctx, path);
+    return status;
 }
 
 gls_status gls_folder_check(gls_run *run) {
@@ -86,6 +101,7 @@ static gls_status write_folder(gls_run *run) {
     GLS_TRY(gls_folder_path(run, "checkpoints", &checkpoints));
     gls_status status = gls_make_directory(run->ctx, checkpoints);
     gls_free(run->ctx, checkpoints);
+    if (status == GLS_OK) status = gls_changes_write(run);
     return status == GLS_OK ? write_config(run) : status;
 }
 

@@ -27,6 +27,7 @@ struct gls_run {
     double seconds;       /* of training before `began` */
     double began;         /* clock at the last checkpoint, or at the start of this session */
     gls_run_result result;
+    struct json_t *changes; /* changes.c: of a resumed run's configuration; NULL: none */
 };
 
 /* trainer.c */
@@ -53,6 +54,13 @@ bool gls_observers_end_changes_state(const gls_run *run);
 gls_status gls_folder_check(gls_run *run);
 gls_status gls_folder_write(gls_run *run);
 gls_status gls_folder_path(const gls_run *run, const char *file, char **path); /* from gls_alloc */
+
+/* changes.c */
+/* GLS_ERR_ARGUMENT, naming the key, if the configuration that would be written into the folder differs from the one
+ * saved at `path` in what a resumed run may not change. What may is kept for gls_changes_write. */
+gls_status gls_changes_check(gls_run *run, const char *path, const gls_value *config);
+/* Adds to changes.jsonl: {"after", "before", "key", "step"}, a line for each key. For one rank. */
+gls_status gls_changes_write(gls_run *run);
 
 /* state.c: a checkpoint is the arrays of the training and of each observer. Collective over ranks. */
 gls_status gls_checkpoint_save(gls_run *run, const char *path);

@@ -1,5 +1,6 @@
 /* The loop: a step of the training, then its observers in order. Observers also decide, before each step, whether the
  * run ends. */
+#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ void gls_run_destroy(gls_run *run) {
     gls_context *ctx = run->ctx;
     gls_observers_destroy(run);
     gls_training_destroy(run->training);
+    json_decref(run->changes);
     gls_free(ctx, run->folder);
     gls_free(ctx, run);
 }
@@ -49,6 +51,9 @@ gls_status gls_run_failed(gls_run *run) {
 
 /* All checks come before the first write: if this run cannot begin, the folder stays as it was, to the byte. */
 static gls_status begin(gls_run *run) {
+    if (run->options.from && run->options.resume)
+        return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
+                        "a resumed run goes on from its own weights: leave out `from`, or begin another run with it");
     if (run->options.from) GLS_TRY(gls_checkpoint_from(run, run->options.from));
     if (run->folder) {
         GLS_TRY(gls_folder_check(run));

@@ -37,7 +37,7 @@ gls_status gls_training_describe(gls_training *t, gls_arrays *arrays, char **not
                            .span = t->train->bn_span};
     gls_status status = format_options(t, &options);
     trained.options = options && options->count ? options : NULL;
-    const gls_fitted *fitted = gls_source_fitted(t->set.file);
+    const gls_fitted *fitted = gls_source_fitted(t->set.train);
     if (status == GLS_OK && fitted) status = gls_fitted_arrays(fitted, GLS_TRAINED_TRANSFORMS, arrays);
     if (status == GLS_OK) status = gls_trained_text(t->ctx, &trained, note);
     gls_value_destroy(t->ctx, options);

@@ -1,4 +1,5 @@
-/* The sets of a run: files or generators, transforms, the examples held out of the training set. */
+/* The sets of a run: files or generators, the examples held out of the training set, and then transforms, so that what
+ * multiplies or corrupts rows touches training rows only, and what is learned is learned from them. */
 #include <math.h>
 #include <string.h>
 
@@ -29,41 +30,56 @@ static gls_status transform_list(gls_training *t, gls_value **out) {
     return status;
 }
 
-static gls_status open_sets(gls_training *t, const gls_value *section, const gls_value *transforms) {
-    gls_context *ctx = t->ctx;
+/* The rows of one part as they lie in its file. */
+static gls_status open_part(gls_training *t, const char *path, gls_part part, gls_source **out) {
     const gls_config_data *data = t->data;
     const char *format = data->format ? data->format : data->name ? data->name : gls_format_guess(data->train);
-    uint64_t seed = (uint64_t)t->train->seed;
-    GLS_TRY(
-        gls_source_open(ctx, format, data->train, section, gls_config_data_keys, GLS_PART_TRAIN, NULL, &t->set.file));
-    const gls_format *member = (const gls_format *)gls_config_member_named(ctx, GLS_KIND_FORMAT, format);
-    bool test = data->test || (member && member->generator);
-    if (test)
-        GLS_TRY(gls_source_open(ctx, format, data->test, section, gls_config_data_keys, GLS_PART_TEST,
-                                &t->set.file->info, &t->set.test));
-    gls_source *raw = t->set.file;
-    t->set.read = raw->info;
-    t->set.file = NULL;
-    GLS_TRY(gls_transforms_apply(ctx, raw, transforms, seed, NULL, &t->set.file));
-    if (!test) return GLS_OK;
-    raw = t->set.test;
-    t->set.test = NULL;
-    return gls_transforms_apply(ctx, raw, transforms, seed, gls_source_fitted(t->set.file), &t->set.test);
+    return gls_source_open(t->ctx, format, path, gls_value_get(t->config, "data"), gls_config_data_keys, part,
+                           part == GLS_PART_TRAIN ? NULL : &t->set.file->info, out);
+}
+
+static gls_status open_files(gls_training *t) {
+    const gls_config_data *data = t->data;
+    const char *format = data->format ? data->format : data->name ? data->name : gls_format_guess(data->train);
+    GLS_TRY(open_part(t, data->train, GLS_PART_TRAIN, &t->set.file));
+    const gls_format *member = (const gls_format *)gls_config_member_named(t->ctx, GLS_KIND_FORMAT, format);
+    bool generator = member && member->generator;
+    if (data->validation && generator)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                        "data.validation: %s makes its examples and reads no file; hold some out with train.validation",
+                        format);
+    if (data->validation && t->train->validation > 0)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                        "data.validation and train.validation: expected one of them, a file or a part of the training "
+                        "set");
+    if (data->validation) GLS_TRY(open_part(t, data->validation, GLS_PART_TEST, &t->set.validation));
+    return data->test || generator ? open_part(t, data->test, GLS_PART_TEST, &t->set.test) : GLS_OK;
+}
+
+/* How many of n examples `train.validation` asks for. */
+static gls_status held_count(gls_training *t, int64_t n, int64_t *count) {
+    double asked = t->train->validation;
+    if (asked >= 1 && asked != floor(asked))
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                        "train.validation: %g is neither a share between 0 and 1 nor a whole number of examples",
+                        asked);
+    double wanted = asked < 1 ? floor(asked * (double)n + 0.5) : asked;
+    if (wanted < 1 || wanted >= (double)n)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                        "train.validation: %g of %lld examples leaves %.17g to validate on "
+                        "and %.17g to train on; expected at least one each",
+                        asked, (long long)n, wanted, (double)n - wanted);
+    *count = (int64_t)wanted;
+    return GLS_OK;
 }
 
 /* Takes the validation examples out of the training set: a random choice by the seed, both parts in ascending order. */
 static gls_status split(gls_training *t) {
-    int64_t n = t->set.file->info.examples;
-    double asked = t->train->validation;
-    int64_t count = (int64_t)(asked < 1 ? floor(asked * (double)n + 0.5) : asked);
-    if (count < 1 || count >= n)
-        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
-                        "train.validation: %g of %lld examples leaves %lld to validate on "
-                        "and %lld to train on; expected at least one each",
-                        asked, (long long)n, (long long)count, (long long)(n - count));
-    int64_t *index = gls_alloc(t->ctx, n, 2 * sizeof *index);
+    int64_t n = t->set.file->info.examples, count = 0;
+    GLS_TRY(held_count(t, n, &count));
+    int64_t *index = gls_alloc(t->ctx, n, sizeof *index);
     if (!index) return GLS_ERR_MEMORY;
-    int64_t *fit = index + n, kept = 0, held = 0;
+    int64_t *fit = index + count, kept = 0, held = 0;
     gls_random random = gls_random_create((uint64_t)t->train->seed, "validation", 0, 0);
     /* Selection sampling: each example is held with probability (still wanted) / (still to come). */
     for (int64_t i = 0; i < n; i++) {
@@ -78,12 +94,32 @@ static gls_status split(gls_training *t) {
     return status;
 }
 
-gls_status gls_training_open_sets(gls_training *t) {
+/* Transforms one set in its place. fitted: what was learned from the training rows; NULL: these are they. */
+static gls_status transform(gls_training *t, const gls_value *list, const gls_fitted *fitted, gls_source **set) {
+    gls_source *raw = *set;
+    *set = NULL;
+    return raw ? gls_transforms_apply(t->ctx, raw, list, (uint64_t)t->train->seed, fitted, set) : GLS_OK;
+}
+
+static gls_status transform_sets(gls_training *t) {
     GLS_TRY(transform_list(t, &t->set.transforms));
-    GLS_TRY(open_sets(t, gls_value_get(t->config, "data"), t->set.transforms));
-    if (t->set.file->info.examples < 1)
+    const gls_value *list = t->set.transforms;
+    gls_source **train = t->set.fit ? &t->set.fit : &t->set.file;
+    gls_status status = transform(t, list, NULL, train);
+    if (status == GLS_OK) status = transform(t, list, gls_source_fitted(*train), &t->set.validation);
+    if (status == GLS_OK) status = transform(t, list, gls_source_fitted(*train), &t->set.test);
+    t->set.train = *train;
+    return status;
+}
+
+gls_status gls_training_open_sets(gls_training *t) {
+    GLS_TRY(open_files(t));
+    t->set.read = t->set.file->info;
+    if (t->train->validation > 0 && t->set.file->info.examples > 0) GLS_TRY(split(t));
+    GLS_TRY(transform_sets(t));
+    if (t->set.train->info.examples < 1)
         return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: no examples", t->data->train ? t->data->train : "data");
-    if (t->train->validation > 0) GLS_TRY(split(t));
-    t->set.train = t->set.fit ? t->set.fit : t->set.file;
+    if (t->set.validation && t->set.validation->info.examples < 1)
+        return gls_fail(t->ctx, GLS_ERR_INPUT, "the validation set has no examples after data.transforms");
     return GLS_OK;
 }

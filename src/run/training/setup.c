@@ -131,10 +131,10 @@ static gls_status check_train(gls_training *training) {
                         "train.seed is %lld, the context's seed is %llu; see "
                         "gls_config_context",
                         (long long)t->seed, (unsigned long long)gls_context_seed(training->ctx));
-    if (t->monitor == GLS_MONITOR_VALIDATION && !(t->validation > 0))
+    if (t->monitor == GLS_MONITOR_VALIDATION && !(t->validation > 0) && !training->data->validation)
         return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
                         "train.monitor is validation, but nothing is held out: set "
-                        "train.validation");
+                        "train.validation or data.validation");
     if (t->patience && !(t->validate_every.amount > 0))
         return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
                         "train.patience counts validations, but train.validate_every is 0");

@@ -16,7 +16,7 @@
 typedef struct gls_trial gls_trial;
 
 typedef struct gls_training_sets {
-    gls_source *file, *fit; /* fit: what is left of the file without the validation set */
+    gls_source *file, *fit; /* fit: what is left of the file without the validation set, which file is then kept for */
     gls_source *validation, *test;
     gls_data_info read;      /* what the training file looks like, before transforms */
     gls_value *transforms;   /* the list that was applied, or NULL */
