@@ -88,7 +88,7 @@ static void compare(const char *family, const char *options, int64_t rows) {
     snprintf(strrchr(script, '/') ? strrchr(script, '/') + 1 : script, 64, "torch_compare.py");
     if (access(script, R_OK) != 0 || access("/usr/bin/python3", X_OK) != 0) skip();
     gls_context *ctx = check_context(2, false);
-    bool tokens = strcmp(family, "nplm") == 0;
+    bool tokens = strcmp(family, "nplm") == 0 || strcmp(family, "lstm") == 0 || strcmp(family, "transformer") == 0;
     check_data d = tokens ? check_tokens_create(rows, 700, 12, 0) : check_data_create(rows, 3, 32, 32, 10, 0);
     gls_problem *p = check_model(ctx, family, options, &d.info);
     gls_real *w = check_weights(p);
@@ -121,6 +121,14 @@ static void nplm(void **state) {
     compare("nplm", "{embedding: 60, window: 4, hidden: 60, tie: true}", 40);
 }
 
+static void lstm(void **state) {
+    compare("lstm", "{embedding: 40, hidden: 40, depth: 2, tie: true}", 40);
+}
+
+static void transformer(void **state) {
+    compare("transformer", "{dim: 40, heads: 4, tie: true}", 40);
+}
+
 static int remove_folder(void **state) {
     char command[256];
     snprintf(command, sizeof command, "rm -r %s", folder);
@@ -132,7 +140,8 @@ static int make_folder(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mlp), cmocka_unit_test(convnet), cmocka_unit_test(resnet20),
-                                       cmocka_unit_test(nplm)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mlp),      cmocka_unit_test(convnet),
+                                       cmocka_unit_test(resnet20), cmocka_unit_test(nplm),
+                                       cmocka_unit_test(lstm),     cmocka_unit_test(transformer)};
     return cmocka_run_group_tests_name("torch", tests, make_folder, remove_folder);
 }
