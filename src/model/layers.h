@@ -83,7 +83,7 @@ typedef struct gls_op_attention_options {
     bool causal;
 } gls_op_attention_options;
 
-typedef enum gls_positions_kind { GLS_POSITIONS_LEARNED, GLS_POSITIONS_SINUSOIDAL } gls_positions_kind;
+typedef enum gls_op_positions_kind { GLS_POSITIONS_LEARNED, GLS_POSITIONS_SINUSOIDAL } gls_op_positions_kind;
 #define GLS_POSITIONS_CHOICES "learned|sinusoidal"
 
 typedef struct gls_op_positions_options {
