@@ -73,6 +73,23 @@ typedef struct gls_op_dropout_options {
     double p;
 } gls_op_dropout_options;
 
+typedef struct gls_op_lstm_options {
+    int64_t units;
+    bool bias;
+} gls_op_lstm_options;
+
+typedef struct gls_op_attention_options {
+    int64_t heads, kv_heads;
+    bool causal;
+} gls_op_attention_options;
+
+typedef enum gls_op_positions_kind { GLS_POSITIONS_LEARNED, GLS_POSITIONS_SINUSOIDAL } gls_op_positions_kind;
+#define GLS_POSITIONS_CHOICES "learned|sinusoidal"
+
+typedef struct gls_op_positions_options {
+    int kind;
+} gls_op_positions_options;
+
 typedef struct gls_op_cross_entropy_options {
     double label_smoothing;
 } gls_op_cross_entropy_options;

@@ -49,6 +49,11 @@ static void bad_tokens(void **state) {
         {"layers", "{layers: [{embedding: {dim: 4, tie: nothing}}]}", "tied to 'nothing'"},
         {"layers", "{layers: [{embedding: {dim: 4}}, {dense: {units: 9}}], loss: squared}", "data have targets"},
         {"nplm", "{tie: true, embedding: 3, hidden: 4}", "hidden equal to embedding, got 4 and 3"},
+        {"lstm", "{tie: true, embedding: 3, hidden: 4}", "hidden equal to embedding, got 4 and 3"},
+        {"transformer", "{dim: 10, heads: 4}", "4 heads do not divide dim 10"},
+        {"transformer", "{dim: 12, heads: 4, kv_heads: 3}", "3 does not divide 4 heads"},
+        {"layers", "{layers: [{embedding: {dim: 8}}, attention, {dense: {units: 9}}]}",
+         "multiple of 3 channels, got 8"},
         {"softmax", NULL, "needs data with features"},
     };
     gls_context *ctx = check_context(1, false);

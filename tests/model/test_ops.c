@@ -18,6 +18,9 @@ static const sample samples[] = {
     {"batch_norm", "{layers: [{embedding: {dim: 20}}, {batch_norm: {name: x}}]}"},
     {"group_norm", "{layers: [{embedding: {dim: 20}}, {group_norm: {groups: 4, name: x}}]}"},
     {"layer_norm", "{layers: [{embedding: {dim: 20}}, {layer_norm: {name: x}}]}"},
+    {"rms_norm", "{layers: [{embedding: {dim: 20}}, {rms_norm: {name: x}}]}"},
+    {"positions", "{layers: [{embedding: {dim: 20}}, {positions: {name: x}}]}"},
+    {"lstm", "{layers: [{embedding: {dim: 4}}, {lstm: {units: 20, name: x}}]}"},
 };
 
 static const char *sample_of(const gls_op *op) {

@@ -166,7 +166,7 @@ static gls_status backward(gls_exec *x, int i) {
 }
 
 static const gls_op lstm = {
-    .member = {.name = "lstm",
+    .member = {.name = "carried_lstm",
                .help = "long short-term memory",
                .source = "Hochreiter and Schmidhuber 1997",
                .options = options,
@@ -183,8 +183,8 @@ static const gls_op lstm = {
 
 /* The second network's tanh could write over h, were it not that the recurrent product reads h to the end. */
 static const char *const networks[] = {
-    "{layers: [{embedding: {dim: 5}}, {lstm: {units: 7, slots: 12}}, {dense: {units: 20}}]}",
-    "{layers: [{embedding: {dim: 6}}, {lstm: {units: 3, slots: 12}}, tanh, {lstm: {units: 5, slots: 12}}, tanh,"
+    "{layers: [{embedding: {dim: 5}}, {carried_lstm: {units: 7, slots: 12}}, {dense: {units: 20}}]}",
+    "{layers: [{embedding: {dim: 6}}, {carried_lstm: {units: 3, slots: 12}}, tanh, {carried_lstm: {units: 5, slots: 12}}, tanh,"
     " {dense: {units: 20}}]}",
 };
 
@@ -232,7 +232,7 @@ static void carried(void **state) {
     gls_context *ctx = context();
     check_data d = check_tokens_create(4, 20, 6, 0);
     gls_problem *p = check_model(ctx, "layers", networks[0], &d.info);
-    const gls_block *cell = gls_layout_find(p->state_layout, "lstm2.cell");
+    const gls_block *cell = gls_layout_find(p->state_layout, "carried_lstm2.cell");
     assert_non_null(cell);
     assert_int_equal(cell->flags, GLS_BLOCK_BY_SLOT);
     assert_int_equal(cell->size, 12 * 7);

@@ -14,6 +14,7 @@ try:
 except ImportError:
     sys.exit(77)
 
+EXACT = ["mlp", "convnet", "resnet", "nplm"]  # families whose layers all have Hessian products
 folder, family, size_of = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 
 
@@ -100,6 +101,67 @@ class Nplm(nn.Module):
         return self.output(torch.tanh(self.hidden(window)))
 
 
+class LstmLayer(nn.Module):
+    """nn.LSTM's own function, with one bias."""
+
+    def __init__(self, inputs, units):
+        super().__init__()
+        self.weight_ih, self.weight_hh = (nn.Parameter(torch.zeros(4 * units, n)) for n in (inputs, units))
+        self.bias = nn.Parameter(torch.zeros(4 * units))
+
+    def forward(self, x):
+        zero = x.new_zeros(1, len(x), self.weight_hh.shape[1])
+        weights = [self.weight_ih, self.weight_hh, self.bias, torch.zeros_like(self.bias)]
+        return torch.lstm(x, (zero, zero), weights, True, 1, 0.0, self.training, False, True)[0]
+
+
+class Lstm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.output = nn.Embedding(700, 40), nn.Linear(40, 700)
+        self.lstm1, self.lstm2 = LstmLayer(40, 40), LstmLayer(40, 40)
+        self.output.weight = self.embedding.weight
+
+    def forward(self, x):
+        return self.output(self.lstm2(self.lstm1(self.embedding(x.long()))))
+
+
+class DecoderLayer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(40), nn.LayerNorm(40)
+        self.qkv, self.project, self.fc1, self.fc2 = (nn.Linear(*n) for n in ((40, 120), (40, 40), (40, 160), (160, 40)))
+
+    def forward(self, x):
+        y = self.norm1(x).transpose(0, 1)
+        mask = torch.ones(len(y), len(y), dtype=torch.bool).triu(1)
+        y, _ = nn.functional.multi_head_attention_forward(
+            y, y, y, 40, 4, self.qkv.weight, self.qkv.bias, None, None, False, 0.0, self.project.weight,
+            self.project.bias, attn_mask=mask)
+        x = x + y.transpose(0, 1)
+        return x + self.fc2(nn.functional.gelu(self.fc1(self.norm2(x))))
+
+
+class Positions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(12, 40))
+
+    def forward(self, x):
+        return x + self.weight
+
+
+class Transformer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.output, self.positions = nn.Embedding(700, 40), nn.Linear(40, 700), Positions()
+        self.layer1, self.layer2, self.norm = DecoderLayer(), DecoderLayer(), nn.LayerNorm(40)
+        self.output.weight = self.embedding.weight
+
+    def forward(self, x):
+        return self.output(self.norm(self.layer2(self.layer1(self.positions(self.embedding(x.long()))))))
+
+
 def sum_of_losses(out, label):
     """By example: the mean over its labels times its mass, the share of its positions that have one."""
     if out.dim() == 2:
@@ -109,9 +171,10 @@ def sum_of_losses(out, label):
 
 def ask(dtype):
     """Gradients, running statistics and logits by torch in this precision."""
-    model = {"mlp": Mlp, "convnet": Convnet, "resnet": Resnet20, "nplm": Nplm}[family]()
+    model = {"mlp": Mlp, "convnet": Convnet, "resnet": Resnet20, "nplm": Nplm, "lstm": Lstm,
+             "transformer": Transformer}[family]()
     counters = {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}
-    tied = {"output.weight": arrays("weights")["embedding.weight"]} if family == "nplm" else {}
+    tied = {"output.weight": arrays("weights")["embedding.weight"]} if hasattr(model, "embedding") else {}
     model.load_state_dict({**arrays("weights"), **arrays("state"), **counters, **tied}, strict=True)
     # load_state_dict rounds to the model's precision: doubles are put in again, whole
     model = model.to(dtype)
@@ -123,8 +186,10 @@ def ask(dtype):
     parameters = dict(model.named_parameters())
     loss = sum_of_losses(model(x), batch["label"].long())
     gradient = torch.autograd.grad(loss, parameters.values(), create_graph=True)
-    slope = sum((g * direction[name].to(dtype)).sum() for name, g in zip(parameters, gradient))
-    hessian = torch.autograd.grad(slope, parameters.values())
+    hessian = []
+    if direction:
+        slope = sum((g * direction[name].to(dtype)).sum() for name, g in zip(parameters, gradient))
+        hessian = torch.autograd.grad(slope, parameters.values())
     found = [{k: g.detach().double() for k, g in zip(parameters, each)} for each in (gradient, hessian)]
     statistics = {k: v.clone().double() for k, v in model.named_buffers() if k in given}
     model.eval()
@@ -139,7 +204,8 @@ def distance(mine, theirs):
 
 torch.set_num_threads(1)
 given = {**arrays("weights"), **arrays("state")}
-batch, direction = arrays("batch"), arrays("direction")
+batch = arrays("batch")
+direction = arrays("direction") if family in EXACT else {}
 kinds = ["gradient", "hessian", "state_next", "logits"]
 right, near = ask(torch.float64), ask(torch.float32)
 failed = False

@@ -1,0 +1,58 @@
+/* lstm: a language model of LSTM layers; where examples have one label, the mean over the positions is classified. */
+#include "model/layers.h"
+#include "model/network.h"
+
+typedef struct lstm_options {
+    gls_family_options common;
+    int64_t embedding, hidden, depth;
+    double dropout;
+    bool tie;
+} lstm_options;
+
+static const gls_option options[] = {
+    GLS_INT("embedding", lstm_options, embedding, "128", 1, 1e6, "length of a word's vector"),
+    GLS_INT("hidden", lstm_options, hidden, "128", 1, 1e6, "units of a layer"),
+    GLS_INT("depth", lstm_options, depth, "1", 1, 1e3, "layers"),
+    GLS_REAL("dropout", lstm_options, dropout, "0", 0, 1, "share of a layer's inputs and outputs dropped in training",
+             .flags = GLS_OPTION_BELOW_MAX),
+    GLS_BOOL("tie", lstm_options, tie, "false",
+             "the output layer's weights are the words' vectors; hidden must equal embedding"),
+    GLS_FAMILY_OPTIONS(lstm_options),
+    {0},
+};
+
+static gls_status build(gls_graph *g, const void *given) {
+    const lstm_options *o = given;
+    bool next = g->data && g->data->target == GLS_TARGET_TOKENS;
+    if (o->tie && (!next || o->hidden != o->embedding))
+        return gls_graph_fail(g,
+                              "lstm: tie needs next words as targets and hidden equal to embedding, got %lld and %lld",
+                              (long long)o->hidden, (long long)o->embedding),
+               g->status;
+    char name[128];
+    gls_op_embedding_options embedding = {.dim = o->embedding};
+    gls_op_lstm_options layer = {.units = o->hidden, .bias = true};
+    gls_op_dense_options output = {
+        .units = gls_family_outputs(g, &o->common), .bias = true, .tie = o->tie ? "embedding.weight" : NULL};
+    int x = gls_graph_input(g);
+    x = gls_graph_add(g, "embedding", "embedding", &embedding, 1, &x);
+    x = gls_layer_dropout(g, "drop", o->dropout, x);
+    for (int64_t k = 1; k <= o->depth; k++) {
+        x = gls_graph_add(g, "lstm", gls_layer_name(name, "lstm%lld", (long long)k), &layer, 1, &x);
+        x = gls_layer_dropout(g, gls_layer_name(name, "drop%lld", (long long)k), o->dropout, x);
+    }
+    if (!next) x = gls_layer(g, "global_pool", "pool", x);
+    x = gls_graph_add(g, "dense", "output", &output, 1, &x);
+    gls_family_loss(g, &o->common, x);
+    return g->status;
+}
+
+const gls_family gls_family_lstm = {
+    .type = {.member = {.name = "lstm",
+                        .help = "recurrent language model, or a classifier of texts",
+                        .source = "Hochreiter and Schmidhuber 1997",
+                        .options = options,
+                        .options_size = sizeof(lstm_options)},
+             GLS_NETWORK_VERBS},
+    .build = build,
+};

@@ -1,0 +1,95 @@
+/* positions: adds to every position a vector of its own, learned or sinusoidal (Vaswani et al. 2017). */
+#include <math.h>
+
+#include "base/kernels.h"
+#include "model/layers.h"
+#include "model/op.h"
+#include "model/use.h"
+
+static const gls_option options[] = {
+    GLS_ENUM("kind", gls_op_positions_options, kind, "learned", GLS_POSITIONS_CHOICES, "where the vectors come from"),
+    {0},
+};
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    const gls_op_positions_options *o = node->options;
+    char text[64];
+    if (node->in.h != 1)
+        return gls_node_fail(g, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
+    node->out = node->in;
+    if (o->kind != GLS_POSITIONS_LEARNED) return GLS_OK;
+    int64_t size[2] = {node->in.w, node->in.c};
+    gls_parameter how = {GLS_INIT_NORMAL, g->init == GLS_INIT_TORCH ? 1 : node->in.c, node->in.c};
+    return gls_graph_parameter(g, node, 0, "weight", 2, size, GLS_BLOCK_NO_DECAY, how);
+}
+
+static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
+    (void)fits;
+    if (g->node[node->input[0]].inner == node->in.c) return GLS_OK;
+    return gls_node_fail(g, node, "its input is stored channel by channel; put a dense layer before it");
+}
+
+/* The whole of an example is shifted by the whole of the block. */
+static gls_status uses(gls_graph *g, int i) {
+    const gls_node *node = &g->node[i];
+    if (node->block[0] < 0) return GLS_OK;
+    gls_view all = gls_view_grad(g, i);
+    all.positions = 1;
+    all.width = all.inner = all.stride = all.row_stride;
+    return gls_graph_use(g, (gls_use){.kind = &gls_use_scale_shift, .node = i, .block = node->block[0], .grad = all});
+}
+
+static int64_t scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
+    return gls_extent_size(node->out) * (int64_t)sizeof(gls_real);
+}
+
+/* Pairs of channels: sin and cos of t / 10000^(2 k / c). */
+static void sinusoids(const gls_node *node, gls_real *to) {
+    int64_t c = node->out.c;
+    for (int64_t t = 0; t < node->out.w; t++)
+        for (int64_t k = 0; k < c; k++) {
+            double angle = (double)t * pow(10000, -(double)(k - k % 2) / (double)c);
+            to[t * c + k] = (gls_real)(k % 2 ? cos(angle) : sin(angle));
+        }
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_real *in = gls_exec_in(x, i, 0), *shift = gls_exec_weight(x, node->block[0]);
+    gls_real *out = gls_exec_value(x, i);
+    int64_t size = gls_extent_size(node->out);
+    if (!shift) {
+        sinusoids(node, x->scratch);
+        shift = x->scratch;
+    }
+    for (int64_t k = 0; k < x->rows * size; k++) out[k] = in[k] + shift[k % size];
+    return GLS_OK;
+}
+
+static gls_status backward(gls_exec *x, int i) {
+    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
+    const gls_real *e = gls_exec_grad(x, i);
+    gls_real *d = gls_exec_in_grad(x, i, 0);
+    bool adds = gls_exec_adds(x, i, 0);
+    for (int64_t k = 0; k < gls_exec_size(x, i); k++) d[k] = adds ? d[k] + e[k] : e[k];
+    return GLS_OK;
+}
+
+const gls_op gls_op_positions = {
+    .member = {.name = "positions",
+               .help = "a vector for every position, added",
+               .source = "Vaswani et al. 2017",
+               .options = options,
+               .options_size = sizeof(gls_op_positions_options)},
+    .formula = "y_t = x_t + weight_t; sinusoidal: + sin(t / 10000^(2 k / c)), cos(t / 10000^(2 k / c)) for pairs k of "
+               "channels",
+    .shapes = "[c, 1, w] -> [c, 1, w]",
+    .parameters = "weight [w, c] scale and shift",
+    .blocks = 1,
+    GLS_OP_ONE_INPUT,
+    .flags = GLS_OP_OWN_LAYOUT,
+    .shape = shape,
+    .impl = GLS_OP_PORTABLE(.setup = setup, .scratch = scratch, .forward = forward, .backward = backward),
+    .uses = uses,
+};

@@ -1,0 +1,113 @@
+/* rms_norm: per example and position, division by the root of the mean square over the channels. */
+#include <math.h>
+
+#include "model/layers.h"
+#include "model/op.h"
+#include "model/use.h"
+
+static const gls_option options[] = {
+    GLS_REAL("eps", gls_op_layer_norm_options, eps, "1e-5", 0, 1, "added to the mean square",
+             .flags = GLS_OPTION_ABOVE_MIN),
+    {0},
+};
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    node->out = node->in;
+    return gls_graph_parameter(g, node, 0, "weight", 1, &node->in.c, GLS_BLOCK_NO_DECAY,
+                               (gls_parameter){.init = GLS_INIT_ONES});
+}
+
+/* With a backward pass every row's sums [c]; then 1 / root of every position. */
+static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
+    return rows * ((backward ? node->out.c : 0) + gls_extent_positions(node->out)) * (int64_t)sizeof(double);
+}
+
+static double *roots(const gls_exec *x, int i, int64_t row) {
+    const gls_node *node = gls_exec_node(x, i);
+    return (double *)gls_exec_aux(x, i) + (x->plan->backward ? x->plan->max_rows * node->out.c : 0) +
+           row * gls_extent_positions(node->out);
+}
+
+static gls_status uses(gls_graph *g, int i) {
+    int64_t c = g->node[i].out.c;
+    gls_view sums = {
+        .source = GLS_VIEW_AUX_DOUBLE, .node = i, .positions = 1, .width = c, .inner = c, .stride = c, .row_stride = c};
+    return gls_graph_use(
+        g, (gls_use){.kind = &gls_use_scale_shift, .node = i, .block = g->node[i].block[0], .grad = sums});
+}
+
+/* Where channel k of position p is in one row. */
+static int64_t place(const gls_node *node, int64_t k, int64_t p) {
+    return (k / node->inner * gls_extent_positions(node->out) + p) * node->inner + k % node->inner;
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_op_layer_norm_options *o = node->options;
+    const gls_real *scale = gls_exec_weight(x, node->block[0]);
+    int64_t size = gls_extent_size(node->out), c = node->out.c;
+    for (int64_t r = 0; r < x->rows; r++) {
+        const gls_real *in = gls_exec_in(x, i, 0) + r * size;
+        gls_real *out = gls_exec_value(x, i) + r * size;
+        double *root = roots(x, i, r);
+        for (int64_t p = 0; p < gls_extent_positions(node->out); p++) {
+            double square = 0;
+            for (int64_t k = 0; k < c; k++) square += (double)in[place(node, k, p)] * in[place(node, k, p)];
+            root[p] = 1 / sqrt(square / (double)c + o->eps);
+            for (int64_t k = 0; k < c; k++)
+                out[place(node, k, p)] = in[place(node, k, p)] * (gls_real)root[p] * scale[k];
+        }
+    }
+    return GLS_OK;
+}
+
+/* One position: into the row's sums, and with u = scale e the input's gradient root (u - xhat mean(u xhat)). */
+static void position_backward(gls_exec *x, int i, int64_t row, int64_t p, double *sums) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_real *scale = gls_exec_weight(x, node->block[0]);
+    int64_t first = row * gls_extent_size(node->out), c = node->out.c;
+    const gls_real *in = gls_exec_in(x, i, 0) + first, *e = gls_exec_grad(x, i) + first;
+    double root = roots(x, i, row)[p], moment = 0;
+    for (int64_t k = 0; k < c; k++) {
+        int64_t at = place(node, k, p);
+        double term = e[at] * in[at] * root;
+        sums[k] += term;
+        moment += scale[k] * term;
+    }
+    if (!gls_exec_wants(x, i, 0)) return;
+    gls_real *d = gls_exec_in_grad(x, i, 0) + first;
+    bool adds = gls_exec_adds(x, i, 0);
+    for (int64_t k = 0; k < c; k++) {
+        int64_t at = place(node, k, p);
+        gls_real v = (gls_real)(root * (scale[k] * e[at] - in[at] * root * moment / (double)c));
+        d[at] = adds ? d[at] + v : v;
+    }
+}
+
+static gls_status backward(gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    for (int64_t r = 0; r < x->rows; r++) {
+        double *sums = (double *)gls_exec_aux(x, i) + r * node->out.c;
+        for (int64_t k = 0; k < node->out.c; k++) sums[k] = 0;
+        for (int64_t p = 0; p < gls_extent_positions(node->out); p++) position_backward(x, i, r, p, sums);
+    }
+    return GLS_OK;
+}
+
+const gls_op gls_op_rms_norm = {
+    .member = {.name = "rms_norm",
+               .help = "division by the root mean square over the channels of every position",
+               .source = "Zhang and Sennrich 2019",
+               .options = options,
+               .options_size = sizeof(gls_op_layer_norm_options)},
+    .formula = "y = weight x / sqrt(mean(x^2) + eps), the mean over the channels of a position",
+    .shapes = "[c, h, w] -> [c, h, w]",
+    .parameters = "weight [c] scale and shift",
+    .blocks = 1,
+    GLS_OP_ONE_INPUT,
+    .flags = GLS_OP_KEEPS_INPUT | GLS_OP_GRAD_IN_PLACE,
+    .shape = shape,
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
+    .uses = uses,
+    .aux = aux,
+};
