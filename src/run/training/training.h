@@ -66,9 +66,9 @@ struct gls_training {
 /* setup.c: from a configuration, the weights initialised. GLS_ERR_ARGUMENT and GLS_ERR_INPUT for its mistakes. */
 gls_status gls_training_create(gls_context *ctx, const gls_value *config, gls_training **out);
 void gls_training_destroy(gls_training *training); /* NULL is legal */
-/* sets.c */
 /* theory.c: warns where the run is not what its from_theory is about. */
 void gls_training_compare_theory(const gls_training *t);
+/* sets.c */
 gls_status gls_training_open_sets(gls_training *training);
 
 /* advance.c: one step on the next mini-batch, with its figures in the record. A refused step is GLS_STEP_REFUSED under
