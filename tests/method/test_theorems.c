@@ -90,7 +90,8 @@ static void every_value_is_described(void **state) {
             if (strcmp(o->key, "T") == 0 || strcmp(o->key, "K") == 0) x = 1000;
             if (strcmp(o->key, "b") == 0 || strcmp(o->key, "n") == 0) x = 8;
             if (strcmp(o->key, "B") == 0 || strcmp(o->key, "d") == 0) x = 1;
-            if (strcmp(o->key, "lambda") == 0) x = 0.05;
+            if (strcmp(o->key, "lambda") == 0 || strcmp(o->key, "mu") == 0) x = 0.05;
+            if (strcmp(o->key, "eps") == 0) x = 0.3;
             snprintf(text + strlen(text), 40, ", %s: %g", o->key, x);
         }
         strcat(text, "}");
