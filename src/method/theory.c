@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-static const gls_theorem *const tables[] = {gls_theorems_diversity, gls_theorems_sngm,      gls_theorems_heavy,
-                                            gls_theorems_relaxed,   gls_theorems_nonsmooth, gls_theorems_draggers};
+static const gls_theorem *const tables[] = {gls_theorem_diversity, gls_theorem_sngm,      gls_theorem_heavy,
+                                            gls_theorem_relaxed,   gls_theorem_nonsmooth, gls_theorem_draggers};
 
 const gls_theorem *gls_theorem_at(int64_t i) {
     if (i < 0) return NULL;

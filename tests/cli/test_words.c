@@ -42,6 +42,12 @@ static const wrong wrongs[] = {
     {2, "printf 'x' > bad.npy; $G replay --method sgd --gradients bad.npy", "bad.npy"},
     {2, "$G list metods", "unknown kind 'metods'; did you mean 'methods'?"},
     {2, "$G list methods sdg", "'sdg'"},
+    {2, "$G theory", "one theorem"},
+    {2, "$G theory nga", "did you mean 'nag'?"},
+    {2, "$G theory nag --set L=1", "mu"},
+    {2, "$G theory nag --set L=1 --set mu=2", "theorem nag needs mu <= L; here the two sides are 2 and 1"},
+    {2, "$G theory microbatch_clipped --set L=1 --set gap=1 --set T=100 --set b=4 --set eps=0.2", "1/(b + 1) < eps"},
+    {2, "$G list theorems nga", "'nga'"},
     {2, "$G data inof", "unknown action 'inof' of `data`; did you mean 'info'?"},
     {2, "$G data", "`data` needs an action: make, info, convert or suspects"},
     {2, "$G data suspects . --rank size", "'--rank' of data: expected one of factor, norm, loss"},
@@ -106,6 +112,31 @@ static void lists(void **state) {
     assert_null(strstr(s.out, "sngm"));
 }
 
+/* theory: values with what each is; list theorems has inputs with units, conditions and outputs. */
+static void gives_theory(void **state) {
+    (void)state;
+    static said s;
+    sh(&s, "$G theory nag --set L=9 --set mu=1 --json");
+    assert_int_equal(s.code, 0);
+    json_t *whole = last_json(&s), *values = json_object_get(whole, "values"), *beta = json_array_get(values, 1);
+    assert_int_equal(json_array_size(values), 2);
+    assert_string_equal(json_string_value(json_object_get(beta, "kind")), "momentum");
+    assert_true(json_real_value(json_object_get(beta, "value")) == 0.5);
+    json_decref(whole);
+    sh(&s, "$G list theorems sngm_relaxed");
+    assert_non_null(strstr(s.out, "[1/weight]"));
+    assert_non_null(strstr(s.out, "needs                  lr <= lr_limit"));
+    assert_non_null(strstr(s.out, "gives bound"));
+    sh(&s, "$G train --preset demo-softmax-sgd --set data.train_size=100 --set 'method={name: sngm, from_theory: "
+           "{theorem: sngm_given_batch, L: 1, gap: 1, sigma: 5, C: 100, B: 20}}' --set train.batch=10 "
+           "--set train.epochs=1 --out theory-run --quiet");
+    assert_int_equal(s.code, 0);
+    assert_non_null(strstr(s.err, "is for batch 20, this run has 10"));
+    assert_non_null(strstr(s.err, "is for steps 5, this run has 10"));
+    sh(&s, "cat theory-run/config.yaml; rm -r theory-run");
+    assert_non_null(strstr(s.out, "gives: {beta: 0, batch: 20"));
+}
+
 static void completes(void **state) {
     (void)state;
     static said s;
@@ -162,8 +193,13 @@ static void replays(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(says_what_is_wrong), cmocka_unit_test(helps),        cmocka_unit_test(lists),
-        cmocka_unit_test(completes),          cmocka_unit_test(handles_data), cmocka_unit_test(replays),
+        cmocka_unit_test(says_what_is_wrong),
+        cmocka_unit_test(helps),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(gives_theory),
+        cmocka_unit_test(completes),
+        cmocka_unit_test(handles_data),
+        cmocka_unit_test(replays),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

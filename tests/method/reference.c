@@ -65,7 +65,7 @@ static void lars(reference *r, const double *g) {
     for (int b = 0; b < r->blocks; b++) {
         double gn = norm(g, r->start[b], r->start[b + 1]), wn = norm(r->w, r->start[b], r->start[b + 1]);
         for (int64_t i = r->start[b]; i < r->start[b + 1]; i++) {
-            double trust = gn == 0 || wn == 0 ? 1 : 0.02 * wn / (gn + r->decay[i] * wn);
+            double trust = wn == 0 || (gn == 0 && r->decay[i] == 0) ? 1 : 0.02 * wn / (gn + r->decay[i] * wn);
             r->a[i] = 0.9 * r->a[i] + r->lr[i] * trust * (g[i] + r->decay[i] * r->w[i]);
             r->w[i] -= r->a[i];
         }

@@ -115,9 +115,42 @@ static void test_normalised_microbatches_with_draggers(void **state) {
     }
 }
 
+/* Theorem 4.1 as printed allows C = 90 at T = 10^4, eps = 0.1, B = 1 (limit 133.9). An orthogonal dragger makes |g| the
+ * root of 1 + (lr C)^2 times as long, a benign example 1 - lr times, so the mean grows without end; the mended limit
+ * refuses that C. */
+static void test_many_draggers_diverge(void **state) {
+    double epsilon = 0.1, C = 90, lr = 0.01, start[6] = {1, 1, 1, 1, 1, 1};
+    gls_problem *p =
+        problem_of("quadratic", "{dim: 6, L: 1, mu: 1, noise: {name: dragger, epsilon: 0.1, sigma: 0, c: 90, C: 90}}");
+    int64_t repeat = full ? 200000 : 20000, mark[] = {1};
+    outcome o = solved(p, (plan){.method = "{name: sgd, lr: 0.01}",
+                                 .steps = 1,
+                                 .batch = 1,
+                                 .repeat = repeat,
+                                 .seed = 5,
+                                 .init = start,
+                                 .marks = 1,
+                                 .mark = mark});
+    double growth = 0, expected = (1 - epsilon) * (1 - lr) + epsilon * sqrt(1 + lr * lr * C * C);
+    for (int64_t r = 0; r < repeat; r++) growth += o.figures[r].gradient_norm / sqrt(6.0) / (double)repeat;
+    verdict("[M] thm 4.1 as printed, C = 90 at B = 1: growth of E|g| in one step", text("%.4f", growth),
+            text("%.4f: above 1", expected), repeat, fabs(growth - expected) < (full ? 0.001 : 0.004) && growth > 1);
+    outcome_free(&o);
+    gls_problem_destroy(p);
+    double limit =
+        theory_value("{theorem: microbatch_sgd, L: 1, gap: 1, T: 1e4, B: 1, eps: 0.1, C: 1}", "dragger_limit");
+    gls_value *given = value_of("{theorem: microbatch_sgd, L: 1, gap: 1, T: 1e4, B: 1, eps: 0.1, C: 90}");
+    gls_record values;
+    bool refused = gls_theory_values(ctx, given, &values) == GLS_ERR_ARGUMENT;
+    gls_value_destroy(ctx, given);
+    verdict("[M] thm 4.1 mended: limit of C at B = 1", text("%.1f%s", limit, refused ? ", 90 refused" : ""), "42.3", 1,
+            refused && fabs(limit - 42.3202) < 1e-3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sgd_with_draggers),
+        cmocka_unit_test(test_many_draggers_diverge),
         cmocka_unit_test(test_normalised_microbatches_with_draggers),
     };
     return cmocka_run_group_tests(tests, theory_setup, theory_teardown);

@@ -111,7 +111,7 @@ static const gls_option in_stability[] = {
     IN_STABLE, IN_COUNT(T, "gradients in all, batch times steps [examples]"), {0}};
 static const gls_option in_stability_convex[] = {IN_STABLE, IN_LAMBDA, {0}};
 
-const gls_theorem gls_theorems_diversity[] = {
+const gls_theorem gls_theorem_diversity[] = {
     {THEOREM("diversity_strongly_convex", "sgd with summed gradients", "[D] thm 4", in_strongly_convex),
      strongly_convex, of_limited, at_strongly_convex, NULL},
     {THEOREM("diversity_convex", "sgd with summed gradients, uniform average", "[D] thm 5", in_convex), convex,

@@ -80,7 +80,7 @@ static const gls_option in_clipped[] = {
     IN_LONGEST,
     {0}};
 
-const gls_theorem gls_theorems_draggers[] = {
+const gls_theorem gls_theorem_draggers[] = {
     {THEOREM("microbatch_sgd", "sgd with draggers", "[M] thm 4.1", in_sgd), sgd, of_sgd, at_sgd, NULL},
     {THEOREM("microbatch_clipped", "mean of unit micro-gradients with draggers", "[M] thm 4.2", in_clipped), clipped,
      of_clipped, at_clipped, NULL},

@@ -106,7 +106,7 @@ static const gls_option in_gclip_noise[] = {IN(sigma, "root of order alpha of th
                                             IN_STEPS(K),
                                             {0}};
 
-const gls_theorem gls_theorems_heavy[] = {
+const gls_theorem gls_theorem_heavy[] = {
     {THEOREM("gclip_strongly_convex",
              "gclip under heavy tails; with lr: {name: inverse, mu: mu} and a k-weighted average", "[A] thm 1",
              in_gclip_convex),

@@ -55,7 +55,7 @@ static const gls_option in_ingd[] = {
 static const gls_option in_singd[] = {
     IN_NONSMOOTH, IN_OR(sigma, "0", "root of the mean squared noise of one gradient [loss/weight]"), {0}};
 
-const gls_theorem gls_theorems_nonsmooth[] = {
+const gls_theorem gls_theorem_nonsmooth[] = {
     {THEOREM("ingd", "interpolated normalised gradient descent", "[T] thm 5.4.1", in_ingd), ingd, of_ingd, NULL, NULL},
     {THEOREM("singd", "stochastic interpolated normalised gradient descent", "[T] thm 5.5.1", in_singd), singd,
      of_singd, at_singd, NULL},

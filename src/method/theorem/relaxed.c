@@ -68,7 +68,7 @@ static const gls_option in_fixed[] = {IN_RELAXED, IN_M, IN_GAP, IN_EPS, {0}};
 static const gls_option in_fixed_noise[] = {
     IN_L1, IN_M, IN_OR(tau, "0", "bound on the noise of one gradient [loss/weight]"), IN_STEPS(T), {0}};
 
-const gls_theorem gls_theorems_relaxed[] = {
+const gls_theorem gls_theorem_relaxed[] = {
     {THEOREM("nag", "Nesterov's rate and momentum", "[T] thm 2.1.3", in_nag), nag, of_nag, at_nag, NULL},
     {THEOREM("clip", "clipped gradient descent under (L0, L1)-smoothness", "[T] thm 3.4.1", in_clip), clip, of_clip,
      NULL, NULL},

@@ -107,7 +107,7 @@ static const gls_option in_relaxed[] = {
     {0}};
 static const gls_option in_msgd[] = {IN_L, IN_GRADIENTS, IN_MOMENTUM, {0}};
 
-const gls_theorem gls_theorems_sngm[] = {
+const gls_theorem gls_theorem_sngm[] = {
     {THEOREM("sngm_optimal", "sngm: rate and batch that make theorem 1's bound least", "[N] cor. 1", in_sngm), optimal,
      of_sngm, at_batch, NULL},
     {THEOREM("sngm_given_batch", "sngm: the best rate, or a rate of one's own, for a batch of one's own", "[N] thm 1",

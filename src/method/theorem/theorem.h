@@ -15,8 +15,8 @@ typedef struct gls_theory_in {
 } gls_theory_in;
 
 /* Tables of theorems; each ends with a name NULL. */
-extern const gls_theorem gls_theorems_diversity[], gls_theorems_sngm[], gls_theorems_heavy[], gls_theorems_relaxed[],
-    gls_theorems_nonsmooth[], gls_theorems_draggers[];
+extern const gls_theorem gls_theorem_diversity[], gls_theorem_sngm[], gls_theorem_heavy[], gls_theorem_relaxed[],
+    gls_theorem_nonsmooth[], gls_theorem_draggers[];
 
 #define THEOREM(name_, help_, source_, in_) \
     { name_, help_, source_, in_, sizeof(gls_theory_in) }

@@ -74,9 +74,9 @@ void gls_training_destroy(gls_training *training); /* NULL is legal */
 /* A method and an estimator as the configuration has them, in their first state. */
 gls_status gls_training_make_method(const gls_training *training, gls_method **out);
 gls_status gls_training_make_estimator(const gls_training *training, gls_estimator **out);
-/* sets.c */
 /* theory.c: warns where the run is not what its from_theory is about. */
 void gls_training_compare_theory(const gls_training *t);
+/* sets.c */
 gls_status gls_training_open_sets(gls_training *training);
 
 /* advance.c: one step on the next mini-batch, with its figures in the record. A refused step is GLS_STEP_REFUSED under
