@@ -48,7 +48,7 @@ typedef struct cli_flag {
 #define CLI_FLAG_MODEL_FORMAT                                                                                       \
     {                                                                                                               \
         .name = "format", .value = "NAME",                                                                          \
-        .help = "format of the rows, where it is not that of the training file; `glissade list formats` lists them" \
+        .help = "format of the rows, where it is not that of the training file; `glissade list data` lists them" \
     }
 #define CLI_FLAG_THREADS                                                                                      \
     {                                                                                                         \
