@@ -202,7 +202,9 @@ static void shares_are_checked(void **state) {
                                            {"train.validation=200", "200 of 200 examples leaves"},
                                            {"train.validation=1e30", "1e+30 of 200 examples leaves"},
                                            {"train.validation=0.001", "0.001 of 200 examples leaves 0"},
-                                           {"data.validation=x.csv", "reads no file"}};
+                                           {"data.validation=x.csv", "data.validation: gaussians makes its examples"},
+                                           {"data.train=x.csv", "data.train: gaussians makes its examples"},
+                                           {"data.test=x.csv", "data.test: gaussians makes its examples"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         setting s;
         assert_int_equal(make(&s, NULL, false, SETS(cases[i][0])), GLS_ERR_ARGUMENT);

@@ -71,7 +71,9 @@ static void overrides(void **state) {
     assert_string_equal(text_at(config, "model", "name"), "softmax");
     assert_string_equal(text_at(config, "model", "l2"), "1e-4");
     assert_ok(ctx, gls_config_set(ctx, config, "measure.noise.every=3"));
-    assert_ok(ctx, gls_config_set(ctx, config, "train.batch="));
+    assert_ok(ctx, gls_config_set(ctx, config, "train.batch=null"));
+    assert_int_equal(gls_config_set(ctx, config, "train.batch="), GLS_ERR_ARGUMENT);
+    assert_says(ctx, "nothing follows");
     assert_int_equal(gls_value_get(gls_value_get(config, "train"), "batch")->kind, GLS_VALUE_NULL);
     gls_value_destroy(ctx, config);
 }

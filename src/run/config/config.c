@@ -111,7 +111,7 @@ static gls_status descend(gls_context *ctx, gls_value **at, const char *key, con
     return GLS_OK;
 }
 
-/* Parses the right side; nothing after '=' is an absent value. The result carries key. */
+/* Parses the right side; null is an absent value. The result carries key. */
 static gls_status parse_right(gls_context *ctx, const char *key, const char *text, gls_value **out) {
     gls_value *bare = NULL;
     gls_status status = gls_yaml_parse(ctx, "--set", text, (int64_t)strlen(text), &bare);
@@ -182,6 +182,11 @@ gls_status gls_config_set(gls_context *ctx, gls_value *config, const char *assig
         if (*c <= ' ' || *c > '~')
             return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set %s: a key is written in visible ASCII characters",
                             assignment);
+    if (!equal[1])
+        return gls_fail(
+            ctx, GLS_ERR_ARGUMENT,
+            "--set %s: nothing follows '='; expected a value, null for the default, or '' for an empty text",
+            assignment);
     char *path = gls_strdup(ctx, assignment);
     if (!path) return GLS_ERR_MEMORY;
     path[equal - assignment] = 0;

@@ -115,7 +115,7 @@ static gls_status make_config(gls_advisor *a) {
         line(a, "schedule", "poly, power 1.1", "no schedule was given; all probes decay the same way over their length",
              "linear-like decay to zero over the run", "[N] 5 (power 1.1)");
     }
-    return gls_value_get(config, "plan") ? gls_config_set(a->ctx, config, "plan=") : GLS_OK;
+    return gls_value_get(config, "plan") ? gls_config_set(a->ctx, config, "plan=null") : GLS_OK;
 }
 
 gls_status gls_advisor_conclude(gls_advisor *a, int64_t by_bound, const char *why) {

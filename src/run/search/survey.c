@@ -183,7 +183,7 @@ static gls_status survey_run(work *k) {
     GLS_TRY(set_sample(k));
     k->bare = gls_value_clone(k->ctx, k->options->config);
     if (!k->bare) return GLS_ERR_MEMORY;
-    GLS_TRY(gls_config_set(k->ctx, k->bare, "measure="));
+    GLS_TRY(gls_config_set(k->ctx, k->bare, "measure=null"));
     GLS_TRY(open_run(k, k->options->weights, &k->run));
     if (k->options->other) GLS_TRY(open_run(k, k->options->other, &k->other));
     return measure_all(k);

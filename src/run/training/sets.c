@@ -38,16 +38,26 @@ static gls_status open_part(gls_training *t, const char *path, gls_part part, gl
                            part == GLS_PART_TRAIN ? NULL : &t->set.file->info, out);
 }
 
+/* A generator would leave a file that was named unread. */
+static gls_status refuse_files(gls_training *t, const char *format) {
+    const gls_config_data *data = t->data;
+    const char *const named[][2] = {{"train", data->train}, {"validation", data->validation}, {"test", data->test}};
+    for (int i = 0; i < 3; i++)
+        if (named[i][1])
+            return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                            "data.%s: %s makes its examples and reads no file; expected data.format of the file, or "
+                            "no file (train.validation holds rows out)",
+                            named[i][0], format);
+    return GLS_OK;
+}
+
 static gls_status open_files(gls_training *t) {
     const gls_config_data *data = t->data;
     const char *format = data->format ? data->format : data->name ? data->name : gls_format_guess(data->train);
     GLS_TRY(open_part(t, data->train, GLS_PART_TRAIN, &t->set.file));
     const gls_format *member = (const gls_format *)gls_config_member_named(t->ctx, GLS_KIND_FORMAT, format);
     bool generator = member && member->generator;
-    if (data->validation && generator)
-        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
-                        "data.validation: %s makes its examples and reads no file; hold some out with train.validation",
-                        format);
+    if (generator) GLS_TRY(refuse_files(t, format));
     if (data->validation && t->train->validation > 0)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
                         "data.validation and train.validation: expected one of them, a file or a part of the training "
