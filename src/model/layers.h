@@ -83,6 +83,11 @@ typedef struct gls_op_attention_options {
     bool causal;
 } gls_op_attention_options;
 
+typedef struct gls_op_rotary_options {
+    int64_t heads, kv_heads;
+    double base;
+} gls_op_rotary_options;
+
 typedef enum gls_op_positions_kind { GLS_POSITIONS_LEARNED, GLS_POSITIONS_SINUSOIDAL } gls_op_positions_kind;
 #define GLS_POSITIONS_CHOICES "learned|sinusoidal"
 

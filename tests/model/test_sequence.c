@@ -24,6 +24,10 @@ static const sample samples[] = {
      "{layers: [{embedding: {dim: 6}}, {positions: {kind: sinusoidal}}, positions, rms_norm, {dense: {units: "
      "20}}]}",
      6, 0},
+    {"layers",
+     "{layers: [{embedding: {dim: 16}}, {rotary: {heads: 2, kv_heads: 1}}, {attention: {heads: 2, kv_heads: 1}}, "
+     "{dense: {units: 20}}]}",
+     6, 0},
     {"lstm", "{embedding: 6, hidden: 6, depth: 2, tie: true, dropout: 0.3}", 6, 0},
     {"lstm", "{embedding: 5, hidden: 6}", 6, 3},
     {"transformer", "{dim: 8, heads: 2, tie: true, dropout: 0.2}", 6, 0},
@@ -91,8 +95,33 @@ static void causal(void **state) {
     }
 }
 
+/* Pairs (k, k + 2) of heads of 4 channels; the last head, values, stays. Angles t and t / 100. */
+static void rotary(void **state) {
+    enum { LENGTH = 5, DIM = 16 };
+    gls_context *ctx = check_context(1, false);
+    check_data d = check_tokens_create(1, DIM, LENGTH, 0);
+    gls_problem *p =
+        check_model(ctx, "layers", "{layers: [{embedding: {dim: 16}}, {rotary: {heads: 2, kv_heads: 1}}]}", &d.info);
+    check_run r = check_run_create(p, &d.batch, GLS_WANT_OUTPUTS, GLS_MODE_EVALUATE);
+    gls_real *w = check_weights(p), y[LENGTH * DIM];
+    check_run_at(&r, w);
+    assert_int_equal(gls_ask_outputs(r.e, y), GLS_OK);
+    for (int t = 0; t < LENGTH; t++)
+        for (int k = 0; k < DIM; k++) {
+            const gls_real *x = w + d.token[t] * DIM;
+            double angle = k % 2 ? t / 100.0 : t, other = k % 4 < 2 ? -x[k + 2] : x[k - 2];
+            double right = k < 12 ? cos(angle) * x[k] + sin(angle) * other : x[k];
+            assert_true(fabs(y[t * DIM + k] - right) < (sizeof(gls_real) == 4 ? 1e-6 : 1e-14));
+        }
+    free(w);
+    check_run_destroy(&r);
+    gls_problem_destroy(p);
+    check_data_destroy(&d);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(gradients), cmocka_unit_test(questions),
-                                       cmocka_unit_test(causal)};
+                                       cmocka_unit_test(causal), cmocka_unit_test(rotary)};
     return cmocka_run_group_tests_name("sequence", tests, NULL, NULL);
 }

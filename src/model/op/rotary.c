@@ -1,0 +1,82 @@
+/* rotary: turns queries and keys by angles that grow with the position, so that their products depend on distances.
+ * Halves of a head make the pairs. The input is that of attention: queries, keys, values side by side. */
+#include <math.h>
+
+#include "model/layers.h"
+#include "model/op.h"
+
+static const gls_option options[] = {
+    GLS_INT("heads", gls_op_rotary_options, heads, "1", 1, 1e6, "heads of queries"),
+    GLS_INT("kv_heads", gls_op_rotary_options, kv_heads, "0", 0, 1e6, "heads of keys and values; 0: as many as heads"),
+    GLS_REAL("base", gls_op_rotary_options, base, "10000", 1, 1e12, "the slowest pair's period over 2 pi, about"),
+    {0},
+};
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    gls_op_rotary_options *o = node->options;
+    if (o->kv_heads == 0) o->kv_heads = o->heads;
+    int64_t pairs = 2 * (o->heads + 2 * o->kv_heads);
+    char text[64];
+    if (node->in.h != 1)
+        return gls_node_fail(g, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
+    if (node->in.c % pairs != 0)
+        return gls_node_fail(g, node, "takes heads of an even length, a multiple of %lld channels, got %lld",
+                             (long long)pairs, (long long)node->in.c);
+    node->out = node->in;
+    return GLS_OK;
+}
+
+static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
+    (void)fits;
+    if (g->node[node->input[0]].inner == node->in.c) return GLS_OK;
+    return gls_node_fail(g, node, "its input is stored channel by channel; put a dense layer before it");
+}
+
+/* One position's channels, turned by direction times its angles. */
+static void turn(const gls_node *node, int64_t t, int direction, const gls_real *from, gls_real *to, bool adds) {
+    const gls_op_rotary_options *o = node->options;
+    int64_t dim = node->in.c / (o->heads + 2 * o->kv_heads), half = dim / 2, turned = (o->heads + o->kv_heads) * dim;
+    for (int64_t k = 0; k < half; k++) {
+        double angle = (double)(direction * t) * pow(o->base, -(double)k / (double)half);
+        gls_real c = (gls_real)cos(angle), s = (gls_real)sin(angle);
+        for (int64_t at = k; at < turned; at += dim) {
+            gls_real a = from[at], b = from[at + half];
+            to[at] = (adds ? to[at] : 0) + c * a - s * b;
+            to[at + half] = (adds ? to[at + half] : 0) + s * a + c * b;
+        }
+    }
+    for (int64_t at = turned; at < node->in.c; at++) to[at] = (adds ? to[at] : 0) + from[at];
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t c = node->in.c;
+    for (int64_t p = 0; p < x->rows * node->in.w; p++)
+        turn(node, p % node->in.w, 1, gls_exec_in(x, i, 0) + p * c, gls_exec_value(x, i) + p * c, false);
+    return GLS_OK;
+}
+
+static gls_status backward(gls_exec *x, int i) {
+    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t c = node->in.c;
+    for (int64_t p = 0; p < x->rows * node->in.w; p++)
+        turn(node, p % node->in.w, -1, gls_exec_grad(x, i) + p * c, gls_exec_in_grad(x, i, 0) + p * c,
+             gls_exec_adds(x, i, 0));
+    return GLS_OK;
+}
+
+const gls_op gls_op_rotary = {
+    .member = {.name = "rotary",
+               .help = "turns queries and keys by their position, in front of attention",
+               .source = "Su et al. 2021",
+               .options = options,
+               .options_size = sizeof(gls_op_rotary_options)},
+    .formula = "per head of queries and keys (y_k, y_{k+dim/2}) = (x_k, x_{k+dim/2}) turned by t base^(-2 k / dim)",
+    .shapes = "[(heads + 2 kv_heads) dim, 1, w] -> the same",
+    .parameters = "",
+    GLS_OP_ONE_INPUT,
+    .flags = GLS_OP_OWN_LAYOUT,
+    .shape = shape,
+    .impl = GLS_OP_PORTABLE(.setup = setup, .forward = forward, .backward = backward),
+};
