@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -11,7 +12,7 @@ typedef struct job {
     cli_progress progress;
     gls_value *config;
     const char *folder; /* of the run; NULL: a configuration or a matrix */
-    char *weights;
+    char *weights, *other;
     gls_survey_options options;
     gls_survey survey;
 } job;
@@ -62,6 +63,25 @@ static gls_status on_matrix(job *j) {
 
 /* ---- at a run's weights, or where a configuration begins ---- */
 
+/* Of a second run the weights of the same step; a checkpoint that is named itself is taken as it is. */
+static gls_status find_other(job *j) {
+    const char *other = cli_get(j->args, "other"), *at = cli_get(j->args, "at");
+    j->options.other = other;
+    if (!other || !at) return GLS_OK;
+    if (strcmp(at, "best") == 0)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                        "--at best cannot be used with --other: the best steps of two runs "
+                        "are not the same; expected a step or final");
+    char *config = gls_sprintf(j->ctx, "%s/config.yaml", other);
+    if (!config) return GLS_ERR_MEMORY;
+    bool run = access(config, F_OK) == 0;
+    gls_free(j->ctx, config);
+    if (!run) return GLS_OK;
+    GLS_TRY(gls_run_saved_weights(j->ctx, other, at, &j->other, NULL));
+    j->options.other = j->other;
+    return GLS_OK;
+}
+
 static gls_status configure(job *j) {
     gls_survey_options *o = &j->options;
     GLS_TRY(cli_configure(j->ctx, j->args, CLI_FROM_RUN, &j->config, &j->folder));
@@ -76,6 +96,7 @@ static gls_status configure(job *j) {
                                       : GLS_OK;
     GLS_TRY(gls_run_saved_weights(j->ctx, j->folder, cli_get(j->args, "at"), &j->weights, &o->step));
     o->weights = j->weights;
+    GLS_TRY(find_other(j));
     return gls_run_saved_figure(j->ctx, j->folder, "lr", o->step, &o->lr);
 }
 
@@ -160,6 +181,7 @@ static int run(const cli_args *args) {
     }
     gls_value_destroy(reading, j.config);
     gls_free(reading, j.weights);
+    gls_free(reading, j.other);
     gls_context_destroy(ctx);
     gls_context_destroy(reading);
     return code;
@@ -171,7 +193,7 @@ static const cli_flag flags[] = {
     {"at", "WHICH", "the run's weights to measure: best, final or a step; default: final, or the latest checkpoint"},
     {"only", "NAME,...", "run only these measures; default: every measure that needs a single point"},
     {"sample", "N", "examples read by each measure that samples; all: the whole set"},
-    {"other", "RUN", "a second run, for measures that compare two"},
+    {"other", "RUN", "a second run, for measures that compare two: at the same step, with --at"},
     {"exchanged", "I", "the training example (from 0) in which the second run's set differs", CLI_INT, 0, INFINITY},
     CLI_FLAG_PRESET,
     CLI_FLAG_SET,

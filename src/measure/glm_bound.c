@@ -7,6 +7,7 @@
 #include "measure/conflict.h"
 #include "measure/lanczos.h"
 #include "measure/sample.h"
+#include "problem/glm.h"
 
 #include <math.h>
 #include <string.h>
@@ -163,6 +164,20 @@ static gls_status on_features(const options *o, gls_sample *s, features *x, gls_
     return status;
 }
 
+/* Both theorems are about sums of f(<w, x_i>) alone. */
+static gls_status report_trouble(const gls_problem *p, gls_measure_result *out) {
+    if (p->type->forward != gls_glm_forward)
+        return gls_measure_result_meaningless(out, "the bounds hold for generalised linear models, and '%s' is none",
+                                              p->type->member.name);
+    double l2 = ((const gls_glm *)p->self)->options.l2;
+    if (l2 > 0)
+        return gls_measure_result_meaningless(out,
+                                              "the bounds are those of the data term alone; with l2: %g the "
+                                              "batch-size bound may be smaller",
+                                              l2);
+    return GLS_OK;
+}
+
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
     gls_sample s;
@@ -171,10 +186,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     out->sample = s.count;
     out->population = s.population;
     if (status == GLS_OK) status = on_features(o, &s, &x, out);
-    if (status == GLS_OK) {
-        status = gls_measure_result_note(out, "for the data term of a generalised linear model only: an l2 term breaks "
-                                              "both bounds, and other models do not have them");
-    }
+    if (status == GLS_OK) status = report_trouble(in->problem, out);
     gls_free(m->ctx, x.row);
     gls_free(m->ctx, x.column);
     gls_free(m->ctx, x.value);

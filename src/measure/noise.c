@@ -72,8 +72,8 @@ static gls_status batch_noise(gls_sample *s, const gls_real *w, const gls_real *
         last = swap;
         if (gls_interrupted(s->ctx)) return gls_fail(s->ctx, GLS_ERR_INTERRUPTED, "measure: interrupted");
     }
-    noise->effective = effective_dimension(noise->norm2, noise->batches,
-                                           products2 / fmax(1, (double)noise->batches - 1), d);
+    noise->effective =
+        effective_dimension(noise->norm2, noise->batches, products2 / fmax(1, (double)noise->batches - 1), d);
     return GLS_OK;
 }
 

@@ -22,7 +22,7 @@ static gls_status report_exchanged(gls_sample *s, gls_measure_result *out) {
     figures.loss = &there;
     GLS_TRY(gls_sample_rows(s, &in->exchanged, 1, 1, in->w_other, NULL, &figures));
     GLS_TRY(gls_measure_result_number(out, "exchanged_loss", "loss", here));
-    return gls_measure_result_number(out, "exchanged_loss_difference", "loss", there - here);
+    return gls_measure_result_number(out, "exchanged_loss_difference", "loss", here - there);
 }
 
 static gls_status report_gap(gls_sample *s, gls_sample *test, gls_measure_result *out) {

@@ -100,8 +100,8 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     gls_sample_options sample = o->sample;
     gls_noise_batch_for(&sample, gls_sample_population(in), &batch);
     gls_sample s;
-    GLS_TRY(gls_sample_create(in, "measure.variance_curve", (uint64_t)in->step, sample.sample, (gls_mode)sample.mode,
-                              &s));
+    GLS_TRY(
+        gls_sample_create(in, "measure.variance_curve", (uint64_t)in->step, sample.sample, (gls_mode)sample.mode, &s));
     out->sample = s.count;
     out->population = s.population;
     gls_real *g = gls_alloc(m->ctx, gls_problem_size(in->problem), sizeof *g);

@@ -146,6 +146,43 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* Unit vectors of five dimensions, and one row a hundred times as long: tr(S)^2 / tr(S^2) by the covariance itself. */
+static void one_row_outweighs_all_others(void **state) {
+    enum { ROWS = 60, WIDTH = 5 };
+    gls_real rows[ROWS * WIDTH] = {0};
+    double mean[WIDTH] = {0}, s[WIDTH][WIDTH] = {{0}}, trace = 0, square = 0;
+    for (int i = 0; i < ROWS; i++) rows[i * WIDTH + i % WIDTH] = i == 7 ? 100 : i % 2 ? 1 : -1;
+    for (int i = 0; i < ROWS * WIDTH; i++) mean[i % WIDTH] += (double)rows[i] / ROWS;
+    for (int i = 0; i < ROWS; i++)
+        for (int k = 0; k < WIDTH; k++)
+            for (int l = 0; l < WIDTH; l++)
+                s[k][l] += ((double)rows[i * WIDTH + k] - mean[k]) * ((double)rows[i * WIDTH + l] - mean[l]) / ROWS;
+    for (int k = 0; k < WIDTH; k++) {
+        trace += s[k][k];
+        for (int l = 0; l < WIDTH; l++) square += s[k][l] * s[k][l];
+    }
+    gls_measure_matrix m = {.g = rows, .n = ROWS, .d = WIDTH, .seed = 1};
+    gls_measure_result r = run("noise_norm", NULL, NULL, &m);
+    NEAR(gls_measure_result_get(&r, "effective_dimension"), trace * trace / square, 1e-6);
+    gls_measure_result_clear(&r);
+}
+
+/* [D] theorem 9: more diverse gradients never have the smaller bound, here where that of the rows is far above m. */
+static void bounds_of_a_sample_are_those_of_a_large_set(void **state) {
+    enum { ROWS = 10, WIDTH = 3 };
+    gls_real rows[ROWS * WIDTH];
+    gls_random random = gls_random_create(5, "sample", 0, 0);
+    for (int i = 0; i < ROWS * WIDTH; i++) rows[i] = (gls_real)(1 + 3 * gls_random_normal(&random));
+    gls_measure_matrix m = {.g = rows, .n = ROWS, .d = WIDTH, .sample = true, .seed = 1};
+    gls_measure_result r = run("dim_bounds", "drop", "0.5", &m);
+    double plain = gls_measure_result_get(&r, "plain_bound");
+    assert_true(plain > 0);
+    NEAR(gls_measure_result_get(&r, "drop_bound"), 2 * plain, 1e-6);
+    assert_true(gls_measure_result_get(&r, "quant_bound") >= plain);
+    assert_true(gls_measure_result_get(&r, "sgld_bound") >= plain);
+    gls_measure_result_clear(&r);
+}
+
 static void noise_norms_are_distances_to_the_mean(void **state) {
     fill(3);
     double mean[D] = {0}, norm[N], square = 0, m2 = 0, m4 = 0, average = 0;
@@ -354,6 +391,8 @@ int main(void) {
         cmocka_unit_test(a_sample_is_corrected_and_says_so),
         cmocka_unit_test(mechanisms_bounds_are_explicit_sums),
         cmocka_unit_test(noise_norms_are_distances_to_the_mean),
+        cmocka_unit_test(one_row_outweighs_all_others),
+        cmocka_unit_test(bounds_of_a_sample_are_those_of_a_large_set),
         cmocka_unit_test(gaussian_noise_looks_gaussian),
         cmocka_unit_test(tail_index_of_stable_rows),
         cmocka_unit_test(a_rising_index_is_said),

@@ -135,6 +135,18 @@ static void batch_noise_shrinks_with_the_batch(void **state) {
     assert_true(gls_measure_result_get(&curve, "largest_share") < 0.02);
     gls_measure_result_clear(&r);
     gls_measure_result_clear(&curve);
+    /* A sample of two mini-batches has the whole set's noise, not its own. */
+    double from_samples = 0;
+    enum { SAMPLES = 40 };
+    for (int k = 0; k < SAMPLES; k++) {
+        const char *const small[] = {"sample", "3", "batches", "200", "batch", "12", NULL};
+        t.in.seed = (uint64_t)k;
+        r = fixture_once(&t, "noise_norm", small);
+        assert_int_equal(r.sample, 24);
+        from_samples += pow(gls_measure_result_get(&r, "batch_noise_rms"), 2) / SAMPLES;
+        gls_measure_result_clear(&r);
+    }
+    NEAR(from_samples, single * single / 12 * (SET - 12) / (SET - 1.0), 0.1);
     const char *const single_examples[] = {"sample", "all", "batch", "1", NULL};
     curve = fixture_once(&t, "variance_curve", single_examples);
     NEAR(gls_measure_result_get(&curve, "variance"), single * single, precision);
@@ -277,7 +289,7 @@ static void stability_compares_two_runs(void **state) {
     NEAR(gls_measure_result_get(&r, "parameter_distance"), sqrt(apart / sizes), precision);
     NEAR(gls_measure_result_get(&r, "exchanged_loss"), quadratic_value(&t.f, t.w, 17), precision);
     NEAR(gls_measure_result_get(&r, "exchanged_loss_difference"),
-         quadratic_value(&t.f, other, 17) - quadratic_value(&t.f, t.w, 17), precision);
+         quadratic_value(&t.f, t.w, 17) - quadratic_value(&t.f, other, 17), precision);
     NEAR_ABS(gls_measure_result_get(&r, "generalisation_gap"), 0, 1e-6);
     gls_measure_result_clear(&r);
     fixture_destroy(&t);

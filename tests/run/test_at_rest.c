@@ -4,7 +4,7 @@
 
 #include "support.h"
 
-enum { SETTLE = 2000, STEPS = 4000 };
+enum { SETTLE = 3000, STEPS = 12000 };
 
 #define PROBLEM                                                                            \
     "data: {format: gaussians, train_size: 400, test_size: 20, classes: 2, features: 8}\n" \
@@ -29,9 +29,10 @@ static void look(gls_context *ctx, gls_run *run, gls_measure *m, gls_measure_res
     assert_ok(ctx, gls_measure_run(m, &in, result));
 }
 
-static void watch(gls_context *ctx, gls_run *run, found *out) {
+static void watch(gls_context *ctx, gls_run *run, bool plain, found *out) {
     bool done = false;
-    gls_measure *balance = measure(ctx, run, "equilibrium_ratio", "{sample: all, products: 2}");
+    gls_measure *balance =
+        measure(ctx, run, "equilibrium_ratio", plain ? "{sample: all, products: 2}" : "{sample: all, products: 0}");
     gls_measure *defect = measure(ctx, run, "invariance_defect", "{sample: all}");
     gls_measure_result of_steps, of_map;
     gls_measure_result_init(ctx, &of_steps);
@@ -54,7 +55,7 @@ static void watch(gls_context *ctx, gls_run *run, found *out) {
     gls_measure_destroy(defect);
 }
 
-static found settled(const char *method) {
+static found settled(const char *method, bool plain) {
     char text[1024];
     found out;
     snprintf(text, sizeof text, "%smethod: %s\n", PROBLEM, method);
@@ -64,7 +65,7 @@ static found settled(const char *method) {
     assert_ok(ctx, gls_run_create(ctx, &(gls_run_options){.size = sizeof(gls_run_options), .config = config}, &run));
     assert_ok(ctx, gls_run_begin(run));
     assert_ok(ctx, gls_run_keep_previous(run));
-    watch(ctx, run, &out);
+    watch(ctx, run, plain, &out);
     gls_run_destroy(run);
     gls_value_destroy(ctx, config);
     gls_context_destroy(ctx);
@@ -80,12 +81,12 @@ static void the_step_ratio_is_one(void **state) {
         "{name: clip, lr: 0.05, gamma: 1}",
     };
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        found f = settled(methods[i]);
+        found f = settled(methods[i], i == 0);
         if (!(fabs(f.step - 1) < 0.05)) fail_msg("%s: step_ratio is %g, expected 1", methods[i], f.step);
         /* Three standard errors: 95% alone would fail one method in twenty. */
         if (!(fabs(f.low + f.high) / 2 < 1.5 * (f.high - f.low) / 2))
             fail_msg("%s: the defect is %g to %g, expected 0", methods[i], f.low, f.high);
-        if (i == 0 && !(fabs(f.plain - 1) < 0.1)) fail_msg("equilibrium_ratio is %g, expected 1", f.plain);
+        if (i == 0 && !(fabs(f.plain - 1) < 0.15)) fail_msg("equilibrium_ratio is %g, expected 1", f.plain);
         if ((i > 0) != isnan(f.plain)) fail_msg("%s: equilibrium_ratio is plain SGD's alone", methods[i]);
         if (i == 0 && !(f.heuristic > 0.05 && f.heuristic <= 0.5))
             fail_msg("heuristic_ratio is %g; with the largest curvature it is at most 1/2 at rest", f.heuristic);
