@@ -32,7 +32,7 @@ WORDS = {
         suspicion tail""",
     "run": """advice advise advisor batches cadence candidate changes checkpoint checkpoints config counter counters domain entrant
         events figures folder lines members observe observer observers order preset probe prober progress replay run
-        solution solve stepper stop survey suspect suspects sweep trace training validation verdict verify why""",
+        solution solve stepper stop survey suspect suspects sweep trace training trial validation verdict verify why""",
     "report": "asset report",
     "cli": "",  # its names begin with cli_
 }

@@ -114,7 +114,9 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    return gls_arrays_add_state(m->ctx, list, prefix, "defect", GLS_F64, sizeof(defect) / sizeof(double), m->self);
+    GLS_TRY(gls_arrays_add_state(m->ctx, list, prefix, "changes", GLS_F64, sizeof(defect) / sizeof(double), m->self));
+    gls_arrays_optional(list); /* checkpoints of former versions had a mean of plain SGD's changes: begun anew */
+    return GLS_OK;
 }
 
 /* Two passes of losses, a third each, and a mini-batch's gradient. */
