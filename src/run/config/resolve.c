@@ -11,6 +11,7 @@
 #include "estimator/estimator.h"
 #include "measure/members.h"
 #include "run/config/cadence.h"
+#include "run/config/gives.h"
 #include "run/config/members.h"
 #include "method/table.h"
 #include "run/config/settings.h"
@@ -366,35 +367,6 @@ static gls_status fill_groups(gls_context *ctx, const gls_options *base, const c
     return GLS_OK;
 }
 
-/* What the theorem gives goes in beside its inputs as `gives`: written anew here, never read. */
-static gls_status show_theory(gls_context *ctx, const gls_record *theory, gls_value *from_theory) {
-    gls_value *gives = new_map(ctx, "gives", NULL);
-    gls_status status = gives ? GLS_OK : GLS_ERR_MEMORY;
-    for (int i = 0; i < theory->count && status == GLS_OK; i++) {
-        char text[32];
-        snprintf(text, sizeof text, "%.12g", theory->value[i]);
-        status = append_text(ctx, gives, theory->name[i], text, NULL);
-    }
-    if (status != GLS_OK) {
-        gls_value_destroy(ctx, gives);
-        return status;
-    }
-    for (int64_t i = 0; i < from_theory->count; i++)
-        if (strcmp(from_theory->items[i]->key, "gives") == 0) {
-            gls_value_destroy(ctx, from_theory->items[i]);
-            from_theory->items[i] = gives;
-            return GLS_OK;
-        }
-    return gls_value_append(ctx, from_theory, gives);
-}
-
-static gls_status show_theories(gls_context *ctx, const gls_record *theory, gls_value *method) {
-    for (int64_t i = 0; i < method->count; i++)
-        if (strcmp(method->items[i]->key, "from_theory") == 0 && method->items[i]->kind == GLS_VALUE_MAP)
-            return show_theory(ctx, theory, method->items[i]);
-    return GLS_OK;
-}
-
 static gls_status resolve_method(gls_context *ctx, const gls_value *given, gls_value **out) {
     const char *name = name_of(given);
     if (!name)
@@ -409,7 +381,7 @@ static gls_status resolve_method(gls_context *ctx, const gls_value *given, gls_v
     filling f = {ctx, given, *out = new_map(ctx, "method", given)};
     gls_status status = *out ? copy_others(&f, gls_options_table(options)) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = fill_rows(&f, options, owner);
-    if (status == GLS_OK) status = show_theories(ctx, &theory, *out);
+    if (status == GLS_OK) status = gls_config_show_theory(ctx, &theory, *out);
     if (status == GLS_OK) status = fill_groups(ctx, options, owner, *out);
     gls_options_destroy(options);
     return status;
