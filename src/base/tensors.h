@@ -26,8 +26,8 @@ gls_status gls_tensors_restore(gls_tensors *tensors, const gls_arrays *arrays);
 /* The same for every block of a layout, by prefix and name, into data [gls_layout_size]. */
 gls_status gls_tensors_restore_layout(gls_tensors *tensors, const gls_layout *layout, const char *prefix,
                                       gls_real *data);
-/* The same from F64, F32, F16 or BF16, whatever this build computes in; GLS_ERR_NONFINITE for a value that is not finite
- * or does not fit. */
+/* The same from F64, F32, F16 or BF16, whatever this build computes in; GLS_ERR_NONFINITE for a value that is not
+ * finite or does not fit. */
 gls_status gls_tensors_read_layout(gls_tensors *tensors, const gls_layout *layout, const char *prefix, gls_real *data);
 /* Adds every array of the file whose name begins with prefix to the list, with the shape it has there; its data are in
  * the arena. */

@@ -45,9 +45,9 @@ typedef struct cli_flag {
     }
 #define CLI_FLAG_MODEL_AT \
     { .name = "at", .value = "WHICH", .help = "which weights of a run folder: best, final (the default) or a step" }
-#define CLI_FLAG_MODEL_FORMAT                                                                                       \
-    {                                                                                                               \
-        .name = "format", .value = "NAME",                                                                          \
+#define CLI_FLAG_MODEL_FORMAT                                                                                    \
+    {                                                                                                            \
+        .name = "format", .value = "NAME",                                                                       \
         .help = "format of the rows, where it is not that of the training file; `glissade list data` lists them" \
     }
 #define CLI_FLAG_THREADS                                                                                      \

@@ -184,7 +184,8 @@ static const gls_op lstm = {
 /* The second network's tanh could write over h, were it not that the recurrent product reads h to the end. */
 static const char *const networks[] = {
     "{layers: [{embedding: {dim: 5}}, {carried_lstm: {units: 7, slots: 12}}, {dense: {units: 20}}]}",
-    "{layers: [{embedding: {dim: 6}}, {carried_lstm: {units: 3, slots: 12}}, tanh, {carried_lstm: {units: 5, slots: 12}}, tanh,"
+    "{layers: [{embedding: {dim: 6}}, {carried_lstm: {units: 3, slots: 12}}, tanh, {carried_lstm: {units: 5, slots: "
+    "12}}, tanh,"
     " {dense: {units: 20}}]}",
 };
 
