@@ -8,6 +8,7 @@
 
 #include "base/context.h"
 #include "base/kernels.h"
+#include "model/kernels.h"
 #include "model/network.h"
 #include "model/op.h"
 #include "model/storage.h"
@@ -242,6 +243,23 @@ gls_status gls_exec_backward_reduced(gls_exec *x, int i, const double *reduced) 
     if (status == GLS_OK && gls_exec_tangents(x))
         status = op->backward_tangent_reduced(x->tangent, i, reduced, reduced + sums(x, i));
     return end(x, i, s, status);
+}
+
+/* ---- fused activations ---- */
+
+/* The slope is that at the output's value, whatever v is. */
+static void through_activation(const gls_exec *x, int i, gls_real *v) {
+    const gls_node *node = gls_exec_node(x, i);
+    if (node->activation)
+        gls_activation_grad(v, v, gls_exec_value(gls_exec_values(x), i), gls_exec_size(x, i), node->slope, false);
+}
+
+void gls_exec_activation_backward(gls_exec *x, int i) {
+    through_activation(x, i, gls_exec_grad(x, i));
+}
+
+void gls_exec_activation_tangent(gls_exec *t, int i) {
+    through_activation(t, i, gls_exec_value(t, i));
 }
 
 bool gls_exec_has_tangents(const gls_graph *graph) {

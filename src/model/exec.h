@@ -104,13 +104,22 @@ static inline bool gls_exec_wants(const gls_exec *x, int node, int k) {
 static inline bool gls_exec_adds(const gls_exec *x, int node, int k) {
     return x->plan->adds[node * GLS_NODE_INPUTS + k];
 }
-/* Of an execution of tangents: that of the values; and whether input k does not depend on the parameters at all. */
+/* Of an execution of tangents: that of the values (else NULL), and whether input k does not depend on the parameters at
+ * all. */
 static inline const gls_exec *gls_exec_primal(const gls_exec *t) {
     return t->primal;
+}
+/* Whichever the execution is: that of the values. */
+static inline const gls_exec *gls_exec_values(const gls_exec *x) {
+    return x->primal ? x->primal : x;
 }
 static inline bool gls_exec_still(const gls_exec *t, int node, int k) {
     return gls_exec_in(t, node, k) == t->value[0];
 }
+/* Takes the output's gradient, or on an execution of tangents that gradient's tangent, through the activation that is
+ * fused into the node, in place; and there the output's tangent. Nothing to do without one. */
+void gls_exec_activation_backward(gls_exec *x, int node);
+void gls_exec_activation_tangent(gls_exec *t, int node);
 /* For uses: where the views of inputs and of gradients are read. */
 static inline const gls_exec *gls_exec_inputs(const gls_exec *x) {
     return x->inputs_of ? x->inputs_of : x;

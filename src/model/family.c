@@ -49,3 +49,29 @@ int gls_family_loss(gls_graph *g, const gls_family_options *o, int node) {
     gls_op_cross_entropy_options options = {o->label_smoothing};
     return gls_graph_add(g, "softmax_cross_entropy", "loss", &options, 1, &node);
 }
+
+bool gls_family_predicts_words(const gls_graph *g) {
+    return g->data && g->data->target == GLS_TARGET_TOKENS;
+}
+
+gls_status gls_family_check_tie(gls_graph *g, const char *name, bool tie, int64_t hidden, int64_t embedding) {
+    if (!tie || (gls_family_predicts_words(g) && hidden == embedding)) return GLS_OK;
+    gls_graph_fail(g, "%s: tie needs next words as targets and hidden equal to embedding, got %lld and %lld", name,
+                   (long long)hidden, (long long)embedding);
+    return g->status;
+}
+
+int gls_family_embedding(gls_graph *g, int64_t dim) {
+    gls_op_embedding_options embedding = {.dim = dim};
+    int x = gls_graph_input(g);
+    return gls_graph_add(g, "embedding", "embedding", &embedding, 1, &x);
+}
+
+gls_status gls_family_text_output(gls_graph *g, const gls_family_options *o, bool tie, int x) {
+    gls_op_dense_options output = {
+        .units = gls_family_outputs(g, o), .bias = true, .tie = tie ? "embedding.weight" : NULL};
+    if (!gls_family_predicts_words(g)) x = gls_layer(g, "global_pool", "pool", x);
+    x = gls_graph_add(g, "dense", "output", &output, 1, &x);
+    gls_family_loss(g, o, x);
+    return g->status;
+}

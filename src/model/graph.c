@@ -35,6 +35,18 @@ gls_status gls_op_same_shape(gls_graph *graph, gls_node *node) {
     return GLS_OK;
 }
 
+gls_status gls_op_takes_positions(const gls_graph *graph, const gls_node *node) {
+    char text[64];
+    if (node->in.h == 1) return GLS_OK;
+    return gls_node_fail(graph, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
+}
+
+gls_status gls_op_keeps_positions(const gls_graph *graph, gls_node *node, bool *fits) {
+    (void)fits;
+    if (graph->node[node->input[0]].inner == node->in.c) return GLS_OK;
+    return gls_node_fail(graph, node, "its input is stored channel by channel; put a dense layer before it");
+}
+
 /* ---- building ---- */
 
 gls_status gls_graph_create(gls_context *ctx, gls_layout *layout, gls_layout *state_layout, const gls_data_info *data,

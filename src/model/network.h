@@ -102,4 +102,14 @@ int gls_family_loss(gls_graph *graph, const gls_family_options *options, int nod
 /* The number of outputs that this loss takes. */
 int64_t gls_family_outputs(const gls_graph *graph, const gls_family_options *options);
 
+/* Models of texts: they predict the next word at every position, or else one label an example. */
+bool gls_family_predicts_words(const gls_graph *graph);
+/* Whether the output layer's weights may be the words' vectors. */
+gls_status gls_family_check_tie(gls_graph *graph, const char *name, bool tie, int64_t hidden, int64_t embedding);
+/* The input's words as vectors: the layer "embedding". */
+int gls_family_embedding(gls_graph *graph, int64_t dim);
+/* Ends the graph: for one label the mean of x over the positions, a layer "output" whose weights are tied to the
+ * embedding or not, the loss. */
+gls_status gls_family_text_output(gls_graph *graph, const gls_family_options *options, bool tie, int x);
+
 #endif

@@ -194,7 +194,8 @@ void gls_norm_row_through(gls_exec *x, int i, int64_t row) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t size = gls_extent_size(node->out);
     gls_real *e = gls_exec_grad(x, i) + row * size;
-    if (node->activation) gls_activation_grad(e, e, gls_exec_value(x, i) + row * size, size, node->slope, false);
+    if (node->activation)
+        gls_activation_grad(e, e, gls_exec_value(gls_exec_values(x), i) + row * size, size, node->slope, false);
     if (node->inputs < 2 || !gls_exec_wants(x, i, 1)) return;
     gls_real *to = gls_exec_in_grad(x, i, 1) + row * size;
     if (gls_exec_adds(x, i, 1))

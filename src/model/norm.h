@@ -37,11 +37,16 @@ int64_t gls_norm_room_bytes(int64_t c);
 void gls_norm_set(const gls_norm_channels *to, int64_t k, double mean, double rstd, const gls_real *scale,
                   const gls_real *shift);
 
+/* Where channel k of position p lies in one row. */
+static inline int64_t gls_norm_place(const gls_node *node, int64_t k, int64_t p) {
+    return (k / node->inner * gls_extent_positions(node->out) + p) * node->inner + k % node->inner;
+}
+
 /* All blocks of one row. */
 void gls_norm_row_moments(const gls_node *node, const gls_real *x, double *sum, double *square);
 void gls_norm_row_forward(gls_exec *x, int node, int64_t row, const gls_norm_channels *with);
 /* The start of backward for one row: takes the output's gradient through the activation, in place, and into that of the
- * residual. */
+ * residual; on an execution of tangents their tangents. */
 void gls_norm_row_through(gls_exec *x, int node, int64_t row);
 /* That, and the row's sums. */
 void gls_norm_row_sums(gls_exec *x, int node, int64_t row, const gls_norm_channels *with, double *moment,

@@ -1,8 +1,6 @@
 /* Loops and formulas of the normalisations' tangents; methods.md has none of them: they are the chain rule twice. */
 #include "model/norm_tangent.h"
 
-#include <string.h>
-
 #include "base/kernels.h"
 #include "model/kernels.h"
 
@@ -68,6 +66,16 @@ int64_t gls_norm_tangent_bytes(int64_t c) {
     return 7 * c * (int64_t)sizeof(gls_real);
 }
 
+void gls_norm_tangent_terms(const gls_norm_tangent *to, int64_t begin, int64_t end, const gls_norm_moments_tangent *of,
+                            const gls_norm_sums_tangent *sums) {
+    gls_norm_terms terms = gls_norm_terms_of(of, sums);
+    for (int64_t k = begin; k < end; k++) {
+        to->u[k] = (gls_real)terms.u;
+        to->v[k] = (gls_real)terms.v;
+        to->w[k] = (gls_real)terms.w;
+    }
+}
+
 GLS_SIMD static void block_moments(const gls_real *x, const gls_real *dx, int64_t positions, int64_t inner,
                                    double *first, double *mixed) {
     for (int64_t p = 0; p < positions; p++)
@@ -108,20 +116,6 @@ void gls_norm_row_forward_tangent(gls_exec *t, int i, int64_t row, const gls_nor
     }
     if (node->inputs > 1) gls_add(y, gls_exec_in(t, i, 1) + first, size);
     if (node->activation) gls_activation_grad(y, y, gls_exec_value(x, i) + first, size, node->slope, false);
-}
-
-void gls_norm_row_through_tangent(gls_exec *t, int i, int64_t row) {
-    const gls_node *node = gls_exec_node(t, i);
-    int64_t size = gls_extent_size(node->out), first = row * size;
-    gls_real *e = gls_exec_grad(t, i) + first;
-    if (node->activation)
-        gls_activation_grad(e, e, gls_exec_value(gls_exec_primal(t), i) + first, size, node->slope, false);
-    if (node->inputs < 2 || !gls_exec_wants(t, i, 1)) return;
-    gls_real *to = gls_exec_in_grad(t, i, 1) + first;
-    if (gls_exec_adds(t, i, 1))
-        gls_add(to, e, size);
-    else
-        memcpy(to, e, (size_t)size * sizeof *to);
 }
 
 /* The four streams of backward over one block of channels. */

@@ -37,12 +37,13 @@ gls_norm_terms gls_norm_terms_of(const gls_norm_moments_tangent *of, const gls_n
 /* mean, a, b, c of channel k of node; u, v, w are 0. */
 void gls_norm_tangent_set(const gls_norm_tangent *to, const gls_exec *t, int node, int64_t k,
                           const gls_norm_moments_tangent *of);
+/* u, v, w of channels [begin, end), which share a mean and those sums. */
+void gls_norm_tangent_terms(const gls_norm_tangent *to, int64_t begin, int64_t end, const gls_norm_moments_tangent *of,
+                            const gls_norm_sums_tangent *sums);
 /* first += x', mixed += x x' over the row's positions, [c]. */
 void gls_norm_row_moments_tangent(const gls_exec *t, int node, int64_t row, double *first, double *mixed);
 void gls_norm_row_forward_tangent(gls_exec *t, int node, int64_t row, const gls_norm_tangent *with);
-/* Takes the gradient's tangent through the activation, in place, and into that of the residual. */
-void gls_norm_row_through_tangent(gls_exec *t, int node, int64_t row);
-/* After that: moment = sum of e' (x - mean) + e x', total = sum of e' over the row's positions, [c]. */
+/* After gls_norm_row_through: moment = sum of e' (x - mean) + e x', total = sum of e' over the row's positions, [c]. */
 void gls_norm_row_sums_tangent(const gls_exec *t, int node, int64_t row, const gls_norm_tangent *with, double *moment,
                                double *total);
 void gls_norm_row_backward_tangent(gls_exec *t, int node, int64_t row, const gls_norm_tangent *with);

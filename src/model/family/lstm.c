@@ -23,28 +23,16 @@ static const gls_option options[] = {
 
 static gls_status build(gls_graph *g, const void *given) {
     const lstm_options *o = given;
-    bool next = g->data && g->data->target == GLS_TARGET_TOKENS;
-    if (o->tie && (!next || o->hidden != o->embedding))
-        return gls_graph_fail(g,
-                              "lstm: tie needs next words as targets and hidden equal to embedding, got %lld and %lld",
-                              (long long)o->hidden, (long long)o->embedding),
-               g->status;
+    GLS_TRY(gls_family_check_tie(g, "lstm", o->tie, o->hidden, o->embedding));
     char name[128];
-    gls_op_embedding_options embedding = {.dim = o->embedding};
     gls_op_lstm_options layer = {.units = o->hidden, .bias = true};
-    gls_op_dense_options output = {
-        .units = gls_family_outputs(g, &o->common), .bias = true, .tie = o->tie ? "embedding.weight" : NULL};
-    int x = gls_graph_input(g);
-    x = gls_graph_add(g, "embedding", "embedding", &embedding, 1, &x);
+    int x = gls_family_embedding(g, o->embedding);
     x = gls_layer_dropout(g, "drop", o->dropout, x);
     for (int64_t k = 1; k <= o->depth; k++) {
         x = gls_graph_add(g, "lstm", gls_layer_name(name, "lstm%lld", (long long)k), &layer, 1, &x);
         x = gls_layer_dropout(g, gls_layer_name(name, "drop%lld", (long long)k), o->dropout, x);
     }
-    if (!next) x = gls_layer(g, "global_pool", "pool", x);
-    x = gls_graph_add(g, "dense", "output", &output, 1, &x);
-    gls_family_loss(g, &o->common, x);
-    return g->status;
+    return gls_family_text_output(g, &o->common, o->tie, x);
 }
 
 const gls_family gls_family_lstm = {

@@ -26,26 +26,14 @@ static const gls_option options[] = {
 /* Tied, the output layer reads the embedding's matrix: words in, words out, in one space. */
 static gls_status build(gls_graph *g, const void *given) {
     const nplm_options *o = given;
-    bool next = g->data && g->data->target == GLS_TARGET_TOKENS;
-    if (o->tie && (!next || o->hidden != o->embedding))
-        return gls_graph_fail(g,
-                              "nplm: tie needs next words as targets and hidden equal to embedding, got %lld and %lld",
-                              (long long)o->hidden, (long long)o->embedding),
-               g->status;
-    gls_op_embedding_options embedding = {.dim = o->embedding};
+    GLS_TRY(gls_family_check_tie(g, "nplm", o->tie, o->hidden, o->embedding));
     gls_op_window_options window = {o->window};
-    gls_op_dense_options output = {
-        .units = gls_family_outputs(g, &o->common), .bias = true, .tie = o->tie ? "embedding.weight" : NULL};
-    int x = gls_graph_input(g);
-    x = gls_graph_add(g, "embedding", "embedding", &embedding, 1, &x);
+    int x = gls_family_embedding(g, o->embedding);
     x = gls_graph_add(g, "window", "window", &window, 1, &x);
     x = gls_layer_dense(g, "hidden", o->hidden, x);
     x = gls_layer(g, "tanh", "act", x);
     x = gls_layer_dropout(g, "drop", o->dropout, x);
-    if (!next) x = gls_layer(g, "global_pool", "pool", x);
-    x = gls_graph_add(g, "dense", "output", &output, 1, &x);
-    gls_family_loss(g, &o->common, x);
-    return g->status;
+    return gls_family_text_output(g, &o->common, o->tie, x);
 }
 
 const gls_family gls_family_nplm = {

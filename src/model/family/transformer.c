@@ -77,27 +77,20 @@ static int feed_forward(const builder *b, int x) {
 
 static gls_status build(gls_graph *g, const void *given) {
     const transformer_options *o = given;
-    bool next = g->data && g->data->target == GLS_TARGET_TOKENS;
+    bool next = gls_family_predicts_words(g);
     if (o->tie && !next) return gls_graph_fail(g, "transformer: tie needs next words as targets"), g->status;
     if (o->dim % o->heads != 0)
         return gls_graph_fail(g, "transformer: %lld heads do not divide dim %lld", (long long)o->heads,
                               (long long)o->dim),
                g->status;
     builder b = {.g = g, .o = o, .causal = next};
-    gls_op_embedding_options embedding = {.dim = o->dim};
     gls_op_positions_options positions = {o->positions};
-    gls_op_dense_options output = {
-        .units = gls_family_outputs(g, &o->common), .bias = true, .tie = o->tie ? "embedding.weight" : NULL};
-    int x = gls_graph_input(g);
-    x = gls_graph_add(g, "embedding", "embedding", &embedding, 1, &x);
+    int x = gls_family_embedding(g, o->dim);
     x = gls_graph_add(g, "positions", "positions", &positions, 1, &x);
     x = gls_layer_dropout(g, "drop", o->dropout, x);
     for (b.layer = 1; b.layer <= o->depth; b.layer++) x = feed_forward(&b, attend(&b, x));
     if (o->order == ORDER_PRE) x = normalise(&b, "norm", x);
-    if (!next) x = gls_layer(g, "global_pool", "pool", x);
-    x = gls_graph_add(g, "dense", "output", &output, 1, &x);
-    gls_family_loss(g, &o->common, x);
-    return g->status;
+    return gls_family_text_output(g, &o->common, o->tie, x);
 }
 
 const gls_family gls_family_transformer = {

@@ -22,12 +22,9 @@ static gls_status forward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
-/* values: the execution that has the output. */
-static gls_status pass_on(gls_exec *x, const gls_exec *values, int i) {
-    const gls_node *node = gls_exec_node(x, i);
-    int64_t n = x->rows * gls_extent_size(node->out);
-    if (node->activation)
-        gls_activation_grad(gls_exec_grad(x, i), gls_exec_grad(x, i), gls_exec_value(values, i), n, node->slope, false);
+static gls_status backward(gls_exec *x, int i) {
+    int64_t n = gls_exec_size(x, i);
+    gls_exec_activation_backward(x, i);
     for (int k = 0; k < 2; k++) {
         if (!gls_exec_wants(x, i, k)) continue;
         gls_real *to = gls_exec_in_grad(x, i, k);
@@ -39,21 +36,12 @@ static gls_status pass_on(gls_exec *x, const gls_exec *values, int i) {
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i) {
-    return pass_on(x, x, i);
-}
-
-static gls_status backward_tangent(gls_exec *t, int i) {
-    return pass_on(t, gls_exec_primal(t), i);
-}
-
 static gls_status forward_tangent(gls_exec *t, int i) {
-    const gls_node *node = gls_exec_node(t, i);
     gls_real *y = gls_exec_value(t, i);
     int64_t n = gls_exec_size(t, i);
     memcpy(y, gls_exec_in(t, i, 0), (size_t)n * sizeof *y);
     gls_add(y, gls_exec_in(t, i, 1), n);
-    if (node->activation) gls_activation_grad(y, y, gls_exec_value(gls_exec_primal(t), i), n, node->slope, false);
+    gls_exec_activation_tangent(t, i);
     return GLS_OK;
 }
 
@@ -67,5 +55,5 @@ const gls_op gls_op_add = {
     .flags = GLS_OP_FUSES,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .forward_tangent = forward_tangent,
-                            .backward_tangent = backward_tangent),
+                            .backward_tangent = backward),
 };

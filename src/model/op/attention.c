@@ -21,11 +21,9 @@ enum { QUERIES = 32 }; /* in a block */
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     gls_op_attention_options *o = node->options;
-    char text[64];
     if (o->kv_heads == 0) o->kv_heads = o->heads;
     int64_t all = o->heads + 2 * o->kv_heads;
-    if (node->in.h != 1)
-        return gls_node_fail(g, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
+    GLS_TRY(gls_op_takes_positions(g, node));
     if (o->heads % o->kv_heads != 0)
         return gls_node_fail(g, node, "kv_heads: %lld does not divide %lld heads", (long long)o->kv_heads,
                              (long long)o->heads);
@@ -35,12 +33,6 @@ static gls_status shape(gls_graph *g, gls_node *node) {
                              (long long)all, (long long)node->in.c);
     node->out = (gls_extent){node->in.c / all * o->heads, 1, node->in.w};
     return GLS_OK;
-}
-
-static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
-    (void)fits;
-    if (g->node[node->input[0]].inner == node->in.c) return GLS_OK;
-    return gls_node_fail(g, node, "its input is stored channel by channel; put a dense layer before it");
 }
 
 /* log sum e^score of every row, head and position. */
@@ -193,7 +185,8 @@ const gls_op gls_op_attention = {
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_KEEPS_INPUT,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.setup = setup, .scratch = scratch, .forward = forward, .backward = backward),
+    .impl =
+        GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward, .backward = backward),
     .aux = aux,
     .work = work,
 };

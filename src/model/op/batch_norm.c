@@ -246,7 +246,7 @@ static void row_sums_tangent(gls_exec *t, int i, gls_span span, int64_t number, 
     int64_t c = gls_exec_node(t, i)->out.c;
     for (int64_t r = span.begin; r < span.end; r++) {
         double *sums = gls_norm_row_aux(t, i, r);
-        gls_norm_row_through_tangent(t, i, r);
+        gls_norm_row_through(t, i, r);
         gls_norm_row_sums_tangent(t, i, r, with, sums, sums + c);
         for (int64_t k = 0; k < c; k++) {
             gls_norm_moments_tangent of = channel_moments(t, i, span, number, k);
@@ -276,10 +276,7 @@ static gls_status backward_tangent_reduced(gls_exec *t, int i, const double *val
         for (int64_t k = 0; k < c; k++) {
             gls_norm_moments_tangent of = channel_moments(t, i, span, s, k);
             gls_norm_sums_tangent sums = gls_norm_channel_sums(t, i, k, &of, values, reduced);
-            gls_norm_terms terms = gls_norm_terms_of(&of, &sums);
-            with.u[k] = (gls_real)terms.u;
-            with.v[k] = (gls_real)terms.v;
-            with.w[k] = (gls_real)terms.w;
+            gls_norm_tangent_terms(&with, k, k + 1, &of, &sums);
         }
         for (int64_t r = span.begin; r < span.end; r++) gls_norm_row_backward_tangent(t, i, r, &with);
     }

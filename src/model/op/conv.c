@@ -63,14 +63,6 @@ static double work(const gls_node *node) {
     return (double)gls_conv_weights(&s) * (double)gls_extent_positions(node->out);
 }
 
-/* values: the execution that has the output. */
-static void activation_backward(gls_exec *x, const gls_exec *values, int i) {
-    const gls_node *node = gls_exec_node(x, i);
-    if (node->activation)
-        gls_activation_grad(gls_exec_grad(x, i), gls_exec_grad(x, i), gls_exec_value(values, i), gls_exec_size(x, i),
-                            node->slope, false);
-}
-
 /* The tangent of the output from that of the convolution: bias, activation. */
 static void finish_tangent(gls_exec *t, int i) {
     const gls_node *node = gls_exec_node(t, i);
@@ -80,8 +72,7 @@ static void finish_tangent(gls_exec *t, int i) {
     for (int64_t r = 0; r < t->rows && bias; r++)
         for (int64_t c = 0; c < node->out.c; c += inner)
             gls_bias_activation(y + (r * node->out.c + c) * positions, positions, inner, bias + c, false, 0);
-    if (node->activation)
-        gls_activation_grad(y, y, gls_exec_value(gls_exec_primal(t), i), gls_exec_size(t, i), node->slope, false);
+    gls_exec_activation_tangent(t, i);
 }
 
 /* ---- portable ---- */
@@ -110,7 +101,7 @@ static gls_status portable_forward(gls_exec *x, int i) {
 static gls_status portable_backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     gls_conv_shape s = gls_conv_shape_of(node);
-    activation_backward(x, x, i);
+    gls_exec_activation_backward(x, i);
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     gls_real *dx = gls_exec_in_grad(x, i, 0);
     if (!gls_exec_adds(x, i, 0)) gls_fill(dx, 0, x->rows * gls_extent_size(s.in));
@@ -149,7 +140,7 @@ static gls_status portable_backward_tangent(gls_exec *t, int i) {
     const gls_node *node = gls_exec_node(t, i);
     gls_conv_shape s = gls_conv_shape_of(node);
     int64_t in = gls_extent_size(s.in), out = gls_extent_size(s.out);
-    activation_backward(t, x, i);
+    gls_exec_activation_backward(t, i);
     if (!gls_exec_wants(t, i, 0)) return GLS_OK;
     gls_real *dx = gls_exec_in_grad(t, i, 0);
     if (!gls_exec_adds(t, i, 0)) gls_fill(dx, 0, t->rows * in);
@@ -223,7 +214,7 @@ static gls_status library_forward(gls_exec *x, int i) {
 
 static gls_status library_backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    activation_backward(x, x, i);
+    gls_exec_activation_backward(x, i);
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     gls_real *dx = gls_exec_in_grad(x, i, 0), *to = dx;
     if (gls_exec_adds(x, i, 0)) to = (gls_real *)((char *)x->scratch + gls_dnnl_conv_scratch(x->object[i]));
@@ -253,7 +244,7 @@ static gls_status library_forward_tangent(gls_exec *t, int i) {
 static gls_status library_backward_tangent(gls_exec *t, int i) {
     const gls_exec *x = gls_exec_primal(t);
     int64_t n = t->rows * gls_extent_size(gls_exec_node(t, i)->in);
-    activation_backward(t, x, i);
+    gls_exec_activation_backward(t, i);
     if (!gls_exec_wants(t, i, 0)) return GLS_OK;
     gls_real *dx = gls_exec_in_grad(t, i, 0);
     gls_real *other = (gls_real *)((char *)t->scratch + gls_dnnl_conv_scratch(t->object[i]));

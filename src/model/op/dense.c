@@ -72,9 +72,7 @@ static gls_status backward(gls_exec *x, int i) {
     const gls_op_dense_options *o = node->options;
     bool transposed = o->tie && o->transpose;
     int64_t rows = x->rows * node->in.w, in = node->in.c, out = node->out.c;
-    if (node->activation)
-        gls_activation_grad(gls_exec_grad(x, i), gls_exec_grad(x, i), gls_exec_value(x, i), rows * out, node->slope,
-                            false);
+    gls_exec_activation_backward(x, i);
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     gls_gemm(x->graph->portable, false, transposed, rows, in, out, 1, gls_exec_grad(x, i), out,
              gls_exec_weight(x, node->block[0]), transposed ? out : in, gls_exec_adds(x, i, 0) ? 1 : 0,
@@ -96,7 +94,7 @@ static gls_status forward_tangent(gls_exec *t, int i) {
         gls_gemm(portable, false, !transposed, rows, out, in, 1, gls_exec_in(t, i, 0), in,
                  gls_exec_weight(x, node->block[0]), step, 1, y, out);
     gls_bias_activation(y, rows, out, gls_exec_weight(t, node->block[1]), false, 0);
-    if (node->activation) gls_activation_grad(y, y, gls_exec_value(x, i), rows * out, node->slope, false);
+    gls_exec_activation_tangent(t, i);
     return GLS_OK;
 }
 
@@ -106,11 +104,10 @@ static gls_status backward_tangent(gls_exec *t, int i) {
     const gls_op_dense_options *o = node->options;
     bool transposed = o->tie && o->transpose, portable = t->graph->portable;
     int64_t rows = t->rows * node->in.w, in = node->in.c, out = node->out.c, step = transposed ? out : in;
-    gls_real *e = gls_exec_grad(t, i);
-    if (node->activation) gls_activation_grad(e, e, gls_exec_value(x, i), rows * out, node->slope, false);
+    gls_exec_activation_backward(t, i);
     if (!gls_exec_wants(t, i, 0)) return GLS_OK;
-    gls_gemm(portable, false, transposed, rows, in, out, 1, e, out, gls_exec_weight(x, node->block[0]), step,
-             gls_exec_adds(t, i, 0) ? 1 : 0, gls_exec_in_grad(t, i, 0), in);
+    gls_gemm(portable, false, transposed, rows, in, out, 1, gls_exec_grad(t, i), out,
+             gls_exec_weight(x, node->block[0]), step, gls_exec_adds(t, i, 0) ? 1 : 0, gls_exec_in_grad(t, i, 0), in);
     gls_gemm(portable, false, transposed, rows, in, out, 1, gls_exec_grad(x, i), out,
              gls_exec_weight(t, node->block[0]), step, 1, gls_exec_in_grad(t, i, 0), in);
     return GLS_OK;

@@ -197,12 +197,7 @@ static void group_backward_tangent(gls_exec *t, int i, int64_t row, int64_t g, c
         sums.total_dot += add.total_dot;
         sums.moment_dot += add.moment_dot;
     }
-    gls_norm_terms terms = gls_norm_terms_of(&of, &sums);
-    for (int64_t k = g * each; k < (g + 1) * each; k++) {
-        with->u[k] = (gls_real)terms.u;
-        with->v[k] = (gls_real)terms.v;
-        with->w[k] = (gls_real)terms.w;
-    }
+    gls_norm_tangent_terms(with, g * each, (g + 1) * each, &of, &sums);
 }
 
 static gls_status backward_tangent(gls_exec *t, int i) {
@@ -211,7 +206,7 @@ static gls_status backward_tangent(gls_exec *t, int i) {
     for (int64_t r = 0; r < t->rows; r++) {
         double *sums = gls_norm_row_aux(t, i, r);
         gls_norm_tangent with = channels_tangent(t, i, r);
-        gls_norm_row_through_tangent(t, i, r);
+        gls_norm_row_through(t, i, r);
         gls_norm_row_sums_tangent(t, i, r, &with, sums, sums + node->out.c);
         for (int64_t g = 0; g < o->groups; g++) group_backward_tangent(t, i, r, g, &with);
         gls_norm_row_backward_tangent(t, i, r, &with);

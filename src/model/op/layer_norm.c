@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "base/kernels.h"
-#include "model/kernels.h"
 #include "model/layers.h"
 #include "model/norm_tangent.h"
 
@@ -137,7 +136,7 @@ static position position_at(const gls_exec *t, int i, int64_t row, int64_t p) {
 }
 
 static int64_t channel_at(const position *at, int64_t k) {
-    return at->first + block_at(at->node, k / at->node->inner, at->p) + k % at->node->inner;
+    return at->first + gls_norm_place(at->node, k, at->p);
 }
 
 static void position_forward_tangent(gls_exec *t, int i, int64_t row, int64_t p) {
@@ -171,7 +170,7 @@ static gls_status forward_tangent(gls_exec *t, int i) {
         for (int64_t p = 0; p < gls_extent_positions(node->out); p++) position_forward_tangent(t, i, r, p);
     gls_real *y = gls_exec_value(t, i);
     if (node->inputs > 1) gls_add(y, gls_exec_in(t, i, 1), n);
-    if (node->activation) gls_activation_grad(y, y, gls_exec_value(gls_exec_primal(t), i), n, node->slope, false);
+    gls_exec_activation_tangent(t, i);
     return GLS_OK;
 }
 
@@ -219,7 +218,7 @@ static gls_status backward_tangent(gls_exec *t, int i) {
     const gls_node *node = gls_exec_node(t, i);
     for (int64_t r = 0; r < t->rows; r++) {
         double *sums = gls_norm_row_aux(t, i, r);
-        gls_norm_row_through_tangent(t, i, r);
+        gls_norm_row_through(t, i, r);
         for (int64_t k = 0; k < 2 * node->out.c; k++) sums[k] = 0;
         for (int64_t p = 0; p < gls_extent_positions(node->out); p++) position_backward_tangent(t, i, r, p);
     }

@@ -19,9 +19,7 @@ enum { GATES = 4, INPUT_WEIGHT = 0, RECURRENT_WEIGHT, BIAS, BLOCKS };
 static gls_status shape(gls_graph *g, gls_node *node) {
     const gls_op_lstm_options *o = node->options;
     int64_t h = o->units, w[] = {GATES * h, node->in.c}, u[] = {GATES * h, h}, b = GATES * h;
-    char text[64];
-    if (node->in.h != 1)
-        return gls_node_fail(g, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
+    GLS_TRY(gls_op_takes_positions(g, node));
     node->out = (gls_extent){h, 1, node->in.w};
     gls_parameter how = {g->init, node->in.c, h}, over_time = {g->init, h, h};
     GLS_TRY(gls_graph_parameter(g, node, INPUT_WEIGHT, "weight_ih", 2, w, gls_use_matrix_flags(w), how));
@@ -29,12 +27,6 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     if (!o->bias) return GLS_OK;
     over_time.init = g->init == GLS_INIT_TORCH ? GLS_INIT_TORCH : GLS_INIT_ZEROS;
     return gls_graph_parameter(g, node, BIAS, "bias", 1, &b, GLS_BLOCK_NO_DECAY, over_time);
-}
-
-static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
-    (void)fits;
-    if (g->node[node->input[0]].inner == node->in.c) return GLS_OK;
-    return gls_node_fail(g, node, "its input is stored channel by channel; put a dense layer before it");
 }
 
 /* With a backward pass the gates' gradient [rows, T, 4 H]; then the gates, and the cells [rows, T, H]. */
@@ -180,7 +172,8 @@ const gls_op gls_op_lstm = {
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.setup = setup, .scratch = scratch, .forward = forward, .backward = backward),
+    .impl =
+        GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward, .backward = backward),
     .uses = uses,
     .aux = aux,
     .work = work,

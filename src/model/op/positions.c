@@ -13,20 +13,12 @@ static const gls_option options[] = {
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     const gls_op_positions_options *o = node->options;
-    char text[64];
-    if (node->in.h != 1)
-        return gls_node_fail(g, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
+    GLS_TRY(gls_op_takes_positions(g, node));
     node->out = node->in;
     if (o->kind != GLS_POSITIONS_LEARNED) return GLS_OK;
     int64_t size[2] = {node->in.w, node->in.c};
     gls_parameter how = {GLS_INIT_NORMAL, g->init == GLS_INIT_TORCH ? 1 : node->in.c, node->in.c};
     return gls_graph_parameter(g, node, 0, "weight", 2, size, GLS_BLOCK_NO_DECAY, how);
-}
-
-static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
-    (void)fits;
-    if (g->node[node->input[0]].inner == node->in.c) return GLS_OK;
-    return gls_node_fail(g, node, "its input is stored channel by channel; put a dense layer before it");
 }
 
 /* The whole of an example is shifted by the whole of the block. */
@@ -90,6 +82,7 @@ const gls_op gls_op_positions = {
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.setup = setup, .scratch = scratch, .forward = forward, .backward = backward),
+    .impl =
+        GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward, .backward = backward),
     .uses = uses,
 };

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "model/layers.h"
-#include "model/op.h"
+#include "model/norm.h"
 #include "model/use.h"
 
 static const gls_option options[] = {
@@ -36,11 +36,6 @@ static gls_status uses(gls_graph *g, int i) {
         g, (gls_use){.kind = &gls_use_scale_shift, .node = i, .block = g->node[i].block[0], .grad = sums});
 }
 
-/* Where channel k of position p is in one row. */
-static int64_t place(const gls_node *node, int64_t k, int64_t p) {
-    return (k / node->inner * gls_extent_positions(node->out) + p) * node->inner + k % node->inner;
-}
-
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_op_layer_norm_options *o = node->options;
@@ -52,10 +47,11 @@ static gls_status forward(gls_exec *x, int i) {
         double *root = roots(x, i, r);
         for (int64_t p = 0; p < gls_extent_positions(node->out); p++) {
             double square = 0;
-            for (int64_t k = 0; k < c; k++) square += (double)in[place(node, k, p)] * in[place(node, k, p)];
+            for (int64_t k = 0; k < c; k++)
+                square += (double)in[gls_norm_place(node, k, p)] * in[gls_norm_place(node, k, p)];
             root[p] = 1 / sqrt(square / (double)c + o->eps);
             for (int64_t k = 0; k < c; k++)
-                out[place(node, k, p)] = in[place(node, k, p)] * (gls_real)root[p] * scale[k];
+                out[gls_norm_place(node, k, p)] = in[gls_norm_place(node, k, p)] * (gls_real)root[p] * scale[k];
         }
     }
     return GLS_OK;
@@ -69,7 +65,7 @@ static void position_backward(gls_exec *x, int i, int64_t row, int64_t p, double
     const gls_real *in = gls_exec_in(x, i, 0) + first, *e = gls_exec_grad(x, i) + first;
     double root = roots(x, i, row)[p], moment = 0;
     for (int64_t k = 0; k < c; k++) {
-        int64_t at = place(node, k, p);
+        int64_t at = gls_norm_place(node, k, p);
         double term = e[at] * in[at] * root;
         sums[k] += term;
         moment += scale[k] * term;
@@ -78,7 +74,7 @@ static void position_backward(gls_exec *x, int i, int64_t row, int64_t p, double
     gls_real *d = gls_exec_in_grad(x, i, 0) + first;
     bool adds = gls_exec_adds(x, i, 0);
     for (int64_t k = 0; k < c; k++) {
-        int64_t at = place(node, k, p);
+        int64_t at = gls_norm_place(node, k, p);
         gls_real v = (gls_real)(root * (scale[k] * e[at] - in[at] * root * moment / (double)c));
         d[at] = adds ? d[at] + v : v;
     }

@@ -16,20 +16,12 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     gls_op_rotary_options *o = node->options;
     if (o->kv_heads == 0) o->kv_heads = o->heads;
     int64_t pairs = 2 * (o->heads + 2 * o->kv_heads);
-    char text[64];
-    if (node->in.h != 1)
-        return gls_node_fail(g, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
+    GLS_TRY(gls_op_takes_positions(g, node));
     if (node->in.c % pairs != 0)
         return gls_node_fail(g, node, "takes heads of an even length, a multiple of %lld channels, got %lld",
                              (long long)pairs, (long long)node->in.c);
     node->out = node->in;
     return GLS_OK;
-}
-
-static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
-    (void)fits;
-    if (g->node[node->input[0]].inner == node->in.c) return GLS_OK;
-    return gls_node_fail(g, node, "its input is stored channel by channel; put a dense layer before it");
 }
 
 /* One position's channels, turned by direction times its angles. */
@@ -78,5 +70,5 @@ const gls_op gls_op_rotary = {
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.setup = setup, .forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
 };

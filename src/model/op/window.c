@@ -14,20 +14,12 @@ static const gls_option options[] = {
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     const gls_op_window_options *o = node->options;
-    char text[64];
-    if (node->in.h != 1)
-        return gls_node_fail(g, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
+    GLS_TRY(gls_op_takes_positions(g, node));
     node->out = node->in;
     if (__builtin_mul_overflow(node->in.c, o->size, &node->out.c))
         return gls_node_fail(g, node, "%lld positions of %lld features do not fit", (long long)o->size,
                              (long long)node->in.c);
     return GLS_OK;
-}
-
-static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
-    (void)fits;
-    if (g->node[node->input[0]].inner == node->in.c) return GLS_OK;
-    return gls_node_fail(g, node, "its input is stored channel by channel; put a dense layer before it");
 }
 
 static gls_status forward(gls_exec *x, int i) {
@@ -71,5 +63,5 @@ const gls_op gls_op_window = {
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.setup = setup, .forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
 };
