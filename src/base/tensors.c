@@ -46,7 +46,7 @@ static int64_t array_count(const gls_array *array) {
     return n;
 }
 
-static int64_t array_bytes(const gls_array *array) {
+int64_t gls_array_bytes(const gls_array *array) {
     return array_count(array) * dtypes[array->dtype].size;
 }
 
@@ -56,7 +56,7 @@ static json_t *describe(const gls_array *array, int64_t offset) {
     json_t *shape = json_array();
     for (int i = 0; i < array->dims; i++) json_array_append_new(shape, json_integer(array->shape[i]));
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtypes[array->dtype].name, "shape", shape, "data_offsets",
-                     (json_int_t)offset, (json_int_t)(offset + array_bytes(array)));
+                     (json_int_t)offset, (json_int_t)(offset + gls_array_bytes(array)));
 }
 
 static void checksum(const gls_arrays *arrays, char text[17]) {
@@ -67,7 +67,7 @@ static void checksum(const gls_arrays *arrays, char text[17]) {
         return;
     }
     for (int64_t i = 0; i < arrays->count; i++)
-        XXH3_64bits_update(state, arrays->item[i].data, (size_t)array_bytes(&arrays->item[i]));
+        XXH3_64bits_update(state, arrays->item[i].data, (size_t)gls_array_bytes(&arrays->item[i]));
     snprintf(text, 17, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
     XXH3_freeState(state);
 }
@@ -82,7 +82,7 @@ static char *header_text(const gls_arrays *arrays, const gls_note *notes, int no
     int64_t offset = 0;
     for (int64_t i = 0; i < arrays->count; i++) {
         json_object_set_new(root, arrays->item[i].name, describe(&arrays->item[i], offset));
-        offset += array_bytes(&arrays->item[i]);
+        offset += gls_array_bytes(&arrays->item[i]);
     }
     char *text = json_object_size(root) == (size_t)arrays->count + 1 ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
@@ -96,7 +96,7 @@ static gls_status write_all(gls_writer *writer, const gls_arrays *arrays, const 
     GLS_TRY(gls_writer_write(writer, header, (int64_t)length));
     GLS_TRY(gls_writer_write(writer, spaces, (int64_t)padding));
     for (int64_t i = 0; i < arrays->count; i++)
-        GLS_TRY(gls_writer_write(writer, arrays->item[i].data, array_bytes(&arrays->item[i])));
+        GLS_TRY(gls_writer_write(writer, arrays->item[i].data, gls_array_bytes(&arrays->item[i])));
     return GLS_OK;
 }
 
@@ -224,7 +224,7 @@ static gls_status check_entries(gls_tensors *t) {
         gls_array array = {0};
         int64_t offset = 0;
         status = read_entry(t, name, entry, &array, &offset);
-        if (status == GLS_OK) all[count++] = (span){offset, offset + array_bytes(&array), name};
+        if (status == GLS_OK) all[count++] = (span){offset, offset + gls_array_bytes(&array), name};
     }
     if (status == GLS_OK) status = check_spans(t, all, count);
     gls_free(t->ctx, all);
@@ -356,7 +356,7 @@ gls_status gls_tensors_restore(gls_tensors *tensors, const gls_arrays *arrays) {
     for (int64_t i = 0; i < arrays->count; i++) {
         gls_array *array = &arrays->item[i];
         GLS_TRY(match(tensors, array, &have, &offset, &has));
-        if (has) GLS_TRY(read_at(tensors, array->data, array_bytes(array), tensors->start + offset));
+        if (has) GLS_TRY(read_at(tensors, array->data, gls_array_bytes(array), tensors->start + offset));
     }
     return GLS_OK;
 }
@@ -379,9 +379,9 @@ gls_status gls_tensors_load(gls_tensors *tensors, const char *prefix, gls_arena 
         int64_t offset;
         GLS_TRY(read_entry(tensors, name, entry, &found, &offset));
         if (found.dtype > GLS_U8) return bad(tensors, name, "its dtype is not one of F32, F64, I32, I64, U8");
-        void *data = gls_arena_alloc(arena, array_bytes(&found), 1);
+        void *data = gls_arena_alloc(arena, gls_array_bytes(&found), 1);
         if (!data) return GLS_ERR_MEMORY;
-        GLS_TRY(read_at(tensors, data, array_bytes(&found), tensors->start + offset));
+        GLS_TRY(read_at(tensors, data, gls_array_bytes(&found), tensors->start + offset));
         GLS_TRY(gls_arrays_add(tensors->ctx, arrays, name, found.dtype, found.dims, found.shape, data));
     }
     return GLS_OK;
@@ -438,8 +438,8 @@ static gls_status read_real(gls_tensors *t, const char *name, int dims, const in
         return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: array '%s' is %s, expected %s in F64, F32, F16 or BF16", t->path,
                         name, found, expected);
     }
-    void *data = gls_alloc(t->ctx, array_bytes(&have), 1);
-    gls_status status = data ? read_at(t, data, array_bytes(&have), t->start + offset) : GLS_ERR_MEMORY;
+    void *data = gls_alloc(t->ctx, gls_array_bytes(&have), 1);
+    gls_status status = data ? read_at(t, data, gls_array_bytes(&have), t->start + offset) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = convert(t, name, (int)have.dtype, data, array_count(&have), out);
     gls_free(t->ctx, data);
     return status;

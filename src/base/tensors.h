@@ -4,6 +4,9 @@
 
 #include <glissade/base.h>
 
+/* Of its data. */
+int64_t gls_array_bytes(const gls_array *array);
+
 /* Texts beside the arrays, in the header's __metadata__. */
 typedef struct gls_note {
     const char *key, *text;

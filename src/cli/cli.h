@@ -147,6 +147,12 @@ typedef struct cli_model {
 /* Model, --at, --data and --format. Also after a failure to be closed; ctx is NULL where memory ran out. */
 gls_status cli_model_open(cli_model *model, const cli_args *args, gls_part part);
 void cli_model_close(cli_model *model);
+/* Its name, or its number in text. */
+const char *cli_class_name(const gls_data_info *info, int64_t c, char text[24]);
+
+/* theory.c: NULL if there is no theorem of that name; its conditions as a list of texts. */
+const gls_theorem *cli_theorem(const char *name);
+json_t *cli_theorem_conditions(const gls_theorem *theorem);
 
 /* suspects.c: the examples that a run's ledger shows as suppressed; an action of `data`. */
 gls_status cli_suspects(gls_context *ctx, const cli_args *args);

@@ -6,19 +6,13 @@
 /* More classes than this make no table for a terminal. */
 enum { TABLE_CLASSES = 12 };
 
-static const char *class_name(const gls_data_info *info, int64_t c, char text[24]) {
-    if (info->class_names && c < info->classes) return info->class_names[c];
-    snprintf(text, 24, "%lld", (long long)c);
-    return text;
-}
-
 static void print_confusion(const gls_scores *s, const gls_data_info *info) {
     char text[24];
     printf("\n%-16s  predicted as\n%-16s", "class", "");
-    for (int64_t c = 0; c < s->classes; c++) printf(" %9.9s", class_name(info, c, text));
+    for (int64_t c = 0; c < s->classes; c++) printf(" %9.9s", cli_class_name(info, c, text));
     puts("");
     for (int64_t c = 0; c < s->classes; c++) {
-        printf("%-16.16s", class_name(info, c, text));
+        printf("%-16.16s", cli_class_name(info, c, text));
         for (int64_t j = 0; j < s->classes; j++) printf(" %9lld", (long long)s->confusion[c * s->classes + j]);
         puts("");
     }
@@ -31,7 +25,7 @@ static void print_terminal(const gls_scores *s, const gls_data_info *info) {
     if (!s->classes) return;
     printf("\n%-16s %9s %9s %9s\n", "class", "recall", "precision", "f1");
     for (int64_t c = 0; c < s->classes; c++)
-        printf("%-16.16s %9.4f %9.4f %9.4f\n", class_name(info, c, text), s->recall[c], s->precision[c], s->f1[c]);
+        printf("%-16.16s %9.4f %9.4f %9.4f\n", cli_class_name(info, c, text), s->recall[c], s->precision[c], s->f1[c]);
     if (s->classes <= TABLE_CLASSES) print_confusion(s, info);
 }
 
@@ -53,9 +47,9 @@ static json_t *scores_json(const gls_scores *s, const gls_data_info *info) {
     json_object_set_new(object, "loss", cli_number(s->loss));
     for (int i = 0; i < s->count; i++) json_object_set_new(object, s->name[i], cli_number(s->value[i]));
     for (int64_t c = 0; c < s->classes; c++)
-        json_array_append_new(by_class, json_pack("{s:s, s:o, s:o, s:o}", "class", class_name(info, c, text), "recall",
-                                                  cli_number(s->recall[c]), "precision", cli_number(s->precision[c]),
-                                                  "f1", cli_number(s->f1[c])));
+        json_array_append_new(by_class, json_pack("{s:s, s:o, s:o, s:o}", "class", cli_class_name(info, c, text),
+                                                  "recall", cli_number(s->recall[c]), "precision",
+                                                  cli_number(s->precision[c]), "f1", cli_number(s->f1[c])));
     if (s->classes) json_object_set_new(object, "confusion", confusion_json(s));
     if (s->classes) json_object_set(object, "by_class", by_class);
     json_decref(by_class);

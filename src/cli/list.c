@@ -89,14 +89,12 @@ static void list_kind(gls_context *ctx, gls_kind kind, const char *only, json_t 
 
 /* What a theorem asks for and gives, beside its inputs. */
 static void describe_theorem(const gls_theorem *theorem, json_t *into) {
-    json_t *conditions = json_array(), *outputs = json_array();
-    for (const gls_theorem_condition *c = theorem->conditions; c && c->text; c++)
-        json_array_append_new(conditions, json_string(c->text));
+    json_t *outputs = json_array();
     for (const gls_theorem_output *o = theorem->outputs; o->name; o++)
         json_array_append_new(outputs, json_pack("{s:s, s:s, s:s}", "name", o->name, "kind", o->kind, "help", o->help));
     json_t *whole =
         describe(theorem->member.name, theorem->member.help, theorem->member.source, theorem->member.options);
-    json_object_set_new(whole, "conditions", conditions);
+    json_object_set_new(whole, "conditions", cli_theorem_conditions(theorem));
     json_object_set_new(whole, "outputs", outputs);
     json_array_append_new(into, whole);
 }
@@ -135,8 +133,7 @@ static void list_word(gls_context *ctx, const char *word, const char *only, json
 static bool is_member(gls_context *ctx, const char *word, const char *name) {
     const gls_member *member;
     int kind = kind_of(word);
-    for (int64_t i = 0; strcmp(word, theorems) == 0 && gls_theorem_at(i); i++)
-        if (strcmp(gls_theorem_at(i)->member.name, name) == 0) return true;
+    if (strcmp(word, theorems) == 0) return cli_theorem(name) != NULL;
     for (int64_t i = 0; kind >= 0 && (member = gls_members_at(ctx, (gls_kind)kind, i)); i++)
         if (strcmp(member->name, name) == 0) return true;
     return false;

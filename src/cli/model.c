@@ -1,4 +1,5 @@
 /* A trained model and rows for it, as `predict` and `evaluate` are given them. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -43,6 +44,12 @@ gls_status cli_model_open(cli_model *m, const cli_args *args, gls_part part) {
     *m = (cli_model){0};
     gls_status status = gls_context_create(&m->ctx, &options);
     return status == GLS_OK ? open_all(m, args, part) : status;
+}
+
+const char *cli_class_name(const gls_data_info *info, int64_t c, char text[24]) {
+    if (c >= 0 && info->class_names && c < info->classes) return info->class_names[c];
+    snprintf(text, 24, "%lld", (long long)c);
+    return text;
 }
 
 void cli_model_close(cli_model *m) {

@@ -56,9 +56,7 @@ static void print_quoted(FILE *out, const char *prefix, const char *name) {
 
 static void print_class(FILE *out, const predictions *p, const char *prefix, int64_t c) {
     char number[24];
-    snprintf(number, sizeof number, "%lld", (long long)c);
-    print_quoted(out, prefix,
-                 c >= 0 && p->info->class_names && c < p->info->classes ? p->info->class_names[c] : number);
+    print_quoted(out, prefix, cli_class_name(p->info, c, number));
 }
 
 static void print_header(FILE *out, const predictions *p) {

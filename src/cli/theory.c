@@ -5,10 +5,17 @@
 
 #include "cli/cli.h"
 
-static const gls_theorem *named(const char *name) {
+const gls_theorem *cli_theorem(const char *name) {
     const gls_theorem *theorem = NULL;
     for (int64_t i = 0; (theorem = gls_theorem_at(i)) && strcmp(theorem->member.name, name) != 0;) i++;
     return theorem;
+}
+
+json_t *cli_theorem_conditions(const gls_theorem *theorem) {
+    json_t *list = json_array();
+    for (const gls_theorem_condition *c = theorem->conditions; c && c->text; c++)
+        json_array_append_new(list, json_string(c->text));
+    return list;
 }
 
 /* {theorem: NAME} and every --set. */
@@ -20,9 +27,7 @@ static gls_status read_inputs(gls_context *ctx, const cli_args *args, gls_value 
 }
 
 static int print_json(const gls_theorem *theorem, const gls_record *values) {
-    json_t *list = json_array(), *conditions = json_array();
-    for (const gls_theorem_condition *c = theorem->conditions; c && c->text; c++)
-        json_array_append_new(conditions, json_string(c->text));
+    json_t *list = json_array();
     for (const gls_theorem_output *o = theorem->outputs; o->name; o++) {
         double value = gls_record_get(values, o->name);
         if (isnan(value)) continue;
@@ -30,7 +35,8 @@ static int print_json(const gls_theorem *theorem, const gls_record *values) {
                                               "value", cli_number(value)));
     }
     return cli_print_json(json_pack("{s:s, s:s, s:o, s:o}", "theorem", theorem->member.name, "source",
-                                    theorem->member.source, "conditions", conditions, "values", list),
+                                    theorem->member.source, "conditions", cli_theorem_conditions(theorem), "values",
+                                    list),
                           0);
 }
 
@@ -57,7 +63,7 @@ static int run(const cli_args *args) {
     if (status != GLS_OK) {
         code = cli_fail(ctx, status, false);
     } else {
-        const gls_theorem *theorem = named(args->positional[0]);
+        const gls_theorem *theorem = cli_theorem(args->positional[0]);
         code = cli_has(args, "json") ? print_json(theorem, &values) : print(theorem, &values);
     }
     gls_value_destroy(ctx, config);

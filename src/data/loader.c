@@ -7,6 +7,8 @@
 #include "base/arith.h"
 #include "base/sort.h"
 #include <glissade/data.h>
+
+#include "data/source.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,6 +308,16 @@ gls_status gls_loader_front(gls_loader *loader, gls_stream **out) {
     loader->stream.global_rows = mini->global_rows;
     *out = &loader->stream;
     return GLS_OK;
+}
+
+gls_status gls_loader_whole(gls_loader *loader, gls_stream **out) {
+    int64_t n = loader->source->info.examples;
+    int64_t *index = gls_alloc(loader->ctx, n, sizeof *index);
+    if (!index) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < n; i++) index[i] = i;
+    gls_status status = gls_loader_push(loader, index, n, 0);
+    gls_free(loader->ctx, index);
+    return status == GLS_OK ? gls_loader_front(loader, out) : status;
 }
 
 void gls_loader_pop(gls_loader *loader) {

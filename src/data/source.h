@@ -143,4 +143,7 @@ gls_status gls_source_scan(gls_context *ctx, const gls_source *source, gls_scan_
 gls_status gls_source_open_section(gls_context *ctx, const gls_value *map, const char *owner, const char *const *except,
                                    gls_part part, const gls_data_info *like, gls_source **out);
 
+/* All examples of the loader's source in order, as one mini-batch of draw 0, announced and made its front. */
+gls_status gls_loader_whole(gls_loader *loader, gls_stream **out);
+
 #endif

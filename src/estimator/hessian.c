@@ -44,8 +44,7 @@ static gls_status differences(gls_pass *pass, gls_pass_request *request, const g
     double h = length > 0 ? cbrt(unit) * (1 + sqrt(gls_team_sum_squares(pass->ctx, request->w, d))) / length : 0;
     GLS_TRY(difference(pass, request, v, h / 2, half, pass->difference, result));
     GLS_TRY(difference(pass, request, v, h, g, pass->difference, result));
-    double size = gls_team_sum_squares(pass->ctx, g, d), apart = 0;
-    for (int64_t i = 0; i < d; i++) apart += ((double)g[i] - half[i]) * ((double)g[i] - half[i]);
+    double size = gls_team_sum_squares(pass->ctx, g, d), apart = gls_distance_squares(g, half, d);
     pass->doubt = apart > 0 ? sqrt(apart / size) : 0;
     return GLS_OK;
 }

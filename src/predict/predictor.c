@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/tensors.h"
+#include "data/source.h"
 
 /* ---- reading ---- */
 
@@ -132,16 +133,12 @@ gls_status gls_predictor_rows(gls_predictor *p, const char *format, const char *
 }
 
 gls_status gls_predictor_stream(gls_predictor *p, const gls_source *rows, gls_loader **loader, gls_stream **stream) {
-    int64_t n = rows->info.examples;
-    gls_loader_options options = {
-        .size = sizeof options, .wave = gls_pass_plan(p->pass, n).wave, .align = 1, .seed = p->trained.seed};
+    gls_loader_options options = {.size = sizeof options,
+                                  .wave = gls_pass_plan(p->pass, rows->info.examples).wave,
+                                  .align = 1,
+                                  .seed = p->trained.seed};
     GLS_TRY(gls_loader_create(p->ctx, rows, &options, loader));
-    int64_t *index = gls_alloc(p->ctx, n, sizeof *index);
-    if (!index) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < n; i++) index[i] = i;
-    gls_status status = gls_loader_push(*loader, index, n, 0);
-    gls_free(p->ctx, index);
-    return status == GLS_OK ? gls_loader_front(*loader, stream) : status;
+    return gls_loader_whole(*loader, stream);
 }
 
 gls_status gls_predictor_run(gls_predictor *p, const gls_source *rows, gls_real *out) {

@@ -78,6 +78,10 @@ const gls_option gls_config_data_table[] = {
              "scale features to mean 0 and variance 1 over the training set, before the transforms"),
     {0},
 };
+const char *gls_config_data_format(const gls_config_data *data) {
+    return data->format ? data->format : data->name ? data->name : gls_format_guess(data->train);
+}
+
 const char *const gls_config_data_keys[] = {"format", "name",       "train",       "validation",
                                             "test",   "transforms", "standardize", NULL};
 #undef AT

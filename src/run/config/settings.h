@@ -36,6 +36,8 @@ typedef struct gls_config_data {
     bool standardize;
 } gls_config_data;
 extern const gls_option gls_config_data_table[];
+/* The format or generator: named, or guessed from the training file. */
+const char *gls_config_data_format(const gls_config_data *data);
 extern const char *const gls_config_data_keys[]; /* the keys of that table, NULL-terminated */
 
 /* Section `plan`: what the static cost model chose, written into a run's configuration and followed from then on. */

@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "base/tensors.h"
+#include "data/source.h"
 #include "run/observer/table.h"
 
 static const char file_name[] = "ledger.safetensors";
@@ -42,7 +43,7 @@ static gls_status take_slice(void *user, gls_slice *slice) {
 
 static gls_status pass_over(gls_run *run, gls_loader *loader, int64_t n, finals *f) {
     gls_stream *rows;
-    GLS_TRY(gls_training_whole(run->training, loader, n, &rows));
+    GLS_TRY(gls_loader_whole(loader, &rows));
     gls_pass_request request = {.w = gls_run_output(run),
                                 .rows = rows,
                                 .want = GLS_WANT_LOSSES,

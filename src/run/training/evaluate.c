@@ -1,6 +1,7 @@
 /* Losses and scores over whole sets, and the weights that are judged by them. */
 #include <math.h>
 
+#include "data/source.h"
 #include "run/training/training.h"
 
 gls_status gls_training_loader(gls_training *t, const gls_source *source, gls_loader **out) {
@@ -12,20 +13,9 @@ gls_status gls_training_loader(gls_training *t, const gls_source *source, gls_lo
     return gls_loader_create(t->ctx, source, &options, out);
 }
 
-gls_status gls_training_whole(gls_training *t, gls_loader *loader, int64_t examples, gls_stream **rows) {
-    int64_t *index = gls_alloc(t->ctx, examples, sizeof *index);
-    if (!index) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < examples; i++) index[i] = i;
-    gls_status status = gls_loader_push(loader, index, examples, 0);
-    gls_free(t->ctx, index);
-    GLS_TRY(status);
-    return gls_loader_front(loader, rows);
-}
-
-static gls_status evaluate(gls_training *t, gls_loader *loader, int64_t examples, const gls_real *w,
-                           gls_pass_result *result) {
+static gls_status evaluate(gls_training *t, gls_loader *loader, const gls_real *w, gls_pass_result *result) {
     gls_stream *rows;
-    GLS_TRY(gls_training_whole(t, loader, examples, &rows));
+    GLS_TRY(gls_loader_whole(loader, &rows));
     gls_pass_request request = {
         .w = w, .rows = rows, .want = t->problem->score_count ? GLS_WANT_SCORES : 0, .mode = GLS_MODE_EVALUATE};
     return gls_pass_run(t->evaluation_pass, &request, result);
@@ -38,7 +28,7 @@ gls_status gls_training_evaluate(gls_training *t, const gls_source *set, const g
     gls_loader *loader = NULL;
     gls_pass_result result;
     GLS_TRY(gls_training_loader(t, set, &loader));
-    gls_status status = evaluate(t, loader, set->info.examples, w, &result);
+    gls_status status = evaluate(t, loader, w, &result);
     gls_loader_destroy(loader);
     GLS_TRY(status);
     *loss = result.loss / result.mass;

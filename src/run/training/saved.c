@@ -24,13 +24,10 @@ static gls_status format_options(gls_training *t, gls_value **out) {
 }
 
 gls_status gls_training_describe(gls_training *t, gls_arrays *arrays, char **note) {
-    const gls_config_data *data = t->data;
     gls_value *options = NULL;
     gls_trained trained = {.model = gls_value_get(t->config, "model"),
                            .transforms = t->set.transforms,
-                           .format = data->format ? data->format
-                                     : data->name ? data->name
-                                                  : gls_format_guess(data->train),
+                           .format = gls_config_data_format(t->data),
                            .file = t->set.read,
                            .input = t->set.train->info,
                            .seed = (uint64_t)t->train->seed,

@@ -32,8 +32,7 @@ static gls_status transform_list(gls_training *t, gls_value **out) {
 
 /* The rows of one part as they lie in its file. */
 static gls_status open_part(gls_training *t, const char *path, gls_part part, gls_source **out) {
-    const gls_config_data *data = t->data;
-    const char *format = data->format ? data->format : data->name ? data->name : gls_format_guess(data->train);
+    const char *format = gls_config_data_format(t->data);
     return gls_source_open(t->ctx, format, path, gls_value_get(t->config, "data"), gls_config_data_keys, part,
                            part == GLS_PART_TRAIN ? NULL : &t->set.file->info, out);
 }
@@ -53,7 +52,7 @@ static gls_status refuse_files(gls_training *t, const char *format) {
 
 static gls_status open_files(gls_training *t) {
     const gls_config_data *data = t->data;
-    const char *format = data->format ? data->format : data->name ? data->name : gls_format_guess(data->train);
+    const char *format = gls_config_data_format(data);
     GLS_TRY(open_part(t, data->train, GLS_PART_TRAIN, &t->set.file));
     const gls_format *member = (const gls_format *)gls_config_member_named(t->ctx, GLS_KIND_FORMAT, format);
     bool generator = member && member->generator;

@@ -94,8 +94,6 @@ gls_status gls_training_answer(gls_training *training, gls_pass *pass, gls_estim
 /* evaluate.c */
 /* A loader over any set, by the evaluation pass's plan. */
 gls_status gls_training_loader(gls_training *training, const gls_source *source, gls_loader **out);
-/* All examples of the loader's set in order, as its stream. */
-gls_status gls_training_whole(gls_training *training, gls_loader *loader, int64_t examples, gls_stream **rows);
 /* Mean loss and first score of a whole set at w; NaN for a set that is NULL. */
 gls_status gls_training_evaluate(gls_training *training, const gls_source *set, const gls_real *w, double *loss,
                                  double *score);

@@ -2,6 +2,7 @@
  * its own, which take over the state of the run's before every step. Nothing of the run changes. */
 #include <string.h>
 
+#include "base/tensors.h"
 #include "estimator/estimator.h"
 #include "run/training/training.h"
 
@@ -71,9 +72,8 @@ static gls_status list_state(gls_method *method, gls_estimator *estimator, gls_a
 static void copy_arrays(const gls_arrays *from, gls_arrays *to) {
     for (int64_t i = 0; i < from->count; i++) {
         const gls_array *a = &from->item[i];
-        size_t bytes = gls_dtype_size(a->dtype);
-        for (int k = 0; k < a->dims; k++) bytes *= (size_t)a->shape[k];
-        if (bytes) memcpy(to->item[i].data, a->data, bytes);
+        int64_t bytes = gls_array_bytes(a);
+        if (bytes > 0) memcpy(to->item[i].data, a->data, (size_t)bytes);
     }
 }
 
