@@ -149,20 +149,22 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     if (status == GLS_OK) status = sharpness(o, in, m->self);
     out->sample = s.count;
     out->population = s.population;
+    if (status == GLS_OK) status = report(m->self, out);
+    if (status == GLS_OK) status = gls_sample_note_doubt(&s, out);
     gls_free(m->ctx, v);
     gls_sample_destroy(&s);
-    return status == GLS_OK ? report(m->self, out) : status;
+    return status;
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     return gls_arrays_add_state(m->ctx, list, prefix, "sums", GLS_F64, sizeof(sums) / sizeof(double), m->self);
 }
 
-/* A gradient, and Hessian products, which cost two each. */
+/* A gradient and a product along the step, and the products of the sharpness. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return 3 * gls_sample_size(o->sample.sample, examples) +
-           2 * (double)o->products * gls_sample_size(o->sharpness_sample, examples);
+    return (1 + GLS_SAMPLE_PRODUCT) * gls_sample_size(o->sample.sample, examples) +
+           GLS_SAMPLE_PRODUCT * (double)o->products * gls_sample_size(o->sharpness_sample, examples);
 }
 
 const gls_measure_type gls_measure_equilibrium_ratio = {

@@ -64,6 +64,8 @@ gls_status gls_sample_share(gls_sample *sample, double *x, int64_t n, gls_status
 /* A number for the randomness of one of a measure's passes: step and pass. */
 uint64_t gls_sample_draw(const gls_measure_input *in, int64_t pass);
 
+/* For costs: gradients that a Hessian product takes where it is exact, at most. */
+enum { GLS_SAMPLE_PRODUCT = 3 };
 /* For costs: how many of `examples` a sample of that size (-1: all) reads; a mini-batch's own size, 0 being the run's.
  */
 static inline double gls_sample_size(int64_t size, int64_t examples) {

@@ -89,11 +89,10 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     return status;
 }
 
-/* An exact Hessian product costs less than three gradients, differences four; the ends usually settle within 50
- * products. */
+/* The ends usually settle within 50 products. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return 3 * fmin((double)o->products, 50) * gls_sample_size(o->sample.sample, examples);
+    return GLS_SAMPLE_PRODUCT * fmin((double)o->products, 50) * gls_sample_size(o->sample.sample, examples);
 }
 
 const gls_measure_type gls_measure_sharpness = {

@@ -239,6 +239,16 @@ static inline void check_questions(check_run *run, int64_t rows, double toleranc
     free(g);
 }
 
+/* The same of a problem at check_weights, in training mode. */
+static inline void check_questions_of(gls_problem *p, const gls_batch *batch, double tolerance) {
+    check_run r = check_run_create(p, batch, GLS_WANT_GRADIENT | GLS_WANT_NORMS | GLS_WANT_INNER, GLS_MODE_TRAIN);
+    gls_real *w = check_weights(p);
+    check_run_at(&r, w);
+    check_questions(&r, batch->rows, tolerance);
+    free(w);
+    check_run_destroy(&r);
+}
+
 /* Largest relative error of <g, v> against a difference quotient of order 4 in several random directions, for the whole
  * vector and for every block by itself. Double build. */
 static inline double check_differences(gls_problem *p, const gls_batch *batch, gls_mode mode, double step) {

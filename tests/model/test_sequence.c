@@ -57,13 +57,7 @@ static void questions(void **state) {
         check_data d = check_tokens_create(12, 20, s->length, s->classes);
         gls_problem *p = check_model(ctx, s->family, s->options, &d.info);
         ((gls_network *)p->self)->storage = storage[i % 2];
-        check_run r =
-            check_run_create(p, &d.batch, GLS_WANT_GRADIENT | GLS_WANT_NORMS | GLS_WANT_INNER, GLS_MODE_TRAIN);
-        gls_real *w = check_weights(p);
-        check_run_at(&r, w);
-        check_questions(&r, 12, sizeof(gls_real) == 4 ? 5e-5 : 1e-11);
-        free(w);
-        check_run_destroy(&r);
+        check_questions_of(p, &d.batch, sizeof(gls_real) == 4 ? 5e-5 : 1e-11);
         gls_problem_destroy(p);
         check_data_destroy(&d);
         gls_context_destroy(ctx);
