@@ -31,7 +31,7 @@ PLACES = {
     r"lapacke?\.h": ["src/measure/", "src/base/"],
 }
 # Public headers that are a second one of their room.
-HEADER_OF = {"search": "run"}
+HEADER_OF = {"search": "run", "options": "base"}
 
 
 def room_of(path):

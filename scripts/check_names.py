@@ -46,7 +46,7 @@ PUBLIC_GUESTS = {
 # Headers that are a part of one C file: their names are as private as that file's.
 PARTS = {"src/model/dnnl_api.h": "src/model/dnnl.c"}
 # Public headers that are a second one of their room.
-HEADER_OF = {"search": "run"}
+HEADER_OF = {"search": "run", "options": "base"}
 LIBC = """assert complex ctype errno fcntl fenv float inttypes iso646 limits locale malloc math memory poll pthread sched
     setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath threads
     time uchar unistd values wait wchar wctype""".split()

@@ -3,7 +3,7 @@
 #ifndef GLISSADE_DATA_H
 #define GLISSADE_DATA_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 #ifdef __cplusplus
 extern "C" {

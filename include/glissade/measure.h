@@ -3,7 +3,7 @@
 #ifndef GLISSADE_MEASURE_H
 #define GLISSADE_MEASURE_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <glissade/data.h>
 #include <glissade/estimator.h>
 #include <glissade/problem.h>

@@ -3,7 +3,7 @@
 #ifndef GLISSADE_METHOD_H
 #define GLISSADE_METHOD_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <math.h>
 
 #ifdef __cplusplus

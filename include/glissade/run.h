@@ -2,7 +2,7 @@
 #ifndef GLISSADE_RUN_H
 #define GLISSADE_RUN_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <glissade/data.h>
 #include <glissade/problem.h>
 #include <glissade/estimator.h>

@@ -2,7 +2,7 @@
 #ifndef GLS_BASE_CONTEXT_H
 #define GLS_BASE_CONTEXT_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 #include <pthread.h>
 #include <stdatomic.h>

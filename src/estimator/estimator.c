@@ -328,7 +328,7 @@ gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, cons
     const gls_pass_result *result = &making.result;
     *out = (gls_estimate){
         .loss = result->loss / result->mass, .mass = result->mass, .rows = result->rows, .norm2 = result->norm2};
-    for (int i = 0; i < 4; i++) out->score[i] = result->score[i];
+    for (int i = 0; i < GLS_MAX_SCORES; i++) out->score[i] = result->score[i];
     for (int64_t i = estimator->groups; i < estimator->stages; i++)
         if (estimator->stage[i]->type->whole)
             GLS_TRY(estimator->stage[i]->type->whole(estimator->stage[i], g, out, record));

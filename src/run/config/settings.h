@@ -2,7 +2,7 @@
 #ifndef GLS_RUN_SETTINGS_H
 #define GLS_RUN_SETTINGS_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 enum { GLS_REFUSED_STOP, GLS_REFUSED_SKIP };
 enum { GLS_MONITOR_AUTO, GLS_MONITOR_TRAIN, GLS_MONITOR_VALIDATION, GLS_MONITOR_TEST };
