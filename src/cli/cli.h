@@ -7,6 +7,7 @@
 #include <glissade/predict.h>
 #include <glissade/run.h>
 #include <jansson.h>
+#include <stdio.h>
 
 /* Exit codes: failure while running; wrong usage or wrong input, as `glissade help` states. */
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_BAD = 2 };
@@ -80,7 +81,7 @@ struct cli_verb {
     const cli_flag *flags;
     const char *const *words; /* what the first argument may be, for completion; NULL: files */
     int (*run)(const cli_args *args);
-    void (*more_help)(void); /* printed after the options, or NULL */
+    void (*more_help)(FILE *to); /* more text after the options, or NULL */
 };
 
 extern const cli_verb *const cli_verbs[]; /* ends with NULL */
@@ -117,6 +118,13 @@ gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *key, 
 /* Every --set. Keys belong to the first of the sections (NULL-terminated) unless they begin with the name of one of
  * them; sections NULL: keys are whole. */
 gls_status cli_apply_sets(gls_context *ctx, const cli_args *args, const char *const *sections, gls_value *config);
+
+/* complete.c */
+/* Prints what may follow the words (the last one unfinished), a line each: word, tab, help. Returns the exit code. */
+int cli_complete(const char *const *words, int count);
+/* manual.c */
+/* The manual page of a verb, or of the whole command (NULL), in roff. Returns the exit code. */
+int cli_manual(const cli_verb *verb);
 
 /* ---- output ---- */
 

@@ -311,27 +311,29 @@ static const cli_flag flags[] = {
     CLI_FLAG_QUIET,
     {NULL}};
 
-static void print_section(const char *name) {
+static void print_section(FILE *to, const char *name) {
     for (const gls_option *o = gls_config_section_table(name); o->key; o++)
         if (!(o->flags & GLS_OPTION_HIDDEN))
-            printf("    %-17s %-8s %s\n", o->key, o->initial ? o->initial : "", o->help);
+            fprintf(to, "    %-17s %-8s %s\n", o->key, o->initial ? o->initial : "", o->help);
 }
 
-static void sections_help(void) {
-    puts("\nSections of a configuration (YAML), with the defaults of their keys:");
-    puts("  data:       the options of a format or generator, see `glissade list data`, and");
-    print_section("data");
-    puts("  model:      {name: ...}, see `glissade list models problems`\n"
-         "  estimator:  {name: ...} or a list of them, see `glissade list estimators`\n"
-         "  method:     {name: ..., lr: ...}, see `glissade list methods`\n"
-         "  schedule:   a schedule for method.lr, in short form, see `glissade list schedules`\n"
-         "  measure:    {NAME: {every: 1, ...}}, see `glissade list measures`\n"
-         "  train:");
-    print_section("train");
-    puts("\nOn SIGINT or SIGTERM a run finishes its step, writes a checkpoint, prints how to continue and exits with "
-         "1;\n"
-         "a second signal ends it at once. On several processes: mpirun -n 4 glissade train ...;\n"
-         "more of them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.");
+static void sections_help(FILE *to) {
+    fputs("\nSections of a configuration (YAML), with the defaults of their keys:\n", to);
+    fputs("  data:       the options of a format or generator, see `glissade list data`, and\n", to);
+    print_section(to, "data");
+    fputs("  model:      {name: ...}, see `glissade list models problems`\n"
+          "  estimator:  {name: ...} or a list of them, see `glissade list estimators`\n"
+          "  method:     {name: ..., lr: ...}, see `glissade list methods`\n"
+          "  schedule:   a schedule for method.lr, in short form, see `glissade list schedules`\n"
+          "  measure:    {NAME: {every: 1, ...}}, see `glissade list measures`\n"
+          "  train:\n",
+          to);
+    print_section(to, "train");
+    fputs("\nOn SIGINT or SIGTERM a run finishes its step, writes a checkpoint, prints how to continue and exits with "
+          "1;\n"
+          "a second signal ends it at once. On several processes: mpirun -n 4 glissade train ...;\n"
+          "more of them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.\n",
+          to);
 }
 
 const cli_verb cli_train = {

@@ -52,7 +52,7 @@ static const wrong wrongs[] = {
     {2, "$G data", "`data` needs an action: make, info, convert or suspects"},
     {2, "$G data suspects . --rank size", "'--rank' of data: expected one of factor, norm, loss"},
     {2, "$G data info none.svm", "none.svm"},
-    {2, "$G completion fish", "bash"},
+    {2, "$G completion tcsh", "bash, zsh or fish"},
     {2, "$G help trian", "did you mean 'train'?"},
 };
 
@@ -137,13 +137,52 @@ static void gives_theory(void **state) {
     assert_non_null(strstr(s.out, "gives: {beta: 0, batch: 20"));
 }
 
+/* What bash is offered for a line that is being typed. */
+static void offers(said *s, const char *line, const char *words) {
+    sh(s,
+       "$G completion bash > c.sh && bash -c '. ./c.sh; COMP_LINE=\"$G %s\"; COMP_POINT=${#COMP_LINE}; _glissade; "
+       "echo ${COMPREPLY[@]}'",
+       line);
+    if (strcmp(s->out, words) != 0) fail_msg("%s: %s, not %s", line, s->out, words);
+}
+
 static void completes(void **state) {
     (void)state;
     static said s;
+    offers(&s, "tr", "train\n");
+    offers(&s, "train --pre", "--preset\n");
+    offers(&s, "help eval", "evaluate\n");
+    offers(&s, "list sched", "schedules\n");
+    offers(&s, "list methods acc", "acclip\n");
+    offers(&s, "train --preset demo-mlp-sn", "demo-mlp-sngm\n");
+    offers(&s, "train --set meth", "method.\n");
+    offers(&s, "train --set train.valid", "train.validate_every= train.validation=\n");
+    offers(&s, "train --set method.name=nagx", "\n");
+    offers(&s, "train --set method.name=acc", "acclip\n");
+    offers(&s, "train --set method.name=acclip --set method.tau", "method.tau0=\n");
+    offers(&s, "replay --method adam --set method.ep", "method.eps=\n");
+    static const char *const shells[] = {"zsh", "fish"};
+    for (size_t i = 0; i < 2; i++) {
+        sh(&s, "$G completion %s > c && { ! command -v %s > there || %s -n c; }", shells[i], shells[i], shells[i]);
+        if (s.code) fail_msg("%s: %s", shells[i], s.err);
+    }
+}
+
+/* Every page: roff without a complaint where groff is installed, and every option of the verb in it. */
+static void has_manual_pages(void **state) {
+    (void)state;
+    static said s;
     sh(&s,
-       "$G completion bash > c.sh && bash -c '. ./c.sh; COMP_WORDS=(glissade train --pre); COMP_CWORD=2; _glissade; "
-       "echo ${COMPREPLY[@]}; COMP_WORDS=(glissade tr); COMP_CWORD=1; _glissade; echo ${COMPREPLY[@]}'");
-    assert_string_equal(s.out, "--preset\ntrain\n");
+       "for v in '' $($G completion words -- '' | cut -f1); do $G help --man $v > page || exit 3; "
+       "! command -v groff > there || groff -man -ww -Tutf8 page 2>&1 >text | grep . && exit 4; "
+       "for f in $($G completion words -- ${v:-help} - | cut -f1); do "
+       "[ -z \"$v\" ] || grep -qF -e \"$(printf %%s $f | sed 's/-/\\\\-/g')\" page || { echo $v $f; exit 5; }; done; "
+       "done; true");
+    if (s.code) fail_msg("%d: %s%s", s.code, s.out, s.err);
+    sh(&s, "$G help --man train");
+    assert_non_null(strstr(s.out, ".TH GLISSADE\\-TRAIN 1"));
+    assert_non_null(strstr(s.out, "glissade\\-train \\- train a model\n"));
+    assert_non_null(strstr(s.out, "validate_every"));
 }
 
 /* data make, info and convert agree on what a set is. */
@@ -193,13 +232,9 @@ static void replays(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(says_what_is_wrong),
-        cmocka_unit_test(helps),
-        cmocka_unit_test(lists),
-        cmocka_unit_test(gives_theory),
-        cmocka_unit_test(completes),
-        cmocka_unit_test(handles_data),
-        cmocka_unit_test(replays),
+        cmocka_unit_test(says_what_is_wrong), cmocka_unit_test(helps),     cmocka_unit_test(lists),
+        cmocka_unit_test(gives_theory),       cmocka_unit_test(completes), cmocka_unit_test(has_manual_pages),
+        cmocka_unit_test(handles_data),       cmocka_unit_test(replays),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
