@@ -21,7 +21,8 @@ WORDS = {
         png rank rows sampler scan source sparse stream target token transform transforms vocabulary wrapper""",
     "problem": """analytic ask constants coupling evaluate evaluation function generic glm link mode objective oracle output
         partition piecewise point prediction problem product sink span want""",
-    "model": """activation bias channel conv dnnl elementary elementwise exec extent factors family graph init layer loss
+    "onnx": "onnx",
+    "model": """activation bias channel conv dnnl elementary elementwise exec export extent factors family form graph init layer loss
         memory model network node norm op parameter room storage tile use view window""",
     "estimator": """cut estimate estimator group lane ledger making microbatch nonfinite pass place shapes slice sorted stage
         way workspace""",

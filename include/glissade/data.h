@@ -322,6 +322,7 @@ GLS_API gls_status gls_learned_get(const gls_learned *learned, const char *name,
 
 /* A transform over any source: makes a new source around the old one. What it marked is a column of its name; where it
  * reorders, the column "original" holds the index before the first transform. */
+struct gls_onnx;
 typedef struct gls_transform {
     gls_member member;
     bool train_only;   /* leaves all but the training data alone */
@@ -332,6 +333,10 @@ typedef struct gls_transform {
      * what fit has left, here or in another process. */
     gls_status (*apply)(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
                         const gls_learned *learned, gls_source **out);
+    /* The same for one value in an ONNX graph, [batch, shape of info]: returns the name of what it becomes. Of the
+     * library's own; NULL: rows to be predicted must be left alone by it, or there is no ONNX graph. */
+    const char *(*onnx)(struct gls_onnx *to, const gls_data_info *info, const void *options, const gls_learned *learned,
+                        const char *value);
 } gls_transform;
 GLS_API gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform);
 

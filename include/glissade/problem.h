@@ -213,6 +213,7 @@ static inline gls_span gls_span_at(const gls_evaluate_args *args, int64_t k) {
 typedef struct gls_sink gls_sink;
 GLS_API gls_real *gls_sink_block(gls_sink *sink, int64_t block); /* NULL for a tiled block */
 typedef struct gls_problem_type gls_problem_type;
+struct gls_onnx;
 
 /* A problem type: which questions are answered in closed form. NULL verbs are answered generically.
  *
@@ -282,6 +283,9 @@ struct gls_problem_type {
     /* Updates the state, except its blocks by slot, from the summary [p->summary] that a span left. Called for one span
      * after the other. NULL: only blocks by slot ever change. */
     void (*advance)(gls_problem *p, const double *summary, gls_real *state);
+    /* Its outputs at w in an ONNX graph: *output [batch, k], or [batch, positions, k / positions] of next words, from
+     * input [batch, shape of an example] or tokens [batch, length]. Of the library's own; NULL: none. */
+    gls_status (*onnx)(gls_problem *p, const gls_real *w, struct gls_onnx *to, const char *input, const char **output);
 };
 
 struct gls_problem {

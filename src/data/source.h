@@ -4,6 +4,8 @@
 
 #include <glissade/data.h>
 
+#include "onnx/onnx.h"
+
 /* The first member of the room's own sources: what must live as long as the source lives in its arena. */
 typedef struct gls_owned_source {
     gls_source source;
@@ -105,6 +107,11 @@ struct gls_learned {
     int64_t stage;
     const char *transform;
 };
+
+/* What a list of transforms does to the rows to be predicted, in an ONNX graph: *value, [batch, shape of info], becomes
+ * another one. GLS_ERR_UNSUPPORTED for a transform that has no form there. */
+gls_status gls_transforms_onnx(gls_context *ctx, const gls_value *list, const gls_data_info *info, gls_fitted *fitted,
+                               gls_onnx *to, const char **value);
 
 /* `count` distinct random numbers of [0, n), ascending; from gls_alloc. */
 gls_status gls_source_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out);

@@ -4,6 +4,7 @@
 
 #include "base/table.h"
 #include "model/exec.h"
+#include "model/export.h"
 #include "model/graph.h"
 
 /* What backward reads in addition to the output's gradient, and what may share memory. */
@@ -96,6 +97,8 @@ typedef struct gls_op {
     /* A composed layer, several ops by one name, has this in place of all verbs above: adds them to the graph, named
      * "NAME.something", and returns the last one. */
     int (*compose)(gls_graph *graph, const char *name, const void *options, const int *input);
+    /* Its nodes in an ONNX graph, as in evaluation mode, ended by gls_export_out (model/export.h); NULL: none. */
+    void (*onnx)(gls_export *x, int node);
 } gls_op;
 
 extern const gls_op gls_op_input;

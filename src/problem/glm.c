@@ -69,6 +69,17 @@ void gls_glm_cost(gls_problem *p, double *multiply_adds, double *bytes) {
     *bytes = (double)(3 * glm->outputs + 4) * sizeof(double) + width * (sizeof(gls_real) + (glm->sparse ? 4 : 0));
 }
 
+gls_status gls_glm_onnx(gls_problem *p, const gls_real *w, gls_onnx *to, const char *input, const char **output) {
+    const gls_glm *glm = p->self;
+    int64_t shape[2] = {glm->outputs, glm->features};
+    const char *x = gls_onnx_reshape(to, "features", input, GLS_ONNX_EXTENTS(0, glm->features));
+    const char *weight = gls_onnx_reals(to, "weight", false, 2, shape, w);
+    const char *bias = glm->options.bias ? gls_onnx_reals(to, "bias", false, 1, shape, w + shape[0] * shape[1]) : NULL;
+    *output = gls_onnx_node(to, "Gemm", "outputs", bias ? GLS_ONNX_ARGS(x, weight, bias) : GLS_ONNX_ARGS(x, weight),
+                            GLS_ONNX_WITH(GLS_ONNX_INT("transB", 1)));
+    return gls_onnx_status(to);
+}
+
 /* ---- points ---- */
 
 gls_status gls_glm_point_create(gls_problem *p, void **prepared) {

@@ -189,4 +189,5 @@ const gls_op gls_op_attention = {
         GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward, .backward = backward),
     .aux = aux,
     .work = work,
+    .onnx = gls_op_attention_onnx,
 };

@@ -28,23 +28,44 @@ static inline gls_real normal_density(gls_real x) {
     return NORMAL_PEAK * gls_elementary_exp((gls_real)-0.5 * x * x);
 }
 
+GLS_ELEMENTWISE_ONNX(relu, "Relu", NULL)
+GLS_ELEMENTWISE_ONNX(leaky_relu, "LeakyRelu", GLS_ONNX_WITH(GLS_ONNX_REAL("alpha", leaky_slope(&x->graph->node[i]))))
+GLS_ELEMENTWISE_ONNX(tanh, "Tanh", NULL)
+GLS_ELEMENTWISE_ONNX(sigmoid, "Sigmoid", NULL)
+
+/* x (1 + erf(x sqrt(1/2))) / 2 */
+static void gelu_onnx(gls_export *x, int i) {
+    gls_onnx *to = x->to;
+    gls_form form = gls_export_form(x, i, 0);
+    const char *in = gls_export_in(x, i, 0, form);
+    char name[GLS_ONNX_NAME];
+    const char *root = gls_onnx_real(to, gls_export_name(x, i, "root", name), SQRT_HALF);
+    const char *one = gls_onnx_real(to, gls_export_name(x, i, "one", name), 1);
+    const char *half = gls_onnx_real(to, gls_export_name(x, i, "half", name), 0.5);
+    const char *y = gls_onnx_node(to, "Mul", gls_export_name(x, i, "scaled", name), GLS_ONNX_ARGS(in, root), NULL);
+    y = gls_onnx_node(to, "Erf", gls_export_name(x, i, "erf", name), GLS_ONNX_ARGS(y), NULL);
+    y = gls_onnx_node(to, "Add", gls_export_name(x, i, "below", name), GLS_ONNX_ARGS(y, one), NULL);
+    y = gls_onnx_node(to, "Mul", gls_export_name(x, i, "share", name), GLS_ONNX_ARGS(y, half), NULL);
+    gls_export_out(x, i, form, gls_onnx_node(to, "Mul", x->graph->node[i].name, GLS_ONNX_ARGS(in, y), NULL));
+}
+
 /* clang-format off */
 /* At 0 the derivative of a relu is taken as the slope. */
 GLS_ELEMENTWISE(relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e, 0,
-                .member.help = "max(x, 0)", .formula = "y = max(x, 0)",
+                .onnx = relu_onnx, .member.help = "max(x, 0)", .formula = "y = max(x, 0)",
                 .flags = GLS_KEEPS_Y | GLS_OP_ACTIVATION);
 GLS_ELEMENTWISE(leaky_relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e, 0,
-                .member.help = "max(x, slope x)", .formula = "y = max(x, slope x)",
+                .onnx = leaky_relu_onnx, .member.help = "max(x, slope x)", .formula = "y = max(x, slope x)",
                 .member.options = leaky_table, .member.options_size = sizeof(leaky_options), .slope = leaky_slope,
                 .flags = GLS_KEEPS_Y | GLS_OP_ACTIVATION);
 GLS_ELEMENTWISE(tanh, y, gls_elementary_tanh(x), e * (1 - y * y), -2 * y * (1 - y * y),
-                .member.help = "hyperbolic tangent", .formula = "y = tanh(x)", .flags = GLS_KEEPS_Y);
+                .onnx = tanh_onnx, .member.help = "hyperbolic tangent", .formula = "y = tanh(x)", .flags = GLS_KEEPS_Y);
 GLS_ELEMENTWISE(sigmoid, y, 1 / (1 + gls_elementary_exp(-x)), e * y * (1 - y), y * (1 - y) * (1 - 2 * y),
-                .member.help = "logistic function", .formula = "y = 1 / (1 + e^-x)", .flags = GLS_KEEPS_Y);
+                .onnx = sigmoid_onnx, .member.help = "logistic function", .formula = "y = 1 / (1 + e^-x)", .flags = GLS_KEEPS_Y);
 /* Phi is the normal distribution function; the exact form, by erf. */
 GLS_ELEMENTWISE(gelu, x, (gls_real)0.5 * x * (1 + gls_elementary_erf(x * SQRT_HALF)), e * (normal_below(x) + x * normal_density(x)),
                 (2 - x * x) * normal_density(x),
-                .member.help = "x times the normal distribution function", .formula = "y = x Phi(x)",
+                .onnx = gelu_onnx, .member.help = "x times the normal distribution function", .formula = "y = x Phi(x)",
                 .flags = GLS_KEEPS_X);
 /* clang-format on */
 

@@ -1,4 +1,5 @@
 /* global_pool: the mean over all positions of every channel. */
+#include "model/export.h"
 #include "model/kernels.h"
 #include "model/op.h"
 
@@ -37,6 +38,21 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    const char *name = x->graph->node[i].name, *y;
+    gls_form form = gls_export_form(x, i, 0);
+    const char *in = x->value[x->graph->node[i].input[0]];
+    if (form == GLS_FORM_SEQUENCE)
+        y = gls_onnx_node(x->to, "ReduceMean", name, GLS_ONNX_ARGS(in),
+                          GLS_ONNX_WITH(GLS_ONNX_INTS("axes", 1), GLS_ONNX_INT("keepdims", 0)));
+    else if (form == GLS_FORM_IMAGE)
+        y = gls_onnx_node(x->to, "ReduceMean", name, GLS_ONNX_ARGS(in),
+                          GLS_ONNX_WITH(GLS_ONNX_INTS("axes", 2, 3), GLS_ONNX_INT("keepdims", 0)));
+    else
+        y = in;
+    gls_export_out(x, i, GLS_FORM_FEATURES, y);
+}
+
 const gls_op gls_op_global_pool = {
     .member = {.name = "global_pool", .help = "mean over all positions", .source = ""},
     .formula = "y_c = mean of x_c over all positions",
@@ -46,4 +62,5 @@ const gls_op gls_op_global_pool = {
     .flags = GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward),
+    .onnx = onnx,
 };

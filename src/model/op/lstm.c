@@ -177,4 +177,5 @@ const gls_op gls_op_lstm = {
     .uses = uses,
     .aux = aux,
     .work = work,
+    .onnx = gls_op_lstm_onnx,
 };
