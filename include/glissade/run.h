@@ -112,7 +112,8 @@ GLS_API gls_status gls_run_create(gls_context *ctx, const gls_run_options *optio
 /* Steps to the end, or to gls_interrupt: then a checkpoint is written, result->stopped is GLS_STOP_INTERRUPTED and the
  * final losses are not computed. */
 GLS_API gls_status gls_run_train(gls_run *run, gls_run_result *result);
-/* Makes the run folder, or restores the latest readable checkpoint; with `from`, reads the weights and the problem's
+/* Makes the run folder this process's own until gls_run_destroy (GLS_ERR_ARGUMENT if another process has it; one that
+ * is there is locked by gls_run_create already), or restores the latest readable checkpoint; with `from`, reads the weights and the problem's
  * state. Called by the first gls_run_step.
  *
  * To predict with a trained run: gls_run_create with its configuration (gls_run_saved_config), `from` its folder and no

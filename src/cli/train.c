@@ -18,6 +18,7 @@ typedef struct job {
     gls_context *ctx; /* for the configuration; each run has its own */
     gls_value *config;
     char *folder;
+    gls_lock *lock;   /* of the folder of several seeds; each run locks its own */
     const char *name; /* of the run, for people */
     char *own_name;
     bool json, quiet, resume, first; /* first: this process speaks */
@@ -219,9 +220,17 @@ static gls_status write_common(job *j, const char *folder, int64_t seed) {
     return status;
 }
 
+/* The folder of all seeds, on the first rank. */
+static gls_status own_folder(job *j) {
+    gls_status status = j->first && j->folder ? gls_lock_folder(j->ctx, j->folder, &j->lock) : GLS_OK;
+    return gls_comm_agree(j->ctx, status);
+}
+
 static int run_seeds(job *j) {
     int64_t seed;
-    gls_status status = first_seed(j, &seed);
+    gls_status status = own_folder(j);
+    if (status != GLS_OK) return report_failure(j, j->ctx, status, true);
+    status = first_seed(j, &seed);
     if (status == GLS_OK) status = set_number(j, "train.seeds", 1);
     if (status != GLS_OK) return cli_fail(j->ctx, status, false);
     int code = CLI_DONE;
@@ -288,6 +297,7 @@ static int run(const cli_args *args) {
     j.ctx = cli_context(j.comm);
     int code = j.ctx ? go(&j) : CLI_FAILED;
     if (j.ctx) {
+        gls_lock_release(j.lock);
         gls_value_destroy(j.ctx, j.config);
         gls_free(j.ctx, j.folder);
         gls_free(j.ctx, j.own_name);
