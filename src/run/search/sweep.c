@@ -281,6 +281,7 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
     if (status == GLS_OK) status = make_trials(sweep, options);
     gls_lock *lock = NULL;
     if (status == GLS_OK) status = gls_lock_folder(ctx, options->folder, &lock);
+    if (status == GLS_OK) gls_writer_clear(ctx, options->folder);
     runner r = {.sweep = sweep, .options = options, .runs = sweep->trials * options->seeds};
     rule by = BY_NOTHING;
     for (int64_t t = 0; t < sweep->trials && status == GLS_OK && !sweep->interrupted; t++)
