@@ -34,8 +34,9 @@ static json_t *domains(const gls_domain_score *domain, int64_t count, const char
     return list;
 }
 
+/* With every digit: a finished run that is resumed has the same result, to the bit. */
 static char *text_of(gls_run *run, json_t *object) {
-    char *text = object ? json_dumps(object, JSON_REAL_PRECISION(12)) : NULL;
+    char *text = object ? json_dumps(object, JSON_REAL_PRECISION(17)) : NULL;
     char *copy = text ? gls_strdup(run->ctx, text) : NULL;
     free(text);
     json_decref(object);
