@@ -306,6 +306,12 @@ GLS_API int64_t gls_random_below(gls_random *random, int64_t bound); /* uniform 
 GLS_API gls_status gls_write_text(gls_context *ctx, const char *path, const char *text);
 /* Makes a folder and its parents; one that is there already is fine. GLS_ERR_FILE with the system's reason. */
 GLS_API gls_status gls_make_directory(gls_context *ctx, const char *path);
+/* Makes a folder and its parents, and makes it the caller's own until the lock is released or its process ends: of two
+ * that ask, one gets it and the other GLS_ERR_ARGUMENT, "in use". It keeps out nobody who does not ask. Where the file
+ * system has no locks there is a warning, and GLS_OK. */
+typedef struct gls_lock gls_lock;
+GLS_API gls_status gls_lock_folder(gls_context *ctx, const char *path, gls_lock **out);
+GLS_API void gls_lock_release(gls_lock *lock); /* takes away folders made for it that are still empty; NULL is legal */
 
 /* ======== for authors: threads, and memory that lives and dies together ======== */
 

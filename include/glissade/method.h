@@ -145,6 +145,8 @@ GLS_API gls_status gls_schedule_create(gls_context *ctx, const char *what, const
                                        double steps_per_epoch, double total_steps, gls_schedule **out);
 GLS_API double gls_schedule_value(const gls_schedule *schedule, gls_clock clock);
 GLS_API void gls_schedule_destroy(gls_schedule *schedule);
+/* The learning rate of a method's step at this clock. GLS_ERR_ARGUMENT if a schedule leaves its option's bounds. */
+GLS_API gls_status gls_method_rate(gls_method *method, gls_clock clock, double *lr);
 
 /* ---- values that theorems give ---- */
 

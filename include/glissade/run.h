@@ -64,6 +64,7 @@ typedef struct gls_run_options {
     const gls_value *config; /* borrowed for the run's life */
     const char *folder;      /* NULL: nothing is written */
     bool resume;             /* continue from the latest readable checkpoint in folder */
+    bool stretch;            /* a resumed run of another length may go on at other rates than it has had */
     const char *from;        /* run folder or .safetensors file whose weights to begin with; NULL: initialise */
     void (*progress)(void *user, const gls_progress *progress); /* after every step; NULL: none */
     void *user;
@@ -112,8 +113,12 @@ GLS_API gls_status gls_run_create(gls_context *ctx, const gls_run_options *optio
 /* Steps to the end, or to gls_interrupt: then a checkpoint is written, result->stopped is GLS_STOP_INTERRUPTED and the
  * final losses are not computed. */
 GLS_API gls_status gls_run_train(gls_run *run, gls_run_result *result);
-/* Makes the run folder, or restores the latest readable checkpoint; with `from`, reads the weights and the problem's
- * state. Called by the first gls_run_step.
+/* The configuration as config.yaml of the run's folder has it: every default, absolute paths, the plan. From gls_alloc;
+ * NULL with a message. */
+GLS_API char *gls_run_config_text(gls_run *run);
+/* Makes the run folder this process's own until gls_run_destroy (GLS_ERR_ARGUMENT if another process has it; one that
+ * is there is locked by gls_run_create already), or restores the latest readable checkpoint; with `from`, reads the
+ * weights and the problem's state. Called by the first gls_run_step.
  *
  * To predict with a trained run: gls_run_create with its configuration (gls_run_saved_config), `from` its folder and no
  * folder of its own, then this; gls_run_weights, gls_run_pass and a stream of rows are what gls_pass_outputs takes. */

@@ -1,5 +1,6 @@
 /* Files read through two buffers: raw bytes (in) and unpacked ones (out). The first failure is kept, and every later
  * call returns it. */
+#include "base/context.h"
 #include "base/io.h"
 
 #include <errno.h>
@@ -8,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#define XXH_STATIC_LINKING_ONLY /* for the size of its state */
+#include <xxhash.h>
 #include <zlib.h>
 
 enum { BUFFER = 1 << 16 }; /* 64 KiB: system calls then cost nothing beside unpacking */
@@ -35,6 +38,8 @@ struct gls_reader {
     lzma_allocator lzma_allocator;
     char *line;
     int64_t line_room, line_number;
+    gls_file_digest *digest; /* NULL: nobody watches */
+    XXH3_state_t *hash;
 };
 
 static gls_status fail(gls_reader *r, gls_status status, const char *what) {
@@ -47,6 +52,37 @@ static gls_status fail(gls_reader *r, gls_status status, const char *what) {
 
 /* ---- raw bytes ---- */
 
+void gls_reader_watch(gls_context *ctx, gls_file_digest *digest) {
+    ctx->digest = digest;
+}
+
+static void take(gls_reader *r, const void *bytes, size_t n) {
+    r->raw += (int64_t)n;
+    if (r->hash) XXH3_64bits_update(r->hash, bytes, n);
+}
+
+static gls_status start_digest(gls_reader *r) {
+    if (!r->ctx->digest) return GLS_OK;
+    r->hash = gls_alloc(r->ctx, 1, sizeof *r->hash);
+    if (!r->hash) return GLS_ERR_MEMORY;
+    r->digest = r->ctx->digest;
+    XXH3_64bits_reset(r->hash);
+    return GLS_OK;
+}
+
+/* A file's own hash is mixed with its size first, so that bytes which move from one file into another change the sum.
+ */
+static void end_digest(gls_reader *r) {
+    if (!r->hash) return;
+    uint64_t own[2] = {XXH3_64bits_digest(r->hash), (uint64_t)r->raw};
+    pthread_mutex_lock(&r->ctx->lock);
+    r->digest->files++;
+    r->digest->bytes += r->raw;
+    r->digest->hash += XXH3_64bits(own, sizeof own);
+    pthread_mutex_unlock(&r->ctx->lock);
+    gls_free(r->ctx, r->hash);
+}
+
 static gls_status fill_in(gls_reader *r) {
     if (r->in_begin < r->in_end || r->in_done) return GLS_OK;
     ssize_t got;
@@ -55,7 +91,7 @@ static gls_status fill_in(gls_reader *r) {
     if (got < 0) return fail(r, GLS_ERR_FILE, strerror(errno));
     r->in_begin = 0;
     r->in_end = (size_t)got;
-    r->raw += got;
+    take(r, r->in, (size_t)got);
     r->in_done = got == 0;
     return GLS_OK;
 }
@@ -191,7 +227,8 @@ static gls_status open_file(gls_reader *r) {
         if (got == 0) break;
         r->in_end += (size_t)got;
     }
-    r->raw = (int64_t)r->in_end;
+    GLS_TRY(start_digest(r));
+    take(r, r->in, r->in_end);
     if (r->in_end >= 2 && memcmp(r->in, "\x1f\x8b", 2) == 0) r->packing = GZIP;
     if (r->in_end >= 6 && memcmp(r->in,
                                  "\xfd"
@@ -224,6 +261,7 @@ void gls_reader_close(gls_reader *r) {
     if (r->zlib_ready) inflateEnd(&r->zlib);
     if (r->lzma.allocator) lzma_end(&r->lzma);
     if (r->fd >= 0) close(r->fd);
+    end_digest(r);
     gls_free(r->ctx, r->line);
     gls_free(r->ctx, r->out);
     gls_free(r->ctx, r->in);

@@ -16,6 +16,7 @@ typedef struct job {
     gls_advice *advice;
     gls_verdict verdict;
     char *folder;
+    gls_lock *lock; /* of the folder */
     bool quiet, interrupted;
 } job;
 
@@ -29,7 +30,9 @@ static gls_status configure(job *j) {
     j->folder = name ? gls_sprintf(j->reading, "runs/advise-%s", name)
                      : gls_strdup(j->reading, cli_has(j->args, "out") ? cli_get(j->args, "out") : "");
     gls_free(j->reading, name);
-    return j->folder ? gls_config_context(j->reading, j->config, &j->context) : GLS_ERR_MEMORY;
+    if (!j->folder) return GLS_ERR_MEMORY;
+    GLS_TRY(gls_config_context(j->reading, j->config, &j->context));
+    return gls_lock_folder(j->reading, j->folder, &j->lock);
 }
 
 static void say(void *user, const char *line) {
@@ -112,7 +115,6 @@ static gls_status write_into(job *j, const char *file, const char *text) {
 }
 
 static gls_status write_config(job *j) {
-    GLS_TRY(gls_make_directory(j->ctx, j->folder));
     char *yaml = gls_config_text(j->ctx, j->advice->config);
     gls_status status = write_into(j, "advise.yaml", yaml);
     gls_free(j->ctx, yaml);
@@ -166,6 +168,7 @@ static int run(const cli_args *args) {
         if (j.interrupted) code = CLI_FAILED;
         gls_advice_destroy(j.advice);
     }
+    gls_lock_release(j.lock);
     gls_value_destroy(j.reading, j.config);
     gls_free(j.reading, j.folder);
     gls_context_destroy(j.ctx);

@@ -177,7 +177,8 @@ void cli_progress_init(cli_progress *progress, bool quiet);
 void cli_progress_show(void *user, const gls_progress *progress); /* user: the cli_progress */
 void cli_progress_clear(cli_progress *progress);
 
-/* signals.c: SIGINT and SIGTERM ask the context's work to stop, a second one ends the process. */
+/* signals.c: SIGINT, SIGTERM and SIGHUP ask the context's work to stop, a second one ends the process; SIGUSR1, SIGUSR2
+ * and, from then on, SIGPIPE do nothing. */
 typedef struct cli_signals cli_signals;
 cli_signals *cli_signals_start(gls_context *ctx, cli_progress *progress);
 void cli_signals_stop(cli_signals *signals);

@@ -1,4 +1,5 @@
 /* The command `glissade`: finds the verb, reads its options, runs it. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,16 @@ static void name_the_core(char **argv) {
 #endif
 }
 
+/* Else the first file that is opened takes the number of a closed one, and messages go into it. They fail as they would
+ * have: what is read from cannot be read, what is written to cannot be written. */
+static void open_closed(void) {
+    static const int mode[] = {[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode[fd]) != fd) _exit(CLI_FAILED);
+}
+
 int main(int argc, char **argv) {
+    open_closed();
     name_the_core(argv);
     signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is a failed write like any other */
     if (argc < 2) {

@@ -18,10 +18,12 @@ typedef struct job {
     gls_context *ctx; /* for the configuration; each run has its own */
     gls_value *config;
     char *folder;
+    gls_lock *lock;   /* of the folder of several seeds; each run locks its own */
     const char *name; /* of the run, for people */
     char *own_name;
     bool json, quiet, resume, first; /* first: this process speaks */
-    int64_t seeds;
+    int64_t seeds, seed, had;        /* seed: the first; had: seeds of the run in the folder, 0: there is none */
+    bool common;                     /* the run that begins is the first of several seeds */
     cli_progress progress;
     json_t *results;         /* one object a seed */
     bool interrupted, fresh; /* fresh: the folder was made for this run */
@@ -36,12 +38,18 @@ static gls_status configure(job *j) {
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
                         "--resume continues a run with its own weights: leave out --from, or begin another run with "
                         "--from alone");
+    if (cli_has(j->args, "stretch") && !cli_has(j->args, "resume"))
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--stretch is for --resume: a new run has its schedule whole");
     GLS_TRY(cli_configure(j->ctx, j->args, CLI_FROM_SETS | CLI_FROM_RESUME, &j->config, NULL));
     GLS_TRY(cli_config_set(j->ctx, j->config, "train.seed", cli_get(j->args, "seed")));
     GLS_TRY(cli_config_set(j->ctx, j->config, "train.threads", cli_get(j->args, "threads")));
     j->own_name = gls_config_name(j->ctx, j->config);
     j->name = j->own_name;
-    return j->own_name ? gls_config_seeds(j->ctx, j->config, &j->seeds) : GLS_ERR_MEMORY;
+    if (!j->own_name) return GLS_ERR_MEMORY;
+    gls_context_options options = {.size = sizeof options};
+    GLS_TRY(gls_config_context(j->ctx, j->config, &options));
+    j->seed = (int64_t)options.seed;
+    return gls_config_seeds(j->ctx, j->config, &j->seeds);
 }
 
 /* ---- the folder ---- */
@@ -157,6 +165,114 @@ static int report_failure(job *j, gls_context *ctx, gls_status status, bool writ
     return (int)(speaker % 4);
 }
 
+static gls_status set_number(job *j, const char *key, int64_t value) {
+    char text[96];
+    snprintf(text, sizeof text, "%s=%lld", key, (long long)value);
+    return gls_config_set(j->ctx, j->config, text);
+}
+
+/* ---- what runs of several seeds have in common: config.yaml in the folder above theirs ---- */
+
+static char *in_folder(const job *j, const char *file) {
+    return gls_sprintf(j->ctx, "%s/%s", j->folder, file);
+}
+
+/* Whether the folder holds a run, and of how many seeds. */
+static gls_status look_for_common(job *j) {
+    char *path = in_folder(j, "config.yaml");
+    gls_value *config = NULL;
+    struct stat info;
+    gls_status status = path ? GLS_OK : GLS_ERR_MEMORY;
+    if (path && !stat(path, &info)) status = gls_config_read(j->ctx, path, &config);
+    if (config) status = gls_config_seeds(j->ctx, config, &j->had);
+    gls_value_destroy(j->ctx, config);
+    gls_free(j->ctx, path);
+    return status;
+}
+
+/* Seeds may be added to several; fewer would leave out what is there, and one run has no place for more. */
+static gls_status check_seeds(job *j) {
+    if (!j->folder || !j->first || (!j->resume && j->seeds == 1)) return GLS_OK;
+    GLS_TRY(look_for_common(j));
+    if (!j->resume && j->had)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                        "%s already holds a run: continue it with --resume %s, or choose another folder", j->folder,
+                        j->folder);
+    if (j->resume && j->seeds < j->had)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "%s: train.seeds was %lld and would be %lld; it may only grow",
+                        j->folder, (long long)j->had, (long long)j->seeds);
+    if (j->resume && j->had == 1 && j->seeds > 1)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                        "%s: train.seeds was 1 and would be %lld; a run of one seed stays one, begin %lld in another "
+                        "folder",
+                        j->folder, (long long)j->seeds, (long long)j->seeds);
+    return GLS_OK;
+}
+
+/* The configuration of one of the runs with the seeds put back. */
+static gls_status write_common(job *j, gls_value *config) {
+    char text[2][64], *path = in_folder(j, "config.yaml");
+    gls_status status = path ? GLS_OK : GLS_ERR_MEMORY;
+    snprintf(text[0], 64, "train.seeds=%lld", (long long)j->seeds);
+    snprintf(text[1], 64, "train.seed=%lld", (long long)j->seed);
+    for (int i = 0; i < 2 && status == GLS_OK; i++) status = gls_config_set(j->ctx, config, text[i]);
+    char *yaml = status == GLS_OK ? gls_config_text(j->ctx, config) : NULL;
+    if (status == GLS_OK) status = yaml ? gls_write_text(j->ctx, path, yaml) : GLS_ERR_MEMORY;
+    gls_free(j->ctx, yaml);
+    gls_free(j->ctx, path);
+    return status;
+}
+
+/* Before the first run writes anything, so that a killed one is found by --resume; where that cannot begin, nothing was
+ * written. */
+static gls_status begin_common(job *j, gls_run *run) {
+    gls_value *config = NULL;
+    char *text = j->first ? gls_run_config_text(run) : NULL, *path = in_folder(j, "config.yaml");
+    gls_status status = path && (text || !j->first) ? GLS_OK : GLS_ERR_MEMORY;
+    if (text && status == GLS_OK)
+        status = gls_config_parse(j->ctx, "config.yaml", text, (int64_t)strlen(text), &config);
+    if (config) status = write_common(j, config);
+    status = gls_comm_agree(j->ctx, status);
+    if (status == GLS_OK) {
+        status = gls_run_begin(run);
+        if (status != GLS_OK && j->first) unlink(path);
+    } else {
+        gls_fail(gls_run_context(run), status, "%s", gls_context_message(j->ctx));
+    }
+    gls_value_destroy(j->ctx, config);
+    gls_free(gls_run_context(run), text);
+    gls_free(j->ctx, path);
+    return status;
+}
+
+static gls_status record_seeds(job *j) {
+    char *path = in_folder(j, "changes.jsonl");
+    FILE *file = path && j->seeds != j->had ? fopen(path, "a") : NULL;
+    gls_status status = path ? GLS_OK : GLS_ERR_MEMORY;
+    if (file)
+        fprintf(file, "{\"after\":\"%lld\",\"before\":\"%lld\",\"key\":\"train.seeds\",\"step\":0}\n",
+                (long long)j->seeds, (long long)j->had);
+    if (path && j->seeds != j->had && (!file || fclose(file)))
+        status = gls_fail(j->ctx, GLS_ERR_FILE, "%s: cannot write: %s", path, strerror(errno));
+    gls_free(j->ctx, path);
+    return status;
+}
+
+/* After the first run went on: what changed in it and the number of seeds change for all. */
+static gls_status update_common(job *j, const char *folder) {
+    if (!j->first || !folder) return GLS_OK;
+    char *path = gls_sprintf(j->ctx, "%s/config.yaml", folder);
+    gls_value *config = NULL;
+    gls_status status = path ? gls_config_read(j->ctx, path, &config) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = record_seeds(j);
+    if (status == GLS_OK) status = write_common(j, config);
+    gls_value_destroy(j->ctx, config);
+    gls_free(j->ctx, path);
+    return status;
+}
+
+/* ---- one run, with its context ---- */
+
 static int run_once(job *j, const char *folder, bool resume) {
     gls_context_options options = {.size = sizeof options, .comm = j->comm, .log = cli_log, .log_user = &j->progress};
     if (gls_config_context(j->ctx, j->config, &options) != GLS_OK) return cli_fail(j->ctx, GLS_ERR_ARGUMENT, false);
@@ -168,11 +284,13 @@ static int run_once(job *j, const char *folder, bool resume) {
                               .config = j->config,
                               .folder = folder,
                               .resume = resume,
+                              .stretch = cli_has(j->args, "stretch"),
                               .from = cli_get(j->args, "from"),
                               .progress = j->first ? cli_progress_show : NULL,
                               .user = &j->progress};
     gls_status status = gls_run_create(ctx, &wanted, &run);
     bool writing = status == GLS_OK; /* from here on, files at fault are the run's own */
+    if (status == GLS_OK && j->common) status = begin_common(j, run);
     if (status == GLS_OK) status = cli_has(j->args, "summary") ? summarize(j, run) : train(j, run, folder);
     int code = CLI_DONE;
     if (status != GLS_OK)
@@ -187,51 +305,26 @@ static int run_once(job *j, const char *folder, bool resume) {
 
 /* ---- several seeds ---- */
 
-static gls_status set_number(job *j, const char *key, int64_t value) {
-    char text[96];
-    snprintf(text, sizeof text, "%s=%lld", key, (long long)value);
-    return gls_config_set(j->ctx, j->config, text);
-}
-
-static gls_status first_seed(job *j, int64_t *seed) {
-    gls_context_options options = {.size = sizeof options};
-    GLS_TRY(gls_config_context(j->ctx, j->config, &options));
-    *seed = (int64_t)options.seed;
-    return GLS_OK;
-}
-
-/* The configuration of all seeds, so that --resume finds them: that of one run, with the seeds put back. */
-static gls_status write_common(job *j, const char *folder, int64_t seed) {
-    if (!j->first || !folder) return GLS_OK;
-    char *from = gls_sprintf(j->ctx, "%s/config.yaml", folder), *to = gls_sprintf(j->ctx, "%s/config.yaml", j->folder);
-    gls_value *config = NULL;
-    gls_status status = from && to ? gls_config_read(j->ctx, from, &config) : GLS_ERR_MEMORY;
-    char text[2][64];
-    snprintf(text[0], 64, "train.seeds=%lld", (long long)j->seeds);
-    snprintf(text[1], 64, "train.seed=%lld", (long long)seed);
-    for (int i = 0; i < 2 && status == GLS_OK; i++) status = gls_config_set(j->ctx, config, text[i]);
-    char *yaml = status == GLS_OK ? gls_config_text(j->ctx, config) : NULL;
-    if (status == GLS_OK) status = yaml ? gls_write_text(j->ctx, to, yaml) : GLS_ERR_MEMORY;
-    gls_value_destroy(j->ctx, config);
-    gls_free(j->ctx, yaml);
-    gls_free(j->ctx, from);
-    gls_free(j->ctx, to);
-    return status;
+/* The folder of all seeds, on the first rank. */
+static gls_status own_folder(job *j) {
+    gls_status status = j->first && j->folder ? gls_lock_folder(j->ctx, j->folder, &j->lock) : GLS_OK;
+    return gls_comm_agree(j->ctx, status);
 }
 
 static int run_seeds(job *j) {
-    int64_t seed;
-    gls_status status = first_seed(j, &seed);
-    if (status == GLS_OK) status = set_number(j, "train.seeds", 1);
+    gls_status status = own_folder(j);
+    if (status != GLS_OK) return report_failure(j, j->ctx, status, true);
+    status = set_number(j, "train.seeds", 1);
     if (status != GLS_OK) return cli_fail(j->ctx, status, false);
     int code = CLI_DONE;
     for (int64_t i = 0; i < j->seeds && code == CLI_DONE; i++) {
         char *folder = j->folder ? gls_sprintf(j->ctx, "%s/seed-%lld", j->folder, (long long)i + 1) : NULL;
-        status = set_number(j, "train.seed", seed + i);
+        status = set_number(j, "train.seed", j->seed + i);
         if (status != GLS_OK) return cli_fail(j->ctx, status, false);
         struct stat info;
+        j->common = i == 0 && !j->resume;
         code = run_once(j, folder, j->resume && folder && !stat(folder, &info));
-        if (i == 0 && (code == CLI_DONE || j->interrupted) && write_common(j, folder, seed) != GLS_OK)
+        if (i == 0 && j->resume && (code == CLI_DONE || j->interrupted) && update_common(j, folder) != GLS_OK)
             code = cli_fail(j->ctx, GLS_ERR_FILE, true);
         gls_free(j->ctx, folder);
     }
@@ -273,6 +366,8 @@ static int go(job *j) {
     if (status != GLS_OK) return j->first ? cli_fail(j->ctx, status, false) : CLI_BAD;
     status = choose_folder(j);
     if (status != GLS_OK) return report_failure(j, j->ctx, status, true);
+    status = gls_comm_agree(j->ctx, check_seeds(j));
+    if (status != GLS_OK) return report_failure(j, j->ctx, status, false);
     int code = j->seeds > 1 && !cli_has(j->args, "summary") ? run_seeds(j) : run_once(j, j->folder, j->resume);
     /* A fresh folder in which nothing came about; one with files in it stays. */
     if (code != CLI_DONE && j->fresh && j->first && !rmdir(j->folder)) rmdir("runs");
@@ -288,6 +383,7 @@ static int run(const cli_args *args) {
     j.ctx = cli_context(j.comm);
     int code = j.ctx ? go(&j) : CLI_FAILED;
     if (j.ctx) {
+        gls_lock_release(j.lock);
         gls_value_destroy(j.ctx, j.config);
         gls_free(j.ctx, j.folder);
         gls_free(j.ctx, j.own_name);
@@ -304,6 +400,7 @@ static const cli_flag flags[] = {
     {"out", "DIR", "the run folder; default: runs/NAME-N with the first free N"},
     {"resume", "DIR", "continue the run in DIR from its latest readable checkpoint"},
     {"from", "RUN", "start from the weights of another run (a folder or a .safetensors file), with a fresh method"},
+    {"stretch", NULL, "with --resume and another length: let the schedule go on as in a run of that length"},
     {"seed", "N", "as --set train.seed=N", CLI_INT, 0, INFINITY},
     CLI_FLAG_THREADS,
     {"summary", NULL, "print what would be trained (sets, parameters, plan, estimator, method, layers) and stop"},
@@ -329,8 +426,8 @@ static void sections_help(FILE *to) {
           "  train:\n",
           to);
     print_section(to, "train");
-    fputs("\nOn SIGINT or SIGTERM a run finishes its step, writes a checkpoint, prints how to continue and exits with "
-          "1;\n"
+    fputs("\nOn SIGINT, SIGTERM or SIGHUP a run finishes its step, writes a checkpoint, prints how to continue and exits "
+          "with 1;\n"
           "a second signal ends it at once. On several processes: mpirun -n 4 glissade train ...;\n"
           "more of them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.\n",
           to);

@@ -148,6 +148,12 @@ static gls_status fit_standard(gls_context *ctx, const gls_source *source, const
         bool constant = !(variance[g] > 1e-14 * mean[g] * mean[g]); /* what rounding leaves of a constant feature */
         kept_mean[g] = o->center ? (gls_real)mean[g] : 0;
         kept_scale[g] = constant ? 1 : (gls_real)(1 / sqrt(variance[g]));
+        if (!isfinite(kept_scale[g]))
+            status = gls_fail(ctx, GLS_ERR_INPUT,
+                              "transform standardize: %s %lld has the standard deviation %g, and what brings it to 1 "
+                              "exceeds %s precision; scale it up in the file",
+                              span > 1 ? "channel" : "feature", (long long)g, sqrt(variance[g]),
+                              sizeof(gls_real) == 4 ? "single" : "double");
     }
     gls_free(ctx, mean);
     gls_free(ctx, variance);

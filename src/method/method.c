@@ -215,6 +215,12 @@ gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays 
     return method->type->arrays ? method->type->arrays(method->self, &setup, prefix, arrays) : GLS_OK;
 }
 
+gls_status gls_method_rate(gls_method *method, gls_clock clock, double *lr) {
+    GLS_TRY(gls_method_groups_advance(method, clock));
+    *lr = ((const gls_method_common *)method->group[method->groups - 1].now)->lr;
+    return GLS_OK;
+}
+
 void gls_method_record(const gls_method *method, gls_record *record) {
     gls_method_setup setup = gls_method_setup_of(method);
     if (method->type->record && method->ready) method->type->record(method->self, &setup, record);

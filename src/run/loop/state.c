@@ -8,6 +8,9 @@
 #include "run/loop/checkpoints.h"
 #include "run/loop/run.h"
 
+/* Counts of steps, examples and bytes; a million examples a second reach it after 285 years. */
+static const int64_t most_counted = (int64_t)1 << 53;
+
 /* ---- the list ---- */
 
 static gls_status add_clock(gls_run *run, gls_arrays *arrays) {
@@ -72,10 +75,31 @@ gls_status gls_checkpoint_save(gls_run *run, const char *path) {
 
 /* ---- going on ---- */
 
+static int64_t elements(const gls_array *a) {
+    int64_t n = 1;
+    for (int i = 0; i < a->dims; i++) n *= a->shape[i];
+    return n;
+}
+
+/* Counters go on from what a file says: one that no run can have reached would run over. */
+static gls_status check_counters(gls_run *run, const gls_arrays *arrays) {
+    for (int64_t i = 0; i < arrays->count; i++) {
+        const gls_array *a = &arrays->item[i];
+        const int64_t *value = a->data;
+        for (int64_t k = 0; a->dtype == GLS_I64 && k < elements(a); k++)
+            if (value[k] < -most_counted || value[k] > most_counted)
+                return gls_fail(run->ctx, GLS_ERR_INPUT,
+                                "%s: the checkpoint's '%s' is %lld, further than any run has counted", run->folder,
+                                a->name, (long long)value[k]);
+    }
+    return GLS_OK;
+}
+
 static gls_status restore(gls_run *run, gls_tensors *file) {
     gls_arrays arrays = {0};
     gls_status status = collect(run, file, &arrays);
     if (status == GLS_OK) status = gls_tensors_restore(file, &arrays);
+    if (status == GLS_OK) status = check_counters(run, &arrays);
     gls_arrays_clear(run->ctx, &arrays);
     return status == GLS_OK ? gls_training_restored(run->training) : status;
 }

@@ -279,11 +279,14 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
     sweep->ctx = ctx;
     gls_status status = copy_axes(sweep, options);
     if (status == GLS_OK) status = make_trials(sweep, options);
-    if (status == GLS_OK) status = gls_make_directory(ctx, options->folder);
+    gls_lock *lock = NULL;
+    if (status == GLS_OK) status = gls_lock_folder(ctx, options->folder, &lock);
+    if (status == GLS_OK) gls_writer_clear(ctx, options->folder);
     runner r = {.sweep = sweep, .options = options, .runs = sweep->trials * options->seeds};
     rule by = BY_NOTHING;
     for (int64_t t = 0; t < sweep->trials && status == GLS_OK && !sweep->interrupted; t++)
         status = run_trial(&r, &sweep->trial[t], &by);
+    gls_lock_release(lock);
     if (status == GLS_OK) {
         sweep->greater_is_better = by == BY_VALIDATION_SCORE;
         sort_trials(sweep);

@@ -22,8 +22,9 @@
  * present/ and next/ are the sampler's positions that a checkpoint saves then; number counts the mini-batches drawn,
  * and consumed, saved in its place, those up to the one in use. */
 enum {
-    MAX_AHEAD = 4,       /* mini-batches announced, the present one among them; 1 + `ahead` must fit */
-    POSITION_BYTES = 256 /* a sampler's position; checked when it is made */
+    MAX_AHEAD = 4,        /* mini-batches announced, the present one among them; 1 + `ahead` must fit */
+    POSITION_BYTES = 256, /* a sampler's position; checked when it is made */
+    MAX_PLANNED = 1 << 25 /* mini-batches that are counted one by one: about a second */
 };
 
 /* A mini-batch handed to the loader, with the position of the sampler before it was drawn. */
@@ -139,24 +140,34 @@ static int64_t batch_rows(const gls_training *training) {
 }
 
 /* With a schedule of the batch size there is no formula: the mini-batches are counted one by one, each cut at the end
- * of its epoch as the sampler will cut it. */
+ * of its epoch as the sampler will cut it. Nothing is counted beyond train.steps. */
+static gls_status count_scheduled(const gls_training *training, const gls_schedule *schedule, int64_t batch,
+                                  int64_t largest, double *total) {
+    double all = (double)training->set.train->info.examples, end = training->epochs * all, done = 0;
+    int64_t steps = 0, asked = training->train->steps, most = asked && asked < MAX_PLANNED ? asked : MAX_PLANNED;
+    while (done < end && steps < most) {
+        double left = all - fmod(done, all);
+        double rows = (double)size_at(schedule, batch, largest, (double)steps, done / all);
+        done += rows < left || training->train->replacement ? rows : left;
+        steps++;
+    }
+    *total = (double)steps;
+    if (done >= end || steps == asked) return GLS_OK;
+    return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
+                    "train.epochs: %g epochs with a train.batch_schedule are more than the %d mini-batches that can be "
+                    "planned; give fewer, or train.steps",
+                    training->epochs, MAX_PLANNED);
+}
+
 gls_status gls_batches_plan(gls_training *training, double *steps_per_epoch, double *total_steps) {
-    int64_t examples = training->set.train->info.examples, batch = batch_rows(training), largest, steps = 0;
+    int64_t examples = training->set.train->info.examples, batch = batch_rows(training), largest;
     gls_schedule *schedule;
     GLS_TRY(make_schedule(training, batch, examples, &largest, &schedule));
     *steps_per_epoch = (double)(training->train->drop_last ? examples / batch : gls_parts(examples, batch));
     *total_steps = *steps_per_epoch * training->epochs;
-    if (schedule) {
-        double end = training->epochs * (double)examples, done = 0;
-        while (done < end) {
-            double epoch = done / (double)examples, left = (double)examples - fmod(done, (double)examples);
-            double rows = (double)size_at(schedule, batch, largest, (double)steps, epoch);
-            done += rows < left || training->train->replacement ? rows : left;
-            steps++;
-        }
-        *total_steps = (double)steps;
-    }
+    gls_status status = schedule ? count_scheduled(training, schedule, batch, largest, total_steps) : GLS_OK;
     gls_schedule_destroy(schedule);
+    GLS_TRY(status);
     if (training->train->steps && (*total_steps == 0 || *total_steps > (double)training->train->steps))
         *total_steps = (double)training->train->steps;
     return GLS_OK;

@@ -124,6 +124,11 @@ static gls_status make_vectors(gls_training *t) {
 
 /* ---- checks of what was asked for ---- */
 
+double gls_training_length(const gls_config_train *t) {
+    bool open = !t->epochs && !t->steps && !t->time && isnan(t->target_loss) && isnan(t->target_score);
+    return open ? EPOCHS_IF_OPEN : t->epochs;
+}
+
 static gls_status check_train(gls_training *training) {
     const gls_config_train *t = training->train;
     if ((uint64_t)t->seed != gls_context_seed(training->ctx))
@@ -138,8 +143,7 @@ static gls_status check_train(gls_training *training) {
     if (t->patience && !(t->validate_every.amount > 0))
         return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
                         "train.patience counts validations, but train.validate_every is 0");
-    bool open = !t->epochs && !t->steps && !t->time && isnan(t->target_loss) && isnan(t->target_score);
-    training->epochs = open ? EPOCHS_IF_OPEN : t->epochs;
+    training->epochs = gls_training_length(t);
     return GLS_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <glissade/model.h>
 #include <glissade/run.h>
 
+#include "base/io.h"
 #include "run/config/settings.h"
 #include "run/training/batches.h"
 #include "run/training/counters.h"
@@ -15,12 +16,22 @@
 
 typedef struct gls_trial gls_trial;
 
+/* What files are read for. */
+typedef enum gls_training_input {
+    GLS_INPUT_TRAIN,
+    GLS_INPUT_VALIDATION,
+    GLS_INPUT_TEST,
+    GLS_INPUT_TRANSFORMS,
+    GLS_INPUTS
+} gls_training_input;
+
 typedef struct gls_training_sets {
     gls_source *file, *fit; /* fit: what is left of the file without the validation set, which file is then kept for */
     gls_source *validation, *test;
     gls_data_info read;      /* what the training file looks like, before transforms */
     gls_value *transforms;   /* the list that was applied, or NULL */
     const gls_source *train; /* what is trained on: one of the two above */
+    gls_file_digest input[GLS_INPUTS];
 } gls_training_sets;
 
 /* What a checkpoint holds of the training's own numbers. */
@@ -71,6 +82,8 @@ struct gls_training {
 /* setup.c: from a configuration, the weights initialised. GLS_ERR_ARGUMENT and GLS_ERR_INPUT for its mistakes. */
 gls_status gls_training_create(gls_context *ctx, const gls_value *config, gls_training **out);
 void gls_training_destroy(gls_training *training); /* NULL is legal */
+/* How many epochs a run with these settings may take; 0: open. */
+double gls_training_length(const gls_config_train *train);
 /* A method and an estimator as the configuration has them, in their first state. */
 gls_status gls_training_make_method(const gls_training *training, gls_method **out);
 gls_status gls_training_make_estimator(const gls_training *training, gls_estimator **out);
