@@ -2,6 +2,7 @@
  * saved position is that of the mini-batch in use, whatever was announced beyond it. */
 #include "base/arith.h"
 #include "base/value.h"
+#include "data/sampler.h"
 #include "run/training/training.h"
 
 #include <math.h>
@@ -138,24 +139,52 @@ static int64_t batch_rows(const gls_training *training) {
     return batch > examples && !training->train->replacement ? examples : batch;
 }
 
+static gls_sampler_options sampling(const gls_training *training) {
+    const gls_config_train *train = training->train;
+    return (gls_sampler_options){.size = sizeof(gls_sampler_options),
+                                 .examples = training->set.train->info.examples,
+                                 .replacement = train->replacement,
+                                 .drop_last = train->drop_last,
+                                 .shuffle = train->shuffle,
+                                 .seed = (uint64_t)train->seed};
+}
+
+/* Steps until the epochs asked for are done: those of whole epochs, and in a last one that is cut short as many as
+ * reach the cut. */
+static double steps_in(const gls_training *training, const gls_sampler_options *options, int64_t batch,
+                       double per_epoch) {
+    double share = (double)batch / (double)options->examples, epochs = training->epochs;
+    if (options->replacement) return ceil((epochs - gls_training_epoch_slack) / share);
+    double whole = floor(epochs + gls_training_epoch_slack);
+    double rest = ceil((epochs - whole - gls_training_epoch_slack) / share);
+    return whole * per_epoch + fmin(fmax(rest, 0), per_epoch);
+}
+
 /* With a schedule of the batch size there is no formula: the mini-batches are counted one by one, each cut at the end
  * of its epoch as the sampler will cut it. */
+static double count_steps(const gls_training *training, const gls_schedule *schedule, int64_t batch, int64_t largest) {
+    gls_sampler_options options = sampling(training);
+    int64_t position[3] = {0}, *done = &position[GLS_SAMPLER_DRAWS], most = training->train->steps;
+    double epoch = 0, end = training->epochs - gls_training_epoch_slack;
+    while (epoch < end && (!most || *done < most)) {
+        gls_sampler_move(&options, size_at(schedule, batch, largest, (double)*done, epoch), position);
+        epoch = gls_sampler_epoch_at(&options, position);
+        gls_sampler_skip(&options, size_at(schedule, batch, largest, (double)*done, epoch), position);
+        epoch = gls_sampler_epoch_at(&options, position);
+    }
+    return (double)*done;
+}
+
 gls_status gls_batches_plan(gls_training *training, double *steps_per_epoch, double *total_steps) {
-    int64_t examples = training->set.train->info.examples, batch = batch_rows(training), largest, steps = 0;
+    gls_sampler_options options = sampling(training);
+    int64_t examples = options.examples, batch = batch_rows(training), largest;
     gls_schedule *schedule;
     GLS_TRY(make_schedule(training, batch, examples, &largest, &schedule));
-    *steps_per_epoch = (double)(training->train->drop_last ? examples / batch : gls_parts(examples, batch));
-    *total_steps = *steps_per_epoch * training->epochs;
-    if (schedule) {
-        double end = training->epochs * (double)examples, done = 0;
-        while (done < end) {
-            double epoch = done / (double)examples, left = (double)examples - fmod(done, (double)examples);
-            double rows = (double)size_at(schedule, batch, largest, (double)steps, epoch);
-            done += rows < left || training->train->replacement ? rows : left;
-            steps++;
-        }
-        *total_steps = (double)steps;
-    }
+    *steps_per_epoch = options.replacement ? (double)examples / (double)batch
+                       : options.drop_last ? (double)(examples / batch)
+                                           : (double)gls_parts(examples, batch);
+    *total_steps = schedule ? count_steps(training, schedule, batch, largest)
+                            : steps_in(training, &options, batch, *steps_per_epoch);
     gls_schedule_destroy(schedule);
     if (training->train->steps && (*total_steps == 0 || *total_steps > (double)training->train->steps))
         *total_steps = (double)training->train->steps;
@@ -169,12 +198,7 @@ static gls_status create(gls_training *training, gls_batches *b) {
     GLS_TRY(make_schedule(training, b->batch, b->examples, &b->largest, &b->schedule));
     b->index = gls_alloc(b->ctx, b->largest, sizeof *b->index);
     if (!b->index) return GLS_ERR_MEMORY;
-    gls_sampler_options options = {.size = sizeof options,
-                                   .examples = b->examples,
-                                   .replacement = training->train->replacement,
-                                   .drop_last = training->train->drop_last,
-                                   .shuffle = training->train->shuffle,
-                                   .seed = (uint64_t)training->train->seed};
+    gls_sampler_options options = sampling(training);
     GLS_TRY(gls_sampler_create(b->ctx, &options, &b->sampler));
     GLS_TRY(gls_sampler_arrays(b->sampler, "", &b->position));
     for (int64_t i = 0; i < b->position.count; i++) b->position_bytes += array_bytes(&b->position.item[i]);
@@ -198,17 +222,21 @@ gls_status gls_batches_create(gls_training *training, gls_batches **out) {
     return create(training, b);
 }
 
+/* Of the mini-batch that begins where the sampler is. */
+static int64_t next_rows(const gls_batches *b) {
+    return size_at(b->schedule, b->batch, b->largest, (double)b->number, gls_sampler_epoch(b->sampler));
+}
+
 static gls_status announce(gls_batches *b) {
     announced *a = &b->ring[b->count];
     copy_position(b, a->before, false);
     int64_t count = 0;
-    double epoch = gls_sampler_epoch(b->sampler);
-    int64_t rows = size_at(b->schedule, b->batch, b->largest, (double)b->number, epoch);
-    GLS_TRY(gls_sampler_next(b->sampler, rows, b->index, &count, &a->draw));
+    GLS_TRY(gls_sampler_draw(b->sampler, next_rows(b), b->index, &count, &a->draw));
+    b->number++;
+    gls_sampler_settle(b->sampler, next_rows(b));
     a->epoch_after = gls_sampler_epoch(b->sampler);
     GLS_TRY(gls_loader_push(b->loader, b->index, count, a->draw));
     b->count++;
-    b->number++;
     return GLS_OK;
 }
 

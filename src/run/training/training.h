@@ -79,6 +79,10 @@ void gls_training_compare_theory(const gls_training *t);
 /* sets.c */
 gls_status gls_training_open_sets(gls_training *training);
 
+/* Positions in epochs are sums of mini-batches over the size of the set, each rounded: a length that is reached exactly
+ * may read as a little less. The slack is below one example of any set of less than a thousand million. */
+static const double gls_training_epoch_slack = 1e-9;
+
 /* advance.c: one step on the next mini-batch, with its figures in the record. A refused step is GLS_STEP_REFUSED under
  * the policy `skip`, and GLS_ERR_NONFINITE under `stop` or when too many follow one another. */
 gls_status gls_training_advance(gls_training *training, gls_stepper_end *end);
