@@ -3,6 +3,7 @@
  * threads. */
 #include "method/method.h"
 #include "base/arith.h"
+#include "base/flush.h"
 
 #include <float.h>
 #include <math.h>
@@ -147,9 +148,12 @@ static void run_piece(const pass *p, int64_t number) {
     }
 }
 
+/* In whichever thread of the team: the mode is each thread's own. */
 static gls_status run_task(void *user, int64_t task, int worker) {
     const pass *p = user;
+    uint64_t mode = gls_flush_begin();
     for (int64_t i = p->method->task[task]; i < p->method->task[task + 1]; i++) run_piece(p, i);
+    gls_flush_end(mode);
     return GLS_OK;
 }
 
