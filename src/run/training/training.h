@@ -101,6 +101,8 @@ gls_status gls_training_loader(gls_training *training, const gls_source *source,
 /* Mean loss and first score of a whole set at w; NaN for a set that is NULL. */
 gls_status gls_training_evaluate(gls_training *training, const gls_source *set, const gls_real *w, double *loss,
                                  double *score);
+/* GLS_ERR_NONFINITE, naming the set, for a loss of it that is no number: it is no result and nothing to wait on. */
+gls_status gls_training_check_loss(const gls_training *training, const char *set, double loss);
 /* [d] what validation and results use: the average if there is one, else the method's output, else w. */
 const gls_real *gls_training_output(const gls_training *training);
 
