@@ -132,7 +132,7 @@ typedef struct gls_schedule gls_schedule;
 
 /* Where a run is. epoch NaN: steps over the steps per epoch. */
 typedef struct gls_clock {
-    double step; /* steps done before this one, from 0 */
+    double step; /* steps done before this one, from 0; refused ones count */
     double epoch;
 } gls_clock;
 
@@ -295,7 +295,7 @@ typedef struct gls_method_setup {
     gls_real *const *state; /* the state vectors, zero */
 } gls_method_setup;
 
-/* A step rule. A step is: refusal if g is not finite; schedules; begin; norms if needed; coefficients for every group;
+/* A step rule. A step is: schedules; refusal if g is not finite; begin; norms if needed; coefficients for every group;
  * first over all ranges (rules that need a sum before w can move); between; main over all ranges; projection; finish.
  * Everything but member and main may be NULL or 0. Rules are called in several threads at once, on disjoint ranges. */
 typedef struct gls_method_type {

@@ -70,8 +70,11 @@ static void print_verdict(const gls_verdict *v) {
         fprintf(stderr, "  %-16s lr %-10s train loss %-10.5g test loss %-10.5g test score %.4g%s\n", e->name, e->lr,
                 e->train_loss, e->test_loss, e->test_score, e->edge ? "  (best on the edge of its grid)" : "");
     }
-    fprintf(stderr, "the recommendation's final training loss is %.3g times the best of tuned msgd and adam: %s\n",
-            v->ratio, v->outcome);
+    if (isfinite(v->ratio))
+        fprintf(stderr, "the recommendation's final training loss is %.3g times the best of tuned msgd and adam: %s\n",
+                v->ratio, v->outcome);
+    else
+        fprintf(stderr, "the recommendation diverged at full length: %s\n", v->outcome);
 }
 
 static gls_status verify(job *j) {

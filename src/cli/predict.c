@@ -1,4 +1,5 @@
 /* `predict`: what a trained model says of rows, as an array or a table. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,18 @@ typedef struct predictions {
     const gls_data_info *info;
 } predictions;
 
+/* What is not finite is no prediction, and goes into no file. */
+static gls_status check(cli_model *m, const predictions *p) {
+    int64_t each = gls_predictor_outputs(m->predictor);
+    for (int64_t i = 0; i < p->rows * each; i++)
+        if (!isfinite(p->z[i]))
+            return gls_fail(m->ctx, GLS_ERR_NONFINITE,
+                            "row %lld: the model's output is not finite: look at the rows (glissade data info) and at "
+                            "the weights",
+                            (long long)(i / each) + 1);
+    return GLS_OK;
+}
+
 static gls_status predict(cli_model *m, predictions *p) {
     const gls_problem *problem = gls_predictor_problem(m->predictor);
     gls_prediction kind = gls_problem_prediction(problem);
@@ -24,6 +37,7 @@ static gls_status predict(cli_model *m, predictions *p) {
     p->z = gls_alloc(m->ctx, p->rows, (size_t)gls_predictor_outputs(m->predictor) * sizeof *p->z);
     if (!p->z) return GLS_ERR_MEMORY;
     GLS_TRY(gls_predictor_run(m->predictor, m->rows, p->z));
+    GLS_TRY(check(m, p));
     if (kind.values || !kind.classes) {
         p->value = gls_alloc(m->ctx, n, (size_t)kind.values * sizeof *p->value);
         if (!p->value) return GLS_ERR_MEMORY;

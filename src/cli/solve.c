@@ -185,9 +185,13 @@ static int run(const cli_args *args) {
     cli_signals *signals = cli_signals_start(k.ctx, NULL);
     gls_status status = configure(&k);
     if (status == GLS_OK) status = solve(&k);
-    bool writing = status == GLS_OK && cli_has(args, "plot");
-    if (writing) status = cli_plot_path(k.problem, &k.path, cli_get(args, "method"), cli_get(args, "plot"));
+    bool failed = status == GLS_OK && cli_solve_failed(&k), writing = status == GLS_OK && cli_has(args, "plot");
+    if (writing && !failed) status = cli_plot_path(k.problem, &k.path, cli_get(args, "method"), cli_get(args, "plot"));
     int code = status == GLS_OK ? report(&k) : cli_fail(k.ctx, status, writing);
+    if (failed && code == CLI_DONE) {
+        cli_bad("all of %lld repetitions diverged: try a smaller lr", (long long)k.options.repeat);
+        code = CLI_FAILED;
+    }
     cli_signals_stop(signals);
     json_decref(k.certificate);
     gls_problem_destroy(k.problem);

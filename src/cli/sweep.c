@@ -84,7 +84,7 @@ static void print_table(const gls_sweep *sweep) {
     for (int64_t t = 0; t < sweep->trials; t++) {
         const gls_sweep_trial *trial = &sweep->trial[t];
         if (!trial->runs && !trial->failed) continue;
-        fprintf(stderr, t ? "  " : "* ");
+        fprintf(stderr, t || !sweep->best ? "  " : "* ");
         for (int64_t a = 0; a < sweep->axes; a++) fprintf(stderr, "%-*s  ", width[a], trial->text[a]);
         print_stat(trial->selected, sweep->greater_is_better);
         print_stat(trial->test_loss, false);
@@ -135,6 +135,9 @@ static int run(const cli_args *args) {
     int code = status != GLS_OK ? cli_fail(j.ctx, status, false) : CLI_DONE;
     if (status == GLS_OK && sweep->interrupted) {
         fprintf(stderr, "interrupted; the same command continues where it stopped\n");
+        code = CLI_FAILED;
+    } else if (status == GLS_OK && !sweep->best) {
+        cli_bad("every trial diverged, so none is best: try smaller rates, or a clipped or normalised method");
         code = CLI_FAILED;
     } else if (status == GLS_OK && !j.quiet) {
         fprintf(stderr, "  %s\n", j.folder);

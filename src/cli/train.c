@@ -340,15 +340,16 @@ static json_t *summarize_seeds(const job *j) {
         if (!json_is_real(value)) continue;
         double sum = 0, squares = 0;
         for (size_t i = 0; i < count; i++) {
-            double x = json_number_value(json_object_get(json_array_get(j->results, i), key));
+            const json_t *one = json_object_get(json_array_get(j->results, i), key);
+            double x = json_is_number(one) ? json_number_value(one) : NAN; /* null: there is no mean */
             sum += x;
             squares += x * x;
         }
         char name[160];
         snprintf(name, sizeof name, "%s_std", key);
         double mean = sum / (double)count, variance = (squares - sum * mean) / (double)(count > 1 ? count - 1 : 1);
-        json_object_set_new(out, name, json_real(sqrt(variance > 0 ? variance : 0)));
-        json_object_set_new(out, key, json_real(mean));
+        json_object_set_new(out, name, cli_number(sqrt(variance < 0 ? 0 : variance)));
+        json_object_set_new(out, key, cli_number(mean));
     }
     json_object_set_new(out, "run", json_string(j->folder ? j->folder : ""));
     json_object_set_new(out, "seeds", json_integer((json_int_t)count));

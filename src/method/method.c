@@ -176,6 +176,7 @@ gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_rea
     *report = (gls_step_report){.factor = 1};
     GLS_TRY(method->type->tell(method->self, answer, w, report));
     method->steps += !report->refused;
+    method->refused += report->refused;
     return GLS_OK;
 }
 
@@ -207,6 +208,8 @@ gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays 
     gls_context *ctx = method->ctx;
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "steps", GLS_I64, 1, &method->steps));
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "zero_gradients", GLS_I64, 1, &method->zero_gradients));
+    GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "refused", GLS_I64, 1, &method->refused));
+    gls_arrays_optional(arrays); /* unknown to checkpoints of former versions */
     for (int i = 0; i < method->vectors; i++) {
         GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, method->type->vectors[i], GLS_DTYPE_REAL, method->parameters,
                                      method->state[i]));

@@ -127,6 +127,11 @@ static gls_status finish(gls_run *run, gls_run_result *result) {
         *result = run->result;
         return GLS_OK;
     }
+    if (t->counters.steps && t->counters.refused == t->counters.steps && run->stop != GLS_STOP_INTERRUPTED)
+        return gls_fail(run->ctx, GLS_ERR_NONFINITE,
+                        "every one of %lld steps was refused, so the weights are those at the start: no gradient was "
+                        "finite; look at the data and at the initial weights",
+                        (long long)t->counters.steps);
     double seconds = gls_run_seconds(run);
     run->result = (gls_run_result){
         .steps = t->counters.steps,

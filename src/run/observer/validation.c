@@ -33,6 +33,7 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
     const char *name;
     const gls_source *set = gls_validation_set(run, &name);
     GLS_TRY(gls_training_evaluate(t, set, gls_training_output(t), &v->monitored, &v->score));
+    if (set && set->info.examples > 0) GLS_TRY(gls_training_check_loss(t, name, v->monitored));
     v->validations++;
     trace_figure(run, name, "loss", v->monitored);
     if (t->problem->score_count) trace_figure(run, name, t->problem->score[0], v->score);

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/arith.h"
 #include "base/io.h"
+#include "run/loop/run.h"
 
 /* More trials than this are a slip in --over. */
 enum { MAX_TRIALS = 100000 };
@@ -128,6 +130,35 @@ static gls_status name_trial(runner *r, gls_sweep_trial *trial) {
     return text ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+/* A run that ends above its start by this factor has diverged, though its numbers may all be finite: as for probes. */
+static const double too_high = 1.5;
+enum { START_ROWS = 2048 }; /* evenly spread over the training set: enough for that factor */
+
+/* The loss at the initial weights, on some of the training set. */
+static gls_status start_loss(gls_run *run, double *loss) {
+    gls_training *t = run->training;
+    int64_t n = t->set.train->info.examples, count = gls_least(n, START_ROWS);
+    int64_t *index = gls_alloc(run->ctx, count, sizeof *index);
+    gls_source *some = NULL;
+    double score;
+    if (!index) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < count; i++) index[i] = i * n / count;
+    gls_status status = gls_source_subset(run->ctx, t->set.train, index, count, &some);
+    gls_free(run->ctx, index);
+    if (status == GLS_OK) status = gls_training_evaluate(t, some, t->w, loss, &score);
+    gls_source_destroy(some);
+    return status;
+}
+
+static gls_status train(gls_run *run, gls_run_result *result, bool *diverged) {
+    double start = NAN;
+    GLS_TRY(start_loss(run, &start));
+    gls_status status = gls_run_train(run, result);
+    *diverged = status == GLS_ERR_NONFINITE || result->train_loss > start + (too_high - 1) * fabs(start);
+    if (*diverged) *result = (gls_run_result){.stopped = GLS_STOP_NONE};
+    return status;
+}
+
 static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed, const char *folder,
                           gls_run_result *result, bool *diverged) {
     gls_context *parent = r->sweep->ctx, *ctx = NULL;
@@ -144,8 +175,7 @@ static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed,
             .size = sizeof options, .config = config, .folder = folder, .progress = watch, .user = r};
         options.resume = gls_file_exists(folder);
         status = gls_run_create(ctx, &options, &run);
-        if (status == GLS_OK) status = gls_run_train(run, result);
-        *diverged = status == GLS_ERR_NONFINITE;
+        if (status == GLS_OK) status = train(run, result, diverged);
         if (status != GLS_OK && !*diverged) gls_fail(parent, status, "%s: %s", folder, gls_context_message(ctx));
         gls_run_destroy(run);
     }
@@ -290,7 +320,8 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
     if (status == GLS_OK) {
         sweep->greater_is_better = by == BY_VALIDATION_SCORE;
         sort_trials(sweep);
-        find_edges(sweep);
+        sweep->best = isfinite(sweep->trial[0].selected.mean);
+        if (sweep->best) find_edges(sweep);
         *out = sweep;
     } else {
         gls_sweep_destroy(sweep);

@@ -92,6 +92,10 @@ void gls_training_compare_theory(const gls_training *t);
 /* sets.c */
 gls_status gls_training_open_sets(gls_training *training);
 
+/* Positions in epochs are sums of mini-batches over the size of the set, each rounded: a length that is reached exactly
+ * may read as a little less. The slack is below one example of any set of less than a thousand million. */
+static const double gls_training_epoch_slack = 1e-9;
+
 /* advance.c: one step on the next mini-batch, with its figures in the record. A refused step is GLS_STEP_REFUSED under
  * the policy `skip`, and GLS_ERR_NONFINITE under `stop` or when too many follow one another. */
 gls_status gls_training_advance(gls_training *training, gls_stepper_end *end);
@@ -110,6 +114,8 @@ gls_status gls_training_loader(gls_training *training, const gls_source *source,
 /* Mean loss and first score of a whole set at w; NaN for a set that is NULL. */
 gls_status gls_training_evaluate(gls_training *training, const gls_source *set, const gls_real *w, double *loss,
                                  double *score);
+/* GLS_ERR_NONFINITE, naming the set, for a loss of it that is no number: it is no result and nothing to wait on. */
+gls_status gls_training_check_loss(const gls_training *training, const char *set, double loss);
 /* [d] what validation and results use: the average if there is one, else the method's output, else w. */
 const gls_real *gls_training_output(const gls_training *training);
 
