@@ -76,5 +76,6 @@ const cli_verb cli_completion = {
     .help = "print a script that completes commands, options and names in bash",
     .details = "To use it: source <(glissade completion bash)",
     .words = words,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

@@ -74,5 +74,6 @@ const cli_verb cli_help = {
     .name = "help",
     .synopsis = "help [COMMAND]",
     .help = "show the help of a command",
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

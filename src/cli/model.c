@@ -40,10 +40,14 @@ static gls_status open_all(cli_model *m, const cli_args *args, gls_part part) {
 }
 
 gls_status cli_model_open(cli_model *m, const cli_args *args, gls_part part) {
-    gls_context_options options = {.size = sizeof options, .threads = (int)cli_int(args, "threads", 0), .log = cli_log};
+    int several = gls_comm_size(args->comm) > 1; /* as in train: then each process has one thread */
+    gls_context_options options = {.size = sizeof options,
+                                   .threads = (int)cli_int(args, "threads", several),
+                                   .comm = args->comm,
+                                   .log = args->first ? cli_log : NULL};
     *m = (cli_model){0};
     gls_status status = gls_context_create(&m->ctx, &options);
-    return status == GLS_OK ? open_all(m, args, part) : status;
+    return status == GLS_OK ? gls_comm_agree(m->ctx, open_all(m, args, part)) : status;
 }
 
 const char *cli_class_name(const gls_data_info *info, int64_t c, char text[24]) {

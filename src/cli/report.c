@@ -71,5 +71,6 @@ const cli_verb cli_report = {
     .help = "write one self-contained HTML page that compares runs",
     .details = "A folder of runs that differ in their seed (seed-1, seed-2, ...) is drawn as one line with a band.",
     .flags = flags,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };
