@@ -206,6 +206,14 @@ static void find_edges(gls_sweep *sweep) {
     }
 }
 
+static gls_status check_comparable(gls_context *ctx, const char *name, const gls_run_result *result) {
+    if (!isnan(result->validation_loss) || !isnan(result->train_loss)) return GLS_OK;
+    return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                    "%s has neither a validation loss nor a training loss to be chosen by: hold examples out with "
+                    "train.validation, or leave train.final_train at all",
+                    name);
+}
+
 /* The first result decides how all are compared. A diverged run counts as failed and enters no mean; after an
  * interruption nothing of the present run is counted. */
 static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
@@ -225,6 +233,9 @@ static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
         if (status == GLS_OK) status = run_one(r, trial, seed, folder, &result, &diverged);
         if (status == GLS_OK && !diverged) {
             sweep->interrupted = result.stopped == GLS_STOP_INTERRUPTED;
+            if (!sweep->interrupted) status = check_comparable(ctx, name, &result);
+        }
+        if (status == GLS_OK && !diverged) {
             if (*by == BY_NOTHING) *by = rule_of(&result);
             if (!sweep->interrupted) {
                 count(&selected, chosen(*by, &result));
