@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/io.h"
@@ -290,6 +291,7 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
     sweep->ctx = ctx;
     gls_status status = copy_axes(sweep, options);
     if (status == GLS_OK) status = make_trials(sweep, options);
+    bool fresh = !gls_file_exists(options->folder);
     if (status == GLS_OK) status = gls_make_directory(ctx, options->folder);
     runner r = {.sweep = sweep, .options = options, .runs = sweep->trials * options->seeds};
     rule by = BY_NOTHING;
@@ -302,6 +304,7 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
         *out = sweep;
     } else {
         gls_sweep_destroy(sweep);
+        if (fresh) rmdir(options->folder); /* where nothing came about; one with files in it stays */
     }
     return status;
 }
