@@ -19,7 +19,7 @@ STANDS_ON = {
     "method": "base",
     "measure": "base comm data problem estimator",
     "run": "base comm data problem model estimator predict method measure",
-    "report": "base",
+    "report": "base run",
     "cli": "base comm data problem model estimator predict method measure run report",
 }
 # Folders of a room from the lowest layer up. Files beside the folders stand under them all.

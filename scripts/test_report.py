@@ -5,6 +5,7 @@ Usage: test_report.py GLISSADE. Prints TAP; skips where there is no Chromium.
 """
 import json
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ chromium = shutil.which("chromium") or shutil.which("chromium-browser")
 views = [(400, False), (400, True), (1400, False), (1400, True)]
 checks = [f"{width} pixels, {'dark' if dark else 'light'}" for width, dark in views] + [
     "values with the keyboard, CSV, logarithmic scale and zoom", "a watched page keeps what its reader had set",
-    "runs cut short and odd figures", "printed"]
+    "runs cut short and odd figures", "printed", "a folder with a sweep, two data sets and odd names", "mutated runs"]
 charts = """Training loss|Held-out loss|Held-out accuracy|Time-averaged loss|Full loss|Learning rate|Update norm|Factor applied|
 Clip fraction|Batch size|Gradient norm|Full gradient norm|Time-averaged gradient norm|Gradient diversity|Noise scale|Norm test|
 Noise RMS|Tail index|Sharpness beside 2/\u03b7|Local smoothness|Equilibrium ratio|Invariance defect|With dropped coordinates|
@@ -158,6 +159,33 @@ if (Math.abs(scrollY - 300) > 2) troubles.push("scrolled to " + scrollY);
 sessionStorage.clear();
 """
 
+# Of a folder that holds a sweep of 2 x 2 settings with two seeds each, two runs on other data each, one of which was measured
+# and called meaningless at step 5, and has a name that would end a script.
+WALKED = """
+const text = document.body.innerText, first = document.querySelector("h2");
+if (first.textContent !== "What the gradients say") troubles.push("the page begins with " + first.textContent);
+if (!/Batch size: .*95% interval/.test(document.querySelector(".said").textContent)) troubles.push("no interval: " + document.querySelector(".said").textContent);
+if (text.includes("trial-")) troubles.push("the name of a trial's folder is shown");
+const tables = [...document.querySelectorAll("table")], head = (table) => [...table.querySelectorAll("thead th")].map((node) => node.textContent);
+const sweep = tables.find((table) => head(table)[0] === "method.lr");
+if (!sweep || head(sweep)[1] !== "train.batch" || head(sweep)[2] !== "seeds") troubles.push("no table of the sweep");
+const rows = [...sweep.querySelectorAll("tbody tr")].map((row) => [...row.children].map((cell) => cell.textContent));
+const settings = rows.map((row) => row.slice(0, 3).join(" ")).sort().join(";");
+if (settings !== "0.01 20 2;0.01 60 2;0.5 20 2;0.5 60 2") troubles.push("settings: " + settings);
+if (!rows.every((row) => row.slice(3).some((cell) => /\\d \u00b1 \\d/.test(cell)))) troubles.push("no deviation over the seeds");
+const losses = rows.map((row) => parseFloat(row[head(sweep).indexOf("validation accuracy")]));
+if (losses.some((loss, i) => i && loss > losses[i - 1])) troubles.push("not the best first: " + losses);
+const results = tables.filter((table) => head(table)[0] === "run" && head(table).includes("method"));
+if (results.length !== 2) troubles.push(`${results.length} data sets`);
+if (results.some((table) => table.querySelector(".best"))) troubles.push("a best among figures of different data");
+if (!sweep.querySelector(".best")) troubles.push("no best in the sweep");
+if (![...document.querySelectorAll("summary")].some((node) => node.textContent === "Left at their defaults")) troubles.push("defaults are not folded");
+if (!text.includes("a\\u003c!--\\u003cscript>")) troubles.push("a run's name is lost");
+const bound = [...document.querySelectorAll("figure")].find((node) => node.querySelector("h3").textContent === "Batch size");
+const marked = Chart.getChart(bound.querySelector("canvas")).data.datasets.filter((set) => set.mark);
+if (marked.length !== 1 || marked[0].data.length !== 1 || marked[0].data[0].x !== 5 || marked[0].data[0].why !== "too few") troubles.push("what is meaningless is not marked");
+"""
+
 ODD = "".join(json.dumps({"step": 1, "measure": name, "result": dict.fromkeys(
     ["batch_histogram_edges", "batch_histogram_counts", "window_loss", "suspects", "hill_plot", "gradient_norms"], odd)}) + "\n"
     for name in sections for odd in (3, [], [None], "x", {}))
@@ -193,3 +221,48 @@ with tempfile.TemporaryDirectory() as folder:
     pdf = pathlib.Path(folder, "page.pdf")
     size = pdf.stat().st_size if pdf.exists() else 0
     report(size > 50000, checks[7], [f"{size} bytes"])
+
+    runs = f"{folder}/runs"
+    small = ["data={format: gaussians, train_size: 200, test_size: 50}", "model=logistic", "method={name: sgd, lr: 0.1}",
+             "train={epochs: 2, batch: 20, threads: 1, log_every: 5s, validation: 0.2}"]
+    sets = [word for setting in small for word in ("--set", setting)]
+    run(glissade, "sweep", "--preset", "demo-softmax-sgd", *sets, "--over", "method.lr=0.01,0.5", "--over", "train.batch=20,60",
+        "--seeds", "2", "--out", f"{runs}/sweep", "--quiet")
+    measured = "measure={gradient_diversity: {every: 5s, sample: 40}}"
+    run(glissade, "train", *sets, "--set", measured, "--out", f"{runs}/a<!--<script>", "--quiet")
+    run(glissade, "train", *sets, "--set", "data.train_size=300", "--out", f"{runs}/deep/b", "--quiet")
+    path = pathlib.Path(runs, "a<!--<script>", "measures.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[0]["result"]["meaningless"] = "too few"
+    for line in lines[1:]:
+        line["result"].pop("meaningless", None)
+        line["result"].update(batch_size_bound=30.0, batch_size_bound_interval=[20.0, 50.0])
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run(glissade, "report", runs, "--out", page)
+    troubles = look(folder, page, more=WALKED)
+    report(not troubles, checks[8], troubles)
+
+    chance = random.Random(1)
+    names = ["config.yaml", "metrics.jsonl", "measures.jsonl", "result.json"]
+    for i in range(40):
+        copy = pathlib.Path(folder, "mutants", str(i))
+        shutil.copytree(one + "/seed-1", copy)
+        name = names[i % 4]
+        text = bytearray((copy / name).read_bytes())
+        for change in range(1 + i % 5):
+            at = chance.randrange(len(text))
+            text[at:at + chance.choice([0, 1, 1, 8])] = bytes(chance.choice(b'0"{}[]:,-e<&x') for j in range(chance.choice([0, 1, 3])))
+        (copy / name).write_bytes(text)
+    for i, odd in enumerate(("x", {}, [], None, True, -1e300)):
+        copy = pathlib.Path(folder, "mutants", f"odd-{i}")
+        shutil.copytree(one + "/seed-1", copy)
+        result = json.loads((copy / "result.json").read_text())
+        (copy / "result.json").write_text(json.dumps(dict.fromkeys(result, odd)))
+        lines = [json.loads(line) for line in (copy / "measures.jsonl").read_text().splitlines()]
+        for line in lines:
+            line["result"] = dict.fromkeys(line["result"], odd)
+        (copy / "measures.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run(glissade, "report", f"{folder}/mutants", two, "--out", page)
+    shown = pathlib.Path(page).read_text().count('"series":')
+    troubles = look(folder, page)
+    report(not troubles and shown > 15, checks[9], [*troubles, f"{shown} runs shown"])

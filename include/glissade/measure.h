@@ -23,8 +23,9 @@ typedef struct gls_figure {
     int64_t count;    /* values; arrays may be of length 0 */
     double *value;
     bool array;
-    bool headline;    /* also a key of its own at the top of the JSON */
-    double low, high; /* a 95% interval where the figure is an estimate, else NaN */
+    bool headline;     /* also a key of its own at the top of the JSON */
+    double low, high;  /* a 95% interval where the figure is an estimate, else NaN */
+    const char *edges; /* of the counts of a histogram: the figure of the count + 1 edges of its bins; else NULL */
 } gls_figure;
 
 /* What one measure found. meaningless is a sentence where the figures must not be read as what their names say (they
@@ -145,6 +146,9 @@ GLS_API gls_status gls_measure_result_estimate(gls_measure_result *result, const
                                                double value, double low, double high);
 GLS_API gls_status gls_measure_result_array(gls_measure_result *result, const char *name, const char *unit,
                                             int64_t count, const double *value);
+/* The array of that name holds the counts of a histogram, and the array `edges` (constant text) the edges of its bins.
+ * Histograms are mirrored to TensorBoard. */
+GLS_API gls_status gls_measure_result_histogram(gls_measure_result *result, const char *name, const char *edges);
 GLS_API gls_status gls_measure_result_headline(gls_measure_result *result, const char *name);
 GLS_API gls_status gls_measure_result_meaningless(gls_measure_result *result, const char *format, ...) GLS_PRINTF(2, 3);
 GLS_API gls_status gls_measure_result_note(gls_measure_result *result, const char *format, ...) GLS_PRINTF(2, 3);

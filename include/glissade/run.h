@@ -53,7 +53,7 @@ typedef struct gls_progress {
     double score;     /* the problem's first score there */
     const char *score_name;
     const char *set; /* the monitored set: "validation", "test" or "train" */
-    double seconds;  /* of training so far, resumed ones included */
+    double seconds;  /* of the run so far, earlier sessions included */
     double examples_per_second;
     double seconds_left;
     bool validated; /* this call follows a validation */
@@ -96,9 +96,10 @@ typedef struct gls_run_result {
     double train_loss, validation_loss, test_loss;
     double train_score, validation_score, test_score;
     const char *score;
-    double seconds; /* of training, validations and checkpoints included */
-    double examples_per_second;
+    double seconds; /* of all work of all sessions: reading data, training, validations, checkpoints, final losses */
+    double examples_per_second; /* of training: final losses are not counted */
     gls_stop_reason stopped;
+    int64_t train_examples; /* how many train_loss is over (train.final_train, or what train.time left room for) */
 } gls_run_result;
 
 /* Loss and first score on one domain of the test set (without one, of the training set). */

@@ -72,7 +72,16 @@ typedef struct cli_args {
     int positionals;
     cli_given *given; /* in the order given */
     int count;
+    gls_comm *comm; /* the processes that a launcher started, or this one alone; NULL: as that */
+    bool first;     /* this process speaks */
 } cli_args;
+
+/* What a verb does where a launcher such as mpirun started several processes. */
+typedef enum cli_ranks {
+    CLI_RANKS_ONE,   /* it refuses: its work is that of one process */
+    CLI_RANKS_FIRST, /* the first process does it, the others have nothing to do */
+    CLI_RANKS_ALL    /* all work together: the verb uses args->comm, and only args->first speaks and writes */
+} cli_ranks;
 
 typedef struct cli_verb cli_verb;
 struct cli_verb {
@@ -80,6 +89,7 @@ struct cli_verb {
     const char *details; /* more lines for `help VERB`, or NULL */
     const cli_flag *flags;
     const char *const *words; /* what the first argument may be, for completion; NULL: files */
+    cli_ranks ranks;
     int (*run)(const cli_args *args);
     void (*more_help)(FILE *to); /* more text after the options, or NULL */
 };
@@ -137,7 +147,9 @@ const char *cli_nearest(const char *name, const char *(*next)(const void *user, 
 int cli_exit_code(gls_status status, bool writing);
 /* The context's message on standard error, and the exit code of a status. writing: files at fault are ours to write. */
 int cli_fail(gls_context *ctx, gls_status status, bool writing);
-/* A context for short work: one thread, warnings to standard error. */
+/* The same once for all ranks of the context, which all get the exit code of the one that speaks. Collective. */
+int cli_fail_together(gls_context *ctx, gls_status status, bool writing);
+/* A context for short work: one thread, warnings of the first rank to standard error. */
 gls_context *cli_context(gls_comm *comm);
 void cli_log(void *user, gls_log_level level, const char *message); /* user: the progress to draw around, or NULL */
 /* One line of JSON on standard output, reals with `digits` digits (0: all); takes the object. Returns the exit code. */

@@ -72,5 +72,6 @@ const cli_verb cli_completion = {
                "  fish  glissade completion fish | source\n"
                "An installed Glissade brings the three scripts along.",
     .words = words,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

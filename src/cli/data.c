@@ -146,5 +146,6 @@ const cli_verb cli_data = {
     .help = "make, inspect and convert data sets; list the examples that a run clipped most",
     .flags = flags,
     .words = actions,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

@@ -73,13 +73,14 @@ static int run(const cli_args *args) {
     if (!m.ctx) return cli_bad("out of memory"), CLI_FAILED;
     if (status == GLS_OK) status = gls_predictor_score(m.predictor, m.rows, &scores);
     int code = CLI_DONE;
-    if (status == GLS_OK) {
+    if (status == GLS_OK && args->first) {
         const gls_data_info *info = gls_predictor_input_info(m.predictor);
         if (!cli_has(args, "quiet")) print_terminal(&scores, info);
         if (cli_has(args, "json")) code = cli_print_json(scores_json(&scores, info), 17);
         status = check(&m, &scores);
     }
-    if (status != GLS_OK) code = cli_fail(m.ctx, status, false);
+    status = gls_comm_agree(m.ctx, status);
+    if (status != GLS_OK) code = cli_fail_together(m.ctx, status, false);
     gls_scores_clear(m.ctx, &scores);
     cli_model_close(&m);
     return code;
@@ -99,5 +100,6 @@ const cli_verb cli_evaluate = {
     .help = "a trained model's scores on rows with targets, over all and by class",
     .details = "On the run's own test file, loss and accuracy are those that the run reports.",
     .flags = flags,
+    .ranks = CLI_RANKS_ALL,
     .run = run,
 };

@@ -79,5 +79,6 @@ const cli_verb cli_help = {
     .synopsis = "help [COMMAND]  [--man]",
     .help = "show the help of a command",
     .flags = flags,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

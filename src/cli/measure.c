@@ -139,6 +139,7 @@ static int print_json(const job *j) {
 }
 
 static int report(const job *j) {
+    if (!j->args->first) return CLI_DONE;
     if (!j->progress.quiet)
         for (int64_t i = 0; i < j->survey.count; i++) print_result(&j->survey.result[i]);
     if (!j->progress.quiet && j->survey.count)
@@ -154,7 +155,7 @@ static int measure_and_report(job *j, gls_status (*work)(job *)) {
     cli_signals *signals = cli_signals_start(j->ctx, &j->progress);
     gls_status status = work(j);
     cli_signals_stop(signals);
-    int code = status != GLS_OK ? cli_fail(j->ctx, status, false) : report(j);
+    int code = status != GLS_OK ? cli_fail_together(j->ctx, status, false) : report(j);
     if (status == GLS_OK && gls_interrupted(j->ctx)) code = CLI_FAILED;
     gls_survey_clear(&j->survey);
     return code;
@@ -162,19 +163,22 @@ static int measure_and_report(job *j, gls_status (*work)(job *)) {
 
 static int run(const cli_args *args) {
     job j = {.args = args, .options = {.size = sizeof j.options}};
-    cli_progress_init(&j.progress, cli_has(args, "quiet"));
-    gls_context *reading = cli_context(NULL), *ctx = NULL;
+    cli_progress_init(&j.progress, cli_has(args, "quiet") || !args->first);
+    bool matrix = cli_has(args, "gradients");
+    if (matrix && !args->first) return CLI_DONE; /* it is read whole, by one process */
+    gls_comm *comm = matrix ? NULL : args->comm;
+    gls_context *reading = cli_context(comm), *ctx = NULL;
     if (!reading) return CLI_FAILED;
     j.ctx = reading;
-    gls_context_options options = {.size = sizeof options, .log = cli_log, .log_user = &j.progress};
-    bool matrix = cli_has(args, "gradients");
+    gls_context_options options = {
+        .size = sizeof options, .comm = comm, .log = args->first ? cli_log : NULL, .log_user = &j.progress};
     gls_status status = matrix ? configure_matrix(&j) : configure(&j);
     if (status == GLS_OK && !matrix) status = gls_config_context(reading, j.config, &options);
-    int code = CLI_FAILED;
+    if (status == GLS_OK) status = gls_context_create(&ctx, &options);
+    status = gls_comm_agree(reading, status);
+    int code;
     if (status != GLS_OK) {
-        code = cli_fail(reading, status, false);
-    } else if (gls_context_create(&ctx, &options) != GLS_OK) {
-        cli_bad("out of memory");
+        code = cli_fail_together(reading, status, false);
     } else {
         j.ctx = ctx;
         code = measure_and_report(&j, matrix ? on_matrix : on_problem);
@@ -209,5 +213,6 @@ const cli_verb cli_measure = {
         "The run itself is not changed. docs/measures.md and `glissade list measures` explain the measures; their "
         "options are set as in --set measure.sharpness.products=50.",
     .flags = flags,
+    .ranks = CLI_RANKS_ALL,
     .run = run,
 };

@@ -39,20 +39,22 @@ static gls_status open_all(cli_model *m, const cli_args *args, gls_part part) {
     return gls_predictor_rows(m->predictor, rows_format(m, args, path), path, part, &m->rows);
 }
 
-static gls_status begin(cli_model *m, int threads) {
-    gls_context_options options = {.size = sizeof options, .threads = threads, .log = cli_log};
+static gls_status begin(cli_model *m, const cli_args *args, int threads) {
+    gls_context_options options = {
+        .size = sizeof options, .threads = threads, .comm = args->comm, .log = args->first ? cli_log : NULL};
     *m = (cli_model){0};
     return gls_context_create(&m->ctx, &options);
 }
 
 gls_status cli_model_load(cli_model *m, const cli_args *args) {
-    gls_status status = begin(m, 1);
+    gls_status status = begin(m, args, 1);
     return status == GLS_OK ? open_model(m, args) : status;
 }
 
 gls_status cli_model_open(cli_model *m, const cli_args *args, gls_part part) {
-    gls_status status = begin(m, (int)cli_int(args, "threads", 0));
-    return status == GLS_OK ? open_all(m, args, part) : status;
+    int several = gls_comm_size(args->comm) > 1; /* as in train: then each process has one thread */
+    gls_status status = begin(m, args, (int)cli_int(args, "threads", several));
+    return status == GLS_OK ? gls_comm_agree(m->ctx, open_all(m, args, part)) : status;
 }
 
 const char *cli_class_name(const gls_data_info *info, int64_t c, char text[24]) {

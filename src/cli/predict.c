@@ -35,7 +35,7 @@ static gls_status predict(cli_model *m, predictions *p) {
     p->info = gls_predictor_input_info(m->predictor);
     int64_t n = p->rows * kind.positions;
     p->z = gls_alloc(m->ctx, p->rows, (size_t)gls_predictor_outputs(m->predictor) * sizeof *p->z);
-    if (!p->z) return GLS_ERR_MEMORY;
+    GLS_TRY(gls_comm_agree(m->ctx, p->z ? GLS_OK : GLS_ERR_MEMORY));
     GLS_TRY(gls_predictor_run(m->predictor, m->rows, p->z));
     GLS_TRY(check(m, p));
     if (kind.values || !kind.classes) {
@@ -116,15 +116,17 @@ static bool ends_with(const char *text, const char *end) {
 static int run(const cli_args *args) {
     const char *out = cli_get(args, "out");
     if (!out || (!ends_with(out, ".npy") && !ends_with(out, ".csv")))
-        return cli_bad("--out: expected a file named .npy or .csv, found %s", out ? out : "none");
+        return args->first ? cli_bad("--out: expected a file named .npy or .csv, found %s", out ? out : "none")
+                           : CLI_BAD;
     cli_model m;
     predictions p = {0};
     gls_status status = cli_model_open(&m, args, GLS_PART_ROWS);
     if (!m.ctx) return cli_bad("out of memory"), CLI_FAILED;
-    if (status == GLS_OK) status = predict(&m, &p);
+    if (status == GLS_OK) status = gls_comm_agree(m.ctx, predict(&m, &p));
     bool writing = status == GLS_OK;
-    if (writing) status = ends_with(out, ".npy") ? write_npy(&m, &p, out) : write_csv(&m, &p, out);
-    int code = status == GLS_OK ? CLI_DONE : cli_fail(m.ctx, status, writing);
+    if (writing && args->first) status = ends_with(out, ".npy") ? write_npy(&m, &p, out) : write_csv(&m, &p, out);
+    if (writing) status = gls_comm_agree(m.ctx, status);
+    int code = status == GLS_OK ? CLI_DONE : cli_fail_together(m.ctx, status, writing);
     gls_free(m.ctx, p.z);
     gls_free(m.ctx, p.value);
     gls_free(m.ctx, p.label);
@@ -146,5 +148,6 @@ const cli_verb cli_predict = {
     .help = "what a trained model says of new rows: classes, probabilities, values",
     .details = "The rows go through what the training data went through, with what was learned there.",
     .flags = flags,
+    .ranks = CLI_RANKS_ALL,
     .run = run,
 };

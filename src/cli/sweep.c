@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -133,6 +134,7 @@ static int run(const cli_args *args) {
     if (status == GLS_OK && !j.quiet) print_table(sweep);
     if (status == GLS_OK) status = write_json(&j, sweep);
     int code = status != GLS_OK ? cli_fail(j.ctx, status, false) : CLI_DONE;
+    if (status != GLS_OK && !cli_has(args, "out")) rmdir("runs"); /* if it is empty */
     if (status == GLS_OK && sweep->interrupted) {
         fprintf(stderr, "interrupted; the same command continues where it stopped\n");
         code = CLI_FAILED;

@@ -82,5 +82,6 @@ const cli_verb cli_theory = {
         "`glissade list theorems` lists the theorems, `glissade list theorems NAME` the inputs with their units, "
         "the conditions and what each value is. A condition that the inputs violate is an error.",
     .flags = flags,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

@@ -14,7 +14,6 @@
 /* One call of the verb: what the runs of several seeds share. */
 typedef struct job {
     const cli_args *args;
-    gls_comm *comm;
     gls_context *ctx; /* for the configuration; each run has its own */
     gls_value *config;
     char *folder;
@@ -104,7 +103,10 @@ static void say_result(const job *j, const gls_run *run, const gls_run_result *r
     if (r->stopped != GLS_STOP_EPOCHS && r->stopped != GLS_STOP_STEPS)
         fprintf(stderr, " (ended by %s)", gls_stop_reason_name(r->stopped));
     if (r->refused) fprintf(stderr, ", %s steps refused", cli_thousands(r->refused, a));
-    fprintf(stderr, "\n  train loss %.6g", r->train_loss);
+    if (isnan(r->train_loss))
+        fprintf(stderr, "\n  train loss not computed");
+    else
+        fprintf(stderr, "\n  train loss %.6g", r->train_loss);
     if (!isnan(r->validation_loss)) fprintf(stderr, ", validation loss %.6g", r->validation_loss);
     if (!isnan(r->test_loss)) fprintf(stderr, ", test loss %.6g", r->test_loss);
     double score = !isnan(r->test_score)         ? r->test_score
@@ -152,17 +154,6 @@ static gls_status summarize(const job *j, gls_run *run) {
         gls_free(gls_run_context(run), text[i]);
     }
     return status;
-}
-
-/* Says what failed once for all ranks, and gives all of them the exit code of the one that speaks. */
-static int report_failure(job *j, gls_context *ctx, gls_status status, bool writing) {
-    int64_t rank = gls_comm_rank(j->comm), code = cli_exit_code(status, writing);
-    int64_t speaker = (status == GLS_ERR_COMM ? 1 << 20 : rank) * 4 + code;
-    if (gls_comm_size(j->comm) > 1 && gls_comm_reduce_int64(ctx, GLS_MIN, &speaker, 1, GLS_OK) != GLS_OK)
-        speaker = rank * 4 + code;
-    cli_progress_clear(&j->progress);
-    if (speaker / 4 == rank || (speaker / 4 == 1 << 20 && rank == 0)) cli_fail(ctx, status, writing);
-    return (int)(speaker % 4);
 }
 
 static gls_status set_number(job *j, const char *key, int64_t value) {
@@ -274,7 +265,8 @@ static gls_status update_common(job *j, const char *folder) {
 /* ---- one run, with its context ---- */
 
 static int run_once(job *j, const char *folder, bool resume) {
-    gls_context_options options = {.size = sizeof options, .comm = j->comm, .log = cli_log, .log_user = &j->progress};
+    gls_context_options options = {
+        .size = sizeof options, .comm = j->args->comm, .log = j->first ? cli_log : NULL, .log_user = &j->progress};
     if (gls_config_context(j->ctx, j->config, &options) != GLS_OK) return cli_fail(j->ctx, GLS_ERR_ARGUMENT, false);
     gls_context *ctx = NULL;
     if (gls_context_create(&ctx, &options) != GLS_OK) return cli_bad("out of memory"), CLI_FAILED;
@@ -290,13 +282,15 @@ static int run_once(job *j, const char *folder, bool resume) {
                               .user = &j->progress};
     gls_status status = gls_run_create(ctx, &wanted, &run);
     bool writing = status == GLS_OK; /* from here on, files at fault are the run's own */
-    if (status == GLS_OK && j->common) status = begin_common(j, run);
+    if (status == GLS_OK && j->args->common) status = begin_common(j, run);
     if (status == GLS_OK) status = cli_has(j->args, "summary") ? summarize(j, run) : train(j, run, folder);
     int code = CLI_DONE;
-    if (status != GLS_OK)
-        code = report_failure(j, ctx, status, writing);
-    else if (j->interrupted)
+    if (status != GLS_OK) {
+        cli_progress_clear(&j->progress);
+        code = cli_fail_together(ctx, status, writing);
+    } else if (j->interrupted) {
         code = CLI_FAILED;
+    }
     gls_run_destroy(run);
     cli_signals_stop(signals);
     gls_context_destroy(ctx);
@@ -322,7 +316,7 @@ static int run_seeds(job *j) {
         status = set_number(j, "train.seed", j->seed + i);
         if (status != GLS_OK) return cli_fail(j->ctx, status, false);
         struct stat info;
-        j->common = i == 0 && !j->resume;
+        j->args->common = i == 0 && !j->resume;
         code = run_once(j, folder, j->resume && folder && !stat(folder, &info));
         if (i == 0 && j->resume && (code == CLI_DONE || j->interrupted) && update_common(j, folder) != GLS_OK)
             code = cli_fail(j->ctx, GLS_ERR_FILE, true);
@@ -366,9 +360,9 @@ static int go(job *j) {
     gls_status status = configure(j);
     if (status != GLS_OK) return j->first ? cli_fail(j->ctx, status, false) : CLI_BAD;
     status = choose_folder(j);
-    if (status != GLS_OK) return report_failure(j, j->ctx, status, true);
+    if (status != GLS_OK) return cli_fail_together(j->ctx, status, true);
     status = gls_comm_agree(j->ctx, check_seeds(j));
-    if (status != GLS_OK) return report_failure(j, j->ctx, status, false);
+    if (status != GLS_OK) return cli_fail_together(j->ctx, status, false);
     int code = j->seeds > 1 && !cli_has(j->args, "summary") ? run_seeds(j) : run_once(j, j->folder, j->resume);
     /* A fresh folder in which nothing came about; one with files in it stays. */
     if (code != CLI_DONE && j->fresh && j->first && !rmdir(j->folder)) rmdir("runs");
@@ -377,11 +371,13 @@ static int go(job *j) {
 }
 
 static int run(const cli_args *args) {
-    job j = {.args = args, .json = cli_has(args, "json"), .quiet = cli_has(args, "quiet"), .results = json_array()};
-    if (gls_comm_create(&j.comm) != GLS_OK) return cli_bad("%s", gls_comm_refusal()), CLI_FAILED;
-    j.first = gls_comm_rank(j.comm) == 0;
+    job j = {.args = args,
+             .first = args->first,
+             .json = cli_has(args, "json"),
+             .quiet = cli_has(args, "quiet"),
+             .results = json_array()};
     cli_progress_init(&j.progress, j.quiet || !j.first);
-    j.ctx = cli_context(j.comm);
+    j.ctx = cli_context(args->comm);
     int code = j.ctx ? go(&j) : CLI_FAILED;
     if (j.ctx) {
         gls_lock_release(j.lock);
@@ -390,7 +386,6 @@ static int run(const cli_args *args) {
         gls_free(j.ctx, j.own_name);
         gls_context_destroy(j.ctx);
     }
-    gls_comm_destroy(j.comm);
     json_decref(j.results);
     return code;
 }
@@ -440,6 +435,7 @@ const cli_verb cli_train = {
     .help = "train a model",
     .details = "Writes a run folder: config.yaml, metrics.jsonl, checkpoints/, final.safetensors, result.json.",
     .flags = flags,
+    .ranks = CLI_RANKS_ALL,
     .run = run,
     .more_help = sections_help,
 };

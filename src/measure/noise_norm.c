@@ -88,6 +88,7 @@ static gls_status report_values(const options *o, const labels *l, double *x, in
     quantiles(x, n, q);
     gls_status status = gls_measure_result_array(out, l->edges, "gradient", o->bins + 1, edge);
     if (status == GLS_OK) status = gls_measure_result_array(out, l->counts, "count", o->bins, edge + o->bins + 1);
+    if (status == GLS_OK) status = gls_measure_result_histogram(out, l->counts, l->edges);
     if (status == GLS_OK) status = gls_measure_result_array(out, l->quantiles, "gradient", POINTS, q);
     if (status == GLS_OK) status = gls_measure_result_number(out, l->mean, "gradient", gls_stat_mean(x, n));
     if (status == GLS_OK) status = gls_measure_result_number(out, l->kurtosis, "", gls_stat_kurtosis(x, n));

@@ -230,11 +230,43 @@ static void replays(void **state) {
     json_decref(last_json(&s));
 }
 
+/* A verb that fails leaves the present folder as it was: no empty folders, no half-written files. */
+static void failures_leave_nothing(void **state) {
+    (void)state;
+    static said s;
+#define PARTS "--set data=gaussians --set model=logistic "
+    static const char *const lines[] = {
+        "train " PARTS "--set method=nosuch",
+        "train " PARTS "--set method=sgd --set data.train=missing.svm --set data.format=libsvm",
+        "train " PARTS "--set method=sgd --set train.seeds=2 --set train.batch=0",
+        "train " PARTS "--set method=sgd --set train.seeds=2 --set data.train_size=0 --out x/y",
+        "train " PARTS "--set method=sgd --from nowhere --out x",
+        "sweep --preset demo-softmax-sgd --over method.nosuch=1,2",
+        "sweep --preset demo-softmax-sgd --over method.lr=0.1,0.2 --set data.train_size=0 --out x",
+        "sweep --preset demo-softmax-sgd --over method.lr=0.1..1",
+        "advise --preset demo-softmax-sgd --set data.train_size=0 --budget 1s",
+        "measure nowhere",
+        "predict nowhere --data x.svm --out p.csv",
+        "evaluate nowhere --data x.svm",
+        "report nowhere --out page.html",
+        "data make gaussians --set features=0 --out x.svm",
+        "data convert nowhere.svm --out x.npy",
+        "solve nosuch --method sgd --plot path.svg",
+        "replay --method sgd --gradients nowhere.npy --out w.npy",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        sh(&s, "rm -rf empty && mkdir empty && cd empty && $G %s", lines[i]);
+        if (s.code != 2) fail_msg("%s: code %d: %s", lines[i], s.code, s.err);
+        sh(&s, "ls -A empty");
+        if (*s.out) fail_msg("%s leaves %s", lines[i], s.out);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_what_is_wrong), cmocka_unit_test(helps),     cmocka_unit_test(lists),
         cmocka_unit_test(gives_theory),       cmocka_unit_test(completes), cmocka_unit_test(has_manual_pages),
-        cmocka_unit_test(handles_data),       cmocka_unit_test(replays),
+        cmocka_unit_test(handles_data),       cmocka_unit_test(replays), cmocka_unit_test(failures_leave_nothing),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

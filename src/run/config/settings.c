@@ -41,8 +41,14 @@ const gls_option gls_config_train_table[] = {
     GLS_REAL("target_loss", gls_config_train, target_loss, "nan", 0, 0, "stop at this loss on the monitored set"),
     GLS_REAL("target_accuracy", gls_config_train, target_score, "nan", 0, 0,
              "stop at this accuracy (or the model's own score) on the monitored set"),
-    GLS_TIME("time", gls_config_train, time, "0", "stop after this time: 90s, 2m, 1h; 0: no limit",
+    GLS_TIME("time", gls_config_train, time, "0",
+             "all of the run's time, reading data, final evaluation and last checkpoint included: 90s, 2m, 1h; 0: no "
+             "limit",
              .maximum = INFINITY),
+    GLS_SIZE(
+        "final_train", gls_config_train, final_train, "all", 0, INFINITY,
+        "examples of the training set that are evaluated at the end, evenly spread over it: all, a number, or 0 for "
+        "none"),
     GLS_INT("bn_span", gls_config_train, bn_span, "0", 0, INFINITY,
             "examples that share batch-norm statistics; 0: the model's bn_group, or the whole mini-batch"),
     GLS_BOOL("replacement", gls_config_train, replacement, "false",

@@ -20,7 +20,8 @@ typedef struct gls_config_train {
     int monitor;
     int64_t patience;
     double target_loss, target_score;
-    double time; /* seconds; 0: no limit */
+    double time;         /* seconds; 0: no limit */
+    int64_t final_train; /* examples of the training set evaluated at the end; -1: all */
     int64_t bn_span;
     bool replacement, shuffle, drop_last;
     int nonfinite;

@@ -10,6 +10,14 @@ typedef struct gls_observer_slot {
     int64_t place;
 } gls_observer_slot;
 
+/* What the work of this session took, as far as it was seen. */
+typedef struct gls_pace {
+    double evaluating, evaluated; /* seconds of evaluations, and their examples */
+    double stepping, stepped;     /* seconds of steps with their observers, and their examples */
+    double longest;               /* seconds of the longest of those */
+    double saving;                /* seconds of the longest checkpoint */
+} gls_pace;
+
 struct gls_run {
     gls_context *ctx;
     gls_run_options options;
@@ -25,8 +33,9 @@ struct gls_run {
     gls_stop_reason stop; /* GLS_STOP_NONE: it has not ended */
     gls_status failed;    /* of the step that failed: no step follows it */
     unsigned found;       /* what observers found after the present step: GLS_WHY_VALIDATED, GLS_WHY_BEST */
-    double seconds;       /* of training before `began` */
-    double began;         /* clock at the last checkpoint, or at the start of this session */
+    double seconds;       /* of the run before `began` */
+    double began;         /* clock at the last checkpoint, or when this session's run was made */
+    gls_pace pace;
     gls_run_result result;
     struct json_t *changes; /* changes.c: of a resumed run's configuration; NULL: none */
     bool recognised;        /* inputs.c: the data files are those that the run began with */
@@ -40,6 +49,16 @@ struct gls_run {
 gls_status gls_run_make(gls_context *ctx, const gls_run_options *options, gls_run **out);
 gls_status gls_run_failed(gls_run *run); /* GLS_OK, or what an earlier step failed with */
 double gls_run_seconds(const gls_run *run);
+
+/* pace.c: how long work takes, for train.time. */
+/* gls_training_evaluate, timed. */
+gls_status gls_run_evaluate(gls_run *run, const gls_source *set, const gls_real *w, double *loss, double *score);
+/* How many of so many examples can be evaluated before train.time is over; all of them without a limit. Collective over
+ * ranks, which get the same answer. */
+gls_status gls_pace_fitting(gls_run *run, int64_t examples, int64_t *fit);
+/* Seconds that the next step, the last checkpoint and the final evaluations will take; of these, what a limit leaves
+ * room for. */
+double gls_pace_reserve(const gls_run *run, double limit);
 
 /* observers.c: the verbs of all observers, in order. */
 gls_status gls_observers_begin(gls_run *run);

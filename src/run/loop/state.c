@@ -1,4 +1,5 @@
 /* A run's state in one file: one list of named arrays, to which the training and every observer add their own. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,13 +64,15 @@ gls_status gls_checkpoint_write(gls_run *run, const char *path, gls_arrays *arra
 }
 
 gls_status gls_checkpoint_save(gls_run *run, const char *path) {
+    double now = gls_seconds();
     run->seconds = gls_run_seconds(run);
-    run->began = gls_seconds();
+    run->began = now;
     gls_arrays arrays = {0};
     gls_status status = gls_observers_flush(run);
     if (status == GLS_OK) status = collect(run, NULL, &arrays);
     if (status == GLS_OK && run->rank == 0) status = gls_checkpoint_write(run, path, &arrays);
     gls_arrays_clear(run->ctx, &arrays);
+    run->pace.saving = fmax(run->pace.saving, gls_seconds() - now);
     return gls_comm_agree(run->ctx, status);
 }
 

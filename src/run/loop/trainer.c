@@ -8,7 +8,7 @@
 #include "run/loop/run.h"
 
 double gls_run_seconds(const gls_run *run) {
-    return run->seconds + (run->begun ? gls_seconds() - run->began : 0);
+    return run->seconds + gls_seconds() - run->began;
 }
 
 /* ---- life ---- */
@@ -20,6 +20,7 @@ gls_status gls_run_make(gls_context *ctx, const gls_run_options *options, gls_ru
     gls_run *run = gls_alloc(ctx, 1, sizeof *run);
     if (!run) return GLS_ERR_MEMORY;
     run->ctx = ctx;
+    run->began = gls_seconds();
     run->options = *options;
     run->planned = -1;
     run->rank = gls_comm_rank(gls_context_comm(ctx));
@@ -74,7 +75,6 @@ static gls_status begin(gls_run *run) {
         GLS_TRY(gls_comm_agree(run->ctx, run->rank == 0 ? gls_stretch_check(run) : GLS_OK));
         GLS_TRY(gls_finished_look(run));
     }
-    run->began = gls_seconds();
     run->begun = true;
     return run->whole ? GLS_OK : open_folder(run);
 }
@@ -97,13 +97,19 @@ static gls_status step(gls_run *run, bool *done) {
     }
     GLS_TRY(gls_observers_before(run));
     if (run->stop) return GLS_OK;
+    double began = gls_seconds();
     GLS_TRY(gls_training_advance(run->training, &end));
     if (end == GLS_STEP_DONE) {
         run->stop = GLS_STOP_METHOD;
         return GLS_OK;
     }
     *done = false;
-    return gls_observers_step(run, end == GLS_STEP_REFUSED);
+    GLS_TRY(gls_observers_step(run, end == GLS_STEP_REFUSED));
+    double took = gls_seconds() - began;
+    run->pace.stepping += took;
+    run->pace.stepped += (double)run->training->estimate.rows;
+    run->pace.longest = fmax(run->pace.longest, took);
+    return GLS_OK;
 }
 
 gls_status gls_run_step(gls_run *run, bool *done) {

@@ -52,6 +52,8 @@ char *gls_run_result_json(gls_run *run, const gls_run_result *r) {
     set(object, "", "steps", json_integer(r->steps));
     set(object, "", "epochs", number(r->epochs));
     set(object, "", "train_loss", number(r->train_loss));
+    if (!isnan(r->train_loss) && r->train_examples != run->training->set.train->info.examples)
+        set(object, "", "train_examples", json_integer(r->train_examples));
     set(object, "", "test_loss", number(r->test_loss));
     set(object, "test_", score, number(r->test_score));
     set_known(object, "train_", score, r->train_score);

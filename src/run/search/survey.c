@@ -1,5 +1,6 @@
 /* Measures at one point: at given weights of a configuration's problem, or of a matrix of per-example gradients. Names
  * and options are checked before any data are read. */
+#include <glissade/comm.h>
 #include <glissade/run.h>
 
 #include <math.h>
@@ -159,13 +160,23 @@ static gls_status measure_point(work *k, const gls_measure_type *type) {
     return keep(k, result, status);
 }
 
+/* An interruption comes to each rank at its own moment; all of them end before the same measure. */
+static gls_status interrupted(const work *k, bool *yes) {
+    int64_t seen = gls_interrupted(k->ctx);
+    GLS_TRY(gls_comm_reduce_int64(k->ctx, GLS_MAX, &seen, 1, GLS_OK));
+    *yes = seen != 0;
+    return GLS_OK;
+}
+
 /* First what is read off the point, then one step for what is read off a step. */
 static gls_status measure_all(work *k) {
-    bool done;
+    bool done, over;
     for (int of_step = 0; of_step < 2; of_step++) {
         bool stepped = false;
-        for (int64_t i = 0; i < k->types && !gls_interrupted(k->ctx); i++) {
+        for (int64_t i = 0; i < k->types; i++) {
             if ((k->type[i]->needs & GLS_NEEDS_OF_STEP ? 1 : 0) != of_step) continue;
+            GLS_TRY(interrupted(k, &over));
+            if (over) return GLS_OK;
             if (of_step && !stepped) {
                 GLS_TRY(gls_run_keep_previous(k->run));
                 GLS_TRY(gls_run_step(k->run, &done));

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/arith.h"
@@ -236,6 +237,14 @@ static void find_edges(gls_sweep *sweep) {
     }
 }
 
+static gls_status check_comparable(gls_context *ctx, const char *name, const gls_run_result *result) {
+    if (!isnan(result->validation_loss) || !isnan(result->train_loss)) return GLS_OK;
+    return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                    "%s has neither a validation loss nor a training loss to be chosen by: hold examples out with "
+                    "train.validation, or leave train.final_train at all",
+                    name);
+}
+
 /* The first result decides how all are compared. A diverged run counts as failed and enters no mean; after an
  * interruption nothing of the present run is counted. */
 static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
@@ -255,6 +264,9 @@ static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
         if (status == GLS_OK) status = run_one(r, trial, seed, folder, &result, &diverged);
         if (status == GLS_OK && !diverged) {
             sweep->interrupted = result.stopped == GLS_STOP_INTERRUPTED;
+            if (!sweep->interrupted) status = check_comparable(ctx, name, &result);
+        }
+        if (status == GLS_OK && !diverged) {
             if (*by == BY_NOTHING) *by = rule_of(&result);
             if (!sweep->interrupted) {
                 count(&selected, chosen(*by, &result));
@@ -309,6 +321,7 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
     sweep->ctx = ctx;
     gls_status status = copy_axes(sweep, options);
     if (status == GLS_OK) status = make_trials(sweep, options);
+    bool fresh = !gls_file_exists(options->folder);
     gls_lock *lock = NULL;
     if (status == GLS_OK) status = gls_lock_folder(ctx, options->folder, &lock);
     if (status == GLS_OK) gls_writer_clear(ctx, options->folder);
@@ -325,6 +338,7 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
         *out = sweep;
     } else {
         gls_sweep_destroy(sweep);
+        if (fresh) rmdir(options->folder); /* where nothing came about; one with files in it stays */
     }
     return status;
 }
