@@ -74,7 +74,8 @@ static void a_matrix_by_its_definition(void **state) {
 
 static void a_run_at_its_checkpoints(void **state) {
     static said s;
-    sh(&s, "touch e.yaml; $G train e.yaml " SMALL " --set measure='{loss: {every: 20s}}' --out r --quiet");
+    sh(&s, "touch e.yaml; $G train e.yaml " SMALL
+           " --set train.keep=100 --set measure='{loss: {every: 20s}}' --out r --quiet");
     assert_int_equal(s.code, 0);
     sh(&s, "tail -1 r/measures.jsonl");
     json_t *line = last_json(&s);
@@ -101,6 +102,28 @@ static void a_run_at_its_checkpoints(void **state) {
     assert_int_equal(s.code, 0);
     all = last_json(&s);
     assert_true(figure(all, "parameter_distance") == 0);
+    json_decref(all);
+    /* Another run of half the length: compared at a step of both, where it was the same run; never end against end. */
+    sh(&s, "$G train e.yaml " SMALL " --set train.epochs=2 --set train.keep=100 --out half --quiet");
+    assert_int_equal(s.code, 0);
+    sh(&s, "$G measure r --at 20 --only stability --other half --json");
+    assert_int_equal(s.code, 0);
+    all = last_json(&s);
+    assert_true(figure(all, "parameter_distance") == 0);
+    json_decref(all);
+    for (int k = 0; k < 2; k++) {
+        sh(&s, "$G measure r --only stability --other half %s", k ? "--at final" : "");
+        assert_int_equal(s.code, 2);
+        assert_non_null(strstr(s.err, "at step 40"));
+        assert_non_null(strstr(s.err, "at step 20"));
+        assert_non_null(strstr(s.err, "expected one step of both"));
+    }
+    sh(&s, "$G measure r --at 40 --only stability --other half");
+    assert_int_equal(s.code, 2);
+    sh(&s, "$G measure r --only stability --other half/final.safetensors --json"); /* named itself: as it is */
+    assert_int_equal(s.code, 0);
+    all = last_json(&s);
+    assert_true(figure(all, "parameter_distance") > 0);
     json_decref(all);
     sh(&s, "$G measure r --at 7");
     assert_int_equal(s.code, 2);

@@ -165,6 +165,90 @@ static void a_survey_compares_two_runs(void **state) {
     gls_survey_clear(&survey);
 }
 
+/* ---- two runs that differ in one example ---- */
+
+enum { FIT = 90, WIDTH = 5 };
+
+/* The training rows of a run, in order. */
+static void rows_of(gls_context *ctx, const gls_source *source, gls_real x[FIT][WIDTH], int32_t label[FIT]) {
+    assert_int_equal(gls_source_info(source)->examples, FIT);
+    for (int64_t i = 0; i < FIT; i++) {
+        gls_rows *rows;
+        gls_batch batch;
+        gls_fetch fetch = {.count = 1, .index = &i, .seed = 1};
+        assert_ok(ctx, gls_rows_create(ctx, gls_source_info(source), 1, &rows));
+        assert_ok(ctx, gls_source_fetch(source, ctx, &fetch, rows, &batch));
+        memcpy(x[i], batch.x, sizeof x[i]);
+        label[i] = batch.label[0];
+        gls_rows_destroy(rows);
+    }
+}
+
+/* Trains in FOLDER/NAME; its training rows and final weights, the bias last. */
+static void train_pair(fixture *f, const char *name, const char *transforms, gls_real x[FIT][WIDTH], int32_t label[FIT],
+                       gls_real w[WIDTH + 1], gls_value **config, char path[100]) {
+    char given[512];
+    snprintf(given, sizeof given,
+             "data: {format: gaussians, train_size: 120, test_size: 30, classes: 2, features: 5, transforms: %s}\n"
+             "model: logistic\nmethod: {name: sgd, lr: 1}\n"
+             "train: {epochs: 20, batch: 10, threads: 1, seed: 1, validation: 0.25}\n",
+             transforms);
+    *config = config_from(f->ctx, given);
+    snprintf(path, 100, "%s/%s", f->folder, name);
+    gls_run_options options = {.size = sizeof options, .config = *config, .folder = path};
+    gls_run *run;
+    gls_run_result result;
+    gls_measure_input in;
+    assert_ok(f->ctx, gls_run_create(f->ctx, &options, &run));
+    assert_ok(f->ctx, gls_run_train(run, &result));
+    assert_int_equal(gls_problem_size(gls_run_problem(run)), WIDTH + 1);
+    memcpy(w, gls_run_weights(run), (WIDTH + 1) * sizeof *w);
+    assert_ok(f->ctx, gls_run_measure_input(run, &in));
+    rows_of(f->ctx, in.source, x, label);
+    gls_run_destroy(run);
+}
+
+static double logistic_loss(const gls_real *w, const gls_real *x, int32_t label) {
+    double z = (double)w[WIDTH];
+    for (int k = 0; k < WIDTH; k++) z += (double)w[k] * (double)x[k];
+    return log1p(exp(z)) - label * z;
+}
+
+/* With rows held out, `replace: 7` and `--exchanged 7` mean the same example: of the training set as it is trained on.
+ * By hand: the sets differ there alone, and the losses are those of that row under both weights. */
+static void exchanged_examples_count_alike(void **state) {
+    fixture *f = *state;
+    static gls_real x[2][FIT][WIDTH], w[2][WIDTH + 1];
+    static int32_t label[2][FIT];
+    gls_value *config[2];
+    char path[2][100];
+    train_pair(f, "plain", "[]", x[0], label[0], w[0], &config[0], path[0]);
+    train_pair(f, "exchanged", "[{replace: {index: 7, with: 30}}]", x[1], label[1], w[1], &config[1], path[1]);
+    for (int i = 0; i < FIT; i++) {
+        bool same = memcmp(x[0][i], x[1][i], sizeof x[0][i]) == 0;
+        assert_true(same == (i != 7));
+    }
+    assert_memory_equal(x[1][7], x[0][30], sizeof x[1][7]);
+    for (int given = 0; given < 2; given++) { /* by number; by the transform's own mark */
+        gls_survey_options options = {.size = sizeof options,
+                                      .config = config[1],
+                                      .only = "stability",
+                                      .weights = path[1],
+                                      .other = path[0],
+                                      .exchange = given,
+                                      .exchanged = given ? 7 : -1};
+        gls_survey survey;
+        assert_ok(f->ctx, gls_survey_run(f->ctx, &options, &survey));
+        double here = logistic_loss(w[1], x[1][7], label[1][7]), there = logistic_loss(w[0], x[1][7], label[1][7]);
+        assert_true(fabs(here - there) > 1e-4);
+        assert_true(fabs(gls_measure_result_get(&survey.result[0], "exchanged_loss") - here) < 1e-5);
+        double difference = gls_measure_result_get(&survey.result[0], "exchanged_loss_difference");
+        assert_true(fabs(difference - (here - there)) < 1e-5);
+        gls_survey_clear(&survey);
+    }
+    for (int k = 0; k < 2; k++) gls_value_destroy(f->ctx, config[k]);
+}
+
 static void a_survey_refuses_before_it_reads(void **state) {
     fixture *f = *state;
     gls_survey survey;
@@ -263,6 +347,7 @@ int main(void) {
         cmocka_unit_test(figures_are_read_up_to_a_step),
         cmocka_unit_test(a_survey_measures_at_the_weights_of_a_run),
         cmocka_unit_test(a_survey_compares_two_runs),
+        cmocka_unit_test(exchanged_examples_count_alike),
         cmocka_unit_test(a_survey_refuses_before_it_reads),
         cmocka_unit_test(a_matrix_is_surveyed_whole),
         cmocka_unit_test(suspects_are_ranked_and_averaged),

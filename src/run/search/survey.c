@@ -130,12 +130,21 @@ static gls_status open_run(work *k, const char *from, gls_run **out) {
     return gls_run_begin(*out);
 }
 
+/* The example that a transform of this run exchanged; -1: none. */
+static int64_t marked_exchange(const gls_measure_input *in) {
+    const int64_t *mark = gls_source_column(in->source, "replace");
+    for (int64_t i = 0; mark && i < in->examples; i++)
+        if (mark[i] > 0) return i;
+    return -1;
+}
+
 static gls_status make_input(work *k, gls_measure_input *in) {
     const gls_survey_options *o = k->options;
     GLS_TRY(gls_run_measure_input(k->run, in));
     if (isnan(in->lr) && o->lr > 0) in->lr = o->lr;
     if (o->step) in->step = o->step;
     if (k->other) in->w_other = gls_run_weights(k->other);
+    in->exchanged = k->other ? marked_exchange(in) : -1;
     if (!o->exchange) return GLS_OK;
     if (o->exchanged < 0 || o->exchanged >= in->examples)
         return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "exchanged example %lld: the training set has %lld examples",
