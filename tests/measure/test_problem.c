@@ -147,6 +147,19 @@ static void batch_noise_shrinks_with_the_batch(void **state) {
         gls_measure_result_clear(&r);
     }
     NEAR(from_samples, single * single / 12 * (SET - 12) / (SET - 1.0), 0.1);
+    /* A mini-batch that the set does not hold is said to have become another. */
+    const char *const names[] = {"noise_norm", "variance_curve"};
+    for (int k = 0; k < 2; k++) {
+        const char *const large[] = {"sample", "all", "batches", "20", "batch", "61", NULL};
+        r = fixture_once(&t, names[k], large);
+        assert_non_null(r.note);
+        assert_non_null(strstr(r.note, "no mini-batch of 61: its 60 examples were read in mini-batches of 30"));
+        gls_measure_result_clear(&r);
+        const char *const fits[] = {"sample", "all", "batches", "20", "batch", "60", NULL};
+        r = fixture_once(&t, names[k], fits);
+        assert_true(!r.note || !strstr(r.note, "no mini-batch"));
+        gls_measure_result_clear(&r);
+    }
     const char *const single_examples[] = {"sample", "all", "batch", "1", NULL};
     curve = fixture_once(&t, "variance_curve", single_examples);
     NEAR(gls_measure_result_get(&curve, "variance"), single * single, precision);
