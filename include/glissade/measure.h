@@ -57,6 +57,7 @@ typedef struct gls_measure_input {
     int64_t step;
     uint64_t seed;
     double loss, gradient_norm; /* of the run's own mini-batch at this step: time_averages */
+    double decay; /* half the method's weight decay times |w|^2, block by block: loss adds it to a second figure; 0 */
     /* Of the run's own mini-batch, where its estimator has them (`mean: {ledger: true}` records second_moment):
      * examples, mean of their squared gradient norms, squared norm of their mean gradient. gradient_diversity then
      * reads nothing. */

@@ -249,6 +249,34 @@ static void exchanged_examples_count_alike(void **state) {
     for (int k = 0; k < 2; k++) gls_value_destroy(f->ctx, config[k]);
 }
 
+/* The loss with the method's decay in it: half lambda |w|^2 more, the bias, which is not decayed, left out. */
+static void the_loss_has_the_methods_decay(void **state) {
+    fixture *f = *state;
+    static gls_real x[FIT][WIDTH], w[WIDTH + 1];
+    static int32_t label[FIT];
+    gls_value *config;
+    char path[100];
+    train_pair(f, "decayed", "[]", x, label, w, &config, path);
+    double loss = 0, square = 0;
+    for (int i = 0; i < FIT; i++) loss += logistic_loss(w, x[i], label[i]) / FIT;
+    for (int k = 0; k < WIDTH; k++) square += (double)w[k] * (double)w[k];
+    static const char *const decay[] = {"method.weight_decay=0", "method.weight_decay=0.3",
+                                        "method.decoupled_weight_decay=0.2"};
+    static const double lambda[] = {0, 0.3, 0.5};
+    for (int k = 0; k < 3; k++) { /* the last has both */
+        gls_survey survey;
+        assert_ok(f->ctx, gls_config_set(f->ctx, config, decay[k]));
+        gls_survey_options options = {.size = sizeof options, .config = config, .only = "loss", .weights = path};
+        assert_ok(f->ctx, gls_survey_run(f->ctx, &options, &survey));
+        assert_true(fabs(gls_measure_result_get(&survey.result[0], "loss") - loss) < 1e-5);
+        double found = gls_measure_result_get(&survey.result[0], "decayed_loss");
+        if (k == 0) assert_true(isnan(found));
+        if (k > 0) assert_true(fabs(found - loss - lambda[k] / 2 * square) < 1e-5 * (1 + square));
+        gls_survey_clear(&survey);
+    }
+    gls_value_destroy(f->ctx, config);
+}
+
 static void a_survey_refuses_before_it_reads(void **state) {
     fixture *f = *state;
     gls_survey survey;
@@ -348,6 +376,7 @@ int main(void) {
         cmocka_unit_test(a_survey_measures_at_the_weights_of_a_run),
         cmocka_unit_test(a_survey_compares_two_runs),
         cmocka_unit_test(exchanged_examples_count_alike),
+        cmocka_unit_test(the_loss_has_the_methods_decay),
         cmocka_unit_test(a_survey_refuses_before_it_reads),
         cmocka_unit_test(a_matrix_is_surveyed_whole),
         cmocka_unit_test(suspects_are_ranked_and_averaged),
