@@ -157,7 +157,8 @@ enum {
     GLS_MEASURE_RUN = 8,       /* needs loss and gradient_norm */
     GLS_MEASURE_LR = 16,       /* needs lr */
     GLS_MEASURE_NORMS = 64,    /* needs step_examples; in gls_measure.needs alone, where an option asks for it */
-    GLS_MEASURE_EXPENSIVE = 32 /* needs more than a few passes over its sample; announced before it runs */
+    GLS_MEASURE_EXPENSIVE = 32, /* needs more than a few passes over its sample; announced before it runs */
+    GLS_MEASURE_NAMED = 128     /* a survey runs it where its name is given, never with all others */
 };
 
 typedef struct gls_measure_type {

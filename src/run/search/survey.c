@@ -37,7 +37,7 @@ static gls_status choose_named(work *k, char *names) {
 
 /* Without names: all that can be read off one point, or off a matrix. */
 static void choose_all(work *k, bool matrix) {
-    unsigned out = k->options->other ? GLS_NEEDS_OF_STEP : GLS_NEEDS_OF_STEP | GLS_MEASURE_OTHER;
+    unsigned out = GLS_NEEDS_OF_STEP | GLS_MEASURE_NAMED | (k->options->other ? 0 : GLS_MEASURE_OTHER);
     const gls_measure_type *type;
     for (int64_t i = 0; (type = gls_measure_at(k->ctx, i)); i++)
         if (matrix ? type->matrix != NULL : type->problem && !(type->needs & out)) k->type[k->types++] = type;
