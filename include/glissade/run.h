@@ -212,6 +212,7 @@ typedef struct gls_suspects_options {
     const char *rank; /* "factor" (smallest clip factor first), "norm", "loss" (largest first); NULL: factor if anything
                          was clipped, else norm */
     const char *by;   /* means over what: "class", or a column of the data such as "domain"; NULL: class */
+    int64_t window;   /* of the train.ledger_windows equal parts of the run, from 1; 0: the whole run */
 } gls_suspects_options;
 
 /* Means over the times an example was drawn; the loss is that at the final weights. */

@@ -352,6 +352,74 @@ static void suspects_are_ranked_and_averaged(void **state) {
     gls_suspects_clear(&report);
 }
 
+/* Windows of a ledger by hand: the ledger itself, read after each third of the run, and its differences. One run goes
+ * through, another is stopped inside a window and goes on. */
+static void a_ledger_by_windows(void **state) {
+    enum { WINDOWS = 3, SET = 60, STEPS = 18 };
+    fixture *f = *state;
+    static const char given[] = "data: {format: gaussians, train_size: 60, test_size: 10, classes: 3, features: 4}\n"
+                                "model: softmax\nestimator: {name: microbatch, microbatch: 2, ledger: true}\n"
+                                "method: {name: sgd, lr: 0.3}\n"
+                                "train: {epochs: 3, batch: 10, threads: 1, ledger_windows: 3, checkpoint_every: 1s}\n";
+    gls_value *config = config_from(f->ctx, given);
+    static double at[WINDOWS + 1][3][SET];
+    for (int stopped = 0; stopped < 2; stopped++) {
+        char path[100];
+        snprintf(path, sizeof path, "%s/windows%d", f->folder, stopped);
+        for (int part = 0; part <= stopped; part++) {
+            gls_run_options options = {.size = sizeof options, .config = config, .folder = path, .resume = part > 0};
+            gls_run *run;
+            gls_run_result result;
+            assert_ok(f->ctx, gls_run_create(f->ctx, &options, &run));
+            assert_ok(f->ctx, gls_run_begin(run));
+            bool done = false;
+            int64_t steps = stopped && !part ? 6 : STEPS; /* stopped where a window ends, before it is closed */
+            while (!stopped && gls_run_steps(run) < STEPS) {
+                assert_ok(f->ctx, gls_run_step(run, &done));
+                gls_measure_input in;
+                assert_ok(f->ctx, gls_run_measure_input(run, &in));
+                if (gls_run_steps(run) % (STEPS / WINDOWS) != 0) continue;
+                double(*now)[SET] = at[gls_run_steps(run) / (STEPS / WINDOWS)];
+                memcpy(now[0], in.ledger->seen, sizeof now[0]);
+                memcpy(now[1], in.ledger->log_factor, sizeof now[1]);
+                memcpy(now[2], in.ledger->norm, sizeof now[2]);
+            }
+            while (stopped && gls_run_steps(run) < steps) assert_ok(f->ctx, gls_run_step(run, &done));
+            if (steps == STEPS) assert_ok(f->ctx, gls_run_train(run, &result));
+            gls_run_destroy(run);
+        }
+        for (int w = 1; w <= WINDOWS; w++) {
+            gls_suspects_options options = {.size = sizeof options, .top = SET, .rank = "norm", .window = w};
+            gls_suspects_report report;
+            assert_ok(f->ctx, gls_suspects_read(f->ctx, path, &options, &report));
+            assert_int_equal(report.suspects, SET);
+            for (int64_t i = 0; i < SET; i++) {
+                const gls_suspect *s = &report.suspect[i];
+                double seen = at[w][0][s->example] - at[w - 1][0][s->example];
+                double norm = (at[w][2][s->example] - at[w - 1][2][s->example]) / seen;
+                double factor = exp((at[w][1][s->example] - at[w - 1][1][s->example]) / seen);
+                assert_true(seen == 1); /* a window of an epoch */
+                assert_true(fabs(s->norm / norm - 1) < 1e-9 && fabs(s->factor / factor - 1) < 1e-9);
+            }
+            gls_suspects_clear(&report);
+        }
+        gls_suspects_options options = {.size = sizeof options, .window = 4};
+        gls_suspects_report report;
+        assert_refused(f, GLS_ERR_ARGUMENT, "expected one of the 3 windows",
+                       gls_suspects_read(f->ctx, path, &options, &report));
+        gls_suspects_clear(&report);
+    }
+    gls_suspects_options options = {.size = sizeof options, .window = 1};
+    gls_suspects_report report;
+    assert_refused(f, GLS_ERR_ARGUMENT, "train.ledger_windows=N", gls_suspects_read(f->ctx, f->run, &options, &report));
+    gls_suspects_clear(&report);
+    gls_run *run;
+    gls_run_options none = {.size = sizeof none, .config = config};
+    assert_ok(f->ctx, gls_config_set(f->ctx, config, "estimator=mean"));
+    assert_refused(f, GLS_ERR_ARGUMENT, "keeps no ledger", gls_run_create(f->ctx, &none, &run));
+    gls_value_destroy(f->ctx, config);
+}
+
 static void suspects_that_cannot_be_told(void **state) {
     fixture *f = *state;
     gls_suspects_report report;
@@ -380,6 +448,7 @@ int main(void) {
         cmocka_unit_test(a_survey_refuses_before_it_reads),
         cmocka_unit_test(a_matrix_is_surveyed_whole),
         cmocka_unit_test(suspects_are_ranked_and_averaged),
+        cmocka_unit_test(a_ledger_by_windows),
         cmocka_unit_test(suspects_that_cannot_be_told),
     };
     return cmocka_run_group_tests(tests, make_run, remove_run);

@@ -26,6 +26,7 @@ typedef struct gls_config_train {
     int nonfinite;
     const gls_value *average;
     bool tensorboard;
+    int64_t ledger_windows;
 } gls_config_train;
 extern const gls_option gls_config_train_table[];
 
