@@ -3,7 +3,10 @@
 
 #include "base/yaml.h"
 
+#include "base/tensors.h"
+
 #include <stdio.h>
+#include <unistd.h>
 
 static const double precision = sizeof(gls_real) == 4 ? 2e-5 : 1e-11;
 
@@ -141,6 +144,33 @@ static void moments_of_samples_cover_the_sets(void **state) {
     fixture_destroy(&t);
 }
 
+/* The file of the moments of all coordinates, read back. */
+static void the_file_holds_every_coordinate(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 1);
+    char path[] = "/tmp/glissade-moments-XXXXXX";
+    int made = mkstemp(path);
+    assert_true(made >= 0);
+    close(made);
+    const char *const options[] = {"sample", "all", "alpha", "1.3", "write", path, NULL};
+    gls_measure_result r = fixture_once(&t, "alpha_moments", options);
+    gls_measure_result_clear(&r);
+    gls_real b[DIM];
+    gls_tensors *file;
+    double g[SET][DIM];
+    gradients(&t, g);
+    GOOD(gls_tensors_open(t.ctx, path, &file));
+    GOOD(gls_tensors_read_layout(file, gls_problem_layout(t.problem), "", b));
+    gls_tensors_close(file);
+    for (int k = 0; k < DIM; k++) {
+        double sum = 0;
+        for (int i = 0; i < SET; i++) sum += pow(fabs(g[i][k]), 1.3) / SET;
+        NEAR((double)b[k], pow(sum, 1 / 1.3), 10 * precision);
+    }
+    unlink(path);
+    fixture_destroy(&t);
+}
+
 /* Run once with options in YAML. */
 static gls_measure_result once(fixture *t, const char *name, const char *text) {
     gls_value *options = NULL;
@@ -273,9 +303,8 @@ static void curves_against_the_size_of_the_sample(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moments_are_means_of_powers),
-        cmocka_unit_test(moments_of_samples_cover_the_sets),
-        cmocka_unit_test(clipping_is_what_the_lemmas_bound),
+        cmocka_unit_test(moments_are_means_of_powers),           cmocka_unit_test(moments_of_samples_cover_the_sets),
+        cmocka_unit_test(the_file_holds_every_coordinate),       cmocka_unit_test(clipping_is_what_the_lemmas_bound),
         cmocka_unit_test(curves_against_the_size_of_the_sample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
