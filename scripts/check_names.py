@@ -29,7 +29,7 @@ WORDS = {
     "predict": "predictor score scored scores trained",
     "method": """answer average certificate clock method move projection query range rule schedule step theorem theory
         update""",
-    "measure": """conflict diversity figure interval lanczos measure moments noise pair pattern sample series spectrum stat
+    "measure": """alpha conflict diversity figure hull interval lanczos measure moments noise pair pattern sample series spectrum stat
         suspicion tail""",
     "run": """advice advise advisor batches cadence candidate changes checkpoint checkpoints config counter counters domain entrant
         events figures finished folder inputs lines members observe observer observers order preset probe prober progress replay run

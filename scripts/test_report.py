@@ -23,7 +23,9 @@ Clip fraction|Batch size|Gradient norm|Full gradient norm|Time-averaged gradient
 Noise RMS|Tail index|Sharpness beside 2/\u03b7|Local smoothness|Equilibrium ratio|Invariance defect|With dropped coordinates|
 With Langevin noise|With quantisation|Noise norm of mini-batches|Quantiles of the noise norm of mini-batches|
 Noise norm of single examples|Quantiles of the noise norm of single examples|Coordinates of one mini-batch's noise|
-Variance against sample size|Hill plot|Local smoothness against gradient norm|Loss by window|Gradient norm by window|
+Variance against sample size|Bias of clipped gradients|Second moment of clipped gradients|
+Estimated loss against sample size|Estimated gradient norm against sample size|Estimated noise against sample size|
+Estimated sharpness against sample size|Hill plot|Local smoothness against gradient norm|Loss by window|Gradient norm by window|
 Suppression by class|Cosines of pairs of gradients""".replace("\n", "").split("|")
 sections = {
     "gradient_diversity": "{every: 5s, from: step}", "noise_scale": "{every: 5s, sample: 64}",
@@ -32,6 +34,8 @@ sections = {
     "smoothness": "{every: 5s, sample: 64}", "sharpness": "{every: 1, sample: 64, products: 10}",
     "equilibrium_ratio": "{every: 5s, sample: 64}", "time_averages": "{window: 5}",
     "invariance_defect": "{every: 5s, sample: 64}", "dragger": "{every: 1, sample: 128, column: label_noise}",
+    "clip_bias": "{every: 1, sample: 64, multiples: [0.5, 1, 2]}",
+    "sample_curves": "{every: 1, smallest: 16, largest: 64, repeats: 2, products: 8}",
     "loss": "{every: 1}", "gradient_norm": "{every: 1}", "dim_bounds": "{every: 1, sample: 64}"}
 measure = "measure={" + ", ".join(f"{name}: {options}" for name, options in sections.items()) + "}"
 settings = ["data={format: glyphs, train_size: 1200, test_size: 200, transforms: [{label_noise: 0.1}]}", "model=softmax",
@@ -129,13 +133,20 @@ URL.createObjectURL = (blob) => { text = blob.text(); return "blob:x"; };
 URL.revokeObjectURL = () => {};
 HTMLAnchorElement.prototype.click = function () { if (this.download !== "training-loss.csv") troubles.push("CSV is called " + this.download); };
 take.click();
-const lines = (await text).trim().split("\\n");
-if (lines[0] !== "series,step,value" || lines.length < 8 || !/^[^,]*,5,[0-9.]+$/.test(lines[1])) troubles.push("CSV: " + lines.slice(0, 2));
+const rows = (await text).trim().split("\\n");
+if (rows[0] !== "series,step,value" || rows.length < 8 || !/^[^,]*,5,[0-9.]+$/.test(rows[1])) troubles.push("CSV: " + rows.slice(0, 2));
 for (const value of ["epoch", "time"]) {
   document.querySelector(`input[value=${value}]`).click();
   const title = chart().options.scales.x.title.text;
   if (title !== (value === "time" ? "seconds" : "epoch")) troubles.push("against " + value + ": " + title);
 }
+const noise = [...document.querySelectorAll("figure")].find((node) => node.querySelector("h3").textContent === "Noise norm of mini-batches");
+const choice = noise.querySelector("select"), lines = () => Chart.getChart(noise.querySelector("canvas")).data.datasets.map(({ label }) => label);
+if (String(lines()) !== "measured,Gaussian,α-stable") troubles.push("histogram: " + lines());
+const several = [...choice.options].find(({ value }) => value.endsWith(", several steps"));
+const steps = [...choice.options].filter((option) => option !== several).map(({ value }) => value.replace(/^.*, /, ""));
+if (several) { choice.value = several.value; choice.dispatchEvent(new Event("change")); }
+if (steps.length < 2 || String(lines()) !== String(steps)) troubles.push(`several steps: ${lines()}, not ${steps}`);
 for (const select of document.querySelectorAll("figure select")) for (const option of [...select.options]) {
   select.value = option.value;
   select.dispatchEvent(new Event("change"));
@@ -194,7 +205,7 @@ with tempfile.TemporaryDirectory() as folder:
     one, two = f"{folder}/one", f"{folder}/two"
     train(one, measure, "estimator={name: mean, ledger: true}", "train.seeds=2")
     train(two, "method={name: clip, lr: 0.05, gamma: 0.1}", "estimator={name: microbatch, microbatch: 5, ledger: true}",
-          "measure={dragger: {every: 1}, noise_norm: {sample: 64, batches: 8}}")
+          "measure={dragger: {every: 1}, noise_norm: {every: 1, sample: 64, batches: 8}}")
     page = f"{folder}/page.html"
     run(glissade, "report", one, two, "--out", page)
     for (width, dark), text in zip(views, checks):

@@ -58,6 +58,7 @@ typedef struct gls_measure_input {
     int64_t step;
     uint64_t seed;
     double loss, gradient_norm; /* of the run's own mini-batch at this step: time_averages */
+    double decay; /* half the method's weight decay times |w|^2, block by block: loss adds it to a second figure; 0 */
     /* Of the run's own mini-batch, where its estimator has them (`mean: {ledger: true}` records second_moment):
      * examples, mean of their squared gradient norms, squared norm of their mean gradient. gradient_diversity then
      * reads nothing. */
@@ -160,7 +161,8 @@ enum {
     GLS_MEASURE_RUN = 8,       /* needs loss and gradient_norm */
     GLS_MEASURE_LR = 16,       /* needs lr */
     GLS_MEASURE_NORMS = 64,    /* needs step_examples; in gls_measure.needs alone, where an option asks for it */
-    GLS_MEASURE_EXPENSIVE = 32 /* needs more than a few passes over its sample; announced before it runs */
+    GLS_MEASURE_EXPENSIVE = 32, /* needs more than a few passes over its sample; announced before it runs */
+    GLS_MEASURE_NAMED = 128     /* a survey runs it where its name is given, never with all others */
 };
 
 typedef struct gls_measure_type {

@@ -53,6 +53,9 @@ GLS_API const char *gls_method_name(const gls_method *method);
 /* Its options with their schedules, its parameter groups and state vectors as text for people; from gls_alloc. */
 GLS_API char *gls_method_view(const gls_method *method);
 GLS_API int64_t gls_method_steps(const gls_method *method); /* told so far, refused ones left out */
+/* Half of weight_decay times |w|^2 at this step's value, over blocks that are decayed, coupled or not: what a loss with
+ * the decay in it has more. */
+GLS_API double gls_method_decay(const gls_method *method, const gls_real *w);
 /* Further figures by name, some of which read a state vector (u_norm, tau_median, eps_share, ...). */
 GLS_API void gls_method_record(const gls_method *method, gls_record *record);
 /* The vector [d] the method gives as its result: w, but for singd with `output: theory`. NULL as long as there is none.

@@ -168,6 +168,9 @@ GLS_API gls_status gls_run_saved_config(gls_context *ctx, const char *folder, gl
  */
 GLS_API gls_status gls_run_saved_weights(gls_context *ctx, const char *folder, const char *which, char **path,
                                          int64_t *step);
+/* The step that weights were saved at, -1 if their file does not say; `from` as gls_run_options.from. GLS_ERR_INPUT if
+ * there are none. */
+GLS_API gls_status gls_run_saved_step(gls_context *ctx, const char *from, int64_t *step);
 /* The last value of a figure ("lr", "loss") in metrics.jsonl up to a step (0: in all of it); NaN if there is none. */
 GLS_API gls_status gls_run_saved_figure(gls_context *ctx, const char *folder, const char *name, int64_t step,
                                         double *value);
@@ -215,6 +218,7 @@ typedef struct gls_suspects_options {
     const char *rank; /* "factor" (smallest clip factor first), "norm", "loss" (largest first); NULL: factor if anything
                          was clipped, else norm */
     const char *by;   /* means over what: "class", or a column of the data such as "domain"; NULL: class */
+    int64_t window;   /* of the train.ledger_windows equal parts of the run, from 1; 0: the whole run */
 } gls_suspects_options;
 
 /* Means over the times an example was drawn; the loss is that at the final weights. */

@@ -63,12 +63,24 @@ static gls_status on_matrix(job *j) {
 
 /* ---- at a run's weights, or where a configuration begins ---- */
 
+/* Two runs are compared at one step. */
+static gls_status check_steps(job *j, const char *mine, const char *theirs) {
+    int64_t here, there;
+    GLS_TRY(gls_run_saved_step(j->ctx, mine, &here));
+    GLS_TRY(gls_run_saved_step(j->ctx, theirs, &there));
+    if (here == there) return GLS_OK;
+    return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                    "--other: %s is at step %lld, %s at step %lld; expected one step of both: --at with a step whose "
+                    "checkpoints both have kept",
+                    mine, (long long)here, theirs, (long long)there);
+}
+
 /* Of a second run the weights of the same step; a checkpoint that is named itself is taken as it is. */
 static gls_status find_other(job *j) {
     const char *other = cli_get(j->args, "other"), *at = cli_get(j->args, "at");
     j->options.other = other;
-    if (!other || !at) return GLS_OK;
-    if (strcmp(at, "best") == 0)
+    if (!other) return GLS_OK;
+    if (at && strcmp(at, "best") == 0)
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
                         "--at best cannot be used with --other: the best steps of two runs "
                         "are not the same; expected a step or final");
@@ -79,7 +91,7 @@ static gls_status find_other(job *j) {
     if (!run) return GLS_OK;
     GLS_TRY(gls_run_saved_weights(j->ctx, other, at, &j->other, NULL));
     j->options.other = j->other;
-    return GLS_OK;
+    return check_steps(j, j->weights, j->other);
 }
 
 static gls_status configure(job *j) {
@@ -197,8 +209,11 @@ static const cli_flag flags[] = {
     {"at", "WHICH", "the run's weights to measure: best, final or a step; default: final, or the latest checkpoint"},
     {"only", "NAME,...", "run only these measures; default: every measure that needs a single point"},
     {"sample", "N", "examples read by each measure that samples; all: the whole set"},
-    {"other", "RUN", "a second run, for measures that compare two: at the same step, with --at"},
-    {"exchanged", "I", "the training example (from 0) in which the second run's set differs", CLI_INT, 0, INFINITY},
+    {"other", "RUN", "a second run, for measures that compare two, at the same step"},
+    {"exchanged", "I",
+     "the training example (from 0, validation examples not counted) in which the second run's set "
+     "differs; default: the one that `replace` exchanged in RUN",
+     CLI_INT, 0, INFINITY},
     CLI_FLAG_PRESET,
     CLI_FLAG_SET,
     CLI_FLAG_JSON,

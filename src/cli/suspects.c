@@ -76,7 +76,8 @@ gls_status cli_suspects(gls_context *ctx, const cli_args *args) {
     gls_suspects_options options = {.size = sizeof options,
                                     .top = cli_int(args, "top", 0),
                                     .rank = cli_get(args, "rank"),
-                                    .by = cli_get(args, "by")};
+                                    .by = cli_get(args, "by"),
+                                    .window = cli_int(args, "window", 0)};
     gls_suspects_report report;
     gls_status status = gls_suspects_read(ctx, args->positional[1], &options, &report);
     if (status == GLS_OK && cli_has(args, "json")) {

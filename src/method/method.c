@@ -153,6 +153,18 @@ gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_
     return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED, "method %s takes no vector '%s'", gls_method_name(method), key);
 }
 
+double gls_method_decay(const gls_method *method, const gls_real *w) {
+    double sum = 0;
+    for (int64_t i = 0; i < method->pieces; i++) {
+        const gls_method_piece *piece = &method->piece[i];
+        const gls_method_common *now = method->group[piece->group].now;
+        double decay = method->no_decay[piece->block] ? 0 : now->weight_decay;
+        if (!method->no_decoupled[piece->block]) decay += now->decoupled_weight_decay;
+        if (decay > 0) sum += decay / 2 * gls_sum_squares(w + piece->offset, piece->size);
+    }
+    return sum;
+}
+
 /* ---- the two verbs ---- */
 
 gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *query) {

@@ -28,19 +28,33 @@ const quantiles = (kind, text) => ({ title: `Quantiles of the noise norm of ${te
     "α-stable": xy(r.probabilities, r[kind + "_stable_quantiles"]) }) });
 const histogram = (kind, title, x, about) => ({ title, x, y: "count", fill: true, about,
   lines: (r) => ({ measured: outline(r[kind + "_histogram_edges"], r[kind + "_histogram_counts"]),
-    Gaussian: middles(r[kind + "_histogram_edges"], r[kind + "_gaussian_histogram_counts"]) }) });
+    Gaussian: middles(r[kind + "_histogram_edges"], r[kind + "_gaussian_histogram_counts"]),
+    "α-stable": middles(r[kind + "_histogram_edges"], r[kind + "_stable_histogram_counts"]) }) });
 
 // lines: figures of a result to lines by label, the measured one first.
 const views = {
-  noise_norm: [histogram("batch", "Noise norm of mini-batches", "‖g − ∇F‖", "Histogram beside its Gaussian null of the same median and effective dimension."), quantiles("batch", "mini-batches"),
-    histogram("example", "Noise norm of single examples", "‖g − ∇F‖", "Histogram beside its Gaussian null of the same median and effective dimension."), quantiles("example", "single examples"),
-    histogram("coordinate", "Coordinates of one mini-batch's noise", "value", "Histogram beside a normal of the same mean and variance; try the logarithmic scale.")],
+  noise_norm: [histogram("batch", "Noise norm of mini-batches", "‖g − ∇F‖", "Histogram beside Gaussian and α-stable nulls of the same median and effective dimension."), quantiles("batch", "mini-batches"),
+    histogram("example", "Noise norm of single examples", "‖g − ∇F‖", "Histogram beside Gaussian and α-stable nulls of the same median and effective dimension."), quantiles("example", "single examples"),
+    histogram("coordinate", "Coordinates of one mini-batch's noise", "value", "Histogram beside a normal of the same mean and variance, and stable values of the same median distance; try the logarithmic scale.")],
   variance_curve: [{ title: "Variance against sample size", x: "samples", y: "mean ‖g_B − ∇F‖²", logx: true,
     about: "It settles for light tails and keeps jumping for heavy ones.",
     lines: (r) => ({ measured: xy(r.variance_samples, r.variance_running_mean), Gaussian: xy(r.variance_samples, r.gaussian_running_mean) }) }],
   tail_index: [{ title: "Hill plot", x: "cut-off (largest norms used)", y: "index", logx: true, log: true,
     about: "To be read where it is level; right below 1.6 only.",
     lines: (r) => ({ measured: xy(r.hill_cutoff, r.hill_plot), Gaussian: xy(r.hill_cutoff, r.gaussian_hill_plot) }) }],
+  clip_bias: [{ title: "Bias of clipped gradients", x: "threshold over moment", y: "‖E ĝ − ∇F‖", logx: true, log: true, about: "By norm and by coordinate, beside the bounds of the lemmas.",
+    lines: (r) => ({ norm: xy(r.multiples, r.global_bias), coordinates: xy(r.multiples, r.coordinate_bias),
+      "bound, norm": xy(r.multiples, r.global_bias_bound), "bound, coordinates": xy(r.multiples, r.coordinate_bias_bound) }) },
+  { title: "Second moment of clipped gradients", x: "threshold over moment", y: "E‖ĝ‖²", logx: true, log: true, about: "By norm and by coordinate, beside the bounds of the lemmas.",
+    lines: (r) => ({ norm: xy(r.multiples, r.global_second_moment), coordinates: xy(r.multiples, r.coordinate_second_moment),
+      "bound, norm": xy(r.multiples, r.global_second_moment_bound), "bound, coordinates": xy(r.multiples, r.coordinate_second_moment_bound) }) }],
+  sample_curves: ["loss", "gradient norm", "noise", "sharpness"].map((name) => ({ title: `Estimated ${name} against sample size`, x: "examples", y: name, logx: true,
+    about: "Mean over samples of each size; dashed: one deviation to both sides.",
+    lines: (r) => {
+      const key = name.replace(" ", "_"), mean = r[key + "_by_size"], apart = r[key + "_deviation"];
+      const shifted = (sign) => (Array.isArray(mean) && Array.isArray(apart) ? mean.map((y, i) => (apart[i] === null ? NaN : y + sign * apart[i])) : []);
+      return { mean: xy(r.sizes, mean), above: xy(r.sizes, shifted(1)), below: xy(r.sizes, shifted(-1)) };
+    } })),
   smoothness: [{ title: "Local smoothness against gradient norm", x: "‖∇F‖", y: "L", logx: true, log: true, scatter: true,
     about: "Each point is one step; the line is the fit L0 + L1 ‖∇F‖.",
     lines: (r) => ({ steps: xy(r.gradient_norms, r.smoothness_values), fit: fitLine(r.gradient_norms, r.l0, r.l1) }) }],
@@ -63,17 +77,24 @@ function lineSet(label, points, ink, i, view) {
     fill: !!view.fill && i === 0, pointRadius: dots ? 2.5 : points.length < 4 ? 3 : 0, showLine: !dots, borderDash: i ? dashes[i % dashes.length] : [] };
 }
 
-// One chart a view. A choice above it says which run and step it shows, or the latest of every run, the measured lines alone.
+// One chart a view. A choice above it says which run and step it shows; or the latest of every run, or several steps of one, the
+// measured lines alone.
 function measureChart(grid, measure, view) {
   const drawn = (entry) => Object.entries(view.lines(entry.result)).filter(([, points]) => points.length);
   const all = found.filter((entry) => entry.measure === measure && drawn(entry).length);
   if (!all.length) return;
   const latest = lastOfEach(all);
-  const name = (entry) => `${entry.run}, step ${number(entry.step)}${entry.result.meaningless ? ", meaningless" : ""}`;
+  const name = (entry) => `${entry.run}, step ${number(entry.step)}${entry.result.meaningless ? ", meaningless" : ""}`, times = (run) => `${run}, several steps`;
+  const repeated = latest.map(({ run }) => run).filter((run) => all.filter((entry) => entry.run === run).length > 1);
   let chosen = latest.length > 1 && data.groups.length > 1 ? "latest" : name(latest[0]);
   const before = ((kept.charts || {})[view.title] || {}).chosen;
-  if (before === "latest" ? latest.length > 1 : all.some((entry) => name(entry) === before)) chosen = before;
+  if (before === "latest" ? latest.length > 1 : all.some((entry) => name(entry) === before) || repeated.some((run) => times(run) === before)) chosen = before;
+  // At most as many as have colours of their own, from the first to the last.
+  const evenly = (list) => (list.length <= palette.length ? list : palette.map((_, i) => list[Math.round((i * (list.length - 1)) / (palette.length - 1))]));
   const datasets = () => {
+    const run = repeated.find((one) => times(one) === chosen);
+    if (run !== undefined)
+      return evenly(all.filter((entry) => entry.run === run)).map((entry, k) => lineSet(`step ${number(entry.step)}`, drawn(entry)[0][1], color(k), 0, { ...view, fill: false }));
     if (chosen !== "latest") return drawn(all.find((entry) => name(entry) === chosen)).map(([label, points], i) => lineSet(label, points, color(i), i, view));
     return latest.map((entry, k) => {
       const set = lineSet(entry.run, drawn(entry)[0][1], color(data.groups.length > 1 ? entry.g : k), 0, { ...view, fill: false });
@@ -83,7 +104,7 @@ function measureChart(grid, measure, view) {
   const choice = (entry) => {
     entry.chosen = chosen;
     if (all.length < 2) return element("p", {}, name(all[0]));
-    const options = [...(latest.length > 1 ? [["latest", "the latest of every run"]] : []), ...all.map((one) => [name(one), name(one)])];
+    const options = [...(latest.length > 1 ? [["latest", "the latest of every run"]] : []), ...repeated.map((run) => [times(run), times(run)]), ...all.map((one) => [name(one), name(one)])];
     const select = element("select", { "aria-label": `Run and step: ${view.title}`, onchange: (event) => {
       chosen = entry.chosen = event.target.value;
       entry.zoom = null;

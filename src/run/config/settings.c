@@ -65,6 +65,8 @@ const gls_option gls_config_train_table[] = {
         .choices = "average"),
     GLS_BOOL("tensorboard", gls_config_train, tensorboard, "false",
              "also write the metrics as TensorBoard event files in the run folder"),
+    GLS_INT("ledger_windows", gls_config_train, ledger_windows, "1", 1, 1000,
+            "equal parts of the run for which an estimator's ledger is also kept each by itself"),
     {0},
 };
 #undef AT

@@ -27,6 +27,7 @@ typedef struct gls_config_train {
     int nonfinite;
     const gls_value *average;
     bool tensorboard;
+    int64_t ledger_windows;
 } gls_config_train;
 extern const gls_option gls_config_train_table[];
 
@@ -48,7 +49,7 @@ typedef struct gls_config_plan {
 } gls_config_plan;
 extern const gls_option gls_config_plan_table[];
 
-/* paths.c: makes the paths in a data section absolute, each from the file that names it. */
+/* paths.c: makes the paths in a section absolute, each from the file that names it. */
 gls_status gls_config_absolute_paths(gls_context *ctx, gls_value *value);
 
 /* A section by name as a map; a bare name means {name: ...}. NULL where there is none. made: the map made for a bare

@@ -45,6 +45,14 @@ static gls_status append_plan(gls_run *run, gls_value *out) {
     return GLS_OK;
 }
 
+/* The sections whose members may name files. */
+static bool names_files(const char *section) {
+    static const char *const sections[] = {"data", "method", "measure"};
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        if (strcmp(section, sections[i]) == 0) return true;
+    return false;
+}
+
 static gls_status resolve(gls_run *run, gls_value *out) {
     const gls_value *config = run->training->config;
     for (int64_t i = 0; i < config->count; i++) {
@@ -52,7 +60,7 @@ static gls_status resolve(gls_run *run, gls_value *out) {
         if (strcmp(section->key, "plan") == 0) continue;
         gls_value *copy = gls_value_clone(run->ctx, section);
         GLS_TRY(gls_value_append(run->ctx, out, copy));
-        if (strcmp(section->key, "data") == 0) GLS_TRY(gls_config_absolute_paths(run->ctx, copy));
+        if (names_files(section->key)) GLS_TRY(gls_config_absolute_paths(run->ctx, copy));
     }
     return append_plan(run, out);
 }

@@ -1,6 +1,7 @@
 /* A run's state in one file: one list of named arrays, to which the training and every observer add their own. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -179,4 +180,14 @@ gls_status gls_checkpoint_from(gls_run *run, const char *from) {
     if (status == GLS_OK) status = from_file(run, file);
     gls_tensors_close(file);
     return gls_comm_agree(run->ctx, status);
+}
+
+gls_status gls_run_saved_step(gls_context *ctx, const char *from, int64_t *step) {
+    gls_tensors *file = NULL;
+    *step = -1;
+    gls_status status = open_weights(ctx, from, &file);
+    const char *note = status == GLS_OK ? gls_tensors_note(file, "step") : NULL;
+    if (note) *step = strtoll(note, NULL, 10);
+    gls_tensors_close(file);
+    return status == GLS_ERR_FILE ? GLS_ERR_INPUT : status;
 }

@@ -38,7 +38,7 @@ static gls_status choose_named(work *k, char *names) {
 
 /* Without names: all that can be read off one point, or off a matrix. */
 static void choose_all(work *k, bool matrix) {
-    unsigned out = k->options->other ? GLS_NEEDS_OF_STEP : GLS_NEEDS_OF_STEP | GLS_MEASURE_OTHER;
+    unsigned out = GLS_NEEDS_OF_STEP | GLS_MEASURE_NAMED | (k->options->other ? 0 : GLS_MEASURE_OTHER);
     const gls_measure_type *type;
     for (int64_t i = 0; (type = gls_measure_at(k->ctx, i)); i++)
         if (matrix ? type->matrix != NULL : type->problem && !(type->needs & out)) k->type[k->types++] = type;
@@ -131,12 +131,21 @@ static gls_status open_run(work *k, const char *from, gls_run **out) {
     return gls_run_begin(*out);
 }
 
+/* The example that a transform of this run exchanged; -1: none. */
+static int64_t marked_exchange(const gls_measure_input *in) {
+    const int64_t *mark = gls_source_column(in->source, "replace");
+    for (int64_t i = 0; mark && i < in->examples; i++)
+        if (mark[i] > 0) return i;
+    return -1;
+}
+
 static gls_status make_input(work *k, gls_measure_input *in) {
     const gls_survey_options *o = k->options;
     GLS_TRY(gls_run_measure_input(k->run, in));
     if (isnan(in->lr) && o->lr > 0) in->lr = o->lr;
     if (o->step) in->step = o->step;
     if (k->other) in->w_other = gls_run_weights(k->other);
+    in->exchanged = k->other ? marked_exchange(in) : -1;
     if (!o->exchange) return GLS_OK;
     if (o->exchanged < 0 || o->exchanged >= in->examples)
         return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "exchanged example %lld: the training set has %lld examples",
