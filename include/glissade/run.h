@@ -166,6 +166,26 @@ GLS_API gls_status gls_run_saved_weights(gls_context *ctx, const char *folder, c
 GLS_API gls_status gls_run_saved_figure(gls_context *ctx, const char *folder, const char *name, int64_t step,
                                         double *value);
 
+/* ---- inputs of a theorem that measures give ---- */
+
+enum { GLS_MEASURED_INPUTS = 16 }; /* more than any theorem has */
+
+typedef struct gls_measured_input {
+    const char *input, *measure, *figure; /* "sigma" is noise_rms of noise_norm */
+    const char *among;                    /* of several measurements the "greatest", the "least" or the "last" stands */
+    bool required;                        /* the theorem has no default for it */
+    double value;                         /* NaN: not measured */
+    int64_t found;                        /* how many measurements had it */
+} gls_measured_input;
+
+/* Those inputs of a theorem for which there is a measure, none of them found yet: out [GLS_MEASURED_INPUTS]. */
+GLS_API gls_status gls_measured_inputs(gls_context *ctx, const gls_theorem *theorem, gls_measured_input *out,
+                                       int64_t *count);
+/* Looks for them in a run folder (all that it measured along the way), or in a file with the JSON of `glissade
+ * measure`. Figures that are meaningless or not finite do not count; a tail index above 2 is taken for 2. May be called
+ * for several. GLS_ERR_FILE for a folder that is not a run's, GLS_ERR_INPUT for a file that is something else. */
+GLS_API gls_status gls_measured_read(gls_context *ctx, const char *path, gls_measured_input *inputs, int64_t count);
+
 /* ---- a survey: measures at one point ---- */
 
 typedef struct gls_survey_options {
