@@ -24,6 +24,7 @@
     X(final)             \
     X(domains)           \
     X(weights)           \
+    X(certificate)       \
     X(ledger)            \
     X(metrics)           \
     X(measured)          \
