@@ -281,6 +281,8 @@ typedef struct gls_solve_state {
     const gls_real *g;        /* [d] the gradient last told, NULL to a value */
     const gls_step_report *report;
     const gls_method *method;
+    const struct gls_figures *figures; /* with follow: of w before this step, else NULL */
+    const struct gls_solution *sums;   /* with follow: its means are sums over w_0 ... w_{step-1} here, else NULL */
 } gls_solve_state;
 
 typedef struct gls_solve_options {
@@ -294,9 +296,10 @@ typedef struct gls_solve_options {
     int64_t repeat;
     uint64_t seed;
     const gls_real *init; /* [d]; NULL: the problem's own start, another one for each repetition */
-    bool follow;          /* evaluate the true gradient at every iterate: mean_norm and what follows it below */
-    double epsilon;       /* with follow: what first_hit looks for */
-    bool stop;            /* with follow: a repetition ends at its first hit */
+    bool follow;    /* evaluate the true F and its gradient at every iterate: first_hit and what follows it below */
+    double epsilon; /* with follow: the gradient norm that first_hit looks for */
+    double value_epsilon; /* with follow: the distance to the known minimum that first_value_hit looks for; 0: none */
+    bool stop;            /* with follow: a repetition ends at its first first_hit */
     int64_t marks;        /* how many steps figures are wanted at */
     const int64_t *mark;  /* [marks] ascending; 0 is the start */
     gls_status (*observe)(void *user, const gls_solve_state *state); /* after every answer, in a worker; or NULL */
@@ -316,7 +319,10 @@ typedef struct gls_solution {
     bool diverged;             /* an answer was not finite: the repetition stopped there */
     gls_figures end;           /* at the result */
     int64_t first_hit;         /* with follow: steps before the first |grad F| <= epsilon; -1: none */
+    int64_t first_value_hit;   /* the same of F - min F <= value_epsilon */
     double mean_norm, mean_norm2, mean_value, least_norm; /* with follow: over w_0 ... w_{steps-1} */
+    double mean_batch_value; /* with follow, of a problem with several examples: mean over gradient answers of the loss
+                                on the answer's own rows; less the minimum of F, it is the average regret. NaN: none */
 } gls_solution;
 
 /* Runs `repeat` repetitions on the context's team. solution [repeat]; point [repeat, d] final results, or NULL; figures
