@@ -182,8 +182,8 @@ typedef struct gls_measured_input {
 GLS_API gls_status gls_measured_inputs(gls_context *ctx, const gls_theorem *theorem, gls_measured_input *out,
                                        int64_t *count);
 /* Looks for them in a run folder (all that it measured along the way), or in a file with the JSON of `glissade
- * measure`. Figures that are meaningless or not finite do not count; a tail index above 2 is taken for 2. May be called
- * for several. GLS_ERR_FILE for a folder that is not a run's, GLS_ERR_INPUT for a file that is something else. */
+ * measure`. Figures that are meaningless or not finite do not count; May be called for several. GLS_ERR_FILE for a
+ * folder that is not a run's, GLS_ERR_INPUT for a file that is something else. */
 GLS_API gls_status gls_measured_read(gls_context *ctx, const char *path, gls_measured_input *inputs, int64_t count);
 
 /* ---- a survey: measures at one point ---- */

@@ -33,6 +33,7 @@ typedef struct gls_sweep_options {
     int64_t trials; /* random search: that many draws; 0: the whole grid */
     int64_t seeds;  /* runs of each trial, with seeds first_seed, first_seed + 1, ... */
     int64_t first_seed;
+    bool by_epochs;     /* compare by the epochs in which runs reach train.target_accuracy or train.target_loss */
     const char *folder; /* for the run folders: runs finished there are skipped, unfinished ones continue */
     const gls_context_options *context; /* threads, allocator and logger of the runs' own contexts */
     /* Before each run (result NULL) and after it; result->stopped is GLS_STOP_NONE if the run diverged. NULL: none. */
@@ -49,7 +50,9 @@ typedef struct gls_sweep_trial {
     char folder[24];      /* its runs are in FOLDER/seed-SEED; the name is made from its configuration */
     char **text;          /* [axes] */
     int64_t runs, failed; /* failed: ended by a step that was not finite */
-    gls_sweep_stat selected, test_loss, test_score, train_loss, seconds;
+    int64_t reached;      /* runs that ended at their target */
+    int64_t missed;       /* with by_epochs: runs that did not, which selected leaves out */
+    gls_sweep_stat selected, test_loss, test_score, train_loss, seconds, epochs;
 } gls_sweep_trial;
 
 /* The outcome of a sweep. */
@@ -58,14 +61,15 @@ typedef struct gls_sweep {
     int64_t axes, trials;
     gls_sweep_axis *axis;   /* [axes] keys */
     gls_sweep_trial *trial; /* [trials] the best first, those that failed last */
-    char *selected_by;      /* "validation accuracy", "validation loss", "training loss" */
+    char *selected_by;      /* "validation accuracy", "validation loss", "training loss", "epochs to the target" */
     bool greater_is_better;
     bool *edge; /* [axes] the best value is the least or the greatest that was tried */
     bool interrupted;
 } gls_sweep;
 
 /* Runs what is missing and compares the runs: by the score on the validation set, without a score the loss there,
- * without a validation set the training loss. GLS_OK with interrupted set after gls_interrupt. GLS_ERR_ARGUMENT for a
+ * without a validation set the training loss; or by epochs to a target, whatever the loss there, trials that missed it
+ * last. GLS_OK with interrupted set after gls_interrupt. GLS_ERR_ARGUMENT for a
  * grid with a range or too many trials. Own *out: gls_sweep_destroy. */
 GLS_API gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out);
 GLS_API void gls_sweep_destroy(gls_sweep *sweep);

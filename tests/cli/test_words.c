@@ -44,6 +44,12 @@ static const wrong wrongs[] = {
     {2, "printf 'x' > bad.npy; $G replay --method sgd --gradients bad.npy", "bad.npy"},
     {2, "$G list metods", "unknown kind 'metods'; did you mean 'methods'?"},
     {2, "$G list methods sdg", "'sdg'"},
+    {2, "$G pair --preset demo-softmax-sgd", "expected --exchange I,..."},
+    {2, "$G pair --preset demo-softmax-sgd --exchange 1,,2", "--exchange: expected whole numbers from 0 with commas"},
+    {2, "$G pair --preset demo-softmax-sgd --exchange 1 --batch 0", "--batch: expected whole numbers from 1"},
+    {2, "$G solve rosenbrock --method sgd --share 3/2", "--share: expected a number above 0 and at most 1"},
+    {2, "$G sweep --preset demo-softmax-sgd --over method.lr=1,2 --by epochs --out x3",
+     "expected train.target_accuracy or train.target_loss"},
     {2, "$G theory", "one theorem"},
     {2, "$G theory nga", "did you mean 'nag'?"},
     {2, "$G theory nag --set L=1", "mu"},
@@ -162,7 +168,7 @@ static void measures_inputs(void **state) {
            "'{\"measure\":\"sharpness\",\"result\":{\"hessian_norm\":9,\"meaningless\":\"why\"}}' "
            "'{\"measure\":\"noise_norm\",\"result\":{\"noise_rms\":null}}' "
            "'{\"measure\":\"noise_norm\",\"result\":{\"noise_rms\":3}}' "
-           "'{\"measure\":\"tail_index\",\"result\":{\"tail_index\":2.5}}' "
+           "'{\"measure\":\"alpha_moments\",\"result\":{\"alpha\":1.6}}' "
            "'{\"measure\":\"gradient_diversity\",\"result\":{\"batch_size_bound\":30,\"second_moment\":5}}' "
            "'{\"measure\":\"gradient_diversity\",\"result\":{\"batch_size_bound\":20,\"second_moment\":4}}' "
            "> measured/measures.jsonl");
@@ -182,14 +188,18 @@ static void measures_inputs(void **state) {
     assert_non_null(strstr(s.out, "21.21320"));
     sh(&s, "$G theory gclip_nonconvex --measure measured --set gap=2 --set K=100");
     assert_int_equal(s.code, 2);
-    assert_non_null(strstr(s.err, "needs G (G of alpha_moment), which measured has not measured: `glissade measure RUN "
-                                  "--only alpha_moment --json"));
-    sh(&s, "echo '{\"measures\":{\"alpha_moment\":{\"G\":7,\"B\":[1,3,2]},\"sharpness\":{\"hessian_norm\":1}}}' > "
+    assert_non_null(
+        strstr(s.err, "needs G (alpha_moment of alpha_moments), which measured has not measured: `glissade measure RUN "
+                      "--only alpha_moments --json"));
+    sh(&s, "echo "
+           "'{\"measures\":{\"alpha_moments\":{\"greatest_coordinate_moment\":3,\"coordinate_moment_norm\":4,\"alpha\":"
+           "1.5},\"sharpness\":{\"hessian_norm\":1}}}' > "
            "later.json; $G "
            "theory cclip_nonconvex --measure measured --measure later.json --set gap=2 --set K=100 --set d=3 --json");
     if (s.code) fail_msg("%s", s.err);
     whole = last_json(&s);
-    assert_true(input(whole, "B_i") == 3 && input(whole, "alpha") == 2 && input(whole, "L") == 1);
+    assert_true(input(whole, "B_i") == 3 && input(whole, "B_norm") == 4 && input(whole, "alpha") == 1.5 &&
+                input(whole, "L") == 1);
     json_decref(whole);
     sh(&s, "$G theory nag --measure nowhere --set mu=1");
     assert_int_equal(s.code, 2);

@@ -15,26 +15,27 @@ enum { LONGEST = 1 << 28 };
 typedef enum among { GREATEST, LEAST, LAST } among;
 static const char *const words[] = {"greatest", "least", "last"};
 
-/* An input of that name whose help has the words `about`: two theorems may call different things L. Several rows of one
- * input: the first that was measured. */
+/* An input of that name whose help has the words `about`: two theorems may call different things L. alpha is the order
+ * at which the moments beside it were measured. */
 static const struct row {
     const char *input, *about, *measure, *figure;
     among among;
-    double most; /* greater values count as this one; 0: any */
 } table[] = {
-    {"L", "smoothness", "sharpness", "hessian_norm", GREATEST, 0},
-    {"beta", "smoothness", "sharpness", "hessian_norm", GREATEST, 0},
-    {"L0", "smoothness", "smoothness", "l0", LAST, 0},
-    {"L1", "smoothness", "smoothness", "l1", LAST, 0},
-    {"M", "gradient norm", "gradient_norm", "gradient_norm", GREATEST, 0},
-    {"M2", "mean squared norm", "gradient_diversity", "second_moment", GREATEST, 0},
-    {"BS", "differential", "differential_diversity", "differential_batch_size_bound", LEAST, 0},
-    {"BS", "least gradient diversity", "gradient_diversity", "batch_size_bound", LEAST, 0},
-    {"n", "examples", "differential_diversity", "population", LAST, 0},
-    {"sigma", "mean squared noise", "noise_norm", "noise_rms", GREATEST, 0},
-    {"G", "order alpha", "alpha_moment", "G", GREATEST, 0},
-    {"B_i", "order alpha", "alpha_moment", "B", GREATEST, 0},
-    {"alpha", "order", "tail_index", "tail_index", LEAST, 2},
+    {"L", "smoothness", "sharpness", "hessian_norm", GREATEST},
+    {"beta", "smoothness", "sharpness", "hessian_norm", GREATEST},
+    {"L0", "smoothness", "smoothness", "l0", LAST},
+    {"L1", "smoothness", "smoothness", "l1", LAST},
+    {"M", "gradient norm", "gradient_norm", "gradient_norm", GREATEST},
+    {"M2", "mean squared norm", "gradient_diversity", "second_moment", GREATEST},
+    {"BS", "differential", "differential_diversity", "differential_batch_size_bound", LEAST},
+    {"BS", "least gradient diversity", "gradient_diversity", "batch_size_bound", LEAST},
+    {"n", "examples", "differential_diversity", "population", LAST},
+    {"sigma", "mean squared noise", "noise_norm", "noise_rms", GREATEST},
+    {"sigma", "|noise|^alpha", "alpha_moments", "noise_alpha_moment", GREATEST},
+    {"G", "order alpha", "alpha_moments", "alpha_moment", GREATEST},
+    {"B_i", "order alpha", "alpha_moments", "greatest_coordinate_moment", GREATEST},
+    {"B_norm", "sum of B_i^2", "alpha_moments", "coordinate_moment_norm", GREATEST},
+    {"alpha", "order", "alpha_moments", "alpha", LAST},
 };
 
 /* ---- which inputs ---- */
@@ -66,18 +67,11 @@ static void take(gls_measured_input *in, double x) {
     if (first || last || (least ? x < in->value : x > in->value)) in->value = x;
 }
 
-/* A figure of one measurement: a number, or the greatest of an array; null is a figure that does not exist. */
+/* A figure of one measurement; null is one that does not exist. */
 static void read_result(gls_measured_input *in, const json_t *result) {
-    const json_t *figure = json_object_get(result, in->figure), *one;
-    double x = NAN;
-    size_t i;
-    if (!figure || json_object_get(result, "meaningless")) return;
-    if (json_is_number(figure)) x = json_number_value(figure);
-    json_array_foreach(figure, i, one) if (json_is_number(one)) x = fmax(x, json_number_value(one));
-    if (isnan(x)) return;
-    for (size_t k = 0; k < sizeof table / sizeof *table; k++)
-        if (table[k].most > 0 && strcmp(table[k].input, in->input) == 0) x = fmin(x, table[k].most);
-    take(in, x);
+    const json_t *figure = json_object_get(result, in->figure);
+    if (!json_is_number(figure) || json_object_get(result, "meaningless")) return;
+    take(in, json_number_value(figure));
     in->found++;
 }
 
