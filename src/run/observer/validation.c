@@ -38,6 +38,7 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
     if (t->problem->score_count) trace_figure(run, name, t->problem->score[0], v->score);
     bool better = isnan(v->best) ? !isnan(v->monitored) : v->monitored < v->best;
     v->stale = better ? 0 : v->stale + 1;
+    gls_method_validated(t->method, better); /* schedules that watch */
     run->found |= GLS_WHY_VALIDATED;
     if (!better) return GLS_OK;
     run->found |= GLS_WHY_BEST;
@@ -75,11 +76,15 @@ static void destroy(void *user) {
 }
 
 gls_status gls_observe_validation(gls_run *run) {
+    const gls_training *t = run->training;
+    if (gls_method_watches(t->method) && !(t->train->validate_every.amount > 0))
+        return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
+                        "schedule plateau follows validations, and train.validate_every is 0: there are none");
     gls_validation *v = gls_alloc(run->ctx, 1, sizeof *v);
     if (!v) return GLS_ERR_MEMORY;
     *v = (gls_validation){.ctx = run->ctx, .best = NAN, .monitored = NAN, .score = NAN};
     return gls_run_observe(run, &(gls_observer){.name = "validation",
-                                                .every = run->training->train->validate_every,
+                                                .every = t->train->validate_every,
                                                 .user = v,
                                                 .step = step,
                                                 .before = before,
