@@ -19,6 +19,7 @@
     X(measures)          \
     X(callers)           \
     X(validation)        \
+    X(named)             \
     X(average)           \
     X(checkpoint)        \
     X(final)             \

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "run/observer/table.h"
 
@@ -13,11 +14,13 @@ const gls_validation *gls_validation_of(const gls_run *run) {
 
 const gls_source *gls_validation_set(const gls_run *run, const char **name) {
     const gls_training_sets *set = &run->training->set;
-    int monitor = run->training->train->monitor;
-    if (monitor == GLS_MONITOR_AUTO)
-        monitor = set->validation ? GLS_MONITOR_VALIDATION : set->test ? GLS_MONITOR_TEST : GLS_MONITOR_TRAIN;
-    *name = monitor == GLS_MONITOR_VALIDATION ? "validation" : monitor == GLS_MONITOR_TEST ? "test" : "train";
-    return monitor == GLS_MONITOR_VALIDATION ? set->validation : monitor == GLS_MONITOR_TEST ? set->test : set->train;
+    *name = run->training->train->monitor;
+    if (strcmp(*name, "auto") == 0) *name = set->validation ? "validation" : set->test ? "test" : "train";
+    const gls_source *named = gls_training_named(run->training, *name);
+    return named                              ? named
+           : strcmp(*name, "validation") == 0 ? set->validation
+           : strcmp(*name, "test") == 0       ? set->test
+                                              : set->train;
 }
 
 static void trace_figure(gls_run *run, const char *set, const char *figure, double value) {
