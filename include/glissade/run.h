@@ -175,6 +175,26 @@ GLS_API gls_status gls_run_saved_step(gls_context *ctx, const char *from, int64_
 GLS_API gls_status gls_run_saved_figure(gls_context *ctx, const char *folder, const char *name, int64_t step,
                                         double *value);
 
+/* ---- inputs of a theorem that measures give ---- */
+
+enum { GLS_MEASURED_INPUTS = 16 }; /* more than any theorem has */
+
+typedef struct gls_measured_input {
+    const char *input, *measure, *figure; /* "sigma" is noise_rms of noise_norm */
+    const char *among;                    /* of several measurements the "greatest", the "least" or the "last" stands */
+    bool required;                        /* the theorem has no default for it */
+    double value;                         /* NaN: not measured */
+    int64_t found;                        /* how many measurements had it */
+} gls_measured_input;
+
+/* Those inputs of a theorem for which there is a measure, none of them found yet: out [GLS_MEASURED_INPUTS]. */
+GLS_API gls_status gls_measured_inputs(gls_context *ctx, const gls_theorem *theorem, gls_measured_input *out,
+                                       int64_t *count);
+/* Looks for them in a run folder (all that it measured along the way), or in a file with the JSON of `glissade
+ * measure`. Figures that are meaningless or not finite do not count; May be called for several. GLS_ERR_FILE for a
+ * folder that is not a run's, GLS_ERR_INPUT for a file that is something else. */
+GLS_API gls_status gls_measured_read(gls_context *ctx, const char *path, gls_measured_input *inputs, int64_t count);
+
 /* ---- a survey: measures at one point ---- */
 
 typedef struct gls_survey_options {
@@ -271,6 +291,8 @@ typedef struct gls_solve_state {
     const gls_real *g;        /* [d] the gradient last told, NULL to a value */
     const gls_step_report *report;
     const gls_method *method;
+    const struct gls_figures *figures; /* with follow: of w before this step, else NULL */
+    const struct gls_solution *sums;   /* with follow: its means are sums over w_0 ... w_{step-1} here, else NULL */
 } gls_solve_state;
 
 typedef struct gls_solve_options {
@@ -284,9 +306,10 @@ typedef struct gls_solve_options {
     int64_t repeat;
     uint64_t seed;
     const gls_real *init; /* [d]; NULL: the problem's own start, another one for each repetition */
-    bool follow;          /* evaluate the true gradient at every iterate: mean_norm and what follows it below */
-    double epsilon;       /* with follow: what first_hit looks for */
-    bool stop;            /* with follow: a repetition ends at its first hit */
+    bool follow;    /* evaluate the true F and its gradient at every iterate: first_hit and what follows it below */
+    double epsilon; /* with follow: the gradient norm that first_hit looks for */
+    double value_epsilon; /* with follow: the distance to the known minimum that first_value_hit looks for; 0: none */
+    bool stop;            /* with follow: a repetition ends at its first first_hit */
     int64_t marks;        /* how many steps figures are wanted at */
     const int64_t *mark;  /* [marks] ascending; 0 is the start */
     gls_status (*observe)(void *user, const gls_solve_state *state); /* after every answer, in a worker; or NULL */
@@ -306,7 +329,10 @@ typedef struct gls_solution {
     bool diverged;             /* an answer was not finite: the repetition stopped there */
     gls_figures end;           /* at the result */
     int64_t first_hit;         /* with follow: steps before the first |grad F| <= epsilon; -1: none */
+    int64_t first_value_hit;   /* the same of F - min F <= value_epsilon */
     double mean_norm, mean_norm2, mean_value, least_norm; /* with follow: over w_0 ... w_{steps-1} */
+    double mean_batch_value; /* with follow, of a problem with several examples: mean over gradient answers of the loss
+                                on the answer's own rows; less the minimum of F, it is the average regret. NaN: none */
 } gls_solution;
 
 /* Runs `repeat` repetitions on the context's team. solution [repeat]; point [repeat, d] final results, or NULL; figures

@@ -24,6 +24,7 @@ gls_method_setup gls_method_setup_of(const gls_method *method) {
                               .options = gls_options_struct(method->group[method->groups - 1].options),
                               .seed = method->seed,
                               .total_steps = method->total_steps,
+                              .steps_per_epoch = method->steps_per_epoch,
                               .state = method->state};
 }
 
@@ -226,6 +227,7 @@ gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays 
         GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, method->type->vectors[i], GLS_DTYPE_REAL, method->parameters,
                                      method->state[i]));
     }
+    GLS_TRY(gls_method_groups_arrays(method, prefix, arrays));
     gls_method_setup setup = gls_method_setup_of(method);
     return method->type->arrays ? method->type->arrays(method->self, &setup, prefix, arrays) : GLS_OK;
 }

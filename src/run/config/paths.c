@@ -24,7 +24,7 @@ static bool is_path_key(gls_context *ctx, const char *key) {
     return false;
 }
 
-static gls_status absolute(gls_context *ctx, const gls_value *from, char **out) {
+gls_status gls_config_absolute_path(gls_context *ctx, const gls_value *from, char **out) {
     const char *slash = from->file && from->line > 0 ? strrchr(from->file, '/') : NULL;
     char here[4096] = "";
     bool rooted = from->text[0] == '/' || (slash && from->file[0] == '/');
@@ -38,9 +38,10 @@ static gls_status absolute(gls_context *ctx, const gls_value *from, char **out) 
 gls_status gls_config_absolute_paths(gls_context *ctx, gls_value *value) {
     for (int64_t i = 0; i < value->count; i++) {
         gls_value *item = value->items[i];
-        if (item->kind == GLS_VALUE_TEXT && item->key && is_path_key(ctx, item->key)) {
+        bool named = value->key && strcmp(value->key, "tests") == 0; /* data.tests: names of one's own, to paths */
+        if (item->kind == GLS_VALUE_TEXT && item->key && (named || is_path_key(ctx, item->key))) {
             char *path = NULL;
-            GLS_TRY(absolute(ctx, item, &path));
+            GLS_TRY(gls_config_absolute_path(ctx, item, &path));
             gls_value *replaced = gls_value_create(ctx, GLS_VALUE_TEXT, item->key, path);
             gls_free(ctx, path);
             if (!replaced) return GLS_ERR_MEMORY;

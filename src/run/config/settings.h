@@ -5,7 +5,6 @@
 #include <glissade/options.h>
 
 enum { GLS_REFUSED_STOP, GLS_REFUSED_SKIP };
-enum { GLS_MONITOR_AUTO, GLS_MONITOR_TRAIN, GLS_MONITOR_VALIDATION, GLS_MONITOR_TEST };
 
 /* Section `train`. */
 typedef struct gls_config_train {
@@ -17,7 +16,7 @@ typedef struct gls_config_train {
     gls_length checkpoint_every, validate_every, log_every;
     int64_t keep;
     double validation; /* below 1 a share, else a number of examples */
-    int monitor;
+    const char *monitor; /* auto, train, validation, test, or a name of data.tests */
     int64_t patience;
     double target_loss, target_score;
     double time;         /* seconds; 0: no limit */
@@ -34,6 +33,7 @@ extern const gls_option gls_config_train_table[];
 /* Section `data`, what is not the format's own. */
 typedef struct gls_config_data {
     const char *format, *name, *train, *validation, *test;
+    const gls_value *tests; /* {name: path}, or NULL */
     const gls_value *transforms;
     bool standardize;
 } gls_config_data;
@@ -50,6 +50,7 @@ typedef struct gls_config_plan {
 extern const gls_option gls_config_plan_table[];
 
 /* paths.c: makes the paths in a section absolute, each from the file that names it. */
+gls_status gls_config_absolute_path(gls_context *ctx, const gls_value *from, char **out); /* one, from gls_alloc */
 gls_status gls_config_absolute_paths(gls_context *ctx, gls_value *value);
 
 /* A section by name as a map; a bare name means {name: ...}. NULL where there is none. made: the map made for a bare

@@ -9,7 +9,7 @@
 enum { RECORD_LIMIT = 1 << 16 };
 
 /* By gls_training_input. */
-static const char *const name[GLS_INPUTS] = {"train", "validation", "test", "transforms"};
+static const char *const name[GLS_INPUTS] = {"train", "validation", "test", "tests", "transforms"};
 
 static gls_status digest_of(gls_run *run, const char *path, const json_t *record, const char *key,
                             gls_file_digest *out) {

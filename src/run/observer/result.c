@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/io.h"
+#include "run/observer/named.h"
 #include "run/observer/table.h"
 
 static json_t *number(double x) {
@@ -72,6 +73,8 @@ char *gls_run_result_json(gls_run *run, const gls_run_result *r) {
     int64_t count;
     const gls_domain_score *domain = gls_run_domains(run, &count);
     if (count) json_object_set_new(object, "domains", domains(domain, count, score));
+    json_t *named = gls_named_json(run);
+    if (named) json_object_set_new(object, "tests", named);
     return text_of(run, object);
 }
 

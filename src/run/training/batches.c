@@ -131,6 +131,13 @@ static gls_status make_schedule(gls_training *training, int64_t batch, int64_t e
             training->ctx, "train.batch_schedule", spec, (double)batch, steps_per_epoch,
             training->train->steps ? (double)training->train->steps : training->epochs * steps_per_epoch, out);
     gls_value_destroy(training->ctx, spec);
+    if (status == GLS_OK && gls_schedule_watches(*out)) {
+        gls_schedule_destroy(*out);
+        *out = NULL;
+        return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
+                        "train.batch_schedule: plateau is for options of methods: mini-batches are fetched ahead of "
+                        "validations");
+    }
     return status;
 }
 

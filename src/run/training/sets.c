@@ -45,6 +45,8 @@ static gls_status open_part(gls_training *t, const char *path, gls_training_inpu
 static gls_status refuse_files(gls_training *t, const char *format) {
     const gls_config_data *data = t->data;
     const char *const named[][2] = {{"train", data->train}, {"validation", data->validation}, {"test", data->test}};
+    if (data->tests && data->tests->count)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "data.tests: %s makes its examples and reads no file", format);
     for (int i = 0; i < 3; i++)
         if (named[i][1])
             return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
@@ -66,6 +68,7 @@ static gls_status open_files(gls_training *t) {
                         "data.validation and train.validation: expected one of them, a file or a part of the training "
                         "set");
     if (data->validation) GLS_TRY(open_part(t, data->validation, GLS_INPUT_VALIDATION, &t->set.validation));
+    GLS_TRY(gls_training_open_named(t, open_part));
     return data->test || generator ? open_part(t, data->test, GLS_INPUT_TEST, &t->set.test) : GLS_OK;
 }
 
@@ -122,6 +125,8 @@ static gls_status transform_sets(gls_training *t) {
     gls_status status = transform(t, list, NULL, train);
     if (status == GLS_OK) status = transform(t, list, gls_source_fitted(*train), &t->set.validation);
     if (status == GLS_OK) status = transform(t, list, gls_source_fitted(*train), &t->set.test);
+    for (int64_t i = 0; i < t->set.named_count && status == GLS_OK; i++)
+        status = transform(t, list, gls_source_fitted(*train), &t->set.named[i].source);
     gls_reader_watch(t->ctx, NULL);
     t->set.train = *train;
     return status;

@@ -136,10 +136,11 @@ static gls_status check_train(gls_training *training) {
                         "train.seed is %lld, the context's seed is %llu; see "
                         "gls_config_context",
                         (long long)t->seed, (unsigned long long)gls_context_seed(training->ctx));
-    if (t->monitor == GLS_MONITOR_VALIDATION && !(t->validation > 0) && !training->data->validation)
+    if (strcmp(t->monitor, "validation") == 0 && !(t->validation > 0) && !training->data->validation)
         return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
                         "train.monitor is validation, but nothing is held out: set "
                         "train.validation or data.validation");
+    GLS_TRY(gls_training_check_monitor(training));
     if (t->patience && !(t->validate_every.amount > 0))
         return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
                         "train.patience counts validations, but train.validate_every is 0");
@@ -205,6 +206,7 @@ void gls_training_destroy(gls_training *t) {
     gls_source_destroy(t->set.fit);
     gls_source_destroy(t->set.validation);
     gls_source_destroy(t->set.test);
+    gls_training_close_named(t);
     gls_source_destroy(t->set.file);
     gls_value_destroy(ctx, t->set.transforms);
     gls_value_destroy(ctx, t->config);

@@ -21,13 +21,22 @@ typedef enum gls_training_input {
     GLS_INPUT_TRAIN,
     GLS_INPUT_VALIDATION,
     GLS_INPUT_TEST,
+    GLS_INPUT_TESTS, /* all of data.tests */
     GLS_INPUT_TRANSFORMS,
     GLS_INPUTS
 } gls_training_input;
 
+/* A set of data.tests. */
+typedef struct gls_named_set {
+    const char *name; /* of the configuration */
+    gls_source *source;
+} gls_named_set;
+
 typedef struct gls_training_sets {
     gls_source *file, *fit; /* fit: what is left of the file without the validation set, which file is then kept for */
     gls_source *validation, *test;
+    gls_named_set *named; /* [named_count] */
+    int64_t named_count;
     gls_data_info read;      /* what the training file looks like, before transforms */
     gls_value *transforms;   /* the list that was applied, or NULL */
     const gls_source *train; /* what is trained on: one of the two above */
@@ -95,6 +104,15 @@ gls_status gls_training_open_sets(gls_training *training);
 /* Positions in epochs are sums of mini-batches over the size of the set, each rounded: a length that is reached exactly
  * may read as a little less. The slack is below one example of any set of less than a thousand million. */
 static const double gls_training_epoch_slack = 1e-9;
+
+/* named.c: the sets of data.tests, as they lie in their files; GLS_ERR_ARGUMENT for names that cannot be used, or a
+ * train.monitor that is no set. */
+gls_status gls_training_check_monitor(const gls_training *training);
+gls_status gls_training_open_named(gls_training *training,
+                                   gls_status (*open)(gls_training *t, const char *path, gls_training_input input,
+                                                      gls_source **out));
+void gls_training_close_named(gls_training *training);
+const gls_source *gls_training_named(const gls_training *training, const char *name); /* NULL: there is none */
 
 /* advance.c: one step on the next mini-batch, with its figures in the record. A refused step is GLS_STEP_REFUSED under
  * the policy `skip`, and GLS_ERR_NONFINITE under `stop` or when too many follow one another. */
