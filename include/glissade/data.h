@@ -27,6 +27,9 @@ typedef struct gls_data_info {
     int64_t length;                 /* token rows: tokens a row; else 0 */
     int64_t vocabulary;             /* token rows: tokens are in [0, vocabulary) */
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
+    /* [features] or NULL: a column's name, or "column=value" of a category */
+    const char *const *feature_names;
+    const gls_real *feature_fill; /* [features] what a missing value becomes, or NULL: they are refused */
 } gls_data_info;
 
 /* Random access to examples. Immutable after creation, so that several threads may fetch at once. The first members of
