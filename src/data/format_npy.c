@@ -19,7 +19,7 @@ static const gls_option npy_table[] = {
     GLS_PATH("test_labels", npy_options, test_labels, NULL, "targets of the test file"),
     GLS_REAL("scale", npy_options, scale, "1", 0, 0, "factor by which the features are multiplied"),
     GLS_ENUM("target", npy_options, target, "auto", "auto|class|real",
-             "auto: integer types are classes, floating ones real targets"),
+             "auto: integer types are classes and numbers at once, floating ones numbers"),
     {0},
 };
 
@@ -55,6 +55,11 @@ static gls_status set_targets(gls_context *ctx, const char *path, const npy_opti
     for (int64_t i = 0; i < info->examples; i++) value[i] = arrays->y[i];
     gls_status status = gls_classes_from_integers(ctx, path, value, info->examples, like, info, &arrays->label);
     gls_free(ctx, value);
+    if (o->target == TARGET_CLASS) {
+        info->targets = 0;
+        gls_free(ctx, arrays->y);
+        arrays->y = NULL;
+    }
     return status;
 }
 

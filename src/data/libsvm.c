@@ -21,7 +21,7 @@ static const gls_option libsvm_table[] = {
     GLS_INT("features", libsvm_options, features, "0", 0, INT32_MAX,
             "number of features; 0: the largest index of the training file"),
     GLS_ENUM("target", libsvm_options, target, "auto", "auto|class|real",
-             "auto: classes if all labels are integers, else real targets"),
+             "auto: integers are classes and numbers at once, others numbers"),
     {0},
 };
 
@@ -170,6 +170,11 @@ static gls_status set_targets(parser *p, const libsvm_options *o, const gls_data
     if (!classes) return GLS_OK;
     if (!p->integers)
         return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: classes need integer labels, and these are not integers", path);
+    if (o->target == TARGET_CLASS) {
+        info->targets = 0;
+        gls_free(p->ctx, p->arrays->y);
+        p->arrays->y = NULL;
+    }
     return gls_classes_from_integers(p->ctx, path, p->label, p->rows, like, info, &p->arrays->label);
 }
 

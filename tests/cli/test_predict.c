@@ -76,8 +76,37 @@ static void tables_go_by_their_names(void **state) {
     assert_non_null(strstr(s.err, "c.csv:2: column 'city': 'Oslo' is not among"));
 }
 
+/* Ages on a line, y = 10 x + 20: least squares finds the line, and regresses classes only where they are asked for. */
+static void whole_numbers_are_numbers(void **state) {
+    static said s;
+    FILE *a = fopen("ages.svm", "w"), *b = fopen("one.svm", "w");
+    for (int i = -10; i <= 10; i++) fprintf(a, "%d 1:%.1f\n", i + 20, i / 10.0);
+    fputs("1:0.25\n", b);
+    fclose(a);
+    fclose(b);
+    sh(&s, "$G train --set model=least_squares --set method.name=sgd --set method.lr=1 --set data.train=ages.svm "
+           "--set train.batch=all --set train.epochs=200 --out ra --quiet --json && "
+           "$G predict ra --data one.svm --out age.csv && tail -1 age.csv");
+    if (s.code) fail_msg("%s", s.err);
+    const char *last = strrchr(s.out, '}');
+    assert_non_null(last);
+    double age = strtod(last + 1, NULL);
+    if (!(fabs(age - 22.5) < 1e-4)) fail_msg("%s", s.out);
+    assert_null(strstr(s.out, "accuracy"));
+    sh(&s, "$G evaluate ra --data ages.svm --json");
+    json_t *scores = last_json(&s);
+    assert_true(number(scores, "r2") > 1 - 1e-8 && number(scores, "rmse") < 1e-4);
+    json_decref(scores);
+    sh(&s, "$G train --set model=least_squares --set method.name=sgd --set method.lr=0.1 --set data.train=ages.svm "
+           "--set data.target=class --set train.epochs=1 --out rb --quiet && $G predict rb --data one.svm --out c.csv "
+           "&& head -1 c.csv");
+    if (s.code) fail_msg("%s", s.err);
+    assert_string_equal(s.out, "class\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_file_alone_gives_the_runs_figures),
-                                       cmocka_unit_test(tables_go_by_their_names)};
+                                       cmocka_unit_test(tables_go_by_their_names),
+                                       cmocka_unit_test(whole_numbers_are_numbers)};
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
