@@ -18,7 +18,7 @@ WORDS = {
         values worker write writer yaml""",
     "comm": "comm reduce",
     "data": """batch bytes classes column csv data delimited dense description fetch fitted format gather learned loader npy owned part
-        png rank rows sampler scan source sparse stream target token transform transforms vocabulary wrapper""",
+        png rank rows sampler scan source sparse stream target token transform transforms vocabulary wrapper zip""",
     "problem": """analytic ask constants coupling evaluate evaluation function generic glm link mode objective oracle output
         partition piecewise point prediction problem product sink span want""",
     "model": """activation bias channel conv dnnl elementary elementwise exec extent factors family graph init layer loss

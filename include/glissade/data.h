@@ -136,7 +136,9 @@ typedef struct gls_npy {
     void *data;
 } gls_npy;
 
-/* Reads f4, f8, u1, i4, i8 (little-endian; |b1 as u1), in C or Fortran order, versions 1 to 3, plain, .gz or .xz.
+/* Reads integers of 1 to 8 bytes, bool, and floats of 2 to 8 bytes, little- or big-endian, in C or Fortran order,
+ * versions 1 to 3, plain, .gz or .xz. What gls_dtype lacks becomes the next type that holds it: i1, i2, u2 I32; u4, u8
+ * (below 2^63) I64; f2 F32; bool U8.
  * GLS_ERR_FILE; GLS_ERR_INPUT naming the file and what was expected for any other content, and for bytes behind the
  * array. */
 GLS_API gls_status gls_npy_read(gls_context *ctx, const char *path, gls_npy *out);
