@@ -4,7 +4,7 @@
 set -eu
 
 packages="gcc g++ make meson ninja-build pkg-config python3 libdnnl-dev libopenblas-openmp-dev liblapacke-dev
-librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev libxxhash-dev libcmocka-dev
+librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev libxxhash-dev libcsv-dev libcmocka-dev
 libjs-chart.js protobuf-c-compiler libprotobuf-c-dev libonnx-dev"
 docs="doxygen"
 deb="debhelper dpkg-dev"

@@ -27,6 +27,9 @@ typedef struct gls_data_info {
     int64_t length;                 /* token rows: tokens a row; else 0 */
     int64_t vocabulary;             /* token rows: tokens are in [0, vocabulary) */
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
+    /* [features] or NULL: a column's name, or "column=value" of a category */
+    const char *const *feature_names;
+    const gls_real *feature_fill; /* [features] what a missing value becomes, or NULL: they are refused */
 } gls_data_info;
 
 /* Random access to examples. Immutable after creation, so that several threads may fetch at once. The first members of
@@ -133,7 +136,9 @@ typedef struct gls_npy {
     void *data;
 } gls_npy;
 
-/* Reads f4, f8, u1, i4, i8 (little-endian; |b1 as u1), in C or Fortran order, versions 1 to 3, plain, .gz or .xz.
+/* Reads integers of 1 to 8 bytes, bool, and floats of 2 to 8 bytes, little- or big-endian, in C or Fortran order,
+ * versions 1 to 3, plain, .gz or .xz. What gls_dtype lacks becomes the next type that holds it: i1, i2, u2 I32; u4, u8
+ * (below 2^63) I64; f2 F32; bool U8.
  * GLS_ERR_FILE; GLS_ERR_INPUT naming the file and what was expected for any other content, and for bytes behind the
  * array. */
 GLS_API gls_status gls_npy_read(gls_context *ctx, const char *path, gls_npy *out);

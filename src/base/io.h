@@ -8,6 +8,16 @@ typedef struct gls_reader gls_reader;
 
 /* Opens a file and looks at its first bytes: gzip and xz are unpacked on the way. GLS_ERR_FILE, GLS_ERR_MEMORY. */
 gls_status gls_reader_open(gls_context *ctx, const char *path, gls_reader **out);
+/* A run of `bytes` bytes of a file, packed as raw deflate or not; `name` stands for it in messages. Once all is
+ * unpacked, its size and CRC-32 must be these, or GLS_ERR_INPUT. */
+typedef struct gls_reader_section {
+    const char *name;
+    int64_t offset, bytes, size;
+    bool deflated;
+    uint32_t crc;
+} gls_reader_section;
+gls_status gls_reader_open_section(gls_context *ctx, const char *path, const gls_reader_section *section,
+                                   gls_reader **out);
 void gls_reader_close(gls_reader *reader);
 /* Up to n bytes; *got < n only at the end. GLS_ERR_INPUT for a corrupt stream. */
 gls_status gls_reader_read(gls_reader *reader, void *to, int64_t n, int64_t *got);
