@@ -1,5 +1,5 @@
-/* Layers and families for sequences: gradients against difference quotients; norms and inner products of groups against
- * explicit gradients; what a position does not see. */
+/* Layers and families for sequences: gradients and Hessian products against difference quotients; norms and inner
+ * products of groups against explicit gradients; what a position does not see. */
 #include "check.h"
 
 #include "model/network.h"
@@ -43,6 +43,21 @@ static void gradients(void **state) {
         check_data d = check_tokens_create(3, 20, samples[i].length, samples[i].classes);
         gls_problem *p = check_model(ctx, samples[i].family, samples[i].options, &d.info);
         assert_true(check_differences(p, &d.batch, GLS_MODE_TRAIN, 1e-4) < 1e-6);
+        gls_problem_destroy(p);
+        check_data_destroy(&d);
+        gls_context_destroy(ctx);
+    }
+}
+
+static void products(void **state) {
+    if (sizeof(gls_real) == 4) skip(); /* difference quotients are for double */
+    for (int i = 0; i < SAMPLES; i++) {
+        gls_context *ctx = check_context(1, i % 2);
+        check_data d = check_tokens_create(3, 20, samples[i].length, samples[i].classes);
+        gls_problem *p = check_model(ctx, samples[i].family, samples[i].options, &d.info);
+        assert_true(p->hessian_exact);
+        for (gls_mode mode = GLS_MODE_TRAIN; mode <= GLS_MODE_EVALUATE; mode++)
+            assert_true(check_hessian(p, &d.batch, mode) < 1e-6);
         gls_problem_destroy(p);
         check_data_destroy(&d);
         gls_context_destroy(ctx);
@@ -115,7 +130,7 @@ static void rotary(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients), cmocka_unit_test(questions),
-                                       cmocka_unit_test(causal), cmocka_unit_test(rotary)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients), cmocka_unit_test(products),
+                                       cmocka_unit_test(questions), cmocka_unit_test(causal), cmocka_unit_test(rotary)};
     return cmocka_run_group_tests_name("sequence", tests, NULL, NULL);
 }

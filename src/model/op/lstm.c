@@ -116,12 +116,13 @@ static int64_t scratch(const gls_node *node, int64_t rows) {
     return 2 * rows * node->out.c * (int64_t)sizeof(gls_real);
 }
 
-/* One position of one row: dz [4, H] is made, dc turned into that of the position before. */
-GLS_SIMD static void step_backward(const gls_real *e, const gls_real *dh, const gls_real *z, const gls_real *cell,
+/* One position of one row: dz [4, H] is made, dc turned into that of the position before, e into all that reaches y,
+ * which tangents read. */
+GLS_SIMD static void step_backward(gls_real *e, const gls_real *dh, const gls_real *z, const gls_real *cell,
                                    const gls_real *before, int64_t h, gls_real *dz, gls_real *dc) {
     for (int64_t k = 0; k < h; k++) {
         gls_real in = z[k], forget = z[h + k], new = z[2 * h + k], out = z[3 * h + k];
-        gls_real y = gls_elementary_tanh(cell[k]), d = e[k] + dh[k], inside = dc[k] + d * out * (1 - y * y);
+        gls_real y = gls_elementary_tanh(cell[k]), d = e[k] += dh[k], inside = dc[k] + d * out * (1 - y * y);
         dz[k] = inside * new *in *(1 - in);
         dz[h + k] = before ? inside * before[k] * forget * (1 - forget) : 0;
         dz[2 * h + k] = inside * in * (1 - new *new);
@@ -133,8 +134,8 @@ GLS_SIMD static void step_backward(const gls_real *e, const gls_real *dh, const 
 static gls_status backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GATES * h;
-    const gls_real *gates = gates_of(x, i), *cell = cells_of(x, i), *e = gls_exec_grad(x, i);
-    gls_real *dz = gls_exec_aux(x, i), *dh = x->scratch, *dc = dh + x->rows * h;
+    const gls_real *gates = gates_of(x, i), *cell = cells_of(x, i);
+    gls_real *e = gls_exec_grad(x, i), *dz = gls_exec_aux(x, i), *dh = x->scratch, *dc = dh + x->rows * h;
     gls_fill(dh, 0, 2 * x->rows * h);
     for (int64_t t = steps - 1; t >= 0; t--) {
         for (int64_t r = 0; r < x->rows; r++) {
@@ -150,6 +151,133 @@ static gls_status backward(gls_exec *x, int i) {
         gls_gemm(x->graph->portable, false, false, x->rows * steps, c, width, 1, dz, width,
                  gls_exec_weight(x, node->block[INPUT_WEIGHT]), c, gls_exec_adds(x, i, 0) ? 1 : 0,
                  gls_exec_in_grad(x, i, 0), c);
+    return GLS_OK;
+}
+
+/* ---- tangents ---- */
+
+/* One position of one row: gates [4, H], cells, and those before; and of the tangents the same. */
+typedef struct place {
+    const gls_real *z, *cell, *before, *before_dot;
+    gls_real *z_dot, *cell_dot;
+    int64_t at;
+} place;
+
+static place place_of(const gls_exec *t, int i, int64_t row, int64_t time) {
+    const gls_exec *x = gls_exec_primal(t);
+    int64_t h = gls_exec_node(t, i)->out.c, at = (row * gls_exec_node(t, i)->out.w + time) * h;
+    const gls_real *cell = cells_of(x, i) + at;
+    gls_real *cell_dot = cells_of(t, i) + at;
+    return (place){.z = gates_of(x, i) + GATES * at,
+                   .cell = cell,
+                   .before = time ? cell - h : NULL,
+                   .before_dot = time ? cell_dot - h : NULL,
+                   .z_dot = gates_of(t, i) + GATES * at,
+                   .cell_dot = cell_dot,
+                   .at = at};
+}
+
+/* What goes into the gates becomes the gates. */
+GLS_SIMD static void step_tangent(const place *of, const gls_real *bias, int64_t h, gls_real *y) {
+    gls_real *v = of->z_dot;
+    const gls_real *z = of->z;
+    for (int64_t k = 0; bias && k < GATES * h; k++) v[k] += bias[k];
+    for (int64_t k = 0; k < 2 * h; k++) v[k] *= z[k] * (1 - z[k]);
+    for (int64_t k = 2 * h; k < 3 * h; k++) v[k] *= 1 - z[k] * z[k];
+    for (int64_t k = 3 * h; k < 4 * h; k++) v[k] *= z[k] * (1 - z[k]);
+    for (int64_t k = 0; k < h; k++) {
+        gls_real moved = v[k] * z[2 * h + k] + z[k] * v[2 * h + k], shown = gls_elementary_tanh(of->cell[k]);
+        if (of->before) moved += v[h + k] * of->before[k] + z[h + k] * of->before_dot[k];
+        of->cell_dot[k] = moved;
+        y[k] = v[3 * h + k] * shown + z[3 * h + k] * (1 - shown * shown) * moved;
+    }
+}
+
+/* to [rows, width] += the tangent of the product of a weight matrix with its input, both in `of` and in t. */
+static void product_tangent(const gls_exec *t, int64_t block, bool transposed, int64_t rows, int64_t n, int64_t k,
+                            const gls_real *in, const gls_real *in_dot, int64_t step, bool adds, gls_real *to,
+                            int64_t to_step) {
+    int64_t wide = transposed ? k : n;
+    gls_gemm(t->graph->portable, false, transposed, rows, n, k, 1, in, step, gls_exec_weight(t, block), wide, adds, to,
+             to_step);
+    gls_gemm(t->graph->portable, false, transposed, rows, n, k, 1, in_dot, step,
+             gls_exec_weight(gls_exec_primal(t), block), wide, 1, to, to_step);
+}
+
+static gls_status forward_tangent(gls_exec *t, int i) {
+    const gls_exec *x = gls_exec_primal(t);
+    const gls_node *node = gls_exec_node(t, i);
+    int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GATES * h;
+    gls_real *gates = gates_of(t, i), *y = gls_exec_value(t, i);
+    product_tangent(t, node->block[INPUT_WEIGHT], true, t->rows * steps, width, c, gls_exec_in(x, i, 0),
+                    gls_exec_in(t, i, 0), c, false, gates, width);
+    for (int64_t time = 0; time < steps; time++) {
+        int64_t before = (time - 1) * h;
+        if (time > 0)
+            product_tangent(t, node->block[RECURRENT_WEIGHT], true, t->rows, width, h, gls_exec_value(x, i) + before,
+                            y + before, steps * h, true, gates + time * width, steps * width);
+        for (int64_t r = 0; r < t->rows; r++) {
+            place of = place_of(t, i, r, time);
+            step_tangent(&of, gls_exec_weight(t, node->block[BIAS]), h, y + of.at);
+        }
+    }
+    return GLS_OK;
+}
+
+/* What comes from the position after, [rows, H] each: the gradient of the cells, and the tangents of that and of y's.
+ */
+typedef struct after {
+    gls_real *dc, *dc_dot, *dh_dot;
+} after;
+
+static int64_t tangent_scratch(const gls_node *node, int64_t rows) {
+    return 3 * rows * node->out.c * (int64_t)sizeof(gls_real);
+}
+
+/* d: all that reaches y, as backward left it; e_dot: the tangent of the output's gradient. Products of derivatives are
+ * those of step_backward, each factor moved in turn. */
+GLS_SIMD static void step_backward_tangent(const place *of, after from, const gls_real *d, const gls_real *e_dot,
+                                           int64_t h, gls_real *dz_dot) {
+    const gls_real *z = of->z, *v = of->z_dot;
+    for (int64_t k = 0; k < h; k++) {
+        gls_real in = z[k], forget = z[h + k], new = z[2 * h + k], out = z[3 * h + k];
+        gls_real in_dot = v[k], forget_dot = v[h + k], new_dot = v[2 * h + k], out_dot = v[3 * h + k];
+        gls_real y = gls_elementary_tanh(of->cell[k]), slope = 1 - y * y, y_dot = slope * of->cell_dot[k];
+        gls_real d_dot = e_dot[k] + from.dh_dot[k], inside = from.dc[k] + d[k] * out * slope;
+        gls_real inside_dot =
+            from.dc_dot[k] + d_dot * out * slope + d[k] * out_dot * slope - 2 * d[k] * out * y * y_dot;
+        gls_real before = of->before ? of->before[k] : 0, before_dot = of->before ? of->before_dot[k] : 0;
+        dz_dot[k] = (inside_dot * new + inside *new_dot) * in * (1 - in) + inside * new *(1 - 2 * in) * in_dot;
+        dz_dot[h + k] = (inside_dot * before + inside * before_dot) * forget * (1 - forget) +
+                        inside * before * (1 - 2 * forget) * forget_dot;
+        dz_dot[2 * h + k] = (inside_dot * in + inside * in_dot) * (1 - new *new) - 2 * inside * in * new *new_dot;
+        dz_dot[3 * h + k] = (d_dot * y + d[k] * y_dot) * out * (1 - out) + d[k] * y * (1 - 2 * out) * out_dot;
+        from.dc_dot[k] = inside_dot * forget + inside * forget_dot;
+        from.dc[k] = inside * forget;
+    }
+}
+
+static gls_status backward_tangent(gls_exec *t, int i) {
+    const gls_exec *x = gls_exec_primal(t);
+    const gls_node *node = gls_exec_node(t, i);
+    int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GATES * h, size = t->rows * h;
+    const gls_real *dz = gls_exec_aux(x, i);
+    gls_real *dz_dot = gls_exec_aux(t, i), *room = t->scratch;
+    gls_fill(room, 0, 3 * size);
+    for (int64_t time = steps - 1; time >= 0; time--) {
+        for (int64_t r = 0; r < t->rows; r++) {
+            place of = place_of(t, i, r, time);
+            after from = {room + r * h, room + size + r * h, room + 2 * size + r * h};
+            step_backward_tangent(&of, from, gls_exec_grad(x, i) + of.at, gls_exec_grad(t, i) + of.at, h,
+                                  dz_dot + GATES * of.at);
+        }
+        if (time > 0)
+            product_tangent(t, node->block[RECURRENT_WEIGHT], false, t->rows, h, width, dz + time * width,
+                            dz_dot + time * width, steps * width, false, room + 2 * size, h);
+    }
+    if (gls_exec_wants(t, i, 0))
+        product_tangent(t, node->block[INPUT_WEIGHT], false, t->rows * steps, c, width, dz, dz_dot, width,
+                        gls_exec_adds(t, i, 0), gls_exec_in_grad(t, i, 0), c);
     return GLS_OK;
 }
 
@@ -172,8 +300,9 @@ const gls_op gls_op_lstm = {
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT,
     .shape = shape,
-    .impl =
-        GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward,
+                            .backward = backward, .forward_tangent = forward_tangent,
+                            .backward_tangent = backward_tangent, .tangent_scratch = tangent_scratch),
     .uses = uses,
     .aux = aux,
     .work = work,
