@@ -33,6 +33,21 @@ static const sample samples[] = {
     {"transformer", "{dim: 8, heads: 2, tie: true, dropout: 0.2}", 6, 0},
     {"transformer", "{dim: 8, heads: 4, kv_heads: 1, norm: rms, order: post, positions: sinusoidal}", 6, 0},
     {"transformer", "{dim: 8, heads: 2, depth: 1}", 6, 3},
+    {"transformer", "{dim: 8, heads: 2, feed_forward: swiglu, positions: rotary, norm: rms}", 6, 0},
+    {"transformer", "{dim: 6, feed_forward: geglu, hidden: 7, attention: none, positions: none, tie: true}", 6, 0},
+    {"layers",
+     "{layers: [{embedding: {dim: 5}}, silu, {dropout: {of: word}}, {dense: {units: 8}}, {gate: {kind: sigmoid}},"
+     " {dropout: {p: 0.3, of: channel}}, {dense: {units: 20}}]}",
+     6, 0},
+    {"layers",
+     "{layers: [{embedding: {dim: 5}}, {lstm: {units: 9, weight_drop: 0.4}}, {penalty: {square: 2, change: 3}},"
+     " {dense: {units: 20}}, {penalty: {change: 0.5}}]}",
+     6, 0},
+    {"lstm",
+     "{embedding: 6, hidden: 6, depth: 2, tie: true, dropout: 0.3, locked: true, word_dropout: 0.2, weight_drop: 0.5,"
+     " activity: 2, change: 1}",
+     6, 0},
+    {"layers", "{layers: [{embedding: {dim: 70}}, {lstm: {units: 96, weight_drop: 0.5}}, {dense: {units: 20}}]}", 3, 0},
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };
 
