@@ -72,4 +72,15 @@ static inline float gls_elementary_erf(float x) {
 }
 #endif
 
+/* The normal distribution's function and density; the exact form, by erf. */
+static inline gls_real gls_elementary_normal_below(gls_real x) {
+    return (gls_real)0.5 * (1 + gls_elementary_erf(x * (gls_real)0.70710678118654752)); /* sqrt(1/2) */
+}
+static inline gls_real gls_elementary_normal_density(gls_real x) {
+    return (gls_real)0.39894228040143268 * gls_elementary_exp((gls_real)-0.5 * x * x); /* 1 / sqrt(2 pi) */
+}
+static inline gls_real gls_elementary_sigmoid(gls_real x) {
+    return 1 / (1 + gls_elementary_exp(-x));
+}
+
 #endif

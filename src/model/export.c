@@ -2,6 +2,7 @@
  * another one. */
 #include "model/export.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "model/network.h"
@@ -95,6 +96,29 @@ const char *gls_export_scale_shift(gls_export *x, int i, gls_form form, const ch
     if (node->op->blocks < 2 || node->block[1] < 0) return value;
     return gls_onnx_node(x->to, "Add", gls_export_name(x, i, "shifted", name),
                          GLS_ONNX_ARGS(value, channels(x, i, 1, form)), NULL);
+}
+
+/* ---- functions ---- */
+
+/* x (1 + erf(x sqrt(1/2))) / 2 */
+const char *gls_export_gelu(gls_export *x, int i, const char *value) {
+    gls_onnx *to = x->to;
+    char name[GLS_ONNX_NAME];
+    const char *root = gls_onnx_real(to, gls_export_name(x, i, "root", name), sqrt(0.5));
+    const char *one = gls_onnx_real(to, gls_export_name(x, i, "one", name), 1);
+    const char *half = gls_onnx_real(to, gls_export_name(x, i, "half", name), 0.5);
+    const char *y = gls_onnx_node(to, "Mul", gls_export_name(x, i, "scaled", name), GLS_ONNX_ARGS(value, root), NULL);
+    y = gls_onnx_node(to, "Erf", gls_export_name(x, i, "erf", name), GLS_ONNX_ARGS(y), NULL);
+    y = gls_onnx_node(to, "Add", gls_export_name(x, i, "below", name), GLS_ONNX_ARGS(y, one), NULL);
+    y = gls_onnx_node(to, "Mul", gls_export_name(x, i, "share", name), GLS_ONNX_ARGS(y, half), NULL);
+    return gls_onnx_node(to, "Mul", gls_export_name(x, i, "gelu", name), GLS_ONNX_ARGS(value, y), NULL);
+}
+
+const char *gls_export_silu(gls_export *x, int i, const char *value) {
+    char name[GLS_ONNX_NAME];
+    const char *s =
+        gls_onnx_node(x->to, "Sigmoid", gls_export_name(x, i, "sigmoid", name), GLS_ONNX_ARGS(value), NULL);
+    return gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "silu", name), GLS_ONNX_ARGS(value, s), NULL);
 }
 
 /* ---- the graph ---- */

@@ -37,6 +37,10 @@ const char *gls_export_name(const gls_export *x, int node, const char *part, cha
  */
 const char *gls_export_scale_shift(gls_export *x, int node, gls_form form, const char *value);
 
+/* Functions that ONNX has no operator for: x Phi(x), and x times the logistic function. */
+const char *gls_export_gelu(gls_export *x, int node, const char *value);
+const char *gls_export_silu(gls_export *x, int node, const char *value);
+
 /* Verbs of ops in files of their own. */
 void gls_op_lstm_onnx(gls_export *x, int node);
 void gls_op_attention_onnx(gls_export *x, int node);

@@ -20,8 +20,9 @@ enum {
     GLS_OP_LOSS = 256,           /* ends a graph: value is one loss a row */
     GLS_OP_EVALUATE_ALIAS = 512, /* nothing to do in evaluation mode (dropout) */
     GLS_OP_TOKENS = 1024,        /* reads the batch's tokens where others read reals */
-    GLS_OP_LINEAR = 2048         /* jointly in input and parameters, given the aux of forward: run with tangents in
+    GLS_OP_LINEAR = 2048,        /* jointly in input and parameters, given the aux of forward: run with tangents in
                                     place of values, forward and backward give tangents */
+    GLS_OP_PENALTY = 4096        /* where it runs, its aux begins with a double a row, which is added to the loss */
 };
 
 /* One way to execute an op. The first of the op's list that fits is taken. */

@@ -28,6 +28,6 @@ typedef struct gls_use_kind {
     int64_t (*scratch)(const gls_graph *graph, const gls_memory_plan *plan, const gls_use *use);
 } gls_use_kind;
 
-extern const gls_use_kind gls_use_matrix, gls_use_lookup, gls_use_convolution, gls_use_scale_shift;
+extern const gls_use_kind gls_use_matrix, gls_use_dropped, gls_use_lookup, gls_use_convolution, gls_use_scale_shift;
 
 #endif

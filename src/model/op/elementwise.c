@@ -17,15 +17,14 @@ static double leaky_slope(const gls_node *node) {
     return ((const leaky_options *)node->options)->slope;
 }
 
-/* sqrt(1/2), in the normal distribution function (1 + erf(x / sqrt(2))) / 2 */
-#define SQRT_HALF (gls_real)0.70710678118654752
-#define NORMAL_PEAK (gls_real)0.39894228040143268 /* 1 / sqrt(2 pi) */
-
-static inline gls_real normal_below(gls_real x) {
-    return (gls_real)0.5 * (1 + gls_elementary_erf(x * SQRT_HALF));
+/* Derivatives of x s(x), s the sigmoid. */
+static inline gls_real silu_slope(gls_real x) {
+    gls_real s = gls_elementary_sigmoid(x);
+    return s + x * s * (1 - s);
 }
-static inline gls_real normal_density(gls_real x) {
-    return NORMAL_PEAK * gls_elementary_exp((gls_real)-0.5 * x * x);
+static inline gls_real silu_bend(gls_real x) {
+    gls_real s = gls_elementary_sigmoid(x);
+    return s * (1 - s) * (2 + x * (1 - 2 * s));
 }
 
 GLS_ELEMENTWISE_ONNX(relu, "Relu", NULL)
@@ -33,20 +32,14 @@ GLS_ELEMENTWISE_ONNX(leaky_relu, "LeakyRelu", GLS_ONNX_WITH(GLS_ONNX_REAL("alpha
 GLS_ELEMENTWISE_ONNX(tanh, "Tanh", NULL)
 GLS_ELEMENTWISE_ONNX(sigmoid, "Sigmoid", NULL)
 
-/* x (1 + erf(x sqrt(1/2))) / 2 */
 static void gelu_onnx(gls_export *x, int i) {
-    gls_onnx *to = x->to;
     gls_form form = gls_export_form(x, i, 0);
-    const char *in = gls_export_in(x, i, 0, form);
-    char name[GLS_ONNX_NAME];
-    const char *root = gls_onnx_real(to, gls_export_name(x, i, "root", name), SQRT_HALF);
-    const char *one = gls_onnx_real(to, gls_export_name(x, i, "one", name), 1);
-    const char *half = gls_onnx_real(to, gls_export_name(x, i, "half", name), 0.5);
-    const char *y = gls_onnx_node(to, "Mul", gls_export_name(x, i, "scaled", name), GLS_ONNX_ARGS(in, root), NULL);
-    y = gls_onnx_node(to, "Erf", gls_export_name(x, i, "erf", name), GLS_ONNX_ARGS(y), NULL);
-    y = gls_onnx_node(to, "Add", gls_export_name(x, i, "below", name), GLS_ONNX_ARGS(y, one), NULL);
-    y = gls_onnx_node(to, "Mul", gls_export_name(x, i, "share", name), GLS_ONNX_ARGS(y, half), NULL);
-    gls_export_out(x, i, form, gls_onnx_node(to, "Mul", x->graph->node[i].name, GLS_ONNX_ARGS(in, y), NULL));
+    gls_export_out(x, i, form, gls_export_gelu(x, i, gls_export_in(x, i, 0, form)));
+}
+
+static void silu_onnx(gls_export *x, int i) {
+    gls_form form = gls_export_form(x, i, 0);
+    gls_export_out(x, i, form, gls_export_silu(x, i, gls_export_in(x, i, 0, form)));
 }
 
 /* clang-format off */
@@ -60,13 +53,15 @@ GLS_ELEMENTWISE(leaky_relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e, 0,
                 .flags = GLS_KEEPS_Y | GLS_OP_ACTIVATION);
 GLS_ELEMENTWISE(tanh, y, gls_elementary_tanh(x), e * (1 - y * y), -2 * y * (1 - y * y),
                 .onnx = tanh_onnx, .member.help = "hyperbolic tangent", .formula = "y = tanh(x)", .flags = GLS_KEEPS_Y);
-GLS_ELEMENTWISE(sigmoid, y, 1 / (1 + gls_elementary_exp(-x)), e * y * (1 - y), y * (1 - y) * (1 - 2 * y),
+GLS_ELEMENTWISE(sigmoid, y, gls_elementary_sigmoid(x), e * y * (1 - y), y * (1 - y) * (1 - 2 * y),
                 .onnx = sigmoid_onnx, .member.help = "logistic function", .formula = "y = 1 / (1 + e^-x)", .flags = GLS_KEEPS_Y);
 /* Phi is the normal distribution function; the exact form, by erf. */
-GLS_ELEMENTWISE(gelu, x, (gls_real)0.5 * x * (1 + gls_elementary_erf(x * SQRT_HALF)), e * (normal_below(x) + x * normal_density(x)),
-                (2 - x * x) * normal_density(x),
+GLS_ELEMENTWISE(gelu, x, x * gls_elementary_normal_below(x), e * (gls_elementary_normal_below(x) + x * gls_elementary_normal_density(x)),
+                (2 - x * x) * gls_elementary_normal_density(x),
                 .onnx = gelu_onnx, .member.help = "x times the normal distribution function", .formula = "y = x Phi(x)",
                 .flags = GLS_KEEPS_X);
+GLS_ELEMENTWISE(silu, x, x * gls_elementary_sigmoid(x), e * silu_slope(x), silu_bend(x),
+                .onnx = silu_onnx, .member.help = "x times the logistic function", .formula = "y = x / (1 + e^-x)", .flags = GLS_KEEPS_X);
 /* clang-format on */
 
 /* ---- what they share ---- */

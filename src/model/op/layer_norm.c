@@ -4,6 +4,7 @@
 
 #include "base/kernels.h"
 #include "model/export.h"
+#include "model/kernels.h"
 #include "model/layers.h"
 #include "model/norm_tangent.h"
 
@@ -29,17 +30,30 @@ static int64_t block_at(const gls_node *node, int64_t b, int64_t p) {
 }
 
 GLS_SIMD static void block_moments(const gls_real *x, int64_t n, double *sum, double *square) {
-    double s[16] = {0}, q[16] = {0};
-    for (int64_t k = 0; k < n; k += 16)
-        for (int64_t j = 0; j < 16 && k + j < n; j++) {
+    double s[GLS_LANES] = {0}, q[GLS_LANES] = {0};
+    int64_t k = 0;
+    for (; k + GLS_LANES <= n; k += GLS_LANES) {
+        GLS_LANE_LOOP
+        for (int64_t j = 0; j < GLS_LANES; j++) {
             double v = x[k + j];
             s[j] += v;
             q[j] += v * v;
         }
-    for (int j = 0; j < 16; j++) {
+    }
+    for (int64_t j = 0; k + j < n; j++) {
+        double v = x[k + j];
+        s[j] += v;
+        q[j] += v * v;
+    }
+    for (int j = 0; j < GLS_LANES; j++) {
         *sum += s[j];
         *square += q[j];
     }
+}
+
+GLS_SIMD static void block_apply(gls_real *restrict y, const gls_real *restrict x, int64_t n, gls_real mean,
+                                 gls_real rstd, const gls_real *restrict scale, const gls_real *restrict shift) {
+    for (int64_t k = 0; k < n; k++) y[k] = (x[k] - mean) * rstd * scale[k] + shift[k];
 }
 
 /* A position's channels may be spread over blocks of the layout; its statistics run over all of them. */
@@ -62,13 +76,11 @@ static gls_status forward(gls_exec *x, int i) {
             stat[2 * p] = mean;
             stat[2 * p + 1] = rstd;
             for (int64_t b = 0; b < c / node->inner; b++)
-                for (int64_t k = 0; k < node->inner; k++) {
-                    int64_t at = block_at(node, b, p) + k, channel = b * node->inner + k;
-                    gls_real v = (in[at] - (gls_real)mean) * (gls_real)rstd * scale[channel] + shift[channel];
-                    if (residual) v += residual[at];
-                    out[at] = node->activation && v < 0 ? (gls_real)node->slope * v : v;
-                }
+                block_apply(out + block_at(node, b, p), in + block_at(node, b, p), node->inner, (gls_real)mean,
+                            (gls_real)rstd, scale + b * node->inner, shift + b * node->inner);
         }
+        if (residual) gls_add(out, residual, size);
+        if (node->activation) gls_activation(out, out, size, node->slope);
     }
     return GLS_OK;
 }

@@ -1,5 +1,6 @@
 /* positions: adds to every position a vector of its own, learned or sinusoidal (Vaswani et al. 2017). */
 #include <math.h>
+#include <string.h>
 
 #include "base/kernels.h"
 #include "model/export.h"
@@ -69,6 +70,14 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* The sinusoids do not move. */
+static gls_status forward_tangent(gls_exec *t, int i) {
+    const gls_op_positions_options *o = gls_exec_node(t, i)->options;
+    if (o->kind == GLS_POSITIONS_LEARNED) return forward(t, i);
+    memcpy(gls_exec_value(t, i), gls_exec_in(t, i, 0), (size_t)gls_exec_size(t, i) * sizeof(gls_real));
+    return GLS_OK;
+}
+
 static void onnx(gls_export *x, int i) {
     const gls_node *node = &x->graph->node[i];
     char name[GLS_ONNX_NAME];
@@ -98,10 +107,10 @@ const gls_op gls_op_positions = {
     .parameters = "weight [w, c] scale and shift",
     .blocks = 1,
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
-    .impl =
-        GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward,
+                            .backward = backward, .forward_tangent = forward_tangent),
     .uses = uses,
     .onnx = onnx,
 };

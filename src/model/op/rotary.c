@@ -112,7 +112,7 @@ const gls_op gls_op_rotary = {
     .shapes = "[(heads + 2 kv_heads) dim, 1, w] -> the same",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
     .onnx = onnx,
