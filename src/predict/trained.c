@@ -27,6 +27,7 @@ static json_t *info_json(const gls_data_info *info) {
     json_object_set_new(object, "targets", json_integer(info->targets));
     json_object_set_new(object, "length", json_integer(info->length));
     json_object_set_new(object, "vocabulary", json_integer(info->vocabulary));
+    if (info->documents) json_object_set_new(object, "documents", json_integer(info->documents));
     if (info->class_names) json_object_set_new(object, "class_names", names_json(info));
     return object;
 }
@@ -87,6 +88,11 @@ static int64_t whole(parser *p, const json_t *object, const char *key) {
     return 0;
 }
 
+/* Files of former versions do not have it. */
+static int64_t whole_or(parser *p, const json_t *object, const char *key, int64_t otherwise) {
+    return json_object_get(object, key) ? whole(p, object, key) : otherwise;
+}
+
 static gls_status read_names(parser *p, const json_t *list, gls_data_info *info) {
     if (!list) return GLS_OK;
     if (!json_is_array(list) || (int64_t)json_array_size(list) != info->classes)
@@ -113,7 +119,8 @@ static gls_status read_info(parser *p, const json_t *root, const char *key, gls_
                            .classes = whole(p, o, "classes"),
                            .targets = whole(p, o, "targets"),
                            .length = whole(p, o, "length"),
-                           .vocabulary = whole(p, o, "vocabulary")};
+                           .vocabulary = whole(p, o, "vocabulary"),
+                           .documents = (gls_documents)whole_or(p, o, "documents", GLS_DOCUMENTS_WHOLE)};
     for (int i = 0; i < out->dims; i++) {
         const json_t *extent = json_array_get(shape, (size_t)i);
         if (!json_is_integer(extent) || json_integer_value(extent) < 0) return wrong(p, "shape", "extents");
@@ -121,6 +128,7 @@ static gls_status read_info(parser *p, const json_t *root, const char *key, gls_
     }
     if (p->bad) return GLS_ERR_INPUT;
     if (out->target > GLS_TARGET_TOKENS) return wrong(p, "target", "a kind of target");
+    if (out->documents > GLS_DOCUMENTS_PACKED) return wrong(p, "documents", "a way that rows hold documents");
     return read_names(p, json_object_get(o, "class_names"), out);
 }
 
