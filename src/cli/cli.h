@@ -85,7 +85,7 @@ struct cli_verb {
 
 extern const cli_verb *const cli_verbs[]; /* ends with NULL */
 extern const cli_verb cli_train, cli_sweep, cli_report, cli_measure, cli_advise, cli_replay, cli_solve, cli_list,
-    cli_data, cli_predict, cli_evaluate, cli_theory, cli_help, cli_version, cli_completion;
+    cli_data, cli_predict, cli_evaluate, cli_sample, cli_theory, cli_help, cli_version, cli_completion;
 
 const cli_verb *cli_find_verb(const char *name); /* NULL with a message that names the nearest */
 
@@ -145,6 +145,7 @@ typedef struct cli_model {
     gls_source *rows;
 } cli_model;
 /* Model, --at, --data and --format. Also after a failure to be closed; ctx is NULL where memory ran out. */
+gls_status cli_model_open_alone(cli_model *model, const cli_args *args); /* without rows */
 gls_status cli_model_open(cli_model *model, const cli_args *args, gls_part part);
 void cli_model_close(cli_model *model);
 /* Its name, or its number in text. */

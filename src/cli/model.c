@@ -29,21 +29,21 @@ static const char *rows_format(const cli_model *m, const cli_args *args, const c
     return NULL;
 }
 
-static gls_status open_all(cli_model *m, const cli_args *args, gls_part part) {
-    const char *path = cli_get(args, "data");
+gls_status cli_model_open_alone(cli_model *m, const cli_args *args) {
+    gls_context_options options = {.size = sizeof options, .threads = (int)cli_int(args, "threads", 0), .log = cli_log};
+    *m = (cli_model){0};
+    GLS_TRY(gls_context_create(&m->ctx, &options));
     if (args->positionals != 1)
         return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "expected one model: a run folder or a .safetensors file, found %d",
                         args->positionals);
-    if (!path) return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "--data FILE is missing: the rows");
-    GLS_TRY(open_model(m, args));
-    return gls_predictor_rows(m->predictor, rows_format(m, args, path), path, part, &m->rows);
+    return open_model(m, args);
 }
 
 gls_status cli_model_open(cli_model *m, const cli_args *args, gls_part part) {
-    gls_context_options options = {.size = sizeof options, .threads = (int)cli_int(args, "threads", 0), .log = cli_log};
-    *m = (cli_model){0};
-    gls_status status = gls_context_create(&m->ctx, &options);
-    return status == GLS_OK ? open_all(m, args, part) : status;
+    const char *path = cli_get(args, "data");
+    GLS_TRY(cli_model_open_alone(m, args));
+    if (!path) return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "--data FILE is missing: the rows");
+    return gls_predictor_rows(m->predictor, rows_format(m, args, path), path, part, &m->rows);
 }
 
 const char *cli_class_name(const gls_data_info *info, int64_t c, char text[24]) {

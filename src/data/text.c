@@ -157,16 +157,10 @@ typedef struct output {
 } output;
 
 static gls_status write_token(output *o, int32_t token) {
-    if (o->unit == GLS_TOKEN_BYTE) {
-        unsigned char byte = (unsigned char)token;
-        return gls_writer_write(o->writer, &byte, 1);
-    }
-    const char *word = o->info->class_names[token];
-    bool ends = strcmp(word, gls_token_fixed[GLS_TOKEN_END_OF_LINE]) == 0;
-    bool parts = o->unit == GLS_TOKEN_WORD && !ends && !o->line_begins;
-    if (parts) GLS_TRY(gls_writer_write(o->writer, " ", 1));
-    o->line_begins = ends;
-    return ends ? gls_writer_write(o->writer, "\n", 1) : gls_writer_write(o->writer, word, (int64_t)strlen(word));
+    char byte;
+    gls_token_spelling w = gls_token_spell(o->unit, o->info->class_names, token, &o->line_begins, &byte);
+    if (w.parted) GLS_TRY(gls_writer_write(o->writer, " ", 1));
+    return gls_writer_write(o->writer, w.text, w.bytes);
 }
 
 /* Every row's tokens, and the last row's last label at the end; of documents the labels, which are the lines. */

@@ -40,9 +40,19 @@ void gls_token_text_clear(gls_token_text *text);
 gls_token_unit gls_token_unit_of(const gls_value *options);
 /* The token that ends a line, or -1 where the names have none. */
 int32_t gls_token_end_of_line(gls_token_unit unit, const char *const *names, int64_t count);
-/* Characters of a token's text, its white space included: those of a word and one more; of UTF-8, a byte that goes on
- * with a character counts none. */
-int64_t gls_token_characters(gls_token_unit unit, const char *const *names, int32_t token);
+/* Characters of a token's text behind the token `before` (-1: none), white space included: a word's own and the blank
+ * or line break behind it, the end of a line only where no word is before it; of UTF-8, a byte that goes on with a
+ * character counts none. */
+int64_t gls_token_characters(gls_token_unit unit, const char *const *names, int32_t token, int32_t before);
+/* How a token is written behind others: bytes of text, parted from them by a blank or not. */
+typedef struct gls_token_spelling {
+    bool parted;
+    const char *text;
+    int64_t bytes;
+} gls_token_spelling;
+/* line_begins: kept from one token to the next, true at first; byte: room for one. */
+gls_token_spelling gls_token_spell(gls_token_unit unit, const char *const *names, int32_t token, bool *line_begins,
+                                   char *byte);
 /* "a", or "0x0a" for a byte that does not print. */
 void gls_token_byte_name(int byte, char text[8]);
 

@@ -172,19 +172,34 @@ gls_token_unit gls_token_unit_of(const gls_value *options) {
                                              : GLS_TOKEN_WORD;
 }
 
+static bool ends_line(const char *name) {
+    return strcmp(name, gls_token_fixed[GLS_TOKEN_END_OF_LINE]) == 0;
+}
+
 int32_t gls_token_end_of_line(gls_token_unit unit, const char *const *names, int64_t count) {
     if (unit == GLS_TOKEN_BYTE) return '\n';
     for (int64_t k = 0; k < count; k++)
-        if (strcmp(names[k], gls_token_fixed[GLS_TOKEN_END_OF_LINE]) == 0) return (int32_t)k;
+        if (ends_line(names[k])) return (int32_t)k;
     return -1;
 }
 
-int64_t gls_token_characters(gls_token_unit unit, const char *const *names, int32_t token) {
+int64_t gls_token_characters(gls_token_unit unit, const char *const *names, int32_t token, int32_t before) {
     if (unit == GLS_TOKEN_BYTE) return !continues((char)token);
-    if (unit == GLS_TOKEN_CHARACTER || strcmp(names[token], gls_token_fixed[GLS_TOKEN_END_OF_LINE]) == 0) return 1;
+    if (unit == GLS_TOKEN_CHARACTER) return 1;
+    if (ends_line(names[token])) return before >= 0 && ends_line(names[before]);
     int64_t count = 1;
     for (const char *c = names[token]; *c; c++) count += !continues(*c);
     return count;
+}
+
+gls_token_spelling gls_token_spell(gls_token_unit unit, const char *const *names, int32_t token, bool *line_begins,
+                                   char *byte) {
+    *byte = (char)token;
+    if (unit == GLS_TOKEN_BYTE) return (gls_token_spelling){false, byte, 1};
+    bool ends = ends_line(names[token]);
+    bool parted = unit == GLS_TOKEN_WORD && !ends && !*line_begins;
+    *line_begins = ends;
+    return (gls_token_spelling){parted, ends ? "\n" : names[token], ends ? 1 : (int64_t)strlen(names[token])};
 }
 
 void gls_token_byte_name(int byte, char text[8]) {
