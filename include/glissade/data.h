@@ -13,6 +13,13 @@ extern "C" {
 
 typedef enum gls_target_kind { GLS_TARGET_NONE, GLS_TARGET_CLASS, GLS_TARGET_REAL, GLS_TARGET_TOKENS } gls_target_kind;
 
+/* What positions of a token row see of each other (gls_batch.document). */
+typedef enum gls_documents {
+    GLS_DOCUMENTS_WHOLE,  /* a row is one document from its first position to its last */
+    GLS_DOCUMENTS_PADDED, /* a row is one document, and padding behind it */
+    GLS_DOCUMENTS_PACKED  /* a row holds several documents, and padding behind them */
+} gls_documents;
+
 /* What a set of examples looks like; problems and models are made to fit it. target is the main kind; where classes
  * are written as integers, class targets come with real ones beside them (targets 1: the integer itself). */
 typedef struct gls_data_info {
@@ -26,6 +33,7 @@ typedef struct gls_data_info {
     int64_t targets;                /* real targets: values a row, or 0 */
     int64_t length;                 /* token rows: tokens a row; else 0 */
     int64_t vocabulary;             /* token rows: tokens are in [0, vocabulary) */
+    gls_documents documents;        /* of token rows */
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
     /* [features] or NULL: a column's name, or "column=value" of a category */
     const char *const *feature_names;
@@ -72,6 +80,10 @@ GLS_API gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, co
  * [examples, length] where the targets are tokens: a row's mass is then its share of labels that are not negative. */
 GLS_API gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
                                           const gls_data_info *info, gls_source **out);
+/* The same over rows that hold documents: document [examples, length] numbers each position's, from 0 upwards along a
+ * row, and is negative where padding fills its end, whose labels are then negative too. */
+GLS_API gls_status gls_source_from_documents(gls_context *ctx, const int32_t *token, const int32_t *label,
+                                             const int32_t *document, const gls_data_info *info, gls_source **out);
 /* The same as gls_source_from_dense over compressed sparse rows, row [examples + 1]. */
 GLS_API gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column,
                                           const gls_real *value, const int32_t *label, const gls_real *y,
@@ -164,6 +176,8 @@ typedef struct gls_batch {
     const gls_real *value;
     const int32_t *token; /* [rows, length] tokens, or NULL */
     int64_t length;       /* of token rows */
+    /* [rows, length] Positions of a row see each other where these are equal; negative: padding. NULL: all do. */
+    const int32_t *document;
     const int32_t *label; /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or NULL */
     bool next_tokens;
     const gls_real *y; /* [rows, targets] real targets, or NULL */
@@ -260,7 +274,7 @@ typedef struct gls_rows {
     int64_t capacity, nonzeros;
     gls_real *x, *value, *y;
     int64_t *row, *index, *slot, *key;
-    int32_t *column, *token, *label;
+    int32_t *column, *token, *label, *document;
     double *mass;
 } gls_rows;
 

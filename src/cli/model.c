@@ -47,7 +47,7 @@ static gls_status begin(cli_model *m, const cli_args *args, int threads) {
 }
 
 gls_status cli_model_load(cli_model *m, const cli_args *args) {
-    gls_status status = begin(m, args, 1);
+    gls_status status = begin(m, args, (int)cli_int(args, "threads", 0));
     return status == GLS_OK ? open_model(m, args) : status;
 }
 

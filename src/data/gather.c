@@ -115,6 +115,7 @@ static const char *misfit(const gls_data_info *info, const gls_data_info *other,
     if (!info->length != !other->length) return "tokens and features cannot be mixed";
     if (info->length != other->length) return "another number of tokens per row";
     if (info->vocabulary != other->vocabulary) return "another vocabulary";
+    if (info->documents != other->documents) return "rows that hold documents in another way";
     if (features_only) return other->targets && other->targets != info->targets ? "another number of targets" : NULL;
     if (info->target != other->target || info->targets != other->targets) return "another kind of targets";
     return info->classes == other->classes ? NULL : "another number of classes";

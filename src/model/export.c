@@ -135,6 +135,8 @@ static void begin(gls_export *x, const char *input) {
 
 gls_status gls_export_network(gls_export *x, const char *input) {
     const gls_graph *g = x->graph;
+    if (g->data->documents)
+        return gls_fail(g->ctx, GLS_ERR_UNSUPPORTED, "rows that hold lines or documents have no form in ONNX");
     begin(x, input);
     for (int i = 1; i <= g->output && gls_onnx_status(x->to) == GLS_OK; i++) {
         const gls_node *node = &g->node[i];

@@ -41,6 +41,14 @@ gls_status gls_op_takes_positions(const gls_graph *graph, const gls_node *node) 
     return gls_node_fail(graph, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
 }
 
+gls_status gls_op_takes_one_document(const gls_graph *graph, const gls_node *node) {
+    GLS_TRY(gls_op_takes_positions(graph, node));
+    if (graph->data->documents != GLS_DOCUMENTS_PACKED) return GLS_OK;
+    return gls_node_fail(graph, node,
+                         "documents packed into one row would see each other here; expected rows of one "
+                         "document (data.rows: lines)");
+}
+
 gls_status gls_op_keeps_positions(const gls_graph *graph, gls_node *node, bool *fits) {
     (void)fits;
     if (graph->node[node->input[0]].inner == node->in.c) return GLS_OK;

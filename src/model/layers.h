@@ -108,6 +108,7 @@ typedef enum gls_op_positions_kind { GLS_POSITIONS_LEARNED, GLS_POSITIONS_SINUSO
 
 typedef struct gls_op_positions_options {
     int kind;
+    bool packed; /* not an option: documents begin anywhere in a row */
 } gls_op_positions_options;
 
 typedef struct gls_op_cross_entropy_options {

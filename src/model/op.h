@@ -114,6 +114,8 @@ gls_status gls_op_same_shape(gls_graph *graph, gls_node *node);
 /* For ops over the positions [c, 1, w] of an example, in shape; and as their setup: every position's channels lie side
  * by side. */
 gls_status gls_op_takes_positions(const gls_graph *graph, const gls_node *node);
+/* For ops that see positions before their own in whatever document: refuses packed ones. */
+gls_status gls_op_takes_one_document(const gls_graph *graph, const gls_node *node);
 gls_status gls_op_keeps_positions(const gls_graph *graph, gls_node *node, bool *fits);
 
 /* Repeats of descriptors. The list of implementations of an op that has one. */

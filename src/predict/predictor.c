@@ -107,6 +107,10 @@ const char *gls_predictor_format(const gls_predictor *predictor) {
     return predictor->trained.format;
 }
 
+gls_token_unit gls_predictor_unit(const gls_predictor *predictor) {
+    return gls_token_unit_of(predictor->trained.options);
+}
+
 /* ---- rows ---- */
 
 gls_status gls_predictor_prepare(gls_predictor *p, gls_source *source, gls_source **out) {

@@ -117,6 +117,17 @@ static gls_status own_loss(gls_predictor *p, const gls_source *rows, double *los
     return status;
 }
 
+/* Those of the tokens that are predicted. */
+static double characters(const scoring *s) {
+    const gls_data_info *info = &s->p->trained.input;
+    double sum = 0;
+    if (info->target != GLS_TARGET_TOKENS || !info->class_names) return 0;
+    for (int64_t i = 0; i < s->predictions; i++)
+        sum += (double)gls_token_characters(gls_predictor_unit(s->p), info->class_names, s->label[i],
+                                            i ? s->label[i - 1] : -1);
+    return sum;
+}
+
 static gls_status fill(scoring *s, unsigned task, gls_scores *out) {
     gls_scored scored = {.ctx = s->p->ctx,
                          .link = s->p->problem->link,
@@ -129,7 +140,8 @@ static gls_status fill(scoring *s, unsigned task, gls_scores *out) {
                          .predicted = s->predicted,
                          .confusion = out->confusion,
                          .recall = out->recall,
-                         .f1 = out->f1};
+                         .f1 = out->f1,
+                         .characters = characters(s)};
     for (const gls_score_row *row = gls_score_rows; row->type.name; row++) {
         double value;
         if (!(row->type.tasks & task)) continue;

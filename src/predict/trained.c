@@ -34,6 +34,7 @@ static json_t *info_json(const gls_data_info *info) {
     json_object_set_new(object, "targets", json_integer(info->targets));
     json_object_set_new(object, "length", json_integer(info->length));
     json_object_set_new(object, "vocabulary", json_integer(info->vocabulary));
+    if (info->documents) json_object_set_new(object, "documents", json_integer(info->documents));
     if (info->class_names) json_object_set_new(object, "class_names", names_json(info->class_names, info->classes));
     if (info->feature_names)
         json_object_set_new(object, "feature_names", names_json(info->feature_names, info->features));
@@ -97,6 +98,11 @@ static int64_t whole(parser *p, const json_t *object, const char *key) {
     return 0;
 }
 
+/* Files of former versions do not have it. */
+static int64_t whole_or(parser *p, const json_t *object, const char *key, int64_t otherwise) {
+    return json_object_get(object, key) ? whole(p, object, key) : otherwise;
+}
+
 /* A list of `count` texts, or nothing. */
 static gls_status read_names(parser *p, const json_t *root, const char *key, int64_t count, const char *const **out) {
     const json_t *list = json_object_get(root, key);
@@ -139,7 +145,8 @@ static gls_status read_info(parser *p, const json_t *root, const char *key, gls_
                            .classes = whole(p, o, "classes"),
                            .targets = whole(p, o, "targets"),
                            .length = whole(p, o, "length"),
-                           .vocabulary = whole(p, o, "vocabulary")};
+                           .vocabulary = whole(p, o, "vocabulary"),
+                           .documents = (gls_documents)whole_or(p, o, "documents", GLS_DOCUMENTS_WHOLE)};
     for (int i = 0; i < out->dims; i++) {
         const json_t *extent = json_array_get(shape, (size_t)i);
         if (!json_is_integer(extent) || json_integer_value(extent) < 0) return wrong(p, "shape", "extents");
@@ -147,6 +154,7 @@ static gls_status read_info(parser *p, const json_t *root, const char *key, gls_
     }
     if (p->bad) return GLS_ERR_INPUT;
     if (out->target > GLS_TARGET_TOKENS) return wrong(p, "target", "a kind of target");
+    if (out->documents > GLS_DOCUMENTS_PACKED) return wrong(p, "documents", "a way that rows hold documents");
     GLS_TRY(read_names(p, o, "class_names", out->classes, &out->class_names));
     GLS_TRY(read_names(p, o, "feature_names", out->features, &out->feature_names));
     return read_fill(p, o, out);

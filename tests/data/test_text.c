@@ -154,7 +154,7 @@ static void refuses(void **state) {
         {"long", NULL, "long:1: a word of 5000 bytes, expected at most 4096", GLS_ERR_INPUT},
         {"train", "{length: 0}", "length", GLS_ERR_ARGUMENT},
         {"train", "{vocabulary: 1}", "vocabulary", GLS_ERR_ARGUMENT},
-        {"train", "{unit: char}", "char", GLS_ERR_ARGUMENT},
+        {"train", "{unit: letter}", "letter", GLS_ERR_ARGUMENT},
         {"missing", NULL, "missing", GLS_ERR_FILE},
     };
     counting c;

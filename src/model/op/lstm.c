@@ -25,7 +25,7 @@ enum { GATES = 4, INPUT_WEIGHT = 0, RECURRENT_WEIGHT, BIAS, BLOCKS };
 static gls_status shape(gls_graph *g, gls_node *node) {
     const gls_op_lstm_options *o = node->options;
     int64_t h = o->units, w[] = {GATES * h, node->in.c}, u[] = {GATES * h, h}, b = GATES * h;
-    GLS_TRY(gls_op_takes_positions(g, node));
+    GLS_TRY(gls_op_takes_one_document(g, node));
     node->out = (gls_extent){h, 1, node->in.w};
     gls_parameter how = {g->init, node->in.c, h}, over_time = {g->init, h, h};
     GLS_TRY(gls_graph_parameter(g, node, INPUT_WEIGHT, "weight_ih", 2, w, gls_use_matrix_flags(w), how));

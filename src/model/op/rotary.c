@@ -41,21 +41,23 @@ static void turn(const gls_node *node, int64_t t, int direction, const gls_real 
     for (int64_t at = turned; at < node->in.c; at++) to[at] = (adds ? to[at] : 0) + from[at];
 }
 
-static gls_status forward(gls_exec *x, int i) {
+static void turn_all(const gls_exec *x, int i, int direction, const gls_real *from, gls_real *to, bool adds) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t c = node->in.c;
-    for (int64_t p = 0; p < x->rows * node->in.w; p++)
-        turn(node, p % node->in.w, 1, gls_exec_in(x, i, 0) + p * c, gls_exec_value(x, i) + p * c, false);
+    for (int64_t p = 0, place = 0; p < x->rows * node->in.w; p++) {
+        place = gls_exec_place(gls_exec_document(x, p / node->in.w), p % node->in.w, place);
+        turn(node, place, direction, from + p * c, to + p * c, adds);
+    }
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    turn_all(x, i, 1, gls_exec_in(x, i, 0), gls_exec_value(x, i), false);
     return GLS_OK;
 }
 
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
-    const gls_node *node = gls_exec_node(x, i);
-    int64_t c = node->in.c;
-    for (int64_t p = 0; p < x->rows * node->in.w; p++)
-        turn(node, p % node->in.w, -1, gls_exec_grad(x, i) + p * c, gls_exec_in_grad(x, i, 0) + p * c,
-             gls_exec_adds(x, i, 0));
+    turn_all(x, i, -1, gls_exec_grad(x, i), gls_exec_in_grad(x, i, 0), gls_exec_adds(x, i, 0));
     return GLS_OK;
 }
 

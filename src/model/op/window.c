@@ -15,7 +15,7 @@ static const gls_option options[] = {
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     const gls_op_window_options *o = node->options;
-    GLS_TRY(gls_op_takes_positions(g, node));
+    GLS_TRY(gls_op_takes_one_document(g, node));
     node->out = node->in;
     if (__builtin_mul_overflow(node->in.c, o->size, &node->out.c))
         return gls_node_fail(g, node, "%lld positions of %lld features do not fit", (long long)o->size,
