@@ -161,12 +161,12 @@ typedef struct list_job {
     gls_context *ctx;
     gls_fitted *fitted;
     uint64_t seed;
-    bool train;
+    bool train, elsewhere;
 } list_job;
 
 static bool leaves_alone(const list_job *job, const gls_transform *transform, const gls_source *source) {
     bool bare = transform->changes_rows && !gls_source_has_targets(source);
-    return !job->train && (transform->train_only || bare);
+    return !job->train && (transform->train_only || bare || (job->elsewhere && transform->own_sets));
 }
 
 /* Fits where that is wanted, and applies; *source becomes the new one. */
@@ -204,22 +204,33 @@ static gls_status apply_list(const list_job *job, const gls_value *list, gls_sou
     return GLS_OK;
 }
 
-gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
-                                const gls_fitted *fitted, gls_source **out) {
-    list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .train = fitted == NULL};
+/* Takes source, also on failure. */
+static gls_status run_list(list_job *job, gls_source *source, const gls_value *list, gls_source **out) {
     *out = NULL;
-    gls_status status = job.train ? gls_fitted_start(ctx, &job.fitted) : GLS_OK;
-    if (status == GLS_OK) status = apply_list(&job, list, &source);
-    if (status == GLS_OK && job.train && !source->fitted) {
-        source->fitted = job.fitted;
-        job.fitted = NULL;
+    gls_status status = job->train ? gls_fitted_start(job->ctx, &job->fitted) : GLS_OK;
+    if (status == GLS_OK) status = apply_list(job, list, &source);
+    if (status == GLS_OK && job->train && !source->fitted) {
+        source->fitted = job->fitted;
+        job->fitted = NULL;
     }
-    if (job.train) gls_fitted_destroy(job.fitted);
+    if (job->train) gls_fitted_destroy(job->fitted);
     if (status != GLS_OK)
         gls_source_destroy(source);
     else
         *out = source;
     return status;
+}
+
+gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
+                                const gls_fitted *fitted, gls_source **out) {
+    list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .train = fitted == NULL};
+    return run_list(&job, source, list, out);
+}
+
+gls_status gls_transforms_apply_elsewhere(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
+                                          const gls_fitted *fitted, gls_source **out) {
+    list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .elsewhere = true};
+    return run_list(&job, source, list, out);
 }
 
 /* ---- the same in an ONNX graph ---- */

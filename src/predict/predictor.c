@@ -123,7 +123,7 @@ gls_status gls_predictor_prepare(gls_predictor *p, gls_source *source, gls_sourc
         gls_source_destroy(source);
         return GLS_ERR_INPUT;
     }
-    return gls_transforms_apply(p->ctx, source, p->trained.transforms, p->trained.seed, p->fitted, out);
+    return gls_transforms_apply_elsewhere(p->ctx, source, p->trained.transforms, p->trained.seed, p->fitted, out);
 }
 
 gls_status gls_predictor_rows(gls_predictor *p, const char *format, const char *path, gls_part part, gls_source **out) {
