@@ -132,10 +132,10 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
     return status;
 }
 
-/* A pass with norms and one with inner products, 1.3 each, one of losses, and one that forms every gradient, 2. */
+/* A pass with norms and one with inner products, 1.3 each, one of losses, and one that forms every gradient. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return 5 * gls_sample_size(o->sample.sample, examples);
+    return (3 + gls_sample_singly(m, true)) * gls_sample_size(o->sample.sample, examples) + GLS_ALPHA_COST * m->breadth;
 }
 
 const gls_measure_type gls_measure_alpha_moments = {

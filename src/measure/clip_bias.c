@@ -47,6 +47,7 @@ typedef struct curves {
 typedef struct clipping {
     const gls_alpha *alpha;
     const double *b; /* [d] B_k; NULL: the norm is clipped */
+    gls_real *tau;   /* [d] multiple B_k */
     double multiple, threshold, scale;
     double *second, *removed, *share; /* [rows] |g^|^2, |g - g^|^2, share that was clipped */
 } clipping;
@@ -61,17 +62,32 @@ static gls_status clip_norm_row(const clipping *c, int64_t i, gls_real *g) {
     return GLS_OK;
 }
 
+typedef struct clipped {
+    double second, removed;
+    int64_t count;
+} clipped;
+
+/* g becomes what clipping takes off scale g. */
+GLS_SIMD static clipped clip_kernel(gls_real *restrict g, const gls_real *restrict tau, gls_real scale, int64_t n) {
+    double second[GLS_LANES] = {0}, removed[GLS_LANES] = {0};
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i += GLS_LANES)
+        for (int64_t j = 0; j < GLS_LANES && i + j < n; j++) {
+            gls_real x = g[i + j] * scale, t = tau[i + j], kept = x > t ? t : x < -t ? -t : x;
+            gls_real over = x - kept;
+            count += over != 0;
+            second[j] += (double)kept * (double)kept;
+            removed[j] += (double)over * (double)over;
+            g[i + j] = over;
+        }
+    return (clipped){gls_combine_lanes(second), gls_combine_lanes(removed), count};
+}
+
 static gls_status clip_coordinates_row(const clipping *c, int64_t i, gls_real *g) {
-    int64_t d = c->alpha->d, clipped = 0;
-    for (int64_t k = 0; k < d; k++) {
-        double x = (double)g[k] * c->scale, tau = c->multiple * c->b[k];
-        double over = fabs(x) > tau ? copysign(fabs(x) - tau, x) : 0;
-        clipped += over != 0;
-        c->second[i] += (x - over) * (x - over);
-        c->removed[i] += over * over;
-        g[k] = (gls_real)over;
-    }
-    c->share[i] = (double)clipped / (double)d;
+    clipped found = clip_kernel(g, c->tau, (gls_real)c->scale, c->alpha->d);
+    c->second[i] = found.second;
+    c->removed[i] = found.removed;
+    c->share[i] = (double)found.count / (double)c->alpha->d;
     return GLS_OK;
 }
 
@@ -105,6 +121,7 @@ static double bias_of(const gls_sample *s, const clipping *c, double norm2_sum) 
 /* removed becomes the mean of g^ on the way: mean g - mean (g - g^). */
 static gls_status clip_all(gls_sample *s, clipping *c, gls_real *removed, curves *to, int at) {
     int64_t d = c->alpha->d, n = s->count;
+    for (int64_t k = 0; k < d && c->b; k++) c->tau[k] = (gls_real)(c->multiple * c->b[k]);
     for (int64_t i = 0; i < n; i++) c->second[i] = c->removed[i] = c->share[i] = 0;
     gls_status status = gls_sample_sum(s, s->index, n, gls_sample_draw(s->in, 0), s->in->w, clip_row, c, removed);
     status = gls_sample_share(s, c->second, n, status);
@@ -160,10 +177,14 @@ static gls_status on_sample(const options *o, gls_sample *s, gls_alpha *a, gls_m
     double mass;
     GLS_TRY(gls_sample_mean(s, s->index, s->count, gls_sample_draw(s->in, 1), s->in->w, NULL, NULL, &mass));
     double *x = gls_alloc(s->ctx, 3 * s->count, sizeof *x), *b = gls_alloc(s->ctx, a->d, sizeof *b);
-    gls_real *removed = gls_alloc(s->ctx, a->d, sizeof *removed);
+    gls_real *removed = gls_alloc(s->ctx, 2 * a->d, sizeof *removed);
     gls_status status = x && b && removed ? GLS_OK : GLS_ERR_MEMORY;
-    clipping c = {
-        .alpha = a, .scale = (double)s->count / mass, .second = x, .removed = x + s->count, .share = x + 2 * s->count};
+    clipping c = {.alpha = a,
+                  .tau = removed + a->d,
+                  .scale = (double)s->count / mass,
+                  .second = x,
+                  .removed = x + s->count,
+                  .share = x + 2 * s->count};
     for (int64_t k = 0; b && k < a->d; k++) b[k] = gls_alpha_coordinate(a, k);
     if (status == GLS_OK) status = on_ways(o, s, &c, b, removed, out);
     gls_free(s->ctx, x);
@@ -186,10 +207,11 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     return status;
 }
 
-/* What the moments cost, 5, a pass of losses, and two passes a multiple that form every gradient, 2 each. */
+/* What the moments cost, and two passes a multiple that form every gradient. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return (5.5 + 4 * (double)o->multiples.count) * gls_sample_size(o->sample.sample, examples);
+    double each = 3.5 + (1 + 2 * (double)o->multiples.count) * gls_sample_singly(m, true);
+    return each * gls_sample_size(o->sample.sample, examples) + GLS_ALPHA_COST * m->breadth;
 }
 
 const gls_measure_type gls_measure_clip_bias = {

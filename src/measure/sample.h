@@ -69,6 +69,12 @@ uint64_t gls_sample_draw(const gls_measure_input *in, int64_t pass);
 
 /* For costs: gradients that a Hessian product takes where it is exact, at most. */
 enum { GLS_SAMPLE_PRODUCT = 3 };
+/* For costs: a pass that forms every example's own gradient, beside one that does not; at work: one that also computes
+ * on each. Measured on an mlp, where the gradient is as large as the work behind it, and on a convolutional network,
+ * where it is small. */
+static inline double gls_sample_singly(const gls_measure *m, bool at_work) {
+    return 1.5 + (at_work ? 16 : 7) * m->breadth;
+}
 /* For costs: how many of `examples` a sample of that size (-1: all) reads; a mini-batch's own size, 0 being the run's.
  */
 static inline double gls_sample_size(int64_t size, int64_t examples) {
