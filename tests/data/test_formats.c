@@ -400,7 +400,7 @@ static void png_reads_and_refuses(void **state) {
                                             {"/etc/passwd dog\n", "is outside the folder"},
                                             {"one.png\n", "labels.txt:1: expected"},
                                             {"\n", "no images"},
-                                            {"labels.txt dog\n", "not a readable PNG"},
+                                            {"labels.txt dog\n", "neither a PNG nor a JPEG"},
                                             {"one.png dog\nsmall.png dog\n", "small.png: 2 x 2 pixels"}};
     mkdir(in_folder(folder, "bad"), 0700);
     mkdir(in_folder(folder, "badpng"), 0700);

@@ -2,7 +2,9 @@
  * above all of them; none of them knows it. */
 #include "run/config/members.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <glissade/measure.h>
 #include <glissade/model.h>
@@ -96,11 +98,26 @@ const gls_member *gls_config_model_wanted(gls_context *ctx, const char *name) {
     return wanted(&(searched){ctx, {GLS_KIND_FAMILY, GLS_KIND_PROBLEM}, 2}, "model", name);
 }
 
+/* A folder of CIFAR-10 has batches as files, packed or not. */
+static bool holds_batches(const char *folder) {
+    static const char *const ends[] = {"", ".gz", ".xz"};
+    char path[4096];
+    struct stat info;
+    for (int i = 0; i < 3; i++) {
+        int n = snprintf(path, sizeof path, "%s/data_batch_1.bin%s", folder, ends[i]);
+        if (n < (int)sizeof path && stat(path, &info) == 0) return true;
+    }
+    return false;
+}
+
 const char *gls_format_guess(const char *path) {
     static const struct {
         const char *end, *format;
-    } known[] = {{".npy", "npy"}, {".npz", "npz"}, {"ubyte", "idx"}, {".bin", "cifar10"}, {".tokens", "text"}, {".csv", "csv"}, {".tsv", "csv"}, {".tab", "csv"}};
+    } known[] = {{".npy", "npy"},     {".npz", "npz"}, {"ubyte", "idx"}, {".bin", "cifar10"},
+                 {".tokens", "text"}, {".csv", "csv"}, {".tsv", "csv"},  {".tab", "csv"}};
+    struct stat info;
     if (!path) return "glyphs";
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return holds_batches(path) ? "cifar10" : "images";
     size_t n = strlen(path);
     if (n > 3 && (strcmp(path + n - 3, ".gz") == 0 || strcmp(path + n - 3, ".xz") == 0)) n -= 3;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
