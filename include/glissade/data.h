@@ -3,7 +3,7 @@
 #ifndef GLISSADE_DATA_H
 #define GLISSADE_DATA_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,6 +36,9 @@ typedef struct gls_data_info {
     gls_documents documents;        /* of token rows */
     int64_t streams;                /* > 0: of token rows, example j goes on where example j - streams ends; else 0 */
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
+    /* [features] or NULL: a column's name, or "column=value" of a category */
+    const char *const *feature_names;
+    const gls_real *feature_fill; /* [features] what a missing value becomes, or NULL: they are refused */
 } gls_data_info;
 
 /* Random access to examples. Immutable after creation, so that several threads may fetch at once. The first members of
@@ -146,7 +149,9 @@ typedef struct gls_npy {
     void *data;
 } gls_npy;
 
-/* Reads f4, f8, u1, i4, i8 (little-endian; |b1 as u1), in C or Fortran order, versions 1 to 3, plain, .gz or .xz.
+/* Reads integers of 1 to 8 bytes, bool, and floats of 2 to 8 bytes, little- or big-endian, in C or Fortran order,
+ * versions 1 to 3, plain, .gz or .xz. What gls_dtype lacks becomes the next type that holds it: i1, i2, u2 I32; u4, u8
+ * (below 2^63) I64; f2 F32; bool U8.
  * GLS_ERR_FILE; GLS_ERR_INPUT naming the file and what was expected for any other content, and for bytes behind the
  * array. */
 GLS_API gls_status gls_npy_read(gls_context *ctx, const char *path, gls_npy *out);
@@ -337,6 +342,7 @@ GLS_API gls_status gls_learned_get(const gls_learned *learned, const char *name,
 
 /* A transform over any source: makes a new source around the old one. What it marked is a column of its name; where it
  * reorders, the column "original" holds the index before the first transform. */
+struct gls_onnx;
 typedef struct gls_transform {
     gls_member member;
     bool train_only;   /* leaves all but the training data alone */
@@ -347,6 +353,10 @@ typedef struct gls_transform {
      * what fit has left, here or in another process. */
     gls_status (*apply)(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
                         const gls_learned *learned, gls_source **out);
+    /* The same for one value in an ONNX graph, [batch, shape of info]: returns the name of what it becomes. Of the
+     * library's own; NULL: rows to be predicted must be left alone by it, or there is no ONNX graph. */
+    const char *(*onnx)(struct gls_onnx *to, const gls_data_info *info, const void *options, const gls_learned *learned,
+                        const char *value);
 } gls_transform;
 GLS_API gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform);
 

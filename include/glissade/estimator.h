@@ -2,7 +2,7 @@
 #ifndef GLISSADE_ESTIMATOR_H
 #define GLISSADE_ESTIMATOR_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <glissade/data.h>
 #include <glissade/problem.h>
 
@@ -56,8 +56,8 @@ typedef struct gls_estimate {
     double loss; /* mean over mass of the mini-batch: sum f_i / sum m_i */
     double mass;
     int64_t rows;
-    double norm2;    /* |g|^2; finite if and only if g is */
-    double score[4]; /* sums, if asked for */
+    double norm2;                 /* |g|^2; finite if and only if g is */
+    double score[GLS_MAX_SCORES]; /* sums, if asked for */
 } gls_estimate;
 /* g [d] from this mini-batch at w; figures go into record (may be NULL). */
 GLS_API gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, const gls_real *w, gls_stream *rows,
@@ -137,8 +137,8 @@ struct gls_pass_result {
     double loss; /* sum of f_i over all rows of all ranks; NaN where outputs alone were wanted */
     double mass;
     int64_t rows;
-    double norm2;    /* |g|^2 as accumulated in the last pass over g; finite if and only if g is */
-    double score[4]; /* sums, with GLS_WANT_SCORES */
+    double norm2;                 /* |g|^2 as accumulated in the last pass over g; finite if and only if g is */
+    double score[GLS_MAX_SCORES]; /* sums, with GLS_WANT_SCORES */
 };
 GLS_API gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pass_result *result);
 /* g = H(w) v summed over the rows: exact where the problem says so (GLMs, networks of built-in ops), at a price of at

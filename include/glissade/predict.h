@@ -39,6 +39,12 @@ GLS_API gls_status gls_predictor_prepare(gls_predictor *predictor, gls_source *s
 /* The outputs of such rows: out [examples, gls_predictor_outputs], on all threads of the context. */
 GLS_API gls_status gls_predictor_run(gls_predictor *predictor, const gls_source *rows, gls_real *out);
 
+/* Writes the model with its transforms as an ONNX file (opset 17), in single precision. Input "input" [batch, shape of
+ * a row of the file], or "tokens" [batch, length]; outputs "output", and of classes "label" (from 0) and, where the
+ * model has them, "probabilities". Names of classes are the metadata "classes", a JSON list. GLS_ERR_UNSUPPORTED for a
+ * model or transform that has no form there, and in a build without ONNX. */
+GLS_API gls_status gls_predictor_export(gls_predictor *predictor, const char *path);
+
 /* ---- text from a language model ---- */
 
 typedef struct gls_predictor_sampling {

@@ -24,7 +24,7 @@ static int run(const cli_args *args) {
                                       .temperature = cli_real(args, "temperature", 1),
                                       .top_k = cli_int(args, "top-k", 0),
                                       .seed = (uint64_t)cli_int(args, "seed", 1)};
-    gls_status status = cli_model_open_alone(&m, args);
+    gls_status status = cli_model_load(&m, args);
     if (!m.ctx) return cli_bad("out of memory"), CLI_FAILED;
     if (status == GLS_OK) status = gls_predictor_sample(m.predictor, &options, &text);
     int code = status == GLS_OK ? CLI_DONE : cli_fail(m.ctx, status, false);

@@ -221,3 +221,33 @@ gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_
         *out = source;
     return status;
 }
+
+/* ---- the same in an ONNX graph ---- */
+
+static gls_status write_item(gls_context *ctx, const gls_value *item, const gls_data_info *info, gls_learned *learned,
+                             gls_onnx *to, const char **value) {
+    const gls_value *given;
+    GLS_TRY(split_item(ctx, item, &learned->transform, &given));
+    const gls_transform *transform =
+        (const gls_transform *)gls_member_find(ctx, &gls_transform_kind, learned->transform);
+    if (!transform) return GLS_ERR_ARGUMENT;
+    if (transform->train_only || transform->changes_rows) return GLS_OK;
+    if (!transform->onnx)
+        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "transform %s has no form in ONNX", transform->member.name);
+    gls_options *filled;
+    GLS_TRY(transform_options(ctx, transform, given, &filled));
+    *value = transform->onnx(to, info, gls_options_struct(filled), learned, *value);
+    gls_options_destroy(filled);
+    return gls_onnx_status(to);
+}
+
+gls_status gls_transforms_onnx(gls_context *ctx, const gls_value *list, const gls_data_info *info, gls_fitted *fitted,
+                               gls_onnx *to, const char **value) {
+    if (!list || list->kind == GLS_VALUE_NULL) return GLS_OK;
+    bool many = list->kind == GLS_VALUE_LIST;
+    for (int64_t i = 0; i < (many ? list->count : 1); i++) {
+        gls_learned learned = {.fitted = fitted, .stage = i + 1};
+        GLS_TRY(write_item(ctx, many ? list->items[i] : list, info, &learned, to, value));
+    }
+    return GLS_OK;
+}

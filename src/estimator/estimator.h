@@ -66,6 +66,7 @@ typedef struct gls_making {
     bool one; /* one group holds the whole mini-batch and is only multiplied */
     double sums[GLS_GROUP_SUMS];
     double smallest;
+    double largest; /* mass of a group, of those that were not left out */
     gls_pass_result result;
 } gls_making;
 

@@ -53,7 +53,7 @@ typedef struct gls_pass_piece {
 } gls_pass_piece;
 
 typedef struct gls_lane {
-    double loss, mass, score[4];
+    double loss, mass, score[GLS_MAX_SCORES];
     double *sum, *min, *max;
     atomic_int_fast64_t done; /* slices of the present section */
 } gls_lane;

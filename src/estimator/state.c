@@ -2,6 +2,7 @@
  * at the end of the pass, from the summaries that the spans left: the order of evaluation does not change a bit. */
 #include "estimator/pass.h"
 #include "base/arith.h"
+#include "base/flush.h"
 
 #include <string.h>
 
@@ -64,8 +65,10 @@ gls_status gls_pass_state_end(gls_pass_job *job, gls_status mine) {
     if (p->summary > 0 && !own && !job->request->local)
         mine = gls_comm_reduce_double(pass->ctx, GLS_SUM, pass->summary, spans(job) * p->summary, mine);
     GLS_TRY(mine);
+    uint64_t mode = gls_flush_begin(); /* running statistics of what has become zero decay */
     for (int64_t s = 0; s < spans(job) && p->summary > 0 && !own; s++)
         p->type->advance(p, pass->summary + s * p->summary, pass->state);
+    gls_flush_end(mode);
     if (own) memcpy(job->request->state, pass->state, (size_t)gls_layout_size(p->state_layout) * sizeof *pass->state);
     pass->state_made = !own;
     return GLS_OK;

@@ -108,6 +108,7 @@ typedef struct gls_use {
     gls_view input;  /* scale and shift: not read */
     gls_view grad;   /* scale and shift: of the terms whose sums over positions are a row's gradient */
     bool transposed; /* a matrix product with the transpose of the block */
+    gls_view factor; /* dropped weights: reals [block], what each weight was multiplied by */
 } gls_use;
 
 typedef struct gls_graph {

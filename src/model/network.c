@@ -258,12 +258,18 @@ gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_a
 
 /* ---- questions ---- */
 
-/* A loss leaves a double for each row at the beginning of its aux. */
+/* A loss leaves a double for each row at the beginning of its aux, and so does a penalty where it runs. */
 gls_status gls_network_losses(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses) {
     (void)p;
     (void)args;
     const gls_exec *x = self;
     memcpy(losses, gls_exec_aux(x, x->graph->loss), (size_t)x->rows * sizeof *losses);
+    for (int i = 0; i < x->graph->loss; i++) {
+        const gls_node *node = gls_exec_node(x, i);
+        if (!(node->op->flags & GLS_OP_PENALTY) || gls_node_aliased(node, x->plan->mode)) continue;
+        const double *added = gls_exec_aux(x, i);
+        for (int64_t r = 0; r < x->rows; r++) losses[r] += added[r];
+    }
     return GLS_OK;
 }
 

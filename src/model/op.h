@@ -4,6 +4,7 @@
 
 #include "base/table.h"
 #include "model/exec.h"
+#include "model/export.h"
 #include "model/graph.h"
 
 /* What backward reads in addition to the output's gradient, and what may share memory. */
@@ -19,8 +20,9 @@ enum {
     GLS_OP_LOSS = 256,           /* ends a graph: value is one loss a row */
     GLS_OP_EVALUATE_ALIAS = 512, /* nothing to do in evaluation mode (dropout) */
     GLS_OP_TOKENS = 1024,        /* reads the batch's tokens where others read reals */
-    GLS_OP_LINEAR = 2048         /* jointly in input and parameters, given the aux of forward: run with tangents in
+    GLS_OP_LINEAR = 2048,        /* jointly in input and parameters, given the aux of forward: run with tangents in
                                     place of values, forward and backward give tangents */
+    GLS_OP_PENALTY = 4096        /* where it runs, its aux begins with a double a row, which is added to the loss */
 };
 
 /* One way to execute an op. The first of the op's list that fits is taken. */
@@ -96,6 +98,8 @@ typedef struct gls_op {
     /* A composed layer, several ops by one name, has this in place of all verbs above: adds them to the graph, named
      * "NAME.something", and returns the last one. */
     int (*compose)(gls_graph *graph, const char *name, const void *options, const int *input);
+    /* Its nodes in an ONNX graph, as in evaluation mode, ended by gls_export_out (model/export.h); NULL: none. */
+    void (*onnx)(gls_export *x, int node);
 } gls_op;
 
 extern const gls_op gls_op_input;

@@ -7,7 +7,9 @@
 enum { ROWS = 12, LENGTH = 6, WORDS = 20 };
 
 static const char *const networks[] = {"{embedding: 5, hidden: 7, carry: true}",
-                                       "{embedding: 6, hidden: 6, depth: 2, tie: true, carry: true}"};
+                                       "{embedding: 6, hidden: 6, depth: 2, tie: true, carry: true}",
+                                       "{embedding: 5, hidden: 7, carry: true, weight_drop: 0.3}"};
+enum { NETWORKS = sizeof networks / sizeof *networks };
 
 /* Rows ROWS .. 2 ROWS - 1 of as many streams, each the second of its own, behind a first one that left noise. */
 static gls_problem *second_rows(gls_context *ctx, check_data *d, const char *options, int64_t rows) {
@@ -28,8 +30,8 @@ static gls_problem *second_rows(gls_context *ctx, check_data *d, const char *opt
 
 static void gradients(void **state) {
     if (sizeof(gls_real) == 4) skip(); /* difference quotients are for double */
-    for (int i = 0; i < 2; i++) {
-        gls_context *ctx = check_context(1, i);
+    for (int i = 0; i < NETWORKS; i++) {
+        gls_context *ctx = check_context(1, i % 2);
         check_data d = check_tokens_create(3, WORDS, LENGTH, 0);
         gls_problem *p = second_rows(ctx, &d, networks[i], 3);
         assert_true(check_differences(p, &d.batch, GLS_MODE_TRAIN, 1e-4) < 1e-6);
@@ -41,7 +43,7 @@ static void gradients(void **state) {
 }
 
 static void questions(void **state) {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < NETWORKS; i++) {
         gls_context *ctx = check_context(1, false);
         check_data d = check_tokens_create(ROWS, WORDS, LENGTH, 0);
         gls_problem *p = second_rows(ctx, &d, networks[i], ROWS);

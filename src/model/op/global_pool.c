@@ -1,4 +1,5 @@
 /* global_pool: the mean over all positions of every channel; padding behind a document is none. */
+#include "model/export.h"
 #include "model/kernels.h"
 #include "model/op.h"
 
@@ -68,6 +69,21 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    const char *name = x->graph->node[i].name, *y;
+    gls_form form = gls_export_form(x, i, 0);
+    const char *in = x->value[x->graph->node[i].input[0]];
+    if (form == GLS_FORM_SEQUENCE)
+        y = gls_onnx_node(x->to, "ReduceMean", name, GLS_ONNX_ARGS(in),
+                          GLS_ONNX_WITH(GLS_ONNX_INTS("axes", 1), GLS_ONNX_INT("keepdims", 0)));
+    else if (form == GLS_FORM_IMAGE)
+        y = gls_onnx_node(x->to, "ReduceMean", name, GLS_ONNX_ARGS(in),
+                          GLS_ONNX_WITH(GLS_ONNX_INTS("axes", 2, 3), GLS_ONNX_INT("keepdims", 0)));
+    else
+        y = in;
+    gls_export_out(x, i, GLS_FORM_FEATURES, y);
+}
+
 /* Padding is left out position by position. */
 static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
     return g->data->documents ? gls_op_keeps_positions(g, node, fits) : GLS_OK;
@@ -82,4 +98,5 @@ const gls_op gls_op_global_pool = {
     .flags = GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = setup, .scratch = scratch, .forward = forward, .backward = backward),
+    .onnx = onnx,
 };

@@ -1,7 +1,9 @@
 /* positions: adds to every position a vector of its own, learned or sinusoidal (Vaswani et al. 2017). */
 #include <math.h>
+#include <string.h>
 
 #include "base/kernels.h"
+#include "model/export.h"
 #include "model/layers.h"
 #include "model/op.h"
 #include "model/use.h"
@@ -91,6 +93,31 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* The sinusoids do not move. */
+static gls_status forward_tangent(gls_exec *t, int i) {
+    const gls_op_positions_options *o = gls_exec_node(t, i)->options;
+    if (o->kind == GLS_POSITIONS_LEARNED) return forward(t, i);
+    memcpy(gls_exec_value(t, i), gls_exec_in(t, i, 0), (size_t)gls_exec_size(t, i) * sizeof(gls_real));
+    return GLS_OK;
+}
+
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    char name[GLS_ONNX_NAME];
+    const char *shift = gls_export_weight(x, i, 0);
+    if (!*shift) {
+        int64_t shape[2] = {node->out.w, node->out.c};
+        gls_real *table = gls_alloc(x->graph->ctx, gls_extent_size(node->out), sizeof *table);
+        if (table) sinusoids(node, table);
+        if (table) shift = gls_onnx_reals(x->to, gls_export_name(x, i, "table", name), false, 2, shape, table);
+        if (!table)
+            gls_onnx_fail(x->to, GLS_ERR_MEMORY, "no memory for the vectors of %lld positions", (long long)shape[0]);
+        gls_free(x->graph->ctx, table);
+    }
+    const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE);
+    gls_export_out(x, i, GLS_FORM_SEQUENCE, gls_onnx_node(x->to, "Add", node->name, GLS_ONNX_ARGS(in, shift), NULL));
+}
+
 const gls_op gls_op_positions = {
     .member = {.name = "positions",
                .help = "a vector for every position, added",
@@ -103,10 +130,11 @@ const gls_op gls_op_positions = {
     .parameters = "weight [w, c] scale and shift, of packed documents row lookup",
     .blocks = 1,
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
-    .impl =
-        GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward,
+                            .backward = backward, .forward_tangent = forward_tangent),
     .uses = uses,
     .aux = aux,
+    .onnx = onnx,
 };

@@ -30,6 +30,15 @@ gls_status gls_training_evaluate(gls_training *t, const gls_source *set, const g
     return GLS_OK;
 }
 
+gls_status gls_training_check_loss(const gls_training *t, const char *set, double loss) {
+    if (isfinite(loss)) return GLS_OK;
+    return gls_fail(
+        t->ctx, GLS_ERR_NONFINITE,
+        "step %lld: the loss on the %s set is %s though the weights are finite: try a smaller method.lr, and "
+        "look at the data (glissade data info)",
+        (long long)t->counters.steps, set, isnan(loss) ? "not a number" : "infinite");
+}
+
 const gls_real *gls_training_output(const gls_training *t) {
     if (t->average && gls_average_value(t->average, t->output)) return t->output;
     const gls_real *own = gls_method_output(t->method, t->w);
