@@ -34,6 +34,7 @@ typedef struct gls_data_info {
     int64_t length;                 /* token rows: tokens a row; else 0 */
     int64_t vocabulary;             /* token rows: tokens are in [0, vocabulary) */
     gls_documents documents;        /* of token rows */
+    int64_t streams;                /* > 0: of token rows, example j goes on where example j - streams ends; else 0 */
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
     /* [features] or NULL: a column's name, or "column=value" of a category */
     const char *const *feature_names;

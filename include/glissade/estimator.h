@@ -127,7 +127,10 @@ typedef struct gls_pass_request {
     double (*factor)(void *user, const gls_pass_result *sums);
     int64_t sums, mins, maxs; /* how many accumulators of each kind */
     double *sum, *min, *max;  /* results over all slices and ranks, [sums], [mins], [maxs] */
-    bool local;               /* no exchange with other ranks: sums and g are this rank's */
+    /* Evaluation mode: a state (of the problem's state_layout) that is read in place of the problem's own, and in which
+     * blocks by slot advance. NULL: the problem's, which a pass never changes. */
+    gls_real *state;
+    bool local; /* no exchange with other ranks: sums and g are this rank's */
 } gls_pass_request;
 
 struct gls_pass_result {

@@ -56,7 +56,9 @@ const cli_verb cli_sample = {
     .help = "text from a trained language model",
     .details =
         "The vocabulary is the model's own; a prompt with other words is refused. The model sees the last tokens,\n"
-        "as many as its rows have (data.length); every token takes an evaluation of one such row.",
+        "as many as its rows have (data.length), or all where it carries its state (model.carry); every token takes "
+        "an\n"
+        "evaluation of one such row.",
     .flags = flags,
     .run = run,
 };

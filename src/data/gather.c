@@ -71,6 +71,7 @@ static gls_status append_part(gls_gather *gather, const gls_source *source, bool
 static gls_status fill_gather(gls_gather *gather, const gls_source *inner, const int64_t *index, int64_t count) {
     gls_source *source = &gather->owned.source;
     source->info = inner->info;
+    source->info.streams = 0; /* rows that are picked do not follow each other */
     source->has_mass = inner->has_mass;
     if (index) source->info.examples = count;
     GLS_TRY(append_part(gather, inner, false));

@@ -30,9 +30,9 @@ static gls_status fit_like(gls_context *ctx, const char *what, gls_part part, gl
                         "%s: rows of %lld tokens out of %lld, but the training set has rows of %lld out of %lld", what,
                         (long long)info->length, (long long)info->vocabulary, (long long)like->length,
                         (long long)like->vocabulary);
-    if (info->documents != like->documents)
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: its rows hold documents in another way than those of the training set",
-                        what);
+    if (info->documents != like->documents || info->streams != like->streams)
+        return gls_fail(ctx, GLS_ERR_INPUT,
+                        "%s: its rows hold documents or streams in another way than those of the training set", what);
     info->vocabulary = like->vocabulary;
     bool bare = part == GLS_PART_ROWS, targets = info->target == like->target && info->targets == like->targets;
     if (info->features != like->features || info->sparse != like->sparse || (!bare && !targets))

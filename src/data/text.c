@@ -10,7 +10,7 @@
 
 typedef struct text_options {
     int unit, rows;
-    int64_t length, vocabulary, min_count;
+    int64_t length, streams, vocabulary, min_count;
 } text_options;
 
 enum { ROWS_TEXT, ROWS_LINES, ROWS_PACKED };
@@ -23,6 +23,9 @@ static const gls_option text_table[] = {
              "what a row is; text: length tokens wherever they lie; lines: a line, padded; packed: as many lines as "
              "fit, which do not see each other"),
     GLS_INT("length", text_options, length, "35", 1, 1 << 20, "tokens per example"),
+    GLS_INT("streams", text_options, streams, "0", 0, INT32_MAX,
+            "places of the text that are read side by side: row k of each makes mini-batch k (batch: streams, shuffle: "
+            "false), so that state can be carried; 0: none"),
     GLS_SIZE("vocabulary", text_options, vocabulary, "all", 2, INT32_MAX,
              "the most frequent words to keep, <unk> and <eos> among them; other words become <unk>"),
     GLS_INT("min_count", text_options, min_count, "1", 1, INT32_MAX, "rarer words of the training file become <unk>"),
@@ -79,6 +82,15 @@ static void take_rows(const gls_token_rows *rows, int64_t length, gls_token_sour
         made->owned.source.has_mass = rows->label[k] < 0;
 }
 
+static gls_status check_streams(const gls_token_text *s, const text_options *o, int64_t examples) {
+    if (o->streams && o->rows != ROWS_TEXT)
+        return gls_fail(s->ctx, GLS_ERR_ARGUMENT, "data.streams: rows of lines do not go on; expected rows: text");
+    if (examples >= o->streams) return GLS_OK;
+    return gls_fail(s->ctx, GLS_ERR_INPUT,
+                    "%s: %lld rows of %lld tokens, expected at least one for each of %lld streams", s->what,
+                    (long long)examples, (long long)o->length, (long long)o->streams);
+}
+
 /* Takes the tokens; names NULL: bytes. */
 static gls_status make_source(gls_token_text *s, const text_options *o, const char *const *names, int64_t count,
                               gls_source **out) {
@@ -89,11 +101,13 @@ static gls_status make_source(gls_token_text *s, const text_options *o, const ch
         .length = o->length, .target = GLS_TARGET_TOKENS, .vocabulary = count, .documents = (gls_documents)o->rows};
     if (o->rows != ROWS_TEXT) GLS_TRY(gls_token_rows_of_lines(s, end, o->length, o->rows == ROWS_PACKED, &rows));
     info.examples = o->rows == ROWS_TEXT ? gls_parts(s->tokens - 1, o->length) : rows.rows;
-    gls_status status = gls_token_source_create(s->ctx, &info, &made);
+    gls_status status = check_streams(s, o, info.examples);
+    if (status == GLS_OK) status = gls_token_source_create(s->ctx, &info, &made);
     if (status != GLS_OK) {
         gls_free(s->ctx, rows.token);
         return status;
     }
+    made->owned.source.info.streams = o->streams;
     if (o->rows == ROWS_TEXT)
         take_text(s, made);
     else
@@ -182,6 +196,8 @@ static gls_status write_text(gls_context *ctx, const gls_source *source, const c
     if (info->target != GLS_TARGET_TOKENS || (bytes ? info->classes > GLS_TOKEN_BYTES : !info->class_names))
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: text holds rows of tokens with their next tokens%s", path,
                         bytes ? ", of 256 kinds where the unit is a byte" : " and their words");
+    if (info->streams)
+        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: rows of streams are not in the order of a text", path);
     GLS_TRY(gls_writer_open(ctx, path, &o.writer));
     gls_status status = gls_source_scan(ctx, source, write_rows, &o);
     if (status == GLS_OK && o.last >= 0) status = write_token(&o, o.last);

@@ -4,6 +4,15 @@
 #include "base/arith.h"
 #include <string.h>
 
+/* The row of the text that is example j: streams are runs of rows, of which the first ones are longer by one where they
+ * are not equal, side by side. */
+static int64_t row_of(const gls_token_source *s, int64_t j) {
+    const gls_data_info *info = &s->owned.source.info;
+    if (!info->streams) return j;
+    int64_t each = info->examples / info->streams, longer = info->examples % info->streams, r = j % info->streams;
+    return r * each + gls_least(r, longer) + j / info->streams;
+}
+
 /* Positions of row j that the source has; the rest of a last row is token 0 without a label. */
 static int64_t positions_of(const gls_token_source *s, int64_t j) {
     int64_t length = s->owned.source.info.length, left = s->tokens - j * length;
@@ -22,7 +31,7 @@ static gls_status fetch_tokens(const gls_source *source, gls_context *ctx, const
     int64_t length = source->info.length;
     bool next = source->info.target == GLS_TARGET_TOKENS;
     for (int64_t i = 0; i < fetch->count; i++) {
-        int64_t j = fetch->index[i], n = positions_of(s, j);
+        int64_t j = row_of(s, fetch->index[i]), n = positions_of(s, j);
         if (rows->token) {
             int32_t *to = rows->token + i * length;
             memcpy(to, s->token + j * length, (size_t)n * sizeof *to);
@@ -59,6 +68,7 @@ gls_status gls_token_source_create(gls_context *ctx, const gls_data_info *info, 
     own->dims = 1;
     own->shape[0] = info->length;
     own->targets = 0;
+    own->streams = 0;
     own->class_names = NULL;
     if (own->target == GLS_TARGET_TOKENS) own->classes = own->vocabulary;
     return GLS_OK;

@@ -104,8 +104,9 @@ typedef struct gls_pass_job {
     gls_batch batch;
     double span_mass;
     int64_t lane_size;
-    bool state_moves; /* successors of the state are made */
-    int stage;        /* of the coupled problem */
+    const gls_real *state; /* that is read */
+    bool state_moves;      /* successors of it are made */
+    int stage;             /* of the coupled problem */
     bool backward;
     const double *met;
     double factor;

@@ -29,7 +29,7 @@ void gls_pass_arguments(const gls_pass_job *job, int64_t slice, gls_evaluate_arg
                                 .want = request->want,
                                 .mode = request->mode,
                                 .direction = request->direction,
-                                .state = p->state,
+                                .state = job->state,
                                 .state_next = job->state_moves ? pass->state : NULL,
                                 .summary = job->state_moves ? pass->summary + number * p->summary : NULL,
                                 .leader = whole || first == job->section.span_begin,

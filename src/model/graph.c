@@ -403,7 +403,8 @@ gls_status gls_graph_finish(gls_graph *g) {
     for (int i = 0; i < g->nodes; i++) {
         gls_node *node = &g->node[i];
         for (int k = 1; k < node->inputs; k++)
-            if (g->node[node->input[k]].inner != g->node[node->input[0]].inner)
+            if (gls_extent_positions(g->node[node->input[k]].out) > 1 &&
+                g->node[node->input[k]].inner != g->node[node->input[0]].inner)
                 return gls_node_fail(g, node,
                                      "its inputs have different layouts in memory (one of them is the data's own)");
         GLS_TRY(choose_impl(g, node));

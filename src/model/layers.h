@@ -93,6 +93,10 @@ typedef struct gls_op_lstm_options {
     double weight_drop;
 } gls_op_lstm_options;
 
+typedef struct gls_op_carry_options {
+    int64_t units;
+} gls_op_carry_options;
+
 typedef struct gls_op_attention_options {
     int64_t heads, kv_heads;
     bool causal;

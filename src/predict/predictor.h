@@ -20,8 +20,7 @@ struct gls_predictor {
 
 /* What a token of its texts is. */
 gls_token_unit gls_predictor_unit(const gls_predictor *predictor);
-/* All rows in order; the loader, to be destroyed also after a failure, serves the stream. */
-gls_status gls_predictor_stream(gls_predictor *predictor, const gls_source *rows, gls_loader **loader,
-                                gls_stream **stream);
+/* To be destroyed. */
+gls_status gls_predictor_loader(gls_predictor *predictor, const gls_source *rows, gls_loader **loader);
 
 #endif

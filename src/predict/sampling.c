@@ -1,11 +1,12 @@
 /* Text from a language model: one token after the other, drawn from what the model says of the next one. Every token
- * takes an evaluation of the whole row that the model sees: nothing of a step is kept for the next. */
+ * takes an evaluation of the whole row that the model sees; only what a model carries from row to row is kept. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/text.h"
+#include "estimator/streams.h"
 #include "predict/predictor.h"
 
 /* What the model is shown, and what it says. */
@@ -20,6 +21,8 @@ typedef struct sampler {
     gls_evaluation *evaluation;
     gls_evaluate_args args;
     gls_batch batch;
+    gls_real *state, *next;    /* of a model that carries: before the present row, and behind it; else NULL */
+    int64_t index, rows_done;  /* of the present row: as an example of the first stream, and how many came before */
     int32_t *token, *document; /* [length] */
     gls_real *z;               /* [length, vocabulary] */
     int32_t *order;            /* [vocabulary] */
@@ -42,6 +45,19 @@ static gls_status check_model(const gls_predictor *p, const gls_predictor_sampli
     return GLS_OK;
 }
 
+static gls_status make_state(sampler *s) {
+    const gls_problem *problem = s->p->problem;
+    int64_t size = gls_layout_size(problem->state_layout);
+    if (!gls_pass_carries(problem, s->info)) return GLS_OK;
+    s->state = gls_alloc(s->p->ctx, size, sizeof *s->state);
+    s->next = gls_alloc(s->p->ctx, size, sizeof *s->next);
+    if (!s->state || !s->next) return GLS_ERR_MEMORY;
+    memcpy(s->state, problem->state, (size_t)size * sizeof *s->state);
+    memcpy(s->next, problem->state, (size_t)size * sizeof *s->next);
+    s->args.state = s->state;
+    return GLS_OK;
+}
+
 static gls_status make(sampler *s) {
     gls_context *ctx = s->p->ctx;
     gls_problem *problem = s->p->problem;
@@ -59,7 +75,7 @@ static gls_status make(sampler *s) {
                            .token = s->token,
                            .length = length,
                            .document = s->info->documents ? s->document : NULL,
-                           .index = &first,
+                           .index = &s->index,
                            .slot = &first};
     s->args = (gls_evaluate_args){.point = s->point,
                                   .rows = &s->batch,
@@ -68,7 +84,7 @@ static gls_status make(sampler *s) {
                                   .state = problem->state,
                                   .batch_rows = 1,
                                   .leader = true};
-    return GLS_OK;
+    return make_state(s);
 }
 
 static void clear(sampler *s) {
@@ -80,6 +96,8 @@ static void clear(sampler *s) {
     gls_free(ctx, s->document);
     gls_free(ctx, s->z);
     gls_free(ctx, s->order);
+    gls_free(ctx, s->state);
+    gls_free(ctx, s->next);
 }
 
 /* ---- what it sees ---- */
@@ -117,23 +135,46 @@ static gls_status read_prompt(sampler *s) {
     if (!s->all.tokens)
         return gls_fail(ctx, GLS_ERR_INPUT, "prompt: no token; expected a text, since this vocabulary has no <eos>");
     int64_t seen = s->all.tokens - context_begin(s);
-    if (seen <= s->info->length) return GLS_OK;
+    if (seen <= s->info->length || s->state) return GLS_OK;
     return gls_fail(ctx, GLS_ERR_INPUT, "prompt: %lld tokens, but this model sees %lld (data.length)", (long long)seen,
                     (long long)s->info->length);
 }
 
 /* ---- one token ---- */
 
-/* The outputs at the last token; where the text is longer than a row, of its last `length` tokens. */
-static gls_status next_outputs(sampler *s, const gls_real **z) {
-    int64_t length = s->info->length, begin = context_begin(s), seen = s->all.tokens - begin;
-    if (seen > length) begin += seen - length;
-    seen = s->all.tokens - begin;
-    for (int64_t t = 0; t < length; t++) {
+/* A row of the tokens from begin on. */
+static gls_status evaluate(sampler *s, int64_t begin) {
+    int64_t seen = s->all.tokens - begin;
+    for (int64_t t = 0; t < s->info->length; t++) {
         s->token[t] = t < seen ? s->all.token[begin + t] : 0;
         s->document[t] = t < seen ? 0 : -1;
     }
-    GLS_TRY(gls_evaluate(s->evaluation, &s->args));
+    return gls_evaluate(s->evaluation, &s->args);
+}
+
+/* Rows that are full leave their state to the next one. */
+static gls_status carry_on(sampler *s, int64_t *begin) {
+    int64_t length = s->info->length, before = (s->all.tokens - 1) / length;
+    s->args.state_next = s->next;
+    for (; s->rows_done < before; s->rows_done++) {
+        s->index = s->rows_done * s->info->streams;
+        GLS_TRY(evaluate(s, s->rows_done * length));
+        memcpy(s->state, s->next, (size_t)gls_layout_size(s->p->problem->state_layout) * sizeof *s->state);
+    }
+    s->index = before * s->info->streams;
+    s->args.state_next = NULL;
+    *begin = before * length;
+    return GLS_OK;
+}
+
+/* The outputs at the last token; where the text is longer than a row and nothing is carried, of its last `length`
+ * tokens. */
+static gls_status next_outputs(sampler *s, const gls_real **z) {
+    int64_t begin = context_begin(s), seen = s->all.tokens - begin;
+    if (s->state) GLS_TRY(carry_on(s, &begin));
+    if (!s->state && seen > s->info->length) begin += seen - s->info->length;
+    seen = s->all.tokens - begin;
+    GLS_TRY(evaluate(s, begin));
     GLS_TRY(gls_ask_outputs(s->evaluation, s->z));
     *z = s->z + (seen - 1) * s->info->vocabulary;
     for (int64_t c = 0; c < s->info->vocabulary; c++)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "data/source.h"
+#include "estimator/streams.h"
 #include "predict/predictor.h"
 #include "predict/score_table.h"
 
@@ -106,12 +107,10 @@ static gls_status count_classes(const scoring *s, gls_scores *out) {
 /* As the run computes its own test loss: the same pass over the same rows. */
 static gls_status own_loss(gls_predictor *p, const gls_source *rows, double *loss) {
     gls_loader *loader = NULL;
-    gls_stream *stream;
     gls_pass_result result;
-    gls_status status = gls_predictor_stream(p, rows, &loader, &stream);
     gls_pass_request request = {.w = p->w, .mode = GLS_MODE_EVALUATE};
-    if (status == GLS_OK) request.rows = stream;
-    if (status == GLS_OK) status = gls_pass_run(p->pass, &request, &result);
+    gls_status status = gls_predictor_loader(p, rows, &loader);
+    if (status == GLS_OK) status = gls_pass_run_whole(p->pass, &rows->info, loader, &request, &result);
     gls_loader_destroy(loader);
     if (status == GLS_OK) *loss = result.loss / result.mass;
     return status;

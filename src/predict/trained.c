@@ -34,6 +34,7 @@ static json_t *info_json(const gls_data_info *info) {
     json_object_set_new(object, "targets", json_integer(info->targets));
     json_object_set_new(object, "length", json_integer(info->length));
     json_object_set_new(object, "vocabulary", json_integer(info->vocabulary));
+    if (info->streams) json_object_set_new(object, "streams", json_integer(info->streams));
     if (info->documents) json_object_set_new(object, "documents", json_integer(info->documents));
     if (info->class_names) json_object_set_new(object, "class_names", names_json(info->class_names, info->classes));
     if (info->feature_names)
@@ -146,6 +147,7 @@ static gls_status read_info(parser *p, const json_t *root, const char *key, gls_
                            .targets = whole(p, o, "targets"),
                            .length = whole(p, o, "length"),
                            .vocabulary = whole(p, o, "vocabulary"),
+                           .streams = whole_or(p, o, "streams", 0),
                            .documents = (gls_documents)whole_or(p, o, "documents", GLS_DOCUMENTS_WHOLE)};
     for (int i = 0; i < out->dims; i++) {
         const json_t *extent = json_array_get(shape, (size_t)i);

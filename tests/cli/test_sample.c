@@ -3,7 +3,9 @@
 
 #include <math.h>
 
-#include <glissade/predict.h>
+#include <glissade/run.h>
+
+#include "predict/predictor.h"
 
 static said s;
 
@@ -31,6 +33,11 @@ static void train_all(void) {
     sh(&s, "$G train --set data.format=text --set data.train=u.txt --set data.unit=byte --set data.length=8 --set "
            "\"model={name: nplm, embedding: 8, hidden: 16}\" --set \"method={name: adam, lr: 0.01}\" --set "
            "train.batch=8 --set train.epochs=2 --out bytes --quiet");
+    assert_int_equal(s.code, 0);
+    sh(&s,
+       "$G train --set data.format=text --set data.train=t.txt --set data.length=4 --set data.streams=3 --set "
+       "\"model={name: lstm, embedding: 16, hidden: 24, carry: true}\" --set \"method={name: adam, lr: 0.01}\" --set "
+       "train.batch=3 --set train.shuffle=false --set train.epochs=6 --out carried --quiet");
     assert_int_equal(s.code, 0);
 }
 
@@ -111,6 +118,56 @@ static void greedy(void **state) {
         gls_predictor_destroy(p);
         gls_context_destroy(ctx);
     }
+}
+
+/* A model that carries its state sees all of the text, the prompt of 9 tokens too: the same weights over one row of 40
+ * say the same. */
+static void carries(void **state) {
+    enum { LONG = 40 };
+    gls_context *ctx = context(1);
+    gls_predictor *p = opened(ctx, "carried");
+    gls_data_info info = *gls_predictor_input_info(p);
+    gls_predictor_sampling options = {
+        .size = sizeof options, .prompt = "the cat sat on the mat\na dog", .length = LONG - 9};
+    gls_predictor_text text;
+    assert_int_equal(info.length, 4);
+    if (gls_predictor_sample(p, &options, &text) != GLS_OK) fail_msg("%s", gls_context_message(ctx));
+    assert_int_equal(text.tokens, LONG);
+    info.examples = 1;
+    info.length = LONG;
+    info.streams = 0;
+    info.target = GLS_TARGET_TOKENS;
+    gls_source *rows = NULL;
+    gls_problem *whole = NULL;
+    gls_pass *pass = NULL;
+    gls_value *model = NULL;
+    assert_int_equal(gls_source_from_tokens(ctx, text.token, text.token, &info, &rows), GLS_OK);
+    static const char section[] = "{embedding: 16, hidden: 24}";
+    assert_int_equal(gls_config_parse(ctx, "test", section, (int64_t)strlen(section), &model), GLS_OK);
+    assert_int_equal(gls_model_create(ctx, "lstm", model, gls_source_info(rows), &whole), GLS_OK);
+    assert_int_equal(gls_problem_size(whole), gls_problem_size(p->problem));
+    assert_int_equal(gls_pass_create(whole, NULL, &pass), GLS_OK);
+    gls_loader *loader = NULL;
+    gls_loader_options how = {.size = sizeof how, .wave = 1, .align = 1};
+    gls_stream *stream = NULL;
+    assert_int_equal(gls_loader_create(ctx, rows, &how, &loader), GLS_OK);
+    assert_int_equal(gls_loader_push(loader, (int64_t[]){0}, 1, 0), GLS_OK);
+    assert_int_equal(gls_loader_front(loader, &stream), GLS_OK);
+    gls_real *z = calloc((size_t)(LONG * info.vocabulary), sizeof *z);
+    assert_int_equal(gls_pass_outputs(pass, p->w, stream, z), GLS_OK);
+    for (int64_t t = text.prompt; t < LONG; t++) {
+        const gls_real *at = z + (t - 1) * info.vocabulary;
+        for (int64_t c = 0; c < info.vocabulary; c++) assert_true(at[c] <= at[text.token[t]] + 1e-4f);
+    }
+    free(z);
+    gls_loader_destroy(loader);
+    gls_pass_destroy(pass);
+    gls_problem_destroy(whole);
+    gls_value_destroy(ctx, model);
+    gls_source_destroy(rows);
+    gls_predictor_text_clear(ctx, &text);
+    gls_predictor_destroy(p);
+    gls_context_destroy(ctx);
 }
 
 /* 4,000 draws of one token: chi-squared of the k likeliest at that temperature stays below its 99.9% point. */
@@ -237,8 +294,9 @@ static void refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(greedy), cmocka_unit_test(frequencies), cmocka_unit_test(one_seed_one_text),
-        cmocka_unit_test(scores), cmocka_unit_test(refuses),
+        cmocka_unit_test(greedy),      cmocka_unit_test(carries),
+        cmocka_unit_test(frequencies), cmocka_unit_test(one_seed_one_text),
+        cmocka_unit_test(scores),      cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, prepare, leave_folder);
 }

@@ -3,6 +3,7 @@
 #include "base/arith.h"
 #include "base/value.h"
 #include "data/sampler.h"
+#include "estimator/streams.h"
 #include "run/training/training.h"
 
 #include <math.h>
@@ -207,7 +208,21 @@ gls_status gls_batches_plan(gls_training *training, double *steps_per_epoch, dou
     return GLS_OK;
 }
 
+/* State is carried from the row in a slot to the next one there: every mini-batch has a row of each stream, in order.
+ */
+static gls_status check_streams(const gls_training *t) {
+    const gls_data_info *info = &t->set.train->info;
+    if (!gls_pass_carries(t->problem, info)) return GLS_OK;
+    if (t->train->batch == info->streams && !t->train->shuffle && !t->train->replacement && !t->train->batch_schedule)
+        return GLS_OK;
+    return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                    "data.streams: state is carried from one mini-batch to the next; expected train.batch: %lld (a row "
+                    "of each stream), train.shuffle: false, and neither train.replacement nor train.batch_schedule",
+                    (long long)info->streams);
+}
+
 static gls_status create(gls_training *training, gls_batches *b) {
+    GLS_TRY(check_streams(training));
     b->examples = training->set.train->info.examples;
     b->batch = batch_rows(training);
     b->ahead = training->train->workers ? 2 : 0; /* one to be ready, one to be fetched meanwhile */
