@@ -1,9 +1,9 @@
 /* What measures cost, as ratios to the untapped training step, alternating in one process. First norms, diversity,
  * noise scale and norm test of every step, from the norms of the run's own mini-batch: medians over steps. Then all
- * measures at their default cadence along a whole run: sums over it, its end included. With one thread it takes the
- * processor's time, which a busy machine disturbs less. Usage: measures [steps, default 60] [epochs of the whole run,
- * default 60; 0: none] [its examples, default 20000] [threads]. Made-up images of 28 x 28, mini-batches of 128, method
- * msgd; nothing is written. */
+ * measures that need no second run and need not be named, at their default cadence along a whole run: sums over it, its
+ * end included. With one thread it takes the processor's time, which a busy machine disturbs less. Usage: measures
+ * [steps, default 60] [epochs of the whole run, default 60; 0: none] [its examples, default 20000] [threads]. Made-up
+ * images of 28 x 28, mini-batches of 128, method msgd; nothing is written. */
 #include <glissade/glissade.h>
 
 #include <math.h>
@@ -40,8 +40,8 @@ static const struct arm {
 
 static const char whole[] =
     "measure: {gradient_diversity: {}, noise_scale: {}, norm_test: {}, dim_bounds: {}, noise_norm: {}, "
-    "variance_curve: {}, tail_index: {}, gradient_norm: {}, loss: {}, sharpness: {}, smoothness: {}, dragger: {}, "
-    "time_averages: {}, invariance_defect: {}, equilibrium_ratio: {}}\n";
+    "variance_curve: {}, tail_index: {}, alpha_moments: {}, clip_bias: {}, gradient_norm: {}, loss: {}, sharpness: {}, "
+    "stationarity: {}, smoothness: {}, dragger: {}, time_averages: {}, invariance_defect: {}, equilibrium_ratio: {}}\n";
 
 typedef struct runner {
     gls_context *ctx;

@@ -3,7 +3,7 @@
 #ifndef GLISSADE_METHOD_H
 #define GLISSADE_METHOD_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <math.h>
 
 #ifdef __cplusplus
@@ -53,11 +53,17 @@ GLS_API const char *gls_method_name(const gls_method *method);
 /* Its options with their schedules, its parameter groups and state vectors as text for people; from gls_alloc. */
 GLS_API char *gls_method_view(const gls_method *method);
 GLS_API int64_t gls_method_steps(const gls_method *method); /* told so far, refused ones left out */
+/* Half of weight_decay times |w|^2 at this step's value, over blocks that are decayed, coupled or not: what a loss with
+ * the decay in it has more. */
+GLS_API double gls_method_decay(const gls_method *method, const gls_real *w);
 /* Further figures by name, some of which read a state vector (u_norm, tau_median, eps_share, ...). */
 GLS_API void gls_method_record(const gls_method *method, gls_record *record);
 /* The vector [d] the method gives as its result: w, but for singd with `output: theory`. NULL as long as there is none.
  */
 GLS_API const gls_real *gls_method_output(const gls_method *method, const gls_real *w);
+/* Whether a schedule of an option watches validations; then gls_method_validated after each. */
+GLS_API bool gls_method_watches(const gls_method *method);
+GLS_API void gls_method_validated(gls_method *method, bool better);
 /* Its named state, whole: everything a checkpoint needs. */
 GLS_API gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays *arrays);
 GLS_API void gls_method_destroy(gls_method *method);
@@ -132,7 +138,7 @@ typedef struct gls_schedule gls_schedule;
 
 /* Where a run is. epoch NaN: steps over the steps per epoch. */
 typedef struct gls_clock {
-    double step; /* steps done before this one, from 0 */
+    double step; /* steps done before this one, from 0; refused ones count */
     double epoch;
 } gls_clock;
 
@@ -144,7 +150,15 @@ typedef struct gls_clock {
 GLS_API gls_status gls_schedule_create(gls_context *ctx, const char *what, const gls_value *spec, double from,
                                        double steps_per_epoch, double total_steps, gls_schedule **out);
 GLS_API double gls_schedule_value(const gls_schedule *schedule, gls_clock clock);
+/* Whether it wants to hear of validations (plateau). */
+GLS_API bool gls_schedule_watches(const gls_schedule *schedule);
+/* A validation; better: its loss is the lowest so far. Nothing for schedules that do not watch. */
+GLS_API void gls_schedule_validated(gls_schedule *schedule, bool better);
+/* What it remembers of validations, for checkpoints. */
+GLS_API gls_status gls_schedule_arrays(gls_schedule *schedule, const char *prefix, gls_arrays *arrays);
 GLS_API void gls_schedule_destroy(gls_schedule *schedule);
+/* The learning rate of a method's step at this clock. GLS_ERR_ARGUMENT if a schedule leaves its option's bounds. */
+GLS_API gls_status gls_method_rate(gls_method *method, gls_clock clock, double *lr);
 
 /* ---- values that theorems give ---- */
 
@@ -193,6 +207,8 @@ typedef struct gls_schedule_type {
     gls_status (*create)(gls_context *ctx, void *self, const void *options);
     size_t self_size;
     double (*value)(const void *self, const void *options, const gls_schedule_time *time);
+    void (*validated)(void *self, const void *options, bool better); /* NULL: it does not watch */
+    gls_status (*arrays)(gls_context *ctx, void *self, const char *prefix, gls_arrays *list); /* NULL: keeps nothing */
 } gls_schedule_type;
 
 typedef struct gls_schedule_common {
@@ -289,11 +305,11 @@ typedef struct gls_method_setup {
     int64_t parameters;
     const void *options;
     uint64_t seed;
-    double total_steps;
-    gls_real *const *state; /* the state vectors, zero */
+    double total_steps, steps_per_epoch; /* 0: unknown */
+    gls_real *const *state;              /* the state vectors, zero */
 } gls_method_setup;
 
-/* A step rule. A step is: refusal if g is not finite; schedules; begin; norms if needed; coefficients for every group;
+/* A step rule. A step is: schedules; refusal if g is not finite; begin; norms if needed; coefficients for every group;
  * first over all ranges (rules that need a sum before w can move); between; main over all ranges; projection; finish.
  * Everything but member and main may be NULL or 0. Rules are called in several threads at once, on disjoint ranges. */
 typedef struct gls_method_type {

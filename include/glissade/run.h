@@ -2,7 +2,7 @@
 #ifndef GLISSADE_RUN_H
 #define GLISSADE_RUN_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <glissade/data.h>
 #include <glissade/problem.h>
 #include <glissade/estimator.h>
@@ -53,7 +53,7 @@ typedef struct gls_progress {
     double score;     /* the problem's first score there */
     const char *score_name;
     const char *set; /* the monitored set: "validation", "test" or "train" */
-    double seconds;  /* of training so far, resumed ones included */
+    double seconds;  /* of the run so far, earlier sessions included */
     double examples_per_second;
     double seconds_left;
     bool validated; /* this call follows a validation */
@@ -64,6 +64,7 @@ typedef struct gls_run_options {
     const gls_value *config; /* borrowed for the run's life */
     const char *folder;      /* NULL: nothing is written */
     bool resume;             /* continue from the latest readable checkpoint in folder */
+    bool stretch;            /* a resumed run of another length may go on at other rates than it has had */
     const char *from;        /* run folder or .safetensors file whose weights to begin with; NULL: initialise */
     void (*progress)(void *user, const gls_progress *progress); /* after every step; NULL: none */
     void *user;
@@ -95,9 +96,10 @@ typedef struct gls_run_result {
     double train_loss, validation_loss, test_loss;
     double train_score, validation_score, test_score;
     const char *score;
-    double seconds; /* of training, validations and checkpoints included */
-    double examples_per_second;
+    double seconds; /* of all work of all sessions: reading data, training, validations, checkpoints, final losses */
+    double examples_per_second; /* of training: final losses are not counted */
     gls_stop_reason stopped;
+    int64_t train_examples; /* how many train_loss is over (train.final_train, or what train.time left room for) */
 } gls_run_result;
 
 /* Loss and first score on one domain of the test set (without one, of the training set). */
@@ -112,8 +114,12 @@ GLS_API gls_status gls_run_create(gls_context *ctx, const gls_run_options *optio
 /* Steps to the end, or to gls_interrupt: then a checkpoint is written, result->stopped is GLS_STOP_INTERRUPTED and the
  * final losses are not computed. */
 GLS_API gls_status gls_run_train(gls_run *run, gls_run_result *result);
-/* Makes the run folder, or restores the latest readable checkpoint; with `from`, reads the weights and the problem's
- * state. Called by the first gls_run_step.
+/* The configuration as config.yaml of the run's folder has it: every default, absolute paths, the plan. From gls_alloc;
+ * NULL with a message. */
+GLS_API char *gls_run_config_text(gls_run *run);
+/* Makes the run folder this process's own until gls_run_destroy (GLS_ERR_ARGUMENT if another process has it; one that
+ * is there is locked by gls_run_create already), or restores the latest readable checkpoint; with `from`, reads the
+ * weights and the problem's state. Called by the first gls_run_step.
  *
  * To predict with a trained run: gls_run_create with its configuration (gls_run_saved_config), `from` its folder and no
  * folder of its own, then this; gls_run_weights, gls_run_pass and a stream of rows are what gls_pass_outputs takes. */
@@ -162,9 +168,32 @@ GLS_API gls_status gls_run_saved_config(gls_context *ctx, const char *folder, gl
  */
 GLS_API gls_status gls_run_saved_weights(gls_context *ctx, const char *folder, const char *which, char **path,
                                          int64_t *step);
+/* The step that weights were saved at, -1 if their file does not say; `from` as gls_run_options.from. GLS_ERR_INPUT if
+ * there are none. */
+GLS_API gls_status gls_run_saved_step(gls_context *ctx, const char *from, int64_t *step);
 /* The last value of a figure ("lr", "loss") in metrics.jsonl up to a step (0: in all of it); NaN if there is none. */
 GLS_API gls_status gls_run_saved_figure(gls_context *ctx, const char *folder, const char *name, int64_t step,
                                         double *value);
+
+/* ---- inputs of a theorem that measures give ---- */
+
+enum { GLS_MEASURED_INPUTS = 16 }; /* more than any theorem has */
+
+typedef struct gls_measured_input {
+    const char *input, *measure, *figure; /* "sigma" is noise_rms of noise_norm */
+    const char *among;                    /* of several measurements the "greatest", the "least" or the "last" stands */
+    bool required;                        /* the theorem has no default for it */
+    double value;                         /* NaN: not measured */
+    int64_t found;                        /* how many measurements had it */
+} gls_measured_input;
+
+/* Those inputs of a theorem for which there is a measure, none of them found yet: out [GLS_MEASURED_INPUTS]. */
+GLS_API gls_status gls_measured_inputs(gls_context *ctx, const gls_theorem *theorem, gls_measured_input *out,
+                                       int64_t *count);
+/* Looks for them in a run folder (all that it measured along the way), or in a file with the JSON of `glissade
+ * measure`. Figures that are meaningless or not finite do not count; May be called for several. GLS_ERR_FILE for a
+ * folder that is not a run's, GLS_ERR_INPUT for a file that is something else. */
+GLS_API gls_status gls_measured_read(gls_context *ctx, const char *path, gls_measured_input *inputs, int64_t count);
 
 /* ---- a survey: measures at one point ---- */
 
@@ -209,6 +238,7 @@ typedef struct gls_suspects_options {
     const char *rank; /* "factor" (smallest clip factor first), "norm", "loss" (largest first); NULL: factor if anything
                          was clipped, else norm */
     const char *by;   /* means over what: "class", or a column of the data such as "domain"; NULL: class */
+    int64_t window;   /* of the train.ledger_windows equal parts of the run, from 1; 0: the whole run */
 } gls_suspects_options;
 
 /* Means over the times an example was drawn; the loss is that at the final weights. */
@@ -261,6 +291,8 @@ typedef struct gls_solve_state {
     const gls_real *g;        /* [d] the gradient last told, NULL to a value */
     const gls_step_report *report;
     const gls_method *method;
+    const struct gls_figures *figures; /* with follow: of w before this step, else NULL */
+    const struct gls_solution *sums;   /* with follow: its means are sums over w_0 ... w_{step-1} here, else NULL */
 } gls_solve_state;
 
 typedef struct gls_solve_options {
@@ -274,9 +306,10 @@ typedef struct gls_solve_options {
     int64_t repeat;
     uint64_t seed;
     const gls_real *init; /* [d]; NULL: the problem's own start, another one for each repetition */
-    bool follow;          /* evaluate the true gradient at every iterate: mean_norm and what follows it below */
-    double epsilon;       /* with follow: what first_hit looks for */
-    bool stop;            /* with follow: a repetition ends at its first hit */
+    bool follow;    /* evaluate the true F and its gradient at every iterate: first_hit and what follows it below */
+    double epsilon; /* with follow: the gradient norm that first_hit looks for */
+    double value_epsilon; /* with follow: the distance to the known minimum that first_value_hit looks for; 0: none */
+    bool stop;            /* with follow: a repetition ends at its first first_hit */
     int64_t marks;        /* how many steps figures are wanted at */
     const int64_t *mark;  /* [marks] ascending; 0 is the start */
     gls_status (*observe)(void *user, const gls_solve_state *state); /* after every answer, in a worker; or NULL */
@@ -296,7 +329,10 @@ typedef struct gls_solution {
     bool diverged;             /* an answer was not finite: the repetition stopped there */
     gls_figures end;           /* at the result */
     int64_t first_hit;         /* with follow: steps before the first |grad F| <= epsilon; -1: none */
+    int64_t first_value_hit;   /* the same of F - min F <= value_epsilon */
     double mean_norm, mean_norm2, mean_value, least_norm; /* with follow: over w_0 ... w_{steps-1} */
+    double mean_batch_value; /* with follow, of a problem with several examples: mean over gradient answers of the loss
+                                on the answer's own rows; less the minimum of F, it is the average regret. NaN: none */
 } gls_solution;
 
 /* Runs `repeat` repetitions on the context's team. solution [repeat]; point [repeat, d] final results, or NULL; figures

@@ -1,4 +1,5 @@
-/* glissade/search.h: many runs for one answer. A sweep compares settings; advice turns measures and short probes into a
+/* glissade/search.h: many runs for one answer. A sweep compares settings; an exchange trains on sets that differ in one
+ * example; advice turns measures and short probes into a
  * recommended configuration, and may be verified at full length. */
 #ifndef GLISSADE_SEARCH_H
 #define GLISSADE_SEARCH_H
@@ -32,6 +33,7 @@ typedef struct gls_sweep_options {
     int64_t trials; /* random search: that many draws; 0: the whole grid */
     int64_t seeds;  /* runs of each trial, with seeds first_seed, first_seed + 1, ... */
     int64_t first_seed;
+    bool by_epochs;     /* compare by the epochs in which runs reach train.target_accuracy or train.target_loss */
     const char *folder; /* for the run folders: runs finished there are skipped, unfinished ones continue */
     const gls_context_options *context; /* threads, allocator and logger of the runs' own contexts */
     /* Before each run (result NULL) and after it; result->stopped is GLS_STOP_NONE if the run diverged. NULL: none. */
@@ -47,8 +49,11 @@ typedef struct gls_sweep_stat {
 typedef struct gls_sweep_trial {
     char folder[24];      /* its runs are in FOLDER/seed-SEED; the name is made from its configuration */
     char **text;          /* [axes] */
-    int64_t runs, failed; /* failed: ended by a step that was not finite */
-    gls_sweep_stat selected, test_loss, test_score, train_loss, seconds;
+    int64_t runs, failed; /* failed: ended by what was not finite, or at a training loss more than
+                             1.5 times that of its initial weights: it counts in no mean */
+    int64_t reached;      /* runs that ended at their target */
+    int64_t missed;       /* with by_epochs: runs that did not, which selected leaves out */
+    gls_sweep_stat selected, test_loss, test_score, train_loss, seconds, epochs;
 } gls_sweep_trial;
 
 /* The outcome of a sweep. */
@@ -57,19 +62,76 @@ typedef struct gls_sweep {
     int64_t axes, trials;
     gls_sweep_axis *axis;   /* [axes] keys */
     gls_sweep_trial *trial; /* [trials] the best first, those that failed last */
-    char *selected_by;      /* "validation accuracy", "validation loss", "training loss" */
+    char *selected_by;      /* "validation accuracy", "validation loss", "training loss", "epochs to the target" */
     bool greater_is_better;
+    bool best;  /* trial[0] is a best one: some trial has a finite figure to be chosen by */
     bool *edge; /* [axes] the best value is the least or the greatest that was tried */
     bool interrupted;
 } gls_sweep;
 
 /* Runs what is missing and compares the runs: by the score on the validation set, without a score the loss there,
- * without a validation set the training loss. GLS_OK with interrupted set after gls_interrupt. GLS_ERR_ARGUMENT for a
+ * without a validation set the training loss; or by epochs to a target, whatever the loss there, trials that missed it
+ * last. GLS_OK with interrupted set after gls_interrupt. GLS_ERR_ARGUMENT for a
  * grid with a range or too many trials. Own *out: gls_sweep_destroy. */
 GLS_API gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out);
 GLS_API void gls_sweep_destroy(gls_sweep *sweep);
 /* One JSON object; from gls_alloc, NULL without memory. */
 GLS_API char *gls_sweep_json(const gls_sweep *sweep);
+
+/* ---- exchange: runs in step on training sets that differ in one example ([D] 5.1, 6.2): `glissade pair` ---- */
+
+/* The runs after an epoch. distance is sqrt(|w - w'|^2 / (|w|^2 + |w'|^2)); eps_stab f(w; z_i) - f(w'; z_i), the loss
+ * on the exchanged example where it was trained on less that where it was not; both are means over the exchanged
+ * examples, their deviation is over them. Losses and scores are those of the whole set, over training and test sets;
+ * NaN where there is none. */
+typedef struct gls_exchange_row {
+    double epoch;
+    int64_t step;
+    double train_loss, test_loss, gap; /* gap: test less training loss */
+    double train_score, test_score;
+    gls_sweep_stat distance, eps_stab;
+    double *each; /* [2, examples] distances, then eps_stab of each exchanged example */
+} gls_exchange_row;
+
+typedef struct gls_exchange_series {
+    int64_t batch;
+    bool diverged; /* a step was not finite: the rows end before it */
+    gls_exchange_row *row;
+    int64_t rows;
+} gls_exchange_series;
+
+typedef struct gls_exchange_options {
+    size_t size;
+    const gls_value *config;
+    const int64_t *example; /* [examples] different ones of the training set as it is after all transforms, from 0 */
+    int64_t examples;
+    const int64_t *batch; /* [batches] mini-batches to compare; NULL: the configuration's */
+    int64_t batches;
+    const char *folder; /* for run folders: whole and exchanged-I, and series.json, which grows with every epoch; in
+                           batch-B where `batch` is given. What is there continues, or is taken as it is */
+    const gls_context_options *context; /* as in gls_sweep_options */
+    /* After each comparison, those of an earlier call included. NULL: none. */
+    void (*progress)(void *user, const gls_exchange_series *series, const gls_exchange_row *row);
+    void *user;
+} gls_exchange_options;
+
+typedef struct gls_exchange {
+    gls_context *ctx;
+    int64_t *example; /* [examples] */
+    int64_t examples;
+    gls_exchange_series *series; /* [batches] */
+    int64_t batches;
+    bool interrupted;
+} gls_exchange;
+
+/* For every batch one run on the training set and one for each exchanged example on the set in which another example,
+ * drawn by the seed, takes its place (transform replace): same start, same order, same draws. All advance by an epoch,
+ * then they are compared. GLS_OK with interrupted set after gls_interrupt: the next call continues. GLS_ERR_ARGUMENT
+ * for examples that are not there, or a folder with other ones. Own *out: gls_exchange_destroy. */
+GLS_API gls_status gls_exchange_run(gls_context *ctx, const gls_exchange_options *options, gls_exchange **out);
+GLS_API void gls_exchange_destroy(gls_exchange *exchange);
+/* One JSON object; from gls_alloc, NULL without memory. */
+GLS_API char *gls_exchange_json(const gls_exchange *exchange);
 
 /* ---- advice: measures and short probes, then a recommended configuration (docs/advise.md) ---- */
 

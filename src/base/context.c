@@ -84,6 +84,7 @@ gls_status gls_context_create_checked(gls_context **out, const gls_context_optio
     ctx->allocator = allocator;
     ctx->threads = options->threads ? options->threads : usable_processors();
     if (ctx->threads > GLS_MAX_THREADS) ctx->threads = GLS_MAX_THREADS;
+    ctx->process = getpid();
     ctx->seed = options->seed;
     ctx->comm = options->comm;
     const char *cpu = getenv("GLS_CPU");

@@ -1,5 +1,5 @@
 /* The known name nearest to a mistyped one, for messages. */
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 #include <ctype.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef GLS_BASE_TEXT_H
 #define GLS_BASE_TEXT_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 enum { GLS_REAL_TEXT = 32 }; /* 17 digits, two signs, point and exponent take 25 */
 

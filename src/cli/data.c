@@ -137,6 +137,7 @@ static const cli_flag flags[] = {
     {"rank", "BY", "suspects: the order, factor (default where anything was clipped), norm or loss", CLI_CHOICE, 0, 0,
      "factor|norm|loss"},
     {"by", "COLUMN", "suspects: means over classes (default) or over a column of the data, such as domain"},
+    {"window", "N", "suspects: in part N alone, from 1, of the run's train.ledger_windows", CLI_INT, 1, 1000},
     {"json", NULL, "info and suspects: print one JSON object"},
     {NULL}};
 
@@ -146,5 +147,6 @@ const cli_verb cli_data = {
     .help = "make, inspect and convert data sets; list the examples that a run clipped most",
     .flags = flags,
     .words = actions,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

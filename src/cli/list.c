@@ -4,6 +4,8 @@
 
 #include "cli/cli.h"
 
+enum { NARROWEST = 17 }; /* of the column of names */
+
 static const char presets[] = "presets", theorems[] = "theorems";
 static const char *const words[] = {"methods",    "estimators", "measures", "models", "problems", "data",
                                     "transforms", "schedules",  "noises",   theorems, presets,    NULL};
@@ -44,8 +46,13 @@ static void print_options(const gls_option *table) {
     }
 }
 
-static void print_member(const gls_member *member, bool whole) {
-    printf("  %-17s %s%s%s\n", member->name, member->help, *member->source ? "  " : "", member->source);
+static int wider(int width, const char *name) {
+    return (int)strlen(name) > width ? (int)strlen(name) : width;
+}
+
+/* width: of the column of names. */
+static void print_member(const gls_member *member, int width, bool whole) {
+    printf("  %-*s %s%s%s\n", width, member->name, member->help, *member->source ? "  " : "", member->source);
     if (whole)
         print_options(member->options);
     else
@@ -65,25 +72,29 @@ static json_t *describe(const char *name, const char *help, const char *source, 
 
 static void list_presets(json_t *into) {
     const gls_preset *p;
-    if (!into) puts("presets");
+    int width = NARROWEST;
+    if (!into) puts(presets);
+    for (int64_t i = 0; (p = gls_preset_at(i)); i++) width = wider(width, p->name);
     for (int64_t i = 0; (p = gls_preset_at(i)); i++) {
         if (into)
             json_array_append_new(into, describe(p->name, p->help, "", NULL));
         else
-            printf("  %-17s %s\n", p->name, p->help);
+            printf("  %-*s %s\n", width, p->name, p->help);
     }
 }
 
 /* All members of a kind, or those named; names is ended by one that is a kind. */
 static void list_kind(gls_context *ctx, gls_kind kind, const char *only, json_t *into) {
     const gls_member *member;
+    int width = NARROWEST;
     if (!into && gls_members_at(ctx, kind, 0)) puts(gls_kind_name(kind));
+    for (int64_t i = 0; (member = gls_members_at(ctx, kind, i)); i++) width = wider(width, member->name);
     for (int64_t i = 0; (member = gls_members_at(ctx, kind, i)); i++) {
         if (only && strcmp(only, member->name) != 0) continue;
         if (into)
             json_array_append_new(into, describe(member->name, member->help, member->source, member->options));
         else
-            print_member(member, only != NULL);
+            print_member(member, width, only != NULL);
     }
 }
 
@@ -99,8 +110,8 @@ static void describe_theorem(const gls_theorem *theorem, json_t *into) {
     json_array_append_new(into, whole);
 }
 
-static void print_theorem(const gls_theorem *theorem, bool whole) {
-    print_member(&theorem->member, whole);
+static void print_theorem(const gls_theorem *theorem, int width, bool whole) {
+    print_member(&theorem->member, width, whole);
     for (const gls_theorem_condition *c = theorem->conditions; whole && c && c->text; c++)
         printf("    needs                  %s\n", c->text);
     for (const gls_theorem_output *o = theorem->outputs; whole && o->name; o++)
@@ -109,13 +120,15 @@ static void print_theorem(const gls_theorem *theorem, bool whole) {
 
 static void list_theorems(const char *only, json_t *into) {
     const gls_theorem *theorem;
+    int width = NARROWEST;
     if (!into) puts(theorems);
+    for (int64_t i = 0; (theorem = gls_theorem_at(i)); i++) width = wider(width, theorem->member.name);
     for (int64_t i = 0; (theorem = gls_theorem_at(i)); i++) {
         if (only && strcmp(only, theorem->member.name) != 0) continue;
         if (into)
             describe_theorem(theorem, into);
         else
-            print_theorem(theorem, only != NULL);
+            print_theorem(theorem, width, only != NULL);
     }
 }
 
@@ -192,5 +205,6 @@ const cli_verb cli_list = {
                "With a name, its options are shown one on a line, with their defaults.",
     .flags = flags,
     .words = words,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

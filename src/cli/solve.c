@@ -75,6 +75,36 @@ static gls_status fill_constants(work *k) {
     return GLS_OK;
 }
 
+/* A number, or a fraction: 0.5, 2/3. */
+static gls_status read_share(work *k) {
+    const char *text = cli_get(k->args, "share");
+    char *end;
+    k->share = text ? strtod(text, &end) : 0.5;
+    if (!text) return GLS_OK;
+    if (end != text && *end == '/') {
+        const char *below = end + 1;
+        k->share /= strtod(below, &end);
+        if (end == below) k->share = NAN;
+    }
+    if (end != text && !*end && k->share > 0 && k->share <= 1) return GLS_OK;
+    return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "--share: expected a number above 0 and at most 1, as in 2/3, found '%s'",
+                    text);
+}
+
+/* What needs the true F at every iterate. */
+static gls_status read_follow(work *k) {
+    static const char *const flags[] = {"follow", "epsilon", "gap", "series"};
+    const gls_constants *known = gls_analytic_constants(k->problem);
+    for (int i = 0; i < 4; i++) k->options.follow |= cli_has(k->args, flags[i]);
+    k->options.epsilon = cli_real(k->args, "epsilon", 0);
+    k->options.value_epsilon = cli_real(k->args, "gap", 0);
+    GLS_TRY(read_share(k));
+    if (cli_has(k->args, "gap") && !(known && isfinite(known->minimum)))
+        return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "--gap: the minimum of problem '%s' is not known; use --epsilon",
+                        k->name);
+    return GLS_OK;
+}
+
 static gls_status configure(work *k) {
     static const char *const sections[] = {"method", "problem", "estimator", "average", NULL};
     const char *method = cli_get(k->args, "method");
@@ -99,8 +129,9 @@ static gls_status configure(work *k) {
     k->options.steps = cli_int(k->args, "steps", 1000);
     k->options.repeat = cli_int(k->args, "repeat", 1);
     k->options.batch = cli_int(k->args, "batch", k->problem->data.examples == 1 ? 1 : 0);
-    k->options.follow = cli_has(k->args, "epsilon");
-    k->options.epsilon = cli_real(k->args, "epsilon", 0);
+    const char *order = cli_get(k->args, "order");
+    if (order && strcmp(order, "sequential") == 0) k->options.order = GLS_ORDER_SEQUENTIAL;
+    GLS_TRY(read_follow(k));
     GLS_TRY(read_init(k));
     return fill_constants(k);
 }
@@ -109,7 +140,8 @@ static gls_status configure(work *k) {
 
 static gls_status observe(void *user, const gls_solve_state *state) {
     work *k = user;
-    if (state->repetition || k->path.count >= CLI_PATH_MOST) return GLS_OK;
+    cli_series_add(k->series, state);
+    if (state->repetition || !k->path.w || k->path.count >= CLI_PATH_MOST) return GLS_OK;
     memcpy(k->path.w + k->path.count++ * k->path.d, state->w, (size_t)k->path.d * sizeof *state->w);
     return GLS_OK;
 }
@@ -136,6 +168,20 @@ static gls_status finish(void *user, const gls_solve_state *state) {
 
 /* ---- the verb ---- */
 
+static gls_status keep_path(work *k) {
+    int64_t d = gls_problem_size(k->problem);
+    if (d > 2)
+        return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "--plot: a path in %lld dimensions, expected 1 or 2", (long long)d);
+    k->path.d = d;
+    k->path.w = gls_alloc(k->ctx, CLI_PATH_MOST * d, sizeof *k->path.w);
+    if (!k->path.w) return GLS_ERR_MEMORY;
+    if (k->init) { /* observe sees what follows the start */
+        memcpy(k->path.w, k->init, (size_t)d * sizeof *k->init);
+        k->path.count = 1;
+    }
+    return GLS_OK;
+}
+
 static gls_status solve(work *k) {
     int64_t d = gls_problem_size(k->problem), points;
     if (__builtin_mul_overflow(k->options.repeat, d, &points))
@@ -145,25 +191,22 @@ static gls_status solve(work *k) {
     if (!k->solution || !k->point) return GLS_ERR_MEMORY;
     k->options.finish = finish;
     k->options.user = k;
-    if (cli_has(k->args, "plot")) {
-        if (d > 2)
-            return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "--plot: a path in %lld dimensions, expected 1 or 2",
-                            (long long)d);
-        k->path.d = d;
-        k->path.w = gls_alloc(k->ctx, CLI_PATH_MOST * d, sizeof *k->path.w);
-        if (!k->path.w) return GLS_ERR_MEMORY;
-        k->options.observe = observe;
-        if (k->init) { /* observe sees what follows the start */
-            memcpy(k->path.w, k->init, (size_t)d * sizeof *k->init);
-            k->path.count = 1;
-        }
-    }
+    if (cli_has(k->args, "plot")) GLS_TRY(keep_path(k));
+    if (cli_has(k->args, "series")) GLS_TRY(cli_series_open(k));
+    if (k->path.w || k->series) k->options.observe = observe;
     struct timespec from, to;
     clock_gettime(CLOCK_MONOTONIC, &from);
     gls_status status = gls_solve(k->problem, &k->options, k->solution, k->point, NULL);
     clock_gettime(CLOCK_MONOTONIC, &to);
     k->seconds = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
     return status;
+}
+
+/* Files that were asked for. */
+static gls_status write_files(work *k) {
+    if (cli_has(k->args, "plot"))
+        GLS_TRY(cli_plot_path(k->problem, &k->path, cli_get(k->args, "method"), cli_get(k->args, "plot")));
+    return k->series ? cli_series_write(k, cli_get(k->args, "series")) : GLS_OK;
 }
 
 static int report(work *k) {
@@ -185,11 +228,16 @@ static int run(const cli_args *args) {
     cli_signals *signals = cli_signals_start(k.ctx, NULL);
     gls_status status = configure(&k);
     if (status == GLS_OK) status = solve(&k);
-    bool writing = status == GLS_OK && cli_has(args, "plot");
-    if (writing) status = cli_plot_path(k.problem, &k.path, cli_get(args, "method"), cli_get(args, "plot"));
+    bool failed = status == GLS_OK && cli_solve_failed(&k), writing = status == GLS_OK;
+    if (writing && !failed) status = write_files(&k);
     int code = status == GLS_OK ? report(&k) : cli_fail(k.ctx, status, writing);
+    if (failed && code == CLI_DONE) {
+        cli_bad("all of %lld repetitions diverged: try a smaller lr", (long long)k.options.repeat);
+        code = CLI_FAILED;
+    }
     cli_signals_stop(signals);
     json_decref(k.certificate);
+    cli_series_close(k.series);
     gls_problem_destroy(k.problem);
     gls_value_destroy(k.ctx, k.config);
     void *blocks[] = {k.solution, k.point, k.init, k.path.w};
@@ -211,7 +259,13 @@ static const cli_flag flags[] = {
     {"init", "W", "the start: one number, or one for each coordinate, separated by commas; default: the problem's own"},
     {"average", "SPEC", "take an average of the iterates as the result: uniform, weighted, ..."},
     {"estimator", "SPEC", "how to combine a mini-batch: {name: normalized, microbatch: 8}, or a list"},
+    {"order", "ORDER", "examples of a mini-batch: drawn with replacement (the default), or one after another",
+     CLI_CHOICE, .choices = "replacement|sequential"},
     {"epsilon", "E", "find the first step with |grad F| <= E", CLI_REAL, 0, INFINITY},
+    {"gap", "E", "find the first step with F - min F <= E", CLI_REAL, 1e-300, INFINITY},
+    {"share", "S", "share of the repetitions that must have got there, as in 2/3 (0.5)"},
+    {"follow", NULL, "evaluate F at every iterate: time averages; implied by --epsilon, --gap and --series"},
+    {"series", "FILE.csv", "the first repetition step by step: value, gradient norm, time averages, average regret"},
     {"seed", "N", "seed of all random numbers (1)", CLI_INT, 0, INFINITY},
     {"threads", "N", "threads; 0 (the default): one for each free processor", CLI_INT, 0, 1024},
     {"plot", "FILE.svg", "draw the first repetition's path, in one or two dimensions"},

@@ -7,7 +7,7 @@
 
 json_t *cli_vector(const gls_real *x, int64_t n) {
     json_t *list = json_array();
-    for (int64_t i = 0; i < n; i++) json_array_append_new(list, json_real((double)x[i]));
+    for (int64_t i = 0; i < n; i++) json_array_append_new(list, cli_number((double)x[i]));
     return list;
 }
 
@@ -32,6 +32,12 @@ static double distance_of(const gls_solution *s) {
 static double hit_of(const gls_solution *s) {
     return s->first_hit < 0 ? INFINITY : (double)s->first_hit;
 }
+static double value_hit_of(const gls_solution *s) {
+    return s->first_value_hit < 0 ? INFINITY : (double)s->first_value_hit;
+}
+static double end_of(const gls_solution *s) {
+    return s->ended ? (double)s->steps : INFINITY;
+}
 
 static void quantiles(const cli_solving *k, figure of, double *sorted, double out[LEVELS]) {
     int64_t n = k->options.repeat;
@@ -40,12 +46,37 @@ static void quantiles(const cli_solving *k, figure of, double *sorted, double ou
     for (int i = 0; i < LEVELS; i++) out[i] = sorted[(int64_t)(levels[i] * (double)(n - 1) + 0.5)];
 }
 
-/* The first step at which half of the repetitions have |grad F| <= epsilon; infinite if that many never do. */
-static double first_hit(const cli_solving *k, double *sorted) {
-    int64_t n = k->options.repeat;
-    for (int64_t r = 0; r < n; r++) sorted[r] = hit_of(&k->solution[r]);
+/* The step at which the share of the repetitions has got there; infinite if that many never do. */
+static double complexity(const cli_solving *k, figure of, double *sorted) {
+    int64_t n = k->options.repeat, needed = (int64_t)ceil(k->share * (double)n - 1e-9);
+    for (int64_t r = 0; r < n; r++) sorted[r] = of(&k->solution[r]);
     qsort(sorted, (size_t)n, sizeof *sorted, ascending);
-    return sorted[(n + 1) / 2 - 1];
+    return sorted[needed > 0 ? needed - 1 : 0];
+}
+
+static bool any_ended(const cli_solving *k) {
+    for (int64_t r = 0; r < k->options.repeat; r++)
+        if (k->solution[r].ended) return true;
+    return false;
+}
+
+/* F(w) minus its minimum in the mean over gradient answers on their own rows; NaN where it has no meaning. */
+static double regret_of(const cli_solving *k, const gls_solution *s) {
+    const gls_constants *known = gls_analytic_constants(k->problem);
+    return known && isfinite(known->minimum) ? s->mean_batch_value - known->minimum : NAN;
+}
+
+static void set_followed(const cli_solving *k, double *sorted, json_t *all) {
+    const gls_solution *s = &k->solution[0];
+    json_t *averages =
+        json_pack("{s:o, s:o, s:o, s:o}", "value", cli_number(s->mean_value), "gradient_norm", cli_number(s->mean_norm),
+                  "gradient_norm2", cli_number(s->mean_norm2), "least_gradient_norm", cli_number(s->least_norm));
+    json_object_set_new(all, "time_averages", averages);
+    json_object_set_new(all, "regret", cli_number(regret_of(k, s)));
+    json_object_set_new(all, "share", json_real(k->share));
+    if (cli_has(k->args, "epsilon")) json_object_set_new(all, "first_hit", cli_number(complexity(k, hit_of, sorted)));
+    if (cli_has(k->args, "gap"))
+        json_object_set_new(all, "first_value_hit", cli_number(complexity(k, value_hit_of, sorted)));
 }
 
 /* Point, value and calls are those of the first repetition; quantiles are over all of them. */
@@ -77,11 +108,39 @@ int cli_solve_json(const cli_solving *k, double *sorted) {
         json_object_set_new(table, rows[f].name, list);
     }
     json_object_set_new(all, "quantiles", table);
-    if (k->options.follow) json_object_set_new(all, "first_hit", cli_number(first_hit(k, sorted)));
+    if (k->options.follow) set_followed(k, sorted, all);
+    if (any_ended(k)) json_object_set_new(all, "ended_by", cli_number(complexity(k, end_of, sorted)));
     if (k->certificate) json_object_set(all, "certificate", k->certificate);
     json_object_set_new(all, "seconds", json_real(k->seconds));
     json_object_set_new(all, "steps_per_second", cli_number((double)steps / k->seconds));
     return cli_print_json(all, 12);
+}
+
+bool cli_solve_failed(const cli_solving *k) {
+    for (int64_t r = 0; r < k->options.repeat; r++)
+        if (!k->solution[r].diverged && isfinite(k->solution[r].end.value)) return false;
+    return true;
+}
+
+static void say_complexity(const cli_solving *k, const char *what, double step) {
+    char share[32] = "half";
+    if (k->share != 0.5) snprintf(share, sizeof share, "%.4g", k->share);
+    if (isfinite(step))
+        fprintf(stderr, "%s of the repetitions %s at step %.0f\n", share, what, step);
+    else
+        fprintf(stderr, "fewer than %s of the repetitions %s\n", share, what);
+}
+
+static void say_followed(const cli_solving *k, double *sorted) {
+    const gls_solution *s = &k->solution[0];
+    char what[64];
+    fprintf(stderr, "time averages of the first repetition: F %.6g, |grad F| %.6g, least |grad F| %.6g\n",
+            s->mean_value, s->mean_norm, s->least_norm);
+    if (!isnan(regret_of(k, s))) fprintf(stderr, "average regret of the first repetition: %.6g\n", regret_of(k, s));
+    snprintf(what, sizeof what, "have |grad F| <= %g", k->options.epsilon);
+    if (cli_has(k->args, "epsilon")) say_complexity(k, what, complexity(k, hit_of, sorted));
+    snprintf(what, sizeof what, "have F - min F <= %g", k->options.value_epsilon);
+    if (cli_has(k->args, "gap")) say_complexity(k, what, complexity(k, value_hit_of, sorted));
 }
 
 void cli_solve_say(const cli_solving *k, double *sorted) {
@@ -113,13 +172,8 @@ void cli_solve_say(const cli_solving *k, double *sorted) {
         for (int i = 0; i < LEVELS; i++) fprintf(stderr, " %12.6g", q[i]);
         fputc('\n', stderr);
     }
-    if (k->options.follow) {
-        double hit = first_hit(k, sorted);
-        if (isfinite(hit))
-            fprintf(stderr, "half of the repetitions have |grad F| <= %g at step %.0f\n", k->options.epsilon, hit);
-        else
-            fprintf(stderr, "fewer than half of the repetitions reach |grad F| <= %g\n", k->options.epsilon);
-    }
+    if (k->options.follow) say_followed(k, sorted);
+    if (any_ended(k)) say_complexity(k, "have ended", complexity(k, end_of, sorted));
     if (k->certificate)
         fprintf(stderr, "certificate: %zu points within %g, combined gradient of norm %.6g <= %g\n",
                 json_array_size(json_object_get(k->certificate, "points")),

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -40,6 +41,8 @@ static gls_status configure(job *j) {
     j->options.trials = cli_int(j->args, "trials", 0);
     j->options.seeds = cli_int(j->args, "seeds", 1);
     j->options.first_seed = cli_int(j->args, "seed", 1);
+    const char *by = cli_get(j->args, "by");
+    j->options.by_epochs = by && strcmp(by, "epochs") == 0;
     char *name = cli_has(j->args, "out") ? NULL : gls_config_name(j->ctx, j->config);
     j->folder = name ? gls_sprintf(j->ctx, "runs/sweep-%s", name) : gls_strdup(j->ctx, cli_get(j->args, "out"));
     gls_free(j->ctx, name);
@@ -58,7 +61,7 @@ static void progress(void *user, int64_t run, int64_t runs, const char *name, co
                 isnan(result->validation_loss) ? result->test_loss : result->validation_loss, result->seconds);
 }
 
-static void print_stat(gls_sweep_stat stat, bool percent) {
+static void print_stat(gls_sweep_stat stat, int width, bool percent) {
     double scale = percent ? 100 : 1;
     char text[48] = "-";
     if (!isnan(stat.mean) && isnan(stat.deviation))
@@ -66,7 +69,7 @@ static void print_stat(gls_sweep_stat stat, bool percent) {
     else if (!isnan(stat.mean))
         snprintf(text, sizeof text, percent ? "%.2f +- %.2f" : "%.5g +- %.2g", scale * stat.mean,
                  scale * stat.deviation);
-    fprintf(stderr, "  %18s", text);
+    fprintf(stderr, "  %*s", width, text);
 }
 
 /* Best first, as the sweep sorted them; trials that an interruption left out are not shown. */
@@ -80,16 +83,19 @@ static void print_table(const gls_sweep *sweep) {
         width[a] = (int)widest;
         fprintf(stderr, "%-*s  ", width[a], sweep->axis[a].key);
     }
-    fprintf(stderr, "  %18s  %18s  %18s\n", sweep->selected_by ? sweep->selected_by : "", "test loss", "test score %");
+    fprintf(stderr, "  %20s  %18s  %18s  %18s\n", sweep->selected_by ? sweep->selected_by : "", "test loss",
+            "test score %", "epochs");
     for (int64_t t = 0; t < sweep->trials; t++) {
         const gls_sweep_trial *trial = &sweep->trial[t];
         if (!trial->runs && !trial->failed) continue;
-        fprintf(stderr, t ? "  " : "* ");
+        fprintf(stderr, t || !sweep->best ? "  " : "* ");
         for (int64_t a = 0; a < sweep->axes; a++) fprintf(stderr, "%-*s  ", width[a], trial->text[a]);
-        print_stat(trial->selected, sweep->greater_is_better);
-        print_stat(trial->test_loss, false);
-        print_stat(trial->test_score, true);
+        print_stat(trial->selected, 20, sweep->greater_is_better);
+        print_stat(trial->test_loss, 18, false);
+        print_stat(trial->test_score, 18, true);
+        print_stat(trial->epochs, 18, false);
         fprintf(stderr, "  %s", trial->folder);
+        if (trial->missed) fprintf(stderr, "  %lld missed the target", (long long)trial->missed);
         if (trial->failed) fprintf(stderr, "  %lld diverged", (long long)trial->failed);
         fprintf(stderr, "\n");
     }
@@ -133,8 +139,12 @@ static int run(const cli_args *args) {
     if (status == GLS_OK && !j.quiet) print_table(sweep);
     if (status == GLS_OK) status = write_json(&j, sweep);
     int code = status != GLS_OK ? cli_fail(j.ctx, status, false) : CLI_DONE;
+    if (status != GLS_OK && !cli_has(args, "out")) rmdir("runs"); /* if it is empty */
     if (status == GLS_OK && sweep->interrupted) {
         fprintf(stderr, "interrupted; the same command continues where it stopped\n");
+        code = CLI_FAILED;
+    } else if (status == GLS_OK && !sweep->best) {
+        cli_bad("every trial diverged, so none is best: try smaller rates, or a clipped or normalised method");
         code = CLI_FAILED;
     } else if (status == GLS_OK && !j.quiet) {
         fprintf(stderr, "  %s\n", j.folder);
@@ -149,6 +159,11 @@ static int run(const cli_args *args) {
 
 static const cli_flag flags[] = {
     {"over", "KEY=V,V,...", "values to try for a key, or a range KEY=LOW..HIGH to draw from; may be repeated"},
+    {"by", "WHAT",
+     "figure (the default): the score or loss at the end; epochs: how soon train.target_accuracy or train.target_loss "
+     "is "
+     "reached",
+     CLI_CHOICE, .choices = "figure|epochs"},
     {"trials", "N", "random search: draw N settings; default: the whole grid", CLI_INT, 1, INFINITY},
     {"seeds", "N", "runs of each setting (1)", CLI_INT, 1, INFINITY},
     {"seed", "N", "the first seed (1)", CLI_INT, 0, INFINITY},
@@ -166,7 +181,9 @@ const cli_verb cli_sweep = {
     .help = "compare settings on equal budgets, with mean and spread over seeds",
     .details = "All settings have the same budget and the same seeds. The best one is chosen by the score on the "
                "validation set, or by the loss where there is no score; without a validation set by the training loss, "
-               "with a warning. Test figures are shown only.",
+               "with a warning. Test figures are shown only. With --by epochs the run that reaches its target in the "
+               "fewest epochs "
+               "wins, whatever its loss there; a setting with runs that end before comes behind those without.",
     .flags = flags,
     .run = run,
 };

@@ -7,6 +7,8 @@
     X(idx) \
     X(cifar10) \
     X(npy) \
+    X(npz) \
+    X(csv) \
     X(png) \
     X(text) \
     X(glyphs) \

@@ -51,6 +51,9 @@ gls_status gls_sample_groups(gls_sample *sample, const int64_t *index, int64_t c
 /* Every example's own gradient, once each, from several threads: row(user, i, g) with g [d] of example i. */
 gls_status gls_sample_each(gls_sample *sample, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
                            gls_status (*row)(void *user, int64_t i, const gls_real *g), void *user);
+/* The same, and what the row leaves in g is added up over all examples into sum [d]. */
+gls_status gls_sample_sum(gls_sample *sample, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
+                          gls_status (*row)(void *user, int64_t i, gls_real *g), void *user, gls_real *sum);
 /* Sum over these examples of H v into out [d], divided by their mass. */
 gls_status gls_sample_hessian(gls_sample *sample, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
                               const gls_real *v, gls_real *out);

@@ -179,6 +179,30 @@ gls_status gls_method_groups_advance(gls_method *method, gls_clock clock) {
     return GLS_OK;
 }
 
+bool gls_method_watches(const gls_method *method) {
+    for (int64_t i = 0; i < method->groups; i++)
+        for (int64_t j = 0; j < method->group[i].scheduled_count; j++)
+            if (gls_schedule_watches(method->group[i].scheduled[j].schedule)) return true;
+    return false;
+}
+
+void gls_method_validated(gls_method *method, bool better) {
+    for (int64_t i = 0; i < method->groups; i++)
+        for (int64_t j = 0; j < method->group[i].scheduled_count; j++)
+            gls_schedule_validated(method->group[i].scheduled[j].schedule, better);
+}
+
+gls_status gls_method_groups_arrays(gls_method *method, const char *prefix, gls_arrays *arrays) {
+    for (int64_t i = 0; i < method->groups; i++)
+        for (int64_t j = 0; j < method->group[i].scheduled_count; j++) {
+            const gls_method_scheduled *s = &method->group[i].scheduled[j];
+            char own[128];
+            snprintf(own, sizeof own, "%sschedule.%lld.%s.", prefix, (long long)i, s->option->key);
+            GLS_TRY(gls_schedule_arrays(s->schedule, own, arrays));
+        }
+    return GLS_OK;
+}
+
 /* ---- pieces ---- */
 
 static int64_t group_of(const gls_method *method, const char *block) {

@@ -67,6 +67,7 @@ struct gls_method {
     gls_real *state[GLS_METHOD_VECTORS];
     void *self;
     int64_t steps, zero_gradients;
+    int64_t refused; /* steps that changed nothing: schedules count them, bias corrections do not */
 };
 
 /* groups.c */
@@ -74,6 +75,7 @@ gls_status gls_method_groups_create(gls_method *method, const gls_value *spec);
 void gls_method_groups_destroy(gls_method *method);
 /* After an option of the group was set: its value now, and its schedule if it has got one. */
 gls_status gls_method_group_refresh(gls_method *method, gls_method_group *group, const gls_option *row);
+gls_status gls_method_groups_arrays(gls_method *method, const char *prefix, gls_arrays *arrays);
 /* The groups' options at this step. GLS_ERR_ARGUMENT if a schedule leaves an option's bounds. */
 gls_status gls_method_groups_advance(gls_method *method, gls_clock clock);
 /* Cuts w into pieces and tasks; books the sums. */

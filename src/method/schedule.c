@@ -102,6 +102,18 @@ void gls_schedule_destroy(gls_schedule *schedule) {
     gls_free(schedule->ctx, schedule);
 }
 
+bool gls_schedule_watches(const gls_schedule *s) {
+    return s->type->validated != NULL;
+}
+
+void gls_schedule_validated(gls_schedule *s, bool better) {
+    if (s->type->validated) s->type->validated(s->self, gls_options_struct(s->options), better);
+}
+
+gls_status gls_schedule_arrays(gls_schedule *s, const char *prefix, gls_arrays *arrays) {
+    return s->type->arrays ? s->type->arrays(s->ctx, s->self, prefix, arrays) : GLS_OK;
+}
+
 /* The warm-up leads to the curve's first value and reaches it with its own last step, hence + a_step. */
 double gls_schedule_value(const gls_schedule *s, gls_clock clock) {
     const gls_schedule_common *o = gls_options_struct(s->options);

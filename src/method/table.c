@@ -23,6 +23,7 @@
     X(cclip) \
     X(acclip) \
     X(singd) \
+    X(svrg) \
     X(ingd)
 
 #define SCHEDULES(X) \
@@ -31,7 +32,9 @@
     X(poly) \
     X(cosine) \
     X(inverse) \
-    X(geometric)
+    X(geometric) \
+    X(restarts) \
+    X(plateau)
 /* clang-format on */
 
 #define DECLARE(name) extern const gls_method_type gls_method_##name;

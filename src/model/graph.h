@@ -82,6 +82,7 @@ typedef enum gls_view_source {
     GLS_VIEW_GRAD,       /* the loss's gradient with respect to that value */
     GLS_VIEW_AUX_REAL,   /* reals that the op left in its aux */
     GLS_VIEW_AUX_DOUBLE, /* doubles there */
+    GLS_VIEW_AUX_TOKENS, /* numbers of rows there, int32_t */
     GLS_VIEW_TOKENS      /* of the batch */
 } gls_view_source;
 

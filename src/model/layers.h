@@ -93,6 +93,10 @@ typedef struct gls_op_lstm_options {
     double weight_drop;
 } gls_op_lstm_options;
 
+typedef struct gls_op_carry_options {
+    int64_t units;
+} gls_op_carry_options;
+
 typedef struct gls_op_attention_options {
     int64_t heads, kv_heads;
     bool causal;
@@ -108,6 +112,7 @@ typedef enum gls_op_positions_kind { GLS_POSITIONS_LEARNED, GLS_POSITIONS_SINUSO
 
 typedef struct gls_op_positions_options {
     int kind;
+    bool packed; /* not an option: documents begin anywhere in a row */
 } gls_op_positions_options;
 
 typedef struct gls_op_cross_entropy_options {

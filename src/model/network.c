@@ -200,6 +200,8 @@ static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_arg
     if (data->length && (!rows->token || rows->length != data->length))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld tokens, but the network was made for %lld",
                         rows->token ? (long long)rows->length : 0LL, (long long)data->length);
+    if (data->documents && !rows->document)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows do not say where their documents are");
     if (!data->length && (rows->features != data->features || (data->sparse ? !rows->row : !rows->x)))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld %s features, but the network was made for %lld %s ones",
                         (long long)rows->features, rows->row ? "sparse" : "dense", (long long)data->features,

@@ -4,6 +4,7 @@
 
 #include "base/table.h"
 #include "model/exec.h"
+#include "model/export.h"
 #include "model/graph.h"
 
 /* What backward reads in addition to the output's gradient, and what may share memory. */
@@ -97,6 +98,8 @@ typedef struct gls_op {
     /* A composed layer, several ops by one name, has this in place of all verbs above: adds them to the graph, named
      * "NAME.something", and returns the last one. */
     int (*compose)(gls_graph *graph, const char *name, const void *options, const int *input);
+    /* Its nodes in an ONNX graph, as in evaluation mode, ended by gls_export_out (model/export.h); NULL: none. */
+    void (*onnx)(gls_export *x, int node);
 } gls_op;
 
 extern const gls_op gls_op_input;
@@ -111,6 +114,8 @@ gls_status gls_op_same_shape(gls_graph *graph, gls_node *node);
 /* For ops over the positions [c, 1, w] of an example, in shape; and as their setup: every position's channels lie side
  * by side. */
 gls_status gls_op_takes_positions(const gls_graph *graph, const gls_node *node);
+/* For ops that see positions before their own in whatever document: refuses packed ones. */
+gls_status gls_op_takes_one_document(const gls_graph *graph, const gls_node *node);
 gls_status gls_op_keeps_positions(const gls_graph *graph, gls_node *node, bool *fits);
 
 /* Repeats of descriptors. The list of implementations of an op that has one. */

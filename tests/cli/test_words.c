@@ -1,6 +1,8 @@
 /* What the command says: help, lists, data, replay, and one sentence with exit code 1 or 2 for whatever is wrong. */
 #include "support.h"
 
+#include <math.h>
+
 typedef struct wrong {
     int code;
     const char *line, *words;
@@ -42,6 +44,12 @@ static const wrong wrongs[] = {
     {2, "printf 'x' > bad.npy; $G replay --method sgd --gradients bad.npy", "bad.npy"},
     {2, "$G list metods", "unknown kind 'metods'; did you mean 'methods'?"},
     {2, "$G list methods sdg", "'sdg'"},
+    {2, "$G pair --preset demo-softmax-sgd", "expected --exchange I,..."},
+    {2, "$G pair --preset demo-softmax-sgd --exchange 1,,2", "--exchange: expected whole numbers from 0 with commas"},
+    {2, "$G pair --preset demo-softmax-sgd --exchange 1 --batch 0", "--batch: expected whole numbers from 1"},
+    {2, "$G solve rosenbrock --method sgd --share 3/2", "--share: expected a number above 0 and at most 1"},
+    {2, "$G sweep --preset demo-softmax-sgd --over method.lr=1,2 --by epochs --out x3",
+     "expected train.target_accuracy or train.target_loss"},
     {2, "$G theory", "one theorem"},
     {2, "$G theory nga", "did you mean 'nag'?"},
     {2, "$G theory nag --set L=1", "mu"},
@@ -52,7 +60,7 @@ static const wrong wrongs[] = {
     {2, "$G data", "`data` needs an action: make, info, convert or suspects"},
     {2, "$G data suspects . --rank size", "'--rank' of data: expected one of factor, norm, loss"},
     {2, "$G data info none.svm", "none.svm"},
-    {2, "$G completion fish", "bash"},
+    {2, "$G completion tcsh", "bash, zsh or fish"},
     {2, "$G help trian", "did you mean 'train'?"},
 };
 
@@ -137,13 +145,124 @@ static void gives_theory(void **state) {
     assert_non_null(strstr(s.out, "gives: {beta: 0, batch: 20"));
 }
 
+/* What bash is offered for a line that is being typed. */
+static void offers(said *s, const char *line, const char *words) {
+    sh(s,
+       "$G completion bash > c.sh && bash -c '. ./c.sh; COMP_LINE=\"$G %s\"; COMP_POINT=${#COMP_LINE}; _glissade; "
+       "echo ${COMPREPLY[@]}'",
+       line);
+    if (strcmp(s->out, words) != 0) fail_msg("%s: %s, not %s", line, s->out, words);
+}
+
+static const json_t *named(const json_t *list, const char *name) {
+    const json_t *one;
+    size_t i;
+    json_array_foreach(list, i, one) if (strcmp(json_string_value(json_object_get(one, "name")), name) == 0) return one;
+    return NULL;
+}
+
+static double input(const json_t *whole, const char *name) {
+    return json_number_value(json_object_get(named(json_object_get(whole, "inputs"), name), "measured"));
+}
+
+/* theory --measure: of a run's measurements the worst one, greatest or least by the input, null and meaningless ones
+ * left out; --set first; two files, the later one counts. Written by hand: L 4, sigma 3, so that corollary 1 of SNGM
+ * with gap 2, beta 0 gives B = sqrt(C sigma^2/(2 L gap)) = sqrt(1600 9/16) = 30. */
+static void measures_inputs(void **state) {
+    (void)state;
+    static said s;
+    sh(&s, "mkdir -p measured; echo 'method: sgd' > measured/config.yaml; printf '%%s\\n' "
+           "'{\"measure\":\"sharpness\",\"result\":{\"hessian_norm\":4}}' "
+           "'{\"measure\":\"sharpness\",\"result\":{\"hessian_norm\":2}}' "
+           "'{\"measure\":\"sharpness\",\"result\":{\"hessian_norm\":9,\"meaningless\":\"why\"}}' "
+           "'{\"measure\":\"noise_norm\",\"result\":{\"noise_rms\":null}}' "
+           "'{\"measure\":\"noise_norm\",\"result\":{\"noise_rms\":3}}' "
+           "'{\"measure\":\"alpha_moments\",\"result\":{\"alpha\":1.6}}' "
+           "'{\"measure\":\"gradient_diversity\",\"result\":{\"batch_size_bound\":30,\"second_moment\":5}}' "
+           "'{\"measure\":\"gradient_diversity\",\"result\":{\"batch_size_bound\":20,\"second_moment\":4}}' "
+           "> measured/measures.jsonl");
+    sh(&s, "$G theory sngm_optimal --measure measured --set gap=2 --set C=1600 --json");
+    if (s.code) fail_msg("%s", s.err);
+    json_t *whole = last_json(&s);
+    assert_true(input(whole, "L") == 4 && input(whole, "sigma") == 3);
+    assert_true(fabs(json_number_value(json_object_get(named(json_object_get(whole, "values"), "batch"), "value")) -
+                     30) < 1e-12);
+    json_decref(whole);
+    sh(&s, "$G theory diversity_convex --measure measured --set D0=1 --set eps=0.1 --json");
+    whole = last_json(&s);
+    assert_true(input(whole, "M2") == 5 && input(whole, "BS") == 20);
+    json_decref(whole);
+    sh(&s, "$G theory sngm_optimal --measure measured --set L=8 --set gap=2 --set C=1600");
+    assert_non_null(strstr(s.out, "hessian_norm of sharpness, the greatest of 2 in measured; --set is used instead"));
+    assert_non_null(strstr(s.out, "21.21320"));
+    sh(&s, "$G theory gclip_nonconvex --measure measured --set gap=2 --set K=100");
+    assert_int_equal(s.code, 2);
+    assert_non_null(
+        strstr(s.err, "needs G (alpha_moment of alpha_moments), which measured has not measured: `glissade measure RUN "
+                      "--only alpha_moments --json"));
+    sh(&s, "echo "
+           "'{\"measures\":{\"alpha_moments\":{\"greatest_coordinate_moment\":3,\"coordinate_moment_norm\":4,\"alpha\":"
+           "1.5},\"sharpness\":{\"hessian_norm\":1}}}' > "
+           "later.json; $G "
+           "theory cclip_nonconvex --measure measured --measure later.json --set gap=2 --set K=100 --set d=3 --json");
+    if (s.code) fail_msg("%s", s.err);
+    whole = last_json(&s);
+    assert_true(input(whole, "B_i") == 3 && input(whole, "B_norm") == 4 && input(whole, "alpha") == 1.5 &&
+                input(whole, "L") == 1);
+    json_decref(whole);
+    sh(&s, "$G theory nag --measure nowhere --set mu=1");
+    assert_int_equal(s.code, 2);
+    sh(&s, "echo '{}' > empty.json; $G theory nag --measure empty.json --set mu=1");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "empty.json: expected a run folder"));
+}
+
+/* The column of names is as wide as the longest: every help text of a kind begins at the same place. */
+static void lines_names_up(void **state) {
+    (void)state;
+    static said s;
+    sh(&s, "$G list theorems | grep '^  [a-z]' | sed 's/^\\(  [a-z_0-9]* *\\).*/\\1/' | awk '{print "
+           "length}' | sort -u | wc -l");
+    assert_int_equal(atoi(s.out), 1);
+}
+
 static void completes(void **state) {
     (void)state;
     static said s;
+    offers(&s, "tr", "train\n");
+    offers(&s, "train --pre", "--preset\n");
+    offers(&s, "help eval", "evaluate\n");
+    offers(&s, "list sched", "schedules\n");
+    offers(&s, "list methods acc", "acclip\n");
+    offers(&s, "train --preset demo-mlp-sn", "demo-mlp-sngm\n");
+    offers(&s, "train --set meth", "method.\n");
+    offers(&s, "train --set train.valid", "train.validate_every= train.validation=\n");
+    offers(&s, "train --set method.name=nagx", "\n");
+    offers(&s, "train --set method.name=acc", "acclip\n");
+    offers(&s, "train --set method.name=acclip --set method.tau", "method.tau0=\n");
+    offers(&s, "replay --method adam --set method.ep", "method.eps=\n");
+    static const char *const shells[] = {"zsh", "fish"};
+    for (size_t i = 0; i < 2; i++) {
+        sh(&s, "$G completion %s > c && { ! command -v %s > there || %s -n c; }", shells[i], shells[i], shells[i]);
+        if (s.code) fail_msg("%s: %s", shells[i], s.err);
+    }
+}
+
+/* Every page: roff without a complaint where groff is installed, and every option of the verb in it. */
+static void has_manual_pages(void **state) {
+    (void)state;
+    static said s;
     sh(&s,
-       "$G completion bash > c.sh && bash -c '. ./c.sh; COMP_WORDS=(glissade train --pre); COMP_CWORD=2; _glissade; "
-       "echo ${COMPREPLY[@]}; COMP_WORDS=(glissade tr); COMP_CWORD=1; _glissade; echo ${COMPREPLY[@]}'");
-    assert_string_equal(s.out, "--preset\ntrain\n");
+       "for v in '' $($G completion words -- '' | cut -f1); do $G help --man $v > page || exit 3; "
+       "! command -v groff > there || groff -man -ww -Tutf8 page 2>&1 >text | grep . && exit 4; "
+       "for f in $($G completion words -- ${v:-help} - | cut -f1); do "
+       "[ -z \"$v\" ] || grep -qF -e \"$(printf %%s $f | sed 's/-/\\\\-/g')\" page || { echo $v $f; exit 5; }; done; "
+       "done; true");
+    if (s.code) fail_msg("%d: %s%s", s.code, s.out, s.err);
+    sh(&s, "$G help --man train");
+    assert_non_null(strstr(s.out, ".TH GLISSADE\\-TRAIN 1"));
+    assert_non_null(strstr(s.out, "glissade\\-train \\- train a model\n"));
+    assert_non_null(strstr(s.out, "validate_every"));
 }
 
 /* data make, info and convert agree on what a set is. */
@@ -191,15 +310,51 @@ static void replays(void **state) {
     json_decref(last_json(&s));
 }
 
+/* A verb that fails leaves the present folder as it was: no empty folders, no half-written files. */
+static void failures_leave_nothing(void **state) {
+    (void)state;
+    static said s;
+#define PARTS "--set data=gaussians --set model=logistic "
+    static const char *const lines[] = {
+        "train " PARTS "--set method=nosuch",
+        "train " PARTS "--set method=sgd --set data.train=missing.svm --set data.format=libsvm",
+        "train " PARTS "--set method=sgd --set train.seeds=2 --set train.batch=0",
+        "train " PARTS "--set method=sgd --set train.seeds=2 --set data.train_size=0 --out x/y",
+        "train " PARTS "--set method=sgd --from nowhere --out x",
+        "sweep --preset demo-softmax-sgd --over method.nosuch=1,2",
+        "sweep --preset demo-softmax-sgd --over method.lr=0.1,0.2 --set data.train_size=0 --out x",
+        "sweep --preset demo-softmax-sgd --over method.lr=0.1..1",
+        "advise --preset demo-softmax-sgd --set data.train_size=0 --budget 1s",
+        "measure nowhere",
+        "predict nowhere --data x.svm --out p.csv",
+        "evaluate nowhere --data x.svm",
+        "report nowhere --out page.html",
+        "data make gaussians --set features=0 --out x.svm",
+        "data convert nowhere.svm --out x.npy",
+        "solve nosuch --method sgd --plot path.svg",
+        "replay --method sgd --gradients nowhere.npy --out w.npy",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        sh(&s, "rm -rf empty && mkdir empty && cd empty && $G %s", lines[i]);
+        if (s.code != 2) fail_msg("%s: code %d: %s", lines[i], s.code, s.err);
+        sh(&s, "ls -A empty");
+        if (*s.out) fail_msg("%s leaves %s", lines[i], s.out);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(helps),
         cmocka_unit_test(lists),
         cmocka_unit_test(gives_theory),
+        cmocka_unit_test(measures_inputs),
+        cmocka_unit_test(lines_names_up),
         cmocka_unit_test(completes),
+        cmocka_unit_test(has_manual_pages),
         cmocka_unit_test(handles_data),
         cmocka_unit_test(replays),
+        cmocka_unit_test(failures_leave_nothing),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

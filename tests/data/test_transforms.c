@@ -313,6 +313,43 @@ static void standardize_images_and_sparse(void **state) {
 }
 
 /* Augmented rows are shifted or mirrored images, as brute force finds them; only when asked; keyed by draw and slot. */
+/* A column of deviation s needs the scale 1/s: of 1e-30 it is there and the column gets variance 1; below the least
+ * that has one it is refused by name, never infinite. */
+static void standardize_refuses_what_it_cannot_scale(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    const double deviation[] = {1e-30, 2e-39};
+    int cases = sizeof(gls_real) == 4 ? 2 : 1; /* in double, squares of what is so small are 0 */
+    for (int k = 0; k < cases; k++) {
+        gls_real x[8];
+        for (int i = 0; i < 4; i++) {
+            x[2 * i] = (gls_real)(i % 2);
+            x[2 * i + 1] = (gls_real)(deviation[k] * (i % 2 ? 1 : -1));
+        }
+        gls_data_info info = {.examples = 4, .features = 2, .dims = 1, .shape = {2}};
+        gls_source *source, *out = NULL;
+        gls_value *list = NULL;
+        assert_int_equal(gls_source_from_dense(ctx, x, NULL, NULL, &info, &source), GLS_OK);
+        list = yaml(ctx, "[standardize]");
+        gls_status status = gls_transforms_apply(ctx, source, list, 1, NULL, &out);
+        assert_int_equal(status, k ? GLS_ERR_INPUT : GLS_OK);
+        if (k) assert_says(ctx, "feature 1 has the standard deviation");
+        if (!k) {
+            gls_rows *rows;
+            gls_batch batch;
+            const int64_t index[] = {0, 1};
+            assert_int_equal(gls_rows_create(ctx, &out->info, 2, &rows), GLS_OK);
+            assert_int_equal(gls_source_fetch(out, ctx, &(gls_fetch){.count = 2, .index = index}, rows, &batch),
+                             GLS_OK);
+            assert_true(fabs((double)batch.x[1] + 1) < 1e-6 && fabs((double)batch.x[3] - 1) < 1e-6);
+            gls_rows_destroy(rows);
+            gls_source_destroy(out);
+        }
+        gls_value_destroy(ctx, list);
+    }
+    counting_end(&c, ctx);
+}
+
 static void augmentation_shifts_and_mirrors(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
@@ -466,6 +503,7 @@ int main(void) {
         cmocka_unit_test(mix_numbers_domains),
         cmocka_unit_test(standardize_carries_over),
         cmocka_unit_test(standardize_images_and_sparse),
+        cmocka_unit_test(standardize_refuses_what_it_cannot_scale),
         cmocka_unit_test(augmentation_shifts_and_mirrors),
         cmocka_unit_test(transforms_stack),
         cmocka_unit_test(wrong_transforms_are_refused),

@@ -109,6 +109,11 @@ static void clip(reference *r, const double *g) {
     EACH(i) r->w[i] -= (n == 0 ? r->lr[i] : fmin(r->lr[i], 1.5 * r->lr[i] / n)) * g[i];
 }
 
+static void clip_with_noise(reference *r, const double *g) {
+    double n = norm(g, 0, r->d) + 0.7;
+    EACH(i) r->w[i] -= fmin(r->lr[i], 1.5 * r->lr[i] / n) * g[i];
+}
+
 static void ngd(reference *r, const double *g) {
     double n = norm(g, 0, r->d);
     EACH(i) r->w[i] -= r->lr[i] / (n + 0.25) * g[i];
@@ -170,6 +175,7 @@ const reference_rule reference_rules[] = {
     {"sngm", "", sngm, 0, 0},
     {"sngm", "per_block: true", sngm_blocks, 0, 0},
     {"clip", "gamma: 1.5", clip, 0, 0},
+    {"clip", "gamma: 1.5, tau: 0.7", clip_with_noise, 0, 0},
     {"ngd", "beta: 0.25", ngd, 0, 0},
     {"ngd", "beta: 0", ngd_bare, 0, 0},
     {"gclip", "beta1: 0.6, tau: 2, tau_exponent: 0.5", gclip, 0, 0},

@@ -86,6 +86,40 @@ static void epochs_as_told(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* Half waves of 4, 8 and 16 steps behind a warm-up of 2: at steps 2, 6, 14 the wave begins anew, halfway it is at 1. */
+static void waves_begin_anew(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_schedule *s = make(ctx, "{name: restarts, from: 2, length: 6s, warmup: 2s, stretch: 2}", 0, 0);
+    static const double begins[] = {2, 6, 14, 30};
+    for (int k = 0; k < 3; k++) {
+        near(gls_schedule_value(s, (gls_clock){begins[k], NAN}), 2);
+        near(gls_schedule_value(s, (gls_clock){(begins[k] + begins[k + 1]) / 2, NAN}), 1);
+        near(gls_schedule_value(s, (gls_clock){begins[k + 1] - 1, NAN}), 1 + cos((1 - 0.25 / (1 << k)) * acos(-1)));
+    }
+    gls_schedule_destroy(s);
+    s = make(ctx, "{name: restarts, from: 1, to: 0.5, length: 3}", 10, 0);
+    for (int e = 0; e < 4; e++) {
+        near(gls_schedule_value(s, (gls_clock){0, 3 * e}), 1);
+        near(gls_schedule_value(s, (gls_clock){0, 3 * e + 1}), 0.75 + 0.25 * cos(acos(-1) / 3));
+    }
+    gls_schedule_destroy(s);
+    gls_context_destroy(ctx);
+}
+
+static void plateaus_cut(void **state) {
+    static const bool better[] = {true, false, true, false, false, false, false, false, false, true, false};
+    static const double after[] = {1, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.3, 0.3, 0.3};
+    gls_context *ctx = test_context(1);
+    gls_schedule *s = make(ctx, "{name: plateau, from: 1, factor: 0.5, patience: 3, to: 0.3}", 0, 0);
+    assert_true(gls_schedule_watches(s));
+    for (int i = 0; i < 11; i++) {
+        gls_schedule_validated(s, better[i]);
+        near(gls_schedule_value(s, (gls_clock){i, NAN}), after[i]);
+    }
+    gls_schedule_destroy(s);
+    gls_context_destroy(ctx);
+}
+
 static void impossible_schedules_are_refused(void **state) {
     const char *const specs[] = {"{name: poly}",
                                  "{name: poly, length: 5s, warmup: 5s}",
@@ -93,7 +127,11 @@ static void impossible_schedules_are_refused(void **state) {
                                  "{name: step, at: [1, x]}",
                                  "{name: step, at: [1, 2], values: [1]}",
                                  "{name: geometric, factor: -1}",
-                                 "{name: cosine, length: -3}"};
+                                 "{name: cosine, length: -3}",
+                                 "{name: restarts}",
+                                 "{name: restarts, length: 3s, stretch: 0.5}",
+                                 "{name: plateau, patience: 0}",
+                                 "{name: plateau, factor: 1}"};
     gls_context *ctx = test_context(1);
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         gls_value *spec = yaml(ctx, specs[i]);
@@ -136,9 +174,38 @@ static void methods_follow_schedules(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* A refused step has its rate and its place in the schedule: of ten steps along a line the fourth is refused, and the
+ * fifth has the rate that it would have had. The bias correction counts the steps taken alone. */
+static void refused_steps_keep_their_place(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 3);
+    gls_value *spec = yaml(ctx, "{name: adam, lr: {from: 1, name: poly}}");
+    gls_method_options options = {.size = sizeof options, .layout = layout, .spec = spec, .total_steps = 10};
+    gls_method *method;
+    assert_int_equal(gls_method_create(ctx, &options, &method), GLS_OK);
+    gls_real w[3] = {0}, g[3] = {1, -2, 3}, bad[3] = {1, (gls_real)INFINITY, 3};
+    double x = 0;
+    for (int t = 0; t < 10; t++) {
+        gls_step_report report;
+        assert_int_equal(gls_method_step(method, w, t == 3 ? bad : g, &report), GLS_OK);
+        assert_int_equal(report.refused, t == 3);
+        near(report.lr, 1 - t / 10.0);
+        if (t != 3) x -= (1 - t / 10.0) * 1 / (1 + 1e-8); /* a constant gradient: both means, corrected, are it */
+        assert_true(fabs((double)w[0] - x) < 2e-5);
+    }
+    assert_int_equal(gls_method_steps(method), 9);
+    gls_method_destroy(method);
+    gls_value_destroy(ctx, spec);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formulas), cmocka_unit_test(warm_up), cmocka_unit_test(epochs_as_told),
-        cmocka_unit_test(impossible_schedules_are_refused), cmocka_unit_test(methods_follow_schedules)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(formulas),
+                                       cmocka_unit_test(warm_up),
+                                       cmocka_unit_test(epochs_as_told), cmocka_unit_test(waves_begin_anew), cmocka_unit_test(plateaus_cut),
+                                       cmocka_unit_test(impossible_schedules_are_refused),
+                                       cmocka_unit_test(methods_follow_schedules),
+                                       cmocka_unit_test(refused_steps_keep_their_place)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

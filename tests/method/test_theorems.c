@@ -37,6 +37,12 @@ static void constants_that_were_lost(void **state) {
     is_close(value_of(ctx, noise, "bound"), 60 * pow(32, 1.5) / 1e4);
     /* ngd: twice clip's 20 2/0.01 + 20 16/2 */
     is_close(value_of(ctx, "{theorem: ngd, L0: 2, L1: 4, gap: 1, eps: 0.1}", "steps"), 2 * (4000 + 160));
+    /* [T] thm 3.4.4: gap 1 + (5 + 0.4) 0.04 + 9 0.2 = 3.016; 4 gap^2/eps^4, eta 1/sqrt of it, gamma 1/(16 eta). */
+    const char *noisy = "{theorem: clip_noise, L0: 1, L1: 1, tau: 0.2, gap: 1, eps: 0.1}";
+    is_close(value_of(ctx, noisy, "steps"), 4 * 3.016 * 3.016 * 1e4);
+    is_close(value_of(ctx, noisy, "lr"), 0.01 / (2 * 3.016));
+    is_close(value_of(ctx, noisy, "gamma"), 2 * 3.016 / 0.16);
+    is_close(value_of(ctx, "{theorem: clip_noise, L0: 1, L1: 1, tau: 0.2, gap: 1, eps: 9}", "lr"), 1 / 25.6);
     /* cclip with B_i = 1: the rate of gclip with G = 1 divided by d^(alpha/(3 alpha - 2)) = 12730^0.6 = 290.1. */
     double whole = value_of(ctx, "{theorem: gclip_nonconvex, G: 1, alpha: 1.5, L: 1, gap: 1, K: 1e4}", "lr");
     const char *each = "{theorem: cclip_nonconvex, B_i: 1, d: 12730, alpha: 1.5, L: 1, gap: 1, K: 1e4}";

@@ -76,6 +76,60 @@ static void a_sweep_orders_its_trials(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* Gradient descent on (w - 3/2)^2/2 from 0: loss 9/8 (1 - lr)^(2t), at most 0.011 of that first at t = 4 for rate 0.5,
+ * 1 for 0.9, 11 for 0.2, beyond the end for 0.05. By the loss there, 0.5 overshoots most and would come first. */
+static void by_epochs_the_soonest_at_its_target_wins(void **state) {
+    (void)state;
+    static const char *const order[] = {"0.9", "0.5", "0.2", "0.05"};
+    static const double epochs[] = {1, 4, 11, 20};
+    char folder[64], path[96], given[512];
+    gls_context *ctx = make_context(1, 1);
+    fresh_folder(folder);
+    snprintf(path, sizeof path, "%s/one.svm", folder);
+    FILE *f = fopen(path, "w");
+    fputs("1.5 1:1\n1.5 1:1\n", f);
+    fclose(f);
+    snprintf(given, sizeof given,
+             "data: {train: %s}\nmodel: {name: least_squares, bias: false}\nmethod: sgd\n"
+             "train: {epochs: 20, batch: all, monitor: train, threads: 1}\n",
+             path);
+    gls_value *config = config_from(ctx, given);
+    gls_context_options runs = {.size = sizeof runs};
+    gls_sweep_axis axis;
+    gls_sweep *sweep;
+    assert_ok(ctx, gls_sweep_axis_parse(ctx, "method.lr=0.05,0.2,0.5,0.9", &axis));
+    gls_sweep_options options = {.size = sizeof options,
+                                 .config = config,
+                                 .axis = &axis,
+                                 .axes = 1,
+                                 .seeds = 1,
+                                 .first_seed = 1,
+                                 .by_epochs = true,
+                                 .folder = folder,
+                                 .context = &runs};
+    assert_int_equal(gls_sweep_run(ctx, &options, &sweep), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "expected train.target_accuracy or train.target_loss"));
+    assert_ok(ctx, gls_config_set(ctx, config, "train.target_loss=0.012375"));
+    assert_ok(ctx, gls_sweep_run(ctx, &options, &sweep));
+    assert_string_equal(sweep->selected_by, "epochs to the target");
+    for (int t = 0; t < 4; t++) {
+        const gls_sweep_trial *trial = &sweep->trial[t];
+        assert_string_equal(trial->text[0], order[t]);
+        assert_true(trial->epochs.mean == epochs[t]);
+        assert_true(trial->reached == (t < 3) && trial->missed == (t == 3));
+        assert_true(t == 3 ? isnan(trial->selected.mean) : trial->selected.mean == epochs[t]);
+    }
+    assert_true(sweep->trial[1].train_loss.mean < sweep->trial[0].train_loss.mean);
+    char *json = gls_sweep_json(sweep);
+    assert_non_null(strstr(json, "\"epochs\":{\"mean\":1.0,\"deviation\":null},\"reached\":1"));
+    gls_free(ctx, json);
+    gls_sweep_destroy(sweep);
+    gls_sweep_axis_clear(ctx, &axis);
+    remove_tree(folder);
+    gls_value_destroy(ctx, config);
+    gls_context_destroy(ctx);
+}
+
 static void count_lines(void *user, const char *line) {
     assert_non_null(line);
     ++*(int *)user;
@@ -151,6 +205,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(axes_are_read_from_text),
         cmocka_unit_test(a_sweep_orders_its_trials),
+        cmocka_unit_test(by_epochs_the_soonest_at_its_target_wins),
         cmocka_unit_test(advice_is_given_and_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

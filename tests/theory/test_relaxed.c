@@ -208,23 +208,23 @@ static void test_sandwich_of_clipping_and_normalising(void **state) {
 }
 
 /* Theorems 3.4.4 and 3.4.5: after the stated number of steps the mean gradient norm is at most epsilon. */
-static double mean_norm_of(gls_problem *p, double start, int64_t steps, int64_t repeat, bool clipped, double L1,
-                           double tau, double eta) {
+static double mean_norm_of(gls_problem *p, double start, int64_t steps, int64_t repeat, const char *rule) {
+    gls_value *spec = value_of(rule);
+    gls_method_options options = {.size = sizeof options, .layout = gls_problem_layout(p), .spec = spec};
     double total = 0;
     for (int64_t r = 0; r < repeat; r++) {
         gls_method *method;
         double w = start, g, exact;
-        check(gls_method_create_named(ctx, "sgd", 1, &method));
-        check(gls_method_set(method, "lr", eta));
+        check(gls_method_create(ctx, &options, &method));
         for (int64_t t = 0; t < steps; t++) {
             ask(p, &w, GLS_MODE_EVALUATE, 0, 0, &exact);
             total += fabs(exact) / (double)(steps * repeat);
             ask(p, &w, GLS_MODE_TRAIN, (uint64_t)(r * steps + t), 1, &g);
-            if (clipped) check(gls_method_set(method, "lr", fmin(1 / (16 * L1 * (fabs(g) + tau)), eta)));
             check(gls_method_step(method, &w, &g, NULL));
         }
         gls_method_destroy(method);
     }
+    gls_value_destroy(ctx, spec);
     return total;
 }
 
@@ -237,14 +237,16 @@ static void test_stochastic_bounds_under_bounded_noise(void **state) {
     double delta = gap + (5 * c->l0 + 2 * c->l1 * tau) * tau * tau + 9 * tau * c->l0 * c->l0 / c->l1;
     double steps = delta * fmax(128 * c->l1 / epsilon, fmax(4 * delta / pow(epsilon, 4),
                                                             (80 * c->l0 + 512 * c->l1 * tau) / (epsilon * epsilon)));
-    double eta = fmin(1 / (20 * c->l0), fmin(1 / (128 * c->l1 * tau), 1 / sqrt(steps)));
-    double mean = mean_norm_of(p, start, (int64_t)steps, repeat, true, c->l1, tau, eta);
+    const char *theorem = text("{theorem: clip_noise, L0: %.15g, L1: %.15g, tau: %.15g, gap: %.15g, eps: %.15g}", c->l0,
+                               c->l1, tau, gap, epsilon);
+    assert_true(fabs(theory_value(theorem, "steps") / steps - 1) < 1e-9);
+    double mean = mean_norm_of(p, start, (int64_t)steps, repeat, text("{name: clip, from_theory: %s}", theorem));
     verdict(text("[T] thm 3.4.4: mean E|grad F| of clipped SGD after %.0f steps", steps), text("%.3f", mean),
             text("<= %g", epsilon), repeat, mean <= epsilon);
     double M = 2 * sinh(start), count = (gap + (5 * c->l0 + 4 * c->l1 * M) * (M + tau) * (M + tau)) / pow(epsilon, 4);
     double lr = theory_value(
         text("{theorem: fixed_step_noise, L1: %.15g, M: %.15g, tau: %.15g, T: %.15g}", c->l1, M, tau, count), "lr");
-    mean = mean_norm_of(p, start, (int64_t)count, repeat, false, c->l1, tau, lr);
+    mean = mean_norm_of(p, start, (int64_t)count, repeat, text("{name: sgd, lr: %.15g}", lr));
     verdict(text("[T] thm 3.4.5: mean E|grad F| of SGD after %.0f steps", count), text("%.3f", mean),
             text("<= %g", epsilon), repeat, mean <= epsilon);
     gls_problem_destroy(p);

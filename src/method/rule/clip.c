@@ -1,9 +1,9 @@
-/* clip: w -= h g, h = min(lr, gamma lr/|g|). ngd: w -= h g, h = lr/(|g| + beta). */
+/* clip: w -= h g, h = min(lr, gamma lr/(|g| + tau)). ngd: w -= h g, h = lr/(|g| + beta). */
 #include "method/rule/rows.h"
 
 typedef struct clip_options {
     gls_method_common common;
-    double gamma;
+    double gamma, tau;
 } clip_options;
 
 typedef struct ngd_options {
@@ -12,7 +12,7 @@ typedef struct ngd_options {
 } ngd_options;
 
 static double clip_factor(const gls_update *update, const clip_options *o) {
-    double norm = sqrt(update->norm2);
+    double norm = sqrt(update->norm2) + o->tau;
     return norm <= o->gamma ? 1 : o->gamma / norm;
 }
 
@@ -48,6 +48,8 @@ static void scaled_main(const gls_range *r) {
 static const gls_option clip_table[] = {
     GLS_METHOD_LR("0.1"),
     ROW_POSITIVE(clip_options, gamma, "1", GLS_OPTION_SCHEDULABLE, "gradients longer than this are cut to it"),
+    ROW_NOT_NEGATIVE(clip_options, tau, "0", GLS_OPTION_SCHEDULABLE,
+                     "added to the norm where it is compared: a bound on the noise"),
     GLS_METHOD_COUPLED,
     GLS_METHOD_DECOUPLED_ROW,
     GLS_METHOD_REST,
@@ -57,8 +59,9 @@ static const gls_option ngd_table[] = {
     GLS_METHOD_COUPLED,   GLS_METHOD_DECOUPLED_ROW,
     GLS_METHOD_REST,      {0}};
 
-const gls_method_type gls_method_clip = {.member = {"clip", "clipped gradient descent: w -= min(lr, gamma lr/|g|) g",
-                                                    "[T] (3.5)", clip_table, sizeof(clip_options)},
+const gls_method_type gls_method_clip = {.member = {"clip",
+                                                    "clipped gradient descent: w -= min(lr, gamma lr/(|g| + tau)) g",
+                                                    "[T] (3.5), (3.11)", clip_table, sizeof(clip_options)},
                                          .needs = GLS_METHOD_NEEDS_NORM,
                                          .coefficients = clip_coefficients,
                                          .between = clip_between,

@@ -28,6 +28,19 @@ static void ngd(const void *given, gls_record *out) {
     gls_record_set(out, "steps", 2 * steps_of_clip(in));
 }
 
+/* (3.11) without the stray eta in h; the length is the theorem's complexity, at which eta is taken. */
+static void clip_noise(const void *given, gls_record *out) {
+    const gls_theory_in *in = given;
+    double L0 = in->L0, L1 = in->L1, tau = in->tau, eps = in->eps;
+    double gap = in->gap + (5 * L0 + 2 * L1 * tau) * tau * tau + 9 * tau * L0 * L0 / L1;
+    double steps = fmax(4 * gap / pow(eps, 4), fmax(128 * L1 / eps, (80 * L0 + 512 * L1 * tau) / (eps * eps))) * gap;
+    double lr = fmin(1 / (20 * L0), fmin(1 / (128 * L1 * tau), 1 / sqrt(steps)));
+    gls_record_set(out, "lr", lr);
+    gls_record_set(out, "gamma", 1 / (16 * L1 * lr));
+    gls_record_set(out, "tau", tau);
+    gls_record_set(out, "steps", steps);
+}
+
 static void fixed_step(const void *given, gls_record *out) {
     const gls_theory_in *in = given;
     double curvature = in->M * in->L1 + in->L0;
@@ -51,6 +64,12 @@ static const gls_theorem_condition at_nag[] = {{"mu <= L", ordered, false}, {0}}
 static const gls_theorem_output of_nag[] = {RATE, {"beta", "momentum", "momentum [1]"}, {0}};
 static const gls_theorem_output of_clip[] = {
     RATE, {"gamma", "threshold", "clipping threshold [loss/weight]"}, STEPS, {0}};
+static const gls_theorem_output of_clip_noise[] = {
+    RATE,
+    {"gamma", "threshold", "clipping threshold [loss/weight]"},
+    {"tau", "threshold", "added to the gradient's norm, as given [loss/weight]"},
+    {"steps", "steps", "enough of them for a mean of E|grad F| <= eps [1]"},
+    {0}};
 static const gls_theorem_output of_ngd[] = {{"lr", "rate", "learning rate, of normalised gradients [weight]"},
                                             {"beta", "threshold", "added to the gradient's norm [loss/weight]"},
                                             STEPS,
@@ -64,14 +83,17 @@ static const gls_theorem_output of_fixed_noise[] = {RATE, {"steps", "steps", "st
 #define IN_M IN(M, "bound on the gradient norm on the way [loss/weight]")
 static const gls_option in_nag[] = {IN_L, IN_MU, {0}};
 static const gls_option in_clip[] = {IN_RELAXED, IN_GAP, IN_EPS, {0}};
+#define IN_BOUNDED IN_OR(tau, "0", "bound on the noise of one gradient [loss/weight]")
+static const gls_option in_clip_noise[] = {IN_RELAXED, IN_BOUNDED, IN_GAP, IN_EPS, {0}};
 static const gls_option in_fixed[] = {IN_RELAXED, IN_M, IN_GAP, IN_EPS, {0}};
-static const gls_option in_fixed_noise[] = {
-    IN_L1, IN_M, IN_OR(tau, "0", "bound on the noise of one gradient [loss/weight]"), IN_STEPS(T), {0}};
+static const gls_option in_fixed_noise[] = {IN_L1, IN_M, IN_BOUNDED, IN_STEPS(T), {0}};
 
 const gls_theorem gls_theorem_relaxed[] = {
     {THEOREM("nag", "Nesterov's rate and momentum", "[T] thm 2.1.3", in_nag), nag, of_nag, at_nag, NULL},
     {THEOREM("clip", "clipped gradient descent under (L0, L1)-smoothness", "[T] thm 3.4.1", in_clip), clip, of_clip,
      NULL, NULL},
+    {THEOREM("clip_noise", "clipped sgd under (L0, L1)-smoothness with bounded noise", "[T] thm 3.4.4", in_clip_noise),
+     clip_noise, of_clip_noise, NULL, NULL},
     {THEOREM("ngd", "normalised gradient descent under (L0, L1)-smoothness", "[T] thm 3.4.1 and (3.6)", in_clip), ngd,
      of_ngd, NULL, NULL},
     {THEOREM("fixed_step", "sgd under (L0, L1)-smoothness", "[T] thm 3.4.3", in_fixed), fixed_step, of_fixed, NULL,

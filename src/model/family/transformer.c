@@ -112,7 +112,7 @@ static gls_status build(gls_graph *g, const void *given) {
                               (long long)o->dim),
                g->status;
     builder b = {.g = g, .o = o, .causal = next};
-    gls_op_positions_options positions = {o->positions};
+    gls_op_positions_options positions = {.kind = o->positions};
     int x = gls_family_embedding(g, o->dim);
     if (o->positions <= POSITIONS_SINUSOIDAL) x = gls_graph_add(g, "positions", "positions", &positions, 1, &x);
     x = gls_layer_dropout(g, "drop", o->dropout, x);

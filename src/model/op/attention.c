@@ -54,7 +54,8 @@ typedef struct block {
     int64_t dim, in_step, out_step;    /* of a head; from one position to the next */
     int64_t query, key, value, output; /* offsets in the input's and the output's reals */
     gls_real scale;
-    gls_real *sums; /* [w], NULL: not kept */
+    gls_real *sums;          /* [w], NULL: not kept */
+    const int32_t *document; /* [w] of the row, NULL: it is one */
 } block;
 
 static block block_of(const gls_exec *x, int i, int64_t row, int64_t head) {
@@ -72,7 +73,8 @@ static block block_of(const gls_exec *x, int i, int64_t row, int64_t head) {
                    .value = at + (o->heads + o->kv_heads + shared) * dim,
                    .output = row * node->out.w * node->out.c + head * dim,
                    .scale = (gls_real)(1 / sqrt((double)dim)),
-                   .sums = sums ? sums + (row * o->heads + head) * node->out.w : NULL};
+                   .sums = sums ? sums + (row * o->heads + head) * node->out.w : NULL,
+                   .document = gls_exec_document(gls_exec_values(x), row)};
 }
 
 static void next_queries(block *b, int64_t first, int64_t length) {
@@ -105,8 +107,18 @@ static void to_keys(const block *b, double scale, const gls_real *of, const gls_
     gls_gemm(b->portable, true, false, b->keys, b->dim, b->count, scale, of, b->keys, queries, step, 1, to, b->in_step);
 }
 
+/* Keys of other documents than a query's are infinitely far from it: their shares, and what follows, are exactly 0. */
+static void hide(const block *b, gls_real *s) {
+    for (int64_t q = 0; b->document && q < b->count; q++, s += b->keys)
+        for (int64_t k = 0; k < b->keys; k++)
+            if (b->document[k] != b->document[b->first + q]) s[k] = -INFINITY;
+}
+
 GLS_SIMD static void exponentials(gls_real *s, int64_t n, gls_real less) {
-    for (int64_t k = 0; k < n; k++) s[k] = gls_elementary_exp(s[k] - less);
+    for (int64_t k = 0; k < n; k++) {
+        gls_real e = gls_elementary_exp(s[k] - less);
+        s[k] = s[k] == -INFINITY ? 0 : e;
+    }
 }
 
 /* Scores of one query become shares; keys that it does not see have none. */
@@ -130,6 +142,7 @@ static gls_status forward(gls_exec *x, int i) {
         for (int64_t first = 0; first < node->in.w; first += QUERIES) {
             next_queries(&b, first, node->in.w);
             products(&b, b.scale, in + b.query, b.in_step, in + b.key, false, s);
+            hide(&b, s);
             for (int64_t q = 0; q < b.count; q++) softmax(&b, q, s + q * b.keys);
             to_queries(&b, 1, s, in + b.value, out + b.output + first * b.out_step, b.out_step, false);
         }
@@ -154,6 +167,7 @@ static void block_backward(const block *b, const gls_real *in, const gls_real *e
     gls_real *dp = p + b->count * b->keys;
     const gls_real *query = in + b->query + b->first * b->in_step, *out = e + b->output + b->first * b->out_step;
     products(b, b->scale, in + b->query, b->in_step, in + b->key, false, p);
+    hide(b, p);
     products(b, 1, e + b->output, b->out_step, in + b->value, false, dp);
     scores_backward(b, p, dp);
     to_keys(b, 1, p, out, b->out_step, d + b->value);
@@ -195,6 +209,7 @@ static shares shares_of(const gls_exec *t, int i, const block *b) {
     gls_real *at = t->scratch;
     shares of = {at, at + size, at + 2 * size, at + 3 * size};
     products(b, b->scale, in + b->query, b->in_step, in + b->key, false, of.p);
+    hide(b, of.p);
     products(b, b->scale, in_dot + b->query, b->in_step, in + b->key, false, of.p_dot);
     products(b, b->scale, in + b->query, b->in_step, in_dot + b->key, true, of.p_dot);
     for (int64_t q = 0; q < b->count; q++) {
@@ -288,7 +303,8 @@ const gls_op gls_op_attention = {
                .source = "Vaswani et al. 2017; grouped: Ainslie et al. 2023",
                .options = options,
                .options_size = sizeof(gls_op_attention_options)},
-    .formula = "per head y_t = sum_s p_ts v_s, p_t = softmax over the seen s of q_t . k_s / sqrt(dim)",
+    .formula = "per head y_t = sum_s p_ts v_s, p_t = softmax over the seen s of q_t . k_s / sqrt(dim); seen are "
+               "positions of t's own document",
     .shapes = "[(heads + 2 kv_heads) dim, 1, w]: queries, keys, values -> [heads dim, 1, w]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
@@ -299,4 +315,5 @@ const gls_op gls_op_attention = {
                             .backward_tangent = backward_tangent, .tangent_scratch = tangent_scratch),
     .aux = aux,
     .work = work,
+    .onnx = gls_op_attention_onnx,
 };

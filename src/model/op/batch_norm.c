@@ -6,6 +6,7 @@
  * larger); backward: sums of e xhat and of e. */
 #include <math.h>
 
+#include "model/export.h"
 #include "model/layers.h"
 #include "model/norm_tangent.h"
 
@@ -316,6 +317,24 @@ static const gls_op_coupling coupling = {
     .advance = advance,
 };
 
+static const char *running(gls_export *x, int i, int k, const char *part) {
+    const gls_node *node = &x->graph->node[i];
+    char name[GLS_ONNX_NAME];
+    return gls_onnx_reals(x->to, gls_export_name(x, i, part, name), false, 1, &node->out.c, x->state + node->state[k]);
+}
+
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    const gls_op_batch_norm_options *o = node->options;
+    gls_form form = gls_extent_positions(node->in) == 1 ? GLS_FORM_FEATURES : GLS_FORM_IMAGE;
+    const char *y =
+        gls_onnx_node(x->to, "BatchNormalization", node->name,
+                      GLS_ONNX_ARGS(gls_export_in(x, i, 0, form), gls_export_weight(x, i, 0),
+                                    gls_export_weight(x, i, 1), running(x, i, 0, "mean"), running(x, i, 1, "variance")),
+                      GLS_ONNX_WITH(GLS_ONNX_REAL("epsilon", o->eps)));
+    gls_export_out(x, i, form, gls_norm_onnx_residual(x, i, form, y));
+}
+
 const gls_op gls_op_batch_norm = {
     .member = {.name = "batch_norm",
                .help = "normalisation of every channel over a span: the mini-batch, or bn_group examples of it",
@@ -332,4 +351,5 @@ const gls_op gls_op_batch_norm = {
                             .tangent_scratch = tangent_scratch),
     .aux = aux,
     .coupling = &coupling,
+    .onnx = onnx,
 };

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/kernels.h"
+#include "model/export.h"
 #include "model/kernels.h"
 #include "model/layers.h"
 #include "model/norm_tangent.h"
@@ -237,6 +238,23 @@ static gls_status backward_tangent(gls_exec *t, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    const gls_op_layer_norm_options *o = node->options;
+    gls_form form = gls_export_by_position(x, i);
+    bool image = node->in.h > 1;
+    char name[GLS_ONNX_NAME];
+    const char *y = gls_export_in(x, i, 0, image ? GLS_FORM_IMAGE : form);
+    const int64_t last[] = {0, 2, 3, 1}, first[] = {0, 3, 1, 2};
+    if (image) y = gls_onnx_transpose(x->to, gls_export_name(x, i, "last", name), y, 4, last);
+    y = gls_onnx_node(x->to, "LayerNormalization", node->name,
+                      GLS_ONNX_ARGS(y, gls_export_weight(x, i, 0), gls_export_weight(x, i, 1)),
+                      GLS_ONNX_WITH(GLS_ONNX_INT("axis", -1), GLS_ONNX_REAL("epsilon", o->eps)));
+    if (image) y = gls_onnx_transpose(x->to, gls_export_name(x, i, "first", name), y, 4, first);
+    form = image ? GLS_FORM_IMAGE : form;
+    gls_export_out(x, i, form, gls_norm_onnx_residual(x, i, form, y));
+}
+
 const gls_op gls_op_layer_norm = {
     .member = {.name = "layer_norm",
                .help = "normalisation over the channels of every position",
@@ -249,4 +267,5 @@ const gls_op gls_op_layer_norm = {
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .forward_tangent = forward_tangent,
                             .backward_tangent = backward_tangent),
     .aux = aux,
+    .onnx = onnx,
 };

@@ -1,14 +1,16 @@
-/* lstm: long short-term memory over a whole sequence, from a zero state. Gates and weights are in PyTorch's order:
- * input, forget, new, output. The recurrent product is a matrix use of y one position before and of the gates'
- * gradient. With weight drop its weights are those that training left, times 1 / (1 - p); weight k is decided by (seed,
- * "weight_drop.NAME", draw, 0, k) for all examples of a mini-batch. */
+/* lstm: long short-term memory over a whole sequence, from a zero state or from what its second input, a `carry`, has.
+ * Gates and weights are in PyTorch's order: input, forget, new, output. The recurrent product is a matrix use of y one
+ * position before and of the gates' gradient. With weight drop its weights are those that training left, times
+ * 1 / (1 - p); weight k is decided by (seed, "weight_drop.NAME", draw, 0, k) for all examples of a mini-batch. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/gemm.h"
 #include "base/kernels.h"
 #include "model/elementary.h"
 #include "model/layers.h"
 #include "model/op.h"
+#include "model/op/carry.h"
 #include "model/use.h"
 
 static const gls_option options[] = {
@@ -25,8 +27,12 @@ enum { GATES = 4, INPUT_WEIGHT = 0, RECURRENT_WEIGHT, BIAS, BLOCKS };
 static gls_status shape(gls_graph *g, gls_node *node) {
     const gls_op_lstm_options *o = node->options;
     int64_t h = o->units, w[] = {GATES * h, node->in.c}, u[] = {GATES * h, h}, b = GATES * h;
-    GLS_TRY(gls_op_takes_positions(g, node));
+    GLS_TRY(gls_op_takes_one_document(g, node));
     node->out = (gls_extent){h, 1, node->in.w};
+    if (node->inputs > 1 && strcmp(g->node[node->input[1]].op->member.name, "carry") != 0)
+        return gls_node_fail(g, node, "takes a carry as its second input");
+    if (node->inputs > 1 && g->node[node->input[1]].out.c != 2 * h)
+        return gls_node_fail(g, node, "has %lld units, but its carry another number", (long long)h);
     gls_parameter how = {g->init, node->in.c, h}, over_time = {g->init, h, h};
     GLS_TRY(gls_graph_parameter(g, node, INPUT_WEIGHT, "weight_ih", 2, w, gls_use_matrix_flags(w), how));
     GLS_TRY(gls_graph_parameter(g, node, RECURRENT_WEIGHT, "weight_hh", 2, u, gls_use_matrix_flags(u), over_time));
@@ -82,10 +88,30 @@ static gls_status uses(gls_graph *g, int i) {
     use.factor = (gls_view){.source = GLS_VIEW_AUX_REAL, .node = i};
     if (dropped_size(node)) use.kind = &gls_use_dropped;
     GLS_TRY(gls_graph_use(g, use));
+    if (node->inputs > 1) { /* the first position, whose y before is not this row's */
+        gls_use first = use;
+        first.input = gls_view_value(g, node->input[1]);
+        first.input.width = first.input.inner = node->out.c;
+        first.grad.positions = 1;
+        GLS_TRY(gls_graph_use(g, first));
+    }
     if (node->block[BIAS] < 0) return GLS_OK;
     use.kind = &gls_use_scale_shift;
     use.block = node->block[BIAS];
     return gls_graph_use(g, use);
+}
+
+/* Hidden and cells, [2, H] a row, that come before the first position; NULL: zeros. */
+static const gls_real *carried(const gls_exec *x, int i) {
+    return gls_exec_node(x, i)->inputs > 1 ? gls_exec_in(x, i, 1) : NULL;
+}
+
+/* The cells before position t of row r, NULL: zeros. */
+static const gls_real *cells_before(const gls_exec *x, int i, int64_t r, int64_t t) {
+    int64_t h = gls_exec_node(x, i)->out.c;
+    const gls_real *from = carried(x, i);
+    if (t > 0) return cells_of(x, i) + (r * gls_exec_node(x, i)->out.w + t - 1) * h;
+    return from ? from + (2 * r + 1) * h : NULL;
 }
 
 /* ---- weight drop ---- */
@@ -152,13 +178,18 @@ static gls_status forward(gls_exec *x, int i) {
     gls_gemm(x->graph->portable, false, true, x->rows * steps, width, c, 1, gls_exec_in(x, i, 0), c, w, c, 0, gates,
              width);
     for (int64_t t = 0; t < steps; t++) {
-        if (t > 0)
-            gls_gemm(x->graph->portable, false, true, x->rows, width, h, 1, y + (t - 1) * h, steps * h, u, h, 1,
+        const gls_real *before = t > 0 ? y + (t - 1) * h : carried(x, i);
+        if (before)
+            gls_gemm(x->graph->portable, false, true, x->rows, width, h, 1, before, t > 0 ? steps * h : 2 * h, u, h, 1,
                      gates + t * width, steps * width);
         for (int64_t r = 0; r < x->rows; r++) {
             int64_t at = r * steps + t;
-            step(gates + at * width, bias, t ? cell + (at - 1) * h : NULL, h, cell + at * h, y + at * h);
+            step(gates + at * width, bias, cells_before(x, i, r, t), h, cell + at * h, y + at * h);
         }
+    }
+    for (int64_t r = 0; carried(x, i) && r < x->rows; r++) {
+        int64_t last = (r * steps + steps - 1) * h;
+        gls_op_carry_leave(x, node->input[1], r, y + last, cell + last);
     }
     return GLS_OK;
 }
@@ -194,7 +225,7 @@ static gls_status backward(gls_exec *x, int i) {
     for (int64_t t = steps - 1; t >= 0; t--) {
         for (int64_t r = 0; r < x->rows; r++) {
             int64_t at = r * steps + t;
-            step_backward(e + at * h, dh + r * h, gates + at * width, cell + at * h, t ? cell + (at - 1) * h : NULL, h,
+            step_backward(e + at * h, dh + r * h, gates + at * width, cell + at * h, cells_before(x, i, r, t), h,
                           dz + at * width, dc + r * h);
         }
         if (t > 0)
@@ -224,8 +255,8 @@ static place place_of(const gls_exec *t, int i, int64_t row, int64_t time) {
     gls_real *cell_dot = cells_of(t, i) + at;
     return (place){.z = gates_of(x, i) + GATES * at,
                    .cell = cell,
-                   .before = time ? cell - h : NULL,
-                   .before_dot = time ? cell_dot - h : NULL,
+                   .before = cells_before(x, i, row, time),
+                   .before_dot = cells_before(t, i, row, time),
                    .z_dot = gates_of(t, i) + GATES * at,
                    .cell_dot = cell_dot,
                    .at = at};
@@ -279,11 +310,11 @@ static gls_status forward_tangent(gls_exec *t, int i) {
     product_tangent(t, input_weights(t, i), true, t->rows * steps, width, c,
                     (pair){gls_exec_in(x, i, 0), gls_exec_in(t, i, 0)}, c, false, gates, width);
     for (int64_t time = 0; time < steps; time++) {
-        int64_t before = (time - 1) * h;
-        if (time > 0)
-            product_tangent(t, recurrent_weights(t, i), true, t->rows, width, h,
-                            (pair){gls_exec_value(x, i) + before, y + before}, steps * h, true, gates + time * width,
-                            steps * width);
+        pair before = {carried(x, i), carried(t, i)};
+        if (time > 0) before = (pair){gls_exec_value(x, i) + (time - 1) * h, y + (time - 1) * h};
+        if (before.value)
+            product_tangent(t, recurrent_weights(t, i), true, t->rows, width, h, before, time > 0 ? steps * h : 2 * h,
+                            true, gates + time * width, steps * width);
         for (int64_t r = 0; r < t->rows; r++) {
             place of = place_of(t, i, r, time);
             step_tangent(&of, gls_exec_weight(t, node->block[BIAS]), h, y + of.at);
@@ -360,12 +391,13 @@ const gls_op gls_op_lstm = {
                .options = options,
                .options_size = sizeof(gls_op_lstm_options)},
     .formula = "(i, f, g, o)_t = weight_ih x_t + weight_hh y_{t-1} + bias; c_t = s(f) c_{t-1} + s(i) tanh(g), y_t = "
-               "s(o) tanh(c_t), s the sigmoid; y and c begin at 0",
+               "s(o) tanh(c_t), s the sigmoid; y and c begin at 0, or as a carry has them",
     .shapes = "[features, 1, w] -> [units, 1, w]",
     .parameters = "weight_ih [4 units, features] matrix product; weight_hh [4 units, units] matrix product, by "
                   "weight_drop with dropped weights; bias [4 units] scale and shift",
     .blocks = BLOCKS,
-    GLS_OP_ONE_INPUT,
+    .inputs_min = 1,
+    .inputs_max = 2,
     .flags = GLS_OP_OWN_LAYOUT,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward,
@@ -374,4 +406,5 @@ const gls_op gls_op_lstm = {
     .uses = uses,
     .aux = aux,
     .work = work,
+    .onnx = gls_op_lstm_onnx,
 };

@@ -1,6 +1,7 @@
 /* rms_norm: per example and position, division by the root of the mean square over the channels. */
 #include <math.h>
 
+#include "model/export.h"
 #include "model/layers.h"
 #include "model/norm.h"
 #include "model/use.h"
@@ -157,6 +158,22 @@ static gls_status backward_tangent(gls_exec *t, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    const gls_op_layer_norm_options *o = x->graph->node[i].options;
+    bool image = x->graph->node[i].in.h > 1;
+    gls_form form = image ? GLS_FORM_IMAGE : gls_export_by_position(x, i);
+    char name[GLS_ONNX_NAME];
+    const char *in = gls_export_in(x, i, 0, form),
+               *eps = gls_onnx_real(x->to, gls_export_name(x, i, "eps", name), o->eps);
+    const char *y = gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "square", name), GLS_ONNX_ARGS(in, in), NULL);
+    y = gls_onnx_node(x->to, "ReduceMean", gls_export_name(x, i, "mean", name), GLS_ONNX_ARGS(y),
+                      GLS_ONNX_WITH(GLS_ONNX_INTS("axes", image ? 1 : -1)));
+    y = gls_onnx_node(x->to, "Add", gls_export_name(x, i, "above", name), GLS_ONNX_ARGS(y, eps), NULL);
+    y = gls_onnx_node(x->to, "Sqrt", gls_export_name(x, i, "root", name), GLS_ONNX_ARGS(y), NULL);
+    y = gls_onnx_node(x->to, "Div", gls_export_name(x, i, "normal", name), GLS_ONNX_ARGS(in, y), NULL);
+    gls_export_out(x, i, form, gls_export_scale_shift(x, i, form, y));
+}
+
 const gls_op gls_op_rms_norm = {
     .member = {.name = "rms_norm",
                .help = "division by the root mean square over the channels of every position",
@@ -174,4 +191,5 @@ const gls_op gls_op_rms_norm = {
                             .backward_tangent = backward_tangent),
     .uses = uses,
     .aux = aux,
+    .onnx = onnx,
 };

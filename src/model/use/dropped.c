@@ -54,6 +54,24 @@ static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *pa
     return GLS_OK;
 }
 
+/* Explicit too. */
+static gls_status cross(gls_exec *x, const gls_use *use, const gls_use *other, const gls_partition *partition,
+                        double *out) {
+    int64_t size = gls_layout_block(x->graph->layout, use->block)->size;
+    gls_room room = gls_room_of(x);
+    double *weights = gls_room_take(&room, x->rows, sizeof *weights);
+    gls_real *own = gls_room_take(&room, size, sizeof *own), *others = gls_room_take(&room, size, sizeof *others);
+    for (int64_t group = 0; group < partition->groups; group++) {
+        for (int64_t r = 0; r < x->rows; r++) weights[r] = partition->group[r] == group;
+        gls_fill(own, 0, size);
+        gls_fill(others, 0, size);
+        GLS_TRY(gradient(x, use, weights, own));
+        GLS_TRY(gradient(x, other, weights, others));
+        out[group] += 2 * gls_dot(own, others, size);
+    }
+    return GLS_OK;
+}
+
 /* <F * G, V> = <G, F * V>. */
 static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *partition, const gls_point *point,
                         double *out) {
@@ -67,9 +85,18 @@ static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *pa
     return GLS_OK;
 }
 
+static bool shared(const gls_graph *g, const gls_use *use) {
+    int uses = 0;
+    for (int u = 0; u < g->uses; u++) uses += g->use[u].block == use->block;
+    return uses > 1;
+}
+
 static int64_t scratch(const gls_graph *g, const gls_memory_plan *plan, const gls_use *use) {
-    int64_t copied = plan->want & GLS_WANT_INNER ? gls_layout_block(g->layout, use->block)->size : 0;
-    return gls_use_matrix.scratch(g, plan, use) + gls_room_bytes(copied, sizeof(gls_real));
+    int64_t size = gls_layout_block(g->layout, use->block)->size, bytes = gls_use_matrix.scratch(g, plan, use);
+    if (plan->want & GLS_WANT_INNER) bytes += gls_room_bytes(size, sizeof(gls_real));
+    if (!(plan->want & GLS_WANT_NORMS) || !shared(g, use)) return bytes;
+    int64_t both = gls_room_bytes(plan->max_rows, sizeof(double)) + 2 * gls_room_bytes(size, sizeof(gls_real));
+    return both > bytes ? both : bytes;
 }
 
 const gls_use_kind gls_use_dropped = {
@@ -79,5 +106,6 @@ const gls_use_kind gls_use_dropped = {
     .gradient_tile = tile,
     .norms = norms,
     .inner = inner,
+    .cross = cross,
     .scratch = scratch,
 };

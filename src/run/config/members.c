@@ -99,7 +99,7 @@ const gls_member *gls_config_model_wanted(gls_context *ctx, const char *name) {
 const char *gls_format_guess(const char *path) {
     static const struct {
         const char *end, *format;
-    } known[] = {{".npy", "npy"}, {"ubyte", "idx"}, {".bin", "cifar10"}, {".tokens", "text"}};
+    } known[] = {{".npy", "npy"}, {".npz", "npz"}, {"ubyte", "idx"}, {".bin", "cifar10"}, {".tokens", "text"}, {".csv", "csv"}, {".tsv", "csv"}, {".tab", "csv"}};
     if (!path) return "glyphs";
     size_t n = strlen(path);
     if (n > 3 && (strcmp(path + n - 3, ".gz") == 0 || strcmp(path + n - 3, ".xz") == 0)) n -= 3;

@@ -12,11 +12,11 @@ static bool is_path_of(const gls_option *table, const char *key) {
     return false;
 }
 
-/* Whether a key of the data section, of a format or of a transform names a file. */
+/* Whether a key of the data section, or of a member that may name a file, does. */
 static bool is_path_key(gls_context *ctx, const char *key) {
-    static const gls_kind kinds[] = {GLS_KIND_FORMAT, GLS_KIND_TRANSFORM};
+    static const gls_kind kinds[] = {GLS_KIND_FORMAT, GLS_KIND_TRANSFORM, GLS_KIND_METHOD, GLS_KIND_MEASURE};
     if (is_path_of(gls_config_data_table, key)) return true;
-    for (int k = 0; k < 2; k++) {
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         const gls_member *member;
         for (int64_t i = 0; (member = gls_members_at(ctx, kinds[k], i)); i++)
             if (is_path_of(member->options, key)) return true;
@@ -24,7 +24,7 @@ static bool is_path_key(gls_context *ctx, const char *key) {
     return false;
 }
 
-static gls_status absolute(gls_context *ctx, const gls_value *from, char **out) {
+gls_status gls_config_absolute_path(gls_context *ctx, const gls_value *from, char **out) {
     const char *slash = from->file && from->line > 0 ? strrchr(from->file, '/') : NULL;
     char here[4096] = "";
     bool rooted = from->text[0] == '/' || (slash && from->file[0] == '/');
@@ -38,9 +38,10 @@ static gls_status absolute(gls_context *ctx, const gls_value *from, char **out) 
 gls_status gls_config_absolute_paths(gls_context *ctx, gls_value *value) {
     for (int64_t i = 0; i < value->count; i++) {
         gls_value *item = value->items[i];
-        if (item->kind == GLS_VALUE_TEXT && item->key && is_path_key(ctx, item->key)) {
+        bool named = value->key && strcmp(value->key, "tests") == 0; /* data.tests: names of one's own, to paths */
+        if (item->kind == GLS_VALUE_TEXT && item->key && (named || is_path_key(ctx, item->key))) {
             char *path = NULL;
-            GLS_TRY(absolute(ctx, item, &path));
+            GLS_TRY(gls_config_absolute_path(ctx, item, &path));
             gls_value *replaced = gls_value_create(ctx, GLS_VALUE_TEXT, item->key, path);
             gls_free(ctx, path);
             if (!replaced) return GLS_ERR_MEMORY;

@@ -203,14 +203,15 @@ static const char *pair_name(const gls_value *given) {
 
 typedef gls_status (*item_resolver)(gls_context *ctx, const gls_value *item, gls_value **out);
 
-/* Every item of a list, or the single one that was written without a list. */
+/* Every item of a list; a single one that was written without a list makes a list of one. */
 static gls_status resolve_items(gls_context *ctx, const gls_value *given, item_resolver item, gls_value **out) {
-    if (given->kind != GLS_VALUE_LIST) return item(ctx, given, out);
+    if (given->kind == GLS_VALUE_NULL) return copy(ctx, given, out);
+    bool many = given->kind == GLS_VALUE_LIST;
     gls_value *list = gls_value_create(ctx, GLS_VALUE_LIST, given->key, NULL);
     gls_status status = list ? GLS_OK : GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < given->count && status == GLS_OK; i++) {
+    for (int64_t i = 0; i < (many ? given->count : 1) && status == GLS_OK; i++) {
         gls_value *one = NULL;
-        status = item(ctx, given->items[i], &one);
+        status = item(ctx, many ? given->items[i] : given, &one);
         if (status == GLS_OK)
             status = gls_value_append(ctx, list, one);
         else

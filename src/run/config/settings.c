@@ -34,15 +34,22 @@ const gls_option gls_config_train_table[] = {
     GLS_INT("keep", gls_config_train, keep, "2", 1, 1e6, "number of checkpoints to keep, besides the best"),
     GLS_REAL("validation", gls_config_train, validation, "0", 0, INFINITY,
              "examples to hold out of the training set for validation: a share below 1, or a number"),
-    GLS_ENUM("monitor", gls_config_train, monitor, "auto", "auto|train|validation|test",
-             "the set that decides targets, patience and the best checkpoint; auto: validation, else test, else train"),
+    GLS_STRING("monitor", gls_config_train, monitor, "auto",
+               "auto, train, validation, test, or a name of data.tests: the set that decides targets, patience and the "
+               "best checkpoint; auto: validation, else test, else train"),
     GLS_INT("patience", gls_config_train, patience, "0", 0, INFINITY,
             "stop after this many validations without improvement; 0: never"),
     GLS_REAL("target_loss", gls_config_train, target_loss, "nan", 0, 0, "stop at this loss on the monitored set"),
     GLS_REAL("target_accuracy", gls_config_train, target_score, "nan", 0, 0,
              "stop at this accuracy (or the model's own score) on the monitored set"),
-    GLS_TIME("time", gls_config_train, time, "0", "stop after this time: 90s, 2m, 1h; 0: no limit",
+    GLS_TIME("time", gls_config_train, time, "0",
+             "all of the run's time, reading data, final evaluation and last checkpoint included: 90s, 2m, 1h; 0: no "
+             "limit",
              .maximum = INFINITY),
+    GLS_SIZE(
+        "final_train", gls_config_train, final_train, "all", 0, INFINITY,
+        "examples of the training set that are evaluated at the end, evenly spread over it: all, a number, or 0 for "
+        "none"),
     GLS_INT("bn_span", gls_config_train, bn_span, "0", 0, INFINITY,
             "examples that share batch-norm statistics; 0: the model's bn_group, or the whole mini-batch"),
     GLS_BOOL("replacement", gls_config_train, replacement, "false",
@@ -59,6 +66,8 @@ const gls_option gls_config_train_table[] = {
         .choices = "average"),
     GLS_BOOL("tensorboard", gls_config_train, tensorboard, "false",
              "also write the metrics as TensorBoard event files in the run folder"),
+    GLS_INT("ledger_windows", gls_config_train, ledger_windows, "1", 1, 1000,
+            "equal parts of the run for which an estimator's ledger is also kept each by itself"),
     {0},
 };
 #undef AT
@@ -72,6 +81,8 @@ const gls_option gls_config_data_table[] = {
     GLS_PATH("validation", gls_config_data, validation, NULL,
              "validation set in a file of its own; else train.validation holds rows of the training set out"),
     GLS_PATH("test", gls_config_data, test, NULL, "test set; generators bring their own"),
+    GLS_VALUE("tests", gls_config_data, tests,
+              "further test sets by name, scored along the run and at the end: {clean: a.npy, other: b.npy}"),
     GLS_VALUE("transforms", gls_config_data, transforms, "list of transforms, in order: [{label_noise: 0.1}, flip]",
               .choices = "transforms"),
     GLS_BOOL("standardize", gls_config_data, standardize, "false",
@@ -82,8 +93,8 @@ const char *gls_config_data_format(const gls_config_data *data) {
     return data->format ? data->format : data->name ? data->name : gls_format_guess(data->train);
 }
 
-const char *const gls_config_data_keys[] = {"format", "name",       "train",       "validation",
-                                            "test",   "transforms", "standardize", NULL};
+const char *const gls_config_data_keys[] = {"format", "name",       "train",       "validation", "test",
+                                            "tests",  "transforms", "standardize", NULL};
 #undef AT
 
 #define AT(field) offsetof(gls_config_plan, field)

@@ -2,10 +2,9 @@
 #ifndef GLS_RUN_SETTINGS_H
 #define GLS_RUN_SETTINGS_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 enum { GLS_REFUSED_STOP, GLS_REFUSED_SKIP };
-enum { GLS_MONITOR_AUTO, GLS_MONITOR_TRAIN, GLS_MONITOR_VALIDATION, GLS_MONITOR_TEST };
 
 /* Section `train`. */
 typedef struct gls_config_train {
@@ -17,21 +16,24 @@ typedef struct gls_config_train {
     gls_length checkpoint_every, validate_every, log_every;
     int64_t keep;
     double validation; /* below 1 a share, else a number of examples */
-    int monitor;
+    const char *monitor; /* auto, train, validation, test, or a name of data.tests */
     int64_t patience;
     double target_loss, target_score;
-    double time; /* seconds; 0: no limit */
+    double time;         /* seconds; 0: no limit */
+    int64_t final_train; /* examples of the training set evaluated at the end; -1: all */
     int64_t bn_span;
     bool replacement, shuffle, drop_last;
     int nonfinite;
     const gls_value *average;
     bool tensorboard;
+    int64_t ledger_windows;
 } gls_config_train;
 extern const gls_option gls_config_train_table[];
 
 /* Section `data`, what is not the format's own. */
 typedef struct gls_config_data {
     const char *format, *name, *train, *validation, *test;
+    const gls_value *tests; /* {name: path}, or NULL */
     const gls_value *transforms;
     bool standardize;
 } gls_config_data;
@@ -47,7 +49,8 @@ typedef struct gls_config_plan {
 } gls_config_plan;
 extern const gls_option gls_config_plan_table[];
 
-/* paths.c: makes the paths in a data section absolute, each from the file that names it. */
+/* paths.c: makes the paths in a section absolute, each from the file that names it. */
+gls_status gls_config_absolute_path(gls_context *ctx, const gls_value *from, char **out); /* one, from gls_alloc */
 gls_status gls_config_absolute_paths(gls_context *ctx, gls_value *value);
 
 /* A section by name as a map; a bare name means {name: ...}. NULL where there is none. made: the map made for a bare

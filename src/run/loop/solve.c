@@ -37,6 +37,8 @@ typedef struct repetition {
     uint64_t draw;
     int64_t marked;
     const gls_real *told; /* the gradient last told, NULL to a value */
+    gls_figures now;      /* with follow: of w before the present step */
+    int64_t batch_values; /* in the sum of the solution's mean_batch_value */
 } repetition;
 
 static uint64_t own_seed(const job *j, int64_t number) {
@@ -60,6 +62,12 @@ static void next_batch(repetition *r) {
 }
 
 /* ---- answers ---- */
+
+/* The loss on a gradient's own rows: what the regret of an order of examples is made of. */
+static void count_batch_value(repetition *r, double value) {
+    r->solution->mean_batch_value += value;
+    r->batch_values++;
+}
 
 /* The noisy oracle: sums over the draws, divided by their number. An oracle that gives value and gradient counts in
  * both call counters. */
@@ -86,6 +94,11 @@ static gls_status evaluate(repetition *r, const gls_query *query, gls_answer *an
         r->solution->values++;
     }
     if (!gradient) return GLS_OK;
+    if (r->job->options->follow && r->job->examples > 1) {
+        double loss;
+        GLS_TRY(gls_ask_loss(r->noisy, &loss));
+        count_batch_value(r, loss / (double)r->job->rows);
+    }
     gls_fill(r->g, 0, r->d);
     GLS_TRY(gls_ask_gradient(r->noisy, GLS_PRODUCT_GRADIENT, NULL, r->g));
     if (r->job->rows > 1) gls_scale(r->g, 1 / (double)r->job->rows, r->d);
@@ -104,6 +117,7 @@ static gls_status estimate(repetition *r, const gls_query *query, gls_answer *an
     gls_record_clear(&record);
     GLS_TRY(gls_estimator_estimate(r->estimator, r->pass, query->at, &stream.stream, 0, r->g, &estimate, &record));
     r->solution->gradients++;
+    if (r->job->options->follow && r->job->examples > 1) count_batch_value(r, estimate.loss);
     *answer = (gls_answer){.value = NAN, .g = r->g, .norm2 = estimate.norm2, .epoch = NAN};
     return GLS_OK;
 }
@@ -151,14 +165,17 @@ static gls_status mark(repetition *r, int64_t step) {
 }
 
 static gls_status follow(repetition *r) {
+    const gls_solve_options *o = r->job->options;
+    const gls_constants *known = gls_analytic_constants(r->job->problem);
     gls_solution *s = r->solution;
-    gls_figures now;
-    GLS_TRY(look(r, r->w, &now));
-    s->mean_norm += now.gradient_norm;
-    s->mean_norm2 += now.gradient_norm * now.gradient_norm;
-    s->mean_value += now.value;
-    s->least_norm = fmin(s->least_norm, now.gradient_norm);
-    if (s->first_hit < 0 && now.gradient_norm <= r->job->options->epsilon) s->first_hit = s->steps;
+    GLS_TRY(look(r, r->w, &r->now));
+    s->mean_norm += r->now.gradient_norm;
+    s->mean_norm2 += r->now.gradient_norm * r->now.gradient_norm;
+    s->mean_value += r->now.value;
+    s->least_norm = fmin(s->least_norm, r->now.gradient_norm);
+    if (s->first_hit < 0 && r->now.gradient_norm <= o->epsilon) s->first_hit = s->steps;
+    if (s->first_value_hit < 0 && o->value_epsilon > 0 && known && r->now.value - known->minimum <= o->value_epsilon)
+        s->first_value_hit = s->steps;
     return GLS_OK;
 }
 
@@ -238,20 +255,27 @@ static gls_status step(repetition *r, bool *done) {
         .method = r->method, .w = r->w, .average = r->average, .size = r->d, .answer = answer, .user = r};
     GLS_TRY(gls_training_step(&stepper, &report, &end));
     r->solution->ended = end == GLS_STEP_DONE;
-    r->solution->diverged = end == GLS_STEP_REFUSED;
-    *done = end == GLS_STEP_DONE || end == GLS_STEP_REFUSED || end == GLS_STEP_WITHHELD;
+    r->solution->diverged = end == GLS_STEP_REFUSED || end == GLS_STEP_OVERFLOWED;
+    *done = end != GLS_STEP_TAKEN;
     if (*done) return GLS_OK;
     r->solution->steps++;
     GLS_TRY(mark(r, r->solution->steps));
     if (!o->observe) return GLS_OK;
-    gls_solve_state state = {r->number, r->solution->steps, r->w, r->told, &report, r->method};
+    gls_solve_state state = {r->number,
+                             r->solution->steps,
+                             r->w,
+                             r->told,
+                             &report,
+                             r->method,
+                             o->follow ? &r->now : NULL,
+                             o->follow ? r->solution : NULL};
     return o->observe(o->user, &state);
 }
 
 static gls_status run(repetition *r) {
     const gls_solve_options *o = r->job->options;
     gls_solution *s = r->solution;
-    *s = (gls_solution){.first_hit = -1, .least_norm = INFINITY};
+    *s = (gls_solution){.first_hit = -1, .first_value_hit = -1, .least_norm = INFINITY};
     GLS_TRY(prepare(r));
     GLS_TRY(mark(r, 0));
     bool done = false;
@@ -262,8 +286,9 @@ static gls_status run(repetition *r) {
     s->mean_norm /= steps;
     s->mean_norm2 /= steps;
     s->mean_value /= steps;
+    s->mean_batch_value /= r->batch_values ? (double)r->batch_values : NAN;
     if (r->job->point) memcpy(r->job->point + r->number * r->d, result_of(r), (size_t)r->d * sizeof *r->w);
-    gls_solve_state state = {r->number, s->steps, r->w, NULL, NULL, r->method};
+    gls_solve_state state = {r->number, s->steps, r->w, NULL, NULL, r->method, NULL, NULL};
     return o->finish ? o->finish(o->user, &state) : GLS_OK;
 }
 

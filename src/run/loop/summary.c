@@ -56,6 +56,7 @@ char *gls_run_summary(gls_run *run) {
     add_set(&t, "training", r->set.train);
     add_set(&t, "validation", r->set.validation);
     add_set(&t, "test", r->set.test);
+    for (int64_t i = 0; i < r->set.named_count; i++) add_set(&t, r->set.named[i].name, r->set.named[i].source);
     add(&t, "%-12s %s\n", "method", gls_method_name(r->method));
     if (r->total_steps > 0) add(&t, "%-12s %.0f, %.0f per epoch\n", "steps", r->total_steps, r->steps_per_epoch);
     add(&t, "%-12s slices of %lld rows in %lld lanes, waves of %lld rows, %s precision\n", "plan",

@@ -19,11 +19,13 @@
     X(measures)          \
     X(callers)           \
     X(validation)        \
+    X(named)             \
     X(average)           \
     X(checkpoint)        \
     X(final)             \
     X(domains)           \
     X(weights)           \
+    X(certificate)       \
     X(ledger)            \
     X(metrics)           \
     X(measured)          \

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "run/observer/table.h"
 
@@ -13,11 +14,13 @@ const gls_validation *gls_validation_of(const gls_run *run) {
 
 const gls_source *gls_validation_set(const gls_run *run, const char **name) {
     const gls_training_sets *set = &run->training->set;
-    int monitor = run->training->train->monitor;
-    if (monitor == GLS_MONITOR_AUTO)
-        monitor = set->validation ? GLS_MONITOR_VALIDATION : set->test ? GLS_MONITOR_TEST : GLS_MONITOR_TRAIN;
-    *name = monitor == GLS_MONITOR_VALIDATION ? "validation" : monitor == GLS_MONITOR_TEST ? "test" : "train";
-    return monitor == GLS_MONITOR_VALIDATION ? set->validation : monitor == GLS_MONITOR_TEST ? set->test : set->train;
+    *name = run->training->train->monitor;
+    if (strcmp(*name, "auto") == 0) *name = set->validation ? "validation" : set->test ? "test" : "train";
+    const gls_source *named = gls_training_named(run->training, *name);
+    return named                              ? named
+           : strcmp(*name, "validation") == 0 ? set->validation
+           : strcmp(*name, "test") == 0       ? set->test
+                                              : set->train;
 }
 
 static void trace_figure(gls_run *run, const char *set, const char *figure, double value) {
@@ -32,12 +35,14 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
     gls_training *t = run->training;
     const char *name;
     const gls_source *set = gls_validation_set(run, &name);
-    GLS_TRY(gls_training_evaluate(t, set, gls_training_output(t), &v->monitored, &v->score));
+    GLS_TRY(gls_run_evaluate(run, set, gls_training_output(t), &v->monitored, &v->score));
+    if (set && set->info.examples > 0) GLS_TRY(gls_training_check_loss(t, name, v->monitored));
     v->validations++;
     trace_figure(run, name, "loss", v->monitored);
     if (t->problem->score_count) trace_figure(run, name, t->problem->score[0], v->score);
     bool better = isnan(v->best) ? !isnan(v->monitored) : v->monitored < v->best;
     v->stale = better ? 0 : v->stale + 1;
+    gls_method_validated(t->method, better); /* schedules that watch */
     run->found |= GLS_WHY_VALIDATED;
     if (!better) return GLS_OK;
     run->found |= GLS_WHY_BEST;
@@ -75,11 +80,15 @@ static void destroy(void *user) {
 }
 
 gls_status gls_observe_validation(gls_run *run) {
+    const gls_training *t = run->training;
+    if (gls_method_watches(t->method) && !(t->train->validate_every.amount > 0))
+        return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
+                        "schedule plateau follows validations, and train.validate_every is 0: there are none");
     gls_validation *v = gls_alloc(run->ctx, 1, sizeof *v);
     if (!v) return GLS_ERR_MEMORY;
     *v = (gls_validation){.ctx = run->ctx, .best = NAN, .monitored = NAN, .score = NAN};
     return gls_run_observe(run, &(gls_observer){.name = "validation",
-                                                .every = run->training->train->validate_every,
+                                                .every = t->train->validate_every,
                                                 .user = v,
                                                 .step = step,
                                                 .before = before,

@@ -1,5 +1,6 @@
 /* Measures at one point: at given weights of a configuration's problem, or of a matrix of per-example gradients. Names
  * and options are checked before any data are read. */
+#include <glissade/comm.h>
 #include <glissade/run.h>
 
 #include <math.h>
@@ -37,7 +38,7 @@ static gls_status choose_named(work *k, char *names) {
 
 /* Without names: all that can be read off one point, or off a matrix. */
 static void choose_all(work *k, bool matrix) {
-    unsigned out = k->options->other ? GLS_NEEDS_OF_STEP : GLS_NEEDS_OF_STEP | GLS_MEASURE_OTHER;
+    unsigned out = GLS_NEEDS_OF_STEP | GLS_MEASURE_NAMED | (k->options->other ? 0 : GLS_MEASURE_OTHER);
     const gls_measure_type *type;
     for (int64_t i = 0; (type = gls_measure_at(k->ctx, i)); i++)
         if (matrix ? type->matrix != NULL : type->problem && !(type->needs & out)) k->type[k->types++] = type;
@@ -130,12 +131,21 @@ static gls_status open_run(work *k, const char *from, gls_run **out) {
     return gls_run_begin(*out);
 }
 
+/* The example that a transform of this run exchanged; -1: none. */
+static int64_t marked_exchange(const gls_measure_input *in) {
+    const int64_t *mark = gls_source_column(in->source, "replace");
+    for (int64_t i = 0; mark && i < in->examples; i++)
+        if (mark[i] > 0) return i;
+    return -1;
+}
+
 static gls_status make_input(work *k, gls_measure_input *in) {
     const gls_survey_options *o = k->options;
     GLS_TRY(gls_run_measure_input(k->run, in));
     if (isnan(in->lr) && o->lr > 0) in->lr = o->lr;
     if (o->step) in->step = o->step;
     if (k->other) in->w_other = gls_run_weights(k->other);
+    in->exchanged = k->other ? marked_exchange(in) : -1;
     if (!o->exchange) return GLS_OK;
     if (o->exchanged < 0 || o->exchanged >= in->examples)
         return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "exchanged example %lld: the training set has %lld examples",
@@ -159,13 +169,23 @@ static gls_status measure_point(work *k, const gls_measure_type *type) {
     return keep(k, result, status);
 }
 
+/* An interruption comes to each rank at its own moment; all of them end before the same measure. */
+static gls_status interrupted(const work *k, bool *yes) {
+    int64_t seen = gls_interrupted(k->ctx);
+    GLS_TRY(gls_comm_reduce_int64(k->ctx, GLS_MAX, &seen, 1, GLS_OK));
+    *yes = seen != 0;
+    return GLS_OK;
+}
+
 /* First what is read off the point, then one step for what is read off a step. */
 static gls_status measure_all(work *k) {
-    bool done;
+    bool done, over;
     for (int of_step = 0; of_step < 2; of_step++) {
         bool stepped = false;
-        for (int64_t i = 0; i < k->types && !gls_interrupted(k->ctx); i++) {
+        for (int64_t i = 0; i < k->types; i++) {
             if ((k->type[i]->needs & GLS_NEEDS_OF_STEP ? 1 : 0) != of_step) continue;
+            GLS_TRY(interrupted(k, &over));
+            if (over) return GLS_OK;
             if (of_step && !stepped) {
                 GLS_TRY(gls_run_keep_previous(k->run));
                 GLS_TRY(gls_run_step(k->run, &done));

@@ -6,16 +6,19 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
+#include "base/arith.h"
 #include "base/io.h"
+#include "run/loop/run.h"
 
 /* More trials than this are a slip in --over. */
 enum { MAX_TRIALS = 100000 };
 
-/* How runs are compared: a score on the validation set where there is one, else the loss there, else the training loss.
- */
-typedef enum rule { BY_NOTHING, BY_VALIDATION_SCORE, BY_VALIDATION_LOSS, BY_TRAIN_LOSS } rule;
+/* How runs are compared: a score on the validation set where there is one, else the loss there, else the training loss;
+ * or by the epochs that they took to their target. */
+typedef enum rule { BY_NOTHING, BY_VALIDATION_SCORE, BY_VALIDATION_LOSS, BY_TRAIN_LOSS, BY_EPOCHS } rule;
 
 typedef struct tally {
     int64_t n;
@@ -128,6 +131,35 @@ static gls_status name_trial(runner *r, gls_sweep_trial *trial) {
     return text ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+/* A run that ends above its start by this factor has diverged, though its numbers may all be finite: as for probes. */
+static const double too_high = 1.5;
+enum { START_ROWS = 2048 }; /* evenly spread over the training set: enough for that factor */
+
+/* The loss at the initial weights, on some of the training set. */
+static gls_status start_loss(gls_run *run, double *loss) {
+    gls_training *t = run->training;
+    int64_t n = t->set.train->info.examples, count = gls_least(n, START_ROWS);
+    int64_t *index = gls_alloc(run->ctx, count, sizeof *index);
+    gls_source *some = NULL;
+    double score;
+    if (!index) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < count; i++) index[i] = i * n / count;
+    gls_status status = gls_source_subset(run->ctx, t->set.train, index, count, &some);
+    gls_free(run->ctx, index);
+    if (status == GLS_OK) status = gls_training_evaluate(t, some, t->w, loss, &score);
+    gls_source_destroy(some);
+    return status;
+}
+
+static gls_status train(gls_run *run, gls_run_result *result, bool *diverged) {
+    double start = NAN;
+    GLS_TRY(start_loss(run, &start));
+    gls_status status = gls_run_train(run, result);
+    *diverged = status == GLS_ERR_NONFINITE || result->train_loss > start + (too_high - 1) * fabs(start);
+    if (*diverged) *result = (gls_run_result){.stopped = GLS_STOP_NONE};
+    return status;
+}
+
 static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed, const char *folder,
                           gls_run_result *result, bool *diverged) {
     gls_context *parent = r->sweep->ctx, *ctx = NULL;
@@ -144,8 +176,7 @@ static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed,
             .size = sizeof options, .config = config, .folder = folder, .progress = watch, .user = r};
         options.resume = gls_file_exists(folder);
         status = gls_run_create(ctx, &options, &run);
-        if (status == GLS_OK) status = gls_run_train(run, result);
-        *diverged = status == GLS_ERR_NONFINITE;
+        if (status == GLS_OK) status = train(run, result, diverged);
         if (status != GLS_OK && !*diverged) gls_fail(parent, status, "%s: %s", folder, gls_context_message(ctx));
         gls_run_destroy(run);
     }
@@ -157,9 +188,10 @@ static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed,
 /* ---- comparing ---- */
 
 static double chosen(rule by, const gls_run_result *result) {
-    return by == BY_VALIDATION_SCORE  ? result->validation_score
-           : by == BY_VALIDATION_LOSS ? result->validation_loss
-                                      : result->train_loss;
+    return by == BY_EPOCHS             ? result->epochs
+           : by == BY_VALIDATION_SCORE ? result->validation_score
+           : by == BY_VALIDATION_LOSS  ? result->validation_loss
+                                       : result->train_loss;
 }
 
 static rule rule_of(const gls_run_result *result) {
@@ -173,15 +205,17 @@ static bool better(double a, double b, bool greater) {
     return greater ? a > b : a < b;
 }
 
-/* Best first; a trial with a failed run comes after all without. Stable, so that equals stay in the order tried. */
+/* Best first; a trial with a failed run comes after all without, one with a run that missed its target after those that
+ * all reached it. Stable, so that equals stay in the order tried. */
 static void sort_trials(gls_sweep *sweep) {
     for (int64_t i = 1; i < sweep->trials; i++) {
         gls_sweep_trial moving = sweep->trial[i];
         int64_t k = i;
         for (; k > 0; k--) {
             const gls_sweep_trial *before = &sweep->trial[k - 1];
-            bool ahead = moving.failed != before->failed
-                             ? moving.failed < before->failed
+            bool ahead = moving.failed != before->failed ? moving.failed < before->failed
+                         : moving.missed != before->missed
+                             ? moving.missed < before->missed
                              : better(moving.selected.mean, before->selected.mean, sweep->greater_is_better);
             if (!ahead) break;
             sweep->trial[k] = *before;
@@ -206,53 +240,102 @@ static void find_edges(gls_sweep *sweep) {
     }
 }
 
-/* The first result decides how all are compared. A diverged run counts as failed and enters no mean; after an
- * interruption nothing of the present run is counted. */
-static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
+static gls_status check_comparable(gls_context *ctx, const char *name, const gls_run_result *result) {
+    if (!isnan(result->validation_loss) || !isnan(result->train_loss)) return GLS_OK;
+    return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                    "%s has neither a validation loss nor a training loss to be chosen by: hold examples out with "
+                    "train.validation, or leave train.final_train at all",
+                    name);
+}
+
+typedef struct tallies {
+    tally selected, test_loss, test_score, train_loss, seconds, epochs;
+} tallies;
+
+static bool reached(const gls_run_result *result) {
+    return result->stopped == GLS_STOP_TARGET_LOSS || result->stopped == GLS_STOP_TARGET_SCORE;
+}
+
+/* By epochs, a run that ended before its target has no length to compare. */
+static void count_run(gls_sweep_trial *trial, tallies *all, rule by, const gls_run_result *result) {
+    bool counts = by != BY_EPOCHS || reached(result);
+    if (counts) count(&all->selected, chosen(by, result));
+    trial->missed += !counts;
+    trial->reached += reached(result);
+    count(&all->test_loss, result->test_loss);
+    count(&all->test_score, result->test_score);
+    count(&all->train_loss, result->train_loss);
+    count(&all->seconds, result->seconds);
+    count(&all->epochs, result->epochs);
+    trial->runs++;
+}
+
+static gls_status name_rule(gls_sweep *sweep, rule by, const gls_run_result *result) {
+    gls_context *ctx = sweep->ctx;
+    if (sweep->selected_by) return GLS_OK;
+    sweep->selected_by = by == BY_VALIDATION_SCORE  ? gls_sprintf(ctx, "validation %s", result->score)
+                         : by == BY_EPOCHS          ? gls_strdup(ctx, "epochs to the target")
+                         : by == BY_VALIDATION_LOSS ? gls_strdup(ctx, "validation loss")
+                                                    : gls_strdup(ctx, "training loss");
+    return sweep->selected_by ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+/* The first result decides how all are compared, unless the caller has. A diverged run counts as failed and enters no
+ * mean; after an interruption nothing of the present run is counted. */
+static gls_status run_seed(runner *r, gls_sweep_trial *trial, int64_t seed, rule *by, tallies *all) {
     gls_sweep *sweep = r->sweep;
     gls_context *ctx = sweep->ctx;
-    tally selected = {0}, test_loss = {0}, test_score = {0}, train_loss = {0}, seconds = {0};
-    GLS_TRY(name_trial(r, trial));
-    for (int64_t s = 0; s < r->options->seeds && !sweep->interrupted; s++, r->run++) {
-        int64_t seed = r->options->first_seed + s;
-        char *name = gls_sprintf(ctx, "%s/seed-%lld", trial->folder, (long long)seed);
-        char *folder = gls_sprintf(ctx, "%s/%s", r->options->folder, name ? name : "");
-        gls_run_result result = {0};
-        bool diverged = false;
-        gls_status status = name && folder ? GLS_OK : GLS_ERR_MEMORY;
-        if (status == GLS_OK && r->options->progress)
-            r->options->progress(r->options->user, r->run, r->runs, name, NULL);
-        if (status == GLS_OK) status = run_one(r, trial, seed, folder, &result, &diverged);
-        if (status == GLS_OK && !diverged) {
-            sweep->interrupted = result.stopped == GLS_STOP_INTERRUPTED;
-            if (*by == BY_NOTHING) *by = rule_of(&result);
-            if (!sweep->interrupted) {
-                count(&selected, chosen(*by, &result));
-                count(&test_loss, result.test_loss);
-                count(&test_score, result.test_score);
-                count(&train_loss, result.train_loss);
-                count(&seconds, result.seconds);
-                trial->runs++;
-            }
-            if (!sweep->selected_by && !sweep->interrupted)
-                sweep->selected_by =
-                    *by == BY_VALIDATION_SCORE
-                        ? gls_sprintf(ctx, "validation %s", result.score)
-                        : gls_strdup(ctx, *by == BY_VALIDATION_LOSS ? "validation loss" : "training loss");
-        }
-        trial->failed += diverged;
-        if (status == GLS_OK && r->options->progress && !sweep->interrupted)
-            r->options->progress(r->options->user, r->run, r->runs, name, &result);
-        gls_free(ctx, name);
-        gls_free(ctx, folder);
-        GLS_TRY(status);
+    char *name = gls_sprintf(ctx, "%s/seed-%lld", trial->folder, (long long)seed);
+    char *folder = gls_sprintf(ctx, "%s/%s", r->options->folder, name ? name : "");
+    gls_run_result result = {0};
+    bool diverged = false;
+    gls_status status = name && folder ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK && r->options->progress) r->options->progress(r->options->user, r->run, r->runs, name, NULL);
+    if (status == GLS_OK) status = run_one(r, trial, seed, folder, &result, &diverged);
+    if (status == GLS_OK && !diverged) {
+        sweep->interrupted = result.stopped == GLS_STOP_INTERRUPTED;
+        if (!sweep->interrupted) status = check_comparable(ctx, name, &result);
     }
-    trial->selected = stat(&selected);
-    trial->test_loss = stat(&test_loss);
-    trial->test_score = stat(&test_score);
-    trial->train_loss = stat(&train_loss);
-    trial->seconds = stat(&seconds);
+    if (status == GLS_OK && !diverged) {
+        if (*by == BY_NOTHING) *by = rule_of(&result);
+        if (!sweep->interrupted) {
+            count_run(trial, all, *by, &result);
+            status = name_rule(sweep, *by, &result);
+        }
+    }
+    trial->failed += diverged;
+    if (status == GLS_OK && r->options->progress && !sweep->interrupted)
+        r->options->progress(r->options->user, r->run, r->runs, name, &result);
+    gls_free(ctx, name);
+    gls_free(ctx, folder);
+    return status;
+}
+
+static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
+    tallies all = {0};
+    GLS_TRY(name_trial(r, trial));
+    for (int64_t s = 0; s < r->options->seeds && !r->sweep->interrupted; s++, r->run++)
+        GLS_TRY(run_seed(r, trial, r->options->first_seed + s, by, &all));
+    trial->selected = stat(&all.selected);
+    trial->test_loss = stat(&all.test_loss);
+    trial->test_score = stat(&all.test_score);
+    trial->train_loss = stat(&all.train_loss);
+    trial->seconds = stat(&all.seconds);
+    trial->epochs = stat(&all.epochs);
     return GLS_OK;
+}
+
+/* In the configuration that all share, or among the keys that are searched. */
+static bool has_target(const gls_sweep_options *options) {
+    static const char *const keys[] = {"train.target_loss", "train.target_accuracy"};
+    const gls_value *train = gls_value_get(options->config, "train");
+    for (int i = 0; i < 2; i++) {
+        const gls_value *value = gls_value_get(train, strchr(keys[i], '.') + 1);
+        if (value && value->kind == GLS_VALUE_TEXT && strcmp(value->text, "nan") != 0) return true;
+        for (int64_t a = 0; a < options->axes; a++)
+            if (strcmp(options->axis[a].key, keys[i]) == 0) return true;
+    }
+    return false;
 }
 
 static gls_status copy_axes(gls_sweep *sweep, const gls_sweep_options *options) {
@@ -274,23 +357,33 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_sweep_run: size, config, folder or context is not set");
     if (options->axes < 1 || options->seeds < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sweep: expected at least one --over and one seed");
+    if (options->by_epochs && !has_target(options))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "sweep by epochs compares how soon runs reach a target: expected train.target_accuracy or "
+                        "train.target_loss");
     gls_sweep *sweep = gls_alloc(ctx, 1, sizeof *sweep);
     if (!sweep) return GLS_ERR_MEMORY;
     sweep->ctx = ctx;
     gls_status status = copy_axes(sweep, options);
     if (status == GLS_OK) status = make_trials(sweep, options);
-    if (status == GLS_OK) status = gls_make_directory(ctx, options->folder);
+    bool fresh = !gls_file_exists(options->folder);
+    gls_lock *lock = NULL;
+    if (status == GLS_OK) status = gls_lock_folder(ctx, options->folder, &lock);
+    if (status == GLS_OK) gls_writer_clear(ctx, options->folder);
     runner r = {.sweep = sweep, .options = options, .runs = sweep->trials * options->seeds};
-    rule by = BY_NOTHING;
+    rule by = options->by_epochs ? BY_EPOCHS : BY_NOTHING;
     for (int64_t t = 0; t < sweep->trials && status == GLS_OK && !sweep->interrupted; t++)
         status = run_trial(&r, &sweep->trial[t], &by);
+    gls_lock_release(lock);
     if (status == GLS_OK) {
         sweep->greater_is_better = by == BY_VALIDATION_SCORE;
         sort_trials(sweep);
-        find_edges(sweep);
+        sweep->best = isfinite(sweep->trial[0].selected.mean);
+        if (sweep->best) find_edges(sweep);
         *out = sweep;
     } else {
         gls_sweep_destroy(sweep);
+        if (fresh) rmdir(options->folder); /* where nothing came about; one with files in it stays */
     }
     return status;
 }
@@ -333,6 +426,8 @@ char *gls_sweep_json(const gls_sweep *sweep) {
         set_stat(one, "test_loss", trial->test_loss);
         set_stat(one, "test_score", trial->test_score);
         set_stat(one, "seconds", trial->seconds);
+        set_stat(one, "epochs", trial->epochs);
+        json_object_set_new(one, "reached", json_integer(trial->reached));
         json_array_append_new(trials, one);
     }
     for (int64_t a = 0; a < sweep->axes; a++)

@@ -7,21 +7,18 @@
  * few steps, since a refused step changes nothing and only the mini-batch is another. */
 enum { MAX_REFUSED = 1000 };
 
-/* Positions in epochs are sums of mini-batches over the size of the set, each rounded: a length that is reached exactly
- * may read as a little less. The slack is below one example of any set of less than a thousand million. */
-static const double epoch_slack = 1e-9;
-
 /* Weights of past and present in the smoothed loss: about the last twenty mini-batches. */
 static const double past = 0.95, present = 0.05;
 
 bool gls_training_due(const gls_training *t, gls_length every) {
     if (!(every.amount > 0)) return false;
     if (every.steps) return t->counters.steps % (int64_t)every.amount == 0;
-    return floor(t->epoch / every.amount + epoch_slack) > floor(t->epoch_before / every.amount + epoch_slack);
+    return floor(t->epoch / every.amount + gls_training_epoch_slack) >
+           floor(t->epoch_before / every.amount + gls_training_epoch_slack);
 }
 
 bool gls_training_epochs_done(const gls_training *t) {
-    return t->epochs > 0 && t->epoch >= t->epochs - epoch_slack;
+    return t->epochs > 0 && t->epoch >= t->epochs - gls_training_epoch_slack;
 }
 
 static gls_status answer(void *user, const gls_query *query, gls_answer *out, bool *given) {

@@ -124,6 +124,11 @@ static gls_status make_vectors(gls_training *t) {
 
 /* ---- checks of what was asked for ---- */
 
+double gls_training_length(const gls_config_train *t) {
+    bool open = !t->epochs && !t->steps && !t->time && isnan(t->target_loss) && isnan(t->target_score);
+    return open ? EPOCHS_IF_OPEN : t->epochs;
+}
+
 static gls_status check_train(gls_training *training) {
     const gls_config_train *t = training->train;
     if ((uint64_t)t->seed != gls_context_seed(training->ctx))
@@ -131,15 +136,15 @@ static gls_status check_train(gls_training *training) {
                         "train.seed is %lld, the context's seed is %llu; see "
                         "gls_config_context",
                         (long long)t->seed, (unsigned long long)gls_context_seed(training->ctx));
-    if (t->monitor == GLS_MONITOR_VALIDATION && !(t->validation > 0) && !training->data->validation)
+    if (strcmp(t->monitor, "validation") == 0 && !(t->validation > 0) && !training->data->validation)
         return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
                         "train.monitor is validation, but nothing is held out: set "
                         "train.validation or data.validation");
+    GLS_TRY(gls_training_check_monitor(training));
     if (t->patience && !(t->validate_every.amount > 0))
         return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
                         "train.patience counts validations, but train.validate_every is 0");
-    bool open = !t->epochs && !t->steps && !t->time && isnan(t->target_loss) && isnan(t->target_score);
-    training->epochs = open ? EPOCHS_IF_OPEN : t->epochs;
+    training->epochs = gls_training_length(t);
     return GLS_OK;
 }
 
@@ -201,6 +206,7 @@ void gls_training_destroy(gls_training *t) {
     gls_source_destroy(t->set.fit);
     gls_source_destroy(t->set.validation);
     gls_source_destroy(t->set.test);
+    gls_training_close_named(t);
     gls_source_destroy(t->set.file);
     gls_value_destroy(ctx, t->set.transforms);
     gls_value_destroy(ctx, t->config);
