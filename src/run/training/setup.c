@@ -122,26 +122,7 @@ static gls_status make_vectors(gls_training *t) {
     return gls_problem_initialize(t->problem, (uint64_t)t->train->seed, t->w);
 }
 
-/* ---- checks of what was asked for ---- */
-
-static gls_status check_train(gls_training *training) {
-    const gls_config_train *t = training->train;
-    if ((uint64_t)t->seed != gls_context_seed(training->ctx))
-        return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
-                        "train.seed is %lld, the context's seed is %llu; see "
-                        "gls_config_context",
-                        (long long)t->seed, (unsigned long long)gls_context_seed(training->ctx));
-    if (t->monitor == GLS_MONITOR_VALIDATION && !(t->validation > 0) && !training->data->validation)
-        return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
-                        "train.monitor is validation, but nothing is held out: set "
-                        "train.validation or data.validation");
-    if (t->patience && !(t->validate_every.amount > 0))
-        return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
-                        "train.patience counts validations, but train.validate_every is 0");
-    bool open = !t->epochs && !t->steps && !t->time && isnan(t->target_loss) && isnan(t->target_score);
-    training->epochs = open ? EPOCHS_IF_OPEN : t->epochs;
-    return GLS_OK;
-}
+/* ---- all of it ---- */
 
 static gls_status read_sections(gls_training *t, const gls_value *config) {
     gls_context *ctx = t->ctx;
@@ -158,10 +139,14 @@ static gls_status read_sections(gls_training *t, const gls_value *config) {
 
 static gls_status set_up(gls_training *t, const gls_value *config) {
     GLS_TRY(read_sections(t, config));
-    GLS_TRY(check_train(t));
+    bool open = !t->train->epochs && !t->train->steps && !t->train->time && isnan(t->train->target_loss) &&
+                isnan(t->train->target_score);
+    t->epochs = open ? EPOCHS_IF_OPEN : t->train->epochs;
+    GLS_TRY(gls_training_check_wishes(t));
     GLS_TRY(method_spec(t, gls_value_get(t->config, "method"), gls_value_get(t->config, "schedule")));
     GLS_TRY(gls_training_open_sets(t));
     GLS_TRY(make_problem(t));
+    GLS_TRY(gls_training_check_fit(t));
     GLS_TRY(make_pass(t));
     GLS_TRY(make_estimator(t));
     GLS_TRY(make_method(t));
