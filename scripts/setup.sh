@@ -5,7 +5,7 @@ set -eu
 
 packages="gcc g++ make meson ninja-build pkg-config python3 libdnnl-dev libopenblas-openmp-dev liblapacke-dev
 librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev libxxhash-dev libcmocka-dev
-libjs-chart.js"
+libjs-chart.js python3-yaml"
 peers="python3-torch python3-numpy liblinear-tools chromium debootstrap clang clang-format libclang-rt-dev libomp-dev valgrind"
 
 has() {

@@ -59,11 +59,11 @@ gls_status cli_configure(gls_context *ctx, const cli_args *args, unsigned from, 
     return gls_config_check_sections(ctx, *config);
 }
 
-gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *key, const char *value) {
+gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *flag, const char *key, const char *value) {
     if (!value) return GLS_OK;
     char *text = gls_sprintf(ctx, "%s=%s", key, value);
     if (!text) return GLS_ERR_MEMORY;
-    gls_status status = gls_config_set(ctx, config, text);
+    gls_status status = gls_config_set_from(ctx, config, flag, text);
     gls_free(ctx, text);
     return status;
 }

@@ -40,7 +40,7 @@ static gls_status open_all(cli_model *m, const cli_args *args, gls_part part) {
 }
 
 gls_status cli_model_open(cli_model *m, const cli_args *args, gls_part part) {
-    gls_context_options options = {.size = sizeof options, .threads = (int)cli_int(args, "threads", 0), .log = cli_log};
+    gls_context_options options = {.size = sizeof options, .threads = cli_threads(args), .log = cli_log};
     *m = (cli_model){0};
     gls_status status = gls_context_create(&m->ctx, &options);
     return status == GLS_OK ? open_all(m, args, part) : status;

@@ -22,7 +22,7 @@ json_t *cli_theorem_conditions(const gls_theorem *theorem) {
 static gls_status read_inputs(gls_context *ctx, const cli_args *args, gls_value **config) {
     static const char *const sections[] = {"theory", NULL};
     GLS_TRY(gls_config_parse(ctx, "--set", "", 0, config));
-    GLS_TRY(cli_config_set(ctx, *config, "theory.theorem", args->positional[0]));
+    GLS_TRY(cli_config_set(ctx, *config, "theory", "theory.theorem", args->positional[0]));
     return cli_apply_sets(ctx, args, sections, *config);
 }
 
@@ -72,7 +72,9 @@ static int run(const cli_args *args) {
 }
 
 static const cli_flag flags[] = {
-    {"set", "KEY=VALUE", "an input of the theorem, as in --set L=10; may be repeated"}, CLI_FLAG_JSON, {NULL}};
+    {"set", "KEY=VALUE", "an input of the theorem, as in --set L=10; may be repeated", .repeats = true},
+    CLI_FLAG_JSON,
+    {NULL}};
 
 const cli_verb cli_theory = {
     .name = "theory",

@@ -37,8 +37,8 @@ static gls_status configure(job *j) {
                         "--resume continues a run with its own weights: leave out --from, or begin another run with "
                         "--from alone");
     GLS_TRY(cli_configure(j->ctx, j->args, CLI_FROM_SETS | CLI_FROM_RESUME, &j->config, NULL));
-    GLS_TRY(cli_config_set(j->ctx, j->config, "train.seed", cli_get(j->args, "seed")));
-    GLS_TRY(cli_config_set(j->ctx, j->config, "train.threads", cli_get(j->args, "threads")));
+    GLS_TRY(cli_config_set(j->ctx, j->config, "--seed", "train.seed", cli_get(j->args, "seed")));
+    GLS_TRY(cli_config_set(j->ctx, j->config, "--threads", "train.threads", cli_get(j->args, "threads")));
     j->own_name = gls_config_name(j->ctx, j->config);
     j->name = j->own_name;
     return j->own_name ? gls_config_seeds(j->ctx, j->config, &j->seeds) : GLS_ERR_MEMORY;
