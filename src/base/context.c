@@ -96,6 +96,9 @@ gls_status gls_context_create_checked(gls_context **out, const gls_context_optio
         gls_context_destroy(ctx);
         return GLS_ERR_MEMORY;
     }
+    if (cpu && *cpu && strcmp(cpu, "portable") != 0)
+        gls_log(ctx, GLS_LOG_WARNING, "GLS_CPU is '%s' and changes nothing: expected portable, or no such variable",
+                cpu);
     *out = ctx;
     return GLS_OK;
 }

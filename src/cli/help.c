@@ -57,6 +57,8 @@ static int run(const cli_args *args) {
         overview();
         return CLI_DONE;
     }
+    if (args->positionals > 1)
+        return cli_bad("help is about one command, found '%s' and '%s'", args->positional[0], args->positional[1]);
     const cli_verb *verb = cli_find_verb(args->positional[0]);
     if (!verb) return CLI_BAD;
     char about[2048];

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -147,6 +148,7 @@ static int run(const cli_args *args) {
     } else if (status == GLS_OK && !j.quiet) {
         fprintf(stderr, "  %s\n", j.folder);
     }
+    if (code == CLI_BAD && !cli_has(args, "out")) rmdir("runs"); /* unless there are runs in it */
     gls_sweep_destroy(sweep);
     for (int64_t a = 0; a < j.options.axes; a++) gls_sweep_axis_clear(j.ctx, &j.axis[a]);
     gls_free(j.ctx, j.folder);

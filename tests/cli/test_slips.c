@@ -104,6 +104,9 @@ static void nothing_is_ignored(void **state) {
         {TRAIN "--set 'name=[a]'", "name: expected a text"},
         {TRAIN "--seed 1 --seed 2", "--seed is given twice"},
         {TRAIN "--out a --out b", "--out is given twice"},
+        {TRAIN "--seed 1 --set train.seed=2", "--set train.seed and --seed are about the same key"},
+        {"$G solve quadratic --method sgd --set name=adam", "--method and --set method.name are about the same key"},
+        {"$G help train sweep", "help is about one command, found 'train' and 'sweep'"},
         {"$G data info x.svm --out y", "--out is no option of `data info`"},
         {"$G data make gaussians --out y --format idx", "--format is no option of `data make`"},
         {"$G measure --preset demo-softmax-sgd --only loss,loss", "measure 'loss' is asked for twice"},
@@ -133,6 +136,8 @@ static void sweeps_are_checked_whole(void **state) {
         {SWEEP "--over train.batch=16..64", "a range needs --trials N"},
         {SWEEP "--over train.batch=16.5..64 --trials 3", "expected a range of whole numbers"},
         {SWEEP "--over train.shuffle=true,false --trials 3", "--trials: after 2 trials"},
+        {"$G sweep --preset demo-softmax-sgd --set 'data={format: libsvm, train: none.svm}' --over method.lr=1,2",
+         "none.svm"},
     };
     refuses(slips, sizeof slips / sizeof *slips);
     static said s;
