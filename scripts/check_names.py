@@ -13,7 +13,7 @@ import sys
 WORDS = {
     "base": """add align64 alloc allocator arena array arrays axpy blas block combine compare context count dgemm distance
         dot draw dtype fail file fill flush free gemm interrupt interrupted ints kind largest law layout least length lengths
-        list lock log make member name nearest note notice omp operand option options parallel parts printout random read
+        list lock log make member name nearest note notice omp operand option options parallel parts printout processors random read
         reader real reals record registry resize scale seconds sort sprintf status strdup sum task team tensors text texts value
         values worker write writer yaml""",
     "comm": "comm reduce",

@@ -113,6 +113,7 @@ GLS_API const char *gls_context_message(const gls_context *ctx);
 /* What a user's callback returned when the status was GLS_ERR_CALLBACK. */
 GLS_API int gls_context_callback_code(const gls_context *ctx);
 GLS_API int gls_context_threads(const gls_context *ctx);
+GLS_API int gls_processors(void); /* that this process may use: the threads of a context that asks for none */
 GLS_API uint64_t gls_context_seed(const gls_context *ctx);
 GLS_API gls_comm *gls_context_comm(const gls_context *ctx);
 GLS_API bool gls_context_portable(const gls_context *ctx);

@@ -23,6 +23,12 @@ GLS_API gls_status gls_config_parse(gls_context *ctx, const char *name, const ch
 /* One override, "section.key=value"; the right side is YAML ({...} and [...] too), a number in the path is a place in a
  * list. Sections that are missing are made; a section that was a bare name takes keys. */
 GLS_API gls_status gls_config_set(gls_context *ctx, gls_value *config, const char *assignment);
+/* The same for an assignment that is no --set: origin speaks in messages in its place, as "--seed" does, and is where
+ * the value came from. */
+GLS_API gls_status gls_config_set_from(gls_context *ctx, gls_value *config, const char *origin, const char *assignment);
+/* The key of a configuration that a word stands for, its own name or what other tools call it: "train.batch" for
+ * batch_size, "method.lr" for lr. NULL: none. Returns text. */
+GLS_API const char *gls_config_key_for(const char *word, char text[96]);
 /* Back to YAML that reads to the same tree; from gls_alloc, NULL without memory. */
 GLS_API char *gls_config_text(gls_context *ctx, const gls_value *config);
 /* A built-in configuration by name. */

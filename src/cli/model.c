@@ -47,13 +47,13 @@ static gls_status begin(cli_model *m, const cli_args *args, int threads) {
 }
 
 gls_status cli_model_load(cli_model *m, const cli_args *args) {
-    gls_status status = begin(m, args, (int)cli_int(args, "threads", 0));
+    gls_status status = begin(m, args, cli_threads(args));
     return status == GLS_OK ? open_model(m, args) : status;
 }
 
 gls_status cli_model_open(cli_model *m, const cli_args *args, gls_part part) {
     int several = gls_comm_size(args->comm) > 1; /* as in train: then each process has one thread */
-    gls_status status = begin(m, args, (int)cli_int(args, "threads", several));
+    gls_status status = begin(m, args, cli_has(args, "threads") ? cli_threads(args) : several);
     return status == GLS_OK ? gls_comm_agree(m->ctx, open_all(m, args, part)) : status;
 }
 

@@ -10,6 +10,7 @@
 #include <glissade/model.h>
 
 #include "base/table.h"
+#include "base/value.h"
 #include "data/table.h"
 #include "estimator/estimator.h"
 #include "measure/members.h"
@@ -76,7 +77,7 @@ static const char *name_at(const void *user, int64_t i) {
     return NULL;
 }
 
-static const gls_member *wanted(const searched *s, const char *what, const char *name) {
+static const gls_member *wanted(const searched *s, const char *what, const char *name, const gls_value *from) {
     for (int k = 0; k < s->kinds; k++) {
         const gls_member *member = gls_config_member_named(s->ctx, s->kind[k], name);
         if (member) return member;
@@ -85,17 +86,19 @@ static const gls_member *wanted(const searched *s, const char *what, const char 
     /* Too far to be a slip of the pen: perhaps a name cut short. */
     for (int64_t i = 0; !nearest && *name && (known = name_at(s, i)); i++)
         if (strncmp(known, name, strlen(name)) == 0) nearest = known;
-    gls_fail(s->ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'%s%s%s", what, name, nearest ? "; did you mean '" : "",
-             nearest ? nearest : "", nearest ? "'?" : "");
+    char place[GLS_ORIGIN_TEXT];
+    gls_fail(s->ctx, GLS_ERR_ARGUMENT, "%sunknown %s '%s'%s%s%s", gls_value_origin(from, place), what, name,
+             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     return NULL;
 }
 
-const gls_member *gls_config_member_wanted(gls_context *ctx, gls_kind kind, const char *what, const char *name) {
-    return wanted(&(searched){ctx, {kind}, 1}, what, name);
+const gls_member *gls_config_member_wanted(gls_context *ctx, gls_kind kind, const char *what, const char *name,
+                                           const gls_value *from) {
+    return wanted(&(searched){ctx, {kind}, 1}, what, name, from);
 }
 
-const gls_member *gls_config_model_wanted(gls_context *ctx, const char *name) {
-    return wanted(&(searched){ctx, {GLS_KIND_FAMILY, GLS_KIND_PROBLEM}, 2}, "model", name);
+const gls_member *gls_config_model_wanted(gls_context *ctx, const char *name, const gls_value *from) {
+    return wanted(&(searched){ctx, {GLS_KIND_FAMILY, GLS_KIND_PROBLEM}, 2}, "model", name, from);
 }
 
 /* A folder of CIFAR-10 has batches as files, packed or not. */
