@@ -55,8 +55,9 @@ void *gls_observers_find(const gls_run *run, const char *name);
 bool gls_observers_end_changes_state(const gls_run *run);
 
 /* folder.c: the run folder and its resolved configuration. Collective over ranks. */
-/* GLS_ERR_ARGUMENT if another process has the folder. make: also where it is not there yet. */
-gls_status gls_folder_own(gls_run *run, bool make);
+/* GLS_ERR_ARGUMENT if another process has the folder. make: also where it is not there yet. mine: this rank's status so
+ * far. */
+gls_status gls_folder_own(gls_run *run, bool make, gls_status mine);
 /* GLS_ERR_ARGUMENT if the folder holds a run that is not to be resumed. Writes nothing. */
 gls_status gls_folder_check(gls_run *run);
 gls_status gls_folder_write(gls_run *run);
