@@ -32,6 +32,7 @@ struct gls_run {
     bool recognised;        /* inputs.c: the data files are those that the run began with */
     double planned;         /* stretch.c: steps before this session's changes; -1: not known */
     bool whole;             /* finished.c: the run in the folder has ended, and nothing was written since */
+    bool spent;             /* and it ended by a time limit that is still the same */
     struct json_t *record;  /* its result.json; NULL: none, or another rank's */
 };
 
