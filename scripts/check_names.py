@@ -31,7 +31,7 @@ WORDS = {
     "measure": """conflict diversity figure interval lanczos measure moments noise pair pattern sample series spectrum stat
         suspicion tail""",
     "run": """advice advise advisor batches cadence candidate changes checkpoint checkpoints config counter counters domain entrant
-        events figures folder lines members observe observer observers order preset probe prober progress replay run
+        events figures folder lines members observe observer observers order pace preset probe prober progress replay run
         solution solve stepper stop survey suspect suspects sweep trace training trial validation verdict verify why""",
     "report": "asset report",
     "cli": "",  # its names begin with cli_

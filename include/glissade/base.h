@@ -433,7 +433,7 @@ typedef struct gls_option {
 /* What a value of this option must be, in words: "a number above 0 and at most 1". Cut where size is short. */
 GLS_API void gls_option_describe(const gls_option *option, char *text, size_t size);
 
-/* Typed values of one table, with their defaults set. */
+/* Typed values of one table (NULL: of none), with their defaults set. */
 typedef struct gls_options gls_options;
 GLS_API gls_status gls_options_create(gls_context *ctx, const char *owner, const gls_option *table, size_t struct_size,
                                       gls_options **out);

@@ -33,6 +33,7 @@ static int distance(const char *a, const char *b) {
 }
 
 const char *gls_nearest(const char *name, const char *(*next)(const void *user, int64_t i), const void *user) {
+    if (!name || !next) return NULL;
     const char *nearest = NULL, *known;
     int length = (int)strnlen(name, LONGEST);
     int least = (length + 2) / 3 + 1; /* one mistake in three letters; beyond that it is another word */

@@ -1,6 +1,7 @@
 /* A file is written under a temporary name in its own folder (a rename does not cross file systems) and takes its name
  * once everything has reached the disk. The first failure is kept, and every later call returns it. */
 #include "base/io.h"
+#include "base/given.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -168,6 +169,7 @@ bool gls_file_exists(const char *path) {
 }
 
 gls_status gls_make_directory(gls_context *ctx, const char *path) {
+    GLS_GIVEN(ctx, ctx, path);
     char *name = gls_strdup(ctx, path);
     if (!name) return GLS_ERR_MEMORY;
     gls_status status = GLS_OK;
@@ -186,6 +188,7 @@ gls_status gls_make_directory(gls_context *ctx, const char *path) {
 }
 
 gls_status gls_write_text(gls_context *ctx, const char *path, const char *text) {
+    GLS_GIVEN(ctx, ctx, path, text);
     gls_writer *writer;
     GLS_TRY(gls_writer_open(ctx, path, &writer));
     gls_status status = gls_writer_write(writer, text, (int64_t)strlen(text));

@@ -3,13 +3,16 @@
 #include "data/table.h"
 #include "base/table.h"
 #include "base/value.h"
+#include "base/given.h"
 #include <string.h>
 
 gls_status gls_register_format(gls_context *ctx, const gls_format *format) {
+    GLS_GIVEN(ctx, ctx, format);
     return gls_member_register(ctx, &gls_format_kind, &format->member);
 }
 
 gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform) {
+    GLS_GIVEN(ctx, ctx, transform);
     return gls_member_register(ctx, &gls_transform_kind, &transform->member);
 }
 
@@ -49,6 +52,7 @@ static gls_status fit_like(gls_context *ctx, const char *what, gls_part part, gl
 /* A file may be of any shape; what it must have in common with the training set is checked after it was read. */
 gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
                            const char *const *except, gls_part part, const gls_data_info *like, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, format, out);
     *out = NULL;
     const gls_format *found = (const gls_format *)gls_member_find(ctx, &gls_format_kind, format);
     if (!found) return GLS_ERR_ARGUMENT;
@@ -70,6 +74,7 @@ gls_status gls_source_open(gls_context *ctx, const char *format, const char *pat
 
 gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
                             const gls_value *options, const char *const *except) {
+    GLS_GIVEN(ctx, ctx, source, format, path);
     const gls_format *found = (const gls_format *)gls_member_find(ctx, &gls_format_kind, format);
     if (!found) return GLS_ERR_ARGUMENT;
     if (!found->write) return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "data: nothing can be written as %s", format);
@@ -203,6 +208,7 @@ static gls_status apply_list(const list_job *job, const gls_value *list, gls_sou
 
 gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
                                 const gls_fitted *fitted, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, source, out);
     list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .train = fitted == NULL};
     *out = NULL;
     gls_status status = job.train ? gls_fitted_start(ctx, &job.fitted) : GLS_OK;

@@ -1,6 +1,8 @@
 /* Which examples make mini-batch number k. Everything follows from (seed, epoch, place) or (seed, draw). */
+#include <math.h>
 #include <glissade/data.h>
 #include "base/arith.h"
+#include "base/given.h"
 
 struct gls_sampler {
     gls_context *ctx;
@@ -25,6 +27,7 @@ static void shuffle(gls_sampler *sampler) {
 
 /* Only epochs in random order need a permutation in memory. */
 gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *options, gls_sampler **out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = NULL;
     if (options->size != sizeof *options)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sampler: options of %zu bytes, expected %zu", options->size,
@@ -62,6 +65,7 @@ static void next_epoch(gls_sampler *sampler) {
 
 /* The draw number counts mini-batches over all epochs: it keys every random number of the step. */
 gls_status gls_sampler_next(gls_sampler *sampler, int64_t batch, int64_t *index, int64_t *count, uint64_t *draw) {
+    GLS_GIVEN(sampler ? sampler->ctx : NULL, sampler, index, count, draw);
     int64_t n = sampler->options.examples, *position = sampler->position;
     if (batch < 1)
         return gls_fail(sampler->ctx, GLS_ERR_ARGUMENT, "sampler: a mini-batch of %lld examples", (long long)batch);
@@ -90,14 +94,17 @@ gls_status gls_sampler_next(gls_sampler *sampler, int64_t batch, int64_t *index,
 }
 
 double gls_sampler_epoch(const gls_sampler *sampler) {
+    if (!sampler) return NAN;
     return (double)sampler->position[EPOCH] + (double)sampler->position[PLACE] / (double)sampler->options.examples;
 }
 
 gls_status gls_sampler_arrays(gls_sampler *sampler, const char *prefix, gls_arrays *arrays) {
+    GLS_GIVEN(sampler ? sampler->ctx : NULL, sampler, prefix, arrays);
     return gls_arrays_add_state(sampler->ctx, arrays, prefix, "position", GLS_I64, 3, sampler->position);
 }
 
 gls_status gls_sampler_restored(gls_sampler *sampler) {
+    GLS_GIVEN(sampler ? sampler->ctx : NULL, sampler);
     const int64_t *position = sampler->position;
     if (position[EPOCH] < 0 || position[DRAWS] < 0 || position[PLACE] < 0 ||
         position[PLACE] >= sampler->options.examples)

@@ -2,6 +2,7 @@
 #include "data/tokens.h"
 
 #include "base/arith.h"
+#include "base/given.h"
 #include <string.h>
 
 /* Positions of row j that the source has; the rest of a last row is token 0 without a label. */
@@ -90,6 +91,7 @@ static gls_status check_tokens(gls_context *ctx, const int32_t *token, const int
 
 gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
                                   const gls_data_info *info, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, token, info, out);
     int64_t tokens = 0;
     gls_token_source *s;
     *out = NULL;

@@ -3,6 +3,7 @@
  * the ends up with copies of their nearest row, whose outputs nobody reads. */
 #include "base/arith.h"
 #include "estimator/pass.h"
+#include "base/given.h"
 
 #include <string.h>
 
@@ -127,6 +128,7 @@ static gls_status own_outputs(gls_pass *pass, const gls_real *w, gls_stream *row
 }
 
 gls_status gls_pass_outputs(gls_pass *pass, const gls_real *w, gls_stream *rows, gls_real *out) {
+    GLS_GIVEN(pass ? pass->ctx : NULL, pass, w, rows, out);
     gls_context *ctx = pass->ctx;
     GLS_TRY(gls_problem_has_outputs(pass->problem));
     int64_t values;

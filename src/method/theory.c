@@ -2,6 +2,7 @@
  * conditions; the formulas are in theorem/, one file a source. */
 #include "method/table.h"
 #include "method/theorem/theorem.h"
+#include "base/given.h"
 
 #include <string.h>
 
@@ -39,6 +40,7 @@ static gls_status check(gls_context *ctx, const gls_theorem *theorem, const void
 }
 
 gls_status gls_theory_values(gls_context *ctx, const gls_value *given, gls_record *out) {
+    GLS_GIVEN(ctx, ctx, out);
     const gls_value *name = gls_value_get(given, "theorem");
     if (!name || !name->text)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "from_theory: expected {theorem: name, ...} with the theorem's inputs");

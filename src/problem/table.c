@@ -1,6 +1,7 @@
 /* The room's table: one row a problem. */
 #include "problem/analytic/analytic.h"
 #include "problem/evaluation.h"
+#include "base/given.h"
 
 /* clang-format off */
 #define PROBLEMS(X) \
@@ -42,5 +43,6 @@ static const gls_member *const members[] = {PROBLEMS(PROBLEM_ROW) FUNCTIONS(FUNC
 const gls_member_kind gls_problem_kind = {GLS_KIND_PROBLEM, "problem", members};
 
 gls_status gls_register_problem(gls_context *ctx, const gls_problem_type *type) {
+    GLS_GIVEN(ctx, ctx, type);
     return gls_member_register(ctx, &gls_problem_kind, &type->member);
 }

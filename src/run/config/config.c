@@ -7,6 +7,7 @@
 
 #include "base/yaml.h"
 #include "run/config/settings.h"
+#include "base/given.h"
 
 /* What a configuration is must be a map of sections; takes the value. */
 static gls_status to_sections(gls_context *ctx, const char *name, gls_value *value, gls_value **out) {
@@ -27,6 +28,7 @@ static gls_status to_sections(gls_context *ctx, const char *name, gls_value *val
 }
 
 gls_status gls_config_parse(gls_context *ctx, const char *name, const char *text, int64_t size, gls_value **out) {
+    GLS_GIVEN(ctx, ctx, text, out);
     *out = NULL;
     gls_value *value = NULL;
     GLS_TRY(gls_yaml_parse(ctx, name, text, size, &value));
@@ -34,6 +36,7 @@ gls_status gls_config_parse(gls_context *ctx, const char *name, const char *text
 }
 
 gls_status gls_config_read(gls_context *ctx, const char *path, gls_value **out) {
+    GLS_GIVEN(ctx, ctx, path, out);
     *out = NULL;
     gls_value *value = NULL;
     GLS_TRY(gls_yaml_read_file(ctx, path, &value));
@@ -41,6 +44,7 @@ gls_status gls_config_read(gls_context *ctx, const char *path, gls_value **out) 
 }
 
 char *gls_config_text(gls_context *ctx, const gls_value *config) {
+    if (!ctx || !config) return NULL;
     return gls_yaml_text(ctx, config);
 }
 
@@ -175,6 +179,7 @@ static gls_status set_at(gls_context *ctx, gls_value *config, char *path, const 
 }
 
 gls_status gls_config_set(gls_context *ctx, gls_value *config, const char *assignment) {
+    GLS_GIVEN(ctx, ctx, config, assignment);
     const char *equal = strchr(assignment, '=');
     if (!equal)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "--set %s: expected section.key=value, as in method.lr=0.1", assignment);

@@ -6,6 +6,7 @@
 
 #include "base/kernels.h"
 #include "run/training/step.h"
+#include "base/given.h"
 
 /* Draws of one repetition; the next repetition's begin this far on. */
 #define REPETITION_DRAWS ((uint64_t)1 << 40)
@@ -295,6 +296,7 @@ static gls_status task(void *user, int64_t number, int worker) {
 
 gls_status gls_solve(gls_problem *problem, const gls_solve_options *options, gls_solution *solution, gls_real *point,
                      gls_figures *figures) {
+    GLS_GIVEN(problem ? problem->ctx : NULL, problem, options, solution);
     gls_context *ctx = problem->ctx;
     if (options->size != sizeof *options)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_solve_options of %zu bytes, expected %zu", options->size,

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "run/loop/run.h"
+#include "base/given.h"
 
 double gls_run_seconds(const gls_run *run) {
     return run->seconds + gls_seconds() - run->began;
@@ -66,6 +67,7 @@ static gls_status begin(gls_run *run) {
 }
 
 gls_status gls_run_begin(gls_run *run) {
+    GLS_GIVEN(NULL, run);
     if (run->begun) return GLS_OK;
     GLS_TRY(gls_run_failed(run));
     return run->failed = begin(run);
@@ -94,12 +96,14 @@ static gls_status step(gls_run *run, bool *done) {
 }
 
 gls_status gls_run_step(gls_run *run, bool *done) {
+    GLS_GIVEN(NULL, run, done);
     *done = true;
     GLS_TRY(gls_run_failed(run));
     return run->failed = step(run, done);
 }
 
 void gls_run_stop(gls_run *run, gls_stop_reason reason) {
+    if (!run) return;
     if (!run->stop) run->stop = reason;
 }
 
@@ -132,11 +136,13 @@ static gls_status finish(gls_run *run, gls_run_result *result) {
 }
 
 gls_status gls_run_finish(gls_run *run, gls_run_result *result) {
+    GLS_GIVEN(NULL, run, result);
     GLS_TRY(gls_run_failed(run));
     return run->failed = finish(run, result);
 }
 
 gls_status gls_run_train(gls_run *run, gls_run_result *result) {
+    GLS_GIVEN(NULL, run, result);
     for (bool done = false; !done;) GLS_TRY(gls_run_step(run, &done));
     return gls_run_finish(run, result);
 }

@@ -35,6 +35,7 @@ static json_t *domains(const gls_domain_score *domain, int64_t count, const char
 }
 
 char *gls_run_result_json(gls_run *run, const gls_run_result *r) {
+    if (!run || !r) return NULL;
     json_t *object = json_object();
     const char *score = r->score ? r->score : "score";
     set(object, "", "run", run->folder ? json_string(run->folder) : json_null());

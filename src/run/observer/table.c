@@ -1,5 +1,6 @@
 /* A run put together: the loop, and its observers in the order of the table. */
 #include "run/observer/table.h"
+#include "base/given.h"
 
 #include <stddef.h>
 
@@ -31,6 +32,7 @@ static gls_status add_observers(gls_run *run) {
 }
 
 gls_status gls_run_create(gls_context *ctx, const gls_run_options *options, gls_run **out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     gls_status status = gls_run_make(ctx, options, out);
     if (status == GLS_OK) status = add_observers(*out);
     status = gls_comm_agree(ctx, status);

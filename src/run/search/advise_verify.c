@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/given.h"
+
 /* A grid whose best rate is on its edge is widened there by a factor of 3, at most this many times. */
 enum { WIDENINGS = 3 };
 /* A training loss up to this many times the best of the others counts as near it; ours (docs/advise.md). */
@@ -122,6 +124,7 @@ static void judge(const entrant *e, gls_verdict *out) {
 }
 
 gls_status gls_advice_verify(gls_context *ctx, const gls_verify_options *options, gls_verdict *out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = (gls_verdict){.ratio = NAN, .outcome = "lost"};
     if (options->size != sizeof *options || !options->config || !options->advice || !options->folder ||
         !options->context)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "run/observer/ledger.h"
+#include "base/given.h"
 
 /* A class or domain counts as suppressed when its mean factor is below this share of the others': ours. */
 static const double suppressed_share = 0.5;
@@ -163,6 +164,7 @@ static gls_status look(work *k, const char *run_folder) {
 
 gls_status gls_suspects_read(gls_context *ctx, const char *run_folder, const gls_suspects_options *options,
                              gls_suspects_report *out) {
+    GLS_GIVEN(ctx, ctx, run_folder, out);
     *out = (gls_suspects_report){.ctx = ctx};
     if (options->size != sizeof *options || options->top < 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_suspects_read: size is not set, or top is negative");
@@ -175,6 +177,7 @@ gls_status gls_suspects_read(gls_context *ctx, const char *run_folder, const gls
 }
 
 void gls_suspects_clear(gls_suspects_report *report) {
+    if (!report) return;
     gls_context *ctx = report->ctx;
     if (!ctx) return;
     gls_free(ctx, report->suspect);

@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "base/io.h"
+#include "base/given.h"
 
 /* More trials than this are a slip in --over. */
 enum { MAX_TRIALS = 100000 };
@@ -169,6 +170,11 @@ static rule rule_of(const gls_run_result *result) {
                                              : BY_TRAIN_LOSS;
 }
 
+static char *rule_name(gls_context *ctx, rule by, const gls_run_result *result) {
+    if (by == BY_VALIDATION_SCORE) return gls_sprintf(ctx, "validation %s", result->score);
+    return gls_strdup(ctx, by == BY_VALIDATION_LOSS ? "validation loss" : "training loss");
+}
+
 static bool better(double a, double b, bool greater) {
     if (isnan(a) || isnan(b)) return !isnan(a) && isnan(b);
     return greater ? a > b : a < b;
@@ -246,11 +252,7 @@ static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
                 count(&seconds, result.seconds);
                 trial->runs++;
             }
-            if (!sweep->selected_by && !sweep->interrupted)
-                sweep->selected_by =
-                    *by == BY_VALIDATION_SCORE
-                        ? gls_sprintf(ctx, "validation %s", result.score)
-                        : gls_strdup(ctx, *by == BY_VALIDATION_LOSS ? "validation loss" : "training loss");
+            if (!sweep->selected_by && !sweep->interrupted) sweep->selected_by = rule_name(ctx, *by, &result);
         }
         trial->failed += diverged;
         if (status == GLS_OK && r->options->progress && !sweep->interrupted)
@@ -281,6 +283,7 @@ static gls_status copy_axes(gls_sweep *sweep, const gls_sweep_options *options) 
 /* Runs go one after another, in contexts of their own, so that one that fails leaves the others alone. An interruption
  * ends the sweep with what it has; the next call skips the finished runs. */
 gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = NULL;
     if (options->size != sizeof *options || !options->config || !options->folder || !options->context)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_sweep_run: size, config, folder or context is not set");
@@ -332,6 +335,7 @@ static void set_stat(json_t *to, const char *name, gls_sweep_stat stat) {
 }
 
 char *gls_sweep_json(const gls_sweep *sweep) {
+    if (!sweep) return NULL;
     json_t *all = json_object(), *trials = json_array(), *edges = json_array();
     for (int64_t t = 0; t < sweep->trials; t++) {
         const gls_sweep_trial *trial = &sweep->trial[t];
