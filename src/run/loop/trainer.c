@@ -88,10 +88,7 @@ static gls_status step(gls_run *run, bool *done) {
     }
     *done = false;
     GLS_TRY(gls_observers_step(run, end == GLS_STEP_REFUSED));
-    double took = gls_seconds() - began;
-    run->pace.stepping += took;
-    run->pace.stepped += (double)run->training->estimate.rows;
-    run->pace.longest = fmax(run->pace.longest, took);
+    gls_pace_step(&run->pace, gls_seconds() - began, run->training->estimate.rows);
     return GLS_OK;
 }
 
