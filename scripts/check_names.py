@@ -12,7 +12,7 @@ import sys
 # The words that a name of the room may begin with. gls_register_WORD belongs to the room of WORD.
 WORDS = {
     "base": """add align64 alloc allocator arena array arrays axpy blas block combine compare context count dgemm distance
-        dot draw dtype fail file fill free gemm interrupt interrupted ints kind law layout least length lengths list log
+        dot draw dtype fail file fill free gemm given interrupt interrupted ints kind law layout least length lengths list log
         make member name nearest note notice omp operand option options parallel parts printout random read reader real
         reals record registry resize scale seconds sort sprintf status strdup sum task team tensors text texts value
         values worker write writer yaml""",
