@@ -12,7 +12,7 @@ import sys
 # The words that a name of the room may begin with. gls_register_WORD belongs to the room of WORD.
 WORDS = {
     "base": """add align64 alloc allocator arena array arrays axpy blas block combine compare context count dgemm distance
-        dot draw dtype fail file fill free gemm given interrupt interrupted ints kind law layout least length lengths list log
+        dot draw dtype fail file fill free gemm interrupt interrupted ints kind law layout least length lengths list log
         make member name nearest note notice omp operand option options parallel parts printout random read reader real
         reals record registry resize scale seconds sort sprintf status strdup sum task team tensors text texts value
         values worker write writer yaml""",
@@ -31,7 +31,7 @@ WORDS = {
     "measure": """conflict diversity figure interval lanczos measure moments noise pair pattern sample series spectrum stat
         suspicion tail""",
     "run": """advice advise advisor batches cadence candidate changes checkpoint checkpoints config counter counters domain entrant
-        events figures folder lines members observe observer observers order pace preset probe prober progress replay run
+        events figures folder lines members observe observer observers order preset probe prober progress replay run
         solution solve stepper stop survey suspect suspects sweep trace training trial validation verdict verify why""",
     "report": "asset report",
     "cli": "",  # its names begin with cli_

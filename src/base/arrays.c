@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/given.h"
-
 size_t gls_dtype_size(gls_dtype dtype) {
     switch (dtype) {
     case GLS_F32:

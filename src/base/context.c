@@ -2,7 +2,6 @@
  * the one a caller reads does not depend on timing (see parallel.c). */
 #include "base/context.h"
 #include "base/value.h"
-#include "base/given.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -212,6 +211,12 @@ gls_status gls_fail_callback(gls_context *ctx, int code, const char *what) {
     gls_worker *worker = gls_context_worker(ctx);
     (worker ? &worker->notice : &ctx->notice)->callback_code = code;
     return gls_fail(ctx, GLS_ERR_CALLBACK, "%s returned %d", what, code);
+}
+
+gls_status gls_fail_null(gls_context *ctx, const char *function, const char *names, int which) {
+    for (; which > 0 && strchr(names, ','); which--) names = strchr(names, ',') + 1;
+    names += strspn(names, " ");
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: %.*s is NULL", function, (int)strcspn(names, ","), names);
 }
 
 void gls_log(gls_context *ctx, gls_log_level level, const char *format, ...) {

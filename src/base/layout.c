@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/printout.h"
-#include "base/given.h"
 
 struct gls_layout {
     gls_context *ctx;

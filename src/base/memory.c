@@ -2,7 +2,6 @@
  * released, so the size is kept in front of it. */
 #include "base/arith.h"
 #include "base/context.h"
-#include "base/given.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "base/value.h"
 #include "base/yaml.h"
-#include "base/given.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 /* The team: tasks are dealt in order to the context's threads, and the status and message are those of the lowest
  * failing task, whichever thread ran it. */
 #include "base/context.h"
-#include "base/given.h"
 
 #include <omp.h>
 #include <unistd.h>
@@ -94,7 +93,7 @@ static const gls_worker *lowest_failure(const gls_context *ctx) {
 
 gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *user) {
     GLS_GIVEN(ctx, ctx);
-    if (!fn) return gls_given_refuse(ctx, __func__, "fn", 0);
+    if (!fn) return gls_fail_null(ctx, __func__, "fn", 0);
     if (tasks <= 0) return GLS_OK;
     gls_worker *outer = gls_context_worker(ctx);
     if (!outer) notice_fork(ctx);

@@ -1,6 +1,5 @@
 /* Trees of values. A value owns its key, its text and its items; the name of its file belongs to the context. */
 #include "base/value.h"
-#include "base/given.h"
 
 #include <stdio.h>
 #include <string.h>

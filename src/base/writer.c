@@ -1,7 +1,6 @@
 /* A file is written under a temporary name in its own folder (a rename does not cross file systems) and takes its name
  * once everything has reached the disk. The first failure is kept, and every later call returns it. */
 #include "base/io.h"
-#include "base/given.h"
 
 #include <errno.h>
 #include <fcntl.h>

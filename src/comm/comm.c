@@ -1,7 +1,6 @@
 /* Message passing between ranks. With one process there is nothing to exchange: every call returns the caller's own
  * status. */
 #include "comm/comm.h"
-#include "base/given.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* Sources over arrays in memory: the caller's, borrowed, or the room's own. */
 #include "data/source.h"
-#include "base/given.h"
 
 static gls_status check_info(gls_context *ctx, const gls_data_info *info, const int32_t *label, const gls_real *y) {
     if (info->examples < 0 || info->features < 0)

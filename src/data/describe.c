@@ -1,6 +1,5 @@
 /* Describes a set: its size and values, and what may be wrong with it, in one pass over the rows. */
 #include "data/source.h"
-#include "base/given.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* What transforms learn from training data: one flat list of vectors, named by stage, transform and array, so that a
  * file can hold it and another process can apply it. The data are in the object's arena. */
 #include "data/source.h"
-#include "base/given.h"
 #include <stdio.h>
 #include <string.h>
 

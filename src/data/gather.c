@@ -1,6 +1,5 @@
 /* A gather: rows picked from one or more sources. Subsets and most transforms are gathers. */
 #include "data/source.h"
-#include "base/given.h"
 #include <string.h>
 
 enum { RUN = 256 }; /* rows whose indices are mapped on the stack at a time */

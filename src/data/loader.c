@@ -9,7 +9,6 @@
 #include <glissade/data.h>
 
 #include "data/source.h"
-#include "base/given.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

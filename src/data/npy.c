@@ -4,7 +4,6 @@
 #include "data/source.h"
 #include "base/io.h"
 #include "base/arith.h"
-#include "base/given.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,6 @@
 #include "data/table.h"
 #include "base/table.h"
 #include "base/value.h"
-#include "base/given.h"
 #include <string.h>
 
 gls_status gls_register_format(gls_context *ctx, const gls_format *format) {

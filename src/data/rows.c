@@ -1,7 +1,6 @@
 /* Rows being materialised, views of batches, and the fetch that all rows pass through. */
 #include "data/source.h"
 #include "base/arith.h"
-#include "base/given.h"
 #include <math.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <glissade/data.h>
 #include "base/arith.h"
-#include "base/given.h"
 
 struct gls_sampler {
     gls_context *ctx;

@@ -2,7 +2,6 @@
 #include "data/tokens.h"
 
 #include "base/arith.h"
-#include "base/given.h"
 #include <string.h>
 
 /* Positions of row j that the source has; the rest of a last row is token 0 without a label. */

@@ -5,7 +5,6 @@
 
 #include "base/kernels.h"
 #include "base/arith.h"
-#include "base/given.h"
 
 #include <math.h>
 

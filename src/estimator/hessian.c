@@ -2,7 +2,6 @@
 #include "estimator/pass.h"
 
 #include "base/kernels.h"
-#include "base/given.h"
 
 #include <math.h>
 

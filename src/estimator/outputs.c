@@ -3,7 +3,6 @@
  * the ends up with copies of their nearest row, whose outputs nobody reads. */
 #include "base/arith.h"
 #include "estimator/pass.h"
-#include "base/given.h"
 
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* The table of estimators: a row here enlists one everywhere (help, list, configuration, tests). */
 #include "estimator/estimator.h"
-#include "base/given.h"
 
 /* clang-format off */
 #define ESTIMATORS(X) \

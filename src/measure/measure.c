@@ -3,7 +3,6 @@
 #include "base/clock.h"
 
 #include "measure/members.h"
-#include "base/given.h"
 
 #include <math.h>
 #include <string.h>

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/given.h"
-
 void gls_measure_result_init(gls_context *ctx, gls_measure_result *result) {
     if (!ctx || !result) return;
     *result = (gls_measure_result){.ctx = ctx};

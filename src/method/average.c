@@ -1,7 +1,6 @@
 /* Averages of iterates. All kinds are value += c (w - value); they differ only in the share c of the k-th iterate. */
 #include <glissade/method.h>
 #include "base/arith.h"
-#include "base/given.h"
 
 #include <math.h>
 #include <string.h>

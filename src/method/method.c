@@ -2,7 +2,6 @@
  * interface, where options follow creation, at the first use. */
 #include "method/method.h"
 #include "method/table.h"
-#include "base/given.h"
 
 #include <string.h>
 

@@ -3,7 +3,6 @@
 #include <glissade/method.h>
 
 #include "method/table.h"
-#include "base/given.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,6 @@
  * conditions; the formulas are in theorem/, one file a source. */
 #include "method/table.h"
 #include "method/theorem/theorem.h"
-#include "base/given.h"
 
 #include <string.h>
 

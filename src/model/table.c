@@ -7,7 +7,6 @@
 #include "model/network.h"
 #include "model/op.h"
 #include "problem/evaluation.h"
-#include "base/given.h"
 
 #define FAMILIES(row) row(mlp) row(convnet) row(resnet) row(nplm) row(lstm) row(transformer) row(layers)
 #define DECLARE(name) extern const gls_family gls_family_##name;

@@ -5,7 +5,6 @@
 
 #include "base/tensors.h"
 #include "data/source.h"
-#include "base/given.h"
 
 /* ---- reading ---- */
 

@@ -5,7 +5,6 @@
 #include "data/source.h"
 #include "predict/predictor.h"
 #include "predict/score_table.h"
-#include "base/given.h"
 
 const gls_score_type *gls_score_type_at(int64_t i) {
     int64_t count = 0;

@@ -1,7 +1,6 @@
 /* Evaluations: a slice of a batch at a point, and the questions that it answers. Questions change nothing that another
  * question reads, so their order does not matter. */
 #include "problem/evaluation.h"
-#include "base/given.h"
 
 #include <string.h>
 

@@ -1,8 +1,6 @@
 /* Examples without features, for objectives and recorded gradients. */
 #include <glissade/problem.h>
 
-#include "base/given.h"
-
 typedef struct indices {
     gls_source source;
     const double *mass;

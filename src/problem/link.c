@@ -1,7 +1,6 @@
 /* The link from outputs to predictions: one row a kind of link, and what follows from it for classes, probabilities and
  * values. A class that is counted as right (GLM scores) and one that is predicted come from the same function. */
 #include "problem/evaluation.h"
-#include "base/given.h"
 
 #include <math.h>
 

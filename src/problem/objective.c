@@ -1,6 +1,5 @@
 /* A user's objective: sums of value and gradient over a list of examples. */
 #include "problem/evaluation.h"
-#include "base/given.h"
 
 typedef struct user_objective {
     gls_objective callback;

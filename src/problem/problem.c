@@ -1,7 +1,6 @@
 /* Problems and points: made from a type, which fills in layouts and coupling; what contradicts itself there is refused
  * before anything is evaluated. */
 #include "problem/evaluation.h"
-#include "base/given.h"
 
 #include <string.h>
 

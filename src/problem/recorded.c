@@ -3,7 +3,6 @@
 #include "problem/evaluation.h"
 
 #include "base/kernels.h"
-#include "base/given.h"
 
 typedef struct recorded {
     const gls_real *gradients; /* [steps, examples, parameters] */

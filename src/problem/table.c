@@ -1,7 +1,6 @@
 /* The room's table: one row a problem. */
 #include "problem/analytic/analytic.h"
 #include "problem/evaluation.h"
-#include "base/given.h"
 
 /* clang-format off */
 #define PROBLEMS(X) \

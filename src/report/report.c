@@ -9,7 +9,6 @@
 #include "report/assets.h"
 #include "report/run_folder.h"
 #include "report/walk.h"
-#include "base/given.h"
 
 enum { SWEEP_LIMIT = 64 << 20 }; /* bytes of a sweep.json; 100,000 trials are fewer */
 

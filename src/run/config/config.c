@@ -7,7 +7,6 @@
 
 #include "base/yaml.h"
 #include "run/config/settings.h"
-#include "base/given.h"
 
 /* What a configuration is must be a map of sections; takes the value. */
 static gls_status to_sections(gls_context *ctx, const char *name, gls_value *value, gls_value **out) {

@@ -3,8 +3,6 @@
 
 #include <glissade/run.h>
 
-#include "base/given.h"
-
 /* The demo's runs differ in model and method only. */
 #define DEMO(model, sizes, method, options)                       \
     {                                                             \

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/value.h"
-#include "base/given.h"
 #include <glissade/comm.h>
 #include <glissade/run.h>
 

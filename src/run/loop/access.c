@@ -2,7 +2,6 @@
 #include <math.h>
 
 #include "run/loop/run.h"
-#include "base/given.h"
 
 gls_context *gls_run_context(const gls_run *run) {
     if (!run) return NULL;

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "run/loop/run.h"
-#include "base/given.h"
 
 static gls_status check(gls_run *run, const gls_observer *observer) {
     if (run->begun)

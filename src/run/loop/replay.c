@@ -6,7 +6,6 @@
 #include <glissade/run.h>
 
 #include "run/training/step.h"
-#include "base/given.h"
 
 typedef struct replay {
     gls_context *ctx;

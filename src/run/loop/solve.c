@@ -6,7 +6,6 @@
 
 #include "base/kernels.h"
 #include "run/training/step.h"
-#include "base/given.h"
 
 /* Draws of one repetition; the next repetition's begin this far on. */
 #define REPETITION_DRAWS ((uint64_t)1 << 40)

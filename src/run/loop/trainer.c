@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "run/loop/run.h"
-#include "base/given.h"
 
 double gls_run_seconds(const gls_run *run) {
     return run->seconds + gls_seconds() - run->began;

@@ -1,6 +1,5 @@
 /* A run put together: the loop, and its observers in the order of the table. */
 #include "run/observer/table.h"
-#include "base/given.h"
 
 #include <stddef.h>
 

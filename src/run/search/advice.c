@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "run/search/advisor.h"
-#include "base/given.h"
 
 static gls_status take_lines(gls_advice *advice, const json_t *list) {
     json_t *one;

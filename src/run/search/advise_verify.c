@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/given.h"
-
 /* A grid whose best rate is on its edge is widened there by a factor of 3, at most this many times. */
 enum { WIDENINGS = 3 };
 /* A training loss up to this many times the best of the others counts as near it; ours (docs/advise.md). */

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "base/given.h"
 
 /* A line of metrics.jsonl is far shorter. */
 enum { LONGEST_LINE = 1 << 20 };

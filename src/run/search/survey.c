@@ -9,7 +9,6 @@
 
 #include "run/config/cadence.h"
 #include "run/config/members.h"
-#include "base/given.h"
 
 typedef struct work {
     gls_context *ctx;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "run/observer/ledger.h"
-#include "base/given.h"
 
 /* A class or domain counts as suppressed when its mean factor is below this share of the others': ours. */
 static const double suppressed_share = 0.5;

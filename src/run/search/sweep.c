@@ -10,7 +10,6 @@
 #include <xxhash.h>
 
 #include "base/io.h"
-#include "base/given.h"
 
 /* More trials than this are a slip in --over. */
 enum { MAX_TRIALS = 100000 };

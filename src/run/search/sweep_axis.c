@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/given.h"
-
 enum { MAX_VALUES = 10000 }; /* of one key; far more than anyone trains, few enough for the product of two keys */
 
 void gls_sweep_axis_clear(gls_context *ctx, gls_sweep_axis *axis) {
