@@ -144,6 +144,17 @@ GLS_API void gls_log(gls_context *ctx, gls_log_level level, const char *format, 
         if (gls_try_status != GLS_OK) return gls_try_status; \
     } while (0)
 
+/* The first line of functions with a status: a pointer that must not be NULL is GLS_ERR_ARGUMENT with its name. ctx may
+ * be NULL: then there is no message, only the status. */
+#define GLS_GIVEN(ctx, ...)                                                                    \
+    do {                                                                                       \
+        const void *const gls_given[] = {__VA_ARGS__};                                         \
+        for (int gls_i = 0; gls_i < (int)(sizeof gls_given / sizeof *gls_given); gls_i++)      \
+            if (!gls_given[gls_i]) return gls_fail_null((ctx), __func__, #__VA_ARGS__, gls_i); \
+    } while (0)
+/* GLS_ERR_ARGUMENT: argument number `which` (from 0) of those listed in names, separated by commas, is NULL. */
+GLS_API gls_status gls_fail_null(gls_context *ctx, const char *function, const char *names, int which);
+
 /* ---- memory ---- */
 
 /* count * size zeroed bytes aligned to 64; NULL with a message set when there is no memory or the product overflows.

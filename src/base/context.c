@@ -105,6 +105,7 @@ gls_status gls_context_create_checked(gls_context **out, const gls_context_optio
 }
 
 gls_status gls_context_create_child(const gls_context *parent, gls_context **out) {
+    GLS_GIVEN(NULL, parent, out);
     gls_context_options options = {.size = sizeof options,
                                    .threads = 1,
                                    .seed = parent->seed,
@@ -156,33 +157,41 @@ const char *gls_context_message(const gls_context *ctx) {
 }
 
 int gls_context_callback_code(const gls_context *ctx) {
+    if (!ctx) return 0;
     return ctx->notice.callback_code;
 }
 int gls_context_threads(const gls_context *ctx) {
+    if (!ctx) return 0;
     return ctx->threads;
 }
 uint64_t gls_context_seed(const gls_context *ctx) {
+    if (!ctx) return 0;
     return ctx->seed;
 }
 gls_comm *gls_context_comm(const gls_context *ctx) {
+    if (!ctx) return NULL;
     return ctx->comm;
 }
 bool gls_context_portable(const gls_context *ctx) {
+    if (!ctx) return false;
     return ctx->portable;
 }
 
 void gls_interrupt(gls_context *ctx) {
+    if (!ctx) return;
     atomic_store(&ctx->interrupted, true);
 }
 bool gls_interrupted(const gls_context *ctx) {
+    if (!ctx) return false;
     return atomic_load(&ctx->interrupted);
 }
 void gls_interrupt_clear(gls_context *ctx) {
+    if (!ctx) return;
     atomic_store(&ctx->interrupted, false);
 }
 
 gls_status gls_fail(gls_context *ctx, gls_status status, const char *format, ...) {
-    if (!ctx) return status;
+    if (!ctx || !format) return status;
     /* Into a buffer first: an argument may be the message that is being replaced. */
     char text[GLS_MESSAGE_SIZE];
     va_list args;
@@ -201,6 +210,7 @@ gls_status gls_fail(gls_context *ctx, gls_status status, const char *format, ...
 }
 
 gls_status gls_fail_callback(gls_context *ctx, int code, const char *what) {
+    GLS_GIVEN(ctx, ctx, what);
     gls_worker *worker = gls_context_worker(ctx);
     (worker ? &worker->notice : &ctx->notice)->callback_code = code;
     return gls_fail(ctx, GLS_ERR_CALLBACK, "%s returned %d", what, code);
@@ -220,8 +230,14 @@ void gls_log_once(gls_context *ctx, gls_log_level level, const char *format, ...
     gls_log(ctx, level, "%s", text);
 }
 
+gls_status gls_fail_null(gls_context *ctx, const char *function, const char *names, int which) {
+    for (; which > 0 && strchr(names, ','); which--) names = strchr(names, ',') + 1;
+    names += strspn(names, " ");
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: %.*s is NULL", function, (int)strcspn(names, ","), names);
+}
+
 void gls_log(gls_context *ctx, gls_log_level level, const char *format, ...) {
-    if (!ctx || !ctx->log) return;
+    if (!ctx || !ctx->log || !format) return;
     char text[GLS_MESSAGE_SIZE];
     va_list args;
     va_start(args, format);

@@ -124,6 +124,7 @@ const char *gls_blas_core(void) {
 }
 
 const char *gls_gemm_describe(gls_context *ctx) {
+    if (!ctx) return NULL;
     if (ctx->described) return ctx->libraries;
     ctx->described = true;
     if (ctx->portable) {

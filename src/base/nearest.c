@@ -127,6 +127,7 @@ static const char *usually(const char *name, const char *(*next)(const void *use
 }
 
 const char *gls_nearest(const char *name, const char *(*next)(const void *user, int64_t i), const void *user) {
+    if (!name || !next) return NULL;
     const char *nearest = usually(name, next, user), *known;
     if (nearest) return nearest;
     int length = (int)strnlen(name, LONGEST);

@@ -251,6 +251,7 @@ static gls_status write_text(gls_context *ctx, gls_description *d, const look *s
 
 /* Rows come in batches; what is kept are three numbers a feature, and a hash (32 bytes) of each example. */
 gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_description *out) {
+    GLS_GIVEN(ctx, ctx, source, out);
     const gls_data_info *info = &source->info;
     *out = (gls_description){.info = *info};
     look l = {.info = info, .out = out};
@@ -276,6 +277,7 @@ gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_d
 }
 
 void gls_description_clear(gls_context *ctx, gls_description *description) {
+    if (!ctx || !description) return;
     gls_free(ctx, description->class_count);
     gls_free(ctx, description->text);
     *description = (gls_description){0};

@@ -6,10 +6,12 @@
 #include <string.h>
 
 gls_status gls_register_format(gls_context *ctx, const gls_format *format) {
+    GLS_GIVEN(ctx, ctx, format);
     return gls_member_register(ctx, &gls_format_kind, &format->member);
 }
 
 gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform) {
+    GLS_GIVEN(ctx, ctx, transform);
     return gls_member_register(ctx, &gls_transform_kind, &transform->member);
 }
 
@@ -52,6 +54,7 @@ static gls_status fit_like(gls_context *ctx, const char *what, gls_part part, gl
 /* A file may be of any shape; what it must have in common with the training set is checked after it was read. */
 gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
                            const char *const *except, gls_part part, const gls_data_info *like, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, format, out);
     *out = NULL;
     const gls_format *found = (const gls_format *)gls_member_find(ctx, &gls_format_kind, format);
     if (!found) return GLS_ERR_ARGUMENT;
@@ -73,6 +76,7 @@ gls_status gls_source_open(gls_context *ctx, const char *format, const char *pat
 
 gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
                             const gls_value *options, const char *const *except) {
+    GLS_GIVEN(ctx, ctx, source, format, path);
     const gls_format *found = (const gls_format *)gls_member_find(ctx, &gls_format_kind, format);
     if (!found) return GLS_ERR_ARGUMENT;
     if (!found->write) return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "data: nothing can be written as %s", format);
@@ -223,12 +227,14 @@ static gls_status run_list(list_job *job, gls_source *source, const gls_value *l
 
 gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
                                 const gls_fitted *fitted, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, source, out);
     list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .train = fitted == NULL};
     return run_list(&job, source, list, out);
 }
 
 gls_status gls_transforms_apply_elsewhere(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
                                           const gls_fitted *fitted, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, source, out);
     list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .elsewhere = true};
     return run_list(&job, source, list, out);
 }

@@ -80,6 +80,7 @@ static gls_status read_options(gls_context *ctx, const gls_value *spec, average_
 
 gls_status gls_average_create(gls_context *ctx, int64_t parameters, const gls_value *spec, uint64_t seed,
                               gls_average **out) {
+    GLS_GIVEN(ctx, ctx, out);
     *out = NULL;
     average_options options;
     GLS_TRY(read_options(ctx, spec, &options));
@@ -123,6 +124,7 @@ static gls_status mix(void *user, int64_t task, int worker) {
 }
 
 gls_status gls_average_update(gls_average *average, const gls_real *w) {
+    GLS_GIVEN(average ? average->ctx : NULL, average, w);
     if (average->options.name == TRIGGERED && !average->triggered) return GLS_OK;
     double share = share_of[average->options.name](average, ++average->count);
     if (share == 0) return GLS_OK;
@@ -131,6 +133,7 @@ gls_status gls_average_update(gls_average *average, const gls_real *w) {
 }
 
 void gls_average_validated(gls_average *average, double loss) {
+    if (!average) return;
     int64_t patience = average->options.patience;
     if (!(loss < average->best) && !isnan(average->best)) average->triggered = 1;
     if (patience > 0) {
@@ -143,16 +146,19 @@ void gls_average_validated(gls_average *average, double loss) {
 }
 
 bool gls_average_value(const gls_average *average, gls_real *out) {
+    if (!average || !out) return false;
     if (average->count == 0) return false;
     for (int64_t i = 0; i < average->parameters; i++) out[i] = (gls_real)average->value[i];
     return true;
 }
 
 int64_t gls_average_count(const gls_average *average) {
+    if (!average) return 0;
     return average->count;
 }
 
 gls_status gls_average_arrays(gls_average *average, const char *prefix, gls_arrays *arrays) {
+    GLS_GIVEN(average ? average->ctx : NULL, average, prefix, arrays);
     gls_context *ctx = average->ctx;
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "value", GLS_F64, average->parameters, average->value));
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "count", GLS_I64, 1, &average->count));

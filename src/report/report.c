@@ -301,6 +301,8 @@ static gls_status write_collection(collection *c, const gls_report_options *opti
 
 gls_status gls_report_write(gls_context *ctx, const char *const *runs, int64_t count, const gls_report_options *options,
                             const char *path) {
+    GLS_GIVEN(ctx, ctx, path);
+    if (count > 0) GLS_GIVEN(ctx, runs);
     if (count < 1) return gls_fail(ctx, GLS_ERR_ARGUMENT, "report: expected at least one run folder");
     if (options && options->size != sizeof *options)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "report: options have size %zu, expected %zu", options->size,
@@ -316,6 +318,8 @@ gls_status gls_report_write(gls_context *ctx, const char *const *runs, int64_t c
 }
 
 gls_status gls_report_ended(gls_context *ctx, const char *const *runs, int64_t count, bool *ended) {
+    GLS_GIVEN(ctx, ctx, ended);
+    if (count > 0) GLS_GIVEN(ctx, runs);
     *ended = true;
     for (int64_t i = 0; i < count && *ended; i++) {
         gls_report_places places;

@@ -98,10 +98,10 @@ static gls_status add_place(gls_report_places *places, const char *folder, const
                             entries *seeds) {
     gls_context *ctx = places->ctx;
     gls_report_place p = {.folder = gls_strdup(ctx, folder),
-                       .name = gls_strdup(ctx, name),
-                       .sweep = sweep ? gls_strdup(ctx, sweep) : NULL,
-                       .seed = seeds->name,
-                       .seeds = seeds->count};
+                          .name = gls_strdup(ctx, name),
+                          .sweep = sweep ? gls_strdup(ctx, sweep) : NULL,
+                          .seed = seeds->name,
+                          .seeds = seeds->count};
     *seeds = (entries){0};
     bool whole = p.folder && p.name && (p.sweep || !sweep);
     gls_report_place *grown = whole ? gls_resize(ctx, places->place, places->count + 1, sizeof *grown) : NULL;

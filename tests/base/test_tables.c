@@ -196,7 +196,7 @@ static gls_status fill_containers(gls_context *ctx) {
     for (int i = 0; i < 20 && status == GLS_OK; i++) {
         snprintf(name, sizeof name, "%d", i);
         status = gls_layout_add(layout, name, 1, (int64_t[]){i}, 0);
-        if (status == GLS_OK) status = gls_arrays_add_vector(ctx, &arrays, name, GLS_U8, i, NULL);
+        if (status == GLS_OK) status = gls_arrays_add_vector(ctx, &arrays, name, GLS_U8, i, name);
     }
     gls_arrays_clear(ctx, &arrays);
     gls_layout_destroy(layout);

@@ -99,7 +99,7 @@ static void report_holds_the_runs(void **state) {
     assert_non_null(strstr(s.err, "nowhere"));
     sh(&s, "mkdir bare; $G report bare");
     assert_int_equal(s.code, 2);
-    assert_non_null(strstr(s.err, "bare/config.yaml"));
+    assert_non_null(strstr(s.err, "bare: expected a run folder or one that holds runs, found no config.yaml"));
     /* A page that cannot be written is a failure while running, not bad input. */
     sh(&s, "$G report one --out bare");
     assert_int_equal(s.code, 1);

@@ -32,6 +32,7 @@ static gls_status to_sections(gls_context *ctx, const char *name, gls_value *val
 }
 
 gls_status gls_config_parse(gls_context *ctx, const char *name, const char *text, int64_t size, gls_value **out) {
+    GLS_GIVEN(ctx, ctx, text, out);
     *out = NULL;
     gls_value *value = NULL;
     GLS_TRY(gls_yaml_parse(ctx, name, text, size, &value));
@@ -39,6 +40,7 @@ gls_status gls_config_parse(gls_context *ctx, const char *name, const char *text
 }
 
 gls_status gls_config_read(gls_context *ctx, const char *path, gls_value **out) {
+    GLS_GIVEN(ctx, ctx, path, out);
     *out = NULL;
     gls_value *value = NULL;
     GLS_TRY(gls_yaml_read_file(ctx, path, &value));
@@ -46,6 +48,7 @@ gls_status gls_config_read(gls_context *ctx, const char *path, gls_value **out) 
 }
 
 char *gls_config_text(gls_context *ctx, const gls_value *config) {
+    if (!ctx || !config) return NULL;
     return gls_yaml_text(ctx, config);
 }
 
@@ -201,6 +204,7 @@ static gls_status set_at(setting *s, gls_value *config, char *path) {
 }
 
 gls_status gls_config_set_from(gls_context *ctx, gls_value *config, const char *origin, const char *assignment) {
+    GLS_GIVEN(ctx, ctx, config, origin, assignment);
     setting s = {.ctx = ctx, .origin = gls_context_name(ctx, origin)};
     if (!s.origin) return GLS_ERR_MEMORY;
     const char *equal = strchr(assignment, '=');
@@ -219,6 +223,7 @@ gls_status gls_config_set_from(gls_context *ctx, gls_value *config, const char *
 }
 
 gls_status gls_config_set(gls_context *ctx, gls_value *config, const char *assignment) {
+    GLS_GIVEN(ctx, ctx, config, assignment);
     size_t key = strcspn(assignment, "=");
     char *origin = gls_sprintf(ctx, "--set %.*s", (int)(key < LONGEST_ORIGIN ? key : LONGEST_ORIGIN), assignment);
     if (!origin) return GLS_ERR_MEMORY;

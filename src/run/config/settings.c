@@ -119,6 +119,7 @@ static const char *section_at(const void *user, int64_t i) {
 }
 
 gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config) {
+    GLS_GIVEN(ctx, ctx, config);
     for (int64_t i = 0; i < config->count; i++) {
         const gls_value *v = config->items[i];
         int known = 0;
@@ -196,6 +197,7 @@ gls_status gls_config_data_options(gls_context *ctx, const gls_value *section, g
 }
 
 const gls_option *gls_config_section_table(const char *section) {
+    if (!section) return NULL;
     static const struct {
         const char *name;
         const gls_option *table;
@@ -213,6 +215,7 @@ static gls_status train_options(gls_context *ctx, const gls_value *config, gls_o
 }
 
 gls_status gls_config_context(gls_context *ctx, const gls_value *config, gls_context_options *options) {
+    GLS_GIVEN(ctx, ctx, config, options);
     gls_options *filled = NULL;
     GLS_TRY(train_options(ctx, config, &filled));
     const gls_config_train *train = gls_options_struct(filled);
@@ -228,6 +231,7 @@ gls_status gls_config_context(gls_context *ctx, const gls_value *config, gls_con
 }
 
 gls_status gls_config_seeds(gls_context *ctx, const gls_value *config, int64_t *seeds) {
+    GLS_GIVEN(ctx, ctx, config, seeds);
     gls_options *filled = NULL;
     GLS_TRY(train_options(ctx, config, &filled));
     *seeds = ((const gls_config_train *)gls_options_struct(filled))->seeds;
@@ -242,6 +246,7 @@ static const char *text_of(const gls_value *config, const char *section, const c
 }
 
 char *gls_config_name(gls_context *ctx, const gls_value *config) {
+    if (!ctx || !config) return NULL;
     const char *name = text_of(config, "name", NULL);
     char *word = name
                      ? gls_strdup(ctx, name)

@@ -13,9 +13,10 @@ typedef struct gls_observer_slot {
 /* What the work of this session took, as far as it was seen. */
 typedef struct gls_pace {
     double evaluating, evaluated; /* seconds of evaluations, and their examples */
-    double stepping, stepped;     /* seconds of steps with their observers, and their examples */
-    double longest;               /* seconds of the longest of those */
-    double saving;                /* seconds of the longest checkpoint */
+    int64_t steps;
+    double stepping, stepped; /* seconds of steps with their observers, and their examples */
+    double longest;           /* seconds of the longest of those */
+    double saving;            /* seconds of the longest checkpoint */
 } gls_pace;
 
 struct gls_run {
@@ -52,6 +53,8 @@ gls_status gls_run_failed(gls_run *run); /* GLS_OK, or what an earlier step fail
 double gls_run_seconds(const gls_run *run);
 
 /* pace.c: how long work takes, for train.time. */
+/* A step with its observers took so many seconds, for so many examples. */
+void gls_pace_step(gls_pace *pace, double seconds, int64_t examples);
 /* gls_training_evaluate, timed. */
 gls_status gls_run_evaluate(gls_run *run, const gls_source *set, const gls_real *w, double *loss, double *score);
 /* How many of so many examples can be evaluated before train.time is over; all of them without a limit. Collective over

@@ -80,6 +80,7 @@ static gls_status begin(gls_run *run) {
 }
 
 gls_status gls_run_begin(gls_run *run) {
+    GLS_GIVEN(NULL, run);
     if (run->begun) return GLS_OK;
     GLS_TRY(gls_run_failed(run));
     return run->failed = begin(run);
@@ -105,20 +106,19 @@ static gls_status step(gls_run *run, bool *done) {
     }
     *done = false;
     GLS_TRY(gls_observers_step(run, end == GLS_STEP_REFUSED));
-    double took = gls_seconds() - began;
-    run->pace.stepping += took;
-    run->pace.stepped += (double)run->training->estimate.rows;
-    run->pace.longest = fmax(run->pace.longest, took);
+    gls_pace_step(&run->pace, gls_seconds() - began, run->training->estimate.rows);
     return GLS_OK;
 }
 
 gls_status gls_run_step(gls_run *run, bool *done) {
+    GLS_GIVEN(NULL, run, done);
     *done = true;
     GLS_TRY(gls_run_failed(run));
     return run->failed = step(run, done);
 }
 
 void gls_run_stop(gls_run *run, gls_stop_reason reason) {
+    if (!run) return;
     if (!run->stop) run->stop = reason;
 }
 
@@ -160,11 +160,13 @@ static gls_status finish(gls_run *run, gls_run_result *result) {
 }
 
 gls_status gls_run_finish(gls_run *run, gls_run_result *result) {
+    GLS_GIVEN(NULL, run, result);
     GLS_TRY(gls_run_failed(run));
     return run->failed = finish(run, result);
 }
 
 gls_status gls_run_train(gls_run *run, gls_run_result *result) {
+    GLS_GIVEN(NULL, run, result);
     for (bool done = false; !done;) GLS_TRY(gls_run_step(run, &done));
     return gls_run_finish(run, result);
 }

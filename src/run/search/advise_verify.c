@@ -128,6 +128,7 @@ static void judge(const entrant *e, gls_verdict *out) {
 }
 
 gls_status gls_advice_verify(gls_context *ctx, const gls_verify_options *options, gls_verdict *out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = (gls_verdict){.ratio = NAN, .outcome = "lost"};
     if (options->size != sizeof *options || !options->config || !options->advice || !options->folder ||
         !options->context)

@@ -260,6 +260,7 @@ static void finish(work *k) {
 }
 
 gls_status gls_survey_run(gls_context *ctx, const gls_survey_options *options, gls_survey *out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = (gls_survey){.ctx = ctx};
     if (options->size != sizeof *options || !options->config)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_survey_run: size or config is not set");
@@ -271,6 +272,7 @@ gls_status gls_survey_run(gls_context *ctx, const gls_survey_options *options, g
 
 gls_status gls_survey_matrix(gls_context *ctx, const gls_measure_matrix *matrix, const gls_survey_options *options,
                              gls_survey *out) {
+    GLS_GIVEN(ctx, ctx, matrix, options, out);
     *out = (gls_survey){.ctx = ctx};
     if (options->size != sizeof *options) return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_survey_matrix: size is not set");
     work k = {.ctx = ctx, .options = options, .out = out};
@@ -280,6 +282,7 @@ gls_status gls_survey_matrix(gls_context *ctx, const gls_measure_matrix *matrix,
 }
 
 void gls_survey_clear(gls_survey *survey) {
+    if (!survey) return;
     for (int64_t i = 0; i < survey->count; i++) gls_measure_result_clear(&survey->result[i]);
     if (survey->ctx) gls_free(survey->ctx, survey->result);
     *survey = (gls_survey){.ctx = survey->ctx};

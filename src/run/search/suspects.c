@@ -163,6 +163,7 @@ static gls_status look(work *k, const char *run_folder) {
 
 gls_status gls_suspects_read(gls_context *ctx, const char *run_folder, const gls_suspects_options *options,
                              gls_suspects_report *out) {
+    GLS_GIVEN(ctx, ctx, run_folder, out);
     *out = (gls_suspects_report){.ctx = ctx};
     if (options->size != sizeof *options || options->top < 0 || options->window < 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_suspects_read: size is not set, or top or window is negative");
@@ -175,6 +176,7 @@ gls_status gls_suspects_read(gls_context *ctx, const char *run_folder, const gls
 }
 
 void gls_suspects_clear(gls_suspects_report *report) {
+    if (!report) return;
     gls_context *ctx = report->ctx;
     if (!ctx) return;
     gls_free(ctx, report->suspect);

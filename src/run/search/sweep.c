@@ -283,6 +283,7 @@ static gls_status copy_axes(gls_sweep *sweep, const gls_sweep_options *options) 
 /* Runs go one after another, in contexts of their own, so that one that fails leaves the others alone. An interruption
  * ends the sweep with what it has; the next call skips the finished runs. */
 gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = NULL;
     if (options->size != sizeof *options || !options->config || !options->folder || !options->context)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_sweep_run: size, config, folder or context is not set");
@@ -342,6 +343,7 @@ static void set_stat(json_t *to, const char *name, gls_sweep_stat stat) {
 }
 
 char *gls_sweep_json(const gls_sweep *sweep) {
+    if (!sweep) return NULL;
     json_t *all = json_object(), *trials = json_array(), *edges = json_array();
     for (int64_t t = 0; t < sweep->trials; t++) {
         const gls_sweep_trial *trial = &sweep->trial[t];
