@@ -1,9 +1,10 @@
 # Convenience targets; the build itself is Meson's. `make help` lists them.
 BUILD ?= build
 SETUP = $(if $(GLISSADE_NO_SETUP),true,sh scripts/setup.sh)
+DESTDIR ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo tests test test-slow theory bench asan clang fuzz format format-check lint howto roots install help info clean
+.PHONY: all setup configure demo tests test test-slow theory bench asan clang fuzz format format-check lint howto roots docs deb deb-roots install help info clean
 
 all: configure ## build the libraries and the commands build/glissade, build/glissade64
 	@ninja -C $(BUILD)
@@ -62,8 +63,20 @@ howto: setup ## follow docs/howto-add-*.md literally in a copy and run the tests
 roots: ## the README's two commands in bare roots of Debian 12 and 13 (root, debootstrap and a network; 15 minutes)
 	@sh scripts/roots.sh
 
-install: all ## install below PREFIX as configured (meson configure build -Dprefix=...)
-	@meson install -C $(BUILD) --no-rebuild
+deb: ## build the Debian packages of the committed state into build/deb
+	@$(SETUP) --deb
+	@sh scripts/deb.sh
+
+deb-roots: ## build the packages in bare roots of Debian 12 and 13, install them in clean ones, run the demo there
+	@sh scripts/roots.sh --packages
+
+docs: all ## one site of guides, C interface and commands, with search, in build/site
+	@$(SETUP) --docs
+	@sh scripts/docs.sh $(BUILD)
+
+install: all ## install: make install PREFIX=/usr/local DESTDIR=
+	@$(if $(PREFIX),meson configure $(BUILD) -Dprefix=$(PREFIX) && ninja -C $(BUILD))
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
 info: configure ## what was found, with versions, and how the build is configured
 	@sed -n '/^  Found$$/,/^$$/p' $(BUILD)/meson-logs/meson-log.txt

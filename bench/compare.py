@@ -1,6 +1,6 @@
 """Two builds side by side: every line of the benchmarks, in strictly alternating pairs.
 
-Usage: compare.py A B [--pairs N] [--only networks,estimators,methods] [--parameters N]
+Usage: compare.py A B [--pairs N] [--only networks,estimators,measures,methods] [--parameters N] [--threads N]
 
 A and B are build folders, or a command in front of one ("chroot ROOT /path/to/build"). Printed for each line: the medians of both
 sides in ms, and the median of the pairs' ratios B / A with its interval of at least 95% (order statistics: nothing is
@@ -52,6 +52,18 @@ def lines_of_estimators(text):
             yield f"{model}: {match[1]}", float(match[2])
 
 
+def lines_of_measures(text):
+    model = ""
+    for line in text.splitlines():
+        if match := re.match(r"^  without ([\d.]+) s, with ([\d.]+) s", line):
+            yield f"{model}: without", 1e3 * float(match[1])
+            yield f"{model}: with", 1e3 * float(match[2])
+        elif match := re.match(r"^  (\S.*?)\s{2,}([\d.]+) ms", line):
+            yield f"{model}: {match[1]}", float(match[2])
+        else:
+            model = line.partition(":")[0]
+
+
 def lines_of_methods(text):
     for line in text.splitlines():
         fields = line.split()
@@ -68,7 +80,11 @@ def together(read, outputs):
 
 
 def estimators(sides, options):
-    yield from together(lines_of_estimators, [side.output("estimators", 1, "all", 2) for side in sides])
+    yield from together(lines_of_estimators, [side.output("estimators", 1, "all", options.threads) for side in sides])
+
+
+def measures(sides, options):
+    yield from together(lines_of_measures, [side.output("measures", 10, 2, 4000, options.threads) for side in sides])
 
 
 def methods(sides, options):
@@ -92,8 +108,9 @@ def main():
     parser.add_argument("a")
     parser.add_argument("b")
     parser.add_argument("--pairs", type=int, default=21)
-    parser.add_argument("--only", default="networks,estimators,methods")
+    parser.add_argument("--only", default="networks,estimators,measures,methods")
     parser.add_argument("--parameters", type=int, default=8 << 20, help="of the step rules")
+    parser.add_argument("--threads", type=int, default=2, help="of estimators and measures; 1: processor time is compared")
     options = parser.parse_args()
     sides, found, done = [Side(options.a), Side(options.b)], {}, 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)

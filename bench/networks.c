@@ -3,7 +3,9 @@
  *
  *   mlp       784-512-512-10
  *   convnet   3x32x32, two 5x5 convolutions with 32 and 64 channels, 128 hidden units
- *   resnet20  3x32x32, batch norm */
+ *   resnet20  3x32x32, batch norm
+ *   decoder   4 layers of attention, 256 wide, 128 positions, vocabulary 8000, tied
+ *   lstm      2 layers of 400 units, the same text */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,7 @@
 
 typedef struct shape {
     const char *name, *family, *options;
-    int64_t c, h, w;
+    int64_t c, h, w; /* w = 0: texts of h tokens from a vocabulary of c */
 } shape;
 
 static const shape shapes[] = {
@@ -26,6 +28,8 @@ static const shape shapes[] = {
     {"convnet", "convnet", "{channels: 32, units: 128}", 3, 32, 32},
     {"resnet20", "resnet", "{depth: 20}", 3, 32, 32},
     {"resnet20gn", "resnet", "{depth: 20, norm: group}", 3, 32, 32},
+    {"decoder", "transformer", "{dim: 256, heads: 4, depth: 4, tie: true}", 8000, 128, 0},
+    {"lstm", "lstm", "{embedding: 400, hidden: 400, depth: 2, tie: true}", 8000, 128, 0},
 };
 
 typedef struct run {
@@ -66,6 +70,26 @@ static double resident(void) {
     return (double)pages * 4096 / 1048576;
 }
 
+static void make_text(run *r, const shape *s) {
+    int64_t tokens = r->rows * s->h;
+    int32_t *token = gls_alloc(ctx, tokens, sizeof *token), *label = gls_alloc(ctx, tokens, sizeof *label);
+    int64_t *number = gls_alloc(ctx, r->rows, sizeof *number);
+    gls_random random = gls_random_create(1, "bench", 0, 0);
+    for (int64_t i = 0; i < tokens; i++) {
+        token[i] = (int32_t)gls_random_below(&random, s->c);
+        label[i] = (int32_t)gls_random_below(&random, s->c);
+    }
+    for (int64_t i = 0; i < r->rows; i++) number[i] = i;
+    r->batch = (gls_batch){.rows = r->rows,
+                           .token = token,
+                           .length = s->h,
+                           .label = label,
+                           .next_tokens = true,
+                           .index = number,
+                           .slot = number,
+                           .draw = 1};
+}
+
 static void make_batch(run *r, const shape *s) {
     int64_t features = s->c * s->h * s->w;
     gls_real *x = gls_alloc(ctx, r->rows * features, sizeof *x);
@@ -101,18 +125,24 @@ static run *make(const char *name) {
         fprintf(stderr, "unknown case '%s'\n", name);
         exit(2);
     }
-    gls_data_info info = {.examples = r->rows,
-                          .features = s->c * s->h * s->w,
-                          .dims = 3,
-                          .shape = {s->c, s->h, s->w},
-                          .target = GLS_TARGET_CLASS,
-                          .classes = 10};
+    gls_data_info image = {.examples = r->rows,
+                           .features = s->c * s->h * s->w,
+                           .dims = 3,
+                           .shape = {s->c, s->h, s->w},
+                           .target = GLS_TARGET_CLASS,
+                           .classes = 10};
+    gls_data_info text = {
+        .examples = r->rows, .length = s->h, .vocabulary = s->c, .target = GLS_TARGET_TOKENS, .classes = s->c};
+    const gls_data_info *info = s->w ? &image : &text;
     gls_value *options = NULL, *spec = NULL;
     const char *method = "{name: msgd, lr: 0.01, beta: 0.9}";
     check(gls_yaml_parse(ctx, "bench", s->options, (int64_t)strlen(s->options), &options));
     check(gls_yaml_parse(ctx, "bench", method, (int64_t)strlen(method), &spec));
-    check(gls_model_create(ctx, s->family, options, &info, &r->problem));
-    make_batch(r, s);
+    check(gls_model_create(ctx, s->family, options, info, &r->problem));
+    if (s->w)
+        make_batch(r, s);
+    else
+        make_text(r, s);
     make_pass(r, false);
     gls_method_options how = {.size = sizeof how, .layout = gls_problem_layout(r->problem), .spec = spec};
     check(gls_method_create(ctx, &how, &r->method));

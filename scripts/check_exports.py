@@ -11,7 +11,7 @@ import sys
 
 def exported(library):
     lines = subprocess.run(["nm", "-D", "--defined-only", library], check=True, capture_output=True, text=True).stdout
-    return {line.split()[-1] for line in lines.splitlines()}
+    return {line.split()[-1].partition("@")[0] for line in lines.splitlines() if line.split()[-2] != "A"}
 
 
 def compare(what, found, expected):

@@ -10,15 +10,16 @@ import sys
 STANDS_ON = {
     "base": "",
     "comm": "base",
-    "data": "base comm",
-    "problem": "base comm data",
-    "model": "base comm data problem",
+    "onnx": "base",
+    "data": "base comm onnx",
+    "problem": "base comm onnx data",
+    "model": "base comm onnx data problem",
     "estimator": "base comm data problem",
-    "predict": "base comm data problem model estimator",
+    "predict": "base comm onnx data problem model estimator",
     "method": "base",
     "measure": "base comm data problem estimator",
     "run": "base comm data problem model estimator predict method measure",
-    "report": "base",
+    "report": "base run",
     "cli": "base comm data problem model estimator predict method measure run report",
 }
 # Folders of a room from the lowest layer up. Files beside the folders stand under them all.
@@ -29,9 +30,10 @@ PLACES = {
     r"cblas\.h": ["src/base/gemm.c"],
     r"oneapi/dnnl/.*|dnnl\.h": ["src/base/gemm.c", "src/model/"],
     r"lapacke?\.h": ["src/measure/", "src/base/"],
+    r"onnx/onnx\.pb-c\.h": ["src/onnx/write.c"],
 }
 # Public headers that are a second one of their room.
-HEADER_OF = {"search": "run"}
+HEADER_OF = {"search": "run", "options": "base"}
 
 
 def room_of(path):

@@ -12,27 +12,30 @@ import sys
 # The words that a name of the room may begin with. gls_register_WORD belongs to the room of WORD.
 WORDS = {
     "base": """add align64 alloc allocator arena array arrays axpy blas block combine compare context count dgemm distance
-        dot draw dtype fail file fill free gemm interrupt interrupted ints kind law layout least length lengths list log
-        make member name nearest note notice omp operand option options parallel parts printout random read reader real
-        reals record registry resize scale seconds sort sprintf status strdup sum task team tensors text texts value
+        dot draw dtype fail file fill flush free gemm interrupt interrupted ints kind largest law layout least length lengths
+        list lock log make member name nearest note notice omp operand option options parallel parts printout processors random read
+        reader real reals record registry resize scale seconds sort sprintf status strdup sum task team tensors text texts value
         values worker write writer yaml""",
     "comm": "comm reduce",
-    "data": """batch bytes classes column data dense description fetch fitted format gather learned loader npy owned part
-        png rank rows sampler scan source sparse stream target token transform transforms vocabulary wrapper""",
+    "data": """batch bytes classes column csv data delimited dense description documents fetch fitted format gather images
+        learned loader npy owned part picture rank rows sampler scan source sparse stream target token transform transforms
+        vocabulary wrapper zip""",
     "problem": """analytic ask constants coupling evaluate evaluation function generic glm link mode objective oracle output
         partition piecewise point prediction problem product sink span want""",
-    "model": """activation bias channel conv dnnl elementary elementwise exec extent factors family graph init layer loss
+    "onnx": "onnx",
+    "model": """activation bias channel conv dnnl elementary elementwise exec export extent factors family form graph init layer loss
         memory model network node norm op parameter room storage tile use view window""",
     "estimator": """cut estimate estimator group lane ledger making microbatch nonfinite pass place shapes slice sorted stage
         way workspace""",
     "predict": "predictor score scored scores trained",
     "method": """answer average certificate clock method move projection query range rule schedule step theorem theory
         update""",
-    "measure": """conflict diversity figure interval lanczos measure moments noise pair pattern sample series spectrum stat
+    "measure": """alpha conflict diversity figure hull interval lanczos measure moments noise pair pattern sample series spectrum stat
         suspicion tail""",
-    "run": """advice advise advisor batches cadence candidate changes checkpoint checkpoints config counter counters domain entrant
-        events exchange figures folder lines measured members named observe observer observers order preset probe prober progress replay run
-        solution solve stepper stop survey suspect suspects sweep trace training trial validation verdict verify why""",
+    "run": """advice pace advise advisor batches cadence candidate changes checkpoint checkpoints config counter counters domain entrant
+        events exchange figures finished folder inputs lines measured members named observe observer observers order preset
+        probe prober progress replay run solution solve stepper stop stretch survey suspect suspects sweep trace training trial
+        validation verdict verify why""",
     "report": "asset report",
     "cli": "",  # its names begin with cli_
 }
@@ -46,7 +49,7 @@ PUBLIC_GUESTS = {
 # Headers that are a part of one C file: their names are as private as that file's.
 PARTS = {"src/model/dnnl_api.h": "src/model/dnnl.c"}
 # Public headers that are a second one of their room.
-HEADER_OF = {"search": "run"}
+HEADER_OF = {"search": "run", "options": "base"}
 LIBC = """assert complex ctype errno fcntl fenv float inttypes iso646 limits locale malloc math memory poll pthread sched
     setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath threads
     time uchar unistd values wait wchar wctype""".split()

@@ -1,9 +1,13 @@
 #!/bin/sh
 # The README's two commands as its reader would run them, each in a bare root of a Debian release that has nothing but git and
-# make: roots.sh [SUITE...]. Ends with `roots: N passed, N failed, N skipped`; a root that cannot be made here is skipped.
+# make: roots.sh [--packages] [SUITE...]. With --packages: the Debian packages are built in one bare root and installed in a
+# second one, which runs the demo and builds an example. Ends with `roots: N passed, N failed, N skipped`; a root that cannot be
+# made here is skipped.
 #   GLISSADE_ROOTS  where the roots are made (default: a new temporary folder); logs stay there, roots are removed
 #   GLISSADE_MPI    mpich: install and build with MPICH in place of Open MPI
 set -eu
+what=commands
+[ "${1:-}" = --packages ] && { what=packages; shift; }
 suites=${*:-bookworm trixie}
 here=$(cd "$(dirname "$0")/.." && pwd)
 where=${GLISSADE_ROOTS:-$(mktemp -d "${TMPDIR:-/tmp}/glissade-roots-XXXXXX")}
@@ -53,16 +57,36 @@ seconds_of() { # LABEL CMD...: runs CMD and says how long it took
     echo "   $label: $(($(date +%s) - begin)) s"
 }
 
-try() {
+clone() { # ROOT: git, make and a clone in it
     root=$1
     if [ "${GLISSADE_MPI:-}" = mpich ]; then mpi="mpich libmpich-dev"; else mpi=""; fi
     enter "$root" "apt-get update -q; apt-get install -q -y --no-install-recommends git make $mpi" >>"$log" 2>&1 &&
         git clone -q --bare "$here" "$root/srv/glissade.git" >>"$log" 2>&1 &&
-        enter "$root" "cd /root; git clone -q /srv/glissade.git; . /etc/os-release; echo \"== \$PRETTY_NAME\"" &&
+        enter "$root" "cd /root; git clone -q /srv/glissade.git; . /etc/os-release; echo \"== \$PRETTY_NAME\""
+}
+
+commands() {
+    root=$1
+    clone "$root" &&
         seconds_of "make demo" enter "$root" "cd /root/glissade; make demo" &&
         seconds_of "make test" enter "$root" "cd /root/glissade; make test" &&
         grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | sed 's/^/   /' &&
         enter "$root" "cd /root/glissade; make info; build/glissade version" | sed 's/^/   /'
+}
+
+packages() {
+    root=$1
+    clone "$root" &&
+        seconds_of "make deb" enter "$root" "cd /root/glissade; make deb" &&
+        debootstrap --variant=minbase "$suite" "$root/srv/clean" >>"$log" 2>&1 &&
+        cp "$root"/root/glissade/build/deb/*.deb "$root/srv/clean/root" &&
+        seconds_of "install" enter "$root/srv/clean" "apt-get update -q; cd /root
+            apt-get install -q -y --no-install-recommends ./glissade_*.deb ./libglissade0_*.deb" &&
+        seconds_of "demo" enter "$root/srv/clean" "cd /root; sh /usr/share/doc/glissade/examples/demo.sh /usr/bin" &&
+        seconds_of "example" enter "$root/srv/clean" "cd /root
+            apt-get install -q -y --no-install-recommends ./libglissade-dev_*.deb gcc libc6-dev pkg-config
+            cc /usr/share/doc/glissade/examples/own_loop.c -o loop \$(pkg-config --cflags --libs glissade64) -lm; ./loop" &&
+        enter "$root/srv/clean" "dpkg-query -W '*glissade*'; glissade version" | sed 's/^/   /'
 }
 
 reason=$(why_not)
@@ -76,7 +100,7 @@ for suite in $suites; do
         echo "== $suite: skipped: no bare root could be made (is there a network?): $(tail -n 1 "$log")"
         skipped=$((skipped + 1))
         remove "$where/$suite"
-    elif try "$where/$suite"; then
+    elif $what "$where/$suite"; then
         passed=$((passed + 1))
         remove "$where/$suite"
     else

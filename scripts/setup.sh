@@ -1,12 +1,15 @@
 #!/bin/sh
 # Installs the Debian packages that building and testing need: as root or with sudo; does nothing when all are there.
-# --peers adds what benchmarks and comparisons measure against.
+# --peers adds what benchmarks and comparisons measure against; --docs and --deb what `make docs` and `make deb` need.
 set -eu
 
 packages="gcc g++ make meson ninja-build pkg-config python3 libdnnl-dev libopenblas-openmp-dev liblapacke-dev
-librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev libxxhash-dev libcmocka-dev
-libjs-chart.js"
-peers="python3-torch python3-numpy liblinear-tools chromium debootstrap clang clang-format libclang-rt-dev libomp-dev valgrind"
+librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev libxxhash-dev libcsv-dev libcmocka-dev
+libjpeg62-turbo-dev libjs-chart.js protobuf-c-compiler libprotobuf-c-dev libonnx-dev
+python3-yaml"
+docs="doxygen"
+deb="debhelper dpkg-dev"
+peers="python3-torch python3-numpy liblinear-tools chromium debootstrap cmake groff doxygen clang clang-format libclang-rt-dev libomp-dev valgrind"
 
 has() {
     dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'
@@ -14,7 +17,11 @@ has() {
 
 # Whoever has MPICH keeps it; Open MPI otherwise.
 has libmpich-dev && ! has libopenmpi-dev || packages="$packages libopenmpi-dev openmpi-bin"
-[ "${1:-}" = "--peers" ] && packages="$packages $peers"
+case ${1:-} in
+--peers) packages="$packages $peers" ;;
+--docs) packages="$packages $docs" ;;
+--deb) packages="$packages $deb" ;;
+esac
 missing=""
 for package in $packages; do
     has "$package" || missing="$missing $package"

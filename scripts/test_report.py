@@ -5,6 +5,7 @@ Usage: test_report.py GLISSADE. Prints TAP; skips where there is no Chromium.
 """
 import json
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -16,13 +17,15 @@ chromium = shutil.which("chromium") or shutil.which("chromium-browser")
 views = [(400, False), (400, True), (1400, False), (1400, True)]
 checks = [f"{width} pixels, {'dark' if dark else 'light'}" for width, dark in views] + [
     "values with the keyboard, CSV, logarithmic scale and zoom", "a watched page keeps what its reader had set",
-    "runs cut short and odd figures", "printed"]
+    "runs cut short and odd figures", "printed", "a folder with a sweep, two data sets and odd names", "mutated runs"]
 charts = """Training loss|Held-out loss|Held-out accuracy|Time-averaged loss|Full loss|Learning rate|Update norm|Factor applied|
 Clip fraction|Batch size|Gradient norm|Full gradient norm|Time-averaged gradient norm|Gradient diversity|Noise scale|Norm test|
 Noise RMS|Tail index|Sharpness beside 2/\u03b7|Local smoothness|Equilibrium ratio|Invariance defect|With dropped coordinates|
 With Langevin noise|With quantisation|Noise norm of mini-batches|Quantiles of the noise norm of mini-batches|
 Noise norm of single examples|Quantiles of the noise norm of single examples|Coordinates of one mini-batch's noise|
-Variance against sample size|Hill plot|Local smoothness against gradient norm|Loss by window|Gradient norm by window|
+Variance against sample size|Bias of clipped gradients|Second moment of clipped gradients|
+Estimated loss against sample size|Estimated gradient norm against sample size|Estimated noise against sample size|
+Estimated sharpness against sample size|Hill plot|Local smoothness against gradient norm|Loss by window|Gradient norm by window|
 Suppression by class|Cosines of pairs of gradients""".replace("\n", "").split("|")
 sections = {
     "gradient_diversity": "{every: 5s, from: step}", "noise_scale": "{every: 5s, sample: 64}",
@@ -31,6 +34,8 @@ sections = {
     "smoothness": "{every: 5s, sample: 64}", "sharpness": "{every: 1, sample: 64, products: 10}",
     "equilibrium_ratio": "{every: 5s, sample: 64}", "time_averages": "{window: 5}",
     "invariance_defect": "{every: 5s, sample: 64}", "dragger": "{every: 1, sample: 128, column: label_noise}",
+    "clip_bias": "{every: 1, sample: 64, multiples: [0.5, 1, 2]}",
+    "sample_curves": "{every: 1, smallest: 16, largest: 64, repeats: 2, products: 8}",
     "loss": "{every: 1}", "gradient_norm": "{every: 1}", "dim_bounds": "{every: 1, sample: 64}"}
 measure = "measure={" + ", ".join(f"{name}: {options}" for name, options in sections.items()) + "}"
 settings = ["data={format: glyphs, train_size: 1200, test_size: 200, transforms: [{label_noise: 0.1}]}", "model=softmax",
@@ -128,13 +133,20 @@ URL.createObjectURL = (blob) => { text = blob.text(); return "blob:x"; };
 URL.revokeObjectURL = () => {};
 HTMLAnchorElement.prototype.click = function () { if (this.download !== "training-loss.csv") troubles.push("CSV is called " + this.download); };
 take.click();
-const lines = (await text).trim().split("\\n");
-if (lines[0] !== "series,step,value" || lines.length < 8 || !/^[^,]*,5,[0-9.]+$/.test(lines[1])) troubles.push("CSV: " + lines.slice(0, 2));
+const rows = (await text).trim().split("\\n");
+if (rows[0] !== "series,step,value" || rows.length < 8 || !/^[^,]*,5,[0-9.]+$/.test(rows[1])) troubles.push("CSV: " + rows.slice(0, 2));
 for (const value of ["epoch", "time"]) {
   document.querySelector(`input[value=${value}]`).click();
   const title = chart().options.scales.x.title.text;
   if (title !== (value === "time" ? "seconds" : "epoch")) troubles.push("against " + value + ": " + title);
 }
+const noise = [...document.querySelectorAll("figure")].find((node) => node.querySelector("h3").textContent === "Noise norm of mini-batches");
+const choice = noise.querySelector("select"), lines = () => Chart.getChart(noise.querySelector("canvas")).data.datasets.map(({ label }) => label);
+if (String(lines()) !== "measured,Gaussian,α-stable") troubles.push("histogram: " + lines());
+const several = [...choice.options].find(({ value }) => value.endsWith(", several steps"));
+const steps = [...choice.options].filter((option) => option !== several).map(({ value }) => value.replace(/^.*, /, ""));
+if (several) { choice.value = several.value; choice.dispatchEvent(new Event("change")); }
+if (steps.length < 2 || String(lines()) !== String(steps)) troubles.push(`several steps: ${lines()}, not ${steps}`);
 for (const select of document.querySelectorAll("figure select")) for (const option of [...select.options]) {
   select.value = option.value;
   select.dispatchEvent(new Event("change"));
@@ -158,6 +170,33 @@ if (Math.abs(scrollY - 300) > 2) troubles.push("scrolled to " + scrollY);
 sessionStorage.clear();
 """
 
+# Of a folder that holds a sweep of 2 x 2 settings with two seeds each, two runs on other data each, one of which was measured
+# and called meaningless at step 5, and has a name that would end a script.
+WALKED = """
+const text = document.body.innerText, first = document.querySelector("h2");
+if (first.textContent !== "What the gradients say") troubles.push("the page begins with " + first.textContent);
+if (!/Batch size: .*95% interval/.test(document.querySelector(".said").textContent)) troubles.push("no interval: " + document.querySelector(".said").textContent);
+if (text.includes("trial-")) troubles.push("the name of a trial's folder is shown");
+const tables = [...document.querySelectorAll("table")], head = (table) => [...table.querySelectorAll("thead th")].map((node) => node.textContent);
+const sweep = tables.find((table) => head(table)[0] === "method.lr");
+if (!sweep || head(sweep)[1] !== "train.batch" || head(sweep)[2] !== "seeds") troubles.push("no table of the sweep");
+const rows = [...sweep.querySelectorAll("tbody tr")].map((row) => [...row.children].map((cell) => cell.textContent));
+const settings = rows.map((row) => row.slice(0, 3).join(" ")).sort().join(";");
+if (settings !== "0.01 20 2;0.01 60 2;0.5 20 2;0.5 60 2") troubles.push("settings: " + settings);
+if (!rows.every((row) => row.slice(3).some((cell) => /\\d \u00b1 \\d/.test(cell)))) troubles.push("no deviation over the seeds");
+const losses = rows.map((row) => parseFloat(row[head(sweep).indexOf("validation accuracy")]));
+if (losses.some((loss, i) => i && loss > losses[i - 1])) troubles.push("not the best first: " + losses);
+const results = tables.filter((table) => head(table)[0] === "run" && head(table).includes("method"));
+if (results.length !== 2) troubles.push(`${results.length} data sets`);
+if (results.some((table) => table.querySelector(".best"))) troubles.push("a best among figures of different data");
+if (!sweep.querySelector(".best")) troubles.push("no best in the sweep");
+if (![...document.querySelectorAll("summary")].some((node) => node.textContent === "Left at their defaults")) troubles.push("defaults are not folded");
+if (!text.includes("a\\u003c!--\\u003cscript>")) troubles.push("a run's name is lost");
+const bound = [...document.querySelectorAll("figure")].find((node) => node.querySelector("h3").textContent === "Batch size");
+const marked = Chart.getChart(bound.querySelector("canvas")).data.datasets.filter((set) => set.mark);
+if (marked.length !== 1 || marked[0].data.length !== 1 || marked[0].data[0].x !== 5 || marked[0].data[0].why !== "too few") troubles.push("what is meaningless is not marked");
+"""
+
 ODD = "".join(json.dumps({"step": 1, "measure": name, "result": dict.fromkeys(
     ["batch_histogram_edges", "batch_histogram_counts", "window_loss", "suspects", "hill_plot", "gradient_norms"], odd)}) + "\n"
     for name in sections for odd in (3, [], [None], "x", {}))
@@ -166,7 +205,7 @@ with tempfile.TemporaryDirectory() as folder:
     one, two = f"{folder}/one", f"{folder}/two"
     train(one, measure, "estimator={name: mean, ledger: true}", "train.seeds=2")
     train(two, "method={name: clip, lr: 0.05, gamma: 0.1}", "estimator={name: microbatch, microbatch: 5, ledger: true}",
-          "measure={dragger: {every: 1}, noise_norm: {sample: 64, batches: 8}}")
+          "measure={dragger: {every: 1}, noise_norm: {every: 1, sample: 64, batches: 8}}")
     page = f"{folder}/page.html"
     run(glissade, "report", one, two, "--out", page)
     for (width, dark), text in zip(views, checks):
@@ -193,3 +232,48 @@ with tempfile.TemporaryDirectory() as folder:
     pdf = pathlib.Path(folder, "page.pdf")
     size = pdf.stat().st_size if pdf.exists() else 0
     report(size > 50000, checks[7], [f"{size} bytes"])
+
+    runs = f"{folder}/runs"
+    small = ["data={format: gaussians, train_size: 200, test_size: 50}", "model=logistic", "method={name: sgd, lr: 0.1}",
+             "train={epochs: 2, batch: 20, threads: 1, log_every: 5s, validation: 0.2}"]
+    sets = [word for setting in small for word in ("--set", setting)]
+    run(glissade, "sweep", "--preset", "demo-softmax-sgd", *sets, "--over", "method.lr=0.01,0.5", "--over", "train.batch=20,60",
+        "--seeds", "2", "--out", f"{runs}/sweep", "--quiet")
+    measured = "measure={gradient_diversity: {every: 5s, sample: 40}}"
+    run(glissade, "train", *sets, "--set", measured, "--out", f"{runs}/a<!--<script>", "--quiet")
+    run(glissade, "train", *sets, "--set", "data.train_size=300", "--out", f"{runs}/deep/b", "--quiet")
+    path = pathlib.Path(runs, "a<!--<script>", "measures.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[0]["result"]["meaningless"] = "too few"
+    for line in lines[1:]:
+        line["result"].pop("meaningless", None)
+        line["result"].update(batch_size_bound=30.0, batch_size_bound_interval=[20.0, 50.0])
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run(glissade, "report", runs, "--out", page)
+    troubles = look(folder, page, more=WALKED)
+    report(not troubles, checks[8], troubles)
+
+    chance = random.Random(1)
+    names = ["config.yaml", "metrics.jsonl", "measures.jsonl", "result.json"]
+    for i in range(40):
+        copy = pathlib.Path(folder, "mutants", str(i))
+        shutil.copytree(one + "/seed-1", copy)
+        name = names[i % 4]
+        text = bytearray((copy / name).read_bytes())
+        for change in range(1 + i % 5):
+            at = chance.randrange(len(text))
+            text[at:at + chance.choice([0, 1, 1, 8])] = bytes(chance.choice(b'0"{}[]:,-e<&x') for j in range(chance.choice([0, 1, 3])))
+        (copy / name).write_bytes(text)
+    for i, odd in enumerate(("x", {}, [], None, True, -1e300)):
+        copy = pathlib.Path(folder, "mutants", f"odd-{i}")
+        shutil.copytree(one + "/seed-1", copy)
+        result = json.loads((copy / "result.json").read_text())
+        (copy / "result.json").write_text(json.dumps(dict.fromkeys(result, odd)))
+        lines = [json.loads(line) for line in (copy / "measures.jsonl").read_text().splitlines()]
+        for line in lines:
+            line["result"] = dict.fromkeys(line["result"], odd)
+        (copy / "measures.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run(glissade, "report", f"{folder}/mutants", two, "--out", page)
+    shown = pathlib.Path(page).read_text().count('"series":')
+    troubles = look(folder, page)
+    report(not troubles and shown > 15, checks[9], [*troubles, f"{shown} runs shown"])

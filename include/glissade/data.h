@@ -3,7 +3,7 @@
 #ifndef GLISSADE_DATA_H
 #define GLISSADE_DATA_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -12,6 +12,13 @@ extern "C" {
 /* ---- sets of examples ---- */
 
 typedef enum gls_target_kind { GLS_TARGET_NONE, GLS_TARGET_CLASS, GLS_TARGET_REAL, GLS_TARGET_TOKENS } gls_target_kind;
+
+/* What positions of a token row see of each other (gls_batch.document). */
+typedef enum gls_documents {
+    GLS_DOCUMENTS_WHOLE,  /* a row is one document from its first position to its last */
+    GLS_DOCUMENTS_PADDED, /* a row is one document, and padding behind it */
+    GLS_DOCUMENTS_PACKED  /* a row holds several documents, and padding behind them */
+} gls_documents;
 
 /* What a set of examples looks like; problems and models are made to fit it. target is the main kind; where classes
  * are written as integers, class targets come with real ones beside them (targets 1: the integer itself). */
@@ -26,7 +33,12 @@ typedef struct gls_data_info {
     int64_t targets;                /* real targets: values a row, or 0 */
     int64_t length;                 /* token rows: tokens a row; else 0 */
     int64_t vocabulary;             /* token rows: tokens are in [0, vocabulary) */
+    gls_documents documents;        /* of token rows */
+    int64_t streams;                /* > 0: of token rows, example j goes on where example j - streams ends; else 0 */
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
+    /* [features] or NULL: a column's name, or "column=value" of a category */
+    const char *const *feature_names;
+    const gls_real *feature_fill; /* [features] what a missing value becomes, or NULL: they are refused */
 } gls_data_info;
 
 /* Random access to examples. Immutable after creation, so that several threads may fetch at once. The first members of
@@ -54,6 +66,9 @@ typedef struct gls_fitted gls_fitted;
  * rows what the same list has learned there. Takes source, also when it fails: then the source is destroyed. */
 GLS_API gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
                                         const gls_fitted *fitted, gls_source **out);
+/* The same to rows that come from elsewhere, to be predicted or evaluated: none of them is left out by `subset`. */
+GLS_API gls_status gls_transforms_apply_elsewhere(gls_context *ctx, gls_source *source, const gls_value *list,
+                                                  uint64_t seed, const gls_fitted *fitted, gls_source **out);
 /* Writes a source by format name; GLS_ERR_UNSUPPORTED if the format has no writer or cannot hold these data. */
 GLS_API gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
                                     const gls_value *options, const char *const *except);
@@ -69,6 +84,10 @@ GLS_API gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, co
  * [examples, length] where the targets are tokens: a row's mass is then its share of labels that are not negative. */
 GLS_API gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
                                           const gls_data_info *info, gls_source **out);
+/* The same over rows that hold documents: document [examples, length] numbers each position's, from 0 upwards along a
+ * row, and is negative where padding fills its end, whose labels are then negative too. */
+GLS_API gls_status gls_source_from_documents(gls_context *ctx, const int32_t *token, const int32_t *label,
+                                             const int32_t *document, const gls_data_info *info, gls_source **out);
 /* The same as gls_source_from_dense over compressed sparse rows, row [examples + 1]. */
 GLS_API gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column,
                                           const gls_real *value, const int32_t *label, const gls_real *y,
@@ -133,7 +152,9 @@ typedef struct gls_npy {
     void *data;
 } gls_npy;
 
-/* Reads f4, f8, u1, i4, i8 (little-endian; |b1 as u1), in C or Fortran order, versions 1 to 3, plain, .gz or .xz.
+/* Reads integers of 1 to 8 bytes, bool, and floats of 2 to 8 bytes, little- or big-endian, in C or Fortran order,
+ * versions 1 to 3, plain, .gz or .xz. What gls_dtype lacks becomes the next type that holds it: i1, i2, u2 I32; u4, u8
+ * (below 2^63) I64; f2 F32; bool U8.
  * GLS_ERR_FILE; GLS_ERR_INPUT naming the file and what was expected for any other content, and for bytes behind the
  * array. */
 GLS_API gls_status gls_npy_read(gls_context *ctx, const char *path, gls_npy *out);
@@ -159,6 +180,8 @@ typedef struct gls_batch {
     const gls_real *value;
     const int32_t *token; /* [rows, length] tokens, or NULL */
     int64_t length;       /* of token rows */
+    /* [rows, length] Positions of a row see each other where these are equal; negative: padding. NULL: all do. */
+    const int32_t *document;
     const int32_t *label; /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or NULL */
     bool next_tokens;
     const gls_real *y; /* [rows, targets] real targets, or NULL */
@@ -255,7 +278,7 @@ typedef struct gls_rows {
     int64_t capacity, nonzeros;
     gls_real *x, *value, *y;
     int64_t *row, *index, *slot, *key;
-    int32_t *column, *token, *label;
+    int32_t *column, *token, *label, *document;
     double *mass;
 } gls_rows;
 
@@ -322,9 +345,11 @@ GLS_API gls_status gls_learned_get(const gls_learned *learned, const char *name,
 
 /* A transform over any source: makes a new source around the old one. What it marked is a column of its name; where it
  * reorders, the column "original" holds the index before the first transform. */
+struct gls_onnx;
 typedef struct gls_transform {
     gls_member member;
     bool train_only;   /* leaves all but the training data alone */
+    bool own_sets;     /* leaves rows alone that are no set of the run (gls_transforms_apply_elsewhere) */
     bool changes_rows; /* picks or adds examples: leaves rows without targets, which are to be predicted, alone */
     /* Learns from training data, before they are transformed. NULL: there is nothing to learn. */
     gls_status (*fit)(gls_context *ctx, const gls_source *source, const void *options, gls_learned *learned);
@@ -332,6 +357,10 @@ typedef struct gls_transform {
      * what fit has left, here or in another process. */
     gls_status (*apply)(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
                         const gls_learned *learned, gls_source **out);
+    /* The same for one value in an ONNX graph, [batch, shape of info]: returns the name of what it becomes. Of the
+     * library's own; NULL: rows to be predicted must be left alone by it, or there is no ONNX graph. */
+    const char *(*onnx)(struct gls_onnx *to, const gls_data_info *info, const void *options, const gls_learned *learned,
+                        const char *value);
 } gls_transform;
 GLS_API gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform);
 

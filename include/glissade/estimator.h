@@ -2,7 +2,7 @@
 #ifndef GLISSADE_ESTIMATOR_H
 #define GLISSADE_ESTIMATOR_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <glissade/data.h>
 #include <glissade/problem.h>
 
@@ -56,8 +56,8 @@ typedef struct gls_estimate {
     double loss; /* mean over mass of the mini-batch: sum f_i / sum m_i */
     double mass;
     int64_t rows;
-    double norm2;    /* |g|^2; finite if and only if g is */
-    double score[4]; /* sums, if asked for */
+    double norm2;                 /* |g|^2; finite if and only if g is */
+    double score[GLS_MAX_SCORES]; /* sums, if asked for */
 } gls_estimate;
 /* g [d] from this mini-batch at w; figures go into record (may be NULL). */
 GLS_API gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, const gls_real *w, gls_stream *rows,
@@ -127,15 +127,18 @@ typedef struct gls_pass_request {
     double (*factor)(void *user, const gls_pass_result *sums);
     int64_t sums, mins, maxs; /* how many accumulators of each kind */
     double *sum, *min, *max;  /* results over all slices and ranks, [sums], [mins], [maxs] */
-    bool local;               /* no exchange with other ranks: sums and g are this rank's */
+    /* Evaluation mode: a state (of the problem's state_layout) that is read in place of the problem's own, and in which
+     * blocks by slot advance. NULL: the problem's, which a pass never changes. */
+    gls_real *state;
+    bool local; /* no exchange with other ranks: sums and g are this rank's */
 } gls_pass_request;
 
 struct gls_pass_result {
     double loss; /* sum of f_i over all rows of all ranks; NaN where outputs alone were wanted */
     double mass;
     int64_t rows;
-    double norm2;    /* |g|^2 as accumulated in the last pass over g; finite if and only if g is */
-    double score[4]; /* sums, with GLS_WANT_SCORES */
+    double norm2;                 /* |g|^2 as accumulated in the last pass over g; finite if and only if g is */
+    double score[GLS_MAX_SCORES]; /* sums, with GLS_WANT_SCORES */
 };
 GLS_API gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pass_result *result);
 /* g = H(w) v summed over the rows: exact where the problem says so (GLMs, networks of built-in ops), at a price of at

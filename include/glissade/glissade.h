@@ -3,6 +3,7 @@
 #define GLISSADE_H
 
 #include <glissade/base.h>
+#include <glissade/options.h>
 #include <glissade/comm.h>
 #include <glissade/data.h>
 #include <glissade/problem.h>

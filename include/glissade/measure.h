@@ -3,7 +3,7 @@
 #ifndef GLISSADE_MEASURE_H
 #define GLISSADE_MEASURE_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <glissade/data.h>
 #include <glissade/estimator.h>
 #include <glissade/problem.h>
@@ -23,8 +23,9 @@ typedef struct gls_figure {
     int64_t count;    /* values; arrays may be of length 0 */
     double *value;
     bool array;
-    bool headline;    /* also a key of its own at the top of the JSON */
-    double low, high; /* a 95% interval where the figure is an estimate, else NaN */
+    bool headline;     /* also a key of its own at the top of the JSON */
+    double low, high;  /* a 95% interval where the figure is an estimate, else NaN */
+    const char *edges; /* of the counts of a histogram: the figure of the count + 1 edges of its bins; else NULL */
 } gls_figure;
 
 /* What one measure found. meaningless is a sentence where the figures must not be read as what their names say (they
@@ -57,6 +58,7 @@ typedef struct gls_measure_input {
     int64_t step;
     uint64_t seed;
     double loss, gradient_norm; /* of the run's own mini-batch at this step: time_averages */
+    double decay; /* half the method's weight decay times |w|^2, block by block: loss adds it to a second figure; 0 */
     /* Of the run's own mini-batch, where its estimator has them (`mean: {ledger: true}` records second_moment):
      * examples, mean of their squared gradient norms, squared norm of their mean gradient. gradient_diversity then
      * reads nothing. */
@@ -145,6 +147,9 @@ GLS_API gls_status gls_measure_result_estimate(gls_measure_result *result, const
                                                double value, double low, double high);
 GLS_API gls_status gls_measure_result_array(gls_measure_result *result, const char *name, const char *unit,
                                             int64_t count, const double *value);
+/* The array of that name holds the counts of a histogram, and the array `edges` (constant text) the edges of its bins.
+ * Histograms are mirrored to TensorBoard. */
+GLS_API gls_status gls_measure_result_histogram(gls_measure_result *result, const char *name, const char *edges);
 GLS_API gls_status gls_measure_result_headline(gls_measure_result *result, const char *name);
 GLS_API gls_status gls_measure_result_meaningless(gls_measure_result *result, const char *format, ...) GLS_PRINTF(2, 3);
 GLS_API gls_status gls_measure_result_note(gls_measure_result *result, const char *format, ...) GLS_PRINTF(2, 3);
@@ -156,7 +161,8 @@ enum {
     GLS_MEASURE_RUN = 8,       /* needs loss and gradient_norm */
     GLS_MEASURE_LR = 16,       /* needs lr */
     GLS_MEASURE_NORMS = 64,    /* needs step_examples; in gls_measure.needs alone, where an option asks for it */
-    GLS_MEASURE_EXPENSIVE = 32 /* needs more than a few passes over its sample; announced before it runs */
+    GLS_MEASURE_EXPENSIVE = 32, /* needs more than a few passes over its sample; announced before it runs */
+    GLS_MEASURE_NAMED = 128     /* a survey runs it where its name is given, never with all others */
 };
 
 typedef struct gls_measure_type {
@@ -182,6 +188,8 @@ struct gls_measure {
     const void *options;
     int64_t parameters, examples; /* of the problem; 0: for matrices */
     unsigned needs;               /* the type's, and what its options add in create */
+    double breadth; /* parameters over the multiply-adds of one example's forward pass, for `cost`: large where a gradient
+                       of its own costs much beside what it takes to compute. 0: not known */
     void *self;
 };
 GLS_API const gls_measure_type *gls_measure_type_of(const gls_measure *measure);

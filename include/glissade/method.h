@@ -3,7 +3,7 @@
 #ifndef GLISSADE_METHOD_H
 #define GLISSADE_METHOD_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <math.h>
 
 #ifdef __cplusplus
@@ -53,6 +53,9 @@ GLS_API const char *gls_method_name(const gls_method *method);
 /* Its options with their schedules, its parameter groups and state vectors as text for people; from gls_alloc. */
 GLS_API char *gls_method_view(const gls_method *method);
 GLS_API int64_t gls_method_steps(const gls_method *method); /* told so far, refused ones left out */
+/* Half of weight_decay times |w|^2 at this step's value, over blocks that are decayed, coupled or not: what a loss with
+ * the decay in it has more. */
+GLS_API double gls_method_decay(const gls_method *method, const gls_real *w);
 /* Further figures by name, some of which read a state vector (u_norm, tau_median, eps_share, ...). */
 GLS_API void gls_method_record(const gls_method *method, gls_record *record);
 /* The vector [d] the method gives as its result: w, but for singd with `output: theory`. NULL as long as there is none.
@@ -93,7 +96,8 @@ typedef struct gls_answer {
 GLS_API bool gls_method_plain(const gls_method *method);
 
 GLS_API gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *query);
-/* A non-finite answer is refused: GLS_OK, report->refused is true, w and the method's state are as before. */
+/* A non-finite answer is refused: GLS_OK, report->refused is true, w and the method's state are as before, but for the
+ * count of such steps, by which schedules go on. */
 GLS_API gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_real *w, gls_step_report *report);
 
 /* That w is (delta, eps)-stationary: |sum_j weight_j g_j| = norm <= eps, where g_j is the generalised gradient at
@@ -135,7 +139,7 @@ typedef struct gls_schedule gls_schedule;
 
 /* Where a run is. epoch NaN: steps over the steps per epoch. */
 typedef struct gls_clock {
-    double step; /* steps done before this one, from 0 */
+    double step; /* steps done before this one, from 0; refused ones count */
     double epoch;
 } gls_clock;
 
@@ -154,6 +158,8 @@ GLS_API void gls_schedule_validated(gls_schedule *schedule, bool better);
 /* What it remembers of validations, for checkpoints. */
 GLS_API gls_status gls_schedule_arrays(gls_schedule *schedule, const char *prefix, gls_arrays *arrays);
 GLS_API void gls_schedule_destroy(gls_schedule *schedule);
+/* The learning rate of a method's step at this clock. GLS_ERR_ARGUMENT if a schedule leaves its option's bounds. */
+GLS_API gls_status gls_method_rate(gls_method *method, gls_clock clock, double *lr);
 
 /* ---- values that theorems give ---- */
 
@@ -304,7 +310,7 @@ typedef struct gls_method_setup {
     gls_real *const *state;              /* the state vectors, zero */
 } gls_method_setup;
 
-/* A step rule. A step is: refusal if g is not finite; schedules; begin; norms if needed; coefficients for every group;
+/* A step rule. A step is: schedules; refusal if g is not finite; begin; norms if needed; coefficients for every group;
  * first over all ranges (rules that need a sum before w can move); between; main over all ranges; projection; finish.
  * Everything but member and main may be NULL or 0. Rules are called in several threads at once, on disjoint ranges. */
 typedef struct gls_method_type {

@@ -2,7 +2,7 @@
 #ifndef GLISSADE_MODEL_H
 #define GLISSADE_MODEL_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <glissade/data.h>
 #include <glissade/problem.h>
 

@@ -39,6 +39,35 @@ GLS_API gls_status gls_predictor_prepare(gls_predictor *predictor, gls_source *s
 /* The outputs of such rows: out [examples, gls_predictor_outputs], on all threads of the context. */
 GLS_API gls_status gls_predictor_run(gls_predictor *predictor, const gls_source *rows, gls_real *out);
 
+/* Writes the model with its transforms as an ONNX file (opset 17), in single precision. Input "input" [batch, shape of
+ * a row of the file], or "tokens" [batch, length]; outputs "output", and of classes "label" (from 0) and, where the
+ * model has them, "probabilities". Names of classes are the metadata "classes", a JSON list. GLS_ERR_UNSUPPORTED for a
+ * model or transform that has no form there, and in a build without ONNX. */
+GLS_API gls_status gls_predictor_export(gls_predictor *predictor, const char *path);
+
+/* ---- text from a language model ---- */
+
+typedef struct gls_predictor_sampling {
+    size_t size;
+    const char *prompt; /* what the text begins with; NULL or "": a new line */
+    int64_t length;     /* tokens to add */
+    double temperature; /* outputs are divided by it before the softmax; 0: the likeliest token every time */
+    int64_t top_k;      /* draws from the k likeliest tokens only; 0: from all */
+    uint64_t seed;      /* the same seed, the same text, on any number of threads */
+} gls_predictor_sampling;
+typedef struct gls_predictor_text {
+    int64_t prompt, tokens; /* those of the prompt come first */
+    int32_t *token;         /* [tokens], named by gls_predictor_input_info */
+    char *text;             /* of all tokens: words parted by blanks; ends with a NUL behind its bytes */
+    int64_t bytes;
+} gls_predictor_text;
+/* Adds tokens to a prompt, each drawn from what the model says after the ones before, of which it sees the last
+ * info.length at most. GLS_ERR_UNSUPPORTED for models of anything but text; GLS_ERR_INPUT for a prompt with a word that
+ * the model's vocabulary does not have, or with more tokens than the model sees; GLS_ERR_NONFINITE. */
+GLS_API gls_status gls_predictor_sample(gls_predictor *predictor, const gls_predictor_sampling *options,
+                                        gls_predictor_text *out);
+GLS_API void gls_predictor_text_clear(gls_context *ctx, gls_predictor_text *text);
+
 /* ---- scores ---- */
 
 /* What rows are scored as; a score belongs to one or more. */

@@ -5,7 +5,7 @@
 #ifndef GLISSADE_PROBLEM_H
 #define GLISSADE_PROBLEM_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <glissade/data.h>
 
 #ifdef __cplusplus
@@ -23,6 +23,8 @@ GLS_API const gls_layout *gls_problem_layout(const gls_problem *problem);
 GLS_API int64_t gls_problem_size(const gls_problem *problem); /* d */
 GLS_API gls_status gls_problem_initialize(gls_problem *problem, uint64_t seed, gls_real *w);
 GLS_API void gls_problem_destroy(gls_problem *problem);
+
+enum { GLS_MAX_SCORES = 4 }; /* of a problem */
 
 /* ---- a user's objective, and recorded gradients ---- */
 
@@ -203,13 +205,15 @@ static inline int64_t gls_span_count(const gls_evaluate_args *args) {
 static inline gls_span gls_span_at(const gls_evaluate_args *args, int64_t k) {
     int64_t rows = args->rows->rows, begin = k * args->span;
     int64_t end = args->span > 0 && args->span < rows - begin ? begin + args->span : rows;
-    return (gls_span){begin, end, args->span > 0 ? end - begin : args->batch_rows};
+    gls_span span = {begin, end, args->span > 0 ? end - begin : args->batch_rows};
+    return span;
 }
 
 /* Where a slice adds its gradient: one place for each block that is not tiled. */
 typedef struct gls_sink gls_sink;
 GLS_API gls_real *gls_sink_block(gls_sink *sink, int64_t block); /* NULL for a tiled block */
 typedef struct gls_problem_type gls_problem_type;
+struct gls_onnx;
 
 /* A problem type: which questions are answered in closed form. NULL verbs are answered generically.
  *
@@ -279,6 +283,9 @@ struct gls_problem_type {
     /* Updates the state, except its blocks by slot, from the summary [p->summary] that a span left. Called for one span
      * after the other. NULL: only blocks by slot ever change. */
     void (*advance)(gls_problem *p, const double *summary, gls_real *state);
+    /* Its outputs at w in an ONNX graph: *output [batch, k], or [batch, positions, k / positions] of next words, from
+     * input [batch, shape of an example] or tokens [batch, length]. Of the library's own; NULL: none. */
+    gls_status (*onnx)(gls_problem *p, const gls_real *w, struct gls_onnx *to, const char *input, const char **output);
 };
 
 struct gls_problem {
@@ -291,17 +298,18 @@ struct gls_problem {
     gls_real *state;          /* the committed state; only gls_problem_commit writes it */
     gls_coupling coupling;
     int64_t coupling_group;
+    int64_t coupling_least; /* rows that a coupling span needs to have statistics; below: it leaves the state alone */
     int64_t summary;                       /* doubles that a span leaves for advance */
     int forward_meets, backward_meets;     /* exchanges between slices of coupled examples: gls_problem_add_meet */
     int64_t *forward_meet, *backward_meet; /* [exchanges] doubles in each, for one span */
-    int score_count;
-    const char *score[4]; /* sums over rows, to be divided by the mass: "accuracy" */
-    int64_t outputs;      /* k; 0: none */
-    gls_link link;        /* from the outputs to predictions */
-    int64_t positions;    /* predictions of a row, k / positions outputs each; 0: one */
-    bool serial;          /* must not be called from two threads */
-    bool oracle_exact;    /* answers GLS_WANT_ORACLE exactly */
-    bool hessian_exact;   /* answers GLS_WANT_HESSIAN in closed form */
+    int score_count;                       /* at most GLS_MAX_SCORES */
+    const char *score[GLS_MAX_SCORES];     /* sums over rows, to be divided by the mass: "accuracy" */
+    int64_t outputs;                       /* k; 0: none */
+    gls_link link;                         /* from the outputs to predictions */
+    int64_t positions;                     /* predictions of a row, k / positions outputs each; 0: one */
+    bool serial;                           /* must not be called from two threads */
+    bool oracle_exact;                     /* answers GLS_WANT_ORACLE exactly */
+    bool hessian_exact;                    /* answers GLS_WANT_HESSIAN in closed form */
 };
 GLS_API gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *type, const void *options,
                                            const gls_data_info *data, gls_problem **out);

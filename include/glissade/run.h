@@ -2,7 +2,7 @@
 #ifndef GLISSADE_RUN_H
 #define GLISSADE_RUN_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <glissade/data.h>
 #include <glissade/problem.h>
 #include <glissade/estimator.h>
@@ -23,6 +23,12 @@ GLS_API gls_status gls_config_parse(gls_context *ctx, const char *name, const ch
 /* One override, "section.key=value"; the right side is YAML ({...} and [...] too), a number in the path is a place in a
  * list. Sections that are missing are made; a section that was a bare name takes keys. */
 GLS_API gls_status gls_config_set(gls_context *ctx, gls_value *config, const char *assignment);
+/* The same for an assignment that is no --set: origin speaks in messages in its place, as "--seed" does, and is where
+ * the value came from. */
+GLS_API gls_status gls_config_set_from(gls_context *ctx, gls_value *config, const char *origin, const char *assignment);
+/* The key of a configuration that a word stands for, its own name or what other tools call it: "train.batch" for
+ * batch_size, "method.lr" for lr. NULL: none. Returns text. */
+GLS_API const char *gls_config_key_for(const char *word, char text[96]);
 /* Back to YAML that reads to the same tree; from gls_alloc, NULL without memory. */
 GLS_API char *gls_config_text(gls_context *ctx, const gls_value *config);
 /* A built-in configuration by name. */
@@ -53,7 +59,7 @@ typedef struct gls_progress {
     double score;     /* the problem's first score there */
     const char *score_name;
     const char *set; /* the monitored set: "validation", "test" or "train" */
-    double seconds;  /* of training so far, resumed ones included */
+    double seconds;  /* of the run so far, earlier sessions included */
     double examples_per_second;
     double seconds_left;
     bool validated; /* this call follows a validation */
@@ -64,6 +70,7 @@ typedef struct gls_run_options {
     const gls_value *config; /* borrowed for the run's life */
     const char *folder;      /* NULL: nothing is written */
     bool resume;             /* continue from the latest readable checkpoint in folder */
+    bool stretch;            /* a resumed run of another length may go on at other rates than it has had */
     const char *from;        /* run folder or .safetensors file whose weights to begin with; NULL: initialise */
     void (*progress)(void *user, const gls_progress *progress); /* after every step; NULL: none */
     void *user;
@@ -95,9 +102,10 @@ typedef struct gls_run_result {
     double train_loss, validation_loss, test_loss;
     double train_score, validation_score, test_score;
     const char *score;
-    double seconds; /* of training, validations and checkpoints included */
-    double examples_per_second;
+    double seconds; /* of all work of all sessions: reading data, training, validations, checkpoints, final losses */
+    double examples_per_second; /* of training: final losses are not counted */
     gls_stop_reason stopped;
+    int64_t train_examples; /* how many train_loss is over (train.final_train, or what train.time left room for) */
 } gls_run_result;
 
 /* Loss and first score on one domain of the test set (without one, of the training set). */
@@ -112,8 +120,12 @@ GLS_API gls_status gls_run_create(gls_context *ctx, const gls_run_options *optio
 /* Steps to the end, or to gls_interrupt: then a checkpoint is written, result->stopped is GLS_STOP_INTERRUPTED and the
  * final losses are not computed. */
 GLS_API gls_status gls_run_train(gls_run *run, gls_run_result *result);
-/* Makes the run folder, or restores the latest readable checkpoint; with `from`, reads the weights and the problem's
- * state. Called by the first gls_run_step.
+/* The configuration as config.yaml of the run's folder has it: every default, absolute paths, the plan. From gls_alloc;
+ * NULL with a message. */
+GLS_API char *gls_run_config_text(gls_run *run);
+/* Makes the run folder this process's own until gls_run_destroy (GLS_ERR_ARGUMENT if another process has it; one that
+ * is there is locked by gls_run_create already), or restores the latest readable checkpoint; with `from`, reads the
+ * weights and the problem's state. Called by the first gls_run_step.
  *
  * To predict with a trained run: gls_run_create with its configuration (gls_run_saved_config), `from` its folder and no
  * folder of its own, then this; gls_run_weights, gls_run_pass and a stream of rows are what gls_pass_outputs takes. */
@@ -162,6 +174,9 @@ GLS_API gls_status gls_run_saved_config(gls_context *ctx, const char *folder, gl
  */
 GLS_API gls_status gls_run_saved_weights(gls_context *ctx, const char *folder, const char *which, char **path,
                                          int64_t *step);
+/* The step that weights were saved at, -1 if their file does not say; `from` as gls_run_options.from. GLS_ERR_INPUT if
+ * there are none. */
+GLS_API gls_status gls_run_saved_step(gls_context *ctx, const char *from, int64_t *step);
 /* The last value of a figure ("lr", "loss") in metrics.jsonl up to a step (0: in all of it); NaN if there is none. */
 GLS_API gls_status gls_run_saved_figure(gls_context *ctx, const char *folder, const char *name, int64_t step,
                                         double *value);
@@ -229,6 +244,7 @@ typedef struct gls_suspects_options {
     const char *rank; /* "factor" (smallest clip factor first), "norm", "loss" (largest first); NULL: factor if anything
                          was clipped, else norm */
     const char *by;   /* means over what: "class", or a column of the data such as "domain"; NULL: class */
+    int64_t window;   /* of the train.ledger_windows equal parts of the run, from 1; 0: the whole run */
 } gls_suspects_options;
 
 /* Means over the times an example was drawn; the loss is that at the final weights. */

@@ -49,7 +49,8 @@ typedef struct gls_sweep_stat {
 typedef struct gls_sweep_trial {
     char folder[24];      /* its runs are in FOLDER/seed-SEED; the name is made from its configuration */
     char **text;          /* [axes] */
-    int64_t runs, failed; /* failed: ended by a step that was not finite */
+    int64_t runs, failed; /* failed: ended by what was not finite, or at a training loss more than
+                             1.5 times that of its initial weights: it counts in no mean */
     int64_t reached;      /* runs that ended at their target */
     int64_t missed;       /* with by_epochs: runs that did not, which selected leaves out */
     gls_sweep_stat selected, test_loss, test_score, train_loss, seconds, epochs;
@@ -63,6 +64,7 @@ typedef struct gls_sweep {
     gls_sweep_trial *trial; /* [trials] the best first, those that failed last */
     char *selected_by;      /* "validation accuracy", "validation loss", "training loss", "epochs to the target" */
     bool greater_is_better;
+    bool best;  /* trial[0] is a best one: some trial has a finite figure to be chosen by */
     bool *edge; /* [axes] the best value is the least or the greatest that was tried */
     bool interrupted;
 } gls_sweep;

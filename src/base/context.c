@@ -22,7 +22,7 @@ static void default_release(void *user, void *block, size_t size) {
 
 /* The processors this process may use. The call fails while the mask is smaller than the kernel's: 1024 is the C
  * library's usual size, 65536 exceeds what kernels are built for. */
-static int usable_processors(void) {
+int gls_processors(void) {
     for (int most = 1024; most <= 1 << 16; most *= 4) {
         cpu_set_t *set = CPU_ALLOC((size_t)most);
         if (!set) break;
@@ -82,8 +82,9 @@ gls_status gls_context_create_checked(gls_context **out, const gls_context_optio
     if (!ctx) return GLS_ERR_MEMORY;
     memset(ctx, 0, sizeof *ctx);
     ctx->allocator = allocator;
-    ctx->threads = options->threads ? options->threads : usable_processors();
+    ctx->threads = options->threads ? options->threads : gls_processors();
     if (ctx->threads > GLS_MAX_THREADS) ctx->threads = GLS_MAX_THREADS;
+    ctx->process = getpid();
     ctx->seed = options->seed;
     ctx->comm = options->comm;
     const char *cpu = getenv("GLS_CPU");
@@ -96,6 +97,9 @@ gls_status gls_context_create_checked(gls_context **out, const gls_context_optio
         gls_context_destroy(ctx);
         return GLS_ERR_MEMORY;
     }
+    if (cpu && *cpu && strcmp(cpu, "portable") != 0)
+        gls_log(ctx, GLS_LOG_WARNING, "GLS_CPU is '%s' and changes nothing: expected portable, or no such variable",
+                cpu);
     *out = ctx;
     return GLS_OK;
 }
@@ -200,6 +204,20 @@ gls_status gls_fail_callback(gls_context *ctx, int code, const char *what) {
     gls_worker *worker = gls_context_worker(ctx);
     (worker ? &worker->notice : &ctx->notice)->callback_code = code;
     return gls_fail(ctx, GLS_ERR_CALLBACK, "%s returned %d", what, code);
+}
+
+void gls_log_once(gls_context *ctx, gls_log_level level, const char *format, ...) {
+    if (!ctx || !ctx->log) return;
+    char text[GLS_MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    pthread_mutex_lock(&ctx->lock);
+    bool said = find_name(ctx, text) != NULL;
+    pthread_mutex_unlock(&ctx->lock);
+    if (said || !gls_context_name(ctx, text)) return;
+    gls_log(ctx, level, "%s", text);
 }
 
 void gls_log(gls_context *ctx, gls_log_level level, const char *format, ...) {

@@ -2,10 +2,11 @@
 #ifndef GLS_BASE_CONTEXT_H
 #define GLS_BASE_CONTEXT_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 /* A message holds a path and a few sentences; what is longer is cut. A team of more than GLS_MAX_THREADS is taken for a
  * typing error. */
@@ -45,12 +46,15 @@ struct gls_context {
     void (*log)(void *user, gls_log_level level, const char *message);
     void *log_user;
     atomic_bool interrupted;
-    pthread_mutex_t lock; /* guards notice, log and names */
+    pthread_mutex_t lock; /* guards notice, log, names and what digest points at */
     gls_notice notice;
+    pid_t process;      /* that busy tells of */
     atomic_bool busy;   /* a region of this context is running */
     gls_worker *worker; /* [threads] */
     gls_registry registry[GLS_KIND_COUNT];
     gls_name *names;
+    struct gls_file_digest *digest; /* see gls_reader_watch */
+    bool reserved; /* see gls_gemm_reserve */
     bool described;
     char libraries[160]; /* see gls_gemm_describe */
 };

@@ -3,7 +3,7 @@
 #ifndef GLS_BASE_OPTION_H
 #define GLS_BASE_OPTION_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 /* Bytes of an option's field in its struct. */
 size_t gls_option_size(const gls_option *option);

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 size_t gls_option_size(const gls_option *option) {
     static const size_t size[] = {[GLS_OPTION_REAL] = sizeof(double),       [GLS_OPTION_INT] = sizeof(int64_t),
@@ -43,7 +44,7 @@ bool gls_option_within(const gls_option *option, double value) {
 
 static bool read_real(const gls_option *option, const char *text, double *value) {
     const char *rest;
-    if (!gls_text_to_real(text, value, &rest) || *rest) return false;
+    if (!gls_text_to_real(text, value, &rest) || *rest || isinf(*value)) return false;
     if (isnan(*value)) /* only where it means "not set" */
         return option->initial && strcmp(option->initial, "nan") == 0;
     return gls_option_within(option, *value);
@@ -52,7 +53,7 @@ static bool read_real(const gls_option *option, const char *text, double *value)
 static bool read_bool(const char *text, bool *value) {
     static const char *const word[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
     for (int i = 0; i < 8; i++)
-        if (strcmp(text, word[i]) == 0) {
+        if (strcasecmp(text, word[i]) == 0) { /* also True, as Python writes it */
             *value = i % 2;
             return true;
         }
@@ -79,7 +80,7 @@ static bool read_length(const gls_option *option, const char *text, gls_length *
     if (!gls_text_to_real(text, &value->amount, &rest)) return false;
     value->steps = *rest == 's';
     if (*rest == 's' || *rest == 'e') rest++;
-    if (*rest || !(value->amount >= 0)) return false;
+    if (*rest || !(value->amount >= 0) || isinf(value->amount)) return false;
     if (value->steps && value->amount != floor(value->amount)) return false;
     return gls_option_within(option, value->amount);
 }
@@ -90,7 +91,7 @@ static bool read_time(const gls_option *option, const char *text, double *value)
     double unit = *rest == 'm' ? 60 : *rest == 'h' ? 3600 : 1;
     if (*rest == 's' || *rest == 'm' || *rest == 'h') rest++;
     *value *= unit;
-    return !*rest && *value >= 0 && gls_option_within(option, *value);
+    return !*rest && *value >= 0 && isfinite(*value) && gls_option_within(option, *value);
 }
 
 static bool read_whole(const gls_option *option, const char *text, int64_t *value) {

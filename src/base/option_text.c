@@ -88,6 +88,41 @@ void gls_option_describe(const gls_option *option, char *text, size_t size) {
 
 /* ---- what was found ---- */
 
+static bool numeric(const gls_option *option) {
+    switch (option->type) {
+    case GLS_OPTION_REAL:
+    case GLS_OPTION_INT:
+    case GLS_OPTION_SIZE:
+    case GLS_OPTION_LENGTH:
+    case GLS_OPTION_TIME:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* LOW..HIGH, as a sweep draws from. */
+static bool is_range(const char *text) {
+    const char *dots = strstr(text, "..");
+    char low[40];
+    const char *rest;
+    double number;
+    if (!dots || (size_t)snprintf(low, sizeof low, "%.*s", (int)(dots - text), text) >= sizeof low) return false;
+    return gls_text_to_real(low, &number, &rest) && !*rest && gls_text_to_real(dots + 2, &number, &rest) && !*rest;
+}
+
+/* What is amiss with a text that looks like the number that was expected. */
+static const char *remark(const gls_option *option, const gls_value *found) {
+    const char *rest;
+    double number;
+    if (!numeric(option) || found->kind != GLS_VALUE_TEXT) return "";
+    if (is_range(found->text))
+        return "; a range LOW..HIGH is what `glissade sweep --over KEY=LOW..HIGH --trials N` draws from";
+    if (!gls_text_to_real(found->text, &number, &rest)) return "";
+    if (isinf(number)) return ", which is infinite";
+    return found->quoted ? " in quotes, which make it a text: leave them out" : "";
+}
+
 gls_status gls_option_fail(const gls_option_reader *reader, const gls_option *option, const char *key,
                            const gls_value *found) {
     char where[GLS_ORIGIN_TEXT], expected[EXPECTED_TEXT], given[FOUND_TEXT];
@@ -101,8 +136,8 @@ gls_status gls_option_fail(const gls_option_reader *reader, const gls_option *op
                  found->kind == GLS_VALUE_LIST  ? "a list"
                  : found->kind == GLS_VALUE_MAP ? "a map"
                                                 : "null");
-    return gls_fail(reader->ctx, GLS_ERR_ARGUMENT, "%soption '%s' of %s: expected %s, found %s",
-                    gls_value_origin(found, where), key, reader->owner, expected, given);
+    return gls_fail(reader->ctx, GLS_ERR_ARGUMENT, "%soption '%s' of %s: expected %s, found %s%s",
+                    gls_value_origin(found, where), key, reader->owner, expected, given, remark(option, found));
 }
 
 /* ---- back ---- */

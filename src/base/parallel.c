@@ -3,6 +3,26 @@
 #include "base/context.h"
 
 #include <omp.h>
+#include <unistd.h>
+
+/* A forked process has one thread, but OpenMP there would still wait for those it knows of. So the thread that forks
+ * gives up its team before, and both processes make one anew when they need it. Registered when the library is loaded.
+ */
+static void give_up_team(void) {
+    omp_pause_resource_all(omp_pause_soft);
+}
+
+__attribute__((constructor)) static void watch_forks(void) {
+    pthread_atfork(give_up_team, NULL, NULL);
+}
+
+/* What other threads had begun in this context is not going on in a process that was forked meanwhile. */
+static void notice_fork(gls_context *ctx) {
+    pid_t here = getpid();
+    if (here == ctx->process) return;
+    ctx->process = here;
+    atomic_store(&ctx->busy, false);
+}
 
 int gls_omp_one(void) {
     int before = omp_get_max_threads();
@@ -74,6 +94,7 @@ static const gls_worker *lowest_failure(const gls_context *ctx) {
 gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *user) {
     if (tasks <= 0) return GLS_OK;
     gls_worker *outer = gls_context_worker(ctx);
+    if (!outer) notice_fork(ctx);
     if (outer) return run_here(tasks, fn, user, (int)(outer - ctx->worker));
     /* Another thread, such as one that fetches ahead, may come while the team is at work. */
     if (atomic_exchange(&ctx->busy, true)) return run_here(tasks, fn, user, 0);

@@ -3,7 +3,7 @@
 #ifndef GLS_BASE_PRINTOUT_H
 #define GLS_BASE_PRINTOUT_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 typedef struct gls_printout {
     gls_context *ctx;

@@ -1,5 +1,6 @@
 /* Files read through two buffers: raw bytes (in) and unpacked ones (out). The first failure is kept, and every later
  * call returns it. */
+#include "base/context.h"
 #include "base/io.h"
 
 #include <errno.h>
@@ -8,13 +9,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#define XXH_STATIC_LINKING_ONLY /* for the size of its state */
+#include <xxhash.h>
 #include <zlib.h>
 
 enum { BUFFER = 1 << 16 }; /* 64 KiB: system calls then cost nothing beside unpacking */
 /* `xz -9` needs 65 MiB to unpack; a hostile header may claim far more. */
 static const uint64_t lzma_most_memory = (uint64_t)256 << 20;
 
-typedef enum packing { PLAIN, GZIP, XZ } packing;
+typedef enum packing { PLAIN, GZIP, XZ, DEFLATE } packing;
 
 struct gls_reader {
     gls_context *ctx;
@@ -35,6 +38,11 @@ struct gls_reader {
     lzma_allocator lzma_allocator;
     char *line;
     int64_t line_room, line_number;
+    gls_file_digest *digest; /* NULL: nobody watches */
+    XXH3_state_t *hash;
+    bool section;
+    int64_t left, size, unpacked; /* of a section: raw bytes not yet read; its size; bytes unpacked so far */
+    uint32_t crc_wanted, crc;
 };
 
 static gls_status fail(gls_reader *r, gls_status status, const char *what) {
@@ -47,15 +55,48 @@ static gls_status fail(gls_reader *r, gls_status status, const char *what) {
 
 /* ---- raw bytes ---- */
 
+void gls_reader_watch(gls_context *ctx, gls_file_digest *digest) {
+    ctx->digest = digest;
+}
+
+static void take(gls_reader *r, const void *bytes, size_t n) {
+    r->raw += (int64_t)n;
+    if (r->hash) XXH3_64bits_update(r->hash, bytes, n);
+}
+
+static gls_status start_digest(gls_reader *r) {
+    if (!r->ctx->digest) return GLS_OK;
+    r->hash = gls_alloc(r->ctx, 1, sizeof *r->hash);
+    if (!r->hash) return GLS_ERR_MEMORY;
+    r->digest = r->ctx->digest;
+    XXH3_64bits_reset(r->hash);
+    return GLS_OK;
+}
+
+/* A file's own hash is mixed with its size first, so that bytes which move from one file into another change the sum.
+ */
+static void end_digest(gls_reader *r) {
+    if (!r->hash) return;
+    uint64_t own[2] = {XXH3_64bits_digest(r->hash), (uint64_t)r->raw};
+    pthread_mutex_lock(&r->ctx->lock);
+    r->digest->files++;
+    r->digest->bytes += r->raw;
+    r->digest->hash += XXH3_64bits(own, sizeof own);
+    pthread_mutex_unlock(&r->ctx->lock);
+    gls_free(r->ctx, r->hash);
+}
+
 static gls_status fill_in(gls_reader *r) {
     if (r->in_begin < r->in_end || r->in_done) return GLS_OK;
+    size_t most = r->section && r->left < BUFFER ? (size_t)r->left : BUFFER;
     ssize_t got;
-    do got = read(r->fd, r->in, BUFFER);
+    do got = read(r->fd, r->in, most);
     while (got < 0 && errno == EINTR);
     if (got < 0) return fail(r, GLS_ERR_FILE, strerror(errno));
+    if (r->section) r->left -= got;
     r->in_begin = 0;
     r->in_end = (size_t)got;
-    r->raw += got;
+    take(r, r->in, (size_t)got);
     r->in_done = got == 0;
     return GLS_OK;
 }
@@ -76,9 +117,10 @@ static void lzma_release(void *user, void *block) {
 }
 
 static gls_status start_unpacking(gls_reader *r) {
-    if (r->packing == GZIP) {
+    if (r->packing == GZIP || r->packing == DEFLATE) {
         r->zlib = (z_stream){.zalloc = zlib_allocate, .zfree = zlib_release, .opaque = r->ctx};
-        if (inflateInit2(&r->zlib, 16 + MAX_WBITS) != Z_OK) return fail(r, GLS_ERR_MEMORY, "out of memory");
+        if (inflateInit2(&r->zlib, r->packing == GZIP ? 16 + MAX_WBITS : -MAX_WBITS) != Z_OK)
+            return fail(r, GLS_ERR_MEMORY, "out of memory");
         r->zlib_ready = true;
     } else if (r->packing == XZ) {
         r->lzma_allocator = (lzma_allocator){lzma_allocate, lzma_release, r->ctx};
@@ -94,7 +136,7 @@ static gls_status start_unpacking(gls_reader *r) {
 static gls_status next_member(gls_reader *r) {
     for (;;) {
         GLS_TRY(fill_in(r));
-        if (r->in_begin == r->in_end) {
+        if (r->in_begin == r->in_end || r->packing == DEFLATE) {
             r->done = true;
             return GLS_OK;
         }
@@ -115,7 +157,9 @@ static gls_status unpack_gzip(gls_reader *r) {
             continue;
         }
         GLS_TRY(fill_in(r));
-        if (r->in_begin == r->in_end) return fail(r, GLS_ERR_INPUT, "the gzip stream is cut off");
+        if (r->in_begin == r->in_end)
+            return fail(r, GLS_ERR_INPUT,
+                        r->packing == GZIP ? "the gzip stream is cut off" : "the deflated data are cut off");
         r->zlib.next_in = r->in + r->in_begin;
         r->zlib.avail_in = (uInt)(r->in_end - r->in_begin);
         r->zlib.next_out = r->out;
@@ -156,13 +200,7 @@ static gls_status unpack_xz(gls_reader *r) {
     return GLS_OK;
 }
 
-/* Makes out non-empty unless nothing is left. */
-static gls_status fill_out(gls_reader *r) {
-    if (r->status != GLS_OK) return r->status;
-    if (r->out_begin < r->out_end || r->done) return GLS_OK;
-    r->out_begin = r->out_end = 0;
-    if (r->packing == GZIP) return unpack_gzip(r);
-    if (r->packing == XZ) return unpack_xz(r);
+static gls_status copy_plain(gls_reader *r) {
     GLS_TRY(fill_in(r));
     unsigned char *raw = r->in;
     r->in = r->out;
@@ -174,15 +212,44 @@ static gls_status fill_out(gls_reader *r) {
     return GLS_OK;
 }
 
+/* A section is what its directory says once it is whole. */
+static gls_status check_section(gls_reader *r) {
+    size_t some = r->out_end - r->out_begin;
+    r->crc = (uint32_t)crc32_z(r->crc, r->out + r->out_begin, some);
+    r->unpacked += (int64_t)some;
+    if (r->unpacked > r->size || (r->done && r->unpacked < r->size))
+        return fail(r, GLS_ERR_INPUT, "another size than the archive says");
+    if (r->done && r->crc != r->crc_wanted) return fail(r, GLS_ERR_INPUT, "its checksum is wrong");
+    return GLS_OK;
+}
+
+/* Makes out non-empty unless nothing is left. */
+static gls_status fill_out(gls_reader *r) {
+    if (r->status != GLS_OK) return r->status;
+    if (r->out_begin < r->out_end || r->done) return GLS_OK;
+    r->out_begin = r->out_end = 0;
+    if (r->packing == GZIP || r->packing == DEFLATE)
+        GLS_TRY(unpack_gzip(r));
+    else
+        GLS_TRY(r->packing == XZ ? unpack_xz(r) : copy_plain(r));
+    return r->section ? check_section(r) : GLS_OK;
+}
+
 /* ---- opening and reading ---- */
 
-static gls_status open_file(gls_reader *r) {
-    do r->fd = open(r->path, O_RDONLY | O_CLOEXEC);
+/* What the file is: its first bytes say how it is packed, a section how it is. */
+static gls_status open_file(gls_reader *r, const char *path, int64_t offset) {
+    do r->fd = open(path, O_RDONLY | O_CLOEXEC);
     while (r->fd < 0 && errno == EINTR);
-    if (r->fd < 0) return gls_fail(r->ctx, GLS_ERR_FILE, "%s: cannot open: %s", r->path, strerror(errno));
+    if (r->fd < 0) return gls_fail(r->ctx, GLS_ERR_FILE, "%s: cannot open: %s", path, strerror(errno));
     struct stat info;
     if (fstat(r->fd, &info) == 0 && S_ISDIR(info.st_mode))
         return gls_fail(r->ctx, GLS_ERR_FILE, "%s: expected a file, found a directory", r->path);
+    if (r->section) {
+        if (lseek(r->fd, (off_t)offset, SEEK_SET) < 0)
+            return gls_fail(r->ctx, GLS_ERR_FILE, "%s: cannot seek: %s", path, strerror(errno));
+        return start_unpacking(r);
+    }
     /* A pipe may hand out its first bytes one by one. */
     while (r->in_end < 6) {
         ssize_t got = read(r->fd, r->in + r->in_end, BUFFER - r->in_end);
@@ -191,7 +258,8 @@ static gls_status open_file(gls_reader *r) {
         if (got == 0) break;
         r->in_end += (size_t)got;
     }
-    r->raw = (int64_t)r->in_end;
+    GLS_TRY(start_digest(r));
+    take(r, r->in, r->in_end);
     if (r->in_end >= 2 && memcmp(r->in, "\x1f\x8b", 2) == 0) r->packing = GZIP;
     if (r->in_end >= 6 && memcmp(r->in,
                                  "\xfd"
@@ -201,16 +269,23 @@ static gls_status open_file(gls_reader *r) {
     return start_unpacking(r);
 }
 
-gls_status gls_reader_open(gls_context *ctx, const char *path, gls_reader **out) {
+static gls_status open_reader(gls_context *ctx, const char *path, const gls_reader_section *section, gls_reader **out) {
     *out = NULL;
     gls_reader *r = gls_alloc(ctx, 1, sizeof *r);
     if (!r) return GLS_ERR_MEMORY;
     r->ctx = ctx;
     r->fd = -1;
-    r->path = gls_strdup(ctx, path);
+    r->path = gls_strdup(ctx, section ? section->name : path);
+    if (section) {
+        r->section = true;
+        r->packing = section->deflated ? DEFLATE : PLAIN;
+        r->left = section->bytes;
+        r->size = section->size;
+        r->crc_wanted = section->crc;
+    }
     r->in = gls_alloc(ctx, BUFFER, 1);
     r->out = gls_alloc(ctx, BUFFER, 1);
-    gls_status status = r->path && r->in && r->out ? open_file(r) : GLS_ERR_MEMORY;
+    gls_status status = r->path && r->in && r->out ? open_file(r, path, section ? section->offset : 0) : GLS_ERR_MEMORY;
     if (status != GLS_OK) {
         gls_reader_close(r);
         return status;
@@ -219,11 +294,21 @@ gls_status gls_reader_open(gls_context *ctx, const char *path, gls_reader **out)
     return GLS_OK;
 }
 
+gls_status gls_reader_open(gls_context *ctx, const char *path, gls_reader **out) {
+    return open_reader(ctx, path, NULL, out);
+}
+
+gls_status gls_reader_open_section(gls_context *ctx, const char *path, const gls_reader_section *section,
+                                   gls_reader **out) {
+    return open_reader(ctx, path, section, out);
+}
+
 void gls_reader_close(gls_reader *r) {
     if (!r) return;
     if (r->zlib_ready) inflateEnd(&r->zlib);
     if (r->lzma.allocator) lzma_end(&r->lzma);
     if (r->fd >= 0) close(r->fd);
+    end_digest(r);
     gls_free(r->ctx, r->line);
     gls_free(r->ctx, r->out);
     gls_free(r->ctx, r->in);

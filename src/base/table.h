@@ -2,7 +2,7 @@
 #ifndef GLS_BASE_TABLE_H
 #define GLS_BASE_TABLE_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 /* One kind of member, as its room describes it. */
 typedef struct gls_member_kind {

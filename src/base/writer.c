@@ -2,6 +2,7 @@
  * once everything has reached the disk. The first failure is kept, and every later call returns it. */
 #include "base/io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -160,6 +161,29 @@ void gls_writer_abort(gls_writer *w) {
     gls_free(w->ctx, w->temporary);
     gls_free(w->ctx, w->path);
     gls_free(w->ctx, w);
+}
+
+/* ".NAME.tmpPROCESS.ATTEMPT", as open_temporary names them. */
+static bool is_temporary(const char *name) {
+    const char *end = *name == '.' ? strstr(name + 1, ".tmp") : NULL;
+    for (const char *later = end; later; later = strstr(later + 1, ".tmp")) end = later;
+    if (!end) return false;
+    end += strlen(".tmp");
+    size_t process = strspn(end, "0123456789");
+    if (!process || end[process] != '.') return false;
+    end += process + 1;
+    size_t attempt = strspn(end, "0123456789");
+    return attempt && !end[attempt];
+}
+
+void gls_writer_clear(gls_context *ctx, const char *folder) {
+    DIR *dir = opendir(folder);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        char *path = is_temporary(e->d_name) ? gls_sprintf(ctx, "%s/%s", folder, e->d_name) : NULL;
+        if (path) unlink(path);
+        gls_free(ctx, path);
+    }
+    if (dir) closedir(dir);
 }
 
 bool gls_file_exists(const char *path) {

@@ -16,6 +16,7 @@ typedef struct job {
     gls_advice *advice;
     gls_verdict verdict;
     char *folder;
+    gls_lock *lock; /* of the folder */
     bool quiet, interrupted;
 } job;
 
@@ -29,7 +30,9 @@ static gls_status configure(job *j) {
     j->folder = name ? gls_sprintf(j->reading, "runs/advise-%s", name)
                      : gls_strdup(j->reading, cli_has(j->args, "out") ? cli_get(j->args, "out") : "");
     gls_free(j->reading, name);
-    return j->folder ? gls_config_context(j->reading, j->config, &j->context) : GLS_ERR_MEMORY;
+    if (!j->folder) return GLS_ERR_MEMORY;
+    GLS_TRY(gls_config_context(j->reading, j->config, &j->context));
+    return gls_lock_folder(j->reading, j->folder, &j->lock);
 }
 
 static void say(void *user, const char *line) {
@@ -67,8 +70,11 @@ static void print_verdict(const gls_verdict *v) {
         fprintf(stderr, "  %-16s lr %-10s train loss %-10.5g test loss %-10.5g test score %.4g%s\n", e->name, e->lr,
                 e->train_loss, e->test_loss, e->test_score, e->edge ? "  (best on the edge of its grid)" : "");
     }
-    fprintf(stderr, "the recommendation's final training loss is %.3g times the best of tuned msgd and adam: %s\n",
-            v->ratio, v->outcome);
+    if (isfinite(v->ratio))
+        fprintf(stderr, "the recommendation's final training loss is %.3g times the best of tuned msgd and adam: %s\n",
+                v->ratio, v->outcome);
+    else
+        fprintf(stderr, "the recommendation diverged at full length: %s\n", v->outcome);
 }
 
 static gls_status verify(job *j) {
@@ -112,7 +118,6 @@ static gls_status write_into(job *j, const char *file, const char *text) {
 }
 
 static gls_status write_config(job *j) {
-    GLS_TRY(gls_make_directory(j->ctx, j->folder));
     char *yaml = gls_config_text(j->ctx, j->advice->config);
     gls_status status = write_into(j, "advise.yaml", yaml);
     gls_free(j->ctx, yaml);
@@ -166,6 +171,7 @@ static int run(const cli_args *args) {
         if (j.interrupted) code = CLI_FAILED;
         gls_advice_destroy(j.advice);
     }
+    gls_lock_release(j.lock);
     gls_value_destroy(j.reading, j.config);
     gls_free(j.reading, j.folder);
     gls_context_destroy(j.ctx);

@@ -7,6 +7,7 @@
 #include <glissade/predict.h>
 #include <glissade/run.h>
 #include <jansson.h>
+#include <stdio.h>
 
 /* Exit codes: failure while running; wrong usage or wrong input, as `glissade help` states. */
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_BAD = 2 };
@@ -29,6 +30,7 @@ typedef struct cli_flag {
     cli_type type;
     double minimum, maximum; /* of numbers; both 0: any */
     const char *choices;     /* "factor|norm|loss" */
+    bool repeats;            /* may be given more than once */
 } cli_flag;
 
 /* What several verbs have. */
@@ -40,7 +42,7 @@ typedef struct cli_flag {
     { .name = "preset", .value = "NAME", .help = "a built-in configuration; `glissade list presets` lists them" }
 #define CLI_FLAG_SET                                                                                          \
     {                                                                                                         \
-        .name = "set", .value = "KEY=VALUE",                                                                  \
+        .name = "set", .value = "KEY=VALUE", .repeats = true,                                                 \
         .help = "set a key of the configuration, as in --set method.lr=0.1; values are YAML; may be repeated" \
     }
 #define CLI_FLAG_MODEL_AT \
@@ -71,7 +73,16 @@ typedef struct cli_args {
     int positionals;
     cli_given *given; /* in the order given */
     int count;
+    gls_comm *comm; /* the processes that a launcher started, or this one alone; NULL: as that */
+    bool first;     /* this process speaks */
 } cli_args;
+
+/* What a verb does where a launcher such as mpirun started several processes. */
+typedef enum cli_ranks {
+    CLI_RANKS_ONE,   /* it refuses: its work is that of one process */
+    CLI_RANKS_FIRST, /* the first process does it, the others have nothing to do */
+    CLI_RANKS_ALL    /* all work together: the verb uses args->comm, and only args->first speaks and writes */
+} cli_ranks;
 
 typedef struct cli_verb cli_verb;
 struct cli_verb {
@@ -79,13 +90,14 @@ struct cli_verb {
     const char *details; /* more lines for `help VERB`, or NULL */
     const cli_flag *flags;
     const char *const *words; /* what the first argument may be, for completion; NULL: files */
+    cli_ranks ranks;
     int (*run)(const cli_args *args);
-    void (*more_help)(void); /* printed after the options, or NULL */
+    void (*more_help)(FILE *to); /* more text after the options, or NULL */
 };
 
 extern const cli_verb *const cli_verbs[]; /* ends with NULL */
 extern const cli_verb cli_train, cli_sweep, cli_report, cli_measure, cli_advise, cli_replay, cli_solve, cli_list,
-    cli_data, cli_predict, cli_evaluate, cli_theory, cli_pair, cli_help, cli_version, cli_completion;
+    cli_data, cli_predict, cli_evaluate, cli_sample, cli_export, cli_theory, cli_pair, cli_help, cli_version, cli_completion;
 
 const cli_verb *cli_find_verb(const char *name); /* NULL with a message that names the nearest */
 
@@ -98,6 +110,7 @@ bool cli_has(const cli_args *args, const char *flag);
 const char *cli_get(const cli_args *args, const char *flag); /* else NULL */
 int64_t cli_int(const cli_args *args, const char *flag, int64_t initial);
 double cli_real(const cli_args *args, const char *flag, double initial); /* of CLI_REAL and CLI_TIME */
+int cli_threads(const cli_args *args); /* --threads, with a warning for more than there are processors */
 
 /* ---- configuration ---- */
 
@@ -112,11 +125,18 @@ enum {
  * folder it came from, else NULL. Own *config. */
 gls_status cli_configure(gls_context *ctx, const cli_args *args, unsigned from, gls_value **config,
                          const char **folder);
-/* key=value into config; nothing for a value that is NULL. */
-gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *key, const char *value);
+/* key=value into config, as `flag` ("--seed") says; nothing for a value that is NULL. */
+gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *flag, const char *key, const char *value);
 /* Every --set. Keys belong to the first of the sections (NULL-terminated) unless they begin with the name of one of
  * them; sections NULL: keys are whole. */
 gls_status cli_apply_sets(gls_context *ctx, const cli_args *args, const char *const *sections, gls_value *config);
+
+/* complete.c */
+/* Prints what may follow the words (the last one unfinished), a line each: word, tab, help. Returns the exit code. */
+int cli_complete(const char *const *words, int count);
+/* manual.c */
+/* The manual page of a verb, or of the whole command (NULL), in roff. Returns the exit code. */
+int cli_manual(const cli_verb *verb);
 
 /* ---- output ---- */
 
@@ -129,7 +149,9 @@ const char *cli_nearest(const char *name, const char *(*next)(const void *user, 
 int cli_exit_code(gls_status status, bool writing);
 /* The context's message on standard error, and the exit code of a status. writing: files at fault are ours to write. */
 int cli_fail(gls_context *ctx, gls_status status, bool writing);
-/* A context for short work: one thread, warnings to standard error. */
+/* The same once for all ranks of the context, which all get the exit code of the one that speaks. Collective. */
+int cli_fail_together(gls_context *ctx, gls_status status, bool writing);
+/* A context for short work: one thread, warnings of the first rank to standard error. */
 gls_context *cli_context(gls_comm *comm);
 void cli_log(void *user, gls_log_level level, const char *message); /* user: the progress to draw around, or NULL */
 /* One line of JSON on standard output, reals with `digits` digits (0: all); takes the object. Returns the exit code. */
@@ -146,6 +168,8 @@ typedef struct cli_model {
 } cli_model;
 /* Model, --at, --data and --format. Also after a failure to be closed; ctx is NULL where memory ran out. */
 gls_status cli_model_open(cli_model *model, const cli_args *args, gls_part part);
+/* The model alone, with --at. */
+gls_status cli_model_load(cli_model *model, const cli_args *args);
 void cli_model_close(cli_model *model);
 /* Its name, or its number in text. */
 const char *cli_class_name(const gls_data_info *info, int64_t c, char text[24]);
@@ -167,7 +191,8 @@ void cli_progress_init(cli_progress *progress, bool quiet);
 void cli_progress_show(void *user, const gls_progress *progress); /* user: the cli_progress */
 void cli_progress_clear(cli_progress *progress);
 
-/* signals.c: SIGINT and SIGTERM ask the context's work to stop, a second one ends the process. */
+/* signals.c: SIGINT, SIGTERM and SIGHUP ask the context's work to stop, a second one ends the process; SIGUSR1, SIGUSR2
+ * and, from then on, SIGPIPE do nothing. */
 typedef struct cli_signals cli_signals;
 cli_signals *cli_signals_start(gls_context *ctx, cli_progress *progress);
 void cli_signals_stop(cli_signals *signals);

@@ -1,80 +1,77 @@
-/* A bash script made from the tables of verbs, options and members. */
+/* `completion`: scripts for three shells, each of which asks `completion words` what may follow. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
-static void print_names(gls_context *ctx, gls_kind kind) {
-    const gls_member *member;
-    for (int64_t i = 0; (member = gls_members_at(ctx, kind, i)); i++) printf(" %s", member->name);
-}
+/* bash cuts words at '=', so the line is split here, and what stands before the '=' is not given back. Keys and
+ * sections go on behind them, so no space follows. */
+static const char bash[] =
+    "# bash completion of glissade: source <(glissade completion bash)\n"
+    "_glissade() {\n"
+    "    local -a words\n"
+    "    local line=\"${COMP_LINE:0:COMP_POINT}\" last found\n"
+    "    read -ra words <<<\"$line\"\n"
+    "    [ -n \"$line\" ] && [ -z \"${line##*[[:space:]]}\" ] && words+=(\"\")\n"
+    "    last=\"${words[${#words[@]}-1]}\"\n"
+    "    local IFS=$'\\n'\n"
+    "    found=($(\"${words[0]/#\\~/$HOME}\" completion words -- \"${words[@]:1}\" 2>/dev/null | cut -f1))\n"
+    "    [ ${#found[@]} -eq 0 ] && found=($(compgen -f -- \"$last\"))\n"
+    "    [[ \"$last\" == *=* ]] && found=(\"${found[@]#\"${last%%=*}=\"}\")\n"
+    "    COMPREPLY=(\"${found[@]}\")\n"
+    "    [[ ${#COMPREPLY[@]} -eq 1 && \"${COMPREPLY[0]}\" == *[.=] ]] && compopt -o nospace 2>/dev/null\n"
+    "}\n"
+    "complete -o filenames -F _glissade glissade glissade64\n";
 
-static void value_words(gls_context *ctx) {
-    const gls_preset *preset;
-    printf("    case \"$last\" in\n    --preset) words=\"");
-    for (int64_t i = 0; (preset = gls_preset_at(i)); i++) printf(" %s", preset->name);
-    printf("\" ;;\n    --method) words=\"");
-    print_names(ctx, GLS_KIND_METHOD);
-    printf("\" ;;\n    --estimator) words=\"");
-    print_names(ctx, GLS_KIND_ESTIMATOR);
-    printf("\" ;;\n    --format|--to) words=\"");
-    print_names(ctx, GLS_KIND_FORMAT);
-    printf("\" ;;\n    esac\n");
-}
+static const char zsh[] =
+    "#compdef glissade glissade64\n"
+    "# zsh completion of glissade: source <(glissade completion zsh), or as _glissade in a folder of $fpath\n"
+    "_glissade() {\n"
+    "    local line\n"
+    "    local -a open closed\n"
+    "    for line in \"${(@f)$($words[1] completion words -- \"${(@)words[2,CURRENT]}\" 2>/dev/null)}\"; do\n"
+    "        [[ -z $line ]] && continue\n"
+    "        local word=${line%%$'\\t'*} help=${line#*$'\\t'}\n"
+    "        if [[ $word == *[.=] ]]; then open+=(\"${word//:/\\\\:}:$help\")\n"
+    "        else closed+=(\"${word//:/\\\\:}:$help\"); fi\n"
+    "    done\n"
+    "    if (( ${#open} + ${#closed} )); then\n"
+    "        (( ${#closed} )) && _describe glissade closed\n"
+    "        (( ${#open} )) && _describe glissade open -S ''\n"
+    "    else _files; fi\n"
+    "}\n"
+    "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _glissade \"$@\"; else compdef _glissade glissade "
+    "glissade64; fi\n";
 
-/* The choices of options that have some. */
-static void choice_words(void) {
-    printf("    [ -z \"$words\" ] && case \"$last\" in\n");
-    for (const cli_verb *const *v = cli_verbs; *v; v++)
-        for (const cli_flag *f = (*v)->flags; f && f->name; f++) {
-            if (!f->choices) continue;
-            printf("    --%s) words=\"", f->name);
-            for (const char *c = f->choices; *c; c++) putchar(*c == '|' ? ' ' : *c);
-            printf("\" ;;\n");
-        }
-    printf("    esac\n");
-}
+static const char fish[] = "# fish completion of glissade: glissade completion fish | source\n"
+                           "function __glissade_words\n"
+                           "    set -l words (commandline -opc) (commandline -ct)\n"
+                           "    $words[1] completion words -- $words[2..] 2>/dev/null\n"
+                           "end\n"
+                           "complete -c glissade -a '(__glissade_words)'\n"
+                           "complete -c glissade64 -a '(__glissade_words)'\n";
 
-static void verb_words(void) {
-    printf("    [ -z \"$words\" ] && case \"${COMP_WORDS[1]}\" in\n");
-    for (const cli_verb *const *v = cli_verbs; *v; v++) {
-        printf("    %s) words=\"", (*v)->name);
-        for (const cli_flag *f = (*v)->flags; f && f->name; f++) printf(" --%s", f->name);
-        for (int i = 0; (*v)->words && (*v)->words[i]; i++) printf(" %s", (*v)->words[i]);
-        if (*v == &cli_help)
-            for (const cli_verb *const *other = cli_verbs; *other; other++) printf(" %s", (*other)->name);
-        printf("\" ;;\n");
-    }
-    printf("    esac\n");
-}
+static const struct { const char *shell, *script; } scripts[] = {{"bash", bash}, {"zsh", zsh}, {"fish", fish}};
 
 static int run(const cli_args *args) {
-    if (args->positionals != 1 || strcmp(args->positional[0], "bash") != 0)
-        return cli_bad("only bash is supported: glissade completion bash");
-    gls_context *ctx = cli_context(NULL);
-    if (!ctx) return CLI_FAILED;
-    puts("# bash completion of glissade: source <(glissade completion bash)");
-    puts("_glissade() {");
-    puts("    local word=\"${COMP_WORDS[COMP_CWORD]}\" last=\"${COMP_WORDS[COMP_CWORD-1]}\" words=\"\"");
-    puts("    if [ \"$COMP_CWORD\" -eq 1 ]; then");
-    printf("        words=\"");
-    for (const cli_verb *const *v = cli_verbs; *v; v++) printf(" %s", (*v)->name);
-    puts("\"\n        COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n        return\n    fi");
-    value_words(ctx);
-    choice_words();
-    verb_words();
-    puts("    COMPREPLY=($(compgen -W \"$words\" -- \"$word\") $(compgen -f -- \"$word\"))\n}");
-    puts("complete -o filenames -F _glissade glissade glissade64");
-    gls_context_destroy(ctx);
-    return CLI_DONE;
+    const char *what = args->positionals ? args->positional[0] : "";
+    if (strcmp(what, "words") == 0) return cli_complete(args->positional + 1, args->positionals - 1);
+    for (size_t i = 0; args->positionals == 1 && i < sizeof scripts / sizeof *scripts; i++)
+        if (strcmp(what, scripts[i].shell) == 0) return fputs(scripts[i].script, stdout) < 0 ? CLI_FAILED : CLI_DONE;
+    return cli_bad("`completion` takes the name of a shell: bash, zsh or fish");
 }
 
-static const char *const words[] = {"bash", NULL};
+static const char *const words[] = {"bash", "zsh", "fish", NULL};
 const cli_verb cli_completion = {
     .name = "completion",
-    .synopsis = "completion bash",
-    .help = "print a script that completes commands, options and names in bash",
-    .details = "To use it: source <(glissade completion bash)",
+    .synopsis = "completion bash | zsh | fish",
+    .help = "print a script that completes commands, options, keys and names in a shell",
+    .details = "To use it:\n"
+               "  bash  source <(glissade completion bash)\n"
+               "  zsh   source <(glissade completion zsh)\n"
+               "  fish  glissade completion fish | source\n"
+               "An installed Glissade brings the three scripts along.",
     .words = words,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

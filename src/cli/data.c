@@ -98,12 +98,32 @@ static const char *action_at(const void *user, int64_t i) {
     return ((const char *const *)user)[i];
 }
 
+/* The options of each action; another one would be ignored. */
+static gls_status check_options(const look *l, const char *action) {
+    static const struct {
+        const char *action, *options[8];
+    } known[] = {{"make", {"to", "out", "set", "seed", "test"}},
+                 {"info", {"format", "set", "seed", "test", "json"}},
+                 {"convert", {"format", "to", "out", "set", "seed", "test"}},
+                 {"suspects", {"top", "rank", "by", "json"}}};
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+        for (int i = 0; i < l->args->count && strcmp(known[k].action, action) == 0; i++) {
+            const char *name = l->args->given[i].flag->name;
+            int o = 0;
+            while (o < 8 && known[k].options[o] && strcmp(known[k].options[o], name) != 0) o++;
+            if (o == 8 || !known[k].options[o])
+                return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "--%s is no option of `data %s`", name, action);
+        }
+    return GLS_OK;
+}
+
 static gls_status act(look *l, bool *writing) {
     const char *action = positional(l, 0);
     if (!action) return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "`data` needs an action: make, info, convert or suspects");
     if (l->args->positionals > 2)
         return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "`data %s` takes one path or name, found '%s' too", action,
                         positional(l, 2));
+    GLS_TRY(check_options(l, action));
     GLS_TRY(set_keys(l));
     if (strcmp(action, "suspects") == 0) return cli_suspects(l->ctx, l->args);
     if (strcmp(action, "info") == 0) return info(l);
@@ -130,13 +150,14 @@ static const cli_flag flags[] = {
     {"format", "FORMAT", "format of the input; default: told by the file's name"},
     {"to", "FORMAT", "format of the output; default: told by the file's name"},
     {"out", "PATH", "the file to write"},
-    {"set", "KEY=VALUE", "an option of the format or generator, or transforms=[...]; may be repeated"},
+    {"set", "KEY=VALUE", "an option of the format or generator, or transforms=[...]; may be repeated", .repeats = true},
     {"seed", "N", "seed of the transforms (1)", CLI_INT, 0, INFINITY},
     {"test", NULL, "take the test part of a generator or a folder"},
     {"top", "N", "suspects: how many to list (20)", CLI_INT, 1, 1e9},
     {"rank", "BY", "suspects: the order, factor (default where anything was clipped), norm or loss", CLI_CHOICE, 0, 0,
      "factor|norm|loss"},
     {"by", "COLUMN", "suspects: means over classes (default) or over a column of the data, such as domain"},
+    {"window", "N", "suspects: in part N alone, from 1, of the run's train.ledger_windows", CLI_INT, 1, 1000},
     {"json", NULL, "info and suspects: print one JSON object"},
     {NULL}};
 
@@ -146,5 +167,6 @@ const cli_verb cli_data = {
     .help = "make, inspect and convert data sets; list the examples that a run clipped most",
     .flags = flags,
     .words = actions,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

@@ -1,4 +1,5 @@
 /* `evaluate`: a trained model's scores on rows with targets. */
+#include <math.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -56,6 +57,15 @@ static json_t *scores_json(const gls_scores *s, const gls_data_info *info) {
     return object;
 }
 
+/* Scores of a model that overflows on these rows are no scores. */
+static gls_status check(const cli_model *m, const gls_scores *s) {
+    if (isfinite(s->loss)) return GLS_OK;
+    return gls_fail(m->ctx, GLS_ERR_NONFINITE,
+                    "the loss on these rows is %s: look at the rows (glissade data info) and "
+                    "at the weights",
+                    isnan(s->loss) ? "not a number" : "infinite");
+}
+
 static int run(const cli_args *args) {
     cli_model m;
     gls_scores scores = {0};
@@ -63,13 +73,14 @@ static int run(const cli_args *args) {
     if (!m.ctx) return cli_bad("out of memory"), CLI_FAILED;
     if (status == GLS_OK) status = gls_predictor_score(m.predictor, m.rows, &scores);
     int code = CLI_DONE;
-    if (status != GLS_OK) {
-        code = cli_fail(m.ctx, status, false);
-    } else {
+    if (status == GLS_OK && args->first) {
         const gls_data_info *info = gls_predictor_input_info(m.predictor);
         if (!cli_has(args, "quiet")) print_terminal(&scores, info);
         if (cli_has(args, "json")) code = cli_print_json(scores_json(&scores, info), 17);
+        status = check(&m, &scores);
     }
+    status = gls_comm_agree(m.ctx, status);
+    if (status != GLS_OK) code = cli_fail_together(m.ctx, status, false);
     gls_scores_clear(m.ctx, &scores);
     cli_model_close(&m);
     return code;
@@ -89,5 +100,6 @@ const cli_verb cli_evaluate = {
     .help = "a trained model's scores on rows with targets, over all and by class",
     .details = "On the run's own test file, loss and accuracy are those that the run reports.",
     .flags = flags,
+    .ranks = CLI_RANKS_ALL,
     .run = run,
 };

@@ -53,12 +53,15 @@ static void print_flag(const cli_flag *flag) {
 }
 
 static int run(const cli_args *args) {
-    if (!args->positionals) {
+    if (args->positionals > 1)
+        return cli_bad("help is about one command, found '%s' and '%s'", args->positional[0], args->positional[1]);
+    const cli_verb *verb = args->positionals ? cli_find_verb(args->positional[0]) : NULL;
+    if (args->positionals && !verb) return CLI_BAD;
+    if (cli_has(args, "man")) return cli_manual(verb);
+    if (!verb) {
         overview();
         return CLI_DONE;
     }
-    const cli_verb *verb = cli_find_verb(args->positional[0]);
-    if (!verb) return CLI_BAD;
     char about[2048];
     snprintf(about, sizeof about, "%c%s.%s%s", toupper((unsigned char)verb->help[0]), verb->help + 1,
              verb->details ? " " : "", verb->details ? verb->details : "");
@@ -66,13 +69,18 @@ static int run(const cli_args *args) {
     print_wrapped(about, 0);
     if (verb->flags) puts("\nOptions:");
     for (const cli_flag *f = verb->flags; f && f->name; f++) print_flag(f);
-    if (verb->more_help) verb->more_help();
+    if (verb->more_help) verb->more_help(stdout);
     return CLI_DONE;
 }
 
+static const cli_flag flags[] = {{"man", NULL, "print the manual page in roff: glissade help --man train | man -l -"},
+                                 {NULL}};
+
 const cli_verb cli_help = {
     .name = "help",
-    .synopsis = "help [COMMAND]",
+    .synopsis = "help [COMMAND]  [--man]",
     .help = "show the help of a command",
+    .flags = flags,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

@@ -205,5 +205,6 @@ const cli_verb cli_list = {
                "With a name, its options are shown one on a line, with their defaults.",
     .flags = flags,
     .words = words,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

@@ -1,4 +1,5 @@
 /* The command `glissade`: finds the verb, reads its options, runs it. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,18 +9,25 @@
 #include "cli/cli.h"
 
 /* In the order of `glissade help`: what most people need first. */
-const cli_verb *const cli_verbs[] = {&cli_train, &cli_report, &cli_predict, &cli_evaluate,   &cli_measure, &cli_advise,
-                                     &cli_sweep, &cli_pair,   &cli_solve,   &cli_replay,     &cli_data,    &cli_theory,
-                                     &cli_list,  &cli_help,   &cli_version, &cli_completion, NULL};
+const cli_verb *const cli_verbs[] = {
+    &cli_train,  &cli_report, &cli_predict, &cli_evaluate, &cli_sample, &cli_export, &cli_measure, &cli_advise,  &cli_sweep,
+    &cli_pair,   &cli_solve,  &cli_replay,  &cli_data,     &cli_theory, &cli_list,   &cli_help,    &cli_version, &cli_completion,
+    NULL};
 
 static const char *verb_at(const void *user, int64_t i) {
     const cli_verb *const *verbs = user;
     return verbs[i] ? verbs[i]->name : NULL;
 }
 
-const cli_verb *cli_find_verb(const char *name) {
+static const cli_verb *find(const char *name) {
     for (const cli_verb *const *v = cli_verbs; *v; v++)
         if (strcmp((*v)->name, name) == 0) return *v;
+    return NULL;
+}
+
+const cli_verb *cli_find_verb(const char *name) {
+    const cli_verb *verb = find(name);
+    if (verb) return verb;
     char text[160];
     cli_bad("unknown command '%s'%s", name,
             cli_nearest(name, verb_at, cli_verbs, "; `glissade help` lists the commands", text));
@@ -40,7 +48,80 @@ static void name_the_core(char **argv) {
 #endif
 }
 
+/* Else the first file that is opened takes the number of a closed one, and messages go into it. They fail as they would
+ * have: what is read from cannot be read, what is written to cannot be written. */
+static void open_closed(void) {
+    static const int mode[] = {[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode[fd]) != fd) _exit(CLI_FAILED);
+}
+
+/* ---- processes that a launcher started ---- */
+
+/* Whether the verb is for this process; if not, *code is what it exits with. */
+static bool has_work(const cli_verb *verb, const cli_args *args, int *code) {
+    int ranks = gls_comm_size(args->comm);
+    *code = CLI_DONE;
+    if (ranks == 1 || verb->ranks == CLI_RANKS_ALL) return true;
+    if (verb->ranks == CLI_RANKS_FIRST) return args->first;
+    *code = CLI_BAD;
+    if (args->first)
+        cli_bad("%s is work of one process, and the launcher started %d: start it without the launcher", verb->name,
+                ranks);
+    return false;
+}
+
+/* Every process reads the options, and what is wrong with them is said once. */
+static bool parse_together(const cli_verb *verb, int argc, char **argv, gls_comm *comm, cli_args *args) {
+    bool first = gls_comm_rank(comm) == 0, fine = !first || cli_parse(verb, argc, argv, args);
+    if (gls_comm_size(comm) > 1) {
+        gls_context *ctx = cli_context(comm);
+        fine = ctx && gls_comm_agree(ctx, fine ? GLS_OK : GLS_ERR_ARGUMENT) == GLS_OK;
+        gls_context_destroy(ctx);
+    }
+    if (fine && !first) fine = cli_parse(verb, argc, argv, args);
+    args->comm = comm;
+    args->first = first;
+    return fine;
+}
+
+static bool asks_for_help(int argc, char **argv) {
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+    return false;
+}
+
+static int run(const cli_verb *verb, int argc, char **argv, gls_comm *comm) {
+    cli_args args = {0};
+    int code;
+    if (asks_for_help(argc, argv)) {
+        const char *about[] = {verb->name};
+        return gls_comm_rank(comm) ? CLI_DONE : cli_help.run(&(cli_args){.positional = about, .positionals = 1});
+    }
+    if (!parse_together(verb, argc, argv, comm, &args)) return CLI_BAD;
+    if (has_work(verb, &args, &code)) code = verb->run(&args);
+    cli_args_free(&args);
+    return code;
+}
+
+/* Where MPI cannot be started, short verbs work as if there were no launcher. */
+static int run_named(const char *name, int argc, char **argv) {
+    gls_comm *comm = NULL;
+    gls_status status = gls_comm_create(&comm);
+    const cli_verb *verb = gls_comm_rank(comm) == 0 ? cli_find_verb(name) : find(name);
+    int code = CLI_BAD;
+    if (verb && status != GLS_OK && verb->ranks != CLI_RANKS_FIRST) {
+        cli_bad("%s", gls_comm_refusal());
+        code = CLI_FAILED;
+    } else if (verb) {
+        code = run(verb, argc, argv, comm);
+    }
+    gls_comm_destroy(comm);
+    return code;
+}
+
 int main(int argc, char **argv) {
+    open_closed();
     name_the_core(argv);
     signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is a failed write like any other */
     if (argc < 2) {
@@ -50,17 +131,7 @@ int main(int argc, char **argv) {
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     if (strcmp(name, "--version") == 0) name = "version";
-    const cli_verb *verb = cli_find_verb(name);
-    if (!verb) return CLI_BAD;
-    cli_args args;
-    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0) continue;
-        const char *about[] = {verb->name};
-        return cli_help.run(&(cli_args){.positional = about, .positionals = 1});
-    }
-    if (!cli_parse(verb, argc - 2, argv + 2, &args)) return CLI_BAD;
-    int code = verb->run(&args);
-    cli_args_free(&args);
+    int code = run_named(name, argc - 2, argv + 2);
     if (fflush(stdout) && code == CLI_DONE) {
         perror("glissade: standard output");
         code = CLI_FAILED;

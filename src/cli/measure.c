@@ -36,7 +36,14 @@ static gls_status configure_matrix(job *j) {
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--gradients takes no run or configuration, found '%s'",
                         j->args->positional[0]);
     GLS_TRY(gls_config_parse(j->ctx, "--set", "", 0, &j->config));
-    return cli_apply_sets(j->ctx, j->args, NULL, j->config);
+    GLS_TRY(cli_apply_sets(j->ctx, j->args, NULL, j->config));
+    for (int64_t i = 0; i < j->config->count; i++)
+        if (strcmp(j->config->items[i]->key, "measure") != 0)
+            return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                            "--set %s: with --gradients there is no configuration but that of measures: expected "
+                            "measure.NAME.KEY=VALUE",
+                            j->config->items[i]->key);
+    return GLS_OK;
 }
 
 static gls_status check_matrix_shape(const job *j, const char *path, const gls_npy *array) {
@@ -63,12 +70,24 @@ static gls_status on_matrix(job *j) {
 
 /* ---- at a run's weights, or where a configuration begins ---- */
 
+/* Two runs are compared at one step. */
+static gls_status check_steps(job *j, const char *mine, const char *theirs) {
+    int64_t here, there;
+    GLS_TRY(gls_run_saved_step(j->ctx, mine, &here));
+    GLS_TRY(gls_run_saved_step(j->ctx, theirs, &there));
+    if (here == there) return GLS_OK;
+    return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                    "--other: %s is at step %lld, %s at step %lld; expected one step of both: --at with a step whose "
+                    "checkpoints both have kept",
+                    mine, (long long)here, theirs, (long long)there);
+}
+
 /* Of a second run the weights of the same step; a checkpoint that is named itself is taken as it is. */
 static gls_status find_other(job *j) {
     const char *other = cli_get(j->args, "other"), *at = cli_get(j->args, "at");
     j->options.other = other;
-    if (!other || !at) return GLS_OK;
-    if (strcmp(at, "best") == 0)
+    if (!other) return GLS_OK;
+    if (at && strcmp(at, "best") == 0)
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
                         "--at best cannot be used with --other: the best steps of two runs "
                         "are not the same; expected a step or final");
@@ -79,11 +98,13 @@ static gls_status find_other(job *j) {
     if (!run) return GLS_OK;
     GLS_TRY(gls_run_saved_weights(j->ctx, other, at, &j->other, NULL));
     j->options.other = j->other;
-    return GLS_OK;
+    return check_steps(j, j->weights, j->other);
 }
 
 static gls_status configure(job *j) {
     gls_survey_options *o = &j->options;
+    if (cli_has(j->args, "as-sample"))
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--as-sample is about the rows of --gradients: expected that too");
     GLS_TRY(cli_configure(j->ctx, j->args, CLI_FROM_RUN, &j->config, &j->folder));
     o->other = cli_get(j->args, "other");
     o->sample = cli_get(j->args, "sample");
@@ -139,6 +160,7 @@ static int print_json(const job *j) {
 }
 
 static int report(const job *j) {
+    if (!j->args->first) return CLI_DONE;
     if (!j->progress.quiet)
         for (int64_t i = 0; i < j->survey.count; i++) print_result(&j->survey.result[i]);
     if (!j->progress.quiet && j->survey.count)
@@ -154,7 +176,7 @@ static int measure_and_report(job *j, gls_status (*work)(job *)) {
     cli_signals *signals = cli_signals_start(j->ctx, &j->progress);
     gls_status status = work(j);
     cli_signals_stop(signals);
-    int code = status != GLS_OK ? cli_fail(j->ctx, status, false) : report(j);
+    int code = status != GLS_OK ? cli_fail_together(j->ctx, status, false) : report(j);
     if (status == GLS_OK && gls_interrupted(j->ctx)) code = CLI_FAILED;
     gls_survey_clear(&j->survey);
     return code;
@@ -162,19 +184,22 @@ static int measure_and_report(job *j, gls_status (*work)(job *)) {
 
 static int run(const cli_args *args) {
     job j = {.args = args, .options = {.size = sizeof j.options}};
-    cli_progress_init(&j.progress, cli_has(args, "quiet"));
-    gls_context *reading = cli_context(NULL), *ctx = NULL;
+    cli_progress_init(&j.progress, cli_has(args, "quiet") || !args->first);
+    bool matrix = cli_has(args, "gradients");
+    if (matrix && !args->first) return CLI_DONE; /* it is read whole, by one process */
+    gls_comm *comm = matrix ? NULL : args->comm;
+    gls_context *reading = cli_context(comm), *ctx = NULL;
     if (!reading) return CLI_FAILED;
     j.ctx = reading;
-    gls_context_options options = {.size = sizeof options, .log = cli_log, .log_user = &j.progress};
-    bool matrix = cli_has(args, "gradients");
+    gls_context_options options = {
+        .size = sizeof options, .comm = comm, .log = args->first ? cli_log : NULL, .log_user = &j.progress};
     gls_status status = matrix ? configure_matrix(&j) : configure(&j);
     if (status == GLS_OK && !matrix) status = gls_config_context(reading, j.config, &options);
-    int code = CLI_FAILED;
+    if (status == GLS_OK) status = gls_context_create(&ctx, &options);
+    status = gls_comm_agree(reading, status);
+    int code;
     if (status != GLS_OK) {
-        code = cli_fail(reading, status, false);
-    } else if (gls_context_create(&ctx, &options) != GLS_OK) {
-        cli_bad("out of memory");
+        code = cli_fail_together(reading, status, false);
     } else {
         j.ctx = ctx;
         code = measure_and_report(&j, matrix ? on_matrix : on_problem);
@@ -193,8 +218,11 @@ static const cli_flag flags[] = {
     {"at", "WHICH", "the run's weights to measure: best, final or a step; default: final, or the latest checkpoint"},
     {"only", "NAME,...", "run only these measures; default: every measure that needs a single point"},
     {"sample", "N", "examples read by each measure that samples; all: the whole set"},
-    {"other", "RUN", "a second run, for measures that compare two: at the same step, with --at"},
-    {"exchanged", "I", "the training example (from 0) in which the second run's set differs", CLI_INT, 0, INFINITY},
+    {"other", "RUN", "a second run, for measures that compare two, at the same step"},
+    {"exchanged", "I",
+     "the training example (from 0, validation examples not counted) in which the second run's set "
+     "differs; default: the one that `replace` exchanged in RUN",
+     CLI_INT, 0, INFINITY},
     CLI_FLAG_PRESET,
     CLI_FLAG_SET,
     CLI_FLAG_JSON,
@@ -209,5 +237,6 @@ const cli_verb cli_measure = {
         "The run itself is not changed. docs/measures.md and `glissade list measures` explain the measures; their "
         "options are set as in --set measure.sharpness.products=50.",
     .flags = flags,
+    .ranks = CLI_RANKS_ALL,
     .run = run,
 };

@@ -6,6 +6,9 @@
 #include "cli/cli.h"
 
 static gls_status open_model(cli_model *m, const cli_args *args) {
+    if (args->positionals != 1)
+        return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "expected one model: a run folder or a .safetensors file, found %d",
+                        args->positionals);
     const char *given = args->positional[0], *at = cli_get(args, "at");
     char *path = NULL;
     struct stat info;
@@ -31,19 +34,27 @@ static const char *rows_format(const cli_model *m, const cli_args *args, const c
 
 static gls_status open_all(cli_model *m, const cli_args *args, gls_part part) {
     const char *path = cli_get(args, "data");
-    if (args->positionals != 1)
-        return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "expected one model: a run folder or a .safetensors file, found %d",
-                        args->positionals);
-    if (!path) return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "--data FILE is missing: the rows");
+    if (!path && args->positionals == 1) return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "--data FILE is missing: the rows");
     GLS_TRY(open_model(m, args));
     return gls_predictor_rows(m->predictor, rows_format(m, args, path), path, part, &m->rows);
 }
 
-gls_status cli_model_open(cli_model *m, const cli_args *args, gls_part part) {
-    gls_context_options options = {.size = sizeof options, .threads = (int)cli_int(args, "threads", 0), .log = cli_log};
+static gls_status begin(cli_model *m, const cli_args *args, int threads) {
+    gls_context_options options = {
+        .size = sizeof options, .threads = threads, .comm = args->comm, .log = args->first ? cli_log : NULL};
     *m = (cli_model){0};
-    gls_status status = gls_context_create(&m->ctx, &options);
-    return status == GLS_OK ? open_all(m, args, part) : status;
+    return gls_context_create(&m->ctx, &options);
+}
+
+gls_status cli_model_load(cli_model *m, const cli_args *args) {
+    gls_status status = begin(m, args, cli_threads(args));
+    return status == GLS_OK ? open_model(m, args) : status;
+}
+
+gls_status cli_model_open(cli_model *m, const cli_args *args, gls_part part) {
+    int several = gls_comm_size(args->comm) > 1; /* as in train: then each process has one thread */
+    gls_status status = begin(m, args, cli_has(args, "threads") ? cli_threads(args) : several);
+    return status == GLS_OK ? gls_comm_agree(m->ctx, open_all(m, args, part)) : status;
 }
 
 const char *cli_class_name(const gls_data_info *info, int64_t c, char text[24]) {

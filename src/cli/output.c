@@ -36,6 +36,16 @@ int cli_fail(gls_context *ctx, gls_status status, bool writing) {
     return cli_exit_code(status, writing);
 }
 
+int cli_fail_together(gls_context *ctx, gls_status status, bool writing) {
+    const gls_comm *comm = gls_context_comm(ctx);
+    int64_t rank = gls_comm_rank(comm), code = cli_exit_code(status, writing), nobody = 1 << 20;
+    int64_t speaker = (status == GLS_ERR_COMM ? nobody : rank) * 4 + code;
+    if (gls_comm_size(comm) > 1 && gls_comm_reduce_int64(ctx, GLS_MIN, &speaker, 1, GLS_OK) != GLS_OK)
+        speaker = rank * 4 + code;
+    if (speaker / 4 == rank || (speaker / 4 == nobody && rank == 0)) cli_fail(ctx, status, writing);
+    return (int)(speaker % 4);
+}
+
 void cli_log(void *user, gls_log_level level, const char *message) {
     const cli_progress *progress = user;
     bool watched = progress && progress->terminal && !progress->quiet;
@@ -45,7 +55,8 @@ void cli_log(void *user, gls_log_level level, const char *message) {
 }
 
 gls_context *cli_context(gls_comm *comm) {
-    gls_context_options options = {.size = sizeof options, .threads = 1, .comm = comm, .log = cli_log};
+    gls_context_options options = {.size = sizeof options, .threads = 1, .comm = comm};
+    if (gls_comm_rank(comm) == 0) options.log = cli_log;
     gls_context *ctx = NULL;
     if (gls_context_create(&ctx, &options) != GLS_OK) cli_bad("out of memory");
     return ctx;

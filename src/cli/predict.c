@@ -1,4 +1,5 @@
 /* `predict`: what a trained model says of rows, as an array or a table. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,18 @@ typedef struct predictions {
     const gls_data_info *info;
 } predictions;
 
+/* What is not finite is no prediction, and goes into no file. */
+static gls_status check(cli_model *m, const predictions *p) {
+    int64_t each = gls_predictor_outputs(m->predictor);
+    for (int64_t i = 0; i < p->rows * each; i++)
+        if (!isfinite(p->z[i]))
+            return gls_fail(m->ctx, GLS_ERR_NONFINITE,
+                            "row %lld: the model's output is not finite: look at the rows (glissade data info) and at "
+                            "the weights",
+                            (long long)(i / each) + 1);
+    return GLS_OK;
+}
+
 static gls_status predict(cli_model *m, predictions *p) {
     const gls_problem *problem = gls_predictor_problem(m->predictor);
     gls_prediction kind = gls_problem_prediction(problem);
@@ -22,8 +35,9 @@ static gls_status predict(cli_model *m, predictions *p) {
     p->info = gls_predictor_input_info(m->predictor);
     int64_t n = p->rows * kind.positions;
     p->z = gls_alloc(m->ctx, p->rows, (size_t)gls_predictor_outputs(m->predictor) * sizeof *p->z);
-    if (!p->z) return GLS_ERR_MEMORY;
+    GLS_TRY(gls_comm_agree(m->ctx, p->z ? GLS_OK : GLS_ERR_MEMORY));
     GLS_TRY(gls_predictor_run(m->predictor, m->rows, p->z));
+    GLS_TRY(check(m, p));
     if (kind.values || !kind.classes) {
         p->value = gls_alloc(m->ctx, n, (size_t)kind.values * sizeof *p->value);
         if (!p->value) return GLS_ERR_MEMORY;
@@ -102,15 +116,17 @@ static bool ends_with(const char *text, const char *end) {
 static int run(const cli_args *args) {
     const char *out = cli_get(args, "out");
     if (!out || (!ends_with(out, ".npy") && !ends_with(out, ".csv")))
-        return cli_bad("--out: expected a file named .npy or .csv, found %s", out ? out : "none");
+        return args->first ? cli_bad("--out: expected a file named .npy or .csv, found %s", out ? out : "none")
+                           : CLI_BAD;
     cli_model m;
     predictions p = {0};
     gls_status status = cli_model_open(&m, args, GLS_PART_ROWS);
     if (!m.ctx) return cli_bad("out of memory"), CLI_FAILED;
-    if (status == GLS_OK) status = predict(&m, &p);
+    if (status == GLS_OK) status = gls_comm_agree(m.ctx, predict(&m, &p));
     bool writing = status == GLS_OK;
-    if (writing) status = ends_with(out, ".npy") ? write_npy(&m, &p, out) : write_csv(&m, &p, out);
-    int code = status == GLS_OK ? CLI_DONE : cli_fail(m.ctx, status, writing);
+    if (writing && args->first) status = ends_with(out, ".npy") ? write_npy(&m, &p, out) : write_csv(&m, &p, out);
+    if (writing) status = gls_comm_agree(m.ctx, status);
+    int code = status == GLS_OK ? CLI_DONE : cli_fail_together(m.ctx, status, writing);
     gls_free(m.ctx, p.z);
     gls_free(m.ctx, p.value);
     gls_free(m.ctx, p.label);
@@ -132,5 +148,6 @@ const cli_verb cli_predict = {
     .help = "what a trained model says of new rows: classes, probabilities, values",
     .details = "The rows go through what the training data went through, with what was learned there.",
     .flags = flags,
+    .ranks = CLI_RANKS_ALL,
     .run = run,
 };

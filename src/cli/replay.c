@@ -23,8 +23,8 @@ static gls_status configure(play *p) {
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT,
                         "no gradients were given: expected --gradients G.npy, of shape [steps, parameters]");
     GLS_TRY(gls_config_parse(p->ctx, "--set", "", 0, &p->config));
-    GLS_TRY(cli_config_set(p->ctx, p->config, "method.name", method));
-    GLS_TRY(cli_config_set(p->ctx, p->config, "estimator", cli_get(p->args, "estimator")));
+    GLS_TRY(cli_config_set(p->ctx, p->config, "--method", "method.name", method));
+    GLS_TRY(cli_config_set(p->ctx, p->config, "--estimator", "estimator", cli_get(p->args, "estimator")));
     GLS_TRY(cli_apply_sets(p->ctx, p->args, sections, p->config));
     p->options.method = gls_value_get(p->config, "method");
     p->options.estimator = gls_value_get(p->config, "estimator");
@@ -72,20 +72,22 @@ static gls_status write_out(play *p) {
     return GLS_OK;
 }
 
-static void say(const play *p, const gls_step_report *report) {
-    double norm2 = 0;
-    for (int64_t i = 0; i < p->options.parameters; i++) norm2 += (double)p->w[i] * (double)p->w[i];
-    if (cli_has(p->args, "json")) {
-        printf(
-            "{\"method\":\"%s\",\"steps\":%lld,\"parameters\":%lld,\"norm\":%.12g,\"lr\":%.12g,\"gradient_norm\":%.12g,"
-            "\"update_norm\":%.12g}\n",
-            cli_get(p->args, "method"), (long long)p->options.steps, (long long)p->options.parameters, sqrt(norm2),
-            report->lr, report->gradient_norm, report->update_norm);
-        return;
-    }
+/* Also of a replay that failed on the way: numbers that there are not are null. */
+static int say(const play *p, const gls_step_report *report, bool finite) {
+    double norm2 = finite ? 0 : NAN;
+    for (int64_t i = 0; i < p->options.parameters && finite; i++) norm2 += (double)p->w[i] * (double)p->w[i];
+    if (cli_has(p->args, "json"))
+        return cli_print_json(json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "method", cli_get(p->args, "method"),
+                                        "steps", (json_int_t)p->options.steps, "parameters",
+                                        (json_int_t)p->options.parameters, "norm", cli_number(sqrt(norm2)), "lr",
+                                        cli_number(report->lr), "gradient_norm", cli_number(report->gradient_norm),
+                                        "update_norm", cli_number(report->update_norm)),
+                              12);
     char text[32];
-    fprintf(stderr, "%s: %s steps, |w| = %.6g\n", cli_get(p->args, "method"), cli_thousands(p->options.steps, text),
-            sqrt(norm2));
+    if (finite)
+        fprintf(stderr, "%s: %s steps, |w| = %.6g\n", cli_get(p->args, "method"), cli_thousands(p->options.steps, text),
+                sqrt(norm2));
+    return CLI_DONE;
 }
 
 static int run(const cli_args *args) {
@@ -102,7 +104,10 @@ static int run(const cli_args *args) {
         status = write_out(&p);
     }
     int code = status == GLS_OK ? CLI_DONE : cli_fail(p.ctx, status, writing);
-    if (status == GLS_OK) say(&p, &report);
+    if (status == GLS_OK || status == GLS_ERR_NONFINITE) {
+        int said = say(&p, &report, status == GLS_OK);
+        if (code == CLI_DONE) code = said;
+    }
     gls_npy_clear(p.ctx, &p.gradients);
     gls_npy_clear(p.ctx, &p.init);
     gls_free(p.ctx, p.w);
@@ -117,7 +122,7 @@ static const cli_flag flags[] = {
     {"gradients", "G.npy", "[steps, parameters]; with --estimator [steps, examples, parameters]"},
     {"estimator", "SPEC",
      "how to combine the examples of a step: a name, {name: microbatch, microbatch: 16} or a list"},
-    {"set", "KEY=VALUE", "an option of the method (lr=0.1), or estimator.KEY=VALUE; may be repeated"},
+    {"set", "KEY=VALUE", "an option of the method (lr=0.1), or estimator.KEY=VALUE; may be repeated", .repeats = true},
     {"init", "W.npy", "the initial weights [parameters]; default: zeros"},
     {"out", "W.npy", "write the final weights [parameters] here"},
     {"trajectory", "W.npy", "write the weights after every step [steps + 1, parameters] here, the initial ones first"},

@@ -34,7 +34,7 @@ static gls_status watch(gls_context *ctx, const cli_args *args, gls_report_optio
 }
 
 static int run(const cli_args *args) {
-    if (!args->positionals) return cli_bad("report needs at least one run folder");
+    if (!args->positionals) return cli_bad("report needs at least one folder: a run's, or one that holds runs");
     gls_context *ctx = cli_context(NULL);
     if (!ctx) return CLI_FAILED;
     gls_report_options options = {.size = sizeof options, .title = cli_get(args, "title")};
@@ -67,9 +67,13 @@ static const cli_flag flags[] = {
 
 const cli_verb cli_report = {
     .name = "report",
-    .synopsis = "report RUN... [options]",
+    .synopsis = "report FOLDER... [options]",
     .help = "write one self-contained HTML page that compares runs",
-    .details = "A folder of runs that differ in their seed (seed-1, seed-2, ...) is drawn as one line with a band.",
+    .details =
+        "A folder is that of a run, or any that holds runs (runs/*, a sweep's own): it is walked. Runs that differ in "
+        "their seed are one line with a band, trials of a sweep one table by the swept keys. What is no run, or "
+        "broken, is named on the page.",
     .flags = flags,
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

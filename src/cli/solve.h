@@ -29,7 +29,10 @@ typedef struct cli_solving {
     double seconds;
 } cli_solving;
 
-/* solve_say.c; sorted: room for one number a repetition. */
+/* solve_say.c */
+/* Whether no repetition came to a finite value. */
+bool cli_solve_failed(const cli_solving *solving);
+/* sorted: room for one number a repetition. */
 void cli_solve_say(const cli_solving *solving, double *sorted);
 int cli_solve_json(const cli_solving *solving, double *sorted); /* the exit code */
 json_t *cli_vector(const gls_real *x, int64_t n);

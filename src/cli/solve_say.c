@@ -7,7 +7,7 @@
 
 json_t *cli_vector(const gls_real *x, int64_t n) {
     json_t *list = json_array();
-    for (int64_t i = 0; i < n; i++) json_array_append_new(list, json_real((double)x[i]));
+    for (int64_t i = 0; i < n; i++) json_array_append_new(list, cli_number((double)x[i]));
     return list;
 }
 
@@ -114,6 +114,12 @@ int cli_solve_json(const cli_solving *k, double *sorted) {
     json_object_set_new(all, "seconds", json_real(k->seconds));
     json_object_set_new(all, "steps_per_second", cli_number((double)steps / k->seconds));
     return cli_print_json(all, 12);
+}
+
+bool cli_solve_failed(const cli_solving *k) {
+    for (int64_t r = 0; r < k->options.repeat; r++)
+        if (!k->solution[r].diverged && isfinite(k->solution[r].end.value)) return false;
+    return true;
 }
 
 static void say_complexity(const cli_solving *k, const char *what, double step) {

@@ -12,9 +12,9 @@ static void print_json(const gls_suspects_report *r) {
         json_t *one = json_object();
         json_object_set_new(one, "index", s->example < 0 ? json_null() : json_integer(s->example));
         json_object_set_new(one, "label", json_integer(s->label));
-        json_object_set_new(one, "factor", json_real(s->factor));
-        json_object_set_new(one, "norm", json_real(s->norm));
-        json_object_set_new(one, "loss", json_real(s->loss));
+        json_object_set_new(one, "factor", cli_number(s->factor));
+        json_object_set_new(one, "norm", cli_number(s->norm));
+        json_object_set_new(one, "loss", cli_number(s->loss));
         if (r->planted) json_object_set_new(one, "planted", json_boolean(s->planted));
         json_array_append_new(list, one);
     }
@@ -23,8 +23,8 @@ static void print_json(const gls_suspects_report *r) {
         json_t *one = json_object();
         json_object_set_new(one, r->by, json_integer(m->key));
         json_object_set_new(one, "examples", json_real(m->examples));
-        json_object_set_new(one, "factor", json_real(m->factor));
-        json_object_set_new(one, "loss", json_real(m->loss));
+        json_object_set_new(one, "factor", cli_number(m->factor));
+        json_object_set_new(one, "loss", cli_number(m->loss));
         json_object_set_new(one, "suppressed", json_boolean(m->suppressed));
         json_array_append_new(means, one);
     }
@@ -76,7 +76,8 @@ gls_status cli_suspects(gls_context *ctx, const cli_args *args) {
     gls_suspects_options options = {.size = sizeof options,
                                     .top = cli_int(args, "top", 0),
                                     .rank = cli_get(args, "rank"),
-                                    .by = cli_get(args, "by")};
+                                    .by = cli_get(args, "by"),
+                                    .window = cli_int(args, "window", 0)};
     gls_suspects_report report;
     gls_status status = gls_suspects_read(ctx, args->positional[1], &options, &report);
     if (status == GLS_OK && cli_has(args, "json")) {

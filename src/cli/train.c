@@ -14,14 +14,15 @@
 /* One call of the verb: what the runs of several seeds share. */
 typedef struct job {
     const cli_args *args;
-    gls_comm *comm;
     gls_context *ctx; /* for the configuration; each run has its own */
     gls_value *config;
     char *folder;
+    gls_lock *lock;   /* of the folder of several seeds; each run locks its own */
     const char *name; /* of the run, for people */
     char *own_name;
     bool json, quiet, resume, first; /* first: this process speaks */
-    int64_t seeds;
+    int64_t seeds, seed, had;        /* seed: the first; had: seeds of the run in the folder, 0: there is none */
+    bool common;                     /* the run that begins is the first of several seeds */
     cli_progress progress;
     json_t *results;         /* one object a seed */
     bool interrupted, fresh; /* fresh: the folder was made for this run */
@@ -36,12 +37,18 @@ static gls_status configure(job *j) {
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
                         "--resume continues a run with its own weights: leave out --from, or begin another run with "
                         "--from alone");
+    if (cli_has(j->args, "stretch") && !cli_has(j->args, "resume"))
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--stretch is for --resume: a new run has its schedule whole");
     GLS_TRY(cli_configure(j->ctx, j->args, CLI_FROM_SETS | CLI_FROM_RESUME, &j->config, NULL));
-    GLS_TRY(cli_config_set(j->ctx, j->config, "train.seed", cli_get(j->args, "seed")));
-    GLS_TRY(cli_config_set(j->ctx, j->config, "train.threads", cli_get(j->args, "threads")));
+    GLS_TRY(cli_config_set(j->ctx, j->config, "--seed", "train.seed", cli_get(j->args, "seed")));
+    GLS_TRY(cli_config_set(j->ctx, j->config, "--threads", "train.threads", cli_get(j->args, "threads")));
     j->own_name = gls_config_name(j->ctx, j->config);
     j->name = j->own_name;
-    return j->own_name ? gls_config_seeds(j->ctx, j->config, &j->seeds) : GLS_ERR_MEMORY;
+    if (!j->own_name) return GLS_ERR_MEMORY;
+    gls_context_options options = {.size = sizeof options};
+    GLS_TRY(gls_config_context(j->ctx, j->config, &options));
+    j->seed = (int64_t)options.seed;
+    return gls_config_seeds(j->ctx, j->config, &j->seeds);
 }
 
 /* ---- the folder ---- */
@@ -96,7 +103,10 @@ static void say_result(const job *j, const gls_run *run, const gls_run_result *r
     if (r->stopped != GLS_STOP_EPOCHS && r->stopped != GLS_STOP_STEPS)
         fprintf(stderr, " (ended by %s)", gls_stop_reason_name(r->stopped));
     if (r->refused) fprintf(stderr, ", %s steps refused", cli_thousands(r->refused, a));
-    fprintf(stderr, "\n  train loss %.6g", r->train_loss);
+    if (isnan(r->train_loss))
+        fprintf(stderr, "\n  train loss not computed");
+    else
+        fprintf(stderr, "\n  train loss %.6g", r->train_loss);
     if (!isnan(r->validation_loss)) fprintf(stderr, ", validation loss %.6g", r->validation_loss);
     if (!isnan(r->test_loss)) fprintf(stderr, ", test loss %.6g", r->test_loss);
     double score = !isnan(r->test_score)         ? r->test_score
@@ -146,19 +156,117 @@ static gls_status summarize(const job *j, gls_run *run) {
     return status;
 }
 
-/* Says what failed once for all ranks, and gives all of them the exit code of the one that speaks. */
-static int report_failure(job *j, gls_context *ctx, gls_status status, bool writing) {
-    int64_t rank = gls_comm_rank(j->comm), code = cli_exit_code(status, writing);
-    int64_t speaker = (status == GLS_ERR_COMM ? 1 << 20 : rank) * 4 + code;
-    if (gls_comm_size(j->comm) > 1 && gls_comm_reduce_int64(ctx, GLS_MIN, &speaker, 1, GLS_OK) != GLS_OK)
-        speaker = rank * 4 + code;
-    cli_progress_clear(&j->progress);
-    if (speaker / 4 == rank || (speaker / 4 == 1 << 20 && rank == 0)) cli_fail(ctx, status, writing);
-    return (int)(speaker % 4);
+static gls_status set_number(job *j, const char *key, int64_t value) {
+    char text[96];
+    snprintf(text, sizeof text, "%s=%lld", key, (long long)value);
+    return gls_config_set(j->ctx, j->config, text);
 }
 
+/* ---- what runs of several seeds have in common: config.yaml in the folder above theirs ---- */
+
+static char *in_folder(const job *j, const char *file) {
+    return gls_sprintf(j->ctx, "%s/%s", j->folder, file);
+}
+
+/* Whether the folder holds a run, and of how many seeds. */
+static gls_status look_for_common(job *j) {
+    char *path = in_folder(j, "config.yaml");
+    gls_value *config = NULL;
+    struct stat info;
+    gls_status status = path ? GLS_OK : GLS_ERR_MEMORY;
+    if (path && !stat(path, &info)) status = gls_config_read(j->ctx, path, &config);
+    if (config) status = gls_config_seeds(j->ctx, config, &j->had);
+    gls_value_destroy(j->ctx, config);
+    gls_free(j->ctx, path);
+    return status;
+}
+
+/* Seeds may be added to several; fewer would leave out what is there, and one run has no place for more. */
+static gls_status check_seeds(job *j) {
+    if (!j->folder || !j->first || (!j->resume && j->seeds == 1)) return GLS_OK;
+    GLS_TRY(look_for_common(j));
+    if (!j->resume && j->had)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                        "%s already holds a run: continue it with --resume %s, or choose another folder", j->folder,
+                        j->folder);
+    if (j->resume && j->seeds < j->had)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "%s: train.seeds was %lld and would be %lld; it may only grow",
+                        j->folder, (long long)j->had, (long long)j->seeds);
+    if (j->resume && j->had == 1 && j->seeds > 1)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                        "%s: train.seeds was 1 and would be %lld; a run of one seed stays one, begin %lld in another "
+                        "folder",
+                        j->folder, (long long)j->seeds, (long long)j->seeds);
+    return GLS_OK;
+}
+
+/* The configuration of one of the runs with the seeds put back. */
+static gls_status write_common(job *j, gls_value *config) {
+    char text[2][64], *path = in_folder(j, "config.yaml");
+    gls_status status = path ? GLS_OK : GLS_ERR_MEMORY;
+    snprintf(text[0], 64, "train.seeds=%lld", (long long)j->seeds);
+    snprintf(text[1], 64, "train.seed=%lld", (long long)j->seed);
+    for (int i = 0; i < 2 && status == GLS_OK; i++) status = gls_config_set(j->ctx, config, text[i]);
+    char *yaml = status == GLS_OK ? gls_config_text(j->ctx, config) : NULL;
+    if (status == GLS_OK) status = yaml ? gls_write_text(j->ctx, path, yaml) : GLS_ERR_MEMORY;
+    gls_free(j->ctx, yaml);
+    gls_free(j->ctx, path);
+    return status;
+}
+
+/* Before the first run writes anything, so that a killed one is found by --resume; where that cannot begin, nothing was
+ * written. */
+static gls_status begin_common(job *j, gls_run *run) {
+    gls_value *config = NULL;
+    char *text = j->first ? gls_run_config_text(run) : NULL, *path = in_folder(j, "config.yaml");
+    gls_status status = path && (text || !j->first) ? GLS_OK : GLS_ERR_MEMORY;
+    if (text && status == GLS_OK)
+        status = gls_config_parse(j->ctx, "config.yaml", text, (int64_t)strlen(text), &config);
+    if (config) status = write_common(j, config);
+    status = gls_comm_agree(j->ctx, status);
+    if (status == GLS_OK) {
+        status = gls_run_begin(run);
+        if (status != GLS_OK && j->first) unlink(path);
+    } else {
+        gls_fail(gls_run_context(run), status, "%s", gls_context_message(j->ctx));
+    }
+    gls_value_destroy(j->ctx, config);
+    gls_free(gls_run_context(run), text);
+    gls_free(j->ctx, path);
+    return status;
+}
+
+static gls_status record_seeds(job *j) {
+    char *path = in_folder(j, "changes.jsonl");
+    FILE *file = path && j->seeds != j->had ? fopen(path, "a") : NULL;
+    gls_status status = path ? GLS_OK : GLS_ERR_MEMORY;
+    if (file)
+        fprintf(file, "{\"after\":\"%lld\",\"before\":\"%lld\",\"key\":\"train.seeds\",\"step\":0}\n",
+                (long long)j->seeds, (long long)j->had);
+    if (path && j->seeds != j->had && (!file || fclose(file)))
+        status = gls_fail(j->ctx, GLS_ERR_FILE, "%s: cannot write: %s", path, strerror(errno));
+    gls_free(j->ctx, path);
+    return status;
+}
+
+/* After the first run went on: what changed in it and the number of seeds change for all. */
+static gls_status update_common(job *j, const char *folder) {
+    if (!j->first || !folder) return GLS_OK;
+    char *path = gls_sprintf(j->ctx, "%s/config.yaml", folder);
+    gls_value *config = NULL;
+    gls_status status = path ? gls_config_read(j->ctx, path, &config) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = record_seeds(j);
+    if (status == GLS_OK) status = write_common(j, config);
+    gls_value_destroy(j->ctx, config);
+    gls_free(j->ctx, path);
+    return status;
+}
+
+/* ---- one run, with its context ---- */
+
 static int run_once(job *j, const char *folder, bool resume) {
-    gls_context_options options = {.size = sizeof options, .comm = j->comm, .log = cli_log, .log_user = &j->progress};
+    gls_context_options options = {
+        .size = sizeof options, .comm = j->args->comm, .log = j->first ? cli_log : NULL, .log_user = &j->progress};
     if (gls_config_context(j->ctx, j->config, &options) != GLS_OK) return cli_fail(j->ctx, GLS_ERR_ARGUMENT, false);
     gls_context *ctx = NULL;
     if (gls_context_create(&ctx, &options) != GLS_OK) return cli_bad("out of memory"), CLI_FAILED;
@@ -168,17 +276,21 @@ static int run_once(job *j, const char *folder, bool resume) {
                               .config = j->config,
                               .folder = folder,
                               .resume = resume,
+                              .stretch = cli_has(j->args, "stretch"),
                               .from = cli_get(j->args, "from"),
                               .progress = j->first ? cli_progress_show : NULL,
                               .user = &j->progress};
     gls_status status = gls_run_create(ctx, &wanted, &run);
     bool writing = status == GLS_OK; /* from here on, files at fault are the run's own */
+    if (status == GLS_OK && j->common) status = begin_common(j, run);
     if (status == GLS_OK) status = cli_has(j->args, "summary") ? summarize(j, run) : train(j, run, folder);
     int code = CLI_DONE;
-    if (status != GLS_OK)
-        code = report_failure(j, ctx, status, writing);
-    else if (j->interrupted)
+    if (status != GLS_OK) {
+        cli_progress_clear(&j->progress);
+        code = cli_fail_together(ctx, status, writing);
+    } else if (j->interrupted) {
         code = CLI_FAILED;
+    }
     gls_run_destroy(run);
     cli_signals_stop(signals);
     gls_context_destroy(ctx);
@@ -187,51 +299,26 @@ static int run_once(job *j, const char *folder, bool resume) {
 
 /* ---- several seeds ---- */
 
-static gls_status set_number(job *j, const char *key, int64_t value) {
-    char text[96];
-    snprintf(text, sizeof text, "%s=%lld", key, (long long)value);
-    return gls_config_set(j->ctx, j->config, text);
-}
-
-static gls_status first_seed(job *j, int64_t *seed) {
-    gls_context_options options = {.size = sizeof options};
-    GLS_TRY(gls_config_context(j->ctx, j->config, &options));
-    *seed = (int64_t)options.seed;
-    return GLS_OK;
-}
-
-/* The configuration of all seeds, so that --resume finds them: that of one run, with the seeds put back. */
-static gls_status write_common(job *j, const char *folder, int64_t seed) {
-    if (!j->first || !folder) return GLS_OK;
-    char *from = gls_sprintf(j->ctx, "%s/config.yaml", folder), *to = gls_sprintf(j->ctx, "%s/config.yaml", j->folder);
-    gls_value *config = NULL;
-    gls_status status = from && to ? gls_config_read(j->ctx, from, &config) : GLS_ERR_MEMORY;
-    char text[2][64];
-    snprintf(text[0], 64, "train.seeds=%lld", (long long)j->seeds);
-    snprintf(text[1], 64, "train.seed=%lld", (long long)seed);
-    for (int i = 0; i < 2 && status == GLS_OK; i++) status = gls_config_set(j->ctx, config, text[i]);
-    char *yaml = status == GLS_OK ? gls_config_text(j->ctx, config) : NULL;
-    if (status == GLS_OK) status = yaml ? gls_write_text(j->ctx, to, yaml) : GLS_ERR_MEMORY;
-    gls_value_destroy(j->ctx, config);
-    gls_free(j->ctx, yaml);
-    gls_free(j->ctx, from);
-    gls_free(j->ctx, to);
-    return status;
+/* The folder of all seeds, on the first rank. */
+static gls_status own_folder(job *j) {
+    gls_status status = j->first && j->folder ? gls_lock_folder(j->ctx, j->folder, &j->lock) : GLS_OK;
+    return gls_comm_agree(j->ctx, status);
 }
 
 static int run_seeds(job *j) {
-    int64_t seed;
-    gls_status status = first_seed(j, &seed);
-    if (status == GLS_OK) status = set_number(j, "train.seeds", 1);
+    gls_status status = own_folder(j);
+    if (status != GLS_OK) return cli_fail_together(j->ctx, status, true);
+    status = set_number(j, "train.seeds", 1);
     if (status != GLS_OK) return cli_fail(j->ctx, status, false);
     int code = CLI_DONE;
     for (int64_t i = 0; i < j->seeds && code == CLI_DONE; i++) {
         char *folder = j->folder ? gls_sprintf(j->ctx, "%s/seed-%lld", j->folder, (long long)i + 1) : NULL;
-        status = set_number(j, "train.seed", seed + i);
+        status = set_number(j, "train.seed", j->seed + i);
         if (status != GLS_OK) return cli_fail(j->ctx, status, false);
         struct stat info;
+        j->common = i == 0 && !j->resume;
         code = run_once(j, folder, j->resume && folder && !stat(folder, &info));
-        if (i == 0 && (code == CLI_DONE || j->interrupted) && write_common(j, folder, seed) != GLS_OK)
+        if (i == 0 && j->resume && (code == CLI_DONE || j->interrupted) && update_common(j, folder) != GLS_OK)
             code = cli_fail(j->ctx, GLS_ERR_FILE, true);
         gls_free(j->ctx, folder);
     }
@@ -247,15 +334,16 @@ static json_t *summarize_seeds(const job *j) {
         if (!json_is_real(value)) continue;
         double sum = 0, squares = 0;
         for (size_t i = 0; i < count; i++) {
-            double x = json_number_value(json_object_get(json_array_get(j->results, i), key));
+            const json_t *one = json_object_get(json_array_get(j->results, i), key);
+            double x = json_is_number(one) ? json_number_value(one) : NAN; /* null: there is no mean */
             sum += x;
             squares += x * x;
         }
         char name[160];
         snprintf(name, sizeof name, "%s_std", key);
         double mean = sum / (double)count, variance = (squares - sum * mean) / (double)(count > 1 ? count - 1 : 1);
-        json_object_set_new(out, name, json_real(sqrt(variance > 0 ? variance : 0)));
-        json_object_set_new(out, key, json_real(mean));
+        json_object_set_new(out, name, cli_number(sqrt(variance < 0 ? 0 : variance)));
+        json_object_set_new(out, key, cli_number(mean));
     }
     json_object_set_new(out, "run", json_string(j->folder ? j->folder : ""));
     json_object_set_new(out, "seeds", json_integer((json_int_t)count));
@@ -272,7 +360,9 @@ static int go(job *j) {
     gls_status status = configure(j);
     if (status != GLS_OK) return j->first ? cli_fail(j->ctx, status, false) : CLI_BAD;
     status = choose_folder(j);
-    if (status != GLS_OK) return report_failure(j, j->ctx, status, true);
+    if (status != GLS_OK) return cli_fail_together(j->ctx, status, true);
+    status = gls_comm_agree(j->ctx, check_seeds(j));
+    if (status != GLS_OK) return cli_fail_together(j->ctx, status, false);
     int code = j->seeds > 1 && !cli_has(j->args, "summary") ? run_seeds(j) : run_once(j, j->folder, j->resume);
     /* A fresh folder in which nothing came about; one with files in it stays. */
     if (code != CLI_DONE && j->fresh && j->first && !rmdir(j->folder)) rmdir("runs");
@@ -281,19 +371,21 @@ static int go(job *j) {
 }
 
 static int run(const cli_args *args) {
-    job j = {.args = args, .json = cli_has(args, "json"), .quiet = cli_has(args, "quiet"), .results = json_array()};
-    if (gls_comm_create(&j.comm) != GLS_OK) return cli_bad("%s", gls_comm_refusal()), CLI_FAILED;
-    j.first = gls_comm_rank(j.comm) == 0;
+    job j = {.args = args,
+             .first = args->first,
+             .json = cli_has(args, "json"),
+             .quiet = cli_has(args, "quiet"),
+             .results = json_array()};
     cli_progress_init(&j.progress, j.quiet || !j.first);
-    j.ctx = cli_context(j.comm);
+    j.ctx = cli_context(args->comm);
     int code = j.ctx ? go(&j) : CLI_FAILED;
     if (j.ctx) {
+        gls_lock_release(j.lock);
         gls_value_destroy(j.ctx, j.config);
         gls_free(j.ctx, j.folder);
         gls_free(j.ctx, j.own_name);
         gls_context_destroy(j.ctx);
     }
-    gls_comm_destroy(j.comm);
     json_decref(j.results);
     return code;
 }
@@ -304,6 +396,7 @@ static const cli_flag flags[] = {
     {"out", "DIR", "the run folder; default: runs/NAME-N with the first free N"},
     {"resume", "DIR", "continue the run in DIR from its latest readable checkpoint"},
     {"from", "RUN", "start from the weights of another run (a folder or a .safetensors file), with a fresh method"},
+    {"stretch", NULL, "with --resume and another length: let the schedule go on as in a run of that length"},
     {"seed", "N", "as --set train.seed=N", CLI_INT, 0, INFINITY},
     CLI_FLAG_THREADS,
     {"summary", NULL, "print what would be trained (sets, parameters, plan, estimator, method, layers) and stop"},
@@ -311,27 +404,29 @@ static const cli_flag flags[] = {
     CLI_FLAG_QUIET,
     {NULL}};
 
-static void print_section(const char *name) {
+static void print_section(FILE *to, const char *name) {
     for (const gls_option *o = gls_config_section_table(name); o->key; o++)
         if (!(o->flags & GLS_OPTION_HIDDEN))
-            printf("    %-17s %-8s %s\n", o->key, o->initial ? o->initial : "", o->help);
+            fprintf(to, "    %-17s %-8s %s\n", o->key, o->initial ? o->initial : "", o->help);
 }
 
-static void sections_help(void) {
-    puts("\nSections of a configuration (YAML), with the defaults of their keys:");
-    puts("  data:       the options of a format or generator, see `glissade list data`, and");
-    print_section("data");
-    puts("  model:      {name: ...}, see `glissade list models problems`\n"
-         "  estimator:  {name: ...} or a list of them, see `glissade list estimators`\n"
-         "  method:     {name: ..., lr: ...}, see `glissade list methods`\n"
-         "  schedule:   a schedule for method.lr, in short form, see `glissade list schedules`\n"
-         "  measure:    {NAME: {every: 1, ...}}, see `glissade list measures`\n"
-         "  train:");
-    print_section("train");
-    puts("\nOn SIGINT or SIGTERM a run finishes its step, writes a checkpoint, prints how to continue and exits with "
-         "1;\n"
-         "a second signal ends it at once. On several processes: mpirun -n 4 glissade train ...;\n"
-         "more of them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.");
+static void sections_help(FILE *to) {
+    fputs("\nSections of a configuration (YAML), with the defaults of their keys:\n", to);
+    fputs("  data:       the options of a format or generator, see `glissade list data`, and\n", to);
+    print_section(to, "data");
+    fputs("  model:      {name: ...}, see `glissade list models problems`\n"
+          "  estimator:  {name: ...} or a list of them, see `glissade list estimators`\n"
+          "  method:     {name: ..., lr: ...}, see `glissade list methods`\n"
+          "  schedule:   a schedule for method.lr, in short form, see `glissade list schedules`\n"
+          "  measure:    {NAME: {every: 1, ...}}, see `glissade list measures`\n"
+          "  train:\n",
+          to);
+    print_section(to, "train");
+    fputs("\nOn SIGINT, SIGTERM or SIGHUP a run finishes its step, writes a checkpoint, prints how to continue and exits "
+          "with 1;\n"
+          "a second signal ends it at once. On several processes: mpirun -n 4 glissade train ...;\n"
+          "more of them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.\n",
+          to);
 }
 
 const cli_verb cli_train = {
@@ -340,6 +435,7 @@ const cli_verb cli_train = {
     .help = "train a model",
     .details = "Writes a run folder: config.yaml, metrics.jsonl, checkpoints/, final.safetensors, result.json.",
     .flags = flags,
+    .ranks = CLI_RANKS_ALL,
     .run = run,
     .more_help = sections_help,
 };

@@ -17,5 +17,6 @@ const cli_verb cli_version = {
     .name = "version",
     .synopsis = "version",
     .help = "show the version, the precision and the libraries in use",
+    .ranks = CLI_RANKS_FIRST,
     .run = run,
 };

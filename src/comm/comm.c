@@ -68,7 +68,19 @@ int gls_comm_size(const gls_comm *comm) {
     return comm ? comm->size : 1;
 }
 
-static gls_status conclude(gls_context *ctx, bool passed, gls_status mine, int failed, gls_status theirs) {
+/* A rank that is lost answers no more: whoever asked it again would wait for ever. */
+static bool reaches(const gls_comm *comm) {
+    return comm && comm->ops && !comm->lost;
+}
+
+static gls_status unreached(gls_context *ctx, const gls_comm *comm, gls_status mine) {
+    if (mine != GLS_OK || !comm || !comm->lost) return mine;
+    return gls_fail(ctx, GLS_ERR_COMM, "message passing between the ranks failed before");
+}
+
+static gls_status conclude(gls_context *ctx, gls_comm *comm, bool passed, gls_status mine, int failed,
+                           gls_status theirs) {
+    if (!passed) comm->lost = true;
     if (mine != GLS_OK) return mine;
     if (!passed) return gls_fail(ctx, GLS_ERR_COMM, "message passing between the ranks failed");
     if (failed >= 0) return gls_fail(ctx, GLS_ERR_COMM, "rank %d failed: %s", failed, gls_status_name(theirs));
@@ -78,11 +90,11 @@ static gls_status conclude(gls_context *ctx, bool passed, gls_status mine, int f
 static gls_status reduce(gls_context *ctx, gls_reduce op, gls_comm_element element, void *x, int64_t n,
                          gls_status mine) {
     gls_comm *comm = gls_context_comm(ctx);
-    if (!comm || !comm->ops) return mine;
+    if (!reaches(comm)) return unreached(ctx, comm, mine);
     int failed = -1;
     gls_status theirs = GLS_OK;
     bool passed = comm->ops->reduce(comm, op, element, x, n, mine, &failed, &theirs);
-    return conclude(ctx, passed, mine, failed, theirs);
+    return conclude(ctx, comm, passed, mine, failed, theirs);
 }
 
 gls_status gls_comm_reduce_real(gls_context *ctx, gls_reduce op, gls_real *x, int64_t n, gls_status mine) {
@@ -106,9 +118,9 @@ gls_status gls_comm_broadcast(gls_context *ctx, void *data, int64_t bytes, int r
     if (root < 0 || root >= gls_comm_size(comm))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "broadcast: rank %d does not exist; there are %d ranks", root,
                         gls_comm_size(comm));
-    if (!comm || !comm->ops) return mine;
+    if (!reaches(comm)) return unreached(ctx, comm, mine);
     int failed = -1;
     gls_status theirs = GLS_OK;
     bool passed = comm->ops->broadcast(comm, data, bytes, root, mine, &failed, &theirs);
-    return conclude(ctx, passed, mine, failed, theirs);
+    return conclude(ctx, comm, passed, mine, failed, theirs);
 }

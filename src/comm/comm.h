@@ -21,6 +21,7 @@ typedef struct gls_comm_ops {
 struct gls_comm {
     const gls_comm_ops *ops;
     int rank, size;
+    bool lost; /* message passing failed: nothing more is asked of the others */
 };
 
 /* Whether the launcher's variables promise more than one process. */

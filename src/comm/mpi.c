@@ -161,8 +161,8 @@ static bool mpi_broadcast(gls_comm *comm, void *data, int64_t bytes, int root, g
 
 static void mpi_destroy(gls_comm *comm) {
     mpi_comm *c = (mpi_comm *)comm;
-    int finished = 0;
-    MPI_Finalized(&finished);
+    int finished = comm->lost; /* to free and to finish waits for every rank */
+    if (!finished) MPI_Finalized(&finished);
     if (!finished && c->world != MPI_COMM_NULL) MPI_Comm_free(&c->world);
     if (!finished && c->started) MPI_Finalize();
     free(c->mine);

@@ -2,6 +2,7 @@
  * by the training set's classes. */
 #include "data/source.h"
 #include "base/sort.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,18 @@ static gls_status find_numbers(gls_context *ctx, const char *what, const double 
         (*label)[i] = (int32_t)(at - known);
     }
     return GLS_OK;
+}
+
+/* More values than MAX_CLASSES, spread wider than that, are a regression's. */
+bool gls_classes_likely(const double *value, int64_t n) {
+    enum { MAX_CLASSES = 32768 };
+    double least = n ? value[0] : 0, most = least;
+    for (int64_t i = 0; i < n; i++) {
+        if (!(fabs(value[i]) <= INT32_MAX) || value[i] != floor(value[i])) return false;
+        if (value[i] < least) least = value[i];
+        if (value[i] > most) most = value[i];
+    }
+    return n <= MAX_CLASSES || most - least < MAX_CLASSES;
 }
 
 gls_status gls_classes_from_integers(gls_context *ctx, const char *what, const double *value, int64_t n,

@@ -1,6 +1,5 @@
 /* Format npy: features [n, ...] in one file, targets in another. */
-#include "data/source.h"
-#include "data/npy.h"
+#include "data/npy_examples.h"
 #include "data/table.h"
 #include "base/io.h"
 #include <string.h>
@@ -11,15 +10,13 @@ typedef struct npy_options {
     int target;
 } npy_options;
 
-enum { TARGET_AUTO, TARGET_CLASS, TARGET_REAL };
-
 static const gls_option npy_table[] = {
     GLS_PATH("labels", npy_options, labels, NULL,
              "targets of the training file [n] or [n, t]; default: NAME-labels.npy beside NAME.npy, if it exists"),
     GLS_PATH("test_labels", npy_options, test_labels, NULL, "targets of the test file"),
     GLS_REAL("scale", npy_options, scale, "1", 0, 0, "factor by which the features are multiplied"),
     GLS_ENUM("target", npy_options, target, "auto", "auto|class|real",
-             "auto: integer types are classes, floating ones real targets"),
+             "auto: texts are classes, integers classes and numbers at once, floating types numbers"),
     {0},
 };
 
@@ -30,69 +27,28 @@ static char *sibling(gls_context *ctx, const char *path) {
     return gls_sprintf(ctx, "%.*s-labels.npy", dot ? (int)(dot - path) : (int)strlen(path), path);
 }
 
-static bool whole(const gls_real *y, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        if (!(y[i] > -2147483648.0 && y[i] < 2147483648.0) || y[i] != (gls_real)(int32_t)y[i]) return false;
-    return true;
-}
-
-/* Takes the values of y. Classes keep their real targets beside them, as gls_data_info promises. */
-static gls_status set_targets(gls_context *ctx, const char *path, const npy_options *o, gls_npy *y, bool integers,
-                              const gls_data_info *like, gls_data_info *info, gls_owned_arrays *arrays) {
-    if (y->dims < 1 || y->dims > 2 || y->shape[0] != info->examples)
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: %d extents, the first %lld, for %lld examples", path, y->dims,
-                        y->dims ? (long long)y->shape[0] : 0, (long long)info->examples);
-    info->targets = y->dims == 2 ? y->shape[1] : 1;
-    info->target = GLS_TARGET_REAL;
-    arrays->y = y->data;
-    y->data = NULL;
-    bool classes = o->target == TARGET_CLASS || (o->target == TARGET_AUTO && integers && info->targets == 1);
-    if (!classes) return GLS_OK;
-    if (info->targets != 1 || !whole(arrays->y, info->examples))
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: classes must be one 32-bit integer per example", path);
-    double *value = gls_alloc(ctx, info->examples, sizeof *value);
-    if (!value) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < info->examples; i++) value[i] = arrays->y[i];
-    gls_status status = gls_classes_from_integers(ctx, path, value, info->examples, like, info, &arrays->label);
-    gls_free(ctx, value);
+static gls_status read_array(gls_context *ctx, const char *path, gls_npy *array, const char ***texts) {
+    gls_reader *reader;
+    *array = (gls_npy){0};
+    GLS_TRY(gls_reader_open(ctx, path, &reader));
+    gls_status status = gls_npy_read_from(ctx, reader, array, texts);
+    gls_reader_close(reader);
     return status;
 }
 
 static gls_status read_targets(gls_context *ctx, const char *path, const npy_options *o, const gls_data_info *like,
                                gls_data_info *info, gls_owned_arrays *arrays) {
     gls_npy y;
-    GLS_TRY(gls_npy_read(ctx, path, &y));
-    bool integers = y.dtype != GLS_F32 && y.dtype != GLS_F64;
-    gls_npy_clear(ctx, &y);
-    GLS_TRY(gls_npy_read_real(ctx, path, &y));
-    gls_status status = set_targets(ctx, path, o, &y, integers, like, info, arrays);
-    gls_npy_clear(ctx, &y);
-    return status;
+    const char **texts = NULL;
+    GLS_TRY(read_array(ctx, path, &y, &texts));
+    return gls_npy_targets(ctx, path, o->target, &y, texts, like, info, arrays);
 }
 
-/* Bytes stay bytes and are scaled as rows are fetched, which keeps images at a quarter of their size. */
 static gls_status read_features(gls_context *ctx, const char *path, const npy_options *o, gls_data_info *info,
                                 gls_owned_arrays *arrays) {
     gls_npy x;
-    GLS_TRY(gls_npy_read(ctx, path, &x));
-    if (x.dims < 1 || x.count < 1) {
-        gls_npy_clear(ctx, &x);
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: expected an array [n, ...], every extent at least 1", path);
-    }
-    info->examples = x.shape[0];
-    info->features = x.count / x.shape[0];
-    info->dims = x.dims > 1 ? x.dims - 1 : 1;
-    for (int i = 0; i < info->dims; i++) info->shape[i] = x.dims > 1 ? x.shape[i + 1] : 1;
-    arrays->scale = (gls_real)o->scale;
-    if (x.dtype == GLS_U8) {
-        arrays->byte = x.data;
-        return GLS_OK;
-    }
-    gls_npy_clear(ctx, &x);
-    GLS_TRY(gls_npy_read_real(ctx, path, &x));
-    arrays->real = x.data;
-    for (int64_t i = 0; o->scale != 1 && i < x.count; i++) arrays->real[i] *= arrays->scale;
-    return gls_source_check_finite(ctx, path, arrays->real, info->examples, info->features);
+    GLS_TRY(read_array(ctx, path, &x, NULL));
+    return gls_npy_features(ctx, path, o->scale, &x, info, arrays);
 }
 
 static gls_status open_npy(gls_context *ctx, const char *path, const void *options, gls_part part,

@@ -71,6 +71,7 @@ static gls_status append_part(gls_gather *gather, const gls_source *source, bool
 static gls_status fill_gather(gls_gather *gather, const gls_source *inner, const int64_t *index, int64_t count) {
     gls_source *source = &gather->owned.source;
     source->info = inner->info;
+    source->info.streams = 0; /* rows that are picked do not follow each other */
     source->has_mass = inner->has_mass;
     if (index) source->info.examples = count;
     GLS_TRY(append_part(gather, inner, false));
@@ -115,6 +116,7 @@ static const char *misfit(const gls_data_info *info, const gls_data_info *other,
     if (!info->length != !other->length) return "tokens and features cannot be mixed";
     if (info->length != other->length) return "another number of tokens per row";
     if (info->vocabulary != other->vocabulary) return "another vocabulary";
+    if (info->documents != other->documents) return "rows that hold documents in another way";
     if (features_only) return other->targets && other->targets != info->targets ? "another number of targets" : NULL;
     if (info->target != other->target || info->targets != other->targets) return "another kind of targets";
     return info->classes == other->classes ? NULL : "another number of classes";

@@ -14,14 +14,14 @@ typedef struct libsvm_options {
 } libsvm_options;
 
 enum { TARGET_AUTO, TARGET_CLASS, TARGET_REAL };
-/* A line of 64 MiB has no line ends, so the file is of another kind. MAX_CLASSES: see few_classes. */
-enum { LINE_LIMIT = 1 << 26, MAX_CLASSES = 32768 };
+/* A line of 64 MiB has no line ends, so the file is of another kind. */
+enum { LINE_LIMIT = 1 << 26 };
 
 static const gls_option libsvm_table[] = {
     GLS_INT("features", libsvm_options, features, "0", 0, INT32_MAX,
             "number of features; 0: the largest index of the training file"),
     GLS_ENUM("target", libsvm_options, target, "auto", "auto|class|real",
-             "auto: classes if all labels are integers, else real targets"),
+             "auto: integers are classes and numbers at once, others numbers"),
     {0},
 };
 
@@ -155,17 +155,6 @@ static gls_status parse_lines(parser *p) {
     return GLS_OK;
 }
 
-/* More distinct labels than MAX_CLASSES are a regression's. */
-static bool few_classes(const double *label, int64_t n) {
-    if (n <= MAX_CLASSES) return true;
-    double least = label[0], most = label[0];
-    for (int64_t i = 1; i < n; i++) {
-        if (label[i] < least) least = label[i];
-        if (label[i] > most) most = label[i];
-    }
-    return most - least < MAX_CLASSES;
-}
-
 static gls_status set_targets(parser *p, const libsvm_options *o, const gls_data_info *like, gls_data_info *info) {
     const char *path = gls_reader_path(p->reader);
     info->target = GLS_TARGET_REAL;
@@ -177,10 +166,15 @@ static gls_status set_targets(parser *p, const libsvm_options *o, const gls_data
     if (like && o->target == TARGET_AUTO)
         classes = like->target == GLS_TARGET_CLASS;
     else if (o->target == TARGET_AUTO && classes)
-        classes = few_classes(p->label, p->rows);
+        classes = gls_classes_likely(p->label, p->rows);
     if (!classes) return GLS_OK;
     if (!p->integers)
         return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: classes need integer labels, and these are not integers", path);
+    if (o->target == TARGET_CLASS) {
+        info->targets = 0;
+        gls_free(p->ctx, p->arrays->y);
+        p->arrays->y = NULL;
+    }
     return gls_classes_from_integers(p->ctx, path, p->label, p->rows, like, info, &p->arrays->label);
 }
 

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct mini_batch {
     struct mini_batch *next;
@@ -41,6 +42,7 @@ struct gls_loader {
     int64_t pushed; /* waves announced */
     cell own;       /* the reader's: waves on demand */
 
+    pid_t process; /* in which the threads are */
     pthread_mutex_t lock;
     pthread_cond_t work, done;
     pthread_t *thread;
@@ -51,6 +53,19 @@ struct gls_loader {
     int64_t reading; /* waves before this one are over */
     bool stop;
 };
+
+/* A process that was forked has none of the threads, and their lock as it happened to be. */
+static bool threads_left(const gls_loader *loader) {
+    return loader->threads && loader->process != getpid();
+}
+
+static gls_status refuse_forked(const gls_loader *loader) {
+    if (!threads_left(loader)) return GLS_OK;
+    return gls_fail(
+        loader->ctx, GLS_ERR_UNSUPPORTED,
+        "loader: the threads that fetch ahead stayed in the process that forked this one: make the loader, or "
+        "the run, in this process, or make it without such threads (train.workers: 0)");
+}
 
 /* Makes room for `rows` rows in a cell. */
 static gls_status cell_room(gls_loader *loader, cell *c, int64_t rows) {
@@ -134,6 +149,7 @@ static gls_status get_rows(gls_stream *stream, int64_t begin, int64_t count, gls
     if (begin < 0 || count < 0 || begin > mini->rows - count)
         return gls_fail(loader->ctx, GLS_ERR_ARGUMENT, "rows %lld to %lld of a mini-batch share of %lld",
                         (long long)begin, (long long)(begin + count), (long long)mini->rows);
+    GLS_TRY(refuse_forked(loader));
     if (loader->threads && count > 0) {
         int64_t wave = mini->begin_wave + begin / loader->options.wave, offset = begin % loader->options.wave;
         if (wave >= loader->reading && offset + count <= wave_rows(loader, mini, begin - offset)) {
@@ -184,6 +200,7 @@ gls_status gls_loader_create(gls_context *ctx, const gls_source *source, const g
     loader->ctx = loader->own.ctx = ctx;
     loader->source = source;
     loader->options = *options;
+    loader->process = getpid();
     loader->key = key;
     loader->stream.ops = &loader_ops;
     pthread_mutex_init(&loader->lock, NULL);
@@ -213,22 +230,26 @@ static void free_front(gls_loader *loader) {
 }
 
 /* Workers stop after the wave they are filling; only then can its memory be freed. */
-void gls_loader_destroy(gls_loader *loader) {
-    if (!loader) return;
+static void stop_threads(gls_loader *loader) {
     pthread_mutex_lock(&loader->lock);
     loader->stop = true;
     pthread_cond_broadcast(&loader->work);
     pthread_mutex_unlock(&loader->lock);
     for (int i = 0; i < loader->threads; i++) pthread_join(loader->thread[i], NULL);
+    pthread_cond_destroy(&loader->done);
+    pthread_cond_destroy(&loader->work);
+    pthread_mutex_destroy(&loader->lock);
+}
+
+void gls_loader_destroy(gls_loader *loader) {
+    if (!loader) return;
+    if (!threads_left(loader)) stop_threads(loader);
     for (int64_t i = 0; loader->cells && i < loader->cell_count; i++) {
         gls_rows_destroy(loader->cells[i].rows);
         gls_context_destroy(loader->cells[i].ctx);
     }
     gls_rows_destroy(loader->own.rows);
     while (loader->front) free_front(loader);
-    pthread_cond_destroy(&loader->done);
-    pthread_cond_destroy(&loader->work);
-    pthread_mutex_destroy(&loader->lock);
     gls_free(loader->ctx, loader->cells);
     gls_free(loader->ctx, loader->thread);
     gls_free(loader->ctx, loader);
@@ -275,6 +296,7 @@ static gls_status share_by_position(const gls_loader *loader, const int64_t *ind
 
 /* Shares are computed outside the lock; the mini-batch joins the list together with its waves' numbers. */
 gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t count, uint64_t draw) {
+    GLS_TRY(refuse_forked(loader));
     mini_batch *mini = gls_alloc(loader->ctx, 1, sizeof *mini);
     if (!mini) return GLS_ERR_MEMORY;
     mini->global_rows = count;
@@ -321,7 +343,7 @@ gls_status gls_loader_whole(gls_loader *loader, gls_stream **out) {
 }
 
 void gls_loader_pop(gls_loader *loader) {
-    if (!loader->front) return;
+    if (!loader->front || threads_left(loader)) return;
     pthread_mutex_lock(&loader->lock);
     for (; loader->threads && loader->reading < loader->front->end_wave; loader->reading++) {
         cell *passed = &loader->cells[loader->reading % loader->cell_count];

@@ -8,11 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-    const char *code;
-    gls_dtype dtype;
-} npy_types[] = {{"f4", GLS_F32}, {"f8", GLS_F64}, {"i4", GLS_I32}, {"i8", GLS_I64}, {"u1", GLS_U8}, {"b1", GLS_U8}};
-
 /* ---- the header: a Python dictionary with three keys ---- */
 
 typedef struct header {
@@ -120,21 +115,10 @@ static gls_status read_header(gls_context *ctx, gls_reader *reader, header *h) {
     return status;
 }
 
-static gls_status find_dtype(gls_context *ctx, const char *path, const char *descr, gls_dtype *dtype) {
-    bool order = *descr == '<' || *descr == '|' || *descr == '=';
-    for (size_t i = 0; order && i < sizeof npy_types / sizeof *npy_types; i++)
-        if (strcmp(descr + 1, npy_types[i].code) == 0) {
-            *dtype = npy_types[i].dtype;
-            return GLS_OK;
-        }
-    return gls_fail(ctx, GLS_ERR_INPUT, "%s: npy type '%s', expected one of <f4 <f8 <i4 <i8 |u1 |b1", path, descr);
-}
-
 /* ---- the array ---- */
 
 /* From Fortran to C order. */
-static gls_status transpose(gls_context *ctx, gls_npy *array) {
-    size_t size = gls_dtype_size(array->dtype);
+static gls_status transpose(gls_context *ctx, size_t size, gls_npy *array) {
     char *to = gls_alloc(ctx, array->count, size);
     if (!to) return GLS_ERR_MEMORY;
     int64_t stride[GLS_MAX_DIMS], at[GLS_MAX_DIMS] = {0}, from = 0;
@@ -153,31 +137,49 @@ static gls_status transpose(gls_context *ctx, gls_npy *array) {
     return GLS_OK;
 }
 
-static gls_status read_array(gls_context *ctx, gls_reader *reader, gls_npy *out) {
+static gls_status read_array(gls_context *ctx, gls_reader *reader, gls_npy *out, const char ***texts) {
     const char *path = gls_reader_path(reader);
     header h = {0};
+    gls_npy_type type;
     int64_t bytes;
     GLS_TRY(read_header(ctx, reader, &h));
-    GLS_TRY(find_dtype(ctx, path, h.descr, &out->dtype));
-    int64_t size = (int64_t)gls_dtype_size(out->dtype);
-    GLS_TRY(gls_source_check_extents(ctx, path, h.dims, h.shape, size, &bytes));
+    GLS_TRY(gls_npy_type_of(ctx, path, h.descr, &type));
+    bool is_text = type.kind == 'U' || type.kind == 'S';
+    if (is_text && !texts)
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: npy type '%s' is texts, expected numbers", path, h.descr);
+    GLS_TRY(gls_source_check_extents(ctx, path, h.dims, h.shape, type.size, &bytes));
     out->dims = h.dims;
     memcpy(out->shape, h.shape, sizeof out->shape);
-    out->count = bytes / size;
+    out->count = bytes / type.size;
     GLS_TRY(gls_source_read_block(ctx, reader, bytes, "the array", &out->data));
-    if (!gls_reader_at_end(reader))
+    char more;
+    int64_t got;
+    GLS_TRY(gls_reader_read(reader, &more, 1, &got));
+    if (got)
         return gls_fail(ctx, GLS_ERR_INPUT, "%s: more bytes follow the array of %lld values", path,
                         (long long)out->count);
-    return h.fortran && h.dims > 1 ? transpose(ctx, out) : GLS_OK;
+    if (h.fortran && h.dims > 1) GLS_TRY(transpose(ctx, (size_t)type.size, out));
+    if (!is_text) return gls_npy_widen(ctx, path, &type, out);
+    GLS_TRY(gls_npy_texts(ctx, path, &type, out, texts));
+    gls_free(ctx, out->data);
+    out->data = NULL;
+    return GLS_OK;
+}
+
+gls_status gls_npy_read_from(gls_context *ctx, gls_reader *reader, gls_npy *out, const char ***texts) {
+    *out = (gls_npy){0};
+    if (texts) *texts = NULL;
+    gls_status status = read_array(ctx, reader, out, texts);
+    if (status != GLS_OK) gls_npy_clear(ctx, out);
+    return status;
 }
 
 gls_status gls_npy_read(gls_context *ctx, const char *path, gls_npy *out) {
     *out = (gls_npy){0};
     gls_reader *reader;
     GLS_TRY(gls_reader_open(ctx, path, &reader));
-    gls_status status = read_array(ctx, reader, out);
+    gls_status status = gls_npy_read_from(ctx, reader, out, NULL);
     gls_reader_close(reader);
-    if (status != GLS_OK) gls_npy_clear(ctx, out);
     return status;
 }
 
@@ -220,7 +222,7 @@ static const char *place_of(const gls_npy *array, int64_t i, char text[160]) {
 }
 
 /* To float or double. A value that single precision cannot hold is refused, not made infinite. */
-static gls_status convert(gls_context *ctx, const char *path, gls_dtype dtype, gls_npy *array) {
+gls_status gls_npy_convert(gls_context *ctx, const char *path, gls_dtype dtype, gls_npy *array) {
     void *to = gls_alloc(ctx, array->count, gls_dtype_size(dtype));
     if (!to) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < array->count; i++) {
@@ -244,7 +246,7 @@ static gls_status convert(gls_context *ctx, const char *path, gls_dtype dtype, g
 
 static gls_status read_as(gls_context *ctx, const char *path, gls_dtype dtype, gls_npy *out) {
     GLS_TRY(gls_npy_read(ctx, path, out));
-    gls_status status = convert(ctx, path, dtype, out);
+    gls_status status = gls_npy_convert(ctx, path, dtype, out);
     if (status != GLS_OK) gls_npy_clear(ctx, out);
     return status;
 }
@@ -263,11 +265,10 @@ gls_status gls_npy_read_real(gls_context *ctx, const char *path, gls_npy *out) {
  * format asks. */
 gls_status gls_npy_write_header(struct gls_writer *writer, gls_dtype dtype, int dims, const int64_t *shape) {
     char text[256];
-    const char *code = "";
-    for (size_t i = sizeof npy_types / sizeof *npy_types; i-- > 0;)
-        if (npy_types[i].dtype == dtype) code = npy_types[i].code;
+    static const char *const codes[] = {
+        [GLS_F32] = "f4", [GLS_F64] = "f8", [GLS_I32] = "i4", [GLS_I64] = "i8", [GLS_U8] = "u1"};
     int n = snprintf(text, sizeof text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
-                     dtype == GLS_U8 ? '|' : '<', code);
+                     dtype == GLS_U8 ? '|' : '<', codes[dtype]);
     for (int i = 0; i < dims; i++)
         n += snprintf(text + n, sizeof text - (size_t)n, "%lld%s", (long long)shape[i],
                       dims == 1      ? ","

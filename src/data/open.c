@@ -30,6 +30,9 @@ static gls_status fit_like(gls_context *ctx, const char *what, gls_part part, gl
                         "%s: rows of %lld tokens out of %lld, but the training set has rows of %lld out of %lld", what,
                         (long long)info->length, (long long)info->vocabulary, (long long)like->length,
                         (long long)like->vocabulary);
+    if (info->documents != like->documents || info->streams != like->streams)
+        return gls_fail(ctx, GLS_ERR_INPUT,
+                        "%s: its rows hold documents or streams in another way than those of the training set", what);
     info->vocabulary = like->vocabulary;
     bool bare = part == GLS_PART_ROWS, targets = info->target == like->target && info->targets == like->targets;
     if (info->features != like->features || info->sparse != like->sparse || (!bare && !targets))
@@ -158,12 +161,12 @@ typedef struct list_job {
     gls_context *ctx;
     gls_fitted *fitted;
     uint64_t seed;
-    bool train;
+    bool train, elsewhere;
 } list_job;
 
 static bool leaves_alone(const list_job *job, const gls_transform *transform, const gls_source *source) {
     bool bare = transform->changes_rows && !gls_source_has_targets(source);
-    return !job->train && (transform->train_only || bare);
+    return !job->train && (transform->train_only || bare || (job->elsewhere && transform->own_sets));
 }
 
 /* Fits where that is wanted, and applies; *source becomes the new one. */
@@ -201,20 +204,61 @@ static gls_status apply_list(const list_job *job, const gls_value *list, gls_sou
     return GLS_OK;
 }
 
-gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
-                                const gls_fitted *fitted, gls_source **out) {
-    list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .train = fitted == NULL};
+/* Takes source, also on failure. */
+static gls_status run_list(list_job *job, gls_source *source, const gls_value *list, gls_source **out) {
     *out = NULL;
-    gls_status status = job.train ? gls_fitted_start(ctx, &job.fitted) : GLS_OK;
-    if (status == GLS_OK) status = apply_list(&job, list, &source);
-    if (status == GLS_OK && job.train && !source->fitted) {
-        source->fitted = job.fitted;
-        job.fitted = NULL;
+    gls_status status = job->train ? gls_fitted_start(job->ctx, &job->fitted) : GLS_OK;
+    if (status == GLS_OK) status = apply_list(job, list, &source);
+    if (status == GLS_OK && job->train && !source->fitted) {
+        source->fitted = job->fitted;
+        job->fitted = NULL;
     }
-    if (job.train) gls_fitted_destroy(job.fitted);
+    if (job->train) gls_fitted_destroy(job->fitted);
     if (status != GLS_OK)
         gls_source_destroy(source);
     else
         *out = source;
     return status;
+}
+
+gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
+                                const gls_fitted *fitted, gls_source **out) {
+    list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .train = fitted == NULL};
+    return run_list(&job, source, list, out);
+}
+
+gls_status gls_transforms_apply_elsewhere(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
+                                          const gls_fitted *fitted, gls_source **out) {
+    list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .elsewhere = true};
+    return run_list(&job, source, list, out);
+}
+
+/* ---- the same in an ONNX graph ---- */
+
+static gls_status write_item(gls_context *ctx, const gls_value *item, const gls_data_info *info, gls_learned *learned,
+                             gls_onnx *to, const char **value) {
+    const gls_value *given;
+    GLS_TRY(split_item(ctx, item, &learned->transform, &given));
+    const gls_transform *transform =
+        (const gls_transform *)gls_member_find(ctx, &gls_transform_kind, learned->transform);
+    if (!transform) return GLS_ERR_ARGUMENT;
+    if (transform->train_only || transform->changes_rows) return GLS_OK;
+    if (!transform->onnx)
+        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "transform %s has no form in ONNX", transform->member.name);
+    gls_options *filled;
+    GLS_TRY(transform_options(ctx, transform, given, &filled));
+    *value = transform->onnx(to, info, gls_options_struct(filled), learned, *value);
+    gls_options_destroy(filled);
+    return gls_onnx_status(to);
+}
+
+gls_status gls_transforms_onnx(gls_context *ctx, const gls_value *list, const gls_data_info *info, gls_fitted *fitted,
+                               gls_onnx *to, const char **value) {
+    if (!list || list->kind == GLS_VALUE_NULL) return GLS_OK;
+    bool many = list->kind == GLS_VALUE_LIST;
+    for (int64_t i = 0; i < (many ? list->count : 1); i++) {
+        gls_learned learned = {.fitted = fitted, .stage = i + 1};
+        GLS_TRY(write_item(ctx, many ? list->items[i] : list, info, &learned, to, value));
+    }
+    return GLS_OK;
 }

@@ -9,6 +9,7 @@ gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
     if (batch->x) view.x += begin * batch->features;
     if (batch->row) view.row += begin;
     if (batch->token) view.token += begin * batch->length;
+    if (batch->document) view.document += begin * batch->length;
     if (batch->label) view.label += begin * (batch->next_tokens ? batch->length : 1);
     if (batch->y) view.y += begin * batch->targets;
     if (batch->index) view.index += begin;
@@ -38,6 +39,7 @@ static gls_status allocate_rows(gls_context *ctx, const gls_data_info *info, int
     } while (0)
     if (info->length) {
         ROWS(token, info->length);
+        if (info->documents) ROWS(document, info->length);
         if (info->target == GLS_TARGET_TOKENS) ROWS(label, info->length);
     } else if (info->sparse) {
         rows->row = gls_alloc(ctx, capacity + 1, sizeof *rows->row);
@@ -74,8 +76,8 @@ gls_status gls_rows_create(gls_context *ctx, const gls_data_info *info, int64_t 
 
 void gls_rows_destroy(gls_rows *rows) {
     if (!rows) return;
-    void *block[] = {rows->x,   rows->value,  rows->y,     rows->row,   rows->index, rows->slot,
-                     rows->key, rows->column, rows->token, rows->label, rows->mass};
+    void *block[] = {rows->x,   rows->value,  rows->y,     rows->row,   rows->index,    rows->slot,
+                     rows->key, rows->column, rows->token, rows->label, rows->document, rows->mass};
     for (size_t i = 0; i < sizeof block / sizeof *block; i++) gls_free(rows->ctx, block[i]);
     gls_free(rows->ctx, rows);
 }
@@ -104,6 +106,7 @@ gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t 
     if (rows->key) part.key += begin;
     if (rows->mass) part.mass += begin;
     if (rows->token) part.token += begin * info->length;
+    if (rows->document) part.document += begin * info->length;
     if (rows->label) part.label += begin * (info->target == GLS_TARGET_TOKENS ? info->length : 1);
     return part;
 }
@@ -141,6 +144,7 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
                        .value = rows->value,
                        .token = rows->token,
                        .length = info->length,
+                       .document = rows->document,
                        .label = rows->label,
                        .next_tokens = info->target == GLS_TARGET_TOKENS,
                        .y = rows->y,

@@ -1,6 +1,9 @@
 /* Which examples make mini-batch number k. Everything follows from (seed, epoch, place) or (seed, draw). */
-#include <glissade/data.h>
+#include "data/sampler.h"
+
 #include "base/arith.h"
+
+#include <string.h>
 
 struct gls_sampler {
     gls_context *ctx;
@@ -9,7 +12,7 @@ struct gls_sampler {
     int64_t *order;      /* the present epoch's permutation; NULL with replacement or without shuffling */
 };
 
-enum { EPOCH, PLACE, DRAWS }; /* of position, as checkpoints keep it */
+enum { EPOCH = GLS_SAMPLER_EPOCH, PLACE = GLS_SAMPLER_PLACE, DRAWS = GLS_SAMPLER_DRAWS };
 
 static void shuffle(gls_sampler *sampler) {
     if (!sampler->order) return;
@@ -54,43 +57,73 @@ void gls_sampler_destroy(gls_sampler *sampler) {
     gls_free(sampler->ctx, sampler);
 }
 
-static void next_epoch(gls_sampler *sampler) {
-    sampler->position[EPOCH]++;
-    sampler->position[PLACE] = 0;
-    shuffle(sampler);
+static bool drops(const gls_sampler_options *options) {
+    return options->drop_last && !options->replacement;
+}
+
+void gls_sampler_skip(const gls_sampler_options *options, int64_t batch, int64_t position[3]) {
+    if (!drops(options) || position[PLACE] == 0 || options->examples - position[PLACE] >= batch) return;
+    position[EPOCH]++;
+    position[PLACE] = 0;
+}
+
+int64_t gls_sampler_move(const gls_sampler_options *options, int64_t batch, int64_t position[3]) {
+    int64_t n = options->examples, count = options->replacement ? batch : gls_least(n - position[PLACE], batch);
+    position[PLACE] += count;
+    position[EPOCH] += position[PLACE] / n;
+    position[PLACE] %= n;
+    position[DRAWS]++;
+    return count;
+}
+
+double gls_sampler_epoch_at(const gls_sampler_options *options, const int64_t position[3]) {
+    return (double)position[EPOCH] + (double)position[PLACE] / (double)options->examples;
+}
+
+static void choose(const gls_sampler *sampler, int64_t *index, int64_t count) {
+    int64_t n = sampler->options.examples, place = sampler->position[PLACE];
+    if (!sampler->options.replacement) {
+        for (int64_t i = 0; i < count; i++) index[i] = sampler->order ? sampler->order[place + i] : place + i;
+        return;
+    }
+    gls_random random = gls_random_create(sampler->options.seed, "replacement", (uint64_t)sampler->position[DRAWS], 0);
+    for (int64_t i = 0; i < count; i++) index[i] = gls_random_below(&random, n);
+}
+
+void gls_sampler_settle(gls_sampler *sampler, int64_t batch) {
+    int64_t epoch = sampler->position[EPOCH];
+    gls_sampler_skip(&sampler->options, batch, sampler->position);
+    if (sampler->position[EPOCH] != epoch) shuffle(sampler);
 }
 
 /* The draw number counts mini-batches over all epochs: it keys every random number of the step. */
-gls_status gls_sampler_next(gls_sampler *sampler, int64_t batch, int64_t *index, int64_t *count, uint64_t *draw) {
+gls_status gls_sampler_draw(gls_sampler *sampler, int64_t batch, int64_t *index, int64_t *count, uint64_t *draw) {
     int64_t n = sampler->options.examples, *position = sampler->position;
     if (batch < 1)
         return gls_fail(sampler->ctx, GLS_ERR_ARGUMENT, "sampler: a mini-batch of %lld examples", (long long)batch);
-    if (sampler->options.drop_last && !sampler->options.replacement && batch > n)
+    if (drops(&sampler->options) && batch > n)
         return gls_fail(sampler->ctx, GLS_ERR_ARGUMENT,
                         "sampler: with drop_last a mini-batch of %lld never fits into %lld examples", (long long)batch,
                         (long long)n);
+    gls_sampler_settle(sampler, batch);
+    int64_t after[3] = {position[EPOCH], position[PLACE], position[DRAWS]};
     *draw = (uint64_t)position[DRAWS];
-    if (sampler->options.replacement) {
-        gls_random random = gls_random_create(sampler->options.seed, "replacement", *draw, 0);
-        for (int64_t i = 0; i < batch; i++) index[i] = gls_random_below(&random, n);
-        *count = batch;
-        position[PLACE] += batch;
-        position[EPOCH] += position[PLACE] / n;
-        position[PLACE] %= n;
-    } else {
-        if (sampler->options.drop_last && n - position[PLACE] < batch) next_epoch(sampler);
-        *count = gls_least(n - position[PLACE], batch);
-        for (int64_t i = 0; i < *count; i++)
-            index[i] = sampler->order ? sampler->order[position[PLACE] + i] : position[PLACE] + i;
-        position[PLACE] += *count;
-        if (position[PLACE] == n) next_epoch(sampler);
-    }
-    position[DRAWS]++;
+    *count = gls_sampler_move(&sampler->options, batch, after);
+    choose(sampler, index, *count);
+    bool ended = after[EPOCH] != position[EPOCH];
+    memcpy(position, after, sizeof after);
+    if (ended) shuffle(sampler);
+    return GLS_OK;
+}
+
+gls_status gls_sampler_next(gls_sampler *sampler, int64_t batch, int64_t *index, int64_t *count, uint64_t *draw) {
+    GLS_TRY(gls_sampler_draw(sampler, batch, index, count, draw));
+    gls_sampler_settle(sampler, batch);
     return GLS_OK;
 }
 
 double gls_sampler_epoch(const gls_sampler *sampler) {
-    return (double)sampler->position[EPOCH] + (double)sampler->position[PLACE] / (double)sampler->options.examples;
+    return gls_sampler_epoch_at(&sampler->options, sampler->position);
 }
 
 gls_status gls_sampler_arrays(gls_sampler *sampler, const char *prefix, gls_arrays *arrays) {

@@ -43,7 +43,7 @@ void gls_owned_destroy(gls_source *source) {
     gls_free(source->ctx, owned);
 }
 
-gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *names, int64_t count) {
+gls_status gls_owned_texts(gls_owned_source *owned, const char *const *names, int64_t count, const char *const **out) {
     const char **copy = gls_arena_alloc(owned->arena, count, sizeof *copy);
     if (!copy) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < count; i++) {
@@ -53,8 +53,12 @@ gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *nam
         memcpy(text, names[i], size);
         copy[i] = text;
     }
-    owned->source.info.class_names = copy;
+    *out = copy;
     return GLS_OK;
+}
+
+gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *names, int64_t count) {
+    return gls_owned_texts(owned, names, count, &owned->source.info.class_names);
 }
 
 /* A column of that name is copied, since the old one may belong to the source inside; a new one is all zeros. */

@@ -4,6 +4,8 @@
 
 #include <glissade/data.h>
 
+#include "onnx/onnx.h"
+
 /* The first member of the room's own sources: what must live as long as the source lives in its arena. */
 typedef struct gls_owned_source {
     gls_source source;
@@ -15,7 +17,8 @@ gls_status gls_owned_create(gls_context *ctx, size_t size, const gls_source_ops 
 /* Frees the source and its arena: the last line of a destroy verb, or the whole of it. */
 void gls_owned_destroy(gls_source *source);
 
-/* Copies names into the arena as the source's class names. */
+/* Copies texts into the arena; and as the source's class names. */
+gls_status gls_owned_texts(gls_owned_source *owned, const char *const *names, int64_t count, const char *const **out);
 gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *names, int64_t count);
 /* A column of info.examples values to write at *value: zeros, or those of the column of that name which it replaces. */
 gls_status gls_owned_column(gls_owned_source *owned, const char *name, int64_t **value);
@@ -106,6 +109,11 @@ struct gls_learned {
     const char *transform;
 };
 
+/* What a list of transforms does to the rows to be predicted, in an ONNX graph: *value, [batch, shape of info], becomes
+ * another one. GLS_ERR_UNSUPPORTED for a transform that has no form there. */
+gls_status gls_transforms_onnx(gls_context *ctx, const gls_value *list, const gls_data_info *info, gls_fitted *fitted,
+                               gls_onnx *to, const char **value);
+
 /* `count` distinct random numbers of [0, n), ascending; from gls_alloc. */
 gls_status gls_source_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out);
 
@@ -116,6 +124,8 @@ gls_status gls_source_draw_distinct(gls_context *ctx, gls_random *random, int64_
  * `like` does not have; what names the file. */
 gls_status gls_classes_from_integers(gls_context *ctx, const char *what, const double *value, int64_t n,
                                      const gls_data_info *like, gls_data_info *info, int32_t **label);
+/* Whether numbers may be classes: all whole and within 32 bits, and few different ones or a short range of them. */
+bool gls_classes_likely(const double *value, int64_t n);
 /* The same for names: as integers where all are, else in alphabetical order. */
 gls_status gls_classes_from_names(gls_context *ctx, const char *what, const char *const *name, int64_t n,
                                   const gls_data_info *like, gls_data_info *info, int32_t **label);

@@ -148,6 +148,12 @@ static gls_status fit_standard(gls_context *ctx, const gls_source *source, const
         bool constant = !(variance[g] > 1e-14 * mean[g] * mean[g]); /* what rounding leaves of a constant feature */
         kept_mean[g] = o->center ? (gls_real)mean[g] : 0;
         kept_scale[g] = constant ? 1 : (gls_real)(1 / sqrt(variance[g]));
+        if (!isfinite(kept_scale[g]))
+            status = gls_fail(ctx, GLS_ERR_INPUT,
+                              "transform standardize: %s %lld has the standard deviation %g, and what brings it to 1 "
+                              "exceeds %s precision; scale it up in the file",
+                              span > 1 ? "channel" : "feature", (long long)g, sqrt(variance[g]),
+                              sizeof(gls_real) == 4 ? "single" : "double");
     }
     gls_free(ctx, mean);
     gls_free(ctx, variance);
@@ -186,9 +192,29 @@ static gls_status apply_standard(gls_context *ctx, gls_source *source, const voi
     return GLS_OK;
 }
 
+/* (x - mean) scale, both [shape], or [c, 1, 1] by channel. */
+static const char *onnx(gls_onnx *to, const gls_data_info *info, const void *options, const gls_learned *learned,
+                        const char *value) {
+    int64_t span = span_of(info, options), groups = info->features / span, shape[GLS_MAX_DIMS] = {groups, 1, 1};
+    const gls_real *mean, *scale;
+    gls_status status = gls_learned_get(learned, "mean", GLS_DTYPE_REAL, &groups, &mean);
+    if (status == GLS_OK) status = gls_learned_get(learned, "scale", GLS_DTYPE_REAL, &groups, &scale);
+    if (status != GLS_OK) {
+        gls_onnx_refused(to, status);
+        return value;
+    }
+    for (int i = 0; span == 1 && i < info->dims; i++) shape[i] = info->shape[i];
+    int dims = span == 1 && info->dims ? info->dims : span == 1 ? 1 : 3;
+    const char *means = gls_onnx_reals(to, "standardize.mean", false, dims, shape, mean);
+    const char *scales = gls_onnx_reals(to, "standardize.scale", false, dims, shape, scale);
+    value = gls_onnx_node(to, "Sub", "centred", GLS_ONNX_ARGS(value, means), NULL);
+    return gls_onnx_node(to, "Mul", "standardized", GLS_ONNX_ARGS(value, scales), NULL);
+}
+
 const gls_transform gls_transform_standardize = {
     .member = {"standardize", "scales features to mean 0 and variance 1, by the training set's statistics", "",
                standard_table, sizeof(standard_options)},
     .fit = fit_standard,
     .apply = apply_standard,
+    .onnx = onnx,
 };

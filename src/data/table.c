@@ -7,6 +7,9 @@
     X(idx) \
     X(cifar10) \
     X(npy) \
+    X(npz) \
+    X(csv) \
+    X(images) \
     X(png) \
     X(text) \
     X(glyphs) \
@@ -16,6 +19,7 @@
 #define TRANSFORMS(X) \
     X(standardize) \
     X(pad_crop) \
+    X(random_crop) \
     X(flip) \
     X(replicate) \
     X(replace) \

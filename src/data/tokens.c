@@ -4,6 +4,15 @@
 #include "base/arith.h"
 #include <string.h>
 
+/* The row of the text that is example j: streams are runs of rows, of which the first ones are longer by one where they
+ * are not equal, side by side. */
+static int64_t row_of(const gls_token_source *s, int64_t j) {
+    const gls_data_info *info = &s->owned.source.info;
+    if (!info->streams) return j;
+    int64_t each = info->examples / info->streams, longer = info->examples % info->streams, r = j % info->streams;
+    return r * each + gls_least(r, longer) + j / info->streams;
+}
+
 /* Positions of row j that the source has; the rest of a last row is token 0 without a label. */
 static int64_t positions_of(const gls_token_source *s, int64_t j) {
     int64_t length = s->owned.source.info.length, left = s->tokens - j * length;
@@ -22,12 +31,14 @@ static gls_status fetch_tokens(const gls_source *source, gls_context *ctx, const
     int64_t length = source->info.length;
     bool next = source->info.target == GLS_TARGET_TOKENS;
     for (int64_t i = 0; i < fetch->count; i++) {
-        int64_t j = fetch->index[i], n = positions_of(s, j);
+        int64_t j = row_of(s, fetch->index[i]), n = positions_of(s, j);
         if (rows->token) {
             int32_t *to = rows->token + i * length;
             memcpy(to, s->token + j * length, (size_t)n * sizeof *to);
             memset(to + n, 0, (size_t)(length - n) * sizeof *to);
         }
+        if (rows->document && s->document)
+            memcpy(rows->document + i * length, s->document + j * length, (size_t)length * sizeof *s->document);
         if (rows->label && next) {
             int32_t *to = rows->label + i * length;
             memcpy(to, s->label + j * length, (size_t)n * sizeof *to);
@@ -57,6 +68,7 @@ gls_status gls_token_source_create(gls_context *ctx, const gls_data_info *info, 
     own->dims = 1;
     own->shape[0] = info->length;
     own->targets = 0;
+    own->streams = 0;
     own->class_names = NULL;
     if (own->target == GLS_TARGET_TOKENS) own->classes = own->vocabulary;
     return GLS_OK;
@@ -88,19 +100,55 @@ static gls_status check_tokens(gls_context *ctx, const int32_t *token, const int
                : check_values(ctx, "label", label, *tokens, info->length, INT32_MIN, info->vocabulary);
 }
 
-gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
-                                  const gls_data_info *info, gls_source **out) {
+/* Numbers rise along a row, and padding has no label. */
+static gls_status check_documents(gls_context *ctx, const int32_t *label, const int32_t *document,
+                                  const gls_data_info *info, gls_documents *kind) {
+    *kind = GLS_DOCUMENTS_PADDED;
+    for (int64_t k = 0; k < info->examples * info->length; k++) {
+        bool first = k % info->length == 0, padding = document[k] < 0;
+        int32_t before = first ? 0 : document[k - 1];
+        if (!padding && (before < 0 || document[k] < before))
+            return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                            "source: document %d of example %lld follows %d, expected numbers that rise along a row, "
+                            "and negative ones at its end alone",
+                            (int)document[k], (long long)(k / info->length), (int)before);
+        if (padding && info->target == GLS_TARGET_TOKENS && label[k] >= 0)
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: label %d of example %lld is at a position of padding",
+                            (int)label[k], (long long)(k / info->length));
+        if (!first && !padding && document[k] != before) *kind = GLS_DOCUMENTS_PACKED;
+    }
+    return GLS_OK;
+}
+
+static gls_status from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label, const int32_t *document,
+                              const gls_data_info *info, gls_source **out) {
     int64_t tokens = 0;
     gls_token_source *s;
+    gls_data_info own = *info;
     *out = NULL;
+    own.documents = GLS_DOCUMENTS_WHOLE;
     GLS_TRY(check_tokens(ctx, token, label, info, &tokens));
-    GLS_TRY(gls_token_source_create(ctx, info, &s));
+    if (document) GLS_TRY(check_documents(ctx, label, document, info, &own.documents));
+    GLS_TRY(gls_token_source_create(ctx, &own, &s));
     s->owned.source.info.class_names = info->class_names;
     s->token = token;
     s->tokens = tokens;
     s->label = label;
+    s->document = document;
     if (info->target == GLS_TARGET_TOKENS)
         for (int64_t k = 0; k < tokens && !s->owned.source.has_mass; k++) s->owned.source.has_mass = label[k] < 0;
     *out = &s->owned.source;
     return GLS_OK;
+}
+
+gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
+                                  const gls_data_info *info, gls_source **out) {
+    return from_tokens(ctx, token, label, NULL, info, out);
+}
+
+gls_status gls_source_from_documents(gls_context *ctx, const int32_t *token, const int32_t *label,
+                                     const int32_t *document, const gls_data_info *info, gls_source **out) {
+    *out = NULL;
+    if (!document) return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: rows of documents need their numbers");
+    return from_tokens(ctx, token, label, document, info, out);
 }

@@ -8,8 +8,9 @@ typedef struct gls_token_source {
     gls_owned_source owned;
     const int32_t *token; /* [tokens], row after row; the last row may end early */
     int64_t tokens;
-    const int32_t *label; /* [examples], or next tokens [tokens] */
-    void *owns;           /* freed with the source, or NULL */
+    const int32_t *label;    /* [examples], or next tokens [tokens] */
+    const int32_t *document; /* [tokens] where the info has documents */
+    void *owns;              /* freed with the source, or NULL */
 } gls_token_source;
 
 /* One with this info but without class names; its arrays are the caller's to set. */

@@ -45,6 +45,10 @@ int64_t gls_vocabulary_size(const gls_vocabulary *v) {
     return v->words;
 }
 
+const char *gls_vocabulary_word(const gls_vocabulary *v, int64_t number) {
+    return v->text + v->word[number].at;
+}
+
 /* The word's slot, or the one that it would take. */
 static int64_t slot_of(const gls_vocabulary *v, const char *text, int64_t length) {
     int64_t at = (int64_t)(XXH3_64bits(text, (size_t)length) & (uint64_t)(v->slots - 1));

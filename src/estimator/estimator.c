@@ -227,7 +227,7 @@ static bool is_one_group(const gls_making *making) {
     return true;
 }
 
-/* Noise on the sum of the groups' vectors, divided as that sum was. Every rank adds the same numbers. */
+/* Noise on what the groups' vectors were combined to. Every rank adds the same numbers. */
 typedef struct noising {
     gls_making *making;
     uint64_t draw;
@@ -255,11 +255,17 @@ static gls_status find_draw(gls_making *making, uint64_t *draw) {
     return GLS_OK;
 }
 
+/* One group, of norm at most the bound, moves the estimate by at most the bound over this: in a sum by its vector as it
+ * is, in a mean by its share of the mass. The number of groups where all weigh the same. */
+static double dilution(const gls_making *making) {
+    bool whole = making->e->sum || making->one || !(making->largest > 0);
+    return whole ? 1 : making->sums[GLS_SUM_MASS] / making->largest;
+}
+
 static gls_status add_noise(gls_making *making) {
     gls_estimator *e = making->e;
-    double groups = making->sums[GLS_SUM_GROUPS];
-    noising s = {.making = making, .deviation = making->outer->noise, .n = gls_problem_size(e->problem)};
-    if (!e->sum) s.deviation /= groups > 0 ? groups : 1;
+    noising s = {.making = making, .n = gls_problem_size(e->problem)};
+    s.deviation = making->outer->noise / dilution(making);
     GLS_TRY(find_draw(making, &s.draw));
     GLS_TRY(gls_parallel(e->ctx, gls_parts(s.n, GLS_CHUNK), noise_task, &s));
     making->result.norm2 = gls_team_sum_squares(e->ctx, making->g, s.n);
@@ -328,7 +334,7 @@ gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, cons
     const gls_pass_result *result = &making.result;
     *out = (gls_estimate){
         .loss = result->loss / result->mass, .mass = result->mass, .rows = result->rows, .norm2 = result->norm2};
-    for (int i = 0; i < 4; i++) out->score[i] = result->score[i];
+    for (int i = 0; i < GLS_MAX_SCORES; i++) out->score[i] = result->score[i];
     for (int64_t i = estimator->groups; i < estimator->stages; i++)
         if (estimator->stage[i]->type->whole)
             GLS_TRY(estimator->stage[i]->type->whole(estimator->stage[i], g, out, record));

@@ -18,8 +18,8 @@ typedef struct gls_sorted {
     int64_t *cut; /* [groups + 1] */
     int64_t cuts;
     int64_t first_cut, all_cuts; /* groups of the ranks before, and of all */
-    void *block[10];             /* the copies: one a field of gls_batch */
-    int64_t room[10];
+    void *block[11];             /* the copies: one a field of gls_batch */
+    int64_t room[11];
 } gls_sorted;
 
 /* What is known of every row of the mini-batch (all ranks), for the ledger: three vectors of one length. */
@@ -66,6 +66,7 @@ typedef struct gls_making {
     bool one; /* one group holds the whole mini-batch and is only multiplied */
     double sums[GLS_GROUP_SUMS];
     double smallest;
+    double largest; /* mass of a group, of those that were not left out */
     gls_pass_result result;
 } gls_making;
 

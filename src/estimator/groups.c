@@ -104,7 +104,10 @@ static gls_status streamed_slice(void *user, gls_slice *slice) {
     if (making->outer->type->transform) v.norm = 0;
     GLS_TRY(apply(making, e->inner, e->groups, &group, &v, slice));
     slice->scale = left_out(making, &v) ? 0 : e->sum ? v.scale : v.scale * group.mass;
-    slice->sum[GLS_SUM_MASS] += left_out(making, &v) ? 0 : group.mass;
+    if (!left_out(making, &v)) {
+        slice->sum[GLS_SUM_MASS] += group.mass;
+        slice->max[0] = fmax(slice->max[0], group.mass);
+    }
     slice->sum[GLS_SUM_GROUPS]++;
     e->group_norm[slice->group] = making->outer->type->transform ? NAN : v.norm;
     if (e->ledger) gls_ledger_factor(making, slice->first, slice->rows->rows, v.factor);
@@ -127,6 +130,7 @@ static gls_status derived_slice(void *user, gls_slice *slice) {
         GLS_TRY(gls_group_factor(making, making->outer, norm2, &factor[g], slice->sum, &slice->min[0]));
         norm[g] = sqrt(norm2);
         slice->sum[GLS_SUM_MASS] += mass;
+        slice->max[0] = fmax(slice->max[0], mass);
         slice->sum[GLS_SUM_GROUPS]++;
         for (int64_t i = begin; i < end; i++) slice->weights[i] = e->sum ? factor[g] / mass : factor[g];
         if (e->ledger) gls_ledger_factor(making, slice->first + begin, end - begin, factor[g]);
@@ -188,7 +192,9 @@ gls_status gls_estimate_groups(gls_making *making) {
                                 .sums = GLS_GROUP_SUMS,
                                 .sum = making->sums,
                                 .mins = 1,
-                                .min = &making->smallest};
+                                .min = &making->smallest,
+                                .maxs = 1,
+                                .max = &making->largest};
     if (derived || e->ledger) request.want |= GLS_WANT_NORMS;
     return gls_pass_run(making->pass, &request, &making->result);
 }

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { HEAD = 7 }; /* loss, mass, rows and four scores go first in a message */
+enum { SCORES = 3, HEAD = SCORES + GLS_MAX_SCORES }; /* loss, mass, rows and scores go first in a message */
 
 gls_status gls_pass_message(gls_pass *pass, const gls_pass_request *request) {
     return gls_pass_room(pass->ctx, &pass->message, &pass->message_room,
@@ -62,7 +62,7 @@ static gls_status merge_accumulators(gls_pass_job *job, gls_status mine) {
             const gls_lane *lane = &pass->lane[k];
             sum[0] += lane->loss;
             sum[1] += lane->mass;
-            for (int i = 0; i < 4; i++) sum[3 + i] += lane->score[i];
+            for (int i = 0; i < GLS_MAX_SCORES; i++) sum[SCORES + i] += lane->score[i];
             for (int64_t i = 0; i < request->sums; i++) sum[HEAD + i] += lane->sum[i];
             for (int64_t i = 0; i < request->mins; i++) low[i] = smaller(low[i], lane->min[i]);
             for (int64_t i = 0; i < request->maxs; i++)
@@ -76,7 +76,7 @@ static gls_status merge_accumulators(gls_pass_job *job, gls_status mine) {
     GLS_TRY(mine);
     gls_pass_result *result = job->result;
     *result = (gls_pass_result){.loss = sum[0], .mass = sum[1], .rows = (int64_t)sum[2]};
-    for (int i = 0; i < 4; i++) result->score[i] = sum[3 + i];
+    for (int i = 0; i < GLS_MAX_SCORES; i++) result->score[i] = sum[SCORES + i];
     for (int64_t i = 0; i < request->sums; i++) request->sum[i] = sum[HEAD + i];
     for (int64_t i = 0; i < request->mins; i++) request->min[i] = low[i];
     for (int64_t i = 0; i < request->maxs; i++) request->max[i] = -low[request->mins + i];

@@ -17,7 +17,10 @@ typedef struct filled_stream {
 static gls_status make_room(filled_stream *f, const gls_batch *from, int64_t count) {
     if (f->rows && f->rows->capacity >= count) return GLS_OK;
     gls_rows_destroy(f->rows);
-    gls_data_info info = {.features = from->features, .sparse = from->row != NULL, .length = from->length};
+    gls_data_info info = {.features = from->features,
+                          .sparse = from->row != NULL,
+                          .length = from->length,
+                          .documents = from->document ? GLS_DOCUMENTS_PADDED : GLS_DOCUMENTS_WHOLE};
     return gls_rows_create(f->ctx, &info, count, &f->rows);
 }
 
@@ -38,6 +41,8 @@ static gls_status copy_row(gls_rows *to, int64_t j, const gls_batch *from, int64
     if (from->x) memcpy(to->x + (size_t)j * features, from->x + (size_t)i * features, features * sizeof *to->x);
     if (from->token)
         memcpy(to->token + (size_t)j * length, from->token + (size_t)i * length, length * sizeof *to->token);
+    if (from->document)
+        memcpy(to->document + (size_t)j * length, from->document + (size_t)i * length, length * sizeof *to->document);
     to->index[j] = from->index ? from->index[i] : i;
     to->slot[j] = from->slot ? from->slot[i] : i;
     return from->row ? copy_sparse(to, j, from, i) : GLS_OK;
@@ -59,6 +64,7 @@ static gls_status fill(filled_stream *f, const gls_batch *from, int64_t shift, i
                        .value = from->row ? rows->value : NULL,
                        .token = from->token ? rows->token : NULL,
                        .length = from->length,
+                       .document = from->document ? rows->document : NULL,
                        .index = rows->index,
                        .slot = rows->slot,
                        .draw = from->draw};

@@ -3,6 +3,7 @@
 
 #include "base/kernels.h"
 #include "base/arith.h"
+#include "base/gemm.h"
 
 #include <math.h>
 #include <string.h>
@@ -78,6 +79,7 @@ gls_status gls_pass_create(gls_problem *problem, const gls_pass_options *options
     gls_pass_options none = {.size = sizeof(none)};
     if (!options) options = &none;
     GLS_TRY(check_options(problem, options));
+    GLS_TRY(gls_gemm_reserve(problem->ctx));
     gls_pass *pass = gls_alloc(problem->ctx, 1, sizeof *pass);
     if (!pass) return GLS_ERR_MEMORY;
     pass->problem = problem;

@@ -53,7 +53,7 @@ typedef struct gls_pass_piece {
 } gls_pass_piece;
 
 typedef struct gls_lane {
-    double loss, mass, score[4];
+    double loss, mass, score[GLS_MAX_SCORES];
     double *sum, *min, *max;
     atomic_int_fast64_t done; /* slices of the present section */
 } gls_lane;
@@ -104,8 +104,9 @@ typedef struct gls_pass_job {
     gls_batch batch;
     double span_mass;
     int64_t lane_size;
-    bool state_moves; /* successors of the state are made */
-    int stage;        /* of the coupled problem */
+    const gls_real *state; /* that is read */
+    bool state_moves;      /* successors of it are made */
+    int stage;             /* of the coupled problem */
     bool backward;
     const double *met;
     double factor;

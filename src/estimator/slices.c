@@ -29,7 +29,7 @@ void gls_pass_arguments(const gls_pass_job *job, int64_t slice, gls_evaluate_arg
                                 .want = request->want,
                                 .mode = request->mode,
                                 .direction = request->direction,
-                                .state = p->state,
+                                .state = job->state,
                                 .state_next = job->state_moves ? pass->state : NULL,
                                 .summary = job->state_moves ? pass->summary + number * p->summary : NULL,
                                 .leader = whole || first == job->section.span_begin,
@@ -95,12 +95,12 @@ static gls_status ask(gls_pass_job *job, int64_t number, int worker) {
         GLS_TRY(own_gradient(job, &slice, first ? to : NULL, worker));
     else if (request->g && !request->weighted)
         GLS_TRY(gls_evaluation_gradient(slice.evaluation, request->product, NULL, &sink));
-    double loss = NAN, score[4] = {0};
+    double loss = NAN, score[GLS_MAX_SCORES] = {0};
     if (gls_want_loss(request->want)) GLS_TRY(gls_ask_loss(slice.evaluation, &loss));
     if (request->want & GLS_WANT_SCORES) GLS_TRY(gls_ask_scores(slice.evaluation, score));
     lane->loss += loss;
     lane->mass += slice.mass;
-    for (int k = 0; k < 4; k++) lane->score[k] += score[k];
+    for (int k = 0; k < GLS_MAX_SCORES; k++) lane->score[k] += score[k];
     if (request->slice) GLS_TRY(request->slice(request->user, &slice));
     if (request->g && request->weighted)
         GLS_TRY(gls_evaluation_gradient(slice.evaluation, request->product, slice.weights, &sink));

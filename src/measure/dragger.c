@@ -1,5 +1,6 @@
 /* Draggers: examples whose gradients hold training back and are clipped most. Mean log clip factor, norm and loss of
- * every example seen; where they are known (a marked column), cosines between pairs and ratios of norms. [M] 5.1 to 5.3
+ * every example seen, over the looks so far; where they are known (a marked column), cosines between pairs and ratios
+ * of norms at this step, and running ones. [M] 5.1 to 5.3
  */
 #include <glissade/measure.h>
 
@@ -146,23 +147,54 @@ static gls_status report_pairs(gls_sample *s, const kinds *k, pairing kind, int6
     return status;
 }
 
-/* Mean norms of both kinds, the largest tenth of the benign left out; both ratios. [M] 5.2 */
-static gls_status report_ratios(const kinds *k, const gls_suspicion *all, gls_measure_result *out) {
-    double *norm = gls_alloc(out->ctx, k->benigns, sizeof *norm), dragger = 0;
-    if (!norm) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < k->benigns; i++) norm[i] = all->norm[k->benign[i]] / all->seen[k->benign[i]];
-    for (int64_t i = 0; i < k->draggers; i++)
-        dragger += all->norm[k->dragger[i]] / all->seen[k->dragger[i]] / (double)k->draggers;
-    gls_sort_doubles(norm, k->benigns);
-    double benign = gls_stat_mean(norm, k->benigns - k->benigns / 10);
-    gls_free(out->ctx, norm);
-    GLS_TRY(gls_measure_result_number(out, "benign_norm", "gradient", benign));
-    GLS_TRY(gls_measure_result_number(out, "dragger_norm", "gradient", dragger));
-    GLS_TRY(gls_measure_result_number(out, "benign_over_dragger", "", benign / dragger));
-    return gls_measure_result_number(out, "dragger_over_benign", "", dragger / benign);
+/* The names of one set of ratios. */
+typedef struct ratio_names {
+    const char *benign, *dragger, *benign_over_dragger, *dragger_over_benign;
+} ratio_names;
+
+/* Mean norms of both kinds, the largest tenth of the benign left out; both ratios. norm [examples]: NaN where an
+ * example is left out. [M] 5.2 */
+static gls_status report_ratios(const int64_t *mark, const double *norm, int64_t examples, const ratio_names *names,
+                                gls_measure_result *out) {
+    double *others = gls_alloc(out->ctx, examples, sizeof *others), sum = 0;
+    int64_t benigns = 0, draggers = 0;
+    if (!others) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < examples; i++) {
+        if (isnan(norm[i])) continue;
+        if (mark[i] > 0) {
+            sum += norm[i];
+            draggers++;
+        } else {
+            others[benigns++] = norm[i];
+        }
+    }
+    gls_sort_doubles(others, benigns);
+    double benign = gls_stat_mean(others, benigns - benigns / 10), dragger = sum / (double)draggers;
+    gls_free(out->ctx, others);
+    GLS_TRY(gls_measure_result_number(out, names->benign, "gradient", benign));
+    GLS_TRY(gls_measure_result_number(out, names->dragger, "gradient", dragger));
+    GLS_TRY(gls_measure_result_number(out, names->benign_over_dragger, "", benign / dragger));
+    return gls_measure_result_number(out, names->dragger_over_benign, "", dragger / benign);
 }
 
-static gls_status report_kinds(gls_measure *m, gls_sample *s, const gls_suspicion *all, kinds *k,
+/* Of this look's norms alone, and of every example's mean over the times it was seen. */
+static gls_status report_norms(const gls_sample *s, const double *norm, const int64_t *mark, const gls_suspicion *all,
+                               gls_measure_result *out) {
+    static const ratio_names now = {"benign_norm", "dragger_norm", "benign_over_dragger", "dragger_over_benign"};
+    static const ratio_names running = {"running_benign_norm", "running_dragger_norm", "running_benign_over_dragger",
+                                        "running_dragger_over_benign"};
+    double *x = gls_alloc(out->ctx, all->examples, sizeof *x);
+    if (!x) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < all->examples; i++) x[i] = NAN;
+    for (int64_t i = 0; i < s->count; i++) x[s->index[i]] = norm[i];
+    gls_status status = report_ratios(mark, x, all->examples, &now, out);
+    for (int64_t i = 0; i < all->examples; i++) x[i] = all->seen[i] > 0 ? all->norm[i] / all->seen[i] : NAN;
+    if (status == GLS_OK) status = report_ratios(mark, x, all->examples, &running, out);
+    gls_free(out->ctx, x);
+    return status;
+}
+
+static gls_status report_kinds(gls_measure *m, gls_sample *s, const double *norm, const gls_suspicion *all, kinds *k,
                                gls_measure_result *out) {
     const options *o = m->options;
     for (int64_t i = 0; i < s->count; i++) {
@@ -176,7 +208,7 @@ static gls_status report_kinds(gls_measure *m, gls_sample *s, const gls_suspicio
         return gls_measure_result_note(out, "the sample holds %lld marked and %lld other examples: too few for pairs",
                                        (long long)k->draggers, (long long)k->benigns);
     }
-    GLS_TRY(report_ratios(k, m->self, out));
+    GLS_TRY(report_norms(s, norm, k->mark, all, out));
     GLS_TRY(report_pairs(s, k, DRAGGER_BENIGN, o->pairs, "cosines_dragger_benign", "cosine_dragger_benign", out));
     GLS_TRY(report_pairs(s, k, BENIGN_BENIGN, o->pairs, "cosines_benign_benign", "cosine_benign_benign", out));
     if (!k->label) return GLS_OK;
@@ -223,8 +255,8 @@ static gls_status from_ledger(gls_context *ctx, const gls_suspicion *own, const 
     return GLS_OK;
 }
 
-static gls_status report(gls_measure *m, gls_sample *s, const gls_suspicion *all, const int32_t *label,
-                         gls_measure_result *out) {
+static gls_status report(gls_measure *m, gls_sample *s, const double *norm, const gls_suspicion *all,
+                         const int32_t *label, gls_measure_result *out) {
     const options *o = m->options;
     const gls_source *source = s->in->source;
     const int64_t *mark, *domain;
@@ -237,7 +269,7 @@ static gls_status report(gls_measure *m, gls_sample *s, const gls_suspicion *all
     kinds k = {.mark = mark, .label = label, .dragger = gls_alloc(m->ctx, 2 * s->count, sizeof(int64_t))};
     if (!k.dragger) return GLS_ERR_MEMORY;
     k.benign = k.dragger + s->count;
-    gls_status status = report_kinds(m, s, all, &k, out);
+    gls_status status = report_kinds(m, s, norm, all, &k, out);
     gls_free(m->ctx, k.dragger);
     return status;
 }
@@ -258,10 +290,10 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *o
     if (status == GLS_OK && ledger && ledger->examples == m->examples) {
         gls_suspicion met = {0};
         status = from_ledger(m->ctx, m->self, ledger, &met);
-        if (status == GLS_OK) status = report(m, s, &met, classes ? label : NULL, out);
+        if (status == GLS_OK) status = report(m, s, x + s->count, &met, classes ? label : NULL, out);
         gls_suspicion_destroy(m->ctx, &met);
     } else if (status == GLS_OK) {
-        status = report(m, s, m->self, classes ? label : NULL, out);
+        status = report(m, s, x + s->count, m->self, classes ? label : NULL, out);
     }
     gls_free(m->ctx, x);
     gls_free(m->ctx, label);

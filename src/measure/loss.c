@@ -38,7 +38,11 @@ static gls_status on_sample(gls_sample *s, gls_measure_result *out) {
         gls_free(s->ctx, losses);
         GLS_TRY(status);
     }
-    return gls_measure_result_headline(out, "loss");
+    GLS_TRY(gls_measure_result_headline(out, "loss"));
+    if (!(s->in->decay > 0)) return GLS_OK;
+    loss = gls_measure_result_get(out, "loss") + s->in->decay;
+    GLS_TRY(gls_measure_result_number(out, "decayed_loss", "loss", loss));
+    return gls_measure_result_headline(out, "decayed_loss");
 }
 
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {

@@ -45,10 +45,16 @@ static double to_the_set(const gls_sample *s, int64_t batch) {
     return s->whole || !(b > m) ? 1 : (b - n) / (b - m);
 }
 
-void gls_noise_batch_for(gls_sample_options *options, int64_t population, int64_t *batch) {
-    if (*batch > population) *batch = population > 1 ? population / 2 : 1;
-    int64_t least = 2 * *batch;
+gls_status gls_noise_batch_for(gls_sample_options *options, int64_t population, int64_t *batch,
+                               gls_measure_result *out) {
+    int64_t asked = *batch, least;
+    if (asked > population) *batch = population > 1 ? population / 2 : 1;
+    least = 2 * *batch;
     if (options->sample >= 0 && options->sample < least) options->sample = least;
+    if (*batch == asked) return GLS_OK;
+    return gls_measure_result_note(
+        out, "the set has no mini-batch of %lld: its %lld examples were read in mini-batches of %lld", (long long)asked,
+        (long long)population, (long long)*batch);
 }
 
 static gls_status batch_noise(gls_sample *s, const gls_real *w, const gls_real *g, gls_noise_batches *noise,

@@ -9,8 +9,9 @@
 gls_status gls_noise_examples(gls_sample *sample, const gls_real *w, gls_real *g, double *norm2);
 
 /* A sample holds two mini-batches at least: options.sample grows to that. A batch larger than the set becomes half of
- * it. */
-void gls_noise_batch_for(gls_sample_options *options, int64_t population, int64_t *batch);
+ * it, which the note says. */
+gls_status gls_noise_batch_for(gls_sample_options *options, int64_t population, int64_t *batch,
+                               gls_measure_result *out);
 
 /* Mini-batches drawn without replacement from the sample, their noise brought to what mini-batches of the whole set
  * have: times (1/B - 1/n) / (1/B - 1/m) in squares. */

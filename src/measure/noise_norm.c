@@ -7,6 +7,7 @@
 
 #include "measure/noise.h"
 #include "measure/statistics.h"
+#include "measure/tail.h"
 
 #include <math.h>
 #include <string.h>
@@ -40,12 +41,13 @@ typedef struct first_shape {
 
 /* Names of one distribution's figures. */
 typedef struct labels {
-    const char *edges, *counts, *gaussian_counts, *quantiles, *mean, *kurtosis;
-    const char *gaussian, *gaussian_kurtosis, *stable, *drift, *expected; /* of norms alone */
+    const char *edges, *counts, *gaussian_counts, *stable_counts, *quantiles, *mean, *kurtosis;
+    const char *gaussian, *gaussian_kurtosis, *stable, *drift, *expected, *papers; /* of norms alone */
 } labels;
 static const labels batch_labels = {"batch_histogram_edges",
                                     "batch_histogram_counts",
                                     "batch_gaussian_histogram_counts",
+                                    "batch_stable_histogram_counts",
                                     "batch_quantiles",
                                     "batch_mean",
                                     "batch_kurtosis",
@@ -53,10 +55,12 @@ static const labels batch_labels = {"batch_histogram_edges",
                                     "batch_gaussian_kurtosis",
                                     "batch_stable_quantiles",
                                     "batch_shape_drift",
-                                    "batch_shape_drift_expected"};
+                                    "batch_shape_drift_expected",
+                                    "batch_papers_tail_index"};
 static const labels example_labels = {"example_histogram_edges",
                                       "example_histogram_counts",
                                       "example_gaussian_histogram_counts",
+                                      "example_stable_histogram_counts",
                                       "example_quantiles",
                                       "example_mean",
                                       "example_kurtosis",
@@ -64,10 +68,12 @@ static const labels example_labels = {"example_histogram_edges",
                                       "example_gaussian_kurtosis",
                                       "example_stable_quantiles",
                                       "example_shape_drift",
-                                      "example_shape_drift_expected"};
+                                      "example_shape_drift_expected",
+                                      "example_papers_tail_index"};
 static const labels coordinate_labels = {.edges = "coordinate_histogram_edges",
                                          .counts = "coordinate_histogram_counts",
                                          .gaussian_counts = "coordinate_gaussian_histogram_counts",
+                                         .stable_counts = "coordinate_stable_histogram_counts",
                                          .quantiles = "coordinate_quantiles",
                                          .mean = "coordinate_mean",
                                          .kurtosis = "coordinate_kurtosis"};
@@ -88,6 +94,7 @@ static gls_status report_values(const options *o, const labels *l, double *x, in
     quantiles(x, n, q);
     gls_status status = gls_measure_result_array(out, l->edges, "gradient", o->bins + 1, edge);
     if (status == GLS_OK) status = gls_measure_result_array(out, l->counts, "count", o->bins, edge + o->bins + 1);
+    if (status == GLS_OK) status = gls_measure_result_histogram(out, l->counts, l->edges);
     if (status == GLS_OK) status = gls_measure_result_array(out, l->quantiles, "gradient", POINTS, q);
     if (status == GLS_OK) status = gls_measure_result_number(out, l->mean, "gradient", gls_stat_mean(x, n));
     if (status == GLS_OK) status = gls_measure_result_number(out, l->kurtosis, "", gls_stat_kurtosis(x, n));
@@ -96,7 +103,7 @@ static gls_status report_values(const options *o, const labels *l, double *x, in
 }
 
 /* How many of n values a null with these ascending draws would put into each bin. */
-static gls_status report_null_counts(const labels *l, const double *draw, int64_t draws, int64_t n,
+static gls_status report_null_counts(const labels *l, const char *name, const double *draw, int64_t draws, int64_t n,
                                      gls_measure_result *out) {
     const gls_figure *edges = gls_measure_result_find(out, l->edges);
     int64_t bins = edges->count - 1, k = 0;
@@ -108,8 +115,28 @@ static gls_status report_null_counts(const labels *l, const double *draw, int64_
         if (k == bins) break;
         count[k] += (double)n / (double)draws;
     }
-    gls_status status = gls_measure_result_array(out, l->gaussian_counts, "count", bins, count);
+    gls_status status = gls_measure_result_array(out, name, "count", bins, count);
     gls_free(out->ctx, count);
+    return status;
+}
+
+/* What stable values about the values' mean, whose distances from it have the same median, would put into the bins: a
+ * variance, to be matched as a normal's is, they do not have. */
+static gls_status report_stable_counts(const options *o, const labels *l, gls_random random, const double *x, int64_t n,
+                                       gls_measure_result *out) {
+    double *draw = gls_alloc(out->ctx, NULL_DRAWS, sizeof *draw), *apart = gls_alloc(out->ctx, n, sizeof *apart);
+    gls_status status = draw && apart ? GLS_OK : GLS_ERR_MEMORY;
+    double mean = gls_stat_mean(x, n);
+    for (int64_t i = 0; apart && i < n; i++) apart[i] = fabs(x[i] - mean);
+    if (status == GLS_OK) {
+        gls_noise_null(random, 1, o->alpha, gls_stat_median(apart, n), NULL_DRAWS, draw);
+        for (int64_t i = 0; i < NULL_DRAWS; i++)
+            draw[i] = mean + (gls_random_uniform(&random) < 0.5 ? -1 : 1) * draw[i];
+        gls_sort_doubles(draw, NULL_DRAWS);
+        status = report_null_counts(l, l->stable_counts, draw, NULL_DRAWS, n, out);
+    }
+    gls_free(out->ctx, draw);
+    gls_free(out->ctx, apart);
     return status;
 }
 
@@ -139,8 +166,9 @@ static gls_status report_nulls(const options *o, const labels *l, gls_random ran
     quantiles(draws, NULL_DRAWS, q);
     gls_status status = gls_measure_result_array(out, l->gaussian, "gradient", POINTS, q);
     if (status == GLS_OK) status = gls_measure_result_number(out, l->gaussian_kurtosis, "", kurtosis);
-    if (status == GLS_OK) status = report_null_counts(l, draws, NULL_DRAWS, n, out);
+    if (status == GLS_OK) status = report_null_counts(l, l->gaussian_counts, draws, NULL_DRAWS, n, out);
     gls_noise_null(random, effective, o->alpha, median, NULL_DRAWS, draws);
+    if (status == GLS_OK) status = report_null_counts(l, l->stable_counts, draws, NULL_DRAWS, n, out);
     quantiles(draws, NULL_DRAWS, q);
     if (status == GLS_OK) status = gls_measure_result_array(out, l->stable, "gradient", POINTS, q);
     gls_free(out->ctx, draws);
@@ -191,22 +219,25 @@ static gls_status report_drift(first_shape *first, int which, const labels *l, g
     return gls_measure_result_number(out, l->expected, "medians", expected);
 }
 
-/* Turns norm2 [n] into norms and sorts them. */
+/* Turns norm2 [n], in the order drawn, into norms and sorts them. */
 static gls_status report_norms(gls_measure *m, int which, const labels *l, gls_random random, double *norm2, int64_t n,
                                double effective, gls_measure_result *out) {
     for (int64_t i = 0; i < n; i++) norm2[i] = sqrt(norm2[i]);
+    GLS_TRY(gls_measure_result_number(out, l->papers, "", gls_tail_papers(norm2, 1, n)));
     GLS_TRY(report_values(m->options, l, norm2, n, out));
     GLS_TRY(report_nulls(m->options, l, random, effective, gls_stat_quantile(norm2, n, 0.5), n, out));
     return report_drift(m->self, which, l, random, norm2, n, out);
 }
 
-static gls_status report_coordinates(gls_measure *m, const gls_real *noise, int64_t d, gls_measure_result *out) {
+static gls_status report_coordinates(gls_measure *m, gls_random random, const gls_real *noise, int64_t d,
+                                     gls_measure_result *out) {
     int64_t stride = gls_parts(d, COORDINATES), n = gls_parts(d, stride);
     double *x = gls_alloc(m->ctx, n, sizeof *x);
     if (!x) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) x[i] = (double)noise[i * stride];
     gls_status status = report_values(m->options, &coordinate_labels, x, n, out);
     if (status == GLS_OK) status = report_normal_counts(&coordinate_labels, x, n, out);
+    if (status == GLS_OK) status = report_stable_counts(m->options, &coordinate_labels, random, x, n, out);
     gls_free(m->ctx, x);
     return status;
 }
@@ -242,10 +273,9 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_real *g, gls_nois
     GLS_TRY(gls_measure_result_number(out, "batch_noise_rms", "gradient", rms(noise->norm2, noise->batches, true)));
     GLS_TRY(report_norms(m, 0, &batch_labels, s->random, noise->norm2, noise->batches, noise->effective, out));
     if (single) GLS_TRY(report_norms(m, 1, &example_labels, s->random, norm2, s->count, noise->effective, out));
-    return report_coordinates(m, noise->first, gls_problem_size(in->problem), out);
+    return report_coordinates(m, s->random, noise->first, gls_problem_size(in->problem), out);
 }
 
-/* A mini-batch larger than the sample becomes half of it: drawn without replacement, the whole sample has no noise. */
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {
     const options *o = m->options;
     int64_t d = gls_problem_size(in->problem);
@@ -254,7 +284,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
                                         : in->batch > 0 ? in->batch
                                                         : 128,
                                .batches = o->batches};
-    gls_noise_batch_for(&sample, gls_sample_population(in), &noise.batch);
+    GLS_TRY(gls_noise_batch_for(&sample, gls_sample_population(in), &noise.batch, out));
     gls_sample s;
     GLS_TRY(gls_sample_create(in, "measure.noise_norm", (uint64_t)in->step, sample.sample, (gls_mode)sample.mode, &s));
     gls_real *g = gls_alloc(m->ctx, d, sizeof *g);
@@ -281,7 +311,7 @@ static gls_status on_rows(gls_measure *m, const gls_measure_matrix *matrix, gls_
     gls_random random = gls_random_create(matrix->seed, "measure.noise_norm", 0, 0);
     GLS_TRY(report_norms(m, 1, &example_labels, random, norm2, matrix->n, effective, out));
     for (int64_t k = 0; k < matrix->d; k++) mean[k] = matrix->g[k] - mean[k];
-    return report_coordinates(m, mean, matrix->d, out);
+    return report_coordinates(m, random, mean, matrix->d, out);
 }
 
 static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gls_measure_result *out) {

@@ -1,6 +1,8 @@
 /* The verbs of gradient_diversity and noise_scale. */
 #include "measure/pair.h"
 
+#include <math.h>
+
 gls_status gls_pair_create(gls_measure *m, const gls_pair_words *words) {
     const gls_pair_options *o = m->options;
     gls_pair *pair = m->self;
@@ -10,9 +12,19 @@ gls_status gls_pair_create(gls_measure *m, const gls_pair_words *words) {
     return GLS_OK;
 }
 
+/* A bound that is not told from infinity is not the smallest. */
+static void keep_least(gls_pair_least *least, double bound, int64_t step) {
+    if (!isfinite(bound) || (least->looks > 0 && bound >= least->bound)) return;
+    *least = (gls_pair_least){.looks = 1, .bound = bound, .step = (double)step};
+}
+
 /* False as long as the running means say nothing. */
 static bool read(const gls_pair *pair, int64_t population, gls_pair_reading *to) {
-    *to = (gls_pair_reading){.running = &pair->running, .population = population};
+    const gls_pair_least *least = &pair->least;
+    *to = (gls_pair_reading){.running = &pair->running,
+                             .population = population,
+                             .least = least->looks > 0 ? least->bound : NAN,
+                             .least_step = least->looks > 0 ? least->step : NAN};
     return gls_diversity_read(&pair->running, population, &to->diversity, &to->bound, &to->low, &to->high);
 }
 
@@ -23,7 +35,10 @@ static gls_status on_step(gls_pair *pair, const gls_measure_input *in, gls_measu
     out->sample = in->step_examples;
     out->population = n;
     gls_pair_reading reading;
-    if (!read(pair, n, &reading))
+    bool known = read(pair, n, &reading);
+    keep_least(&pair->least, reading.bound, in->step);
+    read(pair, n, &reading);
+    if (!known)
         GLS_TRY(gls_measure_result_meaningless(out, "the smoothed |mean gradient|^2 is not positive yet: more steps, "
                                                     "or more smoothing"));
     return pair->words->step(&reading, out);
@@ -37,6 +52,10 @@ static gls_status on_sample(gls_pair *pair, gls_sample *s, gls_measure_result *o
     GLS_TRY(gls_moments_sample(s, s->in->w, &moments));
     GLS_TRY(pair->words->sample(&moments, s->population, out));
     if (!pair->words->smoothed) return GLS_OK;
+    double bound;
+    gls_interval interval;
+    gls_moments_bound(&moments, &bound, &interval);
+    keep_least(&pair->least, bound, s->in->step);
     gls_diversity_update_moments(&pair->running, s->count, moments.m2, moments.g);
     read(pair, s->population, &reading);
     return pair->words->smoothed(&reading, out);
@@ -63,8 +82,12 @@ gls_status gls_pair_matrix(gls_measure *m, const gls_measure_matrix *matrix, gls
 
 gls_status gls_pair_arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
     gls_pair *pair = m->self;
-    return gls_arrays_add_state(m->ctx, list, prefix, "running", GLS_F64, sizeof pair->running / sizeof(double),
-                                &pair->running);
+    GLS_TRY(gls_arrays_add_state(m->ctx, list, prefix, "running", GLS_F64, sizeof pair->running / sizeof(double),
+                                 &pair->running));
+    GLS_TRY(gls_arrays_add_state(m->ctx, list, prefix, "least", GLS_F64, sizeof pair->least / sizeof(double),
+                                 &pair->least));
+    gls_arrays_optional(list); /* checkpoints of former versions have none */
+    return GLS_OK;
 }
 
 double gls_pair_cost(const gls_measure *m, int64_t examples, int64_t batch) {

@@ -20,6 +20,7 @@ typedef struct gls_pair_options {
 typedef struct gls_pair_reading {
     const gls_diversity *running;
     double diversity, bound, low, high;
+    double least, least_step; /* of all bounds read so far; NaN: none yet */
     int64_t population;
 } gls_pair_reading;
 
@@ -30,9 +31,15 @@ typedef struct gls_pair_words {
     gls_status (*smoothed)(const gls_pair_reading *reading, gls_measure_result *out);
 } gls_pair_words;
 
-/* A member's memory; the running means come first, they alone are saved. */
+/* The smallest bound so far: all zero at first. */
+typedef struct gls_pair_least {
+    double looks, bound, step;
+} gls_pair_least;
+
+/* A member's memory; words are not saved. */
 typedef struct gls_pair {
     gls_diversity running;
+    gls_pair_least least;
     const gls_pair_words *words;
 } gls_pair;
 

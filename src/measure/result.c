@@ -65,6 +65,16 @@ gls_status gls_measure_result_array(gls_measure_result *result, const char *name
     return add(result, (gls_figure){name, unit, count, .array = true, .low = NAN, .high = NAN}, value);
 }
 
+gls_status gls_measure_result_histogram(gls_measure_result *result, const char *name, const char *edges) {
+    gls_figure *counts = find(result, name);
+    const gls_figure *bins = find(result, edges);
+    if (!counts || !bins || bins->count != counts->count + 1)
+        return gls_fail(result->ctx, GLS_ERR_INTERNAL, "measure: '%s' are not the edges of the bins of '%s'", edges,
+                        name);
+    counts->edges = edges;
+    return GLS_OK;
+}
+
 gls_status gls_measure_result_headline(gls_measure_result *result, const char *name) {
     gls_figure *figure = find(result, name);
     if (!figure) return gls_fail(result->ctx, GLS_ERR_INTERNAL, "measure: no figure is named '%s'", name);

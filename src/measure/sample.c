@@ -117,6 +117,7 @@ typedef struct collector {
     int64_t group;
     const gls_point *v;
     gls_status (*row)(void *user, int64_t i, const gls_real *g);
+    gls_status (*change)(void *user, int64_t i, gls_real *g);
     void *user;
 } collector;
 
@@ -138,6 +139,11 @@ static gls_status collect_gradient(void *user, gls_slice *slice) {
     const collector *c = user;
     slice->scale = 0;
     return c->row(c->user, slice->rows->slot[0], slice->gradient);
+}
+
+static gls_status collect_changed(void *user, gls_slice *slice) {
+    const collector *c = user;
+    return c->change(c->user, slice->rows->slot[0], slice->gradient);
 }
 
 /* Rows of the other ranks: every rank left zeros there. */
@@ -189,15 +195,30 @@ gls_status gls_sample_groups(gls_sample *s, const int64_t *index, int64_t count,
     return gls_sample_share(s, out, gls_parts(count, group), status);
 }
 
-gls_status gls_sample_each(gls_sample *s, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
-                           gls_status (*row)(void *user, int64_t i, const gls_real *g), void *user) {
+/* A pass that forms every example's own gradient. */
+static gls_status run_singly(gls_sample *s, const int64_t *index, int64_t count, uint64_t draw,
+                             gls_pass_request *request) {
     if (s->mode == GLS_MODE_TRAIN && s->in->problem->coupling != GLS_COUPLING_NONE)
         return gls_coupling_refuse(s->in->problem, "gradients of single examples");
-    collector c = {.row = row, .user = user};
-    gls_pass_request request = {
-        .w = w, .want = GLS_WANT_GRADIENT, .slice = collect_gradient, .user = &c, .explicit_slices = true, .group = 1};
     gls_pass_result result;
-    return run_pass(s, index, count, draw, &request, &result);
+    request->want = GLS_WANT_GRADIENT;
+    request->explicit_slices = true;
+    request->group = 1;
+    return run_pass(s, index, count, draw, request, &result);
+}
+
+gls_status gls_sample_each(gls_sample *s, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
+                           gls_status (*row)(void *user, int64_t i, const gls_real *g), void *user) {
+    collector c = {.row = row, .user = user};
+    gls_pass_request request = {.w = w, .slice = collect_gradient, .user = &c};
+    return run_singly(s, index, count, draw, &request);
+}
+
+gls_status gls_sample_sum(gls_sample *s, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
+                          gls_status (*row)(void *user, int64_t i, gls_real *g), void *user, gls_real *sum) {
+    collector c = {.change = row, .user = user};
+    gls_pass_request request = {.w = w, .slice = collect_changed, .user = &c, .g = sum};
+    return run_singly(s, index, count, draw, &request);
 }
 
 gls_status gls_sample_hessian(gls_sample *s, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,

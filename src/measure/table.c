@@ -12,10 +12,14 @@
     X(noise_norm) \
     X(variance_curve) \
     X(tail_index) \
+    X(alpha_moments) \
+    X(clip_bias) \
     X(gradient_norm) \
     X(loss) \
     X(sharpness) \
+    X(sample_curves) \
     X(smoothness) \
+    X(stationarity) \
     X(dragger) \
     X(time_averages) \
     X(invariance_defect) \

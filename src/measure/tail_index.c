@@ -83,7 +83,7 @@ static gls_status report_pairs(const noise *z, const noise *gaussian, gls_random
     return GLS_OK;
 }
 
-/* Norms over the coordinates of each centred sample, descending. */
+/* Norms over the coordinates of each centred sample, in order. */
 static void norms_of(const noise *z, double *norm) {
     for (int64_t i = 0; i < z->samples; i++) norm[i] = 0;
     for (int64_t c = 0; c < z->coordinates; c++) {
@@ -91,9 +91,13 @@ static void norms_of(const noise *z, double *norm) {
         double mean = gls_stat_mean(row, z->samples);
         for (int64_t i = 0; i < z->samples; i++) norm[i] += (row[i] - mean) * (row[i] - mean);
     }
-    for (int64_t i = 0; i < z->samples; i++) norm[i] = -sqrt(norm[i]);
-    gls_sort_doubles(norm, z->samples);
-    for (int64_t i = 0; i < z->samples; i++) norm[i] = -norm[i];
+    for (int64_t i = 0; i < z->samples; i++) norm[i] = sqrt(norm[i]);
+}
+
+static void descend(double *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) x[i] = -x[i];
+    gls_sort_doubles(x, n);
+    for (int64_t i = 0; i < n; i++) x[i] = -x[i];
 }
 
 /* The index at the 5% largest norms, ten at least; and the plot, at cut-offs from 4 to n / 2 on a log scale. */
@@ -121,9 +125,14 @@ static gls_status report_norms(const noise *z, const noise *gaussian, gls_measur
     if (!norm) return GLS_ERR_MEMORY;
     norms_of(z, norm);
     norms_of(gaussian, control);
+    double papers = gls_tail_papers(norm, 1, z->samples), of_control = gls_tail_papers(control, 1, z->samples);
+    descend(norm, z->samples);
+    descend(control, z->samples);
     gls_status status = report_hill(norm, control, z->samples, out);
     gls_free(out->ctx, norm);
     if (status != GLS_OK) return status;
+    GLS_TRY(gls_measure_result_number(out, "papers_norm_tail_index", "", papers));
+    GLS_TRY(gls_measure_result_number(out, "gaussian_papers_norm_tail_index", "", of_control));
     GLS_TRY(gls_measure_result_number(out, "papers_tail_index", "", gls_tail_papers(z->x, z->coordinates, z->samples)));
     return gls_measure_result_number(out, "gaussian_papers_tail_index", "",
                                      gls_tail_papers(gaussian->x, z->coordinates, z->samples));
@@ -276,7 +285,8 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
 
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return 2 * gls_sample_size(o->sample.sample, examples) * gls_sample_batch_or(o->batch, 1);
+    double size = gls_sample_size(o->sample.sample, examples);
+    return o->batch > 1 ? size * (double)o->batch : size * gls_sample_singly(m, false);
 }
 
 const gls_measure_type gls_measure_tail_index = {

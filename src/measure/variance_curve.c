@@ -98,7 +98,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     const options *o = m->options;
     int64_t batch = o->batch > 0 ? o->batch : in->batch > 0 ? in->batch : 128;
     gls_sample_options sample = o->sample;
-    gls_noise_batch_for(&sample, gls_sample_population(in), &batch);
+    GLS_TRY(gls_noise_batch_for(&sample, gls_sample_population(in), &batch, out));
     gls_sample s;
     GLS_TRY(
         gls_sample_create(in, "measure.variance_curve", (uint64_t)in->step, sample.sample, (gls_mode)sample.mode, &s));

@@ -1,6 +1,7 @@
 /* Averages of iterates. All kinds are value += c (w - value); they differ only in the share c of the k-th iterate. */
 #include <glissade/method.h>
 #include "base/arith.h"
+#include "base/flush.h"
 
 #include <math.h>
 #include <string.h>
@@ -104,10 +105,12 @@ typedef struct mixing {
 static gls_status mix(void *user, int64_t task, int worker) {
     const mixing *job = user;
     int64_t begin = task * TASK_SIZE, end = gls_least(begin + TASK_SIZE, job->n);
+    uint64_t mode = gls_flush_begin(); /* an exponential average of weights that are zero decays */
     if (job->share == 1)
         for (int64_t i = begin; i < end; i++) job->value[i] = (double)job->w[i];
     else
         for (int64_t i = begin; i < end; i++) job->value[i] += job->share * ((double)job->w[i] - job->value[i]);
+    gls_flush_end(mode);
     return GLS_OK;
 }
 

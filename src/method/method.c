@@ -154,6 +154,18 @@ gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_
     return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED, "method %s takes no vector '%s'", gls_method_name(method), key);
 }
 
+double gls_method_decay(const gls_method *method, const gls_real *w) {
+    double sum = 0;
+    for (int64_t i = 0; i < method->pieces; i++) {
+        const gls_method_piece *piece = &method->piece[i];
+        const gls_method_common *now = method->group[piece->group].now;
+        double decay = method->no_decay[piece->block] ? 0 : now->weight_decay;
+        if (!method->no_decoupled[piece->block]) decay += now->decoupled_weight_decay;
+        if (decay > 0) sum += decay / 2 * gls_sum_squares(w + piece->offset, piece->size);
+    }
+    return sum;
+}
+
 /* ---- the two verbs ---- */
 
 gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *query) {
@@ -177,6 +189,7 @@ gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_rea
     *report = (gls_step_report){.factor = 1};
     GLS_TRY(method->type->tell(method->self, answer, w, report));
     method->steps += !report->refused;
+    method->refused += report->refused;
     return GLS_OK;
 }
 
@@ -208,6 +221,8 @@ gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays 
     gls_context *ctx = method->ctx;
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "steps", GLS_I64, 1, &method->steps));
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "zero_gradients", GLS_I64, 1, &method->zero_gradients));
+    GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "refused", GLS_I64, 1, &method->refused));
+    gls_arrays_optional(arrays); /* unknown to checkpoints of former versions */
     for (int i = 0; i < method->vectors; i++) {
         GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, method->type->vectors[i], GLS_DTYPE_REAL, method->parameters,
                                      method->state[i]));
@@ -215,6 +230,12 @@ gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays 
     GLS_TRY(gls_method_groups_arrays(method, prefix, arrays));
     gls_method_setup setup = gls_method_setup_of(method);
     return method->type->arrays ? method->type->arrays(method->self, &setup, prefix, arrays) : GLS_OK;
+}
+
+gls_status gls_method_rate(gls_method *method, gls_clock clock, double *lr) {
+    GLS_TRY(gls_method_groups_advance(method, clock));
+    *lr = ((const gls_method_common *)method->group[method->groups - 1].now)->lr;
+    return GLS_OK;
 }
 
 void gls_method_record(const gls_method *method, gls_record *record) {

@@ -67,6 +67,7 @@ struct gls_method {
     gls_real *state[GLS_METHOD_VECTORS];
     void *self;
     int64_t steps, zero_gradients;
+    int64_t refused; /* steps that changed nothing: schedules count them, bias corrections do not */
 };
 
 /* groups.c */

@@ -42,6 +42,9 @@ static gls_status set_lengths(gls_schedule *s, const char *what) {
         return gls_fail(s->ctx, GLS_ERR_ARGUMENT,
                         "%s: schedule %s mixes steps and epochs, and the steps per epoch are not known", what,
                         s->type->member.name);
+    if (o->warmup_from != 0 && o->warmup.amount == 0)
+        return gls_fail(s->ctx, GLS_ERR_ARGUMENT, "%s: warmup_from is %g, but there is no warmup: expected its length",
+                        what, o->warmup_from);
     if (s->type->needs_end && !(s->end > s->warmup))
         return gls_fail(s->ctx, GLS_ERR_ARGUMENT,
                         "%s: schedule %s needs its length, longer than the warm-up (length: \"500s\" steps or epochs)",

@@ -3,6 +3,7 @@
  * threads. */
 #include "method/method.h"
 #include "base/arith.h"
+#include "base/flush.h"
 
 #include <float.h>
 #include <math.h>
@@ -147,9 +148,12 @@ static void run_piece(const pass *p, int64_t number) {
     }
 }
 
+/* In whichever thread of the team: the mode is each thread's own. */
 static gls_status run_task(void *user, int64_t task, int worker) {
     const pass *p = user;
+    uint64_t mode = gls_flush_begin();
     for (int64_t i = p->method->task[task]; i < p->method->task[task + 1]; i++) run_piece(p, i);
+    gls_flush_end(mode);
     return GLS_OK;
 }
 
@@ -242,24 +246,28 @@ static gls_status check_squares(const gls_method *method, double norm2) {
 }
 
 /* The order of the verbs is that of gls_method_type (method.h). A gradient that is not finite is refused before
- * anything has changed. Rules see the whole of g and w only through sums: `first` may read but not move w, `main` moves
- * each range once it has its step, and the projection onto a ball, which needs |w|, comes last. */
+ * w or the state has changed. Rules see the whole of g and w only through sums: `first` may read but not move w, `main`
+ * moves each range once it has its step, and the projection onto a ball, which needs |w|, comes last. */
 gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gls_real *at, gls_real *w,
                           gls_step_report *report) {
     const gls_method_type *type = method->type;
     int64_t nonfinite;
     double norm2 = gls_answer_norm2(method->ctx, answer, method->parameters, &nonfinite);
+    if (isfinite(norm2)) GLS_TRY(check_squares(method, norm2));
+    /* A refused step is a step of the run: the schedules' end counts it, so their position does. */
+    gls_clock clock = {(double)(method->steps + method->refused), answer->epoch};
+    GLS_TRY(gls_method_groups_advance(method, clock));
+    const gls_method_common *options = method->group[method->groups - 1].now;
     if (!isfinite(norm2)) {
+        method->refused++;
         *report = (gls_step_report){.refused = true,
+                                    .lr = options->lr,
                                     .nonfinite = nonfinite,
                                     .gradient_norm = sqrt(norm2),
                                     .factor = 1,
                                     .zero_gradients = method->zero_gradients};
         return GLS_OK;
     }
-    GLS_TRY(check_squares(method, norm2));
-    GLS_TRY(gls_method_groups_advance(method, (gls_clock){(double)method->steps, answer->epoch}));
-    const gls_method_common *options = method->group[method->groups - 1].now;
     gls_update update = {.self = method->self,
                          .options = options,
                          .k = method->steps + 1,

@@ -26,7 +26,7 @@ static inline float gls_elementary_exp(float x) {
     float clamped = x < -87.3f ? -87.3f : x;
     clamped = clamped > 88.7f ? 88.7f : clamped;
     float shifted = clamped * 1.44269504f + 12582912.0f; /* 1.5 2^23: rounds to the nearest integer, in the low bits */
-    int32_t bits;
+    uint32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     float n = shifted - 12582912.0f;
     float r = clamped - n * 0.693359375f;
@@ -39,9 +39,10 @@ static inline float gls_elementary_exp(float x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    int32_t e = (bits - 0x4b400000) * (1 << 22); /* half the exponent at a time keeps n = 128 finite */
-    int32_t half_bits = ((e >> 23) * (1 << 23)) + 0x3f800000;
-    int32_t rest_bits = ((bits - 0x4b400000) - (e >> 23)) * (1 << 23) + 0x3f800000;
+    /* Half the exponent at a time keeps n = 128 finite. Unsigned: the bits of a NaN may wrap around. */
+    uint32_t whole = bits - 0x4b400000u, first = (uint32_t)((int32_t)(whole << 22) >> 23);
+    uint32_t half_bits = (first << 23) + 0x3f800000u;
+    uint32_t rest_bits = ((whole - first) << 23) + 0x3f800000u;
     float half, rest;
     memcpy(&half, &half_bits, sizeof half);
     memcpy(&rest, &rest_bits, sizeof rest);
@@ -70,5 +71,16 @@ static inline float gls_elementary_erf(float x) {
     return copysignf(1.0f - p * t * gls_elementary_exp(-a * a), x);
 }
 #endif
+
+/* The normal distribution's function and density; the exact form, by erf. */
+static inline gls_real gls_elementary_normal_below(gls_real x) {
+    return (gls_real)0.5 * (1 + gls_elementary_erf(x * (gls_real)0.70710678118654752)); /* sqrt(1/2) */
+}
+static inline gls_real gls_elementary_normal_density(gls_real x) {
+    return (gls_real)0.39894228040143268 * gls_elementary_exp((gls_real)-0.5 * x * x); /* 1 / sqrt(2 pi) */
+}
+static inline gls_real gls_elementary_sigmoid(gls_real x) {
+    return 1 / (1 + gls_elementary_exp(-x));
+}
 
 #endif

@@ -79,6 +79,15 @@ static inline const gls_node *gls_exec_input(const gls_exec *x, int node, int k)
 static inline int64_t gls_exec_size(const gls_exec *x, int node) {
     return x->rows * gls_extent_size(x->graph->node[node].out);
 }
+/* Numbers of the documents at a row's positions, NULL: it is one. */
+static inline const int32_t *gls_exec_document(const gls_exec *x, int64_t row) {
+    const gls_batch *batch = x->args->rows;
+    return batch->document ? batch->document + row * batch->length : NULL;
+}
+/* The place of position t in its document, from that of the position before. */
+static inline int64_t gls_exec_place(const int32_t *document, int64_t t, int64_t before) {
+    return t > 0 && (!document || document[t] == document[t - 1]) ? before + 1 : 0;
+}
 /* The node's output, the loss's gradient with respect to it, and its aux. */
 static inline gls_real *gls_exec_value(const gls_exec *x, int node) {
     return x->value[node];

@@ -41,6 +41,14 @@ gls_status gls_op_takes_positions(const gls_graph *graph, const gls_node *node) 
     return gls_node_fail(graph, node, "takes a row of positions, but its input is %s", gls_extent_text(node->in, text));
 }
 
+gls_status gls_op_takes_one_document(const gls_graph *graph, const gls_node *node) {
+    GLS_TRY(gls_op_takes_positions(graph, node));
+    if (graph->data->documents != GLS_DOCUMENTS_PACKED) return GLS_OK;
+    return gls_node_fail(graph, node,
+                         "documents packed into one row would see each other here; expected rows of one "
+                         "document (data.rows: lines)");
+}
+
 gls_status gls_op_keeps_positions(const gls_graph *graph, gls_node *node, bool *fits) {
     (void)fits;
     if (graph->node[node->input[0]].inner == node->in.c) return GLS_OK;
@@ -395,7 +403,8 @@ gls_status gls_graph_finish(gls_graph *g) {
     for (int i = 0; i < g->nodes; i++) {
         gls_node *node = &g->node[i];
         for (int k = 1; k < node->inputs; k++)
-            if (g->node[node->input[k]].inner != g->node[node->input[0]].inner)
+            if (gls_extent_positions(g->node[node->input[k]].out) > 1 &&
+                g->node[node->input[k]].inner != g->node[node->input[0]].inner)
                 return gls_node_fail(g, node,
                                      "its inputs have different layouts in memory (one of them is the data's own)");
         GLS_TRY(choose_impl(g, node));

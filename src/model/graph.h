@@ -82,6 +82,7 @@ typedef enum gls_view_source {
     GLS_VIEW_GRAD,       /* the loss's gradient with respect to that value */
     GLS_VIEW_AUX_REAL,   /* reals that the op left in its aux */
     GLS_VIEW_AUX_DOUBLE, /* doubles there */
+    GLS_VIEW_AUX_TOKENS, /* numbers of rows there, int32_t */
     GLS_VIEW_TOKENS      /* of the batch */
 } gls_view_source;
 
@@ -107,6 +108,7 @@ typedef struct gls_use {
     gls_view input;  /* scale and shift: not read */
     gls_view grad;   /* scale and shift: of the terms whose sums over positions are a row's gradient */
     bool transposed; /* a matrix product with the transpose of the block */
+    gls_view factor; /* dropped weights: reals [block], what each weight was multiplied by */
 } gls_use;
 
 typedef struct gls_graph {

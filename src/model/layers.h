@@ -69,14 +69,33 @@ typedef struct gls_op_pad_channels_options {
     int64_t channels, stride;
 } gls_op_pad_channels_options;
 
+typedef enum gls_op_dropout_of { GLS_DROPOUT_ELEMENTS, GLS_DROPOUT_CHANNELS, GLS_DROPOUT_WORDS } gls_op_dropout_of;
+
 typedef struct gls_op_dropout_options {
     double p;
+    int of;
 } gls_op_dropout_options;
+
+typedef enum gls_op_gate_kind { GLS_GATE_SILU, GLS_GATE_GELU, GLS_GATE_SIGMOID } gls_op_gate_kind;
+#define GLS_GATE_CHOICES "silu|gelu|sigmoid"
+
+typedef struct gls_op_gate_options {
+    int kind;
+} gls_op_gate_options;
+
+typedef struct gls_op_penalty_options {
+    double square, change;
+} gls_op_penalty_options;
 
 typedef struct gls_op_lstm_options {
     int64_t units;
     bool bias;
+    double weight_drop;
 } gls_op_lstm_options;
+
+typedef struct gls_op_carry_options {
+    int64_t units;
+} gls_op_carry_options;
 
 typedef struct gls_op_attention_options {
     int64_t heads, kv_heads;
@@ -93,6 +112,7 @@ typedef enum gls_op_positions_kind { GLS_POSITIONS_LEARNED, GLS_POSITIONS_SINUSO
 
 typedef struct gls_op_positions_options {
     int kind;
+    bool packed; /* not an option: documents begin anywhere in a row */
 } gls_op_positions_options;
 
 typedef struct gls_op_cross_entropy_options {
@@ -119,9 +139,15 @@ static inline int gls_layer(gls_graph *g, const char *op, const char *name, int 
     return gls_graph_add(g, op, name, NULL, 1, &x);
 }
 
+static inline int gls_layer_dropout_of(gls_graph *g, const char *name, gls_op_dropout_options o, int x) {
+    return o.p > 0 ? gls_graph_add(g, "dropout", name, &o, 1, &x) : x;
+}
 static inline int gls_layer_dropout(gls_graph *g, const char *name, double p, int x) {
-    gls_op_dropout_options o = {p};
-    return p > 0 ? gls_graph_add(g, "dropout", name, &o, 1, &x) : x;
+    return gls_layer_dropout_of(g, name, (gls_op_dropout_options){.p = p}, x);
+}
+
+static inline int gls_layer_penalty(gls_graph *g, const char *name, gls_op_penalty_options o, int x) {
+    return o.square > 0 || o.change > 0 ? gls_graph_add(g, "penalty", name, &o, 1, &x) : x;
 }
 
 /* residual, which is added, -1: none. */

@@ -38,7 +38,10 @@ static gls_status make_tiles(gls_network *net) {
 static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group) {
     for (int i = 0; i < g->nodes; i++) {
         const gls_op *op = g->node[i].op;
-        if (op->coupling) GLS_TRY(gls_problem_add_meet(p, false, op->coupling->size(&g->node[i])));
+        if (!op->coupling) continue;
+        GLS_TRY(gls_problem_add_meet(p, false, op->coupling->size(&g->node[i])));
+        int64_t least = op->coupling->least_rows ? op->coupling->least_rows(&g->node[i]) : 1;
+        if (least > p->coupling_least) p->coupling_least = least;
     }
     for (int k = p->forward_meets; k-- > 0;) GLS_TRY(gls_problem_add_meet(p, true, p->forward_meet[k]));
     if (bn_group > 0 && p->forward_meets == 0)
@@ -200,6 +203,8 @@ static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_arg
     if (data->length && (!rows->token || rows->length != data->length))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld tokens, but the network was made for %lld",
                         rows->token ? (long long)rows->length : 0LL, (long long)data->length);
+    if (data->documents && !rows->document)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows do not say where their documents are");
     if (!data->length && (rows->features != data->features || (data->sparse ? !rows->row : !rows->x)))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld %s features, but the network was made for %lld %s ones",
                         (long long)rows->features, rows->row ? "sparse" : "dense", (long long)data->features,
@@ -256,12 +261,18 @@ gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_a
 
 /* ---- questions ---- */
 
-/* A loss leaves a double for each row at the beginning of its aux. */
+/* A loss leaves a double for each row at the beginning of its aux, and so does a penalty where it runs. */
 gls_status gls_network_losses(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses) {
     (void)p;
     (void)args;
     const gls_exec *x = self;
     memcpy(losses, gls_exec_aux(x, x->graph->loss), (size_t)x->rows * sizeof *losses);
+    for (int i = 0; i < x->graph->loss; i++) {
+        const gls_node *node = gls_exec_node(x, i);
+        if (!(node->op->flags & GLS_OP_PENALTY) || gls_node_aliased(node, x->plan->mode)) continue;
+        const double *added = gls_exec_aux(x, i);
+        for (int64_t r = 0; r < x->rows; r++) losses[r] += added[r];
+    }
     return GLS_OK;
 }
 

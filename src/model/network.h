@@ -83,6 +83,8 @@ gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args
 gls_status gls_network_inner(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
                              const gls_point *v, double *out);
 void gls_network_cost(gls_problem *p, double *multiply_adds, double *bytes);
+gls_status gls_network_onnx(gls_problem *p, const gls_real *w, struct gls_onnx *to, const char *input,
+                            const char **output);
 void gls_network_advance(gls_problem *p, const double *summary, gls_real *state);
 
 /* The verbs of a family's problem type. */
@@ -95,7 +97,7 @@ void gls_network_advance(gls_problem *p, const double *summary, gls_real *state)
     .backward = gls_network_backward, .losses = gls_network_losses, .scores = gls_network_scores,       \
     .outputs = gls_network_outputs, .gradient = gls_network_gradient, .tiles = gls_network_tiles,       \
     .gradient_tile = gls_network_gradient_tile, .norms = gls_network_norms, .inner = gls_network_inner, \
-    .cost = gls_network_cost, .advance = gls_network_advance
+    .cost = gls_network_cost, .advance = gls_network_advance, .onnx = gls_network_onnx
 
 /* Ends a family's graph with the loss that options and data call for, on the outputs of `node`. */
 int gls_family_loss(gls_graph *graph, const gls_family_options *options, int node);

@@ -277,3 +277,11 @@ gls_status gls_norm_uses(gls_graph *g, int i) {
     }
     return GLS_OK;
 }
+
+const char *gls_norm_onnx_residual(gls_export *x, int i, gls_form form, const char *y) {
+    const gls_node *node = &x->graph->node[i];
+    char name[GLS_ONNX_NAME];
+    if (node->inputs < 2) return y;
+    return gls_onnx_node(x->to, "Add", gls_export_name(x, i, "shortcut", name),
+                         GLS_ONNX_ARGS(y, gls_export_in(x, i, 1, form)), NULL);
+}

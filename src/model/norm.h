@@ -3,6 +3,7 @@
 #ifndef GLS_MODEL_NORM_H
 #define GLS_MODEL_NORM_H
 
+#include "model/export.h"
 #include "model/op.h"
 
 /* sum += x, square += x^2 over positions. */
@@ -52,6 +53,9 @@ void gls_norm_row_through(gls_exec *x, int node, int64_t row);
 void gls_norm_row_sums(gls_exec *x, int node, int64_t row, const gls_norm_channels *with, double *moment,
                        double *total);
 void gls_norm_row_backward(gls_exec *x, int node, int64_t row, const gls_norm_channels *with);
+
+/* y plus the residual, where the node has one. */
+const char *gls_norm_onnx_residual(gls_export *x, int node, gls_form form, const char *y);
 
 /* What the normalisations share as ops: inputs x and, if given, a residual that is added before the activation. */
 gls_status gls_norm_shape(gls_graph *graph, gls_node *node);

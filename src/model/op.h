@@ -4,6 +4,7 @@
 
 #include "base/table.h"
 #include "model/exec.h"
+#include "model/export.h"
 #include "model/graph.h"
 
 /* What backward reads in addition to the output's gradient, and what may share memory. */
@@ -19,8 +20,9 @@ enum {
     GLS_OP_LOSS = 256,           /* ends a graph: value is one loss a row */
     GLS_OP_EVALUATE_ALIAS = 512, /* nothing to do in evaluation mode (dropout) */
     GLS_OP_TOKENS = 1024,        /* reads the batch's tokens where others read reals */
-    GLS_OP_LINEAR = 2048         /* jointly in input and parameters, given the aux of forward: run with tangents in
+    GLS_OP_LINEAR = 2048,        /* jointly in input and parameters, given the aux of forward: run with tangents in
                                     place of values, forward and backward give tangents */
+    GLS_OP_PENALTY = 4096        /* where it runs, its aux begins with a double a row, which is added to the loss */
 };
 
 /* One way to execute an op. The first of the op's list that fits is taken. */
@@ -56,7 +58,8 @@ typedef struct gls_op_impl {
  * leaves this slice's terms for each of its spans (gls_span_at), the second continues from their totals over all
  * slices; both are [spans, size]. */
 typedef struct gls_op_coupling {
-    int64_t (*size)(const gls_node *node); /* doubles a span leaves, forward and backward alike */
+    int64_t (*size)(const gls_node *node);       /* doubles a span leaves, forward and backward alike */
+    int64_t (*least_rows)(const gls_node *node); /* that a span needs to have statistics; NULL: one */
     gls_status (*forward_partial)(gls_exec *x, int node, double *partial);
     gls_status (*forward_reduced)(gls_exec *x, int node, const double *reduced);
     gls_status (*backward_partial)(gls_exec *x, int node, double *partial);
@@ -96,6 +99,8 @@ typedef struct gls_op {
     /* A composed layer, several ops by one name, has this in place of all verbs above: adds them to the graph, named
      * "NAME.something", and returns the last one. */
     int (*compose)(gls_graph *graph, const char *name, const void *options, const int *input);
+    /* Its nodes in an ONNX graph, as in evaluation mode, ended by gls_export_out (model/export.h); NULL: none. */
+    void (*onnx)(gls_export *x, int node);
 } gls_op;
 
 extern const gls_op gls_op_input;
@@ -110,6 +115,8 @@ gls_status gls_op_same_shape(gls_graph *graph, gls_node *node);
 /* For ops over the positions [c, 1, w] of an example, in shape; and as their setup: every position's channels lie side
  * by side. */
 gls_status gls_op_takes_positions(const gls_graph *graph, const gls_node *node);
+/* For ops that see positions before their own in whatever document: refuses packed ones. */
+gls_status gls_op_takes_one_document(const gls_graph *graph, const gls_node *node);
 gls_status gls_op_keeps_positions(const gls_graph *graph, gls_node *node, bool *fits);
 
 /* Repeats of descriptors. The list of implementations of an op that has one. */

@@ -21,6 +21,10 @@ typedef struct gls_use_kind {
     /* out[group] += inner product of that sum with v [block] of the point. */
     gls_status (*inner)(gls_exec *x, const gls_use *use, const gls_partition *partition, const gls_point *v,
                         double *out);
+    /* out[group] += twice the inner product of the sums that this use and another one of the kind, of the same block,
+     * give. NULL: it follows from their factors. */
+    gls_status (*cross)(gls_exec *x, const gls_use *use, const gls_use *other, const gls_partition *partition,
+                        double *out);
     /* The gradient as outer products (use/factors.h), from which follow the cross terms with other uses of the block,
      * of this or of another kind; NULL: blocks used in this way are not shared. */
     struct gls_factors (*factors)(const gls_exec *x, const gls_use *use);
@@ -28,6 +32,6 @@ typedef struct gls_use_kind {
     int64_t (*scratch)(const gls_graph *graph, const gls_memory_plan *plan, const gls_use *use);
 } gls_use_kind;
 
-extern const gls_use_kind gls_use_matrix, gls_use_lookup, gls_use_convolution, gls_use_scale_shift;
+extern const gls_use_kind gls_use_matrix, gls_use_dropped, gls_use_lookup, gls_use_convolution, gls_use_scale_shift;
 
 #endif

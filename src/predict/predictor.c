@@ -5,6 +5,7 @@
 
 #include "base/tensors.h"
 #include "data/source.h"
+#include "estimator/streams.h"
 
 /* ---- reading ---- */
 
@@ -107,6 +108,10 @@ const char *gls_predictor_format(const gls_predictor *predictor) {
     return predictor->trained.format;
 }
 
+gls_token_unit gls_predictor_unit(const gls_predictor *predictor) {
+    return gls_token_unit_of(predictor->trained.options);
+}
+
 /* ---- rows ---- */
 
 gls_status gls_predictor_prepare(gls_predictor *p, gls_source *source, gls_source **out) {
@@ -119,7 +124,7 @@ gls_status gls_predictor_prepare(gls_predictor *p, gls_source *source, gls_sourc
         gls_source_destroy(source);
         return GLS_ERR_INPUT;
     }
-    return gls_transforms_apply(p->ctx, source, p->trained.transforms, p->trained.seed, p->fitted, out);
+    return gls_transforms_apply_elsewhere(p->ctx, source, p->trained.transforms, p->trained.seed, p->fitted, out);
 }
 
 gls_status gls_predictor_rows(gls_predictor *p, const char *format, const char *path, gls_part part, gls_source **out) {
@@ -132,21 +137,19 @@ gls_status gls_predictor_rows(gls_predictor *p, const char *format, const char *
     return gls_predictor_prepare(p, source, out);
 }
 
-gls_status gls_predictor_stream(gls_predictor *p, const gls_source *rows, gls_loader **loader, gls_stream **stream) {
+gls_status gls_predictor_loader(gls_predictor *p, const gls_source *rows, gls_loader **loader) {
     gls_loader_options options = {.size = sizeof options,
                                   .wave = gls_pass_plan(p->pass, rows->info.examples).wave,
                                   .align = 1,
                                   .seed = p->trained.seed};
-    GLS_TRY(gls_loader_create(p->ctx, rows, &options, loader));
-    return gls_loader_whole(*loader, stream);
+    return gls_loader_create(p->ctx, rows, &options, loader);
 }
 
 gls_status gls_predictor_run(gls_predictor *p, const gls_source *rows, gls_real *out) {
     gls_loader *loader = NULL;
-    gls_stream *stream;
     if (rows->info.examples < 1) return GLS_OK;
-    gls_status status = gls_predictor_stream(p, rows, &loader, &stream);
-    if (status == GLS_OK) status = gls_pass_outputs(p->pass, p->w, stream, out);
+    gls_status status = gls_predictor_loader(p, rows, &loader);
+    if (status == GLS_OK) status = gls_pass_outputs_whole(p->pass, &rows->info, loader, p->w, out);
     gls_loader_destroy(loader);
     return status;
 }

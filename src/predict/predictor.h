@@ -6,6 +6,7 @@
 #include <glissade/model.h>
 #include <glissade/predict.h>
 
+#include "data/text.h"
 #include "predict/trained.h"
 
 struct gls_predictor {
@@ -17,8 +18,9 @@ struct gls_predictor {
     gls_real *w; /* [d] */
 };
 
-/* All rows in order; the loader, to be destroyed also after a failure, serves the stream. */
-gls_status gls_predictor_stream(gls_predictor *predictor, const gls_source *rows, gls_loader **loader,
-                                gls_stream **stream);
+/* What a token of its texts is. */
+gls_token_unit gls_predictor_unit(const gls_predictor *predictor);
+/* To be destroyed. */
+gls_status gls_predictor_loader(gls_predictor *predictor, const gls_source *rows, gls_loader **loader);
 
 #endif

@@ -142,6 +142,12 @@ static gls_status perplexity(const gls_scored *s, double *out) {
     return GLS_OK;
 }
 
+static gls_status bits_per_character(const gls_scored *s, double *out) {
+    GLS_TRY(log_loss(s, out));
+    *out = s->characters > 0 ? *out * (double)s->n / (M_LN2 * s->characters) : NAN;
+    return GLS_OK;
+}
+
 /* ---- values ---- */
 
 static double squares(const gls_scored *s, int64_t c) {
@@ -192,6 +198,11 @@ const gls_score_row gls_score_rows[] = {
      auc},
     {{"log_loss", "mean of -log of the right class's probability", GLS_TASK_CLASSES | GLS_TASK_TOKENS}, log_loss},
     {{"perplexity", "e to the log loss", GLS_TASK_TOKENS}, perplexity},
+    {{"bits_per_character",
+      "bits of the log loss for each character of the text; a word has one more than its letters, for the blank or "
+      "line break behind it",
+      GLS_TASK_TOKENS},
+     bits_per_character},
     {{"r2", "1 - squared errors over squared deviations from the mean", GLS_TASK_VALUES}, r2},
     {{"rmse", "root of the mean squared error", GLS_TASK_VALUES}, rmse},
     {{"mae", "mean absolute error", GLS_TASK_VALUES}, mae},

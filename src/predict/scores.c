@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "data/source.h"
+#include "estimator/streams.h"
 #include "predict/predictor.h"
 #include "predict/score_table.h"
 
@@ -106,15 +107,24 @@ static gls_status count_classes(const scoring *s, gls_scores *out) {
 /* As the run computes its own test loss: the same pass over the same rows. */
 static gls_status own_loss(gls_predictor *p, const gls_source *rows, double *loss) {
     gls_loader *loader = NULL;
-    gls_stream *stream;
     gls_pass_result result;
-    gls_status status = gls_predictor_stream(p, rows, &loader, &stream);
     gls_pass_request request = {.w = p->w, .mode = GLS_MODE_EVALUATE};
-    if (status == GLS_OK) request.rows = stream;
-    if (status == GLS_OK) status = gls_pass_run(p->pass, &request, &result);
+    gls_status status = gls_predictor_loader(p, rows, &loader);
+    if (status == GLS_OK) status = gls_pass_run_whole(p->pass, &rows->info, loader, &request, &result);
     gls_loader_destroy(loader);
     if (status == GLS_OK) *loss = result.loss / result.mass;
     return status;
+}
+
+/* Those of the tokens that are predicted. */
+static double characters(const scoring *s) {
+    const gls_data_info *info = &s->p->trained.input;
+    double sum = 0;
+    if (info->target != GLS_TARGET_TOKENS || !info->class_names) return 0;
+    for (int64_t i = 0; i < s->predictions; i++)
+        sum += (double)gls_token_characters(gls_predictor_unit(s->p), info->class_names, s->label[i],
+                                            i ? s->label[i - 1] : -1);
+    return sum;
 }
 
 static gls_status fill(scoring *s, unsigned task, gls_scores *out) {
@@ -129,7 +139,8 @@ static gls_status fill(scoring *s, unsigned task, gls_scores *out) {
                          .predicted = s->predicted,
                          .confusion = out->confusion,
                          .recall = out->recall,
-                         .f1 = out->f1};
+                         .f1 = out->f1,
+                         .characters = characters(s)};
     for (const gls_score_row *row = gls_score_rows; row->type.name; row++) {
         double value;
         if (!(row->type.tasks & task)) continue;

@@ -3,6 +3,7 @@
 #include "predict/trained.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +11,15 @@
 
 /* ---- writing ---- */
 
-static json_t *names_json(const gls_data_info *info) {
+static json_t *names_json(const char *const *name, int64_t count) {
     json_t *list = json_array();
-    for (int64_t i = 0; i < info->classes; i++) json_array_append_new(list, json_string(info->class_names[i]));
+    for (int64_t i = 0; i < count; i++) json_array_append_new(list, json_string(name[i]));
+    return list;
+}
+
+static json_t *fill_json(const gls_data_info *info) {
+    json_t *list = json_array();
+    for (int64_t i = 0; i < info->features; i++) json_array_append_new(list, json_real((double)info->feature_fill[i]));
     return list;
 }
 
@@ -27,7 +34,12 @@ static json_t *info_json(const gls_data_info *info) {
     json_object_set_new(object, "targets", json_integer(info->targets));
     json_object_set_new(object, "length", json_integer(info->length));
     json_object_set_new(object, "vocabulary", json_integer(info->vocabulary));
-    if (info->class_names) json_object_set_new(object, "class_names", names_json(info));
+    if (info->streams) json_object_set_new(object, "streams", json_integer(info->streams));
+    if (info->documents) json_object_set_new(object, "documents", json_integer(info->documents));
+    if (info->class_names) json_object_set_new(object, "class_names", names_json(info->class_names, info->classes));
+    if (info->feature_names)
+        json_object_set_new(object, "feature_names", names_json(info->feature_names, info->features));
+    if (info->feature_fill) json_object_set_new(object, "feature_fill", fill_json(info));
     return object;
 }
 
@@ -87,18 +99,39 @@ static int64_t whole(parser *p, const json_t *object, const char *key) {
     return 0;
 }
 
-static gls_status read_names(parser *p, const json_t *list, gls_data_info *info) {
+/* Files of former versions do not have it. */
+static int64_t whole_or(parser *p, const json_t *object, const char *key, int64_t otherwise) {
+    return json_object_get(object, key) ? whole(p, object, key) : otherwise;
+}
+
+/* A list of `count` texts, or nothing. */
+static gls_status read_names(parser *p, const json_t *root, const char *key, int64_t count, const char *const **out) {
+    const json_t *list = json_object_get(root, key);
     if (!list) return GLS_OK;
-    if (!json_is_array(list) || (int64_t)json_array_size(list) != info->classes)
-        return wrong(p, "class_names", "one name for each class");
-    const char **name = gls_arena_alloc(p->arena, info->classes, sizeof *name);
+    if (!json_is_array(list) || (int64_t)json_array_size(list) != count) return wrong(p, key, "one name for each");
+    const char **name = gls_arena_alloc(p->arena, count, sizeof *name);
     if (!name) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < info->classes; i++) {
+    for (int64_t i = 0; i < count; i++) {
         const char *text = json_string_value(json_array_get(list, (size_t)i));
-        if (!text) return wrong(p, "class_names", "texts");
+        if (!text) return wrong(p, key, "texts");
         if (!(name[i] = keep(p, text))) return GLS_ERR_MEMORY;
     }
-    info->class_names = name;
+    *out = name;
+    return GLS_OK;
+}
+
+static gls_status read_fill(parser *p, const json_t *root, gls_data_info *info) {
+    const json_t *list = json_object_get(root, "feature_fill");
+    if (!list) return GLS_OK;
+    if (!json_is_array(list) || (int64_t)json_array_size(list) != info->features)
+        return wrong(p, "feature_fill", "one number for each feature");
+    gls_real *fill = gls_arena_alloc(p->arena, info->features, sizeof *fill);
+    if (!fill) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < info->features; i++) {
+        fill[i] = (gls_real)json_number_value(json_array_get(list, (size_t)i));
+        if (!isfinite(fill[i])) return wrong(p, "feature_fill", "finite numbers");
+    }
+    info->feature_fill = fill;
     return GLS_OK;
 }
 
@@ -113,7 +146,9 @@ static gls_status read_info(parser *p, const json_t *root, const char *key, gls_
                            .classes = whole(p, o, "classes"),
                            .targets = whole(p, o, "targets"),
                            .length = whole(p, o, "length"),
-                           .vocabulary = whole(p, o, "vocabulary")};
+                           .vocabulary = whole(p, o, "vocabulary"),
+                           .streams = whole_or(p, o, "streams", 0),
+                           .documents = (gls_documents)whole_or(p, o, "documents", GLS_DOCUMENTS_WHOLE)};
     for (int i = 0; i < out->dims; i++) {
         const json_t *extent = json_array_get(shape, (size_t)i);
         if (!json_is_integer(extent) || json_integer_value(extent) < 0) return wrong(p, "shape", "extents");
@@ -121,7 +156,10 @@ static gls_status read_info(parser *p, const json_t *root, const char *key, gls_
     }
     if (p->bad) return GLS_ERR_INPUT;
     if (out->target > GLS_TARGET_TOKENS) return wrong(p, "target", "a kind of target");
-    return read_names(p, json_object_get(o, "class_names"), out);
+    if (out->documents > GLS_DOCUMENTS_PACKED) return wrong(p, "documents", "a way that rows hold documents");
+    GLS_TRY(read_names(p, o, "class_names", out->classes, &out->class_names));
+    GLS_TRY(read_names(p, o, "feature_names", out->features, &out->feature_names));
+    return read_fill(p, o, out);
 }
 
 static gls_status read_yaml(parser *p, const json_t *root, const char *key, const gls_value **out) {

@@ -10,13 +10,15 @@ enum {
     TILE_VALUES = 16384 /* gradient values a tile: 64 KiB of floats stay in a core's cache while rows are added */
 };
 
+/* Whole numbers come as classes and as numbers: a loss that takes either takes the numbers. */
 static gls_status count_outputs(gls_problem *p, const gls_data_info *data, const gls_glm_loss *loss, int64_t *outputs) {
     const char *name = p->type->member.name;
     if (!data || data->features < 1) return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs data with features", name);
-    bool classes = data->target == GLS_TARGET_CLASS;
+    bool numbers = !loss->needs_classes && data->targets > 0, classes = data->target == GLS_TARGET_CLASS && !numbers;
+    if (numbers && data->target == GLS_TARGET_CLASS) p->data.target = GLS_TARGET_REAL;
     if (loss->needs_classes && !classes)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs class targets, and these data have none", name);
-    if (!classes && (data->target != GLS_TARGET_REAL || data->targets < 1))
+    if (!classes && !(numbers && p->data.target == GLS_TARGET_REAL))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs real or class targets, and these data have none", name);
     if (loss->two_classes && data->classes != 2)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs two classes, and these data have %lld; use 'softmax'",
@@ -50,7 +52,7 @@ gls_status gls_glm_create(gls_problem *p, const void *options, const gls_data_in
     GLS_TRY(gls_layout_add(p->layout, "weight", 2, shape, glm->tiled ? GLS_BLOCK_TILED : 0));
     if (glm->options.bias) GLS_TRY(gls_layout_add(p->layout, "bias", 1, shape, GLS_BLOCK_NO_DECAY));
     p->outputs = glm->outputs;
-    p->link = data->target == GLS_TARGET_REAL ? GLS_LINK_IDENTITY : glm->outputs == 1 ? loss->one : loss->several;
+    p->link = p->data.target == GLS_TARGET_REAL ? GLS_LINK_IDENTITY : glm->outputs == 1 ? loss->one : loss->several;
     if (gls_problem_prediction(p).classes > 0) {
         p->score_count = 1;
         p->score[0] = "accuracy";
@@ -67,6 +69,17 @@ void gls_glm_cost(gls_problem *p, double *multiply_adds, double *bytes) {
     if (glm->sparse && width > 256) width = 256;
     *multiply_adds = width * (double)glm->outputs;
     *bytes = (double)(3 * glm->outputs + 4) * sizeof(double) + width * (sizeof(gls_real) + (glm->sparse ? 4 : 0));
+}
+
+gls_status gls_glm_onnx(gls_problem *p, const gls_real *w, gls_onnx *to, const char *input, const char **output) {
+    const gls_glm *glm = p->self;
+    int64_t shape[2] = {glm->outputs, glm->features};
+    const char *x = gls_onnx_reshape(to, "features", input, GLS_ONNX_EXTENTS(0, glm->features));
+    const char *weight = gls_onnx_reals(to, "weight", false, 2, shape, w);
+    const char *bias = glm->options.bias ? gls_onnx_reals(to, "bias", false, 1, shape, w + shape[0] * shape[1]) : NULL;
+    *output = gls_onnx_node(to, "Gemm", "outputs", bias ? GLS_ONNX_ARGS(x, weight, bias) : GLS_ONNX_ARGS(x, weight),
+                            GLS_ONNX_WITH(GLS_ONNX_INT("transB", 1)));
+    return gls_onnx_status(to);
 }
 
 /* ---- points ---- */

@@ -5,6 +5,8 @@
 
 #include <glissade/problem.h>
 
+#include "onnx/onnx.h"
+
 #include <math.h>
 #include <stddef.h>
 
@@ -61,6 +63,7 @@ typedef struct gls_glm_evaluation {
 
 /* The shared verbs; create is also given the loss. */
 gls_status gls_glm_create(gls_problem *p, const void *options, const gls_data_info *data, const gls_glm_loss *loss);
+gls_status gls_glm_onnx(gls_problem *p, const gls_real *w, gls_onnx *to, const char *input, const char **output);
 gls_status gls_glm_point_create(gls_problem *p, void **prepared);
 void gls_glm_point_destroy(gls_problem *p, void *prepared);
 gls_status gls_glm_point_set(gls_problem *p, void *prepared, const gls_real *w);
@@ -87,7 +90,7 @@ void gls_glm_cost(gls_problem *p, double *multiply_adds, double *bytes);
     .point_set = gls_glm_point_set, .evaluation_create = gls_glm_evaluation_create,                             \
     .evaluation_destroy = gls_glm_evaluation_destroy, .forward = gls_glm_forward, .losses = gls_glm_losses,     \
     .scores = gls_glm_scores, .outputs = gls_glm_outputs, .gradient = gls_glm_gradient, .tiles = gls_glm_tiles, \
-    .gradient_tile = gls_glm_gradient_tile, .norms = gls_glm_norms, .inner = gls_glm_inner, .cost = gls_glm_cost
+    .gradient_tile = gls_glm_gradient_tile, .norms = gls_glm_norms, .inner = gls_glm_inner, .onnx = gls_glm_onnx, .cost = gls_glm_cost
 
 /* Rows [begin, end) of a slice: G [k, ldg], which holds features [low, high), += sum weights[i] residual_i x_i^T. */
 void gls_glm_add_rows(const gls_problem *p, const gls_batch *rows, const gls_real *residual, const double *weights,

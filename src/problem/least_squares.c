@@ -1,4 +1,5 @@
-/* Least squares: 1/2 |z - y|^2. Classes are regressed as +1/-1 (two) or as unit vectors (more). */
+/* Least squares: 1/2 |z - y|^2. Targets that are numbers are regressed as such, also where they are classes beside;
+ * else classes are +1/-1 (two) or unit vectors (more). */
 #include "problem/glm.h"
 
 static double wanted(const gls_glm *glm, gls_glm_target target, int64_t c) {
@@ -29,8 +30,8 @@ static gls_status create(gls_problem *p, const void *options, const gls_data_inf
 static const gls_option options[] = {GLS_GLM_OPTIONS, {0}};
 
 const gls_problem_type gls_problem_least_squares = {
-    .member = {"least_squares", "linear least squares; classes as +1/-1 or unit vectors", "", options,
-               sizeof(gls_glm_options)},
+    .member = {"least_squares", "linear least squares; whole numbers are numbers, classes +1/-1 or unit vectors", "",
+               options, sizeof(gls_glm_options)},
     .create = create,
     GLS_GLM_VERBS,
 };

@@ -4,6 +4,11 @@
 
 extern const char gls_asset_page_css[];
 extern const char gls_asset_page_js[];
+extern const char gls_asset_curves_js[];
+extern const char gls_asset_measures_js[];
+extern const char gls_asset_findings_js[];
+extern const char gls_asset_tables_js[];
+extern const char gls_asset_start_js[];
 extern const char gls_asset_chart_js[];
 
 #endif

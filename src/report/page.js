@@ -11,7 +11,8 @@ const dark = () => {
 };
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const charts = [];
-const runs = data.groups.flatMap((group, g) => group.runs.map((run) => ({ ...run, g })));
+data.groups.forEach((group, g) => group.runs.forEach((run) => { run.g = g; }));
+const runs = data.groups.flatMap((group) => group.runs);
 
 // A page that is being watched loads itself anew: what the reader had set is carried over.
 const memory = "glissade " + location.pathname;
@@ -109,7 +110,32 @@ function seriesDatasets(spec) {
         borderWidth: 1.8, borderDash: dashes[s % dashes.length], pointRadius: few ? 3 : 0, pointHitRadius: 8 });
     });
   });
-  return spec.reference ? withReference(spec, datasets) : datasets;
+  const marked = [...datasets, ...marks(spec, datasets)];
+  return spec.reference ? withReference(spec, marked) : marked;
+}
+
+// ---- what a measure called meaningless is marked where it stands, or at the foot of the chart ----
+
+// Measure by its figures. What a step has a figure of that name of, too, is traced under another name, or not at all.
+const figuresOf = new Map();
+const ofSteps = { loss: "full_loss", gradient_norm: "full_gradient_norm", batch: "" };
+for (const run of runs) for (const { measure, result } of run.measures) for (const key of Object.keys(result)) figuresOf.set(ofSteps[key] ?? key, measure);
+
+function marks(spec, datasets) {
+  const ys = datasets.flatMap((set) => set.data.map(({ y }) => y)).filter(Number.isFinite), positive = ys.filter((y) => y > 0);
+  const foot = positive.length ? Math.min(...positive) : ys.length ? Math.min(...ys) : 0;
+  return data.groups.flatMap((group, g) => {
+    const ink = data.groups.length > 1 ? color(g) : css("--ink"), points = [];
+    for (const run of group.runs) for (const mark of run.meaningless) {
+      const name = spec.series.find((one) => figuresOf.get(one) === mark.measure);
+      if (!name) continue;
+      const series = run.series[name], i = series ? series.step.indexOf(mark.step) : -1, y = i < 0 ? null : series.value[i];
+      points.push({ x: mark[axis], y: Number.isFinite(y) ? y : foot, why: mark.why });
+    }
+    const shown = points.filter(({ x }) => Number.isFinite(x));
+    return shown.length ? [{ label: `${group.name} · meaningless`, data: shown, parsing: false, showLine: false, mark: true, pointStyle: "crossRot", pointRadius: 6, pointHitRadius: 8,
+      borderColor: ink, backgroundColor: ink, borderWidth: 2 }] : [];
+  });
 }
 
 // A level that the curve is to be held against.
@@ -261,7 +287,7 @@ function draw(entry) {
   const { spec } = entry;
   const datasets = spec.datasets ? spec.datasets() : seriesDatasets(spec);
   entry.datasets = datasets;
-  const drawn = entry.log ? datasets.map((set) => ({ ...set, data: set.data.map(({ x, y }) => ({ x, y: y > 0 ? y : NaN })) })) : datasets;
+  const drawn = entry.log ? datasets.map((set) => ({ ...set, data: set.data.map((at) => ({ ...at, y: at.y > 0 ? at.y : NaN })) })) : datasets;
   const options = {
     animation: false, maintainAspectRatio: false, normalized: true,
     interaction: { mode: spec.points ? "nearest" : "x", intersect: false, axis: "x" },
@@ -271,7 +297,7 @@ function draw(entry) {
         labels: { color: css("--ink"), usePointStyle: true, boxHeight: 7, ...(spec.scatter ? {} : { pointStyle: "line", pointStyleWidth: 26 }), filter: (item, all) => !all.datasets[item.datasetIndex].band } },
       tooltip: { filter: (item) => !item.dataset.band, callbacks: {
         title: (items) => (items.length ? number(items[0].parsed.x) : ""),
-        label: (item) => `${item.dataset.label}: ${number(item.parsed.y)}` } },
+        label: (item) => `${item.dataset.label}: ${item.dataset.mark ? item.raw.why : number(item.parsed.y)}` } },
       decimation: { enabled: !spec.points, algorithm: "min-max", threshold: 1500 },
     },
   };
@@ -307,337 +333,3 @@ function chart(parent, spec) {
   charts.push(entry);
   return true;
 }
-
-// ---- what is drawn ----
-
-const known = [
-  { section: "Curves" },
-  { title: "Training loss", series: ["loss"], log: true, about: "Of the mini-batches, mean over mass." },
-  { title: "Held-out loss", series: ["validation_loss", "test_loss", "train_loss"], log: true, about: "Over the whole set that the run watches." },
-  { title: "Held-out accuracy", series: ["validation_accuracy", "test_accuracy", "train_accuracy"], about: "Share of examples classified rightly." },
-  { title: "Time-averaged loss", series: ["last_window_loss"], log: true, about: "Mean over the last full window of steps." },
-  { title: "Full loss", series: ["full_loss"], log: true, about: "The objective on the training set, in evaluation mode." },
-  { section: "Step size" },
-  { title: "Learning rate", series: ["lr"], about: "After its schedule." },
-  { title: "Update norm", series: ["update_norm"], log: true, about: "Length of each step, ‖w_new − w‖." },
-  { title: "Factor applied", series: ["factor"], log: true, idle: 1, about: "What clipping or normalising multiplied the direction by; 1 is untouched." },
-  { title: "Clip fraction", series: ["clipped", "clipped_share"], idle: 0, about: "Share of coordinates that the method cut, and of micro-batches that the estimator cut." },
-  { title: "Batch size", series: ["batch", "batch_size_bound", "norm_test_batch"], log: true,
-    about: "The batch beside the batch-size bound B_S: larger batches than the bound stop paying." },
-  { section: "Gradients" },
-  { title: "Gradient norm", series: ["gradient_norm"], log: true, about: "Of the estimate, before the method clips or normalises it." },
-  { title: "Full gradient norm", series: ["full_gradient_norm"], log: true, about: "On the training set or a sample, corrected for the sample's noise." },
-  { title: "Time-averaged gradient norm", series: ["last_window_gradient_norm"], log: true, about: "Mean over the last full window of steps." },
-  { title: "Gradient diversity", series: ["gradient_diversity"], log: true, about: "Σ‖g_i‖² / ‖Σ g_i‖²." },
-  { title: "Noise scale", series: ["noise_scale"], log: true, about: "tr Σ / ‖∇F‖², which is B_S − 1." },
-  { title: "Norm test", series: ["norm_test"], log: true, reference: { label: "passed below", y: 1 }, about: "Noise of the mini-batch over θ times its gradient's norm." },
-  { title: "Noise RMS", series: ["noise_rms"], log: true, about: "√ of mean ‖g_i − ∇F‖² over single examples." },
-  { title: "Tail index", series: ["tail_index"], reference: { label: "normal", y: 2 }, about: "2 is a light tail; below it the gradient noise is heavy-tailed." },
-  { title: "Micro-batch norms", series: ["group_norm_q10", "group_norm_q50", "group_norm_q90"], log: true, about: "Quantiles over the micro-batches of a step." },
-  { title: "Clip bound", series: ["rho", "bound"], log: true, about: "Adaptive: ρ, the least micro-batch norm of the step." },
-  { title: "Shrinkage by clipping", series: ["mean_ratio"], log: true, about: "Norm of the clipped estimate over that of the plain mean." },
-  { section: "Curvature" },
-  { title: "Sharpness beside 2/η", series: ["lambda_max", "two_over_lr", "hessian_norm"], log: true, about: "Largest Hessian eigenvalue; above 2/η plain gradient steps are unstable." },
-  { title: "Local smoothness", series: ["smoothness"], log: true, about: "How fast the gradient turns along a step." },
-  { title: "Equilibrium ratio", series: ["step_ratio", "equilibrium_ratio"], log: true, reference: { label: "equilibrium", y: 1 }, about: "Of the steps really taken: 1 at equilibrium, for every method." },
-  { title: "Invariance defect", series: ["invariance_defect"], reference: { label: "invariant", y: 0 }, about: "Falls like 1/√n once the iterates' distribution has settled." },
-  { section: "Batch-size bounds under mechanisms" },
-  { title: "With dropped coordinates", series: ["drop_bound"], log: true, about: "Diversity-inducing mechanisms: each coordinate dropped at random." },
-  { title: "With Langevin noise", series: ["sgld_bound"], log: true, about: "Noise added to every coordinate." },
-  { title: "With quantisation", series: ["quant_bound"], log: true, about: "Random signs and sizes." },
-];
-
-function curves(main) {
-  const names = new Set(runs.flatMap((run) => Object.keys(run.series)));
-  const used = new Set();
-  let grid = null, heading = null;
-  for (const spec of known) {
-    if (spec.section) { heading = spec.section; grid = null; continue; }
-    const series = spec.series.filter((name) => names.has(name));
-    series.forEach((name) => used.add(name));
-    if (!series.length) continue;
-    const fresh = grid || element("div", { class: "grid" });
-    if (!chart(fresh, { ...spec, series }) || grid) continue;
-    grid = fresh;
-    main.append(element("h2", {}, heading), grid);
-  }
-  // Figures of the last step are in the summary; what never moves says nothing as a curve.
-  const moves = (name) => new Set(runs.flatMap((run) => (run.series[name] ? run.series[name].value : []))).size > 1;
-  const rest = [...names].filter((name) => !used.has(name) && !name.startsWith("final_") && moves(name)).sort();
-  if (!rest.length) return;
-  grid = element("div", { class: "grid" });
-  main.append(element("h2", {}, "Other figures"), grid);
-  for (const name of rest) chart(grid, { title: name.replaceAll("_", " "), series: [name] });
-}
-
-// ---- measures: numbers in tables, arrays as charts ----
-
-const xy = (xs, ys) => (Array.isArray(xs) && Array.isArray(ys) ? xs.map((x, i) => ({ x, y: ys[i] })).filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)) : []);
-const indexed = (ys) => (Array.isArray(ys) ? xy(ys.map((y, i) => i + 1), ys) : []);
-
-// Counts over [edges] as an outline: two points a bin.
-const outline = (edges, counts) => (Array.isArray(edges) && Array.isArray(counts) && edges.length === counts.length + 1
-  ? counts.flatMap((count, i) => [{ x: edges[i], y: count }, { x: edges[i + 1], y: count }]) : []);
-const middles = (edges, counts) => (Array.isArray(edges) && Array.isArray(counts) ? xy(counts.map((count, i) => (edges[i] + edges[i + 1]) / 2), counts) : []);
-
-// Values in order against the share of values below.
-const ordered = (values) => {
-  const sorted = (Array.isArray(values) ? values : []).filter(Number.isFinite).sort((a, b) => a - b);
-  return sorted.map((x, i) => ({ x, y: (i + 1) / sorted.length }));
-};
-
-const fitLine = (xs, l0, l1) => {
-  const positive = (Array.isArray(xs) ? xs : []).filter((x) => x > 0);
-  if (!positive.length || !Number.isFinite(l0) || !Number.isFinite(l1)) return [];
-  const low = Math.min(...positive), high = Math.max(...positive);
-  return [...Array(40).keys()].map((i) => low * (high / low) ** (i / 39)).map((x) => ({ x, y: l0 + l1 * x })).filter(({ y }) => y > 0);
-};
-
-const quantiles = (kind, text) => ({ title: `Quantiles of the noise norm of ${text}`, x: "probability", y: "‖g − ∇F‖",
-  about: "Beside a sum of squared Gaussians and one of squared α-stables of the same median.",
-  lines: (r) => ({ measured: xy(r.probabilities, r[kind + "_quantiles"]), Gaussian: xy(r.probabilities, r[kind + "_gaussian_quantiles"]),
-    "α-stable": xy(r.probabilities, r[kind + "_stable_quantiles"]) }) });
-const histogram = (kind, title, x, about) => ({ title, x, y: "count", fill: true, about,
-  lines: (r) => ({ measured: outline(r[kind + "_histogram_edges"], r[kind + "_histogram_counts"]),
-    Gaussian: middles(r[kind + "_histogram_edges"], r[kind + "_gaussian_histogram_counts"]) }) });
-
-// lines: figures of a result to lines by label, the measured one first.
-const views = {
-  noise_norm: [histogram("batch", "Noise norm of mini-batches", "‖g − ∇F‖", "Histogram beside its Gaussian null of the same median and effective dimension."), quantiles("batch", "mini-batches"),
-    histogram("example", "Noise norm of single examples", "‖g − ∇F‖", "Histogram beside its Gaussian null of the same median and effective dimension."), quantiles("example", "single examples"),
-    histogram("coordinate", "Coordinates of one mini-batch's noise", "value", "Histogram beside a normal of the same mean and variance; try the logarithmic scale.")],
-  variance_curve: [{ title: "Variance against sample size", x: "samples", y: "mean ‖g_B − ∇F‖²", logx: true,
-    about: "It settles for light tails and keeps jumping for heavy ones.",
-    lines: (r) => ({ measured: xy(r.variance_samples, r.variance_running_mean), Gaussian: xy(r.variance_samples, r.gaussian_running_mean) }) }],
-  tail_index: [{ title: "Hill plot", x: "cut-off (largest norms used)", y: "index", logx: true, log: true,
-    about: "To be read where it is level; right below 1.6 only.",
-    lines: (r) => ({ measured: xy(r.hill_cutoff, r.hill_plot), Gaussian: xy(r.hill_cutoff, r.gaussian_hill_plot) }) }],
-  smoothness: [{ title: "Local smoothness against gradient norm", x: "‖∇F‖", y: "L", logx: true, log: true, scatter: true,
-    about: "Each point is one step; the line is the fit L0 + L1 ‖∇F‖.",
-    lines: (r) => ({ steps: xy(r.gradient_norms, r.smoothness_values), fit: fitLine(r.gradient_norms, r.l0, r.l1) }) }],
-  time_averages: [{ title: "Loss by window", x: "window", y: "loss", log: true, about: "Mean of the mini-batch loss over each window of steps.",
-    lines: (r) => ({ loss: indexed(r.window_loss) }) },
-  { title: "Gradient norm by window", x: "window", y: "‖g‖", log: true, about: "Mean over each window of steps.", lines: (r) => ({ "gradient norm": indexed(r.window_gradient_norm) }) }],
-  dragger: [{ title: "Suppression by class", x: "class", y: "mean log clip factor", scatter: true, idle: 0, about: "Mean over the examples of each class; the lowest is suppressed most.",
-    lines: (r) => ({ classes: indexed(r.class_log_factors).map(({ x, y }) => ({ x: x - 1, y })) }) },
-  { title: "Cosines of pairs of gradients", x: "cosine", y: "share of pairs below", about: "Known draggers with others, others among themselves, and within a class.",
-    lines: (r) => ({ "dragger and benign": ordered(r.cosines_dragger_benign), "benign and benign": ordered(r.cosines_benign_benign),
-      "benign, same class": ordered(r.cosines_benign_within_class) }) }],
-};
-
-const found = runs.flatMap((run) => (run.measures || []).map((entry) => ({ ...entry, run: run.name, g: run.g })));
-const lastOfEach = (entries) => [...new Map(entries.map((entry) => [entry.run, entry])).values()];
-
-function lineSet(label, points, ink, i, view) {
-  const dots = view.scatter && i === 0;
-  return { label, data: points, parsing: false, borderColor: ink, borderWidth: 1.8, backgroundColor: ink + (view.fill && i === 0 ? "50" : "cc"),
-    fill: !!view.fill && i === 0, pointRadius: dots ? 2.5 : points.length < 4 ? 3 : 0, showLine: !dots, borderDash: i ? dashes[i % dashes.length] : [] };
-}
-
-// One chart a view. A choice above it says which run and step it shows, or the latest of every run, the measured lines alone.
-function measureChart(grid, measure, view) {
-  const drawn = (entry) => Object.entries(view.lines(entry.result)).filter(([, points]) => points.length);
-  const all = found.filter((entry) => entry.measure === measure && drawn(entry).length);
-  if (!all.length) return;
-  const latest = lastOfEach(all);
-  const name = (entry) => `${entry.run}, step ${number(entry.step)}`;
-  let chosen = latest.length > 1 && data.groups.length > 1 ? "latest" : name(latest[0]);
-  const before = ((kept.charts || {})[view.title] || {}).chosen;
-  if (before === "latest" ? latest.length > 1 : all.some((entry) => name(entry) === before)) chosen = before;
-  const datasets = () => {
-    if (chosen !== "latest") return drawn(all.find((entry) => name(entry) === chosen)).map(([label, points], i) => lineSet(label, points, color(i), i, view));
-    return latest.map((entry, k) => {
-      const set = lineSet(entry.run, drawn(entry)[0][1], color(data.groups.length > 1 ? entry.g : k), 0, { ...view, fill: false });
-      return { ...set, borderDash: dashes[Math.floor(k / palette.length) % dashes.length] };
-    });
-  };
-  const choice = (entry) => {
-    entry.chosen = chosen;
-    if (all.length < 2) return element("p", {}, name(all[0]));
-    const options = [...(latest.length > 1 ? [["latest", "the latest of every run"]] : []), ...all.map((one) => [name(one), name(one)])];
-    const select = element("select", { "aria-label": `Run and step: ${view.title}`, onchange: (event) => {
-      chosen = entry.chosen = event.target.value;
-      entry.zoom = null;
-      draw(entry);
-    } }, ...options.map(([value, text]) => element("option", { value }, text)));
-    select.value = chosen;
-    return select;
-  };
-  chart(grid, { ...view, points: true, type: view.scatter ? "scatter" : "line", datasets, choice });
-}
-
-function plainTable(head, rows) {
-  return element("div", { class: "scroll", tabindex: "0" }, element("table", {},
-    element("thead", {}, element("tr", {}, ...head.map(([text, kind]) => element("th", { scope: "col", class: kind }, text)))), element("tbody", {}, ...rows)));
-}
-
-// The examples that clipping suppresses most, with what else is known of them.
-function draggers(main) {
-  const columns = [["suspects", "example"], ["suspect_log_factors", "mean log factor"], ["suspect_norms", "gradient norm"], ["suspect_losses", "loss"], ["suspect_planted", "marked"]];
-  const latest = lastOfEach(found.filter((entry) => entry.measure === "dragger" && Array.isArray(entry.result.suspects) && entry.result.suspects.length));
-  for (const { run, step, result } of latest) {
-    const shown = columns.filter(([key]) => Array.isArray(result[key]));
-    const rows = result.suspects.slice(0, 100).map((example, i) => element("tr", {}, ...shown.map(([key]) => element("td", { class: "number" }, number(result[key][i])))));
-    main.append(element("details", { open: latest.length === 1 ? "" : null },
-      element("summary", {}, `Examples suppressed most: ${run}, step ${number(step)}`), plainTable(shown.map(([, text]) => [text, "number"]), rows)));
-  }
-}
-
-const frame = new Set(["sample", "population", "seconds", "units", "meaningless", "note"]);
-
-function interval(pair) {
-  if (!Array.isArray(pair)) return "";
-  const [low, high] = pair;
-  return low === null && high === null ? "–" : high === null ? `${number(low)} and above` : low === null ? `${number(high)} and below` : `${number(low)} to ${number(high)}`;
-}
-
-function figureRows({ step, measure, result }) {
-  const keys = Object.keys(result).filter((key) => !frame.has(key) && !key.endsWith("_interval") && !Array.isArray(result[key]));
-  const remark = [result.meaningless ? element("strong", {}, "Meaningless: " + result.meaningless + ". ") : null, result.note || ""];
-  const span = Math.max(keys.length, 1);
-  const merged = (kind, ...children) => element("td", { class: kind, rowspan: span }, ...children.filter((child) => child !== null));
-  return (keys.length ? keys : [""]).map((key, i) => element("tr", { class: i ? null : "first" },
-    ...(i ? [] : [element("th", { scope: "rowgroup", rowspan: span }, measure), merged("number", number(step))]),
-    element("td", {}, element("code", {}, key)), element("td", { class: "number" }, key ? number(result[key]) : ""),
-    element("td", {}, (result.units || {})[key] || ""), element("td", { class: "number" }, interval(result[key + "_interval"])),
-    ...(i ? [] : [merged("number", number(result.sample)), merged("number", number(result.seconds)), merged("remark", ...remark)])));
-}
-
-function measures(main) {
-  if (!found.length) return;
-  const grid = element("div", { class: "grid" });
-  main.append(element("h2", {}, "Measures"), grid);
-  for (const [measure, list] of Object.entries(views)) for (const view of list) measureChart(grid, measure, view);
-  draggers(main);
-  const head = [["measure"], ["step", "number"], ["figure"], ["value", "number"], ["unit"], ["95% interval", "number"], ["sample", "number"], ["seconds", "number"], ["remark"]];
-  for (const run of runs) {
-    const latest = [...new Map((run.measures || []).map((entry) => [entry.measure, entry])).values()];
-    if (!latest.length) continue;
-    main.append(element("details", { open: runs.length === 1 ? "" : null }, element("summary", {}, `All figures, the latest of each measure: ${run.name}`),
-      plainTable(head, latest.flatMap(figureRows))));
-  }
-}
-
-// Mean over the seeds of a group, and their standard deviation.
-function spread(values) {
-  const known = values.filter((value) => typeof value === "number");
-  if (!known.length || known.length < values.length) return "–";
-  const mean = known.reduce((a, b) => a + b, 0) / known.length;
-  const deviation = Math.sqrt(known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(known.length - 1, 1));
-  return `${number(mean)} ± ${number(Number(deviation.toPrecision(2)))}`;
-}
-
-function summary(main) {
-  const scores = [...new Set(runs.flatMap((run) => Object.keys(run.result || {})))].filter((key) => /^(train|validation|test)_/.test(key));
-  const columns = ["steps", "epochs", ...scores, "seconds", "examples_per_second", "stopped"]
-    .filter((key) => runs.some((run) => run.result && !["object", "undefined"].includes(typeof run.result[key])));
-  const best = Object.fromEntries(columns.filter((key) => /_(loss|accuracy)$/.test(key)).map((key) => {
-    const values = runs.map((run) => run.result && run.result[key]).filter((value) => typeof value === "number");
-    return [key, new Set(values).size > 1 ? (key.endsWith("accuracy") ? Math.max(...values) : Math.min(...values)) : undefined];
-  }));
-  const numeric = (key) => (key === "stopped" ? null : "number");
-  const row = (run) => element("tr", {},
-    element("th", { scope: "row" }, element("span", { class: "swatch", "data-color": run.g, "aria-hidden": "true" }), run.name),
-    element("td", {}, run.config["model.name"] || run.config.model || "–"), element("td", {}, run.config["method.name"] || run.config.method || "–"),
-    ...columns.map((key) => {
-      const value = run.result ? run.result[key] : null;
-      return element("td", { class: (numeric(key) || "") + (best[key] !== undefined && value === best[key] ? " best" : "") }, number(value));
-    }));
-  const rows = data.groups.flatMap((group, g) => {
-    const own = runs.filter((run) => run.g === g).map(row);
-    if (group.runs.length < 2) return own;
-    return [...own, element("tr", { class: "soft" }, element("th", { scope: "row" }, `${group.name}: mean ± deviation`), element("td", {}), element("td", {}),
-      ...columns.map((key) => element("td", { class: numeric(key) }, numeric(key) ? spread(group.runs.map((run) => run.result && run.result[key])) : "")))];
-  });
-  main.append(element("h2", { id: "summary" }, "Summary"),
-    plainTable([["run"], ["model"], ["method"], ...columns.map((key) => [key.replace("examples_per_second", "examples/s").replaceAll("_", " "), numeric(key)])], rows));
-}
-
-function warnings(main) {
-  const list = runs.flatMap((run) => (run.warnings || []).map((text) => element("li", {}, element("strong", {}, run.name + ": "), text)));
-  if (list.length) main.append(element("ul", { class: "warn", "aria-label": "Warnings" }, ...list));
-}
-
-function differences(main) {
-  if (runs.length < 2) {
-    const rows = Object.entries(runs[0].config).map(([key, value]) => element("tr", {}, element("th", { scope: "row" }, element("code", {}, key)), element("td", {}, value)));
-    main.append(element("h2", {}, "Configuration"), element("details", {}, element("summary", {}, "All settings"), element("div", { class: "scroll" }, element("table", {}, element("tbody", {}, ...rows)))));
-    return;
-  }
-  const keys = [...new Set(runs.flatMap((run) => Object.keys(run.config)))].sort();
-  const differing = keys.filter((key) => new Set(runs.map((run) => run.config[key])).size > 1);
-  main.append(element("h2", {}, "What differs"));
-  if (!differing.length) { main.append(element("p", {}, "The configurations are the same.")); return; }
-  main.append(plainTable([["setting"], ...runs.map((run) => [run.name])], differing.map((key) => element("tr", {},
-    element("th", { scope: "row" }, element("code", {}, key)), ...runs.map((run) => element("td", {}, run.config[key] === undefined ? "–" : run.config[key]))))));
-}
-
-function controls(main) {
-  const radio = (value, text) => {
-    const input = element("input", { type: "radio", name: "axis", value, onchange: () => { axis = value; charts.forEach((entry) => { entry.zoom = null; draw(entry); }); } });
-    input.checked = value === axis;
-    return element("label", {}, input, " " + text);
-  };
-  const slider = element("input", { type: "range", min: "0", max: "0.98", step: "0.02", value: String(smoothing), "aria-label": "Smoothing of curves",
-    oninput: (event) => { smoothing = Number(event.target.value); charts.forEach((entry) => { if (!entry.spec.datasets) draw(entry); }); } });
-  const theme = element("button", { type: "button", onclick: () => {
-    document.documentElement.dataset.theme = dark() ? "light" : "dark";
-    drawAll();
-  } }, "light / dark");
-  main.append(element("div", { class: "controls" },
-    element("fieldset", {}, element("legend", {}, "Against"), radio("step", "step"), radio("epoch", "epoch"), radio("time", "seconds")),
-    element("label", {}, "Smoothing ", slider), theme,
-    element("span", { class: "soft" }, "Drag across a chart to zoom, double click to reset. On a focused chart: arrow keys read values, + and − zoom, 0 resets.")));
-}
-
-function contents(main) {
-  const links = [...main.querySelectorAll("h2")].map((heading) => {
-    heading.id = heading.id || heading.textContent.toLowerCase().replace(/[^a-z0-9]+/g, "-");
-    return element("a", { href: "#" + heading.id }, heading.textContent);
-  });
-  main.prepend(element("nav", { "aria-label": "Sections" }, ...links));
-}
-
-// Printed in light colours, whatever the screen shows, at the size that the paper gives.
-function printing() {
-  const { dataset } = document.documentElement;
-  let before;
-  addEventListener("beforeprint", () => { before = dataset.theme; dataset.theme = "light"; drawAll(); });
-  addEventListener("afterprint", () => { if (before) dataset.theme = before; else delete dataset.theme; drawAll(); });
-}
-
-function follow() {
-  if (!(data.refresh > 0)) return;
-  document.querySelector("header").append(element("p", { class: "soft", role: "status" }, `The runs go on: this page loads itself anew every ${number(data.refresh)} s and keeps its place.`));
-  const again = () => {
-    if (document.hidden || document.querySelector(".drag[style*=block]")) { setTimeout(again, 500); return; }
-    const state = { axis, smoothing, theme: document.documentElement.dataset.theme, scroll: scrollY,
-      open: [...document.querySelectorAll("details")].map((node) => node.open),
-      charts: Object.fromEntries(charts.map((entry) => [entry.spec.title, { zoom: entry.zoom, log: entry.log, chosen: entry.chosen }])) };
-    try { sessionStorage.setItem(memory, JSON.stringify(state)); } catch { /* then the page begins at its top */ }
-    location.reload();
-  };
-  setTimeout(again, data.refresh * 1000);
-}
-
-function restore() {
-  const details = [...document.querySelectorAll("details")];
-  if (kept.open && kept.open.length === details.length) details.forEach((node, i) => { node.open = kept.open[i]; });
-  if (kept.scroll) scrollTo(0, kept.scroll);
-}
-
-const main = document.getElementById("content");
-const live = element("div", { class: "unseen", "aria-live": "polite" });
-document.body.append(live);
-warnings(main);
-summary(main);
-differences(main);
-controls(main);
-curves(main);
-measures(main);
-contents(main);
-drawAll();
-restore();
-printing();
-follow();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);

@@ -2,8 +2,6 @@
  * cannot leave is an error. */
 #include "report/run_folder.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -14,27 +12,66 @@
 #include "base/yaml.h"
 
 /* Curves are drawn a few hundred pixels wide: longer series keep every k-th point beyond MAX_POINTS. Of each measure
- * the page keeps at most MAX_RESULTS results, evenly spread, and the last. No line that a run writes is near MAX_LINE.
- */
-enum { MAX_POINTS = 4000, MAX_RESULTS = 16, MAX_LINE = 64 << 20 };
+ * the page keeps at most MAX_RESULTS results, evenly spread, and the last; of what was meaningless, the first
+ * MAX_MEANINGLESS. No line that a run writes is near MAX_LINE. */
+enum { MAX_POINTS = 4000, MAX_RESULTS = 16, MAX_MEANINGLESS = 500, MAX_LINE = 64 << 20 };
 
 static gls_status no_memory(gls_context *ctx) {
     return gls_fail(ctx, GLS_ERR_MEMORY, "report: out of memory");
+}
+
+/* A pipe or a device in the place of a file would be waited for. */
+bool gls_report_is_file(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+static size_t utf8_length(const unsigned char *at) {
+    size_t length = *at < 0x80 ? 1 : *at >= 0xc2 && *at < 0xe0 ? 2 : (*at & 0xf0) == 0xe0 ? 3 : *at < 0xf5 ? 4 : 0;
+    if (*at >= 0x80 && *at < 0xc2) return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((at[i] & 0xc0) != 0x80) return 0;
+    bool out_of_range = (*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f) ||
+                        (*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f);
+    return out_of_range ? 0 : length;
+}
+
+json_t *gls_report_text(gls_context *ctx, const char *text) {
+    char *copy = gls_strdup(ctx, text);
+    for (char *at = copy; at && *at;) {
+        size_t length = utf8_length((const unsigned char *)at);
+        if (!length) *at = '?';
+        at += length ? length : 1;
+    }
+    json_t *out = copy ? json_string(copy) : NULL;
+    gls_free(ctx, copy);
+    return out;
 }
 
 /* What a reader of the page must know about the folder: a sentence. */
 static gls_status warn(gls_context *ctx, json_t *run, const char *format, ...) GLS_PRINTF(3, 4);
 static gls_status warn(gls_context *ctx, json_t *run, const char *format, ...) {
     va_list arguments;
+    char text[512];
     va_start(arguments, format);
-    json_t *text = json_vsprintf(format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return json_array_append_new(json_object_get(run, "warnings"), text) ? no_memory(ctx) : GLS_OK;
+    return json_array_append_new(json_object_get(run, "warnings"), gls_report_text(ctx, text)) ? no_memory(ctx)
+                                                                                               : GLS_OK;
+}
+
+/* A key that is not UTF-8 cannot be one of ours. */
+static gls_status set_setting(gls_context *ctx, json_t *to, const char *key, const char *text) {
+    json_t *name = gls_report_text(ctx, key), *value = gls_report_text(ctx, text);
+    bool failed = !name || json_object_set_new(to, json_string_value(name), value);
+    if (!name) json_decref(value);
+    json_decref(name);
+    return failed ? no_memory(ctx) : GLS_OK;
 }
 
 static gls_status flatten(gls_context *ctx, const gls_value *value, const char *prefix, json_t *to) {
     if (value->kind == GLS_VALUE_TEXT || value->kind == GLS_VALUE_NULL)
-        return json_object_set_new(to, prefix, json_string(value->text ? value->text : "")) ? no_memory(ctx) : GLS_OK;
+        return set_setting(ctx, to, prefix, value->text ? value->text : "");
     for (int64_t i = 0; i < value->count; i++) {
         const gls_value *item = value->items[i];
         char *name = value->kind == GLS_VALUE_MAP ? gls_sprintf(ctx, "%s%s%s", prefix, *prefix ? "." : "", item->key)
@@ -52,7 +89,7 @@ static gls_status read_config(gls_context *ctx, const char *folder, json_t *run)
     if (!path) return GLS_ERR_MEMORY;
     gls_value *config = NULL;
     gls_status status =
-        gls_file_exists(path)
+        gls_report_is_file(path)
             ? gls_yaml_read_file(ctx, path, &config)
             : gls_fail(ctx, GLS_ERR_INPUT, "%s: the file does not exist, so this is not a run folder", path);
     if (status == GLS_OK && (!config || config->kind != GLS_VALUE_MAP || !config->count)) {
@@ -124,7 +161,7 @@ static void thin(json_t *series) {
 static gls_status each_line(gls_context *ctx, const char *path, json_t *to,
                             gls_status (*add)(const place *, json_t *, const json_t *), int64_t *lines, bool *cut) {
     gls_reader *reader = NULL;
-    gls_status status = gls_file_exists(path) ? gls_reader_open(ctx, path, &reader) : GLS_OK;
+    gls_status status = gls_report_is_file(path) ? gls_reader_open(ctx, path, &reader) : GLS_OK;
     *lines = 0;
     *cut = false;
     while (status == GLS_OK && reader) {
@@ -166,12 +203,26 @@ static gls_status read_lines(gls_context *ctx, const char *folder, const char *f
     return status;
 }
 
-/* to: {measure: {every: k, seen: n, kept: [every k-th line], last: line}} */
-static gls_status add_measure(const place *at, json_t *to, const json_t *line) {
+static bool note_meaningless(json_t *list, const json_t *line) {
+    static const char *const fields[] = {"step", "epoch", "time"};
+    const json_t *why = json_object_get(json_object_get(line, "result"), "meaningless");
+    if (!json_is_string(why) || json_array_size(list) >= MAX_MEANINGLESS) return true;
+    json_t *one = json_object();
+    bool failed = json_object_set(one, "measure", json_object_get(line, "measure")) ||
+                  json_object_set_new(one, "why", json_string(json_string_value(why)));
+    for (int f = 0; f < 3; f++)
+        failed |= json_object_set_new(one, fields[f], real_or_null(json_object_get(line, fields[f]))) != 0;
+    return !json_array_append_new(list, one) && !failed;
+}
+
+/* to: {found: {measure: {every: k, seen: n, kept: [every k-th line], last: line}}, meaningless: [...]} */
+static gls_status add_measure(const place *at, json_t *all, const json_t *line) {
+    json_t *to = json_object_get(all, "found");
     const char *name = json_string_value(json_object_get(line, "measure"));
     if (!name) return bad_field(at, "measure", "a text");
     if (!json_is_number(json_object_get(line, "step"))) return bad_field(at, "step", "a number");
     if (!json_is_object(json_object_get(line, "result"))) return bad_field(at, "result", "an object");
+    if (!note_meaningless(json_object_get(all, "meaningless"), line)) return no_memory(at->ctx);
     json_t *one = json_object_get(to, name);
     if (!one) {
         one = json_pack("{s:i, s:i, s:[], s:n}", "every", 1, "seen", 0, "kept", "last");
@@ -192,15 +243,16 @@ static gls_status add_measure(const place *at, json_t *to, const json_t *line) {
 }
 
 static gls_status read_measures(gls_context *ctx, const char *folder, json_t *run) {
-    json_t *found = json_object(), *one, *all = json_object_get(run, "measures");
-    gls_status status = found ? read_lines(ctx, folder, "measures.jsonl", run, found, add_measure) : no_memory(ctx);
+    json_t *read = json_pack("{s:{}, s:O}", "found", "meaningless", json_object_get(run, "meaningless"));
+    json_t *one, *all = json_object_get(run, "measures");
+    gls_status status = read ? read_lines(ctx, folder, "measures.jsonl", run, read, add_measure) : no_memory(ctx);
     const char *name;
-    json_object_foreach(found, name, one) {
+    json_object_foreach(json_object_get(read, "found"), name, one) {
         json_t *kept = json_object_get(one, "kept"), *last = json_object_get(one, "last");
         bool there = json_array_get(kept, json_array_size(kept) - 1) == last;
         if (json_array_extend(all, kept) || (!there && json_array_append(all, last))) status = no_memory(ctx);
     }
-    json_decref(found);
+    json_decref(read);
     return status;
 }
 
@@ -211,7 +263,7 @@ static gls_status read_result(gls_context *ctx, const char *folder, json_t *run)
     json_t *result = NULL;
     json_error_t error;
     gls_status status = path ? GLS_OK : GLS_ERR_MEMORY;
-    bool there = path && gls_file_exists(path);
+    bool there = path && gls_report_is_file(path);
     if (there) status = gls_read_file(ctx, path, MAX_LINE, &text, &size);
     if (text) result = json_loadb(text, (size_t)size, 0, &error);
     if (status == GLS_OK && result && !json_is_object(result))
@@ -227,10 +279,12 @@ static gls_status read_result(gls_context *ctx, const char *folder, json_t *run)
 }
 
 gls_status gls_report_folder_read(gls_context *ctx, const char *folder, const char *name, json_t **out) {
-    json_t *run = json_pack("{s:s, s:{}, s:[], s:[]}", "name", name, "series", "measures", "warnings");
+    json_t *run = json_pack("{s:o, s:{}, s:[], s:[], s:[], s:[]}", "name", gls_report_text(ctx, name), "series",
+                            "measures", "meaningless", "defaults", "warnings");
     if (!run) return no_memory(ctx);
     json_t *series = json_object_get(run, "series");
     gls_status status = read_config(ctx, folder, run);
+    if (status == GLS_OK) status = gls_report_defaults(ctx, run);
     if (status == GLS_OK) status = read_lines(ctx, folder, "metrics.jsonl", run, series, add_point);
     if (status == GLS_OK) status = read_measures(ctx, folder, run);
     if (status == GLS_OK) status = read_result(ctx, folder, run);
@@ -243,81 +297,4 @@ gls_status gls_report_folder_read(gls_context *ctx, const char *folder, const ch
     json_object_foreach(series, key, one) thin(one);
     *out = run;
     return GLS_OK;
-}
-
-static int by_seed(const void *a, const void *b) {
-    long long x = atoll(*(char *const *)a + 5), y = atoll(*(char *const *)b + 5);
-    return (x > y) - (x < y);
-}
-
-/* A run's own folder: it has a configuration. One that is just being made has none yet. */
-static bool is_seed(gls_context *ctx, const char *folder, const char *name) {
-    if (strncmp(name, "seed-", 5) != 0 || !name[5]) return false;
-    for (const char *digit = name + 5; *digit; digit++)
-        if (!isdigit((unsigned char)*digit)) return false;
-    char *path = gls_sprintf(ctx, "%s/%s/config.yaml", folder, name);
-    bool there = path && gls_file_exists(path);
-    gls_free(ctx, path);
-    return there;
-}
-
-/* Directories list their entries in any order; seed-2 must come before seed-10, hence by number. */
-gls_status gls_report_folder_seeds(gls_context *ctx, const char *folder, char ***names, int64_t *count) {
-    *names = NULL;
-    *count = 0;
-    struct stat info;
-    if (stat(folder, &info) || !S_ISDIR(info.st_mode))
-        return gls_fail(ctx, GLS_ERR_INPUT, "%s: expected a run folder, found %s", folder,
-                        stat(folder, &info) ? "nothing" : "a file");
-    DIR *dir = opendir(folder);
-    if (!dir) return gls_fail(ctx, GLS_ERR_INPUT, "%s: cannot be read as a run folder", folder);
-    gls_status status = GLS_OK;
-    for (struct dirent *entry; status == GLS_OK && (entry = readdir(dir));) {
-        if (!is_seed(ctx, folder, entry->d_name)) continue;
-        char **grown = gls_resize(ctx, *names, *count + 1, sizeof(char *));
-        if (grown) *names = grown;
-        char *copy = grown ? gls_strdup(ctx, entry->d_name) : NULL;
-        if (!copy)
-            status = GLS_ERR_MEMORY;
-        else
-            (*names)[(*count)++] = copy;
-    }
-    closedir(dir);
-    if (*count) qsort(*names, (size_t)*count, sizeof(char *), by_seed);
-    return status;
-}
-
-/* train.seeds of the configuration that runs with several seeds share; 1 where it says nothing. */
-static int64_t seeds_wanted(gls_context *ctx, const char *folder) {
-    char *path = gls_sprintf(ctx, "%s/config.yaml", folder);
-    gls_value *config = NULL;
-    int64_t seeds = 1;
-    if (path && gls_file_exists(path) && gls_yaml_read_file(ctx, path, &config) == GLS_OK) {
-        const gls_value *train = gls_value_get(config, "train");
-        const gls_value *given = train && train->kind == GLS_VALUE_MAP ? gls_value_get(train, "seeds") : NULL;
-        if (given && given->kind == GLS_VALUE_TEXT) seeds = atoll(given->text);
-        gls_value_destroy(ctx, config);
-    }
-    gls_free(ctx, path);
-    return seeds;
-}
-
-static bool has_result(gls_context *ctx, const char *folder, const char *seed) {
-    char *path = gls_sprintf(ctx, "%s/%s/result.json", folder, seed);
-    bool there = path && gls_file_exists(path);
-    gls_free(ctx, path);
-    return there;
-}
-
-gls_status gls_report_folder_ended(gls_context *ctx, const char *folder, bool *ended) {
-    char **seeds;
-    int64_t count;
-    gls_status status = gls_report_folder_seeds(ctx, folder, &seeds, &count);
-    *ended = status == GLS_OK && (count ? count >= seeds_wanted(ctx, folder) : has_result(ctx, folder, "."));
-    for (int64_t s = 0; s < count; s++) {
-        *ended = *ended && has_result(ctx, folder, seeds[s]);
-        gls_free(ctx, seeds[s]);
-    }
-    gls_free(ctx, seeds);
-    return status;
 }

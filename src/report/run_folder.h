@@ -5,14 +5,16 @@
 #include <glissade/base.h>
 #include <jansson.h>
 
-/* {name, config: {"method.lr": "0.1", ...}, result: {...} or null, series: {name: {step, epoch, time, value}},
- * measures: [{step, measure, result}], warnings: ["..."]}. A folder cut short by a crash is read as far as it goes,
- * with a warning; GLS_ERR_INPUT names file, line and field of what cannot be read. The caller owns *out. */
+/* {name, config: {"method.lr": "0.1", ...}, defaults: ["method.beta", ...], result: {...} or null, series: {name:
+ * {step, epoch, time, value}}, measures: [{step, measure, result}], meaningless: [{step, epoch, time, measure, why}],
+ * warnings:
+ * ["..."]}. A folder cut short by a crash is read as far as it goes, with a warning; GLS_ERR_INPUT names file, line and
+ * field of what cannot be read. The caller owns *out. */
 gls_status gls_report_folder_read(gls_context *ctx, const char *folder, const char *name, json_t **out);
-/* The seeds' folders of a run with several seeds (those that have a configuration), names relative to it, ascending;
- * count 0 if it is a plain run. The names are freed one by one and then the list, with gls_free. */
-gls_status gls_report_folder_seeds(gls_context *ctx, const char *folder, char ***names, int64_t *count);
-/* Whether the run, or each of its seeds, has ended. */
-gls_status gls_report_folder_ended(gls_context *ctx, const char *folder, bool *ended);
+/* defaults.c: the keys of its config whose values are those of their tables, or the plan's. */
+gls_status gls_report_defaults(gls_context *ctx, json_t *run);
+bool gls_report_is_file(const char *path); /* an ordinary one */
+/* A text of JSON, which is UTF-8: other bytes become question marks. NULL without memory. */
+json_t *gls_report_text(gls_context *ctx, const char *text);
 
 #endif

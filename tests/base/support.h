@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <glissade/base.h>
+#include <glissade/options.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,9 @@
 #include <float.h>
 #include <math.h>
 #include <omp.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { GUARD = 5 };
 
@@ -150,12 +153,36 @@ static void libraries_are_named_once(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* Where address space is lacking for what the library takes, that is said beforehand; the library itself would not come
+ * back. In a process of its own, as the limit stays. */
+static void memory_of_the_library_is_reserved(void **state) {
+#ifdef __SANITIZE_ADDRESS__
+    skip();
+#endif
+    pid_t pid = fork();
+    if (!pid) {
+        gls_context_options options = {.size = sizeof options, .threads = 64};
+        gls_context *ctx;
+        long pages = 0;
+        FILE *f = fopen("/proc/self/statm", "r");
+        if (!f || fscanf(f, "%ld", &pages) != 1 || gls_context_create(&ctx, &options) != GLS_OK) _exit(1);
+        rlim_t room = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + ((rlim_t)1 << 30);
+        setrlimit(RLIMIT_AS, &(struct rlimit){room, RLIM_INFINITY});
+        if (gls_gemm_reserve(ctx) != GLS_ERR_MEMORY || !strstr(gls_context_message(ctx), "OpenBLAS")) _exit(2);
+        setrlimit(RLIMIT_AS, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
+        if (gls_gemm_reserve(ctx) != GLS_OK || gls_gemm_reserve(ctx) != GLS_OK) _exit(3);
+        _exit(0);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_shape_and_transpose),
-        cmocka_unit_test(double_product_in_both_builds),
-        cmocka_unit_test(bits_do_not_depend_on_threads),
-        cmocka_unit_test(libraries_are_named_once),
+        cmocka_unit_test(every_shape_and_transpose),         cmocka_unit_test(double_product_in_both_builds),
+        cmocka_unit_test(bits_do_not_depend_on_threads),     cmocka_unit_test(libraries_are_named_once),
+        cmocka_unit_test(memory_of_the_library_is_reserved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 
 #include <omp.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { THREADS = 3, TASKS = 500 };
@@ -135,11 +137,44 @@ static void contexts_work_side_by_side(void **state) {
     }
 }
 
+static gls_status add_task(void *user, int64_t task, int worker) {
+    (void)worker;
+    atomic_fetch_add((atomic_int *)user, (int)task);
+    usleep(1000); /* so that every thread gets some */
+    return GLS_OK;
+}
+
+static int sum_of(gls_context *ctx) {
+    atomic_int sum = 0;
+    return gls_parallel(ctx, 40, add_task, &sum) == GLS_OK ? sum : -1;
+}
+
+/* A context from before the fork, and one from behind it, work in both processes with all their threads. */
+static void forked_processes_have_teams_of_their_own(void **state) {
+    (void)state;
+    gls_context_options options = {.size = sizeof options, .threads = 3};
+    gls_context *ctx = NULL, *fresh = NULL;
+    assert_int_equal(gls_context_create(&ctx, &options), GLS_OK);
+    assert_int_equal(sum_of(ctx), 780);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(60); /* a child that waits for threads it has not would wait for ever */
+        int wrong = sum_of(ctx) != 780 || gls_context_create(&fresh, &options) != GLS_OK || sum_of(fresh) != 780;
+        _exit(wrong);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(sum_of(ctx), 780);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_task_runs_once_by_one_worker), cmocka_unit_test(lowest_failing_task_speaks),
         cmocka_unit_test(callback_code_comes_out),           cmocka_unit_test(nested_call_runs_in_its_worker),
-        cmocka_unit_test(contexts_work_side_by_side),
+        cmocka_unit_test(contexts_work_side_by_side),        cmocka_unit_test(forked_processes_have_teams_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,7 +74,8 @@ static void a_matrix_by_its_definition(void **state) {
 
 static void a_run_at_its_checkpoints(void **state) {
     static said s;
-    sh(&s, "touch e.yaml; $G train e.yaml " SMALL " --set measure='{loss: {every: 20s}}' --out r --quiet");
+    sh(&s, "touch e.yaml; $G train e.yaml " SMALL
+           " --set train.keep=100 --set measure='{loss: {every: 20s}}' --out r --quiet");
     assert_int_equal(s.code, 0);
     sh(&s, "tail -1 r/measures.jsonl");
     json_t *line = last_json(&s);
@@ -101,6 +102,28 @@ static void a_run_at_its_checkpoints(void **state) {
     assert_int_equal(s.code, 0);
     all = last_json(&s);
     assert_true(figure(all, "parameter_distance") == 0);
+    json_decref(all);
+    /* Another run of half the length: compared at a step of both, where it was the same run; never end against end. */
+    sh(&s, "$G train e.yaml " SMALL " --set train.epochs=2 --set train.keep=100 --out half --quiet");
+    assert_int_equal(s.code, 0);
+    sh(&s, "$G measure r --at 20 --only stability --other half --json");
+    assert_int_equal(s.code, 0);
+    all = last_json(&s);
+    assert_true(figure(all, "parameter_distance") == 0);
+    json_decref(all);
+    for (int k = 0; k < 2; k++) {
+        sh(&s, "$G measure r --only stability --other half %s", k ? "--at final" : "");
+        assert_int_equal(s.code, 2);
+        assert_non_null(strstr(s.err, "at step 40"));
+        assert_non_null(strstr(s.err, "at step 20"));
+        assert_non_null(strstr(s.err, "expected one step of both"));
+    }
+    sh(&s, "$G measure r --at 40 --only stability --other half");
+    assert_int_equal(s.code, 2);
+    sh(&s, "$G measure r --only stability --other half/final.safetensors --json"); /* named itself: as it is */
+    assert_int_equal(s.code, 0);
+    all = last_json(&s);
+    assert_true(figure(all, "parameter_distance") > 0);
     json_decref(all);
     sh(&s, "$G measure r --at 7");
     assert_int_equal(s.code, 2);
@@ -139,6 +162,33 @@ static void refused(const refusal *cases, size_t count) {
         if (s.code != 2 || !strstr(s.err, cases[i].says))
             fail_msg("%s: code %d, expected 2 and '%s': %s", cases[i].command, s.code, cases[i].says, s.err);
     }
+}
+
+/* Moments of all coordinates go to a file, and from it into a method, wherever that run is continued. */
+static void moments_become_thresholds(void **state) {
+    static said s;
+    (void)state;
+    sh(&s,
+       "touch e.yaml; $G measure e.yaml " SMALL " --only alpha_moments --set measure.alpha_moments.write=B.safetensors "
+       "--quiet && $G train e.yaml " SMALL
+       " --set method='{name: cclip, lr: 0.05, tau: 0.05, thresholds: B.safetensors}' --out clipped --quiet");
+    assert_int_equal(s.code, 0);
+    sh(&s, "grep -c 'thresholds: .*/B.safetensors' clipped/config.yaml; grep -h '\"clipped\"' clipped/metrics.jsonl | "
+           "tail -1");
+    assert_int_equal(s.code, 0);
+    json_t *line = last_json(&s);
+    double share = json_number_value(json_object_get(line, "value"));
+    assert_true(share > 0 && share < 1); /* neither all nor none are above that share of their moment */
+    json_decref(line);
+    static const refusal cases[] = {
+        {"$G train e.yaml " SMALL
+         " --set data.features=6 --set method='{name: cclip, thresholds: B.safetensors}' --out no",
+         "one for each of its 18 coordinates"},
+        {"$G train e.yaml " SMALL " --set method='{name: cclip, thresholds: C.safetensors}' --out no", "C.safetensors"},
+        {"$G measure --gradients g.npy --only alpha_moments --set measure.alpha_moments.write=x",
+         "which a matrix has not"},
+    };
+    refused(cases, sizeof cases / sizeof *cases);
 }
 
 static void write_npy(const char *path, const char *descr, const char *shape, int64_t bytes) {
@@ -260,6 +310,7 @@ int main(void) {
         cmocka_unit_test(a_run_at_its_checkpoints),
         cmocka_unit_test(a_configuration_where_it_begins),
         cmocka_unit_test(matrices_that_are_none),
+        cmocka_unit_test(moments_become_thresholds),
         cmocka_unit_test(runs_cut_short),
         cmocka_unit_test(data_that_are_gone),
         cmocka_unit_test(a_section_is_checked_before_the_run_begins),

@@ -46,7 +46,67 @@ static void the_file_alone_gives_the_runs_figures(void **state) {
     json_decref(found);
 }
 
+/* A table of people: the model's file has the columns' names, categories and means, so that a table of the same columns
+ * in another order, with a column more and none of the targets, is predicted alike. */
+static void tables_go_by_their_names(void **state) {
+    static said s;
+    FILE *a = fopen("a.csv", "w"), *b = fopen("b.csv", "w");
+    static const char *const city[] = {"Rome", "Paris", "\"New York, NY\""};
+    fputs("age,city,income,label\n", a);
+    fputs("id,income,city,age\n", b);
+    for (int i = 0; i < 120; i++) {
+        char income[32] = "";
+        if (i % 7) snprintf(income, sizeof income, "%.3f", sin(1.3 * i) + i % 3);
+        fprintf(a, "%d,%s,%s,%s\n", i * 37 % 61, city[i % 3], income, i % 3 == 1 ? "yes" : "no");
+        fprintf(b, "%d,%s,%s,%d\n", i, income, city[i % 3], i * 37 % 61);
+    }
+    fclose(a);
+    fclose(b);
+    sh(&s, "$G train --set model=logistic --set method.name=sgd --set method.lr=0.1 --set data.train=a.csv "
+           "--set data.target=label --set data.fill=mean --set data.standardize=true --set train.epochs=3 --out rc "
+           "--quiet");
+    if (s.code) fail_msg("%s", s.err);
+    sh(&s, "$G predict rc --data a.csv --out pa.csv && $G predict rc --data b.csv --out pb.csv && cmp pa.csv pb.csv "
+           "&& head -1 pa.csv && $G evaluate rc --data a.csv --json >/dev/null");
+    if (s.code) fail_msg("%s", s.err);
+    assert_string_equal(s.out, "class,p_no,p_yes\n");
+    assert_non_null(strstr(s.err, "column 'id' is left out"));
+    sh(&s, "grep -v Paris b.csv | sed 's/Rome/Oslo/' >c.csv; $G predict rc --data c.csv --out pc.csv");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "c.csv:2: column 'city': 'Oslo' is not among"));
+}
+
+/* Ages on a line, y = 10 x + 20: least squares finds the line, and regresses classes only where they are asked for. */
+static void whole_numbers_are_numbers(void **state) {
+    static said s;
+    FILE *a = fopen("ages.svm", "w"), *b = fopen("one.svm", "w");
+    for (int i = -10; i <= 10; i++) fprintf(a, "%d 1:%.1f\n", i + 20, i / 10.0);
+    fputs("1:0.25\n", b);
+    fclose(a);
+    fclose(b);
+    sh(&s, "$G train --set model=least_squares --set method.name=sgd --set method.lr=1 --set data.train=ages.svm "
+           "--set train.batch=all --set train.epochs=200 --out ra --quiet --json && "
+           "$G predict ra --data one.svm --out age.csv && tail -1 age.csv");
+    if (s.code) fail_msg("%s", s.err);
+    const char *last = strrchr(s.out, '}');
+    assert_non_null(last);
+    double age = strtod(last + 1, NULL);
+    if (!(fabs(age - 22.5) < 1e-4)) fail_msg("%s", s.out);
+    assert_null(strstr(s.out, "accuracy"));
+    sh(&s, "$G evaluate ra --data ages.svm --json");
+    json_t *scores = last_json(&s);
+    assert_true(number(scores, "r2") > 1 - 1e-8 && number(scores, "rmse") < 1e-4);
+    json_decref(scores);
+    sh(&s, "$G train --set model=least_squares --set method.name=sgd --set method.lr=0.1 --set data.train=ages.svm "
+           "--set data.target=class --set train.epochs=1 --out rb --quiet && $G predict rb --data one.svm --out c.csv "
+           "&& head -1 c.csv");
+    if (s.code) fail_msg("%s", s.err);
+    assert_string_equal(s.out, "class\n");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_file_alone_gives_the_runs_figures)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_file_alone_gives_the_runs_figures),
+                                       cmocka_unit_test(tables_go_by_their_names),
+                                       cmocka_unit_test(whole_numbers_are_numbers)};
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

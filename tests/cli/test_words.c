@@ -60,7 +60,7 @@ static const wrong wrongs[] = {
     {2, "$G data", "`data` needs an action: make, info, convert or suspects"},
     {2, "$G data suspects . --rank size", "'--rank' of data: expected one of factor, norm, loss"},
     {2, "$G data info none.svm", "none.svm"},
-    {2, "$G completion fish", "bash"},
+    {2, "$G completion tcsh", "bash, zsh or fish"},
     {2, "$G help trian", "did you mean 'train'?"},
 };
 
@@ -146,6 +146,15 @@ static void gives_theory(void **state) {
     assert_non_null(strstr(s.out, "gives: {beta: 0, batch: 20"));
 }
 
+/* What bash is offered for a line that is being typed. */
+static void offers(said *s, const char *line, const char *words) {
+    sh(s,
+       "$G completion bash > c.sh && bash -c '. ./c.sh; COMP_LINE=\"$G %s\"; COMP_POINT=${#COMP_LINE}; _glissade; "
+       "echo ${COMPREPLY[@]}'",
+       line);
+    if (strcmp(s->out, words) != 0) fail_msg("%s: %s, not %s", line, s->out, words);
+}
+
 static const json_t *named(const json_t *list, const char *name) {
     const json_t *one;
     size_t i;
@@ -221,10 +230,40 @@ static void lines_names_up(void **state) {
 static void completes(void **state) {
     (void)state;
     static said s;
+    offers(&s, "tr", "train\n");
+    offers(&s, "train --pre", "--preset\n");
+    offers(&s, "help eval", "evaluate\n");
+    offers(&s, "list sched", "schedules\n");
+    offers(&s, "list methods acc", "acclip\n");
+    offers(&s, "train --preset demo-mlp-sn", "demo-mlp-sngm\n");
+    offers(&s, "train --set meth", "method.\n");
+    offers(&s, "train --set train.valid", "train.validate_every= train.validation=\n");
+    offers(&s, "train --set method.name=nagx", "\n");
+    offers(&s, "train --set method.name=acc", "acclip\n");
+    offers(&s, "train --set method.name=acclip --set method.tau", "method.tau0=\n");
+    offers(&s, "replay --method adam --set method.ep", "method.eps=\n");
+    static const char *const shells[] = {"zsh", "fish"};
+    for (size_t i = 0; i < 2; i++) {
+        sh(&s, "$G completion %s > c && { ! command -v %s > there || %s -n c; }", shells[i], shells[i], shells[i]);
+        if (s.code) fail_msg("%s: %s", shells[i], s.err);
+    }
+}
+
+/* Every page: roff without a complaint where groff is installed, and every option of the verb in it. */
+static void has_manual_pages(void **state) {
+    (void)state;
+    static said s;
     sh(&s,
-       "$G completion bash > c.sh && bash -c '. ./c.sh; COMP_WORDS=(glissade train --pre); COMP_CWORD=2; _glissade; "
-       "echo ${COMPREPLY[@]}; COMP_WORDS=(glissade tr); COMP_CWORD=1; _glissade; echo ${COMPREPLY[@]}'");
-    assert_string_equal(s.out, "--preset\ntrain\n");
+       "for v in '' $($G completion words -- '' | cut -f1); do $G help --man $v > page || exit 3; "
+       "! command -v groff > there || groff -man -ww -Tutf8 page 2>&1 >text | grep . && exit 4; "
+       "for f in $($G completion words -- ${v:-help} - | cut -f1); do "
+       "[ -z \"$v\" ] || grep -qF -e \"$(printf %%s $f | sed 's/-/\\\\-/g')\" page || { echo $v $f; exit 5; }; done; "
+       "done; true");
+    if (s.code) fail_msg("%d: %s%s", s.code, s.out, s.err);
+    sh(&s, "$G help --man train");
+    assert_non_null(strstr(s.out, ".TH GLISSADE\\-TRAIN 1"));
+    assert_non_null(strstr(s.out, "glissade\\-train \\- train a model\n"));
+    assert_non_null(strstr(s.out, "validate_every"));
 }
 
 /* data make, info and convert agree on what a set is. */
@@ -272,11 +311,51 @@ static void replays(void **state) {
     json_decref(last_json(&s));
 }
 
+/* A verb that fails leaves the present folder as it was: no empty folders, no half-written files. */
+static void failures_leave_nothing(void **state) {
+    (void)state;
+    static said s;
+#define PARTS "--set data=gaussians --set model=logistic "
+    static const char *const lines[] = {
+        "train " PARTS "--set method=nosuch",
+        "train " PARTS "--set method=sgd --set data.train=missing.svm --set data.format=libsvm",
+        "train " PARTS "--set method=sgd --set train.seeds=2 --set train.batch=0",
+        "train " PARTS "--set method=sgd --set train.seeds=2 --set data.train_size=0 --out x/y",
+        "train " PARTS "--set method=sgd --from nowhere --out x",
+        "sweep --preset demo-softmax-sgd --over method.nosuch=1,2",
+        "sweep --preset demo-softmax-sgd --over method.lr=0.1,0.2 --set data.train_size=0 --out x",
+        "sweep --preset demo-softmax-sgd --over method.lr=0.1..1",
+        "advise --preset demo-softmax-sgd --set data.train_size=0 --budget 1s",
+        "measure nowhere",
+        "predict nowhere --data x.svm --out p.csv",
+        "evaluate nowhere --data x.svm",
+        "report nowhere --out page.html",
+        "data make gaussians --set features=0 --out x.svm",
+        "data convert nowhere.svm --out x.npy",
+        "solve nosuch --method sgd --plot path.svg",
+        "replay --method sgd --gradients nowhere.npy --out w.npy",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        sh(&s, "rm -rf empty && mkdir empty && cd empty && $G %s", lines[i]);
+        if (s.code != 2) fail_msg("%s: code %d: %s", lines[i], s.code, s.err);
+        sh(&s, "ls -A empty");
+        if (*s.out) fail_msg("%s leaves %s", lines[i], s.out);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(says_what_is_wrong), cmocka_unit_test(helps),           cmocka_unit_test(lists),
-        cmocka_unit_test(gives_theory),       cmocka_unit_test(measures_inputs), cmocka_unit_test(lines_names_up),
-        cmocka_unit_test(completes),          cmocka_unit_test(handles_data),    cmocka_unit_test(replays),
+        cmocka_unit_test(says_what_is_wrong),
+        cmocka_unit_test(helps),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(gives_theory),
+        cmocka_unit_test(measures_inputs),
+        cmocka_unit_test(lines_names_up),
+        cmocka_unit_test(completes),
+        cmocka_unit_test(has_manual_pages),
+        cmocka_unit_test(handles_data),
+        cmocka_unit_test(replays),
+        cmocka_unit_test(failures_leave_nothing),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

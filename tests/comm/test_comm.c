@@ -8,6 +8,8 @@
 #include <glissade/comm.h>
 #include <stdlib.h>
 
+#include "comm/comm.h"
+
 static void no_launcher_means_one_process(void **state) {
     static const char *const sign[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"};
     for (int i = 0; i < 3; i++) unsetenv(sign[i]);
@@ -50,8 +52,46 @@ static void reductions_of_one_are_the_same_data(void **state) {
     gls_comm_destroy(comm);
 }
 
+/* ---- a rank that is lost ---- */
+
+static int asked;
+
+static bool lost_reduce(gls_comm *comm, gls_reduce op, gls_comm_element element, void *x, int64_t n, gls_status mine,
+                        int *failed, gls_status *theirs) {
+    asked++;
+    return false;
+}
+
+static bool lost_broadcast(gls_comm *comm, void *data, int64_t bytes, int root, gls_status mine, int *failed,
+                           gls_status *theirs) {
+    asked++;
+    return false;
+}
+
+static void keep(gls_comm *comm) {
+    (void)comm;
+}
+
+/* After the first failure nobody is asked again: that would be to wait for ever. */
+static void a_lost_rank_is_not_asked_again(void **state) {
+    static const gls_comm_ops ops = {lost_reduce, lost_broadcast, keep};
+    gls_comm comm = {.ops = &ops, .size = 2};
+    gls_context_options options = {sizeof options, .threads = 1, .comm = &comm};
+    gls_context *ctx;
+    int64_t x = 0;
+    assert_int_equal(gls_context_create(&ctx, &options), GLS_OK);
+    assert_int_equal(gls_comm_reduce_int64(ctx, GLS_SUM, &x, 1, GLS_OK), GLS_ERR_COMM);
+    assert_int_equal(asked, 1);
+    assert_int_equal(gls_comm_reduce_int64(ctx, GLS_SUM, &x, 1, GLS_OK), GLS_ERR_COMM);
+    assert_int_equal(gls_comm_broadcast(ctx, &x, sizeof x, 0, GLS_OK), GLS_ERR_COMM);
+    assert_int_equal(gls_comm_agree(ctx, GLS_ERR_INPUT), GLS_ERR_INPUT);
+    assert_int_equal(asked, 1);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lost_rank_is_not_asked_again),
         cmocka_unit_test(no_launcher_means_one_process),
         cmocka_unit_test(reductions_of_one_are_the_same_data),
     };

@@ -66,6 +66,7 @@ int make_files(void **state) {
     mkdir(in_folder(folder, "png"), 0700);
     mkdir(in_folder(folder, "batches"), 0700);
     write_text(in_folder(folder, "a"), libsvm_text);
+    write_text(in_folder(folder, "t.csv"), "a,city,y\n1,Rome,no\n2.5,\"New, York\",yes\n3,Rome,yes\n");
     write_bytes(in_folder(folder, "a-images-idx3-ubyte"), idx_images, sizeof idx_images);
     write_bytes(in_folder(folder, "a-labels-idx1-ubyte"), idx_labels, sizeof idx_labels);
     write_npy(in_folder(folder, "x.npy"), "<f4", false, "(2, 3)", x, sizeof x);

@@ -1,5 +1,6 @@
 /* Each file format: what is read, and what is refused with which words. */
 #include "data/npy.h"
+#include "data/source.h"
 #include "format_files.h"
 
 #include <sys/stat.h>
@@ -68,6 +69,25 @@ static void libsvm_numbers_are_exact(void **state) {
         gls_source_destroy(source);
     }
     counting_end(&c, ctx);
+}
+
+/* Long mantissas with powers of ten around the exact ones, and digits at the middle between two doubles. */
+static void numbers_of_all_lengths_are_exact(void **state) {
+    gls_random random = gls_random_create(3, "numbers", 0, 0);
+    for (int k = 0; k < 300000; k++) {
+        char text[80];
+        double u = gls_random_uniform(&random), found;
+        int digits = (int)gls_random_below(&random, 20), power = (int)gls_random_below(&random, 60) - 30;
+        if (k % 3 == 0)
+            snprintf(text, sizeof text, "%.*e", digits, u * pow(10, power));
+        else if (k % 3 == 1)
+            snprintf(text, sizeof text, "%.*f", digits, u);
+        else /* 2^53 + an odd number of halves of the last place */
+            snprintf(text, sizeof text, "%llu", ((1ULL << 53) + (unsigned)gls_random_below(&random, 1 << 20)) * 2 + 1);
+        const char *rest = text;
+        assert_true(gls_scan_number(&rest, &found) && !*rest);
+        if (found != strtod(text, NULL)) fail_msg("%s became %.17g", text, found);
+    }
 }
 
 static void libsvm_refuses(void **state) {
@@ -312,8 +332,8 @@ static void npy_refuses(void **state) {
         assert_says(ctx, shape[i][1]);
         assert_says(ctx, "bad.npy");
     }
-    static const char *const type[] = {">f8", "<f2", "<c8", "|O", "<f88", ""};
-    for (int i = 0; i < 6; i++) {
+    static const char *const type[] = {"<c8", "|O", "<f88", "", "<f3", "<i16", "<f", "f8", "<f-8"};
+    for (int i = 0; i < 9; i++) {
         write_npy(path, type[i], false, "(4,)", x, sizeof x);
         assert_int_equal(gls_npy_read(ctx, path, &a), GLS_ERR_INPUT);
         assert_says(ctx, "npy type");
@@ -380,7 +400,7 @@ static void png_reads_and_refuses(void **state) {
                                             {"/etc/passwd dog\n", "is outside the folder"},
                                             {"one.png\n", "labels.txt:1: expected"},
                                             {"\n", "no images"},
-                                            {"labels.txt dog\n", "not a readable PNG"},
+                                            {"labels.txt dog\n", "neither a PNG nor a JPEG"},
                                             {"one.png dog\nsmall.png dog\n", "small.png: 2 x 2 pixels"}};
     mkdir(in_folder(folder, "bad"), 0700);
     mkdir(in_folder(folder, "badpng"), 0700);
@@ -399,6 +419,7 @@ int main(void) {
     const struct CMUnitTest list[] = {
         cmocka_unit_test(libsvm_reads),
         cmocka_unit_test(libsvm_numbers_are_exact),
+        cmocka_unit_test(numbers_of_all_lengths_are_exact),
         cmocka_unit_test(libsvm_refuses),
         cmocka_unit_test(libsvm_test_follows_training),
         cmocka_unit_test(idx_reads),

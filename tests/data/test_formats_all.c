@@ -3,10 +3,10 @@
 
 static const struct {
     const char *format, *path;
-} all_formats[] = {{"libsvm", "a"},       {"idx", "a-images-idx3-ubyte"}, {"idx", "a-labels-idx1-ubyte"},
-                   {"npy", "x.npy"},      {"npy", "x-labels.npy"},        {"cifar10", "c.bin"},
-                   {"png", "png/one.png"}};
-enum { ALL_FORMATS = 7 };
+} all_formats[] = {
+    {"libsvm", "a"},         {"idx", "a-images-idx3-ubyte"}, {"idx", "a-labels-idx1-ubyte"}, {"npy", "x.npy"},
+    {"npy", "x-labels.npy"}, {"cifar10", "c.bin"},           {"png", "png/one.png"},         {"csv", "t.csv"}};
+enum { ALL_FORMATS = 8 };
 
 /* Opens what file `which` belongs to, with that file at another path. */
 static gls_status open_variant(gls_context *ctx, int which, const char *path, gls_source **out) {
@@ -79,7 +79,7 @@ static void truncated_files_are_refused(void **state) {
             int64_t before = c.live;
             gls_status status = open_variant(ctx, w, in_folder(folder, "variant"), &source);
             bool complete = (w == 5 && cut == 3073) || (w == 6 && cut + 12 >= n); /* a record; all but PNG's end mark */
-            if (w == 0 || complete) {
+            if (w == 0 || w == 7 || complete) {
                 gls_source_destroy(source);
             } else if (status != GLS_ERR_INPUT) {
                 fail_msg("%s cut at %d of %d: %d", all_formats[w].path, (int)cut, (int)n, status);
@@ -154,6 +154,7 @@ static void round_trips(void **state) {
                 {"gaussians", "{train_size: 60, classes: 3}", "npy", "g.npy"},
                 {"gaussians", "{train_size: 60, classes: 3}", "idx", "g-images-idx2"},
                 {"sparse", "{train_size: 60}", "libsvm", "s.libsvm"},
+                {"gaussians", "{train_size: 60, classes: 3}", "csv", "g.csv"},
                 {"sparse", "{train_size: 60, target: classes}", "libsvm", "s2.libsvm"}};
     for (size_t i = 0; i < sizeof pair / sizeof *pair; i++) {
         gls_source *from = open_ok(ctx, pair[i].format, NULL, pair[i].options), *back;
@@ -162,6 +163,7 @@ static void round_trips(void **state) {
         char option[64] = "";
         if (strcmp(pair[i].to, "libsvm") == 0)
             snprintf(option, sizeof option, "{features: %d}", (int)from->info.features);
+        if (strcmp(pair[i].to, "csv") == 0) strcpy(option, "{target: class}");
         back = open_ok(ctx, pair[i].to, in_folder(folder, pair[i].name), *option ? option : NULL);
         assert_same_source(ctx, from, back);
         gls_source_destroy(from);

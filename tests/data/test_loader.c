@@ -1,6 +1,9 @@
 /* The loader: the same bits whatever the workers, waves, order of reading. */
 #include "support.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 enum { BATCHES = 12, SIZE = 50 };
 
 static uint64_t mixed(uint64_t hash, const void *data, size_t size) {
@@ -147,11 +150,57 @@ static void errors_cross_threads(void **state) {
     counting_end(&c, ctx);
 }
 
+/* In a forked process, where its threads are not, a loader refuses in a sentence and can be destroyed; one without
+ * threads goes on. */
+static int in_child(gls_context *ctx, gls_loader *loader, bool threads) {
+    static const int64_t next[] = {3, 2, 1, 0};
+    gls_stream *stream;
+    gls_batch batch;
+    alarm(60);
+    gls_status pushed = gls_loader_push(loader, next, 4, 1);
+    bool said = strstr(gls_context_message(ctx), "fork") != NULL;
+    if (gls_loader_front(loader, &stream) != GLS_OK) return 1;
+    gls_status got = stream->ops->get(stream, 0, 4, &batch);
+    gls_loader_pop(loader);
+    gls_loader_destroy(loader);
+    if (threads) return !(pushed == GLS_ERR_UNSUPPORTED && got == GLS_ERR_UNSUPPORTED && said);
+    return !(pushed == GLS_OK && got == GLS_OK && batch.rows == 4);
+}
+
+static void forked_processes_refuse_what_needs_threads(void **state) {
+    (void)state;
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    const gls_real x[4] = {1, 2, 3, 4};
+    const int32_t label[4] = {0, 1, 0, 1};
+    gls_data_info info = {
+        .examples = 4, .features = 1, .dims = 1, .shape = {1}, .target = GLS_TARGET_CLASS, .classes = 2};
+    gls_source *source = NULL;
+    assert_int_equal(gls_source_from_dense(ctx, x, label, NULL, &info, &source), GLS_OK);
+    for (int workers = 0; workers < 3; workers++) {
+        static const int64_t index[] = {0, 1, 2, 3};
+        gls_loader_options o = {sizeof o, .workers = workers, .wave = 4, .align = 1};
+        gls_loader *loader = NULL;
+        int status;
+        assert_int_equal(gls_loader_create(ctx, source, &o, &loader), GLS_OK);
+        assert_int_equal(gls_loader_push(loader, index, 4, 0), GLS_OK);
+        pid_t child = fork();
+        if (child == 0) _exit(in_child(ctx, loader, workers > 0));
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        gls_loader_destroy(loader);
+    }
+    gls_source_destroy(source);
+    counting_end(&c, ctx);
+}
+
 int main(void) {
     const struct CMUnitTest list[] = {
         cmocka_unit_test(bits_do_not_depend_on_workers),
         cmocka_unit_test(rows_in_any_order),
         cmocka_unit_test(errors_cross_threads),
+        cmocka_unit_test(forked_processes_refuse_what_needs_threads),
     };
     return cmocka_run_group_tests(list, NULL, NULL);
 }

@@ -71,6 +71,34 @@ static void reads_words(void **state) {
     counting_end(&c, ctx);
 }
 
+/* 15 tokens, targets of 15 in rows of 2: eight rows. Three streams have rows 0-2, 3-5, 6-7; example j is row j / 3 of
+ * stream j % 3, and the text's last row, of one token, ends the last stream. */
+static void streams(void **state) {
+    static const int row[] = {0, 3, 6, 1, 4, 7, 2, 5};
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_source *plain = open_ok(ctx, "text", in_folder(folder, "train"), "{length: 2}");
+    gls_source *split = open_ok(ctx, "text", in_folder(folder, "train"), "{length: 2, streams: 3}");
+    assert_int_equal(plain->info.streams, 0);
+    assert_int_equal(split->info.streams, 3);
+    assert_int_equal(split->info.examples, 8);
+    gls_rows *rows[2];
+    gls_batch a = whole(ctx, plain, &rows[0]), b = whole(ctx, split, &rows[1]);
+    for (int j = 0; j < 8; j++) {
+        assert_memory_equal(b.token + 2 * j, a.token + 2 * row[j], 2 * sizeof *a.token);
+        assert_memory_equal(b.label + 2 * j, a.label + 2 * row[j], 2 * sizeof *a.label);
+        assert_true(b.mass[j] == a.mass[row[j]]);
+        /* The first target of the next row of the stream is what follows this row's last one. */
+        if (j + 3 < 8) assert_int_equal(b.label[2 * j + 1], b.token[2 * (j + 3)]);
+    }
+    gls_rows_destroy(rows[0]);
+    gls_rows_destroy(rows[1]);
+    assert_int_equal(gls_source_write(ctx, split, "text", in_folder(folder, "copy"), NULL, NULL), GLS_ERR_UNSUPPORTED);
+    gls_source_destroy(plain);
+    gls_source_destroy(split);
+    counting_end(&c, ctx);
+}
+
 static void limits_the_vocabulary(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
@@ -154,7 +182,7 @@ static void refuses(void **state) {
         {"long", NULL, "long:1: a word of 5000 bytes, expected at most 4096", GLS_ERR_INPUT},
         {"train", "{length: 0}", "length", GLS_ERR_ARGUMENT},
         {"train", "{vocabulary: 1}", "vocabulary", GLS_ERR_ARGUMENT},
-        {"train", "{unit: char}", "char", GLS_ERR_ARGUMENT},
+        {"train", "{unit: letter}", "letter", GLS_ERR_ARGUMENT},
         {"missing", NULL, "missing", GLS_ERR_FILE},
     };
     counting c;
@@ -181,7 +209,7 @@ static void writes(void **state) {
     spell(ctx, back, text, sizeof text);
     assert_string_equal(text, whole_text);
     gls_source_destroy(back);
-    static const char *const others[] = {"libsvm", "idx", "npy", "png", "cifar10"};
+    static const char *const others[] = {"libsvm", "idx", "npy", "images", "cifar10"};
     for (int k = 0; k < 5; k++)
         assert_int_equal(gls_source_write(ctx, source, others[k], in_folder(folder, "no-images"), NULL, NULL),
                          GLS_ERR_UNSUPPORTED);
@@ -322,6 +350,7 @@ static void out_of_memory_anywhere(void **state) {
 int main(void) {
     const struct CMUnitTest list[] = {
         cmocka_unit_test(reads_words),
+        cmocka_unit_test(streams),
         cmocka_unit_test(limits_the_vocabulary),
         cmocka_unit_test(test_follows_training),
         cmocka_unit_test(reads_bytes),

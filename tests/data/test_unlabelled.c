@@ -37,6 +37,7 @@ static void every_format_has_rows_alone(void **state) {
         {"libsvm", "a", NULL},
         {"idx", "a-images-idx3-ubyte", NULL},
         {"npy", "x.npy", NULL},
+        {"csv", "t.csv", "{target: y}"},
         {"cifar10", "c.bin", NULL},
         {"png", "png", NULL},
         {"text", "words", "{length: 3}"},

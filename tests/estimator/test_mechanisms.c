@@ -123,6 +123,68 @@ static void noise_has_its_variance(void **state) {
     bench_close(&b);
 }
 
+/* How far the estimate moves if the gradients of one micro-batch go from zero to far above the bound, over all
+ * micro-batches; and the deviation of its noise. Rows of a key in a row: keys 0, 1, 1, 1, 2, ... */
+static void noise_against_sensitivity(const char *chain, const int *sizes, int groups, bool by_key) {
+    enum { ROWS = 10, COORDINATES = 20000 };
+    gls_real *gradients = calloc((size_t)(ROWS * COORDINATES), sizeof *gradients);
+    gls_real *still = calloc(COORDINATES, sizeof *still);
+    int64_t key[ROWS];
+    for (int j = 0, i = 0; j < groups; j++)
+        for (int end = i + sizes[j]; i < end; i++) key[i] = j;
+    double sensitivity = 0, square = 0;
+    for (int j = -1; j < groups; j++) { /* -1: all are zero, and the estimate is noise alone */
+        for (int i = 0; i < ROWS; i++) gradients[(int64_t)i * COORDINATES] = j >= 0 && key[i] == j ? 1000 : 0;
+        bench b = bench_recorded(gradients, ROWS, COORDINATES);
+        if (by_key) b.batch.key = key;
+        OK(b.ctx, bench_run(&b, chain));
+        double moved = 0;
+        for (int k = 0; k < COORDINATES; k++) {
+            if (j < 0) square += (double)b.g[k] * (double)b.g[k] / COORDINATES;
+            moved += pow((double)b.g[k] - (double)still[k], 2);
+        }
+        if (j < 0) memcpy(still, b.g, COORDINATES * sizeof *still);
+        if (j >= 0) sensitivity = fmax(sensitivity, sqrt(moved));
+        bench_close(&b);
+    }
+    double multiplier = sqrt(square) / sensitivity; /* asked for: 1 */
+    if (!(fabs(multiplier - 1) < 5 / sqrt(2.0 * COORDINATES)))
+        fail_msg("%s: noise of %g, sensitivity %g", chain, sqrt(square), sensitivity);
+    free(gradients), free(still);
+}
+
+static void noise_fits_the_heaviest_group(void **state) {
+    (void)state;
+    static const int even[] = {5, 5}, uneven[] = {9, 1}, threes[] = {3, 3, 3, 1}, keys[] = {1, 6, 3};
+    static const struct {
+        const char *cut;
+        const int *sizes;
+        int groups;
+    } cases[] = {
+        {"microbatch=5", even, 2}, {"microbatch=9", uneven, 2}, {"microbatch=3", threes, 4}, {"key=user", keys, 3}};
+    char chain[160];
+    for (int sum = 0; sum < 2; sum++)
+        for (int c = 0; c < 4; c++) {
+            snprintf(chain, sizeof chain, "microbatch %s bound=1 noise=1 ratio_every=0 reduce=%s", cases[c].cut,
+                     sum ? "sum" : "mean");
+            noise_against_sensitivity(chain, cases[c].sizes, cases[c].groups, c == 3);
+        }
+    /* The other way to the same numbers adds the same noise. */
+    for (int c = 0; c < 4; c++) {
+        bench b = bench_softmax(10, true, 2);
+        double streamed[64];
+        assert_true(b.d <= 64);
+        for (int way = 0; way < 2; way++) {
+            snprintf(chain, sizeof chain, "microbatch %s bound=0.1 noise=1 ratio_every=0 way=%s", cases[c].cut,
+                     way ? "derived" : "streamed");
+            OK(b.ctx, bench_run(&b, chain));
+            for (int64_t k = 0; k < b.d && !way; k++) streamed[k] = (double)b.g[k];
+        }
+        assert_g(&b, streamed, real_tolerance());
+        bench_close(&b);
+    }
+}
+
 /* A chain's stages in order, each with its groups; a plan with what gls_pass_plan says. */
 static void chains_and_plans_can_be_printed(void **state) {
     (void)state;
@@ -151,10 +213,9 @@ static void chains_and_plans_can_be_printed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chains_and_plans_can_be_printed),
-        cmocka_unit_test(quant_is_unbiased),
-        cmocka_unit_test(closed_forms_of_the_diversity_bounds),
-        cmocka_unit_test(noise_has_its_variance),
+        cmocka_unit_test(chains_and_plans_can_be_printed),      cmocka_unit_test(quant_is_unbiased),
+        cmocka_unit_test(closed_forms_of_the_diversity_bounds), cmocka_unit_test(noise_has_its_variance),
+        cmocka_unit_test(noise_fits_the_heaviest_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

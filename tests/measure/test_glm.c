@@ -139,6 +139,87 @@ static void feature_bounds_hold(void **state) {
     }
 }
 
+/* The problem of a model again, with another l2. */
+static void set_l2(model *m, const char *l2) {
+    gls_pass_destroy(m->t.pass);
+    gls_problem_destroy(m->t.problem);
+    gls_value *map = gls_value_create(m->t.ctx, GLS_VALUE_MAP, NULL, NULL);
+    GOOD(gls_value_append(m->t.ctx, map, gls_value_create(m->t.ctx, GLS_VALUE_TEXT, "bias", "false")));
+    GOOD(gls_value_append(m->t.ctx, map, gls_value_create(m->t.ctx, GLS_VALUE_TEXT, "l2", l2)));
+    GOOD(gls_problem_create(m->t.ctx, "logistic", map, gls_source_info(m->t.source), &m->t.problem));
+    gls_value_destroy(m->t.ctx, map);
+    gls_pass_options pass = {.size = sizeof pass};
+    GOOD(gls_pass_create(m->t.problem, &pass, &m->t.pass));
+    m->t.in.problem = m->t.problem;
+    m->t.in.pass = m->t.pass;
+}
+
+/* The batch-size bound by hand: g_i = x_i (sigmoid(<w, x_i>) - y_i) + l2 w. */
+static double bound_by_hand(const model *m, double l2) {
+    double sum[FEATURES] = {0}, squares = 0, norm2_sum = 0;
+    for (int i = 0; i < ROWS; i++) {
+        double z = 0;
+        for (int k = 0; k < FEATURES; k++) z += (double)m->w[k] * (double)m->x[i * FEATURES + k];
+        double slope = 1 / (1 + exp(-z)) - m->label[i];
+        for (int k = 0; k < FEATURES; k++) {
+            double g = slope * (double)m->x[i * FEATURES + k] + l2 * (double)m->w[k];
+            sum[k] += g;
+            squares += g * g;
+        }
+    }
+    for (int k = 0; k < FEATURES; k++) norm2_sum += sum[k] * sum[k];
+    return ROWS * squares / norm2_sum;
+}
+
+/* The theorems are about sums of f(<w, x_i>) alone. With l2 the true bound may lie below them, as here: for large w all
+ * gradients are nearly l2 w, and it tends to 1. */
+static void feature_bounds_say_where_they_do_not_hold(void **state) {
+    model m;
+    model_create(&m, "logistic", "false", 0);
+    for (int k = 0; k < FEATURES; k++) m.w[k] = 100;
+    gls_measure_result r = fixture_once(&m.t, "glm_bound", NULL);
+    assert_null(r.meaningless);
+    double bound = gls_measure_result_get(&r, "glm_bound");
+    assert_true(bound_by_hand(&m, 0) >= bound);
+    gls_measure_result_clear(&r);
+    set_l2(&m, "0.5");
+    assert_true(bound_by_hand(&m, 0.5) < bound);
+    r = fixture_once(&m.t, "glm_bound", NULL);
+    assert_non_null(r.meaningless);
+    assert_non_null(strstr(r.meaningless, "with l2: 0.5"));
+    gls_measure_result_clear(&r);
+    fixture_destroy(&m.t);
+}
+
+/* |g_i| = |sigmoid - y| |x_i| at w, by hand. */
+static void norms_by_hand(const model *m, double *norm) {
+    for (int i = 0; i < ROWS; i++) {
+        double z = 0, square = 0;
+        for (int k = 0; k < FEATURES; k++) {
+            z += (double)m->w[k] * (double)m->x[i * FEATURES + k];
+            square += pow((double)m->x[i * FEATURES + k], 2);
+        }
+        norm[i] = fabs(1 / (1 + exp(-z)) - m->label[i]) * sqrt(square);
+    }
+}
+
+/* Mean norm of the marked over that of the others, the largest tenth of these left out. */
+static double ratio_by_hand(const double *norm, const int64_t *mark) {
+    double others[ROWS], marked = 0, sum = 0;
+    int n = 0;
+    for (int i = 0; i < ROWS; i++) {
+        if (mark[i]) {
+            marked += norm[i];
+            continue;
+        }
+        int at = n++; /* kept in order */
+        for (; at > 0 && others[at - 1] > norm[i]; at--) others[at] = others[at - 1];
+        others[at] = norm[i];
+    }
+    for (int i = 0; i < n - n / 10; i++) sum += others[i];
+    return marked / (ROWS - n) / (sum / (n - n / 10));
+}
+
 /* Twelve examples with wrong labels under weights that fit the others: they have the largest gradients. */
 static void planted_draggers_are_found(void **state) {
     model m;
@@ -165,6 +246,24 @@ static void planted_draggers_are_found(void **state) {
         m.t.in.step = i;
         fixture_run(&m.t, measure, &r);
     }
+    double here[ROWS], there[ROWS], mean[ROWS];
+    norms_by_hand(&m, here);
+    NEAR(gls_measure_result_get(&r, "dragger_over_benign"), ratio_by_hand(here, mark), 1e-4);
+    NEAR(gls_measure_result_get(&r, "running_dragger_over_benign"), ratio_by_hand(here, mark), 1e-4);
+    /* A look elsewhere: the ratio is that of the new weights, the running one that of the means over all looks. */
+    gls_measure_result elsewhere;
+    gls_measure_result_init(m.t.ctx, &elsewhere);
+    for (int k = 0; k < FEATURES; k++) m.w[k] = (gls_real)(-0.1 * (double)m.w[k]);
+    m.t.in.step = 40;
+    fixture_run(&m.t, measure, &elsewhere);
+    norms_by_hand(&m, there);
+    for (int i = 0; i < ROWS; i++) mean[i] = (40 * here[i] + there[i]) / 41;
+    assert_true(ratio_by_hand(there, mark) < 0.5 * ratio_by_hand(mean, mark));
+    NEAR(gls_measure_result_get(&elsewhere, "dragger_over_benign"), ratio_by_hand(there, mark), 1e-4);
+    NEAR(gls_measure_result_get(&elsewhere, "running_dragger_over_benign"), ratio_by_hand(mean, mark), 1e-4);
+    NEAR(gls_measure_result_get(&elsewhere, "running_benign_over_dragger"), 1 / ratio_by_hand(mean, mark), 1e-4);
+    gls_measure_result_clear(&elsewhere);
+    for (int k = 0; k < FEATURES; k++) m.w[k] = (gls_real)(1 + k);
     gls_measure_destroy(measure);
     assert_null(r.meaningless);
     assert_true(gls_measure_result_get(&r, "precision_by_factor") > 0.8);
@@ -264,6 +363,7 @@ int main(void) {
         cmocka_unit_test(replication_leaves_the_bound_of_the_part),
         cmocka_unit_test(sharpness_agrees_with_a_dense_hessian),
         cmocka_unit_test(feature_bounds_hold),
+        cmocka_unit_test(feature_bounds_say_where_they_do_not_hold),
         cmocka_unit_test(planted_draggers_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

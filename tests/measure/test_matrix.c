@@ -290,6 +290,80 @@ static void tail_index_of_stable_rows(void **state) {
 }
 
 /* Products of normals look heavy in short sums and do not in long ones: the result says that it rises. */
+/* With alpha 1 the stable null is Cauchy's: its counts by the closed form, for norms of one dimension and for the
+ * coordinates of one noise vector. */
+static void stable_counts_are_those_of_the_law(void **state) {
+    enum { WIDE = 5000 };
+    static gls_real x[2 * WIDE];
+    gls_random random = gls_random_create(8, "stable", 0, 0);
+    for (int i = 0; i < 2 * WIDE; i++) x[i] = (gls_real)(gls_random_normal(&random) + 0.1 * (i % WIDE % 3));
+    const struct {
+        const char *edges, *counts;
+        int64_t n, d;
+        double turns; /* a half turn covers norms, a whole one coordinates */
+    } cases[] = {{"example_histogram_edges", "example_stable_histogram_counts", WIDE, 1, 2},
+                 {"coordinate_histogram_edges", "coordinate_stable_histogram_counts", 2, WIDE, 1}};
+    for (int c = 0; c < 2; c++) {
+        gls_measure_matrix m = {x, cases[c].n, cases[c].d, false, 3};
+        gls_measure_result r = run("noise_norm", "alpha", "1", &m);
+        const gls_figure *edge = gls_measure_result_find(&r, cases[c].edges);
+        const gls_figure *count = gls_measure_result_find(&r, cases[c].counts);
+        static double apart[WIDE];
+        double mean = 0, centre = 0, got = 0, worst = 0;
+        for (int i = 0; i < WIDE; i++) mean += (double)x[i] / WIDE;
+        for (int i = 0; i < WIDE; i++)
+            apart[i] = c == 0 ? (double)x[i] - mean : ((double)x[i] - (double)x[WIDE + i]) / 2;
+        for (int i = 0; i < WIDE && c == 1; i++) centre += apart[i] / WIDE;
+        for (int i = 0; i < WIDE; i++) apart[i] = fabs(apart[i] - centre);
+        for (int i = 1; i < WIDE; i++) /* in order, for the median */
+            for (int k = i; k > 0 && apart[k] < apart[k - 1]; k--) {
+                double swap = apart[k];
+                apart[k] = apart[k - 1];
+                apart[k - 1] = swap;
+            }
+        double median = (apart[WIDE / 2 - 1] + apart[WIDE / 2]) / 2;
+        for (int64_t b = 0; b < count->count; b++) { /* the law below each edge, against the counts so far */
+            double low = atan((edge->value[0] - centre) / median), high = atan((edge->value[b + 1] - centre) / median);
+            got += count->value[b] / WIDE;
+            worst = fmax(worst, fabs(got - cases[c].turns * (high - low) / acos(-1)));
+        }
+        assert_true(worst < 1.63 / sqrt(2000)); /* of 2000 draws, one in a hundred sets strays farther */
+        gls_measure_result_clear(&r);
+    }
+}
+
+/* [A] app. H on norms of noise, by its formula: sums of K1 consecutive ones, centred. */
+static void papers_index_of_norms(void **state) {
+    enum { ROWS = 400, WIDTH = 5, K1 = 20 };
+    static gls_real x[ROWS * WIDTH];
+    gls_random random = gls_random_create(9, "papers", 0, 0);
+    for (int i = 0; i < ROWS * WIDTH; i++)
+        x[i] = (gls_real)(gls_random_normal(&random) * pow(gls_random_uniform(&random), -0.6));
+    double mean[WIDTH] = {0}, norm[ROWS], centre = 0, log_one = 0, log_sum = 0;
+    for (int i = 0; i < ROWS * WIDTH; i++) mean[i % WIDTH] += (double)x[i] / ROWS;
+    for (int i = 0; i < ROWS; i++) {
+        norm[i] = 0;
+        for (int k = 0; k < WIDTH; k++) norm[i] += pow((double)x[i * WIDTH + k] - mean[k], 2);
+        norm[i] = sqrt(norm[i]);
+        centre += norm[i] / ROWS;
+    }
+    for (int b = 0; b < ROWS / K1; b++) {
+        double sum = 0;
+        for (int i = b * K1; i < (b + 1) * K1; i++) {
+            sum += norm[i] - centre;
+            log_one += log(fabs(norm[i] - centre)) / ROWS;
+        }
+        log_sum += log(fabs(sum)) / (ROWS / K1);
+    }
+    double expected = log(K1) / (log_sum - log_one);
+    gls_measure_matrix m = {x, ROWS, WIDTH, false, 3};
+    gls_measure_result index = run("tail_index", NULL, NULL, &m), noise = run("noise_norm", NULL, NULL, &m);
+    NEAR(gls_measure_result_get(&index, "papers_norm_tail_index"), expected, 100 * precision);
+    NEAR(gls_measure_result_get(&noise, "example_papers_tail_index"), expected, 100 * precision);
+    gls_measure_result_clear(&index);
+    gls_measure_result_clear(&noise);
+}
+
 static void a_rising_index_is_said(void **state) {
     gls_real *x = malloc(sizeof(gls_real) * 4096 * 60);
     gls_random random = gls_random_create(8, "products", 0, 0);
@@ -395,6 +469,8 @@ int main(void) {
         cmocka_unit_test(bounds_of_a_sample_are_those_of_a_large_set),
         cmocka_unit_test(gaussian_noise_looks_gaussian),
         cmocka_unit_test(tail_index_of_stable_rows),
+        cmocka_unit_test(stable_counts_are_those_of_the_law),
+        cmocka_unit_test(papers_index_of_norms),
         cmocka_unit_test(a_rising_index_is_said),
         cmocka_unit_test(sparse_coordinates_are_left_out),
         cmocka_unit_test(bad_input_is_named),

@@ -147,10 +147,67 @@ static void batch_noise_shrinks_with_the_batch(void **state) {
         gls_measure_result_clear(&r);
     }
     NEAR(from_samples, single * single / 12 * (SET - 12) / (SET - 1.0), 0.1);
+    /* A mini-batch that the set does not hold is said to have become another. */
+    const char *const names[] = {"noise_norm", "variance_curve"};
+    for (int k = 0; k < 2; k++) {
+        const char *const large[] = {"sample", "all", "batches", "20", "batch", "61", NULL};
+        r = fixture_once(&t, names[k], large);
+        assert_non_null(r.note);
+        assert_non_null(strstr(r.note, "no mini-batch of 61: its 60 examples were read in mini-batches of 30"));
+        gls_measure_result_clear(&r);
+        const char *const fits[] = {"sample", "all", "batches", "20", "batch", "60", NULL};
+        r = fixture_once(&t, names[k], fits);
+        assert_true(!r.note || !strstr(r.note, "no mini-batch"));
+        gls_measure_result_clear(&r);
+    }
     const char *const single_examples[] = {"sample", "all", "batch", "1", NULL};
     curve = fixture_once(&t, "variance_curve", single_examples);
     NEAR(gls_measure_result_get(&curve, "variance"), single * single, precision);
     gls_measure_result_clear(&curve);
+    fixture_destroy(&t);
+}
+
+/* Along a path the smallest bound is kept, with its step; a checkpoint carries it on. */
+static void the_least_bound_along_a_path(void **state) {
+    fixture t;
+    fixture_quadratic(&t, 1);
+    t.f.quartic = 0.3;
+    gls_measure *m = fixture_measure(&t, "gradient_diversity", all), *again = NULL;
+    gls_measure_result r;
+    gls_measure_result_init(t.ctx, &r);
+    double least = INFINITY;
+    const double places[] = {1.2, 3, 0.6, 2};
+    int at = -1;
+    for (int k = 0; k < 4; k++) {
+        for (int i = 0; i < DIM; i++) t.w[i] = (gls_real)(places[k] + 0.1 * i);
+        double m2 = 0, row[DIM];
+        for (int i = 0; i < SET; i++) {
+            quadratic_gradient(&t.f, t.w, i, row);
+            for (int d = 0; d < DIM; d++) m2 += row[d] * row[d] / SET;
+        }
+        double bound = m2 / full_norm2(&t, t.w);
+        if (bound < least) at = 10 * k;
+        least = fmin(least, bound);
+        t.in.step = 10 * k;
+        if (k == 3) { /* in a fresh measure with the state of the old one */
+            gls_arrays from = {0}, to = {0};
+            again = fixture_measure(&t, "gradient_diversity", all);
+            GOOD(gls_measure_arrays(m, "x/", &from));
+            GOOD(gls_measure_arrays(again, "x/", &to));
+            assert_int_equal(from.count, to.count);
+            for (int64_t i = 0; i < from.count; i++)
+                memcpy(to.item[i].data, from.item[i].data, (size_t)from.item[i].shape[0] * sizeof(double));
+            gls_arrays_clear(t.ctx, &from);
+            gls_arrays_clear(t.ctx, &to);
+        }
+        fixture_run(&t, again ? again : m, &r);
+        NEAR(gls_measure_result_get(&r, "least_batch_size_bound"), least, precision);
+        assert_true(gls_measure_result_get(&r, "least_batch_size_bound_step") == at);
+    }
+    assert_int_equal(at, 10); /* neither the first nor the last */
+    gls_measure_destroy(m);
+    gls_measure_destroy(again);
+    gls_measure_result_clear(&r);
     fixture_destroy(&t);
 }
 
@@ -441,6 +498,7 @@ int main(void) {
         cmocka_unit_test(samples_are_unbiased_and_intervals_cover),
         cmocka_unit_test(loss_of_the_whole_set_is_the_mean),
         cmocka_unit_test(batch_noise_shrinks_with_the_batch),
+        cmocka_unit_test(the_least_bound_along_a_path),
         cmocka_unit_test(sharpness_is_the_largest_curvature),
         cmocka_unit_test(differential_diversity_of_a_quadratic),
         cmocka_unit_test(stability_compares_two_runs),

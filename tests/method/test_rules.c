@@ -3,6 +3,10 @@
 #include "support.h"
 
 #include "base/kernels.h"
+#include "base/tensors.h"
+
+#include <stdio.h>
+#include <unistd.h>
 
 static double norm(const gls_real *x, int64_t n) {
     double s = 0;
@@ -236,6 +240,71 @@ static void reports_say_what_was_done(void **state) {
     gls_context_destroy(ctx);
 }
 
+static void refused(gls_context *ctx, const gls_layout *layout, const char *spec, const char *says) {
+    gls_method *method = NULL;
+    assert_int_equal(try_method(ctx, layout, spec, &method), GLS_ERR_INPUT);
+    if (!strstr(gls_context_message(ctx), says)) fail_msg("%s", gls_context_message(ctx));
+}
+
+/* Thresholds in units of tau from a file: one of a block, one of each coordinate; by hand, and what is refused. */
+static void thresholds_from_a_file(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout;
+    const int64_t three = 3, two = 2, one = 1;
+    char path[] = "/tmp/glissade-thresholds-XXXXXX", spec[200];
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    assert_int_equal(gls_layout_create(ctx, &layout), GLS_OK);
+    assert_int_equal(gls_layout_add(layout, "a", 1, &three, 0), GLS_OK);
+    assert_int_equal(gls_layout_add(layout, "b", 1, &two, 0), GLS_OK);
+    snprintf(spec, sizeof spec, "{name: cclip, lr: 1, beta1: 0, tau: 2, tau_exponent: 1, thresholds: %s}", path);
+    double coordinates[3] = {0.5, 10, 0}, block = 1.5;
+    for (int wide = 0; wide < 2; wide++) { /* the block's value as a double, as a float */
+        float narrow = (float)block;
+        gls_arrays arrays = {0};
+        assert_int_equal(gls_arrays_add(ctx, &arrays, "a", GLS_F64, 1, &three, coordinates), GLS_OK);
+        assert_int_equal(gls_arrays_add(ctx, &arrays, "b", wide ? GLS_F64 : GLS_F32, 1, &one,
+                                        wide ? (void *)&block : (void *)&narrow),
+                         GLS_OK);
+        assert_int_equal(gls_tensors_write(ctx, path, &arrays, NULL, 0), GLS_OK);
+        gls_arrays_clear(ctx, &arrays);
+        gls_method *method = make_method(ctx, layout, spec);
+        gls_real w[5] = {0}, g[5] = {3, -4, 5, -9, 2};
+        gls_step_report report;
+        /* tau_1 = 2: thresholds 1, 20, 0, 3, 3; tau_2 = 4: 2, 40, 0, 6, 6. */
+        const double moved[2][5] = {{-1, 4, 0, 3, -2}, {-2, 4, 0, 6, -2}};
+        for (int k = 0; k < 2; k++) {
+            memset(w, 0, sizeof w);
+            assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+            for (int i = 0; i < 5; i++) assert_true(fabs((double)w[i] - moved[k][i]) < 1e-6);
+        }
+        gls_method_destroy(method);
+    }
+    const struct {
+        const char *name;
+        int64_t count;
+        double first;
+        const char *says;
+    } wrong[] = {{"c", 1, 1, "no thresholds for block 'b'"},
+                 {"b", 3, 1, "one for each of its 2 coordinates"},
+                 {"b", 1, -1, "found -1"},
+                 {"b", 1, INFINITY, "found inf"}};
+    for (int i = 0; i < 4; i++) {
+        double values[3] = {wrong[i].first, 1, 1};
+        gls_arrays arrays = {0};
+        assert_int_equal(gls_arrays_add(ctx, &arrays, "a", GLS_F64, 1, &three, coordinates), GLS_OK);
+        assert_int_equal(gls_arrays_add(ctx, &arrays, wrong[i].name, GLS_F64, 1, &wrong[i].count, values), GLS_OK);
+        assert_int_equal(gls_tensors_write(ctx, path, &arrays, NULL, 0), GLS_OK);
+        gls_arrays_clear(ctx, &arrays);
+        refused(ctx, layout, spec, wrong[i].says);
+    }
+    unlink(path);
+    refused(ctx, layout, spec, path);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
 /* A method made by name: options by setters, rates between steps, nothing else after the first step. */
 static void named_methods_are_set_by_key(void **state) {
     gls_context *ctx = test_context(1);
@@ -465,6 +534,7 @@ int main(void) {
                                        cmocka_unit_test(zero_gradients_are_counted),
                                        cmocka_unit_test(projection_follows_the_step),
                                        cmocka_unit_test(reports_say_what_was_done),
+                                       cmocka_unit_test(thresholds_from_a_file),
                                        cmocka_unit_test(named_methods_are_set_by_key),
                                        cmocka_unit_test(own_methods_and_schedules_join_the_table),
                                        cmocka_unit_test(every_group_has_its_own_list),

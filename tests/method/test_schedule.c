@@ -174,13 +174,38 @@ static void methods_follow_schedules(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* A refused step has its rate and its place in the schedule: of ten steps along a line the fourth is refused, and the
+ * fifth has the rate that it would have had. The bias correction counts the steps taken alone. */
+static void refused_steps_keep_their_place(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 3);
+    gls_value *spec = yaml(ctx, "{name: adam, lr: {from: 1, name: poly}}");
+    gls_method_options options = {.size = sizeof options, .layout = layout, .spec = spec, .total_steps = 10};
+    gls_method *method;
+    assert_int_equal(gls_method_create(ctx, &options, &method), GLS_OK);
+    gls_real w[3] = {0}, g[3] = {1, -2, 3}, bad[3] = {1, (gls_real)INFINITY, 3};
+    double x = 0;
+    for (int t = 0; t < 10; t++) {
+        gls_step_report report;
+        assert_int_equal(gls_method_step(method, w, t == 3 ? bad : g, &report), GLS_OK);
+        assert_int_equal(report.refused, t == 3);
+        near(report.lr, 1 - t / 10.0);
+        if (t != 3) x -= (1 - t / 10.0) * 1 / (1 + 1e-8); /* a constant gradient: both means, corrected, are it */
+        assert_true(fabs((double)w[0] - x) < 2e-5);
+    }
+    assert_int_equal(gls_method_steps(method), 9);
+    gls_method_destroy(method);
+    gls_value_destroy(ctx, spec);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(formulas),
                                        cmocka_unit_test(warm_up),
-                                       cmocka_unit_test(epochs_as_told),
-                                       cmocka_unit_test(waves_begin_anew),
-                                       cmocka_unit_test(plateaus_cut),
+                                       cmocka_unit_test(epochs_as_told), cmocka_unit_test(waves_begin_anew), cmocka_unit_test(plateaus_cut),
                                        cmocka_unit_test(impossible_schedules_are_refused),
-                                       cmocka_unit_test(methods_follow_schedules)};
+                                       cmocka_unit_test(methods_follow_schedules),
+                                       cmocka_unit_test(refused_steps_keep_their_place)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Layers and families for sequences: gradients against difference quotients; norms and inner products of groups against
- * explicit gradients; what a position does not see. */
+/* Layers and families for sequences: gradients and Hessian products against difference quotients; norms and inner
+ * products of groups against explicit gradients; what a position does not see. */
 #include "check.h"
 
 #include "model/network.h"
@@ -33,6 +33,21 @@ static const sample samples[] = {
     {"transformer", "{dim: 8, heads: 2, tie: true, dropout: 0.2}", 6, 0},
     {"transformer", "{dim: 8, heads: 4, kv_heads: 1, norm: rms, order: post, positions: sinusoidal}", 6, 0},
     {"transformer", "{dim: 8, heads: 2, depth: 1}", 6, 3},
+    {"transformer", "{dim: 8, heads: 2, feed_forward: swiglu, positions: rotary, norm: rms}", 6, 0},
+    {"transformer", "{dim: 6, feed_forward: geglu, hidden: 7, attention: none, positions: none, tie: true}", 6, 0},
+    {"layers",
+     "{layers: [{embedding: {dim: 5}}, silu, {dropout: {of: word}}, {dense: {units: 8}}, {gate: {kind: sigmoid}},"
+     " {dropout: {p: 0.3, of: channel}}, {dense: {units: 20}}]}",
+     6, 0},
+    {"layers",
+     "{layers: [{embedding: {dim: 5}}, {lstm: {units: 9, weight_drop: 0.4}}, {penalty: {square: 2, change: 3}},"
+     " {dense: {units: 20}}, {penalty: {change: 0.5}}]}",
+     6, 0},
+    {"lstm",
+     "{embedding: 6, hidden: 6, depth: 2, tie: true, dropout: 0.3, locked: true, word_dropout: 0.2, weight_drop: 0.5,"
+     " activity: 2, change: 1}",
+     6, 0},
+    {"layers", "{layers: [{embedding: {dim: 70}}, {lstm: {units: 96, weight_drop: 0.5}}, {dense: {units: 20}}]}", 3, 0},
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };
 
@@ -43,6 +58,21 @@ static void gradients(void **state) {
         check_data d = check_tokens_create(3, 20, samples[i].length, samples[i].classes);
         gls_problem *p = check_model(ctx, samples[i].family, samples[i].options, &d.info);
         assert_true(check_differences(p, &d.batch, GLS_MODE_TRAIN, 1e-4) < 1e-6);
+        gls_problem_destroy(p);
+        check_data_destroy(&d);
+        gls_context_destroy(ctx);
+    }
+}
+
+static void products(void **state) {
+    if (sizeof(gls_real) == 4) skip(); /* difference quotients are for double */
+    for (int i = 0; i < SAMPLES; i++) {
+        gls_context *ctx = check_context(1, i % 2);
+        check_data d = check_tokens_create(3, 20, samples[i].length, samples[i].classes);
+        gls_problem *p = check_model(ctx, samples[i].family, samples[i].options, &d.info);
+        assert_true(p->hessian_exact);
+        for (gls_mode mode = GLS_MODE_TRAIN; mode <= GLS_MODE_EVALUATE; mode++)
+            assert_true(check_hessian(p, &d.batch, mode) < 1e-6);
         gls_problem_destroy(p);
         check_data_destroy(&d);
         gls_context_destroy(ctx);
@@ -115,7 +145,7 @@ static void rotary(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients), cmocka_unit_test(questions),
-                                       cmocka_unit_test(causal), cmocka_unit_test(rotary)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients), cmocka_unit_test(products),
+                                       cmocka_unit_test(questions), cmocka_unit_test(causal), cmocka_unit_test(rotary)};
     return cmocka_run_group_tests_name("sequence", tests, NULL, NULL);
 }

@@ -78,7 +78,7 @@ static void write_training(gls_problem *p, const check_data *d, const gls_real *
     gls_pass_result result;
     assert_int_equal(gls_pass_run(pass, &request, &result), GLS_OK);
     write_layout("gradient", gls_problem_layout(p), g);
-    if (p->hessian_exact) write_hessian(p, pass, d, w, g);
+    write_hessian(p, pass, d, w, g);
     gls_problem_commit(p, gls_pass_state_next(pass));
     if (p->state) write_layout("state_next", p->state_layout, p->state);
     free(g);

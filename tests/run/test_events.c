@@ -62,7 +62,7 @@ static void records_are_framed(void **state) {
     char top[64];
     gls_context *ctx = make_context(1, 1);
     gls_events *events = NULL;
-    assert_ok(ctx, gls_events_create(ctx, fresh_folder(top), &events));
+    assert_ok(ctx, gls_events_create(ctx, fresh_folder(top), 1, &events));
     const double limit[] = {1, 2, 4}, count[] = {5, 0, 7};
     gls_events_scalar(events, 3, "loss", 0.5);
     gls_events_scalar(events, 300, "loss", 0.25);
@@ -72,7 +72,7 @@ static void records_are_framed(void **state) {
     size_t size;
     int hold;
     unsigned char *bytes = slurp(top, &size);
-    assert_int_equal(walk(bytes, size, "brain.Event:2", &hold), 4);
+    assert_int_equal(walk(bytes, size, "brain.Event:2", &hold), 5);
     assert_int_equal(hold, 1);
     walk(bytes, size, "loss\x15", &hold); /* the tag, then field 2 as a float */
     assert_int_equal(hold, 2);
@@ -117,7 +117,138 @@ static void a_run_mirrors_its_trace(void **state) {
     remove_tree(top);
 }
 
+/* ---- what TensorBoard shows of a folder ---- */
+
+enum { MOST = 4096 };
+
+typedef struct point {
+    int64_t step;
+    char tag[64];
+} point;
+
+typedef struct shown {
+    point at[MOST];
+    int count;
+} shown;
+
+static uint64_t varint(const unsigned char **at) {
+    uint64_t x = 0;
+    for (int shift = 0;; shift += 7) {
+        unsigned char byte = *(*at)++;
+        x |= (uint64_t)(byte & 127) << shift;
+        if (byte < 128) return x;
+    }
+}
+
+/* One event, by the protocol's description: fields 2 step, 5 summary (its field 1 a value, whose field 1 is the tag), 7
+ * session log (its field 1 the status; 1 is START). A start purges what is at its step or later. */
+static void show_event(const unsigned char *at, size_t length, shown *s) {
+    const unsigned char *end = at + length, *summary = NULL;
+    int64_t step = 0;
+    bool start = false;
+    while (at < end) {
+        uint64_t tag = varint(&at);
+        if (tag == 2 << 3) step = (int64_t)varint(&at);
+        if (tag == 2 << 3) continue;
+        uint64_t bytes = (tag & 7) == 1 ? 8 : (tag & 7) == 5 ? 4 : varint(&at);
+        if (tag == (5 << 3 | 2)) summary = at;
+        if (tag == (7 << 3 | 2)) start = bytes == 2 && at[0] == 1 << 3 && at[1] == 1;
+        at += bytes;
+    }
+    if (start) {
+        int kept = 0;
+        for (int i = 0; i < s->count; i++)
+            if (s->at[i].step < step) s->at[kept++] = s->at[i];
+        s->count = kept;
+    }
+    if (!summary) return;
+    assert_true(s->count < MOST && summary[0] == (1 << 3 | 2));
+    summary++;
+    varint(&summary);
+    assert_int_equal(*summary++, 1 << 3 | 2);
+    uint64_t tag = varint(&summary);
+    assert_true(tag < 64);
+    s->at[s->count].step = step;
+    memcpy(s->at[s->count].tag, summary, tag);
+    s->at[s->count++].tag[tag] = 0;
+}
+
+static int names_in_order(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_events(const struct dirent *e) {
+    return strncmp(e->d_name, "events.out.tfevents.", 20) == 0;
+}
+
+static void show(const char *folder, shown *s) {
+    struct dirent **file;
+    int files = scandir(folder, &file, is_events, names_in_order);
+    static unsigned char bytes[1 << 20];
+    s->count = 0;
+    for (int i = 0; i < files; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", folder, file[i]->d_name);
+        FILE *f = fopen(path, "rb");
+        size_t size = fread(bytes, 1, sizeof bytes, f);
+        fclose(f);
+        for (size_t at = 0; at < size;) {
+            uint64_t length = little(bytes + at, 8);
+            show_event(bytes + at + 12, length, s);
+            at += 16 + length;
+        }
+        free(file[i]);
+    }
+    free(file);
+}
+
+static void train_to(const char *folder, const char *steps, bool resume, bool leave) {
+    gls_context *ctx = make_context(1, 1);
+    char text[512];
+    snprintf(text, sizeof text,
+             "data: {format: gaussians, train_size: 200, test_size: 50}\nmodel: {name: logistic}\n"
+             "method: {name: sgd, lr: 0.1}\ntrain: {steps: %s, batch: 20, threads: 1, tensorboard: true, log_every: "
+             "1s, checkpoint_every: 10s, validate_every: 0}\n",
+             steps);
+    gls_value *config = config_from(ctx, text);
+    gls_run_options options = {.size = sizeof options, .config = config, .folder = folder, .resume = resume};
+    gls_run *run = NULL;
+    gls_run_result result;
+    assert_ok(ctx, gls_run_create(ctx, &options, &run));
+    if (leave) { /* as if killed: nothing of an end */
+        for (bool done = false; gls_run_steps(run) < 17;) assert_ok(ctx, gls_run_step(run, &done));
+    } else {
+        assert_ok(ctx, gls_run_train(run, &result));
+    }
+    gls_run_destroy(run);
+    gls_value_destroy(ctx, config);
+    gls_context_destroy(ctx);
+}
+
+/* Left at step 17 after a checkpoint at 10, then resumed to 25: every figure is there once at each of the steps 1 to
+ * 25, in order. */
+static void lost_steps_are_forgotten(void **state) {
+    static shown s;
+    char top[64], folder[96];
+    snprintf(folder, sizeof folder, "%s/run", fresh_folder(top));
+    train_to(folder, "25", false, true);
+    show(folder, &s);
+    assert_int_equal(s.at[s.count - 1].step, 17);
+    sleep(1); /* TensorBoard reads files in the order of their names, which have seconds */
+    train_to(folder, "25", true, false);
+    show(folder, &s);
+    int64_t expected = 1;
+    for (int i = 0; i < s.count; i++) {
+        if (strcmp(s.at[i].tag, "gradient_norm") != 0) continue;
+        assert_int_equal(s.at[i].step, expected);
+        expected++;
+    }
+    assert_int_equal(expected, 26);
+    remove_tree(top);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(records_are_framed), cmocka_unit_test(a_run_mirrors_its_trace)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(records_are_framed), cmocka_unit_test(a_run_mirrors_its_trace),
+                                       cmocka_unit_test(lost_steps_are_forgotten)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -165,6 +165,118 @@ static void a_survey_compares_two_runs(void **state) {
     gls_survey_clear(&survey);
 }
 
+/* ---- two runs that differ in one example ---- */
+
+enum { FIT = 90, WIDTH = 5 };
+
+/* The training rows of a run, in order. */
+static void rows_of(gls_context *ctx, const gls_source *source, gls_real x[FIT][WIDTH], int32_t label[FIT]) {
+    assert_int_equal(gls_source_info(source)->examples, FIT);
+    for (int64_t i = 0; i < FIT; i++) {
+        gls_rows *rows;
+        gls_batch batch;
+        gls_fetch fetch = {.count = 1, .index = &i, .seed = 1};
+        assert_ok(ctx, gls_rows_create(ctx, gls_source_info(source), 1, &rows));
+        assert_ok(ctx, gls_source_fetch(source, ctx, &fetch, rows, &batch));
+        memcpy(x[i], batch.x, sizeof x[i]);
+        label[i] = batch.label[0];
+        gls_rows_destroy(rows);
+    }
+}
+
+/* Trains in FOLDER/NAME; its training rows and final weights, the bias last. */
+static void train_pair(fixture *f, const char *name, const char *transforms, gls_real x[FIT][WIDTH], int32_t label[FIT],
+                       gls_real w[WIDTH + 1], gls_value **config, char path[100]) {
+    char given[512];
+    snprintf(given, sizeof given,
+             "data: {format: gaussians, train_size: 120, test_size: 30, classes: 2, features: 5, transforms: %s}\n"
+             "model: logistic\nmethod: {name: sgd, lr: 1}\n"
+             "train: {epochs: 20, batch: 10, threads: 1, seed: 1, validation: 0.25}\n",
+             transforms);
+    *config = config_from(f->ctx, given);
+    snprintf(path, 100, "%s/%s", f->folder, name);
+    gls_run_options options = {.size = sizeof options, .config = *config, .folder = path};
+    gls_run *run;
+    gls_run_result result;
+    gls_measure_input in;
+    assert_ok(f->ctx, gls_run_create(f->ctx, &options, &run));
+    assert_ok(f->ctx, gls_run_train(run, &result));
+    assert_int_equal(gls_problem_size(gls_run_problem(run)), WIDTH + 1);
+    memcpy(w, gls_run_weights(run), (WIDTH + 1) * sizeof *w);
+    assert_ok(f->ctx, gls_run_measure_input(run, &in));
+    rows_of(f->ctx, in.source, x, label);
+    gls_run_destroy(run);
+}
+
+static double logistic_loss(const gls_real *w, const gls_real *x, int32_t label) {
+    double z = (double)w[WIDTH];
+    for (int k = 0; k < WIDTH; k++) z += (double)w[k] * (double)x[k];
+    return log1p(exp(z)) - label * z;
+}
+
+/* With rows held out, `replace: 7` and `--exchanged 7` mean the same example: of the training set as it is trained on.
+ * By hand: the sets differ there alone, and the losses are those of that row under both weights. */
+static void exchanged_examples_count_alike(void **state) {
+    fixture *f = *state;
+    static gls_real x[2][FIT][WIDTH], w[2][WIDTH + 1];
+    static int32_t label[2][FIT];
+    gls_value *config[2];
+    char path[2][100];
+    train_pair(f, "plain", "[]", x[0], label[0], w[0], &config[0], path[0]);
+    train_pair(f, "exchanged", "[{replace: {index: 7, with: 30}}]", x[1], label[1], w[1], &config[1], path[1]);
+    for (int i = 0; i < FIT; i++) {
+        bool same = memcmp(x[0][i], x[1][i], sizeof x[0][i]) == 0;
+        assert_true(same == (i != 7));
+    }
+    assert_memory_equal(x[1][7], x[0][30], sizeof x[1][7]);
+    for (int given = 0; given < 2; given++) { /* by number; by the transform's own mark */
+        gls_survey_options options = {.size = sizeof options,
+                                      .config = config[1],
+                                      .only = "stability",
+                                      .weights = path[1],
+                                      .other = path[0],
+                                      .exchange = given,
+                                      .exchanged = given ? 7 : -1};
+        gls_survey survey;
+        assert_ok(f->ctx, gls_survey_run(f->ctx, &options, &survey));
+        double here = logistic_loss(w[1], x[1][7], label[1][7]), there = logistic_loss(w[0], x[1][7], label[1][7]);
+        assert_true(fabs(here - there) > 1e-4);
+        assert_true(fabs(gls_measure_result_get(&survey.result[0], "exchanged_loss") - here) < 1e-5);
+        double difference = gls_measure_result_get(&survey.result[0], "exchanged_loss_difference");
+        assert_true(fabs(difference - (here - there)) < 1e-5);
+        gls_survey_clear(&survey);
+    }
+    for (int k = 0; k < 2; k++) gls_value_destroy(f->ctx, config[k]);
+}
+
+/* The loss with the method's decay in it: half lambda |w|^2 more, the bias, which is not decayed, left out. */
+static void the_loss_has_the_methods_decay(void **state) {
+    fixture *f = *state;
+    static gls_real x[FIT][WIDTH], w[WIDTH + 1];
+    static int32_t label[FIT];
+    gls_value *config;
+    char path[100];
+    train_pair(f, "decayed", "[]", x, label, w, &config, path);
+    double loss = 0, square = 0;
+    for (int i = 0; i < FIT; i++) loss += logistic_loss(w, x[i], label[i]) / FIT;
+    for (int k = 0; k < WIDTH; k++) square += (double)w[k] * (double)w[k];
+    static const char *const decay[] = {"method.weight_decay=0", "method.weight_decay=0.3",
+                                        "method.decoupled_weight_decay=0.2"};
+    static const double lambda[] = {0, 0.3, 0.5};
+    for (int k = 0; k < 3; k++) { /* the last has both */
+        gls_survey survey;
+        assert_ok(f->ctx, gls_config_set(f->ctx, config, decay[k]));
+        gls_survey_options options = {.size = sizeof options, .config = config, .only = "loss", .weights = path};
+        assert_ok(f->ctx, gls_survey_run(f->ctx, &options, &survey));
+        assert_true(fabs(gls_measure_result_get(&survey.result[0], "loss") - loss) < 1e-5);
+        double found = gls_measure_result_get(&survey.result[0], "decayed_loss");
+        if (k == 0) assert_true(isnan(found));
+        if (k > 0) assert_true(fabs(found - loss - lambda[k] / 2 * square) < 1e-5 * (1 + square));
+        gls_survey_clear(&survey);
+    }
+    gls_value_destroy(f->ctx, config);
+}
+
 static void a_survey_refuses_before_it_reads(void **state) {
     fixture *f = *state;
     gls_survey survey;
@@ -240,6 +352,74 @@ static void suspects_are_ranked_and_averaged(void **state) {
     gls_suspects_clear(&report);
 }
 
+/* Windows of a ledger by hand: the ledger itself, read after each third of the run, and its differences. One run goes
+ * through, another is stopped inside a window and goes on. */
+static void a_ledger_by_windows(void **state) {
+    enum { WINDOWS = 3, SET = 60, STEPS = 18 };
+    fixture *f = *state;
+    static const char given[] = "data: {format: gaussians, train_size: 60, test_size: 10, classes: 3, features: 4}\n"
+                                "model: softmax\nestimator: {name: microbatch, microbatch: 2, ledger: true}\n"
+                                "method: {name: sgd, lr: 0.3}\n"
+                                "train: {epochs: 3, batch: 10, threads: 1, ledger_windows: 3, checkpoint_every: 1s}\n";
+    gls_value *config = config_from(f->ctx, given);
+    static double at[WINDOWS + 1][3][SET];
+    for (int stopped = 0; stopped < 2; stopped++) {
+        char path[100];
+        snprintf(path, sizeof path, "%s/windows%d", f->folder, stopped);
+        for (int part = 0; part <= stopped; part++) {
+            gls_run_options options = {.size = sizeof options, .config = config, .folder = path, .resume = part > 0};
+            gls_run *run;
+            gls_run_result result;
+            assert_ok(f->ctx, gls_run_create(f->ctx, &options, &run));
+            assert_ok(f->ctx, gls_run_begin(run));
+            bool done = false;
+            int64_t steps = stopped && !part ? 6 : STEPS; /* stopped where a window ends, before it is closed */
+            while (!stopped && gls_run_steps(run) < STEPS) {
+                assert_ok(f->ctx, gls_run_step(run, &done));
+                gls_measure_input in;
+                assert_ok(f->ctx, gls_run_measure_input(run, &in));
+                if (gls_run_steps(run) % (STEPS / WINDOWS) != 0) continue;
+                double(*now)[SET] = at[gls_run_steps(run) / (STEPS / WINDOWS)];
+                memcpy(now[0], in.ledger->seen, sizeof now[0]);
+                memcpy(now[1], in.ledger->log_factor, sizeof now[1]);
+                memcpy(now[2], in.ledger->norm, sizeof now[2]);
+            }
+            while (stopped && gls_run_steps(run) < steps) assert_ok(f->ctx, gls_run_step(run, &done));
+            if (steps == STEPS) assert_ok(f->ctx, gls_run_train(run, &result));
+            gls_run_destroy(run);
+        }
+        for (int w = 1; w <= WINDOWS; w++) {
+            gls_suspects_options options = {.size = sizeof options, .top = SET, .rank = "norm", .window = w};
+            gls_suspects_report report;
+            assert_ok(f->ctx, gls_suspects_read(f->ctx, path, &options, &report));
+            assert_int_equal(report.suspects, SET);
+            for (int64_t i = 0; i < SET; i++) {
+                const gls_suspect *s = &report.suspect[i];
+                double seen = at[w][0][s->example] - at[w - 1][0][s->example];
+                double norm = (at[w][2][s->example] - at[w - 1][2][s->example]) / seen;
+                double factor = exp((at[w][1][s->example] - at[w - 1][1][s->example]) / seen);
+                assert_true(seen == 1); /* a window of an epoch */
+                assert_true(fabs(s->norm / norm - 1) < 1e-9 && fabs(s->factor / factor - 1) < 1e-9);
+            }
+            gls_suspects_clear(&report);
+        }
+        gls_suspects_options options = {.size = sizeof options, .window = 4};
+        gls_suspects_report report;
+        assert_refused(f, GLS_ERR_ARGUMENT, "expected one of the 3 windows",
+                       gls_suspects_read(f->ctx, path, &options, &report));
+        gls_suspects_clear(&report);
+    }
+    gls_suspects_options options = {.size = sizeof options, .window = 1};
+    gls_suspects_report report;
+    assert_refused(f, GLS_ERR_ARGUMENT, "train.ledger_windows=N", gls_suspects_read(f->ctx, f->run, &options, &report));
+    gls_suspects_clear(&report);
+    gls_run *run;
+    gls_run_options none = {.size = sizeof none, .config = config};
+    assert_ok(f->ctx, gls_config_set(f->ctx, config, "estimator=mean"));
+    assert_refused(f, GLS_ERR_ARGUMENT, "keeps no ledger", gls_run_create(f->ctx, &none, &run));
+    gls_value_destroy(f->ctx, config);
+}
+
 static void suspects_that_cannot_be_told(void **state) {
     fixture *f = *state;
     gls_suspects_report report;
@@ -263,9 +443,12 @@ int main(void) {
         cmocka_unit_test(figures_are_read_up_to_a_step),
         cmocka_unit_test(a_survey_measures_at_the_weights_of_a_run),
         cmocka_unit_test(a_survey_compares_two_runs),
+        cmocka_unit_test(exchanged_examples_count_alike),
+        cmocka_unit_test(the_loss_has_the_methods_decay),
         cmocka_unit_test(a_survey_refuses_before_it_reads),
         cmocka_unit_test(a_matrix_is_surveyed_whole),
         cmocka_unit_test(suspects_are_ranked_and_averaged),
+        cmocka_unit_test(a_ledger_by_windows),
         cmocka_unit_test(suspects_that_cannot_be_told),
     };
     return cmocka_run_group_tests(tests, make_run, remove_run);

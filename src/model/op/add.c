@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/kernels.h"
+#include "model/export.h"
 #include "model/kernels.h"
 #include "model/op.h"
 
@@ -45,6 +46,12 @@ static gls_status forward_tangent(gls_exec *t, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    gls_form form = gls_export_form(x, i, 0);
+    const char *a = gls_export_in(x, i, 0, form), *b = gls_export_in(x, i, 1, form);
+    gls_export_out(x, i, form, gls_onnx_node(x->to, "Add", x->graph->node[i].name, GLS_ONNX_ARGS(a, b), NULL));
+}
+
 const gls_op gls_op_add = {
     .member = {.name = "add", .help = "sum of two inputs", .source = ""},
     .formula = "y = a + b",
@@ -56,4 +63,5 @@ const gls_op gls_op_add = {
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .forward_tangent = forward_tangent,
                             .backward_tangent = backward),
+    .onnx = onnx,
 };

@@ -54,7 +54,8 @@ typedef struct block {
     int64_t dim, in_step, out_step;    /* of a head; from one position to the next */
     int64_t query, key, value, output; /* offsets in the input's and the output's reals */
     gls_real scale;
-    gls_real *sums; /* [w], NULL: not kept */
+    gls_real *sums;          /* [w], NULL: not kept */
+    const int32_t *document; /* [w] of the row, NULL: it is one */
 } block;
 
 static block block_of(const gls_exec *x, int i, int64_t row, int64_t head) {
@@ -72,7 +73,8 @@ static block block_of(const gls_exec *x, int i, int64_t row, int64_t head) {
                    .value = at + (o->heads + o->kv_heads + shared) * dim,
                    .output = row * node->out.w * node->out.c + head * dim,
                    .scale = (gls_real)(1 / sqrt((double)dim)),
-                   .sums = sums ? sums + (row * o->heads + head) * node->out.w : NULL};
+                   .sums = sums ? sums + (row * o->heads + head) * node->out.w : NULL,
+                   .document = gls_exec_document(gls_exec_values(x), row)};
 }
 
 static void next_queries(block *b, int64_t first, int64_t length) {
@@ -85,22 +87,44 @@ static int64_t seen(const block *b, int64_t query) {
     return b->causal ? b->first + query + 1 : b->keys;
 }
 
-/* out [count, keys] = scale a b^T, a from the block's queries on. */
-static void products(const block *b, double scale, const gls_real *from, int64_t step, const gls_real *keys,
+/* out [count, keys] = scale a b^T, or that added, a from the block's queries on. */
+static void products(const block *b, double scale, const gls_real *from, int64_t step, const gls_real *keys, bool adds,
                      gls_real *out) {
     gls_gemm(b->portable, false, true, b->count, b->keys, b->dim, scale, from + b->first * step, step, keys, b->in_step,
-             0, out, b->keys);
+             adds, out, b->keys);
+}
+
+/* to [count, dim] = scale of [count, keys] times what the keys have, or that added. */
+static void to_queries(const block *b, double scale, const gls_real *of, const gls_real *keys, gls_real *to,
+                       int64_t step, bool adds) {
+    gls_gemm(b->portable, false, false, b->count, b->dim, b->keys, scale, of, b->keys, keys, b->in_step, adds, to,
+             step);
+}
+
+/* to [keys, dim] += scale of^T times what the queries have. */
+static void to_keys(const block *b, double scale, const gls_real *of, const gls_real *queries, int64_t step,
+                    gls_real *to) {
+    gls_gemm(b->portable, true, false, b->keys, b->dim, b->count, scale, of, b->keys, queries, step, 1, to, b->in_step);
+}
+
+/* Keys of other documents than a query's are infinitely far from it: their shares, and what follows, are exactly 0. */
+static void hide(const block *b, gls_real *s) {
+    for (int64_t q = 0; b->document && q < b->count; q++, s += b->keys)
+        for (int64_t k = 0; k < b->keys; k++)
+            if (b->document[k] != b->document[b->first + q]) s[k] = -INFINITY;
 }
 
 GLS_SIMD static void exponentials(gls_real *s, int64_t n, gls_real less) {
-    for (int64_t k = 0; k < n; k++) s[k] = gls_elementary_exp(s[k] - less);
+    for (int64_t k = 0; k < n; k++) {
+        gls_real e = gls_elementary_exp(s[k] - less);
+        s[k] = s[k] == -INFINITY ? 0 : e;
+    }
 }
 
 /* Scores of one query become shares; keys that it does not see have none. */
 static void softmax(const block *b, int64_t query, gls_real *s) {
     int64_t n = seen(b, query);
-    gls_real most = s[0];
-    for (int64_t k = 1; k < n; k++) most = s[k] > most ? s[k] : most;
+    gls_real most = gls_largest(s, n);
     exponentials(s, n, most);
     double sum = gls_sum(s, n);
     gls_scale(s, 1 / sum, n);
@@ -117,10 +141,10 @@ static gls_status forward(gls_exec *x, int i) {
         block b = block_of(x, i, k / o->heads, k % o->heads);
         for (int64_t first = 0; first < node->in.w; first += QUERIES) {
             next_queries(&b, first, node->in.w);
-            products(&b, b.scale, in + b.query, b.in_step, in + b.key, s);
+            products(&b, b.scale, in + b.query, b.in_step, in + b.key, false, s);
+            hide(&b, s);
             for (int64_t q = 0; q < b.count; q++) softmax(&b, q, s + q * b.keys);
-            gls_gemm(b.portable, false, false, b.count, b.dim, b.keys, 1, s, b.keys, in + b.value, b.in_step, 0,
-                     out + b.output + first * b.out_step, b.out_step);
+            to_queries(&b, 1, s, in + b.value, out + b.output + first * b.out_step, b.out_step, false);
         }
     }
     return GLS_OK;
@@ -142,15 +166,13 @@ static void scores_backward(const block *b, gls_real *p, gls_real *dp) {
 static void block_backward(const block *b, const gls_real *in, const gls_real *e, gls_real *d, gls_real *p) {
     gls_real *dp = p + b->count * b->keys;
     const gls_real *query = in + b->query + b->first * b->in_step, *out = e + b->output + b->first * b->out_step;
-    products(b, b->scale, in + b->query, b->in_step, in + b->key, p);
-    products(b, 1, e + b->output, b->out_step, in + b->value, dp);
+    products(b, b->scale, in + b->query, b->in_step, in + b->key, false, p);
+    hide(b, p);
+    products(b, 1, e + b->output, b->out_step, in + b->value, false, dp);
     scores_backward(b, p, dp);
-    gls_gemm(b->portable, true, false, b->keys, b->dim, b->count, 1, p, b->keys, out, b->out_step, 1, d + b->value,
-             b->in_step);
-    gls_gemm(b->portable, true, false, b->keys, b->dim, b->count, b->scale, dp, b->keys, query, b->in_step, 1,
-             d + b->key, b->in_step);
-    gls_gemm(b->portable, false, false, b->count, b->dim, b->keys, b->scale, dp, b->keys, in + b->key, b->in_step, 1,
-             d + b->query + b->first * b->in_step, b->in_step);
+    to_keys(b, 1, p, out, b->out_step, d + b->value);
+    to_keys(b, b->scale, dp, query, b->in_step, d + b->key);
+    to_queries(b, b->scale, dp, in + b->key, d + b->query + b->first * b->in_step, b->in_step, true);
 }
 
 static gls_status backward(gls_exec *x, int i) {
@@ -169,6 +191,108 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* ---- tangents: those of p = softmax(s) are p (s' - <p, s'>) ---- */
+
+/* Of a block: shares, their gradients, and the tangents of both. */
+typedef struct shares {
+    gls_real *p, *dp, *p_dot, *dp_dot;
+} shares;
+
+static int64_t tangent_scratch(const gls_node *node, int64_t rows) {
+    return 2 * scratch(node, rows);
+}
+
+/* p and p'. */
+static shares shares_of(const gls_exec *t, int i, const block *b) {
+    const gls_real *in = gls_exec_in(gls_exec_primal(t), i, 0), *in_dot = gls_exec_in(t, i, 0);
+    int64_t size = b->count * b->keys;
+    gls_real *at = t->scratch;
+    shares of = {at, at + size, at + 2 * size, at + 3 * size};
+    products(b, b->scale, in + b->query, b->in_step, in + b->key, false, of.p);
+    hide(b, of.p);
+    products(b, b->scale, in_dot + b->query, b->in_step, in + b->key, false, of.p_dot);
+    products(b, b->scale, in + b->query, b->in_step, in_dot + b->key, true, of.p_dot);
+    for (int64_t q = 0; q < b->count; q++) {
+        int64_t n = seen(b, q);
+        gls_real *p = of.p + q * b->keys, *p_dot = of.p_dot + q * b->keys;
+        exponentials(p, n, b->sums[b->first + q]);
+        gls_fill(p + n, 0, b->keys - n);
+        gls_fill(p_dot + n, 0, b->keys - n);
+        gls_real mean = (gls_real)gls_dot(p, p_dot, n);
+        for (int64_t k = 0; k < n; k++) p_dot[k] = p[k] * (p_dot[k] - mean);
+    }
+    return of;
+}
+
+static gls_status forward_tangent(gls_exec *t, int i) {
+    const gls_exec *x = gls_exec_primal(t);
+    const gls_node *node = gls_exec_node(t, i);
+    const gls_op_attention_options *o = node->options;
+    for (int64_t k = 0; k < t->rows * o->heads; k++) {
+        block b = block_of(x, i, k / o->heads, k % o->heads);
+        for (int64_t first = 0; first < node->in.w; first += QUERIES) {
+            next_queries(&b, first, node->in.w);
+            shares of = shares_of(t, i, &b);
+            gls_real *to = gls_exec_value(t, i) + b.output + first * b.out_step;
+            to_queries(&b, 1, of.p_dot, gls_exec_in(x, i, 0) + b.value, to, b.out_step, false);
+            to_queries(&b, 1, of.p, gls_exec_in(t, i, 0) + b.value, to, b.out_step, true);
+        }
+    }
+    return GLS_OK;
+}
+
+/* The gradients of shares become those of scores, p (dp - <p, dp>), and their tangents those of these. */
+static void scores_backward_tangent(const block *b, shares of) {
+    for (int64_t q = 0; q < b->count; q++) {
+        int64_t n = seen(b, q), at = q * b->keys;
+        const gls_real *p = of.p + at, *p_dot = of.p_dot + at;
+        gls_real *dp = of.dp + at, *dp_dot = of.dp_dot + at;
+        gls_fill(dp + n, 0, b->keys - n);
+        gls_fill(dp_dot + n, 0, b->keys - n);
+        gls_real mean = (gls_real)gls_dot(p, dp, n);
+        gls_real mean_dot = (gls_real)(gls_dot(p_dot, dp, n) + gls_dot(p, dp_dot, n));
+        for (int64_t k = 0; k < n; k++) {
+            gls_real centred = dp[k] - mean;
+            dp[k] = p[k] * centred;
+            dp_dot[k] = p_dot[k] * centred + p[k] * (dp_dot[k] - mean_dot);
+        }
+    }
+}
+
+static void block_backward_tangent(gls_exec *t, int i, const block *b) {
+    const gls_exec *x = gls_exec_primal(t);
+    const gls_real *in = gls_exec_in(x, i, 0), *in_dot = gls_exec_in(t, i, 0);
+    const gls_real *e = gls_exec_grad(x, i) + b->output, *e_dot = gls_exec_grad(t, i) + b->output;
+    gls_real *d = gls_exec_in_grad(t, i, 0);
+    int64_t query = b->query + b->first * b->in_step, out = b->first * b->out_step;
+    shares of = shares_of(t, i, b);
+    products(b, 1, e, b->out_step, in + b->value, false, of.dp);
+    products(b, 1, e_dot, b->out_step, in + b->value, false, of.dp_dot);
+    products(b, 1, e, b->out_step, in_dot + b->value, true, of.dp_dot);
+    scores_backward_tangent(b, of);
+    to_keys(b, 1, of.p_dot, e + out, b->out_step, d + b->value);
+    to_keys(b, 1, of.p, e_dot + out, b->out_step, d + b->value);
+    to_keys(b, b->scale, of.dp_dot, in + query, b->in_step, d + b->key);
+    to_keys(b, b->scale, of.dp, in_dot + query, b->in_step, d + b->key);
+    to_queries(b, b->scale, of.dp_dot, in + b->key, d + query, b->in_step, true);
+    to_queries(b, b->scale, of.dp, in_dot + b->key, d + query, b->in_step, true);
+}
+
+static gls_status backward_tangent(gls_exec *t, int i) {
+    if (!gls_exec_wants(t, i, 0)) return GLS_OK;
+    const gls_node *node = gls_exec_node(t, i);
+    const gls_op_attention_options *o = node->options;
+    if (!gls_exec_adds(t, i, 0)) gls_fill(gls_exec_in_grad(t, i, 0), 0, t->rows * gls_extent_size(node->in));
+    for (int64_t k = 0; k < t->rows * o->heads; k++) {
+        block b = block_of(gls_exec_primal(t), i, k / o->heads, k % o->heads);
+        for (int64_t first = 0; first < node->in.w; first += QUERIES) {
+            next_queries(&b, first, node->in.w);
+            block_backward_tangent(t, i, &b);
+        }
+    }
+    return GLS_OK;
+}
+
 static double work(const gls_node *node) {
     return 2 * (double)node->out.c * (double)node->out.w * (double)node->out.w;
 }
@@ -179,14 +303,17 @@ const gls_op gls_op_attention = {
                .source = "Vaswani et al. 2017; grouped: Ainslie et al. 2023",
                .options = options,
                .options_size = sizeof(gls_op_attention_options)},
-    .formula = "per head y_t = sum_s p_ts v_s, p_t = softmax over the seen s of q_t . k_s / sqrt(dim)",
+    .formula = "per head y_t = sum_s p_ts v_s, p_t = softmax over the seen s of q_t . k_s / sqrt(dim); seen are "
+               "positions of t's own document",
     .shapes = "[(heads + 2 kv_heads) dim, 1, w]: queries, keys, values -> [heads dim, 1, w]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_KEEPS_INPUT,
     .shape = shape,
-    .impl =
-        GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward,
+                            .backward = backward, .forward_tangent = forward_tangent,
+                            .backward_tangent = backward_tangent, .tangent_scratch = tangent_scratch),
     .aux = aux,
     .work = work,
+    .onnx = gls_op_attention_onnx,
 };

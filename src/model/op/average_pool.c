@@ -40,10 +40,15 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    gls_op_pool_onnx(x, i, "AveragePool", true);
+}
+
 const gls_op gls_op_average_pool = {
     .member.name = "average_pool",
     .member.help = "mean of every window",
     .formula = "y = sum of a kernel x kernel window / kernel^2, zeros in the padding",
     GLS_POOL_OP,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
+    .onnx = onnx,
 };

@@ -5,6 +5,7 @@
 
 #include "base/kernels.h"
 #include "model/dnnl.h"
+#include "model/export.h"
 #include "model/kernels.h"
 #include "model/layers.h"
 #include "model/op.h"
@@ -272,6 +273,19 @@ static const gls_op_impl library = {
     .tangent_scratch = library_tangent_scratch,
 };
 
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    const gls_op_conv_options *o = node->options;
+    const char *in = gls_export_in(x, i, 0, GLS_FORM_IMAGE), *weight = gls_export_weight(x, i, 0),
+               *bias = gls_export_weight(x, i, 1);
+    const char *y = gls_onnx_node(
+        x->to, "Conv", node->name, *bias ? GLS_ONNX_ARGS(in, weight, bias) : GLS_ONNX_ARGS(in, weight),
+        GLS_ONNX_WITH(GLS_ONNX_INTS("kernel_shape", o->kernel, o->kernel),
+                      GLS_ONNX_INTS("strides", o->stride, o->stride),
+                      GLS_ONNX_INTS("pads", o->pad, o->pad, o->pad, o->pad), GLS_ONNX_INT("group", o->groups)));
+    gls_export_out(x, i, GLS_FORM_IMAGE, y);
+}
+
 const gls_op gls_op_conv = {
     .member = {.name = "conv",
                .help = "2-D convolution",
@@ -288,4 +302,5 @@ const gls_op gls_op_conv = {
     .impl = (const gls_op_impl *const[]){&library, &portable, NULL},
     .uses = uses,
     .work = work,
+    .onnx = onnx,
 };

@@ -1,5 +1,6 @@
 /* dense: y = W x + b at every position, W [units, features]. */
 #include "base/gemm.h"
+#include "model/export.h"
 #include "model/kernels.h"
 #include "model/layers.h"
 #include "model/op.h"
@@ -123,6 +124,32 @@ static const gls_op_impl gemm = {.name = "gemm",
                                  .forward_tangent = forward_tangent,
                                  .backward_tangent = backward_tangent};
 
+/* Of one position a Gemm; over positions a product with the transposed matrix. */
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    const gls_op_dense_options *o = node->options;
+    bool transposed = o->tie && o->transpose;
+    gls_form form = gls_export_by_position(x, i);
+    const char *in = gls_export_in(x, i, 0, form), *weight = gls_export_weight(x, i, 0),
+               *bias = gls_export_weight(x, i, 1);
+    const char *value;
+    char name[GLS_ONNX_NAME];
+    if (form == GLS_FORM_FEATURES) {
+        value = gls_onnx_node(x->to, "Gemm", node->name,
+                              *bias ? GLS_ONNX_ARGS(in, weight, bias) : GLS_ONNX_ARGS(in, weight),
+                              GLS_ONNX_WITH(GLS_ONNX_INT("transB", !transposed)));
+    } else {
+        if (!transposed)
+            weight = gls_onnx_transpose(x->to, gls_export_name(x, i, "transposed", name), weight, 2,
+                                        (const int64_t[]){1, 0});
+        value = gls_onnx_node(x->to, "MatMul", node->name, GLS_ONNX_ARGS(in, weight), NULL);
+        if (*bias)
+            value =
+                gls_onnx_node(x->to, "Add", gls_export_name(x, i, "biased", name), GLS_ONNX_ARGS(value, bias), NULL);
+    }
+    gls_export_out(x, i, form, value);
+}
+
 const gls_op gls_op_dense = {
     .member = {.name = "dense",
                .help = "matrix product and bias",
@@ -139,4 +166,5 @@ const gls_op gls_op_dense = {
     .impl = (const gls_op_impl *const[]){&gemm, NULL},
     .uses = uses,
     .work = work,
+    .onnx = onnx,
 };

@@ -17,35 +17,51 @@ static double leaky_slope(const gls_node *node) {
     return ((const leaky_options *)node->options)->slope;
 }
 
-/* sqrt(1/2), in the normal distribution function (1 + erf(x / sqrt(2))) / 2 */
-#define SQRT_HALF (gls_real)0.70710678118654752
-#define NORMAL_PEAK (gls_real)0.39894228040143268 /* 1 / sqrt(2 pi) */
-
-static inline gls_real normal_below(gls_real x) {
-    return (gls_real)0.5 * (1 + gls_elementary_erf(x * SQRT_HALF));
+/* Derivatives of x s(x), s the sigmoid. */
+static inline gls_real silu_slope(gls_real x) {
+    gls_real s = gls_elementary_sigmoid(x);
+    return s + x * s * (1 - s);
 }
-static inline gls_real normal_density(gls_real x) {
-    return NORMAL_PEAK * gls_elementary_exp((gls_real)-0.5 * x * x);
+static inline gls_real silu_bend(gls_real x) {
+    gls_real s = gls_elementary_sigmoid(x);
+    return s * (1 - s) * (2 + x * (1 - 2 * s));
+}
+
+GLS_ELEMENTWISE_ONNX(relu, "Relu", NULL)
+GLS_ELEMENTWISE_ONNX(leaky_relu, "LeakyRelu", GLS_ONNX_WITH(GLS_ONNX_REAL("alpha", leaky_slope(&x->graph->node[i]))))
+GLS_ELEMENTWISE_ONNX(tanh, "Tanh", NULL)
+GLS_ELEMENTWISE_ONNX(sigmoid, "Sigmoid", NULL)
+
+static void gelu_onnx(gls_export *x, int i) {
+    gls_form form = gls_export_form(x, i, 0);
+    gls_export_out(x, i, form, gls_export_gelu(x, i, gls_export_in(x, i, 0, form)));
+}
+
+static void silu_onnx(gls_export *x, int i) {
+    gls_form form = gls_export_form(x, i, 0);
+    gls_export_out(x, i, form, gls_export_silu(x, i, gls_export_in(x, i, 0, form)));
 }
 
 /* clang-format off */
 /* At 0 the derivative of a relu is taken as the slope. */
 GLS_ELEMENTWISE(relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e, 0,
-                .member.help = "max(x, 0)", .formula = "y = max(x, 0)",
+                .onnx = relu_onnx, .member.help = "max(x, 0)", .formula = "y = max(x, 0)",
                 .flags = GLS_KEEPS_Y | GLS_OP_ACTIVATION);
 GLS_ELEMENTWISE(leaky_relu, y, x < 0 ? s * x : x, y > 0 ? e : s * e, 0,
-                .member.help = "max(x, slope x)", .formula = "y = max(x, slope x)",
+                .onnx = leaky_relu_onnx, .member.help = "max(x, slope x)", .formula = "y = max(x, slope x)",
                 .member.options = leaky_table, .member.options_size = sizeof(leaky_options), .slope = leaky_slope,
                 .flags = GLS_KEEPS_Y | GLS_OP_ACTIVATION);
 GLS_ELEMENTWISE(tanh, y, gls_elementary_tanh(x), e * (1 - y * y), -2 * y * (1 - y * y),
-                .member.help = "hyperbolic tangent", .formula = "y = tanh(x)", .flags = GLS_KEEPS_Y);
-GLS_ELEMENTWISE(sigmoid, y, 1 / (1 + gls_elementary_exp(-x)), e * y * (1 - y), y * (1 - y) * (1 - 2 * y),
-                .member.help = "logistic function", .formula = "y = 1 / (1 + e^-x)", .flags = GLS_KEEPS_Y);
+                .onnx = tanh_onnx, .member.help = "hyperbolic tangent", .formula = "y = tanh(x)", .flags = GLS_KEEPS_Y);
+GLS_ELEMENTWISE(sigmoid, y, gls_elementary_sigmoid(x), e * y * (1 - y), y * (1 - y) * (1 - 2 * y),
+                .onnx = sigmoid_onnx, .member.help = "logistic function", .formula = "y = 1 / (1 + e^-x)", .flags = GLS_KEEPS_Y);
 /* Phi is the normal distribution function; the exact form, by erf. */
-GLS_ELEMENTWISE(gelu, x, (gls_real)0.5 * x * (1 + gls_elementary_erf(x * SQRT_HALF)), e * (normal_below(x) + x * normal_density(x)),
-                (2 - x * x) * normal_density(x),
-                .member.help = "x times the normal distribution function", .formula = "y = x Phi(x)",
+GLS_ELEMENTWISE(gelu, x, x * gls_elementary_normal_below(x), e * (gls_elementary_normal_below(x) + x * gls_elementary_normal_density(x)),
+                (2 - x * x) * gls_elementary_normal_density(x),
+                .onnx = gelu_onnx, .member.help = "x times the normal distribution function", .formula = "y = x Phi(x)",
                 .flags = GLS_KEEPS_X);
+GLS_ELEMENTWISE(silu, x, x * gls_elementary_sigmoid(x), e * silu_slope(x), silu_bend(x),
+                .onnx = silu_onnx, .member.help = "x times the logistic function", .formula = "y = x / (1 + e^-x)", .flags = GLS_KEEPS_X);
 /* clang-format on */
 
 /* ---- what they share ---- */

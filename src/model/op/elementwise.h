@@ -75,6 +75,15 @@ void gls_elementwise_backward_tangent(gls_exec *t, int node, gls_elementwise_gra
                                                           .backward_tangent = NAME##_backward_tangent),             \
                                   __VA_ARGS__}
 
+/* As ONNX's operator of that type. */
+#define GLS_ELEMENTWISE_ONNX(NAME, TYPE, ...)                                                                          \
+    static void NAME##_onnx(gls_export *x, int i) {                                                                    \
+        gls_form form = gls_export_form(x, i, 0);                                                                      \
+        gls_export_out(x, i, form,                                                                                     \
+                       gls_onnx_node(x->to, TYPE, x->graph->node[i].name, GLS_ONNX_ARGS(gls_export_in(x, i, 0, form)), \
+                                     __VA_ARGS__));                                                                    \
+    }
+
 /* Flags by what is kept. */
 #define GLS_KEEPS_X GLS_OP_KEEPS_INPUT | GLS_OP_GRAD_IN_PLACE
 #define GLS_KEEPS_Y GLS_OP_KEEPS_OUTPUT | GLS_OP_IN_PLACE | GLS_OP_GRAD_IN_PLACE

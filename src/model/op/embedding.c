@@ -1,6 +1,7 @@
 /* embedding: y_t = W[token_t] for the tokens of an example, W [vocabulary, dim]. */
 #include <string.h>
 
+#include "model/export.h"
 #include "model/layers.h"
 #include "model/op.h"
 #include "model/use.h"
@@ -47,6 +48,12 @@ static gls_status forward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    const char *weight = gls_export_weight(x, i, 0);
+    gls_export_out(x, i, GLS_FORM_SEQUENCE,
+                   gls_onnx_node(x->to, "Gather", x->graph->node[i].name, GLS_ONNX_ARGS(weight, x->value[0]), NULL));
+}
+
 const gls_op gls_op_embedding = {
     .member = {.name = "embedding",
                .help = "a vector for every token",
@@ -62,4 +69,5 @@ const gls_op gls_op_embedding = {
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward),
     .uses = uses,
+    .onnx = onnx,
 };

@@ -1,4 +1,5 @@
 /* flatten: [c, h, w] as features in the order c, h, w. Blocked layouts are permuted, plain ones stay where they are. */
+#include "model/export.h"
 #include "model/op.h"
 
 static gls_status shape(gls_graph *g, gls_node *node) {
@@ -32,6 +33,10 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    gls_export_out(x, i, GLS_FORM_FEATURES, gls_export_in(x, i, 0, GLS_FORM_FEATURES));
+}
+
 const gls_op gls_op_flatten = {
     .member = {.name = "flatten", .help = "an image as features", .source = ""},
     .formula = "y = x, in the order c, h, w",
@@ -41,4 +46,5 @@ const gls_op gls_op_flatten = {
     .flags = GLS_OP_VIEW | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
+    .onnx = onnx,
 };

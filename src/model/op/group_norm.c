@@ -2,6 +2,7 @@
  * residual that is added before the activation. */
 #include <math.h>
 
+#include "model/export.h"
 #include "model/layers.h"
 #include "model/norm_tangent.h"
 
@@ -214,6 +215,31 @@ static gls_status backward_tangent(gls_exec *t, int i) {
     return GLS_OK;
 }
 
+/* Every group normalised as an instance of one channel; then scale and shift. */
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    const gls_op_group_norm_options *o = node->options;
+    char name[GLS_ONNX_NAME];
+    gls_real *ones = gls_alloc(x->graph->ctx, 2 * o->groups, sizeof *ones);
+    if (!ones) {
+        gls_onnx_fail(x->to, GLS_ERR_MEMORY, "no memory for %lld groups", (long long)o->groups);
+        return;
+    }
+    for (int64_t g = 0; g < o->groups; g++) ones[g] = 1;
+    const char *one = gls_onnx_reals(x->to, gls_export_name(x, i, "ones", name), false, 1, &o->groups, ones);
+    const char *zero =
+        gls_onnx_reals(x->to, gls_export_name(x, i, "zeros", name), false, 1, &o->groups, ones + o->groups);
+    gls_free(x->graph->ctx, ones);
+    gls_extent e = node->out;
+    const char *y = gls_export_in(x, i, 0, GLS_FORM_IMAGE);
+    y = gls_onnx_reshape(x->to, gls_export_name(x, i, "groups", name), y, GLS_ONNX_EXTENTS(0, o->groups, -1));
+    y = gls_onnx_node(x->to, "InstanceNormalization", gls_export_name(x, i, "normal", name),
+                      GLS_ONNX_ARGS(y, one, zero), GLS_ONNX_WITH(GLS_ONNX_REAL("epsilon", o->eps)));
+    y = gls_onnx_reshape(x->to, gls_export_name(x, i, "channels", name), y, GLS_ONNX_EXTENTS(0, e.c, e.h, e.w));
+    y = gls_export_scale_shift(x, i, GLS_FORM_IMAGE, y);
+    gls_export_out(x, i, GLS_FORM_IMAGE, gls_norm_onnx_residual(x, i, GLS_FORM_IMAGE, y));
+}
+
 const gls_op gls_op_group_norm = {
     .member = {.name = "group_norm",
                .help = "normalisation of groups of channels inside every example",
@@ -228,4 +254,5 @@ const gls_op gls_op_group_norm = {
                             .forward_tangent = forward_tangent, .backward_tangent = backward_tangent,
                             .tangent_scratch = tangent_scratch),
     .aux = aux,
+    .onnx = onnx,
 };

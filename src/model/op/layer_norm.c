@@ -3,6 +3,8 @@
 #include <math.h>
 
 #include "base/kernels.h"
+#include "model/export.h"
+#include "model/kernels.h"
 #include "model/layers.h"
 #include "model/norm_tangent.h"
 
@@ -28,17 +30,30 @@ static int64_t block_at(const gls_node *node, int64_t b, int64_t p) {
 }
 
 GLS_SIMD static void block_moments(const gls_real *x, int64_t n, double *sum, double *square) {
-    double s[16] = {0}, q[16] = {0};
-    for (int64_t k = 0; k < n; k += 16)
-        for (int64_t j = 0; j < 16 && k + j < n; j++) {
+    double s[GLS_LANES] = {0}, q[GLS_LANES] = {0};
+    int64_t k = 0;
+    for (; k + GLS_LANES <= n; k += GLS_LANES) {
+        GLS_LANE_LOOP
+        for (int64_t j = 0; j < GLS_LANES; j++) {
             double v = x[k + j];
             s[j] += v;
             q[j] += v * v;
         }
-    for (int j = 0; j < 16; j++) {
+    }
+    for (int64_t j = 0; k + j < n; j++) {
+        double v = x[k + j];
+        s[j] += v;
+        q[j] += v * v;
+    }
+    for (int j = 0; j < GLS_LANES; j++) {
         *sum += s[j];
         *square += q[j];
     }
+}
+
+GLS_SIMD static void block_apply(gls_real *restrict y, const gls_real *restrict x, int64_t n, gls_real mean,
+                                 gls_real rstd, const gls_real *restrict scale, const gls_real *restrict shift) {
+    for (int64_t k = 0; k < n; k++) y[k] = (x[k] - mean) * rstd * scale[k] + shift[k];
 }
 
 /* A position's channels may be spread over blocks of the layout; its statistics run over all of them. */
@@ -61,13 +76,11 @@ static gls_status forward(gls_exec *x, int i) {
             stat[2 * p] = mean;
             stat[2 * p + 1] = rstd;
             for (int64_t b = 0; b < c / node->inner; b++)
-                for (int64_t k = 0; k < node->inner; k++) {
-                    int64_t at = block_at(node, b, p) + k, channel = b * node->inner + k;
-                    gls_real v = (in[at] - (gls_real)mean) * (gls_real)rstd * scale[channel] + shift[channel];
-                    if (residual) v += residual[at];
-                    out[at] = node->activation && v < 0 ? (gls_real)node->slope * v : v;
-                }
+                block_apply(out + block_at(node, b, p), in + block_at(node, b, p), node->inner, (gls_real)mean,
+                            (gls_real)rstd, scale + b * node->inner, shift + b * node->inner);
         }
+        if (residual) gls_add(out, residual, size);
+        if (node->activation) gls_activation(out, out, size, node->slope);
     }
     return GLS_OK;
 }
@@ -225,6 +238,23 @@ static gls_status backward_tangent(gls_exec *t, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    const gls_op_layer_norm_options *o = node->options;
+    gls_form form = gls_export_by_position(x, i);
+    bool image = node->in.h > 1;
+    char name[GLS_ONNX_NAME];
+    const char *y = gls_export_in(x, i, 0, image ? GLS_FORM_IMAGE : form);
+    const int64_t last[] = {0, 2, 3, 1}, first[] = {0, 3, 1, 2};
+    if (image) y = gls_onnx_transpose(x->to, gls_export_name(x, i, "last", name), y, 4, last);
+    y = gls_onnx_node(x->to, "LayerNormalization", node->name,
+                      GLS_ONNX_ARGS(y, gls_export_weight(x, i, 0), gls_export_weight(x, i, 1)),
+                      GLS_ONNX_WITH(GLS_ONNX_INT("axis", -1), GLS_ONNX_REAL("epsilon", o->eps)));
+    if (image) y = gls_onnx_transpose(x->to, gls_export_name(x, i, "first", name), y, 4, first);
+    form = image ? GLS_FORM_IMAGE : form;
+    gls_export_out(x, i, form, gls_norm_onnx_residual(x, i, form, y));
+}
+
 const gls_op gls_op_layer_norm = {
     .member = {.name = "layer_norm",
                .help = "normalisation over the channels of every position",
@@ -237,4 +267,5 @@ const gls_op gls_op_layer_norm = {
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .forward_tangent = forward_tangent,
                             .backward_tangent = backward_tangent),
     .aux = aux,
+    .onnx = onnx,
 };

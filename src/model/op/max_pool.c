@@ -83,6 +83,10 @@ static gls_status forward_tangent(gls_exec *t, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    gls_op_pool_onnx(x, i, "MaxPool", false);
+}
+
 const gls_op gls_op_max_pool = {
     .member.name = "max_pool",
     .member.help = "largest value of every window",
@@ -90,4 +94,5 @@ const gls_op gls_op_max_pool = {
     GLS_POOL_OP,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .forward_tangent = forward_tangent),
     .aux = aux,
+    .onnx = onnx,
 };

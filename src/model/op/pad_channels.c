@@ -1,6 +1,7 @@
 /* pad_channels: every stride-th position, with zero channels added at the end (ResNet's shortcut without parameters,
  * type A). */
 #include "base/kernels.h"
+#include "model/export.h"
 #include "model/layers.h"
 #include "model/op.h"
 
@@ -85,6 +86,26 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    const gls_op_pad_channels_options *o = node->options;
+    char name[GLS_ONNX_NAME];
+    const char *y = gls_export_in(x, i, 0, GLS_FORM_IMAGE);
+    if (o->stride > 1) {
+        const char *from = gls_onnx_ints(x->to, gls_export_name(x, i, "from", name), 2, (const int64_t[]){0, 0});
+        const char *to =
+            gls_onnx_ints(x->to, gls_export_name(x, i, "to", name), 2, (const int64_t[]){node->in.h, node->in.w});
+        const char *axes = gls_onnx_ints(x->to, gls_export_name(x, i, "axes", name), 2, (const int64_t[]){2, 3});
+        const char *steps =
+            gls_onnx_ints(x->to, gls_export_name(x, i, "steps", name), 2, (const int64_t[]){o->stride, o->stride});
+        y = gls_onnx_node(x->to, "Slice", gls_export_name(x, i, "strided", name),
+                          GLS_ONNX_ARGS(y, from, to, axes, steps), NULL);
+    }
+    const char *pads = gls_onnx_ints(x->to, gls_export_name(x, i, "pads", name), 8,
+                                     (const int64_t[]){0, 0, 0, 0, 0, o->channels - node->in.c, 0, 0});
+    gls_export_out(x, i, GLS_FORM_IMAGE, gls_onnx_node(x->to, "Pad", node->name, GLS_ONNX_ARGS(y, pads), NULL));
+}
+
 const gls_op gls_op_pad_channels = {
     .member = {.name = "pad_channels",
                .help = "strided copy with zero channels added",
@@ -98,4 +119,5 @@ const gls_op gls_op_pad_channels = {
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
+    .onnx = onnx,
 };

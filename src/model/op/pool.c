@@ -37,3 +37,15 @@ gls_window gls_op_pool_window(const gls_node *node, int64_t oy, int64_t ox) {
     clip(ox, node->options, node->in.w, &at.x0, &at.x1);
     return at;
 }
+
+void gls_op_pool_onnx(gls_export *x, int i, const char *type, bool counts) {
+    const gls_node *node = &x->graph->node[i];
+    const gls_op_pool_options *o = node->options;
+    const gls_onnx_attribute with[] = {GLS_ONNX_INTS("kernel_shape", o->kernel, o->kernel),
+                                       GLS_ONNX_INTS("strides", o->stride, o->stride),
+                                       GLS_ONNX_INTS("pads", o->pad, o->pad, o->pad, o->pad),
+                                       GLS_ONNX_INT(counts ? "count_include_pad" : NULL, 1),
+                                       {0}};
+    const char *in = gls_export_in(x, i, 0, GLS_FORM_IMAGE);
+    gls_export_out(x, i, GLS_FORM_IMAGE, gls_onnx_node(x->to, type, node->name, GLS_ONNX_ARGS(in), with));
+}

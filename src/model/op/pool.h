@@ -2,6 +2,7 @@
 #ifndef GLS_MODEL_OP_POOL_H
 #define GLS_MODEL_OP_POOL_H
 
+#include "model/export.h"
 #include "model/layers.h"
 #include "model/op.h"
 
@@ -13,6 +14,9 @@ typedef struct gls_window {
     int64_t y0, y1, x0, x1;
 } gls_window;
 gls_window gls_op_pool_window(const gls_node *node, int64_t oy, int64_t ox);
+
+/* The pool as ONNX's operator of that type; counts: padding counts as cells of an average. */
+void gls_op_pool_onnx(gls_export *x, int node, const char *type, bool counts);
 
 /* What their descriptors have in common. */
 #define GLS_POOL_OP                                                                                        \

@@ -1,7 +1,9 @@
 /* positions: adds to every position a vector of its own, learned or sinusoidal (Vaswani et al. 2017). */
 #include <math.h>
+#include <string.h>
 
 #include "base/kernels.h"
+#include "model/export.h"
 #include "model/layers.h"
 #include "model/op.h"
 #include "model/use.h"
@@ -12,7 +14,8 @@ static const gls_option options[] = {
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {
-    const gls_op_positions_options *o = node->options;
+    gls_op_positions_options *o = node->options;
+    o->packed = g->data->documents == GLS_DOCUMENTS_PACKED;
     GLS_TRY(gls_op_takes_positions(g, node));
     node->out = node->in;
     if (o->kind != GLS_POSITIONS_LEARNED) return GLS_OK;
@@ -21,10 +24,27 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return gls_graph_parameter(g, node, 0, "weight", 2, size, GLS_BLOCK_NO_DECAY, how);
 }
 
-/* The whole of an example is shifted by the whole of the block. */
+/* Places in documents, [rows, w], where these begin anywhere in a row. */
+static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
+    const gls_op_positions_options *o = node->options;
+    (void)backward;
+    return o->packed ? rows * node->out.w * (int64_t)sizeof(int32_t) : 0;
+}
+
+/* The whole of an example is shifted by the whole of the block; or every position by its place's row of it. */
 static gls_status uses(gls_graph *g, int i) {
     const gls_node *node = &g->node[i];
     if (node->block[0] < 0) return GLS_OK;
+    if (((const gls_op_positions_options *)node->options)->packed) {
+        gls_view places = gls_view_tokens(g);
+        places.source = GLS_VIEW_AUX_TOKENS;
+        places.node = i;
+        return gls_graph_use(g, (gls_use){.kind = &gls_use_lookup,
+                                          .node = i,
+                                          .block = node->block[0],
+                                          .input = places,
+                                          .grad = gls_view_grad(g, i)});
+    }
     gls_view all = gls_view_grad(g, i);
     all.positions = 1;
     all.width = all.inner = all.stride = all.row_stride;
@@ -50,12 +70,17 @@ static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_real *in = gls_exec_in(x, i, 0), *shift = gls_exec_weight(x, node->block[0]);
     gls_real *out = gls_exec_value(x, i);
-    int64_t size = gls_extent_size(node->out);
+    int64_t c = node->out.c;
+    int32_t *places = gls_exec_aux(x, i);
     if (!shift) {
         sinusoids(node, x->scratch);
         shift = x->scratch;
     }
-    for (int64_t k = 0; k < x->rows * size; k++) out[k] = in[k] + shift[k % size];
+    for (int64_t p = 0, place = 0; p < x->rows * node->out.w; p++, in += c, out += c) {
+        place = gls_exec_place(gls_exec_document(x, p / node->out.w), p % node->out.w, place);
+        for (int64_t k = 0; k < c; k++) out[k] = in[k] + shift[place * c + k];
+        if (places) places[p] = (int32_t)place;
+    }
     return GLS_OK;
 }
 
@@ -68,6 +93,31 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* The sinusoids do not move. */
+static gls_status forward_tangent(gls_exec *t, int i) {
+    const gls_op_positions_options *o = gls_exec_node(t, i)->options;
+    if (o->kind == GLS_POSITIONS_LEARNED) return forward(t, i);
+    memcpy(gls_exec_value(t, i), gls_exec_in(t, i, 0), (size_t)gls_exec_size(t, i) * sizeof(gls_real));
+    return GLS_OK;
+}
+
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    char name[GLS_ONNX_NAME];
+    const char *shift = gls_export_weight(x, i, 0);
+    if (!*shift) {
+        int64_t shape[2] = {node->out.w, node->out.c};
+        gls_real *table = gls_alloc(x->graph->ctx, gls_extent_size(node->out), sizeof *table);
+        if (table) sinusoids(node, table);
+        if (table) shift = gls_onnx_reals(x->to, gls_export_name(x, i, "table", name), false, 2, shape, table);
+        if (!table)
+            gls_onnx_fail(x->to, GLS_ERR_MEMORY, "no memory for the vectors of %lld positions", (long long)shape[0]);
+        gls_free(x->graph->ctx, table);
+    }
+    const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE);
+    gls_export_out(x, i, GLS_FORM_SEQUENCE, gls_onnx_node(x->to, "Add", node->name, GLS_ONNX_ARGS(in, shift), NULL));
+}
+
 const gls_op gls_op_positions = {
     .member = {.name = "positions",
                .help = "a vector for every position, added",
@@ -75,14 +125,16 @@ const gls_op gls_op_positions = {
                .options = options,
                .options_size = sizeof(gls_op_positions_options)},
     .formula = "y_t = x_t + weight_t; sinusoidal: + sin(t / 10000^(2 k / c)), cos(t / 10000^(2 k / c)) for pairs k of "
-               "channels",
+               "channels; t counts from the beginning of a document",
     .shapes = "[c, 1, w] -> [c, 1, w]",
-    .parameters = "weight [w, c] scale and shift",
+    .parameters = "weight [w, c] scale and shift, of packed documents row lookup",
     .blocks = 1,
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
-    .impl =
-        GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward,
+                            .backward = backward, .forward_tangent = forward_tangent),
     .uses = uses,
+    .aux = aux,
+    .onnx = onnx,
 };

@@ -2,6 +2,7 @@
  * Halves of a head make the pairs. The input is that of attention: queries, keys, values side by side. */
 #include <math.h>
 
+#include "model/export.h"
 #include "model/layers.h"
 #include "model/op.h"
 
@@ -40,22 +41,67 @@ static void turn(const gls_node *node, int64_t t, int direction, const gls_real 
     for (int64_t at = turned; at < node->in.c; at++) to[at] = (adds ? to[at] : 0) + from[at];
 }
 
-static gls_status forward(gls_exec *x, int i) {
+static void turn_all(const gls_exec *x, int i, int direction, const gls_real *from, gls_real *to, bool adds) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t c = node->in.c;
-    for (int64_t p = 0; p < x->rows * node->in.w; p++)
-        turn(node, p % node->in.w, 1, gls_exec_in(x, i, 0) + p * c, gls_exec_value(x, i) + p * c, false);
+    for (int64_t p = 0, place = 0; p < x->rows * node->in.w; p++) {
+        place = gls_exec_place(gls_exec_document(x, p / node->in.w), p % node->in.w, place);
+        turn(node, place, direction, from + p * c, to + p * c, adds);
+    }
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    turn_all(x, i, 1, gls_exec_in(x, i, 0), gls_exec_value(x, i), false);
     return GLS_OK;
 }
 
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
-    const gls_node *node = gls_exec_node(x, i);
-    int64_t c = node->in.c;
-    for (int64_t p = 0; p < x->rows * node->in.w; p++)
-        turn(node, p % node->in.w, -1, gls_exec_grad(x, i) + p * c, gls_exec_in_grad(x, i, 0) + p * c,
-             gls_exec_adds(x, i, 0));
+    turn_all(x, i, -1, gls_exec_grad(x, i), gls_exec_in_grad(x, i, 0), gls_exec_adds(x, i, 0));
     return GLS_OK;
+}
+
+/* Every channel's own factor, its partner in the pair and the partner's factor: y = x cos + partner sin. */
+static void tables(const gls_node *node, gls_real *cosine, gls_real *sine, int64_t *partner) {
+    const gls_op_rotary_options *o = node->options;
+    int64_t c = node->in.c, dim = c / (o->heads + 2 * o->kv_heads), half = dim / 2,
+            turned = (o->heads + o->kv_heads) * dim;
+    for (int64_t at = 0; at < c; at++) {
+        int64_t k = at % dim % half;
+        bool second = at % dim >= half;
+        partner[at] = second ? at - half : at + half < c ? at + half : at;
+        for (int64_t t = 0; t < node->in.w; t++) {
+            double angle = at < turned ? (double)t * pow(o->base, -(double)k / (double)half) : 0;
+            cosine[t * c + at] = (gls_real)cos(angle);
+            sine[t * c + at] = (gls_real)(second ? sin(angle) : -sin(angle));
+        }
+    }
+}
+
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    gls_context *ctx = x->graph->ctx;
+    int64_t size = gls_extent_size(node->out), shape[2] = {node->in.w, node->in.c};
+    char name[GLS_ONNX_NAME];
+    gls_real *table = gls_alloc(ctx, 2 * size, sizeof *table);
+    int64_t *partner = gls_alloc(ctx, node->in.c, sizeof *partner);
+    if (table && partner) {
+        tables(node, table, table + size, partner);
+        const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE);
+        const char *cosine = gls_onnx_reals(x->to, gls_export_name(x, i, "cos", name), false, 2, shape, table);
+        const char *sine = gls_onnx_reals(x->to, gls_export_name(x, i, "sin", name), false, 2, shape, table + size);
+        const char *order = gls_onnx_ints(x->to, gls_export_name(x, i, "partner", name), node->in.c, partner);
+        const char *a =
+            gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "own", name), GLS_ONNX_ARGS(in, cosine), NULL);
+        const char *b = gls_onnx_node(x->to, "Gather", gls_export_name(x, i, "other", name), GLS_ONNX_ARGS(in, order),
+                                      GLS_ONNX_WITH(GLS_ONNX_INT("axis", 2)));
+        b = gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "turned", name), GLS_ONNX_ARGS(b, sine), NULL);
+        gls_export_out(x, i, GLS_FORM_SEQUENCE, gls_onnx_node(x->to, "Add", node->name, GLS_ONNX_ARGS(a, b), NULL));
+    } else {
+        gls_onnx_fail(x->to, GLS_ERR_MEMORY, "no memory for the angles of %lld positions", (long long)node->in.w);
+    }
+    gls_free(ctx, table);
+    gls_free(ctx, partner);
 }
 
 const gls_op gls_op_rotary = {
@@ -68,7 +114,8 @@ const gls_op gls_op_rotary = {
     .shapes = "[(heads + 2 kv_heads) dim, 1, w] -> the same",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
+    .onnx = onnx,
 };

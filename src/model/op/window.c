@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/kernels.h"
+#include "model/export.h"
 #include "model/layers.h"
 #include "model/op.h"
 
@@ -14,7 +15,7 @@ static const gls_option options[] = {
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     const gls_op_window_options *o = node->options;
-    GLS_TRY(gls_op_takes_positions(g, node));
+    GLS_TRY(gls_op_takes_one_document(g, node));
     node->out = node->in;
     if (__builtin_mul_overflow(node->in.c, o->size, &node->out.c))
         return gls_node_fail(g, node, "%lld positions of %lld features do not fit", (long long)o->size,
@@ -51,6 +52,30 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* Zeros in front, then the sequence once for each place in the window. */
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    const gls_op_window_options *o = node->options;
+    char name[GLS_ONNX_NAME];
+    const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE);
+    const char *pads =
+        gls_onnx_ints(x->to, gls_export_name(x, i, "pads", name), 6, (const int64_t[]){0, o->size - 1, 0, 0, 0, 0});
+    const char *padded =
+        gls_onnx_node(x->to, "Pad", gls_export_name(x, i, "padded", name), GLS_ONNX_ARGS(in, pads), NULL);
+    const char *axis = gls_onnx_ints(x->to, gls_export_name(x, i, "axis", name), 1, (const int64_t[]){1}), *y = NULL;
+    for (int64_t k = 0; k < o->size; k++) {
+        int64_t end = k + node->in.w;
+        const char *from = gls_onnx_ints(x->to, gls_export_name(x, i, "from", name), 1, &k);
+        const char *to = gls_onnx_ints(x->to, gls_export_name(x, i, "to", name), 1, &end);
+        const char *part = gls_onnx_node(x->to, "Slice", gls_export_name(x, i, "part", name),
+                                         GLS_ONNX_ARGS(padded, from, to, axis), NULL);
+        y = k == 0 ? part
+                   : gls_onnx_node(x->to, "Concat", gls_export_name(x, i, "parts", name), GLS_ONNX_ARGS(y, part),
+                                   GLS_ONNX_WITH(GLS_ONNX_INT("axis", 2)));
+    }
+    gls_export_out(x, i, GLS_FORM_SEQUENCE, y);
+}
+
 const gls_op gls_op_window = {
     .member = {.name = "window",
                .help = "features of a position and of those before it, side by side",
@@ -64,4 +89,5 @@ const gls_op gls_op_window = {
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
+    .onnx = onnx,
 };

@@ -136,6 +136,7 @@ double gls_factors_dot(bool portable, const gls_factors *a, const gls_factors *b
 
 gls_status gls_factors_cross(gls_exec *x, const gls_use *a, const gls_use *b, const gls_partition *partition,
                              double *out) {
+    if (a->kind == b->kind && a->kind->cross) return a->kind->cross(x, a, b, partition, out);
     if (!a->kind->factors || !b->kind->factors)
         return gls_fail(x->ctx, GLS_ERR_INTERNAL, "a block shared by a %s and a %s has no norms", a->kind->name,
                         b->kind->name);

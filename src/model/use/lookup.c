@@ -9,7 +9,9 @@
 
 static gls_factors factors(const gls_exec *x, const gls_use *use) {
     const gls_block *block = gls_layout_block(x->graph->layout, use->block);
-    return (gls_factors){.token = x->args->rows->token + use->input.offset,
+    bool own = use->input.source == GLS_VIEW_AUX_TOKENS;
+    const int32_t *token = own ? gls_exec_aux(x, use->input.node) : x->args->rows->token;
+    return (gls_factors){.token = token + use->input.offset,
                          .token_row = use->input.row_stride,
                          .right = gls_view_reader_of(gls_exec_grads(x), &use->grad),
                          .p = block->shape[0],

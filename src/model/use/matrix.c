@@ -5,7 +5,7 @@
 #include "base/arith.h"
 #include "base/gemm.h"
 #include "base/kernels.h"
-#include "model/use/factors.h"
+#include "model/use/matrix.h"
 
 /* (e, a), or (a, e) for a transposed use. Positions that one of them does not have, since it is looked at with a lag,
  * contribute nothing. */
@@ -23,19 +23,20 @@ static gls_factors factors(const gls_exec *x, const gls_use *use) {
                          .positions = a.positions};
 }
 
-/* TILE_ROWS: of the block, whose columns of the left factor are copied at a time, CHUNK_ROWS positions of them; with
- * NARROW_COLUMNS of the right factor, where that is stored narrow, they fill 44 KiB of stack. */
-enum { CHUNK_ROWS = 32, TILE_ROWS = 64, NARROW_COLUMNS = 256 };
+/* Of a block's rows, columns of the left factor are copied, CHUNK_ROWS positions at a time; with NARROW_COLUMNS of the
+ * right factor, where that is stored narrow, they fill 44 KiB of stack. */
+enum { CHUNK_ROWS = 32, TILE_ROWS = GLS_USE_MATRIX_ROWS, NARROW_COLUMNS = 256 };
 
-/* Rows [begin, end) in one product a run, where nothing needs a copy. */
-static void tile_plain(bool portable, const gls_factors *v, int64_t rows, int64_t begin, int64_t end, gls_real *g) {
-    int64_t total = rows * v->positions, run, left_step, right_step;
+/* One product a run, where nothing needs a copy. */
+static void add_plain(const gls_exec *x, const gls_factors *v, gls_use_matrix_part part, gls_real *to, int64_t step) {
+    int64_t total = x->rows * v->positions, run, left_step, right_step, rows = part.end - part.begin;
     for (int64_t t = 0; t < total; t += run) {
         run = gls_factors_run(v, t, total - t);
-        const gls_real *left = gls_view_reader_columns(&v->left, t, run, begin, end - begin, NULL, &left_step);
-        const gls_real *right = gls_view_reader_columns(&v->right, t, run, 0, v->q, NULL, &right_step);
-        gls_gemm(portable, true, false, end - begin, v->q, run, 1, left, left_step, right, right_step, 1,
-                 g + begin * v->q, v->q);
+        const gls_real *left = gls_view_reader_columns(&v->left, t, run, part.begin, rows, NULL, &left_step);
+        const gls_real *right =
+            gls_view_reader_columns(&v->right, t, run, part.column, part.columns, NULL, &right_step);
+        gls_gemm(x->graph->portable, true, false, rows, part.columns, run, 1, left, left_step, right, right_step, 1, to,
+                 step);
     }
 }
 
@@ -50,33 +51,42 @@ static void copy_scaled(const gls_factors *v, int64_t t, int64_t count, int64_t 
     }
 }
 
-/* Rows [begin, end) of the block, at most TILE_ROWS, and some of its columns: a few positions at a time. */
-static void tile_copied(bool portable, const gls_factors *v, int64_t rows, const double *weights, int64_t begin,
-                        int64_t end, int64_t column, int64_t columns, gls_real *g) {
+/* A few positions at a time. */
+static void add_copied(const gls_exec *x, const gls_factors *v, const double *weights, gls_use_matrix_part part,
+                       gls_real *to, int64_t to_step) {
     gls_real left[CHUNK_ROWS * TILE_ROWS], room[CHUNK_ROWS * NARROW_COLUMNS];
-    int64_t total = rows * v->positions, count, step;
+    int64_t total = x->rows * v->positions, count, step, rows = part.end - part.begin;
     for (int64_t t = 0; t < total; t += count) {
         count = gls_factors_run(v, t, gls_least(total - t, CHUNK_ROWS));
-        copy_scaled(v, t, count, begin, end - begin, weights, left);
-        const gls_real *right = gls_view_reader_columns(&v->right, t, count, column, columns, room, &step);
-        gls_gemm(portable, true, false, end - begin, columns, count, 1, left, end - begin, right, step, 1,
-                 g + begin * v->q + column, v->q);
+        copy_scaled(v, t, count, part.begin, rows, weights, left);
+        const gls_real *right = gls_view_reader_columns(&v->right, t, count, part.column, part.columns, room, &step);
+        gls_gemm(x->graph->portable, true, false, rows, part.columns, count, 1, left, rows, right, step, 1, to,
+                 to_step);
     }
+}
+
+static bool needs_copy(const gls_factors *v, const double *weights) {
+    return weights || v->left.storage != GLS_STORAGE_REAL || v->right.storage != GLS_STORAGE_REAL;
+}
+
+void gls_use_matrix_add(const gls_exec *x, const gls_factors *v, const double *weights, gls_use_matrix_part part,
+                        gls_real *to, int64_t step) {
+    if (needs_copy(v, weights))
+        add_copied(x, v, weights, part, to, step);
+    else
+        add_plain(x, v, part, to, step);
 }
 
 static gls_status tile(gls_exec *x, const gls_use *use, const double *weights, int64_t begin, int64_t end,
                        gls_real *g) {
     gls_factors v = factors(x, use);
-    bool portable = x->graph->portable, narrow = v.right.storage != GLS_STORAGE_REAL;
-    if (!weights && !narrow && v.left.storage == GLS_STORAGE_REAL) {
-        tile_plain(portable, &v, x->rows, begin, end, g);
-        return GLS_OK;
-    }
-    int64_t most = narrow ? NARROW_COLUMNS : v.q;
-    for (int64_t first = begin; first < end; first += TILE_ROWS)
-        for (int64_t column = 0; column < v.q; column += most)
-            tile_copied(portable, &v, x->rows, weights, first, gls_least(end, first + TILE_ROWS), column,
-                        gls_least(v.q - column, most), g);
+    bool copies = needs_copy(&v, weights), narrow = v.right.storage != GLS_STORAGE_REAL;
+    int64_t height = copies ? TILE_ROWS : end - begin, most = narrow ? NARROW_COLUMNS : v.q;
+    for (int64_t first = begin; first < end; first += height)
+        for (int64_t column = 0; column < v.q; column += most) {
+            gls_use_matrix_part part = {first, gls_least(end, first + height), column, gls_least(v.q - column, most)};
+            gls_use_matrix_add(x, &v, weights, part, g + first * v.q + column, v.q);
+        }
     return GLS_OK;
 }
 
@@ -89,7 +99,7 @@ static gls_status gradient(gls_exec *x, const gls_use *use, const double *weight
 /* The explicit form is made some rows of the block at a time, in room for this many reals, or TILE_ROWS rows. */
 enum { EXPLICIT_SIZE = 1 << 20 }; /* 4 MiB of floats */
 
-static int64_t explicit_rows(int64_t p, int64_t q) {
+int64_t gls_use_matrix_piece(int64_t p, int64_t q) {
     int64_t rows = EXPLICIT_SIZE / q < TILE_ROWS ? TILE_ROWS : EXPLICIT_SIZE / q;
     return gls_least(rows, p);
 }
@@ -130,15 +140,17 @@ static void make_rows(bool portable, const gls_factors *v, int64_t begin, int64_
 }
 
 /* Runs of consecutive rows are one product each. */
-static double explicit_norm(bool portable, const gls_factors *v, gls_factors_group of, gls_real *made) {
+double gls_use_matrix_norm(bool portable, const gls_factors *v, gls_factors_group of, const gls_real *factor,
+                           gls_real *made) {
     double sum = 0;
-    int64_t height = explicit_rows(v->p, v->q);
+    int64_t height = gls_use_matrix_piece(v->p, v->q);
     for (int64_t begin = 0; begin < v->p; begin += height) {
         int64_t rows = gls_least(v->p - begin, height);
         for (int64_t i = 0, run; i < of.rows; i += run) {
             for (run = 1; i + run < of.rows && of.row[i + run] == of.row[i] + run; run++) continue;
             make_rows(portable, v, begin, rows, of.row[i] * v->positions, run * v->positions, i > 0, made);
         }
+        for (int64_t k = 0; factor && k < rows * v->q; k++) made[k] *= factor[begin * v->q + k];
         sum += gls_sum_squares(made, rows * v->q);
     }
     return sum;
@@ -153,14 +165,14 @@ static double group_norm(bool portable, const gls_factors *v, const gls_factors 
         double sum = gls_factors_dot(portable, v, again, of), bound = bound_of(v, of);
         if (sum >= cancelled * bound * bound) return sum;
     }
-    return explicit_norm(portable, v, of, made);
+    return gls_use_matrix_norm(portable, v, of, NULL, made);
 }
 
 static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *partition, double *out) {
     gls_room room = gls_room_of(x);
     int64_t *row = gls_room_take(&room, x->rows, sizeof *row);
     gls_factors v = gls_factors_of(x, use, &room), again = gls_factors_of(x, use, &room);
-    gls_real *made = gls_room_take(&room, explicit_rows(v.p, v.q) * v.q, sizeof *made);
+    gls_real *made = gls_room_take(&room, gls_use_matrix_piece(v.p, v.q) * v.q, sizeof *made);
     for (int64_t group = 0; group < partition->groups; group++) {
         gls_factors_group of = gls_factors_group_of(x, partition, group, row);
         if (of.rows > 0) out[group] += group_norm(x->graph->portable, &v, &again, of, made);
@@ -169,11 +181,9 @@ static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *pa
 }
 
 /* <g, V> = sum_t l_t . (V r_t), some positions at a time. */
-static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *partition, const gls_point *point,
-                        double *out) {
-    gls_room room = gls_room_of(x);
+void gls_use_matrix_inner(const gls_exec *x, const gls_use *use, const gls_partition *partition, const gls_real *w,
+                          gls_room room, double *out) {
     gls_factors v = gls_factors_of(x, use, &room);
-    const gls_real *w = gls_point_w(point) + gls_layout_block(x->graph->layout, use->block)->offset;
     int64_t total = x->rows * v.positions, count, step;
     gls_real *z = gls_room_take(&room, GLS_FACTOR_PIECE * v.p, sizeof *z);
     for (int64_t t = 0; t < total; t += count) {
@@ -185,13 +195,19 @@ static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *pa
             if (group >= 0) out[group] += gls_dot(gls_factors_left(&v, t + i), z + i * v.p, v.p);
         }
     }
+}
+
+static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *partition, const gls_point *point,
+                        double *out) {
+    const gls_real *w = gls_point_w(point) + gls_layout_block(x->graph->layout, use->block)->offset;
+    gls_use_matrix_inner(x, use, partition, w, gls_room_of(x), out);
     return GLS_OK;
 }
 
 static int64_t scratch(const gls_graph *g, const gls_memory_plan *plan, const gls_use *use) {
     const gls_block *block = gls_layout_block(g->layout, use->block);
     int64_t p = block->shape[0], q = block->shape[1], reals = 0;
-    if (plan->want & GLS_WANT_NORMS) reals = explicit_rows(p, q) * q;
+    if (plan->want & GLS_WANT_NORMS) reals = gls_use_matrix_piece(p, q) * q;
     if ((plan->want & GLS_WANT_INNER) && reals < GLS_FACTOR_PIECE * p) reals = GLS_FACTOR_PIECE * p;
     return gls_room_bytes(plan->max_rows, sizeof(int64_t)) + 2 * gls_factors_bytes(plan, use) +
            gls_room_bytes(reals, sizeof(gls_real));

@@ -2,12 +2,15 @@
  * above all of them; none of them knows it. */
 #include "run/config/members.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <glissade/measure.h>
 #include <glissade/model.h>
 
 #include "base/table.h"
+#include "base/value.h"
 #include "data/table.h"
 #include "estimator/estimator.h"
 #include "measure/members.h"
@@ -74,7 +77,7 @@ static const char *name_at(const void *user, int64_t i) {
     return NULL;
 }
 
-static const gls_member *wanted(const searched *s, const char *what, const char *name) {
+static const gls_member *wanted(const searched *s, const char *what, const char *name, const gls_value *from) {
     for (int k = 0; k < s->kinds; k++) {
         const gls_member *member = gls_config_member_named(s->ctx, s->kind[k], name);
         if (member) return member;
@@ -83,24 +86,41 @@ static const gls_member *wanted(const searched *s, const char *what, const char 
     /* Too far to be a slip of the pen: perhaps a name cut short. */
     for (int64_t i = 0; !nearest && *name && (known = name_at(s, i)); i++)
         if (strncmp(known, name, strlen(name)) == 0) nearest = known;
-    gls_fail(s->ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'%s%s%s", what, name, nearest ? "; did you mean '" : "",
-             nearest ? nearest : "", nearest ? "'?" : "");
+    char place[GLS_ORIGIN_TEXT];
+    gls_fail(s->ctx, GLS_ERR_ARGUMENT, "%sunknown %s '%s'%s%s%s", gls_value_origin(from, place), what, name,
+             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     return NULL;
 }
 
-const gls_member *gls_config_member_wanted(gls_context *ctx, gls_kind kind, const char *what, const char *name) {
-    return wanted(&(searched){ctx, {kind}, 1}, what, name);
+const gls_member *gls_config_member_wanted(gls_context *ctx, gls_kind kind, const char *what, const char *name,
+                                           const gls_value *from) {
+    return wanted(&(searched){ctx, {kind}, 1}, what, name, from);
 }
 
-const gls_member *gls_config_model_wanted(gls_context *ctx, const char *name) {
-    return wanted(&(searched){ctx, {GLS_KIND_FAMILY, GLS_KIND_PROBLEM}, 2}, "model", name);
+const gls_member *gls_config_model_wanted(gls_context *ctx, const char *name, const gls_value *from) {
+    return wanted(&(searched){ctx, {GLS_KIND_FAMILY, GLS_KIND_PROBLEM}, 2}, "model", name, from);
+}
+
+/* A folder of CIFAR-10 has batches as files, packed or not. */
+static bool holds_batches(const char *folder) {
+    static const char *const ends[] = {"", ".gz", ".xz"};
+    char path[4096];
+    struct stat info;
+    for (int i = 0; i < 3; i++) {
+        int n = snprintf(path, sizeof path, "%s/data_batch_1.bin%s", folder, ends[i]);
+        if (n < (int)sizeof path && stat(path, &info) == 0) return true;
+    }
+    return false;
 }
 
 const char *gls_format_guess(const char *path) {
     static const struct {
         const char *end, *format;
-    } known[] = {{".npy", "npy"}, {"ubyte", "idx"}, {".bin", "cifar10"}, {".tokens", "text"}};
+    } known[] = {{".npy", "npy"},     {".npz", "npz"}, {"ubyte", "idx"}, {".bin", "cifar10"},
+                 {".tokens", "text"}, {".csv", "csv"}, {".tsv", "csv"},  {".tab", "csv"}};
+    struct stat info;
     if (!path) return "glyphs";
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return holds_batches(path) ? "cifar10" : "images";
     size_t n = strlen(path);
     if (n > 3 && (strcmp(path + n - 3, ".gz") == 0 || strcmp(path + n - 3, ".xz") == 0)) n -= 3;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

@@ -12,11 +12,11 @@ static bool is_path_of(const gls_option *table, const char *key) {
     return false;
 }
 
-/* Whether a key of the data section, of a format or of a transform names a file. */
+/* Whether a key of the data section, or of a member that may name a file, does. */
 static bool is_path_key(gls_context *ctx, const char *key) {
-    static const gls_kind kinds[] = {GLS_KIND_FORMAT, GLS_KIND_TRANSFORM};
+    static const gls_kind kinds[] = {GLS_KIND_FORMAT, GLS_KIND_TRANSFORM, GLS_KIND_METHOD, GLS_KIND_MEASURE};
     if (is_path_of(gls_config_data_table, key)) return true;
-    for (int k = 0; k < 2; k++) {
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         const gls_member *member;
         for (int64_t i = 0; (member = gls_members_at(ctx, kinds[k], i)); i++)
             if (is_path_of(member->options, key)) return true;

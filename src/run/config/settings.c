@@ -1,4 +1,5 @@
 /* Option tables of the sections train, data and plan, and what is read from a configuration before there is a run. */
+#include "run/config/resolve.h"
 #include "run/config/settings.h"
 
 #include <math.h>
@@ -42,8 +43,14 @@ const gls_option gls_config_train_table[] = {
     GLS_REAL("target_loss", gls_config_train, target_loss, "nan", 0, 0, "stop at this loss on the monitored set"),
     GLS_REAL("target_accuracy", gls_config_train, target_score, "nan", 0, 0,
              "stop at this accuracy (or the model's own score) on the monitored set"),
-    GLS_TIME("time", gls_config_train, time, "0", "stop after this time: 90s, 2m, 1h; 0: no limit",
+    GLS_TIME("time", gls_config_train, time, "0",
+             "all of the run's time, reading data, final evaluation and last checkpoint included: 90s, 2m, 1h; 0: no "
+             "limit",
              .maximum = INFINITY),
+    GLS_SIZE(
+        "final_train", gls_config_train, final_train, "all", 0, INFINITY,
+        "examples of the training set that are evaluated at the end, evenly spread over it: all, a number, or 0 for "
+        "none"),
     GLS_INT("bn_span", gls_config_train, bn_span, "0", 0, INFINITY,
             "examples that share batch-norm statistics; 0: the model's bn_group, or the whole mini-batch"),
     GLS_BOOL("replacement", gls_config_train, replacement, "false",
@@ -60,6 +67,8 @@ const gls_option gls_config_train_table[] = {
         .choices = "average"),
     GLS_BOOL("tensorboard", gls_config_train, tensorboard, "false",
              "also write the metrics as TensorBoard event files in the run folder"),
+    GLS_INT("ledger_windows", gls_config_train, ledger_windows, "1", 1, 1000,
+            "equal parts of the run for which an estimator's ledger is also kept each by itself"),
     {0},
 };
 #undef AT
@@ -115,8 +124,9 @@ gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config) 
         int known = 0;
         while (sections[known] && strcmp(sections[known], v->key) != 0) known++;
         if (sections[known]) continue;
+        char place[GLS_ORIGIN_TEXT], key[96];
         const char *nearest = gls_nearest(v->key, section_at, sections);
-        char place[GLS_ORIGIN_TEXT];
+        if (!nearest) nearest = gls_config_key_for(v->key, key);
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown section '%s'%s%s%s", gls_value_origin(v, place), v->key,
                         nearest ? "; did you mean '"
                                 : "; expected data, model, estimator, method, schedule, train, measure, name",
@@ -197,6 +207,7 @@ const gls_option *gls_config_section_table(const char *section) {
 
 static gls_status train_options(gls_context *ctx, const gls_value *config, gls_options **out) {
     GLS_TRY(gls_config_check_renamed(ctx, config));
+    GLS_TRY(gls_config_check_places(ctx, config));
     return gls_config_section_options(ctx, config, "train", gls_config_train_table, sizeof(gls_config_train), NULL,
                                       out);
 }
@@ -206,6 +217,11 @@ gls_status gls_config_context(gls_context *ctx, const gls_value *config, gls_con
     GLS_TRY(train_options(ctx, config, &filled));
     const gls_config_train *train = gls_options_struct(filled);
     options->seed = (uint64_t)train->seed;
+    if (train->threads > gls_processors())
+        gls_log_once(
+            ctx, GLS_LOG_WARNING,
+            "train.threads is %lld, but this process may use %d processor%s: more threads than that are slower",
+            (long long)train->threads, gls_processors(), gls_processors() == 1 ? "" : "s");
     options->threads = train->threads ? (int)train->threads : gls_comm_size(options->comm) > 1 ? 1 : 0;
     gls_options_destroy(filled);
     return GLS_OK;

@@ -2,7 +2,7 @@
 #ifndef GLS_RUN_SETTINGS_H
 #define GLS_RUN_SETTINGS_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 enum { GLS_REFUSED_STOP, GLS_REFUSED_SKIP };
 
@@ -19,12 +19,14 @@ typedef struct gls_config_train {
     const char *monitor; /* auto, train, validation, test, or a name of data.tests */
     int64_t patience;
     double target_loss, target_score;
-    double time; /* seconds; 0: no limit */
+    double time;         /* seconds; 0: no limit */
+    int64_t final_train; /* examples of the training set evaluated at the end; -1: all */
     int64_t bn_span;
     bool replacement, shuffle, drop_last;
     int nonfinite;
     const gls_value *average;
     bool tensorboard;
+    int64_t ledger_windows;
 } gls_config_train;
 extern const gls_option gls_config_train_table[];
 
@@ -47,7 +49,7 @@ typedef struct gls_config_plan {
 } gls_config_plan;
 extern const gls_option gls_config_plan_table[];
 
-/* paths.c: makes the paths in a data section absolute, each from the file that names it. */
+/* paths.c: makes the paths in a section absolute, each from the file that names it. */
 gls_status gls_config_absolute_path(gls_context *ctx, const gls_value *from, char **out); /* one, from gls_alloc */
 gls_status gls_config_absolute_paths(gls_context *ctx, gls_value *value);
 

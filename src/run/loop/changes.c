@@ -1,6 +1,7 @@
 /* A resumed run is the same run: what its folder's configuration says may change in a few keys, which are written down
  * with the step. All else is refused before anything is written. */
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,11 +19,16 @@ enum { LONGEST_KEY = 256, RECORD_LIMIT = 1 << 26 };
 static const char *const changeable[] = {
     "name", "train.epochs", "train.steps", "train.time", "train.target_loss", "train.target_accuracy", "train.patience",
     "train.monitor", "train.seeds", "train.threads", "train.workers", "train.checkpoint_every", "train.keep",
-    "train.log_every", "train.validate_every", "train.tensorboard", "measure.", "plan", "plan.libraries",
+    "train.log_every", "train.validate_every", "train.final_train", "train.tensorboard", "measure.", "plan", "plan.libraries",
     "plan.version", NULL};
 /* clang-format on */
 
-static bool may_change(const char *key) {
+/* A file may move, where its content is recognised. */
+static const char *const movable[] = {"data.train", "data.validation", "data.test"};
+
+static bool may_change(const gls_run *run, const char *key) {
+    for (size_t i = 0; run->recognised && i < sizeof movable / sizeof *movable; i++)
+        if (strcmp(movable[i], key) == 0) return true;
     for (const char *const *known = changeable; *known; known++) {
         size_t length = strlen(*known);
         bool whole = (*known)[length - 1] == '.';
@@ -38,7 +44,7 @@ static bool same_text(const char *a, const char *b) {
     double x, y;
     if (strcmp(a, b) == 0) return true;
     if (!gls_text_to_real(a, &x, &rest[0]) || !gls_text_to_real(b, &y, &rest[1])) return false;
-    return x == y && !*rest[0] && !*rest[1];
+    return (x == y || (isnan(x) && isnan(y))) && !*rest[0] && !*rest[1];
 }
 
 static bool same(const gls_value *a, const gls_value *b) {
@@ -69,16 +75,18 @@ static gls_status refuse(gls_run *run, const char *key, const char *old, const c
                     run->folder, key, old, new, run->folder);
 }
 
+gls_status gls_changes_note(gls_run *run, const char *key, const char *before, const char *after) {
+    if (!run->changes) run->changes = json_array();
+    json_t *change = json_pack("{s:s, s:s, s:s}", "key", key, "before", before, "after", after);
+    if (json_array_append_new(run->changes, change) == 0) return GLS_OK;
+    return gls_fail(run->ctx, GLS_ERR_MEMORY, "out of memory for the changes of a resumed run");
+}
+
 static gls_status note(gls_run *run, const char *key, const gls_value *old, const gls_value *new) {
     char *before = text_of(run->ctx, old), *after = text_of(run->ctx, new);
     gls_status status = before && after ? GLS_OK : GLS_ERR_MEMORY;
-    if (status == GLS_OK && !may_change(key)) status = refuse(run, key, before, after);
-    if (status == GLS_OK) {
-        if (!run->changes) run->changes = json_array();
-        json_t *change = json_pack("{s:s, s:s, s:s}", "key", key, "before", before, "after", after);
-        if (json_array_append_new(run->changes, change) != 0)
-            status = gls_fail(run->ctx, GLS_ERR_MEMORY, "out of memory for the changes of a resumed run");
-    }
+    if (status == GLS_OK && !may_change(run, key)) status = refuse(run, key, before, after);
+    if (status == GLS_OK) status = gls_changes_note(run, key, before, after);
     gls_free(run->ctx, before);
     gls_free(run->ctx, after);
     return status;
@@ -110,6 +118,7 @@ gls_status gls_changes_check(gls_run *run, const char *path, const gls_value *co
     gls_status status = gls_config_read(run->ctx, path, &saved);
     if (status == GLS_OK) status = gls_config_resolve(run->ctx, saved, &old);
     if (status == GLS_OK) status = compare(run, "", old, config);
+    if (status == GLS_OK) status = gls_stretch_plan(run, old);
     gls_value_destroy(run->ctx, old);
     gls_value_destroy(run->ctx, saved);
     return status;

@@ -13,6 +13,15 @@ gls_status gls_folder_path(const gls_run *run, const char *file, char **path) {
     return *path ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+static gls_status own(gls_run *run, bool make) {
+    if (run->rank || run->lock || (!make && !gls_file_exists(run->folder))) return GLS_OK;
+    return gls_lock_folder(run->ctx, run->folder, &run->lock);
+}
+
+gls_status gls_folder_own(gls_run *run, bool make) {
+    return gls_comm_agree(run->ctx, own(run, make));
+}
+
 /* ---- the resolved configuration ---- */
 
 /* What the plan chose, with the precision and libraries it was chosen for. */
@@ -36,6 +45,14 @@ static gls_status append_plan(gls_run *run, gls_value *out) {
     return GLS_OK;
 }
 
+/* The sections whose members may name files. */
+static bool names_files(const char *section) {
+    static const char *const sections[] = {"data", "method", "measure"};
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        if (strcmp(section, sections[i]) == 0) return true;
+    return false;
+}
+
 static gls_status resolve(gls_run *run, gls_value *out) {
     const gls_value *config = run->training->config;
     for (int64_t i = 0; i < config->count; i++) {
@@ -43,7 +60,7 @@ static gls_status resolve(gls_run *run, gls_value *out) {
         if (strcmp(section->key, "plan") == 0) continue;
         gls_value *copy = gls_value_clone(run->ctx, section);
         GLS_TRY(gls_value_append(run->ctx, out, copy));
-        if (strcmp(section->key, "data") == 0) GLS_TRY(gls_config_absolute_paths(run->ctx, copy));
+        if (names_files(section->key)) GLS_TRY(gls_config_absolute_paths(run->ctx, copy));
     }
     return append_plan(run, out);
 }
@@ -54,16 +71,17 @@ static gls_status resolved(gls_run *run, gls_value **out) {
     return *out ? resolve(run, *out) : GLS_ERR_MEMORY;
 }
 
-static gls_status write_config(gls_run *run) {
+char *gls_run_config_text(gls_run *run) {
     gls_value *map = NULL;
-    char *path = NULL, *text = NULL;
-    gls_status status = resolved(run, &map);
-    if (status == GLS_OK) {
-        text = gls_yaml_text(run->ctx, map);
-        status = text ? gls_folder_path(run, "config.yaml", &path) : GLS_ERR_MEMORY;
-    }
-    if (status == GLS_OK) status = gls_write_text(run->ctx, path, text);
+    char *text = resolved(run, &map) == GLS_OK ? gls_yaml_text(run->ctx, map) : NULL;
     gls_value_destroy(run->ctx, map);
+    return text;
+}
+
+static gls_status write_config(gls_run *run) {
+    char *path = NULL, *text = gls_run_config_text(run);
+    gls_status status = text ? gls_folder_path(run, "config.yaml", &path) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = gls_write_text(run->ctx, path, text);
     gls_free(run->ctx, text);
     gls_free(run->ctx, path);
     return status;
@@ -77,6 +95,7 @@ static gls_status check_saved(gls_run *run, const char *path) {
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
                         "%s already holds a run: continue it with --resume %s, or choose another folder", run->folder,
                         run->folder);
+    GLS_TRY(gls_inputs_check(run));
     gls_value *config = NULL;
     gls_status status = resolved(run, &config);
     if (status == GLS_OK) status = gls_changes_check(run, path, config);
@@ -100,7 +119,10 @@ static gls_status write_folder(gls_run *run) {
     char *checkpoints = NULL;
     GLS_TRY(gls_folder_path(run, "checkpoints", &checkpoints));
     gls_status status = gls_make_directory(run->ctx, checkpoints);
+    gls_writer_clear(run->ctx, run->folder);
+    gls_writer_clear(run->ctx, checkpoints);
     gls_free(run->ctx, checkpoints);
+    if (status == GLS_OK) status = gls_inputs_write(run);
     if (status == GLS_OK) status = gls_changes_write(run);
     return status == GLS_OK ? write_config(run) : status;
 }

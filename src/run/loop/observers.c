@@ -64,11 +64,14 @@ gls_status gls_observers_step(gls_run *run, bool refused) {
     return GLS_OK;
 }
 
-/* A rank that fails must not leave the others waiting in the next observer's reductions. */
+/* A rank that fails must not leave the others waiting in the next observer's reductions. The result's seconds are those
+ * before the last observer that has an end, so that all who are told the result are told the same. */
 gls_status gls_observers_end(gls_run *run, unsigned why) {
     for (int64_t i = 0; i < run->slots; i++) {
         const gls_observer *o = &run->slot[i].observer;
-        if (o->end) GLS_TRY(gls_comm_agree(run->ctx, o->end(o->user, run, why)));
+        if (!o->end) continue;
+        run->result.seconds = gls_run_seconds(run);
+        GLS_TRY(gls_comm_agree(run->ctx, o->end(o->user, run, why)));
     }
     return GLS_OK;
 }

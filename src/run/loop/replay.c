@@ -5,6 +5,7 @@
 
 #include <glissade/run.h>
 
+#include "base/kernels.h"
 #include "run/training/step.h"
 
 typedef struct replay {
@@ -56,6 +57,9 @@ static gls_status prepare_estimator(replay *r) {
 
 static gls_status prepare(replay *r) {
     const gls_replay_options *o = r->options;
+    if (o->init && gls_count_nonfinite(o->init, o->parameters))
+        return gls_fail(r->ctx, GLS_ERR_INPUT, "the initial weights: %lld of %lld are not finite",
+                        (long long)gls_count_nonfinite(o->init, o->parameters), (long long)o->parameters);
     GLS_TRY(gls_layout_create(r->ctx, &r->layout));
     GLS_TRY(gls_layout_add(r->layout, "w", 1, &o->parameters, 0));
     gls_method_options method = {.size = sizeof method,
@@ -105,6 +109,11 @@ static gls_status take_step(replay *r, gls_real *w, gls_step_report *report) {
     if (end == GLS_STEP_REFUSED)
         return gls_fail(r->ctx, GLS_ERR_NONFINITE, "gradient %lld of %lld is not finite", (long long)r->step + 1,
                         (long long)o->steps);
+    if (end == GLS_STEP_OVERFLOWED)
+        return gls_fail(r->ctx, GLS_ERR_NONFINITE,
+                        "step %lld of %lld: the gradient is finite, but the weights after the step are not; try a "
+                        "smaller lr",
+                        (long long)r->step + 1, (long long)o->steps);
     return GLS_OK;
 }
 

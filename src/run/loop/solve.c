@@ -255,8 +255,8 @@ static gls_status step(repetition *r, bool *done) {
         .method = r->method, .w = r->w, .average = r->average, .size = r->d, .answer = answer, .user = r};
     GLS_TRY(gls_training_step(&stepper, &report, &end));
     r->solution->ended = end == GLS_STEP_DONE;
-    r->solution->diverged = end == GLS_STEP_REFUSED;
-    *done = end == GLS_STEP_DONE || end == GLS_STEP_REFUSED || end == GLS_STEP_WITHHELD;
+    r->solution->diverged = end == GLS_STEP_REFUSED || end == GLS_STEP_OVERFLOWED;
+    *done = end != GLS_STEP_TAKEN;
     if (*done) return GLS_OK;
     r->solution->steps++;
     GLS_TRY(mark(r, r->solution->steps));

@@ -1,5 +1,7 @@
 /* A run's state in one file: one list of named arrays, to which the training and every observer add their own. */
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -7,6 +9,9 @@
 #include "predict/trained.h"
 #include "run/loop/checkpoints.h"
 #include "run/loop/run.h"
+
+/* Counts of steps, examples and bytes; a million examples a second reach it after 285 years. */
+static const int64_t most_counted = (int64_t)1 << 53;
 
 /* ---- the list ---- */
 
@@ -60,22 +65,45 @@ gls_status gls_checkpoint_write(gls_run *run, const char *path, gls_arrays *arra
 }
 
 gls_status gls_checkpoint_save(gls_run *run, const char *path) {
+    double now = gls_seconds();
     run->seconds = gls_run_seconds(run);
-    run->began = gls_seconds();
+    run->began = now;
     gls_arrays arrays = {0};
     gls_status status = gls_observers_flush(run);
     if (status == GLS_OK) status = collect(run, NULL, &arrays);
     if (status == GLS_OK && run->rank == 0) status = gls_checkpoint_write(run, path, &arrays);
     gls_arrays_clear(run->ctx, &arrays);
+    run->pace.saving = fmax(run->pace.saving, gls_seconds() - now);
     return gls_comm_agree(run->ctx, status);
 }
 
 /* ---- going on ---- */
 
+static int64_t elements(const gls_array *a) {
+    int64_t n = 1;
+    for (int i = 0; i < a->dims; i++) n *= a->shape[i];
+    return n;
+}
+
+/* Counters go on from what a file says: one that no run can have reached would run over. */
+static gls_status check_counters(gls_run *run, const gls_arrays *arrays) {
+    for (int64_t i = 0; i < arrays->count; i++) {
+        const gls_array *a = &arrays->item[i];
+        const int64_t *value = a->data;
+        for (int64_t k = 0; a->dtype == GLS_I64 && k < elements(a); k++)
+            if (value[k] < -most_counted || value[k] > most_counted)
+                return gls_fail(run->ctx, GLS_ERR_INPUT,
+                                "%s: the checkpoint's '%s' is %lld, further than any run has counted", run->folder,
+                                a->name, (long long)value[k]);
+    }
+    return GLS_OK;
+}
+
 static gls_status restore(gls_run *run, gls_tensors *file) {
     gls_arrays arrays = {0};
     gls_status status = collect(run, file, &arrays);
     if (status == GLS_OK) status = gls_tensors_restore(file, &arrays);
+    if (status == GLS_OK) status = check_counters(run, &arrays);
     gls_arrays_clear(run->ctx, &arrays);
     return status == GLS_OK ? gls_training_restored(run->training) : status;
 }
@@ -152,4 +180,14 @@ gls_status gls_checkpoint_from(gls_run *run, const char *from) {
     if (status == GLS_OK) status = from_file(run, file);
     gls_tensors_close(file);
     return gls_comm_agree(run->ctx, status);
+}
+
+gls_status gls_run_saved_step(gls_context *ctx, const char *from, int64_t *step) {
+    gls_tensors *file = NULL;
+    *step = -1;
+    gls_status status = open_weights(ctx, from, &file);
+    const char *note = status == GLS_OK ? gls_tensors_note(file, "step") : NULL;
+    if (note) *step = strtoll(note, NULL, 10);
+    gls_tensors_close(file);
+    return status == GLS_ERR_FILE ? GLS_ERR_INPUT : status;
 }

@@ -8,7 +8,7 @@
 #include "run/loop/run.h"
 
 double gls_run_seconds(const gls_run *run) {
-    return run->seconds + (run->begun ? gls_seconds() - run->began : 0);
+    return run->seconds + gls_seconds() - run->began;
 }
 
 /* ---- life ---- */
@@ -20,11 +20,15 @@ gls_status gls_run_make(gls_context *ctx, const gls_run_options *options, gls_ru
     gls_run *run = gls_alloc(ctx, 1, sizeof *run);
     if (!run) return GLS_ERR_MEMORY;
     run->ctx = ctx;
+    run->began = gls_seconds();
     run->options = *options;
+    run->planned = -1;
     run->rank = gls_comm_rank(gls_context_comm(ctx));
     run->ranks = gls_comm_size(gls_context_comm(ctx));
     gls_status status = GLS_OK;
     if (options->folder && !(run->folder = gls_strdup(ctx, options->folder))) status = GLS_ERR_MEMORY;
+    /* Before the data are read: whoever comes second need not wait for them. */
+    if (status == GLS_OK && run->folder) status = gls_folder_own(run, false);
     if (status == GLS_OK) status = gls_training_create(ctx, options->config, &run->training);
     if (status == GLS_OK)
         *out = run;
@@ -39,6 +43,8 @@ void gls_run_destroy(gls_run *run) {
     gls_observers_destroy(run);
     gls_training_destroy(run->training);
     json_decref(run->changes);
+    json_decref(run->record);
+    gls_lock_release(run->lock);
     gls_free(ctx, run->folder);
     gls_free(ctx, run);
 }
@@ -49,20 +55,28 @@ gls_status gls_run_failed(gls_run *run) {
                     gls_status_name(run->failed));
 }
 
-/* All checks come before the first write: if this run cannot begin, the folder stays as it was, to the byte. */
+static gls_status open_folder(gls_run *run) {
+    run->whole = false;
+    if (run->folder) GLS_TRY(gls_folder_write(run));
+    return gls_observers_begin(run);
+}
+
+/* All checks come before the first write: if this run cannot begin, the folder stays as it was, to the byte; one that
+ * was made for it goes with the run. */
 static gls_status begin(gls_run *run) {
     if (run->options.from && run->options.resume)
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
                         "a resumed run goes on from its own weights: leave out `from`, or begin another run with it");
     if (run->options.from) GLS_TRY(gls_checkpoint_from(run, run->options.from));
     if (run->folder) {
+        GLS_TRY(gls_folder_own(run, true));
         GLS_TRY(gls_folder_check(run));
         if (run->options.resume) GLS_TRY(gls_checkpoint_resume(run));
-        GLS_TRY(gls_folder_write(run));
+        GLS_TRY(gls_comm_agree(run->ctx, run->rank == 0 ? gls_stretch_check(run) : GLS_OK));
+        GLS_TRY(gls_finished_look(run));
     }
-    run->began = gls_seconds();
     run->begun = true;
-    return gls_observers_begin(run);
+    return run->whole ? GLS_OK : open_folder(run);
 }
 
 gls_status gls_run_begin(gls_run *run) {
@@ -76,15 +90,26 @@ gls_status gls_run_begin(gls_run *run) {
 static gls_status step(gls_run *run, bool *done) {
     gls_stepper_end end;
     GLS_TRY(gls_run_begin(run));
+    if (run->whole) {
+        GLS_TRY(gls_finished_ask(run));
+        if (run->stop) return GLS_OK;
+        GLS_TRY(open_folder(run));
+    }
     GLS_TRY(gls_observers_before(run));
     if (run->stop) return GLS_OK;
+    double began = gls_seconds();
     GLS_TRY(gls_training_advance(run->training, &end));
     if (end == GLS_STEP_DONE) {
         run->stop = GLS_STOP_METHOD;
         return GLS_OK;
     }
     *done = false;
-    return gls_observers_step(run, end == GLS_STEP_REFUSED);
+    GLS_TRY(gls_observers_step(run, end == GLS_STEP_REFUSED));
+    double took = gls_seconds() - began;
+    run->pace.stepping += took;
+    run->pace.stepped += (double)run->training->estimate.rows;
+    run->pace.longest = fmax(run->pace.longest, took);
+    return GLS_OK;
 }
 
 gls_status gls_run_step(gls_run *run, bool *done) {
@@ -104,6 +129,15 @@ void gls_run_stop(gls_run *run, gls_stop_reason reason) {
 static gls_status finish(gls_run *run, gls_run_result *result) {
     const gls_training *t = run->training;
     GLS_TRY(gls_run_begin(run));
+    if (run->whole) {
+        *result = run->result;
+        return GLS_OK;
+    }
+    if (t->counters.steps && t->counters.refused == t->counters.steps && run->stop != GLS_STOP_INTERRUPTED)
+        return gls_fail(run->ctx, GLS_ERR_NONFINITE,
+                        "every one of %lld steps was refused, so the weights are those at the start: no gradient was "
+                        "finite; look at the data and at the initial weights",
+                        (long long)t->counters.steps);
     double seconds = gls_run_seconds(run);
     run->result = (gls_run_result){
         .steps = t->counters.steps,

@@ -5,8 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "run/loop/checkpoints.h"
 #include "run/observer/table.h"
+
+enum { COPIED = 1 << 20 }; /* bytes at a time */
 
 typedef struct keeper {
     gls_context *ctx;
@@ -22,15 +25,43 @@ static gls_status remove_old(gls_run *run, const char *folder) {
     return status;
 }
 
-/* The same file under a second name, put in place in one go. */
+static gls_status copy_bytes(gls_context *ctx, gls_reader *from, gls_writer *to) {
+    int64_t got = COPIED;
+    char *bytes = gls_alloc(ctx, COPIED, 1);
+    gls_status status = bytes ? GLS_OK : GLS_ERR_MEMORY;
+    while (status == GLS_OK && got == COPIED) {
+        status = gls_reader_read(from, bytes, COPIED, &got);
+        if (status == GLS_OK) status = gls_writer_write(to, bytes, got);
+    }
+    gls_free(ctx, bytes);
+    return status;
+}
+
+static gls_status copy_file(gls_context *ctx, const char *from, const char *to) {
+    gls_reader *reader;
+    gls_writer *writer = NULL;
+    GLS_TRY(gls_reader_open(ctx, from, &reader));
+    gls_status status = gls_writer_open(ctx, to, &writer);
+    if (status == GLS_OK) status = copy_bytes(ctx, reader, writer);
+    if (status == GLS_OK)
+        status = gls_writer_commit(writer);
+    else
+        gls_writer_abort(writer);
+    gls_reader_close(reader);
+    return status;
+}
+
+/* The same file under a second name, put in place in one go; a second file where the file system has no hard links. */
 static gls_status link_best(gls_run *run, const char *folder, const char *path) {
     char *best = gls_sprintf(run->ctx, "%s/best.safetensors", folder);
     char *fresh = gls_sprintf(run->ctx, "%s/.best", folder);
     gls_status status = best && fresh ? GLS_OK : GLS_ERR_MEMORY;
     if (status == GLS_OK) {
         unlink(fresh);
-        if (link(path, fresh) || rename(fresh, best))
-            status = gls_fail(run->ctx, GLS_ERR_FILE, "%s: cannot link to %s: %s", best, path, strerror(errno));
+        if (link(path, fresh))
+            status = copy_file(run->ctx, path, best);
+        else if (rename(fresh, best))
+            status = gls_fail(run->ctx, GLS_ERR_FILE, "%s: cannot rename %s: %s", best, fresh, strerror(errno));
     }
     gls_free(run->ctx, best);
     gls_free(run->ctx, fresh);

@@ -7,9 +7,8 @@ enum { GOES_ON, OUT_OF_TIME, INTERRUPTED };
 static gls_status before(void *user, gls_run *run) {
     (void)user;
     double limit = run->training->train->time;
-    int64_t why = gls_interrupted(run->ctx)                    ? INTERRUPTED
-                  : limit > 0 && gls_run_seconds(run) >= limit ? OUT_OF_TIME
-                                                               : GOES_ON;
+    bool over = limit > 0 && gls_run_seconds(run) + gls_pace_reserve(run, limit) >= limit;
+    int64_t why = gls_interrupted(run->ctx) ? INTERRUPTED : over ? OUT_OF_TIME : GOES_ON;
     if (run->ranks > 1) GLS_TRY(gls_comm_reduce_int64(run->ctx, GLS_MAX, &why, 1, GLS_OK));
     if (why != GOES_ON) gls_run_stop(run, why == INTERRUPTED ? GLS_STOP_INTERRUPTED : GLS_STOP_TIME);
     return GLS_OK;

@@ -30,14 +30,16 @@ static gls_status evaluate_domain(gls_run *run, const gls_source *set, const int
     if (!count) return GLS_OK;
     gls_source *part = NULL;
     GLS_TRY(gls_source_subset(run->ctx, set, index, count, &part));
-    gls_status status = gls_training_evaluate(run->training, part, gls_run_output(run), &out->loss, &out->score);
+    gls_status status = gls_run_evaluate(run, part, gls_run_output(run), &out->loss, &out->score);
     gls_source_destroy(part);
     return status;
 }
 
 static gls_status evaluate(scores *s, gls_run *run, const gls_source *set, const int64_t *domain) {
-    int64_t n = set->info.examples, domains = count_domains(domain, n);
+    int64_t n = set->info.examples, domains = count_domains(domain, n), fit;
     if (domains < 2) return GLS_OK;
+    GLS_TRY(gls_pace_fitting(run, n, &fit));
+    if (fit < n) return GLS_OK; /* train.time is over before; final.c says so of the set */
     gls_free(run->ctx, s->domain);
     s->domain = gls_alloc(run->ctx, domains, sizeof *s->domain);
     int64_t *index = gls_alloc(run->ctx, n, sizeof *index);

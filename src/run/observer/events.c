@@ -9,8 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Fields of the protocol's messages that are used (Event, Summary, Summary.Value, HistogramProto). */
-enum { EVENT_WALL_TIME = 1, EVENT_STEP = 2, EVENT_VERSION = 3, EVENT_SUMMARY = 5 };
+/* Fields of the protocol's messages that are used (Event, SessionLog, Summary, Summary.Value, HistogramProto). */
+enum { EVENT_WALL_TIME = 1, EVENT_STEP = 2, EVENT_VERSION = 3, EVENT_SUMMARY = 5, EVENT_SESSION_LOG = 7 };
+enum { SESSION_STATUS = 1, SESSION_START = 1 };
 enum { SUMMARY_VALUE = 1, VALUE_TAG = 1, VALUE_SIMPLE = 2, VALUE_HISTOGRAM = 5 };
 enum {
     HISTOGRAM_MIN = 1,
@@ -195,17 +196,30 @@ static gls_status open_file(gls_events *events, const char *folder) {
     return events->file ? GLS_OK : gls_fail(events->ctx, GLS_ERR_FILE, "%s: %s", events->path, strerror(errno));
 }
 
-gls_status gls_events_create(gls_context *ctx, const char *folder, gls_events **out) {
+static gls_status write_version(gls_events *events) {
     static const char version[] = "brain.Event:2";
+    GLS_TRY(begin_event(events, 0));
+    GLS_TRY(put_bytes(events, &events->event, EVENT_VERSION, version, (int64_t)sizeof version - 1));
+    return write_event(events);
+}
+
+static gls_status write_start(gls_events *events, int64_t first) {
+    events->value.size = 0;
+    GLS_TRY(put_tag(events, &events->value, SESSION_STATUS, WIRE_VARINT));
+    GLS_TRY(put_varint(events, &events->value, SESSION_START));
+    GLS_TRY(begin_event(events, first));
+    GLS_TRY(put_bytes(events, &events->event, EVENT_SESSION_LOG, events->value.bytes, events->value.size));
+    return write_event(events);
+}
+
+gls_status gls_events_create(gls_context *ctx, const char *folder, int64_t first, gls_events **out) {
     gls_events *events = gls_alloc(ctx, 1, sizeof *events);
     if (!events) return GLS_ERR_MEMORY;
     events->ctx = ctx;
     crc_table(events->crc);
     gls_status status = open_file(events, folder);
-    if (status == GLS_OK) status = begin_event(events, 0);
-    if (status == GLS_OK)
-        status = put_bytes(events, &events->event, EVENT_VERSION, version, (int64_t)sizeof version - 1);
-    if (status == GLS_OK) status = write_event(events);
+    if (status == GLS_OK) status = write_version(events);
+    if (status == GLS_OK) status = write_start(events, first);
     if (status == GLS_OK)
         *out = events;
     else

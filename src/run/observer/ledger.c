@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/tensors.h"
 #include "data/source.h"
+#include "run/observer/ledger_windows.h"
 #include "run/observer/table.h"
 
 static const char file_name[] = "ledger.safetensors";
@@ -56,15 +57,34 @@ static gls_status pass_over(gls_run *run, gls_loader *loader, int64_t n, finals 
     return gls_comm_reduce_int64(run->ctx, GLS_SUM, f->label, n, GLS_OK);
 }
 
+static const char *const window_names[] = {"window/seen", "window/log_factor", "window/norm"};
+
+/* [windows, examples] each, in the file after the whole; kept in *room. */
+static gls_status add_windows(gls_run *run, const gls_run_windows *windows, double **room, gls_arrays *arrays) {
+    if (!windows) return GLS_OK;
+    const int64_t shape[] = {windows->count, windows->examples}, all = windows->count * windows->examples;
+    *room = gls_alloc(run->ctx, 3 * all, sizeof **room);
+    if (!*room) return GLS_ERR_MEMORY;
+    for (int which = 0; which < 3; which++) {
+        double *to = *room + which * all;
+        for (int64_t j = 0; j < windows->count; j++)
+            gls_run_windows_copy(windows, &run->training->ledger, which, j, to + j * windows->examples);
+        GLS_TRY(gls_arrays_add(run->ctx, arrays, window_names[which], GLS_F64, 2, shape, to));
+    }
+    return GLS_OK;
+}
+
 /* Examples go by their index in the data file (column `original` of a transform, if there is one); columns of the set
  * go along, so that `suspects` needs the data no more. */
-static gls_status write_file(gls_run *run, const gls_ledger *ledger, finals *f) {
+static gls_status write_file(gls_run *run, const gls_run_windows *windows, finals *f) {
     gls_context *ctx = run->ctx;
+    const gls_ledger *ledger = &run->training->ledger;
     const gls_source *set = run->training->set.train;
     int64_t n = ledger->examples;
     const int64_t *original = gls_source_column(set, "original");
     int64_t *index = gls_alloc(ctx, n, sizeof *index);
-    char *names = gls_strdup(ctx, ""), *path = NULL, examples[32], classes[32];
+    char *names = gls_strdup(ctx, ""), *path = NULL, examples[32], classes[32], parts[32];
+    double *room = NULL;
     gls_arrays arrays = {0};
     gls_status status = index && names ? gls_folder_path(run, file_name, &path) : GLS_ERR_MEMORY;
     for (int64_t i = 0; index && i < n; i++) index[i] = original ? original[i] : i;
@@ -79,12 +99,15 @@ static gls_status write_file(gls_run *run, const gls_ledger *ledger, finals *f) 
         names = longer;
         if (!names) status = GLS_ERR_MEMORY;
     }
+    if (status == GLS_OK) status = add_windows(run, windows, &room, &arrays);
     snprintf(examples, sizeof examples, "%lld", (long long)n);
+    snprintf(parts, sizeof parts, "%lld", windows ? (long long)windows->count : 1LL);
     snprintf(classes, sizeof classes, "%lld",
              set->info.target == GLS_TARGET_CLASS ? (long long)set->info.classes : 0LL);
-    const gls_note notes[] = {{"examples", examples}, {"classes", classes}, {"columns", names}};
-    if (status == GLS_OK) status = gls_tensors_write(ctx, path, &arrays, notes, 3);
+    const gls_note notes[] = {{"examples", examples}, {"classes", classes}, {"columns", names}, {"windows", parts}};
+    if (status == GLS_OK) status = gls_tensors_write(ctx, path, &arrays, notes, 4);
     gls_arrays_clear(ctx, &arrays);
+    gls_free(ctx, room);
     gls_free(ctx, index);
     gls_free(ctx, names);
     gls_free(ctx, path);
@@ -92,7 +115,7 @@ static gls_status write_file(gls_run *run, const gls_ledger *ledger, finals *f) 
 }
 
 static gls_status end(void *user, gls_run *run, unsigned why) {
-    (void)user;
+    const gls_run_windows *windows = user;
     const gls_ledger *ledger = &run->training->ledger;
     if (!(why & GLS_WHY_END)) return GLS_OK;
     finals f = {gls_alloc(run->ctx, ledger->examples, sizeof(double)),
@@ -102,15 +125,37 @@ static gls_status end(void *user, gls_run *run, unsigned why) {
         f.loss && f.label ? gls_training_loader(run->training, run->training->set.train, &loader) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = pass_over(run, loader, ledger->examples, &f);
     gls_loader_destroy(loader);
-    if (status == GLS_OK && run->rank == 0) status = write_file(run, ledger, &f);
+    if (status == GLS_OK && run->rank == 0) status = write_file(run, windows, &f);
     gls_free(run->ctx, f.loss);
     gls_free(run->ctx, f.label);
     return status;
 }
 
+static gls_status before(void *user, gls_run *run) {
+    gls_run_windows_advance(user, run->training);
+    return GLS_OK;
+}
+
+static gls_status arrays_of(void *user, const char *prefix, gls_arrays *list) {
+    return gls_run_windows_arrays(user, prefix, list);
+}
+
+static void destroy(void *user) {
+    gls_run_windows_destroy(user);
+}
+
 gls_status gls_observe_ledger(gls_run *run) {
-    if (!run->folder || !run->training->ledger.examples) return GLS_OK;
-    return gls_run_observe(run, &(gls_observer){.name = "ledger", .end = end});
+    gls_run_windows *windows;
+    GLS_TRY(gls_run_windows_create(run, &windows));
+    gls_observer observer = {.name = "ledger", .user = windows, .end = end};
+    if (windows) {
+        observer.before = before;
+        observer.arrays = arrays_of;
+        observer.destroy = destroy;
+    }
+    if (run->folder && run->training->ledger.examples) return gls_run_observe(run, &observer);
+    gls_run_windows_destroy(windows);
+    return GLS_OK;
 }
 
 /* ---- reading ---- */
@@ -144,8 +189,35 @@ static gls_status add_columns(gls_run_ledger *l, const gls_tensors *file, gls_ar
     return GLS_OK;
 }
 
+/* One window in place of the whole; 0: the whole. */
+static gls_status take_window(gls_run_ledger *l, gls_tensors *file, const char *path, int64_t window) {
+    if (!window) return GLS_OK;
+    if (gls_tensors_note(file, "windows")) GLS_TRY(number_of(l, file, path, "windows", &l->windows));
+    if (l->windows < 2)
+        return gls_fail(l->ctx, GLS_ERR_ARGUMENT,
+                        "%s: this ledger has no windows; train with --set train.ledger_windows=N", path);
+    if (window > l->windows)
+        return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "window %lld: expected one of the %lld windows of %s",
+                        (long long)window, (long long)l->windows, path);
+    if (l->examples > 0 && l->windows > INT64_MAX / 64 / l->examples)
+        return gls_fail(l->ctx, GLS_ERR_INPUT, "%s: the notes 'windows' and 'examples' are too large", path);
+    const int64_t shape[] = {l->windows, l->examples}, all = l->windows * l->examples;
+    double *x = gls_alloc(l->ctx, 3 * all, sizeof *x), *const to[] = {l->suspects.seen, l->suspects.log_factor,
+                                                                      l->suspects.norm};
+    gls_arrays arrays = {0};
+    gls_status status = x ? GLS_OK : GLS_ERR_MEMORY;
+    for (int k = 0; k < 3 && status == GLS_OK; k++)
+        status = gls_arrays_add(l->ctx, &arrays, window_names[k], GLS_F64, 2, shape, x + k * all);
+    if (status == GLS_OK) status = gls_tensors_restore(file, &arrays);
+    for (int k = 0; k < 3 && status == GLS_OK; k++)
+        memcpy(to[k], x + k * all + (window - 1) * l->examples, (size_t)l->examples * sizeof *x);
+    gls_arrays_clear(l->ctx, &arrays);
+    gls_free(l->ctx, x);
+    return status;
+}
+
 /* The file has mean losses, gls_suspicion sums. Labels index tables later, so they are checked here. */
-static gls_status restore(gls_run_ledger *l, gls_tensors *file, const char *path) {
+static gls_status restore(gls_run_ledger *l, gls_tensors *file, const char *path, int64_t window) {
     GLS_TRY(number_of(l, file, path, "examples", &l->examples));
     GLS_TRY(number_of(l, file, path, "classes", &l->classes));
     GLS_TRY(gls_suspicion_create(l->ctx, l->examples, &l->suspects));
@@ -159,6 +231,7 @@ static gls_status restore(gls_run_ledger *l, gls_tensors *file, const char *path
     if (status == GLS_OK) status = add_own(l->ctx, &arrays, l->examples, data);
     if (status == GLS_OK) status = gls_tensors_restore(file, &arrays);
     gls_arrays_clear(l->ctx, &arrays);
+    if (status == GLS_OK) status = take_window(l, file, path, window);
     GLS_TRY(status);
     for (int64_t i = 0; i < l->examples; i++) {
         l->suspects.loss[i] *= l->suspects.seen[i];
@@ -169,7 +242,7 @@ static gls_status restore(gls_run_ledger *l, gls_tensors *file, const char *path
     return GLS_OK;
 }
 
-gls_status gls_run_ledger_open(gls_context *ctx, const char *run_folder, gls_run_ledger *out) {
+gls_status gls_run_ledger_open(gls_context *ctx, const char *run_folder, int64_t window, gls_run_ledger *out) {
     *out = (gls_run_ledger){.ctx = ctx};
     char *path = gls_sprintf(ctx, "%s/%s", run_folder, file_name);
     if (!path) return GLS_ERR_MEMORY;
@@ -181,7 +254,7 @@ gls_status gls_run_ledger_open(gls_context *ctx, const char *run_folder, gls_run
                           "microbatch, ledger: true})",
                           run_folder);
     if (status == GLS_OK) status = gls_tensors_open(ctx, path, &file);
-    if (status == GLS_OK) status = restore(out, file, path);
+    if (status == GLS_OK) status = restore(out, file, path, window);
     gls_tensors_close(file);
     gls_free(ctx, path);
     if (status != GLS_OK) gls_run_ledger_close(out);

@@ -11,6 +11,7 @@
 typedef struct gls_run_ledger {
     gls_context *ctx;
     int64_t examples, classes; /* classes 0: labels mean nothing */
+    int64_t windows;           /* that the file has, where one was asked for */
     gls_suspicion suspects;    /* sums: loss[i] is seen[i] times the loss */
     int64_t *index;            /* [examples] in the data file, before splits and subsets */
     int64_t *label;            /* [examples] */
@@ -18,8 +19,9 @@ typedef struct gls_run_ledger {
     char *names;
 } gls_run_ledger;
 
-/* GLS_ERR_FILE if the run kept no ledger, with the option that keeps one. */
-gls_status gls_run_ledger_open(gls_context *ctx, const char *run_folder, gls_run_ledger *out);
+/* window: from 1; 0: the whole run. GLS_ERR_FILE if the run kept no ledger, with the option that keeps one;
+ * GLS_ERR_ARGUMENT if it has no such window. */
+gls_status gls_run_ledger_open(gls_context *ctx, const char *run_folder, int64_t window, gls_run_ledger *out);
 void gls_run_ledger_close(gls_run_ledger *ledger);
 
 #endif

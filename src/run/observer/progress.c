@@ -13,7 +13,7 @@ typedef struct session {
 
 static gls_status begin(void *user, gls_run *run) {
     session *s = user;
-    s->began = run->began;
+    s->began = gls_seconds();
     s->first_step = run->training->counters.steps;
     s->first_example = run->training->counters.examples;
     return GLS_OK;

@@ -35,13 +35,26 @@ static json_t *domains(const gls_domain_score *domain, int64_t count, const char
     return list;
 }
 
+/* With every digit: a finished run that is resumed has the same result, to the bit. */
+static char *text_of(gls_run *run, json_t *object) {
+    char *text = object ? json_dumps(object, JSON_REAL_PRECISION(17)) : NULL;
+    char *copy = text ? gls_strdup(run->ctx, text) : NULL;
+    free(text);
+    json_decref(object);
+    if (!copy) gls_fail(run->ctx, GLS_ERR_MEMORY, "out of memory while writing the result");
+    return copy;
+}
+
 char *gls_run_result_json(gls_run *run, const gls_run_result *r) {
+    if (run->whole && run->record) return text_of(run, json_incref(run->record));
     json_t *object = json_object();
     const char *score = r->score ? r->score : "score";
     set(object, "", "run", run->folder ? json_string(run->folder) : json_null());
     set(object, "", "steps", json_integer(r->steps));
     set(object, "", "epochs", number(r->epochs));
     set(object, "", "train_loss", number(r->train_loss));
+    if (!isnan(r->train_loss) && r->train_examples != run->training->set.train->info.examples)
+        set(object, "", "train_examples", json_integer(r->train_examples));
     set(object, "", "test_loss", number(r->test_loss));
     set(object, "test_", score, number(r->test_score));
     set_known(object, "train_", score, r->train_score);
@@ -62,12 +75,7 @@ char *gls_run_result_json(gls_run *run, const gls_run_result *r) {
     if (count) json_object_set_new(object, "domains", domains(domain, count, score));
     json_t *named = gls_named_json(run);
     if (named) json_object_set_new(object, "tests", named);
-    char *text = object ? json_dumps(object, JSON_REAL_PRECISION(12)) : NULL;
-    char *copy = text ? gls_strdup(run->ctx, text) : NULL;
-    free(text);
-    json_decref(object);
-    if (!copy) gls_fail(run->ctx, GLS_ERR_MEMORY, "out of memory while writing the result");
-    return copy;
+    return text_of(run, object);
 }
 
 static gls_status write_result(gls_run *run, const gls_run_result *result) {

@@ -12,7 +12,8 @@ typedef struct board {
 
 static gls_status begin(void *user, gls_run *run) {
     board *b = user;
-    return run->rank == 0 ? gls_events_create(run->ctx, run->folder, &b->events) : GLS_OK;
+    if (run->rank) return GLS_OK;
+    return gls_events_create(run->ctx, run->folder, run->training->counters.steps + 1, &b->events);
 }
 
 static void figure(void *user, gls_run *run, const char *name, double value) {
@@ -20,22 +21,18 @@ static void figure(void *user, gls_run *run, const char *name, double value) {
     if (b->events && isfinite(value)) gls_events_scalar(b->events, run->training->counters.steps, name, value);
 }
 
-static void histogram(const board *b, const gls_run *run, const gls_measure_result *result, const char *kind) {
-    char name[100];
-    snprintf(name, sizeof name, "%s_histogram_edges", kind);
-    const gls_figure *edges = gls_measure_result_find(result, name);
-    snprintf(name, sizeof name, "%s_histogram_counts", kind);
-    const gls_figure *counts = gls_measure_result_find(result, name);
-    if (!edges || !counts || edges->count != counts->count + 1 || !counts->count) return;
-    snprintf(name, sizeof name, "%s/%s", result->measure, kind);
-    gls_events_histogram(b->events, run->training->counters.steps, name, counts->count, edges->value + 1,
-                         counts->value);
-}
-
+/* Every figure that counts a histogram, under the measure's name and its own. */
 static void measured(void *user, gls_run *run, const gls_measure_result *result) {
-    static const char *const kinds[] = {"batch", "example", "coordinate"};
     const board *b = user;
-    for (int i = 0; i < 3 && b->events; i++) histogram(b, run, result, kinds[i]);
+    for (int64_t i = 0; i < result->figures && b->events; i++) {
+        const gls_figure *counts = &result->figure[i];
+        const gls_figure *edges = counts->edges ? gls_measure_result_find(result, counts->edges) : NULL;
+        char name[200];
+        if (!edges || edges->count != counts->count + 1) continue;
+        snprintf(name, sizeof name, "%s/%s", result->measure, counts->name);
+        gls_events_histogram(b->events, run->training->counters.steps, name, counts->count, edges->value + 1,
+                             counts->value);
+    }
 }
 
 static gls_status flush(void *user, gls_run *run) {

@@ -35,7 +35,8 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
     gls_training *t = run->training;
     const char *name;
     const gls_source *set = gls_validation_set(run, &name);
-    GLS_TRY(gls_training_evaluate(t, set, gls_training_output(t), &v->monitored, &v->score));
+    GLS_TRY(gls_run_evaluate(run, set, gls_training_output(t), &v->monitored, &v->score));
+    if (set && set->info.examples > 0) GLS_TRY(gls_training_check_loss(t, name, v->monitored));
     v->validations++;
     trace_figure(run, name, "loss", v->monitored);
     if (t->problem->score_count) trace_figure(run, name, t->problem->score[0], v->score);

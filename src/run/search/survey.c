@@ -1,5 +1,6 @@
 /* Measures at one point: at given weights of a configuration's problem, or of a matrix of per-example gradients. Names
  * and options are checked before any data are read. */
+#include <glissade/comm.h>
 #include <glissade/run.h>
 
 #include <math.h>
@@ -28,8 +29,11 @@ static const char *const along_a_run[] = {"every", "from", NULL};
 static gls_status choose_named(work *k, char *names) {
     char *rest = NULL;
     for (char *name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
-        const gls_member *member = gls_config_member_wanted(k->ctx, GLS_KIND_MEASURE, "measure", name);
+        const gls_member *member = gls_config_member_wanted(k->ctx, GLS_KIND_MEASURE, "measure", name, NULL);
         if (!member) return GLS_ERR_ARGUMENT;
+        for (int64_t i = 0; i < k->types; i++)
+            if (&k->type[i]->member == member)
+                return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "measure '%s' is asked for twice", name);
         k->type[k->types++] = (const gls_measure_type *)member;
     }
     return k->types ? GLS_OK : gls_fail(k->ctx, GLS_ERR_ARGUMENT, "expected the names of measures, found '%s'", names);
@@ -37,7 +41,7 @@ static gls_status choose_named(work *k, char *names) {
 
 /* Without names: all that can be read off one point, or off a matrix. */
 static void choose_all(work *k, bool matrix) {
-    unsigned out = k->options->other ? GLS_NEEDS_OF_STEP : GLS_NEEDS_OF_STEP | GLS_MEASURE_OTHER;
+    unsigned out = GLS_NEEDS_OF_STEP | GLS_MEASURE_NAMED | (k->options->other ? 0 : GLS_MEASURE_OTHER);
     const gls_measure_type *type;
     for (int64_t i = 0; (type = gls_measure_at(k->ctx, i)); i++)
         if (matrix ? type->matrix != NULL : type->problem && !(type->needs & out)) k->type[k->types++] = type;
@@ -91,10 +95,27 @@ static gls_status set_sample(work *k) {
     for (int64_t i = 0; k->options->sample && i < k->types; i++) {
         if (!has_option(k->type[i], "sample")) continue;
         char *text = gls_sprintf(k->ctx, "measure.%s.sample=%s", k->type[i]->member.name, k->options->sample);
-        gls_status status = text ? gls_config_set(k->ctx, k->measures, text) : GLS_ERR_MEMORY;
+        gls_status status = text ? gls_config_set_from(k->ctx, k->measures, "--sample", text) : GLS_ERR_MEMORY;
         gls_free(k->ctx, text);
         GLS_TRY(status);
     }
+    return GLS_OK;
+}
+
+/* What was given for measures that nobody asked for would be ignored. */
+static gls_status check_used(const work *k) {
+    const gls_survey_options *o = k->options;
+    bool samples = false, compares = false;
+    for (int64_t i = 0; i < k->types; i++) {
+        samples |= has_option(k->type[i], "sample");
+        compares |= (k->type[i]->needs & GLS_MEASURE_OTHER) != 0;
+    }
+    if (o->sample && !samples)
+        return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "--sample: no measure that was asked for reads a sample");
+    if (o->other && !compares)
+        return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "--other: no measure that was asked for compares two runs");
+    if (o->exchange && !o->other)
+        return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "--exchanged says how two runs differ: expected --other RUN as well");
     return GLS_OK;
 }
 
@@ -130,12 +151,21 @@ static gls_status open_run(work *k, const char *from, gls_run **out) {
     return gls_run_begin(*out);
 }
 
+/* The example that a transform of this run exchanged; -1: none. */
+static int64_t marked_exchange(const gls_measure_input *in) {
+    const int64_t *mark = gls_source_column(in->source, "replace");
+    for (int64_t i = 0; mark && i < in->examples; i++)
+        if (mark[i] > 0) return i;
+    return -1;
+}
+
 static gls_status make_input(work *k, gls_measure_input *in) {
     const gls_survey_options *o = k->options;
     GLS_TRY(gls_run_measure_input(k->run, in));
     if (isnan(in->lr) && o->lr > 0) in->lr = o->lr;
     if (o->step) in->step = o->step;
     if (k->other) in->w_other = gls_run_weights(k->other);
+    in->exchanged = k->other ? marked_exchange(in) : -1;
     if (!o->exchange) return GLS_OK;
     if (o->exchanged < 0 || o->exchanged >= in->examples)
         return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "exchanged example %lld: the training set has %lld examples",
@@ -159,13 +189,23 @@ static gls_status measure_point(work *k, const gls_measure_type *type) {
     return keep(k, result, status);
 }
 
+/* An interruption comes to each rank at its own moment; all of them end before the same measure. */
+static gls_status interrupted(const work *k, bool *yes) {
+    int64_t seen = gls_interrupted(k->ctx);
+    GLS_TRY(gls_comm_reduce_int64(k->ctx, GLS_MAX, &seen, 1, GLS_OK));
+    *yes = seen != 0;
+    return GLS_OK;
+}
+
 /* First what is read off the point, then one step for what is read off a step. */
 static gls_status measure_all(work *k) {
-    bool done;
+    bool done, over;
     for (int of_step = 0; of_step < 2; of_step++) {
         bool stepped = false;
-        for (int64_t i = 0; i < k->types && !gls_interrupted(k->ctx); i++) {
+        for (int64_t i = 0; i < k->types; i++) {
             if ((k->type[i]->needs & GLS_NEEDS_OF_STEP ? 1 : 0) != of_step) continue;
+            GLS_TRY(interrupted(k, &over));
+            if (over) return GLS_OK;
             if (of_step && !stepped) {
                 GLS_TRY(gls_run_keep_previous(k->run));
                 GLS_TRY(gls_run_step(k->run, &done));
@@ -180,6 +220,7 @@ static gls_status measure_all(work *k) {
 static gls_status survey_run(work *k) {
     GLS_TRY(read_options(k));
     GLS_TRY(choose(k, false));
+    GLS_TRY(check_used(k));
     GLS_TRY(set_sample(k));
     k->bare = gls_value_clone(k->ctx, k->options->config);
     if (!k->bare) return GLS_ERR_MEMORY;

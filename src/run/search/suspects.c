@@ -151,7 +151,7 @@ static gls_status take_precision(work *k) {
 }
 
 static gls_status look(work *k, const char *run_folder) {
-    GLS_TRY(gls_run_ledger_open(k->ctx, run_folder, &k->ledger));
+    GLS_TRY(gls_run_ledger_open(k->ctx, run_folder, k->options->window, &k->ledger));
     GLS_TRY(choose_key(k));
     GLS_TRY(choose_rank(k));
     k->planted = find_planted(&k->ledger);
@@ -164,8 +164,8 @@ static gls_status look(work *k, const char *run_folder) {
 gls_status gls_suspects_read(gls_context *ctx, const char *run_folder, const gls_suspects_options *options,
                              gls_suspects_report *out) {
     *out = (gls_suspects_report){.ctx = ctx};
-    if (options->size != sizeof *options || options->top < 0)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_suspects_read: size is not set, or top is negative");
+    if (options->size != sizeof *options || options->top < 0 || options->window < 0)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_suspects_read: size is not set, or top or window is negative");
     work k = {.ctx = ctx, .options = options, .ledger = {.ctx = ctx}, .out = out};
     gls_measure_result_init(ctx, &k.figures);
     gls_status status = look(&k, run_folder);

@@ -6,12 +6,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
+#include "base/arith.h"
 #include "base/io.h"
-
-/* More trials than this are a slip in --over. */
-enum { MAX_TRIALS = 100000 };
+#include "run/loop/run.h"
+#include "run/search/sweep.h"
 
 /* How runs are compared: a score on the validation set where there is one, else the loss there, else the training loss;
  * or by the epochs that they took to their target. */
@@ -34,53 +35,6 @@ static gls_sweep_stat stat(const tally *t) {
     return (gls_sweep_stat){mean, variance > 0 ? sqrt(variance) : variance == variance ? 0 : NAN};
 }
 
-/* ---- which trials ---- */
-
-static gls_status draw_value(gls_context *ctx, const gls_sweep_axis *axis, gls_random *random, char **text) {
-    if (axis->count) {
-        *text = gls_strdup(ctx, axis->text[gls_random_below(random, axis->count)]);
-    } else {
-        double u = gls_random_uniform(random);
-        bool logarithmic = axis->low > 0 && axis->high >= 10 * axis->low;
-        double x = logarithmic ? axis->low * pow(axis->high / axis->low, u) : axis->low + u * (axis->high - axis->low);
-        *text = gls_sprintf(ctx, "%.4g", x);
-    }
-    return *text ? GLS_OK : GLS_ERR_MEMORY;
-}
-
-/* A grid counts like an odometer, its last key fastest. A random trial has a generator of its own, so that more trials
- * leave the first ones as they are. */
-static gls_status make_trials(gls_sweep *sweep, const gls_sweep_options *options) {
-    gls_context *ctx = sweep->ctx;
-    int64_t trials = options->trials ? options->trials : 1;
-    for (int64_t a = 0; a < options->axes && !options->trials; a++) {
-        if (!options->axis[a].count)
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "--over %s: a range needs --trials N (random search)",
-                            options->axis[a].key);
-        trials *= options->axis[a].count;
-        if (trials > MAX_TRIALS) break;
-    }
-    if (trials > MAX_TRIALS) return gls_fail(ctx, GLS_ERR_ARGUMENT, "sweep: more than %d trials", MAX_TRIALS);
-    if (!(sweep->trial = gls_alloc(ctx, trials, sizeof *sweep->trial))) return GLS_ERR_MEMORY;
-    sweep->trials = trials;
-    for (int64_t t = 0; t < trials; t++) {
-        if (!(sweep->trial[t].text = gls_alloc(ctx, options->axes, sizeof(char *)))) return GLS_ERR_MEMORY;
-        gls_random random = gls_random_create((uint64_t)options->first_seed, "sweep", (uint64_t)t, 0);
-        int64_t rest = t;
-        for (int64_t a = options->axes - 1; a >= 0; a--) {
-            const gls_sweep_axis *axis = &options->axis[a];
-            char **text = &sweep->trial[t].text[a];
-            if (options->trials) {
-                GLS_TRY(draw_value(ctx, axis, &random, text));
-            } else {
-                if (!(*text = gls_strdup(ctx, axis->text[rest % axis->count]))) return GLS_ERR_MEMORY;
-                rest /= axis->count;
-            }
-        }
-    }
-    return GLS_OK;
-}
-
 /* ---- one run ---- */
 
 typedef struct runner {
@@ -96,36 +50,45 @@ static void watch(void *user, const gls_progress *progress) {
     if (gls_interrupted(r->sweep->ctx)) gls_interrupt(r->child);
 }
 
-static gls_status trial_config(runner *r, gls_context *ctx, const gls_sweep_trial *trial, int64_t seed,
-                               gls_value **out) {
-    gls_value *config = gls_value_clone(ctx, r->options->config);
-    if (!config) return GLS_ERR_MEMORY;
-    gls_status status = GLS_OK;
-    for (int64_t a = 0; a < r->options->axes && status == GLS_OK; a++) {
-        char *assignment = gls_sprintf(ctx, "%s=%s", r->options->axis[a].key, trial->text[a]);
-        status = assignment ? gls_config_set(ctx, config, assignment) : GLS_ERR_MEMORY;
-        gls_free(ctx, assignment);
-    }
-    char text[64];
-    snprintf(text, sizeof text, "train.seed=%lld", (long long)seed);
-    if (status == GLS_OK) status = gls_config_set(ctx, config, text);
-    if (status == GLS_OK)
-        *out = config;
-    else
-        gls_value_destroy(ctx, config);
-    return status;
-}
-
 /* The same configuration finds its runs again, whatever else is searched and in what order. */
 static gls_status name_trial(runner *r, gls_sweep_trial *trial) {
     gls_context *ctx = r->sweep->ctx;
     gls_value *config = NULL;
-    GLS_TRY(trial_config(r, ctx, trial, 0, &config));
+    GLS_TRY(gls_sweep_trial_config(ctx, r->options, trial, 0, &config));
     char *text = gls_config_text(ctx, config);
     if (text) snprintf(trial->folder, sizeof trial->folder, "trial-%08x", (unsigned)XXH3_64bits(text, strlen(text)));
     gls_value_destroy(ctx, config);
     gls_free(ctx, text);
     return text ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+/* A run that ends above its start by this factor has diverged, though its numbers may all be finite: as for probes. */
+static const double too_high = 1.5;
+enum { START_ROWS = 2048 }; /* evenly spread over the training set: enough for that factor */
+
+/* The loss at the initial weights, on some of the training set. */
+static gls_status start_loss(gls_run *run, double *loss) {
+    gls_training *t = run->training;
+    int64_t n = t->set.train->info.examples, count = gls_least(n, START_ROWS);
+    int64_t *index = gls_alloc(run->ctx, count, sizeof *index);
+    gls_source *some = NULL;
+    double score;
+    if (!index) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < count; i++) index[i] = i * n / count;
+    gls_status status = gls_source_subset(run->ctx, t->set.train, index, count, &some);
+    gls_free(run->ctx, index);
+    if (status == GLS_OK) status = gls_training_evaluate(t, some, t->w, loss, &score);
+    gls_source_destroy(some);
+    return status;
+}
+
+static gls_status train(gls_run *run, gls_run_result *result, bool *diverged) {
+    double start = NAN;
+    GLS_TRY(start_loss(run, &start));
+    gls_status status = gls_run_train(run, result);
+    *diverged = status == GLS_ERR_NONFINITE || result->train_loss > start + (too_high - 1) * fabs(start);
+    if (*diverged) *result = (gls_run_result){.stopped = GLS_STOP_NONE};
+    return status;
 }
 
 static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed, const char *folder,
@@ -134,7 +97,7 @@ static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed,
     gls_context_options setup = *r->options->context;
     gls_value *config = NULL;
     gls_run *run = NULL;
-    GLS_TRY(trial_config(r, parent, trial, seed, &config));
+    GLS_TRY(gls_sweep_trial_config(parent, r->options, trial, seed, &config));
     gls_status status = gls_config_context(parent, config, &setup);
     if (status == GLS_OK && gls_context_create(&ctx, &setup) != GLS_OK)
         status = gls_fail(parent, GLS_ERR_MEMORY, "sweep: cannot make a context");
@@ -144,8 +107,7 @@ static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed,
             .size = sizeof options, .config = config, .folder = folder, .progress = watch, .user = r};
         options.resume = gls_file_exists(folder);
         status = gls_run_create(ctx, &options, &run);
-        if (status == GLS_OK) status = gls_run_train(run, result);
-        *diverged = status == GLS_ERR_NONFINITE;
+        if (status == GLS_OK) status = train(run, result, diverged);
         if (status != GLS_OK && !*diverged) gls_fail(parent, status, "%s: %s", folder, gls_context_message(ctx));
         gls_run_destroy(run);
     }
@@ -209,6 +171,14 @@ static void find_edges(gls_sweep *sweep) {
     }
 }
 
+static gls_status check_comparable(gls_context *ctx, const char *name, const gls_run_result *result) {
+    if (!isnan(result->validation_loss) || !isnan(result->train_loss)) return GLS_OK;
+    return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                    "%s has neither a validation loss nor a training loss to be chosen by: hold examples out with "
+                    "train.validation, or leave train.final_train at all",
+                    name);
+}
+
 typedef struct tallies {
     tally selected, test_loss, test_score, train_loss, seconds, epochs;
 } tallies;
@@ -255,6 +225,9 @@ static gls_status run_seed(runner *r, gls_sweep_trial *trial, int64_t seed, rule
     if (status == GLS_OK) status = run_one(r, trial, seed, folder, &result, &diverged);
     if (status == GLS_OK && !diverged) {
         sweep->interrupted = result.stopped == GLS_STOP_INTERRUPTED;
+        if (!sweep->interrupted) status = check_comparable(ctx, name, &result);
+    }
+    if (status == GLS_OK && !diverged) {
         if (*by == BY_NOTHING) *by = rule_of(&result);
         if (!sweep->interrupted) {
             count_run(trial, all, *by, &result);
@@ -323,18 +296,24 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
     if (!sweep) return GLS_ERR_MEMORY;
     sweep->ctx = ctx;
     gls_status status = copy_axes(sweep, options);
-    if (status == GLS_OK) status = make_trials(sweep, options);
-    if (status == GLS_OK) status = gls_make_directory(ctx, options->folder);
+    if (status == GLS_OK) status = gls_sweep_make_trials(sweep, options);
+    bool fresh = !gls_file_exists(options->folder);
+    gls_lock *lock = NULL;
+    if (status == GLS_OK) status = gls_lock_folder(ctx, options->folder, &lock);
+    if (status == GLS_OK) gls_writer_clear(ctx, options->folder);
     runner r = {.sweep = sweep, .options = options, .runs = sweep->trials * options->seeds};
     rule by = options->by_epochs ? BY_EPOCHS : BY_NOTHING;
     for (int64_t t = 0; t < sweep->trials && status == GLS_OK && !sweep->interrupted; t++)
         status = run_trial(&r, &sweep->trial[t], &by);
+    gls_lock_release(lock);
     if (status == GLS_OK) {
         sweep->greater_is_better = by == BY_VALIDATION_SCORE;
         sort_trials(sweep);
-        find_edges(sweep);
+        sweep->best = isfinite(sweep->trial[0].selected.mean);
+        if (sweep->best) find_edges(sweep);
         *out = sweep;
     } else {
+        if (fresh) rmdir(options->folder); /* nothing came about in it; one with files in it stays */
         gls_sweep_destroy(sweep);
     }
     return status;

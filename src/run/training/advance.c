@@ -1,15 +1,12 @@
 /* A step of the training on its next mini-batch, with its counters and its record; the policy for refused steps. */
 #include <math.h>
 
+#include "base/value.h"
 #include "run/training/training.h"
 
 /* Under the policy `skip` a run whose steps are all refused would never end; one that recovers does so within a
  * few steps, since a refused step changes nothing and only the mini-batch is another. */
 enum { MAX_REFUSED = 1000 };
-
-/* Positions in epochs are sums of mini-batches over the size of the set, each rounded: a length that is reached exactly
- * may read as a little less. The slack is below one example of any set of less than a thousand million. */
-static const double epoch_slack = 1e-9;
 
 /* Weights of past and present in the smoothed loss: about the last twenty mini-batches. */
 static const double past = 0.95, present = 0.05;
@@ -17,11 +14,12 @@ static const double past = 0.95, present = 0.05;
 bool gls_training_due(const gls_training *t, gls_length every) {
     if (!(every.amount > 0)) return false;
     if (every.steps) return t->counters.steps % (int64_t)every.amount == 0;
-    return floor(t->epoch / every.amount + epoch_slack) > floor(t->epoch_before / every.amount + epoch_slack);
+    return floor(t->epoch / every.amount + gls_training_epoch_slack) >
+           floor(t->epoch_before / every.amount + gls_training_epoch_slack);
 }
 
 bool gls_training_epochs_done(const gls_training *t) {
-    return t->epochs > 0 && t->epoch >= t->epochs - epoch_slack;
+    return t->epochs > 0 && t->epoch >= t->epochs - gls_training_epoch_slack;
 }
 
 static gls_status answer(void *user, const gls_query *query, gls_answer *out, bool *given) {
@@ -55,6 +53,17 @@ static gls_status refuse(gls_training *t, const gls_step_report *report) {
                     stop ? ", or train.nonfinite: skip" : "; many steps in a row were refused");
 }
 
+/* The rest of a mini-batch that its spans leave may be too small for statistics. */
+static void say_span(const gls_training *t) {
+    int64_t span = gls_training_span(t), rows = t->estimate.rows, rest = span > 0 ? rows % span : rows;
+    if (rest == 0 || rest >= t->problem->coupling_least) return;
+    gls_log_once(t->ctx, GLS_LOG_WARNING,
+                 "batch norm: a mini-batch ends with %lld row%s, which have no variance: they leave the running "
+                 "statistics alone%s",
+                 (long long)rest, rest == 1 ? "" : "s",
+                 span > 0 ? "" : " (train.drop_last: true leaves such a mini-batch out)");
+}
+
 static gls_status accept(gls_training *t, const gls_step_report *report, gls_stepper_end end) {
     if (end == GLS_STEP_OVERFLOWED)
         return gls_fail(
@@ -62,6 +71,7 @@ static gls_status accept(gls_training *t, const gls_step_report *report, gls_ste
             "step %lld: the gradient is finite, but the step itself is not (its norm is %g); try a smaller method.lr",
             (long long)t->counters.steps + 1, report->update_norm);
     t->counters.refused_in_a_row = 0;
+    say_span(t);
     double *loss = &t->counters.loss, now = t->estimate.loss;
     *loss = isnan(*loss) ? now : past * *loss + present * now;
     return GLS_OK;

@@ -2,6 +2,8 @@
  * saved position is that of the mini-batch in use, whatever was announced beyond it. */
 #include "base/arith.h"
 #include "base/value.h"
+#include "data/sampler.h"
+#include "estimator/streams.h"
 #include "run/training/training.h"
 
 #include <math.h>
@@ -22,8 +24,9 @@
  * present/ and next/ are the sampler's positions that a checkpoint saves then; number counts the mini-batches drawn,
  * and consumed, saved in its place, those up to the one in use. */
 enum {
-    MAX_AHEAD = 4,       /* mini-batches announced, the present one among them; 1 + `ahead` must fit */
-    POSITION_BYTES = 256 /* a sampler's position; checked when it is made */
+    MAX_AHEAD = 4,        /* mini-batches announced, the present one among them; 1 + `ahead` must fit */
+    POSITION_BYTES = 256, /* a sampler's position; checked when it is made */
+    MAX_PLANNED = 1 << 25 /* mini-batches that are counted one by one: about a second */
 };
 
 /* A mini-batch handed to the loader, with the position of the sampler before it was drawn. */
@@ -145,43 +148,88 @@ static int64_t batch_rows(const gls_training *training) {
     return batch > examples && !training->train->replacement ? examples : batch;
 }
 
+static gls_sampler_options sampling(const gls_training *training) {
+    const gls_config_train *train = training->train;
+    return (gls_sampler_options){.size = sizeof(gls_sampler_options),
+                                 .examples = training->set.train->info.examples,
+                                 .replacement = train->replacement,
+                                 .drop_last = train->drop_last,
+                                 .shuffle = train->shuffle,
+                                 .seed = (uint64_t)train->seed};
+}
+
+/* Steps until the epochs asked for are done: those of whole epochs, and in a last one that is cut short as many as
+ * reach the cut. */
+static double steps_in(const gls_training *training, const gls_sampler_options *options, int64_t batch,
+                       double per_epoch) {
+    double share = (double)batch / (double)options->examples, epochs = training->epochs;
+    if (options->replacement) return ceil((epochs - gls_training_epoch_slack) / share);
+    double whole = floor(epochs + gls_training_epoch_slack);
+    double rest = ceil((epochs - whole - gls_training_epoch_slack) / share);
+    return whole * per_epoch + fmin(fmax(rest, 0), per_epoch);
+}
+
 /* With a schedule of the batch size there is no formula: the mini-batches are counted one by one, each cut at the end
- * of its epoch as the sampler will cut it. */
+ * of its epoch as the sampler will cut it. Nothing is counted beyond train.steps. */
+static gls_status count_scheduled(const gls_training *training, const gls_schedule *schedule, int64_t batch,
+                                  int64_t largest, double *total) {
+    gls_sampler_options options = sampling(training);
+    int64_t position[3] = {0}, *done = &position[GLS_SAMPLER_DRAWS], asked = training->train->steps;
+    int64_t most = asked && asked < MAX_PLANNED ? asked : MAX_PLANNED;
+    double epoch = 0, end = training->epochs - gls_training_epoch_slack;
+    while (epoch < end && *done < most) {
+        gls_sampler_move(&options, size_at(schedule, batch, largest, (double)*done, epoch), position);
+        epoch = gls_sampler_epoch_at(&options, position);
+        gls_sampler_skip(&options, size_at(schedule, batch, largest, (double)*done, epoch), position);
+        epoch = gls_sampler_epoch_at(&options, position);
+    }
+    *total = (double)*done;
+    if (epoch >= end || *done == asked) return GLS_OK;
+    return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
+                    "train.epochs: %g epochs with a train.batch_schedule are more than the %d mini-batches that can be "
+                    "planned; give fewer, or train.steps",
+                    training->epochs, MAX_PLANNED);
+}
+
 gls_status gls_batches_plan(gls_training *training, double *steps_per_epoch, double *total_steps) {
-    int64_t examples = training->set.train->info.examples, batch = batch_rows(training), largest, steps = 0;
+    gls_sampler_options options = sampling(training);
+    int64_t examples = options.examples, batch = batch_rows(training), largest;
     gls_schedule *schedule;
     GLS_TRY(make_schedule(training, batch, examples, &largest, &schedule));
-    *steps_per_epoch = (double)(training->train->drop_last ? examples / batch : gls_parts(examples, batch));
-    *total_steps = *steps_per_epoch * training->epochs;
-    if (schedule) {
-        double end = training->epochs * (double)examples, done = 0;
-        while (done < end) {
-            double epoch = done / (double)examples, left = (double)examples - fmod(done, (double)examples);
-            double rows = (double)size_at(schedule, batch, largest, (double)steps, epoch);
-            done += rows < left || training->train->replacement ? rows : left;
-            steps++;
-        }
-        *total_steps = (double)steps;
-    }
+    *steps_per_epoch = options.replacement ? (double)examples / (double)batch
+                       : options.drop_last ? (double)(examples / batch)
+                                           : (double)gls_parts(examples, batch);
+    *total_steps = schedule ? 0 : steps_in(training, &options, batch, *steps_per_epoch);
+    gls_status status = schedule ? count_scheduled(training, schedule, batch, largest, total_steps) : GLS_OK;
     gls_schedule_destroy(schedule);
+    GLS_TRY(status);
     if (training->train->steps && (*total_steps == 0 || *total_steps > (double)training->train->steps))
         *total_steps = (double)training->train->steps;
     return GLS_OK;
 }
 
+/* State is carried from the row in a slot to the next one there: every mini-batch has a row of each stream, in order.
+ */
+static gls_status check_streams(const gls_training *t) {
+    const gls_data_info *info = &t->set.train->info;
+    if (!gls_pass_carries(t->problem, info)) return GLS_OK;
+    if (t->train->batch == info->streams && !t->train->shuffle && !t->train->replacement && !t->train->batch_schedule)
+        return GLS_OK;
+    return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                    "data.streams: state is carried from one mini-batch to the next; expected train.batch: %lld (a row "
+                    "of each stream), train.shuffle: false, and neither train.replacement nor train.batch_schedule",
+                    (long long)info->streams);
+}
+
 static gls_status create(gls_training *training, gls_batches *b) {
+    GLS_TRY(check_streams(training));
     b->examples = training->set.train->info.examples;
     b->batch = batch_rows(training);
     b->ahead = training->train->workers ? 2 : 0; /* one to be ready, one to be fetched meanwhile */
     GLS_TRY(make_schedule(training, b->batch, b->examples, &b->largest, &b->schedule));
     b->index = gls_alloc(b->ctx, b->largest, sizeof *b->index);
     if (!b->index) return GLS_ERR_MEMORY;
-    gls_sampler_options options = {.size = sizeof options,
-                                   .examples = b->examples,
-                                   .replacement = training->train->replacement,
-                                   .drop_last = training->train->drop_last,
-                                   .shuffle = training->train->shuffle,
-                                   .seed = (uint64_t)training->train->seed};
+    gls_sampler_options options = sampling(training);
     GLS_TRY(gls_sampler_create(b->ctx, &options, &b->sampler));
     GLS_TRY(gls_sampler_arrays(b->sampler, "", &b->position));
     for (int64_t i = 0; i < b->position.count; i++) b->position_bytes += array_bytes(&b->position.item[i]);
@@ -205,17 +253,21 @@ gls_status gls_batches_create(gls_training *training, gls_batches **out) {
     return create(training, b);
 }
 
+/* Of the mini-batch that begins where the sampler is. */
+static int64_t next_rows(const gls_batches *b) {
+    return size_at(b->schedule, b->batch, b->largest, (double)b->number, gls_sampler_epoch(b->sampler));
+}
+
 static gls_status announce(gls_batches *b) {
     announced *a = &b->ring[b->count];
     copy_position(b, a->before, false);
     int64_t count = 0;
-    double epoch = gls_sampler_epoch(b->sampler);
-    int64_t rows = size_at(b->schedule, b->batch, b->largest, (double)b->number, epoch);
-    GLS_TRY(gls_sampler_next(b->sampler, rows, b->index, &count, &a->draw));
+    GLS_TRY(gls_sampler_draw(b->sampler, next_rows(b), b->index, &count, &a->draw));
+    b->number++;
+    gls_sampler_settle(b->sampler, next_rows(b));
     a->epoch_after = gls_sampler_epoch(b->sampler);
     GLS_TRY(gls_loader_push(b->loader, b->index, count, a->draw));
     b->count++;
-    b->number++;
     return GLS_OK;
 }
 

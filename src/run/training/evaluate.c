@@ -1,7 +1,7 @@
 /* Losses and scores over whole sets, and the weights that are judged by them. */
 #include <math.h>
 
-#include "data/source.h"
+#include "estimator/streams.h"
 #include "run/training/training.h"
 
 gls_status gls_training_loader(gls_training *t, const gls_source *source, gls_loader **out) {
@@ -13,27 +13,30 @@ gls_status gls_training_loader(gls_training *t, const gls_source *source, gls_lo
     return gls_loader_create(t->ctx, source, &options, out);
 }
 
-static gls_status evaluate(gls_training *t, gls_loader *loader, const gls_real *w, gls_pass_result *result) {
-    gls_stream *rows;
-    GLS_TRY(gls_loader_whole(loader, &rows));
-    gls_pass_request request = {
-        .w = w, .rows = rows, .want = t->problem->score_count ? GLS_WANT_SCORES : 0, .mode = GLS_MODE_EVALUATE};
-    return gls_pass_run(t->evaluation_pass, &request, result);
-}
-
 gls_status gls_training_evaluate(gls_training *t, const gls_source *set, const gls_real *w, double *loss,
                                  double *score) {
     *loss = *score = NAN;
     if (!set || set->info.examples < 1) return GLS_OK;
     gls_loader *loader = NULL;
     gls_pass_result result;
+    gls_pass_request request = {
+        .w = w, .want = t->problem->score_count ? GLS_WANT_SCORES : 0, .mode = GLS_MODE_EVALUATE};
     GLS_TRY(gls_training_loader(t, set, &loader));
-    gls_status status = evaluate(t, loader, w, &result);
+    gls_status status = gls_pass_run_whole(t->evaluation_pass, &set->info, loader, &request, &result);
     gls_loader_destroy(loader);
     GLS_TRY(status);
     *loss = result.loss / result.mass;
     if (t->problem->score_count) *score = result.score[0] / result.mass;
     return GLS_OK;
+}
+
+gls_status gls_training_check_loss(const gls_training *t, const char *set, double loss) {
+    if (isfinite(loss)) return GLS_OK;
+    return gls_fail(
+        t->ctx, GLS_ERR_NONFINITE,
+        "step %lld: the loss on the %s set is %s though the weights are finite: try a smaller method.lr, and "
+        "look at the data (glissade data info)",
+        (long long)t->counters.steps, set, isnan(loss) ? "not a number" : "infinite");
 }
 
 const gls_real *gls_training_output(const gls_training *t) {

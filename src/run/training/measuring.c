@@ -40,6 +40,7 @@ gls_status gls_training_measure_input(gls_training *t, gls_measure_input *in) {
                               .seed = (uint64_t)t->train->seed,
                               .loss = NAN,
                               .gradient_norm = NAN,
+                              .decay = gls_method_decay(t->method, t->w),
                               .exchanged = -1,
                               .trial = try_step,
                               .trial_user = t,

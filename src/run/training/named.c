@@ -43,8 +43,9 @@ gls_status gls_training_check_monitor(const gls_training *t) {
                     monitor);
 }
 
-gls_status gls_training_open_named(gls_training *t, gls_status (*open)(gls_training *t, const char *path, gls_part part,
-                                                                       gls_source **out)) {
+gls_status gls_training_open_named(gls_training *t,
+                                   gls_status (*open)(gls_training *t, const char *path, gls_training_input input,
+                                                      gls_source **out)) {
     const gls_value *tests = t->data->tests;
     if (!tests || !tests->count) return GLS_OK;
     t->set.named = gls_alloc(t->ctx, tests->count, sizeof *t->set.named);
@@ -54,7 +55,7 @@ gls_status gls_training_open_named(gls_training *t, gls_status (*open)(gls_train
         set->name = tests->items[i]->key;
         char *path = NULL;
         GLS_TRY(gls_config_absolute_path(t->ctx, tests->items[i], &path));
-        gls_status status = open(t, path, GLS_PART_TEST, &set->source);
+        gls_status status = open(t, path, GLS_INPUT_TESTS, &set->source);
         gls_free(t->ctx, path);
         GLS_TRY(status);
     }

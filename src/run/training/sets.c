@@ -31,10 +31,14 @@ static gls_status transform_list(gls_training *t, gls_value **out) {
 }
 
 /* The rows of one part as they lie in its file. */
-static gls_status open_part(gls_training *t, const char *path, gls_part part, gls_source **out) {
+static gls_status open_part(gls_training *t, const char *path, gls_training_input input, gls_source **out) {
     const char *format = gls_config_data_format(t->data);
-    return gls_source_open(t->ctx, format, path, gls_value_get(t->config, "data"), gls_config_data_keys, part,
-                           part == GLS_PART_TRAIN ? NULL : &t->set.file->info, out);
+    bool train = input == GLS_INPUT_TRAIN;
+    gls_reader_watch(t->ctx, &t->set.input[input]);
+    gls_status status = gls_source_open(t->ctx, format, path, gls_value_get(t->config, "data"), gls_config_data_keys,
+                                        train ? GLS_PART_TRAIN : GLS_PART_TEST, train ? NULL : &t->set.file->info, out);
+    gls_reader_watch(t->ctx, NULL);
+    return status;
 }
 
 /* A generator would leave a file that was named unread. */
@@ -55,7 +59,7 @@ static gls_status refuse_files(gls_training *t, const char *format) {
 static gls_status open_files(gls_training *t) {
     const gls_config_data *data = t->data;
     const char *format = gls_config_data_format(data);
-    GLS_TRY(open_part(t, data->train, GLS_PART_TRAIN, &t->set.file));
+    GLS_TRY(open_part(t, data->train, GLS_INPUT_TRAIN, &t->set.file));
     const gls_format *member = (const gls_format *)gls_config_member_named(t->ctx, GLS_KIND_FORMAT, format);
     bool generator = member && member->generator;
     if (generator) GLS_TRY(refuse_files(t, format));
@@ -63,9 +67,9 @@ static gls_status open_files(gls_training *t) {
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
                         "data.validation and train.validation: expected one of them, a file or a part of the training "
                         "set");
-    if (data->validation) GLS_TRY(open_part(t, data->validation, GLS_PART_TEST, &t->set.validation));
+    if (data->validation) GLS_TRY(open_part(t, data->validation, GLS_INPUT_VALIDATION, &t->set.validation));
     GLS_TRY(gls_training_open_named(t, open_part));
-    return data->test || generator ? open_part(t, data->test, GLS_PART_TEST, &t->set.test) : GLS_OK;
+    return data->test || generator ? open_part(t, data->test, GLS_INPUT_TEST, &t->set.test) : GLS_OK;
 }
 
 /* How many of n examples `train.validation` asks for. */
@@ -117,11 +121,13 @@ static gls_status transform_sets(gls_training *t) {
     GLS_TRY(transform_list(t, &t->set.transforms));
     const gls_value *list = t->set.transforms;
     gls_source **train = t->set.fit ? &t->set.fit : &t->set.file;
+    gls_reader_watch(t->ctx, &t->set.input[GLS_INPUT_TRANSFORMS]);
     gls_status status = transform(t, list, NULL, train);
     if (status == GLS_OK) status = transform(t, list, gls_source_fitted(*train), &t->set.validation);
     if (status == GLS_OK) status = transform(t, list, gls_source_fitted(*train), &t->set.test);
     for (int64_t i = 0; i < t->set.named_count && status == GLS_OK; i++)
         status = transform(t, list, gls_source_fitted(*train), &t->set.named[i].source);
+    gls_reader_watch(t->ctx, NULL);
     t->set.train = *train;
     return status;
 }

@@ -8,12 +8,23 @@
 #include <glissade/model.h>
 #include <glissade/run.h>
 
+#include "base/io.h"
 #include "run/config/settings.h"
 #include "run/training/batches.h"
 #include "run/training/counters.h"
 #include "run/training/step.h"
 
 typedef struct gls_trial gls_trial;
+
+/* What files are read for. */
+typedef enum gls_training_input {
+    GLS_INPUT_TRAIN,
+    GLS_INPUT_VALIDATION,
+    GLS_INPUT_TEST,
+    GLS_INPUT_TESTS, /* all of data.tests */
+    GLS_INPUT_TRANSFORMS,
+    GLS_INPUTS
+} gls_training_input;
 
 /* A set of data.tests. */
 typedef struct gls_named_set {
@@ -29,6 +40,7 @@ typedef struct gls_training_sets {
     gls_data_info read;      /* what the training file looks like, before transforms */
     gls_value *transforms;   /* the list that was applied, or NULL */
     const gls_source *train; /* what is trained on: one of the two above */
+    gls_file_digest input[GLS_INPUTS];
 } gls_training_sets;
 
 /* What a checkpoint holds of the training's own numbers. */
@@ -79,19 +91,32 @@ struct gls_training {
 /* setup.c: from a configuration, the weights initialised. GLS_ERR_ARGUMENT and GLS_ERR_INPUT for its mistakes. */
 gls_status gls_training_create(gls_context *ctx, const gls_value *config, gls_training **out);
 void gls_training_destroy(gls_training *training); /* NULL is legal */
+/* How many epochs a run with these settings may take; 0: open. */
+double gls_training_length(const gls_config_train *train);
 /* A method and an estimator as the configuration has them, in their first state. */
 gls_status gls_training_make_method(const gls_training *training, gls_method **out);
 gls_status gls_training_make_estimator(const gls_training *training, gls_estimator **out);
+/* checks.c: GLS_ERR_ARGUMENT for what would silently not be had: before data are read, and once data and problem are
+ * there. */
+gls_status gls_training_check_wishes(const gls_training *t);
+gls_status gls_training_check_fit(const gls_training *t);
+/* Rows that share batch-norm statistics; 0: those of the whole mini-batch. */
+int64_t gls_training_span(const gls_training *t);
 /* theory.c: warns where the run is not what its from_theory is about. */
 void gls_training_compare_theory(const gls_training *t);
 /* sets.c */
 gls_status gls_training_open_sets(gls_training *training);
 
+/* Positions in epochs are sums of mini-batches over the size of the set, each rounded: a length that is reached exactly
+ * may read as a little less. The slack is below one example of any set of less than a thousand million. */
+static const double gls_training_epoch_slack = 1e-9;
+
 /* named.c: the sets of data.tests, as they lie in their files; GLS_ERR_ARGUMENT for names that cannot be used, or a
  * train.monitor that is no set. */
 gls_status gls_training_check_monitor(const gls_training *training);
-gls_status gls_training_open_named(gls_training *training, gls_status (*open)(gls_training *t, const char *path,
-                                                                              gls_part part, gls_source **out));
+gls_status gls_training_open_named(gls_training *training,
+                                   gls_status (*open)(gls_training *t, const char *path, gls_training_input input,
+                                                      gls_source **out));
 void gls_training_close_named(gls_training *training);
 const gls_source *gls_training_named(const gls_training *training, const char *name); /* NULL: there is none */
 
@@ -113,6 +138,8 @@ gls_status gls_training_loader(gls_training *training, const gls_source *source,
 /* Mean loss and first score of a whole set at w; NaN for a set that is NULL. */
 gls_status gls_training_evaluate(gls_training *training, const gls_source *set, const gls_real *w, double *loss,
                                  double *score);
+/* GLS_ERR_NONFINITE, naming the set, for a loss of it that is no number: it is no result and nothing to wait on. */
+gls_status gls_training_check_loss(const gls_training *training, const char *set, double loss);
 /* [d] what validation and results use: the average if there is one, else the method's output, else w. */
 const gls_real *gls_training_output(const gls_training *training);
 

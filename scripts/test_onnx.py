@@ -1,0 +1,116 @@
+"""Trains a small model of every kind, exports it, and compares onnxruntime's outputs with `glissade predict` on the same rows.
+
+Usage: test_onnx.py GLISSADE. Prints TAP. onnxruntime and NumPy are looked for in this Python and in the one that
+GLISSADE_PEERS names; without them the exports are made and not run.
+"""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy
+    import onnxruntime
+except ImportError:
+    peers = os.environ.get("GLISSADE_PEERS")
+    if peers and os.path.realpath(peers) != os.path.realpath(sys.executable):
+        os.execv(peers, [peers, *sys.argv])
+    numpy = None
+
+glissade = sys.argv[1]
+IMAGES = "{format: glyphs, train_size: 400, test_size: 64}"
+SCALED = "{format: glyphs, train_size: 400, test_size: 64, transforms: [standardize, {pad_crop: {pad: 2}}]}"
+FLAT = "{format: gaussians, train_size: 300, test_size: 64, features: 12, transforms: [standardize]}"
+TEXT = "{format: text, train: text.txt, test: test.txt, unit: byte, length: 12}"
+CASES = [
+    ("least_squares", "real", "{name: least_squares}"),
+    ("logistic", FLAT, "{name: logistic, l2: 0.01}"),
+    ("smoothed_hinge", FLAT, "{name: smoothed_hinge}"),
+    ("softmax", IMAGES, "{name: softmax}"),
+    ("softmax without bias, images by channel", SCALED, "{name: softmax, bias: false}"),
+    ("mlp", FLAT, "{name: mlp, hidden: [9, 7]}"),
+    ("mlp, gelu", SCALED, "{name: mlp, hidden: [9], activation: gelu}"),
+    ("convnet", SCALED, "{name: convnet, channels: 4, units: 12}"),
+    ("resnet, batch norm", SCALED, "{name: resnet, depth: 8}"),
+    ("resnet, group norm", IMAGES, "{name: resnet, depth: 8, norm: group, groups: 4}"),
+    ("nplm", TEXT, "{name: nplm, window: 4, embedding: 8, hidden: 10}"),
+    ("lstm, tied", TEXT, "{name: lstm, embedding: 12, hidden: 12, depth: 2, tie: true}"),
+    ("transformer", TEXT, "{name: transformer, dim: 16, heads: 4, kv_heads: 2, depth: 2}"),
+    ("transformer, rms norm, sinusoids, post", TEXT,
+     "{name: transformer, dim: 16, heads: 2, depth: 1, norm: rms, positions: sinusoidal, order: post, tie: true}"),
+    ("layers", IMAGES, """{name: layers, layers: [{conv: {channels: 5, kernel: 3, pad: 1, groups: 1}}, {leaky_relu: {slope: 0.2}},
+        {max_pool: {kernel: 3, stride: 2, pad: 1}}, layer_norm, tanh, {average_pool: {kernel: 2, pad: 1}},
+        {residual_block: {channels: 6, stride: 2}}, rms_norm, sigmoid, flatten, {dropout: {p: 0.2}}, {dense: {units: 10}}]}"""),
+    ("rotary and window", TEXT, """{name: layers, layers: [{embedding: {dim: 8}}, {window: {size: 3}}, {dense: {units: 32}},
+        {rotary: {heads: 2, kv_heads: 1}}, {attention: {heads: 2, kv_heads: 1, causal: false}}, {dense: {units: 256}}]}"""),
+]
+
+
+def run(*words):
+    done = subprocess.run([glissade, *words], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(" ".join(words) + "\n" + done.stderr)
+
+
+def text(path, seed, size):
+    """Bytes that are not quite random."""
+    state, out = seed, bytearray()
+    for _ in range(size):
+        state = (1103515245 * state + 12345) % 2**31
+        out.append(97 + (out[-1] - 97 + state // 65536 % 3) % 26 if out else 97)
+    path.write_bytes(bytes(out))
+
+
+def rows_of(data, folder):
+    """The test rows as NumPy has them, and the file that `predict` reads them from."""
+    if "text" in data:
+        raw = numpy.frombuffer((folder / "test.txt").read_bytes(), dtype=numpy.uint8).astype(numpy.int64)
+        count = len(raw) // 12
+        return {"tokens": raw[:12 * count].reshape(count, 12)}, "test.txt"
+    name = "flat.npy" if "gaussians" in data else "realtest.npy" if "real" in data else "images.npy"
+    return {"input": numpy.load(folder / name).astype(numpy.float32)}, name
+
+
+def compare(data, folder):
+    feed, rows = rows_of(data, folder)
+    extra = ["--format", "text"] if "text" in data else ["--format", "npy"]
+    run("predict", "run/final.safetensors", "--data", rows, "--out", "out.npy", *extra)
+    expected = numpy.load(folder / "out.npy")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(folder / "m.onnx"), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    found = dict(zip(names, session.run(None, feed)))
+    if expected.dtype.kind == "i":
+        return float(numpy.abs(found["label"] - expected.reshape(found["label"].shape)).max())
+    which = found["probabilities" if "probabilities" in names else "output"]
+    far = float(numpy.abs(which - expected.reshape(which.shape)).max())
+    if "label" in names:
+        far += float((found["label"] != expected.reshape(which.shape).argmax(-1)).sum())
+    return far
+
+
+print(f"1..{len(CASES)}")
+with tempfile.TemporaryDirectory() as temporary:
+    folder = pathlib.Path(temporary)
+    os.chdir(folder)
+    text(folder / "text.txt", 1, 3000)
+    text(folder / "test.txt", 2, 481)  # a row needs the token behind it
+    run("data", "make", "glyphs", "--set", "train_size=64", "--out", "images.npy")
+    run("data", "make", "gaussians", "--set", "train_size=64", "--set", "features=12", "--out", "flat.npy")
+    for number, (what, data, model) in enumerate(CASES, 1):
+        if data == "real":
+            run("data", "make", "gaussians", "--set", "train_size=200", "--set", "features=5", "--out", "real.npy")
+            run("data", "make", "gaussians", "--set", "train_size=64", "--set", "features=5", "--out", "realtest.npy")
+            data = "{format: npy, train: real.npy, test: realtest.npy, transforms: [standardize]}"
+        try:
+            run("train", "--set", f"data={data}", "--set", f"model={model}", "--set", "method={name: msgd, lr: 0.02}", "--set",
+                "train={steps: 12, epochs: 0, batch: 16, seed: 3}", "--out", "run", "--quiet")
+            run("export", "run", "--onnx", "m.onnx")
+            far = compare(data, folder) if numpy else 0
+            print(f"{'ok' if far < 1e-5 else 'not ok'} {number} - {what}" + ("" if numpy else " # SKIP no onnxruntime"))
+            print(f"# largest distance {far:.1e}")
+        except Exception as failure:  # each case is one check
+            print(f"not ok {number} - {what}\n# " + str(failure).replace("\n", "\n# "))
+        subprocess.run(["rm", "-rf", "run", "m.onnx", "out.npy"])

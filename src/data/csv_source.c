@@ -1,0 +1,69 @@
+/* Rows of a table in memory, one value a column, spread to features as they are fetched: a category takes the room of
+ * one value, not of all its features. */
+#include "data/csv.h"
+#include "base/arith.h"
+#include <math.h>
+#include <string.h>
+
+static void spread(const gls_csv_source *s, const gls_real *row, gls_real *x) {
+    memset(x, 0, (size_t)s->owned.source.info.features * sizeof *x);
+    for (int64_t k = 0; k < s->cells; k++) {
+        const gls_csv_cell *c = &s->cell[k];
+        if (!c->place) {
+            x[c->feature] = isnan(row[k]) ? c->fill : row[k];
+            continue;
+        }
+        int64_t at = isnan(row[k]) ? c->feature : c->place[(int32_t)row[k]];
+        if (at >= 0) x[at] = 1;
+    }
+}
+
+static gls_status fetch_csv(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
+    const gls_csv_source *s = (const gls_csv_source *)source;
+    for (int64_t i = 0; i < fetch->count; i++) {
+        int64_t j = fetch->index[i];
+        if (rows->x) spread(s, s->block[j / s->rows] + j % s->rows * s->cells, rows->x + i * source->info.features);
+        if (rows->label && s->label) rows->label[i] = s->label[j];
+        if (rows->y && s->y) rows->y[i] = s->y[j];
+        if (rows->mass && s->mass) rows->mass[i] = s->mass[j];
+    }
+    return GLS_OK;
+}
+
+static void destroy_csv(gls_source *source) {
+    gls_csv_source *s = (gls_csv_source *)source;
+    for (int64_t b = 0; b < s->blocks; b++) gls_free(source->ctx, s->block[b]);
+    gls_free(source->ctx, s->block);
+    gls_free(source->ctx, s->label);
+    gls_free(source->ctx, s->y);
+    gls_free(source->ctx, s->mass);
+    gls_owned_destroy(source);
+}
+
+static const gls_source_ops csv_ops = {fetch_csv, destroy_csv};
+
+gls_status gls_csv_source_create(gls_context *ctx, gls_csv_source **out) {
+    return gls_owned_create(ctx, sizeof **out, &csv_ops, (void **)out);
+}
+
+/* Blocks stay where they are: growing copies their addresses only. */
+gls_status gls_csv_source_row(gls_csv_source *s, int64_t row, gls_real **cells) {
+    gls_context *ctx = s->owned.source.ctx;
+    enum { MOST_ROWS = 4096, MOST_VALUES = 1 << 18 }; /* of a block: 1 MiB of floats */
+    if (!s->rows) s->rows = s->cells * MOST_ROWS > MOST_VALUES ? gls_parts(MOST_VALUES, s->cells) : MOST_ROWS;
+    int64_t b = row / s->rows;
+    if (b == s->room) {
+        int64_t room = s->room ? 2 * s->room : 64;
+        gls_real **grown = gls_resize(ctx, s->block, room, sizeof *grown);
+        if (!grown) return GLS_ERR_MEMORY;
+        s->block = grown;
+        s->room = room;
+    }
+    if (b == s->blocks) {
+        s->block[b] = gls_alloc(ctx, s->rows * s->cells, sizeof **s->block);
+        if (!s->block[b]) return GLS_ERR_MEMORY;
+        s->blocks++;
+    }
+    *cells = s->block[b] + row % s->rows * s->cells;
+    return GLS_OK;
+}

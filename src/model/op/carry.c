@@ -1,0 +1,94 @@
+/* carry: the last output and the last cells of a recurrent layer over the rows of one stream, from the row before. The
+ * layer that reads it leaves their successors; no gradient goes back into them. A row that does not follow the one
+ * whose state lies in its slot (another order, an evaluation by itself, the beginning of a stream) has zeros. */
+#include <string.h>
+
+#include "base/kernels.h"
+#include "model/op.h"
+#include "model/op/carry.h"
+
+static const gls_option options[] = {
+    GLS_INT("units", gls_op_carry_options, units, NULL, 1, 1e6, "outputs of the layer that reads it",
+            .flags = GLS_OPTION_REQUIRED),
+    {0},
+};
+
+enum { HIDDEN, CELL, ROWS, STATES };
+
+/* Rows of a stream are counted in reals. */
+enum { MOST_ROWS = 1 << 24 };
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    int64_t h = ((const gls_op_carry_options *)node->options)->units, streams = g->data->streams;
+    if (streams < 1)
+        return gls_node_fail(g, node,
+                             "needs data whose rows go on from one mini-batch to the next (data.streams); transforms "
+                             "and rows held out break them up");
+    if (g->data->examples / streams >= MOST_ROWS)
+        return gls_node_fail(g, node, "%lld rows of %lld streams, expected fewer than %d in each",
+                             (long long)g->data->examples, (long long)streams, MOST_ROWS);
+    node->out = (gls_extent){2 * h, 1, 1};
+    gls_graph_state_block block = {.suffix = "hidden", .dims = 2, .shape = {streams, h}, .flags = GLS_BLOCK_BY_SLOT};
+    GLS_TRY(gls_graph_state(g, node, HIDDEN, &block));
+    block.suffix = "cell";
+    GLS_TRY(gls_graph_state(g, node, CELL, &block));
+    block = (gls_graph_state_block){.suffix = "rows", .dims = 1, .shape = {streams}, .flags = GLS_BLOCK_BY_SLOT};
+    return gls_graph_state(g, node, ROWS, &block);
+}
+
+/* The place of the row in its stream, -1: its slot is not that stream's. */
+static int64_t place_of(const gls_exec *x, int64_t row) {
+    const gls_batch *batch = x->args->rows;
+    int64_t streams = x->graph->data->streams, index = batch->index[row];
+    return batch->slot[row] == index % streams ? index / streams : -1;
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_real *state = x->args->state;
+    int64_t h = node->out.c / 2;
+    for (int64_t r = 0; r < x->rows; r++) {
+        gls_real *to = gls_exec_value(x, i) + 2 * r * h;
+        int64_t slot = x->args->rows->slot[r], place = place_of(x, r);
+        if (place > 0 && state && state[node->state[ROWS] + slot] == (gls_real)place) {
+            memcpy(to, state + node->state[HIDDEN] + slot * h, (size_t)h * sizeof *to);
+            memcpy(to + h, state + node->state[CELL] + slot * h, (size_t)h * sizeof *to);
+        } else {
+            gls_fill(to, 0, 2 * h);
+        }
+    }
+    return GLS_OK;
+}
+
+void gls_op_carry_leave(const gls_exec *x, int i, int64_t row, const gls_real *hidden, const gls_real *cell) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t h = node->out.c / 2, slot = x->args->rows->slot[row], place = place_of(x, row);
+    gls_real *next = x->args->state_next;
+    if (!next || place < 0) return;
+    memcpy(next + node->state[HIDDEN] + slot * h, hidden, (size_t)h * sizeof *next);
+    memcpy(next + node->state[CELL] + slot * h, cell, (size_t)h * sizeof *next);
+    next[node->state[ROWS] + slot] = (gls_real)(place + 1);
+}
+
+/* What the row before left does not move with the parameters of this one. */
+static gls_status forward_tangent(gls_exec *t, int i) {
+    gls_fill(gls_exec_value(t, i), 0, gls_exec_size(t, i));
+    return GLS_OK;
+}
+
+const gls_op gls_op_carry = {
+    .member = {.name = "carry",
+               .help = "what a recurrent layer left at the end of the row before, for streams of rows",
+               .source = "",
+               .options = options,
+               .options_size = sizeof(gls_op_carry_options)},
+    .formula =
+        "y and c of the layer after the last position of the row before in the stream; zeros where there is none",
+    .shapes = "tokens [w] -> [2 units]",
+    .parameters = "",
+    .states = STATES,
+    GLS_OP_ONE_INPUT,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR,
+    .shape = shape,
+    .impl = GLS_OP_PORTABLE(.forward = forward, .forward_tangent = forward_tangent),
+};

@@ -1,0 +1,101 @@
+/* A trained model as an ONNX file: what its rows go through, the problem, what its outputs mean. */
+#include "predict/predictor.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "data/source.h"
+#include "onnx/onnx.h"
+
+typedef struct export {
+    gls_predictor *p;
+    gls_onnx *to;
+    gls_prediction prediction;
+    int dims; /* of outputs, without the batch: [positions, k] or [k] */
+    int64_t shape[2];
+}
+export;
+
+static const char *begin(const export *e) {
+    const gls_data_info *info = &e->p->trained.file;
+    if (info->length) return gls_onnx_input(e->to, "tokens", GLS_ONNX_WHOLE, 1, &info->length);
+    if (!info->dims) return gls_onnx_input(e->to, "input", GLS_ONNX_FLOAT, 1, &info->features);
+    return gls_onnx_input(e->to, "input", GLS_ONNX_FLOAT, info->dims, info->shape);
+}
+
+/* Of one number z a prediction: class 1 where z > 0, with probability 1 / (1 + e^-z). */
+static void one_number(const export *e, const char *z) {
+    gls_onnx *to = e->to;
+    int64_t wide[2] = {e->shape[0], 2};
+    if (e->p->problem->link == GLS_LINK_LOGISTIC) {
+        const char *p = gls_onnx_node(to, "Sigmoid", "second", GLS_ONNX_ARGS(z), NULL);
+        const char *rest = gls_onnx_node(to, "Sub", "first", GLS_ONNX_ARGS(gls_onnx_real(to, "one", 1), p), NULL);
+        const char *both =
+            gls_onnx_node(to, "Concat", "both", GLS_ONNX_ARGS(rest, p), GLS_ONNX_WITH(GLS_ONNX_INT("axis", -1)));
+        gls_onnx_output(to, "probabilities", both, GLS_ONNX_FLOAT, e->dims, e->dims == 2 ? wide : wide + 1);
+    }
+    const char *above = gls_onnx_node(to, "Greater", "above", GLS_ONNX_ARGS(z, gls_onnx_real(to, "zero", 0)), NULL);
+    enum { INT64 = 7 }; /* ONNX's number of that type */
+    const char *label =
+        gls_onnx_node(to, "Cast", "whole", GLS_ONNX_ARGS(above), GLS_ONNX_WITH(GLS_ONNX_INT("to", INT64)));
+    const int64_t last = -1;
+    label = gls_onnx_node(to, "Squeeze", "class", GLS_ONNX_ARGS(label, gls_onnx_ints(to, "last", 1, &last)), NULL);
+    gls_onnx_output(to, "label", label, GLS_ONNX_WHOLE, e->dims - 1, e->shape);
+}
+
+static void a_number_a_class(const export *e, const char *z) {
+    gls_onnx *to = e->to;
+    if (e->p->problem->link == GLS_LINK_SOFTMAX) {
+        const char *shares =
+            gls_onnx_node(to, "Softmax", "shares", GLS_ONNX_ARGS(z), GLS_ONNX_WITH(GLS_ONNX_INT("axis", -1)));
+        gls_onnx_output(to, "probabilities", shares, GLS_ONNX_FLOAT, e->dims, e->shape);
+    }
+    const char *label = gls_onnx_node(to, "ArgMax", "class", GLS_ONNX_ARGS(z),
+                                      GLS_ONNX_WITH(GLS_ONNX_INT("axis", -1), GLS_ONNX_INT("keepdims", 0)));
+    gls_onnx_output(to, "label", label, GLS_ONNX_WHOLE, e->dims - 1, e->shape);
+}
+
+static void end(const export *e, const char *z) {
+    gls_link link = e->p->problem->link;
+    gls_onnx_output(e->to, "output", z, GLS_ONNX_FLOAT, e->dims, e->shape);
+    if (link == GLS_LINK_LOGISTIC || link == GLS_LINK_SIGN) one_number(e, z);
+    if (link == GLS_LINK_SOFTMAX || link == GLS_LINK_LARGEST) a_number_a_class(e, z);
+}
+
+/* Names of classes, as a JSON list under "classes". */
+static void note(const export *e) {
+    const gls_data_info *info = &e->p->trained.input;
+    gls_onnx_note(e->to, "model", e->p->problem->type->member.name);
+    if (!info->class_names || !e->prediction.classes) return;
+    json_t *list = json_array();
+    for (int64_t c = 0; c < info->classes; c++) json_array_append_new(list, json_string(info->class_names[c]));
+    char *text = json_dumps(list, JSON_COMPACT);
+    if (text) gls_onnx_note(e->to, "classes", text);
+    free(text);
+    json_decref(list);
+}
+
+static gls_status write(export *e, const char *path) {
+    gls_predictor *p = e->p;
+    const char *value = begin(e), *output = NULL;
+    if (!p->problem->type->onnx)
+        return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED, "model '%s' has no form in ONNX", p->problem->type->member.name);
+    GLS_TRY(gls_onnx_status(e->to));
+    GLS_TRY(gls_transforms_onnx(p->ctx, p->trained.transforms, &p->trained.file, p->fitted, e->to, &value));
+    GLS_TRY(p->problem->type->onnx(p->problem, p->w, e->to, value, &output));
+    end(e, output);
+    note(e);
+    return gls_onnx_write(e->to, path);
+}
+
+gls_status gls_predictor_export(gls_predictor *p, const char *path) {
+    export e = {.p = p, .prediction = gls_problem_prediction(p->problem)};
+    int64_t positions = e.prediction.positions, width = p->problem->outputs / positions;
+    e.dims = p->problem->data.target == GLS_TARGET_TOKENS ? 2 : 1;
+    e.shape[0] = e.dims == 2 ? positions : width;
+    e.shape[1] = width;
+    GLS_TRY(gls_onnx_create(p->ctx, &e.to));
+    gls_status status = write(&e, path);
+    gls_onnx_destroy(e.to);
+    return status;
+}

@@ -1,0 +1,89 @@
+/* Training with carried state: resumed, on other threads and with validations in between it is the same run, to the
+ * bit.
+ */
+#include "support.h"
+
+#include <math.h>
+
+static said s;
+
+#define CARRY                                                                                                     \
+    "$G train --set data.format=text --set data.train=t.txt --set data.test=v.txt --set data.length=7 --set "     \
+    "data.streams=4 --set \"model={name: lstm, embedding: 8, hidden: 12, depth: 2, dropout: 0.1, carry: true}\" " \
+    "--set "                                                                                                      \
+    "\"method={name: adam, lr: 0.01}\" --set train.batch=4 --set train.shuffle=false --quiet "
+
+static int prepare(void **state) {
+    if (enter_folder(state)) return 1;
+    FILE *f = fopen("t.txt", "w"), *v = fopen("v.txt", "w");
+    static const char *const word[] = {"a", "dog", "cat", "ran", "sat", "up", "down", "and", "the", "hill"};
+    unsigned x = 1;
+    for (int i = 0; i < 700; i++) {
+        x = x * 1103515245u + 12345u;
+        fprintf(i % 5 ? f : v, "%s%s", word[(x >> 16) % 10 * (i % 3) % 10], i % 11 ? " " : "\n");
+    }
+    return fclose(f) || fclose(v);
+}
+
+static double number(const json_t *object, const char *name) {
+    const json_t *value = json_object_get(object, name);
+    if (!json_is_number(value)) fail_msg("no figure %s", name);
+    return json_number_value(value);
+}
+
+static void trained(const char *options) {
+    sh(&s, CARRY "%s", options);
+    if (s.code) fail_msg("%s: %s", options, s.err);
+}
+
+/* 53 steps are two epochs and a half: 21 of them, the last one with fewer rows than streams. */
+static void resumed_bit_for_bit(void **state) {
+    trained("--set train.steps=53 --set train.threads=1 --out whole --json");
+    json_t *own = last_json(&s);
+    trained("--set train.steps=17 --set train.checkpoint_every=5s --out parts");
+    sh(&s, "$G train --resume parts --set train.steps=31 --quiet && $G train --resume parts --set train.steps=53 --set "
+           "train.threads=3 --set train.workers=0 --quiet");
+    assert_int_equal(s.code, 0);
+    assert_true(same_files("whole/final.safetensors", "parts/final.safetensors"));
+    trained("--set train.steps=53 --set train.validate_every=3s --out watched");
+    assert_true(same_files("whole/final.safetensors", "watched/final.safetensors"));
+    /* What is carried counts: without it another loss. */
+    sh(&s, CARRY "--set model.carry=false --set train.steps=53 --out bare --json");
+    assert_int_equal(s.code, 0);
+    json_t *bare = last_json(&s);
+    assert_true(number(bare, "train_loss") != number(own, "train_loss"));
+    sh(&s, "$G evaluate whole --data v.txt --json --quiet");
+    assert_int_equal(s.code, 0);
+    json_t *found = last_json(&s);
+    assert_true(fabs(number(found, "loss") / number(own, "test_loss") - 1) < 1e-6);
+    assert_true(fabs(number(found, "log_loss") / number(own, "test_loss") - 1) < 1e-5);
+    json_decref(own);
+    json_decref(bare);
+    json_decref(found);
+}
+
+static void refuses(void **state) {
+    static const struct {
+        const char *options, *says;
+    } bad[] = {
+        {"--set train.batch=8", "expected train.batch: 4 (a row of each stream), train.shuffle: false"},
+        {"--set train.shuffle=true", "expected train.batch: 4 (a row of each stream), train.shuffle: false"},
+        {"--set train.replacement=true", "train.replacement"},
+        {"--set train.validation=0.2", "transforms and rows held out break them up"},
+        {"--set 'data.transforms=[{subset: 20}]'", "transforms and rows held out break them up"},
+        {"--set data.streams=0", "needs data whose rows go on from one mini-batch to the next (data.streams)"},
+        {"--set data.rows=lines --set data.length=60", "rows of lines do not go on"},
+        {"--set data.streams=50 --set train.batch=50", "expected at least one for each of 50 streams"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        sh(&s, CARRY "%s --out bad", bad[i].options);
+        assert_int_equal(s.code, 2);
+        if (!strstr(s.err, bad[i].says)) fail_msg("%s: %s", bad[i].options, s.err);
+        assert_int_equal(access("bad", F_OK), -1);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(resumed_bit_for_bit), cmocka_unit_test(refuses)};
+    return cmocka_run_group_tests(tests, prepare, leave_folder);
+}
