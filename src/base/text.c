@@ -67,6 +67,12 @@ static bool is_whole(const char *text) {
     return *text && strspn(text, "0123456789") == strlen(text);
 }
 
+/* Infinity, NaN and the like; nan and inf are what we write ourselves, .nan and .inf are YAML's. */
+static bool is_word(const char *text) {
+    text += *text == '-' || *text == '+';
+    return isalpha((unsigned char)*text) && strcmp(text, "nan") != 0 && strcmp(text, "inf") != 0;
+}
+
 bool gls_text_for_yaml(const char *text, char out[GLS_REAL_TEXT]) {
     const char *rest;
     double value;
@@ -77,6 +83,7 @@ bool gls_text_for_yaml(const char *text, char out[GLS_REAL_TEXT]) {
     }
     if (!gls_text_to_real(text, &value, &rest) || *rest) return false;
     if (isnan(value) || isinf(value)) {
+        if (is_word(text)) return false;
         strcpy(out, isnan(value) ? ".nan" : value > 0 ? ".inf" : "-.inf");
         return true;
     }

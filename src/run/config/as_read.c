@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "base/value.h"
 #include "run/config/resolve.h"
 
@@ -28,7 +29,10 @@ static gls_status set_origins(gls_context *ctx, gls_value *value, const gls_valu
 /* A text that readers of YAML 1.1 would take for a number, a date, a truth or nothing. */
 static bool needs_quotes(const char *text) {
     static const char *const words[] = {"yes", "no", "on", "off", "true", "false", "null"};
+    const char *rest;
+    double number;
     if (strchr("0123456789+-.=~<", text[0])) return true; /* or the end: an empty text */
+    if (gls_text_to_real(text, &number, &rest) && !*rest) return true;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasecmp(text, words[i]) == 0) return true;
     return false;

@@ -2,7 +2,7 @@
 #ifndef GLS_RUN_RESOLVE_H
 #define GLS_RUN_RESOLVE_H
 
-#include <glissade/base.h>
+#include <glissade/options.h>
 
 /* The given map (or NULL) through a member's table, with its defaults; owner speaks in messages, keys of `except` stay
  * as they are. *out is NULL on failure. */

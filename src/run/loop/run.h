@@ -41,6 +41,7 @@ struct gls_run {
     bool recognised;        /* inputs.c: the data files are those that the run began with */
     double planned;         /* stretch.c: steps before this session's changes; -1: not known */
     bool whole;             /* finished.c: the run in the folder has ended, and nothing was written since */
+    bool spent;             /* and it ended by a time limit that is still the same */
     struct json_t *record;  /* its result.json; NULL: none, or another rank's */
 };
 
@@ -74,8 +75,9 @@ void *gls_observers_find(const gls_run *run, const char *name);
 bool gls_observers_end_changes_state(const gls_run *run);
 
 /* folder.c: the run folder and its resolved configuration. Collective over ranks. */
-/* GLS_ERR_ARGUMENT if another process has the folder. make: also where it is not there yet. */
-gls_status gls_folder_own(gls_run *run, bool make);
+/* GLS_ERR_ARGUMENT if another process has the folder. make: also where it is not there yet. mine: this rank's status so
+ * far. */
+gls_status gls_folder_own(gls_run *run, bool make, gls_status mine);
 /* GLS_ERR_ARGUMENT if the folder holds a run that is not to be resumed. Writes nothing. */
 gls_status gls_folder_check(gls_run *run);
 gls_status gls_folder_write(gls_run *run);

@@ -28,7 +28,7 @@ gls_status gls_run_make(gls_context *ctx, const gls_run_options *options, gls_ru
     gls_status status = GLS_OK;
     if (options->folder && !(run->folder = gls_strdup(ctx, options->folder))) status = GLS_ERR_MEMORY;
     /* Before the data are read: whoever comes second need not wait for them. */
-    if (status == GLS_OK && run->folder) status = gls_folder_own(run, false);
+    if (options->folder) status = gls_folder_own(run, false, status);
     if (status == GLS_OK) status = gls_training_create(ctx, options->config, &run->training);
     if (status == GLS_OK)
         *out = run;
@@ -69,7 +69,7 @@ static gls_status begin(gls_run *run) {
                         "a resumed run goes on from its own weights: leave out `from`, or begin another run with it");
     if (run->options.from) GLS_TRY(gls_checkpoint_from(run, run->options.from));
     if (run->folder) {
-        GLS_TRY(gls_folder_own(run, true));
+        GLS_TRY(gls_folder_own(run, true, GLS_OK));
         GLS_TRY(gls_folder_check(run));
         if (run->options.resume) GLS_TRY(gls_checkpoint_resume(run));
         GLS_TRY(gls_comm_agree(run->ctx, run->rank == 0 ? gls_stretch_check(run) : GLS_OK));
