@@ -42,7 +42,7 @@ static gls_status report_moment(const gls_alpha *a, gls_alpha_kind kind, const c
     return gls_measure_result_estimate(out, name, "gradient", value, low, high);
 }
 
-/* Quantiles of B_k over coordinates, and |B|_2 of each block of the layout in order. */
+/* Quantiles and maximum of B_k over coordinates, and |B|_2 of each block of the layout in order. */
 static gls_status report_coordinates(const gls_alpha *a, const gls_layout *layout, double *b, gls_measure_result *out) {
     double p[POINTS], q[POINTS];
     for (int64_t k = 0; k < a->d; k++) b[k] = gls_alpha_coordinate(a, k);
@@ -62,6 +62,7 @@ static gls_status report_coordinates(const gls_alpha *a, const gls_layout *layou
         p[i] = 0.05 * (i + 1);
         q[i] = gls_stat_quantile(b, a->d, p[i]);
     }
+    GLS_TRY(gls_measure_result_number(out, "greatest_coordinate_moment", "gradient", b[a->d - 1]));
     GLS_TRY(gls_measure_result_array(out, "probabilities", "", POINTS, p));
     return gls_measure_result_array(out, "coordinate_moment_quantiles", "gradient", POINTS, q);
 }

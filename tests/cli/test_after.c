@@ -68,6 +68,30 @@ static void sweep_compares_on_validation_and_goes_on(void **state) {
     json_decref(result);
 }
 
+/* pair: a folder with the runs, a table, JSON that a second call gives again without training. */
+static void pair_compares_by_epochs(void **state) {
+    (void)state;
+    static said s, again;
+    const char *line =
+        "$G pair --preset demo-softmax-sgd --set data.train_size=200 --set train.epochs=2 --exchange 3,7 "
+        "--batch 20,50 --out pair --json";
+    sh(&s, "%s", line);
+    if (s.code) fail_msg("%s", s.err);
+    json_t *all = last_json(&s), *series = json_object_get(all, "series");
+    assert_int_equal(json_array_size(series), 2);
+    const json_t *rows = json_object_get(json_array_get(series, 1), "rows"), *last = json_array_get(rows, 1);
+    assert_int_equal(json_array_size(rows), 2);
+    assert_int_equal(json_integer_value(json_object_get(last, "step")), 8);
+    assert_true(json_number_value(json_object_get(json_object_get(last, "distance"), "mean")) > 0);
+    json_decref(all);
+    assert_non_null(strstr(s.err, "batch 50"));
+    assert_int_equal(access("pair/batch-20/exchanged-7/final.safetensors", F_OK), 0);
+    assert_int_equal(access("pair/pair.json", F_OK), 0);
+    sh(&again, "%s --quiet", line);
+    assert_string_equal(again.out, s.out);
+    sh(&s, "rm -r pair");
+}
+
 static void sweep_refuses(void **state) {
     static said s;
     (void)state;
@@ -207,6 +231,7 @@ static void mixed_sources_score_by_domain(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sweep_compares_on_validation_and_goes_on),
+        cmocka_unit_test(pair_compares_by_epochs),
         cmocka_unit_test(sweep_refuses),
         cmocka_unit_test(report_holds_the_runs),
         cmocka_unit_test(watching_ends_with_the_run),

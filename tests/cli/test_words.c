@@ -82,7 +82,8 @@ static void says_what_is_wrong(void **state) {
 static void helps(void **state) {
     (void)state;
     static said s;
-    static const char *const verbs[] = {"train", "replay", "list", "data", "help", "version", "completion"};
+    static const char *const verbs[] = {"train",  "replay", "list",    "data",      "pair",
+                                        "theory", "help",   "version", "completion"};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         sh(&s, "$G help %s", verbs[i]);
         assert_int_equal(s.code, 0);

@@ -162,13 +162,14 @@ static error_of generalise(double lambda, bool signs, int64_t B, double least, i
     static double x[(SET + FRESH) * DIMS];
     static int32_t label[SET + FRESH];
     error_of out = {0};
-    const double T = 480, n = SET;
+    const double T = 480;
     double lipschitz = 1, beta = 0.25 + 2 * lambda;
     const char *in =
         text("{theorem: %s, beta: %.15g, n: %d, B: %lld, BS: %.15g, L: %.15g%s}",
              lambda > 0 ? "diversity_stability_strongly_convex" : "diversity_stability", beta, SET, (long long)B, least,
              lambda > 0 ? lipschitz + 2 * lambda : lipschitz, lambda > 0 ? text(", lambda: %g", lambda) : ", T: 480");
     out.step = theory_value(in, "lr");
+    double stable = theory_value(in, "bound");
     char rule[120];
     snprintf(rule, sizeof rule, "{name: sgd, lr: %.15g%s}", out.step, lambda > 0 ? ", project: {ball: 2}" : "");
     for (int64_t s = 0; s < sets; s++) {
@@ -185,7 +186,7 @@ static error_of generalise(double lambda, bool signs, int64_t B, double least, i
         gls_problem_destroy(p);
     }
     double whole = 2 * out.step * lipschitz * lipschitz * T;
-    out.bound = (lambda > 0 ? theory_value(in, "bound") : whole / n) * (1 - out.eta) + whole * out.eta;
+    out.bound = stable * (1 - out.eta) + whole * out.eta;
     return out;
 }
 
