@@ -111,7 +111,10 @@ static void libsvm_refuses(void **state) {
         {"1 1\n", "expected index:value"},
         {"1 1:\n", "expected a number"},
         {"1 1:2x\n", "expected a number"},
-        {"1 qid:3 1:2\n", "expected index:value"},
+        {"1 1:2\n1 qid:3 1:2\n", "bad:2: a qid, but the rows above have none"},
+        {"1 qid:3 1:2\n1 1:2\n", "bad:2: no qid, but the rows above have one"},
+        {"1 qid:3.5 1:2\n", "'qid:3.5': expected a whole number"},
+        {"1 qid: 1:2\n", "expected a whole number after qid:"},
         {"\n \n", "no examples"},
         {"", "no examples"},
     };
@@ -127,6 +130,85 @@ static void libsvm_refuses(void **state) {
     refused(ctx, "libsvm", in_folder(folder, "missing"), NULL, GLS_ERR_FILE, "missing");
     refused(ctx, "libsvm", NULL, NULL, GLS_ERR_ARGUMENT, "needs a file");
     refused(ctx, "libsmv", in_folder(folder, "a"), NULL, GLS_ERR_ARGUMENT, "libsvm");
+    counting_end(&c, ctx);
+}
+
+/* Indices from 0 or 1, stated or found; a file whose base cannot be told is refused. Query numbers are a column, and
+ * are written again. */
+static void libsvm_bases_and_queries(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    static const struct {
+        const char *text, *options;
+        int features;
+        double first, last; /* of row 0 */
+    } set[] = {{"1 0:5 3:7\n2 1:1\n", "{base: 0}", 4, 5, 7},
+               {"1 0:5 3:7\n2 1:1\n", "{base: auto}", 4, 5, 7},
+               {"2 1:1\n1 0:5 3:7\n", "{base: auto}", 4, 0, 0},
+               {"1 1:5 3:7\n2 1:1\n", "{base: auto}", 3, 5, 7},
+               {"1 1:5 3:7\n2 1:1\n", "{base: 0}", 4, 0, 7}};
+    gls_rows *rows;
+    for (int k = 0; k < 5; k++) {
+        write_text(in_folder(folder, "base"), set[k].text);
+        gls_source *s = open_ok(ctx, "libsvm", in_folder(folder, "base"), set[k].options);
+        assert_int_equal(s->info.features, set[k].features);
+        gls_batch b = whole(ctx, s, &rows);
+        assert_true(value_at(&b, 0, 0) == set[k].first && value_at(&b, 0, set[k].features - 1) == set[k].last);
+        gls_rows_destroy(rows);
+        gls_source_destroy(s);
+    }
+    gls_source *train = open_ok(ctx, "libsvm", in_folder(folder, "a"), "{base: auto}"), *test; /* 4 features */
+    write_text(in_folder(folder, "base"), "1 1:1 4:2\n");
+    assert_int_equal(
+        open_status(ctx, "libsvm", in_folder(folder, "base"), "{base: auto}", GLS_PART_TEST, &train->info, &test),
+        GLS_OK);
+    gls_source_destroy(test);
+    write_text(in_folder(folder, "base"), "1 1:1 3:2\n");
+    assert_int_equal(
+        open_status(ctx, "libsvm", in_folder(folder, "base"), "{base: auto}", GLS_PART_TEST, &train->info, &test),
+        GLS_ERR_INPUT);
+    assert_says(ctx, "neither index 0 nor 4 occurs");
+    write_text(in_folder(folder, "base"), "1 4:2\n1 0:1\n");
+    assert_int_equal(
+        open_status(ctx, "libsvm", in_folder(folder, "base"), "{base: auto}", GLS_PART_TEST, &train->info, &test),
+        GLS_ERR_INPUT);
+    assert_says(ctx, "indices from 0 to 4, but there are 4 features");
+    gls_source_destroy(train);
+    write_text(in_folder(folder, "query"), "1 qid:7 1:1\n0 qid:7 2:1\n1 qid:-3 # none\n");
+    train = open_ok(ctx, "libsvm", in_folder(folder, "query"), NULL);
+    const int64_t *query = gls_source_column(train, "qid");
+    assert_true(query && query[0] == 7 && query[1] == 7 && query[2] == -3);
+    assert_int_equal(gls_source_write(ctx, train, "libsvm", in_folder(folder, "again"), NULL, NULL), GLS_OK);
+    test = open_ok(ctx, "libsvm", in_folder(folder, "again"), NULL);
+    assert_same_source(ctx, train, test);
+    query = gls_source_column(test, "qid");
+    assert_true(query && query[2] == -3);
+    gls_source_destroy(test);
+    gls_source_destroy(train);
+    counting_end(&c, ctx);
+}
+
+/* A description needs memory for the features that occur. */
+static void wide_rows_are_described(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    write_text(in_folder(folder, "wide"), "1 5:2 2147483647:1\n2 5:4\n");
+    gls_source *s = open_ok(ctx, "libsvm", in_folder(folder, "wide"), NULL);
+    gls_description d;
+    assert_int_equal(gls_source_describe(ctx, s, &d), GLS_OK);
+    assert_int_equal(d.info.features, 2147483647);
+    assert_int_equal(d.constant_features, 2147483645);
+    assert_true(d.minimum == 0 && d.maximum == 4);
+    assert_true(fabs(d.mean - 7 / (2 * 2147483647.0)) < 1e-20);
+    gls_description_clear(ctx, &d);
+    gls_source_destroy(s);
+    write_text(in_folder(folder, "wide"), "1 1:2 2:1\n2 1:4 2:1\n");
+    s = open_ok(ctx, "libsvm", in_folder(folder, "wide"), NULL);
+    assert_int_equal(gls_source_describe(ctx, s, &d), GLS_OK);
+    assert_int_equal(d.constant_features, 1);
+    assert_true(d.minimum == 1 && d.maximum == 4 && d.mean == 2);
+    gls_description_clear(ctx, &d);
+    gls_source_destroy(s);
     counting_end(&c, ctx);
 }
 
@@ -422,6 +504,8 @@ int main(void) {
         cmocka_unit_test(numbers_of_all_lengths_are_exact),
         cmocka_unit_test(libsvm_refuses),
         cmocka_unit_test(libsvm_test_follows_training),
+        cmocka_unit_test(libsvm_bases_and_queries),
+        cmocka_unit_test(wide_rows_are_described),
         cmocka_unit_test(idx_reads),
         cmocka_unit_test(idx_refuses),
         cmocka_unit_test(cifar_reads_files_and_folders),

@@ -16,7 +16,9 @@ typedef struct gls_run_ledger {
     int64_t *label;            /* [examples] */
     gls_column *column;        /* the source's own, NULL-name terminated: domain, label_noise, ... */
     char *names;
+    char *class_names; /* of all classes, each behind a GLS_LEDGER_MARK, or NULL */
 } gls_run_ledger;
+enum { GLS_LEDGER_MARK = 31 }; /* ASCII's unit separator */
 
 /* GLS_ERR_FILE if the run kept no ledger, with the option that keeps one. */
 gls_status gls_run_ledger_open(gls_context *ctx, const char *run_folder, gls_run_ledger *out);

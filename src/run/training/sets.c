@@ -33,8 +33,11 @@ static gls_status transform_list(gls_training *t, gls_value **out) {
 /* The rows of one part as they lie in its file. */
 static gls_status open_part(gls_training *t, const char *path, gls_part part, gls_source **out) {
     const char *format = gls_config_data_format(t->data);
-    return gls_source_open(t->ctx, format, path, gls_value_get(t->config, "data"), gls_config_data_keys, part,
-                           part == GLS_PART_TRAIN ? NULL : &t->set.file->info, out);
+    const gls_value *section = gls_value_get(t->config, "data"), *named = gls_value_get(section, "format");
+    gls_status status = gls_source_open(t->ctx, format, path, section, gls_config_data_keys, part,
+                                        part == GLS_PART_TRAIN ? NULL : &t->set.file->info, out);
+    bool guessed = path && !t->data->name && (!named || !named->file);
+    return guessed ? gls_format_guessed(t->ctx, status, format) : status;
 }
 
 /* A generator would leave a file that was named unread. */
