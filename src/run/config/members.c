@@ -131,6 +131,15 @@ const char *gls_format_guess(const char *path) {
     return format ? format : "libsvm";
 }
 
+const char *gls_config_guess_format(gls_context *ctx, const gls_value *train) {
+    if (!train || train->kind != GLS_VALUE_TEXT) return gls_format_guess(NULL);
+    const char *slash = train->file && train->line > 0 && train->text[0] != '/' ? strrchr(train->file, '/') : NULL;
+    char *path = slash ? gls_sprintf(ctx, "%.*s/%s", (int)(slash - train->file), train->file, train->text) : NULL;
+    const char *format = gls_format_guess(path ? path : train->text);
+    gls_free(ctx, path);
+    return format;
+}
+
 gls_status gls_format_to_write(gls_context *ctx, const char *path, const char **format) {
     *format = format_of_name(path, false);
     if (*format) return GLS_OK;
