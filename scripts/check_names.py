@@ -42,6 +42,8 @@ WORDS = {
 # Public names that keep another room's word, and the room whose header has them.
 PUBLIC_GUESTS = {
     "gls_format_guess": "run",
+    "gls_format_guessed": "run",
+    "gls_format_to_write": "run",
     "gls_kind_name": "run",
     "gls_problem_view": "model",
     "gls_source_indices": "problem",

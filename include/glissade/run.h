@@ -269,7 +269,9 @@ typedef struct gls_suspects_report {
     gls_suspect *suspect;  /* [suspects], the most suspect first */
     int64_t suspects;
     char *by;
-    gls_suspect_mean *mean; /* [means], ascending keys */
+    int64_t classes;         /* of the run's targets, or 0 */
+    const char **class_name; /* [classes] as the file calls them, or NULL: by their numbers */
+    gls_suspect_mean *mean;  /* [means], ascending keys */
     int64_t means;
     bool planted;        /* the run knows examples that were planted */
     double precision[3]; /* by factor, loss and norm: share of planted ones among as many suspects as were planted; NaN
@@ -371,6 +373,10 @@ GLS_API const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_
 /* The format that is assumed for a file without a stated one: by the end of its name, .gz and .xz ignored, else libsvm;
  * without a path the generator glyphs. */
 GLS_API const char *gls_format_guess(const char *path);
+/* The format that a file to be written is called by. GLS_ERR_ARGUMENT with the names that are known. */
+GLS_API gls_status gls_format_to_write(gls_context *ctx, const char *path, const char **format);
+/* Returns status; behind the message of a file that could not be read it says that its format was guessed. */
+GLS_API gls_status gls_format_guessed(gls_context *ctx, gls_status status, const char *format);
 typedef struct gls_preset {
     const char *name, *help, *text; /* text: the configuration in YAML */
 } gls_preset;

@@ -36,7 +36,9 @@ static gls_status open_all(cli_model *m, const cli_args *args, gls_part part) {
     const char *path = cli_get(args, "data");
     if (!path && args->positionals == 1) return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "--data FILE is missing: the rows");
     GLS_TRY(open_model(m, args));
-    return gls_predictor_rows(m->predictor, rows_format(m, args, path), path, part, &m->rows);
+    const char *format = rows_format(m, args, path);
+    gls_status status = gls_predictor_rows(m->predictor, format, path, part, &m->rows);
+    return format && !cli_get(args, "format") ? gls_format_guessed(m->ctx, status, format) : status;
 }
 
 static gls_status begin(cli_model *m, const cli_args *args, int threads) {

@@ -27,6 +27,7 @@
     X(insert) \
     X(subset) \
     X(classes) \
+    X(weigh) \
     X(mix)
 /* clang-format on */
 

@@ -17,7 +17,7 @@ static void members_are_found_by_name(void **state) {
     assert_null(gls_member_find(ctx, &methods, "sgdd"));
     assert_string_equal(gls_context_message(ctx), "unknown method 'sgdd'; did you mean 'sgd'?");
     assert_null(gls_member_find(ctx, &methods, "something"));
-    assert_string_equal(gls_context_message(ctx), "unknown method 'something'");
+    assert_string_equal(gls_context_message(ctx), "unknown method 'something'; expected one of sgd, adam");
     assert_null(gls_member_find(ctx, &methods, ""));
     counting_end(&c, ctx);
 }

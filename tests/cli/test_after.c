@@ -167,6 +167,29 @@ static void suspects_are_the_mislabelled(void **state) {
     /* 10% are planted: chance would be 0.1. */
     assert_true(json_number_value(json_object_get(result, "precision_by_factor")) > 0.3);
     json_decref(result);
+    /* Classes are called as in the file, on the terminal and in files. */
+    sh(&s,
+       "$G data suspects led --top 5 --out s.csv && head -1 s.csv && wc -l <s.csv && $G data suspects led --out s.json "
+       "&& grep -c ranked_by s.json");
+    assert_int_equal(s.code, 0);
+    assert_string_equal(s.out, "example,label,factor,norm,loss,planted\n6\n1\n");
+    sh(&s, "$G data suspects led --out s.txt");
+    assert_int_equal(s.code, 2);
+    sh(&s, "for i in 1 2 3 4 5 6; do for k in cat dog emu; do echo $i.$((i*7%5)),$((i*3%4)),$k; done; done >n.csv; $G "
+           "train "
+           "--set model=softmax --set method.name=sgd --set method.lr=0.1 --set 'estimator={name: microbatch, "
+           "microbatch: 2, "
+           "ledger: true}' --set data.train=n.csv --set data.header=false --set data.target=3 --set train.epochs=1 "
+           "--out named "
+           "--quiet && $G data suspects named --top 3 --json");
+    if (s.code) fail_msg("%s", s.err);
+    result = last_json(&s);
+    const char *label =
+        json_string_value(json_object_get(json_array_get(json_object_get(result, "suspects"), 0), "label"));
+    assert_true(label && (strcmp(label, "cat") == 0 || strcmp(label, "dog") == 0 || strcmp(label, "emu") == 0));
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(json_object_get(result, "means"), 2), "class")), "emu");
+    json_decref(result);
     sh(&s, "$G data suspects led --by user");
     assert_int_equal(s.code, 2);
     assert_non_null(strstr(s.err, "label_noise"));

@@ -277,16 +277,6 @@ static resolver resolver_of(const char *content) {
 
 /* ---- sections ---- */
 
-/* By the training file, which is named relative to the file that names it. */
-static const char *guess_format(gls_context *ctx, const gls_value *train) {
-    if (!train || train->kind != GLS_VALUE_TEXT) return gls_format_guess(NULL);
-    const char *slash = train->file && train->line > 0 && train->text[0] != '/' ? strrchr(train->file, '/') : NULL;
-    char *path = slash ? gls_sprintf(ctx, "%.*s/%s", (int)(slash - train->file), train->file, train->text) : NULL;
-    const char *format = gls_format_guess(path ? path : train->text);
-    gls_free(ctx, path);
-    return format;
-}
-
 /* The section has two readers, each with a table: the run (gls_config_data_options) and the format or generator, which
  * is found first, by name or by the file. */
 static gls_status resolve_data(gls_context *ctx, const gls_value *given, gls_value **out) {
@@ -300,7 +290,7 @@ static gls_status resolve_data(gls_context *ctx, const gls_value *given, gls_val
     if (named)
         format = named->text;
     else
-        format = guess_format(ctx, gls_value_get(given, "train"));
+        format = gls_config_guess_format(ctx, gls_value_get(given, "train"));
     const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_FORMAT, "data format", format, named);
     if (!member) return GLS_ERR_ARGUMENT;
     gls_options *own = NULL, *options = NULL;
