@@ -202,15 +202,14 @@ static const char *pair_name(const gls_value *given) {
 
 typedef gls_status (*item_resolver)(gls_context *ctx, const gls_value *item, gls_value **out);
 
-/* Every item of a list; a single one that was written without a list makes a list of one. */
-static gls_status resolve_items(gls_context *ctx, const gls_value *given, item_resolver item, gls_value **out) {
-    if (given->kind == GLS_VALUE_NULL) return copy(ctx, given, out);
-    bool many = given->kind == GLS_VALUE_LIST;
+/* A list of `count` items resolved one by one. */
+static gls_status resolve_each(gls_context *ctx, const gls_value *given, gls_value *const *items, int64_t count,
+                               item_resolver item, gls_value **out) {
     gls_value *list = gls_value_create(ctx, GLS_VALUE_LIST, given->key, NULL);
     gls_status status = list ? GLS_OK : GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < (many ? given->count : 1) && status == GLS_OK; i++) {
+    for (int64_t i = 0; i < count && status == GLS_OK; i++) {
         gls_value *one = NULL;
-        status = item(ctx, many ? given->items[i] : given, &one);
+        status = item(ctx, items[i], &one);
         if (status == GLS_OK)
             status = gls_value_append(ctx, list, one);
         else
@@ -220,6 +219,12 @@ static gls_status resolve_items(gls_context *ctx, const gls_value *given, item_r
     return status;
 }
 
+/* Every item of a list, or the single one that was written without a list. */
+static gls_status resolve_items(gls_context *ctx, const gls_value *given, item_resolver item, gls_value **out) {
+    if (given->kind != GLS_VALUE_LIST) return item(ctx, given, out);
+    return resolve_each(ctx, given, given->items, given->count, item, out);
+}
+
 static gls_status resolve_transform(gls_context *ctx, const gls_value *item, gls_value **out) {
     const char *name = pair_name(item);
     if (!name) return copy(ctx, item, out);
@@ -227,9 +232,13 @@ static gls_status resolve_transform(gls_context *ctx, const gls_value *item, gls
     return member ? resolve_pair(ctx, member, item, true, NULL, out) : GLS_ERR_ARGUMENT;
 }
 
+/* A single one becomes a list of one: its readers take lists. */
 static gls_status resolve_transforms(gls_context *ctx, const char *what, const gls_value *given, gls_value **out) {
     (void)what;
-    return resolve_items(ctx, given, resolve_transform, out);
+    if (given->kind == GLS_VALUE_NULL) return copy(ctx, given, out);
+    gls_value *single = (gls_value *)(uintptr_t)given;
+    bool many = given->kind == GLS_VALUE_LIST;
+    return resolve_each(ctx, given, many ? given->items : &single, many ? given->count : 1, resolve_transform, out);
 }
 
 static gls_status resolve_layer(gls_context *ctx, const gls_value *item, gls_value **out) {
