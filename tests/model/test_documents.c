@@ -1,5 +1,6 @@
 /* Rows that hold documents: padded behind one, or several packed into a row. Gradients against difference quotients,
- * products of the Hessian too, questions against explicit gradients, and packed documents against the same ones alone. */
+ * products of the Hessian too, questions against explicit gradients, and packed documents against the same ones alone.
+ */
 #include "check.h"
 
 enum { ROWS = 12, LENGTH = 40, WORDS = 20 };

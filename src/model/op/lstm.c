@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arith.h"
 #include "base/gemm.h"
 #include "base/kernels.h"
 #include "model/elementary.h"
@@ -114,6 +115,31 @@ static const gls_real *cells_before(const gls_exec *x, int i, int64_t r, int64_t
     return from ? from + (2 * r + 1) * h : NULL;
 }
 
+/* ---- the recurrent weights the other way round, [H, 4 H]: few rows times them read whole lines ---- */
+
+/* Rows that lie 4 KiB apart would fall on the same lines of the cache. */
+static int64_t pitch(const gls_node *node) {
+    int64_t width = GATES * node->out.c;
+    return width % 1024 ? width : width + 16;
+}
+
+static void turn(const gls_node *node, const gls_real *u, gls_real *to) {
+    enum { PART = 16 }; /* reals of a line of the cache */
+    int64_t h = node->out.c, step = pitch(node);
+    for (int64_t first = 0; first < GATES * h; first += PART)
+        for (int64_t j = 0; j < h; j++)
+            for (int64_t k = first; k < gls_least(first + PART, GATES * h); k++) to[j * step + k] = u[k * h + j];
+}
+
+static int64_t pack_bytes(const gls_node *node) {
+    return node->out.c * pitch(node) * (int64_t)sizeof(gls_real);
+}
+
+static gls_status pack(const gls_graph *g, const gls_node *node, const gls_real *w, void *packed) {
+    turn(node, w + gls_layout_block(g->layout, node->block[RECURRENT_WEIGHT])->offset, packed);
+    return GLS_OK;
+}
+
 /* ---- weight drop ---- */
 
 /* Four weights a block of random bits; one is kept where its 32 bits reach p 2^32. */
@@ -168,20 +194,29 @@ GLS_SIMD static void step(gls_real *z, const gls_real *bias, const gls_real *bef
     }
 }
 
+/* The point's, or those that drop left, in scratch. */
+static const gls_real *turned(gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    if (!dropped_size(node)) return x->packed[i];
+    turn(node, recurrent_weight(x, i), x->scratch);
+    return x->scratch;
+}
+
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GATES * h;
     const gls_real *w = gls_exec_weight(x, node->block[INPUT_WEIGHT]);
-    const gls_real *u = recurrent_weight(x, i), *bias = gls_exec_weight(x, node->block[BIAS]);
+    const gls_real *bias = gls_exec_weight(x, node->block[BIAS]);
     gls_real *gates = gates_of(x, i), *cell = cells_of(x, i), *y = gls_exec_value(x, i);
     drop_weights(x, i);
+    const gls_real *u = turned(x, i);
     gls_gemm(x->graph->portable, false, true, x->rows * steps, width, c, 1, gls_exec_in(x, i, 0), c, w, c, 0, gates,
              width);
     for (int64_t t = 0; t < steps; t++) {
         const gls_real *before = t > 0 ? y + (t - 1) * h : carried(x, i);
         if (before)
-            gls_gemm(x->graph->portable, false, true, x->rows, width, h, 1, before, t > 0 ? steps * h : 2 * h, u, h, 1,
-                     gates + t * width, steps * width);
+            gls_gemm(x->graph->portable, false, false, x->rows, width, h, 1, before, t > 0 ? steps * h : 2 * h, u,
+                     pitch(node), 1, gates + t * width, steps * width);
         for (int64_t r = 0; r < x->rows; r++) {
             int64_t at = r * steps + t;
             step(gates + at * width, bias, cells_before(x, i, r, t), h, cell + at * h, y + at * h);
@@ -196,9 +231,11 @@ static gls_status forward(gls_exec *x, int i) {
 
 /* ---- backward ---- */
 
-/* What comes from the position after, [rows, H] each: the gradients of y and of the cells. */
+/* What comes from the position after, [rows, H] each: the gradients of y and of the cells. Forward: `turned`. */
 static int64_t scratch(const gls_node *node, int64_t rows) {
-    return 2 * rows * node->out.c * (int64_t)sizeof(gls_real);
+    int64_t bytes = 2 * rows * node->out.c * (int64_t)sizeof(gls_real),
+            room = dropped_size(node) ? pack_bytes(node) : 0;
+    return room > bytes ? room : bytes;
 }
 
 /* One position of one row: dz [4, H] is made, dc turned into that of the position before, e into all that reaches y,
@@ -400,8 +437,8 @@ const gls_op gls_op_lstm = {
     .inputs_max = 2,
     .flags = GLS_OP_OWN_LAYOUT,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward,
-                            .backward = backward, .forward_tangent = forward_tangent,
+    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .pack_bytes = pack_bytes, .pack = pack, .scratch = scratch,
+                            .forward = forward, .backward = backward, .forward_tangent = forward_tangent,
                             .backward_tangent = backward_tangent, .tangent_scratch = tangent_scratch),
     .uses = uses,
     .aux = aux,
