@@ -62,7 +62,7 @@ static void other_runs_are_refused(void **state) {
         {"train.batch=10", "train.batch was '20' and would be '10'"},
         {"method.lr=0.1", "method.lr was '0.05' and would be '0.1'"},
         {"schedule={name: cosine}", "schedule was 'nothing' and would be"},
-        {"estimator={name: microbatch, microbatch: 4}", "estimator.name was 'mean' and would be 'microbatch'"},
+        {"estimator={name: microbatch, microbatch: 4}", "name was 'mean' and would be 'microbatch'"},
         {"data.standardize=true", "data.standardize was 'false' and would be 'true'"},
         {"data.transforms=[{replicate: 2}]", "data.transforms was 'nothing'"},
         {"model={name: mlp, hidden: [5]}", "model.name was 'softmax' and would be 'mlp'"},

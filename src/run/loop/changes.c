@@ -92,25 +92,36 @@ static gls_status note(gls_run *run, const char *key, const gls_value *old, cons
     return status;
 }
 
-/* Down to the keys that differ; path is the name of both, "" at the top. */
-static gls_status compare(gls_run *run, const char *path, const gls_value *old, const gls_value *new) {
-    if (same(old, new)) return GLS_OK;
-    bool inside = old && new && old->kind == GLS_VALUE_MAP &&new->kind == GLS_VALUE_MAP;
-    if (!inside) return note(run, path, old, new);
+static gls_status compare(gls_run *run, const char *path, const gls_value *old, const gls_value *new);
+
+/* Entries of two maps, or of lists of one length, which go by their place. */
+static gls_status compare_entries(gls_run *run, const char *path, const gls_value *old, const gls_value *new) {
     char key[LONGEST_KEY];
     for (int side = 0; side < 2; side++) {
         const gls_value *map = side ? new : old;
         for (int64_t i = 0; i < map->count; i++) {
             const char *name = map->items[i]->key;
-            const gls_value *other = gls_value_get(side ? old : new, name);
+            bool list = map->kind == GLS_VALUE_LIST;
+            const gls_value *other = list ? (side ? old : new)->items[i] : gls_value_get(side ? old : new, name);
             if (side && other) continue; /* compared from the other side */
-            snprintf(key, sizeof key, "%s%s%s", path, *path ? "." : "", name);
+            if (list)
+                snprintf(key, sizeof key, "%s.%lld", path, (long long)i);
+            else
+                snprintf(key, sizeof key, "%s%s%s", path, *path ? "." : "", name);
             /* A measure added or left out is one of its section. */
             if (strcmp(key, "measure") == 0 && !other) strcat(key, ".");
             GLS_TRY(compare(run, key, side ? other : map->items[i], side ? map->items[i] : other));
         }
     }
     return GLS_OK;
+}
+
+/* Down to the keys that differ; path is the name of both, "" at the top. */
+static gls_status compare(gls_run *run, const char *path, const gls_value *old, const gls_value *new) {
+    if (same(old, new)) return GLS_OK;
+    bool maps = old && new && old->kind == GLS_VALUE_MAP &&new->kind == GLS_VALUE_MAP;
+    bool lists = old && new && old->kind == GLS_VALUE_LIST &&new->kind == GLS_VALUE_LIST && old->count == new->count;
+    return maps || lists ? compare_entries(run, path, old, new) : note(run, path, old, new);
 }
 
 gls_status gls_changes_check(gls_run *run, const char *path, const gls_value *config) {
