@@ -216,7 +216,8 @@ GLS_API void gls_sampler_destroy(gls_sampler *sampler);
  * the draw number. */
 GLS_API gls_status gls_sampler_next(gls_sampler *sampler, int64_t batch, int64_t *index, int64_t *count,
                                     uint64_t *draw);
-GLS_API double gls_sampler_epoch(const gls_sampler *sampler); /* examples handed out over examples */
+GLS_API double gls_sampler_epoch(
+    const gls_sampler *sampler); /* examples handed out over examples; a rest that drop_last leaves out counts */
 /* Position, for checkpoints: epoch, place in the epoch, draws so far. */
 GLS_API gls_status gls_sampler_arrays(gls_sampler *sampler, const char *prefix, gls_arrays *arrays);
 GLS_API gls_status gls_sampler_restored(gls_sampler *sampler); /* call after its arrays were filled */

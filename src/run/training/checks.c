@@ -3,7 +3,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "run/training/training.h"
+
+/* Where a key of `train` was written. */
+static const char *place(const gls_training *t, const char *key, char text[GLS_ORIGIN_TEXT]) {
+    return gls_value_origin(gls_value_get(gls_value_get(t->config, "train"), key), text);
+}
 
 static bool triggered(const gls_config_train *train) {
     const gls_value *average = train->average;
@@ -20,20 +26,25 @@ static gls_status check_validations(const gls_training *t) {
                       : !isnan(train->target_score) ? "train.target_accuracy is looked for at validations"
                       : triggered(train)            ? "train.average: triggered begins at a validation"
                                                     : NULL;
-    return key ? gls_fail(t->ctx, GLS_ERR_ARGUMENT, "%s, but train.validate_every is 0", key) : GLS_OK;
+    char where[GLS_ORIGIN_TEXT];
+    return key ? gls_fail(t->ctx, GLS_ERR_ARGUMENT, "%s%s, but train.validate_every is 0",
+                          place(t, "validate_every", where), key)
+               : GLS_OK;
 }
 
 static gls_status check_sampling(const gls_training *t) {
     const gls_config_train *train = t->train;
+    char where[GLS_ORIGIN_TEXT];
     if (!train->replacement || (!train->drop_last && train->shuffle)) return GLS_OK;
-    return gls_fail(
-        t->ctx, GLS_ERR_ARGUMENT,
-        "train.replacement draws examples without epochs: expected neither train.drop_last nor train.shuffle: "
-        "false beside it");
+    return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                    "%strain.replacement draws examples without epochs: expected neither train.drop_last nor "
+                    "train.shuffle: false beside it",
+                    place(t, "replacement", where));
 }
 
 gls_status gls_training_check_wishes(const gls_training *t) {
     const gls_config_train *train = t->train;
+    char where[GLS_ORIGIN_TEXT];
     if ((uint64_t)train->seed != gls_context_seed(t->ctx))
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
                         "train.seed is %lld, the context's seed is %llu; see "
@@ -42,8 +53,9 @@ gls_status gls_training_check_wishes(const gls_training *t) {
     GLS_TRY(gls_training_check_monitor(t));
     if (strcmp(train->monitor, "validation") == 0 && !(train->validation > 0) && !t->data->validation)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
-                        "train.monitor is validation, but nothing is held out: set "
-                        "train.validation or data.validation");
+                        "%strain.monitor is validation, but nothing is held out: set "
+                        "train.validation or data.validation",
+                        place(t, "monitor", where));
     GLS_TRY(check_validations(t));
     return check_sampling(t);
 }
@@ -56,12 +68,14 @@ static gls_status check_span(const gls_training *t) {
     bool groups = problem->coupling == GLS_COUPLING_GROUPS;
     int64_t span = gls_training_span(t) > 0 ? gls_training_span(t) : batch;
     const char *key = t->train->bn_span > 0 ? "train.bn_span" : groups ? "model.bn_group" : "train.batch";
+    char where[GLS_ORIGIN_TEXT] = "";
     if (span >= problem->coupling_least) return GLS_OK;
-    return gls_fail(
-        t->ctx, GLS_ERR_ARGUMENT,
-        "%s is %lld: batch norm over %lld row%s has no variance; expected at least %lld, or a normalisation "
-        "inside each example (norm: layer)",
-        key, (long long)span, (long long)span, span == 1 ? "" : "s", (long long)problem->coupling_least);
+    if (!groups || t->train->bn_span > 0) place(t, strchr(key, '.') + 1, where);
+    return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                    "%s%s is %lld: batch norm over %lld row%s has no variance; expected at least %lld, or a "
+                    "normalisation inside each example (norm: layer)",
+                    where, key, (long long)span, (long long)span, span == 1 ? "" : "s",
+                    (long long)problem->coupling_least);
 }
 
 int64_t gls_training_span(const gls_training *t) {
@@ -70,15 +84,17 @@ int64_t gls_training_span(const gls_training *t) {
 
 gls_status gls_training_check_fit(const gls_training *t) {
     const gls_config_train *train = t->train;
+    char where[GLS_ORIGIN_TEXT];
     const char *model = t->problem->type->member.name;
     if (strcmp(train->monitor, "test") == 0 && !t->set.test)
-        return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "train.monitor is test, but there is no test set: set data.test");
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "%strain.monitor is test, but there is no test set: set data.test",
+                        place(t, "monitor", where));
     if (!isnan(train->target_score) && !t->problem->score_count)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
-                        "train.target_accuracy: model '%s' has no score on these data; expected train.target_loss",
-                        model);
+                        "%strain.target_accuracy: model '%s' has no score on these data; expected train.target_loss",
+                        place(t, "target_accuracy", where), model);
     if (train->bn_span > 0 && t->problem->coupling == GLS_COUPLING_NONE)
-        return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "train.bn_span is %lld, but model '%s' has no batch norm",
-                        (long long)train->bn_span, model);
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "%strain.bn_span is %lld, but model '%s' has no batch norm",
+                        place(t, "bn_span", where), (long long)train->bn_span, model);
     return t->problem->coupling == GLS_COUPLING_NONE ? GLS_OK : check_span(t);
 }
