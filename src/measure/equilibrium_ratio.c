@@ -16,7 +16,7 @@ typedef struct options {
 } options;
 
 static const gls_option table[] = {
-    GLS_SAMPLE_OPTIONS(options, "8192", "train"),
+    GLS_SAMPLE_OPTIONS(options, "4096", "train"),
     GLS_SIZE("sharpness_sample", options, sharpness_sample, "256", 1, 1e15,
              "examples of the sharpness in heuristic_ratio; all: the whole set"),
     GLS_INT("products", options, products, "20", 0, 1e6,
