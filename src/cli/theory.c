@@ -61,11 +61,12 @@ static gls_status refuse_missing(const work *k) {
             o += (size_t)snprintf(only + o, sizeof only - o, "%s%s", o ? "," : "", in->measure);
     }
     if (!w) return GLS_OK;
-    const char *path = cli_get(k->args, "measure");
+    /* Its line is fitted through several steps: a single point has none. */
+    const char *along = strstr(only, "smoothness") ? " (smoothness: along a run, measure.smoothness.every=1)" : "";
     return gls_fail(k->ctx, GLS_ERR_ARGUMENT,
                     "theorem %s needs %s, which %s has not measured: `glissade measure RUN --only %s --json > "
-                    "measured.json` and --measure measured.json, or --set",
-                    k->theorem->member.name, what, path, only);
+                    "measured.json` and --measure measured.json%s, or --set",
+                    k->theorem->member.name, what, cli_get(k->args, "measure"), only, along);
 }
 
 static gls_status fill(work *k) {
@@ -177,7 +178,8 @@ static int run(const cli_args *args) {
 static const cli_flag flags[] = {
     {"set", "KEY=VALUE", "an input of the theorem, as in --set L=10; may be repeated", .repeats = true},
     {"measure", "RUN",
-     "take inputs from what a run measured, or from a file with the JSON of `glissade measure`; may be repeated, the last "
+     "take inputs from what a run measured, or from a file with the JSON of `glissade measure`; may be repeated, the "
+     "last "
      "that has an input counts; --set comes first",
      .repeats = true},
     CLI_FLAG_JSON,

@@ -211,6 +211,8 @@ static void measures_inputs(void **state) {
     assert_true(input(whole, "B_i") == 3 && input(whole, "B_norm") == 4 && input(whole, "alpha") == 1.5 &&
                 input(whole, "L") == 1);
     json_decref(whole);
+    sh(&s, "$G theory clip --measure measured --set gap=2 --set eps=0.1");
+    assert_non_null(strstr(s.err, "measure.smoothness.every=1"));
     sh(&s, "$G theory nag --measure nowhere --set mu=1");
     assert_int_equal(s.code, 2);
     sh(&s, "echo '{}' > empty.json; $G theory nag --measure empty.json --set mu=1");
