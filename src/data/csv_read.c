@@ -57,6 +57,8 @@ static gls_status check_new(gls_csv_reading *r, const gls_csv_column *c, const c
     if (classes && !is_class(r->like, text))
         return bad_value(r, c, line, "'%.80s' is not a class of the training set", text);
     if (c->role != GLS_CSV_FEATURE) return GLS_OK;
+    /* A category's number is kept as a real, and floats hold whole numbers up to here. */
+    if (gls_vocabulary_size(c->words) > 1 << 24) return bad_value(r, c, line, "more than %d different texts", 1 << 24);
     if (c->known && r->options->unknown == GLS_CSV_REFUSE)
         return bad_value(r, c, line,
                          "'%.80s' is not among the training set's values (unknown: zero takes such as none of them)",
