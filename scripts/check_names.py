@@ -32,7 +32,7 @@ WORDS = {
         update""",
     "measure": """alpha conflict diversity figure hull interval lanczos measure moments noise pair pattern sample series spectrum stat
         suspicion tail""",
-    "run": """advice advise advisor batches cadence candidate changes checkpoint checkpoints config counter counters domain entrant
+    "run": """advice pace advise advisor batches cadence candidate changes checkpoint checkpoints config counter counters domain entrant
         events exchange figures finished folder inputs lines measured members named observe observer observers order preset
         probe prober progress replay run solution solve stepper stop stretch survey suspect suspects sweep trace training trial
         validation verdict verify why""",

@@ -282,7 +282,7 @@ static int run_once(job *j, const char *folder, bool resume) {
                               .user = &j->progress};
     gls_status status = gls_run_create(ctx, &wanted, &run);
     bool writing = status == GLS_OK; /* from here on, files at fault are the run's own */
-    if (status == GLS_OK && j->args->common) status = begin_common(j, run);
+    if (status == GLS_OK && j->common) status = begin_common(j, run);
     if (status == GLS_OK) status = cli_has(j->args, "summary") ? summarize(j, run) : train(j, run, folder);
     int code = CLI_DONE;
     if (status != GLS_OK) {
@@ -307,7 +307,7 @@ static gls_status own_folder(job *j) {
 
 static int run_seeds(job *j) {
     gls_status status = own_folder(j);
-    if (status != GLS_OK) return report_failure(j, j->ctx, status, true);
+    if (status != GLS_OK) return cli_fail_together(j->ctx, status, true);
     status = set_number(j, "train.seeds", 1);
     if (status != GLS_OK) return cli_fail(j->ctx, status, false);
     int code = CLI_DONE;
@@ -316,7 +316,7 @@ static int run_seeds(job *j) {
         status = set_number(j, "train.seed", j->seed + i);
         if (status != GLS_OK) return cli_fail(j->ctx, status, false);
         struct stat info;
-        j->args->common = i == 0 && !j->resume;
+        j->common = i == 0 && !j->resume;
         code = run_once(j, folder, j->resume && folder && !stat(folder, &info));
         if (i == 0 && j->resume && (code == CLI_DONE || j->interrupted) && update_common(j, folder) != GLS_OK)
             code = cli_fail(j->ctx, GLS_ERR_FILE, true);
