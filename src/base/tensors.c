@@ -420,28 +420,41 @@ static gls_status convert(gls_tensors *t, const char *name, int dtype, const voi
     return GLS_OK;
 }
 
-static gls_status read_real(gls_tensors *t, const char *name, int dims, const int64_t *shape, gls_real *out) {
+/* Whether the file has an array of weights of that name and shape; found says what there is in its place. */
+static bool fits(gls_tensors *t, const char *name, const gls_block *block, gls_array *have, int64_t *offset,
+                 char found[160]) {
     json_t *entry = json_object_get(t->header, name);
-    gls_array have, want = {.dtype = GLS_DTYPE_REAL, .dims = dims};
+    snprintf(found, 160, "not in the file");
+    if (!gls_tensors_has(t, name) || read_entry(t, name, entry, have, offset) != GLS_OK) return false;
+    bool real = have->dtype == GLS_F32 || have->dtype == GLS_F64 || (int)have->dtype == DTYPE_F16 ||
+                (int)have->dtype == DTYPE_BF16;
+    bool same = real && have->dims == block->dims;
+    for (int i = 0; same && i < block->dims; i++) same = have->shape[i] == block->shape[i];
+    print_shape(have, found, 160);
+    return same;
+}
+
+bool gls_tensors_fits(gls_tensors *tensors, const char *name, const gls_block *block, char found[160]) {
+    gls_array have;
     int64_t offset;
-    memcpy(want.shape, shape, sizeof want.shape);
-    if (!entry) return bad(t, name, "is not in the file");
-    GLS_TRY(read_entry(t, name, entry, &have, &offset));
-    bool real =
-        have.dtype == GLS_F32 || have.dtype == GLS_F64 || (int)have.dtype == DTYPE_F16 || (int)have.dtype == DTYPE_BF16;
-    bool same = real && have.dims == dims;
-    for (int i = 0; same && i < dims; i++) same = have.shape[i] == shape[i];
-    if (!same) {
-        char found[160], expected[160];
-        print_shape(&have, found, sizeof found);
+    return fits(tensors, name, block, &have, &offset, found);
+}
+
+gls_status gls_tensors_read_block(gls_tensors *t, const char *name, const gls_block *block, gls_real *data) {
+    gls_array have, want = {.dtype = GLS_DTYPE_REAL, .dims = block->dims};
+    int64_t offset;
+    char found[160], expected[160];
+    memcpy(want.shape, block->shape, sizeof want.shape);
+    if (!gls_tensors_has(t, name)) return bad(t, name, "is not in the file");
+    if (!fits(t, name, block, &have, &offset, found)) {
         print_shape(&want, expected, sizeof expected);
         return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: array '%s' is %s, expected %s in F64, F32, F16 or BF16", t->path,
                         name, found, expected);
     }
-    void *data = gls_alloc(t->ctx, gls_array_bytes(&have), 1);
-    gls_status status = data ? read_at(t, data, gls_array_bytes(&have), t->start + offset) : GLS_ERR_MEMORY;
-    if (status == GLS_OK) status = convert(t, name, (int)have.dtype, data, array_count(&have), out);
-    gls_free(t->ctx, data);
+    void *bytes = gls_alloc(t->ctx, gls_array_bytes(&have), 1);
+    gls_status status = bytes ? read_at(t, bytes, gls_array_bytes(&have), t->start + offset) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = convert(t, name, (int)have.dtype, bytes, array_count(&have), data);
+    gls_free(t->ctx, bytes);
     return status;
 }
 
@@ -449,8 +462,7 @@ gls_status gls_tensors_read_layout(gls_tensors *tensors, const gls_layout *layou
     for (int64_t i = 0; i < gls_layout_count(layout); i++) {
         const gls_block *block = gls_layout_block(layout, i);
         char *name = gls_sprintf(tensors->ctx, "%s%s", prefix, block->name);
-        gls_status status =
-            name ? read_real(tensors, name, block->dims, block->shape, data + block->offset) : GLS_ERR_MEMORY;
+        gls_status status = name ? gls_tensors_read_block(tensors, name, block, data + block->offset) : GLS_ERR_MEMORY;
         gls_free(tensors->ctx, name);
         GLS_TRY(status);
     }

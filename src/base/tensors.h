@@ -31,6 +31,10 @@ gls_status gls_tensors_restore_layout(gls_tensors *tensors, const gls_layout *la
                                       gls_real *data);
 /* The same from F64, F32, F16 or BF16, whatever this build computes in; GLS_ERR_NONFINITE for a value that is not
  * finite or does not fit. */
+/* The same of one array: whether it is there with the block's shape and such a type, else what is there in text; and
+ * reading it. */
+bool gls_tensors_fits(gls_tensors *tensors, const char *name, const gls_block *block, char found[160]);
+gls_status gls_tensors_read_block(gls_tensors *tensors, const char *name, const gls_block *block, gls_real *data);
 gls_status gls_tensors_read_layout(gls_tensors *tensors, const gls_layout *layout, const char *prefix, gls_real *data);
 /* Adds every array of the file whose name begins with prefix to the list, with the shape it has there; its data are in
  * the arena. */

@@ -8,6 +8,7 @@
 #include "base/value.h"
 #include <fnmatch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- one group ---- */
@@ -54,6 +55,41 @@ static gls_status book(gls_method *method, gls_method_group *group) {
     return add_schedules(method, group);
 }
 
+/* Keys of a group that are no options of its method. */
+typedef struct group_keys {
+    bool train;
+} group_keys;
+
+static const gls_option group_table[] = {
+    GLS_BOOL("train", group_keys, train, "true", "false: the blocks stay as they are"),
+    {0},
+};
+
+static bool is_zero(const gls_value *value) {
+    char *end = NULL;
+    return value && value->text && *value->text && strtod(value->text, &end) == 0 && !*end;
+}
+
+/* `train: false`, or a learning rate of 0; other options then have no meaning. */
+gls_status gls_method_read_frozen(gls_context *ctx, const gls_value *spec, bool *frozen) {
+    const gls_value *train = gls_value_get(spec, "train"), *match = gls_value_get(spec, "match");
+    gls_options *own = NULL;
+    GLS_TRY(gls_options_create(ctx, "groups", group_table, sizeof(group_keys), &own));
+    gls_status status = train ? gls_options_set_value(own, train) : GLS_OK;
+    *frozen = status == GLS_OK &&
+              (!((const group_keys *)gls_options_struct(own))->train || is_zero(gls_value_get(spec, "lr")));
+    gls_options_destroy(own);
+    for (int64_t i = 0; *frozen && status == GLS_OK && i < spec->count; i++) {
+        const char *key = spec->items[i]->key;
+        bool known = strcmp(key, "match") == 0 || strcmp(key, "train") == 0;
+        if (!known && !(strcmp(key, "lr") == 0 && is_zero(spec->items[i])))
+            return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                            "groups: match %s: its blocks are not trained, so that '%s' has no meaning",
+                            match && match->text ? match->text : "?", key);
+    }
+    return status;
+}
+
 static gls_status create_group(gls_method *method, const gls_value *spec, const gls_options *base,
                                gls_method_group *group) {
     gls_context *ctx = method->ctx;
@@ -71,7 +107,8 @@ static gls_status create_group(gls_method *method, const gls_value *spec, const 
     if (!group->match || !group->options) return GLS_ERR_MEMORY;
     group->decay_named = gls_value_get(spec, "weight_decay") != NULL;
     group->decoupled_named = gls_value_get(spec, "decoupled_weight_decay") != NULL;
-    GLS_TRY(gls_options_apply(group->options, spec, (const char *const[]){"match", NULL}));
+    GLS_TRY(gls_method_read_frozen(ctx, spec, &group->frozen));
+    if (!group->frozen) GLS_TRY(gls_options_apply(group->options, spec, (const char *const[]){"match", "train", NULL}));
     return book(method, group);
 }
 
@@ -276,5 +313,5 @@ gls_status gls_method_pieces_create(gls_method *method) {
     cut(method, matched);
     gls_status status = check_matched(method, matched);
     gls_free(ctx, matched);
-    return status;
+    return status == GLS_OK ? gls_method_frozen_create(method) : status;
 }

@@ -107,6 +107,7 @@ void gls_method_destroy(gls_method *method) {
     gls_free(ctx, method->self);
     for (int i = 0; i < GLS_METHOD_VECTORS; i++) gls_free(ctx, method->state[i]);
     gls_method_groups_destroy(method);
+    gls_method_frozen_destroy(method);
     gls_free(ctx, method->piece);
     gls_free(ctx, method->task);
     gls_free(ctx, method->sums);
@@ -165,6 +166,7 @@ double gls_method_decay(const gls_method *method, const gls_real *w) {
     for (int64_t i = 0; i < method->pieces; i++) {
         const gls_method_piece *piece = &method->piece[i];
         const gls_method_common *now = method->group[piece->group].now;
+        if (method->group[piece->group].frozen) continue;
         double decay = method->no_decay[piece->block] ? 0 : now->weight_decay;
         if (!method->no_decoupled[piece->block]) decay += now->decoupled_weight_decay;
         if (decay > 0) sum += decay / 2 * gls_sum_squares(w + piece->offset, piece->size);
@@ -182,6 +184,16 @@ gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *qu
     return GLS_OK;
 }
 
+static gls_status tell(gls_method *method, const gls_answer *answer, const gls_real *at, gls_real *w,
+                       gls_step_report *report) {
+    if (!method->type->tell) return gls_update_run(method, answer, at, w, report);
+    *report = (gls_step_report){.factor = 1};
+    GLS_TRY(method->type->tell(method->self, answer, w, report));
+    method->steps += !report->refused;
+    method->refused += report->refused;
+    return GLS_OK;
+}
+
 gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_real *w, gls_step_report *report) {
     GLS_GIVEN(method ? method->ctx : NULL, method, answer, w);
     gls_step_report ignored;
@@ -193,12 +205,11 @@ gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_rea
     if (query.kind != GLS_QUERY_VALUE && !answer->g)
         return gls_fail(method->ctx, GLS_ERR_ARGUMENT, "method %s: the answer has no gradient",
                         gls_method_name(method));
-    if (!method->type->tell) return gls_update_run(method, answer, query.at, w, report);
-    *report = (gls_step_report){.factor = 1};
-    GLS_TRY(method->type->tell(method->self, answer, w, report));
-    method->steps += !report->refused;
-    method->refused += report->refused;
-    return GLS_OK;
+    if (!method->frozen) return tell(method, answer, query.at, w, report);
+    gls_answer seen = gls_method_frozen_begin(method, answer, w);
+    gls_status status = tell(method, &seen, query.at, w, report);
+    gls_method_frozen_end(method, w);
+    return status;
 }
 
 bool gls_method_plain(const gls_method *method) {

@@ -17,6 +17,7 @@ typedef struct gls_method_group {
     gls_options *options;
     void *now;                         /* the options at this step */
     bool decay_named, decoupled_named; /* the group itself says so: blocks without decay have it then */
+    bool frozen;                       /* its blocks are not trained */
     gls_method_scheduled *scheduled;
     int64_t scheduled_count;
     double coefficient[GLS_METHOD_COEFFICIENTS];
@@ -63,6 +64,10 @@ struct gls_method {
     double (*block_first)[GLS_METHOD_SUMS]; /* by block */
     double *g_norm2, *w_norm2;              /* by block */
 
+    int64_t frozen;    /* coordinates that are not trained; then copies of: */
+    gls_real *trained; /* [parameters] the gradient, 0 where it is not used */
+    gls_real *kept;    /* [frozen] w there */
+
     int vectors;
     gls_real *state[GLS_METHOD_VECTORS];
     void *self;
@@ -80,6 +85,14 @@ gls_status gls_method_groups_arrays(gls_method *method, const char *prefix, gls_
 gls_status gls_method_groups_advance(gls_method *method, gls_clock clock);
 /* Cuts w into pieces and tasks; books the sums. */
 gls_status gls_method_pieces_create(gls_method *method);
+
+/* frozen.c: blocks that are not trained. Their gradient is 0 for the method, and w there is put back. */
+/* After the pieces were cut: GLS_ERR_ARGUMENT if no block is left. */
+gls_status gls_method_frozen_create(gls_method *method);
+void gls_method_frozen_destroy(gls_method *method);
+/* The answer as the method sees it; w is remembered. */
+gls_answer gls_method_frozen_begin(gls_method *method, const gls_answer *answer, const gls_real *w);
+void gls_method_frozen_end(const gls_method *method, gls_real *w);
 
 /* update.c: the step of every method that has no tell of its own. `at` is where g was taken. */
 gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gls_real *at, gls_real *w,

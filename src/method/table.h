@@ -15,5 +15,7 @@ const gls_theorem *gls_theorem_named(const char *name); /* NULL if there is none
  * the method requires, and what the map says over them. theory: the theorem's record, empty without one. */
 gls_status gls_method_read_options(gls_context *ctx, const gls_member *member, const gls_value *spec,
                                    gls_record *theory, gls_options **out);
+/* Whether a group is not trained (`train: false`, or a rate of 0). GLS_ERR_ARGUMENT for other options beside that. */
+gls_status gls_method_read_frozen(gls_context *ctx, const gls_value *spec, bool *frozen);
 
 #endif

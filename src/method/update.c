@@ -76,6 +76,7 @@ static void move_range(const pass *p, const gls_method_piece *piece, const gls_r
                        gls_method_sums *sums) {
     gls_method *method = p->method;
     const gls_method_common *options = r->options;
+    if (method->group[piece->group].frozen) return;
     double shrink = method->no_decoupled[piece->block] ? 0 : options->decoupled_weight_decay;
     if ((p->update->needs & GLS_METHOD_DECOUPLED) && !method->no_decay[piece->block]) shrink += options->weight_decay;
     gls_real *w = p->w + r->offset;
@@ -91,7 +92,8 @@ static void move_range(const pass *p, const gls_method_piece *piece, const gls_r
 /* What is added to the gradients of a piece, times w. */
 static double coupled_decay(const pass *p, const gls_method_piece *piece, const gls_method_common *options) {
     bool own = p->update->needs & (GLS_METHOD_OWN_DECAY | GLS_METHOD_DECOUPLED);
-    return own || p->method->no_decay[piece->block] ? 0 : options->weight_decay;
+    bool none = p->method->no_decay[piece->block] || p->method->group[piece->group].frozen;
+    return own || none ? 0 : options->weight_decay;
 }
 
 /* The rule's own work on one range, then the move. */
@@ -129,7 +131,7 @@ static void run_piece(const pass *p, int64_t number) {
     gls_range r = {.update = p->update,
                    .options = options,
                    .coefficient = group->coefficient,
-                   .decay = method->no_decay[piece->block] ? 0 : options->weight_decay,
+                   .decay = method->no_decay[piece->block] || group->frozen ? 0 : options->weight_decay,
                    .g_norm2 = method->g_norm2[piece->block],
                    .w_norm2 = method->w_norm2[piece->block],
                    .block_first = method->block_first[piece->block],

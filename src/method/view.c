@@ -28,8 +28,10 @@ char *gls_method_view(const gls_method *method) {
     gls_printout_add(&lines, "method %s: %s\n", gls_method_name(method), method->type->member.help);
     add_options(&lines, base, NULL);
     for (int64_t i = 0; i + 1 < method->groups; i++) {
-        gls_printout_add(&lines, "  parameters that match %s\n", method->group[i].match);
-        add_options(&lines, method->group[i].options, base);
+        bool frozen = method->group[i].frozen;
+        gls_printout_add(&lines, "  parameters that match %s%s\n", method->group[i].match,
+                         frozen ? ": not trained" : "");
+        if (!frozen) add_options(&lines, method->group[i].options, base);
     }
     for (const char *const *name = method->type->vectors; name && *name; name++)
         gls_printout_add(&lines, "  state %-18s [%lld]\n", *name, (long long)method->parameters);

@@ -80,6 +80,17 @@ static void gradients(void **state) {
     }
 }
 
+/* Hessian products, tangents of what is hidden and of places included. */
+static void hessians(void **state) {
+    if (sizeof(gls_real) == 4) skip(); /* difference quotients are for double */
+    for (int i = 0; i < SAMPLES; i++) {
+        fixture f = make(&samples[i], 3, samples[i].packs);
+        assert_true(f.p->hessian_exact);
+        assert_true(check_hessian(f.p, &f.d.batch, GLS_MODE_TRAIN) < 1e-6);
+        end(&f);
+    }
+}
+
 /* Of groups against weighted gradients of the same evaluation, and of each row against its gradient alone. */
 static void questions(void **state) {
     double tolerance = sizeof(gls_real) == 4 ? 5e-5 : 1e-11;
@@ -216,8 +227,8 @@ static void refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradients), cmocka_unit_test(questions), cmocka_unit_test(alone),
-        cmocka_unit_test(padding),   cmocka_unit_test(masses),    cmocka_unit_test(refuses),
+        cmocka_unit_test(gradients), cmocka_unit_test(hessians), cmocka_unit_test(questions), cmocka_unit_test(alone),
+        cmocka_unit_test(padding),   cmocka_unit_test(masses),   cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests_name("documents", tests, NULL, NULL);
 }

@@ -35,7 +35,13 @@ gls_status gls_config_absolute_path(gls_context *ctx, const gls_value *from, cha
     return *out ? GLS_OK : GLS_ERR_MEMORY;
 }
 
+/* Options of a group of parameters name no file: `train` there is whether they are trained. */
+static bool has_no_paths(const gls_value *value) {
+    return value->key && strcmp(value->key, "groups") == 0;
+}
+
 gls_status gls_config_absolute_paths(gls_context *ctx, gls_value *value) {
+    if (has_no_paths(value)) return GLS_OK;
     for (int64_t i = 0; i < value->count; i++) {
         gls_value *item = value->items[i];
         bool named = value->key && strcmp(value->key, "tests") == 0; /* data.tests: names of one's own, to paths */

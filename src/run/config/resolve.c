@@ -348,8 +348,10 @@ static gls_status resolve_estimator(gls_context *ctx, const gls_value *given, gl
 /* Groups take over what they do not name; only their schedules are filled in. */
 static gls_status fill_group(gls_context *ctx, const gls_options *base, const char *owner, const gls_value *item,
                              gls_value **out) {
-    static const char *const except[] = {"match", NULL};
-    if (item->kind != GLS_VALUE_MAP) return copy(ctx, item, out);
+    static const char *const except[] = {"match", "train", NULL};
+    bool frozen = item->kind != GLS_VALUE_MAP;
+    if (!frozen) GLS_TRY(gls_method_read_frozen(ctx, item, &frozen));
+    if (frozen) return copy(ctx, item, out);
     gls_options *options = gls_options_clone(base);
     *out = new_map(ctx, NULL, item);
     filling f = {ctx, item, *out};

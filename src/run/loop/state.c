@@ -1,11 +1,9 @@
 /* A run's state in one file: one list of named arrays, to which the training and every observer add their own. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/io.h"
 #include "predict/trained.h"
 #include "run/loop/checkpoints.h"
 #include "run/loop/run.h"
@@ -138,56 +136,4 @@ static gls_status resume(gls_run *run) {
 
 gls_status gls_checkpoint_resume(gls_run *run) {
     return gls_comm_agree(run->ctx, resume(run));
-}
-
-/* ---- weights of another run ---- */
-
-static gls_status open_weights(gls_context *ctx, const char *from, gls_tensors **out) {
-    size_t length = strlen(from);
-    if (length > 12 && strcmp(from + length - 12, ".safetensors") == 0) return gls_tensors_open(ctx, from, out);
-    char *final = gls_sprintf(ctx, "%s/final.safetensors", from);
-    if (!final) return GLS_ERR_MEMORY;
-    gls_status status = GLS_OK;
-    if (gls_file_exists(final)) {
-        status = gls_tensors_open(ctx, final, out);
-    } else {
-        char *folder = gls_sprintf(ctx, "%s/checkpoints", from);
-        status = folder ? gls_checkpoints_newest(ctx, folder, out) : GLS_ERR_MEMORY;
-        gls_free(ctx, folder);
-        if (status == GLS_OK && !*out)
-            status = gls_fail(ctx, GLS_ERR_FILE, "%s: the folder has neither final.safetensors nor a checkpoint", from);
-    }
-    gls_free(ctx, final);
-    return status;
-}
-
-static gls_status from_file(gls_run *run, gls_tensors *file) {
-    gls_training *t = run->training;
-    gls_arrays arrays = {0};
-    const gls_block *first = gls_layout_block(t->problem->state_layout, 0);
-    /* In a checkpoint the state has a prefix, in final.safetensors it has none. */
-    const char *prefix = first && !gls_tensors_has(file, first->name) ? "state/" : "";
-    gls_status status = gls_training_result_arrays(t, t->w, prefix, &arrays);
-    if (status == GLS_OK) status = gls_tensors_restore(file, &arrays);
-    gls_arrays_clear(run->ctx, &arrays);
-    return status;
-}
-
-gls_status gls_checkpoint_from(gls_run *run, const char *from) {
-    gls_tensors *file = NULL;
-    gls_status status = open_weights(run->ctx, from, &file);
-    if (status == GLS_ERR_FILE) status = GLS_ERR_INPUT; /* ours to read, not to write */
-    if (status == GLS_OK) status = from_file(run, file);
-    gls_tensors_close(file);
-    return gls_comm_agree(run->ctx, status);
-}
-
-gls_status gls_run_saved_step(gls_context *ctx, const char *from, int64_t *step) {
-    gls_tensors *file = NULL;
-    *step = -1;
-    gls_status status = open_weights(ctx, from, &file);
-    const char *note = status == GLS_OK ? gls_tensors_note(file, "step") : NULL;
-    if (note) *step = strtoll(note, NULL, 10);
-    gls_tensors_close(file);
-    return status == GLS_ERR_FILE ? GLS_ERR_INPUT : status;
 }
