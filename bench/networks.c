@@ -1,5 +1,6 @@
 /* Training steps of networks, for networks_torch.py to alternate with PyTorch's: reads lines `CASE STEPS` or `profile
- * CASE STEPS` and answers each with seconds, or with a table of time by layer. A case is NAME-BATCH. Single precision.
+ * CASE STEPS` and answers each with seconds, or with a table of time by layer; `hessian CASE STEPS` with what a Hessian
+ * product costs in gradients. A case is NAME-BATCH. Single precision.
  *
  *   mlp       784-512-512-10
  *   convnet   3x32x32, two 5x5 convolutions with 32 and 64 channels, 128 hidden units
@@ -225,6 +226,32 @@ static void profile(run *r, int count) {
            1e3 * sum / count, (long long)plan.slice, (long long)plan.wave, (long long)plan.lanes);
 }
 
+/* Processor time of a product over that of a gradient, alternating. */
+static void hessian(run *r, int count) {
+    enum { GRADIENT, PRODUCT, KINDS };
+    double seconds[KINDS] = {0}, mass;
+    gls_real *v = gls_alloc(ctx, gls_problem_size(r->problem), sizeof *v);
+    if (!v) check(GLS_ERR_MEMORY);
+    for (int64_t i = 0; i < gls_problem_size(r->problem); i++) v[i] = 1;
+    for (int k = -1; k < count; k++)
+        for (int kind = 0; kind < KINDS; kind++) {
+            gls_batch_stream stream;
+            gls_batch_stream_init(&stream, &r->batch);
+            gls_pass_request request = {
+                .w = r->w, .rows = &stream.stream, .want = GLS_WANT_GRADIENT, .mode = GLS_MODE_TRAIN, .g = r->g};
+            gls_pass_result result;
+            double start = clock_of(CLOCK_PROCESS_CPUTIME_ID);
+            if (kind == GRADIENT)
+                check(gls_pass_run(r->pass, &request, &result));
+            else
+                check(gls_pass_hessian_vector(r->pass, r->w, v, &stream.stream, GLS_MODE_TRAIN, r->g, &mass));
+            if (k >= 0) seconds[kind] += clock_of(CLOCK_PROCESS_CPUTIME_ID) - start;
+        }
+    printf("gradient %.3f ms, product %.3f ms, ratio %.2f\n", 1e3 * seconds[GRADIENT] / count,
+           1e3 * seconds[PRODUCT] / count, seconds[PRODUCT] / seconds[GRADIENT]);
+    gls_free(ctx, v);
+}
+
 /* Seconds, seconds of all processors, MiB that the process has grown. */
 static void report(run *r, int count, double base) {
     double cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID), wall = steps(r, count);
@@ -240,9 +267,8 @@ int main(int argc, char **argv) {
     double base = resident();
     while (fgets(line, sizeof line, stdin)) {
         int words = sscanf(line, "%63s %63s %63s", word[0], word[1], word[2]);
-        bool wants_profile = words == 3 && strcmp(word[0], "profile") == 0;
         if (words < 2) continue;
-        const char *name = wants_profile ? word[1] : word[0];
+        const char *name = words == 3 ? word[1] : word[0];
         run *r = all;
         while (r && strcmp(r->name, name) != 0) r = r->next;
         if (!r) {
@@ -250,8 +276,10 @@ int main(int argc, char **argv) {
             r->next = all;
             all = r;
         }
-        if (wants_profile)
+        if (words == 3 && strcmp(word[0], "profile") == 0)
             profile(r, atoi(word[2]));
+        else if (words == 3)
+            hessian(r, atoi(word[2]));
         else
             report(r, atoi(word[1]), base);
         fflush(stdout);

@@ -111,7 +111,7 @@ static void run_npy_targets(const uint8_t *data, size_t size) {
     open_file("npy", data, size, "labels", data, size);
 }
 static void run_png_labels(const uint8_t *data, size_t size) {
-    open_file("png", data, size, "main", "", 0);
+    open_file("images", data, size, "main", "", 0);
 }
 
 /* Words with a small vocabulary, then the file as the test set of the first half of it; then bytes. */
@@ -147,15 +147,46 @@ static void run_png(const uint8_t *data, size_t size) {
     snprintf(labels, sizeof labels, "%s one\n", strrchr(file.path, '/') + 1);
     memory_file list = create_file(labels, strlen(labels));
     gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
-    if (gls_value_append(ctx, map, gls_value_create(ctx, GLS_VALUE_TEXT, "labels", list.path)) != GLS_OK) abort();
+    if (gls_value_append(ctx, map, gls_value_create(ctx, GLS_VALUE_TEXT, "labels", list.path)) != GLS_OK ||
+        gls_value_append(ctx, map, gls_value_create(ctx, GLS_VALUE_TEXT, "alpha", "channel")) != GLS_OK)
+        abort();
     gls_source *source;
-    if (gls_source_open(ctx, "png", "/proc/self/fd", map, NULL, GLS_PART_TRAIN, NULL, &source) == GLS_OK)
+    if (gls_source_open(ctx, "images", "/proc/self/fd", map, NULL, GLS_PART_TRAIN, NULL, &source) == GLS_OK)
         check_rows(ctx, source);
     gls_source_destroy(source);
     gls_value_destroy(ctx, map);
     gls_context_destroy(ctx);
     close(file.fd);
     close(list.fd);
+}
+
+/* A table: its options are its first line, where that is a map. A second half that follows is the test set of it. */
+static void run_csv(const uint8_t *data, size_t size) {
+    gls_context *ctx = create_context();
+    const uint8_t *line = memchr(data, '\n', size);
+    size_t skip = line && data[0] == '{' ? (size_t)(line - data) + 1 : 0;
+    gls_value *map = NULL;
+    if (skip && gls_yaml_parse(ctx, "fuzz", (const char *)data, (int64_t)skip, &map) != GLS_OK) map = NULL;
+    memory_file file = create_file(data + skip, size - skip);
+    gls_source *train, *test = NULL;
+    for (int part = GLS_PART_TEST; part <= GLS_PART_ROWS; part++) {
+        gls_status status = gls_source_open(ctx, "csv", file.path, map, NULL, GLS_PART_TRAIN, NULL, &train);
+        if (status != GLS_OK && !*gls_context_message(ctx)) abort();
+        if (status == GLS_OK) check_rows(ctx, train);
+        if (status == GLS_OK &&
+            gls_source_open(ctx, "csv", file.path, map, NULL, (gls_part)part, &train->info, &test) == GLS_OK)
+            check_rows(ctx, test);
+        gls_source_destroy(test);
+        gls_source_destroy(train);
+        test = NULL;
+    }
+    gls_value_destroy(ctx, map);
+    gls_context_destroy(ctx);
+    close(file.fd);
+}
+
+static void run_npz(const uint8_t *data, size_t size) {
+    open_file("npz", data, size, NULL, "", 0);
 }
 
 /* Lines of any file, packed or not. */
@@ -271,6 +302,9 @@ const fuzz_target fuzz_targets[] = {
     {"cifar10", run_cifar},
     {"npy", run_npy},
     {"npy_targets", run_npy_targets},
+    {"npz", run_npz},
+    {"csv", run_csv},
+    {"jpeg", run_png},
     {"png", run_png},
     {"png_labels", run_png_labels},
     {"text", run_text},

@@ -12,14 +12,14 @@ import sys
 # The words that a name of the room may begin with. gls_register_WORD belongs to the room of WORD.
 WORDS = {
     "base": """add align64 alloc allocator arena array arrays axpy blas block combine compare context count dgemm distance
-        dot draw dtype fail file fill flush free gemm interrupt interrupted ints kind law layout least length lengths list lock
-        log make member name nearest note notice omp operand option options parallel parts printout random read reader real
-        reals record registry resize scale seconds sort sprintf status strdup sum task team tensors text texts value
+        dot draw dtype fail file fill flush free gemm interrupt interrupted ints kind largest law layout least length lengths
+        list lock log make member name nearest note notice omp operand option options parallel parts printout processors random read
+        reader real reals record registry resize scale seconds sort sprintf status strdup sum task team tensors text texts value
         values worker write writer yaml""",
     "comm": "comm reduce",
-    "data": """batch bytes classes column csv data delimited dense description documents fetch fitted format gather learned
-        loader npy owned part png rank rows sampler scan source sparse stream target token transform transforms vocabulary
-        wrapper zip""",
+    "data": """batch bytes classes column csv data delimited dense description documents fetch fitted format gather images
+        learned loader npy owned part picture rank rows sampler scan source sparse stream target token transform transforms
+        vocabulary wrapper zip""",
     "problem": """analytic ask constants coupling evaluate evaluation function generic glm link mode objective oracle output
         partition piecewise point prediction problem product sink span want""",
     "onnx": "onnx",
@@ -42,6 +42,8 @@ WORDS = {
 # Public names that keep another room's word, and the room whose header has them.
 PUBLIC_GUESTS = {
     "gls_format_guess": "run",
+    "gls_format_guessed": "run",
+    "gls_format_to_write": "run",
     "gls_kind_name": "run",
     "gls_problem_view": "model",
     "gls_source_indices": "problem",

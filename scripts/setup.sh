@@ -5,7 +5,8 @@ set -eu
 
 packages="gcc g++ make meson ninja-build pkg-config python3 libdnnl-dev libopenblas-openmp-dev liblapacke-dev
 librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev libxxhash-dev libcsv-dev libcmocka-dev
-libjs-chart.js protobuf-c-compiler libprotobuf-c-dev libonnx-dev"
+libjpeg62-turbo-dev libjs-chart.js protobuf-c-compiler libprotobuf-c-dev libonnx-dev
+python3-yaml"
 docs="doxygen"
 deb="debhelper dpkg-dev"
 peers="python3-torch python3-numpy liblinear-tools chromium debootstrap cmake groff doxygen clang clang-format libclang-rt-dev libomp-dev valgrind"

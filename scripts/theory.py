@@ -9,8 +9,12 @@ import sys
 
 TITLES = {
     "diversity": "Gradient diversity [D]",
+    "batch_limits": "Batches at their limit [D]",
+    "conflicts": "What data and mechanisms guarantee [D]",
+    "stability": "Stability and generalisation [D]",
     "sngm": "Normalised gradients with momentum [N]",
     "heavy": "Clipping under heavy tails [A], [T] chapter 4",
+    "heavy_rates": "Rates without convexity, [T] table 4.1",
     "relaxed": "Acceleration and relaxed smoothness, [T] chapters 2 and 3",
     "nonsmooth": "Non-smooth functions, [T] chapter 5",
     "invariant": "Descent that does not converge, [T] chapter 6",

@@ -113,6 +113,7 @@ GLS_API const char *gls_context_message(const gls_context *ctx);
 /* What a user's callback returned when the status was GLS_ERR_CALLBACK. */
 GLS_API int gls_context_callback_code(const gls_context *ctx);
 GLS_API int gls_context_threads(const gls_context *ctx);
+GLS_API int gls_processors(void); /* that this process may use: the threads of a context that asks for none */
 GLS_API uint64_t gls_context_seed(const gls_context *ctx);
 GLS_API gls_comm *gls_context_comm(const gls_context *ctx);
 GLS_API bool gls_context_portable(const gls_context *ctx);
@@ -142,6 +143,17 @@ GLS_API void gls_log(gls_context *ctx, gls_log_level level, const char *format, 
         gls_status gls_try_status = (call);                  \
         if (gls_try_status != GLS_OK) return gls_try_status; \
     } while (0)
+
+/* The first line of functions with a status: a pointer that must not be NULL is GLS_ERR_ARGUMENT with its name. ctx may
+ * be NULL: then there is no message, only the status. */
+#define GLS_GIVEN(ctx, ...)                                                                    \
+    do {                                                                                       \
+        const void *const gls_given[] = {__VA_ARGS__};                                         \
+        for (int gls_i = 0; gls_i < (int)(sizeof gls_given / sizeof *gls_given); gls_i++)      \
+            if (!gls_given[gls_i]) return gls_fail_null((ctx), __func__, #__VA_ARGS__, gls_i); \
+    } while (0)
+/* GLS_ERR_ARGUMENT: argument number `which` (from 0) of those listed in names, separated by commas, is NULL. */
+GLS_API gls_status gls_fail_null(gls_context *ctx, const char *function, const char *names, int which);
 
 /* ---- memory ---- */
 

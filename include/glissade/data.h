@@ -66,6 +66,9 @@ typedef struct gls_fitted gls_fitted;
  * rows what the same list has learned there. Takes source, also when it fails: then the source is destroyed. */
 GLS_API gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
                                         const gls_fitted *fitted, gls_source **out);
+/* The same to rows that come from elsewhere, to be predicted or evaluated: none of them is left out by `subset`. */
+GLS_API gls_status gls_transforms_apply_elsewhere(gls_context *ctx, gls_source *source, const gls_value *list,
+                                                  uint64_t seed, const gls_fitted *fitted, gls_source **out);
 /* Writes a source by format name; GLS_ERR_UNSUPPORTED if the format has no writer or cannot hold these data. */
 GLS_API gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
                                     const gls_value *options, const char *const *except);
@@ -346,6 +349,7 @@ struct gls_onnx;
 typedef struct gls_transform {
     gls_member member;
     bool train_only;   /* leaves all but the training data alone */
+    bool own_sets;     /* leaves rows alone that are no set of the run (gls_transforms_apply_elsewhere) */
     bool changes_rows; /* picks or adds examples: leaves rows without targets, which are to be predicted, alone */
     /* Learns from training data, before they are transformed. NULL: there is nothing to learn. */
     gls_status (*fit)(gls_context *ctx, const gls_source *source, const void *options, gls_learned *learned);

@@ -188,6 +188,8 @@ struct gls_measure {
     const void *options;
     int64_t parameters, examples; /* of the problem; 0: for matrices */
     unsigned needs;               /* the type's, and what its options add in create */
+    double breadth; /* parameters over the multiply-adds of one example's forward pass, for `cost`: large where a gradient
+                       of its own costs much beside what it takes to compute. 0: not known */
     void *self;
 };
 GLS_API const gls_measure_type *gls_measure_type_of(const gls_measure *measure);

@@ -96,7 +96,8 @@ typedef struct gls_answer {
 GLS_API bool gls_method_plain(const gls_method *method);
 
 GLS_API gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *query);
-/* A non-finite answer is refused: GLS_OK, report->refused is true, w and the method's state are as before. */
+/* A non-finite answer is refused: GLS_OK, report->refused is true, w and the method's state are as before, but for the
+ * count of such steps, by which schedules go on. */
 GLS_API gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_real *w, gls_step_report *report);
 
 /* That w is (delta, eps)-stationary: |sum_j weight_j g_j| = norm <= eps, where g_j is the generalised gradient at

@@ -23,6 +23,12 @@ GLS_API gls_status gls_config_parse(gls_context *ctx, const char *name, const ch
 /* One override, "section.key=value"; the right side is YAML ({...} and [...] too), a number in the path is a place in a
  * list. Sections that are missing are made; a section that was a bare name takes keys. */
 GLS_API gls_status gls_config_set(gls_context *ctx, gls_value *config, const char *assignment);
+/* The same for an assignment that is no --set: origin speaks in messages in its place, as "--seed" does, and is where
+ * the value came from. */
+GLS_API gls_status gls_config_set_from(gls_context *ctx, gls_value *config, const char *origin, const char *assignment);
+/* The key of a configuration that a word stands for, its own name or what other tools call it: "train.batch" for
+ * batch_size, "method.lr" for lr. NULL: none. Returns text. */
+GLS_API const char *gls_config_key_for(const char *word, char text[96]);
 /* Back to YAML that reads to the same tree; from gls_alloc, NULL without memory. */
 GLS_API char *gls_config_text(gls_context *ctx, const gls_value *config);
 /* A built-in configuration by name. */
@@ -263,7 +269,9 @@ typedef struct gls_suspects_report {
     gls_suspect *suspect;  /* [suspects], the most suspect first */
     int64_t suspects;
     char *by;
-    gls_suspect_mean *mean; /* [means], ascending keys */
+    int64_t classes;         /* of the run's targets, or 0 */
+    const char **class_name; /* [classes] as the file calls them, or NULL: by their numbers */
+    gls_suspect_mean *mean;  /* [means], ascending keys */
     int64_t means;
     bool planted;        /* the run knows examples that were planted */
     double precision[3]; /* by factor, loss and norm: share of planted ones among as many suspects as were planted; NaN
@@ -365,6 +373,10 @@ GLS_API const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_
 /* The format that is assumed for a file without a stated one: by the end of its name, .gz and .xz ignored, else libsvm;
  * without a path the generator glyphs. */
 GLS_API const char *gls_format_guess(const char *path);
+/* The format that a file to be written is called by. GLS_ERR_ARGUMENT with the names that are known. */
+GLS_API gls_status gls_format_to_write(gls_context *ctx, const char *path, const char **format);
+/* Returns status; behind the message of a file that could not be read it says that its format was guessed. */
+GLS_API gls_status gls_format_guessed(gls_context *ctx, gls_status status, const char *format);
 typedef struct gls_preset {
     const char *name, *help, *text; /* text: the configuration in YAML */
 } gls_preset;

@@ -33,6 +33,8 @@ static gls_status check(gls_context *ctx, const gls_arrays *arrays, const char *
 
 gls_status gls_arrays_add(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype, int dims,
                           const int64_t *shape, void *data) {
+    GLS_GIVEN(ctx, ctx, arrays, name);
+    if (dims > 0) GLS_GIVEN(ctx, shape);
     GLS_TRY(check(ctx, arrays, name, dims));
     if (arrays->count == arrays->capacity) {
         int64_t capacity = arrays->capacity ? 2 * arrays->capacity : 16;
@@ -50,11 +52,14 @@ gls_status gls_arrays_add(gls_context *ctx, gls_arrays *arrays, const char *name
 
 gls_status gls_arrays_add_vector(gls_context *ctx, gls_arrays *arrays, const char *name, gls_dtype dtype, int64_t size,
                                  void *data) {
+    GLS_GIVEN(ctx, ctx, arrays, name);
+    if (size > 0) GLS_GIVEN(ctx, data);
     return gls_arrays_add(ctx, arrays, name, dtype, 1, &size, data);
 }
 
 gls_status gls_arrays_add_layout(gls_context *ctx, gls_arrays *arrays, const gls_layout *layout, const char *prefix,
                                  gls_real *data) {
+    GLS_GIVEN(ctx, ctx, arrays, prefix);
     for (int64_t i = 0; i < gls_layout_count(layout); i++) {
         const gls_block *b = gls_layout_block(layout, i);
         char name[sizeof arrays->item->name];
@@ -66,23 +71,28 @@ gls_status gls_arrays_add_layout(gls_context *ctx, gls_arrays *arrays, const gls
 }
 
 void gls_arrays_optional(gls_arrays *arrays) {
+    if (!arrays) return;
     arrays->item[arrays->count - 1].optional = true;
 }
 
 void gls_arrays_resizable(gls_arrays *arrays, gls_status (*resize)(void *owner, gls_array *array, const int64_t *shape),
                           void *owner) {
+    if (!arrays || !resize) return;
     arrays->item[arrays->count - 1].resize = resize;
     arrays->item[arrays->count - 1].owner = owner;
 }
 
 gls_status gls_arrays_add_state(gls_context *ctx, gls_arrays *arrays, const char *prefix, const char *name,
                                 gls_dtype dtype, int64_t size, void *data) {
+    GLS_GIVEN(ctx, ctx, arrays, prefix, name);
+    if (size > 0) GLS_GIVEN(ctx, data);
     char whole[2 * sizeof arrays->item->name]; /* a name cut to this is still too long, and refused */
     snprintf(whole, sizeof whole, "%s%s", prefix, name);
     return gls_arrays_add_vector(ctx, arrays, whole, dtype, size, data);
 }
 
 void gls_arrays_clear(gls_context *ctx, gls_arrays *arrays) {
+    if (!ctx || !arrays) return;
     gls_free(ctx, arrays->item);
     *arrays = (gls_arrays){0};
 }

@@ -22,7 +22,7 @@ static void default_release(void *user, void *block, size_t size) {
 
 /* The processors this process may use. The call fails while the mask is smaller than the kernel's: 1024 is the C
  * library's usual size, 65536 exceeds what kernels are built for. */
-static int usable_processors(void) {
+int gls_processors(void) {
     for (int most = 1024; most <= 1 << 16; most *= 4) {
         cpu_set_t *set = CPU_ALLOC((size_t)most);
         if (!set) break;
@@ -82,7 +82,7 @@ gls_status gls_context_create_checked(gls_context **out, const gls_context_optio
     if (!ctx) return GLS_ERR_MEMORY;
     memset(ctx, 0, sizeof *ctx);
     ctx->allocator = allocator;
-    ctx->threads = options->threads ? options->threads : usable_processors();
+    ctx->threads = options->threads ? options->threads : gls_processors();
     if (ctx->threads > GLS_MAX_THREADS) ctx->threads = GLS_MAX_THREADS;
     ctx->process = getpid();
     ctx->seed = options->seed;
@@ -97,11 +97,15 @@ gls_status gls_context_create_checked(gls_context **out, const gls_context_optio
         gls_context_destroy(ctx);
         return GLS_ERR_MEMORY;
     }
+    if (cpu && *cpu && strcmp(cpu, "portable") != 0)
+        gls_log(ctx, GLS_LOG_WARNING, "GLS_CPU is '%s' and changes nothing: expected portable, or no such variable",
+                cpu);
     *out = ctx;
     return GLS_OK;
 }
 
 gls_status gls_context_create_child(const gls_context *parent, gls_context **out) {
+    GLS_GIVEN(NULL, parent, out);
     gls_context_options options = {.size = sizeof options,
                                    .threads = 1,
                                    .seed = parent->seed,
@@ -153,33 +157,41 @@ const char *gls_context_message(const gls_context *ctx) {
 }
 
 int gls_context_callback_code(const gls_context *ctx) {
+    if (!ctx) return 0;
     return ctx->notice.callback_code;
 }
 int gls_context_threads(const gls_context *ctx) {
+    if (!ctx) return 0;
     return ctx->threads;
 }
 uint64_t gls_context_seed(const gls_context *ctx) {
+    if (!ctx) return 0;
     return ctx->seed;
 }
 gls_comm *gls_context_comm(const gls_context *ctx) {
+    if (!ctx) return NULL;
     return ctx->comm;
 }
 bool gls_context_portable(const gls_context *ctx) {
+    if (!ctx) return false;
     return ctx->portable;
 }
 
 void gls_interrupt(gls_context *ctx) {
+    if (!ctx) return;
     atomic_store(&ctx->interrupted, true);
 }
 bool gls_interrupted(const gls_context *ctx) {
+    if (!ctx) return false;
     return atomic_load(&ctx->interrupted);
 }
 void gls_interrupt_clear(gls_context *ctx) {
+    if (!ctx) return;
     atomic_store(&ctx->interrupted, false);
 }
 
 gls_status gls_fail(gls_context *ctx, gls_status status, const char *format, ...) {
-    if (!ctx) return status;
+    if (!ctx || !format) return status;
     /* Into a buffer first: an argument may be the message that is being replaced. */
     char text[GLS_MESSAGE_SIZE];
     va_list args;
@@ -198,13 +210,34 @@ gls_status gls_fail(gls_context *ctx, gls_status status, const char *format, ...
 }
 
 gls_status gls_fail_callback(gls_context *ctx, int code, const char *what) {
+    GLS_GIVEN(ctx, ctx, what);
     gls_worker *worker = gls_context_worker(ctx);
     (worker ? &worker->notice : &ctx->notice)->callback_code = code;
     return gls_fail(ctx, GLS_ERR_CALLBACK, "%s returned %d", what, code);
 }
 
-void gls_log(gls_context *ctx, gls_log_level level, const char *format, ...) {
+void gls_log_once(gls_context *ctx, gls_log_level level, const char *format, ...) {
     if (!ctx || !ctx->log) return;
+    char text[GLS_MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    pthread_mutex_lock(&ctx->lock);
+    bool said = find_name(ctx, text) != NULL;
+    pthread_mutex_unlock(&ctx->lock);
+    if (said || !gls_context_name(ctx, text)) return;
+    gls_log(ctx, level, "%s", text);
+}
+
+gls_status gls_fail_null(gls_context *ctx, const char *function, const char *names, int which) {
+    for (; which > 0 && strchr(names, ','); which--) names = strchr(names, ',') + 1;
+    names += strspn(names, " ");
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: %.*s is NULL", function, (int)strcspn(names, ","), names);
+}
+
+void gls_log(gls_context *ctx, gls_log_level level, const char *format, ...) {
+    if (!ctx || !ctx->log || !format) return;
     char text[GLS_MESSAGE_SIZE];
     va_list args;
     va_start(args, format);

@@ -98,6 +98,19 @@ double gls_distance_squares(const gls_real *x, const gls_real *y, int64_t n) {
     return reduce(chunk_distance, x, y, n);
 }
 
+GLS_SIMD gls_real gls_largest(const gls_real *x, int64_t n) {
+    gls_real part[GLS_LANES], most = x[0];
+    for (int j = 0; j < GLS_LANES; j++) part[j] = x[0];
+    int64_t i = 0;
+    for (; i + GLS_LANES <= n; i += GLS_LANES) {
+        GLS_LANE_LOOP
+        for (int j = 0; j < GLS_LANES; j++) part[j] = x[i + j] > part[j] ? x[i + j] : part[j];
+    }
+    for (int j = 0; j < GLS_LANES; j++) most = part[j] > most ? part[j] : most;
+    for (; i < n; i++) most = x[i] > most ? x[i] : most;
+    return most;
+}
+
 GLS_SIMD int64_t gls_count_nonfinite(const gls_real *x, int64_t n) {
     int64_t count = 0;
     for (int64_t i = 0; i < n; i++) count += !(x[i] - x[i] == 0);

@@ -37,6 +37,7 @@ double gls_dot(const gls_real *x, const gls_real *y, int64_t n); /* sum x_i y_i 
 double gls_sum(const gls_real *x, int64_t n);
 double gls_sum_absolute(const gls_real *x, int64_t n);
 double gls_distance_squares(const gls_real *x, const gls_real *y, int64_t n); /* sum (x_i - y_i)^2 */
+gls_real gls_largest(const gls_real *x, int64_t n); /* n > 0; NaN if x_0 is, else of those that are not */
 int64_t gls_count_nonfinite(const gls_real *x, int64_t n);
 void gls_fill(gls_real *x, gls_real value, int64_t n);
 void gls_scale(gls_real *x, double a, int64_t n);                   /* x = a x, a rounded to gls_real */

@@ -12,6 +12,7 @@ struct gls_layout {
 };
 
 gls_status gls_layout_create(gls_context *ctx, gls_layout **out) {
+    GLS_GIVEN(ctx, ctx, out);
     *out = gls_alloc(ctx, 1, sizeof **out);
     if (!*out) return GLS_ERR_MEMORY;
     (*out)->ctx = ctx;
@@ -41,6 +42,8 @@ static gls_status extent(gls_context *ctx, const char *name, int dims, const int
 }
 
 gls_status gls_layout_add(gls_layout *layout, const char *name, int dims, const int64_t *shape, unsigned flags) {
+    GLS_GIVEN(layout ? layout->ctx : NULL, layout, name);
+    if (dims > 0) GLS_GIVEN(layout ? layout->ctx : NULL, shape);
     gls_context *ctx = layout->ctx;
     int64_t size = 0, end;
     GLS_TRY(extent(ctx, name, dims, shape, &size));
@@ -70,23 +73,28 @@ gls_status gls_layout_add(gls_layout *layout, const char *name, int dims, const 
 }
 
 int64_t gls_layout_size(const gls_layout *layout) {
+    if (!layout) return 0;
     return layout->size;
 }
 int64_t gls_layout_count(const gls_layout *layout) {
+    if (!layout) return 0;
     return layout->count;
 }
 
 const gls_block *gls_layout_block(const gls_layout *layout, int64_t i) {
+    if (!layout) return NULL;
     return i >= 0 && i < layout->count ? layout->block[i] : NULL;
 }
 
 const gls_block *gls_layout_find(const gls_layout *layout, const char *name) {
+    if (!layout || !name) return NULL;
     for (int64_t i = 0; i < layout->count; i++)
         if (strcmp(layout->block[i]->name, name) == 0) return layout->block[i];
     return NULL;
 }
 
 char *gls_layout_view(const gls_layout *layout) {
+    if (!layout) return NULL;
     gls_printout lines = {.ctx = layout->ctx};
     gls_printout_add(&lines, "%lld values in %lld block%s\n", (long long)layout->size, (long long)layout->count,
                      layout->count == 1 ? "" : "s");

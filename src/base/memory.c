@@ -44,6 +44,7 @@ static void *take(gls_context *ctx, size_t bytes) {
 }
 
 void *gls_alloc(gls_context *ctx, int64_t count, size_t size) {
+    if (!ctx) return NULL;
     size_t bytes;
     if (!checked_product(count, size, &bytes)) return fail_product(ctx, count, size);
     void *block = take(ctx, bytes);
@@ -52,6 +53,7 @@ void *gls_alloc(gls_context *ctx, int64_t count, size_t size) {
 }
 
 void *gls_resize(gls_context *ctx, void *block, int64_t count, size_t size) {
+    if (!ctx) return NULL;
     if (!block) return gls_alloc(ctx, count, size);
     size_t bytes;
     if (!checked_product(count, size, &bytes)) return fail_product(ctx, count, size);
@@ -66,12 +68,13 @@ void *gls_resize(gls_context *ctx, void *block, int64_t count, size_t size) {
 }
 
 void gls_free(gls_context *ctx, void *block) {
-    if (!block) return;
+    if (!block || !ctx) return;
     header *h = header_of(block);
     ctx->allocator.release(ctx->allocator.user, h, h->total);
 }
 
 char *gls_strdup(gls_context *ctx, const char *text) {
+    if (!ctx || !text) return NULL;
     size_t bytes = strlen(text) + 1;
     char *copy = take(ctx, bytes);
     if (copy) memcpy(copy, text, bytes);
@@ -79,6 +82,7 @@ char *gls_strdup(gls_context *ctx, const char *text) {
 }
 
 char *gls_sprintf(gls_context *ctx, const char *format, ...) {
+    if (!ctx || !format) return NULL;
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
@@ -104,6 +108,7 @@ struct gls_arena {
 };
 
 gls_status gls_arena_create(gls_context *ctx, gls_arena **out) {
+    GLS_GIVEN(ctx, ctx, out);
     *out = NULL;
     gls_arena *arena = gls_alloc(ctx, 1, sizeof *arena);
     if (!arena) return GLS_ERR_MEMORY;
@@ -139,6 +144,7 @@ static chunk *add_chunk(gls_arena *arena, size_t bytes) {
 }
 
 void *gls_arena_alloc(gls_arena *arena, int64_t count, size_t size) {
+    if (!arena) return NULL;
     size_t bytes;
     if (!checked_product(count, size, &bytes)) return fail_product(arena->ctx, count, size);
     bytes = (size_t)gls_align64((int64_t)bytes);
@@ -156,6 +162,7 @@ void *gls_arena_alloc(gls_arena *arena, int64_t count, size_t size) {
 }
 
 void gls_arena_reset(gls_arena *arena) {
+    if (!arena) return;
     for (chunk *c = arena->first; c; c = c->next) c->used = 0;
     arena->current = arena->first;
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 size_t gls_option_size(const gls_option *option) {
     static const size_t size[] = {[GLS_OPTION_REAL] = sizeof(double),       [GLS_OPTION_INT] = sizeof(int64_t),
@@ -52,7 +53,7 @@ static bool read_real(const gls_option *option, const char *text, double *value)
 static bool read_bool(const char *text, bool *value) {
     static const char *const word[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
     for (int i = 0; i < 8; i++)
-        if (strcmp(text, word[i]) == 0) {
+        if (strcasecmp(text, word[i]) == 0) { /* also True, as Python writes it */
             *value = i % 2;
             return true;
         }

@@ -62,6 +62,7 @@ static void append_keys(char *text, size_t size, const gls_option *table) {
 }
 
 void gls_option_describe(const gls_option *option, char *text, size_t size) {
+    if (!option || !text) return;
     static const char *const noun[] = {[GLS_OPTION_REAL] = "a number",
                                        [GLS_OPTION_INT] = "a whole number",
                                        [GLS_OPTION_BOOL] = "true or false",

@@ -146,6 +146,7 @@ static gls_status reset(gls_options *options, int64_t i) {
 /* A table of another struct would make options write outside of this one, so offsets are checked. */
 gls_status gls_options_create(gls_context *ctx, const char *owner, const gls_option *table, size_t struct_size,
                               gls_options **out) {
+    GLS_GIVEN(ctx, ctx, owner, out);
     *out = NULL;
     gls_options *options = gls_alloc(ctx, 1, sizeof *options);
     if (!options) return GLS_ERR_MEMORY;
@@ -188,6 +189,7 @@ void gls_options_destroy(gls_options *options) {
 /* Plain values are copied as bytes. What points at memory is read again from its own tree, so that the copy shares
  * nothing with the original. */
 gls_options *gls_options_clone(const gls_options *options) {
+    if (!options) return NULL;
     gls_options *copy;
     if (gls_options_create(options->ctx, options->owner, options->table, options->bytes, &copy) != GLS_OK) return NULL;
     for (int64_t i = 0; i < options->count; i++) {
@@ -211,6 +213,7 @@ gls_options *gls_options_clone(const gls_options *options) {
 /* ---- setting ---- */
 
 gls_status gls_options_set(gls_options *options, const char *key, const char *text) {
+    GLS_GIVEN(NULL, options, key, text);
     int64_t i = find(options, key);
     if (i < 0) return fail_unknown(options, key, NULL);
     GLS_TRY(assign_text(options, i, text));
@@ -219,18 +222,21 @@ gls_status gls_options_set(gls_options *options, const char *key, const char *te
 }
 
 gls_status gls_options_set_real(gls_options *options, const char *key, double value) {
+    GLS_GIVEN(NULL, options, key);
     char text[GLS_REAL_TEXT];
     gls_text_from_real(text, value);
     return gls_options_set(options, key, text);
 }
 
 gls_status gls_options_set_int(gls_options *options, const char *key, int64_t value) {
+    GLS_GIVEN(NULL, options, key);
     char text[GLS_REAL_TEXT];
     snprintf(text, sizeof text, "%lld", (long long)value);
     return gls_options_set(options, key, text);
 }
 
 gls_status gls_options_set_value(gls_options *options, const gls_value *value) {
+    GLS_GIVEN(NULL, options, value);
     int64_t i = value->key ? find(options, value->key) : -1;
     if (i < 0) return fail_unknown(options, value->key ? value->key : "", value);
     if (value->kind == GLS_VALUE_NULL) return reset(options, i);
@@ -246,6 +252,7 @@ static bool among(const char *key, const char *const *list) {
 }
 
 gls_status gls_options_apply(gls_options *options, const gls_value *map, const char *const *except) {
+    GLS_GIVEN(options ? options->ctx : NULL, options);
     char where[GLS_ORIGIN_TEXT];
     if (map && map->kind != GLS_VALUE_MAP && map->kind != GLS_VALUE_NULL)
         return gls_fail(options->ctx, GLS_ERR_ARGUMENT, "%s%s: expected a map of options", gls_value_origin(map, where),
@@ -264,23 +271,28 @@ gls_status gls_options_apply(gls_options *options, const gls_value *map, const c
 /* ---- reading ---- */
 
 const void *gls_options_struct(const gls_options *options) {
+    if (!options) return NULL;
     return options->filled;
 }
 const gls_option *gls_options_table(const gls_options *options) {
+    if (!options) return NULL;
     return options->table;
 }
 
 bool gls_options_given(const gls_options *options, const char *key) {
+    if (!options || !key) return false;
     int64_t i = find(options, key);
     return i >= 0 && options->slot[i].given;
 }
 
 const gls_value *gls_options_schedule(const gls_options *options, const char *key) {
+    if (!options || !key) return NULL;
     int64_t i = find(options, key);
     return i >= 0 && (options->table[i].flags & GLS_OPTION_SCHEDULABLE) ? options->slot[i].value : NULL;
 }
 
 gls_status gls_options_value(const gls_options *options, const char *key, gls_value **out) {
+    GLS_GIVEN(options ? options->ctx : NULL, options, key, out);
     int64_t i = find(options, key);
     *out = NULL;
     if (i < 0) return GLS_OK;
@@ -289,6 +301,7 @@ gls_status gls_options_value(const gls_options *options, const char *key, gls_va
 }
 
 char *gls_options_text(const gls_options *options, const char *key) {
+    if (!options || !key) return NULL;
     gls_value *value = NULL;
     char *text = NULL;
     int64_t i = find(options, key);

@@ -92,6 +92,8 @@ static const gls_worker *lowest_failure(const gls_context *ctx) {
 }
 
 gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *user) {
+    GLS_GIVEN(ctx, ctx);
+    if (!fn) return gls_fail_null(ctx, __func__, "fn", 0);
     if (tasks <= 0) return GLS_OK;
     gls_worker *outer = gls_context_worker(ctx);
     if (!outer) notice_fork(ctx);

@@ -11,10 +11,12 @@ static int find(const gls_record *record, const char *name) {
 }
 
 void gls_record_clear(gls_record *record) {
+    if (!record) return;
     record->count = 0;
 }
 
 void gls_record_set(gls_record *record, const char *name, double value) {
+    if (!record || !name) return;
     static const char dropped[] = "figures_dropped";
     int i = find(record, name);
     if (i < 0 && record->count < GLS_RECORD_CAPACITY) {
@@ -31,6 +33,7 @@ void gls_record_set(gls_record *record, const char *name, double value) {
 }
 
 double gls_record_get(const gls_record *record, const char *name) {
+    if (!record || !name) return NAN;
     int i = find(record, name);
     return i < 0 ? NAN : record->value[i];
 }

@@ -3,6 +3,7 @@
 
 #include "base/context.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const gls_member *gls_member_at(gls_context *ctx, const gls_member_kind *kind, int64_t i) {
@@ -31,12 +32,24 @@ static const gls_member *find(gls_context *ctx, const gls_member_kind *kind, con
     return NULL;
 }
 
+gls_status gls_member_unknown(gls_context *ctx, const char *place, const char *what, const char *name,
+                              const char *(*next)(const void *user, int64_t i), const void *user) {
+    const char *nearest = gls_nearest(name, next, user), *known;
+    /* Too far to be a slip of the pen: perhaps a name cut short. */
+    for (int64_t i = 0; !nearest && *name && (known = next(user, i)); i++)
+        if (strncmp(known, name, strlen(name)) == 0) nearest = known;
+    if (nearest) return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown %s '%s'; did you mean '%s'?", place, what, name, nearest);
+    char list[512] = "";
+    size_t used = 0;
+    for (int64_t i = 0; (known = next(user, i)) && used + strlen(known) + 3 < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known);
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown %s '%s'; expected one of %s", place, what, name, list);
+}
+
 const gls_member *gls_member_find(gls_context *ctx, const gls_member_kind *kind, const char *name) {
     const gls_member *member = find(ctx, kind, name);
     if (member) return member;
-    const char *nearest = gls_nearest(name, name_at, &(names){ctx, kind});
-    gls_fail(ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'%s%s%s", kind->what, name, nearest ? "; did you mean '" : "",
-             nearest ? nearest : "", nearest ? "'?" : "");
+    gls_member_unknown(ctx, "", kind->what, name, name_at, &(names){ctx, kind});
     return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 gls_value *gls_value_create(gls_context *ctx, gls_value_kind kind, const char *key, const char *text) {
+    if (!ctx) return NULL;
     gls_value *value = gls_alloc(ctx, 1, sizeof *value);
     if (!value) return NULL;
     value->kind = kind;
@@ -26,6 +27,7 @@ void gls_value_destroy(gls_context *ctx, gls_value *value) {
 
 gls_status gls_value_append(gls_context *ctx, gls_value *parent, gls_value *child) {
     if (!child) return GLS_ERR_MEMORY;
+    GLS_GIVEN(ctx, ctx, parent);
     int64_t count = parent->count;
     if ((count & (count - 1)) == 0) { /* room for the next power of two */
         gls_value **grown = gls_resize(ctx, parent->items, count ? 2 * count : 1, sizeof *grown);
@@ -40,6 +42,7 @@ gls_status gls_value_append(gls_context *ctx, gls_value *parent, gls_value *chil
 }
 
 gls_status gls_value_set_origin(gls_context *ctx, gls_value *value, const gls_value *from) {
+    GLS_GIVEN(ctx, ctx, value, from);
     const char *file = gls_context_name(ctx, from->file);
     if (from->file && !file) return GLS_ERR_MEMORY;
     value->file = file;
@@ -69,11 +72,12 @@ gls_value *gls_value_clone_as(gls_context *ctx, const gls_value *value, const ch
 }
 
 gls_value *gls_value_clone(gls_context *ctx, const gls_value *value) {
+    if (!ctx || !value) return NULL;
     return gls_value_clone_as(ctx, value, value->key);
 }
 
 const gls_value *gls_value_get(const gls_value *map, const char *key) {
-    if (!map || map->kind != GLS_VALUE_MAP) return NULL;
+    if (!map || !key || map->kind != GLS_VALUE_MAP) return NULL;
     for (int64_t i = 0; i < map->count; i++)
         if (map->items[i]->key && strcmp(map->items[i]->key, key) == 0) return map->items[i];
     return NULL;

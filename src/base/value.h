@@ -16,4 +16,7 @@ gls_value *gls_value_clone_as(gls_context *ctx, const gls_value *value, const ch
  * (with a message). */
 const char *gls_context_name(gls_context *ctx, const char *name);
 
+/* A message that would be the same again in this context is logged once. */
+void gls_log_once(gls_context *ctx, gls_log_level level, const char *format, ...) GLS_PRINTF(3, 4);
+
 #endif

@@ -192,6 +192,7 @@ bool gls_file_exists(const char *path) {
 }
 
 gls_status gls_make_directory(gls_context *ctx, const char *path) {
+    GLS_GIVEN(ctx, ctx, path);
     char *name = gls_strdup(ctx, path);
     if (!name) return GLS_ERR_MEMORY;
     gls_status status = GLS_OK;
@@ -210,6 +211,7 @@ gls_status gls_make_directory(gls_context *ctx, const char *path) {
 }
 
 gls_status gls_write_text(gls_context *ctx, const char *path, const char *text) {
+    GLS_GIVEN(ctx, ctx, path, text);
     gls_writer *writer;
     GLS_TRY(gls_writer_open(ctx, path, &writer));
     gls_status status = gls_writer_write(writer, text, (int64_t)strlen(text));

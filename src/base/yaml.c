@@ -5,6 +5,7 @@
 #include <yaml.h>
 
 #include "base/io.h"
+#include "base/text.h"
 #include "base/value.h"
 
 /* Configurations have a few KiB; the bounds stop mistaken files, and aliases that multiply, before memory runs out. */
@@ -20,6 +21,15 @@ typedef struct reading {
 
 static gls_status convert(reading *r, int index, const char *key, int depth, gls_value **out);
 
+/* "FILE:12: ", or "WHAT: " for a text that comes from no file. */
+static const char *place(const char *name, const char *file, const yaml_mark_t *mark, char text[GLS_ORIGIN_TEXT]) {
+    if (file)
+        snprintf(text, GLS_ORIGIN_TEXT, "%s:%d: ", name, (int)mark->line + 1);
+    else
+        snprintf(text, GLS_ORIGIN_TEXT, "%s: ", name);
+    return text;
+}
+
 static bool is_null(const yaml_node_t *node) {
     const char *text = (const char *)node->data.scalar.value;
     return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
@@ -29,9 +39,10 @@ static bool is_null(const yaml_node_t *node) {
 
 static gls_status convert_scalar(reading *r, const yaml_node_t *node, const char *key, gls_value **out) {
     const char *text = (const char *)node->data.scalar.value;
-    int line = (int)node->start_mark.line + 1;
+    char where[GLS_ORIGIN_TEXT];
     if (strlen(text) != node->data.scalar.length)
-        return gls_fail(r->ctx, GLS_ERR_INPUT, "%s:%d: the text contains a NUL byte", r->name, line);
+        return gls_fail(r->ctx, GLS_ERR_INPUT, "%sthe text contains a NUL byte",
+                        place(r->name, r->file, &node->start_mark, where));
     bool null = is_null(node);
     *out = gls_value_create(r->ctx, null ? GLS_VALUE_NULL : GLS_VALUE_TEXT, key, null ? NULL : text);
     if (!*out) return GLS_ERR_MEMORY;
@@ -42,12 +53,14 @@ static gls_status convert_scalar(reading *r, const yaml_node_t *node, const char
 static gls_status convert_pair(reading *r, const yaml_node_pair_t *pair, gls_value *map, int depth) {
     const yaml_node_t *key = yaml_document_get_node(r->document, pair->key);
     int line = (int)key->start_mark.line + 1;
+    char where[GLS_ORIGIN_TEXT];
+    place(r->name, r->file, &key->start_mark, where);
     if (key->type != YAML_SCALAR_NODE || strlen((char *)key->data.scalar.value) != key->data.scalar.length)
-        return gls_fail(r->ctx, GLS_ERR_INPUT, "%s:%d: a key must be a plain name", r->name, line);
+        return gls_fail(r->ctx, GLS_ERR_INPUT, "%sa key must be a plain name", where);
     const char *name = (const char *)key->data.scalar.value;
     const gls_value *before = gls_value_get(map, name);
     if (before)
-        return gls_fail(r->ctx, GLS_ERR_INPUT, "%s:%d: '%s' is given twice (first in line %d)", r->name, line, name,
+        return gls_fail(r->ctx, GLS_ERR_INPUT, "%s'%s' is given twice (first in line %d)", where, name,
                         before->line ? before->line : line);
     gls_value *child = NULL;
     GLS_TRY(convert(r, pair->value, name, depth + 1, &child));
@@ -72,10 +85,11 @@ static gls_status convert_children(reading *r, const yaml_node_t *node, gls_valu
 static gls_status convert(reading *r, int index, const char *key, int depth, gls_value **out) {
     const yaml_node_t *node = yaml_document_get_node(r->document, index);
     int line = (int)node->start_mark.line + 1;
+    char where[GLS_ORIGIN_TEXT];
     /* Aliases are expanded: both bounds also stop documents that refer to themselves. */
     if (depth > MAX_DEPTH || ++r->nodes > MAX_NODES)
-        return gls_fail(r->ctx, GLS_ERR_INPUT, "%s:%d: nested deeper than %d levels, or more than %d values", r->name,
-                        line, MAX_DEPTH, MAX_NODES);
+        return gls_fail(r->ctx, GLS_ERR_INPUT, "%snested deeper than %d levels, or more than %d values",
+                        place(r->name, r->file, &node->start_mark, where), MAX_DEPTH, MAX_NODES);
     gls_value *value = NULL;
     if (node->type == YAML_SCALAR_NODE) {
         GLS_TRY(convert_scalar(r, node, key, &value));
@@ -94,8 +108,12 @@ static gls_status convert(reading *r, int index, const char *key, int depth, gls
     return GLS_OK;
 }
 
-static gls_status parse_error(gls_context *ctx, const yaml_parser_t *parser, const char *name) {
+static gls_status parse_error(gls_context *ctx, const yaml_parser_t *parser, const char *name, const char *file) {
     if (parser->error == YAML_MEMORY_ERROR) return gls_fail(ctx, GLS_ERR_MEMORY, "%s: out of memory", name);
+    if (!file)
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: not YAML: %s%s%s", name,
+                        parser->problem ? parser->problem : "unreadable", parser->context ? " " : "",
+                        parser->context ? parser->context : "");
     return gls_fail(ctx, GLS_ERR_INPUT, "%s:%d:%d: not YAML: %s%s%s", name, (int)parser->problem_mark.line + 1,
                     (int)parser->problem_mark.column + 1, parser->problem ? parser->problem : "unreadable",
                     parser->context ? " " : "", parser->context ? parser->context : "");
@@ -110,7 +128,7 @@ static gls_status parse(gls_context *ctx, const char *name, const char *file, co
     if (!yaml_parser_initialize(&parser)) return gls_fail(ctx, GLS_ERR_MEMORY, "%s: out of memory", name);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, (size_t)size);
     if (!yaml_parser_load(&parser, &document)) {
-        gls_status status = parse_error(ctx, &parser, name);
+        gls_status status = parse_error(ctx, &parser, name, file);
         yaml_parser_delete(&parser);
         return status;
     }
@@ -119,7 +137,7 @@ static gls_status parse(gls_context *ctx, const char *name, const char *file, co
     if (yaml_document_get_root_node(&document)) {
         status = convert(&r, 1, NULL, 0, out);
         if (status == GLS_OK && !yaml_parser_load(&parser, &second)) {
-            status = parse_error(ctx, &parser, name);
+            status = parse_error(ctx, &parser, name, file);
         } else if (status == GLS_OK) {
             if (yaml_document_get_root_node(&second))
                 status = gls_fail(ctx, GLS_ERR_INPUT, "%s: more than one document", name);
@@ -186,6 +204,9 @@ static int scalar(yaml_document_t *document, const char *text, bool quoted) {
 /* The node's number, 0 without memory. Sections are written as blocks, what they contain in braces. */
 static int add(yaml_document_t *document, const gls_value *value, int depth) {
     if (value->kind == GLS_VALUE_NULL) return scalar(document, "null", false);
+    char number[GLS_REAL_TEXT];
+    if (value->kind == GLS_VALUE_TEXT && !value->quoted && gls_text_for_yaml(value->text, number))
+        return scalar(document, number, false);
     if (value->kind == GLS_VALUE_TEXT) return scalar(document, value->text, value->quoted);
     bool map = value->kind == GLS_VALUE_MAP;
     int node =

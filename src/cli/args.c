@@ -16,11 +16,23 @@ static const cli_flag *find(const cli_verb *verb, const char *name, size_t lengt
     return NULL;
 }
 
+/* The key of the configuration that was meant by --lr and the like; NULL: none, or the verb sets none. */
+static const char *key_of(const cli_verb *verb, const char *name, char text[96]) {
+    if (!find(verb, "set", 3)) return NULL;
+    const char *key = gls_config_key_for(name, text);
+    bool of_method = find(verb, "method", 6) != NULL; /* replay and solve: their keys are the method's */
+    if (key && of_method) key = strncmp(key, "method.", 7) == 0 ? key + 7 : NULL;
+    return key;
+}
+
 static bool unknown(const cli_verb *verb, const char *given, size_t length) {
-    char name[64];
+    char name[64], text[96];
     snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), given);
     const char *nearest = verb->flags ? gls_nearest(name, flag_at, verb->flags) : NULL;
-    if (nearest)
+    const char *key = nearest ? NULL : key_of(verb, name, text);
+    if (key)
+        cli_bad("unknown option --%s of %s; did you mean --set %s=VALUE?", name, verb->name, key);
+    else if (nearest)
         cli_bad("unknown option --%s of %s; did you mean --%s?", name, verb->name, nearest);
     else
         cli_bad("unknown option --%s of %s; `glissade help %s` lists its options", name, verb->name, verb->name);
@@ -70,6 +82,10 @@ static bool read_flag(const cli_verb *verb, int argc, char **argv, int *i, cli_a
     if (flag->value && !value && ++*i < argc) value = argv[*i];
     if (flag->value && !value) {
         cli_bad("--%s needs a value: --%s %s", flag->name, flag->name, flag->value);
+        return false;
+    }
+    if (flag->value && !flag->repeats && cli_has(out, flag->name)) { /* a switch is no other for being said twice */
+        cli_bad("--%s is given twice", flag->name);
         return false;
     }
     cli_given *given = &out->given[out->count++];
@@ -126,4 +142,12 @@ int64_t cli_int(const cli_args *args, const char *flag, int64_t initial) {
 double cli_real(const cli_args *args, const char *flag, double initial) {
     const cli_given *given = last(args, flag);
     return given ? given->value.real : initial;
+}
+
+int cli_threads(const cli_args *args) {
+    int threads = (int)cli_int(args, "threads", 0), most = gls_processors();
+    if (threads > most)
+        fprintf(stderr, "glissade: warning: --threads %d, but this process may use %d processor%s\n", threads, most,
+                most == 1 ? "" : "s");
+    return threads;
 }

@@ -30,6 +30,7 @@ typedef struct cli_flag {
     cli_type type;
     double minimum, maximum; /* of numbers; both 0: any */
     const char *choices;     /* "factor|norm|loss" */
+    bool repeats;            /* may be given more than once */
 } cli_flag;
 
 /* What several verbs have. */
@@ -41,7 +42,7 @@ typedef struct cli_flag {
     { .name = "preset", .value = "NAME", .help = "a built-in configuration; `glissade list presets` lists them" }
 #define CLI_FLAG_SET                                                                                          \
     {                                                                                                         \
-        .name = "set", .value = "KEY=VALUE",                                                                  \
+        .name = "set", .value = "KEY=VALUE", .repeats = true,                                                 \
         .help = "set a key of the configuration, as in --set method.lr=0.1; values are YAML; may be repeated" \
     }
 #define CLI_FLAG_MODEL_AT \
@@ -109,6 +110,7 @@ bool cli_has(const cli_args *args, const char *flag);
 const char *cli_get(const cli_args *args, const char *flag); /* else NULL */
 int64_t cli_int(const cli_args *args, const char *flag, int64_t initial);
 double cli_real(const cli_args *args, const char *flag, double initial); /* of CLI_REAL and CLI_TIME */
+int cli_threads(const cli_args *args); /* --threads, with a warning for more than there are processors */
 
 /* ---- configuration ---- */
 
@@ -123,8 +125,8 @@ enum {
  * folder it came from, else NULL. Own *config. */
 gls_status cli_configure(gls_context *ctx, const cli_args *args, unsigned from, gls_value **config,
                          const char **folder);
-/* key=value into config; nothing for a value that is NULL. */
-gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *key, const char *value);
+/* key=value into config, as `flag` ("--seed") says; nothing for a value that is NULL. */
+gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *flag, const char *key, const char *value);
 /* Every --set. Keys belong to the first of the sections (NULL-terminated) unless they begin with the name of one of
  * them; sections NULL: keys are whole. */
 gls_status cli_apply_sets(gls_context *ctx, const cli_args *args, const char *const *sections, gls_value *config);

@@ -59,12 +59,47 @@ gls_status cli_configure(gls_context *ctx, const cli_args *args, unsigned from, 
     return gls_config_check_sections(ctx, *config);
 }
 
-gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *key, const char *value) {
+/* The value of "section.key" or of a whole section; NULL where there is none. */
+static const gls_value *value_at(const gls_value *config, const char *key) {
+    char part[64];
+    const gls_value *at = config;
+    for (size_t length; at && *key; key += length + (key[length] == '.')) {
+        length = strcspn(key, ".");
+        if (length >= sizeof part) return NULL;
+        snprintf(part, sizeof part, "%.*s", (int)length, key);
+        at = gls_value_get(at, part);
+    }
+    return at;
+}
+
+/* An option of the command and a --set of the same key: one of them would win. */
+static gls_status check_once(gls_context *ctx, const gls_value *config, const char *origin, const char *key) {
+    const gls_value *before = value_at(config, key);
+    bool sets = strncmp(origin, "--set", 5) == 0;
+    if (!before || !before->file || before->line > 0 || strncmp(before->file, "--", 2) != 0) return GLS_OK;
+    if (sets == (strncmp(before->file, "--set", 5) == 0)) return GLS_OK;
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s and %s are about the same key: expected one of the two", before->file,
+                    origin);
+}
+
+gls_status cli_config_set(gls_context *ctx, gls_value *config, const char *flag, const char *key, const char *value) {
     if (!value) return GLS_OK;
     char *text = gls_sprintf(ctx, "%s=%s", key, value);
     if (!text) return GLS_ERR_MEMORY;
-    gls_status status = gls_config_set(ctx, config, text);
+    gls_status status = check_once(ctx, config, flag, key);
+    if (status == GLS_OK) status = gls_config_set_from(ctx, config, flag, text);
     gls_free(ctx, text);
+    return status;
+}
+
+static gls_status apply_set(gls_context *ctx, const char *assignment, gls_value *config) {
+    size_t length = strcspn(assignment, "=");
+    char *key = gls_sprintf(ctx, "%.*s", (int)length, assignment);
+    char *origin = key ? gls_sprintf(ctx, "--set %.60s", key) : NULL;
+    gls_status status = origin ? check_once(ctx, config, origin, key) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = gls_config_set(ctx, config, assignment);
+    gls_free(ctx, key);
+    gls_free(ctx, origin);
     return status;
 }
 
@@ -83,7 +118,7 @@ gls_status cli_apply_sets(gls_context *ctx, const cli_args *args, const char *co
         bool whole = !sections || names_section(given, sections);
         char *text = gls_sprintf(ctx, "%s%s%s", whole ? "" : *sections, whole ? "" : ".", given);
         if (!text) return GLS_ERR_MEMORY;
-        gls_status status = gls_config_set(ctx, config, text);
+        gls_status status = apply_set(ctx, text, config);
         gls_free(ctx, text);
         GLS_TRY(status);
     }

@@ -28,7 +28,9 @@ static gls_status open_source(look *l, const char *format, const char *path) {
     const gls_value *section = gls_value_get(l->config, "data");
     gls_part part = cli_has(l->args, "test") ? GLS_PART_TEST : GLS_PART_TRAIN;
     gls_source *raw = NULL;
-    GLS_TRY(gls_source_open(l->ctx, format, path, section, except, part, NULL, &raw));
+    const char *guessed = format ? NULL : gls_format_guess(path);
+    gls_status status = gls_source_open(l->ctx, format ? format : guessed, path, section, except, part, NULL, &raw);
+    if (status != GLS_OK) return guessed ? gls_format_guessed(l->ctx, status, guessed) : status;
     return gls_transforms_apply(l->ctx, raw, gls_value_get(section, "transforms"),
                                 (uint64_t)cli_int(l->args, "seed", 1), NULL, &l->source);
 }
@@ -53,9 +55,8 @@ static void print_json(const gls_description *d) {
 }
 
 static gls_status info(look *l) {
-    const char *format = cli_get(l->args, "format");
     gls_description description;
-    GLS_TRY(open_source(l, format ? format : gls_format_guess(positional(l, 1)), positional(l, 1)));
+    GLS_TRY(open_source(l, cli_get(l->args, "format"), positional(l, 1)));
     GLS_TRY(gls_source_describe(l->ctx, l->source, &description));
     if (cli_has(l->args, "json"))
         print_json(&description);
@@ -67,6 +68,12 @@ static gls_status info(look *l) {
 
 /* ---- make, convert ---- */
 
+/* The format to write is found before anything is read. */
+static gls_status format_to_write(look *l, const char **format) {
+    *format = cli_get(l->args, "to");
+    return *format ? GLS_OK : gls_format_to_write(l->ctx, cli_get(l->args, "out"), format);
+}
+
 static gls_status write_to(look *l, const char *format, bool *writing) {
     const char *out = cli_get(l->args, "out");
     *writing = true;
@@ -74,28 +81,49 @@ static gls_status write_to(look *l, const char *format, bool *writing) {
 }
 
 static gls_status make(look *l, bool *writing) {
-    const char *generator = positional(l, 1), *to = cli_get(l->args, "to");
+    const char *generator = positional(l, 1), *to;
     if (!generator || !cli_get(l->args, "out"))
         return gls_fail(l->ctx, GLS_ERR_ARGUMENT,
                         "`data make` needs a generator and --out PATH: data make GENERATOR --out PATH [--to FORMAT]; "
                         "`glissade list data` lists the generators");
+    GLS_TRY(format_to_write(l, &to));
     GLS_TRY(open_source(l, generator, NULL));
-    return write_to(l, to ? to : gls_format_guess(cli_get(l->args, "out")), writing);
+    return write_to(l, to, writing);
 }
 
 static gls_status convert(look *l, bool *writing) {
-    const char *format = cli_get(l->args, "format"), *to = cli_get(l->args, "to");
+    const char *to;
     if (!positional(l, 1) || !cli_get(l->args, "out"))
         return gls_fail(
             l->ctx, GLS_ERR_ARGUMENT,
             "`data convert` needs a file and --out PATH: data convert PATH --out PATH [--format FORMAT] [--to FORMAT]");
-    GLS_TRY(open_source(l, format ? format : gls_format_guess(positional(l, 1)), positional(l, 1)));
-    return write_to(l, to ? to : gls_format_guess(cli_get(l->args, "out")), writing);
+    GLS_TRY(format_to_write(l, &to));
+    GLS_TRY(open_source(l, cli_get(l->args, "format"), positional(l, 1)));
+    return write_to(l, to, writing);
 }
 
 static const char *const actions[] = {"make", "info", "convert", "suspects", NULL};
 static const char *action_at(const void *user, int64_t i) {
     return ((const char *const *)user)[i];
+}
+
+/* The options of each action; another one would be ignored. */
+static gls_status check_options(const look *l, const char *action) {
+    static const struct {
+        const char *action, *options[8];
+    } known[] = {{"make", {"to", "out", "set", "seed", "test"}},
+                 {"info", {"format", "set", "seed", "test", "json"}},
+                 {"convert", {"format", "to", "out", "set", "seed", "test"}},
+                 {"suspects", {"top", "rank", "by", "json"}}};
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+        for (int i = 0; i < l->args->count && strcmp(known[k].action, action) == 0; i++) {
+            const char *name = l->args->given[i].flag->name;
+            int o = 0;
+            while (o < 8 && known[k].options[o] && strcmp(known[k].options[o], name) != 0) o++;
+            if (o == 8 || !known[k].options[o])
+                return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "--%s is no option of `data %s`", name, action);
+        }
+    return GLS_OK;
 }
 
 static gls_status act(look *l, bool *writing) {
@@ -104,6 +132,7 @@ static gls_status act(look *l, bool *writing) {
     if (l->args->positionals > 2)
         return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "`data %s` takes one path or name, found '%s' too", action,
                         positional(l, 2));
+    GLS_TRY(check_options(l, action));
     GLS_TRY(set_keys(l));
     if (strcmp(action, "suspects") == 0) return cli_suspects(l->ctx, l->args);
     if (strcmp(action, "info") == 0) return info(l);
@@ -128,9 +157,9 @@ static int run(const cli_args *args) {
 
 static const cli_flag flags[] = {
     {"format", "FORMAT", "format of the input; default: told by the file's name"},
-    {"to", "FORMAT", "format of the output; default: told by the file's name"},
-    {"out", "PATH", "the file to write"},
-    {"set", "KEY=VALUE", "an option of the format or generator, or transforms=[...]; may be repeated"},
+    {"to", "FORMAT", "format of the output; default: told by the file's name (.csv, .idx, .npy, .svm, ...)"},
+    {"out", "PATH", "the file to write; suspects: FILE.json or FILE.csv instead of the terminal"},
+    {"set", "KEY=VALUE", "an option of the format or generator, or transforms=[...]; may be repeated", .repeats = true},
     {"seed", "N", "seed of the transforms (1)", CLI_INT, 0, INFINITY},
     {"test", NULL, "take the test part of a generator or a folder"},
     {"top", "N", "suspects: how many to list (20)", CLI_INT, 1, 1e9},

@@ -53,6 +53,8 @@ static void print_flag(const cli_flag *flag) {
 }
 
 static int run(const cli_args *args) {
+    if (args->positionals > 1)
+        return cli_bad("help is about one command, found '%s' and '%s'", args->positional[0], args->positional[1]);
     const cli_verb *verb = args->positionals ? cli_find_verb(args->positional[0]) : NULL;
     if (args->positionals && !verb) return CLI_BAD;
     if (cli_has(args, "man")) return cli_manual(verb);

@@ -36,7 +36,14 @@ static gls_status configure_matrix(job *j) {
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--gradients takes no run or configuration, found '%s'",
                         j->args->positional[0]);
     GLS_TRY(gls_config_parse(j->ctx, "--set", "", 0, &j->config));
-    return cli_apply_sets(j->ctx, j->args, NULL, j->config);
+    GLS_TRY(cli_apply_sets(j->ctx, j->args, NULL, j->config));
+    for (int64_t i = 0; i < j->config->count; i++)
+        if (strcmp(j->config->items[i]->key, "measure") != 0)
+            return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                            "--set %s: with --gradients there is no configuration but that of measures: expected "
+                            "measure.NAME.KEY=VALUE",
+                            j->config->items[i]->key);
+    return GLS_OK;
 }
 
 static gls_status check_matrix_shape(const job *j, const char *path, const gls_npy *array) {
@@ -96,6 +103,8 @@ static gls_status find_other(job *j) {
 
 static gls_status configure(job *j) {
     gls_survey_options *o = &j->options;
+    if (cli_has(j->args, "as-sample"))
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--as-sample is about the rows of --gradients: expected that too");
     GLS_TRY(cli_configure(j->ctx, j->args, CLI_FROM_RUN, &j->config, &j->folder));
     o->other = cli_get(j->args, "other");
     o->sample = cli_get(j->args, "sample");

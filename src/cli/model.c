@@ -36,7 +36,9 @@ static gls_status open_all(cli_model *m, const cli_args *args, gls_part part) {
     const char *path = cli_get(args, "data");
     if (!path && args->positionals == 1) return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "--data FILE is missing: the rows");
     GLS_TRY(open_model(m, args));
-    return gls_predictor_rows(m->predictor, rows_format(m, args, path), path, part, &m->rows);
+    const char *format = rows_format(m, args, path);
+    gls_status status = gls_predictor_rows(m->predictor, format, path, part, &m->rows);
+    return format && !cli_get(args, "format") ? gls_format_guessed(m->ctx, status, format) : status;
 }
 
 static gls_status begin(cli_model *m, const cli_args *args, int threads) {
@@ -47,13 +49,13 @@ static gls_status begin(cli_model *m, const cli_args *args, int threads) {
 }
 
 gls_status cli_model_load(cli_model *m, const cli_args *args) {
-    gls_status status = begin(m, args, (int)cli_int(args, "threads", 0));
+    gls_status status = begin(m, args, cli_threads(args));
     return status == GLS_OK ? open_model(m, args) : status;
 }
 
 gls_status cli_model_open(cli_model *m, const cli_args *args, gls_part part) {
     int several = gls_comm_size(args->comm) > 1; /* as in train: then each process has one thread */
-    gls_status status = begin(m, args, (int)cli_int(args, "threads", several));
+    gls_status status = begin(m, args, cli_has(args, "threads") ? cli_threads(args) : several);
     return status == GLS_OK ? gls_comm_agree(m->ctx, open_all(m, args, part)) : status;
 }
 

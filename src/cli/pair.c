@@ -43,7 +43,7 @@ static gls_status read_list(const job *j, const char *flag, double least, int64_
 
 static gls_status configure(job *j) {
     GLS_TRY(cli_configure(j->ctx, j->args, 0, &j->config, NULL));
-    GLS_TRY(cli_config_set(j->ctx, j->config, "train.threads", cli_get(j->args, "threads")));
+    GLS_TRY(cli_config_set(j->ctx, j->config, "--threads", "train.threads", cli_get(j->args, "threads")));
     GLS_TRY(read_list(j, "exchange", 0, j->example, &j->options.examples));
     if (!j->options.examples)
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT,

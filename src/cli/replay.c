@@ -23,8 +23,8 @@ static gls_status configure(play *p) {
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT,
                         "no gradients were given: expected --gradients G.npy, of shape [steps, parameters]");
     GLS_TRY(gls_config_parse(p->ctx, "--set", "", 0, &p->config));
-    GLS_TRY(cli_config_set(p->ctx, p->config, "method.name", method));
-    GLS_TRY(cli_config_set(p->ctx, p->config, "estimator", cli_get(p->args, "estimator")));
+    GLS_TRY(cli_config_set(p->ctx, p->config, "--method", "method.name", method));
+    GLS_TRY(cli_config_set(p->ctx, p->config, "--estimator", "estimator", cli_get(p->args, "estimator")));
     GLS_TRY(cli_apply_sets(p->ctx, p->args, sections, p->config));
     p->options.method = gls_value_get(p->config, "method");
     p->options.estimator = gls_value_get(p->config, "estimator");
@@ -122,7 +122,7 @@ static const cli_flag flags[] = {
     {"gradients", "G.npy", "[steps, parameters]; with --estimator [steps, examples, parameters]"},
     {"estimator", "SPEC",
      "how to combine the examples of a step: a name, {name: microbatch, microbatch: 16} or a list"},
-    {"set", "KEY=VALUE", "an option of the method (lr=0.1), or estimator.KEY=VALUE; may be repeated"},
+    {"set", "KEY=VALUE", "an option of the method (lr=0.1), or estimator.KEY=VALUE; may be repeated", .repeats = true},
     {"init", "W.npy", "the initial weights [parameters]; default: zeros"},
     {"out", "W.npy", "write the final weights [parameters] here"},
     {"trajectory", "W.npy", "write the weights after every step [steps + 1, parameters] here, the initial ones first"},

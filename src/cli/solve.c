@@ -70,7 +70,7 @@ static gls_status fill_constants(work *k) {
         char path[64], text[40];
         snprintf(path, sizeof path, "method.%s", o->key);
         snprintf(text, sizeof text, "%.17g", value);
-        GLS_TRY(cli_config_set(k->ctx, k->config, path, text));
+        GLS_TRY(cli_config_set(k->ctx, k->config, k->name, path, text));
     }
     return GLS_OK;
 }
@@ -109,18 +109,18 @@ static gls_status configure(work *k) {
     static const char *const sections[] = {"method", "problem", "estimator", "average", NULL};
     const char *method = cli_get(k->args, "method");
     const struct {
-        const char *key, *value;
-    } given[] = {{"problem.name", k->name},
-                 {"method.name", method},
-                 {"estimator", cli_get(k->args, "estimator")},
-                 {"average", cli_get(k->args, "average")},
-                 {"problem.noise", cli_get(k->args, "noise")}};
+        const char *flag, *key, *value;
+    } given[] = {{"solve", "problem.name", k->name},
+                 {"--method", "method.name", method},
+                 {"--estimator", "estimator", cli_get(k->args, "estimator")},
+                 {"--average", "average", cli_get(k->args, "average")},
+                 {"--noise", "problem.noise", cli_get(k->args, "noise")}};
     if (!method)
         return gls_fail(k->ctx, GLS_ERR_ARGUMENT,
                         "no method was given: expected --method NAME; `glissade list methods` lists them");
     GLS_TRY(gls_config_parse(k->ctx, "--set", "", 0, &k->config));
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
-        GLS_TRY(cli_config_set(k->ctx, k->config, given[i].key, given[i].value));
+        GLS_TRY(cli_config_set(k->ctx, k->config, given[i].flag, given[i].key, given[i].value));
     GLS_TRY(cli_apply_sets(k->ctx, k->args, sections, k->config));
     GLS_TRY(gls_problem_create(k->ctx, k->name, gls_value_get(k->config, "problem"), NULL, &k->problem));
     k->options.method = gls_value_get(k->config, "method");
@@ -222,7 +222,7 @@ static int run(const cli_args *args) {
     if (args->positionals != 1) return cli_bad("solve needs one problem; `glissade list problems` lists them");
     work k = {.args = args, .name = args->positional[0], .options = {.size = sizeof k.options}};
     gls_context_options context = {.size = sizeof context, .log = cli_log};
-    context.threads = (int)cli_int(args, "threads", 0);
+    context.threads = cli_threads(args);
     k.options.seed = context.seed = (uint64_t)cli_int(args, "seed", 1);
     if (gls_context_create(&k.ctx, &context) != GLS_OK) return cli_bad("out of memory");
     cli_signals *signals = cli_signals_start(k.ctx, NULL);
@@ -249,7 +249,7 @@ static int run(const cli_args *args) {
 static const cli_flag flags[] = {
     {"method", "NAME", "the method; `glissade list methods` lists them"},
     {"set", "KEY=VALUE",
-     "an option of the method (lr=0.1), or problem.KEY, estimator.KEY, average.KEY; may be repeated"},
+     "an option of the method (lr=0.1), or problem.KEY, estimator.KEY, average.KEY; may be repeated", .repeats = true},
     {"noise", "SPEC", "noise of the gradient: a name, or {name: stable, index: 1.5, scale: 1}"},
     {"steps", "N", "most answers that a repetition is given (1000)", CLI_INT, 0, 1e15},
     {"batch", "N",

@@ -1,17 +1,35 @@
-/* `data suspects`: the examples that a run's ledger shows as suppressed, as tables and as JSON. */
+/* `data suspects`: the examples that a run's ledger shows as suppressed, as tables, as JSON, and as files of either. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
-static void print_json(const gls_suspects_report *r) {
+/* A class as the file calls it. */
+static const char *name_of(const gls_suspects_report *r, int64_t label, char text[24]) {
+    if (r->class_name && label >= 0 && label < r->classes) return r->class_name[label];
+    snprintf(text, 24, "%lld", (long long)label);
+    return text;
+}
+
+static json_t *name_json(const gls_suspects_report *r, int64_t label) {
+    char text[24];
+    return r->class_name ? json_string(name_of(r, label, text)) : json_integer(label);
+}
+
+/* The key of a mean: a class by its name, a value of a column as it is. */
+static bool by_class(const gls_suspects_report *r) {
+    return strcmp(r->by, "class") == 0;
+}
+
+static json_t *report_json(const gls_suspects_report *r) {
     json_t *all = json_object(), *list = json_array(), *means = json_array();
     for (int64_t i = 0; i < r->suspects; i++) {
         const gls_suspect *s = &r->suspect[i];
         json_t *one = json_object();
         json_object_set_new(one, "index", s->example < 0 ? json_null() : json_integer(s->example));
-        json_object_set_new(one, "label", json_integer(s->label));
+        json_object_set_new(one, "label", name_json(r, s->label));
         json_object_set_new(one, "factor", cli_number(s->factor));
         json_object_set_new(one, "norm", cli_number(s->norm));
         json_object_set_new(one, "loss", cli_number(s->loss));
@@ -21,7 +39,7 @@ static void print_json(const gls_suspects_report *r) {
     for (int64_t k = 0; k < r->means; k++) {
         const gls_suspect_mean *m = &r->mean[k];
         json_t *one = json_object();
-        json_object_set_new(one, r->by, json_integer(m->key));
+        json_object_set_new(one, r->by, by_class(r) ? name_json(r, m->key) : json_integer(m->key));
         json_object_set_new(one, "examples", json_real(m->examples));
         json_object_set_new(one, "factor", cli_number(m->factor));
         json_object_set_new(one, "loss", cli_number(m->loss));
@@ -33,7 +51,7 @@ static void print_json(const gls_suspects_report *r) {
     json_object_set_new(all, "means", means);
     static const char *const precision[] = {"precision_by_factor", "precision_by_loss", "precision_by_norm"};
     for (int i = 0; r->planted && i < 3; i++) json_object_set_new(all, precision[i], cli_number(r->precision[i]));
-    cli_print_json(all, 9);
+    return all;
 }
 
 static void print_suspects(const gls_suspects_report *r) {
@@ -45,8 +63,10 @@ static void print_suspects(const gls_suspects_report *r) {
     for (int64_t i = 0; i < r->suspects; i++) {
         const gls_suspect *s = &r->suspect[i];
         char index[24] = "inserted"; /* by a transform: no example of the file */
+        char label[24];
         if (s->example >= 0) snprintf(index, sizeof index, "%lld", (long long)s->example);
-        printf("%10s  %6lld  %10.3g  %10.3g  %10.3g%s\n", index, (long long)s->label, s->factor, s->norm, s->loss,
+        printf("%10s  %6.20s  %10.3g  %10.3g  %10.3g%s\n", index, name_of(r, s->label, label), s->factor, s->norm,
+               s->loss,
                !r->planted  ? ""
                : s->planted ? "  yes"
                             : "  no");
@@ -56,23 +76,81 @@ static void print_suspects(const gls_suspects_report *r) {
                r->precision[1], r->precision[2]);
 }
 
+static const char *key_of(const gls_suspects_report *r, int64_t key, char text[24]) {
+    if (by_class(r)) return name_of(r, key, text);
+    snprintf(text, 24, "%lld", (long long)key);
+    return text;
+}
+
 static void print_means(const gls_suspects_report *r) {
+    char key[24];
     if (r->means) printf("\n%10s  %8s  %10s  %10s  %10s\n", r->by, "examples", "factor", "norm", "loss");
     for (int64_t k = 0; k < r->means; k++) {
         const gls_suspect_mean *m = &r->mean[k];
-        printf("%10lld  %8.0f  %10.3g  %10.3g  %10.3g\n", (long long)m->key, m->examples, m->factor, m->norm, m->loss);
+        printf("%10.20s  %8.0f  %10.3g  %10.3g  %10.3g\n", key_of(r, m->key, key), m->examples, m->factor, m->norm,
+               m->loss);
     }
     for (int64_t k = 0; k < r->means; k++)
         if (r->mean[k].suppressed)
             fprintf(stderr,
-                    "glissade: warning: %s %lld is suppressed as a whole (factor %.3g, below half of the others'): "
+                    "glissade: warning: %s %.60s is suppressed as a whole (factor %.3g, below half of the others'): "
                     "clipping also holds back what is rare or hard, not only what is wrong\n",
-                    r->by, (long long)r->mean[k].key, r->mean[k].factor);
+                    r->by, key_of(r, r->mean[k].key, key), r->mean[k].factor);
+}
+
+/* ---- files ---- */
+
+static void put_quoted(FILE *out, const char *text) {
+    bool plain = !strpbrk(text, ",\"\r\n");
+    if (!plain) fputc('"', out);
+    for (; *text; text++) fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
+    if (!plain) fputc('"', out);
+}
+
+static char *report_csv(const gls_suspects_report *r) {
+    char *text = NULL, label[24];
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return NULL;
+    fprintf(out, "example,label,factor,norm,loss%s\n", r->planted ? ",planted" : "");
+    for (int64_t i = 0; i < r->suspects; i++) {
+        const gls_suspect *s = &r->suspect[i];
+        if (s->example >= 0) fprintf(out, "%lld", (long long)s->example);
+        fputc(',', out);
+        put_quoted(out, name_of(r, s->label, label));
+        fprintf(out, ",%.9g,%.9g,%.9g%s\n", s->factor, s->norm, s->loss, !r->planted ? "" : s->planted ? ",1" : ",0");
+    }
+    bool failed = ferror(out);
+    if (fclose(out) == 0 && !failed) return text;
+    free(text);
+    return NULL;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+static gls_status write_report(gls_context *ctx, const gls_suspects_report *r, const char *path) {
+    char *text = NULL;
+    if (ends_with(path, ".csv")) {
+        text = report_csv(r);
+    } else {
+        json_t *report = report_json(r);
+        text = json_dumps(report, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+        json_decref(report);
+    }
+    gls_status status = text ? gls_write_text(ctx, path, text) : gls_fail(ctx, GLS_ERR_MEMORY, "out of memory");
+    free(text);
+    return status;
 }
 
 gls_status cli_suspects(gls_context *ctx, const cli_args *args) {
     if (args->positionals < 2)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "`data suspects` needs a run folder: data suspects RUN");
+    const char *out = cli_get(args, "out");
+    if (out && !ends_with(out, ".json") && !ends_with(out, ".csv"))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "--out: expected a file named .json or .csv, found %s", out);
     gls_suspects_options options = {.size = sizeof options,
                                     .top = cli_int(args, "top", 0),
                                     .rank = cli_get(args, "rank"),
@@ -80,8 +158,10 @@ gls_status cli_suspects(gls_context *ctx, const cli_args *args) {
                                     .window = cli_int(args, "window", 0)};
     gls_suspects_report report;
     gls_status status = gls_suspects_read(ctx, args->positional[1], &options, &report);
-    if (status == GLS_OK && cli_has(args, "json")) {
-        print_json(&report);
+    if (status == GLS_OK && out) {
+        status = write_report(ctx, &report, out);
+    } else if (status == GLS_OK && cli_has(args, "json")) {
+        cli_print_json(report_json(&report), 9);
     } else if (status == GLS_OK) {
         print_suspects(&report);
         print_means(&report);

@@ -36,11 +36,16 @@ static gls_status read_axes(job *j) {
 
 static gls_status configure(job *j) {
     GLS_TRY(cli_configure(j->ctx, j->args, 0, &j->config, NULL));
-    GLS_TRY(cli_config_set(j->ctx, j->config, "train.threads", cli_get(j->args, "threads")));
+    GLS_TRY(cli_config_set(j->ctx, j->config, "--threads", "train.threads", cli_get(j->args, "threads")));
     GLS_TRY(read_axes(j));
+    gls_context_options given = {.size = sizeof given};
+    int64_t seeds;
+    GLS_TRY(gls_config_context(j->ctx, j->config, &given));
+    GLS_TRY(gls_config_seeds(j->ctx, j->config, &seeds));
     j->options.trials = cli_int(j->args, "trials", 0);
-    j->options.seeds = cli_int(j->args, "seeds", 1);
-    j->options.first_seed = cli_int(j->args, "seed", 1);
+    j->options.seeds = cli_int(j->args, "seeds", seeds);
+    j->options.first_seed = cli_int(j->args, "seed", (int64_t)given.seed);
+    if (seeds > 1) GLS_TRY(gls_config_set(j->ctx, j->config, "train.seeds=1")); /* each folder has one run */
     const char *by = cli_get(j->args, "by");
     j->options.by_epochs = by && strcmp(by, "epochs") == 0;
     char *name = cli_has(j->args, "out") ? NULL : gls_config_name(j->ctx, j->config);
@@ -149,6 +154,7 @@ static int run(const cli_args *args) {
     } else if (status == GLS_OK && !j.quiet) {
         fprintf(stderr, "  %s\n", j.folder);
     }
+    if (code == CLI_BAD && !cli_has(args, "out")) rmdir("runs"); /* unless there are runs in it */
     gls_sweep_destroy(sweep);
     for (int64_t a = 0; a < j.options.axes; a++) gls_sweep_axis_clear(j.ctx, &j.axis[a]);
     gls_free(j.ctx, j.folder);
@@ -158,15 +164,15 @@ static int run(const cli_args *args) {
 }
 
 static const cli_flag flags[] = {
-    {"over", "KEY=V,V,...", "values to try for a key, or a range KEY=LOW..HIGH to draw from; may be repeated"},
+    {"over", "KEY=V,V,...", "values to try for a key, or a range KEY=LOW..HIGH to draw from; may be repeated",
+     .repeats = true},
     {"by", "WHAT",
      "figure (the default): the score or loss at the end; epochs: how soon train.target_accuracy or train.target_loss "
-     "is "
-     "reached",
+     "is reached",
      CLI_CHOICE, .choices = "figure|epochs"},
     {"trials", "N", "random search: draw N settings; default: the whole grid", CLI_INT, 1, INFINITY},
-    {"seeds", "N", "runs of each setting (1)", CLI_INT, 1, INFINITY},
-    {"seed", "N", "the first seed (1)", CLI_INT, 0, INFINITY},
+    {"seeds", "N", "runs of each setting; default: train.seeds (1)", CLI_INT, 1, INFINITY},
+    {"seed", "N", "the first seed; default: train.seed (1)", CLI_INT, 0, INFINITY},
     CLI_FLAG_PRESET,
     CLI_FLAG_SET,
     {"out", "DIR", "folder for all runs; runs already finished there are skipped; default: runs/sweep-NAME"},

@@ -74,7 +74,7 @@ static gls_status fill(work *k) {
         if (!k->from[i] || given(k, k->input[i].input)) continue;
         snprintf(key, sizeof key, "theory.%s", k->input[i].input);
         snprintf(text, sizeof text, "%.17g", k->input[i].value);
-        GLS_TRY(cli_config_set(k->ctx, k->config, key, text));
+        GLS_TRY(cli_config_set(k->ctx, k->config, "--measure", key, text));
     }
     return GLS_OK;
 }
@@ -82,7 +82,7 @@ static gls_status fill(work *k) {
 static gls_status read_inputs(work *k) {
     static const char *const sections[] = {"theory", NULL};
     GLS_TRY(gls_config_parse(k->ctx, "--set", "", 0, &k->config));
-    GLS_TRY(cli_config_set(k->ctx, k->config, "theory.theorem", k->args->positional[0]));
+    GLS_TRY(cli_config_set(k->ctx, k->config, "theory", "theory.theorem", k->args->positional[0]));
     GLS_TRY(cli_apply_sets(k->ctx, k->args, sections, k->config));
     if (!k->theorem || !cli_has(k->args, "measure")) return GLS_OK;
     GLS_TRY(gls_measured_inputs(k->ctx, k->theorem, k->input, &k->inputs));
@@ -174,13 +174,14 @@ static int run(const cli_args *args) {
     return code;
 }
 
-static const cli_flag flags[] = {{"set", "KEY=VALUE", "an input of the theorem, as in --set L=10; may be repeated"},
-                                 {"measure", "RUN",
-                                  "take inputs from what a run measured, or from a file with the JSON of `glissade "
-                                  "measure`; may be repeated, the last "
-                                  "that has an input counts; --set comes first"},
-                                 CLI_FLAG_JSON,
-                                 {NULL}};
+static const cli_flag flags[] = {
+    {"set", "KEY=VALUE", "an input of the theorem, as in --set L=10; may be repeated", .repeats = true},
+    {"measure", "RUN",
+     "take inputs from what a run measured, or from a file with the JSON of `glissade measure`; may be repeated, the last "
+     "that has an input counts; --set comes first",
+     .repeats = true},
+    CLI_FLAG_JSON,
+    {NULL}};
 
 const cli_verb cli_theory = {
     .name = "theory",

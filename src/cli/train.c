@@ -40,8 +40,8 @@ static gls_status configure(job *j) {
     if (cli_has(j->args, "stretch") && !cli_has(j->args, "resume"))
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--stretch is for --resume: a new run has its schedule whole");
     GLS_TRY(cli_configure(j->ctx, j->args, CLI_FROM_SETS | CLI_FROM_RESUME, &j->config, NULL));
-    GLS_TRY(cli_config_set(j->ctx, j->config, "train.seed", cli_get(j->args, "seed")));
-    GLS_TRY(cli_config_set(j->ctx, j->config, "train.threads", cli_get(j->args, "threads")));
+    GLS_TRY(cli_config_set(j->ctx, j->config, "--seed", "train.seed", cli_get(j->args, "seed")));
+    GLS_TRY(cli_config_set(j->ctx, j->config, "--threads", "train.threads", cli_get(j->args, "threads")));
     j->own_name = gls_config_name(j->ctx, j->config);
     j->name = j->own_name;
     if (!j->own_name) return GLS_ERR_MEMORY;

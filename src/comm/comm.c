@@ -24,6 +24,7 @@ bool gls_comm_promised_several(void) {
 }
 
 gls_status gls_comm_create_single(gls_comm **out) {
+    GLS_GIVEN(NULL, out);
     *out = calloc(1, sizeof **out);
     if (!*out) return GLS_ERR_MEMORY;
     (*out)->size = 1;
@@ -31,6 +32,7 @@ gls_status gls_comm_create_single(gls_comm **out) {
 }
 
 gls_status gls_comm_create(gls_comm **out) {
+    GLS_GIVEN(NULL, out);
     *out = NULL;
     if (!launched()) return gls_comm_create_single(out);
 #ifdef GLS_HAVE_MPI
@@ -98,22 +100,31 @@ static gls_status reduce(gls_context *ctx, gls_reduce op, gls_comm_element eleme
 }
 
 gls_status gls_comm_reduce_real(gls_context *ctx, gls_reduce op, gls_real *x, int64_t n, gls_status mine) {
+    GLS_GIVEN(ctx, ctx);
+    if (n > 0) GLS_GIVEN(ctx, x);
     return reduce(ctx, op, sizeof(gls_real) == sizeof(double) ? GLS_ELEMENT_DOUBLE : GLS_ELEMENT_FLOAT, x, n, mine);
 }
 
 gls_status gls_comm_reduce_double(gls_context *ctx, gls_reduce op, double *x, int64_t n, gls_status mine) {
+    GLS_GIVEN(ctx, ctx);
+    if (n > 0) GLS_GIVEN(ctx, x);
     return reduce(ctx, op, GLS_ELEMENT_DOUBLE, x, n, mine);
 }
 
 gls_status gls_comm_reduce_int64(gls_context *ctx, gls_reduce op, int64_t *x, int64_t n, gls_status mine) {
+    GLS_GIVEN(ctx, ctx);
+    if (n > 0) GLS_GIVEN(ctx, x);
     return reduce(ctx, op, GLS_ELEMENT_INT64, x, n, mine);
 }
 
 gls_status gls_comm_agree(gls_context *ctx, gls_status mine) {
+    GLS_GIVEN(ctx, ctx);
     return reduce(ctx, GLS_SUM, GLS_ELEMENT_INT64, NULL, 0, mine);
 }
 
 gls_status gls_comm_broadcast(gls_context *ctx, void *data, int64_t bytes, int root, gls_status mine) {
+    GLS_GIVEN(ctx, ctx);
+    if (bytes > 0) GLS_GIVEN(ctx, data);
     gls_comm *comm = gls_context_comm(ctx);
     if (root < 0 || root >= gls_comm_size(comm))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "broadcast: rank %d does not exist; there are %d ranks", root,

@@ -23,6 +23,7 @@ static void complete_info(gls_data_info *info) {
 
 gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, const int32_t *label, const gls_real *y,
                                  const gls_data_info *info, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, x, info, out);
     *out = NULL;
     GLS_TRY(check_info(ctx, info, label, y));
     gls_dense_source *dense;
@@ -41,6 +42,7 @@ gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, const int3
 gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column, const gls_real *value,
                                   const int32_t *label, const gls_real *y, const gls_data_info *info,
                                   gls_source **out) {
+    GLS_GIVEN(ctx, ctx, row, info, out);
     *out = NULL;
     GLS_TRY(check_info(ctx, info, label, y));
     for (int64_t i = 0; i < info->examples; i++) {

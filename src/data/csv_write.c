@@ -99,6 +99,7 @@ gls_status gls_csv_write(gls_context *ctx, const gls_source *source, const char 
     bool classes = info->target == GLS_TARGET_CLASS;
     if (info->length || !info->features || (info->target == GLS_TARGET_REAL && info->targets != 1))
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: csv holds examples with features and at most one target", path);
+    gls_source_say_dense(ctx, source, path, 2); /* "0," */
     output *o = gls_alloc(ctx, 1, sizeof *o);
     if (!o) return GLS_ERR_MEMORY;
     o->info = info;

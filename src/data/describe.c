@@ -16,8 +16,10 @@ typedef struct row_hash {
 typedef struct look {
     const gls_data_info *info;
     gls_description *out;
-    double *least, *most; /* [features] over the values seen */
-    int64_t *seen;        /* [features] values seen: all of dense rows, stored ones of sparse rows */
+    int64_t kinds;        /* features that have values: all of dense rows, those that occur of sparse ones */
+    int32_t *kind;        /* [kinds] ascending, of sparse rows; else NULL */
+    double *least, *most; /* [kinds] over the values seen */
+    int64_t *seen;        /* [kinds] values seen: all of dense rows, stored ones of sparse rows */
     row_hash *hash;
     int64_t finite, nonzero;
     int64_t *token_count; /* [vocabulary] of token rows, without what only fills a last row */
@@ -64,6 +66,15 @@ static XXH128_hash_t look_at_tokens(look *l, const gls_batch *batch, int64_t i) 
     return XXH3_128bits(token, (size_t)batch->length * sizeof *token);
 }
 
+static int compare_columns(const void *a, const void *b) {
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int64_t kind_of(const look *l, int32_t column) {
+    return (const int32_t *)bsearch(&column, l->kind, (size_t)l->kinds, sizeof column, compare_columns) - l->kind;
+}
+
 /* A sparse row's hash covers its columns and its values, so that rows with equal values elsewhere differ. */
 static gls_status look_at_rows(void *user, const gls_batch *batch, int64_t begin) {
     look *l = user;
@@ -72,7 +83,8 @@ static gls_status look_at_rows(void *user, const gls_batch *batch, int64_t begin
         row_hash *hash = &l->hash[begin + i];
         if (batch->row) {
             int64_t from = batch->row[i], count = batch->row[i + 1] - from;
-            for (int64_t k = from; k < from + count; k++) look_at_value(l, batch->column[k], (double)batch->value[k]);
+            for (int64_t k = from; k < from + count; k++)
+                look_at_value(l, kind_of(l, batch->column[k]), (double)batch->value[k]);
             XXH128_hash_t values = XXH3_128bits(batch->value + from, (size_t)count * sizeof *batch->value);
             hash->hash =
                 XXH3_128bits_withSeed(batch->column + from, (size_t)count * sizeof *batch->column, values.low64);
@@ -115,7 +127,11 @@ static void conclude(look *l) {
     const gls_data_info *info = l->info;
     double values = (double)info->examples * (double)info->features;
     int64_t least = 0, most = 0;
-    for (int64_t j = 0; j < info->features; j++) {
+    if (l->kinds < info->features) { /* features that never occur are 0 */
+        d->constant_features = info->features - l->kinds;
+        l->started = true;
+    }
+    for (int64_t j = 0; j < l->kinds; j++) {
         if (l->seen[j] < info->examples) { /* zeros that sparse rows leave out */
             if (!l->seen[j] || l->least[j] > 0) l->least[j] = 0;
             if (!l->seen[j] || l->most[j] < 0) l->most[j] = 0;
@@ -249,23 +265,69 @@ static gls_status write_text(gls_context *ctx, gls_description *d, const look *s
     return l.failed ? GLS_ERR_MEMORY : GLS_OK;
 }
 
+/* Appends a batch's columns, dropping repetitions whenever the list has doubled. */
+typedef struct gathered {
+    gls_context *ctx;
+    int32_t *column;
+    int64_t count, room;
+} gathered;
+
+static void drop_repetitions(gathered *g) {
+    int64_t kept = 0;
+    if (g->count) qsort(g->column, (size_t)g->count, sizeof *g->column, compare_columns);
+    for (int64_t k = 0; k < g->count; k++)
+        if (!kept || g->column[k] != g->column[kept - 1]) g->column[kept++] = g->column[k];
+    g->count = kept;
+}
+
+static gls_status gather_columns(void *user, const gls_batch *batch, int64_t begin) {
+    gathered *g = user;
+    int64_t more = batch->row[batch->rows];
+    if (g->count + more > g->room) {
+        drop_repetitions(g);
+        int64_t room = 2 * g->count + more + 4096;
+        int32_t *grown = gls_resize(g->ctx, g->column, room, sizeof *grown);
+        if (!grown) return GLS_ERR_MEMORY;
+        g->column = grown;
+        g->room = room;
+    }
+    if (more) memcpy(g->column + g->count, batch->column, (size_t)more * sizeof *g->column);
+    g->count += more;
+    return GLS_OK;
+}
+
+/* Memory is for the features that occur: one row may have the index 2147483647 alone. */
+static gls_status find_kinds(look *l, gls_context *ctx, const gls_source *source) {
+    l->kinds = source->info.features;
+    if (!source->info.sparse) return GLS_OK;
+    gathered g = {.ctx = ctx};
+    gls_status status = gls_source_scan(ctx, source, gather_columns, &g);
+    drop_repetitions(&g);
+    l->kind = g.column;
+    l->kinds = g.count;
+    return status;
+}
+
 /* Rows come in batches; what is kept are three numbers a feature, and a hash (32 bytes) of each example. */
 gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_description *out) {
+    GLS_GIVEN(ctx, ctx, source, out);
     const gls_data_info *info = &source->info;
     *out = (gls_description){.info = *info};
     look l = {.info = info, .out = out};
-    l.least = gls_alloc(ctx, info->features, sizeof *l.least);
-    l.most = gls_alloc(ctx, info->features, sizeof *l.most);
-    l.seen = gls_alloc(ctx, info->features, sizeof *l.seen);
+    gls_status status = find_kinds(&l, ctx, source);
+    l.least = gls_alloc(ctx, l.kinds, sizeof *l.least);
+    l.most = gls_alloc(ctx, l.kinds, sizeof *l.most);
+    l.seen = gls_alloc(ctx, l.kinds, sizeof *l.seen);
     l.hash = gls_alloc(ctx, info->examples, sizeof *l.hash);
     l.token_count = gls_alloc(ctx, info->vocabulary, sizeof *l.token_count);
     bool classes = info->target == GLS_TARGET_CLASS;
     if (classes) out->class_count = gls_alloc(ctx, info->classes, sizeof *out->class_count);
     bool room = l.least && l.most && l.seen && l.hash && l.token_count && (!classes || out->class_count);
-    gls_status status = room ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK && !room) status = GLS_ERR_MEMORY;
     if (status == GLS_OK) status = gls_source_scan(ctx, source, look_at_rows, &l);
     if (status == GLS_OK) conclude(&l);
     if (status == GLS_OK) status = write_text(ctx, out, &l);
+    gls_free(ctx, l.kind);
     gls_free(ctx, l.least);
     gls_free(ctx, l.most);
     gls_free(ctx, l.seen);
@@ -276,6 +338,7 @@ gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_d
 }
 
 void gls_description_clear(gls_context *ctx, gls_description *description) {
+    if (!ctx || !description) return;
     gls_free(ctx, description->class_count);
     gls_free(ctx, description->text);
     *description = (gls_description){0};

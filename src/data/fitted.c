@@ -29,6 +29,7 @@ void gls_fitted_destroy(gls_fitted *fitted) {
 }
 
 const gls_fitted *gls_source_fitted(const gls_source *source) {
+    if (!source) return NULL;
     return source->fitted;
 }
 
@@ -41,6 +42,7 @@ static gls_status add(gls_fitted *fitted, const char *name, gls_dtype dtype, int
 
 /* The arrays are copied, so that the file or run they come from may be closed. */
 gls_status gls_fitted_create(gls_context *ctx, const char *prefix, const gls_arrays *arrays, gls_fitted **out) {
+    GLS_GIVEN(ctx, ctx, prefix, arrays, out);
     gls_fitted *fitted;
     *out = NULL;
     GLS_TRY(gls_fitted_start(ctx, &fitted));
@@ -64,6 +66,7 @@ gls_status gls_fitted_create(gls_context *ctx, const char *prefix, const gls_arr
 }
 
 gls_status gls_fitted_arrays(const gls_fitted *fitted, const char *prefix, gls_arrays *arrays) {
+    GLS_GIVEN(fitted ? fitted->ctx : NULL, fitted, prefix, arrays);
     for (int64_t i = 0; i < fitted->arrays.count; i++) {
         const gls_array *array = &fitted->arrays.item[i];
         char name[sizeof array->name];
@@ -81,6 +84,8 @@ static void full_name(const gls_learned *learned, const char *name, char text[16
 }
 
 gls_status gls_learned_add(gls_learned *learned, const char *name, gls_dtype dtype, int64_t size, void *data) {
+    GLS_GIVEN(NULL, learned, name);
+    if (size > 0) GLS_GIVEN(NULL, data);
     char text[160];
     full_name(learned, name, text);
     return add(learned->fitted, text, dtype, size, data);
@@ -88,6 +93,7 @@ gls_status gls_learned_add(gls_learned *learned, const char *name, gls_dtype dty
 
 /* Type and length are compared with what these data need: the arrays may come from a file of another set. */
 gls_status gls_learned_get(const gls_learned *learned, const char *name, gls_dtype dtype, int64_t *size, void *data) {
+    GLS_GIVEN(NULL, learned, name, size, data);
     static const char *const dtypes[] = {
         [GLS_F32] = "F32", [GLS_F64] = "F64", [GLS_I32] = "I32", [GLS_I64] = "I64", [GLS_U8] = "U8"};
     const gls_arrays *arrays = &learned->fitted->arrays;

@@ -70,20 +70,38 @@ static gls_status open_npy(gls_context *ctx, const char *path, const void *optio
 
 /* ---- writing ---- */
 
+typedef struct output {
+    gls_writer *writer;
+    gls_real *row; /* [features] of sparse sources, all zeros between rows; else NULL */
+} output;
+
 static gls_status write_rows(void *user, const gls_batch *batch, int64_t begin) {
-    return gls_writer_write(user, batch->x, batch->rows * batch->features * (int64_t)sizeof *batch->x);
+    const output *o = user;
+    int64_t size = batch->features * (int64_t)sizeof *batch->x;
+    if (batch->x) return gls_writer_write(o->writer, batch->x, batch->rows * size);
+    for (int64_t i = 0; i < batch->rows; i++) {
+        for (int64_t k = batch->row[i]; k < batch->row[i + 1]; k++) o->row[batch->column[k]] = batch->value[k];
+        GLS_TRY(gls_writer_write(o->writer, o->row, size));
+        for (int64_t k = batch->row[i]; k < batch->row[i + 1]; k++) o->row[batch->column[k]] = 0;
+    }
+    return GLS_OK;
 }
 
 static gls_status write_features(gls_context *ctx, const gls_source *source, const char *path) {
     const gls_data_info *info = &source->info;
     int64_t shape[GLS_MAX_DIMS + 1] = {info->examples};
     memcpy(shape + 1, info->shape, (size_t)info->dims * sizeof *shape);
-    gls_writer *writer;
-    GLS_TRY(gls_writer_open(ctx, path, &writer));
-    gls_status status = gls_npy_write_header(writer, GLS_DTYPE_REAL, info->dims + 1, shape);
-    if (status == GLS_OK) status = gls_source_scan(ctx, source, write_rows, writer);
-    if (status == GLS_OK) return gls_writer_commit(writer);
-    gls_writer_abort(writer);
+    output o = {.row = info->sparse ? gls_alloc(ctx, info->features, sizeof *o.row) : NULL};
+    gls_status status = info->sparse && !o.row ? GLS_ERR_MEMORY : gls_writer_open(ctx, path, &o.writer);
+    if (status == GLS_OK) {
+        status = gls_npy_write_header(o.writer, GLS_DTYPE_REAL, info->dims + 1, shape);
+        if (status == GLS_OK) status = gls_source_scan(ctx, source, write_rows, &o);
+        if (status == GLS_OK)
+            status = gls_writer_commit(o.writer);
+        else
+            gls_writer_abort(o.writer);
+    }
+    gls_free(ctx, o.row);
     return status;
 }
 
@@ -105,8 +123,9 @@ static gls_status write_targets(gls_context *ctx, const gls_source *source, cons
 static gls_status write_npy(gls_context *ctx, const gls_source *source, const char *path, const void *options) {
     const npy_options *o = options;
     const gls_data_info *info = &source->info;
-    if (info->sparse || info->length || info->dims >= GLS_MAX_DIMS)
-        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: npy holds dense examples only", path);
+    if (info->length || info->dims >= GLS_MAX_DIMS)
+        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: npy holds examples with features only", path);
+    gls_source_say_dense(ctx, source, path, (double)sizeof(gls_real));
     GLS_TRY(write_features(ctx, source, path));
     if (info->target == GLS_TARGET_NONE) return GLS_OK;
     char *labels = o->labels ? gls_strdup(ctx, o->labels) : sibling(ctx, path);

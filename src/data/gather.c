@@ -190,6 +190,8 @@ int32_t gls_classes_other(gls_random *random, int32_t label, int64_t classes) {
 
 gls_status gls_source_subset(gls_context *ctx, const gls_source *source, const int64_t *index, int64_t count,
                              gls_source **out) {
+    GLS_GIVEN(ctx, ctx, source, out);
+    if (count > 0) GLS_GIVEN(ctx, index);
     *out = NULL;
     for (int64_t i = 0; i < count; i++)
         if (index[i] < 0 || index[i] >= source->info.examples)

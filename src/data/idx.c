@@ -188,10 +188,11 @@ static char *replaced(gls_context *ctx, const char *path, const char *what, cons
     return text;
 }
 
-/* train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz; *out NULL if the name has no "images". */
+/* train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz, NAME.idx -> NAME-labels.idx; *out NULL for another name. */
 static gls_status sibling_name(gls_context *ctx, const char *path, char **out) {
     bool failed;
     *out = replaced(ctx, path, "images", "labels", &failed);
+    if (!*out && !failed) *out = replaced(ctx, path, ".idx", "-labels.idx", &failed);
     if (!*out) return failed ? GLS_ERR_MEMORY : GLS_OK;
     char *both = replaced(ctx, *out, "idx3", "idx1", &failed);
     if (failed) {
@@ -211,8 +212,8 @@ static gls_status find_sibling(gls_context *ctx, const char *path, char **out) {
     char *name;
     GLS_TRY(sibling_name(ctx, path, &name));
     if (!name)
-        return gls_fail(ctx, GLS_ERR_FILE, "%s: no 'images' in the name, so option labels must name the label file",
-                        path);
+        return gls_fail(ctx, GLS_ERR_FILE,
+                        "%s: neither 'images' nor '.idx' in the name, so option labels must name the label file", path);
     size_t n = strlen(name);
     if (!gls_file_exists(name) && n > 3 && (strcmp(name + n - 3, ".gz") == 0 || strcmp(name + n - 3, ".xz") == 0))
         name[n - 3] = 0;
@@ -313,8 +314,8 @@ static gls_status write_idx(gls_context *ctx, const gls_source *source, const ch
     char *labels = NULL;
     if (!o->labels) GLS_TRY(sibling_name(ctx, path, &labels));
     if (!o->labels && !labels)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: no 'images' in the name, so option labels must name the label file",
-                        path);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "%s: neither 'images' nor '.idx' in the name, so option labels must name the label file", path);
     int64_t shape[GLS_MAX_DIMS + 1] = {info->examples};
     int skip = info->dims == 3 && info->shape[0] == 1;
     memcpy(shape + 1, info->shape + skip, (size_t)(info->dims - skip) * sizeof *shape);

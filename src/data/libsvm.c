@@ -1,18 +1,22 @@
-/* Format libsvm: lines `label index:value ...` with ascending indices from 1, into compressed sparse rows. Rows to be
- * predicted may leave the label out; a row of zeros is then written `1:0`, since an empty line is skipped. */
+/* Format libsvm: lines `label qid:N index:value ...` with ascending indices from 1 or 0, into compressed sparse rows.
+ * Rows to be predicted may leave the label out; a row of zeros is then written `1:0`, since an empty line is skipped.
+ */
 #include "data/source.h"
 #include "data/table.h"
 #include "base/io.h"
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct libsvm_options {
     int64_t features;
-    int target;
+    int target, base;
 } libsvm_options;
 
+enum { BASE_0, BASE_1, BASE_AUTO };
 enum { TARGET_AUTO, TARGET_CLASS, TARGET_REAL };
 /* A line of 64 MiB has no line ends, so the file is of another kind. */
 enum { LINE_LIMIT = 1 << 26 };
@@ -22,6 +26,8 @@ static const gls_option libsvm_table[] = {
             "number of features; 0: the largest index of the training file"),
     GLS_ENUM("target", libsvm_options, target, "auto", "auto|class|real",
              "auto: integers are classes and numbers at once, others numbers"),
+    GLS_ENUM("base", libsvm_options, base, "1", "0|1|auto",
+             "the first feature's index; auto: 0 if the file has an index 0, else 1"),
     {0},
 };
 
@@ -31,7 +37,9 @@ typedef struct parser {
     gls_owned_arrays *arrays;
     double *label;
     int64_t rows, row_room, nonzeros, room;
-    int64_t width, limit; /* largest index seen and allowed */
+    int base;             /* BASE_AUTO until an index 0 or the end of the file decides */
+    int64_t width, limit; /* largest index seen, and features allowed */
+    int64_t *query;       /* [rows] qid, or NULL: the first row has none */
     bool limit_of_training;
     bool integers;
     bool bare; /* labels may be missing and are not kept */
@@ -67,6 +75,9 @@ static gls_status grow(parser *p, int64_t more) {
         double *label = row ? gls_resize(p->ctx, p->label, room, sizeof *label) : NULL;
         if (!label) return GLS_ERR_MEMORY;
         p->label = label;
+        int64_t *query = p->query ? gls_resize(p->ctx, p->query, room, sizeof *query) : NULL;
+        if (p->query && !query) return GLS_ERR_MEMORY;
+        p->query = query;
         p->row_room = room;
     }
     if (p->nonzeros + more > p->room) {
@@ -81,6 +92,21 @@ static gls_status grow(parser *p, int64_t more) {
     return GLS_OK;
 }
 
+/* The index as it is written: with BASE_AUTO columns keep it so until all are known. */
+static gls_status check_index(parser *p, int64_t index, int64_t previous, const char *word) {
+    if (index == 0 && p->base == BASE_1)
+        return bad_line(p, "index 0: indices start at 1 (base: 0 says that they start at 0)");
+    if (index == 0) p->base = BASE_0;
+    int64_t most = p->limit - (p->base == BASE_0);
+    if (index > most && p->limit_of_training)
+        return bad_line(p, "index %lld, but there are %lld features (option features sets the width)", (long long)index,
+                        (long long)p->limit);
+    if (index > most) return bad_line(p, "index '%.*s' is too large", word_length(word), word);
+    if (index <= previous)
+        return bad_line(p, "index %lld after %lld: indices must ascend", (long long)index, (long long)previous);
+    return GLS_OK;
+}
+
 /* An index stops growing once it is beyond INT32_MAX, the largest that a column can hold; it is then refused. */
 static gls_status parse_pair(parser *p, const char **text, int64_t previous) {
     const char *s = *text, *word = s;
@@ -89,19 +115,13 @@ static gls_status parse_pair(parser *p, const char **text, int64_t previous) {
     for (; *s >= '0' && *s <= '9'; s++)
         if (index <= INT32_MAX) index = index * 10 + (*s - '0');
     if (s == word || *s != ':') return bad_line(p, "'%.*s': expected index:value", word_length(word), word);
-    if (index < 1) return bad_line(p, "index 0: indices start at 1");
-    if (index > p->limit && p->limit_of_training)
-        return bad_line(p, "index %lld, but there are %lld features (option features sets the width)", (long long)index,
-                        (long long)p->limit);
-    if (index > p->limit) return bad_line(p, "index '%.*s' is too large", word_length(word), word);
-    if (index <= previous)
-        return bad_line(p, "index %lld after %lld: indices must ascend", (long long)index, (long long)previous);
+    GLS_TRY(check_index(p, index, previous, word));
     s++;
     if (!gls_scan_number(&s, &value) || (*s && !blank(*s)))
         return bad_line(p, "'%.*s': expected a number after the colon", word_length(word), word);
     if (!isfinite((gls_real)value)) return bad_line(p, "'%.*s': the value is not finite", word_length(word), word);
     GLS_TRY(grow(p, 1));
-    p->arrays->column[p->nonzeros] = (int32_t)(index - 1);
+    p->arrays->column[p->nonzeros] = (int32_t)index;
     p->arrays->value[p->nonzeros++] = (gls_real)value;
     if (index > p->width) p->width = index;
     *text = s;
@@ -123,6 +143,28 @@ static gls_status parse_label(parser *p, const char **text) {
     return GLS_OK;
 }
 
+/* `qid:N` behind the label, in every row or in none. */
+static gls_status parse_query(parser *p, const char **text) {
+    const char *s = *text;
+    while (blank(*s)) s++;
+    bool given = strncmp(s, "qid:", 4) == 0;
+    if (p->rows == 0 && given && !p->query) {
+        p->query = gls_alloc(p->ctx, p->row_room, sizeof *p->query);
+        if (!p->query) return GLS_ERR_MEMORY;
+    }
+    if (given != (p->query != NULL))
+        return bad_line(p, given ? "a qid, but the rows above have none" : "no qid, but the rows above have one");
+    if (!given) return GLS_OK;
+    char *end;
+    errno = 0;
+    long long value = strtoll(s + 4, &end, 10);
+    if (errno || end == s + 4 || (*end && !blank(*end)) || !((s[4] >= '0' && s[4] <= '9') || s[4] == '-'))
+        return bad_line(p, "'%.*s': expected a whole number after qid:", word_length(s), s);
+    p->query[p->rows] = value;
+    *text = end;
+    return GLS_OK;
+}
+
 static gls_status parse_line(parser *p, char *line, int64_t length) {
     if ((int64_t)strlen(line) != length) return bad_line(p, "a NUL byte");
     char *comment = strchr(line, '#');
@@ -132,12 +174,13 @@ static gls_status parse_line(parser *p, char *line, int64_t length) {
     if (!*s) return GLS_OK;
     GLS_TRY(grow(p, 0));
     GLS_TRY(parse_label(p, &s));
-    int64_t previous = 0;
+    GLS_TRY(parse_query(p, &s));
+    int64_t previous = -1;
     for (;;) {
         while (blank(*s)) s++;
         if (!*s) break;
         GLS_TRY(parse_pair(p, &s, previous));
-        previous = p->arrays->column[p->nonzeros - 1] + 1;
+        previous = p->arrays->column[p->nonzeros - 1];
     }
     p->arrays->row[++p->rows] = p->nonzeros;
     return GLS_OK;
@@ -178,9 +221,28 @@ static gls_status set_targets(parser *p, const libsvm_options *o, const gls_data
     return gls_classes_from_integers(p->ctx, path, p->label, p->rows, like, info, &p->arrays->label);
 }
 
+/* Columns from 0. Where the training file's base was found by itself, another file without an index 0 says its own only
+ * if it has the last index that base 1 allows. */
+static gls_status settle_base(parser *p) {
+    if (p->base == BASE_AUTO && p->limit_of_training && p->width < p->limit && p->nonzeros)
+        return gls_fail(p->ctx, GLS_ERR_INPUT,
+                        "%s: neither index 0 nor %lld occurs, so that base: auto cannot tell where indices start; "
+                        "expected base: 0 or base: 1",
+                        gls_reader_path(p->reader), (long long)p->limit);
+    if (p->base == BASE_AUTO) p->base = BASE_1;
+    if (p->limit_of_training && p->base == BASE_0 && p->width >= p->limit && p->nonzeros)
+        return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: indices from 0 to %lld, but there are %lld features",
+                        gls_reader_path(p->reader), (long long)p->width, (long long)p->limit);
+    for (int64_t k = 0; p->base == BASE_1 && k < p->nonzeros; k++) p->arrays->column[k]--;
+    if (p->base == BASE_0) p->width++;
+    return GLS_OK;
+}
+
 static gls_status parse_file(gls_context *ctx, gls_reader *reader, const libsvm_options *o, gls_part part,
-                             const gls_data_info *like, gls_data_info *info, gls_owned_arrays *arrays) {
+                             const gls_data_info *like, gls_data_info *info, gls_owned_arrays *arrays,
+                             int64_t **query) {
     parser p = {.ctx = ctx, .reader = reader, .arrays = arrays, .integers = true, .limit = INT32_MAX};
+    p.base = o->base;
     p.bare = part == GLS_PART_ROWS;
     int64_t width = o->features ? o->features : like ? like->features : 0;
     if (width) {
@@ -188,6 +250,8 @@ static gls_status parse_file(gls_context *ctx, gls_reader *reader, const libsvm_
         p.limit_of_training = true;
     }
     gls_status status = parse_lines(&p);
+    *query = p.query;
+    if (status == GLS_OK) status = settle_base(&p);
     if (status == GLS_OK) {
         info->examples = p.rows;
         info->features = width ? width : p.width;
@@ -198,15 +262,30 @@ static gls_status parse_file(gls_context *ctx, gls_reader *reader, const libsvm_
     return status;
 }
 
+static gls_status keep_queries(const int64_t *query, gls_source **out) {
+    int64_t *key;
+    gls_status status = gls_owned_column((gls_owned_source *)*out, "qid", &key);
+    if (status == GLS_OK) {
+        memcpy(key, query, (size_t)(*out)->info.examples * sizeof *key);
+        return GLS_OK;
+    }
+    gls_source_destroy(*out);
+    *out = NULL;
+    return status;
+}
+
 static gls_status open_libsvm(gls_context *ctx, const char *path, const void *options, gls_part part,
                               const gls_data_info *like, gls_source **out) {
     gls_data_info info = {0};
     gls_owned_arrays arrays = {0};
+    int64_t *query = NULL;
     gls_reader *reader;
     GLS_TRY(gls_reader_open(ctx, path, &reader));
-    gls_status status = parse_file(ctx, reader, options, part, like, &info, &arrays);
+    gls_status status = parse_file(ctx, reader, options, part, like, &info, &arrays, &query);
     gls_reader_close(reader);
     if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
+    if (status == GLS_OK && query) status = keep_queries(query, out);
+    gls_free(ctx, query);
     gls_owned_arrays_free(ctx, &arrays);
     gls_free(ctx, (void *)info.class_names);
     return status;
@@ -219,7 +298,8 @@ typedef struct output {
     const gls_data_info *info;
     bool numeric; /* class names are numbers */
     int digits;
-    int64_t values; /* written so far */
+    int64_t values;       /* written so far */
+    const int64_t *query; /* [examples] qid, or NULL */
 } output;
 
 static gls_status write_value(output *o, int64_t column, gls_real value) {
@@ -234,6 +314,7 @@ static gls_status write_row(output *o, const gls_batch *batch, int64_t i) {
         GLS_TRY(gls_writer_printf(o->writer, "%d", (int)batch->label[i]));
     else if (o->info->target == GLS_TARGET_REAL)
         GLS_TRY(gls_writer_printf(o->writer, "%.*g", o->digits, (double)batch->y[i]));
+    if (o->query) GLS_TRY(gls_writer_printf(o->writer, " qid:%lld", (long long)o->query[batch->index[i]]));
     int64_t before = o->values;
     if (batch->row)
         for (int64_t k = batch->row[i]; k < batch->row[i + 1]; k++)
@@ -254,7 +335,10 @@ static gls_status write_libsvm(gls_context *ctx, const gls_source *source, const
     const gls_data_info *info = &source->info;
     if (info->length || (info->target == GLS_TARGET_REAL && info->targets != 1))
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: libsvm holds one label per example", path);
-    output o = {.info = info, .numeric = info->class_names != NULL, .digits = sizeof(gls_real) == 4 ? 9 : 17};
+    output o = {.info = info,
+                .numeric = info->class_names != NULL,
+                .digits = sizeof(gls_real) == 4 ? 9 : 17,
+                .query = info->target == GLS_TARGET_NONE ? NULL : gls_source_column(source, "qid")};
     for (int64_t k = 0; o.numeric && k < info->classes; k++) {
         const char *text = info->class_names[k];
         double value;

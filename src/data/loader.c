@@ -185,6 +185,7 @@ static gls_status start_workers(gls_loader *loader) {
 /* Without workers nothing is fetched ahead, and the same rows come on demand. */
 gls_status gls_loader_create(gls_context *ctx, const gls_source *source, const gls_loader_options *options,
                              gls_loader **out) {
+    GLS_GIVEN(ctx, ctx, source, options, out);
     *out = NULL;
     if (options->size != sizeof *options)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "loader: options of %zu bytes, expected %zu", options->size,
@@ -296,6 +297,8 @@ static gls_status share_by_position(const gls_loader *loader, const int64_t *ind
 
 /* Shares are computed outside the lock; the mini-batch joins the list together with its waves' numbers. */
 gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t count, uint64_t draw) {
+    GLS_GIVEN(loader ? loader->ctx : NULL, loader);
+    if (count > 0) GLS_GIVEN(loader ? loader->ctx : NULL, index);
     GLS_TRY(refuse_forked(loader));
     mini_batch *mini = gls_alloc(loader->ctx, 1, sizeof *mini);
     if (!mini) return GLS_ERR_MEMORY;
@@ -323,6 +326,7 @@ gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t cou
 }
 
 gls_status gls_loader_front(gls_loader *loader, gls_stream **out) {
+    GLS_GIVEN(loader ? loader->ctx : NULL, loader, out);
     const mini_batch *mini = loader->front;
     if (!mini) return gls_fail(loader->ctx, GLS_ERR_ARGUMENT, "loader: no mini-batch was announced");
     loader->stream.rows = mini->rows;
@@ -343,6 +347,7 @@ gls_status gls_loader_whole(gls_loader *loader, gls_stream **out) {
 }
 
 void gls_loader_pop(gls_loader *loader) {
+    if (!loader) return;
     if (!loader->front || threads_left(loader)) return;
     pthread_mutex_lock(&loader->lock);
     for (; loader->threads && loader->reading < loader->front->end_wave; loader->reading++) {

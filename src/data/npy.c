@@ -175,6 +175,7 @@ gls_status gls_npy_read_from(gls_context *ctx, gls_reader *reader, gls_npy *out,
 }
 
 gls_status gls_npy_read(gls_context *ctx, const char *path, gls_npy *out) {
+    GLS_GIVEN(ctx, ctx, path, out);
     *out = (gls_npy){0};
     gls_reader *reader;
     GLS_TRY(gls_reader_open(ctx, path, &reader));
@@ -184,6 +185,7 @@ gls_status gls_npy_read(gls_context *ctx, const char *path, gls_npy *out) {
 }
 
 void gls_npy_clear(gls_context *ctx, gls_npy *array) {
+    if (!ctx || !array) return;
     gls_free(ctx, array->data);
     *array = (gls_npy){0};
 }
@@ -256,6 +258,7 @@ gls_status gls_npy_read_double(gls_context *ctx, const char *path, gls_npy *out)
 }
 
 gls_status gls_npy_read_real(gls_context *ctx, const char *path, gls_npy *out) {
+    GLS_GIVEN(ctx, ctx, path, out);
     return read_as(ctx, path, GLS_DTYPE_REAL, out);
 }
 
@@ -285,6 +288,8 @@ gls_status gls_npy_write_header(struct gls_writer *writer, gls_dtype dtype, int 
 
 gls_status gls_npy_write(gls_context *ctx, const char *path, gls_dtype dtype, int dims, const int64_t *shape,
                          const void *data) {
+    GLS_GIVEN(ctx, ctx, path, data);
+    if (dims > 0) GLS_GIVEN(ctx, shape);
     int64_t bytes;
     GLS_TRY(gls_source_check_extents(ctx, path, dims, shape, (int64_t)gls_dtype_size(dtype), &bytes));
     gls_writer *writer;

@@ -6,10 +6,12 @@
 #include <string.h>
 
 gls_status gls_register_format(gls_context *ctx, const gls_format *format) {
+    GLS_GIVEN(ctx, ctx, format);
     return gls_member_register(ctx, &gls_format_kind, &format->member);
 }
 
 gls_status gls_register_transform(gls_context *ctx, const gls_transform *transform) {
+    GLS_GIVEN(ctx, ctx, transform);
     return gls_member_register(ctx, &gls_transform_kind, &transform->member);
 }
 
@@ -52,6 +54,7 @@ static gls_status fit_like(gls_context *ctx, const char *what, gls_part part, gl
 /* A file may be of any shape; what it must have in common with the training set is checked after it was read. */
 gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
                            const char *const *except, gls_part part, const gls_data_info *like, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, format, out);
     *out = NULL;
     const gls_format *found = (const gls_format *)gls_member_find(ctx, &gls_format_kind, format);
     if (!found) return GLS_ERR_ARGUMENT;
@@ -73,6 +76,7 @@ gls_status gls_source_open(gls_context *ctx, const char *format, const char *pat
 
 gls_status gls_source_write(gls_context *ctx, const gls_source *source, const char *format, const char *path,
                             const gls_value *options, const char *const *except) {
+    GLS_GIVEN(ctx, ctx, source, format, path);
     const gls_format *found = (const gls_format *)gls_member_find(ctx, &gls_format_kind, format);
     if (!found) return GLS_ERR_ARGUMENT;
     if (!found->write) return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "data: nothing can be written as %s", format);
@@ -161,12 +165,12 @@ typedef struct list_job {
     gls_context *ctx;
     gls_fitted *fitted;
     uint64_t seed;
-    bool train;
+    bool train, elsewhere;
 } list_job;
 
 static bool leaves_alone(const list_job *job, const gls_transform *transform, const gls_source *source) {
     bool bare = transform->changes_rows && !gls_source_has_targets(source);
-    return !job->train && (transform->train_only || bare);
+    return !job->train && (transform->train_only || bare || (job->elsewhere && transform->own_sets));
 }
 
 /* Fits where that is wanted, and applies; *source becomes the new one. */
@@ -204,22 +208,35 @@ static gls_status apply_list(const list_job *job, const gls_value *list, gls_sou
     return GLS_OK;
 }
 
-gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
-                                const gls_fitted *fitted, gls_source **out) {
-    list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .train = fitted == NULL};
+/* Takes source, also on failure. */
+static gls_status run_list(list_job *job, gls_source *source, const gls_value *list, gls_source **out) {
     *out = NULL;
-    gls_status status = job.train ? gls_fitted_start(ctx, &job.fitted) : GLS_OK;
-    if (status == GLS_OK) status = apply_list(&job, list, &source);
-    if (status == GLS_OK && job.train && !source->fitted) {
-        source->fitted = job.fitted;
-        job.fitted = NULL;
+    gls_status status = job->train ? gls_fitted_start(job->ctx, &job->fitted) : GLS_OK;
+    if (status == GLS_OK) status = apply_list(job, list, &source);
+    if (status == GLS_OK && job->train && !source->fitted) {
+        source->fitted = job->fitted;
+        job->fitted = NULL;
     }
-    if (job.train) gls_fitted_destroy(job.fitted);
+    if (job->train) gls_fitted_destroy(job->fitted);
     if (status != GLS_OK)
         gls_source_destroy(source);
     else
         *out = source;
     return status;
+}
+
+gls_status gls_transforms_apply(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
+                                const gls_fitted *fitted, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, source, out);
+    list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .train = fitted == NULL};
+    return run_list(&job, source, list, out);
+}
+
+gls_status gls_transforms_apply_elsewhere(gls_context *ctx, gls_source *source, const gls_value *list, uint64_t seed,
+                                          const gls_fitted *fitted, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, source, out);
+    list_job job = {.ctx = ctx, .fitted = (gls_fitted *)fitted, .seed = seed, .elsewhere = true};
+    return run_list(&job, source, list, out);
 }
 
 /* ---- the same in an ONNX graph ---- */

@@ -66,6 +66,14 @@ char *gls_source_find_packed(gls_context *ctx, const char *path, bool *failed) {
     return NULL;
 }
 
+void gls_source_say_dense(gls_context *ctx, const gls_source *source, const char *path, double bytes) {
+    const gls_data_info *info = &source->info;
+    double size = (double)info->examples * (double)info->features * bytes;
+    if (info->sparse)
+        gls_log(ctx, GLS_LOG_WARNING, "%s: sparse rows become dense: %lld x %lld values, at least %.3g MB", path,
+                (long long)info->examples, (long long)info->features, size / 1e6);
+}
+
 gls_status gls_source_scan(gls_context *ctx, const gls_source *source, gls_scan_fn fn, void *user) {
     const gls_data_info *info = &source->info;
     enum { AT_ONCE = 256 }; /* rows */

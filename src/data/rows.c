@@ -1,9 +1,11 @@
 /* Rows being materialised, views of batches, and the fetch that all rows pass through. */
 #include "data/source.h"
 #include "base/arith.h"
+#include <math.h>
 #include <string.h>
 
 gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
+    if (!batch) return (gls_batch){0};
     gls_batch view = *batch;
     view.rows = rows;
     if (batch->x) view.x += begin * batch->features;
@@ -20,6 +22,7 @@ gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
 }
 
 double gls_batch_mass(const gls_batch *batch) {
+    if (!batch) return NAN;
     if (!batch->mass) return (double)batch->rows;
     double sum = 0;
     for (int64_t i = 0; i < batch->rows; i++) sum += batch->mass[i];
@@ -59,6 +62,7 @@ static gls_status allocate_rows(gls_context *ctx, const gls_data_info *info, int
 }
 
 gls_status gls_rows_create(gls_context *ctx, const gls_data_info *info, int64_t capacity, gls_rows **out) {
+    GLS_GIVEN(ctx, ctx, info, out);
     *out = NULL;
     if (capacity < 0) return gls_fail(ctx, GLS_ERR_ARGUMENT, "rows: negative capacity %lld", (long long)capacity);
     gls_rows *rows = gls_alloc(ctx, 1, sizeof *rows);
@@ -83,6 +87,7 @@ void gls_rows_destroy(gls_rows *rows) {
 }
 
 gls_status gls_rows_reserve(gls_rows *rows, int64_t nonzeros) {
+    GLS_GIVEN(rows ? rows->ctx : NULL, rows);
     if (nonzeros <= rows->nonzeros && rows->value) return GLS_OK;
     int64_t room = nonzeros > rows->nonzeros + rows->nonzeros / 2 ? nonzeros : rows->nonzeros + rows->nonzeros / 2;
     gls_real *value = gls_resize(rows->ctx, rows->value, room, sizeof *value);
@@ -96,6 +101,7 @@ gls_status gls_rows_reserve(gls_rows *rows, int64_t nonzeros) {
 }
 
 gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t begin) {
+    if (!rows || !info) return (gls_rows){0};
     gls_rows part = *rows;
     part.capacity -= begin;
     if (rows->x) part.x += begin * info->features;
@@ -112,6 +118,7 @@ gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t 
 }
 
 void gls_rows_merge(gls_rows *rows, const gls_rows *part) {
+    if (!rows || !part) return;
     rows->value = part->value;
     rows->column = part->column;
     rows->nonzeros = part->nonzeros;
@@ -120,6 +127,7 @@ void gls_rows_merge(gls_rows *rows, const gls_rows *part) {
 /* Indices are checked here once, so that sources need not. They are copied, since a batch outlives the fetch. */
 gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows,
                             gls_batch *out) {
+    GLS_GIVEN(ctx, source, ctx, fetch, rows, out);
     const gls_data_info *info = &source->info;
     if (fetch->count < 0 || fetch->count > rows->capacity)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "fetch: %lld rows do not fit into room for %lld",
@@ -158,6 +166,7 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
 
 /* Rows with targets only: features are NULL, so no source fills them. */
 gls_status gls_source_targets(const gls_source *source, gls_context *ctx, int32_t *label, gls_real *y) {
+    GLS_GIVEN(ctx, source, ctx);
     enum { AT_ONCE = 1024 }; /* indices on the stack */
     const gls_data_info *info = &source->info;
     int64_t index[AT_ONCE];

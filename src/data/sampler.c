@@ -1,6 +1,7 @@
 /* Which examples make mini-batch number k. Everything follows from (seed, epoch, place) or (seed, draw). */
 #include "data/sampler.h"
 
+#include <math.h>
 #include "base/arith.h"
 
 #include <string.h>
@@ -28,6 +29,7 @@ static void shuffle(gls_sampler *sampler) {
 
 /* Only epochs in random order need a permutation in memory. */
 gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *options, gls_sampler **out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = NULL;
     if (options->size != sizeof *options)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sampler: options of %zu bytes, expected %zu", options->size,
@@ -117,20 +119,24 @@ gls_status gls_sampler_draw(gls_sampler *sampler, int64_t batch, int64_t *index,
 }
 
 gls_status gls_sampler_next(gls_sampler *sampler, int64_t batch, int64_t *index, int64_t *count, uint64_t *draw) {
+    GLS_GIVEN(sampler ? sampler->ctx : NULL, sampler, index, count, draw);
     GLS_TRY(gls_sampler_draw(sampler, batch, index, count, draw));
     gls_sampler_settle(sampler, batch);
     return GLS_OK;
 }
 
 double gls_sampler_epoch(const gls_sampler *sampler) {
+    if (!sampler) return NAN;
     return gls_sampler_epoch_at(&sampler->options, sampler->position);
 }
 
 gls_status gls_sampler_arrays(gls_sampler *sampler, const char *prefix, gls_arrays *arrays) {
+    GLS_GIVEN(sampler ? sampler->ctx : NULL, sampler, prefix, arrays);
     return gls_arrays_add_state(sampler->ctx, arrays, prefix, "position", GLS_I64, 3, sampler->position);
 }
 
 gls_status gls_sampler_restored(gls_sampler *sampler) {
+    GLS_GIVEN(sampler ? sampler->ctx : NULL, sampler);
     const int64_t *position = sampler->position;
     if (position[EPOCH] < 0 || position[DRAWS] < 0 || position[PLACE] < 0 ||
         position[PLACE] >= sampler->options.examples)

@@ -9,14 +9,17 @@ void gls_source_destroy(gls_source *source) {
 }
 
 const gls_data_info *gls_source_info(const gls_source *source) {
+    if (!source) return NULL;
     return &source->info;
 }
 
 bool gls_source_has_targets(const gls_source *source) {
+    if (!source) return false;
     return source->info.target != GLS_TARGET_NONE;
 }
 
 const int64_t *gls_source_column(const gls_source *source, const char *name) {
+    if (!source || !name) return NULL;
     for (const gls_column *c = source->columns; c && c->name; c++)
         if (strcmp(c->name, name) == 0) return c->value;
     return NULL;

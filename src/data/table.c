@@ -9,6 +9,7 @@
     X(npy) \
     X(npz) \
     X(csv) \
+    X(images) \
     X(png) \
     X(text) \
     X(glyphs) \
@@ -18,6 +19,7 @@
 #define TRANSFORMS(X) \
     X(standardize) \
     X(pad_crop) \
+    X(random_crop) \
     X(flip) \
     X(replicate) \
     X(replace) \
@@ -25,6 +27,7 @@
     X(insert) \
     X(subset) \
     X(classes) \
+    X(weigh) \
     X(mix)
 /* clang-format on */
 

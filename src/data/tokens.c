@@ -143,11 +143,13 @@ static gls_status from_tokens(gls_context *ctx, const int32_t *token, const int3
 
 gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
                                   const gls_data_info *info, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, token, info, out);
     return from_tokens(ctx, token, label, NULL, info, out);
 }
 
 gls_status gls_source_from_documents(gls_context *ctx, const int32_t *token, const int32_t *label,
                                      const int32_t *document, const gls_data_info *info, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, token, document, info, out);
     *out = NULL;
     if (!document) return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: rows of documents need their numbers");
     return from_tokens(ctx, token, label, document, info, out);

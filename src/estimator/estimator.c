@@ -85,6 +85,7 @@ static gls_status check_chain(gls_estimator *e) {
 }
 
 gls_status gls_estimator_create(gls_problem *problem, const gls_value *spec, uint64_t seed, gls_estimator **out) {
+    GLS_GIVEN(problem ? problem->ctx : NULL, problem, out);
     *out = NULL;
     gls_estimator *e = gls_alloc(problem->ctx, 1, sizeof *e);
     if (!e) return GLS_ERR_MEMORY;
@@ -120,6 +121,7 @@ bool gls_estimator_is_mean(const gls_estimator *estimator) {
 }
 
 int64_t gls_estimator_group(const gls_estimator *estimator) {
+    if (!estimator) return 0;
     const gls_problem *p = estimator->problem;
     int64_t group = p->coupling == GLS_COUPLING_GROUPS ? p->coupling_group : 1;
     for (int64_t i = 0; i < estimator->groups; i++) {
@@ -130,10 +132,12 @@ int64_t gls_estimator_group(const gls_estimator *estimator) {
 }
 
 const char *gls_estimator_key(const gls_estimator *estimator) {
+    if (!estimator) return NULL;
     return estimator->groups ? estimator->stage[estimator->groups - 1]->key : NULL;
 }
 
 gls_status gls_estimator_arrays(gls_estimator *estimator, const char *prefix, gls_arrays *arrays) {
+    GLS_GIVEN(estimator ? estimator->ctx : NULL, estimator, prefix, arrays);
     const struct {
         const char *name;
         double *data;
@@ -321,6 +325,7 @@ static gls_status grouped(gls_making *making, gls_record *record) {
 
 gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, const gls_real *w, gls_stream *rows,
                                   unsigned want, gls_real *g, gls_estimate *out, gls_record *record) {
+    GLS_GIVEN(NULL, estimator, pass, w, rows, out);
     gls_making making = {.e = estimator, .pass = pass, .rows = rows, .w = w, .want = want, .g = g};
     if (estimator->ledger) GLS_TRY(gls_ledger_begin(&making));
     if (estimator->groups == 0)

@@ -50,11 +50,13 @@ static gls_status differences(gls_pass *pass, gls_pass_request *request, const g
 }
 
 double gls_pass_hessian_doubt(const gls_pass *pass) {
+    if (!pass) return NAN;
     return pass->doubt;
 }
 
 gls_status gls_pass_hessian_vector(gls_pass *pass, const gls_real *w, const gls_real *v, gls_stream *rows,
                                    gls_mode mode, gls_real *g, double *mass) {
+    GLS_GIVEN(NULL, pass, w, v, rows, g);
     gls_pass_request request = {.w = w, .rows = rows, .mode = mode, .g = g};
     gls_pass_result result;
     pass->doubt = 0;

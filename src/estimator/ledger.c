@@ -15,6 +15,7 @@ gls_status gls_ledger_create(gls_estimator *e) {
 }
 
 gls_ledger gls_estimator_ledger(const gls_estimator *estimator) {
+    if (!estimator) return (gls_ledger){0};
     return (gls_ledger){.examples = estimator->examples,
                         .seen = estimator->seen,
                         .log_factor = estimator->log_factor,

@@ -43,7 +43,7 @@ static const gls_option options[] = {
              "largest norm of a micro-batch's gradient; 0: the smallest one of the mini-batch"),
     GLS_REAL("noise", gls_microbatch_fields, noise, "0", 0, INFINITY,
              "deviation of normal noise on the sum of micro-batches, in units of bound; in a mean divided as the "
-             "heaviest micro-batch is"),
+             "heaviest micro-batch is; no privacy is accounted for"),
     {0}};
 
 const gls_estimator_type gls_estimator_microbatch = {

@@ -133,6 +133,7 @@ static gls_status own_outputs(gls_pass *pass, const gls_real *w, gls_stream *row
 }
 
 gls_status gls_pass_outputs(gls_pass *pass, const gls_real *w, gls_stream *rows, gls_real *out) {
+    GLS_GIVEN(pass ? pass->ctx : NULL, pass, w, rows, out);
     gls_context *ctx = pass->ctx;
     GLS_TRY(gls_problem_has_outputs(pass->problem));
     int64_t values;

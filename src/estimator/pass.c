@@ -75,6 +75,7 @@ static gls_status check_options(const gls_problem *problem, const gls_pass_optio
 }
 
 gls_status gls_pass_create(gls_problem *problem, const gls_pass_options *options, gls_pass **out) {
+    GLS_GIVEN(problem ? problem->ctx : NULL, problem, out);
     *out = NULL;
     gls_pass_options none = {.size = sizeof(none)};
     if (!options) options = &none;
@@ -144,6 +145,7 @@ static gls_status run_section(gls_pass_job *job, int64_t number) {
 /* All ranks go through the same exchanges in the same order, also when one of them fails: its status travels along. So
  * only what all ranks decide alike, or allocate for the messages, may return before the merge. */
 gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pass_result *result) {
+    GLS_GIVEN(pass ? pass->ctx : NULL, pass, request, result);
     gls_pass_job job = {.pass = pass, .request = request, .result = result, .factor = 1};
     *result = (gls_pass_result){0};
     job.lane_size = !request->g ? 0 : request->explicit_slices ? pass->size : pass->packed;
@@ -165,6 +167,7 @@ gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pas
 }
 
 gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows) {
+    if (!pass) return (gls_pass_options){0};
     int64_t ranks = gls_comm_size(gls_context_comm(pass->ctx));
     gls_shapes shapes = gls_pass_shapes(pass, gls_parts(rows, ranks), false);
     gls_pass_options plan = pass->options;
@@ -175,5 +178,6 @@ gls_pass_options gls_pass_plan(const gls_pass *pass, int64_t rows) {
 }
 
 const gls_real *gls_pass_state_next(const gls_pass *pass) {
+    if (!pass) return NULL;
     return pass->state_made ? pass->state : NULL;
 }

@@ -21,5 +21,6 @@ static const gls_member *const members[] = {ESTIMATORS(ROW) NULL};
 const gls_member_kind gls_estimator_kind = {GLS_KIND_ESTIMATOR, "estimator", members};
 
 gls_status gls_register_estimator(gls_context *ctx, const gls_estimator_type *type) {
+    GLS_GIVEN(ctx, ctx, type);
     return gls_member_register(ctx, &gls_estimator_kind, &type->member);
 }

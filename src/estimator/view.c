@@ -25,6 +25,7 @@ static void add_stage(gls_printout *lines, const gls_stage *stage) {
 }
 
 char *gls_estimator_view(const gls_estimator *estimator) {
+    if (!estimator) return NULL;
     gls_printout lines = {.ctx = estimator->ctx};
     gls_printout_add(&lines, "estimator: a chain of %lld stage%s\n", (long long)estimator->stages,
                      estimator->stages == 1 ? "" : "s");
@@ -33,6 +34,7 @@ char *gls_estimator_view(const gls_estimator *estimator) {
 }
 
 char *gls_pass_view(const gls_pass *pass, int64_t rows) {
+    if (!pass) return NULL;
     gls_printout lines = {.ctx = pass->ctx};
     gls_pass_options plan = gls_pass_plan(pass, rows);
     gls_printout_add(&lines, "plan for mini-batches of %lld: waves of %lld rows, slices of %lld rows, %lld lane%s%s",

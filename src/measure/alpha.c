@@ -25,13 +25,36 @@ void gls_alpha_clear(gls_alpha *a) {
     *a = (gls_alpha){0};
 }
 
-/* Coordinates to the power alpha, in place; the sum of squares before. */
+static inline gls_real magnitude(gls_real x) {
+    return x < 0 ? -x : x;
+}
+
+/* |scale x|^1.5 in place, the usual alpha, without a call; the sum of (scale x)^2. */
+GLS_SIMD static double raise_by_half(gls_real *restrict g, gls_real scale, int64_t n) {
+    double part[GLS_LANES] = {0};
+    int64_t i = 0;
+    for (; i + GLS_LANES <= n; i += GLS_LANES)
+        for (int j = 0; j < GLS_LANES; j++) {
+            gls_real x = magnitude(g[i + j] * scale);
+            part[j] += (double)x * (double)x;
+            g[i + j] = x * (gls_real)sqrt((double)x);
+        }
+    for (int j = 0; i + j < n; j++) {
+        gls_real x = magnitude(g[i + j] * scale);
+        part[j] += (double)x * (double)x;
+        g[i + j] = x * (gls_real)sqrt((double)x);
+    }
+    return gls_combine_lanes(part);
+}
+
+/* The same to any power. */
 static double raise(gls_real *g, int64_t d, double alpha, double scale) {
+    if (alpha == 1.5) return raise_by_half(g, (gls_real)scale, d);
     double square = 0;
     for (int64_t k = 0; k < d; k++) {
         double x = fabs((double)g[k]) * scale;
         square += x * x;
-        g[k] = (gls_real)(alpha == 1.5 ? x * sqrt(x) : pow(x, alpha));
+        g[k] = (gls_real)pow(x, alpha);
     }
     return square;
 }
@@ -135,9 +158,15 @@ double gls_alpha_value(const gls_alpha *a, gls_alpha_kind kind, int64_t without)
     double rows = sum_without(a->size, a->parts, without), sum = 0;
     if (kind == GLS_ALPHA_WHOLE) return pow(sum_without(a->whole, a->parts, without) / rows, 1 / a->alpha);
     if (kind == GLS_ALPHA_NOISE) return pow(sum_without(a->noise, a->parts, without) / rows, 1 / a->alpha);
-    double power = kind == GLS_ALPHA_TWO ? 2 / a->alpha : 1;
-    for (int64_t k = 0; k < a->d; k++) sum += pow(coordinate_sum(a, k, without) / rows, power);
-    return kind == GLS_ALPHA_TWO ? sqrt(sum) : pow(sum, 1 / a->alpha);
+    if (kind == GLS_ALPHA_OWN) {
+        for (int64_t k = 0; k < a->d; k++) sum += coordinate_sum(a, k, without) / rows;
+        return pow(sum, 1 / a->alpha);
+    }
+    for (int64_t k = 0; k < a->d; k++) {
+        double x = coordinate_sum(a, k, without) / rows; /* 2 / 1.5 = 4 / 3: a cube root is cheaper than a power */
+        sum += a->alpha == 1.5 ? x * cbrt(x) : pow(x, 2 / a->alpha);
+    }
+    return sqrt(sum);
 }
 
 double gls_alpha_coordinate(const gls_alpha *a, int64_t k) {

@@ -6,6 +6,8 @@
 #include "measure/sample.h"
 
 enum { GLS_ALPHA_PARTS = 8 }; /* of the rows, for the intervals: each costs d values */
+/* For costs: what is done once for every coordinate, in gradients of as many multiply-adds as there are coordinates. */
+enum { GLS_ALPHA_COST = 3000 };
 
 /* Means over the rows of each part, and of all. */
 typedef struct gls_alpha {

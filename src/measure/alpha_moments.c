@@ -42,7 +42,7 @@ static gls_status report_moment(const gls_alpha *a, gls_alpha_kind kind, const c
     return gls_measure_result_estimate(out, name, "gradient", value, low, high);
 }
 
-/* Quantiles of B_k over coordinates, and |B|_2 of each block of the layout in order. */
+/* Quantiles and maximum of B_k over coordinates, and |B|_2 of each block of the layout in order. */
 static gls_status report_coordinates(const gls_alpha *a, const gls_layout *layout, double *b, gls_measure_result *out) {
     double p[POINTS], q[POINTS];
     for (int64_t k = 0; k < a->d; k++) b[k] = gls_alpha_coordinate(a, k);
@@ -62,6 +62,7 @@ static gls_status report_coordinates(const gls_alpha *a, const gls_layout *layou
         p[i] = 0.05 * (i + 1);
         q[i] = gls_stat_quantile(b, a->d, p[i]);
     }
+    GLS_TRY(gls_measure_result_number(out, "greatest_coordinate_moment", "gradient", b[a->d - 1]));
     GLS_TRY(gls_measure_result_array(out, "probabilities", "", POINTS, p));
     return gls_measure_result_array(out, "coordinate_moment_quantiles", "gradient", POINTS, q);
 }
@@ -132,10 +133,10 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
     return status;
 }
 
-/* A pass with norms and one with inner products, 1.3 each, one of losses, and one that forms every gradient, 2. */
+/* A pass with norms and one with inner products, 1.3 each, one of losses, and one that forms every gradient. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return 5 * gls_sample_size(o->sample.sample, examples);
+    return (3 + gls_sample_singly(m, true)) * gls_sample_size(o->sample.sample, examples) + GLS_ALPHA_COST * m->breadth;
 }
 
 const gls_measure_type gls_measure_alpha_moments = {

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum { MOST = 32 }; /* multiples: each costs two passes with every gradient formed */
+enum { MOST = 32 }; /* multiples: each costs a pass with every gradient formed */
 
 typedef struct options {
     gls_sample_options sample;
@@ -20,7 +20,7 @@ typedef struct options {
 static const gls_option multiple = {
     .type = GLS_OPTION_REAL, .minimum = 0, .maximum = INFINITY, .flags = GLS_OPTION_ABOVE_MIN};
 static const gls_option table[] = {
-    GLS_SAMPLE_OPTIONS(options, "1024", "train"),
+    GLS_SAMPLE_OPTIONS(options, "512", "train"),
     GLS_REAL("alpha", options, alpha, "1.5", 1, 2, "order of the moments", .flags = GLS_OPTION_ABOVE_MIN),
     GLS_LIST("multiples", options, multiples, "[0.5, 1, 2, 4, 8]", 1, MOST, &multiple,
              "thresholds, in units of the moments: tau = c G for the norm, tau_k = c B_k for coordinate k"),
@@ -43,41 +43,67 @@ typedef struct curves {
         bias_bound[MOST];
 } curves;
 
-/* One pass: rows become what clipping takes off them, g - g^. */
+/* One multiple. */
 typedef struct clipping {
     const gls_alpha *alpha;
     const double *b; /* [d] B_k; NULL: the norm is clipped */
+    gls_real *tau;   /* [d] multiple B_k */
     double multiple, threshold, scale;
-    double *second, *removed, *share; /* [rows] |g^|^2, |g - g^|^2, share that was clipped */
+    const double *norm;                        /* [rows] |g| */
+    double *second, *removed, *share, *factor; /* [rows] |g^|^2, |g - g^|^2, share that was clipped, (g - g^) over g */
 } clipping;
 
-static gls_status clip_norm_row(const clipping *c, int64_t i, gls_real *g) {
-    int64_t d = c->alpha->d;
-    double norm = sqrt(gls_sum_squares(g, d)) * c->scale, over = fmax(0, norm - c->threshold);
-    c->second[i] = pow(fmin(norm, c->threshold), 2);
-    c->removed[i] = over * over;
-    c->share[i] = over > 0;
-    gls_scale(g, over > 0 ? over / norm * c->scale : 0, d);
-    return GLS_OK;
-}
-
-static gls_status clip_coordinates_row(const clipping *c, int64_t i, gls_real *g) {
-    int64_t d = c->alpha->d, clipped = 0;
-    for (int64_t k = 0; k < d; k++) {
-        double x = (double)g[k] * c->scale, tau = c->multiple * c->b[k];
-        double over = fabs(x) > tau ? copysign(fabs(x) - tau, x) : 0;
-        clipped += over != 0;
-        c->second[i] += (x - over) * (x - over);
-        c->removed[i] += over * over;
-        g[k] = (gls_real)over;
+/* The sum of g - g^ where the norm is clipped: a share of each gradient. */
+static gls_status clip_norms(gls_sample *s, clipping *c, gls_real *removed) {
+    for (int64_t i = 0; i < s->count; i++) {
+        double over = fmax(0, c->norm[i] - c->threshold);
+        c->second[i] = pow(fmin(c->norm[i], c->threshold), 2);
+        c->removed[i] = over * over;
+        c->share[i] = over > 0;
+        c->factor[i] = over > 0 ? over / c->norm[i] * c->scale : 0;
     }
-    c->share[i] = (double)clipped / (double)d;
-    return GLS_OK;
+    return gls_sample_weighted(s, s->index, s->count, gls_sample_draw(s->in, 0), s->in->w, c->factor, removed);
 }
 
+typedef struct clipped {
+    double second, removed;
+    int64_t count;
+} clipped;
+
+/* g becomes what clipping takes off scale g. */
+GLS_SIMD static clipped clip_kernel(gls_real *restrict g, const gls_real *restrict tau, gls_real scale, int64_t n) {
+    double second[GLS_LANES] = {0}, removed[GLS_LANES] = {0};
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i += GLS_LANES)
+        for (int64_t j = 0; j < GLS_LANES && i + j < n; j++) {
+            gls_real x = g[i + j] * scale, t = tau[i + j], kept = x > t ? t : x < -t ? -t : x;
+            gls_real over = x - kept;
+            count += over != 0;
+            second[j] += (double)kept * (double)kept;
+            removed[j] += (double)over * (double)over;
+            g[i + j] = over;
+        }
+    return (clipped){gls_combine_lanes(second), gls_combine_lanes(removed), count};
+}
+
+/* A row becomes what clipping by coordinates takes off it. */
 static gls_status clip_row(void *user, int64_t i, gls_real *g) {
     const clipping *c = user;
-    return c->b ? clip_coordinates_row(c, i, g) : clip_norm_row(c, i, g);
+    clipped found = clip_kernel(g, c->tau, (gls_real)c->scale, c->alpha->d);
+    c->second[i] = found.second;
+    c->removed[i] = found.removed;
+    c->share[i] = (double)found.count / (double)c->alpha->d;
+    return GLS_OK;
+}
+
+static gls_status clip_coordinates(gls_sample *s, clipping *c, gls_real *removed) {
+    int64_t n = s->count;
+    for (int64_t k = 0; k < c->alpha->d; k++) c->tau[k] = (gls_real)(c->multiple * c->b[k]);
+    for (int64_t i = 0; i < n; i++) c->second[i] = c->removed[i] = c->share[i] = 0;
+    gls_status status = gls_sample_sum(s, s->index, n, gls_sample_draw(s->in, 0), s->in->w, clip_row, c, removed);
+    status = gls_sample_share(s, c->second, n, status);
+    status = gls_sample_share(s, c->removed, n, status);
+    return gls_sample_share(s, c->share, n, status);
 }
 
 /* The lemmas: E|g^|^2 <= G^alpha tau^(2 - alpha), bias^2 <= G^(2 alpha) tau^(2 - 2 alpha); by coordinate the same,
@@ -105,11 +131,7 @@ static double bias_of(const gls_sample *s, const clipping *c, double norm2_sum) 
 /* removed becomes the mean of g^ on the way: mean g - mean (g - g^). */
 static gls_status clip_all(gls_sample *s, clipping *c, gls_real *removed, curves *to, int at) {
     int64_t d = c->alpha->d, n = s->count;
-    for (int64_t i = 0; i < n; i++) c->second[i] = c->removed[i] = c->share[i] = 0;
-    gls_status status = gls_sample_sum(s, s->index, n, gls_sample_draw(s->in, 0), s->in->w, clip_row, c, removed);
-    status = gls_sample_share(s, c->second, n, status);
-    status = gls_sample_share(s, c->removed, n, status);
-    GLS_TRY(gls_sample_share(s, c->share, n, status));
+    GLS_TRY(c->b ? clip_coordinates(s, c, removed) : clip_norms(s, c, removed));
     bound(c, to, at);
     to->clipped[at] = gls_stat_mean(c->share, n);
     to->second[at] = gls_stat_mean(c->second, n);
@@ -155,17 +177,29 @@ static gls_status on_ways(const options *o, gls_sample *s, clipping *c, const do
                                      gls_alpha_value(c->alpha, GLS_ALPHA_TWO, -1));
 }
 
+static gls_status on_moments(const options *o, gls_sample *s, const gls_alpha *a, double *x, double *b,
+                             gls_real *removed, gls_measure_result *out) {
+    int64_t n = s->count;
+    gls_sample_figures figures = {.norm2 = x};
+    GLS_TRY(gls_sample_rows(s, s->index, n, gls_sample_draw(s->in, 0), s->in->w, NULL, &figures));
+    clipping c = {.alpha = a,
+                  .tau = removed + a->d,
+                  .scale = (double)n / figures.mass,
+                  .norm = x,
+                  .second = x + n,
+                  .removed = x + 2 * n,
+                  .share = x + 3 * n,
+                  .factor = x + 4 * n};
+    for (int64_t i = 0; i < n; i++) x[i] = sqrt(x[i]) * c.scale;
+    for (int64_t k = 0; k < a->d; k++) b[k] = gls_alpha_coordinate(a, k);
+    return on_ways(o, s, &c, b, removed, out);
+}
+
 static gls_status on_sample(const options *o, gls_sample *s, gls_alpha *a, gls_measure_result *out) {
     GLS_TRY(gls_alpha_sample(s, o->alpha, a));
-    double mass;
-    GLS_TRY(gls_sample_mean(s, s->index, s->count, gls_sample_draw(s->in, 1), s->in->w, NULL, NULL, &mass));
-    double *x = gls_alloc(s->ctx, 3 * s->count, sizeof *x), *b = gls_alloc(s->ctx, a->d, sizeof *b);
-    gls_real *removed = gls_alloc(s->ctx, a->d, sizeof *removed);
-    gls_status status = x && b && removed ? GLS_OK : GLS_ERR_MEMORY;
-    clipping c = {
-        .alpha = a, .scale = (double)s->count / mass, .second = x, .removed = x + s->count, .share = x + 2 * s->count};
-    for (int64_t k = 0; b && k < a->d; k++) b[k] = gls_alpha_coordinate(a, k);
-    if (status == GLS_OK) status = on_ways(o, s, &c, b, removed, out);
+    double *x = gls_alloc(s->ctx, 5 * s->count, sizeof *x), *b = gls_alloc(s->ctx, a->d, sizeof *b);
+    gls_real *removed = gls_alloc(s->ctx, 2 * a->d, sizeof *removed);
+    gls_status status = x && b && removed ? on_moments(o, s, a, x, b, removed, out) : GLS_ERR_MEMORY;
     gls_free(s->ctx, x);
     gls_free(s->ctx, b);
     gls_free(s->ctx, removed);
@@ -186,10 +220,12 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
     return status;
 }
 
-/* What the moments cost, 5, a pass of losses, and two passes a multiple that form every gradient, 2 each. */
+/* What the moments cost and a pass with norms; a multiple takes a gradient for the norm, and a pass that forms every
+ * gradient for coordinates. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return (5.5 + 4 * (double)o->multiples.count) * gls_sample_size(o->sample.sample, examples);
+    double each = 4.5 + (double)o->multiples.count + (1 + (double)o->multiples.count) * gls_sample_singly(m, true);
+    return each * gls_sample_size(o->sample.sample, examples) + GLS_ALPHA_COST * m->breadth;
 }
 
 const gls_measure_type gls_measure_clip_bias = {

@@ -105,10 +105,10 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
                           : GLS_OK;
 }
 
-/* Two passes with norms or inner products, 1.3 each, and one that forms every gradient, 2. */
+/* Two passes with norms or inner products, 1.3 each, and one that forms every gradient. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return 4.6 * gls_sample_size(o->sample.sample, examples);
+    return (2.6 + gls_sample_singly(m, false)) * gls_sample_size(o->sample.sample, examples);
 }
 
 const gls_measure_type gls_measure_dim_bounds = {

@@ -8,6 +8,7 @@
 
 void gls_diversity_update(gls_diversity *d, int64_t count, int64_t size, double group_norm2, double mean_norm2,
                           int64_t population) {
+    if (!d) return;
     if (count < 2 || size < 1 || !isfinite(group_norm2) || !isfinite(mean_norm2)) {
         d->refused += 1;
         return;
@@ -18,6 +19,7 @@ void gls_diversity_update(gls_diversity *d, int64_t count, int64_t size, double 
 }
 
 void gls_diversity_update_moments(gls_diversity *d, int64_t examples, double m2, double g) {
+    if (!d) return;
     if (!isfinite(m2) || !isfinite(g)) {
         d->refused += 1;
         return;
@@ -37,6 +39,7 @@ void gls_diversity_update_moments(gls_diversity *d, int64_t examples, double m2,
 
 bool gls_diversity_read(const gls_diversity *d, int64_t n, double *gradient_diversity, double *batch_size_bound,
                         double *low, double *high) {
+    if (!d || !gradient_diversity || !batch_size_bound || !low || !high) return false;
     *gradient_diversity = *batch_size_bound = *low = *high = NAN;
     if (!(d->weight > 0)) return false;
     double effective = d->weight * d->weight / d->weight2;

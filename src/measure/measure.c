@@ -13,6 +13,7 @@ typedef struct created {
 } created;
 
 gls_status gls_register_measure(gls_context *ctx, const gls_measure_type *type) {
+    GLS_GIVEN(ctx, ctx, type);
     const char *name = type->member.name;
     if (name && strcmp(gls_measure_full_name(name), name) != 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "measure '%s' exists already, as short for '%s'", name,
@@ -25,6 +26,7 @@ const gls_measure_type *gls_measure_at(gls_context *ctx, int64_t i) {
 }
 
 const gls_measure_type *gls_measure_type_of(const gls_measure *measure) {
+    if (!measure) return NULL;
     return measure->type;
 }
 
@@ -44,6 +46,7 @@ static gls_status set_up(created *c, const gls_value *options, const char *const
 
 gls_status gls_measure_create(gls_context *ctx, const char *name, const gls_value *options, const char *const *except,
                               int64_t parameters, int64_t examples, gls_measure **out) {
+    GLS_GIVEN(ctx, ctx, name, out);
     *out = NULL;
     const gls_member *member = gls_member_find(ctx, &gls_measure_kind, gls_measure_full_name(name));
     if (!member) return GLS_ERR_ARGUMENT;
@@ -109,6 +112,7 @@ static gls_status settle(const gls_measure *m, gls_status status, double begin, 
 }
 
 gls_status gls_measure_run(gls_measure *m, const gls_measure_input *input, gls_measure_result *result) {
+    GLS_GIVEN(m ? m->ctx : NULL, m, input, result);
     double begin = gls_seconds();
     gls_measure_result_clear(result);
     GLS_TRY(check_input(m, input));
@@ -133,6 +137,7 @@ static gls_status check_matrix(gls_context *ctx, const gls_measure_matrix *matri
 }
 
 gls_status gls_measure_run_matrix(gls_measure *m, const gls_measure_matrix *matrix, gls_measure_result *result) {
+    GLS_GIVEN(m ? m->ctx : NULL, m, matrix, result);
     double begin = gls_seconds();
     gls_measure_result_clear(result);
     if (!m->type->matrix) {
@@ -146,5 +151,6 @@ gls_status gls_measure_run_matrix(gls_measure *m, const gls_measure_matrix *matr
 }
 
 gls_status gls_measure_arrays(gls_measure *m, const char *prefix, gls_arrays *arrays) {
+    GLS_GIVEN(NULL, m, prefix, arrays);
     return m->type->arrays ? m->type->arrays(m, prefix, arrays) : GLS_OK;
 }

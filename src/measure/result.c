@@ -8,10 +8,12 @@
 #include <string.h>
 
 void gls_measure_result_init(gls_context *ctx, gls_measure_result *result) {
+    if (!ctx || !result) return;
     *result = (gls_measure_result){.ctx = ctx};
 }
 
 void gls_measure_result_clear(gls_measure_result *result) {
+    if (!result) return;
     for (int64_t i = 0; i < result->figures; i++) gls_free(result->ctx, result->figure[i].value);
     gls_free(result->ctx, result->figure);
     gls_free(result->ctx, result->meaningless);
@@ -26,10 +28,12 @@ static gls_figure *find(const gls_measure_result *result, const char *name) {
 }
 
 const gls_figure *gls_measure_result_find(const gls_measure_result *result, const char *name) {
+    if (!result || !name) return NULL;
     return find(result, name);
 }
 
 double gls_measure_result_get(const gls_measure_result *result, const char *name) {
+    if (!result || !name) return NAN;
     const gls_figure *figure = find(result, name);
     return figure && !figure->array ? figure->value[0] : NAN;
 }
@@ -52,20 +56,25 @@ static gls_status add(gls_measure_result *result, gls_figure figure, const doubl
 }
 
 gls_status gls_measure_result_number(gls_measure_result *result, const char *name, const char *unit, double value) {
+    GLS_GIVEN(NULL, result, name, unit);
     return gls_measure_result_estimate(result, name, unit, value, NAN, NAN);
 }
 
 gls_status gls_measure_result_estimate(gls_measure_result *result, const char *name, const char *unit, double value,
                                        double low, double high) {
+    GLS_GIVEN(NULL, result, name, unit);
     return add(result, (gls_figure){.name = name, .unit = unit, .count = 1, .low = low, .high = high}, &value);
 }
 
 gls_status gls_measure_result_array(gls_measure_result *result, const char *name, const char *unit, int64_t count,
                                     const double *value) {
+    GLS_GIVEN(NULL, result, name, unit);
+    if (count > 0) GLS_GIVEN(NULL, value);
     return add(result, (gls_figure){name, unit, count, .array = true, .low = NAN, .high = NAN}, value);
 }
 
 gls_status gls_measure_result_histogram(gls_measure_result *result, const char *name, const char *edges) {
+    GLS_GIVEN(result ? result->ctx : NULL, result, name, edges);
     gls_figure *counts = find(result, name);
     const gls_figure *bins = find(result, edges);
     if (!counts || !bins || bins->count != counts->count + 1)
@@ -76,6 +85,7 @@ gls_status gls_measure_result_histogram(gls_measure_result *result, const char *
 }
 
 gls_status gls_measure_result_headline(gls_measure_result *result, const char *name) {
+    GLS_GIVEN(result ? result->ctx : NULL, result, name);
     gls_figure *figure = find(result, name);
     if (!figure) return gls_fail(result->ctx, GLS_ERR_INTERNAL, "measure: no figure is named '%s'", name);
     figure->headline = true;
@@ -94,6 +104,7 @@ static gls_status set_sentence(gls_measure_result *result, char **slot, const ch
 
 gls_status gls_measure_result_meaningless(gls_measure_result *result, const char *format, ...) {
     va_list args;
+    GLS_GIVEN(result ? result->ctx : NULL, result, format);
     va_start(args, format);
     gls_status status = set_sentence(result, &result->meaningless, format, args);
     va_end(args);
@@ -102,6 +113,7 @@ gls_status gls_measure_result_meaningless(gls_measure_result *result, const char
 
 gls_status gls_measure_result_note(gls_measure_result *result, const char *format, ...) {
     va_list args;
+    GLS_GIVEN(result ? result->ctx : NULL, result, format);
     va_start(args, format);
     gls_status status = set_sentence(result, &result->note, format, args);
     va_end(args);
@@ -150,6 +162,8 @@ static json_t *result_json(const gls_measure_result *result) {
 }
 
 gls_status gls_measure_results_json(gls_context *ctx, const gls_measure_result *results, int64_t count, char **json) {
+    GLS_GIVEN(ctx, ctx, json);
+    if (count > 0) GLS_GIVEN(ctx, results);
     *json = NULL;
     json_t *top = json_object(), *measures = json_object();
     for (int64_t i = 0; i < count; i++) {

@@ -185,6 +185,24 @@ gls_status gls_sample_rows(gls_sample *s, const int64_t *index, int64_t count, u
     return status;
 }
 
+static gls_status weigh_rows(void *user, gls_slice *slice) {
+    const double *factor = user;
+    memcpy(slice->weights, factor + slice->rows->slot[0], (size_t)slice->rows->rows * sizeof *factor);
+    return GLS_OK;
+}
+
+gls_status gls_sample_weighted(gls_sample *s, const int64_t *index, int64_t count, uint64_t draw, const gls_real *w,
+                               const double *factor, gls_real *g) {
+    gls_pass_request request = {.w = w,
+                                .want = GLS_WANT_GRADIENT,
+                                .slice = weigh_rows,
+                                .user = (void *)(uintptr_t)factor,
+                                .weighted = true,
+                                .g = g};
+    gls_pass_result result;
+    return run_pass(s, index, count, draw, &request, &result);
+}
+
 gls_status gls_sample_groups(gls_sample *s, const int64_t *index, int64_t count, int64_t group, uint64_t draw,
                              const gls_real *w, double *out) {
     collector c = {.groups = out, .group = group};

@@ -285,7 +285,8 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
 
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    return 2 * gls_sample_size(o->sample.sample, examples) * gls_sample_batch_or(o->batch, 1);
+    double size = gls_sample_size(o->sample.sample, examples);
+    return o->batch > 1 ? size * (double)o->batch : size * gls_sample_singly(m, false);
 }
 
 const gls_measure_type gls_measure_tail_index = {

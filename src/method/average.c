@@ -14,6 +14,7 @@ typedef double (*share_fn)(const gls_average *average, int64_t k);
 typedef struct average_options {
     int name;
     double decay;
+    int64_t patience;
 } average_options;
 
 struct gls_average {
@@ -24,7 +25,8 @@ struct gls_average {
     double *value; /* [parameters] */
     int64_t count; /* iterates taken */
     int64_t triggered;
-    double best; /* validation loss; NaN: none yet */
+    double best;    /* validation loss, of those that are compared with; NaN: none yet */
+    double *recent; /* [patience] the last validations, oldest first; NaN: none yet */
 };
 
 /* ---- the kinds ---- */
@@ -56,6 +58,9 @@ static const gls_option table[] = {GLS_ENUM("name", average_options, name, "unif
                                             "which average of the iterates"),
                                    GLS_REAL("decay", average_options, decay, "0.999", 0, 1,
                                             "exponential: share that is kept", .flags = GLS_OPTION_BELOW_MAX),
+                                   GLS_INT("patience", average_options, patience, "0", 0, 1e6,
+                                           "triggered: so many of the last validations are not compared with (Merity "
+                                           "et al. 2017: 5)"),
                                    {0}};
 
 const gls_member gls_average_member = {"average", "an average of the iterates", "", table, sizeof(average_options)};
@@ -75,6 +80,7 @@ static gls_status read_options(gls_context *ctx, const gls_value *spec, average_
 
 gls_status gls_average_create(gls_context *ctx, int64_t parameters, const gls_value *spec, uint64_t seed,
                               gls_average **out) {
+    GLS_GIVEN(ctx, ctx, out);
     *out = NULL;
     average_options options;
     GLS_TRY(read_options(ctx, spec, &options));
@@ -82,10 +88,12 @@ gls_status gls_average_create(gls_context *ctx, int64_t parameters, const gls_va
     if (!average) return GLS_ERR_MEMORY;
     *average = (gls_average){.ctx = ctx, .parameters = parameters, .options = options, .seed = seed, .best = NAN};
     average->value = gls_alloc(ctx, parameters, sizeof *average->value);
-    if (!average->value) {
+    average->recent = gls_alloc(ctx, options.patience, sizeof *average->recent);
+    if (!average->value || !average->recent) {
         gls_average_destroy(average);
         return GLS_ERR_MEMORY;
     }
+    for (int64_t i = 0; i < options.patience; i++) average->recent[i] = NAN;
     *out = average;
     return GLS_OK;
 }
@@ -93,6 +101,7 @@ gls_status gls_average_create(gls_context *ctx, int64_t parameters, const gls_va
 void gls_average_destroy(gls_average *average) {
     if (!average) return;
     gls_free(average->ctx, average->value);
+    gls_free(average->ctx, average->recent);
     gls_free(average->ctx, average);
 }
 
@@ -115,6 +124,7 @@ static gls_status mix(void *user, int64_t task, int worker) {
 }
 
 gls_status gls_average_update(gls_average *average, const gls_real *w) {
+    GLS_GIVEN(average ? average->ctx : NULL, average, w);
     if (average->options.name == TRIGGERED && !average->triggered) return GLS_OK;
     double share = share_of[average->options.name](average, ++average->count);
     if (share == 0) return GLS_OK;
@@ -123,24 +133,38 @@ gls_status gls_average_update(gls_average *average, const gls_real *w) {
 }
 
 void gls_average_validated(gls_average *average, double loss) {
+    if (!average) return;
+    int64_t patience = average->options.patience;
     if (!(loss < average->best) && !isnan(average->best)) average->triggered = 1;
+    if (patience > 0) {
+        double oldest = average->recent[0];
+        memmove(average->recent, average->recent + 1, (size_t)(patience - 1) * sizeof loss);
+        average->recent[patience - 1] = loss;
+        loss = oldest;
+    }
     if (isnan(average->best) || loss < average->best) average->best = loss;
 }
 
 bool gls_average_value(const gls_average *average, gls_real *out) {
+    if (!average || !out) return false;
     if (average->count == 0) return false;
     for (int64_t i = 0; i < average->parameters; i++) out[i] = (gls_real)average->value[i];
     return true;
 }
 
 int64_t gls_average_count(const gls_average *average) {
+    if (!average) return 0;
     return average->count;
 }
 
 gls_status gls_average_arrays(gls_average *average, const char *prefix, gls_arrays *arrays) {
+    GLS_GIVEN(average ? average->ctx : NULL, average, prefix, arrays);
     gls_context *ctx = average->ctx;
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "value", GLS_F64, average->parameters, average->value));
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "count", GLS_I64, 1, &average->count));
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "triggered", GLS_I64, 1, &average->triggered));
+    if (average->options.patience > 0)
+        GLS_TRY(
+            gls_arrays_add_state(ctx, arrays, prefix, "recent", GLS_F64, average->options.patience, average->recent));
     return gls_arrays_add_state(ctx, arrays, prefix, "best", GLS_F64, 1, &average->best);
 }

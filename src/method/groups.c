@@ -251,14 +251,33 @@ static int64_t group_of(const gls_method *method, const char *block) {
 /* Coordinates of a task, at least: small blocks share one, so that starting it costs little beside its work. Ours. */
 enum { TASK = 4 * GLS_CHUNK };
 
+/* A pattern that no block is left for is a slip. */
+static gls_status check_matched(const gls_method *method, const int64_t *matched) {
+    char known[300] = "";
+    for (int64_t b = 0; b < gls_layout_count(method->layout) && strlen(known) < 200; b++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%.60s", b ? ", " : "",
+                 gls_layout_block(method->layout, b)->name);
+    for (int64_t i = 0; i + 1 < method->groups; i++) {
+        bool any = false;
+        for (int64_t b = 0; b < gls_layout_count(method->layout); b++)
+            any |= fnmatch(method->group[i].match, gls_layout_block(method->layout, b)->name, 0) == 0;
+        if (matched[i]) continue;
+        return gls_fail(method->ctx, GLS_ERR_ARGUMENT, "method %s: groups: match '%s' %s; the blocks are %s",
+                        gls_method_name(method), method->group[i].match,
+                        any ? "comes after groups that have all of its blocks" : "is the name of no block", known);
+    }
+    return GLS_OK;
+}
+
 /* Fills pieces, tasks, and which blocks are exempt from decay (biases and the like, unless their group names a decay).
  */
-static gls_status cut(gls_method *method) {
+static void cut(gls_method *method, int64_t *matched) {
     int64_t count = 0, filled = TASK;
     for (int64_t b = 0; b < gls_layout_count(method->layout); b++) {
         const gls_block *block = gls_layout_block(method->layout, b);
         int64_t group = group_of(method, block->name);
         bool exempt = block->flags & GLS_BLOCK_NO_DECAY;
+        matched[group]++;
         method->no_decay[b] = exempt && !method->group[group].decay_named;
         method->no_decoupled[b] = exempt && !method->group[group].decoupled_named;
         for (int64_t at = 0; at < block->size; at += GLS_CHUNK, count++) {
@@ -273,7 +292,6 @@ static gls_status cut(gls_method *method) {
         }
     }
     method->task[method->tasks] = count;
-    return GLS_OK;
 }
 
 gls_status gls_method_pieces_create(gls_method *method) {
@@ -290,6 +308,10 @@ gls_status gls_method_pieces_create(gls_method *method) {
     if (!method->piece || !method->task || !method->sums || !method->block_first || !method->g_norm2 ||
         !method->w_norm2)
         return GLS_ERR_MEMORY;
-    GLS_TRY(cut(method));
-    return gls_method_frozen_create(method);
+    int64_t *matched = gls_alloc(ctx, method->groups, sizeof *matched);
+    if (!matched) return GLS_ERR_MEMORY;
+    cut(method, matched);
+    gls_status status = check_matched(method, matched);
+    gls_free(ctx, matched);
+    return status == GLS_OK ? gls_method_frozen_create(method) : status;
 }

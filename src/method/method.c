@@ -6,6 +6,7 @@
 #include <string.h>
 
 gls_status gls_register_method(gls_context *ctx, const gls_method_type *type) {
+    GLS_GIVEN(ctx, ctx, type);
     if (!type->main && !type->tell)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method %s: neither main nor tell", type->member.name);
     return gls_member_register(ctx, &gls_method_kind, &type->member);
@@ -74,6 +75,7 @@ static gls_status create(gls_context *ctx, const char *name, const gls_method_op
 }
 
 gls_status gls_method_create(gls_context *ctx, const gls_method_options *options, gls_method **out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = NULL;
     if (!options || options->size != sizeof *options)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_method_create: options of %zu bytes expected", sizeof *options);
@@ -85,6 +87,7 @@ gls_status gls_method_create(gls_context *ctx, const gls_method_options *options
 }
 
 gls_status gls_method_create_named(gls_context *ctx, const char *name, int64_t parameters, gls_method **out) {
+    GLS_GIVEN(ctx, ctx, name, out);
     *out = NULL;
     gls_layout *layout;
     GLS_TRY(gls_layout_create(ctx, &layout));
@@ -141,14 +144,17 @@ static gls_status set(gls_method *method, const char *key, const double *value, 
 }
 
 gls_status gls_method_set(gls_method *method, const char *key, double value) {
+    GLS_GIVEN(NULL, method, key);
     return set(method, key, &value, NULL);
 }
 
 gls_status gls_method_set_text(gls_method *method, const char *key, const char *text) {
+    GLS_GIVEN(NULL, method, key, text);
     return set(method, key, NULL, text);
 }
 
 gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values) {
+    GLS_GIVEN(method ? method->ctx : NULL, method, key, values);
     GLS_TRY(make_ready(method));
     gls_method_setup setup = gls_method_setup_of(method);
     if (method->type->set_vector) return method->type->set_vector(method->self, &setup, key, values);
@@ -171,6 +177,7 @@ double gls_method_decay(const gls_method *method, const gls_real *w) {
 /* ---- the two verbs ---- */
 
 gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *query) {
+    GLS_GIVEN(NULL, method, w, query);
     GLS_TRY(make_ready(method));
     *query = (gls_query){.kind = GLS_QUERY_GRADIENT, .at = w};
     if (method->type->query) method->type->query(method->self, w, query);
@@ -188,6 +195,7 @@ static gls_status tell(gls_method *method, const gls_answer *answer, const gls_r
 }
 
 gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_real *w, gls_step_report *report) {
+    GLS_GIVEN(method ? method->ctx : NULL, method, answer, w);
     gls_step_report ignored;
     if (!report) report = &ignored;
     gls_query query;
@@ -205,10 +213,12 @@ gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_rea
 }
 
 bool gls_method_plain(const gls_method *method) {
+    if (!method) return false;
     return !method->type->query;
 }
 
 gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, gls_step_report *report) {
+    GLS_GIVEN(method ? method->ctx : NULL, method, w, g);
     if (!gls_method_plain(method))
         return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED,
                         "method %s asks for gradients elsewhere than at w: use query and tell",
@@ -220,14 +230,17 @@ gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, g
 /* ---- looking inside ---- */
 
 const char *gls_method_name(const gls_method *method) {
+    if (!method) return NULL;
     return method->type->member.name;
 }
 
 int64_t gls_method_steps(const gls_method *method) {
+    if (!method) return 0;
     return method->steps;
 }
 
 gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays *arrays) {
+    GLS_GIVEN(method ? method->ctx : NULL, method, prefix, arrays);
     GLS_TRY(make_ready(method));
     gls_context *ctx = method->ctx;
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "steps", GLS_I64, 1, &method->steps));
@@ -250,15 +263,18 @@ gls_status gls_method_rate(gls_method *method, gls_clock clock, double *lr) {
 }
 
 void gls_method_record(const gls_method *method, gls_record *record) {
+    if (!method || !record) return;
     gls_method_setup setup = gls_method_setup_of(method);
     if (method->type->record && method->ready) method->type->record(method->self, &setup, record);
 }
 
 const gls_real *gls_method_output(const gls_method *method, const gls_real *w) {
+    if (!method || !w) return NULL;
     return method->type->output && method->ready ? method->type->output(method->self, w) : w;
 }
 
 gls_status gls_method_certificate(const gls_method *method, gls_certificate *out) {
+    GLS_GIVEN(method ? method->ctx : NULL, method, out);
     if (method->type->certificate && method->ready) return method->type->certificate(method->self, method->ctx, out);
     return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED, "method %s gives no certificate", gls_method_name(method));
 }

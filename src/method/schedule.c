@@ -18,6 +18,7 @@ struct gls_schedule {
 };
 
 gls_status gls_register_schedule(gls_context *ctx, const gls_schedule_type *type) {
+    GLS_GIVEN(ctx, ctx, type);
     return gls_member_register(ctx, &gls_schedule_kind, &type->member);
 }
 
@@ -42,6 +43,9 @@ static gls_status set_lengths(gls_schedule *s, const char *what) {
         return gls_fail(s->ctx, GLS_ERR_ARGUMENT,
                         "%s: schedule %s mixes steps and epochs, and the steps per epoch are not known", what,
                         s->type->member.name);
+    if (o->warmup_from != 0 && o->warmup.amount == 0)
+        return gls_fail(s->ctx, GLS_ERR_ARGUMENT, "%s: warmup_from is %g, but there is no warmup: expected its length",
+                        what, o->warmup_from);
     if (s->type->needs_end && !(s->end > s->warmup))
         return gls_fail(s->ctx, GLS_ERR_ARGUMENT,
                         "%s: schedule %s needs its length, longer than the warm-up (length: \"500s\" steps or epochs)",
@@ -76,6 +80,7 @@ static gls_status set_up(gls_schedule *s, const char *what, const gls_value *spe
 
 gls_status gls_schedule_create(gls_context *ctx, const char *what, const gls_value *spec, double from,
                                double steps_per_epoch, double total_steps, gls_schedule **out) {
+    GLS_GIVEN(ctx, ctx, out);
     *out = NULL;
     const gls_value *name = spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "name") : NULL;
     if (name && !name->text) return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: the schedule's name is not a text", what);
@@ -116,6 +121,7 @@ gls_status gls_schedule_arrays(gls_schedule *s, const char *prefix, gls_arrays *
 
 /* The warm-up leads to the curve's first value and reaches it with its own last step, hence + a_step. */
 double gls_schedule_value(const gls_schedule *s, gls_clock clock) {
+    if (!s) return NAN;
     const gls_schedule_common *o = gls_options_struct(s->options);
     double a_step = s->in_epochs ? (s->steps_per_epoch > 0 ? 1 / s->steps_per_epoch : 0) : 1;
     double epoch = isnan(clock.epoch) ? (s->steps_per_epoch > 0 ? clock.step / s->steps_per_epoch : 0) : clock.epoch;

@@ -39,6 +39,7 @@ static gls_status check(gls_context *ctx, const gls_theorem *theorem, const void
 }
 
 gls_status gls_theory_values(gls_context *ctx, const gls_value *given, gls_record *out) {
+    GLS_GIVEN(ctx, ctx, out);
     const gls_value *name = gls_value_get(given, "theorem");
     if (!name || !name->text)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "from_theory: expected {theorem: name, ...} with the theorem's inputs");

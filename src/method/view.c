@@ -22,6 +22,7 @@ static void add_options(gls_printout *lines, const gls_options *options, const g
 }
 
 char *gls_method_view(const gls_method *method) {
+    if (!method) return NULL;
     const gls_options *base = method->group[method->groups - 1].options;
     gls_printout lines = {.ctx = method->ctx};
     gls_printout_add(&lines, "method %s: %s\n", gls_method_name(method), method->type->member.help);

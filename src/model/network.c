@@ -38,7 +38,10 @@ static gls_status make_tiles(gls_network *net) {
 static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group) {
     for (int i = 0; i < g->nodes; i++) {
         const gls_op *op = g->node[i].op;
-        if (op->coupling) GLS_TRY(gls_problem_add_meet(p, false, op->coupling->size(&g->node[i])));
+        if (!op->coupling) continue;
+        GLS_TRY(gls_problem_add_meet(p, false, op->coupling->size(&g->node[i])));
+        int64_t least = op->coupling->least_rows ? op->coupling->least_rows(&g->node[i]) : 1;
+        if (least > p->coupling_least) p->coupling_least = least;
     }
     for (int k = p->forward_meets; k-- > 0;) GLS_TRY(gls_problem_add_meet(p, true, p->forward_meet[k]));
     if (bn_group > 0 && p->forward_meets == 0)

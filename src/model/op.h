@@ -58,7 +58,8 @@ typedef struct gls_op_impl {
  * leaves this slice's terms for each of its spans (gls_span_at), the second continues from their totals over all
  * slices; both are [spans, size]. */
 typedef struct gls_op_coupling {
-    int64_t (*size)(const gls_node *node); /* doubles a span leaves, forward and backward alike */
+    int64_t (*size)(const gls_node *node);       /* doubles a span leaves, forward and backward alike */
+    int64_t (*least_rows)(const gls_node *node); /* that a span needs to have statistics; NULL: one */
     gls_status (*forward_partial)(gls_exec *x, int node, double *partial);
     gls_status (*forward_reduced)(gls_exec *x, int node, const double *reduced);
     gls_status (*backward_partial)(gls_exec *x, int node, double *partial);

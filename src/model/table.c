@@ -59,6 +59,7 @@ static gls_status unknown(gls_context *ctx, const char *name) {
 
 gls_status gls_model_create(gls_context *ctx, const char *name, const gls_value *options, const gls_data_info *data,
                             gls_problem **out) {
+    GLS_GIVEN(ctx, ctx, name, out);
     *out = NULL;
     const gls_family *family = find(ctx, name);
     if (family) return create_family(ctx, family, options, data, out);
@@ -76,12 +77,14 @@ static const gls_graph *graph_of(const gls_problem *problem) {
 }
 
 int64_t gls_model_layers(const gls_problem *problem) {
+    if (!problem) return 0;
     const gls_graph *g = graph_of(problem);
     return g ? g->nodes : 0;
 }
 
 /* A node's own parameters are the blocks named NODE.suffix; a tied one belongs to the node whose name it has. */
 gls_status gls_model_summary(const gls_problem *problem, int64_t layer, gls_layer_summary *out) {
+    GLS_GIVEN(problem ? problem->ctx : NULL, problem, out);
     const gls_graph *g = graph_of(problem);
     if (!g || layer < 0 || layer >= g->nodes)
         return gls_fail(problem->ctx, GLS_ERR_ARGUMENT, "'%s' has no layer %lld", problem->type->member.name,

@@ -65,6 +65,7 @@ static gls_status add_layers(gls_printout *lines, const gls_problem *p) {
 }
 
 char *gls_problem_view(const gls_problem *problem) {
+    if (!problem) return NULL;
     gls_printout lines = {.ctx = problem->ctx};
     add_head(&lines, problem);
     if (gls_model_layers(problem)) {

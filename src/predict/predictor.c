@@ -60,6 +60,7 @@ static gls_status read_model(gls_predictor *p, const char *path, gls_tensors *fi
 }
 
 gls_status gls_predictor_open(gls_context *ctx, const char *path, gls_predictor **out) {
+    GLS_GIVEN(ctx, ctx, path, out);
     *out = NULL;
     gls_predictor *p = gls_alloc(ctx, 1, sizeof *p);
     if (!p) return GLS_ERR_MEMORY;
@@ -89,22 +90,27 @@ void gls_predictor_destroy(gls_predictor *p) {
 /* ---- what it is ---- */
 
 const gls_problem *gls_predictor_problem(const gls_predictor *predictor) {
+    if (!predictor) return NULL;
     return predictor->problem;
 }
 
 int64_t gls_predictor_outputs(const gls_predictor *predictor) {
+    if (!predictor) return 0;
     return predictor->problem->outputs;
 }
 
 const gls_data_info *gls_predictor_file_info(const gls_predictor *predictor) {
+    if (!predictor) return NULL;
     return &predictor->trained.file;
 }
 
 const gls_data_info *gls_predictor_input_info(const gls_predictor *predictor) {
+    if (!predictor) return NULL;
     return &predictor->trained.input;
 }
 
 const char *gls_predictor_format(const gls_predictor *predictor) {
+    if (!predictor) return NULL;
     return predictor->trained.format;
 }
 
@@ -115,6 +121,7 @@ gls_token_unit gls_predictor_unit(const gls_predictor *predictor) {
 /* ---- rows ---- */
 
 gls_status gls_predictor_prepare(gls_predictor *p, gls_source *source, gls_source **out) {
+    GLS_GIVEN(p ? p->ctx : NULL, p, source, out);
     const gls_data_info *info = &source->info, *input = &p->trained.file;
     *out = NULL;
     if (info->features != input->features || info->sparse != input->sparse || info->length != input->length) {
@@ -124,10 +131,11 @@ gls_status gls_predictor_prepare(gls_predictor *p, gls_source *source, gls_sourc
         gls_source_destroy(source);
         return GLS_ERR_INPUT;
     }
-    return gls_transforms_apply(p->ctx, source, p->trained.transforms, p->trained.seed, p->fitted, out);
+    return gls_transforms_apply_elsewhere(p->ctx, source, p->trained.transforms, p->trained.seed, p->fitted, out);
 }
 
 gls_status gls_predictor_rows(gls_predictor *p, const char *format, const char *path, gls_part part, gls_source **out) {
+    GLS_GIVEN(p ? p->ctx : NULL, p, path, out);
     const gls_trained *t = &p->trained;
     bool same = !format || strcmp(format, t->format) == 0;
     gls_source *source;
@@ -146,6 +154,7 @@ gls_status gls_predictor_loader(gls_predictor *p, const gls_source *rows, gls_lo
 }
 
 gls_status gls_predictor_run(gls_predictor *p, const gls_source *rows, gls_real *out) {
+    GLS_GIVEN(NULL, p, rows, out);
     gls_loader *loader = NULL;
     if (rows->info.examples < 1) return GLS_OK;
     gls_status status = gls_predictor_loader(p, rows, &loader);

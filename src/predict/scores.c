@@ -14,6 +14,7 @@ const gls_score_type *gls_score_type_at(int64_t i) {
 }
 
 void gls_scores_clear(gls_context *ctx, gls_scores *scores) {
+    if (!ctx || !scores) return;
     gls_free(ctx, scores->confusion);
     gls_free(ctx, scores->recall);
     *scores = (gls_scores){0};
@@ -169,6 +170,7 @@ static gls_status score(scoring *s, const gls_source *rows, gls_scores *out) {
 }
 
 gls_status gls_predictor_score(gls_predictor *p, const gls_source *rows, gls_scores *out) {
+    GLS_GIVEN(p ? p->ctx : NULL, p, rows, out);
     scoring s = {.p = p, .prediction = gls_problem_prediction(p->problem)};
     *out = (gls_scores){0};
     s.width = p->problem->outputs / s.prediction.positions;

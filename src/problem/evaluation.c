@@ -11,6 +11,7 @@ static bool needs_generic_gradients(const gls_problem_type *type, unsigned want)
 /* What the generic answers need is allocated here. Sums of two exchanges are kept, for up to one span a row. */
 gls_status gls_evaluation_create(gls_problem *problem, int64_t max_rows, unsigned want, gls_mode mode,
                                  gls_evaluation **out) {
+    GLS_GIVEN(problem ? problem->ctx : NULL, problem, out);
     *out = NULL;
     gls_context *ctx = problem->ctx;
     if (max_rows < 0)
@@ -97,6 +98,7 @@ static gls_status run_stages(gls_evaluation *e, stage_fn run, int meets, const i
 }
 
 gls_status gls_evaluate(gls_evaluation *evaluation, const gls_evaluate_args *args) {
+    GLS_GIVEN(NULL, evaluation, args);
     gls_problem *p = evaluation->problem;
     if ((args->want & ~evaluation->want) || args->mode != evaluation->mode)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT,
@@ -114,10 +116,12 @@ gls_status gls_evaluate(gls_evaluation *evaluation, const gls_evaluate_args *arg
 }
 
 const gls_evaluate_args *gls_evaluation_args(const gls_evaluation *evaluation) {
+    if (!evaluation) return NULL;
     return &evaluation->args;
 }
 
 gls_real *gls_sink_block(gls_sink *sink, int64_t block) {
+    if (!sink) return NULL;
     return sink->place[block] < 0 ? NULL : sink->data + sink->place[block];
 }
 
@@ -130,6 +134,7 @@ static gls_status declared(const gls_evaluation *e, unsigned want, const char *w
 }
 
 gls_status gls_ask_loss(gls_evaluation *evaluation, double *sum) {
+    GLS_GIVEN(NULL, evaluation, sum);
     gls_problem *p = evaluation->problem;
     *sum = 0;
     if (!gls_want_loss(evaluation->args.want))
@@ -150,6 +155,7 @@ gls_status gls_ask_loss(gls_evaluation *evaluation, double *sum) {
 }
 
 gls_status gls_ask_losses(gls_evaluation *evaluation, double *losses) {
+    GLS_GIVEN(NULL, evaluation, losses);
     gls_problem *p = evaluation->problem;
     GLS_TRY(declared(evaluation, GLS_WANT_LOSSES, "losses"));
     if (p->type->losses) return p->type->losses(p, evaluation->self, &evaluation->args, losses);
@@ -157,6 +163,7 @@ gls_status gls_ask_losses(gls_evaluation *evaluation, double *losses) {
 }
 
 gls_status gls_ask_scores(gls_evaluation *evaluation, double *sums) {
+    GLS_GIVEN(NULL, evaluation, sums);
     gls_problem *p = evaluation->problem;
     for (int k = 0; k < p->score_count; k++) sums[k] = 0;
     if (p->score_count == 0) return GLS_OK;
@@ -165,6 +172,7 @@ gls_status gls_ask_scores(gls_evaluation *evaluation, double *sums) {
 }
 
 gls_status gls_ask_outputs(gls_evaluation *evaluation, gls_real *outputs) {
+    GLS_GIVEN(NULL, evaluation, outputs);
     gls_problem *p = evaluation->problem;
     GLS_TRY(declared(evaluation, GLS_WANT_OUTPUTS, "outputs"));
     GLS_TRY(gls_problem_has_outputs(p));
@@ -195,6 +203,7 @@ gls_status gls_evaluation_gradient(gls_evaluation *evaluation, gls_product produ
 }
 
 gls_status gls_ask_gradient(gls_evaluation *evaluation, gls_product product, const double *weights, gls_real *g) {
+    GLS_GIVEN(NULL, evaluation, g);
     gls_problem *p = evaluation->problem;
     gls_sink sink = {g, evaluation->place};
     GLS_TRY(gls_evaluation_gradient(evaluation, product, weights, &sink));
@@ -209,6 +218,7 @@ static gls_partition every_row(const gls_evaluation *e) {
 }
 
 gls_status gls_ask_norms(gls_evaluation *evaluation, const gls_partition *partition, double *out) {
+    GLS_GIVEN(NULL, evaluation, out);
     gls_problem *p = evaluation->problem;
     gls_partition singles = every_row(evaluation);
     if (!partition) partition = &singles;
@@ -219,6 +229,7 @@ gls_status gls_ask_norms(gls_evaluation *evaluation, const gls_partition *partit
 }
 
 gls_status gls_ask_inner(gls_evaluation *evaluation, const gls_partition *partition, const gls_point *v, double *out) {
+    GLS_GIVEN(NULL, evaluation, v, out);
     gls_problem *p = evaluation->problem;
     gls_partition singles = every_row(evaluation);
     if (!partition) partition = &singles;

@@ -20,6 +20,7 @@ static void destroy(gls_source *source) {
 static const gls_source_ops ops = {.fetch = fetch, .destroy = destroy};
 
 gls_status gls_source_indices(gls_context *ctx, int64_t examples, const double *mass, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, out);
     *out = NULL;
     indices *self = gls_alloc(ctx, 1, sizeof *self);
     if (!self) return GLS_ERR_MEMORY;

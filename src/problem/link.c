@@ -81,6 +81,7 @@ gls_status gls_problem_has_outputs(const gls_problem *p) {
 }
 
 gls_prediction gls_problem_prediction(const gls_problem *problem) {
+    if (!problem) return (gls_prediction){0};
     const link_row *row = &links[problem->link];
     gls_prediction out = {.link = row->name, .positions = problem->positions > 0 ? problem->positions : 1};
     int64_t width = problem->outputs / out.positions;
@@ -102,6 +103,7 @@ static gls_status refuse(const gls_problem *p, const char *has, const char *othe
 }
 
 gls_status gls_problem_predict(const gls_problem *problem, int64_t rows, const gls_real *z, gls_real *out) {
+    GLS_GIVEN(NULL, problem, z, out);
     const link_row *row = &links[problem->link];
     if (!row->values) return refuse(problem, "classes without probabilities", "gls_problem_classify");
     gls_prediction p = gls_problem_prediction(problem);
@@ -111,6 +113,7 @@ gls_status gls_problem_predict(const gls_problem *problem, int64_t rows, const g
 }
 
 gls_status gls_problem_classify(const gls_problem *problem, int64_t rows, const gls_real *z, int32_t *out) {
+    GLS_GIVEN(NULL, problem, z, out);
     if (!links[problem->link].class) return refuse(problem, "values, not classes", "gls_problem_predict");
     gls_prediction p = gls_problem_prediction(problem);
     int64_t width = problem->outputs / p.positions;

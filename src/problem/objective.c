@@ -49,6 +49,7 @@ static const gls_problem_type objective_type = {
 };
 
 gls_status gls_problem_create_objective(gls_context *ctx, const gls_objective *objective, gls_problem **out) {
+    GLS_GIVEN(ctx, ctx, objective, out);
     *out = NULL;
     if (objective->size != sizeof *objective)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_objective: size is %zu, this library's is %zu", objective->size,

@@ -6,6 +6,7 @@
 
 gls_status gls_problem_create(gls_context *ctx, const char *name, const gls_value *options, const gls_data_info *data,
                               gls_problem **out) {
+    GLS_GIVEN(ctx, ctx, name, out);
     *out = NULL;
     const gls_member *member = gls_member_find(ctx, &gls_problem_kind, name);
     if (!member) return GLS_ERR_ARGUMENT;
@@ -55,6 +56,7 @@ static gls_status check_type(gls_problem *p) {
 /* The layout is complete once create has returned, so that state and checks come after it. */
 gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *type, const void *options,
                                    const gls_data_info *data, gls_problem **out) {
+    GLS_GIVEN(ctx, ctx, type, out);
     *out = NULL;
     gls_problem *p = gls_alloc(ctx, 1, sizeof *p);
     if (!p) return GLS_ERR_MEMORY;
@@ -97,19 +99,23 @@ void gls_problem_destroy(gls_problem *problem) {
 }
 
 const gls_layout *gls_problem_layout(const gls_problem *problem) {
+    if (!problem) return NULL;
     return problem->layout;
 }
 
 int64_t gls_problem_size(const gls_problem *problem) {
+    if (!problem) return 0;
     return gls_layout_size(problem->layout);
 }
 
 gls_status gls_problem_initialize(gls_problem *problem, uint64_t seed, gls_real *w) {
+    GLS_GIVEN(NULL, problem, w);
     memset(w, 0, (size_t)gls_problem_size(problem) * sizeof *w);
     return problem->type->initialize ? problem->type->initialize(problem, seed, w) : GLS_OK;
 }
 
 gls_status gls_problem_add_meet(gls_problem *problem, bool backward, int64_t doubles) {
+    GLS_GIVEN(problem ? problem->ctx : NULL, problem);
     int64_t **meet = backward ? &problem->backward_meet : &problem->forward_meet;
     int *meets = backward ? &problem->backward_meets : &problem->forward_meets;
     int64_t *grown = gls_resize(problem->ctx, *meet, *meets + 1, sizeof *grown);
@@ -120,6 +126,7 @@ gls_status gls_problem_add_meet(gls_problem *problem, bool backward, int64_t dou
 }
 
 void gls_problem_commit(gls_problem *problem, const gls_real *state_next) {
+    if (!problem) return;
     if (!problem->state || !state_next) return;
     memcpy(problem->state, state_next, (size_t)gls_layout_size(problem->state_layout) * sizeof *state_next);
 }
@@ -155,6 +162,7 @@ int64_t gls_problem_places(const gls_problem *problem, bool packed, int64_t *pla
 /* ---- points ---- */
 
 gls_status gls_point_create(gls_problem *problem, gls_point **out) {
+    GLS_GIVEN(problem ? problem->ctx : NULL, problem, out);
     *out = NULL;
     gls_point *point = gls_alloc(problem->ctx, 1, sizeof *point);
     if (!point) return GLS_ERR_MEMORY;
@@ -177,15 +185,18 @@ void gls_point_destroy(gls_point *point) {
 }
 
 gls_status gls_point_set(gls_point *point, const gls_real *w) {
+    GLS_GIVEN(NULL, point, w);
     point->w = w;
     const gls_problem_type *type = point->problem->type;
     return type->point_set ? type->point_set(point->problem, point->prepared, w) : GLS_OK;
 }
 
 const gls_real *gls_point_w(const gls_point *point) {
+    if (!point) return NULL;
     return point->w;
 }
 
 void *gls_point_prepared(const gls_point *point) {
+    if (!point) return NULL;
     return point->prepared;
 }

@@ -43,6 +43,7 @@ static const gls_problem_type recorded_type = {
 
 gls_status gls_problem_create_recorded(gls_context *ctx, const gls_real *gradients, int64_t steps, int64_t examples,
                                        int64_t parameters, gls_problem **out) {
+    GLS_GIVEN(ctx, ctx, gradients, out);
     *out = NULL;
     if (steps < 1 || examples < 1 || parameters < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "recorded gradients: shape [%lld, %lld, %lld] must be positive",

@@ -42,5 +42,6 @@ static const gls_member *const members[] = {PROBLEMS(PROBLEM_ROW) FUNCTIONS(FUNC
 const gls_member_kind gls_problem_kind = {GLS_KIND_PROBLEM, "problem", members};
 
 gls_status gls_register_problem(gls_context *ctx, const gls_problem_type *type) {
+    GLS_GIVEN(ctx, ctx, type);
     return gls_member_register(ctx, &gls_problem_kind, &type->member);
 }

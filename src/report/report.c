@@ -63,7 +63,7 @@ static gls_status append_run(collection *c, const char *folder, const char *name
     return json_array_append_new(runs, run) ? no_memory(c->ctx) : GLS_OK;
 }
 
-static gls_status append_seeds(collection *c, const gls_run_place *place, const char *name, json_t *runs) {
+static gls_status append_seeds(collection *c, const gls_report_place *place, const char *name, json_t *runs) {
     for (int64_t s = 0; s < place->seeds; s++) {
         char *path = gls_sprintf(c->ctx, "%s/%s", place->folder, place->seed[s]);
         char *label = gls_sprintf(c->ctx, "%s/%s", name, place->seed[s]);
@@ -108,7 +108,7 @@ static json_t *trial_settings(const collection *c, const char *folder) {
 }
 
 /* Name of the sweep for people: the trial's name without its own folder, or the folder that was given. */
-static gls_status add_sweep(collection *c, const gls_run_place *place, const char *name, json_t *group) {
+static gls_status add_sweep(collection *c, const gls_report_place *place, const char *name, json_t *group) {
     size_t length;
     const char *slash = strrchr(name, '/');
     GLS_TRY(open_sweep(c, place->sweep));
@@ -124,7 +124,7 @@ static gls_status add_sweep(collection *c, const gls_run_place *place, const cha
 
 /* ---- groups ---- */
 
-static gls_status append_group(collection *c, const gls_run_place *place, const char *name) {
+static gls_status append_group(collection *c, const gls_report_place *place, const char *name) {
     json_t *group = json_pack("{s:o, s:o, s:[]}", "name", gls_report_text(c->ctx, name), "folder",
                               gls_report_text(c->ctx, place->folder), "runs");
     json_t *runs = json_object_get(group, "runs");
@@ -140,12 +140,12 @@ static gls_status append_group(collection *c, const gls_run_place *place, const 
 /* What is below a folder is named by its path there; where several were given, that begins with the folder's own name.
  */
 static gls_status append_folder(collection *c, const char *folder, bool several) {
-    gls_run_places places;
+    gls_report_places places;
     size_t length;
     const char *last = last_name(folder, &length);
-    gls_status status = gls_run_places_find(c->ctx, folder, &places);
+    gls_status status = gls_report_places_find(c->ctx, folder, &places);
     if (status != GLS_OK) {
-        gls_run_places_clear(&places);
+        gls_report_places_clear(&places);
         return skip(c, folder, status);
     }
     for (int64_t i = 0; i < places.count && status == GLS_OK; i++) {
@@ -156,7 +156,7 @@ static gls_status append_folder(collection *c, const char *folder, bool several)
         status = name ? append_group(c, &places.place[i], name) : GLS_ERR_MEMORY;
         gls_free(c->ctx, name);
     }
-    gls_run_places_clear(&places);
+    gls_report_places_clear(&places);
     return status;
 }
 
@@ -301,6 +301,8 @@ static gls_status write_collection(collection *c, const gls_report_options *opti
 
 gls_status gls_report_write(gls_context *ctx, const char *const *runs, int64_t count, const gls_report_options *options,
                             const char *path) {
+    GLS_GIVEN(ctx, ctx, path);
+    if (count > 0) GLS_GIVEN(ctx, runs);
     if (count < 1) return gls_fail(ctx, GLS_ERR_ARGUMENT, "report: expected at least one run folder");
     if (options && options->size != sizeof *options)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "report: options have size %zu, expected %zu", options->size,
@@ -316,12 +318,14 @@ gls_status gls_report_write(gls_context *ctx, const char *const *runs, int64_t c
 }
 
 gls_status gls_report_ended(gls_context *ctx, const char *const *runs, int64_t count, bool *ended) {
+    GLS_GIVEN(ctx, ctx, ended);
+    if (count > 0) GLS_GIVEN(ctx, runs);
     *ended = true;
     for (int64_t i = 0; i < count && *ended; i++) {
-        gls_run_places places;
-        gls_status status = gls_run_places_find(ctx, runs[i], &places);
-        for (int64_t p = 0; p < places.count && *ended; p++) *ended = gls_run_place_ended(ctx, &places.place[p]);
-        gls_run_places_clear(&places);
+        gls_report_places places;
+        gls_status status = gls_report_places_find(ctx, runs[i], &places);
+        for (int64_t p = 0; p < places.count && *ended; p++) *ended = gls_report_place_ended(ctx, &places.place[p]);
+        gls_report_places_clear(&places);
         if (status != GLS_OK && count == 1) return status; /* else it is left out */
     }
     return GLS_OK;

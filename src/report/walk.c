@@ -79,7 +79,7 @@ static gls_status read_entries(gls_context *ctx, const char *folder, entries *ou
 
 /* ---- places ---- */
 
-static void clear_place(gls_context *ctx, gls_run_place *p) {
+static void clear_place(gls_context *ctx, gls_report_place *p) {
     entries seeds = {p->seed, p->seeds};
     clear_entries(ctx, &seeds);
     gls_free(ctx, p->folder);
@@ -87,24 +87,24 @@ static void clear_place(gls_context *ctx, gls_run_place *p) {
     gls_free(ctx, p->sweep);
 }
 
-void gls_run_places_clear(gls_run_places *places) {
+void gls_report_places_clear(gls_report_places *places) {
     for (int64_t i = 0; i < places->count; i++) clear_place(places->ctx, &places->place[i]);
     if (places->ctx) gls_free(places->ctx, places->place);
-    *places = (gls_run_places){0};
+    *places = (gls_report_places){0};
 }
 
 /* Takes the seeds. */
-static gls_status add_place(gls_run_places *places, const char *folder, const char *name, const char *sweep,
+static gls_status add_place(gls_report_places *places, const char *folder, const char *name, const char *sweep,
                             entries *seeds) {
     gls_context *ctx = places->ctx;
-    gls_run_place p = {.folder = gls_strdup(ctx, folder),
-                       .name = gls_strdup(ctx, name),
-                       .sweep = sweep ? gls_strdup(ctx, sweep) : NULL,
-                       .seed = seeds->name,
-                       .seeds = seeds->count};
+    gls_report_place p = {.folder = gls_strdup(ctx, folder),
+                          .name = gls_strdup(ctx, name),
+                          .sweep = sweep ? gls_strdup(ctx, sweep) : NULL,
+                          .seed = seeds->name,
+                          .seeds = seeds->count};
     *seeds = (entries){0};
     bool whole = p.folder && p.name && (p.sweep || !sweep);
-    gls_run_place *grown = whole ? gls_resize(ctx, places->place, places->count + 1, sizeof *grown) : NULL;
+    gls_report_place *grown = whole ? gls_resize(ctx, places->place, places->count + 1, sizeof *grown) : NULL;
     if (!grown) {
         clear_place(ctx, &p);
         return GLS_ERR_MEMORY;
@@ -130,9 +130,9 @@ static gls_status keep_seeds(gls_context *ctx, const char *folder, entries *e) {
     return GLS_OK;
 }
 
-static gls_status walk(gls_run_places *places, const char *folder, const char *name, const char *sweep, int depth);
+static gls_status walk(gls_report_places *places, const char *folder, const char *name, const char *sweep, int depth);
 
-static gls_status walk_below(gls_run_places *places, const char *folder, const char *name, int depth) {
+static gls_status walk_below(gls_report_places *places, const char *folder, const char *name, int depth) {
     gls_context *ctx = places->ctx;
     entries below;
     gls_status status = read_entries(ctx, folder, &below);
@@ -148,7 +148,7 @@ static gls_status walk_below(gls_run_places *places, const char *folder, const c
     return status;
 }
 
-static gls_status walk(gls_run_places *places, const char *folder, const char *name, const char *sweep, int depth) {
+static gls_status walk(gls_report_places *places, const char *folder, const char *name, const char *sweep, int depth) {
     gls_context *ctx = places->ctx;
     entries seeds;
     gls_status status = read_entries(ctx, folder, &seeds);
@@ -160,8 +160,8 @@ static gls_status walk(gls_run_places *places, const char *folder, const char *n
     return walk_below(places, folder, name, depth);
 }
 
-gls_status gls_run_places_find(gls_context *ctx, const char *folder, gls_run_places *out) {
-    *out = (gls_run_places){.ctx = ctx};
+gls_status gls_report_places_find(gls_context *ctx, const char *folder, gls_report_places *out) {
+    *out = (gls_report_places){.ctx = ctx};
     if (!is_folder(folder, true))
         return gls_fail(ctx, GLS_ERR_INPUT, "%s: expected a run folder, found %s", folder,
                         gls_file_exists(folder) ? "a file" : "nothing");
@@ -189,7 +189,7 @@ static int64_t seeds_wanted(gls_context *ctx, const char *folder) {
     return seeds;
 }
 
-bool gls_run_place_ended(gls_context *ctx, const gls_run_place *place) {
+bool gls_report_place_ended(gls_context *ctx, const gls_report_place *place) {
     if (!place->seeds) return has_file(ctx, place->folder, "result.json");
     bool ended = place->seeds >= seeds_wanted(ctx, place->folder);
     for (int64_t s = 0; s < place->seeds && ended; s++) {

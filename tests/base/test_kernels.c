@@ -93,6 +93,26 @@ static void reductions_are_their_sums(void **state) {
         }
 }
 
+/* At every place, past NaN everywhere but at the first. */
+static void largest(void **state) {
+    for (int l = 1; l < COUNT; l++) {
+        int64_t n = lengths[l];
+        gls_real *x, *y;
+        prepare(n, 1, &x, &y);
+        for (int64_t at = 0; at < n; at += 1 + n / 40) {
+            gls_real kept = x[at], after = x[n - 1];
+            x[at] = 1000;
+            assert_true(gls_largest(x, n) == 1000);
+            if (at < n - 1) x[n - 1] = NAN;
+            assert_true(gls_largest(x, n) == 1000);
+            x[n - 1] = after;
+            x[at] = kept;
+        }
+        x[0] = NAN;
+        assert_true(isnan(gls_largest(x, n)));
+    }
+}
+
 static void maps_are_exact_and_stay_inside(void **state) {
     for (int l = 0; l < COUNT; l++)
         for (int shift = 0; shift < 4; shift++) {
@@ -222,10 +242,10 @@ static void team_takes_very_long_vectors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reductions_are_their_sums),     cmocka_unit_test(maps_are_exact_and_stay_inside),
-        cmocka_unit_test(nonfinite_values_come_through), cmocka_unit_test(float_squares_do_not_overflow),
-        cmocka_unit_test(bits_are_the_same_everywhere),  cmocka_unit_test(team_gives_the_same_bits),
-        cmocka_unit_test(team_takes_very_long_vectors),
+        cmocka_unit_test(reductions_are_their_sums),      cmocka_unit_test(largest),
+        cmocka_unit_test(maps_are_exact_and_stay_inside), cmocka_unit_test(nonfinite_values_come_through),
+        cmocka_unit_test(float_squares_do_not_overflow),  cmocka_unit_test(bits_are_the_same_everywhere),
+        cmocka_unit_test(team_gives_the_same_bits),       cmocka_unit_test(team_takes_very_long_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

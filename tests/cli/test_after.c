@@ -68,6 +68,30 @@ static void sweep_compares_on_validation_and_goes_on(void **state) {
     json_decref(result);
 }
 
+/* pair: a folder with the runs, a table, JSON that a second call gives again without training. */
+static void pair_compares_by_epochs(void **state) {
+    (void)state;
+    static said s, again;
+    const char *line =
+        "$G pair --preset demo-softmax-sgd --set data.train_size=200 --set train.epochs=2 --exchange 3,7 "
+        "--batch 20,50 --out pair --json";
+    sh(&s, "%s", line);
+    if (s.code) fail_msg("%s", s.err);
+    json_t *all = last_json(&s), *series = json_object_get(all, "series");
+    assert_int_equal(json_array_size(series), 2);
+    const json_t *rows = json_object_get(json_array_get(series, 1), "rows"), *last = json_array_get(rows, 1);
+    assert_int_equal(json_array_size(rows), 2);
+    assert_int_equal(json_integer_value(json_object_get(last, "step")), 8);
+    assert_true(json_number_value(json_object_get(json_object_get(last, "distance"), "mean")) > 0);
+    json_decref(all);
+    assert_non_null(strstr(s.err, "batch 50"));
+    assert_int_equal(access("pair/batch-20/exchanged-7/final.safetensors", F_OK), 0);
+    assert_int_equal(access("pair/pair.json", F_OK), 0);
+    sh(&again, "%s --quiet", line);
+    assert_string_equal(again.out, s.out);
+    sh(&s, "rm -r pair");
+}
+
 static void sweep_refuses(void **state) {
     static said s;
     (void)state;
@@ -99,7 +123,7 @@ static void report_holds_the_runs(void **state) {
     assert_non_null(strstr(s.err, "nowhere"));
     sh(&s, "mkdir bare; $G report bare");
     assert_int_equal(s.code, 2);
-    assert_non_null(strstr(s.err, "bare/config.yaml"));
+    assert_non_null(strstr(s.err, "bare: expected a run folder or one that holds runs, found no config.yaml"));
     /* A page that cannot be written is a failure while running, not bad input. */
     sh(&s, "$G report one --out bare");
     assert_int_equal(s.code, 1);
@@ -142,6 +166,29 @@ static void suspects_are_the_mislabelled(void **state) {
     assert_int_equal(json_array_size(json_object_get(result, "means")), 3);
     /* 10% are planted: chance would be 0.1. */
     assert_true(json_number_value(json_object_get(result, "precision_by_factor")) > 0.3);
+    json_decref(result);
+    /* Classes are called as in the file, on the terminal and in files. */
+    sh(&s,
+       "$G data suspects led --top 5 --out s.csv && head -1 s.csv && wc -l <s.csv && $G data suspects led --out s.json "
+       "&& grep -c ranked_by s.json");
+    assert_int_equal(s.code, 0);
+    assert_string_equal(s.out, "example,label,factor,norm,loss,planted\n6\n1\n");
+    sh(&s, "$G data suspects led --out s.txt");
+    assert_int_equal(s.code, 2);
+    sh(&s, "for i in 1 2 3 4 5 6; do for k in cat dog emu; do echo $i.$((i*7%5)),$((i*3%4)),$k; done; done >n.csv; $G "
+           "train "
+           "--set model=softmax --set method.name=sgd --set method.lr=0.1 --set 'estimator={name: microbatch, "
+           "microbatch: 2, "
+           "ledger: true}' --set data.train=n.csv --set data.header=false --set data.target=3 --set train.epochs=1 "
+           "--out named "
+           "--quiet && $G data suspects named --top 3 --json");
+    if (s.code) fail_msg("%s", s.err);
+    result = last_json(&s);
+    const char *label =
+        json_string_value(json_object_get(json_array_get(json_object_get(result, "suspects"), 0), "label"));
+    assert_true(label && (strcmp(label, "cat") == 0 || strcmp(label, "dog") == 0 || strcmp(label, "emu") == 0));
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(json_object_get(result, "means"), 2), "class")), "emu");
     json_decref(result);
     sh(&s, "$G data suspects led --by user");
     assert_int_equal(s.code, 2);
@@ -207,6 +254,7 @@ static void mixed_sources_score_by_domain(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sweep_compares_on_validation_and_goes_on),
+        cmocka_unit_test(pair_compares_by_epochs),
         cmocka_unit_test(sweep_refuses),
         cmocka_unit_test(report_holds_the_runs),
         cmocka_unit_test(watching_ends_with_the_run),

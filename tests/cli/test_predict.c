@@ -104,9 +104,39 @@ static void whole_numbers_are_numbers(void **state) {
     assert_string_equal(s.out, "class\n");
 }
 
+/* Whole weights are the same as rows that often: by a table's column, by a file, by class. */
+static void a_weight_is_a_repeated_row(void **state) {
+    static said s;
+    static const char *const runs[] = {
+        "ones.csv --set data.weight=w", "twice.csv --set data.ignore=w",
+        "ones.csv --set data.ignore=w --set 'data.transforms=[{weigh: {class_weights: {b: 3}}}]'"};
+    FILE *one = fopen("ones.csv", "w"), *many = fopen("twice.csv", "w");
+    fputs("x1,x2,w,y\n", one);
+    fputs("x1,x2,w,y\n", many);
+    for (int i = 0; i < 40; i++) {
+        int weight = i % 4 == 1 ? 3 : 1;
+        for (int k = 0; k <= weight; k++)
+            fprintf(k ? many : one, "%.4f,%.4f,%d,%s\n", sin(2.3 * i), cos(1.1 * i), weight, i % 4 == 1 ? "b" : "a");
+    }
+    fclose(one);
+    fclose(many);
+    char *first = NULL;
+    for (int k = 0; k < 3; k++) {
+        sh(&s,
+           "rm -rf rw; $G train --set model=logistic --set method.name=sgd --set method.lr=0.5 --set train.batch=all "
+           "--set train.epochs=40 --set data.target=y --set data.train=%s --out rw --quiet && $G predict rw --data "
+           "ones.csv --out w.csv && head -4 w.csv | cut -c1-8",
+           runs[k]);
+        if (s.code) fail_msg("%s", s.err);
+        if (first && strcmp(first, s.out) != 0) fail_msg("%s: %s, not %s", runs[k], s.out, first);
+        if (!first) first = strdup(s.out);
+    }
+    free(first);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_file_alone_gives_the_runs_figures),
-                                       cmocka_unit_test(tables_go_by_their_names),
-                                       cmocka_unit_test(whole_numbers_are_numbers)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_file_alone_gives_the_runs_figures), cmocka_unit_test(tables_go_by_their_names),
+        cmocka_unit_test(whole_numbers_are_numbers), cmocka_unit_test(a_weight_is_a_repeated_row)};
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

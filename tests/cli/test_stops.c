@@ -223,6 +223,32 @@ static void a_second_signal_ends_at_once(void **state) {
     if (s.code) fail_msg("%s", s.err);
 }
 
+/* Verbs that make several runs, or none: they end with 1, and where runs were made the same command goes on. */
+static void other_verbs_stop(void **state) {
+    (void)state;
+    static said s;
+    static const char *const words[][2] = {
+        {"sweep --preset demo-softmax-msgd --set data.train_size=500 --set data.test_size=50 --set train.epochs=0 "
+         "--set train.steps=1500 --over method.lr=0.1,0.2 --out swept --quiet",
+         "swept/*/*/metrics.jsonl"},
+        {"train --preset demo-softmax-msgd --set data.train_size=500 --set data.test_size=50 --set train.epochs=0 "
+         "--set train.steps=1500 --set train.seeds=2 --out seeds --quiet",
+         "seeds/seed-1/metrics.jsonl"},
+        {"advise --preset demo-softmax-msgd --out advice --budget 1h --quiet", "-d advice"}};
+    for (int i = 0; i < 3; i++) {
+        sh(&s,
+           "$G %s & pid=$!; until ls %s >/dev/null 2>&1 || ! kill -0 $pid; do sleep .01; done; sleep .3; kill -TERM "
+           "$pid; wait $pid",
+           words[i][0], words[i][1]);
+        if (s.code != 1) fail_msg("%s: %d: %s", words[i][0], s.code, s.err);
+    }
+    assert_int_not_equal(access("advice", F_OK), 0);
+    sh(&s, "$G %s && $G train --resume seeds --quiet && ls swept/*/*/result.json seeds/*/result.json | wc -l",
+       words[0][0]);
+    if (s.code) fail_msg("%s", s.err);
+    assert_string_equal(s.out, "4\n");
+}
+
 /* A closed descriptor's number is not given to a file of the run; what cannot be printed is said where it can. */
 static void closed_descriptors_stay_closed(void **state) {
     (void)state;
@@ -260,11 +286,9 @@ static void a_lost_rank_is_no_stop(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stops_at_random_moments),
-        cmocka_unit_test(warnings_change_nothing_and_twice_is_once),
-        cmocka_unit_test(nohup_is_kept),
-        cmocka_unit_test(a_second_signal_ends_at_once),
-        cmocka_unit_test(closed_descriptors_stay_closed),
+        cmocka_unit_test(stops_at_random_moments), cmocka_unit_test(warnings_change_nothing_and_twice_is_once),
+        cmocka_unit_test(nohup_is_kept),           cmocka_unit_test(a_second_signal_ends_at_once),
+        cmocka_unit_test(other_verbs_stop),        cmocka_unit_test(closed_descriptors_stay_closed),
         cmocka_unit_test(a_lost_rank_is_no_stop),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

@@ -82,7 +82,8 @@ static void says_what_is_wrong(void **state) {
 static void helps(void **state) {
     (void)state;
     static said s;
-    static const char *const verbs[] = {"train", "replay", "list", "data", "help", "version", "completion"};
+    static const char *const verbs[] = {"train",  "replay", "list",    "data",      "pair",
+                                        "theory", "help",   "version", "completion"};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         sh(&s, "$G help %s", verbs[i]);
         assert_int_equal(s.code, 0);
@@ -278,6 +279,40 @@ static void handles_data(void **state) {
     sh(&s, "$G data convert g.npy --out g.svm && $G data info g.svm");
     if (s.code) fail_msg("%s", s.err);
     assert_non_null(strstr(s.out, "50"));
+    sh(&s,
+       "$G data convert g.svm --out g.csv && head -1 g.csv && $G data convert g.csv --set target=class --out h.npy && "
+       "$G data convert g.npy --out g.idx && ls g-labels.idx h-labels.npy");
+    if (s.code) fail_msg("%s", s.err);
+    assert_string_equal(s.out, "x1,x2,x3,class\ng-labels.idx\nh-labels.npy\n");
+    assert_non_null(strstr(s.err, "g.csv: sparse rows become dense: 50 x 3 values"));
+    sh(&s, "$G data convert g.npy --out g.parquet; ls g.parquet");
+    assert_int_equal(s.code, 2);
+    assert_non_null(
+        strstr(s.err, "g.parquet: its name says no format to write; expected one that ends with .npy (npy)"));
+    sh(&s, "$G data make gaussians --out g.txt");
+    assert_int_equal(s.code, 2);
+    /* What a reader says of a guessed format, and of one that does not exist. */
+    sh(&s, "echo 'a;b' >g.data; $G data info g.data");
+    assert_int_equal(s.code, 2);
+    assert_non_null(
+        strstr(s.err, "g.data:1: 'a;b': expected a number as label (read as libsvm, which its name suggests"));
+    sh(&s, "$G data info g.data --format libsvm");
+    assert_null(strstr(s.err, "read as"));
+    sh(&s, "$G train --set model=softmax --set method=sgd --set data.train=g.data");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "(read as libsvm, which"));
+    sh(&s, "$G train --set model=softmax --set method=sgd --set data.train=g.data --set data.format=libsvm");
+    assert_int_equal(s.code, 2);
+    assert_null(strstr(s.err, "read as"));
+    sh(&s, "$G data info g.data --format parquet");
+    assert_int_equal(s.code, 2);
+    assert_non_null(
+        strstr(s.err, "unknown data format 'parquet'; expected one of libsvm, idx, cifar10, npy, npz, csv"));
+    /* A packed file that ends too soon is called cut, wherever that is. */
+    sh(&s, "for i in 1 2 3 4 5 6 7 8 9; do echo \"1 1:$i 2:$i$i\"; done >c.svm; gzip -k c.svm; n=$(wc -c <c.svm.gz); "
+           "for k in 3 9 12 20 $((n-9)) $((n-1)); do head -c $k c.svm.gz >k.svm.gz; $G data info k.svm.gz 2>&1 | "
+           "grep -c 'the gzip stream is cut off'; done | sort -u");
+    assert_string_equal(s.out, "1\n");
 }
 
 /* Replay from files: one SGD step of lr 0.5 from zero. */

@@ -59,6 +59,15 @@ void pack(const char *path) {
     write_bytes(name, packed, used);
 }
 
+void refused(gls_context *ctx, const char *format, const char *path, const char *options, gls_status expected,
+             const char *says) {
+    gls_source *source;
+    gls_status status = open_status(ctx, format, path, options, GLS_PART_TRAIN, NULL, &source);
+    if (status != expected) fail_msg("%s: status %d, message %s", path, status, gls_context_message(ctx));
+    assert_null(source);
+    assert_says(ctx, says);
+}
+
 int make_files(void **state) {
     snprintf(folder, sizeof folder, "%s", scratch_directory());
     const float x[6] = {1, 2, 3, 4, 5, 6};

@@ -13,6 +13,10 @@ void write_cifar(const char *path, int records);
 /* path.gz and path.xz beside it. */
 void pack(const char *path);
 
+/* Opening it as a training set fails with that status, and the message has these words. */
+void refused(gls_context *ctx, const char *format, const char *path, const char *options, gls_status expected,
+             const char *says);
+
 extern char folder[512]; /* where make_files puts them */
 int make_files(void **state);
 int remove_files(void **state);

@@ -17,7 +17,7 @@ static const sample samples[] = {
      "[{label_noise: 0.1}, {classes: {group: [[3, 0], [1]]}}, {standardize: {center: false}}]", 4},
     {"glyphs", "{train_size: 60, test_size: 30}", "[standardize, flip, {classes: {keep: [ring, cross]}}]", 4},
     {"sparse", "{train_size: 60, test_size: 30, degree: 2, target: classes}", "[standardize]", 2},
-    {"gaussians", "{train_size: 50, test_size: 10}", "[{subset: 20}]", 0},
+    {"gaussians", "{train_size: 50, test_size: 10}", "[{subset: 20}]", 1},
 };
 
 static gls_source *open_part(gls_context *ctx, const sample *s, gls_part part, const gls_data_info *like) {

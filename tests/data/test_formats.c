@@ -1,164 +1,8 @@
 /* Each file format: what is read, and what is refused with which words. */
 #include "data/npy.h"
-#include "data/source.h"
 #include "format_files.h"
 
 #include <sys/stat.h>
-
-static void refused(gls_context *ctx, const char *format, const char *path, const char *options, gls_status expected,
-                    const char *says) {
-    gls_source *source;
-    gls_status status = open_status(ctx, format, path, options, GLS_PART_TRAIN, NULL, &source);
-    if (status != expected) fail_msg("%s: status %d, message %s", path, status, gls_context_message(ctx));
-    assert_null(source);
-    assert_says(ctx, says);
-}
-
-/* ---- libsvm ---- */
-
-static void libsvm_reads(void **state) {
-    counting c;
-    gls_context *ctx = counting_context(&c, 1);
-    gls_source *source = open_ok(ctx, "libsvm", in_folder(folder, "a"), NULL);
-    gls_rows *rows;
-    gls_batch b = whole(ctx, source, &rows);
-    assert_int_equal(b.rows, 4);
-    assert_int_equal(b.features, 4);
-    assert_int_equal(source->info.classes, 2);
-    assert_string_equal(source->info.class_names[0], "-1");
-    assert_string_equal(source->info.class_names[1], "1");
-    const int32_t label[] = {1, 0, 0, 1};
-    assert_memory_equal(b.label, label, sizeof label);
-    assert_true(b.y[0] == 1 && b.y[1] == -1);
-    assert_true(value_at(&b, 0, 0) == 0.5 && value_at(&b, 0, 2) == (double)(gls_real)-0.2 && value_at(&b, 2, 3) == 7);
-    assert_int_equal(b.row[4], 5);
-    gls_rows_destroy(rows);
-    gls_source_destroy(source);
-    counting_end(&c, ctx);
-}
-
-/* Numbers of all shapes are read to the nearest double, as strtod does. */
-static void libsvm_numbers_are_exact(void **state) {
-    counting c;
-    gls_context *ctx = counting_context(&c, 1);
-    static const char *const number[] = {"0.1",
-                                         "-.5",
-                                         "3.",
-                                         "1e22",
-                                         "1e23",
-                                         "123456789012345678901",
-                                         "1e-5",
-                                         "4.9e-30",
-                                         "0.000000001",
-                                         "9007199254740993",
-                                         "2.5E+3",
-                                         "-0",
-                                         "1e-400",
-                                         "0.30000000000000004",
-                                         "179769313486231570000e-10"};
-    for (size_t i = 0; i < sizeof number / sizeof *number; i++) {
-        char line[100];
-        snprintf(line, sizeof line, "0 1:%s\n", number[i]);
-        write_text(in_folder(folder, "number"), line);
-        gls_source *source = open_ok(ctx, "libsvm", in_folder(folder, "number"), NULL);
-        gls_rows *rows;
-        gls_batch b = whole(ctx, source, &rows);
-        if ((double)b.value[0] != (double)(gls_real)strtod(number[i], NULL))
-            fail_msg("%s became %.17g", number[i], (double)b.value[0]);
-        gls_rows_destroy(rows);
-        gls_source_destroy(source);
-    }
-    counting_end(&c, ctx);
-}
-
-/* Long mantissas with powers of ten around the exact ones, and digits at the middle between two doubles. */
-static void numbers_of_all_lengths_are_exact(void **state) {
-    gls_random random = gls_random_create(3, "numbers", 0, 0);
-    for (int k = 0; k < 300000; k++) {
-        char text[80];
-        double u = gls_random_uniform(&random), found;
-        int digits = (int)gls_random_below(&random, 20), power = (int)gls_random_below(&random, 60) - 30;
-        if (k % 3 == 0)
-            snprintf(text, sizeof text, "%.*e", digits, u * pow(10, power));
-        else if (k % 3 == 1)
-            snprintf(text, sizeof text, "%.*f", digits, u);
-        else /* 2^53 + an odd number of halves of the last place */
-            snprintf(text, sizeof text, "%llu", ((1ULL << 53) + (unsigned)gls_random_below(&random, 1 << 20)) * 2 + 1);
-        const char *rest = text;
-        assert_true(gls_scan_number(&rest, &found) && !*rest);
-        if (found != strtod(text, NULL)) fail_msg("%s became %.17g", text, found);
-    }
-}
-
-static void libsvm_refuses(void **state) {
-    counting c;
-    gls_context *ctx = counting_context(&c, 1);
-    static const char *const bad[][2] = {
-        {"1 1:1\n1 0:5\n", "bad:2: index 0"},
-        {"1 1:1 1:2\n", "bad:1: index 1 after 1"},
-        {"1 3:1 2:2\n", "bad:1: index 2 after 3"},
-        {"1 2147483648:1\n", "bad:1: index '2147483648:1' is too large"},
-        {"1 99999999999999999999:1\n", "too large"},
-        {"1 -1:1\n", "expected index:value"},
-        {"1 1:nan\n", "expected a number"},
-        {"1 1:inf\n", "expected a number"},
-        {"1 1:1e999\n", "not finite"},
-        {"1 1:0x10\n", "expected a number"},
-        {"nan 1:1\n", "expected a number as label"},
-        {"1e999 1:1\n", "the label is not finite"},
-        {"x 1:1\n", "'x': expected a number as label"},
-        {"1,2 1:1\n", "expected a number as label"},
-        {"1 1\n", "expected index:value"},
-        {"1 1:\n", "expected a number"},
-        {"1 1:2x\n", "expected a number"},
-        {"1 qid:3 1:2\n", "expected index:value"},
-        {"\n \n", "no examples"},
-        {"", "no examples"},
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        write_text(in_folder(folder, "bad"), bad[i][0]);
-        refused(ctx, "libsvm", in_folder(folder, "bad"), NULL, GLS_ERR_INPUT, bad[i][1]);
-        assert_says(ctx, "bad");
-    }
-    write_bytes(in_folder(folder, "bad"), "1 1:2\0 2:3\n", 11);
-    refused(ctx, "libsvm", in_folder(folder, "bad"), NULL, GLS_ERR_INPUT, "NUL");
-    refused(ctx, "libsvm", in_folder(folder, "a"), "{features: 3}", GLS_ERR_INPUT, "a:5: index 4");
-    refused(ctx, "libsvm", in_folder(folder, "a"), "{featurs: 3}", GLS_ERR_ARGUMENT, "features");
-    refused(ctx, "libsvm", in_folder(folder, "missing"), NULL, GLS_ERR_FILE, "missing");
-    refused(ctx, "libsvm", NULL, NULL, GLS_ERR_ARGUMENT, "needs a file");
-    refused(ctx, "libsmv", in_folder(folder, "a"), NULL, GLS_ERR_ARGUMENT, "libsvm");
-    counting_end(&c, ctx);
-}
-
-/* A test file takes the training set's width and classes; labels or indices it does not know are errors. */
-static void libsvm_test_follows_training(void **state) {
-    counting c;
-    gls_context *ctx = counting_context(&c, 1);
-    gls_source *train = open_ok(ctx, "libsvm", in_folder(folder, "a"), NULL), *test;
-    write_text(in_folder(folder, "t"), "1 1:1\n1 2:1\n");
-    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, GLS_PART_TEST, &train->info, &test),
-                     GLS_OK);
-    assert_int_equal(test->info.features, 4);
-    assert_int_equal(test->info.classes, 2);
-    int32_t label[2];
-    assert_int_equal(gls_source_targets(test, ctx, label, NULL), GLS_OK);
-    assert_int_equal(label[0], 1);
-    gls_source_destroy(test);
-    write_text(in_folder(folder, "t"), "1 1:1\n2 2:1\n");
-    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, GLS_PART_TEST, &train->info, &test),
-                     GLS_ERR_INPUT);
-    assert_says(ctx, "label 2");
-    write_text(in_folder(folder, "t"), "1 1:1\n1 5:1\n");
-    assert_int_equal(open_status(ctx, "libsvm", in_folder(folder, "t"), NULL, GLS_PART_TEST, &train->info, &test),
-                     GLS_ERR_INPUT);
-    assert_says(ctx, "t:2: index 5");
-    gls_source_destroy(train);
-    write_text(in_folder(folder, "t"), "0.5 1:1\n2 2:1\n");
-    train = open_ok(ctx, "libsvm", in_folder(folder, "t"), NULL);
-    assert_int_equal(train->info.target, GLS_TARGET_REAL);
-    gls_source_destroy(train);
-    counting_end(&c, ctx);
-}
 
 /* ---- idx ---- */
 
@@ -400,7 +244,7 @@ static void png_reads_and_refuses(void **state) {
                                             {"/etc/passwd dog\n", "is outside the folder"},
                                             {"one.png\n", "labels.txt:1: expected"},
                                             {"\n", "no images"},
-                                            {"labels.txt dog\n", "not a readable PNG"},
+                                            {"labels.txt dog\n", "neither a PNG nor a JPEG"},
                                             {"one.png dog\nsmall.png dog\n", "small.png: 2 x 2 pixels"}};
     mkdir(in_folder(folder, "bad"), 0700);
     mkdir(in_folder(folder, "badpng"), 0700);
@@ -417,11 +261,6 @@ static void png_reads_and_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(libsvm_reads),
-        cmocka_unit_test(libsvm_numbers_are_exact),
-        cmocka_unit_test(numbers_of_all_lengths_are_exact),
-        cmocka_unit_test(libsvm_refuses),
-        cmocka_unit_test(libsvm_test_follows_training),
         cmocka_unit_test(idx_reads),
         cmocka_unit_test(idx_refuses),
         cmocka_unit_test(cifar_reads_files_and_folders),

@@ -155,7 +155,9 @@ static void round_trips(void **state) {
                 {"gaussians", "{train_size: 60, classes: 3}", "idx", "g-images-idx2"},
                 {"sparse", "{train_size: 60}", "libsvm", "s.libsvm"},
                 {"gaussians", "{train_size: 60, classes: 3}", "csv", "g.csv"},
-                {"sparse", "{train_size: 60, target: classes}", "libsvm", "s2.libsvm"}};
+                {"sparse", "{train_size: 60, target: classes}", "libsvm", "s2.libsvm"},
+                {"sparse", "{train_size: 60}", "npy", "s.npy"},
+                {"glyphs", "{train_size: 60}", "idx", "w.idx"}};
     for (size_t i = 0; i < sizeof pair / sizeof *pair; i++) {
         gls_source *from = open_ok(ctx, pair[i].format, NULL, pair[i].options), *back;
         if (gls_source_write(ctx, from, pair[i].to, in_folder(folder, pair[i].name), NULL, NULL))

@@ -86,7 +86,7 @@ static void reads_lines(void **state) {
     assert_int_equal(open_status(ctx, "text", in_folder(folder, "test"), "{rows: packed, length: 5}", GLS_PART_TEST,
                                  &train->info, &test),
                      GLS_ERR_INPUT);
-    assert_says(ctx, "hold documents in another way");
+    assert_says(ctx, "hold documents or streams in another way");
     gls_source_destroy(train);
     counting_end(&c, ctx);
 }
@@ -180,7 +180,7 @@ static void transforms(void **state) {
     source = open_ok(ctx, "text", in_folder(folder, "train"), "{rows: lines, length: 7}");
     gls_source *out;
     assert_true(gls_transforms_apply(ctx, source, list, 1, NULL, &out) != GLS_OK);
-    assert_says(ctx, "documents in another way");
+    assert_says(ctx, "documents or streams in another way");
     gls_value_destroy(ctx, list);
     counting_end(&c, ctx);
 }

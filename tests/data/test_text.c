@@ -209,7 +209,7 @@ static void writes(void **state) {
     spell(ctx, back, text, sizeof text);
     assert_string_equal(text, whole_text);
     gls_source_destroy(back);
-    static const char *const others[] = {"libsvm", "idx", "npy", "png", "cifar10"};
+    static const char *const others[] = {"libsvm", "idx", "npy", "images", "cifar10"};
     for (int k = 0; k < 5; k++)
         assert_int_equal(gls_source_write(ctx, source, others[k], in_folder(folder, "no-images"), NULL, NULL),
                          GLS_ERR_UNSUPPORTED);

@@ -62,9 +62,10 @@ static void moments_are_means_of_powers(void **state) {
     gls_real g[N * D];
     fill(g);
     for (int t = 0; t < 3; t++) {
-        double alpha = atof(alphas[t]), whole, noise, b[D], two = 0, own = 0;
+        double alpha = atof(alphas[t]), whole, noise, b[D], two = 0, own = 0, most = 0;
         by_hand(g, alpha, &whole, &noise, b);
         for (int k = 0; k < D; k++) {
+            most = fmax(most, b[k]);
             two += b[k] * b[k];
             own += pow(b[k], alpha);
         }
@@ -73,6 +74,7 @@ static void moments_are_means_of_powers(void **state) {
             gls_measure_result r = on_matrix(ctx, alphas[t], &matrix);
             NEAR(gls_measure_result_get(&r, "alpha_moment"), whole, precision);
             NEAR(gls_measure_result_get(&r, "noise_alpha_moment"), noise, precision);
+            NEAR(gls_measure_result_get(&r, "greatest_coordinate_moment"), most, precision);
             NEAR(gls_measure_result_get(&r, "coordinate_moment_norm"), sqrt(two), precision);
             NEAR(gls_measure_result_get(&r, "coordinate_moment_alpha_norm"), pow(own, 1 / alpha), precision);
             NEAR(gls_measure_result_get(&r, "global_over_coordinate"), whole * whole / two, 10 * precision);

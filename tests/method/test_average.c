@@ -77,6 +77,34 @@ static void triggered_by_validation(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* The first validation that is not below all those before it but the last `patience`, by that definition. */
+static void patience_passes_over_the_last(void **state) {
+    static const char *const specs[] = {"triggered", "{name: triggered, patience: 1}",
+                                        "{name: triggered, patience: 5}"};
+    static const int patience[] = {0, 1, 5};
+    enum { VALIDATIONS = 30 };
+    gls_context *ctx = test_context(1);
+    for (int s = 0; s < 3; s++)
+        for (uint64_t seed = 0; seed < 50; seed++) {
+            gls_average *average = make(ctx, specs[s], 1);
+            gls_random random = gls_random_create(seed, "losses", 0, 0);
+            double loss[VALIDATIONS];
+            bool triggered = false;
+            for (int t = 0; t < VALIDATIONS; t++) {
+                gls_real w[D] = {0}, out[D];
+                loss[t] = gls_random_uniform(&random) - 0.1 * t;
+                double least = INFINITY;
+                for (int j = 0; j < t - patience[s]; j++) least = loss[j] < least ? loss[j] : least;
+                triggered |= loss[t] >= least;
+                gls_average_validated(average, loss[t]);
+                assert_int_equal(gls_average_update(average, w), GLS_OK);
+                assert_true(gls_average_value(average, out) == triggered);
+            }
+            gls_average_destroy(average);
+        }
+    gls_context_destroy(ctx);
+}
+
 /* Over many seeds each of 5 iterates is drawn about as often. */
 static void drawn_uniformly(void **state) {
     gls_context *ctx = test_context(1);
@@ -112,9 +140,10 @@ static void long_averages_keep_moving(void **state) {
 }
 
 static void state_restores(void **state) {
-    const char *const specs[] = {"uniform", "weighted", "exponential", "triggered", "drawn"};
+    const char *const specs[] = {"uniform", "weighted", "exponential", "triggered", "{name: triggered, patience: 3}",
+                                 "drawn"};
     gls_context *ctx = test_context(1);
-    for (int s = 0; s < 5; s++) {
+    for (int s = 0; s < 6; s++) {
         gls_average *a = make(ctx, specs[s], 9), *b = make(ctx, specs[s], 9);
         gls_real w[D], x[D], y[D];
         for (int64_t j = 0; j < 20; j++) {
@@ -141,8 +170,11 @@ static void state_restores(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(closed_forms), cmocka_unit_test(triggered_by_validation),
-                                       cmocka_unit_test(drawn_uniformly), cmocka_unit_test(long_averages_keep_moving),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(closed_forms),
+                                       cmocka_unit_test(triggered_by_validation),
+                                       cmocka_unit_test(patience_passes_over_the_last),
+                                       cmocka_unit_test(drawn_uniformly),
+                                       cmocka_unit_test(long_averages_keep_moving),
                                        cmocka_unit_test(state_restores)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

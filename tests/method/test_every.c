@@ -118,6 +118,18 @@ static void restore(gls_context *ctx, gls_method *method, gls_real *w, int64_t d
     gls_arrays_clear(ctx, &list);
 }
 
+/* The one thing that counts a refused step: takes one back. */
+static void uncount_refused(gls_context *ctx, gls_method *method) {
+    gls_arrays list = {0};
+    int64_t *refused = NULL;
+    assert_int_equal(gls_method_arrays(method, "method.", &list), GLS_OK);
+    for (int64_t i = 0; i < list.count; i++)
+        if (strcmp(list.item[i].name, "method.refused") == 0) refused = list.item[i].data;
+    assert_true(refused && *refused == 1);
+    *refused = 0;
+    gls_arrays_clear(ctx, &list);
+}
+
 static void refused_steps_change_nothing(void **state) {
     gls_context *ctx = test_context(1);
     gls_layout *layout = three_blocks(ctx, 20);
@@ -142,6 +154,7 @@ static void refused_steps_change_nothing(void **state) {
             }
             g[t] = g[d - 1] = (gls_real)poison[t % 3];
             assert_int_equal(gls_method_tell(method, &answer, w, &report), GLS_OK);
+            uncount_refused(ctx, method);
             char *after = snapshot(ctx, method, w, d, &again);
             assert_true(report.refused);
             assert_false(report.moved);

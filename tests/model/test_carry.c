@@ -35,7 +35,9 @@ static void gradients(void **state) {
         check_data d = check_tokens_create(3, WORDS, LENGTH, 0);
         gls_problem *p = second_rows(ctx, &d, networks[i], 3);
         assert_true(check_differences(p, &d.batch, GLS_MODE_TRAIN, 1e-4) < 1e-6);
-        assert_false(p->hessian_exact);
+        assert_true(p->hessian_exact);
+        for (gls_mode mode = GLS_MODE_TRAIN; mode <= GLS_MODE_EVALUATE; mode++)
+            assert_true(check_hessian(p, &d.batch, mode) < 1e-6);
         gls_problem_destroy(p);
         check_data_destroy(&d);
         gls_context_destroy(ctx);

@@ -18,6 +18,12 @@ static const sample samples[] = {
      24, 9, 0, 0, 7},
     {"nplm", "nplm", "{embedding: 8, window: 3, hidden: 8, tie: true}", 24, 40, 5, -1, 0},
     {"lstm", "lstm", "{embedding: 8, hidden: 8, depth: 2, tie: true}", 24, 40, 5, -1, 0},
+    {"lstm regularised", "lstm",
+     "{embedding: 8, hidden: 8, depth: 2, tie: true, dropout: 0.2, locked: true, word_dropout: 0.1, weight_drop: 0.4,"
+     " activity: 2, change: 1}",
+     24, 40, 5, -1, 0},
+    {"transformer gated", "transformer", "{dim: 8, heads: 2, feed_forward: swiglu, positions: rotary}", 24, 40, 5, -1,
+     0},
     {"transformer", "transformer", "{dim: 8, heads: 2, tie: true, dropout: 0.1}", 24, 40, 5, -1, 0},
     {"transformer after", "transformer", "{dim: 8, heads: 4, kv_heads: 2, norm: rms, order: post}", 24, 40, 5, -1, 3},
     {"token classes", "layers",

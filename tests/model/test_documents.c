@@ -1,5 +1,5 @@
 /* Rows that hold documents: padded behind one, or several packed into a row. Gradients against difference quotients,
- * questions against explicit gradients, and packed documents against the same ones alone. */
+ * products of the Hessian too, questions against explicit gradients, and packed documents against the same ones alone. */
 #include "check.h"
 
 enum { ROWS = 12, LENGTH = 40, WORDS = 20 };
@@ -74,6 +74,7 @@ static void gradients(void **state) {
         if (i % 2 && !samples[i / 2].packs) continue;
         fixture f = make(&samples[i / 2], 3, i % 2);
         assert_true(check_differences(f.p, &f.d.batch, GLS_MODE_TRAIN, 1e-4) < 1e-6);
+        assert_true(check_hessian(f.p, &f.d.batch, GLS_MODE_TRAIN) < 1e-6);
         end(&f);
     }
 }

@@ -287,6 +287,23 @@ static void a_finished_run_stays(void **state) {
     assert_true(in_file("changes.jsonl", "\"after\":\"13\""));
 }
 
+/* One that ended by time has no more of it, until it gets more. */
+static void a_run_out_of_time_stays(void **state) {
+    (void)state;
+    static const char *const settings[] = {"train.steps=0", "train.epochs=1e9", "train.time=0.3s"};
+    gls_run_result first = train(false, false, SETS(settings[0], settings[1], settings[2]));
+    assert_int_equal(first.stopped, GLS_STOP_TIME);
+    char *before = state_of_folder();
+    gls_run_result r = train(true, false, SETS(settings[0], settings[1], settings[2]));
+    char *after = state_of_folder();
+    assert_string_equal(before, after);
+    assert_int_equal(r.steps, first.steps);
+    free(before);
+    free(after);
+    r = train(true, false, SETS(settings[0], settings[1], "train.time=0.7s"));
+    assert_true(r.steps > first.steps && r.stopped == GLS_STOP_TIME);
+}
+
 /* A record that was damaged, or is of an earlier end, is none: the run ends once more. */
 static void a_damaged_record_is_made_again(void **state) {
     (void)state;
@@ -442,6 +459,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_stretched_schedule_is_asked_for, enter, leave),
         cmocka_unit_test_setup_teardown(other_schedules_go_on, enter, leave),
         cmocka_unit_test_setup_teardown(a_finished_run_stays, enter, leave),
+        cmocka_unit_test_setup_teardown(a_run_out_of_time_stays, enter, leave),
         cmocka_unit_test_setup_teardown(a_damaged_record_is_made_again, enter, leave),
         cmocka_unit_test_setup_teardown(kinds_of_average_stay, enter, leave),
         cmocka_unit_test_setup_teardown(counters_beyond_reach_are_refused, enter, leave),

@@ -428,6 +428,42 @@ static void test_equilibrium_ratio_is_one(void **state) {
     gls_problem_destroy(p);
 }
 
+/* ---- theorem 6.5.1 ---- */
+
+/* At rest under rate eta on a non-convex sum, the next step at c eta changes the mean loss by nothing for c = 1 and
+ * lowers it for c small: the same points and draws, the rate of one step changed. */
+static void test_smaller_steps_lower_the_loss_at_rest(void **state) {
+    static const double factors[] = {1, 0.5, 0.1};
+    enum { SETTLE = 300 };
+    const int64_t repeat = full ? 20000 : 1500, mark[2] = {SETTLE, SETTLE + 1};
+    const double eta = 1.5, start[4] = {1.2, -0.5, 0.9, -0.2};
+    gls_problem *p = problem_of("geman_mcclure", "{dim: 4, examples: 40, scale: 1.5, center: 0.3}");
+    double *change = malloc((size_t)repeat * sizeof *change), error;
+    assert_non_null(change);
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        outcome o = solved(p, (plan){.method = text("{name: sgd, lr: {name: step, from: %g, at: [%ds], values: [%g]}}",
+                                                    eta, SETTLE, factors[k] * eta),
+                                     .steps = SETTLE + 1,
+                                     .batch = 1,
+                                     .repeat = repeat,
+                                     .seed = 23,
+                                     .init = start,
+                                     .marks = 2,
+                                     .mark = mark});
+        for (int64_t r = 0; r < repeat; r++) change[r] = o.figures[2 * r + 1].value - o.figures[2 * r].value;
+        double mean = mean_of(change, repeat, &error);
+        bool rest = factors[k] == 1;
+        verdict(text("[T] thm 6.5.1: change of the mean loss by one step at %g of the rate, at rest, non-convex sum",
+                     factors[k]),
+                text("%.2e +- %.1e", mean, 1.96 * error), rest ? "0" : "< 0", repeat,
+                rest ? fabs(mean) < 4.5 * error : mean < -1.96 * error);
+        outcome_free(&o);
+    }
+    free(change);
+    gls_problem_destroy(p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sines_settle_or_cycle),
@@ -436,6 +472,7 @@ int main(void) {
         cmocka_unit_test(test_network_stays_in_its_invariant_set),
         cmocka_unit_test(test_batch_norm_scale_stays_bounded),
         cmocka_unit_test(test_equilibrium_ratio_is_one),
+        cmocka_unit_test(test_smaller_steps_lower_the_loss_at_rest),
     };
     return cmocka_run_group_tests(tests, theory_setup, theory_teardown);
 }

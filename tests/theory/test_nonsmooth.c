@@ -119,6 +119,44 @@ static void ingd_on(const subject *u) {
     gls_problem_destroy(p);
 }
 
+/* Oracle calls of ingd until it ends, its constants from the theorem. */
+static double calls_of_ingd(gls_problem *p, double eps, double radius, const double *start, int64_t repeat) {
+    const gls_constants *c = gls_analytic_constants(p);
+    double gap = ask(p, start, GLS_MODE_EVALUATE, 0, 0, NULL) - c->minimum, calls = 0;
+    outcome o = solved(p, (plan){.method = text("{name: ingd, L: %.15g, gap: %.15g, delta: %.15g, eps: %.15g}",
+                                                c->lipschitz, gap, radius, eps),
+                                 .steps = 10000000,
+                                 .repeat = repeat,
+                                 .seed = 37,
+                                 .init = start});
+    for (int64_t r = 0; r < repeat; r++) {
+        assert_true(o.solution[r].ended);
+        calls += (double)o.solution[r].gradients / (double)repeat;
+    }
+    outcome_free(&o);
+    return calls;
+}
+
+/* Table 5.1, Lipschitz and non-convex: at most eps^-3 delta^-1, up to a logarithm. */
+static void test_exponents_of_table_one(void **state) {
+    enum { GRADES = 4 };
+    int64_t repeat = full ? 200 : 10;
+    double start[10], x[GRADES], y[2][GRADES];
+    gls_problem *p = problem_of("zigzag", "{dim: 10, period: 0.5}");
+    (void)state;
+    for (int i = 0; i < 10; i++) start[i] = 2.1 + 0.17 * i;
+    for (int k = 0; k < GRADES; k++) {
+        double size = 0.4 * pow(0.5, k);
+        x[k] = log(size);
+        y[0][k] = log(calls_of_ingd(p, size, 0.05, start, repeat));
+        y[1][k] = log(calls_of_ingd(p, 0.1, size / 8, start, repeat));
+    }
+    double eps = slope_of(x, y[0], GRADES), radius = slope_of(x, y[1], GRADES);
+    verdict("[T] table 5.1: exponents of eps and delta in the gradients that ingd asks for, zigzag d = 10",
+            text("%.2f, %.2f", eps, radius), ">= -3, >= -1", 2 * GRADES * repeat, eps >= -3.05 && radius >= -1.05);
+    gls_problem_destroy(p);
+}
+
 static gls_status verify_at_end(void *user, const gls_solve_state *state) {
     verify(user, state);
     return GLS_OK;
@@ -393,6 +431,7 @@ static void test_resisting_pairs_defeat_every_method(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ingd_keeps_its_bounds),
+        cmocka_unit_test(test_exponents_of_table_one),
         cmocka_unit_test(test_certificates_hold_when_recomputed),
         cmocka_unit_test(test_smooth_functions_take_one_try),
         cmocka_unit_test(test_singd_at_the_theorems_constants),

@@ -129,6 +129,67 @@ static void test_large_batches_at_the_papers_rates(void **state) {
     }
 }
 
+/* Cor. 2's own rate, C^(-1/4): B = sqrt C and lr = C^(-1/4) at five lengths. */
+static void test_rate_of_the_simple_setting(void **state) {
+    enum { LENGTHS = 4 };
+    static const double betas[] = {0, 0.9};
+    int64_t repeat = full ? 60 : 2, first = full ? 1600 : 100;
+    (void)state;
+    for (int b = 0; b < 2; b++) {
+        double x[LENGTHS], y[LENGTHS], worst = 0;
+        for (int i = 0; i < LENGTHS; i++) {
+            setting s = make(1, first << (3 * i));
+            const char *values = inputs(&s, "sngm_simple", betas[b]);
+            double mean = mean_norm(&s, "sngm", betas[b], (int64_t)(theory_value(values, "batch") + 0.5),
+                                    theory_value(values, "lr"), repeat);
+            x[i] = log((double)s.C);
+            y[i] = log(mean);
+            worst = fmax(worst, mean / theory_value(values, "bound"));
+            gls_problem_destroy(s.problem);
+        }
+        double slope = slope_of(x, y, LENGTHS);
+        verdict(text("[N] cor. 2: exponent of C in mean E|grad F|, C = %lld ... %lld, beta = %g; largest share of the "
+                     "bound",
+                     (long long)first, (long long)(first << (3 * (LENGTHS - 1))), betas[b]),
+                text("%.3f; %.2f", slope, worst), "-1/4 or below; <= 1", repeat * LENGTHS,
+                slope <= -0.25 + 0.03 && worst <= 1);
+    }
+}
+
+/* (4): momentum SGD at rates up to (1 - beta)^2/((1 + beta) L). */
+static void test_bound_of_momentum_sgd(void **state) {
+    static const double betas[] = {0, 0.5, 0.9};
+    int64_t repeat = full ? 40 : 2;
+    (void)state;
+    for (int b = 0; b < 3; b++) {
+        double beta = betas[b], worst = 0, free_of = (1 - beta) * (1 - beta);
+        setting s = make(1, full ? 10000 : 2500);
+        double limit = free_of / ((1 + beta) * s.L);
+        for (int64_t B = 1; B <= 625; B *= 5)
+            for (int j = 0; j < 4; j++) {
+                double lr = limit * pow(0.3, j), steps = (double)((s.C + B - 1) / B), mean = 0;
+                outcome o = solved(s.problem, (plan){.method = text("{name: msgd, lr: %.15g, beta: %.15g}", lr, beta),
+                                                     .steps = (int64_t)steps,
+                                                     .batch = B,
+                                                     .repeat = repeat,
+                                                     .seed = 14,
+                                                     .init = s.start,
+                                                     .follow = true});
+                for (int64_t r = 0; r < repeat; r++) mean += o.solution[r].mean_norm2 / (double)repeat;
+                outcome_free(&o);
+                double square = s.sigma * s.sigma;
+                double bound = 2 * (1 - beta) * s.gap / (lr * steps) + s.L * lr * square / (free_of * (double)B) +
+                               4 * s.L * s.L * lr * lr * square / free_of;
+                worst = fmax(worst, mean / bound);
+            }
+        verdict(text("[N] (4): mean E|grad F|^2 of momentum SGD over its bound, largest on a grid of B and lr <= %.3g, "
+                     "beta = %g",
+                     limit, beta),
+                text("%.3f", worst), "<= 1", 20 * repeat, worst <= 1);
+        gls_problem_destroy(s.problem);
+    }
+}
+
 /* Theorem 2 and cor. 3 under relaxed smoothness. */
 static void test_relaxed_smoothness(void **state) {
     static const double betas[] = {0, 0.5};
@@ -161,6 +222,8 @@ int main(void) {
         cmocka_unit_test(test_momentum_stays_bounded),
         cmocka_unit_test(test_bound_is_least_at_the_corollary_and_holds),
         cmocka_unit_test(test_large_batches_at_the_papers_rates),
+        cmocka_unit_test(test_rate_of_the_simple_setting),
+        cmocka_unit_test(test_bound_of_momentum_sgd),
         cmocka_unit_test(test_relaxed_smoothness),
     };
     return cmocka_run_group_tests(tests, theory_setup, theory_teardown);

@@ -10,12 +10,32 @@ typedef struct step_options {
     gls_reals values;
 } step_options;
 
+static const double default_factor = 0.1;
+
+/* Milestones in epochs and in steps each ascend: one out of order would never come, or come with another's value. */
+static gls_status check_order(gls_context *ctx, const step_options *o) {
+    double last[2] = {-1, -1};
+    for (int64_t i = 0; i < o->at.count; i++) {
+        const gls_length *at = &o->at.item[i];
+        if (!(at->amount > last[at->steps]))
+            return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                            "schedule step: milestone %lld of at, %g%s, is not after %g%s: "
+                            "expected ascending milestones",
+                            (long long)i + 1, at->amount, at->steps ? "s" : "", last[at->steps], at->steps ? "s" : "");
+        last[at->steps] = at->amount;
+    }
+    return GLS_OK;
+}
+
 static gls_status create(gls_context *ctx, void *self, const void *options) {
     const step_options *o = options;
     if (o->values.count && o->values.count != o->at.count)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "schedule step: %lld values for %lld milestones (at)",
                         (long long)o->values.count, (long long)o->at.count);
-    return GLS_OK;
+    if (o->values.count && o->factor != default_factor)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "schedule step: values take the place of factor: expected one of the two");
+    return check_order(ctx, o);
 }
 
 static double value(const void *self, const void *options, const gls_schedule_time *time) {

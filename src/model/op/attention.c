@@ -124,8 +124,7 @@ GLS_SIMD static void exponentials(gls_real *s, int64_t n, gls_real less) {
 /* Scores of one query become shares; keys that it does not see have none. */
 static void softmax(const block *b, int64_t query, gls_real *s) {
     int64_t n = seen(b, query);
-    gls_real most = s[0];
-    for (int64_t k = 1; k < n; k++) most = s[k] > most ? s[k] : most;
+    gls_real most = gls_largest(s, n);
     exponentials(s, n, most);
     double sum = gls_sum(s, n);
     gls_scale(s, 1 / sum, n);

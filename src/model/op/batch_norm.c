@@ -40,6 +40,11 @@ static int64_t coupled_size(const gls_node *node) {
     return 2 * node->out.c;
 }
 
+/* One number has no variance. */
+static int64_t least_rows(const gls_node *node) {
+    return gls_extent_positions(node->out) > 1 ? 1 : 2;
+}
+
 static int64_t scratch(const gls_node *node, int64_t rows) {
     (void)rows;
     return gls_norm_room_bytes(node->out.c);
@@ -57,8 +62,8 @@ static void moments(gls_exec *x, int i, gls_span span, double *partial) {
         gls_norm_row_moments(node, gls_exec_in(x, i, 0) + r * gls_extent_size(node->out), partial, partial + c);
 }
 
-/* Only the span's leader leaves a summary, so that a span counts once. The variance is E x^2 - mean^2, which rounding
- * may leave below 0. */
+/* Only the span's leader leaves a summary, so that a span counts once; NaN where there are no statistics. The variance
+ * is E x^2 - mean^2, which rounding may leave below 0. */
 static void batch_statistics(gls_exec *x, int i, int64_t number, const double *sums) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_op_batch_norm_options *o = node->options;
@@ -66,15 +71,15 @@ static void batch_statistics(gls_exec *x, int i, int64_t number, const double *s
                           ? x->args->summary + number * gls_layout_size(x->graph->state_layout)
                           : NULL;
     double *mean = statistics(x, i, number), *rstd = mean + node->out.c;
-    double n = span_size(node, gls_span_at(x->args, number)), unbiased = n > 1 ? n / (n - 1) : 1;
+    double n = span_size(node, gls_span_at(x->args, number)), unbiased = n / (n - 1);
     for (int64_t k = 0; k < node->out.c; k++) {
         mean[k] = sums[k] / n;
         double variance = sums[node->out.c + k] / n - mean[k] * mean[k];
         if (variance < 0) variance = 0;
         rstd[k] = 1 / sqrt(variance + o->eps);
         if (!summary) continue;
-        summary[node->state[0] + k] = mean[k];
-        summary[node->state[1] + k] = unbiased * variance;
+        summary[node->state[0] + k] = n > 1 ? mean[k] : NAN;
+        summary[node->state[1] + k] = n > 1 ? unbiased * variance : NAN;
     }
 }
 
@@ -82,7 +87,7 @@ static void advance(const gls_node *node, const double *summary, gls_real *state
     const gls_op_batch_norm_options *o = node->options;
     for (int s = 0; s < 2; s++)
         for (int64_t k = node->state[s]; k < node->state[s] + node->out.c; k++)
-            state[k] = (gls_real)((1 - o->momentum) * state[k] + o->momentum * summary[k]);
+            if (!isnan(summary[k])) state[k] = (gls_real)((1 - o->momentum) * state[k] + o->momentum * summary[k]);
 }
 
 static void running_statistics(gls_exec *x, int i) {
@@ -306,6 +311,7 @@ static gls_status backward_tangent(gls_exec *t, int i) {
 
 static const gls_op_coupling coupling = {
     .size = coupled_size,
+    .least_rows = least_rows,
     .forward_partial = forward_partial,
     .forward_reduced = forward_reduced,
     .backward_partial = backward_partial,

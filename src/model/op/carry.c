@@ -70,6 +70,12 @@ void gls_op_carry_leave(const gls_exec *x, int i, int64_t row, const gls_real *h
     next[node->state[ROWS] + slot] = (gls_real)(place + 1);
 }
 
+/* What the row before left does not move with the parameters of this one. */
+static gls_status forward_tangent(gls_exec *t, int i) {
+    gls_fill(gls_exec_value(t, i), 0, gls_exec_size(t, i));
+    return GLS_OK;
+}
+
 const gls_op gls_op_carry = {
     .member = {.name = "carry",
                .help = "what a recurrent layer left at the end of the row before, for streams of rows",
@@ -82,7 +88,7 @@ const gls_op gls_op_carry = {
     .parameters = "",
     .states = STATES,
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.forward = forward),
+    .impl = GLS_OP_PORTABLE(.forward = forward, .forward_tangent = forward_tangent),
 };

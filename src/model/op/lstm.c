@@ -255,8 +255,8 @@ static place place_of(const gls_exec *t, int i, int64_t row, int64_t time) {
     gls_real *cell_dot = cells_of(t, i) + at;
     return (place){.z = gates_of(x, i) + GATES * at,
                    .cell = cell,
-                   .before = time ? cell - h : NULL,
-                   .before_dot = time ? cell_dot - h : NULL,
+                   .before = cells_before(x, i, row, time),
+                   .before_dot = cells_before(t, i, row, time),
                    .z_dot = gates_of(t, i) + GATES * at,
                    .cell_dot = cell_dot,
                    .at = at};
@@ -310,11 +310,11 @@ static gls_status forward_tangent(gls_exec *t, int i) {
     product_tangent(t, input_weights(t, i), true, t->rows * steps, width, c,
                     (pair){gls_exec_in(x, i, 0), gls_exec_in(t, i, 0)}, c, false, gates, width);
     for (int64_t time = 0; time < steps; time++) {
-        int64_t before = (time - 1) * h;
-        if (time > 0)
-            product_tangent(t, recurrent_weights(t, i), true, t->rows, width, h,
-                            (pair){gls_exec_value(x, i) + before, y + before}, steps * h, true, gates + time * width,
-                            steps * width);
+        pair before = {carried(x, i), carried(t, i)};
+        if (time > 0) before = (pair){gls_exec_value(x, i) + (time - 1) * h, y + (time - 1) * h};
+        if (before.value)
+            product_tangent(t, recurrent_weights(t, i), true, t->rows, width, h, before, time > 0 ? steps * h : 2 * h,
+                            true, gates + time * width, steps * width);
         for (int64_t r = 0; r < t->rows; r++) {
             place of = place_of(t, i, r, time);
             step_tangent(&of, gls_exec_weight(t, node->block[BIAS]), h, y + of.at);

@@ -51,12 +51,20 @@ GLS_SIMD static void exponentials(const gls_real *z, int64_t n, gls_real most, g
     for (int64_t c = 0; c < n; c++) p[c] = gls_elementary_exp(z[c] - most);
 }
 
-static double label_loss(const gls_real *z, int64_t n, int64_t label, double smooth, gls_real *p, softmax *keep) {
-    gls_real most = z[0];
-    for (int64_t c = 1; c < n; c++) most = z[c] > most ? z[c] : most;
-    exponentials(z, n, most, p);
-    double sum = 0, mean = 0;
+/* Long rows are summed by lanes. The order of few classes is older than that, and part of their bits. */
+enum { LONG_ROW = 4 * GLS_LANES };
+
+static double sum_of(const gls_real *p, int64_t n) {
+    if (n >= LONG_ROW) return gls_sum(p, n);
+    double sum = 0;
     for (int64_t c = 0; c < n; c++) sum += p[c];
+    return sum;
+}
+
+static double label_loss(const gls_real *z, int64_t n, int64_t label, double smooth, gls_real *p, softmax *keep) {
+    gls_real most = gls_largest(z, n);
+    exponentials(z, n, most, p);
+    double sum = sum_of(p, n), mean = 0;
     *keep = (softmax){sum, most};
     if (smooth > 0)
         for (int64_t c = 0; c < n; c++) mean += (double)(z[c] - most) / (double)n;
@@ -94,6 +102,11 @@ static gls_status forward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* e^{z - most} become the gradients: the probabilities less the targets, times the label's weight. */
+GLS_SIMD static void less_even(gls_real *p, int64_t n, double sum, gls_real even, gls_real weight) {
+    for (int64_t c = 0; c < n; c++) p[c] = weight * ((gls_real)(p[c] / sum) - even);
+}
+
 /* The probabilities are computed again from what forward kept; a label that is ignored has gradient 0. */
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
@@ -114,8 +127,9 @@ static gls_status backward(gls_exec *x, int i) {
                 continue;
             }
             exponentials(z + t * n, n, keep[t].most, to);
-            for (int64_t c = 0; c < n; c++)
-                to[c] = weight * ((gls_real)(to[c] / keep[t].sum) - even - (c == batch->label[t] ? own : 0));
+            gls_real hit = (gls_real)(to[batch->label[t]] / keep[t].sum);
+            less_even(to, n, keep[t].sum, even, weight);
+            to[batch->label[t]] = weight * (hit - even - own);
         }
     }
     return GLS_OK;

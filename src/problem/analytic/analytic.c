@@ -144,6 +144,7 @@ gls_status gls_function_gradient(gls_problem *p, void *self, const gls_evaluate_
 }
 
 const gls_constants *gls_analytic_constants(const gls_problem *problem) {
+    if (!problem) return NULL;
     if (problem->type->create != gls_function_create) return NULL;
     return &((const gls_function *)problem->self)->known;
 }

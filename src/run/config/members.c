@@ -2,12 +2,15 @@
  * above all of them; none of them knows it. */
 #include "run/config/members.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <glissade/measure.h>
 #include <glissade/model.h>
 
 #include "base/table.h"
+#include "base/value.h"
 #include "data/table.h"
 #include "estimator/estimator.h"
 #include "measure/members.h"
@@ -74,38 +77,89 @@ static const char *name_at(const void *user, int64_t i) {
     return NULL;
 }
 
-static const gls_member *wanted(const searched *s, const char *what, const char *name) {
+static const gls_member *wanted(const searched *s, const char *what, const char *name, const gls_value *from) {
     for (int k = 0; k < s->kinds; k++) {
         const gls_member *member = gls_config_member_named(s->ctx, s->kind[k], name);
         if (member) return member;
     }
-    const char *nearest = gls_nearest(name, name_at, s), *known;
-    /* Too far to be a slip of the pen: perhaps a name cut short. */
-    for (int64_t i = 0; !nearest && *name && (known = name_at(s, i)); i++)
-        if (strncmp(known, name, strlen(name)) == 0) nearest = known;
-    gls_fail(s->ctx, GLS_ERR_ARGUMENT, "unknown %s '%s'%s%s%s", what, name, nearest ? "; did you mean '" : "",
-             nearest ? nearest : "", nearest ? "'?" : "");
+    char place[GLS_ORIGIN_TEXT];
+    gls_member_unknown(s->ctx, gls_value_origin(from, place), what, name, name_at, s);
     return NULL;
 }
 
-const gls_member *gls_config_member_wanted(gls_context *ctx, gls_kind kind, const char *what, const char *name) {
-    return wanted(&(searched){ctx, {kind}, 1}, what, name);
+const gls_member *gls_config_member_wanted(gls_context *ctx, gls_kind kind, const char *what, const char *name,
+                                           const gls_value *from) {
+    return wanted(&(searched){ctx, {kind}, 1}, what, name, from);
 }
 
-const gls_member *gls_config_model_wanted(gls_context *ctx, const char *name) {
-    return wanted(&(searched){ctx, {GLS_KIND_FAMILY, GLS_KIND_PROBLEM}, 2}, "model", name);
+const gls_member *gls_config_model_wanted(gls_context *ctx, const char *name, const gls_value *from) {
+    return wanted(&(searched){ctx, {GLS_KIND_FAMILY, GLS_KIND_PROBLEM}, 2}, "model", name, from);
+}
+
+/* A folder of CIFAR-10 has batches as files, packed or not. */
+static bool holds_batches(const char *folder) {
+    static const char *const ends[] = {"", ".gz", ".xz"};
+    char path[4096];
+    struct stat info;
+    for (int i = 0; i < 3; i++) {
+        int n = snprintf(path, sizeof path, "%s/data_batch_1.bin%s", folder, ends[i]);
+        if (n < (int)sizeof path && stat(path, &info) == 0) return true;
+    }
+    return false;
+}
+
+/* What files are called. What is written is called so; what is read may also be libsvm under any other name. */
+static const struct {
+    const char *end, *format;
+} file_names[] = {{".npy", "npy"},     {".npz", "npz"},    {".csv", "csv"},      {".tsv", "csv"},
+                  {".tab", "csv"},     {".idx", "idx"},    {"ubyte", "idx"},     {".bin", "cifar10"},
+                  {".tokens", "text"}, {".svm", "libsvm"}, {".libsvm", "libsvm"}};
+enum { FILE_NAMES = sizeof file_names / sizeof *file_names };
+
+static const char *format_of_name(const char *path, bool packed) {
+    size_t n = strlen(path);
+    if (packed && n > 3 && (strcmp(path + n - 3, ".gz") == 0 || strcmp(path + n - 3, ".xz") == 0)) n -= 3;
+    for (int i = 0; i < FILE_NAMES; i++) {
+        size_t m = strlen(file_names[i].end);
+        if (n >= m && strncmp(path + n - m, file_names[i].end, m) == 0) return file_names[i].format;
+    }
+    return NULL;
 }
 
 const char *gls_format_guess(const char *path) {
-    static const struct {
-        const char *end, *format;
-    } known[] = {{".npy", "npy"}, {".npz", "npz"}, {"ubyte", "idx"}, {".bin", "cifar10"}, {".tokens", "text"}, {".csv", "csv"}, {".tsv", "csv"}, {".tab", "csv"}};
+    struct stat info;
     if (!path) return "glyphs";
-    size_t n = strlen(path);
-    if (n > 3 && (strcmp(path + n - 3, ".gz") == 0 || strcmp(path + n - 3, ".xz") == 0)) n -= 3;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        size_t m = strlen(known[i].end);
-        if (n >= m && strncmp(path + n - m, known[i].end, m) == 0) return known[i].format;
-    }
-    return "libsvm";
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return holds_batches(path) ? "cifar10" : "images";
+    const char *format = format_of_name(path, true);
+    return format ? format : "libsvm";
+}
+
+const char *gls_config_guess_format(gls_context *ctx, const gls_value *train) {
+    if (!train || train->kind != GLS_VALUE_TEXT) return gls_format_guess(NULL);
+    const char *slash = train->file && train->line > 0 && train->text[0] != '/' ? strrchr(train->file, '/') : NULL;
+    char *path = slash ? gls_sprintf(ctx, "%.*s/%s", (int)(slash - train->file), train->file, train->text) : NULL;
+    const char *format = gls_format_guess(path ? path : train->text);
+    gls_free(ctx, path);
+    return format;
+}
+
+gls_status gls_format_to_write(gls_context *ctx, const char *path, const char **format) {
+    *format = format_of_name(path, false);
+    if (*format) return GLS_OK;
+    char list[256] = "";
+    size_t used = 0;
+    for (int i = 0; i < FILE_NAMES; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s (%s)", i ? ", " : "", file_names[i].end,
+                                 file_names[i].format);
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: its name says no format to write; expected one that ends with %s", path,
+                    list);
+}
+
+gls_status gls_format_guessed(gls_context *ctx, gls_status status, const char *format) {
+    if (status != GLS_ERR_INPUT && status != GLS_ERR_UNSUPPORTED) return status;
+    char *message = gls_strdup(ctx, gls_context_message(ctx));
+    if (!message) return status;
+    gls_fail(ctx, status, "%s (read as %s, which its name suggests; option format says otherwise)", message, format);
+    gls_free(ctx, message);
+    return status;
 }

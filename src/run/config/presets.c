@@ -38,6 +38,7 @@ static const char *name_at(const void *user, int64_t i) {
 }
 
 gls_status gls_config_preset(gls_context *ctx, const char *name, gls_value **out) {
+    GLS_GIVEN(ctx, ctx, name, out);
     const gls_preset *p;
     *out = NULL;
     for (int64_t i = 0; (p = gls_preset_at(i)); i++)

@@ -3,16 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <glissade/measure.h>
-
 #include "base/table.h"
-#include "base/text.h"
 #include "base/value.h"
 #include "estimator/estimator.h"
-#include "measure/members.h"
-#include "run/config/cadence.h"
 #include "run/config/gives.h"
 #include "run/config/members.h"
+#include "run/config/resolve.h"
 #include "method/table.h"
 #include "run/config/settings.h"
 
@@ -92,7 +88,9 @@ static gls_status fill_given(filling *f, const gls_options *options, const gls_o
     bool tree = row->type == GLS_OPTION_VALUE || row->type == GLS_OPTION_LIST;
     const char *content = schedule ? "schedule" : tree ? row->choices : NULL;
     resolver inner = resolver_of(content);
-    gls_value *value = gls_value_clone(ctx, item), *filled = NULL;
+    gls_value *value = NULL, *filled = NULL;
+    if (!inner) GLS_TRY(gls_config_as_read(ctx, options, row, item, &value));
+    if (!value) value = gls_value_clone(ctx, item);
     if (!value || !inner) return gls_value_append(ctx, f->out, value);
     char *what = gls_sprintf(ctx, "%s: %s", owner, row->key);
     gls_status status = what ? GLS_OK : GLS_ERR_MEMORY;
@@ -134,9 +132,8 @@ static gls_status copy_others(filling *f, const gls_option *table) {
     return GLS_OK;
 }
 
-/* The given map through a member's table; owner speaks in messages. */
-static gls_status fill_member(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *given,
-                              const char *key, const char *const *except, gls_value **out) {
+gls_status gls_config_fill_member(gls_context *ctx, const gls_member *member, const char *owner, const gls_value *given,
+                                  const char *key, const char *const *except, gls_value **out) {
     gls_options *options;
     GLS_TRY(gls_member_options(ctx, member, owner, given, except, &options));
     filling f = {ctx, given, *out = new_map(ctx, key, given)};
@@ -159,8 +156,8 @@ static gls_status resolve_schedule(gls_context *ctx, const char *what, const gls
     const gls_value *name = gls_value_get(given, "name");
     if (given->kind != GLS_VALUE_MAP || (name && name->kind != GLS_VALUE_TEXT)) return copy(ctx, given, out);
     const gls_member *member =
-        gls_config_member_wanted(ctx, GLS_KIND_SCHEDULE, "schedule", name ? name->text : "constant");
-    return member ? fill_member(ctx, member, what, given, given->key, except, out) : GLS_ERR_ARGUMENT;
+        gls_config_member_wanted(ctx, GLS_KIND_SCHEDULE, "schedule", name ? name->text : "constant", name);
+    return member ? gls_config_fill_member(ctx, member, what, given, given->key, except, out) : GLS_ERR_ARGUMENT;
 }
 
 static gls_status resolve_average(gls_context *ctx, const char *what, const gls_value *given, gls_value **out) {
@@ -168,7 +165,8 @@ static gls_status resolve_average(gls_context *ctx, const char *what, const gls_
     if (given->kind == GLS_VALUE_TEXT && strcmp(given->text, "none") == 0) return copy(ctx, given, out);
     gls_value *map = NULL;
     gls_status status = named_map(ctx, given, &map);
-    if (status == GLS_OK) status = fill_member(ctx, &gls_average_member, "average", map, given->key, NULL, out);
+    if (status == GLS_OK)
+        status = gls_config_fill_member(ctx, &gls_average_member, "average", map, given->key, NULL, out);
     gls_value_destroy(ctx, map);
     return status;
 }
@@ -186,7 +184,8 @@ static gls_status resolve_pair(gls_context *ctx, const gls_member *member, const
         status = value ? gls_value_append(ctx, map, value) : GLS_ERR_MEMORY;
         options = map;
     }
-    if (status == GLS_OK) status = fill_member(ctx, member, member->name, options, member->name, except, &filled);
+    if (status == GLS_OK)
+        status = gls_config_fill_member(ctx, member, member->name, options, member->name, except, &filled);
     gls_value_destroy(ctx, map);
     GLS_TRY(status);
     *out = new_map(ctx, NULL, given);
@@ -203,15 +202,14 @@ static const char *pair_name(const gls_value *given) {
 
 typedef gls_status (*item_resolver)(gls_context *ctx, const gls_value *item, gls_value **out);
 
-/* Every item of a list; a single one that was written without a list makes a list of one. */
-static gls_status resolve_items(gls_context *ctx, const gls_value *given, item_resolver item, gls_value **out) {
-    if (given->kind == GLS_VALUE_NULL) return copy(ctx, given, out);
-    bool many = given->kind == GLS_VALUE_LIST;
+/* A list of `count` items resolved one by one. */
+static gls_status resolve_each(gls_context *ctx, const gls_value *given, gls_value *const *items, int64_t count,
+                               item_resolver item, gls_value **out) {
     gls_value *list = gls_value_create(ctx, GLS_VALUE_LIST, given->key, NULL);
     gls_status status = list ? GLS_OK : GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < (many ? given->count : 1) && status == GLS_OK; i++) {
+    for (int64_t i = 0; i < count && status == GLS_OK; i++) {
         gls_value *one = NULL;
-        status = item(ctx, many ? given->items[i] : given, &one);
+        status = item(ctx, items[i], &one);
         if (status == GLS_OK)
             status = gls_value_append(ctx, list, one);
         else
@@ -221,16 +219,26 @@ static gls_status resolve_items(gls_context *ctx, const gls_value *given, item_r
     return status;
 }
 
+/* Every item of a list, or the single one that was written without a list. */
+static gls_status resolve_items(gls_context *ctx, const gls_value *given, item_resolver item, gls_value **out) {
+    if (given->kind != GLS_VALUE_LIST) return item(ctx, given, out);
+    return resolve_each(ctx, given, given->items, given->count, item, out);
+}
+
 static gls_status resolve_transform(gls_context *ctx, const gls_value *item, gls_value **out) {
     const char *name = pair_name(item);
     if (!name) return copy(ctx, item, out);
-    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_TRANSFORM, "transform", name);
+    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_TRANSFORM, "transform", name, item);
     return member ? resolve_pair(ctx, member, item, true, NULL, out) : GLS_ERR_ARGUMENT;
 }
 
+/* A single one becomes a list of one: its readers take lists. */
 static gls_status resolve_transforms(gls_context *ctx, const char *what, const gls_value *given, gls_value **out) {
     (void)what;
-    return resolve_items(ctx, given, resolve_transform, out);
+    if (given->kind == GLS_VALUE_NULL) return copy(ctx, given, out);
+    gls_value *single = (gls_value *)(uintptr_t)given;
+    bool many = given->kind == GLS_VALUE_LIST;
+    return resolve_each(ctx, given, many ? given->items : &single, many ? given->count : 1, resolve_transform, out);
 }
 
 static gls_status resolve_layer(gls_context *ctx, const gls_value *item, gls_value **out) {
@@ -238,7 +246,7 @@ static gls_status resolve_layer(gls_context *ctx, const gls_value *item, gls_val
     if (!name || (item->kind == GLS_VALUE_MAP && item->items[0]->kind != GLS_VALUE_MAP &&
                   item->items[0]->kind != GLS_VALUE_NULL))
         return copy(ctx, item, out);
-    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_OP, "layer", name);
+    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_OP, "layer", name, item);
     if (!member) return GLS_ERR_ARGUMENT;
     return member->options_size ? resolve_pair(ctx, member, item, false, but_name, out) : copy(ctx, item, out);
 }
@@ -253,8 +261,8 @@ static gls_status resolve_source(gls_context *ctx, const gls_value *item, gls_va
     static const char *const except[] = {"format", "train", "test", "size", NULL};
     const gls_value *format = gls_value_get(item, "format");
     if (!format || format->kind != GLS_VALUE_TEXT) return copy(ctx, item, out);
-    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_FORMAT, "data format", format->text);
-    return member ? fill_member(ctx, member, member->name, item, item->key, except, out) : GLS_ERR_ARGUMENT;
+    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_FORMAT, "data format", format->text, format);
+    return member ? gls_config_fill_member(ctx, member, member->name, item, item->key, except, out) : GLS_ERR_ARGUMENT;
 }
 
 static gls_status resolve_sources(gls_context *ctx, const char *what, const gls_value *given, gls_value **out) {
@@ -283,14 +291,16 @@ static resolver resolver_of(const char *content) {
 static gls_status resolve_data(gls_context *ctx, const gls_value *given, gls_value **out) {
     const char *const keys[] = {"format", "name", NULL};
     const char *format = NULL;
-    for (int i = 0; keys[i] && !format; i++) {
+    const gls_value *named = NULL;
+    for (int i = 0; keys[i] && !named; i++) {
         const gls_value *value = gls_value_get(given, keys[i]);
-        if (value && value->kind == GLS_VALUE_TEXT) format = value->text;
+        if (value && value->kind == GLS_VALUE_TEXT) named = value;
     }
-    const gls_value *train = gls_value_get(given, "train");
-    bool named = format != NULL;
-    if (!named) format = gls_format_guess(train && train->kind == GLS_VALUE_TEXT ? train->text : NULL);
-    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_FORMAT, "data format", format);
+    if (named)
+        format = named->text;
+    else
+        format = gls_config_guess_format(ctx, gls_value_get(given, "train"));
+    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_FORMAT, "data format", format, named);
     if (!member) return GLS_ERR_ARGUMENT;
     gls_options *own = NULL, *options = NULL;
     GLS_TRY(gls_config_data_options(ctx, given, &own));
@@ -310,10 +320,11 @@ static gls_status resolve_model(gls_context *ctx, const gls_value *given, gls_va
     if (!name)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "model.name is missing; `glissade list problems models` lists what can be trained");
-    const gls_member *member = gls_config_model_wanted(ctx, name);
+    const gls_member *member = gls_config_model_wanted(ctx, name, gls_value_get(given, "name"));
     if (!member) return GLS_ERR_ARGUMENT;
     /* A problem without a table ignores what it is given; the configuration keeps it. */
-    return member->options ? fill_member(ctx, member, name, given, "model", but_name, out) : copy(ctx, given, out);
+    return member->options ? gls_config_fill_member(ctx, member, name, given, "model", but_name, out)
+                           : copy(ctx, given, out);
 }
 
 static gls_status resolve_stage(gls_context *ctx, const gls_value *item, gls_value **out) {
@@ -321,9 +332,10 @@ static gls_status resolve_stage(gls_context *ctx, const gls_value *item, gls_val
     gls_status status = named_map(ctx, item, &map);
     const char *name = status == GLS_OK ? name_of(map) : NULL;
     if (status == GLS_OK && !name) status = gls_stage_unnamed(ctx, item);
-    const gls_member *member = name ? gls_config_member_wanted(ctx, GLS_KIND_ESTIMATOR, "estimator", name) : NULL;
+    const gls_member *member = name ? gls_config_member_wanted(ctx, GLS_KIND_ESTIMATOR, "estimator", name, map) : NULL;
     if (status == GLS_OK)
-        status = member ? fill_member(ctx, member, member->name, map, item->key, but_name, out) : GLS_ERR_ARGUMENT;
+        status = member ? gls_config_fill_member(ctx, member, member->name, map, item->key, but_name, out)
+                        : GLS_ERR_ARGUMENT;
     gls_value_destroy(ctx, map);
     return status;
 }
@@ -374,7 +386,8 @@ static gls_status resolve_method(gls_context *ctx, const gls_value *given, gls_v
     const char *name = name_of(given);
     if (!name)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "method.name is missing; `glissade list methods` lists the step rules");
-    const gls_member *member = gls_config_member_wanted(ctx, GLS_KIND_METHOD, "method", name);
+    const gls_member *member =
+        gls_config_member_wanted(ctx, GLS_KIND_METHOD, "method", name, gls_value_get(given, "name"));
     if (!member) return GLS_ERR_ARGUMENT;
     gls_record theory;
     gls_options *options = NULL;
@@ -396,51 +409,11 @@ static gls_status resolve_lr_schedule(gls_context *ctx, const gls_value *given, 
 
 static gls_status resolve_train(gls_context *ctx, const gls_value *given, gls_value **out) {
     static const gls_member train = {"train", "", "", gls_config_train_table, sizeof(gls_config_train)};
-    return fill_member(ctx, &train, "train", given, "train", NULL, out);
+    return gls_config_fill_member(ctx, &train, "train", given, "train", NULL, out);
 }
 
 static gls_status resolve_plan(gls_context *ctx, const gls_value *given, gls_value **out) {
     return given ? copy(ctx, given, out) : GLS_OK;
-}
-
-static gls_status resolve_entry(gls_context *ctx, const gls_value *entry, gls_value **out) {
-    static const char *const except[] = {"every", NULL};
-    const gls_member *member =
-        gls_config_member_wanted(ctx, GLS_KIND_MEASURE, "measure", gls_measure_full_name(entry->key));
-    if (!member) return GLS_ERR_ARGUMENT;
-    gls_cadence cadence;
-    GLS_TRY(gls_cadence_check(ctx, (const gls_measure_type *)member, entry, &cadence));
-    gls_value *map = entry->kind == GLS_VALUE_MAP ? gls_value_clone(ctx, entry) : new_map(ctx, entry->key, entry);
-    gls_status status = map ? GLS_OK : GLS_ERR_MEMORY;
-    if (status == GLS_OK && !gls_value_get(map, "every")) {
-        char number[GLS_REAL_TEXT + 2];
-        gls_text_from_real(number, cadence.every.amount);
-        if (cadence.every.steps) strcat(number, "s");
-        status = append_text(ctx, map, "every", cadence.automatic ? "auto" : number, NULL);
-    }
-    if (status == GLS_OK) status = fill_member(ctx, member, member->name, map, entry->key, except, out);
-    gls_value_destroy(ctx, map);
-    return status;
-}
-
-static gls_status resolve_measures(gls_context *ctx, const gls_value *config, gls_value *out) {
-    const gls_value *given = gls_value_get(config, "measure");
-    char place[GLS_ORIGIN_TEXT];
-    if (!given || given->kind == GLS_VALUE_NULL) return GLS_OK;
-    if (given->kind != GLS_VALUE_MAP)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT,
-                        "%smeasure: expected measures by name, as in {noise_norm: {every: 200s}}",
-                        gls_value_origin(given, place));
-    gls_value *map = new_map(ctx, "measure", given);
-    GLS_TRY(gls_value_append(ctx, out, map));
-    for (int64_t i = 0; i < given->count; i++) {
-        gls_value *entry = NULL;
-        gls_status status = resolve_entry(ctx, given->items[i], &entry);
-        if (status != GLS_OK) gls_value_destroy(ctx, entry);
-        GLS_TRY(status);
-        GLS_TRY(gls_value_append(ctx, map, entry));
-    }
-    return GLS_OK;
 }
 
 /* ---- the whole ---- */
@@ -474,16 +447,21 @@ static gls_status resolve_all(gls_context *ctx, const gls_value *config, gls_val
                    {"method", resolve_method}, {"schedule", resolve_lr_schedule},
                    {"plan", resolve_plan}};
     const gls_value *name = gls_value_get(config, "name");
-    if (name) GLS_TRY(gls_value_append(ctx, out, gls_value_clone(ctx, name)));
+    if (name) {
+        gls_value *text = gls_value_clone(ctx, name);
+        if (text) text->quoted = true; /* whatever it looks like */
+        GLS_TRY(gls_value_append(ctx, out, text));
+    }
     for (size_t i = 0; i < sizeof section / sizeof *section; i++)
         GLS_TRY(resolve_section(ctx, config, section[i].name, strcmp(section[i].name, "estimator") == 0,
                                 section[i].resolve, out));
-    return resolve_measures(ctx, config, out);
+    return gls_config_resolve_measures(ctx, config, out);
 }
 
 gls_status gls_config_resolve(gls_context *ctx, const gls_value *config, gls_value **out) {
     *out = NULL;
     GLS_TRY(gls_config_check_sections(ctx, config));
+    GLS_TRY(gls_config_check_conflicts(ctx, config));
     gls_value *resolved = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
     if (!resolved) return GLS_ERR_MEMORY;
     gls_status status = resolve_all(ctx, config, resolved);

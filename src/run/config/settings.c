@@ -1,4 +1,5 @@
 /* Option tables of the sections train, data and plan, and what is read from a configuration before there is a run. */
+#include "run/config/resolve.h"
 #include "run/config/settings.h"
 
 #include <math.h>
@@ -118,13 +119,15 @@ static const char *section_at(const void *user, int64_t i) {
 }
 
 gls_status gls_config_check_sections(gls_context *ctx, const gls_value *config) {
+    GLS_GIVEN(ctx, ctx, config);
     for (int64_t i = 0; i < config->count; i++) {
         const gls_value *v = config->items[i];
         int known = 0;
         while (sections[known] && strcmp(sections[known], v->key) != 0) known++;
         if (sections[known]) continue;
+        char place[GLS_ORIGIN_TEXT], key[96];
         const char *nearest = gls_nearest(v->key, section_at, sections);
-        char place[GLS_ORIGIN_TEXT];
+        if (!nearest) nearest = gls_config_key_for(v->key, key);
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown section '%s'%s%s%s", gls_value_origin(v, place), v->key,
                         nearest ? "; did you mean '"
                                 : "; expected data, model, estimator, method, schedule, train, measure, name",
@@ -194,6 +197,7 @@ gls_status gls_config_data_options(gls_context *ctx, const gls_value *section, g
 }
 
 const gls_option *gls_config_section_table(const char *section) {
+    if (!section) return NULL;
     static const struct {
         const char *name;
         const gls_option *table;
@@ -205,21 +209,29 @@ const gls_option *gls_config_section_table(const char *section) {
 
 static gls_status train_options(gls_context *ctx, const gls_value *config, gls_options **out) {
     GLS_TRY(gls_config_check_renamed(ctx, config));
+    GLS_TRY(gls_config_check_places(ctx, config));
     return gls_config_section_options(ctx, config, "train", gls_config_train_table, sizeof(gls_config_train), NULL,
                                       out);
 }
 
 gls_status gls_config_context(gls_context *ctx, const gls_value *config, gls_context_options *options) {
+    GLS_GIVEN(ctx, ctx, config, options);
     gls_options *filled = NULL;
     GLS_TRY(train_options(ctx, config, &filled));
     const gls_config_train *train = gls_options_struct(filled);
     options->seed = (uint64_t)train->seed;
+    if (train->threads > gls_processors())
+        gls_log_once(
+            ctx, GLS_LOG_WARNING,
+            "train.threads is %lld, but this process may use %d processor%s: more threads than that are slower",
+            (long long)train->threads, gls_processors(), gls_processors() == 1 ? "" : "s");
     options->threads = train->threads ? (int)train->threads : gls_comm_size(options->comm) > 1 ? 1 : 0;
     gls_options_destroy(filled);
     return GLS_OK;
 }
 
 gls_status gls_config_seeds(gls_context *ctx, const gls_value *config, int64_t *seeds) {
+    GLS_GIVEN(ctx, ctx, config, seeds);
     gls_options *filled = NULL;
     GLS_TRY(train_options(ctx, config, &filled));
     *seeds = ((const gls_config_train *)gls_options_struct(filled))->seeds;
@@ -234,6 +246,7 @@ static const char *text_of(const gls_value *config, const char *section, const c
 }
 
 char *gls_config_name(gls_context *ctx, const gls_value *config) {
+    if (!ctx || !config) return NULL;
     const char *name = text_of(config, "name", NULL);
     char *word = name
                      ? gls_strdup(ctx, name)

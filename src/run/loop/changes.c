@@ -1,6 +1,7 @@
 /* A resumed run is the same run: what its folder's configuration says may change in a few keys, which are written down
  * with the step. All else is refused before anything is written. */
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,7 +44,7 @@ static bool same_text(const char *a, const char *b) {
     double x, y;
     if (strcmp(a, b) == 0) return true;
     if (!gls_text_to_real(a, &x, &rest[0]) || !gls_text_to_real(b, &y, &rest[1])) return false;
-    return x == y && !*rest[0] && !*rest[1];
+    return (x == y || (isnan(x) && isnan(y))) && !*rest[0] && !*rest[1];
 }
 
 static bool same(const gls_value *a, const gls_value *b) {

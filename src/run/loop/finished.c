@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/io.h"
 #include "run/loop/run.h"
@@ -36,6 +37,15 @@ static bool read_result(const gls_run *run, const json_t *object, gls_run_result
     return out->steps == run->training->counters.steps && out->steps > 0;
 }
 
+static bool is_changed(const gls_run *run, const char *key) {
+    size_t i;
+    json_t *change;
+    json_array_foreach(run->changes, i, change) {
+        if (strcmp(json_string_value(json_object_get(change, "key")), key) == 0) return true;
+    }
+    return false;
+}
+
 /* A record that cannot be read is none: the run then ends once more. */
 static gls_status look(gls_run *run) {
     char *path = NULL, *text = NULL;
@@ -48,27 +58,32 @@ static gls_status look(gls_run *run) {
     gls_free(run->ctx, text);
     run->whole = read_result(run, run->record, &run->result);
     if (run->whole) json_object_set_new(run->record, "run", json_string(run->folder));
+    run->spent = run->whole && run->result.stopped == GLS_STOP_TIME && !is_changed(run, "train.time");
     return GLS_OK;
 }
 
 gls_status gls_finished_look(gls_run *run) {
     struct {
         gls_run_result result;
-        bool whole;
+        bool whole, spent;
     } found = {0};
     gls_status status = run->options.resume && run->rank == 0 ? look(run) : GLS_OK;
     found.result = run->result;
     found.whole = run->whole;
+    found.spent = run->spent;
     GLS_TRY(gls_comm_broadcast(run->ctx, &found, sizeof found, 0, status));
     const gls_problem *problem = run->training->problem;
     run->whole = found.whole;
+    run->spent = found.spent;
     run->result = found.result;
     run->result.score = problem->score_count ? problem->score[0] : NULL;
     return GLS_OK;
 }
 
+/* What a time limit keeps back for the end is known only after steps: it is not asked again. */
 gls_status gls_finished_ask(gls_run *run) {
     gls_query query;
+    if (run->spent) gls_run_stop(run, GLS_STOP_TIME);
     for (int64_t i = 0; i < run->slots && !run->stop; i++) {
         const gls_observer *o = &run->slot[i].observer;
         if (o->before && run->slot[i].place != run->place) GLS_TRY(o->before(o->user, run));

@@ -13,13 +13,13 @@ gls_status gls_folder_path(const gls_run *run, const char *file, char **path) {
     return *path ? GLS_OK : GLS_ERR_MEMORY;
 }
 
-static gls_status own(gls_run *run, bool make) {
-    if (run->rank || run->lock || (!make && !gls_file_exists(run->folder))) return GLS_OK;
+static gls_status own(gls_run *run, bool make, gls_status mine) {
+    if (mine != GLS_OK || run->rank || run->lock || (!make && !gls_file_exists(run->folder))) return mine;
     return gls_lock_folder(run->ctx, run->folder, &run->lock);
 }
 
-gls_status gls_folder_own(gls_run *run, bool make) {
-    return gls_comm_agree(run->ctx, own(run, make));
+gls_status gls_folder_own(gls_run *run, bool make, gls_status mine) {
+    return gls_comm_agree(run->ctx, own(run, make, mine));
 }
 
 /* ---- the resolved configuration ---- */

@@ -14,6 +14,7 @@ static gls_status check(gls_run *run, const gls_observer *observer) {
 }
 
 gls_status gls_run_observe(gls_run *run, const gls_observer *observer) {
+    GLS_GIVEN(run ? run->ctx : NULL, run, observer);
     gls_status status = check(run, observer);
     gls_observer_slot *grown = status == GLS_OK ? gls_resize(run->ctx, run->slot, run->slots + 1, sizeof *grown) : NULL;
     if (!grown) {
@@ -85,6 +86,7 @@ gls_status gls_observers_flush(gls_run *run) {
 }
 
 void gls_run_trace(gls_run *run, const char *name, double value) {
+    if (!run || !name) return;
     for (int64_t i = 0; i < run->slots; i++) {
         const gls_observer *o = &run->slot[i].observer;
         if (o->figure) o->figure(o->user, run, name, value);

@@ -12,6 +12,15 @@ static const double held_out_share = 0.5, training_share = 0.1;
 /* Before a checkpoint was timed: so many times the weights are written, at this many bytes a second. */
 static const double saved_vectors = 4, disk = 2e8;
 
+/* The first step of a session also starts threads and touches memory: it stands for the others only until there is one.
+ */
+void gls_pace_step(gls_pace *pace, double seconds, int64_t examples) {
+    if (++pace->steps == 2) pace->stepping = pace->stepped = pace->longest = 0;
+    pace->stepping += seconds;
+    pace->stepped += (double)examples;
+    pace->longest = fmax(pace->longest, seconds);
+}
+
 gls_status gls_run_evaluate(gls_run *run, const gls_source *set, const gls_real *w, double *loss, double *score) {
     double began = gls_seconds();
     GLS_TRY(gls_training_evaluate(run->training, set, w, loss, score));

@@ -133,6 +133,7 @@ static gls_status play(replay *r, gls_real *w, gls_step_report *report) {
 }
 
 gls_status gls_replay(gls_context *ctx, const gls_replay_options *options, gls_real *w, gls_step_report *report) {
+    GLS_GIVEN(ctx, ctx, options, w);
     if (options->size != sizeof *options || !options->gradients || !options->method || options->parameters < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_replay: size, gradients, method or parameters are not set");
     if (!options->estimator && options->examples > 1)

@@ -13,9 +13,10 @@ typedef struct gls_observer_slot {
 /* What the work of this session took, as far as it was seen. */
 typedef struct gls_pace {
     double evaluating, evaluated; /* seconds of evaluations, and their examples */
-    double stepping, stepped;     /* seconds of steps with their observers, and their examples */
-    double longest;               /* seconds of the longest of those */
-    double saving;                /* seconds of the longest checkpoint */
+    int64_t steps;
+    double stepping, stepped; /* seconds of steps with their observers, and their examples */
+    double longest;           /* seconds of the longest of those */
+    double saving;            /* seconds of the longest checkpoint */
 } gls_pace;
 
 struct gls_run {
@@ -41,6 +42,7 @@ struct gls_run {
     bool recognised;        /* inputs.c: the data files are those that the run began with */
     double planned;         /* stretch.c: steps before this session's changes; -1: not known */
     bool whole;             /* finished.c: the run in the folder has ended, and nothing was written since */
+    bool spent;             /* and it ended by a time limit that is still the same */
     struct json_t *record;  /* its result.json; NULL: none, or another rank's */
 };
 
@@ -51,6 +53,8 @@ gls_status gls_run_failed(gls_run *run); /* GLS_OK, or what an earlier step fail
 double gls_run_seconds(const gls_run *run);
 
 /* pace.c: how long work takes, for train.time. */
+/* A step with its observers took so many seconds, for so many examples. */
+void gls_pace_step(gls_pace *pace, double seconds, int64_t examples);
 /* gls_training_evaluate, timed. */
 gls_status gls_run_evaluate(gls_run *run, const gls_source *set, const gls_real *w, double *loss, double *score);
 /* How many of so many examples can be evaluated before train.time is over; all of them without a limit. Collective over
@@ -74,8 +78,9 @@ void *gls_observers_find(const gls_run *run, const char *name);
 bool gls_observers_end_changes_state(const gls_run *run);
 
 /* folder.c: the run folder and its resolved configuration. Collective over ranks. */
-/* GLS_ERR_ARGUMENT if another process has the folder. make: also where it is not there yet. */
-gls_status gls_folder_own(gls_run *run, bool make);
+/* GLS_ERR_ARGUMENT if another process has the folder. make: also where it is not there yet. mine: this rank's status so
+ * far. */
+gls_status gls_folder_own(gls_run *run, bool make, gls_status mine);
 /* GLS_ERR_ARGUMENT if the folder holds a run that is not to be resumed. Writes nothing. */
 gls_status gls_folder_check(gls_run *run);
 gls_status gls_folder_write(gls_run *run);

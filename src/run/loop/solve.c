@@ -320,6 +320,7 @@ static gls_status task(void *user, int64_t number, int worker) {
 
 gls_status gls_solve(gls_problem *problem, const gls_solve_options *options, gls_solution *solution, gls_real *point,
                      gls_figures *figures) {
+    GLS_GIVEN(problem ? problem->ctx : NULL, problem, options, solution);
     gls_context *ctx = problem->ctx;
     if (options->size != sizeof *options)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_solve_options of %zu bytes, expected %zu", options->size,

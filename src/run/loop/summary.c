@@ -51,6 +51,7 @@ static void add_layout(text *t, const char *title, const gls_layout *layout) {
 }
 
 char *gls_run_summary(gls_run *run) {
+    if (!run) return NULL;
     const gls_training *r = run->training;
     text t = {run->ctx, gls_strdup(run->ctx, "")};
     add_set(&t, "training", r->set.train);

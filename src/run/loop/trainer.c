@@ -28,7 +28,7 @@ gls_status gls_run_make(gls_context *ctx, const gls_run_options *options, gls_ru
     gls_status status = GLS_OK;
     if (options->folder && !(run->folder = gls_strdup(ctx, options->folder))) status = GLS_ERR_MEMORY;
     /* Before the data are read: whoever comes second need not wait for them. */
-    if (status == GLS_OK && run->folder) status = gls_folder_own(run, false);
+    if (options->folder) status = gls_folder_own(run, false, status);
     if (status == GLS_OK) status = gls_training_create(ctx, options->config, &run->training);
     if (status == GLS_OK)
         *out = run;
@@ -69,7 +69,7 @@ static gls_status begin(gls_run *run) {
                         "a resumed run goes on from its own weights: leave out `from`, or begin another run with it");
     if (run->options.from) GLS_TRY(gls_checkpoint_from(run, run->options.from));
     if (run->folder) {
-        GLS_TRY(gls_folder_own(run, true));
+        GLS_TRY(gls_folder_own(run, true, GLS_OK));
         GLS_TRY(gls_folder_check(run));
         if (run->options.resume) GLS_TRY(gls_checkpoint_resume(run));
         GLS_TRY(gls_comm_agree(run->ctx, run->rank == 0 ? gls_stretch_check(run) : GLS_OK));
@@ -80,6 +80,7 @@ static gls_status begin(gls_run *run) {
 }
 
 gls_status gls_run_begin(gls_run *run) {
+    GLS_GIVEN(NULL, run);
     if (run->begun) return GLS_OK;
     GLS_TRY(gls_run_failed(run));
     return run->failed = begin(run);
@@ -105,20 +106,19 @@ static gls_status step(gls_run *run, bool *done) {
     }
     *done = false;
     GLS_TRY(gls_observers_step(run, end == GLS_STEP_REFUSED));
-    double took = gls_seconds() - began;
-    run->pace.stepping += took;
-    run->pace.stepped += (double)run->training->estimate.rows;
-    run->pace.longest = fmax(run->pace.longest, took);
+    gls_pace_step(&run->pace, gls_seconds() - began, run->training->estimate.rows);
     return GLS_OK;
 }
 
 gls_status gls_run_step(gls_run *run, bool *done) {
+    GLS_GIVEN(NULL, run, done);
     *done = true;
     GLS_TRY(gls_run_failed(run));
     return run->failed = step(run, done);
 }
 
 void gls_run_stop(gls_run *run, gls_stop_reason reason) {
+    if (!run) return;
     if (!run->stop) run->stop = reason;
 }
 
@@ -160,11 +160,13 @@ static gls_status finish(gls_run *run, gls_run_result *result) {
 }
 
 gls_status gls_run_finish(gls_run *run, gls_run_result *result) {
+    GLS_GIVEN(NULL, run, result);
     GLS_TRY(gls_run_failed(run));
     return run->failed = finish(run, result);
 }
 
 gls_status gls_run_train(gls_run *run, gls_run_result *result) {
+    GLS_GIVEN(NULL, run, result);
     for (bool done = false; !done;) GLS_TRY(gls_run_step(run, &done));
     return gls_run_finish(run, result);
 }

@@ -74,6 +74,7 @@ gls_status gls_observe_domains(gls_run *run) {
 }
 
 const gls_domain_score *gls_run_domains(const gls_run *run, int64_t *count) {
+    if (!run || !count) return NULL;
     const scores *s = gls_observers_find(run, "domains");
     *count = s->domains;
     return s->domain;

@@ -24,8 +24,6 @@ enum {
 };
 enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
-enum { MAX_SESSIONS = 1000 }; /* of one process in one second, each with a file of its own */
-
 typedef struct message {
     uint8_t *bytes;
     int64_t size, capacity;
@@ -183,16 +181,14 @@ gls_status gls_events_flush(gls_events *events) {
                     events->failed == GLS_ERR_MEMORY ? "out of memory" : strerror(events->why));
 }
 
-/* A file of this second and process; a session that began in the same second has the name before. */
+/* TensorBoard reads the files of a folder in the order of their names: that of their sessions. */
 static gls_status open_file(gls_events *events, const char *folder) {
-    for (int session = 0; session < MAX_SESSIONS; session++) {
-        gls_free(events->ctx, events->path);
-        events->path = gls_sprintf(events->ctx, "%s/events.out.tfevents.%lld.%ld.%d.glissade", folder,
-                                   (long long)time(NULL), (long)getpid(), session);
-        if (!events->path) return GLS_ERR_MEMORY;
-        events->file = fopen(events->path, "wbx");
-        if (events->file || errno != EEXIST) break;
-    }
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    events->path = gls_sprintf(events->ctx, "%s/events.out.tfevents.%lld.%09ld.%ld.glissade", folder,
+                               (long long)now.tv_sec, now.tv_nsec, (long)getpid());
+    if (!events->path) return GLS_ERR_MEMORY;
+    events->file = fopen(events->path, "wbx");
     return events->file ? GLS_OK : gls_fail(events->ctx, GLS_ERR_FILE, "%s: %s", events->path, strerror(errno));
 }
 

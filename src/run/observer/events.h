@@ -6,9 +6,9 @@
 
 typedef struct gls_events gls_events;
 
-/* Begins a file events.out.tfevents.SECONDS.PID.N.glissade in a folder that is there. What is written can be read while
- * the file grows. first: the first step that may be told; of steps from there on TensorBoard then forgets what earlier
- * files of the folder hold, which a killed run wrote after its last checkpoint. */
+/* Begins a file events.out.tfevents.SECONDS.NANOSECONDS.PID.glissade in a folder that is there. What is written can be
+ * read while the file grows. first: the first step that may be told; of steps from there on TensorBoard then forgets
+ * what earlier files of the folder hold, which a killed run wrote after its last checkpoint. */
 gls_status gls_events_create(gls_context *ctx, const char *folder, int64_t first, gls_events **out);
 /* A failure to write is reported by gls_events_flush. */
 void gls_events_scalar(gls_events *events, int64_t step, const char *tag, double value);

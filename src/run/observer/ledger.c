@@ -74,6 +74,19 @@ static gls_status add_windows(gls_run *run, const gls_run_windows *windows, doub
     return GLS_OK;
 }
 
+/* All class names, each behind a mark; "" where classes are numbers. */
+static char *join_classes(gls_context *ctx, const gls_data_info *info) {
+    bool named = info->target == GLS_TARGET_CLASS && info->class_names;
+    size_t size = 1;
+    for (int64_t k = 0; named && k < info->classes; k++) size += strlen(info->class_names[k]) + 1;
+    char *text = gls_alloc(ctx, (int64_t)size, 1), *to = text;
+    for (int64_t k = 0; text && named && k < info->classes; k++) {
+        *to++ = GLS_LEDGER_MARK;
+        to = stpcpy(to, info->class_names[k]);
+    }
+    return text;
+}
+
 /* Examples go by their index in the data file (column `original` of a transform, if there is one); columns of the set
  * go along, so that `suspects` needs the data no more. */
 static gls_status write_file(gls_run *run, const gls_run_windows *windows, finals *f) {
@@ -83,10 +96,11 @@ static gls_status write_file(gls_run *run, const gls_run_windows *windows, final
     int64_t n = ledger->examples;
     const int64_t *original = gls_source_column(set, "original");
     int64_t *index = gls_alloc(ctx, n, sizeof *index);
-    char *names = gls_strdup(ctx, ""), *path = NULL, examples[32], classes[32], parts[32];
+    char *names = gls_strdup(ctx, ""), *called = join_classes(ctx, &set->info), *path = NULL, examples[32], classes[32],
+         parts[32];
     double *room = NULL;
     gls_arrays arrays = {0};
-    gls_status status = index && names ? gls_folder_path(run, file_name, &path) : GLS_ERR_MEMORY;
+    gls_status status = index && names && called ? gls_folder_path(run, file_name, &path) : GLS_ERR_MEMORY;
     for (int64_t i = 0; index && i < n; i++) index[i] = original ? original[i] : i;
     const void *const data[] = {ledger->seen, ledger->log_factor, ledger->norm, f->loss, index, f->label};
     if (status == GLS_OK) status = add_own(ctx, &arrays, n, data);
@@ -104,12 +118,17 @@ static gls_status write_file(gls_run *run, const gls_run_windows *windows, final
     snprintf(parts, sizeof parts, "%lld", windows ? (long long)windows->count : 1LL);
     snprintf(classes, sizeof classes, "%lld",
              set->info.target == GLS_TARGET_CLASS ? (long long)set->info.classes : 0LL);
-    const gls_note notes[] = {{"examples", examples}, {"classes", classes}, {"columns", names}, {"windows", parts}};
-    if (status == GLS_OK) status = gls_tensors_write(ctx, path, &arrays, notes, 4);
+    const gls_note notes[] = {{"examples", examples},
+                              {"classes", classes},
+                              {"columns", names},
+                              {"windows", parts},
+                              {"class_names", called}};
+    if (status == GLS_OK) status = gls_tensors_write(ctx, path, &arrays, notes, 5);
     gls_arrays_clear(ctx, &arrays);
     gls_free(ctx, room);
     gls_free(ctx, index);
     gls_free(ctx, names);
+    gls_free(ctx, called);
     gls_free(ctx, path);
     return status;
 }
@@ -220,6 +239,11 @@ static gls_status take_window(gls_run_ledger *l, gls_tensors *file, const char *
 static gls_status restore(gls_run_ledger *l, gls_tensors *file, const char *path, int64_t window) {
     GLS_TRY(number_of(l, file, path, "examples", &l->examples));
     GLS_TRY(number_of(l, file, path, "classes", &l->classes));
+    const char *called = gls_tensors_note(file, "class_names");
+    if (called && *called) {
+        l->class_names = gls_strdup(l->ctx, called);
+        if (!l->class_names) return GLS_ERR_MEMORY;
+    }
     GLS_TRY(gls_suspicion_create(l->ctx, l->examples, &l->suspects));
     l->index = gls_alloc(l->ctx, l->examples, sizeof *l->index);
     l->label = gls_alloc(l->ctx, l->examples, sizeof *l->label);
@@ -266,6 +290,7 @@ void gls_run_ledger_close(gls_run_ledger *ledger) {
     for (gls_column *c = ledger->column; c && c->name; c++) gls_free(ctx, (void *)(uintptr_t)c->value);
     gls_free(ctx, ledger->column);
     gls_free(ctx, ledger->names);
+    gls_free(ctx, ledger->class_names);
     gls_free(ctx, ledger->index);
     gls_free(ctx, ledger->label);
     gls_suspicion_destroy(ctx, &ledger->suspects);

@@ -17,7 +17,9 @@ typedef struct gls_run_ledger {
     int64_t *label;            /* [examples] */
     gls_column *column;        /* the source's own, NULL-name terminated: domain, label_noise, ... */
     char *names;
+    char *class_names; /* of all classes, each behind a GLS_LEDGER_MARK, or NULL */
 } gls_run_ledger;
+enum { GLS_LEDGER_MARK = 31 }; /* ASCII's unit separator */
 
 /* window: from 1; 0: the whole run. GLS_ERR_FILE if the run kept no ledger, with the option that keeps one;
  * GLS_ERR_ARGUMENT if it has no such window. */

@@ -116,12 +116,20 @@ static gls_length automatic_every(const gls_training *t, const watch *w, const g
     return (gls_length){.amount = steps, .steps = true};
 }
 
+/* Parameters over the work of a row's forward pass. */
+static double breadth(const gls_training *t) {
+    double work = 0, bytes = 0;
+    if (t->problem->type->cost) t->problem->type->cost(t->problem, &work, &bytes);
+    return work > 0 ? (double)gls_problem_size(t->problem) / work : 0;
+}
+
 static gls_status make_measure(gls_run *run, const gls_value *entry, watch *w) {
     static const char *const own[] = {"every", NULL};
     const gls_training *t = run->training;
     char place[GLS_ORIGIN_TEXT];
     GLS_TRY(gls_measure_create(run->ctx, entry->key, entry, own, gls_problem_size(t->problem),
                                t->set.train->info.examples, &w->measure));
+    w->measure->breadth = breadth(t);
     if ((w->measure->needs & GLS_MEASURE_NORMS) && !(gls_estimator_is_mean(t->estimator) && t->ledger.examples))
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
                         "%smeasure.%s: from: step needs an estimator that keeps norms: estimator {name: mean, ledger: "

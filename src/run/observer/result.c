@@ -46,6 +46,7 @@ static char *text_of(gls_run *run, json_t *object) {
 }
 
 char *gls_run_result_json(gls_run *run, const gls_run_result *r) {
+    if (!run || !r) return NULL;
     if (run->whole && run->record) return text_of(run, json_incref(run->record));
     json_t *object = json_object();
     const char *score = r->score ? r->score : "score";

@@ -31,6 +31,7 @@ static gls_status add_observers(gls_run *run) {
 }
 
 gls_status gls_run_create(gls_context *ctx, const gls_run_options *options, gls_run **out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     gls_status status = gls_run_make(ctx, options, out);
     if (status == GLS_OK) status = add_observers(*out);
     status = gls_comm_agree(ctx, status);

@@ -37,6 +37,7 @@ static gls_status take_json(gls_advice *advice, json_t *all) {
 
 /* The JSON is complete whatever the advisor came to; it is kept only if there is a recommendation. */
 gls_status gls_advise(gls_context *ctx, const gls_advise_options *options, gls_advice **out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = NULL;
     if (options->size != sizeof *options || !options->config)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_advise: size or config is not set");

@@ -31,7 +31,6 @@ static const struct {
 static const double longer_probes = 7.5;
 /* A held example costs a forward pass where a probe's costs forward and backward: about half. */
 static const double held_cost = 0.5;
-static const char usual_methods[] = "msgd,adam,sngm,clip,acclip";
 
 static void say(const gls_advisor *a, const char *format, ...) GLS_PRINTF(2, 3);
 static void say(const gls_advisor *a, const char *format, ...) {
@@ -228,26 +227,6 @@ static gls_status msgd_probe(gls_advisor *a) {
 
 /* ---- the candidates ---- */
 
-static gls_status name_candidates(gls_advisor *a) {
-    const char *asked = a->options->methods ? a->options->methods : usual_methods;
-    char *names = gls_strdup(a->ctx, asked), *rest = NULL, decay[64] = "";
-    if (!names) return GLS_ERR_MEMORY;
-    const gls_value *method = gls_value_get(a->options->config, "method");
-    const gls_value *given = method && method->kind == GLS_VALUE_MAP ? gls_value_get(method, "weight_decay") : NULL;
-    if (given && given->text) snprintf(decay, sizeof decay, ", weight_decay: %.40s", given->text);
-    for (char *name = strtok_r(names, ",", &rest); name && a->candidates < GLS_ADVISE_CANDIDATES;
-         name = strtok_r(NULL, ",", &rest)) {
-        gls_candidate *c = &a->c[a->candidates++];
-        char gamma[40] = "";
-        if (strcmp(name, "clip") == 0 && a->gamma > 0) snprintf(gamma, sizeof gamma, ", gamma: %.4g", a->gamma);
-        snprintf(c->name, sizeof c->name, "%.39s", name);
-        snprintf(c->method, sizeof c->method, "{name: %.39s%s%s}", name, gamma, decay);
-        c->loss = c->lr = NAN;
-    }
-    gls_free(a->ctx, names);
-    return GLS_OK;
-}
-
 static gls_status probe_candidate(gls_advisor *a, gls_candidate *c, double examples, double lr) {
     gls_probe_outcome o;
     if (isnan(c->least_at) || gls_prober_now() > at(a, share.candidates_over)) return GLS_OK;
@@ -431,6 +410,7 @@ static void look_around(gls_advisor *a) {
 /* 2048 held examples judge all probes: the loss on them tells differences of gls_advise_worth apart on most tasks. */
 gls_status gls_advisor_work(gls_advisor *a) {
     const char *why;
+    GLS_TRY(gls_advisor_check_candidates(a));
     GLS_TRY(gls_prober_create(a->ctx, a->options->config, 2048, &a->p));
     look_around(a);
     say(a, "%lld examples, %lld parameters; judged by loss on %lld %s examples", (long long)a->n,
@@ -443,7 +423,7 @@ gls_status gls_advisor_work(gls_advisor *a) {
     int64_t by_bound = a->batch = gls_advise_batch(a->bound, a->n, a->run_examples, a->given, &why);
     a->gamma = gls_advise_threshold(a->norm, a->norms, a->tail_high, &a->quantile);
     say(a, "batch %lld of a bound of %.4g: %s", (long long)a->batch, a->bound, why);
-    GLS_TRY(name_candidates(a));
+    GLS_TRY(gls_advisor_name_candidates(a));
     GLS_TRY(probe_candidates(a));
     double left = at(a, share.longer_over) - gls_prober_now(), judged = (double)a->p->held->info.examples;
     double examples = left / (longer_probes * per_example(a)) - held_cost * judged;

@@ -10,6 +10,12 @@ bool gls_advisor_scheduled(const gls_value *config) {
     return (schedule && schedule->kind != GLS_VALUE_NULL) || (lr && lr->kind == GLS_VALUE_MAP);
 }
 
+const char *gls_advisor_rate_key(const gls_value *config) {
+    const gls_value *schedule = gls_value_get(config, "schedule");
+    return schedule && schedule->kind == GLS_VALUE_MAP && gls_value_get(schedule, "from") ? "schedule.from"
+                                                                                          : "method.lr";
+}
+
 /* A line of the recommendation. */
 static void line(gls_advisor *a, const char *what, const char *value, const char *numbers, const char *rule,
                  const char *source) {
@@ -99,7 +105,7 @@ static gls_status make_config(gls_advisor *a) {
         GLS_TRY(gls_value_append(a->ctx, fresh, scheduled));
         GLS_TRY(set_config(a, "method.lr.from=%.4g", a->lr));
     } else {
-        GLS_TRY(set_config(a, "method.lr=%.4g", a->lr));
+        GLS_TRY(set_config(a, "%s=%.4g", gls_advisor_rate_key(a->options->config), a->lr));
     }
     GLS_TRY(set_config(a, "train.batch=%lld", (long long)a->batch));
     const gls_config_train *train = a->p->training->train;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/search/advisor.h"
+
 /* A grid whose best rate is on its edge is widened there by a factor of 3, at most this many times. */
 enum { WIDENINGS = 3 };
 /* A training loss up to this many times the best of the others counts as near it; ours (docs/advise.md). */
@@ -31,8 +33,12 @@ static const gls_value *lr_of(const work *k) {
 static char *own_rate(const work *k, const char **key) {
     const gls_value *lr = lr_of(k);
     bool scheduled = lr && lr->kind == GLS_VALUE_MAP;
-    *key = scheduled ? "method.lr.from" : "method.lr";
-    const gls_value *from = scheduled ? gls_value_get(lr, "from") : lr;
+    const gls_value *advised = k->options->advice->config;
+    *key = scheduled ? "method.lr.from" : gls_advisor_rate_key(advised);
+    const gls_value *from = scheduled ? gls_value_get(lr, "from")
+                            : strcmp(*key, "schedule.from") == 0
+                                ? gls_value_get(gls_value_get(advised, "schedule"), "from")
+                                : lr;
     return gls_sprintf(k->ctx, "%s=%s", *key, from && from->text ? from->text : "0.1");
 }
 
@@ -122,6 +128,7 @@ static void judge(const entrant *e, gls_verdict *out) {
 }
 
 gls_status gls_advice_verify(gls_context *ctx, const gls_verify_options *options, gls_verdict *out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = (gls_verdict){.ratio = NAN, .outcome = "lost"};
     if (options->size != sizeof *options || !options->config || !options->advice || !options->folder ||
         !options->context)

@@ -8,7 +8,7 @@
 #include "run/search/advise.h"
 #include "run/search/probe.h"
 
-/* Candidates beyond these are ignored; norms of one probe, which has at most 400 steps. Both with room to spare. */
+/* More candidates are refused; norms of one probe, which has at most 400 steps. Both with room to spare. */
 enum { GLS_ADVISE_CANDIDATES = 12, GLS_ADVISE_NORMS = 4096 };
 
 /* A setting that takes more steps or more work is chosen only if its loss is lower by this share. Ours. */
@@ -47,8 +47,14 @@ typedef struct gls_advisor {
 
 /* advise.c: all phases, the recommendation last. */
 gls_status gls_advisor_work(gls_advisor *a);
+/* advise_candidates.c */
+/* Names and options of what was asked for, before any data are read. */
+gls_status gls_advisor_check_candidates(const gls_advisor *a);
+gls_status gls_advisor_name_candidates(gls_advisor *a);
 /* advise_config.c: whether a configuration has a schedule of the learning rate. */
 bool gls_advisor_scheduled(const gls_value *config);
+/* Where a constant rate goes: schedule.from where the schedule has its own, else method.lr. */
+const char *gls_advisor_rate_key(const gls_value *config);
 /* Fills the recommendation's lines and configuration. by_bound, why: what the batch rule said. */
 gls_status gls_advisor_conclude(gls_advisor *a, int64_t by_bound, const char *why);
 

@@ -12,6 +12,7 @@
 enum { LONGEST_LINE = 1 << 20 };
 
 gls_status gls_run_saved_config(gls_context *ctx, const char *folder, gls_value **out) {
+    GLS_GIVEN(ctx, ctx, folder, out);
     *out = NULL;
     char *path = gls_sprintf(ctx, "%s/config.yaml", folder);
     if (!path) return GLS_ERR_MEMORY;
@@ -50,6 +51,7 @@ static gls_status weights_path(gls_context *ctx, const char *folder, const char 
 }
 
 gls_status gls_run_saved_weights(gls_context *ctx, const char *folder, const char *which, char **path, int64_t *step) {
+    GLS_GIVEN(ctx, ctx, folder, path);
     int64_t named = 0;
     *path = NULL;
     GLS_TRY(weights_path(ctx, folder, which, path, &named));
@@ -72,6 +74,7 @@ static void read_figure(const char *text, int64_t length, const char *name, int6
 }
 
 gls_status gls_run_saved_figure(gls_context *ctx, const char *folder, const char *name, int64_t step, double *value) {
+    GLS_GIVEN(ctx, ctx, folder, name, value);
     char *path = gls_sprintf(ctx, "%s/metrics.jsonl", folder), *quoted = gls_sprintf(ctx, "\"%s\"", name), *text = NULL;
     gls_reader *reader = NULL;
     *value = NAN;

@@ -29,8 +29,11 @@ static const char *const along_a_run[] = {"every", "from", NULL};
 static gls_status choose_named(work *k, char *names) {
     char *rest = NULL;
     for (char *name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
-        const gls_member *member = gls_config_member_wanted(k->ctx, GLS_KIND_MEASURE, "measure", name);
+        const gls_member *member = gls_config_member_wanted(k->ctx, GLS_KIND_MEASURE, "measure", name, NULL);
         if (!member) return GLS_ERR_ARGUMENT;
+        for (int64_t i = 0; i < k->types; i++)
+            if (&k->type[i]->member == member)
+                return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "measure '%s' is asked for twice", name);
         k->type[k->types++] = (const gls_measure_type *)member;
     }
     return k->types ? GLS_OK : gls_fail(k->ctx, GLS_ERR_ARGUMENT, "expected the names of measures, found '%s'", names);
@@ -92,10 +95,27 @@ static gls_status set_sample(work *k) {
     for (int64_t i = 0; k->options->sample && i < k->types; i++) {
         if (!has_option(k->type[i], "sample")) continue;
         char *text = gls_sprintf(k->ctx, "measure.%s.sample=%s", k->type[i]->member.name, k->options->sample);
-        gls_status status = text ? gls_config_set(k->ctx, k->measures, text) : GLS_ERR_MEMORY;
+        gls_status status = text ? gls_config_set_from(k->ctx, k->measures, "--sample", text) : GLS_ERR_MEMORY;
         gls_free(k->ctx, text);
         GLS_TRY(status);
     }
+    return GLS_OK;
+}
+
+/* What was given for measures that nobody asked for would be ignored. */
+static gls_status check_used(const work *k) {
+    const gls_survey_options *o = k->options;
+    bool samples = false, compares = false;
+    for (int64_t i = 0; i < k->types; i++) {
+        samples |= has_option(k->type[i], "sample");
+        compares |= (k->type[i]->needs & GLS_MEASURE_OTHER) != 0;
+    }
+    if (o->sample && !samples)
+        return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "--sample: no measure that was asked for reads a sample");
+    if (o->other && !compares)
+        return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "--other: no measure that was asked for compares two runs");
+    if (o->exchange && !o->other)
+        return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "--exchanged says how two runs differ: expected --other RUN as well");
     return GLS_OK;
 }
 
@@ -200,6 +220,7 @@ static gls_status measure_all(work *k) {
 static gls_status survey_run(work *k) {
     GLS_TRY(read_options(k));
     GLS_TRY(choose(k, false));
+    GLS_TRY(check_used(k));
     GLS_TRY(set_sample(k));
     k->bare = gls_value_clone(k->ctx, k->options->config);
     if (!k->bare) return GLS_ERR_MEMORY;
@@ -239,6 +260,7 @@ static void finish(work *k) {
 }
 
 gls_status gls_survey_run(gls_context *ctx, const gls_survey_options *options, gls_survey *out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = (gls_survey){.ctx = ctx};
     if (options->size != sizeof *options || !options->config)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_survey_run: size or config is not set");
@@ -250,6 +272,7 @@ gls_status gls_survey_run(gls_context *ctx, const gls_survey_options *options, g
 
 gls_status gls_survey_matrix(gls_context *ctx, const gls_measure_matrix *matrix, const gls_survey_options *options,
                              gls_survey *out) {
+    GLS_GIVEN(ctx, ctx, matrix, options, out);
     *out = (gls_survey){.ctx = ctx};
     if (options->size != sizeof *options) return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_survey_matrix: size is not set");
     work k = {.ctx = ctx, .options = options, .out = out};
@@ -259,6 +282,7 @@ gls_status gls_survey_matrix(gls_context *ctx, const gls_measure_matrix *matrix,
 }
 
 void gls_survey_clear(gls_survey *survey) {
+    if (!survey) return;
     for (int64_t i = 0; i < survey->count; i++) gls_measure_result_clear(&survey->result[i]);
     if (survey->ctx) gls_free(survey->ctx, survey->result);
     *survey = (gls_survey){.ctx = survey->ctx};

@@ -150,8 +150,28 @@ static gls_status take_precision(work *k) {
     return GLS_OK;
 }
 
+/* One block: the names' addresses and their texts. A file whose names are not as many as its classes has none. */
+static gls_status take_class_names(work *k) {
+    const char *from = k->ledger.class_names;
+    int64_t classes = k->out->classes = k->ledger.classes, found = 0;
+    for (const char *p = from; p && *p; p++) found += *p == GLS_LEDGER_MARK;
+    if (!from || found != classes || *from != GLS_LEDGER_MARK) return GLS_OK;
+    const char **name = gls_alloc(k->ctx, classes * (int64_t)sizeof *name + (int64_t)strlen(from) + 1, 1);
+    if (!name) return GLS_ERR_MEMORY;
+    char *text = strcpy((char *)(name + classes), from);
+    found = 0;
+    for (; *text; text++)
+        if (*text == GLS_LEDGER_MARK) {
+            *text = 0;
+            name[found++] = text + 1;
+        }
+    k->out->class_name = name;
+    return GLS_OK;
+}
+
 static gls_status look(work *k, const char *run_folder) {
     GLS_TRY(gls_run_ledger_open(k->ctx, run_folder, k->options->window, &k->ledger));
+    GLS_TRY(take_class_names(k));
     GLS_TRY(choose_key(k));
     GLS_TRY(choose_rank(k));
     k->planted = find_planted(&k->ledger);
@@ -163,6 +183,7 @@ static gls_status look(work *k, const char *run_folder) {
 
 gls_status gls_suspects_read(gls_context *ctx, const char *run_folder, const gls_suspects_options *options,
                              gls_suspects_report *out) {
+    GLS_GIVEN(ctx, ctx, run_folder, out);
     *out = (gls_suspects_report){.ctx = ctx};
     if (options->size != sizeof *options || options->top < 0 || options->window < 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_suspects_read: size is not set, or top or window is negative");
@@ -175,10 +196,12 @@ gls_status gls_suspects_read(gls_context *ctx, const char *run_folder, const gls
 }
 
 void gls_suspects_clear(gls_suspects_report *report) {
+    if (!report) return;
     gls_context *ctx = report->ctx;
     if (!ctx) return;
     gls_free(ctx, report->suspect);
     gls_free(ctx, report->mean);
     gls_free(ctx, report->by);
+    gls_free(ctx, report->class_name);
     *report = (gls_suspects_report){.ctx = ctx};
 }

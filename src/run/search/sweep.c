@@ -12,9 +12,7 @@
 #include "base/arith.h"
 #include "base/io.h"
 #include "run/loop/run.h"
-
-/* More trials than this are a slip in --over. */
-enum { MAX_TRIALS = 100000 };
+#include "run/search/sweep.h"
 
 /* How runs are compared: a score on the validation set where there is one, else the loss there, else the training loss;
  * or by the epochs that they took to their target. */
@@ -37,53 +35,6 @@ static gls_sweep_stat stat(const tally *t) {
     return (gls_sweep_stat){mean, variance > 0 ? sqrt(variance) : variance == variance ? 0 : NAN};
 }
 
-/* ---- which trials ---- */
-
-static gls_status draw_value(gls_context *ctx, const gls_sweep_axis *axis, gls_random *random, char **text) {
-    if (axis->count) {
-        *text = gls_strdup(ctx, axis->text[gls_random_below(random, axis->count)]);
-    } else {
-        double u = gls_random_uniform(random);
-        bool logarithmic = axis->low > 0 && axis->high >= 10 * axis->low;
-        double x = logarithmic ? axis->low * pow(axis->high / axis->low, u) : axis->low + u * (axis->high - axis->low);
-        *text = gls_sprintf(ctx, "%.4g", x);
-    }
-    return *text ? GLS_OK : GLS_ERR_MEMORY;
-}
-
-/* A grid counts like an odometer, its last key fastest. A random trial has a generator of its own, so that more trials
- * leave the first ones as they are. */
-static gls_status make_trials(gls_sweep *sweep, const gls_sweep_options *options) {
-    gls_context *ctx = sweep->ctx;
-    int64_t trials = options->trials ? options->trials : 1;
-    for (int64_t a = 0; a < options->axes && !options->trials; a++) {
-        if (!options->axis[a].count)
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "--over %s: a range needs --trials N (random search)",
-                            options->axis[a].key);
-        trials *= options->axis[a].count;
-        if (trials > MAX_TRIALS) break;
-    }
-    if (trials > MAX_TRIALS) return gls_fail(ctx, GLS_ERR_ARGUMENT, "sweep: more than %d trials", MAX_TRIALS);
-    if (!(sweep->trial = gls_alloc(ctx, trials, sizeof *sweep->trial))) return GLS_ERR_MEMORY;
-    sweep->trials = trials;
-    for (int64_t t = 0; t < trials; t++) {
-        if (!(sweep->trial[t].text = gls_alloc(ctx, options->axes, sizeof(char *)))) return GLS_ERR_MEMORY;
-        gls_random random = gls_random_create((uint64_t)options->first_seed, "sweep", (uint64_t)t, 0);
-        int64_t rest = t;
-        for (int64_t a = options->axes - 1; a >= 0; a--) {
-            const gls_sweep_axis *axis = &options->axis[a];
-            char **text = &sweep->trial[t].text[a];
-            if (options->trials) {
-                GLS_TRY(draw_value(ctx, axis, &random, text));
-            } else {
-                if (!(*text = gls_strdup(ctx, axis->text[rest % axis->count]))) return GLS_ERR_MEMORY;
-                rest /= axis->count;
-            }
-        }
-    }
-    return GLS_OK;
-}
-
 /* ---- one run ---- */
 
 typedef struct runner {
@@ -99,31 +50,11 @@ static void watch(void *user, const gls_progress *progress) {
     if (gls_interrupted(r->sweep->ctx)) gls_interrupt(r->child);
 }
 
-static gls_status trial_config(runner *r, gls_context *ctx, const gls_sweep_trial *trial, int64_t seed,
-                               gls_value **out) {
-    gls_value *config = gls_value_clone(ctx, r->options->config);
-    if (!config) return GLS_ERR_MEMORY;
-    gls_status status = GLS_OK;
-    for (int64_t a = 0; a < r->options->axes && status == GLS_OK; a++) {
-        char *assignment = gls_sprintf(ctx, "%s=%s", r->options->axis[a].key, trial->text[a]);
-        status = assignment ? gls_config_set(ctx, config, assignment) : GLS_ERR_MEMORY;
-        gls_free(ctx, assignment);
-    }
-    char text[64];
-    snprintf(text, sizeof text, "train.seed=%lld", (long long)seed);
-    if (status == GLS_OK) status = gls_config_set(ctx, config, text);
-    if (status == GLS_OK)
-        *out = config;
-    else
-        gls_value_destroy(ctx, config);
-    return status;
-}
-
 /* The same configuration finds its runs again, whatever else is searched and in what order. */
 static gls_status name_trial(runner *r, gls_sweep_trial *trial) {
     gls_context *ctx = r->sweep->ctx;
     gls_value *config = NULL;
-    GLS_TRY(trial_config(r, ctx, trial, 0, &config));
+    GLS_TRY(gls_sweep_trial_config(ctx, r->options, trial, 0, &config));
     char *text = gls_config_text(ctx, config);
     if (text) snprintf(trial->folder, sizeof trial->folder, "trial-%08x", (unsigned)XXH3_64bits(text, strlen(text)));
     gls_value_destroy(ctx, config);
@@ -166,7 +97,7 @@ static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed,
     gls_context_options setup = *r->options->context;
     gls_value *config = NULL;
     gls_run *run = NULL;
-    GLS_TRY(trial_config(r, parent, trial, seed, &config));
+    GLS_TRY(gls_sweep_trial_config(parent, r->options, trial, seed, &config));
     gls_status status = gls_config_context(parent, config, &setup);
     if (status == GLS_OK && gls_context_create(&ctx, &setup) != GLS_OK)
         status = gls_fail(parent, GLS_ERR_MEMORY, "sweep: cannot make a context");
@@ -352,6 +283,7 @@ static gls_status copy_axes(gls_sweep *sweep, const gls_sweep_options *options) 
 /* Runs go one after another, in contexts of their own, so that one that fails leaves the others alone. An interruption
  * ends the sweep with what it has; the next call skips the finished runs. */
 gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = NULL;
     if (options->size != sizeof *options || !options->config || !options->folder || !options->context)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_sweep_run: size, config, folder or context is not set");
@@ -365,7 +297,7 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
     if (!sweep) return GLS_ERR_MEMORY;
     sweep->ctx = ctx;
     gls_status status = copy_axes(sweep, options);
-    if (status == GLS_OK) status = make_trials(sweep, options);
+    if (status == GLS_OK) status = gls_sweep_make_trials(sweep, options);
     bool fresh = !gls_file_exists(options->folder);
     gls_lock *lock = NULL;
     if (status == GLS_OK) status = gls_lock_folder(ctx, options->folder, &lock);
@@ -382,8 +314,8 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
         if (sweep->best) find_edges(sweep);
         *out = sweep;
     } else {
+        if (fresh) rmdir(options->folder); /* nothing came about in it; one with files in it stays */
         gls_sweep_destroy(sweep);
-        if (fresh) rmdir(options->folder); /* where nothing came about; one with files in it stays */
     }
     return status;
 }
@@ -411,6 +343,7 @@ static void set_stat(json_t *to, const char *name, gls_sweep_stat stat) {
 }
 
 char *gls_sweep_json(const gls_sweep *sweep) {
+    if (!sweep) return NULL;
     json_t *all = json_object(), *trials = json_array(), *edges = json_array();
     for (int64_t t = 0; t < sweep->trials; t++) {
         const gls_sweep_trial *trial = &sweep->trial[t];

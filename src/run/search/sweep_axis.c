@@ -9,6 +9,7 @@
 enum { MAX_VALUES = 10000 }; /* of one key; far more than anyone trains, few enough for the product of two keys */
 
 void gls_sweep_axis_clear(gls_context *ctx, gls_sweep_axis *axis) {
+    if (!ctx || !axis) return;
     for (int64_t i = 0; i < axis->count; i++) gls_free(ctx, axis->text[i]);
     gls_free(ctx, axis->text);
     gls_free(ctx, axis->key);
@@ -61,6 +62,7 @@ static bool read_range(const char *text, double *low, double *high) {
 }
 
 gls_status gls_sweep_axis_parse(gls_context *ctx, const char *text, gls_sweep_axis *axis) {
+    GLS_GIVEN(ctx, ctx, text, axis);
     *axis = (gls_sweep_axis){0};
     const char *equals = strchr(text, '=');
     if (!equals || equals == text || !equals[1])

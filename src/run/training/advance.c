@@ -1,6 +1,7 @@
 /* A step of the training on its next mini-batch, with its counters and its record; the policy for refused steps. */
 #include <math.h>
 
+#include "base/value.h"
 #include "run/training/training.h"
 
 /* Under the policy `skip` a run whose steps are all refused would never end; one that recovers does so within a
@@ -52,6 +53,17 @@ static gls_status refuse(gls_training *t, const gls_step_report *report) {
                     stop ? ", or train.nonfinite: skip" : "; many steps in a row were refused");
 }
 
+/* The rest of a mini-batch that its spans leave may be too small for statistics. */
+static void say_span(const gls_training *t) {
+    int64_t span = gls_training_span(t), rows = t->estimate.rows, rest = span > 0 ? rows % span : rows;
+    if (rest == 0 || rest >= t->problem->coupling_least) return;
+    gls_log_once(t->ctx, GLS_LOG_WARNING,
+                 "batch norm: a mini-batch ends with %lld row%s, which have no variance: they leave the running "
+                 "statistics alone%s",
+                 (long long)rest, rest == 1 ? "" : "s",
+                 span > 0 ? "" : " (train.drop_last: true leaves such a mini-batch out)");
+}
+
 static gls_status accept(gls_training *t, const gls_step_report *report, gls_stepper_end end) {
     if (end == GLS_STEP_OVERFLOWED)
         return gls_fail(
@@ -59,6 +71,7 @@ static gls_status accept(gls_training *t, const gls_step_report *report, gls_ste
             "step %lld: the gradient is finite, but the step itself is not (its norm is %g); try a smaller method.lr",
             (long long)t->counters.steps + 1, report->update_norm);
     t->counters.refused_in_a_row = 0;
+    say_span(t);
     double *loss = &t->counters.loss, now = t->estimate.loss;
     *loss = isnan(*loss) ? now : past * *loss + present * now;
     return GLS_OK;

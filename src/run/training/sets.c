@@ -33,12 +33,13 @@ static gls_status transform_list(gls_training *t, gls_value **out) {
 /* The rows of one part as they lie in its file. */
 static gls_status open_part(gls_training *t, const char *path, gls_training_input input, gls_source **out) {
     const char *format = gls_config_data_format(t->data);
-    bool train = input == GLS_INPUT_TRAIN;
+    const gls_value *section = gls_value_get(t->config, "data"), *named = gls_value_get(section, "format");
+    bool train = input == GLS_INPUT_TRAIN, guessed = path && !t->data->name && (!named || !named->file);
     gls_reader_watch(t->ctx, &t->set.input[input]);
-    gls_status status = gls_source_open(t->ctx, format, path, gls_value_get(t->config, "data"), gls_config_data_keys,
+    gls_status status = gls_source_open(t->ctx, format, path, section, gls_config_data_keys,
                                         train ? GLS_PART_TRAIN : GLS_PART_TEST, train ? NULL : &t->set.file->info, out);
     gls_reader_watch(t->ctx, NULL);
-    return status;
+    return guessed ? gls_format_guessed(t->ctx, status, format) : status;
 }
 
 /* A generator would leave a file that was named unread. */

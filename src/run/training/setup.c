@@ -122,31 +122,12 @@ static gls_status make_vectors(gls_training *t) {
     return gls_problem_initialize(t->problem, (uint64_t)t->train->seed, t->w);
 }
 
-/* ---- checks of what was asked for ---- */
-
 double gls_training_length(const gls_config_train *t) {
     bool open = !t->epochs && !t->steps && !t->time && isnan(t->target_loss) && isnan(t->target_score);
     return open ? EPOCHS_IF_OPEN : t->epochs;
 }
 
-static gls_status check_train(gls_training *training) {
-    const gls_config_train *t = training->train;
-    if ((uint64_t)t->seed != gls_context_seed(training->ctx))
-        return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
-                        "train.seed is %lld, the context's seed is %llu; see "
-                        "gls_config_context",
-                        (long long)t->seed, (unsigned long long)gls_context_seed(training->ctx));
-    if (strcmp(t->monitor, "validation") == 0 && !(t->validation > 0) && !training->data->validation)
-        return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
-                        "train.monitor is validation, but nothing is held out: set "
-                        "train.validation or data.validation");
-    GLS_TRY(gls_training_check_monitor(training));
-    if (t->patience && !(t->validate_every.amount > 0))
-        return gls_fail(training->ctx, GLS_ERR_ARGUMENT,
-                        "train.patience counts validations, but train.validate_every is 0");
-    training->epochs = gls_training_length(t);
-    return GLS_OK;
-}
+/* ---- all of it ---- */
 
 static gls_status read_sections(gls_training *t, const gls_value *config) {
     gls_context *ctx = t->ctx;
@@ -163,10 +144,12 @@ static gls_status read_sections(gls_training *t, const gls_value *config) {
 
 static gls_status set_up(gls_training *t, const gls_value *config) {
     GLS_TRY(read_sections(t, config));
-    GLS_TRY(check_train(t));
+    t->epochs = gls_training_length(t->train);
+    GLS_TRY(gls_training_check_wishes(t));
     GLS_TRY(method_spec(t, gls_value_get(t->config, "method"), gls_value_get(t->config, "schedule")));
     GLS_TRY(gls_training_open_sets(t));
     GLS_TRY(make_problem(t));
+    GLS_TRY(gls_training_check_fit(t));
     GLS_TRY(make_pass(t));
     GLS_TRY(make_estimator(t));
     GLS_TRY(make_method(t));

@@ -96,6 +96,12 @@ double gls_training_length(const gls_config_train *train);
 /* A method and an estimator as the configuration has them, in their first state. */
 gls_status gls_training_make_method(const gls_training *training, gls_method **out);
 gls_status gls_training_make_estimator(const gls_training *training, gls_estimator **out);
+/* checks.c: GLS_ERR_ARGUMENT for what would silently not be had: before data are read, and once data and problem are
+ * there. */
+gls_status gls_training_check_wishes(const gls_training *t);
+gls_status gls_training_check_fit(const gls_training *t);
+/* Rows that share batch-norm statistics; 0: those of the whole mini-batch. */
+int64_t gls_training_span(const gls_training *t);
 /* theory.c: warns where the run is not what its from_theory is about. */
 void gls_training_compare_theory(const gls_training *t);
 /* sets.c */

@@ -1,0 +1,84 @@
+/* What a configuration asks of a training and cannot have: refused before anything is trained, since it would otherwise
+ * be ignored. */
+#include <math.h>
+#include <string.h>
+
+#include "run/training/training.h"
+
+static bool triggered(const gls_config_train *train) {
+    const gls_value *average = train->average;
+    const gls_value *name = average && average->kind == GLS_VALUE_MAP ? gls_value_get(average, "name") : average;
+    return name && name->text && strcmp(name->text, "triggered") == 0;
+}
+
+/* Without validations nothing is monitored. */
+static gls_status check_validations(const gls_training *t) {
+    const gls_config_train *train = t->train;
+    if (train->validate_every.amount > 0) return GLS_OK;
+    const char *key = train->patience               ? "train.patience counts validations"
+                      : !isnan(train->target_loss)  ? "train.target_loss is looked for at validations"
+                      : !isnan(train->target_score) ? "train.target_accuracy is looked for at validations"
+                      : triggered(train)            ? "train.average: triggered begins at a validation"
+                                                    : NULL;
+    return key ? gls_fail(t->ctx, GLS_ERR_ARGUMENT, "%s, but train.validate_every is 0", key) : GLS_OK;
+}
+
+static gls_status check_sampling(const gls_training *t) {
+    const gls_config_train *train = t->train;
+    if (!train->replacement || (!train->drop_last && train->shuffle)) return GLS_OK;
+    return gls_fail(
+        t->ctx, GLS_ERR_ARGUMENT,
+        "train.replacement draws examples without epochs: expected neither train.drop_last nor train.shuffle: "
+        "false beside it");
+}
+
+gls_status gls_training_check_wishes(const gls_training *t) {
+    const gls_config_train *train = t->train;
+    if ((uint64_t)train->seed != gls_context_seed(t->ctx))
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                        "train.seed is %lld, the context's seed is %llu; see "
+                        "gls_config_context",
+                        (long long)train->seed, (unsigned long long)gls_context_seed(t->ctx));
+    GLS_TRY(gls_training_check_monitor(t));
+    if (strcmp(train->monitor, "validation") == 0 && !(train->validation > 0) && !t->data->validation)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                        "train.monitor is validation, but nothing is held out: set "
+                        "train.validation or data.validation");
+    GLS_TRY(check_validations(t));
+    return check_sampling(t);
+}
+
+/* Batch norm over one row leaves nothing of it but the shift, and drives the running variance to 0. */
+static gls_status check_span(const gls_training *t) {
+    const gls_problem *problem = t->problem;
+    int64_t examples = t->set.train->info.examples, batch = t->train->batch;
+    if (batch < 0 || (batch > examples && !t->train->replacement)) batch = examples;
+    bool groups = problem->coupling == GLS_COUPLING_GROUPS;
+    int64_t span = gls_training_span(t) > 0 ? gls_training_span(t) : batch;
+    const char *key = t->train->bn_span > 0 ? "train.bn_span" : groups ? "model.bn_group" : "train.batch";
+    if (span >= problem->coupling_least) return GLS_OK;
+    return gls_fail(
+        t->ctx, GLS_ERR_ARGUMENT,
+        "%s is %lld: batch norm over %lld row%s has no variance; expected at least %lld, or a normalisation "
+        "inside each example (norm: layer)",
+        key, (long long)span, (long long)span, span == 1 ? "" : "s", (long long)problem->coupling_least);
+}
+
+int64_t gls_training_span(const gls_training *t) {
+    return t->train->bn_span > 0 ? t->train->bn_span : t->problem->coupling_group;
+}
+
+gls_status gls_training_check_fit(const gls_training *t) {
+    const gls_config_train *train = t->train;
+    const char *model = t->problem->type->member.name;
+    if (strcmp(train->monitor, "test") == 0 && !t->set.test)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "train.monitor is test, but there is no test set: set data.test");
+    if (!isnan(train->target_score) && !t->problem->score_count)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                        "train.target_accuracy: model '%s' has no score on these data; expected train.target_loss",
+                        model);
+    if (train->bn_span > 0 && t->problem->coupling == GLS_COUPLING_NONE)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "train.bn_span is %lld, but model '%s' has no batch norm",
+                        (long long)train->bn_span, model);
+    return t->problem->coupling == GLS_COUPLING_NONE ? GLS_OK : check_span(t);
+}
