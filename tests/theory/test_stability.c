@@ -65,6 +65,22 @@ static double loss_at(gls_problem *p, const double *w, const double *x, int32_t 
     return loss;
 }
 
+/* |x| = 1: L = 1, beta = 1/4 (with a bias: sqrt 2, 1/2). */
+static void draw_unit_rows(data *set, data *fresh) {
+    gls_random random = gls_random_create(6, "stability data", 0, 0);
+    data *both[] = {set, fresh};
+    for (int s = 0; s < 2; s++)
+        for (int64_t i = 0; i < set->n; i++) {
+            double square = 0, *x = both[s]->x + i * set->d;
+            for (int64_t j = 0; j < set->d; j++) {
+                x[j] = gls_random_normal(&random);
+                square += pow(x[j], 2);
+            }
+            for (int64_t j = 0; j < set->d; j++) x[j] /= sqrt(square);
+            both[s]->label[i] = (int32_t)gls_random_below(&random, 2);
+        }
+}
+
 /* lambda 0: theorem 12; else theorem 13, projected onto the ball of radius 2. */
 static void stability(double lambda) {
     static const int64_t sizes[] = {1, 8};
@@ -74,18 +90,7 @@ static void stability(double lambda) {
         set.x = malloc((size_t)(n * d) * sizeof *set.x);
         fresh.x = malloc((size_t)(n * d) * sizeof *fresh.x);
         assert_true(set.x && fresh.x);
-        gls_random random = gls_random_create(6, "stability data", 0, 0);
-        data *both[] = {&set, &fresh};
-        for (int s = 0; s < 2; s++)
-            for (int64_t i = 0; i < n; i++) { /* |x| = 1: L = 1, beta = 1/4 (with a bias: sqrt 2, 1/2) */
-                double square = 0;
-                for (int64_t j = 0; j < d; j++) {
-                    both[s]->x[i * d + j] = gls_random_normal(&random);
-                    square += pow(both[s]->x[i * d + j], 2);
-                }
-                for (int64_t j = 0; j < d; j++) both[s]->x[i * d + j] /= sqrt(square);
-                both[s]->label[i] = (int32_t)gls_random_below(&random, 2);
-            }
+        draw_unit_rows(&set, &fresh);
         gls_problem *p = logistic_for(&set, lambda, true);
         bool bias = gls_problem_size(p) > d;
         double lipschitz = bias ? sqrt(2.0) : 1, beta = (bias ? 0.5 : 0.25) + 2 * lambda, B = (double)sizes[k], T = 480,
