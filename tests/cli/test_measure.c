@@ -216,7 +216,7 @@ static void matrices_that_are_none(void **state) {
     write_npy("cube.npy", "<f4", "(2, 3, 4)", 96);
     write_npy("none.npy", "<f4", "(0, 4)", 0);
     write_npy("thin.npy", "<f4", "(4, 0)", 0);
-    write_npy("half.npy", "<f2", "(2, 3)", 12);
+    write_npy("complex.npy", "<c8", "(2, 3)", 48);
     write_npy("cut.npy", "<f8", "(40, 3)", 500);
     write_npy("good.npy", "<f8", "(4, 3)", 96);
     static const refusal cases[] = {
@@ -226,7 +226,7 @@ static void matrices_that_are_none(void **state) {
         {"$G measure --gradients cube.npy", "cube.npy: shape [2, 3, 4]: expected a matrix"},
         {"$G measure --gradients none.npy", "none.npy: shape [0, 4]: expected a matrix"},
         {"$G measure --gradients thin.npy", "thin.npy: shape [4, 0]: expected a matrix"},
-        {"$G measure --gradients half.npy", "half.npy: npy type '<f2', expected one of <f4 <f8"},
+        {"$G measure --gradients complex.npy", "complex.npy: npy type '<c8', expected bool"},
         {"$G measure --gradients cut.npy", "cut.npy: byte 128: expected 960 bytes of the array, found 500"},
         {"echo hello >text.npy; $G measure --gradients text.npy", "text.npy: byte 0"},
         {": >empty.npy; $G measure --gradients empty.npy", "empty.npy: byte 0"},
