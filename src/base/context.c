@@ -217,7 +217,7 @@ gls_status gls_fail_callback(gls_context *ctx, int code, const char *what) {
 }
 
 void gls_log_once(gls_context *ctx, gls_log_level level, const char *format, ...) {
-    if (!ctx || !ctx->log) return;
+    if (!ctx || !ctx->log || !format) return;
     char text[GLS_MESSAGE_SIZE];
     va_list args;
     va_start(args, format);

@@ -89,6 +89,7 @@ static gls_status lock(gls_lock *l) {
 }
 
 gls_status gls_lock_folder(gls_context *ctx, const char *path, gls_lock **out) {
+    GLS_GIVEN(ctx, ctx, path, out);
     *out = NULL;
     gls_lock *l = gls_alloc(ctx, 1, sizeof *l);
     if (!l) return GLS_ERR_MEMORY;

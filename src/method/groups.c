@@ -217,6 +217,7 @@ gls_status gls_method_groups_advance(gls_method *method, gls_clock clock) {
 }
 
 bool gls_method_watches(const gls_method *method) {
+    if (!method) return false;
     for (int64_t i = 0; i < method->groups; i++)
         for (int64_t j = 0; j < method->group[i].scheduled_count; j++)
             if (gls_schedule_watches(method->group[i].scheduled[j].schedule)) return true;
@@ -224,6 +225,7 @@ bool gls_method_watches(const gls_method *method) {
 }
 
 void gls_method_validated(gls_method *method, bool better) {
+    if (!method) return;
     for (int64_t i = 0; i < method->groups; i++)
         for (int64_t j = 0; j < method->group[i].scheduled_count; j++)
             gls_schedule_validated(method->group[i].scheduled[j].schedule, better);

@@ -3,6 +3,7 @@
 #include "method/method.h"
 #include "method/table.h"
 
+#include <math.h>
 #include <string.h>
 
 gls_status gls_register_method(gls_context *ctx, const gls_method_type *type) {
@@ -162,6 +163,7 @@ gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_
 }
 
 double gls_method_decay(const gls_method *method, const gls_real *w) {
+    if (!method || !w) return NAN;
     double sum = 0;
     for (int64_t i = 0; i < method->pieces; i++) {
         const gls_method_piece *piece = &method->piece[i];
@@ -257,6 +259,7 @@ gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays 
 }
 
 gls_status gls_method_rate(gls_method *method, gls_clock clock, double *lr) {
+    GLS_GIVEN(NULL, method, lr);
     GLS_TRY(gls_method_groups_advance(method, clock));
     *lr = ((const gls_method_common *)method->group[method->groups - 1].now)->lr;
     return GLS_OK;

@@ -108,14 +108,17 @@ void gls_schedule_destroy(gls_schedule *schedule) {
 }
 
 bool gls_schedule_watches(const gls_schedule *s) {
+    if (!s) return false;
     return s->type->validated != NULL;
 }
 
 void gls_schedule_validated(gls_schedule *s, bool better) {
+    if (!s) return;
     if (s->type->validated) s->type->validated(s->self, gls_options_struct(s->options), better);
 }
 
 gls_status gls_schedule_arrays(gls_schedule *s, const char *prefix, gls_arrays *arrays) {
+    GLS_GIVEN(s ? s->ctx : NULL, s, prefix, arrays);
     return s->type->arrays ? s->type->arrays(s->ctx, s->self, prefix, arrays) : GLS_OK;
 }
 

@@ -89,6 +89,7 @@ static gls_status write(export *e, const char *path) {
 }
 
 gls_status gls_predictor_export(gls_predictor *p, const char *path) {
+    GLS_GIVEN(p ? p->ctx : NULL, p, path);
     export e = {.p = p, .prediction = gls_problem_prediction(p->problem)};
     int64_t positions = e.prediction.positions, width = p->problem->outputs / positions;
     e.dims = p->problem->data.target == GLS_TARGET_TOKENS ? 2 : 1;

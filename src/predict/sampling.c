@@ -272,6 +272,7 @@ static gls_status sample(sampler *s, gls_predictor_text *out) {
 }
 
 gls_status gls_predictor_sample(gls_predictor *p, const gls_predictor_sampling *options, gls_predictor_text *out) {
+    GLS_GIVEN(p ? p->ctx : NULL, p, options, out);
     *out = (gls_predictor_text){0};
     GLS_TRY(check_model(p, options));
     sampler s = {.p = p, .options = options, .info = &p->trained.input, .unit = gls_predictor_unit(p)};
@@ -283,6 +284,7 @@ gls_status gls_predictor_sample(gls_predictor *p, const gls_predictor_sampling *
 }
 
 void gls_predictor_text_clear(gls_context *ctx, gls_predictor_text *text) {
+    if (!ctx || !text) return;
     gls_free(ctx, text->token);
     gls_free(ctx, text->text);
     *text = (gls_predictor_text){0};

@@ -84,6 +84,7 @@ static const char *key_at(const void *user, int64_t i) {
 }
 
 const char *gls_config_key_for(const char *word, char text[96]) {
+    if (!word || !text) return NULL;
     static const struct {
         const char *word, *key;
     } elsewhere[] = {{"lr", "method.lr"},

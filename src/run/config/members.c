@@ -144,6 +144,7 @@ const char *gls_config_guess_format(gls_context *ctx, const gls_value *train) {
 }
 
 gls_status gls_format_to_write(gls_context *ctx, const char *path, const char **format) {
+    GLS_GIVEN(ctx, ctx, path, format);
     *format = format_of_name(path, false);
     if (*format) return GLS_OK;
     char list[256] = "";

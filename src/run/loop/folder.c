@@ -72,6 +72,7 @@ static gls_status resolved(gls_run *run, gls_value **out) {
 }
 
 char *gls_run_config_text(gls_run *run) {
+    if (!run) return NULL;
     gls_value *map = NULL;
     char *text = resolved(run, &map) == GLS_OK ? gls_yaml_text(run->ctx, map) : NULL;
     gls_value_destroy(run->ctx, map);

@@ -250,6 +250,7 @@ static gls_status read_options(gls_exchange *x, const gls_exchange_options *o) {
 }
 
 gls_status gls_exchange_run(gls_context *ctx, const gls_exchange_options *options, gls_exchange **out) {
+    GLS_GIVEN(ctx, ctx, options, out);
     *out = NULL;
     if (options->size != sizeof *options || !options->config || !options->folder || !options->context)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_exchange_run: size, config, folder or context is not set");

@@ -84,6 +84,7 @@ static char *text_of(gls_context *ctx, json_t *object, const char *end) {
 }
 
 char *gls_exchange_json(const gls_exchange *x) {
+    if (!x) return NULL;
     json_t *all = json_object(), *list = json_array();
     for (int64_t b = 0; b < x->batches; b++) json_array_append_new(list, series_json(x, &x->series[b]));
     json_object_set_new(all, "interrupted", json_boolean(x->interrupted));

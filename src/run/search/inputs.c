@@ -41,6 +41,7 @@ static const struct row {
 /* ---- which inputs ---- */
 
 gls_status gls_measured_inputs(gls_context *ctx, const gls_theorem *theorem, gls_measured_input *out, int64_t *count) {
+    GLS_GIVEN(ctx, ctx, theorem, out, count);
     *count = 0;
     for (const gls_option *o = theorem->member.options; o && o->key; o++)
         for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -110,6 +111,7 @@ static gls_status read_survey(gls_context *ctx, const char *path, gls_measured_i
 }
 
 gls_status gls_measured_read(gls_context *ctx, const char *path, gls_measured_input *inputs, int64_t count) {
+    GLS_GIVEN(ctx, ctx, path, inputs);
     struct stat info;
     if (stat(path, &info) || !S_ISDIR(info.st_mode)) return read_survey(ctx, path, inputs, count);
     char *config = gls_sprintf(ctx, "%s/config.yaml", path), *file = gls_sprintf(ctx, "%s/measures.jsonl", path);
