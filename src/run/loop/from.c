@@ -135,6 +135,7 @@ gls_status gls_checkpoint_from(gls_run *run, const char *from) {
 }
 
 gls_status gls_run_saved_step(gls_context *ctx, const char *from, int64_t *step) {
+    GLS_GIVEN(ctx, ctx, from, step);
     gls_tensors *file = NULL;
     *step = -1;
     gls_status status = open_weights(ctx, from, &file);
