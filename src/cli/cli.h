@@ -156,6 +156,8 @@ gls_context *cli_context(gls_comm *comm);
 void cli_log(void *user, gls_log_level level, const char *message); /* user: the progress to draw around, or NULL */
 /* One line of JSON on standard output, reals with `digits` digits (0: all); takes the object. Returns the exit code. */
 int cli_print_json(json_t *object, int digits);
+/* Takes one line of JSON (NULL: no memory): into FOLDER/FILE, and with --json on standard output. */
+gls_status cli_keep_json(gls_context *ctx, const cli_args *args, const char *folder, const char *file, char *json);
 json_t *cli_number(double x); /* null where it is not finite */
 char *cli_thousands(int64_t number, char text[32]);
 char *cli_duration(double seconds, char text[32]);

@@ -71,6 +71,16 @@ int cli_print_json(json_t *object, int digits) {
     return CLI_DONE;
 }
 
+gls_status cli_keep_json(gls_context *ctx, const cli_args *args, const char *folder, const char *file, char *json) {
+    char *path = gls_sprintf(ctx, "%s/%s", folder, file), *line = json ? gls_sprintf(ctx, "%s\n", json) : NULL;
+    gls_status status = line && path ? gls_write_text(ctx, path, line) : GLS_ERR_MEMORY;
+    if (status == GLS_OK && cli_has(args, "json")) fputs(line, stdout);
+    gls_free(ctx, line);
+    gls_free(ctx, json);
+    gls_free(ctx, path);
+    return status;
+}
+
 json_t *cli_number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }

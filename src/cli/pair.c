@@ -82,20 +82,9 @@ static void show(void *user, const gls_exchange_series *series, const gls_exchan
     fprintf(stderr, "  %12.5g  %12.5g  %12.5g\n", row->train_loss, row->test_loss, row->gap);
 }
 
-static gls_status write_json(job *j, const gls_exchange *exchange) {
-    char *json = gls_exchange_json(exchange), *path = gls_sprintf(j->ctx, "%s/pair.json", j->folder);
-    char *line = json ? gls_sprintf(j->ctx, "%s\n", json) : NULL;
-    gls_status status = line && path ? gls_write_text(j->ctx, path, line) : GLS_ERR_MEMORY;
-    if (status == GLS_OK && cli_has(j->args, "json")) fputs(line, stdout);
-    gls_free(j->ctx, line);
-    gls_free(j->ctx, json);
-    gls_free(j->ctx, path);
-    return status;
-}
-
 /* The exit code: a batch that diverged is a failure of its runs, said after the others are done. */
 static int report(job *j, const gls_exchange *exchange) {
-    gls_status status = write_json(j, exchange);
+    gls_status status = cli_keep_json(j->ctx, j->args, j->folder, "pair.json", gls_exchange_json(exchange));
     if (status != GLS_OK) return cli_fail(j->ctx, status, true);
     int code = CLI_DONE;
     for (int64_t b = 0; b < exchange->batches; b++) {

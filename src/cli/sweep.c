@@ -112,17 +112,6 @@ static void print_table(const gls_sweep *sweep) {
         fprintf(stderr, "warning: no validation set, so the training loss chose; set train.validation=0.1\n");
 }
 
-static gls_status write_json(job *j, const gls_sweep *sweep) {
-    char *json = gls_sweep_json(sweep), *path = gls_sprintf(j->ctx, "%s/sweep.json", j->folder);
-    char *line = json ? gls_sprintf(j->ctx, "%s\n", json) : NULL;
-    gls_status status = line && path ? gls_write_text(j->ctx, path, line) : GLS_ERR_MEMORY;
-    if (status == GLS_OK && cli_has(j->args, "json")) fputs(line, stdout);
-    gls_free(j->ctx, line);
-    gls_free(j->ctx, json);
-    gls_free(j->ctx, path);
-    return status;
-}
-
 static int run(const cli_args *args) {
     job j = {
         .args = args, .ctx = cli_context(NULL), .quiet = cli_has(args, "quiet"), .options = {.size = sizeof j.options}};
@@ -142,9 +131,8 @@ static int run(const cli_args *args) {
         cli_signals_stop(signals);
     }
     if (status == GLS_OK && !j.quiet) print_table(sweep);
-    if (status == GLS_OK) status = write_json(&j, sweep);
+    if (status == GLS_OK) status = cli_keep_json(j.ctx, args, j.folder, "sweep.json", gls_sweep_json(sweep));
     int code = status != GLS_OK ? cli_fail(j.ctx, status, false) : CLI_DONE;
-    if (status != GLS_OK && !cli_has(args, "out")) rmdir("runs"); /* if it is empty */
     if (status == GLS_OK && sweep->interrupted) {
         fprintf(stderr, "interrupted; the same command continues where it stopped\n");
         code = CLI_FAILED;
@@ -154,7 +142,7 @@ static int run(const cli_args *args) {
     } else if (status == GLS_OK && !j.quiet) {
         fprintf(stderr, "  %s\n", j.folder);
     }
-    if (code == CLI_BAD && !cli_has(args, "out")) rmdir("runs"); /* unless there are runs in it */
+    if (status != GLS_OK && !cli_has(args, "out")) rmdir("runs"); /* unless there are runs in it */
     gls_sweep_destroy(sweep);
     for (int64_t a = 0; a < j.options.axes; a++) gls_sweep_axis_clear(j.ctx, &j.axis[a]);
     gls_free(j.ctx, j.folder);
