@@ -1,5 +1,5 @@
-/* Rows through a trained model: for every line on standard input, the seconds of one gls_predictor_run over all rows of a
- * file. Usage: predict MODEL.safetensors ROWS THREADS. bench/predict_onnx.py runs it beside onnxruntime. */
+/* Rows through a trained model: for every line on standard input, the seconds of one gls_predictor_run over all rows of
+ * a file. Usage: predict MODEL.safetensors ROWS THREADS. bench/predict_onnx.py runs it beside onnxruntime. */
 #include <glissade/glissade.h>
 
 #include <stdio.h>

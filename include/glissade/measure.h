@@ -155,12 +155,12 @@ GLS_API gls_status gls_measure_result_meaningless(gls_measure_result *result, co
 GLS_API gls_status gls_measure_result_note(gls_measure_result *result, const char *format, ...) GLS_PRINTF(2, 3);
 
 enum {
-    GLS_MEASURE_PREVIOUS = 1,  /* needs w_previous */
-    GLS_MEASURE_GRADIENT = 2,  /* needs g */
-    GLS_MEASURE_OTHER = 4,     /* needs w_other */
-    GLS_MEASURE_RUN = 8,       /* needs loss and gradient_norm */
-    GLS_MEASURE_LR = 16,       /* needs lr */
-    GLS_MEASURE_NORMS = 64,    /* needs step_examples; in gls_measure.needs alone, where an option asks for it */
+    GLS_MEASURE_PREVIOUS = 1,   /* needs w_previous */
+    GLS_MEASURE_GRADIENT = 2,   /* needs g */
+    GLS_MEASURE_OTHER = 4,      /* needs w_other */
+    GLS_MEASURE_RUN = 8,        /* needs loss and gradient_norm */
+    GLS_MEASURE_LR = 16,        /* needs lr */
+    GLS_MEASURE_NORMS = 64,     /* needs step_examples; in gls_measure.needs alone, where an option asks for it */
     GLS_MEASURE_EXPENSIVE = 32, /* needs more than a few passes over its sample; announced before it runs */
     GLS_MEASURE_NAMED = 128     /* a survey runs it where its name is given, never with all others */
 };
@@ -188,8 +188,8 @@ struct gls_measure {
     const void *options;
     int64_t parameters, examples; /* of the problem; 0: for matrices */
     unsigned needs;               /* the type's, and what its options add in create */
-    double breadth; /* parameters over the multiply-adds of one example's forward pass, for `cost`: large where a gradient
-                       of its own costs much beside what it takes to compute. 0: not known */
+    double breadth; /* parameters over the multiply-adds of one example's forward pass, for `cost`: large where a
+                       gradient of its own costs much beside what it takes to compute. 0: not known */
     void *self;
 };
 GLS_API const gls_measure_type *gls_measure_type_of(const gls_measure *measure);

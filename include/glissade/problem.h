@@ -299,7 +299,7 @@ struct gls_problem {
     gls_coupling coupling;
     int64_t coupling_group;
     int64_t coupling_least; /* rows that a coupling span needs to have statistics; below: it leaves the state alone */
-    int64_t summary;                       /* doubles that a span leaves for advance */
+    int64_t summary;        /* doubles that a span leaves for advance */
     int forward_meets, backward_meets;     /* exchanges between slices of coupled examples: gls_problem_add_meet */
     int64_t *forward_meet, *backward_meet; /* [exchanges] doubles in each, for one span */
     int score_count;                       /* at most GLS_MAX_SCORES */

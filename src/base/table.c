@@ -38,7 +38,8 @@ gls_status gls_member_unknown(gls_context *ctx, const char *place, const char *w
     /* Too far to be a slip of the pen: perhaps a name cut short. */
     for (int64_t i = 0; !nearest && *name && (known = next(user, i)); i++)
         if (strncmp(known, name, strlen(name)) == 0) nearest = known;
-    if (nearest) return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown %s '%s'; did you mean '%s'?", place, what, name, nearest);
+    if (nearest)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown %s '%s'; did you mean '%s'?", place, what, name, nearest);
     char list[512] = "";
     size_t used = 0;
     for (int64_t i = 0; (known = next(user, i)) && used + strlen(known) + 3 < sizeof list; i++)

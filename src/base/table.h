@@ -11,8 +11,8 @@ typedef struct gls_member_kind {
     const gls_member *const *builtin; /* ends with NULL */
 } gls_member_kind;
 
-/* GLS_ERR_ARGUMENT: place (gls_value_origin, or ""), and "unknown WHAT 'sgdd'; did you mean 'sgd'?", or all names that `next` gives (until NULL) where none
- * is near. */
+/* GLS_ERR_ARGUMENT: place (gls_value_origin, or ""), and "unknown WHAT 'sgdd'; did you mean 'sgd'?", or all names that
+ * `next` gives (until NULL) where none is near. */
 gls_status gls_member_unknown(gls_context *ctx, const char *place, const char *what, const char *name,
                               const char *(*next)(const void *user, int64_t i), const void *user);
 /* The member of that name; on failure NULL and the message of gls_member_unknown. */

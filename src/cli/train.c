@@ -422,11 +422,12 @@ static void sections_help(FILE *to) {
           "  train:\n",
           to);
     print_section(to, "train");
-    fputs("\nOn SIGINT, SIGTERM or SIGHUP a run finishes its step, writes a checkpoint, prints how to continue and exits "
-          "with 1;\n"
-          "a second signal ends it at once. On several processes: mpirun -n 4 glissade train ...;\n"
-          "more of them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.\n",
-          to);
+    fputs(
+        "\nOn SIGINT, SIGTERM or SIGHUP a run finishes its step, writes a checkpoint, prints how to continue and exits "
+        "with 1;\n"
+        "a second signal ends it at once. On several processes: mpirun -n 4 glissade train ...;\n"
+        "more of them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.\n",
+        to);
 }
 
 const cli_verb cli_train = {

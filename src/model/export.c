@@ -116,8 +116,7 @@ const char *gls_export_gelu(gls_export *x, int i, const char *value) {
 
 const char *gls_export_silu(gls_export *x, int i, const char *value) {
     char name[GLS_ONNX_NAME];
-    const char *s =
-        gls_onnx_node(x->to, "Sigmoid", gls_export_name(x, i, "sigmoid", name), GLS_ONNX_ARGS(value), NULL);
+    const char *s = gls_onnx_node(x->to, "Sigmoid", gls_export_name(x, i, "sigmoid", name), GLS_ONNX_ARGS(value), NULL);
     return gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "silu", name), GLS_ONNX_ARGS(value, s), NULL);
 }
 

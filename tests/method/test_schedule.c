@@ -203,7 +203,9 @@ static void refused_steps_keep_their_place(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(formulas),
                                        cmocka_unit_test(warm_up),
-                                       cmocka_unit_test(epochs_as_told), cmocka_unit_test(waves_begin_anew), cmocka_unit_test(plateaus_cut),
+                                       cmocka_unit_test(epochs_as_told),
+                                       cmocka_unit_test(waves_begin_anew),
+                                       cmocka_unit_test(plateaus_cut),
                                        cmocka_unit_test(impossible_schedules_are_refused),
                                        cmocka_unit_test(methods_follow_schedules),
                                        cmocka_unit_test(refused_steps_keep_their_place)};

@@ -15,7 +15,7 @@ typedef struct gls_config_train {
     int64_t seed, seeds, threads, workers;
     gls_length checkpoint_every, validate_every, log_every;
     int64_t keep;
-    double validation; /* below 1 a share, else a number of examples */
+    double validation;   /* below 1 a share, else a number of examples */
     const char *monitor; /* auto, train, validation, test, or a name of data.tests */
     int64_t patience;
     double target_loss, target_score;

@@ -42,8 +42,7 @@ static gls_status sample(gls_run *run, int64_t count) {
     for (int64_t i = 0; i < count; i++) index[i] = (int64_t)((double)i * (double)n / (double)count);
     gls_status status = gls_source_subset(run->ctx, set, index, count, &part);
     gls_free(run->ctx, index);
-    if (status == GLS_OK)
-        status = evaluate(run, part, "train", &run->result.train_loss, &run->result.train_score);
+    if (status == GLS_OK) status = evaluate(run, part, "train", &run->result.train_loss, &run->result.train_score);
     gls_source_destroy(part);
     return status;
 }

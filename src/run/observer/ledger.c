@@ -118,11 +118,8 @@ static gls_status write_file(gls_run *run, const gls_run_windows *windows, final
     snprintf(parts, sizeof parts, "%lld", windows ? (long long)windows->count : 1LL);
     snprintf(classes, sizeof classes, "%lld",
              set->info.target == GLS_TARGET_CLASS ? (long long)set->info.classes : 0LL);
-    const gls_note notes[] = {{"examples", examples},
-                              {"classes", classes},
-                              {"columns", names},
-                              {"windows", parts},
-                              {"class_names", called}};
+    const gls_note notes[] = {
+        {"examples", examples}, {"classes", classes}, {"columns", names}, {"windows", parts}, {"class_names", called}};
     if (status == GLS_OK) status = gls_tensors_write(ctx, path, &arrays, notes, 5);
     gls_arrays_clear(ctx, &arrays);
     gls_free(ctx, room);

@@ -43,9 +43,8 @@ gls_status gls_training_check_monitor(const gls_training *t) {
                     monitor);
 }
 
-gls_status gls_training_open_named(gls_training *t,
-                                   gls_status (*open)(gls_training *t, const char *path, gls_training_input input,
-                                                      gls_source **out)) {
+gls_status gls_training_open_named(gls_training *t, gls_status (*open)(gls_training *t, const char *path,
+                                                                       gls_training_input input, gls_source **out)) {
     const gls_value *tests = t->data->tests;
     if (!tests || !tests->count) return GLS_OK;
     t->set.named = gls_alloc(t->ctx, tests->count, sizeof *t->set.named);
