@@ -84,7 +84,7 @@ def estimators(sides, options):
 
 
 def measures(sides, options):
-    yield from together(lines_of_measures, [side.output("measures", 10, 2, 4000, options.threads) for side in sides])
+    yield from together(lines_of_measures, [side.output("measures", 5, 0, 2560, options.threads) for side in sides])
 
 
 def methods(sides, options):
