@@ -114,7 +114,7 @@ static gls_status check_options(const look *l, const char *action) {
     } known[] = {{"make", {"to", "out", "set", "seed", "test"}},
                  {"info", {"format", "set", "seed", "test", "json"}},
                  {"convert", {"format", "to", "out", "set", "seed", "test"}},
-                 {"suspects", {"top", "rank", "by", "json"}}};
+                 {"suspects", {"top", "rank", "by", "window", "out", "json"}}};
     for (size_t k = 0; k < sizeof known / sizeof *known; k++)
         for (int i = 0; i < l->args->count && strcmp(known[k].action, action) == 0; i++) {
             const char *name = l->args->given[i].flag->name;
