@@ -51,7 +51,8 @@ static gls_status forward(gls_exec *x, int i) {
 static void onnx(gls_export *x, int i) {
     const char *weight = gls_export_weight(x, i, 0);
     gls_export_out(x, i, GLS_FORM_SEQUENCE,
-                   gls_onnx_node(x->to, "Gather", x->graph->node[i].name, GLS_ONNX_ARGS(weight, x->value[0]), NULL));
+                   gls_onnx_node(x->to, "Gather", x->graph->node[i].name,
+                                 GLS_ONNX_ARGS(weight, gls_export_in(x, i, 0, GLS_FORM_SEQUENCE)), NULL));
 }
 
 const gls_op gls_op_embedding = {

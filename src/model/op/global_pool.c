@@ -72,7 +72,7 @@ static gls_status backward(gls_exec *x, int i) {
 static void onnx(gls_export *x, int i) {
     const char *name = x->graph->node[i].name, *y;
     gls_form form = gls_export_form(x, i, 0);
-    const char *in = x->value[x->graph->node[i].input[0]];
+    const char *in = gls_export_in(x, i, 0, form);
     if (form == GLS_FORM_SEQUENCE)
         y = gls_onnx_node(x->to, "ReduceMean", name, GLS_ONNX_ARGS(in),
                           GLS_ONNX_WITH(GLS_ONNX_INTS("axes", 1), GLS_ONNX_INT("keepdims", 0)));
