@@ -248,6 +248,7 @@ static gls_status open_file(gls_reader *r, const char *path, int64_t offset) {
     if (r->section) {
         if (lseek(r->fd, (off_t)offset, SEEK_SET) < 0)
             return gls_fail(r->ctx, GLS_ERR_FILE, "%s: cannot seek: %s", path, strerror(errno));
+        GLS_TRY(start_digest(r));
         return start_unpacking(r);
     }
     /* A pipe may hand out its first bytes one by one. */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@ enum { BUFFER = 1 << 16, ATTEMPTS = 100 };
 
 struct gls_writer {
     gls_context *ctx;
-    char *path, *temporary;
+    char *path, *temporary; /* temporary NULL: a device or a pipe is written to as it is */
     int fd;
     bool exists;       /* the temporary is there, for us to remove */
     gls_status status; /* of the first failure; stays */
@@ -53,14 +54,31 @@ static gls_status open_temporary(gls_writer *w) {
     return fail(w, "create");
 }
 
+/* The file that a link names, so that a rename replaces that and not the link; from gls_alloc. */
+static char *follow(gls_context *ctx, const char *path) {
+    struct stat info;
+    char *real = lstat(path, &info) == 0 && S_ISLNK(info.st_mode) ? realpath(path, NULL) : NULL;
+    char *copy = gls_strdup(ctx, real ? real : path);
+    free(real);
+    return copy;
+}
+
+/* What is there and is no file cannot be replaced by one. A folder fails where a file would take its name. */
+static gls_status open_path(gls_writer *w) {
+    struct stat info;
+    if (stat(w->path, &info) != 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) return open_temporary(w);
+    w->fd = open(w->path, O_WRONLY | O_CLOEXEC);
+    return w->fd >= 0 ? GLS_OK : fail(w, "open");
+}
+
 gls_status gls_writer_open(gls_context *ctx, const char *path, gls_writer **out) {
     *out = NULL;
     gls_writer *w = gls_alloc(ctx, 1, sizeof *w);
     if (!w) return GLS_ERR_MEMORY;
     w->ctx = ctx;
     w->fd = -1;
-    w->path = gls_strdup(ctx, path);
-    gls_status status = w->path ? open_temporary(w) : GLS_ERR_MEMORY;
+    w->path = follow(ctx, path);
+    gls_status status = w->path ? open_path(w) : GLS_ERR_MEMORY;
     if (status != GLS_OK) {
         gls_writer_abort(w);
         return status;
@@ -141,7 +159,7 @@ gls_status gls_writer_commit(gls_writer *w) {
     int fd = w->fd;
     w->fd = -1;
     if (close(fd) != 0) fail(w, "close");
-    if (w->status == GLS_OK) {
+    if (w->status == GLS_OK && w->temporary) {
         if (rename(w->temporary, w->path) == 0) {
             w->exists = false;
             sync_folder(w);

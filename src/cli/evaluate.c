@@ -98,7 +98,9 @@ const cli_verb cli_evaluate = {
     .name = "evaluate",
     .synopsis = "evaluate MODEL.safetensors | RUN  --data FILE",
     .help = "a trained model's scores on rows with targets, over all and by class",
-    .details = "On the run's own test file, loss and accuracy are those that the run reports.",
+    .details =
+        "On the run's own test file, loss and accuracy are those that the run reports (accuracy where no row has a "
+        "weight).",
     .flags = flags,
     .ranks = CLI_RANKS_ALL,
     .run = run,

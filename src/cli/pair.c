@@ -44,6 +44,12 @@ static gls_status read_list(const job *j, const char *flag, double least, int64_
 static gls_status configure(job *j) {
     GLS_TRY(cli_configure(j->ctx, j->args, 0, &j->config, NULL));
     GLS_TRY(cli_config_set(j->ctx, j->config, "--threads", "train.threads", cli_get(j->args, "threads")));
+    int64_t seeds;
+    GLS_TRY(gls_config_seeds(j->ctx, j->config, &seeds));
+    if (seeds > 1)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                        "train.seeds is %lld, and pairs are of one seed: means are over the exchanged examples",
+                        (long long)seeds);
     GLS_TRY(read_list(j, "exchange", 0, j->example, &j->options.examples));
     if (!j->options.examples)
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT,

@@ -137,7 +137,10 @@ static int run(const cli_args *args) {
         fprintf(stderr, "interrupted; the same command continues where it stopped\n");
         code = CLI_FAILED;
     } else if (status == GLS_OK && !sweep->best) {
-        cli_bad("every trial diverged, so none is best: try smaller rates, or a clipped or normalised method");
+        if (j.options.by_epochs && sweep->trial[0].missed)
+            cli_bad("no run reached the target, so none was the soonest: more train.epochs, or a nearer target");
+        else
+            cli_bad("every trial diverged, so none is best: try smaller rates, or a clipped or normalised method");
         code = CLI_FAILED;
     } else if (status == GLS_OK && !j.quiet) {
         fprintf(stderr, "  %s\n", j.folder);

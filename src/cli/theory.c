@@ -71,11 +71,13 @@ static gls_status refuse_missing(const work *k) {
 
 static gls_status fill(work *k) {
     for (int64_t i = 0; i < k->inputs; i++) {
-        char key[64], text[40];
+        char key[64], text[40], origin[160];
         if (!k->from[i] || given(k, k->input[i].input)) continue;
         snprintf(key, sizeof key, "theory.%s", k->input[i].input);
         snprintf(text, sizeof text, "%.17g", k->input[i].value);
-        GLS_TRY(cli_config_set(k->ctx, k->config, "--measure", key, text));
+        snprintf(origin, sizeof origin, "--measure %.60s: %s of %s", k->from[i], k->input[i].figure,
+                 k->input[i].measure);
+        GLS_TRY(cli_config_set(k->ctx, k->config, origin, key, text));
     }
     return GLS_OK;
 }

@@ -421,6 +421,10 @@ gls_status gls_advisor_work(gls_advisor *a) {
     GLS_TRY(measure_noise(a, "start", a->p->start));
     GLS_TRY(msgd_probe(a));
     int64_t by_bound = a->batch = gls_advise_batch(a->bound, a->n, a->run_examples, a->given, &why);
+    if (a->p->training->set.train->info.streams) {
+        by_bound = a->batch = a->given;
+        why = "a mini-batch has one row of each stream";
+    }
     a->gamma = gls_advise_threshold(a->norm, a->norms, a->tail_high, &a->quantile);
     say(a, "batch %lld of a bound of %.4g: %s", (long long)a->batch, a->bound, why);
     GLS_TRY(gls_advisor_name_candidates(a));

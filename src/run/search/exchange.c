@@ -63,6 +63,18 @@ static gls_status make_config(work *k, int64_t r) {
 
 /* ---- the runs ---- */
 
+/* Before anything is written. */
+static gls_status check_examples(const work *k) {
+    int64_t n = gls_run_train_set(k->run[0])->info.examples;
+    for (int64_t i = 0; i < k->options->examples; i++) {
+        int64_t example = k->options->example[i];
+        if (example < 0 || example >= n)
+            return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "exchanged example %lld: the training set has %lld examples",
+                            (long long)example, (long long)n);
+    }
+    return GLS_OK;
+}
+
 static gls_status open_run(work *k, int64_t r) {
     char name[48] = "whole";
     if (r) snprintf(name, sizeof name, "exchanged-%lld", (long long)k->options->example[r - 1]);
@@ -76,18 +88,8 @@ static gls_status open_run(work *k, int64_t r) {
                                .user = k};
     gls_status status = gls_run_create(k->ctx, &options, &k->run[r]);
     gls_free(k->ctx, folder);
+    if (status == GLS_OK && r == 0) status = check_examples(k);
     return status == GLS_OK ? gls_run_begin(k->run[r]) : status;
-}
-
-static gls_status check_examples(const work *k) {
-    int64_t n = gls_run_train_set(k->run[0])->info.examples;
-    for (int64_t i = 0; i < k->options->examples; i++) {
-        int64_t example = k->options->example[i];
-        if (example < 0 || example >= n)
-            return gls_fail(k->ctx, GLS_ERR_ARGUMENT, "exchanged example %lld: the training set has %lld examples",
-                            (long long)example, (long long)n);
-    }
-    return GLS_OK;
 }
 
 /* The whole set's run first: it knows how many examples there are. */
@@ -99,7 +101,6 @@ static gls_status open_runs(work *k) {
     for (int64_t r = 0; r < k->runs; r++) {
         GLS_TRY(make_config(k, r));
         GLS_TRY(open_run(k, r));
-        if (!r) GLS_TRY(check_examples(k));
     }
     const gls_training *t = k->run[0]->training;
     k->series->batch = t->train->batch < 0 ? t->set.train->info.examples : t->train->batch;

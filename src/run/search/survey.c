@@ -119,11 +119,26 @@ static gls_status check_used(const work *k) {
     return GLS_OK;
 }
 
+/* A look at a run writes none of the files that the run was told to write, unless it is told so itself. */
+static void forget_files(work *k) {
+    const gls_value *section = gls_value_get(k->measures, "measure");
+    for (int64_t i = 0; section && i < section->count; i++) {
+        gls_value *own = section->items[i];
+        for (int64_t n = own->kind == GLS_VALUE_MAP ? own->count : 0; n-- > 0;) {
+            const gls_value *key = own->items[n];
+            if (strcmp(key->key, "write") != 0 || (key->file && strncmp(key->file, "--", 2) == 0)) continue;
+            gls_value_destroy(k->ctx, own->items[n]);
+            memmove(own->items + n, own->items + n + 1, (size_t)(--own->count - n) * sizeof *own->items);
+        }
+    }
+}
+
 static gls_status read_options(work *k) {
     const gls_value *section = gls_value_get(k->options->config, "measure");
     k->measures = gls_value_create(k->ctx, GLS_VALUE_MAP, NULL, NULL);
     if (!k->measures) return GLS_ERR_MEMORY;
     if (section) GLS_TRY(gls_value_append(k->ctx, k->measures, gls_value_clone(k->ctx, section)));
+    if (k->options->weights) forget_files(k);
     return check_section(k);
 }
 

@@ -6,7 +6,10 @@
 #include "run/training/training.h"
 
 static bool is_name(const char *name) {
-    static const char *const taken[] = {"auto", "train", "validation", "test", "final", NULL};
+    /* Figures of a run are SET_loss and the like: these names have some already. */
+    static const char *const taken[] = {"auto", "train", "validation", "test",        "final",
+                                        "best", "full",  "decayed",    "last_window", NULL};
+    if (strncmp(name, "final_", 6) == 0 || strncmp(name, "best_", 5) == 0) return false;
     for (int i = 0; taken[i]; i++)
         if (strcmp(name, taken[i]) == 0) return false;
     for (const char *c = name; *c; c++)
