@@ -3,6 +3,7 @@
 #include "base/io.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -187,6 +188,32 @@ static void every_allocation_may_fail(void **state) {
     fail_each_allocation(write_long_line);
 }
 
+/* What is there and is no plain file stays what it is: a link's file is replaced, a pipe and a device are written to.
+ */
+static void links_pipes_and_devices_stay(void **state) {
+    char target[600], pipe[600], got[8] = "";
+    struct stat info;
+    snprintf(target, sizeof target, "%s/target", directory);
+    snprintf(pipe, sizeof pipe, "%s/pipe", directory);
+    write_bytes(target, "old", 3);
+    assert_int_equal(symlink("target", path), 0);
+    assert_int_equal(gls_write_text(ctx, path, "new"), GLS_OK);
+    assert_true(lstat(path, &info) == 0 && S_ISLNK(info.st_mode));
+    assert_content("new", 3);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    int fd = open(pipe, O_RDONLY | O_NONBLOCK);
+    assert_int_equal(gls_write_text(ctx, pipe, "abc"), GLS_OK);
+    assert_int_equal(read(fd, got, sizeof got), 3);
+    assert_string_equal(got, "abc");
+    close(fd);
+    assert_true(lstat(pipe, &info) == 0 && S_ISFIFO(info.st_mode));
+    assert_int_equal(entries(), 3);
+    assert_int_equal(gls_write_text(ctx, "/dev/null", "abc"), GLS_OK);
+    assert_true(stat("/dev/null", &info) == 0 && S_ISCHR(info.st_mode));
+    unlink(target);
+    unlink(pipe);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -198,6 +225,7 @@ int main(void) {
         TEST(leftovers_are_no_obstacle),
         TEST(file_in_the_working_directory),
         TEST(directories_with_parents),
+        TEST(links_pipes_and_devices_stay),
         TEST(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

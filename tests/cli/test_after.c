@@ -92,6 +92,23 @@ static void pair_compares_by_epochs(void **state) {
     sh(&s, "rm -r pair");
 }
 
+/* What a pair cannot do is said before anything is written. */
+static void pair_refuses(void **state) {
+    static said s;
+    (void)state;
+    write_config("q.yaml", "", "softmax", "mean");
+    static const char *const wrong[][2] = {{"--exchange 100000", "the training set has"},
+                                           {"--exchange 1 --set train.seeds=2", "pairs are of one seed"},
+                                           {"", "--exchange I,..."}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        sh(&s, "$G pair q.yaml %s --out never", wrong[i][0]);
+        assert_int_equal(s.code, 2);
+        if (!strstr(s.err, wrong[i][1])) fail_msg("%s: %s", wrong[i][0], s.err);
+        sh(&s, "ls never/whole");
+        assert_int_not_equal(s.code, 0);
+    }
+}
+
 static void sweep_refuses(void **state) {
     static said s;
     (void)state;
@@ -256,6 +273,7 @@ int main(void) {
         cmocka_unit_test(sweep_compares_on_validation_and_goes_on),
         cmocka_unit_test(pair_compares_by_epochs),
         cmocka_unit_test(sweep_refuses),
+        cmocka_unit_test(pair_refuses),
         cmocka_unit_test(report_holds_the_runs),
         cmocka_unit_test(watching_ends_with_the_run),
         cmocka_unit_test(suspects_are_the_mislabelled),

@@ -71,6 +71,10 @@ static void tables_go_by_their_names(void **state) {
     if (s.code) fail_msg("%s", s.err);
     assert_string_equal(s.out, "class,p_no,p_yes\n");
     assert_non_null(strstr(s.err, "column 'id' is left out"));
+    sh(&s,
+       "cp b.csv own.csv && $G predict rc --data own.csv --out ./own.csv; code=$?; cmp b.csv own.csv && exit $code");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "is the file of the rows"));
     sh(&s, "grep -v Paris b.csv | sed 's/Rome/Oslo/' >c.csv; $G predict rc --data c.csv --out pc.csv");
     assert_int_equal(s.code, 2);
     assert_non_null(strstr(s.err, "c.csv:2: column 'city': 'Oslo' is not among"));

@@ -76,6 +76,8 @@ static void refuses_names(void **state) {
     (void)state;
     static const char *const wrong[][2] = {
         {"data: {format: gaussians, train_size: 9, tests: {test: a.npy}}\n", "not one of the run's own"},
+        {"data: {format: gaussians, train_size: 9, tests: {full: a.npy}}\n", "found 'full'"},
+        {"data: {format: gaussians, train_size: 9, tests: {final_test: a.npy}}\n", "found 'final_test'"},
         {"data: {format: gaussians, train_size: 9, tests: {a b: a.npy}}\n", "found 'a b'"},
         {"data: {format: gaussians, train_size: 9, tests: [a.npy]}\n", "expected a map"},
         {"data: {format: gaussians, train_size: 9}\ntrain: {monitor: clean}\n", "found 'clean'"},
