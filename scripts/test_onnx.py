@@ -18,7 +18,7 @@ except ImportError:
         os.execv(peers, [peers, *sys.argv])
     numpy = None
 
-glissade = sys.argv[1]
+glissade = os.path.abspath(sys.argv[1])
 IMAGES = "{format: glyphs, train_size: 400, test_size: 64}"
 SCALED = "{format: glyphs, train_size: 400, test_size: 64, transforms: [standardize, {pad_crop: {pad: 2}}]}"
 FLAT = "{format: gaussians, train_size: 300, test_size: 64, features: 12, transforms: [standardize]}"
