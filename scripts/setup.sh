@@ -8,7 +8,7 @@ librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev li
 libjpeg62-turbo-dev libjs-chart.js protobuf-c-compiler libprotobuf-c-dev libonnx-dev
 python3-yaml"
 docs="doxygen"
-deb="debhelper dpkg-dev"
+deb="build-essential debhelper dpkg-dev"
 peers="python3-torch python3-numpy liblinear-tools chromium debootstrap cmake groff doxygen clang clang-format libclang-rt-dev libomp-dev valgrind"
 
 has() {
