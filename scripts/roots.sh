@@ -84,18 +84,18 @@ commands() {
 }
 
 packages() {
-    root=$1
-    clone "$root" &&
-        seconds_of "make deb" enter "$root" "cd /root/glissade; make deb" &&
-        debootstrap --variant=minbase "$suite" "$root/srv/clean" >>"$log" 2>&1 &&
-        cp "$root"/root/glissade/build/deb/*.deb "$root/srv/clean/root" &&
-        seconds_of "install" enter "$root/srv/clean" "apt-get update -q; cd /root
+    bare=$1 clean=$1/srv/clean
+    clone "$bare" &&
+        seconds_of "make deb" enter "$bare" "cd /root/glissade; make deb" &&
+        debootstrap --variant=minbase "$suite" "$clean" >>"$log" 2>&1 &&
+        cp "$bare"/root/glissade/build/deb/*.deb "$clean/root" &&
+        seconds_of "install" enter "$clean" "apt-get update -q; cd /root
             apt-get install -q -y --no-install-recommends ./glissade_*.deb ./libglissade0_*.deb" &&
-        seconds_of "demo" enter "$root/srv/clean" "cd /root; sh /usr/share/doc/glissade/examples/demo.sh /usr/bin" &&
-        seconds_of "example" enter "$root/srv/clean" "cd /root
+        seconds_of "demo" enter "$clean" "cd /root; sh /usr/share/doc/glissade/examples/demo.sh /usr/bin" &&
+        seconds_of "example" enter "$clean" "cd /root
             apt-get install -q -y --no-install-recommends ./libglissade-dev_*.deb gcc libc6-dev pkg-config
             cc /usr/share/doc/glissade/examples/own_loop.c -o loop \$(pkg-config --cflags --libs glissade64) -lm; ./loop" &&
-        enter "$root/srv/clean" "dpkg-query -W '*glissade*'; glissade version" | sed 's/^/   /'
+        enter "$clean" "dpkg-query -W '*glissade*'; glissade version" | sed 's/^/   /'
 }
 
 reason=$(why_not)
