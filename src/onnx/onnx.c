@@ -64,6 +64,11 @@ static void *room(gls_onnx *o, int64_t count, size_t size) {
     return block;
 }
 
+void *gls_onnx_room(gls_onnx *o, int64_t count, size_t size) {
+    void *block = room(o, count, size);
+    return block ? memset(block, 0, (size_t)count * size) : NULL;
+}
+
 static const char *keep(gls_onnx *o, const char *text) {
     char *copy = room(o, (int64_t)strlen(text) + 1, 1);
     return copy ? strcpy(copy, text) : "";
@@ -170,6 +175,13 @@ const char *gls_onnx_reshape(gls_onnx *o, const char *name, const char *x, const
 const char *gls_onnx_transpose(gls_onnx *o, const char *name, const char *x, int dims, const int64_t *order) {
     const gls_onnx_attribute with[] = {{.name = "perm", .list = order, .count = dims}, {0}};
     return gls_onnx_node(o, "Transpose", name, GLS_ONNX_ARGS(x), with);
+}
+
+const char *gls_onnx_slice(gls_onnx *o, const char *name, const char *x, int64_t axis, int64_t from, int64_t to) {
+    return gls_onnx_node(o, "Slice", name,
+                         GLS_ONNX_ARGS(x, gls_onnx_ints(o, "from", 1, &from), gls_onnx_ints(o, "to", 1, &to),
+                                       gls_onnx_ints(o, "axis", 1, &axis)),
+                         NULL);
 }
 
 /* ---- inputs, outputs, notes ---- */

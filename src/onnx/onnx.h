@@ -67,6 +67,11 @@ const char *gls_onnx_reshape(gls_onnx *onnx, const char *name, const char *x, co
 /* x with its axes in another order; order as in numpy's transpose, `dims` of them. */
 const char *gls_onnx_transpose(gls_onnx *onnx, const char *name, const char *x, int dims, const int64_t *order);
 
+/* x from `from` up to but not `to` along an axis. */
+const char *gls_onnx_slice(gls_onnx *onnx, const char *name, const char *x, int64_t axis, int64_t from, int64_t to);
+/* Zeros to make a constant in, which live as long as the graph; NULL after a failure. */
+void *gls_onnx_room(gls_onnx *onnx, int64_t count, size_t size);
+
 /* A key and a text for whoever reads the file. */
 void gls_onnx_note(gls_onnx *onnx, const char *key, const char *text);
 /* Writes the file, whole or not at all. GLS_ERR_UNSUPPORTED where Glissade was built without ONNX, or for more than a

@@ -14,40 +14,28 @@ typedef struct heads {
 /* Channels from `first` on as [batch, heads, w, dim]; keys and values once for each head of queries. */
 static const char *take(const heads *h, const char *part, int64_t first, int64_t count) {
     gls_onnx *to = h->x->to;
-    int64_t from = first * h->dim, end = (first + count) * h->dim, two = 2;
     char name[GLS_ONNX_NAME];
-    const char *y = gls_onnx_node(to, "Slice", gls_export_name(h->x, h->node, part, name),
-                                  GLS_ONNX_ARGS(h->in, gls_onnx_ints(to, "from", 1, &from),
-                                                gls_onnx_ints(to, "to", 1, &end), gls_onnx_ints(to, "axis", 1, &two)),
-                                  NULL);
+    const char *y = gls_onnx_slice(to, gls_export_name(h->x, h->node, part, name), h->in, 2, first * h->dim,
+                                   (first + count) * h->dim);
     y = gls_onnx_reshape(to, name, y, GLS_ONNX_EXTENTS(0, h->length, count, h->dim));
     y = gls_onnx_transpose(to, name, y, 4, (const int64_t[]){0, 2, 1, 3});
     if (count == h->heads) return y;
-    int64_t *shared = gls_alloc(h->x->graph->ctx, h->heads, sizeof *shared);
-    if (!shared) gls_onnx_fail(to, GLS_ERR_MEMORY, "no memory for %lld heads", (long long)h->heads);
-    for (int64_t k = 0; shared && k < h->heads; k++) shared[k] = k / (h->heads / h->kv_heads);
-    if (shared)
-        y = gls_onnx_node(to, "Gather", name, GLS_ONNX_ARGS(y, gls_onnx_ints(to, "shared", h->heads, shared)),
-                          GLS_ONNX_WITH(GLS_ONNX_INT("axis", 1)));
-    gls_free(h->x->graph->ctx, shared);
-    return y;
+    int64_t *shared = gls_onnx_room(to, h->heads, sizeof *shared);
+    if (!shared) return "";
+    for (int64_t k = 0; k < h->heads; k++) shared[k] = k / (h->heads / h->kv_heads);
+    return gls_onnx_node(to, "Gather", name, GLS_ONNX_ARGS(y, gls_onnx_ints(to, "shared", h->heads, shared)),
+                         GLS_ONNX_WITH(GLS_ONNX_INT("axis", 1)));
 }
 
 /* 0 where a position sees another one, else minus infinity: [w, w]. */
 static const char *mask(const heads *h) {
     int64_t w = h->length, shape[2] = {w, w};
-    gls_context *ctx = h->x->graph->ctx;
-    gls_real *table = gls_alloc(ctx, w * w, sizeof *table);
+    gls_real *table = gls_onnx_room(h->x->to, w * w, sizeof *table);
     char name[GLS_ONNX_NAME];
-    if (!table) {
-        gls_onnx_fail(h->x->to, GLS_ERR_MEMORY, "no memory for a mask of %lld positions", (long long)w);
-        return "";
-    }
+    if (!table) return "";
     for (int64_t q = 0; q < w; q++)
         for (int64_t k = q + 1; k < w; k++) table[q * w + k] = -INFINITY;
-    const char *value = gls_onnx_reals(h->x->to, gls_export_name(h->x, h->node, "mask", name), false, 2, shape, table);
-    gls_free(ctx, table);
-    return value;
+    return gls_onnx_reals(h->x->to, gls_export_name(h->x, h->node, "mask", name), false, 2, shape, table);
 }
 
 void gls_op_attention_onnx(gls_export *x, int i) {

@@ -121,23 +121,14 @@ static gls_status backward_tangent(gls_exec *t, int i) {
     return run(gls_exec_primal(t), t, i, BACKWARD_TANGENT);
 }
 
-/* Channels [from, to) of a sequence. */
-static const char *part(gls_export *x, int i, const char *in, const char *name, int64_t from, int64_t to) {
-    const int64_t last = 2;
-    char text[GLS_ONNX_NAME];
-    return gls_onnx_node(x->to, "Slice", gls_export_name(x, i, name, text),
-                         GLS_ONNX_ARGS(in, gls_onnx_ints(x->to, "from", 1, &from), gls_onnx_ints(x->to, "to", 1, &to),
-                                       gls_onnx_ints(x->to, "axis", 1, &last)),
-                         NULL);
-}
-
 static void onnx(gls_export *x, int i) {
     const gls_node *node = &x->graph->node[i];
     const gls_op_gate_options *o = node->options;
     int64_t c = node->out.c;
     char name[GLS_ONNX_NAME];
     const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE);
-    const char *a = part(x, i, in, "gate", 0, c), *b = part(x, i, in, "gated", c, 2 * c);
+    const char *a = gls_onnx_slice(x->to, gls_export_name(x, i, "gate", name), in, 2, 0, c);
+    const char *b = gls_onnx_slice(x->to, gls_export_name(x, i, "gated", name), in, 2, c, 2 * c);
     if (o->kind == GLS_GATE_SILU) a = gls_export_silu(x, i, a);
     if (o->kind == GLS_GATE_GELU) a = gls_export_gelu(x, i, a);
     if (o->kind == GLS_GATE_SIGMOID)

@@ -220,16 +220,12 @@ static void onnx(gls_export *x, int i) {
     const gls_node *node = &x->graph->node[i];
     const gls_op_group_norm_options *o = node->options;
     char name[GLS_ONNX_NAME];
-    gls_real *ones = gls_alloc(x->graph->ctx, 2 * o->groups, sizeof *ones);
-    if (!ones) {
-        gls_onnx_fail(x->to, GLS_ERR_MEMORY, "no memory for %lld groups", (long long)o->groups);
-        return;
-    }
+    gls_real *ones = gls_onnx_room(x->to, 2 * o->groups, sizeof *ones);
+    if (!ones) return;
     for (int64_t g = 0; g < o->groups; g++) ones[g] = 1;
     const char *one = gls_onnx_reals(x->to, gls_export_name(x, i, "ones", name), false, 1, &o->groups, ones);
     const char *zero =
         gls_onnx_reals(x->to, gls_export_name(x, i, "zeros", name), false, 1, &o->groups, ones + o->groups);
-    gls_free(x->graph->ctx, ones);
     gls_extent e = node->out;
     const char *y = gls_export_in(x, i, 0, GLS_FORM_IMAGE);
     y = gls_onnx_reshape(x->to, gls_export_name(x, i, "groups", name), y, GLS_ONNX_EXTENTS(0, o->groups, -1));

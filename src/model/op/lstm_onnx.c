@@ -10,18 +10,13 @@ static const char *gates(gls_export *x, int i, int k, const char *part, int64_t 
     const gls_node *node = &x->graph->node[i];
     const gls_block *block = gls_layout_block(x->graph->layout, node->block[k]);
     int64_t h = node->out.c, shape[3] = {1, 4 * h, columns};
-    gls_real *sorted = gls_alloc(x->graph->ctx, block->size, sizeof *sorted);
+    gls_real *sorted = gls_onnx_room(x->to, block->size, sizeof *sorted);
     char name[GLS_ONNX_NAME];
-    if (!sorted) {
-        gls_onnx_fail(x->to, GLS_ERR_MEMORY, "no memory for %lld weights", (long long)block->size);
-        return "";
-    }
+    if (!sorted) return "";
     for (int g = 0; g < 4; g++)
         memcpy(sorted + g * h * columns, x->w + block->offset + from[g] * h * columns,
                (size_t)(h * columns) * sizeof *sorted);
-    const char *value = gls_onnx_reals(x->to, gls_export_name(x, i, part, name), false, 3, shape, sorted);
-    gls_free(x->graph->ctx, sorted);
-    return value;
+    return gls_onnx_reals(x->to, gls_export_name(x, i, part, name), false, 3, shape, sorted);
 }
 
 /* [1, 8 H]: ours, then zeros for the second bias. */

@@ -107,12 +107,10 @@ static void onnx(gls_export *x, int i) {
     const char *shift = gls_export_weight(x, i, 0);
     if (!*shift) {
         int64_t shape[2] = {node->out.w, node->out.c};
-        gls_real *table = gls_alloc(x->graph->ctx, gls_extent_size(node->out), sizeof *table);
-        if (table) sinusoids(node, table);
-        if (table) shift = gls_onnx_reals(x->to, gls_export_name(x, i, "table", name), false, 2, shape, table);
-        if (!table)
-            gls_onnx_fail(x->to, GLS_ERR_MEMORY, "no memory for the vectors of %lld positions", (long long)shape[0]);
-        gls_free(x->graph->ctx, table);
+        gls_real *table = gls_onnx_room(x->to, gls_extent_size(node->out), sizeof *table);
+        if (!table) return;
+        sinusoids(node, table);
+        shift = gls_onnx_reals(x->to, gls_export_name(x, i, "table", name), false, 2, shape, table);
     }
     const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE);
     gls_export_out(x, i, GLS_FORM_SEQUENCE, gls_onnx_node(x->to, "Add", node->name, GLS_ONNX_ARGS(in, shift), NULL));

@@ -80,28 +80,21 @@ static void tables(const gls_node *node, gls_real *cosine, gls_real *sine, int64
 
 static void onnx(gls_export *x, int i) {
     const gls_node *node = &x->graph->node[i];
-    gls_context *ctx = x->graph->ctx;
     int64_t size = gls_extent_size(node->out), shape[2] = {node->in.w, node->in.c};
     char name[GLS_ONNX_NAME];
-    gls_real *table = gls_alloc(ctx, 2 * size, sizeof *table);
-    int64_t *partner = gls_alloc(ctx, node->in.c, sizeof *partner);
-    if (table && partner) {
-        tables(node, table, table + size, partner);
-        const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE);
-        const char *cosine = gls_onnx_reals(x->to, gls_export_name(x, i, "cos", name), false, 2, shape, table);
-        const char *sine = gls_onnx_reals(x->to, gls_export_name(x, i, "sin", name), false, 2, shape, table + size);
-        const char *order = gls_onnx_ints(x->to, gls_export_name(x, i, "partner", name), node->in.c, partner);
-        const char *a =
-            gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "own", name), GLS_ONNX_ARGS(in, cosine), NULL);
-        const char *b = gls_onnx_node(x->to, "Gather", gls_export_name(x, i, "other", name), GLS_ONNX_ARGS(in, order),
-                                      GLS_ONNX_WITH(GLS_ONNX_INT("axis", 2)));
-        b = gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "turned", name), GLS_ONNX_ARGS(b, sine), NULL);
-        gls_export_out(x, i, GLS_FORM_SEQUENCE, gls_onnx_node(x->to, "Add", node->name, GLS_ONNX_ARGS(a, b), NULL));
-    } else {
-        gls_onnx_fail(x->to, GLS_ERR_MEMORY, "no memory for the angles of %lld positions", (long long)node->in.w);
-    }
-    gls_free(ctx, table);
-    gls_free(ctx, partner);
+    gls_real *table = gls_onnx_room(x->to, 2 * size, sizeof *table);
+    int64_t *partner = gls_onnx_room(x->to, node->in.c, sizeof *partner);
+    if (!table || !partner) return;
+    tables(node, table, table + size, partner);
+    const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE);
+    const char *cosine = gls_onnx_reals(x->to, gls_export_name(x, i, "cos", name), false, 2, shape, table);
+    const char *sine = gls_onnx_reals(x->to, gls_export_name(x, i, "sin", name), false, 2, shape, table + size);
+    const char *order = gls_onnx_ints(x->to, gls_export_name(x, i, "partner", name), node->in.c, partner);
+    const char *a = gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "own", name), GLS_ONNX_ARGS(in, cosine), NULL);
+    const char *b = gls_onnx_node(x->to, "Gather", gls_export_name(x, i, "other", name), GLS_ONNX_ARGS(in, order),
+                                  GLS_ONNX_WITH(GLS_ONNX_INT("axis", 2)));
+    b = gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "turned", name), GLS_ONNX_ARGS(b, sine), NULL);
+    gls_export_out(x, i, GLS_FORM_SEQUENCE, gls_onnx_node(x->to, "Add", node->name, GLS_ONNX_ARGS(a, b), NULL));
 }
 
 const gls_op gls_op_rotary = {

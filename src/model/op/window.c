@@ -62,13 +62,9 @@ static void onnx(gls_export *x, int i) {
         gls_onnx_ints(x->to, gls_export_name(x, i, "pads", name), 6, (const int64_t[]){0, o->size - 1, 0, 0, 0, 0});
     const char *padded =
         gls_onnx_node(x->to, "Pad", gls_export_name(x, i, "padded", name), GLS_ONNX_ARGS(in, pads), NULL);
-    const char *axis = gls_onnx_ints(x->to, gls_export_name(x, i, "axis", name), 1, (const int64_t[]){1}), *y = NULL;
+    const char *y = NULL;
     for (int64_t k = 0; k < o->size; k++) {
-        int64_t end = k + node->in.w;
-        const char *from = gls_onnx_ints(x->to, gls_export_name(x, i, "from", name), 1, &k);
-        const char *to = gls_onnx_ints(x->to, gls_export_name(x, i, "to", name), 1, &end);
-        const char *part = gls_onnx_node(x->to, "Slice", gls_export_name(x, i, "part", name),
-                                         GLS_ONNX_ARGS(padded, from, to, axis), NULL);
+        const char *part = gls_onnx_slice(x->to, gls_export_name(x, i, "part", name), padded, 1, k, k + node->in.w);
         y = k == 0 ? part
                    : gls_onnx_node(x->to, "Concat", gls_export_name(x, i, "parts", name), GLS_ONNX_ARGS(y, part),
                                    GLS_ONNX_WITH(GLS_ONNX_INT("axis", 2)));
