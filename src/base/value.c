@@ -76,6 +76,16 @@ gls_value *gls_value_clone(gls_context *ctx, const gls_value *value) {
     return gls_value_clone_as(ctx, value, value->key);
 }
 
+void gls_value_remove(gls_context *ctx, gls_value *map, const char *key) {
+    const gls_value *gone = gls_value_get(map, key);
+    int64_t kept = 0;
+    for (int64_t i = 0; gone && i < map->count; i++)
+        if (map->items[i] != gone) map->items[kept++] = map->items[i];
+    if (!gone) return;
+    map->count = kept;
+    gls_value_destroy(ctx, (gls_value *)(uintptr_t)gone);
+}
+
 const gls_value *gls_value_get(const gls_value *map, const char *key) {
     if (!map || !key || map->kind != GLS_VALUE_MAP) return NULL;
     for (int64_t i = 0; i < map->count; i++)

@@ -12,6 +12,9 @@ const char *gls_value_origin(const gls_value *value, char text[GLS_ORIGIN_TEXT])
 /* A clone under another key; key NULL: none. */
 gls_value *gls_value_clone_as(gls_context *ctx, const gls_value *value, const char *key);
 
+/* Takes a key and its value out of a map; nothing where there is none. */
+void gls_value_remove(gls_context *ctx, gls_value *map, const char *key);
+
 /* A copy of the name that lives as long as the context, the same one for equal names; NULL for NULL, and without memory
  * (with a message). */
 const char *gls_context_name(gls_context *ctx, const char *name);

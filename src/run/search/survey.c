@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "run/config/cadence.h"
 #include "run/config/members.h"
 
@@ -123,13 +124,9 @@ static gls_status check_used(const work *k) {
 static void forget_files(work *k) {
     const gls_value *section = gls_value_get(k->measures, "measure");
     for (int64_t i = 0; section && i < section->count; i++) {
-        gls_value *own = section->items[i];
-        for (int64_t n = own->kind == GLS_VALUE_MAP ? own->count : 0; n-- > 0;) {
-            const gls_value *key = own->items[n];
-            if (strcmp(key->key, "write") != 0 || (key->file && strncmp(key->file, "--", 2) == 0)) continue;
-            gls_value_destroy(k->ctx, own->items[n]);
-            memmove(own->items + n, own->items + n + 1, (size_t)(--own->count - n) * sizeof *own->items);
-        }
+        const gls_value *write = gls_value_get(section->items[i], "write");
+        bool asked = write && write->file && strncmp(write->file, "--", 2) == 0;
+        if (!asked) gls_value_remove(k->ctx, section->items[i], "write");
     }
 }
 

@@ -114,17 +114,10 @@ static gls_status make_schedule(gls_training *training, int64_t batch, int64_t e
     gls_value *spec = gls_value_clone(training->ctx, given);
     if (!spec) return GLS_ERR_MEMORY;
     gls_status status = GLS_OK;
-    int64_t kept = 0, maximum = examples;
-    for (int64_t i = 0; i < spec->count; i++) {
-        gls_value *item = spec->items[i];
-        if (item->key && strcmp(item->key, "maximum") == 0) {
-            if (status == GLS_OK) status = read_maximum(training, item, &maximum);
-            gls_value_destroy(training->ctx, item);
-        } else {
-            spec->items[kept++] = item;
-        }
-    }
-    spec->count = kept;
+    int64_t maximum = examples;
+    const gls_value *own = gls_value_get(spec, "maximum");
+    if (own) status = read_maximum(training, own, &maximum);
+    gls_value_remove(training->ctx, spec, "maximum");
     *largest = gls_least(maximum, examples);
     double steps_per_epoch = ceil((double)examples / (double)batch);
     if (status == GLS_OK)
