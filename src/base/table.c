@@ -1,5 +1,6 @@
 /* Lookup of members by name. They are few, and looked up when something is made: a linear search is enough. */
 #include "base/table.h"
+#include "base/text.h"
 
 #include "base/context.h"
 
@@ -40,10 +41,8 @@ gls_status gls_member_unknown(gls_context *ctx, const char *place, const char *w
         if (strncmp(known, name, strlen(name)) == 0) nearest = known;
     if (nearest)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown %s '%s'; did you mean '%s'?", place, what, name, nearest);
-    char list[512] = "";
-    size_t used = 0;
-    for (int64_t i = 0; (known = next(user, i)) && used + strlen(known) + 3 < sizeof list; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known);
+    char list[GLS_NAMES_TEXT];
+    gls_text_of_names(list, next, user);
     return gls_fail(ctx, GLS_ERR_ARGUMENT, "%sunknown %s '%s'; expected one of %s", place, what, name, list);
 }
 

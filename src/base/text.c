@@ -121,3 +121,11 @@ bool gls_text_to_int(const char *text, int64_t *value) {
     *value = (int64_t)real;
     return true;
 }
+
+void gls_text_of_names(char text[GLS_NAMES_TEXT], const char *(*next)(const void *user, int64_t i), const void *user) {
+    const char *name;
+    size_t used = 0;
+    *text = 0;
+    for (int64_t i = 0; (name = next(user, i)) && used + strlen(name) + 3 < GLS_NAMES_TEXT; i++)
+        used += (size_t)snprintf(text + used, GLS_NAMES_TEXT - used, "%s%s", i ? ", " : "", name);
+}

@@ -1,6 +1,7 @@
 /* The columns of a table: names from its first line, roles from the options, and features from the training set where
  * there is one. */
 #include "data/csv.h"
+#include "base/text.h"
 #include <string.h>
 
 static const char *column_at(const void *user, int64_t i) {
@@ -81,16 +82,10 @@ static gls_status name_columns(gls_csv_reading *r) {
 
 static gls_status no_column(gls_csv_reading *r, const char *option, const char *name) {
     const char *nearest = gls_nearest(name, column_at, r);
-    char *all = gls_strdup(r->ctx, "");
-    for (int64_t j = 0; all && j < r->columns && strlen(all) < 300; j++) {
-        char *longer = gls_sprintf(r->ctx, "%s%s%.60s", all, j ? ", " : "", r->column[j].name);
-        gls_free(r->ctx, all);
-        all = longer;
-    }
-    gls_fail(r->ctx, GLS_ERR_INPUT, "%s: %s: there is no column '%s'%s%s%s; the columns are %.400s", r->path, option,
-             name, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", all ? all : "");
-    gls_free(r->ctx, all);
-    return GLS_ERR_INPUT;
+    char all[GLS_NAMES_TEXT];
+    gls_text_of_names(all, column_at, r);
+    return gls_fail(r->ctx, GLS_ERR_INPUT, "%s: %s: there is no column '%s'%s%s%s; the columns are %.400s", r->path,
+                    option, name, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", all);
 }
 
 /* A column that the training file has, and another file need not. */

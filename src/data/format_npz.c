@@ -1,5 +1,6 @@
 /* Format npz: features and targets as two arrays of one NumPy archive. */
 #include "data/npy_examples.h"
+#include "base/text.h"
 #include "data/table.h"
 #include "data/zip.h"
 #include <string.h>
@@ -34,17 +35,16 @@ static int64_t find_array(const gls_zip *zip, const char *name) {
     return -1;
 }
 
+static const char *member_at(const void *user, int64_t i) {
+    const gls_zip *zip = user;
+    return i < zip->count ? zip->member[i].name : NULL;
+}
+
 static gls_status no_array(const gls_zip *zip, const char *option, const char *name) {
-    char *all = gls_strdup(zip->ctx, "");
-    for (int64_t i = 0; all && i < zip->count && strlen(all) < 300; i++) {
-        char *longer = gls_sprintf(zip->ctx, "%s%s%.60s", all, i ? ", " : "", zip->member[i].name);
-        gls_free(zip->ctx, all);
-        all = longer;
-    }
-    gls_fail(zip->ctx, GLS_ERR_INPUT, "%s: no array for option %s%s%s%s; the archive holds %.400s", zip->path, option,
-             name ? " ('" : "", name ? name : "", name ? "')" : "", all && *all ? all : "nothing");
-    gls_free(zip->ctx, all);
-    return GLS_ERR_INPUT;
+    char all[GLS_NAMES_TEXT];
+    gls_text_of_names(all, member_at, zip);
+    return gls_fail(zip->ctx, GLS_ERR_INPUT, "%s: no array for option %s%s%s%s; the archive holds %.400s", zip->path,
+                    option, name ? " ('" : "", name ? name : "", name ? "')" : "", *all ? all : "nothing");
 }
 
 static int64_t choose_array(const gls_zip *zip, const char *given, const char *first, const char *const *usual) {
