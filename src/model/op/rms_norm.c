@@ -81,14 +81,20 @@ static void position_backward(gls_exec *x, int i, int64_t row, int64_t p, double
     }
 }
 
-static gls_status backward(gls_exec *x, int i) {
+/* All positions of all rows, each row's sums begun anew; x may be an execution of tangents. */
+static gls_status positions_backward(gls_exec *x, int i,
+                                     void (*one)(gls_exec *x, int i, int64_t row, int64_t p, double *sums)) {
     const gls_node *node = gls_exec_node(x, i);
     for (int64_t r = 0; r < x->rows; r++) {
         double *sums = (double *)gls_exec_aux(x, i) + r * node->out.c;
         for (int64_t k = 0; k < node->out.c; k++) sums[k] = 0;
-        for (int64_t p = 0; p < gls_extent_positions(node->out); p++) position_backward(x, i, r, p, sums);
+        for (int64_t p = 0; p < gls_extent_positions(node->out); p++) one(x, i, r, p, sums);
     }
     return GLS_OK;
+}
+
+static gls_status backward(gls_exec *x, int i) {
+    return positions_backward(x, i, position_backward);
 }
 
 /* ---- tangents, a dash: y' = s x' r + (s r' + s' r) x, r' = -r^3 mean(x x') ---- */
@@ -149,13 +155,7 @@ static void position_backward_tangent(gls_exec *t, int i, int64_t row, int64_t p
 }
 
 static gls_status backward_tangent(gls_exec *t, int i) {
-    const gls_node *node = gls_exec_node(t, i);
-    for (int64_t r = 0; r < t->rows; r++) {
-        double *sums = (double *)gls_exec_aux(t, i) + r * node->out.c;
-        for (int64_t k = 0; k < node->out.c; k++) sums[k] = 0;
-        for (int64_t p = 0; p < gls_extent_positions(node->out); p++) position_backward_tangent(t, i, r, p, sums);
-    }
-    return GLS_OK;
+    return positions_backward(t, i, position_backward_tangent);
 }
 
 static void onnx(gls_export *x, int i) {
