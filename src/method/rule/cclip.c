@@ -22,7 +22,7 @@ typedef struct thresholds {
 
 static void coefficients(const gls_update *update, const void *options, double *out) {
     const cclip_options *o = options;
-    out[TAU] = o->tau_exponent == 0 ? o->tau : o->tau * pow((double)update->k, o->tau_exponent);
+    out[TAU] = gls_rule_threshold(o->tau, o->tau_exponent, update->k);
 }
 
 GLS_SIMD static int cclip_kernel(gls_real *restrict step, gls_real *restrict m, const gls_real *restrict g,
@@ -157,10 +157,7 @@ static const char *const momentum[] = {"m", NULL};
 
 static const gls_option table[] = {
     GLS_METHOD_LR("0.1"),
-    ROW_BETA(cclip_options, beta1, "0.9", "share of the momentum that is kept"),
-    ROW_POSITIVE(cclip_options, tau, "1", GLS_OPTION_SCHEDULABLE, "clip threshold of the momentum"),
-    ROW_REAL(cclip_options, tau_exponent, "0", -INFINITY, INFINITY, 0,
-             "the threshold grows: tau k^tau_exponent (1/alpha in theory)"),
+    ROWS_GROWING_THRESHOLD(cclip_options),
     GLS_PATH(
         "thresholds", cclip_options, thresholds, NULL,
         "thresholds in units of tau (.safetensors): an array a block, of one value or one a coordinate, as measure "

@@ -9,7 +9,7 @@ typedef struct gclip_options {
 enum { TAU };
 
 static double tau_at(const gls_update *update, const gclip_options *o) {
-    return o->tau_exponent == 0 ? o->tau : o->tau * pow((double)update->k, o->tau_exponent);
+    return gls_rule_threshold(o->tau, o->tau_exponent, update->k);
 }
 
 static void coefficients(const gls_update *update, const void *options, double *out) {
@@ -54,16 +54,9 @@ static void gclip_main(const gls_range *r) {
 
 static const char *const momentum[] = {"m", NULL};
 
-static const gls_option table[] = {
-    GLS_METHOD_LR("0.1"),
-    ROW_BETA(gclip_options, beta1, "0.9", "share of the momentum that is kept"),
-    ROW_POSITIVE(gclip_options, tau, "1", GLS_OPTION_SCHEDULABLE, "clip threshold of the momentum"),
-    ROW_REAL(gclip_options, tau_exponent, "0", -INFINITY, INFINITY, 0,
-             "the threshold grows: tau k^tau_exponent (1/alpha in theory)"),
-    GLS_METHOD_COUPLED,
-    GLS_METHOD_DECOUPLED_ROW,
-    GLS_METHOD_REST,
-    {0}};
+static const gls_option table[] = {GLS_METHOD_LR("0.1"), ROWS_GROWING_THRESHOLD(gclip_options),
+                                   GLS_METHOD_COUPLED,   GLS_METHOD_DECOUPLED_ROW,
+                                   GLS_METHOD_REST,      {0}};
 
 const gls_method_type gls_method_gclip = {.member = {"gclip", "momentum clipped as a whole: w -= lr min(tau/|m|, 1) m",
                                                      "[A] Alg. 1", table, sizeof(gclip_options)},

@@ -18,6 +18,16 @@
 #define ROW_NOT_NEGATIVE(struct_, field_, initial_, flags_, help_) \
     ROW_REAL(struct_, field_, initial_, 0, INFINITY, (flags_), help_)
 
+/* A threshold of a momentum that grows with the number of the step, and the momentum's share. */
+#define ROWS_GROWING_THRESHOLD(struct_)                                                            \
+    ROW_BETA(struct_, beta1, "0.9", "share of the momentum that is kept"),                         \
+        ROW_POSITIVE(struct_, tau, "1", GLS_OPTION_SCHEDULABLE, "clip threshold of the momentum"), \
+        ROW_REAL(struct_, tau_exponent, "0", -INFINITY, INFINITY, 0,                               \
+                 "the threshold grows: tau k^tau_exponent (1/alpha in theory)")
+static inline double gls_rule_threshold(double tau, double exponent, int64_t k) {
+    return exponent == 0 ? tau : tau * pow((double)k, exponent);
+}
+
 #ifdef GLS_DOUBLE
 #define gls_sqrt sqrt
 #define gls_abs fabs
