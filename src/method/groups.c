@@ -216,6 +216,21 @@ gls_status gls_method_groups_advance(gls_method *method, gls_clock clock) {
     return GLS_OK;
 }
 
+/* The option's schedule in the first group that has one with such milestones: groups that say nothing share one. */
+static void note_beyond(const gls_method *method, const gls_option *option) {
+    char what[160];
+    snprintf(what, sizeof what, "method.%s", option->key);
+    for (int64_t i = method->groups - 1; i >= 0; i--)
+        for (int64_t j = 0; j < method->group[i].scheduled_count; j++) {
+            const gls_method_scheduled *s = &method->group[i].scheduled[j];
+            if (s->option == option && gls_schedule_note_beyond(s->schedule, what)) return;
+        }
+}
+
+void gls_method_note_beyond(const gls_method *method) {
+    for (const gls_option *o = method->type->member.options; o->key; o++) note_beyond(method, o);
+}
+
 bool gls_method_watches(const gls_method *method) {
     if (!method) return false;
     for (int64_t i = 0; i < method->groups; i++)

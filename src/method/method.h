@@ -39,6 +39,9 @@ typedef struct gls_projection {
     double low, high;
 } gls_projection;
 
+/* Warns of milestones behind the end of the run; true if there are any. */
+bool gls_schedule_note_beyond(const gls_schedule *schedule, const char *what);
+
 struct gls_method {
     gls_context *ctx;
     const gls_method_type *type;
@@ -83,6 +86,8 @@ gls_status gls_method_group_refresh(gls_method *method, gls_method_group *group,
 gls_status gls_method_groups_arrays(gls_method *method, const char *prefix, gls_arrays *arrays);
 /* The groups' options at this step. GLS_ERR_ARGUMENT if a schedule leaves an option's bounds. */
 gls_status gls_method_groups_advance(gls_method *method, gls_clock clock);
+/* A word on schedules whose milestones lie behind the end of the run. */
+void gls_method_note_beyond(const gls_method *method);
 /* Cuts w into pieces and tasks; books the sums. */
 gls_status gls_method_pieces_create(gls_method *method);
 
