@@ -46,7 +46,7 @@ static gls_status allocate(scoring *s, int64_t examples) {
 static gls_status take_targets(void *user, const gls_batch *batch, int64_t begin) {
     scoring *s = user;
     int64_t positions = s->prediction.positions, k = s->p->problem->outputs;
-    bool fits = s->label ? batch->label && (batch->next_tokens ? batch->length : 1) == positions
+    bool fits = s->label ? batch->label && gls_batch_labels(batch) == positions
                          : batch->y && batch->targets == k;
     if (!fits)
         return gls_fail(s->p->ctx, GLS_ERR_INPUT,
