@@ -34,7 +34,7 @@ static gls_status check_model(const gls_predictor *p, const gls_predictor_sampli
     gls_context *ctx = p->ctx;
     if (o->size != sizeof *o)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sample: options of %zu bytes, expected %zu", o->size, sizeof *o);
-    if (p->problem->data.target != GLS_TARGET_TOKENS || !p->trained.input.class_names)
+    if (p->problem->data.target != GLS_TARGET_TOKENS || p->problem->data.masked || !p->trained.input.class_names)
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED,
                         "sample: model '%s' was not trained to predict the next token of a text (data.format: text)",
                         p->problem->type->member.name);
