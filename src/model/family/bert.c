@@ -1,6 +1,6 @@
 /* bert: an encoder of attention layers that see both ways; it tells hidden words, labels of a row or pair of texts, or
  * the ends of a span (Devlin et al. 2019). */
-#include "model/attention_layers.h"
+#include "model/layer_stack.h"
 #include "model/network.h"
 
 typedef struct bert_options {
@@ -28,19 +28,19 @@ static const gls_option options[] = {
     {0},
 };
 
-static int embed(gls_graph *g, const bert_options *o, const gls_attention_layers *layers) {
+static int embed(gls_graph *g, const bert_options *o, const gls_layer_stack *layers) {
     gls_op_segments_options segments = {.count = o->segments, .separator = g->data->separator};
     gls_op_positions_options positions = {.kind = GLS_POSITIONS_LEARNED, .size = o->positions};
     int x = gls_family_embedding(g, o->dim);
     if (o->segments) x = gls_graph_add(g, "segments", "segments", &segments, 1, &x);
     x = gls_graph_add(g, "positions", "positions", &positions, 1, &x);
-    return gls_layer_dropout(g, "drop", o->dropout, gls_attention_layers_norm(g, layers, "norm", x));
+    return gls_layer_dropout(g, "drop", o->dropout, gls_layer_stack_norm(g, layers, "norm", x));
 }
 
 /* A layer of its own between the encoder and the words. */
-static gls_status tell_words(gls_graph *g, const bert_options *o, const gls_attention_layers *layers, int x) {
+static gls_status tell_words(gls_graph *g, const bert_options *o, const gls_layer_stack *layers, int x) {
     x = gls_layer(g, "gelu", "head_act", gls_layer_dense(g, "head", o->dim, x));
-    return gls_family_text_output(g, &o->common, o->tie, gls_attention_layers_norm(g, layers, "head_norm", x));
+    return gls_family_text_output(g, &o->common, o->tie, gls_layer_stack_norm(g, layers, "head_norm", x));
 }
 
 /* What the first position says of the row, through one more layer. */
@@ -53,19 +53,19 @@ static gls_status classify(gls_graph *g, const bert_options *o, int x) {
 
 static gls_status build(gls_graph *g, const void *given) {
     const bert_options *o = given;
-    gls_attention_layers layers = {.dim = o->dim,
-                                   .heads = o->heads,
-                                   .hidden = o->hidden,
-                                   .order = GLS_ATTENTION_POST,
-                                   .eps = o->eps,
-                                   .dropout = o->dropout};
+    gls_layer_stack layers = {.dim = o->dim,
+                              .heads = o->heads,
+                              .hidden = o->hidden,
+                              .order = GLS_LAYER_ORDER_POST,
+                              .eps = o->eps,
+                              .dropout = o->dropout};
     bool words = gls_family_predicts_words(g);
     if (words && !g->data->masked)
         return gls_graph_fail(g, "bert: it sees the next words, which are the targets; the transform mask_tokens hides "
                                  "some to be told instead"),
                g->status;
-    GLS_TRY(gls_attention_layers_check(g, "bert", &layers));
-    int x = gls_attention_layers_add(g, &layers, o->depth, embed(g, o, &layers));
+    GLS_TRY(gls_layer_stack_check(g, "bert", &layers));
+    int x = gls_layer_stack_add(g, &layers, o->depth, embed(g, o, &layers));
     if (words) return tell_words(g, o, &layers, x);
     return gls_family_finds_spans(g) ? gls_family_span_output(g, &o->common, x) : classify(g, o, x);
 }

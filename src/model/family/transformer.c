@@ -1,6 +1,6 @@
 /* transformer: a decoder of attention and feed-forward layers with shortcuts; where examples have one label, attention
  * sees both ways and the mean over the positions is classified. */
-#include "model/attention_layers.h"
+#include "model/layer_stack.h"
 #include "model/network.h"
 
 typedef struct transformer_options {
@@ -21,14 +21,14 @@ static const gls_option options[] = {
     GLS_INT("depth", transformer_options, depth, "2", 1, 1e3, "layers"),
     GLS_INT("hidden", transformer_options, hidden, "0", 0, 1e6,
             "units of a feed-forward layer; 0: 4 dim, of a gated one 8 dim / 3"),
-    GLS_ENUM("feed_forward", transformer_options, feed_forward, "gelu", GLS_ATTENTION_FEED_CHOICES,
+    GLS_ENUM("feed_forward", transformer_options, feed_forward, "gelu", GLS_LAYER_FEED_CHOICES,
              "between its two products: gelu, or a gate by gelu or silu (Shazeer 2020)"),
     GLS_ENUM("attention", transformer_options, attention, "softmax", "softmax|none",
              "none: every position keeps its own values, so that no position sees another ([A] figure 4)"),
     GLS_ENUM("positions", transformer_options, positions, "learned", GLS_POSITIONS_CHOICES "|rotary|none",
              "vectors that are added to the words', or angles of queries and keys"),
-    GLS_ENUM("norm", transformer_options, norm, "layer", GLS_ATTENTION_NORM_CHOICES, "normalisation"),
-    GLS_ENUM("order", transformer_options, order, "pre", GLS_ATTENTION_ORDER_CHOICES,
+    GLS_ENUM("norm", transformer_options, norm, "layer", GLS_LAYER_NORM_CHOICES, "normalisation"),
+    GLS_ENUM("order", transformer_options, order, "pre", GLS_LAYER_ORDER_CHOICES,
              "normalise in front of each part, or after its shortcut"),
     GLS_REAL("dropout", transformer_options, dropout, "0", 0, 1,
              "share dropped in training, in front of every addition", .flags = GLS_OPTION_BELOW_MAX),
@@ -45,25 +45,25 @@ static gls_status build(gls_graph *g, const void *given) {
         return gls_graph_fail(g, "transformer: rotary positions turn queries and keys, and attention is none"),
                g->status;
     /* A hidden word may be told by those behind it. */
-    gls_attention_layers layers = {.dim = o->dim,
-                                   .heads = o->heads,
-                                   .kv_heads = o->kv_heads,
-                                   .hidden = o->hidden,
-                                   .norm = o->norm,
-                                   .order = o->order,
-                                   .feed_forward = o->feed_forward,
-                                   .eps = 1e-5, /* the ops' default */
-                                   .dropout = o->dropout,
-                                   .causal = next && !g->data->masked,
-                                   .rotary = o->positions == POSITIONS_ROTARY,
-                                   .alone = o->attention == ATTENTION_NONE};
-    GLS_TRY(gls_attention_layers_check(g, "transformer", &layers));
+    gls_layer_stack layers = {.dim = o->dim,
+                              .heads = o->heads,
+                              .kv_heads = o->kv_heads,
+                              .hidden = o->hidden,
+                              .norm = o->norm,
+                              .order = o->order,
+                              .feed_forward = o->feed_forward,
+                              .eps = 1e-5, /* the ops' default */
+                              .dropout = o->dropout,
+                              .causal = next && !g->data->masked,
+                              .rotary = o->positions == POSITIONS_ROTARY,
+                              .alone = o->attention == ATTENTION_NONE};
+    GLS_TRY(gls_layer_stack_check(g, "transformer", &layers));
     gls_op_positions_options positions = {.kind = o->positions};
     int x = gls_family_embedding(g, o->dim);
     if (o->positions <= POSITIONS_SINUSOIDAL) x = gls_graph_add(g, "positions", "positions", &positions, 1, &x);
     x = gls_layer_dropout(g, "drop", o->dropout, x);
-    x = gls_attention_layers_add(g, &layers, o->depth, x);
-    if (o->order == GLS_ATTENTION_PRE) x = gls_attention_layers_norm(g, &layers, "norm", x);
+    x = gls_layer_stack_add(g, &layers, o->depth, x);
+    if (o->order == GLS_LAYER_ORDER_PRE) x = gls_layer_stack_norm(g, &layers, "norm", x);
     return gls_family_text_output(g, &o->common, o->tie, x);
 }
 

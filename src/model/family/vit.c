@@ -1,6 +1,6 @@
 /* vit: an image as a row of patches with a class token in front, under attention layers (Dosovitskiy et al. 2021); the
  * default shape is DeiT's smallest (Touvron et al. 2021). */
-#include "model/attention_layers.h"
+#include "model/layer_stack.h"
 #include "model/network.h"
 
 typedef struct vit_options {
@@ -40,16 +40,16 @@ static int embed(gls_graph *g, const vit_options *o) {
 
 static gls_status build(gls_graph *g, const void *given) {
     const vit_options *o = given;
-    gls_attention_layers layers = {.dim = o->dim,
-                                   .heads = o->heads,
-                                   .hidden = o->hidden,
-                                   .order = GLS_ATTENTION_PRE,
-                                   .eps = o->eps,
-                                   .dropout = o->dropout};
+    gls_layer_stack layers = {.dim = o->dim,
+                              .heads = o->heads,
+                              .hidden = o->hidden,
+                              .order = GLS_LAYER_ORDER_PRE,
+                              .eps = o->eps,
+                              .dropout = o->dropout};
     if (!g->data || g->data->dims != 3) return gls_graph_fail(g, "vit: the data are not images"), g->status;
-    GLS_TRY(gls_attention_layers_check(g, "vit", &layers));
-    int x = gls_attention_layers_add(g, &layers, o->depth, embed(g, o));
-    x = gls_attention_layers_norm(g, &layers, "norm", x);
+    GLS_TRY(gls_layer_stack_check(g, "vit", &layers));
+    int x = gls_layer_stack_add(g, &layers, o->depth, embed(g, o));
+    x = gls_layer_stack_norm(g, &layers, "norm", x);
     x = o->pool == POOL_CLASS ? gls_layer(g, "first", "first", x) : gls_layer(g, "global_pool", "pool", x);
     gls_family_loss(g, &o->common, gls_layer_dense(g, "output", gls_family_outputs(g, &o->common), x));
     return g->status;
