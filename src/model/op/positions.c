@@ -19,6 +19,8 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     gls_op_positions_options *o = node->options;
     GLS_TRY(gls_op_takes_positions(g, node));
     node->out = node->in;
+    if (o->size && o->kind != GLS_POSITIONS_LEARNED)
+        return gls_node_fail(g, node, "size: %lld vectors are learned, but the kind is sinusoidal", (long long)o->size);
     if (o->size && o->size < node->in.w)
         return gls_node_fail(g, node, "rows of %lld positions, but it has vectors for %lld", (long long)node->in.w,
                              (long long)o->size);
