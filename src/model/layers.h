@@ -153,8 +153,17 @@ typedef enum gls_op_positions_kind { GLS_POSITIONS_LEARNED, GLS_POSITIONS_SINUSO
 
 typedef struct gls_op_positions_options {
     int kind;
-    bool packed; /* not an option: documents begin anywhere in a row */
+    int64_t size;  /* vectors; 0: one for each position of a row */
+    bool by_place; /* not an option: not every vector is used once by every row */
 } gls_op_positions_options;
+
+typedef struct gls_op_segments_options {
+    int64_t count, separator;
+} gls_op_segments_options;
+
+typedef struct gls_op_patches_options {
+    int64_t size;
+} gls_op_patches_options;
 
 typedef struct gls_op_cross_entropy_options {
     double label_smoothing;

@@ -104,8 +104,11 @@ int gls_family_loss(gls_graph *graph, const gls_family_options *options, int nod
 /* The number of outputs that this loss takes. */
 int64_t gls_family_outputs(const gls_graph *graph, const gls_family_options *options);
 
-/* Models of texts: they predict the next word at every position, or else one label an example. */
+/* Models of texts: they predict a word at every position, or both ends of a span, or else one label an example. */
 bool gls_family_predicts_words(const gls_graph *graph);
+bool gls_family_finds_spans(const gls_graph *graph);
+/* Ends the graph: two outputs at every position, by which the ends of a span are chosen, and the loss. */
+gls_status gls_family_span_output(gls_graph *graph, const gls_family_options *options, int x);
 /* Whether the output layer's weights may be the words' vectors. */
 gls_status gls_family_check_tie(gls_graph *graph, const char *name, bool tie, int64_t hidden, int64_t embedding);
 /* The input's words as vectors: the layer "embedding". */

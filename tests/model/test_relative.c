@@ -31,6 +31,7 @@ static const sample samples[] = {
     {"layers", "{layers: [{gaussian: {dim: 6}}, {scale: {by: -2}}, {slice: {first: 2}}, {dense: {units: 20}}]}", 6, 0,
      false},
     {"transformer", "{dim: 6, heads: 2, depth: 1, inputs: gaussian, attention: none}", 6, 0, false},
+    {"bert", "{dim: 6, heads: 2, depth: 1, inputs: gaussian, attention: none}", 6, 3, false},
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };
 

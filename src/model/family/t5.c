@@ -142,6 +142,8 @@ static gls_status check(gls_graph *g, const t5_options *o) {
     bool next = gls_family_predicts_words(g);
     if (next && g->data->documents != GLS_DOCUMENTS_WHOLE)
         gls_graph_fail(g, "t5: rows of lines end anywhere; expected rows that go on (data.rows: stream)");
+    if (next && g->data->masked)
+        gls_graph_fail(g, "t5: it continues a row; expected next words as targets, not hidden ones");
     if (next && (length < 2 || o->source > length))
         gls_graph_fail(g, "t5: source: %lld of %lld tokens; expected at least one for the decoder and no more than all",
                        (long long)o->source, (long long)length);

@@ -100,9 +100,8 @@ static int feed_forward(const builder *b, int x) {
 
 static gls_status check(gls_graph *g, const transformer_xl_options *o, bool next) {
     if (o->tie && !next) gls_graph_fail(g, "transformer_xl: tie needs next words as targets");
-    if (o->memory && !next)
-        gls_graph_fail(g, "transformer_xl: memory %lld needs next words as targets; a labelled text follows no other",
-                       (long long)o->memory);
+    if (o->memory && (!next || g->data->masked))
+        gls_graph_fail(g, "transformer_xl: memory %lld needs next words as targets", (long long)o->memory);
     if (o->dim % o->heads != 0)
         gls_graph_fail(g, "transformer_xl: %lld heads do not divide dim %lld", (long long)o->heads, (long long)o->dim);
     return g->status;
@@ -110,8 +109,9 @@ static gls_status check(gls_graph *g, const transformer_xl_options *o, bool next
 
 static gls_status build(gls_graph *g, const void *given) {
     const transformer_xl_options *o = given;
-    builder b = {.g = g, .o = o, .causal = gls_family_predicts_words(g)};
-    GLS_TRY(check(g, o, b.causal));
+    bool next = gls_family_predicts_words(g);
+    builder b = {.g = g, .o = o, .causal = next && !g->data->masked};
+    GLS_TRY(check(g, o, next));
     gls_op_distances_options distances = {.dim = o->dim, .memory = o->memory, .causal = b.causal};
     int x = gls_layer_dropout(g, "drop", o->dropout, gls_family_embedding(g, o->dim)), tokens = 0;
     b.distances = gls_graph_add(g, "distances", "distances", &distances, 1, &tokens);
