@@ -11,7 +11,13 @@ extern "C" {
 
 /* ---- sets of examples ---- */
 
-typedef enum gls_target_kind { GLS_TARGET_NONE, GLS_TARGET_CLASS, GLS_TARGET_REAL, GLS_TARGET_TOKENS } gls_target_kind;
+typedef enum gls_target_kind {
+    GLS_TARGET_NONE,
+    GLS_TARGET_CLASS,
+    GLS_TARGET_REAL,
+    GLS_TARGET_TOKENS, /* one at every position of a token row */
+    GLS_TARGET_SPAN    /* a stretch of a token row: its first and its last position */
+} gls_target_kind;
 
 /* What positions of a token row see of each other (gls_batch.document). */
 typedef enum gls_documents {
@@ -29,11 +35,13 @@ typedef struct gls_data_info {
     int64_t shape[GLS_MAX_DIMS]; /* of one example: [features], or [channels, height, width] */
     bool sparse;
     gls_target_kind target;
-    int64_t classes;                /* with class targets, or the vocabulary where the targets are tokens */
+    int64_t classes;                /* with class targets; the vocabulary where they are tokens, the length of spans */
     int64_t targets;                /* real targets: values a row, or 0 */
     int64_t length;                 /* token rows: tokens a row; else 0 */
     int64_t vocabulary;             /* token rows: tokens are in [0, vocabulary) */
     gls_documents documents;        /* of token rows */
+    int64_t separator;              /* token rows: the token that parts two texts of a row; 0: there is none */
+    bool masked;                    /* targets that are tokens: those that a row hides, instead of the next ones */
     int64_t streams;                /* > 0: of token rows, example j goes on where example j - streams ends; else 0 */
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
     /* [features] or NULL: a column's name, or "column=value" of a category */
@@ -81,7 +89,8 @@ GLS_API gls_status gls_source_subset(gls_context *ctx, const gls_source *source,
 GLS_API gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, const int32_t *label, const gls_real *y,
                                          const gls_data_info *info, gls_source **out);
 /* The same over rows of tokens [examples, length], each in [0, vocabulary); label is [examples] with class targets, or
- * [examples, length] where the targets are tokens: a row's mass is then its share of labels that are not negative. */
+ * [examples, length] where the targets are tokens: a row's mass is then its share of labels that are not negative; of
+ * spans it is [examples, 2] positions. */
 GLS_API gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
                                           const gls_data_info *info, gls_source **out);
 /* The same over rows that hold documents: document [examples, length] numbers each position's, from 0 upwards along a
@@ -182,8 +191,9 @@ typedef struct gls_batch {
     int64_t length;       /* of token rows */
     /* [rows, length] Positions of a row see each other where these are equal; negative: padding. NULL: all do. */
     const int32_t *document;
-    const int32_t *label; /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or NULL */
-    bool next_tokens;
+    /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or with spans [rows, 2], or NULL */
+    const int32_t *label;
+    bool next_tokens, spans;
     const gls_real *y; /* [rows, targets] real targets, or NULL */
     int64_t targets;
     const int64_t *index; /* [rows] the example's index in the set */
@@ -193,6 +203,9 @@ typedef struct gls_batch {
     uint64_t draw;        /* one number for the mini-batch: randomness is keyed by it */
 } gls_batch;
 
+/* Labels a row: 1, 2 or the length. */
+GLS_API int64_t gls_batch_labels(const gls_batch *batch);
+GLS_API int64_t gls_data_labels(const gls_data_info *info);
 /* A view of rows [begin, begin + rows). */
 GLS_API gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows);
 GLS_API double gls_batch_mass(const gls_batch *batch); /* sum of masses */

@@ -4,6 +4,18 @@
 #include <math.h>
 #include <string.h>
 
+enum { SPAN_LABELS = 2 };
+
+int64_t gls_batch_labels(const gls_batch *batch) {
+    if (!batch) return 0;
+    return batch->next_tokens ? batch->length : batch->spans ? SPAN_LABELS : 1;
+}
+
+int64_t gls_data_labels(const gls_data_info *info) {
+    if (!info) return 0;
+    return info->target == GLS_TARGET_TOKENS ? info->length : info->target == GLS_TARGET_SPAN ? SPAN_LABELS : 1;
+}
+
 gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
     if (!batch) return (gls_batch){0};
     gls_batch view = *batch;
@@ -12,7 +24,7 @@ gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
     if (batch->row) view.row += begin;
     if (batch->token) view.token += begin * batch->length;
     if (batch->document) view.document += begin * batch->length;
-    if (batch->label) view.label += begin * (batch->next_tokens ? batch->length : 1);
+    if (batch->label) view.label += begin * gls_batch_labels(batch);
     if (batch->y) view.y += begin * batch->targets;
     if (batch->index) view.index += begin;
     if (batch->slot) view.slot += begin;
@@ -43,7 +55,7 @@ static gls_status allocate_rows(gls_context *ctx, const gls_data_info *info, int
     if (info->length) {
         ROWS(token, info->length);
         if (info->documents) ROWS(document, info->length);
-        if (info->target == GLS_TARGET_TOKENS) ROWS(label, info->length);
+        if (info->target == GLS_TARGET_TOKENS || info->target == GLS_TARGET_SPAN) ROWS(label, gls_data_labels(info));
     } else if (info->sparse) {
         rows->row = gls_alloc(ctx, capacity + 1, sizeof *rows->row);
         if (!rows->row) return GLS_ERR_MEMORY;
@@ -113,7 +125,7 @@ gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t 
     if (rows->mass) part.mass += begin;
     if (rows->token) part.token += begin * info->length;
     if (rows->document) part.document += begin * info->length;
-    if (rows->label) part.label += begin * (info->target == GLS_TARGET_TOKENS ? info->length : 1);
+    if (rows->label) part.label += begin * gls_data_labels(info);
     return part;
 }
 
@@ -155,6 +167,7 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
                        .document = rows->document,
                        .label = rows->label,
                        .next_tokens = info->target == GLS_TARGET_TOKENS,
+                       .spans = info->target == GLS_TARGET_SPAN,
                        .y = rows->y,
                        .targets = info->targets,
                        .index = rows->index,

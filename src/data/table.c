@@ -26,6 +26,7 @@
     X(label_noise) \
     X(insert) \
     X(subset) \
+    X(mask_tokens) \
     X(classes) \
     X(weigh) \
     X(mix)

@@ -43,7 +43,7 @@ static gls_status take_sparse(gls_context *ctx, gls_sorted *sorted, const gls_ba
 
 static gls_status take_all(gls_context *ctx, gls_sorted *sorted, const gls_batch *from) {
     gls_batch *to = &sorted->batch;
-    int64_t n = from->rows, labels = from->next_tokens ? from->length : 1;
+    int64_t n = from->rows, labels = gls_batch_labels(from);
     *to = *from;
     to->key = NULL;
     GLS_TRY(take(ctx, sorted, 0, from->x, n, from->features, sizeof(gls_real), &to->x));
