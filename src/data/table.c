@@ -28,6 +28,7 @@
     X(subset) \
     X(classes) \
     X(weigh) \
+    X(mixup) \
     X(mix)
 /* clang-format on */
 

@@ -61,14 +61,27 @@ static double sum_of(const gls_real *p, int64_t n) {
     return sum;
 }
 
-static double label_loss(const gls_real *z, int64_t n, int64_t label, double smooth, gls_real *p, softmax *keep) {
+/* The classes of one label: one, or two of which the first has the share `share`. */
+typedef struct target {
+    int64_t label, other;
+    double share;
+} target;
+
+static target target_at(const gls_batch *batch, int64_t t) {
+    double share = gls_loss_share(batch, t);
+    return (target){batch->label[t], share < 1 ? batch->other_label[t] : batch->label[t], share};
+}
+
+static double label_loss(const gls_real *z, int64_t n, target of, double smooth, gls_real *p, softmax *keep) {
     gls_real most = gls_largest(z, n);
     exponentials(z, n, most, p);
     double sum = sum_of(p, n), mean = 0;
     *keep = (softmax){sum, most};
     if (smooth > 0)
         for (int64_t c = 0; c < n; c++) mean += (double)(z[c] - most) / (double)n;
-    return log(sum) - (1 - smooth) * (double)(z[label] - most) - smooth * mean;
+    double own = (double)(z[of.label] - most);
+    if (of.share < 1) own = of.share * own + (1 - of.share) * (double)(z[of.other] - most);
+    return log(sum) - (1 - smooth) * own - smooth * mean;
 }
 
 /* What each of the row's labels weighs: its mass over their number. */
@@ -90,12 +103,12 @@ static gls_status forward(gls_exec *x, int i) {
     for (int64_t r = 0; r < x->rows; r++) {
         double sum = 0;
         for (int64_t t = r * labels; t < (r + 1) * labels; t++) {
-            int64_t label = batch->label[t];
-            if (label < 0 && batch->next_tokens) continue;
-            if (label < 0 || label >= n)
+            target of = target_at(batch, t);
+            if (of.label < 0 && batch->next_tokens) continue;
+            if (of.label < 0 || of.label >= n || of.other < 0 || of.other >= n)
                 return gls_fail(x->ctx, GLS_ERR_INPUT, "example %lld has label %lld, expected 0 to %lld",
-                                (long long)batch->index[r], (long long)label, (long long)n - 1);
-            sum += label_loss(z + t * n, n, label, o->label_smoothing, x->scratch, keep ? &keep[t] : &nobody);
+                                (long long)batch->index[r], (long long)of.label, (long long)n - 1);
+            sum += label_loss(z + t * n, n, of, o->label_smoothing, x->scratch, keep ? &keep[t] : &nobody);
         }
         loss[r] = label_weight(batch, r, labels) * sum;
     }
@@ -105,6 +118,17 @@ static gls_status forward(gls_exec *x, int i) {
 /* e^{z - most} become the gradients: the probabilities less the targets, times the label's weight. */
 GLS_SIMD static void less_even(gls_real *p, int64_t n, double sum, gls_real even, gls_real weight) {
     for (int64_t c = 0; c < n; c++) p[c] = weight * ((gls_real)(p[c] / sum) - even);
+}
+
+static void less_targets(gls_real *p, int64_t n, target of, double sum, gls_real even, gls_real own, gls_real weight) {
+    gls_real hit = (gls_real)(p[of.label] / sum), other = (gls_real)(p[of.other] / sum);
+    less_even(p, n, sum, even, weight);
+    if (of.label == of.other) {
+        p[of.label] = weight * (hit - even - own);
+        return;
+    }
+    p[of.label] = weight * (hit - even - own * (gls_real)of.share);
+    p[of.other] = weight * (other - even - own * (gls_real)(1 - of.share));
 }
 
 /* The probabilities are computed again from what forward kept; a label that is ignored has gradient 0. */
@@ -127,9 +151,7 @@ static gls_status backward(gls_exec *x, int i) {
                 continue;
             }
             exponentials(z + t * n, n, keep[t].most, to);
-            gls_real hit = (gls_real)(to[batch->label[t]] / keep[t].sum);
-            less_even(to, n, keep[t].sum, even, weight);
-            to[batch->label[t]] = weight * (hit - even - own);
+            less_targets(to, n, target_at(batch, t), keep[t].sum, even, own, weight);
         }
     }
     return GLS_OK;
@@ -177,9 +199,13 @@ static gls_status scores(gls_exec *x, int i, double *sum) {
     const gls_batch *batch = x->args->rows;
     *sum = 0;
     for (int64_t r = 0; r < x->rows; r++) {
-        int64_t correct = 0;
-        for (int64_t t = r * labels; t < (r + 1) * labels; t++) correct += right(z + t * n, n, batch->label[t]);
-        *sum += label_weight(batch, r, labels) * (double)correct;
+        double correct = 0;
+        for (int64_t t = r * labels; t < (r + 1) * labels; t++) {
+            target of = target_at(batch, t);
+            correct += of.share * right(z + t * n, n, of.label);
+            if (of.share < 1) correct += (1 - of.share) * right(z + t * n, n, of.other);
+        }
+        *sum += label_weight(batch, r, labels) * correct;
     }
     return GLS_OK;
 }
