@@ -40,10 +40,10 @@ static gls_status allocate_rows(gls_context *ctx, const gls_data_info *info, int
         rows->field = gls_alloc(ctx, rows_count, sizeof *rows->field);                                       \
         if (!rows->field) return GLS_ERR_MEMORY;                                                             \
     } while (0)
-    if (info->length) {
+    if (info->documents) ROWS(document, info->length);
+    if (gls_target_by_position(info->target)) ROWS(label, info->length);
+    if (info->vocabulary) {
         ROWS(token, info->length);
-        if (info->documents) ROWS(document, info->length);
-        if (info->target == GLS_TARGET_TOKENS) ROWS(label, info->length);
     } else if (info->sparse) {
         rows->row = gls_alloc(ctx, capacity + 1, sizeof *rows->row);
         if (!rows->row) return GLS_ERR_MEMORY;
@@ -113,7 +113,7 @@ gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t 
     if (rows->mass) part.mass += begin;
     if (rows->token) part.token += begin * info->length;
     if (rows->document) part.document += begin * info->length;
-    if (rows->label) part.label += begin * (info->target == GLS_TARGET_TOKENS ? info->length : 1);
+    if (rows->label) part.label += begin * (gls_target_by_position(info->target) ? info->length : 1);
     return part;
 }
 
@@ -154,7 +154,7 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
                        .length = info->length,
                        .document = rows->document,
                        .label = rows->label,
-                       .next_tokens = info->target == GLS_TARGET_TOKENS,
+                       .next_tokens = gls_target_by_position(info->target),
                        .y = rows->y,
                        .targets = info->targets,
                        .index = rows->index,

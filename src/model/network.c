@@ -5,6 +5,7 @@
 
 #include "base/arith.h"
 #include "base/context.h"
+#include "model/layers.h"
 #include "model/op.h"
 #include "model/use.h"
 #include "model/use/factors.h"
@@ -55,7 +56,8 @@ static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group)
     p->score_count = loss->score ? 1 : 0;
     p->score[0] = loss->score;
     p->outputs = gls_extent_size(g->node[g->output].out);
-    p->positions = p->data.target == GLS_TARGET_TOKENS ? gls_extent_positions(g->node[g->output].out) : 1;
+    p->positions = gls_target_by_position(p->data.target) ? gls_extent_positions(g->node[g->output].out) : 1;
+    if (p->data.target == GLS_TARGET_SEQUENCE) p->blank = ((const gls_op_ctc_options *)g->node[g->loss].options)->blank;
     p->link = loss->link ? loss->link(g, &g->node[g->loss]) : GLS_LINK_NONE;
     return GLS_OK;
 }
@@ -199,13 +201,16 @@ static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_arg
         return gls_fail(p->ctx, GLS_ERR_INTERNAL, "%lld rows in an evaluation made for %lld", (long long)rows->rows,
                         (long long)x->plan->max_rows);
     const gls_data_info *data = &p->data;
-    bool next = data->target == GLS_TARGET_TOKENS, classes = data->target == GLS_TARGET_CLASS;
-    if (data->length && (!rows->token || rows->length != data->length))
+    bool next = gls_target_by_position(data->target), classes = data->target == GLS_TARGET_CLASS;
+    if (data->vocabulary && (!rows->token || rows->length != data->length))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld tokens, but the network was made for %lld",
                         rows->token ? (long long)rows->length : 0LL, (long long)data->length);
     if (data->documents && !rows->document)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows do not say where their documents are");
-    if (!data->length && (rows->features != data->features || (data->sparse ? !rows->row : !rows->x)))
+    if (!data->vocabulary && data->length && rows->length != data->length)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld frames, but the network was made for %lld",
+                        (long long)rows->length, (long long)data->length);
+    if (!data->vocabulary && (rows->features != data->features || (data->sparse ? !rows->row : !rows->x)))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld %s features, but the network was made for %lld %s ones",
                         (long long)rows->features, rows->row ? "sparse" : "dense", (long long)data->features,
                         data->sparse ? "sparse" : "dense");
@@ -214,7 +219,7 @@ static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_arg
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have no %s", classes || next ? "labels" : "targets");
     if ((classes || next) && rows->next_tokens != next)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have %s, but the network was made for %s",
-                        next ? "one label each" : "next tokens", next ? "next tokens" : "one label each");
+                        next ? "one label each" : "labels by position", next ? "labels by position" : "one label each");
     return GLS_OK;
 }
 
@@ -287,7 +292,12 @@ gls_status gls_network_scores(gls_problem *p, void *self, const gls_evaluate_arg
 gls_status gls_network_outputs(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out) {
     (void)args;
     const gls_exec *x = self;
+    const gls_node *loss = gls_exec_node(x, x->graph->loss);
     memcpy(out, gls_exec_value(x, x->graph->output), (size_t)(x->rows * p->outputs) * sizeof *out);
+    for (int64_t t = 0; loss->op->padding && t < x->rows * loss->in.w; t++) {
+        const int32_t *document = gls_exec_document(x, t / loss->in.w);
+        if (document && document[t % loss->in.w] < 0) loss->op->padding(loss, out + t * loss->in.c);
+    }
     return GLS_OK;
 }
 

@@ -8,7 +8,7 @@
 #include "model/op.h"
 #include "problem/evaluation.h"
 
-#define FAMILIES(row) row(mlp) row(convnet) row(resnet) row(nplm) row(lstm) row(transformer) row(layers)
+#define FAMILIES(row) row(mlp) row(convnet) row(resnet) row(nplm) row(lstm) row(transformer) row(conformer) row(layers)
 #define DECLARE(name) extern const gls_family gls_family_##name;
 #define ROW(name) &gls_family_##name.type.member,
 

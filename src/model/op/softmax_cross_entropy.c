@@ -15,13 +15,13 @@ static const gls_option options[] = {
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {
-    bool next = g->data->target == GLS_TARGET_TOKENS;
+    bool next = g->data->target == GLS_TARGET_TOKENS || g->data->target == GLS_TARGET_FRAMES;
     char text[64];
     if (!next && g->data->target != GLS_TARGET_CLASS)
         return gls_node_fail(g, node, "needs class labels, which these data do not have");
     if (node->in.c != g->data->classes || gls_extent_positions(node->in) != (next ? g->data->length : 1))
         return gls_node_fail(g, node, "needs one input for each of %lld %s, got %s", (long long)g->data->classes,
-                             next ? "words at every position" : "classes", gls_extent_text(node->in, text));
+                             next ? "classes at every position" : "classes", gls_extent_text(node->in, text));
     node->out = (gls_extent){1, 1, 1};
     return GLS_OK;
 }
@@ -197,7 +197,7 @@ const gls_op gls_op_softmax_cross_entropy = {
                .options_size = sizeof(gls_op_cross_entropy_options)},
     .formula = "f = m mean over labels of (log sum_c e^(z_c) - sum_c t_c z_c), t_c = (1 - s) [c = label] + s / "
                "classes, s = label_smoothing",
-    .shapes = "[classes], or [vocabulary, 1, w] for next tokens -> a loss",
+    .shapes = "[classes], or [classes, 1, w] for labels at every position -> a loss",
     GLS_LOSS_OP,
     .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
                             .backward_tangent = backward_tangent),
