@@ -21,9 +21,9 @@ WORDS = {
         learned loader npy owned part picture rank rows sampler scan source sparse stream target token transform transforms
         vocabulary wrapper zip""",
     "problem": """analytic ask constants coupling evaluate evaluation function generic glm link mode objective oracle output
-        partition piecewise point prediction problem product sink span want""",
+        partition piecewise point prediction problem product sequence sink span want""",
     "onnx": "onnx",
-    "model": """activation bias channel conv dnnl elementary elementwise exec export extent factors family form graph init layer loss
+    "model": """activation bias channel conv ctc dnnl elementary elementwise exec export extent factors family form graph init layer loss
         memory model network node norm op parameter room storage tile use view window""",
     "estimator": """cut estimate estimator group lane ledger making microbatch nonfinite pass place shapes slice sorted stage
         way workspace""",

@@ -14,6 +14,7 @@
     X(text) \
     X(glyphs) \
     X(gaussians) \
+    X(tones) \
     X(sparse)
 
 #define TRANSFORMS(X) \
