@@ -4,9 +4,9 @@ Usage: compare.py A B [--pairs N] [--only networks,estimators,measures,methods] 
 
 A and B are build folders, or a command in front of one ("chroot ROOT /path/to/build"). Both sides should have the same
 benchmark programs: to compare with an older commit, `git worktree add OLD COMMIT`, copy bench/*.c over OLD/bench, build its
-`benchmarks`, and give that build as A. 21 pairs of estimators and measures then take about ten minutes on two cores. Printed for each line: the medians of both
-sides in ms, and the median of the pairs' ratios B / A with its interval of at least 95% (order statistics: nothing is
-assumed of the noise). Below 1, B is the faster one. Run it alone on the machine."""
+`benchmarks`, and give that build as A. 21 pairs of estimators and measures then take about ten minutes on two cores. Printed
+for each line: the medians of both sides in ms, and the median of the pairs' ratios B / A with its interval of at least 95%
+(order statistics: nothing is assumed of the noise). Below 1, B is the faster one. Run it alone on the machine."""
 import argparse
 import math
 import re
