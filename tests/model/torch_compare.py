@@ -20,7 +20,7 @@ try:
         import peers
 except ImportError:
     other = os.environ.get("GLISSADE_PEERS")
-    if other and sys.prefix != os.path.dirname(os.path.dirname(other)):
+    if other and os.path.abspath(other) != os.path.abspath(sys.executable):  # both may be links to one Python
         os.execv(other, [other, *sys.argv])
     sys.exit(77)
 
