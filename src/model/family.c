@@ -79,6 +79,13 @@ int gls_family_embedding(gls_graph *g, int64_t dim) {
     return gls_graph_add(g, "embedding", "embedding", &embedding, 1, &x);
 }
 
+int gls_family_input(gls_graph *g, gls_family_input_choice choice, int64_t dim) {
+    if (choice == GLS_FAMILY_WORDS) return gls_family_embedding(g, dim);
+    gls_op_gaussian_options gaussian = {.dim = dim, .seed = 1}; /* the op's default */
+    int x = gls_graph_input(g);
+    return gls_graph_add(g, "gaussian", "gaussian", &gaussian, 1, &x);
+}
+
 gls_status gls_family_text_output(gls_graph *g, const gls_family_options *o, bool tie, int x) {
     gls_op_dense_options output = {
         .units = gls_family_outputs(g, o), .bias = true, .tie = tie ? "embedding.weight" : NULL};

@@ -113,6 +113,12 @@ gls_status gls_family_span_output(gls_graph *graph, const gls_family_options *op
 gls_status gls_family_check_tie(gls_graph *graph, const char *name, bool tie, int64_t hidden, int64_t embedding);
 /* The input's words as vectors: the layer "embedding". */
 int gls_family_embedding(gls_graph *graph, int64_t dim);
+/* What a position's vector is at first: its word's, or noise ([A] figure 4). */
+typedef enum gls_family_input_choice { GLS_FAMILY_WORDS, GLS_FAMILY_GAUSSIAN } gls_family_input_choice;
+#define GLS_FAMILY_INPUT_CHOICES "words|gaussian"
+#define GLS_FAMILY_INPUT_HELP \
+    "gaussian: normal vectors in place of the words', the same whenever an example is visited ([A] figure 4)"
+int gls_family_input(gls_graph *graph, gls_family_input_choice choice, int64_t dim);
 /* Ends the graph: for one label the mean of x over the positions, a layer "output" whose weights are tied to the
  * embedding or not, the loss. */
 gls_status gls_family_text_output(gls_graph *graph, const gls_family_options *options, bool tie, int x);

@@ -46,15 +46,15 @@ static gls_status allocate(scoring *s, int64_t examples) {
 static gls_status take_targets(void *user, const gls_batch *batch, int64_t begin) {
     scoring *s = user;
     int64_t positions = s->prediction.positions, k = s->p->problem->outputs;
-    bool fits = s->label ? batch->label && gls_batch_labels(batch) == positions : batch->y && batch->targets == k;
+    bool fits = s->label ? batch->label && gls_batch_labels(batch) >= positions : batch->y && batch->targets == k;
     if (!fits)
         return gls_fail(s->p->ctx, GLS_ERR_INPUT,
                         "evaluate: the rows' targets are not of the kind that model '%s' predicts",
                         s->p->problem->type->member.name);
-    if (s->label)
-        memcpy(s->label + begin * positions, batch->label, (size_t)(batch->rows * positions) * sizeof *s->label);
-    else
-        memcpy(s->y + begin * k, batch->y, (size_t)(batch->rows * k) * sizeof *s->y);
+    for (int64_t r = 0; s->label && r < batch->rows; r++) /* some models predict a row's last positions only */
+        memcpy(s->label + (begin + r) * positions, batch->label + (r + 1) * gls_batch_labels(batch) - positions,
+               (size_t)positions * sizeof *s->label);
+    if (!s->label) memcpy(s->y + begin * k, batch->y, (size_t)(batch->rows * k) * sizeof *s->y);
     return GLS_OK;
 }
 

@@ -32,10 +32,21 @@ static void transformer(void **state) {
     compare("transformer", "{dim: 40, heads: 4, tie: true}", 40);
 }
 
+static void transformer_xl(void **state) {
+    compare("transformer_xl", "{dim: 40, heads: 4, memory: 16, tie: true}", 24);
+}
+static void transformer_xl_pre(void **state) {
+    compare_with("transformer_xl_pre", "transformer_xl", "{dim: 40, heads: 4, memory: 16, tie: true, order: pre}", 24);
+}
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mlp),        cmocka_unit_test(convnet),
-                                       cmocka_unit_test(resnet20),   cmocka_unit_test(resnet20_group_norm),
-                                       cmocka_unit_test(nplm),       cmocka_unit_test(lstm),
-                                       cmocka_unit_test(transformer)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mlp),
+                                       cmocka_unit_test(convnet),
+                                       cmocka_unit_test(resnet20),
+                                       cmocka_unit_test(resnet20_group_norm),
+                                       cmocka_unit_test(nplm),
+                                       cmocka_unit_test(lstm),
+                                       cmocka_unit_test(transformer),
+                                       cmocka_unit_test(transformer_xl),
+                                       cmocka_unit_test(transformer_xl_pre)};
     return cmocka_run_group_tests_name("torch", tests, make_folder, remove_folder);
 }

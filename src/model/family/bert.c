@@ -6,9 +6,12 @@
 typedef struct bert_options {
     gls_family_options common;
     int64_t dim, heads, depth, hidden, positions, segments;
+    int attention, inputs;
     double dropout, eps;
     bool tie;
 } bert_options;
+
+enum { ATTENTION_SOFTMAX, ATTENTION_NONE };
 
 static const gls_option options[] = {
     GLS_INT("dim", bert_options, dim, "128", 1, 1e6, "length of a position's vector"),
@@ -19,6 +22,9 @@ static const gls_option options[] = {
             "learned vectors of positions, at least the rows' length; 0: as many"),
     GLS_INT("segments", bert_options, segments, "2", 0, 1e6,
             "vectors of segments: the texts of a row, parted by the data's separator; 0: none"),
+    GLS_ENUM("attention", bert_options, attention, "softmax", "softmax|none",
+             "none: every position keeps its own values, so that no position sees another ([A] figure 4)"),
+    GLS_ENUM("inputs", bert_options, inputs, "words", GLS_FAMILY_INPUT_CHOICES, GLS_FAMILY_INPUT_HELP),
     GLS_REAL("dropout", bert_options, dropout, "0", 0, 1, "share dropped in training, in front of every addition",
              .flags = GLS_OPTION_BELOW_MAX),
     GLS_REAL("eps", bert_options, eps, "1e-12", 0, 1, "added to the variance in normalisations",
@@ -31,7 +37,7 @@ static const gls_option options[] = {
 static int embed(gls_graph *g, const bert_options *o, const gls_layer_stack *layers) {
     gls_op_segments_options segments = {.count = o->segments, .separator = g->data->separator};
     gls_op_positions_options positions = {.kind = GLS_POSITIONS_LEARNED, .size = o->positions};
-    int x = gls_family_embedding(g, o->dim);
+    int x = gls_family_input(g, (gls_family_input_choice)o->inputs, o->dim);
     if (o->segments) x = gls_graph_add(g, "segments", "segments", &segments, 1, &x);
     x = gls_graph_add(g, "positions", "positions", &positions, 1, &x);
     return gls_layer_dropout(g, "drop", o->dropout, gls_layer_stack_norm(g, layers, "norm", x));
@@ -58,12 +64,15 @@ static gls_status build(gls_graph *g, const void *given) {
                               .hidden = o->hidden,
                               .order = GLS_LAYER_ORDER_POST,
                               .eps = o->eps,
-                              .dropout = o->dropout};
+                              .dropout = o->dropout,
+                              .alone = o->attention == ATTENTION_NONE};
     bool words = gls_family_predicts_words(g);
     if (words && !g->data->masked)
         return gls_graph_fail(g, "bert: it sees the next words, which are the targets; the transform mask_tokens hides "
                                  "some to be told instead"),
                g->status;
+    if (words && o->tie && o->inputs != GLS_FAMILY_WORDS)
+        return gls_graph_fail(g, "bert: tie needs words as inputs; expected tie: false"), g->status;
     GLS_TRY(gls_layer_stack_check(g, "bert", &layers));
     int x = gls_layer_stack_add(g, &layers, o->depth, embed(g, o, &layers));
     if (words) return tell_words(g, o, &layers, x);

@@ -6,7 +6,7 @@
 typedef struct transformer_options {
     gls_family_options common;
     int64_t dim, heads, kv_heads, depth, hidden;
-    int positions, norm, order, attention, feed_forward;
+    int positions, norm, order, attention, feed_forward, inputs;
     double dropout;
     bool tie;
 } transformer_options;
@@ -25,6 +25,7 @@ static const gls_option options[] = {
              "between its two products: gelu, or a gate by gelu or silu (Shazeer 2020)"),
     GLS_ENUM("attention", transformer_options, attention, "softmax", "softmax|none",
              "none: every position keeps its own values, so that no position sees another ([A] figure 4)"),
+    GLS_ENUM("inputs", transformer_options, inputs, "words", GLS_FAMILY_INPUT_CHOICES, GLS_FAMILY_INPUT_HELP),
     GLS_ENUM("positions", transformer_options, positions, "learned", GLS_POSITIONS_CHOICES "|rotary|none",
              "vectors that are added to the words', or angles of queries and keys"),
     GLS_ENUM("norm", transformer_options, norm, "layer", GLS_LAYER_NORM_CHOICES, "normalisation"),
@@ -40,6 +41,8 @@ static const gls_option options[] = {
 static gls_status build(gls_graph *g, const void *given) {
     const transformer_options *o = given;
     bool next = gls_family_predicts_words(g);
+    if (o->tie && o->inputs != GLS_FAMILY_WORDS)
+        return gls_graph_fail(g, "transformer: tie needs words as inputs"), g->status;
     if (o->tie && !next) return gls_graph_fail(g, "transformer: tie needs next words as targets"), g->status;
     if (o->attention == ATTENTION_NONE && o->positions == POSITIONS_ROTARY)
         return gls_graph_fail(g, "transformer: rotary positions turn queries and keys, and attention is none"),
@@ -59,7 +62,7 @@ static gls_status build(gls_graph *g, const void *given) {
                               .alone = o->attention == ATTENTION_NONE};
     GLS_TRY(gls_layer_stack_check(g, "transformer", &layers));
     gls_op_positions_options positions = {.kind = o->positions};
-    int x = gls_family_embedding(g, o->dim);
+    int x = gls_family_input(g, (gls_family_input_choice)o->inputs, o->dim);
     if (o->positions <= POSITIONS_SINUSOIDAL) x = gls_graph_add(g, "positions", "positions", &positions, 1, &x);
     x = gls_layer_dropout(g, "drop", o->dropout, x);
     x = gls_layer_stack_add(g, &layers, o->depth, x);

@@ -1,7 +1,7 @@
 /* softmax_cross_entropy: f_i = m_i mean over its labels of (log sum_c e^{z_c} - sum_c t_c z_c), t the one-hot label
  * smoothed by s: t_c = (1 - s) [c = label] + s / classes. An example has one label, or both ends of a span, or a token
- * at every position, where negative ones are left out; with the share of its labels as mass, F is then the mean over
- * all labels. */
+ * at every position, or at as many of its last ones as there are inputs, where negative ones are left out; with the
+ * share of its labels as mass, F is then the mean over all labels. */
 #include <math.h>
 
 #include "base/kernels.h"
@@ -20,7 +20,8 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     char text[64];
     if (target != GLS_TARGET_TOKENS && target != GLS_TARGET_CLASS && target != GLS_TARGET_SPAN)
         return gls_node_fail(g, node, "needs class labels, which these data do not have");
-    if (node->in.c != g->data->classes || gls_extent_positions(node->in) != gls_data_labels(g->data))
+    int64_t labels = gls_data_labels(g->data), inputs = gls_extent_positions(node->in);
+    if (node->in.c != g->data->classes || (target == GLS_TARGET_TOKENS ? inputs > labels : inputs != labels))
         return gls_node_fail(g, node, "needs one input for each of %lld %s, got %s", (long long)g->data->classes,
                              target == GLS_TARGET_TOKENS ? "words at every position"
                              : target == GLS_TARGET_SPAN ? "positions, for the first one and the last one"
@@ -75,10 +76,16 @@ static double label_loss(const gls_real *z, int64_t n, int64_t label, double smo
     return log(sum) - (1 - smooth) * (double)(z[label] - most) - smooth * mean;
 }
 
+/* Those of row r: the last ones that it has. */
+static const int32_t *labels_of(const gls_batch *batch, int64_t r, int64_t labels) {
+    return batch->label + (r + 1) * gls_batch_labels(batch) - labels;
+}
+
 /* What each of the row's labels weighs: its mass over their number. */
 static double label_weight(const gls_batch *batch, int64_t r, int64_t labels) {
+    const int32_t *label = labels_of(batch, r, labels);
     int64_t counted = 0;
-    for (int64_t t = 0; t < labels; t++) counted += batch->label[r * labels + t] >= 0;
+    for (int64_t t = 0; t < labels; t++) counted += label[t] >= 0;
     return counted ? gls_loss_mass(batch, r) / (double)counted : 0;
 }
 
@@ -93,9 +100,10 @@ static gls_status forward(gls_exec *x, int i) {
     int64_t n = node->in.c, labels = gls_extent_positions(node->in);
     const gls_real *z = gls_exec_in(x, i, 0);
     for (int64_t r = 0; r < x->rows; r++) {
+        const int32_t *of = labels_of(batch, r, labels) - r * labels;
         double sum = 0;
         for (int64_t t = r * labels; t < (r + 1) * labels; t++) {
-            int64_t label = batch->label[t];
+            int64_t label = of[t];
             if (label < 0 && ignores) continue;
             if (label < 0 || label >= n)
                 return gls_fail(x->ctx, GLS_ERR_INPUT, "example %lld has label %lld, expected 0 to %lld",
@@ -125,16 +133,17 @@ static gls_status backward(gls_exec *x, int i) {
     gls_real even = (gls_real)(o->label_smoothing / (double)n), own = (gls_real)(1 - o->label_smoothing);
     for (int64_t r = 0; r < x->rows; r++) {
         gls_real weight = (gls_real)label_weight(batch, r, labels);
+        const int32_t *label = labels_of(batch, r, labels) - r * labels;
         for (int64_t t = r * labels; t < (r + 1) * labels; t++) {
             gls_real *to = d + t * n;
-            if (batch->label[t] < 0) {
+            if (label[t] < 0) {
                 gls_fill(to, 0, n);
                 continue;
             }
             exponentials(z + t * n, n, keep[t].most, to);
-            gls_real hit = (gls_real)(to[batch->label[t]] / keep[t].sum);
+            gls_real hit = (gls_real)(to[label[t]] / keep[t].sum);
             less_even(to, n, keep[t].sum, even, weight);
-            to[batch->label[t]] = weight * (hit - even - own);
+            to[label[t]] = weight * (hit - even - own);
         }
     }
     return GLS_OK;
@@ -159,8 +168,9 @@ static gls_status backward_tangent(gls_exec *t, int i) {
     gls_real *d = gls_exec_in_grad(t, i, 0);
     for (int64_t r = 0; r < t->rows; r++) {
         double weight = label_weight(batch, r, labels);
+        const int32_t *label = labels_of(batch, r, labels) - r * labels;
         for (int64_t k = r * labels; k < (r + 1) * labels; k++)
-            if (batch->label[k] < 0)
+            if (label[k] < 0)
                 gls_fill(d + k * n, 0, n);
             else
                 label_tangent(z + k * n, v + k * n, n, kept(x, i)[k], weight, d + k * n);
@@ -184,7 +194,8 @@ static gls_status scores(gls_exec *x, int i, double *sum) {
     *sum = 0;
     for (int64_t r = 0; r < x->rows; r++) {
         int64_t correct = 0;
-        for (int64_t t = r * labels; t < (r + 1) * labels; t++) correct += right(z + t * n, n, batch->label[t]);
+        const int32_t *label = labels_of(batch, r, labels) - r * labels;
+        for (int64_t t = r * labels; t < (r + 1) * labels; t++) correct += right(z + t * n, n, label[t]);
         if (batch->spans && correct < labels) correct = 0;
         *sum += label_weight(batch, r, labels) * (double)correct;
     }
@@ -209,7 +220,7 @@ const gls_op gls_op_softmax_cross_entropy = {
                .options_size = sizeof(gls_op_cross_entropy_options)},
     .formula = "f = m mean over labels of (log sum_c e^(z_c) - sum_c t_c z_c), t_c = (1 - s) [c = label] + s / "
                "classes, s = label_smoothing",
-    .shapes = "[classes], or [vocabulary, 1, w] for tokens, or [w, 1, 2] for spans -> a loss",
+    .shapes = "[classes], or [vocabulary, 1, w] for tokens, of the last w positions, or [w, 1, 2] for spans -> a loss",
     GLS_LOSS_OP,
     .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
                             .backward_tangent = backward_tangent),
