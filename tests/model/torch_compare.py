@@ -303,9 +303,9 @@ right, near = ask(torch.float64), ask(torch.float32)
 failed = False
 for kind, exact, single in zip(kinds, right, near):
     worst = ("", 0.0, 0.0)
+    pick = seen if kind == "logits" else lambda value: value
+    least = 1e-6 * max((float(pick(value).norm()) for value in exact.values()), default=0) + 1e-12
     for name, mine in (arrays(kind) if exact else {}).items():
-        pick = seen if kind == "logits" else lambda value: value
-        least = 1e-6 * max(float(value.norm()) for value in exact.values()) + 1e-12
         error, own = (distance(pick(value), pick(exact[name]), least) for value in (mine, single[name]))
         worst = max(worst, (name, error, own), key=lambda item: item[1])
         failed |= not error <= (1e-9 if size_of == 8 else max(1e-4, 3 * own))
