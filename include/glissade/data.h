@@ -47,6 +47,7 @@ typedef struct gls_data_info {
     /* [features] or NULL: a column's name, or "column=value" of a category */
     const char *const *feature_names;
     const gls_real *feature_fill; /* [features] what a missing value becomes, or NULL: they are refused */
+    bool mixed;                   /* rows fetched for training may be mixtures of two (gls_batch.other_label) */
 } gls_data_info;
 
 /* Random access to examples. Immutable after creation, so that several threads may fetch at once. The first members of
@@ -201,6 +202,10 @@ typedef struct gls_batch {
     const double *mass;   /* [rows] masses m_i, or NULL: all 1 */
     const int64_t *key;   /* [rows] the key column (user, domain), or NULL */
     uint64_t draw;        /* one number for the mini-batch: randomness is keyed by it */
+    /* [rows] Of mixed rows a second class, and the share of the first: f = share f(label) + (1 - share) f(other_label)
+     * at the same features. NULL: label alone. */
+    const int32_t *other_label;
+    const double *label_share;
 } gls_batch;
 
 /* Labels a row: 1, 2 or the length. */
@@ -292,8 +297,8 @@ typedef struct gls_rows {
     int64_t capacity, nonzeros;
     gls_real *x, *value, *y;
     int64_t *row, *index, *slot, *key;
-    int32_t *column, *token, *label, *document;
-    double *mass;
+    int32_t *column, *token, *label, *document, *other_label;
+    double *mass, *label_share;
 } gls_rows;
 
 GLS_API gls_status gls_rows_create(gls_context *ctx, const gls_data_info *info, int64_t capacity, gls_rows **out);
@@ -314,8 +319,9 @@ typedef struct gls_fetch {
     bool augment;
 } gls_fetch;
 typedef struct gls_source_ops {
-    /* Fills rows for fetch->count examples (x or sparse arrays or token, label, y, mass where the source has them; not
-     * index, slot). A pure function of its arguments. */
+    /* Fills rows for fetch->count examples (x or sparse arrays or token, label, y, mass where the source has them, and
+     * with info.mixed, where fetch->augment, other_label and label_share; not index, slot). A pure function of its
+     * arguments. */
     gls_status (*fetch)(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
     void (*destroy)(gls_source *source);
 } gls_source_ops;

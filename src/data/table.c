@@ -29,6 +29,7 @@
     X(mask_tokens) \
     X(classes) \
     X(weigh) \
+    X(mixup) \
     X(mix)
 /* clang-format on */
 
