@@ -30,6 +30,8 @@ static const sample samples[] = {
     {"transformer_xl", "transformer_xl", "{dim: 8, heads: 2, tie: true, dropout: 0.1}", 24, 40, 5, -1, 0, true},
     {"t5", "t5", "{dim: 8, heads: 2, dropout: 0.1, buckets: 4, max_distance: 4}", 24, 40, 5, -1, 0, true},
     {"t5 of labels", "t5", "{dim: 8, heads: 2, feed_forward: geglu}", 24, 40, 5, -1, 3},
+    {"bert of labels", "bert", "{dim: 8, heads: 2, depth: 1, dropout: 0.1, positions: 9}", 24, 40, 5, -1, 3},
+    {"vit", "vit", "{patch: 4, dim: 6, heads: 2, depth: 1, dropout: 0.1}", 24, 3, 8, 8, 4},
     {"token classes", "layers",
      "{layers: [{embedding: {dim: 6}}, tanh, {dense: {units: 5}}, tanh, global_pool, {dense: {units: 3}}]}", 24, 30, 5,
      -1, 3},

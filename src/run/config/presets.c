@@ -28,9 +28,9 @@ static const gls_preset presets[] = {
     {"demo-vit-adamw", "glyphs by a small vit, adamw",
      "name: demo-vit-adamw\n"
      "data: {format: glyphs}\n"
-     "model: {name: vit, patch: 4, dim: 32, heads: 2, depth: 2}\n"
-     "method: {name: adamw, lr: 0.002, weight_decay: 0.05}\n"
-     "train: {epochs: 3, batch: 64}\n"},
+     "model: {name: vit, patch: 7, dim: 48, heads: 3, depth: 2}\n"
+     "method: {name: adamw, lr: 0.004, weight_decay: 0.05}\n"
+     "train: {epochs: 5, batch: 64}\n"},
 };
 
 const gls_preset *gls_preset_at(int64_t i) {
