@@ -23,6 +23,7 @@ IMAGES = "{format: glyphs, train_size: 400, test_size: 64}"
 SCALED = "{format: glyphs, train_size: 400, test_size: 64, transforms: [standardize, {pad_crop: {pad: 2}}]}"
 FLAT = "{format: gaussians, train_size: 300, test_size: 64, features: 12, transforms: [standardize]}"
 TEXT = "{format: text, train: text.txt, test: test.txt, unit: byte, length: 12}"
+HIDDEN = TEXT[:-1] + ", transforms: [mask_tokens]}"
 CASES = [
     ("least_squares", "real", "{name: least_squares}"),
     ("logistic", FLAT, "{name: logistic, l2: 0.01}"),
@@ -39,11 +40,16 @@ CASES = [
     ("transformer", TEXT, "{name: transformer, dim: 16, heads: 4, kv_heads: 2, depth: 2}"),
     ("transformer, rms norm, sinusoids, post", TEXT,
      "{name: transformer, dim: 16, heads: 2, depth: 1, norm: rms, positions: sinusoidal, order: post, tie: true}"),
+    ("bert, hidden bytes", HIDDEN, "{name: bert, dim: 16, heads: 2, depth: 1, positions: 20}"),
+    ("vit", SCALED, "{name: vit, dim: 12, heads: 3, depth: 2, patch: 7}"),
+    ("vit, mean of the patches", IMAGES, "{name: vit, dim: 12, heads: 2, depth: 1, patch: 4, pool: mean}"),
     ("layers", IMAGES, """{name: layers, layers: [{conv: {channels: 5, kernel: 3, pad: 1, groups: 1}}, {leaky_relu: {slope: 0.2}},
         {max_pool: {kernel: 3, stride: 2, pad: 1}}, layer_norm, tanh, {average_pool: {kernel: 2, pad: 1}},
         {residual_block: {channels: 6, stride: 2}}, rms_norm, sigmoid, flatten, {dropout: {p: 0.2}}, {dense: {units: 10}}]}"""),
     ("rotary and window", TEXT, """{name: layers, layers: [{embedding: {dim: 8}}, {window: {size: 3}}, {dense: {units: 32}},
         {rotary: {heads: 2, kv_heads: 1}}, {attention: {heads: 2, kv_heads: 1, causal: false}}, {dense: {units: 256}}]}"""),
+    ("segments and pointer", TEXT, """{name: layers, layers: [{embedding: {dim: 8}}, {segments: {count: 3, separator: 101}},
+        {positions: {size: 15}}, {dense: {units: 12}}, pointer, {dense: {units: 12}}, pointer, {dense: {units: 256}}]}"""),
 ]
 
 

@@ -11,7 +11,13 @@ extern "C" {
 
 /* ---- sets of examples ---- */
 
-typedef enum gls_target_kind { GLS_TARGET_NONE, GLS_TARGET_CLASS, GLS_TARGET_REAL, GLS_TARGET_TOKENS } gls_target_kind;
+typedef enum gls_target_kind {
+    GLS_TARGET_NONE,
+    GLS_TARGET_CLASS,
+    GLS_TARGET_REAL,
+    GLS_TARGET_TOKENS, /* one at every position of a token row */
+    GLS_TARGET_SPAN    /* a stretch of a token row: its first and its last position */
+} gls_target_kind;
 
 /* What positions of a token row see of each other (gls_batch.document). */
 typedef enum gls_documents {
@@ -29,17 +35,20 @@ typedef struct gls_data_info {
     int64_t shape[GLS_MAX_DIMS]; /* of one example: [features], or [channels, height, width] */
     bool sparse;
     gls_target_kind target;
-    int64_t classes;                /* with class targets, or the vocabulary where the targets are tokens */
+    int64_t classes;                /* with class targets; the vocabulary where they are tokens, the length of spans */
     int64_t targets;                /* real targets: values a row, or 0 */
     int64_t length;                 /* token rows: tokens a row; else 0 */
     int64_t vocabulary;             /* token rows: tokens are in [0, vocabulary) */
     gls_documents documents;        /* of token rows */
+    int64_t separator;              /* token rows: the token that parts two texts of a row; 0: there is none */
+    bool masked;                    /* targets that are tokens: those that a row hides, instead of the next ones */
     int64_t streams;                /* > 0: of token rows, example j goes on where example j - streams ends; else 0 */
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
     const char *tokenizer;          /* where they are sub-words: the text of their tokenizer.json; else NULL */
     /* [features] or NULL: a column's name, or "column=value" of a category */
     const char *const *feature_names;
     const gls_real *feature_fill; /* [features] what a missing value becomes, or NULL: they are refused */
+    bool mixed;                   /* rows fetched for training may be mixtures of two (gls_batch.other_label) */
 } gls_data_info;
 
 /* Random access to examples. Immutable after creation, so that several threads may fetch at once. The first members of
@@ -82,7 +91,8 @@ GLS_API gls_status gls_source_subset(gls_context *ctx, const gls_source *source,
 GLS_API gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, const int32_t *label, const gls_real *y,
                                          const gls_data_info *info, gls_source **out);
 /* The same over rows of tokens [examples, length], each in [0, vocabulary); label is [examples] with class targets, or
- * [examples, length] where the targets are tokens: a row's mass is then its share of labels that are not negative. */
+ * [examples, length] where the targets are tokens: a row's mass is then its share of labels that are not negative; of
+ * spans it is [examples, 2] positions. */
 GLS_API gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
                                           const gls_data_info *info, gls_source **out);
 /* The same over rows that hold documents: document [examples, length] numbers each position's, from 0 upwards along a
@@ -191,8 +201,9 @@ typedef struct gls_batch {
     int64_t length;       /* of token rows */
     /* [rows, length] Positions of a row see each other where these are equal; negative: padding. NULL: all do. */
     const int32_t *document;
-    const int32_t *label; /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or NULL */
-    bool next_tokens;
+    /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or with spans [rows, 2], or NULL */
+    const int32_t *label;
+    bool next_tokens, spans;
     const gls_real *y; /* [rows, targets] real targets, or NULL */
     int64_t targets;
     const int64_t *index; /* [rows] the example's index in the set */
@@ -200,8 +211,15 @@ typedef struct gls_batch {
     const double *mass;   /* [rows] masses m_i, or NULL: all 1 */
     const int64_t *key;   /* [rows] the key column (user, domain), or NULL */
     uint64_t draw;        /* one number for the mini-batch: randomness is keyed by it */
+    /* [rows] Of mixed rows a second class, and the share of the first: f = share f(label) + (1 - share) f(other_label)
+     * at the same features. NULL: label alone. */
+    const int32_t *other_label;
+    const double *label_share;
 } gls_batch;
 
+/* Labels a row: 1, 2 or the length. */
+GLS_API int64_t gls_batch_labels(const gls_batch *batch);
+GLS_API int64_t gls_data_labels(const gls_data_info *info);
 /* A view of rows [begin, begin + rows). */
 GLS_API gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows);
 GLS_API double gls_batch_mass(const gls_batch *batch); /* sum of masses */
@@ -288,8 +306,8 @@ typedef struct gls_rows {
     int64_t capacity, nonzeros;
     gls_real *x, *value, *y;
     int64_t *row, *index, *slot, *key;
-    int32_t *column, *token, *label, *document;
-    double *mass;
+    int32_t *column, *token, *label, *document, *other_label;
+    double *mass, *label_share;
 } gls_rows;
 
 GLS_API gls_status gls_rows_create(gls_context *ctx, const gls_data_info *info, int64_t capacity, gls_rows **out);
@@ -310,8 +328,9 @@ typedef struct gls_fetch {
     bool augment;
 } gls_fetch;
 typedef struct gls_source_ops {
-    /* Fills rows for fetch->count examples (x or sparse arrays or token, label, y, mass where the source has them; not
-     * index, slot). A pure function of its arguments. */
+    /* Fills rows for fetch->count examples (x or sparse arrays or token, label, y, mass where the source has them, and
+     * with info.mixed, where fetch->augment, other_label and label_share; not index, slot). A pure function of its
+     * arguments. */
     gls_status (*fetch)(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
     void (*destroy)(gls_source *source);
 } gls_source_ops;

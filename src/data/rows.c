@@ -4,6 +4,18 @@
 #include <math.h>
 #include <string.h>
 
+enum { SPAN_LABELS = 2 };
+
+int64_t gls_batch_labels(const gls_batch *batch) {
+    if (!batch) return 0;
+    return batch->next_tokens ? batch->length : batch->spans ? SPAN_LABELS : 1;
+}
+
+int64_t gls_data_labels(const gls_data_info *info) {
+    if (!info) return 0;
+    return info->target == GLS_TARGET_TOKENS ? info->length : info->target == GLS_TARGET_SPAN ? SPAN_LABELS : 1;
+}
+
 gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
     if (!batch) return (gls_batch){0};
     gls_batch view = *batch;
@@ -12,12 +24,14 @@ gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
     if (batch->row) view.row += begin;
     if (batch->token) view.token += begin * batch->length;
     if (batch->document) view.document += begin * batch->length;
-    if (batch->label) view.label += begin * (batch->next_tokens ? batch->length : 1);
+    if (batch->label) view.label += begin * gls_batch_labels(batch);
     if (batch->y) view.y += begin * batch->targets;
     if (batch->index) view.index += begin;
     if (batch->slot) view.slot += begin;
     if (batch->mass) view.mass += begin;
     if (batch->key) view.key += begin;
+    if (batch->other_label) view.other_label += begin;
+    if (batch->label_share) view.label_share += begin;
     return view;
 }
 
@@ -43,7 +57,7 @@ static gls_status allocate_rows(gls_context *ctx, const gls_data_info *info, int
     if (info->length) {
         ROWS(token, info->length);
         if (info->documents) ROWS(document, info->length);
-        if (info->target == GLS_TARGET_TOKENS) ROWS(label, info->length);
+        if (info->target == GLS_TARGET_TOKENS || info->target == GLS_TARGET_SPAN) ROWS(label, gls_data_labels(info));
     } else if (info->sparse) {
         rows->row = gls_alloc(ctx, capacity + 1, sizeof *rows->row);
         if (!rows->row) return GLS_ERR_MEMORY;
@@ -53,6 +67,10 @@ static gls_status allocate_rows(gls_context *ctx, const gls_data_info *info, int
     }
     if (info->target == GLS_TARGET_CLASS) ROWS(label, 1);
     if (info->targets) ROWS(y, info->targets);
+    if (info->mixed) {
+        ROWS(other_label, 1);
+        ROWS(label_share, 1);
+    }
     ROWS(index, 1);
     ROWS(slot, 1);
     ROWS(key, 1);
@@ -80,8 +98,9 @@ gls_status gls_rows_create(gls_context *ctx, const gls_data_info *info, int64_t 
 
 void gls_rows_destroy(gls_rows *rows) {
     if (!rows) return;
-    void *block[] = {rows->x,   rows->value,  rows->y,     rows->row,   rows->index,    rows->slot,
-                     rows->key, rows->column, rows->token, rows->label, rows->document, rows->mass};
+    void *block[] = {rows->x,        rows->value, rows->y,           rows->row,        rows->index,
+                     rows->slot,     rows->key,   rows->column,      rows->token,      rows->label,
+                     rows->document, rows->mass,  rows->other_label, rows->label_share};
     for (size_t i = 0; i < sizeof block / sizeof *block; i++) gls_free(rows->ctx, block[i]);
     gls_free(rows->ctx, rows);
 }
@@ -111,9 +130,11 @@ gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t 
     if (rows->slot) part.slot += begin;
     if (rows->key) part.key += begin;
     if (rows->mass) part.mass += begin;
+    if (rows->other_label) part.other_label += begin;
+    if (rows->label_share) part.label_share += begin;
     if (rows->token) part.token += begin * info->length;
     if (rows->document) part.document += begin * info->length;
-    if (rows->label) part.label += begin * (info->target == GLS_TARGET_TOKENS ? info->length : 1);
+    if (rows->label) part.label += begin * gls_data_labels(info);
     return part;
 }
 
@@ -144,6 +165,7 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
     inner.index = rows->index;
     inner.slot = rows->slot;
     GLS_TRY(source->ops->fetch(source, ctx, &inner, rows));
+    bool mixed = info->mixed && fetch->augment;
     *out = (gls_batch){.rows = fetch->count,
                        .features = info->features,
                        .x = rows->x,
@@ -155,12 +177,15 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
                        .document = rows->document,
                        .label = rows->label,
                        .next_tokens = info->target == GLS_TARGET_TOKENS,
+                       .spans = info->target == GLS_TARGET_SPAN,
                        .y = rows->y,
                        .targets = info->targets,
                        .index = rows->index,
                        .slot = rows->slot,
                        .mass = source->has_mass ? rows->mass : NULL,
-                       .draw = fetch->draw};
+                       .draw = fetch->draw,
+                       .other_label = mixed ? rows->other_label : NULL,
+                       .label_share = mixed ? rows->label_share : NULL};
     return GLS_OK;
 }
 

@@ -27,8 +27,10 @@
     X(label_noise) \
     X(insert) \
     X(subset) \
+    X(mask_tokens) \
     X(classes) \
     X(weigh) \
+    X(mixup) \
     X(mix)
 /* clang-format on */
 

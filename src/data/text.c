@@ -247,7 +247,8 @@ static gls_status write_text(gls_context *ctx, const gls_source *source, const c
                             .count = info->classes,
                             .end = -1};
     bool bytes = l.unit == GLS_TOKEN_BYTE;
-    if (info->target != GLS_TARGET_TOKENS || (bytes ? info->classes > GLS_TOKEN_BYTES : !info->class_names))
+    if (info->target != GLS_TARGET_TOKENS || info->masked ||
+        (bytes ? info->classes > GLS_TOKEN_BYTES : !info->class_names))
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: text holds rows of tokens with their next tokens%s", path,
                         bytes ? ", of 256 kinds where the unit is a byte" : " and their words");
     if (info->streams)

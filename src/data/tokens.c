@@ -44,7 +44,8 @@ static gls_status fetch_tokens(const gls_source *source, gls_context *ctx, const
             memcpy(to, s->label + j * length, (size_t)n * sizeof *to);
             memset(to + n, 0xff, (size_t)(length - n) * sizeof *to);
         } else if (rows->label && s->label) {
-            rows->label[i] = s->label[j];
+            int64_t labels = gls_data_labels(&source->info);
+            memcpy(rows->label + i * labels, s->label + j * labels, (size_t)labels * sizeof *s->label);
         }
         if (rows->mass && source->has_mass) rows->mass[i] = labelled_share(s, j);
     }
@@ -71,7 +72,9 @@ gls_status gls_token_source_create(gls_context *ctx, const gls_data_info *info, 
     own->streams = 0;
     own->class_names = NULL;
     own->tokenizer = NULL;
+    own->masked = false;
     if (own->target == GLS_TARGET_TOKENS) own->classes = own->vocabulary;
+    if (own->target == GLS_TARGET_SPAN) own->classes = own->length;
     return GLS_OK;
 }
 
@@ -81,6 +84,17 @@ static gls_status check_values(gls_context *ctx, const char *what, const int32_t
         if (value[k] < least || value[k] >= below)
             return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: %s %d of example %lld is outside [0, %lld)", what,
                             (int)value[k], (long long)(k / width), (long long)below);
+    return GLS_OK;
+}
+
+/* The last position is not before the first one. */
+static gls_status check_spans(gls_context *ctx, const int32_t *label, const gls_data_info *info) {
+    for (int64_t i = 0; i < info->examples; i++) {
+        int32_t first = label[2 * i], last = label[2 * i + 1];
+        if (first < 0 || last < first || last >= info->length)
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: span %d to %d of example %lld is none of [0, %lld)",
+                            (int)first, (int)last, (long long)i, (long long)info->length);
+    }
     return GLS_OK;
 }
 
@@ -95,7 +109,8 @@ static gls_status check_tokens(gls_context *ctx, const int32_t *token, const int
     GLS_TRY(check_values(ctx, "token", token, *tokens, info->length, 0, info->vocabulary));
     if (info->target == GLS_TARGET_NONE) return GLS_OK;
     if (info->target == GLS_TARGET_REAL || !label || (info->target == GLS_TARGET_CLASS && info->classes < 1))
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: rows of tokens need labels: classes or next tokens");
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: rows of tokens need labels: classes, next tokens or spans");
+    if (info->target == GLS_TARGET_SPAN) return check_spans(ctx, label, info);
     return info->target == GLS_TARGET_CLASS
                ? check_values(ctx, "label", label, info->examples, 1, 0, info->classes)
                : check_values(ctx, "label", label, *tokens, info->length, INT32_MIN, info->vocabulary);
@@ -118,6 +133,9 @@ static gls_status check_documents(gls_context *ctx, const int32_t *label, const 
                             (int)label[k], (long long)(k / info->length));
         if (!first && !padding && document[k] != before) *kind = GLS_DOCUMENTS_PACKED;
     }
+    for (int64_t i = 0; info->target == GLS_TARGET_SPAN && i < info->examples; i++)
+        if (document[i * info->length + label[2 * i + 1]] < 0)
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: the span of example %lld ends in padding", (long long)i);
     return GLS_OK;
 }
 

@@ -24,7 +24,8 @@ int gls_layer_normalise(gls_graph *g, gls_norm_choice norm, const char *name, in
 }
 
 static bool has_classes(const gls_graph *g) {
-    return g->data && (g->data->target == GLS_TARGET_CLASS || g->data->target == GLS_TARGET_TOKENS);
+    gls_target_kind target = g->data ? g->data->target : GLS_TARGET_NONE;
+    return target == GLS_TARGET_CLASS || target == GLS_TARGET_TOKENS || target == GLS_TARGET_SPAN;
 }
 
 static gls_loss_choice chosen_loss(const gls_graph *g, const gls_family_options *o) {
@@ -54,6 +55,17 @@ bool gls_family_predicts_words(const gls_graph *g) {
     return g->data && g->data->target == GLS_TARGET_TOKENS;
 }
 
+bool gls_family_finds_spans(const gls_graph *g) {
+    return g->data && g->data->target == GLS_TARGET_SPAN;
+}
+
+gls_status gls_family_span_output(gls_graph *g, const gls_family_options *o, int x) {
+    enum { ENDS = 2 };
+    x = gls_layer_dense(g, "output", ENDS, x);
+    gls_family_loss(g, o, gls_layer(g, "pointer", "ends", x));
+    return g->status;
+}
+
 gls_status gls_family_check_tie(gls_graph *g, const char *name, bool tie, int64_t hidden, int64_t embedding) {
     if (!tie || (gls_family_predicts_words(g) && hidden == embedding)) return GLS_OK;
     gls_graph_fail(g, "%s: tie needs next words as targets and hidden equal to embedding, got %lld and %lld", name,
@@ -67,9 +79,17 @@ int gls_family_embedding(gls_graph *g, int64_t dim) {
     return gls_graph_add(g, "embedding", "embedding", &embedding, 1, &x);
 }
 
+int gls_family_input(gls_graph *g, gls_family_input_choice choice, int64_t dim) {
+    if (choice == GLS_FAMILY_WORDS) return gls_family_embedding(g, dim);
+    gls_op_gaussian_options gaussian = {.dim = dim, .seed = 1}; /* the op's default */
+    int x = gls_graph_input(g);
+    return gls_graph_add(g, "gaussian", "gaussian", &gaussian, 1, &x);
+}
+
 gls_status gls_family_text_output(gls_graph *g, const gls_family_options *o, bool tie, int x) {
     gls_op_dense_options output = {
         .units = gls_family_outputs(g, o), .bias = true, .tie = tie ? "embedding.weight" : NULL};
+    if (gls_family_finds_spans(g)) return gls_family_span_output(g, o, x);
     if (!gls_family_predicts_words(g)) x = gls_layer(g, "global_pool", "pool", x);
     x = gls_graph_add(g, "dense", "output", &output, 1, &x);
     gls_family_loss(g, o, x);

@@ -51,8 +51,10 @@ gls_status gls_op_takes_one_document(const gls_graph *graph, const gls_node *nod
 
 gls_status gls_op_keeps_positions(const gls_graph *graph, gls_node *node, bool *fits) {
     (void)fits;
-    if (graph->node[node->input[0]].inner == node->in.c) return GLS_OK;
-    return gls_node_fail(graph, node, "its input is stored channel by channel; put a dense layer before it");
+    for (int k = 0; k < node->inputs; k++)
+        if (graph->node[node->input[k]].inner != graph->node[node->input[k]].out.c)
+            return gls_node_fail(graph, node, "its input is stored channel by channel; put a dense layer before it");
+    return GLS_OK;
 }
 
 /* ---- building ---- */
@@ -402,7 +404,7 @@ gls_status gls_graph_finish(gls_graph *g) {
     }
     for (int i = 0; i < g->nodes; i++) {
         gls_node *node = &g->node[i];
-        for (int k = 1; k < node->inputs; k++)
+        for (int k = 1; k < node->inputs && !(node->op->flags & GLS_OP_OWN_LAYOUT); k++)
             if (gls_extent_positions(g->node[node->input[k]].out) > 1 &&
                 g->node[node->input[k]].inner != g->node[node->input[0]].inner)
                 return gls_node_fail(g, node,

@@ -42,7 +42,7 @@ struct gls_op;
 struct gls_op_impl;
 struct gls_use_kind;
 
-enum { GLS_NODE_INPUTS = 2 }; /* the most of any op */
+enum { GLS_NODE_INPUTS = 3 }; /* the most of any op */
 
 typedef struct gls_node {
     const struct gls_op *op;

@@ -10,6 +10,7 @@ typedef struct gls_op_dense_options {
     bool bias;
     const char *tie; /* name of a weight matrix to use instead of an own one */
     bool transpose;  /* with tie: its transpose */
+    int64_t calm;    /* not an option: initial weights have this many times less variance; 0: 1 */
 } gls_op_dense_options;
 
 /* Weight matrices at least this large have their gradients formed over tiles of the wave: private copies of them, and
@@ -22,6 +23,7 @@ static inline unsigned gls_use_matrix_flags(const int64_t shape[2]) {
 typedef struct gls_op_embedding_options {
     int64_t dim;
     const char *tie; /* name of a matrix to use instead of an own one */
+    bool unit;       /* not an option: initial vectors have variance 1, not 1 / dim */
 } gls_op_embedding_options;
 
 typedef struct gls_op_window_options {
@@ -63,6 +65,7 @@ typedef struct gls_op_residual_options {
     int64_t channels, stride;
     bool bottleneck, project;
     gls_norm_choice norm;
+    double dropout;
 } gls_op_residual_options;
 
 typedef struct gls_op_pad_channels_options {
@@ -97,10 +100,49 @@ typedef struct gls_op_carry_options {
     int64_t units;
 } gls_op_carry_options;
 
+/* What depends on the distance of a query and a key: nothing; a number for each head; a row for each head. */
+typedef enum gls_op_attention_relative {
+    GLS_RELATIVE_NONE,
+    GLS_RELATIVE_BIAS,
+    GLS_RELATIVE_ROWS
+} gls_op_attention_relative;
+
 typedef struct gls_op_attention_options {
     int64_t heads, kv_heads;
-    bool causal;
+    bool causal, unscaled;
+    /* Not options: */
+    bool cross;   /* keys and values are an input of their own, the second */
+    int relative; /* gls_op_attention_relative: the last input, by distance; rows: with queries of their own, behind
+                     the others */
+    int memory;   /* number of the memory in front of the keys, 0: none */
+    int64_t keys; /* positions of them, found by shape */
 } gls_op_attention_options;
+
+typedef struct gls_op_memory_options {
+    int64_t length;
+} gls_op_memory_options;
+
+typedef struct gls_op_slice_options {
+    int64_t first, count;
+} gls_op_slice_options;
+
+typedef struct gls_op_distances_options {
+    int64_t dim, length, memory;
+    bool causal;
+} gls_op_distances_options;
+
+typedef struct gls_op_relative_bias_options {
+    int64_t heads, length, buckets, most;
+    bool causal;
+} gls_op_relative_bias_options;
+
+typedef struct gls_op_scale_options {
+    double by;
+} gls_op_scale_options;
+
+typedef struct gls_op_gaussian_options {
+    int64_t dim, seed;
+} gls_op_gaussian_options;
 
 typedef struct gls_op_rotary_options {
     int64_t heads, kv_heads;
@@ -112,8 +154,17 @@ typedef enum gls_op_positions_kind { GLS_POSITIONS_LEARNED, GLS_POSITIONS_SINUSO
 
 typedef struct gls_op_positions_options {
     int kind;
-    bool packed; /* not an option: documents begin anywhere in a row */
+    int64_t size;  /* vectors; 0: one for each position of a row */
+    bool by_place; /* not an option: not every vector is used once by every row */
 } gls_op_positions_options;
+
+typedef struct gls_op_segments_options {
+    int64_t count, separator;
+} gls_op_segments_options;
+
+typedef struct gls_op_patches_options {
+    int64_t size;
+} gls_op_patches_options;
 
 typedef struct gls_op_cross_entropy_options {
     double label_smoothing;

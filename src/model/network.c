@@ -53,9 +53,9 @@ static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group)
     p->hessian_exact = gls_exec_has_tangents(g);
     const gls_op *loss = g->node[g->loss].op;
     p->score_count = loss->score ? 1 : 0;
-    p->score[0] = loss->score;
+    p->score[0] = loss->score_name ? loss->score_name(g) : loss->score;
     p->outputs = gls_extent_size(g->node[g->output].out);
-    p->positions = p->data.target == GLS_TARGET_TOKENS ? gls_extent_positions(g->node[g->output].out) : 1;
+    p->positions = gls_data_labels(&p->data) > 1 ? gls_extent_positions(g->node[g->output].out) : 1;
     p->link = loss->link ? loss->link(g, &g->node[g->loss]) : GLS_LINK_NONE;
     return GLS_OK;
 }
@@ -191,6 +191,22 @@ void gls_network_evaluation_destroy(gls_problem *p, void *self) {
     gls_exec_destroy(self);
 }
 
+static const char *labels_text(gls_target_kind target) {
+    return target == GLS_TARGET_TOKENS ? "next tokens" : target == GLS_TARGET_SPAN ? "spans" : "one label each";
+}
+
+static gls_status check_labels(gls_problem *p, const gls_batch *rows) {
+    gls_target_kind target = p->data.target, found = rows->next_tokens ? GLS_TARGET_TOKENS
+                                                     : rows->spans     ? GLS_TARGET_SPAN
+                                                                       : GLS_TARGET_CLASS;
+    bool real = target == GLS_TARGET_REAL;
+    if (real ? !rows->y : !rows->label)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have no %s", real ? "targets" : "labels");
+    if (real || found == target) return GLS_OK;
+    return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have %s, but the network was made for %s", labels_text(found),
+                    labels_text(target));
+}
+
 /* Labels are needed only where a loss is: rows to be predicted have none. */
 static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_args *args) {
     const gls_batch *rows = args->rows;
@@ -199,7 +215,6 @@ static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_arg
         return gls_fail(p->ctx, GLS_ERR_INTERNAL, "%lld rows in an evaluation made for %lld", (long long)rows->rows,
                         (long long)x->plan->max_rows);
     const gls_data_info *data = &p->data;
-    bool next = data->target == GLS_TARGET_TOKENS, classes = data->target == GLS_TARGET_CLASS;
     if (data->length && (!rows->token || rows->length != data->length))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld tokens, but the network was made for %lld",
                         rows->token ? (long long)rows->length : 0LL, (long long)data->length);
@@ -209,13 +224,7 @@ static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_arg
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld %s features, but the network was made for %lld %s ones",
                         (long long)rows->features, rows->row ? "sparse" : "dense", (long long)data->features,
                         data->sparse ? "sparse" : "dense");
-    if (!gls_want_loss(args->want)) return GLS_OK;
-    if (((classes || next) && !rows->label) || (data->target == GLS_TARGET_REAL && !rows->y))
-        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have no %s", classes || next ? "labels" : "targets");
-    if ((classes || next) && rows->next_tokens != next)
-        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have %s, but the network was made for %s",
-                        next ? "one label each" : "next tokens", next ? "next tokens" : "one label each");
-    return GLS_OK;
+    return gls_want_loss(args->want) ? check_labels(p, rows) : GLS_OK;
 }
 
 /* Coupling op k of the mode ends forward stage k and, counted from the end, the backward stages. */

@@ -88,15 +88,15 @@ gls_status gls_network_onnx(gls_problem *p, const gls_real *w, struct gls_onnx *
 void gls_network_advance(gls_problem *p, const double *summary, gls_real *state);
 
 /* The verbs of a family's problem type. */
-#define GLS_NETWORK_VERBS                                                                               \
-    .self_size = sizeof(gls_network), .create = gls_network_create, .destroy = gls_network_destroy,     \
-    .initialize = gls_network_initialize, .initialize_state = gls_network_initialize_state,             \
-    .point_create = gls_network_point_create, .point_destroy = gls_network_point_destroy,               \
-    .point_set = gls_network_point_set, .evaluation_create = gls_network_evaluation_create,             \
-    .evaluation_destroy = gls_network_evaluation_destroy, .forward = gls_network_forward,               \
-    .backward = gls_network_backward, .losses = gls_network_losses, .scores = gls_network_scores,       \
-    .outputs = gls_network_outputs, .gradient = gls_network_gradient, .tiles = gls_network_tiles,       \
-    .gradient_tile = gls_network_gradient_tile, .norms = gls_network_norms, .inner = gls_network_inner, \
+#define GLS_NETWORK_VERBS                                                                                          \
+    .self_size = sizeof(gls_network), .mixes = true, .create = gls_network_create, .destroy = gls_network_destroy, \
+    .initialize = gls_network_initialize, .initialize_state = gls_network_initialize_state,                        \
+    .point_create = gls_network_point_create, .point_destroy = gls_network_point_destroy,                          \
+    .point_set = gls_network_point_set, .evaluation_create = gls_network_evaluation_create,                        \
+    .evaluation_destroy = gls_network_evaluation_destroy, .forward = gls_network_forward,                          \
+    .backward = gls_network_backward, .losses = gls_network_losses, .scores = gls_network_scores,                  \
+    .outputs = gls_network_outputs, .gradient = gls_network_gradient, .tiles = gls_network_tiles,                  \
+    .gradient_tile = gls_network_gradient_tile, .norms = gls_network_norms, .inner = gls_network_inner,            \
     .cost = gls_network_cost, .advance = gls_network_advance, .onnx = gls_network_onnx
 
 /* Ends a family's graph with the loss that options and data call for, on the outputs of `node`. */
@@ -104,12 +104,21 @@ int gls_family_loss(gls_graph *graph, const gls_family_options *options, int nod
 /* The number of outputs that this loss takes. */
 int64_t gls_family_outputs(const gls_graph *graph, const gls_family_options *options);
 
-/* Models of texts: they predict the next word at every position, or else one label an example. */
+/* Models of texts: they predict a word at every position, or both ends of a span, or else one label an example. */
 bool gls_family_predicts_words(const gls_graph *graph);
+bool gls_family_finds_spans(const gls_graph *graph);
+/* Ends the graph: two outputs at every position, by which the ends of a span are chosen, and the loss. */
+gls_status gls_family_span_output(gls_graph *graph, const gls_family_options *options, int x);
 /* Whether the output layer's weights may be the words' vectors. */
 gls_status gls_family_check_tie(gls_graph *graph, const char *name, bool tie, int64_t hidden, int64_t embedding);
 /* The input's words as vectors: the layer "embedding". */
 int gls_family_embedding(gls_graph *graph, int64_t dim);
+/* What a position's vector is at first: its word's, or noise ([A] figure 4). */
+typedef enum gls_family_input_choice { GLS_FAMILY_WORDS, GLS_FAMILY_GAUSSIAN } gls_family_input_choice;
+#define GLS_FAMILY_INPUT_CHOICES "words|gaussian"
+#define GLS_FAMILY_INPUT_HELP \
+    "gaussian: normal vectors in place of the words', the same whenever an example is visited ([A] figure 4)"
+int gls_family_input(gls_graph *graph, gls_family_input_choice choice, int64_t dim);
 /* Ends the graph: for one label the mean of x over the positions, a layer "output" whose weights are tied to the
  * embedding or not, the loss. */
 gls_status gls_family_text_output(gls_graph *graph, const gls_family_options *options, bool tie, int x);

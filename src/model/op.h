@@ -95,6 +95,7 @@ typedef struct gls_op {
     gls_link (*link)(const gls_graph *graph, const gls_node *node); /* a loss: what its inputs mean */
     /* A loss: adds this op's scores (named once) over the rows; NULL: none. */
     const char *score;
+    const char *(*score_name)(const gls_graph *graph); /* where it depends on the data; NULL: score */
     gls_status (*scores)(gls_exec *x, int node, double *sum);
     /* A composed layer, several ops by one name, has this in place of all verbs above: adds them to the graph, named
      * "NAME.something", and returns the last one. */

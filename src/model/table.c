@@ -8,7 +8,9 @@
 #include "model/op.h"
 #include "problem/evaluation.h"
 
-#define FAMILIES(row) row(mlp) row(convnet) row(resnet) row(nplm) row(lstm) row(transformer) row(layers)
+#define FAMILIES(row)                                                                                            \
+    row(mlp) row(convnet) row(resnet) row(nplm) row(lstm) row(transformer) row(transformer_xl) row(t5) row(bert) \
+        row(vit) row(layers)
 #define DECLARE(name) extern const gls_family gls_family_##name;
 #define ROW(name) &gls_family_##name.type.member,
 

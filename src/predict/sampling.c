@@ -34,7 +34,7 @@ static gls_status check_model(const gls_predictor *p, const gls_predictor_sampli
     gls_context *ctx = p->ctx;
     if (o->size != sizeof *o)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sample: options of %zu bytes, expected %zu", o->size, sizeof *o);
-    if (p->problem->data.target != GLS_TARGET_TOKENS || !p->trained.input.class_names)
+    if (p->problem->data.target != GLS_TARGET_TOKENS || p->problem->data.masked || !p->trained.input.class_names)
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED,
                         "sample: model '%s' was not trained to predict the next token of a text (data.format: text)",
                         p->problem->type->member.name);
@@ -110,6 +110,11 @@ static int64_t context_begin(const sampler *s) {
     return at;
 }
 
+/* Positions at the beginning of a row that the model reads and says nothing of. */
+static int64_t unsaid(const sampler *s) {
+    return s->info->length - s->p->problem->outputs / s->info->vocabulary;
+}
+
 static gls_status append(sampler *s, int32_t token) {
     gls_token_text *all = &s->all;
     if (all->tokens == all->room) {
@@ -140,6 +145,9 @@ static gls_status read_prompt(sampler *s) {
     GLS_TRY(gls_token_text_parse(&s->all, prompt));
     if (!s->all.tokens)
         return gls_fail(ctx, GLS_ERR_INPUT, "prompt: no token; expected a text, since this vocabulary has no <eos>");
+    if (s->all.tokens <= unsaid(s))
+        return gls_fail(ctx, GLS_ERR_INPUT, "prompt: %lld tokens, but this model continues rows of at least %lld",
+                        (long long)s->all.tokens, (long long)unsaid(s) + 1);
     int64_t seen = s->all.tokens - context_begin(s);
     if (seen <= s->info->length || s->state) return GLS_OK;
     return gls_fail(ctx, GLS_ERR_INPUT, "prompt: %lld tokens, but this model sees %lld (data.length)", (long long)seen,
@@ -182,7 +190,8 @@ static gls_status next_outputs(sampler *s, const gls_real **z) {
     seen = s->all.tokens - begin;
     GLS_TRY(evaluate(s, begin));
     GLS_TRY(gls_ask_outputs(s->evaluation, s->z));
-    *z = s->z + (seen - 1) * s->info->vocabulary;
+    int64_t place = seen - 1 - unsaid(s); /* read_prompt has seen to it that there are as many tokens */
+    *z = s->z + place * s->info->vocabulary;
     for (int64_t c = 0; c < s->info->vocabulary; c++)
         if (!isfinite((*z)[c]))
             return gls_fail(s->p->ctx, GLS_ERR_NONFINITE, "sample: the model's output for token %lld is not finite",

@@ -26,6 +26,35 @@ static gls_status top5(const gls_scored *s, double *out) {
     return GLS_OK;
 }
 
+/* ---- spans: predictions 2 i and 2 i + 1 are the ends of example i ---- */
+
+/* Both ends are right. */
+static gls_status exact_match(const gls_scored *s, double *out) {
+    int64_t right = 0;
+    for (int64_t i = 0; i + 1 < s->n; i += 2)
+        right += s->predicted[i] == s->label[i] && s->predicted[i + 1] == s->label[i + 1];
+    *out = (double)right / (double)(s->n / 2);
+    return GLS_OK;
+}
+
+static int64_t shared(const int32_t *a, const int32_t *b) {
+    int64_t first = a[0] > b[0] ? a[0] : b[0], last = a[1] < b[1] ? a[1] : b[1];
+    return last >= first ? last - first + 1 : 0;
+}
+
+/* The mean over the examples of 2 |both| / (|predicted| + |right|), in positions; a span that ends before it begins has
+ * none. */
+static gls_status span_f1(const gls_scored *s, double *out) {
+    double sum = 0;
+    for (int64_t i = 0; i + 1 < s->n; i += 2) {
+        const int32_t *found = s->predicted + i, *right = s->label + i;
+        int64_t size = shared(found, found) + shared(right, right);
+        sum += size > 0 ? 2 * (double)shared(found, right) / (double)size : 0;
+    }
+    *out = sum / (double)(s->n / 2);
+    return GLS_OK;
+}
+
 /* Over the classes that have a value. */
 static double mean_of(const double *value, int64_t count) {
     double sum = 0;
@@ -191,13 +220,20 @@ static gls_status mae(const gls_scored *s, double *out) {
 
 const gls_score_row gls_score_rows[] = {
     {{"accuracy", "share of right classes", GLS_TASK_CLASSES | GLS_TASK_TOKENS}, accuracy},
-    {{"top5", "share whose right class is among the five largest outputs", GLS_TASK_CLASSES | GLS_TASK_TOKENS}, top5},
+    {{"masked_accuracy", "share of right tokens among the hidden ones", GLS_TASK_MASKED}, accuracy},
+    {{"exact_match", "share of spans with both ends right", GLS_TASK_SPANS}, exact_match},
+    {{"f1", "mean F1 of the positions of a span", GLS_TASK_SPANS}, span_f1},
+    {{"top5", "share whose right class is among the five largest outputs",
+      GLS_TASK_CLASSES | GLS_TASK_TOKENS | GLS_TASK_MASKED},
+     top5},
     {{"balanced_accuracy", "mean over the classes of their recall", GLS_TASK_CLASSES}, balanced},
     {{"macro_f1", "mean over the classes of F1", GLS_TASK_CLASSES}, macro_f1},
     {{"auc", "area under the ROC curve; of several classes the mean of each against all others", GLS_TASK_CLASSES},
      auc},
-    {{"log_loss", "mean of -log of the right class's probability", GLS_TASK_CLASSES | GLS_TASK_TOKENS}, log_loss},
-    {{"perplexity", "e to the log loss", GLS_TASK_TOKENS}, perplexity},
+    {{"log_loss", "mean of -log of the right class's probability",
+      GLS_TASK_CLASSES | GLS_TASK_TOKENS | GLS_TASK_MASKED | GLS_TASK_SPANS},
+     log_loss},
+    {{"perplexity", "e to the log loss", GLS_TASK_TOKENS | GLS_TASK_MASKED}, perplexity},
     {{"bits_per_character",
       "bits of the log loss for each character of the text; a word has one more than its letters, for the blank or "
       "line break behind it",

@@ -46,16 +46,15 @@ static gls_status allocate(scoring *s, int64_t examples) {
 static gls_status take_targets(void *user, const gls_batch *batch, int64_t begin) {
     scoring *s = user;
     int64_t positions = s->prediction.positions, k = s->p->problem->outputs;
-    bool fits = s->label ? batch->label && (batch->next_tokens ? batch->length : 1) == positions
-                         : batch->y && batch->targets == k;
+    bool fits = s->label ? batch->label && gls_batch_labels(batch) >= positions : batch->y && batch->targets == k;
     if (!fits)
         return gls_fail(s->p->ctx, GLS_ERR_INPUT,
                         "evaluate: the rows' targets are not of the kind that model '%s' predicts",
                         s->p->problem->type->member.name);
-    if (s->label)
-        memcpy(s->label + begin * positions, batch->label, (size_t)(batch->rows * positions) * sizeof *s->label);
-    else
-        memcpy(s->y + begin * k, batch->y, (size_t)(batch->rows * k) * sizeof *s->y);
+    for (int64_t r = 0; s->label && r < batch->rows; r++) /* some models predict a row's last positions only */
+        memcpy(s->label + (begin + r) * positions, batch->label + (r + 1) * gls_batch_labels(batch) - positions,
+               (size_t)positions * sizeof *s->label);
+    if (!s->label) memcpy(s->y + begin * k, batch->y, (size_t)(batch->rows * k) * sizeof *s->y);
     return GLS_OK;
 }
 
@@ -121,7 +120,7 @@ static gls_status own_loss(gls_predictor *p, const gls_source *rows, double *los
 static double characters(const scoring *s) {
     const gls_data_info *info = &s->p->trained.input;
     double sum = 0;
-    if (info->target != GLS_TARGET_TOKENS || !info->class_names) return 0;
+    if (info->target != GLS_TARGET_TOKENS || info->masked || !info->class_names) return 0;
     for (int64_t i = 0; i < s->predictions; i++)
         sum += (double)gls_token_characters(&s->p->language, s->label[i], i ? s->label[i - 1] : -1);
     return sum;
@@ -152,6 +151,12 @@ static gls_status fill(scoring *s, unsigned task, gls_scores *out) {
     return GLS_OK;
 }
 
+static unsigned task_of(const scoring *s, const gls_data_info *rows) {
+    if (rows->target == GLS_TARGET_TOKENS) return rows->masked ? GLS_TASK_MASKED : GLS_TASK_TOKENS;
+    if (rows->target == GLS_TARGET_SPAN) return GLS_TASK_SPANS;
+    return s->prediction.classes ? GLS_TASK_CLASSES : GLS_TASK_VALUES;
+}
+
 static gls_status score(scoring *s, const gls_source *rows, gls_scores *out) {
     gls_context *ctx = s->p->ctx;
     out->examples = rows->info.examples;
@@ -160,12 +165,12 @@ static gls_status score(scoring *s, const gls_source *rows, gls_scores *out) {
     if (!s->prediction.classes && !s->prediction.values)
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "evaluate: model '%s' does not say what its outputs mean",
                         s->p->problem->type->member.name);
-    bool tokens = rows->info.target == GLS_TARGET_TOKENS;
+    unsigned task = task_of(s, &rows->info);
     GLS_TRY(collect(s, rows));
     GLS_TRY(own_loss(s->p, rows, &out->loss));
     if (s->predictions < 1) return gls_fail(ctx, GLS_ERR_INPUT, "evaluate: no row has a target");
-    if (s->prediction.classes && !tokens) GLS_TRY(count_classes(s, out));
-    return fill(s, tokens ? GLS_TASK_TOKENS : s->prediction.classes ? GLS_TASK_CLASSES : GLS_TASK_VALUES, out);
+    if (task == GLS_TASK_CLASSES) GLS_TRY(count_classes(s, out));
+    return fill(s, task, out);
 }
 
 gls_status gls_predictor_score(gls_predictor *p, const gls_source *rows, gls_scores *out) {

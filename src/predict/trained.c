@@ -36,6 +36,8 @@ static json_t *info_json(const gls_data_info *info) {
     json_object_set_new(object, "vocabulary", json_integer(info->vocabulary));
     if (info->streams) json_object_set_new(object, "streams", json_integer(info->streams));
     if (info->documents) json_object_set_new(object, "documents", json_integer(info->documents));
+    if (info->separator) json_object_set_new(object, "separator", json_integer(info->separator));
+    if (info->masked) json_object_set_new(object, "masked", json_true());
     if (info->class_names) json_object_set_new(object, "class_names", names_json(info->class_names, info->classes));
     if (info->feature_names)
         json_object_set_new(object, "feature_names", names_json(info->feature_names, info->features));
@@ -149,6 +151,8 @@ static gls_status read_info(parser *p, const json_t *root, const char *key, gls_
                            .length = whole(p, o, "length"),
                            .vocabulary = whole(p, o, "vocabulary"),
                            .streams = whole_or(p, o, "streams", 0),
+                           .separator = whole_or(p, o, "separator", 0),
+                           .masked = json_is_true(json_object_get(o, "masked")),
                            .documents = (gls_documents)whole_or(p, o, "documents", GLS_DOCUMENTS_WHOLE)};
     for (int i = 0; i < out->dims; i++) {
         const json_t *extent = json_array_get(shape, (size_t)i);
@@ -156,7 +160,7 @@ static gls_status read_info(parser *p, const json_t *root, const char *key, gls_
         out->shape[i] = (int64_t)json_integer_value(extent);
     }
     if (p->bad) return GLS_ERR_INPUT;
-    if (out->target > GLS_TARGET_TOKENS) return wrong(p, "target", "a kind of target");
+    if (out->target > GLS_TARGET_SPAN) return wrong(p, "target", "a kind of target");
     if (out->documents > GLS_DOCUMENTS_PACKED) return wrong(p, "documents", "a way that rows hold documents");
     GLS_TRY(read_names(p, o, "class_names", out->classes, &out->class_names));
     GLS_TRY(read_names(p, o, "feature_names", out->features, &out->feature_names));

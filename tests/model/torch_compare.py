@@ -1,9 +1,12 @@
-"""Loads weights that test_torch.c wrote into PyTorch modules of the same names, and compares gradients of the summed loss
-in training mode, its Hessian times a direction, running statistics after it, and logits in evaluation mode.
+"""Loads weights that test_torch.c wrote into PyTorch modules of the same names, or into those of transformers (peers.py),
+and compares losses and gradients in training mode, the Hessian times a direction, running statistics after it, and logits in
+evaluation mode. Files are safetensors, read here as the format says.
 
 Usage: torch_compare.py FOLDER FAMILY BYTES. Numbers have 8 or 4 bytes; torch computes in double. Doubles must agree to 1e-9.
 Floats must agree to 1e-4, or be at most 3 times as far away as torch's own floats are: a deep network's first layers see
 activations flip where rounding carries them over a kink. Exit status 0: all agree; 1: they do not; 77: no torch."""
+import json
+import os
 import pathlib
 import sys
 
@@ -12,23 +15,24 @@ try:
     import torch
     from torch import nn
 except ImportError:
+    peers = os.environ.get("GLISSADE_PEERS")
+    if peers and os.path.realpath(peers) != os.path.realpath(sys.executable):
+        os.execv(peers, [peers, *sys.argv])
     sys.exit(77)
 
 folder, family, size_of = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 
 
 def arrays(kind):
+    raw = (folder / f"{kind}.safetensors").read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    kinds = {"F64": numpy.float64, "F32": numpy.float32, "I32": numpy.int32}
     out = {}
-    for line in (folder / f"{kind}.txt").read_text().splitlines():
-        name, *shape = line.split()
-        out[name] = [int(n) for n in shape]
-    data = numpy.fromfile(folder / f"{kind}.bin", numpy.float64 if size_of == 8 else numpy.float32)
-    at = 0
-    for name, shape in out.items():
-        size = int(numpy.prod(shape))
-        out[name] = torch.from_numpy(data[at:at + size].reshape(shape).copy())
-        at += size
-    assert at == data.size
+    for name, about in json.loads(raw[8:8 + size]).items():
+        if name != "__metadata__":
+            begin, end = (8 + size + at for at in about["data_offsets"])
+            flat = numpy.frombuffer(raw[begin:end], kinds[about["dtype"]])
+            out[name] = torch.from_numpy(flat.reshape(about["shape"]).copy())
     return out
 
 
@@ -169,9 +173,9 @@ def sum_of_losses(out, label):
 
 
 def ask(dtype):
-    """Gradients, running statistics and logits by torch in this precision."""
-    model = {"mlp": Mlp, "convnet": Convnet, "resnet": Resnet20, "nplm": Nplm, "lstm": Lstm,
-             "transformer": Transformer}[family]()
+    """Gradients, Hessian products, running statistics, logits and the loss by torch in this precision."""
+    own = {"mlp": Mlp, "convnet": Convnet, "resnet": Resnet20, "nplm": Nplm, "lstm": Lstm, "transformer": Transformer}
+    model = own[family]() if family in own else peers.Peer(family, arrays("weights"), batch)
     counters = {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}
     tied = {"output.weight": arrays("weights")["embedding.weight"]} if hasattr(model, "embedding") else {}
     model.load_state_dict({**arrays("weights"), **arrays("state"), **counters, **tied}, strict=True)
@@ -192,18 +196,20 @@ def ask(dtype):
     model.eval()
     with torch.no_grad():
         logits = model(x).flatten(1).double()
-    return *found, statistics, {"logits": logits}
+    return *found, statistics, {"logits": logits}, {"loss": loss.detach().double().reshape(1)}
 
 
 def distance(mine, theirs):
     return float((mine.double() - theirs).norm() / (theirs.norm() + 1e-12))
 
 
+if family in ("bert_words", "bert_labels", "bert_spans", "vit", "gpt2"):
+    import peers
 torch.set_num_threads(1)
 given = {**arrays("weights"), **arrays("state")}
 batch = arrays("batch")
 direction = arrays("direction")
-kinds = ["gradient", "hessian", "state_next", "logits"]
+kinds = ["gradient", "hessian", "state_next", "logits", "loss"]
 right, near = ask(torch.float64), ask(torch.float32)
 failed = False
 for kind, exact, single in zip(kinds, right, near):

@@ -18,8 +18,8 @@ enum { HIDDEN, CELL, ROWS, STATES };
 /* Rows of a stream are counted in reals. */
 enum { MOST_ROWS = 1 << 24 };
 
-static gls_status shape(gls_graph *g, gls_node *node) {
-    int64_t h = ((const gls_op_carry_options *)node->options)->units, streams = g->data->streams;
+gls_status gls_op_carry_check(const gls_graph *g, const gls_node *node) {
+    int64_t streams = g->data->streams;
     if (streams < 1)
         return gls_node_fail(g, node,
                              "needs data whose rows go on from one mini-batch to the next (data.streams); transforms "
@@ -27,6 +27,12 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     if (g->data->examples / streams >= MOST_ROWS)
         return gls_node_fail(g, node, "%lld rows of %lld streams, expected fewer than %d in each",
                              (long long)g->data->examples, (long long)streams, MOST_ROWS);
+    return GLS_OK;
+}
+
+static gls_status shape(gls_graph *g, gls_node *node) {
+    int64_t h = ((const gls_op_carry_options *)node->options)->units, streams = g->data->streams;
+    GLS_TRY(gls_op_carry_check(g, node));
     node->out = (gls_extent){2 * h, 1, 1};
     gls_graph_state_block block = {.suffix = "hidden", .dims = 2, .shape = {streams, h}, .flags = GLS_BLOCK_BY_SLOT};
     GLS_TRY(gls_graph_state(g, node, HIDDEN, &block));
@@ -36,11 +42,16 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return gls_graph_state(g, node, ROWS, &block);
 }
 
-/* The place of the row in its stream, -1: its slot is not that stream's. */
-static int64_t place_of(const gls_exec *x, int64_t row) {
+int64_t gls_op_carry_place(const gls_exec *x, int64_t row) {
     const gls_batch *batch = x->args->rows;
     int64_t streams = x->graph->data->streams, index = batch->index[row];
     return batch->slot[row] == index % streams ? index / streams : -1;
+}
+
+int64_t gls_op_carry_follows(const gls_exec *x, int64_t row, int64_t rows_state) {
+    int64_t place = gls_op_carry_place(x, row), slot = x->args->rows->slot[row];
+    const gls_real *state = x->args->state;
+    return place > 0 && state && state[rows_state + slot] == (gls_real)place ? place : 0;
 }
 
 static gls_status forward(gls_exec *x, int i) {
@@ -49,8 +60,8 @@ static gls_status forward(gls_exec *x, int i) {
     int64_t h = node->out.c / 2;
     for (int64_t r = 0; r < x->rows; r++) {
         gls_real *to = gls_exec_value(x, i) + 2 * r * h;
-        int64_t slot = x->args->rows->slot[r], place = place_of(x, r);
-        if (place > 0 && state && state[node->state[ROWS] + slot] == (gls_real)place) {
+        int64_t slot = x->args->rows->slot[r];
+        if (gls_op_carry_follows(x, r, node->state[ROWS]) > 0) {
             memcpy(to, state + node->state[HIDDEN] + slot * h, (size_t)h * sizeof *to);
             memcpy(to + h, state + node->state[CELL] + slot * h, (size_t)h * sizeof *to);
         } else {
@@ -62,7 +73,7 @@ static gls_status forward(gls_exec *x, int i) {
 
 void gls_op_carry_leave(const gls_exec *x, int i, int64_t row, const gls_real *hidden, const gls_real *cell) {
     const gls_node *node = gls_exec_node(x, i);
-    int64_t h = node->out.c / 2, slot = x->args->rows->slot[row], place = place_of(x, row);
+    int64_t h = node->out.c / 2, slot = x->args->rows->slot[row], place = gls_op_carry_place(x, row);
     gls_real *next = x->args->state_next;
     if (!next || place < 0) return;
     memcpy(next + node->state[HIDDEN] + slot * h, hidden, (size_t)h * sizeof *next);

@@ -30,7 +30,8 @@ static gls_status shape(gls_graph *g, gls_node *node) {
         return gls_node_fail(g, node, "units is missing: how many outputs?");
     }
     node->out = (gls_extent){o->units, 1, node->in.w};
-    gls_parameter how = {g->init, node->in.c, o->units};
+    int64_t calm = o->calm ? o->calm : 1;
+    gls_parameter how = {g->init, node->in.c * calm, o->units * calm};
     if (!o->tie) {
         int64_t size[2] = {o->units, node->in.c};
         GLS_TRY(gls_graph_parameter(g, node, 0, "weight", 2, size, gls_use_matrix_flags(size), how));

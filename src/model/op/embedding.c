@@ -20,7 +20,7 @@ static gls_status shape(gls_graph *g, gls_node *node) {
                              node->input[0] != 0 ? "a layer's output" : "features");
     node->out = (gls_extent){o->dim, 1, g->data->length};
     if (o->tie) return gls_graph_tie(g, node, 0, o->tie, g->data->vocabulary, o->dim);
-    gls_parameter how = {GLS_INIT_NORMAL, g->init == GLS_INIT_TORCH ? 1 : o->dim, o->dim};
+    gls_parameter how = {GLS_INIT_NORMAL, o->unit || g->init == GLS_INIT_TORCH ? 1 : o->dim, o->dim};
     int64_t size[2] = {g->data->vocabulary, o->dim};
     return gls_graph_parameter(g, node, 0, "weight", 2, size, gls_use_matrix_flags(size), how);
 }

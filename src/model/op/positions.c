@@ -10,32 +10,39 @@
 
 static const gls_option options[] = {
     GLS_ENUM("kind", gls_op_positions_options, kind, "learned", GLS_POSITIONS_CHOICES, "where the vectors come from"),
+    GLS_INT("size", gls_op_positions_options, size, "0", 0, 1e9,
+            "learned vectors, at least as many as a row has positions; 0: as many"),
     {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     gls_op_positions_options *o = node->options;
-    o->packed = g->data->documents == GLS_DOCUMENTS_PACKED;
     GLS_TRY(gls_op_takes_positions(g, node));
     node->out = node->in;
+    if (o->size && o->kind != GLS_POSITIONS_LEARNED)
+        return gls_node_fail(g, node, "size: %lld vectors are learned, but the kind is sinusoidal", (long long)o->size);
+    if (o->size && o->size < node->in.w)
+        return gls_node_fail(g, node, "rows of %lld positions, but it has vectors for %lld", (long long)node->in.w,
+                             (long long)o->size);
+    o->by_place = g->data->documents == GLS_DOCUMENTS_PACKED || o->size > node->in.w;
     if (o->kind != GLS_POSITIONS_LEARNED) return GLS_OK;
-    int64_t size[2] = {node->in.w, node->in.c};
+    int64_t size[2] = {o->size ? o->size : node->in.w, node->in.c};
     gls_parameter how = {GLS_INIT_NORMAL, g->init == GLS_INIT_TORCH ? 1 : node->in.c, node->in.c};
     return gls_graph_parameter(g, node, 0, "weight", 2, size, GLS_BLOCK_NO_DECAY, how);
 }
 
-/* Places in documents, [rows, w], where these begin anywhere in a row. */
+/* Places in documents, [rows, w], where the rows of the block are looked up. */
 static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
     const gls_op_positions_options *o = node->options;
     (void)backward;
-    return o->packed ? rows * node->out.w * (int64_t)sizeof(int32_t) : 0;
+    return o->by_place ? rows * node->out.w * (int64_t)sizeof(int32_t) : 0;
 }
 
 /* The whole of an example is shifted by the whole of the block; or every position by its place's row of it. */
 static gls_status uses(gls_graph *g, int i) {
     const gls_node *node = &g->node[i];
     if (node->block[0] < 0) return GLS_OK;
-    if (((const gls_op_positions_options *)node->options)->packed) {
+    if (((const gls_op_positions_options *)node->options)->by_place) {
         gls_view places = gls_view_tokens(g);
         places.source = GLS_VIEW_AUX_TOKENS;
         places.node = i;
@@ -112,6 +119,9 @@ static void onnx(gls_export *x, int i) {
         sinusoids(node, table);
         shift = gls_onnx_reals(x->to, gls_export_name(x, i, "table", name), false, 2, shape, table);
     }
+    const gls_op_positions_options *o = node->options;
+    if (o->size > node->in.w)
+        shift = gls_onnx_slice(x->to, gls_export_name(x, i, "places", name), shift, 0, 0, node->in.w);
     const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE);
     gls_export_out(x, i, GLS_FORM_SEQUENCE, gls_onnx_node(x->to, "Add", node->name, GLS_ONNX_ARGS(in, shift), NULL));
 }
@@ -125,7 +135,7 @@ const gls_op gls_op_positions = {
     .formula = "y_t = x_t + weight_t; sinusoidal: + sin(t / 10000^(2 k / c)), cos(t / 10000^(2 k / c)) for pairs k of "
                "channels; t counts from the beginning of a document",
     .shapes = "[c, 1, w] -> [c, 1, w]",
-    .parameters = "weight [w, c] scale and shift, of packed documents row lookup",
+    .parameters = "weight [w or size, c] scale and shift; of packed documents or with size row lookup",
     .blocks = 1,
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,

@@ -25,6 +25,12 @@ static const gls_preset presets[] = {
     DEMO("mlp", ", hidden: [128]", "adam", "lr: 0.001"),
     DEMO("mlp", ", hidden: [128]", "sngm", "lr: 0.02"),
     DEMO("mlp", ", hidden: [128]", "acclip", "lr: 0.5"),
+    {"demo-vit-adamw", "glyphs by a small vit, adamw",
+     "name: demo-vit-adamw\n"
+     "data: {format: glyphs}\n"
+     "model: {name: vit, patch: 4, dim: 32, heads: 2, depth: 2}\n"
+     "method: {name: adamw, lr: 0.002, weight_decay: 0.05}\n"
+     "train: {epochs: 3, batch: 64}\n"},
 };
 
 const gls_preset *gls_preset_at(int64_t i) {

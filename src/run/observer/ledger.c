@@ -37,7 +37,7 @@ static gls_status take_slice(void *user, gls_slice *slice) {
     finals *f = user;
     const gls_batch *rows = slice->rows;
     /* The pass reads the set in order, so a slice's examples are consecutive. */
-    for (int64_t i = 0; rows->label && !rows->next_tokens && i < rows->rows; i++)
+    for (int64_t i = 0; rows->label && gls_batch_labels(rows) == 1 && i < rows->rows; i++)
         f->label[rows->index[i]] = rows->label[i];
     return gls_ask_losses(slice->evaluation, f->loss + rows->index[0]);
 }
