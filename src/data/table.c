@@ -14,6 +14,7 @@
     X(text) \
     X(glyphs) \
     X(gaussians) \
+    X(zipf) \
     X(sparse)
 
 #define TRANSFORMS(X) \
