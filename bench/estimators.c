@@ -1,5 +1,5 @@
 /* What estimators, and Hessian products, cost on one mini-batch of 128 made-up examples. Usage: estimators [repeats,
- * default 9] [model or all] [threads].
+ * default 9] [model or all] [threads] [time: memory and other slices are left out].
  *
  * Time: alternating in one process, medians; with one thread the processor's time, which a busy machine disturbs less.
  * Ratios are to the plain gradient of the same mini-batch (the best of the plan's own slices and half and twice of
@@ -28,6 +28,7 @@ typedef struct subject {
     const char *label, *name, *options; /* of the model: key=value ... */
     int dims;
     int64_t shape[3];
+    int64_t length, vocabulary; /* of tokens, in place of the shape */
 } subject;
 
 static const subject subjects[] = {
@@ -35,6 +36,8 @@ static const subject subjects[] = {
     {"convnet", "convnet", "", 3, {1, 28, 28}},
     {"resnet", "resnet", "norm=group", 3, {3, 32, 32}},
     {"resnet, batch norm over 16", "resnet", "norm=batch bn_group=16", 3, {3, 32, 32}},
+    {"lstm", "lstm", "embedding=64 hidden=64 depth=2", .length = 16, .vocabulary = 500},
+    {"transformer", "transformer", "dim=64 heads=4 depth=2", .length = 16, .vocabulary = 500},
 };
 
 static const char *const chains[][2] = {
@@ -84,18 +87,36 @@ static double median(double *x, int n) {
     return x[n / 2];
 }
 
+static int64_t row_number[BATCH];
+
+/* The next token is the target. */
+static gls_batch make_tokens(const gls_data_info *info) {
+    int64_t n = BATCH * info->length;
+    int32_t *token = malloc((size_t)(n + 1) * sizeof *token);
+    gls_random random = gls_random_create(1, "bench", 0, 0);
+    for (int64_t i = 0; i <= n; i++) token[i] = (int32_t)gls_random_below(&random, info->vocabulary);
+    for (int64_t i = 0; i < BATCH; i++) row_number[i] = i;
+    return (gls_batch){.rows = BATCH,
+                       .features = 1,
+                       .token = token,
+                       .label = token + 1,
+                       .length = info->length,
+                       .next_tokens = true,
+                       .index = row_number,
+                       .slot = row_number};
+}
+
 static gls_batch make_batch(gls_data_info *info) {
-    static int64_t index[BATCH];
     static int32_t label[BATCH];
     gls_real *x = malloc((size_t)(BATCH * info->features) * sizeof *x);
     gls_random random = gls_random_create(1, "bench", 0, 0);
     for (int64_t i = 0; i < BATCH * info->features; i++) x[i] = (gls_real)gls_random_normal(&random);
     for (int64_t i = 0; i < BATCH; i++) {
-        index[i] = i;
+        row_number[i] = i;
         label[i] = (int32_t)(i % 10);
     }
     return (gls_batch){
-        .rows = BATCH, .features = info->features, .x = x, .label = label, .index = index, .slot = index};
+        .rows = BATCH, .features = info->features, .x = x, .label = label, .index = row_number, .slot = row_number};
 }
 
 /* A model with its weights and a mini-batch. */
@@ -111,6 +132,11 @@ static setting make_setting(gls_context *ctx, const subject *s) {
     setting m = {.info = {.examples = BATCH, .features = 1, .target = GLS_TARGET_CLASS, .classes = 10}};
     m.info.dims = s->dims;
     for (int i = 0; i < s->dims; i++) m.info.features *= m.info.shape[i] = s->shape[i];
+    if (s->vocabulary) {
+        m.info.target = GLS_TARGET_TOKENS;
+        m.info.classes = m.info.vocabulary = s->vocabulary;
+        m.info.length = s->length;
+    }
     gls_value *options = read_map(ctx, s->options);
     need(ctx, gls_model_create(ctx, s->name, options, &m.info, &m.problem));
     gls_value_destroy(ctx, options);
@@ -119,13 +145,13 @@ static setting make_setting(gls_context *ctx, const subject *s) {
     m.g = malloc((size_t)m.d * sizeof *m.g);
     memset(m.g, 0, (size_t)m.d * sizeof *m.g);
     need(ctx, gls_problem_initialize(m.problem, 1, m.w));
-    m.batch = make_batch(&m.info);
+    m.batch = s->vocabulary ? make_tokens(&m.info) : make_batch(&m.info);
     return m;
 }
 
 static void drop_setting(setting *m) {
     gls_problem_destroy(m->problem);
-    free((void *)m->batch.x), free(m->w), free(m->g);
+    free((void *)(uintptr_t)m->batch.x), free((void *)(uintptr_t)m->batch.token), free(m->w), free(m->g);
 }
 
 typedef struct runner {
@@ -234,11 +260,11 @@ static void print_head(const subject *s, const setting *m, const gls_pass *pass)
     printf("  per-example gradients would take %.0f MiB\n", (double)(m->d * BATCH) * sizeof(gls_real) / 1048576);
 }
 
-static void measure(gls_context *ctx, const subject *s, int repeats, const double *peak) {
+static void measure(gls_context *ctx, const subject *s, int repeats, const double *peak, bool all) {
     setting m = make_setting(ctx, s);
     static runner runners[CHAINS + 2];
     memset(runners, 0, sizeof(runners));
-    for (int k = 0; k < CHAINS + 2; k++) { /* the last two: the plain gradient with other slices */
+    for (int k = 0; k < (all ? CHAINS + 2 : CHAINS); k++) { /* the last two: the plain gradient with other slices */
         int64_t slice = k < CHAINS ? 0 : gls_pass_plan(runners[0].pass, BATCH).slice;
         make_runner(ctx, &runners[k], &m, chains[k < CHAINS ? k : 0][1], k == CHAINS ? slice / 2 : 2 * slice);
     }
@@ -253,8 +279,9 @@ static void measure(gls_context *ctx, const subject *s, int repeats, const doubl
         if ((k == 0 || k >= CHAINS) && time[k] < best) best = time[k];
     }
     print_head(s, &m, runners[0].pass);
-    printf("  plain with half, the plan's own and twice the slices: %.2f, %.2f, %.2f ms; a step of msgd %.2f ms\n",
-           1e3 * time[CHAINS], 1e3 * time[0], 1e3 * time[CHAINS + 1], 1e3 * step);
+    if (all)
+        printf("  plain with half, the plan's own and twice the slices: %.2f, %.2f, %.2f ms; a step of msgd %.2f ms\n",
+               1e3 * time[CHAINS], 1e3 * time[0], 1e3 * time[CHAINS + 1], 1e3 * step);
     printf("  %-34s %11s  %5s  %5s  %9s\n", "", "gradient", "ratio", "step", "peak");
     for (int k = 0; k < CHAINS; k++)
         if (runners[k].estimator)
@@ -264,7 +291,8 @@ static void measure(gls_context *ctx, const subject *s, int repeats, const doubl
             printf("  %-34s     refused: its examples couple\n", chains[k][0]);
     double hessian = median(product, repeats);
     printf("  %-34s %8.2f ms  %5.2f\n", "Hessian times a vector", 1e3 * hessian, hessian / best);
-    for (int k = 0; k < CHAINS + 2; k++) drop_runner(&runners[k]);
+    for (int k = 0; k < CHAINS + 2; k++)
+        if (runners[k].method) drop_runner(&runners[k]);
     drop_setting(&m);
 }
 
@@ -273,16 +301,16 @@ int main(int argc, char **argv) {
     int repeats = argc > 1 ? atoi(argv[1]) : 9, threads = argc > 3 ? atoi(argv[3]) : 0;
     if (repeats < 1 || repeats > MOST) repeats = 9;
     static double peak[SUBJECTS][CHAINS];
-    bool chosen[SUBJECTS];
+    bool chosen[SUBJECTS], all = argc < 5 || strcmp(argv[4], "time") != 0;
     for (int k = 0; k < SUBJECTS; k++) {
         chosen[k] = argc < 3 || strcmp(argv[2], "all") == 0 || strcmp(argv[2], subjects[k].name) == 0;
-        for (int c = 0; c < CHAINS && chosen[k]; c++) peak[k][c] = peak_of(&subjects[k], chains[c][1], threads);
+        for (int c = 0; c < CHAINS && chosen[k] && all; c++) peak[k][c] = peak_of(&subjects[k], chains[c][1], threads);
     }
     gls_context *ctx;
     gls_context_options options = {.size = sizeof(options), .threads = threads};
     if (gls_context_create(&ctx, &options) != GLS_OK) return 1;
     for (int k = 0; k < SUBJECTS; k++)
-        if (chosen[k]) measure(ctx, &subjects[k], repeats, peak[k]);
+        if (chosen[k]) measure(ctx, &subjects[k], repeats, peak[k], all);
     gls_context_destroy(ctx);
     return 0;
 }

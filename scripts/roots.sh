@@ -113,7 +113,8 @@ for suite in $suites; do
         passed=$((passed + 1))
         remove "$where/$suite"
     else
-        echo "== $suite: failed; the log ends:" >&2
+        echo "== $suite: failed; checks that did, and the log's end:" >&2
+        awk '/^(not )?ok/ { on = /^not ok/ && !/# SKIP/ } on' "$log" >&2 || true
         tail -n 40 "$log" >&2
         failed=$((failed + 1))
         remove "$where/$suite"

@@ -44,9 +44,11 @@ typedef struct gls_data_info {
     bool masked;                    /* targets that are tokens: those that a row hides, instead of the next ones */
     int64_t streams;                /* > 0: of token rows, example j goes on where example j - streams ends; else 0 */
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
+    const char *tokenizer;          /* where they are sub-words: the text of their tokenizer.json; else NULL */
     /* [features] or NULL: a column's name, or "column=value" of a category */
     const char *const *feature_names;
     const gls_real *feature_fill; /* [features] what a missing value becomes, or NULL: they are refused */
+    bool mixed;                   /* rows fetched for training may be mixtures of two (gls_batch.other_label) */
 } gls_data_info;
 
 /* Random access to examples. Immutable after creation, so that several threads may fetch at once. The first members of
@@ -149,6 +151,14 @@ typedef struct gls_description {
 GLS_API gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_description *out);
 GLS_API void gls_description_clear(gls_context *ctx, gls_description *description);
 
+/* ---- sub-words ---- */
+
+/* Makes a tokenizer of byte pairs from a file of UTF-8 and writes it as tokenizer.json: `size` tokens, the special ones
+ * (NULL-terminated) first, then 256 bytes, then merges of the commonest pairs inside words, fewer where the text has no
+ * more. The same text gives the same file. */
+GLS_API gls_status gls_tokenizer_make(gls_context *ctx, const char *text, int64_t size, const char *const *special,
+                                      const char *out);
+
 /* ---- arrays in NumPy's .npy files: recorded gradients, initial weights, results ---- */
 
 /* One array in C order: dims extents in shape, count values of dtype in data. Filled by a reading function, and freed
@@ -201,6 +211,10 @@ typedef struct gls_batch {
     const double *mass;   /* [rows] masses m_i, or NULL: all 1 */
     const int64_t *key;   /* [rows] the key column (user, domain), or NULL */
     uint64_t draw;        /* one number for the mini-batch: randomness is keyed by it */
+    /* [rows] Of mixed rows a second class, and the share of the first: f = share f(label) + (1 - share) f(other_label)
+     * at the same features. NULL: label alone. */
+    const int32_t *other_label;
+    const double *label_share;
 } gls_batch;
 
 /* Labels a row: 1, 2 or the length. */
@@ -292,8 +306,8 @@ typedef struct gls_rows {
     int64_t capacity, nonzeros;
     gls_real *x, *value, *y;
     int64_t *row, *index, *slot, *key;
-    int32_t *column, *token, *label, *document;
-    double *mass;
+    int32_t *column, *token, *label, *document, *other_label;
+    double *mass, *label_share;
 } gls_rows;
 
 GLS_API gls_status gls_rows_create(gls_context *ctx, const gls_data_info *info, int64_t capacity, gls_rows **out);
@@ -314,8 +328,9 @@ typedef struct gls_fetch {
     bool augment;
 } gls_fetch;
 typedef struct gls_source_ops {
-    /* Fills rows for fetch->count examples (x or sparse arrays or token, label, y, mass where the source has them; not
-     * index, slot). A pure function of its arguments. */
+    /* Fills rows for fetch->count examples (x or sparse arrays or token, label, y, mass where the source has them, and
+     * with info.mixed, where fetch->augment, other_label and label_share; not index, slot). A pure function of its
+     * arguments. */
     gls_status (*fetch)(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
     void (*destroy)(gls_source *source);
 } gls_source_ops;

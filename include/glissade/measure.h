@@ -173,6 +173,9 @@ typedef struct gls_measure_type {
      * set of `examples` with the run's batch; the measure then observes seldom enough to stay a small share of the run.
      * cost NULL: `every` instead, "1" an epoch, "500s" steps. */
     double (*cost)(const gls_measure *m, int64_t examples, int64_t batch);
+    /* How few examples the option `sample` may come down to in a run whose share does not pay for its default, where
+     * the run leaves it at `auto`; 0: it stays. */
+    int64_t least_sample;
     const char *every;
     gls_status (*create)(gls_measure *m);
     void (*destroy)(gls_measure *m);                                                                /* may be NULL */

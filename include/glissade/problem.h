@@ -223,6 +223,7 @@ struct gls_onnx;
 struct gls_problem_type {
     gls_member member;
     size_t self_size; /* bytes of p->self, zeroed before create */
+    bool mixes; /* its loss knows rows of two classes (gls_batch.other_label); else data that have some are refused */
 
     /* Fills p->self, p->layout (and p->state_layout, p->coupling, p->scores, ...) for these data. data may be NULL for
      * a problem without examples: it then has one example of mass 1. */

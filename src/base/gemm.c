@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/gemm_portable.h"
+#include "base/kernels.h"
 
 #include <cblas.h>
 #include <limits.h>
@@ -43,9 +44,33 @@ void gls_dgemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int
     gls_omp_restore(before);
 }
 
+GLS_SIMD static void add_row(gls_real *restrict c, gls_real a, const gls_real *restrict b, int64_t n) {
+    for (int64_t j = 0; j < n; j++) c[j] += a * b[j];
+}
+
+GLS_SIMD static void set_row(gls_real *restrict c, gls_real a, const gls_real *restrict b, int64_t n) {
+    for (int64_t j = 0; j < n; j++) c[j] = a * b[j];
+}
+
+/* A column times a row, the gradient of one example's matrix: the libraries would first copy both into panels. The
+ * same bits as theirs. */
+static bool took_outer(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
+                       const gls_real *a, int64_t lda, const gls_real *b, double beta, gls_real *c, int64_t ldc) {
+    if (k != 1 || transpose_b || alpha != 1 || (beta != 0 && beta != 1)) return false;
+    for (int64_t i = 0; i < m; i++) {
+        gls_real factor = a[transpose_a ? i : i * lda];
+        if (beta == 0)
+            set_row(c + i * ldc, factor, b, n);
+        else
+            add_row(c + i * ldc, factor, b, n);
+    }
+    return true;
+}
+
 #ifdef GLS_DOUBLE
 void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
               const gls_real *a, int64_t lda, const gls_real *b, int64_t ldb, double beta, gls_real *c, int64_t ldc) {
+    if (!portable && took_outer(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, beta, c, ldc)) return;
     gls_dgemm(portable, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 #else
@@ -80,6 +105,7 @@ void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int6
                           beta, c, ldc, false);
         return;
     }
+    if (took_outer(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, beta, c, ldc)) return;
     int before = gls_omp_one();
     if (!dnnl_took(transpose_a, transpose_b, m, n, k, (float)alpha, a, lda, b, ldb, (float)beta, c, ldc))
         cblas_sgemm(CblasRowMajor, blas_op(transpose_a), blas_op(transpose_b), (int)m, (int)n, (int)k, (float)alpha, a,

@@ -37,6 +37,8 @@ typedef struct gls_file_digest {
 } gls_file_digest;
 /* Readers of this context that are opened from now on add to *digest when they are closed; NULL: no longer. */
 void gls_reader_watch(gls_context *ctx, gls_file_digest *digest);
+/* The same of a file that is read in another way; nothing where nobody watches. */
+gls_status gls_reader_note(gls_context *ctx, const char *path);
 
 /* A whole file (unpacked), NUL-terminated after its *size bytes, from gls_alloc; at most limit bytes. */
 gls_status gls_read_file(gls_context *ctx, const char *path, int64_t limit, char **data, int64_t *size);

@@ -2,6 +2,7 @@
 #include "base/tensors.h"
 
 #include "base/arith.h"
+#include "base/bf16.h"
 #include "base/io.h"
 
 #include <errno.h>
@@ -402,10 +403,7 @@ static double value_at(int dtype, const void *data, int64_t i) {
     if (dtype == GLS_F64) return ((const double *)data)[i];
     if (dtype == GLS_F32) return ((const float *)data)[i];
     if (dtype == DTYPE_F16) return half(narrow[i]);
-    uint32_t wide = (uint32_t)narrow[i] << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    return value;
+    return gls_widen(narrow[i]);
 }
 
 static gls_status convert(gls_tensors *t, const char *name, int dtype, const void *data, int64_t count, gls_real *out) {

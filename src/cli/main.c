@@ -56,6 +56,23 @@ static void open_closed(void) {
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode[fd]) != fd) _exit(CLI_FAILED);
 }
 
+/* Whether SIGHUP was ignored when the process began, as nohup has it, is asked before any library is set up: UCX, which
+ * Open MPI loads, takes SIGHUP for messages of its own, ignored or not. */
+static void (*hangup)(int) = SIG_ERR;
+
+static void ask_hangup(void) {
+    struct sigaction begun;
+    if (!sigaction(SIGHUP, NULL, &begun)) hangup = begun.sa_handler;
+}
+
+#ifdef __ELF__
+__attribute__((section(".preinit_array"), used)) static void (*const ask_first)(void) = ask_hangup;
+#endif
+
+static void keep_hangup(void) {
+    if (hangup != SIG_ERR) signal(SIGHUP, hangup);
+}
+
 /* ---- processes that a launcher started ---- */
 
 /* Whether the verb is for this process; if not, *code is what it exits with. */
@@ -108,6 +125,7 @@ static int run(const cli_verb *verb, int argc, char **argv, gls_comm *comm) {
 static int run_named(const char *name, int argc, char **argv) {
     gls_comm *comm = NULL;
     gls_status status = gls_comm_create(&comm);
+    keep_hangup();
     const cli_verb *verb = gls_comm_rank(comm) == 0 ? cli_find_verb(name) : find(name);
     int code = CLI_BAD;
     if (verb && status != GLS_OK && verb->ranks != CLI_RANKS_FIRST) {
@@ -122,6 +140,7 @@ static int run_named(const char *name, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     open_closed();
+    keep_hangup();
     name_the_core(argv);
     signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is a failed write like any other */
     if (argc < 2) {

@@ -65,9 +65,18 @@ static gls_status configure(job *j) {
 
 /* ---- what came out ---- */
 
+/* A dash: there is none, and report() says why. */
+static void print_number(double x) {
+    char text[32] = "-";
+    if (isfinite(x)) snprintf(text, sizeof text, "%.5g", x);
+    fprintf(stderr, "  %12s", text);
+}
+
 static void print_stat(gls_sweep_stat stat) {
     char text[48];
-    if (isnan(stat.deviation))
+    if (!isfinite(stat.mean))
+        snprintf(text, sizeof text, "-");
+    else if (isnan(stat.deviation))
         snprintf(text, sizeof text, "%.5g", stat.mean);
     else
         snprintf(text, sizeof text, "%.5g +- %.2g", stat.mean, stat.deviation);
@@ -85,7 +94,22 @@ static void show(void *user, const gls_exchange_series *series, const gls_exchan
     fprintf(stderr, "  %8.5g", row->epoch);
     print_stat(row->distance);
     print_stat(row->eps_stab);
-    fprintf(stderr, "  %12.5g  %12.5g  %12.5g\n", row->train_loss, row->test_loss, row->gap);
+    print_number(row->train_loss);
+    print_number(row->test_loss);
+    print_number(row->gap);
+    fprintf(stderr, "\n");
+}
+
+/* Why a column is dashes from top to bottom. */
+static void explain(const gls_exchange *exchange) {
+    bool tested = false;
+    int64_t rows = 0;
+    for (int64_t b = 0; b < exchange->batches; b++) {
+        const gls_exchange_series *series = &exchange->series[b];
+        rows += series->rows;
+        for (int64_t i = 0; i < series->rows; i++) tested |= isfinite(series->row[i].test_loss);
+    }
+    if (rows && !tested) fprintf(stderr, "  -: there is no test set, hence neither its loss nor a gap (data.test)\n");
 }
 
 /* The exit code: a batch that diverged is a failure of its runs, said after the others are done. */
@@ -102,7 +126,9 @@ static int report(job *j, const gls_exchange *exchange) {
         cli_bad("interrupted: the same command continues");
         code = CLI_FAILED;
     }
-    if (!j->quiet) fprintf(stderr, "\n  %s\n", j->folder);
+    if (j->quiet) return code;
+    explain(exchange);
+    fprintf(stderr, "\n  %s\n", j->folder);
     return code;
 }
 

@@ -197,8 +197,13 @@ static gls_status apply_item(const list_job *job, const gls_value *item, int64_t
     gls_source *made = *source;
     gls_status status = apply_transform(job, transform, gls_options_struct(filled), stage, &made);
     gls_options_destroy(filled);
-    if (status == GLS_OK) *source = made;
-    return status;
+    if (status != GLS_OK) return status;
+    /* Behind mixup rows stay where they are: what is not a wrapper picks rows or gives them labels. */
+    bool moved = (*source)->info.mixed && made->inner != *source;
+    *source = made;
+    return moved ? gls_fail(ctx, GLS_ERR_ARGUMENT, "transforms: %s picks or relabels rows; put it in front of mixup",
+                            name)
+                 : GLS_OK;
 }
 
 static gls_status apply_list(const list_job *job, const gls_value *list, gls_source **source) {

@@ -30,6 +30,8 @@ gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
     if (batch->slot) view.slot += begin;
     if (batch->mass) view.mass += begin;
     if (batch->key) view.key += begin;
+    if (batch->other_label) view.other_label += begin;
+    if (batch->label_share) view.label_share += begin;
     return view;
 }
 
@@ -65,6 +67,10 @@ static gls_status allocate_rows(gls_context *ctx, const gls_data_info *info, int
     }
     if (info->target == GLS_TARGET_CLASS) ROWS(label, 1);
     if (info->targets) ROWS(y, info->targets);
+    if (info->mixed) {
+        ROWS(other_label, 1);
+        ROWS(label_share, 1);
+    }
     ROWS(index, 1);
     ROWS(slot, 1);
     ROWS(key, 1);
@@ -92,8 +98,9 @@ gls_status gls_rows_create(gls_context *ctx, const gls_data_info *info, int64_t 
 
 void gls_rows_destroy(gls_rows *rows) {
     if (!rows) return;
-    void *block[] = {rows->x,   rows->value,  rows->y,     rows->row,   rows->index,    rows->slot,
-                     rows->key, rows->column, rows->token, rows->label, rows->document, rows->mass};
+    void *block[] = {rows->x,        rows->value, rows->y,           rows->row,        rows->index,
+                     rows->slot,     rows->key,   rows->column,      rows->token,      rows->label,
+                     rows->document, rows->mass,  rows->other_label, rows->label_share};
     for (size_t i = 0; i < sizeof block / sizeof *block; i++) gls_free(rows->ctx, block[i]);
     gls_free(rows->ctx, rows);
 }
@@ -123,6 +130,8 @@ gls_rows gls_rows_from(const gls_rows *rows, const gls_data_info *info, int64_t 
     if (rows->slot) part.slot += begin;
     if (rows->key) part.key += begin;
     if (rows->mass) part.mass += begin;
+    if (rows->other_label) part.other_label += begin;
+    if (rows->label_share) part.label_share += begin;
     if (rows->token) part.token += begin * info->length;
     if (rows->document) part.document += begin * info->length;
     if (rows->label) part.label += begin * gls_data_labels(info);
@@ -156,6 +165,7 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
     inner.index = rows->index;
     inner.slot = rows->slot;
     GLS_TRY(source->ops->fetch(source, ctx, &inner, rows));
+    bool mixed = info->mixed && fetch->augment;
     *out = (gls_batch){.rows = fetch->count,
                        .features = info->features,
                        .x = rows->x,
@@ -173,7 +183,9 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
                        .index = rows->index,
                        .slot = rows->slot,
                        .mass = source->has_mass ? rows->mass : NULL,
-                       .draw = fetch->draw};
+                       .draw = fetch->draw,
+                       .other_label = mixed ? rows->other_label : NULL,
+                       .label_share = mixed ? rows->label_share : NULL};
     return GLS_OK;
 }
 

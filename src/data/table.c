@@ -14,6 +14,7 @@
     X(text) \
     X(glyphs) \
     X(gaussians) \
+    X(zipf) \
     X(sparse)
 
 #define TRANSFORMS(X) \
@@ -29,6 +30,7 @@
     X(mask_tokens) \
     X(classes) \
     X(weigh) \
+    X(mixup) \
     X(mix)
 /* clang-format on */
 

@@ -18,8 +18,8 @@ typedef struct gls_sorted {
     int64_t *cut; /* [groups + 1] */
     int64_t cuts;
     int64_t first_cut, all_cuts; /* groups of the ranks before, and of all */
-    void *block[11];             /* the copies: one a field of gls_batch */
-    int64_t room[11];
+    void *block[13];             /* the copies: one a field of gls_batch */
+    int64_t room[13];
 } gls_sorted;
 
 /* What is known of every row of the mini-batch (all ranks), for the ledger: three vectors of one length. */

@@ -53,6 +53,8 @@ static gls_status take_all(gls_context *ctx, gls_sorted *sorted, const gls_batch
     GLS_TRY(take(ctx, sorted, 4, from->index, n, 1, sizeof(int64_t), &to->index));
     GLS_TRY(take(ctx, sorted, 5, from->slot, n, 1, sizeof(int64_t), &to->slot));
     GLS_TRY(take(ctx, sorted, 6, from->mass, n, 1, sizeof(double), &to->mass));
+    GLS_TRY(take(ctx, sorted, 11, from->other_label, n, 1, sizeof(int32_t), &to->other_label));
+    GLS_TRY(take(ctx, sorted, 12, from->label_share, n, 1, sizeof(double), &to->label_share));
     GLS_TRY(take(ctx, sorted, 10, from->document, n, from->length, sizeof(int32_t), &to->document));
     return from->row ? take_sparse(ctx, sorted, from) : GLS_OK;
 }

@@ -66,24 +66,30 @@ static gls_status clip_norms(gls_sample *s, clipping *c, gls_real *removed) {
 }
 
 typedef struct clipped {
-    double second, removed;
-    int64_t count;
+    double second, removed, count;
 } clipped;
 
-/* g becomes what clipping takes off scale g. */
+/* g becomes what clipping takes off scale g; count: of what it takes anything off. */
 GLS_SIMD static clipped clip_kernel(gls_real *restrict g, const gls_real *restrict tau, gls_real scale, int64_t n) {
-    double second[GLS_LANES] = {0}, removed[GLS_LANES] = {0};
-    int64_t count = 0;
-    for (int64_t i = 0; i < n; i += GLS_LANES)
-        for (int64_t j = 0; j < GLS_LANES && i + j < n; j++) {
-            gls_real x = g[i + j] * scale, t = tau[i + j], kept = x > t ? t : x < -t ? -t : x;
-            gls_real over = x - kept;
-            count += over != 0;
-            second[j] += (double)kept * (double)kept;
-            removed[j] += (double)over * (double)over;
-            g[i + j] = over;
-        }
-    return (clipped){gls_combine_lanes(second), gls_combine_lanes(removed), count};
+    double second[GLS_LANES] = {0}, removed[GLS_LANES] = {0}, count[GLS_LANES] = {0};
+    int64_t whole = n - n % GLS_LANES;
+    for (int64_t i = 0; i < whole; i += GLS_LANES) GLS_LANE_LOOP
+    for (int j = 0; j < GLS_LANES; j++) {
+        gls_real x = g[i + j] * scale, t = tau[i + j], below = x > t ? t : x, kept = below < -t ? -t : below;
+        gls_real over = x - kept;
+        count[j] += over != 0 ? 1.0 : 0.0;
+        second[j] += (double)kept * (double)kept;
+        removed[j] += (double)over * (double)over;
+        g[i + j] = over;
+    }
+    for (int64_t i = whole; i < n; i++) {
+        gls_real x = g[i] * scale, t = tau[i], kept = x > t ? t : x < -t ? -t : x, over = x - kept;
+        count[i - whole] += over != 0 ? 1.0 : 0.0;
+        second[i - whole] += (double)kept * (double)kept;
+        removed[i - whole] += (double)over * (double)over;
+        g[i] = over;
+    }
+    return (clipped){gls_combine_lanes(second), gls_combine_lanes(removed), gls_combine_lanes(count)};
 }
 
 /* A row becomes what clipping by coordinates takes off it. */
@@ -92,7 +98,7 @@ static gls_status clip_row(void *user, int64_t i, gls_real *g) {
     clipped found = clip_kernel(g, c->tau, (gls_real)c->scale, c->alpha->d);
     c->second[i] = found.second;
     c->removed[i] = found.removed;
-    c->share[i] = (double)found.count / (double)c->alpha->d;
+    c->share[i] = found.count / (double)c->alpha->d;
     return GLS_OK;
 }
 
@@ -233,5 +239,6 @@ const gls_measure_type gls_measure_clip_bias = {
                "[A] lemmas 2, 5", table, sizeof(options)},
     .needs = GLS_MEASURE_EXPENSIVE,
     .cost = cost,
+    .least_sample = 128,
     .problem = on_problem,
 };

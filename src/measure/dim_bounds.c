@@ -115,6 +115,7 @@ const gls_measure_type gls_measure_dim_bounds = {
     .member = {"dim_bounds", "batch-size bounds with dropped coordinates, Langevin noise and quantisation",
                "[D] (22) to (24)", table, sizeof(options)},
     .cost = cost,
+    .least_sample = 256,
     .problem = on_problem,
     .matrix = on_matrix,
 };

@@ -327,6 +327,7 @@ const gls_measure_type gls_measure_dragger = {
                "[M] 5.1, 5.2, 5.3.2", table, sizeof(options)},
     .self_size = sizeof(gls_suspicion),
     .cost = cost,
+    .least_sample = 1024,
     .create = create,
     .destroy = destroy,
     .problem = on_problem,

@@ -173,6 +173,7 @@ const gls_measure_type gls_measure_equilibrium_ratio = {
     .self_size = sizeof(sums),
     .needs = GLS_MEASURE_PREVIOUS | GLS_MEASURE_LR | GLS_MEASURE_EXPENSIVE,
     .cost = cost,
+    .least_sample = 512,
     .problem = on_problem,
     .arrays = arrays,
 };

@@ -96,6 +96,7 @@ static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
 const gls_measure_type gls_measure_gradient_norm = {
     .member = {"gradient_norm", "norm of the full gradient", "[T] (6.2)", table, sizeof(options)},
     .cost = cost,
+    .least_sample = 1024,
     .problem = on_problem,
     .matrix = on_matrix,
 };

@@ -131,6 +131,7 @@ const gls_measure_type gls_measure_invariance_defect = {
     .self_size = sizeof(defect),
     .needs = GLS_MEASURE_LR,
     .cost = cost,
+    .least_sample = 512,
     .problem = on_problem,
     .arrays = arrays,
 };

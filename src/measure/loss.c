@@ -64,5 +64,6 @@ static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
 const gls_measure_type gls_measure_loss = {
     .member = {"loss", "the objective, its own l2 term included", "[T] (6.2)", table, sizeof(options)},
     .cost = cost,
+    .least_sample = 1024,
     .problem = on_problem,
 };

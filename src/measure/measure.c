@@ -10,6 +10,7 @@
 typedef struct created {
     gls_measure measure;
     gls_options *options;
+    int64_t least_sample; /* 0: the sample stays as it is */
 } created;
 
 gls_status gls_register_measure(gls_context *ctx, const gls_measure_type *type) {
@@ -34,10 +35,49 @@ const char *gls_measure_full_name(const char *name) {
     return strcmp(name, "noise") == 0 ? "noise_norm" : name;
 }
 
+/* ---- a sample that is left to the run ---- */
+
+bool gls_measure_sample_is_automatic(const gls_value *entry) {
+    const gls_value *sample = entry && entry->kind == GLS_VALUE_MAP ? gls_value_get(entry, "sample") : NULL;
+    return sample && sample->kind == GLS_VALUE_TEXT && strcmp(sample->text, "auto") == 0;
+}
+
+static const gls_option *sample_row(const gls_measure_type *type) {
+    for (const gls_option *o = type->member.options; o && o->key; o++)
+        if (strcmp(o->key, "sample") == 0) return o;
+    return NULL;
+}
+
+gls_status gls_measure_shrink(gls_measure *m, double most, int64_t batch, double *cost) {
+    const created *c = (const created *)m;
+    for (;;) {
+        *cost = m->type->cost(m, m->examples, batch);
+        if (!c->least_sample || *cost <= most) return GLS_OK;
+        const char *options = gls_options_struct(c->options);
+        int64_t sample = *(const int64_t *)(const void *)(options + sample_row(m->type)->offset);
+        int64_t half = (sample < 0 || sample > m->examples ? m->examples : sample) / 2;
+        if (half < c->least_sample) return GLS_OK;
+        GLS_TRY(gls_options_set_real(c->options, "sample", (double)half));
+    }
+}
+
+/* ---- the object ---- */
+
+/* except: and `sample`, where it is left to the run. */
+static gls_status read_options(created *c, const gls_value *options, const char *const *except) {
+    enum { MOST = 8 };
+    const gls_member *member = &c->measure.type->member;
+    const char *keys[MOST] = {"sample"};
+    if (!gls_measure_sample_is_automatic(options) || !sample_row(c->measure.type))
+        return gls_member_options(c->measure.ctx, member, member->name, options, except, &c->options);
+    for (int i = 0; except && except[i] && i + 2 < MOST; i++) keys[i + 1] = except[i];
+    c->least_sample = c->measure.type->least_sample;
+    return gls_member_options(c->measure.ctx, member, member->name, options, keys, &c->options);
+}
+
 static gls_status set_up(created *c, const gls_value *options, const char *const *except) {
     gls_measure *m = &c->measure;
-    const gls_member *member = &m->type->member;
-    GLS_TRY(gls_member_options(m->ctx, member, member->name, options, except, &c->options));
+    GLS_TRY(read_options(c, options, except));
     m->options = gls_options_struct(c->options);
     m->self = gls_alloc(m->ctx, 1, m->type->self_size);
     if (!m->self) return GLS_ERR_MEMORY;

@@ -340,6 +340,7 @@ const gls_measure_type gls_measure_noise_norm = {
                "[A] 2, [T] (6.2)", table, sizeof(options)},
     .self_size = sizeof(first_shape),
     .cost = cost,
+    .least_sample = 512,
     .problem = on_problem,
     .matrix = on_matrix,
     .arrays = arrays,

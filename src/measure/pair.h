@@ -49,8 +49,8 @@ gls_status gls_pair_problem(gls_measure *m, const gls_measure_input *in, gls_mea
 gls_status gls_pair_matrix(gls_measure *m, const gls_measure_matrix *matrix, gls_measure_result *out);
 gls_status gls_pair_arrays(gls_measure *m, const char *prefix, gls_arrays *list);
 double gls_pair_cost(const gls_measure *m, int64_t examples, int64_t batch);
-#define GLS_PAIR_VERBS                                                                                            \
-    .self_size = sizeof(gls_pair), .cost = gls_pair_cost, .problem = gls_pair_problem, .matrix = gls_pair_matrix, \
-    .arrays = gls_pair_arrays
+#define GLS_PAIR_VERBS                                                                                      \
+    .self_size = sizeof(gls_pair), .cost = gls_pair_cost, .least_sample = 256, .problem = gls_pair_problem, \
+    .matrix = gls_pair_matrix, .arrays = gls_pair_arrays
 
 #endif

@@ -130,6 +130,7 @@ const gls_measure_type gls_measure_smoothness = {
     .self_size = sizeof(gls_series),
     .needs = GLS_MEASURE_PREVIOUS | GLS_MEASURE_EXPENSIVE,
     .cost = cost,
+    .least_sample = 256,
     .problem = on_problem,
     .arrays = arrays,
 };

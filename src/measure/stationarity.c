@@ -3,6 +3,7 @@
  * whole. [T] definition 5.3.1 */
 #include <glissade/measure.h>
 
+#include "base/draws.h"
 #include "base/kernels.h"
 #include "measure/hull.h"
 #include "measure/sample.h"
@@ -29,24 +30,24 @@ static const gls_option table[] = {
 };
 
 /* A uniform point of the ball: a normal direction, and the radius by the volume. */
-static void draw_point(gls_random *random, const gls_real *w, double delta, int64_t d, double *direction,
-                       gls_real *to) {
-    double square = 0;
-    for (int64_t k = 0; k < d; k++) {
-        direction[k] = gls_random_normal(random);
-        square += direction[k] * direction[k];
-    }
-    double radius = delta * pow(gls_random_uniform(random), 1 / (double)d), scale = radius / sqrt(square);
-    for (int64_t k = 0; k < d; k++) to[k] = (gls_real)((double)w[k] + scale * direction[k]);
+static void draw_point(const gls_sample *s, int64_t i, double delta, int64_t d, gls_real *to) {
+    gls_random random =
+        gls_random_create(s->in->seed, "measure.stationarity.point", (uint64_t)s->in->step, (uint32_t)i);
+    double radius = delta * pow(gls_random_uniform(&random), 1 / (double)d);
+    random = gls_random_create(s->in->seed, "measure.stationarity.direction", (uint64_t)s->in->step, (uint32_t)i);
+    gls_team_fill(s->ctx, to, 0, d);
+    gls_add_draws(GLS_LAW_NORMAL, 0, &random, 1, d, to);
+    gls_team_scale(s->ctx, to, radius / sqrt(gls_team_sum_squares(s->ctx, to, d)), d);
+    gls_team_axpy(s->ctx, to, 1, s->in->w, d);
 }
 
 /* Gradients at w and at the points: rows of g [points + 1, d], all on the same examples and the same draw. */
-static gls_status take_gradients(gls_sample *s, const options *o, double *direction, gls_real *at, gls_real *g) {
+static gls_status take_gradients(gls_sample *s, const options *o, gls_real *at, gls_real *g) {
     int64_t d = gls_problem_size(s->in->problem);
     for (int64_t i = 0; i <= o->points; i++) {
         const gls_real *w = s->in->w;
         if (i > 0) {
-            draw_point(&s->random, w, o->delta, d, direction, at);
+            draw_point(s, i, o->delta, d, at);
             w = at;
         }
         GLS_TRY(gls_sample_mean(s, s->index, s->count, gls_sample_draw(s->in, 0), w, g + i * d, NULL, NULL));
@@ -82,15 +83,13 @@ static gls_status on_gradients(gls_sample *s, const options *o, const gls_real *
 
 static gls_status on_sample(gls_sample *s, const options *o, gls_measure_result *out) {
     int64_t d = gls_problem_size(s->in->problem), n = o->points + 1;
-    double *direction = gls_alloc(s->ctx, d, sizeof *direction), *gram = gls_alloc(s->ctx, n * n, sizeof *gram),
-           *weight = gls_alloc(s->ctx, n, sizeof *weight);
+    double *gram = gls_alloc(s->ctx, n * n, sizeof *gram), *weight = gls_alloc(s->ctx, n, sizeof *weight);
     gls_real *at = gls_alloc(s->ctx, d, sizeof *at), *g = gls_alloc(s->ctx, n * d, sizeof *g);
-    gls_status status = direction && gram && weight && at && g ? GLS_OK : GLS_ERR_MEMORY;
+    gls_status status = gram && weight && at && g ? GLS_OK : GLS_ERR_MEMORY;
     out->sample = s->count;
     out->population = s->population;
-    if (status == GLS_OK) status = take_gradients(s, o, direction, at, g);
+    if (status == GLS_OK) status = take_gradients(s, o, at, g);
     if (status == GLS_OK) status = on_gradients(s, o, g, gram, weight, out);
-    gls_free(s->ctx, direction);
     gls_free(s->ctx, gram);
     gls_free(s->ctx, weight);
     gls_free(s->ctx, at);
@@ -120,5 +119,6 @@ const gls_measure_type gls_measure_stationarity = {
                sizeof(options)},
     .needs = GLS_MEASURE_EXPENSIVE,
     .cost = cost,
+    .least_sample = 128,
     .problem = on_problem,
 };

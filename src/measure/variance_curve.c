@@ -136,6 +136,7 @@ const gls_measure_type gls_measure_variance_curve = {
                "[A] fig. 2, [T] 6.6.2", table, sizeof(options)},
     .needs = GLS_MEASURE_EXPENSIVE,
     .cost = cost,
+    .least_sample = 512,
     .problem = on_problem,
     .matrix = on_matrix,
 };

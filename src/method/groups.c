@@ -216,6 +216,21 @@ gls_status gls_method_groups_advance(gls_method *method, gls_clock clock) {
     return GLS_OK;
 }
 
+/* The option's schedule in the first group that has one with such milestones: groups that say nothing share one. */
+static void note_beyond(const gls_method *method, const gls_option *option) {
+    char what[160];
+    snprintf(what, sizeof what, "method.%s", option->key);
+    for (int64_t i = method->groups - 1; i >= 0; i--)
+        for (int64_t j = 0; j < method->group[i].scheduled_count; j++) {
+            const gls_method_scheduled *s = &method->group[i].scheduled[j];
+            if (s->option == option && gls_schedule_note_beyond(s->schedule, what)) return;
+        }
+}
+
+void gls_method_note_beyond(const gls_method *method) {
+    for (const gls_option *o = method->type->member.options; o->key; o++) note_beyond(method, o);
+}
+
 bool gls_method_watches(const gls_method *method) {
     if (!method) return false;
     for (int64_t i = 0; i < method->groups; i++)
@@ -285,7 +300,7 @@ static void cut(gls_method *method, int64_t *matched) {
         for (int64_t at = 0; at < block->size; at += GLS_CHUNK, count++) {
             int64_t size = gls_least(block->size - at, GLS_CHUNK);
             method->piece[count] =
-                (gls_method_piece){.offset = block->offset + at, .size = size, .block = b, .group = group};
+                (gls_method_piece){.offset = block->offset + at, .begin = at, .size = size, .block = b, .group = group};
             if (filled >= TASK) {
                 method->task[method->tasks++] = count;
                 filled = 0;
@@ -307,8 +322,12 @@ gls_status gls_method_pieces_create(gls_method *method) {
     method->block_first = gls_alloc(ctx, blocks, sizeof *method->block_first);
     method->g_norm2 = gls_alloc(ctx, blocks, sizeof *method->g_norm2);
     method->w_norm2 = gls_alloc(ctx, blocks, sizeof *method->w_norm2);
+    method->chunk_norm2 = gls_alloc(ctx, gls_parts(method->parameters, GLS_CHUNK), sizeof *method->chunk_norm2);
+    method->w_block = gls_alloc(ctx, blocks, sizeof *method->w_block);
+    method->at_block = gls_alloc(ctx, blocks, sizeof *method->at_block);
+    method->g_block = gls_alloc(ctx, blocks, sizeof *method->g_block);
     if (!method->piece || !method->task || !method->sums || !method->block_first || !method->g_norm2 ||
-        !method->w_norm2)
+        !method->w_norm2 || !method->chunk_norm2 || !method->w_block || !method->at_block || !method->g_block)
         return GLS_ERR_MEMORY;
     int64_t *matched = gls_alloc(ctx, method->groups, sizeof *matched);
     if (!matched) return GLS_ERR_MEMORY;

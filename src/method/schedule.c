@@ -2,6 +2,7 @@
  * chosen at creation from the lengths that were given. */
 #include <glissade/method.h>
 
+#include "method/method.h"
 #include "method/table.h"
 
 #include <math.h>
@@ -105,6 +106,33 @@ void gls_schedule_destroy(gls_schedule *schedule) {
     gls_options_destroy(schedule->options);
     gls_free(schedule->ctx, schedule->self);
     gls_free(schedule->ctx, schedule);
+}
+
+/* How many entries of a list of lengths the run never reaches. */
+static int64_t count_beyond(const gls_schedule *s, const gls_lengths *list) {
+    int64_t beyond = 0;
+    for (int64_t i = 0; i < list->count; i++) {
+        const gls_length *at = &list->item[i];
+        beyond += (at->steps ? at->amount : at->amount * s->steps_per_epoch) >= s->total_steps;
+    }
+    return beyond;
+}
+
+bool gls_schedule_note_beyond(const gls_schedule *s, const char *what) {
+    const char *options = gls_options_struct(s->options);
+    bool said = false;
+    for (const gls_option *o = s->type->member.options; o->key && s->total_steps > 0; o++) {
+        if (o->type != GLS_OPTION_LIST || o->inner->type != GLS_OPTION_LENGTH) continue;
+        const gls_lengths *list = (const gls_lengths *)(const void *)(options + o->offset);
+        int64_t beyond = count_beyond(s, list);
+        if (!beyond) continue;
+        gls_log(s->ctx, GLS_LOG_WARNING,
+                "%s: schedule %s: of the %lld entries of %s, %lld would come after the last "
+                "step (%.0f): they never come",
+                what, s->type->member.name, (long long)list->count, o->key, (long long)beyond, s->total_steps);
+        said = true;
+    }
+    return said;
 }
 
 bool gls_schedule_watches(const gls_schedule *s) {

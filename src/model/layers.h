@@ -65,6 +65,7 @@ typedef struct gls_op_residual_options {
     int64_t channels, stride;
     bool bottleneck, project;
     gls_norm_choice norm;
+    double dropout;
 } gls_op_residual_options;
 
 typedef struct gls_op_pad_channels_options {

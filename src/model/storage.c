@@ -2,31 +2,18 @@
  * sees the same pointers equal as in a plan without narrow storage. */
 #include "model/storage.h"
 
-#include <string.h>
-
+#include "base/bf16.h"
 #include "base/kernels.h"
 #include "model/op.h"
 
 GLS_SIMD void gls_storage_widen(gls_real *to, const void *stored, int64_t n) {
     const uint16_t *from = stored;
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t bits = (uint32_t)from[i] << 16;
-        float wide;
-        memcpy(&wide, &bits, sizeof wide);
-        to[i] = wide;
-    }
+    for (int64_t i = 0; i < n; i++) to[i] = gls_widen(from[i]);
 }
 
 GLS_SIMD void gls_storage_narrow(void *stored, const gls_real *from, int64_t n) {
     uint16_t *to = stored;
-    for (int64_t i = 0; i < n; i++) {
-        float wide = (float)from[i];
-        uint32_t bits;
-        memcpy(&bits, &wide, sizeof bits);
-        uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16; /* a tie is rounded up if it was odd */
-        uint32_t nan = (bits >> 16) | 0x40; /* rounding could carry a NaN into infinity, or drop its last bit */
-        to[i] = (uint16_t)((bits & 0x7fffffff) > 0x7f800000 ? nan : rounded);
-    }
+    for (int64_t i = 0; i < n; i++) to[i] = gls_narrow((float)from[i]);
 }
 
 static gls_real *stage(gls_exec *x, int64_t offset, int64_t count, bool written) {

@@ -26,6 +26,8 @@ static gls_status count_outputs(gls_problem *p, const gls_data_info *data, const
     if (classes && data->classes < 2)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs at least two classes, and these data have %lld", name,
                         (long long)data->classes);
+    if (data->mixed && !classes)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' regresses numbers, and transform mixup mixes classes", name);
     *outputs = !classes ? data->targets : loss->signs && data->classes == 2 ? 1 : data->classes;
     return GLS_OK;
 }
@@ -115,7 +117,7 @@ gls_status gls_glm_evaluation_create(gls_problem *p, int64_t max_rows, unsigned 
     e->residual = gls_alloc(p->ctx, loss ? values : 0, sizeof(gls_real));
     e->curved = gls_alloc(p->ctx, want & GLS_WANT_HESSIAN ? values : 0, sizeof(gls_real));
     e->loss = gls_alloc(p->ctx, loss ? max_rows : 0, sizeof(double));
-    e->slope = gls_alloc(p->ctx, 2 * glm->outputs, sizeof(double));
+    e->slope = gls_alloc(p->ctx, 3 * glm->outputs, sizeof(double));
     return e->z && e->residual && e->curved && e->loss && e->slope ? GLS_OK : GLS_ERR_MEMORY;
 }
 
@@ -152,20 +154,34 @@ static void apply(const gls_problem *p, const gls_batch *rows, const gls_point *
             for (int64_t c = 0; c < k; c++) out[i * k + c] += w[k * d + c];
 }
 
-static gls_status read_target(const gls_problem *p, const gls_batch *rows, int64_t i, gls_glm_target *target) {
-    const gls_glm *glm = p->self;
-    bool classes = p->data.target == GLS_TARGET_CLASS;
-    *target = (gls_glm_target){.label = -1};
-    if (!classes) {
-        target->y = rows->y + i * glm->outputs;
-        return GLS_OK;
-    }
-    target->label = rows->label[i];
-    if (target->label < 0 || target->label >= p->data.classes)
+/* Both targets of a mixed row; else the second is the first, with share 1 of it. */
+typedef struct row_targets {
+    gls_glm_target one, other;
+    double share;
+} row_targets;
+
+static gls_status check_label(const gls_problem *p, const gls_batch *rows, int64_t i, int32_t label) {
+    if (label < 0 || label >= p->data.classes)
         return gls_fail(p->ctx, GLS_ERR_INPUT, "'%s': example %lld has class %d; expected 0 to %lld",
-                        p->type->member.name, (long long)(rows->index ? rows->index[i] : i), target->label,
+                        p->type->member.name, (long long)(rows->index ? rows->index[i] : i), label,
                         (long long)p->data.classes - 1);
     return GLS_OK;
+}
+
+static gls_status read_targets(const gls_problem *p, const gls_batch *rows, int64_t i, row_targets *t) {
+    const gls_glm *glm = p->self;
+    *t = (row_targets){{.label = -1}, {.label = -1}, 1};
+    if (p->data.target != GLS_TARGET_CLASS) {
+        t->one.y = rows->y + i * glm->outputs;
+        return GLS_OK;
+    }
+    t->one.label = rows->label[i];
+    if (rows->other_label) {
+        t->share = rows->label_share[i];
+        t->other.label = rows->other_label[i];
+        GLS_TRY(check_label(p, rows, i, t->other.label));
+    }
+    return check_label(p, rows, i, t->one.label);
 }
 
 static gls_status check_rows(const gls_problem *p, const gls_batch *rows, bool loss) {
@@ -178,6 +194,25 @@ static gls_status check_rows(const gls_problem *p, const gls_batch *rows, bool l
                     (long long)rows->features, features ? "" : " in another form", targets ? "" : " without targets");
 }
 
+/* Loss at the outputs z [k] and its slope in e->slope [k]. */
+static double value_of(const gls_glm *glm, gls_glm_evaluation *e, const gls_real *z, const row_targets *t) {
+    double value = glm->loss->value(glm, z, t->one, e->slope);
+    if (t->share == 1) return value;
+    double *other = e->slope + glm->outputs, rest = 1 - t->share;
+    value = t->share * value + rest * glm->loss->value(glm, z, t->other, other);
+    for (int64_t c = 0; c < glm->outputs; c++) e->slope[c] = t->share * e->slope[c] + rest * other[c];
+    return value;
+}
+
+/* Second derivative at z times the direction's outputs in e->slope [k], into the k behind them. */
+static void curve_of(const gls_glm *glm, gls_glm_evaluation *e, const gls_real *z, const row_targets *t) {
+    double *out = e->slope + glm->outputs, *other = out + glm->outputs;
+    glm->loss->curve(glm, z, t->one, e->slope, out);
+    if (t->share == 1) return;
+    glm->loss->curve(glm, z, t->other, e->slope, other);
+    for (int64_t c = 0; c < glm->outputs; c++) out[c] = t->share * out[c] + (1 - t->share) * other[c];
+}
+
 /* Loss and slope of every row at its outputs e->z; with a Hessian product, e->curved, the direction's outputs, is
  * replaced by the curvature times them. */
 static gls_status evaluate_losses(gls_problem *p, gls_glm_evaluation *e, const gls_evaluate_args *args) {
@@ -187,14 +222,14 @@ static gls_status evaluate_losses(gls_problem *p, gls_glm_evaluation *e, const g
     bool hessian = (args->want & GLS_WANT_HESSIAN) != 0;
     double penalty = 0.5 * glm->options.l2 * ((const gls_glm_point *)gls_point_prepared(args->point))->norm2;
     for (int64_t i = 0; i < rows->rows; i++) {
-        gls_glm_target target;
-        GLS_TRY(read_target(p, rows, i, &target));
+        row_targets t;
+        GLS_TRY(read_targets(p, rows, i, &t));
         double mass = rows->mass ? rows->mass[i] : 1;
-        e->loss[i] = mass * (glm->loss->value(glm, e->z + i * k, target, e->slope) + penalty);
+        e->loss[i] = mass * (value_of(glm, e, e->z + i * k, &t) + penalty);
         for (int64_t c = 0; c < k; c++) e->residual[i * k + c] = (gls_real)(mass * e->slope[c]);
         if (!hessian) continue;
         for (int64_t c = 0; c < k; c++) e->slope[c] = e->curved[i * k + c];
-        glm->loss->curve(glm, e->z + i * k, target, e->slope, e->slope + k);
+        curve_of(glm, e, e->z + i * k, &t);
         for (int64_t c = 0; c < k; c++) e->curved[i * k + c] = (gls_real)(mass * e->slope[k + c]);
     }
     return GLS_OK;
@@ -222,10 +257,11 @@ gls_status gls_glm_scores(gls_problem *p, void *self, const gls_evaluate_args *a
     const gls_glm_evaluation *e = self;
     sums[0] = 0;
     for (int64_t i = 0; i < args->rows->rows; i++) {
-        gls_glm_target target;
-        GLS_TRY(read_target(p, args->rows, i, &target));
-        if (gls_link_class(p, e->z + i * glm->outputs, glm->outputs) == target.label)
-            sums[0] += args->rows->mass ? args->rows->mass[i] : 1;
+        row_targets t;
+        GLS_TRY(read_targets(p, args->rows, i, &t));
+        int32_t class = gls_link_class(p, e->z + i * glm->outputs, glm->outputs);
+        double right = (class == t.one.label ? t.share : 0) + (class == t.other.label ? 1 - t.share : 0);
+        if (right > 0) sums[0] += right * (args->rows->mass ? args->rows->mass[i] : 1);
     }
     return GLS_OK;
 }

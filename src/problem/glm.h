@@ -57,7 +57,7 @@ typedef struct gls_glm_evaluation {
     gls_real *residual; /* [rows, k] m_i times the loss's derivative */
     gls_real *curved;   /* [rows, k] m_i times the second derivative times the direction's outputs */
     double *loss;       /* [rows] f_i */
-    double *slope;      /* [2 k] */
+    double *slope;      /* [3 k] */
     gls_real *matrix;   /* [k, p] a group's explicit gradient; allocated by the first norms that form one */
 } gls_glm_evaluation;
 
@@ -85,13 +85,13 @@ gls_status gls_glm_inner(gls_problem *p, void *self, const gls_evaluate_args *ar
                          const gls_point *v, double *out);
 void gls_glm_cost(gls_problem *p, double *multiply_adds, double *bytes);
 
-#define GLS_GLM_VERBS                                                                                             \
-    .self_size = sizeof(gls_glm), .point_create = gls_glm_point_create, .point_destroy = gls_glm_point_destroy,   \
-    .point_set = gls_glm_point_set, .evaluation_create = gls_glm_evaluation_create,                               \
-    .evaluation_destroy = gls_glm_evaluation_destroy, .forward = gls_glm_forward, .losses = gls_glm_losses,       \
-    .scores = gls_glm_scores, .outputs = gls_glm_outputs, .gradient = gls_glm_gradient, .tiles = gls_glm_tiles,   \
-    .gradient_tile = gls_glm_gradient_tile, .norms = gls_glm_norms, .inner = gls_glm_inner, .onnx = gls_glm_onnx, \
-    .cost = gls_glm_cost
+#define GLS_GLM_VERBS                                                                                           \
+    .self_size = sizeof(gls_glm), .mixes = true, .point_create = gls_glm_point_create,                          \
+    .point_destroy = gls_glm_point_destroy, .point_set = gls_glm_point_set,                                     \
+    .evaluation_create = gls_glm_evaluation_create, .evaluation_destroy = gls_glm_evaluation_destroy,           \
+    .forward = gls_glm_forward, .losses = gls_glm_losses, .scores = gls_glm_scores, .outputs = gls_glm_outputs, \
+    .gradient = gls_glm_gradient, .tiles = gls_glm_tiles, .gradient_tile = gls_glm_gradient_tile,               \
+    .norms = gls_glm_norms, .inner = gls_glm_inner, .onnx = gls_glm_onnx, .cost = gls_glm_cost
 
 /* Rows [begin, end) of a slice: G [k, ldg], which holds features [low, high), += sum weights[i] residual_i x_i^T. */
 void gls_glm_add_rows(const gls_problem *p, const gls_batch *rows, const gls_real *residual, const double *weights,

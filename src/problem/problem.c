@@ -62,6 +62,11 @@ gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *typ
     if (!p) return GLS_ERR_MEMORY;
     p->type = type;
     p->ctx = ctx;
+    if (data && data->mixed && !type->mixes) {
+        gls_free(ctx, p);
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "'%s' has no loss for rows of two classes (transform mixup)",
+                        type->member.name);
+    }
     if (data)
         p->data = *data;
     else

@@ -92,6 +92,25 @@ static void pair_compares_by_epochs(void **state) {
     sh(&s, "rm -r pair");
 }
 
+/* Without a test set there is no test loss and no gap: dashes with a reason, null in JSON. */
+static void pair_without_a_test_set(void **state) {
+    (void)state;
+    static said s;
+    sh(&s, "seq 40 | awk '{print $1 % 2, \"1:\" $1, \"2:\" $1 % 7}' > fit.svm");
+    sh(&s, "printf 'data: {format: libsvm, train: fit.svm}\\nmodel: softmax\\nmethod: {name: sgd, lr: 0.001}\\ntrain: "
+           "{epochs: 1, batch: 10}\\n' > untested.yaml; $G pair untested.yaml --exchange 3 --out pair --json");
+    if (s.code) fail_msg("%s", s.err);
+    json_t *all = last_json(&s), *series = json_object_get(all, "series");
+    const json_t *row = json_array_get(json_object_get(json_array_get(series, 0), "rows"), 0);
+    assert_true(json_is_null(json_object_get(row, "test_loss")) && json_is_null(json_object_get(row, "gap")));
+    assert_true(json_is_real(json_object_get(row, "train_loss")));
+    json_decref(all);
+    assert_null(strstr(s.err, "nan"));
+    assert_non_null(strstr(s.err, "           -             -\n"));
+    assert_non_null(strstr(s.err, "there is no test set"));
+    sh(&s, "rm -r pair");
+}
+
 /* What a pair cannot do is said before anything is written. */
 static void pair_refuses(void **state) {
     static said s;
@@ -273,6 +292,7 @@ int main(void) {
         cmocka_unit_test(sweep_compares_on_validation_and_goes_on),
         cmocka_unit_test(pair_compares_by_epochs),
         cmocka_unit_test(sweep_refuses),
+        cmocka_unit_test(pair_without_a_test_set),
         cmocka_unit_test(pair_refuses),
         cmocka_unit_test(report_holds_the_runs),
         cmocka_unit_test(watching_ends_with_the_run),

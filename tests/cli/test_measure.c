@@ -180,6 +180,15 @@ static void moments_become_thresholds(void **state) {
     double share = json_number_value(json_object_get(line, "value"));
     assert_true(share > 0 && share < 1); /* neither all nor none are above that share of their moment */
     json_decref(line);
+    /* The file is one of the run's inputs: another one is noticed, the same one at another place is not another. */
+    sh(&s,
+       "cp B.safetensors C.safetensors && $G measure e.yaml " SMALL " --only alpha_moments --set "
+       "measure.alpha_moments.write=B.safetensors --set measure.alpha_moments.alpha=1.2 --quiet && $G train --resume "
+       "clipped --set train.epochs=9 --quiet");
+    assert_int_equal(s.code, 2);
+    if (!strstr(s.err, "method.thresholds") || !strstr(s.err, "other content")) fail_msg("%s", s.err);
+    sh(&s, "mv C.safetensors B.safetensors && $G train --resume clipped --set train.epochs=9 --quiet");
+    if (s.code) fail_msg("%s", s.err);
     static const refusal cases[] = {
         {"$G train e.yaml " SMALL
          " --set data.features=6 --set method='{name: cclip, thresholds: B.safetensors}' --out no",

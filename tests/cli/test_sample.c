@@ -43,6 +43,11 @@ static void train_all(void) {
        "\"model={name: lstm, embedding: 16, hidden: 24, carry: true}\" --set \"method={name: adam, lr: 0.01}\" --set "
        "train.batch=3 --set train.shuffle=false --set train.epochs=6 --out carried --quiet");
     assert_int_equal(s.code, 0);
+    sh(&s,
+       "$G train --set data.format=text --set data.train=t.txt --set data.length=4 --set data.streams=3 --set "
+       "\"model={name: transformer_xl, dim: 16, heads: 2, memory: 40}\" --set \"method={name: adam, lr: 0.01}\" --set "
+       "train.batch=3 --set train.shuffle=false --set train.epochs=6 --out remembered --quiet");
+    assert_int_equal(s.code, 0);
 }
 
 static int prepare(void **state) {
@@ -95,7 +100,7 @@ static void outputs(gls_context *ctx, gls_predictor *p, const int32_t *given, in
 static void greedy(void **state) {
     static const char *const folder[] = {"words", "chars", "lines", "ahead"};
     static const char *const prompt[] = {"the dog", "na\xc3\xaf", "the cat", "na\xc3\xafve"};
-    static const int64_t tokens[] = {2, 3, 2, 5};
+    static const int64_t tokens[] = {2, 3, 2, 6};
     for (int i = 0; i < 4; i++) {
         gls_context *ctx = context(1);
         gls_predictor *p = opened(ctx, folder[i]);
@@ -127,12 +132,12 @@ static void greedy(void **state) {
     }
 }
 
-/* A model that carries its state sees all of the text, the prompt of 9 tokens too: the same weights over one row of 40
- * say the same. */
-static void carries(void **state) {
+/* A model that carries its state, or remembers enough, sees all of the text, the prompt of 9 tokens too: the same
+ * weights over one row of 40 say the same. */
+static void sees_all(const char *folder, const char *name, const char *section) {
     enum { LONG = 40 };
     gls_context *ctx = context(1);
-    gls_predictor *p = opened(ctx, "carried");
+    gls_predictor *p = opened(ctx, folder);
     gls_data_info info = *gls_predictor_input_info(p);
     gls_predictor_sampling options = {
         .size = sizeof options, .prompt = "the cat sat on the mat\na dog", .length = LONG - 9};
@@ -149,9 +154,8 @@ static void carries(void **state) {
     gls_pass *pass = NULL;
     gls_value *model = NULL;
     assert_int_equal(gls_source_from_tokens(ctx, text.token, text.token, &info, &rows), GLS_OK);
-    static const char section[] = "{embedding: 16, hidden: 24}";
     assert_int_equal(gls_config_parse(ctx, "test", section, (int64_t)strlen(section), &model), GLS_OK);
-    assert_int_equal(gls_model_create(ctx, "lstm", model, gls_source_info(rows), &whole), GLS_OK);
+    assert_int_equal(gls_model_create(ctx, name, model, gls_source_info(rows), &whole), GLS_OK);
     assert_int_equal(gls_problem_size(whole), gls_problem_size(p->problem));
     assert_int_equal(gls_pass_create(whole, NULL, &pass), GLS_OK);
     gls_loader *loader = NULL;
@@ -175,6 +179,11 @@ static void carries(void **state) {
     gls_predictor_text_clear(ctx, &text);
     gls_predictor_destroy(p);
     gls_context_destroy(ctx);
+}
+
+static void carries(void **state) {
+    sees_all("carried", "lstm", "{embedding: 16, hidden: 24}");
+    sees_all("remembered", "transformer_xl", "{dim: 16, heads: 2}");
 }
 
 /* 4,000 draws of one token: chi-squared of the k likeliest at that temperature stays below its 99.9% point. */

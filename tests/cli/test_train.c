@@ -51,6 +51,21 @@ static void json_has_its_keys(void **state) {
     assert_non_null(strstr(s.err, "already holds a run"));
 }
 
+/* Milestones that the run never reaches are said, once, though a measure makes the method a second time. */
+static void milestones_behind_the_end(void **state) {
+    (void)state;
+    static said s;
+    const char *words = "method.lr: schedule step: of the 4 entries of at, 2 would come after the last step (48)";
+    sh(&s, "$G train " SMALL "--set 'schedule={name: step, at: [1, 40s, 6, 900s]}' --set "
+           "measure.invariance_defect.every=9s --out late");
+    if (s.code) fail_msg("%s", s.err);
+    const char *first = strstr(s.err, words);
+    if (!first) fail_msg("%s", s.err);
+    assert_null(strstr(first + 1, words));
+    sh(&s, "$G train " SMALL "--set 'schedule={name: step, at: [1, 5.5, 47s]}' --out early");
+    assert_string_equal(s.err, "");
+}
+
 /* The configuration written into the folder gives the same bits from anywhere. */
 static void its_configuration_repeats_the_run(void **state) {
     (void)state;
@@ -268,6 +283,7 @@ static void several_ranks(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_has_its_keys),
+        cmocka_unit_test(milestones_behind_the_end),
         cmocka_unit_test(its_configuration_repeats_the_run),
         cmocka_unit_test(survives_kill),
         cmocka_unit_test(interrupts),

@@ -475,70 +475,14 @@ static void setters_copy_what_the_type_holds(void **state) {
     assert_false(overrun);
 }
 
-/* ---- theory ---- */
-
-static double theory(gls_context *ctx, const char *text, const char *name) {
-    gls_value *given = yaml(ctx, text);
-    gls_record out;
-    if (gls_theory_values(ctx, given, &out) != GLS_OK) fail_msg("%s: %s", text, gls_context_message(ctx));
-    gls_value_destroy(ctx, given);
-    return gls_record_get(&out, name);
-}
-
-static void theorems_give_values(void **state) {
-    gls_context *ctx = test_context(1);
-    gls_layout *layout = one_block(ctx, 1);
-    gls_method *method = make_method(ctx, layout, "{name: nag, from_theory: {theorem: nag, L: 9, mu: 1}}");
-    gls_real w[1] = {1}, g[1] = {9};
-    gls_step_report report;
-    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
-    assert_true(fabs(report.lr - 1.0 / 9) < 1e-12 && fabs((double)w[0] + 0.5) < 1e-6); /* beta = 1/2 */
-    gls_method_destroy(method);
-    /* what is given explicitly stays */
-    method = make_method(ctx, layout, "{name: nag, lr: 0.3, from_theory: {theorem: nag, L: 9, mu: 1}}");
-    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
-    assert_true(report.lr == 0.3);
-    gls_method_destroy(method);
-    method =
-        make_method(ctx, layout, "{name: singd, from_theory: {theorem: singd, L: 1, delta: 0.1, eps: 0.1, gap: 1}}");
-    gls_method_destroy(method);
-    const char *clip = "{theorem: clip, L0: 2, L1: 4, gap: 1, eps: 0.1}";
-    assert_true(fabs(theory(ctx, clip, "lr") - 0.05) < 1e-12 && fabs(theory(ctx, clip, "gamma") - 0.5) < 1e-12);
-    assert_true(fabs(theory(ctx, clip, "steps") - (20 * 2 / 0.01 + 20 * 16 / 2.0)) < 1e-6);
-    /* cor. 1 minimises theorem 1's bound: moving either value makes it larger. */
-    const char *sngm = "{theorem: sngm_optimal, L: 3, gap: 2, sigma: 5, C: 1e6, beta: 0.5}";
-    double B = theory(ctx, sngm, "batch"), lr = theory(ctx, sngm, "lr"), kappa = 1.5 / 0.25, least = INFINITY;
-    for (int i = -2; i <= 2; i++)
-        for (int j = -2; j <= 2; j++) {
-            double b = B * pow(1.2, i), e = lr * pow(1.2, j);
-            double bound = 2 * 0.5 * 2 / (e * 1e6 / b) + 3 * kappa * e + 2 * 5 / sqrt(b);
-            if (i == 0 && j == 0) assert_true(fabs(bound - theory(ctx, sngm, "bound")) < 1e-9 * bound);
-            if (i == 0) least = fmin(least, bound);
-        }
-    assert_true(least >= theory(ctx, sngm, "bound") * (1 - 1e-9));
-    const char *singd = "{theorem: singd, L: 1, sigma: 0, delta: 0.5, eps: 0.5, gap: 1}";
-    double p = 64 * log(32) / (0.5 * 0.25);
-    assert_true(fabs(theory(ctx, singd, "p") - p) < 1e-9 * p && fabs(theory(ctx, singd, "q") - 4 * p) < 1e-8 * p);
-    assert_true(fabs(theory(ctx, singd, "beta") - (1 - 0.25 / 64)) < 1e-12);
-    gls_layout_destroy(layout);
-    gls_context_destroy(ctx);
-}
-
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sngm_momentum_is_bounded),
-                                       cmocka_unit_test(acclip_starts_slowly),
-                                       cmocka_unit_test(acclip_reports_small_and_clipped),
-                                       cmocka_unit_test(ngd_lies_under_clip),
-                                       cmocka_unit_test(rmsprop_lies_under_clipping),
-                                       cmocka_unit_test(lars_momentum_holds_scaled_gradients),
-                                       cmocka_unit_test(zero_gradients_are_counted),
-                                       cmocka_unit_test(projection_follows_the_step),
-                                       cmocka_unit_test(reports_say_what_was_done),
-                                       cmocka_unit_test(thresholds_from_a_file),
-                                       cmocka_unit_test(named_methods_are_set_by_key),
-                                       cmocka_unit_test(own_methods_and_schedules_join_the_table),
-                                       cmocka_unit_test(every_group_has_its_own_list),
-                                       cmocka_unit_test(setters_copy_what_the_type_holds),
-                                       cmocka_unit_test(theorems_give_values)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sngm_momentum_is_bounded),         cmocka_unit_test(acclip_starts_slowly),
+        cmocka_unit_test(acclip_reports_small_and_clipped), cmocka_unit_test(ngd_lies_under_clip),
+        cmocka_unit_test(rmsprop_lies_under_clipping),      cmocka_unit_test(lars_momentum_holds_scaled_gradients),
+        cmocka_unit_test(zero_gradients_are_counted),       cmocka_unit_test(projection_follows_the_step),
+        cmocka_unit_test(reports_say_what_was_done),        cmocka_unit_test(thresholds_from_a_file),
+        cmocka_unit_test(named_methods_are_set_by_key),     cmocka_unit_test(own_methods_and_schedules_join_the_table),
+        cmocka_unit_test(every_group_has_its_own_list),     cmocka_unit_test(setters_copy_what_the_type_holds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

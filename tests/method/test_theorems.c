@@ -171,13 +171,50 @@ static void acclip_takes_one_of_the_two(void **state) {
     gls_context_destroy(ctx);
 }
 
+static void theorems_give_values(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, 1);
+    gls_method *method = make_method(ctx, layout, "{name: nag, from_theory: {theorem: nag, L: 9, mu: 1}}");
+    gls_real w[1] = {1}, g[1] = {9};
+    gls_step_report report;
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(fabs(report.lr - 1.0 / 9) < 1e-12 && fabs((double)w[0] + 0.5) < 1e-6); /* beta = 1/2 */
+    gls_method_destroy(method);
+    /* what is given explicitly stays */
+    method = make_method(ctx, layout, "{name: nag, lr: 0.3, from_theory: {theorem: nag, L: 9, mu: 1}}");
+    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+    assert_true(report.lr == 0.3);
+    gls_method_destroy(method);
+    method =
+        make_method(ctx, layout, "{name: singd, from_theory: {theorem: singd, L: 1, delta: 0.1, eps: 0.1, gap: 1}}");
+    gls_method_destroy(method);
+    const char *clip = "{theorem: clip, L0: 2, L1: 4, gap: 1, eps: 0.1}";
+    assert_true(fabs(value_of(ctx, clip, "lr") - 0.05) < 1e-12 && fabs(value_of(ctx, clip, "gamma") - 0.5) < 1e-12);
+    assert_true(fabs(value_of(ctx, clip, "steps") - (20 * 2 / 0.01 + 20 * 16 / 2.0)) < 1e-6);
+    /* cor. 1 minimises theorem 1's bound: moving either value makes it larger. */
+    const char *sngm = "{theorem: sngm_optimal, L: 3, gap: 2, sigma: 5, C: 1e6, beta: 0.5}";
+    double B = value_of(ctx, sngm, "batch"), lr = value_of(ctx, sngm, "lr"), kappa = 1.5 / 0.25, least = INFINITY;
+    for (int i = -2; i <= 2; i++)
+        for (int j = -2; j <= 2; j++) {
+            double b = B * pow(1.2, i), e = lr * pow(1.2, j);
+            double bound = 2 * 0.5 * 2 / (e * 1e6 / b) + 3 * kappa * e + 2 * 5 / sqrt(b);
+            if (i == 0 && j == 0) assert_true(fabs(bound - value_of(ctx, sngm, "bound")) < 1e-9 * bound);
+            if (i == 0) least = fmin(least, bound);
+        }
+    assert_true(least >= value_of(ctx, sngm, "bound") * (1 - 1e-9));
+    const char *singd = "{theorem: singd, L: 1, sigma: 0, delta: 0.5, eps: 0.5, gap: 1}";
+    double p = 64 * log(32) / (0.5 * 0.25);
+    assert_true(fabs(value_of(ctx, singd, "p") - p) < 1e-9 * p && fabs(value_of(ctx, singd, "q") - 4 * p) < 1e-8 * p);
+    assert_true(fabs(value_of(ctx, singd, "beta") - (1 - 0.25 / 64)) < 1e-12);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(stability_of_single_examples),
-                                       cmocka_unit_test(constants_that_were_lost),
-                                       cmocka_unit_test(conditions_are_refused),
-                                       cmocka_unit_test(every_value_is_described),
-                                       cmocka_unit_test(lars_has_limits),
-                                       cmocka_unit_test(long_gradients_freeze_nothing),
-                                       cmocka_unit_test(acclip_takes_one_of_the_two)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(theorems_give_values),          cmocka_unit_test(stability_of_single_examples),
+        cmocka_unit_test(constants_that_were_lost),      cmocka_unit_test(conditions_are_refused),
+        cmocka_unit_test(every_value_is_described),      cmocka_unit_test(lars_has_limits),
+        cmocka_unit_test(long_gradients_freeze_nothing), cmocka_unit_test(acclip_takes_one_of_the_two)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,8 @@ typedef struct check_data {
     gls_real *x, *y;
     int32_t *label, *token;
     int64_t *index, *slot;
-    double *mass;
+    double *mass, *share;
+    int32_t *other;
 } check_data;
 
 /* rows of `length` random tokens, small ones more often, each twice in a row now and then; one label a row, or if
@@ -113,6 +114,21 @@ static inline check_data check_data_create(int64_t rows, int64_t c, int64_t h, i
     return d;
 }
 
+/* Gives rows of one class a second one, and shares. */
+static inline void check_data_mix(check_data *d) {
+    int64_t rows = d->batch.rows;
+    gls_random random = gls_random_create(13, "check mix", (uint64_t)rows, 0);
+    d->share = calloc((size_t)rows, sizeof *d->share);
+    d->other = calloc((size_t)rows, sizeof *d->other);
+    for (int64_t i = 0; i < rows; i++) {
+        d->share[i] = gls_random_uniform(&random);
+        d->other[i] = (int32_t)gls_random_below(&random, d->info.classes);
+    }
+    d->info.mixed = true;
+    d->batch.other_label = d->other;
+    d->batch.label_share = d->share;
+}
+
 static inline void check_data_destroy(check_data *d) {
     free(d->x);
     free(d->y);
@@ -121,6 +137,8 @@ static inline void check_data_destroy(check_data *d) {
     free(d->index);
     free(d->slot);
     free(d->mass);
+    free(d->share);
+    free(d->other);
 }
 
 static inline gls_problem *check_model(gls_context *ctx, const char *name, const char *options,

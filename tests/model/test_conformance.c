@@ -6,11 +6,12 @@
 typedef struct sample {
     const char *name, *family, *options;
     int64_t rows, c, h, w, classes;
-    bool kinks;
+    bool kinks, mixed;
 } sample;
 
 static const sample samples[] = {
     {"mlp", "mlp", "{hidden: [40, 30], activation: tanh, dropout: 0.2}", 24, 12, 0, 0, 4},
+    {"mlp on mixed rows", "mlp", "{hidden: [9], activation: tanh, label_smoothing: 0.1}", 24, 12, 0, 0, 4, false, true},
     {"mlp with tiles", "mlp", "{hidden: [300, 120], activation: gelu, norm: layer}", 24, 12, 0, 0, 4},
     {"tied", "layers",
      "{layers: [{dense: {units: 7, name: a}}, tanh, {dense: {units: 9, tie: a.weight, transpose: true}}, tanh,"
@@ -40,6 +41,8 @@ static const sample samples[] = {
      24, 480, 3, -1, 0},
     {"convnet", "convnet", "{channels: 4, units: 20}", 24, 2, 8, 8, 4, true},
     {"resnet with batch norm", "resnet", "{depth: 8, width: 4}", 24, 3, 8, 8, 4, true},
+    {"resnet with dropout on mixed rows", "resnet", "{depth: 8, width: 4, norm: group, groups: 2, dropout: 0.3}", 24, 3,
+     8, 8, 4, true, true},
     {"resnet with batch norm in groups", "resnet", "{depth: 8, width: 4, bn_group: 5}", 24, 3, 8, 8, 4, true},
     {"mlp with batch norm in groups", "mlp", "{hidden: [40, 300], activation: tanh, norm: batch, bn_group: 8}", 24, 12,
      0, 0, 4},
@@ -61,6 +64,7 @@ static void families(void **state) {
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         const sample *s = &samples[i];
         check_data d = check_data_create(s->rows, s->c, s->h, s->w, s->classes, 0);
+        if (s->mixed) check_data_mix(&d);
         made m = {s, &d.info};
         conformance c = {.name = s->name,
                          .make = make,

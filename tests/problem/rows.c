@@ -72,6 +72,20 @@ void rows_make_tokens(made_rows *rows, int64_t n, int64_t vocabulary, int64_t le
     rows->batch.next_tokens = true;
 }
 
+void rows_mix(made_rows *rows) {
+    int64_t n = rows->batch.rows;
+    gls_random random = gls_random_create(5, "mixed rows", (uint64_t)n, 0);
+    double *share = rows->block[9] = calloc((size_t)n, sizeof *share + sizeof(int32_t));
+    int32_t *other = (int32_t *)(share + n);
+    for (int64_t i = 0; i < n; i++) {
+        share[i] = i % 4 ? gls_random_uniform(&random) : 1;
+        other[i] = (int32_t)gls_random_below(&random, rows->info.classes);
+    }
+    rows->info.mixed = true;
+    rows->batch.other_label = other;
+    rows->batch.label_share = share;
+}
+
 void rows_free(made_rows *rows) {
     for (int i = 0; i < 10; i++) free(rows->block[i]);
 }

@@ -14,6 +14,8 @@ typedef struct made_rows {
 void rows_make(made_rows *rows, int64_t n, int64_t p, bool sparse, int64_t classes, int64_t targets, bool masses);
 /* n rows of `length` tokens out of `vocabulary`, with next tokens of which some are left out, and masses. */
 void rows_make_tokens(made_rows *rows, int64_t n, int64_t vocabulary, int64_t length);
+/* Gives rows with labels a second one each, and shares of which some are 1. */
+void rows_mix(made_rows *rows);
 void rows_free(made_rows *rows);
 
 #endif

@@ -37,7 +37,7 @@ static gls_status make_type(gls_context *ctx, const void *user, gls_problem **ou
 static const struct form {
     const char *name;
     int64_t rows, features, classes, targets;
-    bool sparse, masses, none;
+    bool sparse, masses, none, mixed;
 } forms[] = {
     {"two classes, dense", 23, 9, 2, 0, false, false, false},
     {"two classes, sparse, masses", 19, 31, 2, 0, true, true, false},
@@ -47,6 +47,8 @@ static const struct form {
     {"twenty classes, sparse, tiled", 9, 1700, 20, 0, true, true, false},
     {"three targets, dense", 15, 7, 0, 3, false, true, false},
     {"one target, sparse", 16, 12, 0, 1, true, false, false},
+    {"two classes, mixed", 18, 7, 2, 0, false, true, false, true},
+    {"four classes, mixed", 18, 7, 4, 0, false, false, false, true},
     {"no data", 1, 0, 0, 0, false, false, true},
 };
 
@@ -62,6 +64,7 @@ static bool takes(const recipe *r) {
 static int check_form(const char *name, const struct form *form, const char *l2) {
     made_rows rows;
     rows_make(&rows, form->rows, form->features, form->sparse, form->classes, form->targets, form->masses);
+    if (form->mixed) rows_mix(&rows);
     recipe r = {.name = name, .l2 = l2, .data = form->none ? NULL : &rows.info};
     int taken = takes(&r);
     if (taken) {

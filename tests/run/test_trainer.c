@@ -1,86 +1,5 @@
-/* The trainer through the library: bits, resuming, ends, averages, observers, refused steps. */
-#include "support.h"
-
-static const char small[] = "data: {format: glyphs, train_size: 600, test_size: 100}\n"
-                            "model: {name: softmax, l2: 1e-4}\n"
-                            "method: {name: msgd, lr: 0.05, beta: 0.9}\n"
-                            "train: {epochs: 3, batch: 64, threads: 1}\n";
-
-typedef struct outcome {
-    gls_run_result result;
-    gls_status status;
-    gls_real *w;
-    int64_t size;
-    char message[512];
-} outcome;
-
-static void outcome_clear(outcome *o) {
-    free(o->w);
-}
-
-static bool same_weights(const outcome *a, const outcome *b) {
-    return a->size == b->size && memcmp(a->w, b->w, sizeof *a->w * (size_t)a->size) == 0;
-}
-
-/* A whole run of `small` with overrides (ended by NULL), in its own context. */
-static outcome train(const char *folder, bool resume, const gls_observer *observer, const char *const *overrides) {
-    gls_context *ctx = make_context(1, 1);
-    gls_value *config = config_from(ctx, small);
-    for (; overrides && *overrides; overrides++) assert_ok(ctx, gls_config_set(ctx, config, *overrides));
-    gls_context_options options = {.size = sizeof options};
-    assert_ok(ctx, gls_config_context(ctx, config, &options));
-    gls_context *own = NULL;
-    assert_int_equal(gls_context_create(&own, &options), GLS_OK);
-    gls_run_options wanted = {.size = sizeof wanted, .config = config, .folder = folder, .resume = resume};
-    gls_run *run = NULL;
-    outcome o = {.status = gls_run_create(own, &wanted, &run)};
-    if (o.status == GLS_OK && observer) o.status = gls_run_observe(run, observer);
-    if (o.status == GLS_OK) o.status = gls_run_train(run, &o.result);
-    snprintf(o.message, sizeof o.message, "%s", gls_context_message(own));
-    if (run) {
-        o.size = gls_problem_size(gls_run_problem(run));
-        o.w = malloc(sizeof *o.w * (size_t)o.size);
-        memcpy(o.w, gls_run_weights(run), sizeof *o.w * (size_t)o.size);
-    }
-    gls_run_destroy(run);
-    gls_context_destroy(own);
-    gls_value_destroy(ctx, config);
-    gls_context_destroy(ctx);
-    return o;
-}
-
-#define TRAIN(...) train(NULL, false, NULL, (const char *const[]){__VA_ARGS__, NULL})
-
-static void must_be_ok(const outcome *o) {
-    if (o->status != GLS_OK) fail_msg("%s", o->message);
-}
-
-/* Lines of a run's trace; each step must have each name once. */
-static int count_lines(const char *folder, bool unique) {
-    char path[200], last[4096] = "", line[1024];
-    snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
-    FILE *f = fopen(path, "r");
-    assert_non_null(f);
-    int count = 0;
-    long long before = -1;
-    while (fgets(line, sizeof line, f)) {
-        long long step;
-        char name[256], key[300];
-        char *at = strstr(line, "\"name\":\"");
-        assert_non_null(at);
-        assert_int_equal(sscanf(line, "{\"step\":%lld", &step), 1);
-        assert_int_equal(sscanf(at, "\"name\":\"%255[^\"]", name), 1);
-        assert_true(step >= before);
-        if (step > before) last[0] = 0;
-        before = step;
-        snprintf(key, sizeof key, "[%s]", name);
-        if (unique && strstr(last, key)) fail_msg("twice at step %lld: %s", step, name);
-        strncat(last, key, sizeof last - strlen(last) - 1);
-        count++;
-    }
-    fclose(f);
-    return count;
-}
+/* The trainer through the library: bits, ends, averages, observers, refused steps. */
+#include "trained.h"
 
 /* Threads, workers, and validations do not touch the bits; another seed does. */
 static void bits(void **state) {
@@ -103,63 +22,6 @@ static void bits(void **state) {
     assert_int_equal(a.result.stopped, GLS_STOP_EPOCHS);
     outcome_clear(&a);
     outcome_clear(&c);
-}
-
-/* An observer that asks the run to stop after a step. */
-typedef struct stopper {
-    int64_t at;
-    int64_t seen;
-} stopper;
-
-static gls_status stop_at(void *user, gls_run *run, unsigned why) {
-    stopper *s = user;
-    s->seen++;
-    if (gls_run_steps(run) == s->at) gls_interrupt(gls_run_context(run));
-    return GLS_OK;
-}
-
-/* A run stopped after any step and resumed, twice, ends with the bits of the whole one and the same trace, for methods
- * and settings with state. */
-static void resumes(void **state) {
-    (void)state;
-    static const char *const variants[][5] = {
-        {"method={name: adam, lr: 0.01}"},
-        {"method.lr={from: 0.1, name: cosine, warmup: 5s}"},
-        {"train.average=exponential", "train.replacement=true"},
-        {"train.average=triggered", "train.validation=0.2", "train.validate_every=3s"},
-        {"train.batch_schedule={name: geometric, factor: 2, every: 1}"},
-        {"model={name: mlp, hidden: [16], dropout: 0.2}", "estimator={name: microbatch, microbatch: 16}"},
-        {"model={name: mlp, hidden: [16], norm: batch}", "train.average=drawn"},
-        {"model={name: mlp, hidden: [16], norm: batch, bn_group: 8}", "estimator={name: microbatch, microbatch: 16}",
-         "measure={loss: {every: 2s, mode: train, sample: 64}}", "train.threads=2"},
-        {"method={name: singd}"},
-        {"measure={time_averages: {every: 1s}, gradient_diversity: {every: 3s, sample: 64}, equilibrium_ratio: {every: "
-         "2s}}"},
-    };
-    for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
-        char whole[64], parts[64];
-        outcome a = train(fresh_folder(whole), false, NULL, variants[v]);
-        must_be_ok(&a);
-        fresh_folder(parts);
-        static const int64_t stops[] = {4, 13, 0};
-        outcome b = {0};
-        for (int i = 0; i < 3; i++) {
-            stopper s = {.at = stops[i]};
-            gls_observer observer = {.name = "stopper", .every = {1, true}, .user = &s, .step = stop_at};
-            outcome_clear(&b);
-            b = train(parts, i > 0, &observer, variants[v]);
-            must_be_ok(&b);
-            if (stops[i]) assert_int_equal(b.result.stopped, GLS_STOP_INTERRUPTED);
-        }
-        if (!same_weights(&a, &b)) fail_msg("other bits with %s", variants[v][0]);
-        assert_true(a.result.train_loss == b.result.train_loss);
-        assert_int_equal(a.result.steps, b.result.steps);
-        assert_true(count_lines(whole, true) == count_lines(parts, true));
-        outcome_clear(&a);
-        outcome_clear(&b);
-        remove_tree(whole);
-        remove_tree(parts);
-    }
 }
 
 /* Batch norm in groups, micro-batches of one and of several: threads and measures change nothing; train.bn_span says
@@ -198,7 +60,7 @@ static void batch_norm_in_groups(void **state) {
 
 /* Measures without a cadence share a tenth of the steps' gradients, at least one look, the last at the end. Of 300
  * steps of 60 of 600 examples each of two has 900 gradients: a loss takes 600/3 of them, which makes 4 looks; diversity
- * takes 2.6 * 600, so one. */
+ * takes 2.6 * 600, so it reads 300 examples and looks once. */
 static void automatic_cadence_keeps_to_its_share(void **state) {
     (void)state;
     char folder[64], path[200], line[8192];
@@ -214,6 +76,7 @@ static void automatic_cadence_keeps_to_its_share(void **state) {
         assert_int_equal(sscanf(line, "{\"step\":%lld", &step), 1);
         if (strstr(line, "\"measure\":\"loss\"")) assert_int_equal(step, 75 * ++losses);
         if (strstr(line, "\"measure\":\"gradient_diversity\"")) {
+            assert_non_null(strstr(line, "\"sample\":300"));
             assert_int_equal(step, 300);
             diversities++;
         }
@@ -372,71 +235,6 @@ static void observers_change_nothing(void **state) {
     remove_tree(folder);
 }
 
-/* Weights from another run begin where that one ended; of another model those blocks are taken that fit, and nothing is
- * taken where none does. */
-static void begins_from_a_run(void **state) {
-    (void)state;
-    char folder[64];
-    outcome a = train(fresh_folder(folder), false, NULL, NULL);
-    must_be_ok(&a);
-    gls_context *ctx = make_context(1, 1);
-    gls_value *config = config_from(ctx, small);
-    gls_run_options wanted = {.size = sizeof wanted, .config = config, .from = folder};
-    gls_run *run;
-    assert_ok(ctx, gls_run_create(ctx, &wanted, &run));
-    assert_ok(ctx, gls_run_begin(run));
-    assert_memory_equal(a.w, gls_run_weights(run), sizeof *a.w * (size_t)a.size);
-    assert_int_equal(gls_run_steps(run), 0);
-    gls_run_destroy(run);
-    assert_ok(ctx, gls_config_set(ctx, config, "model={name: mlp, hidden: [8]}"));
-    assert_ok(ctx, gls_run_create(ctx, &wanted, &run));
-    assert_int_equal(gls_run_begin(run), GLS_ERR_INPUT);
-    assert_says(ctx, "none of its arrays fits a block of this model");
-    gls_run_destroy(run);
-    gls_value_destroy(ctx, config);
-    gls_context_destroy(ctx);
-    outcome_clear(&a);
-    remove_tree(folder);
-}
-
-static void damage(const char *folder, const char *file) {
-    char path[200];
-    snprintf(path, sizeof path, "%s/checkpoints/%s", folder, file);
-    FILE *f = fopen(path, "r+b");
-    assert_non_null(f);
-    fseek(f, -5, SEEK_END);
-    int c = fgetc(f);
-    fseek(f, -5, SEEK_END);
-    fputc(c ^ 1, f);
-    fclose(f);
-}
-
-/* A damaged newest checkpoint is passed over for the one before; with none left the run says so. */
-static void falls_back_to_an_older_checkpoint(void **state) {
-    (void)state;
-    char folder[64];
-    const char *const settings[] = {"train.checkpoint_every=10s", "train.validate_every=0", NULL};
-    outcome a = train(fresh_folder(folder), false, NULL, settings), b, c;
-    must_be_ok(&a);
-    damage(folder, "step-000000000030.safetensors");
-    b = train(folder, true, NULL, settings);
-    must_be_ok(&b);
-    assert_true(same_weights(&a, &b));
-    damage(folder, "step-000000000020.safetensors");
-    damage(folder, "step-000000000030.safetensors");
-    c = train(folder, true, NULL, settings);
-    assert_int_equal(c.status, GLS_ERR_INPUT);
-    assert_non_null(strstr(c.message, "none of its 2 checkpoints can be read"));
-    outcome d = train(folder, false, NULL, settings);
-    assert_int_equal(d.status, GLS_ERR_ARGUMENT);
-    assert_non_null(strstr(d.message, "already holds a run"));
-    outcome_clear(&a);
-    outcome_clear(&b);
-    outcome_clear(&c);
-    outcome_clear(&d);
-    remove_tree(folder);
-}
-
 /* A uniform average's result is the mean of the points at which gradients were taken. */
 static void averages(void **state) {
     (void)state;
@@ -513,15 +311,12 @@ static void final_loss_is_the_mean_over_the_set(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits),
-        cmocka_unit_test(resumes),
         cmocka_unit_test(automatic_cadence_keeps_to_its_share),
         cmocka_unit_test(batch_norm_in_groups),
         cmocka_unit_test(tokens),
         cmocka_unit_test(ends),
         cmocka_unit_test(refuses_nonfinite_steps),
         cmocka_unit_test(observers_change_nothing),
-        cmocka_unit_test(begins_from_a_run),
-        cmocka_unit_test(falls_back_to_an_older_checkpoint),
         cmocka_unit_test(averages),
         cmocka_unit_test(final_loss_is_the_mean_over_the_set),
     };

@@ -257,6 +257,62 @@ static gls_status follow_m(void *user, const gls_solve_state *state) {
     return GLS_OK;
 }
 
+typedef struct settling {
+    double bound, sum;
+    int64_t count, settled; /* the step from which on the mean of |m_t| stays at or below the bound */
+} settling;
+
+static gls_status wait_for_m(void *user, const gls_solve_state *state) {
+    settling *t = (settling *)user + state->repetition;
+    if (!(state->report->lr > 0)) return GLS_OK;
+    t->sum += state->report->update_norm / state->report->lr;
+    t->count++;
+    if (t->sum > t->bound * (double)t->count) t->settled = t->count + 1;
+    return GLS_OK;
+}
+
+/* Gradients that singd asks for, its constants from the theorem, until the mean of |m_t| is what the theorem says at
+ * its T. */
+static double calls_of_singd(double eps, double delta, int64_t repeat) {
+    enum { MOST = 20 };
+    const double start[2] = {4.3, -5.1};
+    const char *values = text("{theorem: singd, L: 1, sigma: 0.1, delta: %.15g, eps: %.15g, gap: 1}", delta, eps);
+    gls_problem *problem = problem_of("zigzag", "{dim: 2, period: 2, noise: {name: sphere, scale: 0.1}}");
+    settling t[MOST];
+    double calls = 0;
+    for (int64_t r = 0; r < repeat; r++) t[r] = (settling){.bound = eps / 4};
+    outcome o = solved(
+        problem, (plan){.method = text("{name: singd, beta: %.15g, p: %.15g, q: %.15g}", theory_value(values, "beta"),
+                                       theory_value(values, "p"), theory_value(values, "q")),
+                        .steps = (int64_t)theory_value(values, "T"),
+                        .batch = 1,
+                        .repeat = repeat,
+                        .seed = 41,
+                        .init = start,
+                        .observe = wait_for_m,
+                        .user = t});
+    for (int64_t r = 0; r < repeat; r++) calls += (double)t[r].settled / (double)repeat;
+    for (int64_t r = 0; r < repeat; r++) assert_true(t[r].settled <= t[r].count);
+    outcome_free(&o);
+    gls_problem_destroy(problem);
+    return calls;
+}
+
+/* Table 5.1, stochastic, Lipschitz and non-convex: at most eps^-4 delta^-1, up to a logarithm. */
+static void test_exponents_of_the_stochastic_form(void **state) {
+    enum { GRADES = 3 };
+    int64_t repeat = full ? 20 : 1;
+    double x[GRADES], y[2][GRADES];
+    for (int k = 0; k < GRADES; k++) {
+        x[k] = log(full ? 0.5 : 1) + k * log(1.25);
+        y[0][k] = log(calls_of_singd(exp(x[k]), 1, repeat));
+        y[1][k] = log(calls_of_singd(1, exp(x[k]), repeat));
+    }
+    double eps = slope_of(x, y[0], GRADES), delta = slope_of(x, y[1], GRADES);
+    verdict("[T] table 5.1: exponents of eps and delta in the gradients that singd asks for, zigzag d = 2",
+            text("%.2f, %.2f", eps, delta), ">= -4, >= -1", 2 * GRADES * repeat, eps >= -4.2 && delta >= -1.1);
+}
+
 static void test_singd_at_the_theorems_constants(void **state) {
     static const char *const problems[][2] = {{"zigzag", "dim: 2, period: 2"}, {"max_affine", "dim: 3, pieces: 10"}};
     double eps = full ? 0.5 : 1, delta = full ? 0.5 : 1, sigma = 0.1;
@@ -432,6 +488,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ingd_keeps_its_bounds),
         cmocka_unit_test(test_exponents_of_table_one),
+        cmocka_unit_test(test_exponents_of_the_stochastic_form),
         cmocka_unit_test(test_certificates_hold_when_recomputed),
         cmocka_unit_test(test_smooth_functions_take_one_try),
         cmocka_unit_test(test_singd_at_the_theorems_constants),

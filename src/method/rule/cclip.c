@@ -2,6 +2,7 @@
  * that many times a threshold of the coordinate's own, from a file. */
 #include "method/rule/rows.h"
 
+#include "base/io.h"
 #include "base/tensors.h"
 
 #include <string.h>
@@ -64,7 +65,7 @@ static void main_pass(const gls_range *r) {
 }
 
 static void finish(gls_update *update, const gls_real *w) {
-    update->clipped = update->parameters > 0 ? update->sums[0] / (double)update->parameters : 0;
+    update->clipped = update->trained > 0 ? update->sums[0] / (double)update->trained : 0;
 }
 
 /* ---- thresholds from a file ---- */
@@ -125,6 +126,7 @@ static gls_status create(void *self, const gls_method_setup *setup) {
     gls_status status = own->tau ? gls_arena_create(setup->ctx, &arena) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = gls_tensors_open(setup->ctx, path, &file);
     if (status == GLS_OK) status = gls_tensors_load(file, "", arena, &arrays);
+    if (status == GLS_OK) status = gls_reader_note(setup->ctx, path);
     if (status == GLS_OK) status = take_blocks(setup, path, &arrays, own->tau);
     if (status == GLS_OK) count_still(setup, path, own->tau);
     gls_arrays_clear(setup->ctx, &arrays);

@@ -13,6 +13,7 @@ typedef struct resnet_options {
     int64_t depth, width;
     gls_norm_choice norm;
     int shape;
+    double dropout;
 } resnet_options;
 
 static const gls_option options[] = {
@@ -23,6 +24,9 @@ static const gls_option options[] = {
     GLS_INT("groups", resnet_options, norm.groups, "8", 1, 1e4, "groups of group norm"),
     GLS_INT("width", resnet_options, width, "0", 0, 1e4,
             "channels of the first stage; 0: 16 for cifar, 64 for imagenet"),
+    GLS_REAL("dropout", resnet_options, dropout, "0", 0, 1,
+             "share dropped inside of every block, in front of its last convolution (Zagoruyko and Komodakis 2016)",
+             .flags = GLS_OPTION_BELOW_MAX),
     GLS_FAMILY_OPTIONS(resnet_options),
     {0},
 };
@@ -45,7 +49,7 @@ static int cifar(gls_graph *g, const resnet_options *o, int64_t width) {
     if ((o->depth - 2) % 6 != 0)
         return gls_graph_fail(g, "resnet: depth is %lld; cifar shapes have 6n+2 layers (8, 14, 20, 32, 44, 56, ...)",
                               (long long)o->depth);
-    gls_op_residual_options residual = {.channels = width, .norm = o->norm};
+    gls_op_residual_options residual = {.channels = width, .norm = o->norm, .dropout = o->dropout};
     int x = stem(g, o, width, 3, 1);
     for (int stage = 0; stage < 3; stage++)
         for (int k = 0; k < (o->depth - 2) / 6; k++) x = block(g, residual, stage, k, x);
@@ -57,7 +61,7 @@ static int imagenet(gls_graph *g, const resnet_options *o, int64_t width) {
     if (o->depth != 18 && o->depth != 50)
         return gls_graph_fail(g, "resnet: depth is %lld; imagenet shapes have 18 or 50 layers", (long long)o->depth);
     gls_op_residual_options residual = {
-        .channels = width, .bottleneck = o->depth == 50, .project = true, .norm = o->norm};
+        .channels = width, .bottleneck = o->depth == 50, .project = true, .norm = o->norm, .dropout = o->dropout};
     gls_op_pool_options pool = {.kernel = 3, .stride = 2, .pad = 1};
     int x = gls_layer_pool(g, "max_pool", "maxpool", pool, stem(g, o, width, 7, 2));
     for (int stage = 0; stage < 4; stage++)

@@ -14,18 +14,35 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return GLS_OK;
 }
 
-static double sign(const gls_batch *batch, int64_t r) {
-    return batch->label[r] == 1 ? 1 : -1;
+static double sign(int32_t label) {
+    return label == 1 ? 1 : -1;
+}
+
+static double loss_of(double z, int32_t label) {
+    double t = -sign(label) * z;
+    return t > 0 ? t + log1p(exp(-t)) : log1p(exp(t));
+}
+
+static double slope_of(double z, int32_t label) {
+    double s = sign(label);
+    return -s / (1 + exp(s * z));
+}
+
+static double right(double z, int32_t label) {
+    return sign(label) * z > 0;
+}
+
+/* What a row of one class, or of two, has of a function of the class. */
+static double of_row(double (*of)(double z, int32_t label), const gls_batch *batch, int64_t r, double z) {
+    double one = of(z, batch->label[r]), share = gls_loss_share(batch, r);
+    return share == 1 ? one : share * one + (1 - share) * of(z, batch->other_label[r]);
 }
 
 static gls_status forward(gls_exec *x, int i) {
     const gls_batch *batch = x->args->rows;
     const gls_real *z = gls_exec_in(x, i, 0);
     double *loss = gls_exec_aux(x, i);
-    for (int64_t r = 0; r < x->rows; r++) {
-        double t = -sign(batch, r) * z[r];
-        loss[r] = (t > 0 ? t + log1p(exp(-t)) : log1p(exp(t))) * gls_loss_mass(batch, r);
-    }
+    for (int64_t r = 0; r < x->rows; r++) loss[r] = of_row(loss_of, batch, r, z[r]) * gls_loss_mass(batch, r);
     return GLS_OK;
 }
 
@@ -34,10 +51,7 @@ static gls_status backward(gls_exec *x, int i) {
     const gls_batch *batch = x->args->rows;
     const gls_real *z = gls_exec_in(x, i, 0);
     gls_real *d = gls_exec_in_grad(x, i, 0);
-    for (int64_t r = 0; r < x->rows; r++) {
-        double s = sign(batch, r);
-        d[r] = (gls_real)(-s / (1 + exp(s * z[r])) * gls_loss_mass(batch, r));
-    }
+    for (int64_t r = 0; r < x->rows; r++) d[r] = (gls_real)(of_row(slope_of, batch, r, z[r]) * gls_loss_mass(batch, r));
     return GLS_OK;
 }
 
@@ -57,8 +71,7 @@ static gls_status scores(gls_exec *x, int i, double *sum) {
     const gls_batch *batch = x->args->rows;
     const gls_real *z = gls_exec_in(x, i, 0);
     *sum = 0;
-    for (int64_t r = 0; r < x->rows; r++)
-        if (sign(batch, r) * z[r] > 0) *sum += gls_loss_mass(batch, r);
+    for (int64_t r = 0; r < x->rows; r++) *sum += of_row(right, batch, r, z[r]) * gls_loss_mass(batch, r);
     return GLS_OK;
 }
 

@@ -7,6 +7,10 @@
 static inline double gls_loss_mass(const gls_batch *batch, int64_t row) {
     return batch->mass ? batch->mass[row] : 1;
 }
+/* How much of a row's loss is that of its label; the rest is that of batch->other_label. */
+static inline double gls_loss_share(const gls_batch *batch, int64_t row) {
+    return batch->other_label ? batch->label_share[row] : 1;
+}
 /* aux of a loss that keeps nothing else. */
 int64_t gls_loss_aux(const gls_node *node, int64_t rows, bool backward);
 

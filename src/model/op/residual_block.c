@@ -12,6 +12,9 @@ static const gls_option options[] = {
              "a shortcut that changes shape is a convolution; else strided and padded with zero channels"),
     GLS_ENUM("norm", gls_op_residual_options, norm.kind, "batch", GLS_NORM_CHOICES, "normalisation"),
     GLS_INT("groups", gls_op_residual_options, norm.groups, "8", 1, 1e4, "groups of group norm"),
+    GLS_REAL("dropout", gls_op_residual_options, dropout, "0", 0, 1,
+             "share of the block's inner values dropped in front of its last convolution",
+             .flags = GLS_OPTION_BELOW_MAX),
     {0},
 };
 
@@ -46,10 +49,15 @@ static int shortcut(builder b, int64_t channels, int x) {
     return gls_layer_normalise(b.g, b.o->norm, gls_layer_name(name, "%s.downsample.1", b.name), x, -1);
 }
 
+static int drop(builder b, int x) {
+    char name[128];
+    return gls_layer_dropout(b.g, gls_layer_name(name, "%s.drop", b.name), b.o->dropout, x);
+}
+
 static int basic(builder b, int x) {
     int64_t channels = b.o->channels;
     int y = normalise(b, 1, convolution(b, 1, channels, 3, b.o->stride, x), -1);
-    y = convolution(b, 2, channels, 3, 1, y);
+    y = convolution(b, 2, channels, 3, 1, drop(b, y));
     return normalise(b, 2, y, shortcut(b, channels, x));
 }
 
@@ -57,7 +65,7 @@ static int bottleneck(builder b, int x) {
     int64_t channels = b.o->channels;
     int y = normalise(b, 1, convolution(b, 1, channels, 1, 1, x), -1);
     y = normalise(b, 2, convolution(b, 2, channels, 3, b.o->stride, y), -1);
-    y = convolution(b, 3, 4 * channels, 1, 1, y);
+    y = convolution(b, 3, 4 * channels, 1, 1, drop(b, y));
     return normalise(b, 3, y, shortcut(b, 4 * channels, x));
 }
 

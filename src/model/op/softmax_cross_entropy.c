@@ -66,24 +66,37 @@ static double sum_of(const gls_real *p, int64_t n) {
     return sum;
 }
 
-static double label_loss(const gls_real *z, int64_t n, int64_t label, double smooth, gls_real *p, softmax *keep) {
+/* The classes of one label: one, or two of which the first has the share `share`. */
+typedef struct target {
+    int64_t label, other;
+    double share;
+} target;
+
+static target target_at(const gls_batch *batch, int64_t t) {
+    double share = gls_loss_share(batch, t);
+    return (target){batch->label[t], share < 1 ? batch->other_label[t] : batch->label[t], share};
+}
+
+static double label_loss(const gls_real *z, int64_t n, target of, double smooth, gls_real *p, softmax *keep) {
     gls_real most = gls_largest(z, n);
     exponentials(z, n, most, p);
     double sum = sum_of(p, n), mean = 0;
     *keep = (softmax){sum, most};
     if (smooth > 0)
         for (int64_t c = 0; c < n; c++) mean += (double)(z[c] - most) / (double)n;
-    return log(sum) - (1 - smooth) * (double)(z[label] - most) - smooth * mean;
+    double own = (double)(z[of.label] - most);
+    if (of.share < 1) own = of.share * own + (1 - of.share) * (double)(z[of.other] - most);
+    return log(sum) - (1 - smooth) * own - smooth * mean;
 }
 
-/* Those of row r: the last ones that it has. */
-static const int32_t *labels_of(const gls_batch *batch, int64_t r, int64_t labels) {
-    return batch->label + (r + 1) * gls_batch_labels(batch) - labels;
+/* Where those of row r begin: the last ones that it has. */
+static int64_t first_label(const gls_batch *batch, int64_t r, int64_t labels) {
+    return (r + 1) * gls_batch_labels(batch) - labels;
 }
 
 /* What each of the row's labels weighs: its mass over their number. */
 static double label_weight(const gls_batch *batch, int64_t r, int64_t labels) {
-    const int32_t *label = labels_of(batch, r, labels);
+    const int32_t *label = batch->label + first_label(batch, r, labels);
     int64_t counted = 0;
     for (int64_t t = 0; t < labels; t++) counted += label[t] >= 0;
     return counted ? gls_loss_mass(batch, r) / (double)counted : 0;
@@ -100,15 +113,15 @@ static gls_status forward(gls_exec *x, int i) {
     int64_t n = node->in.c, labels = gls_extent_positions(node->in);
     const gls_real *z = gls_exec_in(x, i, 0);
     for (int64_t r = 0; r < x->rows; r++) {
-        const int32_t *of = labels_of(batch, r, labels) - r * labels;
+        int64_t first = first_label(batch, r, labels) - r * labels;
         double sum = 0;
         for (int64_t t = r * labels; t < (r + 1) * labels; t++) {
-            int64_t label = of[t];
-            if (label < 0 && ignores) continue;
-            if (label < 0 || label >= n)
+            target of = target_at(batch, first + t);
+            if (of.label < 0 && ignores) continue;
+            if (of.label < 0 || of.label >= n || of.other < 0 || of.other >= n)
                 return gls_fail(x->ctx, GLS_ERR_INPUT, "example %lld has label %lld, expected 0 to %lld",
-                                (long long)batch->index[r], (long long)label, (long long)n - 1);
-            sum += label_loss(z + t * n, n, label, o->label_smoothing, x->scratch, keep ? &keep[t] : &nobody);
+                                (long long)batch->index[r], (long long)of.label, (long long)n - 1);
+            sum += label_loss(z + t * n, n, of, o->label_smoothing, x->scratch, keep ? &keep[t] : &nobody);
         }
         loss[r] = label_weight(batch, r, labels) * sum;
     }
@@ -118,6 +131,17 @@ static gls_status forward(gls_exec *x, int i) {
 /* e^{z - most} become the gradients: the probabilities less the targets, times the label's weight. */
 GLS_SIMD static void less_even(gls_real *p, int64_t n, double sum, gls_real even, gls_real weight) {
     for (int64_t c = 0; c < n; c++) p[c] = weight * ((gls_real)(p[c] / sum) - even);
+}
+
+static void less_targets(gls_real *p, int64_t n, target of, double sum, gls_real even, gls_real own, gls_real weight) {
+    gls_real hit = (gls_real)(p[of.label] / sum), other = (gls_real)(p[of.other] / sum);
+    less_even(p, n, sum, even, weight);
+    if (of.label == of.other) {
+        p[of.label] = weight * (hit - even - own);
+        return;
+    }
+    p[of.label] = weight * (hit - even - own * (gls_real)of.share);
+    p[of.other] = weight * (other - even - own * (gls_real)(1 - of.share));
 }
 
 /* The probabilities are computed again from what forward kept; a label that is ignored has gradient 0. */
@@ -133,17 +157,16 @@ static gls_status backward(gls_exec *x, int i) {
     gls_real even = (gls_real)(o->label_smoothing / (double)n), own = (gls_real)(1 - o->label_smoothing);
     for (int64_t r = 0; r < x->rows; r++) {
         gls_real weight = (gls_real)label_weight(batch, r, labels);
-        const int32_t *label = labels_of(batch, r, labels) - r * labels;
+        int64_t first = first_label(batch, r, labels) - r * labels;
         for (int64_t t = r * labels; t < (r + 1) * labels; t++) {
+            target of = target_at(batch, first + t);
             gls_real *to = d + t * n;
-            if (label[t] < 0) {
+            if (of.label < 0) {
                 gls_fill(to, 0, n);
                 continue;
             }
             exponentials(z + t * n, n, keep[t].most, to);
-            gls_real hit = (gls_real)(to[label[t]] / keep[t].sum);
-            less_even(to, n, keep[t].sum, even, weight);
-            to[label[t]] = weight * (hit - even - own);
+            less_targets(to, n, of, keep[t].sum, even, own, weight);
         }
     }
     return GLS_OK;
@@ -168,7 +191,7 @@ static gls_status backward_tangent(gls_exec *t, int i) {
     gls_real *d = gls_exec_in_grad(t, i, 0);
     for (int64_t r = 0; r < t->rows; r++) {
         double weight = label_weight(batch, r, labels);
-        const int32_t *label = labels_of(batch, r, labels) - r * labels;
+        const int32_t *label = batch->label + first_label(batch, r, labels) - r * labels;
         for (int64_t k = r * labels; k < (r + 1) * labels; k++)
             if (label[k] < 0)
                 gls_fill(d + k * n, 0, n);
@@ -193,11 +216,15 @@ static gls_status scores(gls_exec *x, int i, double *sum) {
     const gls_batch *batch = x->args->rows;
     *sum = 0;
     for (int64_t r = 0; r < x->rows; r++) {
-        int64_t correct = 0;
-        const int32_t *label = labels_of(batch, r, labels) - r * labels;
-        for (int64_t t = r * labels; t < (r + 1) * labels; t++) correct += right(z + t * n, n, label[t]);
-        if (batch->spans && correct < labels) correct = 0;
-        *sum += label_weight(batch, r, labels) * (double)correct;
+        double correct = 0;
+        int64_t first = first_label(batch, r, labels) - r * labels;
+        for (int64_t t = r * labels; t < (r + 1) * labels; t++) {
+            target of = target_at(batch, first + t);
+            correct += of.share * right(z + t * n, n, of.label);
+            if (of.share < 1) correct += (1 - of.share) * right(z + t * n, n, of.other);
+        }
+        if (batch->spans && correct < (double)labels) correct = 0;
+        *sum += label_weight(batch, r, labels) * correct;
     }
     return GLS_OK;
 }

@@ -5,6 +5,8 @@
 static gls_status shape(gls_graph *g, gls_node *node) {
     gls_target_kind kind = g->data->target;
     bool real = kind == GLS_TARGET_REAL && node->in.c == g->data->targets;
+    if (g->data->mixed && g->data->targets)
+        return gls_node_fail(g, node, "regresses numbers, and transform mixup mixes classes");
     bool labels = kind == GLS_TARGET_CLASS && (node->in.c == 1 || node->in.c == g->data->classes);
     if (gls_extent_positions(node->in) != 1 || (!real && !labels)) {
         char text[64];
@@ -15,9 +17,25 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return GLS_OK;
 }
 
+static double class_target(int32_t label, int64_t n, int64_t c) {
+    return n == 1 ? label : c == label;
+}
+
+/* The gradient of a row of two classes is that of the mixture of their targets. */
 static double target(const gls_batch *batch, int64_t r, int64_t n, int64_t c) {
     if (batch->y) return batch->y[r * n + c];
-    return n == 1 ? batch->label[r] : c == batch->label[r];
+    double one = class_target(batch->label[r], n, c), share = gls_loss_share(batch, r);
+    return share == 1 ? one : share * one + (1 - share) * class_target(batch->other_label[r], n, c);
+}
+
+/* The loss is more than that of the mixture, by share (1 - share) times half the targets' squared distance. */
+static double apart(const gls_batch *batch, int64_t r, int64_t n) {
+    double share = gls_loss_share(batch, r), sum = 0;
+    for (int64_t c = 0; share < 1 && !batch->y && c < n; c++) {
+        double d = class_target(batch->label[r], n, c) - class_target(batch->other_label[r], n, c);
+        sum += d * d;
+    }
+    return share * (1 - share) * sum;
 }
 
 static gls_status forward(gls_exec *x, int i) {
@@ -26,7 +44,7 @@ static gls_status forward(gls_exec *x, int i) {
     const gls_real *z = gls_exec_in(x, i, 0);
     double *loss = gls_exec_aux(x, i);
     for (int64_t r = 0; r < x->rows; r++) {
-        double sum = 0;
+        double sum = apart(batch, r, n);
         for (int64_t c = 0; c < n; c++) {
             double e = z[r * n + c] - target(batch, r, n, c);
             sum += e * e;

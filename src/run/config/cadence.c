@@ -14,12 +14,6 @@ static const gls_value *given_every(const gls_value *entry) {
     return entry->kind == GLS_VALUE_MAP ? gls_value_get(entry, "every") : NULL;
 }
 
-int64_t gls_cadence_automatic(const gls_value *section) {
-    int64_t count = 0;
-    for (int64_t i = 0; i < section->count; i++) count += says_auto(given_every(section->items[i]));
-    return count;
-}
-
 gls_status gls_cadence_read(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
                             gls_cadence *cadence) {
     const gls_option table[] = {{.key = "every",

@@ -19,7 +19,5 @@ gls_status gls_cadence_read(gls_context *ctx, const gls_measure_type *type, cons
 /* The same, with a check that the entry is a map and that the measure can observe a single run. */
 gls_status gls_cadence_check(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,
                              gls_cadence *cadence);
-/* How many entries of a resolved section say `auto`: they share what measures may take of a run. */
-int64_t gls_cadence_automatic(const gls_value *section);
 
 #endif

@@ -26,8 +26,15 @@ static gls_status append_cadence(gls_context *ctx, const gls_cadence *cadence, g
                             gls_value_create(ctx, GLS_VALUE_TEXT, "every", cadence->automatic ? "auto" : number));
 }
 
+/* How many examples a measure reads is left to the run where that is left to say how often. */
+static gls_status leave_sample(gls_context *ctx, gls_value *filled) {
+    if (!gls_value_get(filled, "sample")) return GLS_OK;
+    gls_value_remove(ctx, filled, "sample");
+    return gls_value_append(ctx, filled, gls_value_create(ctx, GLS_VALUE_TEXT, "sample", "auto"));
+}
+
 static gls_status resolve_entry(gls_context *ctx, const gls_value *entry, gls_value **out) {
-    static const char *const except[] = {"every", NULL};
+    static const char *const except[] = {"every", NULL}, *const both[] = {"every", "sample", NULL};
     const gls_member *member =
         gls_config_member_wanted(ctx, GLS_KIND_MEASURE, "measure", gls_measure_full_name(entry->key), entry);
     if (!member) return GLS_ERR_ARGUMENT;
@@ -36,7 +43,11 @@ static gls_status resolve_entry(gls_context *ctx, const gls_value *entry, gls_va
     gls_value *map = NULL;
     gls_status status = as_map(ctx, entry, &map);
     if (status == GLS_OK && !gls_value_get(map, "every")) status = append_cadence(ctx, &cadence, map);
-    if (status == GLS_OK) status = gls_config_fill_member(ctx, member, member->name, map, entry->key, except, out);
+    bool left = gls_measure_sample_is_automatic(map), least = ((const gls_measure_type *)member)->least_sample > 0;
+    bool open = cadence.automatic && least && (left || !gls_value_get(map, "sample"));
+    if (status == GLS_OK)
+        status = gls_config_fill_member(ctx, member, member->name, map, entry->key, left ? both : except, out);
+    if (status == GLS_OK && open) status = leave_sample(ctx, *out);
     gls_value_destroy(ctx, map);
     return status;
 }

@@ -8,8 +8,11 @@
 
 enum { RECORD_LIMIT = 1 << 16 };
 
-/* By gls_training_input. */
-static const char *const name[GLS_INPUTS] = {"train", "validation", "test", "tests", "transforms"};
+/* By gls_training_input: the key of the record, and where the configuration names the files. */
+static const struct input {
+    const char *key, *place;
+} inputs[GLS_INPUTS] = {{"train", "data.train"}, {"validation", "data.validation"}, {"test", "data.test"},
+                        {"tests", "data.tests"}, {"transforms", "data.transforms"}, {"method", "method.thresholds"}};
 
 static gls_status digest_of(gls_run *run, const char *path, const json_t *record, const char *key,
                             gls_file_digest *out) {
@@ -26,12 +29,12 @@ static gls_status digest_of(gls_run *run, const char *path, const json_t *record
     return GLS_OK;
 }
 
-static gls_status compare(gls_run *run, const char *key, const gls_file_digest *then, const gls_file_digest *now) {
+static gls_status compare(gls_run *run, const char *place, const gls_file_digest *then, const gls_file_digest *now) {
     if (then->files == now->files && then->bytes == now->bytes && then->hash == now->hash) return GLS_OK;
     return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
-                    "%s: data.%s: the run began with %lld bytes from %lld file%s and would go on with %lld from %lld "
+                    "%s: %s: the run began with %lld bytes from %lld file%s and would go on with %lld from %lld "
                     "of %s content; a resumed run is the same run; begin another with --from %s",
-                    run->folder, key, (long long)then->bytes, (long long)then->files, then->files == 1 ? "" : "s",
+                    run->folder, place, (long long)then->bytes, (long long)then->files, then->files == 1 ? "" : "s",
                     (long long)now->bytes, (long long)now->files, then->hash == now->hash ? "the same" : "other",
                     run->folder);
 }
@@ -46,8 +49,9 @@ static gls_status check(gls_run *run, const char *path) {
     if (status != GLS_OK) gls_fail(run->ctx, status, "%s: expected a JSON object", path);
     for (int i = 0; i < GLS_INPUTS && status == GLS_OK; i++) {
         gls_file_digest then;
-        status = digest_of(run, path, record, name[i], &then);
-        if (status == GLS_OK) status = compare(run, name[i], &then, &run->training->set.input[i]);
+        status = digest_of(run, path, record, inputs[i].key, &then);
+        if (i == GLS_INPUT_METHOD && !then.files) continue; /* a record of before these were in it */
+        if (status == GLS_OK) status = compare(run, inputs[i].place, &then, &run->training->set.input[i]);
     }
     json_decref(record);
     return status;
@@ -69,7 +73,7 @@ static char *record_text(const gls_run *run) {
         char hash[17];
         snprintf(hash, sizeof hash, "%016llx", (unsigned long long)d->hash);
         if (d->files)
-            json_object_set_new(record, name[i],
+            json_object_set_new(record, inputs[i].key,
                                 json_pack("{s:I, s:I, s:s}", "files", (json_int_t)d->files, "bytes",
                                           (json_int_t)d->bytes, "hash", hash));
     }

@@ -7,6 +7,7 @@
 #include "base/value.h"
 #include "estimator/estimator.h"
 #include "run/config/cadence.h"
+#include "run/observer/budget.h"
 #include "run/observer/table.h"
 
 typedef struct watch {
@@ -98,24 +99,6 @@ static void destroy(void *user) {
 
 /* ---- from the configuration ---- */
 
-/* What all measures with `every: auto` may take together, as a share of the gradients of the run's steps: seen in the
- * bill, but not in when a run ends. */
-static const double share_of_run = 0.1;
-
-/* As often as the measure's equal part of the share pays for, the last time at the end of the run. From the sizes
- * alone: no stopwatch, so that the same configuration measures at the same steps everywhere. */
-static gls_length automatic_every(const gls_training *t, const watch *w, const gls_value *section) {
-    int64_t n = t->set.train->info.examples, batch = t->train->batch < 0 ? n : t->train->batch;
-    double each = gls_measure_type_of(w->measure)->cost(w->measure, n, batch);
-    double sharing = (double)gls_cadence_automatic(section);
-    double steps = fmax(1, ceil(each * sharing / (share_of_run * (double)batch)));
-    if (t->total_steps >= 1) { /* a whole number of looks, one at least */
-        double looks = fmax(1, floor(t->total_steps / steps));
-        steps = fmax(1, floor(t->total_steps / looks));
-    }
-    return (gls_length){.amount = steps, .steps = true};
-}
-
 /* Parameters over the work of a row's forward pass. */
 static double breadth(const gls_training *t) {
     double work = 0, bytes = 0;
@@ -138,34 +121,68 @@ static gls_status make_measure(gls_run *run, const gls_value *entry, watch *w) {
     return GLS_OK;
 }
 
-/* The run owns the observer from gls_run_observe on, also if that fails; before it, a failure ends it here. */
-static gls_status add(gls_run *run, const gls_value *section, const gls_value *entry) {
+/* ---- all of them ---- */
+
+/* One entry of the section on its way to an observer. */
+typedef struct planned {
+    watch *watch;
     gls_cadence cadence;
-    watch *w = gls_alloc(run->ctx, 1, sizeof *w);
+} planned;
+
+static gls_status prepare(gls_run *run, const gls_value *entry, planned *p) {
+    watch *w = p->watch = gls_alloc(run->ctx, 1, sizeof *w);
     if (!w) return GLS_ERR_MEMORY;
     gls_measure_result_init(run->ctx, &w->result);
     w->seen = w->written = -1;
-    gls_status status = make_measure(run, entry, w);
-    if (status == GLS_OK) status = gls_cadence_read(run->ctx, gls_measure_type_of(w->measure), entry, &cadence);
-    if (status != GLS_OK) {
-        destroy(w);
-        return status;
-    }
+    GLS_TRY(make_measure(run, entry, w));
+    return gls_cadence_read(run->ctx, gls_measure_type_of(w->measure), entry, &p->cadence);
+}
+
+/* Those with `every: auto`. */
+static gls_status share(gls_run *run, planned *all, int64_t count, gls_budget_entry *entry) {
+    const gls_training *t = run->training;
+    int64_t n = t->set.train->info.examples, automatic = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (all[i].cadence.automatic) entry[automatic++].measure = all[i].watch->measure;
+    GLS_TRY(gls_budget_share(run->ctx, entry, automatic, t->train->batch < 0 ? n : t->train->batch, t->total_steps));
+    for (int64_t i = count; i-- > 0;)
+        if (all[i].cadence.automatic)
+            all[i].cadence.every = (gls_length){.amount = entry[--automatic].every, .steps = true};
+    return GLS_OK;
+}
+
+/* The run owns the observer from gls_run_observe on, also if that fails. */
+static gls_status add(gls_run *run, planned *p) {
+    watch *w = p->watch;
+    p->watch = NULL;
     const gls_measure_type *type = gls_measure_type_of(w->measure);
-    GLS_TRY(gls_run_observe(
-        run, &(gls_observer){.name = type->member.name,
-                             .every = cadence.automatic ? automatic_every(run->training, w, section) : cadence.every,
-                             .user = w,
-                             .step = step,
-                             .end = end,
-                             .arrays = arrays,
-                             .destroy = destroy}));
+    GLS_TRY(gls_run_observe(run, &(gls_observer){.name = type->member.name,
+                                                 .every = p->cadence.every,
+                                                 .user = w,
+                                                 .step = step,
+                                                 .end = end,
+                                                 .arrays = arrays,
+                                                 .destroy = destroy}));
     bool previous = type->needs & (GLS_MEASURE_PREVIOUS | GLS_MEASURE_GRADIENT);
     return previous ? gls_training_keep_previous(run->training) : GLS_OK;
 }
 
+static gls_status add_all(gls_run *run, const gls_value *section, planned *all, gls_budget_entry *entry) {
+    for (int64_t i = 0; i < section->count; i++) GLS_TRY(prepare(run, section->items[i], &all[i]));
+    GLS_TRY(share(run, all, section->count, entry));
+    for (int64_t i = 0; i < section->count; i++) GLS_TRY(add(run, &all[i]));
+    return GLS_OK;
+}
+
 gls_status gls_observe_measures(gls_run *run) {
     const gls_value *section = gls_value_get(run->training->config, "measure");
-    for (int64_t i = 0; section && i < section->count; i++) GLS_TRY(add(run, section, section->items[i]));
-    return GLS_OK;
+    if (!section || section->count < 1) return GLS_OK;
+    planned *all = gls_alloc(run->ctx, section->count, sizeof *all);
+    gls_budget_entry *entry = gls_alloc(run->ctx, section->count, sizeof *entry);
+    gls_status status = all && entry ? add_all(run, section, all, entry) : GLS_ERR_MEMORY;
+    for (int64_t i = 0; all && i < section->count; i++)
+        if (all[i].watch) destroy(all[i].watch);
+    gls_free(run->ctx, all);
+    gls_free(run->ctx, entry);
+    return status;
 }

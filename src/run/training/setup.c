@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/value.h"
+#include "method/method.h"
 #include "run/training/training.h"
 
 /* Epochs of a run whose configuration names no end at all; ours, so that a first run without one ends. */
@@ -103,7 +104,11 @@ static gls_status make_method(gls_training *t) {
     GLS_TRY(gls_batches_plan(t, &t->steps_per_epoch, &t->total_steps));
     if (!gls_problem_size(t->problem))
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "the model has no parameters for these data");
-    GLS_TRY(gls_training_make_method(t, &t->method));
+    gls_reader_watch(t->ctx, &t->set.input[GLS_INPUT_METHOD]);
+    gls_status status = gls_training_make_method(t, &t->method);
+    gls_reader_watch(t->ctx, NULL);
+    GLS_TRY(status);
+    gls_method_note_beyond(t->method);
     gls_training_compare_theory(t);
     return GLS_OK;
 }

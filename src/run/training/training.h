@@ -23,6 +23,7 @@ typedef enum gls_training_input {
     GLS_INPUT_TEST,
     GLS_INPUT_TESTS, /* all of data.tests */
     GLS_INPUT_TRANSFORMS,
+    GLS_INPUT_METHOD, /* thresholds */
     GLS_INPUTS
 } gls_training_input;
 
