@@ -5,6 +5,7 @@
 #include "base/tensors.h"
 #include "base/yaml.h"
 #include "data/npy.h"
+#include "data/tokenizer.h"
 #include <glissade/data.h>
 #include <glissade/run.h>
 #include <math.h>
@@ -137,6 +138,23 @@ static void run_text(const uint8_t *data, size_t size) {
     gls_context_destroy(ctx);
     close(file.fd);
     close(half.fd);
+}
+
+/* A tokenizer, and a text for it. */
+static void run_tokenizer(const uint8_t *data, size_t size) {
+    static const char text[] = "The cat's  12 caf\303\251s,\n\n\346\227\245\346\234\254 \360\237\230\200 <mask> ";
+    gls_context *ctx = create_context();
+    memory_file file = create_file(data, size);
+    gls_tokenizer *t;
+    gls_token_list list = {.ctx = ctx};
+    if (gls_tokenizer_read(ctx, file.path, &t) != GLS_OK && (t || !*gls_context_message(ctx))) abort();
+    if (t && gls_tokenizer_encode(t, text, sizeof text - 1, &list) == GLS_OK)
+        for (int64_t k = 0; k < list.tokens; k++)
+            if (list.token[k] < 0 || list.token[k] >= gls_tokenizer_size(t)) abort();
+    gls_free(ctx, list.token);
+    gls_tokenizer_destroy(t);
+    gls_context_destroy(ctx);
+    close(file.fd);
 }
 
 /* A folder with this one image. */
@@ -308,6 +326,7 @@ const fuzz_target fuzz_targets[] = {
     {"png", run_png},
     {"png_labels", run_png_labels},
     {"text", run_text},
+    {"tokenizer", run_tokenizer},
     {"reader", run_reader},
     {"transforms", run_transforms},
     {"config", run_config},

@@ -18,7 +18,7 @@ WORDS = {
         values worker write writer yaml""",
     "comm": "comm reduce",
     "data": """batch bytes classes column csv data delimited dense description documents fetch fitted format gather images
-        learned loader npy owned part picture rank rows sampler scan source sparse stream target token transform transforms
+        learned loader npy owned part picture rank rows sampler scan source sparse stream target token tokenizer transform transforms
         vocabulary wrapper zip""",
     "problem": """analytic ask constants coupling evaluate evaluation function generic glm link mode objective oracle output
         partition piecewise point prediction problem product sequence sink span want""",

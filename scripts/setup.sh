@@ -5,7 +5,7 @@ set -eu
 
 packages="gcc g++ make meson ninja-build pkg-config python3 libdnnl-dev libopenblas-openmp-dev liblapacke-dev
 librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev libxxhash-dev libcsv-dev libcmocka-dev
-libjpeg62-turbo-dev libjs-chart.js protobuf-c-compiler libprotobuf-c-dev libonnx-dev
+libjpeg62-turbo-dev libpcre2-dev libunistring-dev libjs-chart.js protobuf-c-compiler libprotobuf-c-dev libonnx-dev
 python3-yaml"
 docs="doxygen"
 deb="build-essential debhelper dpkg-dev"

@@ -51,6 +51,7 @@ typedef struct gls_data_info {
     bool masked;                    /* targets that are tokens: those that a row hides, instead of the next ones */
     int64_t streams;                /* > 0: of token rows, example j goes on where example j - streams ends; else 0 */
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
+    const char *tokenizer;          /* where they are sub-words: the text of their tokenizer.json; else NULL */
     /* [features] or NULL: a column's name, or "column=value" of a category */
     const char *const *feature_names;
     const gls_real *feature_fill; /* [features] what a missing value becomes, or NULL: they are refused */
@@ -162,6 +163,14 @@ typedef struct gls_description {
 } gls_description;
 GLS_API gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_description *out);
 GLS_API void gls_description_clear(gls_context *ctx, gls_description *description);
+
+/* ---- sub-words ---- */
+
+/* Makes a tokenizer of byte pairs from a file of UTF-8 and writes it as tokenizer.json: `size` tokens, the special ones
+ * (NULL-terminated) first, then 256 bytes, then merges of the commonest pairs inside words, fewer where the text has no
+ * more. The same text gives the same file. */
+GLS_API gls_status gls_tokenizer_make(gls_context *ctx, const char *text, int64_t size, const char *const *special,
+                                      const char *out);
 
 /* ---- arrays in NumPy's .npy files: recorded gradients, initial weights, results ---- */
 

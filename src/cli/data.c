@@ -104,7 +104,26 @@ static gls_status convert(look *l, bool *writing) {
     return write_to(l, to, writing);
 }
 
-static const char *const actions[] = {"make", "info", "convert", "suspects", NULL};
+/* ---- tokenizer ---- */
+
+static gls_status tokenizer(look *l, bool *writing) {
+    enum { MOST = 64 };
+    const char *special[MOST + 1] = {"<|endoftext|>"}, *out = cli_get(l->args, "out");
+    int count = 0;
+    if (!positional(l, 1) || !out)
+        return gls_fail(l->ctx, GLS_ERR_ARGUMENT,
+                        "`data tokenizer` needs a text and --out PATH: data tokenizer TEXT --out tokenizer.json "
+                        "[--size N] [--special TOKEN]");
+    for (int i = 0; i < l->args->count; i++) {
+        if (strcmp(l->args->given[i].flag->name, "special") != 0) continue;
+        if (count == MOST) return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "--special: more than %d tokens", MOST);
+        special[count++] = l->args->given[i].text;
+    }
+    *writing = true;
+    return gls_tokenizer_make(l->ctx, positional(l, 1), cli_int(l->args, "size", 8000), special, out);
+}
+
+static const char *const actions[] = {"make", "info", "convert", "tokenizer", "suspects", NULL};
 static const char *action_at(const void *user, int64_t i) {
     return ((const char *const *)user)[i];
 }
@@ -116,6 +135,7 @@ static gls_status check_options(const look *l, const char *action) {
     } known[] = {{"make", {"to", "out", "set", "seed", "test"}},
                  {"info", {"format", "set", "seed", "test", "json"}},
                  {"convert", {"format", "to", "out", "set", "seed", "test"}},
+                 {"tokenizer", {"out", "size", "special"}},
                  {"suspects", {"top", "rank", "by", "window", "out", "json"}}};
     for (size_t k = 0; k < sizeof known / sizeof *known; k++)
         for (int i = 0; i < l->args->count && strcmp(known[k].action, action) == 0; i++) {
@@ -130,7 +150,8 @@ static gls_status check_options(const look *l, const char *action) {
 
 static gls_status act(look *l, bool *writing) {
     const char *action = positional(l, 0);
-    if (!action) return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "`data` needs an action: make, info, convert or suspects");
+    if (!action)
+        return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "`data` needs an action: make, info, convert, tokenizer or suspects");
     if (l->args->positionals > 2)
         return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "`data %s` takes one path or name, found '%s' too", action,
                         positional(l, 2));
@@ -139,10 +160,12 @@ static gls_status act(look *l, bool *writing) {
     if (strcmp(action, "suspects") == 0) return cli_suspects(l->ctx, l->args);
     if (strcmp(action, "info") == 0) return info(l);
     if (strcmp(action, "make") == 0) return make(l, writing);
+    if (strcmp(action, "tokenizer") == 0) return tokenizer(l, writing);
     if (strcmp(action, "convert") == 0) return convert(l, writing);
     char text[160];
-    return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "unknown action '%s' of `data`%s", action,
-                    cli_nearest(action, action_at, actions, "; expected make, info, convert or suspects", text));
+    return gls_fail(
+        l->ctx, GLS_ERR_ARGUMENT, "unknown action '%s' of `data`%s", action,
+        cli_nearest(action, action_at, actions, "; expected make, info, convert, tokenizer or suspects", text));
 }
 
 static int run(const cli_args *args) {
@@ -163,6 +186,9 @@ static const cli_flag flags[] = {
     {"out", "PATH", "the file to write; suspects: FILE.json or FILE.csv instead of the terminal"},
     {"set", "KEY=VALUE", "an option of the format or generator, or transforms=[...]; may be repeated", .repeats = true},
     {"seed", "N", "seed of the transforms (1)", CLI_INT, 0, INFINITY},
+    {"size", "N", "tokenizer: how many tokens (8000)", CLI_INT, 256, INT32_MAX},
+    {"special", "TOKEN", "tokenizer: a token of its own, never split (<|endoftext|>); may be repeated",
+     .repeats = true},
     {"test", NULL, "take the test part of a generator or a folder"},
     {"top", "N", "suspects: how many to list (20)", CLI_INT, 1, 1e9},
     {"rank", "BY", "suspects: the order, factor (default where anything was clipped), norm or loss", CLI_CHOICE, 0, 0,
@@ -174,8 +200,9 @@ static const cli_flag flags[] = {
 
 const cli_verb cli_data = {
     .name = "data",
-    .synopsis = "data make GENERATOR | info PATH | convert PATH | suspects RUN  [options]",
-    .help = "make, inspect and convert data sets; list the examples that a run clipped most",
+    .synopsis = "data make GENERATOR | info PATH | convert PATH | tokenizer TEXT | suspects RUN  [options]",
+    .help =
+        "make, inspect and convert data sets; make a tokenizer from a text; list the examples that a run clipped most",
     .flags = flags,
     .words = actions,
     .ranks = CLI_RANKS_FIRST,

@@ -15,6 +15,7 @@
     X(glyphs) \
     X(gaussians) \
     X(tones) \
+    X(zipf) \
     X(sparse)
 
 #define TRANSFORMS(X) \

@@ -1,5 +1,5 @@
-/* Format text: words, characters or bytes as rows of `length` tokens whose targets are the next tokens. The text is cut
- * without regard to lines, or each line is a document: one a row, or several that do not see each other. */
+/* Format text: words, characters, bytes or sub-words as rows of `length` tokens whose targets are the next tokens. The
+ * text is cut without regard to lines, or each line is a document: one a row, or several that do not see each other. */
 #include "data/text.h"
 
 #include "base/arith.h"
@@ -10,6 +10,7 @@
 
 typedef struct text_options {
     int unit, rows;
+    const char *tokenizer, *end;
     int64_t length, streams, vocabulary, min_count;
 } text_options;
 
@@ -18,7 +19,11 @@ enum { ROWS_TEXT, ROWS_LINES, ROWS_PACKED };
 static const gls_option text_table[] = {
     GLS_ENUM("unit", text_options, unit, "word", GLS_TOKEN_UNIT_CHOICES,
              "what a token is; word: words between white space, char: characters of UTF-8, both with <eos> at the end "
-             "of a line"),
+             "of a line; subword: tokens of a tokenizer"),
+    GLS_PATH("tokenizer", text_options, tokenizer, NULL, "of unit: subword, a file in the format tokenizer.json"),
+    GLS_STRING("end", text_options, end, "",
+               "of unit: subword, the token that ends every line instead of its line break; none where rows: text does "
+               "not name one"),
     GLS_ENUM("rows", text_options, rows, "text", "text|lines|packed",
              "what a row is; text: length tokens wherever they lie; lines: a line, padded; packed: as many lines as "
              "fit, which do not see each other"),
@@ -49,6 +54,32 @@ static gls_status begin_vocabulary(gls_token_text *s, const gls_data_info *like)
     if (like && (like->target != GLS_TARGET_TOKENS || !like->class_names))
         return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: this file is text, but the training set has no words", s->what);
     return gls_token_text_begin(s, like ? like->class_names : NULL, like ? like->classes : 0);
+}
+
+/* Of the training set, or from its file. */
+static gls_status open_tokenizer(gls_token_text *s, const text_options *o, const gls_data_info *like) {
+    if (like && !like->tokenizer)
+        return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: this file is to be sub-words, but the training set has none",
+                        s->what);
+    if (!like && !o->tokenizer)
+        return gls_fail(s->ctx, GLS_ERR_ARGUMENT,
+                        "data.tokenizer: unit: subword needs a file tokenizer.json; "
+                        "`glissade data tokenizer TEXT` makes one");
+    GLS_TRY(like ? gls_tokenizer_parse(s->ctx, s->what, like->tokenizer, &s->tokenizer)
+                 : gls_tokenizer_read(s->ctx, o->tokenizer, &s->tokenizer));
+    return gls_token_end_of_subwords(s->ctx, s->tokenizer, o->end, o->rows != ROWS_TEXT, &s->end);
+}
+
+/* Options that another unit has. */
+static gls_status check_unit(gls_context *ctx, const text_options *o) {
+    bool subwords = o->unit == GLS_TOKEN_SUBWORD;
+    if (!subwords && (o->tokenizer || *o->end))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.%s: expected unit: subword beside it",
+                        o->tokenizer ? "tokenizer" : "end");
+    if (subwords && (o->vocabulary >= 0 || o->min_count > 1))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.%s: a tokenizer has a vocabulary of its own",
+                        o->vocabulary >= 0 ? "vocabulary" : "min_count");
+    return GLS_OK;
 }
 
 /* Numbers by frequency; names from gls_alloc, borrowing the vocabulary's texts. */
@@ -96,7 +127,8 @@ static gls_status make_source(gls_token_text *s, const text_options *o, const ch
                               gls_source **out) {
     gls_token_source *made;
     gls_token_rows rows = {0};
-    int32_t end = gls_token_end_of_line((gls_token_unit)o->unit, names, count);
+    int32_t end = s->tokenizer ? s->end : gls_token_end_of_line((gls_token_unit)o->unit, names, count);
+    const char *json = s->tokenizer ? gls_tokenizer_json(s->tokenizer) : NULL, *const *kept = NULL;
     gls_data_info info = {
         .length = o->length, .target = GLS_TARGET_TOKENS, .vocabulary = count, .documents = (gls_documents)o->rows};
     if (o->rows != ROWS_TEXT) GLS_TRY(gls_token_rows_of_lines(s, end, o->length, o->rows == ROWS_PACKED, &rows));
@@ -113,6 +145,8 @@ static gls_status make_source(gls_token_text *s, const text_options *o, const ch
     else
         take_rows(&rows, o->length, made);
     status = names ? gls_owned_class_names(&made->owned, names, count) : name_bytes(&made->owned);
+    if (status == GLS_OK && json) status = gls_owned_texts(&made->owned, &json, 1, &kept);
+    if (status == GLS_OK && json) made->owned.source.info.tokenizer = *kept;
     if (status == GLS_OK)
         *out = &made->owned.source;
     else
@@ -136,14 +170,19 @@ static gls_status read_all(gls_token_text *s, gls_reader *reader, const text_opt
         return gls_fail(s->ctx, GLS_ERR_INPUT,
                         "%s: the tokens are bytes, but the training set has %lld kinds of tokens", s->what,
                         (long long)like->vocabulary);
-    if (!bytes) GLS_TRY(begin_vocabulary(s, like));
+    bool words = s->unit == GLS_TOKEN_WORD || s->unit == GLS_TOKEN_CHARACTER;
+    GLS_TRY(check_unit(s->ctx, o));
+    if (words) GLS_TRY(begin_vocabulary(s, like));
+    if (s->unit == GLS_TOKEN_SUBWORD) GLS_TRY(open_tokenizer(s, o, like));
     GLS_TRY(gls_token_text_read(s, reader));
-    if (!bytes) count = gls_vocabulary_size(s->vocabulary);
     GLS_TRY(check_tokens(s));
+    if (s->tokenizer)
+        return make_source(s, o, gls_tokenizer_names(s->tokenizer), gls_tokenizer_size(s->tokenizer), out);
+    if (words) count = gls_vocabulary_size(s->vocabulary);
     gls_status status = GLS_OK;
-    if (!bytes && !like) status = rank_words(s, o, &names, &count);
-    const char *const *words = bytes ? NULL : like ? like->class_names : names;
-    if (status == GLS_OK) status = make_source(s, o, words, count, out);
+    if (words && !like) status = rank_words(s, o, &names, &count);
+    const char *const *called = bytes ? NULL : like ? like->class_names : names;
+    if (status == GLS_OK) status = make_source(s, o, called, count, out);
     gls_free(s->ctx, names);
     return status;
 }
@@ -153,9 +192,10 @@ static gls_status open_text(gls_context *ctx, const char *path, const void *opti
     const text_options *o = options;
     gls_reader *reader;
     GLS_TRY(gls_reader_open(ctx, path, &reader));
-    gls_token_text s = {.ctx = ctx, .what = gls_reader_path(reader), .unit = (gls_token_unit)o->unit};
+    gls_token_text s = {.ctx = ctx, .what = gls_reader_path(reader), .unit = (gls_token_unit)o->unit, .end = -1};
     gls_status status = read_all(&s, reader, o, like, out);
     gls_reader_close(reader);
+    gls_tokenizer_destroy(s.tokenizer);
     gls_token_text_clear(&s);
     return status;
 }
@@ -164,15 +204,14 @@ static gls_status open_text(gls_context *ctx, const char *path, const void *opti
 
 typedef struct output {
     gls_writer *writer;
-    const gls_data_info *info;
-    gls_token_unit unit;
+    const gls_token_language *language;
     bool line_begins;
     int32_t last; /* the label behind the last token, or -1 */
 } output;
 
 static gls_status write_token(output *o, int32_t token) {
     char byte;
-    gls_token_spelling w = gls_token_spell(o->unit, o->info->class_names, token, &o->line_begins, &byte);
+    gls_token_spelling w = gls_token_spell(o->language, token, &o->line_begins, &byte);
     if (w.parted) GLS_TRY(gls_writer_write(o->writer, " ", 1));
     return gls_writer_write(o->writer, w.text, w.bytes);
 }
@@ -188,16 +227,9 @@ static gls_status write_rows(void *user, const gls_batch *batch, int64_t begin) 
     return GLS_OK;
 }
 
-static gls_status write_text(gls_context *ctx, const gls_source *source, const char *path, const void *options) {
-    const gls_data_info *info = &source->info;
-    output o = {.info = info, .unit = (gls_token_unit)((const text_options *)options)->unit, .last = -1};
-    bool bytes = o.unit == GLS_TOKEN_BYTE;
-    o.line_begins = true;
-    if (info->target != GLS_TARGET_TOKENS || info->masked || (bytes ? info->classes > GLS_TOKEN_BYTES : !info->class_names))
-        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: text holds rows of tokens with their next tokens%s", path,
-                        bytes ? ", of 256 kinds where the unit is a byte" : " and their words");
-    if (info->streams)
-        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: rows of streams are not in the order of a text", path);
+static gls_status write_tokens(gls_context *ctx, const gls_source *source, const char *path,
+                               const gls_token_language *language) {
+    output o = {.language = language, .line_begins = true, .last = -1};
     GLS_TRY(gls_writer_open(ctx, path, &o.writer));
     gls_status status = gls_source_scan(ctx, source, write_rows, &o);
     if (status == GLS_OK && o.last >= 0) status = write_token(&o, o.last);
@@ -206,8 +238,31 @@ static gls_status write_text(gls_context *ctx, const gls_source *source, const c
     return status;
 }
 
+/* Sub-words are written by their own tokenizer, whatever the unit. */
+static gls_status write_text(gls_context *ctx, const gls_source *source, const char *path, const void *options) {
+    const gls_data_info *info = &source->info;
+    const text_options *o = options;
+    gls_token_language l = {.unit = info->tokenizer ? GLS_TOKEN_SUBWORD : (gls_token_unit)o->unit,
+                            .names = info->class_names,
+                            .count = info->classes,
+                            .end = -1};
+    bool bytes = l.unit == GLS_TOKEN_BYTE;
+    if (info->target != GLS_TARGET_TOKENS || info->masked ||
+        (bytes ? info->classes > GLS_TOKEN_BYTES : !info->class_names))
+        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: text holds rows of tokens with their next tokens%s", path,
+                        bytes ? ", of 256 kinds where the unit is a byte" : " and their words");
+    if (info->streams)
+        return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "%s: rows of streams are not in the order of a text", path);
+    if (info->tokenizer) GLS_TRY(gls_tokenizer_parse(ctx, path, info->tokenizer, &l.tokenizer));
+    gls_status status = GLS_OK;
+    if (info->tokenizer) status = gls_token_end_of_subwords(ctx, l.tokenizer, o->end, info->documents != 0, &l.end);
+    if (status == GLS_OK) status = write_tokens(ctx, source, path, &l);
+    gls_token_language_clear(&l);
+    return status;
+}
+
 const gls_format gls_format_text = {
-    .member = {"text", "text as rows of words, characters or bytes, to predict the next one", "", text_table,
+    .member = {"text", "text as rows of words, characters, bytes or sub-words, to predict the next one", "", text_table,
                sizeof(text_options)},
     .open = open_text,
     .write = write_text,

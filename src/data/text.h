@@ -1,13 +1,14 @@
-/* Text as tokens: what words, characters and bytes are, and how lines become rows. */
+/* Text as tokens: what words, characters, bytes and sub-words are, and how lines become rows. */
 #ifndef GLS_DATA_TEXT_H
 #define GLS_DATA_TEXT_H
 
+#include "data/tokenizer.h"
 #include "data/vocabulary.h"
 
 struct gls_reader;
 
-typedef enum gls_token_unit { GLS_TOKEN_WORD, GLS_TOKEN_CHARACTER, GLS_TOKEN_BYTE } gls_token_unit;
-#define GLS_TOKEN_UNIT_CHOICES "word|char|byte"
+typedef enum gls_token_unit { GLS_TOKEN_WORD, GLS_TOKEN_CHARACTER, GLS_TOKEN_BYTE, GLS_TOKEN_SUBWORD } gls_token_unit;
+#define GLS_TOKEN_UNIT_CHOICES "word|char|byte|subword"
 
 /* The first words of every vocabulary that is built, and how many kinds of bytes there are. */
 enum { GLS_TOKEN_UNKNOWN, GLS_TOKEN_END_OF_LINE, GLS_TOKEN_FIXED, GLS_TOKEN_BYTES = 256 };
@@ -24,11 +25,18 @@ typedef struct gls_token_text {
     bool fixed;                 /* no word is added to it */
     bool refuses;               /* a word that is not in it, also where it has <unk> */
     int64_t line;               /* the number of the present line */
+    gls_tokenizer *tokenizer;   /* of sub-words, borrowed */
+    int32_t end;                /* of sub-words: ends every line instead of its line break; -1: none does */
 } gls_token_text;
 
 /* Begins a vocabulary with these words; NULL: the fixed ones, and `fixed` stays false. GLS_ERR_INPUT for a word that
  * comes twice. */
 gls_status gls_token_text_begin(gls_token_text *text, const char *const *words, int64_t count);
+/* Sub-words of lines or of a whole text, as UTF-8. */
+gls_status gls_token_text_read_subwords(gls_token_text *text, struct gls_reader *reader);
+gls_status gls_token_text_parse_subwords(gls_token_text *text, const char *from, int64_t bytes);
+/* GLS_ERR_INPUT for a line that is not UTF-8 or holds a NUL byte. */
+gls_status gls_token_text_check(const gls_token_text *text, const char *line, int64_t length);
 /* What is left in the reader. Every line of words and characters ends with <eos>. GLS_ERR_INPUT names the line. */
 gls_status gls_token_text_read(gls_token_text *text, struct gls_reader *reader);
 /* A text in memory; its last line ends only if a line break says so. */
@@ -36,14 +44,28 @@ gls_status gls_token_text_parse(gls_token_text *text, const char *from);
 /* Frees tokens and vocabulary. */
 void gls_token_text_clear(gls_token_text *text);
 
-/* Of a trained model's format options (a map or NULL): what the unit is. */
-gls_token_unit gls_token_unit_of(const gls_value *options);
-/* The token that ends a line, or -1 where the names have none. */
+/* What the tokens of a set are. */
+typedef struct gls_token_language {
+    gls_token_unit unit;
+    const char *const *names; /* [count], borrowed */
+    int64_t count;
+    gls_tokenizer *tokenizer; /* of sub-words */
+    int32_t end;              /* the token that ends a line, or -1 */
+} gls_token_language;
+/* Of a trained model: options are those of its format (a map or NULL). */
+gls_status gls_token_language_create(gls_context *ctx, const char *what, const gls_value *options,
+                                     const gls_data_info *info, gls_token_language *out);
+void gls_token_language_clear(gls_token_language *language);
+/* Of words, characters and bytes: the token that ends a line, or -1 where the names have none. */
 int32_t gls_token_end_of_line(gls_token_unit unit, const char *const *names, int64_t count);
+/* Of sub-words: the one of that name; "": none, or with `needed` the first that is there of those that others use.
+ * GLS_ERR_ARGUMENT where there is none. */
+gls_status gls_token_end_of_subwords(gls_context *ctx, const gls_tokenizer *tokenizer, const char *name, bool needed,
+                                     int32_t *end);
 /* Characters of a token's text behind the token `before` (-1: none), white space included: a word's own and the blank
  * or line break behind it, the end of a line only where no word is before it; of UTF-8, a byte that goes on with a
  * character counts none. */
-int64_t gls_token_characters(gls_token_unit unit, const char *const *names, int32_t token, int32_t before);
+int64_t gls_token_characters(const gls_token_language *language, int32_t token, int32_t before);
 /* How a token is written behind others: bytes of text, parted from them by a blank or not. */
 typedef struct gls_token_spelling {
     bool parted;
@@ -51,8 +73,7 @@ typedef struct gls_token_spelling {
     int64_t bytes;
 } gls_token_spelling;
 /* line_begins: kept from one token to the next, true at first; byte: room for one. */
-gls_token_spelling gls_token_spell(gls_token_unit unit, const char *const *names, int32_t token, bool *line_begins,
-                                   char *byte);
+gls_token_spelling gls_token_spell(const gls_token_language *language, int32_t token, bool *line_begins, char *byte);
 /* "a", or "0x0a" for a byte that does not print. */
 void gls_token_byte_name(int byte, char text[8]);
 

@@ -1,9 +1,7 @@
 /* Words, characters and bytes of a text, and their numbers. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/io.h"
-#include "base/value.h"
 #include "data/text.h"
 
 /* Longer lines or words mean that the file is not text; `unit: byte` reads any file. */
@@ -96,7 +94,7 @@ static int64_t character(const char *at) {
     return overlong || beyond ? 0 : n;
 }
 
-static gls_status check_line(const gls_token_text *s, const char *line, int64_t length) {
+gls_status gls_token_text_check(const gls_token_text *s, const char *line, int64_t length) {
     int64_t step = 1, at = 0;
     for (; at < length && step > 0 && line[at]; at += step) step = character(line + at);
     if (at == length && step > 0) return GLS_OK;
@@ -109,7 +107,7 @@ static gls_status check_line(const gls_token_text *s, const char *line, int64_t 
 }
 
 static gls_status add_line(gls_token_text *s, const char *line, int64_t length) {
-    GLS_TRY(check_line(s, line, length));
+    GLS_TRY(gls_token_text_check(s, line, length));
     for (const char *at = line; *at;) {
         const char *word = at;
         if (s->unit == GLS_TOKEN_CHARACTER) {
@@ -133,6 +131,7 @@ static gls_status add_bytes(gls_token_text *s, const char *from, int64_t count) 
 
 gls_status gls_token_text_read(gls_token_text *s, gls_reader *reader) {
     char piece[4096], *line = piece;
+    if (s->unit == GLS_TOKEN_SUBWORD) return gls_token_text_read_subwords(s, reader);
     for (int64_t got; s->unit == GLS_TOKEN_BYTE;) {
         GLS_TRY(gls_reader_read(reader, piece, sizeof piece, &got));
         if (!got) return GLS_OK;
@@ -149,6 +148,7 @@ gls_status gls_token_text_read(gls_token_text *s, gls_reader *reader) {
 
 gls_status gls_token_text_parse(gls_token_text *s, const char *from) {
     if (s->unit == GLS_TOKEN_BYTE) return add_bytes(s, from, (int64_t)strlen(from));
+    if (s->unit == GLS_TOKEN_SUBWORD) return gls_token_text_parse_subwords(s, from, (int64_t)strlen(from));
     for (s->line = 1;; s->line++) {
         const char *end = strchr(from, '\n');
         int64_t length = end ? end - from : (int64_t)strlen(from);
@@ -160,48 +160,4 @@ gls_status gls_token_text_parse(gls_token_text *s, const char *from) {
         GLS_TRY(end_line(s));
         from = end + 1;
     }
-}
-
-/* ---- tokens and their texts ---- */
-
-gls_token_unit gls_token_unit_of(const gls_value *options) {
-    const gls_value *unit = gls_value_get(options, "unit");
-    if (!unit || !unit->text) return GLS_TOKEN_WORD;
-    return strcmp(unit->text, "byte") == 0   ? GLS_TOKEN_BYTE
-           : strcmp(unit->text, "char") == 0 ? GLS_TOKEN_CHARACTER
-                                             : GLS_TOKEN_WORD;
-}
-
-static bool ends_line(const char *name) {
-    return strcmp(name, gls_token_fixed[GLS_TOKEN_END_OF_LINE]) == 0;
-}
-
-int32_t gls_token_end_of_line(gls_token_unit unit, const char *const *names, int64_t count) {
-    if (unit == GLS_TOKEN_BYTE) return '\n';
-    for (int64_t k = 0; k < count; k++)
-        if (ends_line(names[k])) return (int32_t)k;
-    return -1;
-}
-
-int64_t gls_token_characters(gls_token_unit unit, const char *const *names, int32_t token, int32_t before) {
-    if (unit == GLS_TOKEN_BYTE) return !continues((char)token);
-    if (unit == GLS_TOKEN_CHARACTER) return 1;
-    if (ends_line(names[token])) return before >= 0 && ends_line(names[before]);
-    int64_t count = 1;
-    for (const char *c = names[token]; *c; c++) count += !continues(*c);
-    return count;
-}
-
-gls_token_spelling gls_token_spell(gls_token_unit unit, const char *const *names, int32_t token, bool *line_begins,
-                                   char *byte) {
-    *byte = (char)token;
-    if (unit == GLS_TOKEN_BYTE) return (gls_token_spelling){false, byte, 1};
-    bool ends = ends_line(names[token]);
-    bool parted = unit == GLS_TOKEN_WORD && !ends && !*line_begins;
-    *line_begins = ends;
-    return (gls_token_spelling){parted, ends ? "\n" : names[token], ends ? 1 : (int64_t)strlen(names[token])};
-}
-
-void gls_token_byte_name(int byte, char text[8]) {
-    snprintf(text, 8, byte > ' ' && byte < 127 ? "%c" : "0x%02x", byte);
 }

@@ -71,6 +71,7 @@ gls_status gls_token_source_create(gls_context *ctx, const gls_data_info *info, 
     own->targets = 0;
     own->streams = 0;
     own->class_names = NULL;
+    own->tokenizer = NULL;
     own->masked = false;
     if (own->target == GLS_TARGET_TOKENS) own->classes = own->vocabulary;
     if (own->target == GLS_TARGET_SPAN) own->classes = own->length;
@@ -149,6 +150,7 @@ static gls_status from_tokens(gls_context *ctx, const int32_t *token, const int3
     if (document) GLS_TRY(check_documents(ctx, label, document, info, &own.documents));
     GLS_TRY(gls_token_source_create(ctx, &own, &s));
     s->owned.source.info.class_names = info->class_names;
+    s->owned.source.info.tokenizer = info->tokenizer;
     s->token = token;
     s->tokens = tokens;
     s->label = label;

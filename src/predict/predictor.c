@@ -55,6 +55,7 @@ static gls_status read_model(gls_predictor *p, const char *path, gls_tensors *fi
                              &p->problem));
     GLS_TRY(read_weights(p, file));
     GLS_TRY(read_fitted(p, file));
+    GLS_TRY(gls_token_language_create(p->ctx, path, p->trained.options, &p->trained.input, &p->language));
     gls_pass_options options = {.size = sizeof options, .span = p->trained.span};
     return gls_pass_create(p->problem, &options, &p->pass);
 }
@@ -82,6 +83,7 @@ void gls_predictor_destroy(gls_predictor *p) {
     gls_pass_destroy(p->pass);
     gls_problem_destroy(p->problem);
     gls_fitted_destroy(p->fitted);
+    gls_token_language_clear(&p->language);
     gls_trained_clear(ctx, &p->trained);
     gls_free(ctx, p->w);
     gls_free(ctx, p);
@@ -112,10 +114,6 @@ const gls_data_info *gls_predictor_input_info(const gls_predictor *predictor) {
 const char *gls_predictor_format(const gls_predictor *predictor) {
     if (!predictor) return NULL;
     return predictor->trained.format;
-}
-
-gls_token_unit gls_predictor_unit(const gls_predictor *predictor) {
-    return gls_token_unit_of(predictor->trained.options);
 }
 
 /* ---- rows ---- */

@@ -15,11 +15,10 @@ struct gls_predictor {
     gls_problem *problem;
     gls_fitted *fitted;
     gls_pass *pass;
-    gls_real *w; /* [d] */
+    gls_real *w;                 /* [d] */
+    gls_token_language language; /* of its texts */
 };
 
-/* What a token of its texts is. */
-gls_token_unit gls_predictor_unit(const gls_predictor *predictor);
 /* To be destroyed. */
 gls_status gls_predictor_loader(gls_predictor *predictor, const gls_source *rows, gls_loader **loader);
 

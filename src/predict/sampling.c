@@ -14,7 +14,7 @@ typedef struct sampler {
     gls_predictor *p;
     const gls_predictor_sampling *options;
     const gls_data_info *info;
-    gls_token_unit unit;
+    const gls_token_language *language;
     int32_t end;        /* of a line, or -1 */
     gls_token_text all; /* the prompt and what was added; documents begin with the end of a line that is not printed */
     gls_point *point;
@@ -133,8 +133,14 @@ static gls_status read_prompt(sampler *s) {
     gls_context *ctx = s->p->ctx;
     const char *prompt = s->options->prompt ? s->options->prompt : "";
     bool begins = s->info->documents || !*prompt;
-    s->all = (gls_token_text){.ctx = ctx, .what = "prompt", .unit = s->unit, .refuses = true};
-    if (s->unit != GLS_TOKEN_BYTE) GLS_TRY(gls_token_text_begin(&s->all, s->info->class_names, s->info->classes));
+    s->all = (gls_token_text){.ctx = ctx,
+                              .what = "prompt",
+                              .unit = s->language->unit,
+                              .refuses = true,
+                              .tokenizer = s->language->tokenizer,
+                              .end = s->end};
+    if (s->all.unit == GLS_TOKEN_WORD || s->all.unit == GLS_TOKEN_CHARACTER)
+        GLS_TRY(gls_token_text_begin(&s->all, s->info->class_names, s->info->classes));
     if (begins && s->end >= 0) GLS_TRY(append(s, s->end));
     GLS_TRY(gls_token_text_parse(&s->all, prompt));
     if (!s->all.tokens)
@@ -248,7 +254,7 @@ static gls_status spell(const sampler *s, int64_t first, gls_predictor_text *out
     FILE *stream = open_memstream(&text, &size);
     if (!stream) return gls_fail(s->p->ctx, GLS_ERR_MEMORY, "out of memory");
     for (int64_t t = first; t < s->all.tokens; t++) {
-        gls_token_spelling w = gls_token_spell(s->unit, s->info->class_names, s->all.token[t], &line_begins, &byte);
+        gls_token_spelling w = gls_token_spell(s->language, s->all.token[t], &line_begins, &byte);
         fprintf(stream, "%s", w.parted ? " " : "");
         fwrite(w.text, 1, (size_t)w.bytes, stream);
     }
@@ -284,8 +290,8 @@ gls_status gls_predictor_sample(gls_predictor *p, const gls_predictor_sampling *
     GLS_GIVEN(p ? p->ctx : NULL, p, options, out);
     *out = (gls_predictor_text){0};
     GLS_TRY(check_model(p, options));
-    sampler s = {.p = p, .options = options, .info = &p->trained.input, .unit = gls_predictor_unit(p)};
-    s.end = gls_token_end_of_line(s.unit, s.info->class_names, s.info->classes);
+    sampler s = {
+        .p = p, .options = options, .info = &p->trained.input, .language = &p->language, .end = p->language.end};
     gls_status status = sample(&s, out);
     clear(&s);
     if (status != GLS_OK) gls_predictor_text_clear(p->ctx, out);

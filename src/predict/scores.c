@@ -122,8 +122,7 @@ static double characters(const scoring *s) {
     double sum = 0;
     if (info->target != GLS_TARGET_TOKENS || info->masked || !info->class_names) return 0;
     for (int64_t i = 0; i < s->predictions; i++)
-        sum += (double)gls_token_characters(gls_predictor_unit(s->p), info->class_names, s->label[i],
-                                            i ? s->label[i - 1] : -1);
+        sum += (double)gls_token_characters(&s->p->language, s->label[i], i ? s->label[i - 1] : -1);
     return sum;
 }
 

@@ -65,6 +65,7 @@ gls_status gls_trained_text(gls_context *ctx, const gls_trained *trained, char *
     json_object_set_new(o, "format", json_string(trained->format));
     json_object_set_new(o, "file", info_json(&trained->file));
     json_object_set_new(o, "input", info_json(&trained->input));
+    if (trained->file.tokenizer) json_object_set_new(o, "tokenizer", json_string(trained->file.tokenizer));
     gls_status status = set_yaml(ctx, o, "model", trained->model);
     if (status == GLS_OK) status = set_yaml(ctx, o, "transforms", trained->transforms);
     if (status == GLS_OK) status = set_yaml(ctx, o, "options", trained->options);
@@ -183,6 +184,8 @@ static gls_status read_all(parser *p, const json_t *root, gls_trained *out) {
     if (!(out->format = keep(p, format))) return GLS_ERR_MEMORY;
     GLS_TRY(read_info(p, root, "file", &out->file));
     GLS_TRY(read_info(p, root, "input", &out->input));
+    const char *tokenizer = json_string_value(json_object_get(root, "tokenizer"));
+    if (tokenizer && !(out->file.tokenizer = out->input.tokenizer = keep(p, tokenizer))) return GLS_ERR_MEMORY;
     GLS_TRY(read_yaml(p, root, "model", &out->model));
     GLS_TRY(read_yaml(p, root, "transforms", &out->transforms));
     GLS_TRY(read_yaml(p, root, "options", &out->options));

@@ -77,6 +77,9 @@ static gls_status compare_words(taking *t, const char *from, const gls_data_info
             return gls_fail(t->run->ctx, GLS_ERR_INPUT,
                             "%s: its vocabulary is another one: token %lld is '%.60s' there and '%.60s' here", from,
                             (long long)k, there->class_names[k], here->class_names[k]);
+    if (here->tokenizer && there->tokenizer && strcmp(here->tokenizer, there->tokenizer) != 0)
+        return gls_fail(t->run->ctx, GLS_ERR_INPUT,
+                        "%s: its tokenizer is another one: it has the same tokens, but cuts texts otherwise", from);
     return GLS_OK;
 }
 
