@@ -14,7 +14,7 @@ try:
     import onnxruntime
 except ImportError:
     peers = os.environ.get("GLISSADE_PEERS")
-    if peers and os.path.realpath(peers) != os.path.realpath(sys.executable):
+    if peers and os.path.abspath(peers) != os.path.abspath(sys.executable):
         os.execv(peers, [peers, *sys.argv])
     numpy = None
 
