@@ -100,9 +100,9 @@ static void targets_have_a_direction(void **state) {
 
 static void sweeps_compare_by_what_is_named(void **state) {
     static said s;
-    static const char sweep[] =
-        "$G sweep --set data='{format: csv, train: a.csv, target: y, ignore: user}' --set model.name=logistic --set "
-        "method.name=sgd --set train.epochs=3 --set train.validation=0.3 --over method.lr=0.001,1 --quiet --json ";
+    static const char sweep[] = "echo 'train: {epochs: 3}' >c.yaml; $G sweep c.yaml --set data='{format: csv, train: "
+                                "a.csv, target: y, ignore: user}' --set model.name=logistic --set "
+                                "method.name=sgd --set train.validation=0.3 --over method.lr=0.001,1 --quiet --json ";
     static const char *const ways[][2] = {
         {"auc", "validation auc"}, {"log_loss", "validation log_loss"}, {"loss", "validation loss"}};
     for (int k = 0; k < 3; k++) {
@@ -126,7 +126,8 @@ static void what_does_not_apply_is_refused(void **state) {
         {"--set train.score=rmse", "'rmse' is no score of such targets; expected auto or one of accuracy"},
         {"--set train.score=acc", "'acc' is no score; expected auto or one of"},
         {"--set train.best=scores", "scores"},
-        {"--set model.name=least_squares --set data.kind=real --set train.best=score", "real"},
+        {"--set data='{format: csv, train: v.csv, target: y}' --set model.name=least_squares --set train.best=score",
+         "train.best is score, but model 'least_squares' has none"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         char command[1024];
@@ -135,8 +136,9 @@ static void what_does_not_apply_is_refused(void **state) {
         assert_int_equal(s.code, 2);
         if (!strstr(s.err, cases[k][1])) fail_msg("%s", s.err);
     }
-    sh(&s, "$G sweep --preset demo --over method.lr=1 --by nonsense");
+    sh(&s, "$G sweep c.yaml --over method.lr=1 --by nonsense");
     assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "--by: expected one of figure, loss, epochs, accuracy"));
 }
 
 /* The same figures as of files that have the rows of one user each. */
