@@ -1,6 +1,7 @@
 /* Delimited text: chunks end where a record does, which the number of quotes before tells. A chunk without quotes is
  * split here; one with quotes by libcsv, whose two callbacks return nothing, so that the first failure is kept. */
 #include "data/delimited.h"
+#include "base/arith.h"
 #include "base/io.h"
 #include <csv.h>
 #include <string.h>
@@ -99,7 +100,7 @@ gls_status gls_delimited_cut(gls_delimited *file, int64_t wanted, gls_delimited_
     chunk->size = file->rests;
     file->rests = 0;
     int64_t end = 0;
-    for (;; wanted *= 2) {
+    for (;; wanted = gls_least(2 * wanted, RECORD_LIMIT + 1)) {
         GLS_TRY(fill(file, wanted, chunk));
         end = file->ended ? chunk->size : last_end(file, chunk->text, chunk->size);
         if (end || file->ended) break;
