@@ -87,7 +87,8 @@ static void messages_name_the_line(void **state) {
         {NUMBER, "{target: y, weight: w}", "column 'm': 'x' is not a number"},
         {FIELDS, "{target: y, weight: w}", "6 fields, expected 5"},
         {QUOTE, "{target: y, weight: w}", "a quote inside of a field"},
-        {TEXTS, "{target: y, weight: w, most_categories: 6}", "'one text more' is one text more than the 6"},
+        {TEXTS, "{target: y, weight: w, most_categories: 6}",
+         "column 'city': 'one text more' is one text more than the 6"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
         for (int threads = 1; threads <= 4; threads += 3) {
