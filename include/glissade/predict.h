@@ -76,6 +76,7 @@ enum { GLS_TASK_CLASSES = 1, GLS_TASK_VALUES = 2, GLS_TASK_TOKENS = 4, GLS_TASK_
 typedef struct gls_score_type {
     const char *name, *help;
     unsigned tasks;
+    bool lower; /* smaller is better */
 } gls_score_type;
 GLS_API const gls_score_type *gls_score_type_at(int64_t i); /* NULL at the end */
 
