@@ -90,7 +90,7 @@ GLS_API void gls_estimator_destroy(gls_estimator *estimator);
 typedef struct gls_estimator_matrix {
     const gls_real *g;
     int64_t n, d;
-    const double *mass; /* [n] >= 0, masses of the rows; NULL: all 1 */
+    const double *mass; /* [n] >= 0, what rows count for: a mean is their sum over the sum of masses; NULL: all 1 */
     const int64_t *key; /* [n] for stages that make groups by key, whatever that key is called there; else NULL */
     uint64_t draw;      /* number of the mini-batch: stages that draw take other numbers for another one */
 } gls_estimator_matrix;

@@ -49,6 +49,10 @@ typedef struct gls_step_report {
 /* The whole interface of someone's own loop, for methods that ask for the gradient at w: w [d] moves by g [d]; report
  * may be NULL. GLS_ERR_UNSUPPORTED for methods that ask elsewhere. */
 GLS_API gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, gls_step_report *report);
+/* The same for weights in pieces: w[b] and g[b] are block b of the layout, and may be NULL where it is empty. The same
+ * bits as for one vector, and nothing is copied. */
+GLS_API gls_status gls_method_step_blocks(gls_method *method, gls_real *const *w, const gls_real *const *g,
+                                          gls_step_report *report);
 GLS_API const char *gls_method_name(const gls_method *method);
 /* Its options with their schedules, its parameter groups and state vectors as text for people; from gls_alloc. */
 GLS_API char *gls_method_view(const gls_method *method);
@@ -272,6 +276,7 @@ typedef struct gls_update {
     double first[GLS_METHOD_SUMS]; /* sums of the first pass over all of w */
     double sums[GLS_METHOD_SUMS];  /* and of the main pass */
     int64_t parameters;            /* d */
+    int64_t trained;               /* those of them that are not in groups with train: false */
     gls_context *ctx;
 } gls_update;
 
@@ -312,7 +317,8 @@ typedef struct gls_method_setup {
 
 /* A step rule. A step is: schedules; refusal if g is not finite; begin; norms if needed; coefficients for every group;
  * first over all ranges (rules that need a sum before w can move); between; main over all ranges; projection; finish.
- * Everything but member and main may be NULL or 0. Rules are called in several threads at once, on disjoint ranges. */
+ * Everything but member and main may be NULL or 0. Rules are called in several threads at once, on disjoint ranges.
+ * Blocks that are not trained are left out of all passes. finish gets no w (NULL) from gls_method_step_blocks. */
 typedef struct gls_method_type {
     gls_member member;
     size_t self_size;           /* memory of its own, zero at the start */

@@ -32,7 +32,10 @@ static inline double gls_combine_lanes(const double part[GLS_LANES]) {
     return (s[0] + s[2]) + (s[1] + s[3]);
 }
 
-double gls_sum_squares(const gls_real *x, int64_t n);            /* sum x_i^2 */
+double gls_sum_squares(const gls_real *x, int64_t n); /* sum x_i^2 */
+/* Goes on with the partial sums of a chunk whose first `before` elements have been summed: chunks in several places
+ * have the bits of those in one. */
+void gls_add_squares(double part[GLS_LANES], int64_t before, const gls_real *x, int64_t n);
 double gls_dot(const gls_real *x, const gls_real *y, int64_t n); /* sum x_i y_i */
 double gls_sum(const gls_real *x, int64_t n);
 double gls_sum_absolute(const gls_real *x, int64_t n);

@@ -1,5 +1,5 @@
-/* Blocks that are not trained (train: false in a group). Methods of every kind see a gradient of 0 there; those that
- * move all of w alike, as a projection onto a ball does, find it put back afterwards, to the bit. */
+/* Blocks that are not trained (train: false in a group). Passes over w leave them out; a method that makes the whole
+ * step itself sees a gradient of 0 there, and finds w put back afterwards, to the bit. */
 #include <math.h>
 #include <string.h>
 
@@ -17,6 +17,7 @@ gls_status gls_method_frozen_create(gls_method *method) {
         return gls_fail(method->ctx, GLS_ERR_ARGUMENT,
                         "method %s: groups: no block is trained; expected one without train: false",
                         method->type->member.name);
+    if (!method->type->tell) return GLS_OK;
     method->trained = gls_alloc(method->ctx, method->parameters, sizeof *method->trained);
     method->kept = gls_alloc(method->ctx, method->frozen, sizeof *method->kept);
     return method->trained && method->kept ? GLS_OK : GLS_ERR_MEMORY;

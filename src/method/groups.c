@@ -285,7 +285,7 @@ static void cut(gls_method *method, int64_t *matched) {
         for (int64_t at = 0; at < block->size; at += GLS_CHUNK, count++) {
             int64_t size = gls_least(block->size - at, GLS_CHUNK);
             method->piece[count] =
-                (gls_method_piece){.offset = block->offset + at, .size = size, .block = b, .group = group};
+                (gls_method_piece){.offset = block->offset + at, .begin = at, .size = size, .block = b, .group = group};
             if (filled >= TASK) {
                 method->task[method->tasks++] = count;
                 filled = 0;
@@ -307,8 +307,12 @@ gls_status gls_method_pieces_create(gls_method *method) {
     method->block_first = gls_alloc(ctx, blocks, sizeof *method->block_first);
     method->g_norm2 = gls_alloc(ctx, blocks, sizeof *method->g_norm2);
     method->w_norm2 = gls_alloc(ctx, blocks, sizeof *method->w_norm2);
+    method->chunk_norm2 = gls_alloc(ctx, gls_parts(method->parameters, GLS_CHUNK), sizeof *method->chunk_norm2);
+    method->w_block = gls_alloc(ctx, blocks, sizeof *method->w_block);
+    method->at_block = gls_alloc(ctx, blocks, sizeof *method->at_block);
+    method->g_block = gls_alloc(ctx, blocks, sizeof *method->g_block);
     if (!method->piece || !method->task || !method->sums || !method->block_first || !method->g_norm2 ||
-        !method->w_norm2)
+        !method->w_norm2 || !method->chunk_norm2 || !method->w_block || !method->at_block || !method->g_block)
         return GLS_ERR_MEMORY;
     int64_t *matched = gls_alloc(ctx, method->groups, sizeof *matched);
     if (!matched) return GLS_ERR_MEMORY;

@@ -115,6 +115,10 @@ void gls_method_destroy(gls_method *method) {
     gls_free(ctx, method->block_first);
     gls_free(ctx, method->g_norm2);
     gls_free(ctx, method->w_norm2);
+    gls_free(ctx, method->chunk_norm2);
+    gls_free(ctx, method->w_block);
+    gls_free(ctx, method->at_block);
+    gls_free(ctx, method->g_block);
     gls_layout_destroy(method->own_layout);
     gls_free(ctx, method);
 }
@@ -186,11 +190,26 @@ gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *qu
     return GLS_OK;
 }
 
-static gls_status tell(gls_method *method, const gls_answer *answer, const gls_real *at, gls_real *w,
-                       gls_step_report *report) {
-    if (!method->type->tell) return gls_update_run(method, answer, at, w, report);
+/* By passes: the blocks lie one after another. */
+static gls_status run_flat(gls_method *method, const gls_answer *answer, const gls_real *at, gls_real *w,
+                           gls_step_report *report) {
+    for (int64_t b = 0; b < gls_layout_count(method->layout); b++) {
+        int64_t offset = gls_layout_block(method->layout, b)->offset;
+        method->w_block[b] = w + offset;
+        method->at_block[b] = at + offset;
+        method->g_block[b] = answer->g + offset;
+    }
+    gls_method_blocks blocks = {method->w_block, method->at_block, method->g_block};
+    return gls_update_run(method, answer, &blocks, w, report);
+}
+
+/* By the rule's own tell. */
+static gls_status tell(gls_method *method, const gls_answer *answer, gls_real *w, gls_step_report *report) {
     *report = (gls_step_report){.factor = 1};
-    GLS_TRY(method->type->tell(method->self, answer, w, report));
+    gls_answer seen = method->frozen ? gls_method_frozen_begin(method, answer, w) : *answer;
+    gls_status status = method->type->tell(method->self, &seen, w, report);
+    if (method->frozen) gls_method_frozen_end(method, w);
+    GLS_TRY(status);
     method->steps += !report->refused;
     method->refused += report->refused;
     return GLS_OK;
@@ -207,11 +226,7 @@ gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_rea
     if (query.kind != GLS_QUERY_VALUE && !answer->g)
         return gls_fail(method->ctx, GLS_ERR_ARGUMENT, "method %s: the answer has no gradient",
                         gls_method_name(method));
-    if (!method->frozen) return tell(method, answer, query.at, w, report);
-    gls_answer seen = gls_method_frozen_begin(method, answer, w);
-    gls_status status = tell(method, &seen, query.at, w, report);
-    gls_method_frozen_end(method, w);
-    return status;
+    return method->type->tell ? tell(method, answer, w, report) : run_flat(method, answer, query.at, w, report);
 }
 
 bool gls_method_plain(const gls_method *method) {
@@ -219,14 +234,37 @@ bool gls_method_plain(const gls_method *method) {
     return !method->type->query;
 }
 
+static gls_status check_plain(const gls_method *method) {
+    if (gls_method_plain(method)) return GLS_OK;
+    return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED,
+                    "method %s asks for gradients elsewhere than at w: use query and tell", gls_method_name(method));
+}
+
 gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, gls_step_report *report) {
     GLS_GIVEN(method ? method->ctx : NULL, method, w, g);
-    if (!gls_method_plain(method))
-        return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED,
-                        "method %s asks for gradients elsewhere than at w: use query and tell",
-                        gls_method_name(method));
+    GLS_TRY(check_plain(method));
     gls_answer answer = {.value = NAN, .g = g, .norm2 = NAN, .epoch = NAN};
     return gls_method_tell(method, &answer, w, report);
+}
+
+gls_status gls_method_step_blocks(gls_method *method, gls_real *const *w, const gls_real *const *g,
+                                  gls_step_report *report) {
+    GLS_GIVEN(method ? method->ctx : NULL, method, w, g);
+    GLS_TRY(check_plain(method));
+    if (method->type->tell)
+        return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED, "method %s moves w as one vector: use gls_method_step",
+                        gls_method_name(method));
+    for (int64_t b = 0; b < gls_layout_count(method->layout); b++) {
+        const gls_block *block = gls_layout_block(method->layout, b);
+        if (block->size > 0 && (!w[b] || !g[b]))
+            return gls_fail(method->ctx, GLS_ERR_ARGUMENT, "gls_method_step_blocks: block '%s' of %s is NULL",
+                            block->name, w[b] ? "g" : "w");
+    }
+    GLS_TRY(make_ready(method));
+    gls_step_report ignored;
+    gls_answer answer = {.value = NAN, .norm2 = NAN, .epoch = NAN};
+    gls_method_blocks blocks = {w, (const gls_real *const *)w, g};
+    return gls_update_run(method, &answer, &blocks, NULL, report ? report : &ignored);
 }
 
 /* ---- looking inside ---- */

@@ -23,9 +23,9 @@ typedef struct gls_method_group {
     double coefficient[GLS_METHOD_COEFFICIENTS];
 } gls_method_group;
 
-/* At most GLS_CHUNK consecutive coordinates of one block. */
+/* At most GLS_CHUNK consecutive coordinates of one block, the first at `begin` in the block and at `offset` in w. */
 typedef struct gls_method_piece {
-    int64_t offset, size, block, group;
+    int64_t offset, begin, size, block, group;
 } gls_method_piece;
 
 /* What a pass gathers over one piece, and then over blocks and all of w. */
@@ -33,6 +33,12 @@ typedef struct gls_method_sums {
     double own[GLS_METHOD_SUMS];
     double update2, w2, w_update; /* |dw|^2, |w|^2, <w, dw> after the step */
 } gls_method_sums;
+
+/* What a step reads and writes: a pointer for each block of the layout. `at` is where g was taken. */
+typedef struct gls_method_blocks {
+    gls_real *const *w;
+    const gls_real *const *at, *const *g;
+} gls_method_blocks;
 
 typedef struct gls_projection {
     double ball; /* radius; 0: none */
@@ -63,8 +69,11 @@ struct gls_method {
     gls_method_sums *sums;                  /* by piece */
     double (*block_first)[GLS_METHOD_SUMS]; /* by block */
     double *g_norm2, *w_norm2;              /* by block */
+    double *chunk_norm2;                    /* by chunk of g */
+    gls_real **w_block;                     /* by block: where one vector has it */
+    const gls_real **at_block, **g_block;
 
-    int64_t frozen;    /* coordinates that are not trained; then copies of: */
+    int64_t frozen;    /* coordinates that are not trained; then, for rules that make the whole step, copies of: */
     gls_real *trained; /* [parameters] the gradient, 0 where it is not used */
     gls_real *kept;    /* [frozen] w there */
 
@@ -86,7 +95,8 @@ gls_status gls_method_groups_advance(gls_method *method, gls_clock clock);
 /* Cuts w into pieces and tasks; books the sums. */
 gls_status gls_method_pieces_create(gls_method *method);
 
-/* frozen.c: blocks that are not trained. Their gradient is 0 for the method, and w there is put back. */
+/* frozen.c: blocks that are not trained. Steps by passes leave them out. For a method with a tell of its own their
+ * gradient is 0, and w there is put back. */
 /* After the pieces were cut: GLS_ERR_ARGUMENT if no block is left. */
 gls_status gls_method_frozen_create(gls_method *method);
 void gls_method_frozen_destroy(gls_method *method);
@@ -94,16 +104,19 @@ void gls_method_frozen_destroy(gls_method *method);
 gls_answer gls_method_frozen_begin(gls_method *method, const gls_answer *answer, const gls_real *w);
 void gls_method_frozen_end(const gls_method *method, gls_real *w);
 
-/* update.c: the step of every method that has no tell of its own. `at` is where g was taken. */
-gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gls_real *at, gls_real *w,
-                          gls_step_report *report);
+/* norm.c: over the coordinates that are trained. */
+/* |g|^2 as handed over, or read, with the bits of gls_sum_squares. Not finite if g is not, or if the sum overflows. */
+double gls_method_norm2(gls_method *method, const gls_answer *answer, const gls_method_blocks *blocks);
+int64_t gls_method_nonfinite(const gls_method *method, const gls_method_blocks *blocks);
+
+/* update.c: the step of every method that has no tell of its own. The answer's g is not looked at; w: NULL, or the
+ * vector that the blocks are of. */
+gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gls_method_blocks *blocks,
+                          const gls_real *w, gls_step_report *report);
 
 /* projection.c */
 /* given: NULL where there is none. */
 gls_status gls_projection_read(const gls_method *method, const gls_method_projection *given, gls_projection *out);
-
-/* |g|^2 as handed over, or read. Not finite if g is not, or if the sum overflows a double. */
-double gls_answer_norm2(gls_context *ctx, const gls_answer *answer, int64_t d, int64_t *nonfinite);
 
 gls_method_setup gls_method_setup_of(const gls_method *method);
 

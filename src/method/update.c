@@ -55,18 +55,20 @@ GLS_SIMD static double move(gls_real *restrict w, const gls_real *restrict along
 
 /* ---- a pass over all pieces ---- */
 
-typedef enum pass_kind { PASS_NORMS, PASS_FIRST, PASS_MAIN } pass_kind;
+typedef enum pass_kind { PASS_NORMS, PASS_FIRST, PASS_MAIN, PASS_SCALE } pass_kind;
 
 typedef struct pass {
     gls_method *method;
     gls_update *update;
     pass_kind kind;
-    const gls_real *at, *g;
-    gls_real *w;
+    const gls_method_blocks *blocks;
+    double scale; /* of w, in PASS_SCALE */
 } pass;
 
-/* Buffers of one range, in cache. */
+/* Where one range is, and buffers for it, in cache. */
 typedef struct room {
+    gls_real *w;
+    const gls_real *at;
     _Alignas(64) gls_real step[GLS_METHOD_RANGE];
     _Alignas(64) gls_real decayed[GLS_METHOD_RANGE];
     _Alignas(64) gls_real moved[GLS_METHOD_RANGE];
@@ -76,10 +78,9 @@ static void move_range(const pass *p, const gls_method_piece *piece, const gls_r
                        gls_method_sums *sums) {
     gls_method *method = p->method;
     const gls_method_common *options = r->options;
-    if (method->group[piece->group].frozen) return;
     double shrink = method->no_decoupled[piece->block] ? 0 : options->decoupled_weight_decay;
     if ((p->update->needs & GLS_METHOD_DECOUPLED) && !method->no_decay[piece->block]) shrink += options->weight_decay;
-    gls_real *w = p->w + r->offset;
+    gls_real *w = buffers->w;
     bounds c = {(gls_real)r->move->rate, (gls_real)(options->lr * shrink), (gls_real)method->projection.low,
                 (gls_real)method->projection.high};
     sums->update2 += move(w, r->move->along, buffers->moved, c, r->size);
@@ -92,20 +93,21 @@ static void move_range(const pass *p, const gls_method_piece *piece, const gls_r
 /* What is added to the gradients of a piece, times w. */
 static double coupled_decay(const pass *p, const gls_method_piece *piece, const gls_method_common *options) {
     bool own = p->update->needs & (GLS_METHOD_OWN_DECAY | GLS_METHOD_DECOUPLED);
-    bool none = p->method->no_decay[piece->block] || p->method->group[piece->group].frozen;
-    return own || none ? 0 : options->weight_decay;
+    return own || p->method->no_decay[piece->block] ? 0 : options->weight_decay;
 }
 
 /* The rule's own work on one range, then the move. */
 static void run_range(const pass *p, const gls_method_piece *piece, gls_range *r, room *buffers,
                       gls_method_sums *sums) {
     gls_method *method = p->method;
-    double lambda = coupled_decay(p, piece, r->options);
+    double lambda = p->kind == PASS_SCALE ? 0 : coupled_decay(p, piece, r->options);
     if (lambda != 0) {
-        add_decay(buffers->decayed, r->g, p->at + r->offset, (gls_real)lambda, r->size);
+        add_decay(buffers->decayed, r->g, buffers->at, (gls_real)lambda, r->size);
         r->g = buffers->decayed;
     }
-    if (p->kind == PASS_NORMS) {
+    if (p->kind == PASS_SCALE) {
+        gls_scale(buffers->w, p->scale, r->size);
+    } else if (p->kind == PASS_NORMS) {
         sums->own[0] += gls_sum_squares(r->g, r->size);
         if (p->update->needs & GLS_METHOD_NEEDS_BLOCK_NORMS) sums->own[1] += gls_sum_squares(r->w, r->size);
     } else if (p->kind == PASS_FIRST) {
@@ -118,7 +120,7 @@ static void run_range(const pass *p, const gls_method_piece *piece, gls_range *r
 }
 
 /* A piece in ranges short enough that a rule's buffers stay in the first-level cache. Norms without decay use no buffer
- * and take the piece in one go. */
+ * and take the piece in one go. Pieces that are not trained are left out. */
 static void run_piece(const pass *p, int64_t number) {
     room buffers;
     gls_move along;
@@ -128,10 +130,11 @@ static void run_piece(const pass *p, int64_t number) {
     const gls_method_common *options = group->now;
     gls_method_sums *sums = &method->sums[number];
     *sums = (gls_method_sums){0};
+    if (group->frozen) return;
     gls_range r = {.update = p->update,
                    .options = options,
                    .coefficient = group->coefficient,
-                   .decay = method->no_decay[piece->block] || group->frozen ? 0 : options->weight_decay,
+                   .decay = method->no_decay[piece->block] ? 0 : options->weight_decay,
                    .g_norm2 = method->g_norm2[piece->block],
                    .w_norm2 = method->w_norm2[piece->block],
                    .block_first = method->block_first[piece->block],
@@ -143,8 +146,9 @@ static void run_piece(const pass *p, int64_t number) {
     for (int64_t at = 0; at < piece->size; at += reach) {
         r.offset = piece->offset + at;
         r.size = gls_least(piece->size - at, reach);
-        r.w = p->w + r.offset;
-        r.g = p->g + r.offset;
+        r.w = buffers.w = p->blocks->w[piece->block] + piece->begin + at;
+        r.g = p->blocks->g[piece->block] + piece->begin + at;
+        buffers.at = p->blocks->at[piece->block] + piece->begin + at;
         for (int i = 0; i < method->vectors; i++) r.state[i] = method->state[i] + r.offset;
         run_range(p, piece, &r, &buffers, sums);
     }
@@ -166,16 +170,8 @@ static gls_status run_pass(pass *p, pass_kind kind) {
 
 /* ---- norms and sums between passes ---- */
 
-double gls_answer_norm2(gls_context *ctx, const gls_answer *answer, int64_t d, int64_t *nonfinite) {
-    *nonfinite = 0;
-    double norm2 = isnan(answer->norm2) ? gls_team_sum_squares(ctx, answer->g, d) : answer->norm2;
-    if (isfinite(norm2)) return norm2;
-    *nonfinite = gls_count_nonfinite(answer->g, d);
-    return norm2;
-}
-
 /* |g|^2 with decay, over all of w and over blocks. No pass is run where the answer's own |g|^2 will do. */
-static gls_status find_norms(pass *p, const gls_answer *answer, double norm2) {
+static gls_status find_norms(pass *p, double norm2) {
     gls_method *method = p->method;
     gls_update *update = p->update;
     update->norm2 = norm2;
@@ -220,11 +216,12 @@ static gls_method_sums gather_main(gls_method *method, gls_update *update) {
 }
 
 /* Onto the ball; |a w - (w - dw)|^2 follows from the sums that the main pass made. */
-static double project_ball(gls_method *method, gls_real *w, const gls_method_sums *total) {
-    double norm = sqrt(total->w2), radius = method->projection.ball;
+static double project_ball(pass *p, const gls_method_sums *total) {
+    double norm = sqrt(total->w2), radius = p->method->projection.ball;
     if (norm <= radius) return total->update2;
     double a = radius / norm;
-    gls_team_scale(method->ctx, w, a, method->parameters);
+    p->scale = a;
+    run_pass(p, PASS_SCALE);
     return fmax(total->update2 - 2 * (1 - a) * total->w_update + (1 - a) * (1 - a) * total->w2, 0);
 }
 
@@ -250,11 +247,10 @@ static gls_status check_squares(const gls_method *method, double norm2) {
 /* The order of the verbs is that of gls_method_type (method.h). A gradient that is not finite is refused before
  * w or the state has changed. Rules see the whole of g and w only through sums: `first` may read but not move w, `main`
  * moves each range once it has its step, and the projection onto a ball, which needs |w|, comes last. */
-gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gls_real *at, gls_real *w,
-                          gls_step_report *report) {
+gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gls_method_blocks *blocks,
+                          const gls_real *w, gls_step_report *report) {
     const gls_method_type *type = method->type;
-    int64_t nonfinite;
-    double norm2 = gls_answer_norm2(method->ctx, answer, method->parameters, &nonfinite);
+    double norm2 = gls_method_norm2(method, answer, blocks);
     if (isfinite(norm2)) GLS_TRY(check_squares(method, norm2));
     /* A refused step is a step of the run: the schedules' end counts it, so their position does. */
     gls_clock clock = {(double)(method->steps + method->refused), answer->epoch};
@@ -264,7 +260,7 @@ gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gl
         method->refused++;
         *report = (gls_step_report){.refused = true,
                                     .lr = options->lr,
-                                    .nonfinite = nonfinite,
+                                    .nonfinite = gls_method_nonfinite(method, blocks),
                                     .gradient_norm = sqrt(norm2),
                                     .factor = 1,
                                     .zero_gradients = method->zero_gradients};
@@ -277,10 +273,11 @@ gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gl
                          .lr = options->lr,
                          .factor = 1,
                          .parameters = method->parameters,
+                         .trained = method->parameters - method->frozen,
                          .ctx = method->ctx};
-    pass p = {.method = method, .update = &update, .at = at, .g = answer->g, .w = w};
+    pass p = {.method = method, .update = &update, .blocks = blocks};
     if (type->begin) type->begin(&update);
-    GLS_TRY(find_norms(&p, answer, norm2));
+    GLS_TRY(find_norms(&p, norm2));
     prepare(method, &update);
     if (type->first) {
         GLS_TRY(run_pass(&p, PASS_FIRST));
@@ -289,7 +286,7 @@ gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gl
     if (type->between) type->between(&update);
     GLS_TRY(run_pass(&p, PASS_MAIN));
     gls_method_sums total = gather_main(method, &update);
-    double update2 = method->projection.ball > 0 ? project_ball(method, w, &total) : total.update2;
+    double update2 = method->projection.ball > 0 ? project_ball(&p, &total) : total.update2;
     if (type->finish) type->finish(&update, w);
     method->steps++;
     method->zero_gradients += update.zero;

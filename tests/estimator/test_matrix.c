@@ -39,7 +39,7 @@ static void sum_group(const fixture *f, int begin, int end, double *sum, double 
     *mass = 0;
     for (int i = begin; i < end; i++) {
         double m = f->matrix.mass ? f->mass[i] : 1;
-        for (int k = 0; k < D; k++) sum[k] += m * (double)f->g[i * D + k];
+        for (int k = 0; k < D; k++) sum[k] += (double)f->g[i * D + k];
         *mass += m;
     }
 }

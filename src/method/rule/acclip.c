@@ -133,7 +133,7 @@ static void acclip_main(const gls_range *r) {
 
 static void finish(gls_update *update, const gls_real *w) {
     acclip *self = update->self;
-    double d = update->parameters > 0 ? (double)update->parameters : 1;
+    double d = update->trained > 0 ? (double)update->trained : 1;
     update->clipped = update->sums[0] / d;
     self->eps_share = update->sums[1] / d;
     self->correction = correction_at(update, update->options);

@@ -64,7 +64,7 @@ static void main_pass(const gls_range *r) {
 }
 
 static void finish(gls_update *update, const gls_real *w) {
-    update->clipped = update->parameters > 0 ? update->sums[0] / (double)update->parameters : 0;
+    update->clipped = update->trained > 0 ? update->sums[0] / (double)update->trained : 0;
 }
 
 /* ---- thresholds from a file ---- */
