@@ -63,6 +63,7 @@ typedef struct {
 gls_status gls_method_create(gls_context *ctx, const gls_method_options *options, gls_method **out);
 void gls_method_destroy(gls_method *method);
 gls_status gls_method_set(gls_method *method, const char *key, double value);
+gls_status gls_method_set_group(gls_method *method, int64_t group, const char *key, double value);
 gls_status gls_method_set_text(gls_method *method, const char *key, const char *text);
 gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values);
 gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, gls_step_report *report);
@@ -118,6 +119,8 @@ typedef struct {
     const char *key; const char *initial; unsigned flags; const char *choices; const char *help; ...;
 } gls_option;
 #define GLS_OPTION_HIDDEN ...
+#define GLS_OPTION_WHOLE ...
+#define GLS_OPTION_SCHEDULABLE ...
 void gls_option_describe(const gls_option *option, char *text, size_t size);
 typedef struct { const char *name, *help, *source; const gls_option *options; ...; } gls_member;
 typedef enum { GLS_KIND_COUNT, ... } gls_kind;
