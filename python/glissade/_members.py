@@ -11,12 +11,18 @@ from ._library import Context
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option: its key, default as text (None: none), one line of help, and what its value must be, in words."""
+    """An option: its key, default as text (None: none), one line of help, and what its value must be, in words.
+
+    whole: of a method: it belongs to all parameters, so that a group may not set it. schedulable: it may change along
+    the way.
+    """
 
     key: str
     default: str | None
     help: str
     expects: str
+    whole: bool
+    schedulable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,8 @@ def _options(context: Context, table: Any) -> tuple[Option, ...]:
             continue
         library.lib.gls_option_describe(raw, expects, 400)
         default = library.optional_text(raw.initial)
-        found.append(Option(library.text(raw.key), default, library.text(raw.help), library.text(expects)))
+        flags = [bool(raw.flags & flag) for flag in (library.lib.GLS_OPTION_WHOLE, library.lib.GLS_OPTION_SCHEDULABLE)]
+        found.append(Option(library.text(raw.key), default, library.text(raw.help), library.text(expects), *flags))
     return tuple(found)
 
 

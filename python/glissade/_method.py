@@ -140,15 +140,18 @@ class Method:
     def __repr__(self) -> str:
         return f"<glissade.Method {self.name}, {self.size} parameters, {self.dtype}>"
 
-    def set(self, key: str, value: Any) -> None:
-        """Sets an option of the parameters that no group matches: a number, a text ("[0.9, 0.99]",
-        "{name: poly, from: 0.1}"), or an array [d] of one value a coordinate (cclip: "tau").
+    def set(self, key: str, value: Any, *, group: int | None = None) -> None:
+        """Sets an option: a number, a text ("[0.9, 0.99]", "{name: poly, from: 0.1}"), or an array [d] of one value a
+        coordinate (cclip: "tau").
 
+        group: number of a group of `groups`, for a number; None: the parameters that no group matches.
         After the first step only schedulable options may be set. Raises BadInputError.
         """
         lib = self._library.lib
         with self._lock:
-            if isinstance(value, str):
+            if group is not None:
+                status = lib.gls_method_set_group(self._method, group, key.encode(), float(value))
+            elif isinstance(value, str):
                 status = lib.gls_method_set_text(self._method, key.encode(), value.encode())
             elif isinstance(value, (int, float)):
                 status = lib.gls_method_set(self._method, key.encode(), float(value))
@@ -190,6 +193,19 @@ class Method:
         with self._lock:
             self._context.check(lib.gls_method_step_blocks(self._method, moved, along, self._report))
             return self._told()
+
+    def step_at(self, w: Array, g: Array) -> StepReport:
+        """For callers that have the addresses of all blocks: w and g [blocks] of dtype uint64. Nothing is checked."""
+        ffi, lib = self._library.ffi, self._library.lib
+        moved, along = (ffi.cast("gls_real **", a.ctypes.data) for a in (w, g))
+        with self._lock:
+            self._context.check(lib.gls_method_step_blocks(self._method, moved, along, self._report))
+            return self._told()
+
+    def state_views(self) -> dict[str, Array]:
+        """The arrays of `state_dict` where they lie: they live as long as the views, and the method with them."""
+        with self._lock:
+            return _state.views(self._context, self._arrays, self)
 
     def step_by(self, w: Any, answer: Callable[[Query], Answer]) -> StepReport | None:
         """One step of any method: asks `answer` what the method wants to know and moves w [d] in place.

@@ -42,6 +42,20 @@ def save(context: Context, arrays: Callable[[Any], int]) -> dict[str, Array]:
         return {context.library.text(item.name): _view(context, item).copy() for item in items}
 
 
+class _Lent:
+    """Memory of an owner, who lives as long as whoever looks at it."""
+
+    def __init__(self, owner: object, array: Array) -> None:
+        self.owner = owner
+        self.__array_interface__ = array.__array_interface__
+
+
+def views(context: Context, arrays: Callable[[Any], int], owner: object) -> dict[str, Array]:
+    """All arrays by name where they lie, to be read and written."""
+    with _listed(context, arrays) as items:
+        return {context.library.text(i.name): np.asarray(_Lent(owner, _view(context, i))) for i in items}
+
+
 def _fill(context: Context, item: Any, value: Array) -> None:
     ffi = context.library.ffi
     name = context.library.text(item.name)
