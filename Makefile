@@ -28,10 +28,12 @@ test: tests ## build and pass the tests (at most five minutes); ends with `N pas
 test-slow: tests ## the long checks
 	@python3 scripts/test.py $(BUILD) slow
 
-python: setup ## build the Python package in an environment outside the repository (GLISSADE_PYTHON_ENV) and pass its tests
+python: ## build the Python package in an environment outside the repository (GLISSADE_PYTHON_ENV) and pass its tests
+	@$(SETUP) --python
 	@sh scripts/python.sh test
 
-wheel: setup ## build a wheel of the Python package into build/wheel
+wheel: ## build a wheel of the Python package into build/wheel
+	@$(SETUP) --python
 	@sh scripts/python.sh wheel
 
 theory: tests ## every theorem as a check at full length; writes the tables of docs/theory.md
