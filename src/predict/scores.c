@@ -62,7 +62,7 @@ static gls_status take_targets(void *user, const gls_batch *batch, int64_t begin
 /* Predictions without a target leave the arrays. */
 static void drop_unlabelled(scoring *s) {
     int64_t kept = 0;
-    if (!s->label) return;
+    if (!s->label || s->prediction.sequence) return;
     for (int64_t i = 0; i < s->predictions; i++) {
         if (s->label[i] < 0) continue;
         memmove(s->z + kept * s->width, s->z + i * s->width, (size_t)s->width * sizeof *s->z);
@@ -131,7 +131,8 @@ static double characters(const scoring *s) {
 static gls_status fill(scoring *s, unsigned task, gls_scores *out) {
     gls_scored scored = {.ctx = s->p->ctx,
                          .link = s->p->problem->link,
-                         .n = s->predictions,
+                         .n = s->prediction.sequence ? out->examples : s->predictions,
+                         .length = s->prediction.positions,
                          .width = s->width,
                          .classes = s->prediction.classes,
                          .z = s->z,
@@ -153,6 +154,13 @@ static gls_status fill(scoring *s, unsigned task, gls_scores *out) {
     return GLS_OK;
 }
 
+static unsigned task_of(const scoring *s, const gls_data_info *rows) {
+    if (rows->target == GLS_TARGET_TOKENS) return GLS_TASK_TOKENS;
+    if (rows->target == GLS_TARGET_FRAMES) return GLS_TASK_FRAMES;
+    if (rows->target == GLS_TARGET_SEQUENCE) return GLS_TASK_SEQUENCES;
+    return s->prediction.classes ? GLS_TASK_CLASSES : GLS_TASK_VALUES;
+}
+
 static gls_status score(scoring *s, const gls_source *rows, gls_scores *out) {
     gls_context *ctx = s->p->ctx;
     out->examples = rows->info.examples;
@@ -161,12 +169,12 @@ static gls_status score(scoring *s, const gls_source *rows, gls_scores *out) {
     if (!s->prediction.classes && !s->prediction.values)
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED, "evaluate: model '%s' does not say what its outputs mean",
                         s->p->problem->type->member.name);
-    bool tokens = rows->info.target == GLS_TARGET_TOKENS;
+    bool positions = gls_target_by_position(rows->info.target);
     GLS_TRY(collect(s, rows));
     GLS_TRY(own_loss(s->p, rows, &out->loss));
     if (s->predictions < 1) return gls_fail(ctx, GLS_ERR_INPUT, "evaluate: no row has a target");
-    if (s->prediction.classes && !tokens) GLS_TRY(count_classes(s, out));
-    return fill(s, tokens ? GLS_TASK_TOKENS : s->prediction.classes ? GLS_TASK_CLASSES : GLS_TASK_VALUES, out);
+    if (s->prediction.classes && !positions) GLS_TRY(count_classes(s, out));
+    return fill(s, task_of(s, &rows->info), out);
 }
 
 gls_status gls_predictor_score(gls_predictor *p, const gls_source *rows, gls_scores *out) {

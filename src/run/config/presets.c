@@ -25,6 +25,12 @@ static const gls_preset presets[] = {
     DEMO("mlp", ", hidden: [128]", "adam", "lr: 0.001"),
     DEMO("mlp", ", hidden: [128]", "sngm", "lr: 0.02"),
     DEMO("mlp", ", hidden: [128]", "acclip", "lr: 0.5"),
+    {"demo-conformer", "tones by a small conformer: sequences of labels without their times",
+     "name: demo-conformer\n"
+     "data: {format: tones}\n"
+     "model: {name: conformer, dim: 32, heads: 2, depth: 1, kernel: 7}\n"
+     "method: {name: adam, lr: 0.004}\n"
+     "train: {epochs: 6, batch: 32}\n"},
 };
 
 const gls_preset *gls_preset_at(int64_t i) {
