@@ -23,10 +23,12 @@ const gls_score_type *gls_score_type_find(const char *name) {
 
 gls_status gls_score_task(const gls_problem *problem, const gls_data_info *info, unsigned *task) {
     gls_prediction prediction = gls_problem_prediction(problem);
-    *task = info->target == GLS_TARGET_TOKENS ? info->masked ? GLS_TASK_MASKED : GLS_TASK_TOKENS
-            : info->target == GLS_TARGET_SPAN ? GLS_TASK_SPANS
-            : prediction.classes              ? GLS_TASK_CLASSES
-                                              : GLS_TASK_VALUES;
+    static const unsigned own[] = {[GLS_TARGET_TOKENS] = GLS_TASK_TOKENS,
+                                   [GLS_TARGET_SPAN] = GLS_TASK_SPANS,
+                                   [GLS_TARGET_FRAMES] = GLS_TASK_FRAMES,
+                                   [GLS_TARGET_SEQUENCE] = GLS_TASK_SEQUENCES};
+    *task = info->masked ? GLS_TASK_MASKED : own[info->target];
+    if (!*task) *task = prediction.classes ? GLS_TASK_CLASSES : GLS_TASK_VALUES;
     if (prediction.classes || prediction.values) return GLS_OK;
     return gls_fail(problem->ctx, GLS_ERR_UNSUPPORTED, "model '%s' does not say what its outputs mean",
                     problem->type->member.name);
@@ -73,7 +75,7 @@ static gls_status take_targets(void *user, const gls_batch *batch, int64_t begin
 /* Predictions without a target leave the arrays. */
 static void drop_unlabelled(scoring *s) {
     int64_t kept = 0;
-    if (!s->label) return;
+    if (!s->label || s->prediction.sequence) return;
     for (int64_t i = 0; i < s->predictions; i++) {
         if (s->label[i] < 0) continue;
         memmove(s->z + kept * s->width, s->z + i * s->width, (size_t)s->width * sizeof *s->z);
@@ -129,7 +131,8 @@ static double characters(const scoring *s) {
 static gls_status fill(scoring *s, unsigned task, const char *only, gls_scores *out) {
     gls_scored scored = {.ctx = s->set->ctx,
                          .link = s->set->problem->link,
-                         .n = s->predictions,
+                         .n = s->prediction.sequence ? out->examples : s->predictions,
+                         .length = s->prediction.positions,
                          .width = s->width,
                          .classes = s->prediction.classes,
                          .z = s->z,
