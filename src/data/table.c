@@ -17,6 +17,7 @@
     X(gaussians) \
     X(tones) \
     X(zipf) \
+    X(spans) \
     X(sparse)
 
 #define TRANSFORMS(X) \
