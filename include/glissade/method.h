@@ -292,6 +292,7 @@ typedef struct gls_move {
 typedef struct gls_move_target {
     gls_real *w;
     gls_real rate; /* the rule's own, as shrink and the bounds are the library's */
+    gls_real gain; /* of g: the rule sees gain g[k]; 1 but where clip_norm cuts */
     gls_real shrink, low, high;
     double moved2; /* |w_new - w_old|^2, to be added to */
 } gls_move_target;

@@ -25,7 +25,7 @@ GLS_SIMD static void scale_into(gls_real *restrict out, const gls_real *restrict
 
 GLS_SIMD double gls_move_along(gls_real *restrict w, const gls_real *restrict along, gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, along[k]);
+    GLS_MOVE_LOOP(total, w, &to, n, gls_move_ahead(along, i), to.gain * along[k]);
     return total;
 }
 
@@ -95,15 +95,17 @@ static double coupled_decay(const pass *p, const gls_method_piece *piece, const 
 /* Whether a range must fit into the buffers. A rule's first pass is cut alike for all, so that its sums are. */
 static bool needs_room(const pass *p, const gls_method_piece *piece, const gls_method_common *options) {
     if (p->kind == PASS_SCALE) return false;
-    if (p->kind == PASS_FIRST || p->gain != 1 || coupled_decay(p, piece, options) != 0) return true;
-    if (p->kind == PASS_NORMS) return false;
+    if (p->kind == PASS_FIRST || coupled_decay(p, piece, options) != 0) return true;
+    if (p->kind == PASS_NORMS) return p->gain != 1;
     return !(p->update->needs & GLS_METHOD_MOVES) || p->method->projection.ball > 0;
 }
 
-/* The gradient that the rule is to see. */
+/* The gradient that the rule is to see. One that moves w itself multiplies what is not decayed by the gain. */
 static void prepare_gradient(const pass *p, const gls_method_piece *piece, gls_range *r, room *buffers) {
     double lambda = coupled_decay(p, piece, r->options);
-    if (lambda == 0 && p->gain == 1) return;
+    bool takes_gain = p->kind == PASS_MAIN && (p->update->needs & GLS_METHOD_MOVES) && lambda == 0;
+    r->target->gain = takes_gain ? (gls_real)p->gain : 1;
+    if (takes_gain || (lambda == 0 && p->gain == 1)) return;
     if (lambda != 0)
         add_decay(buffers->g, r->g, buffers->at, (gls_real)p->gain, (gls_real)lambda, r->size);
     else
