@@ -30,6 +30,13 @@ static gls_operand operand(bool transpose, const void *data, int64_t ld, bool wi
     return transpose ? (gls_operand){data, 1, ld, wide} : (gls_operand){data, ld, 1, wide};
 }
 
+/* One row times a large matrix, as where an example is a slice of its own: a product of matrices would copy all of it
+ * into panels, which costs more than reading it. */
+static bool is_row(int64_t m, int64_t n, int64_t k) {
+    enum { LARGE = 1 << 15 };
+    return m == 1 && k > 1 && n * k >= LARGE;
+}
+
 void gls_dgemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
                const double *a, int64_t lda, const double *b, int64_t ldb, double beta, double *c, int64_t ldc) {
     if (m <= 0 || n <= 0) return;
@@ -39,8 +46,12 @@ void gls_dgemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int
         return;
     }
     int before = gls_omp_one(); /* the libraries' bits depend on their number of threads */
-    cblas_dgemm(CblasRowMajor, blas_op(transpose_a), blas_op(transpose_b), (int)m, (int)n, (int)k, alpha, a, (int)lda,
-                b, (int)ldb, beta, c, (int)ldc);
+    if (is_row(m, n, k))
+        cblas_dgemv(CblasRowMajor, blas_op(!transpose_b), (int)(transpose_b ? n : k), (int)(transpose_b ? k : n), alpha,
+                    b, (int)ldb, a, transpose_a ? (int)lda : 1, beta, c, 1);
+    else
+        cblas_dgemm(CblasRowMajor, blas_op(transpose_a), blas_op(transpose_b), (int)m, (int)n, (int)k, alpha, a,
+                    (int)lda, b, (int)ldb, beta, c, (int)ldc);
     gls_omp_restore(before);
 }
 
@@ -107,7 +118,10 @@ void gls_gemm(bool portable, bool transpose_a, bool transpose_b, int64_t m, int6
     }
     if (took_outer(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, beta, c, ldc)) return;
     int before = gls_omp_one();
-    if (!dnnl_took(transpose_a, transpose_b, m, n, k, (float)alpha, a, lda, b, ldb, (float)beta, c, ldc))
+    if (is_row(m, n, k))
+        cblas_sgemv(CblasRowMajor, blas_op(!transpose_b), (int)(transpose_b ? n : k), (int)(transpose_b ? k : n),
+                    (float)alpha, b, (int)ldb, a, transpose_a ? (int)lda : 1, (float)beta, c, 1);
+    else if (!dnnl_took(transpose_a, transpose_b, m, n, k, (float)alpha, a, lda, b, ldb, (float)beta, c, ldc))
         cblas_sgemm(CblasRowMajor, blas_op(transpose_a), blas_op(transpose_b), (int)m, (int)n, (int)k, (float)alpha, a,
                     (int)lda, b, (int)ldb, (float)beta, c, (int)ldc);
     gls_omp_restore(before);

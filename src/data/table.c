@@ -15,6 +15,7 @@
     X(glyphs) \
     X(gaussians) \
     X(zipf) \
+    X(tones) \
     X(sparse)
 
 #define TRANSFORMS(X) \

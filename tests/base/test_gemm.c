@@ -73,7 +73,7 @@ static void every_shape_and_transpose(void **state) {
     static const int64_t shape[][3] = {{1, 1, 1},   {3, 5, 7},      {4, 8, 16},   {17, 1, 9},    {1, 33, 5},
                                        {5, 9, 0},   {0, 4, 4},      {4, 0, 4},    {65, 63, 64},  {67, 71, 73},
                                        {5, 9, 300}, {130, 17, 257}, {64, 64, 64}, {16, 300, 80}, {2, 3, 600},
-                                       {33, 70, 1}, {7, 1, 1}};
+                                       {33, 70, 1}, {7, 1, 1},      {1, 300, 200}};
     static const double scalars[][2] = {{1, 0}, {1, 1}, {-0.5, 2}, {0, 3}};
     for (size_t s = 0; s < sizeof shape / sizeof *shape; s++)
         for (int op = 0; op < 4; op++)
