@@ -51,6 +51,7 @@ typedef struct gls_data_info {
     bool masked;                    /* targets that are tokens: those that a row hides, instead of the next ones */
     int64_t streams;                /* > 0: of token rows, example j goes on where example j - streams ends; else 0 */
     const char *const *class_names; /* [classes] or NULL; where the targets are tokens, the words */
+    const char *const *token_names; /* of token rows with classes: [vocabulary], or NULL */
     const char *tokenizer;          /* where they are sub-words: the text of their tokenizer.json; else NULL */
     /* [features] or NULL: a column's name, or "column=value" of a category */
     const char *const *feature_names;

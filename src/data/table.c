@@ -16,6 +16,7 @@
     X(gaussians) \
     X(zipf) \
     X(tones) \
+    X(spans) \
     X(sparse)
 
 #define TRANSFORMS(X) \

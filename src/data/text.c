@@ -5,16 +5,22 @@
 #include "base/arith.h"
 #include "base/io.h"
 #include "data/table.h"
+#include "data/text_labelled.h"
 #include "data/tokens.h"
 #include <string.h>
 
 typedef struct text_options {
     int unit, rows;
     const char *tokenizer, *end;
+    const char *label;
+    gls_texts texts;
+    int long_texts;
     int64_t length, streams, vocabulary, min_count;
 } text_options;
 
-enum { ROWS_TEXT, ROWS_LINES, ROWS_PACKED };
+enum { ROWS_TEXT, ROWS_LINES, ROWS_PACKED, ROWS_LABELLED };
+
+static const gls_option column_name = {.type = GLS_OPTION_STRING};
 
 static const gls_option text_table[] = {
     GLS_ENUM("unit", text_options, unit, "word", GLS_TOKEN_UNIT_CHOICES,
@@ -24,9 +30,17 @@ static const gls_option text_table[] = {
     GLS_STRING("end", text_options, end, "",
                "of unit: subword, the token that ends every line instead of its line break; none where rows: text does "
                "not name one"),
-    GLS_ENUM("rows", text_options, rows, "text", "text|lines|packed",
+    GLS_ENUM("rows", text_options, rows, "text", "text|lines|packed|labelled",
              "what a row is; text: length tokens wherever they lie; lines: a line, padded; packed: as many lines as "
-             "fit, which do not see each other"),
+             "fit, which do not see each other; labelled: a text, or two, with a class"),
+    GLS_STRING("label", text_options, label, "1",
+               "of rows: labelled, the labels' column: its name in the first line, or, of a file without such a line, "
+               "its number"),
+    GLS_LIST("texts", text_options, texts, "[2]", 1, 2, &column_name,
+             "of rows: labelled, the columns of the text, or of the two; tabs part columns, in .csv files commas"),
+    GLS_ENUM("long", text_options, long_texts, "refuse", "refuse|cut",
+             "of rows: labelled, what becomes of texts that a row does not hold; cut: the longer one loses its end "
+             "first"),
     GLS_INT("length", text_options, length, "35", 1, 1 << 20, "tokens per example"),
     GLS_INT("streams", text_options, streams, "0", 0, INT32_MAX,
             "places of the text that are read side by side: row k of each makes mini-batch k (batch: streams, shuffle: "
@@ -49,11 +63,15 @@ static gls_status name_bytes(gls_owned_source *owned) {
     return gls_owned_class_names(owned, name, GLS_TOKEN_BYTES);
 }
 
+static const char *const *words_of(const gls_data_info *info) {
+    return info->target == GLS_TARGET_TOKENS ? info->class_names : info->token_names;
+}
+
 /* The words of a training set, in their order; or the fixed ones, to which those of the file are added. */
 static gls_status begin_vocabulary(gls_token_text *s, const gls_data_info *like) {
-    if (like && (like->target != GLS_TARGET_TOKENS || !like->class_names))
+    if (like && !words_of(like))
         return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: this file is text, but the training set has no words", s->what);
-    return gls_token_text_begin(s, like ? like->class_names : NULL, like ? like->classes : 0);
+    return gls_token_text_begin(s, like ? words_of(like) : NULL, like ? like->vocabulary : 0);
 }
 
 /* Of the training set, or from its file. */
@@ -73,6 +91,12 @@ static gls_status open_tokenizer(gls_token_text *s, const text_options *o, const
 /* Options that another unit has. */
 static gls_status check_unit(gls_context *ctx, const text_options *o) {
     bool subwords = o->unit == GLS_TOKEN_SUBWORD;
+    const char *labelled = strcmp(o->label, "1") != 0                                  ? "label"
+                           : o->texts.count != 1 || strcmp(o->texts.item[0], "2") != 0 ? "texts"
+                           : o->long_texts                                             ? "long"
+                                                                                       : NULL;
+    if (labelled && o->rows != ROWS_LABELLED)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.%s: expected rows: labelled beside it", labelled);
     if (!subwords && (o->tokenizer || *o->end))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.%s: expected unit: subword beside it",
                         o->tokenizer ? "tokenizer" : "end");
@@ -83,11 +107,11 @@ static gls_status check_unit(gls_context *ctx, const text_options *o) {
 }
 
 /* Numbers by frequency; names from gls_alloc, borrowing the vocabulary's texts. */
-static gls_status rank_words(gls_token_text *s, const text_options *o, const char ***names, int64_t *count) {
+static gls_status rank_words(gls_token_text *s, const text_options *o, int64_t fixed, const char ***names,
+                             int64_t *count) {
     int32_t *to = gls_alloc(s->ctx, gls_vocabulary_size(s->vocabulary), sizeof *to);
     if (!to) return GLS_ERR_MEMORY;
-    gls_status status =
-        gls_vocabulary_rank(s->vocabulary, GLS_TOKEN_FIXED, o->vocabulary, o->min_count, to, names, count);
+    gls_status status = gls_vocabulary_rank(s->vocabulary, fixed, o->vocabulary, o->min_count, to, names, count);
     for (int64_t t = 0; status == GLS_OK && t < s->tokens; t++) s->token[t] = to[s->token[t]];
     gls_free(s->ctx, to);
     return status;
@@ -180,20 +204,106 @@ static gls_status read_all(gls_token_text *s, gls_reader *reader, const text_opt
         return make_source(s, o, gls_tokenizer_names(s->tokenizer), gls_tokenizer_size(s->tokenizer), out);
     if (words) count = gls_vocabulary_size(s->vocabulary);
     gls_status status = GLS_OK;
-    if (words && !like) status = rank_words(s, o, &names, &count);
+    if (words && !like) status = rank_words(s, o, GLS_TOKEN_FIXED, &names, &count);
     const char *const *called = bytes ? NULL : like ? like->class_names : names;
     if (status == GLS_OK) status = make_source(s, o, called, count, out);
     gls_free(s->ctx, names);
     return status;
 }
 
+/* ---- labelled rows ---- */
+
+static const char *const frame_words[] = {"<cls>", "<sep>"};
+enum { FRAME_WORDS = sizeof frame_words / sizeof *frame_words };
+
+/* <cls> text <sep>, and text <sep> of a second one; the two words are the first ones behind the fixed ones. */
+static gls_status frame_of_words(gls_token_text *s, const gls_data_info *like, bool pair, gls_tokenizer_frame *f) {
+    int32_t number[FRAME_WORDS];
+    for (int k = 0; k < FRAME_WORDS; k++) {
+        int64_t size = (int64_t)strlen(frame_words[k]);
+        if (!like) GLS_TRY(gls_vocabulary_add(s->vocabulary, frame_words[k], size, &number[k]));
+        if (like) number[k] = gls_vocabulary_find(s->vocabulary, frame_words[k], size);
+        if (number[k] < 0)
+            return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: labelled rows, but the training set's vocabulary has no %s",
+                            s->what, frame_words[k]);
+    }
+    *f = (gls_tokenizer_frame){.items = pair ? 5 : 3};
+    for (int k = 0; k < f->items; k++) {
+        f->item[k].token = k % 2 ? -1 - k / 2 : number[k > 0];
+        f->item[k].segment = k > 2;
+    }
+    return GLS_OK;
+}
+
+static gls_status check_labelled(gls_context *ctx, const text_options *o) {
+    const char *other = o->streams ? "streams" : *o->end ? "end" : NULL;
+    if (other) return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.%s: of no use to rows: labelled", other);
+    if (o->unit != GLS_TOKEN_BYTE) return GLS_OK;
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.unit: rows: labelled takes word, char or subword");
+}
+
+static gls_status begin_labelled(gls_token_text *s, const text_options *o, const gls_data_info *like,
+                                 gls_tokenizer_frame *frame) {
+    bool pair = o->texts.count == 2;
+    GLS_TRY(check_unit(s->ctx, o));
+    GLS_TRY(check_labelled(s->ctx, o));
+    if (s->unit != GLS_TOKEN_SUBWORD) {
+        GLS_TRY(begin_vocabulary(s, like));
+        return frame_of_words(s, like, pair, frame);
+    }
+    text_options whole = *o;
+    whole.rows = ROWS_TEXT;
+    GLS_TRY(open_tokenizer(s, &whole, like));
+    *frame = *gls_tokenizer_frame_of(s->tokenizer, pair);
+    return GLS_OK;
+}
+
+static gls_status make_labelled(gls_token_text *s, const text_options *o, const gls_token_labelled *read,
+                                const gls_token_columns *columns, const gls_tokenizer_frame *frame,
+                                const gls_data_info *like, gls_source **out) {
+    if (s->tokenizer)
+        return gls_token_labelled_source(s, read, columns, frame, o->length, gls_tokenizer_names(s->tokenizer),
+                                         gls_tokenizer_size(s->tokenizer), like, out);
+    if (like)
+        return gls_token_labelled_source(s, read, columns, frame, o->length, words_of(like), like->vocabulary, like,
+                                         out);
+    const char **names = NULL;
+    int64_t count;
+    gls_status status = rank_words(s, o, GLS_TOKEN_FIXED + FRAME_WORDS, &names, &count);
+    if (status == GLS_OK)
+        status = gls_token_labelled_source(s, read, columns, frame, o->length, names, count, like, out);
+    gls_free(s->ctx, names);
+    return status;
+}
+
+static gls_status open_labelled(gls_token_text *s, const text_options *o, gls_part part, const gls_data_info *like,
+                                gls_source **out) {
+    size_t size = strlen(s->what);
+    gls_token_labelled read = {0};
+    gls_tokenizer_frame frame;
+    gls_token_columns columns = {.label = o->label,
+                                 .texts = &o->texts,
+                                 .comma = size > 4 && strcmp(s->what + size - 4, ".csv") == 0,
+                                 .cut = o->long_texts,
+                                 .bare = part == GLS_PART_ROWS};
+    gls_status status = begin_labelled(s, o, like, &frame);
+    if (status == GLS_OK) status = gls_token_labelled_read(s, s->what, &columns, &read);
+    if (status == GLS_OK) status = make_labelled(s, o, &read, &columns, &frame, like, out);
+    gls_token_labelled_clear(&read);
+    return status;
+}
+
 static gls_status open_text(gls_context *ctx, const char *path, const void *options, gls_part part,
                             const gls_data_info *like, gls_source **out) {
     const text_options *o = options;
-    gls_reader *reader;
-    GLS_TRY(gls_reader_open(ctx, path, &reader));
-    gls_token_text s = {.ctx = ctx, .what = gls_reader_path(reader), .unit = (gls_token_unit)o->unit, .end = -1};
-    gls_status status = read_all(&s, reader, o, like, out);
+    gls_reader *reader = NULL;
+    gls_token_text s = {.ctx = ctx, .what = path, .unit = (gls_token_unit)o->unit, .end = -1};
+    gls_status status = GLS_OK;
+    if (o->rows == ROWS_LABELLED)
+        status = open_labelled(&s, o, part, like, out);
+    else
+        status = gls_reader_open(ctx, path, &reader);
+    if (status == GLS_OK && reader) status = read_all(&s, reader, o, like, out);
     gls_reader_close(reader);
     gls_tokenizer_destroy(s.tokenizer);
     gls_token_text_clear(&s);

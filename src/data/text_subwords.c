@@ -26,7 +26,7 @@ static gls_status end_line(gls_token_text *s) {
 
 /* Every line of it is UTF-8. */
 static gls_status check(gls_token_text *s, const char *text, int64_t bytes) {
-    s->line = 1;
+    s->line += !s->line; /* of a text that is a whole file or option */
     for (int64_t at = 0, size; at < bytes; at += size + 1, s->line++) {
         const char *end = memchr(text + at, '\n', (size_t)(bytes - at));
         size = end ? end - text - at : bytes - at;

@@ -149,7 +149,7 @@ gls_status gls_token_text_read(gls_token_text *s, gls_reader *reader) {
 gls_status gls_token_text_parse(gls_token_text *s, const char *from) {
     if (s->unit == GLS_TOKEN_BYTE) return add_bytes(s, from, (int64_t)strlen(from));
     if (s->unit == GLS_TOKEN_SUBWORD) return gls_token_text_parse_subwords(s, from, (int64_t)strlen(from));
-    for (s->line = 1;; s->line++) {
+    for (s->line += !s->line;; s->line++) {
         const char *end = strchr(from, '\n');
         int64_t length = end ? end - from : (int64_t)strlen(from);
         char *line = gls_sprintf(s->ctx, "%.*s", (int)length, from);

@@ -72,6 +72,7 @@ gls_status gls_token_source_create(gls_context *ctx, const gls_data_info *info, 
     own->streams = 0;
     own->class_names = NULL;
     own->tokenizer = NULL;
+    own->token_names = NULL;
     own->masked = false;
     if (own->target == GLS_TARGET_TOKENS) own->classes = own->vocabulary;
     if (own->target == GLS_TARGET_SPAN) own->classes = own->length;

@@ -39,6 +39,8 @@ static json_t *info_json(const gls_data_info *info) {
     if (info->separator) json_object_set_new(object, "separator", json_integer(info->separator));
     if (info->masked) json_object_set_new(object, "masked", json_true());
     if (info->class_names) json_object_set_new(object, "class_names", names_json(info->class_names, info->classes));
+    if (info->token_names && !info->tokenizer)
+        json_object_set_new(object, "token_names", names_json(info->token_names, info->vocabulary));
     if (info->feature_names)
         json_object_set_new(object, "feature_names", names_json(info->feature_names, info->features));
     if (info->feature_fill) json_object_set_new(object, "feature_fill", fill_json(info));
@@ -163,6 +165,7 @@ static gls_status read_info(parser *p, const json_t *root, const char *key, gls_
     if (out->target > GLS_TARGET_SEQUENCE) return wrong(p, "target", "a kind of target");
     if (out->documents > GLS_DOCUMENTS_PACKED) return wrong(p, "documents", "a way that rows hold documents");
     GLS_TRY(read_names(p, o, "class_names", out->classes, &out->class_names));
+    GLS_TRY(read_names(p, o, "token_names", out->vocabulary, &out->token_names));
     GLS_TRY(read_names(p, o, "feature_names", out->features, &out->feature_names));
     return read_fill(p, o, out);
 }

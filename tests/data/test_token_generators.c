@@ -99,11 +99,85 @@ static void zipf_refuses(void **state) {
     counting_end(&c, ctx);
 }
 
+/* Every row is as the definition says, its answer is the stretch of the key that it asks for, and every stretch is
+ * asked for about as often. */
+static void spans_mark_their_answers(void **state) {
+    enum { N = 3000, L = 30, KEYS = 6, STRETCHES = 3, LONGEST = 4, END = 3, KEY = 4, WORD = KEY + KEYS };
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_rows *rows;
+    gls_source *source = open_ok(ctx, "spans", NULL, "{train_size: 3000, length: 30, keys: 6, words: 9}");
+    gls_batch b = whole(ctx, source, &rows);
+    int64_t asked[STRETCHES] = {0}, sizes[LONGEST + 1] = {0};
+    assert_true(b.spans);
+    assert_int_equal(source->info.vocabulary, WORD + 9);
+    assert_int_equal(source->info.separator, 2);
+    for (int i = 0; i < N; i++) {
+        const int32_t *t = b.token + i * L, *label = b.label + 2 * i;
+        int seen = 0, found = -1, begin = 0;
+        bool known[KEYS] = {false};
+        assert_true(t[0] == 1 && t[2] == 2 && t[L - 1] == 2);
+        assert_in_range(t[1], KEY, WORD - 1);
+        for (int k = 3; k < L - 1; k++) {
+            if (t[k] >= WORD) continue;
+            if (t[k] >= KEY) {
+                assert_false(begin || known[t[k] - KEY]);
+                known[t[k] - KEY] = true;
+                begin = k + 1;
+                if (t[k] == t[1]) found = seen;
+                continue;
+            }
+            assert_int_equal(t[k], END);
+            assert_in_range(k - begin, 1, LONGEST);
+            if (found == seen) {
+                assert_int_equal(label[0], begin);
+                assert_int_equal(label[1], k - 1);
+                sizes[k - begin]++;
+            }
+            begin = 0;
+            seen++;
+        }
+        assert_int_equal(seen, STRETCHES);
+        assert_in_range(found, 0, STRETCHES - 1);
+        asked[found]++;
+    }
+    for (int s = 0; s < STRETCHES; s++) assert_in_range(asked[s], 870, 1130); /* five deviations */
+    for (int s = 1; s <= LONGEST; s++) assert_in_range(sizes[s], 630, 870);
+    gls_rows_destroy(rows);
+    gls_source_destroy(source);
+    counting_end(&c, ctx);
+}
+
+static void spans_refuse(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_source *source;
+    assert_int_equal(open_status(ctx, "spans", NULL, "{keys: 2}", GLS_PART_TRAIN, NULL, &source), GLS_ERR_ARGUMENT);
+    assert_says(ctx, "data.stretches: 3, expected at most the 2 keys");
+    assert_int_equal(open_status(ctx, "spans", NULL, "{length: 21}", GLS_PART_TRAIN, NULL, &source), GLS_ERR_ARGUMENT);
+    assert_says(ctx, "data.length: 21 tokens, expected at least 22");
+    counting_end(&c, ctx);
+}
+
+static gls_status attempt(gls_context *ctx) {
+    gls_source *source = NULL;
+    gls_status status = gls_source_open(ctx, "zipf", NULL, NULL, NULL, GLS_PART_TEST, NULL, &source);
+    gls_source_destroy(source);
+    source = NULL;
+    if (status == GLS_OK) status = gls_source_open(ctx, "spans", NULL, NULL, NULL, GLS_PART_TEST, NULL, &source);
+    gls_source_destroy(source);
+    return status;
+}
+
+static void out_of_memory_anywhere(void **state) {
+    fail_each_allocation(attempt);
+}
+
 int main(void) {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(zipf_follows_its_law),
-        cmocka_unit_test(zipf_is_keyed),
-        cmocka_unit_test(zipf_refuses),
+        cmocka_unit_test(zipf_follows_its_law), cmocka_unit_test(zipf_is_keyed),
+        cmocka_unit_test(zipf_refuses),         cmocka_unit_test(spans_mark_their_answers),
+        cmocka_unit_test(spans_refuse),         cmocka_unit_test(out_of_memory_anywhere),
     };
     return cmocka_run_group_tests(list, NULL, NULL);
 }

@@ -1,0 +1,280 @@
+/* Labelled texts: lines or records of a label and one or two texts become rows of tokens, framed and padded. */
+#include "data/text_labelled.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arith.h"
+#include "data/delimited.h"
+#include "data/tokenizer_parts.h"
+#include "data/tokens.h"
+
+/* ---- columns ---- */
+
+enum { LABEL, TEXT, PARTS = 3 }; /* a record's parts: label, text, second text */
+
+typedef struct reading {
+    gls_token_text *s;
+    const gls_token_columns *columns;
+    gls_token_labelled *out;
+    int64_t column[PARTS]; /* of each, or -1 */
+    bool header;           /* the first record is one, and was not yet read */
+    bool got[PARTS];
+    gls_tokenizer_bytes text[PARTS];
+    gls_tokenizer_bytes moved[PARTS]; /* where the label is missing: what stands a column earlier */
+} reading;
+
+static const char *name_of(const reading *r, int part) {
+    const gls_token_columns *c = r->columns;
+    if (part == LABEL) return c->label;
+    return part - TEXT < c->texts->count ? c->texts->item[part - TEXT] : NULL;
+}
+
+/* The column of a number from 1, or -1. */
+static int64_t number_of(const char *name) {
+    char *end;
+    long long number = strtoll(name, &end, 10);
+    return *name && !*end && number >= 1 && number <= 1 << 20 ? number - 1 : -1;
+}
+
+static void find_columns(reading *r) {
+    for (int part = 0; part < PARTS; part++) {
+        const char *name = name_of(r, part);
+        r->column[part] = name ? number_of(name) : -1;
+        if (name && r->column[part] < 0) r->header = true;
+        r->text[part].ctx = r->moved[part].ctx = r->s->ctx;
+    }
+    for (int part = 0; part < PARTS && r->header; part++) r->column[part] = -1;
+}
+
+static gls_status keep(gls_tokenizer_bytes *to, const char *text, int64_t length) {
+    to->count = 0;
+    GLS_TRY(gls_tokenizer_bytes_add(to, text, length));
+    return gls_tokenizer_bytes_add(to, "", 1);
+}
+
+static gls_status on_field(void *user, const char *text, int64_t length, int64_t column, int64_t line) {
+    reading *r = user;
+    for (int part = 0; part < PARTS; part++) {
+        const char *name = name_of(r, part);
+        if (r->header && name && strcmp(name, text) == 0) r->column[part] = column;
+        if (r->header || !name) continue;
+        if (r->columns->bare && r->column[part] == column + 1) GLS_TRY(keep(&r->moved[part], text, length));
+        if (r->column[part] != column) continue;
+        GLS_TRY(keep(&r->text[part], text, length));
+        r->got[part] = true;
+    }
+    return GLS_OK;
+}
+
+/* ---- records ---- */
+
+static gls_status reserve(gls_token_labelled *l) {
+    if (l->rows < l->room) return GLS_OK;
+    int64_t room = 2 * l->room + 256;
+    const char **label = gls_resize(l->ctx, l->label, room, sizeof *label);
+    if (label) l->label = label;
+    int64_t *end = label ? gls_resize(l->ctx, l->end, 2 * room, sizeof *end) : NULL;
+    if (end) l->end = end;
+    int64_t *line = end ? gls_resize(l->ctx, l->line, room, sizeof *line) : NULL;
+    if (!line) return GLS_ERR_MEMORY;
+    l->line = line;
+    l->room = room;
+    return GLS_OK;
+}
+
+static gls_status keep_label(reading *r, const char **out) {
+    if (r->columns->bare) return GLS_OK;
+    char *copy = gls_arena_alloc(r->out->arena, r->text[LABEL].count, 1);
+    if (!copy) return GLS_ERR_MEMORY;
+    memcpy(copy, r->text[LABEL].at, (size_t)r->text[LABEL].count);
+    *out = copy;
+    return GLS_OK;
+}
+
+/* Rows that are to be predicted may lack a label in front: then texts stand a column earlier. */
+static bool lacks_label(const reading *r, int64_t fields) {
+    int64_t last = r->column[LABEL];
+    for (int part = TEXT; part < PARTS; part++) last = r->column[part] > last ? r->column[part] : last;
+    return r->columns->bare && fields == last && r->column[LABEL] == 0;
+}
+
+static gls_status check_header(reading *r, int64_t line) {
+    for (int part = 0; part < PARTS; part++) {
+        const char *name = name_of(r, part);
+        bool needed = name && !(part == LABEL && r->columns->bare);
+        if (needed && r->column[part] < 0)
+            return gls_fail(r->s->ctx, GLS_ERR_INPUT, "%s:%lld: no column '%.60s'", r->s->what, (long long)line, name);
+    }
+    r->header = false;
+    return GLS_OK;
+}
+
+static gls_status check_record(const reading *r, int64_t fields, int64_t line) {
+    for (int part = r->columns->bare ? TEXT : LABEL; part < PARTS; part++)
+        if (name_of(r, part) && !r->got[part])
+            return gls_fail(r->s->ctx, GLS_ERR_INPUT, "%s:%lld: %lld columns, expected %s in column %lld", r->s->what,
+                            (long long)line, (long long)fields, part == LABEL ? "a label" : "a text",
+                            (long long)r->column[part] + 1);
+    if (r->columns->bare || r->text[LABEL].at[0]) return GLS_OK;
+    return gls_fail(r->s->ctx, GLS_ERR_INPUT, "%s:%lld: an empty label", r->s->what, (long long)line);
+}
+
+static gls_status on_record(void *user, int64_t fields, int64_t line) {
+    reading *r = user;
+    gls_token_labelled *l = r->out;
+    gls_token_text *s = r->s;
+    if (r->header) return check_header(r, line);
+    bool moved = lacks_label(r, fields);
+    if (!moved) GLS_TRY(check_record(r, fields, line));
+    GLS_TRY(reserve(l));
+    GLS_TRY(keep_label(r, &l->label[l->rows]));
+    for (int part = TEXT; part < PARTS; part++) {
+        s->line = line;
+        const gls_tokenizer_bytes *from = moved ? &r->moved[part] : &r->text[part];
+        if (name_of(r, part)) GLS_TRY(gls_token_text_parse(s, from->at));
+        l->end[2 * l->rows + part - TEXT] = s->tokens;
+    }
+    l->line[l->rows++] = line;
+    memset(r->got, 0, sizeof r->got);
+    return GLS_OK;
+}
+
+gls_status gls_token_labelled_read(gls_token_text *s, const char *path, const gls_token_columns *columns,
+                                   gls_token_labelled *out) {
+    reading r = {.s = s, .columns = columns, .out = out};
+    gls_delimited_sink sink = {&r, on_field, on_record};
+    *out = (gls_token_labelled){.ctx = s->ctx};
+    find_columns(&r);
+    gls_status status = gls_arena_create(s->ctx, &out->arena);
+    if (status == GLS_OK)
+        status = gls_delimited_read(s->ctx, path, columns->comma ? ',' : '\t', columns->comma ? '"' : 0, &sink);
+    for (int part = 0; part < PARTS; part++) gls_free(s->ctx, r.text[part].at);
+    for (int part = 0; part < PARTS; part++) gls_free(s->ctx, r.moved[part].at);
+    if (status == GLS_OK && !out->rows)
+        status = gls_fail(s->ctx, GLS_ERR_INPUT, "%s: empty, expected at least one text", s->what);
+    return status;
+}
+
+void gls_token_labelled_clear(gls_token_labelled *l) {
+    if (!l->ctx) return;
+    gls_free(l->ctx, l->label);
+    gls_free(l->ctx, l->end);
+    gls_free(l->ctx, l->line);
+    gls_arena_destroy(l->arena);
+    *l = (gls_token_labelled){0};
+}
+
+/* ---- rows ---- */
+
+/* How many tokens of each text fit: the longer one is cut first. */
+static gls_status fit(const gls_token_text *s, const gls_token_labelled *l, bool cut, int64_t room, int64_t row,
+                      int64_t size[2]) {
+    int64_t begin = row ? l->end[2 * row - 1] : 0, middle = l->end[2 * row], end = l->end[2 * row + 1];
+    size[0] = middle - begin;
+    size[1] = end - middle;
+    int64_t over = size[0] + size[1] - room;
+    if (over > 0 && (!cut || room < 0))
+        return gls_fail(s->ctx, GLS_ERR_INPUT,
+                        "%s:%lld: %lld tokens with those around them, expected at most %lld (length); long: cut cuts "
+                        "them",
+                        s->what, (long long)l->line[row], (long long)(size[0] + size[1]), (long long)room);
+    for (int pass = 0; pass < 2 && over > 0; pass++) {
+        int longer = size[1] > size[0];
+        int64_t gap = pass ? 0 : gls_least(size[longer] - size[!longer], over);
+        size[longer] -= pass ? over / 2 + over % 2 : gap;
+        if (pass) size[!longer] -= over / 2;
+        over -= gap;
+    }
+    return GLS_OK;
+}
+
+static void write_row(const gls_token_text *s, const gls_token_labelled *l, const gls_tokenizer_frame *f, int64_t row,
+                      const int64_t size[2], int32_t *token, int32_t *document) {
+    int64_t begin[2] = {row ? l->end[2 * row - 1] : 0, l->end[2 * row]}, at = 0;
+    for (int k = 0; k < f->items; k++) {
+        int32_t item = f->item[k].token;
+        if (item >= 0) {
+            token[at++] = item;
+            continue;
+        }
+        memcpy(token + at, s->token + begin[-1 - item], (size_t)size[-1 - item] * sizeof *token);
+        at += size[-1 - item];
+    }
+    for (int64_t t = 0; t < at; t++) document[t] = 0;
+}
+
+static gls_status write_all(const gls_token_text *s, const gls_token_labelled *l, const gls_tokenizer_frame *f,
+                            bool cut, int64_t length, int32_t *token, int32_t *document) {
+    int64_t room = length;
+    for (int k = 0; k < f->items; k++) room -= f->item[k].token >= 0;
+    for (int64_t i = 0; i < l->rows; i++) {
+        int64_t size[2];
+        GLS_TRY(fit(s, l, cut, room, i, size));
+        write_row(s, l, f, i, size, token + i * length, document + i * length);
+    }
+    return GLS_OK;
+}
+
+/* The token that ends the first text, where the second one is another segment. */
+static int32_t separator(const gls_tokenizer_frame *f) {
+    for (int k = 0; k + 2 < f->items; k++)
+        if (f->item[k].token == -1 && f->item[k + 2].token == -2 && f->item[k + 2].segment != f->item[k].segment)
+            return f->item[k + 1].token;
+    return 0;
+}
+
+static gls_status name_all(gls_token_source *made, const gls_token_text *s, const char *const *names, int64_t count) {
+    gls_data_info *info = &made->owned.source.info;
+    const char *json = s->tokenizer ? gls_tokenizer_json(s->tokenizer) : NULL, *const * kept;
+    if (json) {
+        GLS_TRY(gls_owned_texts(&made->owned, &json, 1, &kept));
+        info->tokenizer = *kept;
+    }
+    return gls_owned_texts(&made->owned, names, count, &info->token_names);
+}
+
+static gls_status take_classes(gls_token_source *made, const gls_data_info *classes, int32_t *label, int32_t *to) {
+    memcpy(to, label, (size_t)classes->examples * sizeof *to);
+    made->owned.source.info.classes = classes->classes;
+    return gls_owned_class_names(&made->owned, classes->class_names, classes->classes);
+}
+
+gls_status gls_token_labelled_source(const gls_token_text *s, const gls_token_labelled *l,
+                                     const gls_token_columns *columns, const gls_tokenizer_frame *frame, int64_t length,
+                                     const char *const *names, int64_t count, const gls_data_info *like,
+                                     gls_source **out) {
+    gls_data_info info = {.examples = l->rows,
+                          .length = length,
+                          .target = columns->bare ? GLS_TARGET_NONE : GLS_TARGET_CLASS,
+                          .vocabulary = count,
+                          .documents = GLS_DOCUMENTS_PADDED,
+                          .separator = separator(frame)};
+    int64_t extents[2] = {l->rows, length}, size;
+    gls_token_source *made;
+    int32_t *label = NULL;
+    GLS_TRY(gls_source_check_extents(s->ctx, s->what, 2, extents, 3, &size));
+    size = l->rows * length;
+    GLS_TRY(gls_token_source_create(s->ctx, &info, &made));
+    int32_t *token = made->owns = gls_alloc(s->ctx, 2 * size + l->rows, sizeof *token);
+    gls_status status = token ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK && !columns->bare)
+        status = gls_classes_from_names(s->ctx, s->what, l->label, l->rows, like, &info, &label);
+    if (status == GLS_OK) {
+        made->token = token;
+        made->tokens = size;
+        made->document = token + size;
+        made->label = columns->bare ? NULL : token + 2 * size;
+        memset(token + size, 0xff, (size_t)size * sizeof *token);
+        status = write_all(s, l, frame, columns->cut, length, token, token + size);
+    }
+    if (status == GLS_OK && label) status = take_classes(made, &info, label, token + 2 * size);
+    if (status == GLS_OK) status = name_all(made, s, names, count);
+    gls_free(s->ctx, label);
+    gls_free(s->ctx, (void *)(uintptr_t)info.class_names);
+    if (status == GLS_OK)
+        *out = &made->owned.source;
+    else
+        gls_source_destroy(&made->owned.source);
+    return status;
+}

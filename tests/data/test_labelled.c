@@ -1,0 +1,193 @@
+/* Format text with rows: labelled: texts and pairs of texts with classes, of words and of sub-words. */
+#include "data/corpus_path.h"
+#include "support.h"
+
+static char *folder;
+
+static int make_files(void **state) {
+    folder = scratch_directory();
+    write_text(in_folder(folder, "train"), "pos\tthe cat sat\nneg\tthe \"dog\npos\ta cat\n");
+    write_text(in_folder(folder, "test"), "neg\tthe bird sat\n");
+    write_text(in_folder(folder, "bare"), "the bird sat\n");
+    return 0;
+}
+
+static int remove_files(void **state) {
+    remove_folder(folder);
+    return 0;
+}
+
+static void expect_row(const gls_batch *b, int64_t i, const int32_t *token, int64_t tokens) {
+    for (int64_t t = 0; t < b->length; t++) {
+        assert_int_equal(b->token[i * b->length + t], t < tokens ? token[t] : 0);
+        assert_int_equal(b->document[i * b->length + t], t < tokens ? 0 : -1);
+    }
+}
+
+static void words_with_classes(void **state) {
+    static const char *const words[] = {"<unk>", "<eos>", "<cls>", "<sep>", "cat", "the", "\"dog", "a", "sat"};
+    static const int32_t rows_of[3][5] = {{2, 5, 4, 8, 3}, {2, 5, 6, 3}, {2, 7, 4, 3}}, unknown[] = {2, 5, 0, 8, 3};
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_rows *rows;
+    gls_source *train = open_ok(ctx, "text", in_folder(folder, "train"), "{rows: labelled, length: 6}"), *test;
+    gls_batch b = whole(ctx, train, &rows);
+    assert_int_equal(train->info.target, GLS_TARGET_CLASS);
+    assert_int_equal(train->info.classes, 2);
+    assert_string_equal(train->info.class_names[0], "neg");
+    assert_int_equal(train->info.vocabulary, 9);
+    assert_int_equal(train->info.separator, 0);
+    assert_int_equal(train->info.documents, GLS_DOCUMENTS_PADDED);
+    for (int k = 0; k < 9; k++) assert_string_equal(train->info.token_names[k], words[k]);
+    expect_row(&b, 0, rows_of[0], 5);
+    expect_row(&b, 1, rows_of[1], 4);
+    expect_row(&b, 2, rows_of[2], 4);
+    assert_true(b.label[0] == 1 && b.label[1] == 0 && b.label[2] == 1);
+    gls_rows_destroy(rows);
+    /* A test file, and rows to be predicted with a label in front or without. */
+    static const struct {
+        const char *file;
+        gls_part part;
+    } other[] = {{"test", GLS_PART_TEST}, {"test", GLS_PART_ROWS}, {"bare", GLS_PART_ROWS}};
+    for (int k = 0; k < 3; k++) {
+        if (open_status(ctx, "text", in_folder(folder, other[k].file), "{rows: labelled, length: 6}", other[k].part,
+                        &train->info, &test) != GLS_OK)
+            fail_msg("%s", gls_context_message(ctx));
+        b = whole(ctx, test, &rows);
+        assert_int_equal(b.rows, 1);
+        expect_row(&b, 0, unknown, 5);
+        if (!k) assert_int_equal(b.label[0], 0);
+        assert_int_equal(test->info.target, k ? GLS_TARGET_NONE : GLS_TARGET_CLASS);
+        gls_rows_destroy(rows);
+        gls_source_destroy(test);
+    }
+    gls_source_destroy(train);
+    counting_end(&c, ctx);
+}
+
+/* Columns by name, quotes as in tables, the longer text cut first. */
+static void pairs_of_texts(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_rows *rows;
+    write_text(in_folder(folder, "pairs.csv"),
+               "id,first,gold,second\n1,\"b, b\",yes,b\n2,dog,no,\"dog \"\"dog\"\" dog dog\"\n");
+    gls_source *source =
+        open_ok(ctx, "text", in_folder(folder, "pairs.csv"),
+                "{rows: labelled, length: 6, label: gold, texts: [first, second], long: cut, vocabulary: all}");
+    gls_batch b = whole(ctx, source, &rows);
+    assert_int_equal(source->info.separator, 3);
+    assert_string_equal(source->info.class_names[1], "yes");
+    assert_string_equal(source->info.token_names[4], "dog");
+    assert_string_equal(source->info.token_names[5], "\"dog\"");
+    assert_string_equal(source->info.token_names[6], "b");
+    static const int32_t first[] = {2, 7, 6, 3, 6, 3}, second[] = {2, 4, 3, 4, 5, 3};
+    assert_string_equal(source->info.token_names[7], "b,");
+    expect_row(&b, 0, first, 6);
+    expect_row(&b, 1, second, 6);
+    gls_rows_destroy(rows);
+    gls_source_destroy(source);
+    assert_int_equal(open_status(ctx, "text", in_folder(folder, "pairs.csv"),
+                                 "{rows: labelled, length: 6, label: gold, texts: [first, second]}", GLS_PART_TRAIN,
+                                 NULL, &source),
+                     GLS_ERR_INPUT);
+    assert_says(ctx, "pairs.csv:3: 5 tokens with those around them, expected at most 3");
+    counting_end(&c, ctx);
+}
+
+/* The frame is that of the tokenizer: [CLS] first [SEP] second [SEP]. */
+static void pairs_of_subwords(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    char options[1400];
+    gls_rows *rows;
+    write_text(in_folder(folder, "pairs.tsv"), "0\tThe cat\tthe mat.\n1\tthe\tthe the\n");
+    snprintf(options, sizeof options,
+             "{rows: labelled, unit: subword, tokenizer: '%s/tokenizer/pieces.json', texts: [2, 3], length: 12}",
+             CORPUS);
+    gls_source *source = open_ok(ctx, "text", in_folder(folder, "pairs.tsv"), options);
+    gls_batch b = whole(ctx, source, &rows);
+    const char *const *names = source->info.token_names;
+    assert_int_equal(source->info.separator, 3);
+    assert_non_null(source->info.tokenizer);
+    assert_string_equal(names[b.token[0]], "[CLS]");
+    assert_string_equal(names[b.token[1]], "the");
+    const int32_t *row = b.token + 12, the = row[1];
+    const int32_t expected[] = {2, the, 3, the, the, 3};
+    expect_row(&b, 1, expected, 6);
+    assert_int_equal(b.label[1], 1);
+    gls_rows_destroy(rows);
+    gls_source_destroy(source);
+    counting_end(&c, ctx);
+}
+
+static void refuses(void **state) {
+    static const struct {
+        const char *text, *options, *says;
+        gls_status status;
+    } bad[] = {
+        {"", "{rows: labelled}", "empty, expected at least one text", GLS_ERR_INPUT},
+        {"a\tb\n\nc\n", "{rows: labelled}", ":3: 1 columns, expected a text in column 2", GLS_ERR_INPUT},
+        {"\tb\n", "{rows: labelled}", ":1: an empty label", GLS_ERR_INPUT},
+        {"x\ty\na\tb\n", "{rows: labelled, label: z, texts: [y]}", ":1: no column 'z'", GLS_ERR_INPUT},
+        {"a\tb\nc\td\351\n", "{rows: labelled}", ":2: byte 0xe9 at place 2 is not UTF-8", GLS_ERR_INPUT},
+        {"a\tb b b b\n", "{rows: labelled, length: 4}", ":1: 4 tokens with those around them, expected at most 2",
+         GLS_ERR_INPUT},
+        {"a\tb\n", "{rows: labelled, length: 1, long: cut}", ":1: 1 tokens", GLS_ERR_INPUT},
+        {"a\tb\n", "{rows: labelled, unit: byte}", "data.unit: rows: labelled takes", GLS_ERR_ARGUMENT},
+        {"a\tb\n", "{rows: labelled, streams: 2}", "data.streams: of no use", GLS_ERR_ARGUMENT},
+        {"a\tb\n", "{texts: [2, 3]}", "data.texts: expected rows: labelled", GLS_ERR_ARGUMENT},
+        {"a\tb\n", "{long: cut}", "data.long: expected rows: labelled", GLS_ERR_ARGUMENT},
+        {"a\tb\n", "{rows: labelled, texts: [2, 3, 4]}", "texts", GLS_ERR_ARGUMENT},
+    };
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_source *source;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        write_text(in_folder(folder, "bad"), bad[i].text);
+        assert_int_equal(
+            open_status(ctx, "text", in_folder(folder, "bad"), bad[i].options, GLS_PART_TRAIN, NULL, &source),
+            bad[i].status);
+        assert_null(source);
+        assert_says(ctx, bad[i].says);
+    }
+    gls_source *train = open_ok(ctx, "text", in_folder(folder, "train"), "{rows: labelled, length: 6}");
+    write_text(in_folder(folder, "bad"), "other\tthe cat\n");
+    assert_int_equal(open_status(ctx, "text", in_folder(folder, "bad"), "{rows: labelled, length: 6}", GLS_PART_TEST,
+                                 &train->info, &source),
+                     GLS_ERR_INPUT);
+    assert_says(ctx, "other");
+    gls_source_destroy(train);
+    train = open_ok(ctx, "text", in_folder(folder, "train"), "{length: 6}");
+    assert_int_equal(open_status(ctx, "text", in_folder(folder, "bad"), "{rows: labelled, length: 6}", GLS_PART_TEST,
+                                 &train->info, &source),
+                     GLS_ERR_INPUT);
+    assert_says(ctx, "has no <cls>");
+    gls_source_destroy(train);
+    counting_end(&c, ctx);
+}
+
+static gls_status attempt(gls_context *ctx) {
+    gls_source *source = NULL;
+    gls_value *options = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
+    gls_value *rows = options ? gls_value_create(ctx, GLS_VALUE_TEXT, "rows", "labelled") : NULL;
+    gls_status status = rows ? gls_value_append(ctx, options, rows) : GLS_ERR_MEMORY;
+    if (status == GLS_OK)
+        status = gls_source_open(ctx, "text", in_folder(folder, "train"), options, NULL, GLS_PART_TRAIN, NULL, &source);
+    gls_source_destroy(source);
+    gls_value_destroy(ctx, options);
+    return status;
+}
+
+static void out_of_memory_anywhere(void **state) {
+    fail_each_allocation(attempt);
+}
+
+int main(void) {
+    const struct CMUnitTest list[] = {
+        cmocka_unit_test(words_with_classes),     cmocka_unit_test(pairs_of_texts),
+        cmocka_unit_test(pairs_of_subwords),      cmocka_unit_test(refuses),
+        cmocka_unit_test(out_of_memory_anywhere),
+    };
+    return cmocka_run_group_tests(list, make_files, remove_files);
+}
