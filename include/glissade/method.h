@@ -29,6 +29,9 @@ GLS_API gls_status gls_method_create(gls_context *ctx, const gls_method_options 
 GLS_API gls_status gls_method_create_named(gls_context *ctx, const char *name, int64_t parameters, gls_method **out);
 /* Sets an option of the parameters that no group matches. After the first step only schedulable ones may be set. */
 GLS_API gls_status gls_method_set(gls_method *method, const char *key, double value);
+/* The same for the blocks of one group, counted from 0 as in the spec's `groups`. GLS_ERR_ARGUMENT for options of the
+ * whole method, and for a group that is not trained. */
+GLS_API gls_status gls_method_set_group(gls_method *method, int64_t group, const char *key, double value);
 /* The same from text, for words, lists ("[0.9, 0.99]") and schedules ("{name: poly, from: 0.1}"). */
 GLS_API gls_status gls_method_set_text(gls_method *method, const char *key, const char *text);
 /* Gives an option one value a coordinate: `values` [d] > 0 is copied (cclip: "tau"). Not part of gls_method_arrays. */

@@ -8,6 +8,7 @@
     X(cifar10) \
     X(npy) \
     X(npz) \
+    X(frames) \
     X(csv) \
     X(images) \
     X(png) \

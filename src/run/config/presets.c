@@ -43,6 +43,12 @@ static const gls_preset presets[] = {
      "model: {name: t5, dim: 64, heads: 4, depth: 2}\n"
      "method: {name: adam, lr: 0.002}\n"
      "train: {epochs: 5, batch: 20}\n"},
+    {"demo-conformer", "tones by a small conformer: sequences of labels without their times",
+     "name: demo-conformer\n"
+     "data: {format: tones}\n"
+     "model: {name: conformer, dim: 32, heads: 2, depth: 1, kernel: 7}\n"
+     "method: {name: adam, lr: 0.004}\n"
+     "train: {epochs: 6, batch: 32}\n"},
 };
 
 const gls_preset *gls_preset_at(int64_t i) {
