@@ -15,8 +15,8 @@
     X(text) \
     X(glyphs) \
     X(gaussians) \
-    X(zipf) \
     X(tones) \
+    X(zipf) \
     X(spans) \
     X(sparse)
 
