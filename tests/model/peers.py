@@ -134,7 +134,7 @@ def t5_gated_config():
     config = t5_config(d_model=48, d_kv=12, d_ff=80, num_heads=6, feed_forward_proj="gated-gelu",
                        tie_word_embeddings=False, scale_decoder_outputs=False, relative_attention_num_buckets=8,
                        relative_attention_max_distance=6)
-    config.dense_act_fn = "gelu"
+    config.dense_act_fn, config.tie_word_embeddings = "gelu", False
     return config
 
 
