@@ -60,7 +60,7 @@ static const gls_preset presets[] = {
      "data: {format: tones}\n"
      "model: {name: conformer, dim: 32, heads: 2, depth: 1, kernel: 7}\n"
      "method: {name: adam, lr: 0.004}\n"
-     "train: {epochs: 6, batch: 32}\n"},
+     "train: {epochs: 5, batch: 32}\n"},
 };
 
 const gls_preset *gls_preset_at(int64_t i) {
