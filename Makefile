@@ -4,7 +4,7 @@ SETUP = $(if $(GLISSADE_NO_SETUP),true,sh scripts/setup.sh)
 DESTDIR ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo tests test test-slow theory bench asan clang fuzz format format-check lint howto roots docs deb deb-roots install help info clean
+.PHONY: all setup configure demo tests test test-slow python wheel theory bench asan clang fuzz format format-check lint howto roots arm64 docs deb deb-roots install help info clean
 
 all: configure ## build the libraries and the commands build/glissade, build/glissade64
 	@ninja -C $(BUILD)
@@ -27,6 +27,14 @@ test: tests ## build and pass the tests (at most five minutes); ends with `N pas
 
 test-slow: tests ## the long checks
 	@python3 scripts/test.py $(BUILD) slow
+
+python: ## build the Python package in an environment outside the repository (GLISSADE_PYTHON_ENV) and pass its tests
+	@$(SETUP) --python
+	@sh scripts/python.sh test
+
+wheel: ## build a wheel of the Python package into build/wheel
+	@$(SETUP) --python
+	@sh scripts/python.sh wheel
 
 theory: tests ## every theorem as a check at full length; writes the tables of docs/theory.md
 	@python3 scripts/theory.py $(BUILD)
@@ -69,6 +77,9 @@ deb: ## build the Debian packages of the committed state into build/deb
 
 deb-roots: ## build the packages in bare roots of Debian 12 and 13, install them in clean ones, run the demo there
 	@sh scripts/roots.sh --packages
+
+arm64: ## cross build for 64-bit ARM in a bare root of Debian 12; its fast tests run under emulation (root, debootstrap; hours)
+	@sh scripts/roots.sh --arm64 bookworm
 
 docs: all ## one site of guides, C interface and commands, with search, in build/site
 	@$(SETUP) --docs

@@ -1,13 +1,12 @@
 """Two builds side by side: every line of the benchmarks, in strictly alternating pairs.
 
-Usage: compare.py A B [--pairs N] [--only networks,estimators,measures,methods] [--parameters N] [--threads N] [--rare N]
+Usage: compare.py A B [--pairs N] [--only networks,estimators,measures,methods] [--parameters N] [--threads N]
 
 A and B are build folders, or a command in front of one ("chroot ROOT /path/to/build"). Both sides should have the same
 benchmark programs: to compare with an older commit, `git worktree add OLD COMMIT`, copy bench/*.c over OLD/bench, build its
-`benchmarks`, and give that build as A. The dearest models of the estimators (the resnets) are timed in every third pair only
-(--rare), so that 21 pairs of estimators and measures take a quarter of an hour. Printed for each line: the medians of both
-sides in ms, and the median of the pairs' ratios B / A with its interval of at least 95% (order statistics: nothing is
-assumed of the noise). Below 1, B is the faster one. Run it alone on the machine."""
+`benchmarks`, and give that build as A. 21 pairs of estimators and measures then take about ten minutes on two cores. Printed
+for each line: the medians of both sides in ms, and the median of the pairs' ratios B / A with its interval of at least 95%
+(order statistics: nothing is assumed of the noise). Below 1, B is the faster one. Run it alone on the machine."""
 import argparse
 import math
 import re
@@ -82,15 +81,10 @@ def together(read, outputs):
             yield label, [values[label] for values in both]
 
 
-# Those in every pair, and those in every options.rare-th.
-MODELS, RARE = ["mlp", "convnet", "lstm", "transformer"], ["resnet"]
-
-
 def estimators(sides, options):
-    """One repeat after one to warm up, neither memory nor other slices; a model that a side has not is left out."""
-    for model in MODELS + (RARE if options.pair % options.rare == 0 else []):
-        yield from together(lines_of_estimators,
-                            [side.output("estimators", 1, model, options.threads, "time") for side in sides])
+    """One repeat after one to warm up, neither memory nor other slices."""
+    yield from together(lines_of_estimators,
+                        [side.output("estimators", 1, "all", options.threads, "time") for side in sides])
 
 
 def measures(sides, options):
@@ -121,13 +115,12 @@ def main():
     parser.add_argument("--only", default="networks,estimators,measures,methods")
     parser.add_argument("--parameters", type=int, default=8 << 20, help="of the step rules")
     parser.add_argument("--threads", type=int, default=2, help="of estimators and measures; 1: processor time is compared")
-    parser.add_argument("--rare", type=int, default=3, help="the dearest models of the estimators in every Nth pair")
     options = parser.parse_args()
     sides, found, done = [Side(options.a), Side(options.b)], {}, 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for done in range(options.pairs):
-            turned, options.pair = done % 2 == 1, done
+            turned = done % 2 == 1
             for name in options.only.split(","):
                 for label, values in globals()[name](sides[::-1] if turned else sides, options):
                     found.setdefault((name, label), []).append(values[::-1] if turned else values)
@@ -137,12 +130,12 @@ def main():
         pass
     print(file=sys.stderr)
     print(f"# A = {options.a}, B = {options.b}, {done} alternating pairs")
-    print(f"{'line':58} {'A ms':>9} {'B ms':>9} {'B / A':>6}  interval       pairs")
+    print(f"{'line':58} {'A ms':>9} {'B ms':>9} {'B / A':>6}  interval")
     for (_, label), pairs in found.items():
         ratios = [b / a for a, b in pairs]
         low, high = interval(ratios)
         print(f"{label:58} {statistics.median(a for a, _ in pairs):9.3f} {statistics.median(b for _, b in pairs):9.3f} "
-              f"{statistics.median(ratios):6.3f}  {low:.3f} to {high:.3f} {len(pairs):5}{'  slower' if low > 1.02 else ''}")
+              f"{statistics.median(ratios):6.3f}  {low:.3f} to {high:.3f}{'  slower' if low > 1.02 else ''}")
 
 
 main()

@@ -11,11 +11,11 @@ PAGE = "docs/architecture.md"
 
 
 def sections(text):
-    """Pairs of the folder in a heading `### src/...` ("" elsewhere) and the text below it."""
+    """Pairs of the folder in a heading `### src/...` or `### python/...` ("" elsewhere) and the text below it."""
     parts = re.split(r"^#{2,3} (.*)$", text, flags=re.M)
     yield "", parts[0]
     for heading, body in zip(parts[1::2], parts[2::2]):
-        yield (heading if heading.startswith("src/") else ""), body
+        yield (heading if heading.startswith(("src/", "python/")) else ""), body
 
 
 def read_page(root):

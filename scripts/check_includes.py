@@ -27,7 +27,7 @@ LAYERS = {"run": ["config", "training", "loop", "observer", "search"]}
 # Header of a library: the files that may include it (a folder stands for one file in it).
 PLACES = {
     r"mpi\.h": ["src/comm/mpi.c"],
-    r"cblas\.h": ["src/base/gemm.c"],
+    r"cblas\.h": ["src/base/openblas.c"],
     r"oneapi/dnnl/.*|dnnl\.h": ["src/base/gemm.c", "src/model/"],
     r"lapacke?\.h": ["src/measure/", "src/base/"],
     r"onnx/onnx\.pb-c\.h": ["src/onnx/write.c"],

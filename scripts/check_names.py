@@ -11,7 +11,7 @@ import sys
 
 # The words that a name of the room may begin with. gls_register_WORD belongs to the room of WORD.
 WORDS = {
-    "base": """add align64 alloc allocator arena array arrays axpy blas block combine compare context count dgemm distance
+    "base": """add align64 alloc allocator arena array arrays axpy bf16 blas block combine compare context count dgemm distance
         dot draw dtype fail file fill flush free gemm interrupt interrupted ints kind largest law layout least length lengths
         list lock log make member name nearest note notice omp operand option options parallel parts printout processors random read
         reader real reals record registry resize scale seconds sort sprintf status strdup sum task team tensors text texts value
@@ -21,9 +21,9 @@ WORDS = {
         learned loader npy owned part picture rank rows sampler scan source sparse stream target token tokenizer transform transforms
         vocabulary wrapper zip""",
     "problem": """analytic ask constants coupling evaluate evaluation function generic glm link mode objective oracle output
-        partition piecewise point prediction problem product sink span want""",
+        partition piecewise point prediction problem product sequence sink span want""",
     "onnx": "onnx",
-    "model": """activation bias channel conv dnnl elementary elementwise exec export extent factors family form graph init layer loss
+    "model": """activation bias channel conv ctc dnnl elementary elementwise exec export extent factors family form graph init layer loss
         memory model network node norm op parameter room storage tile use view window""",
     "estimator": """cut estimate estimator group lane ledger making microbatch nonfinite pass place shapes slice sorted stage
         way workspace""",
@@ -32,7 +32,7 @@ WORDS = {
         update""",
     "measure": """alpha conflict diversity figure hull interval lanczos measure moments noise pair pattern sample series spectrum stat
         suspicion tail""",
-    "run": """advice pace advise advisor batches cadence candidate changes checkpoint checkpoints config counter counters domain entrant
+    "run": """advice pace advise advisor batches budget cadence candidate changes checkpoint checkpoints config counter counters domain entrant
         events exchange figures finished folder inputs lines measured members named observe observer observers order preset
         probe prober progress replay run solution solve stepper stop stretch survey suspect suspects sweep trace training trial
         validation verdict verify why""",

@@ -17,6 +17,7 @@ OPTIONAL = {
     "gls_source_write": "options except", "gls_source_from_dense": "label y", "gls_source_from_tokens": "label",
     "gls_source_from_sparse": "label y column value", "gls_source_targets": "label y",
     "gls_source_indices": "mass", "gls_pass_create": "options", "gls_pass_hessian_vector": "mass",
+    "gls_estimator_run_matrix": "spec out record",
     "gls_estimator_create": "spec", "gls_estimator_estimate": "g record", "gls_measure_create": "options except",
     "gls_method_step": "report", "gls_method_step_blocks": "report", "gls_method_tell": "report", "gls_average_create": "spec",
     "gls_schedule_create": "what spec", "gls_theory_values": "given", "gls_model_create": "options data",

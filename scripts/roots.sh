@@ -1,14 +1,19 @@
 #!/bin/sh
 # The README's two commands as its reader would run them, each in a bare root of a Debian release that has nothing but git and
-# make: roots.sh [--packages] [SUITE...]. With --packages: the Debian packages are built in one bare root and installed in a
-# second one, which runs the demo and builds an example. Ends with `roots: N passed, N failed, N skipped`; a root that cannot be
+# make: roots.sh [--packages | --arm64] [SUITE...]. With --packages: the Debian packages are built in one bare root and installed in a
+# second one, which runs the demo and builds an example. With --arm64: a cross build for 64-bit ARM, without OpenBLAS, oneDNN and
+# MPI, whose tests run under qemu's user emulation. Ends with `roots: N passed, N failed, N skipped`; a root that cannot be
 # made here is skipped.
 #   GLISSADE_ROOTS  where the roots are made (default: a new temporary folder); logs stay there, roots are removed
 #   GLISSADE_ROOTS_TESTS  releases whose `make test` is run too (default: all); the others only run the demo
+#   GLISSADE_ARM64_TESTS  targets of the cross build's tests, as tests/test_base_gemm (default: all of the fast suite; hours)
 #   GLISSADE_MPI    mpich: install and build with MPICH in place of Open MPI
 set -eu
 what=commands
-[ "${1:-}" = --packages ] && { what=packages; shift; }
+case ${1:-} in
+--packages) what=packages; shift ;;
+--arm64) what=arm64; shift ;;
+esac
 suites=${*:-bookworm trixie}
 here=$(cd "$(dirname "$0")/.." && pwd)
 where=${GLISSADE_ROOTS:-$(mktemp -d "${TMPDIR:-/tmp}/glissade-roots-XXXXXX")}
@@ -96,6 +101,36 @@ packages() {
             apt-get install -q -y --no-install-recommends ./libglissade-dev_*.deb gcc libc6-dev pkg-config
             cc /usr/share/doc/glissade/examples/own_loop.c -o loop \$(pkg-config --cflags --libs glissade64) -lm; ./loop" &&
         enter "$clean" "dpkg-query -W '*glissade*'; glissade version" | sed 's/^/   /'
+}
+
+# Libraries of both architectures lie side by side in one root, so that programs for ARM find theirs there.
+cross_packages="crossbuild-essential-arm64 qemu-user-static pkg-config meson ninja-build python3 python3-yaml librandom123-dev
+libc6-dev:arm64 liblapacke-dev:arm64 libyaml-dev:arm64 libjansson-dev:arm64 zlib1g-dev:arm64 liblzma-dev:arm64 libpng-dev:arm64
+libxxhash-dev:arm64 libcsv-dev:arm64 libcmocka-dev:arm64 libjpeg62-turbo-dev:arm64 libjs-chart.js"
+
+# The programs that the build knows: each says how many of its checks passed.
+run_cross_tests() {
+    if [ -n "${GLISSADE_ARM64_TESTS:-}" ]; then
+        enter "$1" "cd /root/glissade; for t in $GLISSADE_ARM64_TESTS; do
+            (cd build && QEMU_LD_PREFIX=/ OMP_WAIT_POLICY=passive qemu-aarch64-static \$t) >out 2>&1 || echo \"\$t failed\"
+            grep -hE '^(\[  (PASSED|FAILED)  \]|ok|not ok)' out | sed \"s|^|\$t: |\" || tail -n 3 out
+        done"
+    else
+        enter "$1" "cd /root/glissade; python3 scripts/test.py build fast"
+    fi
+}
+
+arm64() {
+    root=$1
+    clone "$root" &&
+        seconds_of "install" enter "$root" "dpkg --add-architecture arm64; apt-get update -q
+            apt-get install -q -y --no-install-recommends $(echo $cross_packages)" &&
+        seconds_of "cross build" enter "$root" "cd /root/glissade; meson setup build --cross-file scripts/arm64.ini \
+            -Dopenblas=disabled -Ddnnl=disabled -Dmpi=disabled -Donnx=disabled -Ddefault_library=shared -Dbench=false \
+            -Doptimization=1; ninja -C build glissade ${GLISSADE_ARM64_TESTS:-all meson-test-prereq}" &&
+        enter "$root" "cd /root/glissade; file=build/glissade; od -An -tu2 -j18 -N2 \$file; qemu-aarch64-static \$file version" |
+            sed 's/^/   /' &&
+        run_cross_tests "$root" | sed 's/^/   /'
 }
 
 reason=$(why_not)

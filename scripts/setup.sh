@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that building and testing need: as root or with sudo; does nothing when all are there.
-# --peers adds what benchmarks and comparisons measure against; --docs and --deb what `make docs` and `make deb` need.
+# --peers adds what benchmarks and comparisons measure against; --docs, --deb and --python what
+# `make docs`, `make deb` and `make python` need.
 set -eu
 
 packages="gcc g++ make meson ninja-build pkg-config python3 libdnnl-dev libopenblas-openmp-dev liblapacke-dev
@@ -8,6 +9,7 @@ librandom123-dev libyaml-dev libjansson-dev zlib1g-dev liblzma-dev libpng-dev li
 libjpeg62-turbo-dev libpcre2-dev libunistring-dev libjs-chart.js protobuf-c-compiler libprotobuf-c-dev libonnx-dev
 python3-yaml"
 docs="doxygen"
+python="python3-venv python3-dev"
 deb="build-essential debhelper dpkg-dev"
 peers="python3-torch python3-numpy liblinear-tools chromium debootstrap cmake groff doxygen clang clang-format libclang-rt-dev libomp-dev valgrind"
 
@@ -20,6 +22,7 @@ has libmpich-dev && ! has libopenmpi-dev || packages="$packages libopenmpi-dev o
 case ${1:-} in
 --peers) packages="$packages $peers" ;;
 --docs) packages="$packages $docs" ;;
+--python) packages="$packages $python" ;;
 --deb) packages="$packages $deb" ;;
 esac
 missing=""

@@ -14,7 +14,7 @@ try:
     import onnxruntime
 except ImportError:
     peers = os.environ.get("GLISSADE_PEERS")
-    if peers and os.path.realpath(peers) != os.path.realpath(sys.executable):
+    if peers and os.path.abspath(peers) != os.path.abspath(sys.executable):  # both may be links to one Python
         os.execv(peers, [peers, *sys.argv])
     numpy = None
 
@@ -43,6 +43,10 @@ CASES = [
     ("bert, hidden bytes", HIDDEN, "{name: bert, dim: 16, heads: 2, depth: 1, positions: 20}"),
     ("vit", SCALED, "{name: vit, dim: 12, heads: 3, depth: 2, patch: 7}"),
     ("vit, mean of the patches", IMAGES, "{name: vit, dim: 12, heads: 2, depth: 1, patch: 4, pool: mean}"),
+    ("transformer_xl", TEXT, "{name: transformer_xl, dim: 16, heads: 4, depth: 2, tie: true}"),
+    ("transformer_xl, pre", TEXT, "{name: transformer_xl, dim: 12, heads: 2, depth: 1, order: pre}"),
+    ("t5", TEXT, "{name: t5, dim: 16, heads: 4, depth: 2, buckets: 8, max_distance: 9}"),
+    ("t5, gated", TEXT, "{name: t5, dim: 12, heads: 2, head_dim: 5, depth: 1, source: 9, feed_forward: geglu, tie: false}"),
     ("layers", IMAGES, """{name: layers, layers: [{conv: {channels: 5, kernel: 3, pad: 1, groups: 1}}, {leaky_relu: {slope: 0.2}},
         {max_pool: {kernel: 3, stride: 2, pad: 1}}, layer_norm, tanh, {average_pool: {kernel: 2, pad: 1}},
         {residual_block: {channels: 6, stride: 2}}, rms_norm, sigmoid, flatten, {dropout: {p: 0.2}}, {dense: {units: 10}}]}"""),

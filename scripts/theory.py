@@ -19,6 +19,7 @@ TITLES = {
     "nonsmooth": "Non-smooth functions, [T] chapter 5",
     "invariant": "Descent that does not converge, [T] chapter 6",
     "draggers": "Micro-batch clipping and draggers [M]",
+    "lemmas": "Lemmas that theorems stand on [M], [N], [T]",
 }
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 

@@ -121,7 +121,7 @@ GLS_API bool gls_context_portable(const gls_context *ctx);
  * "portable" in a portable context. The first call logs a warning where they are known to be slow. Owned by ctx. */
 GLS_API const char *gls_gemm_describe(gls_context *ctx);
 
-/* The processor core whose kernels OpenBLAS runs, as OpenBLAS names it ("Haswell", "SkylakeX", ...), never NULL.
+/* The processor core whose kernels OpenBLAS runs, as OpenBLAS names it ("Haswell", "SkylakeX", ...), or "none".
  * "Prescott" is what it falls back to where it does not know the processor, and is several times slower: then set
  * OPENBLAS_CORETYPE before the program starts (a library cannot any more; the command does). */
 GLS_API const char *gls_blas_core(void);

@@ -15,11 +15,17 @@ typedef enum gls_target_kind {
     GLS_TARGET_NONE,
     GLS_TARGET_CLASS,
     GLS_TARGET_REAL,
-    GLS_TARGET_TOKENS, /* one at every position of a token row */
-    GLS_TARGET_SPAN    /* a stretch of a token row: its first and its last position */
+    GLS_TARGET_TOKENS,  /* a token at every position of a token row */
+    GLS_TARGET_SPAN,    /* a stretch of a token row: its first and its last position */
+    GLS_TARGET_FRAMES,  /* a class at every position */
+    GLS_TARGET_SEQUENCE /* a sequence of classes, in order, at no given positions */
 } gls_target_kind;
+/* Whether a row has as many labels as positions; negative ones are none. Those of a sequence stand in front. */
+static inline bool gls_target_by_position(gls_target_kind kind) {
+    return kind == GLS_TARGET_TOKENS || kind == GLS_TARGET_FRAMES || kind == GLS_TARGET_SEQUENCE;
+}
 
-/* What positions of a token row see of each other (gls_batch.document). */
+/* What positions of a row see of each other (gls_batch.document). */
 typedef enum gls_documents {
     GLS_DOCUMENTS_WHOLE,  /* a row is one document from its first position to its last */
     GLS_DOCUMENTS_PADDED, /* a row is one document, and padding behind it */
@@ -32,14 +38,15 @@ typedef struct gls_data_info {
     int64_t examples;
     int64_t features;
     int dims;
-    int64_t shape[GLS_MAX_DIMS]; /* of one example: [features], or [channels, height, width] */
+    int64_t
+        shape[GLS_MAX_DIMS]; /* of one example: [features], [channels, height, width], or of frames [length, values] */
     bool sparse;
     gls_target_kind target;
     int64_t classes;                /* with class targets; the vocabulary where they are tokens, the length of spans */
     int64_t targets;                /* real targets: values a row, or 0 */
-    int64_t length;                 /* token rows: tokens a row; else 0 */
-    int64_t vocabulary;             /* token rows: tokens are in [0, vocabulary) */
-    gls_documents documents;        /* of token rows */
+    int64_t length;                 /* tokens or frames a row, features / length values each; other rows: 0 */
+    int64_t vocabulary;             /* token rows: tokens are in [0, vocabulary); other rows: 0 */
+    gls_documents documents;        /* of rows with a length */
     int64_t separator;              /* token rows: the token that parts two texts of a row; 0: there is none */
     bool masked;                    /* targets that are tokens: those that a row hides, instead of the next ones */
     int64_t streams;                /* > 0: of token rows, example j goes on where example j - streams ends; else 0 */
@@ -100,6 +107,12 @@ GLS_API gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token
  * row, and is negative where padding fills its end, whose labels are then negative too. */
 GLS_API gls_status gls_source_from_documents(gls_context *ctx, const int32_t *token, const int32_t *label,
                                              const int32_t *document, const gls_data_info *info, gls_source **out);
+/* The same as gls_source_from_dense over rows of frames: x [examples, length, values], of which a row's first frames[i]
+ * count, at least 1 (NULL: all), and the rest is padding. info has length and features, length values of each frame.
+ * label is [examples] with class targets, or [examples, length]: with GLS_TARGET_FRAMES a row's mass is then its share
+ * of labels that are not negative, with GLS_TARGET_SEQUENCE the number of its labels, at least 1, over length. */
+GLS_API gls_status gls_source_from_frames(gls_context *ctx, const gls_real *x, const int32_t *label,
+                                          const int64_t *frames, const gls_data_info *info, gls_source **out);
 /* The same as gls_source_from_dense over compressed sparse rows, row [examples + 1]. */
 GLS_API gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column,
                                           const gls_real *value, const int32_t *label, const gls_real *y,
@@ -199,12 +212,13 @@ typedef struct gls_batch {
     const int32_t *column; /* ascending inside a row, in [0, features) */
     const gls_real *value;
     const int32_t *token; /* [rows, length] tokens, or NULL */
-    int64_t length;       /* of token rows */
+    int64_t length;       /* of rows of tokens or frames */
     /* [rows, length] Positions of a row see each other where these are equal; negative: padding. NULL: all do. */
     const int32_t *document;
     /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or with spans [rows, 2], or NULL */
     const int32_t *label;
-    bool next_tokens, spans;
+    bool next_tokens; /* the labels are by position (gls_target_by_position) */
+    bool spans;
     const gls_real *y; /* [rows, targets] real targets, or NULL */
     int64_t targets;
     const int64_t *index; /* [rows] the example's index in the set */

@@ -83,6 +83,25 @@ typedef struct gls_ledger {
 GLS_API gls_ledger gls_estimator_ledger(const gls_estimator *estimator);
 GLS_API void gls_estimator_destroy(gls_estimator *estimator);
 
+/* ---- gradients that are in memory already ---- */
+
+/* Gradients of a mini-batch, one row an example [n, d], row-major, from anywhere; the counterpart for measures is
+ * gls_measure_matrix. All arrays are borrowed during the call. */
+typedef struct gls_estimator_matrix {
+    const gls_real *g;
+    int64_t n, d;
+    const double *mass; /* [n] >= 0, what rows count for: a mean is their sum over the sum of masses; NULL: all 1 */
+    const int64_t *key; /* [n] for stages that make groups by key, whatever that key is called there; else NULL */
+    uint64_t draw;      /* number of the mini-batch: stages that draw take other numbers for another one */
+} gls_estimator_matrix;
+/* What a chain makes of them, in one call: g [d], as gls_estimator_estimate gives it on a problem whose examples have
+ * these gradients; out->loss is NaN. spec as in gls_estimator_create; the seed is the context's. out and record may be
+ * NULL. A row that is not finite does what the chain's `nonfinite` says. GLS_ERR_ARGUMENT for an empty matrix, negative
+ * masses, and keys where the chain has no use for them or none where it needs them; GLS_ERR_UNSUPPORTED in a context of
+ * several ranks. */
+GLS_API gls_status gls_estimator_run_matrix(gls_context *ctx, const gls_value *spec, const gls_estimator_matrix *matrix,
+                                            gls_real *g, gls_estimate *out, gls_record *record);
+
 /* ======== for authors: passes of your own, over which you ask each slice yourself ======== */
 
 /* A slice inside a pass, as request->slice() is given it. */

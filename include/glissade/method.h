@@ -29,6 +29,9 @@ GLS_API gls_status gls_method_create(gls_context *ctx, const gls_method_options 
 GLS_API gls_status gls_method_create_named(gls_context *ctx, const char *name, int64_t parameters, gls_method **out);
 /* Sets an option of the parameters that no group matches. After the first step only schedulable ones may be set. */
 GLS_API gls_status gls_method_set(gls_method *method, const char *key, double value);
+/* The same for the blocks of one group, counted from 0 as in the spec's `groups`. GLS_ERR_ARGUMENT for options of the
+ * whole method, and for a group that is not trained. */
+GLS_API gls_status gls_method_set_group(gls_method *method, int64_t group, const char *key, double value);
 /* The same from text, for words, lists ("[0.9, 0.99]") and schedules ("{name: poly, from: 0.1}"). */
 GLS_API gls_status gls_method_set_text(gls_method *method, const char *key, const char *text);
 /* Gives an option one value a coordinate: `values` [d] > 0 is copied (cclip: "tau"). Not part of gls_method_arrays. */
@@ -240,7 +243,7 @@ enum {
     GLS_METHOD_VECTORS = 4,      /* state vectors at most */
     GLS_METHOD_COEFFICIENTS = 8, /* numbers a group's rule may prepare once a step */
     GLS_METHOD_SUMS = 4,         /* sums a rule may gather over coordinates in one pass */
-    GLS_METHOD_RANGE = 512       /* coordinates handed to a rule at once, at most */
+    GLS_METHOD_RANGE = 512       /* coordinates handed to a rule at once, at most; more to one that moves w itself */
 };
 
 enum {
@@ -248,7 +251,8 @@ enum {
     GLS_METHOD_NEEDS_BLOCK_NORMS = 2, /* range->g_norm2, range->w_norm2 */
     GLS_METHOD_OWN_DECAY = 4,         /* the rule itself applies range->decay; else weight_decay is added to g */
     GLS_METHOD_DECOUPLED = 8,         /* weight_decay is the decoupled one */
-    GLS_METHOD_SQUARES = 16 /* its state holds squares of g: a |g| whose square overflows gls_real is an error */
+    GLS_METHOD_SQUARES = 16, /* its state holds squares of g: a |g| whose square overflows gls_real is an error */
+    GLS_METHOD_MOVES = 32    /* main moves w itself, by range->target, in the loop that makes the step */
 };
 
 /* project: {ball: r} around zero, or {box: [lo, hi]} for every coordinate. */
@@ -286,6 +290,14 @@ typedef struct gls_move {
     double rate;
 } gls_move;
 
+/* The same for a rule that writes w itself: w -= rate along + shrink w, then into [low, high]. */
+typedef struct gls_move_target {
+    gls_real *w;
+    gls_real rate; /* the rule's own, as shrink and the bounds are the library's */
+    gls_real shrink, low, high;
+    double moved2; /* |w_new - w_old|^2, to be added to */
+} gls_move_target;
+
 /* Consecutive coordinates of one block and one parameter group: what a rule works on. All pointers are at its first
  * coordinate. */
 typedef struct gls_range {
@@ -302,6 +314,8 @@ typedef struct gls_range {
     double *sums;              /* to be added to */
     gls_real *step; /* room for a step: where the move goes along at first, with rate 1. In the first pass: scratch */
     gls_move *move; /* a rule may point it at a vector that it has anyway */
+    gls_move_target *target; /* in main, with GLS_METHOD_MOVES; step and move are not looked at then, and a range may be
+                                longer than GLS_METHOD_RANGE */
 } gls_range;
 
 /* What `create` may look at. */

@@ -71,11 +71,20 @@ GLS_API void gls_predictor_text_clear(gls_context *ctx, gls_predictor_text *text
 /* ---- scores ---- */
 
 /* What rows are scored as; a score belongs to one or more. */
-enum { GLS_TASK_CLASSES = 1, GLS_TASK_VALUES = 2, GLS_TASK_TOKENS = 4, GLS_TASK_MASKED = 8, GLS_TASK_SPANS = 16 };
+enum {
+    GLS_TASK_CLASSES = 1,
+    GLS_TASK_VALUES = 2,
+    GLS_TASK_TOKENS = 4,
+    GLS_TASK_MASKED = 8,
+    GLS_TASK_SPANS = 16,
+    GLS_TASK_FRAMES = 32,
+    GLS_TASK_SEQUENCES = 64
+};
 
 typedef struct gls_score_type {
     const char *name, *help;
     unsigned tasks;
+    bool lower; /* smaller is better */
 } gls_score_type;
 GLS_API const gls_score_type *gls_score_type_at(int64_t i); /* NULL at the end */
 

@@ -36,7 +36,9 @@ typedef enum gls_link {
     GLS_LINK_SOFTMAX,  /* one z for each class: class c has probability e^(z_c) / sum e^z */
     GLS_LINK_SIGN,     /* two classes, one z: class 1 where z > 0; no probabilities */
     GLS_LINK_LARGEST,  /* one z for each class: that of the largest z, the first of equal ones; no probabilities */
-    GLS_LINK_NEAREST   /* one z: the class of the nearest number 0, 1, ...; no probabilities */
+    GLS_LINK_NEAREST,  /* one z: the class of the nearest number 0, 1, ...; no probabilities */
+    GLS_LINK_SEQUENCE  /* a row's classes in order: at every position one z for each and one for none, problem->blank;
+                          the  largest ones, runs of equal ones once */
 } gls_link;
 
 /* Adds up over `count` examples: *value = sum c_i f_i(w), and unless gradient is NULL, gradient[d] += sum c_i grad
@@ -93,12 +95,14 @@ typedef struct gls_prediction {
     int64_t positions; /* predictions a row: 1, or one for each of its tokens */
     int64_t classes;   /* 0: values are predicted, not classes */
     int64_t values; /* what gls_problem_predict gives for each: probabilities of the classes, or values; 0: nothing */
+    bool sequence;  /* classes in order, at most one a position; values: the blank has a probability too */
 } gls_prediction;
 GLS_API gls_prediction gls_problem_prediction(const gls_problem *problem);
 /* From outputs z [rows, k]: out [rows, positions, values], the probabilities of the classes or the values.
  * GLS_ERR_UNSUPPORTED with a sentence where there are none. */
 GLS_API gls_status gls_problem_predict(const gls_problem *problem, int64_t rows, const gls_real *z, gls_real *out);
-/* The same for classes: out [rows, positions] in [0, classes), -1 where z is not a number. */
+/* The same for classes: out [rows, positions] in [0, classes), -1 where z is not a number. A sequence stands in front,
+ * -1 behind it. */
 GLS_API gls_status gls_problem_classify(const gls_problem *problem, int64_t rows, const gls_real *z, int32_t *out);
 
 /* ---- points, evaluations and questions: for someone who looks into a problem without a pass ---- */
@@ -308,6 +312,7 @@ struct gls_problem {
     int64_t outputs;                       /* k; 0: none */
     gls_link link;                         /* from the outputs to predictions */
     int64_t positions;                     /* predictions of a row, k / positions outputs each; 0: one */
+    int64_t blank;                         /* GLS_LINK_SEQUENCE: the output that stands for no class */
     bool serial;                           /* must not be called from two threads */
     bool oracle_exact;                     /* answers GLS_WANT_ORACLE exactly */
     bool hessian_exact;                    /* answers GLS_WANT_HESSIAN in closed form */

@@ -102,7 +102,8 @@ typedef struct gls_run_result {
     double train_loss, validation_loss, test_loss;
     double train_score, validation_score, test_score;
     const char *score;
-    double seconds; /* of all work of all sessions: reading data, training, validations, checkpoints, final losses */
+    bool score_lower; /* a smaller one is better */
+    double seconds;   /* of all work of all sessions: reading data, training, validations, checkpoints, final losses */
     double examples_per_second; /* of training: final losses are not counted */
     gls_stop_reason stopped;
     int64_t train_examples; /* how many train_loss is over (train.final_train, or what train.time left room for) */

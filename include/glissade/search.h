@@ -34,6 +34,8 @@ typedef struct gls_sweep_options {
     int64_t seeds;  /* runs of each trial, with seeds first_seed, first_seed + 1, ... */
     int64_t first_seed;
     bool by_epochs;     /* compare by the epochs in which runs reach train.target_accuracy or train.target_loss */
+    bool by_loss;       /* compare by the validation loss (without a validation set the training loss) */
+    bool by_score;      /* compare by train.score on the validation set, and by nothing else */
     const char *folder; /* for the run folders: runs finished there are skipped, unfinished ones continue */
     const gls_context_options *context; /* threads, allocator and logger of the runs' own contexts */
     /* Before each run (result NULL) and after it; result->stopped is GLS_STOP_NONE if the run diverged. NULL: none. */
@@ -64,8 +66,9 @@ typedef struct gls_sweep {
     gls_sweep_trial *trial; /* [trials] the best first, those that failed last */
     char *selected_by;      /* "validation accuracy", "validation loss", "training loss", "epochs to the target" */
     bool greater_is_better;
-    bool best;  /* trial[0] is a best one: some trial has a finite figure to be chosen by */
-    bool *edge; /* [axes] the best value is the least or the greatest that was tried */
+    bool score_lower; /* of the trials' scores a smaller one is better */
+    bool best;        /* trial[0] is a best one: some trial has a finite figure to be chosen by */
+    bool *edge;       /* [axes] the best value is the least or the greatest that was tried */
     bool interrupted;
 } gls_sweep;
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline float gls_widen(uint16_t narrow) {
+static inline float gls_bf16_widen(uint16_t narrow) {
     uint32_t bits = (uint32_t)narrow << 16;
     float wide;
     memcpy(&wide, &bits, sizeof wide);
@@ -13,7 +13,7 @@ static inline float gls_widen(uint16_t narrow) {
 }
 
 /* To the nearest, ties to even; NaN stays NaN. */
-static inline uint16_t gls_narrow(float wide) {
+static inline uint16_t gls_bf16_narrow(float wide) {
     uint32_t bits;
     memcpy(&bits, &wide, sizeof bits);
     uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16; /* a tie is rounded up if it was odd */

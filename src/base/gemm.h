@@ -1,4 +1,4 @@
-/* Matrix products: the one file that calls GEMM libraries. Call shapes are part of the result's bits. */
+/* Matrix products, by oneDNN, OpenBLAS or our own loops. Call shapes are part of the result's bits. */
 #ifndef GLS_BASE_GEMM_H
 #define GLS_BASE_GEMM_H
 

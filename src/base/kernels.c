@@ -9,19 +9,6 @@
 enum { LANES = GLS_LANES, TEAM_CHUNKS = 256, TEAM_LEAST = 8 };
 
 /* Sums over one chunk of at most GLS_CHUNK elements. */
-GLS_SIMD void gls_add_squares(double sum[GLS_LANES], int64_t before, const gls_real *x, int64_t n) {
-    double part[LANES];
-    int64_t i = 0;
-    for (int j = (int)(before % LANES); j > 0 && j < LANES && i < n; j++, i++) sum[j] += (double)x[i] * (double)x[i];
-    for (int j = 0; j < LANES; j++) part[j] = sum[j];
-    for (; i + LANES <= n; i += LANES) {
-        GLS_LANE_LOOP
-        for (int j = 0; j < LANES; j++) part[j] += (double)x[i + j] * (double)x[i + j];
-    }
-    for (int j = 0; i + j < n; j++) part[j] += (double)x[i + j] * (double)x[i + j];
-    for (int j = 0; j < LANES; j++) sum[j] = part[j];
-}
-
 static double chunk_squares(const gls_real *x, const gls_real *unused, int64_t n) {
     double part[LANES] = {0};
     gls_add_squares(part, 0, x, n);

@@ -403,7 +403,7 @@ static double value_at(int dtype, const void *data, int64_t i) {
     if (dtype == GLS_F64) return ((const double *)data)[i];
     if (dtype == GLS_F32) return ((const float *)data)[i];
     if (dtype == DTYPE_F16) return half(narrow[i]);
-    return gls_widen(narrow[i]);
+    return gls_bf16_widen(narrow[i]);
 }
 
 static gls_status convert(gls_tensors *t, const char *name, int dtype, const void *data, int64_t count, gls_real *out) {

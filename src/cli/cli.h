@@ -174,6 +174,17 @@ gls_status cli_model_open(cli_model *model, const cli_args *args, gls_part part)
 /* The model alone, with --at. */
 gls_status cli_model_load(cli_model *model, const cli_args *args);
 void cli_model_close(cli_model *model);
+/* evaluate_by.c: scores of rows by the values of one of their columns. */
+typedef struct cli_by {
+    const char *column;
+    int64_t values; /* 0: there is no such column, and none was asked for */
+    int64_t *value; /* [values] ascending */
+    gls_scores *scores;
+} cli_by;
+gls_status cli_by_fill(cli_by *by, cli_model *model, const char *wanted); /* NULL: domain, where there is one */
+void cli_by_print(const cli_by *by, const gls_scores *all);
+json_t *cli_by_json(const cli_by *by);
+void cli_by_clear(cli_by *by, gls_context *ctx);
 /* Its name, or its number in text. */
 const char *cli_class_name(const gls_data_info *info, int64_t c, char text[24]);
 

@@ -41,7 +41,7 @@ static json_t *confusion_json(const gls_scores *s) {
     return table;
 }
 
-static json_t *scores_json(const gls_scores *s, const gls_data_info *info) {
+static json_t *scores_json(const gls_scores *s, const cli_by *by, const gls_data_info *info) {
     json_t *object = json_object(), *by_class = json_array();
     char text[24];
     json_object_set_new(object, "examples", json_integer(s->examples));
@@ -54,6 +54,7 @@ static json_t *scores_json(const gls_scores *s, const gls_data_info *info) {
     if (s->classes) json_object_set_new(object, "confusion", confusion_json(s));
     if (s->classes) json_object_set(object, "by_class", by_class);
     json_decref(by_class);
+    if (by->values) json_object_set_new(object, "by", cli_by_json(by));
     return object;
 }
 
@@ -69,35 +70,43 @@ static gls_status check(const cli_model *m, const gls_scores *s) {
 static int run(const cli_args *args) {
     cli_model m;
     gls_scores scores = {0};
+    cli_by by = {0};
     gls_status status = cli_model_open(&m, args, GLS_PART_TEST);
     if (!m.ctx) return cli_bad("out of memory"), CLI_FAILED;
     if (status == GLS_OK) status = gls_predictor_score(m.predictor, m.rows, &scores);
+    if (status == GLS_OK) status = cli_by_fill(&by, &m, cli_get(args, "by"));
     int code = CLI_DONE;
     if (status == GLS_OK && args->first) {
         const gls_data_info *info = gls_predictor_input_info(m.predictor);
-        if (!cli_has(args, "quiet")) print_terminal(&scores, info);
-        if (cli_has(args, "json")) code = cli_print_json(scores_json(&scores, info), 17);
+        if (!cli_has(args, "quiet")) {
+            print_terminal(&scores, info);
+            cli_by_print(&by, &scores);
+        }
+        if (cli_has(args, "json")) code = cli_print_json(scores_json(&scores, &by, info), 17);
         status = check(&m, &scores);
     }
     status = gls_comm_agree(m.ctx, status);
     if (status != GLS_OK) code = cli_fail_together(m.ctx, status, false);
     gls_scores_clear(m.ctx, &scores);
+    cli_by_clear(&by, m.ctx);
     cli_model_close(&m);
     return code;
 }
 
-static const cli_flag flags[] = {{"data", "FILE", "rows with targets, in the format of the training file"},
-                                 CLI_FLAG_MODEL_AT,
-                                 CLI_FLAG_MODEL_FORMAT,
-                                 CLI_FLAG_THREADS,
-                                 CLI_FLAG_JSON,
-                                 CLI_FLAG_QUIET,
-                                 {NULL}};
+static const cli_flag flags[] = {
+    {"data", "FILE", "rows with targets, in the format of the training file"},
+    {"by", "COLUMN", "scores by the values of a column of the rows (a key); default: domain, where there is one"},
+    CLI_FLAG_MODEL_AT,
+    CLI_FLAG_MODEL_FORMAT,
+    CLI_FLAG_THREADS,
+    CLI_FLAG_JSON,
+    CLI_FLAG_QUIET,
+    {NULL}};
 
 const cli_verb cli_evaluate = {
     .name = "evaluate",
     .synopsis = "evaluate MODEL.safetensors | RUN  --data FILE",
-    .help = "a trained model's scores on rows with targets, over all and by class",
+    .help = "a trained model's scores on rows with targets, over all, by class and by domain",
     .details =
         "On the run's own test file, loss and accuracy are those that the run reports (accuracy where no row has a "
         "weight).",

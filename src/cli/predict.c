@@ -10,6 +10,7 @@
 /* n predictions: `values` numbers each in value, a class each in label; what there is not is NULL. */
 typedef struct predictions {
     int64_t rows, positions, values;
+    bool sequence; /* a row's classes in order, -1 behind them */
     gls_real *z, *value;
     int32_t *label;
     const gls_data_info *info;
@@ -33,6 +34,7 @@ static gls_status predict(cli_model *m, predictions *p) {
     p->rows = gls_source_info(m->rows)->examples;
     p->positions = kind.positions;
     p->values = kind.values;
+    p->sequence = kind.sequence;
     p->info = gls_predictor_input_info(m->predictor);
     int64_t n = p->rows * kind.positions;
     p->z = gls_alloc(m->ctx, p->rows, (size_t)gls_predictor_outputs(m->predictor) * sizeof *p->z);
@@ -95,13 +97,35 @@ static void print_row(FILE *out, const predictions *p, int64_t i) {
     fputc('\n', out);
 }
 
+/* A row's classes in one field, parted by blanks. */
+static void print_sequence(FILE *out, const predictions *p, int64_t row) {
+    char number[24];
+    const int32_t *label = p->label + row * p->positions;
+    fputc('"', out);
+    for (int64_t k = 0; k < p->positions && label[k] >= 0; k++) {
+        if (k) fputc(' ', out);
+        for (const char *name = cli_class_name(p->info, label[k], number); *name; name++)
+            fprintf(out, *name == '"' ? "\"\"" : "%c", *name);
+    }
+    fputs("\"\n", out);
+}
+
+static void print_table(FILE *out, const predictions *p) {
+    if (p->sequence) {
+        fputs("labels\n", out);
+        for (int64_t i = 0; i < p->rows; i++) print_sequence(out, p, i);
+        return;
+    }
+    print_header(out, p);
+    for (int64_t i = 0; i < p->rows * p->positions; i++) print_row(out, p, i);
+}
+
 static gls_status write_csv(cli_model *m, const predictions *p, const char *path) {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     if (!out) return gls_fail(m->ctx, GLS_ERR_MEMORY, "out of memory");
-    print_header(out, p);
-    for (int64_t i = 0; i < p->rows * p->positions; i++) print_row(out, p, i);
+    print_table(out, p);
     bool failed = ferror(out);
     failed = fclose(out) || failed;
     gls_status status = failed ? gls_fail(m->ctx, GLS_ERR_MEMORY, "out of memory") : gls_write_text(m->ctx, path, text);
@@ -144,7 +168,9 @@ static int run(const cli_args *args) {
 
 static const cli_flag flags[] = {
     {"data", "FILE", "the rows, in the format of the training file; they need no targets"},
-    {"out", "FILE", "P.npy: probabilities or values (classes where there are none); P.csv: classes by name as well"},
+    {"out", "FILE",
+     "P.npy: probabilities or values (classes where there are none); P.csv: classes by name as well, "
+     "or a row's sequence of labels"},
     CLI_FLAG_MODEL_AT,
     CLI_FLAG_MODEL_FORMAT,
     CLI_FLAG_THREADS,

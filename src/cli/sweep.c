@@ -34,6 +34,34 @@ static gls_status read_axes(job *j) {
                                       "method.lr=0.1,0.3,1");
 }
 
+static const char *way_at(const void *user, int64_t i) {
+    static const char *const own[] = {"figure", "loss", "epochs"};
+    const gls_score_type *type = i < 3 ? NULL : gls_score_type_at(i - 3);
+    (void)user;
+    return i < 3 ? own[i] : type ? type->name : NULL;
+}
+
+/* A score's name stands for train.score. */
+static gls_status compare_by(job *j, const char *by) {
+    const gls_value *train = gls_value_get(j->config, "train"), *given = train ? gls_value_get(train, "score") : NULL;
+    int64_t i = 0;
+    for (const char *name; (name = way_at(NULL, i)) && strcmp(name, by) != 0;) i++;
+    if (!way_at(NULL, i)) {
+        char all[400] = "";
+        for (int64_t k = 0; way_at(NULL, k); k++)
+            snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", k ? ", " : "", way_at(NULL, k));
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--by: expected one of %s, found '%s'", all, by);
+    }
+    j->options.by_loss = i == 1;
+    j->options.by_epochs = i == 2;
+    j->options.by_score = i > 2;
+    if (i < 3) return GLS_OK;
+    if (given && given->kind == GLS_VALUE_TEXT && strcmp(given->text, by) != 0)
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--by %s, but train.score is %s: expected one of the two alone", by,
+                        given->text);
+    return cli_config_set(j->ctx, j->config, "--by", "train.score", by);
+}
+
 static gls_status configure(job *j) {
     GLS_TRY(cli_configure(j->ctx, j->args, 0, &j->config, NULL));
     GLS_TRY(cli_config_set(j->ctx, j->config, "--threads", "train.threads", cli_get(j->args, "threads")));
@@ -47,7 +75,7 @@ static gls_status configure(job *j) {
     j->options.first_seed = cli_int(j->args, "seed", (int64_t)given.seed);
     if (seeds > 1) GLS_TRY(gls_config_set(j->ctx, j->config, "train.seeds=1")); /* each folder has one run */
     const char *by = cli_get(j->args, "by");
-    j->options.by_epochs = by && strcmp(by, "epochs") == 0;
+    if (by) GLS_TRY(compare_by(j, by));
     char *name = cli_has(j->args, "out") ? NULL : gls_config_name(j->ctx, j->config);
     j->folder = name ? gls_sprintf(j->ctx, "runs/sweep-%s", name) : gls_strdup(j->ctx, cli_get(j->args, "out"));
     gls_free(j->ctx, name);
@@ -80,6 +108,7 @@ static void print_stat(gls_sweep_stat stat, int width, bool percent) {
 /* Best first, as the sweep sorted them; trials that an interruption left out are not shown. */
 static void print_table(const gls_sweep *sweep) {
     int width[MOST_AXES];
+    bool percent = !sweep->score_lower; /* shares, as most scores are */
     fprintf(stderr, "\n  ");
     for (int64_t a = 0; a < sweep->axes; a++) {
         size_t widest = strlen(sweep->axis[a].key);
@@ -89,15 +118,15 @@ static void print_table(const gls_sweep *sweep) {
         fprintf(stderr, "%-*s  ", width[a], sweep->axis[a].key);
     }
     fprintf(stderr, "  %20s  %18s  %18s  %18s\n", sweep->selected_by ? sweep->selected_by : "", "test loss",
-            "test score %", "epochs");
+            percent ? "test score %" : "test score", "epochs");
     for (int64_t t = 0; t < sweep->trials; t++) {
         const gls_sweep_trial *trial = &sweep->trial[t];
         if (!trial->runs && !trial->failed) continue;
         fprintf(stderr, t || !sweep->best ? "  " : "* ");
         for (int64_t a = 0; a < sweep->axes; a++) fprintf(stderr, "%-*s  ", width[a], trial->text[a]);
-        print_stat(trial->selected, 20, sweep->greater_is_better);
+        print_stat(trial->selected, 20, percent && sweep->greater_is_better);
         print_stat(trial->test_loss, 18, false);
-        print_stat(trial->test_score, 18, true);
+        print_stat(trial->test_score, 18, percent);
         print_stat(trial->epochs, 18, false);
         fprintf(stderr, "  %s", trial->folder);
         if (trial->missed) fprintf(stderr, "  %lld missed the target", (long long)trial->missed);
@@ -158,9 +187,9 @@ static const cli_flag flags[] = {
     {"over", "KEY=V,V,...", "values to try for a key, or a range KEY=LOW..HIGH to draw from; may be repeated",
      .repeats = true},
     {"by", "WHAT",
-     "figure (the default): the score or loss at the end; epochs: how soon train.target_accuracy or train.target_loss "
-     "is reached",
-     CLI_CHOICE, .choices = "figure|epochs"},
+     "figure (the default): the score or loss at the end; loss; a score of evaluate (auc, rmse, ...): that one; "
+     "epochs: "
+     "how soon train.target_accuracy or train.target_loss is reached"},
     {"trials", "N", "random search: draw N settings; default: the whole grid", CLI_INT, 1, INFINITY},
     {"seeds", "N", "runs of each setting; default: train.seeds (1)", CLI_INT, 1, INFINITY},
     {"seed", "N", "the first seed; default: train.seed (1)", CLI_INT, 0, INFINITY},

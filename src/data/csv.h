@@ -3,6 +3,7 @@
 #ifndef GLS_DATA_CSV_H
 #define GLS_DATA_CSV_H
 
+#include "data/delimited.h"
 #include "data/source.h"
 #include "data/vocabulary.h"
 
@@ -70,9 +71,11 @@ typedef struct gls_csv_reading {
     const gls_csv_options *options;
     gls_part part;
     const gls_data_info *like;
+    gls_delimited *file;
     gls_csv_source *source;
     gls_csv_column *column;
     int64_t columns, rows;
+    int64_t line;    /* that is read next */
     gls_real *cells; /* of the current row; NULL between rows */
     double *side;    /* [rows, sides] target, weight and key, a text as its number */
     int64_t sides, side_room;
@@ -86,6 +89,13 @@ gls_status gls_csv_columns(gls_csv_reading *r);
 const gls_csv_column *gls_csv_find_role(const gls_csv_reading *r, gls_csv_role role);
 /* Reads the file's rows. */
 gls_status gls_csv_read(gls_csv_reading *r);
+/* The same once the file is open: chunk by chunk, several at a time on the context's threads. */
+gls_status gls_csv_read_parts(gls_csv_reading *r);
+/* One chunk behind all that was read: whoever finds a mistake says where it is. */
+gls_status gls_csv_read_in_order(gls_csv_reading *r, gls_delimited_chunk *chunk);
+bool gls_csv_is_missing(const gls_csv_reading *r, const char *text);
+/* Room for that many rows more in r->side. */
+gls_status gls_csv_side_room(gls_csv_reading *r, int64_t rows);
 /* Features, their names and what missing values become, once all rows are there. */
 gls_status gls_csv_features(gls_csv_reading *r);
 /* Targets, weights and keys. */

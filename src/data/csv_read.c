@@ -1,6 +1,5 @@
 /* The rows of a table: every value becomes a number, a category's number or a missing value, as it is read. */
 #include "data/csv.h"
-#include "data/delimited.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +15,7 @@ static gls_status GLS_PRINTF(4, 5)
     return gls_fail(r->ctx, GLS_ERR_INPUT, "%s:%lld: column '%.80s': %s", r->path, (long long)line, c->name, text);
 }
 
-static bool is_missing(const gls_csv_reading *r, const char *text) {
+bool gls_csv_is_missing(const gls_csv_reading *r, const char *text) {
     const gls_texts *missing = &r->options->missing;
     if (!r->missing_begins[(unsigned char)*text]) return false;
     for (int64_t k = 0; k < missing->count; k++)
@@ -72,7 +71,7 @@ static gls_status check_new(gls_csv_reading *r, const gls_csv_column *c, const c
 }
 
 static gls_status put_text(gls_csv_reading *r, gls_csv_column *c, const char *text, int64_t length, int64_t line) {
-    if (is_missing(r, text)) return store_missing(r, c, line);
+    if (gls_csv_is_missing(r, text)) return store_missing(r, c, line);
     if (!c->words) GLS_TRY(gls_vocabulary_create(r->ctx, &c->words));
     int64_t before = gls_vocabulary_size(c->words);
     int32_t number;
@@ -89,7 +88,7 @@ static gls_status put_value(gls_csv_reading *r, gls_csv_column *c, const char *t
         c->decided = true;
         return store(r, c, value, line);
     }
-    if (is_missing(r, text)) return store_missing(r, c, line);
+    if (gls_csv_is_missing(r, text)) return store_missing(r, c, line);
     if (!c->decided) return put_text(r, c, text, length, line);
     return bad_value(
         r, c, line, "'%.80s' is not a number%s", text,
@@ -98,14 +97,18 @@ static gls_status put_value(gls_csv_reading *r, gls_csv_column *c, const char *t
             : "");
 }
 
+gls_status gls_csv_side_room(gls_csv_reading *r, int64_t rows) {
+    if ((r->rows + rows) * r->sides <= r->side_room) return GLS_OK;
+    int64_t room = r->side_room + r->side_room / 2 + (rows + 1024) * r->sides;
+    double *side = gls_resize(r->ctx, r->side, room, sizeof *side);
+    if (!side) return GLS_ERR_MEMORY;
+    r->side = side;
+    r->side_room = room;
+    return GLS_OK;
+}
+
 static gls_status begin_row(gls_csv_reading *r) {
-    if ((r->rows + 1) * r->sides > r->side_room) {
-        int64_t room = 2 * r->side_room + 1024 * r->sides;
-        double *side = gls_resize(r->ctx, r->side, room, sizeof *side);
-        if (!side) return GLS_ERR_MEMORY;
-        r->side = side;
-        r->side_room = room;
-    }
+    GLS_TRY(gls_csv_side_room(r, 1));
     return gls_csv_source_row(r->source, r->rows, &r->cells);
 }
 
@@ -158,6 +161,11 @@ static gls_status on_record(void *user, int64_t fields, int64_t line) {
     return end_row(r, fields, line);
 }
 
+gls_status gls_csv_read_in_order(gls_csv_reading *r, gls_delimited_chunk *chunk) {
+    gls_delimited_sink sink = {r, on_field, on_record};
+    return gls_delimited_parse(r->file, chunk, &r->line, &sink);
+}
+
 /* ---- the whole file ---- */
 
 /* Delimiter: as given, or a tab where the name says .tsv or .tab. */
@@ -198,8 +206,11 @@ gls_status gls_csv_read(gls_csv_reading *r) {
     GLS_TRY(choose_marks(r, &delimiter, &quote));
     for (int64_t k = 0; k < r->options->missing.count; k++)
         r->missing_begins[(unsigned char)r->options->missing.item[k][0]] = true;
-    gls_delimited_sink sink = {r, on_field, on_record};
-    GLS_TRY(gls_delimited_read(r->ctx, r->path, delimiter, quote, &sink));
+    r->line = 1;
+    GLS_TRY(gls_delimited_open(r->ctx, r->path, delimiter, quote, &r->file));
+    gls_status status = gls_csv_read_parts(r);
+    gls_delimited_close(r->file);
+    GLS_TRY(status);
     if (!r->rows) return gls_fail(r->ctx, GLS_ERR_INPUT, "%s: no examples", r->path);
     return judge_missing(r);
 }

@@ -245,11 +245,14 @@ static gls_status write_text(gls_context *ctx, gls_description *d, const look *s
     lines l = {.ctx = ctx};
     const gls_data_info *info = &d->info;
     add(&l, "%lld examples", (long long)info->examples);
-    if (info->length)
+    if (info->vocabulary)
         add(&l, " of %lld tokens, vocabulary %lld", (long long)info->length, (long long)info->vocabulary);
+    else if (info->length)
+        add(&l, " of at most %lld frames of %lld values", (long long)info->length,
+            (long long)(info->features / info->length));
     else
         add(&l, " of %lld features", (long long)info->features);
-    for (int i = 0; info->dims > 1 && i < info->dims; i++)
+    for (int i = 0; info->dims > 1 && !info->length && i < info->dims; i++)
         add(&l, "%s%lld%s", i ? " x " : " (", (long long)info->shape[i], i + 1 == info->dims ? ")" : "");
     add(&l, "%s\n", info->sparse ? ", sparse" : "");
     if (info->target == GLS_TARGET_CLASS) add_classes(&l, d);

@@ -113,8 +113,8 @@ void gls_gather_release(gls_gather *gather) {
 static const char *misfit(const gls_data_info *info, const gls_data_info *other, bool features_only) {
     if (info->sparse != other->sparse) return "sparse and dense features cannot be mixed";
     if (info->features != other->features) return "another number of features";
-    if (!info->length != !other->length) return "tokens and features cannot be mixed";
-    if (info->length != other->length) return "another number of tokens per row";
+    if (!info->length != !other->length) return "rows with and without a length cannot be mixed";
+    if (info->length != other->length) return "another number of tokens or frames per row";
     if (info->vocabulary != other->vocabulary) return "another vocabulary";
     if (info->documents != other->documents) return "rows that hold documents in another way";
     if (features_only) return other->targets && other->targets != info->targets ? "another number of targets" : NULL;

@@ -141,6 +141,7 @@ static gls_status take_over(mask_source *s, const gls_data_info *inner, const gl
     s->mask = (int32_t)*mask;
     s->kept = gls_arena_alloc(s->owned.arena, inner->vocabulary, sizeof *s->kept);
     if (!s->kept) return GLS_ERR_MEMORY;
+    memset(s->kept, 0, (size_t)inner->vocabulary * sizeof *s->kept);
     for (int64_t k = 0; k < count; k++)
         if (kept[k] >= 0 && kept[k] < inner->vocabulary) s->kept[kept[k]] = true;
     return add_word(s, inner);

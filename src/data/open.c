@@ -27,6 +27,9 @@ static void drop_targets(gls_source *source) {
 static gls_status fit_like(gls_context *ctx, const char *what, gls_part part, gls_source *source,
                            const gls_data_info *like) {
     gls_data_info *info = &source->info;
+    if (info->length != like->length && !info->vocabulary && !like->vocabulary)
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: rows of %lld frames, but the training set has rows of %lld", what,
+                        (long long)info->length, (long long)like->length);
     if (info->length != like->length || info->vocabulary > like->vocabulary)
         return gls_fail(ctx, GLS_ERR_INPUT,
                         "%s: rows of %lld tokens out of %lld, but the training set has rows of %lld out of %lld", what,

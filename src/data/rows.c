@@ -13,7 +13,8 @@ int64_t gls_batch_labels(const gls_batch *batch) {
 
 int64_t gls_data_labels(const gls_data_info *info) {
     if (!info) return 0;
-    return info->target == GLS_TARGET_TOKENS ? info->length : info->target == GLS_TARGET_SPAN ? SPAN_LABELS : 1;
+    if (gls_target_by_position(info->target)) return info->length;
+    return info->target == GLS_TARGET_SPAN ? SPAN_LABELS : 1;
 }
 
 gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
@@ -54,10 +55,10 @@ static gls_status allocate_rows(gls_context *ctx, const gls_data_info *info, int
         rows->field = gls_alloc(ctx, rows_count, sizeof *rows->field);                                       \
         if (!rows->field) return GLS_ERR_MEMORY;                                                             \
     } while (0)
-    if (info->length) {
+    if (info->documents) ROWS(document, info->length);
+    if (gls_target_by_position(info->target) || info->target == GLS_TARGET_SPAN) ROWS(label, gls_data_labels(info));
+    if (info->vocabulary) {
         ROWS(token, info->length);
-        if (info->documents) ROWS(document, info->length);
-        if (info->target == GLS_TARGET_TOKENS || info->target == GLS_TARGET_SPAN) ROWS(label, gls_data_labels(info));
     } else if (info->sparse) {
         rows->row = gls_alloc(ctx, capacity + 1, sizeof *rows->row);
         if (!rows->row) return GLS_ERR_MEMORY;
@@ -176,7 +177,7 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
                        .length = info->length,
                        .document = rows->document,
                        .label = rows->label,
-                       .next_tokens = info->target == GLS_TARGET_TOKENS,
+                       .next_tokens = gls_target_by_position(info->target),
                        .spans = info->target == GLS_TARGET_SPAN,
                        .y = rows->y,
                        .targets = info->targets,

@@ -126,6 +126,10 @@ static gls_status fit_pass(fit *f, double *out) {
 static gls_status check_data(gls_context *ctx, const gls_data_info *info, const standard_options *o) {
     if (info->features < 1 || info->examples < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: the data have no features");
+    if (info->length)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "transform standardize: rows of frames may have padding, which counts for no mean; scale them "
+                        "in the file");
     if (o->by == BY_CHANNEL && !is_image(info))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform standardize: by is channel, but the data are not images");
     return GLS_OK;

@@ -8,12 +8,14 @@
     X(cifar10) \
     X(npy) \
     X(npz) \
+    X(frames) \
     X(csv) \
     X(images) \
     X(png) \
     X(text) \
     X(glyphs) \
     X(gaussians) \
+    X(tones) \
     X(zipf) \
     X(spans) \
     X(sparse)

@@ -20,6 +20,7 @@ static gls_status make_room(filled_stream *f, const gls_batch *from, int64_t cou
     gls_data_info info = {.features = from->features,
                           .sparse = from->row != NULL,
                           .length = from->length,
+                          .vocabulary = from->token != NULL,
                           .documents = from->document ? GLS_DOCUMENTS_PADDED : GLS_DOCUMENTS_WHOLE};
     return gls_rows_create(f->ctx, &info, count, &f->rows);
 }

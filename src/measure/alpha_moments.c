@@ -143,7 +143,7 @@ const gls_measure_type gls_measure_alpha_moments = {
     .member = {"alpha_moments", "moments of gradients and noise below the second, whole and by coordinate",
                "[A] assumptions 1, 2", table, sizeof(options)},
     .cost = cost,
-    .least_sample = 512,
+    .least_sample = 256,
     .problem = on_problem,
     .matrix = on_matrix,
 };

@@ -294,7 +294,7 @@ const gls_measure_type gls_measure_tail_index = {
                "[A] app. H, and an estimator of ours", table, sizeof(options)},
     .needs = GLS_MEASURE_EXPENSIVE,
     .cost = cost,
-    .least_sample = 1024,
+    .least_sample = 512,
     .problem = on_problem,
     .matrix = on_matrix,
 };

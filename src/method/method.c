@@ -133,9 +133,9 @@ static gls_status set_number(gls_options *options, const gls_option *row, double
     return gls_options_set_real(options, row->key, value);
 }
 
-static gls_status set(gls_method *method, const char *key, const double *value, const char *text) {
+static gls_status set(gls_method *method, gls_method_group *group, const char *key, const double *value,
+                      const char *text) {
     gls_context *ctx = method->ctx;
-    gls_method_group *group = &method->group[method->groups - 1];
     const gls_option *row = gls_options_table(group->options);
     while (row->key && strcmp(row->key, key) != 0) row++;
     if (!row->key) return gls_options_set(group->options, key, ""); /* says which key is nearest */
@@ -150,12 +150,28 @@ static gls_status set(gls_method *method, const char *key, const double *value, 
 
 gls_status gls_method_set(gls_method *method, const char *key, double value) {
     GLS_GIVEN(NULL, method, key);
-    return set(method, key, &value, NULL);
+    return set(method, &method->group[method->groups - 1], key, &value, NULL);
+}
+
+gls_status gls_method_set_group(gls_method *method, int64_t group, const char *key, double value) {
+    GLS_GIVEN(NULL, method, key);
+    if (group < 0 || group >= method->groups - 1)
+        return gls_fail(method->ctx, GLS_ERR_ARGUMENT, "method %s: group %lld: expected one of its %lld groups",
+                        gls_method_name(method), (long long)group, (long long)method->groups - 1);
+    for (const gls_option *row = method->type->member.options; row->key; row++)
+        if ((row->flags & GLS_OPTION_WHOLE) && strcmp(row->key, key) == 0)
+            return gls_fail(method->ctx, GLS_ERR_ARGUMENT, "method %s: '%s' belongs to the whole method",
+                            gls_method_name(method), key);
+    if (method->group[group].frozen)
+        return gls_fail(method->ctx, GLS_ERR_ARGUMENT,
+                        "method %s: group %lld is not trained, so that '%s' has no meaning", gls_method_name(method),
+                        (long long)group, key);
+    return set(method, &method->group[group], key, &value, NULL);
 }
 
 gls_status gls_method_set_text(gls_method *method, const char *key, const char *text) {
     GLS_GIVEN(NULL, method, key, text);
-    return set(method, key, NULL, text);
+    return set(method, &method->group[method->groups - 1], key, NULL, text);
 }
 
 gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values) {

@@ -4,6 +4,7 @@
 #include "method/method.h"
 #include "base/arith.h"
 #include "base/flush.h"
+#include "method/rule/move.h"
 
 #include <float.h>
 #include <math.h>
@@ -17,40 +18,15 @@ GLS_SIMD static void add_decay(gls_real *restrict out, const gls_real *restrict 
     for (int64_t i = 0; i < n; i++) out[i] = g[i] + lambda * at[i];
 }
 
-typedef struct bounds {
-    gls_real rate, shrink, low, high;
-} bounds;
-
-static inline gls_real moved_to(gls_real x, gls_real along, const bounds *c) {
-    gls_real y = x - c->rate * along - c->shrink * x;
-    y = y < c->low ? c->low : y;
-    return y > c->high ? c->high : y;
+GLS_SIMD double gls_move_along(gls_real *restrict w, const gls_real *restrict along, gls_move_target to, int64_t n) {
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n, along[k]);
+    return total;
 }
 
-/* w moves by -rate along and by -shrink w, then into [low, high]; moved holds how far. Returns |moved|^2: one loop, so
- * that memory does not wait for arithmetic. */
-GLS_SIMD static double move(gls_real *restrict w, const gls_real *restrict along, gls_real *restrict moved, bounds c,
-                            int64_t n) {
-    double part[GLS_LANES] = {0};
-    int64_t i = 0;
-    for (; i + GLS_LANES <= n; i += GLS_LANES) {
-        gls_real by[GLS_LANES];
-        for (int j = 0; j < GLS_LANES; j++) {
-            gls_real x = w[i + j], y = moved_to(x, along[i + j], &c);
-            w[i + j] = y;
-            by[j] = y - x;
-            moved[i + j] = by[j];
-        }
-        GLS_LANE_LOOP
-        for (int j = 0; j < GLS_LANES; j++) part[j] += (double)by[j] * (double)by[j];
-    }
-    for (int j = 0; i + j < n; j++) {
-        gls_real x = w[i + j], y = moved_to(x, along[i + j], &c);
-        w[i + j] = y;
-        moved[i + j] = y - x;
-        part[j] += (double)moved[i + j] * (double)moved[i + j];
-    }
-    return gls_combine_lanes(part);
+/* moved = w - before, where `moved` holds what was before. */
+GLS_SIMD static void differ(gls_real *restrict moved, const gls_real *restrict w, int64_t n) {
+    for (int64_t i = 0; i < n; i++) moved[i] = w[i] - moved[i];
 }
 
 /* ---- a pass over all pieces ---- */
@@ -74,20 +50,34 @@ typedef struct room {
     _Alignas(64) gls_real moved[GLS_METHOD_RANGE];
 } room;
 
-static void move_range(const pass *p, const gls_method_piece *piece, const gls_range *r, room *buffers,
-                       gls_method_sums *sums) {
-    gls_method *method = p->method;
-    const gls_method_common *options = r->options;
+/* Where w may go on this piece; the rate is the rule's. */
+static gls_move_target target_of(const pass *p, const gls_method_piece *piece, const gls_method_common *options) {
+    const gls_method *method = p->method;
     double shrink = method->no_decoupled[piece->block] ? 0 : options->decoupled_weight_decay;
     if ((p->update->needs & GLS_METHOD_DECOUPLED) && !method->no_decay[piece->block]) shrink += options->weight_decay;
-    gls_real *w = buffers->w;
-    bounds c = {(gls_real)r->move->rate, (gls_real)(options->lr * shrink), (gls_real)method->projection.low,
-                (gls_real)method->projection.high};
-    sums->update2 += move(w, r->move->along, buffers->moved, c, r->size);
-    if (method->projection.ball > 0) {
-        sums->w2 += gls_sum_squares(w, r->size);
-        sums->w_update += gls_dot(w, buffers->moved, r->size);
+    return (gls_move_target){.shrink = (gls_real)(options->lr * shrink),
+                             .low = (gls_real)method->projection.low,
+                             .high = (gls_real)method->projection.high};
+}
+
+/* The rule's step, and w moved by it. A ball asks for sums over the moved w. */
+static void move_range(const pass *p, const gls_range *r, room *buffers, gls_method_sums *sums) {
+    gls_move_target *to = r->target;
+    bool ball = p->method->projection.ball > 0;
+    to->w = buffers->w;
+    to->moved2 = 0;
+    if (ball) memcpy(buffers->moved, to->w, (size_t)r->size * sizeof *to->w);
+    *r->move = (gls_move){r->step, 1};
+    p->method->type->main(r);
+    if (!(p->update->needs & GLS_METHOD_MOVES)) {
+        to->rate = (gls_real)r->move->rate;
+        to->moved2 = gls_move_along(to->w, r->move->along, *to, r->size);
     }
+    sums->update2 += to->moved2;
+    if (!ball) return;
+    differ(buffers->moved, to->w, r->size);
+    sums->w2 += gls_sum_squares(to->w, r->size);
+    sums->w_update += gls_dot(to->w, buffers->moved, r->size);
 }
 
 /* What is added to the gradients of a piece, times w. */
@@ -96,10 +86,17 @@ static double coupled_decay(const pass *p, const gls_method_piece *piece, const 
     return own || p->method->no_decay[piece->block] ? 0 : options->weight_decay;
 }
 
-/* The rule's own work on one range, then the move. */
+/* Whether a range must fit into the buffers. A rule's first pass is cut alike for all, so that its sums are. */
+static bool needs_room(const pass *p, const gls_method_piece *piece, const gls_method_common *options) {
+    if (p->kind == PASS_SCALE) return false;
+    if (p->kind == PASS_FIRST || coupled_decay(p, piece, options) != 0) return true;
+    if (p->kind == PASS_NORMS) return false;
+    return !(p->update->needs & GLS_METHOD_MOVES) || p->method->projection.ball > 0;
+}
+
+/* The rule's own work on one range. */
 static void run_range(const pass *p, const gls_method_piece *piece, gls_range *r, room *buffers,
                       gls_method_sums *sums) {
-    gls_method *method = p->method;
     double lambda = p->kind == PASS_SCALE ? 0 : coupled_decay(p, piece, r->options);
     if (lambda != 0) {
         add_decay(buffers->decayed, r->g, buffers->at, (gls_real)lambda, r->size);
@@ -111,19 +108,18 @@ static void run_range(const pass *p, const gls_method_piece *piece, gls_range *r
         sums->own[0] += gls_sum_squares(r->g, r->size);
         if (p->update->needs & GLS_METHOD_NEEDS_BLOCK_NORMS) sums->own[1] += gls_sum_squares(r->w, r->size);
     } else if (p->kind == PASS_FIRST) {
-        method->type->first(r);
+        p->method->type->first(r);
     } else {
-        *r->move = (gls_move){r->step, 1};
-        method->type->main(r);
-        move_range(p, piece, r, buffers, sums);
+        move_range(p, r, buffers, sums);
     }
 }
 
-/* A piece in ranges short enough that a rule's buffers stay in the first-level cache. Norms without decay use no buffer
- * and take the piece in one go. Pieces that are not trained are left out. */
+/* A piece in ranges short enough that a rule's buffers stay in the first-level cache. What uses no buffer takes
+ * the piece in one go. Pieces that are not trained are left out. */
 static void run_piece(const pass *p, int64_t number) {
     room buffers;
     gls_move along;
+    gls_move_target target = {0};
     gls_method *method = p->method;
     const gls_method_piece *piece = &method->piece[number];
     const gls_method_group *group = &method->group[piece->group];
@@ -131,6 +127,7 @@ static void run_piece(const pass *p, int64_t number) {
     gls_method_sums *sums = &method->sums[number];
     *sums = (gls_method_sums){0};
     if (group->frozen) return;
+    target = target_of(p, piece, options);
     gls_range r = {.update = p->update,
                    .options = options,
                    .coefficient = group->coefficient,
@@ -140,9 +137,9 @@ static void run_piece(const pass *p, int64_t number) {
                    .block_first = method->block_first[piece->block],
                    .sums = sums->own,
                    .step = buffers.step,
-                   .move = &along};
-    bool bare = p->kind == PASS_NORMS && coupled_decay(p, piece, options) == 0; /* needs no room */
-    int64_t reach = bare ? GLS_CHUNK : GLS_METHOD_RANGE;
+                   .move = &along,
+                   .target = &target};
+    int64_t reach = needs_room(p, piece, options) ? GLS_METHOD_RANGE : GLS_CHUNK;
     for (int64_t at = 0; at < piece->size; at += reach) {
         r.offset = piece->offset + at;
         r.size = gls_least(piece->size - at, reach);

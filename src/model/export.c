@@ -124,7 +124,7 @@ const char *gls_export_silu(gls_export *x, int i, const char *value) {
 
 static void begin(gls_export *x, const char *input) {
     gls_extent e = x->graph->node[0].out;
-    bool tokens = x->graph->data->length > 0, image = gls_extent_positions(e) > 1;
+    bool tokens = x->graph->data->length > 0, /* or frames */ image = gls_extent_positions(e) > 1;
     x->value[0] = input;
     x->form[0] = tokens ? GLS_FORM_SEQUENCE : image ? GLS_FORM_IMAGE : GLS_FORM_FEATURES;
     if (!tokens)
@@ -159,7 +159,7 @@ gls_status gls_network_onnx(gls_problem *p, const gls_real *w, struct gls_onnx *
     x.value = gls_alloc(p->ctx, g->nodes, sizeof *x.value);
     x.form = gls_alloc(p->ctx, g->nodes, sizeof *x.form);
     gls_status status = x.value && x.form ? gls_export_network(&x, input) : GLS_ERR_MEMORY;
-    gls_form form = p->data.target == GLS_TARGET_TOKENS ? GLS_FORM_SEQUENCE : GLS_FORM_FEATURES;
+    gls_form form = gls_target_by_position(p->data.target) ? GLS_FORM_SEQUENCE : GLS_FORM_FEATURES;
     if (status == GLS_OK) *output = gls_export_in(&x, g->loss, 0, form);
     gls_free(p->ctx, x.value);
     gls_free(p->ctx, x.form);

@@ -25,25 +25,30 @@ int gls_layer_normalise(gls_graph *g, gls_norm_choice norm, const char *name, in
 
 static bool has_classes(const gls_graph *g) {
     gls_target_kind target = g->data ? g->data->target : GLS_TARGET_NONE;
-    return target == GLS_TARGET_CLASS || target == GLS_TARGET_TOKENS || target == GLS_TARGET_SPAN;
+    return target == GLS_TARGET_CLASS || target == GLS_TARGET_SPAN || gls_target_by_position(target);
 }
 
 static gls_loss_choice chosen_loss(const gls_graph *g, const gls_family_options *o) {
     if (o->loss != GLS_LOSS_AUTO) return (gls_loss_choice)o->loss;
+    if (g->data && g->data->target == GLS_TARGET_SEQUENCE) return GLS_LOSS_CTC;
     return has_classes(g) ? GLS_LOSS_CROSS_ENTROPY : GLS_LOSS_SQUARED;
 }
 
 int64_t gls_family_outputs(const gls_graph *g, const gls_family_options *o) {
     if (chosen_loss(g, o) == GLS_LOSS_LOGISTIC) return 1;
+    if (chosen_loss(g, o) == GLS_LOSS_CTC) return g->data ? g->data->classes + 1 : 0;
     return has_classes(g) ? g->data->classes : g->data ? g->data->targets : 0;
 }
 
 int gls_family_loss(gls_graph *g, const gls_family_options *o, int node) {
+    gls_op_ctc_options ctc = {.blank = o->blank, .impossible = o->impossible};
     switch (chosen_loss(g, o)) {
     case GLS_LOSS_LOGISTIC:
         return gls_graph_add(g, "logistic_loss", "loss", NULL, 1, &node);
     case GLS_LOSS_SQUARED:
         return gls_graph_add(g, "squared_error", "loss", NULL, 1, &node);
+    case GLS_LOSS_CTC:
+        return gls_graph_add(g, "ctc", "loss", &ctc, 1, &node);
     default:
         break;
     }
@@ -90,7 +95,7 @@ gls_status gls_family_text_output(gls_graph *g, const gls_family_options *o, boo
     gls_op_dense_options output = {
         .units = gls_family_outputs(g, o), .bias = true, .tie = tie ? "embedding.weight" : NULL};
     if (gls_family_finds_spans(g)) return gls_family_span_output(g, o, x);
-    if (!gls_family_predicts_words(g)) x = gls_layer(g, "global_pool", "pool", x);
+    if (!g->data || !gls_target_by_position(g->data->target)) x = gls_layer(g, "global_pool", "pool", x);
     x = gls_graph_add(g, "dense", "output", &output, 1, &x);
     gls_family_loss(g, o, x);
     return g->status;

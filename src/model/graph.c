@@ -141,7 +141,7 @@ static gls_node *append(gls_graph *g, const gls_op *op, const char *name) {
 
 static gls_status data_extent(const gls_graph *g, gls_extent *out) {
     const gls_data_info *data = g->data;
-    if (data && data->length) {
+    if (data && data->vocabulary) {
         *out = (gls_extent){1, 1, data->length};
         return GLS_OK;
     }
@@ -150,7 +150,10 @@ static gls_status data_extent(const gls_graph *g, gls_extent *out) {
                         "a network needs examples with features or tokens; these data have none");
     *out = (gls_extent){data->features, 1, 1};
     if (data->sparse) return GLS_OK;
-    if (data->dims == 2) *out = (gls_extent){1, data->shape[0], data->shape[1]};
+    if (data->length)
+        *out = (gls_extent){data->features / data->length, 1, data->length};
+    else if (data->dims == 2)
+        *out = (gls_extent){1, data->shape[0], data->shape[1]};
     if (data->dims == 3) *out = (gls_extent){data->shape[0], data->shape[1], data->shape[2]};
     if (gls_extent_size(*out) != data->features)
         return gls_fail(g->ctx, GLS_ERR_ARGUMENT, "the data's shape has %lld values, but an example has %lld features",
@@ -205,7 +208,7 @@ static int add_node(gls_graph *g, const gls_op *op, const char *name, const void
             return gls_graph_fail(g, "layer '%s': input %d is not a layer of this network", name, k);
         if (g->node[input[k]].op->flags & GLS_OP_LOSS)
             return gls_graph_fail(g, "layer '%s' comes after the loss", name);
-        if (input[k] == 0 && g->data->length && !(op->flags & GLS_OP_TOKENS))
+        if (input[k] == 0 && g->data->vocabulary && !(op->flags & GLS_OP_TOKENS))
             return gls_graph_fail(g,
                                   "layer '%s' (%s) takes features, but the data are tokens; put an embedding before it",
                                   name, op->member.name);
@@ -378,7 +381,7 @@ static void choose_layout(const gls_graph *g, gls_node *node) {
     if (gls_extent_positions(node->out) == 1)
         node->inner = node->out.c;
     else if (!in)
-        node->inner = 1;
+        node->inner = g->data->length ? node->out.c : 1; /* frames keep their values together */
     else if (node->op->flags & GLS_OP_OWN_LAYOUT)
         node->inner = own_inner(g, node, in);
     else

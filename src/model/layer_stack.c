@@ -43,6 +43,10 @@ static int project(const builder *b, int shortcut, int y) {
     return join(b, "drop1", "add1", "norm1", shortcut, gls_layer_dense(b->g, named(b, name, "project"), b->o->dim, y));
 }
 
+static int mix(const builder *b, int x) {
+    return join(b, "drop1", "add1", "norm1", x, b->o->mix(b->g, b->o, b->layer, x));
+}
+
 /* What is left of attention where every position takes its own values alone. */
 static int keep_values(const builder *b, int x) {
     char name[128];
@@ -67,17 +71,19 @@ static int feed_forward(const builder *b, int x) {
     char name[128];
     const gls_layer_stack *o = b->o;
     int y = entry(b, "norm2", x);
-    bool gated = o->feed_forward != GLS_LAYER_FEED_GELU;
+    static const char *const act[] = {"gelu", "gate", "gate", "relu"}; /* by gls_layer_feed */
+    bool gated = o->feed_forward == GLS_LAYER_FEED_GEGLU || o->feed_forward == GLS_LAYER_FEED_SWIGLU;
     int64_t hidden = o->hidden ? o->hidden : gated ? 8 * o->dim / 3 : 4 * o->dim;
     y = gls_layer_dense(b->g, named(b, name, "fc1"), gated ? 2 * hidden : hidden, y);
     gls_op_gate_options gate = {o->feed_forward == GLS_LAYER_FEED_SWIGLU ? GLS_GATE_SILU : GLS_GATE_GELU};
-    y = gls_graph_add(b->g, gated ? "gate" : "gelu", named(b, name, "act"), gated ? &gate : NULL, 1, &y);
+    y = gls_graph_add(b->g, act[o->feed_forward], named(b, name, "act"), gated ? &gate : NULL, 1, &y);
     y = gls_layer_dense(b->g, named(b, name, "fc2"), o->dim, y);
     return join(b, "drop2", "add2", "norm2", x, y);
 }
 
 int gls_layer_stack_add(gls_graph *g, const gls_layer_stack *o, int64_t depth, int x) {
     builder b = {.g = g, .o = o};
-    for (b.layer = 1; b.layer <= depth; b.layer++) x = feed_forward(&b, o->alone ? keep_values(&b, x) : attend(&b, x));
+    for (b.layer = 1; b.layer <= depth; b.layer++)
+        x = feed_forward(&b, o->alone ? keep_values(&b, x) : o->mix ? mix(&b, x) : attend(&b, x));
     return x;
 }

@@ -8,8 +8,13 @@ typedef enum gls_layer_order { GLS_LAYER_ORDER_PRE, GLS_LAYER_ORDER_POST } gls_l
 #define GLS_LAYER_ORDER_CHOICES "pre|post"
 typedef enum gls_layer_norm_kind { GLS_LAYER_NORM_LAYER, GLS_LAYER_NORM_RMS } gls_layer_norm_kind;
 #define GLS_LAYER_NORM_CHOICES "layer|rms"
-typedef enum gls_layer_feed { GLS_LAYER_FEED_GELU, GLS_LAYER_FEED_GEGLU, GLS_LAYER_FEED_SWIGLU } gls_layer_feed;
-#define GLS_LAYER_FEED_CHOICES "gelu|geglu|swiglu"
+typedef enum gls_layer_feed {
+    GLS_LAYER_FEED_GELU,
+    GLS_LAYER_FEED_GEGLU,
+    GLS_LAYER_FEED_SWIGLU,
+    GLS_LAYER_FEED_RELU
+} gls_layer_feed;
+#define GLS_LAYER_FEED_CHOICES "gelu|geglu|swiglu" /* of those that are a choice */
 
 /* What all layers of a stack have in common. */
 typedef struct gls_layer_stack {
@@ -21,6 +26,9 @@ typedef struct gls_layer_stack {
     bool causal;
     bool rotary; /* queries and keys are turned by their positions */
     bool alone;  /* every position keeps its own values instead of attention */
+    /* What is added to the shortcut of layer number `layer` with input x, in place of attention; NULL: attention. */
+    int (*mix)(gls_graph *g, const struct gls_layer_stack *o, int64_t layer, int x);
+    const void *own; /* what mix needs */
 } gls_layer_stack;
 
 /* GLS_ERR_ARGUMENT in the family's name where heads do not divide dim. */

@@ -41,6 +41,7 @@ typedef struct gls_op_pool_options {
 
 typedef struct gls_op_batch_norm_options {
     double momentum, eps;
+    bool padded; /* not an option: rows may end with padding, which is left out */
 } gls_op_batch_norm_options;
 
 typedef struct gls_op_group_norm_options {
@@ -151,6 +152,27 @@ typedef struct gls_op_rotary_options {
 
 typedef enum gls_op_positions_kind { GLS_POSITIONS_LEARNED, GLS_POSITIONS_SINUSOIDAL } gls_op_positions_kind;
 #define GLS_POSITIONS_CHOICES "learned|sinusoidal"
+
+typedef struct gls_op_add_options {
+    double scale; /* of the first input */
+} gls_op_add_options;
+
+typedef struct gls_op_time_conv_options {
+    int64_t kernel;
+    bool bias;
+} gls_op_time_conv_options;
+
+typedef enum gls_op_ctc_impossible { GLS_CTC_ERROR, GLS_CTC_SKIP } gls_op_ctc_impossible;
+#define GLS_CTC_IMPOSSIBLE_CHOICES "error|skip"
+#define GLS_CTC_IMPOSSIBLE_HELP                                                                                      \
+    "a row with fewer frames than its labels need (one each, and a blank between equal ones); skip: its loss is 0, " \
+    "and "                                                                                                           \
+    "it teaches nothing"
+
+typedef struct gls_op_ctc_options {
+    int64_t blank;
+    int impossible;
+} gls_op_ctc_options;
 
 typedef struct gls_op_positions_options {
     int kind;

@@ -5,6 +5,7 @@
 
 #include "base/arith.h"
 #include "base/context.h"
+#include "model/layers.h"
 #include "model/op.h"
 #include "model/use.h"
 #include "model/use/factors.h"
@@ -56,6 +57,7 @@ static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group)
     p->score[0] = loss->score_name ? loss->score_name(g) : loss->score;
     p->outputs = gls_extent_size(g->node[g->output].out);
     p->positions = gls_data_labels(&p->data) > 1 ? gls_extent_positions(g->node[g->output].out) : 1;
+    if (p->data.target == GLS_TARGET_SEQUENCE) p->blank = ((const gls_op_ctc_options *)g->node[g->loss].options)->blank;
     p->link = loss->link ? loss->link(g, &g->node[g->loss]) : GLS_LINK_NONE;
     return GLS_OK;
 }
@@ -192,13 +194,14 @@ void gls_network_evaluation_destroy(gls_problem *p, void *self) {
 }
 
 static const char *labels_text(gls_target_kind target) {
-    return target == GLS_TARGET_TOKENS ? "next tokens" : target == GLS_TARGET_SPAN ? "spans" : "one label each";
+    return gls_target_by_position(target) ? "labels by position"
+           : target == GLS_TARGET_SPAN    ? "spans"
+                                          : "one label each";
 }
 
 static gls_status check_labels(gls_problem *p, const gls_batch *rows) {
-    gls_target_kind target = p->data.target, found = rows->next_tokens ? GLS_TARGET_TOKENS
-                                                     : rows->spans     ? GLS_TARGET_SPAN
-                                                                       : GLS_TARGET_CLASS;
+    gls_target_kind target = p->data.target, found = rows->spans ? GLS_TARGET_SPAN : GLS_TARGET_CLASS;
+    if (rows->next_tokens) found = gls_target_by_position(target) ? target : GLS_TARGET_TOKENS;
     bool real = target == GLS_TARGET_REAL;
     if (real ? !rows->y : !rows->label)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have no %s", real ? "targets" : "labels");
@@ -215,12 +218,15 @@ static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_arg
         return gls_fail(p->ctx, GLS_ERR_INTERNAL, "%lld rows in an evaluation made for %lld", (long long)rows->rows,
                         (long long)x->plan->max_rows);
     const gls_data_info *data = &p->data;
-    if (data->length && (!rows->token || rows->length != data->length))
+    if (data->vocabulary && (!rows->token || rows->length != data->length))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld tokens, but the network was made for %lld",
                         rows->token ? (long long)rows->length : 0LL, (long long)data->length);
     if (data->documents && !rows->document)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows do not say where their documents are");
-    if (!data->length && (rows->features != data->features || (data->sparse ? !rows->row : !rows->x)))
+    if (!data->vocabulary && data->length && rows->length != data->length)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld frames, but the network was made for %lld",
+                        (long long)rows->length, (long long)data->length);
+    if (!data->vocabulary && (rows->features != data->features || (data->sparse ? !rows->row : !rows->x)))
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "rows of %lld %s features, but the network was made for %lld %s ones",
                         (long long)rows->features, rows->row ? "sparse" : "dense", (long long)data->features,
                         data->sparse ? "sparse" : "dense");
@@ -296,7 +302,12 @@ gls_status gls_network_scores(gls_problem *p, void *self, const gls_evaluate_arg
 gls_status gls_network_outputs(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out) {
     (void)args;
     const gls_exec *x = self;
+    const gls_node *loss = gls_exec_node(x, x->graph->loss);
     memcpy(out, gls_exec_value(x, x->graph->output), (size_t)(x->rows * p->outputs) * sizeof *out);
+    for (int64_t t = 0; loss->op->padding && t < x->rows * loss->in.w; t++) {
+        const int32_t *document = gls_exec_document(x, t / loss->in.w);
+        if (document && document[t % loss->in.w] < 0) loss->op->padding(loss, out + t * loss->in.c);
+    }
     return GLS_OK;
 }
 

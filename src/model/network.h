@@ -36,25 +36,35 @@ typedef enum gls_loss_choice {
     GLS_LOSS_AUTO,
     GLS_LOSS_CROSS_ENTROPY,
     GLS_LOSS_LOGISTIC,
-    GLS_LOSS_SQUARED
+    GLS_LOSS_SQUARED,
+    GLS_LOSS_CTC
 } gls_loss_choice;
 
 typedef struct gls_family_options {
     int init, loss;
     double label_smoothing;
     int64_t bn_group;
+    int64_t blank; /* of the loss ctc, as the next one */
+    int impossible;
 } gls_family_options;
 
 /* Rows of a family's option table. */
 #define GLS_FAMILY_OPTIONS(type)                                                                                     \
     GLS_ENUM("init", type, common.init, "he", GLS_INIT_CHOICES, GLS_INIT_HELP),                                      \
-        GLS_ENUM("loss", type, common.loss, "auto", "auto|cross_entropy|logistic|squared",                           \
-                 "auto: cross_entropy for classes, squared for real targets"),                                       \
+        GLS_ENUM("loss", type, common.loss, "auto", "auto|cross_entropy|logistic|squared|ctc",                       \
+                 "auto: cross_entropy for classes, ctc for sequences of them, squared for real targets"),            \
         GLS_INT(                                                                                                     \
             "bn_group", type, common.bn_group, "0", 0, 1e9,                                                          \
             "examples that share batch-norm statistics, by their place in the mini-batch; 0: the whole mini-batch"), \
         GLS_REAL("label_smoothing", type, common.label_smoothing, "0", 0, 1,                                         \
                  "share of the target spread evenly over the classes", .flags = GLS_OPTION_BELOW_MAX)
+
+/* Rows of the tables of families that take sequences as targets; needs model/layers.h. */
+#define GLS_FAMILY_CTC_OPTIONS(type)                                                                               \
+    GLS_INT("blank", type, common.blank, "0", 0, 1e9,                                                              \
+            "of the loss ctc: the output that stands for no label; those of the labels are the others, in order"), \
+        GLS_ENUM("impossible", type, common.impossible, "error", GLS_CTC_IMPOSSIBLE_CHOICES,                       \
+                 "of the loss ctc: " GLS_CTC_IMPOSSIBLE_HELP)
 
 gls_status gls_network_create(gls_problem *p, const void *options, const gls_data_info *data);
 void gls_network_destroy(gls_problem *p);

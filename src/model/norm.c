@@ -173,10 +173,28 @@ void gls_norm_set(const gls_norm_channels *to, int64_t k, double mean, double rs
     to->shift[k] = shift[k];
 }
 
-void gls_norm_row_moments(const gls_node *node, const gls_real *x, double *sum, double *square) {
+int64_t gls_norm_row_positions(const gls_exec *x, int i, int64_t row) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t positions = gls_extent_positions(node->out), count = 0;
+    const int32_t *document = gls_exec_document(x, row);
+    if (!node->op->coupling || !document || positions != x->graph->data->length) return positions;
+    while (count < positions && document[count] >= 0) count++;
+    return count;
+}
+
+void gls_norm_row_moments(const gls_exec *x, int i, int64_t row, double *sum, double *square) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_real *in = gls_exec_in(x, i, 0) + row * gls_extent_size(node->out);
     int64_t inner = node->inner, positions = gls_extent_positions(node->out);
     for (int64_t c = 0; c < node->out.c; c += inner)
-        gls_norm_moments(x + c * positions, positions, inner, sum + c, square + c);
+        gls_norm_moments(in + c * positions, gls_norm_row_positions(x, i, row), inner, sum + c, square + c);
+}
+
+void gls_norm_clear_padding(const gls_exec *x, int i, int64_t row, gls_real *of) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t counted = gls_norm_row_positions(x, i, row) * node->out.c, size = gls_extent_size(node->out);
+    if (gls_norm_row_positions(x, i, row) < gls_extent_positions(node->out))
+        gls_fill(of + row * size + counted, 0, size - counted);
 }
 
 void gls_norm_row_forward(gls_exec *x, int i, int64_t row, const gls_norm_channels *with) {
@@ -186,8 +204,9 @@ void gls_norm_row_forward(gls_exec *x, int i, int64_t row, const gls_norm_channe
     const gls_real *residual = node->inputs > 1 ? gls_exec_in(x, i, 1) + first : NULL;
     for (int64_t c = 0; c < node->out.c; c += inner)
         gls_norm_apply(gls_exec_value(x, i) + first + c * positions, in + c * positions,
-                       residual ? residual + c * positions : NULL, positions, inner, with->mean + c, with->a + c,
-                       with->shift + c, node->activation, node->slope);
+                       residual ? residual + c * positions : NULL, gls_norm_row_positions(x, i, row), inner,
+                       with->mean + c, with->a + c, with->shift + c, node->activation, node->slope);
+    gls_norm_clear_padding(x, i, row, gls_exec_value(x, i));
 }
 
 void gls_norm_row_through(gls_exec *x, int i, int64_t row) {
@@ -217,7 +236,7 @@ void gls_norm_row_sums(gls_exec *x, int i, int64_t row, const gls_norm_channels 
                                .r = residual ? gls_exec_in_grad(x, i, 1) + at : NULL,
                                .adds = residual && gls_exec_adds(x, i, 1),
                                .slope = node->slope};
-        gls_norm_sums(&g, positions, inner, with->mean + c, moment + c, total + c);
+        gls_norm_sums(&g, gls_norm_row_positions(x, i, row), inner, with->mean + c, moment + c, total + c);
     }
 }
 
@@ -228,9 +247,10 @@ void gls_norm_row_backward(gls_exec *x, int i, int64_t row, const gls_norm_chann
     for (int64_t c = 0; c < node->out.c; c += inner) {
         int64_t at = first + c * positions;
         gls_norm_backward(gls_exec_in_grad(x, i, 0) + at, gls_exec_grad(x, i) + at, gls_exec_in(x, i, 0) + at,
-                          positions, inner, with->mean + c, with->a + c, with->c1 + c, with->c2 + c,
-                          gls_exec_adds(x, i, 0));
+                          gls_norm_row_positions(x, i, row), inner, with->mean + c, with->a + c, with->c1 + c,
+                          with->c2 + c, gls_exec_adds(x, i, 0));
     }
+    if (!gls_exec_adds(x, i, 0)) gls_norm_clear_padding(x, i, row, gls_exec_in_grad(x, i, 0));
 }
 
 /* ---- as ops ---- */

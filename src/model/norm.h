@@ -43,8 +43,13 @@ static inline int64_t gls_norm_place(const gls_node *node, int64_t k, int64_t p)
     return (k / node->inner * gls_extent_positions(node->out) + p) * node->inner + k % node->inner;
 }
 
+/* Positions of a row that count: batch norm leaves padding out, which then stands behind them, with the output 0. */
+int64_t gls_norm_row_positions(const gls_exec *x, int node, int64_t row);
+/* Zeros at a row's padding, of all rows' outputs or gradients; all channels of a position lie side by side there. */
+void gls_norm_clear_padding(const gls_exec *x, int node, int64_t row, gls_real *of);
+
 /* All blocks of one row. */
-void gls_norm_row_moments(const gls_node *node, const gls_real *x, double *sum, double *square);
+void gls_norm_row_moments(const gls_exec *x, int node, int64_t row, double *sum, double *square);
 void gls_norm_row_forward(gls_exec *x, int node, int64_t row, const gls_norm_channels *with);
 /* The start of backward for one row: takes the output's gradient through the activation, in place, and into that of the
  * residual; on an execution of tangents their tangents. */

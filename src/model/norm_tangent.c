@@ -91,7 +91,8 @@ void gls_norm_row_moments_tangent(const gls_exec *t, int i, int64_t row, double 
     int64_t positions = gls_extent_positions(node->out), at = row * gls_extent_size(node->out);
     for (int64_t c = 0; c < node->out.c; c += node->inner)
         block_moments(gls_exec_in(gls_exec_primal(t), i, 0) + at + c * positions,
-                      gls_exec_in(t, i, 0) + at + c * positions, positions, node->inner, first + c, mixed + c);
+                      gls_exec_in(t, i, 0) + at + c * positions, gls_norm_row_positions(t, i, row), node->inner,
+                      first + c, mixed + c);
 }
 
 GLS_SIMD static void block_forward(gls_real *restrict y, const gls_real *restrict x, const gls_real *restrict dx,
@@ -111,9 +112,11 @@ void gls_norm_row_forward_tangent(gls_exec *t, int i, int64_t row, const gls_nor
     gls_real *y = gls_exec_value(t, i) + first;
     for (int64_t c = 0; c < node->out.c; c += node->inner) {
         int64_t at = c * positions;
-        block_forward(y + at, gls_exec_in(x, i, 0) + first + at, gls_exec_in(t, i, 0) + first + at, positions,
-                      node->inner, with->mean + c, with->a + c, with->b + c, with->c + c);
+        block_forward(y + at, gls_exec_in(x, i, 0) + first + at, gls_exec_in(t, i, 0) + first + at,
+                      gls_norm_row_positions(t, i, row), node->inner, with->mean + c, with->a + c, with->b + c,
+                      with->c + c);
     }
+    gls_norm_clear_padding(t, i, row, gls_exec_value(t, i));
     if (node->inputs > 1) gls_add(y, gls_exec_in(t, i, 1) + first, size);
     if (node->activation) gls_activation_grad(y, y, gls_exec_value(x, i) + first, size, node->slope, false);
 }
@@ -145,8 +148,8 @@ void gls_norm_row_sums_tangent(const gls_exec *t, int i, int64_t row, const gls_
     int64_t positions = gls_extent_positions(node->out), first = row * gls_extent_size(node->out);
     for (int64_t c = 0; c < node->out.c; c++) moment[c] = total[c] = 0;
     for (int64_t c = 0; c < node->out.c; c += node->inner)
-        block_sums(streams_at(t, i, first + c * positions), positions, node->inner, with->mean + c, moment + c,
-                   total + c);
+        block_sums(streams_at(t, i, first + c * positions), gls_norm_row_positions(t, i, row), node->inner,
+                   with->mean + c, moment + c, total + c);
 }
 
 GLS_SIMD static void block_backward(gls_real *restrict d, streams s, int64_t positions, int64_t inner,
@@ -167,7 +170,8 @@ void gls_norm_row_backward_tangent(gls_exec *t, int i, int64_t row, const gls_no
     int64_t positions = gls_extent_positions(node->out), first = row * gls_extent_size(node->out);
     for (int64_t c = 0; c < node->out.c; c += node->inner) {
         int64_t at = first + c * positions;
-        block_backward(gls_exec_in_grad(t, i, 0) + at, streams_at(t, i, at), positions, node->inner, with, c,
-                       gls_exec_adds(t, i, 0));
+        block_backward(gls_exec_in_grad(t, i, 0) + at, streams_at(t, i, at), gls_norm_row_positions(t, i, row),
+                       node->inner, with, c, gls_exec_adds(t, i, 0));
     }
+    if (!gls_exec_adds(t, i, 0)) gls_norm_clear_padding(t, i, row, gls_exec_in_grad(t, i, 0));
 }

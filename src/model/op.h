@@ -93,6 +93,8 @@ typedef struct gls_op {
     double (*slope)(const gls_node *node);                          /* of an activation; NULL: 0 */
     const gls_op_coupling *coupling;                                /* NULL: examples do not couple */
     gls_link (*link)(const gls_graph *graph, const gls_node *node); /* a loss: what its inputs mean */
+    /* A loss: what a row's outputs z [channels of its input] are at a position of padding; NULL: whatever they are. */
+    void (*padding)(const gls_node *node, gls_real *z);
     /* A loss: adds this op's scores (named once) over the rows; NULL: none. */
     const char *score;
     const char *(*score_name)(const gls_graph *graph); /* where it depends on the data; NULL: score */

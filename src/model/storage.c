@@ -8,12 +8,12 @@
 
 GLS_SIMD void gls_storage_widen(gls_real *to, const void *stored, int64_t n) {
     const uint16_t *from = stored;
-    for (int64_t i = 0; i < n; i++) to[i] = gls_widen(from[i]);
+    for (int64_t i = 0; i < n; i++) to[i] = gls_bf16_widen(from[i]);
 }
 
 GLS_SIMD void gls_storage_narrow(void *stored, const gls_real *from, int64_t n) {
     uint16_t *to = stored;
-    for (int64_t i = 0; i < n; i++) to[i] = gls_narrow((float)from[i]);
+    for (int64_t i = 0; i < n; i++) to[i] = gls_bf16_narrow((float)from[i]);
 }
 
 static gls_real *stage(gls_exec *x, int64_t offset, int64_t count, bool written) {

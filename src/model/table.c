@@ -10,7 +10,7 @@
 
 #define FAMILIES(row)                                                                                            \
     row(mlp) row(convnet) row(resnet) row(nplm) row(lstm) row(transformer) row(transformer_xl) row(t5) row(bert) \
-        row(vit) row(layers)
+        row(vit) row(conformer) row(layers)
 #define DECLARE(name) extern const gls_family gls_family_##name;
 #define ROW(name) &gls_family_##name.type.member,
 

@@ -18,7 +18,7 @@ export;
 
 static const char *begin(const export *e) {
     const gls_data_info *info = &e->p->trained.file;
-    if (info->length) return gls_onnx_input(e->to, "tokens", GLS_ONNX_WHOLE, 1, &info->length);
+    if (info->vocabulary) return gls_onnx_input(e->to, "tokens", GLS_ONNX_WHOLE, 1, &info->length);
     if (!info->dims) return gls_onnx_input(e->to, "input", GLS_ONNX_FLOAT, 1, &info->features);
     return gls_onnx_input(e->to, "input", GLS_ONNX_FLOAT, info->dims, info->shape);
 }
@@ -92,7 +92,7 @@ gls_status gls_predictor_export(gls_predictor *p, const char *path) {
     GLS_GIVEN(p ? p->ctx : NULL, p, path);
     export e = {.p = p, .prediction = gls_problem_prediction(p->problem)};
     int64_t positions = e.prediction.positions, width = p->problem->outputs / positions;
-    e.dims = p->problem->data.target == GLS_TARGET_TOKENS ? 2 : 1;
+    e.dims = gls_target_by_position(p->problem->data.target) ? 2 : 1;
     e.shape[0] = e.dims == 2 ? positions : width;
     e.shape[1] = width;
     GLS_TRY(gls_onnx_create(p->ctx, &e.to));

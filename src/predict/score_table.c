@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "problem/sequence.h"
+
 static gls_status accuracy(const gls_scored *s, double *out) {
     int64_t right = 0;
     for (int64_t i = 0; i < s->n; i++) right += s->predicted[i] == s->label[i];
@@ -177,6 +179,35 @@ static gls_status bits_per_character(const gls_scored *s, double *out) {
     return GLS_OK;
 }
 
+/* ---- sequences ---- */
+
+/* All edits over all labels. */
+static gls_status label_error_rate(const gls_scored *s, double *out) {
+    int64_t edits = 0, labels = 0, *room = gls_alloc(s->ctx, s->length + 1, sizeof *room);
+    if (!room) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < s->n; i++) {
+        const int32_t *read = s->predicted + i * s->length, *label = s->label + i * s->length;
+        int64_t count = gls_sequence_length(label, s->length);
+        edits += gls_sequence_edits(read, gls_sequence_length(read, s->length), label, count, room);
+        labels += count;
+    }
+    gls_free(s->ctx, room);
+    *out = labels > 0 ? (double)edits / (double)labels : NAN;
+    return GLS_OK;
+}
+
+static gls_status sequence_accuracy(const gls_scored *s, double *out) {
+    int64_t right = 0;
+    for (int64_t i = 0; i < s->n; i++) {
+        const int32_t *read = s->predicted + i * s->length, *label = s->label + i * s->length;
+        int64_t count = gls_sequence_length(label, s->length), same = 0;
+        while (same < count && read[same] == label[same]) same++;
+        right += same == count && gls_sequence_length(read, s->length) == count;
+    }
+    *out = (double)right / (double)s->n;
+    return GLS_OK;
+}
+
 /* ---- values ---- */
 
 static double squares(const gls_scored *s, int64_t c) {
@@ -219,28 +250,32 @@ static gls_status mae(const gls_scored *s, double *out) {
 }
 
 const gls_score_row gls_score_rows[] = {
-    {{"accuracy", "share of right classes", GLS_TASK_CLASSES | GLS_TASK_TOKENS}, accuracy},
+    {{"accuracy", "share of right classes", GLS_TASK_CLASSES | GLS_TASK_TOKENS | GLS_TASK_FRAMES}, accuracy},
     {{"masked_accuracy", "share of right tokens among the hidden ones", GLS_TASK_MASKED}, accuracy},
     {{"exact_match", "share of spans with both ends right", GLS_TASK_SPANS}, exact_match},
     {{"f1", "mean F1 of the positions of a span", GLS_TASK_SPANS}, span_f1},
     {{"top5", "share whose right class is among the five largest outputs",
-      GLS_TASK_CLASSES | GLS_TASK_TOKENS | GLS_TASK_MASKED},
+      GLS_TASK_CLASSES | GLS_TASK_TOKENS | GLS_TASK_MASKED | GLS_TASK_FRAMES},
      top5},
     {{"balanced_accuracy", "mean over the classes of their recall", GLS_TASK_CLASSES}, balanced},
     {{"macro_f1", "mean over the classes of F1", GLS_TASK_CLASSES}, macro_f1},
     {{"auc", "area under the ROC curve; of several classes the mean of each against all others", GLS_TASK_CLASSES},
      auc},
     {{"log_loss", "mean of -log of the right class's probability",
-      GLS_TASK_CLASSES | GLS_TASK_TOKENS | GLS_TASK_MASKED | GLS_TASK_SPANS},
+      GLS_TASK_CLASSES | GLS_TASK_TOKENS | GLS_TASK_MASKED | GLS_TASK_SPANS | GLS_TASK_FRAMES, true},
      log_loss},
-    {{"perplexity", "e to the log loss", GLS_TASK_TOKENS | GLS_TASK_MASKED}, perplexity},
+    {{"perplexity", "e to the log loss", GLS_TASK_TOKENS | GLS_TASK_MASKED, true}, perplexity},
     {{"bits_per_character",
       "bits of the log loss for each character of the text; a word has one more than its letters, for the blank or "
       "line break behind it",
-      GLS_TASK_TOKENS},
+      GLS_TASK_TOKENS, true},
      bits_per_character},
+    {{"label_error_rate", "labels to put in, take out or change in what was read, over those that are right",
+      GLS_TASK_SEQUENCES, true},
+     label_error_rate},
+    {{"sequence_accuracy", "share of rows that were read without an error", GLS_TASK_SEQUENCES}, sequence_accuracy},
     {{"r2", "1 - squared errors over squared deviations from the mean", GLS_TASK_VALUES}, r2},
-    {{"rmse", "root of the mean squared error", GLS_TASK_VALUES}, rmse},
-    {{"mae", "mean absolute error", GLS_TASK_VALUES}, mae},
+    {{"rmse", "root of the mean squared error", GLS_TASK_VALUES, true}, rmse},
+    {{"mae", "mean absolute error", GLS_TASK_VALUES, true}, mae},
     {{0}, NULL},
 };

@@ -13,6 +13,7 @@ typedef struct gls_scored {
     const int32_t *label, *predicted;
     const int64_t *confusion; /* [classes, classes] or NULL: tokens */
     const double *recall, *f1;
+    int64_t length;    /* of sequences: n rows of label and predicted [n, length], each ended by -1 if shorter */
     double characters; /* that the labels of tokens stand for; 0: not known */
 } gls_scored;
 

@@ -162,7 +162,7 @@ static gls_status read_info(parser *p, const json_t *root, const char *key, gls_
         out->shape[i] = (int64_t)json_integer_value(extent);
     }
     if (p->bad) return GLS_ERR_INPUT;
-    if (out->target > GLS_TARGET_SPAN) return wrong(p, "target", "a kind of target");
+    if (out->target > GLS_TARGET_SEQUENCE) return wrong(p, "target", "a kind of target");
     if (out->documents > GLS_DOCUMENTS_PACKED) return wrong(p, "documents", "a way that rows hold documents");
     GLS_TRY(read_names(p, o, "class_names", out->classes, &out->class_names));
     GLS_TRY(read_names(p, o, "token_names", out->vocabulary, &out->token_names));

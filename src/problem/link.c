@@ -1,6 +1,7 @@
 /* The link from outputs to predictions: one row a kind of link, and what follows from it for classes, probabilities and
  * values. A class that is counted as right (GLM scores) and one that is predicted come from the same function. */
 #include "problem/evaluation.h"
+#include "problem/sequence.h"
 
 #include <math.h>
 
@@ -58,6 +59,7 @@ static const link_row links[] = {
     [GLS_LINK_SOFTMAX] = {.name = "softmax", .class = largest, .values = probabilities},
     [GLS_LINK_SIGN] = {.name = "sign", .single = true, .class = sign},
     [GLS_LINK_LARGEST] = {.name = "largest", .class = largest},
+    [GLS_LINK_SEQUENCE] = {.name = "sequence", .class = largest, .values = probabilities},
     [GLS_LINK_NEAREST] = {.name = "nearest", .single = true, .class = nearest},
 };
 
@@ -85,8 +87,10 @@ gls_prediction gls_problem_prediction(const gls_problem *problem) {
     const link_row *row = &links[problem->link];
     gls_prediction out = {.link = row->name, .positions = problem->positions > 0 ? problem->positions : 1};
     int64_t width = problem->outputs / out.positions;
+    out.sequence = problem->link == GLS_LINK_SEQUENCE;
     if (row->class) out.classes = problem->link == GLS_LINK_NEAREST ? problem->data.classes : row->single ? 2 : width;
     if (row->values) out.values = row->class ? out.classes : width;
+    if (out.sequence) out.classes = width - 1;
     return out;
 }
 
@@ -112,11 +116,19 @@ gls_status gls_problem_predict(const gls_problem *problem, int64_t rows, const g
     return GLS_OK;
 }
 
+static void read_sequence(const gls_problem *problem, gls_prediction p, const gls_real *z, int32_t *out) {
+    int64_t count = gls_sequence_decode(z, p.positions, p.values, problem->blank, out);
+    for (int64_t k = count; k < p.positions; k++) out[k] = -1;
+}
+
 gls_status gls_problem_classify(const gls_problem *problem, int64_t rows, const gls_real *z, int32_t *out) {
     GLS_GIVEN(NULL, problem, z, out);
     if (!links[problem->link].class) return refuse(problem, "values, not classes", "gls_problem_predict");
     gls_prediction p = gls_problem_prediction(problem);
     int64_t width = problem->outputs / p.positions;
-    for (int64_t i = 0; i < rows * p.positions; i++) out[i] = gls_link_class(problem, z + i * width, width);
+    for (int64_t r = 0; p.sequence && r < rows; r++)
+        read_sequence(problem, p, z + r * problem->outputs, out + r * p.positions);
+    for (int64_t i = 0; !p.sequence && i < rows * p.positions; i++)
+        out[i] = gls_link_class(problem, z + i * width, width);
     return GLS_OK;
 }

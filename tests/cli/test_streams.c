@@ -1,5 +1,5 @@
-/* Training with carried state: resumed, on other threads and with validations in between it is the same run, to the
- * bit.
+/* Training with carried state or memory: resumed, on other threads and with validations in between it is the same run,
+ * to the bit.
  */
 #include "support.h"
 
@@ -7,11 +7,13 @@
 
 static said s;
 
-#define CARRY                                                                                                     \
-    "$G train --set data.format=text --set data.train=t.txt --set data.test=v.txt --set data.length=7 --set "     \
-    "data.streams=4 --set \"model={name: lstm, embedding: 8, hidden: 12, depth: 2, dropout: 0.1, carry: true}\" " \
-    "--set "                                                                                                      \
+#define LSTM "{name: lstm, embedding: 8, hidden: 12, depth: 2, dropout: 0.1, carry: true}"
+#define XL "{name: transformer_xl, dim: 8, heads: 2, depth: 2, dropout: 0.1, memory: 10, tie: true}"
+#define TRAIN                                                                                                 \
+    "$G train --set data.format=text --set data.train=t.txt --set data.test=v.txt --set data.length=7 --set " \
+    "data.streams=4 --set "                                                                                   \
     "\"method={name: adam, lr: 0.01}\" --set train.batch=4 --set train.shuffle=false --quiet "
+#define CARRY TRAIN "--set \"model=" LSTM "\" "
 
 static int prepare(void **state) {
     if (enter_folder(state)) return 1;
@@ -31,25 +33,25 @@ static double number(const json_t *object, const char *name) {
     return json_number_value(value);
 }
 
-static void trained(const char *options) {
-    sh(&s, CARRY "%s", options);
+static void trained(const char *model, const char *options) {
+    sh(&s, TRAIN "--set \"model=%s\" %s", model, options);
     if (s.code) fail_msg("%s: %s", options, s.err);
 }
 
 /* 53 steps are two epochs and a half: 21 of them, the last one with fewer rows than streams. */
-static void resumed_bit_for_bit(void **state) {
-    trained("--set train.steps=53 --set train.threads=1 --out whole --json");
+static void resumed(const char *model, const char *without) {
+    sh(&s, "rm -rf whole parts watched bare");
+    trained(model, "--set train.steps=53 --set train.threads=1 --out whole --json");
     json_t *own = last_json(&s);
-    trained("--set train.steps=17 --set train.checkpoint_every=5s --out parts");
+    trained(model, "--set train.steps=17 --set train.checkpoint_every=5s --out parts");
     sh(&s, "$G train --resume parts --set train.steps=31 --quiet && $G train --resume parts --set train.steps=53 --set "
            "train.threads=3 --set train.workers=0 --quiet");
     assert_int_equal(s.code, 0);
     assert_true(same_files("whole/final.safetensors", "parts/final.safetensors"));
-    trained("--set train.steps=53 --set train.validate_every=3s --out watched");
+    trained(model, "--set train.steps=53 --set train.validate_every=3s --out watched");
     assert_true(same_files("whole/final.safetensors", "watched/final.safetensors"));
     /* What is carried counts: without it another loss. */
-    sh(&s, CARRY "--set model.carry=false --set train.steps=53 --out bare --json");
-    assert_int_equal(s.code, 0);
+    trained(model, without);
     json_t *bare = last_json(&s);
     assert_true(number(bare, "train_loss") != number(own, "train_loss"));
     sh(&s, "$G evaluate whole --data v.txt --json --quiet");
@@ -60,6 +62,11 @@ static void resumed_bit_for_bit(void **state) {
     json_decref(own);
     json_decref(bare);
     json_decref(found);
+}
+
+static void resumed_bit_for_bit(void **state) {
+    resumed(LSTM, "--set model.carry=false --set train.steps=53 --out bare --json");
+    resumed(XL, "--set model.memory=0 --set train.steps=53 --out bare --json");
 }
 
 static void refuses(void **state) {

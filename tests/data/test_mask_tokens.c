@@ -53,32 +53,24 @@ static gls_batch fetch(gls_context *ctx, const gls_source *source, bool augment,
     return batch;
 }
 
-static void shares(void **state) {
-    static text t;
-    counting c;
-    gls_context *ctx = counting_context(&c, 1);
-    gls_source *source = transformed(ctx, make(ctx, &t, words), "[{mask_tokens: {share: 0.2}}]", 1, NULL);
-    assert_int_equal(source->info.vocabulary, WORDS + 1);
-    assert_int_equal(source->info.classes, WORDS + 1);
-    assert_string_equal(source->info.class_names[WORDS], "<mask>");
-    assert_true(source->info.masked);
+static void check_shares(gls_context *ctx, const gls_source *source, const text *t, bool augment) {
     gls_rows *rows;
-    gls_batch batch = fetch(ctx, source, true, 4, &rows);
+    gls_batch batch = fetch(ctx, source, augment, 4, &rows);
     double masked = 0, stayed = 0, hidden = 0, at[2] = {0};
     for (int r = 0; r < ROWS; r++) {
-        int64_t found = candidates(&t, r), here = 0, expected = llround(0.2 * (double)found);
+        int64_t found = candidates(t, r), here = 0, expected = llround(0.2 * (double)found);
         for (int k = r * LENGTH; k < (r + 1) * LENGTH; k++) {
             int32_t token = batch.token[k];
-            assert_int_equal(batch.document[k], t.document[k]);
+            assert_int_equal(batch.document[k], t->document[k]);
             if (batch.label[k] < 0) {
-                assert_int_equal(token, t.token[k]);
+                assert_int_equal(token, t->token[k]);
                 continue;
             }
-            assert_int_equal(batch.label[k], t.token[k]);
-            assert_false(special(t.token[k]) || t.document[k] < 0);
+            assert_int_equal(batch.label[k], t->token[k]);
+            assert_false(special(t->token[k]) || t->document[k] < 0);
             here++;
             masked += token == WORDS;
-            stayed += token == t.token[k];
+            stayed += token == t->token[k];
             at[k % LENGTH >= 5] += k % LENGTH < 10;
         }
         assert_int_equal(here, expected > 0 ? expected : found > 0);
@@ -90,10 +82,22 @@ static void shares(void **state) {
     assert_true(fabs(stayed / hidden - 0.1 - 0.1 / WORDS) < 0.04);
     assert_true(fabs(at[0] / (at[0] + at[1]) - 0.5) < 0.1);
     gls_rows_destroy(rows);
+}
+
+static void shares(void **state) {
+    static text t;
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_source *source = transformed(ctx, make(ctx, &t, words), "[{mask_tokens: {share: 0.2}}]", 1, NULL);
+    assert_int_equal(source->info.vocabulary, WORDS + 1);
+    assert_int_equal(source->info.classes, WORDS + 1);
+    assert_string_equal(source->info.class_names[WORDS], "<mask>");
+    assert_true(source->info.masked);
+    check_shares(ctx, source, &t, true);
+    check_shares(ctx, source, &t, false);
     gls_source_destroy(source);
     gls_context_destroy(ctx);
 }
-
 /* Training rows differ by draw, others never; both are functions of the seed alone. */
 static void draws(void **state) {
     static text t;

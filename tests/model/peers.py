@@ -4,12 +4,10 @@ import logging
 import sys
 
 import torch
+import transformers
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-try:
-    import transformers
-except ImportError:
-    sys.exit(77)
 logging.disable(logging.WARNING)
 
 SEPARATOR = 3
@@ -91,24 +89,96 @@ def gpt2(ours):
     return out
 
 
+def t5_attention(out, theirs, ours, layer, name, norm, across=""):
+    key, value = ours[f"{layer}.{across}key_value.weight"].chunk(2)
+    for part, weight in (("q", ours[f"{layer}.{across}query.weight"]), ("k", key), ("v", value),
+                         ("o", ours[f"{layer}.{across}project.weight"])):
+        out[f"{theirs}.{name}.{part}.weight"] = weight
+    out[f"{theirs}.layer_norm.weight"] = ours[f"{layer}.{norm}.weight"]
+
+
+def t5(ours):
+    """A gate's two matrices stand in one here."""
+    gated = ours["encoder.layer1.fc1.weight"].shape[0] != ours["encoder.layer1.fc2.weight"].shape[1]
+    out = {"shared.weight": ours["embedding.weight"]}
+    if "output.weight" in ours:
+        out["lm_head.weight"] = ours["output.weight"]
+    for stack in ("encoder", "decoder"):
+        bias = f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+        out[bias] = ours[f"{stack}.bias.weight"]
+        out[f"{stack}.final_layer_norm.weight"] = ours[f"{stack}.norm.weight"]
+        for k in range(2):
+            theirs, layer, feed = f"{stack}.block.{k}.layer", f"{stack}.layer{k + 1}", 1 if stack == "encoder" else 2
+            t5_attention(out, f"{theirs}.0", ours, layer, "SelfAttention", "norm1")
+            if stack == "decoder":
+                t5_attention(out, f"{theirs}.1", ours, layer, "EncDecAttention", "cross_norm", "cross_")
+            inside = ours[f"{layer}.fc1.weight"].chunk(2) if gated else [ours[f"{layer}.fc1.weight"]]
+            for part, weight in enumerate(inside):
+                out[f"{theirs}.{feed}.DenseReluDense.wi{f'_{part}' if gated else ''}.weight"] = weight
+            out[f"{theirs}.{feed}.DenseReluDense.wo.weight"] = ours[f"{layer}.fc2.weight"]
+            out[f"{theirs}.{feed}.layer_norm.weight"] = ours[f"{layer}.norm2.weight"]
+    return out
+
+
+def t5_config(**options):
+    return transformers.T5Config(vocab_size=700, num_layers=2, dropout_rate=0, attn_implementation="eager", **options)
+
+
+def t5_tied_config():
+    return t5_config(d_model=64, d_kv=16, d_ff=256, num_heads=4, feed_forward_proj="relu", tie_word_embeddings=True,
+                     scale_decoder_outputs=True)
+
+
+def t5_gated_config():
+    """Its gelu is the exact one here."""
+    config = t5_config(d_model=48, d_kv=12, d_ff=80, num_heads=6, feed_forward_proj="gated-gelu",
+                       tie_word_embeddings=False, scale_decoder_outputs=False, relative_attention_num_buckets=8,
+                       relative_attention_max_distance=6)
+    config.dense_act_fn = "gelu"
+    return config
+
+
+class same_precision:
+    """transformers' T5 computes softmax and mean squares in float whatever its own precision; here in that."""
+
+    def __enter__(self):
+        from transformers.models.t5.modeling_t5 import T5LayerNorm
+        self.norm, self.old, self.float = T5LayerNorm, T5LayerNorm.forward, torch.Tensor.float
+        T5LayerNorm.forward = lambda norm, x: norm.weight * x * torch.rsqrt(
+            x.pow(2).mean(-1, keepdim=True) + norm.variance_epsilon)
+        torch.Tensor.float = lambda x: x
+
+    def __exit__(self, *unused):
+        self.norm.forward, torch.Tensor.float = self.old, self.float
+
+
+def of_rest(source):
+    """The encoder reads the first tokens of a row, the decoder begins with the last of these."""
+    def run(call, batch, ours):
+        token = batch["x"].long()
+        with same_precision():
+            return call(input_ids=token[:, :source], decoder_input_ids=token[:, source - 1:]).logits
+    return run
+
+
 def bert_config():
     return transformers.BertConfig(vocab_size=700, hidden_size=128, num_hidden_layers=2, num_attention_heads=2,
                                    intermediate_size=512, max_position_embeddings=16, hidden_dropout_prob=0,
-                                   attention_probs_dropout_prob=0, layer_norm_eps=1e-12, num_labels=3,
-                                   attn_implementation="eager")
+                                   attention_probs_dropout_prob=0, layer_norm_eps=1e-12, num_labels=3, pad_token_id=None,
+                                   attn_implementation="sdpa")
 
 
 def vit_config():
     return transformers.ViTConfig(hidden_size=192, num_hidden_layers=2, num_attention_heads=3, intermediate_size=768,
                                   image_size=32, patch_size=8, num_channels=3, hidden_dropout_prob=0,
                                   attention_probs_dropout_prob=0, layer_norm_eps=1e-6, num_labels=10,
-                                  attn_implementation="eager")
+                                  attn_implementation="sdpa")
 
 
 def gpt2_config():
     return transformers.GPT2Config(vocab_size=700, n_positions=12, n_embd=64, n_layer=2, n_head=4,
                                    activation_function="gelu", resid_pdrop=0, embd_pdrop=0, attn_pdrop=0,
-                                   layer_norm_epsilon=1e-5, attn_implementation="eager")
+                                   layer_norm_epsilon=1e-5, attn_implementation="sdpa")
 
 
 def of_words(call, batch, ours):
@@ -117,8 +187,8 @@ def of_words(call, batch, ours):
 
 def of_spans(call, batch, ours):
     out = call(**texts(batch))
-    padding = batch["document"] < 0
-    return torch.stack([ends.masked_fill(padding, -1e9) for ends in (out.start_logits, out.end_logits)], 1)
+    hidden = batch["document"] < 0
+    return torch.stack([ends.masked_fill(hidden, -1e9) for ends in (out.start_logits, out.end_logits)], 1)
 
 
 def texts(batch):
@@ -129,7 +199,9 @@ def texts(batch):
             "attention_mask": (batch["document"] >= 0).long()}
 
 
-PEERS = {"bert_words": ("BertForMaskedLM", bert_config, bert_words, of_words),
+PEERS = {"t5": ("T5ForConditionalGeneration", t5_tied_config, t5, of_rest(6)),
+         "t5_gated": ("T5ForConditionalGeneration", t5_gated_config, t5, of_rest(9)),
+         "bert_words": ("BertForMaskedLM", bert_config, bert_words, of_words),
          "bert_labels": ("BertForSequenceClassification", bert_config, bert_labels, of_words),
          "bert_spans": ("BertForQuestionAnswering", bert_config, bert_spans, of_spans),
          "vit": ("ViTForImageClassification", vit_config, vit,
@@ -160,5 +232,6 @@ class Peer(nn.Module):
         theirs = self.theirs(ours)
 
         def call(**given):
-            return torch.func.functional_call(self.peer, theirs, (), given)
+            with sdpa_kernel(SDPBackend.MATH):  # in the values' own precision, and twice differentiable
+                return torch.func.functional_call(self.peer, theirs, (), given)
         return self.run(call, {**self.batch, "x": x}, ours)

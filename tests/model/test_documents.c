@@ -20,6 +20,9 @@ static const sample samples[] = {
      "false}}, {dense: {units: 20}}]}",
      0, true},
     {"transformer", "{dim: 8, heads: 2, depth: 1}", 3, false},
+    {"transformer_xl", "{dim: 8, heads: 2, depth: 1, order: pre}", 0, true},
+    {"transformer_xl", "{dim: 8, heads: 2, depth: 1, hidden: 6}", 3, false},
+    {"t5", "{dim: 8, heads: 2, depth: 1}", 3, false},
     {"lstm", "{embedding: 5, hidden: 6}", 0, false},
     {"nplm", "{embedding: 5, hidden: 6, window: 3}", 3, false},
 };

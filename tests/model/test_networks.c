@@ -44,7 +44,7 @@ static void bad_tokens(void **state) {
         {"layers", "{layers: [{embedding: {dim: 4}}, {embedding: {dim: 4}}, {dense: {units: 9}}]}",
          "takes tokens, but its input is a layer's output"},
         {"layers", "{layers: [{embedding: {dim: 4}}, {dense: {units: 8}}]}",
-         "one input for each of 9 words at every position, got [8, 1, 3]"},
+         "one input for each of 9 classes at every position, got [8, 1, 3]"},
         {"layers", "{layers: [{embedding: {dim: 4}}, global_pool, {dense: {units: 9}}]}", "got [9]"},
         {"layers", "{layers: [{embedding: {dim: 4, tie: nothing}}]}", "tied to 'nothing'"},
         {"layers", "{layers: [{embedding: {dim: 4}}, {dense: {units: 9}}], loss: squared}", "data have targets"},
@@ -77,8 +77,8 @@ static void bad_tokens(void **state) {
     assert_string_equal(gls_context_message(ctx), "example 0 has label 9, expected 0 to 8");
     r.args.rows = &one.batch;
     assert_int_equal(gls_evaluate(r.e, &r.args), GLS_ERR_ARGUMENT);
-    assert_string_equal(gls_context_message(ctx), "the rows have one label each, but the network was made for next "
-                                                  "tokens");
+    assert_string_equal(gls_context_message(ctx), "the rows have one label each, but the network was made for "
+                                                  "labels by position");
     gls_batch shorter = d.batch;
     shorter.length = 2;
     r.args.rows = &shorter;

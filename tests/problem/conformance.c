@@ -233,13 +233,13 @@ static gls_batch permuted(const gls_batch *b, const int64_t *order, void **keep)
 static void check_permutation(subject *s) {
     int64_t n = s->n, *order = room(n, sizeof *order);
     for (int64_t i = 0; i < n; i++) order[i] = n - 1 - i;
-    void *keep[10] = {0};
+    void *keep[12] = {0};
     gls_batch other = permuted(s->c->batch, order, keep);
     gls_real *a = room(s->d, sizeof *a), *b = room(s->d, sizeof *b);
     double before = whole(s, s->c->batch, 0, a), after = whole(s, &other, 0, b);
     assert_near(s->c, "loss of permuted rows", after, before, fabs(before));
     assert_vectors_near(s->c, "gradient of permuted rows", b, a, s->d, norm(a, s->d));
-    for (int i = 0; i < 10; i++) free(keep[i]);
+    for (int i = 0; i < 12; i++) free(keep[i]);
     free(order), free(a), free(b);
 }
 
@@ -473,6 +473,8 @@ static gls_batch permuted(const gls_batch *b, const int64_t *order, void **keep)
     out.index = reorder(b->index, order, n, 1, sizeof(int64_t), &keep[4]);
     out.slot = reorder(b->slot, order, n, 1, sizeof(int64_t), &keep[5]);
     out.mass = reorder(b->mass, order, n, 1, sizeof(double), &keep[6]);
+    out.other_label = reorder(b->other_label, order, n, 1, sizeof(int32_t), &keep[10]);
+    out.label_share = reorder(b->label_share, order, n, 1, sizeof(double), &keep[11]);
     if (!b->row) return out;
     int64_t *row = keep[7] = room(n, sizeof *row);
     int32_t *column = keep[8] = room(b->row[n] - b->row[0], sizeof *column);

@@ -4,7 +4,7 @@
 
 #include "support.h"
 
-enum { SETTLE = 3000, STEPS = 12000 };
+enum { SETTLE = 3000, LOOKS = 4000, APART = 3 }; /* APART: steps from one look to the next */
 
 #define PROBLEM                                                                            \
     "data: {format: gaussians, train_size: 400, test_size: 20, classes: 2, features: 8}\n" \
@@ -38,8 +38,8 @@ static void watch(gls_context *ctx, gls_run *run, bool plain, found *out) {
     gls_measure_result_init(ctx, &of_steps);
     gls_measure_result_init(ctx, &of_map);
     for (int i = 0; i < SETTLE; i++) assert_ok(ctx, gls_run_step(run, &done));
-    for (int i = 0; i < STEPS; i++) {
-        assert_ok(ctx, gls_run_step(run, &done));
+    for (int i = 0; i < LOOKS; i++) {
+        for (int k = 0; k < APART; k++) assert_ok(ctx, gls_run_step(run, &done));
         look(ctx, run, balance, &of_steps);
         look(ctx, run, defect, &of_map);
     }
@@ -75,10 +75,21 @@ static found settled(const char *method, bool plain) {
 static void the_step_ratio_is_one(void **state) {
     static const char *const methods[] = {
         "{name: sgd, lr: 0.05}",
-        "{name: msgd, lr: 0.005, beta: 0.9}",
+        "{name: msgd, lr: 0.01, beta: 0.8}",
         "{name: adam, lr: 0.005}",
         "{name: sgd, lr: 0.05, weight_decay: 0.5}",
         "{name: clip, lr: 0.05, gamma: 1}",
+        "{name: nag, lr: 0.02, beta: 0.5}",
+        "{name: rmsprop, lr: 0.005}",
+        "{name: adamw, lr: 0.005, weight_decay: 0.1}",
+        "{name: amsgrad, lr: 0.01, beta2: 0.9}",
+        "{name: sngd, lr: 0.02}",
+        "{name: sngm, lr: 0.002}",
+        "{name: ngd, lr: 0.02, beta: 0.1}",
+        "{name: gclip, lr: 0.02, tau: 0.5}",
+        "{name: cclip, lr: 0.02, tau: 0.2}",
+        "{name: acclip, lr: 0.02}",
+        "{name: lars, lr: 1, kappa: 0.01}",
     };
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         found f = settled(methods[i], i == 0);

@@ -301,7 +301,7 @@ static double calls_of_singd(double eps, double delta, int64_t repeat) {
 /* Table 5.1, stochastic, Lipschitz and non-convex: at most eps^-4 delta^-1, up to a logarithm. */
 static void test_exponents_of_the_stochastic_form(void **state) {
     enum { GRADES = 3 };
-    int64_t repeat = full ? 20 : 1;
+    int64_t repeat = full ? 10 : 1;
     double x[GRADES], y[2][GRADES];
     for (int k = 0; k < GRADES; k++) {
         x[k] = log(full ? 0.5 : 1) + k * log(1.25);

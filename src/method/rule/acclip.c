@@ -42,75 +42,74 @@ typedef struct weights {
     gls_real keep1, take1, keep2, take2, correction, eps;
 } weights;
 
+/* How far w moved, and how many coordinates were clipped, or had gradients below eps. */
 typedef struct counts {
+    double moved2;
     int clipped, small;
 } counts;
+
+/* One lane's. */
+typedef struct lane_counts {
+    int clipped[GLS_LANES], small[GLS_LANES];
+} lane_counts;
 
 static inline gls_real clip_factor(gls_real m, gls_real tau, const weights *c) {
     gls_real ratio = tau / (gls_abs(m) + c->eps);
     return ratio < 1 ? ratio : 1;
 }
 
-/* In a loop of its own: beside the choice, gcc 12 makes a branch of the two and no vectors. */
-static inline void multiply(gls_real *restrict step, const gls_real *restrict m, int64_t n) {
-    for (int64_t i = 0; i < n; i++) step[i] *= m[i];
+/* The clipped momentum: m and the threshold of this coordinate are as they are now, g as it came. */
+static inline gls_real clip_one(gls_real m, gls_real tau, gls_real g, const weights *c, lane_counts *lane, int j) {
+    gls_real a = gls_abs(g);
+    lane->clipped[j] += tau < gls_abs(m) + c->eps;
+    lane->small[j] += (a <= c->eps) & (a > 0);
+    return clip_factor(m, tau, c) * m;
+}
+
+static inline gls_real mean_at(gls_real *m, gls_real x, gls_real keep, gls_real take, int64_t k) {
+    return m[k] = keep * m[k] + take * x;
+}
+
+static counts counted(double moved2, const lane_counts *lane) {
+    return (counts){moved2, gls_move_count(lane->clipped), gls_move_count(lane->small)};
 }
 
 /* alpha = 1 */
-GLS_SIMD static counts linear_kernel(gls_real *restrict step, gls_real *restrict m, gls_real *restrict t,
-                                     const gls_real *restrict g, weights c, int64_t n) {
-    int clipped = 0, small = 0;
-    for (int64_t i = 0; i < n; i++) {
-        gls_real a = gls_abs(g[i]);
-        gls_real x = c.keep1 * m[i] + c.take1 * g[i];
-        gls_real y = c.keep2 * t[i] + c.take2 * a;
-        m[i] = x;
-        t[i] = y;
-        gls_real tau = y * c.correction;
-        step[i] = clip_factor(x, tau, &c);
-        clipped += tau < gls_abs(x) + c.eps;
-        small += (a <= c.eps) & (a > 0);
-    }
-    multiply(step, m, n);
-    return (counts){clipped, small};
+GLS_SIMD static counts linear_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict t,
+                                     const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
+    lane_counts lane = {0};
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n,
+                  clip_one(mean_at(m, g[k], c.keep1, c.take1, k),
+                           mean_at(t, gls_abs(g[k]), c.keep2, c.take2, k) * c.correction, g[k], &c, &lane, j));
+    return counted(total, &lane);
 }
 
 /* alpha = 2 */
-GLS_SIMD static counts square_kernel(gls_real *restrict step, gls_real *restrict m, gls_real *restrict t,
-                                     const gls_real *restrict g, weights c, int64_t n) {
-    int clipped = 0, small = 0;
-    for (int64_t i = 0; i < n; i++) {
-        gls_real a = gls_abs(g[i]);
-        gls_real x = c.keep1 * m[i] + c.take1 * g[i];
-        gls_real y = c.keep2 * t[i] + c.take2 * (a * a);
-        m[i] = x;
-        t[i] = y;
-        gls_real tau = gls_sqrt(y * c.correction);
-        step[i] = clip_factor(x, tau, &c);
-        clipped += tau < gls_abs(x) + c.eps;
-        small += (a <= c.eps) & (a > 0);
-    }
-    multiply(step, m, n);
-    return (counts){clipped, small};
+GLS_SIMD static counts square_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict t,
+                                     const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
+    lane_counts lane = {0};
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n,
+                  clip_one(mean_at(m, g[k], c.keep1, c.take1, k),
+                           gls_sqrt(mean_at(t, g[k] * g[k], c.keep2, c.take2, k) * c.correction), g[k], &c, &lane, j));
+    return counted(total, &lane);
 }
 
 /* Any alpha: two powers a coordinate, so it computes rather than waits for memory. */
-static counts power_kernel(gls_real *restrict step, gls_real *restrict m, gls_real *restrict t,
-                           const gls_real *restrict g, weights c, double alpha, int64_t n) {
-    int clipped = 0, small = 0;
-    for (int64_t i = 0; i < n; i++) {
-        gls_real a = gls_abs(g[i]);
-        gls_real x = c.keep1 * m[i] + c.take1 * g[i];
-        gls_real y = c.keep2 * t[i] + c.take2 * gls_pow(a, (gls_real)alpha);
-        m[i] = x;
-        t[i] = y;
-        gls_real tau = gls_pow(y * c.correction, (gls_real)(1 / alpha));
-        step[i] = clip_factor(x, tau, &c);
-        clipped += tau < gls_abs(x) + c.eps;
-        small += (a <= c.eps) & (a > 0);
+static counts power_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict t, const gls_real *restrict g,
+                           weights c, double alpha, gls_move_target to, int64_t n) {
+    lane_counts lane = {0};
+    gls_real power = (gls_real)alpha, root = (gls_real)(1 / alpha);
+    double total = 0;
+    for (int64_t k = 0; k < n; k++) {
+        gls_real x = mean_at(m, g[k], c.keep1, c.take1, k);
+        gls_real y = mean_at(t, gls_pow(gls_abs(g[k]), power), c.keep2, c.take2, k);
+        gls_real before = w[k];
+        w[k] = gls_move_to(before, clip_one(x, gls_pow(y * c.correction, root), g[k], &c, &lane, 0), &to);
+        total += (double)(w[k] - before) * (double)(w[k] - before);
     }
-    multiply(step, m, n);
-    return (counts){clipped, small};
+    return counted(total, &lane);
 }
 
 static void acclip_main(const gls_range *r) {
@@ -123,12 +122,13 @@ static void acclip_main(const gls_range *r) {
                  (gls_real)o->eps};
     gls_real *m = r->state[0], *t = r->state[1];
     if (r->coefficient[START] > 0) gls_fill(t, (gls_real)r->coefficient[START], r->size);
-    counts found = o->alpha == 1   ? linear_kernel(r->step, m, t, r->g, c, r->size)
-                   : o->alpha == 2 ? square_kernel(r->step, m, t, r->g, c, r->size)
-                                   : power_kernel(r->step, m, t, r->g, c, o->alpha, r->size);
+    gls_move_target to = gls_move_at(r, o->common.lr);
+    counts found = o->alpha == 1   ? linear_kernel(to.w, m, t, r->g, c, to, r->size)
+                   : o->alpha == 2 ? square_kernel(to.w, m, t, r->g, c, to, r->size)
+                                   : power_kernel(to.w, m, t, r->g, c, o->alpha, to, r->size);
+    r->target->moved2 += found.moved2;
     r->sums[0] += found.clipped;
     r->sums[1] += found.small;
-    r->move->rate = o->common.lr;
 }
 
 static void finish(gls_update *update, const gls_real *w) {
@@ -180,6 +180,7 @@ const gls_method_type gls_method_acclip = {
     .self_size = sizeof(acclip),
     .create = create,
     .vectors = vectors,
+    .needs = GLS_METHOD_MOVES,
     .coefficients = coefficients,
     .main = acclip_main,
     .finish = finish,

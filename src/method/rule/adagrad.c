@@ -11,25 +11,35 @@ typedef struct rmsprop_options {
     double eps, rho;
 } rmsprop_options;
 
-GLS_SIMD static void kernel(gls_real *restrict step, gls_real *restrict s, const gls_real *restrict g, gls_real keep,
-                            gls_real take, gls_real eps, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        gls_real x = keep * s[i] + take * (g[i] * g[i]);
-        s[i] = x;
-        step[i] = g[i] / (gls_sqrt(x) + eps);
-    }
+typedef struct weights {
+    gls_real keep, take, eps;
+} weights;
+
+static inline gls_real over_root(gls_real *s, gls_real g, const weights *c, int64_t k) {
+    gls_real x = c->keep * s[k] + c->take * (g * g);
+    s[k] = x;
+    return g / (gls_sqrt(x) + c->eps);
+}
+
+GLS_SIMD static double kernel(gls_real *restrict w, gls_real *restrict s, const gls_real *restrict g, weights c,
+                              gls_move_target to, int64_t n) {
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n, over_root(s, g[k], &c, k));
+    return total;
+}
+
+static void move(const gls_range *r, double lr, weights c) {
+    r->target->moved2 += kernel(r->target->w, r->state[0], r->g, c, gls_move_at(r, lr), r->size);
 }
 
 static void adagrad_main(const gls_range *r) {
     const adagrad_options *o = r->options;
-    kernel(r->step, r->state[0], r->g, 1, 1, (gls_real)o->eps, r->size);
-    r->move->rate = o->common.lr;
+    move(r, o->common.lr, (weights){1, 1, (gls_real)o->eps});
 }
 
 static void rmsprop_main(const gls_range *r) {
     const rmsprop_options *o = r->options;
-    kernel(r->step, r->state[0], r->g, (gls_real)o->rho, (gls_real)(1 - o->rho), (gls_real)o->eps, r->size);
-    r->move->rate = o->common.lr;
+    move(r, o->common.lr, (weights){(gls_real)o->rho, (gls_real)(1 - o->rho), (gls_real)o->eps});
 }
 
 static const char *const squares[] = {"s", NULL};
@@ -50,11 +60,11 @@ static const gls_option rmsprop_table[] = {
 const gls_method_type gls_method_adagrad = {
     .member = {"adagrad", "s += g^2, w -= lr g / (sqrt(s) + eps)", "", adagrad_table, sizeof(adagrad_options)},
     .vectors = squares,
-    .needs = GLS_METHOD_SQUARES,
+    .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
     .main = adagrad_main};
 const gls_method_type gls_method_rmsprop = {.member = {"rmsprop",
                                                        "s = rho s + (1 - rho) g^2, w -= lr g / (sqrt(s) + eps)",
                                                        "[A] 3.1", rmsprop_table, sizeof(rmsprop_options)},
                                             .vectors = squares,
-                                            .needs = GLS_METHOD_SQUARES,
+                                            .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
                                             .main = rmsprop_main};

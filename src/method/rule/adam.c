@@ -26,38 +26,46 @@ static weights weights_of(const gls_range *r) {
                      (gls_real)(1 - o->beta2), (gls_real)r->coefficient[ROOT], (gls_real)o->eps};
 }
 
-GLS_SIMD static void adam_kernel(gls_real *restrict step, gls_real *restrict m, gls_real *restrict s,
-                                 const gls_real *restrict g, weights c, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        gls_real x = c.keep1 * m[i] + c.take1 * g[i];
-        gls_real y = c.keep2 * s[i] + c.take2 * (g[i] * g[i]);
-        m[i] = x;
-        s[i] = y;
-        step[i] = x / (gls_sqrt(y) * c.root + c.eps);
-    }
+/* The new mean gradient; that of the squares likewise. */
+static inline gls_real mean_at(gls_real *m, const gls_real *g, const weights *c, int64_t k) {
+    return m[k] = c->keep1 * m[k] + c->take1 * g[k];
+}
+
+static inline gls_real square_at(gls_real *s, const gls_real *g, const weights *c, int64_t k) {
+    return s[k] = c->keep2 * s[k] + c->take2 * (g[k] * g[k]);
+}
+
+static inline gls_real over_root(gls_real m, gls_real s, const weights *c) {
+    return m / (gls_sqrt(s) * c->root + c->eps);
+}
+
+GLS_SIMD static double adam_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict s,
+                                   const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n, over_root(mean_at(m, g, &c, k), square_at(s, g, &c, k), &c));
+    return total;
 }
 
 static void adam_main(const gls_range *r) {
-    adam_kernel(r->step, r->state[0], r->state[1], r->g, weights_of(r), r->size);
-    r->move->rate = r->coefficient[RATE];
+    r->target->moved2 += adam_kernel(r->target->w, r->state[0], r->state[1], r->g, weights_of(r),
+                                     gls_move_at(r, r->coefficient[RATE]), r->size);
 }
 
-GLS_SIMD static void amsgrad_kernel(gls_real *restrict step, gls_real *restrict m, gls_real *restrict s,
-                                    gls_real *restrict top, const gls_real *restrict g, weights c, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        gls_real x = c.keep1 * m[i] + c.take1 * g[i];
-        gls_real y = c.keep2 * s[i] + c.take2 * (g[i] * g[i]);
-        gls_real z = top[i] > y ? top[i] : y;
-        m[i] = x;
-        s[i] = y;
-        top[i] = z;
-        step[i] = x / (gls_sqrt(z) * c.root + c.eps);
-    }
+static inline gls_real top_at(gls_real *top, gls_real s, int64_t k) {
+    return top[k] = top[k] > s ? top[k] : s;
+}
+
+GLS_SIMD static double amsgrad_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict s,
+                                      gls_real *restrict top, const gls_real *restrict g, weights c, gls_move_target to,
+                                      int64_t n) {
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n, over_root(mean_at(m, g, &c, k), top_at(top, square_at(s, g, &c, k), k), &c));
+    return total;
 }
 
 static void amsgrad_main(const gls_range *r) {
-    amsgrad_kernel(r->step, r->state[0], r->state[1], r->state[2], r->g, weights_of(r), r->size);
-    r->move->rate = r->coefficient[RATE];
+    r->target->moved2 += amsgrad_kernel(r->target->w, r->state[0], r->state[1], r->state[2], r->g, weights_of(r),
+                                        gls_move_at(r, r->coefficient[RATE]), r->size);
 }
 
 static const char *const moments[] = {"m", "s", NULL};
@@ -76,18 +84,18 @@ const gls_method_type gls_method_adam = {.member = {"adam",
                                                     "bias-corrected mean gradient over the root of the mean square", "",
                                                     adam_table, sizeof(adam_options)},
                                          .vectors = moments,
-                                         .needs = GLS_METHOD_SQUARES,
+                                         .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
                                          .coefficients = coefficients,
                                          .main = adam_main};
 const gls_method_type gls_method_adamw = {
     .member = {"adamw", "adam with decoupled weight decay", "", adamw_table, sizeof(adam_options)},
     .vectors = moments,
-    .needs = GLS_METHOD_DECOUPLED | GLS_METHOD_SQUARES,
+    .needs = GLS_METHOD_DECOUPLED | GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
     .coefficients = coefficients,
     .main = adam_main};
 const gls_method_type gls_method_amsgrad = {
     .member = {"amsgrad", "adam whose denominator never shrinks", "[T] 2.2.2", adam_table, sizeof(adam_options)},
     .vectors = moments_top,
-    .needs = GLS_METHOD_SQUARES,
+    .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
     .coefficients = coefficients,
     .main = amsgrad_main};

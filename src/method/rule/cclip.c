@@ -26,31 +26,36 @@ static void coefficients(const gls_update *update, const void *options, double *
     out[TAU] = gls_rule_threshold(o->tau, o->tau_exponent, update->k);
 }
 
-GLS_SIMD static int cclip_kernel(gls_real *restrict step, gls_real *restrict m, const gls_real *restrict g,
-                                 gls_real keep, gls_real take, gls_real tau, int64_t n) {
-    int clipped = 0;
-    for (int64_t i = 0; i < n; i++) {
-        gls_real x = keep * m[i] + take * g[i];
-        m[i] = x;
-        clipped += gls_abs(x) > tau;
-        x = x > tau ? tau : x;
-        step[i] = x < -tau ? -tau : x;
-    }
-    return clipped;
+/* How far w moved, and how many coordinates were clipped. */
+typedef struct clipping {
+    double moved2;
+    int clipped;
+} clipping;
+
+static inline gls_real cut_at(gls_real *m, const gls_real *g, gls_real keep, gls_real take, gls_real tau, int *clipped,
+                              int64_t k) {
+    gls_real x = keep * m[k] + take * g[k];
+    m[k] = x;
+    *clipped += gls_abs(x) > tau;
+    x = x > tau ? tau : x;
+    return x < -tau ? -tau : x;
 }
 
-GLS_SIMD static int cclip_vector_kernel(gls_real *restrict step, gls_real *restrict m, const gls_real *restrict g,
-                                        const gls_real *restrict tau, gls_real keep, gls_real take, gls_real grown,
-                                        int64_t n) {
-    int clipped = 0;
-    for (int64_t i = 0; i < n; i++) {
-        gls_real x = keep * m[i] + take * g[i], t = grown * tau[i];
-        m[i] = x;
-        clipped += gls_abs(x) > t;
-        x = x > t ? t : x;
-        step[i] = x < -t ? -t : x;
-    }
-    return clipped;
+GLS_SIMD static clipping cclip_kernel(gls_real *restrict w, gls_real *restrict m, const gls_real *restrict g,
+                                      gls_real keep, gls_real take, gls_real tau, gls_move_target to, int64_t n) {
+    int clipped[GLS_LANES] = {0};
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n, cut_at(m, g, keep, take, tau, &clipped[j], k));
+    return (clipping){total, gls_move_count(clipped)};
+}
+
+GLS_SIMD static clipping cclip_vector_kernel(gls_real *restrict w, gls_real *restrict m, const gls_real *restrict g,
+                                             const gls_real *restrict tau, gls_real keep, gls_real take, gls_real grown,
+                                             gls_move_target to, int64_t n) {
+    int clipped[GLS_LANES] = {0};
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n, cut_at(m, g, keep, take, grown * tau[k], &clipped[j], k));
+    return (clipping){total, gls_move_count(clipped)};
 }
 
 static void main_pass(const gls_range *r) {
@@ -58,10 +63,12 @@ static void main_pass(const gls_range *r) {
     const thresholds *own = r->update->self;
     gls_real keep = (gls_real)o->beta1, take = (gls_real)(1 - o->beta1);
     double tau = r->coefficient[TAU], grown = own->relative ? tau : tau / o->tau;
-    r->sums[0] += own->tau ? cclip_vector_kernel(r->step, r->state[0], r->g, own->tau + r->offset, keep, take,
-                                                 (gls_real)grown, r->size)
-                           : cclip_kernel(r->step, r->state[0], r->g, keep, take, (gls_real)tau, r->size);
-    r->move->rate = o->common.lr;
+    gls_move_target to = gls_move_at(r, o->common.lr);
+    clipping found = own->tau ? cclip_vector_kernel(to.w, r->state[0], r->g, own->tau + r->offset, keep, take,
+                                                    (gls_real)grown, to, r->size)
+                              : cclip_kernel(to.w, r->state[0], r->g, keep, take, (gls_real)tau, to, r->size);
+    r->target->moved2 += found.moved2;
+    r->sums[0] += found.clipped;
 }
 
 static void finish(gls_update *update, const gls_real *w) {
@@ -175,6 +182,7 @@ const gls_method_type gls_method_cclip = {
                sizeof(cclip_options)},
     .self_size = sizeof(thresholds),
     .vectors = momentum,
+    .needs = GLS_METHOD_MOVES,
     .create = create,
     .destroy = destroy,
     .coefficients = coefficients,

@@ -42,7 +42,7 @@ static void ngd_coefficients(const gls_update *update, const void *options, doub
 }
 
 static void scaled_main(const gls_range *r) {
-    *r->move = (gls_move){r->g, r->coefficient[0]};
+    r->target->moved2 += gls_move_along(r->target->w, r->g, gls_move_at(r, r->coefficient[0]), r->size);
 }
 
 static const gls_option clip_table[] = {
@@ -62,13 +62,13 @@ static const gls_option ngd_table[] = {
 const gls_method_type gls_method_clip = {.member = {"clip",
                                                     "clipped gradient descent: w -= min(lr, gamma lr/(|g| + tau)) g",
                                                     "[T] (3.5), (3.11)", clip_table, sizeof(clip_options)},
-                                         .needs = GLS_METHOD_NEEDS_NORM,
+                                         .needs = GLS_METHOD_NEEDS_NORM | GLS_METHOD_MOVES,
                                          .coefficients = clip_coefficients,
                                          .between = clip_between,
                                          .main = scaled_main};
 const gls_method_type gls_method_ngd = {.member = {"ngd", "normalised gradient descent: w -= lr/(|g| + beta) g",
                                                    "[T] (3.6)", ngd_table, sizeof(ngd_options)},
-                                        .needs = GLS_METHOD_NEEDS_NORM,
+                                        .needs = GLS_METHOD_NEEDS_NORM | GLS_METHOD_MOVES,
                                         .coefficients = ngd_coefficients,
                                         .between = ngd_between,
                                         .main = scaled_main};

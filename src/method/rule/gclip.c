@@ -23,7 +23,9 @@ GLS_SIMD static double momentum_kernel(gls_real *restrict m, const gls_real *res
     int64_t i = 0;
     for (; i + GLS_LANES <= n; i += GLS_LANES) {
         gls_real x[GLS_LANES];
+        GLS_LANE_LOOP
         for (int j = 0; j < GLS_LANES; j++) m[i + j] = x[j] = keep * m[i + j] + take * g[i + j];
+        GLS_LANE_LOOP
         for (int j = 0; j < GLS_LANES; j++) part[j] += (double)x[j] * (double)x[j];
     }
     for (int j = 0; i + j < n; j++) {
@@ -49,7 +51,7 @@ static void gclip_between(gls_update *update) {
 
 static void gclip_main(const gls_range *r) {
     double h = ((const gclip_options *)r->options)->common.lr * gclip_factor(r->update, r->coefficient[TAU]);
-    *r->move = (gls_move){r->state[0], h};
+    r->target->moved2 += gls_move_along(r->target->w, r->state[0], gls_move_at(r, h), r->size);
 }
 
 static const char *const momentum[] = {"m", NULL};
@@ -61,6 +63,7 @@ static const gls_option table[] = {GLS_METHOD_LR("0.1"), ROWS_GROWING_THRESHOLD(
 const gls_method_type gls_method_gclip = {.member = {"gclip", "momentum clipped as a whole: w -= lr min(tau/|m|, 1) m",
                                                      "[A] Alg. 1", table, sizeof(gclip_options)},
                                           .vectors = momentum,
+                                          .needs = GLS_METHOD_MOVES,
                                           .coefficients = coefficients,
                                           .first = gclip_first,
                                           .between = gclip_between,

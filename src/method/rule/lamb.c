@@ -42,6 +42,7 @@ GLS_SIMD static void moments_kernel(gls_real *restrict m, gls_real *restrict s, 
     int64_t i = 0;
     for (; i + GLS_LANES <= n; i += GLS_LANES) {
         gls_real r[GLS_LANES];
+        GLS_LANE_LOOP
         for (int j = 0; j < GLS_LANES; j++) {
             gls_real x = c.keep1 * m[i + j] + c.take1 * g[i + j];
             gls_real y = c.keep2 * s[i + j] + c.take2 * (g[i + j] * g[i + j]);
@@ -66,9 +67,11 @@ GLS_SIMD static void moments_kernel(gls_real *restrict m, gls_real *restrict s, 
 }
 
 /* r once more: cheaper than writing it down. */
-GLS_SIMD static void direction_kernel(gls_real *restrict r, const gls_real *restrict m, const gls_real *restrict s,
-                                      const gls_real *restrict w, weights c, int64_t n) {
-    for (int64_t i = 0; i < n; i++) r[i] = direction(m[i], s[i], w[i], &c);
+GLS_SIMD static double direction_kernel(gls_real *restrict w, const gls_real *restrict m, const gls_real *restrict s,
+                                        weights c, gls_move_target to, int64_t n) {
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n, direction(m[k], s[k], w[k], &c));
+    return total;
 }
 
 static void lamb_first(const gls_range *r) {
@@ -78,8 +81,9 @@ static void lamb_first(const gls_range *r) {
 static void lamb_main(const gls_range *r) {
     double r2 = r->block_first[0], w2 = r->block_first[1];
     double trust = gls_rule_norm_is_zero(r2) || gls_rule_norm_is_zero(w2) ? 1 : sqrt(w2 / r2);
-    direction_kernel(r->step, r->state[0], r->state[1], r->w, weights_of(r), r->size);
-    r->move->rate = ((const lamb_options *)r->options)->common.lr * trust;
+    double rate = ((const lamb_options *)r->options)->common.lr * trust;
+    r->target->moved2 +=
+        direction_kernel(r->target->w, r->state[0], r->state[1], weights_of(r), gls_move_at(r, rate), r->size);
 }
 
 static const char *const moments[] = {"m", "s", NULL};
@@ -95,7 +99,7 @@ static const gls_option table[] = {GLS_METHOD_LR("0.001"),
 const gls_method_type gls_method_lamb = {
     .member = {"lamb", "adam's direction scaled to each block's weights", "[N] 1", table, sizeof(lamb_options)},
     .vectors = moments,
-    .needs = GLS_METHOD_OWN_DECAY | GLS_METHOD_SQUARES,
+    .needs = GLS_METHOD_OWN_DECAY | GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
     .coefficients = coefficients,
     .first = lamb_first,
     .main = lamb_main};

@@ -11,13 +11,19 @@ typedef struct lars_options {
 
 enum { MOVE, STAY }; /* zero_weights */
 
-GLS_SIMD static void kernel(gls_real *restrict step, gls_real *restrict v, const gls_real *restrict w,
-                            const gls_real *restrict g, gls_real beta, gls_real rate, gls_real lambda, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        gls_real x = beta * v[i] + rate * (g[i] + lambda * w[i]);
-        v[i] = x;
-        step[i] = x;
-    }
+typedef struct weights {
+    gls_real beta, rate, lambda;
+} weights;
+
+static inline gls_real velocity_at(gls_real *v, gls_real w, gls_real g, const weights *c, int64_t k) {
+    return v[k] = c->beta * v[k] + c->rate * (g + c->lambda * w);
+}
+
+GLS_SIMD static double kernel(gls_real *restrict w, gls_real *restrict v, const gls_real *restrict g, weights c,
+                              gls_move_target to, int64_t n) {
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n, velocity_at(v, w[k], g[k], &c, k));
+    return total;
 }
 
 /* A gradient of zero leaves the limit kappa/lambda; without decay the step is zero then, and so is no matter. */
@@ -32,8 +38,8 @@ static double trust_ratio(const gls_range *r, double decay) {
 static void lars_main(const gls_range *r) {
     const lars_options *o = r->options;
     double decay = o->decay_all ? o->common.weight_decay : r->decay, trust = trust_ratio(r, decay);
-    kernel(r->step, r->state[0], r->w, r->g, (gls_real)o->beta, (gls_real)(o->common.lr * trust), (gls_real)decay,
-           r->size);
+    weights c = {(gls_real)o->beta, (gls_real)(o->common.lr * trust), (gls_real)decay};
+    r->target->moved2 += kernel(r->target->w, r->state[0], r->g, c, gls_move_at(r, 1), r->size);
 }
 
 static const char *const velocity[] = {"v", NULL};
@@ -53,5 +59,6 @@ static const gls_option table[] = {
 const gls_method_type gls_method_lars = {.member = {"lars", "momentum over gradients scaled to each block's weights",
                                                     "[N] 5.1", table, sizeof(lars_options)},
                                          .vectors = velocity,
-                                         .needs = GLS_METHOD_NEEDS_BLOCK_NORMS | GLS_METHOD_OWN_DECAY,
+                                         .needs =
+                                             GLS_METHOD_NEEDS_BLOCK_NORMS | GLS_METHOD_OWN_DECAY | GLS_METHOD_MOVES,
                                          .main = lars_main};

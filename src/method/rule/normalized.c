@@ -27,22 +27,25 @@ static double unit(const gls_range *r) {
 }
 
 static void sngd_main(const gls_range *r) {
-    *r->move = (gls_move){r->g, ((const sngd_options *)r->options)->common.lr * unit(r)};
+    double rate = ((const sngd_options *)r->options)->common.lr * unit(r);
+    r->target->moved2 += gls_move_along(r->target->w, r->g, gls_move_at(r, rate), r->size);
 }
 
-GLS_SIMD static void sngm_kernel(gls_real *restrict step, gls_real *restrict u, const gls_real *restrict g,
-                                 gls_real beta, gls_real scale, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        gls_real x = beta * u[i] + scale * g[i];
-        u[i] = x;
-        step[i] = x;
-    }
+static inline gls_real momentum_at(gls_real *u, const gls_real *g, gls_real beta, gls_real scale, int64_t k) {
+    return u[k] = beta * u[k] + scale * g[k];
+}
+
+GLS_SIMD static double sngm_kernel(gls_real *restrict w, gls_real *restrict u, const gls_real *restrict g,
+                                   gls_real beta, gls_real scale, gls_move_target to, int64_t n) {
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n, momentum_at(u, g, beta, scale, k));
+    return total;
 }
 
 static void sngm_main(const gls_range *r) {
     const sngm_options *o = r->options;
-    sngm_kernel(r->step, r->state[0], r->g, (gls_real)o->beta, (gls_real)unit(r), r->size);
-    r->move->rate = o->base.common.lr;
+    r->target->moved2 += sngm_kernel(r->target->w, r->state[0], r->g, (gls_real)o->beta, (gls_real)unit(r),
+                                     gls_move_at(r, o->base.common.lr), r->size);
 }
 
 static void sngm_record(const void *self, const gls_method_setup *setup, gls_record *record) {
@@ -65,7 +68,7 @@ static const gls_option sngm_table[] = {GLS_METHOD_LR("0.1"),
 
 const gls_method_type gls_method_sngd = {
     .member = {"sngd", "normalised gradient: w -= lr g/|g|", "[N] 4", sngd_table, sizeof(sngd_options)},
-    .needs = GLS_METHOD_NEEDS_NORM,
+    .needs = GLS_METHOD_NEEDS_NORM | GLS_METHOD_MOVES,
     .begin = begin,
     .between = between,
     .main = sngd_main};
@@ -73,7 +76,7 @@ const gls_method_type gls_method_sngm = {.member = {"sngm",
                                                     "normalised gradient with momentum: u = beta u + g/|g|, w -= lr u",
                                                     "[N] Alg. 1", sngm_table, sizeof(sngm_options)},
                                          .vectors = momentum,
-                                         .needs = GLS_METHOD_NEEDS_NORM,
+                                         .needs = GLS_METHOD_NEEDS_NORM | GLS_METHOD_MOVES,
                                          .begin = begin,
                                          .between = between,
                                          .main = sngm_main,

@@ -4,6 +4,7 @@
 
 #include <glissade/method.h>
 #include "base/kernels.h"
+#include "method/rule/move.h"
 
 #include <float.h>
 #include <math.h>

@@ -7,38 +7,41 @@ typedef struct momentum_options {
 } momentum_options;
 
 static void sgd_main(const gls_range *r) {
-    *r->move = (gls_move){r->g, ((const gls_method_common *)r->options)->lr};
+    double lr = ((const gls_method_common *)r->options)->lr;
+    r->target->moved2 += gls_move_along(r->target->w, r->g, gls_move_at(r, lr), r->size);
 }
 
-/* v is written twice: reading it back from where memory is still busy costs more. */
-GLS_SIMD static void msgd_kernel(gls_real *restrict step, gls_real *restrict v, const gls_real *restrict g,
-                                 gls_real beta, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        gls_real x = beta * v[i] + g[i];
-        v[i] = x;
-        step[i] = x;
-    }
+/* The velocity, which is msgd's step. */
+static inline gls_real velocity_at(gls_real *v, const gls_real *g, gls_real beta, int64_t k) {
+    gls_real x = beta * v[k] + g[k];
+    v[k] = x;
+    return x;
+}
+
+GLS_SIMD static double msgd_kernel(gls_real *restrict w, gls_real *restrict v, const gls_real *restrict g,
+                                   gls_real beta, gls_move_target to, int64_t n) {
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n, velocity_at(v, g, beta, k));
+    return total;
 }
 
 static void msgd_main(const gls_range *r) {
     const momentum_options *o = r->options;
-    msgd_kernel(r->step, r->state[0], r->g, (gls_real)o->beta, r->size);
-    r->move->rate = o->common.lr;
+    r->target->moved2 +=
+        msgd_kernel(r->target->w, r->state[0], r->g, (gls_real)o->beta, gls_move_at(r, o->common.lr), r->size);
 }
 
-GLS_SIMD static void nag_kernel(gls_real *restrict step, gls_real *restrict v, const gls_real *restrict g,
-                                gls_real beta, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        gls_real x = beta * v[i] + g[i];
-        v[i] = x;
-        step[i] = g[i] + beta * x;
-    }
+GLS_SIMD static double nag_kernel(gls_real *restrict w, gls_real *restrict v, const gls_real *restrict g, gls_real beta,
+                                  gls_move_target to, int64_t n) {
+    double total;
+    GLS_MOVE_LOOP(total, w, &to, n, g[k] + beta * velocity_at(v, g, beta, k));
+    return total;
 }
 
 static void nag_main(const gls_range *r) {
     const momentum_options *o = r->options;
-    nag_kernel(r->step, r->state[0], r->g, (gls_real)o->beta, r->size);
-    r->move->rate = o->common.lr;
+    r->target->moved2 +=
+        nag_kernel(r->target->w, r->state[0], r->g, (gls_real)o->beta, gls_move_at(r, o->common.lr), r->size);
 }
 
 static const char *const velocity[] = {"v", NULL};
@@ -51,12 +54,15 @@ static const gls_option momentum_table[] = {GLS_METHOD_LR("0.1"), ROW_BETA(momen
 
 const gls_method_type gls_method_sgd = {
     .member = {"sgd", "stochastic gradient descent: w -= lr g", "[A]", sgd_table, sizeof(gls_method_common)},
+    .needs = GLS_METHOD_MOVES,
     .main = sgd_main};
 const gls_method_type gls_method_msgd = {
     .member = {"msgd", "momentum: v = beta v + g, w -= lr v", "[N] (2),(3)", momentum_table, sizeof(momentum_options)},
     .vectors = velocity,
+    .needs = GLS_METHOD_MOVES,
     .main = msgd_main};
 const gls_method_type gls_method_nag = {.member = {"nag", "Nesterov's momentum: v = beta v + g, w -= lr (g + beta v)",
                                                    "[T] 2.1.2 (2.4)", momentum_table, sizeof(momentum_options)},
                                         .vectors = velocity,
+                                        .needs = GLS_METHOD_MOVES,
                                         .main = nag_main};

@@ -15,6 +15,7 @@ static const gls_option options[] = {
     GLS_VALUE("layers", sequence_options, layers, "list of layers: a name, or {name: {options}}",
               .flags = GLS_OPTION_REQUIRED, .choices = "layers"),
     GLS_FAMILY_OPTIONS(sequence_options),
+    GLS_FAMILY_CTC_OPTIONS(sequence_options),
     {0},
 };
 

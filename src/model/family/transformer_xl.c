@@ -1,6 +1,6 @@
 /* transformer_xl: attention over the row and over what the rows before it left in every layer, by relative positions
  * (Dai et al. 2019): score of query i and key j = (q_i + u) . k_j + (q_i + v) . W_r r_{i-j}. */
-#include "model/layers.h"
+#include "model/layer_stack.h"
 #include "model/network.h"
 
 typedef struct transformer_xl_options {
@@ -29,12 +29,17 @@ static const gls_option options[] = {
     {0},
 };
 
+/* What layers read beside the one before them. */
+typedef struct reading {
+    const transformer_xl_options *o;
+    int distances;
+} reading;
+
 typedef struct builder {
     gls_graph *g;
-    const transformer_xl_options *o;
+    const gls_layer_stack *layers;
+    const reading *of;
     int64_t layer;
-    int distances;
-    bool causal;
 } builder;
 
 static const char *named(const builder *b, char text[128], const char *part) {
@@ -47,14 +52,6 @@ static int plain(const builder *b, const char *part, int64_t units, int x) {
     return gls_graph_add(b->g, "dense", named(b, name, part), &o, 1, &x);
 }
 
-static int join(const builder *b, int part, int shortcut, int y) {
-    char name[128];
-    const char *const drop[] = {"drop1", "drop2"}, *const add[] = {"add1", "add2"};
-    int both[2] = {gls_layer_dropout(b->g, named(b, name, drop[part]), b->o->dropout, y), shortcut};
-    int x = gls_graph_add(b->g, "add", named(b, name, add[part]), NULL, 2, both);
-    return b->o->order == ORDER_POST ? gls_layer(b->g, "layer_norm", named(b, name, part ? "norm2" : "norm1"), x) : x;
-}
-
 /* The positions that are seen, and the row's own among them, both normalised where that comes first. */
 typedef struct seen {
     int all, own, memory;
@@ -62,61 +59,62 @@ typedef struct seen {
 
 static seen remember(const builder *b, int x) {
     char name[128];
+    bool first = b->layers->order == GLS_LAYER_ORDER_PRE;
+    gls_op_memory_options memory = {b->of->o->memory};
+    gls_op_slice_options own = {.first = b->of->o->memory};
     seen s = {.all = x};
-    gls_op_memory_options memory = {b->o->memory};
-    gls_op_slice_options own = {.first = b->o->memory};
     if (memory.length) s.all = s.memory = gls_graph_add(b->g, "memory", named(b, name, "memory"), &memory, 1, &x);
-    if (b->o->order == ORDER_PRE) s.all = gls_layer(b->g, "layer_norm", named(b, name, "norm1"), s.all);
-    s.own = s.all;
-    if (memory.length)
-        s.own = b->o->order == ORDER_PRE ? gls_graph_add(b->g, "slice", named(b, name, "own"), &own, 1, &s.all) : x;
+    if (first) s.all = gls_layer_stack_norm(b->g, b->layers, named(b, name, "norm1"), s.all);
+    s.own = memory.length ? x : s.all;
+    if (memory.length && first) s.own = gls_graph_add(b->g, "slice", named(b, name, "own"), &own, 1, &s.all);
     return s;
 }
 
-static int attend(const builder *b, int x) {
+static int attend(gls_graph *g, const gls_layer_stack *layers, int64_t layer, int x) {
     char name[128];
-    const transformer_xl_options *o = b->o;
-    seen s = remember(b, x);
-    gls_op_attention_options attention = {.heads = o->heads,
-                                          .kv_heads = o->heads,
-                                          .causal = b->causal,
+    builder b = {g, layers, layers->own, layer};
+    seen s = remember(&b, x);
+    gls_op_attention_options attention = {.heads = layers->heads,
+                                          .kv_heads = layers->heads,
+                                          .causal = layers->causal,
                                           .cross = true,
                                           .relative = GLS_RELATIVE_ROWS,
                                           .memory = s.memory};
-    int input[3] = {plain(b, "query", o->dim, s.own), plain(b, "key_value", 2 * o->dim, s.all),
-                    plain(b, "position", o->dim, b->distances)};
-    input[0] = gls_layer(b->g, "query_biases", named(b, name, "query_biases"), input[0]);
-    int y = gls_graph_add(b->g, "attention", named(b, name, "attention"), &attention, 3, input);
-    return join(b, 0, x, plain(b, "project", o->dim, y));
+    int input[3] = {plain(&b, "query", layers->dim, s.own), plain(&b, "key_value", 2 * layers->dim, s.all),
+                    plain(&b, "position", layers->dim, b.of->distances)};
+    input[0] = gls_layer(g, "query_biases", named(&b, name, "query_biases"), input[0]);
+    int y = gls_graph_add(g, "attention", named(&b, name, "attention"), &attention, 3, input);
+    return plain(&b, "project", layers->dim, y);
 }
 
-static int feed_forward(const builder *b, int x) {
-    char name[128];
-    int y = b->o->order == ORDER_PRE ? gls_layer(b->g, "layer_norm", named(b, name, "norm2"), x) : x;
-    y = gls_layer_dense(b->g, named(b, name, "fc1"), b->o->hidden ? b->o->hidden : 4 * b->o->dim, y);
-    y = gls_layer(b->g, "relu", named(b, name, "act"), y);
-    return join(b, 1, x, gls_layer_dense(b->g, named(b, name, "fc2"), b->o->dim, y));
-}
-
-static gls_status check(gls_graph *g, const transformer_xl_options *o, bool next) {
+static gls_status check(gls_graph *g, const transformer_xl_options *o) {
+    bool next = gls_family_predicts_words(g);
     if (o->tie && !next) gls_graph_fail(g, "transformer_xl: tie needs next words as targets");
     if (o->memory && (!next || g->data->masked))
         gls_graph_fail(g, "transformer_xl: memory %lld needs next words as targets", (long long)o->memory);
-    if (o->dim % o->heads != 0)
-        gls_graph_fail(g, "transformer_xl: %lld heads do not divide dim %lld", (long long)o->heads, (long long)o->dim);
     return g->status;
 }
 
 static gls_status build(gls_graph *g, const void *given) {
     const transformer_xl_options *o = given;
-    bool next = gls_family_predicts_words(g);
-    builder b = {.g = g, .o = o, .causal = next && !g->data->masked};
-    GLS_TRY(check(g, o, next));
-    gls_op_distances_options distances = {.dim = o->dim, .memory = o->memory, .causal = b.causal};
+    reading of = {.o = o};
+    gls_layer_stack layers = {.dim = o->dim,
+                              .heads = o->heads,
+                              .hidden = o->hidden,
+                              .order = o->order == ORDER_PRE ? GLS_LAYER_ORDER_PRE : GLS_LAYER_ORDER_POST,
+                              .feed_forward = GLS_LAYER_FEED_RELU,
+                              .eps = 1e-5, /* the op's default */
+                              .dropout = o->dropout,
+                              .causal = gls_family_predicts_words(g) && !g->data->masked,
+                              .mix = attend,
+                              .own = &of};
+    GLS_TRY(check(g, o));
+    GLS_TRY(gls_layer_stack_check(g, "transformer_xl", &layers));
+    gls_op_distances_options distances = {.dim = o->dim, .memory = o->memory, .causal = layers.causal};
     int x = gls_layer_dropout(g, "drop", o->dropout, gls_family_embedding(g, o->dim)), tokens = 0;
-    b.distances = gls_graph_add(g, "distances", "distances", &distances, 1, &tokens);
-    for (b.layer = 1; b.layer <= o->depth; b.layer++) x = feed_forward(&b, attend(&b, x));
-    if (o->order == ORDER_PRE) x = gls_layer(g, "layer_norm", "norm", x);
+    of.distances = gls_graph_add(g, "distances", "distances", &distances, 1, &tokens);
+    x = gls_layer_stack_add(g, &layers, o->depth, x);
+    if (o->order == ORDER_PRE) x = gls_layer_stack_norm(g, &layers, "norm", x);
     return gls_family_text_output(g, &o->common, o->tie, x);
 }
 

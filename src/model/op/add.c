@@ -1,10 +1,29 @@
-/* add: the sum of two inputs of one shape (a residual connection). */
+/* add: the sum of two inputs of one shape (a residual connection), the first times a factor. */
 #include <string.h>
 
 #include "base/kernels.h"
 #include "model/export.h"
 #include "model/kernels.h"
+#include "model/layers.h"
 #include "model/op.h"
+
+static const gls_option options[] = {
+    GLS_REAL("scale", gls_op_add_options, scale, "1", 0, 0, "factor of the first input"),
+    {0},
+};
+
+static double scale_of(const gls_node *node, int k) {
+    return k == 0 ? ((const gls_op_add_options *)node->options)->scale : 1;
+}
+
+/* y = scale a + b, of values or tangents. */
+static void sum(const gls_exec *x, int i) {
+    gls_real *y = gls_exec_value(x, i);
+    int64_t n = gls_exec_size(x, i);
+    memcpy(y, gls_exec_in(x, i, 0), (size_t)n * sizeof *y);
+    if (scale_of(gls_exec_node(x, i), 0) != 1) gls_scale(y, scale_of(gls_exec_node(x, i), 0), n);
+    gls_add(y, gls_exec_in(x, i, 1), n);
+}
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     gls_extent other = g->node[node->input[1]].out;
@@ -17,8 +36,7 @@ static gls_status shape(gls_graph *g, gls_node *node) {
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t n = x->rows * gls_extent_size(node->out);
-    memcpy(gls_exec_value(x, i), gls_exec_in(x, i, 0), (size_t)n * sizeof(gls_real));
-    gls_add(gls_exec_value(x, i), gls_exec_in(x, i, 1), n);
+    sum(x, i);
     if (node->activation) gls_activation(gls_exec_value(x, i), gls_exec_value(x, i), n, node->slope);
     return GLS_OK;
 }
@@ -29,19 +47,21 @@ static gls_status backward(gls_exec *x, int i) {
     for (int k = 0; k < 2; k++) {
         if (!gls_exec_wants(x, i, k)) continue;
         gls_real *to = gls_exec_in_grad(x, i, k);
-        if (gls_exec_adds(x, i, k))
+        double scale = scale_of(gls_exec_node(x, i), k);
+        if (gls_exec_adds(x, i, k) && scale != 1) {
+            gls_axpy(to, scale, gls_exec_grad(x, i), n);
+        } else if (gls_exec_adds(x, i, k)) {
             gls_add(to, gls_exec_grad(x, i), n);
-        else
+        } else {
             memcpy(to, gls_exec_grad(x, i), (size_t)n * sizeof *to);
+            if (scale != 1) gls_scale(to, scale, n);
+        }
     }
     return GLS_OK;
 }
 
 static gls_status forward_tangent(gls_exec *t, int i) {
-    gls_real *y = gls_exec_value(t, i);
-    int64_t n = gls_exec_size(t, i);
-    memcpy(y, gls_exec_in(t, i, 0), (size_t)n * sizeof *y);
-    gls_add(y, gls_exec_in(t, i, 1), n);
+    sum(t, i);
     gls_exec_activation_tangent(t, i);
     return GLS_OK;
 }
@@ -49,12 +69,21 @@ static gls_status forward_tangent(gls_exec *t, int i) {
 static void onnx(gls_export *x, int i) {
     gls_form form = gls_export_form(x, i, 0);
     const char *a = gls_export_in(x, i, 0, form), *b = gls_export_in(x, i, 1, form);
+    double scale = scale_of(&x->graph->node[i], 0);
+    char name[GLS_ONNX_NAME];
+    if (scale != 1)
+        a = gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "scaled", name),
+                          GLS_ONNX_ARGS(a, gls_onnx_real(x->to, gls_export_name(x, i, "scale", name), scale)), NULL);
     gls_export_out(x, i, form, gls_onnx_node(x->to, "Add", x->graph->node[i].name, GLS_ONNX_ARGS(a, b), NULL));
 }
 
 const gls_op gls_op_add = {
-    .member = {.name = "add", .help = "sum of two inputs", .source = ""},
-    .formula = "y = a + b",
+    .member = {.name = "add",
+               .help = "sum of two inputs",
+               .source = "",
+               .options = options,
+               .options_size = sizeof(gls_op_add_options)},
+    .formula = "y = scale a + b",
     .shapes = "[c, h, w] and [c, h, w] -> [c, h, w]",
     .parameters = "",
     .inputs_min = 2,

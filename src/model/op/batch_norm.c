@@ -19,6 +19,9 @@ static const gls_option options[] = {
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {
+    gls_op_batch_norm_options *o = node->options;
+    o->padded = g->data->documents && gls_extent_positions(node->in) == g->data->length;
+    if (o->padded && node->inputs > 1) return gls_node_fail(g, node, "takes no residual where rows have padding");
     GLS_TRY(gls_norm_shape(g, node));
     gls_graph_state_block mean = {.suffix = "running_mean", .dims = 1, .shape = {node->in.c}, .start = 0};
     gls_graph_state_block variance = {.suffix = "running_var", .dims = 1, .shape = {node->in.c}, .start = 1};
@@ -26,18 +29,34 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return gls_graph_state(g, node, 1, &variance);
 }
 
-/* With a backward pass the sums of every row; then mean and 1 / deviation of every span, of which each row may be one.
- */
+/* Padding is left out position by position. */
+static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
+    const gls_op_batch_norm_options *o = node->options;
+    return o->padded ? gls_op_keeps_positions(g, node, fits) : GLS_OK;
+}
+
+static int64_t statistics_size(const gls_node *node) {
+    return 2 * node->out.c + 1;
+}
+
+/* With a backward pass the sums of every row; then mean, 1 / deviation and the number of values of every span, of which
+ * each row may be one. */
 static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
-    return gls_norm_sums_bytes(node, rows, backward) + rows * 2 * node->out.c * (int64_t)sizeof(double);
+    return gls_norm_sums_bytes(node, rows, backward) + rows * statistics_size(node) * (int64_t)sizeof(double);
 }
 
 static double *statistics(const gls_exec *x, int i, int64_t span) {
-    return gls_norm_statistics(x, i) + span * 2 * gls_exec_node(x, i)->out.c;
+    return gls_norm_statistics(x, i) + span * statistics_size(gls_exec_node(x, i));
 }
 
+static double *span_size(const gls_exec *x, int i, int64_t span) {
+    return statistics(x, i, span) + 2 * gls_exec_node(x, i)->out.c;
+}
+
+/* Where rows have padding, the number of values too: it does not follow from that of the rows. */
 static int64_t coupled_size(const gls_node *node) {
-    return 2 * node->out.c;
+    const gls_op_batch_norm_options *o = node->options;
+    return 2 * node->out.c + o->padded;
 }
 
 /* One number has no variance. */
@@ -50,16 +69,14 @@ static int64_t scratch(const gls_node *node, int64_t rows) {
     return gls_norm_room_bytes(node->out.c);
 }
 
-static double span_size(const gls_node *node, gls_span span) {
-    return (double)span.rows * (double)gls_extent_positions(node->out);
-}
-
 static void moments(gls_exec *x, int i, gls_span span, double *partial) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t c = node->out.c;
-    for (int64_t k = 0; k < 2 * c; k++) partial[k] = 0;
-    for (int64_t r = span.begin; r < span.end; r++)
-        gls_norm_row_moments(node, gls_exec_in(x, i, 0) + r * gls_extent_size(node->out), partial, partial + c);
+    for (int64_t k = 0; k < coupled_size(node); k++) partial[k] = 0;
+    for (int64_t r = span.begin; r < span.end; r++) {
+        gls_norm_row_moments(x, i, r, partial, partial + c);
+        if (coupled_size(node) > 2 * c) partial[2 * c] += (double)gls_norm_row_positions(x, i, r);
+    }
 }
 
 /* Only the span's leader leaves a summary, so that a span counts once; NaN where there are no statistics. The variance
@@ -71,7 +88,10 @@ static void batch_statistics(gls_exec *x, int i, int64_t number, const double *s
                           ? x->args->summary + number * gls_layout_size(x->graph->state_layout)
                           : NULL;
     double *mean = statistics(x, i, number), *rstd = mean + node->out.c;
-    double n = span_size(node, gls_span_at(x->args, number)), unbiased = n / (n - 1);
+    double n = o->padded ? sums[2 * node->out.c]
+                         : (double)gls_span_at(x->args, number).rows * (double)gls_extent_positions(node->out);
+    double unbiased = n / (n - 1);
+    *span_size(x, i, number) = n;
     for (int64_t k = 0; k < node->out.c; k++) {
         mean[k] = sums[k] / n;
         double variance = sums[node->out.c + k] / n - mean[k] * mean[k];
@@ -94,6 +114,7 @@ static void running_statistics(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_op_batch_norm_options *o = node->options;
     double *mean = statistics(x, i, 0), *rstd = mean + node->out.c;
+    *span_size(x, i, 0) = 1; /* nothing is averaged over it */
     for (int64_t k = 0; k < node->out.c; k++) {
         mean[k] = x->args->state[node->state[0] + k];
         rstd[k] = 1 / sqrt(x->args->state[node->state[1] + k] + o->eps);
@@ -151,14 +172,14 @@ static void row_sums(gls_exec *x, int i, int64_t begin, int64_t end, const gls_n
 }
 
 static gls_status backward_partial(gls_exec *x, int i, double *partial) {
-    int64_t sums = coupled_size(gls_exec_node(x, i));
+    int64_t sums = coupled_size(gls_exec_node(x, i)), c = gls_exec_node(x, i)->out.c;
     for (int64_t s = 0; s < gls_span_count(x->args); s++, partial += sums) {
         gls_span span = gls_span_at(x->args, s);
         gls_norm_channels with = channels(x, i, s);
-        row_sums(x, i, span.begin, span.end, &with, statistics(x, i, s) + sums / 2);
+        row_sums(x, i, span.begin, span.end, &with, statistics(x, i, s) + c);
         for (int64_t k = 0; k < sums; k++) partial[k] = 0;
         for (int64_t r = span.begin; r < span.end; r++)
-            for (int64_t k = 0; k < sums; k++) partial[k] += gls_norm_row_aux(x, i, r)[k];
+            for (int64_t k = 0; k < 2 * c; k++) partial[k] += gls_norm_row_aux(x, i, r)[k];
     }
     return GLS_OK;
 }
@@ -170,11 +191,11 @@ static void rows_backward(gls_exec *x, int i, int64_t begin, int64_t end, const 
 static gls_status backward_reduced(gls_exec *x, int i, const double *reduced) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t c = node->out.c;
-    for (int64_t s = 0; s < gls_span_count(x->args); s++, reduced += 2 * c) {
+    for (int64_t s = 0; s < gls_span_count(x->args); s++, reduced += coupled_size(node)) {
         gls_span span = gls_span_at(x->args, s);
         gls_norm_channels with = channels(x, i, s);
         const double *rstd = statistics(x, i, s) + c;
-        double n = span_size(node, span);
+        double n = *span_size(x, i, s);
         for (int64_t k = 0; k < c; k++) {
             with.c1[k] = (gls_real)(with.a[k] * reduced[c + k] / n);
             with.c2[k] = (gls_real)(with.a[k] * rstd[k] * reduced[k] / n);
@@ -201,20 +222,20 @@ static int64_t tangent_scratch(const gls_node *node, int64_t rows) {
     return gls_norm_tangent_bytes(node->out.c);
 }
 
-static gls_norm_moments_tangent channel_moments(const gls_exec *t, int i, gls_span span, int64_t number, int64_t k) {
+static gls_norm_moments_tangent channel_moments(const gls_exec *t, int i, int64_t number, int64_t k) {
     const gls_node *node = gls_exec_node(t, i);
     const double *values = statistics(gls_exec_primal(t), i, number) + k, *tangents = statistics(t, i, number) + k;
-    return (gls_norm_moments_tangent){.n = span_size(node, span),
+    return (gls_norm_moments_tangent){.n = *span_size(gls_exec_primal(t), i, number),
                                       .mean = values[0],
                                       .rstd = values[node->out.c],
                                       .mean_dot = tangents[0],
                                       .rstd_dot = tangents[node->out.c]};
 }
 
-static gls_norm_tangent channels_tangent(gls_exec *t, int i, gls_span span, int64_t number) {
+static gls_norm_tangent channels_tangent(gls_exec *t, int i, int64_t number) {
     gls_norm_tangent with = gls_norm_tangent_room(t->scratch, gls_exec_node(t, i)->out.c);
     for (int64_t k = 0; k < gls_exec_node(t, i)->out.c; k++) {
-        gls_norm_moments_tangent of = channel_moments(t, i, span, number, k);
+        gls_norm_moments_tangent of = channel_moments(t, i, number, k);
         gls_norm_tangent_set(&with, t, i, k, &of);
     }
     return with;
@@ -226,23 +247,23 @@ static gls_status forward_tangent_partial(gls_exec *t, int i, double *partial) {
         gls_span span = gls_span_at(t->args, s);
         for (int64_t k = 0; k < sums; k++) partial[k] = 0;
         for (int64_t r = span.begin; r < span.end; r++)
-            gls_norm_row_moments_tangent(t, i, r, partial, partial + sums / 2);
+            gls_norm_row_moments_tangent(t, i, r, partial, partial + gls_exec_node(t, i)->out.c);
     }
     return GLS_OK;
 }
 
 static gls_status forward_tangent_reduced(gls_exec *t, int i, const double *reduced) {
-    int64_t c = gls_exec_node(t, i)->out.c;
-    for (int64_t s = 0; s < gls_span_count(t->args); s++, reduced += 2 * c) {
+    int64_t c = gls_exec_node(t, i)->out.c, each = coupled_size(gls_exec_node(t, i));
+    for (int64_t s = 0; s < gls_span_count(t->args); s++, reduced += each) {
         gls_span span = gls_span_at(t->args, s);
         double *tangents = statistics(t, i, s);
         for (int64_t k = 0; k < c; k++) {
-            gls_norm_moments_tangent of = channel_moments(t, i, span, s, k);
+            gls_norm_moments_tangent of = channel_moments(t, i, s, k);
             gls_norm_moments_tangent_set(&of, reduced[k], reduced[c + k]);
             tangents[k] = of.mean_dot;
             tangents[c + k] = of.rstd_dot;
         }
-        gls_norm_tangent with = channels_tangent(t, i, span, s);
+        gls_norm_tangent with = channels_tangent(t, i, s);
         for (int64_t r = span.begin; r < span.end; r++) gls_norm_row_forward_tangent(t, i, r, &with);
     }
     return GLS_OK;
@@ -255,32 +276,32 @@ static void row_sums_tangent(gls_exec *t, int i, gls_span span, int64_t number, 
         gls_norm_row_through(t, i, r);
         gls_norm_row_sums_tangent(t, i, r, with, sums, sums + c);
         for (int64_t k = 0; k < c; k++) {
-            gls_norm_moments_tangent of = channel_moments(t, i, span, number, k);
+            gls_norm_moments_tangent of = channel_moments(t, i, number, k);
             gls_norm_row_finish_tangent(t, i, r, k, &of);
         }
     }
 }
 
 static gls_status backward_tangent_partial(gls_exec *t, int i, double *partial) {
-    int64_t sums = coupled_size(gls_exec_node(t, i));
+    int64_t sums = coupled_size(gls_exec_node(t, i)), c = gls_exec_node(t, i)->out.c;
     for (int64_t s = 0; s < gls_span_count(t->args); s++, partial += sums) {
         gls_span span = gls_span_at(t->args, s);
-        gls_norm_tangent with = channels_tangent(t, i, span, s);
+        gls_norm_tangent with = channels_tangent(t, i, s);
         row_sums_tangent(t, i, span, s, &with);
         for (int64_t k = 0; k < sums; k++) partial[k] = 0;
         for (int64_t r = span.begin; r < span.end; r++)
-            for (int64_t k = 0; k < sums; k++) partial[k] += gls_norm_row_aux(t, i, r)[k];
+            for (int64_t k = 0; k < 2 * c; k++) partial[k] += gls_norm_row_aux(t, i, r)[k];
     }
     return GLS_OK;
 }
 
 static gls_status backward_tangent_reduced(gls_exec *t, int i, const double *values, const double *reduced) {
-    int64_t c = gls_exec_node(t, i)->out.c;
-    for (int64_t s = 0; s < gls_span_count(t->args); s++, values += 2 * c, reduced += 2 * c) {
+    int64_t c = gls_exec_node(t, i)->out.c, each = coupled_size(gls_exec_node(t, i));
+    for (int64_t s = 0; s < gls_span_count(t->args); s++, values += each, reduced += each) {
         gls_span span = gls_span_at(t->args, s);
-        gls_norm_tangent with = channels_tangent(t, i, span, s);
+        gls_norm_tangent with = channels_tangent(t, i, s);
         for (int64_t k = 0; k < c; k++) {
-            gls_norm_moments_tangent of = channel_moments(t, i, span, s, k);
+            gls_norm_moments_tangent of = channel_moments(t, i, s, k);
             gls_norm_sums_tangent sums = gls_norm_channel_sums(t, i, k, &of, values, reduced);
             gls_norm_tangent_terms(&with, k, k + 1, &of, &sums);
         }
@@ -290,21 +311,17 @@ static gls_status backward_tangent_reduced(gls_exec *t, int i, const double *val
 }
 
 /* In evaluation the statistics do not move. */
-static gls_span whole_slice(const gls_exec *t) {
-    return (gls_span){.begin = 0, .end = t->rows, .rows = t->rows};
-}
-
 static gls_status forward_tangent(gls_exec *t, int i) {
     double *tangents = statistics(t, i, 0);
     for (int64_t k = 0; k < 2 * gls_exec_node(t, i)->out.c; k++) tangents[k] = 0;
-    gls_norm_tangent with = channels_tangent(t, i, whole_slice(t), 0);
+    gls_norm_tangent with = channels_tangent(t, i, 0);
     for (int64_t r = 0; r < t->rows; r++) gls_norm_row_forward_tangent(t, i, r, &with);
     return GLS_OK;
 }
 
 static gls_status backward_tangent(gls_exec *t, int i) {
-    gls_norm_tangent with = channels_tangent(t, i, whole_slice(t), 0);
-    row_sums_tangent(t, i, whole_slice(t), 0, &with);
+    gls_norm_tangent with = channels_tangent(t, i, 0);
+    row_sums_tangent(t, i, (gls_span){.end = t->rows}, 0, &with);
     for (int64_t r = 0; r < t->rows; r++) gls_norm_row_backward_tangent(t, i, r, &with);
     return GLS_OK;
 }
@@ -352,7 +369,7 @@ const gls_op gls_op_batch_norm = {
     GLS_NORM_OP,
     .states = 2,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
+    .impl = GLS_OP_PORTABLE(.setup = setup, .scratch = scratch, .forward = forward, .backward = backward,
                             .forward_tangent = forward_tangent, .backward_tangent = backward_tangent,
                             .tangent_scratch = tangent_scratch),
     .aux = aux,

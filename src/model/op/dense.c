@@ -17,7 +17,7 @@ static const gls_option options[] = {
 /* A tied matrix says how many units there are, where `units` does not. */
 static gls_status shape(gls_graph *g, gls_node *node) {
     gls_op_dense_options *o = node->options;
-    if (node->in.h != 1 || (node->in.w != 1 && node->input[0] == 0)) {
+    if (node->in.h != 1 || (node->in.w != 1 && node->input[0] == 0 && !g->data->length)) {
         char text[64];
         return gls_node_fail(g, node, "takes features, but its input is %s; put a flatten or a pool before it",
                              gls_extent_text(node->in, text));

@@ -34,12 +34,20 @@ static void sinusoids(const gls_node *node, gls_real *to) {
         }
 }
 
+/* They are computed once. */
+static gls_status setup(const gls_graph *g, gls_node *node, bool *fits) {
+    (void)fits;
+    node->library = gls_arena_alloc(g->arena, gls_extent_size(node->out), sizeof(gls_real));
+    if (!node->library) return GLS_ERR_MEMORY;
+    sinusoids(node, node->library);
+    return GLS_OK;
+}
+
 static gls_status forward(gls_exec *x, int i) {
-    const gls_node *node = gls_exec_node(x, i);
-    int64_t size = gls_extent_size(node->out);
+    int64_t size = gls_extent_size(gls_exec_node(x, i)->out);
     gls_real *to = gls_exec_value(x, i);
-    sinusoids(node, to);
-    for (int64_t r = 1; r < x->rows; r++) memcpy(to + r * size, to, (size_t)size * sizeof *to);
+    for (int64_t r = 0; r < x->rows; r++)
+        memcpy(to + r * size, gls_exec_node(x, i)->library, (size_t)size * sizeof *to);
     return GLS_OK;
 }
 
@@ -51,10 +59,7 @@ static gls_status forward_tangent(gls_exec *t, int i) {
 static void onnx(gls_export *x, int i) {
     const gls_node *node = &x->graph->node[i];
     int64_t shape[3] = {1, node->out.w, node->out.c};
-    gls_real *table = gls_onnx_room(x->to, gls_extent_size(node->out), sizeof *table);
-    if (!table) return;
-    sinusoids(node, table);
-    gls_export_out(x, i, GLS_FORM_SEQUENCE, gls_onnx_reals(x->to, node->name, false, 3, shape, table));
+    gls_export_out(x, i, GLS_FORM_SEQUENCE, gls_onnx_reals(x->to, node->name, false, 3, shape, node->library));
 }
 
 const gls_op gls_op_distances = {
@@ -70,6 +75,6 @@ const gls_op gls_op_distances = {
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.forward = forward, .forward_tangent = forward_tangent),
+    .impl = GLS_OP_PORTABLE(.setup = setup, .forward = forward, .forward_tangent = forward_tangent),
     .onnx = onnx,
 };

@@ -18,7 +18,7 @@ static const gls_option options[] = {
 static gls_status shape(gls_graph *g, gls_node *node) {
     const gls_op_dropout_options *o = node->options;
     node->out = node->in;
-    if (o->of != GLS_DROPOUT_WORDS || (g->data->length > 0 && gls_extent_positions(node->in) == g->data->length))
+    if (o->of != GLS_DROPOUT_WORDS || (g->data->vocabulary > 0 && gls_extent_positions(node->in) == g->data->length))
         return GLS_OK;
     char text[64];
     return gls_node_fail(g, node, "drops words, but its input %s has not the positions of a text",

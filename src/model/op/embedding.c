@@ -15,7 +15,7 @@ static const gls_option options[] = {
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     const gls_op_embedding_options *o = node->options;
-    if (node->input[0] != 0 || !g->data->length)
+    if (node->input[0] != 0 || !g->data->vocabulary)
         return gls_node_fail(g, node, "takes tokens, but its input is %s",
                              node->input[0] != 0 ? "a layer's output" : "features");
     node->out = (gls_extent){o->dim, 1, g->data->length};

@@ -47,7 +47,7 @@ static void row_statistics(gls_exec *x, int i, int64_t row, double *mean, double
     int64_t c = node->out.c, each = c / o->groups;
     double *sum = sums_room(x, node), *square = sum + c;
     for (int64_t k = 0; k < 2 * c; k++) sum[k] = 0;
-    gls_norm_row_moments(node, gls_exec_in(x, i, 0) + row * gls_extent_size(node->out), sum, square);
+    gls_norm_row_moments(x, i, row, sum, square);
     double n = (double)(each * gls_extent_positions(node->out));
     for (int64_t g = 0; g < o->groups; g++) {
         double s = 0, q = 0;

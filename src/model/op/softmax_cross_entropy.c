@@ -17,13 +17,14 @@ static const gls_option options[] = {
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     gls_target_kind target = g->data->target;
+    bool by_position = target == GLS_TARGET_TOKENS || target == GLS_TARGET_FRAMES;
     char text[64];
-    if (target != GLS_TARGET_TOKENS && target != GLS_TARGET_CLASS && target != GLS_TARGET_SPAN)
+    if (!by_position && target != GLS_TARGET_CLASS && target != GLS_TARGET_SPAN)
         return gls_node_fail(g, node, "needs class labels, which these data do not have");
     int64_t labels = gls_data_labels(g->data), inputs = gls_extent_positions(node->in);
-    if (node->in.c != g->data->classes || (target == GLS_TARGET_TOKENS ? inputs > labels : inputs != labels))
+    if (node->in.c != g->data->classes || (by_position ? inputs > labels : inputs != labels))
         return gls_node_fail(g, node, "needs one input for each of %lld %s, got %s", (long long)g->data->classes,
-                             target == GLS_TARGET_TOKENS ? "words at every position"
+                             by_position                 ? "classes at every position"
                              : target == GLS_TARGET_SPAN ? "positions, for the first one and the last one"
                                                          : "classes",
                              gls_extent_text(node->in, text));
@@ -247,7 +248,7 @@ const gls_op gls_op_softmax_cross_entropy = {
                .options_size = sizeof(gls_op_cross_entropy_options)},
     .formula = "f = m mean over labels of (log sum_c e^(z_c) - sum_c t_c z_c), t_c = (1 - s) [c = label] + s / "
                "classes, s = label_smoothing",
-    .shapes = "[classes], or [vocabulary, 1, w] for tokens, of the last w positions, or [w, 1, 2] for spans -> a loss",
+    .shapes = "[classes], or [classes, 1, w] for labels of the last w positions, or [w, 1, 2] for spans -> a loss",
     GLS_LOSS_OP,
     .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
                             .backward_tangent = backward_tangent),

@@ -28,9 +28,27 @@ static const gls_preset presets[] = {
     {"demo-vit-adamw", "glyphs by a small vit, adamw",
      "name: demo-vit-adamw\n"
      "data: {format: glyphs}\n"
-     "model: {name: vit, patch: 4, dim: 32, heads: 2, depth: 2}\n"
-     "method: {name: adamw, lr: 0.002, weight_decay: 0.05}\n"
-     "train: {epochs: 3, batch: 64}\n"},
+     "model: {name: vit, patch: 7, dim: 48, heads: 3, depth: 2}\n"
+     "method: {name: adamw, lr: 0.004, weight_decay: 0.05}\n"
+     "train: {epochs: 5, batch: 64}\n"},
+    {"zipf-transformer_xl-adam", "generated text by a small transformer_xl that remembers a row, adam",
+     "name: zipf-transformer_xl-adam\n"
+     "data: {format: zipf, length: 32, streams: 20}\n"
+     "model: {name: transformer_xl, dim: 64, heads: 4, depth: 2, memory: 32, tie: true}\n"
+     "method: {name: adam, lr: 0.002}\n"
+     "train: {epochs: 5, batch: 20, shuffle: false}\n"},
+    {"zipf-t5-adam", "generated text of which a small t5 continues the first half of every row, adam",
+     "name: zipf-t5-adam\n"
+     "data: {format: zipf, length: 32}\n"
+     "model: {name: t5, dim: 64, heads: 4, depth: 2}\n"
+     "method: {name: adam, lr: 0.002}\n"
+     "train: {epochs: 5, batch: 20}\n"},
+    {"demo-conformer", "tones by a small conformer: sequences of labels without their times",
+     "name: demo-conformer\n"
+     "data: {format: tones}\n"
+     "model: {name: conformer, dim: 32, heads: 2, depth: 1, kernel: 7}\n"
+     "method: {name: adam, lr: 0.004}\n"
+     "train: {epochs: 6, batch: 32}\n"},
 };
 
 const gls_preset *gls_preset_at(int64_t i) {

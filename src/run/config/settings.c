@@ -41,8 +41,14 @@ const gls_option gls_config_train_table[] = {
     GLS_INT("patience", gls_config_train, patience, "0", 0, INFINITY,
             "stop after this many validations without improvement; 0: never"),
     GLS_REAL("target_loss", gls_config_train, target_loss, "nan", 0, 0, "stop at this loss on the monitored set"),
+    GLS_STRING(
+        "score", gls_config_train, score, "auto",
+        "score of the sets: auto (the model's own, accuracy of classes), or one of evaluate's: balanced_accuracy, "
+        "macro_f1, auc, log_loss, r2, rmse, mae, ... (which costs a second pass over a set)"),
+    GLS_ENUM("best", gls_config_train, best, "loss", "loss|score",
+             "what on the monitored set decides the best checkpoint, patience and the schedule plateau"),
     GLS_REAL("target_accuracy", gls_config_train, target_score, "nan", 0, 0,
-             "stop at this accuracy (or the model's own score) on the monitored set"),
+             "stop at this accuracy (or what train.score names) on the monitored set"),
     GLS_TIME("time", gls_config_train, time, "0",
              "all of the run's time, reading data, final evaluation and last checkpoint included: 90s, 2m, 1h; 0: no "
              "limit",

@@ -19,6 +19,8 @@ typedef struct gls_config_train {
     const char *monitor; /* auto, train, validation, test, or a name of data.tests */
     int64_t patience;
     double target_loss, target_score;
+    const char *score; /* auto, or one of gls_score_type_at */
+    int best;
     double time;         /* seconds; 0: no limit */
     int64_t final_train; /* examples of the training set evaluated at the end; -1: all */
     int64_t bn_span;
@@ -28,6 +30,7 @@ typedef struct gls_config_train {
     bool tensorboard;
     int64_t ledger_windows;
 } gls_config_train;
+enum { GLS_BEST_LOSS, GLS_BEST_SCORE }; /* best */
 extern const gls_option gls_config_train_table[];
 
 /* Section `data`, what is not the format's own. */

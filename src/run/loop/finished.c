@@ -18,8 +18,7 @@ static double real_of(const json_t *object, const char *prefix, const char *name
 
 /* False for a file that is not a result, or that of an earlier end: steps were taken since. */
 static bool read_result(const gls_run *run, const json_t *object, gls_run_result *out) {
-    const gls_problem *problem = run->training->problem;
-    const char *score = problem->score_count ? problem->score[0] : "score";
+    const char *name = gls_training_score_name(run->training), *score = name ? name : "score";
     gls_stop_reason stopped;
     if (!gls_stop_reason_named(json_string_value(json_object_get(object, "stopped")), &stopped)) return false;
     *out = (gls_run_result){.steps = json_integer_value(json_object_get(object, "steps")),
@@ -72,11 +71,12 @@ gls_status gls_finished_look(gls_run *run) {
     found.whole = run->whole;
     found.spent = run->spent;
     GLS_TRY(gls_comm_broadcast(run->ctx, &found, sizeof found, 0, status));
-    const gls_problem *problem = run->training->problem;
+    const gls_training *t = run->training;
     run->whole = found.whole;
     run->spent = found.spent;
     run->result = found.result;
-    run->result.score = problem->score_count ? problem->score[0] : NULL;
+    run->result.score = gls_training_score_name(t);
+    run->result.score_lower = t->score && t->score->lower;
     return GLS_OK;
 }
 

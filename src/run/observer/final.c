@@ -6,11 +6,11 @@
 #include "run/observer/table.h"
 
 static void trace(gls_run *run, const char *set, double loss, double score) {
-    const gls_problem *problem = run->training->problem;
+    const char *own = gls_training_score_name(run->training);
     char name[160];
     snprintf(name, sizeof name, "final_%s_loss", set);
     if (!isnan(loss)) gls_run_trace(run, name, loss);
-    snprintf(name, sizeof name, "final_%s_%s", set, problem->score_count ? problem->score[0] : "score");
+    snprintf(name, sizeof name, "final_%s_%s", set, own ? own : "score");
     if (!isnan(score)) gls_run_trace(run, name, score);
 }
 

@@ -18,8 +18,8 @@ typedef struct named {
 } named;
 
 static const char *score_of(const gls_run *run) {
-    const gls_problem *problem = run->training->problem;
-    return problem->score_count ? problem->score[0] : "score";
+    const char *name = gls_training_score_name(run->training);
+    return name ? name : "score";
 }
 
 static void trace(gls_run *run, const char *prefix, const char *set, const double *figure) {

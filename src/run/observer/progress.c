@@ -42,7 +42,7 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
         .loss = t->counters.loss,
         .monitored = v->monitored,
         .score = v->score,
-        .score_name = t->problem->score_count ? t->problem->score[0] : NULL,
+        .score_name = gls_training_score_name(t),
         .seconds = seconds,
         .examples_per_second = elapsed > 0 ? examples / elapsed : 0,
         .seconds_left = seconds_left(s, run, elapsed, seconds),

@@ -29,6 +29,11 @@ static void trace_figure(gls_run *run, const char *set, const char *figure, doub
     if (!isnan(value)) gls_run_trace(run, name, value);
 }
 
+/* Of what train.best names: smaller is better. */
+static double demerit(const gls_training *t, double value) {
+    return t->train->best == GLS_BEST_SCORE ? -gls_training_merit(t, value) : value;
+}
+
 static gls_status step(void *user, gls_run *run, unsigned why) {
     (void)why;
     gls_validation *v = user;
@@ -39,14 +44,15 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
     if (set && set->info.examples > 0) GLS_TRY(gls_training_check_loss(t, name, v->monitored));
     v->validations++;
     trace_figure(run, name, "loss", v->monitored);
-    if (t->problem->score_count) trace_figure(run, name, t->problem->score[0], v->score);
-    bool better = isnan(v->best) ? !isnan(v->monitored) : v->monitored < v->best;
+    if (gls_training_score_name(t)) trace_figure(run, name, gls_training_score_name(t), v->score);
+    double found = t->train->best == GLS_BEST_SCORE ? v->score : v->monitored;
+    bool better = isnan(v->best) ? !isnan(found) : demerit(t, found) < demerit(t, v->best);
     v->stale = better ? 0 : v->stale + 1;
     gls_method_validated(t->method, better); /* schedules that watch */
     run->found |= GLS_WHY_VALIDATED;
     if (!better) return GLS_OK;
     run->found |= GLS_WHY_BEST;
-    v->best = v->monitored;
+    v->best = found;
     v->best_step = t->counters.steps;
     return GLS_OK;
 }
@@ -54,10 +60,11 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
 /* A comparison with NaN, no validation or no target, is false. */
 static gls_status before(void *user, gls_run *run) {
     const gls_validation *v = user;
-    const gls_config_train *train = run->training->train;
+    const gls_training *t = run->training;
+    const gls_config_train *train = t->train;
     if (v->monitored <= train->target_loss)
         gls_run_stop(run, GLS_STOP_TARGET_LOSS);
-    else if (v->score >= train->target_score)
+    else if (gls_training_merit(t, v->score) >= gls_training_merit(t, train->target_score))
         gls_run_stop(run, GLS_STOP_TARGET_SCORE);
     else if (train->patience && v->stale >= train->patience)
         gls_run_stop(run, GLS_STOP_PATIENCE);

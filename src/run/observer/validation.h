@@ -6,7 +6,7 @@
 
 #define GLS_VALIDATION_COUNTERS(X)                                      \
     X(int64_t, GLS_I64, validations)                                    \
-    X(int64_t, GLS_I64, stale) /* validations since the lowest loss */  \
+    X(int64_t, GLS_I64, stale) /* validations since the best one */     \
     X(int64_t, GLS_I64, best_step)                                      \
     X(double, GLS_F64, best)                                            \
     X(double, GLS_F64, monitored) /* loss and score of the last one; */ \

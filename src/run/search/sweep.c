@@ -125,10 +125,10 @@ static double chosen(rule by, const gls_run_result *result) {
                                        : result->train_loss;
 }
 
-static rule rule_of(const gls_run_result *result) {
-    return !isnan(result->validation_score)  ? BY_VALIDATION_SCORE
-           : !isnan(result->validation_loss) ? BY_VALIDATION_LOSS
-                                             : BY_TRAIN_LOSS;
+static rule rule_of(const gls_sweep_options *options, const gls_run_result *result) {
+    return !isnan(result->validation_score) && !options->by_loss ? BY_VALIDATION_SCORE
+           : !isnan(result->validation_loss)                     ? BY_VALIDATION_LOSS
+                                                                 : BY_TRAIN_LOSS;
 }
 
 static bool better(double a, double b, bool greater) {
@@ -171,7 +171,12 @@ static void find_edges(gls_sweep *sweep) {
     }
 }
 
-static gls_status check_comparable(gls_context *ctx, const char *name, const gls_run_result *result) {
+static gls_status check_comparable(const runner *r, const char *name, const gls_run_result *result) {
+    gls_context *ctx = r->sweep->ctx;
+    if (r->options->by_score && isnan(result->validation_score))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "%s has no validation %s to be chosen by: hold examples out with train.validation", name,
+                        result->score ? result->score : "score");
     if (!isnan(result->validation_loss) || !isnan(result->train_loss)) return GLS_OK;
     return gls_fail(ctx, GLS_ERR_ARGUMENT,
                     "%s has neither a validation loss nor a training loss to be chosen by: hold examples out with "
@@ -225,10 +230,11 @@ static gls_status run_seed(runner *r, gls_sweep_trial *trial, int64_t seed, rule
     if (status == GLS_OK) status = run_one(r, trial, seed, folder, &result, &diverged);
     if (status == GLS_OK && !diverged) {
         sweep->interrupted = result.stopped == GLS_STOP_INTERRUPTED;
-        if (!sweep->interrupted) status = check_comparable(ctx, name, &result);
+        if (!sweep->interrupted) status = check_comparable(r, name, &result);
     }
     if (status == GLS_OK && !diverged) {
-        if (*by == BY_NOTHING) *by = rule_of(&result);
+        if (*by == BY_NOTHING) *by = rule_of(r->options, &result);
+        sweep->score_lower = result.score_lower;
         if (!sweep->interrupted) {
             count_run(trial, all, *by, &result);
             status = name_rule(sweep, *by, &result);
@@ -308,7 +314,7 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
         status = run_trial(&r, &sweep->trial[t], &by);
     gls_lock_release(lock);
     if (status == GLS_OK) {
-        sweep->greater_is_better = by == BY_VALIDATION_SCORE;
+        sweep->greater_is_better = by == BY_VALIDATION_SCORE && !sweep->score_lower;
         sort_trials(sweep);
         sweep->best = isfinite(sweep->trial[0].selected.mean);
         if (sweep->best) find_edges(sweep);

@@ -89,10 +89,13 @@ gls_status gls_training_check_fit(const gls_training *t) {
     if (strcmp(train->monitor, "test") == 0 && !t->set.test)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "%strain.monitor is test, but there is no test set: set data.test",
                         place(t, "monitor", where));
-    if (!isnan(train->target_score) && !t->problem->score_count)
+    if (!isnan(train->target_score) && !gls_training_score_name(t))
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
                         "%strain.target_accuracy: model '%s' has no score on these data; expected train.target_loss",
                         place(t, "target_accuracy", where), model);
+    if (train->best == GLS_BEST_SCORE && !gls_training_score_name(t))
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "%strain.best is score, but model '%s' has none on these data",
+                        place(t, "best", where), model);
     if (train->bn_span > 0 && t->problem->coupling == GLS_COUPLING_NONE)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "%strain.bn_span is %lld, but model '%s' has no batch norm",
                         place(t, "bn_span", where), (long long)train->bn_span, model);

@@ -17,17 +17,17 @@ gls_status gls_training_evaluate(gls_training *t, const gls_source *set, const g
                                  double *score) {
     *loss = *score = NAN;
     if (!set || set->info.examples < 1) return GLS_OK;
+    bool own = t->problem->score_count && !t->score;
     gls_loader *loader = NULL;
     gls_pass_result result;
-    gls_pass_request request = {
-        .w = w, .want = t->problem->score_count ? GLS_WANT_SCORES : 0, .mode = GLS_MODE_EVALUATE};
+    gls_pass_request request = {.w = w, .want = own ? GLS_WANT_SCORES : 0, .mode = GLS_MODE_EVALUATE};
     GLS_TRY(gls_training_loader(t, set, &loader));
     gls_status status = gls_pass_run_whole(t->evaluation_pass, &set->info, loader, &request, &result);
     gls_loader_destroy(loader);
     GLS_TRY(status);
     *loss = result.loss / result.mass;
-    if (t->problem->score_count) *score = result.score[0] / result.mass;
-    return GLS_OK;
+    if (own) *score = result.score[0] / result.mass;
+    return t->score ? gls_training_score(t, set, w, score) : GLS_OK;
 }
 
 gls_status gls_training_check_loss(const gls_training *t, const char *set, double loss) {

@@ -8,6 +8,8 @@
 #include <glissade/model.h>
 #include <glissade/run.h>
 
+#include <glissade/predict.h>
+
 #include "base/io.h"
 #include "run/config/settings.h"
 #include "run/training/batches.h"
@@ -65,6 +67,7 @@ struct gls_training {
 
     gls_training_sets set;
     gls_problem *problem;
+    const gls_score_type *score;      /* that train.score names; NULL: the problem's own */
     gls_pass *pass, *evaluation_pass; /* the latter by the cost model, whatever the size of the set */
     gls_pass *measure_pass;           /* made when first asked for */
     gls_trial *trial;                 /* of measures that try a step; made when first asked for */
@@ -133,10 +136,18 @@ bool gls_training_epochs_done(const gls_training *training);
 gls_status gls_training_answer(gls_training *training, gls_pass *pass, gls_estimator *estimator, const gls_query *query,
                                gls_stream *rows, gls_real *g, gls_estimate *out, gls_record *record);
 
+/* score.c: GLS_ERR_ARGUMENT for a train.score that there is not for these data. */
+gls_status gls_training_choose_score(gls_training *training);
+const char *gls_training_score_name(const gls_training *training); /* NULL: there is none */
+/* Greater is better. */
+double gls_training_merit(const gls_training *training, double score);
+/* That of the table, for a whole set at w; NaN: it does not apply to this set. */
+gls_status gls_training_score(gls_training *training, const gls_source *set, const gls_real *w, double *score);
+
 /* evaluate.c */
 /* A loader over any set, by the evaluation pass's plan. */
 gls_status gls_training_loader(gls_training *training, const gls_source *source, gls_loader **out);
-/* Mean loss and first score of a whole set at w; NaN for a set that is NULL. */
+/* Mean loss and score of a whole set at w; NaN for a set that is NULL. */
 gls_status gls_training_evaluate(gls_training *training, const gls_source *set, const gls_real *w, double *loss,
                                  double *score);
 /* GLS_ERR_NONFINITE, naming the set, for a loss of it that is no number: it is no result and nothing to wait on. */

@@ -1,0 +1,16 @@
+"""Writes the C source of a binding for one precision.
+
+Usage: binding.py CDEF MODULE HEADER OUT.
+"""
+
+import sys
+from pathlib import Path
+
+import cffi
+
+cdef, module, header, out = sys.argv[1:]
+real = "double" if header == "glissade64.h" else "float"
+builder = cffi.FFI()
+builder.cdef(Path(cdef).read_text().replace("REAL", real))
+builder.set_source(module, f"#include <glissade/{header}>", py_limited_api=True)
+builder.emit_c_code(out)

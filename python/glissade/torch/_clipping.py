@@ -1,0 +1,321 @@
+"""Adaptive micro-batch clipping for PyTorch: one forward and one backward pass for micro-batches of any size."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from .._errors import BadInputError, NonfiniteError, UnsupportedError
+from ._groups import Groups, by_key, consecutive
+from ._layers import Factor, Kind, couples, independent, kind_of
+
+
+@dataclass(frozen=True)
+class ClippingReport:
+    """What a clipped backward pass did.
+
+    Attributes:
+        groups: how many micro-batches there were.
+        bound: that they were clipped at: the given one, or the smallest norm; NaN where no norm is finite and above 0.
+        norms: [groups] norms of their mean gradients.
+        factors: [groups] that these were multiplied by.
+        clipped_share: of micro-batches with a factor below 1.
+        zero_groups, nonfinite_groups: how many had a gradient of zero, or one that is not finite.
+    """
+
+    groups: int
+    bound: float
+    norms: Tensor
+    factors: Tensor
+    clipped_share: float
+    zero_groups: int
+    nonfinite_groups: int
+
+
+@dataclass
+class _Use:
+    """A layer that was called: its input, and where the gradient of its output comes by."""
+
+    module: nn.Module
+    kind: Kind
+    input: Tensor
+    version: int
+    edge: GradientEdge
+
+
+class FallbackWarning(UserWarning):
+    """Parameters of layers that are not known: their gradients are made micro-batch by micro-batch."""
+
+
+class MicroBatchClipping:
+    """Clips the mean gradient of every micro-batch to the smallest of their norms, or to a bound, before the sum.
+
+        clipping = MicroBatchClipping(model, microbatch=16)
+        losses = criterion(model(x), y)          # [examples], reduction="none"
+        report = clipping.backward(losses)       # in the place of losses.mean().backward()
+        optimizer.step()
+
+    Norms come from what each layer saw and from the gradient of its output; the weight gradients are formed once, with
+    each example's factor. That holds for linear layers, convolutions, embeddings, layer, group and RMS norms, and batch
+    norm in evaluation mode, also where a parameter is used several times. Parameters of other layers (or used outside
+    of their layer) have their gradients made micro-batch by micro-batch, each at the price of a backward pass; a
+    FallbackWarning names them once. Every tensor that layers see must have the examples along its first dimension.
+
+    Args:
+        model: the module; hooks are put on its layers until `close`.
+        microbatch: examples of a micro-batch; the last one may be smaller; 0: all of them.
+        bound: norm to clip at; None: the smallest norm of the mini-batch's micro-batches that is not zero (adaptive).
+        reduce: "mean": over examples; "sum": of the micro-batches' clipped means.
+        nonfinite: where a micro-batch's gradient is not finite: "skip_step" makes the gradients NaN, which the
+            optimizers of this package refuse; "skip_group" leaves it out; "stop" raises NonfiniteError.
+
+    Raises:
+        BadInputError: options out of bounds.
+        UnsupportedError: batch norm that mixes micro-batches.
+
+    Source: [M] algorithm 1.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        microbatch: int = 1,
+        *,
+        bound: float | None = None,
+        reduce: str = "mean",
+        nonfinite: str = "skip_step",
+    ) -> None:
+        if microbatch < 0 or (bound is not None and not 0 < bound < math.inf):
+            raise BadInputError(
+                f"microbatch {microbatch}, bound {bound}: expected at least 0, and a bound above 0 or None"
+            )
+        if reduce not in ("mean", "sum"):
+            raise BadInputError(f"reduce '{reduce}': expected mean or sum")
+        if nonfinite not in ("skip_step", "skip_group", "stop"):
+            raise BadInputError(f"nonfinite '{nonfinite}': expected skip_step, skip_group or stop")
+        self.model, self.microbatch, self.bound = model, microbatch, bound
+        self.reduce, self.nonfinite = reduce, nonfinite
+        self._uses: list[_Use] = []
+        self._known: dict[tuple[int, ...], dict[int, int]] = {}
+        self._said: set[str] = set()
+        self._examples = 0
+        self._handles = [model.register_forward_pre_hook(self._begin, with_kwargs=True)]
+        for module in model.modules():
+            if next(module.parameters(recurse=False), None) is not None:
+                self._handles.append(module.register_forward_hook(self._seen))
+
+    def close(self) -> None:
+        """Takes the hooks off the model."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._uses.clear()
+
+    def __enter__(self) -> MicroBatchClipping:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _begin(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        self._uses.clear()
+        tensors = [t for t in (*args, *kwargs.values()) if isinstance(t, Tensor) and t.dim() > 0]
+        self._examples = len(tensors[0]) if tensors else 0
+
+    def _seen(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+        kind = kind_of(module)
+        if kind is None or not args or not isinstance(output, Tensor) or output.grad_fn is None:
+            return None
+        x = args[0].detach()
+        changed = None
+        if isinstance(module, nn.Embedding) and x.dim() > 1 and len(x) == 1 < self._examples:
+            # The same for every example (positions): what follows would broadcast it.
+            x = x.expand(self._examples, *x.shape[1:])
+            changed = output = output.expand(self._examples, *output.shape[1:])
+        self._uses.append(_Use(module, kind, x, x._version, get_gradient_edge(output)))
+        return changed
+
+    def backward(self, losses: Tensor, *, keys: Tensor | None = None) -> ClippingReport:
+        """Adds the clipped gradient to the `grad` of the model's parameters.
+
+        losses: [examples], what the last forward pass of the model led to, none of them a mean over others.
+        keys: [examples] integers: micro-batches are the examples of one key, whatever their number.
+        """
+        if losses.dim() != 1 or not losses.requires_grad:
+            raise BadInputError(f"losses: shape {list(losses.shape)}: expected one for each example, with their graph")
+        examples = len(losses)
+        groups = (
+            consecutive(examples, self.microbatch, losses.device)
+            if keys is None
+            else by_key(keys, examples, losses.device)
+        )
+        self._refuse_coupled(groups)
+        uses = [u for u in self._uses if independent(u.module, u.input, examples)]
+        counted = self._count_uses(losses, uses)
+        factors = self._factors(losses, uses, counted)
+        rest = self._rest(factors)
+        norm2 = self._norm2(losses, groups, factors, rest)
+        report = self._report(norm2, groups)
+        self._add(losses, groups, factors, rest, report)
+        self._uses.clear()
+        return report
+
+    def _refuse_coupled(self, groups: Groups) -> None:
+        if groups.count == 1:
+            return
+        for name, module in self.model.named_modules():
+            if couples(module):
+                raise UnsupportedError(
+                    f"{name}: batch norm takes its statistics over the whole mini-batch, so that micro-batches have no "
+                    "gradients of their own; use group norm, evaluation mode, or one micro-batch"
+                )
+
+    def _count_uses(self, losses: Tensor, uses: list[_Use]) -> dict[int, int]:
+        """How often each parameter is used in the graph; graphs of the same calls are looked at once."""
+        signature = tuple(id(use.module) for use in uses)
+        if signature not in self._known:
+            self._known[signature] = _edges_to_parameters(losses)
+        return self._known[signature]
+
+    def _factors(self, losses: Tensor, uses: list[_Use], counted: dict[int, int]) -> dict[Tensor, list[Factor]]:
+        """By parameter, one factor for each of its uses, of parameters of which all uses were seen."""
+        found: dict[Tensor, list[Factor]] = {}
+        if not uses:
+            return found
+        gradients = torch.autograd.grad(losses.sum(), [u.edge for u in uses], retain_graph=True, allow_unused=True)
+        for use, g in zip(uses, gradients, strict=True):
+            if use.input._version != use.version:
+                raise UnsupportedError(
+                    f"the input of a {type(use.module).__name__} was changed in place after its call"
+                )
+            for name, factor in use.kind(use.module, use.input, g).items() if g is not None else ():
+                p = getattr(use.module, name, None)
+                if isinstance(p, Tensor) and p.requires_grad:
+                    found.setdefault(p, []).append(factor)
+        return {p: f for p, f in found.items() if counted.get(id(p)) == len(f)}
+
+    def _rest(self, factors: dict[Tensor, list[Factor]]) -> list[Tensor]:
+        """The parameters that are not known; a warning names those that have not been named."""
+        rest = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad and p not in factors]
+        new = [name for name, _ in rest if name not in self._said]
+        if new:
+            self._said.update(new)
+            shown = ", ".join(new[:5]) + (f" and {len(new) - 5} more" if len(new) > 5 else "")
+            warnings.warn(
+                f"MicroBatchClipping: gradients of {shown} are made micro-batch by micro-batch",
+                FallbackWarning,
+                stacklevel=4,
+            )
+        return [p for _, p in rest]
+
+    def _norm2(self, losses: Tensor, groups: Groups, factors: dict[Tensor, list[Factor]], rest: list[Tensor]) -> Tensor:
+        """[groups] squared norms of the sums of gradients over each group."""
+        total = torch.zeros(groups.count, dtype=torch.float64, device=losses.device)
+        with torch.no_grad():
+            for parts in factors.values():
+                total += parts[0].norm2(groups) if len(parts) == 1 else _shared_norm2(parts, groups)
+        for number, rows in zip(groups.order().tolist(), groups, strict=True) if rest else ():
+            gradients = torch.autograd.grad(losses[rows].sum(), rest, retain_graph=True, allow_unused=True)
+            total[number] += sum(float(g.double().square().sum()) for g in gradients if g is not None)
+        return total
+
+    def _report(self, norm2: Tensor, groups: Groups) -> ClippingReport:
+        norms = norm2.sqrt() / groups.sizes
+        finite = torch.isfinite(norms)
+        zero = finite & (norms < torch.finfo(torch.float32).tiny)
+        live = norms[finite & ~zero]
+        bound = self.bound if self.bound is not None else (float(live.min()) if len(live) else math.nan)
+        factors = torch.where(norms <= bound, torch.ones_like(norms), bound / norms)
+        factors = torch.where(zero, torch.zeros_like(norms), factors)
+        bad = int((~finite).sum())
+        if bad and self.nonfinite == "stop":
+            raise NonfiniteError(f"the gradients of {bad} of {groups.count} micro-batches are not finite")
+        factors[~finite] = 0.0 if self.nonfinite == "skip_group" else math.nan
+        share = float((finite & ~zero & (factors < 1)).double().mean())
+        return ClippingReport(groups.count, bound, norms, factors, share, int(zero.sum()), bad)
+
+    def _weights(self, groups: Groups, report: ClippingReport) -> Tensor:
+        """[examples] what each example's gradient is multiplied by."""
+        kept = torch.isfinite(report.norms) if self.nonfinite == "skip_group" else torch.ones_like(report.norms).bool()
+        if self.reduce == "sum":
+            of_group = report.factors / groups.sizes
+        else:
+            of_group = report.factors / max(1, int(groups.sizes[kept].sum()))
+        return of_group[groups.of]
+
+    def _add(
+        self,
+        losses: Tensor,
+        groups: Groups,
+        factors: dict[Tensor, list[Factor]],
+        rest: list[Tensor],
+        report: ClippingReport,
+    ) -> None:
+        weights = self._weights(groups, report)
+        skipped = weights == 0
+        with torch.no_grad():
+            for p, parts in factors.items():
+                g = _sum(_weighted(part, weights, skipped) for part in parts)
+                _accumulate(p, g.to(p.dtype))
+        if not rest:
+            return
+        sent = torch.where(skipped, torch.zeros_like(losses), losses * weights.to(losses.dtype)).sum()
+        for p, g in zip(rest, torch.autograd.grad(sent, rest, allow_unused=True), strict=True):
+            if g is not None:
+                _accumulate(p, g)
+
+
+def _weighted(part: Factor, weights: Tensor, skipped: Tensor) -> Tensor:
+    """A skipped example may hold a NaN, which no factor of 0 takes away."""
+    g = part.weighted(weights)
+    if bool(skipped.any()) and not bool(torch.isfinite(g).all()) and bool(torch.isfinite(weights).all()):
+        kept = (~skipped).nonzero().flatten()
+        return _sum(part.total(row[None]) * weights[row] for row in kept)
+    return g
+
+
+def _sum(terms: Iterable[Tensor]) -> Tensor:
+    items = list(terms)
+    total = items[0]
+    for t in items[1:]:
+        total = total + t
+    return total
+
+
+def _shared_norm2(parts: list[Factor], groups: Groups) -> Tensor:
+    """Of a parameter that is used several times: its gradient is the sum over all uses."""
+    found = [_sum(part.total(rows) for part in parts).double().square().sum() for rows in groups]
+    out = torch.zeros(groups.count, dtype=torch.float64, device=groups.of.device)
+    out[groups.order()] = torch.stack(found)
+    return out
+
+
+def _accumulate(p: Tensor, g: Tensor) -> None:
+    if p.grad is None:
+        p.grad = g.contiguous()
+    else:
+        p.grad += g
+
+
+def _edges_to_parameters(losses: Tensor) -> dict[int, int]:
+    """How many times the graph of a result goes to each leaf, by the leaf's id."""
+    counts: dict[int, int] = {}
+    seen, waiting = set(), [losses.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        for following, _ in node.next_functions if node is not None else ():
+            if following is None:
+                continue
+            if hasattr(following, "variable"):
+                counts[id(following.variable)] = counts.get(id(following.variable), 0) + 1
+            elif following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return counts

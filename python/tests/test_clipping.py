@@ -1,0 +1,337 @@
+"""Micro-batch clipping against explicit gradients of single examples by torch.func."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import pytest
+
+import glissade
+
+torch = pytest.importorskip("torch")
+gt = pytest.importorskip("glissade.torch")
+nn, functional = torch.nn, torch.nn.functional
+B = 11
+
+
+class Tied(nn.Module):
+    """An embedding whose table is the last layer too, positions, and a layer that is used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.tokens = nn.Embedding(13, 6, padding_idx=0)
+        self.positions = nn.Embedding(5, 6)
+        self.twice = nn.Linear(6, 6)
+        self.norm = nn.LayerNorm(6)
+        self.head = nn.Linear(6, 13, bias=False)
+        self.head.weight = self.tokens.weight
+
+    def forward(self, x):
+        h = self.tokens(x) + self.positions(torch.arange(5)[None])
+        h = self.norm(h + self.twice(torch.tanh(self.twice(h))))
+        return self.head(h).transpose(1, 2).log_softmax(1)[:, :, 1:].mean(2)
+
+
+class Outside(nn.Module):
+    """A weight that is used beside its layer, and a parameter of no layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 4)
+        self.scale = nn.Parameter(torch.randn(4))
+
+    def forward(self, x):
+        return functional.linear(self.a(x).relu() * self.scale, self.a.weight)
+
+
+class Residual(nn.Module):
+    """Outputs that are changed in place behind their layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.c1 = nn.Conv2d(4, 4, 3, padding=1)
+        self.n1 = nn.GroupNorm(2, 4)
+        self.c2 = nn.Conv2d(4, 4, 3, padding=1, bias=False)
+        self.last = nn.Linear(4, 5)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        h = self.c2(self.relu(self.n1(self.c1(x))))
+        h += x
+        return self.last(self.relu(h).mean((2, 3)))
+
+
+def images(channels, size):
+    return torch.randn(B, channels, size, size)
+
+
+CASES = {
+    "linear": (
+        lambda: nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 5, bias=False)),
+        lambda: torch.randn(B, 6),
+    ),
+    "linear of sequences": (
+        lambda: nn.Sequential(nn.Linear(3, 7), nn.Tanh(), nn.Linear(7, 2)),
+        lambda: torch.randn(B, 9, 3),
+    ),
+    "conv": (
+        lambda: nn.Sequential(nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 2), nn.Flatten()),
+        lambda: images(2, 9),
+    ),
+    "conv grouped dilated": (
+        lambda: nn.Sequential(nn.Conv2d(4, 6, 3, groups=2, dilation=2, padding="same"), nn.Flatten()),
+        lambda: images(4, 7),
+    ),
+    "conv reflected depthwise": (
+        lambda: nn.Sequential(nn.Conv2d(4, 4, (3, 2), groups=4, padding=1, padding_mode="reflect"), nn.Flatten()),
+        lambda: images(4, 6),
+    ),
+    "conv1d": (
+        lambda: nn.Sequential(nn.Conv1d(3, 4, 5, stride=3, padding=2, groups=1), nn.Tanh(), nn.Flatten()),
+        lambda: torch.randn(B, 3, 17),
+    ),
+    "embedding": (
+        lambda: nn.Sequential(nn.Embedding(7, 4, padding_idx=2), nn.Flatten(), nn.Linear(24, 3)),
+        lambda: torch.randint(0, 7, (B, 6)),
+    ),
+    "norms": (
+        lambda: nn.Sequential(
+            nn.LayerNorm((3, 4)), nn.Linear(4, 6), nn.GroupNorm(1, 3), nn.Tanh(), nn.LayerNorm(6, bias=False)
+        ),
+        lambda: torch.randn(B, 3, 4),
+    ),
+    "group norm": (lambda: nn.Sequential(nn.GroupNorm(2, 4), nn.Conv2d(4, 2, 1), nn.Flatten()), lambda: images(4, 3)),
+    "batch norm, evaluated": (
+        lambda: nn.Sequential(nn.Conv2d(2, 3, 2), nn.BatchNorm2d(3), nn.Flatten()).eval(),
+        lambda: images(2, 4),
+    ),
+    "tied": (Tied, lambda: torch.randint(0, 13, (B, 5))),
+    "changed in place": (Residual, lambda: images(4, 5)),
+}
+UNKNOWN = {
+    "outside": (Outside, lambda: torch.randn(B, 4)),
+    "conv3d": (lambda: nn.Sequential(nn.Conv3d(1, 2, 2), nn.Flatten()), lambda: torch.randn(B, 1, 3, 3, 3)),
+    "attention": (
+        lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True),
+        lambda: torch.randn(B, 5, 8),
+    ),
+    "lstm": (lambda: _First(nn.LSTM(3, 4, batch_first=True)), lambda: torch.randn(B, 6, 3)),
+}
+
+
+class _First(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x)[0]
+
+
+def losses_of(output):
+    """Of each example, a function of its own output alone."""
+    flat = output.flatten(1)
+    return (flat.sin() * torch.linspace(0.5, 1.5, flat.shape[1], dtype=flat.dtype)).sum(1)
+
+
+def explicit(model, x):
+    """[examples, parameters] by torch.func, one example after the other."""
+    names = dict(model.named_parameters())
+
+    def loss(parameters, row):
+        return losses_of(torch.func.functional_call(model, parameters, (row[None],), tie_weights=True))[0]
+
+    plain = {name: p.detach() for name, p in names.items()}
+    rows = []
+    for row in x:
+        g = torch.func.grad(loss)(plain, row)
+        rows.append(torch.cat([g[name].flatten() for name in names]))
+    return torch.stack(rows)
+
+
+def clipped(each, of, bound, reduce):
+    groups = sorted(set(of))
+    means = torch.stack([each[[i for i, g in enumerate(of) if g == j]].mean(0) for j in groups])
+    sizes = torch.tensor([of.count(j) for j in groups], dtype=each.dtype)
+    norms = means.norm(dim=1)
+    at = norms.min() if bound is None else bound
+    factors = (at / norms).clamp(max=1)
+    share = sizes / len(of) if reduce == "mean" else torch.ones_like(sizes)
+    return (share * factors) @ means, norms
+
+
+def gradient(model):
+    return torch.cat([p.grad.flatten() for p in model.parameters()])
+
+
+@pytest.fixture(autouse=True)
+def double():
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(7)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def make(name):
+    model, x = {**CASES, **UNKNOWN}[name]
+    model = model()
+    for m in model.modules():
+        if isinstance(m, nn.BatchNorm2d):
+            m.running_mean.normal_(), m.running_var.uniform_(0.5, 2)
+    return model, x()
+
+
+def check(model, x, each, microbatch, bound=None, reduce="mean", keys=None):
+    of = [i // (microbatch or B) for i in range(B)] if keys is None else keys.tolist()
+    wanted, norms = clipped(each, of, bound, reduce)
+    with gt.MicroBatchClipping(model, microbatch, bound=bound, reduce=reduce) as clipping:
+        model.zero_grad()
+        report = clipping.backward(losses_of(model(x)), keys=keys)
+    assert torch.allclose(report.norms, norms, rtol=1e-10, atol=1e-12)
+    assert torch.allclose(gradient(model), wanted, rtol=1e-10, atol=1e-11)
+    assert report.groups == len(norms)
+    return report
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_known_layers(name):
+    model, x = make(name)
+    each = explicit(model, x)
+    keys = torch.arange(B) * 5 % 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for microbatch in (1, 3, 8, B, 0):
+            check(model, x, each, microbatch)
+        median = float(each.norm(dim=1).median())
+        assert 0 < check(model, x, each, 1, bound=median).clipped_share < 1
+        check(model, x, each, 3, bound=median / 2, reduce="sum")
+        check(model, x, each, 1, keys=keys)
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_other_layers_are_done_micro_batch_by_micro_batch_and_named_once(name):
+    model, x = make(name)
+    each = explicit(model, x)
+    with gt.MicroBatchClipping(model, 3) as clipping:
+        with pytest.warns(gt.FallbackWarning, match="micro-batch by micro-batch"):
+            clipping.backward(losses_of(model(x)))
+        model.zero_grad()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            clipping.backward(losses_of(model(x)))
+    wanted, _ = clipped(each, [i // 3 for i in range(B)], None, "mean")
+    assert torch.allclose(gradient(model), wanted, rtol=1e-10, atol=1e-11)
+
+
+def test_large_intermediate_results_are_made_in_parts(monkeypatch):
+    from glissade.torch import _layers
+
+    monkeypatch.setattr(_layers, "ROOM", 40)
+    for name in ("linear of sequences", "conv", "conv grouped dilated"):
+        model, x = make(name)
+        check(model, x, explicit(model, x), 3)
+
+
+def test_gradients_are_added_and_frozen_parameters_left_alone():
+    model, x = make("linear")
+    model[0].weight.requires_grad_(False)
+    with gt.MicroBatchClipping(model, 1) as clipping:
+        clipping.backward(losses_of(model(x)))
+        once = model[2].weight.grad.clone()
+        clipping.backward(losses_of(model(x)))
+    assert torch.allclose(model[2].weight.grad, 2 * once) and model[0].weight.grad is None
+
+
+@pytest.mark.parametrize("policy", ["skip_step", "skip_group", "stop"])
+def test_micro_batches_that_are_not_finite(policy):
+    model, x = make("linear")
+    each = explicit(model, x)
+    x = x.clone()
+    x[4, 2] = math.nan
+    with gt.MicroBatchClipping(model, 1, nonfinite=policy) as clipping:
+        losses = losses_of(model(x))
+        if policy == "stop":
+            with pytest.raises(glissade.NonfiniteError, match="1 of 11"):
+                clipping.backward(losses)
+            return
+        report = clipping.backward(losses)
+    assert report.nonfinite_groups == 1
+    if policy == "skip_step":
+        assert not torch.isfinite(gradient(model)).all()
+        optimizer = gt.SNGM(model.parameters())
+        with pytest.warns(gt.StepRefusedWarning):
+            optimizer.step()
+        return
+    rest = torch.cat([each[:4], each[5:]])
+    wanted, _ = clipped(rest, list(range(B - 1)), None, "mean")
+    assert torch.allclose(gradient(model), wanted, rtol=1e-10, atol=1e-12)
+
+
+def test_zero_gradients():
+    model, x = make("linear")
+    with gt.MicroBatchClipping(model, 1) as clipping:
+        weights = (torch.arange(B) != 2).double()
+        report = clipping.backward(losses_of(model(x)) * weights)
+    assert report.zero_groups == 1 and report.factors[2] == 0 and report.bound > 0
+
+
+def test_it_is_the_librarys_estimator():
+    model, x = make("conv")
+    each = explicit(model, x)
+    found = glissade.estimate(each, "microbatch", microbatch=3)
+    check(model, x, each, 3)
+    assert torch.allclose(gradient(model), torch.from_numpy(found.g), rtol=1e-10, atol=1e-12)
+
+
+def test_what_is_refused():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    x = torch.randn(B, 3)
+    with gt.MicroBatchClipping(model, 4) as clipping:
+        with pytest.raises(glissade.UnsupportedError, match="batch norm"):
+            clipping.backward(losses_of(model(x)))
+        with pytest.raises(glissade.BadInputError, match="one for each example"):
+            clipping.backward(losses_of(model(x)).mean())
+        with pytest.raises(glissade.BadInputError, match="keys"):
+            clipping.backward(losses_of(model.eval()(x)), keys=torch.zeros(3))
+    for options in ({"microbatch": -1}, {"bound": 0.0}, {"reduce": "max"}, {"nonfinite": "skip"}):
+        with pytest.raises(glissade.BadInputError):
+            gt.MicroBatchClipping(model, **options)
+
+
+def test_an_input_that_is_changed_in_place_is_refused():
+    model, x = make("linear")
+    with gt.MicroBatchClipping(model, 1) as clipping:
+        losses = losses_of(model(x))
+        x.add_(1)
+        with pytest.raises(glissade.UnsupportedError, match="in place"):
+            clipping.backward(losses)
+
+
+def test_models_of_transformers():
+    transformers = pytest.importorskip("transformers")
+    config = transformers.GPT2Config(
+        vocab_size=50, n_positions=16, n_embd=12, n_layer=2, n_head=2, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0
+    )
+    model = transformers.GPT2LMHeadModel(config)
+    tokens = torch.randint(0, 50, (5, 7))
+
+    def losses(batch):
+        logits = model(batch).logits[:, :-1]
+        return functional.cross_entropy(logits.transpose(1, 2), batch[:, 1:], reduction="none").mean(1)
+
+    means = []
+    for begin in (0, 2, 4):
+        model.zero_grad()
+        losses(tokens[begin : begin + 2]).mean().backward()
+        means.append(gradient(model))
+    means = torch.stack(means)
+    norms = means.norm(dim=1)
+    wanted = (torch.tensor([2.0, 2.0, 1.0]) / 5 * norms.min() / norms) @ means
+    model.zero_grad()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with gt.MicroBatchClipping(model, 2) as clipping:
+            report = clipping.backward(losses(tokens))
+    assert torch.allclose(report.norms, norms, rtol=1e-9)
+    assert torch.allclose(gradient(model), wanted, rtol=1e-9, atol=1e-11)

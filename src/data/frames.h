@@ -1,0 +1,19 @@
+/* Rows of frames in memory: as many values at every position. */
+#ifndef GLS_DATA_FRAMES_H
+#define GLS_DATA_FRAMES_H
+
+#include "data/source.h"
+
+typedef struct gls_frame_source {
+    gls_owned_source owned;
+    const gls_real *x;     /* [examples, length, values] */
+    const int64_t *frames; /* [examples] that count, the others are padding; NULL: all */
+    const int32_t *label;  /* [examples], or by position [examples, length] */
+    bool owns;             /* the arrays are from gls_alloc and freed with the source */
+} gls_frame_source;
+
+/* One over these arrays, which are checked; it owns them, also when it fails, if `owns`. */
+gls_status gls_frame_source_create(gls_context *ctx, const gls_frame_source *arrays, const gls_data_info *info,
+                                   gls_source **out);
+
+#endif

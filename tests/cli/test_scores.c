@@ -1,0 +1,182 @@
+/* Scores of the table along a run: they are evaluate's own on the same rows, and choose checkpoints, ends and trials;
+ * and scores by the values of a column. */
+#include "support.h"
+
+#include <math.h>
+
+static double number(const json_t *object, const char *name) {
+    const json_t *value = json_object_get(object, name);
+    if (!json_is_number(value)) fail_msg("no figure %s", name);
+    return json_number_value(value);
+}
+
+/* Two unequal classes that overlap. user: three of them, the third with one class alone. */
+static void write_table(const char *path, int rows, int phase) {
+    FILE *f = fopen(path, "w");
+    fputs("x,z,user,y\n", f);
+    for (int i = phase; i < rows + phase; i++) {
+        int user = i % 3, class = user < 2 && i % 5 == 0;
+        fprintf(f, "%.4f,%.4f,u%d,%s\n", sin(1.7 * i) + class, cos(0.9 * i * i), user, class ? "yes" : "no");
+    }
+    fclose(f);
+}
+
+static const char train[] =
+    "$G train --set data='{format: csv, train: a.csv, test: b.csv, target: y, key: user}' --set "
+    "model.name=logistic --set 'method={name: sgd, lr: 0.5}' --set train.epochs=12 --set "
+    "train.batch=10 --set train.threads=1 ";
+
+static json_t *run_json(said *s, const char *more, const char *folder) {
+    char command[1024];
+    snprintf(command, sizeof command, "%s%s --out %s --json --quiet", train, more, folder);
+    sh(s, command);
+    if (s->code != 0) fail_msg("%s", s->err);
+    return last_json(s);
+}
+
+/* The largest figure of that name in metrics.jsonl. */
+static double largest(const char *path, const char *name) {
+    double most = -INFINITY;
+    char line[512], key[80];
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    snprintf(key, sizeof key, "\"%s\"", name);
+    while (fgets(line, sizeof line, f)) {
+        const char *at = strstr(line, key) ? strstr(line, "\"value\":") : NULL;
+        if (at) most = fmax(most, strtod(at + 8, NULL));
+    }
+    fclose(f);
+    return most;
+}
+
+static void a_runs_score_is_that_of_evaluate(void **state) {
+    static said s;
+    static const char *const names[] = {"balanced_accuracy", "macro_f1", "auc", "log_loss"};
+    write_table("a.csv", 200, 0);
+    write_table("b.csv", 90, 1000);
+    for (int k = 0; k < 4; k++) {
+        char more[200], key[64];
+        snprintf(more, sizeof more, "--set train.score=%s --set train.best=score", names[k]);
+        snprintf(key, sizeof key, "test_%s", names[k]);
+        json_t *own = run_json(&s, more, names[k]);
+        char command[300];
+        snprintf(command, sizeof command, "$G evaluate %s --data b.csv --json --quiet", names[k]);
+        sh(&s, command);
+        json_t *found = last_json(&s);
+        assert_true(fabs(number(found, names[k]) - number(own, key)) < 1e-6);
+        assert_true(fabs(number(found, "loss") - number(own, "test_loss")) < 1e-6);
+        json_decref(found);
+        snprintf(command, sizeof command, "$G evaluate %s --data b.csv --json --quiet --at best", names[k]);
+        sh(&s, command);
+        found = last_json(&s);
+        snprintf(command, sizeof command, "%s/metrics.jsonl", names[k]);
+        if (k < 3) assert_true(fabs(number(found, names[k]) - largest(command, key)) < 1e-6);
+        json_decref(found);
+        json_decref(own);
+    }
+}
+
+/* Smaller errors are better: a run stops once they are small enough, and not before. */
+static void targets_have_a_direction(void **state) {
+    static said s;
+    FILE *f = fopen("v.csv", "w");
+    fputs("x,y\n", f);
+    for (int i = 0; i < 100; i++) fprintf(f, "%.5f,%.5f\n", sin(i), 3 * sin(i) + 0.5);
+    fclose(f);
+    static const char *const given = "$G train --set data='{format: csv, train: v.csv, target: y}' --set "
+                                     "model.name=least_squares --set 'method={name: "
+                                     "sgd, lr: 0.3}' --set train.batch=all --set train.epochs=200 --set "
+                                     "train.score=rmse --set train.target_accuracy=0.1 "
+                                     "--out v --json --quiet";
+    sh(&s, given);
+    assert_int_equal(s.code, 0);
+    json_t *own = last_json(&s);
+    assert_string_equal(json_string_value(json_object_get(own, "stopped")), "target_score");
+    double steps = number(own, "steps"), rmse = number(own, "train_rmse");
+    assert_true(rmse <= 0.1 && rmse > 0.05 && steps > 3);
+    assert_true(fabs(rmse * rmse / 2 - number(own, "train_loss")) < 1e-6);
+    json_decref(own);
+}
+
+static void sweeps_compare_by_what_is_named(void **state) {
+    static said s;
+    static const char sweep[] = "echo 'train: {epochs: 3}' >c.yaml; $G sweep c.yaml --set data='{format: csv, train: "
+                                "a.csv, target: y, ignore: user}' --set model.name=logistic --set "
+                                "method.name=sgd --set train.validation=0.3 --over method.lr=0.001,1 --quiet --json ";
+    static const char *const ways[][2] = {
+        {"auc", "validation auc"}, {"log_loss", "validation log_loss"}, {"loss", "validation loss"}};
+    for (int k = 0; k < 3; k++) {
+        char command[700];
+        snprintf(command, sizeof command, "%s--by %s --out s%d", sweep, ways[k][0], k);
+        sh(&s, command);
+        if (s.code != 0) fail_msg("%s", s.err);
+        json_t *found = last_json(&s);
+        assert_string_equal(json_string_value(json_object_get(found, "selected_by")), ways[k][1]);
+        json_t *trials = json_object_get(found, "trials");
+        double first = number(json_object_get(json_array_get(trials, 0), "selected"), "mean");
+        double second = number(json_object_get(json_array_get(trials, 1), "selected"), "mean");
+        assert_true(k == 0 ? first >= second : first <= second);
+        json_decref(found);
+    }
+}
+
+static void what_does_not_apply_is_refused(void **state) {
+    static said s;
+    static const char *const cases[][2] = {
+        {"--set train.score=rmse", "'rmse' is no score of such targets; expected auto or one of accuracy"},
+        {"--set train.score=acc", "'acc' is no score; expected auto or one of"},
+        {"--set train.best=scores", "scores"},
+        {"--set data='{format: csv, train: v.csv, target: y}' --set model.name=least_squares --set train.best=score",
+         "train.best is score, but model 'least_squares' has none"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        char command[1024];
+        snprintf(command, sizeof command, "%s%s --out no --quiet", train, cases[k][0]);
+        sh(&s, command);
+        assert_int_equal(s.code, 2);
+        if (!strstr(s.err, cases[k][1])) fail_msg("%s", s.err);
+    }
+    sh(&s, "$G sweep c.yaml --over method.lr=1 --by nonsense");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "--by: expected one of figure, loss, epochs, accuracy"));
+}
+
+/* The same figures as of files that have the rows of one user each. */
+static void scores_by_a_column(void **state) {
+    static said s;
+    json_decref(run_json(&s, "", "r"));
+    sh(&s, "for u in 0 1 2; do { head -1 b.csv; grep u$u b.csv; } >b$u.csv; done; $G evaluate r --data b.csv --by user "
+           "--json");
+    assert_int_equal(s.code, 0);
+    assert_non_null(strstr(s.out, "\nuser "));
+    json_t *all = last_json(&s), *by = json_object_get(all, "by");
+    assert_int_equal(json_array_size(by), 3);
+    double examples = 0;
+    for (int u = 0; u < 3; u++) {
+        /* Texts are numbered in the order of their appearance, which here begins with user 1. */
+        json_t *one = json_array_get(by, (u + 2) % 3);
+        char command[128];
+        snprintf(command, sizeof command, "$G evaluate r --data b%d.csv --json --quiet", u);
+        sh(&s, command);
+        assert_int_equal(s.code, 0);
+        json_t *alone = last_json(&s);
+        static const char *const figures[] = {"examples", "loss", "accuracy", "macro_f1", "log_loss"};
+        for (int k = 0; k < 5; k++) assert_true(fabs(number(one, figures[k]) - number(alone, figures[k])) < 1e-6);
+        assert_true(!json_object_get(one, "auc") == (u == 2));
+        examples += number(one, "examples");
+        json_decref(alone);
+    }
+    assert_true(examples == number(all, "examples"));
+    json_decref(all);
+    sh(&s, "$G evaluate r --data b.csv --by city");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "no such column"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_runs_score_is_that_of_evaluate), cmocka_unit_test(targets_have_a_direction),
+        cmocka_unit_test(sweeps_compare_by_what_is_named), cmocka_unit_test(what_does_not_apply_is_refused),
+        cmocka_unit_test(scores_by_a_column)};
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
