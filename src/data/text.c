@@ -67,15 +67,11 @@ static gls_status name_bytes(gls_owned_source *owned) {
     return gls_owned_class_names(owned, name, GLS_TOKEN_BYTES);
 }
 
-static const char *const *words_of(const gls_data_info *info) {
-    return info->target == GLS_TARGET_TOKENS ? info->class_names : info->token_names;
-}
-
 /* The words of a training set, in their order; or the fixed ones, to which those of the file are added. */
 static gls_status begin_vocabulary(gls_token_text *s, const gls_data_info *like) {
-    if (like && !words_of(like))
+    if (like && !gls_token_names(like))
         return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: this file is text, but the training set has no words", s->what);
-    return gls_token_text_begin(s, like ? words_of(like) : NULL, like ? like->vocabulary : 0);
+    return gls_token_text_begin(s, like ? gls_token_names(like) : NULL, like ? like->vocabulary : 0);
 }
 
 /* Of the training set, or from its file. */
@@ -271,8 +267,8 @@ static gls_status make_labelled(gls_token_text *s, const text_options *o, const 
         return gls_token_labelled_source(s, read, columns, frame, o->length, gls_tokenizer_names(s->tokenizer),
                                          gls_tokenizer_size(s->tokenizer), like, out);
     if (like)
-        return gls_token_labelled_source(s, read, columns, frame, o->length, words_of(like), like->vocabulary, like,
-                                         out);
+        return gls_token_labelled_source(s, read, columns, frame, o->length, gls_token_names(like), like->vocabulary,
+                                         like, out);
     const char **names = NULL;
     int64_t count;
     gls_status status = rank_words(s, o, GLS_TOKEN_FIXED + FRAME_WORDS, &names, &count);
