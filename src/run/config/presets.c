@@ -55,6 +55,12 @@ static const gls_preset presets[] = {
      "model: {name: t5, dim: 64, heads: 4, depth: 2}\n"
      "method: {name: adam, lr: 0.002}\n"
      "train: {epochs: 5, batch: 20}\n"},
+    {"spans-bert-adam", "questions whose answer is a marked stretch, by a small bert, adam",
+     "name: spans-bert-adam\n"
+     "data: {format: spans}\n"
+     "model: {name: bert, dim: 32, heads: 2, depth: 2}\n"
+     "method: {name: adam, lr: 0.004}\n"
+     "train: {epochs: 5, batch: 32}\n"},
     {"demo-conformer", "tones by a small conformer: sequences of labels without their times",
      "name: demo-conformer\n"
      "data: {format: tones}\n"
