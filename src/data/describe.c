@@ -257,6 +257,9 @@ static gls_status write_text(gls_context *ctx, gls_description *d, const look *s
         add(&l, "%s%lld%s", i ? " x " : " (", (long long)info->shape[i], i + 1 == info->dims ? ")" : "");
     add(&l, "%s\n", info->sparse ? ", sparse" : "");
     if (info->target == GLS_TARGET_CLASS) add_classes(&l, d);
+    if (info->target == GLS_TARGET_FRAMES || info->target == GLS_TARGET_SEQUENCE)
+        add(&l, "labels: %s of %lld classes\n", info->target == GLS_TARGET_FRAMES ? "one at a frame," : "sequences",
+            (long long)info->classes);
     if (info->targets)
         add(&l, "targets: %lld per row, %.6g to %.6g, mean %.6g\n", (long long)info->targets, d->target_minimum,
             d->target_maximum, d->target_mean);

@@ -22,6 +22,10 @@ static void sequences(void **state) {
     assert_int_equal(a->info.features, 4 * 9 * 12);
     assert_int_equal(a->info.classes, 5);
     assert_string_equal(a->info.class_names[4], "t5");
+    gls_description d;
+    assert_int_equal(gls_source_describe(one, a, &d), GLS_OK);
+    assert_non_null(strstr(d.text, "150 examples of at most 36 frames of 12 values\nlabels: sequences of 5 classes\n"));
+    gls_description_clear(one, &d);
     gls_rows *rows[2];
     gls_batch x = whole(one, a, &rows[0]), y = whole(one, test, &rows[1]);
     bool seen[5] = {0}, shorter = false;
