@@ -42,6 +42,7 @@ GLS_SIMD static void moments_kernel(gls_real *restrict m, gls_real *restrict s, 
     int64_t i = 0;
     for (; i + GLS_LANES <= n; i += GLS_LANES) {
         gls_real r[GLS_LANES];
+        gls_move_ahead(m, i), gls_move_ahead(s, i), gls_move_ahead(w, i), gls_move_ahead(g, i);
         GLS_LANE_LOOP
         for (int j = 0; j < GLS_LANES; j++) {
             gls_real x = c.keep1 * m[i + j] + c.take1 * g[i + j];
