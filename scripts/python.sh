@@ -1,8 +1,8 @@
 #!/bin/sh
 # The Python package. `python.sh test`: builds it into an environment outside the repository and passes its tests there;
-# `python.sh environment`: makes only that; `python.sh wheel`: builds a wheel into build/wheel, and into build/wheel/alone one that brings
-# its libraries. GLISSADE_PYTHON_ENV names the environment; without it, it lies in
-# the user's cache folder. What tests would need and is not there, they say and skip.
+# `python.sh environment`: makes only that; `python.sh wheel`: builds a wheel into build/wheel, and into build/wheel/alone
+# one that brings its libraries. GLISSADE_PYTHON_ENV names the environment; without it, it lies in the user's cache
+# folder. What tests would need and is not there, they say and skip.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 environment=${GLISSADE_PYTHON_ENV:-${XDG_CACHE_HOME:-$HOME/.cache}/glissade/python}
