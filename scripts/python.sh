@@ -1,7 +1,8 @@
 #!/bin/sh
 # The Python package. `python.sh test`: builds it into an environment outside the repository and passes its tests there;
-# `python.sh wheel`: builds a wheel into build/wheel. GLISSADE_PYTHON_ENV names the environment; without it, it lies in
-# the user's cache folder. What tests would need and is not there, they say and skip.
+# `python.sh environment`: makes only that; `python.sh wheel`: builds a wheel into build/wheel, and into build/wheel/alone
+# one that brings its libraries. GLISSADE_PYTHON_ENV names the environment; without it, it lies in the user's cache
+# folder. What tests would need and is not there, they say and skip.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 environment=${GLISSADE_PYTHON_ENV:-${XDG_CACHE_HOME:-$HOME/.cache}/glissade/python}
@@ -27,6 +28,7 @@ export PATH
 
 cd "$root"
 case $1 in
+environment) ;;
 test)
     "$python" -m pip install -q --no-build-isolation --no-deps --force-reinstall \
         -Cbuild-dir="$environment/build" .
@@ -36,16 +38,13 @@ test)
 wheel)
     mkdir -p build/wheel
     "$python" -m pip wheel -q --no-build-isolation --no-deps -Cbuild-dir="$environment/build" -w build/wheel .
-    if command -v auditwheel >/dev/null; then
-        auditwheel repair --plat auto -w build/wheel/repaired build/wheel/glissade-*.whl ||
-            echo "wheel: auditwheel could not make it stand alone: it needs the libraries that it was built against"
-    else
-        echo "wheel: without auditwheel it needs the libraries that it was built against"
-    fi
-    ls build/wheel
+    has auditwheel || "$python" -m pip install -q auditwheel
+    # OpenMP's runtime stays outside: a copy would be a second one beside PyTorch's.
+    "$python" -m auditwheel repair --plat auto --exclude libgomp.so.1 -w build/wheel/alone build/wheel/glissade-*.whl
+    ls build/wheel/*.whl build/wheel/alone/*.whl
     ;;
 *)
-    echo "usage: python.sh test | wheel" >&2
+    echo "usage: python.sh test | wheel | environment" >&2
     exit 2
     ;;
 esac

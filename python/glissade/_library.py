@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import importlib.util
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +15,23 @@ import numpy.typing as npt
 from ._errors import BY_STATUS, BadInputError
 
 
+def _load_openmp() -> None:
+    """OpenMP's runtime is not in the wheel: a process has one, the system's or PyTorch's."""
+    try:
+        ctypes.CDLL("libgomp.so.1", mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        found = importlib.util.find_spec("torch")
+        for folder in (found.submodule_search_locations or ()) if found else ():
+            path = Path(folder) / "lib" / "libgomp.so.1"
+            if path.is_file():
+                ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+
+
 class Library:
     """One precision: `lib` has the functions of the C interface, `ffi` makes what they are given."""
 
     def __init__(self, module: str, dtype: type[np.floating[Any]]) -> None:
+        _load_openmp()
         compiled = importlib.import_module(module, __package__)
         self.ffi: Any = compiled.ffi
         self.lib: Any = compiled.lib

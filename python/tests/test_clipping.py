@@ -284,6 +284,21 @@ def test_a_parameter_that_the_losses_use_too():
     assert torch.allclose(found, wanted, rtol=1e-10, atol=1e-12)
 
 
+def test_one_micro_batch_is_the_plain_gradient_scaled():
+    model, x = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), torch.randn(B, 3)
+    losses_of(model(x)).mean().backward()
+    plain = gradient(model)
+    with gt.MicroBatchClipping(model, 0) as clipping:
+        model.zero_grad()
+        assert clipping.backward(losses_of(model(x))).clipped_share == 0
+        assert torch.allclose(gradient(model), plain, rtol=1e-12, atol=1e-14)
+        clipping.bound = float(plain.norm()) / 2
+        model.zero_grad()
+        report = clipping.backward(losses_of(model(x)))
+    assert torch.allclose(gradient(model), plain / 2, rtol=1e-12, atol=1e-14)
+    assert report.norms.item() == pytest.approx(plain.norm().item())
+
+
 def test_zero_gradients():
     model, x = make("linear")
     with gt.MicroBatchClipping(model, 1) as clipping:

@@ -157,14 +157,30 @@ class MicroBatchClipping:
             else by_key(keys, examples, losses.device)
         )
         self._refuse_coupled(groups)
-        uses = [u for u in self._uses if independent(u.module, u.input, examples)]
+        report = self._whole(losses, groups) if groups.count == 1 else self._clipped(losses, groups)
+        self._uses.clear()
+        return report
+
+    def _whole(self, losses: Tensor, groups: Groups) -> ClippingReport:
+        """One micro-batch: the plain gradient, scaled."""
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        found = torch.autograd.grad(losses.sum(), trained, allow_unused=True)
+        norm2 = sum(float(g.double().square().sum()) for g in found if g is not None)
+        report = self._report(torch.tensor([norm2], dtype=torch.float64, device=losses.device), groups)
+        weight = float(self._weights(groups, report)[0])
+        for p, g in zip(trained, found, strict=True):
+            if g is not None:
+                _accumulate(p, g * weight if weight else torch.zeros_like(g))
+        return report
+
+    def _clipped(self, losses: Tensor, groups: Groups) -> ClippingReport:
+        uses = [u for u in self._uses if independent(u.module, u.input, len(losses))]
         known = _known_parameters(losses, uses)
         rest = self._rest(known)
         factors = _factors(losses, uses, known, bool(rest))
         norm2 = self._norm2(losses, groups, factors, rest)
         report = self._report(norm2, groups)
         self._add(losses, groups, factors, rest, report)
-        self._uses.clear()
         return report
 
     def _refuse_coupled(self, groups: Groups) -> None:
