@@ -33,11 +33,11 @@ static double number(const json_t *object, const char *name) {
 static void hidden_letters_are_told(void **state) {
     write_text("a.txt", 1);
     write_text("b.txt", 2);
-    sh(&s, TRAIN BERT "--set data.length=24 --set 'data.transforms=[mask_tokens]' --set train.epochs=12 --set "
+    sh(&s, TRAIN BERT "--set data.length=24 --set 'data.transforms=[mask_tokens]' --set train.epochs=9 --set "
                       "train.batch=16 --set train.seed=4 --out r --json --quiet");
     assert_int_equal(s.code, 0);
     json_t *own = last_json(&s);
-    assert_true(number(own, "test_masked_accuracy") > 0.5);
+    assert_true(number(own, "test_masked_accuracy") > 0.3);
     sh(&s, "cp r/final.safetensors m.safetensors && $G evaluate m.safetensors --data b.txt --json");
     assert_int_equal(s.code, 0);
     json_t *found = last_json(&s);
@@ -63,11 +63,12 @@ static void next_letters_are_refused(void **state) {
     assert_int_equal(s.code, 1);
 }
 
-/* Marked answers: chance of both ends is about one in 1,000. */
+/* Marked answers: chance of both ends is one in 196. */
 static void marked_answers_are_found(void **state) {
     sh(&s,
-       "$G train --preset spans-bert-adamw --set data.train_size=3000 --set data.test_size=300 --set data.length=20 "
-       "--set data.keys=4 --set data.stretches=2 --set train.epochs=8 --out r --json --quiet");
+       "$G train --preset spans-bert-adamw --set data.train_size=1500 --set data.test_size=300 --set data.length=14 "
+       "--set data.keys=4 --set data.stretches=2 --set data.longest=2 --set data.words=10 --set model.dim=32 --set "
+       "model.heads=2 --set method.lr=0.005 --set train.epochs=6 --out r --json --quiet");
     assert_int_equal(s.code, 0);
     json_t *own = last_json(&s);
     assert_true(number(own, "test_exact_match") > 0.1);
@@ -91,10 +92,10 @@ static void pairs_have_labels(void **state) {
     sh(&s,
        "$G train --set 'data={format: text, rows: labelled, texts: [2, 3], train: a.tsv, test: b.tsv, length: "
        "10}' " BERT
-       "--set model.depth=2 --set method.lr=0.003 --set train.epochs=25 --set train.batch=32 --out p --json --quiet");
+       "--set model.depth=2 --set method.lr=0.003 --set train.epochs=15 --set train.batch=32 --out p --json --quiet");
     assert_int_equal(s.code, 0);
     json_t *own = last_json(&s);
-    assert_true(number(own, "test_accuracy") > 0.75);
+    assert_true(number(own, "test_accuracy") > 0.6);
     sh(&s, "$G evaluate p --data b.tsv --json");
     assert_int_equal(s.code, 0);
     json_t *found = last_json(&s);
@@ -104,11 +105,11 @@ static void pairs_have_labels(void **state) {
 }
 
 static void vit_learns_glyphs(void **state) {
-    sh(&s,
-       "$G train --preset demo-vit-adamw --set data.train_size=1500 --set data.test_size=300 --out v --json --quiet");
+    sh(&s, "$G train --preset demo-vit-adamw --set data.train_size=800 --set data.test_size=300 --set train.epochs=4 "
+           "--set train.batch=32 --out v --json --quiet");
     assert_int_equal(s.code, 0);
     json_t *own = last_json(&s);
-    assert_true(number(own, "test_accuracy") > 0.4); /* of ten classes */
+    assert_true(number(own, "test_accuracy") > 0.3); /* of ten classes */
     json_decref(own);
 }
 

@@ -36,7 +36,7 @@ static const gls_preset presets[] = {
      "data: {format: zipf, length: 32, vocabulary: 200, transforms: [mask_tokens]}\n"
      "model: {name: bert, dim: 48, heads: 4, depth: 2}\n"
      "method: {name: adamw, lr: 0.003, weight_decay: 0.01}\n"
-     "train: {epochs: 10, batch: 32}\n"},
+     "train: {epochs: 5, batch: 32}\n"},
     {"spans-bert-adamw", "marked answers in generated passages by a small bert, adamw",
      "name: spans-bert-adamw\n"
      "data: {format: spans}\n"
