@@ -106,7 +106,7 @@ static double plain_loop(streams s, float *const v[VECTORS], int64_t d, int thre
 /* ---- methods and the passes that their formulas need ---- */
 
 typedef struct bench_case {
-    const char *name;
+    const char *name; /* clip_RULE: gradients are cut before the rule */
     streams pass[MOST_PASSES];
 } bench_case;
 
@@ -115,7 +115,7 @@ static const bench_case cases[] = {{"sgd", {{1, 1}}},          {"msgd", {{1, 2}}
                                    {"adamw", {{1, 3}}},        {"amsgrad", {{1, 4}}}, {"lars", {{2, 0}, {1, 2}}},
                                    {"lamb", {{2, 2}, {2, 1}}}, {"sngd", {{1, 1}}},    {"sngm", {{1, 2}}},
                                    {"clip", {{1, 1}}},         {"ngd", {{1, 1}}},     {"gclip", {{1, 1}, {1, 1}}},
-                                   {"cclip", {{1, 2}}},        {"acclip", {{1, 3}}}};
+                                   {"cclip", {{1, 2}}},        {"acclip", {{1, 3}}},  {"clip_adam", {{1, 3}}}};
 
 static int by_size(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -137,7 +137,10 @@ static void measure(const bench_case *c, float *const v[VECTORS], int64_t d, int
     gls_context_options options = {.size = sizeof options, .threads = threads};
     gls_context *ctx;
     gls_method *method;
-    if (gls_context_create(&ctx, &options) != GLS_OK || gls_method_create_named(ctx, c->name, d, &method) != GLS_OK)
+    bool cut = strncmp(c->name, "clip_", 5) == 0;
+    if (gls_context_create(&ctx, &options) != GLS_OK ||
+        gls_method_create_named(ctx, c->name + (cut ? 5 : 0), d, &method) != GLS_OK ||
+        (cut && gls_method_set(method, "clip_norm", 1e-3) != GLS_OK))
         exit(1);
     double plain[MOST_REPEATS], read[MOST_REPEATS], handed[MOST_REPEATS], bare[MOST_REPEATS], sink = 0;
     for (int i = -1; i < repeats; i++) {
@@ -160,7 +163,7 @@ static void measure(const bench_case *c, float *const v[VECTORS], int64_t d, int
     double p = median(plain, repeats), h = median(handed, repeats), r = median(read, repeats),
            b = median(bare, repeats);
     double bytes = (double)d * sizeof(float);
-    printf("%-8s %d  %8.1f %8.1f %6.1f %6.2f   %8.1f %6.2f%s\n", c->name, threads, 1e3 * p, 1e3 * h,
+    printf("%-10s %d  %8.1f %8.1f %6.1f %6.2f   %8.1f %6.2f%s\n", c->name, threads, 1e3 * p, 1e3 * h,
            vectors_moved(c, true) * bytes / h * 1e-9, p / h, 1e3 * b, (p + r) / b, isnan(sink) ? " ?" : "");
     fflush(stdout);
     gls_method_destroy(method);
@@ -181,7 +184,7 @@ int main(int argc, char **argv) {
     printf("# %lld parameters, median of %d. plain: loops over the same streams; handed: the norm is known; ratio: "
            "plain/method\n",
            (long long)d, repeats);
-    printf("%-8s %s  %8s %8s %6s %6s   %8s %6s\n", "method", "t", "plain ms", "handed", "GB/s", "ratio", "no norm",
+    printf("%-10s %s  %8s %8s %6s %6s   %8s %6s\n", "method", "t", "plain ms", "handed", "GB/s", "ratio", "no norm",
            "ratio");
     for (int threads = 1; threads <= 2; threads++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -60,7 +60,9 @@ static void check_rows(gls_context *ctx, const gls_source *source) {
         for (int64_t k = 0; b.row && k < b.row[1]; k++)
             if (!isfinite(b.value[k]) || b.column[k] < 0 || b.column[k] >= info->features) abort();
         for (int64_t t = 0; b.token && t < info->length; t++)
-            if (b.token[t] < 0 || b.token[t] >= info->vocabulary || b.label[t] >= info->vocabulary) abort();
+            if (b.token[t] < 0 || b.token[t] >= info->vocabulary || (b.next_tokens && b.label[t] >= info->vocabulary))
+                abort();
+        if (b.spans && (b.label[0] < 0 || b.label[1] < b.label[0] || b.label[1] >= info->length)) abort();
         if (info->target == GLS_TARGET_CLASS && (b.label[0] < 0 || b.label[0] >= info->classes)) abort();
     }
     gls_rows_destroy(rows);
@@ -115,13 +117,15 @@ static void run_png_labels(const uint8_t *data, size_t size) {
     open_file("images", data, size, "main", "", 0);
 }
 
-/* Words with a small vocabulary, then the file as the test set of the first half of it; then bytes. */
+/* Words with a small vocabulary, then the file as the test set of the first half of it; then bytes, classes, answers.
+ */
 static void run_text(const uint8_t *data, size_t size) {
     gls_context *ctx = create_context();
     memory_file file = create_file(data, size), half = create_file(data, size / 2);
     static const char *const options[] = {"{length: 3, vocabulary: 20}", "{length: 3, min_count: 2}",
-                                          "{length: 5, unit: byte}"};
-    for (int k = 0; k < 3; k++) {
+                                          "{length: 5, unit: byte}", "{length: 9, rows: labelled}",
+                                          "{length: 9, rows: spans, texts: [2, 3], long: cut}"};
+    for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
         gls_value *map = NULL;
         gls_source *train, *test = NULL;
         if (gls_yaml_parse(ctx, "fuzz", options[k], (int64_t)strlen(options[k]), &map) != GLS_OK) abort();

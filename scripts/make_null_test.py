@@ -13,7 +13,7 @@ OPTIONAL = {
     "gls_arrays_add": "data", "gls_arrays_add_layout": "layout data", "gls_arrays_resizable": "owner",
     "gls_parallel": "user", "gls_nearest": "user", "gls_options_create": "table", "gls_options_apply": "map except",
     "gls_source_open": "path options except like", "gls_transforms_apply": "list fitted", "gls_transforms_apply_elsewhere": "list fitted",
-    "gls_source_from_documents": "label", "gls_predictor_rows": "format",
+    "gls_source_from_documents": "label", "gls_source_from_frames": "label frames", "gls_predictor_rows": "format",
     "gls_source_write": "options except", "gls_source_from_dense": "label y", "gls_source_from_tokens": "label",
     "gls_source_from_sparse": "label y column value", "gls_source_targets": "label y",
     "gls_source_indices": "mass", "gls_pass_create": "options", "gls_pass_hessian_vector": "mass",

@@ -35,7 +35,7 @@ test)
     ;;
 wheel)
     mkdir -p build/wheel
-    "$python" -m pip wheel -q --no-build-isolation --no-deps -Cbuild-dir="$environment/build-wheel" -w build/wheel .
+    "$python" -m pip wheel -q --no-build-isolation --no-deps -Cbuild-dir="$environment/build" -w build/wheel .
     if command -v auditwheel >/dev/null; then
         auditwheel repair --plat auto -w build/wheel/repaired build/wheel/glissade-*.whl ||
             echo "wheel: auditwheel could not make it stand alone: it needs the libraries that it was built against"

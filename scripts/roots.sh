@@ -105,14 +105,14 @@ packages() {
 
 # Libraries of both architectures lie side by side in one root, so that programs for ARM find theirs there.
 cross_packages="crossbuild-essential-arm64 qemu-user-static pkg-config meson ninja-build python3 python3-yaml librandom123-dev
-libc6-dev:arm64 liblapacke-dev:arm64 libyaml-dev:arm64 libjansson-dev:arm64 zlib1g-dev:arm64 liblzma-dev:arm64 libpng-dev:arm64
-libxxhash-dev:arm64 libcsv-dev:arm64 libcmocka-dev:arm64 libjpeg62-turbo-dev:arm64 libjs-chart.js"
+libc6-dev:arm64 libgomp1:arm64 liblapacke-dev:arm64 libyaml-dev:arm64 libjansson-dev:arm64 zlib1g-dev:arm64 liblzma-dev:arm64 libpng-dev:arm64
+libxxhash-dev:arm64 libcsv-dev:arm64 libpcre2-dev:arm64 libunistring-dev:arm64 libcmocka-dev:arm64 libjpeg62-turbo-dev:arm64 libjs-chart.js"
 
 # The programs that the build knows: each says how many of its checks passed.
 run_cross_tests() {
     if [ -n "${GLISSADE_ARM64_TESTS:-}" ]; then
         enter "$1" "cd /root/glissade; for t in $GLISSADE_ARM64_TESTS; do
-            (cd build && QEMU_LD_PREFIX=/ OMP_WAIT_POLICY=passive qemu-aarch64-static \$t) >out 2>&1 || echo \"\$t failed\"
+            (cd build && GLISSADE_EMULATOR=qemu-aarch64-static OMP_WAIT_POLICY=passive qemu-aarch64-static \$PWD/\$t) >out 2>&1 || echo \"\$t failed\"
             grep -hE '^(\[  (PASSED|FAILED)  \]|ok|not ok)' out | sed \"s|^|\$t: |\" || tail -n 3 out
         done"
     else

@@ -22,6 +22,8 @@ glissade = os.path.abspath(sys.argv[1])
 IMAGES = "{format: glyphs, train_size: 400, test_size: 64}"
 SCALED = "{format: glyphs, train_size: 400, test_size: 64, transforms: [standardize, {pad_crop: {pad: 2}}]}"
 FLAT = "{format: gaussians, train_size: 300, test_size: 64, features: 12, transforms: [standardize]}"
+TONES = "{format: tones, train_size: 200, test_size: 40, max_labels: 3, padded: false}"
+FRAMES = "{format: tones, train_size: 200, test_size: 40, max_labels: 3, padded: false, target: frames}"
 TEXT = "{format: text, train: text.txt, test: test.txt, unit: byte, length: 12}"
 HIDDEN = TEXT[:-1] + ", transforms: [mask_tokens]}"
 CASES = [
@@ -47,6 +49,9 @@ CASES = [
     ("transformer_xl, pre", TEXT, "{name: transformer_xl, dim: 12, heads: 2, depth: 1, order: pre}"),
     ("t5", TEXT, "{name: t5, dim: 16, heads: 4, depth: 2, buckets: 8, max_distance: 9}"),
     ("t5, gated", TEXT, "{name: t5, dim: 12, heads: 2, head_dim: 5, depth: 1, source: 9, feed_forward: geglu, tie: false}"),
+    ("conformer, ctc, batch norm", TONES, "{name: conformer, dim: 12, heads: 2, depth: 2, kernel: 5}"),
+    ("conformer, labels of frames, layer norm", FRAMES,
+     "{name: conformer, dim: 12, heads: 3, depth: 1, kernel: 3, norm: layer, positions: sinusoidal}"),
     ("layers", IMAGES, """{name: layers, layers: [{conv: {channels: 5, kernel: 3, pad: 1, groups: 1}}, {leaky_relu: {slope: 0.2}},
         {max_pool: {kernel: 3, stride: 2, pad: 1}}, layer_norm, tanh, {average_pool: {kernel: 2, pad: 1}},
         {residual_block: {channels: 6, stride: 2}}, rms_norm, sigmoid, flatten, {dropout: {p: 0.2}}, {dense: {units: 10}}]}"""),
@@ -78,13 +83,15 @@ def rows_of(data, folder):
         raw = numpy.frombuffer((folder / "test.txt").read_bytes(), dtype=numpy.uint8).astype(numpy.int64)
         count = len(raw) // 12
         return {"tokens": raw[:12 * count].reshape(count, 12)}, "test.txt"
+    if "tones" in data:
+        return {"input": numpy.load(folder / "frames.npy").astype(numpy.float32)}, "frames.npy"
     name = "flat.npy" if "gaussians" in data else "realtest.npy" if "real" in data else "images.npy"
     return {"input": numpy.load(folder / name).astype(numpy.float32)}, name
 
 
 def compare(data, folder):
     feed, rows = rows_of(data, folder)
-    extra = ["--format", "text"] if "text" in data else ["--format", "npy"]
+    extra = ["--format", "text" if "text" in data else "frames" if "tones" in data else "npy"]
     run("predict", "run/final.safetensors", "--data", rows, "--out", "out.npy", *extra)
     expected = numpy.load(folder / "out.npy")
     options = onnxruntime.SessionOptions()
@@ -94,6 +101,8 @@ def compare(data, folder):
     found = dict(zip(names, session.run(None, feed)))
     if expected.dtype.kind == "i":
         return float(numpy.abs(found["label"] - expected.reshape(found["label"].shape)).max())
+    if not {"output"} <= set(names):
+        raise RuntimeError(f"outputs {names}")
     which = found["probabilities" if "probabilities" in names else "output"]
     far = float(numpy.abs(which - expected.reshape(which.shape)).max())
     if "label" in names:
@@ -109,6 +118,8 @@ with tempfile.TemporaryDirectory() as temporary:
     text(folder / "test.txt", 2, 481)  # a row needs the token behind it
     run("data", "make", "glyphs", "--set", "train_size=64", "--out", "images.npy")
     run("data", "make", "gaussians", "--set", "train_size=64", "--set", "features=12", "--out", "flat.npy")
+    run("data", "make", "tones", "--set", "train_size=40", "--set", "max_labels=3", "--set", "padded=false", "--to", "frames",
+        "--out", "frames.npy")
     for number, (what, data, model) in enumerate(CASES, 1):
         if data == "real":
             run("data", "make", "gaussians", "--set", "train_size=200", "--set", "features=5", "--out", "real.npy")

@@ -43,7 +43,8 @@ typedef struct gls_step_report {
     bool refused;           /* the gradient was not finite: nothing was changed */
     double lr;              /* learning rate of this step */
     double gradient_norm;   /* |g| as handed in: before clipping, without coupled weight decay */
-    double factor;          /* the factor a clipped or normalised method applied to its direction; 1 where none */
+    double factor;          /* the factor a clipped or normalised method applied to its direction, and clip_norm to the
+                               gradient; 1 where none */
     double clipped;         /* fraction of coordinates clipped (cclip, acclip); 0 elsewhere */
     double update_norm;     /* |w_new - w_old| */
     int64_t nonfinite;      /* coordinates of g that are not finite, when refused */
@@ -263,7 +264,7 @@ typedef struct gls_method_projection {
 
 /* The options of every method; its own struct begins with them. Rows for the table: GLS_METHOD_OPTIONS below. */
 typedef struct gls_method_common {
-    double lr, weight_decay, decoupled_weight_decay;
+    double lr, weight_decay, decoupled_weight_decay, clip_norm;
     const gls_value *groups, *from_theory;
     const gls_method_projection *project;
 } gls_method_common;
@@ -274,7 +275,7 @@ typedef struct gls_update {
     const void *options;           /* of the parameters that no group matches, at this step */
     int64_t k;                     /* number of the step, from 1 */
     unsigned needs;                /* begin may add to the type's */
-    double norm2;                  /* |g|^2, coupled decay included, where needed */
+    double norm2;                  /* |g|^2, clipped and coupled decay included, where needed */
     double lr, factor, clipped;    /* reported; lr is set, factor is 1 and clipped 0 at first */
     bool zero;                     /* the gradient counts as zero: counted in the report */
     double first[GLS_METHOD_SUMS]; /* sums of the first pass over all of w */
@@ -294,6 +295,7 @@ typedef struct gls_move {
 typedef struct gls_move_target {
     gls_real *w;
     gls_real rate; /* the rule's own, as shrink and the bounds are the library's */
+    gls_real gain; /* of g: the rule sees gain g[k]; 1 but where clip_norm cuts */
     gls_real shrink, low, high;
     double moved2; /* |w_new - w_old|^2, to be added to */
 } gls_move_target;
@@ -306,7 +308,7 @@ typedef struct gls_range {
     const double *coefficient; /* what `coefficients` prepared for the group */
     int64_t size, offset;      /* offset: of its first coordinate in w */
     const gls_real *w;         /* before the step */
-    const gls_real *g;         /* the gradient, coupled decay included */
+    const gls_real *g;         /* the gradient, clipped and coupled decay included */
     gls_real *state[GLS_METHOD_VECTORS];
     double decay;              /* weight_decay of these coordinates, with GLS_METHOD_OWN_DECAY */
     double g_norm2, w_norm2;   /* of the whole block, with GLS_METHOD_NEEDS_BLOCK_NORMS */
@@ -393,6 +395,9 @@ GLS_UNUSED static const gls_option gls_method_projection_options[] = {
     GLS_VALUE("groups", gls_method_common, groups,                                                       \
               "options of blocks by name: [{match: \"*.bias\", weight_decay: 0}]; the first match wins", \
               .flags = GLS_OPTION_WHOLE),                                                                \
+        GLS_REAL("clip_norm", gls_method_common, clip_norm, "0", 0, INFINITY,                            \
+                 "gradients longer than this are cut to it on their way into the step; 0: they are not", \
+                 .flags = GLS_OPTION_WHOLE | GLS_OPTION_SCHEDULABLE),                                    \
         GLS_METHOD_PROJECT, GLS_METHOD_THEORY("values a theorem gives: {theorem: nag, L: 10, mu: 0.1}")
 
 #ifdef __cplusplus

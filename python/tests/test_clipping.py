@@ -268,6 +268,22 @@ def test_micro_batches_that_are_not_finite(policy):
     assert torch.allclose(gradient(model), wanted, rtol=1e-10, atol=1e-12)
 
 
+def test_a_parameter_that_the_losses_use_too():
+    """As a decay in them: its gradient is then not that of its layer alone."""
+    model, x = make("linear")
+    weight = model[0].weight
+    with gt.MicroBatchClipping(model, 1, bound=0.5) as clipping:
+        clipping.backward(losses_of(model(x)))
+        model.zero_grad()
+        with pytest.warns(gt.FallbackWarning, match=r"of 0\.weight are"):
+            clipping.backward(losses_of(model(x)) + 0.3 * weight.square().sum())
+    found = gradient(model)
+    each = explicit(model, x)
+    each[:, : weight.numel()] += 0.6 * weight.detach().flatten()
+    wanted, _ = clipped(each, list(range(B)), 0.5, "mean")
+    assert torch.allclose(found, wanted, rtol=1e-10, atol=1e-12)
+
+
 def test_zero_gradients():
     model, x = make("linear")
     with gt.MicroBatchClipping(model, 1) as clipping:

@@ -76,7 +76,7 @@ static gls_status format_to_write(look *l, const char **format) {
 
 static gls_status write_to(look *l, const char *format, bool *writing) {
     const char *out = cli_get(l->args, "out");
-    if (l->source->has_mass)
+    if (l->source->has_mass && !gls_target_by_position(l->source->info.target))
         fprintf(stderr, "glissade: warning: the rows have weights, which no format writes: %s is without them\n", out);
     *writing = true;
     return gls_source_write(l->ctx, l->source, format, out, NULL, NULL);

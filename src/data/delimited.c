@@ -236,3 +236,20 @@ gls_status gls_delimited_parse(const gls_delimited *file, gls_delimited_chunk *c
     *line = p.line;
     return GLS_OK;
 }
+
+gls_status gls_delimited_read(gls_context *ctx, const char *path, char delimiter, char quote,
+                              const gls_delimited_sink *sink) {
+    enum { WANTED = 1 << 20 };
+    gls_delimited *file;
+    gls_delimited_chunk chunk = {0};
+    int64_t line = 1;
+    GLS_TRY(gls_delimited_open(ctx, path, delimiter, quote, &file));
+    gls_status status = gls_delimited_cut(file, WANTED, &chunk);
+    while (status == GLS_OK && chunk.size > 0) {
+        status = gls_delimited_parse(file, &chunk, &line, sink);
+        if (status == GLS_OK) status = gls_delimited_cut(file, WANTED, &chunk);
+    }
+    gls_delimited_chunk_free(file, &chunk);
+    gls_delimited_close(file);
+    return status;
+}

@@ -34,4 +34,8 @@ void gls_delimited_chunk_free(const gls_delimited *file, gls_delimited_chunk *ch
 gls_status gls_delimited_parse(const gls_delimited *file, gls_delimited_chunk *chunk, int64_t *line,
                                const gls_delimited_sink *sink);
 
+/* All records of a file, in order, with memory for one chunk. */
+gls_status gls_delimited_read(gls_context *ctx, const char *path, char delimiter, char quote,
+                              const gls_delimited_sink *sink);
+
 #endif

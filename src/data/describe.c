@@ -1,5 +1,5 @@
 /* Describes a set: its size and values, and what may be wrong with it, in one pass over the rows. */
-#include "data/source.h"
+#include "data/tokens.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,8 +58,9 @@ static void look_at_targets(look *l, const gls_batch *batch, int64_t i) {
 static XXH128_hash_t look_at_tokens(look *l, const gls_batch *batch, int64_t i) {
     const int32_t *token = batch->token + i * batch->length;
     const int32_t *label = batch->next_tokens ? batch->label + i * batch->length : NULL;
+    const int32_t *document = batch->document ? batch->document + i * batch->length : NULL;
     for (int64_t t = 0; t < batch->length; t++) {
-        if (label && label[t] < 0) continue;
+        if ((label && label[t] < 0) || (document && document[t] < 0)) continue;
         l->token_count[token[t]]++;
         l->tokens++;
     }
@@ -211,8 +212,8 @@ static void add_tokens(lines *l, const look *seen) {
     add(l, "%lld tokens of %lld kinds, most often", (long long)seen->tokens, (long long)used);
     for (int64_t k = 0; k < n && seen->token_count[shown[k]]; k++) {
         double share = 100 * (double)seen->token_count[shown[k]] / (double)seen->tokens;
-        if (info->target == GLS_TARGET_TOKENS && info->class_names)
-            add(l, "%s %.60s %.3g%%", k ? "," : "", info->class_names[shown[k]], share);
+        if (gls_token_names(info))
+            add(l, "%s %.60s %.3g%%", k ? "," : "", gls_token_names(info)[shown[k]], share);
         else
             add(l, "%s %lld: %.3g%%", k ? "," : "", (long long)shown[k], share);
     }

@@ -13,14 +13,14 @@ typedef struct spans_options {
 } spans_options;
 
 static const gls_option spans_table[] = {
-    GLS_INT("train_size", spans_options, train_size, "4000", 1, 1e9, "training rows"),
+    GLS_INT("train_size", spans_options, train_size, "8000", 1, 1e9, "training rows"),
     GLS_INT("test_size", spans_options, test_size, "1000", 1, 1e9, "test rows"),
-    GLS_INT("length", spans_options, length, "32", 8, 1 << 20, "tokens per row"),
-    GLS_INT("keys", spans_options, keys, "8", 1, 1 << 20, "kinds of keys"),
-    GLS_INT("words", spans_options, words, "50", 1, 1 << 20, "kinds of words"),
-    GLS_INT("stretches", spans_options, stretches, "3", 1, 1 << 20,
+    GLS_INT("length", spans_options, length, "20", 8, 1 << 20, "tokens per row"),
+    GLS_INT("keys", spans_options, keys, "4", 1, 1 << 20, "kinds of keys"),
+    GLS_INT("words", spans_options, words, "20", 1, 1 << 20, "kinds of words"),
+    GLS_INT("stretches", spans_options, stretches, "2", 1, 1 << 20,
             "marked stretches per row, at most as many as keys"),
-    GLS_INT("longest", spans_options, longest, "4", 1, 1 << 20, "words of a stretch, at most; at least one"),
+    GLS_INT("longest", spans_options, longest, "3", 1, 1 << 20, "words of a stretch, at most; at least one"),
     GLS_INT("seed", spans_options, seed, "1", 0, INFINITY, "of the rows"),
     {0},
 };

@@ -18,7 +18,7 @@ typedef struct text_options {
     int64_t length, streams, vocabulary, min_count;
 } text_options;
 
-enum { ROWS_TEXT, ROWS_LINES, ROWS_PACKED, ROWS_LABELLED };
+enum { ROWS_TEXT, ROWS_LINES, ROWS_PACKED, ROWS_LABELLED, ROWS_SPANS };
 
 static const gls_option column_name = {.type = GLS_OPTION_STRING};
 
@@ -30,16 +30,20 @@ static const gls_option text_table[] = {
     GLS_STRING("end", text_options, end, "",
                "of unit: subword, the token that ends every line instead of its line break; none where rows: text does "
                "not name one"),
-    GLS_ENUM("rows", text_options, rows, "text", "text|lines|packed|labelled",
+    GLS_ENUM("rows", text_options, rows, "text", "text|lines|packed|labelled|spans",
              "what a row is; text: length tokens wherever they lie; lines: a line, padded; packed: as many lines as "
-             "fit, which do not see each other; labelled: a text, or two, with a class"),
+             "fit, which do not see each other; labelled: a text, or two, with a class; "
+             "spans: a question and a text that holds the answer"),
     GLS_STRING("label", text_options, label, "1",
-               "of rows: labelled, the labels' column: its name in the first line, or, of a file without such a line, "
+               "of rows: labelled and spans, the column of the labels or answers: its name in the first line, or, of a "
+               "file without such a line, "
                "its number"),
-    GLS_LIST("texts", text_options, texts, "[2]", 1, 2, &column_name,
-             "of rows: labelled, the columns of the text, or of the two; tabs part columns, in .csv files commas"),
+    GLS_LIST(
+        "texts", text_options, texts, "[2]", 1, 2, &column_name,
+        "of rows: labelled and spans, the columns of the text, or of the two; tabs part columns, in .csv files commas"),
     GLS_ENUM("long", text_options, long_texts, "refuse", "refuse|cut",
-             "of rows: labelled, what becomes of texts that a row does not hold; cut: the longer one loses its end "
+             "of rows: labelled and spans, what becomes of texts that a row does not hold; cut: the longer one loses "
+             "its end "
              "first"),
     GLS_INT("length", text_options, length, "35", 1, 1 << 20, "tokens per example"),
     GLS_INT("streams", text_options, streams, "0", 0, INT32_MAX,
@@ -63,15 +67,11 @@ static gls_status name_bytes(gls_owned_source *owned) {
     return gls_owned_class_names(owned, name, GLS_TOKEN_BYTES);
 }
 
-static const char *const *words_of(const gls_data_info *info) {
-    return info->target == GLS_TARGET_TOKENS ? info->class_names : info->token_names;
-}
-
 /* The words of a training set, in their order; or the fixed ones, to which those of the file are added. */
 static gls_status begin_vocabulary(gls_token_text *s, const gls_data_info *like) {
-    if (like && !words_of(like))
+    if (like && !gls_token_names(like))
         return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: this file is text, but the training set has no words", s->what);
-    return gls_token_text_begin(s, like ? words_of(like) : NULL, like ? like->vocabulary : 0);
+    return gls_token_text_begin(s, like ? gls_token_names(like) : NULL, like ? like->vocabulary : 0);
 }
 
 /* Of the training set, or from its file. */
@@ -95,8 +95,8 @@ static gls_status check_unit(gls_context *ctx, const text_options *o) {
                            : o->texts.count != 1 || strcmp(o->texts.item[0], "2") != 0 ? "texts"
                            : o->long_texts                                             ? "long"
                                                                                        : NULL;
-    if (labelled && o->rows != ROWS_LABELLED)
-        return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.%s: expected rows: labelled beside it", labelled);
+    if (labelled && o->rows < ROWS_LABELLED)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.%s: expected rows: labelled or spans beside it", labelled);
     if (!subwords && (o->tokenizer || *o->end))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.%s: expected unit: subword beside it",
                         o->tokenizer ? "tokenizer" : "end");
@@ -237,9 +237,11 @@ static gls_status frame_of_words(gls_token_text *s, const gls_data_info *like, b
 
 static gls_status check_labelled(gls_context *ctx, const text_options *o) {
     const char *other = o->streams ? "streams" : *o->end ? "end" : NULL;
-    if (other) return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.%s: of no use to rows: labelled", other);
+    if (other) return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.%s: of no use to rows: labelled and spans", other);
+    if (o->rows == ROWS_SPANS && o->texts.count != 2)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.texts: rows: spans takes two columns, a question and a text");
     if (o->unit != GLS_TOKEN_BYTE) return GLS_OK;
-    return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.unit: rows: labelled takes word, char or subword");
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "data.unit: rows: labelled and spans take word, char or subword");
 }
 
 static gls_status begin_labelled(gls_token_text *s, const text_options *o, const gls_data_info *like,
@@ -265,8 +267,8 @@ static gls_status make_labelled(gls_token_text *s, const text_options *o, const 
         return gls_token_labelled_source(s, read, columns, frame, o->length, gls_tokenizer_names(s->tokenizer),
                                          gls_tokenizer_size(s->tokenizer), like, out);
     if (like)
-        return gls_token_labelled_source(s, read, columns, frame, o->length, words_of(like), like->vocabulary, like,
-                                         out);
+        return gls_token_labelled_source(s, read, columns, frame, o->length, gls_token_names(like), like->vocabulary,
+                                         like, out);
     const char **names = NULL;
     int64_t count;
     gls_status status = rank_words(s, o, GLS_TOKEN_FIXED + FRAME_WORDS, &names, &count);
@@ -285,7 +287,8 @@ static gls_status open_labelled(gls_token_text *s, const text_options *o, gls_pa
                                  .texts = &o->texts,
                                  .comma = size > 4 && strcmp(s->what + size - 4, ".csv") == 0,
                                  .cut = o->long_texts,
-                                 .bare = part == GLS_PART_ROWS};
+                                 .bare = part == GLS_PART_ROWS,
+                                 .spans = o->rows == ROWS_SPANS};
     gls_status status = begin_labelled(s, o, like, &frame);
     if (status == GLS_OK) status = gls_token_labelled_read(s, s->what, &columns, &read);
     if (status == GLS_OK) status = make_labelled(s, o, &read, &columns, &frame, like, out);
@@ -299,7 +302,7 @@ static gls_status open_text(gls_context *ctx, const char *path, const void *opti
     gls_reader *reader = NULL;
     gls_token_text s = {.ctx = ctx, .what = path, .unit = (gls_token_unit)o->unit, .end = -1};
     gls_status status = GLS_OK;
-    if (o->rows == ROWS_LABELLED)
+    if (o->rows >= ROWS_LABELLED)
         status = open_labelled(&s, o, part, like, out);
     else
         status = gls_reader_open(ctx, path, &reader);

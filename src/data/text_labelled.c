@@ -77,10 +77,48 @@ static gls_status reserve(gls_token_labelled *l) {
     int64_t *end = label ? gls_resize(l->ctx, l->end, 2 * room, sizeof *end) : NULL;
     if (end) l->end = end;
     int64_t *line = end ? gls_resize(l->ctx, l->line, room, sizeof *line) : NULL;
-    if (!line) return GLS_ERR_MEMORY;
-    l->line = line;
+    if (line) l->line = line;
+    int64_t *span = line ? gls_resize(l->ctx, l->span, 2 * room, sizeof *span) : NULL;
+    if (!span) return GLS_ERR_MEMORY;
+    l->span = span;
     l->room = room;
     return GLS_OK;
+}
+
+/* Tokens that the beginning of a text has in common with the whole, which are all before *at. What is encoded is thrown
+ * away, and adds no word to a vocabulary. */
+static gls_status common_tokens(gls_token_text *s, const char *text, int64_t bytes, int64_t whole, int64_t end,
+                                int64_t *common, int64_t *tokens) {
+    bool fixed = s->fixed;
+    char *part = gls_sprintf(s->ctx, "%.*s", (int)bytes, text);
+    if (!part) return GLS_ERR_MEMORY;
+    s->fixed = true;
+    gls_status status = gls_token_text_parse(s, part);
+    s->fixed = fixed;
+    gls_free(s->ctx, part);
+    *tokens = s->tokens - end;
+    for (*common = 0; *common < *tokens && *common < end - whole; ++*common)
+        if (s->token[whole + *common] != s->token[end + *common]) break;
+    s->tokens = end;
+    return status;
+}
+
+/* The answer is where it stands first; a token that it cuts is a part of it. A blank in front belongs to it. */
+static gls_status find_answer(reading *r, int64_t begin, int64_t line, int64_t span[2]) {
+    gls_token_text *s = r->s;
+    const char *answer = r->text[LABEL].at, *text = r->text[PARTS - 1].at, *found = strstr(text, answer);
+    int64_t end = s->tokens, tokens;
+    if (!found)
+        return gls_fail(s->ctx, GLS_ERR_INPUT, "%s:%lld: the answer '%.60s' is not in the second text", s->what,
+                        (long long)line, answer);
+    int64_t before = found - text, behind = before + (int64_t)strlen(answer);
+    while (before > 0 && text[before - 1] == ' ') before--;
+    GLS_TRY(common_tokens(s, text, before, begin, end, &span[0], &tokens));
+    GLS_TRY(common_tokens(s, text, behind, begin, end, &span[1], &tokens));
+    span[1] -= span[1] == tokens;
+    if (span[1] >= span[0] && span[1] < end - begin) return GLS_OK;
+    return gls_fail(s->ctx, GLS_ERR_INPUT, "%s:%lld: the answer '%.60s' has no token", s->what, (long long)line,
+                    answer);
 }
 
 static gls_status keep_label(reading *r, const char **out) {
@@ -135,20 +173,38 @@ static gls_status on_record(void *user, int64_t fields, int64_t line) {
         if (name_of(r, part)) GLS_TRY(gls_token_text_parse(s, from->at));
         l->end[2 * l->rows + part - TEXT] = s->tokens;
     }
+    if (r->columns->spans && !r->columns->bare)
+        GLS_TRY(find_answer(r, l->end[2 * l->rows], line, l->span + 2 * l->rows));
     l->line[l->rows++] = line;
     memset(r->got, 0, sizeof r->got);
     return GLS_OK;
 }
 
+static gls_status read_records(reading *r, const char *path) {
+    enum { AT_ONCE = 1 << 16 };
+    gls_delimited_sink sink = {r, on_field, on_record};
+    gls_delimited_chunk chunk = {0};
+    gls_delimited *file;
+    bool comma = r->columns->comma;
+    int64_t line = 1;
+    GLS_TRY(gls_delimited_open(r->s->ctx, path, comma ? ',' : '\t', comma ? '"' : 0, &file));
+    gls_status status;
+    do {
+        status = gls_delimited_cut(file, AT_ONCE, &chunk);
+        if (status == GLS_OK && chunk.size) status = gls_delimited_parse(file, &chunk, &line, &sink);
+    } while (status == GLS_OK && chunk.size);
+    gls_delimited_chunk_free(file, &chunk);
+    gls_delimited_close(file);
+    return status;
+}
+
 gls_status gls_token_labelled_read(gls_token_text *s, const char *path, const gls_token_columns *columns,
                                    gls_token_labelled *out) {
     reading r = {.s = s, .columns = columns, .out = out};
-    gls_delimited_sink sink = {&r, on_field, on_record};
     *out = (gls_token_labelled){.ctx = s->ctx};
     find_columns(&r);
     gls_status status = gls_arena_create(s->ctx, &out->arena);
-    if (status == GLS_OK)
-        status = gls_delimited_read(s->ctx, path, columns->comma ? ',' : '\t', columns->comma ? '"' : 0, &sink);
+    if (status == GLS_OK) status = read_records(&r, path);
     for (int part = 0; part < PARTS; part++) gls_free(s->ctx, r.text[part].at);
     for (int part = 0; part < PARTS; part++) gls_free(s->ctx, r.moved[part].at);
     if (status == GLS_OK && !out->rows)
@@ -161,6 +217,7 @@ void gls_token_labelled_clear(gls_token_labelled *l) {
     gls_free(l->ctx, l->label);
     gls_free(l->ctx, l->end);
     gls_free(l->ctx, l->line);
+    gls_free(l->ctx, l->span);
     gls_arena_destroy(l->arena);
     *l = (gls_token_labelled){0};
 }
@@ -204,14 +261,26 @@ static void write_row(const gls_token_text *s, const gls_token_labelled *l, cons
     for (int64_t t = 0; t < at; t++) document[t] = 0;
 }
 
+/* Where the answer is in the row. */
+static gls_status place_answer(const gls_token_text *s, const gls_token_labelled *l, const gls_tokenizer_frame *f,
+                               int64_t row, const int64_t size[2], int32_t *label) {
+    int64_t at = 0;
+    for (int k = 0; k < f->items && f->item[k].token != -2; k++) at += f->item[k].token == -1 ? size[0] : 1;
+    for (int k = 0; k < 2; k++) label[k] = (int32_t)(at + l->span[2 * row + k]);
+    if (l->span[2 * row + 1] < size[1]) return GLS_OK;
+    return gls_fail(s->ctx, GLS_ERR_INPUT, "%s:%lld: the answer is in the part that does not fit into %lld tokens",
+                    s->what, (long long)l->line[row], (long long)(size[0] + size[1]));
+}
+
 static gls_status write_all(const gls_token_text *s, const gls_token_labelled *l, const gls_tokenizer_frame *f,
-                            bool cut, int64_t length, int32_t *token, int32_t *document) {
+                            bool cut, int64_t length, int32_t *token, int32_t *document, int32_t *span) {
     int64_t room = length;
     for (int k = 0; k < f->items; k++) room -= f->item[k].token >= 0;
     for (int64_t i = 0; i < l->rows; i++) {
         int64_t size[2];
         GLS_TRY(fit(s, l, cut, room, i, size));
         write_row(s, l, f, i, size, token + i * length, document + i * length);
+        if (span) GLS_TRY(place_answer(s, l, f, i, size, span + 2 * i));
     }
     return GLS_OK;
 }
@@ -246,7 +315,9 @@ gls_status gls_token_labelled_source(const gls_token_text *s, const gls_token_la
                                      gls_source **out) {
     gls_data_info info = {.examples = l->rows,
                           .length = length,
-                          .target = columns->bare ? GLS_TARGET_NONE : GLS_TARGET_CLASS,
+                          .target = columns->bare    ? GLS_TARGET_NONE
+                                    : columns->spans ? GLS_TARGET_SPAN
+                                                     : GLS_TARGET_CLASS,
                           .vocabulary = count,
                           .documents = GLS_DOCUMENTS_PADDED,
                           .separator = separator(frame)};
@@ -256,9 +327,9 @@ gls_status gls_token_labelled_source(const gls_token_text *s, const gls_token_la
     GLS_TRY(gls_source_check_extents(s->ctx, s->what, 2, extents, 3, &size));
     size = l->rows * length;
     GLS_TRY(gls_token_source_create(s->ctx, &info, &made));
-    int32_t *token = made->owns = gls_alloc(s->ctx, 2 * size + l->rows, sizeof *token);
+    int32_t *token = made->owns = gls_alloc(s->ctx, 2 * size + 2 * l->rows, sizeof *token);
     gls_status status = token ? GLS_OK : GLS_ERR_MEMORY;
-    if (status == GLS_OK && !columns->bare)
+    if (status == GLS_OK && info.target == GLS_TARGET_CLASS)
         status = gls_classes_from_names(s->ctx, s->what, l->label, l->rows, like, &info, &label);
     if (status == GLS_OK) {
         made->token = token;
@@ -266,7 +337,8 @@ gls_status gls_token_labelled_source(const gls_token_text *s, const gls_token_la
         made->document = token + size;
         made->label = columns->bare ? NULL : token + 2 * size;
         memset(token + size, 0xff, (size_t)size * sizeof *token);
-        status = write_all(s, l, frame, columns->cut, length, token, token + size);
+        status = write_all(s, l, frame, columns->cut, length, token, token + size,
+                           info.target == GLS_TARGET_SPAN ? token + 2 * size : NULL);
     }
     if (status == GLS_OK && label) status = take_classes(made, &info, label, token + 2 * size);
     if (status == GLS_OK) status = name_all(made, s, names, count);

@@ -1,4 +1,4 @@
-/* Texts with labels, or pairs of texts: one row of tokens each. */
+/* Texts with labels, pairs of texts, questions with answers: one row of tokens each. */
 #ifndef GLS_DATA_TEXT_LABELLED_H
 #define GLS_DATA_TEXT_LABELLED_H
 
@@ -12,6 +12,7 @@ typedef struct gls_token_columns {
     bool comma;             /* fields parted by commas, perhaps quoted; else by tabs */
     bool cut;               /* texts that do not fit are cut, the longer one first; else refused */
     bool bare;              /* labels are neither needed nor read */
+    bool spans;             /* a label is a stretch of the second text, the answer to the first one */
 } gls_token_columns;
 
 /* What was read: row i has tokens [end[2i - 1], end[2i]) and [end[2i], end[2i + 1]) of the text, at line[i]. */
@@ -20,13 +21,14 @@ typedef struct gls_token_labelled {
     gls_arena *arena;
     const char **label; /* [rows], or NULL where bare */
     int64_t *end, *line;
+    int64_t *span; /* [rows, 2] of spans: the first and the last token of the answer in the second text */
     int64_t rows, room;
 } gls_token_labelled;
 /* Words and characters go into the text's vocabulary. GLS_ERR_INPUT names the line; GLS_ERR_ARGUMENT the column. */
 gls_status gls_token_labelled_read(gls_token_text *text, const char *path, const gls_token_columns *columns,
                                    gls_token_labelled *out);
 void gls_token_labelled_clear(gls_token_labelled *labelled);
-/* Rows of `length` tokens, padded, with classes; names [count] are those of the tokens. */
+/* Rows of `length` tokens, padded, with classes or spans; names [count] are those of the tokens. */
 gls_status gls_token_labelled_source(const gls_token_text *text, const gls_token_labelled *labelled,
                                      const gls_token_columns *columns, const gls_tokenizer_frame *frame, int64_t length,
                                      const char *const *names, int64_t count, const gls_data_info *like,

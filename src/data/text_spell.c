@@ -59,7 +59,14 @@ gls_status gls_token_language_create(gls_context *ctx, const char *what, const g
     }
     if (!info->tokenizer) return gls_fail(ctx, GLS_ERR_INPUT, "%s: a model of sub-words without its tokenizer", what);
     GLS_TRY(gls_tokenizer_parse(ctx, what, info->tokenizer, &out->tokenizer));
-    bool lines = strcmp(given(options, "rows", "text"), "text") != 0;
+    int64_t size = gls_tokenizer_size(out->tokenizer);
+    if (size > info->vocabulary) {
+        gls_token_language_clear(out);
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s: its tokenizer has %lld tokens, but the model has %lld", what,
+                        (long long)size, (long long)info->vocabulary);
+    }
+    const char *rows = given(options, "rows", "text");
+    bool lines = strcmp(rows, "lines") == 0 || strcmp(rows, "packed") == 0;
     gls_status status = gls_token_end_of_subwords(ctx, out->tokenizer, given(options, "end", ""), lines, &out->end);
     if (status != GLS_OK) gls_token_language_clear(out);
     return status;

@@ -87,8 +87,9 @@ void gls_tokenizer_pattern_clear(gls_tokenizer_pattern *pattern) {
 
 gls_status gls_tokenizer_pattern_next(gls_context *ctx, const gls_tokenizer_pattern *p, const char *text, int64_t bytes,
                                       int64_t *begin, int64_t *end) {
-    int found = pcre2_match(p->code, (PCRE2_SPTR)text, (size_t)bytes, (size_t)*begin,
-                            PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, p->data, p->limits);
+    int64_t from = *begin;
+    int found = pcre2_match(p->code, (PCRE2_SPTR)text, (size_t)bytes, (size_t)from, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY,
+                            p->data, p->limits);
     if (found < 0 && found != PCRE2_ERROR_NOMATCH) {
         PCRE2_UCHAR message[200];
         pcre2_get_error_message(found, message, sizeof message);
@@ -97,7 +98,8 @@ gls_status gls_tokenizer_pattern_next(gls_context *ctx, const gls_tokenizer_patt
     const size_t *place = pcre2_get_ovector_pointer(p->data);
     *begin = found < 0 ? -1 : (int64_t)place[0];
     *end = found < 0 ? -1 : (int64_t)place[1];
-    /* \K may put the beginning behind the end. */
-    if (*begin > *end) return gls_fail(ctx, GLS_ERR_INPUT, "a pattern of the tokenizer matches backwards");
+    /* \K moves the beginning. */
+    if (found >= 0 && (*begin < from || *begin > *end || *end <= from))
+        return gls_fail(ctx, GLS_ERR_INPUT, "a pattern of the tokenizer matches backwards");
     return GLS_OK;
 }

@@ -79,6 +79,10 @@ gls_status gls_token_source_create(gls_context *ctx, const gls_data_info *info, 
     return GLS_OK;
 }
 
+const char *const *gls_token_names(const gls_data_info *info) {
+    return info->target == GLS_TARGET_TOKENS ? info->class_names : info->token_names;
+}
+
 static gls_status check_values(gls_context *ctx, const char *what, const int32_t *value, int64_t n, int64_t width,
                                int64_t least, int64_t below) {
     for (int64_t k = 0; k < n; k++)

@@ -13,6 +13,8 @@ typedef struct gls_token_source {
     void *owns;              /* freed with the source, or NULL */
 } gls_token_source;
 
+/* [vocabulary] names of token rows, whatever their targets are, or NULL. */
+const char *const *gls_token_names(const gls_data_info *info);
 /* One with this info but without class names; its arrays are the caller's to set. */
 gls_status gls_token_source_create(gls_context *ctx, const gls_data_info *info, gls_token_source **out);
 

@@ -11,11 +11,11 @@
 typedef struct tone_options {
     int64_t train_size, test_size, classes, features, min_labels, max_labels, min_frames, max_frames, gap, seed;
     double noise;
-    int labels;
+    int target;
     bool padded;
 } tone_options;
 
-enum { LABELS_SEQUENCE, LABELS_FRAMES };
+enum { TARGET_SEQUENCE, TARGET_FRAMES };
 enum { CHUNK = 64, NAME = 24, MOST_CLASSES = 1000 };
 
 static const gls_option tone_table[] = {
@@ -31,7 +31,7 @@ static const gls_option tone_table[] = {
             "longest silence in front of a tone; between two equal ones there is one frame at least"),
     GLS_REAL("noise", tone_options, noise, "0.5", 0, INFINITY,
              "standard deviation of what is added to every value; a tone's own band has about 1"),
-    GLS_ENUM("labels", tone_options, labels, "sequence", "sequence|frames",
+    GLS_ENUM("target", tone_options, target, "sequence", "sequence|frames",
              "sequence: the tones in order; frames: a class at every frame, the first class is silence"),
     GLS_BOOL("padded", tone_options, padded, "true",
              "what is behind the last tone is padding, so that rows have their own lengths; false: silence"),
@@ -73,7 +73,7 @@ static void sound(const tone_options *o, gls_random *random, int32_t tone, int64
 
 static void put_label(const tone_job *job, int64_t row, int64_t number, int32_t tone, int64_t begin, int64_t count) {
     int32_t *label = job->label + row * job->length;
-    if (job->options->labels == LABELS_SEQUENCE) {
+    if (job->options->target == TARGET_SEQUENCE) {
         label[number] = tone;
         return;
     }
@@ -82,7 +82,7 @@ static void put_label(const tone_job *job, int64_t row, int64_t number, int32_t 
 
 /* Silence is class 0 of frames, but for padding. */
 static void finish_labels(const tone_job *job, int64_t row, int64_t frames) {
-    for (int64_t t = 0; job->options->labels == LABELS_FRAMES && t < frames; t++)
+    for (int64_t t = 0; job->options->target == TARGET_FRAMES && t < frames; t++)
         if (job->label[row * job->length + t] < 0) job->label[row * job->length + t] = 0;
 }
 
@@ -136,7 +136,7 @@ static gls_status draw_all(gls_context *ctx, tone_job *job, int64_t values) {
 
 /* Takes the job's arrays. */
 static gls_status own_arrays(gls_context *ctx, tone_job *job, const char *const *names, gls_source **out) {
-    bool frames = job->options->labels == LABELS_FRAMES;
+    bool frames = job->options->target == TARGET_FRAMES;
     gls_data_info info = {.examples = job->examples,
                           .features = job->length * job->options->features,
                           .length = job->length,
@@ -158,7 +158,7 @@ typedef struct tone_names {
 static gls_status make_source(gls_context *ctx, tone_job *job, gls_source **out) {
     tone_names *names = gls_alloc(ctx, 1, sizeof *names);
     if (!names) return GLS_ERR_MEMORY;
-    bool frames = job->options->labels == LABELS_FRAMES;
+    bool frames = job->options->target == TARGET_FRAMES;
     names->name[0] = "silence";
     for (int64_t k = 0; k < job->options->classes; k++) {
         snprintf(names->text[k], NAME, "t%lld", (long long)k + 1);

@@ -76,7 +76,7 @@ enum { GLS_SAMPLE_PRODUCT = 3 };
  * on each. Measured on an mlp, where the gradient is as large as the work behind it, and on a convolutional network,
  * where it is small. */
 static inline double gls_sample_singly(const gls_measure *m, bool at_work) {
-    return 1.5 + (at_work ? 20 : 7) * m->breadth;
+    return 1.5 + (at_work ? 8 : 3) * m->breadth;
 }
 /* For costs: how many of `examples` a sample of that size (-1: all) reads; a mini-batch's own size, 0 being the run's.
  */

@@ -110,7 +110,7 @@ static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_me
 /* Gradients, and for each coordinate of each point a normal and the products with the other gradients. */
 static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
     const options *o = m->options;
-    const double a_point = 600;
+    const double a_point = 100;
     return (double)(o->points + 1) * (gls_sample_size(o->sample.sample, examples) + a_point * m->breadth);
 }
 

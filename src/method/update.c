@@ -12,15 +12,20 @@
 
 /* ---- kernels over one range: all in cache ---- */
 
-/* out = g + lambda at */
+/* out = gain g + lambda at */
 GLS_SIMD static void add_decay(gls_real *restrict out, const gls_real *restrict g, const gls_real *restrict at,
-                               gls_real lambda, int64_t n) {
-    for (int64_t i = 0; i < n; i++) out[i] = g[i] + lambda * at[i];
+                               gls_real gain, gls_real lambda, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = gain * g[i] + lambda * at[i];
+}
+
+/* out = gain g: what is not decayed may be infinite. */
+GLS_SIMD static void scale_into(gls_real *restrict out, const gls_real *restrict g, gls_real gain, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = gain * g[i];
 }
 
 GLS_SIMD double gls_move_along(gls_real *restrict w, const gls_real *restrict along, gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, along[k]);
+    GLS_MOVE_LOOP(total, w, &to, n, gls_move_ahead(along, i), to.gain * along[k]);
     return total;
 }
 
@@ -38,6 +43,7 @@ typedef struct pass {
     gls_update *update;
     pass_kind kind;
     const gls_method_blocks *blocks;
+    double gain;  /* of g: less than 1 where it is cut to clip_norm */
     double scale; /* of w, in PASS_SCALE */
 } pass;
 
@@ -46,7 +52,7 @@ typedef struct room {
     gls_real *w;
     const gls_real *at;
     _Alignas(64) gls_real step[GLS_METHOD_RANGE];
-    _Alignas(64) gls_real decayed[GLS_METHOD_RANGE];
+    _Alignas(64) gls_real g[GLS_METHOD_RANGE]; /* clipped and decayed */
     _Alignas(64) gls_real moved[GLS_METHOD_RANGE];
 } room;
 
@@ -90,21 +96,32 @@ static double coupled_decay(const pass *p, const gls_method_piece *piece, const 
 static bool needs_room(const pass *p, const gls_method_piece *piece, const gls_method_common *options) {
     if (p->kind == PASS_SCALE) return false;
     if (p->kind == PASS_FIRST || coupled_decay(p, piece, options) != 0) return true;
-    if (p->kind == PASS_NORMS) return false;
+    if (p->kind == PASS_NORMS) return p->gain != 1;
     return !(p->update->needs & GLS_METHOD_MOVES) || p->method->projection.ball > 0;
+}
+
+/* The gradient that the rule is to see. One that moves w itself multiplies what is not decayed by the gain. */
+static void prepare_gradient(const pass *p, const gls_method_piece *piece, gls_range *r, room *buffers) {
+    double lambda = coupled_decay(p, piece, r->options);
+    bool takes_gain = p->kind == PASS_MAIN && (p->update->needs & GLS_METHOD_MOVES) && lambda == 0;
+    r->target->gain = takes_gain ? (gls_real)p->gain : 1;
+    if (takes_gain || (lambda == 0 && p->gain == 1)) return;
+    if (lambda != 0)
+        add_decay(buffers->g, r->g, buffers->at, (gls_real)p->gain, (gls_real)lambda, r->size);
+    else
+        scale_into(buffers->g, r->g, (gls_real)p->gain, r->size);
+    r->g = buffers->g;
 }
 
 /* The rule's own work on one range. */
 static void run_range(const pass *p, const gls_method_piece *piece, gls_range *r, room *buffers,
                       gls_method_sums *sums) {
-    double lambda = p->kind == PASS_SCALE ? 0 : coupled_decay(p, piece, r->options);
-    if (lambda != 0) {
-        add_decay(buffers->decayed, r->g, buffers->at, (gls_real)lambda, r->size);
-        r->g = buffers->decayed;
-    }
     if (p->kind == PASS_SCALE) {
         gls_scale(buffers->w, p->scale, r->size);
-    } else if (p->kind == PASS_NORMS) {
+        return;
+    }
+    prepare_gradient(p, piece, r, buffers);
+    if (p->kind == PASS_NORMS) {
         sums->own[0] += gls_sum_squares(r->g, r->size);
         if (p->update->needs & GLS_METHOD_NEEDS_BLOCK_NORMS) sums->own[1] += gls_sum_squares(r->w, r->size);
     } else if (p->kind == PASS_FIRST) {
@@ -241,26 +258,34 @@ static gls_status check_squares(const gls_method *method, double norm2) {
                     sizeof(gls_real) == 4 ? ", or compute in double" : "");
 }
 
+/* Nothing has changed but the count: a refused step is a step of the run, and the schedules' end counts it. */
+static gls_step_report refuse(gls_method *method, const gls_method_blocks *blocks, double lr, double norm2) {
+    method->refused++;
+    return (gls_step_report){.refused = true,
+                             .lr = lr,
+                             .nonfinite = gls_method_nonfinite(method, blocks),
+                             .gradient_norm = sqrt(norm2),
+                             .factor = 1,
+                             .zero_gradients = method->zero_gradients};
+}
+
+/* What g is multiplied with. */
+static double gain_of(const gls_method_common *options, double norm2) {
+    double most = options->clip_norm;
+    return most > 0 && norm2 > most * most ? most / sqrt(norm2) : 1;
+}
+
 /* The order of the verbs is that of gls_method_type (method.h). A gradient that is not finite is refused before
  * w or the state has changed. Rules see the whole of g and w only through sums: `first` may read but not move w, `main`
- * moves each range once it has its step, and the projection onto a ball, which needs |w|, comes last. */
+ * moves each range while it makes its step, and the projection onto a ball, which needs |w|, comes last. */
 gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gls_method_blocks *blocks,
                           const gls_real *w, gls_step_report *report) {
     const gls_method_type *type = method->type;
     double norm2 = gls_method_norm2(method, answer, blocks);
-    if (isfinite(norm2)) GLS_TRY(check_squares(method, norm2));
-    /* A refused step is a step of the run: the schedules' end counts it, so their position does. */
-    gls_clock clock = {(double)(method->steps + method->refused), answer->epoch};
-    GLS_TRY(gls_method_groups_advance(method, clock));
+    GLS_TRY(gls_method_groups_advance(method, (gls_clock){(double)(method->steps + method->refused), answer->epoch}));
     const gls_method_common *options = method->group[method->groups - 1].now;
     if (!isfinite(norm2)) {
-        method->refused++;
-        *report = (gls_step_report){.refused = true,
-                                    .lr = options->lr,
-                                    .nonfinite = gls_method_nonfinite(method, blocks),
-                                    .gradient_norm = sqrt(norm2),
-                                    .factor = 1,
-                                    .zero_gradients = method->zero_gradients};
+        *report = refuse(method, blocks, options->lr, norm2);
         return GLS_OK;
     }
     gls_update update = {.self = method->self,
@@ -272,9 +297,10 @@ gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gl
                          .parameters = method->parameters,
                          .trained = method->parameters - method->frozen,
                          .ctx = method->ctx};
-    pass p = {.method = method, .update = &update, .blocks = blocks};
+    pass p = {.method = method, .update = &update, .blocks = blocks, .gain = gain_of(options, norm2)};
+    GLS_TRY(check_squares(method, norm2 * p.gain * p.gain));
     if (type->begin) type->begin(&update);
-    GLS_TRY(find_norms(&p, norm2));
+    GLS_TRY(find_norms(&p, norm2 * p.gain * p.gain));
     prepare(method, &update);
     if (type->first) {
         GLS_TRY(run_pass(&p, PASS_FIRST));
@@ -290,7 +316,7 @@ gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gl
     *report = (gls_step_report){.moved = update2 > 0,
                                 .lr = update.lr,
                                 .gradient_norm = sqrt(norm2),
-                                .factor = update.factor,
+                                .factor = update.factor * p.gain,
                                 .clipped = update.clipped,
                                 .update_norm = sqrt(update2),
                                 .zero_gradients = method->zero_gradients};

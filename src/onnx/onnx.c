@@ -95,10 +95,18 @@ static bool is_taken(const gls_onnx *o, const char *name) {
     return tensor_of(o, name) != NULL;
 }
 
+/* Names of a graph's outputs, which no value inside of it takes from them. */
+static bool is_output_name(const char *name) {
+    static const char *const names[] = {"output", "label", "probabilities"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
 static const char *fresh_name(gls_onnx *o, const char *name) {
     char text[GLS_ONNX_NAME];
     snprintf(text, sizeof text, "%s", name);
-    for (int i = 2; is_taken(o, text); i++) snprintf(text, sizeof text, "%.200s_%d", name, i);
+    for (int i = 2; is_output_name(text) || is_taken(o, text); i++) snprintf(text, sizeof text, "%.200s_%d", name, i);
     return keep(o, text);
 }
 
@@ -151,9 +159,10 @@ static bool keep_attribute(gls_onnx *o, gls_onnx_operator *to, const gls_onnx_at
     return list != NULL;
 }
 
-const char *gls_onnx_node(gls_onnx *o, const char *type, const char *name, const char *const *inputs,
-                          const gls_onnx_attribute *attributes) {
-    gls_onnx_operator node = {.type = type, .name = fresh_name(o, name)};
+/* With that very name. */
+static const char *add_operator(gls_onnx *o, const char *type, const char *own, const char *const *inputs,
+                                const gls_onnx_attribute *attributes) {
+    gls_onnx_operator node = {.type = type, .name = own};
     for (; inputs[node.inputs] && node.inputs < GLS_ONNX_INPUTS; node.inputs++)
         node.input[node.inputs] = inputs[node.inputs];
     for (; attributes && attributes->name; attributes++)
@@ -162,6 +171,11 @@ const char *gls_onnx_node(gls_onnx *o, const char *type, const char *name, const
     if (!added) return "";
     *added = node;
     return node.name;
+}
+
+const char *gls_onnx_node(gls_onnx *o, const char *type, const char *name, const char *const *inputs,
+                          const gls_onnx_attribute *attributes) {
+    return add_operator(o, type, fresh_name(o, name), inputs, attributes);
 }
 
 const char *gls_onnx_reshape(gls_onnx *o, const char *name, const char *x, const int64_t *extents) {
@@ -203,7 +217,7 @@ const char *gls_onnx_input(gls_onnx *o, const char *name, gls_onnx_kind kind, in
 /* The name is the file's own, so a node that copies the value carries it. */
 void gls_onnx_output(gls_onnx *o, const char *name, const char *value, gls_onnx_kind kind, int dims,
                      const int64_t *shape) {
-    const char *own = gls_onnx_node(o, "Identity", name, GLS_ONNX_ARGS(value), NULL);
+    const char *own = add_operator(o, "Identity", keep(o, name), GLS_ONNX_ARGS(value), NULL);
     add_port(o, &o->output, own, own, kind, dims, shape);
 }
 

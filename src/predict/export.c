@@ -45,11 +45,13 @@ static void one_number(const export *e, const char *z) {
 
 static void a_number_a_class(const export *e, const char *z) {
     gls_onnx *to = e->to;
-    if (e->p->problem->link == GLS_LINK_SOFTMAX) {
+    gls_link link = e->p->problem->link;
+    if (link == GLS_LINK_SOFTMAX || link == GLS_LINK_SEQUENCE) {
         const char *shares =
             gls_onnx_node(to, "Softmax", "shares", GLS_ONNX_ARGS(z), GLS_ONNX_WITH(GLS_ONNX_INT("axis", -1)));
         gls_onnx_output(to, "probabilities", shares, GLS_ONNX_FLOAT, e->dims, e->shape);
     }
+    if (link == GLS_LINK_SEQUENCE) return; /* which frames make one label is the reader's to say */
     const char *label = gls_onnx_node(to, "ArgMax", "class", GLS_ONNX_ARGS(z),
                                       GLS_ONNX_WITH(GLS_ONNX_INT("axis", -1), GLS_ONNX_INT("keepdims", 0)));
     gls_onnx_output(to, "label", label, GLS_ONNX_WHOLE, e->dims - 1, e->shape);
@@ -59,7 +61,7 @@ static void end(const export *e, const char *z) {
     gls_link link = e->p->problem->link;
     gls_onnx_output(e->to, "output", z, GLS_ONNX_FLOAT, e->dims, e->shape);
     if (link == GLS_LINK_LOGISTIC || link == GLS_LINK_SIGN) one_number(e, z);
-    if (link == GLS_LINK_SOFTMAX || link == GLS_LINK_LARGEST) a_number_a_class(e, z);
+    if (link == GLS_LINK_SOFTMAX || link == GLS_LINK_LARGEST || link == GLS_LINK_SEQUENCE) a_number_a_class(e, z);
 }
 
 /* Names of classes, as a JSON list under "classes". */

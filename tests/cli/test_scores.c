@@ -173,10 +173,36 @@ static void scores_by_a_column(void **state) {
     assert_non_null(strstr(s.err, "no such column"));
 }
 
+/* Those of transform mix are shown without being asked for, and are the run's own. */
+static void domains_are_shown(void **state) {
+    static said s;
+    sh(&s,
+       "for k in 1 2; do $G data make gaussians --set train_size=90 --set classes=3 --set seed=$k --out d$k.npy; done; "
+       "$G train --set data='{format: npy, train: d1.npy, test: d1.npy, transforms: [{mix: [{format: npy, train: "
+       "d2.npy, test: d2.npy}]}]}' --set model.name=softmax --set method.name=sgd --set train.epochs=2 --out m "
+       "--quiet --json");
+    assert_int_equal(s.code, 0);
+    json_t *own = last_json(&s), *domains = json_object_get(own, "domains");
+    sh(&s, "$G evaluate m --data d1.npy --json");
+    json_t *found = last_json(&s), *by = json_object_get(found, "by");
+    assert_non_null(strstr(s.out, "\ndomain "));
+    assert_int_equal(json_array_size(by), 2);
+    for (size_t d = 0; d < 2; d++) {
+        json_t *one = json_array_get(by, d), *same = json_array_get(domains, d);
+        assert_true(number(one, "domain") == (double)d && number(one, "examples") == number(same, "examples"));
+        assert_true(fabs(number(one, "loss") - number(same, "loss")) < 1e-6);
+        assert_true(fabs(number(one, "accuracy") - number(same, "accuracy")) < 1e-6);
+    }
+    json_decref(found);
+    json_decref(own);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_runs_score_is_that_of_evaluate), cmocka_unit_test(targets_have_a_direction),
-        cmocka_unit_test(sweeps_compare_by_what_is_named), cmocka_unit_test(what_does_not_apply_is_refused),
-        cmocka_unit_test(scores_by_a_column)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_runs_score_is_that_of_evaluate),
+                                       cmocka_unit_test(targets_have_a_direction),
+                                       cmocka_unit_test(sweeps_compare_by_what_is_named),
+                                       cmocka_unit_test(what_does_not_apply_is_refused),
+                                       cmocka_unit_test(scores_by_a_column),
+                                       cmocka_unit_test(domains_are_shown)};
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

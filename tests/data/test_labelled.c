@@ -1,5 +1,6 @@
 /* Format text with rows: labelled: texts and pairs of texts with classes, of words and of sub-words. */
 #include "data/corpus_path.h"
+#include "data/tokenizer.h"
 #include "support.h"
 
 static char *folder;
@@ -79,9 +80,9 @@ static void pairs_of_texts(void **state) {
     assert_int_equal(source->info.separator, 3);
     assert_string_equal(source->info.class_names[1], "yes");
     assert_string_equal(source->info.token_names[4], "dog");
-    assert_string_equal(source->info.token_names[5], "\"dog\"");
-    assert_string_equal(source->info.token_names[6], "b");
-    static const int32_t first[] = {2, 7, 6, 3, 6, 3}, second[] = {2, 4, 3, 4, 5, 3};
+    assert_string_equal(source->info.token_names[6], "\"dog\"");
+    assert_string_equal(source->info.token_names[5], "b");
+    static const int32_t first[] = {2, 7, 5, 3, 5, 3}, second[] = {2, 4, 3, 4, 6, 3};
     assert_string_equal(source->info.token_names[7], "b,");
     expect_row(&b, 0, first, 6);
     expect_row(&b, 1, second, 6);
@@ -121,6 +122,52 @@ static void pairs_of_subwords(void **state) {
     counting_end(&c, ctx);
 }
 
+/* Of words the answer has whole ones, also where it is a part of them; of sub-words the tokens that it touches. */
+static void answers(void **state) {
+    static const struct {
+        const char *line;
+        int32_t first, last; /* of words */
+    } known[] = {
+        {"the mat\twhere is it\tIt is on the mat, says he.\n", 8, 9},
+        {"It\twhere\tIt is.\n", 3, 3},
+        {"caf\303\251 x\twhat\tthe old caf\303\251 x!\n", 5, 6},
+    };
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    char options[1400];
+    gls_rows *rows;
+    gls_source *source;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        write_text(in_folder(folder, "answers"), known[i].line);
+        source = open_ok(ctx, "text", in_folder(folder, "answers"), "{rows: spans, texts: [2, 3], length: 16}");
+        gls_batch b = whole(ctx, source, &rows);
+        assert_true(b.spans);
+        assert_int_equal(b.label[0], known[i].first);
+        assert_int_equal(b.label[1], known[i].last);
+        gls_rows_destroy(rows);
+        gls_source_destroy(source);
+    }
+    /* In sub-words: the marked tokens, written one after the other, are the answer. */
+    gls_tokenizer *t;
+    snprintf(options, sizeof options, "%s/tokenizer/bytes.json", CORPUS);
+    assert_int_equal(gls_tokenizer_read(ctx, options, &t), GLS_OK);
+    snprintf(options, sizeof options,
+             "{rows: spans, unit: subword, tokenizer: '%s/tokenizer/bytes.json', texts: [2, 3], length: 64}", CORPUS);
+    write_text(in_folder(folder, "answers"), "the dog\twho\tWe saw the cat and the dog, then left.\n");
+    source = open_ok(ctx, "text", in_folder(folder, "answers"), options);
+    gls_batch b = whole(ctx, source, &rows);
+    char said[200] = "";
+    for (int32_t k = b.label[0]; k <= b.label[1]; k++) {
+        gls_tokenizer_writing w = gls_tokenizer_write(t, b.token[k]);
+        strncat(said, w.text, (size_t)w.bytes);
+    }
+    assert_string_equal(said, " the dog");
+    gls_rows_destroy(rows);
+    gls_source_destroy(source);
+    gls_tokenizer_destroy(t);
+    counting_end(&c, ctx);
+}
+
 static void refuses(void **state) {
     static const struct {
         const char *text, *options, *says;
@@ -134,11 +181,15 @@ static void refuses(void **state) {
         {"a\tb b b b\n", "{rows: labelled, length: 4}", ":1: 4 tokens with those around them, expected at most 2",
          GLS_ERR_INPUT},
         {"a\tb\n", "{rows: labelled, length: 1, long: cut}", ":1: 1 tokens", GLS_ERR_INPUT},
-        {"a\tb\n", "{rows: labelled, unit: byte}", "data.unit: rows: labelled takes", GLS_ERR_ARGUMENT},
+        {"a\tb\n", "{rows: labelled, unit: byte}", "data.unit: rows: labelled and spans take", GLS_ERR_ARGUMENT},
         {"a\tb\n", "{rows: labelled, streams: 2}", "data.streams: of no use", GLS_ERR_ARGUMENT},
-        {"a\tb\n", "{texts: [2, 3]}", "data.texts: expected rows: labelled", GLS_ERR_ARGUMENT},
-        {"a\tb\n", "{long: cut}", "data.long: expected rows: labelled", GLS_ERR_ARGUMENT},
+        {"a\tb\n", "{texts: [2, 3]}", "data.texts: expected rows: labelled or spans", GLS_ERR_ARGUMENT},
+        {"a\tb\n", "{long: cut}", "data.long: expected rows: labelled or spans", GLS_ERR_ARGUMENT},
         {"a\tb\n", "{rows: labelled, texts: [2, 3, 4]}", "texts", GLS_ERR_ARGUMENT},
+        {"a\tb\n", "{rows: spans}", "data.texts: rows: spans takes two columns", GLS_ERR_ARGUMENT},
+        {"a\tb\tc d\n", "{rows: spans, texts: [2, 3]}", ":1: the answer 'a' is not in the second text", GLS_ERR_INPUT},
+        {"d\tb\tc c c c d\n", "{rows: spans, texts: [2, 3], length: 6, long: cut}",
+         ":1: the answer is in the part that does not fit into 3 tokens", GLS_ERR_INPUT},
     };
     counting c;
     gls_context *ctx = counting_context(&c, 1);
@@ -185,8 +236,11 @@ static void out_of_memory_anywhere(void **state) {
 
 int main(void) {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(words_with_classes),     cmocka_unit_test(pairs_of_texts),
-        cmocka_unit_test(pairs_of_subwords),      cmocka_unit_test(refuses),
+        cmocka_unit_test(words_with_classes),
+        cmocka_unit_test(pairs_of_texts),
+        cmocka_unit_test(pairs_of_subwords),
+        cmocka_unit_test(answers),
+        cmocka_unit_test(refuses),
         cmocka_unit_test(out_of_memory_anywhere),
     };
     return cmocka_run_group_tests(list, make_files, remove_files);

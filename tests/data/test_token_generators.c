@@ -106,7 +106,8 @@ static void spans_mark_their_answers(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
     gls_rows *rows;
-    gls_source *source = open_ok(ctx, "spans", NULL, "{train_size: 3000, length: 30, keys: 6, words: 9}");
+    gls_source *source =
+        open_ok(ctx, "spans", NULL, "{train_size: 3000, length: 30, keys: 6, words: 9, stretches: 3, longest: 4}");
     gls_batch b = whole(ctx, source, &rows);
     int64_t asked[STRETCHES] = {0}, sizes[LONGEST + 1] = {0};
     assert_true(b.spans);
@@ -152,10 +153,10 @@ static void spans_refuse(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
     gls_source *source;
-    assert_int_equal(open_status(ctx, "spans", NULL, "{keys: 2}", GLS_PART_TRAIN, NULL, &source), GLS_ERR_ARGUMENT);
-    assert_says(ctx, "data.stretches: 3, expected at most the 2 keys");
-    assert_int_equal(open_status(ctx, "spans", NULL, "{length: 21}", GLS_PART_TRAIN, NULL, &source), GLS_ERR_ARGUMENT);
-    assert_says(ctx, "data.length: 21 tokens, expected at least 22");
+    assert_int_equal(open_status(ctx, "spans", NULL, "{keys: 1}", GLS_PART_TRAIN, NULL, &source), GLS_ERR_ARGUMENT);
+    assert_says(ctx, "data.stretches: 2, expected at most the 1 keys");
+    assert_int_equal(open_status(ctx, "spans", NULL, "{length: 13}", GLS_PART_TRAIN, NULL, &source), GLS_ERR_ARGUMENT);
+    assert_says(ctx, "data.length: 13 tokens, expected at least 14");
     counting_end(&c, ctx);
 }
 

@@ -1,7 +1,7 @@
 /* Sub-words: the ids of the package `tokenizers` on varied text, texts that come back, training, and what is refused.
  */
 #include "data/corpus_path.h"
-#include "data/tokenizer.h"
+#include "data/text.h"
 #include "support.h"
 #include "tokenizer_ids.h"
 
@@ -259,6 +259,31 @@ static void refused_rows(void **state) {
     counting_end(&c, ctx);
 }
 
+/* A model's file must hold a tokenizer of sub-words, whole, and with no token that the model does not have. */
+static void model_and_tokenizer_agree(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_value *options = yaml(ctx, "{unit: subword, rows: lines, end: '<|end|>'}");
+    gls_tokenizer *t = read_corpus(ctx, "bytes");
+    gls_token_language language;
+    gls_data_info info = {.vocabulary = 320, .classes = 320};
+    assert_int_equal(gls_token_language_create(ctx, "model", options, &info, &language), GLS_ERR_INPUT);
+    assert_says(ctx, "model: a model of sub-words without its tokenizer");
+    info.tokenizer = "{";
+    assert_int_equal(gls_token_language_create(ctx, "model", options, &info, &language), GLS_ERR_INPUT);
+    assert_says(ctx, "model: tokenizer: not JSON");
+    info.tokenizer = gls_tokenizer_json(t);
+    assert_int_equal(gls_token_language_create(ctx, "model", options, &info, &language), GLS_OK);
+    assert_int_equal(language.end, 0);
+    gls_token_language_clear(&language);
+    info.vocabulary = 319;
+    assert_int_equal(gls_token_language_create(ctx, "model", options, &info, &language), GLS_ERR_INPUT);
+    assert_says(ctx, "model: its tokenizer has 320 tokens, but the model has 319");
+    gls_tokenizer_destroy(t);
+    gls_value_destroy(ctx, options);
+    counting_end(&c, ctx);
+}
+
 static gls_status attempt(gls_context *ctx) {
     char path[1024];
     gls_tokenizer *t = NULL;
@@ -292,6 +317,7 @@ int main(void) {
         cmocka_unit_test(refuses),
         cmocka_unit_test(rows_of_text),
         cmocka_unit_test(refused_rows),
+        cmocka_unit_test(model_and_tokenizer_agree),
         cmocka_unit_test(out_of_memory_anywhere),
     };
     return cmocka_run_group_tests(list, make_folder, remove_files);

@@ -54,8 +54,8 @@ static void frames(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
     gls_source *a = open_ok(ctx, "tones", NULL, "{" SMALL ", noise: 0}"),
-               *b = open_ok(ctx, "tones", NULL, "{" SMALL ", noise: 0, labels: frames}"),
-               *d = open_ok(ctx, "tones", NULL, "{" SMALL ", noise: 0, labels: frames, padded: false}");
+               *b = open_ok(ctx, "tones", NULL, "{" SMALL ", noise: 0, target: frames}"),
+               *d = open_ok(ctx, "tones", NULL, "{" SMALL ", noise: 0, target: frames, padded: false}");
     gls_rows *rows[3];
     gls_batch x = whole(ctx, a, &rows[0]), y = whole(ctx, b, &rows[1]), z = whole(ctx, d, &rows[2]);
     assert_int_equal(b->info.target, GLS_TARGET_FRAMES);
@@ -93,7 +93,7 @@ static void frames(void **state) {
 static void files(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
-    static const char *const kinds[] = {"{" SMALL "}", "{" SMALL ", labels: frames}", "{" SMALL ", padded: false}"};
+    static const char *const kinds[] = {"{" SMALL "}", "{" SMALL ", target: frames}", "{" SMALL ", padded: false}"};
     static const char *const options[] = {"{classes: 5}", "{target: frames, classes: 6}", "{classes: 5}"};
     char folder[] = "/tmp/glissade_frames_XXXXXX", path[64], labels[64], counts[64];
     assert_non_null(mkdtemp(folder));

@@ -103,6 +103,46 @@ static void same_bits_as_one_vector(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* clip_norm cuts g as one would before the step, to the bit where no other norm is taken; g itself stays. */
+static void cuts_long_gradients(void **state) {
+    static const char *const rules[] = {"sgd",  "msgd, weight_decay: 0.1", "adam, weight_decay: 0.1", "acclip", "cclip",
+                                        "adamw"};
+    gls_context *ctx = test_context(2);
+    gls_layout *layout = ragged(ctx);
+    int64_t d = gls_layout_size(layout);
+    gls_real *w = malloc((size_t)d * sizeof *w), *other = malloc((size_t)d * sizeof *w);
+    gls_real *g = malloc((size_t)d * sizeof *g), *cut = malloc((size_t)d * sizeof *g);
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "{name: %s, clip_norm: 300}", rules[i]);
+        gls_method *method = make_method(ctx, layout, text);
+        snprintf(text, sizeof text, "{name: %s}", rules[i]);
+        gls_method *plain = make_method(ctx, layout, text);
+        draw_weights(d, w);
+        memcpy(other, w, (size_t)d * sizeof *w);
+        for (int64_t t = 1; t <= STEPS; t++) { /* about 300 is sqrt(d): sparse gradients are shorter */
+            gls_step_report a, b;
+            draw_gradient(t == 2 ? SPARSE : HEAVY, t, d, g);
+            memcpy(cut, g, (size_t)d * sizeof *g);
+            double norm = sqrt(gls_sum_squares(g, d)), factor = norm > 300 ? 300 / norm : 1;
+            assert_int_equal(factor < 1, t != 2);
+            for (int64_t k = 0; k < d; k++) cut[k] *= (gls_real)factor;
+            assert_int_equal(gls_method_step(method, w, g, &a), GLS_OK);
+            assert_int_equal(gls_method_step(plain, other, cut, &b), GLS_OK);
+            assert_memory_equal(w, other, (size_t)d * sizeof *w);
+            assert_true(a.factor == factor && a.gradient_norm == norm && a.update_norm > 0);
+        }
+        gls_method_destroy(method);
+        gls_method_destroy(plain);
+    }
+    free(w);
+    free(other);
+    free(g);
+    free(cut);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
 /* A block that is not trained keeps its bits and its gradient is not read; |g| is that of the others. */
 static void leaves_out_what_is_not_trained(void **state) {
     gls_context *ctx = test_context(1);
@@ -145,7 +185,7 @@ static void refuses(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits_as_one_vector),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits_as_one_vector), cmocka_unit_test(cuts_long_gradients),
                                        cmocka_unit_test(leaves_out_what_is_not_trained), cmocka_unit_test(refuses)};
     return cmocka_run_group_tests_name("blocks", tests, NULL, NULL);
 }

@@ -58,34 +58,53 @@ static void batch_norm_in_groups(void **state) {
     outcome_clear(&both);
 }
 
-/* Measures without a cadence share a tenth of the steps' gradients, at least one look, the last at the end. Of 300
- * steps of 60 of 600 examples each of two has 900 gradients: a loss takes 600/3 of them, which makes 4 looks; diversity
- * takes 2.6 * 600, so it reads 300 examples and looks once. */
-static void automatic_cadence_keeps_to_its_share(void **state) {
-    (void)state;
-    char folder[64], path[200], line[8192];
-    const char *const overrides[] = {"train.batch=60", "train.epochs=30", "train.log_every=1s",
-                                     "measure={gradient_diversity: {}, loss: {every: auto}, time_averages: {}}", NULL};
-    outcome o = train(fresh_folder(folder), false, NULL, overrides);
-    must_be_ok(&o);
+/* Looks of a measure along a run of 300 steps of 60 of 600 examples, and the size of its samples; the looks are that
+ * many steps apart. */
+static void look_at(const char *folder, const char *measure, int looks, int sample) {
+    char path[200], line[8192], name[64], size[32];
+    long long step, found = 0;
     snprintf(path, sizeof path, "%s/measures.jsonl", folder);
+    snprintf(name, sizeof name, "\"measure\":\"%s\"", measure);
+    snprintf(size, sizeof size, "\"sample\":%d,", sample);
     FILE *file = fopen(path, "r");
     assert_non_null(file);
-    long long step, losses = 0, diversities = 0;
     while (fgets(line, sizeof line, file)) {
         assert_int_equal(sscanf(line, "{\"step\":%lld", &step), 1);
-        if (strstr(line, "\"measure\":\"loss\"")) assert_int_equal(step, 75 * ++losses);
-        if (strstr(line, "\"measure\":\"gradient_diversity\"")) {
-            assert_non_null(strstr(line, "\"sample\":300"));
-            assert_int_equal(step, 300);
-            diversities++;
-        }
+        if (!strstr(line, name)) continue;
+        assert_int_equal(step, 300 / looks * ++found);
+        if (!strstr(line, size)) fail_msg("%s: expected %s", line, size);
     }
     fclose(file);
-    assert_int_equal(losses, 4);
-    assert_int_equal(diversities, 1);
-    outcome_clear(&o);
-    remove_tree(folder);
+    assert_int_equal(found, looks);
+}
+
+/* Measures without a cadence share a tenth of the steps' gradients, 1,800: each has 900. A loss takes 600/3, which
+ * makes 4 looks; diversity takes 2.6 * 600, so it reads 300 examples and looks once. The sharpness of 20 products of 20
+ * takes 1,200, so it looks once and leaves 600 for 3 losses; diversity on all examples, as told, leaves 240 for one. */
+static void automatic_cadence_keeps_to_its_share(void **state) {
+    (void)state;
+    static const struct {
+        const char *measures;
+        struct {
+            const char *name;
+            int looks, sample;
+        } of[2];
+    } cases[] = {
+        {"measure={gradient_diversity: {}, loss: {every: auto}, time_averages: {}}",
+         {{"loss", 4, 600}, {"gradient_diversity", 1, 300}}},
+        {"measure={sharpness: {sample: 20, products: 20}, loss: {}}", {{"loss", 3, 600}, {"sharpness", 1, 20}}},
+        {"measure={gradient_diversity: {sample: all}, loss: {}}", {{"loss", 1, 600}, {"gradient_diversity", 1, 600}}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char folder[64];
+        const char *const overrides[] = {"train.batch=60", "train.epochs=30", "train.log_every=1s", cases[i].measures,
+                                         NULL};
+        outcome o = train(fresh_folder(folder), false, NULL, overrides);
+        must_be_ok(&o);
+        for (int k = 0; k < 2; k++) look_at(folder, cases[i].of[k].name, cases[i].of[k].looks, cases[i].of[k].sample);
+        outcome_clear(&o);
+        remove_tree(folder);
+    }
 }
 
 /* A language model on text: threads, workers, measures and resuming leave the bits alone, and it learns a text in which

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -103,7 +104,6 @@ class MicroBatchClipping:
         self.model, self.microbatch, self.bound = model, microbatch, bound
         self.reduce, self.nonfinite = reduce, nonfinite
         self._uses: list[_Use] = []
-        self._known: dict[tuple[int, ...], dict[int, int]] = {}
         self._said: set[str] = set()
         self._examples = 0
         self._handles = [model.register_forward_pre_hook(self._begin, with_kwargs=True)]
@@ -158,9 +158,9 @@ class MicroBatchClipping:
         )
         self._refuse_coupled(groups)
         uses = [u for u in self._uses if independent(u.module, u.input, examples)]
-        counted = self._count_uses(losses, uses)
-        factors = self._factors(losses, uses, counted)
-        rest = self._rest(factors)
+        known = _known_parameters(losses, uses)
+        rest = self._rest(known)
+        factors = _factors(losses, uses, known, bool(rest))
         norm2 = self._norm2(losses, groups, factors, rest)
         report = self._report(norm2, groups)
         self._add(losses, groups, factors, rest, report)
@@ -177,33 +177,9 @@ class MicroBatchClipping:
                     "gradients of their own; use group norm, evaluation mode, or one micro-batch"
                 )
 
-    def _count_uses(self, losses: Tensor, uses: list[_Use]) -> dict[int, int]:
-        """How often each parameter is used in the graph; graphs of the same calls are looked at once."""
-        signature = tuple(id(use.module) for use in uses)
-        if signature not in self._known:
-            self._known[signature] = _edges_to_parameters(losses)
-        return self._known[signature]
-
-    def _factors(self, losses: Tensor, uses: list[_Use], counted: dict[int, int]) -> dict[Tensor, list[Factor]]:
-        """By parameter, one factor for each of its uses, of parameters of which all uses were seen."""
-        found: dict[Tensor, list[Factor]] = {}
-        if not uses:
-            return found
-        gradients = torch.autograd.grad(losses.sum(), [u.edge for u in uses], retain_graph=True, allow_unused=True)
-        for use, g in zip(uses, gradients, strict=True):
-            if use.input._version != use.version:
-                raise UnsupportedError(
-                    f"the input of a {type(use.module).__name__} was changed in place after its call"
-                )
-            for name, factor in use.kind(use.module, use.input, g).items() if g is not None else ():
-                p = getattr(use.module, name, None)
-                if isinstance(p, Tensor) and p.requires_grad:
-                    found.setdefault(p, []).append(factor)
-        return {p: f for p, f in found.items() if counted.get(id(p)) == len(f)}
-
-    def _rest(self, factors: dict[Tensor, list[Factor]]) -> list[Tensor]:
+    def _rest(self, known: set[int]) -> list[Tensor]:
         """The parameters that are not known; a warning names those that have not been named."""
-        rest = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad and p not in factors]
+        rest = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad and id(p) not in known]
         new = [name for name, _ in rest if name not in self._said]
         if new:
             self._said.update(new)
@@ -270,6 +246,34 @@ class MicroBatchClipping:
         for p, g in zip(rest, torch.autograd.grad(sent, rest, allow_unused=True), strict=True):
             if g is not None:
                 _accumulate(p, g)
+
+
+def _parameters_of(use: _Use) -> dict[str, Tensor]:
+    named = {name: getattr(use.module, name, None) for name in ("weight", "bias")}
+    return {name: p for name, p in named.items() if isinstance(p, Tensor) and p.requires_grad}
+
+
+def _known_parameters(losses: Tensor, uses: list[_Use]) -> set[int]:
+    """The ids of parameters of which all uses in the graph are calls of layers that were seen."""
+    seen = Counter(id(p) for use in uses for p in _parameters_of(use).values())
+    counted = _edges_to_parameters(losses)
+    return {p for p, calls in seen.items() if counted.get(p) == calls}
+
+
+def _factors(losses: Tensor, uses: list[_Use], known: set[int], again: bool) -> dict[Tensor, list[Factor]]:
+    """By parameter, one factor for each of its uses; again: the graph will be needed once more."""
+    found: dict[Tensor, list[Factor]] = {}
+    if not known:
+        return found
+    gradients = torch.autograd.grad(losses.sum(), [u.edge for u in uses], retain_graph=again, allow_unused=True)
+    for use, g in zip(uses, gradients, strict=True):
+        if use.input._version != use.version:
+            raise UnsupportedError(f"the input of a {type(use.module).__name__} was changed in place after its call")
+        parts = use.kind(use.module, use.input, g) if g is not None else {}
+        for name, p in _parameters_of(use).items():
+            if id(p) in known and parts:
+                found.setdefault(p, []).append(parts[name])
+    return found
 
 
 def _weighted(part: Factor, weights: Tensor, skipped: Tensor) -> Tensor:

@@ -70,6 +70,10 @@ static inline gls_real mean_at(gls_real *m, gls_real x, gls_real keep, gls_real 
     return m[k] = keep * m[k] + take * x;
 }
 
+static inline gls_real square(gls_real x) {
+    return x * x;
+}
+
 static counts counted(double moved2, const lane_counts *lane) {
     return (counts){moved2, gls_move_count(lane->clipped), gls_move_count(lane->small)};
 }
@@ -79,9 +83,10 @@ GLS_SIMD static counts linear_kernel(gls_real *restrict w, gls_real *restrict m,
                                      const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
     lane_counts lane = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n,
-                  clip_one(mean_at(m, g[k], c.keep1, c.take1, k),
-                           mean_at(t, gls_abs(g[k]), c.keep2, c.take2, k) * c.correction, g[k], &c, &lane, j));
+    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(t, i), gls_move_ahead(g, i)),
+                  clip_one(mean_at(m, to.gain * g[k], c.keep1, c.take1, k),
+                           mean_at(t, gls_abs(to.gain * g[k]), c.keep2, c.take2, k) * c.correction, to.gain * g[k], &c,
+                           &lane, j));
     return counted(total, &lane);
 }
 
@@ -90,9 +95,10 @@ GLS_SIMD static counts square_kernel(gls_real *restrict w, gls_real *restrict m,
                                      const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
     lane_counts lane = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n,
-                  clip_one(mean_at(m, g[k], c.keep1, c.take1, k),
-                           gls_sqrt(mean_at(t, g[k] * g[k], c.keep2, c.take2, k) * c.correction), g[k], &c, &lane, j));
+    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(t, i), gls_move_ahead(g, i)),
+                  clip_one(mean_at(m, to.gain * g[k], c.keep1, c.take1, k),
+                           gls_sqrt(mean_at(t, square(to.gain * g[k]), c.keep2, c.take2, k) * c.correction),
+                           to.gain * g[k], &c, &lane, j));
     return counted(total, &lane);
 }
 
@@ -103,10 +109,10 @@ static counts power_kernel(gls_real *restrict w, gls_real *restrict m, gls_real 
     gls_real power = (gls_real)alpha, root = (gls_real)(1 / alpha);
     double total = 0;
     for (int64_t k = 0; k < n; k++) {
-        gls_real x = mean_at(m, g[k], c.keep1, c.take1, k);
-        gls_real y = mean_at(t, gls_pow(gls_abs(g[k]), power), c.keep2, c.take2, k);
+        gls_real here = to.gain * g[k], x = mean_at(m, here, c.keep1, c.take1, k);
+        gls_real y = mean_at(t, gls_pow(gls_abs(here), power), c.keep2, c.take2, k);
         gls_real before = w[k];
-        w[k] = gls_move_to(before, clip_one(x, gls_pow(y * c.correction, root), g[k], &c, &lane, 0), &to);
+        w[k] = gls_move_to(before, clip_one(x, gls_pow(y * c.correction, root), here, &c, &lane, 0), &to);
         total += (double)(w[k] - before) * (double)(w[k] - before);
     }
     return counted(total, &lane);

@@ -27,12 +27,12 @@ static weights weights_of(const gls_range *r) {
 }
 
 /* The new mean gradient; that of the squares likewise. */
-static inline gls_real mean_at(gls_real *m, const gls_real *g, const weights *c, int64_t k) {
-    return m[k] = c->keep1 * m[k] + c->take1 * g[k];
+static inline gls_real mean_at(gls_real *m, gls_real g, const weights *c, int64_t k) {
+    return m[k] = c->keep1 * m[k] + c->take1 * g;
 }
 
-static inline gls_real square_at(gls_real *s, const gls_real *g, const weights *c, int64_t k) {
-    return s[k] = c->keep2 * s[k] + c->take2 * (g[k] * g[k]);
+static inline gls_real square_at(gls_real *s, gls_real g, const weights *c, int64_t k) {
+    return s[k] = c->keep2 * s[k] + c->take2 * (g * g);
 }
 
 static inline gls_real over_root(gls_real m, gls_real s, const weights *c) {
@@ -42,7 +42,8 @@ static inline gls_real over_root(gls_real m, gls_real s, const weights *c) {
 GLS_SIMD static double adam_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict s,
                                    const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, over_root(mean_at(m, g, &c, k), square_at(s, g, &c, k), &c));
+    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(s, i), gls_move_ahead(g, i)),
+                  over_root(mean_at(m, to.gain * g[k], &c, k), square_at(s, to.gain * g[k], &c, k), &c));
     return total;
 }
 
@@ -59,7 +60,9 @@ GLS_SIMD static double amsgrad_kernel(gls_real *restrict w, gls_real *restrict m
                                       gls_real *restrict top, const gls_real *restrict g, weights c, gls_move_target to,
                                       int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, over_root(mean_at(m, g, &c, k), top_at(top, square_at(s, g, &c, k), k), &c));
+    GLS_MOVE_LOOP(
+        total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(s, i), gls_move_ahead(top, i), gls_move_ahead(g, i)),
+        over_root(mean_at(m, to.gain * g[k], &c, k), top_at(top, square_at(s, to.gain * g[k], &c, k), k), &c));
     return total;
 }
 

@@ -32,9 +32,9 @@ typedef struct clipping {
     int clipped;
 } clipping;
 
-static inline gls_real cut_at(gls_real *m, const gls_real *g, gls_real keep, gls_real take, gls_real tau, int *clipped,
+static inline gls_real cut_at(gls_real *m, gls_real g, gls_real keep, gls_real take, gls_real tau, int *clipped,
                               int64_t k) {
-    gls_real x = keep * m[k] + take * g[k];
+    gls_real x = keep * m[k] + take * g;
     m[k] = x;
     *clipped += gls_abs(x) > tau;
     x = x > tau ? tau : x;
@@ -45,7 +45,8 @@ GLS_SIMD static clipping cclip_kernel(gls_real *restrict w, gls_real *restrict m
                                       gls_real keep, gls_real take, gls_real tau, gls_move_target to, int64_t n) {
     int clipped[GLS_LANES] = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, cut_at(m, g, keep, take, tau, &clipped[j], k));
+    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(g, i)),
+                  cut_at(m, to.gain * g[k], keep, take, tau, &clipped[j], k));
     return (clipping){total, gls_move_count(clipped)};
 }
 
@@ -54,7 +55,8 @@ GLS_SIMD static clipping cclip_vector_kernel(gls_real *restrict w, gls_real *res
                                              gls_move_target to, int64_t n) {
     int clipped[GLS_LANES] = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, cut_at(m, g, keep, take, grown * tau[k], &clipped[j], k));
+    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(g, i), gls_move_ahead(tau, i)),
+                  cut_at(m, to.gain * g[k], keep, take, grown * tau[k], &clipped[j], k));
     return (clipping){total, gls_move_count(clipped)};
 }
 

@@ -51,7 +51,9 @@ static void gclip_between(gls_update *update) {
 
 static void gclip_main(const gls_range *r) {
     double h = ((const gclip_options *)r->options)->common.lr * gclip_factor(r->update, r->coefficient[TAU]);
-    r->target->moved2 += gls_move_along(r->target->w, r->state[0], gls_move_at(r, h), r->size);
+    gls_move_target to = gls_move_at(r, h);
+    to.gain = 1; /* it is in m */
+    r->target->moved2 += gls_move_along(to.w, r->state[0], to, r->size);
 }
 
 static const char *const momentum[] = {"m", NULL};

@@ -70,7 +70,7 @@ GLS_SIMD static void moments_kernel(gls_real *restrict m, gls_real *restrict s, 
 GLS_SIMD static double direction_kernel(gls_real *restrict w, const gls_real *restrict m, const gls_real *restrict s,
                                         weights c, gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, direction(m[k], s[k], w[k], &c));
+    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(s, i)), direction(m[k], s[k], w[k], &c));
     return total;
 }
 

@@ -18,17 +18,27 @@ static inline gls_move_target gls_move_at(const gls_range *range, double rate) {
     return to;
 }
 
+/* Asks for what a group of lanes will read soon: processors do not look ahead over the end of a page by themselves. */
+static inline void gls_move_ahead(const gls_real *stream, int64_t i) {
+    enum { AHEAD = 1024, LINE = 64 }; /* bytes */
+    const char *at = (const char *)(stream + i) + AHEAD;
+    for (size_t k = 0; k < GLS_LANES * sizeof *stream; k += LINE) __builtin_prefetch(at + k);
+}
+
 /* Moves w[k] along ALONG, an expression in the coordinate k (and in j, the lane that sums over it), for all k < n;
- * total becomes |w_new - w_old|^2. The two inner loops are apart so that each has one type. */
-#define GLS_MOVE_LOOP(total, w, to, n, ALONG)                                                \
+ * total becomes |w_new - w_old|^2. AHEAD asks for the streams beside w, from coordinate i on. The two inner loops are
+ * apart so that each has one type. */
+#define GLS_MOVE_LOOP(total, w, to, n, AHEAD, ALONG)                                         \
     do {                                                                                     \
         double part_[GLS_LANES] = {0};                                                       \
-        int64_t i_ = 0;                                                                      \
-        for (; i_ + GLS_LANES <= (n); i_ += GLS_LANES) {                                     \
+        int64_t i = 0;                                                                       \
+        for (; i + GLS_LANES <= (n); i += GLS_LANES) {                                       \
             gls_real by_[GLS_LANES];                                                         \
+            gls_move_ahead(w, i);                                                            \
+            AHEAD;                                                                           \
             GLS_LANE_LOOP                                                                    \
             for (int j = 0; j < GLS_LANES; j++) {                                            \
-                int64_t k = i_ + j;                                                          \
+                int64_t k = i + j;                                                           \
                 gls_real along_ = (ALONG), x_ = (w)[k], y_ = gls_move_to(x_, along_, (to));  \
                 (w)[k] = y_;                                                                 \
                 by_[j] = y_ - x_;                                                            \
@@ -36,8 +46,8 @@ static inline gls_move_target gls_move_at(const gls_range *range, double rate) {
             GLS_LANE_LOOP                                                                    \
             for (int j = 0; j < GLS_LANES; j++) part_[j] += (double)by_[j] * (double)by_[j]; \
         }                                                                                    \
-        for (int j = 0; i_ + j < (n); j++) {                                                 \
-            int64_t k = i_ + j;                                                              \
+        for (int j = 0; i + j < (n); j++) {                                                  \
+            int64_t k = i + j;                                                               \
             gls_real along_ = (ALONG), x_ = (w)[k], y_ = gls_move_to(x_, along_, (to));      \
             (w)[k] = y_;                                                                     \
             part_[j] += (double)(y_ - x_) * (double)(y_ - x_);                               \
@@ -52,7 +62,7 @@ static inline int gls_move_count(const int lane[GLS_LANES]) {
     return count;
 }
 
-/* w -= rate along: what rules do whose step is a vector that is there anyway. */
+/* w -= rate gain along: what rules do whose step is a vector that is there anyway. */
 double gls_move_along(gls_real *restrict w, const gls_real *restrict along, gls_move_target to, int64_t n);
 
 #endif

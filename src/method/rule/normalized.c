@@ -31,14 +31,15 @@ static void sngd_main(const gls_range *r) {
     r->target->moved2 += gls_move_along(r->target->w, r->g, gls_move_at(r, rate), r->size);
 }
 
-static inline gls_real momentum_at(gls_real *u, const gls_real *g, gls_real beta, gls_real scale, int64_t k) {
-    return u[k] = beta * u[k] + scale * g[k];
+static inline gls_real momentum_at(gls_real *u, gls_real g, gls_real beta, gls_real scale, int64_t k) {
+    return u[k] = beta * u[k] + scale * g;
 }
 
 GLS_SIMD static double sngm_kernel(gls_real *restrict w, gls_real *restrict u, const gls_real *restrict g,
                                    gls_real beta, gls_real scale, gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, momentum_at(u, g, beta, scale, k));
+    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(u, i), gls_move_ahead(g, i)),
+                  momentum_at(u, to.gain * g[k], beta, scale, k));
     return total;
 }
 

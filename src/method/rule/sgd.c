@@ -12,8 +12,8 @@ static void sgd_main(const gls_range *r) {
 }
 
 /* The velocity, which is msgd's step. */
-static inline gls_real velocity_at(gls_real *v, const gls_real *g, gls_real beta, int64_t k) {
-    gls_real x = beta * v[k] + g[k];
+static inline gls_real velocity_at(gls_real *v, gls_real g, gls_real beta, int64_t k) {
+    gls_real x = beta * v[k] + g;
     v[k] = x;
     return x;
 }
@@ -21,7 +21,8 @@ static inline gls_real velocity_at(gls_real *v, const gls_real *g, gls_real beta
 GLS_SIMD static double msgd_kernel(gls_real *restrict w, gls_real *restrict v, const gls_real *restrict g,
                                    gls_real beta, gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, velocity_at(v, g, beta, k));
+    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(v, i), gls_move_ahead(g, i)),
+                  velocity_at(v, to.gain * g[k], beta, k));
     return total;
 }
 
@@ -34,7 +35,8 @@ static void msgd_main(const gls_range *r) {
 GLS_SIMD static double nag_kernel(gls_real *restrict w, gls_real *restrict v, const gls_real *restrict g, gls_real beta,
                                   gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, g[k] + beta * velocity_at(v, g, beta, k));
+    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(v, i), gls_move_ahead(g, i)),
+                  to.gain * g[k] + beta * velocity_at(v, to.gain * g[k], beta, k));
     return total;
 }
 

@@ -31,6 +31,18 @@ static const gls_preset presets[] = {
      "model: {name: vit, patch: 7, dim: 48, heads: 3, depth: 2}\n"
      "method: {name: adamw, lr: 0.004, weight_decay: 0.05}\n"
      "train: {epochs: 5, batch: 64}\n"},
+    {"zipf-bert-adamw", "hidden words of generated text by a small bert, adamw",
+     "name: zipf-bert-adamw\n"
+     "data: {format: zipf, length: 32, vocabulary: 200, transforms: [mask_tokens]}\n"
+     "model: {name: bert, dim: 48, heads: 4, depth: 2}\n"
+     "method: {name: adamw, lr: 0.003, weight_decay: 0.01}\n"
+     "train: {epochs: 10, batch: 32}\n"},
+    {"spans-bert-adamw", "marked answers in generated passages by a small bert, adamw",
+     "name: spans-bert-adamw\n"
+     "data: {format: spans}\n"
+     "model: {name: bert, dim: 48, heads: 4, depth: 2}\n"
+     "method: {name: adamw, lr: 0.003, weight_decay: 0.01}\n"
+     "train: {epochs: 10, batch: 32}\n"},
     {"zipf-transformer_xl-adam", "generated text by a small transformer_xl that remembers a row, adam",
      "name: zipf-transformer_xl-adam\n"
      "data: {format: zipf, length: 32, streams: 20}\n"
@@ -43,12 +55,18 @@ static const gls_preset presets[] = {
      "model: {name: t5, dim: 64, heads: 4, depth: 2}\n"
      "method: {name: adam, lr: 0.002}\n"
      "train: {epochs: 5, batch: 20}\n"},
+    {"spans-bert-adam", "questions whose answer is a marked stretch, by a small bert, adam",
+     "name: spans-bert-adam\n"
+     "data: {format: spans}\n"
+     "model: {name: bert, dim: 32, heads: 2, depth: 2}\n"
+     "method: {name: adam, lr: 0.004}\n"
+     "train: {epochs: 5, batch: 32}\n"},
     {"demo-conformer", "tones by a small conformer: sequences of labels without their times",
      "name: demo-conformer\n"
      "data: {format: tones}\n"
      "model: {name: conformer, dim: 32, heads: 2, depth: 1, kernel: 7}\n"
      "method: {name: adam, lr: 0.004}\n"
-     "train: {epochs: 6, batch: 32}\n"},
+     "train: {epochs: 5, batch: 32}\n"},
 };
 
 const gls_preset *gls_preset_at(int64_t i) {

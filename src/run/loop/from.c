@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "base/tensors.h"
+#include "data/tokens.h"
 #include "predict/trained.h"
 #include "run/loop/checkpoints.h"
 #include "run/loop/run.h"
@@ -70,13 +71,13 @@ static gls_status take(taking *t, const gls_layout *layout, const char *prefix, 
 /* Words are rows of blocks: with as many words, but others, blocks would fit and mean something else. */
 static gls_status compare_words(taking *t, const char *from, const gls_data_info *there) {
     const gls_data_info *here = &t->run->training->set.train->info;
-    bool texts = here->target == GLS_TARGET_TOKENS && there->target == GLS_TARGET_TOKENS;
-    if (!texts || !here->class_names || !there->class_names || here->classes != there->classes) return GLS_OK;
-    for (int64_t k = 0; k < here->classes; k++)
-        if (strcmp(here->class_names[k], there->class_names[k]) != 0)
+    const char *const *own = gls_token_names(here), *const *other = gls_token_names(there);
+    if (!own || !other || here->vocabulary != there->vocabulary) return GLS_OK;
+    for (int64_t k = 0; k < here->vocabulary; k++)
+        if (strcmp(own[k], other[k]) != 0)
             return gls_fail(t->run->ctx, GLS_ERR_INPUT,
                             "%s: its vocabulary is another one: token %lld is '%.60s' there and '%.60s' here", from,
-                            (long long)k, there->class_names[k], here->class_names[k]);
+                            (long long)k, other[k], own[k]);
     if (here->tokenizer && there->tokenizer && strcmp(here->tokenizer, there->tokenizer) != 0)
         return gls_fail(t->run->ctx, GLS_ERR_INPUT,
                         "%s: its tokenizer is another one: it has the same tokens, but cuts texts otherwise", from);
