@@ -69,6 +69,22 @@ static void resumed_bit_for_bit(void **state) {
     resumed(XL, "--set model.memory=0 --set train.steps=53 --out bare --json");
 }
 
+/* A few steps tell more than that there are 1000 words, and less than can be known of the text (docs/data.md: zipf). */
+static void presets(void **state) {
+    static const char *const name[] = {"zipf-transformer_xl-adam", "zipf-t5-adam"};
+    for (int i = 0; i < 2; i++) {
+        sh(&s,
+           "$G train --preset %s --set data.train_size=600 --set data.test_size=100 --set train.epochs=1 --out p%d "
+           "--json --quiet",
+           name[i], i);
+        if (s.code) fail_msg("%s: %s", name[i], s.err);
+        json_t *result = last_json(&s);
+        double loss = number(result, "test_loss");
+        json_decref(result);
+        if (loss > log(1000) - 0.1 || loss < 4.1) fail_msg("%s: %g", name[i], loss);
+    }
+}
+
 static void refuses(void **state) {
     static const struct {
         const char *options, *says;
@@ -91,6 +107,7 @@ static void refuses(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(resumed_bit_for_bit), cmocka_unit_test(refuses)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(resumed_bit_for_bit), cmocka_unit_test(presets),
+                                       cmocka_unit_test(refuses)};
     return cmocka_run_group_tests(tests, prepare, leave_folder);
 }

@@ -103,6 +103,8 @@ def t5(ours):
     out = {"shared.weight": ours["embedding.weight"]}
     if "output.weight" in ours:
         out["lm_head.weight"] = ours["output.weight"]
+        for stack in ("encoder", "decoder"):  # which share their words only where the output layer does
+            out[f"{stack}.embed_tokens.weight"] = ours["embedding.weight"]
     for stack in ("encoder", "decoder"):
         bias = f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
         out[bias] = ours[f"{stack}.bias.weight"]
@@ -130,7 +132,7 @@ def t5_tied_config():
 
 
 def t5_gated_config():
-    """Its gelu is the exact one here."""
+    """Its gelu is the exact one here. Its output layer is tied by its configuration whatever one says there."""
     config = t5_config(d_model=48, d_kv=12, d_ff=80, num_heads=6, feed_forward_proj="gated-gelu",
                        tie_word_embeddings=False, scale_decoder_outputs=False, relative_attention_num_buckets=8,
                        relative_attention_max_distance=6)

@@ -22,7 +22,7 @@ static const sample samples[] = {
     {"transformer", "{dim: 8, heads: 2, depth: 1}", 3, false},
     {"transformer_xl", "{dim: 8, heads: 2, depth: 1, order: pre}", 0, true},
     {"transformer_xl", "{dim: 8, heads: 2, depth: 1, hidden: 6}", 3, false},
-    {"t5", "{dim: 8, heads: 2, depth: 1}", 3, false},
+    {"t5", "{dim: 8, heads: 2, depth: 1, feed_forward: geglu}", 3, false},
     {"lstm", "{embedding: 5, hidden: 6}", 0, false},
     {"nplm", "{embedding: 5, hidden: 6, window: 3}", 3, false},
 };
