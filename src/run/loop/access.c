@@ -73,5 +73,5 @@ gls_status gls_run_measure_input(gls_run *run, gls_measure_input *in) {
 }
 gls_status gls_run_keep_previous(gls_run *run) {
     GLS_GIVEN(NULL, run);
-    return gls_training_keep_previous(run->training);
+    return gls_training_keep_previous(run->training, (gls_length){0});
 }

@@ -164,7 +164,7 @@ static gls_status add(gls_run *run, planned *p) {
                                                  .arrays = arrays,
                                                  .destroy = destroy}));
     bool previous = type->needs & (GLS_MEASURE_PREVIOUS | GLS_MEASURE_GRADIENT);
-    return previous ? gls_training_keep_previous(run->training) : GLS_OK;
+    return previous ? gls_training_keep_previous(run->training, p->cadence.every) : GLS_OK;
 }
 
 static gls_status add_all(gls_run *run, const gls_value *section, planned *all, gls_budget_entry *entry) {

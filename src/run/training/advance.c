@@ -94,9 +94,10 @@ static void take_down(gls_training *t, const gls_step_report *report) {
  * steps must end. */
 gls_status gls_training_advance(gls_training *t, gls_stepper_end *end) {
     gls_step_report report;
+    t->previous_kept = gls_training_wants_previous(t);
     gls_stepper stepper = {.method = t->method,
                            .w = t->w,
-                           .previous = t->previous,
+                           .previous = t->previous_kept ? t->previous : NULL,
                            .average = t->average,
                            .size = gls_problem_size(t->problem),
                            .problem = t->problem,

@@ -12,9 +12,21 @@ static gls_status make_pass(gls_training *t) {
     return t->measure_pass ? GLS_OK : gls_pass_create(t->problem, &options, &t->measure_pass);
 }
 
-gls_status gls_training_keep_previous(gls_training *t) {
+gls_status gls_training_keep_previous(gls_training *t, gls_length every) {
     if (!t->previous) t->previous = gls_alloc(t->ctx, gls_problem_size(t->problem), sizeof *t->previous);
-    return t->previous ? GLS_OK : GLS_ERR_MEMORY;
+    int64_t *grown = gls_resize(t->ctx, t->previous_every, t->previous_count + 1, sizeof *grown);
+    if (grown) t->previous_every = grown;
+    if (!t->previous || !grown) return GLS_ERR_MEMORY;
+    grown[t->previous_count++] = every.steps ? (int64_t)every.amount : 0;
+    return GLS_OK;
+}
+
+/* A copy of w costs as much as a light method's step: none that nobody looks at. */
+bool gls_training_wants_previous(const gls_training *t) {
+    int64_t step = t->counters.steps + 1;
+    for (int64_t i = 0; i < t->previous_count; i++)
+        if (t->previous_every[i] < 1 || step % t->previous_every[i] == 0) return true;
+    return false;
 }
 
 /* The trial's own method and estimator are made when a measure first asks. */
@@ -47,8 +59,8 @@ gls_status gls_training_measure_input(gls_training *t, gls_measure_input *in) {
                               .test_source = t->set.test};
     if (t->ledger.examples) in->ledger = &t->ledger;
     if (!t->stepped) return GLS_OK;
-    in->w_previous = t->previous;
-    in->g = t->previous ? t->g : NULL;
+    in->w_previous = t->previous_kept ? t->previous : NULL;
+    in->g = t->previous_kept ? t->g : NULL;
     in->lr = gls_record_get(&t->record, "lr");
     in->loss = t->estimate.loss;
     in->gradient_norm = sqrt(t->estimate.norm2);

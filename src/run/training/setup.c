@@ -205,6 +205,7 @@ void gls_training_destroy(gls_training *t) {
     gls_free(ctx, t->w);
     gls_free(ctx, t->g);
     gls_free(ctx, t->previous);
+    gls_free(ctx, t->previous_every);
     gls_free(ctx, t->output);
     gls_free(ctx, t);
 }

@@ -82,7 +82,10 @@ struct gls_training {
     double steps_per_epoch, total_steps; /* total 0: open */
 
     gls_real *w, *g;
-    gls_real *previous; /* w before the step, if it is wanted; else NULL */
+    gls_real *previous;      /* w before a step that wants it; NULL: none does */
+    int64_t *previous_every; /* [previous_count] which do: every so many, or all (0) */
+    int64_t previous_count;
+    bool previous_kept; /* of the last step */
     gls_real *output;   /* room for the average, where there is one */
 
     gls_training_counters counters;
@@ -171,8 +174,9 @@ gls_status gls_training_describe(gls_training *training, gls_arrays *arrays, cha
 /* measuring.c: what measures are given at the present point. After a step in this session: its lr, gradient, loss and
  * figures; the weights before it where they are kept. */
 gls_status gls_training_measure_input(gls_training *training, gls_measure_input *in);
-/* From the next step on, the weights before each are kept. */
-gls_status gls_training_keep_previous(gls_training *training);
+/* The weights before every step that is due by `every` are kept; amount 0: before all steps. */
+gls_status gls_training_keep_previous(gls_training *training, gls_length every);
+bool gls_training_wants_previous(const gls_training *training); /* whether the next step does */
 
 /* trial.c: a step from the training's w and state on examples [count], which changes neither: next [d]. Needs
  * measure_pass. */
