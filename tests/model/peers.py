@@ -103,7 +103,7 @@ def t5(ours):
     out = {"shared.weight": ours["embedding.weight"]}
     if "output.weight" in ours:
         out["lm_head.weight"] = ours["output.weight"]
-        for stack in ("encoder", "decoder"):  # which share their words only where the output layer does
+        for stack in ("encoder", "decoder"):  # transformers 5.24 then has copies of the words' vectors
             out[f"{stack}.embed_tokens.weight"] = ours["embedding.weight"]
     for stack in ("encoder", "decoder"):
         bias = f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
