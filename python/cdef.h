@@ -3,14 +3,29 @@ typedef REAL gls_real;
 #define GLS_VERSION ...
 
 typedef enum {
-    GLS_OK, GLS_ERR_ARGUMENT, GLS_ERR_INPUT, GLS_ERR_FILE, GLS_ERR_MEMORY, GLS_ERR_UNSUPPORTED, GLS_ERR_NONFINITE,
-    GLS_ERR_CALLBACK, GLS_ERR_INTERRUPTED, GLS_ERR_COMM, GLS_ERR_INTERNAL, ...
+    GLS_OK,
+    GLS_ERR_ARGUMENT,
+    GLS_ERR_INPUT,
+    GLS_ERR_FILE,
+    GLS_ERR_MEMORY,
+    GLS_ERR_UNSUPPORTED,
+    GLS_ERR_NONFINITE,
+    GLS_ERR_CALLBACK,
+    GLS_ERR_INTERRUPTED,
+    GLS_ERR_COMM,
+    GLS_ERR_INTERNAL,
+    ...
 } gls_status;
 
 /* ---- contexts, values, layouts, records, arrays ---- */
 
-typedef ... gls_context;
-typedef struct { size_t size; int threads; uint64_t seed; ...; } gls_context_options;
+typedef... gls_context;
+typedef struct {
+    size_t size;
+    int threads;
+    uint64_t seed;
+    ...;
+} gls_context_options;
 gls_status gls_context_create_checked(gls_context **out, const gls_context_options *options, size_t real_size,
                                       int version);
 void gls_context_destroy(gls_context *ctx);
@@ -23,14 +38,27 @@ void gls_free(gls_context *ctx, void *block);
 typedef enum { GLS_VALUE_NULL, GLS_VALUE_TEXT, GLS_VALUE_LIST, GLS_VALUE_MAP, ... } gls_value_kind;
 typedef struct gls_value gls_value;
 struct gls_value {
-    gls_value_kind kind; const char *key; const char *text; bool quoted; gls_value **items; int64_t count; ...;
+    gls_value_kind kind;
+    const char *key;
+    const char *text;
+    bool quoted;
+    gls_value **items;
+    int64_t count;
+    ...;
 };
 gls_value *gls_value_create(gls_context *ctx, gls_value_kind kind, const char *key, const char *text);
 void gls_value_destroy(gls_context *ctx, gls_value *value);
 gls_status gls_value_append(gls_context *ctx, gls_value *parent, gls_value *child);
 
-typedef struct { const char *name; int64_t offset, size; int dims; int64_t shape[...]; unsigned flags; ...; } gls_block;
-typedef ... gls_layout;
+typedef struct {
+    const char *name;
+    int64_t offset, size;
+    int dims;
+    int64_t shape[...];
+    unsigned flags;
+    ...;
+} gls_block;
+typedef... gls_layout;
 #define GLS_BLOCK_NO_DECAY ...
 #define GLS_MAX_DIMS ...
 gls_status gls_layout_create(gls_context *ctx, gls_layout **out);
@@ -40,25 +68,49 @@ int64_t gls_layout_size(const gls_layout *layout);
 int64_t gls_layout_count(const gls_layout *layout);
 const gls_block *gls_layout_block(const gls_layout *layout, int64_t i);
 
-typedef struct { int count; const char *name[...]; double value[...]; ...; } gls_record;
+typedef struct {
+    int count;
+    const char *name[...];
+    double value[...];
+    ...;
+} gls_record;
 
 typedef enum { GLS_F32, GLS_F64, GLS_I32, GLS_I64, GLS_U8, ... } gls_dtype;
 typedef struct gls_array gls_array;
 struct gls_array {
-    char name[...]; gls_dtype dtype; int dims; int64_t shape[...]; void *data; bool optional;
-    gls_status (*resize)(void *owner, gls_array *array, const int64_t *shape); void *owner; ...;
+    char name[...];
+    gls_dtype dtype;
+    int dims;
+    int64_t shape[...];
+    void *data;
+    bool optional;
+    gls_status (*resize)(void *owner, gls_array *array, const int64_t *shape);
+    void *owner;
+    ...;
 };
-typedef struct { gls_array *item; int64_t count; ...; } gls_arrays;
+typedef struct {
+    gls_array *item;
+    int64_t count;
+    ...;
+} gls_arrays;
 void gls_arrays_clear(gls_context *ctx, gls_arrays *arrays);
 
 /* ---- methods ---- */
 
-typedef ... gls_method;
+typedef... gls_method;
 typedef struct {
-    size_t size; const gls_layout *layout; const gls_value *spec; double steps_per_epoch, total_steps; uint64_t seed; ...;
+    size_t size;
+    const gls_layout *layout;
+    const gls_value *spec;
+    double steps_per_epoch, total_steps;
+    uint64_t seed;
+    ...;
 } gls_method_options;
 typedef struct {
-    bool moved, refused; double lr, gradient_norm, factor, clipped, update_norm; int64_t nonfinite, zero_gradients; ...;
+    bool moved, refused;
+    double lr, gradient_norm, factor, clipped, update_norm;
+    int64_t nonfinite, zero_gradients;
+    ...;
 } gls_step_report;
 gls_status gls_method_create(gls_context *ctx, const gls_method_options *options, gls_method **out);
 void gls_method_destroy(gls_method *method);
@@ -82,33 +134,78 @@ bool gls_method_plain(const gls_method *method);
 
 typedef enum { GLS_QUERY_GRADIENT, GLS_QUERY_VALUE, GLS_QUERY_ORACLE, GLS_QUERY_DONE, ... } gls_query_kind;
 typedef struct {
-    gls_query_kind kind; const gls_real *at; const gls_real *direction; bool same_batch; ...;
+    gls_query_kind kind;
+    const gls_real *at;
+    const gls_real *direction;
+    bool same_batch;
+    ...;
 } gls_query;
 typedef struct {
-    double value; const gls_real *g; double norm2; const double *block_norm2; double epoch; ...;
+    double value;
+    const gls_real *g;
+    double norm2;
+    const double *block_norm2;
+    double epoch;
+    ...;
 } gls_answer;
 gls_status gls_method_query(gls_method *method, const gls_real *w, gls_query *query);
 gls_status gls_method_tell(gls_method *method, const gls_answer *answer, gls_real *w, gls_step_report *report);
 
 /* ---- gradients in memory ---- */
 
-typedef struct { double loss, mass; int64_t rows; double norm2; ...; } gls_estimate;
 typedef struct {
-    const gls_real *g; int64_t n, d; const double *mass; const int64_t *key; uint64_t draw; ...;
+    double loss, mass;
+    int64_t rows;
+    double norm2;
+    ...;
+} gls_estimate;
+typedef struct {
+    const gls_real *g;
+    int64_t n, d;
+    const double *mass;
+    const int64_t *key;
+    uint64_t draw;
+    ...;
 } gls_estimator_matrix;
 gls_status gls_estimator_run_matrix(gls_context *ctx, const gls_value *spec, const gls_estimator_matrix *matrix,
                                     gls_real *g, gls_estimate *out, gls_record *record);
 
 typedef struct {
-    const char *name, *unit; int64_t count; double *value; bool array, headline; double low, high; const char *edges; ...;
+    const char *name, *unit;
+    int64_t count;
+    double *value;
+    bool array, headline;
+    double low, high;
+    const char *edges;
+    ...;
 } gls_figure;
 typedef struct {
-    const char *measure; gls_figure *figure; int64_t figures, sample, population; double seconds; char *meaningless, *note;
+    const char *measure;
+    gls_figure *figure;
+    int64_t figures, sample, population;
+    double seconds;
+    char *meaningless, *note;
     ...;
 } gls_measure_result;
-typedef struct { const gls_real *g; int64_t n, d; bool sample; uint64_t seed; ...; } gls_measure_matrix;
-typedef struct { size_t size; const gls_value *config; const char *only; const char *sample; ...; } gls_survey_options;
-typedef struct { gls_measure_result *result; int64_t count; ...; } gls_survey;
+typedef struct {
+    const gls_real *g;
+    int64_t n, d;
+    bool sample;
+    uint64_t seed;
+    ...;
+} gls_measure_matrix;
+typedef struct {
+    size_t size;
+    const gls_value *config;
+    const char *only;
+    const char *sample;
+    ...;
+} gls_survey_options;
+typedef struct {
+    gls_measure_result *result;
+    int64_t count;
+    ...;
+} gls_survey;
 gls_status gls_survey_matrix(gls_context *ctx, const gls_measure_matrix *matrix, const gls_survey_options *options,
                              gls_survey *out);
 void gls_survey_clear(gls_survey *survey);
@@ -116,20 +213,39 @@ void gls_survey_clear(gls_survey *survey);
 /* ---- members and theorems ---- */
 
 typedef struct {
-    const char *key; const char *initial; unsigned flags; const char *choices; const char *help; ...;
+    const char *key;
+    const char *initial;
+    unsigned flags;
+    const char *choices;
+    const char *help;
+    ...;
 } gls_option;
 #define GLS_OPTION_HIDDEN ...
 #define GLS_OPTION_WHOLE ...
 #define GLS_OPTION_SCHEDULABLE ...
 void gls_option_describe(const gls_option *option, char *text, size_t size);
-typedef struct { const char *name, *help, *source; const gls_option *options; ...; } gls_member;
+typedef struct {
+    const char *name, *help, *source;
+    const gls_option *options;
+    ...;
+} gls_member;
 typedef enum { GLS_KIND_COUNT, ... } gls_kind;
 const char *gls_kind_name(gls_kind kind);
 const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_t i);
-typedef struct { const char *name, *help, *text; ...; } gls_preset;
+typedef struct {
+    const char *name, *help, *text;
+    ...;
+} gls_preset;
 const gls_preset *gls_preset_at(int64_t i);
-typedef struct { const char *name, *kind, *help; ...; } gls_theorem_output;
-typedef struct { gls_member member; const gls_theorem_output *outputs; ...; } gls_theorem;
+typedef struct {
+    const char *name, *kind, *help;
+    ...;
+} gls_theorem_output;
+typedef struct {
+    gls_member member;
+    const gls_theorem_output *outputs;
+    ...;
+} gls_theorem;
 const gls_theorem *gls_theorem_at(int64_t i);
 gls_status gls_theory_values(gls_context *ctx, const gls_value *given, gls_record *out);
 
@@ -142,25 +258,39 @@ gls_status gls_config_set(gls_context *ctx, gls_value *config, const char *assig
 gls_status gls_config_context(gls_context *ctx, const gls_value *config, gls_context_options *options);
 gls_status gls_config_seeds(gls_context *ctx, const gls_value *config, int64_t *seeds);
 
-typedef ... gls_run;
+typedef... gls_run;
 typedef struct {
-    int64_t step, total_steps; double epoch, epochs, loss, monitored, score; const char *score_name, *set;
-    double seconds, examples_per_second, seconds_left; bool validated; ...;
+    int64_t step, total_steps;
+    double epoch, epochs, loss, monitored, score;
+    const char *score_name, *set;
+    double seconds, examples_per_second, seconds_left;
+    bool validated;
+    ...;
 } gls_progress;
 typedef struct {
-    size_t size; const gls_value *config; const char *folder; bool resume, stretch; const char *from;
-    void (*progress)(void *user, const gls_progress *progress); void *user; ...;
+    size_t size;
+    const gls_value *config;
+    const char *folder;
+    bool resume, stretch;
+    const char *from;
+    void (*progress)(void *user, const gls_progress *progress);
+    void *user;
+    ...;
 } gls_run_options;
 typedef int... gls_stop_reason;
 typedef struct {
-    int64_t steps, refused; double epochs, train_loss, validation_loss, test_loss, train_score, validation_score,
-    test_score; const char *score; double seconds, examples_per_second; gls_stop_reason stopped; ...;
+    int64_t steps, refused;
+    double epochs, train_loss, validation_loss, test_loss, train_score, validation_score, test_score;
+    const char *score;
+    double seconds, examples_per_second;
+    gls_stop_reason stopped;
+    ...;
 } gls_run_result;
 const char *gls_stop_reason_name(gls_stop_reason reason);
 gls_status gls_run_create(gls_context *ctx, const gls_run_options *options, gls_run **out);
 gls_status gls_run_train(gls_run *run, gls_run_result *result);
 void gls_run_destroy(gls_run *run);
-typedef ... gls_problem;
+typedef... gls_problem;
 gls_problem *gls_run_problem(const gls_run *run);
 const gls_real *gls_run_output(const gls_run *run);
 char *gls_run_config_text(gls_run *run);
@@ -173,17 +303,26 @@ extern "Python" void glissade_progress(void *user, const gls_progress *progress)
 
 typedef enum { GLS_TARGET_NONE, ... } gls_target_kind;
 typedef struct {
-    int64_t examples, features; int dims; int64_t shape[...]; gls_target_kind target; int64_t classes, targets, length, vocabulary;
-    const char *const *class_names; ...;
+    int64_t examples, features;
+    int dims;
+    int64_t shape[...];
+    gls_target_kind target;
+    int64_t classes, targets, length, vocabulary;
+    const char *const *class_names;
+    ...;
 } gls_data_info;
-typedef ... gls_source;
+typedef... gls_source;
 gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, const int32_t *label, const gls_real *y,
                                  const gls_data_info *info, gls_source **out);
 gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
                                   const gls_data_info *info, gls_source **out);
 void gls_source_destroy(gls_source *source);
-typedef ... gls_predictor;
-typedef struct { const char *link; int64_t positions, classes, values; ...; } gls_prediction;
+typedef... gls_predictor;
+typedef struct {
+    const char *link;
+    int64_t positions, classes, values;
+    ...;
+} gls_prediction;
 gls_status gls_predictor_open(gls_context *ctx, const char *path, gls_predictor **out);
 void gls_predictor_destroy(gls_predictor *predictor);
 const gls_problem *gls_predictor_problem(const gls_predictor *predictor);

@@ -23,6 +23,10 @@ typedef struct gls_export {
 /* The form of input k of a node as it is, and its name in the form that is asked for. */
 gls_form gls_export_form(const gls_export *x, int node, int k);
 const char *gls_export_in(gls_export *x, int node, int k, gls_form form);
+/* The rows themselves: the first node's value. */
+static inline const char *gls_export_rows(const gls_export *x) {
+    return x->value[0];
+}
 /* Form for an op over the channels of each position: features, or a sequence. */
 gls_form gls_export_by_position(const gls_export *x, int node);
 /* What a node gives; its fused activation is added. */

@@ -190,6 +190,7 @@ typedef struct gls_op_patches_options {
 
 typedef struct gls_op_cross_entropy_options {
     double label_smoothing;
+    bool last;
 } gls_op_cross_entropy_options;
 
 static inline int gls_layer_dense(gls_graph *g, const char *name, int64_t units, int x) {

@@ -45,7 +45,7 @@ static void scores_and_predictions(void **state) {
     assert_true(fabs(number(found, "loss") / number(own, "train_loss") - 1) < 1e-5);
     double rate = number(found, "label_error_rate");
     assert_true(rate < 0.4 && number(own, "test_label_accuracy") > 0.6); /* always one tone: about 0.67 wrong */
-    assert_true(number(found, "exact") > 0 && number(found, "exact") <= 1);
+    assert_true(number(found, "sequence_accuracy") > 0 && number(found, "sequence_accuracy") <= 1);
     json_decref(own);
     json_decref(found);
     sh(&s, "$G predict run --data t.npy --format frames --out p.csv && head -1 p.csv && wc -l < p.csv && grep -c -v -E "

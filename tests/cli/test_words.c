@@ -57,7 +57,7 @@ static const wrong wrongs[] = {
     {2, "$G theory microbatch_clipped --set L=1 --set gap=1 --set T=100 --set b=4 --set eps=0.2", "1/(b + 1) < eps"},
     {2, "$G list theorems nga", "'nga'"},
     {2, "$G data inof", "unknown action 'inof' of `data`; did you mean 'info'?"},
-    {2, "$G data", "`data` needs an action: make, info, convert or suspects"},
+    {2, "$G data", "`data` needs an action: make, info, convert, tokenizer or suspects"},
     {2, "$G data suspects . --rank size", "'--rank' of data: expected one of factor, norm, loss"},
     {2, "$G data info none.svm", "none.svm"},
     {2, "$G completion tcsh", "bash, zsh or fish"},
@@ -309,7 +309,7 @@ static void handles_data(void **state) {
     sh(&s, "$G data info g.data --format parquet");
     assert_int_equal(s.code, 2);
     assert_non_null(
-        strstr(s.err, "unknown data format 'parquet'; expected one of libsvm, idx, cifar10, npy, npz, csv"));
+        strstr(s.err, "unknown data format 'parquet'; expected one of libsvm, idx, cifar10, npy, npz, frames, csv"));
     /* A packed file that ends too soon is called cut, wherever that is. */
     sh(&s, "for i in 1 2 3 4 5 6 7 8 9; do echo \"1 1:$i 2:$i$i\"; done >c.svm; gzip -k c.svm; n=$(wc -c <c.svm.gz); "
            "for k in 3 9 12 20 $((n-9)) $((n-1)); do head -c $k c.svm.gz >k.svm.gz; $G data info k.svm.gz 2>&1 | "

@@ -20,6 +20,11 @@ static const sample samples[] = {
     {"layer_norm", "{layers: [{embedding: {dim: 20}}, {layer_norm: {name: x}}]}"},
     {"rms_norm", "{layers: [{embedding: {dim: 20}}, {rms_norm: {name: x}}]}"},
     {"positions", "{layers: [{embedding: {dim: 20}}, {positions: {name: x}}]}"},
+    {"segments", "{layers: [{embedding: {dim: 20}}, {segments: {name: x}}]}"},
+    {"relative_bias", "{layers: [{relative_bias: {heads: 20, causal: true, name: x}}]}"},
+    {"query_biases", "{layers: [{embedding: {dim: 10}}, {query_biases: {name: x}}]}"},
+    {"class_token", "{layers: [{embedding: {dim: 20}}, {class_token: {name: x}}, {slice: {first: 1}}]}"},
+    {"time_conv", "{layers: [{embedding: {dim: 20}}, {time_conv: {kernel: 3, name: x}}]}"},
     {"lstm", "{layers: [{embedding: {dim: 4}}, {lstm: {units: 20, name: x}}]}"},
 };
 

@@ -135,7 +135,7 @@ const gls_op gls_op_positions = {
     .formula = "y_t = x_t + weight_t; sinusoidal: + sin(t / 10000^(2 k / c)), cos(t / 10000^(2 k / c)) for pairs k of "
                "channels; t counts from the beginning of a document",
     .shapes = "[c, 1, w] -> [c, 1, w]",
-    .parameters = "weight [w or size, c] scale and shift; of packed documents or with size row lookup",
+    .parameters = "weight [w or size, c] scale and shift, of packed documents or with size row lookup",
     .blocks = 1,
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,

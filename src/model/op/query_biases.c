@@ -65,7 +65,7 @@ const gls_op gls_op_query_biases = {
                .source = "Dai et al. 2019"},
     .formula = "y = (x + content, x + position) side by side",
     .shapes = "[c, 1, w] -> [2 c, 1, w]",
-    .parameters = "content [c], position [c] scale and shift",
+    .parameters = "content [c] scale and shift; position [c] scale and shift",
     .blocks = BLOCKS,
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,

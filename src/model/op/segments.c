@@ -81,8 +81,8 @@ static const char *segments_onnx(gls_export *x, int i, const gls_op_segments_opt
     const char *separator = gls_onnx_ints(to, "separator", 1, &o->separator);
     const char *most = gls_onnx_real(to, gls_export_name(x, i, "last", name), (double)o->count - 1);
     const char *axis = gls_onnx_ints(to, "axis", 1, (const int64_t[]){1});
-    const char *y =
-        gls_onnx_node(to, "Equal", gls_export_name(x, i, "ends", name), GLS_ONNX_ARGS(x->value[0], separator), NULL);
+    const char *y = gls_onnx_node(to, "Equal", gls_export_name(x, i, "ends", name),
+                                  GLS_ONNX_ARGS(gls_export_rows(x), separator), NULL);
     y = gls_onnx_node(to, "Cast", gls_export_name(x, i, "ones", name), GLS_ONNX_ARGS(y),
                       GLS_ONNX_WITH(GLS_ONNX_INT("to", FLOATS)));
     y = gls_onnx_node(to, "CumSum", gls_export_name(x, i, "before", name), GLS_ONNX_ARGS(y, axis),

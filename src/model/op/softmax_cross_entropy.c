@@ -12,17 +12,20 @@
 static const gls_option options[] = {
     GLS_REAL("label_smoothing", gls_op_cross_entropy_options, label_smoothing, "0", 0, 1,
              "share of the target spread evenly over the classes", .flags = GLS_OPTION_BELOW_MAX),
+    GLS_BOOL("last", gls_op_cross_entropy_options, last, "false",
+             "the inputs stand for a row's last positions, and the labels of those before do not count"),
     {0},
 };
 
 static gls_status shape(gls_graph *g, gls_node *node) {
+    const gls_op_cross_entropy_options *o = node->options;
     gls_target_kind target = g->data->target;
     bool by_position = target == GLS_TARGET_TOKENS || target == GLS_TARGET_FRAMES;
     char text[64];
     if (!by_position && target != GLS_TARGET_CLASS && target != GLS_TARGET_SPAN)
         return gls_node_fail(g, node, "needs class labels, which these data do not have");
     int64_t labels = gls_data_labels(g->data), inputs = gls_extent_positions(node->in);
-    if (node->in.c != g->data->classes || (by_position ? inputs > labels : inputs != labels))
+    if (node->in.c != g->data->classes || (by_position && o->last ? inputs > labels : inputs != labels))
         return gls_node_fail(g, node, "needs one input for each of %lld %s, got %s", (long long)g->data->classes,
                              by_position                 ? "classes at every position"
                              : target == GLS_TARGET_SPAN ? "positions, for the first one and the last one"

@@ -103,6 +103,15 @@ static gls_status fill_given(filling *f, const gls_options *options, const gls_o
     return status;
 }
 
+/* A text that looks like a number is quoted, as it is where it was given. */
+static gls_status append_default(filling *f, const gls_options *options, const gls_option *row) {
+    gls_value *value = gls_value_create(f->ctx, GLS_VALUE_TEXT, row->key, row->initial), *text = NULL;
+    if (!value || row->type != GLS_OPTION_STRING) return gls_value_append(f->ctx, f->out, value);
+    gls_status status = gls_config_as_read(f->ctx, options, row, value, &text);
+    gls_value_destroy(f->ctx, value);
+    return status == GLS_OK ? gls_value_append(f->ctx, f->out, text) : status;
+}
+
 static gls_status append_list(filling *f, const gls_options *options, const char *key) {
     gls_value *list;
     GLS_TRY(gls_options_value(options, key, &list));
@@ -116,8 +125,7 @@ static gls_status fill_rows(filling *f, const gls_options *options, const char *
         if (item && item->kind != GLS_VALUE_NULL)
             GLS_TRY(fill_given(f, options, row, item, owner));
         else if (row->initial && !gls_options_given(options, row->key))
-            GLS_TRY(row->type == GLS_OPTION_LIST ? append_list(f, options, row->key)
-                                                 : append_text(f->ctx, f->out, row->key, row->initial, NULL));
+            GLS_TRY(row->type == GLS_OPTION_LIST ? append_list(f, options, row->key) : append_default(f, options, row));
     }
     return GLS_OK;
 }
