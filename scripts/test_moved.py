@@ -15,14 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-try:
-    import numpy
-    import onnxruntime
-except ImportError:
-    peers = os.environ.get("GLISSADE_PEERS")
-    if peers and os.path.abspath(peers) != os.path.abspath(sys.executable):
-        os.execv(peers, [peers, *sys.argv])
-    numpy = None
+from onnx_peers import numpy, session, text
 
 glissade = os.path.abspath(sys.argv[1])
 FLAT = "{format: npy, train: flat.npy, test: flat-t.npy, transforms: [standardize]}"
@@ -54,15 +47,6 @@ def npy(path):
     return header["shape"], struct.unpack_from(f"<{count}{kind}", raw, 10 + size)
 
 
-def text(path, seed, size):
-    """Bytes that are not quite random."""
-    state, out = seed, bytearray()
-    for _ in range(size):
-        state = (1103515245 * state + 12345) % 2**31
-        out.append(97 + (out[-1] - 97 + state // 65536 % 3) % 26 if out else 97)
-    path.write_bytes(bytes(out))
-
-
 def targets(data, folder):
     """The right class of every prediction, or None where there is none."""
     if data != TEXT:
@@ -87,10 +71,7 @@ def onnx_figures(data, folder, model, right):
         feed = {"tokens": raw[:len(raw) // 12 * 12].reshape(-1, 12)}
     else:
         feed = {"input": numpy.load(folder / ("flat-t.npy" if data == FLAT else "images-t.npy")).astype(numpy.float32)}
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    p = session.run(["probabilities"], feed)[0]
+    p = session(model).run(["probabilities"], feed)[0]
     return figures(p.reshape(-1).tolist(), right, p.shape[-1])
 
 

@@ -9,14 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-try:
-    import numpy
-    import onnxruntime
-except ImportError:
-    peers = os.environ.get("GLISSADE_PEERS")
-    if peers and os.path.abspath(peers) != os.path.abspath(sys.executable):  # both may be links to one Python
-        os.execv(peers, [peers, *sys.argv])
-    numpy = None
+from onnx_peers import numpy, session, text
 
 glissade = os.path.abspath(sys.argv[1])
 IMAGES = "{format: glyphs, train_size: 400, test_size: 64}"
@@ -68,15 +61,6 @@ def run(*words):
         raise RuntimeError(" ".join(words) + "\n" + done.stderr)
 
 
-def text(path, seed, size):
-    """Bytes that are not quite random."""
-    state, out = seed, bytearray()
-    for _ in range(size):
-        state = (1103515245 * state + 12345) % 2**31
-        out.append(97 + (out[-1] - 97 + state // 65536 % 3) % 26 if out else 97)
-    path.write_bytes(bytes(out))
-
-
 def rows_of(data, folder):
     """The test rows as NumPy has them, and the file that `predict` reads them from."""
     if "text" in data:
@@ -94,11 +78,9 @@ def compare(data, folder):
     extra = ["--format", "text" if "text" in data else "frames" if "tones" in data else "npy"]
     run("predict", "run/final.safetensors", "--data", rows, "--out", "out.npy", *extra)
     expected = numpy.load(folder / "out.npy")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(folder / "m.onnx"), options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    found = dict(zip(names, session.run(None, feed)))
+    model = session(folder / "m.onnx")
+    names = [output.name for output in model.get_outputs()]
+    found = dict(zip(names, model.run(None, feed)))
     if expected.dtype.kind == "i":
         return float(numpy.abs(found["label"] - expected.reshape(found["label"].shape)).max())
     if not {"output"} <= set(names):

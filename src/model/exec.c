@@ -192,8 +192,7 @@ gls_status gls_exec_forward_reduced(gls_exec *x, int i, const double *reduced) {
     return end(x, i, s, status);
 }
 
-/* The gradient of a node that is its input's memory: nothing to do, unless that input has other readers. */
-static gls_status backward_alias(gls_exec *x, int i) {
+gls_status gls_exec_pass_grad(gls_exec *x, int i) {
     gls_real *to = gls_exec_in_grad(x, i, 0);
     const gls_real *e = gls_exec_grad(x, i);
     if (!to || to == e) return GLS_OK;
@@ -212,7 +211,7 @@ static bool reached(const gls_exec *x, int i) {
 /* A linear op without a backward has an input that nothing reaches. */
 static gls_status backward_tangent(gls_exec *t, int i) {
     const gls_op_impl *impl = gls_exec_node(t, i)->impl;
-    if (runs_nothing(t, i)) return backward_alias(t, i);
+    if (runs_nothing(t, i)) return gls_exec_pass_grad(t, i);
     return impl->backward_tangent ? impl->backward_tangent(t, i) : impl->backward(t, i);
 }
 
@@ -220,7 +219,7 @@ gls_status gls_exec_backward(gls_exec *x, int i) {
     const gls_op_impl *impl = gls_exec_node(x, i)->impl;
     if (!reached(x, i) || !impl->backward) return GLS_OK;
     span s = begin(x, i, true);
-    gls_status status = runs_nothing(x, i) ? backward_alias(x, i) : impl->backward(x, i);
+    gls_status status = runs_nothing(x, i) ? gls_exec_pass_grad(x, i) : impl->backward(x, i);
     if (status == GLS_OK && gls_exec_tangents(x)) status = backward_tangent(x->tangent, i);
     return end(x, i, s, status);
 }

@@ -129,6 +129,9 @@ static inline bool gls_exec_still(const gls_exec *t, int node, int k) {
  * fused into the node, in place; and there the output's tangent. Nothing to do without one. */
 void gls_exec_activation_backward(gls_exec *x, int node);
 void gls_exec_activation_tangent(gls_exec *t, int node);
+/* Backward of a node whose gradient is its first input's as well. Where both are the same memory there is nothing to
+ * do, unless the input has other readers. */
+gls_status gls_exec_pass_grad(gls_exec *x, int node);
 /* For uses: where the views of inputs and of gradients are read. */
 static inline const gls_exec *gls_exec_inputs(const gls_exec *x) {
     return x->inputs_of ? x->inputs_of : x;

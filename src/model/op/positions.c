@@ -91,15 +91,6 @@ static gls_status forward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i) {
-    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
-    const gls_real *e = gls_exec_grad(x, i);
-    gls_real *d = gls_exec_in_grad(x, i, 0);
-    bool adds = gls_exec_adds(x, i, 0);
-    for (int64_t k = 0; k < gls_exec_size(x, i); k++) d[k] = adds ? d[k] + e[k] : e[k];
-    return GLS_OK;
-}
-
 /* The sinusoids do not move. */
 static gls_status forward_tangent(gls_exec *t, int i) {
     const gls_op_positions_options *o = gls_exec_node(t, i)->options;
@@ -141,7 +132,7 @@ const gls_op gls_op_positions = {
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .scratch = scratch, .forward = forward,
-                            .backward = backward, .forward_tangent = forward_tangent),
+                            .backward = gls_exec_pass_grad, .forward_tangent = forward_tangent),
     .uses = uses,
     .aux = aux,
     .onnx = onnx,

@@ -64,15 +64,6 @@ static gls_status forward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
-static gls_status backward(gls_exec *x, int i) {
-    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
-    const gls_real *e = gls_exec_grad(x, i);
-    gls_real *d = gls_exec_in_grad(x, i, 0);
-    bool adds = gls_exec_adds(x, i, 0);
-    for (int64_t k = 0; k < gls_exec_size(x, i); k++) d[k] = adds ? d[k] + e[k] : e[k];
-    return GLS_OK;
-}
-
 /* Of every position the separators before it, at most count - 1. */
 static const char *segments_onnx(gls_export *x, int i, const gls_op_segments_options *o) {
     enum { FLOATS = 1, WHOLE = 7 }; /* types of ONNX */
@@ -119,7 +110,7 @@ const gls_op gls_op_segments = {
     GLS_OP_ONE_INPUT,
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
-    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
+    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = gls_exec_pass_grad),
     .uses = uses,
     .aux = aux,
     .onnx = onnx,
