@@ -52,7 +52,7 @@ int gls_family_loss(gls_graph *g, const gls_family_options *o, int node) {
     default:
         break;
     }
-    gls_op_cross_entropy_options options = {.label_smoothing = o->label_smoothing};
+    gls_op_cross_entropy_options options = {o->label_smoothing, o->last};
     return gls_graph_add(g, "softmax_cross_entropy", "loss", &options, 1, &node);
 }
 

@@ -44,6 +44,7 @@ typedef struct gls_family_options {
     int init, loss;
     double label_smoothing;
     int64_t bn_group;
+    bool last;     /* of labels by position: outputs stand for a row's last ones */
     int64_t blank; /* of the loss ctc, as the next one */
     int impossible;
 } gls_family_options;

@@ -15,6 +15,8 @@ static const gls_option options[] = {
     GLS_VALUE("layers", sequence_options, layers, "list of layers: a name, or {name: {options}}",
               .flags = GLS_OPTION_REQUIRED, .choices = "layers"),
     GLS_FAMILY_OPTIONS(sequence_options),
+    GLS_BOOL("last", sequence_options, common.last, "false",
+             "of labels by position: the outputs stand for a row's last ones, and labels before do not count"),
     GLS_FAMILY_CTC_OPTIONS(sequence_options),
     {0},
 };

@@ -132,13 +132,10 @@ static gls_status add_output(const builder *b, int x) {
     gls_op_scale_options scale = {1 / sqrt((double)b->o->dim)};
     gls_op_dense_options output = {.units = gls_family_outputs(b->g, &b->o->common),
                                    .tie = b->o->tie ? "embedding.weight" : NULL};
-    gls_op_cross_entropy_options loss = {b->o->common.label_smoothing, true};
+    gls_family_options common = b->o->common;
     if (b->o->tie) x = gls_graph_add(b->g, "scale", "scale", &scale, 1, &x);
-    x = gls_graph_add(b->g, "dense", "output", &output, 1, &x);
-    if (gls_family_predicts_words(b->g) && b->o->common.loss <= GLS_LOSS_CROSS_ENTROPY)
-        gls_graph_add(b->g, "softmax_cross_entropy", "loss", &loss, 1, &x);
-    else
-        gls_family_loss(b->g, &b->o->common, x);
+    common.last = gls_family_predicts_words(b->g);
+    gls_family_loss(b->g, &common, gls_graph_add(b->g, "dense", "output", &output, 1, &x));
     return b->g->status;
 }
 
