@@ -144,6 +144,8 @@ int cli_manual(const cli_verb *verb);
 /* output.c */
 /* "glissade: ..." on standard error. Returns CLI_BAD. */
 int cli_bad(const char *format, ...) GLS_PRINTF(1, 2);
+/* Whether both paths name one file that is there. */
+bool cli_same_file(const char *a, const char *b);
 /* "; did you mean 'train'?" where there is a name near the given one, else `otherwise`. */
 const char *cli_nearest(const char *name, const char *(*next)(const void *user, int64_t i), const void *user,
                         const char *otherwise, char text[160]);

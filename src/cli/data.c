@@ -74,6 +74,12 @@ static gls_status format_to_write(look *l, const char **format) {
     return *format ? GLS_OK : gls_format_to_write(l->ctx, cli_get(l->args, "out"), format);
 }
 
+static gls_status check_out(look *l) {
+    const char *out = cli_get(l->args, "out");
+    if (!cli_same_file(out, positional(l, 1))) return GLS_OK;
+    return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "--out: %s is the file that is read; expected another one", out);
+}
+
 static gls_status write_to(look *l, const char *format, bool *writing) {
     const char *out = cli_get(l->args, "out");
     if (l->source->has_mass && !gls_target_by_position(l->source->info.target))
@@ -99,6 +105,7 @@ static gls_status convert(look *l, bool *writing) {
         return gls_fail(
             l->ctx, GLS_ERR_ARGUMENT,
             "`data convert` needs a file and --out PATH: data convert PATH --out PATH [--format FORMAT] [--to FORMAT]");
+    GLS_TRY(check_out(l));
     GLS_TRY(format_to_write(l, &to));
     GLS_TRY(open_source(l, cli_get(l->args, "format"), positional(l, 1)));
     return write_to(l, to, writing);
@@ -114,6 +121,7 @@ static gls_status tokenizer(look *l, bool *writing) {
         return gls_fail(l->ctx, GLS_ERR_ARGUMENT,
                         "`data tokenizer` needs a text and --out PATH: data tokenizer TEXT --out tokenizer.json "
                         "[--size N] [--special TOKEN]");
+    GLS_TRY(check_out(l));
     for (int i = 0; i < l->args->count; i++) {
         if (strcmp(l->args->given[i].flag->name, "special") != 0) continue;
         if (count == MOST) return gls_fail(l->ctx, GLS_ERR_ARGUMENT, "--special: more than %d tokens", MOST);

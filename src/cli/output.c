@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 
@@ -15,6 +16,11 @@ int cli_bad(const char *format, ...) {
     fputc('\n', stderr);
     va_end(arguments);
     return CLI_BAD;
+}
+
+bool cli_same_file(const char *a, const char *b) {
+    struct stat one, two;
+    return a && b && stat(a, &one) == 0 && stat(b, &two) == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
 }
 
 const char *cli_nearest(const char *name, const char *(*next)(const void *user, int64_t i), const void *user,

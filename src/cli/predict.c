@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/cli.h"
 
@@ -138,14 +137,9 @@ static bool ends_with(const char *text, const char *end) {
     return n > m && strcmp(text + n - m, end) == 0;
 }
 
-static bool same_file(const char *a, const char *b) {
-    struct stat one, two;
-    return b && stat(a, &one) == 0 && stat(b, &two) == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
-}
-
 static int run(const cli_args *args) {
     const char *out = cli_get(args, "out");
-    if (out && same_file(out, cli_get(args, "data")))
+    if (out && cli_same_file(out, cli_get(args, "data")))
         return args->first ? cli_bad("--out %s is the file of the rows: expected another one", out) : CLI_BAD;
     if (!out || (!ends_with(out, ".npy") && !ends_with(out, ".csv")))
         return args->first ? cli_bad("--out: expected a file named .npy or .csv, found %s", out ? out : "none")

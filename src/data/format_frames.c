@@ -124,6 +124,18 @@ static gls_status check_extents(const reading *r, const char *path, const gls_np
                     path, y->dims == 2 ? (long long)y->shape[1] : 1LL, (long long)length);
 }
 
+static gls_status check_largest(const reading *r, const char *path, const gls_npy *y) {
+    enum { MOST = 1 << 24 };
+    int64_t given = y->dims == 2 ? y->shape[1] : 1;
+    for (int64_t i = 0; i < r->info.examples * given; i++) {
+        double label = ((const double *)y->data)[i];
+        if (label >= MOST)
+            return gls_fail(r->ctx, GLS_ERR_INPUT, "%s: label %g of example %lld, expected one below %d", path, label,
+                            (long long)(i / given), MOST);
+    }
+    return GLS_OK;
+}
+
 static void put_labels(reading *r, const gls_npy *y, int64_t room) {
     int64_t given = y->dims == 2 ? y->shape[1] : 1;
     int32_t largest = -1;
@@ -143,6 +155,7 @@ static gls_status take_labels(reading *r, const char *path) {
     bool one = r->info.target == GLS_TARGET_CLASS;
     int64_t room = one ? 1 : r->info.length;
     gls_status status = check_extents(r, path, &y, one);
+    if (status == GLS_OK) status = check_largest(r, path, &y);
     if (status == GLS_OK) {
         r->label = gls_alloc(r->ctx, r->info.examples * room, sizeof *r->label);
         status = r->label ? GLS_OK : GLS_ERR_MEMORY;

@@ -294,6 +294,8 @@ static gls_status train(training *t, const char *what, const char *text, int64_t
     t->names = json_object();
     t->merges = json_array();
     if (!t->name || !t->names || !t->merges) return gls_fail(t->ctx, GLS_ERR_MEMORY, "out of memory");
+    for (int64_t k = 0; k < specials; k++)
+        if (!*special[k]) return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "tokenizer: an empty special token");
     for (int64_t k = 0; k < specials; k++) GLS_TRY(add_name(t, gls_strdup(t->ctx, special[k])));
     GLS_TRY(add_bytes(t, byte));
     if (json_object_size(t->names) != (size_t)t->size)

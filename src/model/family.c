@@ -40,7 +40,17 @@ int64_t gls_family_outputs(const gls_graph *g, const gls_family_options *o) {
     return has_classes(g) ? g->data->classes : g->data ? g->data->targets : 0;
 }
 
+/* Options that the loss does not read are refused. */
+static void check_loss_options(gls_graph *g, const gls_family_options *o, gls_loss_choice loss) {
+    bool smooths = loss == GLS_LOSS_CROSS_ENTROPY, aligns = loss == GLS_LOSS_CTC;
+    if (!smooths && (o->label_smoothing > 0 || o->last))
+        gls_graph_fail(g, "%s: of use to the loss cross_entropy alone", o->last ? "last" : "label_smoothing");
+    if (!aligns && (o->blank || o->impossible))
+        gls_graph_fail(g, "%s: of use to the loss ctc alone", o->blank ? "blank" : "impossible");
+}
+
 int gls_family_loss(gls_graph *g, const gls_family_options *o, int node) {
+    check_loss_options(g, o, chosen_loss(g, o));
     gls_op_ctc_options ctc = {.blank = o->blank, .impossible = o->impossible};
     switch (chosen_loss(g, o)) {
     case GLS_LOSS_LOGISTIC:

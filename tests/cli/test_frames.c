@@ -77,6 +77,9 @@ static void slips(void **state) {
         {"--set data.target=frames --set model.loss=ctc", "needs sequences of labels"},
         {"--set data.format=glyphs", "data"},
         {"--set model.impossible=maybe", "impossible"},
+        {"--set model.label_smoothing=0.3", "label_smoothing: of use to the loss cross_entropy alone"},
+        {"--set data.target=frames --set model.blank=2", "blank: of use to the loss ctc alone"},
+        {"--set data.target=frames --set model.impossible=skip", "impossible: of use to the loss ctc alone"},
     };
     for (size_t k = 0; k < sizeof slip / sizeof *slip; k++) {
         sh(&s, TRAIN("layer") "--set train.steps=1 --out slip %s", slip[k].options);

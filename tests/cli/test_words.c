@@ -60,6 +60,9 @@ static const wrong wrongs[] = {
     {2, "$G data", "`data` needs an action: make, info, convert, tokenizer or suspects"},
     {2, "$G data suspects . --rank size", "'--rank' of data: expected one of factor, norm, loss"},
     {2, "$G data info none.svm", "none.svm"},
+    {2, "echo 'a b c' > own.txt; $G data tokenizer own.txt --out own.txt", "own.txt is the file that is read"},
+    {2, "echo '1 1:2' > own.svm; $G data convert own.svm --out own.svm", "own.svm is the file that is read"},
+    {2, "echo 'a b c' > own.txt; $G data tokenizer own.txt --special '' --out t.json", "an empty special token"},
     {2, "$G completion tcsh", "bash, zsh or fish"},
     {2, "$G help trian", "did you mean 'train'?"},
 };
