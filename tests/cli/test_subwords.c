@@ -73,13 +73,17 @@ static void refuses(void **state) {
     }
 }
 
-/* One with the same tokens, which cuts texts otherwise. */
+/* One with the same tokens, which cuts texts otherwise, and one of another size, where blocks without words fit. */
 static void another_tokenizer_is_refused(void **state) {
     sh(&s, "sed 's/\"add_prefix_space\": false/\"add_prefix_space\": true/' a.json > c.json; cmp -s a.json c.json");
     assert_int_equal(s.code, 1);
     sh(&s, TEXT "--set data.train=t.txt --set data.tokenizer=c.json --from a --out y");
     assert_int_equal(s.code, 2);
-    assert_non_null(strstr(s.err, "its tokenizer is another one"));
+    assert_non_null(strstr(s.err, "a: its tokenizer is another one: expected that of data.tokenizer"));
+    sh(&s, TEXT "--set data.train=t.txt --set data.tokenizer=b.json --from a --out y");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "a: its tokenizer is another one: expected that of data.tokenizer"));
+    assert_int_equal(access("y", F_OK), -1);
     sh(&s, TEXT "--set data.train=t.txt --set data.tokenizer=a.json --from a --out y");
     assert_int_equal(s.code, 0);
 }
