@@ -65,6 +65,7 @@ static void refuses(void **state) {
         {"$G data tokenizer t.txt --out x --seed 3", "--seed is no option of `data tokenizer`"},
         {"printf 'a\\351\\n' > latin; $G data tokenizer latin --out x", "latin:1: byte 0xe9 at place 2 is not UTF-8"},
         {": > none; $G data tokenizer none --out x", "none: empty"},
+        {"$G data tokenizer nowhere.txt --out x", "nowhere.txt: cannot open"},
     };
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         sh(&s, "%s", bad[k].line);
@@ -100,6 +101,9 @@ static void labelled_texts(void **state) {
     sh(&s, "$G evaluate l --data gone.txt; code=$?; mv gone.txt l.txt; exit $code");
     assert_int_equal(s.code, 0);
     assert_non_null(strstr(s.out, "accuracy"));
+    sh(&s, "$G export l --onnx l.onnx");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "rows are labelled texts (rows: labelled), which have no form in ONNX"));
 }
 
 int main(void) {
