@@ -335,7 +335,7 @@ gls_status gls_token_labelled_source(const gls_token_text *s, const gls_token_la
     int32_t *token = made->owns = gls_alloc(s->ctx, 2 * size + 2 * l->rows, sizeof *token);
     gls_status status = token ? GLS_OK : GLS_ERR_MEMORY;
     if (status == GLS_OK && info.target == GLS_TARGET_CLASS)
-        status = gls_classes_from_names(s->ctx, s->what, l->label, l->rows, like, &info, &label);
+        status = gls_classes_from_names(s->ctx, s->what, l->label, l->rows, l->line, like, &info, &label);
     if (status == GLS_OK) {
         made->token = token;
         made->tokens = size;

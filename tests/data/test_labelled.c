@@ -204,11 +204,11 @@ static void refuses(void **state) {
         assert_says(ctx, bad[i].says);
     }
     gls_source *train = open_ok(ctx, "text", in_folder(folder, "train"), "{rows: labelled, length: 6}");
-    write_text(in_folder(folder, "bad"), "other\tthe cat\n");
+    write_text(in_folder(folder, "bad"), "pos\tthe cat\nother\tthe cat\n");
     assert_int_equal(open_status(ctx, "text", in_folder(folder, "bad"), "{rows: labelled, length: 6}", GLS_PART_TEST,
                                  &train->info, &source),
                      GLS_ERR_INPUT);
-    assert_says(ctx, "other");
+    assert_says(ctx, "bad:2: label 'other' is not a class of the training set");
     gls_source_destroy(train);
     train = open_ok(ctx, "text", in_folder(folder, "train"), "{length: 6}");
     assert_int_equal(open_status(ctx, "text", in_folder(folder, "bad"), "{rows: labelled, length: 6}", GLS_PART_TEST,
