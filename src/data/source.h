@@ -101,7 +101,8 @@ void gls_wrapper_destroy(gls_source *source);
 gls_status gls_wrapper_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
 
 /* Wraps *source in its place (NULL stays) for a model that predicts the last `last` positions of its rows (0: all of
- * them): masses are then shares of the labels there, so that the mean over masses is that over the labels that count. */
+ * them): masses are then shares of the labels there, so that the mean over masses is that over the labels that count.
+ */
 gls_status gls_source_last_labels(gls_context *ctx, int64_t last, gls_source **source);
 
 /* An empty one, for gls_transforms_apply to fill. */
