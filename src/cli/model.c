@@ -22,13 +22,21 @@ static gls_status open_model(cli_model *m, const cli_args *args) {
     return status;
 }
 
+/* What a path's name suggests; an array's name does not say that its rows are frames, but the model does. */
+static const char *guessed(const cli_model *m, const char *path) {
+    const gls_data_info *rows = gls_predictor_file_info(m->predictor);
+    const char *format = gls_format_guess(path);
+    bool frames = rows->length > 0 && rows->vocabulary == 0;
+    return frames && strcmp(format, "npy") == 0 ? "frames" : format;
+}
+
 /* A model that was trained from a generator has no format of files: then it is guessed. */
 static const char *rows_format(const cli_model *m, const cli_args *args, const char *path) {
     const char *format = cli_get(args, "format"), *trained = gls_predictor_format(m->predictor);
     if (format) return format;
     const gls_format *member;
     for (int64_t i = 0; (member = (const gls_format *)gls_members_at(m->ctx, GLS_KIND_FORMAT, i)); i++)
-        if (strcmp(member->member.name, trained) == 0) return member->generator ? gls_format_guess(path) : NULL;
+        if (strcmp(member->member.name, trained) == 0) return member->generator ? guessed(m, path) : NULL;
     return NULL;
 }
 

@@ -55,9 +55,8 @@ const cli_verb cli_sample = {
     .synopsis = "sample MODEL.safetensors | RUN  [--prompt TEXT] [options]",
     .help = "text from a trained language model",
     .details =
-        "The vocabulary is the model's own; a prompt with other words is refused. The model sees the last tokens,\n"
-        "as many as its rows have (data.length), or all where it carries its state (model.carry); every token takes "
-        "an\n"
+        "The vocabulary is the model's own; a prompt with other words is refused. The model sees the last tokens, as "
+        "many as its rows have (data.length), or all where it carries its state (model.carry); every token takes an "
         "evaluation of one such row.",
     .flags = flags,
     .run = run,

@@ -78,15 +78,26 @@ static gls_status name_numbers(gls_context *ctx, const double *known, int64_t co
     return status;
 }
 
+static gls_status no_class(gls_context *ctx, const char *what, const char *label, int64_t example,
+                           const int64_t *line) {
+    if (line)
+        return gls_fail(ctx, GLS_ERR_INPUT, "%s:%lld: label '%.60s' is not a class of the training set", what,
+                        (long long)line[example], label);
+    return gls_fail(ctx, GLS_ERR_INPUT, "%s: label '%.60s' of example %lld is not a class of the training set", what,
+                    label, (long long)example);
+}
+
 static gls_status find_numbers(gls_context *ctx, const char *what, const double *value, int64_t n, const double *known,
-                               int64_t count, int32_t **label) {
+                               int64_t count, const int64_t *line, int32_t **label) {
+    char text[32];
     *label = gls_alloc(ctx, n, sizeof **label);
     if (!*label) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) {
         const double *at = bsearch(&value[i], known, (size_t)count, sizeof *known, gls_compare_doubles);
-        if (!at)
-            return gls_fail(ctx, GLS_ERR_INPUT, "%s: label %.0f of example %lld is not a class of the training set",
-                            what, value[i], (long long)i);
+        if (!at) {
+            snprintf(text, sizeof text, "%.15g", value[i]);
+            return no_class(ctx, what, text, i, line);
+        }
         (*label)[i] = (int32_t)(at - known);
     }
     return GLS_OK;
@@ -105,13 +116,14 @@ bool gls_classes_likely(const double *value, int64_t n) {
 }
 
 gls_status gls_classes_from_integers(gls_context *ctx, const char *what, const double *value, int64_t n,
-                                     const gls_data_info *like, gls_data_info *info, int32_t **label) {
+                                     const int64_t *line, const gls_data_info *like, gls_data_info *info,
+                                     int32_t **label) {
     double *known = NULL;
     int64_t count;
     *label = NULL;
     if (like && like->target != GLS_TARGET_CLASS) like = NULL;
     gls_status status = distinct_numbers(ctx, what, value, n, like, &known, &count);
-    if (status == GLS_OK) status = find_numbers(ctx, what, value, n, known, count, label);
+    if (status == GLS_OK) status = find_numbers(ctx, what, value, n, known, count, line, label);
     if (status == GLS_OK) status = name_numbers(ctx, known, count, info);
     if (status != GLS_OK) {
         gls_free(ctx, *label);
@@ -122,12 +134,10 @@ gls_status gls_classes_from_integers(gls_context *ctx, const char *what, const d
 }
 
 static gls_status label_names(gls_context *ctx, const char *what, const char *const *name, int64_t n,
-                              const char *const *known, int64_t count, int32_t *label) {
+                              const char *const *known, int64_t count, const int64_t *line, int32_t *label) {
     for (int64_t i = 0; i < n; i++) {
         const char *const *at = bsearch(&name[i], known, (size_t)count, sizeof *known, compare_names);
-        if (!at)
-            return gls_fail(ctx, GLS_ERR_INPUT, "%s: label '%s' of example %lld is not a class of the training set",
-                            what, name[i], (long long)i);
+        if (!at) return no_class(ctx, what, name[i], i, line);
         label[i] = (int32_t)(at - known);
     }
     return GLS_OK;
@@ -144,13 +154,14 @@ static bool whole_numbers(const char *const *name, int64_t n, double *value) {
 
 /* Names that are all whole numbers are sorted as numbers, so that 2 comes before 10. */
 gls_status gls_classes_from_names(gls_context *ctx, const char *what, const char *const *name, int64_t n,
-                                  const gls_data_info *like, gls_data_info *info, int32_t **label) {
+                                  const int64_t *line, const gls_data_info *like, gls_data_info *info,
+                                  int32_t **label) {
     *label = NULL;
     if (like && (like->target != GLS_TARGET_CLASS || !like->class_names)) like = NULL;
     double *value = gls_alloc(ctx, n, sizeof *value);
     if (!value) return GLS_ERR_MEMORY;
     if (whole_numbers(name, n, value)) {
-        gls_status status = gls_classes_from_integers(ctx, what, value, n, like, info, label);
+        gls_status status = gls_classes_from_integers(ctx, what, value, n, line, like, info, label);
         gls_free(ctx, value);
         return status;
     }
@@ -162,7 +173,7 @@ gls_status gls_classes_from_names(gls_context *ctx, const char *what, const char
     if (status == GLS_OK) {
         memcpy(known, like ? like->class_names : name, (size_t)count * sizeof *known);
         count = unique(known, count, sizeof *known, compare_names);
-        status = label_names(ctx, what, name, n, known, count, *label);
+        status = label_names(ctx, what, name, n, known, count, line, *label);
     }
     if (status == GLS_OK) status = keep_names(ctx, known, count, info);
     gls_free(ctx, known);

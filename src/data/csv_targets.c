@@ -17,7 +17,7 @@ static gls_status text_classes(gls_csv_reading *r, const gls_csv_column *c, gls_
     r->source->label = label;
     gls_status status = name && label ? GLS_OK : GLS_ERR_MEMORY;
     for (int32_t k = 0; name && k < words; k++) name[k] = gls_vocabulary_word(c->words, k);
-    if (status == GLS_OK) status = gls_classes_from_names(r->ctx, r->path, name, words, r->like, info, &class);
+    if (status == GLS_OK) status = gls_classes_from_names(r->ctx, r->path, name, words, NULL, r->like, info, &class);
     for (int64_t i = 0; status == GLS_OK && i < r->rows; i++) label[i] = class[(int32_t)side_of(r, i, c)];
     gls_free(r->ctx, class);
     gls_free(r->ctx, name);
@@ -39,7 +39,7 @@ static gls_status number_targets(gls_csv_reading *r, const gls_csv_column *c, gl
     bool classes = r->options->kind == GLS_CSV_AUTO &&
                    (r->like ? r->like->target == GLS_TARGET_CLASS : gls_classes_likely(value, r->rows));
     if (status == GLS_OK && classes)
-        status = gls_classes_from_integers(r->ctx, r->path, value, r->rows, r->like, info, &r->source->label);
+        status = gls_classes_from_integers(r->ctx, r->path, value, r->rows, NULL, r->like, info, &r->source->label);
     gls_free(r->ctx, value);
     return status;
 }

@@ -166,7 +166,8 @@ static gls_status read_folder(folder *f, gls_part part, const gls_data_info *lik
     for (int64_t i = 0; i < f->list.count; i++) GLS_TRY(read_image(f, i));
     f->info.examples = f->list.count;
     if (!labelled) return GLS_OK;
-    return gls_classes_from_names(f->ctx, f->path, f->list.label, f->list.count, like, &f->info, &f->arrays.label);
+    return gls_classes_from_names(f->ctx, f->path, f->list.label, f->list.count, NULL, like, &f->info,
+                                  &f->arrays.label);
 }
 
 static gls_status open_images(gls_context *ctx, const char *path, const void *options, gls_part part,

@@ -36,6 +36,7 @@ typedef struct parser {
     gls_reader *reader;
     gls_owned_arrays *arrays;
     double *label;
+    int64_t *line; /* [rows] where each one stands */
     int64_t rows, row_room, nonzeros, room;
     int base;             /* BASE_AUTO until an index 0 or the end of the file decides */
     int64_t width, limit; /* largest index seen, and features allowed */
@@ -75,6 +76,9 @@ static gls_status grow(parser *p, int64_t more) {
         double *label = row ? gls_resize(p->ctx, p->label, room, sizeof *label) : NULL;
         if (!label) return GLS_ERR_MEMORY;
         p->label = label;
+        int64_t *line = gls_resize(p->ctx, p->line, room, sizeof *line);
+        if (!line) return GLS_ERR_MEMORY;
+        p->line = line;
         int64_t *query = p->query ? gls_resize(p->ctx, p->query, room, sizeof *query) : NULL;
         if (p->query && !query) return GLS_ERR_MEMORY;
         p->query = query;
@@ -182,6 +186,7 @@ static gls_status parse_line(parser *p, char *line, int64_t length) {
         GLS_TRY(parse_pair(p, &s, previous));
         previous = p->arrays->column[p->nonzeros - 1];
     }
+    p->line[p->rows] = gls_reader_line_number(p->reader);
     p->arrays->row[++p->rows] = p->nonzeros;
     return GLS_OK;
 }
@@ -218,7 +223,7 @@ static gls_status set_targets(parser *p, const libsvm_options *o, const gls_data
         gls_free(p->ctx, p->arrays->y);
         p->arrays->y = NULL;
     }
-    return gls_classes_from_integers(p->ctx, path, p->label, p->rows, like, info, &p->arrays->label);
+    return gls_classes_from_integers(p->ctx, path, p->label, p->rows, p->line, like, info, &p->arrays->label);
 }
 
 /* Columns from 0. Where the training file's base was found by itself, another file without an index 0 says its own only
@@ -259,6 +264,7 @@ static gls_status parse_file(gls_context *ctx, gls_reader *reader, const libsvm_
         if (!p.bare) status = set_targets(&p, o, like, info);
     }
     gls_free(ctx, p.label);
+    gls_free(ctx, p.line);
     return status;
 }
 

@@ -48,7 +48,7 @@ static gls_status number_targets(gls_context *ctx, const char *what, int target,
     double *value = y->data;
     if (classes && (info->targets != 1 || !whole(value, info->examples)))
         return gls_fail(ctx, GLS_ERR_INPUT, "%s: classes must be one 32-bit integer per example", what);
-    if (classes) GLS_TRY(gls_classes_from_integers(ctx, what, value, info->examples, like, info, &arrays->label));
+    if (classes) GLS_TRY(gls_classes_from_integers(ctx, what, value, info->examples, NULL, like, info, &arrays->label));
     if (target == GLS_NPY_CLASS) {
         info->targets = 0;
         return GLS_OK;
@@ -67,7 +67,7 @@ static gls_status take_targets(gls_context *ctx, const char *what, int target, g
     if (!texts) return number_targets(ctx, what, target, y, like, info, arrays);
     if (target == GLS_NPY_REAL)
         return gls_fail(ctx, GLS_ERR_INPUT, "%s: the targets are texts, expected numbers (target: real)", what);
-    return gls_classes_from_names(ctx, what, texts, info->examples, like, info, &arrays->label);
+    return gls_classes_from_names(ctx, what, texts, info->examples, NULL, like, info, &arrays->label);
 }
 
 gls_status gls_npy_targets(gls_context *ctx, const char *what, int target, gls_npy *y, const char **texts,

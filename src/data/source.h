@@ -100,6 +100,11 @@ gls_status gls_wrapper_create(gls_context *ctx, size_t size, const gls_source_op
 void gls_wrapper_destroy(gls_source *source);
 gls_status gls_wrapper_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
 
+/* Wraps *source in its place (NULL stays) for a model that predicts the last `last` positions of its rows (0: all of
+ * them): masses are then shares of the labels there, so that the mean over masses is that over the labels that count.
+ */
+gls_status gls_source_last_labels(gls_context *ctx, int64_t last, gls_source **source);
+
 /* An empty one, for gls_transforms_apply to fill. */
 gls_status gls_fitted_start(gls_context *ctx, gls_fitted **out);
 /* The part of transform number `stage` of a list. */
@@ -121,14 +126,15 @@ gls_status gls_source_draw_distinct(gls_context *ctx, gls_random *random, int64_
 
 /* Sets classes and class_names (from gls_alloc: one block of pointers and texts) of info from n integer labels, in
  * ascending order, or as in `like` where that has classes; then label[i] is a class. GLS_ERR_INPUT for a label that
- * `like` does not have; what names the file. */
+ * `like` does not have; what names the file, and line [n] where the labels stand (NULL: they are named by number). */
 gls_status gls_classes_from_integers(gls_context *ctx, const char *what, const double *value, int64_t n,
-                                     const gls_data_info *like, gls_data_info *info, int32_t **label);
+                                     const int64_t *line, const gls_data_info *like, gls_data_info *info,
+                                     int32_t **label);
 /* Whether numbers may be classes: all whole and within 32 bits, and few different ones or a short range of them. */
 bool gls_classes_likely(const double *value, int64_t n);
 /* The same for names: as integers where all are, else in alphabetical order. */
 gls_status gls_classes_from_names(gls_context *ctx, const char *what, const char *const *name, int64_t n,
-                                  const gls_data_info *like, gls_data_info *info, int32_t **label);
+                                  const int64_t *line, const gls_data_info *like, gls_data_info *info, int32_t **label);
 /* Reads a decimal number (no locale, no NaN, infinity or hexadecimal) and moves *text behind it; false if there is
  * none. An overflow gives an infinity. */
 bool gls_scan_number(const char **text, double *out);

@@ -151,9 +151,9 @@ static gls_status check_header(reading *r, int64_t line) {
 static gls_status check_record(const reading *r, int64_t fields, int64_t line) {
     for (int part = r->columns->bare ? TEXT : LABEL; part < PARTS; part++)
         if (name_of(r, part) && !r->got[part])
-            return gls_fail(r->s->ctx, GLS_ERR_INPUT, "%s:%lld: %lld columns, expected %s in column %lld", r->s->what,
-                            (long long)line, (long long)fields, part == LABEL ? "a label" : "a text",
-                            (long long)r->column[part] + 1);
+            return gls_fail(r->s->ctx, GLS_ERR_INPUT, "%s:%lld: %lld column%s, expected %s in column %lld", r->s->what,
+                            (long long)line, (long long)fields, fields == 1 ? "" : "s",
+                            part == LABEL ? "a label" : "a text", (long long)r->column[part] + 1);
     if (r->columns->bare || r->text[LABEL].at[0]) return GLS_OK;
     return gls_fail(r->s->ctx, GLS_ERR_INPUT, "%s:%lld: an empty label", r->s->what, (long long)line);
 }
@@ -224,18 +224,25 @@ void gls_token_labelled_clear(gls_token_labelled *l) {
 
 /* ---- rows ---- */
 
+static int64_t framing_tokens(const gls_tokenizer_frame *f) {
+    int64_t count = 0;
+    for (int k = 0; k < f->items; k++) count += f->item[k].token >= 0;
+    return count;
+}
+
 /* How many tokens of each text fit: the longer one is cut first. */
-static gls_status fit(const gls_token_text *s, const gls_token_labelled *l, bool cut, int64_t room, int64_t row,
-                      int64_t size[2]) {
+static gls_status fit(const gls_token_text *s, const gls_token_labelled *l, const gls_tokenizer_frame *f, bool cut,
+                      int64_t length, int64_t row, int64_t size[2]) {
     int64_t begin = row ? l->end[2 * row - 1] : 0, middle = l->end[2 * row], end = l->end[2 * row + 1];
+    int64_t around = framing_tokens(f);
     size[0] = middle - begin;
     size[1] = end - middle;
-    int64_t over = size[0] + size[1] - room;
-    if (over > 0 && (!cut || room < 0))
+    int64_t over = size[0] + size[1] + around - length;
+    if (over > 0 && (!cut || around > length))
         return gls_fail(s->ctx, GLS_ERR_INPUT,
-                        "%s:%lld: %lld tokens with those around them, expected at most %lld (length); long: cut cuts "
-                        "them",
-                        s->what, (long long)l->line[row], (long long)(size[0] + size[1]), (long long)room);
+                        "%s:%lld: %lld tokens, %lld of them around the text, expected at most %lld (length)%s", s->what,
+                        (long long)l->line[row], (long long)(length + over), (long long)around, (long long)length,
+                        cut ? "" : "; long: cut cuts them");
     for (int pass = 0; pass < 2 && over > 0; pass++) {
         int longer = size[1] > size[0];
         int64_t gap = pass ? 0 : gls_least(size[longer] - size[!longer], over);
@@ -269,16 +276,14 @@ static gls_status place_answer(const gls_token_text *s, const gls_token_labelled
     for (int k = 0; k < 2; k++) label[k] = (int32_t)(at + l->span[2 * row + k]);
     if (l->span[2 * row + 1] < size[1]) return GLS_OK;
     return gls_fail(s->ctx, GLS_ERR_INPUT, "%s:%lld: the answer is in the part that does not fit into %lld tokens",
-                    s->what, (long long)l->line[row], (long long)(size[0] + size[1]));
+                    s->what, (long long)l->line[row], (long long)(size[0] + size[1] + framing_tokens(f)));
 }
 
 static gls_status write_all(const gls_token_text *s, const gls_token_labelled *l, const gls_tokenizer_frame *f,
                             bool cut, int64_t length, int32_t *token, int32_t *document, int32_t *span) {
-    int64_t room = length;
-    for (int k = 0; k < f->items; k++) room -= f->item[k].token >= 0;
     for (int64_t i = 0; i < l->rows; i++) {
         int64_t size[2];
-        GLS_TRY(fit(s, l, cut, room, i, size));
+        GLS_TRY(fit(s, l, f, cut, length, i, size));
         write_row(s, l, f, i, size, token + i * length, document + i * length);
         if (span) GLS_TRY(place_answer(s, l, f, i, size, span + 2 * i));
     }
@@ -330,7 +335,7 @@ gls_status gls_token_labelled_source(const gls_token_text *s, const gls_token_la
     int32_t *token = made->owns = gls_alloc(s->ctx, 2 * size + 2 * l->rows, sizeof *token);
     gls_status status = token ? GLS_OK : GLS_ERR_MEMORY;
     if (status == GLS_OK && info.target == GLS_TARGET_CLASS)
-        status = gls_classes_from_names(s->ctx, s->what, l->label, l->rows, like, &info, &label);
+        status = gls_classes_from_names(s->ctx, s->what, l->label, l->rows, l->line, like, &info, &label);
     if (status == GLS_OK) {
         made->token = token;
         made->tokens = size;

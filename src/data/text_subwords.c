@@ -87,10 +87,13 @@ gls_status gls_tokenizer_make(gls_context *ctx, const char *text, int64_t size, 
     GLS_GIVEN(ctx, ctx, text, special, out);
     char *json = NULL;
     gls_reader *reader;
-    GLS_TRY(gls_reader_open(ctx, text, &reader));
-    gls_token_text s = {.ctx = ctx, .what = gls_reader_path(reader), .unit = GLS_TOKEN_SUBWORD};
-    gls_status status = make(&s, reader, size, special, &json);
-    gls_reader_close(reader);
+    gls_status status = gls_reader_open(ctx, text, &reader);
+    if (status == GLS_OK) {
+        gls_token_text s = {.ctx = ctx, .what = gls_reader_path(reader), .unit = GLS_TOKEN_SUBWORD};
+        status = make(&s, reader, size, special, &json);
+        gls_reader_close(reader);
+    }
+    if (status == GLS_ERR_FILE) status = GLS_ERR_INPUT; /* ours to read, not to write */
     if (status == GLS_OK) status = gls_write_text(ctx, out, json);
     gls_free(ctx, json);
     return status;

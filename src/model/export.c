@@ -132,10 +132,20 @@ static void begin(gls_export *x, const char *input) {
                                        image ? GLS_ONNX_EXTENTS(0, e.c, e.h, e.w) : GLS_ONNX_EXTENTS(0, e.c));
 }
 
+/* What rows are of which not every position counts, or that hold several texts. */
+static const char *documents(const gls_data_info *data) {
+    if (!data->vocabulary) return "padded frames";
+    if (data->target == GLS_TARGET_SPAN) return "texts whose spans are found (rows: spans)";
+    if (data->target == GLS_TARGET_CLASS) return "labelled texts (rows: labelled)";
+    return data->documents == GLS_DOCUMENTS_PACKED ? "packed lines (rows: packed)" : "lines (rows: lines)";
+}
+
 gls_status gls_export_network(gls_export *x, const char *input) {
     const gls_graph *g = x->graph;
     if (g->data->documents)
-        return gls_fail(g->ctx, GLS_ERR_UNSUPPORTED, "rows that hold lines or documents have no form in ONNX");
+        return gls_fail(g->ctx, GLS_ERR_UNSUPPORTED,
+                        "the model's rows are %s, which have no form in ONNX: expected a model of rows without padding",
+                        documents(g->data));
     begin(x, input);
     for (int i = 1; i <= g->output && gls_onnx_status(x->to) == GLS_OK; i++) {
         const gls_node *node = &g->node[i];

@@ -129,7 +129,12 @@ gls_status gls_predictor_prepare(gls_predictor *p, gls_source *source, gls_sourc
         gls_source_destroy(source);
         return GLS_ERR_INPUT;
     }
-    return gls_transforms_apply_elsewhere(p->ctx, source, p->trained.transforms, p->trained.seed, p->fitted, out);
+    GLS_TRY(gls_transforms_apply_elsewhere(p->ctx, source, p->trained.transforms, p->trained.seed, p->fitted, out));
+    gls_status status = gls_source_last_labels(p->ctx, p->problem->positions, out);
+    if (status == GLS_OK) return GLS_OK;
+    gls_source_destroy(*out);
+    *out = NULL;
+    return status;
 }
 
 gls_status gls_predictor_rows(gls_predictor *p, const char *format, const char *path, gls_part part, gls_source **out) {

@@ -197,8 +197,33 @@ static void domains_are_shown(void **state) {
     json_decref(own);
 }
 
+/* A model of a row's last positions, on texts whose last row ends among them, and before them: each token weighs the
+ * same, in a batch of that row alone too. */
+static void a_short_row_weighs_by_what_is_predicted(void **state) {
+    static said s;
+    sh(&s,
+       "for i in 1 2 3 4 5 6 7 8 9; do echo a b c d a c b d b a d c; done >t5.txt; "
+       "echo a c a b d c a d d b c a b c d a b c a >s19.txt; echo a c a b d c a d d b c a b c d a b c a d d b b c a "
+       ">s25.txt; $G train --set data.format=text --set data.train=t5.txt --set data.test=s19.txt --set "
+       "data.length=16 --set 'model={name: t5, dim: 8, heads: 2, depth: 1, source: 8}' --set 'method={name: adam, "
+       "lr: 0.01}' --set train.batch=1 --set train.epochs=3 --out t5 --json --quiet");
+    if (s.code) fail_msg("%s", s.err);
+    json_t *own = last_json(&s);
+    double test_loss = number(own, "test_loss");
+    json_decref(own);
+    for (int k = 0; k < 2; k++) {
+        sh(&s, "$G evaluate t5 --data %s --json --quiet", k ? "s25.txt" : "s19.txt");
+        if (s.code) fail_msg("%s", s.err);
+        json_t *found = last_json(&s);
+        assert_true(fabs(number(found, "loss") / number(found, "log_loss") - 1) < 1e-5);
+        if (!k) assert_true(fabs(number(found, "loss") / test_loss - 1) < 1e-5);
+        json_decref(found);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_runs_score_is_that_of_evaluate),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_short_row_weighs_by_what_is_predicted),
+                                       cmocka_unit_test(a_runs_score_is_that_of_evaluate),
                                        cmocka_unit_test(targets_have_a_direction),
                                        cmocka_unit_test(sweeps_compare_by_what_is_named),
                                        cmocka_unit_test(what_does_not_apply_is_refused),

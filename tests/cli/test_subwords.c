@@ -65,6 +65,7 @@ static void refuses(void **state) {
         {"$G data tokenizer t.txt --out x --seed 3", "--seed is no option of `data tokenizer`"},
         {"printf 'a\\351\\n' > latin; $G data tokenizer latin --out x", "latin:1: byte 0xe9 at place 2 is not UTF-8"},
         {": > none; $G data tokenizer none --out x", "none: empty"},
+        {"$G data tokenizer nowhere.txt --out x", "nowhere.txt: cannot open"},
     };
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         sh(&s, "%s", bad[k].line);
@@ -73,13 +74,17 @@ static void refuses(void **state) {
     }
 }
 
-/* One with the same tokens, which cuts texts otherwise. */
+/* One with the same tokens, which cuts texts otherwise, and one of another size, where blocks without words fit. */
 static void another_tokenizer_is_refused(void **state) {
     sh(&s, "sed 's/\"add_prefix_space\": false/\"add_prefix_space\": true/' a.json > c.json; cmp -s a.json c.json");
     assert_int_equal(s.code, 1);
     sh(&s, TEXT "--set data.train=t.txt --set data.tokenizer=c.json --from a --out y");
     assert_int_equal(s.code, 2);
-    assert_non_null(strstr(s.err, "its tokenizer is another one"));
+    assert_non_null(strstr(s.err, "a: its tokenizer is another one: expected that of data.tokenizer"));
+    sh(&s, TEXT "--set data.train=t.txt --set data.tokenizer=b.json --from a --out y");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "a: its tokenizer is another one: expected that of data.tokenizer"));
+    assert_int_equal(access("y", F_OK), -1);
     sh(&s, TEXT "--set data.train=t.txt --set data.tokenizer=a.json --from a --out y");
     assert_int_equal(s.code, 0);
 }
@@ -96,6 +101,9 @@ static void labelled_texts(void **state) {
     sh(&s, "$G evaluate l --data gone.txt; code=$?; mv gone.txt l.txt; exit $code");
     assert_int_equal(s.code, 0);
     assert_non_null(strstr(s.out, "accuracy"));
+    sh(&s, "$G export l --onnx l.onnx");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "rows are labelled texts (rows: labelled), which have no form in ONNX"));
 }
 
 int main(void) {

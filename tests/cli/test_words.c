@@ -50,6 +50,8 @@ static const wrong wrongs[] = {
     {2, "$G solve rosenbrock --method sgd --share 3/2", "--share: expected a number above 0 and at most 1"},
     {2, "$G sweep --preset demo-softmax-sgd --over method.lr=1,2 --by epochs --out x3",
      "expected train.target_accuracy or train.target_loss"},
+    {2, "$G sweep --preset demo-softmax-sgd --over method.lr=1,2 --by log_loss --out x4",
+     "expected train.validation or data.validation"},
     {2, "$G theory", "one theorem"},
     {2, "$G theory nga", "did you mean 'nag'?"},
     {2, "$G theory nag --set L=1", "mu"},

@@ -92,7 +92,7 @@ static void pairs_of_texts(void **state) {
                                  "{rows: labelled, length: 6, label: gold, texts: [first, second]}", GLS_PART_TRAIN,
                                  NULL, &source),
                      GLS_ERR_INPUT);
-    assert_says(ctx, "pairs.csv:3: 5 tokens with those around them, expected at most 3");
+    assert_says(ctx, "pairs.csv:3: 8 tokens, 3 of them around the text, expected at most 6 (length); long: cut");
     counting_end(&c, ctx);
 }
 
@@ -174,13 +174,14 @@ static void refuses(void **state) {
         gls_status status;
     } bad[] = {
         {"", "{rows: labelled}", "empty, expected at least one text", GLS_ERR_INPUT},
-        {"a\tb\n\nc\n", "{rows: labelled}", ":3: 1 columns, expected a text in column 2", GLS_ERR_INPUT},
+        {"a\tb\n\nc\n", "{rows: labelled}", ":3: 1 column, expected a text in column 2", GLS_ERR_INPUT},
         {"\tb\n", "{rows: labelled}", ":1: an empty label", GLS_ERR_INPUT},
         {"x\ty\na\tb\n", "{rows: labelled, label: z, texts: [y]}", ":1: no column 'z'", GLS_ERR_INPUT},
         {"a\tb\nc\td\351\n", "{rows: labelled}", ":2: byte 0xe9 at place 2 is not UTF-8", GLS_ERR_INPUT},
-        {"a\tb b b b\n", "{rows: labelled, length: 4}", ":1: 4 tokens with those around them, expected at most 2",
+        {"a\tb b b b\n", "{rows: labelled, length: 4}", ":1: 6 tokens, 2 of them around the text, expected at most 4",
          GLS_ERR_INPUT},
-        {"a\tb\n", "{rows: labelled, length: 1, long: cut}", ":1: 1 tokens", GLS_ERR_INPUT},
+        {"a\tb\n", "{rows: labelled, length: 1, long: cut}",
+         ":1: 3 tokens, 2 of them around the text, expected at most 1 (length)", GLS_ERR_INPUT},
         {"a\tb\n", "{rows: labelled, unit: byte}", "data.unit: rows: labelled and spans take", GLS_ERR_ARGUMENT},
         {"a\tb\n", "{rows: labelled, streams: 2}", "data.streams: of no use", GLS_ERR_ARGUMENT},
         {"a\tb\n", "{texts: [2, 3]}", "data.texts: expected rows: labelled or spans", GLS_ERR_ARGUMENT},
@@ -189,7 +190,7 @@ static void refuses(void **state) {
         {"a\tb\n", "{rows: spans}", "data.texts: rows: spans takes two columns", GLS_ERR_ARGUMENT},
         {"a\tb\tc d\n", "{rows: spans, texts: [2, 3]}", ":1: the answer 'a' is not in the second text", GLS_ERR_INPUT},
         {"d\tb\tc c c c d\n", "{rows: spans, texts: [2, 3], length: 6, long: cut}",
-         ":1: the answer is in the part that does not fit into 3 tokens", GLS_ERR_INPUT},
+         ":1: the answer is in the part that does not fit into 6 tokens", GLS_ERR_INPUT},
     };
     counting c;
     gls_context *ctx = counting_context(&c, 1);
@@ -203,11 +204,11 @@ static void refuses(void **state) {
         assert_says(ctx, bad[i].says);
     }
     gls_source *train = open_ok(ctx, "text", in_folder(folder, "train"), "{rows: labelled, length: 6}");
-    write_text(in_folder(folder, "bad"), "other\tthe cat\n");
+    write_text(in_folder(folder, "bad"), "pos\tthe cat\nother\tthe cat\n");
     assert_int_equal(open_status(ctx, "text", in_folder(folder, "bad"), "{rows: labelled, length: 6}", GLS_PART_TEST,
                                  &train->info, &source),
                      GLS_ERR_INPUT);
-    assert_says(ctx, "other");
+    assert_says(ctx, "bad:2: label 'other' is not a class of the training set");
     gls_source_destroy(train);
     train = open_ok(ctx, "text", in_folder(folder, "train"), "{length: 6}");
     assert_int_equal(open_status(ctx, "text", in_folder(folder, "bad"), "{rows: labelled, length: 6}", GLS_PART_TEST,

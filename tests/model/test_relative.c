@@ -269,7 +269,7 @@ static void refuses(void **state) {
         {"t5", "{dim: 10, heads: 3}", "expected that, or head_dim", 0, GLS_DOCUMENTS_WHOLE},
         {"t5", "{buckets: 5}", "buckets: 5, expected an even number", 0, GLS_DOCUMENTS_WHOLE},
         {"t5", "{max_distance: 8}", "most: 8, expected more than the 8 distances", 0, GLS_DOCUMENTS_WHOLE},
-        {"t5", "{}", "rows of lines end anywhere", 0, GLS_DOCUMENTS_PADDED},
+        {"t5", "{}", "expected rows that go on (data.rows: text)", 0, GLS_DOCUMENTS_PADDED},
         {"transformer", "{inputs: gaussian, tie: true}", "tie needs words as inputs", 0, GLS_DOCUMENTS_WHOLE},
         {"layers", "{layers: [{embedding: {dim: 4}}, {slice: {first: 5, count: 3}}]}", "positions 5 to 7 of 6", 0,
          GLS_DOCUMENTS_WHOLE},

@@ -143,7 +143,7 @@ static gls_status check(gls_graph *g, const t5_options *o) {
     int64_t length = g->data ? g->data->length : 0;
     bool next = gls_family_predicts_words(g);
     if (next && g->data->documents != GLS_DOCUMENTS_WHOLE)
-        gls_graph_fail(g, "t5: rows of lines end anywhere; expected rows that go on (data.rows: stream)");
+        gls_graph_fail(g, "t5: rows of lines end anywhere; expected rows that go on (data.rows: text)");
     if (next && g->data->masked)
         gls_graph_fail(g, "t5: it continues a row; expected next words as targets, not hidden ones");
     if (next && (length < 2 || o->source > length))

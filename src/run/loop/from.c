@@ -68,19 +68,26 @@ static gls_status take(taking *t, const gls_layout *layout, const char *prefix, 
 
 /* ---- another vocabulary ---- */
 
+static gls_status compare_tokenizers(const taking *t, const char *from, const gls_data_info *here,
+                                     const gls_data_info *there) {
+    if (!here->tokenizer || !there->tokenizer || strcmp(here->tokenizer, there->tokenizer) == 0) return GLS_OK;
+    return gls_fail(t->run->ctx, GLS_ERR_INPUT,
+                    "%s: its tokenizer is another one: expected that of data.tokenizer, since a token's number means "
+                    "another text",
+                    from);
+}
+
 /* Words are rows of blocks: with as many words, but others, blocks would fit and mean something else. */
-static gls_status compare_words(taking *t, const char *from, const gls_data_info *there) {
+static gls_status compare_words(const taking *t, const char *from, const gls_data_info *there) {
     const gls_data_info *here = &t->run->training->set.train->info;
     const char *const *own = gls_token_names(here), *const *other = gls_token_names(there);
+    GLS_TRY(compare_tokenizers(t, from, here, there));
     if (!own || !other || here->vocabulary != there->vocabulary) return GLS_OK;
     for (int64_t k = 0; k < here->vocabulary; k++)
         if (strcmp(own[k], other[k]) != 0)
             return gls_fail(t->run->ctx, GLS_ERR_INPUT,
                             "%s: its vocabulary is another one: token %lld is '%.60s' there and '%.60s' here", from,
                             (long long)k, other[k], own[k]);
-    if (here->tokenizer && there->tokenizer && strcmp(here->tokenizer, there->tokenizer) != 0)
-        return gls_fail(t->run->ctx, GLS_ERR_INPUT,
-                        "%s: its tokenizer is another one: it has the same tokens, but cuts texts otherwise", from);
     return GLS_OK;
 }
 

@@ -262,17 +262,31 @@ static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
     return GLS_OK;
 }
 
-/* In the configuration that all share, or among the keys that are searched. */
-static bool has_target(const gls_sweep_options *options) {
-    static const char *const keys[] = {"train.target_loss", "train.target_accuracy"};
-    const gls_value *train = gls_value_get(options->config, "train");
-    for (int i = 0; i < 2; i++) {
-        const gls_value *value = gls_value_get(train, strchr(keys[i], '.') + 1);
-        if (value && value->kind == GLS_VALUE_TEXT && strcmp(value->text, "nan") != 0) return true;
-        for (int64_t a = 0; a < options->axes; a++)
-            if (strcmp(options->axis[a].key, keys[i]) == 0) return true;
+/* In the configuration that all share, with another value than `none`, or among the keys that are searched. */
+static bool has(const gls_sweep_options *options, const char *section, const char *key, const char *none) {
+    const gls_value *of = gls_value_get(options->config, section), *value = of ? gls_value_get(of, key) : NULL;
+    if (value && value->kind == GLS_VALUE_TEXT && strcmp(value->text, none) != 0) return true;
+    size_t n = strlen(section);
+    for (int64_t a = 0; a < options->axes; a++) {
+        const char *searched = options->axis[a].key;
+        if (strncmp(searched, section, n) == 0 && searched[n] == '.' && strcmp(searched + n + 1, key) == 0) return true;
     }
     return false;
+}
+
+/* What the runs are compared by must be there before the first of them trains. */
+static gls_status check_rule(gls_context *ctx, const gls_sweep_options *options) {
+    bool target = has(options, "train", "target_loss", "nan") || has(options, "train", "target_accuracy", "nan");
+    bool held_out = has(options, "train", "validation", "0") || has(options, "data", "validation", "");
+    if (options->by_epochs && !target)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "sweep by epochs compares how soon runs reach a target: expected train.target_accuracy or "
+                        "train.target_loss");
+    if (options->by_score && !held_out)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "sweep by a score compares it on held-out examples: expected train.validation or "
+                        "data.validation");
+    return GLS_OK;
 }
 
 static gls_status copy_axes(gls_sweep *sweep, const gls_sweep_options *options) {
@@ -295,10 +309,7 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_sweep_run: size, config, folder or context is not set");
     if (options->axes < 1 || options->seeds < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sweep: expected at least one --over and one seed");
-    if (options->by_epochs && !has_target(options))
-        return gls_fail(ctx, GLS_ERR_ARGUMENT,
-                        "sweep by epochs compares how soon runs reach a target: expected train.target_accuracy or "
-                        "train.target_loss");
+    GLS_TRY(check_rule(ctx, options));
     gls_sweep *sweep = gls_alloc(ctx, 1, sizeof *sweep);
     if (!sweep) return GLS_ERR_MEMORY;
     sweep->ctx = ctx;

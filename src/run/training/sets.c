@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/value.h"
+#include "data/source.h"
 #include "run/config/members.h"
 #include "run/training/training.h"
 
@@ -131,6 +132,18 @@ static gls_status transform_sets(gls_training *t) {
     gls_reader_watch(t->ctx, NULL);
     t->set.train = *train;
     return status;
+}
+
+gls_status gls_training_weigh_sets(gls_training *t) {
+    gls_source **train = t->set.fit ? &t->set.fit : &t->set.file;
+    int64_t last = t->problem->positions;
+    GLS_TRY(gls_source_last_labels(t->ctx, last, train));
+    t->set.train = *train;
+    GLS_TRY(gls_source_last_labels(t->ctx, last, &t->set.validation));
+    GLS_TRY(gls_source_last_labels(t->ctx, last, &t->set.test));
+    for (int64_t i = 0; i < t->set.named_count; i++)
+        GLS_TRY(gls_source_last_labels(t->ctx, last, &t->set.named[i].source));
+    return GLS_OK;
 }
 
 gls_status gls_training_open_sets(gls_training *t) {

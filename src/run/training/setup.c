@@ -154,6 +154,7 @@ static gls_status set_up(gls_training *t, const gls_value *config) {
     GLS_TRY(method_spec(t, gls_value_get(t->config, "method"), gls_value_get(t->config, "schedule")));
     GLS_TRY(gls_training_open_sets(t));
     GLS_TRY(make_problem(t));
+    GLS_TRY(gls_training_weigh_sets(t));
     GLS_TRY(gls_training_choose_score(t));
     GLS_TRY(gls_training_check_fit(t));
     GLS_TRY(make_pass(t));

@@ -113,6 +113,8 @@ int64_t gls_training_span(const gls_training *t);
 void gls_training_compare_theory(const gls_training *t);
 /* sets.c */
 gls_status gls_training_open_sets(gls_training *training);
+/* Once there is a problem: rows weigh by the labels that it predicts. */
+gls_status gls_training_weigh_sets(gls_training *training);
 
 /* Positions in epochs are sums of mini-batches over the size of the set, each rounded: a length that is reached exactly
  * may read as a little less. The slack is below one example of any set of less than a thousand million. */
