@@ -157,6 +157,24 @@ def test_what_is_wrong_is_said(call, word):
     assert isinstance(caught.value, glissade.GlissadeError)
 
 
+def test_shapes_are_those_of_the_blocks(dtype):
+    w, g = np.zeros((2, 3), dtype), np.arange(6, dtype=dtype).reshape(2, 3)
+    method = glissade.method("sgd", {"a": (2, 3), "b": 4}, dtype=dtype, lr=1.0)
+    b = np.zeros(4, dtype)
+    for pieces in ({"a": g.T, "b": b}, [g, b.reshape(2, 2)]):
+        with pytest.raises(glissade.BadInputError, match="expected"):
+            method.step([w, b], pieces)
+    with pytest.raises(glissade.BadInputError, match=r"w of 'a': shape \[3, 2\]: expected \[2, 3\]"):
+        method.step({"a": w.reshape(3, 2), "b": b}, [g, b])
+    for layout in (6, {"a": (2, 3)}):
+        with pytest.raises(glissade.BadInputError, match=r"g: shape \[3, 2\]"):
+            glissade.method("sgd", layout, dtype=dtype).step(w, g.T)
+    assert not w.any()
+    method.step([w.ravel(), b], {"a": g, "b": b})
+    glissade.method("sgd", 6, dtype=dtype, lr=1.0).step(w, g.ravel())
+    assert (w == -2 * g).all()
+
+
 def test_weights_that_may_not_be_written_are_refused():
     w = np.ones(2, np.float32)
     w.flags.writeable = False
