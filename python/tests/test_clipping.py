@@ -358,7 +358,10 @@ def test_what_is_refused():
             clipping.backward(losses_of(model(x)).mean())
         with pytest.raises(glissade.BadInputError, match="keys"):
             clipping.backward(losses_of(model.eval()(x)), keys=torch.zeros(3))
-    for options in ({"microbatch": -1}, {"bound": 0.0}, {"reduce": "max"}, {"nonfinite": "skip"}):
+        for keys in ([0] * B, torch.zeros(B, dtype=torch.int64).numpy()):
+            with pytest.raises(glissade.BadInputError, match="expected a tensor of integers"):
+                clipping.backward(losses_of(model(x)), keys=keys)
+    for options in ({"microbatch": -1}, {"microbatch": 1.5}, {"bound": 0.0}, {"reduce": "max"}, {"nonfinite": "skip"}):
         with pytest.raises(glissade.BadInputError):
             gt.MicroBatchClipping(model, **options)
 

@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -76,7 +77,8 @@ class MicroBatchClipping:
     norm in evaluation mode, also where a parameter is used several times. Parameters of other layers (or used outside
     of their layer) have their gradients made micro-batch by micro-batch, each at the price of a backward pass; a
     FallbackWarning names them once. The same holds for all parameters where the losses are not those of the model's
-    latest forward pass (passes without gradients aside). Every tensor that layers see must have the examples along its first dimension.
+    latest forward pass (passes without gradients aside). Every tensor that layers see must have the examples along its
+    first dimension.
 
     Args:
         model: the module; hooks are put on its layers until `close`.
@@ -102,6 +104,8 @@ class MicroBatchClipping:
         reduce: str = "mean",
         nonfinite: str = "skip_step",
     ) -> None:
+        if not isinstance(microbatch, Integral):
+            raise BadInputError(f"microbatch {microbatch!r}: expected a number of examples")
         if microbatch < 0 or (bound is not None and not 0 < bound < math.inf):
             raise BadInputError(
                 f"microbatch {microbatch}, bound {bound}: expected at least 0, and a bound above 0 or None"
@@ -110,7 +114,7 @@ class MicroBatchClipping:
             raise BadInputError(f"reduce '{reduce}': expected mean or sum")
         if nonfinite not in ("skip_step", "skip_group", "stop"):
             raise BadInputError(f"nonfinite '{nonfinite}': expected skip_step, skip_group or stop")
-        self.model, self.microbatch, self.bound = model, microbatch, bound
+        self.model, self.microbatch, self.bound = model, int(microbatch), bound
         self.reduce, self.nonfinite = reduce, nonfinite
         self._uses: list[_Use] = []
         self._said: set[str] = set()
@@ -186,9 +190,7 @@ class MicroBatchClipping:
 
     def _clipped(self, losses: Tensor, groups: Groups) -> ClippingReport:
         graph = _graph(losses)
-        uses = [
-            u for u in self._uses if u.edge.node in graph.nodes and independent(u.module, u.input, len(losses))
-        ]
+        uses = [u for u in self._uses if u.edge.node in graph.nodes and independent(u.module, u.input, len(losses))]
         known = _known_parameters(graph, uses)
         rest = self._rest(known)
         factors = _factors(losses, uses, known, bool(rest))
