@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from . import _arrays, _records, _state
 from ._arrays import Array
-from ._errors import BadInputError
+from ._errors import BadInputError, UnsupportedError
 from ._layout import Block, Layout, LayoutLike, blocks_of
 from ._library import Context, Library
 from ._values import Value
@@ -172,6 +172,8 @@ class Method:
         Raises BadInputError for other shapes and types, UnsupportedError for methods that ask for more than a
         gradient at w (`step_by`).
         """
+        if not self.plain:
+            raise UnsupportedError(f"method {self.name} asks for gradients elsewhere than at w: use step_by")
         if isinstance(w, (Mapping, list, tuple)):
             return self._step_pieces(w, g)
         weights = self._weights(w)
