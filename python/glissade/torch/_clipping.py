@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral
+from operator import index
 from typing import Any
 
 import torch
@@ -104,8 +104,10 @@ class MicroBatchClipping:
         reduce: str = "mean",
         nonfinite: str = "skip_step",
     ) -> None:
-        if not isinstance(microbatch, Integral):
-            raise BadInputError(f"microbatch {microbatch!r}: expected a number of examples")
+        try:
+            microbatch = index(microbatch)
+        except TypeError as error:
+            raise BadInputError(f"microbatch {microbatch!r}: expected a number of examples") from error
         if microbatch < 0 or (bound is not None and not 0 < bound < math.inf):
             raise BadInputError(
                 f"microbatch {microbatch}, bound {bound}: expected at least 0, and a bound above 0 or None"
@@ -114,7 +116,7 @@ class MicroBatchClipping:
             raise BadInputError(f"reduce '{reduce}': expected mean or sum")
         if nonfinite not in ("skip_step", "skip_group", "stop"):
             raise BadInputError(f"nonfinite '{nonfinite}': expected skip_step, skip_group or stop")
-        self.model, self.microbatch, self.bound = model, int(microbatch), bound
+        self.model, self.microbatch, self.bound = model, microbatch, bound
         self.reduce, self.nonfinite = reduce, nonfinite
         self._uses: list[_Use] = []
         self._said: set[str] = set()
