@@ -12,5 +12,6 @@ cdef, module, header, out = sys.argv[1:]
 real = "double" if header == "glissade64.h" else "float"
 builder = cffi.FFI()
 builder.cdef(Path(cdef).read_text().replace("REAL", real))
-builder.set_source(module, f"#include <glissade/{header}>", py_limited_api=True)
+# cffi's code calls alloca; Python.h brings it only without the limited interface.
+builder.set_source(module, f"#include <alloca.h>\n#include <glissade/{header}>", py_limited_api=True)
 builder.emit_c_code(out)

@@ -302,12 +302,14 @@ extern "Python" void glissade_progress(void *user, const gls_progress *progress)
 /* ---- predictions ---- */
 
 typedef enum { GLS_TARGET_NONE, ... } gls_target_kind;
+typedef enum { GLS_DOCUMENTS_WHOLE, ... } gls_documents;
 typedef struct {
     int64_t examples, features;
     int dims;
     int64_t shape[...];
     gls_target_kind target;
     int64_t classes, targets, length, vocabulary;
+    gls_documents documents;
     const char *const *class_names;
     ...;
 } gls_data_info;

@@ -27,7 +27,8 @@ def view(value: object, name: str) -> Array:
     try:
         return np.from_dlpack(value)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
-        raise BadInputError(f"{name}: expected an array in the memory of this machine: {error}") from error
+        found = f"dtype {getattr(value, 'dtype', 'unknown')}, device {getattr(value, 'device', 'unknown')}"
+        raise BadInputError(f"{name}: {found}: expected a type of NumPy's in this machine's memory: {error}") from error
 
 
 def floats(value: object, name: str) -> Array:

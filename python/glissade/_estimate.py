@@ -67,7 +67,8 @@ def estimate(
     Args:
         gradients: [n, ...], one row an example; float32 or float64, read without a copy where in C order.
         estimator: a name, {"name": ..., options}, or a chain of such; `glissade.list("estimators")` has all.
-        mass: [n] what the rows count for, not below 0: a mean is their sum over the sum of masses; None: all 1.
+        mass: [n] what the rows count for, not below 0 and not all 0: a mean is their sum over the sum of masses; None:
+            all 1.
         keys: [n] integers: rows of one key are one group (microbatch, normalized).
         draw: number of the mini-batch; with seed, what estimators that draw take their numbers from.
         threads: 0: all processors that this process may use.
@@ -88,6 +89,8 @@ def estimate(
         ffi, lib = context.library.ffi, context.library.lib
         rows = _arrays.read(context.library, rows, "gradients")
         masses = None if mass is None else _column(mass, np.float64, "mass", len(rows))
+        if masses is not None and not masses.any():
+            raise BadInputError("mass: all of them are 0: expected one above it")
         numbers = None if keys is None else _column(keys, np.int64, "keys", len(rows))
         matrix = ffi.new("gls_estimator_matrix *")
         matrix.g, matrix.n, matrix.d, matrix.draw = _arrays.reals(context.library, rows), *rows.shape, draw

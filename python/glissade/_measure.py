@@ -136,7 +136,7 @@ def measure(
         sample: the rows are a sample of a larger set; False: they are the whole set.
         seed: of measures that draw.
         threads: 0: all processors that this process may use.
-        options: of measures by name: {"tail_index": {"estimator": "hill"}}.
+        options: of measures by name: {"tail_index": {"coordinates": 50}}.
 
     Raises:
         BadInputError: unknown measures and options, other shapes.

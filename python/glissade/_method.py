@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from . import _arrays, _records, _state
 from ._arrays import Array
-from ._errors import BadInputError
+from ._errors import BadInputError, UnsupportedError
 from ._layout import Block, Layout, LayoutLike, blocks_of
 from ._library import Context, Library
 from ._values import Value
@@ -166,14 +166,20 @@ class Method:
         w: weights [d] of the method's dtype, in C order: NumPy, or anything with the buffer protocol or DLPack. In
             pieces: a list with an array for each block of the layout, or {name: array}; nothing is copied.
         g: the gradient there, [d] or in the same pieces. Of another type or with gaps it is copied.
+        Arrays of one dimension are in the order of the layout; others must have the block's shape, or, where the
+        layout has one block of one dimension, w and g the same.
         A gradient that is not finite is refused: the weights and the state stay, and the report says so.
         Raises BadInputError for other shapes and types, UnsupportedError for methods that ask for more than a
         gradient at w (`step_by`).
         """
+        if not self.plain:
+            raise UnsupportedError(f"method {self.name} asks for gradients elsewhere than at w: use step_by")
         if isinstance(w, (Mapping, list, tuple)):
             return self._step_pieces(w, g)
         weights = self._weights(w)
         gradient = self._flat(g, "g")
+        if weights.ndim > 1 and gradient.ndim > 1 and weights.shape != gradient.shape:
+            raise BadInputError(f"g: shape {list(gradient.shape)}: expected that of w, {list(weights.shape)}")
         with self._lock:
             status = self._library.lib.gls_method_step(
                 self._method,
@@ -268,7 +274,7 @@ class Method:
         arrays = []
         for block, piece in zip(self.blocks, value, strict=True):
             array = take(self._library, piece, f"{name} of '{block.name}'")
-            if array.size != block.size:
+            if not _fits(array, block):
                 raise BadInputError(
                     f"{name} of '{block.name}': shape {list(array.shape)}: expected {list(block.shape)}"
                 )
@@ -285,6 +291,9 @@ class Method:
     def _sized(self, array: Array, name: str) -> Array:
         if array.size != self.size:
             raise BadInputError(f"{name}: shape {list(array.shape)}: expected {self.size} parameters")
+        only = self.blocks[0] if len(self.blocks) == 1 else None
+        if only is not None and len(only.shape) > 1 and not _fits(array, only):
+            raise BadInputError(f"{name}: shape {list(array.shape)}: expected {list(only.shape)}")
         return array
 
     def _vector(self, pointer: Any) -> Array | None:
@@ -307,6 +316,11 @@ class Method:
         if not isinstance(given, tuple) or len(given) != 2:
             raise BadInputError(f"the answer to a query of kind '{kind}': expected (value, gradient)")
         return float(given[0]), self._flat(given[1], "gradient")
+
+
+def _fits(array: Array, block: Block) -> bool:
+    """It has the block's shape, or is its numbers in a row."""
+    return array.shape == block.shape or array.shape == (block.size,)
 
 
 def method(

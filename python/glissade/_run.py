@@ -112,18 +112,20 @@ class Run:
     def weights(self, which: str | int | None = None) -> dict[str, Array]:
         """Weights by name: "best", "final", the number of a step, or None: the final ones, before the end the latest.
 
-        Raises BadInputError where there are none.
+        With them is what a model keeps beside them (running means of batch norm). Raises BadInputError where there are
+        none.
         """
-        path = self._weights_path(which)
-        arrays = _safetensors.read(path)
-        prefix = "w/" if any(name.startswith("w/") for name in arrays) else ""
-        return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
+        arrays = _safetensors.read(self._weights_path(which))
+        # In a checkpoint "method/...", "sampler/..." and the like are the run's, and "state/..." is the model's own.
+        named = {name.removeprefix("state/"): array for name, array in arrays.items()}
+        return {name: array for name, array in named.items() if "/" not in name}
 
     def predict(self, rows: Any, which: str | int | None = None) -> Predictions:
         """What the trained model says of rows [n, ...], which go through what its training data went through.
 
         Floats for models of features, integers for models of tokens. Raises BadInputError for rows of another shape,
-        UnsupportedError for problems without predictions.
+        UnsupportedError for problems without predictions, and for rows that an array does not describe: of frames, or
+        with documents in them (labelled texts, spans), which the command `glissade predict` reads.
         """
         with Context(self._dtype) as context, _predictor(context, self._weights_path(which)) as predictor:
             return _predict(context, predictor, rows)
@@ -159,6 +161,12 @@ def _source(context: Context, predictor: Any, rows: Any) -> Iterator[tuple[Any, 
     """The rows as the library reads them, and how many; the arrays live as long."""
     ffi, lib = context.library.ffi, context.library.lib
     like = lib.gls_predictor_file_info(predictor)
+    if like.documents != lib.GLS_DOCUMENTS_WHOLE or (like.length and not like.vocabulary):
+        what = "tokens whose documents have ends of their own" if like.vocabulary else "frames"
+        raise UnsupportedError(
+            f"rows: this model reads rows of {what}, which an array does not describe: predict from a file, with the "
+            "command `glissade predict`"
+        )
     info = ffi.new("gls_data_info *", like[0])
     array = _arrays.view(rows, "rows")
     width = like.length or like.features

@@ -193,9 +193,13 @@ def train(
         FileError, NonfiniteError: what the run could not read or write, and steps that it was told not to skip.
         KeyboardInterrupt: the run can be resumed.
     """
+    if isinstance(set, (str, Mapping)):
+        raise BadInputError(f"set: {type(set).__name__}: expected a list of assignments, as in ['train.epochs=3']")
     lib = library(dtype)
     _connect(lib)
     path = None if folder is None else Path(folder)
+    if path is not None and not resume and (path / "config.yaml").exists():
+        raise BadInputError(f"{path} already holds a run: go on with resume=True, or choose another folder")
     with Context(dtype) as reading, _Read(reading, config, set) as tree:
         wanted = lib.ffi.new("gls_context_options *")
         wanted.size = lib.ffi.sizeof("gls_context_options")

@@ -284,6 +284,39 @@ def test_a_parameter_that_the_losses_use_too():
     assert torch.allclose(found, wanted, rtol=1e-10, atol=1e-12)
 
 
+def test_losses_of_a_pass_before_the_latest_one():
+    model, x = make("linear")
+    wanted, norms = clipped(explicit(model, x), [i // 3 for i in range(B)], None, "mean")
+    with gt.MicroBatchClipping(model, 3) as clipping:
+        losses = losses_of(model(x))
+        model(torch.randn(B, 6))
+        with pytest.warns(gt.FallbackWarning):
+            report = clipping.backward(losses)
+    assert torch.allclose(report.norms, norms, rtol=1e-10)
+    assert torch.allclose(gradient(model), wanted, rtol=1e-10, atol=1e-11)
+
+
+def test_a_pass_without_gradients_in_between_changes_nothing():
+    model, x = make("linear")
+    wanted, _ = clipped(explicit(model, x), [i // 3 for i in range(B)], None, "mean")
+    with gt.MicroBatchClipping(model, 3) as clipping, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        losses = losses_of(model(x))
+        with torch.no_grad():
+            model(torch.randn(B, 6))
+        clipping.backward(losses)
+    assert torch.allclose(gradient(model), wanted, rtol=1e-10, atol=1e-11)
+
+
+def test_losses_of_two_passes():
+    """The latest pass alone would be counted once, and the parameters are used twice."""
+    model, x = make("linear")
+    wanted, _ = clipped(2 * explicit(model, x), [i // 3 for i in range(B)], None, "mean")
+    with gt.MicroBatchClipping(model, 3) as clipping, pytest.warns(gt.FallbackWarning):
+        clipping.backward(losses_of(model(x)) + losses_of(model(x)))
+    assert torch.allclose(gradient(model), wanted, rtol=1e-10, atol=1e-11)
+
+
 def test_one_micro_batch_is_the_plain_gradient_scaled():
     model, x = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), torch.randn(B, 3)
     losses_of(model(x)).mean().backward()
@@ -325,7 +358,10 @@ def test_what_is_refused():
             clipping.backward(losses_of(model(x)).mean())
         with pytest.raises(glissade.BadInputError, match="keys"):
             clipping.backward(losses_of(model.eval()(x)), keys=torch.zeros(3))
-    for options in ({"microbatch": -1}, {"bound": 0.0}, {"reduce": "max"}, {"nonfinite": "skip"}):
+        for keys in ([0] * B, torch.zeros(B, dtype=torch.int64).numpy()):
+            with pytest.raises(glissade.BadInputError, match="expected a tensor of integers"):
+                clipping.backward(losses_of(model(x)), keys=keys)
+    for options in ({"microbatch": -1}, {"microbatch": 1.5}, {"bound": 0.0}, {"reduce": "max"}, {"nonfinite": "skip"}):
         with pytest.raises(glissade.BadInputError):
             gt.MicroBatchClipping(model, **options)
 

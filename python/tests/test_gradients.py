@@ -83,6 +83,7 @@ def test_options_of_measures():
         glissade.measure(rows, "tail_index", options={"tail_index": {"nothing": 1}})
     with pytest.raises(glissade.BadInputError, match="tail_index"):
         glissade.measure(rows, "tail_inde")
+    assert glissade.measure(rows, "tail_index", options={"tail_index": {"coordinates": 2}})
 
 
 def test_what_is_wrong_is_said():
@@ -92,6 +93,7 @@ def test_what_is_wrong_is_said():
         (lambda: glissade.estimate(rows, "microbatch", microbatch=-3), "microbatch"),
         (lambda: glissade.estimate(rows, ["mean"], bound=1), "in a chain"),
         (lambda: glissade.estimate(rows, mass=[1, 2]), r"expected float64 \[4\]"),
+        (lambda: glissade.estimate(rows, mass=np.zeros(4)), "mass: all of them are 0"),
         (lambda: glissade.estimate(rows, "mean", keys=[1.5, 1, 1, 1]), r"expected int64 \[4\]"),
         (lambda: glissade.estimate(np.ones(3)), "expected .rows, parameters."),
         (lambda: glissade.estimate(rows.astype(np.float16)), "float16"),
@@ -108,3 +110,7 @@ def test_rows_of_torch_are_read_where_they_are():
     rows = torch.randn(12, 5, dtype=torch.float64)
     found = glissade.estimate(rows, "mean")
     assert np.allclose(found.g, rows.mean(0).numpy(), atol=1e-14)
+    with pytest.raises(glissade.BadInputError, match=r"dtype torch\.bfloat16, device cpu: expected"):
+        glissade.estimate(rows.bfloat16())
+    with pytest.raises(glissade.BadInputError, match="device meta: expected"):
+        glissade.estimate(rows.to("meta"))

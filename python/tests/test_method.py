@@ -120,7 +120,7 @@ def test_schedules_and_settings():
 def test_a_method_that_asks_elsewhere_is_asked_what_it_wants():
     method = glissade.method("ingd", 2, dtype=np.float64, seed=1, L=1.5, gap=3, K=100)
     w = np.array([1.0, -2.0])
-    with pytest.raises(glissade.UnsupportedError, match="ingd"):
+    with pytest.raises(glissade.UnsupportedError, match=r"ingd .* use step_by"):
         method.step(w, w)
 
     kinds = set()
@@ -155,6 +155,24 @@ def test_what_is_wrong_is_said(call, word):
     with pytest.raises(ValueError, match=word) as caught:
         call()
     assert isinstance(caught.value, glissade.GlissadeError)
+
+
+def test_shapes_are_those_of_the_blocks(dtype):
+    w, g = np.zeros((2, 3), dtype), np.arange(6, dtype=dtype).reshape(2, 3)
+    method = glissade.method("sgd", {"a": (2, 3), "b": 4}, dtype=dtype, lr=1.0)
+    b = np.zeros(4, dtype)
+    for pieces in ({"a": g.T, "b": b}, [g, b.reshape(2, 2)]):
+        with pytest.raises(glissade.BadInputError, match="expected"):
+            method.step([w, b], pieces)
+    with pytest.raises(glissade.BadInputError, match=r"w of 'a': shape \[3, 2\]: expected \[2, 3\]"):
+        method.step({"a": w.reshape(3, 2), "b": b}, [g, b])
+    for layout in (6, {"a": (2, 3)}):
+        with pytest.raises(glissade.BadInputError, match=r"g: shape \[3, 2\]"):
+            glissade.method("sgd", layout, dtype=dtype).step(w, g.T)
+    assert not w.any()
+    method.step([w.ravel(), b], {"a": g, "b": b})
+    glissade.method("sgd", 6, dtype=dtype, lr=1.0).step(w, g.ravel())
+    assert (w == -2 * g).all()
 
 
 def test_weights_that_may_not_be_written_are_refused():

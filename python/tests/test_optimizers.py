@@ -61,6 +61,22 @@ def test_the_library_moves_parameters_in_place(cls, kind):
     assert addresses == [p.data_ptr() for p in params]
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_report_has_the_present_rate_of_the_first_group(compiled, monkeypatch):
+    if not compiled:
+        through_operations(monkeypatch)
+    params = parameters(torch.float64)
+    optimizer = gt.SGD([{"params": params[:2]}, {"params": params[2:], "lr": 0.5}], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
+    for step, wanted in enumerate((0.1, 0.05, 0.01)):
+        if step == 2:
+            optimizer.param_groups[0]["lr"] = 0.01
+        give(params, step)
+        optimizer.step()
+        assert optimizer.report.lr == wanted
+        scheduler.step()
+
+
 @pytest.mark.parametrize("cls", CLASSES)
 def test_operations_do_the_same(cls, kind, monkeypatch):
     """Two groups, None gradients, a zero gradient."""

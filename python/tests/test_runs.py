@@ -81,6 +81,41 @@ def test_predictions_are_those_of_the_weights(tmp_path):
         run.predict(np.ones((2, 4)))
 
 
+TONES = {
+    "data": {"format": "tones", "train_size": 40, "test_size": 20},
+    "model": {"name": "conformer", "dim": 8, "heads": 2, "depth": 1},
+    "method": {"name": "adam", "lr": 0.01},
+    "train": {"batch": 20, "epochs": 1},
+}
+
+
+def test_weights_of_a_checkpoint_are_those_of_the_model(tmp_path):
+    result = glissade.train(TONES, tmp_path / "run", set=["train.checkpoint_every=1", "train.validation=0.25"])
+    run = glissade.Run(tmp_path / "run")
+    final = run.weights()
+    assert final.keys() > result.weights.keys() and not any("/" in name for name in final)
+    for which in ("best", result.steps):
+        found = run.weights(which)
+        assert found.keys() == final.keys()
+    assert all((found[name] == array).all() for name, array in final.items())
+
+
+def test_rows_that_an_array_does_not_describe(tmp_path):
+    glissade.train(TONES, tmp_path / "frames")
+    with pytest.raises(glissade.UnsupportedError, match=r"rows of frames, .* `glissade predict`"):
+        glissade.Run(tmp_path / "frames").predict(np.zeros((3, 45, 16)))
+    (tmp_path / "texts.tsv").write_text("good\ta b c d\nbad\td c b\n" * 20)
+    config = {
+        "data": {"format": "text", "train": str(tmp_path / "texts.tsv"), "rows": "labelled", "length": 8},
+        "model": {"name": "bert", "dim": 8, "heads": 2, "depth": 1},
+        "method": {"name": "adam", "lr": 0.01},
+        "train": {"batch": 10, "epochs": 1},
+    }
+    glissade.train(config, tmp_path / "texts")
+    with pytest.raises(glissade.UnsupportedError, match=r"tokens .* `glissade predict`"):
+        glissade.Run(tmp_path / "texts").predict(np.ones((2, 8), int))
+
+
 def test_what_progress_raises_stops_the_run_and_it_goes_on_bit_for_bit(tmp_path):
     whole = glissade.train(CONFIG)
 
@@ -106,6 +141,12 @@ def test_settings_presets_and_mistakes(tmp_path):
     ]:
         with pytest.raises(glissade.BadInputError, match=word):
             glissade.train(config)
+    for settings in ("train.epochs=1", {"train.epochs": 1}):
+        with pytest.raises(glissade.BadInputError, match="expected a list of assignments"):
+            glissade.train(CONFIG, set=settings)
+    glissade.train(CONFIG, tmp_path / "run")
+    with pytest.raises(glissade.BadInputError, match="already holds a run: go on with resume=True"):
+        glissade.train(CONFIG, tmp_path / "run")
     with pytest.raises(OSError, match="folder of a run"):
         glissade.Run(tmp_path)
 

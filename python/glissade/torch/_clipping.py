@@ -7,11 +7,12 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
 from .._errors import BadInputError, NonfiniteError, UnsupportedError
 from ._groups import Groups, by_key, consecutive
@@ -51,6 +52,14 @@ class _Use:
     edge: GradientEdge
 
 
+@dataclass
+class _Graph:
+    """The nodes that lead to a result, and how many of its edges go to each leaf, by the leaf's id."""
+
+    nodes: set[Node]
+    leaves: Counter[int]
+
+
 class FallbackWarning(UserWarning):
     """Parameters of layers that are not known: their gradients are made micro-batch by micro-batch."""
 
@@ -67,7 +76,9 @@ class MicroBatchClipping:
     each example's factor. That holds for linear layers, convolutions, embeddings, layer, group and RMS norms, and batch
     norm in evaluation mode, also where a parameter is used several times. Parameters of other layers (or used outside
     of their layer) have their gradients made micro-batch by micro-batch, each at the price of a backward pass; a
-    FallbackWarning names them once. Every tensor that layers see must have the examples along its first dimension.
+    FallbackWarning names them once. The same holds for all parameters where the losses are not those of the model's
+    latest forward pass (passes without gradients aside). Every tensor that layers see must have the examples along its
+    first dimension.
 
     Args:
         model: the module; hooks are put on its layers until `close`.
@@ -93,6 +104,10 @@ class MicroBatchClipping:
         reduce: str = "mean",
         nonfinite: str = "skip_step",
     ) -> None:
+        try:
+            microbatch = index(microbatch)
+        except TypeError as error:
+            raise BadInputError(f"microbatch {microbatch!r}: expected a number of examples") from error
         if microbatch < 0 or (bound is not None and not 0 < bound < math.inf):
             raise BadInputError(
                 f"microbatch {microbatch}, bound {bound}: expected at least 0, and a bound above 0 or None"
@@ -125,7 +140,8 @@ class MicroBatchClipping:
         self.close()
 
     def _begin(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        self._uses.clear()
+        if torch.is_grad_enabled():  # A pass without a graph leads to no losses.
+            self._uses.clear()
         tensors = [t for t in (*args, *kwargs.values()) if isinstance(t, Tensor) and t.dim() > 0]
         self._examples = len(tensors[0]) if tensors else 0
 
@@ -145,7 +161,8 @@ class MicroBatchClipping:
     def backward(self, losses: Tensor, *, keys: Tensor | None = None) -> ClippingReport:
         """Adds the clipped gradient to the `grad` of the model's parameters.
 
-        losses: [examples], what the last forward pass of the model led to, none of them a mean over others.
+        losses: [examples], what the last forward pass of the model led to, none of them a mean over others; those of
+            an earlier pass are slower.
         keys: [examples] integers: micro-batches are the examples of one key, whatever their number.
         """
         if losses.dim() != 1 or not losses.requires_grad:
@@ -174,8 +191,9 @@ class MicroBatchClipping:
         return report
 
     def _clipped(self, losses: Tensor, groups: Groups) -> ClippingReport:
-        uses = [u for u in self._uses if independent(u.module, u.input, len(losses))]
-        known = _known_parameters(losses, uses)
+        graph = _graph(losses)
+        uses = [u for u in self._uses if u.edge.node in graph.nodes and independent(u.module, u.input, len(losses))]
+        known = _known_parameters(graph, uses)
         rest = self._rest(known)
         factors = _factors(losses, uses, known, bool(rest))
         norm2 = self._norm2(losses, groups, factors, rest)
@@ -269,11 +287,10 @@ def _parameters_of(use: _Use) -> dict[str, Tensor]:
     return {name: p for name, p in named.items() if isinstance(p, Tensor) and p.requires_grad}
 
 
-def _known_parameters(losses: Tensor, uses: list[_Use]) -> set[int]:
+def _known_parameters(graph: _Graph, uses: list[_Use]) -> set[int]:
     """The ids of parameters of which all uses in the graph are calls of layers that were seen."""
     seen = Counter(id(p) for use in uses for p in _parameters_of(use).values())
-    counted = _edges_to_parameters(losses)
-    return {p for p, calls in seen.items() if counted.get(p) == calls}
+    return {p for p, calls in seen.items() if graph.leaves[p] == calls}
 
 
 def _factors(losses: Tensor, uses: list[_Use], known: set[int], again: bool) -> dict[Tensor, list[Factor]]:
@@ -324,18 +341,18 @@ def _accumulate(p: Tensor, g: Tensor) -> None:
         p.grad += g
 
 
-def _edges_to_parameters(losses: Tensor) -> dict[int, int]:
-    """How many times the graph of a result goes to each leaf, by the leaf's id."""
-    counts: dict[int, int] = {}
-    seen, waiting = set(), [losses.grad_fn]
+def _graph(losses: Tensor) -> _Graph:
+    """What a result was made of."""
+    leaves: Counter[int] = Counter()
+    assert losses.grad_fn is not None
+    nodes, waiting = {losses.grad_fn}, [losses.grad_fn]
     while waiting:
-        node = waiting.pop()
-        for following, _ in node.next_functions if node is not None else ():
+        for following, _ in waiting.pop().next_functions:
             if following is None:
                 continue
             if hasattr(following, "variable"):
-                counts[id(following.variable)] = counts.get(id(following.variable), 0) + 1
-            elif following not in seen:
-                seen.add(following)
+                leaves[id(following.variable)] += 1
+            elif following not in nodes:
+                nodes.add(following)
                 waiting.append(following)
-    return counts
+    return _Graph(nodes, leaves)

@@ -64,6 +64,7 @@ class Engine:
             for i, (options, parameters) in enumerate(groups)
             if parameters
         ]
+        self._whole = whole
         self._numbers = {i: n for n, i in enumerate(i for i, (_, parameters) in enumerate(groups) if parameters)}
         base = {k: _option(k, v) for k, v in groups[0][0].items()}
         self.method = Method(
@@ -104,9 +105,12 @@ class Engine:
             known = self._groups[i]
             for key, value in options.items():
                 number = _option(key, value)
-                if i not in self._numbers or number == _option(key, known[key]):
+                if number == _option(key, known[key]):
                     continue
-                self.method.set(key, number, group=self._numbers[i])
+                if i == 0:
+                    self.method.set(key, number)  # The rate of a report is that of no group.
+                if i in self._numbers and key not in self._whole:
+                    self.method.set(key, number, group=self._numbers[i])
                 known[key] = number
 
     def step(self) -> StepReport:

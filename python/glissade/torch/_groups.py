@@ -68,6 +68,8 @@ def consecutive(examples: int, size: int, device: torch.device) -> Groups:
 
 def by_key(keys: Tensor, examples: int, device: torch.device) -> Groups:
     """One group for each value of keys [examples]."""
+    if not isinstance(keys, Tensor):
+        raise BadInputError(f"keys: {type(keys).__name__}: expected a tensor of integers [{examples}]")
     if keys.shape != (examples,) or keys.is_floating_point() or keys.is_complex():
         raise BadInputError(f"keys: {keys.dtype} {list(keys.shape)}: expected integers [{examples}]")
     _, of, sizes = torch.unique(keys.to(device), return_inverse=True, return_counts=True)

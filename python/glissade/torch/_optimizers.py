@@ -58,8 +58,8 @@ class RuleOptimizer(Optimizer):
             must be the same in all groups.
 
     Attributes:
-        report: StepReport of the last step, None before the first. By PyTorch's operations update_norm and clipped are
-            NaN.
+        report: StepReport of the last step, None before the first; its lr is the first group's. By PyTorch's
+            operations factor, clipped and update_norm are NaN.
 
     Raises:
         BadInputError: unknown options, values out of bounds.
@@ -168,7 +168,7 @@ class RuleOptimizer(Optimizer):
         gradients = [p.grad for group in parameters for p in group if p.grad is not None]
         norm = _rules.norm_of(gradients)
         zeros = self._counters["zero_gradients"]
-        lr = float(options[-1]["lr"])
+        lr = float(options[0]["lr"])
         if not math.isfinite(norm):
             self._counters["refused"] += 1
             bad = sum(int((~torch.isfinite(g)).sum()) for g in gradients)
