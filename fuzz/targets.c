@@ -150,7 +150,7 @@ static void run_tokenizer(const uint8_t *data, size_t size) {
     gls_context *ctx = create_context();
     memory_file file = create_file(data, size);
     gls_tokenizer *t;
-    gls_token_list list = {.ctx = ctx};
+    gls_token_list list = {0};
     if (gls_tokenizer_read(ctx, file.path, &t) != GLS_OK && (t || !*gls_context_message(ctx))) abort();
     if (t && gls_tokenizer_encode(t, text, sizeof text - 1, &list) == GLS_OK)
         for (int64_t k = 0; k < list.tokens; k++)

@@ -112,19 +112,19 @@ static gls_status rank_words(gls_token_text *s, const text_options *o, int64_t f
     int32_t *to = gls_alloc(s->ctx, gls_vocabulary_size(s->vocabulary), sizeof *to);
     if (!to) return GLS_ERR_MEMORY;
     gls_status status = gls_vocabulary_rank(s->vocabulary, fixed, o->vocabulary, o->min_count, to, names, count);
-    for (int64_t t = 0; status == GLS_OK && t < s->tokens; t++) s->token[t] = to[s->token[t]];
+    for (int64_t t = 0; status == GLS_OK && t < s->list.tokens; t++) s->list.token[t] = to[s->list.token[t]];
     gls_free(s->ctx, to);
     return status;
 }
 
 /* The text from its first token to its last: each row goes on where the one before ends. */
 static void take_text(gls_token_text *s, gls_token_source *made) {
-    made->token = s->token;
-    made->label = s->token + 1;
-    made->tokens = s->tokens - 1;
-    made->owns = s->token;
+    made->token = s->list.token;
+    made->label = s->list.token + 1;
+    made->tokens = s->list.tokens - 1;
+    made->owns = s->list.token;
     made->owned.source.has_mass = made->tokens % made->owned.source.info.length != 0;
-    s->token = NULL;
+    s->list.token = NULL;
 }
 
 static void take_rows(const gls_token_rows *rows, int64_t length, gls_token_source *made) {
@@ -156,7 +156,7 @@ static gls_status make_source(gls_token_text *s, const text_options *o, const ch
     gls_data_info info = {
         .length = o->length, .target = GLS_TARGET_TOKENS, .vocabulary = count, .documents = (gls_documents)o->rows};
     if (o->rows != ROWS_TEXT) GLS_TRY(gls_token_rows_of_lines(s, end, o->length, o->rows == ROWS_PACKED, &rows));
-    info.examples = o->rows == ROWS_TEXT ? gls_parts(s->tokens - 1, o->length) : rows.rows;
+    info.examples = o->rows == ROWS_TEXT ? gls_parts(s->list.tokens - 1, o->length) : rows.rows;
     gls_status status = check_streams(s, o, info.examples);
     if (status == GLS_OK) status = gls_token_source_create(s->ctx, &info, &made);
     if (status != GLS_OK) {
@@ -180,9 +180,9 @@ static gls_status make_source(gls_token_text *s, const text_options *o, const ch
 
 /* The target of a token is the next one, so that there must be at least two. */
 static gls_status check_tokens(const gls_token_text *s) {
-    if (s->tokens >= 2) return GLS_OK;
+    if (s->list.tokens >= 2) return GLS_OK;
     return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: %s, expected at least two tokens", s->what,
-                    s->tokens ? "one token" : "empty");
+                    s->list.tokens ? "one token" : "empty");
 }
 
 static gls_status read_all(gls_token_text *s, gls_reader *reader, const text_options *o, const gls_data_info *like,

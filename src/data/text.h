@@ -14,13 +14,12 @@ typedef enum gls_token_unit { GLS_TOKEN_WORD, GLS_TOKEN_CHARACTER, GLS_TOKEN_BYT
 enum { GLS_TOKEN_UNKNOWN, GLS_TOKEN_END_OF_LINE, GLS_TOKEN_FIXED, GLS_TOKEN_BYTES = 256 };
 extern const char *const gls_token_fixed[GLS_TOKEN_FIXED];
 
-/* A text as one row of numbers, which grows; token is from gls_alloc. */
+/* A text as one row of numbers, which grows. */
 typedef struct gls_token_text {
     gls_context *ctx;
     const char *what; /* for messages: the file, or an option */
     gls_token_unit unit;
-    int32_t *token;
-    int64_t tokens, room;
+    gls_token_list list;
     gls_vocabulary *vocabulary; /* of words and characters */
     bool fixed;                 /* no word is added to it */
     bool refuses;               /* a word that is not in it, also where it has <unk> */

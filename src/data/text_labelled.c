@@ -96,10 +96,10 @@ static gls_status common_tokens(gls_token_text *s, const char *text, int64_t byt
     gls_status status = gls_token_text_parse(s, part);
     s->fixed = fixed;
     gls_free(s->ctx, part);
-    *tokens = s->tokens - end;
+    *tokens = s->list.tokens - end;
     for (*common = 0; *common < *tokens && *common < end - whole; ++*common)
-        if (s->token[whole + *common] != s->token[end + *common]) break;
-    s->tokens = end;
+        if (s->list.token[whole + *common] != s->list.token[end + *common]) break;
+    s->list.tokens = end;
     return status;
 }
 
@@ -107,7 +107,7 @@ static gls_status common_tokens(gls_token_text *s, const char *text, int64_t byt
 static gls_status find_answer(reading *r, int64_t begin, int64_t line, int64_t span[2]) {
     gls_token_text *s = r->s;
     const char *answer = r->text[LABEL].at, *text = r->text[PARTS - 1].at, *found = strstr(text, answer);
-    int64_t end = s->tokens, tokens;
+    int64_t end = s->list.tokens, tokens;
     if (!found)
         return gls_fail(s->ctx, GLS_ERR_INPUT, "%s:%lld: the answer '%.60s' is not in the second text", s->what,
                         (long long)line, answer);
@@ -171,7 +171,7 @@ static gls_status on_record(void *user, int64_t fields, int64_t line) {
         s->line = line;
         const gls_tokenizer_bytes *from = moved ? &r->moved[part] : &r->text[part];
         if (name_of(r, part)) GLS_TRY(gls_token_text_parse(s, from->at));
-        l->end[2 * l->rows + part - TEXT] = s->tokens;
+        l->end[2 * l->rows + part - TEXT] = s->list.tokens;
     }
     if (r->columns->spans && !r->columns->bare)
         GLS_TRY(find_answer(r, l->end[2 * l->rows], line, l->span + 2 * l->rows));
@@ -262,7 +262,7 @@ static void write_row(const gls_token_text *s, const gls_token_labelled *l, cons
             token[at++] = item;
             continue;
         }
-        memcpy(token + at, s->token + begin[-1 - item], (size_t)size[-1 - item] * sizeof *token);
+        memcpy(token + at, s->list.token + begin[-1 - item], (size_t)size[-1 - item] * sizeof *token);
         at += size[-1 - item];
     }
     for (int64_t t = 0; t < at; t++) document[t] = 0;

@@ -17,7 +17,7 @@ typedef struct place {
 /* The line of `tokens` tokens at *at, its end not counted; *at moves behind its end. */
 static int64_t next_line(place *p, int64_t *at) {
     int64_t begin = *at, tokens = 0;
-    while (begin + tokens < p->text->tokens && p->text->token[begin + tokens] != p->end) tokens++;
+    while (begin + tokens < p->text->list.tokens && p->text->list.token[begin + tokens] != p->end) tokens++;
     *at = begin + tokens + 1;
     p->line++;
     return tokens;
@@ -41,8 +41,8 @@ static gls_status seat(place *p, int64_t tokens) {
 static void write_line(const place *p, int64_t begin, int64_t tokens, gls_token_rows *to) {
     int64_t at = p->row * p->length + p->used;
     to->token[at] = p->end;
-    memcpy(to->token + at + 1, p->text->token + begin, (size_t)tokens * sizeof *to->token);
-    memcpy(to->label + at, p->text->token + begin, (size_t)tokens * sizeof *to->label);
+    memcpy(to->token + at + 1, p->text->list.token + begin, (size_t)tokens * sizeof *to->token);
+    memcpy(to->label + at, p->text->list.token + begin, (size_t)tokens * sizeof *to->label);
     to->label[at + tokens] = p->end;
     for (int64_t k = 0; k <= tokens; k++) to->document[at + k] = p->document;
 }
@@ -51,7 +51,7 @@ static void write_line(const place *p, int64_t begin, int64_t tokens, gls_token_
 static gls_status go_through(place p, gls_token_rows *to, int64_t *rows) {
     p.row = -1;
     p.line = 0;
-    for (int64_t at = 0; at < p.text->tokens;) {
+    for (int64_t at = 0; at < p.text->list.tokens;) {
         int64_t begin = at, tokens = next_line(&p, &at);
         if (!tokens) continue;
         GLS_TRY(seat(&p, tokens));

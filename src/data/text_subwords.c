@@ -7,21 +7,11 @@
 enum { LINE_LIMIT = 1 << 26 };
 
 static gls_status encode(gls_token_text *s, const char *text, int64_t bytes) {
-    gls_token_list list = {s->ctx, s->token, s->tokens, s->room};
-    gls_status status = gls_tokenizer_encode(s->tokenizer, text, bytes, &list);
-    s->token = list.token;
-    s->tokens = list.tokens;
-    s->room = list.room;
-    return status;
+    return gls_tokenizer_encode(s->tokenizer, text, bytes, &s->list);
 }
 
 static gls_status end_line(gls_token_text *s) {
-    gls_token_list list = {s->ctx, s->token, s->tokens, s->room};
-    gls_status status = gls_token_list_reserve(&list, 1);
-    s->token = list.token;
-    s->room = list.room;
-    if (status == GLS_OK) s->token[s->tokens++] = s->end;
-    return status;
+    return gls_token_list_add(s->ctx, &s->list, s->end);
 }
 
 /* Every line of it is UTF-8. */

@@ -9,22 +9,11 @@ enum { LINE_LIMIT = 1 << 26, WORD_LIMIT = 4096 };
 
 const char *const gls_token_fixed[GLS_TOKEN_FIXED] = {"<unk>", "<eos>"};
 
-static gls_status reserve(gls_token_text *s, int64_t more) {
-    if (s->tokens + more <= s->room) return GLS_OK;
-    int64_t room = 2 * s->room > s->tokens + more ? 2 * s->room : s->tokens + more + 4096;
-    int32_t *grown = gls_resize(s->ctx, s->token, room, sizeof *grown);
-    if (!grown) return GLS_ERR_MEMORY;
-    s->token = grown;
-    s->room = room;
-    return GLS_OK;
-}
-
 void gls_token_text_clear(gls_token_text *s) {
     gls_vocabulary_destroy(s->vocabulary);
-    gls_free(s->ctx, s->token);
+    gls_free(s->ctx, s->list.token);
     s->vocabulary = NULL;
-    s->token = NULL;
-    s->tokens = s->room = 0;
+    s->list = (gls_token_list){0};
 }
 
 gls_status gls_token_text_begin(gls_token_text *s, const char *const *words, int64_t count) {
@@ -63,9 +52,7 @@ static gls_status add_word(gls_token_text *s, const char *word, int64_t length) 
         if (number < 0 && !s->refuses) number = gls_vocabulary_find(s->vocabulary, unknown, (int64_t)strlen(unknown));
         if (number < 0) return unknown_word(s, word, length);
     }
-    GLS_TRY(reserve(s, 1));
-    s->token[s->tokens++] = number;
-    return GLS_OK;
+    return gls_token_list_add(s->ctx, &s->list, number);
 }
 
 static gls_status end_line(gls_token_text *s) {
@@ -122,8 +109,8 @@ static gls_status add_line(gls_token_text *s, const char *line, int64_t length) 
 }
 
 static gls_status add_bytes(gls_token_text *s, const char *from, int64_t count) {
-    GLS_TRY(reserve(s, count));
-    for (int64_t k = 0; k < count; k++) s->token[s->tokens++] = (unsigned char)from[k];
+    GLS_TRY(gls_token_list_reserve(s->ctx, &s->list, count));
+    for (int64_t k = 0; k < count; k++) s->list.token[s->list.tokens++] = (unsigned char)from[k];
     return GLS_OK;
 }
 

@@ -4,13 +4,19 @@
 #include <string.h>
 #include <unictype.h>
 
-gls_status gls_token_list_reserve(gls_token_list *list, int64_t more) {
+gls_status gls_token_list_reserve(gls_context *ctx, gls_token_list *list, int64_t more) {
     if (list->tokens + more <= list->room) return GLS_OK;
     int64_t room = 2 * list->room > list->tokens + more ? 2 * list->room : list->tokens + more + 4096;
-    int32_t *grown = gls_resize(list->ctx, list->token, room, sizeof *grown);
+    int32_t *grown = gls_resize(ctx, list->token, room, sizeof *grown);
     if (!grown) return GLS_ERR_MEMORY;
     list->token = grown;
     list->room = room;
+    return GLS_OK;
+}
+
+gls_status gls_token_list_add(gls_context *ctx, gls_token_list *list, int32_t token) {
+    GLS_TRY(gls_token_list_reserve(ctx, list, 1));
+    list->token[list->tokens++] = token;
     return GLS_OK;
 }
 
@@ -112,8 +118,7 @@ static gls_status between(gls_tokenizer *t, bool normalized, const char *text, i
         at += a->bytes;
         done = a->behind ? space_behind(text, at, bytes) : at;
         if (done > at) at = done;
-        GLS_TRY(gls_token_list_reserve(to, 1));
-        to->token[to->tokens++] = a->token;
+        GLS_TRY(gls_token_list_add(t->ctx, to, a->token));
     }
     return done < bytes ? fn(t, text + done, bytes - done, first && !done, to) : GLS_OK;
 }

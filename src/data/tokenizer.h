@@ -20,11 +20,11 @@ int32_t gls_tokenizer_find(const gls_tokenizer *tokenizer, const char *name);
 
 /* A list of tokens that grows; token is from gls_alloc. */
 typedef struct gls_token_list {
-    gls_context *ctx;
     int32_t *token;
     int64_t tokens, room;
 } gls_token_list;
-gls_status gls_token_list_reserve(gls_token_list *list, int64_t more);
+gls_status gls_token_list_reserve(gls_context *ctx, gls_token_list *list, int64_t more);
+gls_status gls_token_list_add(gls_context *ctx, gls_token_list *list, int32_t token);
 
 /* Appends the tokens of a text of valid UTF-8, without those that the post-processor would add. Not for two threads at
  * once: words are remembered. */

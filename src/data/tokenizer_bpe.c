@@ -62,12 +62,6 @@ int32_t gls_tokenizer_piece(const gls_tokenizer *t, const char *text, int64_t by
     return number < 0 ? -1 : t->id[number];
 }
 
-static gls_status add_token(gls_token_list *to, int32_t token) {
-    GLS_TRY(gls_token_list_reserve(to, 1));
-    to->token[to->tokens++] = token;
-    return GLS_OK;
-}
-
 /* ---- byte pairs ---- */
 
 typedef gls_tokenizer_symbol symbol;
@@ -194,11 +188,12 @@ static gls_status as_written(const gls_tokenizer *t, const char *word, int64_t b
 gls_status gls_tokenizer_bpe(gls_tokenizer *t, const char *word, int64_t bytes, gls_token_list *to) {
     int32_t token = -1;
     if (t->whole_words) GLS_TRY(as_written(t, word, bytes, &token));
-    if (token >= 0) return add_token(to, token);
+    if (token >= 0) return gls_token_list_add(t->ctx, to, token);
     GLS_TRY(make_room(t, bytes));
     int64_t count = first_symbols(t, word, bytes);
     merge_all(t, count);
-    for (int64_t k = count ? 0 : -1; k >= 0; k = t->symbol[k].next) GLS_TRY(add_token(to, t->symbol[k].token));
+    for (int64_t k = count ? 0 : -1; k >= 0; k = t->symbol[k].next)
+        GLS_TRY(gls_token_list_add(t->ctx, to, t->symbol[k].token));
     return GLS_OK;
 }
 
@@ -229,11 +224,11 @@ gls_status gls_tokenizer_wordpiece(gls_tokenizer *t, const char *word, int64_t b
         int32_t token;
         GLS_TRY(longest(t, word, begin, bytes, &end, &token));
         known = token >= 0;
-        if (known) GLS_TRY(add_token(to, token));
+        if (known) GLS_TRY(gls_token_list_add(t->ctx, to, token));
     }
     if (known) return GLS_OK;
     to->tokens = before;
-    return add_token(to, t->unknown);
+    return gls_token_list_add(t->ctx, to, t->unknown);
 }
 
 /* ---- words seen ---- */
@@ -251,7 +246,7 @@ static gls_status remember(gls_tokenizer *t, const char *word, int64_t bytes, co
         t->place = grown;
         t->places = room;
     }
-    GLS_TRY(gls_token_list_reserve(&t->store, tokens));
+    GLS_TRY(gls_token_list_reserve(t->ctx, &t->store, tokens));
     GLS_TRY(gls_vocabulary_add(t->seen, word, bytes, &number));
     t->place[number].begin = t->store.tokens;
     t->place[number].tokens = tokens;
@@ -264,7 +259,7 @@ gls_status gls_tokenizer_word(gls_tokenizer *t, const char *word, int64_t bytes,
     int32_t number = bytes > SEEN_BYTES ? -1 : gls_vocabulary_find(t->seen, word, bytes);
     if (number >= 0) {
         int64_t tokens = t->place[number].tokens;
-        GLS_TRY(gls_token_list_reserve(to, tokens));
+        GLS_TRY(gls_token_list_reserve(t->ctx, to, tokens));
         for (int64_t k = 0; k < tokens; k++) to->token[to->tokens + k] = t->store.token[t->place[number].begin + k];
         to->tokens += tokens;
         return GLS_OK;

@@ -276,7 +276,7 @@ gls_status gls_tokenizer_parse(gls_context *ctx, const char *what, const char *j
     *out = NULL;
     gls_tokenizer *t = gls_alloc(ctx, 1, sizeof *t);
     if (!t) return GLS_ERR_MEMORY;
-    t->ctx = t->store.ctx = t->made[0].ctx = t->made[1].ctx = ctx;
+    t->ctx = t->made[0].ctx = t->made[1].ctx = ctx;
     t->unknown = -1;
     for (int k = 0; k < GLS_TOKENIZER_STEPS; k++) t->cut[k].made.ctx = ctx;
     gls_tokenizer_reading r = {ctx, what, t};

@@ -105,8 +105,8 @@ static void clear(sampler *s) {
 /* The tokens that the next one depends on: all, or those of the present line and the end of the one before. */
 static int64_t context_begin(const sampler *s) {
     int64_t at = 0;
-    for (int64_t t = s->all.tokens - 1; s->info->documents && t > 0 && !at; t--)
-        if (s->all.token[t] == s->end) at = t;
+    for (int64_t t = s->all.list.tokens - 1; s->info->documents && t > 0 && !at; t--)
+        if (s->all.list.token[t] == s->end) at = t;
     return at;
 }
 
@@ -116,16 +116,7 @@ static int64_t unsaid(const sampler *s) {
 }
 
 static gls_status append(sampler *s, int32_t token) {
-    gls_token_text *all = &s->all;
-    if (all->tokens == all->room) {
-        int64_t room = 2 * all->room + 64;
-        int32_t *grown = gls_resize(s->p->ctx, all->token, room, sizeof *grown);
-        if (!grown) return GLS_ERR_MEMORY;
-        all->token = grown;
-        all->room = room;
-    }
-    all->token[all->tokens++] = token;
-    return GLS_OK;
+    return gls_token_list_add(s->p->ctx, &s->all.list, token);
 }
 
 /* A prompt without tokens: the model begins as after the end of a line. */
@@ -143,12 +134,12 @@ static gls_status read_prompt(sampler *s) {
         GLS_TRY(gls_token_text_begin(&s->all, s->info->class_names, s->info->classes));
     if (begins && s->end >= 0) GLS_TRY(append(s, s->end));
     GLS_TRY(gls_token_text_parse(&s->all, prompt));
-    if (!s->all.tokens)
+    if (!s->all.list.tokens)
         return gls_fail(ctx, GLS_ERR_INPUT, "prompt: no token; expected a text, since this vocabulary has no <eos>");
-    if (s->all.tokens <= unsaid(s))
+    if (s->all.list.tokens <= unsaid(s))
         return gls_fail(ctx, GLS_ERR_INPUT, "prompt: %lld tokens, but this model continues rows of at least %lld",
-                        (long long)s->all.tokens, (long long)unsaid(s) + 1);
-    int64_t seen = s->all.tokens - context_begin(s);
+                        (long long)s->all.list.tokens, (long long)unsaid(s) + 1);
+    int64_t seen = s->all.list.tokens - context_begin(s);
     if (seen <= s->info->length || s->state) return GLS_OK;
     return gls_fail(ctx, GLS_ERR_INPUT, "prompt: %lld tokens, but this model sees %lld (data.length)", (long long)seen,
                     (long long)s->info->length);
@@ -158,9 +149,9 @@ static gls_status read_prompt(sampler *s) {
 
 /* A row of the tokens from begin on. */
 static gls_status evaluate(sampler *s, int64_t begin) {
-    int64_t seen = s->all.tokens - begin;
+    int64_t seen = s->all.list.tokens - begin;
     for (int64_t t = 0; t < s->info->length; t++) {
-        s->token[t] = t < seen ? s->all.token[begin + t] : 0;
+        s->token[t] = t < seen ? s->all.list.token[begin + t] : 0;
         s->document[t] = t < seen ? 0 : -1;
     }
     return gls_evaluate(s->evaluation, &s->args);
@@ -168,7 +159,7 @@ static gls_status evaluate(sampler *s, int64_t begin) {
 
 /* Rows that are full leave their state to the next one. */
 static gls_status carry_on(sampler *s, int64_t *begin) {
-    int64_t length = s->info->length, before = (s->all.tokens - 1) / length;
+    int64_t length = s->info->length, before = (s->all.list.tokens - 1) / length;
     s->args.state_next = s->next;
     for (; s->rows_done < before; s->rows_done++) {
         s->index = s->rows_done * s->info->streams;
@@ -184,10 +175,10 @@ static gls_status carry_on(sampler *s, int64_t *begin) {
 /* The outputs at the last token; where the text is longer than a row and nothing is carried, of its last `length`
  * tokens. */
 static gls_status next_outputs(sampler *s, const gls_real **z) {
-    int64_t begin = context_begin(s), seen = s->all.tokens - begin;
+    int64_t begin = context_begin(s), seen = s->all.list.tokens - begin;
     if (s->state) GLS_TRY(carry_on(s, &begin));
     if (!s->state && seen > s->info->length) begin += seen - s->info->length;
-    seen = s->all.tokens - begin;
+    seen = s->all.list.tokens - begin;
     GLS_TRY(evaluate(s, begin));
     GLS_TRY(gls_ask_outputs(s->evaluation, s->z));
     int64_t place = seen - 1 - unsaid(s); /* read_prompt has seen to it that there are as many tokens */
@@ -253,8 +244,8 @@ static gls_status spell(const sampler *s, int64_t first, gls_predictor_text *out
     bool line_begins = true;
     FILE *stream = open_memstream(&text, &size);
     if (!stream) return gls_fail(s->p->ctx, GLS_ERR_MEMORY, "out of memory");
-    for (int64_t t = first; t < s->all.tokens; t++) {
-        gls_token_spelling w = gls_token_spell(s->language, s->all.token[t], &line_begins, &byte);
+    for (int64_t t = first; t < s->all.list.tokens; t++) {
+        gls_token_spelling w = gls_token_spell(s->language, s->all.list.token[t], &line_begins, &byte);
         fprintf(stream, "%s", w.parted ? " " : "");
         fwrite(w.text, 1, (size_t)w.bytes, stream);
     }
@@ -271,7 +262,7 @@ static gls_status sample(sampler *s, gls_predictor_text *out) {
     GLS_TRY(read_prompt(s));
     const char *prompt = s->options->prompt ? s->options->prompt : "";
     int64_t hidden = (s->info->documents || !*prompt) && s->end >= 0;
-    out->prompt = s->all.tokens - hidden;
+    out->prompt = s->all.list.tokens - hidden;
     for (int64_t step = 0; step < s->options->length; step++) {
         const gls_real *z;
         GLS_TRY(next_outputs(s, &z));
@@ -279,10 +270,10 @@ static gls_status sample(sampler *s, gls_predictor_text *out) {
         if (gls_interrupted(s->p->ctx)) return gls_fail(s->p->ctx, GLS_ERR_INTERRUPTED, "interrupted");
     }
     GLS_TRY(spell(s, hidden, out));
-    out->tokens = s->all.tokens - hidden;
-    memmove(s->all.token, s->all.token + hidden, (size_t)out->tokens * sizeof *s->all.token);
-    out->token = s->all.token;
-    s->all.token = NULL;
+    out->tokens = s->all.list.tokens - hidden;
+    memmove(s->all.list.token, s->all.list.token + hidden, (size_t)out->tokens * sizeof *s->all.list.token);
+    out->token = s->all.list.token;
+    s->all.list.token = NULL;
     return GLS_OK;
 }
 
