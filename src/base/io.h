@@ -23,6 +23,9 @@ void gls_reader_close(gls_reader *reader);
 gls_status gls_reader_read(gls_reader *reader, void *to, int64_t n, int64_t *got);
 /* Exactly n bytes; GLS_ERR_INPUT naming file, offset and what was being read if there are fewer. */
 gls_status gls_reader_exact(gls_reader *reader, void *to, int64_t n, const char *what);
+/* Everything that is left, at most limit bytes: *data and *size begin as NULL and 0; the block, from gls_alloc, has
+ * room for one byte more and is to be freed after an error too. */
+gls_status gls_reader_rest(gls_reader *reader, int64_t limit, char **data, int64_t *size);
 /* The next line without its end (LF or CRLF), NUL-terminated, valid until the next call; *line is NULL at the end of
  * the file. Lines longer than `limit` bytes are GLS_ERR_INPUT. */
 gls_status gls_reader_line(gls_reader *reader, int64_t limit, char **line, int64_t *length);

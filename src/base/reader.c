@@ -406,8 +406,7 @@ bool gls_reader_at_end(gls_reader *r) {
     return fill_out(r) == GLS_OK && r->out_begin == r->out_end;
 }
 
-/* Everything that is left, into *data. */
-static gls_status read_rest(gls_reader *r, int64_t limit, char **data, int64_t *size) {
+gls_status gls_reader_rest(gls_reader *r, int64_t limit, char **data, int64_t *size) {
     for (int64_t room = BUFFER;; room *= 2) {
         if (room > limit) room = limit;
         char *grown = gls_resize(r->ctx, *data, room + 1, 1);
@@ -427,7 +426,7 @@ gls_status gls_read_file(gls_context *ctx, const char *path, int64_t limit, char
     *size = 0;
     gls_reader *r;
     GLS_TRY(gls_reader_open(ctx, path, &r));
-    gls_status status = read_rest(r, limit, data, size);
+    gls_status status = gls_reader_rest(r, limit, data, size);
     gls_reader_close(r);
     if (status != GLS_OK) {
         gls_free(ctx, *data);

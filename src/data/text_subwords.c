@@ -5,6 +5,7 @@
 #include "data/text.h"
 
 enum { LINE_LIMIT = 1 << 26 };
+static const int64_t text_limit = INT64_MAX / 4; /* memory ends before */
 
 static gls_status encode(gls_token_text *s, const char *text, int64_t bytes) {
     return gls_tokenizer_encode(s->tokenizer, text, bytes, &s->list);
@@ -47,42 +48,16 @@ static gls_status read_lines(gls_token_text *s, gls_reader *reader) {
     }
 }
 
-static gls_status read_whole(gls_context *ctx, gls_reader *reader, char **text, int64_t *bytes) {
-    int64_t room = 0;
-    *bytes = 0;
-    for (int64_t got = 1; got > 0; *bytes += got) {
-        if (room - *bytes < 1 << 16) {
-            room = 2 * room + (1 << 17);
-            char *grown = gls_resize(ctx, *text, room, 1);
-            if (!grown) return GLS_ERR_MEMORY;
-            *text = grown;
-        }
-        GLS_TRY(gls_reader_read(reader, *text + *bytes, room - *bytes, &got));
-    }
-    return GLS_OK;
-}
-
-static gls_status make(gls_token_text *s, gls_reader *reader, int64_t size, const char *const *special, char **json) {
-    char *text = NULL;
-    int64_t bytes;
-    gls_status status = read_whole(s->ctx, reader, &text, &bytes);
-    if (status == GLS_OK) status = check(s, text, bytes);
-    if (status == GLS_OK) status = gls_tokenizer_train(s->ctx, s->what, text, bytes, size, special, json);
-    gls_free(s->ctx, text);
-    return status;
-}
-
 gls_status gls_tokenizer_make(gls_context *ctx, const char *text, int64_t size, const char *const *special,
                               const char *out) {
     GLS_GIVEN(ctx, ctx, text, special, out);
-    char *json = NULL;
-    gls_reader *reader;
-    gls_status status = gls_reader_open(ctx, text, &reader);
-    if (status == GLS_OK) {
-        gls_token_text s = {.ctx = ctx, .what = gls_reader_path(reader), .unit = GLS_TOKEN_SUBWORD};
-        status = make(&s, reader, size, special, &json);
-        gls_reader_close(reader);
-    }
+    gls_token_text s = {.ctx = ctx, .what = text, .unit = GLS_TOKEN_SUBWORD};
+    char *read, *json = NULL;
+    int64_t bytes;
+    gls_status status = gls_read_file(ctx, text, text_limit, &read, &bytes);
+    if (status == GLS_OK) status = check(&s, read, bytes);
+    if (status == GLS_OK) status = gls_tokenizer_train(ctx, text, read, bytes, size, special, &json);
+    gls_free(ctx, read);
     if (status == GLS_ERR_FILE) status = GLS_ERR_INPUT; /* ours to read, not to write */
     if (status == GLS_OK) status = gls_write_text(ctx, out, json);
     gls_free(ctx, json);
@@ -91,9 +66,9 @@ gls_status gls_tokenizer_make(gls_context *ctx, const char *text, int64_t size, 
 
 gls_status gls_token_text_read_subwords(gls_token_text *s, gls_reader *reader) {
     char *text = NULL;
-    int64_t bytes;
+    int64_t bytes = 0;
     if (s->end >= 0) return read_lines(s, reader);
-    gls_status status = read_whole(s->ctx, reader, &text, &bytes);
+    gls_status status = gls_reader_rest(reader, text_limit, &text, &bytes);
     if (status == GLS_OK) status = gls_token_text_parse_subwords(s, text, bytes);
     gls_free(s->ctx, text);
     return status;
