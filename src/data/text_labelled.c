@@ -180,31 +180,15 @@ static gls_status on_record(void *user, int64_t fields, int64_t line) {
     return GLS_OK;
 }
 
-static gls_status read_records(reading *r, const char *path) {
-    enum { AT_ONCE = 1 << 16 };
-    gls_delimited_sink sink = {r, on_field, on_record};
-    gls_delimited_chunk chunk = {0};
-    gls_delimited *file;
-    bool comma = r->columns->comma;
-    int64_t line = 1;
-    GLS_TRY(gls_delimited_open(r->s->ctx, path, comma ? ',' : '\t', comma ? '"' : 0, &file));
-    gls_status status;
-    do {
-        status = gls_delimited_cut(file, AT_ONCE, &chunk);
-        if (status == GLS_OK && chunk.size) status = gls_delimited_parse(file, &chunk, &line, &sink);
-    } while (status == GLS_OK && chunk.size);
-    gls_delimited_chunk_free(file, &chunk);
-    gls_delimited_close(file);
-    return status;
-}
-
 gls_status gls_token_labelled_read(gls_token_text *s, const char *path, const gls_token_columns *columns,
                                    gls_token_labelled *out) {
     reading r = {.s = s, .columns = columns, .out = out};
+    gls_delimited_sink sink = {&r, on_field, on_record};
     *out = (gls_token_labelled){.ctx = s->ctx};
     find_columns(&r);
     gls_status status = gls_arena_create(s->ctx, &out->arena);
-    if (status == GLS_OK) status = read_records(&r, path);
+    if (status == GLS_OK)
+        status = gls_delimited_read(s->ctx, path, columns->comma ? ',' : '\t', columns->comma ? '"' : 0, &sink);
     for (int part = 0; part < PARTS; part++) gls_free(s->ctx, r.text[part].at);
     for (int part = 0; part < PARTS; part++) gls_free(s->ctx, r.moved[part].at);
     if (status == GLS_OK && !out->rows)
