@@ -178,12 +178,6 @@ void gls_zip_close(gls_zip *zip) {
     *zip = (gls_zip){.ctx = zip->ctx};
 }
 
-int64_t gls_zip_find(const gls_zip *zip, const char *name) {
-    for (int64_t i = 0; i < zip->count; i++)
-        if (strcmp(zip->member[i].name, name) == 0) return i;
-    return -1;
-}
-
 gls_status gls_zip_read(const gls_zip *zip, int64_t member, gls_reader **out) {
     gls_reader_section section = zip->member[member];
     char *name = gls_sprintf(zip->ctx, "%s(%s)", zip->path, section.name);

@@ -14,8 +14,6 @@ typedef struct gls_zip {
 /* Reads the directory. GLS_ERR_FILE; GLS_ERR_INPUT for what is no zip archive, is packed otherwise or encrypted. */
 gls_status gls_zip_open(gls_context *ctx, const char *path, gls_zip *out);
 void gls_zip_close(gls_zip *zip);
-/* The number of the member of that name, or -1. */
-int64_t gls_zip_find(const gls_zip *zip, const char *name);
 /* Opens it; messages call it "ARCHIVE(NAME)". */
 gls_status gls_zip_read(const gls_zip *zip, int64_t member, gls_reader **out);
 
