@@ -196,6 +196,25 @@ static inline double check_loss(check_run *r, const gls_real *w) {
     return loss;
 }
 
+/* Of two streams, after rows 0 and 1 in slots 0 and 1: only rows 2 and 3 in the same slots go on from what was carried.
+ * `fresh` is the loss of rows that do not. */
+static inline void check_who_goes_on(check_run *r, check_data *d, const gls_real *w, double fresh) {
+    static const struct {
+        int64_t index[2], slot[2];
+        bool fresh;
+    } cases[] = {{{2, 3}, {0, 1}, false},
+                 {{0, 1}, {0, 1}, true},
+                 {{4, 5}, {0, 1}, true},
+                 {{2, 3}, {1, 0}, true},
+                 {{2, 3}, {2, 3}, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        memcpy(d->index, cases[i].index, sizeof cases[i].index);
+        memcpy(d->slot, cases[i].slot, sizeof cases[i].slot);
+        r->args.state_next = NULL;
+        assert_true((check_loss(r, w) == fresh) == cases[i].fresh);
+    }
+}
+
 static inline void check_gradient_at(check_run *r, const gls_real *w, gls_real *g) {
     check_run_at(r, w);
     memset(g, 0, (size_t)gls_problem_size(r->p) * sizeof *g);

@@ -204,20 +204,7 @@ static void begins(void **state) {
     gls_real *w = check_weights(p);
     double fresh = check_loss(&r, w);
     gls_problem_commit(p, r.state_next);
-    static const struct {
-        int64_t index[2], slot[2];
-        bool same;
-    } cases[] = {{{2, 3}, {0, 1}, false},
-                 {{0, 1}, {0, 1}, true},
-                 {{4, 5}, {0, 1}, true},
-                 {{2, 3}, {1, 0}, true},
-                 {{2, 3}, {2, 3}, true}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        memcpy(d.index, cases[i].index, sizeof cases[i].index);
-        memcpy(d.slot, cases[i].slot, sizeof cases[i].slot);
-        r.args.state_next = NULL;
-        assert_true((check_loss(&r, w) == fresh) == cases[i].same);
-    }
+    check_who_goes_on(&r, &d, w, fresh);
     free(w);
     check_run_destroy(&r);
     gls_problem_destroy(p);
