@@ -17,6 +17,7 @@ TITLES = {
     "heavy_rates": "Rates without convexity, [T] table 4.1",
     "relaxed": "Acceleration and relaxed smoothness, [T] chapters 2 and 3",
     "nonsmooth": "Non-smooth functions, [T] chapter 5",
+    "rates": "Gradients against accuracy, [T] table 5.1",
     "invariant": "Descent that does not converge, [T] chapter 6",
     "draggers": "Micro-batch clipping and draggers [M]",
     "lemmas": "Lemmas that theorems stand on [M], [N], [T]",
