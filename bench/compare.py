@@ -83,8 +83,9 @@ def together(read, outputs):
 
 def estimators(sides, options):
     """One repeat after one to warm up, neither memory nor other slices."""
-    yield from together(lines_of_estimators,
-                        [side.output("estimators", 1, "all", options.threads, "time") for side in sides])
+    for model in options.models.split(","):
+        yield from together(lines_of_estimators,
+                            [side.output("estimators", 1, model, options.threads, "time") for side in sides])
 
 
 def measures(sides, options):
@@ -114,6 +115,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=21)
     parser.add_argument("--only", default="networks,estimators,measures,methods")
     parser.add_argument("--parameters", type=int, default=8 << 20, help="of the step rules")
+    parser.add_argument("--models", default="all", help="of the estimators: those that both builds have, as mlp,convnet,resnet")
     parser.add_argument("--threads", type=int, default=2, help="of estimators and measures; 1: processor time is compared")
     options = parser.parse_args()
     sides, found, done = [Side(options.a), Side(options.b)], {}, 0
