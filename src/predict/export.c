@@ -94,7 +94,8 @@ gls_status gls_predictor_export(gls_predictor *p, const char *path) {
     GLS_GIVEN(p ? p->ctx : NULL, p, path);
     export e = {.p = p, .prediction = gls_problem_prediction(p->problem)};
     int64_t positions = e.prediction.positions, width = p->problem->outputs / positions;
-    e.dims = gls_target_by_position(p->problem->data.target) ? 2 : 1;
+    gls_target_kind target = p->problem->data.target;
+    e.dims = gls_target_by_position(target) || target == GLS_TARGET_SPAN ? 2 : 1;
     e.shape[0] = e.dims == 2 ? positions : width;
     e.shape[1] = width;
     GLS_TRY(gls_onnx_create(p->ctx, &e.to));
