@@ -3,8 +3,10 @@
 Usage: test_onnx.py GLISSADE. Prints TAP. onnxruntime and NumPy are looked for in this Python and in the one that
 GLISSADE_PEERS names; without them the exports are made and not run.
 """
+import json
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,11 @@ FLAT = "{format: gaussians, train_size: 300, test_size: 64, features: 12, transf
 TONES = "{format: tones, train_size: 200, test_size: 40, max_labels: 3, padded: false}"
 FRAMES = "{format: tones, train_size: 200, test_size: 40, max_labels: 3, padded: false, target: frames}"
 TEXT = "{format: text, train: text.txt, test: test.txt, unit: byte, length: 12}"
+LINES = "{format: text, train: lines.txt, test: linestest.txt, unit: byte, length: 12, rows: lines}"
+LABELLED = "{format: text, train: labels.tsv, test: labelstest.tsv, unit: char, length: 14, rows: labelled}"
+SPANS = "{format: text, train: spans.tsv, test: spanstest.tsv, unit: char, length: 24, rows: spans, texts: [2, 3]}"
+PADDED = "{format: tones, train_size: 200, test_size: 40, max_labels: 3}"
+STREAM = TEXT[:-1] + ", streams: 1}"
 HIDDEN = TEXT[:-1] + ", transforms: [mask_tokens]}"
 CASES = [
     ("least_squares", "real", "{name: least_squares}"),
@@ -45,6 +52,21 @@ CASES = [
     ("conformer, ctc, batch norm", TONES, "{name: conformer, dim: 12, heads: 2, depth: 2, kernel: 5}"),
     ("conformer, labels of frames, layer norm", FRAMES,
      "{name: conformer, dim: 12, heads: 3, depth: 1, kernel: 3, norm: layer, positions: sinusoidal}"),
+    ("transformer of lines", LINES, "{name: transformer, dim: 16, heads: 2, depth: 2}"),
+    ("lstm of lines", LINES, "{name: lstm, embedding: 8, hidden: 10, depth: 2}"),
+    ("transformer_xl of lines, pre", LINES, "{name: transformer_xl, dim: 12, heads: 2, depth: 1, order: pre}"),
+    ("lstm, last position of texts", LABELLED, "{name: lstm, embedding: 8, hidden: 10, depth: 2, pool: last}"),
+    ("lstm, mean of texts", LABELLED, "{name: lstm, embedding: 8, hidden: 10}"),
+    ("transformer, mean of texts", LABELLED, "{name: transformer, dim: 16, heads: 2, depth: 1, positions: rotary}"),
+    ("t5, mean of texts", LABELLED, "{name: t5, dim: 16, heads: 2, depth: 1}"),
+    ("bert, first position of texts", LABELLED, "{name: bert, dim: 16, heads: 2, depth: 1}"),
+    ("bert, spans", SPANS, "{name: bert, dim: 16, heads: 2, depth: 1}"),
+    ("conformer, padded frames, ctc", PADDED, "{name: conformer, dim: 12, heads: 2, depth: 1, kernel: 5}"),
+    ("conformer, padded frames, layer norm", PADDED[:-1] + ", target: frames}",
+     "{name: conformer, dim: 12, heads: 2, depth: 1, kernel: 3, norm: layer}"),
+    ("lstm that carries", STREAM, "{name: lstm, embedding: 8, hidden: 10, depth: 2, carry: true}"),
+    ("transformer_xl with memory", STREAM, "{name: transformer_xl, dim: 12, heads: 2, depth: 2, memory: 17}"),
+    ("transformer_xl with a short memory, pre", STREAM, "{name: transformer_xl, dim: 12, heads: 2, depth: 2, memory: 5, order: pre}"),
     ("layers", IMAGES, """{name: layers, layers: [{conv: {channels: 5, kernel: 3, pad: 1, groups: 1}}, {leaky_relu: {slope: 0.2}},
         {max_pool: {kernel: 3, stride: 2, pad: 1}}, layer_norm, tanh, {average_pool: {kernel: 2, pad: 1}},
         {residual_block: {channels: 6, stride: 2}}, rms_norm, sigmoid, flatten, {dropout: {p: 0.2}}, {dense: {units: 10}}]}"""),
@@ -61,6 +83,37 @@ def run(*words):
         raise RuntimeError(" ".join(words) + "\n" + done.stderr)
 
 
+def padded(rows, width):
+    """Rows of numbers and their lengths; padding is no number that the rows would have."""
+    out = numpy.full((len(rows), width), 1, dtype=numpy.int64)
+    for row, numbers in zip(out, rows):
+        row[:len(numbers)] = numbers
+    return {"tokens": out, "lengths": numpy.array([len(numbers) for numbers in rows], dtype=numpy.int64)}
+
+
+def framed(line, number):
+    """<cls> text <sep>, or with a question in front <cls> question <sep> text <sep>."""
+    fields = line.split("\t")[1:]
+    out = [number["<cls>"]]
+    for field in fields:
+        out += [number.get(c, number["<unk>"]) for c in field] + [number["<sep>"]]
+    return out
+
+
+def padded_rows(data, folder, model):
+    """The same for rows with padding."""
+    if "tones" in data:
+        frames = numpy.load(folder / "padded.npy").astype(numpy.float32)
+        return {"input": frames, "lengths": numpy.load(folder / "padded-frames.npy").astype(numpy.int64)}, "padded.npy"
+    width = int(data.split("length: ")[1].split(",")[0])
+    name = data.split("test: ")[1].split(",")[0]
+    lines = (folder / name).read_text().splitlines()
+    if "lines" in data:
+        return padded([[10] + list(line.encode()) for line in lines], width), name
+    words = json.loads(model.get_modelmeta().custom_metadata_map["tokens"])
+    return padded([framed(line, {word: k for k, word in enumerate(words)}) for line in lines], width), name
+
+
 def rows_of(data, folder):
     """The test rows as NumPy has them, and the file that `predict` reads them from."""
     if "text" in data:
@@ -73,23 +126,55 @@ def rows_of(data, folder):
     return {"input": numpy.load(folder / name).astype(numpy.float32)}, name
 
 
+def run_rows(model, feed):
+    """Outputs by name; what a row leaves goes into the next one."""
+    names = [output.name for output in model.get_outputs()]
+    state = {i.name: numpy.zeros([1] + [d for d in i.shape[1:]], numpy.int64 if "int64" in i.type else numpy.float32)
+             for i in model.get_inputs() if i.name not in feed}
+    if not state:
+        return dict(zip(names, model.run(None, feed)))
+    parts = []
+    for k in range(len(feed["tokens"])):
+        part = dict(zip(names, model.run(None, {"tokens": feed["tokens"][k:k + 1], **state})))
+        state = {name: part[name + "_next"] if name + "_next" in part else value + feed["tokens"].shape[1]
+                 for name, value in state.items()}
+        parts.append(part)
+    return {name: numpy.concatenate([part[name] for part in parts]) for name in names}
+
+
 def compare(data, folder):
-    feed, rows = rows_of(data, folder)
+    model = session(folder / "m.onnx")
+    has = [i.name for i in model.get_inputs()]
+    feed, rows = padded_rows(data, folder, model) if "lengths" in has else rows_of(data, folder)
     extra = ["--format", "text" if "text" in data else "frames" if "tones" in data else "npy"]
     run("predict", "run/final.safetensors", "--data", rows, "--out", "out.npy", *extra)
     expected = numpy.load(folder / "out.npy")
-    model = session(folder / "m.onnx")
     names = [output.name for output in model.get_outputs()]
-    found = dict(zip(names, model.run(None, feed)))
+    found = run_rows(model, feed)
     if expected.dtype.kind == "i":
         return float(numpy.abs(found["label"] - expected.reshape(found["label"].shape)).max())
     if not {"output"} <= set(names):
         raise RuntimeError(f"outputs {names}")
     which = found["probabilities" if "probabilities" in names else "output"]
-    far = float(numpy.abs(which - expected.reshape(which.shape)).max())
+    expected = expected.reshape(which.shape)
+    counts = numpy.ones(which.shape[:-1], bool)
+    if "lengths" in has and which.ndim == 3 and which.shape[1] > 2 and "label" in names:  # by position; ctc pads
+        counts = numpy.arange(which.shape[1])[None] < feed["lengths"][:, None]
+    far = float(numpy.abs(which - expected)[counts].max())
     if "label" in names:
-        far += float((found["label"] != expected.reshape(which.shape).argmax(-1)).sum())
+        far += float((found["label"] != expected.argmax(-1))[counts].sum())
     return far
+
+
+def lines_of(folder):
+    """Lines, lines with a label, and questions with an answer, of unequal length."""
+    draw = random.Random(5)
+    for part, count in (("", 150), ("test", 30)):
+        words = ["".join(draw.choice("abcde") for _ in range(draw.randint(1, 11))) for _ in range(count)]
+        (folder / f"lines{part}.txt").write_text("".join(w + "\n" for w in words))
+        (folder / f"labels{part}.tsv").write_text("".join(f"{k % 3}\t{w}\n" for k, w in enumerate(words)))
+        spans = [(w[len(w) // 3:len(w) // 3 + 2], w[:3], w) for w in words]
+        (folder / f"spans{part}.tsv").write_text("".join("\t".join(s) + "\n" for s in spans))
 
 
 print(f"1..{len(CASES)}")
@@ -102,6 +187,8 @@ with tempfile.TemporaryDirectory() as temporary:
     run("data", "make", "gaussians", "--set", "train_size=64", "--set", "features=12", "--out", "flat.npy")
     run("data", "make", "tones", "--set", "train_size=40", "--set", "max_labels=3", "--set", "padded=false", "--to", "frames",
         "--out", "frames.npy")
+    run("data", "make", "tones", "--set", "train_size=40", "--set", "max_labels=3", "--to", "frames", "--out", "padded.npy")
+    lines_of(folder)
     for number, (what, data, model) in enumerate(CASES, 1):
         if data == "real":
             run("data", "make", "gaussians", "--set", "train_size=200", "--set", "features=5", "--out", "real.npy")
@@ -109,7 +196,7 @@ with tempfile.TemporaryDirectory() as temporary:
             data = "{format: npy, train: real.npy, test: realtest.npy, transforms: [standardize]}"
         try:
             run("train", "--set", f"data={data}", "--set", f"model={model}", "--set", "method={name: msgd, lr: 0.02}", "--set",
-                "train={steps: 12, epochs: 0, batch: 16, seed: 3}", "--out", "run", "--quiet")
+                "train={steps: 12, epochs: 0, seed: 3, %s}" % ("batch: 1, shuffle: false" if "streams" in data else "batch: 16"), "--out", "run", "--quiet")
             run("export", "run", "--onnx", "m.onnx")
             far = compare(data, folder) if numpy else 0
             print(f"{'ok' if far < 1e-5 else 'not ok'} {number} - {what}" + ("" if numpy else " # SKIP no onnxruntime"))

@@ -250,6 +250,10 @@ typedef struct gls_sampler_options {
     bool drop_last;
     bool shuffle; /* false: in order */
     uint64_t seed;
+    /* [examples] or NULL, borrowed: with a window, of so many shuffled examples that follow each other, the order is by
+     * length, and then that of its blocks is random; a block is what a mini-batch should be. */
+    const int64_t *length;
+    int64_t window, block;
 } gls_sampler_options;
 
 GLS_API gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *options, gls_sampler **out);

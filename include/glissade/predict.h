@@ -54,6 +54,9 @@ typedef struct gls_predictor_sampling {
     double temperature; /* outputs are divided by it before the softmax; 0: the likeliest token every time */
     int64_t top_k;      /* draws from the k likeliest tokens only; 0: from all */
     uint64_t seed;      /* the same seed, the same text, on any number of threads */
+    /* Where the text outgrows a row and nothing is carried: the tokens that the next row begins with, at most a row; 0:
+     * a row less one, so that each token sees as many as can be, and takes an evaluation of the whole row. */
+    int64_t keep;
 } gls_predictor_sampling;
 typedef struct gls_predictor_text {
     int64_t prompt, tokens; /* those of the prompt come first */

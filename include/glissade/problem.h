@@ -130,11 +130,12 @@ enum {
     GLS_WANT_NORMS = 16,
     GLS_WANT_INNER = 32,
     GLS_WANT_HESSIAN = 64, /* Hessian-vector product with args->direction */
-    GLS_WANT_ORACLE = 128  /* the gradient is a generalised one with <g, direction> = f'(w; direction) */
+    GLS_WANT_ORACLE = 128, /* the gradient is a generalised one with <g, direction> = f'(w; direction) */
+    GLS_WANT_NEXT = 256    /* alone: outputs of one row whose tokens come one after the other (gls_evaluate_more) */
 };
 
 static inline bool gls_want_loss(unsigned want) {
-    return want != GLS_WANT_OUTPUTS;
+    return want != GLS_WANT_OUTPUTS && want != GLS_WANT_NEXT;
 }
 
 /* A partition of a slice's rows into groups: group[row] in [0, groups), or -1 for a row in none. */
@@ -172,6 +173,13 @@ GLS_API const gls_evaluate_args *gls_evaluation_args(const gls_evaluation *evalu
 /* All stages of one slice, which is then a coupling span of its own (with GLS_COUPLING_GROUPS: whole spans). A pass
  * runs the stages itself. */
 GLS_API gls_status gls_evaluate(gls_evaluation *evaluation, const gls_evaluate_args *args);
+
+/* For an evaluation of one row made for GLS_WANT_NEXT: the row's tokens [from, to) are new, those before are known from
+ * the calls before, where `to` was what is now `from`; from 0: another row. out [k / positions]: what gls_ask_outputs
+ * would give at position to - 1 (k / positions: see gls_prediction). Work grows with the new tokens; those behind them
+ * are not read. GLS_ERR_UNSUPPORTED where outputs of a position depend on later ones. */
+GLS_API gls_status gls_evaluate_more(gls_evaluation *evaluation, const gls_evaluate_args *args, int64_t from,
+                                     int64_t to, gls_real *out);
 
 /* Questions. Each may be asked again; none changes anything. GLS_ERR_ARGUMENT for what was not declared in want. A
  * partition of NULL makes every row a group of its own. */
@@ -267,6 +275,9 @@ struct gls_problem_type {
     gls_status (*scores)(gls_problem *p, void *self, const gls_evaluate_args *args,
                          double *sums); /* [p->score_count] */
     gls_status (*outputs)(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out); /* [rows, k] */
+    /* gls_evaluate_more; required where p->grows. */
+    gls_status (*more)(gls_problem *p, void *self, const gls_evaluate_args *args, int64_t from, int64_t to,
+                       gls_real *out);
     /* Adds sum_i weights[i] grad f_i (or times Hessian direction) into the sink's blocks; weights [rows] or NULL. */
     gls_status (*gradient)(gls_problem *p, void *self, const gls_evaluate_args *args, gls_product product,
                            const double *weights, gls_sink *sink);
@@ -316,6 +327,8 @@ struct gls_problem {
     bool serial;                           /* must not be called from two threads */
     bool oracle_exact;                     /* answers GLS_WANT_ORACLE exactly */
     bool hessian_exact;                    /* answers GLS_WANT_HESSIAN in closed form */
+    bool grows;                            /* answers GLS_WANT_NEXT */
+    bool shortens;                         /* padding behind the longest row of a slice costs nothing */
 };
 GLS_API gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *type, const void *options,
                                            const gls_data_info *data, gls_problem **out);

@@ -23,7 +23,8 @@ static int run(const cli_args *args) {
                                       .length = cli_int(args, "length", 100),
                                       .temperature = cli_real(args, "temperature", 1),
                                       .top_k = cli_int(args, "top-k", 0),
-                                      .seed = (uint64_t)cli_int(args, "seed", 1)};
+                                      .seed = (uint64_t)cli_int(args, "seed", 1),
+                                      .keep = cli_int(args, "keep", 0)};
     gls_status status = cli_model_load(&m, args);
     if (!m.ctx) return cli_bad("out of memory"), CLI_FAILED;
     if (status == GLS_OK) status = gls_predictor_sample(m.predictor, &options, &text);
@@ -44,6 +45,7 @@ static const cli_flag flags[] = {
     {"temperature", "T", "outputs are divided by it; 0: the likeliest token every time (default 1)", CLI_REAL, 0, 1e9},
     {"top-k", "K", "draw from the K likeliest tokens only; 0 (the default): from all", CLI_INT, 0, 1e9},
     {"seed", "N", "the same seed gives the same text (default 1)", CLI_INT, 0, INFINITY},
+    {"keep", "N", "tokens of a full row that the next one begins with; 0 (the default): all but one", CLI_INT, 0, 1e9},
     CLI_FLAG_MODEL_AT,
     CLI_FLAG_THREADS,
     CLI_FLAG_JSON,
@@ -56,8 +58,9 @@ const cli_verb cli_sample = {
     .help = "text from a trained language model",
     .details =
         "The vocabulary is the model's own; a prompt with other words is refused. The model sees the last tokens, as "
-        "many as its rows have (data.length), or all where it carries its state (model.carry); every token takes an "
-        "evaluation of one such row.",
+        "many as its rows have (data.length), or all where it carries its state (model.carry, model.memory). One token "
+        "more costs as much as one position; where the text has outgrown a row and nothing is carried, as much as a "
+        "row.",
     .flags = flags,
     .run = run,
 };

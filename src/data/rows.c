@@ -207,3 +207,27 @@ gls_status gls_source_targets(const gls_source *source, gls_context *ctx, int32_
     }
     return GLS_OK;
 }
+
+static int64_t filled(const int32_t *document, int64_t length) {
+    while (length > 0 && document[length - 1] < 0) length--;
+    return length;
+}
+
+gls_status gls_source_lengths(const gls_source *source, gls_context *ctx, int64_t **out) {
+    const gls_data_info *info = &source->info;
+    enum { AT_ONCE = 256 };
+    int64_t index[AT_ONCE], *length = *out = gls_alloc(ctx, info->examples, sizeof *length);
+    int32_t *document = gls_alloc(ctx, AT_ONCE * info->length, sizeof *document);
+    gls_status status = length && document ? GLS_OK : GLS_ERR_MEMORY;
+    for (int64_t begin = 0; status == GLS_OK && begin < info->examples; begin += AT_ONCE) {
+        int64_t count = gls_least(info->examples - begin, AT_ONCE);
+        for (int64_t i = 0; i < count; i++) index[i] = begin + i;
+        gls_rows rows = {.ctx = ctx, .capacity = count, .document = document};
+        gls_fetch fetch = {.count = count, .index = index, .slot = index};
+        status = source->ops->fetch(source, ctx, &fetch, &rows);
+        for (int64_t i = 0; status == GLS_OK && i < count; i++)
+            length[begin + i] = filled(document + i * info->length, info->length);
+    }
+    gls_free(ctx, document);
+    return status;
+}

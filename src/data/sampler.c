@@ -11,9 +11,50 @@ struct gls_sampler {
     gls_sampler_options options;
     int64_t position[3]; /* epoch, place in the epoch, mini-batches so far */
     int64_t *order;      /* the present epoch's permutation; NULL with replacement or without shuffling */
+    int64_t *room;       /* [window], with lengths */
 };
 
 enum { EPOCH = GLS_SAMPLER_EPOCH, PLACE = GLS_SAMPLER_PLACE, DRAWS = GLS_SAMPLER_DRAWS };
+
+/* ---- windows by length ---- */
+
+/* Stable: merges runs of twice the length each time. */
+static void sort_by_length(const int64_t *length, int64_t *order, int64_t n, int64_t *room) {
+    for (int64_t run = 1; run < n; run *= 2) {
+        for (int64_t begin = 0; begin < n; begin += 2 * run) {
+            int64_t a = begin, middle = gls_least(begin + run, n), b = middle, end = gls_least(begin + 2 * run, n);
+            for (int64_t k = begin; k < end; k++) {
+                bool left = b >= end || (a < middle && length[order[a]] <= length[order[b]]);
+                room[k] = order[left ? a++ : b++];
+            }
+        }
+        memcpy(order, room, (size_t)n * sizeof *order);
+    }
+}
+
+/* Whole blocks in random order; a rest stays at the end. */
+static void shuffle_blocks(gls_random *random, int64_t *order, int64_t n, int64_t block, int64_t *room) {
+    for (int64_t i = n / block - 1; i > 0; i--) {
+        int64_t j = gls_random_below(random, i + 1);
+        if (i == j) continue;
+        size_t bytes = (size_t)block * sizeof *order;
+        memcpy(room, order + i * block, bytes);
+        memcpy(order + i * block, order + j * block, bytes);
+        memcpy(order + j * block, room, bytes);
+    }
+}
+
+static void order_windows(gls_sampler *sampler) {
+    const gls_sampler_options *o = &sampler->options;
+    gls_random random = gls_random_create(o->seed, "blocks", (uint64_t)sampler->position[EPOCH], 0);
+    for (int64_t begin = 0; o->length && begin < o->examples; begin += o->window) {
+        int64_t n = gls_least(o->window, o->examples - begin);
+        sort_by_length(o->length, sampler->order + begin, n, sampler->room);
+        shuffle_blocks(&random, sampler->order + begin, n, o->block, sampler->room);
+    }
+}
+
+/* ---- epochs ---- */
 
 static void shuffle(gls_sampler *sampler) {
     if (!sampler->order) return;
@@ -25,6 +66,7 @@ static void shuffle(gls_sampler *sampler) {
         sampler->order[i] = sampler->order[j];
         sampler->order[j] = kept;
     }
+    order_windows(sampler);
 }
 
 /* Only epochs in random order need a permutation in memory. */
@@ -37,16 +79,20 @@ gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *optio
     if (options->examples < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sampler: the set has %lld examples; expected at least 1",
                         (long long)options->examples);
+    bool permutes = options->shuffle && !options->replacement;
+    if (options->length && (!permutes || options->block < 1 || options->window < options->block))
+        return gls_fail(
+            ctx, GLS_ERR_ARGUMENT,
+            "sampler: windows of %lld and blocks of %lld; lengths need shuffling and a block in each window",
+            (long long)options->window, (long long)options->block);
     gls_sampler *sampler = gls_alloc(ctx, 1, sizeof *sampler);
     if (!sampler) return GLS_ERR_MEMORY;
-    sampler->ctx = ctx;
-    sampler->options = *options;
-    if (options->shuffle && !options->replacement) {
-        sampler->order = gls_alloc(ctx, options->examples, sizeof *sampler->order);
-        if (!sampler->order) {
-            gls_free(ctx, sampler);
-            return GLS_ERR_MEMORY;
-        }
+    *sampler = (gls_sampler){.ctx = ctx, .options = *options};
+    if (permutes) sampler->order = gls_alloc(ctx, options->examples, sizeof *sampler->order);
+    if (options->length) sampler->room = gls_alloc(ctx, options->window, sizeof *sampler->room);
+    if ((permutes && !sampler->order) || (options->length && !sampler->room)) {
+        gls_sampler_destroy(sampler);
+        return GLS_ERR_MEMORY;
     }
     shuffle(sampler);
     *out = sampler;
@@ -56,6 +102,7 @@ gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *optio
 void gls_sampler_destroy(gls_sampler *sampler) {
     if (!sampler) return;
     gls_free(sampler->ctx, sampler->order);
+    gls_free(sampler->ctx, sampler->room);
     gls_free(sampler->ctx, sampler);
 }
 

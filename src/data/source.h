@@ -164,4 +164,7 @@ gls_status gls_source_open_section(gls_context *ctx, const gls_value *map, const
 /* All examples of the loader's source in order, as one mini-batch of draw 0, announced and made its front. */
 gls_status gls_loader_whole(gls_loader *loader, gls_stream **out);
 
+/* Positions of every example in front of its padding, [examples] from gls_alloc; of rows with documents. */
+gls_status gls_source_lengths(const gls_source *source, gls_context *ctx, int64_t **out);
+
 #endif

@@ -33,6 +33,7 @@ void gls_tokenizer_destroy(gls_tokenizer *t) {
     gls_vocabulary_destroy(t->words);
     gls_vocabulary_destroy(t->seen);
     if (t->merges.ctx) gls_tokenizer_pairs_clear(&t->merges);
+    gls_tokenizer_unigram_clear(t);
     gls_free(ctx, t->place);
     gls_free(ctx, t->store.token);
     gls_free(ctx, t->symbol);

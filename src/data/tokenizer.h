@@ -7,7 +7,7 @@
 typedef struct gls_tokenizer gls_tokenizer;
 
 /* From a file, or from its text; what: its name, for messages. GLS_ERR_INPUT for JSON that is no tokenizer, and for
- * what is not supported, by its name: models are BPE and WordPiece. */
+ * what is not supported, by its name: models are BPE, WordPiece and Unigram. */
 gls_status gls_tokenizer_read(gls_context *ctx, const char *path, gls_tokenizer **out);
 gls_status gls_tokenizer_parse(gls_context *ctx, const char *what, const char *json, gls_tokenizer **out);
 void gls_tokenizer_destroy(gls_tokenizer *tokenizer);

@@ -1,4 +1,4 @@
-/* The models: byte pairs, merged by rank from a heap, and WordPiece, the longest piece first; and the words seen. */
+/* Two models: byte pairs, merged by rank from a heap, and WordPiece, the longest piece first; and the words seen. */
 #include <string.h>
 
 #include "data/tokenizer_parts.h"
@@ -265,7 +265,8 @@ gls_status gls_tokenizer_word(gls_tokenizer *t, const char *word, int64_t bytes,
         return GLS_OK;
     }
     int64_t before = to->tokens;
-    GLS_TRY(t->model == GLS_TOKENIZER_BPE ? gls_tokenizer_bpe(t, word, bytes, to)
-                                          : gls_tokenizer_wordpiece(t, word, bytes, to));
+    GLS_TRY(t->model == GLS_TOKENIZER_BPE       ? gls_tokenizer_bpe(t, word, bytes, to)
+            : t->model == GLS_TOKENIZER_UNIGRAM ? gls_tokenizer_unigram_word(t, word, bytes, to)
+                                                : gls_tokenizer_wordpiece(t, word, bytes, to));
     return remember(t, word, bytes, to->token + before, to->tokens - before);
 }

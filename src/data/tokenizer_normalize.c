@@ -135,6 +135,8 @@ gls_status gls_tokenizer_normalize(gls_context *ctx, const gls_tokenizer_normal 
     case GLS_TOKENIZER_PREPEND:
         if (bytes) GLS_TRY(gls_tokenizer_bytes_add(to, step->text, (int64_t)strlen(step->text)));
         return gls_tokenizer_bytes_add(to, text, bytes);
+    case GLS_TOKENIZER_CHARSMAP:
+        return gls_tokenizer_map_characters(step, text, bytes, to);
     }
     return GLS_OK;
 }

@@ -56,7 +56,8 @@ typedef enum gls_tokenizer_normal_kind {
     GLS_TOKENIZER_STRIP,
     GLS_TOKENIZER_UNMARK,
     GLS_TOKENIZER_REPLACE,
-    GLS_TOKENIZER_PREPEND
+    GLS_TOKENIZER_PREPEND,
+    GLS_TOKENIZER_CHARSMAP
 } gls_tokenizer_normal_kind;
 
 /* A step of normalising: text becomes another text. */
@@ -66,8 +67,13 @@ typedef struct gls_tokenizer_normal {
     bool left, right;                     /* of STRIP */
     const struct unicode_normalization_form *form;
     gls_tokenizer_pattern pattern; /* of REPLACE */
-    const char *text;              /* of REPLACE and PREPEND */
+    const char *text;              /* of REPLACE and PREPEND; of CHARSMAP all texts that end with NUL */
+    const unsigned char *unit;     /* of CHARSMAP: [units] of 4 bytes */
+    int64_t units, text_bytes;
 } gls_tokenizer_normal;
+/* Of CHARSMAP alone (tokenizer_charsmap.c). */
+gls_status gls_tokenizer_map_characters(const gls_tokenizer_normal *step, const char *text, int64_t bytes,
+                                        gls_tokenizer_bytes *to);
 gls_status gls_tokenizer_normalize(gls_context *ctx, const gls_tokenizer_normal *step, const char *text, int64_t bytes,
                                    gls_tokenizer_bytes *to);
 
@@ -134,7 +140,25 @@ typedef struct gls_tokenizer_candidate {
     int64_t rank_token, at; /* rank << 32 | token of the pair that begins at symbol `at` */
 } gls_tokenizer_candidate;
 
-typedef enum gls_tokenizer_model { GLS_TOKENIZER_BPE, GLS_TOKENIZER_WORDPIECE } gls_tokenizer_model;
+/* Of a word: the best sum of scores up to a place, and the piece that ends there. */
+typedef struct gls_tokenizer_path {
+    double score;
+    int64_t begin;
+    int32_t token;
+} gls_tokenizer_path;
+typedef struct gls_tokenizer_unigram {
+    double *score, least;
+    gls_tokenizer_pairs edges; /* of the pieces' prefixes (tokenizer_unigram.c) */
+    int32_t nodes;
+    gls_tokenizer_path *path; /* [room] scratch */
+    int64_t room;
+} gls_tokenizer_unigram;
+
+typedef enum gls_tokenizer_model {
+    GLS_TOKENIZER_BPE,
+    GLS_TOKENIZER_WORDPIECE,
+    GLS_TOKENIZER_UNIGRAM
+} gls_tokenizer_model;
 typedef enum gls_tokenizer_spelling {
     GLS_TOKENIZER_SPELL_PARTED,
     GLS_TOKENIZER_SPELL_BYTES,
@@ -169,6 +193,7 @@ struct gls_tokenizer {
     gls_tokenizer_pairs merges; /* value: rank << 32 | token */
     const char *prefix;         /* WordPiece: of a piece that goes on */
     int64_t most_characters;
+    gls_tokenizer_unigram unigram;
 
     gls_tokenizer_spelling spelling;
     bool tidy;                      /* no blank before . ? ! , and the like */
@@ -193,6 +218,8 @@ int32_t gls_tokenizer_piece(const gls_tokenizer *t, const char *text, int64_t by
 /* Appends the tokens of one word. */
 gls_status gls_tokenizer_bpe(gls_tokenizer *t, const char *word, int64_t bytes, gls_token_list *to);
 gls_status gls_tokenizer_wordpiece(gls_tokenizer *t, const char *word, int64_t bytes, gls_token_list *to);
+gls_status gls_tokenizer_unigram_word(gls_tokenizer *t, const char *word, int64_t bytes, gls_token_list *to);
+void gls_tokenizer_unigram_clear(gls_tokenizer *t);
 gls_status gls_tokenizer_word(gls_tokenizer *t, const char *word, int64_t bytes, gls_token_list *to);
 /* Fills writing once all else is there. */
 gls_status gls_tokenizer_spell_all(gls_tokenizer *t);
@@ -214,6 +241,8 @@ const char *gls_tokenizer_text_of(const struct json_t *object, const char *key);
 bool gls_tokenizer_bool_of(const struct json_t *object, const char *key, bool otherwise);
 /* The model and its vocabulary; the steps around it. */
 gls_status gls_tokenizer_read_model(const gls_tokenizer_reading *r, const struct json_t *root);
+gls_status gls_tokenizer_read_unigram(const gls_tokenizer_reading *r, const struct json_t *model);
+gls_status gls_tokenizer_read_charsmap(const gls_tokenizer_reading *r, const char *base64, gls_tokenizer_normal *n);
 gls_status gls_tokenizer_read_normals(const gls_tokenizer_reading *r, const struct json_t *one);
 gls_status gls_tokenizer_read_cuts(const gls_tokenizer_reading *r, const struct json_t *one);
 gls_status gls_tokenizer_read_decoder(const gls_tokenizer_reading *r, const struct json_t *one);

@@ -48,6 +48,7 @@ static gls_status count_tokens(const gls_tokenizer_reading *r, json_t *words, js
     const char *name;
     json_t *number;
     size_t k;
+    if (json_is_array(words)) r->t->size = (int64_t)json_array_size(words);
     json_object_foreach(words, name, number) {
         GLS_TRY(check_number(r, "model.vocab", name, number));
         if (json_integer_value(number) >= r->t->size) r->t->size = json_integer_value(number) + 1;
@@ -74,15 +75,19 @@ static gls_status name_holes(const gls_tokenizer_reading *r) {
     return GLS_OK;
 }
 
+static gls_status make_names(const gls_tokenizer_reading *r) {
+    gls_tokenizer *t = r->t;
+    t->names = gls_arena_alloc(t->arena, t->size, sizeof *t->names);
+    t->id = gls_arena_alloc(t->arena, t->size, sizeof *t->id);
+    if (!t->names || !t->id) return GLS_ERR_MEMORY;
+    memset(t->names, 0, (size_t)t->size * sizeof *t->names);
+    return gls_vocabulary_create(r->ctx, &t->words);
+}
+
 static gls_status read_words(const gls_tokenizer_reading *r, json_t *words) {
     gls_tokenizer *t = r->t;
     const char *name;
     json_t *number;
-    t->names = gls_arena_alloc(t->arena, t->size, sizeof *t->names);
-    t->id = gls_arena_alloc(t->arena, (int64_t)json_object_size(words), sizeof *t->id);
-    if (!t->names || !t->id) return GLS_ERR_MEMORY;
-    memset(t->names, 0, (size_t)t->size * sizeof *t->names);
-    GLS_TRY(gls_vocabulary_create(r->ctx, &t->words));
     json_object_foreach(words, name, number) {
         int32_t place;
         int64_t id = json_integer_value(number);
@@ -219,24 +224,40 @@ static gls_status read_pieces_model(const gls_tokenizer_reading *r, const json_t
     return GLS_OK;
 }
 
-gls_status gls_tokenizer_read_model(const gls_tokenizer_reading *r, const json_t *root) {
-    json_t *model = json_object_get(root, "model"), *words = json_object_get(model, "vocab");
-    json_t *added = json_object_get(root, "added_tokens");
-    const char *type = gls_tokenizer_text_of(model, "type"), *unknown = gls_tokenizer_text_of(model, "unk_token");
-    if (!json_is_object(model)) return gls_tokenizer_wrong(r, "model", "expected an object");
-    /* Files of early versions do not say the type. */
-    if (!type) type = json_object_get(model, "merges") ? "BPE" : "WordPiece";
-    bool pairs = strcmp(type, "BPE") == 0;
-    if (!pairs && strcmp(type, "WordPiece") != 0)
-        return gls_tokenizer_wrong(r, "model.type", "'%.40s' is not supported; expected BPE or WordPiece", type);
-    if (!json_is_object(words) || !json_object_size(words))
-        return gls_tokenizer_wrong(r, "model.vocab", "expected an object of tokens and their numbers");
-    GLS_TRY(count_tokens(r, words, added));
-    GLS_TRY(read_words(r, words));
+static gls_status read_named_model(const gls_tokenizer_reading *r, const json_t *model, bool pairs) {
+    const char *unknown = gls_tokenizer_text_of(model, "unk_token");
+    GLS_TRY(read_words(r, json_object_get(model, "vocab")));
     r->t->unknown = unknown ? gls_tokenizer_piece(r->t, unknown, (int64_t)strlen(unknown)) : -1;
     if (unknown && r->t->unknown < 0)
         return gls_tokenizer_wrong(r, "model.unk_token", "'%.60s' is not in model.vocab", unknown);
-    GLS_TRY(pairs ? read_pairs_model(r, model) : read_pieces_model(r, model));
+    return pairs ? read_pairs_model(r, model) : read_pieces_model(r, model);
+}
+
+static gls_status read_scored_model(const gls_tokenizer_reading *r, const json_t *model) {
+    if (r->t->byte_level)
+        return gls_tokenizer_wrong(r, "pre_tokenizer", "ByteLevel in front of Unigram is not supported");
+    GLS_TRY(gls_tokenizer_read_unigram(r, model));
+    return read_bytes(r);
+}
+
+gls_status gls_tokenizer_read_model(const gls_tokenizer_reading *r, const json_t *root) {
+    json_t *model = json_object_get(root, "model"), *words = json_object_get(model, "vocab");
+    json_t *added = json_object_get(root, "added_tokens");
+    const char *type = gls_tokenizer_text_of(model, "type");
+    if (!json_is_object(model)) return gls_tokenizer_wrong(r, "model", "expected an object");
+    /* Files of early versions do not say the type. */
+    if (!type) type = json_object_get(model, "merges") ? "BPE" : json_is_array(words) ? "Unigram" : "WordPiece";
+    bool pairs = strcmp(type, "BPE") == 0, scored = strcmp(type, "Unigram") == 0;
+    if (!pairs && !scored && strcmp(type, "WordPiece") != 0)
+        return gls_tokenizer_wrong(r, "model.type", "'%.40s' is not supported; expected BPE, WordPiece or Unigram",
+                                   type);
+    if (scored ? !json_array_size(words) : !json_object_size(words))
+        return gls_tokenizer_wrong(r, "model.vocab", "expected %s",
+                                   scored ? "a list of pieces and their scores"
+                                          : "an object of tokens and their numbers");
+    GLS_TRY(count_tokens(r, words, added));
+    GLS_TRY(make_names(r));
+    GLS_TRY(scored ? read_scored_model(r, model) : read_named_model(r, model, pairs));
     GLS_TRY(read_added(r, added));
     return name_holes(r);
 }

@@ -87,6 +87,9 @@ static gls_status read_normal(const gls_tokenizer_reading *r, const json_t *one,
             return GLS_OK;
         }
     if (strcmp(type, "BertNormalizer") == 0) return read_bert(one, n);
+    n->kind = GLS_TOKENIZER_CHARSMAP;
+    if (strcmp(type, "Precompiled") == 0)
+        return gls_tokenizer_read_charsmap(r, gls_tokenizer_text_of(one, "precompiled_charsmap"), n);
     n->kind = GLS_TOKENIZER_PREPEND;
     if (strcmp(type, "Prepend") == 0) return read_text(r, one, "prepend", n);
     n->kind = GLS_TOKENIZER_REPLACE;

@@ -8,17 +8,20 @@
 
 #include "base/context.h"
 #include "base/kernels.h"
+#include "model/grow.h"
 #include "model/kernels.h"
+#include "model/lengths.h"
 #include "model/network.h"
 #include "model/op.h"
 #include "model/storage.h"
 
 /* ---- memory ---- */
 
-static gls_status allocate(gls_exec *x) {
+static gls_status allocate(gls_exec *x, const gls_exec *lender) {
     gls_context *ctx = x->ctx;
     int nodes = x->graph->nodes;
-    x->memory = gls_alloc(ctx, x->plan->bytes, 1);
+    x->borrows = lender && lender->plan->bytes >= x->plan->bytes;
+    x->memory = x->borrows ? lender->memory : gls_alloc(ctx, x->plan->bytes, 1);
     x->value = gls_alloc(ctx, nodes, sizeof *x->value);
     x->grad = gls_alloc(ctx, nodes, sizeof *x->grad);
     x->aux = gls_alloc(ctx, nodes, sizeof *x->aux);
@@ -42,16 +45,16 @@ static void point(gls_exec *x) {
     x->scratch = x->memory + plan->scratch;
 }
 
-static gls_exec *empty(gls_network *net) {
+static gls_exec *empty(gls_network *net, const gls_graph *graph) {
     gls_context *ctx = net->problem->ctx;
     gls_exec *x = gls_alloc(ctx, 1, sizeof *x);
-    if (x) *x = (gls_exec){.net = net, .ctx = ctx, .graph = net->graph};
+    if (x) *x = (gls_exec){.net = net, .ctx = ctx, .graph = graph};
     return x;
 }
 
 /* With x->plan. */
-static gls_status create(gls_exec *x) {
-    GLS_TRY(allocate(x));
+static gls_status create(gls_exec *x, const gls_exec *lender) {
+    GLS_TRY(allocate(x, lender));
     point(x);
     for (int i = 0; i < x->graph->nodes; i++) {
         const gls_op_impl *impl = x->graph->node[i].impl;
@@ -61,12 +64,12 @@ static gls_status create(gls_exec *x) {
 }
 
 /* The network's input has tangent 0, and an op that is linear the aux of the values. */
-static gls_status create_tangent(gls_exec *x) {
-    gls_exec *t = x->tangent = empty(x->net);
+static gls_status create_tangent(gls_exec *x, const gls_exec *lender) {
+    gls_exec *t = x->tangent = empty(x->net, x->graph);
     if (!t) return GLS_ERR_MEMORY;
     t->plan = x->plan;
     t->primal = x;
-    GLS_TRY(create(t));
+    GLS_TRY(create(t, lender ? lender->tangent : NULL));
     t->zeros = gls_alloc(x->ctx, x->plan->max_rows * gls_extent_size(x->graph->node[0].out), sizeof *t->zeros);
     if (!t->zeros) return GLS_ERR_MEMORY;
     for (int i = 0; i < x->graph->nodes; i++) {
@@ -76,19 +79,23 @@ static gls_status create_tangent(gls_exec *x) {
     return GLS_OK;
 }
 
-gls_status gls_exec_create(gls_network *net, int64_t max_rows, unsigned want, gls_mode mode, gls_exec **out) {
-    gls_exec *x = *out = empty(net);
+gls_status gls_exec_create(gls_network *net, const gls_graph *graph, gls_exec *lender, int64_t max_rows, unsigned want,
+                           gls_mode mode, gls_exec **out) {
+    gls_exec *x = *out = empty(net, graph);
     if (!x) return GLS_ERR_MEMORY;
     int threads = gls_omp_one();
     gls_status status = gls_memory_plan_create(x->graph, max_rows, want, mode, net->storage, &x->plan);
-    if (status == GLS_OK) status = create(x);
-    if (status == GLS_OK && x->plan->tangents) status = create_tangent(x);
+    if (status == GLS_OK) status = create(x, lender);
+    if (status == GLS_OK && x->plan->tangents) status = create_tangent(x, lender);
+    if (status == GLS_OK && (want & GLS_WANT_NEXT)) status = gls_exec_growth_create(x);
     gls_omp_restore(threads);
     return status;
 }
 
 void gls_exec_destroy(gls_exec *x) {
     if (!x) return;
+    gls_exec_growth_destroy(x);
+    gls_exec_lengths_destroy(x);
     gls_exec_destroy(x->tangent);
     int nodes = x->graph->nodes;
     for (int i = 0; i < nodes && x->object; i++) {
@@ -98,7 +105,7 @@ void gls_exec_destroy(gls_exec *x) {
     for (int k = 0; k < nodes * GLS_EXEC_TIMES && x->seconds; k++) x->net->seconds[k] += x->seconds[k];
     if (!x->primal) gls_memory_plan_destroy(x->graph, x->plan);
     gls_free(x->ctx, x->zeros);
-    gls_free(x->ctx, x->memory);
+    if (!x->borrows) gls_free(x->ctx, x->memory);
     gls_free(x->ctx, x->value);
     gls_free(x->ctx, x->grad);
     gls_free(x->ctx, x->aux);

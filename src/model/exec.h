@@ -8,6 +8,8 @@
 #include "model/plan.h"
 
 typedef struct gls_network gls_network;
+typedef struct gls_growth gls_growth;
+typedef struct gls_exec_lengths gls_exec_lengths;
 
 /* A narrow buffer's wide copy for the present call. */
 typedef struct gls_storage_staged {
@@ -37,6 +39,9 @@ typedef struct gls_exec {
     struct gls_exec *tangent;      /* for Hessian products: the same plan with tangents in all buffers, or NULL */
     const struct gls_exec *primal; /* of an execution of tangents: that of the values */
     const struct gls_exec *inputs_of, *grads_of; /* where a use reads its views, if not here */
+    gls_growth *growth;                          /* of a row that grows, else NULL */
+    gls_exec_lengths *shorter;                   /* executions for shorter rows, else NULL */
+    bool borrows;                                /* memory is another execution's */
     int staged;
     gls_storage_staged stage[GLS_MOST_STAGED];
 } gls_exec;
@@ -45,7 +50,9 @@ enum { GLS_EXEC_TIMES = 3 }; /* of a node: forward, backward, gradients of its p
 
 /* ---- for the network ---- */
 
-gls_status gls_exec_create(gls_network *net, int64_t max_rows, unsigned want, gls_mode mode, gls_exec **out);
+/* lender: NULL, or one whose memory it takes where that is large enough, since both never run at once. */
+gls_status gls_exec_create(gls_network *net, const gls_graph *graph, gls_exec *lender, int64_t max_rows, unsigned want,
+                           gls_mode mode, gls_exec **out);
 void gls_exec_destroy(gls_exec *x);
 /* Whether all ops of a finished graph have tangents, so that evaluations answer Hessian products. */
 bool gls_exec_has_tangents(const gls_graph *graph);
@@ -83,6 +90,12 @@ static inline int64_t gls_exec_size(const gls_exec *x, int node) {
 static inline const int32_t *gls_exec_document(const gls_exec *x, int64_t row) {
     const gls_batch *batch = x->args->rows;
     return batch->document ? batch->document + row * batch->length : NULL;
+}
+/* Positions of a row in front of its padding, of `positions` that are the batch's; others have none. */
+static inline int64_t gls_exec_filled(const gls_exec *x, int64_t row, int64_t positions) {
+    const int32_t *document = positions == x->args->rows->length ? gls_exec_document(x, row) : NULL;
+    while (document && positions > 0 && document[positions - 1] < 0) positions--;
+    return positions;
 }
 /* The place of position t in its document, from that of the position before. */
 static inline int64_t gls_exec_place(const int32_t *document, int64_t t, int64_t before) {

@@ -132,20 +132,57 @@ static void begin(gls_export *x, const char *input) {
                                        image ? GLS_ONNX_EXTENTS(0, e.c, e.h, e.w) : GLS_ONNX_EXTENTS(0, e.c));
 }
 
-/* What rows are of which not every position counts, or that hold several texts. */
-static const char *documents(const gls_data_info *data) {
-    if (!data->vocabulary) return "padded frames";
-    if (data->target == GLS_TARGET_SPAN) return "texts whose spans are found (rows: spans)";
-    if (data->target == GLS_TARGET_CLASS) return "labelled texts (rows: labelled)";
-    return data->documents == GLS_DOCUMENTS_PACKED ? "packed lines (rows: packed)" : "lines (rows: lines)";
+const char *gls_export_counted(gls_export *x, int64_t positions) {
+    if (!x->lengths || positions != x->graph->data->length) return NULL;
+    if (x->counted) return x->counted;
+    int64_t *place = gls_onnx_room(x->to, positions, sizeof *place);
+    if (!place) return NULL;
+    for (int64_t t = 0; t < positions; t++) place[t] = t;
+    const char *ends = gls_onnx_reshape(x->to, "ends", x->lengths, GLS_ONNX_EXTENTS(0, 1));
+    x->counted = gls_onnx_node(x->to, "Less", "counted",
+                               GLS_ONNX_ARGS(gls_onnx_ints(x->to, "places", positions, place), ends), NULL);
+    return x->counted;
+}
+
+const char *gls_export_ones(gls_export *x, int i, int64_t positions) {
+    const char *counted = gls_export_counted(x, positions);
+    char name[GLS_ONNX_NAME];
+    if (!counted) return NULL;
+    const char *ones = gls_onnx_node(x->to, "Cast", gls_export_name(x, i, "ones", name), GLS_ONNX_ARGS(counted),
+                                     GLS_ONNX_WITH(GLS_ONNX_INT("to", GLS_ONNX_TO_FLOAT)));
+    return gls_onnx_reshape(x->to, gls_export_name(x, i, "ones_by_position", name), ones,
+                            GLS_ONNX_EXTENTS(0, positions, 1));
+}
+
+const char *gls_export_remembered(gls_export *x) {
+    if (!x->remembered) x->remembered = gls_onnx_input(x->to, "remembered", GLS_ONNX_WHOLE, 0, NULL);
+    return x->remembered;
+}
+
+/* A loss may say what outputs are in padding: the same for all its positions. */
+static void pad_outputs(gls_export *x) {
+    const gls_graph *g = x->graph;
+    const gls_node *loss = &g->node[g->loss];
+    const char *counted = loss->op->padding ? gls_export_counted(x, loss->in.w) : NULL;
+    gls_real *z = counted ? gls_onnx_room(x->to, loss->in.c, sizeof *z) : NULL;
+    if (!z) return;
+    loss->op->padding(loss, z);
+    const char *there = gls_onnx_reshape(x->to, "counted_outputs", counted, GLS_ONNX_EXTENTS(0, loss->in.w, 1));
+    const char *padding = gls_onnx_reals(x->to, "padding", false, 1, &loss->in.c, z);
+    const char *y = gls_export_in(x, g->loss, 0, GLS_FORM_SEQUENCE);
+    y = gls_onnx_node(x->to, "Where", "padded", GLS_ONNX_ARGS(there, y, padding), NULL);
+    x->value[g->output] = y;
+    x->form[g->output] = GLS_FORM_SEQUENCE;
 }
 
 gls_status gls_export_network(gls_export *x, const char *input) {
     const gls_graph *g = x->graph;
-    if (g->data->documents)
-        return gls_fail(g->ctx, GLS_ERR_UNSUPPORTED,
-                        "the model's rows are %s, which have no form in ONNX: expected a model of rows without padding",
-                        documents(g->data));
+    if (g->data->documents == GLS_DOCUMENTS_PACKED)
+        return gls_fail(
+            g->ctx, GLS_ERR_UNSUPPORTED,
+            "the model's rows are packed lines (rows: packed), which have no form in ONNX: expected rows of "
+            "one text or line each");
+    if (g->data->documents) x->lengths = gls_onnx_input(x->to, "lengths", GLS_ONNX_WHOLE, 0, NULL);
     begin(x, input);
     for (int i = 1; i <= g->output && gls_onnx_status(x->to) == GLS_OK; i++) {
         const gls_node *node = &g->node[i];
@@ -158,6 +195,7 @@ gls_status gls_export_network(gls_export *x, const char *input) {
             gls_onnx_fail(x->to, GLS_ERR_UNSUPPORTED, "layer '%s' (%s) has no form in ONNX", node->name,
                           node->op->member.name);
     }
+    pad_outputs(x);
     return gls_onnx_status(x->to);
 }
 
@@ -169,7 +207,8 @@ gls_status gls_network_onnx(gls_problem *p, const gls_real *w, struct gls_onnx *
     x.value = gls_alloc(p->ctx, g->nodes, sizeof *x.value);
     x.form = gls_alloc(p->ctx, g->nodes, sizeof *x.form);
     gls_status status = x.value && x.form ? gls_export_network(&x, input) : GLS_ERR_MEMORY;
-    gls_form form = gls_target_by_position(p->data.target) ? GLS_FORM_SEQUENCE : GLS_FORM_FEATURES;
+    bool several = gls_target_by_position(p->data.target) || p->data.target == GLS_TARGET_SPAN;
+    gls_form form = several ? GLS_FORM_SEQUENCE : GLS_FORM_FEATURES;
     if (status == GLS_OK) *output = gls_export_in(&x, g->loss, 0, form);
     gls_free(p->ctx, x.value);
     gls_free(p->ctx, x.form);

@@ -16,8 +16,10 @@ typedef struct gls_export {
     gls_onnx *to;
     const gls_graph *graph;
     const gls_real *w, *state;
-    const char **value; /* [nodes] names */
-    gls_form *form;     /* [nodes] */
+    const char **value;            /* [nodes] names */
+    gls_form *form;                /* [nodes] */
+    const char *lengths, *counted; /* of padded rows: the input of their lengths, and which positions count (below) */
+    const char *remembered;        /* the input of positions that came before the rows, or NULL */
 } gls_export;
 
 /* The form of input k of a node as it is, and its name in the form that is asked for. */
@@ -31,6 +33,12 @@ static inline const char *gls_export_rows(const gls_export *x) {
 gls_form gls_export_by_position(const gls_export *x, int node);
 /* What a node gives; its fused activation is added. */
 void gls_export_out(gls_export *x, int node, gls_form form, const char *value);
+/* Of padded rows, where `positions` are theirs: bool [batch, positions], true in front of the padding; and 1 or 0,
+ * [batch, positions, 1]; NULL: all count. */
+const char *gls_export_counted(gls_export *x, int64_t positions);
+const char *gls_export_ones(gls_export *x, int node, int64_t positions);
+/* The input `remembered` [batch]: how many positions a memory has seen. */
+const char *gls_export_remembered(gls_export *x);
 /* Parameter i of a node as the constant of the block's name; "" where there is none. */
 const char *gls_export_weight(gls_export *x, int node, int i);
 /* The same data with other extents, under a name of its own. */

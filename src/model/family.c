@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *gls_layer_name(char text[128], const char *format, ...) {
     va_list args;
@@ -105,7 +106,8 @@ gls_status gls_family_text_output(gls_graph *g, const gls_family_options *o, boo
     gls_op_dense_options output = {
         .units = gls_family_outputs(g, o), .bias = true, .tie = tie ? "embedding.weight" : NULL};
     if (gls_family_finds_spans(g)) return gls_family_span_output(g, o, x);
-    if (!g->data || !gls_target_by_position(g->data->target)) x = gls_layer(g, "global_pool", "pool", x);
+    bool pooled = x >= 0 && strcmp(g->node[x].op->member.name, "last") == 0;
+    if (!pooled && (!g->data || !gls_target_by_position(g->data->target))) x = gls_layer(g, "global_pool", "pool", x);
     x = gls_graph_add(g, "dense", "output", &output, 1, &x);
     gls_family_loss(g, o, x);
     return g->status;

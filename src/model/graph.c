@@ -49,6 +49,11 @@ gls_status gls_op_takes_one_document(const gls_graph *graph, const gls_node *nod
                          "document (data.rows: lines)");
 }
 
+int64_t gls_op_ready_so_far(const gls_graph *graph, const gls_node *node, const int64_t *ready) {
+    (void)graph;
+    return ready[node->input[0]];
+}
+
 gls_status gls_op_keeps_positions(const gls_graph *graph, gls_node *node, bool *fits) {
     (void)fits;
     for (int k = 0; k < node->inputs; k++)
@@ -256,10 +261,26 @@ int gls_graph_add_value(gls_graph *g, const char *op_name, const char *name, con
     return node;
 }
 
+/* A graph for shorter rows has the parameters and state of that for all rows. */
+static gls_status find_block(const gls_graph *g, const gls_node *node, const gls_layout *layout, const char *name,
+                             int dims, const int64_t *shape, int64_t *number) {
+    for (int64_t b = 0; b < gls_layout_count(layout); b++) {
+        const gls_block *block = gls_layout_block(layout, b);
+        if (strcmp(block->name, name) != 0) continue;
+        bool same = block->dims == dims;
+        for (int k = 0; same && k < dims; k++) same = block->shape[k] == shape[k];
+        if (!same) break;
+        *number = b;
+        return GLS_OK;
+    }
+    return gls_node_fail(g, node, "'%s' has another shape for shorter rows", name);
+}
+
 gls_status gls_graph_parameter(gls_graph *g, gls_node *node, int i, const char *suffix, int dims, const int64_t *shape,
                                unsigned flags, gls_parameter parameter) {
     char name[256];
     snprintf(name, sizeof name, "%s.%s", node->name, suffix);
+    if (g->whole) return find_block(g, node, g->layout, name, dims, shape, &node->block[i]);
     int64_t count = gls_layout_count(g->layout);
     if (count >= g->parameter_capacity) {
         int64_t capacity = 2 * count + 16;
@@ -290,6 +311,11 @@ gls_status gls_graph_tie(gls_graph *g, gls_node *node, int i, const char *name, 
 gls_status gls_graph_state(gls_graph *g, gls_node *node, int i, const gls_graph_state_block *block) {
     char name[256];
     snprintf(name, sizeof name, "%s.%s", node->name, block->suffix);
+    if (g->whole) {
+        GLS_TRY(find_block(g, node, g->state_layout, name, block->dims, block->shape, &node->state[i]));
+        node->state[i] = gls_layout_block(g->state_layout, node->state[i])->offset;
+        return GLS_OK;
+    }
     int64_t count = gls_layout_count(g->state_layout);
     if (count >= g->start_capacity) {
         int64_t capacity = 2 * count + 16;

@@ -127,7 +127,8 @@ typedef struct gls_graph {
     gls_use *use;
     int uses, use_capacity;
     gls_arena *arena;
-    int output, loss; /* set by finish */
+    int output, loss;              /* set by finish */
+    const struct gls_graph *whole; /* of a graph for shorter rows (model/lengths.h) that for all rows; else NULL */
 } gls_graph;
 
 gls_status gls_graph_create(gls_context *ctx, gls_layout *layout, gls_layout *state_layout, const gls_data_info *data,

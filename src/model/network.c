@@ -5,7 +5,10 @@
 
 #include "base/arith.h"
 #include "base/context.h"
+#include "base/kernels.h"
+#include "model/grow.h"
 #include "model/layers.h"
+#include "model/lengths.h"
 #include "model/op.h"
 #include "model/use.h"
 #include "model/use/factors.h"
@@ -52,6 +55,7 @@ static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group)
     p->coupling_group = bn_group;
     p->summary = gls_layout_size(p->state_layout);
     p->hessian_exact = gls_exec_has_tangents(g);
+    GLS_TRY(gls_graph_grows(g, &p->grows));
     const gls_op *loss = g->node[g->loss].op;
     p->score_count = loss->score ? 1 : 0;
     p->score[0] = loss->score_name ? loss->score_name(g) : loss->score;
@@ -87,6 +91,8 @@ static gls_status create(gls_problem *p, const void *options) {
     GLS_TRY(family->build(net->graph, options));
     GLS_TRY(gls_graph_finish(net->graph));
     GLS_TRY(describe(p, net->graph, common->bn_group));
+    GLS_TRY(gls_network_lengths_create(net, family, options));
+    p->shortens = net->shorter != NULL;
     GLS_TRY(make_tiles(net));
     net->seconds = gls_alloc(p->ctx, (int64_t)net->graph->nodes * GLS_EXEC_TIMES, sizeof *net->seconds);
     if (!net->seconds) return GLS_ERR_MEMORY;
@@ -105,6 +111,7 @@ gls_status gls_network_create(gls_problem *p, const void *options, const gls_dat
 
 void gls_network_destroy(gls_problem *p) {
     gls_network *net = p->self;
+    gls_network_lengths_destroy(net);
     gls_graph_destroy(net->graph);
     gls_free(p->ctx, net->tile);
     gls_free(p->ctx, net->seconds);
@@ -183,7 +190,9 @@ gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real 
 
 gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self) {
     gls_exec *x = NULL;
-    gls_status status = gls_exec_create(p->self, max_rows, want, mode, &x);
+    gls_network *net = p->self;
+    gls_status status = gls_exec_create(net, net->graph, NULL, max_rows, want, mode, &x);
+    if (status == GLS_OK) status = gls_exec_lengths_create(x);
     *self = x;
     return status;
 }
@@ -233,18 +242,29 @@ static gls_status check_rows(gls_problem *p, gls_exec *x, const gls_evaluate_arg
     return gls_want_loss(args->want) ? check_labels(p, rows) : GLS_OK;
 }
 
+gls_status gls_network_more(gls_problem *p, void *self, const gls_evaluate_args *args, int64_t from, int64_t to,
+                            gls_real *out) {
+    gls_exec *x = self;
+    GLS_TRY(check_rows(p, x, args));
+    int threads = gls_omp_one();
+    gls_status status = gls_exec_extend(x, args, from, to, out);
+    gls_omp_restore(threads);
+    return status;
+}
+
 /* Coupling op k of the mode ends forward stage k and, counted from the end, the backward stages. */
 gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                                double *meet) {
-    gls_exec *x = self;
-    const gls_memory_plan *plan = x->plan;
-    if (stage > plan->coupled) return GLS_OK; /* evaluation mode couples nothing */
+    gls_exec *x = gls_exec_present(self);
+    if (stage > x->plan->coupled) return GLS_OK; /* evaluation mode couples nothing */
     if (stage == 0) {
-        GLS_TRY(check_rows(p, x, args));
-        gls_exec_begin(x, args);
+        GLS_TRY(check_rows(p, self, args));
+        x = gls_exec_choose(self, args);
+        gls_exec_begin(x, gls_exec_present_args(self, args));
     }
-    x->args = args;
-    if (x->tangent) x->tangent->args = args;
+    const gls_memory_plan *plan = x->plan;
+    x->args = gls_exec_present_args(self, args);
+    if (x->tangent) x->tangent->args = x->args;
     int begin = stage == 0 ? 0 : plan->coupling[stage - 1] + 1;
     int nodes = gls_want_loss(args->want) ? x->graph->nodes : x->graph->loss; /* the loss comes last */
     int end = stage < plan->coupled ? plan->coupling[stage] : nodes;
@@ -259,11 +279,11 @@ gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_ar
 gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                                 double *meet) {
     (void)p;
-    gls_exec *x = self;
+    gls_exec *x = gls_exec_present(self);
     const gls_memory_plan *plan = x->plan;
     if (stage > plan->coupled) return GLS_OK;
-    x->args = args;
-    if (x->tangent) x->tangent->args = args;
+    x->args = gls_exec_present_args(self, args);
+    if (x->tangent) x->tangent->args = x->args;
     int last = stage == 0 ? x->graph->nodes - 1 : plan->coupling[plan->coupled - stage] - 1;
     int stop = stage < plan->coupled ? plan->coupling[plan->coupled - 1 - stage] : 0;
     int threads = gls_omp_one();
@@ -280,7 +300,7 @@ gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_a
 gls_status gls_network_losses(gls_problem *p, void *self, const gls_evaluate_args *args, double *losses) {
     (void)p;
     (void)args;
-    const gls_exec *x = self;
+    const gls_exec *x = gls_exec_present(self);
     memcpy(losses, gls_exec_aux(x, x->graph->loss), (size_t)x->rows * sizeof *losses);
     for (int i = 0; i < x->graph->loss; i++) {
         const gls_node *node = gls_exec_node(x, i);
@@ -294,19 +314,24 @@ gls_status gls_network_losses(gls_problem *p, void *self, const gls_evaluate_arg
 gls_status gls_network_scores(gls_problem *p, void *self, const gls_evaluate_args *args, double *sums) {
     (void)p;
     (void)args;
-    gls_exec *x = self;
+    gls_exec *x = gls_exec_present(self);
     const gls_op *loss = x->graph->node[x->graph->loss].op;
     return loss->scores ? loss->scores(x, x->graph->loss, sums) : GLS_OK;
 }
 
+/* Positions that shorter rows do not have are padding. */
 gls_status gls_network_outputs(gls_problem *p, void *self, const gls_evaluate_args *args, gls_real *out) {
-    (void)args;
-    const gls_exec *x = self;
-    const gls_node *loss = gls_exec_node(x, x->graph->loss);
-    memcpy(out, gls_exec_value(x, x->graph->output), (size_t)(x->rows * p->outputs) * sizeof *out);
-    for (int64_t t = 0; loss->op->padding && t < x->rows * loss->in.w; t++) {
-        const int32_t *document = gls_exec_document(x, t / loss->in.w);
-        if (document && document[t % loss->in.w] < 0) loss->op->padding(loss, out + t * loss->in.c);
+    const gls_exec *x = gls_exec_present(self);
+    const gls_graph *g = ((const gls_network *)p->self)->graph;
+    const gls_node *loss = &g->node[g->loss];
+    const gls_batch *rows = args->rows;
+    int64_t made = gls_extent_size(gls_exec_node(x, g->output)->out);
+    for (int64_t r = 0; r < x->rows; r++) {
+        memcpy(out + r * p->outputs, gls_exec_value(x, g->output) + r * made, (size_t)made * sizeof *out);
+        gls_fill(out + r * p->outputs + made, 0, p->outputs - made);
+        const int32_t *document = rows->document ? rows->document + r * rows->length : NULL;
+        for (int64_t t = 0; loss->op->padding && document && t < loss->in.w; t++)
+            if (document[t] < 0) loss->op->padding(loss, out + r * p->outputs + t * loss->in.c);
     }
     return GLS_OK;
 }
@@ -337,7 +362,7 @@ static gls_status ask_use(gls_exec *x, const gls_use *use, gls_product product, 
 gls_status gls_network_gradient(gls_problem *p, void *self, const gls_evaluate_args *args, gls_product product,
                                 const double *weights, gls_sink *sink) {
     (void)args;
-    gls_exec *x = self;
+    gls_exec *x = gls_exec_present(self);
     (void)p;
     int threads = gls_omp_one();
     gls_status status = GLS_OK;
@@ -367,10 +392,10 @@ gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gl
     int threads = gls_omp_one();
     gls_status status = GLS_OK;
     for (int u = 0; u < net->graph->uses && status == GLS_OK; u++) {
-        const gls_use *use = &net->graph->use[u];
-        if (use->block != tile->block) continue;
+        if (net->graph->use[u].block != tile->block) continue;
         for (int64_t e = 0; e < count && status == GLS_OK; e++) {
-            gls_exec *x = self[e];
+            gls_exec *x = gls_exec_present(self[e]);
+            const gls_use *use = &x->graph->use[u];
             double start = x->seconds ? gls_exec_clock() : 0;
             status = ask_use(x, use, product, weights ? weights[e] : NULL, tile->begin, tile->end, block);
             if (x->seconds) {
@@ -390,7 +415,7 @@ gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args
                              double *out) {
     (void)p;
     (void)args;
-    gls_exec *x = self;
+    gls_exec *x = gls_exec_present(self);
     const gls_graph *g = x->graph;
     for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
     int threads = gls_omp_one();
@@ -410,7 +435,7 @@ gls_status gls_network_inner(gls_problem *p, void *self, const gls_evaluate_args
                              const gls_point *v, double *out) {
     (void)p;
     (void)args;
-    gls_exec *x = self;
+    gls_exec *x = gls_exec_present(self);
     for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
     int threads = gls_omp_one();
     gls_status status = GLS_OK;

@@ -13,9 +13,12 @@ typedef struct gls_tile {
     int64_t block, begin, end;
 } gls_tile;
 
+typedef struct gls_network_lengths gls_network_lengths;
+
 struct gls_network {
     gls_problem *problem;
     gls_graph *graph;
+    gls_network_lengths *shorter; /* graphs for shorter rows, or NULL */
     gls_tile *tile;
     int64_t tiles;
     double work, row_bytes; /* the static cost model's figures for one row */
@@ -76,6 +79,8 @@ void gls_network_point_destroy(gls_problem *p, void *prepared);
 gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real *w);
 gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self);
 void gls_network_evaluation_destroy(gls_problem *p, void *self);
+gls_status gls_network_more(gls_problem *p, void *self, const gls_evaluate_args *args, int64_t from, int64_t to,
+                            gls_real *out);
 gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
                                double *meet);
 gls_status gls_network_backward(gls_problem *p, void *self, const gls_evaluate_args *args, int stage, const double *met,
@@ -106,9 +111,9 @@ void gls_network_advance(gls_problem *p, const double *summary, gls_real *state)
     .point_set = gls_network_point_set, .evaluation_create = gls_network_evaluation_create,                        \
     .evaluation_destroy = gls_network_evaluation_destroy, .forward = gls_network_forward,                          \
     .backward = gls_network_backward, .losses = gls_network_losses, .scores = gls_network_scores,                  \
-    .outputs = gls_network_outputs, .gradient = gls_network_gradient, .tiles = gls_network_tiles,                  \
-    .gradient_tile = gls_network_gradient_tile, .norms = gls_network_norms, .inner = gls_network_inner,            \
-    .cost = gls_network_cost, .advance = gls_network_advance, .onnx = gls_network_onnx
+    .more = gls_network_more, .outputs = gls_network_outputs, .gradient = gls_network_gradient,                    \
+    .tiles = gls_network_tiles, .gradient_tile = gls_network_gradient_tile, .norms = gls_network_norms,            \
+    .inner = gls_network_inner, .cost = gls_network_cost, .advance = gls_network_advance, .onnx = gls_network_onnx
 
 /* Ends a family's graph with the loss that options and data call for, on the outputs of `node`. */
 int gls_family_loss(gls_graph *graph, const gls_family_options *options, int node);

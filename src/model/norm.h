@@ -72,9 +72,9 @@ double *gls_norm_row_aux(const gls_exec *x, int node, int64_t row);
 double *gls_norm_statistics(const gls_exec *x, int node);
 
 /* What their descriptors have in common. */
-#define GLS_NORM_OP                                                                                         \
+#define GLS_NORM_OP(how)                                                                                    \
     .shapes = "[c, h, w], and a residual [c, h, w] that is added -> [c, h, w]",                             \
     .parameters = "weight [c] scale and shift; bias [c] scale and shift", .inputs_min = 1, .inputs_max = 2, \
-    .blocks = 2, .flags = GLS_OP_KEEPS_INPUT | GLS_OP_FUSES | GLS_OP_GRAD_IN_PLACE, .uses = gls_norm_uses
+    .blocks = 2, .flags = GLS_OP_KEEPS_INPUT | GLS_OP_FUSES | GLS_OP_GRAD_IN_PLACE | (how), .uses = gls_norm_uses
 
 #endif

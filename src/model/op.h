@@ -22,7 +22,12 @@ enum {
     GLS_OP_TOKENS = 1024,        /* reads the batch's tokens where others read reals */
     GLS_OP_LINEAR = 2048,        /* jointly in input and parameters, given the aux of forward: run with tangents in
                                     place of values, forward and backward give tangents */
-    GLS_OP_PENALTY = 4096        /* where it runs, its aux begins with a double a row, which is added to the loss */
+    GLS_OP_PENALTY = 4096,       /* where it runs, its aux begins with a double a row, which is added to the loss */
+    GLS_OP_BY_POSITION = 8192,   /* position t of the output follows from the inputs' position t, wherever t is: forward
+                                    runs on a part of the positions too */
+    GLS_OP_STILL = 16384,        /* the output does not depend on the row's tokens */
+    GLS_OP_NO_PADDING = 32768 /* what it makes of a row does not depend on how much padding lies behind it; nor does it
+                                 of ops that say BY_POSITION or STILL, or have a growth */
 };
 
 /* One way to execute an op. The first of the op's list that fits is taken. */
@@ -75,6 +80,14 @@ typedef struct gls_op_coupling {
     void (*advance)(const gls_node *node, const double *summary, gls_real *state);
 } gls_op_coupling;
 
+/* What an op whose positions see each other does in a row whose tokens come one after the other (model/grow.h). */
+typedef struct gls_op_growth {
+    /* How many positions of the output follow from the first ready[input] of every input. */
+    int64_t (*ready)(const gls_graph *graph, const gls_node *node, const int64_t *ready);
+    /* Positions [from, to) of the output of the one row, those before being there; as forward leaves them. */
+    gls_status (*extend)(gls_exec *x, int node, int64_t from, int64_t to);
+} gls_op_growth;
+
 typedef struct gls_op {
     gls_member member;
     /* For docs/layers.md: what it computes; input -> output; "NAME [shape] kind of use" of every parameter, "" if it
@@ -89,9 +102,10 @@ typedef struct gls_op {
     gls_status (*uses)(gls_graph *graph, int node); /* NULL: no parameters */
     /* Bytes kept from forward on, and where there is a backward pass, to the last question; NULL: none. */
     int64_t (*aux)(const gls_node *node, int64_t rows, bool backward);
-    double (*work)(const gls_node *node);                           /* multiply-adds a row; NULL: none */
-    double (*slope)(const gls_node *node);                          /* of an activation; NULL: 0 */
-    const gls_op_coupling *coupling;                                /* NULL: examples do not couple */
+    double (*work)(const gls_node *node);  /* multiply-adds a row; NULL: none */
+    double (*slope)(const gls_node *node); /* of an activation; NULL: 0 */
+    const gls_op_coupling *coupling;       /* NULL: examples do not couple */
+    const gls_op_growth *growth; /* NULL: by the flags, or else positions wait until all of the inputs' are there */
     gls_link (*link)(const gls_graph *graph, const gls_node *node); /* a loss: what its inputs mean */
     /* A loss: what a row's outputs z [channels of its input] are at a position of padding; NULL: whatever they are. */
     void (*padding)(const gls_node *node, gls_real *z);
@@ -120,6 +134,8 @@ gls_status gls_op_same_shape(gls_graph *graph, gls_node *node);
 gls_status gls_op_takes_positions(const gls_graph *graph, const gls_node *node);
 /* For ops that see positions before their own in whatever document: refuses packed ones. */
 gls_status gls_op_takes_one_document(const gls_graph *graph, const gls_node *node);
+/* As gls_op_growth's `ready`, for ops whose positions see those before them: as many as of the first input. */
+int64_t gls_op_ready_so_far(const gls_graph *graph, const gls_node *node, const int64_t *ready);
 gls_status gls_op_keeps_positions(const gls_graph *graph, gls_node *node, bool *fits);
 
 /* Repeats of descriptors. The list of implementations of an op that has one. */

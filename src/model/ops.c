@@ -8,7 +8,7 @@
     row(lstm) row(carry) row(attention) row(rotary) row(positions) row(segments) row(rms_norm) row(time_conv) \
     row(memory) row(distances) row(relative_bias) row(query_biases) row(slice) row(scale) row(gaussian) \
     row(gate) row(relu) row(leaky_relu) row(gelu) row(silu) row(tanh) row(sigmoid) \
-    row(patches) row(class_token) row(first) row(pointer) \
+    row(patches) row(class_token) row(first) row(last) row(pointer) \
     row(softmax_cross_entropy) row(squared_error) row(logistic_loss) row(ctc)
 /* clang-format on */
 

@@ -68,7 +68,7 @@ static void views(planner *p) {
  * consumers, by a backward pass or by a use. */
 static bool may_overwrite(const planner *p, const gls_node *node, int j) {
     bool kept = p->plan->backward && (node->op->flags & GLS_OP_KEEPS_INPUT);
-    return !p->plan->tangents && (node->op->flags & GLS_OP_IN_PLACE) && p->value_root[j] == j &&
+    return !p->plan->kept && (node->op->flags & GLS_OP_IN_PLACE) && p->value_root[j] == j &&
            p->g->node[j].consumers == 1 && j != 0 && !kept && !keeps_output(p, j) && !p->value_viewed[j];
 }
 
@@ -99,7 +99,7 @@ static void grad_roots(planner *p) {
         const gls_node *node = &p->g->node[i];
         int j = node->input[0];
         if (p->grad_root[i] < 0 || p->grad_root[j] < 0 || p->g->node[j].consumers != 1) continue;
-        bool turned = (node->op->flags & GLS_OP_GRAD_IN_PLACE) && !p->grad_viewed[i] && !p->plan->tangents;
+        bool turned = (node->op->flags & GLS_OP_GRAD_IN_PLACE) && !p->grad_viewed[i] && !p->plan->kept;
         if (is_alias(p, node) || turned) p->grad_root[j] = p->grad_root[i];
     }
     for (int i = p->n - 1; i > 0; i--)
@@ -164,7 +164,7 @@ static void lifetimes(planner *p) {
     for (int i = 0; i < p->n; i++) {
         if (p->value_viewed[i]) live(&p->buffers[p->value_root[i]], p->end);
         if (p->grad_viewed[i]) live(&p->buffers[p->n + p->grad_root[i]], p->end);
-        if (!p->plan->tangents) continue;
+        if (!p->plan->kept) continue;
         live(&p->buffers[p->value_root[i]], p->end);
         if (p->grad_root[i] >= 0) live(&p->buffers[p->n + p->grad_root[i]], p->end);
     }
@@ -313,13 +313,14 @@ gls_status gls_memory_plan_create(const gls_graph *g, int64_t max_rows, unsigned
     gls_memory_plan *plan = gls_alloc(g->ctx, 1, sizeof *plan);
     if (!plan) return GLS_ERR_MEMORY;
     *out = plan;
-    bool tangents = (want & GLS_WANT_HESSIAN) != 0;
+    bool tangents = (want & GLS_WANT_HESSIAN) != 0, kept = tangents || (want & GLS_WANT_NEXT);
     *plan = (gls_memory_plan){.max_rows = max_rows,
                               .want = want,
                               .mode = mode,
-                              .storage = tangents ? GLS_STORAGE_REAL : storage_of,
+                              .storage = kept ? GLS_STORAGE_REAL : storage_of,
                               .backward = gls_want_backward(want),
-                              .tangents = tangents};
+                              .tangents = tangents,
+                              .kept = kept};
     GLS_TRY(plan_alloc(g->ctx, g->nodes, plan));
     planner p = {.g = g, .plan = plan, .n = g->nodes, .end = 2 * g->nodes};
     gls_status status = planner_alloc(&p);

@@ -17,7 +17,8 @@ typedef struct gls_memory_plan {
     gls_mode mode;
     gls_storage storage;
     bool backward;
-    bool tangents; /* for Hessian products: every value and gradient has its own place to the end, as reals */
+    bool tangents; /* for Hessian products */
+    bool kept;     /* for these, or a row that grows: every value and gradient has its own place to the end, as reals */
     int64_t *value, *grad, *aux;      /* [nodes] byte offsets into the memory; -1: not kept, or not ours (the input) */
     bool *narrow_value, *narrow_grad; /* [nodes] stored in plan->storage rather than as reals */
     bool *adds;                       /* [nodes, inputs] */

@@ -83,11 +83,17 @@ static const gls_onnx_tensor *tensor_of(const gls_onnx *o, const char *name) {
     return NULL;
 }
 
+static bool names(const gls_onnx_operator *from, const char *name) {
+    bool found = strcmp(from->name, name) == 0;
+    for (int k = 0; k < from->outputs; k++) found |= strcmp(from->output[k], name) == 0;
+    return found;
+}
+
 static bool is_taken(const gls_onnx *o, const char *name) {
     const gls_onnx_operator *operator= o->operator.item;
     const gls_onnx_port *input = o->input.item, *output = o->output.item;
     for (int64_t i = 0; i < o->operator.count; i++)
-        if (strcmp(operator[i].name, name) == 0) return true;
+        if (names(&operator[i], name)) return true;
     for (int64_t i = 0; i < o->input.count; i++)
         if (strcmp(input[i].name, name) == 0) return true;
     for (int64_t i = 0; i < o->output.count; i++)
@@ -176,6 +182,13 @@ static const char *add_operator(gls_onnx *o, const char *type, const char *own, 
 const char *gls_onnx_node(gls_onnx *o, const char *type, const char *name, const char *const *inputs,
                           const gls_onnx_attribute *attributes) {
     return add_operator(o, type, fresh_name(o, name), inputs, attributes);
+}
+
+const char *gls_onnx_more(gls_onnx *o, const char *name) {
+    const char *own = fresh_name(o, name);
+    gls_onnx_operator *all = o->operator.item, *last = o->operator.count ? &all[o->operator.count - 1] : NULL;
+    if (o->status != GLS_OK || !last || last->outputs == GLS_ONNX_MORE) return "";
+    return last->output[last->outputs++] = own;
 }
 
 const char *gls_onnx_reshape(gls_onnx *o, const char *name, const char *x, const int64_t *extents) {

@@ -10,6 +10,7 @@ enum {
     GLS_ONNX_OPSET = 17, /* the first with LayerNormalization */
     GLS_ONNX_IR = 8,     /* the file format's version that goes with it */
     GLS_ONNX_INPUTS = 8, /* the most of a node */
+    GLS_ONNX_MORE = 2,   /* the most outputs behind its first */
     GLS_ONNX_NAME = 256, /* bytes of a name */
     GLS_ONNX_ATTRIBUTES = 8
 };
@@ -37,6 +38,8 @@ typedef struct gls_onnx_attribute {
 #define GLS_ONNX_WITH(...) ((const gls_onnx_attribute[]){__VA_ARGS__, {0}})
 
 typedef enum gls_onnx_kind { GLS_ONNX_FLOAT, GLS_ONNX_WHOLE } gls_onnx_kind;
+/* ONNX's numbers of types, for Cast. */
+enum { GLS_ONNX_TO_FLOAT = 1, GLS_ONNX_TO_INT32 = 6 };
 
 gls_status gls_onnx_create(gls_context *ctx, gls_onnx **out);
 void gls_onnx_destroy(gls_onnx *onnx);
@@ -60,6 +63,8 @@ const char *gls_onnx_ints(gls_onnx *onnx, const char *name, int64_t count, const
  * are copied, or NULL. */
 const char *gls_onnx_node(gls_onnx *onnx, const char *type, const char *name, const char *const *inputs,
                           const gls_onnx_attribute *attributes);
+/* The next output of the node that was added last, under a name of its own. */
+const char *gls_onnx_more(gls_onnx *onnx, const char *name);
 #define GLS_ONNX_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 /* x in another shape: extents as ONNX's Reshape has them (0: as it is, -1: what is left), ended by -2. */
 const char *gls_onnx_reshape(gls_onnx *onnx, const char *name, const char *x, const int64_t *extents);

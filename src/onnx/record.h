@@ -21,9 +21,9 @@ typedef struct gls_onnx_port { /* an input or output: [batch, shape] */
 } gls_onnx_port;
 
 typedef struct gls_onnx_operator {
-    const char *type, *name; /* name: of what comes out, and of the node */
-    int inputs, attributes;
-    const char *input[GLS_ONNX_INPUTS];
+    const char *type, *name;         /* name: of what comes out, and of the node */
+    int inputs, attributes, outputs; /* outputs: behind the first */
+    const char *input[GLS_ONNX_INPUTS], *output[GLS_ONNX_MORE];
     gls_onnx_attribute attribute[GLS_ONNX_ATTRIBUTES];
 } gls_onnx_operator;
 

@@ -68,18 +68,19 @@ static Onnx__AttributeProto *attribute(builder *b, const gls_onnx_attribute *fro
 
 static Onnx__NodeProto *node(builder *b, gls_onnx_operator *from) {
     Onnx__NodeProto *to = make(b, 1, sizeof *to);
-    char **input = make(b, from->inputs, sizeof *input), **output = make(b, 1, sizeof *output);
+    char **input = make(b, from->inputs, sizeof *input), **output = make(b, 1 + from->outputs, sizeof *output);
     Onnx__AttributeProto **with = make(b, from->attributes, sizeof(Onnx__AttributeProto *));
     if (b->failed) return NULL;
     onnx__node_proto__init(to);
     for (int i = 0; i < from->inputs; i++) input[i] = text_of(from->input[i]);
     for (int i = 0; i < from->attributes; i++) with[i] = attribute(b, &from->attribute[i]);
     *output = text_of(from->name);
+    for (int i = 0; i < from->outputs; i++) output[1 + i] = text_of(from->output[i]);
     to->name = *output;
     to->op_type = text_of(from->type);
     to->n_input = (size_t)from->inputs;
     to->input = input;
-    to->n_output = 1;
+    to->n_output = 1 + (size_t)from->outputs;
     to->output = output;
     to->n_attribute = (size_t)from->attributes;
     to->attribute = with;

@@ -64,17 +64,21 @@ static void end(const export *e, const char *z) {
     if (link == GLS_LINK_SOFTMAX || link == GLS_LINK_LARGEST || link == GLS_LINK_SEQUENCE) a_number_a_class(e, z);
 }
 
-/* Names of classes, as a JSON list under "classes". */
+static void note_list(const export *e, const char *key, const char *const *name, int64_t count) {
+    json_t *list = json_array();
+    for (int64_t k = 0; k < count; k++) json_array_append_new(list, json_string(name[k]));
+    char *text = json_dumps(list, JSON_COMPACT);
+    if (text) gls_onnx_note(e->to, key, text);
+    free(text);
+    json_decref(list);
+}
+
+/* Names of classes, and of tokens where these are others, as JSON lists. */
 static void note(const export *e) {
     const gls_data_info *info = &e->p->trained.input;
     gls_onnx_note(e->to, "model", e->p->problem->type->member.name);
-    if (!info->class_names || !e->prediction.classes) return;
-    json_t *list = json_array();
-    for (int64_t c = 0; c < info->classes; c++) json_array_append_new(list, json_string(info->class_names[c]));
-    char *text = json_dumps(list, JSON_COMPACT);
-    if (text) gls_onnx_note(e->to, "classes", text);
-    free(text);
-    json_decref(list);
+    if (info->class_names && e->prediction.classes) note_list(e, "classes", info->class_names, info->classes);
+    if (info->token_names) note_list(e, "tokens", info->token_names, info->vocabulary);
 }
 
 static gls_status write(export *e, const char *path) {
@@ -94,7 +98,8 @@ gls_status gls_predictor_export(gls_predictor *p, const char *path) {
     GLS_GIVEN(p ? p->ctx : NULL, p, path);
     export e = {.p = p, .prediction = gls_problem_prediction(p->problem)};
     int64_t positions = e.prediction.positions, width = p->problem->outputs / positions;
-    e.dims = gls_target_by_position(p->problem->data.target) ? 2 : 1;
+    gls_target_kind target = p->problem->data.target;
+    e.dims = gls_target_by_position(target) || target == GLS_TARGET_SPAN ? 2 : 1;
     e.shape[0] = e.dims == 2 ? positions : width;
     e.shape[1] = width;
     GLS_TRY(gls_onnx_create(p->ctx, &e.to));

@@ -1,10 +1,12 @@
-/* Text from a language model: one token after the other, drawn from what the model says of the next one. Every token
- * takes an evaluation of the whole row that the model sees; only what a model carries from row to row is kept. */
+/* Text from a language model: one token after the other, drawn from what the model says of the next one. A row grows by
+ * a token at a time, and what the model has made of those before is kept; where all of a row's tokens change, as when
+ * the text has outgrown it, or where a model's positions see those behind them, the row is evaluated anew. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arith.h"
 #include "data/text.h"
 #include "estimator/streams.h"
 #include "predict/predictor.h"
@@ -23,8 +25,9 @@ typedef struct sampler {
     gls_batch batch;
     gls_real *state, *next;    /* of a model that carries: before the present row, and behind it; else NULL */
     int64_t index, rows_done;  /* of the present row: as an example of the first stream, and how many came before */
+    int64_t begin, shown;      /* where the row begins that the model has seen last, and how many tokens of it */
     int32_t *token, *document; /* [length] */
-    gls_real *z;               /* [length, vocabulary] */
+    gls_real *z;               /* [vocabulary], or of a model whose rows do not grow [positions, vocabulary] */
     int32_t *order;            /* [vocabulary] */
 } sampler;
 
@@ -42,6 +45,10 @@ static gls_status check_model(const gls_predictor *p, const gls_predictor_sampli
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "sample: length %lld, temperature %g, top_k %lld; expected a length from 1, the others from 0",
                         (long long)o->length, o->temperature, (long long)o->top_k);
+    int64_t length = p->trained.input.length, said = p->problem->outputs / p->trained.input.vocabulary;
+    if (o->keep < 0 || o->keep > length || (o->keep && o->keep < length - said))
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "sample: keep %lld, expected 0 or %lld to %lld tokens of a row",
+                        (long long)o->keep, (long long)(length - said), (long long)length);
     return GLS_OK;
 }
 
@@ -55,6 +62,7 @@ static gls_status make_state(sampler *s) {
     memcpy(s->state, problem->state, (size_t)size * sizeof *s->state);
     memcpy(s->next, problem->state, (size_t)size * sizeof *s->next);
     s->args.state = s->state;
+    s->args.state_next = s->next;
     return GLS_OK;
 }
 
@@ -69,7 +77,8 @@ static gls_status make(sampler *s) {
     if (!s->token || !s->document || !s->z || !s->order) return GLS_ERR_MEMORY;
     GLS_TRY(gls_point_create(problem, &s->point));
     GLS_TRY(gls_point_set(s->point, s->p->w));
-    GLS_TRY(gls_evaluation_create(problem, 1, GLS_WANT_OUTPUTS, GLS_MODE_EVALUATE, &s->evaluation));
+    unsigned want = problem->grows ? GLS_WANT_NEXT : GLS_WANT_OUTPUTS;
+    GLS_TRY(gls_evaluation_create(problem, 1, want, GLS_MODE_EVALUATE, &s->evaluation));
     static const int64_t first = 0;
     s->batch = (gls_batch){.rows = 1,
                            .token = s->token,
@@ -79,7 +88,7 @@ static gls_status make(sampler *s) {
                            .slot = &first};
     s->args = (gls_evaluate_args){.point = s->point,
                                   .rows = &s->batch,
-                                  .want = GLS_WANT_OUTPUTS,
+                                  .want = want,
                                   .mode = GLS_MODE_EVALUATE,
                                   .state = problem->state,
                                   .batch_rows = 1,
@@ -147,42 +156,63 @@ static gls_status read_prompt(sampler *s) {
 
 /* ---- one token ---- */
 
-/* A row of the tokens from begin on. */
-static gls_status evaluate(sampler *s, int64_t begin) {
-    int64_t seen = s->all.list.tokens - begin;
-    for (int64_t t = 0; t < s->info->length; t++) {
-        s->token[t] = t < seen ? s->all.list.token[begin + t] : 0;
-        s->document[t] = t < seen ? 0 : -1;
+/* All of a row whose tokens behind the first `seen` do not count: the outputs at the last of these. */
+static gls_status evaluate_row(sampler *s, int64_t seen, const gls_real **z) {
+    for (int64_t t = seen; t < s->info->length; t++) {
+        s->token[t] = 0;
+        s->document[t] = -1;
     }
-    return gls_evaluate(s->evaluation, &s->args);
+    GLS_TRY(gls_evaluate(s->evaluation, &s->args));
+    GLS_TRY(gls_ask_outputs(s->evaluation, s->z));
+    *z = s->z + (seen - 1 - unsaid(s)) * s->info->vocabulary;
+    return GLS_OK;
+}
+
+/* The row of tokens [begin, end), of which the model may have seen the first ones. */
+static gls_status show(sampler *s, int64_t begin, int64_t end, const gls_real **z) {
+    int64_t from = begin == s->begin && s->shown < end - begin ? s->shown : 0, seen = end - begin;
+    for (int64_t t = from; t < seen; t++) {
+        s->token[t] = s->all.list.token[begin + t];
+        s->document[t] = 0;
+    }
+    s->begin = begin;
+    s->shown = seen;
+    *z = s->z;
+    if (!s->p->problem->grows) return evaluate_row(s, seen, z);
+    return gls_evaluate_more(s->evaluation, &s->args, from, seen, s->z);
 }
 
 /* Rows that are full leave their state to the next one. */
 static gls_status carry_on(sampler *s, int64_t *begin) {
     int64_t length = s->info->length, before = (s->all.list.tokens - 1) / length;
-    s->args.state_next = s->next;
+    const gls_real *z;
     for (; s->rows_done < before; s->rows_done++) {
         s->index = s->rows_done * s->info->streams;
-        GLS_TRY(evaluate(s, s->rows_done * length));
+        int64_t at = s->rows_done * length;
+        if (s->begin != at || s->shown < length) GLS_TRY(show(s, at, at + length, &z));
         memcpy(s->state, s->next, (size_t)gls_layout_size(s->p->problem->state_layout) * sizeof *s->state);
     }
     s->index = before * s->info->streams;
-    s->args.state_next = NULL;
     *begin = before * length;
     return GLS_OK;
 }
 
+/* Where the row begins that tokens [begin, end) are seen in: those that are too many drop out in front, one by one or
+ * all but `keep` at once. */
+static int64_t row_begin(const sampler *s, int64_t begin, int64_t end) {
+    int64_t length = s->info->length, keep = s->options->keep ? s->options->keep : length - 1;
+    if (end - begin <= length) return begin;
+    if (s->begin >= begin && end - s->begin <= length) return s->begin;
+    return end - gls_least(keep + 1, length);
+}
+
 /* The outputs at the last token; where the text is longer than a row and nothing is carried, of its last `length`
- * tokens. */
+ * tokens. read_prompt has seen to it that there are as many as a row needs to say something. */
 static gls_status next_outputs(sampler *s, const gls_real **z) {
-    int64_t begin = context_begin(s), seen = s->all.list.tokens - begin;
+    int64_t begin = context_begin(s), end = s->all.list.tokens;
     if (s->state) GLS_TRY(carry_on(s, &begin));
-    if (!s->state && seen > s->info->length) begin += seen - s->info->length;
-    seen = s->all.list.tokens - begin;
-    GLS_TRY(evaluate(s, begin));
-    GLS_TRY(gls_ask_outputs(s->evaluation, s->z));
-    int64_t place = seen - 1 - unsaid(s); /* read_prompt has seen to it that there are as many tokens */
-    *z = s->z + place * s->info->vocabulary;
+    if (!s->state) begin = row_begin(s, begin, end);
+    GLS_TRY(show(s, begin, end, z));
     for (int64_t c = 0; c < s->info->vocabulary; c++)
         if (!isfinite((*z)[c]))
             return gls_fail(s->p->ctx, GLS_ERR_NONFINITE, "sample: the model's output for token %lld is not finite",

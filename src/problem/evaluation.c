@@ -14,6 +14,11 @@ gls_status gls_evaluation_create(gls_problem *problem, int64_t max_rows, unsigne
     GLS_GIVEN(problem ? problem->ctx : NULL, problem, out);
     *out = NULL;
     gls_context *ctx = problem->ctx;
+    if ((want & GLS_WANT_NEXT) && (!problem->grows || want != GLS_WANT_NEXT || max_rows != 1))
+        return gls_fail(ctx, GLS_ERR_UNSUPPORTED,
+                        "outputs of '%s' at a position need those behind it, or more was wanted than one row's next "
+                        "outputs",
+                        problem->type->member.name);
     if (max_rows < 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "an evaluation of %lld rows was asked for", (long long)max_rows);
     gls_evaluation *e = gls_alloc(ctx, 1, sizeof *e);
@@ -113,6 +118,17 @@ gls_status gls_evaluate(gls_evaluation *evaluation, const gls_evaluate_args *arg
     GLS_TRY(run_stages(evaluation, gls_evaluation_forward, p->forward_meets, p->forward_meet));
     if (!gls_want_backward(args->want)) return GLS_OK;
     return run_stages(evaluation, gls_evaluation_backward, p->backward_meets, p->backward_meet);
+}
+
+gls_status gls_evaluate_more(gls_evaluation *evaluation, const gls_evaluate_args *args, int64_t from, int64_t to,
+                             gls_real *out) {
+    GLS_GIVEN(NULL, evaluation, args, out);
+    gls_problem *p = evaluation->problem;
+    if (evaluation->want != GLS_WANT_NEXT || args->want != GLS_WANT_NEXT || args->mode != GLS_MODE_EVALUATE)
+        return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "an evaluation of '%s' was not made for next outputs",
+                        p->type->member.name);
+    gls_evaluation_begin(evaluation, args);
+    return p->type->more(p, evaluation->self, &evaluation->args, from, to, out);
 }
 
 const gls_evaluate_args *gls_evaluation_args(const gls_evaluation *evaluation) {

@@ -119,6 +119,53 @@ static void epochs_are_permutations(void **state) {
     counting_end(&c, ctx);
 }
 
+/* Every window holds the examples that plain shuffling puts there, by length in each mini-batch: lengths of two of them
+ * meet at most at one value, and their order is not that of the lengths everywhere. */
+static void windows_by_length(void **state) {
+    enum { EXAMPLES = 107, BATCH = 8, WINDOW = 40 };
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    int64_t length[EXAMPLES], index[BATCH], plain[EXAMPLES], sorted[EXAMPLES], count, falls = 0;
+    uint64_t draw;
+    for (int64_t i = 0; i < EXAMPLES; i++) length[i] = i * 37 % 23;
+    gls_sampler_options o = {.size = sizeof o, .examples = EXAMPLES, .shuffle = true, .seed = 5};
+    gls_sampler *s, *t;
+    assert_int_equal(gls_sampler_create(ctx, &o, &s), GLS_OK);
+    o.length = length;
+    o.block = BATCH;
+    o.window = BATCH - 1;
+    assert_int_equal(gls_sampler_create(ctx, &o, &t), GLS_ERR_ARGUMENT);
+    o.window = WINDOW;
+    assert_int_equal(gls_sampler_create(ctx, &o, &t), GLS_OK);
+    for (int epoch = 0; epoch < 2; epoch++) {
+        int64_t low[EXAMPLES / BATCH + 1], high[EXAMPLES / BATCH + 1];
+        for (int64_t at = 0, k = 0; at < EXAMPLES; at += count, k++) {
+            assert_int_equal(gls_sampler_next(s, BATCH, index, &count, &draw), GLS_OK);
+            memcpy(plain + at, index, (size_t)count * sizeof *index);
+            assert_int_equal(gls_sampler_next(t, BATCH, index, &count, &draw), GLS_OK);
+            memcpy(sorted + at, index, (size_t)count * sizeof *index);
+            for (int64_t i = 1; i < count; i++) assert_true(length[index[i - 1]] <= length[index[i]]);
+            low[k] = length[index[0]];
+            high[k] = length[index[count - 1]];
+            int64_t first = k / (WINDOW / BATCH) * (WINDOW / BATCH);
+            for (int64_t j = first; j < k; j++) assert_true(high[j] <= low[k] || high[k] <= low[j]);
+            falls += k > first && low[k] < low[k - 1];
+        }
+        for (int64_t begin = 0; begin < EXAMPLES; begin += WINDOW) {
+            int64_t end = begin + WINDOW < EXAMPLES ? begin + WINDOW : EXAMPLES;
+            for (int64_t i = begin; i < end; i++) {
+                int64_t found = 0;
+                for (int64_t j = begin; j < end; j++) found += sorted[j] == plain[i];
+                assert_int_equal(found, 1);
+            }
+        }
+    }
+    assert_true(falls > 2);
+    gls_sampler_destroy(s);
+    gls_sampler_destroy(t);
+    counting_end(&c, ctx);
+}
+
 /* A sampler restored from its arrays goes on as if nothing had happened, in every mode, at every place. */
 static void samplers_resume(void **state) {
     counting c;
@@ -197,6 +244,7 @@ int main(void) {
         cmocka_unit_test(fetch_gives_rows),        cmocka_unit_test(wrong_arrays_are_refused),
         cmocka_unit_test(epochs_are_permutations), cmocka_unit_test(samplers_resume),
         cmocka_unit_test(replacement_is_uniform),  cmocka_unit_test(shares_and_streams),
+        cmocka_unit_test(windows_by_length),
     };
     return cmocka_run_group_tests(list, NULL, NULL);
 }

@@ -29,7 +29,8 @@ static void same_ids(void **state) {
     static const struct {
         const char *name;
         const int *ids;
-    } known[] = {{"bytes", ids_bytes}, {"split", ids_split}, {"pieces", ids_pieces}, {"blanks", ids_blanks}};
+    } known[] = {{"bytes", ids_bytes},   {"split", ids_split},   {"pieces", ids_pieces},
+                 {"blanks", ids_blanks}, {"scores", ids_scores}, {"scored_bytes", ids_scored_bytes}};
     counting c;
     gls_context *ctx = counting_context(&c, 1);
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
@@ -139,7 +140,14 @@ static void refuses(void **state) {
         {"", "what: tokenizer: not JSON: line "},
         {"[1]", "the file: expected an object"},
         {"{}", "model: expected an object"},
-        {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}", "model.type: 'Unigram' is not supported"},
+        {"{\"model\":{\"type\":\"CharLevel\",\"vocab\":{}}}", "model.type: 'CharLevel' is not supported"},
+        {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}", "model.vocab: expected a list of pieces"},
+        {"{\"model\":{\"type\":\"Unigram\",\"vocab\":{\"a\":1}}}", "model.vocab: expected a list of pieces"},
+        {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",0],[\"b\"]]}}",
+         "model.vocab[1]: expected a piece and its"},
+        {"{\"model\":{\"type\":\"Unigram\",\"unk_id\":1,\"vocab\":[[\"a\",0]]}}", "model.unk_id: expected the number"},
+        {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",0]]},\"pre_tokenizer\":{\"type\":\"ByteLevel\"}}",
+         "ByteLevel in front of Unigram"},
         {"{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}", "model.vocab: expected an object"},
         {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "model.vocab: the number of 'a'"},
         {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}", "'a' and 'b' have the number 0"},
@@ -151,7 +159,11 @@ static void refuses(void **state) {
          "end_of_word_suffix '</w>' is not supported"},
         {"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "model.unk_token"},
         {BPE(",\"truncation\":{\"max_length\":8}"), "truncation: is not supported"},
-        {BPE(",\"normalizer\":{\"type\":\"Precompiled\"}"), "normalizer: 'Precompiled' is not supported"},
+        {BPE(",\"normalizer\":{\"type\":\"Nmt\"}"), "normalizer: 'Nmt' is not supported"},
+        {BPE(",\"normalizer\":{\"type\":\"Precompiled\"}"), "precompiled_charsmap: expected SentencePiece's table"},
+        {BPE(",\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"a!\"}"), "precompiled_charsmap"},
+        {BPE(",\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"/wAAAAEAAAA=\"}"),
+         "precompiled_charsmap"},
         {BPE(",\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}"), "pre_tokenizer: 'UnicodeScripts' is not supported"},
         {BPE(",\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(\"}}"),
          "what: the pattern '('"},

@@ -2,6 +2,7 @@
 
 Writes ROOT/fuzz/corpus/tokenizer/*.json and ROOT/tests/data/tokenizer_ids.h.
 """
+import base64
 import json
 import pathlib
 import sys
@@ -67,6 +68,48 @@ t.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Reg
 t.pre_tokenizer = pre_tokenizers.Metaspace()
 t.decoder = decoders.Metaspace()
 made["blanks"] = train(t, 340, ["<unk>", "<s>"] + ["<0x%02X>" % b for b in range(256)])
+
+# Scores of pieces that are not a trainer's, so that several paths are close to each other; the pieces are parts of the text.
+# Of a few rules, made by SentencePiece: a ligature, a fraction, wide spaces, an accent behind its letter, a family.
+CHARSMAP = (
+    "AAQAAAAYAAAHDQAAAAAAgAEAAIDMAAIAgQkAAKAVAAAXAACAAwAAgIUNAAAHAACAsBkAAAo9AAAJAACAo3EAAAkxAACApAIAqEkAAAsAAICAHA"
+    "IAgF0AAIXgAgCVdAIAnD0AABMAAICsCAIAgRkAAL1NAAAQAACAn0gCAJGgAgCpdAMA4gQCAIA4AgCNBQAADgAAgCUAAAAkAAAAJwAAACYAAAAp"
+    "AAAAKAAAACsAAAAqAAAALQAAACwAAAAvAAAALgAAADEAAAAwAAAAMwAAADIAAAA1AAAANAAAADcAAAA2AAAAOQAAADgAAAA7AAAAOgAAAD0AAA"
+    "A8AAAAPwAAAD4AAABBAAAAQAAAAEMAAABCAAAARQAAAEQAAABHAAAARgAAAEkAAABIAAAASwAAAEoAAABNAAAATAAAAE8AAABOAAAAUQAAAFAA"
+    "AABTAAAAUgAAAFUAAABUAAAAVwAAAFYAAABZAAAAWAAAAFsAAABaAAAAXQAAAFwAAABfAAAAXgAAAGEAAABgAAAAYwAAAGWsAgBlAAAAZAAAAG"
+    "cAAABmAAAAaQAAAGgAAABrAAAAagAAAG0AAABsAAAAbwAAAG4AAABxAAAAcAAAAHMAAAByAAAAdQAAAHQAAAB3AAAAdgAAAHkAAAB4AAAAewAA"
+    "AHoAAAB9AAAAfAAAAH8AAAB+AAAAgQAAAIAAAACDAAAAggAAAIUAAACEAAAAhwAAAIYAAACJAAAAiAAAAIsAAACKAAAAjQAAAIwAAACPAAAAjg"
+    "AAAJEAAACQAAAAkwAAAJIAAACVAAAAlAAAAJcAAACWAAAAmQAAAJgAAACbAAAAmgAAAJ0AAACcAAAAnwAAAJ4AAAChAAAAoAAAAKMAAACiAAAA"
+    "pQAAAKQAAACnAAAApgAAAKkAAACoAAAAqwAAAKoAAACtAAAArAAAAK8AAACuAAAAsQAAALAAAACzAAAAsgAAALUAAAC0AAAAtwAAALYAAAC5AA"
+    "AAuAAAALsAAAC6AAAAvQAAALwAAAC/AAAAvgAAAMEAAADAAAAAxOQBAMIAAADCiAEAwyQBAMcAAADGAAAAyQAAAMgAAADLAAAAygAAAM0AAADM"
+    "AAAAzwAAAM4AAADRAAAA0AAAANMAAADSAAAA1QAAANQAAADXAAAA1gAAANkAAADYAAAA2wAAANoAAADdAAAA3AAAAN8AAADeAAAA4QAAAOAAAA"
+    "DjAAAA4gAAAOLQAQDj2AEA5wAAAOYAAADpAAAA73ABAOsAAADtoAEA7QAAAOwAAADvAAAA7gAAAPEAAADwAAAA8wAAAPIAAAD1AAAA9AAAAPDQ"
+    "AQD2AAAA+QAAAPgAAAD7AAAA+gAAAP0AAAD8AAAA/wAAAP4AAAAAIAAxLzIAQQBJAElWAFcAZmkAaGFuAMOpAA==")
+
+
+def scored(byte_fallback):
+    words = "".join(TEXT).replace(" ", "\u2581").replace("\n", "")
+    pieces, state = {}, 7
+    for begin in range(len(words)):
+        for size in (1, 2, 3, 4):
+            state = (1103515245 * state + 12345) % 2**31
+            if size == 1 or state // 65536 % 3 == 0:
+                pieces.setdefault(words[begin:begin + size], -1 - (state // 65536 % 64) / 8)
+    dropped = ["x", "q", "\u8a9e", "7"]
+    special = [("<unk>", 0.0), ("</s>", 0.0)] + [("<0x%02X>" % b, -9.5) for b in range(256) if byte_fallback]
+    return models.Unigram(special + [p for p in pieces.items() if p[0] not in dropped], 0, byte_fallback)
+
+
+t = Tokenizer(scored(False))
+t.normalizer = normalizers.Sequence([normalizers.Precompiled(base64.b64decode(CHARSMAP)), normalizers.Replace(Regex(" {2,}"), " ")])
+t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+t.decoder = decoders.Metaspace()
+t.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+made["scores"] = t
+t = Tokenizer(scored(True))
+t.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+t.decoder = decoders.Metaspace(prepend_scheme="first")
+made["scored_bytes"] = t
 
 lines = ["/* Texts and the ids that `tokenizers` gives them; made by tokenizer_ids.py. */"]
 lines.append("static const char *const id_texts[] = {")

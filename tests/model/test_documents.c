@@ -24,6 +24,8 @@ static const sample samples[] = {
     {"transformer_xl", "{dim: 8, heads: 2, depth: 1, hidden: 6}", 3, false},
     {"t5", "{dim: 8, heads: 2, depth: 1, feed_forward: geglu}", 3, false},
     {"lstm", "{embedding: 5, hidden: 6}", 0, false},
+    {"lstm", "{embedding: 5, hidden: 6, depth: 2, pool: last, activity: 1, change: 2}", 3, false},
+    {"lstm", "{embedding: 5, hidden: 6, weight_drop: 0.3, locked: true, dropout: 0.2}", 3, false},
     {"nplm", "{embedding: 5, hidden: 6, window: 3}", 3, false},
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };

@@ -1,4 +1,5 @@
-/* lstm: a language model of LSTM layers; where examples have one label, the mean over the positions is classified. */
+/* lstm: a language model of LSTM layers; where examples have one label, the mean over the positions or the last one is
+ * classified. */
 #include "model/layers.h"
 #include "model/network.h"
 
@@ -6,8 +7,11 @@ typedef struct lstm_options {
     gls_family_options common;
     int64_t embedding, hidden, depth;
     double dropout, word_dropout, weight_drop, activity, change;
+    int pool;
     bool locked, tie, carry;
 } lstm_options;
+
+enum { POOL_MEAN, POOL_LAST };
 
 static const gls_option options[] = {
     GLS_INT("embedding", lstm_options, embedding, "128", 1, 1e6, "length of a word's vector"),
@@ -28,6 +32,9 @@ static const gls_option options[] = {
              "the output layer's weights are the words' vectors; hidden must equal embedding"),
     GLS_BOOL("carry", lstm_options, carry, "false",
              "a row of a stream (data.streams) begins with the state that the row before it ended with"),
+    GLS_ENUM("pool", lstm_options, pool, "mean", "mean|last",
+             "what of a text with one label is classified: the mean over its positions, or the last one; padding left "
+             "out"),
     GLS_FAMILY_OPTIONS(lstm_options),
     {0},
 };
@@ -45,6 +52,9 @@ static int add_layer(gls_graph *g, const lstm_options *o, int64_t k, int x) {
 
 static gls_status build(gls_graph *g, const void *given) {
     const lstm_options *o = given;
+    bool one_label = g->data && g->data->target == GLS_TARGET_CLASS;
+    if (o->pool == POOL_LAST && !one_label)
+        return gls_graph_fail(g, "lstm: pool: last classifies texts; expected rows with one label each"), g->status;
     GLS_TRY(gls_family_check_tie(g, "lstm", o->tie, o->hidden, o->embedding));
     char name[128];
     gls_op_dropout_options drop = {o->dropout, o->locked ? GLS_DROPOUT_CHANNELS : GLS_DROPOUT_ELEMENTS};
@@ -57,6 +67,7 @@ static gls_status build(gls_graph *g, const void *given) {
         x = gls_layer_dropout_of(g, gls_layer_name(name, "drop%lld", (long long)k), drop, x);
     }
     x = gls_layer_penalty(g, "activity", (gls_op_penalty_options){.square = o->activity}, x);
+    if (o->pool == POOL_LAST) x = gls_layer(g, "last", "last", x);
     return gls_family_text_output(g, &o->common, o->tie, x);
 }
 

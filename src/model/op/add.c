@@ -88,7 +88,7 @@ const gls_op gls_op_add = {
     .parameters = "",
     .inputs_min = 2,
     .inputs_max = 2,
-    .flags = GLS_OP_FUSES,
+    .flags = GLS_OP_FUSES | GLS_OP_BY_POSITION,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .forward_tangent = forward_tangent,
                             .backward_tangent = backward),

@@ -4,6 +4,7 @@
  * at a time, so memory is linear in the length; backward computes them again from the logarithms of their sums. */
 #include <math.h>
 
+#include "base/arith.h"
 #include "base/gemm.h"
 #include "base/kernels.h"
 #include "model/elementary.h"
@@ -122,9 +123,9 @@ static block block_of(const gls_exec *x, int i, int64_t row, int64_t head) {
                    .document = whole ? gls_exec_document(gls_exec_values(x), row) : NULL};
 }
 
-static void next_queries(block *b, int64_t first) {
+static void next_queries(block *b, int64_t first, int64_t end) {
     b->first = first;
-    b->count = b->queries - first < QUERIES ? b->queries - first : QUERIES;
+    b->count = gls_least(end - first, QUERIES);
     b->keys = b->before + (b->causal ? first + b->count : b->queries);
 }
 
@@ -188,21 +189,35 @@ static void scores_of(const gls_exec *x, int i, const block *b, gls_real *s, gls
     hide(b, s);
 }
 
-static gls_status forward(gls_exec *x, int i) {
-    const gls_node *node = gls_exec_node(x, i);
-    const gls_op_attention_options *o = node->options;
+/* Positions [from, to). */
+static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
+    const gls_op_attention_options *o = gls_exec_node(x, i)->options;
     const gls_real *keys = gls_exec_in(x, i, keys_input(x, i));
     gls_real *out = gls_exec_value(x, i), *s = x->scratch;
     for (int64_t k = 0; k < x->rows * o->heads; k++) {
         block b = block_of(x, i, k / o->heads, k % o->heads);
-        for (int64_t first = 0; first < node->in.w; first += QUERIES) {
-            next_queries(&b, first);
+        for (int64_t first = from; first < to; first += QUERIES) {
+            next_queries(&b, first, to);
             scores_of(x, i, &b, s, s + b.count * b.keys);
             for (int64_t q = 0; q < b.count; q++) softmax(&b, q, s + q * b.keys);
             to_queries(&b, 1, s, keys + b.value, out + b.output + first * b.out_step, b.out_step, false);
         }
     }
     return GLS_OK;
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    return extend(x, i, 0, gls_exec_node(x, i)->in.w);
+}
+
+/* A query waits for the keys that it sees, and for all distances. */
+static int64_t ready(const gls_graph *g, const gls_node *node, const int64_t *of) {
+    const gls_op_attention_options *o = node->options;
+    int keys = node->input[o->cross], last = node->input[node->inputs - 1];
+    if (o->relative && of[last] < g->node[last].out.w) return 0;
+    if (!o->causal) return of[keys] < o->keys ? 0 : of[node->input[0]];
+    int64_t there = of[keys] - (o->keys - node->in.w);
+    return there < 0 ? 0 : gls_least(of[node->input[0]], there);
 }
 
 /* p: the scores, which become shares again; dp: the shares' gradients, which become the scores'. */
@@ -255,7 +270,7 @@ static gls_status backward(gls_exec *x, int i) {
     for (int64_t k = 0; k < x->rows * o->heads; k++) {
         block b = block_of(x, i, k / o->heads, k % o->heads);
         for (int64_t first = 0; first < b.queries; first += QUERIES) {
-            next_queries(&b, first);
+            next_queries(&b, first, b.queries);
             block_backward(x, i, &b, d);
         }
     }
@@ -311,7 +326,7 @@ static gls_status forward_tangent(gls_exec *t, int i) {
     for (int64_t k = 0; k < t->rows * o->heads; k++) {
         block b = block_of(x, i, k / o->heads, k % o->heads);
         for (int64_t first = 0; first < b.queries; first += QUERIES) {
-            next_queries(&b, first);
+            next_queries(&b, first, b.queries);
             shares of = shares_of(t, i, &b);
             gls_real *to = gls_exec_value(t, i) + b.output + first * b.out_step;
             to_queries(&b, 1, of.p_dot, gls_exec_in(x, i, keys) + b.value, to, b.out_step, false);
@@ -368,7 +383,7 @@ static gls_status backward_tangent(gls_exec *t, int i) {
     for (int64_t k = 0; k < t->rows * o->heads; k++) {
         block b = block_of(gls_exec_primal(t), i, k / o->heads, k % o->heads);
         for (int64_t first = 0; first < b.queries; first += QUERIES) {
-            next_queries(&b, first);
+            next_queries(&b, first, b.queries);
             block_backward_tangent(t, i, &b, d);
         }
     }
@@ -400,5 +415,6 @@ const gls_op gls_op_attention = {
                             .backward_tangent = backward_tangent, .tangent_scratch = tangent_scratch),
     .aux = aux,
     .work = work,
+    .growth = &(const gls_op_growth){ready, extend},
     .onnx = gls_op_attention_onnx,
 };

@@ -99,6 +99,45 @@ static const char *rows(const heads *h, const char *scale) {
                             gather(h, y, places(h, count), 2), GLS_ONNX_EXTENTS(0, h->o->heads, h->queries, h->keys));
 }
 
+/* s, minus infinity where `hidden` [batch, keys] is true. */
+static const char *hide(const heads *h, const char *hidden, const char *s) {
+    char name[GLS_ONNX_NAME];
+    hidden = gls_onnx_reshape(h->x->to, gls_export_name(h->x, h->node, "hidden", name), hidden,
+                              GLS_ONNX_EXTENTS(0, 1, 1, h->keys));
+    const char *far = gls_onnx_real(h->x->to, gls_export_name(h->x, h->node, "far", name), -INFINITY);
+    return gls_onnx_node(h->x->to, "Where", gls_export_name(h->x, h->node, "near", name), GLS_ONNX_ARGS(hidden, far, s),
+                         NULL);
+}
+
+/* Padding is seen by nobody. */
+static const char *hide_padding(const heads *h, const char *s) {
+    const char *counted = h->queries == h->keys ? gls_export_counted(h->x, h->keys) : NULL;
+    char name[GLS_ONNX_NAME];
+    if (!counted) return s;
+    return hide(
+        h,
+        gls_onnx_node(h->x->to, "Not", gls_export_name(h->x, h->node, "padding", name), GLS_ONNX_ARGS(counted), NULL),
+        s);
+}
+
+/* Nor is the part of a memory that is not full: its first `keys - queries - remembered` positions. */
+static const char *hide_memory(const heads *h, const char *s) {
+    gls_onnx *to = h->x->to;
+    char name[GLS_ONNX_NAME];
+    int64_t all = h->keys - h->queries, *place = h->o->memory ? gls_onnx_room(to, h->keys, sizeof *place) : NULL;
+    if (!place) return s;
+    for (int64_t k = 0; k < h->keys; k++) place[k] = k;
+    const char *length = gls_onnx_ints(to, gls_export_name(h->x, h->node, "memory", name), 1, &all);
+    const char *empty = gls_onnx_node(to, "Sub", gls_export_name(h->x, h->node, "empty", name),
+                                      GLS_ONNX_ARGS(length, gls_export_remembered(h->x)), NULL);
+    empty = gls_onnx_reshape(to, name, empty, GLS_ONNX_EXTENTS(-1, 1));
+    const char *places = gls_onnx_ints(to, gls_export_name(h->x, h->node, "places", name), h->keys, place);
+    return hide(h,
+                gls_onnx_node(to, "Less", gls_export_name(h->x, h->node, "forgotten", name),
+                              GLS_ONNX_ARGS(places, empty), NULL),
+                s);
+}
+
 static const char *scores(const heads *h, int64_t kv_first) {
     const gls_op_attention_options *o = h->o;
     char name[GLS_ONNX_NAME];
@@ -110,6 +149,7 @@ static const char *scores(const heads *h, int64_t kv_first) {
     const char *s = combine(h, "MatMul", "scores", q, across(h, "keys_across", k));
     if (o->relative == GLS_RELATIVE_BIAS) s = combine(h, "Add", "biased", s, numbers(h));
     if (o->relative == GLS_RELATIVE_ROWS) s = combine(h, "Add", "placed", s, rows(h, scale));
+    s = hide_memory(h, hide_padding(h, s));
     return o->causal ? combine(h, "Add", "seen", s, mask(h)) : s;
 }
 

@@ -366,7 +366,7 @@ const gls_op gls_op_batch_norm = {
                .options_size = sizeof(gls_op_batch_norm_options)},
     .formula = "y = weight (x - mean) / sqrt(variance + eps) + bias, both over a span's examples and positions; in "
                "evaluation the running ones",
-    GLS_NORM_OP,
+    GLS_NORM_OP(GLS_OP_NO_PADDING),
     .states = 2,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = setup, .scratch = scratch, .forward = forward, .backward = backward,

@@ -87,6 +87,16 @@ static gls_status forward_tangent(gls_exec *t, int i) {
     return GLS_OK;
 }
 
+static void onnx(gls_export *x, int i) {
+    int64_t h = x->graph->node[i].out.c / 2;
+    char name[GLS_ONNX_NAME];
+    const char *hidden = gls_onnx_input(x->to, gls_export_name(x, i, "hidden", name), GLS_ONNX_FLOAT, 1, &h);
+    const char *cell = gls_onnx_input(x->to, gls_export_name(x, i, "cell", name), GLS_ONNX_FLOAT, 1, &h);
+    gls_export_out(x, i, GLS_FORM_FEATURES,
+                   gls_onnx_node(x->to, "Concat", x->graph->node[i].name, GLS_ONNX_ARGS(hidden, cell),
+                                 GLS_ONNX_WITH(GLS_ONNX_INT("axis", 1))));
+}
+
 const gls_op gls_op_carry = {
     .member = {.name = "carry",
                .help = "what a recurrent layer left at the end of the row before, for streams of rows",
@@ -99,7 +109,8 @@ const gls_op gls_op_carry = {
     .parameters = "",
     .states = STATES,
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR | GLS_OP_STILL,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .forward_tangent = forward_tangent),
+    .onnx = onnx,
 };

@@ -162,7 +162,7 @@ const gls_op gls_op_dense = {
     .parameters = "weight [units, features] matrix product; bias [units] scale and shift",
     .blocks = 2,
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_FUSES | GLS_OP_OWN_LAYOUT,
+    .flags = GLS_OP_FUSES | GLS_OP_OWN_LAYOUT | GLS_OP_BY_POSITION,
     .shape = shape,
     .impl = (const gls_op_impl *const[]){&gemm, NULL},
     .uses = uses,

@@ -73,7 +73,7 @@ const gls_op gls_op_distances = {
     .shapes = "tokens [w] -> [dim, 1, memory + length], not causal [dim, 1, memory + 2 length - 1]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR | GLS_OP_STILL,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = setup, .forward = forward, .forward_tangent = forward_tangent),
     .onnx = onnx,

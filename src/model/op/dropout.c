@@ -31,9 +31,11 @@ static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
     return rows * gls_extent_size(node->out);
 }
 
-/* What one mask of a row is drawn from. An element is kept where its 32 bits reach bound = p 2^32. */
+/* What one mask of a row is drawn from. An element is kept where its 32 bits reach bound = p 2^32. positions: of a row
+ * with all of its padding, which count in the order of the elements. */
 typedef struct drawing {
     const gls_node *node;
+    int64_t positions;
     uint64_t seed, draw;
     char purpose[256];
     uint32_t bound;
@@ -45,14 +47,15 @@ static int64_t place(const gls_node *node, int64_t c, int64_t position) {
 
 /* Each mask element decides for `together` positions: 1, or all. Four a block of random bits. */
 static void draw_row(const drawing *of, int64_t slot, int64_t together, uint8_t *keep) {
-    int64_t positions = gls_extent_positions(of->node->out), parts = positions / together;
+    int64_t parts = gls_extent_positions(of->node->out) / together, all = together > 1 ? 1 : of->positions;
     gls_random random = gls_random_create(of->seed, of->purpose, of->draw, (uint32_t)slot);
     uint32_t bits[4];
-    for (int64_t k = 0; k < of->node->out.c * parts; k++) {
-        if (k % 4 == 0) gls_random_block(&random, (uint32_t)(k / 4), bits);
-        for (int64_t p = 0; p < together; p++)
-            keep[place(of->node, k / parts, k % parts + p)] = bits[k % 4] >= of->bound;
-    }
+    for (int64_t c = 0, drawn = -1; c < of->node->out.c; c++)
+        for (int64_t part = 0; part < parts; part++) {
+            int64_t k = c * all + part;
+            if (k / 4 != drawn) gls_random_block(&random, (uint32_t)(drawn = k / 4), bits);
+            for (int64_t p = 0; p < together; p++) keep[place(of->node, c, part + p)] = bits[k % 4] >= of->bound;
+        }
 }
 
 static void draw_words(const drawing *of, const int32_t *token, uint8_t *keep) {
@@ -76,7 +79,12 @@ static gls_status forward(gls_exec *x, int i) {
     const gls_batch *batch = x->args->rows;
     int64_t size = gls_extent_size(node->out);
     uint8_t *keep = gls_exec_aux(x, i);
-    drawing of = {.node = node, .seed = x->args->seed, .draw = batch->draw, .bound = (uint32_t)(o->p * 4294967296.0)};
+    const gls_graph *whole = x->graph->whole ? x->graph->whole : x->graph;
+    drawing of = {.node = node,
+                  .positions = gls_extent_positions(whole->node[i].out),
+                  .seed = x->args->seed,
+                  .draw = batch->draw,
+                  .bound = (uint32_t)(o->p * 4294967296.0)};
     snprintf(of.purpose, sizeof of.purpose, "dropout.%s", node->name);
     int64_t together = o->of == GLS_DROPOUT_CHANNELS ? gls_extent_positions(node->out) : 1;
     for (int64_t r = 0; r < x->rows; r++)
@@ -107,7 +115,7 @@ const gls_op gls_op_dropout = {
     .shapes = "[c, h, w] -> [c, h, w]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_IN_PLACE | GLS_OP_GRAD_IN_PLACE | GLS_OP_EVALUATE_ALIAS | GLS_OP_LINEAR,
+    .flags = GLS_OP_IN_PLACE | GLS_OP_GRAD_IN_PLACE | GLS_OP_EVALUATE_ALIAS | GLS_OP_LINEAR | GLS_OP_NO_PADDING,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
     .aux = aux,

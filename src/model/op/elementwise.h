@@ -85,7 +85,7 @@ void gls_elementwise_backward_tangent(gls_exec *t, int node, gls_elementwise_gra
     }
 
 /* Flags by what is kept. */
-#define GLS_KEEPS_X GLS_OP_KEEPS_INPUT | GLS_OP_GRAD_IN_PLACE
-#define GLS_KEEPS_Y GLS_OP_KEEPS_OUTPUT | GLS_OP_IN_PLACE | GLS_OP_GRAD_IN_PLACE
+#define GLS_KEEPS_X GLS_OP_BY_POSITION | GLS_OP_KEEPS_INPUT | GLS_OP_GRAD_IN_PLACE
+#define GLS_KEEPS_Y GLS_OP_BY_POSITION | GLS_OP_KEEPS_OUTPUT | GLS_OP_IN_PLACE | GLS_OP_GRAD_IN_PLACE
 
 #endif

@@ -66,7 +66,7 @@ const gls_op gls_op_embedding = {
     .parameters = "weight [vocabulary, dim] row lookup",
     .blocks = 1,
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR | GLS_OP_BY_POSITION,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward),
     .uses = uses,

@@ -44,7 +44,7 @@ const gls_op gls_op_first = {
     .shapes = "[c, 1, w] -> [c]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR | GLS_OP_NO_PADDING,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
     .onnx = onnx,

@@ -146,7 +146,7 @@ const gls_op gls_op_gate = {
     .shapes = "[2 c, 1, w] -> [c, 1, w]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_KEEPS_INPUT,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_KEEPS_INPUT | GLS_OP_BY_POSITION,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward,
                             .forward_tangent = forward_tangent, .backward_tangent = backward_tangent),

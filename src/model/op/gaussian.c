@@ -46,7 +46,7 @@ const gls_op gls_op_gaussian = {
     .shapes = "tokens [w] -> [dim, 1, w]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR | GLS_OP_STILL,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .forward_tangent = forward_tangent),
 };

@@ -69,11 +69,27 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* Without padding. */
+static const char *counted_mean(gls_export *x, int i, const char *in) {
+    char name[GLS_ONNX_NAME];
+    const char *ones = gls_export_ones(x, i, x->graph->node[i].in.w),
+               *axis = gls_onnx_ints(x->to, "axis", 1, (const int64_t[]){1});
+    const char *sum =
+        gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "counted", name), GLS_ONNX_ARGS(in, ones), NULL);
+    sum = gls_onnx_node(x->to, "ReduceSum", gls_export_name(x, i, "sum", name), GLS_ONNX_ARGS(sum, axis),
+                        GLS_ONNX_WITH(GLS_ONNX_INT("keepdims", 0)));
+    const char *count = gls_onnx_node(x->to, "ReduceSum", gls_export_name(x, i, "count", name),
+                                      GLS_ONNX_ARGS(ones, axis), GLS_ONNX_WITH(GLS_ONNX_INT("keepdims", 0)));
+    return gls_onnx_node(x->to, "Div", x->graph->node[i].name, GLS_ONNX_ARGS(sum, count), NULL);
+}
+
 static void onnx(gls_export *x, int i) {
     const char *name = x->graph->node[i].name, *y;
     gls_form form = gls_export_form(x, i, 0);
     const char *in = gls_export_in(x, i, 0, form);
-    if (form == GLS_FORM_SEQUENCE)
+    if (form == GLS_FORM_SEQUENCE && gls_export_counted(x, x->graph->node[i].in.w))
+        y = counted_mean(x, i, in);
+    else if (form == GLS_FORM_SEQUENCE)
         y = gls_onnx_node(x->to, "ReduceMean", name, GLS_ONNX_ARGS(in),
                           GLS_ONNX_WITH(GLS_ONNX_INTS("axes", 1), GLS_ONNX_INT("keepdims", 0)));
     else if (form == GLS_FORM_IMAGE)
@@ -95,7 +111,7 @@ const gls_op gls_op_global_pool = {
     .shapes = "[c, h, w] -> [c]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_LINEAR,
+    .flags = GLS_OP_LINEAR | GLS_OP_NO_PADDING,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = setup, .scratch = scratch, .forward = forward, .backward = backward),
     .onnx = onnx,

@@ -244,7 +244,7 @@ const gls_op gls_op_group_norm = {
                .options_size = sizeof(gls_op_group_norm_options)},
     .formula = "y = weight (x - mean) / sqrt(variance + eps) + bias, both over an example's group of channels and all "
                "positions",
-    GLS_NORM_OP,
+    GLS_NORM_OP(0),
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
                             .forward_tangent = forward_tangent, .backward_tangent = backward_tangent,

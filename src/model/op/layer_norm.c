@@ -262,7 +262,7 @@ const gls_op gls_op_layer_norm = {
                .options = options,
                .options_size = sizeof(gls_op_layer_norm_options)},
     .formula = "y = weight (x - mean) / sqrt(variance + eps) + bias, both over the channels of a position",
-    GLS_NORM_OP,
+    GLS_NORM_OP(GLS_OP_BY_POSITION),
     .shape = gls_norm_shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .forward_tangent = forward_tangent,
                             .backward_tangent = backward_tangent),

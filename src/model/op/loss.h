@@ -15,6 +15,6 @@ static inline double gls_loss_share(const gls_batch *batch, int64_t row) {
 int64_t gls_loss_aux(const gls_node *node, int64_t rows, bool backward);
 
 /* What their descriptors have in common. */
-#define GLS_LOSS_OP GLS_OP_ONE_INPUT, .parameters = "", .flags = GLS_OP_LOSS, .shape = shape
+#define GLS_LOSS_OP GLS_OP_ONE_INPUT, .parameters = "", .flags = GLS_OP_LOSS | GLS_OP_NO_PADDING, .shape = shape
 
 #endif

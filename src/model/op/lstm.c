@@ -1,4 +1,5 @@
 /* lstm: long short-term memory over a whole sequence, from a zero state or from what its second input, a `carry`, has.
+ * Padding behind a row has outputs, cells and gates of 0, and no gradient.
  * Gates and weights are in PyTorch's order: input, forget, new, output. The recurrent product is a matrix use of y one
  * position before and of the gates' gradient. With weight drop its weights are those that training left, times
  * 1 / (1 - p); weight k is decided by (seed, "weight_drop.NAME", draw, 0, k) for all examples of a mini-batch. */
@@ -163,9 +164,14 @@ static const gls_real *recurrent_weight(const gls_exec *x, int i) {
                               : gls_exec_weight(x, node->block[RECURRENT_WEIGHT]);
 }
 
+/* Without training none is dropped; a backward pass then reads them where training has them. */
+static bool drops(const gls_exec *x, int i) {
+    return dropped_size(gls_exec_node(x, i)) > 0 && (x->plan->mode == GLS_MODE_TRAIN || x->plan->backward);
+}
+
 static void drop_weights(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    int64_t size = dropped_size(node);
+    int64_t size = drops(x, i) ? dropped_size(node) : 0;
     const gls_real *u = gls_exec_weight(x, node->block[RECURRENT_WEIGHT]);
     gls_real *factor = gls_exec_aux(gls_exec_values(x), i),
              *dropped = size ? (gls_real *)gls_exec_aux(x, i) + size : NULL;
@@ -179,6 +185,23 @@ static void drop_weights(gls_exec *x, int i) {
 }
 
 /* ---- forward ---- */
+
+static bool pads(const gls_exec *x, int i, int64_t row, int64_t t) {
+    const gls_exec *of = gls_exec_values(x);
+    bool whole = gls_exec_node(x, i)->out.w == of->args->rows->length;
+    const int32_t *document = whole ? gls_exec_document(of, row) : NULL;
+    return document && document[t] < 0;
+}
+
+/* Position t of a row is padding: gates, cells and outputs of 0, or their tangents. */
+static bool rests(const gls_exec *x, int i, int64_t row, int64_t t) {
+    if (!pads(x, i, row, t)) return false;
+    int64_t h = gls_exec_node(x, i)->out.c, at = row * gls_exec_node(x, i)->out.w + t;
+    gls_fill(gates_of(x, i) + at * GATES * h, 0, GATES * h);
+    gls_fill(cells_of(x, i) + at * h, 0, h);
+    gls_fill(gls_exec_value(x, i) + at * h, 0, h);
+    return true;
+}
 
 /* One position of one row: z [4, H] becomes the gates. before: the cells one position before, or NULL. */
 GLS_SIMD static void step(gls_real *z, const gls_real *bias, const gls_real *before, int64_t h, gls_real *cell,
@@ -197,12 +220,13 @@ GLS_SIMD static void step(gls_real *z, const gls_real *bias, const gls_real *bef
 /* The point's, or those that drop left, in scratch. */
 static const gls_real *turned(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    if (!dropped_size(node)) return x->packed[i];
+    if (!drops(x, i)) return x->packed[i];
     turn(node, recurrent_weight(x, i), x->scratch);
     return x->scratch;
 }
 
-static gls_status forward(gls_exec *x, int i) {
+/* Positions [from, to) of all rows; a part of them of one row. */
+static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GATES * h;
     const gls_real *w = gls_exec_weight(x, node->block[INPUT_WEIGHT]);
@@ -210,23 +234,28 @@ static gls_status forward(gls_exec *x, int i) {
     gls_real *gates = gates_of(x, i), *cell = cells_of(x, i), *y = gls_exec_value(x, i);
     drop_weights(x, i);
     const gls_real *u = turned(x, i);
-    gls_gemm(x->graph->portable, false, true, x->rows * steps, width, c, 1, gls_exec_in(x, i, 0), c, w, c, 0, gates,
-             width);
-    for (int64_t t = 0; t < steps; t++) {
+    gls_gemm(x->graph->portable, false, true, x->rows * (to - from), width, c, 1, gls_exec_in(x, i, 0) + from * c, c, w,
+             c, 0, gates + from * width, width);
+    for (int64_t t = from; t < to; t++) {
         const gls_real *before = t > 0 ? y + (t - 1) * h : carried(x, i);
         if (before)
             gls_gemm(x->graph->portable, false, false, x->rows, width, h, 1, before, t > 0 ? steps * h : 2 * h, u,
                      pitch(node), 1, gates + t * width, steps * width);
         for (int64_t r = 0; r < x->rows; r++) {
             int64_t at = r * steps + t;
-            step(gates + at * width, bias, cells_before(x, i, r, t), h, cell + at * h, y + at * h);
+            if (!rests(x, i, r, t))
+                step(gates + at * width, bias, cells_before(x, i, r, t), h, cell + at * h, y + at * h);
         }
     }
-    for (int64_t r = 0; carried(x, i) && r < x->rows; r++) {
+    for (int64_t r = 0; carried(x, i) && to == steps && r < x->rows; r++) {
         int64_t last = (r * steps + steps - 1) * h;
         gls_op_carry_leave(x, node->input[1], r, y + last, cell + last);
     }
     return GLS_OK;
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    return extend(x, i, 0, gls_exec_node(x, i)->out.w);
 }
 
 /* ---- backward ---- */
@@ -262,8 +291,11 @@ static gls_status backward(gls_exec *x, int i) {
     for (int64_t t = steps - 1; t >= 0; t--) {
         for (int64_t r = 0; r < x->rows; r++) {
             int64_t at = r * steps + t;
-            step_backward(e + at * h, dh + r * h, gates + at * width, cell + at * h, cells_before(x, i, r, t), h,
-                          dz + at * width, dc + r * h);
+            if (pads(x, i, r, t))
+                gls_fill(dz + at * width, 0, width);
+            else
+                step_backward(e + at * h, dh + r * h, gates + at * width, cell + at * h, cells_before(x, i, r, t), h,
+                              dz + at * width, dc + r * h);
         }
         if (t > 0)
             gls_gemm(x->graph->portable, false, false, x->rows, h, width, 1, dz + t * width, steps * width,
@@ -354,7 +386,7 @@ static gls_status forward_tangent(gls_exec *t, int i) {
                             true, gates + time * width, steps * width);
         for (int64_t r = 0; r < t->rows; r++) {
             place of = place_of(t, i, r, time);
-            step_tangent(&of, gls_exec_weight(t, node->block[BIAS]), h, y + of.at);
+            if (!rests(t, i, r, time)) step_tangent(&of, gls_exec_weight(t, node->block[BIAS]), h, y + of.at);
         }
     }
     return GLS_OK;
@@ -404,8 +436,11 @@ static gls_status backward_tangent(gls_exec *t, int i) {
         for (int64_t r = 0; r < t->rows; r++) {
             place of = place_of(t, i, r, time);
             after from = {room + r * h, room + size + r * h, room + 2 * size + r * h};
-            step_backward_tangent(&of, from, gls_exec_grad(x, i) + of.at, gls_exec_grad(t, i) + of.at, h,
-                                  dz_dot + GATES * of.at);
+            if (pads(t, i, r, time))
+                gls_fill(dz_dot + GATES * of.at, 0, width);
+            else
+                step_backward_tangent(&of, from, gls_exec_grad(x, i) + of.at, gls_exec_grad(t, i) + of.at, h,
+                                      dz_dot + GATES * of.at);
         }
         if (time > 0)
             product_tangent(t, recurrent_weights(t, i), false, t->rows, h, width,
@@ -428,7 +463,7 @@ const gls_op gls_op_lstm = {
                .options = options,
                .options_size = sizeof(gls_op_lstm_options)},
     .formula = "(i, f, g, o)_t = weight_ih x_t + weight_hh y_{t-1} + bias; c_t = s(f) c_{t-1} + s(i) tanh(g), y_t = "
-               "s(o) tanh(c_t), s the sigmoid; y and c begin at 0, or as a carry has them",
+               "s(o) tanh(c_t), s the sigmoid; y and c begin at 0, or as a carry has them; 0 in padding",
     .shapes = "[features, 1, w] -> [units, 1, w]",
     .parameters = "weight_ih [4 units, features] matrix product; weight_hh [4 units, units] matrix product, by "
                   "weight_drop with dropped weights; bias [4 units] scale and shift",
@@ -443,5 +478,6 @@ const gls_op gls_op_lstm = {
     .uses = uses,
     .aux = aux,
     .work = work,
+    .growth = &(const gls_op_growth){gls_op_ready_so_far, extend},
     .onnx = gls_op_lstm_onnx,
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/kernels.h"
+#include "model/export.h"
 #include "model/op.h"
 #include "model/op/carry.h"
 
@@ -49,21 +50,45 @@ static void leave(const gls_exec *x, int i, int64_t row) {
     next[node->state[ROWS] + slot] = (gls_real)(place + 1);
 }
 
+/* What row r remembers, and how much of it is not there. */
+static void recall(const gls_exec *x, int i, int64_t r) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_real *state = x->args->state;
+    int64_t size = remembered(node), length = node->out.w - node->in.w;
+    gls_real *to = gls_exec_value(x, i) + r * gls_extent_size(node->out);
+    int64_t before = gls_op_carry_follows(x, r, node->state[ROWS]) * node->in.w;
+    if (before > 0)
+        memcpy(to, state + node->state[HIDDEN] + x->args->rows->slot[r] * size, (size_t)size * sizeof *to);
+    else
+        gls_fill(to, 0, size);
+    ((int32_t *)gls_exec_aux(x, i))[r] = before < length ? (int32_t)(length - before) : 0;
+}
+
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_real *state = x->args->state, *in = gls_exec_in(x, i, 0);
-    int64_t size = remembered(node), own = gls_extent_size(node->in), length = node->out.w - node->in.w;
+    const gls_real *in = gls_exec_in(x, i, 0);
+    int64_t size = remembered(node), own = gls_extent_size(node->in);
     for (int64_t r = 0; r < x->rows; r++) {
-        gls_real *to = gls_exec_value(x, i) + r * (size + own);
-        int64_t before = gls_op_carry_follows(x, r, node->state[ROWS]) * node->in.w;
-        if (before > 0)
-            memcpy(to, state + node->state[HIDDEN] + x->args->rows->slot[r] * size, (size_t)size * sizeof *to);
-        else
-            gls_fill(to, 0, size);
-        ((int32_t *)gls_exec_aux(x, i))[r] = before < length ? (int32_t)(length - before) : 0;
-        memcpy(to + size, in + r * own, (size_t)own * sizeof *to);
+        recall(x, i, r);
+        memcpy(gls_exec_value(x, i) + r * (size + own) + size, in + r * own, (size_t)own * sizeof *in);
         leave(x, i, r);
     }
+    return GLS_OK;
+}
+
+static int64_t ready(const gls_graph *g, const gls_node *node, const int64_t *of) {
+    (void)g;
+    return node->out.w - node->in.w + of[node->input[0]];
+}
+
+static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t c = node->in.c, length = node->out.w - node->in.w;
+    if (from == 0) recall(x, i, 0);
+    if (from < length) from = length;
+    memcpy(gls_exec_value(x, i) + from * c, gls_exec_in(x, i, 0) + (from - length) * c,
+           (size_t)((to - from) * c) * sizeof(gls_real));
+    if (to == node->out.w) leave(x, i, 0);
     return GLS_OK;
 }
 
@@ -94,6 +119,20 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* What is remembered comes in beside the rows, and its successor goes out. */
+static void onnx(gls_export *x, int i) {
+    const gls_node *node = &x->graph->node[i];
+    int64_t length = node->out.w - node->in.w, shape[2] = {length, node->in.c};
+    char name[GLS_ONNX_NAME];
+    const char *before = gls_onnx_input(x->to, gls_export_name(x, i, "hidden", name), GLS_ONNX_FLOAT, 2, shape);
+    const char *y =
+        gls_onnx_node(x->to, "Concat", node->name, GLS_ONNX_ARGS(before, gls_export_in(x, i, 0, GLS_FORM_SEQUENCE)),
+                      GLS_ONNX_WITH(GLS_ONNX_INT("axis", 1)));
+    const char *end = gls_onnx_slice(x->to, gls_export_name(x, i, "end", name), y, 1, node->in.w, node->out.w);
+    gls_onnx_output(x->to, gls_export_name(x, i, "hidden_next", name), end, GLS_ONNX_FLOAT, 2, shape);
+    gls_export_out(x, i, GLS_FORM_SEQUENCE, y);
+}
+
 const gls_op gls_op_memory = {
     .member = {.name = "memory",
                .help = "in front of a row the last positions of the rows before it, for streams of rows",
@@ -110,4 +149,6 @@ const gls_op gls_op_memory = {
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward,
                             .forward_tangent = forward_tangent),
     .aux = aux,
+    .onnx = onnx,
+    .growth = &(const gls_op_growth){ready, extend},
 };

@@ -50,7 +50,16 @@ static gls_status backward(gls_exec *x, int i) {
 }
 
 static void onnx(gls_export *x, int i) {
-    const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE);
+    const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE),
+               *counted = gls_export_counted(x, x->graph->node[i].in.w);
+    char name[GLS_ONNX_NAME];
+    if (counted) {
+        counted = gls_onnx_reshape(x->to, gls_export_name(x, i, "counted", name), counted,
+                                   GLS_ONNX_EXTENTS(0, x->graph->node[i].in.w, 1));
+        const char *far = gls_onnx_real(x->to, gls_export_name(x, i, "padding", name), (double)OF_PADDING);
+        in = gls_onnx_node(x->to, "Where", gls_export_name(x, i, "choices", name), GLS_ONNX_ARGS(counted, in, far),
+                           NULL);
+    }
     gls_export_out(x, i, GLS_FORM_SEQUENCE,
                    gls_onnx_transpose(x->to, x->graph->node[i].name, in, 3, (const int64_t[]){0, 2, 1}));
 }
@@ -61,7 +70,7 @@ const gls_op gls_op_pointer = {
     .shapes = "[c, 1, w] -> [w, 1, c]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR | GLS_OP_NO_PADDING,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward,
                             .forward_tangent = forward_tangent),

@@ -24,9 +24,10 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     if (o->size && o->size < node->in.w)
         return gls_node_fail(g, node, "rows of %lld positions, but it has vectors for %lld", (long long)node->in.w,
                              (long long)o->size);
-    o->by_place = g->data->documents == GLS_DOCUMENTS_PACKED || o->size > node->in.w;
+    int64_t longest = g->whole ? g->whole->node[g->nodes].in.w : node->in.w;
+    int64_t size[2] = {o->size ? o->size : longest, node->in.c};
+    o->by_place = g->data->documents == GLS_DOCUMENTS_PACKED || size[0] > node->in.w;
     if (o->kind != GLS_POSITIONS_LEARNED) return GLS_OK;
-    int64_t size[2] = {o->size ? o->size : node->in.w, node->in.c};
     gls_parameter how = {GLS_INIT_NORMAL, g->init == GLS_INIT_TORCH ? 1 : node->in.c, node->in.c};
     return gls_graph_parameter(g, node, 0, "weight", 2, size, GLS_BLOCK_NO_DECAY, how);
 }
@@ -73,7 +74,8 @@ static void sinusoids(const gls_node *node, gls_real *to) {
         }
 }
 
-static gls_status forward(gls_exec *x, int i) {
+/* Positions [from, to) of every row. */
+static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_real *in = gls_exec_in(x, i, 0), *shift = gls_exec_weight(x, node->block[0]);
     gls_real *out = gls_exec_value(x, i);
@@ -84,11 +86,17 @@ static gls_status forward(gls_exec *x, int i) {
         shift = x->scratch;
     }
     for (int64_t p = 0, place = 0; p < x->rows * node->out.w; p++, in += c, out += c) {
-        place = gls_exec_place(gls_exec_document(x, p / node->out.w), p % node->out.w, place);
+        int64_t t = p % node->out.w;
+        place = gls_exec_place(gls_exec_document(x, p / node->out.w), t, place);
+        if (t < from || t >= to) continue;
         for (int64_t k = 0; k < c; k++) out[k] = in[k] + shift[place * c + k];
         if (places) places[p] = (int32_t)place;
     }
     return GLS_OK;
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    return extend(x, i, 0, gls_exec_node(x, i)->out.w);
 }
 
 /* The sinusoids do not move. */
@@ -135,5 +143,6 @@ const gls_op gls_op_positions = {
                             .backward = gls_exec_pass_grad, .forward_tangent = forward_tangent),
     .uses = uses,
     .aux = aux,
+    .growth = &(const gls_op_growth){gls_op_ready_so_far, extend},
     .onnx = onnx,
 };

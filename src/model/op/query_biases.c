@@ -68,7 +68,7 @@ const gls_op gls_op_query_biases = {
     .parameters = "content [c] scale and shift; position [c] scale and shift",
     .blocks = BLOCKS,
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR | GLS_OP_BY_POSITION,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
     .uses = uses,

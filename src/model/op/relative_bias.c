@@ -102,7 +102,7 @@ const gls_op gls_op_relative_bias = {
     .parameters = "weight [buckets, heads] row lookup",
     .blocks = 1,
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_TOKENS | GLS_OP_LINEAR | GLS_OP_STILL,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward),
     .uses = uses,

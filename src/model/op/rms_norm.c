@@ -185,7 +185,7 @@ const gls_op gls_op_rms_norm = {
     .parameters = "weight [c] scale and shift",
     .blocks = 1,
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_KEEPS_INPUT | GLS_OP_GRAD_IN_PLACE,
+    .flags = GLS_OP_KEEPS_INPUT | GLS_OP_GRAD_IN_PLACE | GLS_OP_BY_POSITION,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .forward_tangent = forward_tangent,
                             .backward_tangent = backward_tangent),

@@ -41,23 +41,31 @@ static void turn(const gls_node *node, int64_t t, int direction, const gls_real 
     for (int64_t at = turned; at < node->in.c; at++) to[at] = (adds ? to[at] : 0) + from[at];
 }
 
-static void turn_all(const gls_exec *x, int i, int direction, const gls_real *from, gls_real *to, bool adds) {
+/* Positions [first, end) of every row. */
+static void turn_all(const gls_exec *x, int i, int direction, int64_t first, int64_t end, const gls_real *from,
+                     gls_real *to, bool adds) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t c = node->in.c;
     for (int64_t p = 0, place = 0; p < x->rows * node->in.w; p++) {
-        place = gls_exec_place(gls_exec_document(x, p / node->in.w), p % node->in.w, place);
-        turn(node, place, direction, from + p * c, to + p * c, adds);
+        int64_t t = p % node->in.w;
+        place = gls_exec_place(gls_exec_document(x, p / node->in.w), t, place);
+        if (t >= first && t < end) turn(node, place, direction, from + p * c, to + p * c, adds);
     }
 }
 
-static gls_status forward(gls_exec *x, int i) {
-    turn_all(x, i, 1, gls_exec_in(x, i, 0), gls_exec_value(x, i), false);
+static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
+    turn_all(x, i, 1, from, to, gls_exec_in(x, i, 0), gls_exec_value(x, i), false);
     return GLS_OK;
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    return extend(x, i, 0, gls_exec_node(x, i)->in.w);
 }
 
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
-    turn_all(x, i, -1, gls_exec_grad(x, i), gls_exec_in_grad(x, i, 0), gls_exec_adds(x, i, 0));
+    turn_all(x, i, -1, 0, gls_exec_node(x, i)->in.w, gls_exec_grad(x, i), gls_exec_in_grad(x, i, 0),
+             gls_exec_adds(x, i, 0));
     return GLS_OK;
 }
 
@@ -110,5 +118,6 @@ const gls_op gls_op_rotary = {
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
+    .growth = &(const gls_op_growth){gls_op_ready_so_far, extend},
     .onnx = onnx,
 };

@@ -46,7 +46,7 @@ const gls_op gls_op_scale = {
     .shapes = "[c, h, w] -> [c, h, w]",
     .parameters = "",
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_LINEAR | GLS_OP_GRAD_IN_PLACE,
+    .flags = GLS_OP_LINEAR | GLS_OP_GRAD_IN_PLACE | GLS_OP_BY_POSITION,
     .shape = gls_op_same_shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
     .onnx = onnx,

@@ -52,7 +52,8 @@ static void number(const gls_exec *x, const gls_op_segments_options *o, int64_t 
     }
 }
 
-static gls_status forward(gls_exec *x, int i) {
+/* Positions [from, to). */
+static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_real *in = gls_exec_in(x, i, 0), *w = gls_exec_weight(x, node->block[0]);
     gls_real *out = gls_exec_value(x, i);
@@ -60,8 +61,13 @@ static gls_status forward(gls_exec *x, int i) {
     int64_t c = node->out.c, length = node->out.w;
     for (int64_t r = 0; r < x->rows; r++) number(x, node->options, r, segment + r * length);
     for (int64_t p = 0; p < x->rows * length; p++)
-        for (int64_t k = 0; k < c; k++) out[p * c + k] = in[p * c + k] + w[segment[p] * c + k];
+        for (int64_t k = 0; p % length >= from && p % length < to && k < c; k++)
+            out[p * c + k] = in[p * c + k] + w[segment[p] * c + k];
     return GLS_OK;
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    return extend(x, i, 0, gls_exec_node(x, i)->out.w);
 }
 
 /* Of every position the separators before it, at most count - 1. */
@@ -113,5 +119,6 @@ const gls_op gls_op_segments = {
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = gls_exec_pass_grad),
     .uses = uses,
     .aux = aux,
+    .growth = &(const gls_op_growth){gls_op_ready_so_far, extend},
     .onnx = onnx,
 };

@@ -1,6 +1,7 @@
 /* slice: some of a row's positions. */
 #include <string.h>
 
+#include "base/arith.h"
 #include "base/kernels.h"
 #include "model/export.h"
 #include "model/layers.h"
@@ -23,14 +24,25 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return GLS_OK;
 }
 
-static gls_status forward(gls_exec *x, int i) {
+/* Positions [from, to) of the output. */
+static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
     const gls_node *node = gls_exec_node(x, i);
-    int64_t size = gls_extent_size(node->out), all = gls_extent_size(node->in);
-    int64_t first = ((const gls_op_slice_options *)node->options)->first * node->in.c;
+    int64_t size = gls_extent_size(node->out), all = gls_extent_size(node->in), c = node->in.c;
+    int64_t first = ((const gls_op_slice_options *)node->options)->first;
     for (int64_t r = 0; r < x->rows; r++)
-        memcpy(gls_exec_value(x, i) + r * size, gls_exec_in(x, i, 0) + r * all + first,
-               (size_t)size * sizeof(gls_real));
+        memcpy(gls_exec_value(x, i) + r * size + from * c, gls_exec_in(x, i, 0) + r * all + (first + from) * c,
+               (size_t)((to - from) * c) * sizeof(gls_real));
     return GLS_OK;
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    return extend(x, i, 0, gls_exec_node(x, i)->out.w);
+}
+
+static int64_t ready(const gls_graph *g, const gls_node *node, const int64_t *of) {
+    (void)g;
+    int64_t there = of[node->input[0]] - ((const gls_op_slice_options *)node->options)->first;
+    return there < 0 ? 0 : gls_least(there, node->out.w);
 }
 
 static gls_status backward(gls_exec *x, int i) {
@@ -64,5 +76,6 @@ const gls_op gls_op_slice = {
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
+    .growth = &(const gls_op_growth){ready, extend},
     .onnx = onnx,
 };

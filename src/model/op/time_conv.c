@@ -271,16 +271,26 @@ static double work(const gls_node *node) {
     return (double)gls_extent_size(node->out) * (double)o->kernel;
 }
 
+/* [batch, c, 1, w], zeros in padding. */
+static const char *without_padding(gls_export *x, int i, const char *value) {
+    int64_t w = x->graph->node[i].in.w;
+    const char *ones = gls_export_ones(x, i, w);
+    char name[GLS_ONNX_NAME];
+    if (!ones) return value;
+    ones = gls_onnx_reshape(x->to, gls_export_name(x, i, "ones_by_channel", name), ones, GLS_ONNX_EXTENTS(0, 1, 1, w));
+    return gls_onnx_node(x->to, "Mul", gls_export_name(x, i, "inside", name), GLS_ONNX_ARGS(value, ones), NULL);
+}
+
 static void onnx(gls_export *x, int i) {
     const gls_node *node = &x->graph->node[i];
     const gls_op_time_conv_options *o = node->options;
-    const char *in = gls_export_in(x, i, 0, GLS_FORM_IMAGE), *bias = gls_export_weight(x, i, 1);
+    const char *in = without_padding(x, i, gls_export_in(x, i, 0, GLS_FORM_IMAGE)), *bias = gls_export_weight(x, i, 1);
     const char *weight = gls_export_weight_as(x, i, 0, 4, (const int64_t[]){node->in.c, 1, 1, o->kernel});
     const char *y = gls_onnx_node(
         x->to, "Conv", node->name, *bias ? GLS_ONNX_ARGS(in, weight, bias) : GLS_ONNX_ARGS(in, weight),
         GLS_ONNX_WITH(GLS_ONNX_INTS("kernel_shape", 1, o->kernel),
                       GLS_ONNX_INTS("pads", 0, o->kernel / 2, 0, o->kernel / 2), GLS_ONNX_INT("group", node->in.c)));
-    gls_export_out(x, i, GLS_FORM_IMAGE, y);
+    gls_export_out(x, i, GLS_FORM_IMAGE, without_padding(x, i, y));
 }
 
 const gls_op gls_op_time_conv = {
@@ -294,7 +304,7 @@ const gls_op gls_op_time_conv = {
     .parameters = "weight [c, kernel] scale and shift; bias [c] scale and shift",
     .blocks = 2,
     GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_KEEPS_INPUT,
+    .flags = GLS_OP_KEEPS_INPUT | GLS_OP_NO_PADDING,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .pack_bytes = pack_bytes, .pack = pack, .scratch = scratch,
                             .forward = forward, .backward = backward, .forward_tangent = forward_tangent,

@@ -23,18 +23,23 @@ static gls_status shape(gls_graph *g, gls_node *node) {
     return GLS_OK;
 }
 
-static gls_status forward(gls_exec *x, int i) {
+/* Positions [from, to). */
+static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t c = node->in.c, size = node->out.c / c, length = node->in.w;
     const gls_real *in = gls_exec_in(x, i, 0);
-    gls_real *out = gls_exec_value(x, i);
     for (int64_t r = 0; r < x->rows; r++, in += length * c)
-        for (int64_t t = 0; t < length; t++, out += size * c) {
+        for (int64_t t = from; t < to; t++) {
+            gls_real *out = gls_exec_value(x, i) + (r * length + t) * size * c;
             int64_t before = size - 1 - t > 0 ? size - 1 - t : 0;
             gls_fill(out, 0, before * c);
             memcpy(out + before * c, in + (t - size + 1 + before) * c, (size_t)((size - before) * c) * sizeof *out);
         }
     return GLS_OK;
+}
+
+static gls_status forward(gls_exec *x, int i) {
+    return extend(x, i, 0, gls_exec_node(x, i)->in.w);
 }
 
 static gls_status backward(gls_exec *x, int i) {
@@ -85,5 +90,6 @@ const gls_op gls_op_window = {
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
+    .growth = &(const gls_op_growth){gls_op_ready_so_far, extend},
     .onnx = onnx,
 };

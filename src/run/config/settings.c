@@ -62,6 +62,8 @@ const gls_option gls_config_train_table[] = {
     GLS_BOOL("replacement", gls_config_train, replacement, "false",
              "draw every example independently, with replacement, instead of by epochs"),
     GLS_BOOL("shuffle", gls_config_train, shuffle, "true", "reshuffle the examples every epoch"),
+    GLS_INT("bucket", gls_config_train, bucket, "0", 0, 1e9,
+            "of padded rows: so many shuffled mini-batches are made anew of rows of like length; 0: none"),
     GLS_BOOL("drop_last", gls_config_train, drop_last, "false",
              "leave out the shorter mini-batch at the end of an epoch"),
     GLS_ENUM("nonfinite", gls_config_train, nonfinite, "stop", "stop|skip",

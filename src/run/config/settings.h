@@ -25,6 +25,7 @@ typedef struct gls_config_train {
     int64_t final_train; /* examples of the training set evaluated at the end; -1: all */
     int64_t bn_span;
     bool replacement, shuffle, drop_last;
+    int64_t bucket;
     int nonfinite;
     const gls_value *average;
     bool tensorboard;

@@ -3,6 +3,7 @@
 #include "base/arith.h"
 #include "base/value.h"
 #include "data/sampler.h"
+#include "data/source.h"
 #include "estimator/streams.h"
 #include "run/training/training.h"
 
@@ -45,6 +46,7 @@ struct gls_batches {
     int64_t *index; /* [largest] */
     gls_arrays position;
     int64_t position_bytes;
+    int64_t *length; /* [examples] of rows with padding, with train.bucket */
 
     announced ring[MAX_AHEAD]; /* oldest first; ring[0] is the present mini-batch once one was asked for */
     int count, ahead;
@@ -61,6 +63,7 @@ void gls_batches_destroy(gls_batches *b) {
     gls_sampler_destroy(b->sampler);
     gls_schedule_destroy(b->schedule);
     gls_arrays_clear(b->ctx, &b->position);
+    gls_free(b->ctx, b->length);
     gls_free(b->ctx, b->index);
     gls_free(b->ctx, b);
 }
@@ -223,6 +226,12 @@ static gls_status create(gls_training *training, gls_batches *b) {
     b->index = gls_alloc(b->ctx, b->largest, sizeof *b->index);
     if (!b->index) return GLS_ERR_MEMORY;
     gls_sampler_options options = sampling(training);
+    if (training->train->bucket) {
+        GLS_TRY(gls_source_lengths(training->set.train, b->ctx, &b->length));
+        options.length = b->length;
+        options.block = b->batch;
+        options.window = gls_least(training->train->bucket, gls_parts(b->examples, b->batch)) * b->batch;
+    }
     GLS_TRY(gls_sampler_create(b->ctx, &options, &b->sampler));
     GLS_TRY(gls_sampler_arrays(b->sampler, "", &b->position));
     for (int64_t i = 0; i < b->position.count; i++) b->position_bytes += array_bytes(&b->position.item[i]);

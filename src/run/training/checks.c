@@ -42,6 +42,29 @@ static gls_status check_sampling(const gls_training *t) {
                     place(t, "replacement", where));
 }
 
+/* Rows of like length are worth something where padding can be left out. */
+static gls_status check_bucket(const gls_training *t) {
+    const gls_data_info *info = &t->set.train->info;
+    char where[GLS_ORIGIN_TEXT];
+    if (!t->train->bucket) return GLS_OK;
+    place(t, "bucket", where);
+    if (t->train->replacement || !t->train->shuffle)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                        "%strain.bucket orders shuffled examples by length: expected neither train.replacement nor "
+                        "train.shuffle: false beside it",
+                        where);
+    if (info->documents != GLS_DOCUMENTS_PADDED)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                        "%strain.bucket: these rows have no padding; expected rows of lines, of labelled texts, or of "
+                        "frames of several lengths",
+                        where);
+    if (t->problem->shortens) return GLS_OK;
+    return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                    "%strain.bucket: model '%s' as configured computes padding like anything else, so that nothing is "
+                    "saved",
+                    where, t->problem->type->member.name);
+}
+
 gls_status gls_training_check_wishes(const gls_training *t) {
     const gls_config_train *train = t->train;
     char where[GLS_ORIGIN_TEXT];
@@ -99,5 +122,6 @@ gls_status gls_training_check_fit(const gls_training *t) {
     if (train->bn_span > 0 && t->problem->coupling == GLS_COUPLING_NONE)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "%strain.bn_span is %lld, but model '%s' has no batch norm",
                         place(t, "bn_span", where), (long long)train->bn_span, model);
+    GLS_TRY(check_bucket(t));
     return t->problem->coupling == GLS_COUPLING_NONE ? GLS_OK : check_span(t);
 }
