@@ -27,6 +27,8 @@ typedef struct gls_config_train {
     bool replacement, shuffle, drop_last;
     int nonfinite;
     const gls_value *average;
+    double watchdog;           /* seconds; 0: ranks are waited for as long as they are there */
+    const gls_value *exchange; /* of gls_comm_exchange_create; NULL: dense */
     bool tensorboard;
     int64_t ledger_windows;
 } gls_config_train;
