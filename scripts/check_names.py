@@ -34,7 +34,7 @@ WORDS = {
         suspicion tail""",
     "run": """advice pace advise advisor batches budget cadence candidate changes checkpoint checkpoints config counter counters domain entrant
         events exchange figures finished folder inputs lines measured members named observe observer observers order preset
-        probe prober progress replay run solution solve stepper stop stretch survey suspect suspects sweep trace training trial
+        probe prober progress replay run scaling solution solve stepper stop stretch survey suspect suspects sweep trace training trial
         validation verdict verify why""",
     "report": "asset report",
     "cli": "",  # its names begin with cli_

@@ -31,6 +31,40 @@ GLS_API gls_status gls_comm_reduce_int64(gls_context *ctx, gls_reduce op, int64_
 GLS_API gls_status gls_comm_broadcast(gls_context *ctx, void *data, int64_t bytes, int root, gls_status mine);
 /* Agreement on a status alone. */
 GLS_API gls_status gls_comm_agree(gls_context *ctx, gls_status mine);
+/* From now on no rank is waited for longer than that: the call fails with GLS_ERR_COMM. 0: for ever, as at first. A
+ * process that ends is noticed within a second in any case. */
+GLS_API void gls_comm_limit_waits(gls_comm *comm, double seconds);
+/* Whether message passing has failed for good: calls return at once and ask nobody. *missing (may be NULL): the rank
+ * that is gone, -1 if that is not known. */
+GLS_API bool gls_comm_lost(const gls_comm *comm, int *missing);
+/* What this rank has sent so far, in bytes, without the message passing's own headers. */
+GLS_API int64_t gls_comm_bytes(const gls_comm *comm);
+
+/* ---- a gradient added up over ranks, in the way that `train.exchange` names ---- */
+
+typedef struct gls_comm_exchange gls_comm_exchange;
+
+/* For vectors [size]; spec: a name or a map with `name` (`glissade list exchanges`), NULL: dense. Every rank makes it
+ * alike; all memory is taken here. GLS_ERR_ARGUMENT for a name or option that is not known. */
+GLS_API gls_status gls_comm_exchange_create(gls_context *ctx, const gls_value *spec, int64_t size, uint64_t seed,
+                                            gls_comm_exchange **out);
+GLS_API void gls_comm_exchange_destroy(gls_comm_exchange *exchange);
+GLS_API const char *gls_comm_exchange_name(const gls_comm_exchange *exchange); /* NULL for NULL */
+/* g [size] becomes the sum over ranks, exact (dense) or as the exchange has it, the same bits on every rank; on one
+ * process it stays as it is. Random numbers are keyed by (seed, number of the sum, rank, coordinate). A status travels
+ * as in reductions. */
+GLS_API gls_status gls_comm_exchange_sum(gls_comm_exchange *exchange, gls_real *g, gls_status mine);
+/* What one sum over so many ranks costs, whatever their number is here. */
+typedef struct gls_comm_cost {
+    double bytes;    /* that a rank sends */
+    double messages; /* one after the other */
+} gls_comm_cost;
+GLS_API gls_comm_cost gls_comm_exchange_cost(const gls_comm_exchange *exchange, double ranks);
+/* Its state. Collective, before it is saved: what ranks keep each for itself comes together. */
+GLS_API gls_status gls_comm_exchange_gather(gls_comm_exchange *exchange);
+GLS_API gls_status gls_comm_exchange_arrays(gls_comm_exchange *exchange, const char *prefix, gls_arrays *arrays);
+/* After the arrays were filled, perhaps with those of another number of ranks. */
+GLS_API gls_status gls_comm_exchange_restored(gls_comm_exchange *exchange);
 
 #ifdef __cplusplus
 }

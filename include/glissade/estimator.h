@@ -3,6 +3,7 @@
 #define GLISSADE_ESTIMATOR_H
 
 #include <glissade/options.h>
+#include <glissade/comm.h>
 #include <glissade/data.h>
 #include <glissade/problem.h>
 
@@ -66,6 +67,9 @@ GLS_API gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pa
 GLS_API char *gls_estimator_view(const gls_estimator *estimator);
 /* Its state, for checkpoints: the step counter and the ledger. */
 GLS_API gls_status gls_estimator_arrays(gls_estimator *estimator, const char *prefix, gls_arrays *arrays);
+/* How the estimates' vectors are added up over ranks from now on; norms and clip factors stay exact. Borrowed; NULL:
+ * every value as it is. */
+GLS_API void gls_estimator_use_exchange(gls_estimator *estimator, gls_comm_exchange *exchange);
 /* The rows that must stay together on a rank: the alignment of a loader. 1: none; -1: the whole mini-batch. */
 GLS_API int64_t gls_estimator_group(const gls_estimator *estimator);
 /* The key column that batches must carry, or NULL. Groups by key: a rank's share of the mini-batch is then materialised
@@ -144,12 +148,18 @@ typedef struct gls_pass_request {
     int64_t cuts;
     /* What g is multiplied by in the last pass over it; sums over all slices and ranks are known by then. NULL: 1. */
     double (*factor)(void *user, const gls_pass_result *sums);
+    /* What this rank's g is multiplied by before it is added to the others', in place of factor(); own: its loss, mass,
+     * rows and |g|^2. Every rank is called, once all got so far, and may meet the others in it. NULL: nothing. */
+    gls_status (*share)(void *user, const gls_pass_result *own, double *factor);
     int64_t sums, mins, maxs; /* how many accumulators of each kind */
     double *sum, *min, *max;  /* results over all slices and ranks, [sums], [mins], [maxs] */
     /* Evaluation mode: a state (of the problem's state_layout) that is read in place of the problem's own, and in which
      * blocks by slot advance. NULL: the problem's, which a pass never changes. */
     gls_real *state;
     bool local; /* no exchange with other ranks: sums and g are this rank's */
+    /* How g is added up over ranks, after it was multiplied by factor(); sums, mins and maxs stay exact. NULL: every
+     * value as it is. */
+    gls_comm_exchange *exchange;
 } gls_pass_request;
 
 struct gls_pass_result {
@@ -221,7 +231,7 @@ struct gls_stage {
     gls_problem *problem;
     uint64_t seed;
     void *self;
-    int64_t group; /* GLS_PLACE_GROUP: rows of a group; -1: the mini-batch, or given by key */
+    int64_t group; /* GLS_PLACE_GROUP: rows of a group; -1: the mini-batch, or given by key; -2: those of a rank */
     char *key;     /* the key column that makes the groups, or NULL; from gls_alloc, freed with the stage */
     bool smallest; /* the sum is multiplied by the smallest norm that factor() has seen */
     double bound;  /* where a norm above it means "clipped"; 0: nowhere */

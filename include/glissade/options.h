@@ -16,7 +16,7 @@ typedef enum gls_option_type {
     GLS_OPTION_STRING, /* const char *, owned by the options; NULL where absent */
     GLS_OPTION_PATH,   /* const char *, made relative to the file that names it */
     GLS_OPTION_LENGTH, /* gls_length: "10" epochs, "500s" steps */
-    GLS_OPTION_SIZE,   /* int64_t number of examples; "all" is -1 */
+    GLS_OPTION_SIZE,   /* int64_t number of examples; "all" is -1, further words of `choices` -2, -3 */
     GLS_OPTION_TIME,   /* double seconds: "90", "90s", "2m", "1h" */
     GLS_OPTION_VALUE,  /* const gls_value *: any tree, read by its owner */
     GLS_OPTION_LIST,   /* gls_list, or gls_reals and so on: items as the row `inner` says. A single item that is not a
@@ -75,8 +75,9 @@ typedef struct gls_option {
     const char *initial; /* default as text; NULL: none (strings and values stay NULL) */
     double minimum, maximum;
     unsigned flags;
-    const char *choices; /* of an enum: "mean|sum"; of a value or a list of values: what it holds, where that has
-                            options of its own ("schedule", "average", "transforms", "layers", "sources") */
+    const char *choices; /* of an enum: "mean|sum"; of a size: "all|rank", NULL: "all"; of a value or a list of values:
+                            what it holds, where that has options of its own ("schedule", "average", "transforms",
+                            "layers", "sources") */
     const char *help;    /* one line */
     const struct gls_option *inner; /* of a list: the row of its items, key and offset unused; of a map: its table */
     size_t inner_size;              /* of a map: sizeof its struct */
@@ -191,6 +192,8 @@ typedef enum gls_kind {
     GLS_KIND_FORMAT, /* file formats and generators */
     GLS_KIND_TRANSFORM,
     GLS_KIND_NOISE,
+    GLS_KIND_EXCHANGE,   /* ways of adding gradients up over ranks */
+    GLS_KIND_BATCH_RULE, /* what sets the batch size from measurements */
     GLS_KIND_COUNT
 } gls_kind;
 

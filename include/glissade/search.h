@@ -4,6 +4,7 @@
 #ifndef GLISSADE_SEARCH_H
 #define GLISSADE_SEARCH_H
 
+#include <glissade/comm.h>
 #include <glissade/run.h>
 
 #ifdef __cplusplus
@@ -201,6 +202,81 @@ typedef struct gls_verdict {
 /* Trains the recommendation and tuned msgd and adam at full length. All keep the recommendation's schedule; the tuned
  * methods keep the batch that was given. Runs finished in the folder are skipped. */
 GLS_API gls_status gls_advice_verify(gls_context *ctx, const gls_verify_options *options, gls_verdict *out);
+
+/* ---- scaling: what more ranks would buy, and which way of exchanging gradients: `glissade scale`; docs/scale.md ----
+ */
+
+/* How messages travel. */
+typedef enum gls_scaling_network {
+    GLS_SCALING_RING, /* as Glissade sends them */
+    GLS_SCALING_TREE, /* whole vectors up and down a binary tree */
+    GLS_SCALING_HOSTS /* added up inside hosts first, for nothing; then a ring of hosts */
+} gls_scaling_network;
+
+/* What predictions are made from; plain data. Times in seconds. */
+typedef struct gls_scaling_model {
+    double examples, parameters;
+    double step_time, row_time; /* a step of r rows on one rank takes step_time + row_time r */
+    double latency, bandwidth;  /* of a message; bytes a second */
+    bool network_measured;
+    gls_scaling_network network;
+    double host_ranks;       /* ranks of a host, for GLS_SCALING_HOSTS */
+    double bound, low, high; /* B_S with its interval; NaN: not known */
+    double quantised;        /* E|Q(v) - v|^2 / |v|^2 of a gradient v under `quant`, by its law */
+    double batch, passes;    /* of a run that is known: what it took; NaN: none */
+} gls_scaling_model;
+
+/* One way of exchanging gradients. */
+typedef struct gls_scaling_way {
+    const char *name;
+    bool law;       /* what it costs in passes is known (not for topk) */
+    double noise;   /* E|Q(v) - v|^2 / |v|^2 of a rank's vector */
+    double work[2]; /* seconds of its own at P ranks: work[0] + work[1] P */
+    gls_comm_exchange *exchange;
+} gls_scaling_way;
+
+/* What is predicted for a number of ranks with so many rows each. */
+typedef struct gls_scaling_row {
+    double ranks, rows;
+    double step_seconds, message_seconds; /* of a step: both; the latter alone */
+    double growth;                        /* passes to a loss, over those of mini-batches of one example; NaN: no law */
+    double passes;                        /* to the loss that the run of the model reached; NaN: not known */
+    double pass_seconds;
+    double speedup;    /* over one rank with as many rows */
+    double throughput; /* examples a second */
+    double efficiency; /* statistical: 1 / growth */
+    double goodput;    /* throughput times efficiency */
+    double best_batch; /* where goodput is greatest at this number of ranks */
+} gls_scaling_row;
+GLS_API void gls_scaling_predict(const gls_scaling_model *model, const gls_scaling_way *way, double ranks, double rows,
+                                 gls_scaling_row *out);
+/* The number of ranks after which twice as many are less than 1.25 times as fast, at most `most`; *bytes: messages are
+ * more to blame than diversity. */
+GLS_API double gls_scaling_enough(const gls_scaling_model *model, const gls_scaling_way *way, double rows, double most,
+                                  bool *bytes);
+
+typedef struct gls_scaling_options {
+    size_t size;
+    const gls_value *config;
+    const char *weights;       /* where it is measured: as gls_run_options.from; NULL: where the configuration begins */
+    double latency, bandwidth; /* given; 0: measured between the ranks of the context, or assumed for one process */
+    double bound;              /* B_S, where it is known; 0: measured */
+    int64_t most_rows;         /* of the steps that are timed; 0: by itself */
+    gls_scaling_network network;
+    double host_ranks;
+} gls_scaling_options;
+
+typedef struct gls_scaling {
+    gls_context *ctx;
+    gls_scaling_model model;
+    gls_scaling_way *way; /* [ways] one for each exchange, the configuration's own with its options */
+    int64_t ways, own;    /* own: the configuration's */
+    double *timed;        /* [timings, 2] rows and seconds of a step, as measured */
+    int64_t timings;
+} gls_scaling;
+/* Measures the parts of the model: collective over the ranks of the context. Own *out. */
+GLS_API gls_status gls_scaling_measure(gls_context *ctx, const gls_scaling_options *options, gls_scaling **out);
+GLS_API void gls_scaling_destroy(gls_scaling *scaling);
 
 #ifdef __cplusplus
 }

@@ -9,6 +9,8 @@
 size_t gls_option_size(const gls_option *option);
 /* Whether the field holds the whole value; otherwise it points at a text, a tree, items or a struct. */
 bool gls_option_plain(const gls_option *option);
+/* The words that a size may be, for -1, -2, ...: "all", or what its row says. */
+const char *gls_option_size_words(const gls_option *option);
 /* Whether a number lies within minimum and maximum, as the flags say. */
 bool gls_option_within(const gls_option *option, double value);
 

@@ -33,6 +33,10 @@ bool gls_option_plain(const gls_option *option) {
     }
 }
 
+const char *gls_option_size_words(const gls_option *option) {
+    return option->choices ? option->choices : "all";
+}
+
 bool gls_option_within(const gls_option *option, double value) {
     if (option->minimum == 0 && option->maximum == 0) return true;
     bool above = option->flags & GLS_OPTION_ABOVE_MIN ? value > option->minimum : value >= option->minimum;
@@ -60,10 +64,11 @@ static bool read_bool(const char *text, bool *value) {
     return false;
 }
 
-static bool read_enum(const gls_option *option, const char *text, int *value) {
+/* The place of a word in "mean|sum". */
+static bool read_word(const char *words, const char *text, int *value) {
     size_t length = strlen(text);
     int index = 0;
-    for (const char *choice = option->choices; choice; index++) {
+    for (const char *choice = words; choice; index++) {
         const char *end = strchr(choice, '|');
         size_t size = end ? (size_t)(end - choice) : strlen(choice);
         if (size == length && memcmp(choice, text, size) == 0) {
@@ -95,8 +100,9 @@ static bool read_time(const gls_option *option, const char *text, double *value)
 }
 
 static bool read_whole(const gls_option *option, const char *text, int64_t *value) {
-    if (option->type == GLS_OPTION_SIZE && strcmp(text, "all") == 0) {
-        *value = -1;
+    int word;
+    if (option->type == GLS_OPTION_SIZE && read_word(gls_option_size_words(option), text, &word)) {
+        *value = -1 - word;
         return true;
     }
     if (!gls_text_to_int(text, value) || (option->type == GLS_OPTION_SIZE && *value < 0)) return false;
@@ -115,7 +121,7 @@ static bool read_plain(const gls_option *option, const gls_value *value, void *t
     case GLS_OPTION_BOOL:
         return read_bool(value->text, to);
     case GLS_OPTION_ENUM:
-        return read_enum(option, value->text, to);
+        return read_word(option->choices, value->text, to);
     case GLS_OPTION_LENGTH:
         return read_length(option, value->text, to);
     case GLS_OPTION_TIME:

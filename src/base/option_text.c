@@ -70,14 +70,16 @@ void gls_option_describe(const gls_option *option, char *text, size_t size) {
                                        [GLS_OPTION_STRING] = "a text",
                                        [GLS_OPTION_PATH] = "a path",
                                        [GLS_OPTION_LENGTH] = "epochs (10) or steps (500s)",
-                                       [GLS_OPTION_SIZE] = "a number of examples or all",
+                                       [GLS_OPTION_SIZE] = "a number of examples or ",
                                        [GLS_OPTION_TIME] = "a time (90, 90s, 2m, 1h)",
                                        [GLS_OPTION_VALUE] = "a list or a map",
                                        [GLS_OPTION_LIST] = "a list",
                                        [GLS_OPTION_MAP] = "a map"};
     snprintf(text, size, "%s", noun[option->type]);
-    for (const char *c = option->type == GLS_OPTION_ENUM ? option->choices : ""; *c; c++)
-        append(text, size, *c == '|' ? ", " : (char[]){*c, '\0'});
+    const char *words = option->type == GLS_OPTION_ENUM   ? option->choices
+                        : option->type == GLS_OPTION_SIZE ? gls_option_size_words(option)
+                                                          : "";
+    for (const char *c = words; *c; c++) append(text, size, *c == '|' ? ", " : (char[]){*c, '\0'});
     if (option->type == GLS_OPTION_LIST)
         append_items(text, size, option);
     else if (option->type == GLS_OPTION_MAP)
@@ -198,8 +200,9 @@ static gls_status write_plain(gls_context *ctx, const gls_option *option, const 
     switch (option->type) {
     case GLS_OPTION_INT:
     case GLS_OPTION_SIZE:
+        if (option->type == GLS_OPTION_SIZE && *(const int64_t *)at < 0)
+            return write_choice(ctx, key, gls_option_size_words(option), (int)(-1 - *(const int64_t *)at), out);
         snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)at);
-        if (option->type == GLS_OPTION_SIZE && *(const int64_t *)at == -1) strcpy(text, "all");
         break;
     case GLS_OPTION_BOOL:
         strcpy(text, *(const bool *)at ? "true" : "false");

@@ -97,7 +97,7 @@ struct cli_verb {
 
 extern const cli_verb *const cli_verbs[]; /* ends with NULL */
 extern const cli_verb cli_train, cli_sweep, cli_report, cli_measure, cli_advise, cli_replay, cli_solve, cli_list,
-    cli_data, cli_predict, cli_evaluate, cli_sample, cli_export, cli_theory, cli_pair, cli_help, cli_version,
+    cli_data, cli_predict, cli_evaluate, cli_sample, cli_export, cli_theory, cli_pair, cli_scale, cli_help, cli_version,
     cli_completion;
 
 const cli_verb *cli_find_verb(const char *name); /* NULL with a message that names the nearest */

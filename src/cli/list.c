@@ -7,8 +7,9 @@
 enum { NARROWEST = 17 }; /* of the column of names */
 
 static const char presets[] = "presets", theorems[] = "theorems";
-static const char *const words[] = {"methods",    "estimators", "measures", "models", "problems", "data",
-                                    "transforms", "schedules",  "noises",   theorems, presets,    NULL};
+static const char *const words[] = {"methods",     "estimators", "measures",  "models", "problems",
+                                    "data",        "transforms", "schedules", "noises", "exchanges",
+                                    "batch_rules", theorems,     presets,     NULL};
 
 static const char *word_at(const void *user, int64_t i) {
     return ((const char *const *)user)[i];
@@ -167,7 +168,7 @@ static int list_given(gls_context *ctx, const cli_args *args, json_t *root) {
             return cli_bad("unknown kind '%s'%s", word,
                            cli_nearest(word, word_at, words,
                                        "; expected methods, estimators, measures, models, problems, data, transforms, "
-                                       "schedules, noises, theorems or presets",
+                                       "schedules, noises, exchanges, batch_rules, theorems or presets",
                                        text));
         }
         const char *next = i + 1 < args->positionals ? args->positional[i + 1] : NULL;
@@ -200,7 +201,8 @@ const cli_verb cli_list = {
     .name = "list",
     .synopsis = "list [KIND [NAME]]...",
     .help = "list methods, models, measures, data sets, theorems and presets",
-    .details = "Kinds: methods, estimators, measures, models, problems, data, transforms, schedules, noises, theorems, "
+    .details = "Kinds: methods, estimators, measures, models, problems, data, transforms, schedules, noises, "
+               "exchanges, batch_rules, theorems, "
                "presets. "
                "With a name, its options are shown one on a line, with their defaults.",
     .flags = flags,

@@ -46,8 +46,11 @@ int cli_fail_together(gls_context *ctx, gls_status status, bool writing) {
     const gls_comm *comm = gls_context_comm(ctx);
     int64_t rank = gls_comm_rank(comm), code = cli_exit_code(status, writing), nobody = 1 << 20;
     int64_t speaker = (status == GLS_ERR_COMM ? nobody : rank) * 4 + code;
+    int missing;
     if (gls_comm_size(comm) > 1 && gls_comm_reduce_int64(ctx, GLS_MIN, &speaker, 1, GLS_OK) != GLS_OK)
         speaker = rank * 4 + code;
+    /* Who is left knows nothing of the others, but who is gone. */
+    if (gls_comm_lost(comm, &missing) && missing >= 0) speaker = (missing == 0 ? 1 : 0) * 4 + code;
     if (speaker / 4 == rank || (speaker / 4 == nobody && rank == 0)) cli_fail(ctx, status, writing);
     return (int)(speaker % 4);
 }

@@ -77,14 +77,17 @@ static bool reaches(const gls_comm *comm) {
 
 static gls_status unreached(gls_context *ctx, const gls_comm *comm, gls_status mine) {
     if (mine != GLS_OK || !comm || !comm->lost) return mine;
-    return gls_fail(ctx, GLS_ERR_COMM, "message passing between the ranks failed before");
+    return gls_fail(ctx, GLS_ERR_COMM, "message passing between the ranks failed%s%s", *comm->why ? ": " : "",
+                    comm->why);
 }
 
 static gls_status conclude(gls_context *ctx, gls_comm *comm, bool passed, gls_status mine, int failed,
                            gls_status theirs) {
     if (!passed) comm->lost = true;
     if (mine != GLS_OK) return mine;
-    if (!passed) return gls_fail(ctx, GLS_ERR_COMM, "message passing between the ranks failed");
+    if (!passed)
+        return gls_fail(ctx, GLS_ERR_COMM, "message passing between the ranks failed%s%s", *comm->why ? ": " : "",
+                        comm->why);
     if (failed >= 0) return gls_fail(ctx, GLS_ERR_COMM, "rank %d failed: %s", failed, gls_status_name(theirs));
     return GLS_OK;
 }
@@ -134,4 +137,31 @@ gls_status gls_comm_broadcast(gls_context *ctx, void *data, int64_t bytes, int r
     gls_status theirs = GLS_OK;
     bool passed = comm->ops->broadcast(comm, data, bytes, root, mine, &failed, &theirs);
     return conclude(ctx, comm, passed, mine, failed, theirs);
+}
+
+void gls_comm_limit_waits(gls_comm *comm, double seconds) {
+    if (comm) comm->limit = seconds;
+}
+
+bool gls_comm_lost(const gls_comm *comm, int *missing) {
+    if (missing) *missing = comm && comm->lost ? comm->missing : -1;
+    return comm && comm->lost;
+}
+
+int64_t gls_comm_bytes(const gls_comm *comm) {
+    return comm ? comm->bytes : 0;
+}
+
+gls_status gls_comm_gather(gls_context *ctx, void *all, const int64_t *at) {
+    gls_comm *comm = gls_context_comm(ctx);
+    if (!reaches(comm)) return unreached(ctx, comm, GLS_OK);
+    return conclude(ctx, comm, comm->ops->gather(comm, all, at), GLS_OK, -1, GLS_OK);
+}
+
+gls_status gls_comm_swap(gls_context *ctx, const void *to, const int64_t *to_at, void *from, const int64_t *from_at) {
+    gls_comm *comm = gls_context_comm(ctx);
+    if (reaches(comm)) return conclude(ctx, comm, comm->ops->swap(comm, to, to_at, from, from_at), GLS_OK, -1, GLS_OK);
+    GLS_TRY(unreached(ctx, comm, GLS_OK));
+    memcpy(from, to, (size_t)(to_at[1] - to_at[0]));
+    return GLS_OK;
 }

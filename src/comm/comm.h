@@ -7,6 +7,8 @@
 /* Elements that reductions know. */
 typedef enum gls_comm_element { GLS_ELEMENT_FLOAT, GLS_ELEMENT_DOUBLE, GLS_ELEMENT_INT64 } gls_comm_element;
 
+enum { GLS_COMM_BUCKET = 4 << 20 }; /* bytes that a large reduction handles at once */
+
 /* Several processes. Each verb carries a status as comm.h says; *failed is the lowest rank that failed, or -1. false:
  * the message passing itself failed. */
 typedef struct gls_comm_ops {
@@ -14,6 +16,12 @@ typedef struct gls_comm_ops {
                    int *failed, gls_status *theirs);
     bool (*broadcast)(gls_comm *comm, void *data, int64_t bytes, int root, gls_status mine, int *failed,
                       gls_status *theirs);
+    /* Bytes alone, between ranks that agreed before: no status travels. all + at[r] up to at[r + 1] is rank r's part,
+     * and then everybody's. */
+    bool (*gather)(gls_comm *comm, void *all, const int64_t *at);
+    /* to + to_at[r] up to to_at[r + 1] goes to rank r; from + from_at[r] takes what comes from there, one's own part
+     * too. */
+    bool (*swap)(gls_comm *comm, const void *to, const int64_t *to_at, void *from, const int64_t *from_at);
     void (*destroy)(gls_comm *comm);
 } gls_comm_ops;
 
@@ -21,11 +29,22 @@ typedef struct gls_comm_ops {
 struct gls_comm {
     const gls_comm_ops *ops;
     int rank, size;
-    bool lost; /* message passing failed: nothing more is asked of the others */
+    bool lost;     /* message passing failed: nothing more is asked of the others */
+    int64_t bytes; /* sent by this rank */
+    double limit;  /* seconds that a rank is waited for; 0: for ever */
+    int missing;   /* the rank that is gone, where that is known, else -1 */
+    char why[96];  /* message passing failed */
 };
+
+/* The verbs above; both sizes 1: nothing moves but one's own part. GLS_ERR_COMM. */
+gls_status gls_comm_gather(gls_context *ctx, void *all, const int64_t *at);
+gls_status gls_comm_swap(gls_context *ctx, const void *to, const int64_t *to_at, void *from, const int64_t *from_at);
 
 /* Whether the launcher's variables promise more than one process. */
 bool gls_comm_promised_several(void);
+
+/* rehearsal.c: rank 0 of several that are not there. */
+gls_status gls_comm_create_rehearsal(int size, gls_comm **out);
 
 #ifdef GLS_HAVE_MPI
 gls_status gls_comm_create_mpi(gls_comm **out);

@@ -1,17 +1,24 @@
 /* The one file that knows MPI. */
-#include "comm/comm.h"
 #include "base/arith.h"
+#include "base/clock.h"
+#include "comm/comm.h"
+#include "comm/lifeline.h"
 
 #ifdef GLS_HAVE_MPI
 #include <mpi.h>
 
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A message of at most SMALL bytes goes to every rank whole, behind its sender's status in HEAD bytes: one round, where
  * latency is all that it costs. For a larger one the statuses are exchanged first; then it is cut into buckets, which
  * bound the memory that a reduction needs. */
-enum { SMALL = 4096, BUCKET = 4 << 20, HEAD = 8 };
+enum { SMALL = 4096, BUCKET = GLS_COMM_BUCKET, HEAD = 8 };
+
+enum { TURNS = 64 };                     /* questions whether a message is there before another process gets the core */
+static const double look_seconds = 0.05; /* between looks at the others: far below a second, far above a message */
 
 typedef struct mpi_comm {
     gls_comm base;
@@ -21,10 +28,46 @@ typedef struct mpi_comm {
     char *all;    /* [size][HEAD + SMALL] */
     char *bucket; /* [size][segment bytes]: everybody's part of the segment that this rank adds up */
     int *count, *offset;
+    gls_comm_lifeline line;
+    bool watched; /* the line is there */
 } mpi_comm;
 
 static size_t element_size(gls_comm_element element) {
     return element == GLS_ELEMENT_FLOAT ? 4 : 8;
+}
+
+/* Whether waiting goes on after so many seconds. */
+static bool waits_on(mpi_comm *c, double waited) {
+    gls_comm *base = &c->base;
+    int gone = c->watched ? gls_comm_lifeline_look(&c->line) : -1;
+    if (gone >= 0) {
+        base->missing = gone;
+        snprintf(base->why, sizeof base->why, "rank %d is gone", gone);
+    } else if (base->limit > 0 && waited > base->limit) {
+        snprintf(base->why, sizeof base->why, "no word from another rank for %g s (train.watchdog)", base->limit);
+    }
+    return !*base->why;
+}
+
+/* Waits until all of them are done, with an eye on the others: a rank that is gone would be waited for for ever. */
+static bool done(mpi_comm *c, MPI_Request *request, int count) {
+    double began = 0, looked = 0;
+    for (int64_t turn = 1;; turn++) {
+        int all = 0;
+        if (MPI_Testall(count, request, &all, MPI_STATUSES_IGNORE) != MPI_SUCCESS) return false;
+        if (all) return true;
+        if (turn % TURNS) continue;
+        sched_yield();
+        double now = gls_seconds();
+        if (began == 0) began = looked = now;
+        if (now - looked < look_seconds) continue;
+        looked = now;
+        if (!waits_on(c, now - began)) return false;
+    }
+}
+
+static bool done_with(mpi_comm *c, int error, MPI_Request *request) {
+    return error == MPI_SUCCESS && done(c, request, 1);
 }
 
 /* A NaN wins over every number, so that it is seen on every rank. */
@@ -93,7 +136,11 @@ static bool exchange(mpi_comm *c, const void *data, int64_t bytes, gls_status mi
     memcpy(c->mine, &head, HEAD);
     if (bytes) memcpy(c->mine + HEAD, data, (size_t)bytes);
     int stride = (int)(HEAD + bytes);
-    if (MPI_Allgather(c->mine, stride, MPI_BYTE, c->all, stride, MPI_BYTE, c->world) != MPI_SUCCESS) return false;
+    MPI_Request request;
+    c->base.bytes += (int64_t)stride * (c->base.size - 1);
+    if (!done_with(c, MPI_Iallgather(c->mine, stride, MPI_BYTE, c->all, stride, MPI_BYTE, c->world, &request),
+                   &request))
+        return false;
     for (int rank = 0; rank < c->base.size && *failed < 0; rank++) {
         memcpy(&head, c->all + (size_t)rank * (size_t)stride, HEAD);
         if (head != GLS_OK) {
@@ -119,13 +166,18 @@ static bool reduce_bucket(mpi_comm *c, gls_reduce op, gls_comm_element element, 
         from_count[r] = own;
         from_offset[r] = r * own;
     }
-    if (MPI_Alltoallv(x, c->count, c->offset, MPI_BYTE, c->bucket, from_count, from_offset, MPI_BYTE, c->world) !=
-        MPI_SUCCESS)
+    MPI_Request request;
+    c->base.bytes += n * width + (int64_t)own * (size - 2);
+    if (!done_with(c,
+                   MPI_Ialltoallv(x, c->count, c->offset, MPI_BYTE, c->bucket, from_count, from_offset, MPI_BYTE,
+                                  c->world, &request),
+                   &request))
         return false;
     for (int r = 1; r < size; r++) add(op, element, c->bucket, c->bucket + (size_t)r * (size_t)own, own / width);
     memcpy(x + c->offset[rank], c->bucket, (size_t)own);
-    return MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, x, c->count, c->offset, MPI_BYTE, c->world) ==
-           MPI_SUCCESS;
+    return done_with(
+        c, MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, x, c->count, c->offset, MPI_BYTE, c->world, &request),
+        &request);
 }
 
 static bool mpi_reduce(gls_comm *comm, gls_reduce op, gls_comm_element element, void *x, int64_t n, gls_status mine,
@@ -154,7 +206,52 @@ static bool mpi_broadcast(gls_comm *comm, void *data, int64_t bytes, int root, g
     if (*failed >= 0) return true;
     for (int64_t begin = 0; begin < bytes; begin += BUCKET) {
         int some = (int)gls_least(bytes - begin, BUCKET);
-        if (MPI_Bcast((char *)data + begin, some, MPI_BYTE, root, c->world) != MPI_SUCCESS) return false;
+        MPI_Request request;
+        if (!done_with(c, MPI_Ibcast((char *)data + begin, some, MPI_BYTE, root, c->world, &request), &request))
+            return false;
+        if (comm->rank == root) comm->bytes += (int64_t)some * (comm->size - 1);
+    }
+    return true;
+}
+
+/* Bytes to one rank and bytes from another, either or both in pieces of at most a bucket. */
+static bool pass(mpi_comm *c, int to_rank, const char *to, int64_t to_bytes, int from_rank, char *from,
+                 int64_t from_bytes) {
+    c->base.bytes += to_bytes;
+    for (int64_t at = 0; at < to_bytes || at < from_bytes; at += BUCKET) {
+        MPI_Request request[2];
+        int count = 0, out = (int)gls_least(to_bytes - at, BUCKET), in = (int)gls_least(from_bytes - at, BUCKET);
+        if (in > 0 && MPI_Irecv(from + at, in, MPI_BYTE, from_rank, 0, c->world, &request[count++]) != MPI_SUCCESS)
+            return false;
+        if (out > 0 && MPI_Isend(to + at, out, MPI_BYTE, to_rank, 0, c->world, &request[count++]) != MPI_SUCCESS)
+            return false;
+        if (!done(c, request, count)) return false;
+    }
+    return true;
+}
+
+/* Rank by rank around the circle: in round k everybody sends k places on and takes from k places back. */
+static bool mpi_swap(gls_comm *comm, const void *to, const int64_t *to_at, void *from, const int64_t *from_at) {
+    mpi_comm *c = (mpi_comm *)comm;
+    int size = comm->size, rank = comm->rank;
+    memcpy((char *)from + from_at[rank], (const char *)to + to_at[rank], (size_t)(to_at[rank + 1] - to_at[rank]));
+    for (int k = 1; k < size; k++) {
+        int next = (rank + k) % size, last = (rank + size - k) % size;
+        if (!pass(c, next, (const char *)to + to_at[next], to_at[next + 1] - to_at[next], last,
+                  (char *)from + from_at[last], from_at[last + 1] - from_at[last]))
+            return false;
+    }
+    return true;
+}
+
+static bool mpi_gather(gls_comm *comm, void *all, const int64_t *at) {
+    mpi_comm *c = (mpi_comm *)comm;
+    int size = comm->size, rank = comm->rank;
+    for (int k = 1; k < size; k++) {
+        int next = (rank + k) % size, last = (rank + size - k) % size;
+        if (!pass(c, next, (const char *)all + at[rank], at[rank + 1] - at[rank], last, (char *)all + at[last],
+                  at[last + 1] - at[last]))
+            return false;
     }
     return true;
 }
@@ -165,6 +262,8 @@ static void mpi_destroy(gls_comm *comm) {
     if (!finished) MPI_Finalized(&finished);
     if (!finished && c->world != MPI_COMM_NULL) MPI_Comm_free(&c->world);
     if (!finished && c->started) MPI_Finalize();
+    gls_comm_lifeline_close(&c->line);
+    free(c->line.end);
     free(c->mine);
     free(c->all);
     free(c->bucket);
@@ -189,11 +288,40 @@ static bool start(mpi_comm *c) {
            MPI_Comm_size(c->world, &c->base.size) == MPI_SUCCESS;
 }
 
+/* Where some rank cannot be reached, all do without: the limit on waits is left. */
+static bool make_line(mpi_comm *c) {
+    gls_comm_lifeline_offer offer = {0};
+    gls_comm_lifeline *line = &c->line;
+    line->rank = c->base.rank;
+    line->size = c->base.size;
+    int fine = 1, everywhere = 0;
+    if (line->rank == 0 && !gls_comm_lifeline_offer_make(line, &offer)) offer.port = 0;
+    if (MPI_Bcast(&offer, sizeof offer, MPI_BYTE, 0, c->world) != MPI_SUCCESS) return false;
+    fine = gls_comm_lifeline_join(line, &offer);
+    if (MPI_Allreduce(&fine, &everywhere, 1, MPI_INT, MPI_MIN, c->world) != MPI_SUCCESS) return false;
+    c->watched = everywhere;
+    return true;
+}
+
+static bool take_memory(mpi_comm *c) {
+    size_t size = (size_t)c->base.size;
+    c->mine = malloc(HEAD + SMALL);
+    c->all = malloc(size * (HEAD + SMALL));
+    c->bucket = malloc(BUCKET + size * 2 * sizeof(double));
+    c->count = malloc(2 * size * sizeof *c->count);
+    c->offset = malloc(2 * size * sizeof *c->offset);
+    c->line.end = malloc(size * sizeof *c->line.end);
+    for (size_t r = 0; c->line.end && r < size; r++) c->line.end[r] = -1;
+    return c->mine && c->all && c->bucket && c->count && c->offset && c->line.end;
+}
+
 gls_status gls_comm_create_mpi(gls_comm **out) {
-    static const gls_comm_ops ops = {mpi_reduce, mpi_broadcast, mpi_destroy};
+    static const gls_comm_ops ops = {mpi_reduce, mpi_broadcast, mpi_gather, mpi_swap, mpi_destroy};
     mpi_comm *c = calloc(1, sizeof *c);
     if (!c) return GLS_ERR_MEMORY;
     c->base.ops = &ops;
+    c->base.missing = -1;
+    c->line.listener = -1;
     c->world = MPI_COMM_NULL;
     /* Processes that each believe to be alone would overwrite each other's work. */
     if (!start(c) || (c->base.size == 1 && gls_comm_promised_several())) {
@@ -201,14 +329,9 @@ gls_status gls_comm_create_mpi(gls_comm **out) {
         return GLS_ERR_COMM;
     }
     /* All memory that reductions need is taken now: later none can fail on one rank alone because memory ran out. */
-    size_t size = (size_t)c->base.size;
-    c->mine = malloc(HEAD + SMALL);
-    c->all = malloc(size * (HEAD + SMALL));
-    c->bucket = malloc(BUCKET + size * 2 * sizeof(double));
-    c->count = malloc(2 * size * sizeof *c->count);
-    c->offset = malloc(2 * size * sizeof *c->offset);
-    int whole = c->mine && c->all && c->bucket && c->count && c->offset, everywhere = 0;
-    if (MPI_Allreduce(&whole, &everywhere, 1, MPI_INT, MPI_MIN, c->world) != MPI_SUCCESS || !everywhere) {
+    int whole = take_memory(c), everywhere = 0;
+    bool agreed = MPI_Allreduce(&whole, &everywhere, 1, MPI_INT, MPI_MIN, c->world) == MPI_SUCCESS && everywhere;
+    if (!agreed || (c->base.size > 1 && !make_line(c))) {
         mpi_destroy(&c->base);
         return whole ? GLS_ERR_COMM : GLS_ERR_MEMORY;
     }

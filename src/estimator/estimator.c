@@ -28,6 +28,17 @@ static int64_t size_of(const gls_stage *stage) {
     return stage->group > 0 ? stage->group : INT64_MAX;
 }
 
+/* A rank's gradient is known as a whole alone, and only multiplied. */
+static gls_status check_rank(const gls_estimator *e, int64_t i) {
+    const gls_stage *stage = e->stage[i];
+    bool only = stage->type->factor && (i == 0 || e->stage[i - 1]->group == GLS_GROUP_RANK);
+    if (stage->type->place != GLS_PLACE_GROUP || stage->group != GLS_GROUP_RANK || only) return GLS_OK;
+    return gls_fail(e->ctx, GLS_ERR_UNSUPPORTED,
+                    "estimator: `microbatch: rank` of '%s' takes each rank's gradient as it is: stages over smaller "
+                    "groups cannot come before it, and it can only multiply",
+                    stage_name(e, i));
+}
+
 static gls_status check_coupling(const gls_estimator *e, const gls_stage *stage) {
     const gls_problem *p = e->problem;
     if (p->coupling == GLS_COUPLING_NONE) return GLS_OK;
@@ -35,6 +46,8 @@ static gls_status check_coupling(const gls_estimator *e, const gls_stage *stage)
     if (stage->type->place != GLS_PLACE_GROUP) return GLS_OK;
     if (stage->key) return gls_coupling_refuse(p, "groups by key");
     bool finer = p->coupling == GLS_COUPLING_GROUPS && stage->group > 0 && stage->group % p->coupling_group != 0;
+    finer |= p->coupling != GLS_COUPLING_GROUPS && stage->group == GLS_GROUP_RANK &&
+             gls_comm_size(gls_context_comm(e->ctx)) > 1;
     if (finer || stage->group == 1) return gls_coupling_refuse(p, stage->type->member.name);
     return GLS_OK;
 }
@@ -47,6 +60,7 @@ static gls_status check_chain(gls_estimator *e) {
     for (int64_t i = 0; i < e->stages; i++) {
         const gls_stage *stage = e->stage[i];
         GLS_TRY(check_coupling(e, stage));
+        GLS_TRY(check_rank(e, i));
         if (stage->type->place < before)
             return gls_fail(e->ctx, GLS_ERR_ARGUMENT,
                             "estimator: '%s' works on %s and cannot follow '%s'; stages must come in this order: over "
@@ -120,12 +134,16 @@ bool gls_estimator_is_mean(const gls_estimator *estimator) {
     return estimator->stages == 1 && estimator->stage[0]->type == &gls_estimator_mean;
 }
 
+void gls_estimator_use_exchange(gls_estimator *estimator, gls_comm_exchange *exchange) {
+    if (estimator) estimator->exchange = exchange;
+}
+
 int64_t gls_estimator_group(const gls_estimator *estimator) {
     if (!estimator) return 0;
     const gls_problem *p = estimator->problem;
     int64_t group = p->coupling == GLS_COUPLING_GROUPS ? p->coupling_group : 1;
     for (int64_t i = 0; i < estimator->groups; i++) {
-        if (estimator->stage[i]->group < 0) return -1;
+        if (estimator->stage[i]->group == GLS_GROUP_WHOLE) return -1;
         if (estimator->stage[i]->group > group) group = estimator->stage[i]->group;
     }
     return group;
@@ -170,6 +188,7 @@ static gls_status plain(gls_making *making, bool mean, gls_real *g, bool ledger)
                                 .want = making->want | GLS_WANT_GRADIENT,
                                 .mode = GLS_MODE_TRAIN,
                                 .g = g,
+                                .exchange = making->exchange,
                                 .user = making};
     if (mean) request.factor = by_mass;
     if (ledger) {
@@ -282,8 +301,10 @@ static gls_status plain_norm(gls_making *making, double *norm) {
     gls_estimator *e = making->e;
     if (!e->plain) e->plain = gls_alloc(e->ctx, gls_problem_size(e->problem), sizeof(gls_real));
     if (!e->plain) return GLS_ERR_MEMORY;
-    GLS_TRY(plain(making, true, e->plain, false));
-    *norm = sqrt(making->result.norm2);
+    gls_making exact = *making;
+    exact.exchange = NULL;
+    GLS_TRY(plain(&exact, true, e->plain, false));
+    *norm = sqrt(exact.result.norm2);
     return GLS_OK;
 }
 
@@ -306,16 +327,17 @@ static gls_status grouped(gls_making *making, gls_record *record) {
         GLS_TRY(gls_sorted_set(e->ctx, &e->sorted, making->rows, making->outer->key));
         making->rows = &e->sorted.stream.stream;
     } else {
-        making->group = making->outer->group > 0 ? making->outer->group : making->rows->global_rows;
+        making->ranks = making->outer->group == GLS_GROUP_RANK && gls_comm_size(gls_context_comm(e->ctx)) > 1;
+        if (!making->ranks) making->group = making->outer->group > 0 ? making->outer->group : making->rows->global_rows;
     }
-    making->one = is_one_group(making);
+    making->one = !making->ranks && is_one_group(making);
     double mean_norm = NAN;
     if (!making->one && e->ratio_every > 0 && e->step % e->ratio_every == 0) GLS_TRY(plain_norm(making, &mean_norm));
     log_uneven(making);
     if (making->one) {
         GLS_TRY(one_group(making, record));
     } else {
-        GLS_TRY(gls_estimate_groups(making));
+        GLS_TRY(making->ranks ? gls_estimate_ranks(making) : gls_estimate_groups(making));
         GLS_TRY(gls_estimate_figures(making, making->smallest, record));
     }
     if (!isnan(mean_norm)) e->mean_ratio = sqrt(making->result.norm2) / mean_norm;
@@ -326,7 +348,8 @@ static gls_status grouped(gls_making *making, gls_record *record) {
 gls_status gls_estimator_estimate(gls_estimator *estimator, gls_pass *pass, const gls_real *w, gls_stream *rows,
                                   unsigned want, gls_real *g, gls_estimate *out, gls_record *record) {
     GLS_GIVEN(NULL, estimator, pass, w, rows, out);
-    gls_making making = {.e = estimator, .pass = pass, .rows = rows, .w = w, .want = want, .g = g};
+    gls_making making = {
+        .e = estimator, .pass = pass, .rows = rows, .w = w, .want = want, .g = g, .exchange = estimator->exchange};
     if (estimator->ledger) GLS_TRY(gls_ledger_begin(&making));
     if (estimator->groups == 0)
         GLS_TRY(plain(&making, !estimator->sum, g, estimator->ledger));

@@ -50,7 +50,11 @@ struct gls_estimator {
     gls_estimate_rows rows;
     gls_real *plain; /* [d] the mean, for its norm */
     gls_sorted sorted;
+    gls_comm_exchange *exchange; /* NULL: every value as it is */
 };
+
+/* Groups that the number of rows does not say. */
+enum { GLS_GROUP_WHOLE = -1, GLS_GROUP_RANK = -2 };
 
 /* An estimate while it is made. */
 enum { GLS_SUM_ZERO, GLS_SUM_NONFINITE, GLS_SUM_CLIPPED, GLS_SUM_MASS, GLS_SUM_GROUPS, GLS_GROUP_SUMS };
@@ -61,7 +65,9 @@ typedef struct gls_making {
     const gls_real *w;
     unsigned want;
     gls_real *g;
-    int64_t group; /* rows of the outermost group; 0: cut by key */
+    gls_comm_exchange *exchange;
+    int64_t group; /* rows of the outermost group; 0: cut by key, or ranks */
+    bool ranks;    /* every rank's rows are a group */
     const gls_stage *outer;
     bool one; /* one group holds the whole mini-batch and is only multiplied */
     double sums[GLS_GROUP_SUMS];
@@ -85,6 +91,9 @@ gls_status gls_estimate_groups(gls_making *making);
 /* A stage's factor for a mean gradient of squared norm norm2, counting what it met; group is this rank's number. */
 gls_status gls_group_factor(const gls_making *making, const gls_stage *stage, double norm2, double *factor,
                             double *sums, double *smallest);
+
+/* ranks.c: an estimate whose groups are the ranks' rows; several ranks. */
+gls_status gls_estimate_ranks(gls_making *making);
 
 /* ledger.c */
 gls_status gls_ledger_create(gls_estimator *e);

@@ -12,9 +12,15 @@
 static gls_status gather_norms(gls_making *making, int64_t *count) {
     gls_estimator *e = making->e;
     const gls_stream *rows = making->rows;
+    const gls_comm *comm = gls_context_comm(e->ctx);
     int64_t size = making->group, all = size ? gls_parts(rows->global_rows, size) : e->sorted.all_cuts;
     int64_t mine = size ? gls_parts(rows->rows, size) : e->sorted.cuts;
     int64_t first = size ? rows->first / size : e->sorted.first_cut;
+    if (making->ranks) {
+        all = gls_comm_size(comm);
+        mine = 1;
+        first = gls_comm_rank(comm);
+    }
     GLS_TRY(gls_pass_room(e->ctx, &e->norms, &e->norms_room, all, sizeof(double)));
     memset(e->norms, 0, (size_t)all * sizeof(double));
     if (making->one) {

@@ -180,6 +180,7 @@ gls_status gls_estimate_groups(gls_making *making) {
                                 .want = making->want | GLS_WANT_GRADIENT,
                                 .mode = GLS_MODE_TRAIN,
                                 .g = making->g,
+                                .exchange = making->exchange,
                                 .slice = derived ? derived_slice : streamed_slice,
                                 .user = making,
                                 .weighted = derived,

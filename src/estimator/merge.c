@@ -69,6 +69,7 @@ static gls_status merge_accumulators(gls_pass_job *job, gls_status mine) {
                 low[request->mins + i] = smaller(low[request->mins + i], -lane->max[i]);
         }
     }
+    job->own = (gls_pass_result){.loss = sum[0], .mass = sum[1], .rows = request->rows->rows};
     if (!request->local) {
         mine = gls_comm_reduce_double(pass->ctx, GLS_SUM, sum, sums, mine);
         if (mine == GLS_OK && bounds) mine = gls_comm_reduce_double(pass->ctx, GLS_MIN, low, bounds, GLS_OK);
@@ -125,8 +126,38 @@ static gls_status finish_task(void *user, int64_t task, int worker) {
     return GLS_OK;
 }
 
+static void add_norms(const gls_pass_job *job, int64_t count, gls_pass_result *to) {
+    to->norm2 = 0;
+    for (int64_t i = 0; i < count; i++) to->norm2 += job->pass->norm2[i];
+}
+
+/* What the request makes of this rank's own g, whose norm the pieces have. */
+static gls_status share(gls_pass_job *job, int64_t count) {
+    const gls_pass_request *request = job->request;
+    add_norms(job, count, &job->own);
+    GLS_TRY(request->share(request->user, &job->own, &job->factor));
+    if (job->factor == 0) /* whatever there is: what is left out may not be finite */
+        gls_team_fill(job->pass->ctx, request->g, 0, job->pass->size);
+    else if (job->factor != 1)
+        gls_team_scale(job->pass->ctx, request->g, job->factor, job->pass->size);
+    return GLS_OK;
+}
+
+/* Adds g up over the ranks, and has it scaled and squared. An exchange is given what the factor was applied to: what it
+ * keeps back for the next mini-batch is then in units of an estimate. */
+static gls_status merge_ranks(gls_pass_job *job, int64_t count) {
+    gls_pass *pass = job->pass;
+    const gls_pass_request *request = job->request;
+    if (request->exchange)
+        GLS_TRY(gls_comm_exchange_sum(request->exchange, request->g, GLS_OK));
+    else
+        GLS_TRY(gls_comm_reduce_real(pass->ctx, GLS_SUM, request->g, pass->size, GLS_OK));
+    if (job->scale_now) job->factor = 1;
+    return gls_parallel(pass->ctx, count, finish_task, job);
+}
+
 /* Sums first: the factor of g may depend on them. On a single rank each piece is merged, scaled and squared while it is
- * in cache; with several, scaling and |g|^2 have to wait for the sum over ranks. */
+ * in cache; with several, |g|^2 has to wait for the sum over ranks, and scaling too where that is exact. */
 gls_status gls_pass_merge(gls_pass_job *job, gls_status mine) {
     gls_pass *pass = job->pass;
     const gls_pass_request *request = job->request;
@@ -136,12 +167,10 @@ gls_status gls_pass_merge(gls_pass_job *job, gls_status mine) {
     bool alone = request->local || gls_comm_size(gls_context_comm(pass->ctx)) == 1;
     int64_t count;
     pieces(job, &count);
-    job->scale_now = alone;
+    job->scale_now = alone || request->exchange || request->share;
     GLS_TRY(gls_parallel(pass->ctx, count, merge_task, job));
-    if (!alone) {
-        GLS_TRY(gls_comm_reduce_real(pass->ctx, GLS_SUM, request->g, pass->size, GLS_OK));
-        GLS_TRY(gls_parallel(pass->ctx, count, finish_task, job));
-    }
-    for (int64_t i = 0; i < count; i++) job->result->norm2 += pass->norm2[i];
+    if (request->share) GLS_TRY(share(job, count));
+    if (!alone || request->share) GLS_TRY(merge_ranks(job, count));
+    add_norms(job, count, job->result);
     return GLS_OK;
 }

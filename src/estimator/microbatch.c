@@ -7,7 +7,7 @@ gls_status gls_microbatch_read(gls_stage *stage, const gls_microbatch_fields *fi
     if ((fields->microbatch == 0) == (fields->key == NULL))
         return gls_fail(stage->ctx, GLS_ERR_ARGUMENT, "%s: give either `microbatch`, a number of examples, or `key`",
                         name);
-    stage->group = fields->key ? -1 : fields->microbatch;
+    stage->group = fields->key ? GLS_GROUP_WHOLE : fields->microbatch; /* all and rank are those numbers */
     if (fields->key) {
         stage->key = gls_strdup(stage->ctx, fields->key);
         if (!stage->key) return GLS_ERR_MEMORY;

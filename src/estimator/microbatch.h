@@ -17,7 +17,8 @@ typedef struct gls_microbatch_fields {
 
 #define GLS_MICROBATCH_OPTIONS                                                                                         \
     GLS_SIZE("microbatch", gls_microbatch_fields, microbatch, "0", 0, INFINITY,                                        \
-             "examples in a micro-batch; all: the whole mini-batch"),                                                  \
+             "examples in a micro-batch; all: the whole mini-batch; rank: the rows of a process",                      \
+             .choices = "all|rank"),                                                                                   \
         GLS_STRING("key", gls_microbatch_fields, key, NULL,                                                            \
                    "column whose equal values make a micro-batch (user, domain), in place of a size"),                 \
         GLS_ENUM("reduce", gls_microbatch_fields, reduce, "mean", "mean|sum",                                          \

@@ -111,6 +111,7 @@ typedef struct gls_pass_job {
     const double *met;
     double factor;
     bool scale_now;
+    gls_pass_result own; /* of this rank: loss, mass, rows */
     gls_pass_result *result;
 } gls_pass_job;
 

@@ -8,6 +8,8 @@
 static const char *groups_of(const gls_stage *stage, char text[64]) {
     if (stage->key)
         snprintf(text, 64, "groups by %.40s", stage->key);
+    else if (stage->group == GLS_GROUP_RANK)
+        snprintf(text, 64, "the rows of each rank as a group");
     else if (stage->group < 0)
         snprintf(text, 64, "the mini-batch as one group");
     else

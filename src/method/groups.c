@@ -196,9 +196,19 @@ void gls_method_groups_destroy(gls_method *method) {
     gls_free(method->ctx, method->no_decoupled);
 }
 
+gls_status gls_method_scale_rate(gls_method *method, double factor) {
+    if (method->type->tell)
+        return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED, "method %s has no learning rate that could follow the batch",
+                        gls_method_name(method));
+    method->rate = factor;
+    return GLS_OK;
+}
+
 gls_status gls_method_groups_advance(gls_method *method, gls_clock clock) {
     for (int64_t i = 0; i < method->groups; i++) {
         gls_method_group *group = &method->group[i];
+        gls_method_common *now = group->now;
+        if (method->rate > 0) now->lr = ((const gls_method_common *)gls_options_struct(group->options))->lr;
         for (int64_t j = 0; j < group->scheduled_count; j++) {
             const gls_option *option = group->scheduled[j].option;
             double value = gls_schedule_value(group->scheduled[j].schedule, clock);
@@ -212,6 +222,7 @@ gls_status gls_method_groups_advance(gls_method *method, gls_clock clock) {
                                 option->maximum);
             *(double *)((char *)group->now + option->offset) = value;
         }
+        if (method->rate > 0) now->lr *= method->rate;
     }
     return GLS_OK;
 }

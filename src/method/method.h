@@ -85,7 +85,11 @@ struct gls_method {
     void *self;
     int64_t steps, zero_gradients;
     int64_t refused; /* steps that changed nothing: schedules count them, bias corrections do not */
+    double rate;     /* what every group's lr is multiplied by; 0: nothing */
 };
+
+/* From the next step on. GLS_ERR_UNSUPPORTED for a method whose steps have no rate that could be multiplied. */
+gls_status gls_method_scale_rate(gls_method *method, double factor);
 
 /* groups.c */
 gls_status gls_method_groups_create(gls_method *method, const gls_value *spec);

@@ -153,6 +153,22 @@ function figureRows({ step, measure, result }) {
     ...(i ? [] : [merged("number", number(result.sample)), merged("number", number(result.seconds)), merged("remark", ...remark)])));
 }
 
+// What `glissade scale` predicts: the speed-up by every exchange of which a law is known.
+function scaling(main) {
+  const ways = (run) => (Array.isArray(run.scale && run.scale.exchanges) ? run.scale.exchanges : []).filter((way) => way && Array.isArray(way.rows));
+  const curve = (way) => way.rows.filter((row) => row && Number.isFinite(row.ranks) && Number.isFinite(row.speedup)).map(({ ranks, speedup }) => ({ x: ranks, y: speedup }));
+  const predicted = runs.filter((run) => ways(run).some((way) => curve(way).length));
+  if (!predicted.length) return;
+  const grid = element("div", { class: "grid" });
+  main.append(element("h2", {}, "More ranks"), grid);
+  for (const run of predicted) {
+    const about = ways(run).filter((way) => Number.isFinite(way.enough_ranks)).map((way) => `${way.exchange}: more than ${number(way.enough_ranks)} are waste (${way.limited_by})`);
+    chart(grid, { title: predicted.length > 1 ? `Predicted speed-up: ${run.name}` : "Predicted speed-up", x: "ranks", y: "times as fast as one rank", logx: true, log: true, points: true,
+      about: `To an equal loss, ${number(run.scale.rows_a_rank)} rows a rank. ${about.join("; ")}.`,
+      datasets: () => ways(run).filter((way) => curve(way).length).map((way, i) => lineSet(String(way.exchange), curve(way), color(i), i, {})) });
+  }
+}
+
 function measures(main) {
   found.push(...runs.flatMap((run) => run.measures.map((entry) => ({ ...entry, run: run.name, g: run.g }))));
   if (!found.length) return;

@@ -278,6 +278,24 @@ static gls_status read_result(gls_context *ctx, const char *folder, json_t *run)
     return status;
 }
 
+/* What `glissade scale` left; a file that is not whole is none. */
+static gls_status read_scale(gls_context *ctx, const char *folder, json_t *run) {
+    char *path = gls_sprintf(ctx, "%s/scale.json", folder), *text = NULL;
+    int64_t size = 0;
+    gls_status status = path ? GLS_OK : GLS_ERR_MEMORY;
+    if (path && gls_report_is_file(path)) status = gls_read_file(ctx, path, MAX_LINE, &text, &size);
+    json_t *scale = text ? json_loadb(text, (size_t)size, 0, NULL) : NULL;
+    if (json_is_object(scale)) {
+        if (json_object_set(run, "scale", scale)) status = no_memory(ctx);
+    } else if (status == GLS_OK && text) {
+        status = warn(ctx, run, "scale.json is not an object of JSON: its predictions are missing.");
+    }
+    json_decref(scale);
+    gls_free(ctx, text);
+    gls_free(ctx, path);
+    return status;
+}
+
 gls_status gls_report_folder_read(gls_context *ctx, const char *folder, const char *name, json_t **out) {
     json_t *run = json_pack("{s:o, s:{}, s:[], s:[], s:[], s:[]}", "name", gls_report_text(ctx, name), "series",
                             "measures", "meaningless", "defaults", "warnings");
@@ -288,6 +306,7 @@ gls_status gls_report_folder_read(gls_context *ctx, const char *folder, const ch
     if (status == GLS_OK) status = read_lines(ctx, folder, "metrics.jsonl", run, series, add_point);
     if (status == GLS_OK) status = read_measures(ctx, folder, run);
     if (status == GLS_OK) status = read_result(ctx, folder, run);
+    if (status == GLS_OK) status = read_scale(ctx, folder, run);
     if (status != GLS_OK) {
         json_decref(run);
         return status;

@@ -66,6 +66,7 @@ differences(main);
 controls(main);
 curves(main);
 measures(main);
+scaling(main);
 contents(main);
 drawAll();
 restore();

@@ -18,7 +18,7 @@ static int lines_of_ours(const said *s) {
 /* The verbs that `glissade help` lists, which are indented by two. */
 static void every_verb_works_over_ranks_or_refuses(void **state) {
     (void)state;
-    static const char *const working[] = {"train", "measure", "predict", "evaluate"};
+    static const char *const working[] = {"train", "measure", "scale", "predict", "evaluate"};
     static const char *const first[] = {"report", "data", "theory", "list", "help", "version", "completion"};
     static said s, help;
     int verbs = 0;

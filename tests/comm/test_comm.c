@@ -74,7 +74,7 @@ static void keep(gls_comm *comm) {
 
 /* After the first failure nobody is asked again: that would be to wait for ever. */
 static void a_lost_rank_is_not_asked_again(void **state) {
-    static const gls_comm_ops ops = {lost_reduce, lost_broadcast, keep};
+    static const gls_comm_ops ops = {.reduce = lost_reduce, .broadcast = lost_broadcast, .destroy = keep};
     gls_comm comm = {.ops = &ops, .size = 2};
     gls_context_options options = {sizeof options, .threads = 1, .comm = &comm};
     gls_context *ctx;

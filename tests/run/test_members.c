@@ -1,10 +1,12 @@
 /* No kind lets a member take the name of another: built-in, registered, or short for one. */
 #include "support.h"
 
+#include "comm/exchange.h"
 #include "measure/members.h"
 #include "model/network.h"
 #include "model/op.h"
 #include "problem/analytic/oracle_noise.h"
+#include "run/config/batch_rules.h"
 
 /* Descriptors begin with the member; what is registered is then never made. */
 static gls_status register_member(gls_context *ctx, gls_kind kind, const void *type) {
@@ -29,6 +31,10 @@ static gls_status register_member(gls_context *ctx, gls_kind kind, const void *t
         return gls_register_transform(ctx, type);
     case GLS_KIND_NOISE:
         return gls_member_register(ctx, &gls_oracle_noise_kind, type);
+    case GLS_KIND_EXCHANGE:
+        return gls_member_register(ctx, &gls_comm_exchange_kind, type);
+    case GLS_KIND_BATCH_RULE:
+        return gls_member_register(ctx, &gls_batches_rule_kind, type);
     default:
         fail_msg("a kind without a way to register: %d", (int)kind);
     }

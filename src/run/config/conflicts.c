@@ -40,6 +40,12 @@ static gls_status check_beginning(gls_context *ctx, const gls_value *config, con
 static gls_status check_schedules(gls_context *ctx, const gls_value *config) {
     const gls_value *from = given(config, "schedule", "from"), *batch = given(config, "train", "batch_schedule");
     GLS_TRY(check_beginning(ctx, config, from, "schedule", given(config, "method", "lr"), "method.lr"));
+    const gls_value *same = given(config, "train", "batch");
+    char place[GLS_ORIGIN_TEXT];
+    if (batch && same && same->kind == GLS_VALUE_MAP)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT,
+                        "%strain.batch has a schedule already; train.batch_schedule is another form of the same",
+                        gls_value_origin(batch, place));
     from = gls_value_get(batch, "from");
     return check_beginning(ctx, config, from, "train.batch_schedule", given(config, "train", "batch"), "train.batch");
 }

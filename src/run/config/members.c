@@ -1,5 +1,6 @@
 /* The tables of all rooms side by side, so that names are looked up, listed and corrected in one way. This room is
  * above all of them; none of them knows it. */
+#include "run/config/batch_rules.h"
 #include "run/config/members.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "base/table.h"
 #include "base/value.h"
+#include "comm/exchange.h"
 #include "data/table.h"
 #include "estimator/estimator.h"
 #include "measure/members.h"
@@ -33,6 +35,8 @@ const char *gls_kind_name(gls_kind kind) {
         [GLS_KIND_FORMAT] = "data",
         [GLS_KIND_TRANSFORM] = "transforms",
         [GLS_KIND_NOISE] = "noises",
+        [GLS_KIND_EXCHANGE] = "exchanges",
+        [GLS_KIND_BATCH_RULE] = "batch_rules",
     };
     return (int)kind >= 0 && kind < GLS_KIND_COUNT ? name[kind] : NULL;
 }
@@ -47,7 +51,9 @@ const gls_member *gls_members_at(gls_context *ctx, gls_kind kind, int64_t i) {
                                                                  [GLS_KIND_MEASURE] = &gls_measure_kind,
                                                                  [GLS_KIND_FORMAT] = &gls_format_kind,
                                                                  [GLS_KIND_TRANSFORM] = &gls_transform_kind,
-                                                                 [GLS_KIND_NOISE] = &gls_oracle_noise_kind};
+                                                                 [GLS_KIND_NOISE] = &gls_oracle_noise_kind,
+                                                                 [GLS_KIND_EXCHANGE] = &gls_comm_exchange_kind,
+                                                                 [GLS_KIND_BATCH_RULE] = &gls_batches_rule_kind};
     return (int)kind >= 0 && kind < GLS_KIND_COUNT && kinds[kind] ? gls_member_at(ctx, kinds[kind], i) : NULL;
 }
 

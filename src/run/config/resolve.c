@@ -163,6 +163,9 @@ static gls_status resolve_schedule(gls_context *ctx, const char *what, const gls
     static const char *const except[] = {"name", "maximum", NULL};
     const gls_value *name = gls_value_get(given, "name");
     if (given->kind != GLS_VALUE_MAP || (name && name->kind != GLS_VALUE_TEXT)) return copy(ctx, given, out);
+    bool batch = strncmp(what, "train:", 6) == 0;
+    const gls_member *rule = batch && name ? gls_config_member_named(ctx, GLS_KIND_BATCH_RULE, name->text) : NULL;
+    if (rule) return gls_config_fill_member(ctx, rule, what, given, given->key, but_name, out);
     const gls_member *member =
         gls_config_member_wanted(ctx, GLS_KIND_SCHEDULE, "schedule", name ? name->text : "constant", name);
     return member ? gls_config_fill_member(ctx, member, what, given, given->key, except, out) : GLS_ERR_ARGUMENT;
@@ -175,6 +178,22 @@ static gls_status resolve_average(gls_context *ctx, const char *what, const gls_
     gls_status status = named_map(ctx, given, &map);
     if (status == GLS_OK)
         status = gls_config_fill_member(ctx, &gls_average_member, "average", map, given->key, NULL, out);
+    gls_value_destroy(ctx, map);
+    return status;
+}
+
+static gls_status resolve_exchange(gls_context *ctx, const char *what, const gls_value *given, gls_value **out) {
+    gls_value *map = NULL;
+    gls_status status = named_map(ctx, given, &map);
+    const char *name = status == GLS_OK ? name_of(map) : NULL;
+    const gls_member *member = name ? gls_config_member_wanted(ctx, GLS_KIND_EXCHANGE, "exchange", name, map) : NULL;
+    char place[GLS_ORIGIN_TEXT];
+    if (status == GLS_OK && !name)
+        status = gls_fail(ctx, GLS_ERR_ARGUMENT, "%s%s: expected a name, or a map with `name`",
+                          gls_value_origin(given, place), what);
+    if (status == GLS_OK)
+        status = member ? gls_config_fill_member(ctx, member, member->name, map, given->key, but_name, out)
+                        : GLS_ERR_ARGUMENT;
     gls_value_destroy(ctx, map);
     return status;
 }
@@ -282,11 +301,8 @@ static resolver resolver_of(const char *content) {
     static const struct {
         const char *content;
         resolver resolve;
-    } known[] = {{"schedule", resolve_schedule},
-                 {"average", resolve_average},
-                 {"transforms", resolve_transforms},
-                 {"layers", resolve_layers},
-                 {"sources", resolve_sources}};
+    } known[] = {{"schedule", resolve_schedule},     {"average", resolve_average}, {"exchange", resolve_exchange},
+                 {"transforms", resolve_transforms}, {"layers", resolve_layers},   {"sources", resolve_sources}};
     for (size_t i = 0; content && i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].content, content) == 0) return known[i].resolve;
     return NULL;

@@ -16,10 +16,15 @@ const gls_option gls_config_train_table[] = {
     GLS_REAL("epochs", gls_config_train, epochs, "0", 0, INFINITY,
              "passes over the training set; 0: until steps, time or a target end the run (10 if nothing is given)"),
     GLS_INT("steps", gls_config_train, steps, "0", 0, INFINITY, "greatest number of steps; 0: no limit"),
-    GLS_SIZE("batch", gls_config_train, batch, "128", 1, INFINITY,
-             "examples per mini-batch, summed over all ranks; all: the whole training set"),
-    GLS_VALUE("batch_schedule", gls_config_train, batch_schedule,
-              "batch as any schedule: {name: step, at: [10, 20], factor: 2}, with maximum: N", .choices = "schedule"),
+    GLS_SIZE(
+        "batch", gls_config_train, batch, "128", 1, INFINITY,
+        "examples per mini-batch, summed over all ranks; all: the whole training set; a schedule of it; or a rule: "
+        "{name: diversity, from: 128, limit: 8192} (`glissade list batch_rules`)",
+        .flags = GLS_OPTION_SCHEDULABLE),
+    GLS_VALUE(
+        "batch_schedule", gls_config_train, batch_schedule,
+        "the same as a map under batch, which it begins at: {name: step, at: [10, 20], factor: 2}, with maximum: N",
+        .choices = "schedule"),
     GLS_INT("seed", gls_config_train, seed, "1", 0, INFINITY, "seed of all random numbers in the run"),
     GLS_INT("seeds", gls_config_train, seeds, "1", 1, 10000,
             "number of runs to train, with seeds seed, seed + 1, ...; each in its own folder seed-1, seed-2, ..."),
@@ -73,6 +78,13 @@ const gls_option gls_config_train_table[] = {
         "average of the iterates for validation and result: none, uniform, weighted, exponential, triggered, drawn; "
         "{name: exponential, decay: 0.999}",
         .choices = "average"),
+    GLS_TIME("watchdog", gls_config_train, watchdog, "0",
+             "how long a rank is waited for before the others give up: 60s, 5m; 0: as long as its process is there",
+             .maximum = INFINITY),
+    GLS_VALUE("exchange", gls_config_train, exchange,
+              "how ranks add their gradients up: dense, bf16, quant, topk; {name: quant, levels: 3}; without ranks "
+              "nothing is exchanged",
+              .choices = "exchange"),
     GLS_BOOL("tensorboard", gls_config_train, tensorboard, "false",
              "also write the metrics as TensorBoard event files in the run folder"),
     GLS_INT("ledger_windows", gls_config_train, ledger_windows, "1", 1, 1000,

@@ -28,6 +28,8 @@ typedef struct gls_config_train {
     int64_t bucket;
     int nonfinite;
     const gls_value *average;
+    double watchdog;           /* seconds; 0: ranks are waited for as long as they are there */
+    const gls_value *exchange; /* of gls_comm_exchange_create; NULL: dense */
     bool tensorboard;
     int64_t ledger_windows;
 } gls_config_train;

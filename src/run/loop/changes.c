@@ -19,7 +19,7 @@ enum { LONGEST_KEY = 256, RECORD_LIMIT = 1 << 26 };
 static const char *const changeable[] = {
     "name", "train.epochs", "train.steps", "train.time", "train.target_loss", "train.target_accuracy", "train.patience",
     "train.monitor", "train.seeds", "train.threads", "train.workers", "train.checkpoint_every", "train.keep",
-    "train.log_every", "train.validate_every", "train.final_train", "train.tensorboard", "measure.", "plan", "plan.libraries",
+    "train.log_every", "train.validate_every", "train.final_train", "train.tensorboard", "train.watchdog", "measure.", "plan", "plan.libraries",
     "plan.version", NULL};
 /* clang-format on */
 

@@ -67,7 +67,8 @@ gls_status gls_checkpoint_save(gls_run *run, const char *path) {
     run->seconds = gls_run_seconds(run);
     run->began = now;
     gls_arrays arrays = {0};
-    gls_status status = gls_observers_flush(run);
+    gls_status status = gls_comm_agree(run->ctx, gls_observers_flush(run));
+    if (status == GLS_OK) status = gls_training_gather(run->training);
     if (status == GLS_OK) status = collect(run, NULL, &arrays);
     if (status == GLS_OK && run->rank == 0) status = gls_checkpoint_write(run, path, &arrays);
     gls_arrays_clear(run->ctx, &arrays);

@@ -50,6 +50,18 @@ static void add_layout(text *t, const char *title, const gls_layout *layout) {
     add(t, "  %-36s %-24s %12lld\n", "all", "", (long long)gls_layout_size(layout));
 }
 
+/* What a step sends over the wires, beside some dozens of numbers. */
+static void add_exchange(text *t, const gls_run *run) {
+    const gls_comm_exchange *exchange = run->training->exchange;
+    double ranks = run->ranks > 1 ? run->ranks : 2;
+    double dense = 2 * (ranks - 1) / ranks * (double)gls_problem_size(run->training->problem) * sizeof(gls_real);
+    const char *name = exchange ? gls_comm_exchange_name(exchange) : "dense";
+    double bytes = exchange ? gls_comm_exchange_cost(exchange, ranks).bytes : dense;
+    if (run->ranks == 1 && !exchange) return;
+    add(t, "%-12s %s, %.0f bytes a step from each of %.0f ranks (dense: %.0f)%s\n", "exchange", name, bytes, ranks,
+        dense, run->ranks == 1 ? "; one process sends nothing" : "");
+}
+
 char *gls_run_summary(gls_run *run) {
     if (!run) return NULL;
     const gls_training *r = run->training;
@@ -63,6 +75,7 @@ char *gls_run_summary(gls_run *run) {
     add(&t, "%-12s slices of %lld rows in %lld lanes, waves of %lld rows, %s precision\n", "plan",
         (long long)r->plan.slice, (long long)r->plan.lanes, (long long)r->plan.wave,
         sizeof(gls_real) == 4 ? "float" : "double");
+    add_exchange(&t, run);
     add_layout(&t, "parameters", gls_problem_layout(r->problem));
     add_layout(&t, "state", r->problem->state_layout);
     return t.at;

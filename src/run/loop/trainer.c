@@ -30,6 +30,7 @@ gls_status gls_run_make(gls_context *ctx, const gls_run_options *options, gls_ru
     /* Before the data are read: whoever comes second need not wait for them. */
     if (options->folder) status = gls_folder_own(run, false, status);
     if (status == GLS_OK) status = gls_training_create(ctx, options->config, &run->training);
+    if (status == GLS_OK) gls_comm_limit_waits(gls_context_comm(ctx), run->training->train->watchdog);
     if (status == GLS_OK)
         *out = run;
     else

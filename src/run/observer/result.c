@@ -71,6 +71,8 @@ char *gls_run_result_json(gls_run *run, const gls_run_result *r) {
     set(object, "", "stopped", json_string(gls_stop_reason_name(r->stopped)));
     set(object, "", "refused", json_integer(r->refused));
     set(object, "", "parameters", json_integer(gls_problem_size(run->training->problem)));
+    if (run->training->counters.bytes && r->steps)
+        set(object, "", "bytes_a_step", number((double)run->training->counters.bytes / (double)r->steps));
     int64_t count;
     const gls_domain_score *domain = gls_run_domains(run, &count);
     if (count) json_object_set_new(object, "domains", domains(domain, count, score));

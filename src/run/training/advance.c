@@ -77,7 +77,8 @@ static gls_status accept(gls_training *t, const gls_step_report *report, gls_ste
     return GLS_OK;
 }
 
-static void take_down(gls_training *t, const gls_step_report *report) {
+/* bytes: that this rank sent in the step. */
+static void take_down(gls_training *t, const gls_step_report *report, int64_t bytes) {
     gls_record *record = &t->record;
     gls_record_set(record, "loss", t->estimate.loss);
     gls_record_set(record, "lr", report->lr);
@@ -88,6 +89,7 @@ static void take_down(gls_training *t, const gls_step_report *report) {
     gls_record_set(record, "refused", (double)t->counters.refused);
     gls_record_set(record, "zero_gradients", (double)report->zero_gradients);
     gls_record_set(record, "batch", (double)t->estimate.rows);
+    if (bytes) gls_record_set(record, "bytes_sent", (double)bytes);
 }
 
 /* A refused step counts as a step and its examples as used: the mini-batch is used up, and a run of a given number of
@@ -105,13 +107,17 @@ gls_status gls_training_advance(gls_training *t, gls_stepper_end *end) {
                            .answer = answer,
                            .user = t};
     t->epoch_before = t->epoch;
+    const gls_comm *comm = gls_context_comm(t->ctx);
+    int64_t sent = gls_comm_bytes(comm);
     GLS_TRY(gls_training_step(&stepper, &report, end));
+    sent = gls_comm_bytes(comm) - sent;
     if (*end == GLS_STEP_DONE) return GLS_OK;
     GLS_TRY(*end == GLS_STEP_REFUSED ? refuse(t, &report) : accept(t, &report, *end));
     t->epoch = gls_batches_epoch(t->batches);
     t->stepped = true;
     t->counters.steps++;
     t->counters.examples += t->estimate.rows;
-    take_down(t, &report);
-    return GLS_OK;
+    t->counters.bytes += sent;
+    take_down(t, &report, sent);
+    return gls_batches_rule_follow(t->batch_rule);
 }

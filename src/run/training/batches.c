@@ -50,6 +50,7 @@ struct gls_batches {
 
     announced ring[MAX_AHEAD]; /* oldest first; ring[0] is the present mini-batch once one was asked for */
     int count, ahead;
+    bool resized;                       /* what is announced beyond the present one is to be drawn anew */
     bool present;                       /* ring[0] is in use */
     unsigned char last[POSITION_BYTES]; /* before the present mini-batch */
     double epoch;
@@ -107,13 +108,20 @@ static gls_status read_maximum(gls_training *training, const gls_value *item, in
                     gls_value_origin(item, place), item->text ? item->text : "");
 }
 
+const gls_value *gls_batches_spec(const gls_training *training) {
+    const gls_value *own = gls_options_schedule(training->train_options, "batch");
+    return own ? own : training->train->batch_schedule;
+}
+
 /* The schedule of the batch size; its key `maximum` is ours. */
 static gls_status make_schedule(gls_training *training, int64_t batch, int64_t examples, int64_t *largest,
                                 gls_schedule **out) {
     *out = NULL;
-    const gls_value *given = training->train->batch_schedule;
+    const gls_value *given = gls_batches_spec(training);
     *largest = batch;
-    if (!given) return GLS_OK;
+    int64_t limit = gls_batches_rule_limit(training);
+    if (limit) *largest = gls_least(limit, examples);
+    if (!given || limit) return GLS_OK;
     gls_value *spec = gls_value_clone(training->ctx, given);
     if (!spec) return GLS_ERR_MEMORY;
     gls_status status = GLS_OK;
@@ -195,7 +203,8 @@ gls_status gls_batches_plan(gls_training *training, double *steps_per_epoch, dou
     *steps_per_epoch = options.replacement ? (double)examples / (double)batch
                        : options.drop_last ? (double)(examples / batch)
                                            : (double)gls_parts(examples, batch);
-    *total_steps = schedule ? 0 : steps_in(training, &options, batch, *steps_per_epoch);
+    bool open = schedule || gls_batches_rule_limit(training); /* a rule's sizes are not known before */
+    *total_steps = open ? 0 : steps_in(training, &options, batch, *steps_per_epoch);
     gls_status status = schedule ? count_scheduled(training, schedule, batch, largest, total_steps) : GLS_OK;
     gls_schedule_destroy(schedule);
     GLS_TRY(status);
@@ -209,7 +218,7 @@ gls_status gls_batches_plan(gls_training *training, double *steps_per_epoch, dou
 static gls_status check_streams(const gls_training *t) {
     const gls_data_info *info = &t->set.train->info;
     if (!gls_pass_carries(t->problem, info)) return GLS_OK;
-    if (t->train->batch == info->streams && !t->train->shuffle && !t->train->replacement && !t->train->batch_schedule)
+    if (t->train->batch == info->streams && !t->train->shuffle && !t->train->replacement && !gls_batches_spec(t))
         return GLS_OK;
     return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
                     "data.streams: state is carried from one mini-batch to the next; expected train.batch: %lld (a row "
@@ -278,12 +287,32 @@ static void forget_all(gls_batches *b) {
     b->present = false;
 }
 
+void gls_batches_resize(gls_batches *b, int64_t rows) {
+    b->batch = gls_least(rows, b->largest);
+    b->resized = true;
+}
+
+/* The sampler goes back to where the present mini-batch left it: a resumed run, which has announced nothing, draws the
+ * same. */
+static gls_status announce_anew(gls_batches *b) {
+    b->resized = false;
+    if (b->count > 1) {
+        copy_position(b, b->ring[1].before, true);
+        GLS_TRY(gls_sampler_restored(b->sampler));
+        b->number -= b->count - 1;
+    }
+    forget_all(b);
+    return GLS_OK;
+}
+
 gls_status gls_batches_get(gls_batches *b, bool same, gls_stream **out) {
     if (same && !b->present) {
         /* Resumed in the middle of a method's search on one mini-batch: draw that one again. */
         copy_position(b, b->last, true);
         GLS_TRY(gls_sampler_restored(b->sampler));
         b->number--;
+    } else if (!same && b->present && b->resized) {
+        GLS_TRY(announce_anew(b));
     } else if (!same && b->present) {
         gls_loader_pop(b->loader);
         memmove(b->ring, b->ring + 1, sizeof *b->ring * (size_t)--b->count);

@@ -113,8 +113,18 @@ static gls_status make_method(gls_training *t) {
     return GLS_OK;
 }
 
+/* Dense is what estimators do without one. */
+static gls_status make_exchange(gls_training *t) {
+    const gls_value *spec = t->train->exchange;
+    const gls_value *name = spec && spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "name") : spec;
+    if (!name || (name->text && strcmp(name->text, "dense") == 0)) return GLS_OK;
+    return gls_comm_exchange_create(t->ctx, spec, gls_problem_size(t->problem), (uint64_t)t->train->seed, &t->exchange);
+}
+
 static gls_status make_estimator(gls_training *t) {
     GLS_TRY(gls_training_make_estimator(t, &t->estimator));
+    GLS_TRY(make_exchange(t));
+    gls_estimator_use_exchange(t->estimator, t->exchange);
     t->ledger = gls_estimator_ledger(t->estimator);
     return GLS_OK;
 }
@@ -162,6 +172,7 @@ static gls_status set_up(gls_training *t, const gls_value *config) {
     GLS_TRY(make_method(t));
     GLS_TRY(make_vectors(t));
     GLS_TRY(gls_batches_create(t, &t->batches));
+    GLS_TRY(gls_batches_rule_create(t, &t->batch_rule));
     t->epoch = t->epoch_before = gls_batches_epoch(t->batches);
     return GLS_OK;
 }
@@ -184,10 +195,12 @@ void gls_training_destroy(gls_training *t) {
     if (!t) return;
     gls_context *ctx = t->ctx;
     gls_trial_destroy(t->trial);
+    gls_batches_rule_destroy(t->batch_rule);
     gls_batches_destroy(t->batches);
     gls_method_destroy(t->method);
     gls_value_destroy(ctx, t->method_spec);
     gls_estimator_destroy(t->estimator);
+    gls_comm_exchange_destroy(t->exchange);
     gls_point_destroy(t->direction);
     gls_pass_destroy(t->pass);
     gls_pass_destroy(t->evaluation_pass);

@@ -55,6 +55,7 @@ typedef struct gls_training_sets {
 typedef struct gls_training_counters {
     GLS_TRAINING_COUNTERS(GLS_COUNTER_FIELD)
     int64_t refused_in_a_row; /* unknown to checkpoints of former versions: 0 there */
+    int64_t bytes;            /* that this rank has sent in steps; in checkpoints of several ranks alone */
 } gls_training_counters;
 
 struct gls_training {
@@ -73,12 +74,14 @@ struct gls_training {
     gls_trial *trial;                 /* of measures that try a step; made when first asked for */
     gls_pass_options plan;
     gls_estimator *estimator;
-    gls_ledger ledger; /* of the estimator */
+    gls_comm_exchange *exchange; /* NULL: dense */
+    gls_ledger ledger;           /* of the estimator */
     gls_method *method;
     gls_value *method_spec;
     gls_average *average; /* borrowed from the observer that keeps it; NULL: none */
     gls_point *direction; /* of oracles; made when first asked for */
     gls_batches *batches;
+    gls_batches_rule *batch_rule;        /* NULL: none */
     double steps_per_epoch, total_steps; /* total 0: open */
 
     gls_real *w, *g;
@@ -160,6 +163,8 @@ gls_status gls_training_check_loss(const gls_training *training, const char *set
 /* [d] what validation and results use: the average if there is one, else the method's output, else w. */
 const gls_real *gls_training_output(const gls_training *training);
 
+/* Collective, before the state is saved: what ranks keep each for itself comes together. */
+gls_status gls_training_gather(gls_training *training);
 /* arrays.c: the whole state, as a list that a checkpoint saves or fills. Blocks of the weights go by their plain names,
  * so that any framework finds them. */
 gls_status gls_training_arrays(gls_training *training, gls_arrays *arrays);

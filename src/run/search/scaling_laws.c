@@ -1,0 +1,79 @@
+/* Predictions for any number of ranks, from a model of measured parts alone: docs/scale.md has the formulas. */
+#include <glissade/search.h>
+
+#include <math.h>
+
+/* Small reductions of a step: sums of the pass, bounds, agreement. */
+enum { SMALL_MESSAGES = 3 };
+
+/* Twice the ranks should give at least this. */
+static const double worth = 1.25;
+
+static double message_seconds(const gls_scaling_model *m, const gls_scaling_way *way, double ranks) {
+    if (ranks <= 1) return 0;
+    double hops = ceil(log2(ranks)), small = SMALL_MESSAGES * hops * m->latency;
+    gls_comm_cost cost = gls_comm_exchange_cost(way->exchange, ranks);
+    if (m->network == GLS_SCALING_TREE) {
+        gls_comm_cost two = gls_comm_exchange_cost(way->exchange, 2);
+        cost = (gls_comm_cost){.bytes = 2 * hops * two.bytes, .messages = 2 * hops};
+    } else if (m->network == GLS_SCALING_HOSTS && m->host_ranks > 1) {
+        double hosts = fmax(ceil(ranks / m->host_ranks), 1);
+        cost = gls_comm_exchange_cost(way->exchange, hosts);
+    }
+    return small + cost.messages * m->latency + cost.bytes / m->bandwidth;
+}
+
+/* Passes to a loss are those of single examples times B E|g|^2 / M^2, g the vector of a step over B = P r rows. With
+ * delta = 1 / B_S = G / M^2 and independent noise of a rank's vector (whose own E|g_j|^2 / M^2 is delta + (1 - delta) /
+ * r) it is delta + (1 - delta) / B + noise (delta + (1 - delta) / r) / P, and once more (1 + noise) where sums are
+ * quantised again. Without noise this is 1 + (B - 1) / B_S ([D] theorems 4 to 7). */
+static double growth(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double rows) {
+    if (!way->law || !(m->bound >= 1)) return NAN;
+    double batch = ranks * rows, delta = 1 / m->bound, noise = ranks > 1 ? way->noise : 0;
+    double norm2 = delta + (1 - delta) / batch + noise * (delta + (1 - delta) / rows) / ranks;
+    gls_comm_cost cost = gls_comm_exchange_cost(way->exchange, ranks);
+    bool again = noise > 0 && cost.messages > ranks - 1;
+    return batch * norm2 * (again ? 1 + noise : 1);
+}
+
+static double step_seconds(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double rows) {
+    double own = ranks > 1 ? way->work[0] + way->work[1] * ranks : 0;
+    return m->step_time + m->row_time * rows + message_seconds(m, way, ranks) + own;
+}
+
+void gls_scaling_predict(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double rows,
+                         gls_scaling_row *out) {
+    if (!m || !way || !out) return;
+    double seconds = step_seconds(m, way, ranks, rows), batch = ranks * rows, one = growth(m, way, 1, rows);
+    double known = isfinite(m->passes) ? m->passes / growth(m, way, 1, m->batch) : NAN;
+    double fixed = seconds - m->row_time * rows;
+    *out = (gls_scaling_row){.ranks = ranks,
+                             .rows = rows,
+                             .step_seconds = seconds,
+                             .message_seconds = message_seconds(m, way, ranks),
+                             .growth = growth(m, way, ranks, rows),
+                             .pass_seconds = m->examples / batch * seconds,
+                             .throughput = batch / seconds};
+    out->passes = known * out->growth;
+    out->efficiency = 1 / out->growth;
+    out->goodput = out->throughput * out->efficiency;
+    out->speedup = out->goodput / (rows / step_seconds(m, way, 1, rows) / one);
+    /* goodput = B / ((fixed + row_time B / P) (1 + (B - 1) / B_S)) is greatest there; where there is noise, about. */
+    out->best_batch = way->law ? fmax(sqrt(fixed * ranks * fmax(m->bound - 1, 0) / m->row_time), ranks) : NAN;
+}
+
+double gls_scaling_enough(const gls_scaling_model *m, const gls_scaling_way *way, double rows, double most,
+                          bool *bytes) {
+    if (!m || !way || !bytes || !way->law || !(m->bound >= 1)) return NAN;
+    gls_scaling_row now, twice, one;
+    double ranks = 1;
+    gls_scaling_predict(m, way, 1, rows, &one);
+    for (;; ranks *= 2) {
+        gls_scaling_predict(m, way, ranks, rows, &now);
+        gls_scaling_predict(m, way, 2 * ranks, rows, &twice);
+        if (twice.speedup < worth * now.speedup || 2 * ranks > most) break;
+    }
+    double slower = twice.step_seconds / one.step_seconds, more = twice.growth / one.growth;
+    *bytes = slower > more;
+    return ranks;
+}
