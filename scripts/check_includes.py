@@ -18,9 +18,10 @@ STANDS_ON = {
     "predict": "base comm onnx data problem model estimator",
     "method": "base",
     "measure": "base comm data problem estimator",
+    "monitor": "base measure",
     "run": "base comm data problem model estimator predict method measure",
     "report": "base run",
-    "cli": "base comm data problem model estimator predict method measure run report",
+    "cli": "base comm data problem model estimator predict method measure monitor run report",
 }
 # Folders of a room from the lowest layer up. Files beside the folders stand under them all.
 LAYERS = {"run": ["config", "training", "loop", "observer", "search"]}

@@ -13,7 +13,7 @@ import sys
 WORDS = {
     "base": """add align64 alloc allocator arena array arrays axpy bf16 blas block combine compare context count dgemm distance
         dot draw dtype fail file fill flush free gemm interrupt interrupted ints kind largest law layout least length lengths
-        list lock log make member name nearest note notice omp operand option options parallel parts printout processors random read
+        list lock log make matrix member name nearest note notice omp operand option options parallel parts printout processors random read
         reader real reals record registry resize scale seconds sort sprintf status strdup sum task team tensors text texts value
         values worker write writer yaml""",
     "comm": "comm reduce",
@@ -32,6 +32,7 @@ WORDS = {
         update""",
     "measure": """alpha conflict diversity figure hull interval lanczos measure moments noise pair pattern sample series spectrum stat
         suspicion tail""",
+    "monitor": "monitor",
     "run": """advice pace advise advisor batches budget cadence candidate changes checkpoint checkpoints config counter counters domain entrant
         events exchange figures finished folder inputs lines measured members named observe observer observers order preset
         probe prober progress replay run scaling solution solve stepper stop stretch survey suspect suspects sweep trace training trial

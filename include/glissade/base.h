@@ -224,6 +224,22 @@ GLS_API const gls_block *gls_layout_find(const gls_layout *layout, const char *n
  * can not. */
 GLS_API char *gls_layout_view(const gls_layout *layout);
 
+/* ---- matrices that come in parts: gradients of examples, a row each, for gls_measure_matrix, gls_estimator_matrix
+ * ---- */
+
+typedef struct gls_matrix gls_matrix;
+GLS_API gls_status gls_matrix_create(gls_context *ctx, int64_t columns, gls_matrix **out);
+GLS_API void gls_matrix_destroy(gls_matrix *matrix);
+/* Appends copies of x [rows, columns]. */
+GLS_API gls_status gls_matrix_add(gls_matrix *matrix, int64_t rows, const gls_real *x);
+/* The same from blocks: x[b] [rows, size of block b of the layout], whose size is the number of columns. */
+GLS_API gls_status gls_matrix_add_blocks(gls_matrix *matrix, const gls_layout *layout, int64_t rows,
+                                         const gls_real *const *x);
+/* [rows, columns], row-major; valid until the next call that changes it. */
+GLS_API const gls_real *gls_matrix_data(const gls_matrix *matrix);
+GLS_API int64_t gls_matrix_rows(const gls_matrix *matrix);
+GLS_API void gls_matrix_clear(gls_matrix *matrix); /* no rows; keeps its memory */
+
 /* ---- records: what a step did, as named doubles ---- */
 
 enum { GLS_RECORD_CAPACITY = 64 }; /* more than all parts of one step report together; a record lives on stacks */

@@ -12,6 +12,7 @@
 #include <glissade/predict.h>
 #include <glissade/method.h>
 #include <glissade/measure.h>
+#include <glissade/monitor.h>
 #include <glissade/run.h>
 #include <glissade/search.h>
 #include <glissade/report.h>

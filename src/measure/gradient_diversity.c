@@ -25,8 +25,10 @@ static gls_status smoothed(const gls_pair_reading *r, gls_measure_result *out) {
 
 static gls_status step(const gls_pair_reading *r, gls_measure_result *out) {
     double n = (double)r->population;
-    GLS_TRY(gls_measure_result_estimate(out, "gradient_diversity", "", r->diversity, r->low / n, r->high / n));
-    GLS_TRY(gls_measure_result_headline(out, "gradient_diversity"));
+    if (r->population > 0) {
+        GLS_TRY(gls_measure_result_estimate(out, "gradient_diversity", "", r->diversity, r->low / n, r->high / n));
+        GLS_TRY(gls_measure_result_headline(out, "gradient_diversity"));
+    }
     GLS_TRY(gls_measure_result_estimate(out, "batch_size_bound", "examples", r->bound, r->low, r->high));
     GLS_TRY(gls_measure_result_headline(out, "batch_size_bound"));
     GLS_TRY(gls_measure_result_number(out, "second_moment", "gradient^2", r->running->m2));
@@ -35,9 +37,10 @@ static gls_status step(const gls_pair_reading *r, gls_measure_result *out) {
     return gls_measure_result_number(out, "smoothed_over", "measurements", r->running->updates);
 }
 
+const gls_pair_words gls_pair_diversity_words = {.sample = gls_moments_report, .step = step, .smoothed = smoothed};
+
 static gls_status create(gls_measure *m) {
-    static const gls_pair_words words = {.sample = gls_moments_report, .step = step, .smoothed = smoothed};
-    return gls_pair_create(m, &words);
+    return gls_pair_create(m, &gls_pair_diversity_words);
 }
 
 const gls_measure_type gls_measure_gradient_diversity = {

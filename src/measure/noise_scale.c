@@ -28,9 +28,10 @@ static gls_status step(const gls_pair_reading *r, gls_measure_result *out) {
     return say(out, r->bound, r->low, r->high, r->running->m2 - r->running->g);
 }
 
+const gls_pair_words gls_pair_scale_words = {.sample = sample, .step = step};
+
 static gls_status create(gls_measure *m) {
-    static const gls_pair_words words = {.sample = sample, .step = step};
-    return gls_pair_create(m, &words);
+    return gls_pair_create(m, &gls_pair_scale_words);
 }
 
 const gls_measure_type gls_measure_noise_scale = {

@@ -6,6 +6,7 @@
 
 #include "base/kernels.h"
 #include "measure/moments.h"
+#include "measure/norm_test.h"
 
 #include <math.h>
 
@@ -26,41 +27,51 @@ static const gls_option table[] = {
     {0},
 };
 
-/* Running means of the noise trace and of |g_S|^2, undivided sums of weights, and how often the test was passed. */
-typedef struct running {
-    double weight, trace, norm2, tests, passed;
-} running;
-
 static gls_status create(gls_measure *m) {
     if (((const options *)m->options)->from) m->needs |= GLS_MEASURE_NORMS;
     return GLS_OK;
+}
+
+gls_moments_test gls_moments_test_take(gls_moments_tests *r, double smoothing, double theta, int64_t groups,
+                                       int64_t size, double group_norm2, double norm2, int64_t n) {
+    double j = (double)groups, b = j * (double)size;
+    gls_moments_test test = {.batch = b, .norm2 = norm2};
+    test.left = n > 1 ? fmax(0, (double)n - b) / (double)(n - 1) : 1;
+    if (groups < 2 || !(norm2 > 0)) return test;
+    test.trace = (double)size * fmax(0, group_norm2 - norm2) * j / (j - 1);
+    test.passed = test.trace * test.left <= theta * theta * norm2 * b;
+    r->weight = smoothing * r->weight + 1;
+    r->trace += (test.trace - r->trace) / r->weight;
+    r->norm2 += (norm2 - r->norm2) / r->weight;
+    r->tests += 1;
+    r->passed += test.passed;
+    return test;
+}
+
+gls_status gls_moments_test_report(const gls_moments_tests *r, const gls_moments_test *test, double theta,
+                                   gls_measure_result *out) {
+    double theta2 = theta * theta, scatter = test->trace * test->left / test->batch;
+    if (!(test->norm2 > 0)) return gls_measure_result_meaningless(out, "the mini-batch's gradient is zero");
+    GLS_TRY(gls_measure_result_number(out, "norm_test", "", sqrt(scatter / test->norm2) / theta));
+    GLS_TRY(gls_measure_result_headline(out, "norm_test"));
+    GLS_TRY(gls_measure_result_number(out, "norm_test_passed", "", test->passed));
+    GLS_TRY(gls_measure_result_number(out, "norm_test_share", "", r->passed / r->tests));
+    GLS_TRY(gls_measure_result_headline(out, "norm_test_share"));
+    GLS_TRY(gls_measure_result_number(out, "norm_test_batch", "examples", r->trace / (theta2 * r->norm2)));
+    GLS_TRY(gls_measure_result_headline(out, "norm_test_batch"));
+    return gls_measure_result_number(out, "norm_test_smoothed", "",
+                                     sqrt(r->trace * test->left / (test->batch * r->norm2)) / theta);
 }
 
 /* second_moment: mean |g_i|^2 over the batch; norm2: |g_S|^2; n examples in the set, 0 if unknown. */
 static gls_status report(gls_measure *m, int64_t batch, double second_moment, double norm2, int64_t n,
                          gls_measure_result *out) {
     const options *o = m->options;
-    running *r = m->self;
-    double b = (double)batch, left = n > 1 ? fmax(0, (double)(n - batch)) / (double)(n - 1) : 1;
-    double trace = fmax(0, second_moment - norm2) * b / (b - 1), theta2 = o->theta * o->theta;
     out->sample = batch;
     out->population = n;
     if (batch < 2) return gls_measure_result_meaningless(out, "one example has no variance: at least two are needed");
-    if (!(norm2 > 0)) return gls_measure_result_meaningless(out, "the mini-batch's gradient is zero");
-    bool passed = trace * left <= theta2 * norm2 * b;
-    r->weight = o->smoothing * r->weight + 1;
-    r->trace += (trace - r->trace) / r->weight;
-    r->norm2 += (norm2 - r->norm2) / r->weight;
-    r->tests += 1;
-    r->passed += passed;
-    GLS_TRY(gls_measure_result_number(out, "norm_test", "", sqrt(trace * left / (b * norm2)) / o->theta));
-    GLS_TRY(gls_measure_result_headline(out, "norm_test"));
-    GLS_TRY(gls_measure_result_number(out, "norm_test_passed", "", passed));
-    GLS_TRY(gls_measure_result_number(out, "norm_test_share", "", r->passed / r->tests));
-    GLS_TRY(gls_measure_result_headline(out, "norm_test_share"));
-    GLS_TRY(gls_measure_result_number(out, "norm_test_batch", "examples", r->trace / (theta2 * r->norm2)));
-    GLS_TRY(gls_measure_result_headline(out, "norm_test_batch"));
-    return gls_measure_result_number(out, "norm_test_smoothed", "", sqrt(r->trace * left / (b * r->norm2)) / o->theta);
+    gls_moments_test test = gls_moments_test_take(m->self, o->smoothing, o->theta, batch, 1, second_moment, norm2, n);
+    return gls_moments_test_report(m->self, &test, o->theta, out);
 }
 
 /* Examples of its own: as many as a mini-batch. */
@@ -109,7 +120,8 @@ static gls_status on_matrix(gls_measure *m, const gls_measure_matrix *matrix, gl
 }
 
 static gls_status arrays(gls_measure *m, const char *prefix, gls_arrays *list) {
-    return gls_arrays_add_state(m->ctx, list, prefix, "running", GLS_F64, sizeof(running) / sizeof(double), m->self);
+    return gls_arrays_add_state(m->ctx, list, prefix, "running", GLS_F64, sizeof(gls_moments_tests) / sizeof(double),
+                                m->self);
 }
 
 /* A pass with norms costs up to 1.3 of a plain one (docs/measures.md). */
@@ -121,7 +133,7 @@ static double cost(const gls_measure *m, int64_t examples, int64_t batch) {
 const gls_measure_type gls_measure_norm_test = {
     .member = {"norm_test", "whether a mini-batch's noise is small beside its gradient, and the batch where it is",
                "Byrd, Chin, Nocedal, Wu 2012, section 3", table, sizeof(options)},
-    .self_size = sizeof(running),
+    .self_size = sizeof(gls_moments_tests),
     .cost = cost,
     .create = create,
     .problem = on_problem,

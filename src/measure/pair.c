@@ -28,20 +28,30 @@ static bool read(const gls_pair *pair, int64_t population, gls_pair_reading *to)
     return gls_diversity_read(&pair->running, population, &to->diversity, &to->bound, &to->low, &to->high);
 }
 
+void gls_pair_take(gls_pair *pair, int64_t count, int64_t size, double group_norm2, double mean_norm2,
+                   int64_t population, int64_t step) {
+    gls_pair_reading reading;
+    gls_diversity_update(&pair->running, count, size, group_norm2, mean_norm2, population);
+    read(pair, population, &reading);
+    keep_least(&pair->least, reading.bound, step);
+}
+
+gls_status gls_pair_report(const gls_pair *pair, const gls_pair_words *words, int64_t population,
+                           gls_measure_result *out) {
+    gls_pair_reading reading;
+    if (!read(pair, population, &reading))
+        GLS_TRY(gls_measure_result_meaningless(out, "the smoothed |mean gradient|^2 is not positive yet: more steps, "
+                                                    "or more smoothing"));
+    return words->step(&reading, out);
+}
+
 /* The step's own mini-batch, smoothed over the steps: alone it says at most its own size. */
 static gls_status on_step(gls_pair *pair, const gls_measure_input *in, gls_measure_result *out) {
     int64_t n = in->index ? in->examples : gls_source_info(in->source)->examples;
-    gls_diversity_update(&pair->running, in->step_examples, 1, in->step_second_moment, in->step_norm2, n);
+    gls_pair_take(pair, in->step_examples, 1, in->step_second_moment, in->step_norm2, n, in->step);
     out->sample = in->step_examples;
     out->population = n;
-    gls_pair_reading reading;
-    bool known = read(pair, n, &reading);
-    keep_least(&pair->least, reading.bound, in->step);
-    read(pair, n, &reading);
-    if (!known)
-        GLS_TRY(gls_measure_result_meaningless(out, "the smoothed |mean gradient|^2 is not positive yet: more steps, "
-                                                    "or more smoothing"));
-    return pair->words->step(&reading, out);
+    return gls_pair_report(pair, pair->words, n, out);
 }
 
 static gls_status on_sample(gls_pair *pair, gls_sample *s, gls_measure_result *out) {

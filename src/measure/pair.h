@@ -43,6 +43,15 @@ typedef struct gls_pair {
     const gls_pair_words *words;
 } gls_pair;
 
+extern const gls_pair_words gls_pair_diversity_words, gls_pair_scale_words;
+
+/* One mini-batch of `count` groups of `size` examples, as gls_diversity_update takes it, at this step. */
+void gls_pair_take(gls_pair *pair, int64_t count, int64_t size, double group_norm2, double mean_norm2,
+                   int64_t population, int64_t step);
+/* The running means in the words of either. */
+gls_status gls_pair_report(const gls_pair *pair, const gls_pair_words *words, int64_t population,
+                           gls_measure_result *out);
+
 /* For a member's create. */
 gls_status gls_pair_create(gls_measure *m, const gls_pair_words *words);
 gls_status gls_pair_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out);

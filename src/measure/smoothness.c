@@ -6,7 +6,6 @@
 #include "base/kernels.h"
 #include "measure/sample.h"
 #include "measure/series.h"
-#include "measure/statistics.h"
 
 #include <float.h>
 #include <math.h>
@@ -55,35 +54,6 @@ static gls_status along(gls_sample *s, int64_t points, vectors *v, double *norm,
     return GLS_OK;
 }
 
-/* Slope and correlation of the logarithms of the positive points; x and y are changed. */
-static gls_status report_logs(double *x, double *y, int64_t n, gls_measure_result *out) {
-    int64_t kept = 0;
-    double intercept, slope = NAN;
-    for (int64_t i = 0; i < n; i++) {
-        if (!(x[i] > 0) || !(y[i] > 0)) continue;
-        x[kept] = log(x[i]);
-        y[kept++] = log(y[i]);
-    }
-    if (kept < 3 || !gls_stat_least_squares(x, y, kept, &intercept, &slope)) slope = NAN;
-    GLS_TRY(gls_measure_result_number(out, "log_slope", "", slope));
-    return gls_measure_result_number(out, "log_correlation", "", kept < 3 ? NAN : gls_stat_correlation(x, y, kept));
-}
-
-static gls_status report_fit(const gls_series *series, gls_measure_result *out) {
-    int64_t n = gls_series_count(series);
-    double *x = gls_alloc(out->ctx, 2 * n + n * (n + 1) / 2, sizeof *x), *y = x + n, l0 = NAN, l1 = NAN;
-    if (!x) return GLS_ERR_MEMORY;
-    gls_series_copy(series, x, y);
-    if (n < 3 || !gls_stat_robust_line(x, y, n, y + n, &l0, &l1)) l0 = l1 = NAN;
-    gls_status status = gls_measure_result_array(out, "gradient_norms", "gradient", n, x);
-    if (status == GLS_OK) status = gls_measure_result_array(out, "smoothness_values", "1/lr", n, y);
-    if (status == GLS_OK) status = gls_measure_result_number(out, "l0", "1/lr", l0);
-    if (status == GLS_OK) status = gls_measure_result_number(out, "l1", "1/(lr gradient)", l1);
-    if (status == GLS_OK) status = report_logs(x, y, n, out);
-    gls_free(out->ctx, x);
-    return status;
-}
-
 static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *out) {
     int64_t d = gls_problem_size(s->in->problem);
     double norm = NAN, smoothness = NAN;
@@ -102,7 +72,7 @@ static gls_status on_sample(gls_measure *m, gls_sample *s, gls_measure_result *o
     GLS_TRY(gls_measure_result_number(out, "gradient_norm_before", "gradient", norm));
     if (isnan(smoothness))
         GLS_TRY(gls_measure_result_meaningless(out, "the step did not move the weights beyond their rounding"));
-    return report_fit(m->self, out);
+    return gls_series_report_smoothness(m->self, out);
 }
 
 static gls_status on_problem(gls_measure *m, const gls_measure_input *in, gls_measure_result *out) {

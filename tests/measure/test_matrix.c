@@ -100,6 +100,47 @@ static void norm_test_is_the_papers(void **state) {
     }
 }
 
+/* Row by row, in parts of several rows, and in blocks of columns. */
+static void rows_come_in_parts(void **state) {
+    enum { FIRST = 4 };
+    static gls_real first[N * FIRST], second[N * (D - FIRST)];
+    fill(3);
+    for (int i = 0; i < N; i++)
+        for (int k = 0; k < D; k++) {
+            if (k < FIRST) first[i * FIRST + k] = g[i * D + k];
+            if (k >= FIRST) second[i * (D - FIRST) + k - FIRST] = g[i * D + k];
+        }
+    const int64_t sizes[2] = {FIRST, D - FIRST};
+    gls_layout *layout;
+    gls_matrix *rows;
+    GOOD(gls_layout_create(ctx, &layout));
+    for (int b = 0; b < 2; b++) GOOD(gls_layout_add(layout, b ? "b" : "a", 1, &sizes[b], 0));
+    GOOD(gls_matrix_create(ctx, D, &rows));
+    for (int way = 0; way < 2; way++) {
+        gls_matrix_clear(rows);
+        assert_int_equal(gls_matrix_rows(rows), 0);
+        for (int i = 0; i < N; i += i < 5 ? 1 : 16) {
+            int64_t n = i < 5 ? 1 : i + 16 > N ? N - i : 16;
+            const gls_real *const blocks[2] = {first + i * FIRST, second + i * (D - FIRST)};
+            GOOD(way ? gls_matrix_add_blocks(rows, layout, n, blocks) : gls_matrix_add(rows, n, g + i * D));
+        }
+        assert_int_equal(gls_matrix_rows(rows), N);
+        assert_memory_equal(gls_matrix_data(rows), g, sizeof g);
+    }
+    assert_int_equal(gls_layout_add(layout, "c", 1, sizes, 0), GLS_OK);
+    const gls_real *const blocks[3] = {first, second, first};
+    assert_int_equal(gls_matrix_add_blocks(rows, layout, 1, blocks), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_matrix_add(rows, -1, g), GLS_ERR_ARGUMENT);
+    gls_measure_matrix m = {gls_matrix_data(rows), gls_matrix_rows(rows), D, false, 3};
+    gls_measure_result r = run("gradient_diversity", NULL, NULL, &m);
+    sums s = brute();
+    NEAR(gls_measure_result_get(&r, "gradient_diversity"), s.norms2 / s.sum2, precision);
+    gls_measure_result_clear(&r);
+    gls_matrix_destroy(rows);
+    gls_layout_destroy(layout);
+    assert_int_equal(gls_matrix_create(ctx, 0, &rows), GLS_ERR_ARGUMENT);
+}
+
 static void a_sample_is_corrected_and_says_so(void **state) {
     fill(3);
     sums s = brute();
@@ -462,6 +503,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(diversity_is_the_definition),
         cmocka_unit_test(norm_test_is_the_papers),
+        cmocka_unit_test(rows_come_in_parts),
         cmocka_unit_test(a_sample_is_corrected_and_says_so),
         cmocka_unit_test(mechanisms_bounds_are_explicit_sums),
         cmocka_unit_test(noise_norms_are_distances_to_the_mean),
