@@ -20,7 +20,8 @@ STANDS_ON = {
     "measure": "base comm data problem estimator",
     "run": "base comm data problem model estimator predict method measure",
     "report": "base run",
-    "cli": "base comm data problem model estimator predict method measure run report",
+    "experiment": "base comm data problem estimator method measure run report",
+    "cli": "base comm data problem model estimator predict method measure run report experiment",
 }
 # Folders of a room from the lowest layer up. Files beside the folders stand under them all.
 LAYERS = {"run": ["config", "training", "loop", "observer", "search"]}
