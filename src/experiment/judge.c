@@ -18,8 +18,9 @@ static double quantile(int64_t freedom) {
                                    2.10982, 2.10092, 2.09302, 2.08596, 2.07961, 2.07387, 2.06866, 2.0639,
                                    2.05954, 2.05553, 2.05183, 2.04841, 2.04523, 2.04227};
     if (freedom <= (int64_t)(sizeof table / sizeof *table)) return table[freedom - 1];
-    double z = 1.959963985, n = (double)freedom, z3 = z * z * z, z5 = z3 * z * z;
-    return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n);
+    double z = 1.959963985, n = (double)freedom, z3 = z * z * z, z5 = z3 * z * z, z7 = z5 * z * z;
+    return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n) +
+           (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * n * n * n);
 }
 
 double gls_experiment_half_width(int64_t n, double deviation) {
@@ -91,16 +92,17 @@ static effect measure(const gls_experiment_runner *r, const gls_experiment_claim
     return e;
 }
 
-/* It shows if the whole interval lies where the claim says, and does not if the whole interval lies elsewhere. */
+/* It shows if the whole interval lies where the claim says, its bound left out, and does not if the whole interval lies
+ * elsewhere: no difference at all is none. */
 static gls_experiment_verdict decide(const gls_experiment_claim *claim, const effect *e) {
     if (e->missing || isnan(e->low)) return GLS_EXPERIMENT_UNDECIDED;
     if (!isnan(claim->least))
-        return e->low >= claim->least && e->high > claim->least ? GLS_EXPERIMENT_SHOWS
-               : e->high <= claim->least                        ? GLS_EXPERIMENT_SHOWS_NOT
-                                                                : GLS_EXPERIMENT_UNDECIDED;
-    return e->high <= claim->most && e->low < claim->most ? GLS_EXPERIMENT_SHOWS
-           : e->low >= claim->most                        ? GLS_EXPERIMENT_SHOWS_NOT
-                                                          : GLS_EXPERIMENT_UNDECIDED;
+        return e->low > claim->least     ? GLS_EXPERIMENT_SHOWS
+               : e->high <= claim->least ? GLS_EXPERIMENT_SHOWS_NOT
+                                         : GLS_EXPERIMENT_UNDECIDED;
+    return e->high < claim->most   ? GLS_EXPERIMENT_SHOWS
+           : e->low >= claim->most ? GLS_EXPERIMENT_SHOWS_NOT
+                                   : GLS_EXPERIMENT_UNDECIDED;
 }
 
 static const char *why_not(const effect *e, gls_experiment_verdict verdict) {

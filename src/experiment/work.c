@@ -144,7 +144,7 @@ static int remove_weights(const char *path, const struct stat *info, int what, s
 static void show(void *user, double share) {
     gls_experiment_runner *r = user;
     double t = now(), done = (double)r->now.done + share, mine = (double)r->fresh + share;
-    if (!r->options->progress || (t - r->shown < between_shows && share < 1)) return;
+    if (!r->options->progress || (t - r->shown < between_shows && share > 0)) return;
     r->shown = t;
     r->now.share = r->now.runs ? done / (double)r->now.runs : 0;
     r->now.seconds = t - r->began;

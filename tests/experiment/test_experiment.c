@@ -23,8 +23,8 @@ static const char exact[] =
          "expect:\n"
          "  - {say: less, figure: value, of: {half: 1, quarter: -1}, at_most: 0}\n"
          "  - {say: ratio, figure: value, of: {quarter: 1, half: -1}, log: true, at_least: 11}\n"
-         "  - {say: first, of: {'half/value:first': 1}, at_least: 0.5}\n"
-         "  - {say: slope, figure: 'value:last', slope: [quarter, half], at_most: -5}\n"
+         "  - {say: first, of: {'half/value:first': 1}, at_least: 0.4999}\n"
+         "  - {say: slope, figure: 'value:last', slope: [quarter, half], at_most: -3}\n"
          "figures:\n"
          "  - {title: F, draw: curves, y: value}\n"
          "  - {title: P, draw: points, y: value}\n";
@@ -220,9 +220,9 @@ static void slips_are_named(void **state) {
         {HEAD "config: {method: sgd}\nscales: [{name: quick}]\narms: [{name: a, rates: [1, 2]}]\n"
               "expect: [{say: s, figure: f, of: {a: 1}, at_least: 0}]\n",
          "tune"},
-        {HEAD "kind: solve\nconfig: {problem: {name: quadratic}, method: sgd}\nscales: [{name: quick}]\n"
+        {HEAD "kind: survey\nconfig: {model: softmax, method: sgd}\nscales: [{name: quick}]\n"
               "arms: [{name: a}]\nexpect: [{say: s, figure: f, of: {a: 1}, at_least: 0}]\n",
-         "'solve'"},
+         "'survey'"},
         {HEAD
          "kind: solve\nconfig: {problem: {name: quadrati}, method: sgd, solve: {steps: 1}}\nscales: [{name: quick}]\n"
          "arms: [{name: a}]\nexpect: [{say: s, figure: f, of: {a: 1}, at_least: 0}]\n",
