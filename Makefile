@@ -4,7 +4,7 @@ SETUP = $(if $(GLISSADE_NO_SETUP),true,sh scripts/setup.sh)
 DESTDIR ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo tests test test-slow python wheel theory bench asan clang fuzz format format-check lint howto roots arm64 docs deb deb-roots install help info clean
+.PHONY: all setup configure demo tests test test-slow python wheel theory experiments bench asan clang fuzz format format-check lint howto roots arm64 docs deb deb-roots install help info clean
 
 all: configure ## build the libraries and the commands build/glissade, build/glissade64
 	@ninja -C $(BUILD)
@@ -38,6 +38,10 @@ wheel: ## build a wheel of the Python package into build/wheel
 
 theory: tests ## every theorem as a check at full length; writes the tables of docs/theory.md
 	@python3 scripts/theory.py $(BUILD)
+
+experiments: configure ## the papers' experiments at scale quick (resumable); writes their results and docs/experiments.md
+	@ninja -C $(BUILD) glissade
+	@python3 scripts/experiments.py $(BUILD)/glissade
 
 bench: all ## benchmarks, side by side with their peers
 	@ninja -C $(BUILD) benchmarks

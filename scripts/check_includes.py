@@ -21,7 +21,8 @@ STANDS_ON = {
     "monitor": "base measure",
     "run": "base comm data problem model estimator predict method measure",
     "report": "base run",
-    "cli": "base comm data problem model estimator predict method measure monitor run report",
+    "experiment": "base comm data problem estimator method measure run report",
+    "cli": "base comm data problem model estimator predict method measure monitor run report experiment",
 }
 # Folders of a room from the lowest layer up. Files beside the folders stand under them all.
 LAYERS = {"run": ["config", "training", "loop", "observer", "search"]}

@@ -38,6 +38,7 @@ WORDS = {
         probe prober progress replay run scaling solution solve stepper stop stretch survey suspect suspects sweep trace training trial
         validation verdict verify why""",
     "report": "asset report",
+    "experiment": "experiment experiments",
     "cli": "",  # its names begin with cli_
 }
 # Public names that keep another room's word, and the room whose header has them.

@@ -16,5 +16,6 @@
 #include <glissade/run.h>
 #include <glissade/search.h>
 #include <glissade/report.h>
+#include <glissade/experiment.h>
 
 #endif

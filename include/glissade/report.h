@@ -27,6 +27,10 @@ GLS_API gls_status gls_report_write(gls_context *ctx, const char *const *runs, i
 /* Whether all runs in these folders have ended (written result.json), every seed of a run with several. */
 GLS_API gls_status gls_report_ended(gls_context *ctx, const char *const *runs, int64_t count, bool *ended);
 
+/* Writes the page about an experiment from its result.json (gls_experiment_run): verdict, figures beside the paper's
+ * numbers, arms. GLS_ERR_INPUT for a file that is something else. */
+GLS_API gls_status gls_report_experiment(gls_context *ctx, const char *result, const char *path);
+
 #ifdef __cplusplus
 }
 #endif

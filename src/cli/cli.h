@@ -97,8 +97,8 @@ struct cli_verb {
 
 extern const cli_verb *const cli_verbs[]; /* ends with NULL */
 extern const cli_verb cli_train, cli_sweep, cli_report, cli_measure, cli_advise, cli_replay, cli_solve, cli_list,
-    cli_data, cli_predict, cli_evaluate, cli_sample, cli_export, cli_theory, cli_pair, cli_scale, cli_help, cli_version,
-    cli_completion;
+    cli_data, cli_predict, cli_evaluate, cli_sample, cli_export, cli_theory, cli_pair, cli_scale, cli_experiment,
+    cli_help, cli_version, cli_completion;
 
 const cli_verb *cli_find_verb(const char *name); /* NULL with a message that names the nearest */
 
@@ -197,6 +197,10 @@ json_t *cli_theorem_conditions(const gls_theorem *theorem);
 /* suspects.c: the examples that a run's ledger shows as suppressed; an action of `data`. */
 gls_status cli_suspects(gls_context *ctx, const cli_args *args);
 
+/* experiment.c: every row of the papers, printed or into an array; nothing where no experiments are found and nobody
+ * asked for them. Returns the exit code. */
+int cli_list_experiments(gls_context *ctx, bool asked, json_t *into);
+
 /* progress.c */
 typedef struct cli_progress {
     bool quiet, terminal, unicode;
@@ -205,6 +209,8 @@ typedef struct cli_progress {
 } cli_progress;
 void cli_progress_init(cli_progress *progress, bool quiet);
 void cli_progress_show(void *user, const gls_progress *progress); /* user: the cli_progress */
+/* Work of many parts: what is done now, the share of all, and the seconds that are left (below 0: not known). */
+void cli_progress_work(cli_progress *progress, const char *text, double share, double seconds_left);
 void cli_progress_clear(cli_progress *progress);
 
 /* signals.c: SIGINT, SIGTERM and SIGHUP ask the context's work to stop, a second one ends the process; SIGUSR1, SIGUSR2

@@ -6,10 +6,10 @@
 
 enum { NARROWEST = 17 }; /* of the column of names */
 
-static const char presets[] = "presets", theorems[] = "theorems";
-static const char *const words[] = {"methods",     "estimators", "measures",  "models", "problems",
-                                    "data",        "transforms", "schedules", "noises", "exchanges",
-                                    "batch_rules", theorems,     presets,     NULL};
+static const char presets[] = "presets", theorems[] = "theorems", experiments[] = "experiments";
+static const char *const words[] = {"methods",     "estimators", "measures",  "models",    "problems",
+                                    "data",        "transforms", "schedules", "noises",    "exchanges",
+                                    "batch_rules", theorems,     presets,     experiments, NULL};
 
 static const char *word_at(const void *user, int64_t i) {
     return ((const char *const *)user)[i];
@@ -133,15 +133,20 @@ static void list_theorems(const char *only, json_t *into) {
     }
 }
 
-static void list_word(gls_context *ctx, const char *word, const char *only, json_t *root) {
+/* asked: this kind was named, not all. */
+static int list_word(gls_context *ctx, const char *word, const char *only, bool asked, json_t *root) {
     json_t *into = root ? json_array() : NULL;
-    if (strcmp(word, presets) == 0)
+    int code = CLI_DONE;
+    if (strcmp(word, experiments) == 0)
+        code = cli_list_experiments(ctx, asked, into);
+    else if (strcmp(word, presets) == 0)
         list_presets(into);
     else if (strcmp(word, theorems) == 0)
         list_theorems(only, into);
     else
         list_kind(ctx, (gls_kind)kind_of(word), only, into);
     if (root) json_object_set_new(root, word, into);
+    return code;
 }
 
 static bool is_member(gls_context *ctx, const char *word, const char *name) {
@@ -168,14 +173,15 @@ static int list_given(gls_context *ctx, const cli_args *args, json_t *root) {
             return cli_bad("unknown kind '%s'%s", word,
                            cli_nearest(word, word_at, words,
                                        "; expected methods, estimators, measures, models, problems, data, transforms, "
-                                       "schedules, noises, exchanges, batch_rules, theorems or presets",
+                                       "schedules, noises, exchanges, batch_rules, theorems, presets or experiments",
                                        text));
         }
         const char *next = i + 1 < args->positionals ? args->positional[i + 1] : NULL;
         bool only = next && is_member(ctx, word, next);
         if (next && !only && !is_word(next))
             return cli_bad("there is no '%s' among the %s; `glissade list %s` lists them", next, word, word);
-        list_word(ctx, word, only ? next : NULL, root);
+        int code = list_word(ctx, word, only ? next : NULL, true, root);
+        if (code != CLI_DONE) return code;
         if (only) i++;
     }
     return CLI_DONE;
@@ -186,7 +192,8 @@ static int run(const cli_args *args) {
     if (!ctx) return CLI_FAILED;
     json_t *root = cli_has(args, "json") ? json_object() : NULL;
     int code = list_given(ctx, args, root);
-    for (int i = 0; words[i] && !args->positionals; i++) list_word(ctx, words[i], NULL, root);
+    for (int i = 0; words[i] && !args->positionals && code == CLI_DONE; i++)
+        code = list_word(ctx, words[i], NULL, false, root);
     if (root && code == CLI_DONE)
         code = cli_print_json(root, 0);
     else
@@ -200,10 +207,10 @@ static const cli_flag flags[] = {{"json", NULL, "print one JSON object with an a
 const cli_verb cli_list = {
     .name = "list",
     .synopsis = "list [KIND [NAME]]...",
-    .help = "list methods, models, measures, data sets, theorems and presets",
+    .help = "list methods, models, measures, data sets, theorems, presets and experiments",
     .details = "Kinds: methods, estimators, measures, models, problems, data, transforms, schedules, noises, "
                "exchanges, batch_rules, theorems, "
-               "presets. "
+               "presets, experiments. "
                "With a name, its options are shown one on a line, with their defaults.",
     .flags = flags,
     .words = words,

@@ -9,10 +9,10 @@
 #include "cli/cli.h"
 
 /* In the order of `glissade help`: what most people need first. */
-const cli_verb *const cli_verbs[] = {&cli_train,  &cli_report,  &cli_predict, &cli_evaluate,   &cli_sample,
-                                     &cli_export, &cli_measure, &cli_advise,  &cli_sweep,      &cli_pair,
-                                     &cli_scale,  &cli_solve,   &cli_replay,  &cli_data,       &cli_theory,
-                                     &cli_list,   &cli_help,    &cli_version, &cli_completion, NULL};
+const cli_verb *const cli_verbs[] = {
+    &cli_train,  &cli_report, &cli_predict, &cli_evaluate, &cli_sample,     &cli_export,     &cli_measure,
+    &cli_advise, &cli_sweep,  &cli_pair,    &cli_scale,    &cli_experiment, &cli_solve,      &cli_replay,
+    &cli_data,   &cli_theory, &cli_list,    &cli_help,     &cli_version,    &cli_completion, NULL};
 
 static const char *verb_at(const void *user, int64_t i) {
     const cli_verb *const *verbs = user;

@@ -105,10 +105,8 @@ static int columns(void) {
 }
 
 /* Texts are dropped by weight until the line fits the terminal; the bar gets the columns that are left. */
-static void draw(cli_progress *p, const gls_progress *g) {
-    part parts[PARTS];
-    int n = describe(g, parts), width = columns() - 1, total = 0;
-    double share = share_done(g);
+static void draw(cli_progress *p, part parts[PARTS], int n, double share) {
+    int width = columns() - 1, total = 0;
     for (int i = 0; i < n; i++) total += (int)strlen(parts[i].text) + (i ? 2 : 0);
     while (n > 1 && total > width) {
         int drop = 0;
@@ -133,16 +131,23 @@ static void draw(cli_progress *p, const gls_progress *g) {
     p->drawn = true;
 }
 
-static void plain_line(const gls_progress *g) {
-    part parts[PARTS];
-    int n = describe(g, parts);
+static void plain_line(part parts[PARTS], int n) {
     for (int i = 0; i < n; i++) fprintf(stderr, "%s%s", i ? "  " : "", parts[i].text);
     fputc('\n', stderr);
+}
+
+static void show(cli_progress *p, part parts[PARTS], int n, double share) {
+    p->last = now();
+    if (p->terminal)
+        draw(p, parts, n, share);
+    else
+        plain_line(parts, n);
 }
 
 /* Ten frames a second on a terminal; in a log a line every ten seconds, or two after a validation. */
 void cli_progress_show(void *user, const gls_progress *g) {
     cli_progress *p = user;
+    part parts[PARTS];
     if (p->quiet) return;
     double t = now(), since = t - p->last;
     if (p->terminal ? since < 0.1 : since < (g->validated ? 2 : 10)) return;
@@ -150,9 +155,16 @@ void cli_progress_show(void *user, const gls_progress *g) {
         p->last = t; /* the first plain line comes after a while */
         return;
     }
-    p->last = t;
-    if (p->terminal)
-        draw(p, g);
-    else
-        plain_line(g);
+    show(p, parts, describe(g, parts), share_done(g));
+}
+
+void cli_progress_work(cli_progress *p, const char *text, double share, double seconds_left) {
+    part parts[PARTS] = {{.weight = 0}, {.weight = 1}};
+    char left[32];
+    double since = now() - p->last;
+    if (p->quiet || since < (p->terminal ? 0.1 : 10)) return;
+    snprintf(parts[0].text, sizeof parts[0].text, "%s", text);
+    bool known = seconds_left >= 0;
+    if (known) snprintf(parts[1].text, sizeof parts[1].text, "%s left", cli_duration(seconds_left, left));
+    show(p, parts, known ? 2 : 1, share > 1 ? 1 : share);
 }

@@ -8,7 +8,9 @@ extern const char gls_asset_curves_js[];
 extern const char gls_asset_measures_js[];
 extern const char gls_asset_findings_js[];
 extern const char gls_asset_tables_js[];
+extern const char gls_asset_frame_js[];
 extern const char gls_asset_start_js[];
+extern const char gls_asset_experiment_js[];
 extern const char gls_asset_chart_js[];
 
 #endif

@@ -1,5 +1,4 @@
-/* The page: run folders as JSON, beside the style and the scripts that draw it, in one file. It is written whole or not
- * at all, so that an open page that reloads itself never finds half of one. */
+/* The page about runs: their folders as JSON, and the scripts that draw it. */
 #include <glissade/report.h>
 
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 
 #include "base/io.h"
 #include "report/assets.h"
+#include "report/page.h"
 #include "report/run_folder.h"
 #include "report/walk.h"
 
@@ -190,73 +190,10 @@ static gls_status collect(collection *c, const char *const *folders, int64_t cou
 
 /* ---- the page ---- */
 
-/* Text of a page element: the five characters that mean something in HTML are escaped. */
-static gls_status write_escaped(gls_writer *writer, const char *text) {
-    for (; *text; text++) {
-        const char *escape = *text == '&'    ? "&amp;"
-                             : *text == '<'  ? "&lt;"
-                             : *text == '>'  ? "&gt;"
-                             : *text == '"'  ? "&quot;"
-                             : *text == '\'' ? "&#39;"
-                                             : NULL;
-        GLS_TRY(escape ? gls_writer_write(writer, escape, (int64_t)strlen(escape)) : gls_writer_write(writer, text, 1));
-    }
-    return GLS_OK;
-}
-
-/* In a script element "<" could begin its end, or a comment that swallows it. In JSON it stands in texts alone, where
- * it may be spelt otherwise. */
-static gls_status write_json(gls_context *ctx, gls_writer *writer, const json_t *data) {
-    char *text = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    gls_status status = text ? GLS_OK : no_memory(ctx);
-    for (char *at = text, *next; status == GLS_OK && *at; at = next) {
-        next = strchrnul(at, '<');
-        status = gls_writer_write(writer, at, next - at);
-        if (status != GLS_OK || !*next) continue;
-        status = gls_writer_write(writer, "\\u003c", 6);
-        next++;
-    }
-    free(text);
-    return status;
-}
-
-static gls_status write_text(gls_writer *writer, const char *text) {
-    return gls_writer_write(writer, text, (int64_t)strlen(text));
-}
-
 /* In the order in which they need each other. */
-static const char *const scripts[] = {gls_asset_page_js,
-                                      gls_asset_curves_js,
-                                      gls_asset_measures_js,
-                                      gls_asset_findings_js,
-                                      gls_asset_tables_js,
-                                      gls_asset_start_js,
-                                      NULL};
-
-static gls_status write_page(gls_context *ctx, gls_writer *writer, const gls_report_options *options, const char *title,
-                             const json_t *data) {
-    GLS_TRY(write_text(writer, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"));
-    GLS_TRY(write_text(writer, "<title>"));
-    GLS_TRY(write_escaped(writer, title));
-    GLS_TRY(write_text(writer, "</title>\n<style>\n"));
-    GLS_TRY(write_text(writer, gls_asset_page_css));
-    GLS_TRY(write_text(
-        writer, "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#summary\">To the summary</a>\n<header><h1>"));
-    GLS_TRY(write_escaped(writer, title));
-    GLS_TRY(write_text(writer,
-                       "</h1></header>\n<main id=\"content\"></main>\n<footer>Made by <code>glissade report</code>. "
-                       "Charts: Chart.js (MIT).</footer>\n<noscript>This page draws its charts with a script that it "
-                       "carries itself.</noscript>\n<script type=\"application/json\" id=\"data\">"));
-    GLS_TRY(write_json(ctx, writer, data));
-    GLS_TRY(write_text(writer, "</script>\n<script>"));
-    GLS_TRY(write_text(writer, gls_asset_chart_js));
-    for (const char *const *script = scripts; *script; script++) {
-        GLS_TRY(write_text(writer, "</script>\n<script>\n"));
-        GLS_TRY(write_text(writer, *script));
-    }
-    return write_text(writer, "</script>\n</body>\n</html>\n");
-}
+static const char *const scripts[] = {
+    gls_asset_page_js,   gls_asset_curves_js, gls_asset_measures_js, gls_asset_findings_js,
+    gls_asset_tables_js, gls_asset_frame_js,  gls_asset_start_js,    NULL};
 
 /* The page shows the warnings too; the log has them at once. */
 static void log_warnings(gls_context *ctx, const json_t *groups, const json_t *skipped) {
@@ -284,16 +221,11 @@ static char *title_of(const collection *c, const char *given, const char *folder
 
 static gls_status write_collection(collection *c, const gls_report_options *options, const char *folder, double refresh,
                                    const char *path) {
-    gls_writer *writer = NULL;
     json_t *data = json_pack("{s:O, s:O, s:f}", "groups", c->groups, "skipped", c->skipped, "refresh", refresh);
     char *title = data ? title_of(c, options ? options->title : NULL, folder) : NULL;
     if (!(refresh > 0)) log_warnings(c->ctx, c->groups, c->skipped);
-    gls_status status = title ? gls_writer_open(c->ctx, path, &writer) : no_memory(c->ctx);
-    if (status == GLS_OK) status = write_page(c->ctx, writer, options, title, data);
-    if (status == GLS_OK)
-        status = gls_writer_commit(writer);
-    else
-        gls_writer_abort(writer);
+    gls_report_page page = {title, "glissade report", "summary", scripts, data};
+    gls_status status = title ? gls_report_page_write(c->ctx, &page, path) : no_memory(c->ctx);
     gls_free(c->ctx, title);
     json_decref(data);
     return status;

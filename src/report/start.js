@@ -1,5 +1,5 @@
 "use strict";
-// The page around its sections: controls, contents, printing, loading anew; and the start of it all.
+// The page about runs: controls, loading anew, and the start of it all.
 
 function controls(main) {
   const radio = (value, text) => {
@@ -9,30 +9,10 @@ function controls(main) {
   };
   const slider = element("input", { type: "range", min: "0", max: "0.98", step: "0.02", value: String(smoothing), "aria-label": "Smoothing of curves",
     oninput: (event) => { smoothing = Number(event.target.value); charts.forEach((entry) => { if (!entry.spec.datasets) draw(entry); }); } });
-  const theme = element("button", { type: "button", onclick: () => {
-    document.documentElement.dataset.theme = dark() ? "light" : "dark";
-    drawAll();
-  } }, "light / dark");
   main.append(element("div", { class: "controls" },
     element("fieldset", {}, element("legend", {}, "Against"), radio("step", "step"), radio("epoch", "epoch"), radio("time", "seconds")),
-    element("label", {}, "Smoothing ", slider), theme,
+    element("label", {}, "Smoothing ", slider), themeButton(),
     element("span", { class: "soft" }, "Drag across a chart to zoom, double click to reset. On a focused chart: arrow keys read values, + and − zoom, 0 resets.")));
-}
-
-function contents(main) {
-  const links = [...main.querySelectorAll("h2")].map((heading) => {
-    heading.id = heading.id || heading.textContent.toLowerCase().replace(/[^a-z0-9]+/g, "-");
-    return element("a", { href: "#" + heading.id }, heading.textContent);
-  });
-  main.prepend(element("nav", { "aria-label": "Sections" }, ...links));
-}
-
-// Printed in light colours, whatever the screen shows, at the size that the paper gives.
-function printing() {
-  const { dataset } = document.documentElement;
-  let before;
-  addEventListener("beforeprint", () => { before = dataset.theme; dataset.theme = "light"; drawAll(); });
-  addEventListener("afterprint", () => { if (before) dataset.theme = before; else delete dataset.theme; drawAll(); });
 }
 
 function follow() {
@@ -55,9 +35,6 @@ function restore() {
   if (kept.scroll) scrollTo(0, kept.scroll);
 }
 
-const main = document.getElementById("content");
-const live = element("div", { class: "unseen", "aria-live": "polite" });
-document.body.append(live);
 nameTrials();
 warnings(main);
 findings(main);
@@ -72,4 +49,3 @@ drawAll();
 restore();
 printing();
 follow();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);

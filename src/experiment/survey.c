@@ -1,0 +1,60 @@
+/* Work of kind survey: measures at the point where a configuration begins. Figures are called MEASURE.FIGURE. */
+#include <stdio.h>
+
+#include "base/value.h"
+#include "experiment/experiment.h"
+#include <glissade/run.h>
+
+typedef struct survey_options {
+    const char *only, *sample;
+} survey_options;
+
+static const gls_option table[] = {
+    GLS_STRING("only", survey_options, only, NULL, "which measures", .flags = GLS_OPTION_REQUIRED),
+    GLS_STRING("sample", survey_options, sample, NULL, "examples that each reads"),
+    {0}};
+
+static void begin(void *user, const gls_measure_type *type) {
+    gls_experiment_job_look(user, 0.5);
+}
+
+static void keep(const gls_survey *survey, json_t *outcome) {
+    for (int64_t i = 0; i < survey->count; i++) {
+        const gls_measure_result *result = &survey->result[i];
+        for (int64_t k = 0; k < result->figures && !result->meaningless; k++) {
+            char name[160];
+            snprintf(name, sizeof name, "%s.%s", result->measure, result->figure[k].name);
+            gls_experiment_outcome_figure(outcome, name, gls_measure_result_get(result, result->figure[k].name));
+        }
+    }
+}
+
+static gls_status survey_in(gls_experiment_job *job, const survey_options *o, json_t *outcome) {
+    gls_survey_options options = {.size = sizeof options,
+                                  .config = job->config,
+                                  .only = o->only,
+                                  .sample = o->sample,
+                                  .begin = begin,
+                                  .user = job};
+    gls_survey found = {0};
+    gls_status status = gls_survey_run(job->child, &options, &found);
+    if (status == GLS_OK)
+        keep(&found, outcome);
+    else
+        gls_fail(job->ctx, status, "%s", gls_context_message(job->child));
+    gls_survey_clear(&found);
+    return status;
+}
+
+static gls_status run(gls_experiment_job *job, json_t *outcome) {
+    gls_options *options = NULL;
+    GLS_TRY(gls_experiment_job_section(job, "survey", table, sizeof(survey_options), &options));
+    gls_value_remove(job->ctx, job->config, "survey");
+    gls_status status = gls_experiment_job_enter(job, job->config);
+    if (status == GLS_OK) status = survey_in(job, gls_options_struct(options), outcome);
+    gls_experiment_job_leave(job);
+    gls_options_destroy(options);
+    return status;
+}
+
+const gls_experiment_kind gls_experiment_survey = {.name = "survey", .seed_key = "train.seed", .run = run};

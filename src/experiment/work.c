@@ -1,0 +1,208 @@
+/* One run of an experiment: its configuration, and its outcome from its folder or from the run itself. */
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/io.h"
+#include "base/value.h"
+#include "experiment/experiment.h"
+#include <glissade/run.h>
+
+enum { OUTCOME_LIMIT = 64 << 20, TREE_DEPTH = 8 };
+static const double between_shows = 0.1; /* seconds */
+
+const gls_experiment_kind *const gls_experiment_kinds[] = {&gls_experiment_train, &gls_experiment_solve,
+                                                           &gls_experiment_pair, &gls_experiment_survey, NULL};
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- what kinds of work share ---- */
+
+gls_status gls_experiment_job_enter(gls_experiment_job *job, const gls_value *config) {
+    gls_context_options setup = {.size = sizeof setup};
+    if (config) GLS_TRY(gls_config_context(job->ctx, config, &setup));
+    setup.threads = job->threads;
+    return gls_context_create(&job->child, &setup) == GLS_OK
+               ? GLS_OK
+               : gls_fail(job->ctx, GLS_ERR_MEMORY, "experiment: cannot make a context");
+}
+
+void gls_experiment_job_leave(gls_experiment_job *job) {
+    gls_context_destroy(job->child);
+    job->child = NULL;
+}
+
+void gls_experiment_job_look(gls_experiment_job *job, double share) {
+    if (gls_interrupted(job->ctx)) gls_interrupt(job->child);
+    job->progress(job->user, share);
+}
+
+gls_status gls_experiment_job_section(gls_experiment_job *job, const char *name, const gls_option *table,
+                                      size_t struct_size, gls_options **out) {
+    const gls_value *section = gls_value_get(job->config, name);
+    GLS_TRY(gls_options_create(job->ctx, name, table, struct_size, out));
+    gls_status status = section ? gls_options_apply(*out, section, NULL)
+                                : gls_fail(job->ctx, GLS_ERR_ARGUMENT, "config: expected a section '%s'", name);
+    if (status != GLS_OK) {
+        gls_options_destroy(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* ---- the configuration ---- */
+
+static gls_status apply(gls_context *ctx, gls_value *config, const char *owner, const gls_texts *set) {
+    for (int64_t i = 0; i < set->count; i++)
+        GLS_TRY(gls_config_set_from(ctx, config, gls_context_name(ctx, owner), set->item[i]));
+    return GLS_OK;
+}
+
+static gls_status set_one(gls_context *ctx, gls_value *config, const char *key, const char *value) {
+    char *text = gls_sprintf(ctx, "%s=%s", key, value);
+    gls_status status = text ? gls_config_set_from(ctx, config, "experiment", text) : GLS_ERR_MEMORY;
+    gls_free(ctx, text);
+    return status;
+}
+
+/* Sections of the scale take the places of those of the same name. */
+static gls_status replace_sections(gls_context *ctx, gls_value *config, const gls_value *sections) {
+    for (int64_t i = 0; sections && i < sections->count; i++) {
+        gls_value *copy = gls_value_clone_as(ctx, sections->items[i], sections->items[i]->key);
+        if (!copy) return GLS_ERR_MEMORY;
+        gls_value_remove(ctx, config, copy->key);
+        GLS_TRY(gls_value_append(ctx, config, copy));
+    }
+    return GLS_OK;
+}
+
+static gls_status configure(const gls_experiment_runner *r, const gls_experiment_arm *arm, const char *value,
+                            int64_t seed, gls_value *config) {
+    const gls_experiment_text *text = r->experiment->text;
+    gls_context *ctx = r->ctx;
+    char number[32];
+    GLS_TRY(replace_sections(ctx, config, r->scale->config));
+    GLS_TRY(apply(ctx, config, r->scale->name, &r->scale->set));
+    GLS_TRY(apply(ctx, config, arm->name, &arm->set));
+    if (value) GLS_TRY(set_one(ctx, config, arm->key ? arm->key : text->tune->key, value));
+    snprintf(number, sizeof number, "%lld", (long long)seed);
+    return set_one(ctx, config, gls_experiment_kinds[text->kind]->seed_key, number);
+}
+
+/* ---- the folder ---- */
+
+/* The same configuration finds its outcome again, and another version makes its own. */
+static char *folder_of(const gls_experiment_runner *r, const gls_experiment_arm *arm, const gls_value *config,
+                       int64_t seed) {
+    char *text = gls_config_text(r->ctx, config), *folder = NULL;
+    if (text) {
+        unsigned print = (unsigned)XXH3_64bits_withSeed(text, strlen(text), GLS_VERSION);
+        folder =
+            gls_sprintf(r->ctx, "%s/runs/%s/%08x/seed-%lld", r->options->folder, arm->name, print, (long long)seed);
+    }
+    gls_free(r->ctx, text);
+    return folder;
+}
+
+/* A file that is not whole is none: the run is made again. */
+static json_t *read_outcome(gls_context *ctx, const char *path) {
+    char *text = NULL;
+    int64_t size = 0;
+    json_t *outcome = NULL;
+    if (gls_file_exists(path) && gls_read_file(ctx, path, OUTCOME_LIMIT, &text, &size) == GLS_OK)
+        outcome = json_loadb(text, (size_t)size, 0, NULL);
+    gls_free(ctx, text);
+    if (outcome && json_is_object(json_object_get(outcome, "figures"))) return outcome;
+    json_decref(outcome);
+    return NULL;
+}
+
+static gls_status write_outcome(gls_context *ctx, const char *path, const json_t *outcome) {
+    char *text = json_dumps(outcome, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    gls_status status = text ? gls_write_text(ctx, path, text) : gls_fail(ctx, GLS_ERR_MEMORY, "experiment: no memory");
+    free(text);
+    return status;
+}
+
+static int remove_weights(const char *path, const struct stat *info, int what, struct FTW *at) {
+    size_t n = strlen(path);
+    static const char end[] = ".safetensors";
+    if (what == FTW_F && n > sizeof end && strcmp(path + n - (sizeof end - 1), end) == 0) unlink(path);
+    return 0;
+}
+
+/* ---- running ---- */
+
+static void show(void *user, double share) {
+    gls_experiment_runner *r = user;
+    double t = now(), done = (double)r->now.done + share, mine = (double)r->fresh + share;
+    if (!r->options->progress || (t - r->shown < between_shows && share > 0)) return;
+    r->shown = t;
+    r->now.share = r->now.runs ? done / (double)r->now.runs : 0;
+    r->now.seconds = t - r->began;
+    r->now.seconds_left = mine > 0.1 ? r->now.seconds / mine * ((double)r->now.runs - done) : -1;
+    r->options->progress(r->options->user, &r->now);
+}
+
+static gls_status run_fresh(gls_experiment_runner *r, gls_value *config, const char *folder, int64_t seed,
+                            json_t *outcome) {
+    char *own = gls_sprintf(r->ctx, "%s/run", folder);
+    gls_experiment_job job = {.ctx = r->ctx,
+                              .config = config,
+                              .folder = own,
+                              .threads = r->options->threads,
+                              .seed = seed,
+                              .progress = show,
+                              .user = r};
+    double began = now();
+    gls_status status = own ? gls_make_directory(r->ctx, folder) : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = gls_experiment_kinds[r->experiment->text->kind]->run(&job, outcome);
+    if (status == GLS_OK && gls_interrupted(r->ctx)) status = gls_fail(r->ctx, GLS_ERR_INTERRUPTED, "interrupted");
+    if (status == GLS_OK) {
+        json_object_set_new(outcome, "seconds", json_real(now() - began));
+        nftw(own, remove_weights, TREE_DEPTH, FTW_PHYS);
+        r->fresh++;
+    }
+    gls_free(r->ctx, own);
+    return status;
+}
+
+static gls_status work_in(gls_experiment_runner *r, gls_value *config, const char *folder, int64_t seed, json_t **out) {
+    char *path = gls_sprintf(r->ctx, "%s/outcome.json", folder);
+    if (!path) return GLS_ERR_MEMORY;
+    gls_status status = GLS_OK;
+    if (!(*out = read_outcome(r->ctx, path))) {
+        *out = gls_experiment_outcome_create();
+        status = *out ? run_fresh(r, config, folder, seed, *out) : GLS_ERR_MEMORY;
+        if (status == GLS_OK) status = write_outcome(r->ctx, path, *out);
+    }
+    gls_free(r->ctx, path);
+    if (status != GLS_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+gls_status gls_experiment_work(gls_experiment_runner *r, const gls_experiment_arm *arm, const char *value, int64_t seed,
+                               json_t **outcome) {
+    gls_value *config = gls_value_clone(r->ctx, r->experiment->text->config);
+    char *folder = NULL;
+    *outcome = NULL;
+    show(r, 0);
+    gls_status status = config ? configure(r, arm, value, seed, config) : GLS_ERR_MEMORY;
+    if (status == GLS_OK && !(folder = folder_of(r, arm, config, seed))) status = GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = work_in(r, config, folder, seed, outcome);
+    if (status == GLS_OK) r->now.done++;
+    gls_free(r->ctx, folder);
+    gls_value_destroy(r->ctx, config);
+    return status;
+}
