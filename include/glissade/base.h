@@ -257,7 +257,7 @@ GLS_API double gls_record_get(const gls_record *record, const char *name); /* Na
 
 /* ---- named arrays: the one list that a checkpoint holds ---- */
 
-typedef enum gls_dtype { GLS_F32, GLS_F64, GLS_I32, GLS_I64, GLS_U8 } gls_dtype;
+typedef enum gls_dtype { GLS_F32, GLS_F64, GLS_I32, GLS_I64, GLS_U8, GLS_BF16 } gls_dtype;
 
 /* One array of an object's state. data points into the object: saving reads it, restoring fills it. */
 typedef struct gls_array {

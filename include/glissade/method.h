@@ -61,6 +61,8 @@ GLS_API const char *gls_method_name(const gls_method *method);
 /* Its options with their schedules, its parameter groups and state vectors as text for people; from gls_alloc. */
 GLS_API char *gls_method_view(const gls_method *method);
 GLS_API int64_t gls_method_steps(const gls_method *method); /* told so far, refused ones left out */
+/* Memory of the state vectors, scales included; 0 before the first step where options follow creation. */
+GLS_API int64_t gls_method_state_bytes(const gls_method *method);
 /* Half of weight_decay times |w|^2 at this step's value, over blocks that are decayed, coupled or not: what a loss with
  * the decay in it has more. */
 GLS_API double gls_method_decay(const gls_method *method, const gls_real *w);
@@ -252,8 +254,9 @@ enum {
     GLS_METHOD_NEEDS_BLOCK_NORMS = 2, /* range->g_norm2, range->w_norm2 */
     GLS_METHOD_OWN_DECAY = 4,         /* the rule itself applies range->decay; else weight_decay is added to g */
     GLS_METHOD_DECOUPLED = 8,         /* weight_decay is the decoupled one */
-    GLS_METHOD_SQUARES = 16, /* its state holds squares of g: a |g| whose square overflows gls_real is an error */
-    GLS_METHOD_MOVES = 32    /* main moves w itself, by range->target, in the loop that makes the step */
+    GLS_METHOD_SQUARES = 16,    /* its state holds squares of g: a |g| whose square overflows gls_real is an error */
+    GLS_METHOD_MOVES = 32,      /* main moves w itself, by range->target, in the loop that makes the step */
+    GLS_METHOD_STATE_FIRST = 64 /* first does what is done to the state; main only reads it */
 };
 
 /* project: {ball: r} around zero, or {box: [lo, hi]} for every coordinate. */
@@ -262,11 +265,17 @@ typedef struct gls_method_projection {
     gls_reals box; /* none or two */
 } gls_method_projection;
 
+/* How the state vectors of a rule are kept between steps (option `state`). bf16: half of a float's memory; q8: a
+ * quarter, with a scale for every 256 coordinates of a block. Both are rounded up or down at random, by numbers that
+ * depend on the seed, the step and the coordinate, so that the mean is exact and small changes are not lost. */
+enum { GLS_STATE_FLOAT, GLS_STATE_BF16, GLS_STATE_Q8 };
+
 /* The options of every method; its own struct begins with them. Rows for the table: GLS_METHOD_OPTIONS below. */
 typedef struct gls_method_common {
     double lr, weight_decay, decoupled_weight_decay, clip_norm;
     const gls_value *groups, *from_theory;
     const gls_method_projection *project;
+    int state; /* GLS_STATE_... */
 } gls_method_common;
 
 /* One step under way. */
@@ -328,7 +337,8 @@ typedef struct gls_method_setup {
     const void *options;
     uint64_t seed;
     double total_steps, steps_per_epoch; /* 0: unknown */
-    gls_real *const *state;              /* the state vectors, zero */
+    gls_real *const *state;              /* the state vectors, zero at first; NULL where `state` is not float */
+    const gls_method *method;            /* for gls_method_state_read */
 } gls_method_setup;
 
 /* A step rule. A step is: schedules; refusal if g is not finite; begin; norms if needed; coefficients for every group;
@@ -339,6 +349,7 @@ typedef struct gls_method_type {
     gls_member member;
     size_t self_size;           /* memory of its own, zero at the start */
     const char *const *vectors; /* names of its state vectors [d], zero at the start; ends with NULL */
+    unsigned not_negative;      /* bit i: vector i has no negative numbers, as mean squares */
     unsigned needs;
     gls_status (*create)(void *self, const gls_method_setup *setup);
     void (*destroy)(gls_context *ctx, void *self);
@@ -358,6 +369,10 @@ typedef struct gls_method_type {
     /* One value a coordinate for an option: takes values [d]. */
     gls_status (*set_vector)(void *self, const gls_method_setup *setup, const char *key, const gls_real *values);
 } gls_method_type;
+
+/* n coordinates of a state vector from `offset` on, however it is kept: for `record` and the like. */
+GLS_API void gls_method_state_read(const gls_method_setup *setup, int vector, int64_t offset, int64_t n, gls_real *out);
+GLS_API double gls_method_state_squares(const gls_method_setup *setup, int vector); /* the sum of its squares */
 
 GLS_API gls_status gls_register_method(gls_context *ctx, const gls_method_type *type);
 /* Built-in and registered methods in order; NULL at the end. */
@@ -389,6 +404,12 @@ GLS_UNUSED static const gls_option gls_method_projection_options[] = {
 #define GLS_METHOD_PROJECT                                                                               \
     GLS_MAP("project", gls_method_common, project, gls_method_projection_options, gls_method_projection, \
             "projection after the step: {ball: r} or {box: [lo, hi]}", .flags = GLS_OPTION_WHOLE)
+/* For rules that see their state through ranges alone. */
+#define GLS_METHOD_STATE                                                                                       \
+    GLS_ENUM("state", gls_method_common, state, "float", "float|bf16|q8",                                      \
+             "how the state is kept: q8 in 8 bits with a scale for 256 of them; both narrow ones are rounded " \
+             "at random",                                                                                      \
+             .flags = GLS_OPTION_WHOLE)
 #define GLS_METHOD_THEORY(help_text) \
     GLS_VALUE("from_theory", gls_method_common, from_theory, help_text, .flags = GLS_OPTION_WHOLE)
 #define GLS_METHOD_REST                                                                                  \

@@ -12,6 +12,8 @@ size_t gls_dtype_size(gls_dtype dtype) {
     case GLS_F64:
     case GLS_I64:
         return 8;
+    case GLS_BF16:
+        return 2;
     case GLS_U8:
         return 1;
     }

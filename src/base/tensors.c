@@ -21,7 +21,7 @@
 enum { MAX_HEADER = 64 << 20, PIECE = 1 << 20 };
 
 /* Ours first, by gls_dtype; of the format's others two are read as weights, the rest may lie in a file unread. */
-enum { DTYPE_F16 = GLS_U8 + 1, DTYPE_BF16 };
+enum { DTYPE_F16 = GLS_BF16 + 1 };
 static const struct {
     const char *name;
     int64_t size;
@@ -30,8 +30,8 @@ static const struct {
               [GLS_I32] = {"I32", 4},
               [GLS_I64] = {"I64", 8},
               [GLS_U8] = {"U8", 1},
+              [GLS_BF16] = {"BF16", 2},
               [DTYPE_F16] = {"F16", 2},
-              [DTYPE_BF16] = {"BF16", 2},
               {"BOOL", 1},
               {"I8", 1},
               {"I16", 2},
@@ -424,8 +424,8 @@ static bool fits(gls_tensors *t, const char *name, const gls_block *block, gls_a
     json_t *entry = json_object_get(t->header, name);
     snprintf(found, 160, "not in the file");
     if (!gls_tensors_has(t, name) || read_entry(t, name, entry, have, offset) != GLS_OK) return false;
-    bool real = have->dtype == GLS_F32 || have->dtype == GLS_F64 || (int)have->dtype == DTYPE_F16 ||
-                (int)have->dtype == DTYPE_BF16;
+    bool real =
+        have->dtype == GLS_F32 || have->dtype == GLS_F64 || (int)have->dtype == DTYPE_F16 || have->dtype == GLS_BF16;
     bool same = real && have->dims == block->dims;
     for (int i = 0; same && i < block->dims; i++) same = have->shape[i] == block->shape[i];
     print_shape(have, found, 160);

@@ -94,8 +94,8 @@ gls_status gls_learned_add(gls_learned *learned, const char *name, gls_dtype dty
 /* Type and length are compared with what these data need: the arrays may come from a file of another set. */
 gls_status gls_learned_get(const gls_learned *learned, const char *name, gls_dtype dtype, int64_t *size, void *data) {
     GLS_GIVEN(NULL, learned, name, size, data);
-    static const char *const dtypes[] = {
-        [GLS_F32] = "F32", [GLS_F64] = "F64", [GLS_I32] = "I32", [GLS_I64] = "I64", [GLS_U8] = "U8"};
+    static const char *const dtypes[] = {[GLS_F32] = "F32", [GLS_F64] = "F64", [GLS_I32] = "I32",
+                                         [GLS_I64] = "I64", [GLS_U8] = "U8",   [GLS_BF16] = "BF16"};
     const gls_arrays *arrays = &learned->fitted->arrays;
     gls_context *ctx = learned->fitted->ctx;
     char text[160];

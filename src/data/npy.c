@@ -202,6 +202,8 @@ static double value_at(const gls_npy *array, int64_t i) {
         return (double)((const int64_t *)array->data)[i];
     case GLS_U8:
         return ((const uint8_t *)array->data)[i];
+    case GLS_BF16: /* no type of the format */
+        break;
     }
     return NAN;
 }

@@ -2,6 +2,7 @@
  * that no other matches. Also the cut of w into pieces: none crosses a block, so each has one group. */
 #include "method/method.h"
 #include "base/arith.h"
+#include "method/narrow.h"
 #include "method/table.h"
 
 #include "base/option.h"
@@ -310,8 +311,13 @@ static void cut(gls_method *method, int64_t *matched) {
         method->no_decoupled[b] = exempt && !method->group[group].decoupled_named;
         for (int64_t at = 0; at < block->size; at += GLS_CHUNK, count++) {
             int64_t size = gls_least(block->size - at, GLS_CHUNK);
-            method->piece[count] =
-                (gls_method_piece){.offset = block->offset + at, .begin = at, .size = size, .block = b, .group = group};
+            method->piece[count] = (gls_method_piece){.offset = block->offset + at,
+                                                      .begin = at,
+                                                      .size = size,
+                                                      .block = b,
+                                                      .group = group,
+                                                      .scales = method->scales};
+            method->scales += gls_parts(size, GLS_METHOD_SCALED);
             if (filled >= TASK) {
                 method->task[method->tasks++] = count;
                 filled = 0;

@@ -27,7 +27,8 @@ gls_method_setup gls_method_setup_of(const gls_method *method) {
                               .seed = method->seed,
                               .total_steps = method->total_steps,
                               .steps_per_epoch = method->steps_per_epoch,
-                              .state = method->state};
+                              .state = method->state,
+                              .method = method};
 }
 
 /* Books everything a step needs; the options may no longer change but for schedulable ones. */
@@ -35,12 +36,7 @@ static gls_status make_ready(gls_method *method) {
     if (method->ready) return GLS_OK;
     const gls_method_type *type = method->type;
     if (!method->piece) GLS_TRY(gls_method_pieces_create(method));
-    for (const char *const *name = type->vectors; name && *name; name++) {
-        gls_real **vector = &method->state[name - type->vectors];
-        if (!*vector) *vector = gls_alloc(method->ctx, method->parameters, sizeof **vector);
-        if (!*vector) return GLS_ERR_MEMORY;
-        method->vectors = (int)(name - type->vectors) + 1;
-    }
+    GLS_TRY(gls_method_state_create(method));
     if (!method->self) method->self = gls_alloc(method->ctx, 1, type->self_size);
     if (!method->self) return GLS_ERR_MEMORY;
     gls_method_setup setup = gls_method_setup_of(method);
@@ -106,7 +102,7 @@ void gls_method_destroy(gls_method *method) {
     gls_context *ctx = method->ctx;
     if (method->type->destroy && method->self) method->type->destroy(ctx, method->self);
     gls_free(ctx, method->self);
-    for (int i = 0; i < GLS_METHOD_VECTORS; i++) gls_free(ctx, method->state[i]);
+    gls_method_state_destroy(method);
     gls_method_groups_destroy(method);
     gls_method_frozen_destroy(method);
     gls_free(ctx, method->piece);
@@ -303,10 +299,7 @@ gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays 
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "zero_gradients", GLS_I64, 1, &method->zero_gradients));
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "refused", GLS_I64, 1, &method->refused));
     gls_arrays_optional(arrays); /* unknown to checkpoints of former versions */
-    for (int i = 0; i < method->vectors; i++) {
-        GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, method->type->vectors[i], GLS_DTYPE_REAL, method->parameters,
-                                     method->state[i]));
-    }
+    GLS_TRY(gls_method_state_arrays(method, prefix, arrays));
     GLS_TRY(gls_method_groups_arrays(method, prefix, arrays));
     gls_method_setup setup = gls_method_setup_of(method);
     return method->type->arrays ? method->type->arrays(method->self, &setup, prefix, arrays) : GLS_OK;

@@ -26,6 +26,7 @@ typedef struct gls_method_group {
 /* At most GLS_CHUNK consecutive coordinates of one block, the first at `begin` in the block and at `offset` in w. */
 typedef struct gls_method_piece {
     int64_t offset, begin, size, block, group;
+    int64_t scales; /* the first of its scales, where state is kept in 8 bits */
 } gls_method_piece;
 
 /* What a pass gathers over one piece, and then over blocks and all of w. */
@@ -81,7 +82,12 @@ struct gls_method {
     gls_real *kept;    /* [frozen] w there */
 
     int vectors;
-    gls_real *state[GLS_METHOD_VECTORS];
+    int precision;                       /* GLS_STATE_...; else than float the state is: */
+    gls_real *state[GLS_METHOD_VECTORS]; /* NULL */
+    void *narrow[GLS_METHOD_VECTORS];    /* [parameters] */
+    gls_real *scale[GLS_METHOD_VECTORS]; /* [scales] */
+    int64_t scales;
+    uint32_t dither[GLS_METHOD_VECTORS][2]; /* keys of this step's rounding */
     void *self;
     int64_t steps, zero_gradients;
     int64_t refused; /* steps that changed nothing: schedules count them, bias corrections do not */
@@ -113,9 +119,23 @@ void gls_method_frozen_destroy(gls_method *method);
 gls_answer gls_method_frozen_begin(gls_method *method, const gls_answer *answer, const gls_real *w);
 void gls_method_frozen_end(const gls_method *method, gls_real *w);
 
+/* state.c: the state vectors of all rules. */
+gls_status gls_method_state_create(gls_method *method);
+void gls_method_state_destroy(gls_method *method);
+gls_status gls_method_state_arrays(gls_method *method, const char *prefix, gls_arrays *arrays);
+/* Before the passes of a step: what it rounds by. */
+void gls_method_state_begin(gls_method *method, int64_t step);
+/* The state of a range, its first coordinate at `at` in the piece: where it lies, or widened into `wide`, which holds
+ * GLS_METHOD_VECTORS ranges; and rounded back. */
+void gls_method_state_load(const gls_method *method, const gls_method_piece *piece, int64_t at, gls_range *r,
+                           gls_real (*wide)[GLS_METHOD_RANGE]);
+void gls_method_state_store(const gls_method *method, const gls_method_piece *piece, int64_t at, const gls_range *r);
+
 /* norm.c: over the coordinates that are trained. */
 /* |g|^2 as handed over, or read, with the bits of gls_sum_squares. Not finite if g is not, or if the sum overflows. */
 double gls_method_norm2(gls_method *method, const gls_answer *answer, const gls_method_blocks *blocks);
+/* The last piece that begins at or before the offset. */
+int64_t gls_method_piece_at(const gls_method *method, int64_t offset);
 int64_t gls_method_nonfinite(const gls_method *method, const gls_method_blocks *blocks);
 
 /* update.c: the step of every method that has no tell of its own. The answer's g is not looked at; w: NULL, or the

@@ -11,8 +11,7 @@ typedef struct reading {
     const gls_real *const *g;
 } reading;
 
-/* The last piece that begins at or before the offset. */
-static int64_t piece_at(const gls_method *method, int64_t offset) {
+int64_t gls_method_piece_at(const gls_method *method, int64_t offset) {
     int64_t low = 0, high = method->pieces;
     while (high - low > 1) {
         int64_t middle = low + (high - low) / 2;
@@ -28,7 +27,7 @@ static int64_t piece_at(const gls_method *method, int64_t offset) {
 static double chunk_squares(const reading *job, int64_t begin, int64_t end) {
     const gls_method *method = job->method;
     double part[GLS_LANES] = {0};
-    for (int64_t i = piece_at(method, begin), at = begin; at < end; i++) {
+    for (int64_t i = gls_method_piece_at(method, begin), at = begin; at < end; i++) {
         const gls_method_piece *piece = &method->piece[i];
         int64_t skip = at - piece->offset, size = gls_least(piece->size - skip, end - at);
         if (!method->group[piece->group].frozen)

@@ -54,6 +54,7 @@ typedef struct room {
     _Alignas(64) gls_real step[GLS_METHOD_RANGE];
     _Alignas(64) gls_real g[GLS_METHOD_RANGE]; /* clipped and decayed */
     _Alignas(64) gls_real moved[GLS_METHOD_RANGE];
+    _Alignas(64) gls_real state[GLS_METHOD_VECTORS][GLS_METHOD_RANGE]; /* where it is kept narrower */
 } room;
 
 /* Where w may go on this piece; the rate is the rule's. */
@@ -95,7 +96,8 @@ static double coupled_decay(const pass *p, const gls_method_piece *piece, const 
 /* Whether a range must fit into the buffers. A rule's first pass is cut alike for all, so that its sums are. */
 static bool needs_room(const pass *p, const gls_method_piece *piece, const gls_method_common *options) {
     if (p->kind == PASS_SCALE) return false;
-    if (p->kind == PASS_FIRST || coupled_decay(p, piece, options) != 0) return true;
+    if (p->kind == PASS_FIRST || p->method->precision != GLS_STATE_FLOAT || coupled_decay(p, piece, options) != 0)
+        return true;
     if (p->kind == PASS_NORMS) return p->gain != 1;
     return !(p->update->needs & GLS_METHOD_MOVES) || p->method->projection.ball > 0;
 }
@@ -111,6 +113,12 @@ static void prepare_gradient(const pass *p, const gls_method_piece *piece, gls_r
     else
         scale_into(buffers->g, r->g, (gls_real)p->gain, r->size);
     r->g = buffers->g;
+}
+
+/* Whether the pass may change the state; the rule says so where its first pass does all of it. */
+static bool moves_state(const pass *p) {
+    if (p->kind == PASS_MAIN) return !(p->update->needs & GLS_METHOD_STATE_FIRST);
+    return p->kind == PASS_FIRST;
 }
 
 /* The rule's own work on one range. */
@@ -156,6 +164,7 @@ static void run_piece(const pass *p, int64_t number) {
                    .step = buffers.step,
                    .move = &along,
                    .target = &target};
+    bool calls_rule = p->kind == PASS_FIRST || p->kind == PASS_MAIN;
     int64_t reach = needs_room(p, piece, options) ? GLS_METHOD_RANGE : GLS_CHUNK;
     for (int64_t at = 0; at < piece->size; at += reach) {
         r.offset = piece->offset + at;
@@ -163,8 +172,9 @@ static void run_piece(const pass *p, int64_t number) {
         r.w = buffers.w = p->blocks->w[piece->block] + piece->begin + at;
         r.g = p->blocks->g[piece->block] + piece->begin + at;
         buffers.at = p->blocks->at[piece->block] + piece->begin + at;
-        for (int i = 0; i < method->vectors; i++) r.state[i] = method->state[i] + r.offset;
+        if (calls_rule) gls_method_state_load(method, piece, at, &r, buffers.state);
         run_range(p, piece, &r, &buffers, sums);
+        if (calls_rule && moves_state(p)) gls_method_state_store(method, piece, at, &r);
     }
 }
 
@@ -302,6 +312,7 @@ gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gl
     if (type->begin) type->begin(&update);
     GLS_TRY(find_norms(&p, norm2 * p.gain * p.gain));
     prepare(method, &update);
+    gls_method_state_begin(method, update.k);
     if (type->first) {
         GLS_TRY(run_pass(&p, PASS_FIRST));
         gather_first(method, &update);

@@ -35,6 +35,8 @@ char *gls_method_view(const gls_method *method) {
     }
     for (const char *const *name = method->type->vectors; name && *name; name++)
         gls_printout_add(&lines, "  state %-18s [%lld]\n", *name, (long long)method->parameters);
+    int64_t bytes = gls_method_state_bytes(method);
+    if (bytes) gls_printout_add(&lines, "  state takes %lld bytes\n", (long long)bytes);
     gls_printout_add(&lines, "  %lld parameters, %lld steps taken\n", (long long)method->parameters,
                      (long long)method->steps);
     return gls_printout_end(&lines);

@@ -156,7 +156,9 @@ static void record(const void *memory, const gls_method_setup *setup, gls_record
     if (n == 0) return;
     for (int64_t i = 0; i < n; i++) {
         int64_t at = n == d ? i : (int64_t)((double)i * (double)(d - 1) / (double)(n - 1));
-        tau[i] = pow((double)setup->state[1][at] * self->correction, 1 / o->alpha);
+        gls_real here;
+        gls_method_state_read(setup, 1, at, 1, &here);
+        tau[i] = pow((double)here * self->correction, 1 / o->alpha);
     }
     gls_sort_doubles(tau, n);
     gls_record_set(out, "tau_low", tau[n / 10]);
@@ -177,6 +179,7 @@ static const gls_option table[] = {
              "divide tau^alpha by 1 - beta2^k; not with tau0"),
     GLS_METHOD_COUPLED,
     GLS_METHOD_DECOUPLED_ROW,
+    GLS_METHOD_STATE,
     GLS_METHOD_REST,
     {0}};
 
@@ -186,6 +189,7 @@ const gls_method_type gls_method_acclip = {
     .self_size = sizeof(acclip),
     .create = create,
     .vectors = vectors,
+    .not_negative = 2,
     .needs = GLS_METHOD_MOVES,
     .coefficients = coefficients,
     .main = acclip_main,

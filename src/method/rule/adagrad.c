@@ -44,27 +44,33 @@ static void rmsprop_main(const gls_range *r) {
 
 static const char *const squares[] = {"s", NULL};
 
-static const gls_option adagrad_table[] = {
-    GLS_METHOD_LR("0.01"), ROW_POSITIVE(adagrad_options, eps, "1e-10", 0, "added to the root"),
-    GLS_METHOD_COUPLED,    GLS_METHOD_DECOUPLED_ROW,
-    GLS_METHOD_REST,       {0}};
+static const gls_option adagrad_table[] = {GLS_METHOD_LR("0.01"),
+                                           ROW_POSITIVE(adagrad_options, eps, "1e-10", 0, "added to the root"),
+                                           GLS_METHOD_COUPLED,
+                                           GLS_METHOD_DECOUPLED_ROW,
+                                           GLS_METHOD_STATE,
+                                           GLS_METHOD_REST,
+                                           {0}};
 static const gls_option rmsprop_table[] = {
     GLS_METHOD_LR("0.01"),
     ROW_BETA(rmsprop_options, rho, "0.99", "share of the running mean of squares that is kept"),
     ROW_POSITIVE(rmsprop_options, eps, "1e-8", 0, "added to the root"),
     GLS_METHOD_COUPLED,
     GLS_METHOD_DECOUPLED_ROW,
+    GLS_METHOD_STATE,
     GLS_METHOD_REST,
     {0}};
 
 const gls_method_type gls_method_adagrad = {
     .member = {"adagrad", "s += g^2, w -= lr g / (sqrt(s) + eps)", "", adagrad_table, sizeof(adagrad_options)},
     .vectors = squares,
+    .not_negative = 1,
     .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
     .main = adagrad_main};
 const gls_method_type gls_method_rmsprop = {.member = {"rmsprop",
                                                        "s = rho s + (1 - rho) g^2, w -= lr g / (sqrt(s) + eps)",
                                                        "[A] 3.1", rmsprop_table, sizeof(rmsprop_options)},
                                             .vectors = squares,
+                                            .not_negative = 1,
                                             .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
                                             .main = rmsprop_main};

@@ -77,7 +77,7 @@ static const char *const moments_top[] = {"m", "s", "s_max", NULL};
 #define ADAM_ROWS                                                                                            \
     GLS_METHOD_LR("0.001"), ROW_BETA(adam_options, beta1, "0.9", "share of the mean gradient that is kept"), \
         ROW_BETA(adam_options, beta2, "0.999", "share of the mean square that is kept"),                     \
-        ROW_POSITIVE(adam_options, eps, "1e-8", 0, "added to the root"), GLS_METHOD_REST
+        ROW_POSITIVE(adam_options, eps, "1e-8", 0, "added to the root"), GLS_METHOD_STATE, GLS_METHOD_REST
 
 static const gls_option adam_table[] = {ADAM_ROWS, GLS_METHOD_COUPLED, GLS_METHOD_DECOUPLED_ROW, {0}};
 static const gls_option adamw_table[] = {
@@ -87,18 +87,21 @@ const gls_method_type gls_method_adam = {.member = {"adam",
                                                     "bias-corrected mean gradient over the root of the mean square", "",
                                                     adam_table, sizeof(adam_options)},
                                          .vectors = moments,
+                                         .not_negative = 2,
                                          .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
                                          .coefficients = coefficients,
                                          .main = adam_main};
 const gls_method_type gls_method_adamw = {
     .member = {"adamw", "adam with decoupled weight decay", "", adamw_table, sizeof(adam_options)},
     .vectors = moments,
+    .not_negative = 2,
     .needs = GLS_METHOD_DECOUPLED | GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
     .coefficients = coefficients,
     .main = adam_main};
 const gls_method_type gls_method_amsgrad = {
     .member = {"amsgrad", "adam whose denominator never shrinks", "[T] 2.2.2", adam_table, sizeof(adam_options)},
     .vectors = moments_top,
+    .not_negative = 6,
     .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
     .coefficients = coefficients,
     .main = amsgrad_main};

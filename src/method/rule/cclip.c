@@ -176,6 +176,7 @@ static const gls_option table[] = {
         .flags = GLS_OPTION_WHOLE),
     GLS_METHOD_COUPLED,
     GLS_METHOD_DECOUPLED_ROW,
+    GLS_METHOD_STATE,
     GLS_METHOD_REST,
     {0}};
 

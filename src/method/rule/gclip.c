@@ -59,14 +59,18 @@ static void gclip_main(const gls_range *r) {
 
 static const char *const momentum[] = {"m", NULL};
 
-static const gls_option table[] = {GLS_METHOD_LR("0.1"), ROWS_GROWING_THRESHOLD(gclip_options),
-                                   GLS_METHOD_COUPLED,   GLS_METHOD_DECOUPLED_ROW,
-                                   GLS_METHOD_REST,      {0}};
+static const gls_option table[] = {GLS_METHOD_LR("0.1"),
+                                   ROWS_GROWING_THRESHOLD(gclip_options),
+                                   GLS_METHOD_COUPLED,
+                                   GLS_METHOD_DECOUPLED_ROW,
+                                   GLS_METHOD_STATE,
+                                   GLS_METHOD_REST,
+                                   {0}};
 
 const gls_method_type gls_method_gclip = {.member = {"gclip", "momentum clipped as a whole: w -= lr min(tau/|m|, 1) m",
                                                      "[A] Alg. 1", table, sizeof(gclip_options)},
                                           .vectors = momentum,
-                                          .needs = GLS_METHOD_MOVES,
+                                          .needs = GLS_METHOD_MOVES | GLS_METHOD_STATE_FIRST,
                                           .coefficients = coefficients,
                                           .first = gclip_first,
                                           .between = gclip_between,

@@ -94,13 +94,15 @@ static const gls_option table[] = {GLS_METHOD_LR("0.001"),
                                    ROW_BETA(lamb_options, beta2, "0.999", "share of the mean square that is kept"),
                                    ROW_POSITIVE(lamb_options, eps, "1e-6", 0, "added to the root"),
                                    GLS_METHOD_DECAY("0", "lambda of the rule: lambda w is added to adam's direction"),
+                                   GLS_METHOD_STATE,
                                    GLS_METHOD_REST,
                                    {0}};
 
 const gls_method_type gls_method_lamb = {
     .member = {"lamb", "adam's direction scaled to each block's weights", "[N] 1", table, sizeof(lamb_options)},
     .vectors = moments,
-    .needs = GLS_METHOD_OWN_DECAY | GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
+    .not_negative = 2,
+    .needs = GLS_METHOD_OWN_DECAY | GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_STATE_FIRST,
     .coefficients = coefficients,
     .first = lamb_first,
     .main = lamb_main};

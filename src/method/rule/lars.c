@@ -54,6 +54,7 @@ static const gls_option table[] = {
     GLS_BOOL("decay_all", lars_options, decay_all, "false",
              "weight_decay also for biases and shifts and scales of norms, as in the code that [N] cites"),
     GLS_METHOD_DECAY("0", "lambda of the rule: in the trust ratio and in the step"),
+    GLS_METHOD_STATE,
     GLS_METHOD_REST,
     {0}};
 

@@ -50,7 +50,7 @@ static void sngm_main(const gls_range *r) {
 }
 
 static void sngm_record(const void *self, const gls_method_setup *setup, gls_record *record) {
-    gls_record_set(record, "u_norm", sqrt(gls_team_sum_squares(setup->ctx, setup->state[0], setup->parameters)));
+    gls_record_set(record, "u_norm", sqrt(gls_method_state_squares(setup, 0)));
 }
 
 #define PER_BLOCK GLS_BOOL("per_block", sngd_options, per_block, "false", "normalise every block by its own norm")
@@ -64,6 +64,7 @@ static const gls_option sngm_table[] = {GLS_METHOD_LR("0.1"),
                                         PER_BLOCK,
                                         GLS_METHOD_COUPLED,
                                         GLS_METHOD_DECOUPLED_ROW,
+                                        GLS_METHOD_STATE,
                                         GLS_METHOD_REST,
                                         {0}};
 

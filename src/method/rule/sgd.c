@@ -50,9 +50,13 @@ static const char *const velocity[] = {"v", NULL};
 
 static const gls_option sgd_table[] = {
     GLS_METHOD_LR("0.1"), GLS_METHOD_COUPLED, GLS_METHOD_DECOUPLED_ROW, GLS_METHOD_REST, {0}};
-static const gls_option momentum_table[] = {GLS_METHOD_LR("0.1"), ROW_BETA(momentum_options, beta, "0.9", "momentum"),
-                                            GLS_METHOD_COUPLED,   GLS_METHOD_DECOUPLED_ROW,
-                                            GLS_METHOD_REST,      {0}};
+static const gls_option momentum_table[] = {GLS_METHOD_LR("0.1"),
+                                            ROW_BETA(momentum_options, beta, "0.9", "momentum"),
+                                            GLS_METHOD_COUPLED,
+                                            GLS_METHOD_DECOUPLED_ROW,
+                                            GLS_METHOD_STATE,
+                                            GLS_METHOD_REST,
+                                            {0}};
 
 const gls_method_type gls_method_sgd = {
     .member = {"sgd", "stochastic gradient descent: w -= lr g", "[A]", sgd_table, sizeof(gls_method_common)},
