@@ -278,6 +278,7 @@ typedef struct {
     ...;
 } gls_run_options;
 typedef int... gls_stop_reason;
+#define GLS_STOP_OBSERVER ...
 typedef struct {
     int64_t steps, refused;
     double epochs, train_loss, validation_loss, test_loss, train_score, validation_score, test_score;
@@ -289,6 +290,7 @@ typedef struct {
 const char *gls_stop_reason_name(gls_stop_reason reason);
 gls_status gls_run_create(gls_context *ctx, const gls_run_options *options, gls_run **out);
 gls_status gls_run_train(gls_run *run, gls_run_result *result);
+void gls_run_stop(gls_run *run, gls_stop_reason reason);
 void gls_run_destroy(gls_run *run);
 typedef... gls_problem;
 gls_problem *gls_run_problem(const gls_run *run);
@@ -299,14 +301,111 @@ gls_status gls_run_saved_config(gls_context *ctx, const char *folder, gls_value 
 gls_status gls_run_saved_weights(gls_context *ctx, const char *folder, const char *which, char **path, int64_t *step);
 extern "Python" void glissade_progress(void *user, const gls_progress *progress);
 
-/* ---- predictions ---- */
+/* ---- sweeps and advice ---- */
 
-typedef enum { GLS_TARGET_NONE, ... } gls_target_kind;
+typedef struct {
+    char *key;
+    ...;
+} gls_sweep_axis;
+gls_status gls_sweep_axis_parse(gls_context *ctx, const char *text, gls_sweep_axis *axis);
+void gls_sweep_axis_clear(gls_context *ctx, gls_sweep_axis *axis);
+typedef struct {
+    size_t size;
+    const gls_value *config;
+    const gls_sweep_axis *axis;
+    int64_t axes, trials, seeds, first_seed;
+    bool by_epochs, by_loss, by_score;
+    const char *folder;
+    const gls_context_options *context;
+    void (*progress)(void *user, int64_t run, int64_t runs, const char *name, const gls_run_result *result);
+    void *user;
+    ...;
+} gls_sweep_options;
+typedef struct {
+    double mean, deviation;
+    ...;
+} gls_sweep_stat;
+typedef struct {
+    char folder[...];
+    char **text;
+    int64_t runs, failed, reached, missed;
+    gls_sweep_stat selected, test_loss, test_score, train_loss, seconds, epochs;
+    ...;
+} gls_sweep_trial;
+typedef struct {
+    int64_t axes, trials;
+    gls_sweep_axis *axis;
+    gls_sweep_trial *trial;
+    char *selected_by;
+    bool greater_is_better, best, interrupted;
+    bool *edge;
+    ...;
+} gls_sweep;
+gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out);
+void gls_sweep_destroy(gls_sweep *sweep);
+typedef struct {
+    size_t size;
+    const gls_value *config;
+    const char *methods;
+    double budget;
+    void (*say)(void *user, const char *line);
+    void *user;
+    ...;
+} gls_advise_options;
+typedef struct {
+    const char *what, *value, *numbers, *rule, *source;
+    ...;
+} gls_advice_line;
+typedef struct {
+    gls_value *config;
+    gls_advice_line *line;
+    int64_t lines;
+    char *json;
+    ...;
+} gls_advice;
+gls_status gls_advise(gls_context *ctx, const gls_advise_options *options, gls_advice **out);
+void gls_advice_destroy(gls_advice *advice);
+typedef struct {
+    size_t size;
+    const gls_value *config;
+    const gls_advice *advice;
+    const char *folder;
+    const gls_context_options *context;
+    void (*begin)(void *user, const char *name);
+    void (*progress)(void *user, int64_t run, int64_t runs, const char *name, const gls_run_result *result);
+    void *user;
+    ...;
+} gls_verify_options;
+typedef struct {
+    const char *name;
+    char lr[...];
+    double train_loss, test_loss, test_score, selected;
+    char selected_by[...];
+    bool edge;
+    ...;
+} gls_entrant;
+#define GLS_ENTRANTS ...
+typedef struct {
+    gls_entrant entrant[...];
+    double ratio;
+    const char *outcome;
+    bool interrupted;
+    ...;
+} gls_verdict;
+gls_status gls_advice_verify(gls_context *ctx, const gls_verify_options *options, gls_verdict *out);
+extern "Python" void glissade_say(void *user, const char *line);
+extern "Python" void glissade_swept(void *user, int64_t run, int64_t runs, const char *name,
+                                    const gls_run_result *result);
+
+/* ---- rows in memory, and predictions ---- */
+
+typedef enum { GLS_TARGET_NONE, GLS_TARGET_CLASS, GLS_TARGET_REAL, ... } gls_target_kind;
 typedef enum { GLS_DOCUMENTS_WHOLE, ... } gls_documents;
 typedef struct {
     int64_t examples, features;
     int dims;
     int64_t shape[...];
+    bool sparse;
     gls_target_kind target;
     int64_t classes, targets, length, vocabulary;
     gls_documents documents;
@@ -316,6 +415,20 @@ typedef struct {
 typedef... gls_source;
 gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, const int32_t *label, const gls_real *y,
                                  const gls_data_info *info, gls_source **out);
+gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column, const gls_real *value,
+                                  const int32_t *label, const gls_real *y, const gls_data_info *info,
+                                  gls_source **out);
+gls_status gls_source_weigh(gls_context *ctx, gls_source *source, const double *mass, gls_source **out);
+typedef int... gls_part;
+typedef struct {
+    gls_member member;
+    gls_status (*open)(gls_context *ctx, const char *path, const void *options, gls_part part,
+                       const gls_data_info *like, gls_source **out);
+    ...;
+} gls_format;
+gls_status gls_register_format(gls_context *ctx, const gls_format *format);
+extern "Python" gls_status glissade_open(gls_context *context, const char *path, const void *options, gls_part part,
+                                         const gls_data_info *like, gls_source **out);
 gls_status gls_source_from_tokens(gls_context *ctx, const int32_t *token, const int32_t *label,
                                   const gls_data_info *info, gls_source **out);
 void gls_source_destroy(gls_source *source);

@@ -117,6 +117,9 @@ GLS_API gls_status gls_source_from_frames(gls_context *ctx, const gls_real *x, c
 GLS_API gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column,
                                           const gls_real *value, const int32_t *label, const gls_real *y,
                                           const gls_data_info *info, gls_source **out);
+/* Gives the examples masses, mass [examples] above 0, which multiply those they have. Takes source, also when it fails:
+ * then the source is destroyed. GLS_ERR_INPUT names the first mass that is none. */
+GLS_API gls_status gls_source_weigh(gls_context *ctx, gls_source *source, const double *mass, gls_source **out);
 GLS_API const gls_data_info *gls_source_info(const gls_source *source);
 
 /* A named integer per example: domain, user, marked draggers. */

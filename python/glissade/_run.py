@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrays, _safetensors
+from . import _frames, _safetensors
 from ._arrays import Array
-from ._errors import BadInputError, FileError, UnsupportedError
-from ._library import Context, Library
+from ._errors import BadInputError, FileError
+from ._library import Context
+from ._predict import Predictions, opened, predict
 from ._values import Tree, to_python
 
 
@@ -31,18 +32,22 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions:
-    """What a model says of rows.
+class MeasuredFigure:
+    """A figure that a measure gave along a run.
 
-    Attributes:
-        values: [rows, classes] probabilities, or [rows, values]; [rows, positions, ...] of tokens; None: it has none.
-        labels: [rows] classes from 0 (-1: its outputs are not numbers); [rows, positions] of tokens; None: no classes.
-        classes: their names, or None.
+    value is a number, or a list of numbers; low and high bound its 95% interval, NaN without one. meaningless: why it
+    must not be read as what its name says, or None.
     """
 
-    values: Array | None
-    labels: Array | None
-    classes: list[str] | None
+    step: int
+    epoch: float
+    measure: str
+    figure: str
+    value: float | list[float]
+    low: float
+    high: float
+    unit: str
+    meaningless: str | None
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -100,14 +105,25 @@ class Run:
                 rows.setdefault(row["name"], []).append(entry)
         return {name: _series(entries) for name, entries in rows.items()}
 
-    def frame(self) -> Any:
-        """The metrics as a pandas frame: a column for each figure, indexed by the step. Needs pandas."""
-        import pandas  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    @property
+    def measures(self) -> list[MeasuredFigure]:
+        """What its measures gave along the way, in order."""
+        path = self.path / "measures.jsonl"
+        rows = _rows(path) if path.is_file() else []
+        return [figure for row in rows if "result" in row for figure in _measured(row)]
 
-        columns = {
-            name: pandas.Series(s.value, index=s.step).groupby(level=0).last() for name, s in self.metrics.items()
-        }
-        return pandas.DataFrame(columns).rename_axis("step")
+    def frame(self, what: str = "metrics", library: str | None = None) -> Any:
+        """Metrics or measures as a frame of pandas, or of polars (library="polars", or where only that is installed).
+
+        "metrics": a row for each step with figures, a column for each figure; "measures": a row for each number that a
+        measure gave, with step, epoch, measure, figure, value, low, high, unit and meaningless.
+        """
+        if what not in ("metrics", "measures"):
+            raise BadInputError(f"frame '{what}': expected metrics or measures")
+        if what == "metrics":
+            return _frames.frame(_wide(self.metrics), library)
+        single = [m for m in self.measures if not isinstance(m.value, list)]
+        return _frames.frame({f.name: [getattr(m, f.name) for m in single] for f in fields(MeasuredFigure)}, library)
 
     def weights(self, which: str | int | None = None) -> dict[str, Array]:
         """Weights by name: "best", "final", the number of a step, or None: the final ones, before the end the latest.
@@ -123,12 +139,13 @@ class Run:
     def predict(self, rows: Any, which: str | int | None = None) -> Predictions:
         """What the trained model says of rows [n, ...], which go through what its training data went through.
 
-        Floats for models of features, integers for models of tokens. Raises BadInputError for rows of another shape,
+        Rows are an array, a pandas or polars frame, an Arrow table, a SciPy sparse matrix or a torch dataset: floats
+        for models of features, integers for models of tokens. Raises BadInputError for rows of another shape,
         UnsupportedError for problems without predictions, and for rows that an array does not describe: of frames, or
         with documents in them (labelled texts, spans), which the command `glissade predict` reads.
         """
-        with Context(self._dtype) as context, _predictor(context, self._weights_path(which)) as predictor:
-            return _predict(context, predictor, rows)
+        with Context(self._dtype) as context, opened(context, self._weights_path(which)) as predictor:
+            return predict(context, predictor, rows)
 
     def _weights_path(self, which: str | int | None) -> Path:
         with Context(self._dtype, threads=1) as context:
@@ -146,74 +163,23 @@ def _series(entries: list[tuple[int, float, float]]) -> Series:
     return Series(np.array(step, dtype=np.int64), np.array(epoch, dtype=float), np.array(value, dtype=float))
 
 
-@contextmanager
-def _predictor(context: Context, path: Path) -> Iterator[Any]:
-    out = context.library.ffi.new("gls_predictor **")
-    context.check(context.library.lib.gls_predictor_open(context.pointer, os.fsencode(path), out))
-    try:
-        yield out[0]
-    finally:
-        context.library.lib.gls_predictor_destroy(out[0])
+def _wide(metrics: dict[str, Series]) -> dict[str, Array]:
+    """A column of steps, and one for each figure; NaN where a step does not have it."""
+    steps = np.unique(np.concatenate([s.step for s in metrics.values()] or [np.zeros(0, np.int64)]))
+    columns: dict[str, Array] = {"step": steps}
+    for name, s in metrics.items():
+        columns[name] = np.full(len(steps), np.nan)
+        columns[name][np.searchsorted(steps, s.step)] = s.value
+    return columns
 
 
-@contextmanager
-def _source(context: Context, predictor: Any, rows: Any) -> Iterator[tuple[Any, int]]:
-    """The rows as the library reads them, and how many; the arrays live as long."""
-    ffi, lib = context.library.ffi, context.library.lib
-    like = lib.gls_predictor_file_info(predictor)
-    if like.documents != lib.GLS_DOCUMENTS_WHOLE or (like.length and not like.vocabulary):
-        what = "tokens whose documents have ends of their own" if like.vocabulary else "frames"
-        raise UnsupportedError(
-            f"rows: this model reads rows of {what}, which an array does not describe: predict from a file, with the "
-            "command `glissade predict`"
-        )
-    info = ffi.new("gls_data_info *", like[0])
-    array = _arrays.view(rows, "rows")
-    width = like.length or like.features
-    if array.ndim < 2 or array.size != array.shape[0] * width or not array.shape[0]:
-        raise BadInputError(f"rows: shape {list(array.shape)}: expected [rows, {width}]")
-    info.examples, info.class_names = array.shape[0], ffi.NULL
-    info.target, info.classes, info.targets = lib.GLS_TARGET_NONE, 0, 0
-    raw, prepared = ffi.new("gls_source **"), ffi.new("gls_source **")
-    if like.length:
-        array = np.ascontiguousarray(array, dtype=np.int32)
-        tokens = ffi.cast("int32_t *", array.ctypes.data)
-        context.check(lib.gls_source_from_tokens(context.pointer, tokens, ffi.NULL, info, raw))
-    else:
-        array = _arrays.read(context.library, array, "rows")
-        reals = _arrays.reals(context.library, array)
-        context.check(lib.gls_source_from_dense(context.pointer, reals, ffi.NULL, ffi.NULL, info, raw))
-    context.check(lib.gls_predictor_prepare(predictor, raw[0], prepared))
-    try:
-        yield prepared[0], array.shape[0]
-    finally:
-        lib.gls_source_destroy(prepared[0])
-
-
-def _predict(context: Context, predictor: Any, rows: Any) -> Predictions:
-    library, lib = context.library, context.library.lib
-    problem = lib.gls_predictor_problem(predictor)
-    kind = lib.gls_problem_prediction(problem)
-    if not kind.classes and not kind.values:
-        raise UnsupportedError("this model has outputs, but no predictions: it says neither classes nor values")
-    with _source(context, predictor, rows) as (source, count):
-        z = np.empty((count, lib.gls_predictor_outputs(predictor)), dtype=library.dtype)
-        context.check(lib.gls_predictor_run(predictor, source, _arrays.reals(library, z)))
-    values = labels = None
-    where = (count,) if kind.positions == 1 else (count, kind.positions)
-    if kind.values:
-        values = np.empty((*where, kind.values), dtype=library.dtype)
-        out = _arrays.reals(library, values)
-        context.check(lib.gls_problem_predict(problem, count, _arrays.reals(library, z), out))
-    if kind.classes:
-        labels = np.empty(where, dtype=np.int32)
-        into = library.ffi.cast("int32_t *", labels.ctypes.data)
-        context.check(lib.gls_problem_classify(problem, count, _arrays.reals(library, z), into))
-    return Predictions(values, labels, _class_names(library, predictor) if kind.classes else None)
-
-
-def _class_names(library: Library, predictor: Any) -> list[str] | None:
-    info = library.lib.gls_predictor_input_info(predictor)
-    if info.class_names == library.ffi.NULL:
-        return None
-    return [library.text(info.class_names[i]) for i in range(info.classes)]
+def _measured(row: dict[str, Any]) -> Iterator[MeasuredFigure]:
+    result = row["result"]
+    meaningless = result.get("meaningless")
+    for name, unit in result.get("units", {}).items():
+        value = result.get(name)
+        low, high = result.get(f"{name}_interval") or (math.nan, math.nan)
+        if isinstance(value, list):
+            value = [math.nan if v is None else v for v in value]
+        found = math.nan if value is None else value
+        yield MeasuredFigure(row["step"], row["epoch"], row["measure"], name, found, low, high, unit, meaningless)

@@ -1,4 +1,5 @@
-/* Transform weigh: masses of training examples, by class or from a file; they multiply what the source has. */
+/* Masses of examples, which multiply what the source has: from memory, or as the transform weigh by class or from a
+ * file. */
 #include "data/npy.h"
 #include "data/source.h"
 #include "data/table.h"
@@ -124,23 +125,56 @@ static gls_status weigh_examples(gls_context *ctx, const gls_source *source, con
     return status;
 }
 
+/* Masses of 1 around a source. What fails later destroys *out alone: the source inside is then the caller's. */
+static gls_status wrap(gls_context *ctx, gls_source *source, weigh_source **out) {
+    GLS_TRY(gls_wrapper_create(ctx, sizeof **out, &weigh_ops, source, (void **)out));
+    weigh_source *weighed = *out;
+    weighed->mass = gls_arena_alloc(weighed->owned.arena, source->info.examples, sizeof *weighed->mass);
+    if (!weighed->mass) {
+        gls_owned_destroy(&weighed->owned.source);
+        return GLS_ERR_MEMORY;
+    }
+    for (int64_t i = 0; i < source->info.examples; i++) weighed->mass[i] = 1;
+    weighed->owned.source.has_mass = true;
+    return GLS_OK;
+}
+
+static gls_status check_masses(gls_context *ctx, const double *mass, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (!(mass[i] > 0) || !isfinite(mass[i]))
+            return gls_fail(ctx, GLS_ERR_INPUT, "weight %lld is %g; expected more than 0", (long long)i, mass[i]);
+    return GLS_OK;
+}
+
+gls_status gls_source_weigh(gls_context *ctx, gls_source *source, const double *mass, gls_source **out) {
+    GLS_GIVEN(ctx, ctx, source, mass, out);
+    weigh_source *weighed;
+    *out = NULL;
+    gls_status status = check_masses(ctx, mass, source->info.examples);
+    if (status == GLS_OK) status = wrap(ctx, source, &weighed);
+    if (status != GLS_OK) {
+        gls_source_destroy(source);
+        return status;
+    }
+    memcpy(weighed->mass, mass, (size_t)source->info.examples * sizeof *mass);
+    *out = &weighed->owned.source;
+    return GLS_OK;
+}
+
 static gls_status apply_weigh(gls_context *ctx, gls_source *source, const void *options, uint64_t seed, bool train,
                               const gls_learned *learned, gls_source **out) {
     const weigh_options *o = options;
     weigh_source *weighed;
     if (!o->class_weights && !o->example_weights)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "transform weigh: expected class_weights or example_weights");
-    GLS_TRY(gls_wrapper_create(ctx, sizeof *weighed, &weigh_ops, source, (void **)&weighed));
-    weighed->mass = gls_arena_alloc(weighed->owned.arena, source->info.examples, sizeof *weighed->mass);
-    gls_status status = weighed->mass ? GLS_OK : GLS_ERR_MEMORY;
-    for (int64_t i = 0; status == GLS_OK && i < source->info.examples; i++) weighed->mass[i] = 1;
-    if (status == GLS_OK && o->class_weights) status = weigh_classes(ctx, source, o->class_weights, weighed->mass);
+    GLS_TRY(wrap(ctx, source, &weighed));
+    gls_status status = GLS_OK;
+    if (o->class_weights) status = weigh_classes(ctx, source, o->class_weights, weighed->mass);
     if (status == GLS_OK && o->example_weights) status = weigh_examples(ctx, source, o->example_weights, weighed->mass);
     if (status != GLS_OK) {
-        gls_owned_destroy(&weighed->owned.source); /* not the source inside, which is the caller's after a failure */
+        gls_owned_destroy(&weighed->owned.source);
         return status;
     }
-    weighed->owned.source.has_mass = true;
     *out = &weighed->owned.source;
     return GLS_OK;
 }

@@ -56,7 +56,38 @@ static void weights_of_classes_and_examples(void **state) {
     counting_end(&c, ctx);
 }
 
+static gls_source *six_rows(gls_context *ctx) {
+    static const gls_real x[6] = {1, 2, 3, 4, 5, 6}, y[6] = {0};
+    gls_data_info info = {.examples = 6, .features = 1, .target = GLS_TARGET_REAL, .targets = 1};
+    gls_source *raw;
+    assert_int_equal(gls_source_from_dense(ctx, x, NULL, y, &info, &raw), GLS_OK);
+    return raw;
+}
+
+static void weights_from_memory(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    const double once[6] = {1, 2, 0.5, 4, 5, 6}, twice[6] = {3, 1, 1, 1, 1, 0.5};
+    gls_source *s;
+    assert_int_equal(gls_source_weigh(ctx, six_rows(ctx), once, &s), GLS_OK);
+    assert_int_equal(gls_source_weigh(ctx, s, twice, &s), GLS_OK);
+    gls_rows *rows;
+    gls_batch b = whole(ctx, s, &rows);
+    for (int i = 0; i < 6; i++) assert_true(b.mass && b.mass[i] == once[i] * twice[i]);
+    gls_rows_destroy(rows);
+    gls_source_destroy(s);
+    const double bad[][6] = {{1, 1, 1, 0, 1, 1}, {1, -1, 1, 1, 1, 1}, {1, 1, NAN, 1, 1, 1}, {INFINITY, 1, 1, 1, 1, 1}};
+    const char *const says[] = {"weight 3 is 0;", "weight 1 is -1;", "weight 2 is nan;", "weight 0 is inf;"};
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+        assert_int_equal(gls_source_weigh(ctx, six_rows(ctx), bad[k], &s), GLS_ERR_INPUT);
+        assert_says(ctx, says[k]);
+        assert_null(s);
+    }
+    counting_end(&c, ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(weights_of_classes_and_examples)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(weights_of_classes_and_examples),
+                                       cmocka_unit_test(weights_from_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
-"""Glissade in PyTorch: the step rules as optimizers."""
+"""Glissade in PyTorch: the step rules as optimizers, micro-batch clipping, and exchanges between ranks."""
 
+from ._accumulation import MicroBatchAccumulation
 from ._clipping import ClippingReport, FallbackWarning, MicroBatchClipping
+from ._exchange import ExchangeReport, MicroBatchExchange, QuantizedExchange
 from ._optimizers import (
     LAMB,
     LARS,
@@ -39,10 +41,14 @@ __all__ = [
     "CClip",
     "Clip",
     "ClippingReport",
+    "ExchangeReport",
     "FallbackWarning",
     "GClip",
+    "MicroBatchAccumulation",
     "MicroBatchClipping",
+    "MicroBatchExchange",
     "MomentumSGD",
+    "QuantizedExchange",
     "RMSprop",
     "RuleOptimizer",
     "StepRefusedWarning",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import torch
@@ -13,34 +12,16 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
 from .._errors import BadInputError, UnsupportedError
-from .._members import Option
-from .._members import members as _members
-from .._method import Method, StepReport
+from .._method import StepReport
+from .._rule_options import check, default, options_of, refuse_unknown
 from . import _foreign, _rules
 from ._compiled import Engine, reachable
 
-_NOT_HERE = ("groups", "from_theory", "project", "thresholds")
 _COUNTERS = ("steps", "refused", "zero_gradients")
 
 
 class StepRefusedWarning(UserWarning):
     """A gradient was not finite: the step was refused, nothing has changed."""
-
-
-@cache
-def _options_of(rule: str) -> dict[str, Option]:
-    found = {m.name: m for m in _members("methods")}
-    return {o.key: o for o in found[rule].options if o.key not in _NOT_HERE}
-
-
-def _number(option: Option) -> Any:
-    text = option.default
-    if text in ("true", "false"):
-        return text == "true"
-    try:
-        return float(text or "")
-    except ValueError:
-        return text
 
 
 class RuleOptimizer(Optimizer):
@@ -69,14 +50,11 @@ class RuleOptimizer(Optimizer):
     rule: str = ""
 
     def __init__(self, params: Any, *, threads: int = 0, **options: Any) -> None:
-        known = _options_of(self.rule)
-        for key in options:
-            if key not in known:
-                self._check({key: options[key]})
-                raise BadInputError(f"option '{key}' of {self.rule} cannot be used in an optimizer")
+        known = options_of(self.rule)
+        refuse_unknown(self.rule, options)
         self._threads = threads
         self._reset()
-        super().__init__(params, {key: options.get(key, _number(option)) for key, option in known.items()})
+        super().__init__(params, {key: options.get(key, default(option)) for key, option in known.items()})
 
     def _reset(self) -> None:
         self.report: StepReport | None = None
@@ -84,21 +62,14 @@ class RuleOptimizer(Optimizer):
         self._active: tuple[int, ...] = ()
         self._counters = dict.fromkeys(_COUNTERS, 0)
 
-    def _check(self, options: dict[str, Any]) -> None:
-        """Raises what the library says of options."""
-        plain = {k: float(v) if isinstance(v, Tensor) else v for k, v in options.items()}
-        if plain.get("lr") == 0:
-            del plain["lr"]
-        Method(self.rule, 1, threads=1, options=plain)
-
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds a group of parameters, with options of its own; the state of the others goes on."""
-        known = _options_of(self.rule)
+        known = options_of(self.rule)
         own = {key: param_group.get(key, self.defaults[key]) for key in known}
         extra = [k for k in param_group if k not in known and k not in ("params", "param_names", "initial_lr", "name")]
         if extra:
             raise BadInputError(f"group: unknown option '{extra[0]}' of {self.rule}")
-        self._check(own)
+        check(self.rule, {k: float(v) if isinstance(v, Tensor) else v for k, v in own.items()})
         for group in self.param_groups[:1]:
             for key, option in known.items():
                 if option.whole and own[key] != group[key]:
@@ -124,7 +95,7 @@ class RuleOptimizer(Optimizer):
             return
         for p in everything:
             _refuse_kinds(p)
-        options = [{key: group[key] for key in _options_of(self.rule)} for group, _ in groups]
+        options = [{key: group[key] for key in options_of(self.rule)} for group, _ in groups]
         if reachable(everything):
             self._step_compiled(options, [parameters for _, parameters in groups])
         else:
@@ -150,7 +121,7 @@ class RuleOptimizer(Optimizer):
     def _build(self, options: list[dict[str, Any]], parameters: list[list[Tensor]]) -> None:
         """A method over the present parameters, with the state that they had."""
         counters = self.counters()
-        whole = frozenset(key for key, option in _options_of(self.rule).items() if option.whole)
+        whole = frozenset(key for key, option in options_of(self.rule).items() if option.whole)
         threads = self._threads or torch.get_num_threads()
         engine = Engine(self.rule, list(zip(options, parameters, strict=True)), whole, threads)
         for name, views in engine.vectors().items():
