@@ -89,8 +89,6 @@ def estimate(
         ffi, lib = context.library.ffi, context.library.lib
         rows = _arrays.read(context.library, rows, "gradients")
         masses = None if mass is None else _column(mass, np.float64, "mass", len(rows))
-        if masses is not None and not masses.any():
-            raise BadInputError("mass: all of them are 0: expected one above it")
         numbers = None if keys is None else _column(keys, np.int64, "keys", len(rows))
         matrix = ffi.new("gls_estimator_matrix *")
         matrix.g, matrix.n, matrix.d, matrix.draw = _arrays.reals(context.library, rows), *rows.shape, draw

@@ -55,6 +55,7 @@ typedef enum gls_csv_role {
 typedef struct gls_csv_column {
     const char *name;
     gls_csv_role role;
+    bool given;            /* an option names it */
     bool unnamed;          /* the header leaves it empty: name is its number */
     bool decided, texts;   /* what its values are: by option, the training set or its first value */
     int64_t place;         /* of a feature: its cell; else its place among the row's other values */

@@ -88,14 +88,17 @@ static gls_status no_column(gls_csv_reading *r, const char *option, const char *
                     option, name, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", all);
 }
 
+static gls_status has_part(const gls_csv_reading *r, const char *option, const char *name) {
+    return gls_fail(r->ctx, GLS_ERR_ARGUMENT, "%s: %s: column '%s' has another part already", r->path, option, name);
+}
+
 /* A column that the training file has, and another file need not. */
 static gls_status give_role(gls_csv_reading *r, const char *option, const char *name, gls_csv_role role, bool needed) {
     if (!name) return GLS_OK;
     gls_csv_column *c = find(r, name);
     if (!c) return needed ? no_column(r, option, name) : GLS_OK;
-    if (c->role != GLS_CSV_IGNORED && c->role != GLS_CSV_FEATURE && c->role != role)
-        return gls_fail(r->ctx, GLS_ERR_ARGUMENT, "%s: %s: column '%s' has another part already", r->path, option,
-                        name);
+    if (c->given) return has_part(r, option, name);
+    c->given = true;
     c->role = role;
     return GLS_OK;
 }
@@ -113,9 +116,8 @@ static gls_status give_roles(gls_csv_reading *r) {
     for (int64_t k = 0; k < o->ignore.count; k++) {
         gls_csv_column *c = find(r, o->ignore.item[k]);
         if (!c && train) return no_column(r, "ignore", o->ignore.item[k]);
-        if (c && c->role != GLS_CSV_FEATURE && c->role != GLS_CSV_IGNORED)
-            return gls_fail(r->ctx, GLS_ERR_ARGUMENT, "%s: ignore: column '%s' has another part already", r->path,
-                            c->name);
+        if (c && c->given) return has_part(r, "ignore", c->name);
+        if (c) c->given = true;
         if (c) c->role = GLS_CSV_IGNORED;
     }
     for (int64_t k = 0; k < o->categories.count; k++) {

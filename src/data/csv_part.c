@@ -6,18 +6,22 @@
 
 enum { CHUNK = 1 << 18 }; /* bytes of text: some milliseconds of work */
 
-/* What a chunk adds to a column. */
+/* What a chunk adds to a column, and where its numbers go. */
 typedef struct part_column {
+    bool number; /* a feature that is one */
+    int64_t place;
     gls_vocabulary *fresh; /* texts that the column does not have yet, numbered from those on that it has */
     int64_t missing, missing_line, values;
     double sum;
 } part_column;
 
+/* Its own cache lines: two threads count rows of neighbours. */
 typedef struct part {
-    const gls_csv_reading *r;
+    _Alignas(64) const gls_csv_reading *r;
     gls_delimited_chunk chunk;
     part_column *column; /* [columns] */
     gls_real *cells;     /* [rows, cells] */
+    gls_real *row;       /* of cells: the current one */
     double *side;        /* [rows, sides] */
     int64_t rows, room, lines;
     bool left; /* to be read in order */
@@ -28,8 +32,13 @@ typedef struct part {
 /* Nobody sees this status: the chunk is read again. */
 static const gls_status unusual = GLS_ERR_INPUT;
 
-static gls_status grow(part *p) {
+/* Makes room for the row that follows. */
+static gls_status begin_row(part *p) {
     const gls_csv_reading *r = p->r;
+    if (p->rows < p->room) {
+        p->row = p->cells + p->rows * r->source->cells;
+        return GLS_OK;
+    }
     int64_t room = p->room + p->room / 2 + 256;
     gls_real *cells = gls_resize(r->ctx, p->cells, room * r->source->cells, sizeof *cells);
     if (cells) p->cells = cells;
@@ -37,6 +46,7 @@ static gls_status grow(part *p) {
     if (side) p->side = side;
     if (!cells || !side) return GLS_ERR_MEMORY;
     p->room = room;
+    p->row = p->cells + p->rows * r->source->cells;
     return GLS_OK;
 }
 
@@ -60,8 +70,24 @@ static gls_status take_missing(part *p, int64_t j, int64_t line) {
     const gls_csv_column *c = &p->r->column[j];
     if (c->role != GLS_CSV_FEATURE) return unusual;
     if (!p->column[j].missing++) p->column[j].missing_line = line;
-    p->cells[p->rows * p->r->source->cells + c->place] = NAN;
+    p->row[c->place] = NAN;
     return GLS_OK;
+}
+
+/* The commonest value by far. */
+static const char *take_number(void *user, const char *text, int64_t j, const bool *ends) {
+    part *p = user;
+    if (j >= p->r->columns || !p->column[j].number) return NULL;
+    part_column *c = &p->column[j];
+    const char *rest = text;
+    double value;
+    if (!gls_scan_number(&rest, &value) || !ends[(unsigned char)*rest]) return NULL;
+    gls_real cell = (gls_real)value;
+    if (!isfinite(cell)) return NULL;
+    p->row[c->place] = cell;
+    c->sum += value;
+    c->values++;
+    return rest;
 }
 
 static gls_status take_field(void *user, const char *text, int64_t length, int64_t j, int64_t line) {
@@ -69,7 +95,6 @@ static gls_status take_field(void *user, const char *text, int64_t length, int64
     const gls_csv_reading *r = p->r;
     if (j >= r->columns) return unusual;
     const gls_csv_column *c = &r->column[j];
-    if (p->rows == p->room) GLS_TRY(grow(p));
     if (c->role == GLS_CSV_IGNORED) return GLS_OK;
     const char *rest = text;
     double value;
@@ -82,7 +107,7 @@ static gls_status take_field(void *user, const char *text, int64_t length, int64
         return GLS_OK;
     }
     gls_real cell = (gls_real)value;
-    p->cells[p->rows * r->source->cells + c->place] = cell;
+    p->row[c->place] = cell;
     p->column[j].sum += value;
     p->column[j].values++;
     return isfinite(cell) ? GLS_OK : unusual;
@@ -91,7 +116,7 @@ static gls_status take_field(void *user, const char *text, int64_t length, int64
 static gls_status take_record(void *user, int64_t fields, int64_t line) {
     part *p = user;
     p->rows++;
-    return fields == p->r->columns ? GLS_OK : unusual;
+    return fields == p->r->columns ? begin_row(p) : unusual;
 }
 
 static void clear(part *p) {
@@ -102,12 +127,21 @@ static void clear(part *p) {
     p->rows = 0;
 }
 
+static gls_status begin(part *p) {
+    clear(p);
+    for (int64_t j = 0; j < p->r->columns; j++) {
+        const gls_csv_column *c = &p->r->column[j];
+        p->column[j].number = c->role == GLS_CSV_FEATURE && !c->texts;
+        p->column[j].place = c->place;
+    }
+    return begin_row(p);
+}
+
 static gls_status read_part(void *user, int64_t task, int worker) {
     part *p = (part *)user + task;
-    gls_delimited_sink sink = {p, take_field, take_record};
+    gls_delimited_sink sink = {p, take_field, take_record, take_number};
     int64_t line = 1;
-    clear(p);
-    p->left = gls_delimited_parse(p->r->file, &p->chunk, &line, &sink) != GLS_OK;
+    p->left = begin(p) != GLS_OK || gls_delimited_parse(p->r->file, &p->chunk, &line, &sink) != GLS_OK;
     p->lines = line - 1;
     return GLS_OK;
 }

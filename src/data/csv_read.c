@@ -162,7 +162,7 @@ static gls_status on_record(void *user, int64_t fields, int64_t line) {
 }
 
 gls_status gls_csv_read_in_order(gls_csv_reading *r, gls_delimited_chunk *chunk) {
-    gls_delimited_sink sink = {r, on_field, on_record};
+    gls_delimited_sink sink = {r, on_field, on_record, NULL};
     return gls_delimited_parse(r->file, chunk, &r->line, &sink);
 }
 

@@ -1,5 +1,6 @@
-/* Delimited text: chunks end where a record does, which the number of quotes before tells. A chunk without quotes is
- * split here; one with quotes by libcsv, whose two callbacks return nothing, so that the first failure is kept. */
+/* Delimited text: chunks end where a record does, which the number of quotes before tells. Fields are split here; from
+ * a field with a quote inside of it on, the rest of its record is libcsv's, whose two callbacks return nothing, so that
+ * the first failure is kept. */
 #include "data/delimited.h"
 #include "base/arith.h"
 #include "base/io.h"
@@ -12,6 +13,8 @@ struct gls_delimited {
     gls_context *ctx;
     gls_reader *reader;
     char delimiter, quote;
+    bool ends[256];  /* what a field ends at: delimiter, LF, CR and the NUL behind a chunk */
+    bool stops[256]; /* the same and the quote */
     bool begun, ended;
     char *rest; /* [rests] read already, behind the last chunk */
     int64_t rests, rest_room;
@@ -25,6 +28,9 @@ gls_status gls_delimited_open(gls_context *ctx, const char *path, char delimiter
     file->ctx = ctx;
     file->delimiter = delimiter;
     file->quote = quote;
+    file->ends[0] = file->ends['\n'] = file->ends['\r'] = file->ends[(unsigned char)delimiter] = true;
+    memcpy(file->stops, file->ends, sizeof file->stops);
+    file->stops[(unsigned char)quote] = true;
     gls_status status = gls_reader_open(ctx, path, &file->reader);
     if (status != GLS_OK) {
         gls_free(ctx, file);
@@ -122,9 +128,12 @@ gls_status gls_delimited_cut(gls_delimited *file, int64_t wanted, gls_delimited_
 typedef struct parsing {
     const gls_delimited *file;
     const gls_delimited_sink *sink;
+    char *end; /* of the chunk */
     gls_status status;
     int64_t line, column;
-    bool after_return; /* a CR ended the line, and an LF behind it belongs to it */
+    bool after_return;        /* a CR ended the line, and an LF behind it belongs to it */
+    struct csv_parser parser; /* libcsv's, once `begun` */
+    bool begun;
 } parsing;
 
 static gls_status refuse(const parsing *p, int64_t more_lines, const char *why) {
@@ -151,47 +160,57 @@ static void on_end(int c, void *user) {
     p->after_return = c == '\r';
 }
 
-/* ---- with quotes ---- */
+/* ---- by libcsv ---- */
 
-/* What libcsv says of a chunk that it did not take whole. */
-static gls_status explain(const parsing *p, struct csv_parser *parser) {
-    if (csv_error(parser) != CSV_EPARSE)
+/* What libcsv says of a text that it did not take whole. */
+static gls_status explain(parsing *p) {
+    if (csv_error(&p->parser) != CSV_EPARSE)
         return gls_fail(p->file->ctx, GLS_ERR_MEMORY, "%s: out of memory", gls_reader_path(p->file->reader));
-    return refuse(p, count_byte((char *)parser->entry_buf, (int64_t)parser->entry_pos, '\n'),
+    return refuse(p, count_byte((char *)p->parser.entry_buf, (int64_t)p->parser.entry_pos, '\n'),
                   "a quote inside of a field, or text behind a closing quote; expected the whole field in quotes and "
                   "its own quotes doubled (quote: '' takes quotes as they are)");
 }
 
-static gls_status feed(parsing *p, struct csv_parser *parser, const gls_delimited_chunk *chunk) {
-    size_t taken = csv_parse(parser, chunk->text, (size_t)chunk->size, on_field, on_end, p);
+static gls_status begin_libcsv(parsing *p) {
+    if (p->begun) return GLS_OK;
+    if (csv_init(&p->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL | CSV_REPALL_NL) != 0)
+        return GLS_ERR_MEMORY;
+    csv_set_delim(&p->parser, (unsigned char)p->file->delimiter);
+    csv_set_quote(&p->parser, (unsigned char)p->file->quote);
+    csv_set_blk_size(&p->parser, 4096);
+    p->begun = true;
+    return GLS_OK;
+}
+
+/* [at, end) from the beginning of a field on; `last`: a record ends with it. */
+static gls_status feed(parsing *p, const char *at, const char *end, bool last) {
+    GLS_TRY(begin_libcsv(p));
+    size_t size = (size_t)(end - at), taken = csv_parse(&p->parser, at, size, on_field, on_end, p);
     if (p->status != GLS_OK) return p->status;
-    if (taken < (size_t)chunk->size) return explain(p, parser);
-    if (!chunk->cut_off && csv_fini(parser, on_field, on_end, p) != 0) return refuse(p, 0, "a quote is not closed");
+    if (taken < size) return explain(p);
+    if (last && csv_fini(&p->parser, on_field, on_end, p) != 0) return refuse(p, 0, "a quote is not closed");
     return p->status;
 }
 
-static gls_status parse_quoted(parsing *p, const gls_delimited_chunk *chunk) {
-    struct csv_parser parser;
-    if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL | CSV_REPALL_NL) != 0) return GLS_ERR_MEMORY;
-    csv_set_delim(&parser, (unsigned char)p->file->delimiter);
-    csv_set_quote(&parser, (unsigned char)p->file->quote);
-    csv_set_blk_size(&parser, 4096);
-    gls_status status = feed(p, &parser, chunk);
-    csv_free(&parser);
-    return status;
+/* The rest of the record that the field at `at` is in; returns what is behind it. */
+static char *leave_record(parsing *p, char *at) {
+    bool open = false;
+    char *end = at;
+    for (; end < p->end && (open || (*end != '\n' && *end != '\r')); end++)
+        if (*end == p->file->quote) open = !open;
+    if (end < p->end) end++;
+    p->status = feed(p, at, end, end == p->end);
+    return end;
 }
 
-/* ---- without ---- */
+/* ---- by us ---- */
 
 static bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-/* The field [begin, end) without the blanks around it. A NUL stands behind it while it is handed out. */
-static void put_field(parsing *p, char *begin, char *end, bool ends_line) {
-    while (begin < end && is_blank(*begin)) begin++;
-    while (end > begin && is_blank(end[-1])) end--;
-    if (ends_line && !p->column && begin == end) return;
+/* A NUL stands behind the field while it is handed out. */
+static void hand_out(parsing *p, char *begin, char *end) {
     char kept = *end;
     *end = 0;
     p->status = p->sink->field(p->sink->user, begin, end - begin, p->column++, p->line);
@@ -199,24 +218,53 @@ static void put_field(parsing *p, char *begin, char *end, bool ends_line) {
     *end = kept;
 }
 
+/* The field [begin, end) without the blanks around it. */
+static void put_plain(parsing *p, char *begin, char *end) {
+    while (begin < end && is_blank(*begin)) begin++;
+    while (end > begin && is_blank(end[-1])) end--;
+    if (begin < end || p->column || *end == p->file->delimiter) hand_out(p, begin, end);
+}
+
+/* A field that is all in quotes, without quotes in it. Else NULL. */
+static char *put_quoted(parsing *p, char *begin) {
+    if (is_blank(*begin)) return NULL;
+    char *close = memchr(begin + 1, *begin, (size_t)(p->end - begin - 1));
+    if (!close || !p->file->ends[(unsigned char)close[1]]) return NULL;
+    hand_out(p, begin + 1, close);
+    if (memchr(begin + 1, '\n', (size_t)(close - begin - 1))) p->line += count_byte(begin + 1, close - begin - 1, '\n');
+    return close + 1;
+}
+
+/* Hands out the field at `begin`; returns where it ends, or NULL: it is libcsv's. */
+static char *put_field(parsing *p, char *begin) {
+    const gls_delimited *file = p->file;
+    char *at = begin;
+    if (p->sink->number && (at = (char *)p->sink->number(p->sink->user, begin, p->column, file->ends))) {
+        p->column++;
+        p->after_return = false;
+        return at;
+    }
+    for (at = begin; !file->stops[(unsigned char)*at];) at++;
+    if (!file->ends[(unsigned char)*at]) return at == begin ? put_quoted(p, begin) : NULL;
+    put_plain(p, begin, at);
+    return at;
+}
+
 /* The NUL behind the text ends the last line, whose end is then that of the file. */
-static gls_status parse_plain(parsing *p, gls_delimited_chunk *chunk) {
-    bool stops[256] = {[0] = true, ['\n'] = true, ['\r'] = true};
-    stops[(unsigned char)p->file->delimiter] = true;
-    char *at = chunk->text, *end = at + chunk->size;
-    *end = 0;
-    while (at < end && p->status == GLS_OK) {
-        char *begin = at;
-        while (!stops[(unsigned char)*at]) at++;
-        char c = *at;
-        bool ends_line = c != p->file->delimiter;
-        put_field(p, begin, at, ends_line);
-        if (ends_line) on_end(at < end ? c : -1, p);
-        at++;
+static gls_status split(parsing *p, char *at) {
+    *p->end = 0;
+    while (at < p->end && p->status == GLS_OK) {
+        char *behind = put_field(p, at);
+        if (!behind) {
+            at = leave_record(p, at);
+            continue;
+        }
+        if (*behind != p->file->delimiter) on_end(behind < p->end ? *behind : -1, p);
+        at = behind + 1;
     }
     /* The file may end behind a delimiter: an empty field. */
     if (p->status == GLS_OK && p->column) {
-        put_field(p, end, end, true);
+        hand_out(p, p->end, p->end);
         on_end(-1, p);
     }
     return p->status;
@@ -224,14 +272,16 @@ static gls_status parse_plain(parsing *p, gls_delimited_chunk *chunk) {
 
 gls_status gls_delimited_parse(const gls_delimited *file, gls_delimited_chunk *chunk, int64_t *line,
                                const gls_delimited_sink *sink) {
-    parsing p = {.file = file, .sink = sink, .line = *line};
+    parsing p = {.file = file, .sink = sink, .line = *line, .end = chunk->text + chunk->size};
     const char *nul = memchr(chunk->text, 0, (size_t)chunk->size);
     if (nul) return refuse(&p, count_byte(chunk->text, nul - chunk->text, '\n'), "a NUL byte; expected text");
-    bool quoted = file->quote && memchr(chunk->text, file->quote, (size_t)chunk->size);
-    if (quoted)
-        GLS_TRY(parse_quoted(&p, chunk));
-    else if (!chunk->cut_off)
-        GLS_TRY(parse_plain(&p, chunk));
+    gls_status status = GLS_OK;
+    if (!chunk->cut_off)
+        status = split(&p, chunk->text);
+    else if (file->quote && memchr(chunk->text, file->quote, (size_t)chunk->size))
+        status = feed(&p, chunk->text, p.end, false);
+    if (p.begun) csv_free(&p.parser);
+    GLS_TRY(status);
     if (chunk->cut_off) return refuse(&p, 0, "the record is longer than 16 MiB; is a quote not closed?");
     *line = p.line;
     return GLS_OK;

@@ -11,6 +11,9 @@ typedef struct gls_delimited_sink {
     void *user;
     gls_status (*field)(void *user, const char *text, int64_t length, int64_t column, int64_t line);
     gls_status (*record)(void *user, int64_t fields, int64_t line);
+    /* May be NULL; else asked first, where a field begins: takes the number there and returns what is behind it, if
+     * that is one of `ends`. NULL: it took nothing, and `field` gets the field. */
+    const char *(*number)(void *user, const char *text, int64_t column, const bool *ends);
 } gls_delimited_sink;
 
 /* A file (plain, .gz, .xz) that is read in order; quote 0: quotes mean nothing. */

@@ -96,7 +96,8 @@ static gls_status take_frames(reading *r, const char *path) {
     for (int64_t i = 0; status == GLS_OK && i < r->info.examples; i++)
         r->frames[i] = (int64_t)((const double *)n.data)[i];
     gls_npy_clear(r->ctx, &n);
-    return status;
+    gls_frame_source arrays = {.frames = r->frames};
+    return status == GLS_OK ? gls_frames_check_lengths(r->ctx, path, &arrays, &r->info) : status;
 }
 
 /* Where the training set's rows have padding, these have none. */
@@ -162,7 +163,8 @@ static gls_status take_labels(reading *r, const char *path) {
     }
     if (status == GLS_OK) put_labels(r, &y, room);
     gls_npy_clear(r->ctx, &y);
-    return status;
+    gls_frame_source arrays = {.frames = r->frames, .label = r->label};
+    return status == GLS_OK ? gls_frames_check_labels(r->ctx, path, &arrays, &r->info) : status;
 }
 
 /* The file that an option names, or a sibling that need not be there. */

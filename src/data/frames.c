@@ -49,80 +49,75 @@ static const gls_source_ops frame_ops = {fetch_frames, destroy_frames};
 
 /* ---- checks ---- */
 
-static gls_status check_shape(gls_context *ctx, const gls_data_info *info, int64_t *values) {
+static gls_status check_shape(gls_context *ctx, const gls_data_info *info) {
+    int64_t values;
     if (info->examples < 0 || info->length < 1 || info->features < 1 || info->features % info->length != 0)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: %lld rows of %lld frames with %lld values in all",
                         (long long)info->examples, (long long)info->length, (long long)info->features);
-    if (__builtin_mul_overflow(info->examples, info->features, values))
+    if (__builtin_mul_overflow(info->examples, info->features, &values))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: %lld rows of %lld values do not fit", (long long)info->examples,
                         (long long)info->features);
     return GLS_OK;
 }
 
 /* Padding has no label; those of a sequence stand in front. */
-static gls_status check_row_labels(gls_context *ctx, const gls_frame_source *s, const gls_data_info *info, int64_t j) {
+static gls_status check_row_labels(gls_context *ctx, const char *what, const gls_frame_source *s,
+                                   const gls_data_info *info, int64_t j) {
     const int32_t *label = s->label + j * info->length;
     int64_t frames = s->frames ? s->frames[j] : info->length;
     bool sequence = info->target == GLS_TARGET_SEQUENCE;
     for (int64_t t = 0; t < info->length; t++) {
         if (label[t] >= info->classes)
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: label %d of example %lld is outside [0, %lld)",
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: label %d of example %lld is outside [0, %lld)", what,
                             (int)label[t], (long long)j, (long long)info->classes);
         if (label[t] >= 0 && !sequence && t >= frames)
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: label %d of example %lld is at a frame of padding",
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: label %d of example %lld is at a frame of padding", what,
                             (int)label[t], (long long)j);
         if (label[t] >= 0 && sequence && t > 0 && label[t - 1] < 0)
             return gls_fail(ctx, GLS_ERR_ARGUMENT,
-                            "source: label %d of example %lld stands behind a negative one, expected a sequence's "
+                            "%s: label %d of example %lld stands behind a negative one, expected a sequence's "
                             "labels in front",
-                            (int)label[t], (long long)j);
+                            what, (int)label[t], (long long)j);
     }
     return GLS_OK;
 }
 
-static gls_status check_labels(gls_context *ctx, const gls_frame_source *s, const gls_data_info *info) {
+gls_status gls_frames_check_labels(gls_context *ctx, const char *what, const gls_frame_source *s,
+                                   const gls_data_info *info) {
     if (info->target == GLS_TARGET_NONE) return GLS_OK;
     bool classes =
         info->target == GLS_TARGET_CLASS || info->target == GLS_TARGET_FRAMES || info->target == GLS_TARGET_SEQUENCE;
     if (!classes || !s->label || info->classes < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
-                        "source: rows of frames need labels and a number of classes: a class each, one at every frame, "
-                        "or sequences");
+                        "%s: rows of frames need labels and a number of classes: a class each, one at every frame, "
+                        "or sequences",
+                        what);
     for (int64_t j = 0; j < info->examples; j++) {
         if (info->target != GLS_TARGET_CLASS) {
-            GLS_TRY(check_row_labels(ctx, s, info, j));
+            GLS_TRY(check_row_labels(ctx, what, s, info, j));
         } else if (s->label[j] < 0 || s->label[j] >= info->classes) {
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: label %d of example %lld is outside [0, %lld)",
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: label %d of example %lld is outside [0, %lld)", what,
                             (int)s->label[j], (long long)j, (long long)info->classes);
         }
     }
     return GLS_OK;
 }
 
-static gls_status check_frames(gls_context *ctx, const gls_frame_source *s, const gls_data_info *info) {
+gls_status gls_frames_check_lengths(gls_context *ctx, const char *what, const gls_frame_source *s,
+                                    const gls_data_info *info) {
     for (int64_t j = 0; s->frames && j < info->examples; j++)
         if (s->frames[j] < 1 || s->frames[j] > info->length)
-            return gls_fail(ctx, GLS_ERR_ARGUMENT, "source: %lld frames in example %lld, expected 1 to %lld",
+            return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: %lld frames in example %lld, expected 1 to %lld", what,
                             (long long)s->frames[j], (long long)j, (long long)info->length);
     return GLS_OK;
 }
 
 /* ---- making ---- */
 
-static gls_status make(gls_context *ctx, const gls_frame_source *arrays, const gls_data_info *info,
-                       gls_frame_source **out) {
-    int64_t values;
-    GLS_TRY(check_shape(ctx, info, &values));
-    GLS_TRY(check_frames(ctx, arrays, info));
-    GLS_TRY(check_labels(ctx, arrays, info));
-    GLS_TRY(gls_owned_create(ctx, sizeof **out, &frame_ops, (void **)out));
-    return GLS_OK;
-}
-
 gls_status gls_frame_source_create(gls_context *ctx, const gls_frame_source *arrays, const gls_data_info *info,
                                    gls_source **out) {
     gls_frame_source *s;
-    gls_status status = make(ctx, arrays, info, &s);
+    gls_status status = gls_owned_create(ctx, sizeof *s, &frame_ops, (void **)&s);
     if (status != GLS_OK) {
         free_arrays(ctx, arrays);
         return status;
@@ -153,5 +148,8 @@ gls_status gls_source_from_frames(gls_context *ctx, const gls_real *x, const int
     GLS_GIVEN(ctx, ctx, x, info, out);
     *out = NULL;
     gls_frame_source arrays = {.x = x, .frames = frames, .label = label};
+    GLS_TRY(check_shape(ctx, info));
+    GLS_TRY(gls_frames_check_lengths(ctx, "source", &arrays, info));
+    GLS_TRY(gls_frames_check_labels(ctx, "source", &arrays, info));
     return gls_frame_source_create(ctx, &arrays, info, out);
 }

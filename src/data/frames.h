@@ -12,7 +12,13 @@ typedef struct gls_frame_source {
     bool owns;             /* the arrays are from gls_alloc and freed with the source */
 } gls_frame_source;
 
-/* One over these arrays, which are checked; it owns them, also when it fails, if `owns`. */
+/* GLS_ERR_ARGUMENT in the name of `what`: frames that are not within the rows; labels that are no classes, at padding
+ * or behind a gap. */
+gls_status gls_frames_check_lengths(gls_context *ctx, const char *what, const gls_frame_source *arrays,
+                                    const gls_data_info *info);
+gls_status gls_frames_check_labels(gls_context *ctx, const char *what, const gls_frame_source *arrays,
+                                   const gls_data_info *info);
+/* One over these arrays, which were checked; it owns them, also when it fails, if `owns`. */
 gls_status gls_frame_source_create(gls_context *ctx, const gls_frame_source *arrays, const gls_data_info *info,
                                    gls_source **out);
 

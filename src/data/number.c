@@ -35,41 +35,59 @@ static bool long_number(uint64_t mantissa, int exponent, double *value) {
 #endif
 }
 
+typedef struct decimal {
+    uint64_t mantissa; /* of the digits, if no more than 19 are significant */
+    int64_t digits, exponent;
+} decimal;
+
+static const char *take_digits(const char *p, decimal *d) {
+    const char *begin = p;
+    for (; digit(*p); p++) d->mantissa = d->mantissa * 10 + (uint64_t)(*p - '0');
+    d->digits += p - begin;
+    return p;
+}
+
+/* Exponents end at 100000, so that none overflows: those of doubles are within 400, and a text of that many digits is
+ * read slowly in any case. */
+static const char *take_exponent(const char *e, decimal *d) {
+    const char *p = e + 1;
+    bool down = *p == '-';
+    if (*p == '-' || *p == '+') p++;
+    if (!digit(*p)) return e;
+    int value = 0;
+    for (; digit(*p); p++) value = value < 100000 ? value * 10 + (*p - '0') : value;
+    d->exponent += down ? -value : value;
+    return p;
+}
+
+static int64_t leading_zeros(const char *digits) {
+    int64_t zeros = 0;
+    for (; *digits == '0' || *digits == '.'; digits++) zeros += *digits == '0';
+    return zeros;
+}
+
 /* At most 19 digits and 2^53, and a power of ten up to 10^22, are exact as doubles, so that one operation on them is
- * rounded correctly (Clinger 1990). All else is read slowly. The bounds of 100000 keep exponents from overflowing. */
+ * rounded correctly (Clinger 1990). All else is read slowly. */
 bool gls_scan_number(const char **text, double *out) {
     const char *p = *text;
     bool negative = *p == '-';
     if (*p == '-' || *p == '+') p++;
-    uint64_t mantissa = 0;
-    int digits = 0, significant = 0, exponent = 0;
-    for (; digit(*p); p++, digits++) {
-        if (significant || *p != '0') significant++;
-        if (significant <= 19) mantissa = mantissa * 10 + (uint64_t)(*p - '0');
+    const char *begin = p;
+    decimal d = {0};
+    p = take_digits(p, &d);
+    if (*p == '.') {
+        const char *fraction = p + 1;
+        p = take_digits(fraction, &d);
+        d.exponent = fraction - p;
     }
-    if (*p == '.')
-        for (p++; digit(*p); p++, digits++) {
-            if (significant || *p != '0') significant++;
-            if (significant <= 19) mantissa = mantissa * 10 + (uint64_t)(*p - '0');
-            if (exponent > -100000) exponent--;
-        }
-    if (!digits) return false;
-    if (*p == 'e' || *p == 'E') {
-        const char *q = p + 1;
-        bool down = *q == '-';
-        if (*q == '-' || *q == '+') q++;
-        if (digit(*q)) {
-            int e = 0;
-            for (; digit(*q); q++) e = e < 100000 ? e * 10 + (*q - '0') : e;
-            exponent += down ? -e : e;
-            p = q;
-        }
-    }
+    if (!d.digits) return false;
+    if (*p == 'e' || *p == 'E') p = take_exponent(p, &d);
+    if (d.digits > 19) d.digits -= leading_zeros(begin);
+    bool exact = d.digits <= 19 && d.exponent >= -22 && d.exponent <= 22;
     double value;
-    bool short_power = significant <= 19 && exponent >= -22 && exponent <= 22;
-    if (short_power && mantissa <= (uint64_t)1 << 53)
-        value = exponent < 0 ? (double)mantissa / power[-exponent] : (double)mantissa * power[exponent];
-    else if (!short_power || !long_number(mantissa, exponent, &value))
+    if (exact && d.mantissa <= (uint64_t)1 << 53)
+        value = d.exponent < 0 ? (double)d.mantissa / power[-d.exponent] : (double)d.mantissa * power[d.exponent];
+    else if (!exact || !long_number(d.mantissa, (int)d.exponent, &value))
         slow_number(*text, &value);
     *out = negative ? -value : value;
     *text = p;

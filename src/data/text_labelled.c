@@ -47,6 +47,17 @@ static void find_columns(reading *r) {
     for (int part = 0; part < PARTS && r->header; part++) r->column[part] = -1;
 }
 
+/* Every part has a column of its own. */
+static gls_status check_distinct(const reading *r) {
+    for (int a = 0; a < PARTS; a++)
+        for (int b = a + 1; b < PARTS; b++)
+            if (name_of(r, b) && name_of(r, a) &&
+                (strcmp(name_of(r, a), name_of(r, b)) == 0 || (r->column[a] >= 0 && r->column[a] == r->column[b])))
+                return gls_fail(r->s->ctx, GLS_ERR_ARGUMENT, "%s: data.texts: column '%.60s' is %s", r->s->what,
+                                name_of(r, b), a == LABEL ? "that of the label (data.label)" : "named twice");
+    return GLS_OK;
+}
+
 static gls_status keep(gls_tokenizer_bytes *to, const char *text, int64_t length) {
     to->count = 0;
     GLS_TRY(gls_tokenizer_bytes_add(to, text, length));
@@ -57,6 +68,9 @@ static gls_status on_field(void *user, const char *text, int64_t length, int64_t
     reading *r = user;
     for (int part = 0; part < PARTS; part++) {
         const char *name = name_of(r, part);
+        if (r->header && name && strcmp(name, text) == 0 && r->column[part] >= 0)
+            return gls_fail(r->s->ctx, GLS_ERR_INPUT, "%s:%lld: columns %lld and %lld are both called '%.60s'",
+                            r->s->what, (long long)line, (long long)r->column[part] + 1, (long long)column + 1, name);
         if (r->header && name && strcmp(name, text) == 0) r->column[part] = column;
         if (r->header || !name) continue;
         if (r->columns->bare && r->column[part] == column + 1) GLS_TRY(keep(&r->moved[part], text, length));
@@ -183,9 +197,10 @@ static gls_status on_record(void *user, int64_t fields, int64_t line) {
 gls_status gls_token_labelled_read(gls_token_text *s, const char *path, const gls_token_columns *columns,
                                    gls_token_labelled *out) {
     reading r = {.s = s, .columns = columns, .out = out};
-    gls_delimited_sink sink = {&r, on_field, on_record};
+    gls_delimited_sink sink = {&r, on_field, on_record, NULL};
     *out = (gls_token_labelled){.ctx = s->ctx};
     find_columns(&r);
+    GLS_TRY(check_distinct(&r));
     gls_status status = gls_arena_create(s->ctx, &out->arena);
     if (status == GLS_OK)
         status = gls_delimited_read(s->ctx, path, columns->comma ? ',' : '\t', columns->comma ? '"' : 0, &sink);

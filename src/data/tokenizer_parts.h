@@ -236,6 +236,8 @@ typedef struct gls_tokenizer_reading {
 gls_status gls_tokenizer_wrong(const gls_tokenizer_reading *r, const char *place, const char *format, ...)
     GLS_PRINTF(3, 4);
 char *gls_tokenizer_keep(const gls_tokenizer_reading *r, const char *text);
+/* GLS_ERR_INPUT naming the first field below `one` that is of another type than its key says. */
+gls_status gls_tokenizer_check_types(const gls_tokenizer_reading *r, const struct json_t *one, const char *owner);
 /* Of an object: a text, or NULL; true or false, `otherwise` where it is missing or null. */
 const char *gls_tokenizer_text_of(const struct json_t *object, const char *key);
 bool gls_tokenizer_bool_of(const struct json_t *object, const char *key, bool otherwise);

@@ -266,6 +266,7 @@ gls_status gls_tokenizer_read_model(const gls_tokenizer_reading *r, const json_t
 
 static gls_status read_all(const gls_tokenizer_reading *r, const json_t *root) {
     static const char *const absent[] = {"truncation", "padding"};
+    GLS_TRY(gls_tokenizer_check_types(r, root, ""));
     for (int k = 0; k < 2; k++) {
         const json_t *value = json_object_get(root, absent[k]);
         if (value && !json_is_null(value))

@@ -37,6 +37,11 @@ gls_status gls_group_factor(const gls_making *making, const gls_stage *stage, do
     return GLS_OK;
 }
 
+/* A group without mass has no mean: it is the zero vector, and counts as one of those without a gradient. */
+static double inverse(double mass) {
+    return mass > 0 ? 1 / mass : 0;
+}
+
 /* A vector in the making: the group's mean gradient is scale * data. */
 typedef struct vector {
     gls_real *data;
@@ -82,7 +87,7 @@ static gls_status inner_stages(gls_making *making, gls_slice *slice) {
         memset(slice->scratch, 0, (size_t)d * sizeof(gls_real));
         GLS_TRY(gls_ask_gradient(slice->evaluation, GLS_PRODUCT_GRADIENT, rows == n ? NULL : slice->weights,
                                  slice->scratch));
-        vector v = {.data = slice->scratch, .scale = 1 / group.mass, .factor = 1};
+        vector v = {.data = slice->scratch, .scale = inverse(group.mass), .factor = 1};
         GLS_TRY(apply(making, 0, e->inner, &group, &v, slice));
         gls_axpy(slice->gradient, v.scale * group.mass, v.data, d);
         if (e->ledger) gls_ledger_factor(making, slice->first + begin, rows, v.factor);
@@ -100,7 +105,7 @@ static gls_status streamed_slice(void *user, gls_slice *slice) {
     if (e->ledger) GLS_TRY(gls_ledger_slice(making, slice));
     if (e->inner) GLS_TRY(inner_stages(making, slice));
     gls_group group = group_of(slice->rows);
-    vector v = {.data = slice->gradient, .scale = 1 / group.mass, .factor = 1, .norm = NAN};
+    vector v = {.data = slice->gradient, .scale = inverse(group.mass), .factor = 1, .norm = NAN};
     if (making->outer->type->transform) v.norm = 0;
     GLS_TRY(apply(making, e->inner, e->groups, &group, &v, slice));
     slice->scale = left_out(making, &v) ? 0 : e->sum ? v.scale : v.scale * group.mass;
@@ -126,13 +131,13 @@ static gls_status derived_slice(void *user, gls_slice *slice) {
         int32_t g = slice->groups.group[begin];
         for (end = begin; end < slice->rows->rows && slice->groups.group[end] == g;) end++;
         gls_batch part = gls_batch_view(slice->rows, begin, end - begin);
-        double mass = gls_batch_mass(&part), norm2 = norm[g] / (mass * mass);
+        double mass = gls_batch_mass(&part), norm2 = norm[g] * inverse(mass) * inverse(mass);
         GLS_TRY(gls_group_factor(making, making->outer, norm2, &factor[g], slice->sum, &slice->min[0]));
         norm[g] = sqrt(norm2);
         slice->sum[GLS_SUM_MASS] += mass;
         slice->max[0] = fmax(slice->max[0], mass);
         slice->sum[GLS_SUM_GROUPS]++;
-        for (int64_t i = begin; i < end; i++) slice->weights[i] = e->sum ? factor[g] / mass : factor[g];
+        for (int64_t i = begin; i < end; i++) slice->weights[i] = e->sum ? factor[g] * inverse(mass) : factor[g];
         if (e->ledger) gls_ledger_factor(making, slice->first + begin, end - begin, factor[g]);
     }
     return GLS_OK;

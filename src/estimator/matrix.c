@@ -25,6 +25,9 @@ static gls_status check_matrix(gls_context *ctx, const gls_estimator_matrix *m) 
             return gls_fail(ctx, GLS_ERR_ARGUMENT,
                             "mass of row %lld is %g: expected a finite number that is not below 0", (long long)i,
                             m->mass[i]);
+    double mass = m->mass ? 0 : 1;
+    for (int64_t i = 0; m->mass && i < m->n; i++) mass += m->mass[i];
+    if (!(mass > 0)) return gls_fail(ctx, GLS_ERR_ARGUMENT, "mass: all of them are 0: expected one above it");
     gls_comm *comm = gls_context_comm(ctx);
     if (comm && gls_comm_size(comm) > 1)
         return gls_fail(ctx, GLS_ERR_UNSUPPORTED,

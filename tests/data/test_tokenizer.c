@@ -172,6 +172,21 @@ static void refuses(void **state) {
          "'[CLS]' is no token"},
         {BPE(",\"added_tokens\":[{\"id\":1,\"content\":\"x\"}]"), "'x' has the number 1 of 'b'"},
         {BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"x\",\"single_word\":true}]"), "single_word is not supported"},
+        {BPE(",\"added_tokens\":{\"x\":3}"), "what: tokenizer: added_tokens: expected a list"},
+        {BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"x\",\"lstrip\":\"true\"}]"),
+         "added_tokens.lstrip: expected true or false"},
+        {"{\"model\":{\"type\":\"BPE\",\"dropout\":\"0.1\",\"vocab\":{\"a\":0},\"merges\":[]}}",
+         "model.dropout: expected a number"},
+        {"{\"model\":{\"type\":\"BPE\",\"unk_token\":0,\"vocab\":{\"a\":0},\"merges\":[]}}",
+         "model.unk_token: expected a text"},
+        {"{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"a\",\"max_input_chars_per_word\":-1,\"vocab\":{\"a\":0}}}",
+         "model.max_input_chars_per_word: expected a whole number from 0 on"},
+        {BPE(",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Strip\",\"strip_left\":1}]}"),
+         "normalizers.strip_left: expected true or false"},
+        {BPE(",\"pre_tokenizer\":\"Whitespace\""), "pre_tokenizer: expected an object"},
+        {BPE(",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":"
+             "\"0\"}}],\"pair\":[]}"),
+         "Sequence.type_id: expected a whole number from 0 on"},
     };
     counting c;
     gls_context *ctx = counting_context(&c, 1);
@@ -181,6 +196,11 @@ static void refuses(void **state) {
         assert_null(t);
         assert_says(ctx, bad[i].says);
     }
+    /* null is as good as nothing, and words of the vocabulary may be called like fields. */
+    static const char words[] = "{\"model\":{\"type\":\"BPE\",\"dropout\":null,\"vocab\":{\"type\":0,\"lstrip\":1},"
+                                "\"merges\":[]},\"added_tokens\":null}";
+    assert_int_equal(gls_tokenizer_parse(ctx, "what", words, &t), GLS_OK);
+    gls_tokenizer_destroy(t);
     assert_int_equal(gls_tokenizer_parse(ctx, "what", BPE(""), &t), GLS_OK);
     gls_tokenizer_destroy(t);
     counting_end(&c, ctx);

@@ -119,7 +119,14 @@ static void files(void **state) {
     }
     gls_source *none;
     assert_int_equal(open_status(ctx, "frames", path, "{classes: 2}", GLS_PART_TRAIN, NULL, &none), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "x-labels.npy: label "));
     assert_non_null(strstr(gls_context_message(ctx), "is outside [0, 2)"));
+    int64_t extent = 150;
+    int32_t length[150] = {99};
+    assert_int_equal(gls_npy_write(ctx, counts, GLS_I32, 1, &extent, length), GLS_OK);
+    assert_int_equal(open_status(ctx, "frames", path, NULL, GLS_PART_TRAIN, NULL, &none), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "x-frames.npy: 99 frames in example 0, expected 1 to 36"));
+    remove(counts);
     assert_int_equal(open_status(ctx, "frames", labels, NULL, GLS_PART_TRAIN, NULL, &none), GLS_ERR_INPUT);
     assert_non_null(strstr(gls_context_message(ctx), "expected frames [n, length, values]"));
     remove(path);

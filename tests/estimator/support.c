@@ -154,7 +154,7 @@ void define_microbatch(const bench *b, const double *each, int64_t size, double 
     for (int64_t j = 0; j < groups; j++) {
         total += mass[j];
         for (int64_t k = 0; k < d; k++) {
-            mean[j * d + k] /= mass[j];
+            mean[j * d + k] *= mass[j] > 0 ? 1 / mass[j] : 0;
             norm[j] += mean[j * d + k] * mean[j * d + k];
         }
         norm[j] = sqrt(norm[j]);

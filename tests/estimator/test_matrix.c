@@ -101,6 +101,36 @@ static void clipped_micro_batches(void **state) {
     gls_context_destroy(f.ctx);
 }
 
+/* A micro-batch without mass has no mean: it counts as the zero vector, however its rows are. */
+static void groups_without_mass_are_zero(void **state) {
+    (void)state;
+    fixture f;
+    open_fixture(&f);
+    f.matrix.mass = f.mass;
+    for (int i = 4; i < 8; i++) f.mass[i] = 0;
+    for (int k = 0; k < 2; k++) {
+        double wanted[D] = {0}, each[D], mass, masses = 0;
+        for (int j = 0; j < 3; j += 2) {
+            sum_group(&f, 4 * j, j == 2 ? ROWS : 4, each, &mass);
+            for (int i = 0; i < D; i++) each[i] /= mass;
+            for (int i = 0; i < D; i++) wanted[i] += each[i] * fmin(1, 0.6 / norm_of(each)) * (k ? 1 : mass);
+            masses += mass;
+        }
+        for (int i = 0; i < D && !k; i++) wanted[i] /= masses;
+        char spec[120];
+        snprintf(spec, sizeof spec, "e: {name: microbatch, microbatch: 4, bound: 0.6, reduce: %s}", k ? "sum" : "mean");
+        OK(f.ctx, send(&f, spec));
+        assert_out(&f, wanted);
+        assert_true(gls_record_get(&f.record, "groups") == 3 && gls_record_get(&f.record, "zero_groups") == 1);
+    }
+    OK(f.ctx, send(&f, "e: [{name: microbatch, microbatch: 1, bound: 1}, {name: microbatch, microbatch: 4, bound: 9}]"));
+    assert_true(isfinite(f.estimate.norm2));
+    memset(f.mass, 0, sizeof f.mass);
+    assert_int_equal(send(&f, "e: {name: microbatch, microbatch: 4}"), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(f.ctx), "mass: all of them are 0"));
+    gls_context_destroy(f.ctx);
+}
+
 /* Keys in no order: rows of a key are one group wherever they stand. */
 static void groups_by_key(void **state) {
     (void)state;
@@ -189,6 +219,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_mean_and_masses),
         cmocka_unit_test(clipped_micro_batches),
+        cmocka_unit_test(groups_without_mass_are_zero),
         cmocka_unit_test(groups_by_key),
         cmocka_unit_test(a_chain),
         cmocka_unit_test(draws),
