@@ -11,18 +11,20 @@
 enum {
     GLS_OP_KEEPS_INPUT = 1,
     GLS_OP_KEEPS_OUTPUT = 2,
-    GLS_OP_IN_PLACE = 4,         /* forward may write over input 0 if nobody else needs it */
-    GLS_OP_GRAD_IN_PLACE = 8,    /* backward may turn the output's gradient into input 0's in place */
-    GLS_OP_FUSES = 16,           /* applies node->activation to its output */
-    GLS_OP_ACTIVATION = 32,      /* a (leaky) relu: fused into a producer that fuses */
-    GLS_OP_VIEW = 64,            /* the output is the input's memory wherever the layout allows */
-    GLS_OP_OWN_LAYOUT = 128,     /* the output's layout is the implementation's choice, not input 0's */
-    GLS_OP_LOSS = 256,           /* ends a graph: value is one loss a row */
-    GLS_OP_EVALUATE_ALIAS = 512, /* nothing to do in evaluation mode (dropout) */
-    GLS_OP_TOKENS = 1024,        /* reads the batch's tokens where others read reals */
-    GLS_OP_LINEAR = 2048,        /* jointly in input and parameters, given the aux of forward: run with tangents in
-                                    place of values, forward and backward give tangents */
-    GLS_OP_PENALTY = 4096        /* where it runs, its aux begins with a double a row, which is added to the loss */
+    GLS_OP_IN_PLACE = 4,          /* forward may write over input 0 if nobody else needs it */
+    GLS_OP_GRAD_IN_PLACE = 8,     /* backward may turn the output's gradient into input 0's in place */
+    GLS_OP_FUSES = 16,            /* applies node->activation to its output */
+    GLS_OP_ACTIVATION = 32,       /* a (leaky) relu: fused into a producer that fuses */
+    GLS_OP_VIEW = 64,             /* the output is the input's memory wherever the layout allows */
+    GLS_OP_OWN_LAYOUT = 128,      /* the output's layout is the implementation's choice, not input 0's */
+    GLS_OP_LOSS = 256,            /* ends a graph: value is one loss a row */
+    GLS_OP_EVALUATE_ALIAS = 512,  /* nothing to do in evaluation mode (dropout) */
+    GLS_OP_TOKENS = 1024,         /* reads the batch's tokens where others read reals */
+    GLS_OP_LINEAR = 2048,         /* jointly in input and parameters, given the aux of forward: run with tangents in
+                                     place of values, forward and backward give tangents */
+    GLS_OP_PENALTY = 4096,        /* where it runs, its aux begins with a double a row, which is added to the loss */
+    GLS_OP_GRAD_OVER_INPUT = 8192 /* a loss: with plan->loss_in_place forward and backward may write over input 0, which
+                                     nobody else reads, and its gradient is to lie there */
 };
 
 /* One way to execute an op. The first of the op's list that fits is taken. */
