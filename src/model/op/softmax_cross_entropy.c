@@ -137,21 +137,25 @@ static gls_status forward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
-/* e^{z - most} become the gradients: the probabilities less the targets, times the label's weight. */
-GLS_SIMD static void less_even(gls_real *p, int64_t n, gls_real factor, gls_real even) {
-    for (int64_t c = 0; c < n; c++) p[c] = p[c] * factor - even;
+/* e^{z - most} become the gradients: the probabilities less the targets, times the label's weight. Long rows are not
+ * divided element by element. */
+GLS_SIMD static void less_even(gls_real *p, int64_t n, double sum, gls_real even, gls_real weight) {
+    gls_real factor = (gls_real)(weight / sum), less = weight * even;
+    if (n < LONG_ROW)
+        for (int64_t c = 0; c < n; c++) p[c] = weight * ((gls_real)(p[c] / sum) - even);
+    else
+        for (int64_t c = 0; c < n; c++) p[c] = p[c] * factor - less;
 }
 
-static void less_targets(gls_real *p, int64_t n, target of, double sum, double smooth, double weight) {
-    double even = smooth / (double)n, own = 1 - smooth, hit = p[of.label] / sum - even,
-           other = p[of.other] / sum - even;
-    less_even(p, n, (gls_real)(weight / sum), (gls_real)(weight * even));
+static void less_targets(gls_real *p, int64_t n, target of, double sum, gls_real even, gls_real own, gls_real weight) {
+    gls_real hit = (gls_real)(p[of.label] / sum), other = (gls_real)(p[of.other] / sum);
+    less_even(p, n, sum, even, weight);
     if (of.label == of.other) {
-        p[of.label] = (gls_real)(weight * (hit - own));
+        p[of.label] = weight * (hit - even - own);
         return;
     }
-    p[of.label] = (gls_real)(weight * (hit - own * of.share));
-    p[of.other] = (gls_real)(weight * (other - own * (1 - of.share)));
+    p[of.label] = weight * (hit - even - own * (gls_real)of.share);
+    p[of.other] = weight * (other - even - own * (gls_real)(1 - of.share));
 }
 
 /* Not in place, the exponentials are computed again from what forward kept; a label that is ignored has gradient 0. */
@@ -164,8 +168,9 @@ static gls_status backward(gls_exec *x, int i) {
     const softmax *keep = kept(x, i);
     const gls_real *z = gls_exec_in(x, i, 0);
     gls_real *d = gls_exec_in_grad(x, i, 0);
+    gls_real even = (gls_real)(o->label_smoothing / (double)n), own = (gls_real)(1 - o->label_smoothing);
     for (int64_t r = 0; r < x->rows; r++) {
-        double weight = label_weight(batch, r, labels);
+        gls_real weight = (gls_real)label_weight(batch, r, labels);
         int64_t first = first_label(batch, r, labels) - r * labels;
         for (int64_t t = r * labels; t < (r + 1) * labels; t++) {
             target of = target_at(batch, first + t);
@@ -175,7 +180,7 @@ static gls_status backward(gls_exec *x, int i) {
                 continue;
             }
             if (!x->plan->loss_in_place) exponentials(z + t * n, n, keep[t].most, to);
-            less_targets(to, n, of, keep[t].sum, o->label_smoothing, weight);
+            less_targets(to, n, of, keep[t].sum, even, own, weight);
         }
     }
     return GLS_OK;
