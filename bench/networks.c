@@ -1,6 +1,7 @@
-/* Training steps of networks, for networks_torch.py to alternate with PyTorch's: reads lines `CASE STEPS` or `profile
- * CASE STEPS` and answers each with seconds, or with a table of time by layer; `hessian CASE STEPS` with what a Hessian
- * product costs in gradients. A case is NAME-BATCH. Single precision.
+/* Training steps of networks, for networks_torch.py and sequences_torch.py to alternate with PyTorch's: reads lines
+ * `CASE STEPS` or `profile CASE STEPS` and answers each with seconds, or with a table of time by layer; `norms CASE
+ * STEPS` takes the steps with the norm of every example's gradient (as estimators with a ledger do), `hessian CASE
+ * STEPS` says what a Hessian product costs in gradients. A case is NAME-BATCH. Single precision.
  *
  *   mlp       784-512-512-10
  *   convnet   3x32x32, two 5x5 convolutions with 32 and 64 channels, 128 hidden units
@@ -20,17 +21,20 @@
 #include "model/op.h"
 
 typedef struct shape {
-    const char *name, *family, *options;
+    const char *name, *family, *options, *method;
     int64_t c, h, w; /* w = 0: texts of h tokens from a vocabulary of c */
 } shape;
 
+#define MOMENTUM "{name: msgd, lr: 0.01, beta: 0.9}"
+#define ADAMW "{name: adamw, lr: 0.001, weight_decay: 0.01, clip_norm: 1}"
+
 static const shape shapes[] = {
-    {"mlp", "mlp", "{hidden: [512, 512]}", 784, 1, 1},
-    {"convnet", "convnet", "{channels: 32, units: 128}", 3, 32, 32},
-    {"resnet20", "resnet", "{depth: 20}", 3, 32, 32},
-    {"resnet20gn", "resnet", "{depth: 20, norm: group}", 3, 32, 32},
-    {"decoder", "transformer", "{dim: 256, heads: 4, depth: 4, tie: true}", 8000, 128, 0},
-    {"lstm", "lstm", "{embedding: 400, hidden: 400, depth: 2, tie: true}", 8000, 128, 0},
+    {"mlp", "mlp", "{hidden: [512, 512]}", MOMENTUM, 784, 1, 1},
+    {"convnet", "convnet", "{channels: 32, units: 128}", MOMENTUM, 3, 32, 32},
+    {"resnet20", "resnet", "{depth: 20}", MOMENTUM, 3, 32, 32},
+    {"resnet20gn", "resnet", "{depth: 20, norm: group}", MOMENTUM, 3, 32, 32},
+    {"decoder", "transformer", "{dim: 256, heads: 4, depth: 4, tie: true}", ADAMW, 8000, 128, 0},
+    {"lstm", "lstm", "{embedding: 400, hidden: 400, depth: 2, tie: true}", ADAMW, 8000, 128, 0},
 };
 
 typedef struct run {
@@ -136,9 +140,8 @@ static run *make(const char *name) {
         .examples = r->rows, .length = s->h, .vocabulary = s->c, .target = GLS_TARGET_TOKENS, .classes = s->c};
     const gls_data_info *info = s->w ? &image : &text;
     gls_value *options = NULL, *spec = NULL;
-    const char *method = "{name: msgd, lr: 0.01, beta: 0.9}";
     check(gls_yaml_parse(ctx, "bench", s->options, (int64_t)strlen(s->options), &options));
-    check(gls_yaml_parse(ctx, "bench", method, (int64_t)strlen(method), &spec));
+    check(gls_yaml_parse(ctx, "bench", s->method, (int64_t)strlen(s->method), &spec));
     check(gls_model_create(ctx, s->family, options, info, &r->problem));
     if (s->w)
         make_batch(r, s);
@@ -160,14 +163,22 @@ static double mean(void *user, const gls_pass_result *sums) {
     return 1 / sums->mass;
 }
 
-static void step(run *r) {
+/* Nobody reads the norms: what they cost is asked. */
+static gls_status ask_norms(void *user, gls_slice *slice) {
+    (void)user;
+    return gls_ask_norms(slice->evaluation, &slice->groups, slice->weights);
+}
+
+static void step(run *r, bool norms) {
     gls_batch_stream stream;
     gls_batch_stream_init(&stream, &r->batch);
     gls_pass_request request = {.w = r->w,
                                 .rows = &stream.stream,
-                                .want = GLS_WANT_GRADIENT,
+                                .want = GLS_WANT_GRADIENT | (norms ? GLS_WANT_NORMS : 0),
                                 .mode = GLS_MODE_TRAIN,
                                 .g = r->g,
+                                .group = norms,
+                                .slice = norms ? ask_norms : NULL,
                                 .factor = mean};
     gls_pass_result result;
     check(gls_pass_run(r->pass, &request, &result));
@@ -177,9 +188,9 @@ static void step(run *r) {
     gls_problem_commit(r->problem, gls_pass_state_next(r->pass));
 }
 
-static double steps(run *r, int count) {
+static double steps(run *r, int count, bool norms) {
     double start = now();
-    for (int k = 0; k < count; k++) step(r);
+    for (int k = 0; k < count; k++) step(r, norms);
     return now() - start;
 }
 
@@ -202,8 +213,8 @@ static void profile(run *r, int count) {
     gls_network *net = r->problem->self;
     memset(net->seconds, 0, (size_t)net->graph->nodes * 3 * sizeof(double));
     make_pass(r, true);
-    step(r); /* makes the evaluations */
-    double wall = steps(r, count), sum = 0, peak = 0;
+    step(r, false); /* makes the evaluations */
+    double wall = steps(r, count, false), sum = 0, peak = 0;
     make_pass(r, false);
     check(gls_parallel(ctx, 1, gemm_task, &peak));
     double step_ms = 1e3 * wall / count;
@@ -253,8 +264,8 @@ static void hessian(run *r, int count) {
 }
 
 /* Seconds, seconds of all processors, MiB that the process has grown. */
-static void report(run *r, int count, double base) {
-    double cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID), wall = steps(r, count);
+static void report(run *r, int count, bool norms, double base) {
+    double cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID), wall = steps(r, count, norms);
     printf("%.9f %.9f %.1f\n", wall, clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu, resident() - base);
 }
 
@@ -278,10 +289,12 @@ int main(int argc, char **argv) {
         }
         if (words == 3 && strcmp(word[0], "profile") == 0)
             profile(r, atoi(word[2]));
+        else if (words == 3 && strcmp(word[0], "norms") == 0)
+            report(r, atoi(word[2]), true, base);
         else if (words == 3)
             hessian(r, atoi(word[2]));
         else
-            report(r, atoi(word[1]), base);
+            report(r, atoi(word[1]), false, base);
         fflush(stdout);
     }
     return 0;

@@ -60,15 +60,19 @@ static inline float gls_elementary_tanh(float x) {
     float far = 1.0f - 2.0f / (gls_elementary_exp(2.0f * (a > 15.0f ? 15.0f : a)) + 1.0f);
     return copysignf(a < 0.4f ? series : a != a ? a : far, x);
 }
-/* Abramowitz and Stegun 7.1.26, absolute error 1.5e-7. */
-static inline float gls_elementary_erf(float x) {
-    float a = fabsf(x), t = 1.0f / (1.0f + 0.3275911f * a);
+/* Abramowitz and Stegun 7.1.26, absolute error 1.5e-7: erf(a) = 1 - tail(a) e^(-a^2), a >= 0. */
+static inline float gls_elementary_erf_tail(float a) {
+    float t = 1.0f / (1.0f + 0.3275911f * a);
     float p = 1.061405429f;
     p = p * t - 1.453152027f;
     p = p * t + 1.421413741f;
     p = p * t - 0.284496736f;
     p = p * t + 0.254829592f;
-    return copysignf(1.0f - p * t * gls_elementary_exp(-a * a), x);
+    return p * t;
+}
+static inline float gls_elementary_erf(float x) {
+    float a = fabsf(x);
+    return copysignf(1.0f - gls_elementary_erf_tail(a) * gls_elementary_exp(-a * a), x);
 }
 #endif
 
@@ -78,6 +82,16 @@ static inline gls_real gls_elementary_normal_below(gls_real x) {
 }
 static inline gls_real gls_elementary_normal_density(gls_real x) {
     return (gls_real)0.39894228040143268 * gls_elementary_exp((gls_real)-0.5 * x * x); /* 1 / sqrt(2 pi) */
+}
+/* The derivative of x Phi(x), Phi + x phi. Float: one exponential serves both. */
+static inline gls_real gls_elementary_gelu_slope(gls_real x) {
+#ifdef GLS_DOUBLE
+    return gls_elementary_normal_below(x) + x * gls_elementary_normal_density(x);
+#else
+    float e = gls_elementary_exp(-0.5f * x * x);
+    float below = 0.5f + 0.5f * copysignf(1.0f - gls_elementary_erf_tail(fabsf(x) * 0.70710678f) * e, x);
+    return below + x * (0.39894228f * e);
+#endif
 }
 static inline gls_real gls_elementary_sigmoid(gls_real x) {
     return 1 / (1 + gls_elementary_exp(-x));

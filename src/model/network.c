@@ -12,10 +12,17 @@
 #include "model/op.h"
 #include "model/use.h"
 #include "model/use/factors.h"
-
-enum { TILE_ROWS = 64 }; /* of a weight matrix in one task; as many as use/matrix.c copies at a time */
+#include "model/use/matrix.h"
 
 /* ---- creation ---- */
+
+/* Rows of a weight matrix in one task, whole multiples of what use/matrix.c copies at a time: every task's products
+ * read all of the other factor, so taller ones cost less, but eight of a matrix keep as many threads busy. */
+static int64_t tile_rows(const gls_block *block) {
+    enum { UNIT = GLS_USE_MATRIX_ROWS, TILES = 8, MOST = 8 }; /* units */
+    int64_t units = block->shape[0] / (UNIT * TILES);
+    return UNIT * (units < 1 ? 1 : gls_least(units, MOST));
+}
 
 /* The first pass counts, the second fills in. */
 static gls_status make_tiles(gls_network *net) {
@@ -25,8 +32,9 @@ static gls_status make_tiles(gls_network *net) {
         for (int64_t b = 0; b < gls_layout_count(layout); b++) {
             const gls_block *block = gls_layout_block(layout, b);
             if (!(block->flags & GLS_BLOCK_TILED)) continue;
-            for (int64_t begin = 0; begin < block->shape[0]; begin += TILE_ROWS) {
-                int64_t end = gls_least(begin + TILE_ROWS, block->shape[0]);
+            int64_t rows = tile_rows(block);
+            for (int64_t begin = 0; begin < block->shape[0]; begin += rows) {
+                int64_t end = gls_least(begin + rows, block->shape[0]);
                 if (net->tile) net->tile[count] = (gls_tile){b, begin, end};
                 count++;
             }

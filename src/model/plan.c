@@ -155,12 +155,24 @@ static void node_lifetimes(planner *p, int i) {
     live(grad, backward_time(p, i));
 }
 
+/* The largest buffers of a model with many outputs are those and their gradient. Where no question is about outputs and
+ * the loss is the last to read them, the gradient takes their place. */
+static void loss_in_place(planner *p) {
+    const unsigned others = GLS_WANT_SCORES | GLS_WANT_OUTPUTS | GLS_WANT_HESSIAN | GLS_WANT_ORACLE;
+    const gls_graph *g = p->g;
+    int to = p->grad_root[g->output];
+    if (!(g->node[g->loss].op->flags & GLS_OP_GRAD_OVER_INPUT) || (p->plan->want & others) || to < 0) return;
+    buffer *value = &p->buffers[p->value_root[g->output]], *grad = &p->buffers[p->n + to];
+    if (p->plan->narrow_grad[g->output] || value->bytes != grad->bytes || value->death > g->loss) return;
+    value->death = grad->death;
+    grad->bytes = 0;
+    p->plan->loss_in_place = true;
+}
+
 /* Outputs and losses are read by questions, after all calls. */
 static void lifetimes(planner *p) {
     for (int i = 0; i < 2 * p->n; i++) p->buffers[i] = (buffer){.birth = -1, .death = -1};
     for (int i = 0; i < p->n; i++) node_lifetimes(p, i);
-    live(&p->buffers[p->value_root[p->g->output]], p->end);
-    live(&p->buffers[p->value_root[p->g->loss]], p->end);
     for (int i = 0; i < p->n; i++) {
         if (p->value_viewed[i]) live(&p->buffers[p->value_root[i]], p->end);
         if (p->grad_viewed[i]) live(&p->buffers[p->n + p->grad_root[i]], p->end);
@@ -168,6 +180,9 @@ static void lifetimes(planner *p) {
         live(&p->buffers[p->value_root[i]], p->end);
         if (p->grad_root[i] >= 0) live(&p->buffers[p->n + p->grad_root[i]], p->end);
     }
+    loss_in_place(p);
+    live(&p->buffers[p->value_root[p->g->output]], p->end);
+    live(&p->buffers[p->value_root[p->g->loss]], p->end);
 }
 
 /* First fit in order of birth: a buffer goes to the lowest place that is free during its whole life. */
@@ -252,6 +267,8 @@ static void offsets(planner *p) {
     gls_memory_plan *plan = p->plan;
     const gls_graph *g = p->g;
     plan->bytes = place(p);
+    if (plan->loss_in_place)
+        p->buffers[p->n + p->grad_root[g->output]].offset = p->buffers[p->value_root[g->output]].offset;
     for (int i = 0; i < p->n; i++) {
         const gls_node *node = &g->node[i];
         const buffer *value = &p->buffers[p->value_root[i]];

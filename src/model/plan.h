@@ -22,6 +22,7 @@ typedef struct gls_memory_plan {
     int64_t *value, *grad, *aux;      /* [nodes] byte offsets into the memory; -1: not kept, or not ours (the input) */
     bool *narrow_value, *narrow_grad; /* [nodes] stored in plan->storage rather than as reals */
     bool *adds;                       /* [nodes, inputs] */
+    bool loss_in_place;               /* the loss's input is its gradient's memory: GLS_OP_GRAD_OVER_INPUT */
     int64_t scratch, stage;           /* byte offsets; stage: wide copies of narrow buffers during a call */
     int64_t bytes;                    /* of the whole */
     int coupled;                      /* coupling ops at which slices exchange sums in this mode */

@@ -1,6 +1,7 @@
 #include "support.h"
 
 #include "base/gemm.h"
+#include "base/gemm_few.h"
 
 #include <float.h>
 #include <math.h>
@@ -185,11 +186,48 @@ static void memory_of_the_library_is_reserved(void **state) {
     assert_int_equal(status, 0);
 }
 
+/* Against the definition in double; a row alone has the bits that it has among others; guards stay. */
+static void check_few(int64_t m, int64_t n, int64_t k, bool turned, bool adds) {
+    int64_t lda = k + 3, ldb = (turned ? k : n) + 2, ldc = n + GUARD, size = gls_gemm_few_size(k, n);
+    gls_real *a = random_matrix(lda * (m + 1), 1), *b = random_matrix(ldb * ((turned ? n : k) + 1), 2);
+    gls_real *c = random_matrix(ldc * (m + 1), 3), *old = random_matrix(ldc * (m + 1), 3),
+             *one = malloc(sizeof *one * (size_t)n);
+    gls_real *packed = random_matrix(size + GUARD, 4), *guard = random_matrix(size + GUARD, 4);
+    product p = {.transpose_b = turned, .m = m, .n = n, .k = k, .alpha = 1, .beta = adds};
+    double epsilon = sizeof(gls_real) == 4 ? FLT_EPSILON : DBL_EPSILON;
+    gls_gemm_few_pack(b, turned ? 1 : ldb, turned ? ldb : 1, k, n, packed);
+    for (int64_t i = size; i < size + GUARD; i++) assert_true(packed[i] == guard[i]);
+    gls_gemm_few(m, n, k, a, lda, packed, adds, c, ldc);
+    for (int64_t i = 0; i <= m; i++) {
+        if (i < m) memcpy(one, old + i * ldc, sizeof *one * (size_t)n);
+        if (i < m) gls_gemm_few(1, n, k, a + i * lda, lda, packed, adds, one, n);
+        for (int64_t j = 0; j < ldc; j++) {
+            if (i == m || j >= n) {
+                assert_true(c[i * ldc + j] == old[i * ldc + j]);
+                continue;
+            }
+            double scale, expected = naive(&p, a, lda, b, ldb, (double)old[i * ldc + j], i, j, &scale);
+            assert_true(fabs((double)c[i * ldc + j] - expected) <= (double)(k + 2) * epsilon * scale);
+            assert_true(c[i * ldc + j] == one[j]);
+        }
+    }
+    void *block[] = {a, b, c, old, one, packed, guard};
+    for (size_t i = 0; i < sizeof block / sizeof *block; i++) free(block[i]);
+}
+
+static void few_rows(void **state) {
+    static const int64_t columns[] = {1, 7, 8, 16, 17, 40}, depths[] = {0, 1, 5, 64};
+    for (int64_t m = 0; m <= 9; m++)
+        for (size_t j = 0; j < sizeof columns / sizeof *columns; j++)
+            for (size_t l = 0; l < sizeof depths / sizeof *depths; l++)
+                for (int way = 0; way < 4; way++) check_few(m, columns[j], depths[l], way & 1, way & 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_shape_and_transpose),         cmocka_unit_test(double_product_in_both_builds),
         cmocka_unit_test(bits_do_not_depend_on_threads),     cmocka_unit_test(libraries_are_named_once),
-        cmocka_unit_test(memory_of_the_library_is_reserved),
+        cmocka_unit_test(memory_of_the_library_is_reserved), cmocka_unit_test(few_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,9 @@
 /* Families and ops in double: gradients against difference quotients, whole and block by block. */
 #include "samples.h"
 
+#include "model/network.h"
+#include "problem/evaluation.h"
+
 static double worst_error(const sample *s) {
     gls_context *ctx = check_context(1, false);
     check_data d = check_data_create(s->rows, s->c, s->h, s->w, s->classes, s->targets);
@@ -269,10 +272,48 @@ static void can_be_printed(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* Where nobody asks for outputs, the loss's gradient takes their place: less memory, the same bits. */
+static void losses_in_place(void **state) {
+    static const char *const losses[] = {"auto", "squared"};
+    gls_context *ctx = check_context(1, false);
+    check_data d = check_data_create(6, 5, 0, 0, 40, 0);
+    check_data_mix(&d);
+    for (int k = 0; k < 2; k++) {
+        char text[128];
+        snprintf(text, sizeof text, "{layers: [{dense: {units: 7}}, tanh, {dense: {units: 40}}], loss: %s}", losses[k]);
+        gls_problem *p = check_model(ctx, "layers", text, &d.info);
+        int64_t size = gls_problem_size(p);
+        gls_real *w = calloc((size_t)size, sizeof *w), *g[2];
+        assert_int_equal(gls_problem_initialize(p, 1, w), GLS_OK);
+        double loss[2];
+        int64_t bytes[2];
+        for (int other = 0; other < 2; other++) {
+            unsigned want = GLS_WANT_GRADIENT | GLS_WANT_LOSSES | (other ? GLS_WANT_OUTPUTS : 0);
+            check_run run = check_run_create(p, &d.batch, want, GLS_MODE_TRAIN);
+            const gls_memory_plan *plan = ((const gls_exec *)run.e->self)->plan;
+            assert_int_equal(plan->loss_in_place, k == 0 && !other);
+            bytes[other] = plan->bytes;
+            g[other] = calloc((size_t)size, sizeof *w);
+            loss[other] = check_loss(&run, w);
+            assert_int_equal(gls_ask_gradient(run.e, GLS_PRODUCT_GRADIENT, NULL, g[other]), GLS_OK);
+            check_run_destroy(&run);
+        }
+        assert_memory_equal(g[0], g[1], (size_t)size * sizeof *w);
+        assert_true(loss[0] == loss[1]);
+        if (k == 0) assert_true(bytes[1] - bytes[0] >= 6 * 40 * (int64_t)sizeof *w);
+        free(w);
+        free(g[0]);
+        free(g[1]);
+        gls_problem_destroy(p);
+    }
+    check_data_destroy(&d);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients),     cmocka_unit_test(bad_input),
-                                       cmocka_unit_test(bad_tokens),    cmocka_unit_test(next_token_loss),
-                                       cmocka_unit_test(summary),       cmocka_unit_test(composed),
-                                       cmocka_unit_test(can_be_printed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients),      cmocka_unit_test(bad_input),
+                                       cmocka_unit_test(bad_tokens),     cmocka_unit_test(next_token_loss),
+                                       cmocka_unit_test(summary),        cmocka_unit_test(composed),
+                                       cmocka_unit_test(can_be_printed), cmocka_unit_test(losses_in_place)};
     return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
 }

@@ -16,13 +16,16 @@ static double scale_of(const gls_node *node, int k) {
     return k == 0 ? ((const gls_op_add_options *)node->options)->scale : 1;
 }
 
+/* y may be a or b. */
+GLS_SIMD static void scaled_sum(gls_real *y, gls_real scale, const gls_real *a, const gls_real *b, int64_t n) {
+    GLS_LANE_LOOP
+    for (int64_t k = 0; k < n; k++) y[k] = scale * a[k] + b[k];
+}
+
 /* y = scale a + b, of values or tangents. */
 static void sum(const gls_exec *x, int i) {
-    gls_real *y = gls_exec_value(x, i);
-    int64_t n = gls_exec_size(x, i);
-    memcpy(y, gls_exec_in(x, i, 0), (size_t)n * sizeof *y);
-    if (scale_of(gls_exec_node(x, i), 0) != 1) gls_scale(y, scale_of(gls_exec_node(x, i), 0), n);
-    gls_add(y, gls_exec_in(x, i, 1), n);
+    scaled_sum(gls_exec_value(x, i), (gls_real)scale_of(gls_exec_node(x, i), 0), gls_exec_in(x, i, 0),
+               gls_exec_in(x, i, 1), gls_exec_size(x, i));
 }
 
 static gls_status shape(gls_graph *g, gls_node *node) {

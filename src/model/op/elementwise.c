@@ -56,7 +56,7 @@ GLS_ELEMENTWISE(tanh, y, gls_elementary_tanh(x), e * (1 - y * y), -2 * y * (1 - 
 GLS_ELEMENTWISE(sigmoid, y, gls_elementary_sigmoid(x), e * y * (1 - y), y * (1 - y) * (1 - 2 * y),
                 .onnx = sigmoid_onnx, .member.help = "logistic function", .formula = "y = 1 / (1 + e^-x)", .flags = GLS_KEEPS_Y);
 /* Phi is the normal distribution function; the exact form, by erf. */
-GLS_ELEMENTWISE(gelu, x, x * gls_elementary_normal_below(x), e * (gls_elementary_normal_below(x) + x * gls_elementary_normal_density(x)),
+GLS_ELEMENTWISE(gelu, x, x * gls_elementary_normal_below(x), e * gls_elementary_gelu_slope(x),
                 (2 - x * x) * gls_elementary_normal_density(x),
                 .onnx = gelu_onnx, .member.help = "x times the normal distribution function", .formula = "y = x Phi(x)",
                 .flags = GLS_KEEPS_X);

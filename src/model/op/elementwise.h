@@ -27,6 +27,7 @@ void gls_elementwise_backward_tangent(gls_exec *t, int node, gls_elementwise_gra
 #define GLS_ELEMENTWISE(NAME, KEPT, value, gradient, curvature, ...)                                                \
     GLS_SIMD static void NAME##_values(gls_real *to, const gls_real *from, int64_t n, gls_real s) {                 \
         (void)s;                                                                                                    \
+        GLS_LANE_LOOP                                                                                               \
         for (int64_t k = 0; k < n; k++) {                                                                           \
             gls_real x = from[k];                                                                                   \
             to[k] = (value);                                                                                        \
@@ -35,6 +36,7 @@ void gls_elementwise_backward_tangent(gls_exec *t, int node, gls_elementwise_gra
     GLS_SIMD static void NAME##_gradients(gls_real *d, const gls_real *in, const gls_real *kept, int64_t n,         \
                                           gls_real s) {                                                             \
         (void)s;                                                                                                    \
+        GLS_LANE_LOOP                                                                                               \
         for (int64_t k = 0; k < n; k++) {                                                                           \
             gls_real e = in[k], KEPT = kept[k];                                                                     \
             d[k] = (gradient);                                                                                      \
@@ -42,6 +44,7 @@ void gls_elementwise_backward_tangent(gls_exec *t, int node, gls_elementwise_gra
     }                                                                                                               \
     GLS_SIMD static void NAME##_curvatures(gls_real *d, const gls_real *e, const gls_real *v, const gls_real *kept, \
                                            int64_t n) {                                                             \
+        GLS_LANE_LOOP                                                                                               \
         for (int64_t k = 0; k < n; k++) {                                                                           \
             gls_real KEPT = kept[k];                                                                                \
             (void)KEPT;                                                                                             \

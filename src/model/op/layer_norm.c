@@ -85,6 +85,45 @@ static gls_status forward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* Sums over channels that backward needs, by lanes. */
+typedef struct lane_sums {
+    double moment[GLS_LANES], total[GLS_LANES];
+} lane_sums;
+
+/* Channels of one position: into the row's sums over positions, weight's and bias's, and those over channels. */
+GLS_SIMD static void block_sums(const gls_real *restrict x, const gls_real *restrict e, const gls_real *restrict scale,
+                                int64_t n, gls_real mean, gls_real rstd, double *restrict weight, double *restrict bias,
+                                lane_sums *restrict of) {
+    int64_t k = 0;
+    for (; k + GLS_LANES <= n; k += GLS_LANES) {
+        GLS_LANE_LOOP
+        for (int64_t j = 0; j < GLS_LANES; j++) {
+            double xhat = (x[k + j] - mean) * rstd, each = e[k + j], scaled = scale[k + j] * e[k + j];
+            weight[k + j] += each * xhat;
+            bias[k + j] += each;
+            of->moment[j] += scaled * xhat;
+            of->total[j] += scaled;
+        }
+    }
+    for (int64_t j = 0; k + j < n; j++) {
+        double xhat = (x[k + j] - mean) * rstd, each = e[k + j], scaled = scale[k + j] * e[k + j];
+        weight[k + j] += each * xhat;
+        bias[k + j] += each;
+        of->moment[j] += scaled * xhat;
+        of->total[j] += scaled;
+    }
+}
+
+/* dx = rstd (scale e - t - xhat m), or that added; dx may be e. */
+GLS_SIMD static void block_gradient(gls_real *dx, const gls_real *x, const gls_real *e, const gls_real *scale,
+                                    int64_t n, gls_real mean, gls_real rstd, gls_real t, gls_real m, bool adds) {
+    GLS_LANE_LOOP
+    for (int64_t k = 0; k < n; k++) {
+        gls_real v = rstd * (scale[k] * e[k] - t - (x[k] - mean) * rstd * m);
+        dx[k] = adds ? dx[k] + v : v;
+    }
+}
+
 /* One position: into the row's sums, and the input's gradient. */
 static void position_backward(gls_exec *x, int i, int64_t row, int64_t p) {
     const gls_node *node = gls_exec_node(x, i);
@@ -92,27 +131,21 @@ static void position_backward(gls_exec *x, int i, int64_t row, int64_t p) {
     int64_t first = row * gls_extent_size(node->out), c = node->out.c, inner = node->inner;
     const gls_real *in = gls_exec_in(x, i, 0) + first, *e = gls_exec_grad(x, i) + first;
     const double *stat = statistics(x, i, row) + 2 * p;
-    double *sums = gls_norm_row_aux(x, i, row), moment = 0, total = 0;
+    double *sums = gls_norm_row_aux(x, i, row);
     gls_real mean = (gls_real)stat[0], rstd = (gls_real)stat[1];
-    for (int64_t b = 0; b < c / inner; b++)
-        for (int64_t k = 0; k < inner; k++) {
-            int64_t at = block_at(node, b, p) + k, channel = b * inner + k;
-            double xhat = (in[at] - mean) * rstd;
-            sums[channel] += e[at] * xhat;
-            sums[c + channel] += e[at];
-            moment += scale[channel] * e[at] * xhat;
-            total += scale[channel] * e[at];
-        }
+    lane_sums of = {{0}, {0}};
+    for (int64_t b = 0; b < c / inner; b++) {
+        int64_t at = block_at(node, b, p), channel = b * inner;
+        block_sums(in + at, e + at, scale + channel, inner, mean, rstd, sums + channel, sums + c + channel, &of);
+    }
     if (!gls_exec_wants(x, i, 0)) return;
     gls_real *dx = gls_exec_in_grad(x, i, 0) + first;
-    gls_real m = (gls_real)(moment / (double)c), t = (gls_real)(total / (double)c);
-    bool adds = gls_exec_adds(x, i, 0);
-    for (int64_t b = 0; b < c / inner; b++)
-        for (int64_t k = 0; k < inner; k++) {
-            int64_t at = block_at(node, b, p) + k;
-            gls_real v = rstd * (scale[b * inner + k] * e[at] - t - (in[at] - mean) * rstd * m);
-            dx[at] = adds ? dx[at] + v : v;
-        }
+    gls_real m = (gls_real)(gls_combine_lanes(of.moment) / (double)c),
+             t = (gls_real)(gls_combine_lanes(of.total) / (double)c);
+    for (int64_t b = 0; b < c / inner; b++) {
+        int64_t at = block_at(node, b, p);
+        block_gradient(dx + at, in + at, e + at, scale + b * inner, inner, mean, rstd, t, m, gls_exec_adds(x, i, 0));
+    }
 }
 
 static gls_status backward(gls_exec *x, int i) {

@@ -8,6 +8,7 @@
 
 #include "base/arith.h"
 #include "base/gemm.h"
+#include "base/gemm_few.h"
 #include "base/kernels.h"
 #include "model/elementary.h"
 #include "model/layers.h"
@@ -116,28 +117,29 @@ static const gls_real *cells_before(const gls_exec *x, int i, int64_t r, int64_t
     return from ? from + (2 * r + 1) * h : NULL;
 }
 
-/* ---- the recurrent weights the other way round, [H, 4 H]: few rows times them read whole lines ---- */
+/* ---- the recurrent weights as products of few rows read them: their transpose for forward, and themselves ---- */
 
-/* Rows that lie 4 KiB apart would fall on the same lines of the cache. */
-static int64_t pitch(const gls_node *node) {
-    int64_t width = GATES * node->out.c;
-    return width % 1024 ? width : width + 16;
+static int64_t packed_size(const gls_node *node, bool back) {
+    int64_t h = node->out.c;
+    return back ? gls_gemm_few_size(GATES * h, h) : gls_gemm_few_size(h, GATES * h);
 }
 
-static void turn(const gls_node *node, const gls_real *u, gls_real *to) {
-    enum { PART = 16 }; /* reals of a line of the cache */
-    int64_t h = node->out.c, step = pitch(node);
-    for (int64_t first = 0; first < GATES * h; first += PART)
-        for (int64_t j = 0; j < h; j++)
-            for (int64_t k = first; k < gls_least(first + PART, GATES * h); k++) to[j * step + k] = u[k * h + j];
+static void pack_weights(const gls_node *node, const gls_real *u, bool back, gls_real *to) {
+    int64_t h = node->out.c;
+    if (back)
+        gls_gemm_few_pack(u, h, 1, GATES * h, h, to);
+    else
+        gls_gemm_few_pack(u, 1, h, h, GATES * h, to);
 }
 
 static int64_t pack_bytes(const gls_node *node) {
-    return node->out.c * pitch(node) * (int64_t)sizeof(gls_real);
+    return (packed_size(node, false) + packed_size(node, true)) * (int64_t)sizeof(gls_real);
 }
 
 static gls_status pack(const gls_graph *g, const gls_node *node, const gls_real *w, void *packed) {
-    turn(node, w + gls_layout_block(g->layout, node->block[RECURRENT_WEIGHT])->offset, packed);
+    const gls_real *u = w + gls_layout_block(g->layout, node->block[RECURRENT_WEIGHT])->offset;
+    pack_weights(node, u, false, packed);
+    pack_weights(node, u, true, (gls_real *)packed + packed_size(node, false));
     return GLS_OK;
 }
 
@@ -157,16 +159,16 @@ static void draw_factors(const gls_exec *x, int i, gls_real *factor) {
     }
 }
 
-/* The recurrent weights: those of forward, after drop, or for tangents the direction's, by the same factors. */
-static const gls_real *recurrent_weight(const gls_exec *x, int i) {
-    const gls_node *node = gls_exec_node(x, i);
-    return dropped_size(node) ? (const gls_real *)gls_exec_aux(x, i) + dropped_size(node)
-                              : gls_exec_weight(x, node->block[RECURRENT_WEIGHT]);
-}
-
 /* Without training none is dropped; a backward pass then reads them where training has them. */
 static bool drops(const gls_exec *x, int i) {
     return dropped_size(gls_exec_node(x, i)) > 0 && (x->plan->mode == GLS_MODE_TRAIN || x->plan->backward);
+}
+
+/* The recurrent weights: those of forward, after drop, or for tangents the direction's, by the same factors. */
+static const gls_real *recurrent_weight(const gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    return drops(x, i) ? (const gls_real *)gls_exec_aux(x, i) + dropped_size(node)
+                       : gls_exec_weight(x, node->block[RECURRENT_WEIGHT]);
 }
 
 static void drop_weights(gls_exec *x, int i) {
@@ -210,6 +212,7 @@ GLS_SIMD static void step(gls_real *z, const gls_real *bias, const gls_real *bef
     for (int64_t k = 0; k < 2 * h; k++) z[k] = gls_elementary_sigmoid(z[k]);
     for (int64_t k = 2 * h; k < 3 * h; k++) z[k] = gls_elementary_tanh(z[k]);
     for (int64_t k = 3 * h; k < 4 * h; k++) z[k] = gls_elementary_sigmoid(z[k]);
+    GLS_LANE_LOOP
     for (int64_t k = 0; k < h; k++) {
         gls_real new = z[k] * z[2 * h + k];
         cell[k] = before ? z[h + k] * before[k] + new : new;
@@ -217,12 +220,22 @@ GLS_SIMD static void step(gls_real *z, const gls_real *bias, const gls_real *bef
     }
 }
 
-/* The point's, or those that drop left, in scratch. */
-static const gls_real *turned(gls_exec *x, int i) {
+/* The packed weights: the point's, or those that drop left, which are packed into room. */
+static const gls_real *packed_of(const gls_exec *x, int i, bool back, gls_real *room) {
     const gls_node *node = gls_exec_node(x, i);
-    if (!drops(x, i)) return x->packed[i];
-    turn(node, recurrent_weight(x, i), x->scratch);
-    return x->scratch;
+    if (!drops(x, i)) return (const gls_real *)x->packed[i] + (back ? packed_size(node, false) : 0);
+    pack_weights(node, recurrent_weight(x, i), back, room);
+    return room;
+}
+
+/* z [rows, 4 H] += y U^T, or dy [rows, H] = dz U. */
+static void recur(const gls_exec *x, int i, bool back, const gls_real *from, int64_t from_step, const gls_real *packed,
+                  gls_real *to, int64_t to_step) {
+    int64_t h = gls_exec_node(x, i)->out.c, n = back ? h : GATES * h, k = back ? GATES * h : h;
+    if (x->graph->portable)
+        gls_gemm(true, false, !back, x->rows, n, k, 1, from, from_step, recurrent_weight(x, i), h, !back, to, to_step);
+    else
+        gls_gemm_few(x->rows, n, k, from, from_step, packed, !back, to, to_step);
 }
 
 /* Positions [from, to) of all rows; a part of them of one row. */
@@ -233,14 +246,12 @@ static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
     const gls_real *bias = gls_exec_weight(x, node->block[BIAS]);
     gls_real *gates = gates_of(x, i), *cell = cells_of(x, i), *y = gls_exec_value(x, i);
     drop_weights(x, i);
-    const gls_real *u = turned(x, i);
+    const gls_real *u = packed_of(x, i, false, x->scratch);
     gls_gemm(x->graph->portable, false, true, x->rows * (to - from), width, c, 1, gls_exec_in(x, i, 0) + from * c, c, w,
              c, 0, gates + from * width, width);
     for (int64_t t = from; t < to; t++) {
         const gls_real *before = t > 0 ? y + (t - 1) * h : carried(x, i);
-        if (before)
-            gls_gemm(x->graph->portable, false, false, x->rows, width, h, 1, before, t > 0 ? steps * h : 2 * h, u,
-                     pitch(node), 1, gates + t * width, steps * width);
+        if (before) recur(x, i, false, before, t > 0 ? steps * h : 2 * h, u, gates + t * width, steps * width);
         for (int64_t r = 0; r < x->rows; r++) {
             int64_t at = r * steps + t;
             if (!rests(x, i, r, t))
@@ -260,17 +271,22 @@ static gls_status forward(gls_exec *x, int i) {
 
 /* ---- backward ---- */
 
-/* What comes from the position after, [rows, H] each: the gradients of y and of the cells. Forward: `turned`. */
+/* The larger one of the packed weights that drop left; then, for backward, what comes from the position after, [rows,
+ * H] each: the gradients of y and of the cells. */
+static int64_t scratch_packed(const gls_node *node) {
+    int64_t forward = packed_size(node, false), back = packed_size(node, true);
+    return !dropped_size(node) ? 0 : forward > back ? forward : back;
+}
+
 static int64_t scratch(const gls_node *node, int64_t rows) {
-    int64_t bytes = 2 * rows * node->out.c * (int64_t)sizeof(gls_real),
-            room = dropped_size(node) ? pack_bytes(node) : 0;
-    return room > bytes ? room : bytes;
+    return (scratch_packed(node) + 2 * rows * node->out.c) * (int64_t)sizeof(gls_real);
 }
 
 /* One position of one row: dz [4, H] is made, dc turned into that of the position before, e into all that reaches y,
  * which tangents read. */
 GLS_SIMD static void step_backward(gls_real *e, const gls_real *dh, const gls_real *z, const gls_real *cell,
                                    const gls_real *before, int64_t h, gls_real *dz, gls_real *dc) {
+    GLS_LANE_LOOP
     for (int64_t k = 0; k < h; k++) {
         gls_real in = z[k], forget = z[h + k], new = z[2 * h + k], out = z[3 * h + k];
         gls_real y = gls_elementary_tanh(cell[k]), d = e[k] += dh[k], inside = dc[k] + d * out * (1 - y * y);
@@ -286,7 +302,9 @@ static gls_status backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GATES * h;
     const gls_real *gates = gates_of(x, i), *cell = cells_of(x, i);
-    gls_real *e = gls_exec_grad(x, i), *dz = gates_gradient_of(x, i), *dh = x->scratch, *dc = dh + x->rows * h;
+    gls_real *e = gls_exec_grad(x, i), *dz = gates_gradient_of(x, i);
+    gls_real *dh = (gls_real *)x->scratch + scratch_packed(node), *dc = dh + x->rows * h;
+    const gls_real *u = packed_of(x, i, true, x->scratch);
     gls_fill(dh, 0, 2 * x->rows * h);
     for (int64_t t = steps - 1; t >= 0; t--) {
         for (int64_t r = 0; r < x->rows; r++) {
@@ -297,9 +315,7 @@ static gls_status backward(gls_exec *x, int i) {
                 step_backward(e + at * h, dh + r * h, gates + at * width, cell + at * h, cells_before(x, i, r, t), h,
                               dz + at * width, dc + r * h);
         }
-        if (t > 0)
-            gls_gemm(x->graph->portable, false, false, x->rows, h, width, 1, dz + t * width, steps * width,
-                     recurrent_weight(x, i), h, 0, dh, h);
+        if (t > 0) recur(x, i, true, dz + t * width, steps * width, u, dh, h);
     }
     if (gls_exec_wants(x, i, 0))
         gls_gemm(x->graph->portable, false, false, x->rows * steps, c, width, 1, dz, width,

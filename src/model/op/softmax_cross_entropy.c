@@ -57,6 +57,7 @@ static int64_t scratch(const gls_node *node, int64_t rows) {
 }
 
 GLS_SIMD static void exponentials(const gls_real *z, int64_t n, gls_real most, gls_real *p) {
+    GLS_LANE_LOOP
     for (int64_t c = 0; c < n; c++) p[c] = gls_elementary_exp(z[c] - most);
 }
 
@@ -81,15 +82,16 @@ static target target_at(const gls_batch *batch, int64_t t) {
     return (target){batch->label[t], share < 1 ? batch->other_label[t] : batch->label[t], share};
 }
 
+/* e^{z - most} goes to p, which may be z. */
 static double label_loss(const gls_real *z, int64_t n, target of, double smooth, gls_real *p, softmax *keep) {
     gls_real most = gls_largest(z, n);
-    exponentials(z, n, most, p);
-    double sum = sum_of(p, n), mean = 0;
-    *keep = (softmax){sum, most};
+    double mean = 0, own = (double)(z[of.label] - most);
+    if (of.share < 1) own = of.share * own + (1 - of.share) * (double)(z[of.other] - most);
     if (smooth > 0)
         for (int64_t c = 0; c < n; c++) mean += (double)(z[c] - most) / (double)n;
-    double own = (double)(z[of.label] - most);
-    if (of.share < 1) own = of.share * own + (1 - of.share) * (double)(z[of.other] - most);
+    exponentials(z, n, most, p);
+    double sum = sum_of(p, n);
+    *keep = (softmax){sum, most};
     return log(sum) - (1 - smooth) * own - smooth * mean;
 }
 
@@ -106,7 +108,8 @@ static double label_weight(const gls_batch *batch, int64_t r, int64_t labels) {
     return counted ? gls_loss_mass(batch, r) / (double)counted : 0;
 }
 
-/* Without a backward pass nobody needs the softmax: it goes into a variable that is thrown away. */
+/* Without a backward pass nobody needs the softmax: it goes into a variable that is thrown away. In place, backward
+ * finds the exponentials where the inputs were. */
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_op_cross_entropy_options *o = node->options;
@@ -116,6 +119,7 @@ static gls_status forward(gls_exec *x, int i) {
     softmax *keep = x->plan->backward ? kept(x, i) : NULL, nobody;
     int64_t n = node->in.c, labels = gls_extent_positions(node->in);
     const gls_real *z = gls_exec_in(x, i, 0);
+    gls_real *over = x->plan->loss_in_place ? gls_exec_in_grad(x, i, 0) : NULL;
     for (int64_t r = 0; r < x->rows; r++) {
         int64_t first = first_label(batch, r, labels) - r * labels;
         double sum = 0;
@@ -125,16 +129,22 @@ static gls_status forward(gls_exec *x, int i) {
             if (of.label < 0 || of.label >= n || of.other < 0 || of.other >= n)
                 return gls_fail(x->ctx, GLS_ERR_INPUT, "example %lld has label %lld, expected 0 to %lld",
                                 (long long)batch->index[r], (long long)of.label, (long long)n - 1);
-            sum += label_loss(z + t * n, n, of, o->label_smoothing, x->scratch, keep ? &keep[t] : &nobody);
+            sum += label_loss(z + t * n, n, of, o->label_smoothing, over ? over + t * n : x->scratch,
+                              keep ? &keep[t] : &nobody);
         }
         loss[r] = label_weight(batch, r, labels) * sum;
     }
     return GLS_OK;
 }
 
-/* e^{z - most} become the gradients: the probabilities less the targets, times the label's weight. */
+/* e^{z - most} become the gradients: the probabilities less the targets, times the label's weight. Long rows are not
+ * divided element by element. */
 GLS_SIMD static void less_even(gls_real *p, int64_t n, double sum, gls_real even, gls_real weight) {
-    for (int64_t c = 0; c < n; c++) p[c] = weight * ((gls_real)(p[c] / sum) - even);
+    gls_real factor = (gls_real)(weight / sum), less = weight * even;
+    if (n < LONG_ROW)
+        for (int64_t c = 0; c < n; c++) p[c] = weight * ((gls_real)(p[c] / sum) - even);
+    else
+        for (int64_t c = 0; c < n; c++) p[c] = p[c] * factor - less;
 }
 
 static void less_targets(gls_real *p, int64_t n, target of, double sum, gls_real even, gls_real own, gls_real weight) {
@@ -148,7 +158,7 @@ static void less_targets(gls_real *p, int64_t n, target of, double sum, gls_real
     p[of.other] = weight * (other - even - own * (gls_real)(1 - of.share));
 }
 
-/* The probabilities are computed again from what forward kept; a label that is ignored has gradient 0. */
+/* Not in place, the exponentials are computed again from what forward kept; a label that is ignored has gradient 0. */
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
@@ -169,7 +179,7 @@ static gls_status backward(gls_exec *x, int i) {
                 gls_fill(to, 0, n);
                 continue;
             }
-            exponentials(z + t * n, n, keep[t].most, to);
+            if (!x->plan->loss_in_place) exponentials(z + t * n, n, keep[t].most, to);
             less_targets(to, n, of, keep[t].sum, even, own, weight);
         }
     }
@@ -252,7 +262,10 @@ const gls_op gls_op_softmax_cross_entropy = {
     .formula = "f = m mean over labels of (log sum_c e^(z_c) - sum_c t_c z_c), t_c = (1 - s) [c = label] + s / "
                "classes, s = label_smoothing",
     .shapes = "[classes], or [classes, 1, w] for labels of the last w positions, or [w, 1, 2] for spans -> a loss",
-    GLS_LOSS_OP,
+    GLS_OP_ONE_INPUT,
+    .parameters = "",
+    .flags = GLS_OP_LOSS | GLS_OP_GRAD_OVER_INPUT,
+    .shape = shape,
     .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
                             .backward_tangent = backward_tangent),
     .aux = aux,

@@ -115,23 +115,32 @@ static void left_products(bool portable, const gls_factors *a, int64_t t, int64_
                  a->p, out);
 }
 
-double gls_factors_dot(bool portable, const gls_factors *a, const gls_factors *b, gls_factors_group group) {
-    if (a->token && b->token) return lookups_dot(a, b, group);
+/* same: both are one, so that blocks on one side of the diagonal count twice. */
+static double dense_dot(bool portable, const gls_factors *a, const gls_factors *b, gls_factors_group group, bool same) {
     gls_real left[BLOCK * BLOCK], right[BLOCK * BLOCK];
     double sum = 0;
     for (int64_t i = 0, rows; i < group.rows * a->positions; i += rows) {
         int64_t t = place(group, a->positions, i);
         rows = run_from(a, group, i);
-        for (int64_t j = 0, columns; j < group.rows * b->positions; j += columns) {
+        for (int64_t j = same ? i : 0, columns; j < group.rows * b->positions; j += columns) {
             int64_t s = place(group, b->positions, j);
             columns = run_from(b, group, j);
             left_products(portable, a, t, rows, b, s, columns, left);
             piece r = read_piece(&a->right, t, rows, a->right_room);
             products(portable, r, read_piece(&b->right, s, columns, b->right_room), a->q, right);
-            sum += gls_dot(left, right, rows * columns);
+            sum += (same && j > i ? 2 : 1) * gls_dot(left, right, rows * columns);
         }
     }
     return sum;
+}
+
+double gls_factors_dot(bool portable, const gls_factors *a, const gls_factors *b, gls_factors_group group) {
+    if (a->token && b->token) return lookups_dot(a, b, group);
+    return dense_dot(portable, a, b, group, false);
+}
+
+double gls_factors_square(bool portable, const gls_factors *a, const gls_factors *again, gls_factors_group group) {
+    return dense_dot(portable, a, again, group, true);
 }
 
 gls_status gls_factors_cross(gls_exec *x, const gls_use *a, const gls_use *b, const gls_partition *partition,

@@ -55,7 +55,9 @@ typedef struct gls_factors_group {
 gls_factors_group gls_factors_group_of(const gls_exec *x, const gls_partition *partition, int64_t group, int64_t *row);
 /* <G_a, G_b> of the group's sums: sum_{t,s} (l_t . l'_s)(r_t . r'_s), blocks of positions at a time. */
 double gls_factors_dot(bool portable, const gls_factors *a, const gls_factors *b, gls_factors_group group);
-/* out[group] += twice that, for two uses of one block. Both uses' scratch is enough for each. */
+/* <G, G> of a matrix product's; again: the same factors with room of their own. */
+double gls_factors_square(bool portable, const gls_factors *a, const gls_factors *again, gls_factors_group group);
+/* out[group] += twice the inner product, for two uses of one block. Both uses' scratch is enough for each. */
 gls_status gls_factors_cross(gls_exec *x, const gls_use *a, const gls_use *b, const gls_partition *partition,
                              double *out);
 

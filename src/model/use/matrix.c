@@ -104,9 +104,11 @@ int64_t gls_use_matrix_piece(int64_t p, int64_t q) {
     return gls_least(rows, p);
 }
 
-/* Multiply-adds: count^2 (p + q) against count p q. */
+/* Multiply-adds: of half the squares of pieces, and those of the diagonal, count (count + piece) (p + q) / 2; against
+ * count p q. */
 static bool double_sum_pays(int64_t count, const gls_factors *v) {
-    return (double)count * (double)(v->p + v->q) < (double)v->p * (double)v->q;
+    double each = (double)(count + gls_least(count, GLS_FACTOR_PIECE)) / 2;
+    return each * (double)(v->p + v->q) < (double)v->p * (double)v->q;
 }
 
 /* Where the double sum has cancelled below this share of (sum |e||a|)^2, the explicit form takes over: float products
@@ -162,7 +164,7 @@ static double group_norm(bool portable, const gls_factors *v, const gls_factors 
     int64_t count = of.rows * v->positions;
     if (count == 1) return squares_at(v, of.row[0]);
     if (double_sum_pays(count, v)) {
-        double sum = gls_factors_dot(portable, v, again, of), bound = bound_of(v, of);
+        double sum = gls_factors_square(portable, v, again, of), bound = bound_of(v, of);
         if (sum >= cancelled * bound * bound) return sum;
     }
     return gls_use_matrix_norm(portable, v, of, NULL, made);

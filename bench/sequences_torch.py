@@ -1,0 +1,169 @@
+"""Training steps of sequence models beside PyTorch's, strictly alternating, medians.
+
+Usage: sequences_torch.py BUILD [THREADS] [ROUNDS] [VARIANTS, default eager,compiled]
+
+Two models over sequences of 128 tokens, 16 at a time, vocabulary 8,000, tied: a pre-norm decoder of 4 layers, 256 wide
+with 4 heads, and 2 layers of LSTM of 400 units. A step is forward, backward, clipping by norm and AdamW. The peer runs
+as fairly as we know: scaled_dot_product_attention, fused AdamW, the same number of threads, malloc that keeps its
+memory; eager and compiled, and each with `-bf16` appended under autocast. Every variant and ours is a process of its
+own, so that the peak of memory is its own too (compiled: the compiler's included). Printed: tokens a second, ours over
+the peer's, what norms of every sentence's gradient cost us, and the share of a roofline made in the same rounds
+(roofline.c)."""
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+with open("/proc/cpuinfo") as file:
+    CORE = "SkylakeX" if "avx512f" in file.read() else "Haswell"
+ENVIRONMENT = {"OPENBLAS_CORETYPE": CORE, "MALLOC_MMAP_THRESHOLD_": "4000000000",
+               "MALLOC_TRIM_THRESHOLD_": "4000000000"}
+ROWS, LENGTH, VOCABULARY = 16, 128, 8000
+CASES = {"decoder-16": 2, "lstm-16": 2}
+
+
+def peak():
+    """MiB of resident memory at most, so far."""
+    with open("/proc/self/status") as file:
+        return int(next(line for line in file if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+def models():
+    import torch
+    from torch import nn
+    from torch.nn import functional as f
+
+    class Layer(nn.Module):
+        def __init__(self, dim, heads):
+            super().__init__()
+            self.heads = heads
+            self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+            self.qkv, self.project = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+            self.fc1, self.fc2 = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
+
+        def forward(self, x):
+            n, t, d = x.shape
+            q, k, v = self.qkv(self.norm1(x)).view(n, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
+            y = f.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = x + self.project(y.transpose(1, 2).reshape(n, t, d))
+            return x + self.fc2(f.gelu(self.fc1(self.norm2(x))))
+
+    class Decoder(nn.Module):
+        def __init__(self, dim=256, heads=4, depth=4):
+            super().__init__()
+            self.embed, self.positions = nn.Embedding(VOCABULARY, dim), nn.Parameter(torch.randn(LENGTH, dim) * 0.02)
+            self.layers, self.norm = nn.ModuleList(Layer(dim, heads) for _ in range(depth)), nn.LayerNorm(dim)
+            self.bias = nn.Parameter(torch.zeros(VOCABULARY))
+            nn.init.normal_(self.embed.weight, std=dim**-0.5)
+
+        def forward(self, tokens):
+            x = self.embed(tokens) + self.positions[: tokens.shape[1]]
+            for layer in self.layers:
+                x = layer(x)
+            return f.linear(self.norm(x), self.embed.weight, self.bias)
+
+    class Lstm(nn.Module):
+        def __init__(self, dim=400, depth=2):
+            super().__init__()
+            self.embed, self.lstm = nn.Embedding(VOCABULARY, dim), nn.LSTM(dim, dim, depth, batch_first=True)
+            self.bias = nn.Parameter(torch.zeros(VOCABULARY))
+            nn.init.normal_(self.embed.weight, std=dim**-0.5)
+
+        def forward(self, tokens):
+            return f.linear(self.lstm(self.embed(tokens))[0], self.embed.weight, self.bias)
+
+    return {"decoder-16": Decoder, "lstm-16": Lstm}
+
+
+def serve(case, variant, threads):
+    """As a process of its own: reads numbers of steps, answers with seconds and the peak of memory in MiB."""
+    import torch
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    before = peak()
+    model = models()[case]()
+    tokens, labels = torch.randint(VOCABULARY, (2, ROWS, LENGTH)).unbind()
+    method = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
+
+    def loss():
+        with torch.autocast("cpu", torch.bfloat16, enabled=variant.endswith("-bf16")):
+            z = model(tokens)
+        return torch.nn.functional.cross_entropy(z.flatten(0, 1).float(), labels.flatten())
+
+    value = torch.compile(loss) if variant.startswith("compiled") else loss
+    print(torch.__version__, flush=True)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        for _ in range(int(line)):
+            method.zero_grad()
+            value().backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            method.step()
+        print(time.perf_counter() - start, peak() - before, flush=True)
+
+
+class Program:
+    def __init__(self, *command):
+        environment = {**os.environ, **ENVIRONMENT}
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True, env=environment)
+
+    def ask(self, *words):
+        print(*words, file=self.process.stdin, flush=True)
+        return [float(word) for word in self.process.stdout.readline().split()]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def peer(case, variant, threads):
+    program = Program(sys.executable, __file__, "--serve", case, variant, threads)
+    version = program.process.stdout.readline().strip()
+    return program, version
+
+
+def compare(build, case, count, threads, rounds, variants):
+    ours = Program(f"{build}/bench/bench_networks", threads)
+    normed = Program(f"{build}/bench/bench_networks", threads)
+    roof = Program(f"{build}/bench/bench_roofline", threads)
+    peers = {variant: peer(case, variant, threads) for variant in variants}
+    asks = {"ours": lambda: ours.ask(case, count), "norms": lambda: normed.ask("norms", case, count),
+            "roofline": lambda: roof.ask(case, count),
+            **{name: lambda program=program: program.ask(count) for name, (program, _) in peers.items()}}
+    found, memory, times = {}, {}, {name: [] for name in asks}
+    for name, ask in asks.items():
+        ask(), ask()
+    for _ in range(rounds):
+        for name, ask in asks.items():
+            time.sleep(0.02)
+            found[name] = ask()
+            times[name].append(sum(found[name]) if name == "roofline" else found[name][0])
+            memory[name] = found[name][-1]
+    tokens = ROWS * LENGTH * count
+    print(f"{case}: torch {next(iter(peers.values()))[1] if peers else '-'}")
+    print(f"  {'':14} {'tokens/s':>9} {'ours over it':>13} {'spread':>13} {'peak MiB':>9}")
+    for name, seconds in times.items():
+        ratios = [b / a for a, b in zip(times["ours"], seconds)]
+        memories = "" if name == "roofline" else f"{memory[name]:9.0f}"
+        print(f"  {name:14} {tokens / statistics.median(seconds):9.0f} {statistics.median(ratios):13.2f} "
+              f"{min(ratios):7.2f}{max(ratios):6.2f} {memories}", flush=True)
+    for program in (ours, normed, roof, *(program for program, _ in peers.values())):
+        program.close()
+
+
+def main():
+    build, *rest = sys.argv[1:]
+    threads, rounds = int(rest[0]) if rest else 2, int(rest[1]) if len(rest) > 1 else 9
+    variants = rest[2].split(",") if len(rest) > 2 else ["eager", "compiled"]
+    print(f"{threads} threads, medians of {rounds} alternating rounds")
+    for case, count in CASES.items():
+        compare(build, case, count, threads, rounds, variants)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--serve":
+        serve(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    else:
+        main()
