@@ -7,7 +7,7 @@ const figures = (value) => element("td", { class: "number" }, value);
 
 function grid(head, rows, named = false) {
   return element("div", { class: "scroll" }, element("table", {},
-    element("thead", {}, row("th", head.map((text, i) => element("th", { scope: "col", class: i ? "number" : "" }, text)))),
+    element("thead", {}, row("th", head.map((text, i) => element("th", { scope: "col", class: rows[0][i] instanceof Node ? rows[0][i].className : "" }, text)))),
     element("tbody", {}, ...rows.map((cells) => row("td", cells.map((cell, i) => (i || !named ? cell : element("th", { scope: "row" }, cell))))))));
 }
 
