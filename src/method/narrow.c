@@ -13,10 +13,10 @@ enum { CUT = 20 }; /* bits of a float's pattern below an 8-bit code */
 
 #ifdef GLS_DOUBLE
 typedef uint64_t pattern;
-static const gls_real smallest = DBL_MIN;
+static const gls_real smallest = DBL_MIN, greatest = DBL_MAX, epsilon = DBL_EPSILON;
 #else
 typedef uint32_t pattern;
-static const gls_real smallest = FLT_MIN;
+static const gls_real smallest = FLT_MIN, greatest = FLT_MAX, epsilon = FLT_EPSILON;
 #endif
 
 static inline uint32_t bits_of(float x) {
@@ -126,6 +126,13 @@ GLS_SIMD static gls_real largest_of(const gls_real *restrict x, int n) {
     return largest;
 }
 
+/* Such that neither it nor its inverse leaves the normal numbers, and top times it no finite one. */
+static gls_real scale_of(gls_real largest, gls_real top) {
+    gls_real scale = largest / top, most = greatest / top * (1 - 4 * epsilon);
+    if (scale < smallest) return smallest;
+    return scale > most && largest <= greatest ? most : scale;
+}
+
 /* The code of |x| = y scale, rounded by the bits. */
 static inline uint32_t code_at(float y, uint16_t random, const coding *c) {
     uint32_t above = bits_of(y + c->least) - c->base;
@@ -154,8 +161,7 @@ void gls_method_q8_narrow(uint8_t *code, gls_real *scale, const gls_real *x, gls
                           const gls_method_bits *bits, int64_t n) {
     for (int64_t at = 0; at < n; at += GLS_METHOD_SCALED, scale++) {
         int size = (int)gls_least(n - at, GLS_METHOD_SCALED);
-        gls_real largest = largest_of(x + at, size) / (gls_real)codings[kind].top;
-        *scale = largest < smallest ? smallest : largest;
+        *scale = scale_of(largest_of(x + at, size), (gls_real)codings[kind].top);
         (kind == GLS_METHOD_CODE_SIGNED ? narrow_signed : narrow_positive)(code + at, x + at, 1 / *scale, codings[kind],
                                                                            bits->each + at, size);
     }

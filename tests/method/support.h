@@ -67,6 +67,18 @@ static inline gls_method *make_method(gls_context *ctx, const gls_layout *layout
     return method;
 }
 
+static inline bool has_option(const gls_method_type *type, const char *key) {
+    for (const gls_option *o = type->member.options; o->key; o++)
+        if (strcmp(o->key, key) == 0) return true;
+    return false;
+}
+
+/* The ways in which a rule can keep its state, as the end of a flow map; number i, or NULL. */
+static inline const char *state_way(const gls_method_type *type, int i) {
+    static const char *const ways[] = {"", ", state: bf16", ", state: q8"};
+    return i < (has_option(type, "state") ? 3 : 1) ? ways[i] : NULL;
+}
+
 typedef enum sequence { NORMAL, HEAVY, ZEROS, SPARSE, SEQUENCES } sequence;
 
 /* Gradient number t of a sequence: normal; with tails of index 1.2 over 6 orders of magnitude; all zero now and then,

@@ -72,12 +72,6 @@ static void check_steps(const char *text, int threads) {
     gls_context_destroy(other);
 }
 
-static bool has_option(const gls_method_type *type, const char *key) {
-    for (const gls_option *o = type->member.options; o->key; o++)
-        if (strcmp(o->key, key) == 0) return true;
-    return false;
-}
-
 static void same_bits_as_one_vector(void **state) {
     gls_context *ctx = test_context(1);
     int64_t tried = 0;
@@ -93,6 +87,12 @@ static void same_bits_as_one_vector(void **state) {
             "{match: 'layer3.*', lr: 0.01}]}",
             type->member.name);
         check_steps(text, 2);
+        const char *way;
+        for (int j = 1; (way = state_way(type, j)); j++) {
+            snprintf(text, sizeof text, "{name: %s%s, groups: [{match: 'layer6.*', train: false}]}", type->member.name,
+                     way);
+            check_steps(text, 2);
+        }
         if (has_option(type, "per_block")) {
             snprintf(text, sizeof text, "{name: %s, per_block: true, weight_decay: 0.1}", type->member.name);
             check_steps(text, 2);

@@ -77,10 +77,10 @@ static void same_bits_on_threads_and_with_the_norm(void **state) {
     gls_context *ctx = test_context(1);
     for (int64_t i = 0; gls_method_at(ctx, i); i++) {
         const gls_method_type *type = gls_method_at(ctx, i);
-        check_same_bits(type->member.name, "");
-        bool decays = false;
-        for (const gls_option *o = type->member.options; o->key; o++) decays |= strcmp(o->key, "weight_decay") == 0;
-        if (decays) check_same_bits(type->member.name, ", weight_decay: 0.1, project: {ball: 100}");
+        const char *way;
+        for (int j = 0; (way = state_way(type, j)); j++) check_same_bits(type->member.name, way);
+        if (has_option(type, "weight_decay"))
+            check_same_bits(type->member.name, ", weight_decay: 0.1, project: {ball: 100}");
     }
     gls_context_destroy(ctx);
 }
@@ -130,79 +130,88 @@ static void uncount_refused(gls_context *ctx, gls_method *method) {
     gls_arrays_clear(ctx, &list);
 }
 
-static void refused_steps_change_nothing(void **state) {
-    gls_context *ctx = test_context(1);
-    gls_layout *layout = three_blocks(ctx, 20);
+static void check_refused(gls_context *ctx, const gls_layout *layout, const char *name, const char *more) {
+    static const double poison[] = {NAN, INFINITY, -INFINITY};
     int64_t d = gls_layout_size(layout);
     gls_real w[60], g[60];
-    const double poison[] = {NAN, INFINITY, -INFINITY};
-    for (int64_t i = 0; gls_method_at(ctx, i); i++) {
-        gls_method *method = make_named(ctx, layout, gls_method_at(ctx, i)->member.name, "");
-        gls_step_report report;
-        draw_weights(d, w);
-        for (int64_t t = 1; t <= 8; t++) {
-            size_t size, again;
-            char *before = snapshot(ctx, method, w, d, &size);
-            gls_query query;
-            assert_int_equal(gls_method_query(method, w, &query), GLS_OK);
-            if (query.kind == GLS_QUERY_DONE) break;
-            gls_answer answer = {
-                .value = objective(t, &query, d, g), .g = g, .norm2 = t % 2 ? NAN : INFINITY, .epoch = NAN};
-            if (query.kind == GLS_QUERY_VALUE) {
-                answer.value = poison[t % 3];
-                answer.g = NULL;
-            }
-            g[t] = g[d - 1] = (gls_real)poison[t % 3];
-            assert_int_equal(gls_method_tell(method, &answer, w, &report), GLS_OK);
-            uncount_refused(ctx, method);
-            char *after = snapshot(ctx, method, w, d, &again);
-            assert_true(report.refused);
-            assert_false(report.moved);
-            assert_int_equal(report.nonfinite, answer.g ? 2 : 1);
-            assert_int_equal(size, again);
-            assert_memory_equal(before, after, size);
-            free(before);
-            free(after);
-            advance(ctx, method, t, d, w, g, true, &report);
-            assert_false(report.refused);
+    gls_method *method = make_named(ctx, layout, name, more);
+    gls_step_report report;
+    draw_weights(d, w);
+    for (int64_t t = 1; t <= 8; t++) {
+        size_t size, again;
+        char *before = snapshot(ctx, method, w, d, &size);
+        gls_query query;
+        assert_int_equal(gls_method_query(method, w, &query), GLS_OK);
+        if (query.kind == GLS_QUERY_DONE) break;
+        gls_answer answer = {
+            .value = objective(t, &query, d, g), .g = g, .norm2 = t % 2 ? NAN : INFINITY, .epoch = NAN};
+        if (query.kind == GLS_QUERY_VALUE) {
+            answer.value = poison[t % 3];
+            answer.g = NULL;
         }
-        gls_method_destroy(method);
+        g[t] = g[d - 1] = (gls_real)poison[t % 3];
+        assert_int_equal(gls_method_tell(method, &answer, w, &report), GLS_OK);
+        uncount_refused(ctx, method);
+        char *after = snapshot(ctx, method, w, d, &again);
+        assert_true(report.refused);
+        assert_false(report.moved);
+        assert_int_equal(report.nonfinite, answer.g ? 2 : 1);
+        assert_int_equal(size, again);
+        assert_memory_equal(before, after, size);
+        free(before);
+        free(after);
+        advance(ctx, method, t, d, w, g, true, &report);
+        assert_false(report.refused);
     }
+    gls_method_destroy(method);
+}
+
+static void check_restores(gls_context *ctx, const gls_layout *layout, const char *name, const char *more) {
+    int64_t d = gls_layout_size(layout);
+    gls_real w[60], g[60], other[60];
+    gls_method *method = make_named(ctx, layout, name, more);
+    gls_step_report report = {0}, resumed = {0};
+    draw_weights(d, w);
+    for (int64_t t = 1; t <= 40; t++) {
+        size_t size, again;
+        char *saved = snapshot(ctx, method, w, d, &size);
+        gls_method *fresh = make_named(ctx, layout, name, more);
+        restore(ctx, fresh, other, d, saved);
+        free(saved);
+        advance(ctx, method, t, d, w, g, true, &report);
+        advance(ctx, fresh, t, d, other, g, true, &resumed);
+        saved = snapshot(ctx, method, w, d, &size);
+        char *there = snapshot(ctx, fresh, other, d, &again);
+        assert_int_equal(size, again);
+        assert_memory_equal(saved, there, size);
+        assert_memory_equal(&report, &resumed, sizeof report);
+        free(saved);
+        free(there);
+        gls_method_destroy(fresh);
+    }
+    gls_method_destroy(method);
+}
+
+typedef void (*check_fn)(gls_context *ctx, const gls_layout *layout, const char *name, const char *more);
+
+/* Every method, and every way in which it can keep its state. */
+static void check_all(check_fn check) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = three_blocks(ctx, 20);
+    const char *way;
+    for (int64_t i = 0; gls_method_at(ctx, i); i++)
+        for (int j = 0; (way = state_way(gls_method_at(ctx, i), j)); j++)
+            check(ctx, layout, gls_method_at(ctx, i)->member.name, way);
     gls_layout_destroy(layout);
     gls_context_destroy(ctx);
 }
 
+static void refused_steps_change_nothing(void **state) {
+    check_all(check_refused);
+}
+
 static void state_restores_to_the_bit(void **state) {
-    gls_context *ctx = test_context(1);
-    gls_layout *layout = three_blocks(ctx, 20);
-    int64_t d = gls_layout_size(layout);
-    gls_real w[60], g[60], other[60];
-    for (int64_t i = 0; gls_method_at(ctx, i); i++) {
-        const char *name = gls_method_at(ctx, i)->member.name;
-        gls_method *method = make_named(ctx, layout, name, "");
-        gls_step_report report = {0}, resumed = {0};
-        draw_weights(d, w);
-        for (int64_t t = 1; t <= 40; t++) {
-            size_t size, again;
-            char *saved = snapshot(ctx, method, w, d, &size);
-            gls_method *fresh = make_named(ctx, layout, name, "");
-            restore(ctx, fresh, other, d, saved);
-            free(saved);
-            advance(ctx, method, t, d, w, g, true, &report);
-            advance(ctx, fresh, t, d, other, g, true, &resumed);
-            saved = snapshot(ctx, method, w, d, &size);
-            char *there = snapshot(ctx, fresh, other, d, &again);
-            assert_int_equal(size, again);
-            assert_memory_equal(saved, there, size);
-            assert_memory_equal(&report, &resumed, sizeof report);
-            free(saved);
-            free(there);
-            gls_method_destroy(fresh);
-        }
-        gls_method_destroy(method);
-    }
-    gls_layout_destroy(layout);
-    gls_context_destroy(ctx);
+    check_all(check_restores);
 }
 
 static void refuse(gls_context *ctx, const gls_layout *layout, const char *spec, const char *expected) {
@@ -257,6 +266,10 @@ static void wrong_options_say_what_is_wrong(void **state) {
     refuse(ctx, layout, "{name: sgd, from_theory: {theorem: nga, L: 1}}", "'nag'");
     refuse(ctx, layout, "{name: sgd, from_theory: {theorem: nag, L: 1}}", "mu");
     refuse(ctx, layout, "{name: acclip, alpha: 2.5}", "alpha");
+    refuse(ctx, layout, "{name: adam, state: fp8}", "float, bf16, q8");
+    refuse(ctx, layout, "{name: adam, groups: [{match: '*', state: q8}]}", "belongs to the whole method");
+    refuse(ctx, layout, "{name: sgd, state: bf16}", "state");
+    refuse(ctx, layout, "{name: svrg, average: 2, period: 3, state: bf16}", "state");
     gls_layout_destroy(layout);
     gls_context_destroy(ctx);
 }
