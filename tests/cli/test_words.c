@@ -43,7 +43,7 @@ static const wrong wrongs[] = {
     {2, "$G replay --method sgd --gradients none.npy", "none.npy"},
     {2, "printf 'x' > bad.npy; $G replay --method sgd --gradients bad.npy", "bad.npy"},
     {2, "$G train --preset demo-softmax-sgd --set measure.gradient_diversity.sample=autx",
-     "expected a number of examples or all, at least 1, at most 1e+15, or auto, found 'autx'"},
+     "expected a number of examples or all at least 1 and at most 1e+15, or auto, found 'autx'"},
     {2, "$G train --preset demo-softmax-sgd --set measure.gradient_diversity.every=autx", ", or auto, found 'autx'"},
     {2, "$G list metods", "unknown kind 'metods'; did you mean 'methods'?"},
     {2, "$G list methods sdg", "'sdg'"},
