@@ -6,7 +6,9 @@
 #include "base/yaml.h"
 #include "data/npy.h"
 #include "data/tokenizer.h"
+#include "report/run_folder.h"
 #include <glissade/data.h>
+#include <glissade/predict.h>
 #include <glissade/run.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,13 +17,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* No block over 64 MiB: a parser that trusts a size meets "out of memory", not the machine's end. */
+/* No block over 64 MiB and no more than 512 MiB of them: a parser that trusts a size meets "out of memory", not the
+ * machine's end. */
+static size_t held;
+
 static void *limited_allocate(void *user, size_t size, size_t alignment) {
     void *block = NULL;
-    return size <= (size_t)64 << 20 && posix_memalign(&block, alignment, size) == 0 ? block : NULL;
+    bool fits = size <= (size_t)64 << 20 && held + size <= (size_t)512 << 20;
+    if (!fits || posix_memalign(&block, alignment, size) != 0) return NULL;
+    held += size;
+    return block;
 }
 
 static void limited_release(void *user, void *block, size_t size) {
+    held -= size;
     free(block);
 }
 
@@ -62,6 +71,8 @@ static void check_rows(gls_context *ctx, const gls_source *source) {
         for (int64_t t = 0; b.token && t < info->length; t++)
             if (b.token[t] < 0 || b.token[t] >= info->vocabulary || (b.next_tokens && b.label[t] >= info->vocabulary))
                 abort();
+        for (int64_t t = 0; b.label && !b.token && gls_target_by_position(info->target) && t < info->length; t++)
+            if (b.label[t] >= info->classes) abort();
         if (b.spans && (b.label[0] < 0 || b.label[1] < b.label[0] || b.label[1] >= info->length)) abort();
         if (info->target == GLS_TARGET_CLASS && (b.label[0] < 0 || b.label[0] >= info->classes)) abort();
     }
@@ -207,6 +218,33 @@ static void run_csv(const uint8_t *data, size_t size) {
     close(file.fd);
 }
 
+/* As values, then as labels and as lengths of two rows of three frames. */
+static void run_frames(const uint8_t *data, size_t size) {
+    static const char *const keys[] = {NULL, "labels", "frames"};
+    char rows[128 + 6 * sizeof(float)] = "\x93NUMPY\1\0\x76";
+    int used = 10 + snprintf(rows + 10, 118, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 1), }");
+    memset(rows + used, ' ', (size_t)(127 - used));
+    rows[127] = '\n';
+    for (int k = 0; k < 3; k++) {
+        gls_context *ctx = create_context();
+        memory_file file = create_file(data, size), values = create_file(rows, sizeof rows);
+        gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
+        if (k && gls_value_append(ctx, map, gls_value_create(ctx, GLS_VALUE_TEXT, keys[k], file.path)) != GLS_OK)
+            abort();
+        gls_source *source;
+        if (gls_source_open(ctx, "frames", k ? values.path : file.path, map, NULL, GLS_PART_TRAIN, NULL, &source) ==
+            GLS_OK)
+            check_rows(ctx, source);
+        else if (!*gls_context_message(ctx) || source)
+            abort();
+        gls_source_destroy(source);
+        gls_value_destroy(ctx, map);
+        gls_context_destroy(ctx);
+        close(file.fd);
+        close(values.fd);
+    }
+}
+
 static void run_npz(const uint8_t *data, size_t size) {
     open_file("npz", data, size, NULL, "", 0);
 }
@@ -317,6 +355,39 @@ static void run_tensors(const uint8_t *data, size_t size) {
     close(file.fd);
 }
 
+/* A trained model from its file. */
+static void run_trained(const uint8_t *data, size_t size) {
+    gls_context *ctx = create_context();
+    memory_file file = create_file(data, size);
+    gls_predictor *predictor;
+    gls_status status = gls_predictor_open(ctx, file.path, &predictor);
+    if ((status == GLS_OK) != (predictor != NULL) || (status != GLS_OK && !*gls_context_message(ctx))) abort();
+    if (predictor && gls_predictor_outputs(predictor) < 1) abort();
+    gls_predictor_destroy(predictor);
+    gls_context_destroy(ctx);
+    close(file.fd);
+}
+
+/* One file of a run's folder, whichever its first byte says, for the report. */
+static void run_report(const uint8_t *data, size_t size) {
+    static const char *const names[] = {"config.yaml", "metrics.jsonl", "measures.jsonl", "result.json"};
+    char folder[] = "/dev/shm/glissade_fuzz_XXXXXX", path[64];
+    gls_context *ctx = create_context();
+    json_t *run = NULL;
+    if (!size || !mkdtemp(folder)) {
+        gls_context_destroy(ctx);
+        return;
+    }
+    snprintf(path, sizeof path, "%s/%s", folder, names[data[0] % 4]);
+    FILE *f = fopen(path, "w");
+    if (!f || fwrite(data + 1, 1, size - 1, f) != size - 1 || fclose(f)) abort();
+    if (gls_report_folder_read(ctx, folder, "fuzz", &run) != GLS_OK && !*gls_context_message(ctx)) abort();
+    json_decref(run);
+    gls_context_destroy(ctx);
+    remove(path);
+    rmdir(folder);
+}
+
 const fuzz_target fuzz_targets[] = {
     {"libsvm", run_libsvm},
     {"idx", run_idx},
@@ -325,6 +396,7 @@ const fuzz_target fuzz_targets[] = {
     {"npy", run_npy},
     {"npy_targets", run_npy_targets},
     {"npz", run_npz},
+    {"frames", run_frames},
     {"csv", run_csv},
     {"jpeg", run_png},
     {"png", run_png},
@@ -336,5 +408,7 @@ const fuzz_target fuzz_targets[] = {
     {"config", run_config},
     {"overrides", run_overrides},
     {"tensors", run_tensors},
+    {"trained", run_trained},
+    {"report", run_report},
     {NULL, NULL},
 };

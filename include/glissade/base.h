@@ -85,6 +85,7 @@ typedef struct gls_allocator {
     void *(*allocate)(void *user, size_t size, size_t alignment);
     void (*release)(void *user, void *block, size_t size);
     void *user;
+    bool zeroed; /* blocks come as zeros: nothing is written to them that is 0, and what nobody uses needs no pages */
 } gls_allocator;
 
 typedef struct gls_context_options {

@@ -62,7 +62,8 @@ enum {
     GLS_OPTION_BELOW_MAX = 4,   /* maximum itself is excluded */
     GLS_OPTION_SCHEDULABLE = 8, /* a real that also takes {from: x, name: poly, ...} */
     GLS_OPTION_HIDDEN = 16,     /* not in help */
-    GLS_OPTION_WHOLE = 32       /* of a method: belongs to all parameters, so a parameter group may not set it */
+    GLS_OPTION_WHOLE = 32,      /* of a method: belongs to all parameters, so a parameter group may not set it */
+    GLS_OPTION_AUTO = 64        /* `auto` is taken as well, by who reads it before: messages and lists say so */
 };
 
 /* One option of a member. A table ends with key NULL. offset is into the member's own options struct. minimum and

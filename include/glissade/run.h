@@ -74,6 +74,7 @@ typedef struct gls_run_options {
     const char *from;        /* run folder or .safetensors file whose weights to begin with; NULL: initialise */
     void (*progress)(void *user, const gls_progress *progress); /* after every step; NULL: none */
     void *user;
+    bool outline; /* to be looked at, not trained: its weights stay 0, and it cannot begin */
 } gls_run_options;
 
 /* Why a run ended. */

@@ -48,7 +48,7 @@ void *gls_alloc(gls_context *ctx, int64_t count, size_t size) {
     size_t bytes;
     if (!checked_product(count, size, &bytes)) return fail_product(ctx, count, size);
     void *block = take(ctx, bytes);
-    if (block) memset(block, 0, bytes);
+    if (block && !ctx->allocator.zeroed) memset(block, 0, bytes);
     return block;
 }
 
@@ -62,7 +62,7 @@ void *gls_resize(gls_context *ctx, void *block, int64_t count, size_t size) {
     if (!fresh) return NULL;
     size_t kept = before < bytes ? before : bytes;
     memcpy(fresh, block, kept);
-    memset(fresh + kept, 0, bytes - kept);
+    if (!ctx->allocator.zeroed) memset(fresh + kept, 0, bytes - kept);
     gls_free(ctx, block);
     return fresh;
 }

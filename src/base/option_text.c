@@ -87,6 +87,7 @@ void gls_option_describe(const gls_option *option, char *text, size_t size) {
     else
         append_bounds(text, size, option);
     if (option->flags & GLS_OPTION_SCHEDULABLE) append(text, size, ", or a schedule");
+    if (option->flags & GLS_OPTION_AUTO) append(text, size, ", or auto");
 }
 
 /* ---- what was found ---- */

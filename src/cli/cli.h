@@ -213,6 +213,9 @@ void cli_progress_show(void *user, const gls_progress *progress); /* user: the c
 void cli_progress_work(cli_progress *progress, const char *text, double share, double seconds_left);
 void cli_progress_clear(cli_progress *progress);
 
+/* promised.c: for a run that is looked at, not trained: memory that costs nothing until it is written to. */
+extern const gls_allocator cli_promised_memory;
+
 /* signals.c: SIGINT, SIGTERM and SIGHUP ask the context's work to stop, a second one ends the process; SIGUSR1, SIGUSR2
  * and, from then on, SIGPIPE do nothing. */
 typedef struct cli_signals cli_signals;

@@ -265,8 +265,12 @@ static gls_status update_common(job *j, const char *folder) {
 /* ---- one run, with its context ---- */
 
 static int run_once(job *j, const char *folder, bool resume) {
-    gls_context_options options = {
-        .size = sizeof options, .comm = j->args->comm, .log = j->first ? cli_log : NULL, .log_user = &j->progress};
+    bool summary = cli_has(j->args, "summary");
+    gls_context_options options = {.size = sizeof options,
+                                   .comm = j->args->comm,
+                                   .allocator = summary ? &cli_promised_memory : NULL,
+                                   .log = j->first ? cli_log : NULL,
+                                   .log_user = &j->progress};
     if (gls_config_context(j->ctx, j->config, &options) != GLS_OK) return cli_fail(j->ctx, GLS_ERR_ARGUMENT, false);
     gls_context *ctx = NULL;
     if (gls_context_create(&ctx, &options) != GLS_OK) return cli_bad("out of memory"), CLI_FAILED;
@@ -279,11 +283,12 @@ static int run_once(job *j, const char *folder, bool resume) {
                               .stretch = cli_has(j->args, "stretch"),
                               .from = cli_get(j->args, "from"),
                               .progress = j->first ? cli_progress_show : NULL,
-                              .user = &j->progress};
+                              .user = &j->progress,
+                              .outline = summary};
     gls_status status = gls_run_create(ctx, &wanted, &run);
     bool writing = status == GLS_OK; /* from here on, files at fault are the run's own */
     if (status == GLS_OK && j->common) status = begin_common(j, run);
-    if (status == GLS_OK) status = cli_has(j->args, "summary") ? summarize(j, run) : train(j, run, folder);
+    if (status == GLS_OK) status = summary ? summarize(j, run) : train(j, run, folder);
     int code = CLI_DONE;
     if (status != GLS_OK) {
         cli_progress_clear(&j->progress);

@@ -23,7 +23,8 @@ typedef struct options {
 } options;
 
 static const gls_option table[] = {
-    GLS_SIZE("sample", options, sample, "all", 0, 0, "examples it reads; the bounds are then those of this subset"),
+    GLS_SIZE("sample", options, sample, "all", 0, 0, "examples it reads; the bounds are then those of this subset",
+             .flags = GLS_OPTION_AUTO),
     GLS_INT("products", options, products, "300", 2, 1e6, "greatest number of products with X^T X"),
     GLS_ENUM("bias", options, bias, "auto", "auto|false|true",
              "count a constant feature; auto: if the problem has a block named bias"),

@@ -92,10 +92,10 @@ typedef struct gls_sample_options {
     int64_t sample;
     int mode; /* 0 train, 1 evaluate */
 } gls_sample_options;
-#define GLS_SAMPLE_OPTIONS(type, size, how)                                             \
-    GLS_SIZE("sample", type, sample.sample, size, 1, 1e15,                              \
-             "number of examples to read; all, or more than there are: the whole set"), \
-        GLS_ENUM("mode", type, sample.mode, how, "train|evaluate",                      \
+#define GLS_SAMPLE_OPTIONS(type, size, how)                                                                       \
+    GLS_SIZE("sample", type, sample.sample, size, 1, 1e15,                                                        \
+             "number of examples to read; all, or more than there are: the whole set", .flags = GLS_OPTION_AUTO), \
+        GLS_ENUM("mode", type, sample.mode, how, "train|evaluate",                                                \
                  "as in training (dropout, augmentation, batch statistics) or as in evaluation")
 
 #endif

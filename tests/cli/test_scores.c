@@ -141,6 +141,28 @@ static void what_does_not_apply_is_refused(void **state) {
     assert_non_null(strstr(s.err, "--by: expected one of figure, loss, epochs, accuracy"));
 }
 
+/* AUC needs two classes: a run that waits for it ends with a sentence, one that shows it says so once. */
+static void an_undefined_score_is_said(void **state) {
+    static said s;
+    static const char *const waits[] = {"train.best=score", "train.target_accuracy=0.9"};
+    for (int k = 0; k < 2; k++) {
+        sh(&s,
+           "grep -v yes b.csv >one.csv; %s --set data.validation=one.csv --set train.score=auc --set %s --out no%d "
+           "--quiet",
+           train, waits[k], k);
+        if (s.code != 2 || !strstr(s.err, "auc is not defined on the validation set"))
+            fail_msg("%d: %s", s.code, s.err);
+        assert_non_null(strstr(s.err, k ? "train.target_accuracy waits for it" : "train.best is score"));
+    }
+    sh(&s, "%s --set data.validation=one.csv --set train.score=auc --out shown", train);
+    if (s.code) fail_msg("%s", s.err);
+    const char *note = strstr(s.err, "auc is not defined on the validation set and left out");
+    assert_true(note && !strstr(note + 1, "is not defined"));
+    sh(&s, "$G sweep shown/config.yaml --over method.lr=0.1,0.2 --by auc --out sw --quiet");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "auc, to be chosen by, is not defined on the validation set"));
+}
+
 /* The same figures as of files that have the rows of one user each. */
 static void scores_by_a_column(void **state) {
     static said s;
@@ -227,6 +249,7 @@ int main(void) {
                                        cmocka_unit_test(targets_have_a_direction),
                                        cmocka_unit_test(sweeps_compare_by_what_is_named),
                                        cmocka_unit_test(what_does_not_apply_is_refused),
+                                       cmocka_unit_test(an_undefined_score_is_said),
                                        cmocka_unit_test(scores_by_a_column),
                                        cmocka_unit_test(domains_are_shown)};
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

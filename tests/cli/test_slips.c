@@ -2,6 +2,8 @@
  * right thing, or said. */
 #include "support.h"
 
+#include <sys/resource.h>
+
 #define TRAIN "$G train --preset demo-softmax-sgd --set data.train_size=60 --set data.test_size=20 "
 #define SWEEP "$G sweep --preset demo-softmax-sgd --set data.train_size=60 --set train.epochs=1 "
 
@@ -183,6 +185,18 @@ static void what_is_legal_is_said(void **state) {
     assert_non_null(strstr(s.err, "warning: --threads "));
 }
 
+/* A model of more weights than the machine has memory for can be looked at. */
+static void a_summary_needs_no_weights(void **state) {
+    (void)state;
+    static said s;
+    struct rusage usage;
+    sh(&s, "$G train --preset spans-bert-adamw --set data.train_size=60 --set data.test_size=20 --set "
+           "model.positions=100000000 --summary");
+    if (s.code || !strstr(s.out, "100000000 x ")) fail_msg("%d: %s%s", s.code, s.out, s.err);
+    assert_int_equal(getrusage(RUSAGE_CHILDREN, &usage), 0);
+    assert_true(usage.ru_maxrss < 1 << 20); /* KiB; the vectors alone would take 25 times as much */
+}
+
 /* config.yaml: a reader of YAML 1.1 reads the values that the run had. */
 static void other_readers_read_the_same(void **state) {
     (void)state;
@@ -218,9 +232,10 @@ static void other_readers_read_the_same(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_of_other_tools),  cmocka_unit_test(numbers_that_are_none),
-        cmocka_unit_test(nothing_is_ignored),    cmocka_unit_test(sweeps_are_checked_whole),
-        cmocka_unit_test(what_is_legal_is_said), cmocka_unit_test(other_readers_read_the_same),
+        cmocka_unit_test(words_of_other_tools),        cmocka_unit_test(numbers_that_are_none),
+        cmocka_unit_test(nothing_is_ignored),          cmocka_unit_test(sweeps_are_checked_whole),
+        cmocka_unit_test(what_is_legal_is_said),       cmocka_unit_test(a_summary_needs_no_weights),
+        cmocka_unit_test(other_readers_read_the_same),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -19,7 +19,8 @@ gls_status gls_cadence_read(gls_context *ctx, const gls_measure_type *type, cons
     const gls_option table[] = {{.key = "every",
                                  .type = GLS_OPTION_LENGTH,
                                  .initial = type->every ? type->every : "1",
-                                 .help = "epochs, or steps (200s), between observations; or auto"},
+                                 .flags = type->cost ? GLS_OPTION_AUTO : 0,
+                                 .help = "epochs, or steps (200s), between observations"},
                                 {.key = NULL}};
     const gls_value *given = given_every(entry);
     gls_options *options = NULL;

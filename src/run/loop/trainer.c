@@ -29,7 +29,7 @@ gls_status gls_run_make(gls_context *ctx, const gls_run_options *options, gls_ru
     if (options->folder && !(run->folder = gls_strdup(ctx, options->folder))) status = GLS_ERR_MEMORY;
     /* Before the data are read: whoever comes second need not wait for them. */
     if (options->folder) status = gls_folder_own(run, false, status);
-    if (status == GLS_OK) status = gls_training_create(ctx, options->config, &run->training);
+    if (status == GLS_OK) status = gls_training_create(ctx, options->config, options->outline, &run->training);
     if (status == GLS_OK) gls_comm_limit_waits(gls_context_comm(ctx), run->training->train->watchdog);
     if (status == GLS_OK)
         *out = run;
@@ -65,6 +65,8 @@ static gls_status open_folder(gls_run *run) {
 /* All checks come before the first write: if this run cannot begin, the folder stays as it was, to the byte; one that
  * was made for it goes with the run. */
 static gls_status begin(gls_run *run) {
+    if (run->options.outline)
+        return gls_fail(run->ctx, GLS_ERR_ARGUMENT, "a run made with `outline` has no weights and cannot begin");
     if (run->options.from && run->options.resume)
         return gls_fail(run->ctx, GLS_ERR_ARGUMENT,
                         "a resumed run goes on from its own weights: leave out `from`, or begin another run with it");

@@ -34,6 +34,25 @@ static double demerit(const gls_training *t, double value) {
     return t->train->best == GLS_BEST_SCORE ? -gls_training_merit(t, value) : value;
 }
 
+/* On a set that never changes (of one class, of equal targets) a score that is undefined once stays so: what follows it
+ * would wait for ever, and what only shows it says so once. */
+static gls_status judge_score(gls_validation *v, const gls_run *run, const char *set) {
+    const gls_training *t = run->training;
+    const char *score = gls_training_score_name(t);
+    if (!score || !isnan(v->score)) return GLS_OK;
+    const char *by = t->train->best == GLS_BEST_SCORE ? "train.best is score"
+                     : !isnan(t->train->target_score) ? "train.target_accuracy waits for it"
+                                                      : NULL;
+    if (by)
+        return gls_fail(v->ctx, GLS_ERR_INPUT,
+                        "%s is not defined on the %s set (one class alone, or targets that are all the same?), but %s",
+                        score, set, by);
+    if (!v->said && run->rank == 0)
+        gls_log(v->ctx, GLS_LOG_WARNING, "%s is not defined on the %s set and left out", score, set);
+    v->said = true;
+    return GLS_OK;
+}
+
 static gls_status step(void *user, gls_run *run, unsigned why) {
     (void)why;
     gls_validation *v = user;
@@ -41,7 +60,10 @@ static gls_status step(void *user, gls_run *run, unsigned why) {
     const char *name;
     const gls_source *set = gls_validation_set(run, &name);
     GLS_TRY(gls_run_evaluate(run, set, gls_training_output(t), &v->monitored, &v->score));
-    if (set && set->info.examples > 0) GLS_TRY(gls_training_check_loss(t, name, v->monitored));
+    if (set && set->info.examples > 0) {
+        GLS_TRY(gls_training_check_loss(t, name, v->monitored));
+        GLS_TRY(judge_score(v, run, name));
+    }
     v->validations++;
     trace_figure(run, name, "loss", v->monitored);
     if (gls_training_score_name(t)) trace_figure(run, name, gls_training_score_name(t), v->score);

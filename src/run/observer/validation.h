@@ -14,6 +14,7 @@
 typedef struct gls_validation {
     GLS_VALIDATION_COUNTERS(GLS_COUNTER_FIELD)
     gls_context *ctx;
+    bool said; /* that the score is not defined */
 } gls_validation;
 
 const gls_validation *gls_validation_of(const gls_run *run);

@@ -38,7 +38,7 @@ static gls_status hold(gls_prober *p, int64_t most) {
 }
 
 static gls_status set_up(gls_prober *p, const gls_value *config, int64_t held) {
-    GLS_TRY(gls_comm_agree(p->ctx, gls_training_create(p->ctx, config, &p->training)));
+    GLS_TRY(gls_comm_agree(p->ctx, gls_training_create(p->ctx, config, false, &p->training)));
     GLS_TRY(hold(p, held));
     gls_pass_options pass = {.size = sizeof pass, .span = p->training->train->bn_span};
     GLS_TRY(gls_pass_create(p->training->problem, &pass, &p->pass));

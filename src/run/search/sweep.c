@@ -173,6 +173,11 @@ static void find_edges(gls_sweep *sweep) {
 
 static gls_status check_comparable(const runner *r, const char *name, const gls_run_result *result) {
     gls_context *ctx = r->sweep->ctx;
+    if (r->options->by_score && isnan(result->validation_score) && !isnan(result->validation_loss) && result->score)
+        return gls_fail(ctx, GLS_ERR_INPUT,
+                        "%s: %s, to be chosen by, is not defined on the validation set (one class alone, or targets "
+                        "that are all the same?)",
+                        name, result->score);
     if (r->options->by_score && isnan(result->validation_score))
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "%s has no validation %s to be chosen by: hold examples out with train.validation", name,

@@ -129,12 +129,12 @@ static gls_status make_estimator(gls_training *t) {
     return GLS_OK;
 }
 
-static gls_status make_vectors(gls_training *t) {
+static gls_status make_vectors(gls_training *t, bool outline) {
     int64_t d = gls_problem_size(t->problem);
     t->w = gls_alloc(t->ctx, d, sizeof *t->w);
     t->g = gls_alloc(t->ctx, d, sizeof *t->g);
     if (!t->w || !t->g) return GLS_ERR_MEMORY;
-    return gls_problem_initialize(t->problem, (uint64_t)t->train->seed, t->w);
+    return outline ? GLS_OK : gls_problem_initialize(t->problem, (uint64_t)t->train->seed, t->w);
 }
 
 double gls_training_length(const gls_config_train *t) {
@@ -157,7 +157,7 @@ static gls_status read_sections(gls_training *t, const gls_value *config) {
     return GLS_OK;
 }
 
-static gls_status set_up(gls_training *t, const gls_value *config) {
+static gls_status set_up(gls_training *t, const gls_value *config, bool outline) {
     GLS_TRY(read_sections(t, config));
     t->epochs = gls_training_length(t->train);
     GLS_TRY(gls_training_check_wishes(t));
@@ -170,20 +170,20 @@ static gls_status set_up(gls_training *t, const gls_value *config) {
     GLS_TRY(make_pass(t));
     GLS_TRY(make_estimator(t));
     GLS_TRY(make_method(t));
-    GLS_TRY(make_vectors(t));
+    GLS_TRY(make_vectors(t, outline));
     GLS_TRY(gls_batches_create(t, &t->batches));
     GLS_TRY(gls_batches_rule_create(t, &t->batch_rule));
     t->epoch = t->epoch_before = gls_batches_epoch(t->batches);
     return GLS_OK;
 }
 
-gls_status gls_training_create(gls_context *ctx, const gls_value *config, gls_training **out) {
+gls_status gls_training_create(gls_context *ctx, const gls_value *config, bool outline, gls_training **out) {
     *out = NULL;
     gls_training *t = gls_alloc(ctx, 1, sizeof *t);
     if (!t) return GLS_ERR_MEMORY;
     t->ctx = ctx;
     t->counters.loss = NAN;
-    gls_status status = set_up(t, config);
+    gls_status status = set_up(t, config, outline);
     if (status == GLS_OK)
         *out = t;
     else

@@ -98,8 +98,9 @@ struct gls_training {
     gls_estimate estimate;
 };
 
-/* setup.c: from a configuration, the weights initialised. GLS_ERR_ARGUMENT and GLS_ERR_INPUT for its mistakes. */
-gls_status gls_training_create(gls_context *ctx, const gls_value *config, gls_training **out);
+/* setup.c: from a configuration, the weights initialised, or with `outline` 0. GLS_ERR_ARGUMENT and GLS_ERR_INPUT for
+ * its mistakes. */
+gls_status gls_training_create(gls_context *ctx, const gls_value *config, bool outline, gls_training **out);
 void gls_training_destroy(gls_training *training); /* NULL is legal */
 /* How many epochs a run with these settings may take; 0: open. */
 double gls_training_length(const gls_config_train *train);
