@@ -21,6 +21,7 @@ from ._measure import Figure, Measurement, Measurements, measure
 from ._members import Member, Option
 from ._members import members as list  # noqa: A004 - the name is the interface
 from ._method import Method, Query, StepReport, method
+from ._monitor import Monitor
 from ._run import Predictions, Run, Series
 from ._theory import TheoremValue, TheoremValues, theory
 from ._train import Progress, TrainResult, train
@@ -37,6 +38,7 @@ __all__ = [
     "Measurements",
     "Member",
     "Method",
+    "Monitor",
     "NonfiniteError",
     "Option",
     "OutOfMemoryError",

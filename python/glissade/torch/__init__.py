@@ -1,6 +1,7 @@
 """Glissade in PyTorch: the step rules as optimizers."""
 
 from ._clipping import ClippingReport, FallbackWarning, MicroBatchClipping
+from ._monitor import GradientMonitor, MonitorWarning, NoiseScale
 from ._optimizers import (
     LAMB,
     LARS,
@@ -41,8 +42,11 @@ __all__ = [
     "ClippingReport",
     "FallbackWarning",
     "GClip",
+    "GradientMonitor",
     "MicroBatchClipping",
     "MomentumSGD",
+    "MonitorWarning",
+    "NoiseScale",
     "RMSprop",
     "RuleOptimizer",
     "StepRefusedWarning",
