@@ -145,7 +145,7 @@ def test_noise_scale_is_within_its_interval():
         with gt.GradientMonitor(model, optimizer, source=source, every=1, smoothing=1) as monitor:
             train(model, optimizer, [(x[rows], y[rows]) for rows in drawn], accumulate)
         scale = monitor.noise_scale
-        # Twice the interval: a test that fails once in twenty would be none. How often intervals cover: test_monitor.py.
+        # Twice the interval: else it would fail once in twenty. How often intervals cover is in test_monitor.py.
         low, high = (2 * end - scale.value for end in scale.interval)
         assert low < truth < high, (source, truth, scale)
         assert scale.value == pytest.approx(truth, rel=0.3)

@@ -9,7 +9,7 @@ import glissade
 
 
 def test_parts_are_the_matrix(dtype):
-    g = np.random.default_rng(0).standard_normal((20, 7)).astype(dtype)
+    g = (np.random.default_rng(0).standard_normal((20, 7)) + 2).astype(dtype)
     blocks = {"a": g[:, :4].reshape(20, 2, 2), "b": g[:, 4], "c": g[:, 5:]}
     for parts in (blocks, iter(g), (row.reshape(7, 1) for row in g)):
         found = glissade.measure(parts, "gradient_diversity", sample=True).headlines["batch_size_bound"]
