@@ -210,6 +210,49 @@ gls_status gls_survey_matrix(gls_context *ctx, const gls_measure_matrix *matrix,
                              gls_survey *out);
 void gls_survey_clear(gls_survey *survey);
 
+/* ---- a monitor ---- */
+
+typedef... gls_monitor;
+typedef struct {
+    size_t size;
+    const gls_value *spec;
+    const gls_layout *layout;
+    int64_t examples;
+    uint64_t seed;
+    ...;
+} gls_monitor_options;
+gls_status gls_monitor_create(gls_context *ctx, const gls_monitor_options *options, gls_monitor **out);
+void gls_monitor_destroy(gls_monitor *monitor);
+gls_status gls_monitor_set(gls_monitor *monitor, const char *key, double value);
+gls_status gls_monitor_step(gls_monitor *monitor, bool *due);
+typedef struct {
+    int64_t count, group;
+    const double *norm2;
+    double mean_norm2;
+    const gls_real *const *g;
+    const double *factor;
+    const double *loss;
+    const int64_t *index;
+    ...;
+} gls_monitor_batch;
+gls_status gls_monitor_look(gls_monitor *monitor, const gls_monitor_batch *batch);
+typedef struct {
+    double step_norm2, change_norm2, gradient_norm2;
+    int64_t examples;
+    ...;
+} gls_monitor_move;
+gls_status gls_monitor_moved(gls_monitor *monitor, const gls_monitor_move *move);
+void gls_monitor_record(const gls_monitor *monitor, gls_record *record);
+typedef struct {
+    gls_measure_result result[...];
+    int64_t count;
+    ...;
+} gls_monitor_report;
+gls_status gls_monitor_read(gls_monitor *monitor, gls_monitor_report *out);
+void gls_monitor_report_clear(gls_monitor_report *report);
+gls_status gls_monitor_arrays(gls_monitor *monitor, const char *prefix, gls_arrays *arrays);
+gls_status gls_measure_results_json(gls_context *ctx, const gls_measure_result *results, int64_t count, char **json);
+
 /* ---- members and theorems ---- */
 
 typedef struct {

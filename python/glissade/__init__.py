@@ -23,6 +23,7 @@ from ._measure import Figure, Measurement, Measurements, measure
 from ._members import Member, Option
 from ._members import members as list  # noqa: A004 - the name is the interface
 from ._method import Method, Query, StepReport, method
+from ._monitor import Monitor
 from ._predict import Predictions
 from ._run import MeasuredFigure, Run, Series
 from ._search import Advice, AdviceLine, Entrant, Stat, Sweep, SweepProgress, Trial, Verdict, advise, sweep
@@ -47,6 +48,7 @@ __all__ = [
     "Measurements",
     "Member",
     "Method",
+    "Monitor",
     "NonfiniteError",
     "Option",
     "OutOfMemoryError",

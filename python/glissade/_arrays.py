@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -78,8 +79,29 @@ def reals(library: Library, array: Array) -> Any:
 
 
 def matrix(value: object, name: str) -> Array:
-    """A matrix [n, d] of floats; rows of more dimensions are flattened."""
-    array = floats(value, name)
+    """A matrix [n, d] of floats; rows of more dimensions are flattened.
+
+    Also from parts, which are copied together: blocks of columns {name: [n, ...]}, or rows from an iterator.
+    """
+    if isinstance(value, Mapping):
+        return _from_blocks(value, name)
+    array = _from_rows(value, name) if isinstance(value, Iterator) else floats(value, name)
     if array.ndim < 2 or not array.size:
         raise BadInputError(f"{name}: shape {list(array.shape)}: expected [rows, parameters]")
     return array.reshape(array.shape[0], -1)
+
+
+def _from_blocks(value: Mapping[Any, Any], name: str) -> Array:
+    blocks = {key: floats(block, f"{name} of '{key}'") for key, block in value.items()}
+    rows = {len(block) if block.ndim else 0 for block in blocks.values()}
+    if len(rows) != 1 or not rows.copy().pop():
+        raise BadInputError(f"{name}: blocks of {sorted(rows)} rows: expected the same number, above 0, for all")
+    return np.concatenate([block.reshape(len(block), -1) for block in blocks.values()], axis=1)
+
+
+def _from_rows(value: Iterator[Any], name: str) -> Array:
+    rows = [floats(row, f"row {i} of {name}").reshape(-1) for i, row in enumerate(value)]
+    if not rows or len({row.size for row in rows}) > 1:
+        sizes = sorted({row.size for row in rows})
+        raise BadInputError(f"{name}: rows of {sizes} numbers: expected at least one row, and all alike")
+    return np.stack(rows)

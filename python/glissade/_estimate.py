@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,8 @@ def estimate(
     """What an estimator makes of the gradients of a mini-batch.
 
     Args:
-        gradients: [n, ...], one row an example; float32 or float64, read without a copy where in C order.
+        gradients: [n, ...], one row an example; float32 or float64, read without a copy where in C order. Or in parts,
+            which are copied together: blocks {name: [n, ...]}, or an iterator of rows.
         estimator: a name, {"name": ..., options}, or a chain of such; `glissade.list("estimators")` has all.
         mass: [n] what the rows count for, not below 0 and not all 0: a mean is their sum over the sum of masses; None:
             all 1.
@@ -83,8 +84,8 @@ def estimate(
     >>> glissade.estimate([[3.0, 4.0], [0.0, 1.0]], "microbatch", microbatch=1).g
     array([0.3, 0.9])
     """
-    source = _arrays.floats(gradients, "gradients")
-    rows = _arrays.matrix(source, "gradients")
+    rows = _arrays.matrix(gradients, "gradients")
+    source = rows if isinstance(gradients, (Mapping, Iterator)) else _arrays.floats(gradients, "gradients")
     with Context(source.dtype, threads=threads, seed=seed) as context:
         ffi, lib = context.library.ffi, context.library.lib
         rows = _arrays.read(context.library, rows, "gradients")

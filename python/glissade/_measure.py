@@ -131,7 +131,8 @@ def measure(
     """Measures a matrix of per-example gradients.
 
     Args:
-        gradients: [n, ...], one row an example; float32 or float64, read without a copy where in C order.
+        gradients: [n, ...], one row an example; float32 or float64, read without a copy where in C order. Or in parts,
+            which are copied together: blocks {name: [n, ...]} as torch.func and jax give them, or an iterator of rows.
         names: of measures; none: all that can be read off a matrix. `glissade.list("measures")` has all.
         sample: the rows are a sample of a larger set; False: they are the whole set.
         seed: of measures that draw.

@@ -16,12 +16,6 @@ static bool random_directions(const char *name) {
     return strcmp(name, "ingd") == 0 || strcmp(name, "singd") == 0;
 }
 
-static bool has_option(const gls_method_type *type, const char *key) {
-    for (const gls_option *o = type->member.options; o->key; o++)
-        if (strcmp(o->key, key) == 0) return true;
-    return false;
-}
-
 /* Steps on f(x) = |x|^2 / 2 with noise, g [d]; what the first SIZE coordinates see does not depend on the rest. */
 static void steps(gls_context *ctx, gls_method *method, int64_t d, gls_real *w) {
     gls_real *g = malloc((size_t)d * sizeof *g), *noise = malloc((SIZE + 40) * sizeof *g);

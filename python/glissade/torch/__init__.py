@@ -3,6 +3,7 @@
 from ._accumulation import MicroBatchAccumulation
 from ._clipping import ClippingReport, FallbackWarning, MicroBatchClipping
 from ._exchange import ExchangeReport, MicroBatchExchange, QuantizedExchange
+from ._monitor import GradientMonitor, MonitorWarning, NoiseScale
 from ._optimizers import (
     LAMB,
     LARS,
@@ -44,10 +45,13 @@ __all__ = [
     "ExchangeReport",
     "FallbackWarning",
     "GClip",
+    "GradientMonitor",
     "MicroBatchAccumulation",
     "MicroBatchClipping",
     "MicroBatchExchange",
     "MomentumSGD",
+    "MonitorWarning",
+    "NoiseScale",
     "QuantizedExchange",
     "RMSprop",
     "RuleOptimizer",
