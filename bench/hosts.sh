@@ -1,7 +1,7 @@
 #!/bin/bash
 # Steps a second by exchange on several hosts: network namespaces of this machine, joined by a bridge, each sending at a
 # shaped rate. Needs root, iproute2 and Open MPI; leaves nothing behind.
-# Usage: hosts.sh GLISSADE [HOSTS] [MBIT] [STEPS]; prints exchange, bytes a step and host, steps a second, training loss.
+# Usage: [MODEL=...] [EXCHANGES=...] hosts.sh GLISSADE [HOSTS] [MBIT] [STEPS]; prints exchange, bytes a step and host, steps a second, training loss.
 set -e
 glissade=$(realpath "$1") hosts=${2:-2} mbit=${3:-100} steps=${4:-20}
 work=$(mktemp -d)
@@ -36,7 +36,7 @@ list=$(for i in $(seq "$hosts"); do printf '10.77.0.%s:1,' "$i"; done)
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_WAIT_POLICY=passive
 model=${MODEL:-"{name: mlp, hidden: [512, 512]}"}
 
-for exchange in dense bf16 quant topk; do
+for exchange in ${EXCHANGES:-dense bf16 quant topk}; do
     ip netns exec "$(name 1)" unshare --uts bash -c 'hostname host1; exec "$@"' mpirun mpirun --host "${list%,}" -n "$hosts" \
         --mca plm_rsh_agent "$work/agent" --mca btl tcp,self --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 \
         --mca pml ob1 "$glissade" train --set 'data={format: gaussians, train_size: 4000, test_size: 100, features: 784, classes: 10}' \
