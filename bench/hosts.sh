@@ -1,7 +1,8 @@
 #!/bin/bash
 # Steps a second by exchange on several hosts: network namespaces of this machine, joined by a bridge, each sending at a
-# shaped rate. Needs root, iproute2 and Open MPI; leaves nothing behind.
-# Usage: hosts.sh GLISSADE [HOSTS] [MBIT] [STEPS]; prints exchange, bytes a step and host, steps a second, training loss.
+# shaped rate; beside what `glissade scale` predicts there. Needs root, iproute2 and Open MPI; leaves nothing behind.
+# Usage: [MODEL=...] [EXCHANGES=...] hosts.sh GLISSADE [HOSTS] [MBIT] [STEPS]
+# Prints exchange, bytes a step and host, steps a second, predicted ones, training loss at the end.
 set -e
 glissade=$(realpath "$1") hosts=${2:-2} mbit=${3:-100} steps=${4:-20}
 work=$(mktemp -d)
@@ -34,26 +35,34 @@ AGENT
 chmod +x "$work/agent"
 list=$(for i in $(seq "$hosts"); do printf '10.77.0.%s:1,' "$i"; done)
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_WAIT_POLICY=passive
-model=${MODEL:-"{name: mlp, hidden: [512, 512]}"}
-
-for exchange in dense bf16 quant topk; do
+on_hosts() {
     ip netns exec "$(name 1)" unshare --uts bash -c 'hostname host1; exec "$@"' mpirun mpirun --host "${list%,}" -n "$hosts" \
         --mca plm_rsh_agent "$work/agent" --mca btl tcp,self --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 \
-        --mca pml ob1 "$glissade" train --set 'data={format: gaussians, train_size: 4000, test_size: 100, features: 784, classes: 10}' \
-        --set "model=$model" --set 'method={name: msgd, lr: 0.05}' --set "train={steps: $steps, epochs: 0, batch: 128, threads: 1, \
-checkpoint_every: 0, validate_every: 0, final_train: 500, exchange: $exchange, log_every: 1s}" --out "$work/$exchange" --quiet
-    python3 - "$work/$exchange" "$exchange" <<'PYTHON'
+        --mca pml ob1 "$glissade" "$@"
+}
+
+model=${MODEL:-mlp}
+[ "$model" != mlp ] || model='{name: mlp, hidden: [512, 512]}'
+settings=(--set 'data={format: gaussians, train_size: 4000, test_size: 100, features: 784, classes: 10}'
+    --set "model=$model" --set 'method={name: msgd, lr: 0.05}')
+train="steps: $steps, epochs: 0, batch: 128, threads: 1, checkpoint_every: 0, validate_every: 0, final_train: 500, log_every: 1s"
+on_hosts scale "${settings[@]}" --set "train={$train}" --quiet --json >"$work/scale.json"
+for exchange in ${EXCHANGES:-dense bf16 quant topk}; do
+    on_hosts train "${settings[@]}" --set "train={$train, exchange: $exchange}" --out "$work/$exchange" --quiet
+    python3 - "$work" "$exchange" "$hosts" <<'PYTHON'
 import json
 import sys
 
-folder, exchange = sys.argv[1:]
+work, exchange, hosts = sys.argv[1], sys.argv[2], int(sys.argv[3])
 times = {}
-for line in open(f"{folder}/metrics.jsonl"):
+for line in open(f"{work}/{exchange}/metrics.jsonl"):
     entry = json.loads(line)
     times.setdefault(entry["step"], entry["time"])
 steps = sorted(times)
-result = json.load(open(f"{folder}/result.json"))
-rate = (steps[-1] - steps[0]) / (times[steps[-1]] - times[steps[0]])
-print(f"{exchange:8} {result['bytes_a_step']:12.0f} {rate:8.2f} {result['train_loss']:10.5f}")
+apart = sorted(times[b] - times[a] for a, b in zip(steps, steps[1:]))
+result = json.load(open(f"{work}/{exchange}/result.json"))
+predicted = [way for way in json.load(open(f"{work}/scale.json"))["exchanges"] if way["exchange"] == exchange][0]
+row = [row for row in predicted["rows"] if row["ranks"] == hosts][0]
+print(f"{exchange:8} {result['bytes_a_step']:12.0f} {1 / apart[len(apart) // 2]:8.2f} {1 / row['step_seconds']:8.2f} {result['train_loss']:10.5f}", flush=True)
 PYTHON
 done

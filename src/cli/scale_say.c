@@ -112,8 +112,8 @@ static json_t *way_json(const gls_scaling *s, const gls_scaling_way *way, double
         gls_scaling_predict(&s->model, way, ranks[i], rows, &row);
         json_array_append_new(list, row_json(&row));
     }
-    return json_pack("{s:s, s:b, s:o, s:s, s:o}", "exchange", way->name, "law", way->law, "enough_ranks",
-                     cli_number(enough), "limited_by",
+    return json_pack("{s:s, s:b, s:[f, f], s:o, s:s, s:o}", "exchange", way->name, "law", way->law, "work",
+                     way->work[0], way->work[1], "enough_ranks", cli_number(enough), "limited_by",
                      !isfinite(enough) ? ""
                      : bytes           ? "bytes"
                                        : "diversity",

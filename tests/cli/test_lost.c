@@ -43,7 +43,7 @@ static bool has_variable(const char *pid, const char *name, int value) {
 
 /* The process of a rank that was started in this folder; 0: there is none. */
 static pid_t rank_process(int rank) {
-    char here[200], path[300], there[200];
+    char here[200], path[300], there[200], name[32];
     assert_non_null(getcwd(here, sizeof here));
     DIR *all = opendir("/proc");
     assert_non_null(all);
@@ -57,8 +57,8 @@ static pid_t rank_process(int rank) {
         there[n] = 0;
         if (strcmp(here, there) != 0) continue;
         snprintf(path, sizeof path, "/proc/%s/comm", entry->d_name);
-        slurp(path, there, sizeof there);
-        if (strncmp(there, "glissade", 8) != 0) continue;
+        slurp(path, name, sizeof name);
+        if (!strstr(name, "glissade")) continue;
         if (has_variable(entry->d_name, "OMPI_COMM_WORLD_RANK", rank) || has_variable(entry->d_name, "PMI_RANK", rank))
             found = pid;
     }

@@ -81,10 +81,9 @@ typedef struct coding {
     int ranks; /* of whom codes lie one after the other, `count` blocks each */
 } coding;
 
-/* The level of |v| / norm, up or down by a random number of 32 bits. */
-static int64_t level(double share, int64_t levels, uint32_t random) {
-    double scaled = share * (double)levels, low = floor(scaled);
-    int64_t l = (int64_t)low + ((double)random * 0x1p-32 < scaled - low);
+/* The level of s |v| / norm, up or down by a random number of 32 bits. */
+static int64_t level(double scaled, int64_t levels, uint32_t random) {
+    int64_t low = (int64_t)scaled, l = low + ((double)random * 0x1p-32 < scaled - (double)low);
     return l > levels ? levels : l;
 }
 
@@ -111,13 +110,13 @@ static void encode_block(const coding *c, int64_t block, char *to) {
     memset(to, 0, (size_t)q->code_bytes);
     memcpy(to, &norm, sizeof norm);
     if (!(norm > 0) || !isfinite(norm)) return;
+    double unit = (double)q->levels / (double)norm;
     uint32_t random[4] = {0};
     for (int64_t i = 0; i < n; i++) {
         int64_t at = begin + i;
         if (i == 0 || at % 4 == 0) gls_random_block(&c->random, (uint32_t)(at / 4), random);
-        int64_t l = level(fabs((double)v[i]) / (double)norm, q->levels, random[at % 4]);
-        put(to + sizeof norm, i * q->bits, q->bits,
-            (uint32_t)(v[i] < 0 ? 2 * q->levels + 1 - l : l) % (uint32_t)(2 * q->levels + 1));
+        int64_t l = level(fabs((double)v[i]) * unit, q->levels, random[at % 4]);
+        put(to + sizeof norm, i * q->bits, q->bits, (uint32_t)(v[i] < 0 && l > 0 ? 2 * q->levels + 1 - l : l));
     }
 }
 

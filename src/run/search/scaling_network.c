@@ -2,31 +2,34 @@
  * works by itself. */
 #include "run/search/scaling.h"
 
+#include "base/arith.h"
 #include "base/clock.h"
-#include "base/kernels.h"
+#include "base/sort.h"
 #include "comm/comm.h"
 
 #include <math.h>
 
-enum { LEAST_VALUES = 256, MOST_VALUES = 1 << 20, REPEATS = 5 };
+enum { FEW_VALUES = 2048, LEAST_VALUES = 1 << 18, MOST_VALUES = 1 << 23, REPEATS = 5 };
 
 /* Where there is one process, a network of 1 Gbit/s is assumed, and said. */
 static const double assumed_latency = 5e-5, assumed_bandwidth = 1.25e8;
 
-/* The least of some times: what disturbs only adds. All ranks take that of the slowest. */
+/* The median of some times, of the slowest rank. */
 static gls_status time_sum(gls_context *ctx, gls_real *x, int64_t n, double *seconds) {
-    *seconds = INFINITY;
+    double each[REPEATS];
     for (int k = 0; k < REPEATS; k++) {
         GLS_TRY(gls_comm_agree(ctx, GLS_OK));
         double began = gls_seconds();
         GLS_TRY(gls_comm_reduce_real(ctx, GLS_SUM, x, n, GLS_OK));
-        *seconds = fmin(*seconds, gls_seconds() - began);
+        each[k] = gls_seconds() - began;
     }
+    gls_sort_doubles(each, REPEATS);
+    *seconds = each[REPEATS / 2];
     return gls_comm_reduce_double(ctx, GLS_MAX, seconds, 1, GLS_OK);
 }
 
-/* Of a sum in P ranks: t = messages latency + bytes / bandwidth, with the counts of `dense`. Times are fitted
- * relatively: the small ones say the latency, the large ones the bandwidth. */
+/* Of a sum in P ranks: t = messages latency + bytes / bandwidth, with the counts of `dense`. Links that are shaped let
+ * short messages pass at once, so only one time is of those, and says the latency; the others are of gradients. */
 static void fit(double ranks, const double (*at)[2], int count, gls_scaling_model *m) {
     double aa = 0, ab = 0, bb = 0, ay = 0, by = 0;
     for (int k = 0; k < count; k++) {
@@ -46,13 +49,16 @@ gls_status gls_scaling_network_measure(gls_context *ctx, const gls_scaling_optio
     m->latency = assumed_latency;
     m->bandwidth = assumed_bandwidth;
     if (m->network_measured) {
-        double at[16][2];
-        gls_real *x = gls_alloc(ctx, MOST_VALUES, sizeof *x);
+        double at[3][2];
+        int64_t whole = (int64_t)m->parameters,
+                large = whole < LEAST_VALUES ? LEAST_VALUES : gls_least(whole, MOST_VALUES);
+        const int64_t sizes[] = {FEW_VALUES, large / 2, large};
+        gls_real *x = gls_alloc(ctx, large, sizeof *x);
         GLS_TRY(gls_comm_agree(ctx, x ? GLS_OK : GLS_ERR_MEMORY));
         gls_status status = GLS_OK;
-        for (int64_t n = LEAST_VALUES; n <= MOST_VALUES && status == GLS_OK; n *= 8, count++) {
-            at[count][0] = (double)n;
-            status = time_sum(ctx, x, n, &at[count][1]);
+        for (; count < 3 && status == GLS_OK; count++) {
+            at[count][0] = (double)sizes[count];
+            status = time_sum(ctx, x, sizes[count], &at[count][1]);
         }
         gls_free(ctx, x);
         GLS_TRY(status);
