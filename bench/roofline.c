@@ -1,6 +1,7 @@
 /* The least that a training step of a sequence model must do, for sequences_torch.py: reads lines `CASE STEPS` and
- * answers each with the seconds of the products of the step's shapes, by the library at hand, and of the passes over
- * memory that cannot be left out. Both on all threads, of which each has its share of the rows; nothing else is done.
+ * answers each with seconds, seconds of all processors, and the shares of both parts in seconds: the products of the
+ * step's shapes, by the library at hand, and the passes over memory that cannot be left out. Both on all threads, of
+ * which each has its share of the rows; nothing else is done.
  *
  * Passes in reals, beyond what products read and write: AdamW 7 a parameter (w, g and both moments read, w and both
  * moments written); logits 2 (the softmax, read and written in place); layer norm 2 forward, 3 backward; gelu 2 and 3;
@@ -28,10 +29,14 @@ static gls_real *room[3];
 
 enum { ROOM = TOKENS * VOCABULARY };
 
-static double now(void) {
+static double clock_of(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double now(void) {
+    return clock_of(CLOCK_MONOTONIC);
 }
 
 static gls_status multiply(void *user, int64_t task, int worker) {
@@ -122,10 +127,11 @@ int main(int argc, char **argv) {
     char line[128], name[64];
     int count;
     while (fgets(line, sizeof line, stdin)) {
-        double seconds[2] = {0};
+        double seconds[2] = {0}, cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
         if (sscanf(line, "%63s %d", name, &count) != 2) return 2;
         for (int k = 0; k < count; k++) (strncmp(name, "lstm", 4) == 0 ? lstm : decoder)(seconds);
-        printf("%.9f %.9f\n", seconds[0], seconds[1]);
+        printf("%.9f %.9f %.9f %.9f\n", seconds[0] + seconds[1], clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu, seconds[0],
+               seconds[1]);
         fflush(stdout);
     }
     return 0;

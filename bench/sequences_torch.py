@@ -8,7 +8,7 @@ as fairly as we know: scaled_dot_product_attention, fused AdamW, the same number
 memory; eager and compiled, and each with `-bf16` appended under autocast. Every variant and ours is a process of its
 own, so that the peak of memory is its own too (compiled: the compiler's included). Printed: tokens a second, ours over
 the peer's, what norms of every sentence's gradient cost us, and the share of a roofline made in the same rounds
-(roofline.c)."""
+(roofline.c); the same for processor time, the better figure on a busy machine, where waiting threads sleep."""
 import os
 import statistics
 import subprocess
@@ -18,7 +18,7 @@ import time
 with open("/proc/cpuinfo") as file:
     CORE = "SkylakeX" if "avx512f" in file.read() else "Haswell"
 ENVIRONMENT = {"OPENBLAS_CORETYPE": CORE, "MALLOC_MMAP_THRESHOLD_": "4000000000",
-               "MALLOC_TRIM_THRESHOLD_": "4000000000"}
+               "MALLOC_TRIM_THRESHOLD_": "4000000000", "OMP_WAIT_POLICY": "passive"}
 ROWS, LENGTH, VOCABULARY = 16, 128, 8000
 CASES = {"decoder-16": 2, "lstm-16": 2}
 
@@ -94,13 +94,13 @@ def serve(case, variant, threads):
     value = torch.compile(loss) if variant.startswith("compiled") else loss
     print(torch.__version__, flush=True)
     for line in sys.stdin:
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         for _ in range(int(line)):
             method.zero_grad()
             value().backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             method.step()
-        print(time.perf_counter() - start, peak() - before, flush=True)
+        print(time.perf_counter() - start, time.process_time() - used, peak() - before, flush=True)
 
 
 class Program:
@@ -132,23 +132,24 @@ def compare(build, case, count, threads, rounds, variants):
     asks = {"ours": lambda: ours.ask(case, count), "norms": lambda: normed.ask("norms", case, count),
             "roofline": lambda: roof.ask(case, count),
             **{name: lambda program=program: program.ask(count) for name, (program, _) in peers.items()}}
-    found, memory, times = {}, {}, {name: [] for name in asks}
-    for name, ask in asks.items():
+    found = {name: [] for name in asks}
+    for ask in asks.values():
         ask(), ask()
     for _ in range(rounds):
         for name, ask in asks.items():
             time.sleep(0.02)
-            found[name] = ask()
-            times[name].append(sum(found[name]) if name == "roofline" else found[name][0])
-            memory[name] = found[name][-1]
+            found[name].append(ask())
     tokens = ROWS * LENGTH * count
     print(f"{case}: torch {next(iter(peers.values()))[1] if peers else '-'}")
-    print(f"  {'':14} {'tokens/s':>9} {'ours over it':>13} {'spread':>13} {'peak MiB':>9}")
-    for name, seconds in times.items():
-        ratios = [b / a for a, b in zip(times["ours"], seconds)]
-        memories = "" if name == "roofline" else f"{memory[name]:9.0f}"
+    print(f"  {'':14} {'tokens/s':>9} {'ours over it':>13} {'spread':>13} {'in CPU time':>12} {'peak MiB':>9}")
+    for name, answers in found.items():
+        seconds = [answer[0] for answer in answers]
+        ratios, cpu = ([other[k] / mine[k] for mine, other in zip(found["ours"], answers)] for k in (0, 1))
+        memory = "" if name == "roofline" else f"{answers[-1][2]:9.0f}"
         print(f"  {name:14} {tokens / statistics.median(seconds):9.0f} {statistics.median(ratios):13.2f} "
-              f"{min(ratios):7.2f}{max(ratios):6.2f} {memories}", flush=True)
+              f"{min(ratios):7.2f}{max(ratios):6.2f} {statistics.median(cpu):12.2f} {memory}", flush=True)
+    products = statistics.median(answer[2] / (answer[2] + answer[3]) for answer in found["roofline"])
+    print(f"  roofline: {100 * products:.0f}% of its time in products")
     for program in (ours, normed, roof, *(program for program, _ in peers.values())):
         program.close()
 
