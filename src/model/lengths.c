@@ -94,7 +94,8 @@ gls_status gls_network_lengths_create(gls_network *net, const gls_family *family
 }
 
 void gls_network_lengths_destroy(gls_network *net) {
-    for (int k = 0; net->shorter && k < net->shorter->count; k++) gls_graph_destroy(net->shorter->graph[k]);
+    if (!net->shorter) return;
+    for (int k = 0; k < net->shorter->count; k++) gls_graph_destroy(net->shorter->graph[k]);
     gls_free(net->problem->ctx, net->shorter);
     net->shorter = NULL;
 }
