@@ -233,8 +233,7 @@ static const char *const scripts[] = {gls_asset_page_js,
                                       gls_asset_start_js,
                                       NULL};
 
-static gls_status write_page(gls_context *ctx, gls_writer *writer, const gls_report_options *options, const char *title,
-                             const json_t *data) {
+static gls_status write_page(gls_context *ctx, gls_writer *writer, const char *title, const json_t *data) {
     GLS_TRY(write_text(writer, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"));
     GLS_TRY(write_text(writer, "<title>"));
@@ -289,7 +288,7 @@ static gls_status write_collection(collection *c, const gls_report_options *opti
     char *title = data ? title_of(c, options ? options->title : NULL, folder) : NULL;
     if (!(refresh > 0)) log_warnings(c->ctx, c->groups, c->skipped);
     gls_status status = title ? gls_writer_open(c->ctx, path, &writer) : no_memory(c->ctx);
-    if (status == GLS_OK) status = write_page(c->ctx, writer, options, title, data);
+    if (status == GLS_OK) status = write_page(c->ctx, writer, title, data);
     if (status == GLS_OK)
         status = gls_writer_commit(writer);
     else
