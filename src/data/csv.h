@@ -82,7 +82,8 @@ typedef struct gls_csv_reading {
     int64_t sides, side_room;
     char **first; /* [firsts] the first record's texts, until there are columns */
     int64_t firsts;
-    bool missing_begins[256]; /* first bytes of the texts that stand for a missing value */
+    /* By first byte, the lengths of the texts that stand for a missing value: bit k for k bytes, 31 for more. */
+    uint32_t missing_lengths[256];
 } gls_csv_reading;
 
 /* Makes the columns from the first record and gives each its role; r->like decides what features there are. */
@@ -94,7 +95,7 @@ gls_status gls_csv_read(gls_csv_reading *r);
 gls_status gls_csv_read_parts(gls_csv_reading *r);
 /* One chunk behind all that was read: whoever finds a mistake says where it is. */
 gls_status gls_csv_read_in_order(gls_csv_reading *r, gls_delimited_chunk *chunk);
-bool gls_csv_is_missing(const gls_csv_reading *r, const char *text);
+bool gls_csv_is_missing(const gls_csv_reading *r, const char *text, int64_t length);
 /* Room for that many rows more in r->side. */
 gls_status gls_csv_side_room(gls_csv_reading *r, int64_t rows);
 /* Features, their names and what missing values become, once all rows are there. */

@@ -144,7 +144,7 @@ static bool belongs(const gls_data_info *like, int64_t f, const char *name, size
     return true;
 }
 
-static gls_status add_known(gls_csv_reading *r, gls_csv_column *c, const char *value, int64_t feature) {
+static gls_status add_known(gls_csv_column *c, const char *value, int64_t feature) {
     int32_t number;
     if (!*value) {
         c->feature = feature;
@@ -174,7 +174,7 @@ static gls_status take_known(gls_csv_reading *r, gls_csv_column *c, bool *covere
             }
         }
         if (value && c->words)
-            GLS_TRY(add_known(r, c, value, f));
+            GLS_TRY(add_known(c, value, f));
         else
             c->feature = f;
     }

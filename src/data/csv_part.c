@@ -99,7 +99,7 @@ static gls_status take_field(void *user, const char *text, int64_t length, int64
     const char *rest = text;
     double value;
     bool number = !c->texts && gls_scan_number(&rest, &value) && rest == text + length;
-    if (!number && gls_csv_is_missing(r, text)) return take_missing(p, j, line);
+    if (!number && gls_csv_is_missing(r, text, length)) return take_missing(p, j, line);
     if (!number && !c->texts) return unusual;
     if (c->texts) GLS_TRY(number_of(p, j, text, length, &value));
     if (c->role != GLS_CSV_FEATURE) {

@@ -1,5 +1,6 @@
 /* The rows of a table: every value becomes a number, a category's number or a missing value, as it is read. */
 #include "data/csv.h"
+#include "base/arith.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,9 +16,13 @@ static gls_status GLS_PRINTF(4, 5)
     return gls_fail(r->ctx, GLS_ERR_INPUT, "%s:%lld: column '%.80s': %s", r->path, (long long)line, c->name, text);
 }
 
-bool gls_csv_is_missing(const gls_csv_reading *r, const char *text) {
+static uint32_t length_bit(int64_t length) {
+    return (uint32_t)1 << gls_least(length, 31);
+}
+
+bool gls_csv_is_missing(const gls_csv_reading *r, const char *text, int64_t length) {
     const gls_texts *missing = &r->options->missing;
-    if (!r->missing_begins[(unsigned char)*text]) return false;
+    if (!(r->missing_lengths[(unsigned char)*text] & length_bit(length))) return false;
     for (int64_t k = 0; k < missing->count; k++)
         if (strcmp(missing->item[k], text) == 0) return true;
     return false;
@@ -71,7 +76,7 @@ static gls_status check_new(gls_csv_reading *r, const gls_csv_column *c, const c
 }
 
 static gls_status put_text(gls_csv_reading *r, gls_csv_column *c, const char *text, int64_t length, int64_t line) {
-    if (gls_csv_is_missing(r, text)) return store_missing(r, c, line);
+    if (gls_csv_is_missing(r, text, length)) return store_missing(r, c, line);
     if (!c->words) GLS_TRY(gls_vocabulary_create(r->ctx, &c->words));
     int64_t before = gls_vocabulary_size(c->words);
     int32_t number;
@@ -88,7 +93,7 @@ static gls_status put_value(gls_csv_reading *r, gls_csv_column *c, const char *t
         c->decided = true;
         return store(r, c, value, line);
     }
-    if (gls_csv_is_missing(r, text)) return store_missing(r, c, line);
+    if (gls_csv_is_missing(r, text, length)) return store_missing(r, c, line);
     if (!c->decided) return put_text(r, c, text, length, line);
     return bad_value(
         r, c, line, "'%.80s' is not a number%s", text,
@@ -204,8 +209,10 @@ static gls_status judge_missing(const gls_csv_reading *r) {
 gls_status gls_csv_read(gls_csv_reading *r) {
     char delimiter = 0, quote = 0;
     GLS_TRY(choose_marks(r, &delimiter, &quote));
-    for (int64_t k = 0; k < r->options->missing.count; k++)
-        r->missing_begins[(unsigned char)r->options->missing.item[k][0]] = true;
+    for (int64_t k = 0; k < r->options->missing.count; k++) {
+        const char *text = r->options->missing.item[k];
+        r->missing_lengths[(unsigned char)*text] |= length_bit((int64_t)strlen(text));
+    }
     r->line = 1;
     GLS_TRY(gls_delimited_open(r->ctx, r->path, delimiter, quote, &r->file));
     gls_status status = gls_csv_read_parts(r);

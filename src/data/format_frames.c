@@ -97,7 +97,7 @@ static gls_status take_frames(reading *r, const char *path) {
         r->frames[i] = (int64_t)((const double *)n.data)[i];
     gls_npy_clear(r->ctx, &n);
     gls_frame_source arrays = {.frames = r->frames};
-    return status == GLS_OK ? gls_frames_check_lengths(r->ctx, path, &arrays, &r->info) : status;
+    return status == GLS_OK ? gls_frame_check_lengths(r->ctx, path, &arrays, &r->info) : status;
 }
 
 /* Where the training set's rows have padding, these have none. */
@@ -164,7 +164,7 @@ static gls_status take_labels(reading *r, const char *path) {
     if (status == GLS_OK) put_labels(r, &y, room);
     gls_npy_clear(r->ctx, &y);
     gls_frame_source arrays = {.frames = r->frames, .label = r->label};
-    return status == GLS_OK ? gls_frames_check_labels(r->ctx, path, &arrays, &r->info) : status;
+    return status == GLS_OK ? gls_frame_check_labels(r->ctx, path, &arrays, &r->info) : status;
 }
 
 /* The file that an option names, or a sibling that need not be there. */

@@ -82,8 +82,8 @@ static gls_status check_row_labels(gls_context *ctx, const char *what, const gls
     return GLS_OK;
 }
 
-gls_status gls_frames_check_labels(gls_context *ctx, const char *what, const gls_frame_source *s,
-                                   const gls_data_info *info) {
+gls_status gls_frame_check_labels(gls_context *ctx, const char *what, const gls_frame_source *s,
+                                  const gls_data_info *info) {
     if (info->target == GLS_TARGET_NONE) return GLS_OK;
     bool classes =
         info->target == GLS_TARGET_CLASS || info->target == GLS_TARGET_FRAMES || info->target == GLS_TARGET_SEQUENCE;
@@ -103,8 +103,8 @@ gls_status gls_frames_check_labels(gls_context *ctx, const char *what, const gls
     return GLS_OK;
 }
 
-gls_status gls_frames_check_lengths(gls_context *ctx, const char *what, const gls_frame_source *s,
-                                    const gls_data_info *info) {
+gls_status gls_frame_check_lengths(gls_context *ctx, const char *what, const gls_frame_source *s,
+                                   const gls_data_info *info) {
     for (int64_t j = 0; s->frames && j < info->examples; j++)
         if (s->frames[j] < 1 || s->frames[j] > info->length)
             return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: %lld frames in example %lld, expected 1 to %lld", what,
@@ -149,7 +149,7 @@ gls_status gls_source_from_frames(gls_context *ctx, const gls_real *x, const int
     *out = NULL;
     gls_frame_source arrays = {.x = x, .frames = frames, .label = label};
     GLS_TRY(check_shape(ctx, info));
-    GLS_TRY(gls_frames_check_lengths(ctx, "source", &arrays, info));
-    GLS_TRY(gls_frames_check_labels(ctx, "source", &arrays, info));
+    GLS_TRY(gls_frame_check_lengths(ctx, "source", &arrays, info));
+    GLS_TRY(gls_frame_check_labels(ctx, "source", &arrays, info));
     return gls_frame_source_create(ctx, &arrays, info, out);
 }

@@ -14,10 +14,10 @@ typedef struct gls_frame_source {
 
 /* GLS_ERR_ARGUMENT in the name of `what`: frames that are not within the rows; labels that are no classes, at padding
  * or behind a gap. */
-gls_status gls_frames_check_lengths(gls_context *ctx, const char *what, const gls_frame_source *arrays,
-                                    const gls_data_info *info);
-gls_status gls_frames_check_labels(gls_context *ctx, const char *what, const gls_frame_source *arrays,
+gls_status gls_frame_check_lengths(gls_context *ctx, const char *what, const gls_frame_source *arrays,
                                    const gls_data_info *info);
+gls_status gls_frame_check_labels(gls_context *ctx, const char *what, const gls_frame_source *arrays,
+                                  const gls_data_info *info);
 /* One over these arrays, which were checked; it owns them, also when it fails, if `owns`. */
 gls_status gls_frame_source_create(gls_context *ctx, const gls_frame_source *arrays, const gls_data_info *info,
                                    gls_source **out);

@@ -131,13 +131,13 @@ static gls_status derived_slice(void *user, gls_slice *slice) {
         int32_t g = slice->groups.group[begin];
         for (end = begin; end < slice->rows->rows && slice->groups.group[end] == g;) end++;
         gls_batch part = gls_batch_view(slice->rows, begin, end - begin);
-        double mass = gls_batch_mass(&part), norm2 = norm[g] * inverse(mass) * inverse(mass);
+        double mass = gls_batch_mass(&part), norm2 = mass > 0 ? norm[g] / (mass * mass) : 0;
         GLS_TRY(gls_group_factor(making, making->outer, norm2, &factor[g], slice->sum, &slice->min[0]));
         norm[g] = sqrt(norm2);
         slice->sum[GLS_SUM_MASS] += mass;
         slice->max[0] = fmax(slice->max[0], mass);
         slice->sum[GLS_SUM_GROUPS]++;
-        for (int64_t i = begin; i < end; i++) slice->weights[i] = e->sum ? factor[g] * inverse(mass) : factor[g];
+        for (int64_t i = begin; i < end; i++) slice->weights[i] = e->sum && mass > 0 ? factor[g] / mass : factor[g];
         if (e->ledger) gls_ledger_factor(making, slice->first + begin, end - begin, factor[g]);
     }
     return GLS_OK;

@@ -227,8 +227,7 @@ static gls_status report_classes(gls_measure *m, const gls_suspicion *all, const
     return status;
 }
 
-static gls_status report_domains(gls_measure *m, const gls_suspicion *all, const int64_t *domain,
-                                 gls_measure_result *out) {
+static gls_status report_domains(const gls_suspicion *all, const int64_t *domain, gls_measure_result *out) {
     static const gls_suspicion_names names = {"domain_seen", "domain_log_factors", "domain_norms", "domain_losses"};
     int64_t most = -1;
     for (int64_t i = 0; i < all->examples; i++) most = domain[i] > most ? domain[i] : most;
@@ -264,7 +263,7 @@ static gls_status report(gls_measure *m, gls_sample *s, const double *norm, cons
     GLS_TRY(named_column(m, source, o->domain, &domain));
     GLS_TRY(gls_suspicion_report_list(all, gls_suspicion_best(all), o->list, mark, out));
     if (label) GLS_TRY(report_classes(m, all, label, gls_source_info(source)->classes, out));
-    if (domain) GLS_TRY(report_domains(m, all, domain, out));
+    if (domain) GLS_TRY(report_domains(all, domain, out));
     if (!mark) return GLS_OK;
     kinds k = {.mark = mark, .label = label, .dragger = gls_alloc(m->ctx, 2 * s->count, sizeof(int64_t))};
     if (!k.dragger) return GLS_ERR_MEMORY;

@@ -10,7 +10,7 @@
 /* ---- reading ---- */
 
 /* What transforms keep as gls_real the other build has kept in its own precision. */
-static gls_status to_own_precision(gls_context *ctx, gls_arena *arena, gls_array *array) {
+static gls_status to_own_precision(gls_arena *arena, gls_array *array) {
     bool other = (array->dtype == GLS_F32 || array->dtype == GLS_F64) && array->dtype != GLS_DTYPE_REAL;
     if (!other || array->dims != 1) return GLS_OK;
     gls_real *own = gls_arena_alloc(arena, array->shape[0], sizeof *own);
@@ -26,7 +26,7 @@ static gls_status read_fitted(gls_predictor *p, gls_tensors *file) {
     gls_arrays arrays = {0};
     gls_status status = gls_tensors_load(file, GLS_TRAINED_TRANSFORMS, p->trained.arena, &arrays);
     for (int64_t i = 0; status == GLS_OK && i < arrays.count; i++)
-        status = to_own_precision(p->ctx, p->trained.arena, &arrays.item[i]);
+        status = to_own_precision(p->trained.arena, &arrays.item[i]);
     if (status == GLS_OK) status = gls_fitted_create(p->ctx, GLS_TRAINED_TRANSFORMS, &arrays, &p->fitted);
     gls_arrays_clear(p->ctx, &arrays);
     return status;

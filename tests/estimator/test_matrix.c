@@ -123,7 +123,8 @@ static void groups_without_mass_are_zero(void **state) {
         assert_out(&f, wanted);
         assert_true(gls_record_get(&f.record, "groups") == 3 && gls_record_get(&f.record, "zero_groups") == 1);
     }
-    OK(f.ctx, send(&f, "e: [{name: microbatch, microbatch: 1, bound: 1}, {name: microbatch, microbatch: 4, bound: 9}]"));
+    OK(f.ctx,
+       send(&f, "e: [{name: microbatch, microbatch: 1, bound: 1}, {name: microbatch, microbatch: 4, bound: 9}]"));
     assert_true(isfinite(f.estimate.norm2));
     memset(f.mass, 0, sizeof f.mass);
     assert_int_equal(send(&f, "e: {name: microbatch, microbatch: 4}"), GLS_ERR_ARGUMENT);
