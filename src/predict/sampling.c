@@ -45,10 +45,11 @@ static gls_status check_model(const gls_predictor *p, const gls_predictor_sampli
         return gls_fail(ctx, GLS_ERR_ARGUMENT,
                         "sample: length %lld, temperature %g, top_k %lld; expected a length from 1, the others from 0",
                         (long long)o->length, o->temperature, (long long)o->top_k);
-    int64_t length = p->trained.input.length, said = p->problem->outputs / p->trained.input.vocabulary;
-    if (o->keep < 0 || o->keep > length || (o->keep && o->keep < length - said))
+    int64_t length = p->trained.input.length, least = length - p->problem->outputs / p->trained.input.vocabulary;
+    if (least < 1) least = 1;
+    if (o->keep != 0 && (o->keep < least || o->keep > length))
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sample: keep %lld, expected 0 or %lld to %lld tokens of a row",
-                        (long long)o->keep, (long long)(length - said), (long long)length);
+                        (long long)o->keep, (long long)least, (long long)length);
     return GLS_OK;
 }
 

@@ -95,9 +95,10 @@ static void outputs(gls_context *ctx, gls_predictor *p, const int32_t *given, in
     gls_source_destroy(rows);
 }
 
-/* At temperature 0 every token is the one with the largest output, also where the text has outgrown a row. Rows of
- * lines begin with <eos>, number 1, and again after each. */
-static void greedy(void **state) {
+/* At temperature 0 every token is the one with the largest output, also where the text has outgrown a row: then the
+ * next one begins with the last `keep` tokens, or with all but one. Rows of lines begin with <eos>, number 1, and again
+ * after each. */
+static void greedy_with(int64_t keep) {
     static const char *const folder[] = {"words", "chars", "lines", "ahead"};
     static const char *const prompt[] = {"the dog", "na\xc3\xaf", "the cat", "na\xc3\xafve"};
     static const int64_t tokens[] = {2, 3, 2, 6};
@@ -105,7 +106,7 @@ static void greedy(void **state) {
         gls_context *ctx = context(1);
         gls_predictor *p = opened(ctx, folder[i]);
         const gls_data_info *info = gls_predictor_input_info(p);
-        gls_predictor_sampling options = {.size = sizeof options, .prompt = prompt[i], .length = 20};
+        gls_predictor_sampling options = {.size = sizeof options, .prompt = prompt[i], .length = 20, .keep = keep};
         gls_predictor_text text;
         assert_int_equal(gls_predictor_sample(p, &options, &text), GLS_OK);
         assert_int_equal(text.prompt, tokens[i]);
@@ -123,13 +124,21 @@ static void greedy(void **state) {
                 assert_int_equal(text.token[t], best);
             }
             if (info->documents && text.token[t] == 1) count = 0;
-            if (count == info->length) memmove(shown, shown + 1, (size_t)--count * sizeof *shown);
+            if (count == info->length) {
+                count = keep ? keep : info->length - 1;
+                memmove(shown, shown + info->length - count, (size_t)count * sizeof *shown);
+            }
             shown[count++] = text.token[t];
         }
         gls_predictor_text_clear(ctx, &text);
         gls_predictor_destroy(p);
         gls_context_destroy(ctx);
     }
+}
+
+static void greedy(void **state) {
+    greedy_with(0);
+    greedy_with(3);
 }
 
 /* A model that carries its state, or remembers enough, sees all of the text, the prompt of 9 tokens too: the same
@@ -291,6 +300,8 @@ static void refuses(void **state) {
         {"words --temperature -1", "temperature"},
         {"words --length 0", "length"},
         {"", "expected one model"},
+        {"words --keep 13", "keep 13, expected 0 or 1 to 12 tokens of a row"},
+        {"ahead --prompt abcdef --keep 2", "keep 2, expected 0 or 3 to 8 tokens of a row"},
         {"missing", "missing"},
         {"mlp", "model 'mlp' was not trained to predict the next token of a text"},
     };

@@ -46,6 +46,9 @@ static gls_status use(gls_context *ctx, const char *family, const gls_value *opt
     if (status == GLS_OK) status = gls_ask_gradient(e, GLS_PRODUCT_GRADIENT, NULL, g);
     if (status == GLS_OK) status = gls_ask_norms(e, NULL, norms);
     gls_evaluation_destroy(e);
+    e = NULL;
+    if (status == GLS_OK && p->grows) status = gls_evaluation_create(p, 1, GLS_WANT_NEXT, GLS_MODE_EVALUATE, &e);
+    gls_evaluation_destroy(e);
     gls_point_destroy(point);
     gls_problem_destroy(p);
     return status;
@@ -54,11 +57,13 @@ static gls_status use(gls_context *ctx, const char *family, const gls_value *opt
 static void every_allocation_fails_once(void **state) {
     static const struct {
         const char *family, *options;
-        bool tokens;
+        bool tokens, padded;
     } samples[] = {{"mlp", "{hidden: [5], dropout: 0.1, init: orthogonal}"},
                    {"resnet", "{depth: 8, width: 2}"},
                    {"layers", "{layers: [{conv: {channels: 16}}, relu, {max_pool: {}}, flatten, {dense: {units: 3}}]}"},
-                   {"nplm", "{embedding: 5, hidden: 5, window: 2, tie: true}", true}};
+                   {"nplm", "{embedding: 5, hidden: 5, window: 2, tie: true}", true},
+                   {"transformer", "{dim: 4, heads: 2, depth: 1}", true, true}};
+    static const int32_t document[] = {0, -1, -1, -1, 0, 0, -1, -1, 0, -1, -1, -1}; /* [3, 4] */
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         budget b = {0};
         gls_allocator allocator = {allocate, release, &b};
@@ -67,6 +72,8 @@ static void every_allocation_fails_once(void **state) {
         gls_value *options = NULL;
         assert_int_equal(gls_context_create(&ctx, &how), GLS_OK);
         check_data d = samples[i].tokens ? check_tokens_create(3, 20, 4, 0) : check_data_create(3, 3, 4, 5, 3, 0);
+        d.info.documents = samples[i].padded ? GLS_DOCUMENTS_PADDED : GLS_DOCUMENTS_WHOLE;
+        d.batch.document = samples[i].padded ? document : NULL;
         assert_int_equal(gls_yaml_parse(ctx, "test", samples[i].options, (int64_t)strlen(samples[i].options), &options),
                          GLS_OK);
         int64_t held = b.alive, allowed = 0;
