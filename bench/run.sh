@@ -1,5 +1,6 @@
 #!/bin/sh
-# All benchmarks, alone on the machine please; PyTorch's columns need python3-torch (scripts/setup.sh --peers).
+# All benchmarks, alone on the machine please; PyTorch's columns need python3-torch (scripts/setup.sh --peers), those of
+# sequence models a newer one, which TORCH_PYTHON names.
 set -eu
 build=${1:-build}
 here=$(dirname "$0")
@@ -10,6 +11,8 @@ echo "== step rules"
 sh "$here/methods.sh" "$build"
 echo "== training steps of networks"
 /usr/bin/python3 "$here/networks_torch.py" "$build/bench/bench_networks" 2 || echo "(skipped: no PyTorch)"
+echo "== training steps of sequence models"
+"${TORCH_PYTHON:-/usr/bin/python3}" "$here/sequences_torch.py" "$build" 2 || echo "(skipped: no PyTorch from 2.4 on)"
 echo "== estimators"
 "$build/bench/bench_estimators"
 echo "== measures"

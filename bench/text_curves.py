@@ -13,6 +13,7 @@ import gzip
 import json
 import lzma
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -147,6 +148,7 @@ def main():
     for name, default in (("steps", 300), ("every", 50), ("threads", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
+    options.train, options.validation = (os.path.abspath(path) for path in (options.train, options.validation))
     torch.set_num_threads(options.threads)
     tokens = numbers(options.train, options.validation)
     names = list(SECTIONS) if options.model == "both" else [options.model]
