@@ -131,16 +131,16 @@ def test_the_loop_is_not_disturbed():
 
 
 def test_noise_scale_is_within_its_interval():
-    """Weights that stand still, and mini-batches that are drawn from 64 examples: the noise scale is known."""
+    """Weights that stand still, and mini-batches that are drawn from 32 examples: the noise scale is known."""
     model, optimizer = make(1)
-    ((x, y),) = batches(1, 99, 64)
-    train(model, optimizer, [(x, y)] * 5)
+    ((x, y),) = batches(1, 99, 32)
+    train(model, optimizer, [(x, y)] * 3)
     for group in optimizer.param_groups:
         group["lr"] = 0.0
     norm2, mean2 = exact(model, x, y)
     truth = float(sum(norm2.values()).mean()) / sum(mean2.values()) - 1
     random = torch.Generator().manual_seed(3)
-    drawn = [torch.randint(0, 64, (16,), generator=random) for _ in range(25)]
+    drawn = [torch.randint(0, 32, (16,), generator=random) for _ in range(16)]
     for source, accumulate in (("examples", 1), ("microbatches", 4)):
         with gt.GradientMonitor(model, optimizer, source=source, every=1, smoothing=1) as monitor:
             train(model, optimizer, [(x[rows], y[rows]) for rows in drawn], accumulate)
