@@ -122,7 +122,14 @@ class GradientMonitor:
     ) -> None:
         if source not in SOURCES:
             raise BadInputError(f"source '{source}': expected one of {', '.join(SOURCES)}")
-        options = {"smoothing": smoothing, "theta": theta, "list": list, "share": share, "every": every, "cost": 0.0}
+        options: dict[str, Any] = {
+            "smoothing": smoothing,
+            "theta": theta,
+            "list": list,
+            "share": share,
+            "every": every,
+            "cost": 0.0,
+        }
         self.model, self.optimizer, self.source, self.scaler, self.clips = model, optimizer, source, scaler, clips
         self.monitor = Monitor(examples=examples, **options)
         self.regression = Regression()

@@ -40,6 +40,7 @@ class Ranks:
             self.own.append(torch.linalg.vector_norm(bucket.buffer()).double().square())
             return allreduce_hook(process_group, bucket).then(taken)
 
+        run.__annotations__.clear()  # DistributedDataParallel refuses those that are texts.
         return run
 
     def gathered(self) -> tuple[Tensor, Tensor]:

@@ -82,9 +82,10 @@ class Watch:
             if not p.requires_grad or name in self.dropped:
                 continue
             self.names[id(p)], self._parameters[id(p)] = name, p
-            self._handles.append(p.register_post_accumulate_grad_hook(partial(self._accumulated, id(p))))
+            tensor: Any = p
+            self._handles.append(tensor.register_post_accumulate_grad_hook(partial(self._accumulated, id(p))))
             if self.mode == "passes":
-                self._handles.append(p.register_hook(partial(self._whole, id(p))))
+                self._handles.append(tensor.register_hook(partial(self._whole, id(p))))
 
     def end(self) -> None:
         """Takes the hooks off and forgets what they saw."""
@@ -123,7 +124,8 @@ class Watch:
         if not trained or not independent(module, x, one.examples) or len(output) != one.examples:
             return
         one.calls.update(id(p) for _, p in trained)
-        output.register_hook(partial(self._backward, one, module, x, x._version))
+        tensor: Any = output
+        tensor.register_hook(partial(self._backward, one, module, x, x._version))
 
     @torch.no_grad()
     def _backward(self, one: _Pass, module: nn.Module, x: Tensor, version: int, g: Tensor) -> None:
@@ -247,4 +249,5 @@ def _nonzero(g: Tensor | None) -> bool:
 def _norm2(g: Tensor) -> Tensor:
     if g.is_sparse:
         g = g.coalesce().values()
-    return torch.linalg.vector_norm(g, dtype=torch.promote_types(g.dtype, torch.float32)).double().square()
+    norm: Tensor = torch.linalg.vector_norm(g, dtype=torch.promote_types(g.dtype, torch.float32))
+    return norm.double().square()
