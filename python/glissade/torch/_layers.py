@@ -232,6 +232,16 @@ def _rms_norm(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
     return _scaled(normal, g, tuple(range(1, x.dim() - len(m.normalized_shape))))
 
 
+# RMS norms of transformers: a weight times what the same layer makes with weights of 1, each in its own precisions.
+_RMS_NORMS = {"T5LayerNorm", "LlamaRMSNorm", "MistralRMSNorm", "Qwen2RMSNorm", "Qwen3RMSNorm"}
+
+
+def _scaled_by_weight(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
+    with torch.no_grad():
+        normal = torch.func.functional_call(m, {"weight": torch.ones_like(m.weight)}, (x,))
+    return {"weight": _scaled(normal, g, tuple(range(1, x.dim() - 1)))["weight"]}
+
+
 def _group_norm(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
     normal = functional.group_norm(x, m.num_groups, None, None, m.eps)
     return _scaled(normal, g, tuple(range(2, x.dim())))
@@ -267,6 +277,8 @@ def kind_of(module: nn.Module) -> Kind | None:
         return _fixed_norm
     if f"{type(module).__module__}.{type(module).__name__}" == "transformers.pytorch_utils.Conv1D":
         return _linear_transposed
+    if type(module).__module__.startswith("transformers.models.") and type(module).__name__ in _RMS_NORMS:
+        return _scaled_by_weight
     return None
 
 

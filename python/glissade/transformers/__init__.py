@@ -1,5 +1,6 @@
-"""Glissade in Hugging Face's transformers: micro-batch clipping in its Trainer."""
+"""Glissade in Hugging Face's transformers: micro-batch clipping and the monitor in its Trainer."""
 
+from ._callback import GradientMonitorCallback
 from ._trainer import MicroBatchClippingMixin
 
-__all__ = ["MicroBatchClippingMixin"]
+__all__ = ["GradientMonitorCallback", "MicroBatchClippingMixin"]
