@@ -66,13 +66,11 @@ static pid_t rank_process(int rank) {
     return found;
 }
 
-/* Launchers end everybody when one is killed, unless they are told not to: here the ranks must notice by themselves. */
+/* Launchers end everybody when one is killed. Open MPI's can be told not to: there the ranks must notice by themselves. */
 static const char *leave_them_alone(void) {
     static said s;
     sh(&s, "$GLISSADE_MPIRUN --version");
-    if (strstr(s.out, "Open MPI) 4")) return "--enable-recovery";
-    if (strstr(s.out, "HYDRA")) return "-disable-auto-cleanup";
-    return "";
+    return strstr(s.out, "Open MPI) 4") ? "--enable-recovery" : "";
 }
 
 static int steps_on_disk(void) {
