@@ -120,6 +120,10 @@ gls_status gls_comm_reduce_int64(gls_context *ctx, gls_reduce op, int64_t *x, in
     return reduce(ctx, op, GLS_ELEMENT_INT64, x, n, mine);
 }
 
+gls_status gls_comm_reduce_pairs(gls_context *ctx, gls_comm_pair *x, int64_t n, gls_status mine) {
+    return reduce(ctx, GLS_SUM, GLS_ELEMENT_PAIR, x, n, mine);
+}
+
 gls_status gls_comm_agree(gls_context *ctx, gls_status mine) {
     GLS_GIVEN(ctx, ctx);
     return reduce(ctx, GLS_SUM, GLS_ELEMENT_INT64, NULL, 0, mine);

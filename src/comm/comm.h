@@ -5,7 +5,17 @@
 #include <glissade/comm.h>
 
 /* Elements that reductions know. */
-typedef enum gls_comm_element { GLS_ELEMENT_FLOAT, GLS_ELEMENT_DOUBLE, GLS_ELEMENT_INT64 } gls_comm_element;
+typedef enum gls_comm_element {
+    GLS_ELEMENT_FLOAT,
+    GLS_ELEMENT_DOUBLE,
+    GLS_ELEMENT_INT64,
+    GLS_ELEMENT_PAIR
+} gls_comm_element;
+
+/* A number to be summed and one of which the least is wanted: both travel in one message, whatever the op. */
+typedef struct gls_comm_pair {
+    double sum, least; /* a NaN wins */
+} gls_comm_pair;
 
 enum { GLS_COMM_BUCKET = 4 << 20 }; /* bytes that a large reduction handles at once */
 
@@ -36,6 +46,8 @@ struct gls_comm {
     char why[96];  /* message passing failed */
 };
 
+/* As the reductions of comm.h. */
+gls_status gls_comm_reduce_pairs(gls_context *ctx, gls_comm_pair *x, int64_t n, gls_status mine);
 /* The verbs above; both sizes 1: nothing moves but one's own part. GLS_ERR_COMM. */
 gls_status gls_comm_gather(gls_context *ctx, void *all, const int64_t *at);
 gls_status gls_comm_swap(gls_context *ctx, const void *to, const int64_t *to_at, void *from, const int64_t *from_at);

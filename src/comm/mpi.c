@@ -33,7 +33,11 @@ typedef struct mpi_comm {
 } mpi_comm;
 
 static size_t element_size(gls_comm_element element) {
-    return element == GLS_ELEMENT_FLOAT ? 4 : 8;
+    static const size_t size[] = {[GLS_ELEMENT_FLOAT] = sizeof(float),
+                                  [GLS_ELEMENT_DOUBLE] = sizeof(double),
+                                  [GLS_ELEMENT_INT64] = sizeof(int64_t),
+                                  [GLS_ELEMENT_PAIR] = sizeof(gls_comm_pair)};
+    return size[element];
 }
 
 /* Whether waiting goes on after so many seconds. */
@@ -49,7 +53,8 @@ static bool waits_on(mpi_comm *c, double waited) {
     return !*base->why;
 }
 
-/* Waits until all of them, at most two, are done, with an eye on the others: a rank that is gone would be waited for for ever. */
+/* Waits until all of them, at most two, are done, with an eye on the others: a rank that is gone would be waited for
+ * for ever. */
 static bool done(mpi_comm *c, MPI_Request *request, int count) {
     double began = 0, looked = 0;
     for (int64_t turn = 1;; turn++) {
@@ -117,6 +122,13 @@ static void add_int64(gls_reduce op, int64_t *to, const int64_t *x, int64_t n) {
     }
 }
 
+static void add_pairs(gls_comm_pair *to, const gls_comm_pair *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        to[i].sum += x[i].sum;
+        add_double(GLS_MIN, &to[i].least, &x[i].least, 1);
+    }
+}
+
 static void add(gls_reduce op, gls_comm_element element, void *to, const void *x, int64_t n) {
     switch (element) {
     case GLS_ELEMENT_FLOAT:
@@ -127,6 +139,9 @@ static void add(gls_reduce op, gls_comm_element element, void *to, const void *x
         break;
     case GLS_ELEMENT_INT64:
         add_int64(op, to, x, n);
+        break;
+    case GLS_ELEMENT_PAIR:
+        add_pairs(to, x, n);
         break;
     }
 }

@@ -3,16 +3,12 @@
 
 #include "base/arith.h"
 #include "base/kernels.h"
+#include "comm/comm.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { SCORES = 3, HEAD = SCORES + GLS_MAX_SCORES }; /* loss, mass, rows and scores go first in a message */
-
-gls_status gls_pass_message(gls_pass *pass, const gls_pass_request *request) {
-    return gls_pass_room(pass->ctx, &pass->message, &pass->message_room,
-                         HEAD + request->sums + request->mins + request->maxs, sizeof(double));
-}
 
 gls_status gls_pass_lanes(gls_pass_job *job) {
     gls_pass *pass = job->pass;
@@ -48,39 +44,46 @@ static double smaller(double a, double b) {
     return isnan(a) || a < b ? a : b;
 }
 
-/* Sums in one message, minima and maxima (with their sign turned) in another. */
+/* How many pairs a message has: its sums, and as many or more minima and maxima. */
+static int64_t pairs(const gls_pass_request *request) {
+    int64_t sums = HEAD + request->sums, bounds = request->mins + request->maxs;
+    return sums > bounds ? sums : bounds;
+}
+
+gls_status gls_pass_message(gls_pass *pass, const gls_pass_request *request) {
+    return gls_pass_room(pass->ctx, &pass->message, &pass->message_room, pairs(request), sizeof(gls_comm_pair));
+}
+
+/* Sums, minima and maxima (with their sign turned) in one message. */
 static gls_status merge_accumulators(gls_pass_job *job, gls_status mine) {
     gls_pass *pass = job->pass;
     const gls_pass_request *request = job->request;
-    int64_t sums = HEAD + request->sums, bounds = request->mins + request->maxs;
-    double *sum = pass->message, *low = sum + sums;
+    gls_comm_pair *at = pass->message;
+    job->own = (gls_pass_result){.rows = request->rows->rows};
     if (mine == GLS_OK) {
-        memset(sum, 0, (size_t)sums * sizeof *sum);
-        for (int64_t i = 0; i < bounds; i++) low[i] = INFINITY;
-        sum[2] = (double)request->rows->rows;
+        for (int64_t i = 0; i < pairs(request); i++) at[i] = (gls_comm_pair){.least = INFINITY};
+        at[2].sum = (double)request->rows->rows;
         for (int64_t k = 0; k < job->shapes.lanes; k++) {
             const gls_lane *lane = &pass->lane[k];
-            sum[0] += lane->loss;
-            sum[1] += lane->mass;
-            for (int i = 0; i < GLS_MAX_SCORES; i++) sum[SCORES + i] += lane->score[i];
-            for (int64_t i = 0; i < request->sums; i++) sum[HEAD + i] += lane->sum[i];
-            for (int64_t i = 0; i < request->mins; i++) low[i] = smaller(low[i], lane->min[i]);
+            at[0].sum += lane->loss;
+            at[1].sum += lane->mass;
+            for (int i = 0; i < GLS_MAX_SCORES; i++) at[SCORES + i].sum += lane->score[i];
+            for (int64_t i = 0; i < request->sums; i++) at[HEAD + i].sum += lane->sum[i];
+            for (int64_t i = 0; i < request->mins; i++) at[i].least = smaller(at[i].least, lane->min[i]);
             for (int64_t i = 0; i < request->maxs; i++)
-                low[request->mins + i] = smaller(low[request->mins + i], -lane->max[i]);
+                at[request->mins + i].least = smaller(at[request->mins + i].least, -lane->max[i]);
         }
+        job->own.loss = at[0].sum;
+        job->own.mass = at[1].sum;
     }
-    job->own = (gls_pass_result){.loss = sum[0], .mass = sum[1], .rows = request->rows->rows};
-    if (!request->local) {
-        mine = gls_comm_reduce_double(pass->ctx, GLS_SUM, sum, sums, mine);
-        if (mine == GLS_OK && bounds) mine = gls_comm_reduce_double(pass->ctx, GLS_MIN, low, bounds, GLS_OK);
-    }
+    if (!request->local) mine = gls_comm_reduce_pairs(pass->ctx, at, pairs(request), mine);
     GLS_TRY(mine);
     gls_pass_result *result = job->result;
-    *result = (gls_pass_result){.loss = sum[0], .mass = sum[1], .rows = (int64_t)sum[2]};
-    for (int i = 0; i < GLS_MAX_SCORES; i++) result->score[i] = sum[SCORES + i];
-    for (int64_t i = 0; i < request->sums; i++) request->sum[i] = sum[HEAD + i];
-    for (int64_t i = 0; i < request->mins; i++) request->min[i] = low[i];
-    for (int64_t i = 0; i < request->maxs; i++) request->max[i] = -low[request->mins + i];
+    *result = (gls_pass_result){.loss = at[0].sum, .mass = at[1].sum, .rows = (int64_t)at[2].sum};
+    for (int i = 0; i < GLS_MAX_SCORES; i++) result->score[i] = at[SCORES + i].sum;
+    for (int64_t i = 0; i < request->sums; i++) request->sum[i] = at[HEAD + i].sum;
+    for (int64_t i = 0; i < request->mins; i++) request->min[i] = at[i].least;
+    for (int64_t i = 0; i < request->maxs; i++) request->max[i] = -at[request->mins + i].least;
     return GLS_OK;
 }
 

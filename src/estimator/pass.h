@@ -73,7 +73,7 @@ struct gls_pass {
     int64_t lanes_room;
     double *accumulators; /* of all lanes */
     int64_t accumulators_room;
-    double *message; /* what goes through comm */
+    struct gls_comm_pair *message; /* what goes through comm */
     int64_t message_room;
     gls_real *worker; /* [threads, 2 d] explicit gradients and scratch */
     int64_t worker_room;

@@ -1,18 +1,22 @@
 /* A rank's rows as one group, as in [M]: every rank sends its mean gradient scaled to norm 1 or clipped, and its norm.
  * Its gradient is made by the ordinary pass, whatever the number of its rows. */
+#include "comm/comm.h"
 #include "estimator/estimator.h"
 #include "estimator/pass.h"
 
 #include <math.h>
 
-/* Norms travel exactly, whatever the exchange makes of the vectors: the smallest with the greatest mass (sign turned),
- * the others' counts in a sum, which NaN and infinity pass through. */
+/* Norms travel exactly, whatever the exchange makes of the vectors: in one message the counts, and the smallest norm
+ * and the greatest mass (sign turned). */
 static gls_status meet(gls_making *making, double mass, gls_status mine) {
-    double bound[2] = {making->smallest, -mass};
-    GLS_TRY(gls_comm_reduce_double(making->e->ctx, GLS_SUM, making->sums, GLS_GROUP_SUMS, mine));
-    GLS_TRY(gls_comm_reduce_double(making->e->ctx, GLS_MIN, bound, 2, GLS_OK));
-    making->smallest = bound[0];
-    making->largest = -bound[1];
+    gls_comm_pair at[GLS_GROUP_SUMS];
+    for (int i = 0; i < GLS_GROUP_SUMS; i++) at[i] = (gls_comm_pair){making->sums[i], INFINITY};
+    at[0].least = making->smallest;
+    at[1].least = -mass;
+    GLS_TRY(gls_comm_reduce_pairs(making->e->ctx, at, GLS_GROUP_SUMS, mine));
+    for (int i = 0; i < GLS_GROUP_SUMS; i++) making->sums[i] = at[i].sum;
+    making->smallest = at[0].least;
+    making->largest = -at[1].least;
     return GLS_OK;
 }
 

@@ -2,6 +2,8 @@
  * nothing unless something is wrong. The hashes of rank 0 and of the others are compared through reductions. */
 #include <glissade/comm.h>
 
+#include "comm/comm.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +79,19 @@ static void check_operations(gls_context *ctx, int64_t n) {
     free(k);
 }
 
+/* A sum and a least value in one message, short and long. */
+static void check_pairs(gls_context *ctx, int64_t n) {
+    gls_comm_pair *x = malloc(sizeof *x * (size_t)n);
+    for (int64_t i = 0; i < n; i++) x[i] = (gls_comm_pair){rank + (double)i, i % 2 ? -rank : rank};
+    if (rank == 0) x[n - 1].least = NAN;
+    CHECK(gls_comm_reduce_pairs(ctx, x, n, GLS_OK) == GLS_OK);
+    for (int64_t i = 0; i < n; i++) {
+        CHECK(x[i].sum == size * (size - 1) / 2 + size * (double)i);
+        CHECK(i == n - 1 ? isnan(x[i].least) : x[i].least == (i % 2 ? 1 - size : 0));
+    }
+    free(x);
+}
+
 static void check_broadcast(gls_context *ctx, int64_t bytes) {
     unsigned char *data = malloc((size_t)bytes);
     for (int root = 0; root < size; root++) {
@@ -142,6 +157,8 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) check_reals(ctx, lengths[i]);
     check_operations(ctx, 3);
     check_operations(ctx, 2001);
+    check_pairs(ctx, 5);
+    check_pairs(ctx, 3001);
     check_broadcast(ctx, 1);
     check_broadcast(ctx, 5000001);
     check_failures(ctx);
