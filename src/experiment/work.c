@@ -125,8 +125,9 @@ static json_t *read_outcome(gls_context *ctx, const char *path) {
     return NULL;
 }
 
+/* With every digit: what is read back decides as what was found did. */
 static gls_status write_outcome(gls_context *ctx, const char *path, const json_t *outcome) {
-    char *text = json_dumps(outcome, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    char *text = json_dumps(outcome, JSON_COMPACT | JSON_REAL_PRECISION(17));
     gls_status status = text ? gls_write_text(ctx, path, text) : gls_fail(ctx, GLS_ERR_MEMORY, "experiment: no memory");
     free(text);
     return status;

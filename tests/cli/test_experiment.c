@@ -28,6 +28,11 @@ static void a_folder_gives_a_result_and_a_page(void **state) {
            "outcome.json "
            "| wc -l; find out/runs -name '*.safetensors' | wc -l");
     assert_string_equal(s.out, "2\n5\n0\n"); /* title and heading; two rates, one more seed, two of the other arm */
+    /* Outcomes are kept to the last digit: a rate is chosen alike whether its figure was read or found. */
+    sh(&s, "for f in $(find out/runs -name outcome.json); do for g in $f ${f%%/*}/run/result.json; do "
+           "tr -d ' ' <$g | grep -o '\"validation_loss\":[0-9.e-]*' | head -1; done; done | sort | uniq -c | "
+           "awk '$1 %% 2 { odd++ } END { print NR, odd + 0 }'");
+    assert_string_equal(s.out, "5 0\n");
     sh(&s, "find out/runs -name metrics.jsonl -delete; $G experiment own --out out --quiet");
     assert_int_equal(s.code, 0);
     assert_string_equal(s.err, "");
