@@ -194,7 +194,7 @@ static double distance(const gls_real *a, const gls_real *b) {
 /* After STEPS the weights are apart from those with float's state by a small share of the way that those have come. */
 static void trajectories_stay_near(void **state) {
     static const gradient_fn gradients[] = {quadratic_gradient, logistic_gradient};
-    static const double most[] = {0, 0.02, 0.12};
+    static const double most[] = {0, 0.01, 0.1};
     gls_context *ctx = test_context(1);
     gls_layout *layout = three_blocks(ctx, D - 40);
     int tried = 0;

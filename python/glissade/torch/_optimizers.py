@@ -19,7 +19,7 @@ from .._method import Method, StepReport
 from . import _foreign, _rules
 from ._compiled import Engine, reachable
 
-_NOT_HERE = ("groups", "from_theory", "project", "thresholds")
+_NOT_HERE = ("groups", "from_theory", "project", "state", "thresholds")
 _COUNTERS = ("steps", "refused", "zero_gradients")
 
 
