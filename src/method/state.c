@@ -103,9 +103,12 @@ void gls_method_state_load(const gls_method *method, const gls_method_piece *pie
 
 void gls_method_state_store(const gls_method *method, const gls_method_piece *piece, int64_t at, const gls_range *r) {
     if (method->precision == GLS_STATE_FLOAT) return;
+    gls_method_bits bits;
     for (int i = 0; i < method->vectors; i++) {
-        gls_method_bits bits;
-        gls_method_bits_draw(&bits, method->dither[i], (uint32_t)r->offset, r->size);
+        if (i % 2)
+            gls_method_bits_turn(&bits, r->size);
+        else
+            gls_method_bits_draw(&bits, method->dither[i], (uint32_t)r->offset, r->size);
         if (method->precision == GLS_STATE_BF16)
             gls_method_bf16_narrow((uint16_t *)method->narrow[i] + r->offset, r->state[i], &bits, r->size);
         else
