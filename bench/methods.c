@@ -1,6 +1,7 @@
 /* Every plain method's step against plain in-place loops over the same streams, alternating in one process.
  * Usage: methods [parameters, default 64 Mi] [repeats, default 7] [method]. A step of several passes is held against as
- * many loops. Medians; bandwidth counts what the rule must read and write. */
+ * many loops, one with narrow state against those of float's. Medians; bandwidth counts what the rule must read and
+ * write. */
 #include <glissade/method.h>
 #include "base/kernels.h"
 
@@ -106,16 +107,19 @@ static double plain_loop(streams s, float *const v[VECTORS], int64_t d, int thre
 /* ---- methods and the passes that their formulas need ---- */
 
 typedef struct bench_case {
-    const char *name; /* clip_RULE: gradients are cut before the rule */
+    const char *name; /* clip_RULE: gradients are cut before the rule; bf16_RULE, q8_RULE: state kept narrow */
     streams pass[MOST_PASSES];
+    int vectors; /* of state, where it is narrow */
 } bench_case;
 
-static const bench_case cases[] = {{"sgd", {{1, 1}}},          {"msgd", {{1, 2}}},    {"nag", {{1, 2}}},
-                                   {"adagrad", {{1, 2}}},      {"rmsprop", {{1, 2}}}, {"adam", {{1, 3}}},
-                                   {"adamw", {{1, 3}}},        {"amsgrad", {{1, 4}}}, {"lars", {{2, 0}, {1, 2}}},
-                                   {"lamb", {{2, 2}, {2, 1}}}, {"sngd", {{1, 1}}},    {"sngm", {{1, 2}}},
-                                   {"clip", {{1, 1}}},         {"ngd", {{1, 1}}},     {"gclip", {{1, 1}, {1, 1}}},
-                                   {"cclip", {{1, 2}}},        {"acclip", {{1, 3}}},  {"clip_adam", {{1, 3}}}};
+static const bench_case cases[] = {{"sgd", {{1, 1}}},          {"msgd", {{1, 2}}},         {"nag", {{1, 2}}},
+                                   {"adagrad", {{1, 2}}},      {"rmsprop", {{1, 2}}},      {"adam", {{1, 3}}},
+                                   {"adamw", {{1, 3}}},        {"amsgrad", {{1, 4}}},      {"lars", {{2, 0}, {1, 2}}},
+                                   {"lamb", {{2, 2}, {2, 1}}}, {"sngd", {{1, 1}}},         {"sngm", {{1, 2}}},
+                                   {"clip", {{1, 1}}},         {"ngd", {{1, 1}}},          {"gclip", {{1, 1}, {1, 1}}},
+                                   {"cclip", {{1, 2}}},        {"acclip", {{1, 3}}},       {"clip_adam", {{1, 3}}},
+                                   {"bf16_msgd", {{1, 2}}, 1}, {"bf16_adam", {{1, 3}}, 2}, {"bf16_acclip", {{1, 3}}, 2},
+                                   {"q8_msgd", {{1, 2}}, 1},   {"q8_adam", {{1, 3}}, 2},   {"q8_acclip", {{1, 3}}, 2}};
 
 static int by_size(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -130,7 +134,8 @@ static double median(double *x, int n) {
 static double vectors_moved(const bench_case *c, bool handed) {
     double moved = handed ? 0 : 1;
     for (int p = 0; p < MOST_PASSES; p++) moved += c->pass[p].read + 2 * c->pass[p].updated;
-    return moved;
+    double width = strncmp(c->name, "q8_", 3) == 0 ? 0.25 : 0.5; /* of float's */
+    return moved - 2 * c->vectors * (1 - width);
 }
 
 static void measure(const bench_case *c, float *const v[VECTORS], int64_t d, int threads, int repeats) {
@@ -138,9 +143,10 @@ static void measure(const bench_case *c, float *const v[VECTORS], int64_t d, int
     gls_context *ctx;
     gls_method *method;
     bool cut = strncmp(c->name, "clip_", 5) == 0;
-    if (gls_context_create(&ctx, &options) != GLS_OK ||
-        gls_method_create_named(ctx, c->name + (cut ? 5 : 0), d, &method) != GLS_OK ||
-        (cut && gls_method_set(method, "clip_norm", 1e-3) != GLS_OK))
+    const char *rule = cut || c->vectors ? strchr(c->name, '_') + 1 : c->name;
+    if (gls_context_create(&ctx, &options) != GLS_OK || gls_method_create_named(ctx, rule, d, &method) != GLS_OK ||
+        (cut && gls_method_set(method, "clip_norm", 1e-3) != GLS_OK) ||
+        (c->vectors && gls_method_set_text(method, "state", c->name[0] == 'q' ? "q8" : "bf16") != GLS_OK))
         exit(1);
     double plain[MOST_REPEATS], read[MOST_REPEATS], handed[MOST_REPEATS], bare[MOST_REPEATS], sink = 0;
     for (int i = -1; i < repeats; i++) {
@@ -163,7 +169,7 @@ static void measure(const bench_case *c, float *const v[VECTORS], int64_t d, int
     double p = median(plain, repeats), h = median(handed, repeats), r = median(read, repeats),
            b = median(bare, repeats);
     double bytes = (double)d * sizeof(float);
-    printf("%-10s %d  %8.1f %8.1f %6.1f %6.2f   %8.1f %6.2f%s\n", c->name, threads, 1e3 * p, 1e3 * h,
+    printf("%-11s %d  %8.1f %8.1f %6.1f %6.2f   %8.1f %6.2f%s\n", c->name, threads, 1e3 * p, 1e3 * h,
            vectors_moved(c, true) * bytes / h * 1e-9, p / h, 1e3 * b, (p + r) / b, isnan(sink) ? " ?" : "");
     fflush(stdout);
     gls_method_destroy(method);
@@ -184,7 +190,7 @@ int main(int argc, char **argv) {
     printf("# %lld parameters, median of %d. plain: loops over the same streams; handed: the norm is known; ratio: "
            "plain/method\n",
            (long long)d, repeats);
-    printf("%-10s %s  %8s %8s %6s %6s   %8s %6s\n", "method", "t", "plain ms", "handed", "GB/s", "ratio", "no norm",
+    printf("%-11s %s  %8s %8s %6s %6s   %8s %6s\n", "method", "t", "plain ms", "handed", "GB/s", "ratio", "no norm",
            "ratio");
     for (int threads = 1; threads <= 2; threads++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -75,7 +75,7 @@ typedef struct {
     ...;
 } gls_record;
 
-typedef enum { GLS_F32, GLS_F64, GLS_I32, GLS_I64, GLS_U8, ... } gls_dtype;
+typedef enum { GLS_F32, GLS_F64, GLS_I32, GLS_I64, GLS_U8, GLS_BF16, ... } gls_dtype;
 typedef struct gls_array gls_array;
 struct gls_array {
     char name[...];
@@ -124,6 +124,7 @@ gls_status gls_method_step_blocks(gls_method *method, gls_real *const *w, const 
 const char *gls_method_name(const gls_method *method);
 char *gls_method_view(const gls_method *method);
 int64_t gls_method_steps(const gls_method *method);
+int64_t gls_method_state_bytes(const gls_method *method);
 double gls_method_decay(const gls_method *method, const gls_real *w);
 void gls_method_record(const gls_method *method, gls_record *record);
 const gls_real *gls_method_output(const gls_method *method, const gls_real *w);

@@ -129,6 +129,11 @@ class Method:
         return int(self._library.lib.gls_method_steps(self._method))
 
     @property
+    def state_bytes(self) -> int:
+        """Memory of its state vectors: less where the option `state` is "bf16" or "q8"."""
+        return int(self._library.lib.gls_method_state_bytes(self._method))
+
+    @property
     def plain(self) -> bool:
         """It asks for the gradient at the weights, once a step: `step(w, g)` is its whole interface."""
         return bool(self._library.lib.gls_method_plain(self._method))
@@ -249,7 +254,8 @@ class Method:
         self._library.lib.gls_method_validated(self._method, better)
 
     def state_dict(self) -> dict[str, Array]:
-        """All its state as named arrays; with it a resumed method goes on bit for bit. Options are not in it."""
+        """All its state as named arrays; with it a resumed method goes on bit for bit. Options are not in it. Vectors in
+        bf16 are uint16, the bit patterns; those in 8 bits are uint8 codes, with scales beside them."""
         with self._lock:
             return _state.save(self._context, self._arrays)
 
@@ -344,7 +350,7 @@ def method(
         seed: for methods that draw.
         total_steps, steps_per_epoch: what schedules end at, and turn lengths in epochs into steps with; 0: unknown.
         options: as in the `method` section of a configuration: lr=0.1, weight_decay=1e-4, lr={"name": "poly",
-            "from": 0.1}, groups=[{"match": "*.bias", "lr": 0.01}].
+            "from": 0.1}, groups=[{"match": "*.bias", "lr": 0.01}], state="bf16".
 
     Raises:
         BadInputError: unknown names and options, values out of bounds; the nearest known name is said.

@@ -10,7 +10,7 @@ from ._errors import BadInputError
 from ._members import Option, members
 from ._method import Method
 
-_NOT_HERE = ("groups", "from_theory", "project", "thresholds")
+_NOT_HERE = ("groups", "from_theory", "project", "state", "thresholds")
 
 
 @cache

@@ -12,7 +12,15 @@ from ._arrays import Array
 from ._errors import BadInputError
 from ._library import Context
 
-_DTYPES = {"GLS_F32": np.float32, "GLS_F64": np.float64, "GLS_I32": np.int32, "GLS_I64": np.int64, "GLS_U8": np.uint8}
+# bf16 as its bit patterns: NumPy has no such type.
+_DTYPES = {
+    "GLS_F32": np.float32,
+    "GLS_F64": np.float64,
+    "GLS_I32": np.int32,
+    "GLS_I64": np.int64,
+    "GLS_U8": np.uint8,
+    "GLS_BF16": np.uint16,
+}
 
 
 @contextmanager

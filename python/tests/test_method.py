@@ -188,3 +188,27 @@ def test_weights_that_may_not_be_written_are_refused():
 def test_for_people():
     text = str(glissade.method("sngm", {"a": (2, 3)}, lr=0.5))
     assert "sngm" in text and "lr" in text
+
+
+@pytest.mark.parametrize(("state", "kind", "share"), [("bf16", np.uint16, 2), ("q8", np.uint8, 1)])
+def test_narrow_state_takes_less_and_goes_on_bit_for_bit(dtype, state, kind, share):
+    def made():
+        return glissade.method("adam", {"a": (20, 30), "b": 7}, dtype=dtype, lr=0.01, seed=5, state=state)
+
+    rng = np.random.default_rng(4)
+    method, again = made(), made()
+    w = rng.normal(size=607).astype(dtype)
+    for _ in range(5):
+        method.step(w, w)
+    saved, other = method.state_dict(), w.copy()
+    assert saved["m"].dtype == kind and saved["s"].shape == (607,)
+    assert method.state_bytes == 2 * (607 * share + (4 * dtype.itemsize if state == "q8" else 0))
+    again.load_state_dict(saved)
+    for _ in range(5):
+        method.step(w, w)
+        again.step(other, other)
+    assert (w == other).all()
+    wide = glissade.method("adam", {"a": (20, 30), "b": 7}, dtype=dtype)
+    wide.step(other, other)
+    with pytest.raises(glissade.BadInputError, match="'m'" if state == "bf16" else "m.scale"):
+        wide.load_state_dict(saved)

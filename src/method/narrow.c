@@ -60,6 +60,12 @@ GLS_SIMD void gls_method_bits_draw(gls_method_bits *bits, const uint32_t key[2],
     }
 }
 
+GLS_SIMD void gls_method_bits_turn(gls_method_bits *bits, int64_t n) {
+    uint16_t *restrict each = bits->each;
+#pragma omp simd
+    for (int i = 0; i < (int)n; i++) each[i] = (uint16_t)(each[i] << 8 | each[i] >> 8);
+}
+
 /* ---- bf16 ---- */
 
 GLS_SIMD void gls_method_bf16_widen(gls_real *restrict x, const uint16_t *restrict narrow, int64_t n) {

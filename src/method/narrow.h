@@ -15,6 +15,8 @@ typedef union gls_method_bits {
 
 /* The bits of n numbers. They depend on the key and on `first`, a number that no two numbers of a vector share. */
 void gls_method_bits_draw(gls_method_bits *bits, const uint32_t key[2], uint32_t first, int64_t n);
+/* Other bits from them for a second vector, with which they have next to nothing in common: halves exchanged. */
+void gls_method_bits_turn(gls_method_bits *bits, int64_t n);
 
 void gls_method_bf16_widen(gls_real *x, const uint16_t *narrow, int64_t n);
 /* Up or down at random, so that the mean is x. What is finite stays so; 0, infinities and NaN stay what they are. */

@@ -5,6 +5,7 @@
 #include "base/arith.h"
 #include "method/narrow.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,9 +103,12 @@ void gls_method_state_load(const gls_method *method, const gls_method_piece *pie
 
 void gls_method_state_store(const gls_method *method, const gls_method_piece *piece, int64_t at, const gls_range *r) {
     if (method->precision == GLS_STATE_FLOAT) return;
+    gls_method_bits bits;
     for (int i = 0; i < method->vectors; i++) {
-        gls_method_bits bits;
-        gls_method_bits_draw(&bits, method->dither[i], (uint32_t)r->offset, r->size);
+        if (i % 2)
+            gls_method_bits_turn(&bits, r->size);
+        else
+            gls_method_bits_draw(&bits, method->dither[i], (uint32_t)r->offset, r->size);
         if (method->precision == GLS_STATE_BF16)
             gls_method_bf16_narrow((uint16_t *)method->narrow[i] + r->offset, r->state[i], &bits, r->size);
         else
@@ -117,7 +121,8 @@ void gls_method_state_store(const gls_method *method, const gls_method_piece *pi
 /* ---- for those who look at it from outside a step ---- */
 
 void gls_method_state_read(const gls_method_setup *setup, int vector, int64_t offset, int64_t n, gls_real *out) {
-    const gls_method *method = setup->method;
+    const gls_method *method = setup ? setup->method : NULL;
+    if (!method || !out) return;
     if (method->precision == GLS_STATE_FLOAT) {
         memcpy(out, method->state[vector] + offset, (size_t)n * sizeof *out);
         return;
@@ -137,6 +142,7 @@ void gls_method_state_read(const gls_method_setup *setup, int vector, int64_t of
 }
 
 double gls_method_state_squares(const gls_method_setup *setup, int vector) {
+    if (!setup || !setup->method) return NAN;
     const gls_real *wide = setup->method->state[vector];
     if (wide) return gls_team_sum_squares(setup->ctx, wide, setup->parameters);
     gls_real range[GLS_METHOD_RANGE];

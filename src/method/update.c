@@ -257,15 +257,17 @@ static void prepare(gls_method *method, gls_update *update) {
         method->type->coefficients(update, method->group[i].now, method->group[i].coefficient);
 }
 
-/* An infinite mean of squares stays infinite, and its coordinate would never move again. */
+/* An infinite mean of squares stays infinite, and its coordinate would never move again. bf16 has float's range. */
 static gls_status check_squares(const gls_method *method, double norm2) {
-    double most = sizeof(gls_real) == 4 ? (double)FLT_MAX : DBL_MAX;
+    double most = sizeof(gls_real) == 4 || method->precision == GLS_STATE_BF16 ? (double)FLT_MAX : DBL_MAX;
     if (!(method->type->needs & GLS_METHOD_SQUARES) || norm2 <= most) return GLS_OK;
     return gls_fail(method->ctx, GLS_ERR_NONFINITE,
                     "step %lld: a gradient of norm %.3g is too long for method %s, whose state holds squares up to "
                     "%.2g; clip or rescale the gradients%s",
                     (long long)method->steps + 1, sqrt(norm2), gls_method_name(method), most,
-                    sizeof(gls_real) == 4 ? ", or compute in double" : "");
+                    sizeof(gls_real) == 4                 ? ", or compute in double"
+                    : method->precision == GLS_STATE_BF16 ? ", or keep the state in float"
+                                                          : "");
 }
 
 /* Nothing has changed but the count: a refused step is a step of the run, and the schedules' end counts it. */
