@@ -26,7 +26,7 @@ from ._watch import Seen, Watch
 SOURCES = ("examples", "microbatches", "ranks", "norm_layers")
 # What a look costs in multiply-adds of a plain step: one in a norm, a number that is read, a layer's hooks; and what an
 # optimizer's step takes for each parameter. Measured on CPUs, rounded up; ours.
-NORMS, TOUCHED, CALL, REST = 2.0, 24.0, 1e6, 160.0
+NORMS, TOUCHED, CALL, REST = 2.0, 24.0, 2e6, 160.0
 CALIBRATE = 16  # Looks from one at all layers to the next, where normalisation layers stand for them. Ours.
 WRITE = 100  # Looks from one writing of all results to the next. Ours.
 

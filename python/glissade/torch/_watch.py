@@ -78,14 +78,22 @@ class Watch:
         for module in self.model.modules() if self.mode == "examples" else ():
             if kind_of(module) is not None and (self.only is None or self.only(module)):
                 self._handles.append(module.register_forward_hook(self._seen))
-        for name, p in self.model.named_parameters() if self.mode != "sizes" else ():
-            if not p.requires_grad or name in self.dropped:
-                continue
+        for name, p in self._watched():
             self.names[id(p)], self._parameters[id(p)] = name, p
             tensor: Any = p
             self._handles.append(tensor.register_post_accumulate_grad_hook(partial(self._accumulated, id(p))))
             if self.mode == "passes":
                 self._handles.append(tensor.register_hook(partial(self._whole, id(p))))
+
+    def _watched(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The parameters whose gradients are read."""
+        of_layers = None
+        if self.only is not None:
+            layers = filter(self.only, self.model.modules())
+            of_layers = {id(p) for layer in layers for p in layer.parameters(recurse=False)}
+        for name, p in self.model.named_parameters() if self.mode != "sizes" else ():
+            if p.requires_grad and name not in self.dropped and (of_layers is None or id(p) in of_layers):
+                yield name, p
 
     def end(self) -> None:
         """Takes the hooks off and forgets what they saw."""
