@@ -296,8 +296,10 @@ def _lines(lib: Library, raw: Any) -> tuple[AdviceLine, ...]:
 
 
 def _entrant(lib: Library, raw: Any) -> Entrant:
-    texts = {n: lib.text(lib.ffi.cast("char *", getattr(raw, n))) for n in ("lr", "selected_by")}
-    figures = {n: getattr(raw, n) for n in ("train_loss", "test_loss", "test_score", "selected", "edge")}
+    texts: dict[str, Any] = {n: lib.text(lib.ffi.cast("char *", getattr(raw, n))) for n in ("lr", "selected_by")}
+    figures: dict[str, Any] = {
+        n: getattr(raw, n) for n in ("train_loss", "test_loss", "test_score", "selected", "edge")
+    }
     return Entrant(lib.text(raw.name), **texts, **figures)
 
 

@@ -67,6 +67,8 @@ class _Glissade(BaseEstimator):  # type: ignore[misc, unused-ignore]
         self.verbose = verbose
 
     _linear = ""  # the model where none is given
+    _content: bytes
+    n_iter_: int
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -114,5 +114,5 @@ class MicroBatchAccumulation:
         if self.nonfinite != "skip_group":
             factors = [f if math.isfinite(norm) else math.nan for f, norm in zip(factors, norms, strict=True)]
         clipped = sum(norm > bound for norm in live) / len(norms)
-        made = [torch.tensor(values, dtype=torch.float64) for values in (norms, factors)]
-        return ClippingReport(len(norms), bound, *made, clipped, len(norms) - len(live) - bad, bad)
+        of_groups, by = (torch.tensor(values, dtype=torch.float64) for values in (norms, factors))
+        return ClippingReport(len(norms), bound, of_groups, by, clipped, len(norms) - len(live) - bad, bad)

@@ -3,6 +3,7 @@
 # Annotations must stay objects: DistributedDataParallel looks at those of a hook.
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -43,7 +44,7 @@ class _Exchange:
         """Makes it the way in which this model's gradients are exchanged."""
         model.register_comm_hook(None, self._hook)
 
-    def _hook(self, state: Any, bucket: dist.GradBucket) -> Future[Tensor]:
+    def _hook(self, state: Any, bucket: dist.GradBucket) -> Future[Tensor]:  # type: ignore[name-defined, unused-ignore]
         raise NotImplementedError
 
     @property
@@ -59,8 +60,8 @@ def _pass_on(done: Future[Any], to: Future[Tensor]) -> None:
     """Gives the result of a sum, or its error, to who waits for it."""
     try:
         to.set_result(done.value()[0])
-    except BaseException as error:
-        to.set_exception(error)
+    except Exception as error:
+        to.set_exception(error)  # type: ignore[arg-type, unused-ignore]
 
 
 class MicroBatchExchange(_Exchange):
@@ -108,7 +109,7 @@ class MicroBatchExchange(_Exchange):
         self.report: ExchangeReport | None = None
         self._waiting: list[tuple[Tensor, Future[Tensor]]] = []
 
-    def _hook(self, state: Any, bucket: dist.GradBucket) -> Future[Tensor]:
+    def _hook(self, state: Any, bucket: dist.GradBucket) -> Future[Tensor]:  # type: ignore[name-defined, unused-ignore]
         if bucket.index() == 0:
             self._waiting.clear()  # What a failed backward pass has left.
         buffer = bucket.buffer()
@@ -130,7 +131,7 @@ class MicroBatchExchange(_Exchange):
                 buffer.mul_(factor)
         for buffer, future in waiting:
             sent = dist.all_reduce(buffer, group=self._group, async_op=True).get_future()
-            sent.then(lambda done, future=future: _pass_on(done, future))
+            sent.then(partial(_pass_on, to=future))
 
     def _factor(self, buffers: list[Tensor]) -> float:
         """What this rank's gradient is multiplied by; agreed on by all ranks through one minimum."""
@@ -217,7 +218,7 @@ class QuantizedExchange(_Exchange):
             )
         self.seed, self.exchanges = state["seed"], state["exchanges"]
 
-    def _hook(self, state: Any, bucket: dist.GradBucket) -> Future[Tensor]:
+    def _hook(self, state: Any, bucket: dist.GradBucket) -> Future[Tensor]:  # type: ignore[name-defined, unused-ignore]
         buffer, rank = bucket.buffer(), dist.get_rank(self._group)
         sizes = [p.numel() for p in bucket.parameters()]
         keys = [(self.seed, self.exchanges, rank, self._numbers[id(p)]) for p in bucket.parameters()]
@@ -235,4 +236,5 @@ class QuantizedExchange(_Exchange):
                 form.add(message, buffer, 1 / len(all_of))
             return buffer
 
-        return sent.then(decoded)
+        received: Future[Tensor] = sent.then(decoded)
+        return received

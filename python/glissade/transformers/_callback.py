@@ -44,7 +44,9 @@ class GradientMonitorCallback(TrainerCallback):  # type: ignore[misc, unused-ign
             self.monitor.close()
         optimizer = found["optimizer"]
         optimizer = getattr(optimizer, "optimizer", optimizer)  # accelerate wraps it
-        self.monitor = _torch.GradientMonitor(found["model"], optimizer, **self._options)
+        self.monitor = _torch.GradientMonitor(  # type: ignore[attr-defined, unused-ignore]
+            found["model"], optimizer, **self._options
+        )
         saved = Path(args.output_dir, f"checkpoint-{state.global_step}", _FILE)
         if state.global_step and saved.is_file():
             self.monitor.load_state_dict(torch.load(saved, weights_only=False))
