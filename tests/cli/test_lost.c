@@ -66,7 +66,8 @@ static pid_t rank_process(int rank) {
     return found;
 }
 
-/* Launchers end everybody when one is killed. Open MPI's can be told not to: there the ranks must notice by themselves. */
+/* Launchers end everybody when one is killed. Open MPI's can be told not to: there the ranks must notice by themselves.
+ */
 static const char *leave_them_alone(void) {
     static said s;
     sh(&s, "$GLISSADE_MPIRUN --version");
