@@ -460,8 +460,7 @@ typedef... gls_source;
 gls_status gls_source_from_dense(gls_context *ctx, const gls_real *x, const int32_t *label, const gls_real *y,
                                  const gls_data_info *info, gls_source **out);
 gls_status gls_source_from_sparse(gls_context *ctx, const int64_t *row, const int32_t *column, const gls_real *value,
-                                  const int32_t *label, const gls_real *y, const gls_data_info *info,
-                                  gls_source **out);
+                                  const int32_t *label, const gls_real *y, const gls_data_info *info, gls_source **out);
 gls_status gls_source_weigh(gls_context *ctx, gls_source *source, const double *mass, gls_source **out);
 typedef int... gls_part;
 typedef struct {
