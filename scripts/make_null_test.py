@@ -9,6 +9,8 @@ import sys
 # Pointers that may be NULL by the comment of their function; that of a destroy function always may.
 OPTIONAL = {
     "gls_context_create_checked": "options", "gls_resize": "block", "gls_free": "block", "gls_value_create": "key text",
+    "gls_comm_exchange_create": "spec", "gls_comm_exchange_gather": "exchange", "gls_comm_exchange_arrays": "exchange",
+    "gls_comm_exchange_restored": "exchange", "gls_monitor_create": "options",
     "gls_fail": "ctx", "gls_log": "ctx",
     "gls_arrays_add": "data", "gls_arrays_add_layout": "layout data", "gls_arrays_resizable": "owner",
     "gls_parallel": "user", "gls_nearest": "user", "gls_options_create": "table", "gls_options_apply": "map except",

@@ -60,7 +60,7 @@ typedef struct gls_comm_cost {
     double messages; /* one after the other */
 } gls_comm_cost;
 GLS_API gls_comm_cost gls_comm_exchange_cost(const gls_comm_exchange *exchange, double ranks);
-/* Its state. Collective, before it is saved: what ranks keep each for itself comes together. */
+/* Its state (NULL has none). Collective, before it is saved: what ranks keep each for itself comes together. */
 GLS_API gls_status gls_comm_exchange_gather(gls_comm_exchange *exchange);
 GLS_API gls_status gls_comm_exchange_arrays(gls_comm_exchange *exchange, const char *prefix, gls_arrays *arrays);
 /* After the arrays were filled, perhaps with those of another number of ranks. */

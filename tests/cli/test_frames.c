@@ -55,8 +55,7 @@ static void scores_and_predictions(void **state) {
     done("predict");
     assert_string_equal(s.out, "1\n");
     sh(&s, "$G export run --onnx m.onnx");
-    assert_int_equal(s.code, 2);
-    assert_non_null(strstr(s.err, "rows are padded frames, which have no form in ONNX"));
+    done("export");
 }
 
 static void microbatches(void **state) {

@@ -264,7 +264,7 @@ const gls_op gls_op_softmax_cross_entropy = {
     .shapes = "[classes], or [classes, 1, w] for labels of the last w positions, or [w, 1, 2] for spans -> a loss",
     GLS_OP_ONE_INPUT,
     .parameters = "",
-    .flags = GLS_OP_LOSS | GLS_OP_GRAD_OVER_INPUT,
+    .flags = GLS_OP_LOSS | GLS_OP_NO_PADDING | GLS_OP_GRAD_OVER_INPUT,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
                             .backward_tangent = backward_tangent),
