@@ -1,6 +1,7 @@
 /* The protocol that all arms share: a grid of rates, widened while the best lies on its edge; then every seed at the
  * rate that was chosen. No figure of a test set is looked at. */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,14 @@ static bool better(const gls_experiment_tune *tune, double a, double b) {
     return tune->greatest ? a > b : a < b;
 }
 
+static void GLS_PRINTF(2, 3) say(gls_experiment_runner *r, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(r->what, sizeof r->what, format, arguments);
+    va_end(arguments);
+    r->now.what = r->what;
+}
+
 /* Of equals the smallest rate. */
 static int64_t best_of(const gls_experiment_tune *tune, const grid *g) {
     int64_t best = 0;
@@ -34,11 +43,10 @@ static int64_t best_of(const gls_experiment_tune *tune, const grid *g) {
 /* The mean over the seeds that choose; a rate with a run that diverged has none. */
 static gls_status try_rate(gls_experiment_runner *r, int64_t arm, grid *g, int64_t i) {
     const gls_experiment_tune *tune = r->experiment->text->tune;
-    char text[32], what[64];
+    char text[32];
     double sum = 0;
     name_rate(g->rate[i], text);
-    snprintf(what, sizeof what, "rate %s", text);
-    r->now.what = what;
+    say(r, "rate %s", text);
     g->diverged[i] = 0;
     for (int64_t s = 1; s <= r->scale->tune_seeds; s++) {
         json_t *outcome = NULL;
@@ -118,9 +126,7 @@ gls_status gls_experiment_arm_run(gls_experiment_runner *r, int64_t arm) {
     r->now.arm = given->name;
     if (tuned) GLS_TRY(choose(r, arm));
     for (int64_t s = 1; s <= r->scale->seeds; s++) {
-        char what[64];
-        snprintf(what, sizeof what, "seed %lld", (long long)s);
-        r->now.what = what;
+        say(r, "seed %lld", (long long)s);
         GLS_TRY(gls_experiment_work(r, given, tuned ? to->value : NULL, s, &to->outcome[s - 1]));
         bool counted = tuned && s <= r->scale->tune_seeds; /* it chose the rate, too */
         r->now.done -= counted;

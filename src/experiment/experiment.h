@@ -135,6 +135,7 @@ typedef struct gls_experiment_runner {
     const gls_experiment_scale *scale;
     gls_experiment_result *result; /* [arms] */
     gls_experiment_progress now;
+    char what[64]; /* now.what */
     int64_t fresh; /* runs of this call, the others were there */
     double began, shown;
 } gls_experiment_runner;
