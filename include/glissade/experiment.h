@@ -1,5 +1,5 @@
 /* glissade/experiment.h: a paper's claim as a folder with one YAML file, what it comes to at a stated scale, and a
- * verdict by a rule that was written down before. */
+ * verdict by the rule in its file. */
 #ifndef GLISSADE_EXPERIMENT_H
 #define GLISSADE_EXPERIMENT_H
 

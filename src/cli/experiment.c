@@ -220,7 +220,7 @@ static const cli_flag flags[] = {
 const cli_verb cli_experiment = {
     .name = "experiment",
     .synopsis = "experiment NAME|FOLDER [options]",
-    .help = "a paper's claim at a stated scale: its figure, and a verdict by a rule written down before",
+    .help = "a paper's claim at a stated scale: its figure, and a verdict by a rule in its file",
     .details =
         "`glissade list experiments` has every table and figure of the papers, and what each waits for. All arms "
         "have the same budget, and their rates are chosen on held-out rows. The verdict is one of: shows, does not "

@@ -21,7 +21,7 @@ function claim(main) {
     element("p", {}, element("strong", {}, shown.rows.join(", ") + ": "), shown.claim),
     element("p", {}, element("strong", {}, "Here: "), shown.here),
     element("p", { class: "soft" }, `Scale ${shown.scale}, ${shown.seeds} seed${shown.seeds > 1 ? "s" : ""}, ${number(Math.round(shown.seconds))} s of runs, ${shown.date}, Glissade ${shown.version} (${shown.precision}; ${shown.libraries}).`),
-    element("h3", {}, "The rule, written down before the runs"),
+    element("h3", {}, "The rule"),
     grid(["what is claimed", "claimed", "found (mean over seeds)", "95% interval", "verdict"], shown.expect.map((one) =>
       [one.say, figures(demand(one)), figures(number(one.mean)), figures(interval(one)), one.verdict + (one.why ? `: ${one.why}` : "")])),
     element("p", { class: "soft" }, "An effect shows if its whole interval (Student's t over seeds, paired by seed) lies where the claim says, and does not if the whole interval lies elsewhere; all must show for the claim to."));
