@@ -104,9 +104,12 @@ extern const gls_experiment_kind *const gls_experiment_kinds[]; /* in the order 
 gls_status gls_experiment_job_enter(gls_experiment_job *job, const gls_value *config);
 void gls_experiment_job_leave(gls_experiment_job *job);
 void gls_experiment_job_look(gls_experiment_job *job, double share);
-/* The section of that name, taken out of the job's configuration, read by a table into *out. */
-gls_status gls_experiment_job_section(gls_experiment_job *job, const char *name, const gls_option *table,
-                                      size_t struct_size, gls_options **out);
+/* What a kind that has a section of its own does: that section is read by a table (a configuration of a training goes
+ * on without it, where the kind trains), and work is called with its options inside of enter and leave. */
+gls_status gls_experiment_job_by(gls_experiment_job *job, const char *section, const gls_option *table,
+                                 size_t struct_size, bool trains,
+                                 gls_status (*work)(gls_experiment_job *job, const void *options, json_t *outcome),
+                                 json_t *outcome);
 
 /* ---- outcomes ---- */
 

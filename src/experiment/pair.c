@@ -31,7 +31,8 @@ static void keep(const gls_exchange_series *series, json_t *outcome) {
 }
 
 /* Runs take their threads from the context's options. */
-static gls_status pair_in(gls_experiment_job *job, const pair_options *o, json_t *outcome) {
+static gls_status pair_in(gls_experiment_job *job, const void *section, json_t *outcome) {
+    const pair_options *o = section;
     gls_context_options setup = {.size = sizeof setup, .threads = job->threads};
     gls_exchange_options options = {.size = sizeof options,
                                     .config = job->config,
@@ -55,14 +56,7 @@ static gls_status pair_in(gls_experiment_job *job, const pair_options *o, json_t
 }
 
 static gls_status run(gls_experiment_job *job, json_t *outcome) {
-    gls_options *options = NULL;
-    GLS_TRY(gls_experiment_job_section(job, "pair", table, sizeof(pair_options), &options));
-    gls_value_remove(job->ctx, job->config, "pair");
-    gls_status status = gls_experiment_job_enter(job, job->config);
-    if (status == GLS_OK) status = pair_in(job, gls_options_struct(options), outcome);
-    gls_experiment_job_leave(job);
-    gls_options_destroy(options);
-    return status;
+    return gls_experiment_job_by(job, "pair", table, sizeof(pair_options), true, pair_in, outcome);
 }
 
 const gls_experiment_kind gls_experiment_pair = {.name = "pair", .seed_key = "train.seed", .run = run};

@@ -102,7 +102,8 @@ static gls_status solve_with(gls_experiment_job *job, gls_problem *problem, cons
     return gls_solve(problem, &options, m->solution, NULL, m->figures);
 }
 
-static gls_status solve_in(gls_experiment_job *job, const solving *o, json_t *outcome) {
+static gls_status solve_in(gls_experiment_job *job, const void *section, json_t *outcome) {
+    const solving *o = section;
     const gls_value *given = gls_value_get(job->config, "problem"), *name = given ? gls_value_get(given, "name") : NULL;
     if (!name || name->kind != GLS_VALUE_TEXT)
         return gls_fail(job->ctx, GLS_ERR_ARGUMENT, "config: expected problem.name");
@@ -122,13 +123,7 @@ static gls_status solve_in(gls_experiment_job *job, const solving *o, json_t *ou
 }
 
 static gls_status run(gls_experiment_job *job, json_t *outcome) {
-    gls_options *options = NULL;
-    GLS_TRY(gls_experiment_job_section(job, "solve", table, sizeof(solving), &options));
-    gls_status status = gls_experiment_job_enter(job, NULL);
-    if (status == GLS_OK) status = solve_in(job, gls_options_struct(options), outcome);
-    gls_experiment_job_leave(job);
-    gls_options_destroy(options);
-    return status;
+    return gls_experiment_job_by(job, "solve", table, sizeof(solving), false, solve_in, outcome);
 }
 
 const gls_experiment_kind gls_experiment_solve = {.name = "solve", .seed_key = "solve.seed", .run = run};

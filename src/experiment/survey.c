@@ -29,7 +29,8 @@ static void keep(const gls_survey *survey, json_t *outcome) {
     }
 }
 
-static gls_status survey_in(gls_experiment_job *job, const survey_options *o, json_t *outcome) {
+static gls_status survey_in(gls_experiment_job *job, const void *section, json_t *outcome) {
+    const survey_options *o = section;
     gls_survey_options options = {.size = sizeof options,
                                   .config = job->config,
                                   .only = o->only,
@@ -47,14 +48,7 @@ static gls_status survey_in(gls_experiment_job *job, const survey_options *o, js
 }
 
 static gls_status run(gls_experiment_job *job, json_t *outcome) {
-    gls_options *options = NULL;
-    GLS_TRY(gls_experiment_job_section(job, "survey", table, sizeof(survey_options), &options));
-    gls_value_remove(job->ctx, job->config, "survey");
-    gls_status status = gls_experiment_job_enter(job, job->config);
-    if (status == GLS_OK) status = survey_in(job, gls_options_struct(options), outcome);
-    gls_experiment_job_leave(job);
-    gls_options_destroy(options);
-    return status;
+    return gls_experiment_job_by(job, "survey", table, sizeof(survey_options), true, survey_in, outcome);
 }
 
 const gls_experiment_kind gls_experiment_survey = {.name = "survey", .seed_key = "train.seed", .run = run};

@@ -45,8 +45,8 @@ void gls_experiment_job_look(gls_experiment_job *job, double share) {
     job->progress(job->user, share);
 }
 
-gls_status gls_experiment_job_section(gls_experiment_job *job, const char *name, const gls_option *table,
-                                      size_t struct_size, gls_options **out) {
+static gls_status read_section(gls_experiment_job *job, const char *name, const gls_option *table, size_t struct_size,
+                               gls_options **out) {
     const gls_value *section = gls_value_get(job->config, name);
     GLS_TRY(gls_options_create(job->ctx, name, table, struct_size, out));
     gls_status status = section ? gls_options_apply(*out, section, NULL)
@@ -55,6 +55,20 @@ gls_status gls_experiment_job_section(gls_experiment_job *job, const char *name,
         gls_options_destroy(*out);
         *out = NULL;
     }
+    return status;
+}
+
+gls_status gls_experiment_job_by(gls_experiment_job *job, const char *section, const gls_option *table,
+                                 size_t struct_size, bool trains,
+                                 gls_status (*work)(gls_experiment_job *job, const void *options, json_t *outcome),
+                                 json_t *outcome) {
+    gls_options *options = NULL;
+    GLS_TRY(read_section(job, section, table, struct_size, &options));
+    if (trains) gls_value_remove(job->ctx, job->config, section);
+    gls_status status = gls_experiment_job_enter(job, trains ? job->config : NULL);
+    if (status == GLS_OK) status = work(job, gls_options_struct(options), outcome);
+    gls_experiment_job_leave(job);
+    gls_options_destroy(options);
     return status;
 }
 
