@@ -119,7 +119,7 @@ gls_status gls_method_set_group(gls_method *method, int64_t group, const char *k
 gls_status gls_method_set_text(gls_method *method, const char *key, const char *text);
 gls_status gls_method_set_vector(gls_method *method, const char *key, const gls_real *values);
 gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, gls_step_report *report);
-gls_status gls_method_step_blocks(gls_method *method, gls_real *const *w, const gls_real *const *g,
+gls_status gls_method_step_blocks(gls_method *method, gls_real *const *w, const gls_real *const *g, double norm2,
                                   gls_step_report *report);
 const char *gls_method_name(const gls_method *method);
 char *gls_method_view(const gls_method *method);

@@ -54,9 +54,10 @@ typedef struct gls_step_report {
  * may be NULL. GLS_ERR_UNSUPPORTED for methods that ask elsewhere. */
 GLS_API gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, gls_step_report *report);
 /* The same for weights in pieces: w[b] and g[b] are block b of the layout, and may be NULL where it is empty. The same
- * bits as for one vector, and nothing is copied. */
+ * bits as for one vector, and nothing is copied. norm2: |g|^2 over the blocks that are trained where the caller knows
+ * it, which saves reading g; NAN: it is read. GLS_ERR_ARGUMENT for one below 0. */
 GLS_API gls_status gls_method_step_blocks(gls_method *method, gls_real *const *w, const gls_real *const *g,
-                                          gls_step_report *report);
+                                          double norm2, gls_step_report *report);
 GLS_API const char *gls_method_name(const gls_method *method);
 /* Its options with their schedules, its parameter groups and state vectors as text for people; from gls_alloc. */
 GLS_API char *gls_method_view(const gls_method *method);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -202,15 +203,18 @@ class Method:
         moved = ffi.new("gls_real *[]", [_arrays.reals(self._library, array) for array in weights])
         along = ffi.new("gls_real *[]", [_arrays.reals(self._library, array) for array in gradients])
         with self._lock:
-            self._context.check(lib.gls_method_step_blocks(self._method, moved, along, self._report))
+            self._context.check(lib.gls_method_step_blocks(self._method, moved, along, math.nan, self._report))
             return self._told()
 
-    def step_at(self, w: Array, g: Array) -> StepReport:
-        """For callers that have the addresses of all blocks: w and g [blocks] of dtype uint64. Nothing is checked."""
+    def step_at(self, w: Array, g: Array, norm2: float = math.nan) -> StepReport:
+        """For callers that have the addresses of all blocks: w and g [blocks] of dtype uint64. Nothing is checked.
+
+        norm2: |g|^2 where it is known, which saves reading g.
+        """
         ffi, lib = self._library.ffi, self._library.lib
         moved, along = (ffi.cast("gls_real **", a.ctypes.data) for a in (w, g))
         with self._lock:
-            self._context.check(lib.gls_method_step_blocks(self._method, moved, along, self._report))
+            self._context.check(lib.gls_method_step_blocks(self._method, moved, along, norm2, self._report))
             return self._told()
 
     def state_views(self) -> dict[str, Array]:

@@ -315,6 +315,32 @@ def test_schedulers_groups_closures_and_hooks():
     assert calls == ["after"] * 3
 
 
+@pytest.mark.parametrize("generic", [False, True])
+def test_a_norm_that_is_known_is_taken(generic, monkeypatch):
+    if generic:
+        through_operations(monkeypatch)
+    params, others = parameters(torch.float64), parameters(torch.float64)
+    optimizer, other = gt.SNGM(params, lr=0.1), gt.SNGM(others, lr=0.1)
+    for step in range(3):
+        give(params, step)
+        give(others, step)
+        norm = torch.linalg.vector_norm(torch.cat([p.grad.flatten() for p in params]))
+        optimizer.step(norm=norm)
+        other.step()
+        assert optimizer.report.gradient_norm == pytest.approx(other.report.gradient_norm, rel=1e-14)
+    assert torch.allclose(numbers(params), numbers(others), rtol=1e-13, atol=0)
+    optimizer.step(norm=2 * norm)
+    assert optimizer.report.gradient_norm == pytest.approx(2 * float(norm))
+    before = numbers(params)
+    params[0].grad[0, 0] = torch.nan
+    with pytest.warns(gt.StepRefusedWarning):
+        optimizer.step(norm=torch.tensor(torch.nan))
+    assert torch.equal(before, numbers(params))
+    for wrong in (lambda: optimizer.step(norm=-1), lambda: optimizer.step(lambda: 0, norm=1)):
+        with pytest.raises(glissade.BadInputError, match="norm"):
+            wrong()
+
+
 def test_copies_and_pickles_go_on(tmp_path):
     params = parameters(torch.float32)
     optimizer = gt.SNGM(params, lr=0.1)

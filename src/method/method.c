@@ -259,13 +259,16 @@ gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, g
     return gls_method_tell(method, &answer, w, report);
 }
 
-gls_status gls_method_step_blocks(gls_method *method, gls_real *const *w, const gls_real *const *g,
+gls_status gls_method_step_blocks(gls_method *method, gls_real *const *w, const gls_real *const *g, double norm2,
                                   gls_step_report *report) {
     GLS_GIVEN(method ? method->ctx : NULL, method, w, g);
     GLS_TRY(check_plain(method));
     if (method->type->tell)
         return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED, "method %s moves w as one vector: use gls_method_step",
                         gls_method_name(method));
+    if (norm2 < 0)
+        return gls_fail(method->ctx, GLS_ERR_ARGUMENT, "gls_method_step_blocks: norm2 %g: expected a square, or NAN",
+                        norm2);
     for (int64_t b = 0; b < gls_layout_count(method->layout); b++) {
         const gls_block *block = gls_layout_block(method->layout, b);
         if (block->size > 0 && (!w[b] || !g[b]))
@@ -274,7 +277,7 @@ gls_status gls_method_step_blocks(gls_method *method, gls_real *const *w, const 
     }
     GLS_TRY(make_ready(method));
     gls_step_report ignored;
-    gls_answer answer = {.value = NAN, .norm2 = NAN, .epoch = NAN};
+    gls_answer answer = {.value = NAN, .norm2 = norm2, .epoch = NAN};
     gls_method_blocks blocks = {w, (const gls_real *const *)w, g};
     return gls_update_run(method, &answer, &blocks, NULL, report ? report : &ignored);
 }

@@ -55,7 +55,7 @@ static void check_steps(const char *text, int threads) {
         if (t == 3) g[1] = g[d - 1] = (gls_real)NAN;
         scatter(g_piece, g);
         assert_int_equal(gls_method_step(flat, w, g, &a), GLS_OK);
-        assert_int_equal(gls_method_step_blocks(pieces, w_piece, (const gls_real *const *)g_piece, &b), GLS_OK);
+        assert_int_equal(gls_method_step_blocks(pieces, w_piece, (const gls_real *const *)g_piece, NAN, &b), GLS_OK);
         assert_int_equal(a.refused, t == 3);
         assert_int_equal(a.nonfinite, t == 3 ? 2 : 0);
         assert_memory_equal(&a, &b, sizeof a);
@@ -151,11 +151,29 @@ static void leaves_out_what_is_not_trained(void **state) {
     gls_real w[3][35] = {{3}, {4}, {1, 1, 1, 1}}, g[3][35] = {{(gls_real)NAN}, {(gls_real)INFINITY}, {1, 2, 2, 4}};
     gls_step_report report;
     assert_int_equal(gls_method_step_blocks(method, (gls_real *const[]){w[0], w[1], w[2]},
-                                            (const gls_real *const[]){g[0], g[1], g[2]}, &report),
+                                            (const gls_real *const[]){g[0], g[1], g[2]}, NAN, &report),
                      GLS_OK);
     assert_false(report.refused);
     assert_true(report.gradient_norm == 5 && report.update_norm == 2.5);
     assert_true(w[0][0] == 3 && w[1][0] == 4 && w[2][0] == 0.5 && w[2][3] == -1);
+    gls_method_destroy(method);
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
+/* A norm that is known is taken at its word: half of the true one makes a normalised step twice as long. */
+static void takes_a_norm(void **state) {
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = three_blocks(ctx, 4);
+    gls_method *method = make_method(ctx, layout, "{name: sngd, lr: 1}");
+    gls_real w[44] = {0}, g[44] = {3, 4};
+    gls_step_report report;
+    assert_int_equal(gls_method_step_blocks(method, (gls_real *const[]){w, w + 35, w + 40},
+                                            (const gls_real *const[]){g, g + 35, g + 40}, 6.25, &report),
+                     GLS_OK);
+    assert_true(report.gradient_norm == 2.5);
+    assert_float_equal(w[0], -1.2, 1e-6);
+    assert_float_equal(w[1], -1.6, 1e-6);
     gls_method_destroy(method);
     gls_layout_destroy(layout);
     gls_context_destroy(ctx);
@@ -166,18 +184,22 @@ static void refuses(void **state) {
     gls_layout *layout = three_blocks(ctx, 4);
     gls_method *method = make_method(ctx, layout, "{name: sgd}");
     gls_real w[44] = {0};
-    assert_int_equal(
-        gls_method_step_blocks(method, (gls_real *const[]){w, NULL, w + 40}, (const gls_real *const[]){w, w, w}, NULL),
-        GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_method_step_blocks(method, (gls_real *const[]){w, NULL, w + 40},
+                                            (const gls_real *const[]){w, w, w}, NAN, NULL),
+                     GLS_ERR_ARGUMENT);
     assert_non_null(strstr(gls_context_message(ctx), "'layer.bias' of w is NULL"));
     assert_int_equal(
-        gls_method_step_blocks(method, (gls_real *const[]){w, w, w}, (const gls_real *const[]){w, w, NULL}, NULL),
+        gls_method_step_blocks(method, (gls_real *const[]){w, w, w}, (const gls_real *const[]){w, w, NULL}, NAN, NULL),
         GLS_ERR_ARGUMENT);
     assert_non_null(strstr(gls_context_message(ctx), "'out.weight' of g is NULL"));
+    assert_int_equal(
+        gls_method_step_blocks(method, (gls_real *const[]){w, w, w}, (const gls_real *const[]){w, w, w}, -1, NULL),
+        GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "norm2 -1"));
     gls_method_destroy(method);
     method = make_method(ctx, layout, "{name: svrg, average: 2, period: 3}");
     assert_int_equal(
-        gls_method_step_blocks(method, (gls_real *const[]){w, w, w}, (const gls_real *const[]){w, w, w}, NULL),
+        gls_method_step_blocks(method, (gls_real *const[]){w, w, w}, (const gls_real *const[]){w, w, w}, NAN, NULL),
         GLS_ERR_UNSUPPORTED);
     gls_method_destroy(method);
     gls_layout_destroy(layout);
@@ -186,6 +208,7 @@ static void refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits_as_one_vector), cmocka_unit_test(cuts_long_gradients),
-                                       cmocka_unit_test(leaves_out_what_is_not_trained), cmocka_unit_test(refuses)};
+                                       cmocka_unit_test(leaves_out_what_is_not_trained), cmocka_unit_test(takes_a_norm),
+                                       cmocka_unit_test(refuses)};
     return cmocka_run_group_tests_name("blocks", tests, NULL, NULL);
 }

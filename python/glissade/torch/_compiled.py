@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -113,8 +114,8 @@ class Engine:
                     self.method.set(key, number, group=self._numbers[i])
                 known[key] = number
 
-    def step(self) -> StepReport:
-        """Moves the parameters by their gradients. What lies with gaps goes through a copy."""
+    def step(self, norm: float = math.nan) -> StepReport:
+        """Moves the parameters by their gradients, of that norm where it is known. What lies with gaps is copied."""
         w, g = np.empty(self._count, np.uint64), np.empty(self._count, np.uint64)
         keep, back = [], []
         for i, p in enumerate(self.parameters):
@@ -125,7 +126,7 @@ class Engine:
             if moved is not p:
                 back.append((p, moved))
             w[i], g[i] = moved.data_ptr(), grad.data_ptr()
-        report = self.method.step_at(w, g)
+        report = self.method.step_at(w, g, norm * norm)
         for p, moved in back:
             p.copy_(moved)
         return report

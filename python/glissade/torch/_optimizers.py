@@ -78,17 +78,27 @@ class RuleOptimizer(Optimizer):
         self._active = ()
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step; closure: evaluates the model again and returns the loss, which is then returned."""
+    def step(self, closure: Callable[[], Any] | None = None, *, norm: float | Tensor | None = None) -> Any:
+        """One step; closure: evaluates the model again and returns the loss, which is then returned.
+
+        norm: of all gradients together as they are now, where the caller knows it (`clip_grad_norm_` returns the one
+            before it clips): saves a pass over them. A norm that is not finite is found anew. BadInputError below 0 and
+            with a closure.
+        """
+        known = math.nan if norm is None else float(norm)
+        if known < 0:
+            raise BadInputError(f"norm: {known}: expected that of the gradients")
+        if norm is not None and closure is not None:
+            raise BadInputError("norm: the closure makes other gradients than those whose norm is given")
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        self._step()
+        self._step(known if math.isfinite(known) else math.nan)
         return loss
 
     @torch.compiler.disable  # type: ignore[misc, untyped-decorator, unused-ignore]
-    def _step(self) -> None:
+    def _step(self, norm: float) -> None:
         groups = [(g, [p for p in g["params"] if p.grad is not None]) for g in self.param_groups]
         everything = [p for _, parameters in groups for p in parameters]
         if not everything:
@@ -97,9 +107,9 @@ class RuleOptimizer(Optimizer):
             _refuse_kinds(p)
         options = [{key: group[key] for key in options_of(self.rule)} for group, _ in groups]
         if reachable(everything):
-            self._step_compiled(options, [parameters for _, parameters in groups])
+            self._step_compiled(options, [parameters for _, parameters in groups], norm)
         else:
-            self._step_generic(options, [parameters for _, parameters in groups])
+            self._step_generic(options, [parameters for _, parameters in groups], norm)
         report = self.report
         if report is not None and report.refused:
             warnings.warn(
@@ -109,14 +119,14 @@ class RuleOptimizer(Optimizer):
                 stacklevel=4,
             )
 
-    def _step_compiled(self, options: list[dict[str, Any]], parameters: list[list[Tensor]]) -> None:
+    def _step_compiled(self, options: list[dict[str, Any]], parameters: list[list[Tensor]], norm: float) -> None:
         active = tuple(id(p) for group in parameters for p in group)
         if self._engine is None or active != self._active:
             self._build(options, parameters)
             self._active = active
         assert self._engine is not None
         self._engine.set_options(options)
-        self.report = self._engine.step()
+        self.report = self._engine.step(norm)
 
     def _build(self, options: list[dict[str, Any]], parameters: list[list[Tensor]]) -> None:
         """A method over the present parameters, with the state that they had."""
@@ -132,12 +142,12 @@ class RuleOptimizer(Optimizer):
         engine.set_counters(counters)
         self._engine = engine
 
-    def _step_generic(self, options: list[dict[str, Any]], parameters: list[list[Tensor]]) -> None:
+    def _step_generic(self, options: list[dict[str, Any]], parameters: list[list[Tensor]], norm: float) -> None:
         rule = _rules.RULES[self.rule]
         self._counters = self.counters()
         self._engine = None
         gradients = [p.grad for group in parameters for p in group if p.grad is not None]
-        norm = _rules.norm_of(gradients)
+        norm = _rules.norm_of(gradients) if math.isnan(norm) else norm
         zeros = self._counters["zero_gradients"]
         lr = float(options[0]["lr"])
         if not math.isfinite(norm):
