@@ -52,8 +52,8 @@ asan: setup ## the tests under the address and undefined-behaviour sanitizers
 	@ninja -C build-asan all meson-test-prereq
 	@python3 scripts/test.py build-asan fast
 
-clang: setup ## a build with clang, warnings as errors
-	@CC=clang sh scripts/configure.sh build-clang
+clang: setup ## a build with clang, warnings as errors (not optimised: it looks at the code only)
+	@CC=clang sh scripts/configure.sh build-clang -Doptimization=0 -Dclones=false
 	@ninja -C build-clang all meson-test-prereq benchmarks
 
 fuzz: setup ## libFuzzer targets (clang) in build-fuzz/
