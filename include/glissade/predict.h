@@ -36,7 +36,9 @@ GLS_API gls_status gls_predictor_rows(gls_predictor *predictor, const char *form
                                       gls_source **out);
 /* The same for a source of your own, like gls_predictor_file_info; takes it, also when it fails. */
 GLS_API gls_status gls_predictor_prepare(gls_predictor *predictor, gls_source *source, gls_source **out);
-/* The outputs of such rows: out [examples, gls_predictor_outputs], on all threads of the context. */
+/* The outputs of such rows: out [examples, gls_predictor_outputs], on all threads of the context. The same bits on any
+ * number of them. To answer on several threads of your own at once, open the file once for each, in a context of its
+ * own. */
 GLS_API gls_status gls_predictor_run(gls_predictor *predictor, const gls_source *rows, gls_real *out);
 
 /* Writes the model with its transforms as an ONNX file (opset 17), in single precision. Input "input" [batch, shape of
