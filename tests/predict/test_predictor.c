@@ -259,9 +259,8 @@ static void broken_files_are_refused(void **state) {
         refuses("bad.safetensors", GLS_ERR_NONFINITE, "array 'fc2.weight': value 2 is ");
     }
     load("m.safetensors", &m);
-    json_t *moved = entry_of(&m, "fc1.weight");
-    place(moved, begin_of(moved) + (begin_of(moved) ? 0 : 4), end_of(moved) + (begin_of(moved) ? 0 : 4));
-    if (begin_of(moved) > 4) place(moved, begin_of(moved) - 4, end_of(moved) - 4);
+    json_t *moved = entry_of(&m, "fc2.weight");
+    place(moved, begin_of(moved) - 4, end_of(moved) - 4);
     save("bad.safetensors", &m);
     refuses("bad.safetensors", GLS_ERR_INPUT, "overlap");
     load("m.safetensors", &m);
