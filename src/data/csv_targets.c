@@ -90,7 +90,7 @@ static gls_status set_keys(gls_csv_reading *r, const gls_csv_column *c) {
 gls_status gls_csv_targets(gls_csv_reading *r) {
     const gls_csv_column *target = gls_csv_find_role(r, GLS_CSV_TARGET);
     const gls_csv_column *weight = gls_csv_find_role(r, GLS_CSV_WEIGHT), *key = gls_csv_find_role(r, GLS_CSV_KEY);
-    if (target && r->part != GLS_PART_ROWS) GLS_TRY(set_targets(r, target));
+    if (target) GLS_TRY(set_targets(r, target));
     if (weight) GLS_TRY(set_weights(r, weight));
     return key ? set_keys(r, key) : GLS_OK;
 }

@@ -71,6 +71,11 @@ static void tables_go_by_their_names(void **state) {
     if (s.code) fail_msg("%s", s.err);
     assert_string_equal(s.out, "class,p_no,p_yes\n");
     assert_non_null(strstr(s.err, "column 'id' is left out"));
+    sh(&s, "sed '2,$s/,[a-z]*$/,/' a.csv >blank.csv && sed 's/yes$/perhaps/' a.csv >new.csv && "
+           "for f in blank new; do $G predict rc --data $f.csv --out q.csv && cmp pa.csv q.csv || exit 9; done; "
+           "$G evaluate rc --data new.csv");
+    assert_int_equal(s.code, 2); /* targets are not looked at, but where they are needed */
+    assert_non_null(strstr(s.err, "'perhaps' is not a class of the training set"));
     sh(&s,
        "cp b.csv own.csv && $G predict rc --data own.csv --out ./own.csv; code=$?; cmp b.csv own.csv && exit $code");
     assert_int_equal(s.code, 2);
