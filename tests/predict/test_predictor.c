@@ -297,10 +297,43 @@ static void other_rows_are_refused(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* A word that the model does not have is no place in its table. */
+static void other_words_are_refused(void **state) {
+    static said s;
+    sh(&s,
+       "for i in 1 2 3 4 5 6 7 8; do echo the cat sat on the mat; done >t.tokens; $G train --set data.train=t.tokens "
+       "--set data.length=4 --set 'model={name: nplm, window: 2, embedding: 3, hidden: 4}' --set 'method={name: sgd, "
+       "lr: 0.1}' --set train.epochs=1 --quiet --out rt && cp rt/final.safetensors t.safetensors");
+    if (s.code) fail_msg("%s", s.err);
+    gls_context *ctx = context(1);
+    gls_predictor *p = NULL;
+    assert_int_equal(gls_predictor_open(ctx, "t.safetensors", &p), GLS_OK);
+    gls_data_info info = *gls_predictor_file_info(p);
+    int32_t token[4] = {0, 1, 2, (int32_t)info.vocabulary};
+    gls_real *z = calloc((size_t)gls_predictor_outputs(p), sizeof *z);
+    info.examples = 1;
+    info.target = GLS_TARGET_NONE;
+    for (int more = 0; more < 2; more++) {
+        gls_source *rows = NULL, *prepared = NULL;
+        if (more) info.vocabulary++;
+        token[3] = (int32_t)info.vocabulary - 1;
+        assert_int_equal(gls_source_from_tokens(ctx, token, NULL, &info, &rows), GLS_OK);
+        assert_int_equal(gls_predictor_prepare(p, rows, &prepared), GLS_OK);
+        assert_int_equal(gls_predictor_run(p, prepared, z), more ? GLS_ERR_INPUT : GLS_OK);
+        gls_source_destroy(prepared);
+    }
+    assert_non_null(strstr(gls_context_message(ctx), "the model knows"));
+    free(z);
+    gls_predictor_destroy(p);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(threads_do_not_meet), cmocka_unit_test(weights_of_every_type),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(threads_do_not_meet),
+                                       cmocka_unit_test(weights_of_every_type),
                                        cmocka_unit_test(either_precision_reads_the_other),
                                        cmocka_unit_test(broken_files_are_refused),
-                                       cmocka_unit_test(other_rows_are_refused)};
+                                       cmocka_unit_test(other_rows_are_refused),
+                                       cmocka_unit_test(other_words_are_refused)};
     return cmocka_run_group_tests(tests, prepare, leave_folder);
 }
