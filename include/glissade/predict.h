@@ -43,7 +43,8 @@ GLS_API gls_status gls_predictor_run(gls_predictor *predictor, const gls_source 
 
 /* Writes the model with its transforms as an ONNX file (opset 17), in single precision. Input "input" [batch, shape of
  * a row of the file], or "tokens" [batch, length]; outputs "output", and of classes "label" (from 0) and, where the
- * model has them, "probabilities". Names of classes are the metadata "classes", a JSON list. GLS_ERR_UNSUPPORTED for a
+ * model has them, "probabilities". Names of classes are the metadata "classes", a JSON list; those of a
+ * table's features "features", with "fill" for missing values. GLS_ERR_UNSUPPORTED for a
  * model or transform that has no form there, and in a build without ONNX. */
 GLS_API gls_status gls_predictor_export(gls_predictor *predictor, const char *path);
 
