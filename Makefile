@@ -56,9 +56,10 @@ clang: setup ## a build with clang, warnings as errors (not optimised: it looks 
 	@CC=clang sh scripts/configure.sh build-clang -Doptimization=0 -Dclones=false
 	@ninja -C build-clang all meson-test-prereq benchmarks
 
-fuzz: setup ## libFuzzer targets (clang) in build-fuzz/
+fuzz: setup ## libFuzzer targets (clang) in build-fuzz/; FUZZ_SECONDS=600 also runs each so long
 	@CC=clang sh scripts/configure.sh build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dbench=false
 	@ninja -C build-fuzz
+	@[ -z "$(FUZZ_SECONDS)" ] || sh scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 
 format: ## clang-format every source
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

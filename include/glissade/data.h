@@ -126,9 +126,14 @@ GLS_API const gls_data_info *gls_source_info(const gls_source *source);
 typedef struct gls_column {
     const char *name;
     const int64_t *value; /* [examples] */
+    const char *const
+        *text; /* [texts] what the file has for the values 0 to texts - 1, or NULL: the values themselves */
+    int64_t texts;
 } gls_column;
 /* A named column, [examples], or NULL. */
 GLS_API const int64_t *gls_source_column(const gls_source *source, const char *name);
+/* What the file has for a value of a column of texts (a table's key); NULL where values are the file's own numbers. */
+GLS_API const char *gls_source_column_text(const gls_source *source, const char *name, int64_t value);
 /* Whether its rows carry labels or values to learn from; without, they can be predicted only. */
 GLS_API bool gls_source_has_targets(const gls_source *source);
 

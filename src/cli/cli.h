@@ -179,8 +179,9 @@ void cli_model_close(cli_model *model);
 /* evaluate_by.c: scores of rows by the values of one of their columns. */
 typedef struct cli_by {
     const char *column;
-    int64_t values; /* 0: there is no such column, and none was asked for */
-    int64_t *value; /* [values] ascending */
+    int64_t values;    /* 0: there is no such column, and none was asked for */
+    int64_t *value;    /* [values] ascending */
+    const char **text; /* [values] what the file calls them; NULL: the value itself */
     gls_scores *scores;
 } cli_by;
 gls_status cli_by_fill(cli_by *by, cli_model *model, const char *wanted); /* NULL: domain, where there is one */

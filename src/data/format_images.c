@@ -170,11 +170,25 @@ static gls_status read_folder(folder *f, gls_part part, const gls_data_info *lik
                                   &f->arrays.label);
 }
 
+/* Rows that are only predicted are known by their files. */
+static gls_status keep_files(const folder *f, gls_source **out) {
+    gls_owned_source *owned = (gls_owned_source *)*out;
+    int64_t *file;
+    gls_status status = gls_owned_column(owned, "file", &file);
+    for (int64_t i = 0; status == GLS_OK && i < f->list.count; i++) file[i] = i;
+    if (status == GLS_OK) status = gls_owned_column_texts(owned, "file", f->list.name, f->list.count);
+    if (status == GLS_OK) return GLS_OK;
+    gls_source_destroy(*out);
+    *out = NULL;
+    return status;
+}
+
 static gls_status open_images(gls_context *ctx, const char *path, const void *options, gls_part part,
                               const gls_data_info *like, gls_source **out) {
     folder f = {.ctx = ctx, .path = path, .options = options, .list.ctx = ctx};
     gls_status status = read_folder(&f, part, like);
     if (status == GLS_OK) status = gls_source_own(ctx, &f.info, &f.arrays, out);
+    if (status == GLS_OK && part == GLS_PART_ROWS) status = keep_files(&f, out);
     gls_picture_list_clear(&f.list);
     gls_owned_arrays_free(ctx, &f.arrays);
     gls_free(ctx, (void *)f.info.class_names);

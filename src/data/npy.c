@@ -106,6 +106,7 @@ static gls_status read_header(gls_context *ctx, gls_reader *reader, header *h) {
     char *text = gls_alloc(ctx, length + 1, 1);
     if (!text) return GLS_ERR_MEMORY;
     gls_status status = gls_reader_exact(reader, text, length, "the npy header");
+    while (length && strchr(" \n", text[length - 1])) text[--length] = 0; /* it is filled up with blanks */
     if (status == GLS_OK && !parse_header(text, h))
         status = gls_fail(ctx, GLS_ERR_INPUT,
                           "%s: the npy header cannot be read (expected descr, fortran_order and a shape of at most %d "

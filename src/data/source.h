@@ -22,7 +22,9 @@ gls_status gls_owned_texts(gls_owned_source *owned, const char *const *names, in
 gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *names, int64_t count);
 /* A column of info.examples values to write at *value: zeros, or those of the column of that name which it replaces. */
 gls_status gls_owned_column(gls_owned_source *owned, const char *name, int64_t **value);
-/* Copies another source's columns: row i from its row index[i] (NULL: i). index -1 gives 0. */
+/* What the values of such a column are called, copied. */
+gls_status gls_owned_column_texts(gls_owned_source *owned, const char *name, const char *const *text, int64_t count);
+/* Copies another source's columns: row i from its row index[i] (NULL: i). index -1 gives 0. Texts are not copied. */
 gls_status gls_owned_columns_from(gls_owned_source *owned, const gls_source *from, const int64_t *index);
 
 /* Dense examples. One of real and byte; a byte b means b * scale. label and y may be NULL. The arrays come from
