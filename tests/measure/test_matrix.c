@@ -258,6 +258,23 @@ static void noise_norms_are_distances_to_the_mean(void **state) {
     gls_measure_result_clear(&curve);
 }
 
+/* From the arrays of the same result: each curve over its median, the mean of what they differ by. */
+static void distances_are_those_of_the_quantiles(const gls_measure_result *r) {
+    static const char *const null[] = {"gaussian", "stable"};
+    const gls_figure *x = gls_measure_result_find(r, "example_quantiles");
+    double found[2], mean[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "example_%s_quantiles", null[i]);
+        const gls_figure *q = gls_measure_result_find(r, name);
+        for (int k = 0; k < 19; k++) mean[i] += fabs(q->value[k] / q->value[9] - x->value[k] / x->value[9]) / 19;
+        snprintf(name, sizeof name, "example_%s_distance", null[i]);
+        found[i] = gls_measure_result_get(r, name);
+        NEAR(found[i], mean[i], 1e-12);
+    }
+    assert_true(found[0] < 0.02 && found[1] > 0.1);
+}
+
 /* The Gaussian null of Gaussian data has their spread, and its dimension is found. */
 static void gaussian_noise_looks_gaussian(void **state) {
     enum { ROWS = 3000, COLUMNS = 40 };
@@ -272,6 +289,7 @@ static void gaussian_noise_looks_gaussian(void **state) {
     const gls_figure *stable = gls_measure_result_find(&r, "example_stable_quantiles");
     for (int64_t k = 0; k < data->count; k++) NEAR(null->value[k], data->value[k], 0.03);
     assert_true(stable->value[18] > 2 * data->value[18]);
+    distances_are_those_of_the_quantiles(&r);
     /* The counts of the nulls: about as many in each bin, all in all as many as there are values. */
     const char *const kinds[] = {"example", "coordinate"};
     const double values[] = {ROWS, COLUMNS};
