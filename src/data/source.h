@@ -119,6 +119,9 @@ struct gls_learned {
 gls_status gls_transforms_onnx(gls_context *ctx, const gls_value *list, const gls_data_info *info, gls_fitted *fitted,
                                gls_onnx *to, const char **value);
 
+/* Rows [begin, begin + count) in their order; streams go on where begin is a multiple of them. Borrows the source. */
+gls_status gls_source_stretch(gls_context *ctx, const gls_source *source, int64_t begin, int64_t count,
+                              gls_source **out);
 /* `count` distinct random numbers of [0, n), ascending; from gls_alloc. */
 gls_status gls_source_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out);
 

@@ -91,10 +91,23 @@ static gls_status held_count(gls_training *t, int64_t n, int64_t *count) {
     return GLS_OK;
 }
 
+/* The end of every stream is held out, in whole mini-batches of a row each: streams go on in both parts. */
+static gls_status split_streams(gls_training *t, int64_t count) {
+    int64_t n = t->set.file->info.examples, streams = t->set.file->info.streams, kept = (n - count) / streams * streams;
+    if (!kept)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                        "train.validation: of %lld rows in %lld streams %lld are left to train on; expected a row of "
+                        "each stream at least",
+                        (long long)n, (long long)streams, (long long)(n - count));
+    GLS_TRY(gls_source_stretch(t->ctx, t->set.file, kept, n - kept, &t->set.validation));
+    return gls_source_stretch(t->ctx, t->set.file, 0, kept, &t->set.fit);
+}
+
 /* Takes the validation examples out of the training set: a random choice by the seed, both parts in ascending order. */
 static gls_status split(gls_training *t) {
     int64_t n = t->set.file->info.examples, count = 0;
     GLS_TRY(held_count(t, n, &count));
+    if (t->set.file->info.streams) return split_streams(t, count);
     int64_t *index = gls_alloc(t->ctx, n, sizeof *index);
     if (!index) return GLS_ERR_MEMORY;
     int64_t *fit = index + count, kept = 0, held = 0;
