@@ -100,6 +100,11 @@ gls_status gls_wrapper_create(gls_context *ctx, size_t size, const gls_source_op
 void gls_wrapper_destroy(gls_source *source);
 gls_status gls_wrapper_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
 
+/* The mass of a row without a target where the model predicts: so little that it does not count, and that a batch of
+ * such rows alone can be divided by its mass. */
+static const double gls_mass_of_none = 1e-12;
+/* GLS_ERR_INPUT that names what where no row of tokens has a target. last: as in gls_source_last_labels. */
+gls_status gls_source_need_targets(gls_context *ctx, const char *what, const gls_source *source, int64_t last);
 /* Wraps *source in its place (NULL stays) for a model that predicts the last `last` positions of its rows (0: all of
  * them): masses are then shares of the labels there, so that the mean over masses is that over the labels that count.
  */

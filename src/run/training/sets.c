@@ -147,15 +147,19 @@ static gls_status transform_sets(gls_training *t) {
     return status;
 }
 
+static gls_status weigh(gls_training *t, const char *what, gls_source **set) {
+    int64_t last = t->problem->positions;
+    GLS_TRY(gls_source_last_labels(t->ctx, last, set));
+    return gls_source_need_targets(t->ctx, what ? what : "data", *set, last);
+}
+
 gls_status gls_training_weigh_sets(gls_training *t) {
     gls_source **train = t->set.fit ? &t->set.fit : &t->set.file;
-    int64_t last = t->problem->positions;
-    GLS_TRY(gls_source_last_labels(t->ctx, last, train));
+    GLS_TRY(weigh(t, t->data->train, train));
     t->set.train = *train;
-    GLS_TRY(gls_source_last_labels(t->ctx, last, &t->set.validation));
-    GLS_TRY(gls_source_last_labels(t->ctx, last, &t->set.test));
-    for (int64_t i = 0; i < t->set.named_count; i++)
-        GLS_TRY(gls_source_last_labels(t->ctx, last, &t->set.named[i].source));
+    GLS_TRY(weigh(t, t->data->validation ? t->data->validation : "train.validation", &t->set.validation));
+    GLS_TRY(weigh(t, t->data->test, &t->set.test));
+    for (int64_t i = 0; i < t->set.named_count; i++) GLS_TRY(weigh(t, t->set.named[i].name, &t->set.named[i].source));
     return GLS_OK;
 }
 
