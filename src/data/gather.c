@@ -204,6 +204,18 @@ gls_status gls_source_subset(gls_context *ctx, const gls_source *source, const i
     return GLS_OK;
 }
 
+gls_status gls_source_stretch(gls_context *ctx, const gls_source *source, int64_t begin, int64_t count,
+                              gls_source **out) {
+    int64_t streams = source->info.streams, *index = gls_alloc(ctx, count, sizeof *index);
+    *out = NULL;
+    if (!index) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < count; i++) index[i] = begin + i;
+    gls_status status = gls_source_subset(ctx, source, index, count, out);
+    gls_free(ctx, index);
+    if (status == GLS_OK && streams && begin % streams == 0) (*out)->info.streams = streams;
+    return status;
+}
+
 gls_status gls_source_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out) {
     *out = gls_alloc(ctx, count, sizeof **out);
     if (!*out) return GLS_ERR_MEMORY;

@@ -102,6 +102,11 @@ gls_status gls_wrapper_create(gls_context *ctx, size_t size, const gls_source_op
 void gls_wrapper_destroy(gls_source *source);
 gls_status gls_wrapper_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
 
+/* The mass of a row without a target where the model predicts: so little that it does not count, and that a batch of
+ * such rows alone can be divided by its mass. */
+static const double gls_mass_of_none = 1e-12;
+/* GLS_ERR_INPUT that names what where no row of tokens has a target. last: as in gls_source_last_labels. */
+gls_status gls_source_need_targets(gls_context *ctx, const char *what, const gls_source *source, int64_t last);
 /* Wraps *source in its place (NULL stays) for a model that predicts the last `last` positions of its rows (0: all of
  * them): masses are then shares of the labels there, so that the mean over masses is that over the labels that count.
  */
@@ -121,6 +126,9 @@ struct gls_learned {
 gls_status gls_transforms_onnx(gls_context *ctx, const gls_value *list, const gls_data_info *info, gls_fitted *fitted,
                                gls_onnx *to, const char **value);
 
+/* Rows [begin, begin + count) in their order; streams go on where begin is a multiple of them. Borrows the source. */
+gls_status gls_source_stretch(gls_context *ctx, const gls_source *source, int64_t begin, int64_t count,
+                              gls_source **out);
 /* `count` distinct random numbers of [0, n), ascending; from gls_alloc. */
 gls_status gls_source_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out);
 

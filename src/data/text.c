@@ -296,6 +296,13 @@ static gls_status open_labelled(gls_token_text *s, const text_options *o, gls_pa
     return status;
 }
 
+/* Most of a text unknown: it is in another language, or split otherwise, than that of the training set. */
+static void warn_unknown(const gls_token_text *s) {
+    if (2 * s->unknown <= s->words) return;
+    gls_log(s->ctx, GLS_LOG_WARNING, "%s: %lld of %lld tokens are not in the training set's vocabulary: <unk> for each",
+            s->what, (long long)s->unknown, (long long)s->words);
+}
+
 static gls_status open_text(gls_context *ctx, const char *path, const void *options, gls_part part,
                             const gls_data_info *like, gls_source **out) {
     const text_options *o = options;
@@ -307,6 +314,7 @@ static gls_status open_text(gls_context *ctx, const char *path, const void *opti
     else
         status = gls_reader_open(ctx, path, &reader);
     if (status == GLS_OK && reader) status = read_all(&s, reader, o, like, out);
+    if (status == GLS_OK) warn_unknown(&s);
     gls_reader_close(reader);
     gls_tokenizer_destroy(s.tokenizer);
     gls_token_text_clear(&s);

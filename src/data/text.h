@@ -24,6 +24,7 @@ typedef struct gls_token_text {
     bool fixed;                 /* no word is added to it */
     bool refuses;               /* a word that is not in it, also where it has <unk> */
     int64_t line;               /* the number of the present line */
+    int64_t words, unknown;     /* looked up in a fixed vocabulary, and of those how many became <unk> */
     gls_tokenizer *tokenizer;   /* of sub-words, borrowed */
     int32_t end;                /* of sub-words: ends every line instead of its line break; -1: none does */
 } gls_token_text;

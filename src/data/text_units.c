@@ -49,6 +49,8 @@ static gls_status add_word(gls_token_text *s, const char *word, int64_t length) 
     } else {
         const char *unknown = gls_token_fixed[GLS_TOKEN_UNKNOWN];
         number = gls_vocabulary_find(s->vocabulary, word, length);
+        s->words++;
+        s->unknown += number < 0;
         if (number < 0 && !s->refuses) number = gls_vocabulary_find(s->vocabulary, unknown, (int64_t)strlen(unknown));
         if (number < 0) return unknown_word(s, word, length);
     }
