@@ -4,7 +4,7 @@ SETUP = $(if $(GLISSADE_NO_SETUP),true,sh scripts/setup.sh)
 DESTDIR ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo tests test test-slow python wheel theory experiments bench asan clang fuzz format format-check lint howto roots arm64 docs deb deb-roots install help info clean
+.PHONY: all setup configure demo tests test test-slow python wheel theory experiments bench asan clang fuzz format format-check lint howto roots wheel-roots arm64 docs deb deb-roots install help info clean
 
 all: configure ## build the libraries and the commands build/glissade, build/glissade64
 	@ninja -C $(BUILD)
@@ -82,6 +82,9 @@ deb: ## build the Debian packages of the committed state into build/deb
 
 deb-roots: ## build the packages in bare roots of Debian 12 and 13, install them in clean ones, run the demo there
 	@sh scripts/roots.sh --packages
+
+wheel-roots: wheel ## the wheel in a bare root of Debian 13 without any -dev package: its tests alone, then beside PyTorch (root; 5 GB)
+	@sh scripts/roots.sh --wheel trixie
 
 arm64: ## cross build for 64-bit ARM in a bare root of Debian 12; its fast tests run under emulation (root, debootstrap; hours)
 	@sh scripts/roots.sh --arm64 bookworm

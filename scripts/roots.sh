@@ -1,18 +1,21 @@
 #!/bin/sh
 # The README's two commands as its reader would run them, each in a bare root of a Debian release that has nothing but git and
-# make: roots.sh [--packages | --arm64] [SUITE...]. With --packages: the Debian packages are built in one bare root and installed in a
+# make: roots.sh [--packages | --arm64 | --wheel] [SUITE...]. With --packages: the Debian packages are built in one bare root and installed in a
 # second one, which runs the demo and builds an example. With --arm64: a cross build for 64-bit ARM, without OpenBLAS, oneDNN and
-# MPI, whose tests run under qemu's user emulation. Ends with `roots: N passed, N failed, N skipped`; a root that cannot be
+# MPI, whose tests run under qemu's user emulation. With --wheel: the Python wheel of build/wheel/alone (make wheel) in a root
+# with Python and no -dev package: its tests alone, then beside PyTorch, in one OpenMP runtime. Ends with `roots: N passed, N failed, N skipped`; a root that cannot be
 # made here is skipped.
 #   GLISSADE_ROOTS  where the roots are made (default: a new temporary folder); logs stay there, roots are removed
 #   GLISSADE_ROOTS_TESTS  releases whose `make test` is run too (default: all); the others only run the demo
 #   GLISSADE_ARM64_TESTS  a few tests of the cross build by their names, as base_gemm (default: all of its fast suite)
+#   GLISSADE_WHEEL_TORCH  what pip installs beside the wheel (default: torch); empty: nothing
 #   GLISSADE_MPI    mpich: install and build with MPICH in place of Open MPI
 set -eu
 what=commands
 case ${1:-} in
 --packages) what=packages; shift ;;
 --arm64) what=arm64; shift ;;
+--wheel) what=wheel; shift ;;
 esac
 suites=${*:-bookworm trixie}
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -121,6 +124,35 @@ arm64() {
             sed 's/^/   /' &&
         seconds_of "tests" enter "$root" "cd /root/glissade; python3 scripts/test.py build fast ${GLISSADE_ARM64_TESTS:-}" &&
         grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | sed 's/^/   /'
+}
+
+# Fails where a -dev package has come along, or where a process that computes with both has two OpenMP runtimes.
+wheel_alone="dpkg-query -W -f='\${Package}\n' | grep -e '-dev\$' && exit 1; true"
+one_openmp='
+import numpy, torch, glissade
+torch.set_num_threads(2)
+(torch.ones(500, 500) @ torch.ones(500, 500)).exp().sum()
+glissade.method("sgd", 10**6, lr=0.1).step(numpy.ones(10**6, "f4"), numpy.ones(10**6, "f4"))
+found = {line.split()[-1] for line in open("/proc/self/maps") if "libgomp" in line or "libiomp" in line or "/libomp" in line}
+print("OpenMP runtime:", *found)
+assert len(found) == 1, found
+'
+
+wheel() {
+    root=$1 beside=${GLISSADE_WHEEL_TORCH-torch}
+    ls "$here"/build/wheel/alone/glissade-*.whl >>"$log" || { echo "no wheel: make wheel" >>"$log"; return 1; }
+    cp -r "$here"/build/wheel/alone/glissade-*.whl "$here/python/tests" "$here/python/examples" "$root/root"
+    cp "${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}" "$root/root/certificates" 2>>"$log" || true
+    pip="[ ! -e certificates ] || export PIP_CERT=/root/certificates; env/bin/python -m pip install -q"
+    pass="env/bin/python -m pytest -q -rs -p no:cacheprovider tests"
+    seconds_of "install" enter "$root" "apt-get update -q; apt-get install -q -y --no-install-recommends python3-venv libgomp1
+        cd /root; python3 -m venv env; $pip ./glissade-*.whl pytest; $wheel_alone" &&
+        seconds_of "tests alone" enter "$root" "cd /root; $pass" && tail -n 1 "$log" | sed 's/^/   /' || return 1
+    [ -n "$beside" ] || return 0
+    printf '%s' "$one_openmp" >"$root/root/one_openmp.py"
+    seconds_of "install $beside" enter "$root" "cd /root; $pip $beside" &&
+        enter "$root" "cd /root; env/bin/python one_openmp.py" | sed 's/^/   /' &&
+        seconds_of "tests beside $beside" enter "$root" "cd /root; $pass" && tail -n 1 "$log" | sed 's/^/   /'
 }
 
 reason=$(why_not)
