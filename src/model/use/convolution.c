@@ -90,8 +90,24 @@ static bool uniform(const double *weights, int64_t rows) {
     return true;
 }
 
+static int64_t summed(const gls_graph *g, const gls_use *use) {
+    return sizes(g, use).own;
+}
+
+/* What norms left, as the layout has it. */
+static gls_status take_sum(gls_exec *x, const gls_use *use, const room *in, const gls_real *sum, gls_real *g) {
+    if (in->library) {
+        GLS_TRY(gls_dnnl_conv_plain(x->object[use->node], sum, in->sum));
+        sum = in->sum;
+    }
+    gls_add(g, sum, gls_conv_weights(&in->shape));
+    return GLS_OK;
+}
+
 static gls_status gradient(gls_exec *x, const gls_use *use, const double *weights, gls_real *g) {
     room in = room_of(x, use);
+    const gls_real *sum = weights ? NULL : gls_exec_sum(x, use);
+    if (sum) return take_sum(x, use, &in, sum, g);
     const gls_real *e = gls_view_reader_rows(&in.grad, 0, x->rows, in.scaled), *plain;
     int64_t size = gls_extent_size(in.shape.out), parameters = gls_conv_weights(&in.shape);
     bool same = !weights || uniform(weights, x->rows);
@@ -108,8 +124,12 @@ static gls_status gradient(gls_exec *x, const gls_use *use, const double *weight
     return GLS_OK;
 }
 
+/* Where the gradient is wanted too, and no row is left out, it is the sum of the groups'. */
 static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *partition, double *out) {
     room in = room_of(x, use);
+    gls_real *sum = gls_exec_sum_begin(x, use);
+    if (sum) gls_fill(sum, 0, in.own);
+    int64_t all = 0;
     for (int64_t group = 0; group < partition->groups; group++) {
         int64_t members = 0;
         for (int64_t r = 0; r < x->rows; r++) {
@@ -118,8 +138,11 @@ static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *pa
             GLS_TRY(form(x, use, &in, r, 1, row_grad(&in, r), to));
             if (to == in.formed) gls_add(in.sum, in.formed, in.used);
         }
+        all += members;
         if (members > 0) out[group] += gls_sum_squares(in.sum, in.used);
+        if (members > 0 && sum) gls_add(sum, in.sum, in.used);
     }
+    if (sum) gls_exec_sum_end(x, use, all == x->rows);
     return GLS_OK;
 }
 
@@ -141,5 +164,6 @@ const gls_use_kind gls_use_convolution = {
     .gradient = gradient,
     .norms = norms,
     .inner = inner,
+    .summed = summed,
     .scratch = scratch,
 };
