@@ -22,13 +22,13 @@ typedef struct small {
 
 static const small cases[] = {
     {"logistic, 100 features, batch 32",
-     "data: {generator: gaussians, train_size: 4096, test_size: 1, features: 100, classes: 2}\n"
+     "data: {format: gaussians, train_size: 4096, test_size: 1, features: 100, classes: 2}\n"
      "model: logistic\n"
      "method: {name: sgd, lr: 0.01}\n"
      "train: {batch: 32, ",
      32, 100, 0, 1, 4000},
     {"mlp 784-64-10, batch 64",
-     "data: {generator: gaussians, train_size: 4096, test_size: 1, features: 784, classes: 10}\n"
+     "data: {format: gaussians, train_size: 4096, test_size: 1, features: 784, classes: 10}\n"
      "model: {name: mlp, hidden: [64]}\n"
      "method: {name: msgd, lr: 0.01, beta: 0.9}\n"
      "train: {batch: 64, ",
