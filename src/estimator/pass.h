@@ -100,6 +100,7 @@ typedef struct gls_pass_job {
     bool coupled; /* slices meet; else every slice holds whole spans */
     bool held;    /* all evaluations of a section are alive together */
     bool team;    /* slices are dealt to threads */
+    bool divided; /* slices longer than the plan's are evaluated in parts */
     gls_workspace *work;
     atomic_uint_fast64_t taken; /* bit i: a slice is at work with evaluation i; where they are not held */
     gls_pass_section section;

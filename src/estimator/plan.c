@@ -284,6 +284,8 @@ gls_status gls_pass_workspace(gls_pass_job *job) {
     int64_t rows = 1, count = 1;
     for (int64_t s = 0; s < pass->cuts; s++)
         if (pass->cut[s].rows > rows) rows = pass->cut[s].rows;
+    job->divided = job->request->divisible && job->span == 0 && rows > job->shapes.slice;
+    if (job->divided) rows = job->shapes.slice;
     for (int64_t s = 0; s < pass->sections; s++)
         if (pass->section[s].count > count) count = pass->section[s].count;
     if (!job->held) count = gls_least(count, gls_least(job->shapes.lanes, gls_context_threads(pass->ctx)));

@@ -2,6 +2,7 @@
  * then the tiles, over all slices of the section. */
 #include "estimator/pass.h"
 
+#include "base/arith.h"
 #include "base/kernels.h"
 #include "base/tasks.h"
 
@@ -62,12 +63,51 @@ static gls_partition partition(const gls_pass_job *job, int64_t slice, int64_t a
     return (gls_partition){.groups = cut->groups, .group = group};
 }
 
+/* What every slice is asked, added up over its parts. */
+typedef struct answers {
+    double loss, score[GLS_MAX_SCORES];
+} answers;
+
+static gls_status ask_sums(const gls_pass_job *job, gls_evaluation *evaluation, answers *to) {
+    double loss = 0, score[GLS_MAX_SCORES] = {0};
+    if (gls_want_loss(job->request->want)) GLS_TRY(gls_ask_loss(evaluation, &loss));
+    if (job->request->want & GLS_WANT_SCORES) GLS_TRY(gls_ask_scores(evaluation, score));
+    to->loss += loss;
+    for (int k = 0; k < GLS_MAX_SCORES; k++) to->score[k] += score[k];
+    return GLS_OK;
+}
+
+static gls_status ask_part(const gls_pass_job *job, gls_slice *part, answers *to) {
+    const gls_pass_request *request = job->request;
+    if (request->part) GLS_TRY(request->part(request->user, part));
+    GLS_TRY(gls_ask_gradient(part->evaluation, request->product, NULL, part->gradient));
+    return ask_sums(job, part->evaluation, to);
+}
+
+/* Evaluated part by part, each as long as a slice of the plan; the parts' gradients are added up. */
+static gls_status ask_parts(gls_pass_job *job, const gls_slice *slice, int64_t at, answers *to) {
+    for (int64_t begin = 0; begin < slice->rows->rows; begin += job->shapes.slice) {
+        gls_evaluate_args args;
+        gls_batch rows =
+            gls_batch_view(slice->rows, begin, gls_least(slice->rows->rows - begin, job->shapes.slice));
+        gls_pass_arguments(job, slice->number, at, &args);
+        args.rows = &rows;
+        GLS_TRY(gls_evaluate(slice->evaluation, &args));
+        gls_slice part = *slice;
+        part.rows = &rows;
+        part.first += begin;
+        GLS_TRY(ask_part(job, &part, to));
+    }
+    return GLS_OK;
+}
+
 /* A lane's first slice makes its gradient in the lane itself (zero by now); the others in the worker's vector. */
-static gls_status own_gradient(gls_pass_job *job, gls_slice *slice, gls_real *lane, int worker) {
+static gls_status own_gradient(gls_pass_job *job, gls_slice *slice, int64_t at, gls_real *lane, int worker,
+                               answers *to) {
     gls_pass *pass = job->pass;
     slice->gradient = lane ? lane : pass->worker + 2 * pass->size * worker;
     if (!lane) memset(slice->gradient, 0, (size_t)pass->size * sizeof(gls_real));
-    return gls_ask_gradient(slice->evaluation, job->request->product, NULL, slice->gradient);
+    return job->divided ? ask_parts(job, slice, at, to) : ask_part(job, slice, to);
 }
 
 static void add_own(const gls_pass_job *job, const gls_slice *slice, gls_real *lane) {
@@ -75,6 +115,12 @@ static void add_own(const gls_pass_job *job, const gls_slice *slice, gls_real *l
     if (slice->gradient != lane && slice->scale != 0) gls_axpy(lane, slice->scale, slice->gradient, d);
     if (slice->gradient == lane && slice->scale == 0) gls_fill(lane, 0, d); /* what was not finite is gone */
     if (slice->gradient == lane && slice->scale != 0 && slice->scale != 1) gls_scale(lane, slice->scale, d);
+}
+
+static void take_sums(gls_lane *lane, const answers *sums, double mass) {
+    lane->loss += sums->loss;
+    lane->mass += mass;
+    for (int k = 0; k < GLS_MAX_SCORES; k++) lane->score[k] += sums->score[k];
 }
 
 /* The questions put to every slice. The gradient comes before the loss: a problem with a short way then gives both. */
@@ -101,18 +147,15 @@ static gls_status ask(gls_pass_job *job, int64_t number, int64_t at, int worker)
     if (first) gls_fill(to, 0, job->lane_size);
     /* Norms may leave what the gradient is made of. */
     bool early = request->slice && (request->want & GLS_WANT_NORMS) && !request->weighted && !request->explicit_slices;
-    if (request->slice) slice.groups = partition(job, number, at);
+    answers sums = {.loss = gls_want_loss(request->want) ? 0 : NAN};
+    if (request->slice && !job->divided) slice.groups = partition(job, number, at);
     if (early) GLS_TRY(request->slice(request->user, &slice));
     if (request->explicit_slices)
-        GLS_TRY(own_gradient(job, &slice, first ? to : NULL, worker));
+        GLS_TRY(own_gradient(job, &slice, at, first ? to : NULL, worker, &sums));
     else if (request->g && !request->weighted)
         GLS_TRY(gls_evaluation_gradient(slice.evaluation, request->product, NULL, &sink));
-    double loss = NAN, score[GLS_MAX_SCORES] = {0};
-    if (gls_want_loss(request->want)) GLS_TRY(gls_ask_loss(slice.evaluation, &loss));
-    if (request->want & GLS_WANT_SCORES) GLS_TRY(gls_ask_scores(slice.evaluation, score));
-    lane->loss += loss;
-    lane->mass += slice.mass;
-    for (int k = 0; k < GLS_MAX_SCORES; k++) lane->score[k] += score[k];
+    if (!request->explicit_slices) GLS_TRY(ask_sums(job, slice.evaluation, &sums));
+    take_sums(lane, &sums, slice.mass);
     if (request->slice && !early) GLS_TRY(request->slice(request->user, &slice));
     if (request->g && request->weighted)
         GLS_TRY(gls_evaluation_gradient(slice.evaluation, request->product, slice.weights, &sink));
@@ -137,7 +180,7 @@ static gls_status slice_task(void *user, int64_t task, int worker) {
     if (!job->coupled) {
         gls_evaluate_args args;
         gls_pass_arguments(job, number, at, &args);
-        status = gls_evaluate(job->work->evaluation[at], &args);
+        if (!job->divided) status = gls_evaluate(job->work->evaluation[at], &args);
     }
     if (status == GLS_OK) status = ask(job, number, at, worker);
     leave_place(job, at);
