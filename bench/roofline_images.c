@@ -35,7 +35,7 @@ typedef struct sliced {
 typedef struct layer {
     convolution c;
     gls_conv_shape shape;
-    int64_t rows, size[WAYS];  /* of a step; the slices in use */
+    int64_t rows, size[WAYS];   /* of a step; the slices in use */
     sliced (*with)[MOST_SIZES]; /* [threads] slices of 1, 2, 4, ... rows */
 } layer;
 
@@ -180,7 +180,8 @@ static const subject *subject_of(const char *name) {
 
 static double dense_layers(const subject *s) {
     if (strcmp(s->network->name, "mlp") == 0)
-        return dense(1, s->rows, 512, 784, false) + dense(1, s->rows, 512, 512, true) + dense(1, s->rows, 10, 512, true);
+        return dense(1, s->rows, 512, 784, false) + dense(1, s->rows, 512, 512, true) +
+               dense(1, s->rows, 10, 512, true);
     if (strcmp(s->network->name, "convnet") == 0)
         return dense(1, s->rows, 128, 4096, true) + dense(1, s->rows, 10, 128, true);
     return dense(1, s->rows, 10, 64, true);

@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Blocks of several huge pages begin at one and ask for them: an evaluation's memory is walked through at every step, and
- * small pages are looked up again and again. */
+/* Blocks of several huge pages begin at one and ask for them: an evaluation's memory is walked through at every step,
+ * and small pages are looked up again and again. */
 static void *default_allocate(void *user, size_t size, size_t alignment) {
     enum { HUGE_PAGE = 2 << 20, LEAST = 2 * HUGE_PAGE };
     void *block = NULL;

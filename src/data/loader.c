@@ -41,8 +41,8 @@ struct gls_loader {
     const int64_t *key;
     mini_batch *front, *back;
     mini_batch *spare; /* of one that is over, for the next; NULL: none */
-    int64_t pushed; /* waves announced */
-    cell own;       /* the reader's: waves on demand */
+    int64_t pushed;    /* waves announced */
+    cell own;          /* the reader's: waves on demand */
 
     unsigned forks; /* of the process in which the threads are */
     pthread_mutex_t lock;

@@ -1,6 +1,6 @@
 /* Estimates whose stages work on groups. Streamed: every slice is a group of the largest size, evaluated in parts where
- * it is long; its gradient goes through the stages. Derived: norms of groups in larger slices become weights of rows. Adaptive clipping needs one
- * pass either way: sum_j (rho/|g_j|) g_j = rho sum_j g_j/|g_j| (methods.md 3). */
+ * it is long; its gradient goes through the stages. Derived: norms of groups in larger slices become weights of rows.
+ * Adaptive clipping needs one pass either way: sum_j (rho/|g_j|) g_j = rho sum_j g_j/|g_j| (methods.md 3). */
 #include "estimator/estimator.h"
 #include "estimator/pass.h"
 

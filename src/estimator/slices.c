@@ -88,8 +88,7 @@ static gls_status ask_part(const gls_pass_job *job, gls_slice *part, answers *to
 static gls_status ask_parts(gls_pass_job *job, const gls_slice *slice, int64_t at, answers *to) {
     for (int64_t begin = 0; begin < slice->rows->rows; begin += job->shapes.slice) {
         gls_evaluate_args args;
-        gls_batch rows =
-            gls_batch_view(slice->rows, begin, gls_least(slice->rows->rows - begin, job->shapes.slice));
+        gls_batch rows = gls_batch_view(slice->rows, begin, gls_least(slice->rows->rows - begin, job->shapes.slice));
         gls_pass_arguments(job, slice->number, at, &args);
         args.rows = &rows;
         GLS_TRY(gls_evaluate(slice->evaluation, &args));

@@ -385,7 +385,8 @@ static void fuse_activation(gls_graph *g, gls_node *node) {
  * of them are cut to 0 another one may be chosen, and its gradient is 0. */
 static void defer_activation(gls_graph *g, gls_node *node) {
     gls_node *between = &g->node[node->input[0]];
-    gls_node *producer = between->alias && (between->op->flags & GLS_OP_ACTIVATION) ? &g->node[between->input[0]] : NULL;
+    gls_node *producer =
+        between->alias && (between->op->flags & GLS_OP_ACTIVATION) ? &g->node[between->input[0]] : NULL;
     if (!(node->op->flags & GLS_OP_MONOTONE) || node->activation || !producer || !producer->activation ||
         producer->slope < 0 || between->consumers != 1 || producer->consumers != 1)
         return;

@@ -254,8 +254,8 @@ static gls_norm_channels channels_from(const gls_norm_channels *with, int64_t c)
     return (gls_norm_channels){with->mean + c, with->a + c, with->shift + c, with->c1 + c, with->c2 + c};
 }
 
-/* One block of channels of a row, `at` reals behind the first one. Without a residual the activation's sign follows from
- * the input; with one the masked gradient is the residual's, where nothing else is added to that. Else, and where
+/* One block of channels of a row, `at` reals behind the first one. Without a residual the activation's sign follows
+ * from the input; with one the masked gradient is the residual's, where nothing else is added to that. Else, and where
  * tangents will read it, the output's gradient is taken through the activation in place. */
 static gls_norm_gradient gradient_of(const gls_exec *x, int i, int64_t at) {
     const gls_node *node = gls_exec_node(x, i);

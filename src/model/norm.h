@@ -29,8 +29,8 @@ typedef struct gls_norm_gradient {
 /* In one pass: that, and total += e through the activation, moment += the same times (x - mean), over positions. */
 void gls_norm_sums(const gls_norm_gradient *gradient, int64_t positions, int64_t inner, const gls_norm_channels *with,
                    double *moment, double *total);
-/* dx = a e - c1 - (x - mean) c2, or added; dx may be e. With `sign` e is taken through the activation once more; y and r
- * are not read. */
+/* dx = a e - c1 - (x - mean) c2, or added; dx may be e. With `sign` e is taken through the activation once more; y and
+ * r are not read. */
 void gls_norm_backward(gls_real *dx, const gls_norm_gradient *gradient, int64_t positions, int64_t inner,
                        const gls_norm_channels *with, bool adds);
 

@@ -159,7 +159,8 @@ const gls_op gls_op_max_pool = {
     .member.help = "largest value of every window",
     .formula = "y = the largest of a kernel x kernel window; the first of equal ones takes the gradient",
     GLS_POOL_OP(GLS_OP_FUSES | GLS_OP_MONOTONE),
-    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward, .forward_tangent = forward_tangent),
+    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
+                            .forward_tangent = forward_tangent),
     .aux = aux,
     .onnx = onnx,
 };
