@@ -1,7 +1,7 @@
 /* The context: what would otherwise be global. Inside a parallel region every worker has a message of its own, so that
  * the one a caller reads does not depend on timing (see parallel.c). */
 #include "base/context.h"
-#include "base/tasks.h"
+#include "base/parallel.h"
 #include "base/value.h"
 
 #include <limits.h>
@@ -93,7 +93,7 @@ gls_status gls_context_create_checked(gls_context **out, const gls_context_optio
     ctx->allocator = allocator;
     ctx->threads = options->threads ? options->threads : gls_processors();
     if (ctx->threads > GLS_MAX_THREADS) ctx->threads = GLS_MAX_THREADS;
-    ctx->forks = gls_forks();
+    ctx->forks = gls_parallel_forks();
     ctx->seed = options->seed;
     ctx->comm = options->comm;
     const char *cpu = getenv("GLS_CPU");

@@ -1,7 +1,7 @@
 /* The team: tasks are dealt in order to the context's threads, and the status and message are those of the lowest
  * failing task, whichever thread ran it. */
 #include "base/context.h"
-#include "base/tasks.h"
+#include "base/parallel.h"
 
 #include <omp.h>
 
@@ -20,7 +20,7 @@ static void count_fork(void) {
     atomic_fetch_add(&forks, 1);
 }
 
-unsigned gls_forks(void) {
+unsigned gls_parallel_forks(void) {
     return atomic_load_explicit(&forks, memory_order_relaxed);
 }
 
@@ -30,7 +30,7 @@ __attribute__((constructor)) static void watch_forks(void) {
 
 /* What other threads had begun in this context is not going on in a process that was forked meanwhile. */
 static void notice_fork(gls_context *ctx) {
-    unsigned here = gls_forks();
+    unsigned here = gls_parallel_forks();
     if (here == ctx->forks) return;
     ctx->forks = here;
     atomic_store(&ctx->busy, false);
@@ -103,7 +103,7 @@ static const gls_worker *lowest_failure(const gls_context *ctx) {
     return lowest;
 }
 
-gls_status gls_tasks(gls_context *ctx, bool team, int64_t tasks, gls_task_fn fn, void *user) {
+gls_status gls_parallel_if(gls_context *ctx, bool team, int64_t tasks, gls_task_fn fn, void *user) {
     if (tasks <= 0) return GLS_OK;
     gls_worker *outer = gls_context_worker(ctx);
     if (!outer) notice_fork(ctx);
@@ -137,5 +137,5 @@ gls_status gls_tasks(gls_context *ctx, bool team, int64_t tasks, gls_task_fn fn,
 gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *user) {
     GLS_GIVEN(ctx, ctx);
     if (!fn) return gls_fail_null(ctx, __func__, "fn", 0);
-    return gls_tasks(ctx, true, tasks, fn, user);
+    return gls_parallel_if(ctx, true, tasks, fn, user);
 }

@@ -6,7 +6,7 @@
 #include <glissade/comm.h>
 #include "base/arith.h"
 #include "base/sort.h"
-#include "base/tasks.h"
+#include "base/parallel.h"
 #include <glissade/data.h>
 
 #include "data/source.h"
@@ -58,7 +58,7 @@ struct gls_loader {
 
 /* A process that was forked has none of the threads, and their lock as it happened to be. */
 static bool threads_left(const gls_loader *loader) {
-    return loader->threads && loader->forks != gls_forks();
+    return loader->threads && loader->forks != gls_parallel_forks();
 }
 
 static gls_status refuse_forked(const gls_loader *loader) {
@@ -203,7 +203,7 @@ gls_status gls_loader_create(gls_context *ctx, const gls_source *source, const g
     loader->ctx = loader->own.ctx = ctx;
     loader->source = source;
     loader->options = *options;
-    loader->forks = gls_forks();
+    loader->forks = gls_parallel_forks();
     loader->key = key;
     loader->stream.ops = &loader_ops;
     pthread_mutex_init(&loader->lock, NULL);

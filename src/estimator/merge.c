@@ -3,7 +3,7 @@
 
 #include "base/arith.h"
 #include "base/kernels.h"
-#include "base/tasks.h"
+#include "base/parallel.h"
 #include "comm/comm.h"
 
 #include <math.h>
@@ -163,7 +163,7 @@ static gls_status merge_ranks(gls_pass_job *job, int64_t count) {
     else
         GLS_TRY(gls_comm_reduce_real(pass->ctx, GLS_SUM, request->g, pass->size, GLS_OK));
     if (job->scale_now) job->factor = 1;
-    return gls_tasks(pass->ctx, merges_in_team(job), count, finish_task, job);
+    return gls_parallel_if(pass->ctx, merges_in_team(job), count, finish_task, job);
 }
 
 /* Sums first: the factor of g may depend on them. On a single rank each piece is merged, scaled and squared while it is
@@ -178,7 +178,7 @@ gls_status gls_pass_merge(gls_pass_job *job, gls_status mine) {
     int64_t count;
     pieces(job, &count);
     job->scale_now = alone || request->exchange || request->share;
-    GLS_TRY(gls_tasks(pass->ctx, merges_in_team(job), count, merge_task, job));
+    GLS_TRY(gls_parallel_if(pass->ctx, merges_in_team(job), count, merge_task, job));
     if (request->share) GLS_TRY(share(job, count));
     if (!alone || request->share) GLS_TRY(merge_ranks(job, count));
     add_norms(job, count, job->result);

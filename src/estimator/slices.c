@@ -4,7 +4,7 @@
 
 #include "base/arith.h"
 #include "base/kernels.h"
-#include "base/tasks.h"
+#include "base/parallel.h"
 
 #include <math.h>
 #include <sched.h>
@@ -199,7 +199,7 @@ gls_status gls_pass_run_section(gls_pass_job *job) {
     gls_pass *pass = job->pass;
     if (job->section.count == 0) return GLS_OK;
     for (int64_t k = 0; k < job->shapes.lanes; k++) atomic_store(&pass->lane[k].done, 0);
-    GLS_TRY(gls_tasks(pass->ctx, job->team, job->section.count, slice_task, job));
+    GLS_TRY(gls_parallel_if(pass->ctx, job->team, job->section.count, slice_task, job));
     if (!job->request->g || job->request->explicit_slices) return GLS_OK;
-    return gls_tasks(pass->ctx, job->team, gls_problem_tiles(pass->problem), tile_task, job);
+    return gls_parallel_if(pass->ctx, job->team, gls_problem_tiles(pass->problem), tile_task, job);
 }

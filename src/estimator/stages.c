@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/tasks.h"
+#include "base/parallel.h"
 
 static gls_status stage_task(void *user, int64_t task, int worker) {
     gls_pass_job *job = user;
@@ -42,7 +42,7 @@ static gls_status direction(gls_pass_job *job, bool backward, int meets, const i
     job->backward = backward;
     job->met = NULL;
     for (job->stage = 0; job->stage <= meets; job->stage++) {
-        gls_status status = gls_tasks(pass->ctx, job->team, job->section.count, stage_task, job);
+        gls_status status = gls_parallel_if(pass->ctx, job->team, job->section.count, stage_task, job);
         if (job->stage < meets)
             status = meet_all(job, gls_evaluation_doubles(job->request->want, sizes[job->stage]), status);
         if (status != GLS_OK) return status;

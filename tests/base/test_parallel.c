@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "base/tasks.h"
+#include "base/parallel.h"
 
 #include <omp.h>
 #include <pthread.h>
@@ -63,12 +63,12 @@ static void tasks_without_a_team_stay_here(void **state) {
     counting c;
     job j = {.ctx = counting_context(&c, THREADS)};
     places p = {.thread = pthread_self()};
-    assert_int_equal(gls_tasks(j.ctx, false, TASKS, note_place, &p), GLS_OK);
+    assert_int_equal(gls_parallel_if(j.ctx, false, TASKS, note_place, &p), GLS_OK);
     assert_int_equal(p.next, TASKS);
     assert_int_equal(p.elsewhere, 0);
     assert_int_equal(p.out_of_turn, 0);
     j.fails[49] = j.fails[50] = true;
-    assert_int_equal(gls_tasks(j.ctx, false, TASKS, count_task, &j), GLS_ERR_INPUT);
+    assert_int_equal(gls_parallel_if(j.ctx, false, TASKS, count_task, &j), GLS_ERR_INPUT);
     assert_string_equal(gls_context_message(j.ctx), "task 49");
     assert_int_equal(j.times[49], 1);
     assert_int_equal(j.times[50], 0);
