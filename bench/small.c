@@ -142,7 +142,7 @@ static void move(plain *p, bool momentum) {
 
 static void logistic(plain *p) {
     const small *c = p->c;
-    gls_gemm(false, false, true, c->rows, 1, c->in, 1, p->x, c->in, p->w, c->in, 0, p->z, 1);
+    for (int64_t i = 0; i < c->rows; i++) p->z[i] = (gls_real)gls_dot(p->x + i * c->in, p->w, c->in);
     double residual = 0;
     p->loss = 0;
     for (int64_t i = 0; i < c->rows; i++) {
@@ -151,7 +151,8 @@ static void logistic(plain *p) {
         p->z[i] = (gls_real)((i % 2 ? -1 : 1) * (margin > 0 ? less : 1) / (1 + less));
         residual += (double)p->z[i];
     }
-    gls_gemm(false, true, false, 1, c->in, c->rows, 1, p->z, 1, p->x, c->in, 0, p->g, c->in);
+    gls_fill(p->g, 0, c->in);
+    for (int64_t i = 0; i < c->rows; i++) gls_axpy(p->g, (double)p->z[i], p->x + i * c->in, c->in);
     p->g[c->in] = (gls_real)residual;
     gls_scale(p->g, 1.0 / (double)c->rows, p->size);
     move(p, false);

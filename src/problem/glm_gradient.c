@@ -39,6 +39,16 @@ static void add_sparse(const gls_glm *glm, const gls_batch *rows, const gls_real
     }
 }
 
+/* One output: row by row. */
+static void add_single(const gls_glm *glm, const gls_batch *rows, const gls_real *residual, const double *weights,
+                       int64_t begin, int64_t end, int64_t low, int64_t high, gls_real *g) {
+    for (int64_t i = begin; i < end; i++) {
+        double factor = (weights ? weights[i] : 1) * (double)residual[i];
+        if (weights && weights[i] == 0) continue;
+        gls_axpy(g, factor, rows->x + i * glm->features + low, high - low);
+    }
+}
+
 /* Blocks of rows and outputs whose weighted residuals fit the stack; the same calls with and without weights. */
 static void add_dense(const gls_problem *p, const gls_batch *rows, const gls_real *residual, const double *weights,
                       int64_t begin, int64_t end, int64_t low, int64_t high, gls_real *g, int64_t ldg) {
@@ -67,6 +77,8 @@ void gls_glm_add_rows(const gls_problem *p, const gls_batch *rows, const gls_rea
     const gls_glm *glm = p->self;
     if (glm->sparse)
         add_sparse(glm, rows, residual, weights, begin, end, low, high, g, ldg);
+    else if (glm->outputs == 1)
+        add_single(glm, rows, residual, weights, begin, end, low, high, g);
     else
         add_dense(p, rows, residual, weights, begin, end, low, high, g, ldg);
 }
