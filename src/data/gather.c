@@ -1,5 +1,6 @@
 /* A gather: rows picked from one or more sources. Subsets and most transforms are gathers. */
 #include "data/source.h"
+#include <math.h>
 #include <string.h>
 
 enum { RUN = 256 }; /* rows whose indices are mapped on the stack at a time */
@@ -50,6 +51,21 @@ static void destroy_gather(gls_source *source) {
 }
 
 static const gls_source_ops gather_ops = {fetch_gather, destroy_gather};
+
+double gls_source_copied(const gls_source *source) {
+    const gls_data_info *info = &source->info;
+    if (source->ops == &gls_dense_ops) return (double)(info->features + info->targets) * sizeof(gls_real);
+    if (source->ops == &gls_sparse_ops) {
+        const int64_t *row = ((const gls_sparse_source *)source)->row;
+        double stored = (double)(row[info->examples] - row[0]) / (double)info->examples;
+        return stored * (sizeof(gls_real) + sizeof(int32_t));
+    }
+    if (source->ops != &gather_ops) return INFINITY;
+    const gls_gather *gather = (const gls_gather *)source;
+    double most = 0;
+    for (int64_t i = 0; i < gather->parts; i++) most = fmax(most, gls_source_copied(gather->part[i]));
+    return most;
+}
 
 static gls_status append_part(gls_gather *gather, const gls_source *source, bool owns) {
     int64_t parts = gather->parts;

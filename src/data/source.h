@@ -90,6 +90,9 @@ void gls_gather_release(gls_gather *gather);
 /* Own copies of the labels, to be changed; *label is where. Real targets beside them follow their class. */
 gls_status gls_gather_relabel(gls_gather *gather, int32_t **label);
 
+/* Bytes that fetching an example copies, on average; INFINITY where it computes something too, or reads a file. */
+double gls_source_copied(const gls_source *source);
+
 /* Class targets, or GLS_ERR_ARGUMENT in the name of a transform. */
 gls_status gls_classes_need(gls_context *ctx, const gls_source *source, const char *who);
 /* A class other than `label`, uniformly. */
