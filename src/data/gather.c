@@ -1,5 +1,6 @@
 /* A gather: rows picked from one or more sources. Subsets and most transforms are gathers. */
 #include "data/source.h"
+#include "base/arith.h"
 #include <string.h>
 
 enum { RUN = 256 }; /* rows whose indices are mapped on the stack at a time */
@@ -49,7 +50,20 @@ static void destroy_gather(gls_source *source) {
     gls_owned_destroy(source);
 }
 
-static const gls_source_ops gather_ops = {fetch_gather, destroy_gather};
+/* Rows of one part that lie close together there; others are read when they are fetched. */
+static void expect_gather(const gls_source *source, int64_t begin, int64_t end) {
+    const gls_gather *gather = (const gls_gather *)source;
+    if (gather->which || begin >= end) return;
+    int64_t first = gather->index ? gather->index[begin] : begin, last = first, count = end - begin;
+    for (int64_t i = begin; gather->index && i < end; i++) {
+        first = gls_least(first, gather->index[i]);
+        last = gather->index[i] > last ? gather->index[i] : last;
+    }
+    if (!gather->index) last = end - 1;
+    if (last - first < 4 * count) gls_source_expect(gather->part[0], first, last + 1);
+}
+
+static const gls_source_ops gather_ops = {fetch_gather, destroy_gather, expect_gather};
 
 static gls_status append_part(gls_gather *gather, const gls_source *source, bool owns) {
     int64_t parts = gather->parts;
