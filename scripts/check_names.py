@@ -17,8 +17,8 @@ WORDS = {
         reader real reals record registry resize scale seconds sort sprintf status strdup sum task team tensors text texts value
         values worker write writer yaml""",
     "comm": "comm reduce",
-    "data": """batch bytes classes column csv data delimited dense description documents fetch fitted format frame gather images
-        learned loader npy owned part picture rank rows sampler scan source sparse stream target token tokenizer transform transforms
+    "data": """batch bound bytes classes column csv data delimited dense description documents fetch fitted format frame gather images
+        learned loader npy owned part picture rank rows sampler scan source sparse stored stream target token tokenizer transform transforms
         vocabulary wrapper zip""",
     "problem": """analytic ask constants coupling evaluate evaluation function generic glm link mode objective oracle output
         partition piecewise point prediction problem product sequence sink span want""",

@@ -53,6 +53,7 @@ struct gls_context {
     gls_registry registry[GLS_KIND_COUNT];
     gls_name *names;
     struct gls_file_digest *digest; /* see gls_reader_watch */
+    struct gls_bound *bound;        /* see gls_source_bound */
     bool reserved;                  /* see gls_gemm_reserve */
     bool described;
     char libraries[160]; /* see gls_gemm_describe */

@@ -1,7 +1,9 @@
 /* A gather: rows picked from one or more sources. Subsets and most transforms are gathers. */
-#include "data/source.h"
 #include <math.h>
 #include <string.h>
+
+#include "base/arith.h"
+#include "data/source.h"
 
 enum { RUN = 256 }; /* rows whose indices are mapped on the stack at a time */
 
@@ -50,7 +52,20 @@ static void destroy_gather(gls_source *source) {
     gls_owned_destroy(source);
 }
 
-static const gls_source_ops gather_ops = {fetch_gather, destroy_gather};
+/* Rows of one part that lie close together there; others are read when they are fetched. */
+static void expect_gather(const gls_source *source, int64_t begin, int64_t end) {
+    const gls_gather *gather = (const gls_gather *)source;
+    if (gather->which || begin >= end) return;
+    int64_t first = gather->index ? gather->index[begin] : begin, last = first, count = end - begin;
+    for (int64_t i = begin; gather->index && i < end; i++) {
+        first = gls_least(first, gather->index[i]);
+        last = gather->index[i] > last ? gather->index[i] : last;
+    }
+    if (!gather->index) last = end - 1;
+    if (last - first < 4 * count) gls_source_expect(gather->part[0], first, last + 1);
+}
+
+static const gls_source_ops gather_ops = {fetch_gather, destroy_gather, expect_gather};
 
 double gls_source_copied(const gls_source *source) {
     const gls_data_info *info = &source->info;

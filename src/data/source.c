@@ -13,6 +13,11 @@ const gls_data_info *gls_source_info(const gls_source *source) {
     return &source->info;
 }
 
+void gls_source_expect(const gls_source *source, int64_t begin, int64_t end) {
+    while (source && !source->ops->expect) source = source->inner;
+    if (source) source->ops->expect(source, begin, end);
+}
+
 bool gls_source_has_targets(const gls_source *source) {
     if (!source) return false;
     return source->info.target != GLS_TARGET_NONE;

@@ -159,6 +159,9 @@ static gls_sampler_options sampling(const gls_training *training) {
                                  .replacement = train->replacement,
                                  .drop_last = train->drop_last,
                                  .shuffle = train->shuffle,
+                                 .stretch = train->shuffle_block,
+                                 .mixed = train->shuffle_window,
+                                 .source = training->set.train,
                                  .seed = (uint64_t)train->seed};
 }
 

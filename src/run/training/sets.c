@@ -163,11 +163,24 @@ gls_status gls_training_weigh_sets(gls_training *t) {
     return GLS_OK;
 }
 
-gls_status gls_training_open_sets(gls_training *t) {
+static gls_status make_sets(gls_training *t) {
     GLS_TRY(open_files(t));
     t->set.read = t->set.file->info;
     if (t->train->validation > 0 && t->set.file->info.examples > 0) GLS_TRY(split(t));
-    GLS_TRY(transform_sets(t));
+    return transform_sets(t);
+}
+
+/* Sets take what they hold off data.memory in the order in which they are opened: the training set first. */
+static gls_status make_within(gls_training *t) {
+    gls_bound bound = {.left = t->data->memory, .scratch = t->data->scratch};
+    gls_source_bound(t->ctx, t->data->memory ? &bound : NULL);
+    gls_status status = make_sets(t);
+    gls_source_bound(t->ctx, NULL);
+    return status;
+}
+
+gls_status gls_training_open_sets(gls_training *t) {
+    GLS_TRY(make_within(t));
     if (t->set.train->info.examples < 1)
         return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: no examples", t->data->train ? t->data->train : "data");
     if (t->set.validation && t->set.validation->info.examples < 1)
