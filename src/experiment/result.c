@@ -106,11 +106,11 @@ static void add_origin(const gls_experiment_runner *r, json_t *to) {
 gls_status gls_experiment_describe(const gls_experiment_runner *r, json_t **out, gls_experiment_verdict *verdict) {
     const gls_experiment_text *text = r->experiment->text;
     double seconds = 0;
-    json_t *all =
-        json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:o, s:[], s:[], s:[], s:o}", "experiment",
-                  r->experiment->name, "title", text->title, "paper", text->paper, "rows", texts(&text->rows), "claim",
-                  text->claim, "here", text->here, "scale", r->scale->name, "seeds", (json_int_t)r->scale->seeds,
-                  "tune", protocol(r), "expect", "arms", "figures", "printed", tree(text->printed));
+    json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:[], s:[], s:[], s:o}", "experiment",
+                            r->experiment->name, "title", text->title, "paper", text->paper, "rows", texts(&text->rows),
+                            "claim", text->claim, "here", text->here, "scale", r->scale->name, "seeds",
+                            (json_int_t)r->scale->seeds, "first_seed", (json_int_t)r->scale->first_seed, "tune",
+                            protocol(r), "expect", "arms", "figures", "printed", tree(text->printed));
     *out = all;
     if (!all) return gls_fail(r->ctx, GLS_ERR_MEMORY, "experiment: no memory");
     for (int64_t i = 0; i < text->arms.count; i++) {

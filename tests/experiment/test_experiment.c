@@ -1,6 +1,8 @@
 /* Experiments from their files to their verdicts, against values worked out by hand. */
 #include "support.h"
 
+#include <glob.h>
+
 #include "experiment/experiment.h"
 
 #define HEAD "title: T\npaper: X\nrows: ['[X] table 1']\nclaim: C\nhere: H\n"
@@ -151,12 +153,16 @@ static void kill_after(void *user, const gls_experiment_progress *p) {
     if (k->after >= 0 && p->done >= k->after) gls_interrupt(k->ctx);
 }
 
-static char *run_killed(const char *path, const char *out, int64_t after, gls_status expected) {
+static char *run_killed(const char *path, const char *out, int jobs, int64_t after, gls_status expected) {
     gls_context *ctx = make_context(1, 1);
     killer k = {ctx, after, 0};
     gls_experiment *experiment;
-    gls_experiment_options options = {
-        .size = sizeof options, .folder = out, .threads = after >= 0 ? 2 : 1, .progress = kill_after, .user = &k};
+    gls_experiment_options options = {.size = sizeof options,
+                                      .folder = out,
+                                      .threads = after >= 0 ? 2 : 1,
+                                      .jobs = jobs,
+                                      .progress = kill_after,
+                                      .user = &k};
     gls_experiment_verdict verdict;
     char *json = NULL, *copy = NULL;
     assert_ok(ctx, gls_experiment_open(ctx, path, &experiment));
@@ -176,23 +182,86 @@ static char *run_killed(const char *path, const char *out, int64_t after, gls_st
     return copy;
 }
 
-/* Interrupted twice and on other threads it comes to the same numbers as in one go. */
+/* Interrupted twice, on other threads and side by side it comes to the same numbers as in one go. */
 static void a_killed_experiment_continues(void **state) {
     (void)state;
-    char folder[64], path[160], once[160], thrice[160];
+    char folder[64], path[160], once[160], beside[160], thrice[160];
     gls_context *ctx = make_context(1, 1);
     fresh_folder(folder);
     write_experiment(ctx, folder, "one", trained, path);
     gls_context_destroy(ctx);
     snprintf(once, sizeof once, "%s/once", folder);
+    snprintf(beside, sizeof beside, "%s/beside", folder);
     snprintf(thrice, sizeof thrice, "%s/thrice", folder);
-    char *whole = run_killed(path, once, -1, GLS_OK);
-    assert_null(run_killed(path, thrice, 0, GLS_ERR_INTERRUPTED));
-    assert_null(run_killed(path, thrice, 3, GLS_ERR_INTERRUPTED));
-    char *parts = run_killed(path, thrice, -1, GLS_OK);
+    char *whole = run_killed(path, once, 1, -1, GLS_OK), *all = run_killed(path, beside, 3, -1, GLS_OK);
+    assert_string_equal(whole, all);
+    assert_null(run_killed(path, thrice, 1, 0, GLS_ERR_INTERRUPTED));
+    assert_null(run_killed(path, thrice, 2, 3, GLS_ERR_INTERRUPTED));
+    char *parts = run_killed(path, thrice, 2, -1, GLS_OK);
     assert_string_equal(whole, parts);
     free(whole);
+    free(all);
     free(parts);
+    remove_tree(folder);
+}
+
+/* What fails in one lane is told by its own sentence, and ends the others. */
+static void a_failure_side_by_side_is_named(void **state) {
+    (void)state;
+    char folder[64], path[160], out[160];
+    gls_context *ctx = make_context(1, 1);
+    fresh_folder(folder);
+    write_experiment(ctx, folder, "one",
+                     HEAD "config:\n"
+                          "  data: {format: gaussians, train_size: 200, test_size: 40}\n"
+                          "  model: softmax\n"
+                          "  method: {name: msgd, lr: 0.05}\n"
+                          "  train: {epochs: 2, batch: 20}\n"
+                          "scales: [{name: quick, seeds: 3, first_seed: 7}]\n"
+                          "arms: [{name: a}, {name: b, set: [method.beta=3]}]\n"
+                          "expect: [{say: s, figure: test_loss, of: {a: 1}, at_most: 0}]\n",
+                     path);
+    snprintf(out, sizeof out, "%s/out", folder);
+    gls_experiment *experiment;
+    gls_experiment_options options = {.size = sizeof options, .folder = out, .threads = 1, .jobs = 3};
+    gls_experiment_verdict verdict;
+    assert_ok(ctx, gls_experiment_open(ctx, path, &experiment));
+    assert_int_equal(gls_experiment_run(experiment, &options, &verdict, NULL), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "beta"));
+    options.jobs = 257;
+    assert_int_equal(gls_experiment_run(experiment, &options, &verdict, NULL), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "jobs"));
+    gls_experiment_destroy(experiment);
+    gls_context_destroy(ctx);
+    remove_tree(folder);
+}
+
+/* Folders of runs are named by their seeds. */
+static void seeds_begin_where_the_scale_says(void **state) {
+    (void)state;
+    char folder[64], path[160], out[160], text[sizeof exact + 40], seed[400];
+    gls_context *ctx = make_context(1, 1);
+    fresh_folder(folder);
+    const char *at = strstr(exact, "seeds: 2");
+    snprintf(text, sizeof text, "%.*sseeds: 2, first_seed: 101%s", (int)(at - exact), exact, at + strlen("seeds: 2"));
+    write_experiment(ctx, folder, "one", text, path);
+    snprintf(out, sizeof out, "%s/out", folder);
+    gls_experiment *experiment;
+    gls_experiment_options options = {.size = sizeof options, .folder = out, .threads = 1};
+    gls_experiment_verdict verdict;
+    char *json = NULL;
+    assert_ok(ctx, gls_experiment_open(ctx, path, &experiment));
+    assert_ok(ctx, gls_experiment_run(experiment, &options, &verdict, &json));
+    assert_non_null(strstr(json, "\"first_seed\":101"));
+    gls_free(ctx, json);
+    for (int s = 100; s <= 103; s++) {
+        glob_t found = {0};
+        snprintf(seed, sizeof seed, "%s/runs/half/*/seed-%d", out, s);
+        assert_int_equal(glob(seed, 0, NULL, &found) == 0, s == 101 || s == 102);
+        globfree(&found);
+    }
+    gls_experiment_destroy(experiment);
+    gls_context_destroy(ctx);
     remove_tree(folder);
 }
 
@@ -248,6 +317,8 @@ int main(void) {
         cmocka_unit_test(the_rule_has_three_answers),
         cmocka_unit_test(intervals_are_students),
         cmocka_unit_test(a_killed_experiment_continues),
+        cmocka_unit_test(a_failure_side_by_side_is_named),
+        cmocka_unit_test(seeds_begin_where_the_scale_says),
         cmocka_unit_test(slips_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
