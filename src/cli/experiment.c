@@ -213,12 +213,7 @@ static const cli_flag flags[] = {
     {"out", "DIR",
      "folder for runs, result.json and report.html; what is finished there is not repeated; default: "
      "runs/experiment-NAME-SCALE"},
-    {.name = "jobs",
-     .value = "N",
-     .type = CLI_INT,
-     .minimum = 1,
-     .maximum = 256,
-     .help = "runs side by side (default: 1), each on its share of the processors; the numbers are the same"},
+    CLI_FLAG_JOBS,
     CLI_FLAG_THREADS,
     CLI_FLAG_JSON,
     CLI_FLAG_QUIET,
