@@ -51,9 +51,17 @@ def figure(stat):
     return say(stat["mean"]) + (f" ± {say(stat['deviation'], 2)}" if stat["deviation"] is not None else "")
 
 
+def in_words(name):
+    """"sharpness.lambda_max:last" is "lambda max (last)", "domains.0.accuracy" "domain 0 accuracy"."""
+    path, _, which = name.partition(":")
+    parts = path.replace("_", " ").split(".")
+    text = f"domain {parts[1]} {parts[2]}" if parts[0] == "domains" else parts[-1]
+    return f"{text} ({which})" if which else text
+
+
 def arms(result):
     tuned = any(arm["value"] for arm in result["arms"])
-    head = ["arm", *(["chosen"] if tuned else []), *(name.replace("_", " ") for name in result["show"])]
+    head = ["arm", *(["chosen"] if tuned else []), *map(in_words, result["show"])]
     rows = []
     for arm in result["arms"]:
         chosen = (arm["value"] or "–") + (" (edge)" if arm["edge"] else "")
