@@ -11,8 +11,10 @@ function grid(head, rows, named = false) {
     element("tbody", {}, ...rows.map((cells) => row("td", cells.map((cell, i) => (i || !named ? cell : element("th", { scope: "row" }, cell))))))));
 }
 
-// A figure's name in words: "sharpness.lambda_max:last" is "lambda max (last)", "domains.0.accuracy" "domain 0 accuracy".
+// A figure's name in words: "sharpness.lambda_max:last" is "lambda max (last)", "domains.0.accuracy" "domain 0 accuracy". A
+// title of its own stays.
 function inWords(name) {
+  if (!/^[a-z0-9_.]+(:[a-z]+)?$/.test(name)) return name;
   const [path, which] = name.split(":"), parts = path.split("."), plain = (text) => text.replaceAll("_", " ");
   const text = parts[0] === "domains" ? `domain ${parts[1]} ${plain(parts[2])}` : plain(parts[parts.length - 1]);
   return which ? `${text} (${which})` : text;
