@@ -265,6 +265,64 @@ static void seeds_begin_where_the_scale_says(void **state) {
     remove_tree(folder);
 }
 
+/* Losses of a zero network are log 2, whatever the sample: the curve's first and last place, and its steps, are known.
+ */
+static void curves_of_a_survey_are_series(void **state) {
+    (void)state;
+    gls_context *ctx = make_context(1, 1);
+    gls_experiment_verdict verdict;
+    json_t *result =
+        run_text(ctx,
+                 HEAD "kind: survey\n"
+                      "config:\n"
+                      "  data: {format: gaussians, train_size: 128, test_size: 10, classes: 2, features: 4}\n"
+                      "  model: softmax\n"
+                      "  method: sgd\n"
+                      "  survey: {only: sample_curves}\n"
+                      "  measure: {sample_curves: {smallest: 32, largest: 128, factor: 2, repeats: 2, products: 4}}\n"
+                      "scales: [{name: quick, seeds: 2}]\n"
+                      "arms: [{name: a}]\n"
+                      "expect:\n"
+                      "  - {say: first, of: {'a/sample_curves.loss_by_size:first': 1}, at_least: 0.69}\n"
+                      "  - {say: last, of: {'a/sample_curves.loss_by_size:last': 1}, at_most: 0.7}\n"
+                      "figures: [{title: L, draw: curves, y: sample_curves.loss_by_size}]\n",
+                 GLS_OK, &verdict);
+    near(mean_of(result, 0), log(2));
+    near(mean_of(result, 1), log(2));
+    json_t *lines = json_object_get(json_array_get(json_object_get(result, "figures"), 0), "lines");
+    json_t *points = json_object_get(json_array_get(lines, 0), "points");
+    assert_int_equal(json_array_size(points), 3);
+    near(json_number_value(json_array_get(json_array_get(points, 1), 0)), 64);
+    json_decref(result);
+    gls_context_destroy(ctx);
+}
+
+/* Two domains of 40 test rows each: the whole accuracy is the mean of theirs. */
+static void domains_have_figures(void **state) {
+    (void)state;
+    gls_context *ctx = make_context(1, 1);
+    gls_experiment_verdict verdict;
+    json_t *result = run_text(
+        ctx,
+        HEAD
+        "config:\n"
+        "  data: {format: gaussians, train_size: 100, test_size: 40, classes: 2, features: 4, transforms:\n"
+        "    [{mix: {sources: [{format: gaussians, train_size: 50, test_size: 40, classes: 2, features: 4}]}}]}\n"
+        "  model: softmax\n"
+        "  method: {name: sgd, lr: 0.1}\n"
+        "  train: {epochs: 1, batch: 10}\n"
+        "scales: [{name: quick, seeds: 2}]\n"
+        "arms: [{name: a}]\n"
+        "expect:\n"
+        "  - {say: s, of: {a/domains.0.accuracy: 0.5, a/domains.1.accuracy: 0.5, a/test_accuracy: -1}, at_most: 1}\n"
+        "  - {say: t, of: {a/domains.1.examples: 1}, at_most: 41}\n",
+        GLS_OK, &verdict);
+    near(mean_of(result, 0), 0);
+    near(mean_of(result, 1), 40);
+    json_decref(result);
+    gls_context_destroy(ctx);
+}
+
 /* ---- what is refused ---- */
 
 static void slips_are_named(void **state) {
@@ -319,6 +377,8 @@ int main(void) {
         cmocka_unit_test(a_killed_experiment_continues),
         cmocka_unit_test(a_failure_side_by_side_is_named),
         cmocka_unit_test(seeds_begin_where_the_scale_says),
+        cmocka_unit_test(curves_of_a_survey_are_series),
+        cmocka_unit_test(domains_have_figures),
         cmocka_unit_test(slips_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
