@@ -41,7 +41,7 @@ theory: tests ## every theorem as a check at full length; writes the tables of d
 
 experiments: configure ## the papers' experiments at scale quick (resumable); writes their results and docs/experiments.md
 	@ninja -C $(BUILD) glissade
-	@python3 scripts/experiments.py $(BUILD)/glissade
+	@python3 scripts/experiments.py $(BUILD)/glissade --jobs $$(nproc)
 
 bench: all ## benchmarks, side by side with their peers
 	@ninja -C $(BUILD) benchmarks

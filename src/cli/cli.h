@@ -52,6 +52,11 @@ typedef struct cli_flag {
         .name = "format", .value = "NAME",                                                                       \
         .help = "format of the rows, where it is not that of the training file; `glissade list data` lists them" \
     }
+#define CLI_FLAG_JOBS                                                                                           \
+    {                                                                                                           \
+        .name = "jobs", .value = "N", .type = CLI_INT, .minimum = 1, .maximum = 256,                            \
+        .help = "runs side by side (default: 1), each on its share of the processors; the numbers are the same" \
+    }
 #define CLI_FLAG_THREADS                                                                                      \
     {                                                                                                         \
         .name = "threads", .value = "N", .type = CLI_INT, .minimum = 0, .maximum = 1024,                      \
