@@ -83,7 +83,7 @@ deb: ## build the Debian packages of the committed state into build/deb
 deb-roots: ## build the packages in bare roots of Debian 12 and 13, install them in clean ones, run the demo there
 	@sh scripts/roots.sh --packages
 
-arm64: ## cross build for 64-bit ARM in a bare root of Debian 12; its fast tests run under emulation (root, debootstrap; hours)
+arm64: ## cross build for 64-bit ARM in a bare root of Debian 12; its fast tests, in single precision, run under emulation (root, debootstrap)
 	@sh scripts/roots.sh --arm64 bookworm
 
 docs: all ## one site of guides, C interface and commands, with search, in build/site
