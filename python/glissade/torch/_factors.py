@@ -14,8 +14,8 @@ from ._groups import Groups, Sized
 
 # Numbers that an intermediate result may have; more are made in several parts. Ours.
 ROOM = 1 << 22
-# Rows below which products of rows with rows are made whole, and the share of them that is made above. Ours.
-LEAST, GRAM = 32, 0.65
+# Rows of a half below which products of rows with rows are made whole, and the share of them that is made above. Ours.
+LEAST, GRAM = 64, 0.75
 
 
 class Factor(Protocol):
