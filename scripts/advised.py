@@ -99,7 +99,7 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--budget", default="30s")
     parser.add_argument("--half", choices=["developed", "held-out"], help="only these tasks")
-    wanted = parser.parse_args()
+    wanted = parser.parse_intermixed_args()
     kept = {one["task"]: one for one in json.loads(KEPT.read_text())} if KEPT.exists() else {}
     for name, given, result in tasks():
         half = half_of(name)

@@ -189,7 +189,7 @@ def main():
     parser.add_argument("--scale", default="quick")
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     parser.add_argument("--write", action="store_true", help="run nothing")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     if not given.write and not given.glissade:
         parser.error("expected the command's path, or --write")
     if not given.write:
