@@ -126,7 +126,7 @@ static void goes_through_the_runs_schedule(void **state) {
         const char *schedule;
         int64_t steps;
         double lr[6];
-    } table[] = {{"{name: step, at: [2, 4]}", 3, {0.5, 0.05, 0.005}},
+    } cases[] = {{"{name: step, at: [2, 4]}", 3, {0.5, 0.05, 0.005}},
                  {"{name: step, at: [2, 4]}", 6, {0.5, 0.5, 0.05, 0.05, 0.005, 0.005}},
                  {"{name: cosine}", 2, {0.5, 0.25}}};
     gls_context *ctx = make_context(1, 1);
@@ -134,12 +134,12 @@ static void goes_through_the_runs_schedule(void **state) {
                                          "method: {name: sgd, lr: 0.1}\ntrain: {threads: 1}\n");
     gls_prober *prober = NULL;
     assert_ok(ctx, gls_prober_create(ctx, config, 60, &prober));
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        gls_value *schedule = config_from(ctx, table[i].schedule);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gls_value *schedule = config_from(ctx, cases[i].schedule);
         rates r = {0};
         gls_probe wanted = {.method = "{name: sgd}",
                             .batch = 60,
-                            .steps = table[i].steps,
+                            .steps = cases[i].steps,
                             .lr = 0.5,
                             .schedule = schedule,
                             .run_examples = 360,
@@ -147,8 +147,8 @@ static void goes_through_the_runs_schedule(void **state) {
                             .user = &r};
         gls_probe_outcome outcome;
         assert_ok(ctx, gls_probe_run(prober, &wanted, &outcome));
-        assert_int_equal(r.steps, table[i].steps);
-        for (int64_t k = 0; k < r.steps; k++) assert_true(fabs(r.lr[k] - table[i].lr[k]) < 1e-12);
+        assert_int_equal(r.steps, cases[i].steps);
+        for (int64_t k = 0; k < r.steps; k++) assert_true(fabs(r.lr[k] - cases[i].lr[k]) < 1e-12);
         gls_value_destroy(ctx, schedule);
     }
     gls_prober_destroy(prober);
