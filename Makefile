@@ -4,7 +4,7 @@ SETUP = $(if $(GLISSADE_NO_SETUP),true,sh scripts/setup.sh)
 DESTDIR ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo tests test test-slow python wheel theory experiments bench asan clang fuzz format format-check lint howto roots arm64 docs deb deb-roots install help info clean
+.PHONY: all setup configure demo tests test test-slow python wheel theory experiments bench asan clang fuzz format format-check lint howto roots wheel-roots arm64 docs deb deb-roots install help info clean
 
 all: configure ## build the libraries and the commands build/glissade, build/glissade64
 	@ninja -C $(BUILD)
@@ -41,7 +41,7 @@ theory: tests ## every theorem as a check at full length; writes the tables of d
 
 experiments: configure ## the papers' experiments at scale quick (resumable); writes their results and docs/experiments.md
 	@ninja -C $(BUILD) glissade
-	@python3 scripts/experiments.py $(BUILD)/glissade
+	@python3 scripts/experiments.py $(BUILD)/glissade --jobs $$(nproc)
 
 bench: all ## benchmarks, side by side with their peers
 	@ninja -C $(BUILD) benchmarks
@@ -52,13 +52,14 @@ asan: setup ## the tests under the address and undefined-behaviour sanitizers
 	@ninja -C build-asan all meson-test-prereq
 	@python3 scripts/test.py build-asan fast
 
-clang: setup ## a build with clang, warnings as errors
-	@CC=clang sh scripts/configure.sh build-clang
+clang: setup ## a build with clang, warnings as errors (not optimised: it looks at the code only)
+	@CC=clang sh scripts/configure.sh build-clang -Doptimization=0 -Dclones=false
 	@ninja -C build-clang all meson-test-prereq benchmarks
 
-fuzz: setup ## libFuzzer targets (clang) in build-fuzz/
+fuzz: setup ## libFuzzer targets (clang) in build-fuzz/; FUZZ_SECONDS=600 also runs each so long
 	@CC=clang sh scripts/configure.sh build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dbench=false
 	@ninja -C build-fuzz
+	@[ -z "$(FUZZ_SECONDS)" ] || sh scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 
 format: ## clang-format every source
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
@@ -81,6 +82,9 @@ deb: ## build the Debian packages of the committed state into build/deb
 
 deb-roots: ## build the packages in bare roots of Debian 12 and 13, install them in clean ones, run the demo there
 	@sh scripts/roots.sh --packages
+
+wheel-roots: wheel ## the wheel in a bare root of Debian 13 without any -dev package: its tests alone, then beside PyTorch (root; 5 GB)
+	@sh scripts/roots.sh --wheel trixie
 
 arm64: ## cross build for 64-bit ARM in a bare root of Debian 12; its fast tests run under emulation (root, debootstrap; hours)
 	@sh scripts/roots.sh --arm64 bookworm

@@ -2,11 +2,14 @@
 
 Usage: clipping_torch.py [--models mlp,convnet,gpt,resnet] [--batch N] [--repeat N] [--threads N] [--microbatch 1,16]
 Opacus is left out where it is not installed. One line of JSON a model and way: milliseconds of plain and clipped
-gradient (medians over alternating repetitions), and their ratio. What Opacus does: every example's gradient clipped to
+gradient (medians over alternating repetitions), and their ratio; MiB that each has taken at its peak over what was
+there before, model and data, and that ratio. What Opacus does: every example's gradient clipped to
 one bound, by two backward passes; ours beside it with the same bound.
 """
 
 import argparse
+import ctypes
+import gc
 import json
 import statistics
 import time
@@ -145,6 +148,30 @@ def milliseconds(run):
     return 1e3 * (time.perf_counter() - begin)
 
 
+def resident(field):
+    """MiB of this process: VmRSS now, VmHWM at its peak."""
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+
+def peak(run):
+    """MiB that a run takes at most."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    with open("/proc/self/clear_refs", "w") as clear:
+        clear.write("5")  # VmHWM begins anew.
+    before = resident("VmRSS")
+    run()
+    return resident("VmHWM") - before
+
+
+def peak_of(make):
+    """Of a second run, which makes its gradients anew."""
+    run = make()
+    run()
+    return peak(run)
+
+
 def compare(name, way, make, reference, repeat):
     """Alternates the two, so that what else the machine does falls on both."""
     run, other, times = make(), reference(), ([], [])
@@ -153,8 +180,10 @@ def compare(name, way, make, reference, repeat):
         times[0].append(milliseconds(other))
         times[1].append(milliseconds(run))
     base, mine = (statistics.median(t) for t in times)
+    plain_memory, memory = peak_of(reference), peak_of(make)
     print(json.dumps({"model": name, "way": way, "plain_ms": round(base, 1), "ms": round(mine, 1),
-                      "ratio": round(mine / base, 2)}), flush=True)  # fmt: skip
+                      "ratio": round(mine / base, 2), "plain_mib": round(plain_memory), "mib": round(memory),
+                      "memory_ratio": round(memory / plain_memory, 2)}), flush=True)  # fmt: skip
 
 
 def compare_model(name, sizes, batch, repeat):

@@ -30,7 +30,7 @@ def write(path, quoted):
 
 
 def ours(path, threads):
-    process = subprocess.Popen([build / "bench/bench_csv", path, str(threads), "target"], stdin=subprocess.PIPE,
+    process = subprocess.Popen([build / "bench/bench_reader", path, str(threads), "csv", "target"], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, text=True, env=dict(os.environ, OMP_NUM_THREADS=str(threads)))
 
     def run():

@@ -10,7 +10,7 @@ export OPENBLAS_CORETYPE=$core
 echo "== step rules"
 sh "$here/methods.sh" "$build"
 echo "== training steps of networks"
-/usr/bin/python3 "$here/networks_torch.py" "$build/bench/bench_networks" 2 || echo "(skipped: no PyTorch)"
+"${TORCH_PYTHON:-/usr/bin/python3}" "$here/networks_torch.py" "$build" 2 || echo "(skipped: no PyTorch)"
 echo "== training steps of sequence models"
 "${TORCH_PYTHON:-/usr/bin/python3}" "$here/sequences_torch.py" "$build" 2 || echo "(skipped: no PyTorch from 2.4 on)"
 echo "== optimizers of glissade.torch"

@@ -9,24 +9,13 @@ memory; eager and compiled, and each with `-bf16` appended under autocast. Every
 own, so that the peak of memory is its own too (compiled: the compiler's included). Printed: tokens a second, ours over
 the peer's, what norms of every sentence's gradient cost us, and the share of a roofline made in the same rounds
 (roofline.c); the same for processor time, the better figure on a busy machine, where waiting threads sleep."""
-import os
-import statistics
-import subprocess
 import sys
-import time
 
-with open("/proc/cpuinfo") as file:
-    CORE = "SkylakeX" if "avx512f" in file.read() else "Haswell"
-ENVIRONMENT = {"OPENBLAS_CORETYPE": CORE, "MALLOC_MMAP_THRESHOLD_": "4000000000",
-               "MALLOC_TRIM_THRESHOLD_": "4000000000", "OMP_WAIT_POLICY": "passive"}
+from alternate import Program, alternate, peers, serve
+
+QUIET = {"OMP_WAIT_POLICY": "passive"}
 ROWS, LENGTH, VOCABULARY = 16, 128, 8000
 CASES = {"decoder-16": 2, "lstm-16": 2}
-
-
-def peak():
-    """MiB of resident memory at most, so far."""
-    with open("/proc/self/status") as file:
-        return int(next(line for line in file if line.startswith("VmHWM")).split()[1]) / 1024
 
 
 def models():
@@ -76,12 +65,11 @@ def models():
     return {"decoder-16": Decoder, "lstm-16": Lstm}
 
 
-def serve(case, variant, threads):
+def serve_case(case, variant, threads):
     """As a process of its own: reads numbers of steps, answers with seconds and the peak of memory in MiB."""
     import torch
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    before = peak()
     model = models()[case]()
     tokens, labels = torch.randint(VOCABULARY, (2, ROWS, LENGTH)).unbind()
     method = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
@@ -92,65 +80,28 @@ def serve(case, variant, threads):
         return torch.nn.functional.cross_entropy(z.flatten(0, 1).float(), labels.flatten())
 
     value = torch.compile(loss) if variant.startswith("compiled") else loss
+
+    def step():
+        method.zero_grad()
+        value().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        method.step()
+
     print(torch.__version__, flush=True)
-    for line in sys.stdin:
-        start, used = time.perf_counter(), time.process_time()
-        for _ in range(int(line)):
-            method.zero_grad()
-            value().backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            method.step()
-        print(time.perf_counter() - start, time.process_time() - used, peak() - before, flush=True)
-
-
-class Program:
-    def __init__(self, *command):
-        environment = {**os.environ, **ENVIRONMENT}
-        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True, env=environment)
-
-    def ask(self, *words):
-        print(*words, file=self.process.stdin, flush=True)
-        return [float(word) for word in self.process.stdout.readline().split()]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def peer(case, variant, threads):
-    program = Program(sys.executable, __file__, "--serve", case, variant, threads)
-    version = program.process.stdout.readline().strip()
-    return program, version
+    serve(step)
 
 
 def compare(build, case, count, threads, rounds, variants):
-    ours = Program(f"{build}/bench/bench_networks", threads)
-    normed = Program(f"{build}/bench/bench_networks", threads)
-    roof = Program(f"{build}/bench/bench_roofline", threads)
-    peers = {variant: peer(case, variant, threads) for variant in variants}
-    asks = {"ours": lambda: ours.ask(case, count), "norms": lambda: normed.ask("norms", case, count),
-            "roofline": lambda: roof.ask(case, count),
-            **{name: lambda program=program: program.ask(count) for name, (program, _) in peers.items()}}
-    found = {name: [] for name in asks}
-    for ask in asks.values():
-        ask(), ask()
-    for _ in range(rounds):
-        for name, ask in asks.items():
-            time.sleep(0.02)
-            found[name].append(ask())
-    tokens = ROWS * LENGTH * count
-    print(f"{case}: torch {next(iter(peers.values()))[1] if peers else '-'}")
-    print(f"  {'':14} {'tokens/s':>9} {'ours over it':>13} {'spread':>13} {'in CPU time':>12} {'peak MiB':>9}")
-    for name, answers in found.items():
-        seconds = [answer[0] for answer in answers]
-        ratios, cpu = ([other[k] / mine[k] for mine, other in zip(found["ours"], answers)] for k in (0, 1))
-        memory = "" if name == "roofline" else f"{answers[-1][2]:9.0f}"
-        print(f"  {name:14} {tokens / statistics.median(seconds):9.0f} {statistics.median(ratios):13.2f} "
-              f"{min(ratios):7.2f}{max(ratios):6.2f} {statistics.median(cpu):12.2f} {memory}", flush=True)
-    products = statistics.median(answer[2] / (answer[2] + answer[3]) for answer in found["roofline"])
-    print(f"  roofline: {100 * products:.0f}% of its time in products")
-    for program in (ours, normed, roof, *(program for program, _ in peers.values())):
+    ours = Program(f"{build}/bench/bench_networks", threads, **QUIET)
+    normed = Program(f"{build}/bench/bench_networks", threads, **QUIET)
+    roof = Program(f"{build}/bench/bench_roofline", threads, **QUIET)
+    others, version = peers(__file__, case, variants, threads, **QUIET)
+    print(f"{case}: torch {version}")
+    alternate({"ours": lambda: ours.ask(case, count), "norms": lambda: normed.ask("norms", case, count),
+               "roofline": lambda: roof.ask(case, count),
+               **{name: lambda program=program: program.ask(count) for name, program in others.items()}},
+              rounds, "tokens", ROWS * LENGTH * count)
+    for program in (ours, normed, roof, *others.values()):
         program.close()
 
 
@@ -165,6 +116,6 @@ def main():
 
 if __name__ == "__main__":
     if sys.argv[1] == "--serve":
-        serve(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        serve_case(sys.argv[2], sys.argv[3], int(sys.argv[4]))
     else:
         main()

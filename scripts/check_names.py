@@ -14,11 +14,11 @@ WORDS = {
     "base": """add align64 alloc allocator arena array arrays axpy bf16 blas block combine compare context count dgemm distance
         dot draw dtype fail file fill flush free gemm interrupt interrupted ints kind largest law layout least length lengths
         list lock log make matrix member name nearest note notice omp operand option options parallel parts printout processors random read
-        reader real reals record registry resize scale seconds sort sprintf status strdup sum task team tensors text texts value
+        reader real reals record registry resize scale seconds side sort sprintf status strdup sum task team tensors text texts value
         values worker write writer yaml""",
     "comm": "comm reduce",
-    "data": """batch bytes classes column csv data delimited dense description documents fetch fitted format frame gather images
-        learned loader npy owned part picture rank rows sampler scan source sparse stream target token tokenizer transform transforms
+    "data": """batch bound bytes classes column csv data delimited dense description documents fetch fitted format frame gather images
+        learned loader npy owned part picture rank rows sampler scan source sparse stored stream target token tokenizer transform transforms
         vocabulary wrapper zip""",
     "problem": """analytic ask constants coupling evaluate evaluation function generic glm link mode objective oracle output
         partition piecewise point prediction problem product sequence sink span want""",

@@ -1,10 +1,11 @@
 """Runs the papers' experiments and writes docs/experiments.md from their results.
 
-usage: experiments.py GLISSADE [--scale SCALE] [NAME ...]    runs them (all, if none is named) in runs/, and keeps
-                                                             each result as experiments/NAME/SCALE.json
-       experiments.py --write                                writes the document from the results that are kept
+usage: experiments.py GLISSADE [--scale SCALE] [--jobs N] [NAME ...]
+                                 runs them (all, if none is named) in runs/, and keeps each result as experiments/NAME/SCALE.json
+       experiments.py --write    writes the document from the results that are kept
 
-What stands between the document's two marks is replaced; what stands below them is written by hand.
+What stands between the document's two marks is replaced: the results, and for each paper what experiments/reading.md says
+of them. What stands below the marks is written by hand.
 """
 import argparse
 import json
@@ -14,6 +15,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDER, DOCUMENT = ROOT / "experiments", ROOT / "docs/experiments.md"
+READING, ADVISED = FOLDER / "reading.md", FOLDER / "advised.json"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 PAPERS = {"M": "Micro-batch clipping", "D": "Gradient diversity", "N": "Normalised gradients with momentum",
           "A": "Adaptive clipping under heavy tails", "T": "The thesis"}
@@ -49,9 +51,17 @@ def figure(stat):
     return say(stat["mean"]) + (f" ± {say(stat['deviation'], 2)}" if stat["deviation"] is not None else "")
 
 
+def in_words(name):
+    """"sharpness.lambda_max:last" is "lambda max (last)", "domains.0.accuracy" "domain 0 accuracy"."""
+    path, _, which = name.partition(":")
+    parts = path.replace("_", " ").split(".")
+    text = f"domain {parts[1]} {parts[2]}" if parts[0] == "domains" else parts[-1]
+    return f"{text} ({which})" if which else text
+
+
 def arms(result):
     tuned = any(arm["value"] for arm in result["arms"])
-    head = ["arm", *(["chosen"] if tuned else []), *(name.replace("_", " ") for name in result["show"])]
+    head = ["arm", *(["chosen"] if tuned else []), *map(in_words, result["show"])]
     rows = []
     for arm in result["arms"]:
         chosen = (arm["value"] or "–") + (" (edge)" if arm["edge"] else "")
@@ -60,8 +70,10 @@ def arms(result):
 
 
 def section(result):
-    parts = [f"### {result['title']}", f"`glissade experiment {result['experiment']} --scale {result['scale']}`; {', '.join(result['rows'])}; "
-             f"{result['seeds']} seeds, {result['seconds']:.0f} s of runs, {result['date']}, version {result['version']}.",
+    first = result.get("first_seed", 1)
+    parts = [f"### {result['title']} ({result['scale']})",
+             f"`glissade experiment {result['experiment']} --scale {result['scale']}`; {', '.join(result['rows'])}; "
+             f"seeds {first} to {first + result['seeds'] - 1}, {result['seconds']:.0f} s of runs, {result['date']}, version {result['version']}.",
              f"*The paper:* {result['claim']}", f"*Here:* {result['here']}",
              f"**{result['verdict'][0].upper()}{result['verdict'][1:]}.**",
              table(["claimed", "how much", "found, with 95% interval", "verdict"], map(effect, result["expect"])), arms(result)]
@@ -88,19 +100,80 @@ def kept():
             yield json.loads(path.read_text())
 
 
+def reading():
+    """{"M": "..."}: what experiments/reading.md says under "## [M]"."""
+    parts = READING.read_text().split("\n## [") if READING.exists() else []
+    return {part[0]: part.split("\n", 1)[1].strip() for part in parts[1:]}
+
+
+def overview(results):
+    """Every experiment by its verdicts, and what became of the quick ones on seeds that they had not seen."""
+    names = sorted({(r["paper"], r["experiment"]) for r in results}, key=lambda one: (list(PAPERS).index(one[0]), one[1]))
+    found = {(r["experiment"], r["scale"]): r for r in results}
+    rows, again, same = [], 0, 0
+    for paper, name in names:
+        cells = []
+        for scale in SCALES[:2]:
+            one = found.get((name, scale))
+            cells += [one["verdict"], f"{one['seconds']:.0f}"] if one else ["–", "–"]
+        quick, small = (found.get((name, scale)) for scale in SCALES[:2])
+        if quick and small:
+            again += 1
+            same += quick["verdict"] == small["verdict"]
+        rows.append([f"[{paper}] {name}", *cells])
+    text = ["## All of them", table(["experiment", "quick", "seconds", "small", "seconds"], rows)]
+    if again:
+        text.append(f"Small scales run longer, on more seeds, and on seeds that the quick ones had not seen: of {again} experiments "
+                    f"at both scales {same} came to the same verdict.")
+    return text
+
+
+def sentences(results):
+    """Sentence by sentence, what was found at both scales."""
+    found, rows = {(r["experiment"], r["scale"]): r for r in results}, []
+    for (name, scale), quick in found.items():
+        small = found.get((name, "small"))
+        if scale != "quick" or not small:
+            continue
+        later = {one["say"]: one for one in small["expect"]}
+        for one in quick["expect"]:
+            if one["say"] in later:
+                cells = [f"{say(x['mean'])} ({say(x['low'])} to {say(x['high'])}): {x['verdict']}" for x in (one, later[one["say"]])]
+                rows.append([name, one["say"], *cells])
+    return [table(["experiment", "claimed", "quick", "small"], rows)] if rows else []
+
+
+def advice():
+    """What `glissade advise` came to on the tasks of these experiments."""
+    if not ADVISED.exists():
+        return []
+    rows = []
+    for one in json.loads(ADVISED.read_text()):
+        told = one["advised"]
+        rows.append([one["task"], one["half"], f"{one['best']} at {one['best_rate'] or '–'}: {say(one['best_loss'])}",
+                     f"{told.get('method', '–')} at {told.get('lr', '–')}, batch {told.get('batch', '–')}: {say(one['advised_loss'])}",
+                     f"{say(one['ratio'], 3)} ({say(one['low'], 3)} to {say(one['high'], 3)})"])
+    note = reading().get("a", "")
+    return ["## Advice beside the best arm",
+            "`scripts/advised.py` asks `glissade advise` once for each task, trains what it recommends with the arms' seeds, and "
+            "divides its held-out loss by that of the best arm found (ratio, with a 95% interval over seeds).",
+            table(["task", "half", "best arm: held-out loss", "advised: held-out loss", "ratio"], rows), *([note] if note else [])]
+
+
 def document():
-    results, parts = list(kept()), []
+    results, words = list(kept()), reading()
+    parts = [*overview(results), *sentences(results), *advice()]
     for letter, title in PAPERS.items():
         own = [r for r in results if r["paper"] == letter]
         if own:
-            parts += [f"## [{letter}] {title}", summary(own), *(section(r) for r in own)]
+            parts += [f"## [{letter}] {title}", summary(own), *([words[letter]] if letter in words else []), *(section(r) for r in own)]
     text = DOCUMENT.read_text()
     before, rest = text.split(BEGIN)
     DOCUMENT.write_text(before + BEGIN + "\n\n" + "\n\n".join(parts) + "\n\n" + END + rest.split(END)[1])
 
 
-def run(glissade, name, scale):
-    words = [glissade, "experiment", name, "--scale", scale]
+def run(glissade, name, scale, jobs):
+    words = [glissade, "experiment", name, "--scale", scale, "--jobs", str(jobs)]
     done = subprocess.run([*words, "--json", "--out", str(ROOT / "runs" / f"experiment-{name}-{scale}")], stdout=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(words)}: exit code {done.returncode}")
@@ -114,6 +187,7 @@ def main():
     parser.add_argument("glissade", nargs="?")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--scale", default="quick")
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     parser.add_argument("--write", action="store_true", help="run nothing")
     given = parser.parse_args()
     if not given.write and not given.glissade:
@@ -122,7 +196,7 @@ def main():
         rows = json.loads(subprocess.run([given.glissade, "list", "experiments", "--json"], check=True, stdout=subprocess.PIPE, text=True).stdout)
         there = {row["name"]: row["scales"].split() for row in rows["experiments"] if row["name"]}
         for name in given.names or sorted(name for name, scales in there.items() if given.scale in scales):
-            run(given.glissade, name, given.scale)
+            run(given.glissade, name, given.scale, given.jobs)
     document()
 
 

@@ -38,7 +38,8 @@ test)
 wheel)
     mkdir -p build/wheel
     "$python" -m pip wheel -q --no-build-isolation --no-deps -Cbuild-dir="$environment/build" -w build/wheel .
-    has auditwheel || "$python" -m pip install -q auditwheel
+    has auditwheel && has abi3audit || "$python" -m pip install -q auditwheel abi3audit
+    "$python" -m abi3audit --strict build/wheel/glissade-*.whl
     # OpenMP's runtime stays outside: a copy would be a second one beside PyTorch's.
     "$python" -m auditwheel repair --plat auto --exclude libgomp.so.1 -w build/wheel/alone build/wheel/glissade-*.whl
     ls build/wheel/*.whl build/wheel/alone/*.whl

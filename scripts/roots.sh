@@ -1,18 +1,21 @@
 #!/bin/sh
 # The README's two commands as its reader would run them, each in a bare root of a Debian release that has nothing but git and
-# make: roots.sh [--packages | --arm64] [SUITE...]. With --packages: the Debian packages are built in one bare root and installed in a
+# make: roots.sh [--packages | --arm64 | --wheel] [SUITE...]. With --packages: the Debian packages are built in one bare root and installed in a
 # second one, which runs the demo and builds an example. With --arm64: a cross build for 64-bit ARM, without OpenBLAS, oneDNN and
-# MPI, whose tests run under qemu's user emulation. Ends with `roots: N passed, N failed, N skipped`; a root that cannot be
+# MPI, whose tests run under qemu's user emulation. With --wheel: the Python wheel of build/wheel/alone (make wheel) in a root
+# with Python and no -dev package: its tests alone, then beside PyTorch, in one OpenMP runtime. Ends with `roots: N passed, N failed, N skipped`; a root that cannot be
 # made here is skipped.
 #   GLISSADE_ROOTS  where the roots are made (default: a new temporary folder); logs stay there, roots are removed
 #   GLISSADE_ROOTS_TESTS  releases whose `make test` is run too (default: all); the others only run the demo
-#   GLISSADE_ARM64_TESTS  targets of the cross build's tests, as tests/test_base_gemm (default: all of the fast suite; hours)
+#   GLISSADE_ARM64_TESTS  a few tests of the cross build by their names, as base_gemm (default: all of its fast suite)
+#   GLISSADE_WHEEL_TORCH  what pip installs beside the wheel (default: torch); empty: nothing
 #   GLISSADE_MPI    mpich: install and build with MPICH in place of Open MPI
 set -eu
 what=commands
 case ${1:-} in
 --packages) what=packages; shift ;;
 --arm64) what=arm64; shift ;;
+--wheel) what=wheel; shift ;;
 esac
 suites=${*:-bookworm trixie}
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -108,29 +111,48 @@ cross_packages="crossbuild-essential-arm64 qemu-user-static pkg-config meson nin
 libc6-dev:arm64 libgomp1:arm64 liblapacke-dev:arm64 libyaml-dev:arm64 libjansson-dev:arm64 zlib1g-dev:arm64 liblzma-dev:arm64 libpng-dev:arm64
 libxxhash-dev:arm64 libcsv-dev:arm64 libpcre2-dev:arm64 libunistring-dev:arm64 libcmocka-dev:arm64 libjpeg62-turbo-dev:arm64 libjs-chart.js"
 
-# The programs that the build knows: each says how many of its checks passed.
-run_cross_tests() {
-    if [ -n "${GLISSADE_ARM64_TESTS:-}" ]; then
-        enter "$1" "cd /root/glissade; for t in $GLISSADE_ARM64_TESTS; do
-            (cd build && GLISSADE_EMULATOR=qemu-aarch64-static OMP_WAIT_POLICY=passive qemu-aarch64-static \$PWD/\$t) >out 2>&1 || echo \"\$t failed\"
-            grep -hE '^(\[  (PASSED|FAILED)  \]|ok|not ok)' out | sed \"s|^|\$t: |\" || tail -n 3 out
-        done"
-    else
-        enter "$1" "cd /root/glissade; python3 scripts/test.py build fast"
-    fi
-}
-
 arm64() {
-    root=$1
+    root=$1 programs="all meson-test-prereq"
+    [ -z "${GLISSADE_ARM64_TESTS:-}" ] || programs="glissade $(echo " $GLISSADE_ARM64_TESTS" | sed 's| \([^ ]\)| tests/test_\1|g')"
     clone "$root" &&
         seconds_of "install" enter "$root" "dpkg --add-architecture arm64; apt-get update -q
             apt-get install -q -y --no-install-recommends $(echo $cross_packages)" &&
         seconds_of "cross build" enter "$root" "cd /root/glissade; meson setup build --cross-file scripts/arm64.ini \
             -Dopenblas=disabled -Ddnnl=disabled -Dmpi=disabled -Donnx=disabled -Ddefault_library=shared -Dbench=false \
-            -Doptimization=1; ninja -C build glissade ${GLISSADE_ARM64_TESTS:-all meson-test-prereq}" &&
+            -Doptimization=2; ninja -C build $programs" &&
         enter "$root" "cd /root/glissade; file=build/glissade; od -An -tu2 -j18 -N2 \$file; qemu-aarch64-static \$file version" |
             sed 's/^/   /' &&
-        run_cross_tests "$root" | sed 's/^/   /'
+        seconds_of "tests" enter "$root" "cd /root/glissade; python3 scripts/test.py build fast ${GLISSADE_ARM64_TESTS:-}" &&
+        grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | sed 's/^/   /'
+}
+
+# Fails where a -dev package has come along, or where a process that computes with both has two OpenMP runtimes.
+wheel_alone="dpkg-query -W -f='\${Package}\n' | grep -e '-dev\$' && exit 1; true"
+one_openmp='
+import numpy, torch, glissade
+torch.set_num_threads(2)
+(torch.ones(500, 500) @ torch.ones(500, 500)).exp().sum()
+glissade.method("sgd", 10**6, lr=0.1).step(numpy.ones(10**6, "f4"), numpy.ones(10**6, "f4"))
+found = {line.split()[-1] for line in open("/proc/self/maps") if "libgomp" in line or "libiomp" in line or "/libomp" in line}
+print("OpenMP runtime:", *found)
+assert len(found) == 1, found
+'
+
+wheel() {
+    root=$1 beside=${GLISSADE_WHEEL_TORCH-torch}
+    ls "$here"/build/wheel/alone/glissade-*.whl >>"$log" || { echo "no wheel: make wheel" >>"$log"; return 1; }
+    cp -r "$here"/build/wheel/alone/glissade-*.whl "$here/python/tests" "$here/python/examples" "$root/root"
+    cp "${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}" "$root/root/certificates" 2>>"$log" || true
+    pip="[ ! -e certificates ] || export PIP_CERT=/root/certificates; env/bin/python -m pip install -q"
+    pass="env/bin/python -m pytest -q -rs -p no:cacheprovider tests"
+    seconds_of "install" enter "$root" "apt-get update -q; apt-get install -q -y --no-install-recommends python3-venv libgomp1
+        cd /root; python3 -m venv env; $pip ./glissade-*.whl pytest; $wheel_alone" &&
+        seconds_of "tests alone" enter "$root" "cd /root; $pass" && tail -n 1 "$log" | sed 's/^/   /' || return 1
+    [ -n "$beside" ] || return 0
+    printf '%s' "$one_openmp" >"$root/root/one_openmp.py"
+    seconds_of "install $beside" enter "$root" "cd /root; $pip $beside" &&
+        enter "$root" "cd /root; env/bin/python one_openmp.py" | sed 's/^/   /' &&
+        seconds_of "tests beside $beside" enter "$root" "cd /root; $pass" && tail -n 1 "$log" | sed 's/^/   /'
 }
 
 reason=$(why_not)

@@ -29,7 +29,8 @@ def tell(good, what, *outputs, skip=""):
 
 def near(name, out):
     words = dict(zip(out.split()[::2], out.split()[1::2]))
-    want = {"own_objective": {"a": 2.0, "b": 1.5, "c": 0.5}, "own_loop": {"x": 1.0, "y": 1.0}}[name]
+    want = {"own_objective": {"a": 2.0, "b": 1.5, "c": 0.5}, "own_loop": {"x": 1.0, "y": 1.0},
+            "own_clipping": {"x": 1.010, "y": 1.010}}[name]
     return all(abs(float(words[key]) - value) < 0.06 for key, value in want.items())
 
 
@@ -98,6 +99,8 @@ with tempfile.TemporaryDirectory() as temporary:
         stage.by_pkg_config("own_loop.c", C, "glissade", kind)
         stage.by_pkg_config("own_loop.c", CPP, "glissade", kind)
         stage.by_pkg_config("own_loop.c", C, "glissade64", kind)
+        stage.by_pkg_config("own_clipping.c", C, "glissade", kind)
+        stage.by_pkg_config("own_clipping.c", CPP, "glissade64", kind)
         stage.by_pkg_config("own_loop.c", CPP, "glissade64", kind)
         stage.by_cmake(kind)
     stage.has("bin/glissade", "bin/glissade64", "share/man/man1/glissade.1", "share/man/man1/glissade-train.1",

@@ -3,6 +3,7 @@
 Usage: test_onnx.py GLISSADE. Prints TAP. onnxruntime and NumPy are looked for in this Python and in the one that
 GLISSADE_PEERS names; without them the exports are made and not run.
 """
+import csv
 import json
 import os
 import pathlib
@@ -24,11 +25,13 @@ LINES = "{format: text, train: lines.txt, test: linestest.txt, unit: byte, lengt
 LABELLED = "{format: text, train: labels.tsv, test: labelstest.tsv, unit: char, length: 14, rows: labelled}"
 SPANS = "{format: text, train: spans.tsv, test: spanstest.tsv, unit: char, length: 24, rows: spans, texts: [2, 3]}"
 PADDED = "{format: tones, train_size: 200, test_size: 40, max_labels: 3}"
+TABLE = "{format: csv, train: table.csv, test: tabletest.csv, target: y, fill: mean, transforms: [standardize]}"
 STREAM = TEXT[:-1] + ", streams: 1}"
 HIDDEN = TEXT[:-1] + ", transforms: [mask_tokens]}"
 CASES = [
     ("least_squares", "real", "{name: least_squares}"),
     ("logistic", FLAT, "{name: logistic, l2: 0.01}"),
+    ("logistic on a table", TABLE, "{name: logistic}"),
     ("smoothed_hinge", FLAT, "{name: smoothed_hinge}"),
     ("softmax", IMAGES, "{name: softmax}"),
     ("softmax without bias, images by channel", SCALED, "{name: softmax, bias: false}"),
@@ -126,6 +129,18 @@ def rows_of(data, folder):
     return {"input": numpy.load(folder / name).astype(numpy.float32)}, name
 
 
+def table_rows(folder, model):
+    """Rows of the table by what the model's file says of its inputs alone."""
+    meta = model.get_modelmeta().custom_metadata_map
+    names, fill = json.loads(meta["features"]), json.loads(meta["fill"])
+    def value(row, k):
+        column, _, text = names[k].partition("=")
+        return float(row[column] == text) if text else float(row[column]) if row[column] else fill[k]
+
+    rows = [[value(row, k) for k in range(len(names))] for row in csv.DictReader(open(folder / "tabletest.csv"))]
+    return {"input": numpy.array(rows, dtype=numpy.float32)}, "tabletest.csv"
+
+
 def run_rows(model, feed):
     """Outputs by name; what a row leaves goes into the next one."""
     names = [output.name for output in model.get_outputs()]
@@ -145,8 +160,9 @@ def run_rows(model, feed):
 def compare(data, folder):
     model = session(folder / "m.onnx")
     has = [i.name for i in model.get_inputs()]
-    feed, rows = padded_rows(data, folder, model) if "lengths" in has else rows_of(data, folder)
-    extra = ["--format", "text" if "text" in data else "frames" if "tones" in data else "npy"]
+    feed, rows = (padded_rows(data, folder, model) if "lengths" in has else table_rows(folder, model) if "csv" in data
+                  else rows_of(data, folder))
+    extra = ["--format", "text" if "text" in data else "frames" if "tones" in data else "csv" if "csv" in data else "npy"]
     run("predict", "run/final.safetensors", "--data", rows, "--out", "out.npy", *extra)
     expected = numpy.load(folder / "out.npy")
     names = [output.name for output in model.get_outputs()]
@@ -177,6 +193,17 @@ def lines_of(folder):
         (folder / f"spans{part}.tsv").write_text("".join("\t".join(s) + "\n" for s in spans))
 
 
+def tables(folder):
+    """Numbers, a text and missing numbers."""
+    draw = random.Random(6)
+    for part, count in (("", 160), ("test", 40)):
+        with open(folder / f"table{part}.csv", "w") as f:
+            print("age,city,income,y", file=f)
+            for k in range(count):
+                income = f"{draw.gauss(3, 2):.3f}" if draw.random() < 0.8 else ""
+                print(draw.randint(18, 90), draw.choice(["Rome", "Oslo", "Bern"]), income, draw.choice(["yes", "no"]), sep=",", file=f)
+
+
 print(f"1..{len(CASES)}")
 with tempfile.TemporaryDirectory() as temporary:
     folder = pathlib.Path(temporary)
@@ -189,6 +216,7 @@ with tempfile.TemporaryDirectory() as temporary:
         "--out", "frames.npy")
     run("data", "make", "tones", "--set", "train_size=40", "--set", "max_labels=3", "--to", "frames", "--out", "padded.npy")
     lines_of(folder)
+    tables(folder)
     for number, (what, data, model) in enumerate(CASES, 1):
         if data == "real":
             run("data", "make", "gaussians", "--set", "train_size=200", "--set", "features=5", "--out", "real.npy")

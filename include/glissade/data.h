@@ -76,6 +76,17 @@ GLS_API gls_status gls_source_open(gls_context *ctx, const char *format, const c
                                    const char *const *except, gls_part part, const gls_data_info *like,
                                    gls_source **out);
 
+/* What sources may hold of their rows in memory. */
+typedef struct gls_bound {
+    int64_t left;        /* bytes; sources take off what they hold */
+    const char *scratch; /* folder of scratch files, without a name, for rows that cannot be read out of their own file;
+                            NULL: $TMPDIR, else /tmp */
+    bool lenient;        /* what cannot stay on disk is held in memory all the same, instead of GLS_ERR_INPUT */
+} gls_bound;
+/* Sources of this context that are opened from now on stay within a bound, borrowed until the next call: rows that do
+ * not fit stay on disk, and give the same bits. NULL: there is none. */
+GLS_API void gls_source_bound(gls_context *ctx, gls_bound *bound);
+
 /* What a list of transforms has learned from training data (means, deviations, classes), as named vectors. Writing them
  * to a file and making another of them gives the same bits as the training run's own. */
 typedef struct gls_fitted gls_fitted;
@@ -126,9 +137,14 @@ GLS_API const gls_data_info *gls_source_info(const gls_source *source);
 typedef struct gls_column {
     const char *name;
     const int64_t *value; /* [examples] */
+    const char *const
+        *text; /* [texts] what the file has for the values 0 to texts - 1, or NULL: the values themselves */
+    int64_t texts;
 } gls_column;
 /* A named column, [examples], or NULL. */
 GLS_API const int64_t *gls_source_column(const gls_source *source, const char *name);
+/* What the file has for a value of a column of texts (a table's key); NULL where values are the file's own numbers. */
+GLS_API const char *gls_source_column_text(const gls_source *source, const char *name, int64_t value);
 /* Whether its rows carry labels or values to learn from; without, they can be predicted only. */
 GLS_API bool gls_source_has_targets(const gls_source *source);
 
@@ -257,6 +273,10 @@ typedef struct gls_sampler_options {
      * length, and then that of its blocks is random; a block is what a mini-batch should be. */
     const int64_t *length;
     int64_t window, block;
+    /* > 0: epochs in blocks of so many examples that follow each other: the blocks come in random order, and the
+     * examples of `mixed` of them at a time are shuffled. source, borrowed or NULL, is told which ones come next. */
+    int64_t stretch, mixed;
+    const gls_source *source;
 } gls_sampler_options;
 
 GLS_API gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *options, gls_sampler **out);
@@ -355,6 +375,8 @@ typedef struct gls_source_ops {
      * arguments. */
     gls_status (*fetch)(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
     void (*destroy)(gls_source *source);
+    /* Rows [begin, end) will be fetched soon. NULL: those of `inner` will, or nothing is to be done. */
+    void (*expect)(const gls_source *source, int64_t begin, int64_t end);
 } gls_source_ops;
 struct gls_source {
     const gls_source_ops *ops;
@@ -377,6 +399,7 @@ GLS_API gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, 
 typedef struct gls_format {
     gls_member member;
     bool generator;
+    bool bounded; /* open keeps what it holds in memory within the context's bound (data.memory) by itself */
     gls_status (*open)(gls_context *ctx, const char *path, const void *options, gls_part part,
                        const gls_data_info *like, gls_source **out);
     /* Writes a source in this format (for `data convert`, `data make`); NULL: cannot. */

@@ -140,11 +140,16 @@ typedef struct gls_pass_request {
     bool weighted;        /* slice() fills the weights of the gradient; else they are 1 */
     bool explicit_slices; /* slice() is given the slice's own gradient before it is added to g; with groups, a slice
                              is then one group */
-    bool scratch;         /* slice() is given a vector to work in */
-    int64_t slice_rows;   /* > 0: rows of a slice in this run, in place of the plan's; the last one may be smaller */
-    int64_t group;        /* > 0: slices are cut at multiples of that many slots */
-    const int64_t *cut;   /* [cuts + 1] ascending rows of this rank, 0 first: groups of unequal size, in place of
-                             group */
+    bool divisible;       /* with explicit_slices, of a slice() that asks nothing of the evaluation: one that is longer
+                             than the plan's slices may be evaluated in parts, and takes no more memory than they do */
+    /* With divisible: called with each part (the whole, where it is not divided) while it is evaluated. NULL: nothing
+     */
+    gls_status (*part)(void *user, gls_slice *part);
+    bool scratch;       /* slice() is given a vector to work in */
+    int64_t slice_rows; /* > 0: rows of a slice in this run, in place of the plan's; the last one may be smaller */
+    int64_t group;      /* > 0: slices are cut at multiples of that many slots */
+    const int64_t *cut; /* [cuts + 1] ascending rows of this rank, 0 first: groups of unequal size, in place of
+                           group */
     int64_t cuts;
     /* What g is multiplied by in the last pass over it; sums over all slices and ranks are known by then. NULL: 1. */
     double (*factor)(void *user, const gls_pass_result *sums);

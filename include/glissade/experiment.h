@@ -31,8 +31,9 @@ typedef struct gls_experiment_options {
     size_t size;
     const char *scale;  /* NULL: "quick" */
     const char *folder; /* for its runs, result.json; what is finished there is taken as it is, the rest continues */
-    int threads;        /* of each run; 0: the processors this process may use */
-    /* Seldom more than ten times a second; NULL: none. */
+    int threads; /* of each run; 0: the processors this process may use, or their share where runs go side by side */
+    int jobs;    /* runs side by side, at most 256, each in a thread of its own; 0: one after the other */
+    /* Seldom more than ten times a second; NULL: none. From one thread at a time, not always the caller's. */
     void (*progress)(void *user, const gls_experiment_progress *progress);
     void *user;
 } gls_experiment_options;

@@ -51,7 +51,8 @@ typedef struct gls_step_report {
     int64_t zero_gradients; /* steps so far whose gradient was zero where the method divides by its norm */
 } gls_step_report;
 /* The whole interface of someone's own loop, for methods that ask for the gradient at w: w [d] moves by g [d]; report
- * may be NULL. GLS_ERR_UNSUPPORTED for methods that ask elsewhere. */
+ * may be NULL. A gradient that is not finite is no error: the step is refused (report->refused, gls_method_refused),
+ * and w and the state stay as they are. GLS_ERR_UNSUPPORTED for methods that ask elsewhere. */
 GLS_API gls_status gls_method_step(gls_method *method, gls_real *w, const gls_real *g, gls_step_report *report);
 /* The same for weights in pieces: w[b] and g[b] are block b of the layout, and may be NULL where it is empty. The same
  * bits as for one vector, and nothing is copied. norm2: |g|^2 over the blocks that are trained where the caller knows
@@ -62,6 +63,8 @@ GLS_API const char *gls_method_name(const gls_method *method);
 /* Its options with their schedules, its parameter groups and state vectors as text for people; from gls_alloc. */
 GLS_API char *gls_method_view(const gls_method *method);
 GLS_API int64_t gls_method_steps(const gls_method *method); /* told so far, refused ones left out */
+/* Steps so far that were refused since the gradient was not finite: who gives no report sees by it that one was. */
+GLS_API int64_t gls_method_refused(const gls_method *method);
 /* Memory of the state vectors, scales included; 0 before the first step where options follow creation. */
 GLS_API int64_t gls_method_state_bytes(const gls_method *method);
 /* Half of weight_decay times |w|^2 at this step's value, over blocks that are decayed, coupled or not: what a loss with

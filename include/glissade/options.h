@@ -10,7 +10,7 @@ extern "C" {
 
 typedef enum gls_option_type {
     GLS_OPTION_REAL,   /* double */
-    GLS_OPTION_INT,    /* int64_t; 1e6, 64k, 4M and 1G (powers of 1000) are read too */
+    GLS_OPTION_INT,    /* int64_t; 1e6, 64k, 4M and 1G (powers of 1000), 64Ki, 4MiB and 1GiB are read too */
     GLS_OPTION_BOOL,   /* bool */
     GLS_OPTION_ENUM,   /* int: index into choices */
     GLS_OPTION_STRING, /* const char *, owned by the options; NULL where absent */

@@ -36,12 +36,15 @@ GLS_API gls_status gls_predictor_rows(gls_predictor *predictor, const char *form
                                       gls_source **out);
 /* The same for a source of your own, like gls_predictor_file_info; takes it, also when it fails. */
 GLS_API gls_status gls_predictor_prepare(gls_predictor *predictor, gls_source *source, gls_source **out);
-/* The outputs of such rows: out [examples, gls_predictor_outputs], on all threads of the context. */
+/* The outputs of such rows: out [examples, gls_predictor_outputs], on all threads of the context. The same bits on any
+ * number of them. To answer on several threads of your own at once, open the file once for each, in a context of its
+ * own. */
 GLS_API gls_status gls_predictor_run(gls_predictor *predictor, const gls_source *rows, gls_real *out);
 
 /* Writes the model with its transforms as an ONNX file (opset 17), in single precision. Input "input" [batch, shape of
  * a row of the file], or "tokens" [batch, length]; outputs "output", and of classes "label" (from 0) and, where the
- * model has them, "probabilities". Names of classes are the metadata "classes", a JSON list. GLS_ERR_UNSUPPORTED for a
+ * model has them, "probabilities". Names of classes are the metadata "classes", a JSON list; those of a
+ * table's features "features", with "fill" for missing values. GLS_ERR_UNSUPPORTED for a
  * model or transform that has no form there, and in a build without ONNX. */
 GLS_API gls_status gls_predictor_export(gls_predictor *predictor, const char *path);
 

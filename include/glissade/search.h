@@ -39,7 +39,10 @@ typedef struct gls_sweep_options {
     bool by_score;      /* compare by train.score on the validation set, and by nothing else */
     const char *folder; /* for the run folders: runs finished there are skipped, unfinished ones continue */
     const gls_context_options *context; /* threads, allocator and logger of the runs' own contexts */
-    /* Before each run (result NULL) and after it; result->stopped is GLS_STOP_NONE if the run diverged. NULL: none. */
+    int jobs; /* runs side by side, at most 256, each in a thread of its own; 0: one after the other. Allocator and
+                 logger must then be thread-safe, and threads of 0 are a share of the processors */
+    /* Before each run (result NULL; not side by side) and after it; result->stopped is GLS_STOP_NONE if the run
+     * diverged. From one thread at a time. NULL: none. */
     void (*progress)(void *user, int64_t run, int64_t runs, const char *name, const gls_run_result *result);
     void *user;
 } gls_sweep_options;

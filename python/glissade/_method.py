@@ -258,8 +258,8 @@ class Method:
         self._library.lib.gls_method_validated(self._method, better)
 
     def state_dict(self) -> dict[str, Array]:
-        """All its state as named arrays; with it a resumed method goes on bit for bit. Options are not in it. Vectors in
-        bf16 are uint16, the bit patterns; those in 8 bits are uint8 codes, with scales beside them."""
+        """All its state as named arrays; with it a resumed method goes on bit for bit. Options are not in it. Vectors
+        in bf16 are uint16, the bit patterns; those in 8 bits are uint8 codes, with scales beside them."""
         with self._lock:
             return _state.save(self._context, self._arrays)
 

@@ -25,6 +25,7 @@ def example(monkeypatch):
         ("conformer_microbatch", (40,), "torch"),
         ("resnet_sngm", (10, 256, 8), "torch"),
         ("gpt_acclip", (60,), "torch"),
+        ("monitored_loop", (200,), "torch"),
     ],
 )
 def test_examples_learn(name, arguments, needs, example, capsys):

@@ -117,6 +117,12 @@ def test_suspects_and_clips():
 def test_cadence():
     monitor = glissade.Monitor(cost=0.35)
     assert [step for step in range(20) if monitor.step()] == [0, 4, 8, 12, 16]
+    monitor, due = glissade.Monitor(cost=0), []
+    for step in range(20):  # The first look costs more than the others, and is known to only when it is over.
+        if monitor.step():
+            due.append(step)
+            monitor.set(cost=0.7 if step == 0 else 0.35)
+    assert due == [0, 7, 11, 15, 19]
     monitor = glissade.Monitor(every=7, cost=100)
     assert [step for step in range(20) if monitor.step()] == [0, 7, 14]
 

@@ -386,6 +386,86 @@ def test_other_types_take_the_path_through_operations():
     assert optimizer.state[params[0]]["u"].dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize("generic", [False, True])
+def test_a_compiled_step_is_the_same(generic, monkeypatch):
+    """torch.compile leaves the step as it is, and compiles around it."""
+    if generic:
+        through_operations(monkeypatch)
+
+    def run(compiled):
+        params = parameters(torch.float32)
+        optimizer = gt.SNGM(params, lr=0.1)
+
+        def move():
+            loss = sum((p * p).sum() for p in params)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            return loss
+
+        move = torch.compile(move, backend="eager") if compiled else move
+        losses = [float(move()) for _ in range(4)]
+        assert optimizer.report.moved and optimizer.counters()["steps"] == 4
+        return losses, numbers(params)
+
+    (plain, w), (compiled, v) = run(False), run(True)
+    assert plain == compiled and torch.equal(w, v) and plain[3] < plain[0]
+
+
+def with_state(cls, kept):
+    try:
+        return cls(parameters(torch.float32), lr=0.05, state=kept)
+    except ValueError:
+        return None
+
+
+@pytest.mark.parametrize("kept", ["bf16", "q8"])
+def test_state_in_less_memory(kept, tmp_path):
+    """As the library's own, in memory and through a file; there alone where it can be kept so."""
+    made = {cls: optimizer for cls in CLASSES if (optimizer := with_state(cls, kept)) is not None}
+    assert {"adam", "sngm", "acclip"} <= {cls.rule for cls in made} and gt.SGD not in made
+    for cls, optimizer in made.items():
+        params = optimizer.param_groups[0]["params"]
+        method = glissade.method(cls.rule, SHAPES, lr=0.05, state=kept)
+        w = [p.detach().clone().numpy() for p in params]
+        for step in range(6):
+            if step == 3:
+                torch.save(optimizer.state_dict(), tmp_path / "saved")
+                optimizer = cls(params, lr=0.05, state=kept)
+                optimizer.load_state_dict(torch.load(tmp_path / "saved"))
+            if step == 4:
+                params, optimizer = copy.deepcopy((params, optimizer))
+            give(params, step)
+            optimizer.step()
+            method.step(w, [p.grad.numpy() for p in params])
+        for p, wanted in zip(params, w, strict=True):
+            assert np.array_equal(p.detach().numpy(), wanted), cls.rule
+        assert not any(optimizer.state.values())
+
+
+def test_where_a_narrow_state_is_refused(tmp_path):
+    optimizer = with_state(gt.Adam, "bf16")
+    params = optimizer.param_groups[0]["params"]
+    give(params, 0)
+    optimizer.step()
+    params[0].grad = None
+    with pytest.raises(glissade.UnsupportedError, match="other parameters have gradients"):
+        optimizer.step()
+    with pytest.raises(glissade.BadInputError, match="kept as bf16, not as float"):
+        gt.Adam(parameters(torch.float32)).load_state_dict(optimizer.state_dict())
+    other = gt.Adam(params[:1], state="bf16")
+    with pytest.raises(ValueError):
+        other.load_state_dict(optimizer.state_dict())
+    with pytest.raises(glissade.BadInputError, match="state"):
+        gt.Adam(params, state="q4")
+    for kind in (torch.float64, torch.bfloat16):
+        params = parameters(kind)
+        optimizer = gt.Adam(params, state="q8")
+        give(params, 0)
+        with pytest.raises(glissade.UnsupportedError, match="all float32"):
+            optimizer.step()
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_gpu_does_the_same(cls):

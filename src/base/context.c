@@ -1,6 +1,7 @@
 /* The context: what would otherwise be global. Inside a parallel region every worker has a message of its own, so that
  * the one a caller reads does not depend on timing (see parallel.c). */
 #include "base/context.h"
+#include "base/parallel.h"
 #include "base/value.h"
 
 #include <limits.h>
@@ -9,11 +10,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+/* Blocks of several huge pages begin at one and ask for them: an evaluation's memory is walked through at every step,
+ * and small pages are looked up again and again. */
 static void *default_allocate(void *user, size_t size, size_t alignment) {
+    enum { HUGE_PAGE = 2 << 20, LEAST = 2 * HUGE_PAGE };
     void *block = NULL;
-    return posix_memalign(&block, alignment, size) == 0 ? block : NULL;
+    if (posix_memalign(&block, size < LEAST ? alignment : HUGE_PAGE, size) != 0) return NULL;
+#ifdef MADV_HUGEPAGE
+    if (size >= LEAST) madvise(block, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+    return block;
 }
 
 static void default_release(void *user, void *block, size_t size) {
@@ -84,7 +93,7 @@ gls_status gls_context_create_checked(gls_context **out, const gls_context_optio
     ctx->allocator = allocator;
     ctx->threads = options->threads ? options->threads : gls_processors();
     if (ctx->threads > GLS_MAX_THREADS) ctx->threads = GLS_MAX_THREADS;
-    ctx->process = getpid();
+    ctx->forks = gls_parallel_forks();
     ctx->seed = options->seed;
     ctx->comm = options->comm;
     const char *cpu = getenv("GLS_CPU");

@@ -6,7 +6,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/types.h>
 
 /* A message holds a path and a few sentences; what is longer is cut. A team of more than GLS_MAX_THREADS is taken for a
  * typing error. */
@@ -48,12 +47,13 @@ struct gls_context {
     atomic_bool interrupted;
     pthread_mutex_t lock; /* guards notice, log, names and what digest points at */
     gls_notice notice;
-    pid_t process;      /* that busy tells of */
+    unsigned forks;     /* gls_parallel_forks of the process that busy tells of */
     atomic_bool busy;   /* a region of this context is running */
     gls_worker *worker; /* [threads] */
     gls_registry registry[GLS_KIND_COUNT];
     gls_name *names;
     struct gls_file_digest *digest; /* see gls_reader_watch */
+    struct gls_bound *bound;        /* see gls_source_bound */
     bool reserved;                  /* see gls_gemm_reserve */
     bool described;
     char libraries[160]; /* see gls_gemm_describe */

@@ -31,6 +31,7 @@ gls_status gls_reader_rest(gls_reader *reader, int64_t limit, char **data, int64
 gls_status gls_reader_line(gls_reader *reader, int64_t limit, char **line, int64_t *length);
 const char *gls_reader_path(const gls_reader *reader);
 int64_t gls_reader_line_number(const gls_reader *reader); /* of the last line read, from 1 */
+bool gls_reader_packed(const gls_reader *reader);         /* what was read first began a .gz or .xz */
 bool gls_reader_at_end(gls_reader *reader);               /* true if nothing is left to read */
 
 /* What readers took from files, packed ones as they are; hash is a sum over the files, whatever their order. */

@@ -1,9 +1,9 @@
 /* The team: tasks are dealt in order to the context's threads, and the status and message are those of the lowest
  * failing task, whichever thread ran it. */
 #include "base/context.h"
+#include "base/parallel.h"
 
 #include <omp.h>
-#include <unistd.h>
 
 /* A forked process has one thread, but OpenMP there would still wait for those it knows of. So the thread that forks
  * gives up its team before, and both processes make one anew when they need it. Registered when the library is loaded.
@@ -12,15 +12,27 @@ static void give_up_team(void) {
     omp_pause_resource_all(omp_pause_soft);
 }
 
+/* That this process is a child of, from the one that loaded the library on. Asking the system for the process's number
+ * instead would cost more than a small step's arithmetic. */
+static atomic_uint forks;
+
+static void count_fork(void) {
+    atomic_fetch_add(&forks, 1);
+}
+
+unsigned gls_parallel_forks(void) {
+    return atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
 __attribute__((constructor)) static void watch_forks(void) {
-    pthread_atfork(give_up_team, NULL, NULL);
+    pthread_atfork(give_up_team, NULL, count_fork);
 }
 
 /* What other threads had begun in this context is not going on in a process that was forked meanwhile. */
 static void notice_fork(gls_context *ctx) {
-    pid_t here = getpid();
-    if (here == ctx->process) return;
-    ctx->process = here;
+    unsigned here = gls_parallel_forks();
+    if (here == ctx->forks) return;
+    ctx->forks = here;
     atomic_store(&ctx->busy, false);
 }
 
@@ -91,9 +103,7 @@ static const gls_worker *lowest_failure(const gls_context *ctx) {
     return lowest;
 }
 
-gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *user) {
-    GLS_GIVEN(ctx, ctx);
-    if (!fn) return gls_fail_null(ctx, __func__, "fn", 0);
+gls_status gls_parallel_if(gls_context *ctx, bool team, int64_t tasks, gls_task_fn fn, void *user) {
     if (tasks <= 0) return GLS_OK;
     gls_worker *outer = gls_context_worker(ctx);
     if (!outer) notice_fork(ctx);
@@ -103,7 +113,7 @@ gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *u
 
     region r = {.tasks = tasks, .fn = fn, .user = user};
     for (int i = 0; i < ctx->threads; i++) ctx->worker[i].status = GLS_OK;
-    if (ctx->threads == 1 || tasks == 1) {
+    if (ctx->threads == 1 || tasks == 1 || !team) {
         work(&r, &ctx->worker[0], 0);
     } else {
         /* Always the whole team: libgomp keeps its threads only while their number stays the same. */
@@ -122,4 +132,10 @@ gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *u
     gls_status status = lowest ? lowest->status : GLS_OK;
     atomic_store_explicit(&ctx->busy, false, memory_order_release);
     return status;
+}
+
+gls_status gls_parallel(gls_context *ctx, int64_t tasks, gls_task_fn fn, void *user) {
+    GLS_GIVEN(ctx, ctx);
+    if (!fn) return gls_fail_null(ctx, __func__, "fn", 0);
+    return gls_parallel_if(ctx, true, tasks, fn, user);
 }

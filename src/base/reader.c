@@ -317,6 +317,10 @@ void gls_reader_close(gls_reader *r) {
     gls_free(r->ctx, r);
 }
 
+bool gls_reader_packed(const gls_reader *r) {
+    return r->packing != PLAIN;
+}
+
 gls_status gls_reader_note(gls_context *ctx, const char *path) {
     gls_reader *r;
     if (!ctx->digest) return GLS_OK;

@@ -112,9 +112,11 @@ bool gls_text_to_int(const char *text, int64_t *value) {
         double factor;
     } suffix[] = {{'k', 1e3}, {'M', 1e6}, {'G', 1e9}};
     for (size_t i = 0; i < sizeof suffix / sizeof *suffix; i++)
-        if (*rest == suffix[i].letter) {
-            real *= suffix[i].factor;
-            rest++;
+        if (*rest == suffix[i].letter || (*rest == 'K' && rest[1] == 'i' && !i)) {
+            bool binary = rest[1] == 'i'; /* powers of 1024: Ki, Mi, Gi, MiB */
+            real *= binary ? ldexp(1, 10 * (int)(i + 1)) : suffix[i].factor;
+            rest += binary ? 2 : 1;
+            rest += *rest == 'B';
             break;
         }
     if (*rest != '\0' || !(fabs(real) <= 0x1p53) || real != floor(real)) return false;

@@ -52,6 +52,11 @@ typedef struct cli_flag {
         .name = "format", .value = "NAME",                                                                       \
         .help = "format of the rows, where it is not that of the training file; `glissade list data` lists them" \
     }
+#define CLI_FLAG_JOBS                                                                                           \
+    {                                                                                                           \
+        .name = "jobs", .value = "N", .type = CLI_INT, .minimum = 1, .maximum = 256,                            \
+        .help = "runs side by side (default: 1), each on its share of the processors; the numbers are the same" \
+    }
 #define CLI_FLAG_THREADS                                                                                      \
     {                                                                                                         \
         .name = "threads", .value = "N", .type = CLI_INT, .minimum = 0, .maximum = 1024,                      \
@@ -185,8 +190,9 @@ void cli_model_close(cli_model *model);
 /* evaluate_by.c: scores of rows by the values of one of their columns. */
 typedef struct cli_by {
     const char *column;
-    int64_t values; /* 0: there is no such column, and none was asked for */
-    int64_t *value; /* [values] ascending */
+    int64_t values;    /* 0: there is no such column, and none was asked for */
+    int64_t *value;    /* [values] ascending */
+    const char **text; /* [values] what the file calls them; NULL: the value itself */
     gls_scores *scores;
 } cli_by;
 gls_status cli_by_fill(cli_by *by, cli_model *model, const char *wanted); /* NULL: domain, where there is one */

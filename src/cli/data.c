@@ -23,13 +23,43 @@ static gls_status set_keys(look *l) {
     return cli_apply_sets(l->ctx, l->args, sections, l->config);
 }
 
+typedef struct within {
+    int64_t memory;
+    const char *scratch;
+} within;
+
+/* Sets are passed through once: rows beyond this are made, or read, as they are written. */
+static const gls_option within_table[] = {
+    GLS_INT("memory", within, memory, "1GiB", 1, INFINITY, "bytes that rows may take in memory"),
+    GLS_PATH("scratch", within, scratch, NULL, "folder for rows that are not read from their own file"),
+    {0},
+};
+
+static gls_status open_within(look *l, const char *format, const char *path, gls_part part, gls_source **out) {
+    static const char *const except[] = {"transforms", "memory", "scratch", NULL};
+    const gls_value *section = gls_value_get(l->config, "data");
+    gls_options *options;
+    GLS_TRY(gls_options_create(l->ctx, "data", within_table, sizeof(within), &options));
+    gls_status status = GLS_OK;
+    for (const gls_option *o = within_table; status == GLS_OK && o->key; o++) {
+        const gls_value *given = gls_value_get(section, o->key);
+        if (given) status = gls_options_set_value(options, given);
+    }
+    const within *w = gls_options_struct(options);
+    gls_bound bound = {.left = w->memory, .scratch = w->scratch, .lenient = !gls_options_given(options, "memory")};
+    gls_source_bound(l->ctx, &bound);
+    if (status == GLS_OK) status = gls_source_open(l->ctx, format, path, section, except, part, NULL, out);
+    gls_source_bound(l->ctx, NULL);
+    gls_options_destroy(options);
+    return status;
+}
+
 static gls_status open_source(look *l, const char *format, const char *path) {
-    static const char *const except[] = {"transforms", NULL};
     const gls_value *section = gls_value_get(l->config, "data");
     gls_part part = cli_has(l->args, "test") ? GLS_PART_TEST : GLS_PART_TRAIN;
     gls_source *raw = NULL;
     const char *guessed = format ? NULL : gls_format_guess(path);
-    gls_status status = gls_source_open(l->ctx, format ? format : guessed, path, section, except, part, NULL, &raw);
+    gls_status status = open_within(l, format ? format : guessed, path, part, &raw);
     if (status != GLS_OK) return guessed ? gls_format_guessed(l->ctx, status, guessed) : status;
     return gls_transforms_apply(l->ctx, raw, gls_value_get(section, "transforms"),
                                 (uint64_t)cli_int(l->args, "seed", 1), NULL, &l->source);

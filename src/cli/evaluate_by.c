@@ -13,16 +13,19 @@ static int by_value(const void *a, const void *b) {
 }
 
 /* The different values, ascending. */
-static gls_status find_values(cli_by *by, gls_context *ctx, const int64_t *column, int64_t n) {
-    int64_t *all = gls_alloc(ctx, n, sizeof *all);
+static gls_status find_values(cli_by *by, const cli_model *m, const int64_t *column) {
+    int64_t n = gls_source_info(m->rows)->examples, *all = gls_alloc(m->ctx, n, sizeof *all);
     if (!all) return GLS_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) all[i] = column[i];
     qsort(all, (size_t)n, sizeof *all, by_value);
     for (int64_t i = 0; i < n; i++)
         if (!i || all[i] != all[by->values - 1]) all[by->values++] = all[i];
     by->value = all;
+    by->text = gls_alloc(m->ctx, by->values, sizeof *by->text);
+    if (!by->text) return GLS_ERR_MEMORY;
+    for (int64_t v = 0; v < by->values; v++) by->text[v] = gls_source_column_text(m->rows, by->column, all[v]);
     if (by->values <= MOST_VALUES) return GLS_OK;
-    return gls_fail(ctx, GLS_ERR_INPUT, "--by %s: %lld different values; expected at most %d", by->column,
+    return gls_fail(m->ctx, GLS_ERR_INPUT, "--by %s: %lld different values; expected at most %d", by->column,
                     (long long)by->values, MOST_VALUES);
 }
 
@@ -53,7 +56,7 @@ gls_status cli_by_fill(cli_by *by, cli_model *m, const char *wanted) {
             "--by %s: the rows have no such column; expected domain (of transform mix), or what a format keeps "
             "as a key (csv: key, libsvm: qid)",
             by->column);
-    GLS_TRY(find_values(by, m->ctx, column, gls_source_info(m->rows)->examples));
+    GLS_TRY(find_values(by, m, column));
     return score_values(by, m, column);
 }
 
@@ -61,6 +64,7 @@ void cli_by_clear(cli_by *by, gls_context *ctx) {
     for (int64_t v = 0; by->scores && v < by->values; v++) gls_scores_clear(ctx, &by->scores[v]);
     gls_free(ctx, by->scores);
     gls_free(ctx, by->value);
+    gls_free(ctx, by->text);
     *by = (cli_by){0};
 }
 
@@ -85,7 +89,9 @@ void cli_by_print(const cli_by *by, const gls_scores *all) {
     puts("");
     for (int64_t v = 0; v < by->values; v++) {
         const gls_scores *s = &by->scores[v];
-        printf("%-20lld %10lld %12.6g", (long long)by->value[v], (long long)s->examples, s->loss);
+        char number[24];
+        snprintf(number, sizeof number, "%lld", (long long)by->value[v]);
+        printf("%-20.20s %10lld %12.6g", by->text[v] ? by->text[v] : number, (long long)s->examples, s->loss);
         for (int i = 0; i < all->count; i++) {
             bool known;
             double value = score_of(s, all->name[i], &known);
@@ -104,7 +110,7 @@ json_t *cli_by_json(const cli_by *by) {
     for (int64_t v = 0; v < by->values; v++) {
         const gls_scores *s = &by->scores[v];
         json_t *one = json_object();
-        json_object_set_new(one, by->column, json_integer(by->value[v]));
+        json_object_set_new(one, by->column, by->text[v] ? json_string(by->text[v]) : json_integer(by->value[v]));
         json_object_set_new(one, "examples", json_integer(s->examples));
         json_object_set_new(one, "loss", cli_number(s->loss));
         for (int i = 0; i < s->count; i++) json_object_set_new(one, s->name[i], cli_number(s->value[i]));

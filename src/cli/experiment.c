@@ -137,6 +137,7 @@ static gls_status work(job *j, char **json, char **page) {
                                       .scale = cli_get(j->args, "scale"),
                                       .folder = j->folder,
                                       .threads = cli_threads(j->args),
+                                      .jobs = (int)cli_int(j->args, "jobs", 1),
                                       .progress = progress,
                                       .user = j};
     gls_experiment_verdict verdict;
@@ -220,6 +221,7 @@ static const cli_flag flags[] = {
     {"out", "DIR",
      "folder for runs, result.json and report.html; what is finished there is not repeated; default: "
      "runs/experiment-NAME-SCALE"},
+    CLI_FLAG_JOBS,
     CLI_FLAG_THREADS,
     CLI_FLAG_JSON,
     CLI_FLAG_QUIET,

@@ -13,6 +13,7 @@ typedef struct predictions {
     gls_real *z, *value;
     int32_t *label;
     const gls_data_info *info;
+    const gls_source *source; /* whose columns say which row is which: a table's key, a picture's file */
 } predictions;
 
 /* What is not finite is no prediction, and goes into no file. */
@@ -35,6 +36,7 @@ static gls_status predict(cli_model *m, predictions *p) {
     p->values = kind.values;
     p->sequence = kind.sequence;
     p->info = gls_predictor_input_info(m->predictor);
+    p->source = m->rows;
     int64_t n = p->rows * kind.positions;
     p->z = gls_alloc(m->ctx, p->rows, (size_t)gls_predictor_outputs(m->predictor) * sizeof *p->z);
     GLS_TRY(gls_comm_agree(m->ctx, p->z ? GLS_OK : GLS_ERR_MEMORY));
@@ -75,7 +77,26 @@ static void print_class(FILE *out, const predictions *p, const char *prefix, int
     print_quoted(out, prefix, cli_class_name(p->info, c, number));
 }
 
+static void print_key_names(FILE *out, const predictions *p) {
+    for (const gls_column *c = p->source->columns; c && c->name; c++) {
+        print_quoted(out, "", c->name);
+        fputc(',', out);
+    }
+}
+
+static void print_keys(FILE *out, const predictions *p, int64_t row) {
+    for (const gls_column *c = p->source->columns; c && c->name; c++) {
+        const char *text = gls_source_column_text(p->source, c->name, c->value[row]);
+        if (text)
+            print_quoted(out, "", text);
+        else
+            fprintf(out, "%lld", (long long)c->value[row]);
+        fputc(',', out);
+    }
+}
+
 static void print_header(FILE *out, const predictions *p) {
+    print_key_names(out, p);
     if (p->label) fputs("class", out);
     for (int64_t c = 0; c < p->values; c++) {
         if (c || p->label) fputc(',', out);
@@ -88,6 +109,7 @@ static void print_header(FILE *out, const predictions *p) {
 }
 
 static void print_row(FILE *out, const predictions *p, int64_t i) {
+    print_keys(out, p, i / p->positions);
     if (p->label) print_class(out, p, "", p->label[i]);
     for (int64_t c = 0; c < p->values; c++) {
         if (c || p->label) fputc(',', out);
@@ -100,6 +122,7 @@ static void print_row(FILE *out, const predictions *p, int64_t i) {
 static void print_sequence(FILE *out, const predictions *p, int64_t row) {
     char number[24];
     const int32_t *label = p->label + row * p->positions;
+    print_keys(out, p, row);
     fputc('"', out);
     for (int64_t k = 0; k < p->positions && label[k] >= 0; k++) {
         if (k) fputc(' ', out);
@@ -111,6 +134,7 @@ static void print_sequence(FILE *out, const predictions *p, int64_t row) {
 
 static void print_table(FILE *out, const predictions *p) {
     if (p->sequence) {
+        print_key_names(out, p);
         fputs("labels\n", out);
         for (int64_t i = 0; i < p->rows; i++) print_sequence(out, p, i);
         return;

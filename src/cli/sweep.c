@@ -71,6 +71,7 @@ static gls_status configure(job *j) {
     GLS_TRY(gls_config_context(j->ctx, j->config, &given));
     GLS_TRY(gls_config_seeds(j->ctx, j->config, &seeds));
     j->options.trials = cli_int(j->args, "trials", 0);
+    j->options.jobs = (int)cli_int(j->args, "jobs", 1);
     j->options.seeds = cli_int(j->args, "seeds", seeds);
     j->options.first_seed = cli_int(j->args, "seed", (int64_t)given.seed);
     if (seeds > 1) GLS_TRY(gls_config_set(j->ctx, j->config, "train.seeds=1")); /* each folder has one run */
@@ -196,6 +197,7 @@ static const cli_flag flags[] = {
     CLI_FLAG_PRESET,
     CLI_FLAG_SET,
     {"out", "DIR", "folder for all runs; runs already finished there are skipped; default: runs/sweep-NAME"},
+    CLI_FLAG_JOBS,
     CLI_FLAG_THREADS,
     CLI_FLAG_JSON,
     CLI_FLAG_QUIET,

@@ -4,7 +4,7 @@
 #define GLS_DATA_CSV_H
 
 #include "data/delimited.h"
-#include "data/source.h"
+#include "data/stored.h"
 #include "data/vocabulary.h"
 
 typedef struct gls_csv_options {
@@ -36,11 +36,16 @@ typedef struct gls_csv_source {
     int32_t *label;
     gls_real *y;
     double *mass;
+    const char *path; /* of the table, while it is read */
+    gls_stored *file; /* rows that do not fit into memory, one block of which is there; NULL: all are */
+    int64_t kept;     /* the first block that is in memory */
 } gls_csv_source;
 
 gls_status gls_csv_source_create(gls_context *ctx, gls_csv_source **out);
-/* The cells of row number `row`, which follows the last one or is there. */
+/* The cells of row number `row`, which follows the last one or is there; with a file, of the last block. */
 gls_status gls_csv_source_row(gls_csv_source *source, int64_t row, gls_real **cells);
+/* All `rows` are there. */
+gls_status gls_csv_source_finish(gls_csv_source *source, int64_t rows);
 
 /* ---- columns ---- */
 

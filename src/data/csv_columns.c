@@ -105,13 +105,14 @@ static gls_status give_role(gls_csv_reading *r, const char *option, const char *
 
 static gls_status give_roles(gls_csv_reading *r) {
     const gls_csv_options *o = r->options;
-    bool train = r->like == NULL;
+    bool train = r->like == NULL, bare = r->part == GLS_PART_ROWS;
     for (int64_t j = 0; j < r->columns; j++) r->column[j].role = o->features.count ? GLS_CSV_IGNORED : GLS_CSV_FEATURE;
     for (int64_t k = 0; k < o->features.count; k++)
         GLS_TRY(give_role(r, "features", o->features.item[k], GLS_CSV_FEATURE, train));
     for (int64_t j = 0; j < r->columns; j++) r->column[j].unnamed &= !o->features.count;
-    GLS_TRY(give_role(r, "target", o->target, GLS_CSV_TARGET, r->part != GLS_PART_ROWS));
-    GLS_TRY(give_role(r, "weight", o->weight, GLS_CSV_WEIGHT, train));
+    /* Rows to be predicted may have both, empty or of other classes: nobody reads them. */
+    GLS_TRY(give_role(r, "target", o->target, bare ? GLS_CSV_IGNORED : GLS_CSV_TARGET, !bare));
+    GLS_TRY(give_role(r, "weight", o->weight, bare ? GLS_CSV_IGNORED : GLS_CSV_WEIGHT, train && !bare));
     GLS_TRY(give_role(r, "key", o->key, GLS_CSV_KEY, train));
     for (int64_t k = 0; k < o->ignore.count; k++) {
         gls_csv_column *c = find(r, o->ignore.item[k]);

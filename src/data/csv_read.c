@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static gls_status GLS_PRINTF(4, 5)
@@ -34,6 +35,7 @@ static gls_status store(gls_csv_reading *r, gls_csv_column *c, double value, int
         return GLS_OK;
     }
     gls_real cell = (gls_real)value;
+    if (isinf(value)) return bad_value(r, c, line, "a number is too large");
     if (!isfinite(cell)) return bad_value(r, c, line, "%g is too large", value);
     r->cells[c->place] = cell;
     c->sum += value;
@@ -86,6 +88,13 @@ static gls_status put_text(gls_csv_reading *r, gls_csv_column *c, const char *te
     return store(r, c, number, line);
 }
 
+/* What other programs write for numbers that are none would else make texts of a column that begins with one. */
+static bool is_infinite(const char *text) {
+    char *end;
+    double value = strtod(text, &end);
+    return end > text && !*end && !isfinite(value);
+}
+
 static gls_status put_value(gls_csv_reading *r, gls_csv_column *c, const char *text, int64_t length, int64_t line) {
     const char *rest = text;
     double value;
@@ -94,6 +103,9 @@ static gls_status put_value(gls_csv_reading *r, gls_csv_column *c, const char *t
         return store(r, c, value, line);
     }
     if (gls_csv_is_missing(r, text, length)) return store_missing(r, c, line);
+    if (!c->decided && is_infinite(text))
+        return bad_value(
+            r, c, line, "'%.80s' is not finite; `missing` takes it as missing, `categories` the column as texts", text);
     if (!c->decided) return put_text(r, c, text, length, line);
     return bad_value(
         r, c, line, "'%.80s' is not a number%s", text,

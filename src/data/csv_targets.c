@@ -9,14 +9,21 @@ static double side_of(const gls_csv_reading *r, int64_t row, const gls_csv_colum
 
 /* ---- targets ---- */
 
+/* The texts of a column, borrowed; from gls_alloc. */
+static const char **words_of(const gls_csv_reading *r, const gls_csv_column *c) {
+    int64_t words = gls_vocabulary_size(c->words);
+    const char **name = gls_alloc(r->ctx, words, sizeof *name);
+    for (int64_t k = 0; name && k < words; k++) name[k] = gls_vocabulary_word(c->words, k);
+    return name;
+}
+
 /* Classes are told apart by their texts, once each; rows then take their text's class. */
 static gls_status text_classes(gls_csv_reading *r, const gls_csv_column *c, gls_data_info *info) {
     int64_t words = gls_vocabulary_size(c->words);
-    const char **name = gls_alloc(r->ctx, words, sizeof *name);
+    const char **name = words_of(r, c);
     int32_t *class = NULL, *label = gls_alloc(r->ctx, r->rows, sizeof *label);
     r->source->label = label;
     gls_status status = name && label ? GLS_OK : GLS_ERR_MEMORY;
-    for (int32_t k = 0; name && k < words; k++) name[k] = gls_vocabulary_word(c->words, k);
     if (status == GLS_OK) status = gls_classes_from_names(r->ctx, r->path, name, words, NULL, r->like, info, &class);
     for (int64_t i = 0; status == GLS_OK && i < r->rows; i++) label[i] = class[(int32_t)side_of(r, i, c)];
     gls_free(r->ctx, class);
@@ -84,13 +91,18 @@ static gls_status set_keys(gls_csv_reading *r, const gls_csv_column *c) {
                             r->path, c->name, (long long)i, value);
         key[i] = (int64_t)value;
     }
-    return GLS_OK;
+    if (!c->texts) return GLS_OK;
+    const char **name = words_of(r, c);
+    gls_status status =
+        name ? gls_owned_column_texts(&r->source->owned, c->name, name, gls_vocabulary_size(c->words)) : GLS_ERR_MEMORY;
+    gls_free(r->ctx, name);
+    return status;
 }
 
 gls_status gls_csv_targets(gls_csv_reading *r) {
     const gls_csv_column *target = gls_csv_find_role(r, GLS_CSV_TARGET);
     const gls_csv_column *weight = gls_csv_find_role(r, GLS_CSV_WEIGHT), *key = gls_csv_find_role(r, GLS_CSV_KEY);
-    if (target && r->part != GLS_PART_ROWS) GLS_TRY(set_targets(r, target));
+    if (target) GLS_TRY(set_targets(r, target));
     if (weight) GLS_TRY(set_weights(r, weight));
     return key ? set_keys(r, key) : GLS_OK;
 }

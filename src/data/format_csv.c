@@ -31,7 +31,9 @@ static const gls_option csv_table[] = {
 
 static gls_status read_all(gls_csv_reading *r) {
     GLS_TRY(gls_csv_source_create(r->ctx, &r->source));
+    r->source->path = r->path;
     GLS_TRY(gls_csv_read(r));
+    GLS_TRY(gls_csv_source_finish(r->source, r->rows));
     GLS_TRY(gls_csv_features(r));
     return gls_csv_targets(r);
 }
@@ -62,6 +64,7 @@ static gls_status write_csv(gls_context *ctx, const gls_source *source, const ch
 const gls_format gls_format_csv = {
     .member = {"csv", "a table of delimited text (.csv, .tsv), categories one-hot", "", csv_table,
                sizeof(gls_csv_options)},
+    .bounded = true,
     .open = open_csv,
     .write = write_csv,
 };

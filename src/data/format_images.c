@@ -1,7 +1,9 @@
 /* Format images: a folder of PNG and JPEG files, labelled by class folders or by a file. */
 #include "data/images.h"
+#include "data/npy_examples.h"
 #include "data/picture.h"
 #include "data/picture_list.h"
+#include "data/stored.h"
 #include "data/table.h"
 #include "base/arith.h"
 #include "base/io.h"
@@ -38,6 +40,8 @@ typedef struct folder {
     gls_data_info info;
     gls_owned_arrays arrays; /* bytes, or reals once an image of 16 bits has come */
     int64_t room;
+    gls_stored *file; /* images before the first one in the arrays, since all do not fit into memory; or NULL */
+    int64_t first;    /* the first one in the arrays */
 } folder;
 
 /* A picture in planes of sample values, scaled to the size that is asked for. */
@@ -76,9 +80,24 @@ static gls_status check_size(folder *f, const char *path, const planes *p, int64
                     (long long)p->width, (long long)p->height, (long long)info->shape[2], (long long)info->shape[1]);
 }
 
-/* Room for i + 1 images: a label file's lines alone reserve nothing. */
+static int64_t image_bytes(const folder *f) {
+    return f->info.features * (f->arrays.real ? (int64_t)sizeof(gls_real) : 1);
+}
+
+/* Images that are in the arrays go to the file. */
+static gls_status write_images_out(folder *f, int64_t i) {
+    const void *from = f->arrays.real ? (const void *)f->arrays.real : (const void *)f->arrays.byte;
+    GLS_TRY(gls_stored_append(f->file, from, (i - f->first) * image_bytes(f)));
+    f->first = i;
+    return GLS_OK;
+}
+
+/* Room for image i: a label file's lines alone reserve nothing. */
 static gls_status grow(folder *f, int64_t i) {
-    if (i < f->room) return GLS_OK;
+    if (i - f->first < f->room) return GLS_OK;
+    if (!f->file && f->room && !gls_bound_holds(f->ctx, 2 * f->room * image_bytes(f)))
+        GLS_TRY(gls_stored_create(f->ctx, f->path, &f->file));
+    if (f->file) return write_images_out(f, i);
     int64_t room = gls_least(i ? 2 * i : 1, f->list.count), values = f->info.features;
     if (f->arrays.real) {
         gls_real *grown = gls_resize(f->ctx, f->arrays.real, room * values, sizeof *grown);
@@ -107,8 +126,14 @@ static gls_status leave_bytes(folder *f, int64_t images) {
 static gls_status keep(folder *f, const char *path, const planes *p, int64_t i) {
     GLS_TRY(check_size(f, path, p, i));
     GLS_TRY(grow(f, i));
-    if (p->most > 255 && !f->arrays.real) GLS_TRY(leave_bytes(f, i));
-    for (int64_t k = 0, at = i * f->info.features; k < f->info.features; k++)
+    bool wider = p->most > 255 && !f->arrays.real;
+    if (wider && f->file)
+        return gls_fail(f->ctx, GLS_ERR_INPUT,
+                        "%s: an image of 16 bits behind those of 8, which do not fit into data.memory and were put on "
+                        "disk as they are; `glissade data convert` makes a .npy of all",
+                        path);
+    if (wider) GLS_TRY(leave_bytes(f, i));
+    for (int64_t k = 0, at = (i - f->first) * f->info.features; k < f->info.features; k++)
         if (f->arrays.real)
             f->arrays.real[at + k] = (gls_real)((double)p->value[k] / p->most);
         else
@@ -170,11 +195,37 @@ static gls_status read_folder(folder *f, gls_part part, const gls_data_info *lik
                                   &f->arrays.label);
 }
 
+/* Rows that are only predicted are known by their files. */
+static gls_status keep_files(const folder *f, gls_source **out) {
+    gls_owned_source *owned = (gls_owned_source *)*out;
+    int64_t *file;
+    gls_status status = gls_owned_column(owned, "file", &file);
+    for (int64_t i = 0; status == GLS_OK && i < f->list.count; i++) file[i] = i;
+    if (status == GLS_OK) status = gls_owned_column_texts(owned, "file", f->list.name, f->list.count);
+    if (status == GLS_OK) return GLS_OK;
+    gls_source_destroy(*out);
+    *out = NULL;
+    return status;
+}
+
+static gls_status make_source(folder *f, gls_source **out) {
+    gls_stored *file = f->file;
+    if (!file) {
+        gls_bound_take(f->ctx, f->info.examples * image_bytes(f));
+        return gls_source_own(f->ctx, &f->info, &f->arrays, out);
+    }
+    GLS_TRY(write_images_out(f, f->list.count));
+    f->file = NULL;
+    return gls_npy_rows_own(f->ctx, &f->info, &f->arrays, file, !f->arrays.real, out);
+}
+
 static gls_status open_images(gls_context *ctx, const char *path, const void *options, gls_part part,
                               const gls_data_info *like, gls_source **out) {
     folder f = {.ctx = ctx, .path = path, .options = options, .list.ctx = ctx};
     gls_status status = read_folder(&f, part, like);
-    if (status == GLS_OK) status = gls_source_own(ctx, &f.info, &f.arrays, out);
+    if (status == GLS_OK) status = make_source(&f, out);
+    if (status == GLS_OK && part == GLS_PART_ROWS) status = keep_files(&f, out);
+    gls_stored_close(f.file);
     gls_picture_list_clear(&f.list);
     gls_owned_arrays_free(ctx, &f.arrays);
     gls_free(ctx, (void *)f.info.class_names);
@@ -188,12 +239,14 @@ static gls_status write_images(gls_context *ctx, const gls_source *source, const
 const gls_format gls_format_images = {
     .member = {"images", "a folder of PNG and JPEG images: class folders, or a label file", "", images_table,
                sizeof(images_options)},
+    .bounded = true,
     .open = open_images,
     .write = write_images,
 };
 /* The name of former versions. */
 const gls_format gls_format_png = {
     .member = {"png", "the same as images", "", images_table, sizeof(images_options)},
+    .bounded = true,
     .open = open_images,
     .write = write_images,
 };

@@ -58,10 +58,15 @@ static gls_status open_npy(gls_context *ctx, const char *path, const void *optio
     gls_owned_arrays arrays = {0};
     const char *given = part == GLS_PART_TRAIN ? o->labels : o->test_labels;
     char *labels = given ? gls_strdup(ctx, given) : sibling(ctx, path);
-    gls_status status = labels ? read_features(ctx, path, o, &info, &arrays) : GLS_ERR_MEMORY;
+    gls_source *rows = NULL;
+    gls_status status = labels ? gls_npy_rows_open(ctx, path, o->scale, &info, &rows) : GLS_ERR_MEMORY;
+    if (status == GLS_OK && !rows) status = read_features(ctx, path, o, &info, &arrays);
     if (status == GLS_OK && part != GLS_PART_ROWS && (given || gls_file_exists(labels)))
         status = read_targets(ctx, labels, o, like, &info, &arrays);
-    if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
+    if (status == GLS_OK && rows) status = gls_npy_rows_complete(rows, &info, &arrays);
+    if (status == GLS_OK && !rows) status = gls_source_own(ctx, &info, &arrays, out);
+    if (status == GLS_OK && rows) *out = rows;
+    if (status != GLS_OK) gls_source_destroy(rows);
     gls_owned_arrays_free(ctx, &arrays);
     gls_free(ctx, (void *)info.class_names);
     gls_free(ctx, labels);
@@ -137,6 +142,7 @@ static gls_status write_npy(gls_context *ctx, const gls_source *source, const ch
 
 const gls_format gls_format_npy = {
     .member = {"npy", "NumPy arrays: features [n, ...] and targets", "", npy_table, sizeof(npy_options)},
+    .bounded = true,
     .open = open_npy,
     .write = write_npy,
 };

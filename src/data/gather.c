@@ -1,6 +1,9 @@
 /* A gather: rows picked from one or more sources. Subsets and most transforms are gathers. */
-#include "data/source.h"
+#include <math.h>
 #include <string.h>
+
+#include "base/arith.h"
+#include "data/source.h"
 
 enum { RUN = 256 }; /* rows whose indices are mapped on the stack at a time */
 
@@ -49,7 +52,35 @@ static void destroy_gather(gls_source *source) {
     gls_owned_destroy(source);
 }
 
-static const gls_source_ops gather_ops = {fetch_gather, destroy_gather};
+/* Rows of one part that lie close together there; others are read when they are fetched. */
+static void expect_gather(const gls_source *source, int64_t begin, int64_t end) {
+    const gls_gather *gather = (const gls_gather *)source;
+    if (gather->which || begin >= end) return;
+    int64_t first = gather->index ? gather->index[begin] : begin, last = first, count = end - begin;
+    for (int64_t i = begin; gather->index && i < end; i++) {
+        first = gls_least(first, gather->index[i]);
+        last = gather->index[i] > last ? gather->index[i] : last;
+    }
+    if (!gather->index) last = end - 1;
+    if (last - first < 4 * count) gls_source_expect(gather->part[0], first, last + 1);
+}
+
+static const gls_source_ops gather_ops = {fetch_gather, destroy_gather, expect_gather};
+
+double gls_source_copied(const gls_source *source) {
+    const gls_data_info *info = &source->info;
+    if (source->ops == &gls_dense_ops) return (double)(info->features + info->targets) * sizeof(gls_real);
+    if (source->ops == &gls_sparse_ops) {
+        const int64_t *row = ((const gls_sparse_source *)source)->row;
+        double stored = (double)(row[info->examples] - row[0]) / (double)info->examples;
+        return stored * (sizeof(gls_real) + sizeof(int32_t));
+    }
+    if (source->ops != &gather_ops) return INFINITY;
+    const gls_gather *gather = (const gls_gather *)source;
+    double most = 0;
+    for (int64_t i = 0; i < gather->parts; i++) most = fmax(most, gls_source_copied(gather->part[i]));
+    return most;
+}
 
 static gls_status append_part(gls_gather *gather, const gls_source *source, bool owns) {
     int64_t parts = gather->parts;
@@ -202,6 +233,18 @@ gls_status gls_source_subset(gls_context *ctx, const gls_source *source, const i
     gather->owns[0] = false;
     *out = &gather->owned.source;
     return GLS_OK;
+}
+
+gls_status gls_source_stretch(gls_context *ctx, const gls_source *source, int64_t begin, int64_t count,
+                              gls_source **out) {
+    int64_t streams = source->info.streams, *index = gls_alloc(ctx, count, sizeof *index);
+    *out = NULL;
+    if (!index) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; i < count; i++) index[i] = begin + i;
+    gls_status status = gls_source_subset(ctx, source, index, count, out);
+    gls_free(ctx, index);
+    if (status == GLS_OK && streams && begin % streams == 0) (*out)->info.streams = streams;
+    return status;
 }
 
 gls_status gls_source_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out) {

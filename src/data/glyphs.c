@@ -1,6 +1,6 @@
 /* Generator glyphs: 28 x 28 grey images of ten drawn symbols under random affine maps, stroke widths, clutter and
  * noise. Hard for a linear model, easy for a small network. */
-#include "data/source.h"
+#include "data/stored.h"
 #include "base/arith.h"
 #include "data/table.h"
 #include <math.h>
@@ -110,7 +110,7 @@ static float between(gls_random *random, double a, double b) {
 }
 
 typedef struct glyph_job {
-    const glyph_options *options;
+    glyph_options options;
     segment cut[CLASSES][MAX_SEGMENTS];
     int segments[CLASSES];
     const char *purpose;
@@ -121,7 +121,7 @@ typedef struct glyph_job {
 
 /* A random affine map around the image's centre 13.5, and a random pen; warp 0 leaves the pen alone. */
 static void draw_symbol(const glyph_job *job, int class, gls_random *random, float *image) {
-    double warp = job->options->warp;
+    double warp = job->options.warp;
     float angle = between(random, -0.36, 0.36) * (float)warp, shear = between(random, -0.25, 0.25) * (float)warp;
     float size = 9.2f * (1 + between(random, -0.26, 0.08) * (float)warp);
     float ratio = 1 + between(random, -0.17, 0.17) * (float)warp;
@@ -160,19 +160,68 @@ static void add_noise(const gls_random *random, float noise, const float *image,
     }
 }
 
+static int draw_glyph(const glyph_job *job, int64_t i, uint8_t *byte) {
+    float image[PIXELS] = {0};
+    int class = (int)(i % CLASSES);
+    gls_random random = gls_random_create((uint64_t)job->options.seed, job->purpose, (uint64_t)i, 0);
+    gls_random grain = gls_random_create((uint64_t)job->options.seed, job->purpose, (uint64_t)i, 1);
+    draw_symbol(job, class, &random, image);
+    draw_clutter(&random, image);
+    add_noise(&grain, (float)job->options.noise, image, byte);
+    return class;
+}
+
 static gls_status draw_chunk(void *user, int64_t task, int worker) {
     const glyph_job *job = user;
-    for (int64_t i = task * CHUNK; i < (task + 1) * CHUNK && i < job->examples; i++) {
-        float image[PIXELS] = {0};
-        int class = (int)(i % CLASSES);
-        gls_random random = gls_random_create((uint64_t)job->options->seed, job->purpose, (uint64_t)i, 0);
-        gls_random grain = gls_random_create((uint64_t)job->options->seed, job->purpose, (uint64_t)i, 1);
-        draw_symbol(job, class, &random, image);
-        draw_clutter(&random, image);
-        add_noise(&grain, (float)job->options->noise, image, job->byte + i * PIXELS);
-        job->label[i] = class;
+    for (int64_t i = task * CHUNK; i < (task + 1) * CHUNK && i < job->examples; i++)
+        job->label[i] = draw_glyph(job, i, job->byte + i * PIXELS);
+    return GLS_OK;
+}
+
+/* ---- images that are drawn where they are wanted, since all of them do not fit into memory ---- */
+
+typedef struct glyph_source {
+    gls_owned_source owned;
+    glyph_job job;
+} glyph_source;
+
+static gls_status fetch_glyphs(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
+    const glyph_source *s = (const glyph_source *)source;
+    uint8_t byte[PIXELS];
+    for (int64_t i = 0; i < fetch->count; i++) {
+        if (rows->label) rows->label[i] = (int32_t)(fetch->index[i] % CLASSES);
+        if (!rows->x) continue;
+        draw_glyph(&s->job, fetch->index[i], byte);
+        for (int k = 0; k < PIXELS; k++) rows->x[i * PIXELS + k] = (gls_real)byte[k] * (gls_real)(1.0 / 255);
     }
     return GLS_OK;
+}
+
+static const gls_source_ops glyph_ops = {fetch_glyphs, gls_owned_destroy};
+
+static gls_status draw_later(gls_context *ctx, const glyph_job *job, const gls_data_info *info, gls_source **out) {
+    glyph_source *s;
+    GLS_TRY(gls_owned_create(ctx, sizeof *s, &glyph_ops, (void **)&s));
+    s->job = *job;
+    s->owned.source.info = *info;
+    gls_status status = gls_owned_class_names(&s->owned, info->class_names, CLASSES);
+    if (status == GLS_OK)
+        *out = &s->owned.source;
+    else
+        gls_owned_destroy(&s->owned.source);
+    return status;
+}
+
+static gls_status draw_all(gls_context *ctx, glyph_job *job, const gls_data_info *info, gls_source **out) {
+    gls_owned_arrays arrays = {.scale = (gls_real)(1.0 / 255)};
+    arrays.byte = job->byte = gls_alloc(ctx, job->examples, PIXELS);
+    arrays.label = job->label = gls_alloc(ctx, job->examples, sizeof *arrays.label);
+    gls_bound_take(ctx, job->examples * PIXELS);
+    gls_status status = arrays.byte && arrays.label ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK) status = gls_parallel(ctx, gls_parts(job->examples, CHUNK), draw_chunk, job);
+    if (status == GLS_OK) status = gls_source_own(ctx, info, &arrays, out);
+    gls_owned_arrays_free(ctx, &arrays);
+    return status;
 }
 
 /* Every image has a random stream of its own, so that images do not depend on threads or on how many are drawn. */
@@ -180,34 +229,25 @@ static gls_status open_glyphs(gls_context *ctx, const char *path, const void *op
                               const gls_data_info *like, gls_source **out) {
     const glyph_options *o = options;
     bool test = part != GLS_PART_TRAIN;
-    int64_t n = test ? o->test_size : o->train_size;
     const char *names[CLASSES];
-    gls_owned_arrays arrays = {.scale = (gls_real)(1.0 / 255)};
-    arrays.byte = gls_alloc(ctx, n, PIXELS);
-    arrays.label = gls_alloc(ctx, n, sizeof *arrays.label);
     glyph_job *job = gls_alloc(ctx, 1, sizeof *job);
-    gls_status status = arrays.byte && arrays.label && job ? GLS_OK : GLS_ERR_MEMORY;
-    if (status == GLS_OK) {
-        *job = (glyph_job){.options = o,
-                           .purpose = test ? "glyphs test" : "glyphs train",
-                           .examples = n,
-                           .byte = arrays.byte,
-                           .label = arrays.label};
-        for (int k = 0; k < CLASSES; k++) {
-            job->segments[k] = cut_symbol(k, job->cut[k]);
-            names[k] = symbol[k].name;
-        }
-        status = gls_parallel(ctx, gls_parts(n, CHUNK), draw_chunk, job);
+    if (!job) return GLS_ERR_MEMORY;
+    *job = (glyph_job){.options = *o,
+                       .purpose = test ? "glyphs test" : "glyphs train",
+                       .examples = test ? o->test_size : o->train_size};
+    for (int k = 0; k < CLASSES; k++) {
+        job->segments[k] = cut_symbol(k, job->cut[k]);
+        names[k] = symbol[k].name;
     }
-    gls_data_info info = {.examples = n,
+    gls_data_info info = {.examples = job->examples,
                           .features = PIXELS,
                           .dims = 3,
                           .shape = {1, SIDE, SIDE},
                           .target = GLS_TARGET_CLASS,
                           .classes = CLASSES,
                           .class_names = names};
-    if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
-    gls_owned_arrays_free(ctx, &arrays);
+    gls_status status = gls_bound_holds(ctx, job->examples * PIXELS) ? draw_all(ctx, job, &info, out)
+                                                                     : draw_later(ctx, job, &info, out);
     gls_free(ctx, job);
     return status;
 }
@@ -215,5 +255,6 @@ static gls_status open_glyphs(gls_context *ctx, const char *path, const void *op
 const gls_format gls_format_glyphs = {
     .member = {"glyphs", "28 x 28 images of ten drawn symbols, generated", "", glyph_table, sizeof(glyph_options)},
     .generator = true,
+    .bounded = true,
     .open = open_glyphs,
 };

@@ -12,12 +12,10 @@ static int64_t labelled(const int32_t *label, int64_t n) {
     return count;
 }
 
-/* Of a row that ends before those positions no more is left than lets a batch of it alone be divided by its mass. */
 static double share(const int32_t *label, int64_t length, int64_t last) {
-    const double nearly_none = 1e-12;
     int64_t all = labelled(label, length), there = labelled(label + length - last, last);
     if (!all) return 1;
-    double of_last = there ? (double)there / (double)last : nearly_none;
+    double of_last = there ? (double)there / (double)last : gls_mass_of_none;
     return of_last * (double)length / (double)all;
 }
 

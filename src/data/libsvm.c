@@ -1,7 +1,7 @@
 /* Format libsvm: lines `label qid:N index:value ...` with ascending indices from 1 or 0, into compressed sparse rows.
  * Rows to be predicted may leave the label out; a row of zeros is then written `1:0`, since an empty line is skipped.
  */
-#include "data/source.h"
+#include "data/sparse_rows.h"
 #include "data/table.h"
 #include "base/io.h"
 #include <errno.h>
@@ -43,8 +43,13 @@ typedef struct parser {
     int64_t *query;       /* [rows] qid, or NULL: the first row has none */
     bool limit_of_training;
     bool integers;
-    bool bare; /* labels may be missing and are not kept */
+    bool bare;            /* labels may be missing and are not kept */
+    gls_stored *file;     /* rows that did not fit into memory, or NULL: all are in the arrays */
+    int64_t kept, values; /* the first row in the arrays; non-zeros before it */
 } parser;
+
+/* Bytes of a non-zero in memory; where there is a file, so many values wait for it. */
+enum { VALUE_BYTES = sizeof(int32_t) + sizeof(gls_real), WAITING = 1 << 16 };
 
 static gls_status GLS_PRINTF(2, 3) bad_line(parser *p, const char *format, ...) {
     char text[256];
@@ -169,6 +174,23 @@ static gls_status parse_query(parser *p, const char **text) {
     return GLS_OK;
 }
 
+static gls_status put_rows(parser *p) {
+    GLS_TRY(gls_sparse_rows_append(p->file, p->arrays->row + p->kept, p->rows - p->kept, p->arrays->column,
+                                   p->arrays->value));
+    p->kept = p->rows;
+    p->values += p->nonzeros;
+    p->nonzeros = 0;
+    return GLS_OK;
+}
+
+/* Rows go to a file from where on they do not fit, those before them as well. */
+static gls_status spill(parser *p) {
+    if (p->file) return p->nonzeros < WAITING ? GLS_OK : put_rows(p);
+    if (gls_bound_holds(p->ctx, p->room * VALUE_BYTES)) return GLS_OK;
+    GLS_TRY(gls_stored_create(p->ctx, gls_reader_path(p->reader), &p->file));
+    return put_rows(p);
+}
+
 static gls_status parse_line(parser *p, char *line, int64_t length) {
     if ((int64_t)strlen(line) != length) return bad_line(p, "a NUL byte");
     char *comment = strchr(line, '#');
@@ -187,8 +209,8 @@ static gls_status parse_line(parser *p, char *line, int64_t length) {
         previous = p->arrays->column[p->nonzeros - 1];
     }
     p->line[p->rows] = gls_reader_line_number(p->reader);
-    p->arrays->row[++p->rows] = p->nonzeros;
-    return GLS_OK;
+    p->arrays->row[++p->rows] = p->values + p->nonzeros;
+    return spill(p);
 }
 
 static gls_status parse_lines(parser *p) {
@@ -229,43 +251,50 @@ static gls_status set_targets(parser *p, const libsvm_options *o, const gls_data
 /* Columns from 0. Where the training file's base was found by itself, another file without an index 0 says its own only
  * if it has the last index that base 1 allows. */
 static gls_status settle_base(parser *p) {
-    if (p->base == BASE_AUTO && p->limit_of_training && p->width < p->limit && p->nonzeros)
+    bool any = p->values + p->nonzeros > 0;
+    if (p->base == BASE_AUTO && p->limit_of_training && p->width < p->limit && any)
         return gls_fail(p->ctx, GLS_ERR_INPUT,
                         "%s: neither index 0 nor %lld occurs, so that base: auto cannot tell where indices start; "
                         "expected base: 0 or base: 1",
                         gls_reader_path(p->reader), (long long)p->limit);
     if (p->base == BASE_AUTO) p->base = BASE_1;
-    if (p->limit_of_training && p->base == BASE_0 && p->width >= p->limit && p->nonzeros)
+    if (p->limit_of_training && p->base == BASE_0 && p->width >= p->limit && any)
         return gls_fail(p->ctx, GLS_ERR_INPUT, "%s: indices from 0 to %lld, but there are %lld features",
                         gls_reader_path(p->reader), (long long)p->width, (long long)p->limit);
-    for (int64_t k = 0; p->base == BASE_1 && k < p->nonzeros; k++) p->arrays->column[k]--;
+    for (int64_t k = 0; p->base == BASE_1 && !p->file && k < p->nonzeros; k++) p->arrays->column[k]--;
     if (p->base == BASE_0) p->width++;
     return GLS_OK;
 }
 
-static gls_status parse_file(gls_context *ctx, gls_reader *reader, const libsvm_options *o, gls_part part,
-                             const gls_data_info *like, gls_data_info *info, gls_owned_arrays *arrays,
-                             int64_t **query) {
-    parser p = {.ctx = ctx, .reader = reader, .arrays = arrays, .integers = true, .limit = INT32_MAX};
-    p.base = o->base;
-    p.bare = part == GLS_PART_ROWS;
+static void begin_parser(parser *p, const libsvm_options *o, gls_part part, const gls_data_info *like) {
+    p->integers = true;
+    p->limit = INT32_MAX;
+    p->base = o->base;
+    p->bare = part == GLS_PART_ROWS;
     int64_t width = o->features ? o->features : like ? like->features : 0;
-    if (width) {
-        p.limit = width;
-        p.limit_of_training = true;
+    if (!width) return;
+    p->limit = width;
+    p->limit_of_training = true;
+}
+
+static gls_status parse_file(parser *p, const libsvm_options *o, const gls_data_info *like, gls_data_info *info) {
+    GLS_TRY(parse_lines(p));
+    GLS_TRY(settle_base(p));
+    info->examples = p->rows;
+    info->features = p->limit_of_training ? p->limit : p->width;
+    info->sparse = true;
+    return p->bare ? GLS_OK : set_targets(p, o, like, info);
+}
+
+static gls_status make_source(parser *p, const gls_data_info *info, gls_source **out) {
+    gls_stored *file = p->file;
+    if (!file) {
+        gls_bound_take(p->ctx, p->nonzeros * VALUE_BYTES);
+        return gls_source_own(p->ctx, info, p->arrays, out);
     }
-    gls_status status = parse_lines(&p);
-    *query = p.query;
-    if (status == GLS_OK) status = settle_base(&p);
-    if (status == GLS_OK) {
-        info->examples = p.rows;
-        info->features = width ? width : p.width;
-        info->sparse = true;
-        if (!p.bare) status = set_targets(&p, o, like, info);
-    }
-    gls_free(ctx, p.label);
-    gls_free(ctx, p.line);
-    return status;
+    GLS_TRY(put_rows(p));
+    p->file = NULL;
+    return gls_sparse_rows_own(p->ctx, info, p->arrays, file, p->base == BASE_1, out);
 }
 
 static gls_status keep_queries(const int64_t *query, gls_source **out) {
@@ -284,14 +313,17 @@ static gls_status open_libsvm(gls_context *ctx, const char *path, const void *op
                               const gls_data_info *like, gls_source **out) {
     gls_data_info info = {0};
     gls_owned_arrays arrays = {0};
-    int64_t *query = NULL;
-    gls_reader *reader;
-    GLS_TRY(gls_reader_open(ctx, path, &reader));
-    gls_status status = parse_file(ctx, reader, options, part, like, &info, &arrays, &query);
-    gls_reader_close(reader);
-    if (status == GLS_OK) status = gls_source_own(ctx, &info, &arrays, out);
-    if (status == GLS_OK && query) status = keep_queries(query, out);
-    gls_free(ctx, query);
+    parser p = {.ctx = ctx, .arrays = &arrays};
+    begin_parser(&p, options, part, like);
+    GLS_TRY(gls_reader_open(ctx, path, &p.reader));
+    gls_status status = parse_file(&p, options, like, &info);
+    if (status == GLS_OK) status = make_source(&p, &info, out);
+    gls_reader_close(p.reader);
+    if (status == GLS_OK && p.query) status = keep_queries(p.query, out);
+    gls_stored_close(p.file);
+    gls_free(ctx, p.query);
+    gls_free(ctx, p.label);
+    gls_free(ctx, p.line);
     gls_owned_arrays_free(ctx, &arrays);
     gls_free(ctx, (void *)info.class_names);
     return status;
@@ -359,6 +391,7 @@ static gls_status write_libsvm(gls_context *ctx, const gls_source *source, const
 
 const gls_format gls_format_libsvm = {
     .member = {"libsvm", "LIBSVM text, sparse: label index:value ...", "", libsvm_table, sizeof(libsvm_options)},
+    .bounded = true,
     .open = open_libsvm,
     .write = write_libsvm,
 };

@@ -6,17 +6,18 @@
 #include <glissade/comm.h>
 #include "base/arith.h"
 #include "base/sort.h"
+#include "base/parallel.h"
 #include <glissade/data.h>
 
 #include "data/source.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct mini_batch {
     struct mini_batch *next;
     int64_t *index, rows; /* this rank's examples */
+    int64_t room;         /* of index */
     int64_t *slot;        /* of each; NULL: first, first + 1, ... */
     int64_t first, global_rows;
     uint64_t draw;
@@ -39,10 +40,11 @@ struct gls_loader {
     gls_loader_options options;
     const int64_t *key;
     mini_batch *front, *back;
-    int64_t pushed; /* waves announced */
-    cell own;       /* the reader's: waves on demand */
+    mini_batch *spare; /* of one that is over, for the next; NULL: none */
+    int64_t pushed;    /* waves announced */
+    cell own;          /* the reader's: waves on demand */
 
-    pid_t process; /* in which the threads are */
+    unsigned forks; /* of the process in which the threads are */
     pthread_mutex_t lock;
     pthread_cond_t work, done;
     pthread_t *thread;
@@ -56,7 +58,7 @@ struct gls_loader {
 
 /* A process that was forked has none of the threads, and their lock as it happened to be. */
 static bool threads_left(const gls_loader *loader) {
-    return loader->threads && loader->process != getpid();
+    return loader->threads && loader->forks != gls_parallel_forks();
 }
 
 static gls_status refuse_forked(const gls_loader *loader) {
@@ -201,7 +203,7 @@ gls_status gls_loader_create(gls_context *ctx, const gls_source *source, const g
     loader->ctx = loader->own.ctx = ctx;
     loader->source = source;
     loader->options = *options;
-    loader->process = getpid();
+    loader->forks = gls_parallel_forks();
     loader->key = key;
     loader->stream.ops = &loader_ops;
     pthread_mutex_init(&loader->lock, NULL);
@@ -223,11 +225,30 @@ static void free_mini_batch(gls_loader *loader, mini_batch *mini) {
     gls_free(loader->ctx, mini);
 }
 
-static void free_front(gls_loader *loader) {
+/* The spare one is touched by the reader alone, who pushes and pops. */
+static void retire_front(gls_loader *loader) {
     mini_batch *mini = loader->front;
     loader->front = mini->next;
     if (!loader->front) loader->back = NULL;
-    free_mini_batch(loader, mini);
+    free_mini_batch(loader, loader->spare);
+    loader->spare = mini;
+}
+
+static mini_batch *take_mini_batch(gls_loader *loader) {
+    mini_batch *mini = loader->spare;
+    loader->spare = NULL;
+    if (!mini) return gls_alloc(loader->ctx, 1, sizeof *mini);
+    gls_free(loader->ctx, mini->slot);
+    *mini = (mini_batch){.index = mini->index, .room = mini->room};
+    return mini;
+}
+
+static gls_status index_room(const gls_loader *loader, mini_batch *mini) {
+    if (mini->index && mini->rows <= mini->room) return GLS_OK;
+    gls_free(loader->ctx, mini->index);
+    mini->index = gls_alloc(loader->ctx, mini->rows, sizeof *mini->index);
+    mini->room = mini->index ? mini->rows : 0;
+    return mini->index ? GLS_OK : GLS_ERR_MEMORY;
 }
 
 /* Workers stop after the wave they are filling; only then can its memory be freed. */
@@ -250,7 +271,8 @@ void gls_loader_destroy(gls_loader *loader) {
         gls_context_destroy(loader->cells[i].ctx);
     }
     gls_rows_destroy(loader->own.rows);
-    while (loader->front) free_front(loader);
+    while (loader->front) retire_front(loader);
+    free_mini_batch(loader, loader->spare);
     gls_free(loader->ctx, loader->cells);
     gls_free(loader->ctx, loader->thread);
     gls_free(loader->ctx, loader);
@@ -277,20 +299,19 @@ static gls_status share_by_key(const gls_loader *loader, const int64_t *index, i
     qsort(row, (size_t)count, sizeof *row, gls_compare_pairs);
     mini->first = key_boundary(row, count, gls_comm_rank(comm), gls_comm_size(comm));
     mini->rows = key_boundary(row, count, gls_comm_rank(comm) + 1, gls_comm_size(comm)) - mini->first;
-    mini->index = gls_alloc(loader->ctx, mini->rows, sizeof *mini->index);
+    gls_status status = index_room(loader, mini);
     mini->slot = gls_alloc(loader->ctx, mini->rows, sizeof *mini->slot);
-    for (int64_t i = 0; mini->index && mini->slot && i < mini->rows; i++) {
+    for (int64_t i = 0; status == GLS_OK && mini->slot && i < mini->rows; i++) {
         mini->slot[i] = row[mini->first + i].slot;
         mini->index[i] = index[mini->slot[i]];
     }
     gls_free(loader->ctx, row);
-    return mini->index && mini->slot ? GLS_OK : GLS_ERR_MEMORY;
+    return mini->slot ? status : GLS_ERR_MEMORY;
 }
 
 static gls_status share_by_position(const gls_loader *loader, const int64_t *index, int64_t count, mini_batch *mini) {
     gls_rank_share(loader->ctx, count, loader->options.align, &mini->first, &mini->rows);
-    mini->index = gls_alloc(loader->ctx, mini->rows, sizeof *mini->index);
-    if (!mini->index) return GLS_ERR_MEMORY;
+    GLS_TRY(index_room(loader, mini));
     if (mini->rows) memcpy(mini->index, index + mini->first, (size_t)mini->rows * sizeof *mini->index);
     return GLS_OK;
 }
@@ -300,7 +321,7 @@ gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t cou
     GLS_GIVEN(loader ? loader->ctx : NULL, loader);
     if (count > 0) GLS_GIVEN(loader ? loader->ctx : NULL, index);
     GLS_TRY(refuse_forked(loader));
-    mini_batch *mini = gls_alloc(loader->ctx, 1, sizeof *mini);
+    mini_batch *mini = take_mini_batch(loader);
     if (!mini) return GLS_ERR_MEMORY;
     mini->global_rows = count;
     mini->draw = draw;
@@ -355,6 +376,6 @@ void gls_loader_pop(gls_loader *loader) {
         while (passed->wave != loader->reading || !passed->ready) pthread_cond_wait(&loader->done, &loader->lock);
         pthread_cond_broadcast(&loader->work);
     }
-    free_front(loader);
+    retire_front(loader);
     pthread_mutex_unlock(&loader->lock);
 }

@@ -106,7 +106,7 @@ static gls_status fetch_mask(const gls_source *source, gls_context *ctx, const g
                                 ? gls_random_create(fetch->seed, "mask_tokens", fetch->draw, (uint32_t)fetch->slot[i])
                                 : gls_random_create(s->seed, "mask_tokens always", (uint64_t)fetch->index[i], 0);
         int64_t hidden = hide(s, &random, with.token + i * length, rows->label + i * length, place);
-        if (rows->mass) rows->mass[i] = (double)hidden / (double)length;
+        if (rows->mass) rows->mass[i] = hidden ? (double)hidden / (double)length : gls_mass_of_none;
     }
     gls_free(ctx, room);
     gls_free(ctx, place);

@@ -14,7 +14,7 @@ typedef struct header {
     char descr[16];
     bool fortran, has_descr, has_order, has_shape;
     int dims;
-    int64_t shape[GLS_MAX_DIMS];
+    int64_t shape[GLS_MAX_DIMS], bytes; /* bytes: of the header itself, where the data begin */
 } header;
 
 static void skip_space(const char **p) {
@@ -105,7 +105,9 @@ static gls_status read_header(gls_context *ctx, gls_reader *reader, header *h) {
     if (length > 65536) return gls_fail(ctx, GLS_ERR_INPUT, "%s: npy header of %lld bytes", path, (long long)length);
     char *text = gls_alloc(ctx, length + 1, 1);
     if (!text) return GLS_ERR_MEMORY;
+    h->bytes = 8 + (wide ? 4 : 2) + length;
     gls_status status = gls_reader_exact(reader, text, length, "the npy header");
+    while (length && strchr(" \n", text[length - 1])) text[--length] = 0; /* it is filled up with blanks */
     if (status == GLS_OK && !parse_header(text, h))
         status = gls_fail(ctx, GLS_ERR_INPUT,
                           "%s: the npy header cannot be read (expected descr, fortran_order and a shape of at most %d "
@@ -164,6 +166,18 @@ static gls_status read_array(gls_context *ctx, gls_reader *reader, gls_npy *out,
     gls_free(ctx, out->data);
     out->data = NULL;
     return GLS_OK;
+}
+
+gls_status gls_npy_read_layout(gls_context *ctx, gls_reader *reader, gls_npy_layout *out) {
+    header h = {0};
+    *out = (gls_npy_layout){0};
+    GLS_TRY(read_header(ctx, reader, &h));
+    GLS_TRY(gls_npy_type_of(ctx, gls_reader_path(reader), h.descr, &out->type));
+    out->fortran = h.fortran && h.dims > 1;
+    out->dims = h.dims;
+    memcpy(out->shape, h.shape, sizeof out->shape);
+    out->offset = h.bytes;
+    return gls_source_check_extents(ctx, gls_reader_path(reader), h.dims, h.shape, out->type.size, &out->bytes);
 }
 
 gls_status gls_npy_read_from(gls_context *ctx, gls_reader *reader, gls_npy *out, const char ***texts) {

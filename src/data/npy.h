@@ -29,6 +29,16 @@ typedef struct gls_npy_type {
 
 /* Of a header's descr; GLS_ERR_INPUT naming what. */
 gls_status gls_npy_type_of(gls_context *ctx, const char *what, const char *descr, gls_npy_type *type);
+/* What a header says of an array that is not read yet. */
+typedef struct gls_npy_layout {
+    gls_npy_type type;
+    bool fortran;
+    int dims;
+    int64_t shape[GLS_MAX_DIMS];
+    int64_t offset, bytes; /* of the values, in the unpacked file */
+} gls_npy_layout;
+gls_status gls_npy_read_layout(gls_context *ctx, struct gls_reader *reader, gls_npy_layout *out);
+
 /* From values as on disk to type->dtype, array->data being replaced where their sizes differ. */
 gls_status gls_npy_widen(gls_context *ctx, const char *what, const gls_npy_type *type, gls_npy *array);
 /* The texts of an array whose data are as on disk. */

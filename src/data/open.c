@@ -1,9 +1,12 @@
 /* Opening and writing by name, and lists of transforms. */
-#include "data/source.h"
+#include "data/stored.h"
 #include "data/table.h"
+#include "base/context.h"
 #include "base/table.h"
 #include "base/value.h"
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 gls_status gls_register_format(gls_context *ctx, const gls_format *format) {
     GLS_GIVEN(ctx, ctx, format);
@@ -54,6 +57,43 @@ static gls_status fit_like(gls_context *ctx, const char *what, gls_part part, gl
     return GLS_OK;
 }
 
+/* ---- formats that hold all rows in memory, where there is a bound ---- */
+
+static gls_status too_large(gls_context *ctx, const char *what, const char *fault) {
+    return gls_fail(ctx, GLS_ERR_INPUT,
+                    "%s: %s, and data.memory leaves %lld bytes; `glissade data convert` makes a .npy of it, whose rows "
+                    "stay on disk",
+                    what, fault, (long long)ctx->bound->left);
+}
+
+static gls_status hold_file(gls_context *ctx, const gls_format *format, const char *path) {
+    struct stat file;
+    char fault[160];
+    if (!path || !ctx->bound || ctx->bound->lenient || stat(path, &file) || !S_ISREG(file.st_mode)) return GLS_OK;
+    size_t n = strlen(path);
+    const char *packed = n > 3 && (!strcmp(path + n - 3, ".gz") || !strcmp(path + n - 3, ".xz")) ? ", packed" : "";
+    snprintf(fault, sizeof fault, "rows of format %s are held in memory (%lld bytes%s)", format->member.name,
+             (long long)file.st_size, packed);
+    /* What packed bytes become is not known before: eight times as many, as of texts. */
+    int64_t bytes = *packed ? 8 * file.st_size : file.st_size;
+    if (!gls_bound_holds(ctx, bytes)) return too_large(ctx, path, fault);
+    gls_bound_take(ctx, bytes);
+    return GLS_OK;
+}
+
+static gls_status hold_made(gls_context *ctx, const gls_format *format, gls_source **made) {
+    const gls_data_info *info = &(*made)->info;
+    int64_t values = info->sparse ? 1 : info->features > info->length ? info->features : info->length;
+    if (!ctx->bound || ctx->bound->lenient) return GLS_OK;
+    if (gls_bound_holds(ctx, info->examples * values * (int64_t)sizeof(gls_real))) {
+        gls_bound_take(ctx, info->examples * values * (int64_t)sizeof(gls_real));
+        return GLS_OK;
+    }
+    gls_source_destroy(*made);
+    *made = NULL;
+    return too_large(ctx, format->member.name, "its rows are made in memory");
+}
+
 /* A file may be of any shape; what it must have in common with the training set is checked after it was read. */
 gls_status gls_source_open(gls_context *ctx, const char *format, const char *path, const gls_value *options,
                            const char *const *except, gls_part part, const gls_data_info *like, gls_source **out) {
@@ -64,8 +104,10 @@ gls_status gls_source_open(gls_context *ctx, const char *format, const char *pat
     if (!path && !found->generator) return gls_fail(ctx, GLS_ERR_ARGUMENT, "data: format %s needs a file", format);
     gls_options *filled;
     GLS_TRY(gls_member_options(ctx, &found->member, found->member.name, options, except, &filled));
-    gls_status status = found->open(ctx, path, gls_options_struct(filled), part, like, out);
+    gls_status status = found->bounded ? GLS_OK : hold_file(ctx, found, path);
+    if (status == GLS_OK) status = found->open(ctx, path, gls_options_struct(filled), part, like, out);
     gls_options_destroy(filled);
+    if (status == GLS_OK && !path && !found->bounded) status = hold_made(ctx, found, out);
     if (status == GLS_OK && part == GLS_PART_ROWS) drop_targets(*out);
     if (status == GLS_OK && like) {
         status = fit_like(ctx, path ? path : format, part, *out, like);

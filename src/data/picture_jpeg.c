@@ -10,8 +10,12 @@
 
 #include "data/picture.h"
 
+/* A file of a few KiB can claim thousands of passes over a large picture; encoders make about ten. */
+enum { MOST_SCANS = 100 };
+
 typedef struct decoder {
     struct jpeg_error_mgr errors; /* first, so that libjpeg's pointer leads here */
+    struct jpeg_progress_mgr progress;
     jmp_buf back;
     struct jpeg_decompress_struct jpeg;
     gls_context *ctx;
@@ -32,12 +36,21 @@ static void on_message(j_common_ptr jpeg, int level) {
     if (level < 0 && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE)) on_error(jpeg);
 }
 
+static void on_progress(j_common_ptr jpeg) {
+    decoder *d = (decoder *)jpeg->err;
+    if (d->jpeg.input_scan_number <= MOST_SCANS) return;
+    snprintf(d->message, sizeof d->message, "more than %d scans", MOST_SCANS);
+    longjmp(d->back, 1);
+}
+
 /* All that may jump back; false: it did. */
 static bool decode(decoder *d, const void *data, int64_t size) {
     struct jpeg_decompress_struct *jpeg = &d->jpeg;
     gls_picture *p = d->out;
     if (setjmp(d->back)) return false;
     jpeg_create_decompress(jpeg);
+    jpeg->progress = &d->progress;
+    d->progress.progress_monitor = on_progress;
     jpeg_mem_src(jpeg, data, (unsigned long)size);
     jpeg_read_header(jpeg, TRUE);
     p->width = jpeg->image_width;

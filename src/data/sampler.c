@@ -1,5 +1,6 @@
 /* Which examples make mini-batch number k. Everything follows from (seed, epoch, place) or (seed, draw). */
 #include "data/sampler.h"
+#include "data/source.h"
 
 #include <math.h>
 #include "base/arith.h"
@@ -10,8 +11,10 @@ struct gls_sampler {
     gls_context *ctx;
     gls_sampler_options options;
     int64_t position[3]; /* epoch, place in the epoch, mini-batches so far */
-    int64_t *order;      /* the present epoch's permutation; NULL with replacement or without shuffling */
-    int64_t *room;       /* [window], with lengths */
+    int64_t *order;      /* the present epoch's permutation, of blocks where there are some; NULL with replacement or
+                            without shuffling */
+    int64_t *room;       /* [window], with lengths; with blocks [stretch * mixed], the examples of window `filled` */
+    int64_t blocks, phase, filled; /* of the present epoch; phase: the example with which the first block begins */
 };
 
 enum { EPOCH = GLS_SAMPLER_EPOCH, PLACE = GLS_SAMPLER_PLACE, DRAWS = GLS_SAMPLER_DRAWS };
@@ -54,19 +57,90 @@ static void order_windows(gls_sampler *sampler) {
     }
 }
 
+static void permute(gls_random *random, int64_t *order, int64_t n) {
+    for (int64_t i = n - 1; i > 0; i--) {
+        int64_t j = gls_random_below(random, i + 1), kept = order[i];
+        order[i] = order[j];
+        order[j] = kept;
+    }
+}
+
+/* ---- blocks of examples that follow each other ---- */
+
+/* Block b is the examples [b stretch, (b + 1) stretch) counted from the epoch's phase on, cyclically. The last one may
+ * be shorter and stays at the end: since the phase is drawn anew for every epoch, it is other examples each time, and
+ * every example is at every place with the same probability. */
+static void order_blocks(gls_sampler *s, gls_random *random) {
+    int64_t whole = s->options.examples / s->options.stretch;
+    s->phase = gls_random_below(random, s->options.examples);
+    s->filled = -1;
+    for (int64_t b = 0; b < s->blocks; b++) s->order[b] = b;
+    permute(random, s->order, whole);
+}
+
+/* Blocks of a window are announced one window ahead. */
+static void expect_window(const gls_sampler *s, int64_t window) {
+    const gls_sampler_options *o = &s->options;
+    int64_t last = gls_least((window + 1) * o->mixed, s->blocks), n = o->examples;
+    for (int64_t k = window * o->mixed; o->source && k < last; k++) {
+        int64_t begin = s->order[k] * o->stretch, count = gls_least(o->stretch, n - begin);
+        int64_t at = (begin + s->phase) % n, end = gls_least(at + count, n);
+        gls_source_expect(o->source, at, end);
+        if (at + count > n) gls_source_expect(o->source, 0, at + count - n);
+    }
+}
+
+static void fill_window(gls_sampler *s, int64_t window) {
+    const gls_sampler_options *o = &s->options;
+    int64_t last = gls_least((window + 1) * o->mixed, s->blocks), n = o->examples, filled = 0;
+    for (int64_t k = window * o->mixed; k < last; k++) {
+        int64_t begin = s->order[k] * o->stretch, end = gls_least(begin + o->stretch, n);
+        for (int64_t e = begin; e < end; e++) s->room[filled++] = (e + s->phase) % n;
+    }
+    gls_random random = gls_random_create(o->seed, "window", (uint64_t)s->position[EPOCH], (uint32_t)window);
+    permute(&random, s->room, filled);
+    s->filled = window;
+    if (window == 0) expect_window(s, 0);
+    expect_window(s, window + 1);
+}
+
+static int64_t example_at(gls_sampler *s, int64_t place) {
+    int64_t size = s->options.stretch * s->options.mixed;
+    if (!s->options.stretch) return s->order ? s->order[place] : place;
+    if (s->filled != place / size) fill_window(s, place / size);
+    return s->room[place % size];
+}
+
 /* ---- epochs ---- */
 
 static void shuffle(gls_sampler *sampler) {
     if (!sampler->order) return;
     int64_t n = sampler->options.examples;
     gls_random random = gls_random_create(sampler->options.seed, "shuffle", (uint64_t)sampler->position[EPOCH], 0);
-    for (int64_t i = 0; i < n; i++) sampler->order[i] = i;
-    for (int64_t i = n - 1; i > 0; i--) {
-        int64_t j = gls_random_below(&random, i + 1), kept = sampler->order[i];
-        sampler->order[i] = sampler->order[j];
-        sampler->order[j] = kept;
+    if (sampler->options.stretch) {
+        order_blocks(sampler, &random);
+        return;
     }
+    for (int64_t i = 0; i < n; i++) sampler->order[i] = i;
+    permute(&random, sampler->order, n);
     order_windows(sampler);
+}
+
+static bool shuffled(const gls_sampler_options *options) {
+    return options->shuffle && !options->replacement;
+}
+
+static gls_status check_order(gls_context *ctx, const gls_sampler_options *o) {
+    if (o->length && (!shuffled(o) || o->block < 1 || o->window < o->block))
+        return gls_fail(
+            ctx, GLS_ERR_ARGUMENT,
+            "sampler: windows of %lld and blocks of %lld; lengths need shuffling and a block in each window",
+            (long long)o->window, (long long)o->block);
+    if (!o->stretch || (o->stretch > 0 && o->mixed > 0 && shuffled(o) && !o->length)) return GLS_OK;
+    return gls_fail(
+        ctx, GLS_ERR_ARGUMENT,
+        "sampler: blocks of %lld examples, %lld mixed; expected both above 0, and shuffling without lengths",
+        (long long)o->stretch, (long long)o->mixed);
 }
 
 /* Only epochs in random order need a permutation in memory. */
@@ -79,18 +153,21 @@ gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *optio
     if (options->examples < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sampler: the set has %lld examples; expected at least 1",
                         (long long)options->examples);
-    bool permutes = options->shuffle && !options->replacement;
-    if (options->length && (!permutes || options->block < 1 || options->window < options->block))
-        return gls_fail(
-            ctx, GLS_ERR_ARGUMENT,
-            "sampler: windows of %lld and blocks of %lld; lengths need shuffling and a block in each window",
-            (long long)options->window, (long long)options->block);
+    GLS_TRY(check_order(ctx, options));
     gls_sampler *sampler = gls_alloc(ctx, 1, sizeof *sampler);
     if (!sampler) return GLS_ERR_MEMORY;
-    *sampler = (gls_sampler){.ctx = ctx, .options = *options};
-    if (permutes) sampler->order = gls_alloc(ctx, options->examples, sizeof *sampler->order);
-    if (options->length) sampler->room = gls_alloc(ctx, options->window, sizeof *sampler->room);
-    if ((permutes && !sampler->order) || (options->length && !sampler->room)) {
+    *sampler = (gls_sampler){.ctx = ctx, .options = *options, .filled = -1};
+    int64_t ordered = options->examples, room = options->length ? options->window : 0;
+    if (options->stretch) {
+        sampler->options.stretch = gls_least(options->stretch, options->examples);
+        ordered = sampler->blocks = gls_parts(options->examples, sampler->options.stretch);
+        sampler->options.mixed = gls_least(options->mixed, ordered);
+        room = sampler->options.stretch * sampler->options.mixed;
+    }
+    bool permutes = shuffled(options);
+    if (permutes) sampler->order = gls_alloc(ctx, ordered, sizeof *sampler->order);
+    if (room) sampler->room = gls_alloc(ctx, room, sizeof *sampler->room);
+    if ((permutes && !sampler->order) || (room && !sampler->room)) {
         gls_sampler_destroy(sampler);
         return GLS_ERR_MEMORY;
     }
@@ -129,10 +206,10 @@ double gls_sampler_epoch_at(const gls_sampler_options *options, const int64_t po
     return (double)position[EPOCH] + (double)position[PLACE] / (double)options->examples;
 }
 
-static void choose(const gls_sampler *sampler, int64_t *index, int64_t count) {
+static void choose(gls_sampler *sampler, int64_t *index, int64_t count) {
     int64_t n = sampler->options.examples, place = sampler->position[PLACE];
     if (!sampler->options.replacement) {
-        for (int64_t i = 0; i < count; i++) index[i] = sampler->order ? sampler->order[place + i] : place + i;
+        for (int64_t i = 0; i < count; i++) index[i] = example_at(sampler, place + i);
         return;
     }
     gls_random random = gls_random_create(sampler->options.seed, "replacement", (uint64_t)sampler->position[DRAWS], 0);

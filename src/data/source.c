@@ -13,16 +13,31 @@ const gls_data_info *gls_source_info(const gls_source *source) {
     return &source->info;
 }
 
+void gls_source_expect(const gls_source *source, int64_t begin, int64_t end) {
+    while (source && !source->ops->expect) source = source->inner;
+    if (source) source->ops->expect(source, begin, end);
+}
+
 bool gls_source_has_targets(const gls_source *source) {
     if (!source) return false;
     return source->info.target != GLS_TARGET_NONE;
 }
 
-const int64_t *gls_source_column(const gls_source *source, const char *name) {
+static const gls_column *find_column(const gls_source *source, const char *name) {
     if (!source || !name) return NULL;
     for (const gls_column *c = source->columns; c && c->name; c++)
-        if (strcmp(c->name, name) == 0) return c->value;
+        if (strcmp(c->name, name) == 0) return c;
     return NULL;
+}
+
+const int64_t *gls_source_column(const gls_source *source, const char *name) {
+    const gls_column *column = find_column(source, name);
+    return column ? column->value : NULL;
+}
+
+const char *gls_source_column_text(const gls_source *source, const char *name, int64_t value) {
+    const gls_column *column = find_column(source, name);
+    return column && column->text && value >= 0 && value < column->texts ? column->text[value] : NULL;
 }
 
 gls_status gls_owned_create(gls_context *ctx, size_t size, const gls_source_ops *ops, void **out) {
@@ -68,6 +83,7 @@ gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *nam
 gls_status gls_owned_column(gls_owned_source *owned, const char *name, int64_t **value) {
     int64_t count = 0, at = -1, examples = owned->source.info.examples;
     const gls_column *old = owned->source.columns;
+    gls_column made = {0};
     for (; old && old[count].name; count++)
         if (strcmp(old[count].name, name) == 0) at = count;
     gls_column *columns = gls_arena_alloc(owned->arena, count + 2, sizeof *columns);
@@ -81,11 +97,20 @@ gls_status gls_owned_column(gls_owned_source *owned, const char *name, int64_t *
         at = count++;
     } else {
         memcpy(*value, old[at].value, (size_t)examples * sizeof **value);
+        made = old[at];
     }
-    columns[at] = (gls_column){copy, *value};
-    columns[count] = (gls_column){NULL, NULL};
+    made.name = copy;
+    made.value = *value;
+    columns[at] = made;
+    columns[count] = (gls_column){0};
     owned->source.columns = columns;
     return GLS_OK;
+}
+
+gls_status gls_owned_column_texts(gls_owned_source *owned, const char *name, const char *const *text, int64_t count) {
+    gls_column *column = (gls_column *)find_column(&owned->source, name);
+    column->texts = count;
+    return gls_owned_texts(owned, text, count, &column->text);
 }
 
 gls_status gls_owned_columns_from(gls_owned_source *owned, const gls_source *from, const int64_t *index) {
@@ -96,6 +121,9 @@ gls_status gls_owned_columns_from(gls_owned_source *owned, const gls_source *fro
             int64_t j = index ? index[i] : i;
             value[i] = j < 0 ? 0 : c->value[j];
         }
+        gls_column *made = (gls_column *)find_column(&owned->source, c->name);
+        made->text = c->text; /* of the source inside, which lives as long */
+        made->texts = c->texts;
     }
     return GLS_OK;
 }

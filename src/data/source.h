@@ -22,7 +22,9 @@ gls_status gls_owned_texts(gls_owned_source *owned, const char *const *names, in
 gls_status gls_owned_class_names(gls_owned_source *owned, const char *const *names, int64_t count);
 /* A column of info.examples values to write at *value: zeros, or those of the column of that name which it replaces. */
 gls_status gls_owned_column(gls_owned_source *owned, const char *name, int64_t **value);
-/* Copies another source's columns: row i from its row index[i] (NULL: i). index -1 gives 0. */
+/* What the values of such a column are called, copied. */
+gls_status gls_owned_column_texts(gls_owned_source *owned, const char *name, const char *const *text, int64_t count);
+/* Copies another source's columns: row i from its row index[i] (NULL: i). index -1 gives 0. Texts are not copied. */
 gls_status gls_owned_columns_from(gls_owned_source *owned, const gls_source *from, const int64_t *index);
 
 /* Dense examples. One of real and byte; a byte b means b * scale. label and y may be NULL. The arrays come from
@@ -88,6 +90,9 @@ void gls_gather_release(gls_gather *gather);
 /* Own copies of the labels, to be changed; *label is where. Real targets beside them follow their class. */
 gls_status gls_gather_relabel(gls_gather *gather, int32_t **label);
 
+/* Bytes that fetching an example copies, on average; INFINITY where it computes something too, or reads a file. */
+double gls_source_copied(const gls_source *source);
+
 /* Class targets, or GLS_ERR_ARGUMENT in the name of a transform. */
 gls_status gls_classes_need(gls_context *ctx, const gls_source *source, const char *who);
 /* A class other than `label`, uniformly. */
@@ -100,6 +105,11 @@ gls_status gls_wrapper_create(gls_context *ctx, size_t size, const gls_source_op
 void gls_wrapper_destroy(gls_source *source);
 gls_status gls_wrapper_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
 
+/* The mass of a row without a target where the model predicts: so little that it does not count, and that a batch of
+ * such rows alone can be divided by its mass. */
+static const double gls_mass_of_none = 1e-12;
+/* GLS_ERR_INPUT that names what where no row of tokens has a target. last: as in gls_source_last_labels. */
+gls_status gls_source_need_targets(gls_context *ctx, const char *what, const gls_source *source, int64_t last);
 /* Wraps *source in its place (NULL stays) for a model that predicts the last `last` positions of its rows (0: all of
  * them): masses are then shares of the labels there, so that the mean over masses is that over the labels that count.
  */
@@ -119,6 +129,9 @@ struct gls_learned {
 gls_status gls_transforms_onnx(gls_context *ctx, const gls_value *list, const gls_data_info *info, gls_fitted *fitted,
                                gls_onnx *to, const char **value);
 
+/* Rows [begin, begin + count) in their order; streams go on where begin is a multiple of them. Borrows the source. */
+gls_status gls_source_stretch(gls_context *ctx, const gls_source *source, int64_t begin, int64_t count,
+                              gls_source **out);
 /* `count` distinct random numbers of [0, n), ascending; from gls_alloc. */
 gls_status gls_source_draw_distinct(gls_context *ctx, gls_random *random, int64_t n, int64_t count, int64_t **out);
 
@@ -153,6 +166,9 @@ gls_status gls_source_check_finite(gls_context *ctx, const char *path, const gls
 char *gls_source_find_packed(gls_context *ctx, const char *path, bool *failed);
 /* Warns before a sparse source is written with all its zeros: how large the file becomes at `bytes` a value. */
 void gls_source_say_dense(gls_context *ctx, const gls_source *source, const char *path, double bytes);
+/* Rows [begin, end) will be fetched soon, in any order: a source whose rows are on disk begins to read them. */
+void gls_source_expect(const gls_source *source, int64_t begin, int64_t end);
+
 /* Calls fn with consecutive batches of a whole source. */
 typedef gls_status (*gls_scan_fn)(void *user, const gls_batch *batch, int64_t begin);
 gls_status gls_source_scan(gls_context *ctx, const gls_source *source, gls_scan_fn fn, void *user);

@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "data/table.h"
 #include "data/text_labelled.h"
+#include "data/token_rows.h"
 #include "data/tokens.h"
 #include <string.h>
 
@@ -107,13 +108,16 @@ static gls_status check_unit(gls_context *ctx, const text_options *o) {
 }
 
 /* Numbers by frequency; names from gls_alloc, borrowing the vocabulary's texts. */
-static gls_status rank_words(gls_token_text *s, const text_options *o, int64_t fixed, const char ***names,
-                             int64_t *count) {
+static gls_status rank_words(gls_token_text *s, const text_options *o, int64_t fixed, gls_token_file *file,
+                             const char ***names, int64_t *count) {
     int32_t *to = gls_alloc(s->ctx, gls_vocabulary_size(s->vocabulary), sizeof *to);
     if (!to) return GLS_ERR_MEMORY;
     gls_status status = gls_vocabulary_rank(s->vocabulary, fixed, o->vocabulary, o->min_count, to, names, count);
     for (int64_t t = 0; status == GLS_OK && t < s->list.tokens; t++) s->list.token[t] = to[s->list.token[t]];
-    gls_free(s->ctx, to);
+    if (file && file->stored)
+        file->to = to;
+    else
+        gls_free(s->ctx, to);
     return status;
 }
 
@@ -146,68 +150,110 @@ static gls_status check_streams(const gls_token_text *s, const text_options *o, 
                     (long long)examples, (long long)o->length, (long long)o->streams);
 }
 
-/* Takes the tokens; names NULL: bytes. */
-static gls_status make_source(gls_token_text *s, const text_options *o, const char *const *names, int64_t count,
-                              gls_source **out) {
+/* Names NULL: bytes. */
+static gls_status name_tokens(const gls_token_text *s, gls_owned_source *owned, const char *const *names,
+                              int64_t count) {
+    const char *json = s->tokenizer ? gls_tokenizer_json(s->tokenizer) : NULL, *const *kept = NULL;
+    GLS_TRY(names ? gls_owned_class_names(owned, names, count) : name_bytes(owned));
+    if (json) GLS_TRY(gls_owned_texts(owned, &json, 1, &kept));
+    if (json) owned->source.info.tokenizer = *kept;
+    return GLS_OK;
+}
+
+static gls_status make_rows(gls_token_text *s, const text_options *o, gls_data_info *info, int32_t end,
+                            gls_owned_source **out) {
     gls_token_source *made;
     gls_token_rows rows = {0};
-    int32_t end = s->tokenizer ? s->end : gls_token_end_of_line((gls_token_unit)o->unit, names, count);
-    const char *json = s->tokenizer ? gls_tokenizer_json(s->tokenizer) : NULL, *const *kept = NULL;
-    gls_data_info info = {
-        .length = o->length, .target = GLS_TARGET_TOKENS, .vocabulary = count, .documents = (gls_documents)o->rows};
     if (o->rows != ROWS_TEXT) GLS_TRY(gls_token_rows_of_lines(s, end, o->length, o->rows == ROWS_PACKED, &rows));
-    info.examples = o->rows == ROWS_TEXT ? gls_parts(s->list.tokens - 1, o->length) : rows.rows;
-    gls_status status = check_streams(s, o, info.examples);
-    if (status == GLS_OK) status = gls_token_source_create(s->ctx, &info, &made);
+    info->examples = o->rows == ROWS_TEXT ? gls_parts(s->list.tokens - 1, o->length) : rows.rows;
+    gls_status status = check_streams(s, o, info->examples);
+    if (status == GLS_OK) status = gls_token_source_create(s->ctx, info, &made);
     if (status != GLS_OK) {
         gls_free(s->ctx, rows.token);
         return status;
     }
-    made->owned.source.info.streams = o->streams;
+    gls_bound_take(s->ctx, s->list.tokens * (int64_t)sizeof(int32_t));
     if (o->rows == ROWS_TEXT)
         take_text(s, made);
     else
         take_rows(&rows, o->length, made);
-    status = names ? gls_owned_class_names(&made->owned, names, count) : name_bytes(&made->owned);
-    if (status == GLS_OK && json) status = gls_owned_texts(&made->owned, &json, 1, &kept);
-    if (status == GLS_OK && json) made->owned.source.info.tokenizer = *kept;
+    *out = &made->owned;
+    return GLS_OK;
+}
+
+static gls_status make_stored(gls_token_text *s, const text_options *o, gls_data_info *info, gls_token_file *file,
+                              gls_owned_source **out) {
+    info->examples = gls_parts(file->tokens - 1, o->length);
+    GLS_TRY(check_streams(s, o, info->examples));
+    return gls_token_rows_own(s->ctx, info, file, out);
+}
+
+/* Takes the tokens, or those of the file; names NULL: bytes. */
+static gls_status make_source(gls_token_text *s, const text_options *o, gls_token_file *file, const char *const *names,
+                              int64_t count, gls_source **out) {
+    gls_owned_source *made = NULL;
+    int32_t end = s->tokenizer ? s->end : gls_token_end_of_line((gls_token_unit)o->unit, names, count);
+    gls_data_info info = {
+        .length = o->length, .target = GLS_TARGET_TOKENS, .vocabulary = count, .documents = (gls_documents)o->rows};
+    GLS_TRY(file->stored ? make_stored(s, o, &info, file, &made) : make_rows(s, o, &info, end, &made));
+    made->source.info.streams = o->streams;
+    gls_status status = name_tokens(s, made, names, count);
     if (status == GLS_OK)
-        *out = &made->owned.source;
+        *out = &made->source;
     else
-        gls_source_destroy(&made->owned.source);
+        gls_source_destroy(&made->source);
     return status;
 }
 
 /* The target of a token is the next one, so that there must be at least two. */
-static gls_status check_tokens(const gls_token_text *s) {
-    if (s->list.tokens >= 2) return GLS_OK;
+static gls_status check_tokens(const gls_token_text *s, int64_t tokens) {
+    if (tokens >= 2) return GLS_OK;
     return gls_fail(s->ctx, GLS_ERR_INPUT, "%s: %s, expected at least two tokens", s->what,
-                    s->list.tokens ? "one token" : "empty");
+                    tokens ? "one token" : "empty");
 }
 
-static gls_status read_all(gls_token_text *s, gls_reader *reader, const text_options *o, const gls_data_info *like,
-                           gls_source **out) {
-    const char **names = NULL;
-    int64_t count = GLS_TOKEN_BYTES;
-    bool bytes = s->unit == GLS_TOKEN_BYTE;
-    if (bytes && like && like->vocabulary != GLS_TOKEN_BYTES)
+/* Vocabulary or tokenizer, and then the text. */
+static gls_status read_tokens(gls_token_text *s, const text_options *o, const gls_data_info *like,
+                              gls_token_file *file) {
+    gls_reader *reader;
+    if (s->unit == GLS_TOKEN_BYTE && like && like->vocabulary != GLS_TOKEN_BYTES)
         return gls_fail(s->ctx, GLS_ERR_INPUT,
                         "%s: the tokens are bytes, but the training set has %lld kinds of tokens", s->what,
                         (long long)like->vocabulary);
     bool words = s->unit == GLS_TOKEN_WORD || s->unit == GLS_TOKEN_CHARACTER;
     GLS_TRY(check_unit(s->ctx, o));
+    s->spills = o->rows == ROWS_TEXT;
     if (words) GLS_TRY(begin_vocabulary(s, like));
     if (s->unit == GLS_TOKEN_SUBWORD) GLS_TRY(open_tokenizer(s, o, like));
-    GLS_TRY(gls_token_text_read(s, reader));
-    GLS_TRY(check_tokens(s));
+    if (s->unit == GLS_TOKEN_BYTE && s->spills) GLS_TRY(gls_token_file_of_bytes(s->ctx, s->what, file));
+    if (file->stored) return GLS_OK;
+    GLS_TRY(gls_reader_open(s->ctx, s->what, &reader));
+    gls_status status = gls_token_text_read(s, reader);
+    gls_reader_close(reader);
+    GLS_TRY(status);
+    GLS_TRY(check_tokens(s, s->stored + s->list.tokens));
+    return gls_token_text_spilled(s, file);
+}
+
+static gls_status make_named(gls_token_text *s, const text_options *o, const gls_data_info *like, gls_token_file *file,
+                             gls_source **out) {
     if (s->tokenizer)
-        return make_source(s, o, gls_tokenizer_names(s->tokenizer), gls_tokenizer_size(s->tokenizer), out);
-    if (words) count = gls_vocabulary_size(s->vocabulary);
-    gls_status status = GLS_OK;
-    if (words && !like) status = rank_words(s, o, GLS_TOKEN_FIXED, &names, &count);
-    const char *const *called = bytes ? NULL : like ? like->class_names : names;
-    if (status == GLS_OK) status = make_source(s, o, called, count, out);
+        return make_source(s, o, file, gls_tokenizer_names(s->tokenizer), gls_tokenizer_size(s->tokenizer), out);
+    if (s->unit == GLS_TOKEN_BYTE) return make_source(s, o, file, NULL, GLS_TOKEN_BYTES, out);
+    if (like) return make_source(s, o, file, like->class_names, gls_vocabulary_size(s->vocabulary), out);
+    const char **names = NULL;
+    int64_t count;
+    gls_status status = rank_words(s, o, GLS_TOKEN_FIXED, file, &names, &count);
+    if (status == GLS_OK) status = make_source(s, o, file, names, count, out);
     gls_free(s->ctx, names);
+    return status;
+}
+
+static gls_status read_all(gls_token_text *s, const text_options *o, const gls_data_info *like, gls_source **out) {
+    gls_token_file file = {0};
+    gls_status status = read_tokens(s, o, like, &file);
+    if (status == GLS_OK) status = make_named(s, o, like, &file, out);
+    gls_token_file_clear(s->ctx, &file);
     return status;
 }
 
@@ -271,7 +317,7 @@ static gls_status make_labelled(gls_token_text *s, const text_options *o, const 
                                          like, out);
     const char **names = NULL;
     int64_t count;
-    gls_status status = rank_words(s, o, GLS_TOKEN_FIXED + FRAME_WORDS, &names, &count);
+    gls_status status = rank_words(s, o, GLS_TOKEN_FIXED + FRAME_WORDS, NULL, &names, &count);
     if (status == GLS_OK)
         status = gls_token_labelled_source(s, read, columns, frame, o->length, names, count, like, out);
     gls_free(s->ctx, names);
@@ -291,23 +337,25 @@ static gls_status open_labelled(gls_token_text *s, const text_options *o, gls_pa
                                  .spans = o->rows == ROWS_SPANS};
     gls_status status = begin_labelled(s, o, like, &frame);
     if (status == GLS_OK) status = gls_token_labelled_read(s, s->what, &columns, &read);
+    if (status == GLS_OK) status = gls_token_text_spill(s);
     if (status == GLS_OK) status = make_labelled(s, o, &read, &columns, &frame, like, out);
     gls_token_labelled_clear(&read);
     return status;
 }
 
+/* Most of a text unknown: it is in another language, or split otherwise, than that of the training set. */
+static void warn_unknown(const gls_token_text *s) {
+    if (2 * s->unknown <= s->words) return;
+    gls_log(s->ctx, GLS_LOG_WARNING, "%s: %lld of %lld tokens are not in the training set's vocabulary: <unk> for each",
+            s->what, (long long)s->unknown, (long long)s->words);
+}
+
 static gls_status open_text(gls_context *ctx, const char *path, const void *options, gls_part part,
                             const gls_data_info *like, gls_source **out) {
     const text_options *o = options;
-    gls_reader *reader = NULL;
     gls_token_text s = {.ctx = ctx, .what = path, .unit = (gls_token_unit)o->unit, .end = -1};
-    gls_status status = GLS_OK;
-    if (o->rows >= ROWS_LABELLED)
-        status = open_labelled(&s, o, part, like, out);
-    else
-        status = gls_reader_open(ctx, path, &reader);
-    if (status == GLS_OK && reader) status = read_all(&s, reader, o, like, out);
-    gls_reader_close(reader);
+    gls_status status = o->rows >= ROWS_LABELLED ? open_labelled(&s, o, part, like, out) : read_all(&s, o, like, out);
+    if (status == GLS_OK) warn_unknown(&s);
     gls_tokenizer_destroy(s.tokenizer);
     gls_token_text_clear(&s);
     return status;
@@ -377,6 +425,7 @@ static gls_status write_text(gls_context *ctx, const gls_source *source, const c
 const gls_format gls_format_text = {
     .member = {"text", "text as rows of words, characters, bytes or sub-words, to predict the next one", "", text_table,
                sizeof(text_options)},
+    .bounded = true,
     .open = open_text,
     .write = write_text,
 };

@@ -24,8 +24,12 @@ typedef struct gls_token_text {
     bool fixed;                 /* no word is added to it */
     bool refuses;               /* a word that is not in it, also where it has <unk> */
     int64_t line;               /* the number of the present line */
+    int64_t words, unknown;     /* looked up in a fixed vocabulary, and of those how many became <unk> */
     gls_tokenizer *tokenizer;   /* of sub-words, borrowed */
     int32_t end;                /* of sub-words: ends every line instead of its line break; -1: none does */
+    bool spills;                /* tokens that do not fit into memory go to a file */
+    struct gls_stored *file;    /* the first `stored` ones, or NULL */
+    int64_t stored;
 } gls_token_text;
 
 /* Begins a vocabulary with these words; NULL: the fixed ones, and `fixed` stays false. GLS_ERR_INPUT for a word that

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "data/text.h"
+#include "data/token_rows.h"
 
 enum { LINE_LIMIT = 1 << 26 };
 static const int64_t text_limit = INT64_MAX / 4; /* memory ends before */
@@ -45,6 +45,7 @@ static gls_status read_lines(gls_token_text *s, gls_reader *reader) {
         GLS_TRY(gls_token_text_check(s, line, length));
         GLS_TRY(encode(s, line, length));
         GLS_TRY(end_line(s));
+        GLS_TRY(gls_token_text_spill(s));
     }
 }
 
@@ -71,5 +72,6 @@ gls_status gls_token_text_read_subwords(gls_token_text *s, gls_reader *reader) {
     gls_status status = gls_reader_rest(reader, text_limit, &text, &bytes);
     if (status == GLS_OK) status = gls_token_text_parse_subwords(s, text, bytes);
     gls_free(s->ctx, text);
-    return status;
+    s->spills = false; /* such a text was in memory already */
+    return status == GLS_OK ? gls_token_text_spill(s) : status;
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "data/text.h"
+#include "data/token_rows.h"
 
 /* Longer lines or words mean that the file is not text; `unit: byte` reads any file. */
 enum { LINE_LIMIT = 1 << 26, WORD_LIMIT = 4096 };
@@ -12,6 +12,8 @@ const char *const gls_token_fixed[GLS_TOKEN_FIXED] = {"<unk>", "<eos>"};
 void gls_token_text_clear(gls_token_text *s) {
     gls_vocabulary_destroy(s->vocabulary);
     gls_free(s->ctx, s->list.token);
+    gls_stored_close(s->file);
+    s->file = NULL;
     s->vocabulary = NULL;
     s->list = (gls_token_list){0};
 }
@@ -49,6 +51,8 @@ static gls_status add_word(gls_token_text *s, const char *word, int64_t length) 
     } else {
         const char *unknown = gls_token_fixed[GLS_TOKEN_UNKNOWN];
         number = gls_vocabulary_find(s->vocabulary, word, length);
+        s->words++;
+        s->unknown += number < 0;
         if (number < 0 && !s->refuses) number = gls_vocabulary_find(s->vocabulary, unknown, (int64_t)strlen(unknown));
         if (number < 0) return unknown_word(s, word, length);
     }
@@ -123,6 +127,7 @@ gls_status gls_token_text_read(gls_token_text *s, gls_reader *reader) {
         GLS_TRY(gls_reader_read(reader, piece, sizeof piece, &got));
         if (!got) return GLS_OK;
         GLS_TRY(add_bytes(s, piece, got));
+        GLS_TRY(gls_token_text_spill(s));
     }
     for (int64_t length;;) {
         GLS_TRY(gls_reader_line(reader, LINE_LIMIT, &line, &length));
@@ -130,6 +135,7 @@ gls_status gls_token_text_read(gls_token_text *s, gls_reader *reader) {
         s->line = gls_reader_line_number(reader);
         GLS_TRY(add_line(s, line, length));
         GLS_TRY(end_line(s));
+        GLS_TRY(gls_token_text_spill(s));
     }
 }
 

@@ -6,8 +6,7 @@
 
 /* The row of the text that is example j: streams are runs of rows, of which the first ones are longer by one where they
  * are not equal, side by side. */
-static int64_t row_of(const gls_token_source *s, int64_t j) {
-    const gls_data_info *info = &s->owned.source.info;
+int64_t gls_token_row_of(const gls_data_info *info, int64_t j) {
     if (!info->streams) return j;
     int64_t each = info->examples / info->streams, longer = info->examples % info->streams, r = j % info->streams;
     return r * each + gls_least(r, longer) + j / info->streams;
@@ -31,7 +30,7 @@ static gls_status fetch_tokens(const gls_source *source, gls_context *ctx, const
     int64_t length = source->info.length;
     bool next = source->info.target == GLS_TARGET_TOKENS;
     for (int64_t i = 0; i < fetch->count; i++) {
-        int64_t j = row_of(s, fetch->index[i]), n = positions_of(s, j);
+        int64_t j = gls_token_row_of(&source->info, fetch->index[i]), n = positions_of(s, j);
         if (rows->token) {
             int32_t *to = rows->token + i * length;
             memcpy(to, s->token + j * length, (size_t)n * sizeof *to);

@@ -1,6 +1,6 @@
-/* Estimates whose stages work on groups. Streamed: every slice is a group of the largest size, its gradient goes
- * through the stages. Derived: norms of groups in larger slices become weights of rows. Adaptive clipping needs one
- * pass either way: sum_j (rho/|g_j|) g_j = rho sum_j g_j/|g_j| (methods.md 3). */
+/* Estimates whose stages work on groups. Streamed: every slice is a group of the largest size, evaluated in parts where
+ * it is long; its gradient goes through the stages. Derived: norms of groups in larger slices become weights of rows.
+ * Adaptive clipping needs one pass either way: sum_j (rho/|g_j|) g_j = rho sum_j g_j/|g_j| (methods.md 3). */
 #include "estimator/estimator.h"
 #include "estimator/pass.h"
 
@@ -99,10 +99,14 @@ static bool left_out(const gls_making *making, const vector *v) {
     return making->outer->nonfinite == GLS_NONFINITE_SKIP_GROUP && !isfinite(v->norm);
 }
 
+static gls_status streamed_part(void *user, gls_slice *part) {
+    return gls_ledger_slice(user, part);
+}
+
 static gls_status streamed_slice(void *user, gls_slice *slice) {
     gls_making *making = user;
     gls_estimator *e = making->e;
-    if (e->ledger) GLS_TRY(gls_ledger_slice(making, slice));
+    if (e->ledger && e->inner) GLS_TRY(gls_ledger_slice(making, slice));
     if (e->inner) GLS_TRY(inner_stages(making, slice));
     gls_group group = group_of(slice->rows);
     vector v = {.data = slice->gradient, .scale = inverse(group.mass), .factor = 1, .norm = NAN};
@@ -190,6 +194,8 @@ gls_status gls_estimate_groups(gls_making *making) {
                                 .user = making,
                                 .weighted = derived,
                                 .explicit_slices = !derived,
+                                .divisible = !derived && !e->inner,
+                                .part = !derived && !e->inner && e->ledger ? streamed_part : NULL,
                                 .scratch = e->inner > 0,
                                 .group = making->group,
                                 .cut = making->group ? NULL : e->sorted.cut,

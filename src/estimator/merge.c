@@ -3,6 +3,7 @@
 
 #include "base/arith.h"
 #include "base/kernels.h"
+#include "base/parallel.h"
 #include "comm/comm.h"
 
 #include <math.h>
@@ -113,6 +114,12 @@ static void finish_piece(const gls_pass_job *job, const gls_pass_piece *piece, i
     job->pass->norm2[number] = gls_sum_squares(g, piece->length);
 }
 
+/* Few values are merged before another thread has woken. */
+static bool merges_in_team(const gls_pass_job *job) {
+    enum { LEAST = 1 << 16 };
+    return job->pass->size * job->shapes.lanes >= LEAST;
+}
+
 static gls_status merge_task(void *user, int64_t task, int worker) {
     const gls_pass_job *job = user;
     int64_t count;
@@ -156,7 +163,7 @@ static gls_status merge_ranks(gls_pass_job *job, int64_t count) {
     else
         GLS_TRY(gls_comm_reduce_real(pass->ctx, GLS_SUM, request->g, pass->size, GLS_OK));
     if (job->scale_now) job->factor = 1;
-    return gls_parallel(pass->ctx, count, finish_task, job);
+    return gls_parallel_if(pass->ctx, merges_in_team(job), count, finish_task, job);
 }
 
 /* Sums first: the factor of g may depend on them. On a single rank each piece is merged, scaled and squared while it is
@@ -171,7 +178,7 @@ gls_status gls_pass_merge(gls_pass_job *job, gls_status mine) {
     int64_t count;
     pieces(job, &count);
     job->scale_now = alone || request->exchange || request->share;
-    GLS_TRY(gls_parallel(pass->ctx, count, merge_task, job));
+    GLS_TRY(gls_parallel_if(pass->ctx, merges_in_team(job), count, merge_task, job));
     if (request->share) GLS_TRY(share(job, count));
     if (!alone || request->share) GLS_TRY(merge_ranks(job, count));
     add_norms(job, count, job->result);

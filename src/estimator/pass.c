@@ -153,6 +153,7 @@ gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pas
         return gls_fail(pass->ctx, GLS_ERR_ARGUMENT, "pass: weights and rows must be given");
     gls_pass_couple(&job);
     job.held = job.coupled || (gls_problem_tiles(pass->problem) > 0 && request->g && !request->explicit_slices);
+    job.team = gls_pass_wants_team(&job);
     GLS_TRY(gls_pass_message(pass, request));
     GLS_TRY(gls_pass_state_begin(&job));
     gls_status status = check_request(pass, request);

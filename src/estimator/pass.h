@@ -99,7 +99,10 @@ typedef struct gls_pass_job {
     int64_t span; /* rows that are coupled; 0: none are */
     bool coupled; /* slices meet; else every slice holds whole spans */
     bool held;    /* all evaluations of a section are alive together */
+    bool team;    /* slices are dealt to threads */
+    bool divided; /* slices longer than the plan's are evaluated in parts */
     gls_workspace *work;
+    atomic_uint_fast64_t taken; /* bit i: a slice is at work with evaluation i; where they are not held */
     gls_pass_section section;
     gls_batch batch;
     double span_mass;
@@ -122,12 +125,15 @@ gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_sli
 /* Rows of a slice where outputs are collected: the problem's shapes alone say it, not the options, not the rows. */
 int64_t gls_pass_output_rows(const gls_pass *pass);
 gls_status gls_pass_cut(gls_pass_job *job);
+/* Whether the rows are worth waking a team for, and the problem may be called by one. */
+bool gls_pass_wants_team(const gls_pass_job *job);
 gls_status gls_pass_workspace(gls_pass_job *job);
 void gls_pass_workspaces_destroy(gls_pass *pass);
 
 /* slices.c: evaluating and asking the slices of one section. */
 gls_status gls_pass_run_section(gls_pass_job *job);
-void gls_pass_arguments(const gls_pass_job *job, int64_t slice, gls_evaluate_args *args);
+/* at: the slice's evaluation in the workspace. */
+void gls_pass_arguments(const gls_pass_job *job, int64_t slice, int64_t at, gls_evaluate_args *args);
 
 /* stages.c: the stages of a coupled section. */
 gls_status gls_pass_stages(gls_pass_job *job);

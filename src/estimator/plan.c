@@ -9,7 +9,7 @@
  * run stores the shapes it got; a later version may therefore choose others. */
 enum {
     SLICE_WORK = 1 << 26,  /* multiply-adds of a slice at most: some milliseconds of a core, far above a task's cost */
-    SLICE_BYTES = 1 << 26, /* of one evaluation at most: every lane holds one at the same time */
+    SLICE_BYTES = 1 << 26, /* of one evaluation at most: every thread holds one at the same time */
     SLICE_MOST = 1024,     /* rows; a matrix product gains little beyond */
     SLICE_LEAST = 8,       /* rows, memory permitting; below this a matrix product reads its weights for too little */
     OUTPUT_MOST = 128,     /* rows of a slice for outputs alone; a single row is filled up to these, so they are few */
@@ -17,7 +17,8 @@ enum {
     LANES_MOST = 8,        /* each lane costs a gradient's memory and its share of the merge */
     LANES_BYTES = 1 << 29, /* gradients of all lanes */
     WAVE_BYTES = 1 << 28,  /* evaluations of a wave, were all alive */
-    WAVE_SLICES = 64       /* of a wave at most: enough for any number of threads to share evenly */
+    WAVE_SLICES = 64,      /* of a wave at most: enough for any number of threads to share evenly */
+    TEAM_WORK = 1 << 18    /* multiply-adds of a pass, forward, from which on a team is woken; bits do not follow */
 };
 
 /* The problem's figures for one row: multiply-adds of a forward pass, bytes of an evaluation. */
@@ -57,6 +58,15 @@ gls_shapes gls_pass_shapes(const gls_pass *pass, int64_t rows, bool explicit_sli
         shapes.wave = wave;
     }
     return shapes;
+}
+
+/* A problem that does not know its cost may be as dear as it likes. */
+bool gls_pass_wants_team(const gls_pass_job *job) {
+    const gls_pass *pass = job->pass;
+    double work, bytes;
+    if (pass->problem->serial || !pass->problem->type->cost) return !pass->problem->serial;
+    row_cost(pass, &work, &bytes);
+    return work * (double)job->request->rows->rows >= TEAM_WORK;
 }
 
 int64_t gls_pass_output_rows(const gls_pass *pass) {
@@ -267,15 +277,18 @@ static gls_status workspace_fill(gls_pass *pass, gls_workspace *work) {
 }
 
 /* One workspace for each pair of want and mode, large enough for every job so far, so that repeated jobs allocate
- * nothing. A job needs an evaluation for each slice that must stay alive, else one a lane: lanes work in order. */
+ * nothing. A job needs an evaluation for each slice that must stay alive, else one for each that may be at
+ * work: a thread, and of each lane one. */
 gls_status gls_pass_workspace(gls_pass_job *job) {
     gls_pass *pass = job->pass;
     int64_t rows = 1, count = 1;
     for (int64_t s = 0; s < pass->cuts; s++)
         if (pass->cut[s].rows > rows) rows = pass->cut[s].rows;
+    job->divided = job->request->divisible && job->span == 0 && rows > job->shapes.slice;
+    if (job->divided) rows = job->shapes.slice;
     for (int64_t s = 0; s < pass->sections; s++)
         if (pass->section[s].count > count) count = pass->section[s].count;
-    if (!job->held && count > job->shapes.lanes) count = job->shapes.lanes;
+    if (!job->held) count = gls_least(count, gls_least(job->shapes.lanes, gls_context_threads(pass->ctx)));
     unsigned want = job->request->want;
     gls_workspace **at = &pass->workspace;
     for (; *at; at = &(*at)->next) {

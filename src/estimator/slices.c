@@ -2,25 +2,36 @@
  * then the tiles, over all slices of the section. */
 #include "estimator/pass.h"
 
+#include "base/arith.h"
 #include "base/kernels.h"
+#include "base/parallel.h"
 
 #include <math.h>
 #include <sched.h>
 #include <string.h>
 
-/* The number of a slice's evaluation in the workspace: its own if all are held, else its lane's. */
-static int64_t place(const gls_pass_job *job, int64_t slice) {
-    return job->held ? slice - job->section.first : (slice - job->section.first) % job->shapes.lanes;
+/* The number of a slice's evaluation in the workspace: its own if all are held, else one that no slice has just now,
+ * until it is left. There is one for each that may be at work. */
+static int64_t take_place(gls_pass_job *job, int64_t slice) {
+    if (job->held) return slice - job->section.first;
+    uint_fast64_t taken = atomic_load(&job->taken), with;
+    do with = taken | (taken + 1);
+    while (!atomic_compare_exchange_weak(&job->taken, &taken, with));
+    return __builtin_ctzll(~(unsigned long long)taken);
+}
+
+static void leave_place(gls_pass_job *job, int64_t at) {
+    if (!job->held) atomic_fetch_and(&job->taken, ~((uint_fast64_t)1 << at));
 }
 
 /* whole: the slice holds whole spans by itself, so it leads each and names their length. Else the slice with the span's
  * first row leads: it writes the span's summary for all. */
-void gls_pass_arguments(const gls_pass_job *job, int64_t slice, gls_evaluate_args *args) {
+void gls_pass_arguments(const gls_pass_job *job, int64_t slice, int64_t at, gls_evaluate_args *args) {
     const gls_pass_request *request = job->request;
     const gls_cut *cut = &job->pass->cut[slice];
     gls_pass *pass = job->pass;
     const gls_problem *p = pass->problem;
-    gls_batch *rows = &job->work->rows[place(job, slice)];
+    gls_batch *rows = &job->work->rows[at];
     int64_t first = request->rows->first + cut->begin, number = job->span > 0 ? first / job->span : 0;
     bool whole = !job->coupled && job->span > 0;
     *rows = gls_batch_view(&job->batch, cut->begin - job->section.begin, cut->rows);
@@ -39,10 +50,10 @@ void gls_pass_arguments(const gls_pass_job *job, int64_t slice, gls_evaluate_arg
                                 .seed = gls_context_seed(job->pass->ctx)};
 }
 
-static gls_partition partition(const gls_pass_job *job, int64_t slice) {
+static gls_partition partition(const gls_pass_job *job, int64_t slice, int64_t at) {
     const gls_pass_request *request = job->request;
     const gls_cut *cut = &job->pass->cut[slice];
-    int32_t *group = job->work->group + place(job, slice) * job->work->max_rows;
+    int32_t *group = job->work->group + at * job->work->max_rows;
     int64_t g = 0, end = request->cut ? request->cut[cut->group + 1] : 0;
     for (int64_t i = 0; i < cut->rows && cut->groups > 0; i++) {
         if (request->group) g = i / request->group;
@@ -52,12 +63,50 @@ static gls_partition partition(const gls_pass_job *job, int64_t slice) {
     return (gls_partition){.groups = cut->groups, .group = group};
 }
 
+/* What every slice is asked, added up over its parts. */
+typedef struct answers {
+    double loss, score[GLS_MAX_SCORES];
+} answers;
+
+static gls_status ask_sums(const gls_pass_job *job, gls_evaluation *evaluation, answers *to) {
+    double loss = 0, score[GLS_MAX_SCORES] = {0};
+    if (gls_want_loss(job->request->want)) GLS_TRY(gls_ask_loss(evaluation, &loss));
+    if (job->request->want & GLS_WANT_SCORES) GLS_TRY(gls_ask_scores(evaluation, score));
+    to->loss += loss;
+    for (int k = 0; k < GLS_MAX_SCORES; k++) to->score[k] += score[k];
+    return GLS_OK;
+}
+
+static gls_status ask_part(const gls_pass_job *job, gls_slice *part, answers *to) {
+    const gls_pass_request *request = job->request;
+    if (request->part) GLS_TRY(request->part(request->user, part));
+    GLS_TRY(gls_ask_gradient(part->evaluation, request->product, NULL, part->gradient));
+    return ask_sums(job, part->evaluation, to);
+}
+
+/* Evaluated part by part, each as long as a slice of the plan; the parts' gradients are added up. */
+static gls_status ask_parts(gls_pass_job *job, const gls_slice *slice, int64_t at, answers *to) {
+    for (int64_t begin = 0; begin < slice->rows->rows; begin += job->shapes.slice) {
+        gls_evaluate_args args;
+        gls_batch rows = gls_batch_view(slice->rows, begin, gls_least(slice->rows->rows - begin, job->shapes.slice));
+        gls_pass_arguments(job, slice->number, at, &args);
+        args.rows = &rows;
+        GLS_TRY(gls_evaluate(slice->evaluation, &args));
+        gls_slice part = *slice;
+        part.rows = &rows;
+        part.first += begin;
+        GLS_TRY(ask_part(job, &part, to));
+    }
+    return GLS_OK;
+}
+
 /* A lane's first slice makes its gradient in the lane itself (zero by now); the others in the worker's vector. */
-static gls_status own_gradient(gls_pass_job *job, gls_slice *slice, gls_real *lane, int worker) {
+static gls_status own_gradient(gls_pass_job *job, gls_slice *slice, int64_t at, gls_real *lane, int worker,
+                               answers *to) {
     gls_pass *pass = job->pass;
     slice->gradient = lane ? lane : pass->worker + 2 * pass->size * worker;
     if (!lane) memset(slice->gradient, 0, (size_t)pass->size * sizeof(gls_real));
-    return gls_ask_gradient(slice->evaluation, job->request->product, NULL, slice->gradient);
+    return job->divided ? ask_parts(job, slice, at, to) : ask_part(job, slice, to);
 }
 
 static void add_own(const gls_pass_job *job, const gls_slice *slice, gls_real *lane) {
@@ -67,12 +116,17 @@ static void add_own(const gls_pass_job *job, const gls_slice *slice, gls_real *l
     if (slice->gradient == lane && slice->scale != 0 && slice->scale != 1) gls_scale(lane, slice->scale, d);
 }
 
+static void take_sums(gls_lane *lane, const answers *sums, double mass) {
+    lane->loss += sums->loss;
+    lane->mass += mass;
+    for (int k = 0; k < GLS_MAX_SCORES; k++) lane->score[k] += sums->score[k];
+}
+
 /* The questions put to every slice. The gradient comes before the loss: a problem with a short way then gives both. */
-static gls_status ask(gls_pass_job *job, int64_t number, int worker) {
+static gls_status ask(gls_pass_job *job, int64_t number, int64_t at, int worker) {
     gls_pass *pass = job->pass;
     const gls_pass_request *request = job->request;
     const gls_cut *cut = &pass->cut[number];
-    int64_t at = place(job, number);
     gls_lane *lane = &pass->lane[number % job->shapes.lanes];
     gls_real *to = pass->lanes + (number % job->shapes.lanes) * job->lane_size;
     gls_sink sink = {to, pass->place_packed};
@@ -90,18 +144,18 @@ static gls_status ask(gls_pass_job *job, int64_t number, int worker) {
                        .scratch = request->scratch ? pass->worker + 2 * pass->size * worker + pass->size : NULL};
     bool first = request->g && number < job->shapes.lanes;
     if (first) gls_fill(to, 0, job->lane_size);
-    if (request->slice) slice.groups = partition(job, number);
+    /* Norms may leave what the gradient is made of. */
+    bool early = request->slice && (request->want & GLS_WANT_NORMS) && !request->weighted && !request->explicit_slices;
+    answers sums = {.loss = gls_want_loss(request->want) ? 0 : NAN};
+    if (request->slice && !job->divided) slice.groups = partition(job, number, at);
+    if (early) GLS_TRY(request->slice(request->user, &slice));
     if (request->explicit_slices)
-        GLS_TRY(own_gradient(job, &slice, first ? to : NULL, worker));
+        GLS_TRY(own_gradient(job, &slice, at, first ? to : NULL, worker, &sums));
     else if (request->g && !request->weighted)
         GLS_TRY(gls_evaluation_gradient(slice.evaluation, request->product, NULL, &sink));
-    double loss = NAN, score[GLS_MAX_SCORES] = {0};
-    if (gls_want_loss(request->want)) GLS_TRY(gls_ask_loss(slice.evaluation, &loss));
-    if (request->want & GLS_WANT_SCORES) GLS_TRY(gls_ask_scores(slice.evaluation, score));
-    lane->loss += loss;
-    lane->mass += slice.mass;
-    for (int k = 0; k < GLS_MAX_SCORES; k++) lane->score[k] += score[k];
-    if (request->slice) GLS_TRY(request->slice(request->user, &slice));
+    if (!request->explicit_slices) GLS_TRY(ask_sums(job, slice.evaluation, &sums));
+    take_sums(lane, &sums, slice.mass);
+    if (request->slice && !early) GLS_TRY(request->slice(request->user, &slice));
     if (request->g && request->weighted)
         GLS_TRY(gls_evaluation_gradient(slice.evaluation, request->product, slice.weights, &sink));
     if (request->g && request->explicit_slices) add_own(job, &slice, to);
@@ -121,20 +175,16 @@ static gls_status slice_task(void *user, int64_t task, int worker) {
     gls_lane *lane = &job->pass->lane[number % job->shapes.lanes];
     wait_for_lane(lane, task / job->shapes.lanes);
     gls_status status = GLS_OK;
+    int64_t at = take_place(job, number);
     if (!job->coupled) {
         gls_evaluate_args args;
-        gls_pass_arguments(job, number, &args);
-        status = gls_evaluate(job->work->evaluation[place(job, number)], &args);
+        gls_pass_arguments(job, number, at, &args);
+        if (!job->divided) status = gls_evaluate(job->work->evaluation[at], &args);
     }
-    if (status == GLS_OK) status = ask(job, number, worker);
+    if (status == GLS_OK) status = ask(job, number, at, worker);
+    leave_place(job, at);
     atomic_fetch_add_explicit(&lane->done, 1, memory_order_release);
     return status;
-}
-
-static gls_status all_slices_task(void *user, int64_t task, int worker) {
-    gls_pass_job *job = user;
-    for (int64_t slice = 0; slice < job->section.count; slice++) GLS_TRY(slice_task(user, slice, worker));
-    return GLS_OK;
 }
 
 static gls_status tile_task(void *user, int64_t tile, int worker) {
@@ -145,22 +195,11 @@ static gls_status tile_task(void *user, int64_t tile, int worker) {
                                   job->request->weighted ? work->weight : NULL, tile, job->request->g);
 }
 
-static gls_status all_tiles_task(void *user, int64_t task, int worker) {
-    const gls_pass_job *job = user;
-    for (int64_t tile = 0; tile < gls_problem_tiles(job->pass->problem); tile++) GLS_TRY(tile_task(user, tile, worker));
-    return GLS_OK;
-}
-
 gls_status gls_pass_run_section(gls_pass_job *job) {
     gls_pass *pass = job->pass;
-    bool serial = pass->problem->serial;
     if (job->section.count == 0) return GLS_OK;
     for (int64_t k = 0; k < job->shapes.lanes; k++) atomic_store(&pass->lane[k].done, 0);
-    if (serial)
-        GLS_TRY(gls_parallel(pass->ctx, 1, all_slices_task, job));
-    else
-        GLS_TRY(gls_parallel(pass->ctx, job->section.count, slice_task, job));
+    GLS_TRY(gls_parallel_if(pass->ctx, job->team, job->section.count, slice_task, job));
     if (!job->request->g || job->request->explicit_slices) return GLS_OK;
-    int64_t tiles = gls_problem_tiles(pass->problem);
-    return serial ? gls_parallel(pass->ctx, 1, all_tiles_task, job) : gls_parallel(pass->ctx, tiles, tile_task, job);
+    return gls_parallel_if(pass->ctx, job->team, gls_problem_tiles(pass->problem), tile_task, job);
 }

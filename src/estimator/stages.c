@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/parallel.h"
+
 static gls_status stage_task(void *user, int64_t task, int worker) {
     gls_pass_job *job = user;
     gls_evaluation *evaluation = job->work->evaluation[task];
@@ -18,16 +20,10 @@ static gls_status stage_task(void *user, int64_t task, int worker) {
     if (job->backward) return gls_evaluation_backward(evaluation, job->stage, job->met, meet);
     if (job->stage == 0) {
         gls_evaluate_args args;
-        gls_pass_arguments(job, job->section.first + task, &args);
+        gls_pass_arguments(job, job->section.first + task, task, &args);
         gls_evaluation_begin(evaluation, &args);
     }
     return gls_evaluation_forward(evaluation, job->stage, job->met, meet);
-}
-
-static gls_status all_stage_task(void *user, int64_t task, int worker) {
-    const gls_pass_job *job = user;
-    for (int64_t slice = 0; slice < job->section.count; slice++) GLS_TRY(stage_task(user, slice, worker));
-    return GLS_OK;
 }
 
 static gls_status meet_all(gls_pass_job *job, int64_t size, gls_status mine) {
@@ -46,8 +42,7 @@ static gls_status direction(gls_pass_job *job, bool backward, int meets, const i
     job->backward = backward;
     job->met = NULL;
     for (job->stage = 0; job->stage <= meets; job->stage++) {
-        gls_status status = pass->problem->serial ? gls_parallel(pass->ctx, 1, all_stage_task, job)
-                                                  : gls_parallel(pass->ctx, job->section.count, stage_task, job);
+        gls_status status = gls_parallel_if(pass->ctx, job->team, job->section.count, stage_task, job);
         if (job->stage < meets)
             status = meet_all(job, gls_evaluation_doubles(job->request->want, sizes[job->stage]), status);
         if (status != GLS_OK) return status;

@@ -1,7 +1,6 @@
 /* The protocol that all arms share: a grid of rates, widened while the best lies on its edge; then every seed at the
  * rate that was chosen. No figure of a test set is looked at. */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,21 +14,13 @@ typedef struct grid {
     int64_t count;
 } grid;
 
-static void name_rate(double rate, char text[32]) {
+void gls_experiment_name_rate(double rate, char text[32]) {
     snprintf(text, 32, "%.6g", rate);
 }
 
 static bool better(const gls_experiment_tune *tune, double a, double b) {
     if (isnan(a) || isnan(b)) return !isnan(a) && isnan(b);
     return tune->greatest ? a > b : a < b;
-}
-
-static void GLS_PRINTF(2, 3) say(gls_experiment_runner *r, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(r->what, sizeof r->what, format, arguments);
-    va_end(arguments);
-    r->now.what = r->what;
 }
 
 /* Of equals the smallest rate. */
@@ -45,8 +36,8 @@ static gls_status try_rate(gls_experiment_runner *r, int64_t arm, grid *g, int64
     const gls_experiment_tune *tune = r->experiment->text->tune;
     char text[32];
     double sum = 0;
-    name_rate(g->rate[i], text);
-    say(r, "rate %s", text);
+    gls_experiment_name_rate(g->rate[i], text);
+    snprintf(r->what, sizeof r->what, "rate %s", text);
     g->diverged[i] = 0;
     for (int64_t s = 1; s <= r->scale->tune_seeds; s++) {
         json_t *outcome = NULL;
@@ -83,8 +74,9 @@ static gls_status widen(gls_experiment_runner *r, int64_t arm, grid *g) {
         if (isnan(g->mean[best]) || (best > 0 && best < g->count - 1)) return GLS_OK;
         bool below = best == 0;
         insert(g, below ? 0 : g->count, below ? g->rate[0] / tune->factor : g->rate[g->count - 1] * tune->factor);
-        r->now.runs += r->scale->tune_seeds;
+        gls_experiment_meter_add(r, r->scale->tune_seeds, 0);
         GLS_TRY(try_rate(r, arm, g, below ? 0 : g->count - 1));
+        for (int64_t s = 0; s < r->scale->tune_seeds; s++) gls_experiment_meter_count(r);
     }
     return GLS_OK;
 }
@@ -92,7 +84,7 @@ static gls_status widen(gls_experiment_runner *r, int64_t arm, grid *g) {
 static gls_status keep_grid(gls_experiment_runner *r, gls_experiment_result *to, const grid *g) {
     for (int64_t i = 0; i < g->count; i++) {
         char text[32];
-        name_rate(g->rate[i], text);
+        gls_experiment_name_rate(g->rate[i], text);
         json_t *one = json_pack("{s:s, s:o, s:I}", "value", text, "mean", gls_experiment_number(g->mean[i]), "diverged",
                                 (json_int_t)g->diverged[i]);
         if (json_array_append_new(to->tried, one)) return gls_fail(r->ctx, GLS_ERR_MEMORY, "experiment: no memory");
@@ -100,11 +92,12 @@ static gls_status keep_grid(gls_experiment_runner *r, gls_experiment_result *to,
     return GLS_OK;
 }
 
-static gls_status choose(gls_experiment_runner *r, int64_t arm) {
+gls_status gls_experiment_arm_choose(gls_experiment_runner *r, int64_t arm) {
     const gls_experiment_arm *given = gls_experiment_arm_at(r->experiment, arm);
     const gls_experiment_tune *tune = r->experiment->text->tune;
     gls_experiment_result *to = &r->result[arm];
     grid g = {.count = given->rates.count};
+    if (!g.count) return GLS_OK;
     for (int64_t i = 0; i < g.count; i++) {
         g.rate[i] = given->rates.item[i];
         GLS_TRY(try_rate(r, arm, &g, i));
@@ -115,23 +108,17 @@ static gls_status choose(gls_experiment_runner *r, int64_t arm) {
         return gls_fail(r->ctx, GLS_ERR_NONFINITE, "%s: arm '%s': every rate diverged: expected smaller ones",
                         r->experiment->name, given->name);
     to->edge = g.count > 1 && (best == 0 || best == g.count - 1);
-    name_rate(g.rate[best], to->value);
+    gls_experiment_name_rate(g.rate[best], to->value);
     return keep_grid(r, to, &g);
 }
 
-gls_status gls_experiment_arm_run(gls_experiment_runner *r, int64_t arm) {
+gls_status gls_experiment_arm_collect(gls_experiment_runner *r, int64_t arm) {
     const gls_experiment_arm *given = gls_experiment_arm_at(r->experiment, arm);
     gls_experiment_result *to = &r->result[arm];
-    bool tuned = given->rates.count > 0;
-    r->now.arm = given->name;
-    if (tuned) GLS_TRY(choose(r, arm));
     for (int64_t s = 1; s <= r->scale->seeds; s++) {
-        say(r, "seed %lld", (long long)s);
-        GLS_TRY(gls_experiment_work(r, given, tuned ? to->value : NULL, s, &to->outcome[s - 1]));
-        bool counted = tuned && s <= r->scale->tune_seeds; /* it chose the rate, too */
-        r->now.done -= counted;
+        GLS_TRY(gls_experiment_work(r, given, *to->value ? to->value : NULL, s, &to->outcome[s - 1]));
+        bool counted = *to->value && s <= r->scale->tune_seeds; /* among those that chose the rate */
         if (!counted) to->seconds += json_number_value(json_object_get(to->outcome[s - 1], "seconds"));
     }
-    r->now.what = NULL;
     return GLS_OK;
 }

@@ -5,6 +5,7 @@
 #include <glissade/experiment.h>
 #include <glissade/options.h>
 #include <jansson.h>
+#include <pthread.h>
 
 /* ---- the file ---- */
 
@@ -26,7 +27,7 @@ typedef struct gls_experiment_tune {
 
 typedef struct gls_experiment_scale {
     const char *name;
-    int64_t seeds, tune_seeds;
+    int64_t seeds, tune_seeds, first_seed;
     gls_texts set;
     const gls_value *config; /* sections in the place of those of the same name */
 } gls_experiment_scale;
@@ -131,23 +132,52 @@ typedef struct gls_experiment_result { /* of an arm */
     double seconds;                    /* of all its runs */
 } gls_experiment_result;
 
+enum { GLS_EXPERIMENT_LANES = 256 };
+
+/* How far all runs are; what follows the lock is read and written under it. */
+typedef struct gls_experiment_meter {
+    double began;
+    pthread_mutex_t lock;
+    gls_experiment_progress now;
+    double share[GLS_EXPERIMENT_LANES]; /* of the run under way in each lane */
+    int64_t fresh;                      /* runs of this call, the others were there */
+    double shown;
+} gls_experiment_meter;
+
+/* What runs are made with, in one lane; the lanes share all but the first few. */
 typedef struct gls_experiment_runner {
-    gls_context *ctx;
+    gls_context *ctx; /* the lane's */
+    int lane;
+    const char *arm;     /* under way in this lane */
+    char what[64];       /* "rate 0.4"; "": nothing */
+    gls_context *caller; /* whose interruption ends all lanes */
+    int lanes;
     const gls_experiment *experiment;
     const gls_experiment_options *options;
     const gls_experiment_scale *scale;
     gls_experiment_result *result; /* [arms] */
-    gls_experiment_progress now;
-    char what[64]; /* now.what */
-    int64_t fresh; /* runs of this call, the others were there */
-    double began, shown;
+    gls_experiment_meter *meter;
 } gls_experiment_runner;
 
-/* work.c: the outcome of one run; taken from its folder where it is finished there. value NULL: no rate. */
-gls_status gls_experiment_work(gls_experiment_runner *r, const gls_experiment_arm *arm, const char *value, int64_t seed,
+/* meter.c */
+double gls_experiment_now(void); /* seconds, of a clock that only goes on */
+void gls_experiment_meter_show(void *runner, double share);
+void gls_experiment_meter_count(gls_experiment_runner *r);
+void gls_experiment_meter_add(gls_experiment_runner *r, int64_t runs, int64_t fresh);
+
+/* Run s of an arm, from 1, has the seed that its scale begins with, or one of those after it. */
+static inline int64_t gls_experiment_seed(const gls_experiment_runner *r, int64_t s) {
+    return r->scale->first_seed + s - 1;
+}
+/* work.c: the outcome of an arm's run s; taken from its folder where it is finished there. value NULL: no rate. */
+gls_status gls_experiment_work(gls_experiment_runner *r, const gls_experiment_arm *arm, const char *value, int64_t s,
                                json_t **outcome);
-/* arms.c: chooses an arm's rate and runs its seeds. */
-gls_status gls_experiment_arm_run(gls_experiment_runner *r, int64_t arm);
+/* arms.c: a rate as text; chooses an arm's rate, where it has some; takes the outcomes of its seeds. */
+void gls_experiment_name_rate(double rate, char text[32]);
+gls_status gls_experiment_arm_choose(gls_experiment_runner *r, int64_t arm);
+gls_status gls_experiment_arm_collect(gls_experiment_runner *r, int64_t arm);
+/* stages.c: all runs of all arms. */
+gls_status gls_experiment_stages(gls_experiment_runner *r);
 
 /* ---- what it comes to ---- */
 

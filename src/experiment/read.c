@@ -31,6 +31,7 @@ static const gls_option scale_table[] = {
     GLS_STRING("name", gls_experiment_scale, name, NULL, "quick, small or paper", .flags = GLS_OPTION_REQUIRED),
     GLS_INT("seeds", gls_experiment_scale, seeds, "3", 1, 1000, "runs of every arm"),
     GLS_INT("tune_seeds", gls_experiment_scale, tune_seeds, "1", 1, 1000, "of them, those that choose the rate"),
+    GLS_INT("first_seed", gls_experiment_scale, first_seed, "1", 1, 1e15, "the first one's; the others follow it"),
     GLS_LIST("set", gls_experiment_scale, set, NULL, 0, 1000, &text_item, "settings of this scale: key=value"),
     GLS_VALUE("config", gls_experiment_scale, config, "sections in the place of the experiment's own"),
     {0}};

@@ -64,6 +64,16 @@ static void add_figures(const gls_experiment_runner *r, int64_t arm, json_t *to)
     }
 }
 
+/* What any two arms of one task can be compared by, whatever the rule reads. */
+static json_t *losses_of(const gls_experiment_runner *r, int64_t arm) {
+    static const char *const name[] = {"train_loss", "validation_loss", "test_loss"};
+    json_t *out = json_object();
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
+        if (!isnan(gls_experiment_outcome_get(r->result[arm].outcome[0], name[i])))
+            json_object_set_new(out, name[i], figure_of(r, &r->result[arm], name[i]));
+    return out;
+}
+
 static json_t *describe_arm(const gls_experiment_runner *r, int64_t i) {
     const gls_experiment_arm *arm = gls_experiment_arm_at(r->experiment, i);
     const gls_experiment_result *of = &r->result[i];
@@ -71,13 +81,13 @@ static json_t *describe_arm(const gls_experiment_runner *r, int64_t i) {
     for (int64_t s = 0; s < r->scale->seeds; s++) diverged += json_is_true(json_object_get(of->outcome[s], "diverged"));
     json_t *figures = json_object();
     add_figures(r, i, figures);
-    return json_pack("{s:s, s:s?, s:o, s:o, s:s?, s:s?, s:b, s:O, s:I, s:f, s:o}", "name", arm->name, "line", arm->line,
-                     "x", gls_experiment_number(arm->x), "set", texts(&arm->set), "key",
+    return json_pack("{s:s, s:s?, s:o, s:o, s:s?, s:s?, s:b, s:O, s:I, s:f, s:o, s:o}", "name", arm->name, "line",
+                     arm->line, "x", gls_experiment_number(arm->x), "set", texts(&arm->set), "key",
                      !arm->rates.count ? NULL
                      : arm->key        ? arm->key
                                        : r->experiment->text->tune->key,
                      "value", *of->value ? of->value : NULL, "edge", of->edge, "tried", of->tried, "diverged", diverged,
-                     "seconds", of->seconds, "figures", figures);
+                     "seconds", of->seconds, "figures", figures, "losses", losses_of(r, i));
 }
 
 /* ---- the whole ---- */
@@ -106,11 +116,11 @@ static void add_origin(const gls_experiment_runner *r, json_t *to) {
 gls_status gls_experiment_describe(const gls_experiment_runner *r, json_t **out, gls_experiment_verdict *verdict) {
     const gls_experiment_text *text = r->experiment->text;
     double seconds = 0;
-    json_t *all =
-        json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:o, s:[], s:[], s:[], s:o}", "experiment",
-                  r->experiment->name, "title", text->title, "paper", text->paper, "rows", texts(&text->rows), "claim",
-                  text->claim, "here", text->here, "scale", r->scale->name, "seeds", (json_int_t)r->scale->seeds,
-                  "tune", protocol(r), "expect", "arms", "figures", "printed", tree(text->printed));
+    json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:[], s:[], s:[], s:o}", "experiment",
+                            r->experiment->name, "title", text->title, "paper", text->paper, "rows", texts(&text->rows),
+                            "claim", text->claim, "here", text->here, "scale", r->scale->name, "seeds",
+                            (json_int_t)r->scale->seeds, "first_seed", (json_int_t)r->scale->first_seed, "tune",
+                            protocol(r), "expect", "arms", "figures", "printed", tree(text->printed));
     *out = all;
     if (!all) return gls_fail(r->ctx, GLS_ERR_MEMORY, "experiment: no memory");
     for (int64_t i = 0; i < text->arms.count; i++) {

@@ -1,7 +1,6 @@
 /* All runs of an experiment, one arm after the other, and its result. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/io.h"
 #include "experiment/experiment.h"
@@ -15,17 +14,6 @@ static gls_status find_scale(gls_experiment *e, const char *name, const gls_expe
         snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", scale[i].name);
     }
     return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "%s has no scale '%s': expected %s", e->name, name, known);
-}
-
-/* Before any grid is widened. */
-static int64_t count_runs(const gls_experiment_runner *r) {
-    int64_t runs = 0;
-    for (int64_t i = 0; i < r->experiment->text->arms.count; i++) {
-        const gls_experiment_arm *arm = gls_experiment_arm_at(r->experiment, i);
-        runs += r->scale->seeds;
-        if (arm->rates.count) runs += (arm->rates.count - 1) * r->scale->tune_seeds;
-    }
-    return runs;
 }
 
 static gls_status make_room(gls_experiment_runner *r) {
@@ -64,8 +52,7 @@ static gls_status write_result(gls_experiment_runner *r, gls_experiment_verdict 
 
 static gls_status run_all(gls_experiment_runner *r, gls_experiment_verdict *verdict, char **json) {
     GLS_TRY(make_room(r));
-    r->now.runs = count_runs(r);
-    for (int64_t i = 0; i < r->experiment->text->arms.count; i++) GLS_TRY(gls_experiment_arm_run(r, i));
+    GLS_TRY(gls_experiment_stages(r));
     return write_result(r, verdict, json);
 }
 
@@ -76,11 +63,17 @@ gls_status gls_experiment_run(gls_experiment *e, const gls_experiment_options *o
     if (json) *json = NULL;
     if (options->size != sizeof *options || !options->folder)
         return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "gls_experiment_run: size or folder is not set");
-    gls_experiment_runner r = {.ctx = e->ctx, .experiment = e, .options = options};
+    if (options->jobs < 0 || options->jobs > GLS_EXPERIMENT_LANES)
+        return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "gls_experiment_run: jobs: expected 0 to %d, found %d",
+                        GLS_EXPERIMENT_LANES, options->jobs);
+    gls_experiment_meter meter = {.began = gls_experiment_now(), .lock = PTHREAD_MUTEX_INITIALIZER};
+    gls_experiment_runner r = {.ctx = e->ctx,
+                               .caller = e->ctx,
+                               .lanes = options->jobs ? options->jobs : 1,
+                               .experiment = e,
+                               .options = options,
+                               .meter = &meter};
     GLS_TRY(find_scale(e, options->scale ? options->scale : "quick", &r.scale));
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    r.began = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
     gls_lock *lock = NULL;
     GLS_TRY(gls_lock_folder(e->ctx, options->folder, &lock));
     gls_writer_clear(e->ctx, options->folder);

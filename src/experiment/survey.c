@@ -1,5 +1,8 @@
-/* Work of kind survey: measures at the point where a configuration begins. Figures are called MEASURE.FIGURE. */
+/* Work of kind survey: measures at the point where a configuration begins. Figures are called MEASURE.FIGURE; those of
+ * several values are series. */
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/value.h"
 #include "experiment/experiment.h"
@@ -18,13 +21,26 @@ static void begin(void *user, const gls_measure_type *type) {
     gls_experiment_job_look(user, 0.5);
 }
 
+/* The steps of a series are the sizes that its values belong to where the measure says some, else 0, 1, 2, ... */
+static void keep_array(const gls_measure_result *result, const gls_figure *figure, const char *name, json_t *outcome) {
+    const double *size = NULL;
+    for (int64_t k = 0; k < result->figures; k++)
+        if (strcmp(result->figure[k].name, "sizes") == 0 && result->figure[k].count == figure->count)
+            size = result->figure[k].value;
+    for (int64_t i = 0; i < figure->count; i++)
+        gls_experiment_outcome_point(outcome, name, size ? (int64_t)size[i] : i, NAN, figure->value[i]);
+}
+
 static void keep(const gls_survey *survey, json_t *outcome) {
     for (int64_t i = 0; i < survey->count; i++) {
         const gls_measure_result *result = &survey->result[i];
         for (int64_t k = 0; k < result->figures && !result->meaningless; k++) {
             char name[160];
             snprintf(name, sizeof name, "%s.%s", result->measure, result->figure[k].name);
-            gls_experiment_outcome_figure(outcome, name, gls_measure_result_get(result, result->figure[k].name));
+            if (result->figure[k].array)
+                keep_array(result, &result->figure[k], name, outcome);
+            else
+                gls_experiment_outcome_figure(outcome, name, gls_measure_result_get(result, result->figure[k].name));
         }
     }
 }

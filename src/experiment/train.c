@@ -15,11 +15,20 @@ static void watch(void *user, const gls_progress *progress) {
     gls_experiment_job_look(user, share < 1 ? share : 0.99);
 }
 
+/* Numbers as figures under their names; of a list of domains as domains.NUMBER.FIGURE. */
 static void keep_result(json_t *outcome, json_t *result) {
     const char *name;
-    json_t *value;
+    json_t *value, *domain;
+    size_t i;
     json_object_foreach(result, name, value) {
         if (json_is_number(value)) gls_experiment_outcome_figure(outcome, name, json_number_value(value));
+    }
+    json_array_foreach(json_object_get(result, "domains"), i, domain) {
+        json_object_foreach(domain, name, value) {
+            char full[160];
+            snprintf(full, sizeof full, "domains.%zu.%s", i, name);
+            gls_experiment_outcome_figure(outcome, full, json_number_value(value));
+        }
     }
 }
 

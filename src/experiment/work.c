@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -13,16 +12,9 @@
 #include <glissade/run.h>
 
 enum { OUTCOME_LIMIT = 64 << 20, TREE_DEPTH = 8 };
-static const double between_shows = 0.1; /* seconds */
 
 const gls_experiment_kind *const gls_experiment_kinds[] = {&gls_experiment_train, &gls_experiment_solve,
                                                            &gls_experiment_pair, &gls_experiment_survey, NULL};
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- what kinds of work share ---- */
 
@@ -41,8 +33,8 @@ void gls_experiment_job_leave(gls_experiment_job *job) {
 }
 
 void gls_experiment_job_look(gls_experiment_job *job, double share) {
-    if (gls_interrupted(job->ctx)) gls_interrupt(job->child);
     job->progress(job->user, share);
+    if (gls_interrupted(job->ctx)) gls_interrupt(job->child);
 }
 
 static gls_status read_section(gls_experiment_job *job, const char *name, const gls_option *table, size_t struct_size,
@@ -156,15 +148,10 @@ static int remove_weights(const char *path, const struct stat *info, int what, s
 
 /* ---- running ---- */
 
-static void show(void *user, double share) {
-    gls_experiment_runner *r = user;
-    double t = now(), done = (double)r->now.done + share, mine = (double)r->fresh + share;
-    if (!r->options->progress || (t - r->shown < between_shows && share > 0)) return;
-    r->shown = t;
-    r->now.share = r->now.runs ? done / (double)r->now.runs : 0;
-    r->now.seconds = t - r->began;
-    r->now.seconds_left = mine > 0.1 ? r->now.seconds / mine * ((double)r->now.runs - done) : -1;
-    r->options->progress(r->options->user, &r->now);
+/* Side by side each run has its share of the processors. */
+static int threads_of(const gls_experiment_runner *r) {
+    int share = gls_processors() / r->lanes;
+    return r->options->threads || r->lanes == 1 ? r->options->threads : share > 1 ? share : 1;
 }
 
 static gls_status run_fresh(gls_experiment_runner *r, gls_value *config, const char *folder, int64_t seed,
@@ -173,18 +160,19 @@ static gls_status run_fresh(gls_experiment_runner *r, gls_value *config, const c
     gls_experiment_job job = {.ctx = r->ctx,
                               .config = config,
                               .folder = own,
-                              .threads = r->options->threads,
+                              .threads = threads_of(r),
                               .seed = seed,
-                              .progress = show,
+                              .progress = gls_experiment_meter_show,
                               .user = r};
-    double began = now();
+    double began = gls_experiment_now();
     gls_status status = own ? gls_make_directory(r->ctx, folder) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = gls_experiment_kinds[r->experiment->text->kind]->run(&job, outcome);
-    if (status == GLS_OK && gls_interrupted(r->ctx)) status = gls_fail(r->ctx, GLS_ERR_INTERRUPTED, "interrupted");
+    if (status == GLS_OK && (gls_interrupted(r->ctx) || gls_interrupted(r->caller)))
+        status = gls_fail(r->ctx, GLS_ERR_INTERRUPTED, "interrupted");
     if (status == GLS_OK) {
-        json_object_set_new(outcome, "seconds", json_real(now() - began));
+        json_object_set_new(outcome, "seconds", json_real(gls_experiment_now() - began));
         nftw(own, remove_weights, TREE_DEPTH, FTW_PHYS);
-        r->fresh++;
+        gls_experiment_meter_add(r, 0, 1);
     }
     gls_free(r->ctx, own);
     return status;
@@ -207,16 +195,16 @@ static gls_status work_in(gls_experiment_runner *r, gls_value *config, const cha
     return status;
 }
 
-gls_status gls_experiment_work(gls_experiment_runner *r, const gls_experiment_arm *arm, const char *value, int64_t seed,
+gls_status gls_experiment_work(gls_experiment_runner *r, const gls_experiment_arm *arm, const char *value, int64_t s,
                                json_t **outcome) {
+    int64_t seed = gls_experiment_seed(r, s);
     gls_value *config = gls_value_clone(r->ctx, r->experiment->text->config);
     char *folder = NULL;
     *outcome = NULL;
-    show(r, 0);
+    gls_experiment_meter_show(r, 0);
     gls_status status = config ? configure(r, arm, value, seed, config) : GLS_ERR_MEMORY;
     if (status == GLS_OK && !(folder = folder_of(r, arm, config, seed))) status = GLS_ERR_MEMORY;
     if (status == GLS_OK) status = work_in(r, config, folder, seed, outcome);
-    if (status == GLS_OK) r->now.done++;
     gls_free(r->ctx, folder);
     gls_value_destroy(r->ctx, config);
     return status;

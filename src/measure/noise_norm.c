@@ -43,6 +43,7 @@ typedef struct first_shape {
 typedef struct labels {
     const char *edges, *counts, *gaussian_counts, *stable_counts, *quantiles, *mean, *kurtosis;
     const char *gaussian, *gaussian_kurtosis, *stable, *drift, *expected, *papers; /* of norms alone */
+    const char *gaussian_distance, *stable_distance;
 } labels;
 static const labels batch_labels = {"batch_histogram_edges",
                                     "batch_histogram_counts",
@@ -56,7 +57,9 @@ static const labels batch_labels = {"batch_histogram_edges",
                                     "batch_stable_quantiles",
                                     "batch_shape_drift",
                                     "batch_shape_drift_expected",
-                                    "batch_papers_tail_index"};
+                                    "batch_papers_tail_index",
+                                    "batch_gaussian_distance",
+                                    "batch_stable_distance"};
 static const labels example_labels = {"example_histogram_edges",
                                       "example_histogram_counts",
                                       "example_gaussian_histogram_counts",
@@ -69,7 +72,9 @@ static const labels example_labels = {"example_histogram_edges",
                                       "example_stable_quantiles",
                                       "example_shape_drift",
                                       "example_shape_drift_expected",
-                                      "example_papers_tail_index"};
+                                      "example_papers_tail_index",
+                                      "example_gaussian_distance",
+                                      "example_stable_distance"};
 static const labels coordinate_labels = {.edges = "coordinate_histogram_edges",
                                          .counts = "coordinate_histogram_counts",
                                          .gaussian_counts = "coordinate_gaussian_histogram_counts",
@@ -157,24 +162,6 @@ static gls_status report_normal_counts(const labels *l, const double *x, int64_t
     return status;
 }
 
-static gls_status report_nulls(const options *o, const labels *l, gls_random random, double effective, double median,
-                               int64_t n, gls_measure_result *out) {
-    double *draws = gls_alloc(out->ctx, NULL_DRAWS, sizeof *draws), q[POINTS], kurtosis;
-    if (!draws) return GLS_ERR_MEMORY;
-    gls_noise_null(random, effective, 2, median, NULL_DRAWS, draws);
-    kurtosis = gls_stat_kurtosis(draws, NULL_DRAWS);
-    quantiles(draws, NULL_DRAWS, q);
-    gls_status status = gls_measure_result_array(out, l->gaussian, "gradient", POINTS, q);
-    if (status == GLS_OK) status = gls_measure_result_number(out, l->gaussian_kurtosis, "", kurtosis);
-    if (status == GLS_OK) status = report_null_counts(l, l->gaussian_counts, draws, NULL_DRAWS, n, out);
-    gls_noise_null(random, effective, o->alpha, median, NULL_DRAWS, draws);
-    if (status == GLS_OK) status = report_null_counts(l, l->stable_counts, draws, NULL_DRAWS, n, out);
-    quantiles(draws, NULL_DRAWS, q);
-    if (status == GLS_OK) status = gls_measure_result_array(out, l->stable, "gradient", POINTS, q);
-    gls_free(out->ctx, draws);
-    return status;
-}
-
 /* Mean distance between two quantile curves, each over its own median. */
 static double shape_distance(const double *a, const double *b) {
     double sum = 0;
@@ -186,6 +173,33 @@ static void shape_of(const double *sorted, int64_t n, double *shape) {
     double median = gls_stat_quantile(sorted, n, 0.5);
     quantiles(sorted, n, shape);
     for (int k = 0; k < POINTS; k++) shape[k] = median > 0 ? shape[k] / median : 0;
+}
+
+/* A null of sorted draws beside the sorted values x [n]: its quantiles, its counts in their bins, and how far the two
+ * shapes are apart. */
+static gls_status report_null(const labels *l, bool stable, const double *draws, const double *x, int64_t n,
+                              gls_measure_result *out) {
+    double q[POINTS], shape[2][POINTS];
+    quantiles(draws, NULL_DRAWS, q);
+    shape_of(draws, NULL_DRAWS, shape[0]);
+    shape_of(x, n, shape[1]);
+    GLS_TRY(gls_measure_result_array(out, stable ? l->stable : l->gaussian, "gradient", POINTS, q));
+    GLS_TRY(gls_measure_result_number(out, stable ? l->stable_distance : l->gaussian_distance, "medians",
+                                      shape_distance(shape[0], shape[1])));
+    return report_null_counts(l, stable ? l->stable_counts : l->gaussian_counts, draws, NULL_DRAWS, n, out);
+}
+
+static gls_status report_nulls(const options *o, const labels *l, gls_random random, double effective, const double *x,
+                               int64_t n, gls_measure_result *out) {
+    double *draws = gls_alloc(out->ctx, NULL_DRAWS, sizeof *draws), median = gls_stat_quantile(x, n, 0.5);
+    if (!draws) return GLS_ERR_MEMORY;
+    gls_noise_null(random, effective, 2, median, NULL_DRAWS, draws);
+    gls_status status = gls_measure_result_number(out, l->gaussian_kurtosis, "", gls_stat_kurtosis(draws, NULL_DRAWS));
+    if (status == GLS_OK) status = report_null(l, false, draws, x, n, out);
+    gls_noise_null(random, effective, o->alpha, median, NULL_DRAWS, draws);
+    if (status == GLS_OK) status = report_null(l, true, draws, x, n, out);
+    gls_free(out->ctx, draws);
+    return status;
 }
 
 /* How far apart two samples of this size from the same distribution are, by drawing from the sorted x itself. */
@@ -225,7 +239,7 @@ static gls_status report_norms(gls_measure *m, int which, const labels *l, gls_r
     for (int64_t i = 0; i < n; i++) norm2[i] = sqrt(norm2[i]);
     GLS_TRY(gls_measure_result_number(out, l->papers, "", gls_tail_papers(norm2, 1, n)));
     GLS_TRY(report_values(m->options, l, norm2, n, out));
-    GLS_TRY(report_nulls(m->options, l, random, effective, gls_stat_quantile(norm2, n, 0.5), n, out));
+    GLS_TRY(report_nulls(m->options, l, random, effective, norm2, n, out));
     return report_drift(m->self, which, l, random, norm2, n, out);
 }
 

@@ -294,6 +294,11 @@ int64_t gls_method_steps(const gls_method *method) {
     return method->steps;
 }
 
+int64_t gls_method_refused(const gls_method *method) {
+    if (!method) return 0;
+    return method->refused;
+}
+
 gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays *arrays) {
     GLS_GIVEN(method ? method->ctx : NULL, method, prefix, arrays);
     GLS_TRY(make_ready(method));

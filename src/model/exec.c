@@ -26,7 +26,8 @@ static gls_status allocate(gls_exec *x, const gls_exec *lender) {
     x->grad = gls_alloc(ctx, nodes, sizeof *x->grad);
     x->aux = gls_alloc(ctx, nodes, sizeof *x->aux);
     x->object = gls_alloc(ctx, nodes, sizeof *x->object);
-    bool have = x->memory && x->value && x->grad && x->aux && x->object;
+    x->summed = gls_alloc(ctx, x->graph->uses, sizeof *x->summed);
+    bool have = x->memory && x->value && x->grad && x->aux && x->object && x->summed;
     if (!have || !x->net->profile) return have ? GLS_OK : GLS_ERR_MEMORY;
     x->seconds = gls_alloc(ctx, (int64_t)nodes * GLS_EXEC_TIMES, sizeof *x->seconds);
     return x->seconds ? GLS_OK : GLS_ERR_MEMORY;
@@ -110,6 +111,7 @@ void gls_exec_destroy(gls_exec *x) {
     gls_free(x->ctx, x->grad);
     gls_free(x->ctx, x->aux);
     gls_free(x->ctx, x->object);
+    gls_free(x->ctx, x->summed);
     gls_free(x->ctx, x->seconds);
     gls_free(x->ctx, x);
 }
@@ -121,6 +123,7 @@ void gls_exec_begin(gls_exec *x, const gls_evaluate_args *args) {
     x->packed = gls_point_prepared(args->point);
     for (int i = 0; i < x->graph->nodes; i++)
         if (x->plan->value[i] < 0) x->value[i] = (gls_real *)args->rows->x; /* read only: the data's own */
+    for (int u = 0; u < x->graph->uses; u++) x->summed[u] = false;
     if (!gls_exec_tangents(x)) return;
     x->tangent->args = args;
     x->tangent->rows = x->rows;
@@ -249,6 +252,23 @@ gls_status gls_exec_backward_reduced(gls_exec *x, int i, const double *reduced) 
     if (status == GLS_OK && gls_exec_tangents(x))
         status = op->backward_tangent_reduced(x->tangent, i, reduced, reduced + sums(x, i));
     return end(x, i, s, status);
+}
+
+/* ---- sums that norms leave ---- */
+
+gls_real *gls_exec_sum_begin(gls_exec *x, const gls_use *use) {
+    int64_t at = x->plan->sum[use - x->graph->use];
+    bool mixed = x->inputs_of || x->grads_of;
+    return at < 0 || mixed ? NULL : (gls_real *)(x->memory + at);
+}
+
+void gls_exec_sum_end(gls_exec *x, const gls_use *use, bool made) {
+    x->summed[use - x->graph->use] = made;
+}
+
+const gls_real *gls_exec_sum(const gls_exec *x, const gls_use *use) {
+    bool there = x->summed[use - x->graph->use] && !x->inputs_of && !x->grads_of;
+    return there ? (gls_real *)(x->memory + x->plan->sum[use - x->graph->use]) : NULL;
 }
 
 /* ---- fused activations ---- */

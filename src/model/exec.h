@@ -41,6 +41,7 @@ typedef struct gls_exec {
     const struct gls_exec *inputs_of, *grads_of; /* where a use reads its views, if not here */
     gls_growth *growth;                          /* of a row that grows, else NULL */
     gls_exec_lengths *shorter;                   /* executions for shorter rows, else NULL */
+    bool *summed;                                /* [uses] plan->sum has the gradient of the present slice */
     bool borrows;                                /* memory is another execution's */
     int staged;
     gls_storage_staged stage[GLS_MOST_STAGED];
@@ -152,6 +153,11 @@ static inline const gls_exec *gls_exec_inputs(const gls_exec *x) {
 static inline const gls_exec *gls_exec_grads(const gls_exec *x) {
     return x->grads_of ? x->grads_of : x;
 }
+/* For kinds of use with `summed`: room for the sum of all rows' gradients, NULL: it is not wanted; whether it was made;
+ * and what was made, NULL: nothing, or another product than the gradient is asked. */
+gls_real *gls_exec_sum_begin(gls_exec *x, const gls_use *use);
+void gls_exec_sum_end(gls_exec *x, const gls_use *use, bool made);
+const gls_real *gls_exec_sum(const gls_exec *x, const gls_use *use);
 static inline const gls_real *gls_exec_weight(const gls_exec *x, int64_t block) {
     return block < 0 ? NULL : x->w + gls_layout_block(x->graph->layout, block)->offset;
 }

@@ -381,6 +381,21 @@ static void fuse_activation(gls_graph *g, gls_node *node) {
     node->alias = true;
 }
 
+/* Behind an op that chooses, an activation that rises has fewer values to see, and those chosen are the same. Where all
+ * of them are cut to 0 another one may be chosen, and its gradient is 0. */
+static void defer_activation(gls_graph *g, gls_node *node) {
+    gls_node *between = &g->node[node->input[0]];
+    gls_node *producer =
+        between->alias && (between->op->flags & GLS_OP_ACTIVATION) ? &g->node[between->input[0]] : NULL;
+    if (!(node->op->flags & GLS_OP_MONOTONE) || node->activation || !producer || !producer->activation ||
+        producer->slope < 0 || between->consumers != 1 || producer->consumers != 1)
+        return;
+    node->activation = true;
+    node->slope = producer->slope;
+    producer->activation = false;
+    producer->slope = 0;
+}
+
 static gls_status choose_impl(gls_graph *g, gls_node *node) {
     for (const gls_op_impl *const *impl = node->op->impl; *impl; impl++) {
         bool fits = true;
@@ -431,6 +446,7 @@ gls_status gls_graph_finish(gls_graph *g) {
         if (i > 0) fuse_activation(g, node);
         choose_layout(g, node);
     }
+    for (int i = 1; i < g->nodes; i++) defer_activation(g, &g->node[i]);
     for (int i = 0; i < g->nodes; i++) {
         gls_node *node = &g->node[i];
         for (int k = 1; k < node->inputs && !(node->op->flags & GLS_OP_OWN_LAYOUT); k++)

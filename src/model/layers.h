@@ -95,6 +95,7 @@ typedef struct gls_op_lstm_options {
     int64_t units;
     bool bias;
     double weight_drop;
+    bool packed; /* filled in by the op itself: rows hold several documents */
 } gls_op_lstm_options;
 
 typedef struct gls_op_carry_options {

@@ -191,7 +191,9 @@ static gls_status pack_task(void *user, int64_t task, int worker) {
 gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real *w) {
     const gls_graph *g = ((gls_network *)p->self)->graph;
     pack_job job = {g, prepared, w};
-    return gls_parallel(p->ctx, g->nodes, pack_task, &job);
+    bool packs = false;
+    for (int i = 0; i < g->nodes; i++) packs |= g->node[i].impl->pack != NULL;
+    return packs ? gls_parallel(p->ctx, g->nodes, pack_task, &job) : GLS_OK;
 }
 
 /* ---- evaluations ---- */

@@ -71,88 +71,114 @@ GLS_SIMD void gls_norm_apply(gls_real *restrict y, const gls_real *restrict x, c
         apply_choose(y, x, r, positions, inner, mean, a, shift, relu, s);
 }
 
-ALWAYS void sums(const gls_norm_gradient *g, gls_real *e, const gls_real *y, gls_real *r, bool adds, int64_t positions,
-                 const int64_t inner, const gls_real *mean, double *moment, double *total) {
+/* Of the activation's output y, or with `sign` of its input, which is made anew: cheaper than reading y again. */
+ALWAYS gls_real through(gls_real v, const gls_real *y, int64_t at, bool sign, gls_real input, gls_real slope) {
+    if (sign) return input > 0 ? v : slope * v;
+    if (y) return y[at] > 0 ? v : slope * v;
+    return v;
+}
+
+ALWAYS void sums(const gls_norm_gradient *g, const gls_real *y, gls_real *r, bool sign, bool keeps, bool adds,
+                 int64_t positions, const int64_t inner, const gls_norm_channels *with, double *moment, double *total) {
     gls_real slope = (gls_real)g->slope;
     for (int64_t p = 0; p < positions; p++)
         for (int64_t k = 0; k < inner; k++) {
             int64_t at = p * inner + k;
-            gls_real v = e[at];
-            if (y) {
-                v = y[at] > 0 ? v : slope * v;
-                e[at] = v;
-            }
+            gls_real t = g->x[at] - with->mean[k];
+            gls_real v = through(g->e[at], y, at, sign, sign ? t * with->a[k] + with->shift[k] : 0, slope);
+            if (keeps) g->e[at] = v;
             if (r) r[at] = adds ? r[at] + v : v;
             total[k] += v;
-            moment[k] += (double)v * (g->x[at] - mean[k]);
+            moment[k] += (double)v * t;
         }
 }
 
-ALWAYS void sums_choose(const gls_norm_gradient *g, int64_t positions, const int64_t inner, const gls_real *mean,
-                        double *moment, double *total) {
-    if (g->y && !g->r)
-        sums(g, g->e, g->y, NULL, false, positions, inner, mean, moment, total);
-    else if (g->y && g->adds)
-        sums(g, g->e, g->y, g->r, true, positions, inner, mean, moment, total);
-    else if (g->y)
-        sums(g, g->e, g->y, g->r, false, positions, inner, mean, moment, total);
+ALWAYS void sums_choose(const gls_norm_gradient *g, int64_t positions, const int64_t inner,
+                        const gls_norm_channels *with, double *moment, double *total) {
+    if (g->sign)
+        sums(g, NULL, NULL, true, false, false, positions, inner, with, moment, total);
+    else if (!g->y)
+        sums(g, NULL, g->r, false, false, g->adds, positions, inner, with, moment, total);
+    else if (!g->keeps)
+        sums(g, g->y, g->r, false, false, false, positions, inner, with, moment, total);
+    else if (!g->r)
+        sums(g, g->y, NULL, false, true, false, positions, inner, with, moment, total);
     else
-        sums(g, g->e, NULL, g->r, g->adds, positions, inner, mean, moment, total);
+        sums(g, g->y, g->r, false, true, g->adds, positions, inner, with, moment, total);
 }
 
-ALWAYS void sums_together(const gls_norm_gradient *g, int64_t positions, const int64_t inner, const gls_real *mean,
-                          double *moment, double *total) {
+/* Per-channel figures where the compiler may keep them in registers. */
+typedef struct near_channels {
+    gls_real mean[16], a[16], shift[16], c1[16], c2[16];
+} near_channels;
+
+ALWAYS gls_norm_channels bring_near(near_channels *room, const gls_norm_channels *with, int64_t inner) {
+    size_t bytes = (size_t)inner * sizeof(gls_real);
+    memcpy(room->mean, with->mean, bytes);
+    memcpy(room->a, with->a, bytes);
+    memcpy(room->shift, with->shift, bytes);
+    memcpy(room->c1, with->c1, bytes);
+    memcpy(room->c2, with->c2, bytes);
+    return (gls_norm_channels){room->mean, room->a, room->shift, room->c1, room->c2};
+}
+
+ALWAYS void sums_together(const gls_norm_gradient *g, int64_t positions, const int64_t inner,
+                          const gls_norm_channels *with, double *moment, double *total) {
     double m[16] = {0}, t[16] = {0};
-    gls_real center[16];
-    memcpy(center, mean, (size_t)inner * sizeof *center);
-    sums_choose(g, positions, inner, center, m, t);
+    near_channels room;
+    gls_norm_channels near = bring_near(&room, with, inner);
+    sums_choose(g, positions, inner, &near, m, t);
     for (int64_t k = 0; k < inner; k++) {
         moment[k] += m[k];
         total[k] += t[k];
     }
 }
 
-GLS_SIMD void gls_norm_sums(const gls_norm_gradient *g, int64_t positions, int64_t inner, const gls_real *mean,
+GLS_SIMD void gls_norm_sums(const gls_norm_gradient *g, int64_t positions, int64_t inner, const gls_norm_channels *with,
                             double *moment, double *total) {
     if (inner == 16)
-        sums_together(g, positions, 16, mean, moment, total);
+        sums_together(g, positions, 16, with, moment, total);
     else if (inner == 8)
-        sums_together(g, positions, 8, mean, moment, total);
+        sums_together(g, positions, 8, with, moment, total);
     else
-        sums_choose(g, positions, inner, mean, moment, total);
+        sums_choose(g, positions, inner, with, moment, total);
 }
 
 ALWAYS void backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions, const int64_t inner,
-                     const gls_real *mean, const gls_real *a, const gls_real *c1, const gls_real *c2, bool adds) {
+                     const gls_norm_channels *with, bool sign, gls_real slope, bool adds) {
     for (int64_t p = 0; p < positions; p++)
         for (int64_t k = 0; k < inner; k++) {
             int64_t at = p * inner + k;
-            gls_real v = a[k] * e[at] - c1[k] - (x[at] - mean[k]) * c2[k];
+            gls_real t = x[at] - with->mean[k];
+            gls_real v = through(e[at], NULL, at, sign, sign ? t * with->a[k] + with->shift[k] : 0, slope);
+            v = with->a[k] * v - with->c1[k] - t * with->c2[k];
             dx[at] = adds ? dx[at] + v : v;
         }
 }
 
-ALWAYS void backward_together(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions,
-                              const int64_t inner, const gls_real *mean, const gls_real *a, const gls_real *c1,
-                              const gls_real *c2, bool adds) {
-    gls_real m[16], s[16], u[16], v[16];
-    size_t bytes = (size_t)inner * sizeof *m;
-    memcpy(m, mean, bytes);
-    memcpy(s, a, bytes);
-    memcpy(u, c1, bytes);
-    memcpy(v, c2, bytes);
-    backward(dx, e, x, positions, inner, m, s, u, v, adds);
+ALWAYS void backward_choose(gls_real *dx, const gls_norm_gradient *g, int64_t positions, const int64_t inner,
+                            const gls_norm_channels *with, bool adds) {
+    if (g->sign)
+        backward(dx, g->e, g->x, positions, inner, with, true, (gls_real)g->slope, adds);
+    else
+        backward(dx, g->e, g->x, positions, inner, with, false, 0, adds);
 }
 
-GLS_SIMD void gls_norm_backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions, int64_t inner,
-                                const gls_real *mean, const gls_real *a, const gls_real *c1, const gls_real *c2,
-                                bool adds) {
+ALWAYS void backward_together(gls_real *dx, const gls_norm_gradient *g, int64_t positions, const int64_t inner,
+                              const gls_norm_channels *with, bool adds) {
+    near_channels room;
+    gls_norm_channels near = bring_near(&room, with, inner);
+    backward_choose(dx, g, positions, inner, &near, adds);
+}
+
+GLS_SIMD void gls_norm_backward(gls_real *dx, const gls_norm_gradient *g, int64_t positions, int64_t inner,
+                                const gls_norm_channels *with, bool adds) {
     if (inner == 16)
-        backward_together(dx, e, x, positions, 16, mean, a, c1, c2, adds);
+        backward_together(dx, g, positions, 16, with, adds);
     else if (inner == 8)
-        backward_together(dx, e, x, positions, 8, mean, a, c1, c2, adds);
+        backward_together(dx, g, positions, 8, with, adds);
     else
-        backward(dx, e, x, positions, inner, mean, a, c1, c2, adds);
+        backward_choose(dx, g, positions, inner, with, adds);
 }
 
 /* ---- rows ---- */
@@ -223,20 +249,37 @@ void gls_norm_row_through(gls_exec *x, int i, int64_t row) {
         memcpy(to, e, (size_t)size * sizeof *to);
 }
 
+/* Channels from c on. */
+static gls_norm_channels channels_from(const gls_norm_channels *with, int64_t c) {
+    return (gls_norm_channels){with->mean + c, with->a + c, with->shift + c, with->c1 + c, with->c2 + c};
+}
+
+/* One block of channels of a row, `at` reals behind the first one. Without a residual the activation's sign follows
+ * from the input; with one the masked gradient is the residual's, where nothing else is added to that. Else, and where
+ * tangents will read it, the output's gradient is taken through the activation in place. */
+static gls_norm_gradient gradient_of(const gls_exec *x, int i, int64_t at) {
+    const gls_node *node = gls_exec_node(x, i);
+    bool residual = node->inputs > 1 && gls_exec_wants(x, i, 1), adds = residual && gls_exec_adds(x, i, 1);
+    gls_norm_gradient g = {.e = gls_exec_grad(x, i) + at,
+                           .x = gls_exec_in(x, i, 0) + at,
+                           .r = residual ? gls_exec_in_grad(x, i, 1) + at : NULL,
+                           .adds = adds,
+                           .slope = node->slope};
+    if (!node->activation) return g;
+    g.sign = node->inputs < 2 && !x->plan->kept && node->slope >= 0;
+    if (!g.sign) g.y = gls_exec_value(x, i) + at;
+    g.keeps = !g.sign && (!residual || adds || x->plan->kept);
+    return g;
+}
+
 void gls_norm_row_sums(gls_exec *x, int i, int64_t row, const gls_norm_channels *with, double *moment, double *total) {
     const gls_node *node = gls_exec_node(x, i);
     int64_t inner = node->inner, positions = gls_extent_positions(node->out), first = row * node->out.c * positions;
-    bool residual = node->inputs > 1 && gls_exec_wants(x, i, 1);
     for (int64_t c = 0; c < node->out.c; c++) moment[c] = total[c] = 0;
     for (int64_t c = 0; c < node->out.c; c += inner) {
-        int64_t at = first + c * positions;
-        gls_norm_gradient g = {.e = gls_exec_grad(x, i) + at,
-                               .x = gls_exec_in(x, i, 0) + at,
-                               .y = node->activation ? gls_exec_value(x, i) + at : NULL,
-                               .r = residual ? gls_exec_in_grad(x, i, 1) + at : NULL,
-                               .adds = residual && gls_exec_adds(x, i, 1),
-                               .slope = node->slope};
-        gls_norm_sums(&g, gls_norm_row_positions(x, i, row), inner, with->mean + c, moment + c, total + c);
+        gls_norm_gradient g = gradient_of(x, i, first + c * positions);
+        gls_norm_channels own = channels_from(with, c);
+        gls_norm_sums(&g, gls_norm_row_positions(x, i, row), inner, &own, moment + c, total + c);
     }
 }
 
@@ -246,9 +289,11 @@ void gls_norm_row_backward(gls_exec *x, int i, int64_t row, const gls_norm_chann
     int64_t inner = node->inner, positions = gls_extent_positions(node->out), first = row * node->out.c * positions;
     for (int64_t c = 0; c < node->out.c; c += inner) {
         int64_t at = first + c * positions;
-        gls_norm_backward(gls_exec_in_grad(x, i, 0) + at, gls_exec_grad(x, i) + at, gls_exec_in(x, i, 0) + at,
-                          gls_norm_row_positions(x, i, row), inner, with->mean + c, with->a + c, with->c1 + c,
-                          with->c2 + c, gls_exec_adds(x, i, 0));
+        gls_norm_gradient g = gradient_of(x, i, at);
+        if (g.y && !g.keeps) g.e = g.r;
+        gls_norm_channels own = channels_from(with, c);
+        gls_norm_backward(gls_exec_in_grad(x, i, 0) + at, &g, gls_norm_row_positions(x, i, row), inner, &own,
+                          gls_exec_adds(x, i, 0));
     }
     if (!gls_exec_adds(x, i, 0)) gls_norm_clear_padding(x, i, row, gls_exec_in_grad(x, i, 0));
 }

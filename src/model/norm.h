@@ -11,26 +11,29 @@ void gls_norm_moments(const gls_real *x, int64_t positions, int64_t inner, doubl
 /* y = f((x - mean) a + shift + r), f a leaky relu or the identity; r NULL: 0. */
 void gls_norm_apply(gls_real *y, const gls_real *x, const gls_real *r, int64_t positions, int64_t inner,
                     const gls_real *mean, const gls_real *a, const gls_real *shift, bool relu, double slope);
-/* The start of backward. */
-typedef struct gls_norm_gradient {
-    gls_real *e;       /* the output's gradient; taken through the activation in place, if y is there */
-    const gls_real *x; /* the input */
-    const gls_real *y; /* the output of the (leaky) relu, or NULL: none */
-    gls_real *r;       /* the residual's gradient: e is written there, or added; NULL: none */
-    bool adds;
-    double slope;
-} gls_norm_gradient;
-/* In one pass: that, and total += e, moment += e (x - mean) over positions. */
-void gls_norm_sums(const gls_norm_gradient *gradient, int64_t positions, int64_t inner, const gls_real *mean,
-                   double *moment, double *total);
-/* dx = a e - c1 - (x - mean) c2, or added; dx may be e. */
-void gls_norm_backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions, int64_t inner,
-                       const gls_real *mean, const gls_real *a, const gls_real *c1, const gls_real *c2, bool adds);
-
 /* Per-channel figures of one row, [c] each. */
 typedef struct gls_norm_channels {
     gls_real *mean, *a, *shift, *c1, *c2;
 } gls_norm_channels;
+/* The output's gradient e on its way back, at one block of channels of one row. */
+typedef struct gls_norm_gradient {
+    gls_real *e;
+    const gls_real *x; /* the input */
+    bool sign;         /* a (leaky) relu lies behind, of (x - mean) a + shift */
+    const gls_real *y; /* the output of one, of whatever is before it; NULL: none, or sign */
+    bool keeps;        /* with y: e is taken through it in place */
+    gls_real *r;       /* the residual's gradient: e through the activation is written there, or added; NULL: none */
+    bool adds;
+    double slope;
+} gls_norm_gradient;
+/* In one pass: that, and total += e through the activation, moment += the same times (x - mean), over positions. */
+void gls_norm_sums(const gls_norm_gradient *gradient, int64_t positions, int64_t inner, const gls_norm_channels *with,
+                   double *moment, double *total);
+/* dx = a e - c1 - (x - mean) c2, or added; dx may be e. With `sign` e is taken through the activation once more; y and
+ * r are not read. */
+void gls_norm_backward(gls_real *dx, const gls_norm_gradient *gradient, int64_t positions, int64_t inner,
+                       const gls_norm_channels *with, bool adds);
+
 /* In scratch, for c channels. */
 gls_norm_channels gls_norm_room(void *scratch, int64_t c);
 int64_t gls_norm_room_bytes(int64_t c);

@@ -28,8 +28,9 @@ enum {
     GLS_OP_STILL = 16384,        /* the output does not depend on the row's tokens */
     GLS_OP_NO_PADDING = 32768, /* what it makes of a row does not depend on how much padding lies behind it; nor does it
                                   of ops that say BY_POSITION or STILL, or have a growth */
-    GLS_OP_GRAD_OVER_INPUT = 65536 /* a loss: with plan->loss_in_place forward and backward may write over input 0,
-                                      which nobody else reads, and its gradient is to lie there */
+    GLS_OP_GRAD_OVER_INPUT = 65536, /* a loss: with plan->loss_in_place forward and backward may write over input 0,
+                                       which nobody else reads, and its gradient is to lie there */
+    GLS_OP_MONOTONE = 131072 /* chooses among values of its input: an activation may be applied behind it instead */
 };
 
 /* One way to execute an op. The first of the op's list that fits is taken. */

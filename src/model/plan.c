@@ -286,7 +286,16 @@ static void offsets(planner *p) {
     if (questions > calls) take(plan, questions - calls);
 }
 
-static gls_status plan_alloc(gls_context *ctx, int n, gls_memory_plan *plan) {
+static void sums(planner *p) {
+    const unsigned both = GLS_WANT_NORMS | GLS_WANT_GRADIENT;
+    for (int u = 0; u < p->g->uses; u++) {
+        const gls_use *use = &p->g->use[u];
+        bool wanted = use->kind->summed && (p->plan->want & both) == both;
+        p->plan->sum[u] = wanted ? take(p->plan, use->kind->summed(p->g, use) * (int64_t)sizeof(gls_real)) : -1;
+    }
+}
+
+static gls_status plan_alloc(gls_context *ctx, int n, int uses, gls_memory_plan *plan) {
     plan->value = gls_alloc(ctx, n, sizeof *plan->value);
     plan->grad = gls_alloc(ctx, n, sizeof *plan->grad);
     plan->aux = gls_alloc(ctx, n, sizeof *plan->aux);
@@ -294,8 +303,9 @@ static gls_status plan_alloc(gls_context *ctx, int n, gls_memory_plan *plan) {
     plan->narrow_grad = gls_alloc(ctx, n, sizeof *plan->narrow_grad);
     plan->adds = gls_alloc(ctx, (int64_t)n * GLS_NODE_INPUTS, sizeof *plan->adds);
     plan->coupling = gls_alloc(ctx, n, sizeof *plan->coupling);
+    plan->sum = gls_alloc(ctx, uses, sizeof *plan->sum);
     bool have = plan->value && plan->grad && plan->aux && plan->narrow_value && plan->narrow_grad && plan->adds &&
-                plan->coupling;
+                plan->coupling && plan->sum;
     return have ? GLS_OK : GLS_ERR_MEMORY;
 }
 
@@ -338,7 +348,7 @@ gls_status gls_memory_plan_create(const gls_graph *g, int64_t max_rows, unsigned
                               .backward = gls_want_backward(want),
                               .tangents = tangents,
                               .kept = kept};
-    GLS_TRY(plan_alloc(g->ctx, g->nodes, plan));
+    GLS_TRY(plan_alloc(g->ctx, g->nodes, g->uses, plan));
     planner p = {.g = g, .plan = plan, .n = g->nodes, .end = 2 * g->nodes};
     gls_status status = planner_alloc(&p);
     if (status == GLS_OK) {
@@ -348,6 +358,7 @@ gls_status gls_memory_plan_create(const gls_graph *g, int64_t max_rows, unsigned
         storage(&p);
         lifetimes(&p);
         offsets(&p);
+        sums(&p);
     }
     planner_free(&p);
     return status;
@@ -362,5 +373,6 @@ void gls_memory_plan_destroy(const gls_graph *g, gls_memory_plan *plan) {
     gls_free(g->ctx, plan->narrow_grad);
     gls_free(g->ctx, plan->adds);
     gls_free(g->ctx, plan->coupling);
+    gls_free(g->ctx, plan->sum);
     gls_free(g->ctx, plan);
 }

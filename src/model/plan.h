@@ -27,6 +27,7 @@ typedef struct gls_memory_plan {
     int64_t bytes;                    /* of the whole */
     int coupled;                      /* coupling ops at which slices exchange sums in this mode */
     int *coupling;                    /* [coupled] their nodes, in order */
+    int64_t *sum;                     /* [uses] of what norms leave for gradients, -1: nothing */
 } gls_memory_plan;
 
 gls_status gls_memory_plan_create(const gls_graph *graph, int64_t max_rows, unsigned want, gls_mode mode,

@@ -93,6 +93,7 @@ gls_status gls_monitor_set(gls_monitor *m, const char *key, double value) {
     return GLS_OK;
 }
 
+/* By what is known of a look's cost now: the first one may have been dearer than was thought before it. */
 static int64_t steps_between(const gls_monitor *m) {
     const double most = 1e15;
     if (m->settings->every > 0) return m->settings->every;
@@ -101,9 +102,10 @@ static int64_t steps_between(const gls_monitor *m) {
 
 gls_status gls_monitor_step(gls_monitor *m, bool *due) {
     GLS_GIVEN(m ? m->ctx : NULL, m, due);
-    *due = m->counters.steps >= m->counters.next;
-    if (*due) m->counters.next = m->counters.steps + steps_between(m);
-    m->counters.steps++;
+    gls_monitor_counters *c = &m->counters;
+    *due = c->due == 0 || c->steps + 1 - c->due >= steps_between(m);
+    c->steps++;
+    if (*due) c->due = c->steps;
     return GLS_OK;
 }
 

@@ -37,7 +37,7 @@ gls_status gls_monitor_tail_report(const gls_monitor *monitor, gls_measure_resul
 
 enum { GLS_MONITOR_LAST = 7 }; /* numbers of the last look's own moments */
 typedef struct gls_monitor_counters {
-    int64_t steps, next, looks, refused_looks, refused_moves;
+    int64_t steps, due /* the last step that was due, from 1 */, looks, refused_looks, refused_moves;
 } gls_monitor_counters;
 
 struct gls_monitor {

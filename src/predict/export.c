@@ -64,18 +64,35 @@ static void end(const export *e, const char *z) {
     if (link == GLS_LINK_SOFTMAX || link == GLS_LINK_LARGEST || link == GLS_LINK_SEQUENCE) a_number_a_class(e, z);
 }
 
-static void note_list(const export *e, const char *key, const char *const *name, int64_t count) {
-    json_t *list = json_array();
-    for (int64_t k = 0; k < count; k++) json_array_append_new(list, json_string(name[k]));
+static void note_json(const export *e, const char *key, json_t *list) {
     char *text = json_dumps(list, JSON_COMPACT);
     if (text) gls_onnx_note(e->to, key, text);
     free(text);
     json_decref(list);
 }
 
+static void note_list(const export *e, const char *key, const char *const *name, int64_t count) {
+    json_t *list = json_array();
+    for (int64_t k = 0; k < count; k++) json_array_append_new(list, json_string(name[k]));
+    note_json(e, key, list);
+}
+
+/* A table's columns as inputs in order, "city=Rome" being 1 where the text is that, and what stands for a missing
+ * value. */
+static void note_table(const export *e) {
+    const gls_data_info *info = &e->p->trained.file;
+    if (!info->feature_names) return;
+    note_list(e, "features", info->feature_names, info->features);
+    if (!info->feature_fill) return;
+    json_t *list = json_array();
+    for (int64_t k = 0; k < info->features; k++) json_array_append_new(list, json_real((double)info->feature_fill[k]));
+    note_json(e, "fill", list);
+}
+
 /* Names of classes, and of tokens where these are others, as JSON lists. */
 static void note(const export *e) {
     const gls_data_info *info = &e->p->trained.input;
+    note_table(e);
     gls_onnx_note(e->to, "model", e->p->problem->type->member.name);
     if (info->class_names && e->prediction.classes) note_list(e, "classes", info->class_names, info->classes);
     if (info->token_names) note_list(e, "tokens", info->token_names, info->vocabulary);

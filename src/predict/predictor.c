@@ -145,10 +145,20 @@ gls_status gls_predictor_rows(gls_predictor *p, const char *format, const char *
     *out = NULL;
     GLS_TRY(gls_source_open(p->ctx, same ? t->format : format, path, same ? t->options : NULL, NULL, part, &t->file,
                             &source));
-    return gls_predictor_prepare(p, source, out);
+    GLS_TRY(gls_predictor_prepare(p, source, out));
+    gls_status status =
+        part == GLS_PART_ROWS ? GLS_OK : gls_source_need_targets(p->ctx, path, *out, p->problem->positions);
+    if (status == GLS_OK) return GLS_OK;
+    gls_source_destroy(*out);
+    *out = NULL;
+    return status;
 }
 
+/* Widths are compared where batches are read; the number of a word is not, and rows need not be prepared ones. */
 gls_status gls_predictor_loader(gls_predictor *p, const gls_source *rows, gls_loader **loader) {
+    if (rows->info.vocabulary > p->trained.input.vocabulary)
+        return gls_fail(p->ctx, GLS_ERR_INPUT, "rows of tokens out of %lld, but the model knows %lld",
+                        (long long)rows->info.vocabulary, (long long)p->trained.input.vocabulary);
     gls_loader_options options = {.size = sizeof options,
                                   .wave = gls_pass_plan(p->pass, rows->info.examples).wave,
                                   .align = 1,

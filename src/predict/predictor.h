@@ -19,7 +19,7 @@ struct gls_predictor {
     gls_token_language language; /* of its texts */
 };
 
-/* To be destroyed. */
+/* To be destroyed. GLS_ERR_INPUT for rows of other words. */
 gls_status gls_predictor_loader(gls_predictor *predictor, const gls_source *rows, gls_loader **loader);
 
 #endif

@@ -139,12 +139,13 @@ double gls_glm_row_dot(const gls_glm *glm, const gls_batch *rows, int64_t i, con
     return sum;
 }
 
-/* out [rows, k] = X V^T + bias of a point. */
+/* out [rows, k] = X V^T + bias of a point. One output is a sum in double for each row: a library's product would first
+ * copy both sides, which costs a small mini-batch more than the product. */
 static void apply(const gls_problem *p, const gls_batch *rows, const gls_point *at, gls_real *out) {
     const gls_glm *glm = p->self;
     int64_t k = glm->outputs, d = glm->features, n = rows->rows;
     const gls_real *w = gls_point_w(at);
-    if (!glm->sparse)
+    if (!glm->sparse && k > 1)
         gls_gemm(gls_context_portable(p->ctx), false, true, n, k, d, 1, rows->x, d, w, d, 0, out, k);
     else
         for (int64_t i = 0; i < n; i++)

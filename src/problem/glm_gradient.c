@@ -27,12 +27,25 @@ static void add_sparse(const gls_glm *glm, const gls_batch *rows, const gls_real
     for (int64_t i = begin; i < end; i++) {
         double weight = weights ? weights[i] : 1;
         if (weight == 0) continue;
-        int64_t last = rows->row[i + 1];
-        int64_t t = all ? rows->row[i] : lower_bound(rows->column, rows->row[i], last, low);
-        for (; t < last && rows->column[t] < high; t++) {
-            gls_real *to = g + rows->column[t] - low, value = rows->value[t];
-            for (int64_t c = 0; c < k; c++) to[c * ldg] += (gls_real)(weight * residual[i * k + c]) * value;
+        int64_t first = rows->row[i], last = rows->row[i + 1];
+        if (!all) {
+            first = lower_bound(rows->column, first, last, low);
+            last = lower_bound(rows->column, first, last, high);
         }
+        for (int64_t c = 0; c < k; c++) {
+            gls_real factor = (gls_real)(weight * residual[i * k + c]), *to = g + c * ldg;
+            for (int64_t t = first; t < last; t++) to[rows->column[t] - low] += factor * rows->value[t];
+        }
+    }
+}
+
+/* One output: row by row. */
+static void add_single(const gls_glm *glm, const gls_batch *rows, const gls_real *residual, const double *weights,
+                       int64_t begin, int64_t end, int64_t low, int64_t high, gls_real *g) {
+    for (int64_t i = begin; i < end; i++) {
+        double factor = (weights ? weights[i] : 1) * (double)residual[i];
+        if (weights && weights[i] == 0) continue;
+        gls_axpy(g, factor, rows->x + i * glm->features + low, high - low);
     }
 }
 
@@ -64,6 +77,8 @@ void gls_glm_add_rows(const gls_problem *p, const gls_batch *rows, const gls_rea
     const gls_glm *glm = p->self;
     if (glm->sparse)
         add_sparse(glm, rows, residual, weights, begin, end, low, high, g, ldg);
+    else if (glm->outputs == 1)
+        add_single(glm, rows, residual, weights, begin, end, low, high, g);
     else
         add_dense(p, rows, residual, weights, begin, end, low, high, g, ldg);
 }

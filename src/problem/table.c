@@ -12,6 +12,7 @@
 /* Analytic functions, in problem/analytic/. */
 #define FUNCTIONS(X) \
     X(adam_divergence) \
+    X(bent_quadratic) \
     X(clipped_norm) \
     X(exponential) \
     X(geman_mcclure) \

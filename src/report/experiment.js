@@ -11,6 +11,15 @@ function grid(head, rows, named = false) {
     element("tbody", {}, ...rows.map((cells) => row("td", cells.map((cell, i) => (i || !named ? cell : element("th", { scope: "row" }, cell))))))));
 }
 
+// A figure's name in words: "sharpness.lambda_max:last" is "lambda max (last)", "domains.0.accuracy" "domain 0 accuracy". A
+// title of its own stays.
+function inWords(name) {
+  if (!/^[a-z0-9_.]+(:[a-z]+)?$/.test(name)) return name;
+  const [path, which] = name.split(":"), parts = path.split("."), plain = (text) => text.replaceAll("_", " ");
+  const text = parts[0] === "domains" ? `domain ${parts[1]} ${plain(parts[2])}` : plain(parts[parts.length - 1]);
+  return which ? `${text} (${which})` : text;
+}
+
 const interval = ({ low, high }) => (low === null ? "–" : `${number(low)} to ${number(high)}`);
 const demand = (one) => ("at_least" in one ? "≥ " + number(one.at_least) : "≤ " + number(one.at_most)) + (one.ratio ? " (ratio)" : "");
 
@@ -20,7 +29,7 @@ function claim(main) {
     element("p", { class: "verdict", "data-verdict": shown.verdict }, `${sentence}.`),
     element("p", {}, element("strong", {}, shown.rows.join(", ") + ": "), shown.claim),
     element("p", {}, element("strong", {}, "Here: "), shown.here),
-    element("p", { class: "soft" }, `Scale ${shown.scale}, ${shown.seeds} seed${shown.seeds > 1 ? "s" : ""}, ${number(Math.round(shown.seconds))} s of runs, ${shown.date}, Glissade ${shown.version} (${shown.precision}; ${shown.libraries}).`),
+    element("p", { class: "soft" }, `Scale ${shown.scale}, seed${shown.seeds > 1 ? `s ${shown.first_seed} to ${shown.first_seed + shown.seeds - 1}` : ` ${shown.first_seed}`}, ${number(Math.round(shown.seconds))} s of runs, ${shown.date}, Glissade ${shown.version} (${shown.precision}; ${shown.libraries}).`),
     element("h3", {}, "The rule"),
     grid(["what is claimed", "claimed", "found (mean over seeds)", "95% interval", "verdict"], shown.expect.map((one) =>
       [one.say, figures(demand(one)), figures(number(one.mean)), figures(interval(one)), one.verdict + (one.why ? `: ${one.why}` : "")])),
@@ -44,7 +53,7 @@ function drawings(main) {
   const place = element("div", { class: "grid" });
   main.append(place);
   for (const figure of shown.figures) {
-    const drawn = chart(place, { title: figure.title, about: figure.about || "", x: figure.x, y: figure.y, logx: figure.logx, log: figure.logy,
+    const drawn = chart(place, { title: figure.title, about: figure.about || "", x: inWords(figure.x), y: inWords(figure.y), logx: figure.logx, log: figure.logy,
       points: figure.draw !== "curves", scatter: figure.draw === "scatter", type: figure.draw === "scatter" ? "scatter" : "line", datasets: () => lineDatasets(figure) });
     if (!drawn) place.append(element("p", {}, `${figure.title}: there is nothing to draw.`));
   }
@@ -63,7 +72,7 @@ function arms(main) {
   const names = [...new Set([...shown.show, ...shown.arms.flatMap((arm) => Object.keys(arm.figures))])];
   const tuned = shown.arms.some((arm) => arm.value);
   main.append(element("h2", { id: "arms" }, "Arms"),
-    grid(["arm", ...(tuned ? ["chosen"] : []), ...names.map((name) => name.replaceAll("_", " "))], shown.arms.map((arm) =>
+    grid(["arm", ...(tuned ? ["chosen"] : []), ...names.map(inWords)], shown.arms.map((arm) =>
       [arm.name, ...(tuned ? [figures(arm.value ? arm.value + (arm.edge ? " (edge)" : "") : "–")] : []),
         ...names.map((name) => figures(arm.figures[name] ? spread(arm.figures[name]) : "–"))]), true),
     element("p", { class: "soft" }, "Mean ± standard deviation over seeds."));

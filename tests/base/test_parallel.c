@@ -1,5 +1,7 @@
 #include "support.h"
 
+#include "base/parallel.h"
+
 #include <omp.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -41,6 +43,37 @@ static void each_task_runs_once_by_one_worker(void **state) {
         assert_int_equal(gls_parallel(j.ctx, 0, count_task, &j), GLS_OK);
         counting_end(&c, j.ctx);
     }
+}
+
+typedef struct places {
+    pthread_t thread;
+    int64_t next;
+    int elsewhere, out_of_turn;
+} places;
+
+static gls_status note_place(void *user, int64_t task, int worker) {
+    places *p = user;
+    p->elsewhere += !pthread_equal(pthread_self(), p->thread) || worker != 0;
+    p->out_of_turn += task != p->next++;
+    return GLS_OK;
+}
+
+/* In order, in the calling thread, as its first worker; failures speak as in a team. */
+static void tasks_without_a_team_stay_here(void **state) {
+    counting c;
+    job j = {.ctx = counting_context(&c, THREADS)};
+    places p = {.thread = pthread_self()};
+    assert_int_equal(gls_parallel_if(j.ctx, false, TASKS, note_place, &p), GLS_OK);
+    assert_int_equal(p.next, TASKS);
+    assert_int_equal(p.elsewhere, 0);
+    assert_int_equal(p.out_of_turn, 0);
+    j.fails[49] = j.fails[50] = true;
+    assert_int_equal(gls_parallel_if(j.ctx, false, TASKS, count_task, &j), GLS_ERR_INPUT);
+    assert_string_equal(gls_context_message(j.ctx), "task 49");
+    assert_int_equal(j.times[49], 1);
+    assert_int_equal(j.times[50], 0);
+    assert_int_equal(j.bad, 0);
+    counting_end(&c, j.ctx);
 }
 
 static void lowest_failing_task_speaks(void **state) {
@@ -175,6 +208,7 @@ int main(void) {
         cmocka_unit_test(each_task_runs_once_by_one_worker), cmocka_unit_test(lowest_failing_task_speaks),
         cmocka_unit_test(callback_code_comes_out),           cmocka_unit_test(nested_call_runs_in_its_worker),
         cmocka_unit_test(contexts_work_side_by_side),        cmocka_unit_test(forked_processes_have_teams_of_their_own),
+        cmocka_unit_test(tasks_without_a_team_stay_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

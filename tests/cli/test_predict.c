@@ -71,6 +71,11 @@ static void tables_go_by_their_names(void **state) {
     if (s.code) fail_msg("%s", s.err);
     assert_string_equal(s.out, "class,p_no,p_yes\n");
     assert_non_null(strstr(s.err, "column 'id' is left out"));
+    sh(&s, "sed '2,$s/,[a-z]*$/,/' a.csv >blank.csv && sed 's/yes$/perhaps/' a.csv >new.csv && "
+           "for f in blank new; do $G predict rc --data $f.csv --out q.csv && cmp pa.csv q.csv || exit 9; done; "
+           "$G evaluate rc --data new.csv");
+    assert_int_equal(s.code, 2); /* targets are not looked at, but where they are needed */
+    assert_non_null(strstr(s.err, "'perhaps' is not a class of the training set"));
     sh(&s,
        "cp b.csv own.csv && $G predict rc --data own.csv --out ./own.csv; code=$?; cmp b.csv own.csv && exit $code");
     assert_int_equal(s.code, 2);
@@ -138,9 +143,33 @@ static void a_weight_is_a_repeated_row(void **state) {
     free(first);
 }
 
+/* What says which row is which goes in front: a key as the table has it, a picture's file. */
+static void rows_are_known_by_their_keys(void **state) {
+    static said s;
+    FILE *a = fopen("k.csv", "w");
+    fputs("who,x,y\n", a);
+    for (int i = 0; i < 30; i++) fprintf(a, "%s,%.3f,%s\n", i % 2 ? "\"Li, Bo\"" : "Ann", sin(i), i % 3 ? "no" : "yes");
+    fclose(a);
+    sh(&s,
+       "$G train --set model=logistic --set 'method={name: sgd, lr: 0.1}' --set 'data={train: k.csv, target: y, key: "
+       "who}' --set train.epochs=1 --out rk --quiet && $G predict rk --data k.csv --out k.out.csv && "
+       "head -3 k.out.csv | cut -d, -f1,2 && tail -n +2 k.out.csv | grep -c Li");
+    if (s.code) fail_msg("%s", s.err);
+    assert_non_null(strstr(s.out, "who,class\nAnn,"));
+    assert_non_null(strstr(s.out, "\n\"Li, Bo\"\n15\n"));
+    sh(&s,
+       "$G data make glyphs --set train_size=12 --to images --out pics && $G train --set model=softmax --set "
+       "'method={name: sgd, lr: 0.1}' --set data.train=pics --set train.epochs=1 --set train.batch=4 --out rp --quiet "
+       "&& $G predict rp --data pics --out p.csv && head -1 p.csv | cut -d, -f1,2 && cut -d, -f1 p.csv | tail -n +2 | "
+       "while read f; do test -f pics/$f || echo no $f; done; wc -l <p.csv");
+    if (s.code) fail_msg("%s", s.err);
+    assert_string_equal(s.out, "file,class\n13\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_file_alone_gives_the_runs_figures), cmocka_unit_test(tables_go_by_their_names),
-        cmocka_unit_test(whole_numbers_are_numbers), cmocka_unit_test(a_weight_is_a_repeated_row)};
+        cmocka_unit_test(whole_numbers_are_numbers), cmocka_unit_test(a_weight_is_a_repeated_row),
+        cmocka_unit_test(rows_are_known_by_their_keys)};
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

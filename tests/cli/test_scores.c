@@ -171,13 +171,16 @@ static void scores_by_a_column(void **state) {
            "--json");
     assert_int_equal(s.code, 0);
     assert_non_null(strstr(s.out, "\nuser "));
+    assert_non_null(strstr(s.out, "\nu1 "));
     json_t *all = last_json(&s), *by = json_object_get(all, "by");
     assert_int_equal(json_array_size(by), 3);
     double examples = 0;
     for (int u = 0; u < 3; u++) {
-        /* Texts are numbered in the order of their appearance, which here begins with user 1. */
+        /* Texts come in the order of their appearance, which here begins with user 1. */
         json_t *one = json_array_get(by, (u + 2) % 3);
-        char command[128];
+        char command[128], user[8];
+        snprintf(user, sizeof user, "u%d", u);
+        assert_string_equal(json_string_value(json_object_get(one, "user")), user);
         snprintf(command, sizeof command, "$G evaluate r --data b%d.csv --json --quiet", u);
         sh(&s, command);
         assert_int_equal(s.code, 0);

@@ -69,6 +69,33 @@ static void resumed_bit_for_bit(void **state) {
     resumed(XL, "--set model.memory=0 --set train.steps=53 --out bare --json");
 }
 
+/* Of one stream the end is held out: the first steps are those of the whole text, and the loss of what is held out is
+ * that of a file with it. Of several streams the ends are, in whole mini-batches. */
+static void the_end_is_held_out(void **state) {
+    (void)state;
+    static const char one[] = "--set data.streams=1 --set train.batch=1 --set train.steps=9 --set train.threads=1 ";
+    char options[400];
+    sh(&s, "rm -rf whole part ends");
+    snprintf(options, sizeof options, "%s--out whole", one);
+    trained(LSTM, options);
+    snprintf(options, sizeof options, "%s--set train.validation=20 --out part --json", one);
+    trained(LSTM, options);
+    json_t *part = last_json(&s);
+    assert_true(same_files("whole/final.safetensors", "part/final.safetensors"));
+    /* The last 20 rows of 7 tokens and the target after them; a line break is a token too. */
+    sh(&s, "python3 -c \"w = open('t.txt').read().replace('\\n', ' <eos> ').split(); n = (len(w) - 1 + 6) // 7; "
+           "open('end.txt', 'w').write(' '.join(w[7 * (n - 20):]).replace('<eos>', '\\n'))\" && "
+           "$G evaluate part --data end.txt --json --quiet");
+    if (s.code) fail_msg("%s", s.err);
+    json_t *end = last_json(&s);
+    assert_true(fabs(number(end, "loss") / number(part, "validation_loss") - 1) < 1e-6);
+    json_decref(end);
+    json_decref(part);
+    trained(LSTM, "--set train.steps=9 --set train.validation=0.25 --out ends");
+    sh(&s, "$G train --resume ends --set train.steps=40 --quiet");
+    assert_int_equal(s.code, 0);
+}
+
 /* A few steps tell more than that there are 1000 words, and less than can be known of the text (docs/data.md: zipf). */
 static void presets(void **state) {
     static const char *const name[] = {"zipf-transformer_xl-adam", "zipf-t5-adam"};
@@ -92,8 +119,8 @@ static void refuses(void **state) {
         {"--set train.batch=8", "expected train.batch: 4 (a row of each stream), train.shuffle: false"},
         {"--set train.shuffle=true", "expected train.batch: 4 (a row of each stream), train.shuffle: false"},
         {"--set train.replacement=true", "train.replacement"},
-        {"--set train.validation=0.2", "transforms and rows held out break them up"},
-        {"--set 'data.transforms=[{subset: 20}]'", "transforms and rows held out break them up"},
+        {"--set train.validation=0.99", "rows in 4 streams 1 are left to train on; expected a row of each stream"},
+        {"--set 'data.transforms=[{subset: 20}]'", "transforms that pick rows break them up"},
         {"--set data.streams=0", "needs data whose rows go on from one mini-batch to the next (data.streams)"},
         {"--set data.rows=lines --set data.length=60", "rows of lines do not go on"},
         {"--set data.streams=50 --set train.batch=50", "expected at least one for each of 50 streams"},
@@ -107,7 +134,7 @@ static void refuses(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(resumed_bit_for_bit), cmocka_unit_test(presets),
-                                       cmocka_unit_test(refuses)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(resumed_bit_for_bit), cmocka_unit_test(the_end_is_held_out),
+                                       cmocka_unit_test(presets), cmocka_unit_test(refuses)};
     return cmocka_run_group_tests(tests, prepare, leave_folder);
 }

@@ -301,6 +301,9 @@ static void handles_data(void **state) {
         strstr(s.err, "g.parquet: its name says no format to write; expected one that ends with .npy (npy)"));
     sh(&s, "$G data make gaussians --out g.txt");
     assert_int_equal(s.code, 2);
+    sh(&s, "$G data make gaussians --out g.npz");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "g.npz: npz is only read; expected a name that ends with .npy (npy), .csv (csv)"));
     /* What a reader says of a guessed format, and of one that does not exist. */
     sh(&s, "echo 'a;b' >g.data; $G data info g.data");
     assert_int_equal(s.code, 2);

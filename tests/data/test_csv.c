@@ -209,13 +209,18 @@ static void refuses(void **state) {
         {"a,b\n1,x\n1,y\n1,z\n", "{most_categories: 2}", "t.csv:4: column 'b': 'z' is one text more than the 2"},
         {"a,b\n1,\n1,\n", "{fill: mean}", "column 'b' has no value"},
         {"a=x,a\n1,x\n", NULL, "'a=x' is called like a category of column 'a'"},
-        {"a,b\n1e400,1\n", NULL, "t.csv:2: column 'a'"},
+        {"a,b\n1e400,1\n", NULL, "t.csv:2: column 'a': a number is too large"},
+        {"a,b\n1,-inf\n2,3\n", NULL, "t.csv:2: column 'b': '-inf' is not finite"},
+        {"a,b\n1,Infinity\n", NULL, "t.csv:2: column 'b': 'Infinity' is not finite"},
+        {"a,b\n1,2\n2,inf\n", NULL, "t.csv:3: column 'b': 'inf' is not a number"},
     };
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         gls_status status = open_text(ctx, bad[k][0], bad[k][1], GLS_PART_TRAIN, NULL, &s);
         if (status != GLS_ERR_INPUT) fail_msg("%s: status %d, %s", bad[k][0], status, gls_context_message(ctx));
         assert_says(ctx, bad[k][2]);
     }
+    assert_int_equal(open_text(ctx, "a,b\n1,inf\n2,sup\n", "{categories: [b]}", GLS_PART_TRAIN, NULL, &s), GLS_OK);
+    gls_source_destroy(s);
     assert_int_equal(open_text(ctx, "a,b\n1,2\n", "{target: b, key: b}", GLS_PART_TRAIN, NULL, &s), GLS_ERR_ARGUMENT);
     assert_int_equal(open_text(ctx, "a,b\n1,2\n", "{delimiter: ';;'}", GLS_PART_TRAIN, NULL, &s), GLS_ERR_ARGUMENT);
     write_bytes(in_folder(folder, "t.csv"), "a,b\n1,2\n1,\0\n", 13);

@@ -218,6 +218,54 @@ static void write_jpeg(const char *path, int width, int height, int value) {
     fclose(f);
 }
 
+/* A progressive JPEG whose first scan comes `more` times again. */
+static int64_t many_scans(int more, unsigned char *to) {
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    unsigned char line[W], *data = NULL;
+    unsigned long size = 0;
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &data, &size);
+    jpeg.image_width = W;
+    jpeg.image_height = H;
+    jpeg.input_components = 1;
+    jpeg.in_color_space = JCS_GRAYSCALE;
+    jpeg_set_defaults(&jpeg);
+    jpeg_simple_progression(&jpeg);
+    jpeg_start_compress(&jpeg, TRUE);
+    JSAMPROW lines[] = {line};
+    for (int y = 0; y < H; y++) {
+        memset(line, 30 * y, sizeof line);
+        jpeg_write_scanlines(&jpeg, lines, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    size_t scan = 0, end, used;
+    while (data[scan] != 0xff || data[scan + 1] != 0xda) scan++;
+    for (end = scan + 2; data[end] != 0xff || data[end + 1] == 0;) end++; /* the next marker */
+    memcpy(to, data, used = end);
+    for (int k = 0; k < more; k++, used += end - scan) memcpy(to + used, data + scan, end - scan);
+    memcpy(to + used, data + end, size - end);
+    used += size - end;
+    free(data);
+    return (int64_t)used;
+}
+
+/* A few KiB would else have thousands of passes made over a picture. */
+static void scans_are_counted(void **state) {
+    static unsigned char bytes[1 << 16];
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_picture p;
+    if (gls_picture_decode(ctx, "few", bytes, many_scans(20, bytes), &p)) fail_msg("%s", gls_context_message(ctx));
+    assert_true(p.width == W && p.height == H && p.channels == 1 && p.sample[0] < 4);
+    gls_free(ctx, p.sample);
+    assert_int_equal(gls_picture_decode(ctx, "many", bytes, many_scans(200, bytes), &p), GLS_ERR_INPUT);
+    assert_says(ctx, "many: not a readable JPEG (more than 100 scans)");
+    counting_end(&c, ctx);
+}
+
 /* Folders are classes; pictures of other sizes need `size`; other sets take the training set's classes. */
 static void class_folders(void **state) {
     counting c;
@@ -381,6 +429,7 @@ int main(void) {
         cmocka_unit_test(png_samples_are_exact),
         cmocka_unit_test(pillow_sees_the_same),
         cmocka_unit_test(jpeg_is_pillows),
+        cmocka_unit_test(scans_are_counted),
         cmocka_unit_test(class_folders),
         cmocka_unit_test(alpha_and_depth),
         cmocka_unit_test(broken_pictures_are_refused),

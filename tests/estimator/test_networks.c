@@ -17,11 +17,40 @@ static void check_both_ways(bench *b, int64_t size, double bound) {
     free(wanted);
 }
 
+/* Groups of 8 evaluated in parts of 3, 3 and 2, where a plan has slices of 3: the same estimate, and the same norms of
+ * examples in the ledger. */
+static void check_parts(bench *b, double *wanted) {
+    gls_pass_options plan = {.size = sizeof plan, .slice = 3};
+    gls_pass *whole = b->pass;
+    double loss = 0, *norm = calloc((size_t)b->n, sizeof *norm);
+    define_microbatch(b, b->each, 8, 0, false, wanted);
+    for (int parts = 0; parts < 2; parts++) {
+        gls_estimator *e;
+        if (parts) OK(b->ctx, gls_pass_create(b->p, &plan, &b->pass));
+        OK(b->ctx, bench_estimator(b, "microbatch microbatch=8 way=streamed ledger=true ratio_every=0", &e));
+        OK(b->ctx, bench_estimate(b, e));
+        assert_g(b, wanted, 20 * real_tolerance());
+        gls_ledger ledger = gls_estimator_ledger(e);
+        for (int64_t i = 0; i < b->n && !parts; i++) norm[i] = ledger.norm[i];
+        for (int64_t i = 0; i < b->n && parts; i++)
+            assert_true(fabs(ledger.norm[i] - norm[i]) <= 20 * real_tolerance() * norm[i]);
+        if (parts) assert_true(fabs(b->out.loss - loss) <= 20 * real_tolerance() * loss);
+        loss = b->out.loss;
+        gls_estimator_destroy(e);
+    }
+    gls_pass_destroy(b->pass);
+    b->pass = whole;
+    free(norm);
+}
+
 static void check_network(const char *family, const char *options, int64_t channels, int64_t side) {
     bench b = bench_model(family, options, 20, channels, side);
     check_both_ways(&b, 1, 0);
     check_both_ways(&b, 1, 0.5);
     check_both_ways(&b, 8, 0);
+    double *wanted = calloc((size_t)b.d, sizeof *wanted);
+    check_parts(&b, wanted);
+    free(wanted);
     bench_close(&b);
 }
 

@@ -1,6 +1,8 @@
 /* Experiments from their files to their verdicts, against values worked out by hand. */
 #include "support.h"
 
+#include <glob.h>
+
 #include "experiment/experiment.h"
 
 #define HEAD "title: T\npaper: X\nrows: ['[X] table 1']\nclaim: C\nhere: H\n"
@@ -151,12 +153,16 @@ static void kill_after(void *user, const gls_experiment_progress *p) {
     if (k->after >= 0 && p->done >= k->after) gls_interrupt(k->ctx);
 }
 
-static char *run_killed(const char *path, const char *out, int64_t after, gls_status expected) {
+static char *run_killed(const char *path, const char *out, int jobs, int64_t after, gls_status expected) {
     gls_context *ctx = make_context(1, 1);
     killer k = {ctx, after, 0};
     gls_experiment *experiment;
-    gls_experiment_options options = {
-        .size = sizeof options, .folder = out, .threads = after >= 0 ? 2 : 1, .progress = kill_after, .user = &k};
+    gls_experiment_options options = {.size = sizeof options,
+                                      .folder = out,
+                                      .threads = after >= 0 ? 2 : 1,
+                                      .jobs = jobs,
+                                      .progress = kill_after,
+                                      .user = &k};
     gls_experiment_verdict verdict;
     char *json = NULL, *copy = NULL;
     assert_ok(ctx, gls_experiment_open(ctx, path, &experiment));
@@ -176,24 +182,145 @@ static char *run_killed(const char *path, const char *out, int64_t after, gls_st
     return copy;
 }
 
-/* Interrupted twice and on other threads it comes to the same numbers as in one go. */
+/* Interrupted twice, on other threads and side by side it comes to the same numbers as in one go. */
 static void a_killed_experiment_continues(void **state) {
     (void)state;
-    char folder[64], path[160], once[160], thrice[160];
+    char folder[64], path[160], once[160], beside[160], thrice[160];
     gls_context *ctx = make_context(1, 1);
     fresh_folder(folder);
     write_experiment(ctx, folder, "one", trained, path);
     gls_context_destroy(ctx);
     snprintf(once, sizeof once, "%s/once", folder);
+    snprintf(beside, sizeof beside, "%s/beside", folder);
     snprintf(thrice, sizeof thrice, "%s/thrice", folder);
-    char *whole = run_killed(path, once, -1, GLS_OK);
-    assert_null(run_killed(path, thrice, 0, GLS_ERR_INTERRUPTED));
-    assert_null(run_killed(path, thrice, 3, GLS_ERR_INTERRUPTED));
-    char *parts = run_killed(path, thrice, -1, GLS_OK);
+    char *whole = run_killed(path, once, 1, -1, GLS_OK), *all = run_killed(path, beside, 3, -1, GLS_OK);
+    assert_string_equal(whole, all);
+    assert_null(run_killed(path, thrice, 1, 0, GLS_ERR_INTERRUPTED));
+    assert_null(run_killed(path, thrice, 2, 3, GLS_ERR_INTERRUPTED));
+    char *parts = run_killed(path, thrice, 2, -1, GLS_OK);
     assert_string_equal(whole, parts);
     free(whole);
+    free(all);
     free(parts);
     remove_tree(folder);
+}
+
+/* What fails in one lane is told by its own sentence, and ends the others. */
+static void a_failure_side_by_side_is_named(void **state) {
+    (void)state;
+    char folder[64], path[160], out[160];
+    gls_context *ctx = make_context(1, 1);
+    fresh_folder(folder);
+    write_experiment(ctx, folder, "one",
+                     HEAD "config:\n"
+                          "  data: {format: gaussians, train_size: 200, test_size: 40}\n"
+                          "  model: softmax\n"
+                          "  method: {name: msgd, lr: 0.05}\n"
+                          "  train: {epochs: 2, batch: 20}\n"
+                          "scales: [{name: quick, seeds: 3, first_seed: 7}]\n"
+                          "arms: [{name: a}, {name: b, set: [method.beta=3]}]\n"
+                          "expect: [{say: s, figure: test_loss, of: {a: 1}, at_most: 0}]\n",
+                     path);
+    snprintf(out, sizeof out, "%s/out", folder);
+    gls_experiment *experiment;
+    gls_experiment_options options = {.size = sizeof options, .folder = out, .threads = 1, .jobs = 3};
+    gls_experiment_verdict verdict;
+    assert_ok(ctx, gls_experiment_open(ctx, path, &experiment));
+    assert_int_equal(gls_experiment_run(experiment, &options, &verdict, NULL), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "beta"));
+    options.jobs = 257;
+    assert_int_equal(gls_experiment_run(experiment, &options, &verdict, NULL), GLS_ERR_ARGUMENT);
+    assert_non_null(strstr(gls_context_message(ctx), "jobs"));
+    gls_experiment_destroy(experiment);
+    gls_context_destroy(ctx);
+    remove_tree(folder);
+}
+
+/* Folders of runs are named by their seeds. */
+static void seeds_begin_where_the_scale_says(void **state) {
+    (void)state;
+    char folder[64], path[160], out[160], text[sizeof exact + 40], seed[400];
+    gls_context *ctx = make_context(1, 1);
+    fresh_folder(folder);
+    const char *at = strstr(exact, "seeds: 2");
+    snprintf(text, sizeof text, "%.*sseeds: 2, first_seed: 101%s", (int)(at - exact), exact, at + strlen("seeds: 2"));
+    write_experiment(ctx, folder, "one", text, path);
+    snprintf(out, sizeof out, "%s/out", folder);
+    gls_experiment *experiment;
+    gls_experiment_options options = {.size = sizeof options, .folder = out, .threads = 1};
+    gls_experiment_verdict verdict;
+    char *json = NULL;
+    assert_ok(ctx, gls_experiment_open(ctx, path, &experiment));
+    assert_ok(ctx, gls_experiment_run(experiment, &options, &verdict, &json));
+    assert_non_null(strstr(json, "\"first_seed\":101"));
+    gls_free(ctx, json);
+    for (int s = 100; s <= 103; s++) {
+        glob_t found = {0};
+        snprintf(seed, sizeof seed, "%s/runs/half/*/seed-%d", out, s);
+        assert_int_equal(glob(seed, 0, NULL, &found) == 0, s == 101 || s == 102);
+        globfree(&found);
+    }
+    gls_experiment_destroy(experiment);
+    gls_context_destroy(ctx);
+    remove_tree(folder);
+}
+
+/* Losses of a zero network are log 2, whatever the sample: the curve's first and last place, and its steps, are known.
+ */
+static void curves_of_a_survey_are_series(void **state) {
+    (void)state;
+    gls_context *ctx = make_context(1, 1);
+    gls_experiment_verdict verdict;
+    json_t *result =
+        run_text(ctx,
+                 HEAD "kind: survey\n"
+                      "config:\n"
+                      "  data: {format: gaussians, train_size: 128, test_size: 10, classes: 2, features: 4}\n"
+                      "  model: softmax\n"
+                      "  method: sgd\n"
+                      "  survey: {only: sample_curves}\n"
+                      "  measure: {sample_curves: {smallest: 32, largest: 128, factor: 2, repeats: 2, products: 4}}\n"
+                      "scales: [{name: quick, seeds: 2}]\n"
+                      "arms: [{name: a}]\n"
+                      "expect:\n"
+                      "  - {say: first, of: {'a/sample_curves.loss_by_size:first': 1}, at_least: 0.69}\n"
+                      "  - {say: last, of: {'a/sample_curves.loss_by_size:last': 1}, at_most: 0.7}\n"
+                      "figures: [{title: L, draw: curves, y: sample_curves.loss_by_size}]\n",
+                 GLS_OK, &verdict);
+    near(mean_of(result, 0), log(2));
+    near(mean_of(result, 1), log(2));
+    json_t *lines = json_object_get(json_array_get(json_object_get(result, "figures"), 0), "lines");
+    json_t *points = json_object_get(json_array_get(lines, 0), "points");
+    assert_int_equal(json_array_size(points), 3);
+    near(json_number_value(json_array_get(json_array_get(points, 1), 0)), 64);
+    json_decref(result);
+    gls_context_destroy(ctx);
+}
+
+/* Two domains of 40 test rows each: the whole accuracy is the mean of theirs. */
+static void domains_have_figures(void **state) {
+    (void)state;
+    gls_context *ctx = make_context(1, 1);
+    gls_experiment_verdict verdict;
+    json_t *result = run_text(
+        ctx,
+        HEAD
+        "config:\n"
+        "  data: {format: gaussians, train_size: 100, test_size: 40, classes: 2, features: 4, transforms:\n"
+        "    [{mix: {sources: [{format: gaussians, train_size: 50, test_size: 40, classes: 2, features: 4}]}}]}\n"
+        "  model: softmax\n"
+        "  method: {name: sgd, lr: 0.1}\n"
+        "  train: {epochs: 1, batch: 10}\n"
+        "scales: [{name: quick, seeds: 2}]\n"
+        "arms: [{name: a}]\n"
+        "expect:\n"
+        "  - {say: s, of: {a/domains.0.accuracy: 0.5, a/domains.1.accuracy: 0.5, a/test_accuracy: -1}, at_most: 1}\n"
+        "  - {say: t, of: {a/domains.1.examples: 1}, at_most: 41}\n",
+        GLS_OK, &verdict);
+    near(mean_of(result, 0), 0);
+    near(mean_of(result, 1), 40);
+    json_decref(result);
+    gls_context_destroy(ctx);
 }
 
 /* ---- what is refused ---- */
@@ -248,6 +375,10 @@ int main(void) {
         cmocka_unit_test(the_rule_has_three_answers),
         cmocka_unit_test(intervals_are_students),
         cmocka_unit_test(a_killed_experiment_continues),
+        cmocka_unit_test(a_failure_side_by_side_is_named),
+        cmocka_unit_test(seeds_begin_where_the_scale_says),
+        cmocka_unit_test(curves_of_a_survey_are_series),
+        cmocka_unit_test(domains_have_figures),
         cmocka_unit_test(slips_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,8 @@ static void check_steps(const char *text, int threads) {
         assert_int_equal(gls_method_step_blocks(pieces, w_piece, (const gls_real *const *)g_piece, NAN, &b), GLS_OK);
         assert_int_equal(a.refused, t == 3);
         assert_int_equal(a.nonfinite, t == 3 ? 2 : 0);
+        assert_int_equal(gls_method_refused(flat), t >= 3); /* seen without a report, and no step */
+        assert_int_equal(gls_method_steps(flat), t - (t >= 3));
         assert_memory_equal(&a, &b, sizeof a);
         check_equal(text, w_piece, w);
         release(g_piece);

@@ -15,6 +15,7 @@
 
 #include <glissade/model.h>
 
+#include "base/kernels.h"
 #include "base/yaml.h"
 
 static inline gls_context *check_context(int threads, bool portable) {
@@ -247,6 +248,8 @@ static inline void check_questions(check_run *run, int64_t rows, double toleranc
     gls_point *point = NULL;
     assert_int_equal(gls_point_create(run->p, &point), GLS_OK);
     assert_int_equal(gls_point_set(point, v), GLS_OK);
+    gls_real *all = calloc((size_t)d, sizeof *all); /* before norms were asked, which may leave it */
+    assert_int_equal(gls_ask_gradient(run->e, GLS_PRODUCT_GRADIENT, NULL, all), GLS_OK);
     static const int64_t size[] = {1, 3, 4, ROWS, 0};
     for (int k = 0; k < 5; k++) {
         int32_t group[ROWS];
@@ -257,6 +260,9 @@ static inline void check_questions(check_run *run, int64_t rows, double toleranc
         if (status != GLS_OK) print_error("%s\n", gls_context_message(run->p->ctx));
         assert_int_equal(status, GLS_OK);
         assert_int_equal(gls_ask_inner(run->e, &partition, point, inner), GLS_OK);
+        memset(g, 0, (size_t)d * sizeof *g);
+        assert_int_equal(gls_ask_gradient(run->e, GLS_PRODUCT_GRADIENT, NULL, g), GLS_OK);
+        assert_true(sqrt(gls_distance_squares(g, all, d)) <= tolerance * sqrt(gls_sum_squares(all, d)));
         for (int64_t q = 0; q < partition.groups; q++) {
             for (int64_t r = 0; r < ROWS; r++) weights[r] = group[r] == q;
             memset(g, 0, (size_t)d * sizeof *g);
@@ -274,6 +280,7 @@ static inline void check_questions(check_run *run, int64_t rows, double toleranc
     gls_point_destroy(point);
     free(v);
     free(g);
+    free(all);
 }
 
 /* The same of a problem at check_weights, in training mode. */

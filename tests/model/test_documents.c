@@ -23,7 +23,9 @@ static const sample samples[] = {
     {"transformer_xl", "{dim: 8, heads: 2, depth: 1, order: pre}", 0, true},
     {"transformer_xl", "{dim: 8, heads: 2, depth: 1, hidden: 6}", 3, false},
     {"t5", "{dim: 8, heads: 2, depth: 1, feed_forward: geglu}", 3, false},
-    {"lstm", "{embedding: 5, hidden: 6}", 0, false},
+    {"lstm", "{embedding: 5, hidden: 6}", 0, true},
+    {"lstm", "{embedding: 5, hidden: 6, depth: 2, weight_drop: 0.3, activity: 1, tie: false}", 0, true},
+    {"nplm", "{embedding: 5, hidden: 6, window: 3}", 0, true},
     {"lstm", "{embedding: 5, hidden: 6, depth: 2, pool: last, activity: 1, change: 2}", 3, false},
     {"lstm", "{embedding: 5, hidden: 6, weight_drop: 0.3, locked: true, dropout: 0.2}", 3, false},
     {"nplm", "{embedding: 5, hidden: 6, window: 3}", 3, false},
@@ -204,9 +206,11 @@ static void masses(void **state) {
 
 /* What looks back without regard to documents refuses packed ones; rows without numbers are refused. */
 static void refuses(void **state) {
-    static const char *const family[] = {"lstm", "nplm"};
+    static const char *const family[] = {"lstm", "transformer_xl"}, *const how[] = {"{change: 1}", "{memory: 4}"};
     for (int i = 0; i < 2; i++) {
         gls_context *ctx = check_context(1, false);
+        gls_value *options = NULL;
+        assert_int_equal(gls_yaml_parse(ctx, "test", how[i], (int64_t)strlen(how[i]), &options), GLS_OK);
         gls_data_info info = {.examples = 1,
                               .length = LENGTH,
                               .vocabulary = WORDS,
@@ -214,8 +218,9 @@ static void refuses(void **state) {
                               .target = GLS_TARGET_TOKENS,
                               .documents = GLS_DOCUMENTS_PACKED};
         gls_problem *p = NULL;
-        assert_int_equal(gls_model_create(ctx, family[i], NULL, &info, &p), GLS_ERR_ARGUMENT);
+        assert_int_equal(gls_model_create(ctx, family[i], options, &info, &p), GLS_ERR_ARGUMENT);
         assert_non_null(strstr(gls_context_message(ctx), "would see each other"));
+        gls_value_destroy(ctx, options);
         gls_context_destroy(ctx);
     }
     fixture f = make(&samples[0], 3, false);

@@ -157,12 +157,17 @@ static void cadence_follows_the_cost(void **state) {
     GOOD(gls_monitor_set(monitor, "every", 3));
     for (int step = 41; step < 60; step++) {
         GOOD(gls_monitor_step(monitor, &due));
-        assert_true(due == (step >= 44 && (step - 44) % 3 == 0));
+        assert_true(due == (step >= 43 && (step - 43) % 3 == 0));
     }
     GOOD(gls_monitor_set(monitor, "every", 0));
     GOOD(gls_monitor_set(monitor, "cost", 0));
     for (int step = 0; step < 5; step++) GOOD(gls_monitor_step(monitor, &due));
     assert_true(due);
+    GOOD(gls_monitor_set(monitor, "cost", 2)); /* of the look that has just been, which is to be paid for */
+    for (int step = 1; step <= 20; step++) {
+        GOOD(gls_monitor_step(monitor, &due));
+        assert_true(due == (step == 20));
+    }
     assert_int_equal(gls_monitor_set(monitor, "samples", 128), GLS_ERR_ARGUMENT);
     assert_int_equal(gls_monitor_set(monitor, "smoothin", 0.5), GLS_ERR_ARGUMENT);
     assert_non_null(strstr(gls_context_message(ctx), "smoothing"));

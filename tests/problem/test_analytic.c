@@ -37,6 +37,7 @@ static const subject subjects[] = {
     {"geman_mcclure", "{dim: 3, examples: 9, whole: true}", true, 2},
     {"rosenbrock", "{dim: 4}", true, 1.5},
     {"adam_divergence", "{examples: 5, steep: 6}", true, 0.5},
+    {"bent_quadratic", "{L: 9, mu: 0.5}", true, 3},
     {"sawtooth", "{n: 7}", false, 1},
     {"clipped_norm", "{dim: 1}", false, 1},
     {"clipped_norm", "{dim: 4, depth: 2}", false, 1},
@@ -391,6 +392,18 @@ static void test_dragger_oracle_keeps_its_assumptions(void **state) {
     for (int i = 0; i < 6; i++) assert_true(fabs(mean[i] / benign - g[i]) < 0.05);
 }
 
+/* L = 25, mu = 1: 25 x^2/2 to 1, then slopes 25 to 26, then 26 and 25 more for each unit. */
+static void test_a_bent_quadratic_by_hand(void **state) {
+    static const double at[][3] = {{-2, 50, -50}, {0.5, 3.125, 12.5}, {1.5, 25.125, 25.5}, {3, 76.5, 51}};
+    gls_problem *p = made("bent_quadratic", "{}");
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+        double w[MOST] = {at[i][0]}, g[MOST];
+        assert_true(fabs(value_at(p, w, g) - at[i][1]) < 1e-12);
+        assert_true(fabs(g[0] - at[i][2]) < 1e-12);
+    }
+    gls_problem_destroy(p);
+}
+
 static void refused(const char *name, const char *options, const char *says) {
     gls_value *value = parsed(options);
     gls_problem *p = NULL;
@@ -408,6 +421,7 @@ static void test_wrong_options_are_refused_by_name(void **state) {
     refused("quadratic", "{dim: 1, noise: dragger}", "two dimensions");
     refused("sphere_sum", "{examples: 7}", "even");
     refused("adam_divergence", "{examples: 5, steep: 3}", "steep");
+    refused("bent_quadratic", "{mu: 30}", "at most L");
     refused("resisting", "{points: [3, inf]}", "points[1]");
     refused("quadratic", "{spectrum: [1, -1]}", "spectrum[1]");
     refused("quadratic", "{spectrum: []}", "at least 1 item");
@@ -433,6 +447,7 @@ int main(void) {
         cmocka_unit_test(test_two_point_noise_is_centred_with_moment_one),
         cmocka_unit_test(test_chance_noise_is_unbiased_on_the_next_coordinate),
         cmocka_unit_test(test_dragger_oracle_keeps_its_assumptions),
+        cmocka_unit_test(test_a_bent_quadratic_by_hand),
         cmocka_unit_test(test_wrong_options_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

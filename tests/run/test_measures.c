@@ -13,7 +13,7 @@
     "measure: {gradient_diversity: {every: 1s, from: step}, noise_norm: {every: 20s, sample: 100},\n"       \
     "  noise_scale: {every: 7s}, smoothness: {every: 10s, sample: 64}, loss: {every: 1},\n"                 \
     "  equilibrium_ratio: {every: 10s}, time_averages: {every: 1s, window: 10}, sharpness: {every: 30s},\n" \
-    "  dragger: {every: 30s, list: 5}, invariance_defect: {every: 10s}, tail_index: {sample: 128}}\n"
+    "  dragger: {every: 30s, list: 5}, invariance_defect: {every: 10s}, tail_index: {sample: 128, start: true}}\n"
 
 typedef struct setting {
     gls_context *ctx;
@@ -101,6 +101,9 @@ static void results_come_at_their_cadence(void **state) {
     assert_int_equal(count_of(all, "loss"), 4);                /* an epoch is 15 steps */
     assert_int_equal(count_of(all, "gradient_diversity"), 13); /* read every step, written every 5 and at the end */
     assert_int_equal(count_of(all, "smoothness"), 6);
+    const json_t *first = json_array_get(all, 0); /* the only one that asks for the start */
+    assert_string_equal(json_string_value(json_object_get(first, "measure")), "tail_index");
+    assert_int_equal(json_integer_value(json_object_get(first, "step")), 0);
     const json_t *last = json_array_get(all, json_array_size(all) - 1), *result = json_object_get(last, "result");
     assert_true(json_is_object(result) && json_is_object(json_object_get(result, "units")));
     char path[128], text[512];
@@ -177,6 +180,8 @@ static void wrong_entries_are_refused(void **state) {
     refuse("measure: {noise_nrom: {}}\n", "noise_norm");
     refuse("measure: {loss: {smaple: 3}}\n", "sample");
     refuse("measure: {loss: {every: soon}}\n", "every");
+    refuse("measure: {loss: {start: soon}}\n", "start");
+    refuse("measure: {smoothness: {start: true}}\n", "measure.smoothness: start: it looks at a step");
     refuse("measure: {stability: {}}\n", "two runs");
     refuse("measure: {loss: 5s}\n", "options");
     refuse("measure: [loss]\n", "by name");

@@ -76,6 +76,75 @@ static void a_sweep_orders_its_trials(void **state) {
     gls_context_destroy(ctx);
 }
 
+typedef struct told {
+    gls_context *ctx;
+    int ends, after;
+} told;
+
+static void count_ends(void *user, int64_t run, int64_t runs, const char *name, const gls_run_result *result) {
+    told *t = user;
+    assert_true(run >= 0 && run < runs && name);
+    t->ends += result != NULL;
+    if (t->after && t->ends == t->after) gls_interrupt(t->ctx);
+}
+
+static gls_sweep *sweep_beside(gls_context *ctx, const char *folder, int jobs, told *t) {
+    gls_value *config =
+        config_from(ctx, "{data: {format: gaussians, train_size: 200, test_size: 20}, model: softmax, method: {name: "
+                         "sgd, lr: 0.1}, train: {epochs: 2, batch: 20, validation: 0.2}}");
+    gls_context_options setup = {.size = sizeof setup, .threads = 1};
+    gls_sweep_axis axis;
+    gls_sweep *sweep = NULL;
+    assert_ok(ctx, gls_sweep_axis_parse(ctx, "method.lr=0.001,0.01,0.1", &axis));
+    gls_sweep_options options = {.size = sizeof options,
+                                 .config = config,
+                                 .axis = &axis,
+                                 .axes = 1,
+                                 .seeds = 2,
+                                 .first_seed = 3,
+                                 .folder = folder,
+                                 .context = &setup,
+                                 .jobs = jobs,
+                                 .progress = count_ends,
+                                 .user = t};
+    assert_ok(ctx, gls_sweep_run(ctx, &options, &sweep));
+    options.jobs = 257;
+    gls_sweep *none;
+    assert_int_equal(gls_sweep_run(ctx, &options, &none), GLS_ERR_ARGUMENT);
+    gls_sweep_axis_clear(ctx, &axis);
+    gls_value_destroy(ctx, config);
+    return sweep;
+}
+
+/* The same trials in the same order with the same figures, each end told once; an interruption leaves the rest. */
+static void a_sweep_is_the_same_side_by_side(void **state) {
+    (void)state;
+    char folder[64], one[100], three[100];
+    gls_context *ctx = make_context(1, 1);
+    told t = {.ctx = ctx}, u = {.ctx = ctx}, v = {.ctx = ctx, .after = 2};
+    snprintf(one, sizeof one, "%s/one", fresh_folder(folder));
+    snprintf(three, sizeof three, "%s/three", folder);
+    gls_sweep *a = sweep_beside(ctx, one, 0, &t), *stopped = sweep_beside(ctx, three, 3, &v);
+    assert_true(stopped->interrupted && v.ends < 6);
+    gls_sweep_destroy(stopped);
+    gls_interrupt_clear(ctx);
+    gls_sweep *b = sweep_beside(ctx, three, 3, &u);
+    assert_int_equal(t.ends, 6);
+    assert_int_equal(u.ends, 6);
+    assert_string_equal(a->selected_by, b->selected_by);
+    for (int i = 0; i < 3; i++) {
+        assert_string_equal(a->trial[i].folder, b->trial[i].folder);
+        assert_int_equal(b->trial[i].runs, 2);
+        assert_true(a->trial[i].selected.mean == b->trial[i].selected.mean);
+        assert_true(a->trial[i].test_loss.mean == b->trial[i].test_loss.mean);
+        assert_true(a->trial[i].test_loss.deviation == b->trial[i].test_loss.deviation);
+    }
+    gls_sweep_destroy(a);
+    gls_sweep_destroy(b);
+    gls_context_destroy(ctx);
+    remove_tree(folder);
+}
+
 /* Gradient descent on (w - 3/2)^2/2 from 0: loss 9/8 (1 - lr)^(2t), at most 0.011 of that first at t = 4 for rate 0.5,
  * 1 for 0.9, 11 for 0.2, beyond the end for 0.05. By the loss there, 0.5 overshoots most and would come first. */
 static void by_epochs_the_soonest_at_its_target_wins(void **state) {
@@ -203,9 +272,8 @@ static void advice_is_given_and_verified(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(axes_are_read_from_text),
-        cmocka_unit_test(a_sweep_orders_its_trials),
-        cmocka_unit_test(by_epochs_the_soonest_at_its_target_wins),
+        cmocka_unit_test(axes_are_read_from_text),          cmocka_unit_test(a_sweep_orders_its_trials),
+        cmocka_unit_test(a_sweep_is_the_same_side_by_side), cmocka_unit_test(by_epochs_the_soonest_at_its_target_wins),
         cmocka_unit_test(advice_is_given_and_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

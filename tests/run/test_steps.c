@@ -92,10 +92,51 @@ static int teardown(void **state) {
     return 0;
 }
 
+static int count_threads(void) {
+    char line[200];
+    int count = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f)) sscanf(line, "Threads: %d", &count);
+    if (f) fclose(f);
+    return count;
+}
+
+/* 16 rows of 4 reals are not worth a thread that copies them, 301 of 1000 are; nor does it matter for rows that were
+ * picked (validation), and what computes as it fetches has one in any case. */
+static void small_batches_are_not_fetched_ahead(void **state) {
+    gls_context *ctx = *state;
+    static const struct {
+        const char *features, *train, *more;
+        int threads;
+    } cases[] = {{"4", "batch: 16", "", 0},
+                 {"4", "batch: 16, validation: 0.2", "", 0},
+                 {"1000", "batch: 301", "", 1},
+                 {"1000", "batch: 200, validation: 0.2, workers: 2", "", 2},
+                 {"1000", "batch: 301, workers: 0", "", 0},
+                 {"4", "batch: 16", ", transforms: [standardize]", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[600];
+        snprintf(text, sizeof text,
+                 "data: {format: gaussians, train_size: 301, test_size: 10, features: %s, classes: 2%s}\n"
+                 "model: logistic\nmethod: sgd\ntrain: {%s, threads: 1}\n",
+                 cases[i].features, cases[i].more, cases[i].train);
+        gls_value *config = config_from(ctx, text);
+        gls_run_options options = {.size = sizeof options, .config = config};
+        gls_run *run;
+        int before = count_threads();
+        assert_ok(ctx, gls_run_create(ctx, &options, &run));
+        if (count_threads() - before != cases[i].threads)
+            fail_msg("%s: %d threads more, expected %d", text, count_threads() - before, cases[i].threads);
+        gls_run_destroy(run);
+        gls_value_destroy(ctx, config);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_many_are_planned_as_are_made),
         cmocka_unit_test(epochs_end_with_their_last_whole_mini_batch),
+        cmocka_unit_test(small_batches_are_not_fetched_ahead),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,7 +1,7 @@
 """Glissade in PyTorch: the step rules as optimizers, micro-batch clipping, and exchanges between ranks."""
 
 from ._accumulation import MicroBatchAccumulation
-from ._clipping import ClippingReport, FallbackWarning, MicroBatchClipping
+from ._clipping import ClippingReport, FallbackWarning, MicroBatchClipping, clip_per_example
 from ._exchange import ExchangeReport, MicroBatchExchange, QuantizedExchange
 from ._monitor import GradientMonitor, MonitorWarning, NoiseScale
 from ._optimizers import (
@@ -56,4 +56,5 @@ __all__ = [
     "RMSprop",
     "RuleOptimizer",
     "StepRefusedWarning",
+    "clip_per_example",
 ]

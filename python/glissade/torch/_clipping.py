@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import index
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
 from .._errors import BadInputError, NonfiniteError, UnsupportedError
+from ._backward import Gathered, graph_of, known_parameters
+from ._factors import Factor
 from ._groups import Groups, by_key, consecutive
-from ._layers import Factor, Kind, couples, independent, kind_of
+from ._layers import couples
+from ._replayed import replayed_use
+from ._uses import Use, use_of
 
 
 @dataclass(frozen=True)
@@ -41,25 +42,6 @@ class ClippingReport:
     nonfinite_groups: int
 
 
-@dataclass
-class _Use:
-    """A layer that was called: its input, and where the gradient of its output comes by."""
-
-    module: nn.Module
-    kind: Kind
-    input: Tensor
-    version: int
-    edge: GradientEdge
-
-
-@dataclass
-class _Graph:
-    """The nodes that lead to a result, and how many of its edges go to each leaf, by the leaf's id."""
-
-    nodes: set[Node]
-    leaves: Counter[int]
-
-
 class FallbackWarning(UserWarning):
     """Parameters of layers that are not known: their gradients are made micro-batch by micro-batch."""
 
@@ -73,12 +55,12 @@ class MicroBatchClipping:
         optimizer.step()
 
     Norms come from what each layer saw and from the gradient of its output; the weight gradients are formed once, with
-    each example's factor. That holds for linear layers, convolutions, embeddings, layer, group and RMS norms, and batch
-    norm in evaluation mode, also where a parameter is used several times. Parameters of other layers (or used outside
-    of their layer) have their gradients made micro-batch by micro-batch, each at the price of a backward pass; a
-    FallbackWarning names them once. The same holds for all parameters where the losses are not those of the model's
-    latest forward pass (passes without gradients aside). Every tensor that layers see must have the examples along its
-    first dimension.
+    each example's factor. That holds for linear layers, convolutions, embeddings, layer, group and RMS norms, batch
+    norm in evaluation mode, and, by running them once more, attention and LSTMs without dropout (batch_first), also
+    where a parameter is used several times. Parameters of other layers (or used outside of their layer) have their
+    gradients made micro-batch by micro-batch, each at the price of a backward pass; a FallbackWarning names them once.
+    The same holds for all parameters where the losses are not those of the model's latest forward pass (passes without
+    gradients aside). Every tensor that layers see must have the examples along its first dimension.
 
     Args:
         model: the module; hooks are put on its layers until `close`.
@@ -118,13 +100,13 @@ class MicroBatchClipping:
             raise BadInputError(f"nonfinite '{nonfinite}': expected skip_step, skip_group or stop")
         self.model, self.microbatch, self.bound = model, microbatch, bound
         self.reduce, self.nonfinite = reduce, nonfinite
-        self._uses: list[_Use] = []
+        self._uses: list[Use] = []
         self._said: set[str] = set()
         self._examples = 0
         self._handles = [model.register_forward_pre_hook(self._begin, with_kwargs=True)]
         for module in model.modules():
             if next(module.parameters(recurse=False), None) is not None:
-                self._handles.append(module.register_forward_hook(self._seen))
+                self._handles.append(module.register_forward_hook(self._seen, with_kwargs=True))
 
     def close(self) -> None:
         """Takes the hooks off the model."""
@@ -145,17 +127,11 @@ class MicroBatchClipping:
         tensors = [t for t in (*args, *kwargs.values()) if isinstance(t, Tensor) and t.dim() > 0]
         self._examples = len(tensors[0]) if tensors else 0
 
-    def _seen(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-        kind = kind_of(module)
-        if kind is None or not args or not isinstance(output, Tensor) or output.grad_fn is None:
-            return None
-        x = args[0].detach()
-        changed = None
-        if isinstance(module, nn.Embedding) and x.dim() > 1 and len(x) == 1 < self._examples:
-            # The same for every example (positions): what follows would broadcast it.
-            x = x.expand(self._examples, *x.shape[1:])
-            changed = output = output.expand(self._examples, *output.shape[1:])
-        self._uses.append(_Use(module, kind, x, x._version, get_gradient_edge(output)))
+    def _seen(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        use, changed = use_of(module, args, output, self._examples)
+        use = use or replayed_use(module, args, kwargs, output)
+        if use is not None:
+            self._uses.append(use)
         return changed
 
     def backward(self, losses: Tensor, *, keys: Tensor | None = None) -> ClippingReport:
@@ -191,14 +167,14 @@ class MicroBatchClipping:
         return report
 
     def _clipped(self, losses: Tensor, groups: Groups) -> ClippingReport:
-        graph = _graph(losses)
-        uses = [u for u in self._uses if u.edge.node in graph.nodes and independent(u.module, u.input, len(losses))]
-        known = _known_parameters(graph, uses)
+        graph, examples = graph_of(losses), len(losses)
+        uses = [u for u in self._uses if u.within(graph.nodes) and u.independent(examples)]
+        known = known_parameters(graph, uses)
         rest = self._rest(known)
-        factors = _factors(losses, uses, known, bool(rest))
-        norm2 = self._norm2(losses, groups, factors, rest)
-        report = self._report(norm2, groups)
-        self._add(losses, groups, factors, rest, report)
+        gathered = Gathered(uses, known, groups)
+        gathered.run(losses, graph, bool(rest))
+        report = self._report(gathered.norm2 + self._norm2_of_rest(losses, groups, rest), groups)
+        self._add(losses, groups, gathered.factors, rest, report)
         return report
 
     def _refuse_coupled(self, groups: Groups) -> None:
@@ -225,16 +201,13 @@ class MicroBatchClipping:
             )
         return [p for _, p in rest]
 
-    def _norm2(self, losses: Tensor, groups: Groups, factors: dict[Tensor, list[Factor]], rest: list[Tensor]) -> Tensor:
+    def _norm2_of_rest(self, losses: Tensor, groups: Groups, rest: list[Tensor]) -> Tensor:
         """[groups] squared norms of the sums of gradients over each group."""
-        total = torch.zeros(groups.count, dtype=torch.float64, device=losses.device)
-        with torch.no_grad():
-            for parts in factors.values():
-                total += parts[0].norm2(groups) if len(parts) == 1 else _shared_norm2(parts, groups)
+        found = torch.zeros(groups.count, dtype=torch.float64, device=losses.device)
         for number, rows in zip(groups.order().tolist(), groups, strict=True) if rest else ():
             gradients = torch.autograd.grad(losses[rows].sum(), rest, retain_graph=True, allow_unused=True)
-            total[number] += sum(float(g.double().square().sum()) for g in gradients if g is not None)
-        return total
+            found[number] = sum(float(g.double().square().sum()) for g in gradients if g is not None)
+        return found
 
     def _report(self, norm2: Tensor, groups: Groups) -> ClippingReport:
         norms = norm2.sqrt() / groups.sizes
@@ -272,8 +245,8 @@ class MicroBatchClipping:
         skipped = weights == 0
         with torch.no_grad():
             for p, parts in factors.items():
-                g = _sum(_weighted(part, weights, skipped) for part in parts)
-                _accumulate(p, g.to(p.dtype))
+                for part in parts:
+                    _accumulate(p, _weighted(part, weights, skipped).to(p.dtype))
         if not rest:
             return
         sent = torch.where(skipped, torch.zeros_like(losses), losses * weights.to(losses.dtype)).sum()
@@ -282,31 +255,18 @@ class MicroBatchClipping:
                 _accumulate(p, g)
 
 
-def _parameters_of(use: _Use) -> dict[str, Tensor]:
-    named = {name: getattr(use.module, name, None) for name in ("weight", "bias")}
-    return {name: p for name, p in named.items() if isinstance(p, Tensor) and p.requires_grad}
+def clip_per_example(
+    model: nn.Module, bound: float, *, reduce: str = "mean", nonfinite: str = "skip_step"
+) -> MicroBatchClipping:
+    """Clips every example's gradient to a bound before the sum: MicroBatchClipping with micro-batches of one example.
 
+    Args:
+        model, bound, reduce, nonfinite: as MicroBatchClipping takes them.
 
-def _known_parameters(graph: _Graph, uses: list[_Use]) -> set[int]:
-    """The ids of parameters of which all uses in the graph are calls of layers that were seen."""
-    seen = Counter(id(p) for use in uses for p in _parameters_of(use).values())
-    return {p for p, calls in seen.items() if graph.leaves[p] == calls}
-
-
-def _factors(losses: Tensor, uses: list[_Use], known: set[int], again: bool) -> dict[Tensor, list[Factor]]:
-    """By parameter, one factor for each of its uses; again: the graph will be needed once more."""
-    found: dict[Tensor, list[Factor]] = {}
-    if not known:
-        return found
-    gradients = torch.autograd.grad(losses.sum(), [u.edge for u in uses], retain_graph=again, allow_unused=True)
-    for use, g in zip(uses, gradients, strict=True):
-        if use.input._version != use.version:
-            raise UnsupportedError(f"the input of a {type(use.module).__name__} was changed in place after its call")
-        parts = use.kind(use.module, use.input, g) if g is not None else {}
-        for name, p in _parameters_of(use).items():
-            if id(p) in known and parts:
-                found.setdefault(p, []).append(parts[name])
-    return found
+    Raises:
+        BadInputError: options out of bounds. UnsupportedError: batch norm in training mode, at the backward pass.
+    """
+    return MicroBatchClipping(model, 1, bound=bound, reduce=reduce, nonfinite=nonfinite)
 
 
 def _weighted(part: Factor, weights: Tensor, skipped: Tensor) -> Tensor:
@@ -314,24 +274,8 @@ def _weighted(part: Factor, weights: Tensor, skipped: Tensor) -> Tensor:
     g = part.weighted(weights)
     if bool(skipped.any()) and not bool(torch.isfinite(g).all()) and bool(torch.isfinite(weights).all()):
         kept = (~skipped).nonzero().flatten()
-        return _sum(part.total(row[None]) * weights[row] for row in kept)
+        return part.of(kept).weighted(weights[kept])
     return g
-
-
-def _sum(terms: Iterable[Tensor]) -> Tensor:
-    items = list(terms)
-    total = items[0]
-    for t in items[1:]:
-        total = total + t
-    return total
-
-
-def _shared_norm2(parts: list[Factor], groups: Groups) -> Tensor:
-    """Of a parameter that is used several times: its gradient is the sum over all uses."""
-    found = [_sum(part.total(rows) for part in parts).double().square().sum() for rows in groups]
-    out = torch.zeros(groups.count, dtype=torch.float64, device=groups.of.device)
-    out[groups.order()] = torch.stack(found)
-    return out
 
 
 def _accumulate(p: Tensor, g: Tensor) -> None:
@@ -339,20 +283,3 @@ def _accumulate(p: Tensor, g: Tensor) -> None:
         p.grad = g.contiguous()
     else:
         p.grad += g
-
-
-def _graph(losses: Tensor) -> _Graph:
-    """What a result was made of."""
-    leaves: Counter[int] = Counter()
-    assert losses.grad_fn is not None
-    nodes, waiting = {losses.grad_fn}, [losses.grad_fn]
-    while waiting:
-        for following, _ in waiting.pop().next_functions:
-            if following is None:
-                continue
-            if hasattr(following, "variable"):
-                leaves[id(following.variable)] += 1
-            elif following not in nodes:
-                nodes.add(following)
-                waiting.append(following)
-    return _Graph(nodes, leaves)

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._errors import BadInputError
 from .._layout import Block
 from .._method import Method, StepReport
 
+COUNTERS = ("steps", "refused", "zero_gradients")
 DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
 
@@ -52,6 +54,7 @@ class Engine:
         groups: Sequence[tuple[Mapping[str, Any], Sequence[Tensor]]],
         whole: frozenset[str],
         threads: int,
+        state: str = "float",
     ) -> None:
         self.parameters = [p for _, parameters in groups for p in parameters]
         self._groups = [dict(options) for options, _ in groups]
@@ -73,16 +76,17 @@ class Engine:
             blocks,
             dtype=DTYPES[self.parameters[0].dtype],
             threads=threads,
-            options={**base, "groups": own},
+            options={**base, "groups": own, **({} if state == "float" else {"state": state})},
         )
+        self._is_narrow = state != "float"
         self._arrays = self.method.state_views()
         self._count = len(self.parameters)
 
     def vectors(self) -> dict[str, list[Tensor]]:
-        """Its state vectors by name, a view for every parameter."""
-        found = {}
+        """Its state vectors by name, a view for every parameter; none where they are kept narrow."""
+        found: dict[str, list[Tensor]] = {}
         for name, array in self._arrays.items():
-            if name in ("steps", "refused", "zero_gradients"):
+            if name in COUNTERS or self._is_narrow:
                 continue
             flat, begin, views = torch.from_numpy(array), 0, []
             for p in self.parameters:
@@ -94,7 +98,20 @@ class Engine:
         return found
 
     def counters(self) -> dict[str, int]:
-        return {name: int(self._arrays[name][0]) for name in ("steps", "refused", "zero_gradients")}
+        return {name: int(self._arrays[name][0]) for name in COUNTERS}
+
+    def narrow(self) -> dict[str, Tensor]:
+        """Copies of state vectors that are kept narrow."""
+        vectors = {name: array for name, array in self._arrays.items() if self._is_narrow and name not in COUNTERS}
+        return {name: torch.from_numpy(array.copy()) for name, array in vectors.items()}
+
+    def set_narrow(self, vectors: Mapping[str, Tensor]) -> None:
+        """Fills them; BadInputError for those of other parameters."""
+        for name, value in vectors.items():
+            array = self._arrays.get(name)
+            if array is None or array.shape != tuple(value.shape):
+                raise BadInputError(f"state '{name}': shape {list(value.shape)}: is it one of these parameters?")
+            array[...] = value.numpy()
 
     def set_counters(self, counters: Mapping[str, int]) -> None:
         for name, value in counters.items():

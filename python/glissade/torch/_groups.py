@@ -47,6 +47,11 @@ class Groups:
                 else:
                     yield part.rows[i * part.size : (i + 1) * part.size]
 
+    @property
+    def in_order(self) -> bool:
+        """All groups have one size, and their examples follow each other."""
+        return len(self.parts) == 1 and isinstance(self.parts[0].rows, slice)
+
     def order(self) -> Tensor:
         """The group's number at each place of the iteration."""
         return torch.cat([part.numbers for part in self.parts])

@@ -18,7 +18,8 @@ from .._journal import Journal
 from .._measure import Measurements
 from .._monitor import Monitor
 from ._clipping import ClippingReport
-from ._layers import couples
+from ._layers import is_norm, norm_parameters, refuse_coupled, size_of
+from ._moves import Moves
 from ._ranks import Ranks
 from ._regression import Regression
 from ._watch import Seen, Watch
@@ -27,6 +28,7 @@ SOURCES = ("examples", "microbatches", "ranks", "norm_layers")
 # What a look costs in multiply-adds of a plain step: one in a norm, a number that is read, a layer's hooks; and what an
 # optimizer's step takes for each parameter. Measured on CPUs, rounded up; ours.
 NORMS, TOUCHED, CALL, REST = 2.0, 24.0, 2e6, 160.0
+COPIES = 5.0  # Numbers touched for each parameter, where smoothness is asked for.
 CALIBRATE = 16  # Looks from one at all layers to the next, where normalisation layers stand for them. Ours.
 WRITE = 100  # Looks from one writing of all results to the next. Ours.
 
@@ -88,6 +90,8 @@ class GradientMonitor:
         share: of the plain steps' cost that looks may take.
         smoothing, theta, list: of `glissade.Monitor`.
         scaler: the torch.amp.GradScaler of the loop, whose scale is taken off.
+        smoothness: of "examples" and "microbatches": the local smoothness |g(w + s) - g(w)| / |s| from each look to the
+            step behind it, by a copy of weights and gradient that long; the noise of the two mini-batches is taken off.
         clips: norms of the gradient before the step tell how it was clipped since the backward pass (clip_grad_norm_).
         folder: figures are written there as a run's: metrics.jsonl and measures.jsonl, which `glissade report` draws.
         tensorboard: True: event files in the folder too, where torch.utils.tensorboard is installed; or a writer.
@@ -115,6 +119,7 @@ class GradientMonitor:
         theta: float = 0.9,
         list: int = 20,  # noqa: A002 - the name of glissade.Monitor
         scaler: Any = None,
+        smoothness: bool = False,
         clips: bool = True,
         folder: str | PathLike[str] | None = None,
         tensorboard: Any = False,
@@ -122,6 +127,8 @@ class GradientMonitor:
     ) -> None:
         if source not in SOURCES:
             raise BadInputError(f"source '{source}': expected one of {', '.join(SOURCES)}")
+        if smoothness and source not in ("examples", "microbatches"):
+            raise BadInputError(f"smoothness: source '{source}': expected examples or microbatches")
         options: dict[str, Any] = {
             "smoothing": smoothing,
             "theta": theta,
@@ -137,10 +144,15 @@ class GradientMonitor:
         modes = {"microbatches": "passes", "ranks": "sizes"}
         self._watch = Watch(model, modes.get(source, "examples"))
         self._ranks = Ranks() if source == "ranks" else None
-        self._layers = _norm_parameters(model)
+        self._layers = norm_parameters(model)
+        self._places = [
+            (m._parameters, name) for m in model.modules() for name, p in m._parameters.items() if p is not None
+        ]
+        self._moves = Moves(model) if smoothness else None
         self._counts: dict[str, float] = dict.fromkeys(("steps", "looks", "spent", "plain", "whole", "part"), 0.0)
         self._covered = math.nan
         self._stepping = self._due = self._taken = False
+        self._examples = 0
         self._clipped: float | None = None
         self._noted: dict[str, Any] = {}
         self._said: set[str] = set()
@@ -178,8 +190,9 @@ class GradientMonitor:
         self._stepping = False
         self._counts["steps"] += 1
         try:
-            if self._due:
-                self._look()
+            names = self._look() if self._due else set()
+            if self._moves is not None:
+                self._move(self._moves, names)
         finally:
             self._watch.end()
             self._noted, self._taken, self._clipped = {}, False, None
@@ -200,6 +213,8 @@ class GradientMonitor:
             handle.remove()
         self._handles.clear()
         self._watch.end()
+        if self._moves is not None:
+            self._moves.forget()
         if self._journal is not None and self._counts["looks"]:
             self._write_measures()
             self._journal.close({"steps": int(self._counts["steps"]), "looks": int(self._counts["looks"])})
@@ -255,6 +270,8 @@ class GradientMonitor:
             "journal": self._journal.lengths() if self._journal is not None else None,
             "checked": self._watch.checked(),
         }
+        if self._moves is not None:
+            state["moves"] = self._moves.state_dict()
         if self._whole is not None:
             state |= {"whole": self._whole.state_dict(), "regression": self.regression.state_dict()}
         return state
@@ -267,6 +284,8 @@ class GradientMonitor:
         if self._whole is not None:
             self._whole.load_state_dict(state["whole"])
             self.regression.load_state_dict(state["regression"])
+        if self._moves is not None:
+            self._moves.load_state_dict(state["moves"])
         self._counts, self._covered = dict(state["counts"]), float(state["covered"])
         self._watch.set_checked(state["checked"])
         self._stepping = self._due = False
@@ -280,21 +299,26 @@ class GradientMonitor:
         if not torch.is_grad_enabled():
             return
         if not self._stepping:
-            if not all(isinstance(p, nn.Parameter) for p in self.model.parameters()):
+            if any(not isinstance(p, nn.Parameter) for of, name in self._places if (p := of.get(name)) is not None):
                 return  # torch.func calls the model with other tensors: that is no step of training.
             self._stepping = True
             self._due = self.monitor.step()
+            self._examples = 0
             if self._due:
                 self._begin_look()
+            if self._moves is not None:
+                self._moves.begin(self._due)
+        first = next((t for t in (*args, *kwargs.values()) if isinstance(t, Tensor) and t.dim() > 0), None)
+        examples = 0 if first is None else len(first)
+        self._examples += examples
         if self._due:
-            first = next((t for t in (*args, *kwargs.values()) if isinstance(t, Tensor) and t.dim() > 0), None)
-            self._watch.passes(0 if first is None else len(first))
+            self._watch.passes(examples)
 
     def _begin_look(self) -> None:
         layers_alone = self._whole is not None and self._counts["looks"] % CALIBRATE != 0
-        self._watch.only = _is_norm if layers_alone else None
+        self._watch.only = is_norm if layers_alone else None
         if self._watch.mode == "examples":
-            _refuse_coupled(self.model)
+            refuse_coupled(self.model)
         if self._ranks is not None:
             self._ranks.begin()
         self._watch.begin()
@@ -302,32 +326,41 @@ class GradientMonitor:
     def _before(self) -> None:
         """How much clip_grad_norm_ has changed of the gradient since the backward pass."""
         if self._stepping and self._due and self.clips and self._ranks is None:
-            scale = float(self.scaler.get_scale()) if self.scaler is not None else 1.0
-            self._clipped = min(1.0, self._watch.changed() * scale)
+            self._clipped = min(1.0, self._watch.changed() * self._scale())
 
-    def _look(self) -> None:
-        seen = self._watch.seen()
-        scale = float(self.scaler.get_scale()) if self.scaler is not None else 1.0
+    def _scale(self) -> float:
+        return float(self.scaler.get_scale()) if self.scaler is not None else 1.0
+
+    def _look(self) -> set[str]:
+        """The names of the parameters that it has read one by one."""
+        seen, scale = self._watch.seen(), self._scale()
         if self._taken:
-            return  # The backward pass was MicroBatchClipping's, which has told what it did.
+            return set()  # The backward pass was MicroBatchClipping's, which has told what it did.
         if self._ranks is not None:
             self._look_at_ranks(scale)
         elif seen is None:
             self._warn(f"no look: {self._watch.wrong}")
-            return
+            return set()
         elif self.source != "microbatches":
             self._look_at_examples(seen, scale)
         elif not self._look_at_microbatches(seen, scale):
-            return
+            return set()
         self._counts["looks"] += 1
         self._write()
+        return set() if seen is None else set(seen.names)
+
+    def _move(self, moves: Moves, names: set[str]) -> None:
+        """The smoothness of the step between the last look and this step."""
+        move = moves.end(self._examples, self._scale(), names)
+        if move is not None:
+            self.monitor.moved(**vars(move))
 
     def _look_at_examples(self, seen: Seen, scale: float) -> None:
         norm2, mean_norm2 = seen.norm2.cpu() / scale**2, seen.mean_norm2.cpu() / scale**2
         whole = self._watch.only is None
         if whole:
             self._cover(seen)
-            self._counts["plain"] = self._watch.work.plain + REST * _size(self.model)
+            self._counts["plain"] = self._watch.work.plain + REST * size_of(self.model)
         if self._whole is not None:
             of_layers = torch.tensor([name in self._layers for name in seen.names])
             if not bool(of_layers.any()):
@@ -338,7 +371,8 @@ class GradientMonitor:
         self._feed(self.monitor, norm2.sum(1), mean_norm2.sum(), **self._noted)
         if self._whole is not None and whole:
             self.regression.add(self.monitor.figures["noise_scale"], self._whole.figures["noise_scale"])
-        self._count(self._watch.work.norms, self._watch.work.touched, 2 * len(seen.names))
+        copies = 0 if self._moves is None else COPIES * size_of(self.model)
+        self._count(self._watch.work.norms, self._watch.work.touched + copies, 2 * len(seen.names))
 
     def _look_at_microbatches(self, seen: Seen, scale: float) -> bool:
         if len(seen.norm2) < 2 and not self._counts["plain"]:
@@ -350,10 +384,11 @@ class GradientMonitor:
             self._warn(f"no look: micro-batches of {seen.sizes} examples: expected at least two of one size")
             return False
         self._cover(seen)
-        self._counts["plain"] = (3.0 * sum(seen.sizes) + REST) * _size(self.model)
+        self._counts["plain"] = (3.0 * sum(seen.sizes) + REST) * size_of(self.model)
         norms, mean = seen.norm2.cpu().sum(1) / scale**2, seen.mean_norm2.cpu().sum() / scale**2
         self._feed(self.monitor, norms, mean, group=seen.sizes[0])
-        self._count(0.0, 2.0 * len(seen.sizes) * _size(self.model), len(seen.names))
+        reads = 2.0 * len(seen.sizes) + (0 if self._moves is None else COPIES)
+        self._count(0.0, reads * size_of(self.model), len(seen.names))
         return True
 
     def _look_at_ranks(self, scale: float) -> None:
@@ -364,9 +399,9 @@ class GradientMonitor:
         examples = sum(self._watch.sizes())
         self._covered = 1.0
         # Ranks look together: what each counted from its own examples might differ.
-        self._counts["plain"] = (3.0 + REST) * _size(self.model)
+        self._counts["plain"] = (3.0 + REST) * size_of(self.model)
         self._feed(self.monitor, norms / scale**2, mean / scale**2, group=max(1, examples))
-        self._count(0.0, 2.0 * _size(self.model), 0)
+        self._count(0.0, 2.0 * size_of(self.model), 0)
 
     def _feed(self, to: Monitor, norm2: Tensor, mean_norm2: Tensor, **rest: Any) -> None:
         to.look(norms=norm2.sqrt().numpy(), mean_norm=math.sqrt(float(mean_norm2)), **rest)
@@ -440,32 +475,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(x) for x in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _refuse_coupled(model: nn.Module) -> None:
-    for name, module in model.named_modules():
-        if couples(module):
-            raise UnsupportedError(
-                f"{name}: batch norm takes its statistics over the whole mini-batch, so that single examples have no "
-                "gradients of their own; take source 'microbatches' or 'ranks'"
-            )
-
-
-def _is_norm(module: nn.Module) -> bool:
-    kinds: tuple[type, ...] = (nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._BatchNorm)
-    if hasattr(nn, "RMSNorm"):
-        kinds += (nn.RMSNorm,)
-    return isinstance(module, kinds)
-
-
-def _norm_parameters(model: nn.Module) -> set[str]:
-    """Names of the parameters of normalisation layers."""
-    found = {id(p) for m in model.modules() if _is_norm(m) for p in m.parameters(recurse=False)}
-    return {name for name, p in model.named_parameters() if id(p) in found}
-
-
-def _size(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def _board(tensorboard: Any, folder: str | PathLike[str] | None) -> Any:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ._factors import Convolution, Explicit, Factor, Products, Stacked, Tokens, total
 from ._groups import Groups
-from ._layers import Convolution, Explicit, Factor, Products, Tokens
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ def work_of(factor: Factor) -> Work:
         return Work(
             3.0 * examples * places * channels * values, norms, 1.0 * examples * places * (channels + values * parts)
         )
+    if isinstance(factor, Stacked):
+        return sum(map(work_of, factor.parts), start=Work())
     if isinstance(factor, Tokens):
         return Work(0.0, 0.0, 4.0 * factor.gradient.numel())
     assert isinstance(factor, Explicit)
@@ -58,7 +60,7 @@ def norm2_of_uses(uses: Sequence[Factor], groups: Groups) -> Tensor:
         return parts[0].norm2(groups) + parts[1].norm2(groups) + 2 * _cross(parts[0], parts[1])
     out = torch.zeros(groups.count, dtype=torch.float64, device=groups.of.device)
     found = [
-        sum((part.total(rows).double() for part in parts), start=torch.zeros(())).square().sum() for rows in groups
+        sum((total(part, rows).double() for part in parts), start=torch.zeros(())).square().sum() for rows in groups
     ]
     out[groups.order()] = torch.stack(found)
     return out
@@ -79,7 +81,7 @@ def _merged(uses: Sequence[Factor]) -> list[Factor]:
         left, right = torch.cat([u.left for u in products], 1), torch.cat([u.right for u in products], 1)
         parts.append(Products(left, right))
     if tokens:
-        kept = torch.cat([u._kept() for u in tokens], 1)
+        kept = torch.cat([u.kept() for u in tokens], 1)
         parts.append(Tokens(torch.cat([u.token for u in tokens], 1), kept, tokens[0].entries, None))
     if explicit:
         each = explicit[0].each
@@ -98,6 +100,6 @@ def _cross(products: Products, tokens: Tokens) -> Tensor:
 
     With rows l_s, r_s of the outer products and token t with gradient u_t: sum over s and t of l_s[t] <r_s, u_t>.
     """
-    gradient = tokens._kept()
+    gradient = tokens.kept()
     at = tokens.token[:, None, :].expand(-1, products.left.shape[1], -1)
     return (products.left.gather(2, at) * (products.right @ gradient.mT)).sum((1, 2))

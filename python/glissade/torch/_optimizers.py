@@ -15,9 +15,7 @@ from .._errors import BadInputError, UnsupportedError
 from .._method import StepReport
 from .._rule_options import check, default, options_of, refuse_unknown
 from . import _foreign, _rules
-from ._compiled import Engine, reachable
-
-_COUNTERS = ("steps", "refused", "zero_gradients")
+from ._compiled import COUNTERS, Engine, reachable
 
 
 class StepRefusedWarning(UserWarning):
@@ -35,6 +33,9 @@ class RuleOptimizer(Optimizer):
     Args:
         params: parameters, groups or named parameters, as torch.optim takes them.
         threads: of the compiled library; 0: as many as torch.get_num_threads().
+        state: "float", or "bf16" or "q8": the rule's vectors in half or a quarter of float32's memory, for float32
+            parameters on the CPU that all have a gradient in every step. They are then not in `optimizer.state`, and in
+            `state_dict` as they are kept.
         options: of the rule, by the library's names (`glissade.list("methods")`); those that belong to the whole method
             must be the same in all groups.
 
@@ -44,15 +45,18 @@ class RuleOptimizer(Optimizer):
 
     Raises:
         BadInputError: unknown options, values out of bounds.
-        UnsupportedError: sparse or complex gradients.
+        UnsupportedError: sparse or complex gradients; a narrow state elsewhere than said, or of other parameters than
+            in the steps before.
     """
 
     rule: str = ""
 
-    def __init__(self, params: Any, *, threads: int = 0, **options: Any) -> None:
+    def __init__(self, params: Any, *, threads: int = 0, state: str = "float", **options: Any) -> None:
         known = options_of(self.rule)
         refuse_unknown(self.rule, options)
-        self._threads = threads
+        if state != "float":
+            check(self.rule, {"state": state})
+        self._threads, self._kept = threads, state
         self._reset()
         super().__init__(params, {key: options.get(key, default(option)) for key, option in known.items()})
 
@@ -60,7 +64,8 @@ class RuleOptimizer(Optimizer):
         self.report: StepReport | None = None
         self._engine: Engine | None = None
         self._active: tuple[int, ...] = ()
-        self._counters = dict.fromkeys(_COUNTERS, 0)
+        self._counters = dict.fromkeys(COUNTERS, 0)
+        self._narrow: dict[str, Tensor] = {}
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds a group of parameters, with options of its own; the state of the others goes on."""
@@ -106,6 +111,8 @@ class RuleOptimizer(Optimizer):
         for p in everything:
             _refuse_kinds(p)
         options = [{key: group[key] for key in options_of(self.rule)} for group, _ in groups]
+        if self._kept != "float" and not (reachable(everything) and everything[0].dtype is torch.float32):
+            raise UnsupportedError(f"state '{self._kept}': expected parameters on the CPU, all float32")
         if reachable(everything):
             self._step_compiled(options, [parameters for _, parameters in groups], norm)
         else:
@@ -130,10 +137,15 @@ class RuleOptimizer(Optimizer):
 
     def _build(self, options: list[dict[str, Any]], parameters: list[list[Tensor]]) -> None:
         """A method over the present parameters, with the state that they had."""
-        counters = self.counters()
+        counters, narrow = self.counters(), self._narrow_state()
+        if narrow and self._engine is not None and counters["steps"]:
+            raise UnsupportedError(
+                f"state '{self._kept}': other parameters have gradients than in the steps before: expected the same"
+            )
         whole = frozenset(key for key, option in options_of(self.rule).items() if option.whole)
         threads = self._threads or torch.get_num_threads()
-        engine = Engine(self.rule, list(zip(options, parameters, strict=True)), whole, threads)
+        engine = Engine(self.rule, list(zip(options, parameters, strict=True)), whole, threads, self._kept)
+        engine.set_narrow(narrow)
         for name, views in engine.vectors().items():
             for p, view in zip(engine.parameters, views, strict=True):
                 if name in self.state[p]:
@@ -176,10 +188,17 @@ class RuleOptimizer(Optimizer):
         """Steps so far without refused ones ("steps"), "refused" ones, and "zero_gradients"."""
         return dict(self._counters) if self._engine is None else self._engine.counters()
 
+    def _narrow_state(self) -> dict[str, Tensor]:
+        """Copies of the vectors that are kept in less than float32, by the library's names."""
+        return dict(self._narrow) if self._engine is None else self._engine.narrow()
+
     def state_dict(self) -> dict[str, Any]:
         """As torch's, with the counters beside it; from it a run goes on bit for bit."""
         state: dict[str, Any] = super().state_dict()
-        state["glissade"] = {"rule": self.rule, "counters": self.counters()}
+        own: dict[str, Any] = {"rule": self.rule, "counters": self.counters()}
+        if self._kept != "float":
+            own |= {"state": self._kept, "vectors": self._narrow_state()}
+        state["glissade"] = own
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -191,22 +210,29 @@ class RuleOptimizer(Optimizer):
         own = state_dict["glissade"]
         if own["rule"] != self.rule:
             raise BadInputError(f"the saved state is one of rule {own['rule']}, not of {self.rule}")
+        if own.get("state", "float") != self._kept:
+            raise BadInputError(f"the saved state is kept as {own.get('state', 'float')}, not as {self._kept}")
         super().load_state_dict({key: value for key, value in state_dict.items() if key != "glissade"})
         self._reset()
-        self._counters = dict(own["counters"])
+        self._counters, self._narrow = dict(own["counters"]), dict(own.get("vectors", {}))
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
-        return {**state, "_counters": self.counters(), "_threads": self._threads}
+        own = {
+            "_counters": self.counters(),
+            "_threads": self._threads,
+            "_kept": self._kept,
+            "_narrow": self._narrow_state(),
+        }
+        return {**state, **own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        counters = state.get("_counters")
-        if "_threads" in state:
-            self._threads = state["_threads"]
-        super().__setstate__({k: v for k, v in state.items() if k not in ("_counters", "_threads")})
+        own = {key: state[key] for key in ("_counters", "_threads", "_kept", "_narrow") if key in state}
+        self._threads, self._kept = own.get("_threads", self._threads), own.get("_kept", self._kept)
+        super().__setstate__({key: value for key, value in state.items() if key not in own})
         self._reset()
-        if counters is not None:
-            self._counters = dict(counters)
+        if own:
+            self._counters, self._narrow = dict(own["_counters"]), dict(own["_narrow"])
 
 
 def _refuse_kinds(p: Tensor) -> None:

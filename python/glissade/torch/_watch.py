@@ -12,9 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ._factors import Factor
 from ._groups import Groups, consecutive
-from ._layers import Factor, independent, kind_of
+from ._layers import independent, kind_of
 from ._norms import Work, norm2_of_uses, work_of
+from ._replayed import is_replayed, replayed_use
+from ._uses import Use
 
 # How far a gradient that was put together from a layer's input and output may be from the one that the backward pass
 # has made, relative to it: rounding of half precision. Ours.
@@ -30,6 +33,7 @@ class _Pass:
     uses: dict[int, list[Factor]] = field(default_factory=dict)
     norm2: dict[int, Tensor] = field(default_factory=dict)
     groups: Groups | None = None
+    replayed: list[Use] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,8 @@ class Watch:
         self.names, self._parameters = {}, {}
         self.work, self.wrong = Work(), None
         for module in self.model.modules() if self.mode == "examples" else ():
-            if kind_of(module) is not None and (self.only is None or self.only(module)):
-                self._handles.append(module.register_forward_hook(self._seen))
+            if (kind_of(module) is not None or is_replayed(module)) and (self.only is None or self.only(module)):
+                self._handles.append(module.register_forward_hook(self._seen, with_kwargs=True))
         for name, p in self._watched():
             self.names[id(p)], self._parameters[id(p)] = name, p
             tensor: Any = p
@@ -123,7 +127,10 @@ class Watch:
 
     # ---- hooks ----
 
-    def _seen(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def _seen(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        if is_replayed(module) and self._passes:
+            self._seen_whole(module, args, kwargs, output)
+            return
         if not args or not isinstance(output, Tensor) or not output.requires_grad or not self._passes:
             return
         one = self._passes[-1]
@@ -134,6 +141,27 @@ class Watch:
         one.calls.update(id(p) for _, p in trained)
         tensor: Any = output
         tensor.register_hook(partial(self._backward, one, module, x, x._version))
+
+    def _seen_whole(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """A layer that is run again once the gradients of its outputs are there."""
+        one, use = self._passes[-1], replayed_use(module, args, kwargs, output)
+        if use is None or not use.independent(one.examples):
+            return
+        one.calls.update(id(p) for p in use.parameters.values())
+        one.replayed.append(use)
+        for i, edge in enumerate(use.edges):
+            self._handles.append(edge.node.register_prehook(partial(_note, use, i, edge.output_nr)))
+
+    def _replay(self, one: _Pass, use: Use) -> None:
+        one.replayed.remove(use)
+        if all(g is None for g in use.gradients):
+            return
+        with torch.autocast(next(iter(self._parameters.values())).device.type, enabled=False):
+            factors = use.factors()
+        for name, factor in factors.items():
+            p = use.parameters.get(name)
+            if p is not None and self.names.get(id(p)):
+                self._use(one, id(p), factor)
 
     @torch.no_grad()
     def _backward(self, one: _Pass, module: nn.Module, x: Tensor, version: int, g: Tensor) -> None:
@@ -157,8 +185,9 @@ class Watch:
     def _use(self, one: _Pass, p: int, factor: Factor) -> None:
         self.work += work_of(factor)
         if self.names[p] not in self._checked:
-            total = factor.total(torch.arange(one.examples, device=self._parameters[p].device))
-            self._totals[p] = self._totals[p] + total if p in self._totals else total
+            whole = factor.weighted(torch.ones(one.examples, device=self._parameters[p].device))
+            self._totals[p] = self._totals[p] + whole if p in self._totals else whole
+            self.work += Work(norms=work_of(factor).plain / 3)  # The product that a gradient of the weights takes.
         if one.calls[p] == 1 and p not in one.norm2:
             one.norm2[p] = norm2_of_uses([factor], self._groups(one))
             return
@@ -180,6 +209,8 @@ class Watch:
         if not self._passes or parameter.grad is None:
             return
         one, g = self._passes[-1], parameter.grad
+        for use in [u for u in one.replayed if any(parameter is q for q in u.parameters.values())]:
+            self._replay(one, use)
         if p in one.uses:
             if p in one.norm2:
                 self._drop([parameter], "its layers were not known to share it")
@@ -189,12 +220,12 @@ class Watch:
         if self.mode == "examples" and p in one.norm2 and self.names.get(p, "") not in self._checked:
             self._check(p, g, self._totals.pop(p, None))
 
-    def _check(self, p: int, g: Tensor, total: Tensor | None) -> None:
+    def _check(self, p: int, g: Tensor, whole: Tensor | None) -> None:
         """Once: the gradient that layers account for is the whole one, and the first of this step."""
         if len(self._passes) > 1:
             return
         self._checked.add(self.names.get(p, ""))
-        off = float("inf") if total is None else float((total.to(g.dtype) - g).double().norm())
+        off = float("inf") if whole is None else float((whole.to(g.dtype) - g).double().norm())
         if not off <= NEAR * float(g.double().norm()):
             self._drop([self._parameters[p]], "it is used outside of its layer")
 
@@ -248,6 +279,10 @@ class Watch:
     def left_out(self, seen: Seen) -> Iterator[str]:
         names = set(seen.names)
         return (n for n, p in self.model.named_parameters() if p.requires_grad and n not in names)
+
+
+def _note(use: Use, i: int, output: int, gradients: tuple[Tensor | None, ...]) -> None:
+    use.gradients[i] = gradients[output]
 
 
 def _nonzero(g: Tensor | None) -> bool:

@@ -48,7 +48,7 @@ const gls_op gls_op_average_pool = {
     .member.name = "average_pool",
     .member.help = "mean of every window",
     .formula = "y = sum of a kernel x kernel window / kernel^2, zeros in the padding",
-    GLS_POOL_OP,
+    GLS_POOL_OP(0),
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
     .onnx = onnx,
 };

@@ -23,7 +23,7 @@ gls_status gls_op_carry_check(const gls_graph *g, const gls_node *node) {
     if (streams < 1)
         return gls_node_fail(g, node,
                              "needs data whose rows go on from one mini-batch to the next (data.streams); transforms "
-                             "and rows held out break them up");
+                             "that pick rows break them up");
     if (g->data->examples / streams >= MOST_ROWS)
         return gls_node_fail(g, node, "%lld rows of %lld streams, expected fewer than %d in each",
                              (long long)g->data->examples, (long long)streams, MOST_ROWS);

@@ -1,5 +1,6 @@
 /* lstm: long short-term memory over a whole sequence, from a zero state or from what its second input, a `carry`, has.
- * Padding behind a row has outputs, cells and gates of 0, and no gradient.
+ * Padding behind a row has outputs, cells and gates of 0, and no gradient. Documents packed into a row begin at zero
+ * each; the outputs before a position, without those of another document, are then put aside for the recurrent use.
  * Gates and weights are in PyTorch's order: input, forget, new, output. The recurrent product is a matrix use of y one
  * position before and of the gates' gradient. With weight drop its weights are those that training left, times
  * 1 / (1 - p); weight k is decided by (seed, "weight_drop.NAME", draw, 0, k) for all examples of a mini-batch. */
@@ -10,10 +11,8 @@
 #include "base/gemm.h"
 #include "base/gemm_few.h"
 #include "base/kernels.h"
-#include "model/elementary.h"
-#include "model/layers.h"
-#include "model/op.h"
 #include "model/op/carry.h"
+#include "model/op/lstm.h"
 #include "model/use.h"
 
 static const gls_option options[] = {
@@ -25,111 +24,85 @@ static const gls_option options[] = {
     {0},
 };
 
-enum { GATES = 4, INPUT_WEIGHT = 0, RECURRENT_WEIGHT, BIAS, BLOCKS };
-
 static gls_status shape(gls_graph *g, gls_node *node) {
-    const gls_op_lstm_options *o = node->options;
-    int64_t h = o->units, w[] = {GATES * h, node->in.c}, u[] = {GATES * h, h}, b = GATES * h;
-    GLS_TRY(gls_op_takes_one_document(g, node));
+    gls_op_lstm_options *o = node->options;
+    int64_t h = o->units, w[] = {GLS_LSTM_GATES * h, node->in.c}, u[] = {GLS_LSTM_GATES * h, h}, b = GLS_LSTM_GATES * h;
     node->out = (gls_extent){h, 1, node->in.w};
+    o->packed = g->data->documents == GLS_DOCUMENTS_PACKED;
+    if (node->inputs > 1) GLS_TRY(gls_op_takes_one_document(g, node));
     if (node->inputs > 1 && strcmp(g->node[node->input[1]].op->member.name, "carry") != 0)
         return gls_node_fail(g, node, "takes a carry as its second input");
     if (node->inputs > 1 && g->node[node->input[1]].out.c != 2 * h)
         return gls_node_fail(g, node, "has %lld units, but its carry another number", (long long)h);
     gls_parameter how = {g->init, node->in.c, h}, over_time = {g->init, h, h};
-    GLS_TRY(gls_graph_parameter(g, node, INPUT_WEIGHT, "weight_ih", 2, w, gls_use_matrix_flags(w), how));
-    GLS_TRY(gls_graph_parameter(g, node, RECURRENT_WEIGHT, "weight_hh", 2, u, gls_use_matrix_flags(u), over_time));
+    GLS_TRY(gls_graph_parameter(g, node, GLS_LSTM_INPUT, "weight_ih", 2, w, gls_use_matrix_flags(w), how));
+    GLS_TRY(gls_graph_parameter(g, node, GLS_LSTM_RECURRENT, "weight_hh", 2, u, gls_use_matrix_flags(u), over_time));
     if (!o->bias) return GLS_OK;
     over_time.init = g->init == GLS_INIT_TORCH ? GLS_INIT_TORCH : GLS_INIT_ZEROS;
-    return gls_graph_parameter(g, node, BIAS, "bias", 1, &b, GLS_BLOCK_NO_DECAY, over_time);
+    return gls_graph_parameter(g, node, GLS_LSTM_BIAS, "bias", 1, &b, GLS_BLOCK_NO_DECAY, over_time);
 }
 
-/* With weight drop, reals of its factors [4 H, H], and of the recurrent weights that they leave. */
-static int64_t dropped_size(const gls_node *node) {
-    const gls_op_lstm_options *o = node->options;
-    return o->weight_drop > 0 ? GATES * node->out.c * node->out.c : 0;
-}
-
-/* Those two; with a backward pass the gates' gradient [rows, T, 4 H]; then the gates, and the cells [rows, T, H]. */
+/* Those two; with a backward pass, or documents packed into rows, spans [rows, T]; then the gates [rows, T, 4 H], and
+ * the cells [rows, T, H]. */
 static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
-    int64_t reals = rows * gls_extent_size(node->out) * ((backward ? 2 : 1) * GATES + 1);
-    return (2 * dropped_size(node) + reals) * (int64_t)sizeof(gls_real);
-}
-
-static gls_real *gates_gradient_of(const gls_exec *x, int i) {
-    return (gls_real *)gls_exec_aux(x, i) + 2 * dropped_size(gls_exec_node(x, i));
-}
-
-static gls_real *gates_of(const gls_exec *x, int i) {
-    int64_t size = x->plan->max_rows * gls_extent_size(gls_exec_node(x, i)->out);
-    return gates_gradient_of(x, i) + (x->plan->backward ? GATES * size : 0);
-}
-
-static gls_real *cells_of(const gls_exec *x, int i) {
-    return gates_of(x, i) + GATES * x->plan->max_rows * gls_extent_size(gls_exec_node(x, i)->out);
+    int64_t places = rows * node->out.w, spans = backward || gls_lstm_packed(node) ? places * gls_lstm_span(node) : 0;
+    return (2 * gls_lstm_dropped_size(node) + spans + places * (GLS_LSTM_GATES + 1) * node->out.c) *
+           (int64_t)sizeof(gls_real);
 }
 
 static gls_status uses(gls_graph *g, int i) {
     const gls_node *node = &g->node[i];
-    int64_t width = GATES * node->out.c, steps = node->out.w;
+    int64_t h = node->out.c, width = GLS_LSTM_GATES * h, steps = node->out.w, span = gls_lstm_span(node);
     gls_use use = {.kind = &gls_use_matrix,
                    .node = i,
-                   .block = node->block[INPUT_WEIGHT],
+                   .block = node->block[GLS_LSTM_INPUT],
                    .input = gls_view_value(g, node->input[0]),
                    .grad = {.source = GLS_VIEW_AUX_REAL,
                             .node = i,
                             .positions = steps,
                             .width = width,
                             .inner = width,
-                            .offset = 2 * dropped_size(node),
-                            .stride = width,
-                            .row_stride = steps * width}};
+                            .offset = 2 * gls_lstm_dropped_size(node),
+                            .stride = span,
+                            .row_stride = steps * span}};
     GLS_TRY(gls_graph_use(g, use));
-    use.block = node->block[RECURRENT_WEIGHT];
+    use.block = node->block[GLS_LSTM_RECURRENT];
     use.input = gls_view_value(g, i);
     use.input.lag = 1;
+    if (gls_lstm_packed(node)) { /* put aside beside the gates' gradient */
+        use.input = use.grad;
+        use.input.offset += width;
+        use.input.width = use.input.inner = h;
+    }
     use.factor = (gls_view){.source = GLS_VIEW_AUX_REAL, .node = i};
-    if (dropped_size(node)) use.kind = &gls_use_dropped;
+    if (gls_lstm_dropped_size(node)) use.kind = &gls_use_dropped;
     GLS_TRY(gls_graph_use(g, use));
     if (node->inputs > 1) { /* the first position, whose y before is not this row's */
         gls_use first = use;
         first.input = gls_view_value(g, node->input[1]);
-        first.input.width = first.input.inner = node->out.c;
+        first.input.width = first.input.inner = h;
         first.grad.positions = 1;
         GLS_TRY(gls_graph_use(g, first));
     }
-    if (node->block[BIAS] < 0) return GLS_OK;
+    if (node->block[GLS_LSTM_BIAS] < 0) return GLS_OK;
     use.kind = &gls_use_scale_shift;
-    use.block = node->block[BIAS];
+    use.block = node->block[GLS_LSTM_BIAS];
     return gls_graph_use(g, use);
-}
-
-/* Hidden and cells, [2, H] a row, that come before the first position; NULL: zeros. */
-static const gls_real *carried(const gls_exec *x, int i) {
-    return gls_exec_node(x, i)->inputs > 1 ? gls_exec_in(x, i, 1) : NULL;
-}
-
-/* The cells before position t of row r, NULL: zeros. */
-static const gls_real *cells_before(const gls_exec *x, int i, int64_t r, int64_t t) {
-    int64_t h = gls_exec_node(x, i)->out.c;
-    const gls_real *from = carried(x, i);
-    if (t > 0) return cells_of(x, i) + (r * gls_exec_node(x, i)->out.w + t - 1) * h;
-    return from ? from + (2 * r + 1) * h : NULL;
 }
 
 /* ---- the recurrent weights as products of few rows read them: their transpose for forward, and themselves ---- */
 
 static int64_t packed_size(const gls_node *node, bool back) {
     int64_t h = node->out.c;
-    return back ? gls_gemm_few_size(GATES * h, h) : gls_gemm_few_size(h, GATES * h);
+    return back ? gls_gemm_few_size(GLS_LSTM_GATES * h, h) : gls_gemm_few_size(h, GLS_LSTM_GATES * h);
 }
 
 static void pack_weights(const gls_node *node, const gls_real *u, bool back, gls_real *to) {
     int64_t h = node->out.c;
     if (back)
-        gls_gemm_few_pack(u, h, 1, GATES * h, h, to);
+        gls_gemm_few_pack(u, h, 1, GLS_LSTM_GATES * h, h, to);
     else
-        gls_gemm_few_pack(u, 1, h, h, GATES * h, to);
+        gls_gemm_few_pack(u, 1, h, h, GLS_LSTM_GATES * h, to);
 }
 
 static int64_t pack_bytes(const gls_node *node) {
@@ -137,7 +110,7 @@ static int64_t pack_bytes(const gls_node *node) {
 }
 
 static gls_status pack(const gls_graph *g, const gls_node *node, const gls_real *w, void *packed) {
-    const gls_real *u = w + gls_layout_block(g->layout, node->block[RECURRENT_WEIGHT])->offset;
+    const gls_real *u = w + gls_layout_block(g->layout, node->block[GLS_LSTM_RECURRENT])->offset;
     pack_weights(node, u, false, packed);
     pack_weights(node, u, true, (gls_real *)packed + packed_size(node, false));
     return GLS_OK;
@@ -153,28 +126,16 @@ static void draw_factors(const gls_exec *x, int i, gls_real *factor) {
     char purpose[256];
     snprintf(purpose, sizeof purpose, "weight_drop.%s", node->name);
     gls_random random = gls_random_create(x->args->seed, purpose, x->args->rows->draw, 0);
-    for (int64_t k = 0; k < dropped_size(node); k++) {
+    for (int64_t k = 0; k < gls_lstm_dropped_size(node); k++) {
         if (k % 4 == 0) gls_random_block(&random, (uint32_t)(k / 4), bits);
         factor[k] = bits[k % 4] >= bound ? (gls_real)(1 / (1 - p)) : 0;
     }
 }
 
-/* Without training none is dropped; a backward pass then reads them where training has them. */
-static bool drops(const gls_exec *x, int i) {
-    return dropped_size(gls_exec_node(x, i)) > 0 && (x->plan->mode == GLS_MODE_TRAIN || x->plan->backward);
-}
-
-/* The recurrent weights: those of forward, after drop, or for tangents the direction's, by the same factors. */
-static const gls_real *recurrent_weight(const gls_exec *x, int i) {
+void gls_lstm_drop_weights(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    return drops(x, i) ? (const gls_real *)gls_exec_aux(x, i) + dropped_size(node)
-                       : gls_exec_weight(x, node->block[RECURRENT_WEIGHT]);
-}
-
-static void drop_weights(gls_exec *x, int i) {
-    const gls_node *node = gls_exec_node(x, i);
-    int64_t size = drops(x, i) ? dropped_size(node) : 0;
-    const gls_real *u = gls_exec_weight(x, node->block[RECURRENT_WEIGHT]);
+    int64_t size = gls_lstm_drops(x, i) ? gls_lstm_dropped_size(node) : 0;
+    const gls_real *u = gls_exec_weight(x, node->block[GLS_LSTM_RECURRENT]);
     gls_real *factor = gls_exec_aux(gls_exec_values(x), i),
              *dropped = size ? (gls_real *)gls_exec_aux(x, i) + size : NULL;
     if (size && !gls_exec_primal(x)) {
@@ -188,27 +149,41 @@ static void drop_weights(gls_exec *x, int i) {
 
 /* ---- forward ---- */
 
-static bool pads(const gls_exec *x, int i, int64_t row, int64_t t) {
-    const gls_exec *of = gls_exec_values(x);
-    bool whole = gls_exec_node(x, i)->out.w == of->args->rows->length;
-    const int32_t *document = whole ? gls_exec_document(of, row) : NULL;
-    return document && document[t] < 0;
-}
-
-/* Position t of a row is padding: gates, cells and outputs of 0, or their tangents. */
-static bool rests(const gls_exec *x, int i, int64_t row, int64_t t) {
-    if (!pads(x, i, row, t)) return false;
+bool gls_lstm_rests(const gls_exec *x, int i, int64_t row, int64_t t) {
+    if (!gls_lstm_pads(x, i, row, t)) return false;
     int64_t h = gls_exec_node(x, i)->out.c, at = row * gls_exec_node(x, i)->out.w + t;
-    gls_fill(gates_of(x, i) + at * GATES * h, 0, GATES * h);
-    gls_fill(cells_of(x, i) + at * h, 0, h);
+    gls_fill(gls_lstm_gates(x, i) + at * GLS_LSTM_GATES * h, 0, GLS_LSTM_GATES * h);
+    gls_fill(gls_lstm_cells(x, i) + at * h, 0, h);
     gls_fill(gls_exec_value(x, i) + at * h, 0, h);
     return true;
+}
+
+const gls_real *gls_lstm_outputs_before(const gls_exec *x, int i, int64_t t, int64_t *step) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t h = node->out.c, steps = node->out.w, span = gls_lstm_span(node);
+    const gls_real *y = gls_exec_value(x, i);
+    *step = t > 0 ? steps * h : 2 * h;
+    if (!gls_lstm_packed(node)) return t > 0 ? y + (t - 1) * h : gls_lstm_carried(x, i);
+    gls_real *before = gls_lstm_gates_gradient(x, i) + t * span + GLS_LSTM_GATES * h;
+    *step = steps * span;
+    for (int64_t r = 0; r < x->rows; r++)
+        if (t == 0 || gls_lstm_begins(x, i, r, t))
+            gls_fill(before + r * *step, 0, h);
+        else
+            memcpy(before + r * *step, y + (r * steps + t - 1) * h, (size_t)h * sizeof *y);
+    return t > 0 ? before : NULL;
+}
+
+void gls_lstm_part(const gls_exec *x, int i, int64_t t, gls_real *back) {
+    int64_t h = gls_exec_node(x, i)->out.c;
+    for (int64_t r = 0; r < x->rows; r++)
+        if (gls_lstm_begins(x, i, r, t)) gls_fill(back + r * h, 0, h);
 }
 
 /* One position of one row: z [4, H] becomes the gates. before: the cells one position before, or NULL. */
 GLS_SIMD static void step(gls_real *z, const gls_real *bias, const gls_real *before, int64_t h, gls_real *cell,
                           gls_real *y) {
-    for (int64_t k = 0; bias && k < GATES * h; k++) z[k] += bias[k];
+    for (int64_t k = 0; bias && k < GLS_LSTM_GATES * h; k++) z[k] += bias[k];
     for (int64_t k = 0; k < 2 * h; k++) z[k] = gls_elementary_sigmoid(z[k]);
     for (int64_t k = 2 * h; k < 3 * h; k++) z[k] = gls_elementary_tanh(z[k]);
     for (int64_t k = 3 * h; k < 4 * h; k++) z[k] = gls_elementary_sigmoid(z[k]);
@@ -223,17 +198,18 @@ GLS_SIMD static void step(gls_real *z, const gls_real *bias, const gls_real *bef
 /* The packed weights: the point's, or those that drop left, which are packed into room. */
 static const gls_real *packed_of(const gls_exec *x, int i, bool back, gls_real *room) {
     const gls_node *node = gls_exec_node(x, i);
-    if (!drops(x, i)) return (const gls_real *)x->packed[i] + (back ? packed_size(node, false) : 0);
-    pack_weights(node, recurrent_weight(x, i), back, room);
+    if (!gls_lstm_drops(x, i)) return (const gls_real *)x->packed[i] + (back ? packed_size(node, false) : 0);
+    pack_weights(node, gls_lstm_recurrent_weight(x, i), back, room);
     return room;
 }
 
 /* z [rows, 4 H] += y U^T, or dy [rows, H] = dz U. */
 static void recur(const gls_exec *x, int i, bool back, const gls_real *from, int64_t from_step, const gls_real *packed,
                   gls_real *to, int64_t to_step) {
-    int64_t h = gls_exec_node(x, i)->out.c, n = back ? h : GATES * h, k = back ? GATES * h : h;
+    int64_t h = gls_exec_node(x, i)->out.c, n = back ? h : GLS_LSTM_GATES * h, k = back ? GLS_LSTM_GATES * h : h;
     if (x->graph->portable)
-        gls_gemm(true, false, !back, x->rows, n, k, 1, from, from_step, recurrent_weight(x, i), h, !back, to, to_step);
+        gls_gemm(true, false, !back, x->rows, n, k, 1, from, from_step, gls_lstm_recurrent_weight(x, i), h, !back, to,
+                 to_step);
     else
         gls_gemm_few(x->rows, n, k, from, from_step, packed, !back, to, to_step);
 }
@@ -241,24 +217,25 @@ static void recur(const gls_exec *x, int i, bool back, const gls_real *from, int
 /* Positions [from, to) of all rows; a part of them of one row. */
 static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
     const gls_node *node = gls_exec_node(x, i);
-    int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GATES * h;
-    const gls_real *w = gls_exec_weight(x, node->block[INPUT_WEIGHT]);
-    const gls_real *bias = gls_exec_weight(x, node->block[BIAS]);
-    gls_real *gates = gates_of(x, i), *cell = cells_of(x, i), *y = gls_exec_value(x, i);
-    drop_weights(x, i);
+    int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GLS_LSTM_GATES * h;
+    const gls_real *w = gls_exec_weight(x, node->block[GLS_LSTM_INPUT]);
+    const gls_real *bias = gls_exec_weight(x, node->block[GLS_LSTM_BIAS]);
+    gls_real *gates = gls_lstm_gates(x, i), *cell = gls_lstm_cells(x, i), *y = gls_exec_value(x, i);
+    gls_lstm_drop_weights(x, i);
     const gls_real *u = packed_of(x, i, false, x->scratch);
     gls_gemm(x->graph->portable, false, true, x->rows * (to - from), width, c, 1, gls_exec_in(x, i, 0) + from * c, c, w,
              c, 0, gates + from * width, width);
     for (int64_t t = from; t < to; t++) {
-        const gls_real *before = t > 0 ? y + (t - 1) * h : carried(x, i);
-        if (before) recur(x, i, false, before, t > 0 ? steps * h : 2 * h, u, gates + t * width, steps * width);
+        int64_t apart;
+        const gls_real *before = gls_lstm_outputs_before(x, i, t, &apart);
+        if (before) recur(x, i, false, before, apart, u, gates + t * width, steps * width);
         for (int64_t r = 0; r < x->rows; r++) {
             int64_t at = r * steps + t;
-            if (!rests(x, i, r, t))
-                step(gates + at * width, bias, cells_before(x, i, r, t), h, cell + at * h, y + at * h);
+            if (!gls_lstm_rests(x, i, r, t))
+                step(gates + at * width, bias, gls_lstm_cells_before(x, i, r, t), h, cell + at * h, y + at * h);
         }
     }
-    for (int64_t r = 0; carried(x, i) && to == steps && r < x->rows; r++) {
+    for (int64_t r = 0; gls_lstm_carried(x, i) && to == steps && r < x->rows; r++) {
         int64_t last = (r * steps + steps - 1) * h;
         gls_op_carry_leave(x, node->input[1], r, y + last, cell + last);
     }
@@ -275,7 +252,7 @@ static gls_status forward(gls_exec *x, int i) {
  * H] each: the gradients of y and of the cells. */
 static int64_t scratch_packed(const gls_node *node) {
     int64_t forward = packed_size(node, false), back = packed_size(node, true);
-    return !dropped_size(node) ? 0 : forward > back ? forward : back;
+    return !gls_lstm_dropped_size(node) ? 0 : forward > back ? forward : back;
 }
 
 static int64_t scratch(const gls_node *node, int64_t rows) {
@@ -300,176 +277,35 @@ GLS_SIMD static void step_backward(gls_real *e, const gls_real *dh, const gls_re
 
 static gls_status backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GATES * h;
-    const gls_real *gates = gates_of(x, i), *cell = cells_of(x, i);
-    gls_real *e = gls_exec_grad(x, i), *dz = gates_gradient_of(x, i);
+    int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GLS_LSTM_GATES * h,
+            span = gls_lstm_span(node);
+    const gls_real *gates = gls_lstm_gates(x, i), *cell = gls_lstm_cells(x, i);
+    gls_real *e = gls_exec_grad(x, i), *dz = gls_lstm_gates_gradient(x, i);
     gls_real *dh = (gls_real *)x->scratch + scratch_packed(node), *dc = dh + x->rows * h;
     const gls_real *u = packed_of(x, i, true, x->scratch);
     gls_fill(dh, 0, 2 * x->rows * h);
     for (int64_t t = steps - 1; t >= 0; t--) {
         for (int64_t r = 0; r < x->rows; r++) {
             int64_t at = r * steps + t;
-            if (pads(x, i, r, t))
-                gls_fill(dz + at * width, 0, width);
+            if (gls_lstm_pads(x, i, r, t))
+                gls_fill(dz + at * span, 0, width);
             else
-                step_backward(e + at * h, dh + r * h, gates + at * width, cell + at * h, cells_before(x, i, r, t), h,
-                              dz + at * width, dc + r * h);
+                step_backward(e + at * h, dh + r * h, gates + at * width, cell + at * h,
+                              gls_lstm_cells_before(x, i, r, t), h, dz + at * span, dc + r * h);
         }
-        if (t > 0) recur(x, i, true, dz + t * width, steps * width, u, dh, h);
+        if (t > 0) recur(x, i, true, dz + t * span, steps * span, u, dh, h);
+        gls_lstm_part(x, i, t, dh);
+        gls_lstm_part(x, i, t, dc);
     }
     if (gls_exec_wants(x, i, 0))
-        gls_gemm(x->graph->portable, false, false, x->rows * steps, c, width, 1, dz, width,
-                 gls_exec_weight(x, node->block[INPUT_WEIGHT]), c, gls_exec_adds(x, i, 0) ? 1 : 0,
+        gls_gemm(x->graph->portable, false, false, x->rows * steps, c, width, 1, dz, span,
+                 gls_exec_weight(x, node->block[GLS_LSTM_INPUT]), c, gls_exec_adds(x, i, 0) ? 1 : 0,
                  gls_exec_in_grad(x, i, 0), c);
     return GLS_OK;
 }
 
-/* ---- tangents ---- */
-
-/* One position of one row: gates [4, H], cells, and those before; and of the tangents the same. */
-typedef struct place {
-    const gls_real *z, *cell, *before, *before_dot;
-    gls_real *z_dot, *cell_dot;
-    int64_t at;
-} place;
-
-static place place_of(const gls_exec *t, int i, int64_t row, int64_t time) {
-    const gls_exec *x = gls_exec_primal(t);
-    int64_t h = gls_exec_node(t, i)->out.c, at = (row * gls_exec_node(t, i)->out.w + time) * h;
-    const gls_real *cell = cells_of(x, i) + at;
-    gls_real *cell_dot = cells_of(t, i) + at;
-    return (place){.z = gates_of(x, i) + GATES * at,
-                   .cell = cell,
-                   .before = cells_before(x, i, row, time),
-                   .before_dot = cells_before(t, i, row, time),
-                   .z_dot = gates_of(t, i) + GATES * at,
-                   .cell_dot = cell_dot,
-                   .at = at};
-}
-
-/* What goes into the gates becomes the gates. */
-GLS_SIMD static void step_tangent(const place *of, const gls_real *bias, int64_t h, gls_real *y) {
-    gls_real *v = of->z_dot;
-    const gls_real *z = of->z;
-    for (int64_t k = 0; bias && k < GATES * h; k++) v[k] += bias[k];
-    for (int64_t k = 0; k < 2 * h; k++) v[k] *= z[k] * (1 - z[k]);
-    for (int64_t k = 2 * h; k < 3 * h; k++) v[k] *= 1 - z[k] * z[k];
-    for (int64_t k = 3 * h; k < 4 * h; k++) v[k] *= z[k] * (1 - z[k]);
-    for (int64_t k = 0; k < h; k++) {
-        gls_real moved = v[k] * z[2 * h + k] + z[k] * v[2 * h + k], shown = gls_elementary_tanh(of->cell[k]);
-        if (of->before) moved += v[h + k] * of->before[k] + z[h + k] * of->before_dot[k];
-        of->cell_dot[k] = moved;
-        y[k] = v[3 * h + k] * shown + z[3 * h + k] * (1 - shown * shown) * moved;
-    }
-}
-
-/* Reals and their tangents. */
-typedef struct pair {
-    const gls_real *value, *dot;
-} pair;
-
-static pair input_weights(const gls_exec *t, int i) {
-    int64_t block = gls_exec_node(t, i)->block[INPUT_WEIGHT];
-    return (pair){gls_exec_weight(gls_exec_primal(t), block), gls_exec_weight(t, block)};
-}
-
-static pair recurrent_weights(const gls_exec *t, int i) {
-    return (pair){recurrent_weight(gls_exec_primal(t), i), recurrent_weight(t, i)};
-}
-
-/* to [rows, n] = the tangent of in [rows, k] times w or its transpose, or that added. */
-static void product_tangent(const gls_exec *t, pair w, bool transposed, int64_t rows, int64_t n, int64_t k, pair in,
-                            int64_t step, bool adds, gls_real *to, int64_t to_step) {
-    bool portable = t->graph->portable;
-    int64_t wide = transposed ? k : n;
-    gls_gemm(portable, false, transposed, rows, n, k, 1, in.value, step, w.dot, wide, adds, to, to_step);
-    gls_gemm(portable, false, transposed, rows, n, k, 1, in.dot, step, w.value, wide, 1, to, to_step);
-}
-
-static gls_status forward_tangent(gls_exec *t, int i) {
-    const gls_exec *x = gls_exec_primal(t);
-    const gls_node *node = gls_exec_node(t, i);
-    int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GATES * h;
-    gls_real *gates = gates_of(t, i), *y = gls_exec_value(t, i);
-    drop_weights(t, i);
-    product_tangent(t, input_weights(t, i), true, t->rows * steps, width, c,
-                    (pair){gls_exec_in(x, i, 0), gls_exec_in(t, i, 0)}, c, false, gates, width);
-    for (int64_t time = 0; time < steps; time++) {
-        pair before = {carried(x, i), carried(t, i)};
-        if (time > 0) before = (pair){gls_exec_value(x, i) + (time - 1) * h, y + (time - 1) * h};
-        if (before.value)
-            product_tangent(t, recurrent_weights(t, i), true, t->rows, width, h, before, time > 0 ? steps * h : 2 * h,
-                            true, gates + time * width, steps * width);
-        for (int64_t r = 0; r < t->rows; r++) {
-            place of = place_of(t, i, r, time);
-            if (!rests(t, i, r, time)) step_tangent(&of, gls_exec_weight(t, node->block[BIAS]), h, y + of.at);
-        }
-    }
-    return GLS_OK;
-}
-
-/* What comes from the position after, [rows, H] each: the gradient of the cells, and the tangents of that and of y's.
- */
-typedef struct after {
-    gls_real *dc, *dc_dot, *dh_dot;
-} after;
-
-static int64_t tangent_scratch(const gls_node *node, int64_t rows) {
-    return 3 * rows * node->out.c * (int64_t)sizeof(gls_real);
-}
-
-/* d: all that reaches y, as backward left it; e_dot: the tangent of the output's gradient. Products of derivatives are
- * those of step_backward, each factor moved in turn. */
-GLS_SIMD static void step_backward_tangent(const place *of, after from, const gls_real *d, const gls_real *e_dot,
-                                           int64_t h, gls_real *dz_dot) {
-    const gls_real *z = of->z, *v = of->z_dot;
-    for (int64_t k = 0; k < h; k++) {
-        gls_real in = z[k], forget = z[h + k], new = z[2 * h + k], out = z[3 * h + k];
-        gls_real in_dot = v[k], forget_dot = v[h + k], new_dot = v[2 * h + k], out_dot = v[3 * h + k];
-        gls_real y = gls_elementary_tanh(of->cell[k]), slope = 1 - y * y, y_dot = slope * of->cell_dot[k];
-        gls_real d_dot = e_dot[k] + from.dh_dot[k], inside = from.dc[k] + d[k] * out * slope;
-        gls_real inside_dot =
-            from.dc_dot[k] + d_dot * out * slope + d[k] * out_dot * slope - 2 * d[k] * out * y * y_dot;
-        gls_real before = of->before ? of->before[k] : 0, before_dot = of->before ? of->before_dot[k] : 0;
-        dz_dot[k] = (inside_dot * new + inside *new_dot) * in * (1 - in) + inside * new *(1 - 2 * in) * in_dot;
-        dz_dot[h + k] = (inside_dot * before + inside * before_dot) * forget * (1 - forget) +
-                        inside * before * (1 - 2 * forget) * forget_dot;
-        dz_dot[2 * h + k] = (inside_dot * in + inside * in_dot) * (1 - new *new) - 2 * inside * in * new *new_dot;
-        dz_dot[3 * h + k] = (d_dot * y + d[k] * y_dot) * out * (1 - out) + d[k] * y * (1 - 2 * out) * out_dot;
-        from.dc_dot[k] = inside_dot * forget + inside * forget_dot;
-        from.dc[k] = inside * forget;
-    }
-}
-
-static gls_status backward_tangent(gls_exec *t, int i) {
-    const gls_exec *x = gls_exec_primal(t);
-    const gls_node *node = gls_exec_node(t, i);
-    int64_t h = node->out.c, c = node->in.c, steps = node->out.w, width = GATES * h, size = t->rows * h;
-    const gls_real *dz = gates_gradient_of(x, i);
-    gls_real *dz_dot = gates_gradient_of(t, i), *room = t->scratch;
-    gls_fill(room, 0, 3 * size);
-    for (int64_t time = steps - 1; time >= 0; time--) {
-        for (int64_t r = 0; r < t->rows; r++) {
-            place of = place_of(t, i, r, time);
-            after from = {room + r * h, room + size + r * h, room + 2 * size + r * h};
-            if (pads(t, i, r, time))
-                gls_fill(dz_dot + GATES * of.at, 0, width);
-            else
-                step_backward_tangent(&of, from, gls_exec_grad(x, i) + of.at, gls_exec_grad(t, i) + of.at, h,
-                                      dz_dot + GATES * of.at);
-        }
-        if (time > 0)
-            product_tangent(t, recurrent_weights(t, i), false, t->rows, h, width,
-                            (pair){dz + time * width, dz_dot + time * width}, steps * width, false, room + 2 * size, h);
-    }
-    if (gls_exec_wants(t, i, 0))
-        product_tangent(t, input_weights(t, i), false, t->rows * steps, c, width, (pair){dz, dz_dot}, width,
-                        gls_exec_adds(t, i, 0), gls_exec_in_grad(t, i, 0), c);
-    return GLS_OK;
-}
-
 static double work(const gls_node *node) {
-    return (double)GATES * (double)node->out.c * (double)(node->in.c + node->out.c) * (double)node->out.w;
+    return (double)GLS_LSTM_GATES * (double)node->out.c * (double)(node->in.c + node->out.c) * (double)node->out.w;
 }
 
 const gls_op gls_op_lstm = {
@@ -478,19 +314,20 @@ const gls_op gls_op_lstm = {
                .source = "Hochreiter and Schmidhuber 1997",
                .options = options,
                .options_size = sizeof(gls_op_lstm_options)},
-    .formula = "(i, f, g, o)_t = weight_ih x_t + weight_hh y_{t-1} + bias; c_t = s(f) c_{t-1} + s(i) tanh(g), y_t = "
-               "s(o) tanh(c_t), s the sigmoid; y and c begin at 0, or as a carry has them; 0 in padding",
+    .formula =
+        "(i, f, g, o)_t = weight_ih x_t + weight_hh y_{t-1} + bias; c_t = s(f) c_{t-1} + s(i) tanh(g), y_t = "
+        "s(o) tanh(c_t), s the sigmoid; y and c begin at 0 with every document, or as a carry has them; 0 in padding",
     .shapes = "[features, 1, w] -> [units, 1, w]",
     .parameters = "weight_ih [4 units, features] matrix product; weight_hh [4 units, units] matrix product, by "
                   "weight_drop with dropped weights; bias [4 units] scale and shift",
-    .blocks = BLOCKS,
+    .blocks = GLS_LSTM_BLOCKS,
     .inputs_min = 1,
     .inputs_max = 2,
     .flags = GLS_OP_OWN_LAYOUT,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .pack_bytes = pack_bytes, .pack = pack, .scratch = scratch,
-                            .forward = forward, .backward = backward, .forward_tangent = forward_tangent,
-                            .backward_tangent = backward_tangent, .tangent_scratch = tangent_scratch),
+                            .forward = forward, .backward = backward, .forward_tangent = gls_lstm_forward_tangent,
+                            .backward_tangent = gls_lstm_backward_tangent, .tangent_scratch = gls_lstm_tangent_scratch),
     .uses = uses,
     .aux = aux,
     .work = work,

@@ -15,6 +15,7 @@ static const gls_option options[] = {
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     node->out = node->in;
+    if (((const gls_op_penalty_options *)node->options)->change > 0) GLS_TRY(gls_op_takes_one_document(g, node));
     return gls_op_takes_positions(g, node);
 }
 

@@ -1,8 +1,6 @@
 /* What max and average pooling share: options, the output's shape, and windows clipped to the input. */
 #include "model/op/pool.h"
 
-#include "base/arith.h"
-
 const gls_option gls_op_pool_option_table[] = {
     GLS_INT("kernel", gls_op_pool_options, kernel, "2", 1, 1e4, "height and width"),
     GLS_INT("stride", gls_op_pool_options, stride, "0", 0, 1e4, "step; 0: the kernel"),
@@ -23,19 +21,6 @@ gls_status gls_op_pool_shape(gls_graph *g, gls_node *node) {
                              gls_extent_text(node->in, text), (long long)o->pad);
     node->out = (gls_extent){node->in.c, h / o->stride + 1, w / o->stride + 1};
     return GLS_OK;
-}
-
-static void clip(int64_t at, const gls_op_pool_options *o, int64_t size, int64_t *begin, int64_t *end) {
-    int64_t first = at * o->stride - o->pad, last = first + o->kernel;
-    *begin = first > 0 ? first : 0;
-    *end = gls_least(last, size);
-}
-
-gls_window gls_op_pool_window(const gls_node *node, int64_t oy, int64_t ox) {
-    gls_window at;
-    clip(oy, node->options, node->in.h, &at.y0, &at.y1);
-    clip(ox, node->options, node->in.w, &at.x0, &at.x1);
-    return at;
 }
 
 void gls_op_pool_onnx(gls_export *x, int i, const char *type, bool counts) {

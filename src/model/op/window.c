@@ -1,5 +1,5 @@
 /* window: at every position the features of it and of the size - 1 positions before it, oldest first; zeros before the
- * first position. */
+ * first position of its document. */
 #include <string.h>
 
 #include "base/kernels.h"
@@ -15,12 +15,21 @@ static const gls_option options[] = {
 
 static gls_status shape(gls_graph *g, gls_node *node) {
     const gls_op_window_options *o = node->options;
-    GLS_TRY(gls_op_takes_one_document(g, node));
     node->out = node->in;
     if (__builtin_mul_overflow(node->in.c, o->size, &node->out.c))
         return gls_node_fail(g, node, "%lld positions of %lld features do not fit", (long long)o->size,
                              (long long)node->in.c);
     return GLS_OK;
+}
+
+/* Positions of the window at t that are not there: those before the row, or before the document that t is in. */
+static int64_t missing(const gls_exec *x, int i, int64_t row, int64_t t) {
+    const gls_node *node = gls_exec_node(x, i);
+    const gls_exec *of = gls_exec_values(x);
+    int64_t size = node->out.c / node->in.c, there = 1;
+    const int32_t *document = node->in.w == of->args->rows->length ? gls_exec_document(of, row) : NULL;
+    while (there < size && there <= t && (!document || document[t - there] == document[t])) there++;
+    return size - there;
 }
 
 /* Positions [from, to). */
@@ -31,7 +40,7 @@ static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
     for (int64_t r = 0; r < x->rows; r++, in += length * c)
         for (int64_t t = from; t < to; t++) {
             gls_real *out = gls_exec_value(x, i) + (r * length + t) * size * c;
-            int64_t before = size - 1 - t > 0 ? size - 1 - t : 0;
+            int64_t before = missing(x, i, r, t);
             gls_fill(out, 0, before * c);
             memcpy(out + before * c, in + (t - size + 1 + before) * c, (size_t)((size - before) * c) * sizeof *out);
         }
@@ -51,7 +60,7 @@ static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_adds(x, i, 0)) gls_fill(d, 0, x->rows * length * c);
     for (int64_t r = 0; r < x->rows; r++, d += length * c)
         for (int64_t t = 0; t < length; t++, e += size * c) {
-            int64_t before = size - 1 - t > 0 ? size - 1 - t : 0;
+            int64_t before = missing(x, i, r, t);
             gls_add(d + (t - size + 1 + before) * c, e + before * c, (size - before) * c);
         }
     return GLS_OK;
@@ -83,7 +92,7 @@ const gls_op gls_op_window = {
                .source = "",
                .options = options,
                .options_size = sizeof(gls_op_window_options)},
-    .formula = "y_t = x_{t-size+1}, ..., x_t side by side, zeros before the first position",
+    .formula = "y_t = x_{t-size+1}, ..., x_t side by side, zeros before the document's first position",
     .shapes = "[c, 1, w] -> [size c, 1, w]",
     .parameters = "",
     GLS_OP_ONE_INPUT,

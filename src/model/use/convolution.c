@@ -90,8 +90,38 @@ static bool uniform(const double *weights, int64_t rows) {
     return true;
 }
 
+static int64_t sum_size(const gls_graph *g, const gls_use *use) {
+    return sizes(g, use).own;
+}
+
+/* The sum of all rows' gradients, one after the other. */
+static gls_status make_sum(gls_exec *x, const gls_use *use, const room *in, gls_real *sum) {
+    gls_fill(sum, 0, in->own);
+    for (int64_t r = 0; r < x->rows; r++) {
+        GLS_TRY(form(x, use, in, r, 1, row_grad(in, r), in->formed));
+        gls_add(sum, in->formed, in->used);
+    }
+    gls_exec_sum_end(x, use, true);
+    return GLS_OK;
+}
+
+/* Where norms are wanted too the gradient is this sum, which they have left or it is made now: it does not depend on
+ * what was asked before. */
+static gls_status add_sum(gls_exec *x, const gls_use *use, const room *in, gls_real *room_of_sum, gls_real *g) {
+    if (!gls_exec_sum(x, use)) GLS_TRY(make_sum(x, use, in, room_of_sum));
+    const gls_real *sum = room_of_sum;
+    if (in->library) {
+        GLS_TRY(gls_dnnl_conv_plain(x->object[use->node], sum, in->sum));
+        sum = in->sum;
+    }
+    gls_add(g, sum, gls_conv_weights(&in->shape));
+    return GLS_OK;
+}
+
 static gls_status gradient(gls_exec *x, const gls_use *use, const double *weights, gls_real *g) {
     room in = room_of(x, use);
+    gls_real *sum = weights ? NULL : gls_exec_sum_begin(x, use);
+    if (sum) return add_sum(x, use, &in, sum, g);
     const gls_real *e = gls_view_reader_rows(&in.grad, 0, x->rows, in.scaled), *plain;
     int64_t size = gls_extent_size(in.shape.out), parameters = gls_conv_weights(&in.shape);
     bool same = !weights || uniform(weights, x->rows);
@@ -108,18 +138,26 @@ static gls_status gradient(gls_exec *x, const gls_use *use, const double *weight
     return GLS_OK;
 }
 
+/* Where the gradient is wanted too, rows are added up for it as well, unless a partition takes them out of order. */
 static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *partition, double *out) {
     room in = room_of(x, use);
+    gls_real *sum = gls_exec_sum(x, use) ? NULL : gls_exec_sum_begin(x, use);
+    if (sum) gls_fill(sum, 0, in.own);
+    int64_t summed = 0;
+    bool in_order = true;
     for (int64_t group = 0; group < partition->groups; group++) {
         int64_t members = 0;
         for (int64_t r = 0; r < x->rows; r++) {
             if (partition->group[r] != group) continue;
             gls_real *to = members++ == 0 ? in.sum : in.formed;
             GLS_TRY(form(x, use, &in, r, 1, row_grad(&in, r), to));
+            in_order &= r == summed++;
+            if (sum && in_order) gls_add(sum, to, in.used);
             if (to == in.formed) gls_add(in.sum, in.formed, in.used);
         }
         if (members > 0) out[group] += gls_sum_squares(in.sum, in.used);
     }
+    if (sum) gls_exec_sum_end(x, use, in_order && summed == x->rows);
     return GLS_OK;
 }
 
@@ -141,5 +179,6 @@ const gls_use_kind gls_use_convolution = {
     .gradient = gradient,
     .norms = norms,
     .inner = inner,
+    .summed = sum_size,
     .scratch = scratch,
 };

@@ -60,10 +60,10 @@ gls_status gls_function_minimizer(gls_function *f, double x);
 /* A standard normal direction of length 1 in [dim], keyed by (seed, purpose, slot). */
 void gls_function_direction(uint64_t seed, const char *purpose, uint32_t slot, int64_t dim, gls_real *x);
 
-extern const gls_function_type gls_function_adam_divergence, gls_function_clipped_norm, gls_function_exponential,
-    gls_function_geman_mcclure, gls_function_max_affine, gls_function_power, gls_function_quadratic,
-    gls_function_relu_net, gls_function_resisting, gls_function_resisting_gradient, gls_function_rosenbrock,
-    gls_function_sawtooth, gls_function_sines, gls_function_slow_linear, gls_function_sphere_sum,
-    gls_function_steep_exponential, gls_function_zero_chain, gls_function_zigzag;
+extern const gls_function_type gls_function_adam_divergence, gls_function_bent_quadratic, gls_function_clipped_norm,
+    gls_function_exponential, gls_function_geman_mcclure, gls_function_max_affine, gls_function_power,
+    gls_function_quadratic, gls_function_relu_net, gls_function_resisting, gls_function_resisting_gradient,
+    gls_function_rosenbrock, gls_function_sawtooth, gls_function_sines, gls_function_slow_linear,
+    gls_function_sphere_sum, gls_function_steep_exponential, gls_function_zero_chain, gls_function_zigzag;
 
 #endif

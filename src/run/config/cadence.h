@@ -10,8 +10,12 @@ enum { GLS_NEEDS_OF_STEP = GLS_MEASURE_PREVIOUS | GLS_MEASURE_GRADIENT | GLS_MEA
 /* A given cadence, or `auto`: as often as the measure's share of the run pays for. */
 typedef struct gls_cadence {
     bool automatic;
+    bool start; /* before the first step too */
     gls_length every;
 } gls_cadence;
+
+/* The keys of an entry that are the run's and not the measure's; ends with NULL. */
+extern const char *const gls_cadence_keys[];
 
 /* The cadence of an entry of the section; `auto` where nothing is said and the measure knows its cost. */
 gls_status gls_cadence_read(gls_context *ctx, const gls_measure_type *type, const gls_value *entry,

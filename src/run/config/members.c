@@ -149,15 +149,25 @@ const char *gls_config_guess_format(gls_context *ctx, const gls_value *train) {
     return format;
 }
 
+/* Some formats are only read. */
+static bool writes(gls_context *ctx, const char *format) {
+    const gls_member *member = gls_config_member_named(ctx, GLS_KIND_FORMAT, format);
+    return member && ((const gls_format *)member)->write;
+}
+
 gls_status gls_format_to_write(gls_context *ctx, const char *path, const char **format) {
     GLS_GIVEN(ctx, ctx, path, format);
     *format = format_of_name(path, false);
-    if (*format) return GLS_OK;
+    if (*format && writes(ctx, *format)) return GLS_OK;
     char list[256] = "";
     size_t used = 0;
     for (int i = 0; i < FILE_NAMES; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s (%s)", i ? ", " : "", file_names[i].end,
-                                 file_names[i].format);
+        if (writes(ctx, file_names[i].format))
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s (%s)", used ? ", " : "", file_names[i].end,
+                                     file_names[i].format);
+    if (*format)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: %s is only read; expected a name that ends with %s", path, *format,
+                        list);
     return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: its name says no format to write; expected one that ends with %s", path,
                     list);
 }

@@ -34,7 +34,7 @@ static gls_status leave_sample(gls_context *ctx, gls_value *filled) {
 }
 
 static gls_status resolve_entry(gls_context *ctx, const gls_value *entry, gls_value **out) {
-    static const char *const except[] = {"every", NULL}, *const both[] = {"every", "sample", NULL};
+    static const char *const both[] = {"every", "start", "sample", NULL};
     const gls_member *member =
         gls_config_member_wanted(ctx, GLS_KIND_MEASURE, "measure", gls_measure_full_name(entry->key), entry);
     if (!member) return GLS_ERR_ARGUMENT;
@@ -46,7 +46,8 @@ static gls_status resolve_entry(gls_context *ctx, const gls_value *entry, gls_va
     bool left = gls_measure_sample_is_automatic(map), least = ((const gls_measure_type *)member)->least_sample > 0;
     bool open = cadence.automatic && least && (left || !gls_value_get(map, "sample"));
     if (status == GLS_OK)
-        status = gls_config_fill_member(ctx, member, member->name, map, entry->key, left ? both : except, out);
+        status =
+            gls_config_fill_member(ctx, member, member->name, map, entry->key, left ? both : gls_cadence_keys, out);
     if (status == GLS_OK && open) status = leave_sample(ctx, *out);
     gls_value_destroy(ctx, map);
     return status;

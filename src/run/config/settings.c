@@ -69,6 +69,11 @@ const gls_option gls_config_train_table[] = {
     GLS_BOOL("shuffle", gls_config_train, shuffle, "true", "reshuffle the examples every epoch"),
     GLS_INT("bucket", gls_config_train, bucket, "0", 0, 1e9,
             "of padded rows: so many shuffled mini-batches are made anew of rows of like length; 0: none"),
+    GLS_INT("shuffle_block", gls_config_train, shuffle_block, "0", 0, 1e9,
+            "examples that follow each other in the file and are read together: an epoch takes such blocks in random "
+            "order; 0: every example by itself"),
+    GLS_INT("shuffle_window", gls_config_train, shuffle_window, "32", 1, 1e6,
+            "of train.shuffle_block: so many blocks are read at a time, and their examples shuffled"),
     GLS_BOOL("drop_last", gls_config_train, drop_last, "false",
              "leave out the shorter mini-batch at the end of an epoch"),
     GLS_ENUM("nonfinite", gls_config_train, nonfinite, "stop", "stop|skip",
@@ -108,14 +113,18 @@ const gls_option gls_config_data_table[] = {
               .choices = "transforms"),
     GLS_BOOL("standardize", gls_config_data, standardize, "false",
              "scale features to mean 0 and variance 1 over the training set, before the transforms"),
+    GLS_INT("memory", gls_config_data, memory, "0", 0, INFINITY,
+            "bytes that rows of all sets may take in memory (512MiB); sets that do not fit stay on disk; 0: no bound"),
+    GLS_PATH("scratch", gls_config_data, scratch, NULL,
+             "of data.memory: folder for rows that are not read from their own file; default: $TMPDIR, else /tmp"),
     {0},
 };
 const char *gls_config_data_format(const gls_config_data *data) {
     return data->format ? data->format : data->name ? data->name : gls_format_guess(data->train);
 }
 
-const char *const gls_config_data_keys[] = {"format", "name",       "train",       "validation", "test",
-                                            "tests",  "transforms", "standardize", NULL};
+const char *const gls_config_data_keys[] = {"format",     "name",        "train",  "validation", "test", "tests",
+                                            "transforms", "standardize", "memory", "scratch",    NULL};
 #undef AT
 
 #define AT(field) offsetof(gls_config_plan, field)

@@ -25,7 +25,7 @@ typedef struct gls_config_train {
     int64_t final_train; /* examples of the training set evaluated at the end; -1: all */
     int64_t bn_span;
     bool replacement, shuffle, drop_last;
-    int64_t bucket;
+    int64_t bucket, shuffle_block, shuffle_window;
     int nonfinite;
     const gls_value *average;
     double watchdog;           /* seconds; 0: ranks are waited for as long as they are there */
@@ -42,6 +42,8 @@ typedef struct gls_config_data {
     const gls_value *tests; /* {name: path}, or NULL */
     const gls_value *transforms;
     bool standardize;
+    int64_t memory; /* bytes; 0: no bound */
+    const char *scratch;
 } gls_config_data;
 extern const gls_option gls_config_data_table[];
 /* The format or generator: named, or guessed from the training file. */

@@ -14,6 +14,7 @@ typedef struct watch {
     gls_measure *measure;
     gls_measure_result result; /* of the last observation in this session */
     int64_t seen, written;     /* steps of the last observation and of the last report; -1: none */
+    bool start;
 } watch;
 
 /* ---- what it found ---- */
@@ -63,6 +64,14 @@ static bool fresh(const watch *w) {
     return w->result.measure && w->seen > w->written;
 }
 
+static gls_status before(void *user, gls_run *run) {
+    watch *w = user;
+    if (!w->start || w->seen >= 0 || run->training->counters.steps) return GLS_OK;
+    GLS_TRY(look(w, run));
+    if (fresh(w)) report(run, w);
+    return GLS_OK;
+}
+
 static gls_status step(void *user, gls_run *run, unsigned why) {
     watch *w = user;
     int64_t now = run->training->counters.steps;
@@ -107,10 +116,9 @@ static double breadth(const gls_training *t) {
 }
 
 static gls_status make_measure(gls_run *run, const gls_value *entry, watch *w) {
-    static const char *const own[] = {"every", NULL};
     const gls_training *t = run->training;
     char place[GLS_ORIGIN_TEXT];
-    GLS_TRY(gls_measure_create(run->ctx, entry->key, entry, own, gls_problem_size(t->problem),
+    GLS_TRY(gls_measure_create(run->ctx, entry->key, entry, gls_cadence_keys, gls_problem_size(t->problem),
                                t->set.train->info.examples, &w->measure));
     w->measure->breadth = breadth(t);
     if ((w->measure->needs & GLS_MEASURE_NORMS) && !(gls_estimator_is_mean(t->estimator) && t->ledger.examples))
@@ -135,7 +143,9 @@ static gls_status prepare(gls_run *run, const gls_value *entry, planned *p) {
     gls_measure_result_init(run->ctx, &w->result);
     w->seen = w->written = -1;
     GLS_TRY(make_measure(run, entry, w));
-    return gls_cadence_read(run->ctx, gls_measure_type_of(w->measure), entry, &p->cadence);
+    GLS_TRY(gls_cadence_read(run->ctx, gls_measure_type_of(w->measure), entry, &p->cadence));
+    w->start = p->cadence.start;
+    return GLS_OK;
 }
 
 /* Those with `every: auto`. */
@@ -159,6 +169,7 @@ static gls_status add(gls_run *run, planned *p) {
     GLS_TRY(gls_run_observe(run, &(gls_observer){.name = type->member.name,
                                                  .every = p->cadence.every,
                                                  .user = w,
+                                                 .before = before,
                                                  .step = step,
                                                  .end = end,
                                                  .arrays = arrays,

@@ -23,7 +23,7 @@ typedef struct work {
 } work;
 
 /* Keys of the measure section that mean something along a run only. */
-static const char *const along_a_run[] = {"every", "from", NULL};
+static const char *const along_a_run[] = {"every", "start", "from", NULL};
 
 /* ---- which measures ---- */
 

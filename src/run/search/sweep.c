@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 
 #include "base/arith.h"
 #include "base/io.h"
+#include "base/side.h"
 #include "run/loop/run.h"
 #include "run/search/sweep.h"
 
@@ -37,17 +39,34 @@ static gls_sweep_stat stat(const tally *t) {
 
 /* ---- one run ---- */
 
+enum { MOST_JOBS = 256 };
+
+/* What a run came to that was made side by side with others. */
+typedef struct made {
+    gls_run_result result;
+    bool diverged, there;
+} made;
+
 typedef struct runner {
     gls_sweep *sweep;
     const gls_sweep_options *options;
+    gls_context *ctx; /* for messages: the sweep's, or that of a lane */
     gls_context *child;
+    made *made;            /* [runs]; NULL: one after the other */
+    pthread_mutex_t *lock; /* of the caller's progress */
     int64_t run, runs;
 } runner;
 
 static void watch(void *user, const gls_progress *progress) {
     runner *r = user;
     (void)progress;
-    if (gls_interrupted(r->sweep->ctx)) gls_interrupt(r->child);
+    if (gls_interrupted(r->sweep->ctx) || gls_interrupted(r->ctx)) gls_interrupt(r->child);
+}
+
+/* Side by side each run has its share of the processors. */
+static int threads_of(const gls_sweep_options *options, int given) {
+    int share = options->jobs > 1 ? gls_processors() / options->jobs : 0;
+    return given || options->jobs <= 1 ? given : share > 1 ? share : 1;
 }
 
 /* The same configuration finds its runs again, whatever else is searched and in what order. */
@@ -93,12 +112,13 @@ static gls_status train(gls_run *run, gls_run_result *result, bool *diverged) {
 
 static gls_status run_one(runner *r, const gls_sweep_trial *trial, int64_t seed, const char *folder,
                           gls_run_result *result, bool *diverged) {
-    gls_context *parent = r->sweep->ctx, *ctx = NULL;
+    gls_context *parent = r->ctx, *ctx = NULL;
     gls_context_options setup = *r->options->context;
     gls_value *config = NULL;
     gls_run *run = NULL;
     GLS_TRY(gls_sweep_trial_config(parent, r->options, trial, seed, &config));
     gls_status status = gls_config_context(parent, config, &setup);
+    setup.threads = threads_of(r->options, setup.threads);
     if (status == GLS_OK && gls_context_create(&ctx, &setup) != GLS_OK)
         status = gls_fail(parent, GLS_ERR_MEMORY, "sweep: cannot make a context");
     if (status == GLS_OK) {
@@ -229,10 +249,12 @@ static gls_status run_seed(runner *r, gls_sweep_trial *trial, int64_t seed, rule
     char *name = gls_sprintf(ctx, "%s/seed-%lld", trial->folder, (long long)seed);
     char *folder = gls_sprintf(ctx, "%s/%s", r->options->folder, name ? name : "");
     gls_run_result result = {0};
-    bool diverged = false;
+    const made *known = r->made && r->made[r->run].there ? &r->made[r->run] : NULL;
+    bool diverged = known && known->diverged, shows = r->options->progress && !known;
     gls_status status = name && folder ? GLS_OK : GLS_ERR_MEMORY;
-    if (status == GLS_OK && r->options->progress) r->options->progress(r->options->user, r->run, r->runs, name, NULL);
-    if (status == GLS_OK) status = run_one(r, trial, seed, folder, &result, &diverged);
+    if (known) result = known->result;
+    if (status == GLS_OK && shows) r->options->progress(r->options->user, r->run, r->runs, name, NULL);
+    if (status == GLS_OK && !known) status = run_one(r, trial, seed, folder, &result, &diverged);
     if (status == GLS_OK && !diverged) {
         sweep->interrupted = result.stopped == GLS_STOP_INTERRUPTED;
         if (!sweep->interrupted) status = check_comparable(r, name, &result);
@@ -246,7 +268,7 @@ static gls_status run_seed(runner *r, gls_sweep_trial *trial, int64_t seed, rule
         }
     }
     trial->failed += diverged;
-    if (status == GLS_OK && r->options->progress && !sweep->interrupted)
+    if (status == GLS_OK && shows && !sweep->interrupted)
         r->options->progress(r->options->user, r->run, r->runs, name, &result);
     gls_free(ctx, name);
     gls_free(ctx, folder);
@@ -255,7 +277,6 @@ static gls_status run_seed(runner *r, gls_sweep_trial *trial, int64_t seed, rule
 
 static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
     tallies all = {0};
-    GLS_TRY(name_trial(r, trial));
     for (int64_t s = 0; s < r->options->seeds && !r->sweep->interrupted; s++, r->run++)
         GLS_TRY(run_seed(r, trial, r->options->first_seed + s, by, &all));
     trial->selected = stat(&all.selected);
@@ -265,6 +286,51 @@ static gls_status run_trial(runner *r, gls_sweep_trial *trial, rule *by) {
     trial->seconds = stat(&all.seconds);
     trial->epochs = stat(&all.epochs);
     return GLS_OK;
+}
+
+/* Run i of all, in a lane of its own. One that an interruption stopped is not there: it goes on when it is asked for.
+ */
+static gls_status run_beside(void *user, gls_context *own, int lane, int64_t i) {
+    runner r = *(const runner *)user;
+    const gls_sweep_trial *trial = &r.sweep->trial[i / r.options->seeds];
+    made *to = &r.made[i];
+    char name[64];
+    (void)lane;
+    r.ctx = own;
+    snprintf(name, sizeof name, "%s/seed-%lld", trial->folder,
+             (long long)(r.options->first_seed + i % r.options->seeds));
+    char *folder = gls_sprintf(own, "%s/%s", r.options->folder, name);
+    gls_status status = folder ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK)
+        status = run_one(&r, trial, r.options->first_seed + i % r.options->seeds, folder, &to->result, &to->diverged);
+    to->there = status == GLS_OK && (to->diverged || to->result.stopped != GLS_STOP_INTERRUPTED);
+    if (to->there && r.options->progress) {
+        pthread_mutex_lock(r.lock);
+        r.options->progress(r.options->user, i, r.runs, name, &to->result);
+        pthread_mutex_unlock(r.lock);
+    }
+    gls_free(own, folder);
+    return status;
+}
+
+/* All runs, before they are compared in their order. An interruption is left to the first run that is not there. */
+static gls_status make_beside(runner *r) {
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    if (!(r->made = gls_alloc(r->ctx, r->runs, sizeof *r->made))) return GLS_ERR_MEMORY;
+    r->lock = &lock;
+    gls_status status = gls_side_by_side(r->ctx, r->options->jobs, r->runs, run_beside, r);
+    return status == GLS_ERR_INTERRUPTED ? GLS_OK : status;
+}
+
+static gls_status run_all(runner *r, rule *by) {
+    gls_sweep *sweep = r->sweep;
+    gls_status status = GLS_OK;
+    for (int64_t t = 0; t < sweep->trials && status == GLS_OK; t++) status = name_trial(r, &sweep->trial[t]);
+    if (status == GLS_OK && r->options->jobs > 1) status = make_beside(r);
+    for (int64_t t = 0; t < sweep->trials && status == GLS_OK && !sweep->interrupted; t++)
+        status = run_trial(r, &sweep->trial[t], by);
+    gls_free(r->ctx, r->made);
+    return status;
 }
 
 /* In the configuration that all share, with another value than `none`, or among the keys that are searched. */
@@ -305,8 +371,8 @@ static gls_status copy_axes(gls_sweep *sweep, const gls_sweep_options *options) 
     return GLS_OK;
 }
 
-/* Runs go one after another, in contexts of their own, so that one that fails leaves the others alone. An interruption
- * ends the sweep with what it has; the next call skips the finished runs. */
+/* Runs have contexts of their own, so that one that fails leaves the others alone. An interruption ends the sweep with
+ * what it has; the next call skips the finished runs. */
 gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls_sweep **out) {
     GLS_GIVEN(ctx, ctx, options, out);
     *out = NULL;
@@ -314,6 +380,9 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_sweep_run: size, config, folder or context is not set");
     if (options->axes < 1 || options->seeds < 1)
         return gls_fail(ctx, GLS_ERR_ARGUMENT, "sweep: expected at least one --over and one seed");
+    if (options->jobs < 0 || options->jobs > MOST_JOBS)
+        return gls_fail(ctx, GLS_ERR_ARGUMENT, "gls_sweep_run: jobs: expected 0 to %d, found %d", MOST_JOBS,
+                        options->jobs);
     GLS_TRY(check_rule(ctx, options));
     gls_sweep *sweep = gls_alloc(ctx, 1, sizeof *sweep);
     if (!sweep) return GLS_ERR_MEMORY;
@@ -324,10 +393,9 @@ gls_status gls_sweep_run(gls_context *ctx, const gls_sweep_options *options, gls
     gls_lock *lock = NULL;
     if (status == GLS_OK) status = gls_lock_folder(ctx, options->folder, &lock);
     if (status == GLS_OK) gls_writer_clear(ctx, options->folder);
-    runner r = {.sweep = sweep, .options = options, .runs = sweep->trials * options->seeds};
+    runner r = {.sweep = sweep, .options = options, .ctx = ctx, .runs = sweep->trials * options->seeds};
     rule by = options->by_epochs ? BY_EPOCHS : BY_NOTHING;
-    for (int64_t t = 0; t < sweep->trials && status == GLS_OK && !sweep->interrupted; t++)
-        status = run_trial(&r, &sweep->trial[t], &by);
+    if (status == GLS_OK) status = run_all(&r, &by);
     gls_lock_release(lock);
     if (status == GLS_OK) {
         sweep->greater_is_better = by == BY_VALIDATION_SCORE && !sweep->score_lower;

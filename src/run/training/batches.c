@@ -159,6 +159,9 @@ static gls_sampler_options sampling(const gls_training *training) {
                                  .replacement = train->replacement,
                                  .drop_last = train->drop_last,
                                  .shuffle = train->shuffle,
+                                 .stretch = train->shuffle_block,
+                                 .mixed = train->shuffle_window,
+                                 .source = training->set.train,
                                  .seed = (uint64_t)train->seed};
 }
 
@@ -226,12 +229,20 @@ static gls_status check_streams(const gls_training *t) {
                     (long long)info->streams);
 }
 
+/* Handing a mini-batch to another thread costs more than copying some ten KiB. The same rows come either way. */
+static int workers_for(const gls_training *training, int64_t rows) {
+    enum { LEAST = 1 << 16 };
+    bool small = (double)rows * gls_source_copied(training->set.train) < LEAST;
+    return small ? 0 : (int)training->train->workers;
+}
+
 static gls_status create(gls_training *training, gls_batches *b) {
     GLS_TRY(check_streams(training));
     b->examples = training->set.train->info.examples;
     b->batch = batch_rows(training);
-    b->ahead = training->train->workers ? 2 : 0; /* one to be ready, one to be fetched meanwhile */
     GLS_TRY(make_schedule(training, b->batch, b->examples, &b->largest, &b->schedule));
+    int workers = workers_for(training, b->largest);
+    b->ahead = workers ? 2 : 0; /* one to be ready, one to be fetched meanwhile */
     b->index = gls_alloc(b->ctx, b->largest, sizeof *b->index);
     if (!b->index) return GLS_ERR_MEMORY;
     gls_sampler_options options = sampling(training);
@@ -248,7 +259,7 @@ static gls_status create(gls_training *training, gls_batches *b) {
         return gls_fail(b->ctx, GLS_ERR_INTERNAL, "the sampler's position is larger than %d bytes", POSITION_BYTES);
     int64_t group = gls_estimator_group(training->estimator), coupled = training->problem->coupling_group;
     gls_loader_options loader = {.size = sizeof loader,
-                                 .workers = (int)training->train->workers,
+                                 .workers = workers,
                                  .wave = training->plan.wave,
                                  .align = coupled > group ? coupled : group,
                                  .seed = (uint64_t)training->train->seed,

@@ -42,6 +42,17 @@ static gls_status check_sampling(const gls_training *t) {
                     place(t, "replacement", where));
 }
 
+/* Blocks are an order of epochs of their own. */
+static gls_status check_blocks(const gls_training *t) {
+    const gls_config_train *train = t->train;
+    char where[GLS_ORIGIN_TEXT];
+    if (!train->shuffle_block || (train->shuffle && !train->replacement && !train->bucket)) return GLS_OK;
+    return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                    "%strain.shuffle_block is an order of shuffled epochs: expected neither train.shuffle: false nor "
+                    "train.replacement nor train.bucket beside it",
+                    place(t, "shuffle_block", where));
+}
+
 /* Rows of like length are worth something where padding can be left out. */
 static gls_status check_bucket(const gls_training *t) {
     const gls_data_info *info = &t->set.train->info;
@@ -122,6 +133,7 @@ gls_status gls_training_check_fit(const gls_training *t) {
     if (train->bn_span > 0 && t->problem->coupling == GLS_COUPLING_NONE)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "%strain.bn_span is %lld, but model '%s' has no batch norm",
                         place(t, "bn_span", where), (long long)train->bn_span, model);
+    GLS_TRY(check_blocks(t));
     GLS_TRY(check_bucket(t));
     return t->problem->coupling == GLS_COUPLING_NONE ? GLS_OK : check_span(t);
 }

@@ -91,10 +91,23 @@ static gls_status held_count(gls_training *t, int64_t n, int64_t *count) {
     return GLS_OK;
 }
 
+/* The end of every stream is held out, in whole mini-batches of a row each: streams go on in both parts. */
+static gls_status split_streams(gls_training *t, int64_t count) {
+    int64_t n = t->set.file->info.examples, streams = t->set.file->info.streams, kept = (n - count) / streams * streams;
+    if (!kept)
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
+                        "train.validation: of %lld rows in %lld streams %lld are left to train on; expected a row of "
+                        "each stream at least",
+                        (long long)n, (long long)streams, (long long)(n - count));
+    GLS_TRY(gls_source_stretch(t->ctx, t->set.file, kept, n - kept, &t->set.validation));
+    return gls_source_stretch(t->ctx, t->set.file, 0, kept, &t->set.fit);
+}
+
 /* Takes the validation examples out of the training set: a random choice by the seed, both parts in ascending order. */
 static gls_status split(gls_training *t) {
     int64_t n = t->set.file->info.examples, count = 0;
     GLS_TRY(held_count(t, n, &count));
+    if (t->set.file->info.streams) return split_streams(t, count);
     int64_t *index = gls_alloc(t->ctx, n, sizeof *index);
     if (!index) return GLS_ERR_MEMORY;
     int64_t *fit = index + count, kept = 0, held = 0;
@@ -134,23 +147,40 @@ static gls_status transform_sets(gls_training *t) {
     return status;
 }
 
+static gls_status weigh(gls_training *t, const char *what, gls_source **set) {
+    int64_t last = t->problem->positions;
+    GLS_TRY(gls_source_last_labels(t->ctx, last, set));
+    return gls_source_need_targets(t->ctx, what ? what : "data", *set, last);
+}
+
 gls_status gls_training_weigh_sets(gls_training *t) {
     gls_source **train = t->set.fit ? &t->set.fit : &t->set.file;
-    int64_t last = t->problem->positions;
-    GLS_TRY(gls_source_last_labels(t->ctx, last, train));
+    GLS_TRY(weigh(t, t->data->train, train));
     t->set.train = *train;
-    GLS_TRY(gls_source_last_labels(t->ctx, last, &t->set.validation));
-    GLS_TRY(gls_source_last_labels(t->ctx, last, &t->set.test));
-    for (int64_t i = 0; i < t->set.named_count; i++)
-        GLS_TRY(gls_source_last_labels(t->ctx, last, &t->set.named[i].source));
+    GLS_TRY(weigh(t, t->data->validation ? t->data->validation : "train.validation", &t->set.validation));
+    GLS_TRY(weigh(t, t->data->test, &t->set.test));
+    for (int64_t i = 0; i < t->set.named_count; i++) GLS_TRY(weigh(t, t->set.named[i].name, &t->set.named[i].source));
     return GLS_OK;
 }
 
-gls_status gls_training_open_sets(gls_training *t) {
+static gls_status make_sets(gls_training *t) {
     GLS_TRY(open_files(t));
     t->set.read = t->set.file->info;
     if (t->train->validation > 0 && t->set.file->info.examples > 0) GLS_TRY(split(t));
-    GLS_TRY(transform_sets(t));
+    return transform_sets(t);
+}
+
+/* Sets take what they hold off data.memory in the order in which they are opened: the training set first. */
+static gls_status make_within(gls_training *t) {
+    gls_bound bound = {.left = t->data->memory, .scratch = t->data->scratch};
+    gls_source_bound(t->ctx, t->data->memory ? &bound : NULL);
+    gls_status status = make_sets(t);
+    gls_source_bound(t->ctx, NULL);
+    return status;
+}
+
+gls_status gls_training_open_sets(gls_training *t) {
+    GLS_TRY(make_within(t));
     if (t->set.train->info.examples < 1)
         return gls_fail(t->ctx, GLS_ERR_INPUT, "%s: no examples", t->data->train ? t->data->train : "data");
     if (t->set.validation && t->set.validation->info.examples < 1)

@@ -1,5 +1,6 @@
-/* A table read: for every line on standard input, the seconds of opening it, the bytes that stay and the most that were
- * taken meanwhile. Usage: csv FILE THREADS TARGET. bench/csv_pandas.py runs it beside pandas. */
+/* A file read: for every line on standard input, the seconds of opening it, the bytes that stay and the most that were
+ * taken meanwhile. Usage: reader FILE THREADS FORMAT [TARGET]. bench/csv_pandas.py runs it beside pandas,
+ * bench/libsvm_sklearn.py beside scikit-learn. */
 #include <glissade/glissade.h>
 
 #include <stdio.h>
@@ -44,13 +45,13 @@ int main(int argc, char **argv) {
     gls_context_options options = {.size = sizeof options, .threads = atoi(argv[2]), .allocator = &allocator};
     if (gls_context_create(&ctx, &options) != GLS_OK) return 1;
     gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
-    need(ctx, gls_value_append(ctx, map, gls_value_create(ctx, GLS_VALUE_TEXT, "target", argv[3])));
+    if (argc > 4) need(ctx, gls_value_append(ctx, map, gls_value_create(ctx, GLS_VALUE_TEXT, "target", argv[4])));
     for (int c; (c = getchar()) != EOF;) {
         if (c != '\n') continue;
         gls_source *rows;
         int64_t before = memory.most = memory.bytes;
         double start = now();
-        need(ctx, gls_source_open(ctx, "csv", argv[1], map, NULL, GLS_PART_TRAIN, NULL, &rows));
+        need(ctx, gls_source_open(ctx, argv[3], argv[1], map, NULL, GLS_PART_TRAIN, NULL, &rows));
         printf("%.9g %lld %lld\n", now() - start, (long long)(memory.bytes - before),
                (long long)(memory.most - before));
         fflush(stdout);

@@ -1,4 +1,5 @@
-/* last: the last position of a row that is no padding, for what a recurrent layer has made of the whole row. */
+/* first, last: one position of a row alone, for what is said of the whole row, or what a recurrent layer has made of
+ * it. Padding is no end. */
 #include <string.h>
 
 #include "base/kernels.h"
@@ -14,7 +15,7 @@ static gls_status shape(gls_graph *g, gls_node *node) {
 /* Reals in front of the position in row r. */
 static int64_t place(const gls_exec *x, int i, int64_t row) {
     const gls_node *node = gls_exec_node(x, i);
-    int64_t filled = gls_exec_filled(gls_exec_values(x), row, node->in.w);
+    int64_t filled = node->op == &gls_op_last ? gls_exec_filled(gls_exec_values(x), row, node->in.w) : 1;
     return row * gls_extent_size(node->in) + (filled > 0 ? filled - 1 : 0) * node->in.c;
 }
 
@@ -52,22 +53,29 @@ static void onnx(gls_export *x, int i) {
     const gls_node *node = &x->graph->node[i];
     char name[GLS_ONNX_NAME];
     const char *in = gls_export_in(x, i, 0, GLS_FORM_SEQUENCE);
-    if (gls_export_counted(x, node->in.w)) {
+    bool last = node->op == &gls_op_last;
+    if (last && gls_export_counted(x, node->in.w)) {
         gls_export_out(x, i, GLS_FORM_FEATURES, take_last(x, i, in));
         return;
     }
-    const char *y = gls_onnx_slice(x->to, gls_export_name(x, i, "end", name), in, 1, node->in.w - 1, node->in.w);
+    int64_t at = last ? node->in.w - 1 : 0;
+    const char *y = gls_onnx_slice(x->to, gls_export_name(x, i, "end", name), in, 1, at, at + 1);
     gls_export_out(x, i, GLS_FORM_FEATURES, gls_onnx_reshape(x->to, node->name, y, GLS_ONNX_EXTENTS(0, node->out.c)));
 }
+
+#define ONE_POSITION                                                                \
+    .shapes = "[c, 1, w] -> [c]", .parameters = "", GLS_OP_ONE_INPUT,               \
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR | GLS_OP_NO_PADDING, .shape = shape, \
+    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward), .onnx = onnx
+
+const gls_op gls_op_first = {
+    .member = {.name = "first", .help = "the first position alone", .source = "Devlin et al. 2019"},
+    .formula = "y = x_0",
+    ONE_POSITION,
+};
 
 const gls_op gls_op_last = {
     .member = {.name = "last", .help = "the last position alone, padding left out", .source = ""},
     .formula = "y = x_t, t the last position in front of the padding",
-    .shapes = "[c, 1, w] -> [c]",
-    .parameters = "",
-    GLS_OP_ONE_INPUT,
-    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR | GLS_OP_NO_PADDING,
-    .shape = shape,
-    .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .forward = forward, .backward = backward),
-    .onnx = onnx,
+    ONE_POSITION,
 };

@@ -1,0 +1,15 @@
+/* Tasks that may be too small for a team; and forks, which leave it behind. */
+#ifndef GLS_BASE_PARALLEL_H
+#define GLS_BASE_PARALLEL_H
+
+#include <glissade/base.h>
+
+/* gls_parallel with `team`; else the tasks one after another in the calling thread, with the same bits: waking another
+ * thread costs some microseconds. */
+gls_status gls_parallel_if(gls_context *ctx, bool team, int64_t tasks, gls_task_fn fn, void *user);
+
+/* How many forks made this process since the library was loaded: another number than before says that a fork came
+ * between, and that other threads stayed behind. */
+unsigned gls_parallel_forks(void);
+
+#endif

@@ -1,0 +1,29 @@
+/* A text as rows of tokens that does not fit into memory. */
+#ifndef GLS_DATA_TOKEN_ROWS_H
+#define GLS_DATA_TOKEN_ROWS_H
+
+#include "data/stored.h"
+#include "data/text.h"
+
+/* The tokens of a text in a file. */
+typedef struct gls_token_file {
+    gls_stored *stored;
+    int64_t tokens;
+    int width;   /* bytes of a token: 1, or 4 */
+    int32_t *to; /* what each number means, from gls_alloc; NULL: itself */
+} gls_token_file;
+
+/* Tokens that do not fit into memory go to text->file, if `text->spills`; else that is GLS_ERR_INPUT. To be called
+ * when some have come. */
+gls_status gls_token_text_spill(gls_token_text *text);
+/* What has gone there, once all have come; file->stored is NULL where all are in memory. */
+gls_status gls_token_text_spilled(gls_token_text *text, gls_token_file *file);
+/* Where a file's own bytes are its tokens, and do not fit into memory: the file itself; else file->stored is NULL. */
+gls_status gls_token_file_of_bytes(gls_context *ctx, const char *path, gls_token_file *file);
+/* A source with this info (of rows that go on where the one before ends), but without names; takes the file's parts,
+ * also when it fails. */
+gls_status gls_token_rows_own(gls_context *ctx, const gls_data_info *info, gls_token_file *file,
+                              gls_owned_source **out);
+void gls_token_file_clear(gls_context *ctx, gls_token_file *file);
+
+#endif
