@@ -89,14 +89,16 @@ static void progress(void *user, const gls_experiment_progress *p) {
 
 static void print_effect(json_t *one) {
     bool least = json_object_get(one, "at_least") != NULL;
-    double low = json_number_value(json_object_get(one, "low")), high = json_number_value(json_object_get(one, "high"));
+    const json_t *low = json_object_get(one, "low"), *high = json_object_get(one, "high");
     const char *why = json_string_value(json_object_get(one, "why"));
     fprintf(stderr, "  %s\n    claimed %s %g%s; ", json_string_value(json_object_get(one, "say")),
             least ? "at least" : "at most", json_number_value(json_object_get(one, least ? "at_least" : "at_most")),
             json_is_true(json_object_get(one, "ratio")) ? " (a ratio)" : "");
     if (json_is_number(json_object_get(one, "mean")))
-        fprintf(stderr, "found %.4g (95%%: %.4g to %.4g); ", json_number_value(json_object_get(one, "mean")), low,
-                high);
+        fprintf(stderr, "found %.4g", json_number_value(json_object_get(one, "mean")));
+    if (json_is_number(low) && json_is_number(high))
+        fprintf(stderr, " (95%%: %.4g to %.4g)", json_number_value(low), json_number_value(high));
+    fputs(json_is_number(json_object_get(one, "mean")) ? "; " : "", stderr);
     fprintf(stderr, "%s%s%s\n", json_string_value(json_object_get(one, "verdict")), why ? ": " : "", why ? why : "");
 }
 
