@@ -98,8 +98,8 @@ static void say_domains(const gls_run *run, const char *score) {
 
 static void say_result(const job *j, const gls_run *run, const gls_run_result *r, const char *folder) {
     char a[32], b[32];
-    fprintf(stderr, "%s: %s steps, %.4g epoch%s in %s", j->name, cli_thousands(r->steps, a), r->epochs,
-            r->epochs == 1 ? "" : "s", cli_duration(r->seconds, b));
+    fprintf(stderr, "%s: %s step%s, %.4g epoch%s in %s", j->name, cli_thousands(r->steps, a), r->steps == 1 ? "" : "s",
+            r->epochs, r->epochs == 1 ? "" : "s", cli_duration(r->seconds, b));
     if (r->stopped != GLS_STOP_EPOCHS && r->stopped != GLS_STOP_STEPS)
         fprintf(stderr, " (ended by %s)", gls_stop_reason_name(r->stopped));
     if (r->refused) fprintf(stderr, ", %s steps refused", cli_thousands(r->refused, a));
