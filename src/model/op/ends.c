@@ -6,6 +6,8 @@
 #include "model/export.h"
 #include "model/op.h"
 
+extern const gls_op gls_op_last; /* the verbs of both ask which of them a node is */
+
 static gls_status shape(gls_graph *g, gls_node *node) {
     GLS_TRY(gls_op_takes_positions(g, node));
     node->out = (gls_extent){node->in.c, 1, 1};
