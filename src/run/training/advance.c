@@ -49,7 +49,7 @@ static gls_status refuse(gls_training *t, const gls_step_report *report) {
                     "%g); the weights are those before this step. Try a smaller method.lr, a clipped or normalised "
                     "method%s",
                     (long long)t->counters.steps + 1, (long long)report->nonfinite,
-                    (long long)gls_problem_size(t->problem), t->estimate.loss,
+                    (long long)gls_problem_size(t->problem), isnan(t->estimate.loss) ? (double)NAN : t->estimate.loss,
                     stop ? ", or train.nonfinite: skip" : "; many steps in a row were refused");
 }
 
