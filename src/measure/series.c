@@ -1,6 +1,8 @@
 /* A ring of the newest points. All fields are doubles, the counter too: a checkpoint saves them as one array. */
 #include "measure/series.h"
 
+#include <math.h>
+
 /* A restored counter may be any number: one that counts nothing is none. */
 static int64_t added(const gls_series *s) {
     const double most = 9007199254740992; /* 2^53: up to there doubles count */
@@ -16,6 +18,10 @@ void gls_series_add(gls_series *s, double x, double y) {
 
 int64_t gls_series_count(const gls_series *s) {
     return added(s) < GLS_SERIES_POINTS ? added(s) : GLS_SERIES_POINTS;
+}
+
+double gls_series_last(const gls_series *s) {
+    return added(s) > 0 ? s->y[(added(s) - 1) % GLS_SERIES_POINTS] : NAN;
 }
 
 void gls_series_copy(const gls_series *s, double *x, double *y) {
