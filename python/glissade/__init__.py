@@ -19,6 +19,7 @@ from ._errors import (
 )
 from ._estimate import Estimate, estimate
 from ._layout import Block
+from ._library import version as _version
 from ._measure import Figure, Measurement, Measurements, measure
 from ._members import Member, Option
 from ._members import members as list  # noqa: A004 - the name is the interface
@@ -29,6 +30,8 @@ from ._run import MeasuredFigure, Run, Series
 from ._search import Advice, AdviceLine, Entrant, Stat, Sweep, SweepProgress, Trial, Verdict, advise, sweep
 from ._theory import TheoremValue, TheoremValues, theory
 from ._train import TrainResult, train
+
+__version__ = _version()
 
 __all__ = [
     "Advice",

@@ -61,6 +61,12 @@ def library(dtype: npt.DTypeLike) -> Library:
     return _load(name)
 
 
+def version() -> str:
+    """Of the compiled library: "0.1.0"."""
+    number = library(np.float32).lib.GLS_VERSION
+    return f"{number // 10000}.{number // 100 % 100}.{number % 100}"
+
+
 class Context:
     """A context of the C library. One thread at a time uses it; calls release Python's lock."""
 

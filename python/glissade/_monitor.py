@@ -143,7 +143,10 @@ class Monitor:
             raise BadInputError("mean_norm: expected norms beside it")
         kept: list[Any] = []
         batch = ffi.new("gls_monitor_batch *")
-        batch.group, batch.mean_norm2 = group, math.nan if mean_norm is None else float(mean_norm) ** 2
+        if group < 1:
+            raise BadInputError(f"group {group}: expected at least 1 example")
+        mean = math.nan if mean_norm is None else float(mean_norm)
+        batch.group, batch.mean_norm2 = group, math.copysign(mean * mean, mean)  # the sign tells of a slip
         count = self._set_gradients(batch, gradients, kept) if gradients is not None else None
         arrays = {
             "norm2": _doubles(norms, "norms"),

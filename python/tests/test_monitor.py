@@ -133,6 +133,12 @@ def test_what_is_refused():
         monitor.look(norms=[1.0], mean_norm=1.0)
     with pytest.raises(glissade.BadInputError, match="norm of group 1"):
         monitor.look(norms=[1.0, -2.0], mean_norm=1.0)
+    with pytest.raises(glissade.BadInputError, match="squared norm of the mean"):
+        monitor.look(norms=[1.0, 2.0], mean_norm=-1.0)
+    with pytest.raises(glissade.BadInputError, match="not that of the sum"):
+        monitor.look(norms=[1.0, 2.0], mean_norm=3.0)
+    with pytest.raises(glissade.BadInputError, match="group 0"):
+        glissade.Monitor(examples=9).look(norms=[1.0, 2.0], mean_norm=1.0, group=0, indices=[])
     with pytest.raises(glissade.BadInputError, match="one for each of 2 groups"):
         monitor.look(norms=[1.0, 2.0], mean_norm=1.0, factors=[1.0])
     with pytest.raises(glissade.BadInputError, match="without a layout"):
@@ -146,4 +152,5 @@ def test_what_is_refused():
     with pytest.raises(glissade.BadInputError, match="needs norms"):
         monitor.look()
     monitor.look(norms=[1.0, math.inf], mean_norm=1.0)
-    assert monitor.figures["refused_looks"] == 1 and monitor.figures["looks"] == 0
+    monitor.look(norms=[1.0, 2.0], mean_norm=1e200)
+    assert monitor.figures["refused_looks"] == 2 and monitor.figures["looks"] == 0

@@ -28,23 +28,44 @@ struct gls_options {
 
 /* ---- finding ---- */
 
-static const char *key_at(const void *user, int64_t i) {
-    const gls_options *options = user;
-    return i < options->count ? options->table[i].key : NULL;
-}
-
 static int64_t find(const gls_options *options, const char *key) {
     for (int64_t i = 0; i < options->count; i++)
         if (strcmp(options->table[i].key, key) == 0) return i;
     return -1;
 }
 
-static gls_status fail_unknown(const gls_options *options, const char *key, const gls_value *from) {
-    char where[GLS_ORIGIN_TEXT];
-    const char *nearest = gls_nearest(key, key_at, options);
+/* The names that may stand in a map: those of the table, and those that its reader takes itself. */
+typedef struct known {
+    const gls_options *options;
+    const char *const *except; /* ends with NULL, or NULL */
+    bool hidden;               /* the hidden ones as well */
+} known;
+
+static const char *known_at(const void *user, int64_t i) {
+    const known *k = user;
+    for (int64_t n = 0; n < k->options->count; n++)
+        if ((k->hidden || !(k->options->table[n].flags & GLS_OPTION_HIDDEN)) && i-- == 0)
+            return k->options->table[n].key;
+    for (const char *const *name = k->except; name && *name; name++)
+        if (i-- == 0) return *name;
+    return NULL;
+}
+
+/* Where no name is near, those of a short table are all shown. */
+static gls_status fail_unknown(const gls_options *options, const char *key, const gls_value *from,
+                               const char *const *except) {
+    enum { FEW = 12 };
+    char where[GLS_ORIGIN_TEXT], all[GLS_NAMES_TEXT] = "";
+    const known any = {options, except, true}, shown = {options, except, false}, own = {options, NULL, false};
+    const char *nearest = gls_nearest(key, known_at, &any);
+    bool listed = !nearest && known_at(&own, 0) && !known_at(&shown, FEW);
+    if (listed) gls_text_of_names(all, known_at, &shown);
     return gls_fail(options->ctx, GLS_ERR_ARGUMENT, "%sunknown option '%s' of %s%s%s%s", gls_value_origin(from, where),
-                    key, options->owner, nearest ? "; did you mean '" : "", nearest ? nearest : "",
-                    nearest ? "'?" : "");
+                    key, options->owner,
+                    nearest  ? "; did you mean '"
+                    : listed ? "; expected one of "
+                             : "",
+                    nearest ? nearest : all, nearest ? "'?" : "");
 }
 
 /* ---- one option ---- */
@@ -215,7 +236,7 @@ gls_options *gls_options_clone(const gls_options *options) {
 gls_status gls_options_set(gls_options *options, const char *key, const char *text) {
     GLS_GIVEN(NULL, options, key, text);
     int64_t i = find(options, key);
-    if (i < 0) return fail_unknown(options, key, NULL);
+    if (i < 0) return fail_unknown(options, key, NULL, NULL);
     GLS_TRY(assign_text(options, i, text));
     options->slot[i].given = true;
     return GLS_OK;
@@ -235,14 +256,18 @@ gls_status gls_options_set_int(gls_options *options, const char *key, int64_t va
     return gls_options_set(options, key, text);
 }
 
-gls_status gls_options_set_value(gls_options *options, const gls_value *value) {
-    GLS_GIVEN(NULL, options, value);
+static gls_status set_value(gls_options *options, const gls_value *value, const char *const *except) {
     int64_t i = value->key ? find(options, value->key) : -1;
-    if (i < 0) return fail_unknown(options, value->key ? value->key : "", value);
+    if (i < 0) return fail_unknown(options, value->key ? value->key : "", value, except);
     if (value->kind == GLS_VALUE_NULL) return reset(options, i);
     GLS_TRY(assign_any(options, i, value));
     options->slot[i].given = true;
     return GLS_OK;
+}
+
+gls_status gls_options_set_value(gls_options *options, const gls_value *value) {
+    GLS_GIVEN(NULL, options, value);
+    return set_value(options, value, NULL);
 }
 
 static bool among(const char *key, const char *const *list) {
@@ -259,7 +284,7 @@ gls_status gls_options_apply(gls_options *options, const gls_value *map, const c
                         options->owner);
     for (int64_t i = 0; map && i < map->count; i++)
         if (!map->items[i]->key || !among(map->items[i]->key, except))
-            GLS_TRY(gls_options_set_value(options, map->items[i]));
+            GLS_TRY(set_value(options, map->items[i], except));
     for (int64_t i = 0; i < options->count; i++)
         if ((options->table[i].flags & GLS_OPTION_REQUIRED) && !options->slot[i].given)
             return gls_fail(options->ctx, GLS_ERR_ARGUMENT, "%soption '%s' of %s is missing: %s",

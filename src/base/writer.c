@@ -63,10 +63,12 @@ static char *follow(gls_context *ctx, const char *path) {
     return copy;
 }
 
-/* What is there and is no file cannot be replaced by one. A folder fails where a file would take its name. */
+/* What is there and is no file cannot be replaced by one. */
 static gls_status open_path(gls_writer *w) {
     struct stat info;
-    if (stat(w->path, &info) != 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) return open_temporary(w);
+    if (stat(w->path, &info) != 0 || S_ISREG(info.st_mode)) return open_temporary(w);
+    if (S_ISDIR(info.st_mode))
+        return w->status = gls_fail(w->ctx, GLS_ERR_FILE, "%s: expected the name of a file, found a folder", w->path);
     w->fd = open(w->path, O_WRONLY | O_CLOEXEC);
     return w->fd >= 0 ? GLS_OK : fail(w, "open");
 }

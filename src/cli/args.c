@@ -25,17 +25,18 @@ static const char *key_of(const cli_verb *verb, const char *name, char text[96])
     return key;
 }
 
-static bool unknown(const cli_verb *verb, const char *given, size_t length) {
+static bool unknown(const cli_verb *verb, const char *dashes, const char *given, size_t length) {
     char name[64], text[96];
     snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), given);
     const char *nearest = verb->flags ? gls_nearest(name, flag_at, verb->flags) : NULL;
     const char *key = nearest ? NULL : key_of(verb, name, text);
     if (key)
-        cli_bad("unknown option --%s of %s; did you mean --set %s=VALUE?", name, verb->name, key);
+        cli_bad("unknown option %s%s of %s; did you mean --set %s=VALUE?", dashes, name, verb->name, key);
     else if (nearest)
-        cli_bad("unknown option --%s of %s; did you mean --%s?", name, verb->name, nearest);
+        cli_bad("unknown option %s%s of %s; did you mean --%s?", dashes, name, verb->name, nearest);
     else
-        cli_bad("unknown option --%s of %s; `glissade help %s` lists its options", name, verb->name, verb->name);
+        cli_bad("unknown option %s%s of %s; `glissade help %s` lists its options", dashes, name, verb->name,
+                verb->name);
     return false;
 }
 
@@ -73,7 +74,7 @@ static bool read_flag(const cli_verb *verb, int argc, char **argv, int *i, cli_a
     const char *name = argv[*i] + 2, *equal = strchr(name, '=');
     size_t length = equal ? (size_t)(equal - name) : strlen(name);
     const cli_flag *flag = find(verb, name, length);
-    if (!flag) return unknown(verb, name, length);
+    if (!flag) return unknown(verb, "--", name, length);
     const char *value = equal ? equal + 1 : NULL;
     if (!flag->value && value) {
         cli_bad("--%s takes no value", flag->name);
@@ -105,7 +106,7 @@ bool cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out) {
         else if (dashes && !only_positional)
             fine = read_flag(verb, argc, argv, &i, out);
         else if (argv[i][0] == '-' && argv[i][1] && !only_positional)
-            fine = unknown(verb, argv[i] + 1, strlen(argv[i] + 1));
+            fine = unknown(verb, "-", argv[i] + 1, strlen(argv[i] + 1));
         else
             out->positional[out->positionals++] = argv[i];
     }

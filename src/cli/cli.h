@@ -170,6 +170,12 @@ json_t *cli_number(double x); /* null where it is not finite */
 char *cli_thousands(int64_t number, char text[32]);
 char *cli_duration(double seconds, char text[32]);
 
+/* wrap.c: columns of the terminal that a stream writes to; INT_MAX where it is none. */
+int cli_width(FILE *to);
+/* Words up to the width, from a column that text is aligned at; lines that are broken already stay so. Ends the line.
+ */
+void cli_wrap(FILE *to, const char *text, int indent, int width);
+
 /* model.c: a trained model and its rows. */
 typedef struct cli_model {
     gls_context *ctx;

@@ -53,23 +53,26 @@ static const char *name_at(const void *user, int64_t i) {
     return i < rows->rows ? rows->row[i].experiment : NULL;
 }
 
-static bool is_known(const gls_experiment_rows *rows, const char *name) {
-    for (int64_t i = 0; i < rows->rows; i++)
-        if (rows->row[i].experiment && strcmp(rows->row[i].experiment, name) == 0) return true;
-    return false;
-}
-
-static gls_status open_named(job *j, const char *name) {
-    char *all = experiments_folder(j->ctx), text[160];
+static gls_status no_name(job *j, const char *all, const char *name) {
+    char text[160];
     gls_experiment_rows rows = {0};
-    gls_status status = all ? gls_experiments_list(j->ctx, all, &rows) : no_folder(j->ctx);
-    if (status == GLS_OK && !is_known(&rows, name))
+    gls_status status = gls_experiments_list(j->ctx, all, &rows);
+    if (status == GLS_OK)
         status = gls_fail(j->ctx, GLS_ERR_ARGUMENT, "unknown experiment '%s'%s", name,
                           cli_nearest(name, name_at, &rows, "; `glissade list experiments` lists them", text));
-    char *folder = status == GLS_OK ? gls_sprintf(j->ctx, "%s/%s", all, name) : NULL;
-    if (status == GLS_OK) status = folder ? gls_experiment_open(j->ctx, folder, &j->experiment) : GLS_ERR_MEMORY;
-    gls_free(j->ctx, folder);
     gls_experiment_rows_clear(&rows);
+    return status;
+}
+
+/* Only its own folder is read, so that another one's mistake does not stand in the way. */
+static gls_status open_named(job *j, const char *name) {
+    char *all = experiments_folder(j->ctx), *folder = all ? gls_sprintf(j->ctx, "%s/%s", all, name) : NULL;
+    char *file = folder ? gls_sprintf(j->ctx, "%s/experiment.yaml", folder) : NULL;
+    gls_status status = !all ? no_folder(j->ctx) : file ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK && (!*name || *name == '.' || access(file, F_OK))) status = no_name(j, all, name);
+    if (status == GLS_OK) status = gls_experiment_open(j->ctx, folder, &j->experiment);
+    gls_free(j->ctx, file);
+    gls_free(j->ctx, folder);
     gls_free(j->ctx, all);
     return status;
 }
@@ -86,14 +89,16 @@ static void progress(void *user, const gls_experiment_progress *p) {
 
 static void print_effect(json_t *one) {
     bool least = json_object_get(one, "at_least") != NULL;
-    double low = json_number_value(json_object_get(one, "low")), high = json_number_value(json_object_get(one, "high"));
+    const json_t *low = json_object_get(one, "low"), *high = json_object_get(one, "high");
     const char *why = json_string_value(json_object_get(one, "why"));
     fprintf(stderr, "  %s\n    claimed %s %g%s; ", json_string_value(json_object_get(one, "say")),
             least ? "at least" : "at most", json_number_value(json_object_get(one, least ? "at_least" : "at_most")),
             json_is_true(json_object_get(one, "ratio")) ? " (a ratio)" : "");
     if (json_is_number(json_object_get(one, "mean")))
-        fprintf(stderr, "found %.4g (95%%: %.4g to %.4g); ", json_number_value(json_object_get(one, "mean")), low,
-                high);
+        fprintf(stderr, "found %.4g", json_number_value(json_object_get(one, "mean")));
+    if (json_is_number(low) && json_is_number(high))
+        fprintf(stderr, " (95%%: %.4g to %.4g)", json_number_value(low), json_number_value(high));
+    fputs(json_is_number(json_object_get(one, "mean")) ? "; " : "", stderr);
     fprintf(stderr, "%s%s%s\n", json_string_value(json_object_get(one, "verdict")), why ? ": " : "", why ? why : "");
 }
 
@@ -187,13 +192,18 @@ static void print_row(const gls_experiment_row *row, json_t *into) {
     const char *state = row->experiment                              ? "available"
                         : strncmp(row->about, "elsewhere:", 10) == 0 ? "elsewhere"
                                                                      : "waiting";
-    if (into)
+    if (into) {
         json_array_append_new(into, json_pack("{s:s, s:s?, s:s, s:s, s:s?}", "row", row->place, "name", row->experiment,
                                               "state", state, "help", row->about, "scales", row->scales));
-    else if (row->experiment)
-        printf("  %-18s %s: %s (%s)\n", row->place, row->experiment, row->about, row->scales);
+        return;
+    }
+    char text[1024];
+    if (row->experiment)
+        snprintf(text, sizeof text, "%s: %s (%s)", row->experiment, row->about, row->scales);
     else
-        printf("  %-18s %s\n", row->place, row->about);
+        snprintf(text, sizeof text, "%s", row->about);
+    printf("  %-18s ", row->place);
+    cli_wrap(stdout, text, 21, cli_width(stdout));
 }
 
 int cli_list_experiments(gls_context *ctx, bool asked, json_t *into) {

@@ -8,38 +8,20 @@
 static void overview(void) {
     puts("Glissade trains models with gradient methods that stay in control, and measures their gradients.\n\n"
          "usage: glissade COMMAND [options]\n");
-    for (const cli_verb *const *v = cli_verbs; *v; v++) printf("  %-11s %s\n", (*v)->name, (*v)->help);
+    for (const cli_verb *const *v = cli_verbs; *v; v++) {
+        printf("  %-11s ", (*v)->name);
+        cli_wrap(stdout, (*v)->help, 14, cli_width(stdout));
+    }
     puts("\nTo begin:   glissade train --preset demo-mlp-msgd\n"
          "More help:  glissade help COMMAND\n"
          "Exit codes: 0 success, 1 failure while running, 2 wrong usage or wrong input");
 }
 
-enum { WIDTH = 96 }; /* columns: readable, and narrower than most terminals */
-
-/* Words up to the width, from a column that text is to be aligned at; lines that are broken already stay so. */
-static void print_wrapped(const char *text, int indent) {
-    int column = indent;
-    bool fresh = true;
-    while (*text) {
-        size_t word = strcspn(text, " \n");
-        if (!fresh && column + 1 + (int)word > WIDTH) {
-            printf("\n%*s", indent, "");
-            column = indent;
-        } else if (!fresh) {
-            putchar(' ');
-            column++;
-        }
-        printf("%.*s", (int)word, text);
-        column += (int)word;
-        text += word;
-        fresh = *text == '\n';
-        if (fresh) {
-            printf("\n%*s", indent, "");
-            column = indent;
-        }
-        if (*text) text++;
-    }
-    putchar('\n');
+/* Readable, and narrower than most terminals. */
+static int width(void) {
+    enum { WIDEST = 96 };
+    int columns = cli_width(stdout);
+    return columns < WIDEST ? columns : WIDEST;
 }
 
 static void print_flag(const cli_flag *flag) {
@@ -49,7 +31,7 @@ static void print_flag(const cli_flag *flag) {
         snprintf(name, sizeof name, "  --%s%s%s", flag->name, flag->value ? " " : "", flag->value ? flag->value : "");
     printf("%-*s", COLUMN, name);
     if (length >= COLUMN) printf("\n%*s", COLUMN, "");
-    print_wrapped(flag->help, COLUMN);
+    cli_wrap(stdout, flag->help, COLUMN, width());
 }
 
 static int run(const cli_args *args) {
@@ -66,7 +48,7 @@ static int run(const cli_args *args) {
     snprintf(about, sizeof about, "%c%s.%s%s", toupper((unsigned char)verb->help[0]), verb->help + 1,
              verb->details ? " " : "", verb->details ? verb->details : "");
     printf("usage: glissade %s\n\n", verb->synopsis);
-    print_wrapped(about, 0);
+    cli_wrap(stdout, about, 0, width());
     if (verb->flags) puts("\nOptions:");
     for (const cli_flag *f = verb->flags; f && f->name; f++) print_flag(f);
     if (verb->more_help) verb->more_help(stdout);

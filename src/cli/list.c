@@ -23,12 +23,12 @@ static int kind_of(const char *word) {
 
 /* "lr=0.1, beta=0.9": the defaults of options. */
 static void print_defaults(const gls_option *table) {
-    int column = 0;
+    int column = 0, columns = cli_width(stdout), room = columns < 117 ? columns - 21 : 96;
     for (const gls_option *o = table; o && o->key; o++) {
         if (o->flags & GLS_OPTION_HIDDEN) continue;
         char text[160];
         int n = snprintf(text, sizeof text, "%s%s%s", o->key, o->initial ? "=" : "", o->initial ? o->initial : "");
-        if (column && column + n + 2 > 96) {
+        if (column && column + n + 2 > room) {
             printf(",\n");
             column = 0;
         }
@@ -41,9 +41,11 @@ static void print_defaults(const gls_option *table) {
 static void print_options(const gls_option *table) {
     for (const gls_option *o = table; o && o->key; o++) {
         if (o->flags & GLS_OPTION_HIDDEN) continue;
-        char expects[400];
+        char expects[400], text[1200];
         gls_option_describe(o, expects, sizeof expects);
-        printf("    %-22s %-10s %s (%s)\n", o->key, o->initial ? o->initial : "-", o->help ? o->help : "", expects);
+        int indent = printf("    %-22s %-10s ", o->key, o->initial ? o->initial : "-");
+        snprintf(text, sizeof text, "%s (%s)", o->help ? o->help : "", expects);
+        cli_wrap(stdout, text, indent < 38 ? indent : 38, cli_width(stdout));
     }
 }
 
@@ -52,8 +54,15 @@ static int wider(int width, const char *name) {
 }
 
 /* width: of the column of names. */
+static void print_line(int width, const char *name, const char *text) {
+    printf("  %-*s ", width, name);
+    cli_wrap(stdout, text, width + 3, cli_width(stdout));
+}
+
 static void print_member(const gls_member *member, int width, bool whole) {
-    printf("  %-*s %s%s%s\n", width, member->name, member->help, *member->source ? "  " : "", member->source);
+    char text[800];
+    snprintf(text, sizeof text, "%s%s%s", member->help, *member->source ? "  " : "", member->source);
+    print_line(width, member->name, text);
     if (whole)
         print_options(member->options);
     else
@@ -80,7 +89,7 @@ static void list_presets(json_t *into) {
         if (into)
             json_array_append_new(into, describe(p->name, p->help, "", NULL));
         else
-            printf("  %-*s %s\n", width, p->name, p->help);
+            print_line(width, p->name, p->help);
     }
 }
 

@@ -176,6 +176,8 @@ static int run(const cli_args *args) {
     bool writing = status == GLS_OK;
     if (writing && args->first) status = ends_with(out, ".npy") ? write_npy(&m, &p, out) : write_csv(&m, &p, out);
     if (writing) status = gls_comm_agree(m.ctx, status);
+    if (status == GLS_OK && args->first)
+        fprintf(stderr, "glissade: wrote %s, %lld row%s\n", out, (long long)p.rows, p.rows == 1 ? "" : "s");
     int code = status == GLS_OK ? CLI_DONE : cli_fail_together(m.ctx, status, writing);
     gls_free(m.ctx, p.z);
     gls_free(m.ctx, p.value);

@@ -30,6 +30,9 @@ static gls_status configure(job *j) {
         if (strcmp(network, networks[i]) == 0) o->network = (gls_scaling_network)i;
     if (o->network == GLS_SCALING_HOSTS && o->host_ranks < 2)
         return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--network hosts: expected --host-ranks, the ranks of a host");
+    if (o->network != GLS_SCALING_HOSTS && cli_has(j->args, "host-ranks"))
+        return gls_fail(j->ctx, GLS_ERR_ARGUMENT,
+                        "--host-ranks is for --network hosts alone: expected both or neither");
     if (!j->folder && cli_has(j->args, "at")) return gls_fail(j->ctx, GLS_ERR_ARGUMENT, "--at needs a run folder");
     if (!j->folder) return GLS_OK;
     GLS_TRY(gls_run_saved_weights(j->ctx, j->folder, cli_get(j->args, "at"), &j->weights, NULL));
@@ -110,14 +113,16 @@ static int run(const cli_args *args) {
     return code;
 }
 
+#define LEAST 1e-6 /* of a latency or bandwidth that is given: 0 would be none */
+
 static const cli_flag flags[] = {
     {"at", "WHICH", "the run's weights to measure at: best, final or a step; default: final, or the latest checkpoint"},
     {"rows", "N", "rows of a rank; default: those of train.batch shared by the ranks that are there", CLI_INT, 1, 1e9},
     {"bound", "B", "B_S, where it is known; default: it is measured", CLI_REAL, 1, INFINITY},
-    {"latency", "US", "microseconds of a message; default: measured between ranks, 50 for one process", CLI_REAL, 0,
+    {"latency", "US", "microseconds of a message; default: measured between ranks, 50 for one process", CLI_REAL, LEAST,
      INFINITY},
-    {"bandwidth", "MBIT", "millions of bits a second of a rank; default: measured, 1000 for one process", CLI_REAL, 0,
-     INFINITY},
+    {"bandwidth", "MBIT", "millions of bits a second of a rank; default: measured, 1000 for one process", CLI_REAL,
+     LEAST, INFINITY},
     {"network", "KIND",
      "how messages travel: ring, as Glissade sends them (the default), tree, or hosts: inside hosts first", CLI_CHOICE,
      .choices = "ring|tree|hosts"},

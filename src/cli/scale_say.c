@@ -24,9 +24,10 @@ static void say_model(const gls_scaling *s, double rows) {
             1e3 * m->step_time, 1e3 * m->row_time, (double)s->timings, s->timed[2 * (s->timings - 1)]);
     fprintf(stderr, "  network: %.3g us a message, %.4g Mbit/s (%s)\n", 1e6 * m->latency, 8e-6 * m->bandwidth,
             m->network_measured ? "measured between these ranks" : "given or assumed");
+    char interval[64] = ""; /* none where the whole set was measured */
+    if (isfinite(m->low) && isfinite(m->high)) snprintf(interval, sizeof interval, " (%.4g to %.4g)", m->low, m->high);
     if (m->bound >= 1)
-        fprintf(stderr, "  B_S = %.4g examples (%.4g to %.4g): beyond, a larger batch saves few steps\n", m->bound,
-                m->low, m->high);
+        fprintf(stderr, "  B_S = %.4g examples%s: beyond, a larger batch saves few steps\n", m->bound, interval);
     else
         fprintf(stderr, "  B_S could not be measured: times alone are predicted; --bound gives it\n");
 }

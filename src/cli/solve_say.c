@@ -158,8 +158,8 @@ void cli_solve_say(const cli_solving *k, double *sorted) {
         diverged += s->diverged;
     }
     char text[32];
-    fprintf(stderr, "%s with %s: %lld repetitions, %lld diverged", k->name, cli_get(k->args, "method"),
-            (long long)k->options.repeat, (long long)diverged);
+    fprintf(stderr, "%s with %s: %lld repetition%s, %lld diverged", k->name, cli_get(k->args, "method"),
+            (long long)k->options.repeat, k->options.repeat == 1 ? "" : "s", (long long)diverged);
     fprintf(stderr, "; %s answers", cli_thousands(steps, text));
     fprintf(stderr, " (%s values,", cli_thousands(values, text));
     fprintf(stderr, " %s gradients) in %.2f s, %.3g steps a second\n", cli_thousands(gradients, text), k->seconds,

@@ -54,19 +54,29 @@ static json_t *report_json(const gls_suspects_report *r) {
     return all;
 }
 
+enum { WIDEST = 20 }; /* characters of a name in a table */
+
+/* Names stand flush with their heading, however long. */
+static int widen(int width, const char *name) {
+    int length = (int)strnlen(name, WIDEST);
+    return length > width ? length : width;
+}
+
 static void print_suspects(const gls_suspects_report *r) {
+    char label[24];
+    int width = 6;
+    for (int64_t i = 0; i < r->suspects; i++) width = widen(width, name_of(r, r->suspect[i].label, label));
     const char *first = strcmp(r->ranked_by, "factor") == 0 ? "smallest mean clip factor first"
                         : strcmp(r->ranked_by, "norm") == 0 ? "largest mean gradient norm first"
                                                             : "largest final loss first";
-    printf("%s%s\n%10s  %6s  %10s  %10s  %10s%s\n", first, r->clipped ? "" : " (nothing was clipped)", "example",
+    printf("%s%s\n%10s  %*s  %10s  %10s  %10s%s\n", first, r->clipped ? "" : " (nothing was clipped)", "example", width,
            "label", "factor", "norm", "loss", r->planted ? "  planted" : "");
     for (int64_t i = 0; i < r->suspects; i++) {
         const gls_suspect *s = &r->suspect[i];
         char index[24] = "inserted"; /* by a transform: no example of the file */
-        char label[24];
         if (s->example >= 0) snprintf(index, sizeof index, "%lld", (long long)s->example);
-        printf("%10s  %6.20s  %10.3g  %10.3g  %10.3g%s\n", index, name_of(r, s->label, label), s->factor, s->norm,
-               s->loss,
+        printf("%10s  %*.*s  %10.3g  %10.3g  %10.3g%s\n", index, width, WIDEST, name_of(r, s->label, label), s->factor,
+               s->norm, s->loss,
                !r->planted  ? ""
                : s->planted ? "  yes"
                             : "  no");
@@ -84,11 +94,13 @@ static const char *key_of(const gls_suspects_report *r, int64_t key, char text[2
 
 static void print_means(const gls_suspects_report *r) {
     char key[24];
-    if (r->means) printf("\n%10s  %8s  %10s  %10s  %10s\n", r->by, "examples", "factor", "norm", "loss");
+    int width = widen(10, r->by);
+    for (int64_t k = 0; k < r->means; k++) width = widen(width, key_of(r, r->mean[k].key, key));
+    if (r->means) printf("\n%*s  %8s  %10s  %10s  %10s\n", width, r->by, "examples", "factor", "norm", "loss");
     for (int64_t k = 0; k < r->means; k++) {
         const gls_suspect_mean *m = &r->mean[k];
-        printf("%10.20s  %8.0f  %10.3g  %10.3g  %10.3g\n", key_of(r, m->key, key), m->examples, m->factor, m->norm,
-               m->loss);
+        printf("%*.*s  %8.0f  %10.3g  %10.3g  %10.3g\n", width, WIDEST, key_of(r, m->key, key), m->examples, m->factor,
+               m->norm, m->loss);
     }
     for (int64_t k = 0; k < r->means; k++)
         if (r->mean[k].suppressed)

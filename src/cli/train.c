@@ -98,8 +98,8 @@ static void say_domains(const gls_run *run, const char *score) {
 
 static void say_result(const job *j, const gls_run *run, const gls_run_result *r, const char *folder) {
     char a[32], b[32];
-    fprintf(stderr, "%s: %s steps, %.4g epoch%s in %s", j->name, cli_thousands(r->steps, a), r->epochs,
-            r->epochs == 1 ? "" : "s", cli_duration(r->seconds, b));
+    fprintf(stderr, "%s: %s step%s, %.4g epoch%s in %s", j->name, cli_thousands(r->steps, a), r->steps == 1 ? "" : "s",
+            r->epochs, r->epochs == 1 ? "" : "s", cli_duration(r->seconds, b));
     if (r->stopped != GLS_STOP_EPOCHS && r->stopped != GLS_STOP_STEPS)
         fprintf(stderr, " (ended by %s)", gls_stop_reason_name(r->stopped));
     if (r->refused) fprintf(stderr, ", %s steps refused", cli_thousands(r->refused, a));
@@ -123,6 +123,8 @@ static void say_result(const job *j, const gls_run *run, const gls_run_result *r
 
 static gls_status train(job *j, gls_run *run, const char *folder) {
     gls_run_result result;
+    GLS_TRY(gls_run_begin(run));
+    int64_t before = gls_run_steps(run);
     GLS_TRY(gls_run_train(run, &result));
     cli_progress_clear(&j->progress);
     j->interrupted = result.stopped == GLS_STOP_INTERRUPTED;
@@ -139,6 +141,10 @@ static gls_status train(job *j, gls_run *run, const char *folder) {
                 (long long)result.steps, result.epochs, j->folder);
     else if (!j->quiet)
         say_result(j, run, &result, folder);
+    bool long_enough = result.stopped == GLS_STOP_STEPS || result.stopped == GLS_STOP_EPOCHS;
+    if (j->resume && !j->quiet && long_enough && result.steps == before)
+        fprintf(stderr, "  no step was left to take; with a greater length (--set train.%s=N) the run goes on\n",
+                result.stopped == GLS_STOP_STEPS ? "steps" : "epochs");
     return GLS_OK;
 }
 
@@ -409,10 +415,15 @@ static const cli_flag flags[] = {
     CLI_FLAG_QUIET,
     {NULL}};
 
+static void print_key(FILE *to, const gls_option *o) {
+    enum { COLUMN = 31 };
+    fprintf(to, "    %-17s %-8s ", o->key, o->initial ? o->initial : "");
+    cli_wrap(to, o->help, COLUMN, cli_width(to));
+}
+
 static void print_section(FILE *to, const char *name) {
     for (const gls_option *o = gls_config_section_table(name); o->key; o++)
-        if (!(o->flags & GLS_OPTION_HIDDEN))
-            fprintf(to, "    %-17s %-8s %s\n", o->key, o->initial ? o->initial : "", o->help);
+        if (!(o->flags & GLS_OPTION_HIDDEN)) print_key(to, o);
 }
 
 static void sections_help(FILE *to) {

@@ -115,10 +115,14 @@ gls_status gls_experiment_job_by(gls_experiment_job *job, const char *section, c
 
 json_t *gls_experiment_outcome_create(void); /* NULL without memory */
 void gls_experiment_outcome_figure(json_t *outcome, const char *name, double value);
+/* A series by its name, which is made if it is not there; and a point more of it. */
+json_t *gls_experiment_outcome_series(json_t *outcome, const char *name);
 void gls_experiment_outcome_point(json_t *outcome, const char *series, int64_t step, double epoch, double value);
 /* A figure by its name; "series:last" is read off a series, as are first, least, greatest, mean and late (the mean of
  * its second half). NaN if there is none, or the run diverged. */
 double gls_experiment_outcome_get(const json_t *outcome, const char *name);
+bool gls_experiment_outcome_has(const json_t *outcome, const char *name); /* a figure of that name, number or not */
+bool gls_experiment_reads_series(const char *what);                       /* "last" and the others */
 json_t *gls_experiment_number(double x); /* null where it is not finite */
 
 /* ---- all runs ---- */
@@ -176,6 +180,10 @@ gls_status gls_experiment_arm_choose(gls_experiment_runner *r, int64_t arm);
 gls_status gls_experiment_arm_collect(gls_experiment_runner *r, int64_t arm);
 /* stages.c: all runs of all arms. */
 gls_status gls_experiment_stages(gls_experiment_runner *r);
+
+/* named.c: whether the runs have what the rule, the table and the figures name. A name of the rule that no run has is
+ * GLS_ERR_ARGUMENT, one of the others a warning. */
+gls_status gls_experiment_check_named(const gls_experiment_runner *r);
 
 /* ---- what it comes to ---- */
 

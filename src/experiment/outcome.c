@@ -16,12 +16,17 @@ void gls_experiment_outcome_figure(json_t *outcome, const char *name, double val
     json_object_set_new(json_object_get(outcome, "figures"), name, gls_experiment_number(value));
 }
 
-void gls_experiment_outcome_point(json_t *outcome, const char *name, int64_t step, double epoch, double value) {
+json_t *gls_experiment_outcome_series(json_t *outcome, const char *name) {
     json_t *all = json_object_get(outcome, "series"), *series = json_object_get(all, name);
     if (!series) {
         series = json_pack("{s:[], s:[], s:[]}", "step", "epoch", "value");
         json_object_set_new(all, name, series);
     }
+    return series;
+}
+
+void gls_experiment_outcome_point(json_t *outcome, const char *name, int64_t step, double epoch, double value) {
+    json_t *series = gls_experiment_outcome_series(outcome, name);
     json_array_append_new(json_object_get(series, "step"), json_integer(step));
     json_array_append_new(json_object_get(series, "epoch"), gls_experiment_number(epoch));
     json_array_append_new(json_object_get(series, "value"), gls_experiment_number(value));
@@ -53,26 +58,67 @@ static double extreme(const json_t *values, bool greatest) {
     return found;
 }
 
-static double of_series(const json_t *values, const char *what) {
-    size_t n = json_array_size(values);
-    if (!n) return NAN;
-    return strcmp(what, "first") == 0      ? number_of(json_array_get(values, 0))
-           : strcmp(what, "last") == 0     ? number_of(json_array_get(values, n - 1))
-           : strcmp(what, "mean") == 0     ? mean_from(values, 0)
-           : strcmp(what, "late") == 0     ? mean_from(values, n / 2)
-           : strcmp(what, "least") == 0    ? extreme(values, false)
-           : strcmp(what, "greatest") == 0 ? extreme(values, true)
-                                           : NAN;
+static double first_of(const json_t *values) {
+    return number_of(json_array_get(values, 0));
+}
+
+static double last_of(const json_t *values) {
+    return number_of(json_array_get(values, json_array_size(values) - 1));
+}
+
+static double mean_of(const json_t *values) {
+    return mean_from(values, 0);
+}
+
+static double late_of(const json_t *values) {
+    return mean_from(values, json_array_size(values) / 2);
+}
+
+static double least_of(const json_t *values) {
+    return extreme(values, false);
+}
+
+static double greatest_of(const json_t *values) {
+    return extreme(values, true);
+}
+
+typedef double (*reading)(const json_t *values);
+
+static reading reading_named(const char *name) {
+    static const struct {
+        const char *name;
+        reading read;
+    } all[] = {{"first", first_of}, {"last", last_of},   {"mean", mean_of},
+               {"late", late_of},   {"least", least_of}, {"greatest", greatest_of}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(name, all[i].name) == 0) return all[i].read;
+    return NULL;
+}
+
+bool gls_experiment_reads_series(const char *what) {
+    return reading_named(what) != NULL;
+}
+
+/* The series that "NAME:last" is read off; NULL: there is none of that name, or the figure is none of a series. */
+static const json_t *series_behind(const json_t *outcome, const char *name, const char *colon) {
+    char series[128];
+    if (!colon || (size_t)(colon - name) >= sizeof series) return NULL;
+    memcpy(series, name, (size_t)(colon - name));
+    series[colon - name] = 0;
+    return json_object_get(json_object_get(outcome, "series"), series);
+}
+
+bool gls_experiment_outcome_has(const json_t *outcome, const char *name) {
+    const char *colon = strchr(name, ':');
+    return colon ? series_behind(outcome, name, colon) != NULL
+                 : json_object_get(json_object_get(outcome, "figures"), name) != NULL;
 }
 
 double gls_experiment_outcome_get(const json_t *outcome, const char *name) {
     const char *colon = strchr(name, ':');
     if (!outcome || json_is_true(json_object_get(outcome, "diverged"))) return NAN;
     if (!colon) return number_of(json_object_get(json_object_get(outcome, "figures"), name));
-    char series[128];
-    if ((size_t)(colon - name) >= sizeof series) return NAN;
-    memcpy(series, name, (size_t)(colon - name));
-    series[colon - name] = 0;
-    const json_t *found = json_object_get(json_object_get(outcome, "series"), series);
-    return of_series(json_object_get(found, "value"), colon + 1);
+    const json_t *values = json_object_get(series_behind(outcome, name, colon), "value");
+    reading read = reading_named(colon + 1);
+    return read && json_array_size(values) ? read(values) : NAN;
 }

@@ -137,10 +137,20 @@ static gls_status check_arms(const gls_experiment *e) {
     return GLS_OK;
 }
 
+/* What is read off a series is known beforehand; whether a run has a figure shows once it has run. */
+static gls_status check_figure(const gls_experiment *e, const char *where, const char *figure) {
+    const char *colon = strchr(figure, ':');
+    if (!colon || gls_experiment_reads_series(colon + 1)) return GLS_OK;
+    return gls_fail(e->ctx, GLS_ERR_ARGUMENT,
+                    "%s: %s: '%s': expected first, last, mean, late, least or greatest behind the colon", e->name,
+                    where, figure);
+}
+
 static gls_status check_sum(const gls_experiment *e, const gls_experiment_claim *claim) {
     const char *figure;
-    if (claim->of->kind != GLS_VALUE_MAP)
-        return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "%s: expect: of: expected weights of arms", e->name);
+    if (claim->of->kind != GLS_VALUE_MAP || !claim->of->count)
+        return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "%s: expect: '%s': of: expected weights of arms, {ARM: 1, ARM: -1}",
+                        e->name, claim->say);
     for (int64_t i = 0; i < claim->of->count; i++) {
         const gls_value *term = claim->of->items[i];
         if (gls_experiment_arm_of(e, term->key, &figure) < 0) return unknown_arm(e, "expect", term->key);
@@ -148,8 +158,10 @@ static gls_status check_sum(const gls_experiment *e, const gls_experiment_claim 
             return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "%s: expect: '%s' names no figure", e->name, term->key);
         char *end = NULL;
         double weight = term->text ? strtod(term->text, &end) : NAN;
-        if (!end || *end || !isfinite(weight))
-            return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "%s: expect: of: %s: expected a number", e->name, term->key);
+        if (!end || *end || !isfinite(weight) || !weight)
+            return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "%s: expect: of: %s: expected a number other than 0", e->name,
+                            term->key);
+        GLS_TRY(check_figure(e, "expect", figure ? figure : claim->figure));
     }
     return GLS_OK;
 }
@@ -165,6 +177,7 @@ static gls_status check_claim(const gls_experiment *e, const gls_experiment_clai
     if (!claim->figure || claim->slope.count < 2)
         return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "%s: expect: '%s': a slope needs a figure and two arms", e->name,
                         claim->say);
+    GLS_TRY(check_figure(e, "expect", claim->figure));
     GLS_TRY(check_names(e, "expect", &claim->slope));
     for (int64_t i = 0; i < claim->slope.count; i++)
         if (!(gls_experiment_arm_at(e, gls_experiment_arm_named(e, claim->slope.item[i]))->x > 0))
@@ -173,17 +186,35 @@ static gls_status check_claim(const gls_experiment *e, const gls_experiment_clai
     return GLS_OK;
 }
 
-static gls_status check(const gls_experiment *e) {
-    const gls_experiment_claim *claim = e->text->expect.item;
-    const gls_experiment_drawing *drawing = e->text->figures.item;
+static gls_status check_drawing(const gls_experiment *e, const gls_experiment_drawing *d) {
+    if (d->draw == GLS_EXPERIMENT_CURVES && strcmp(d->x, "step") != 0 && strcmp(d->x, "epoch") != 0)
+        return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "%s: figures: '%s': x: expected step or epoch, found '%s'", e->name,
+                        d->title, d->x);
+    if (d->draw == GLS_EXPERIMENT_POINTS) GLS_TRY(check_figure(e, "figures", d->y));
+    return check_names(e, "figures", &d->arms);
+}
+
+static gls_status check_scales(const gls_experiment *e) {
     const gls_experiment_scale *scale = e->text->scales.item;
-    GLS_TRY(check_arms(e));
-    for (int64_t i = 0; i < e->text->expect.count; i++) GLS_TRY(check_claim(e, &claim[i]));
-    for (int64_t i = 0; i < e->text->figures.count; i++) GLS_TRY(check_names(e, "figures", &drawing[i].arms));
-    for (int64_t i = 0; i < e->text->scales.count; i++)
+    for (int64_t i = 0; i < e->text->scales.count; i++) {
         if (scale[i].tune_seeds > scale[i].seeds)
             return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "%s: scale '%s': tune_seeds is greater than seeds", e->name,
                             scale[i].name);
+        for (int64_t k = 0; k < i; k++)
+            if (strcmp(scale[i].name, scale[k].name) == 0)
+                return gls_fail(e->ctx, GLS_ERR_ARGUMENT, "%s: scales: '%s' is there twice", e->name, scale[i].name);
+    }
+    return GLS_OK;
+}
+
+static gls_status check(const gls_experiment *e) {
+    const gls_experiment_claim *claim = e->text->expect.item;
+    const gls_experiment_drawing *drawing = e->text->figures.item;
+    GLS_TRY(check_arms(e));
+    GLS_TRY(check_scales(e));
+    for (int64_t i = 0; i < e->text->show.count; i++) GLS_TRY(check_figure(e, "show", e->text->show.item[i]));
+    for (int64_t i = 0; i < e->text->expect.count; i++) GLS_TRY(check_claim(e, &claim[i]));
+    for (int64_t i = 0; i < e->text->figures.count; i++) GLS_TRY(check_drawing(e, &drawing[i]));
     return GLS_OK;
 }
 

@@ -53,6 +53,7 @@ static gls_status write_result(gls_experiment_runner *r, gls_experiment_verdict 
 static gls_status run_all(gls_experiment_runner *r, gls_experiment_verdict *verdict, char **json) {
     GLS_TRY(make_room(r));
     GLS_TRY(gls_experiment_stages(r));
+    GLS_TRY(gls_experiment_check_named(r));
     return write_result(r, verdict, json);
 }
 

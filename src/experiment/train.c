@@ -15,13 +15,18 @@ static void watch(void *user, const gls_progress *progress) {
     gls_experiment_job_look(user, share < 1 ? share : 0.99);
 }
 
-/* Numbers as figures under their names; of a list of domains as domains.NUMBER.FIGURE. */
+static double number(const json_t *value) {
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* Numbers as figures under their names, also those that are not finite; of a list of domains as domains.NUMBER.FIGURE.
+ */
 static void keep_result(json_t *outcome, json_t *result) {
     const char *name;
     json_t *value, *domain;
     size_t i;
     json_object_foreach(result, name, value) {
-        if (json_is_number(value)) gls_experiment_outcome_figure(outcome, name, json_number_value(value));
+        if (json_is_number(value) || json_is_null(value)) gls_experiment_outcome_figure(outcome, name, number(value));
     }
     json_array_foreach(json_object_get(result, "domains"), i, domain) {
         json_object_foreach(domain, name, value) {
@@ -33,8 +38,7 @@ static void keep_result(json_t *outcome, json_t *result) {
 }
 
 static double at(const json_t *series, const char *field, size_t i) {
-    const json_t *value = json_array_get(json_object_get(series, field), i);
-    return json_is_number(value) ? json_number_value(value) : NAN;
+    return number(json_array_get(json_object_get(series, field), i));
 }
 
 static void keep_series(json_t *outcome, json_t *all) {
@@ -49,18 +53,19 @@ static void keep_series(json_t *outcome, json_t *all) {
     }
 }
 
-/* Every number that a measure found is a series MEASURE.FIGURE; what it called meaningless is none. */
+/* Every number that a measure found is a point of the series MEASURE.FIGURE, unless it called it meaningless. */
 static void keep_measures(json_t *outcome, const json_t *measures) {
     size_t i;
     json_t *one, *value;
     const char *figure;
     json_array_foreach(measures, i, one) {
         json_t *result = json_object_get(one, "result");
-        if (json_is_string(json_object_get(result, "meaningless"))) continue;
+        bool meaningless = json_is_string(json_object_get(result, "meaningless"));
         json_object_foreach(result, figure, value) {
             char name[160];
             snprintf(name, sizeof name, "%s.%s", json_string_value(json_object_get(one, "measure")), figure);
-            if (json_is_number(value))
+            gls_experiment_outcome_series(outcome, name);
+            if (json_is_number(value) && !meaningless)
                 gls_experiment_outcome_point(outcome, name, json_integer_value(json_object_get(one, "step")),
                                              json_number_value(json_object_get(one, "epoch")),
                                              json_number_value(value));

@@ -13,6 +13,7 @@ typedef struct gls_series {
 
 void gls_series_add(gls_series *series, double x, double y);
 int64_t gls_series_count(const gls_series *series);
+double gls_series_last(const gls_series *series); /* the newest y; NaN: there is none */
 /* The points, oldest first: x, y [gls_series_count]. */
 void gls_series_copy(const gls_series *series, double *x, double *y);
 gls_status gls_series_arrays(gls_context *ctx, gls_series *series, const char *prefix, gls_arrays *arrays);

@@ -47,13 +47,8 @@ static gls_status report_clips(const gls_monitor *m, gls_measure_result *out) {
     return gls_measure_result_number(out, "smoothed_over", "looks", m->clips.looks);
 }
 
-static double last_smoothness(const gls_monitor *m) {
-    int64_t added = (int64_t)m->moves->added;
-    return added > 0 ? m->moves->y[(added - 1) % GLS_SERIES_POINTS] : NAN;
-}
-
 static gls_status report_smoothness(const gls_monitor *m, gls_measure_result *out) {
-    GLS_TRY(gls_measure_result_number(out, "smoothness", "1/lr", last_smoothness(m)));
+    GLS_TRY(gls_measure_result_number(out, "smoothness", "1/lr", gls_series_last(m->moves)));
     GLS_TRY(gls_measure_result_headline(out, "smoothness"));
     GLS_TRY(gls_measure_result_number(out, "refused_moves", "steps", (double)m->counters.refused_moves));
     return gls_series_report_smoothness(m->moves, out);
@@ -135,7 +130,7 @@ void gls_monitor_record(const gls_monitor *m, gls_record *record) {
     gls_record_set(record, "clip_frequency", m->clips.looks > 0 ? m->clips.share : NAN);
     gls_record_set(record, "clip_frequency_low", clips.low);
     gls_record_set(record, "clip_frequency_high", clips.high);
-    gls_record_set(record, "smoothness", last_smoothness(m));
+    gls_record_set(record, "smoothness", gls_series_last(m->moves));
     gls_record_set(record, "looks", (double)m->counters.looks);
     gls_record_set(record, "refused_looks", (double)m->counters.refused_looks);
 }

@@ -3,7 +3,7 @@
 
 const known = [
   { section: "Curves" },
-  { title: "Training loss", series: ["loss"], log: true, about: "Of the mini-batches, mean over mass." },
+  { title: "Training loss", series: ["loss"], log: true, about: "Of the mini-batches: the mean over their examples, by weight." },
   { title: "Held-out loss", series: ["validation_loss", "test_loss", "train_loss"], log: true, about: "Over the whole set that the run watches." },
   { title: "Held-out accuracy", series: ["validation_accuracy", "test_accuracy", "train_accuracy"], about: "Share of examples classified rightly." },
   { title: "Time-averaged loss", series: ["last_window_loss"], log: true, about: "Mean over the last full window of steps." },

@@ -122,6 +122,9 @@ static void mistakes_are_named(void **state) {
     static said s;
     static const char *const wrong[][2] = {
         {"{name: diversity, from: 100, limit: 50}", "limit is 50"},
+        {"{name: diversit, from: 100}", "unknown batch rule or schedule 'diversit'; did you mean 'diversity'?"},
+        {"{name: cosin, from: 100}", "unknown batch rule or schedule 'cosin'; did you mean 'cosine'?"},
+        {"{name: diversity, from: 10, every: 0}", "every: expected more than 0"},
         {"{name: diversty}", "diversty"},
         {"{name: diversity, fraction: 0}", "fraction"},
         {"{name: goodput}", "step_time"},

@@ -28,6 +28,8 @@ static void words_of_other_tools(void **state) {
     (void)state;
     static const slip slips[] = {
         {TRAIN "--set train.batch_size=3", "unknown option 'batch_size' of train; did you mean 'batch'?"},
+        {TRAIN "--set 'measure={gradient_diversity: {evry: 1}}'",
+         "unknown option 'evry' of gradient_diversity; did you mean 'every'?"},
         {TRAIN "--set train.num_epochs=3", "did you mean 'epochs'?"},
         {TRAIN "--set train.learning_rate=3", "unknown option 'learning_rate' of train; did you mean 'method.lr'?"},
         {TRAIN "--set train.lr=3", "did you mean 'method.lr'?"},

@@ -325,6 +325,10 @@ static void domains_have_figures(void **state) {
 
 /* ---- what is refused ---- */
 
+#define SOLVED                                                                                                     \
+    "kind: solve\nconfig: {problem: {name: quadratic}, method: sgd, solve: {steps: 1}}\nscales: [{name: quick}]\n" \
+    "arms: [{name: a}]\n"
+
 static void slips_are_named(void **state) {
     (void)state;
     static const struct {
@@ -358,6 +362,20 @@ static void slips_are_named(void **state) {
          "kind: solve\nconfig: {problem: {name: quadratic}, method: sgd, solve: {steps: 1}}\nscales: [{name: small}]\n"
          "arms: [{name: a}]\nexpect: [{say: s, figure: f, of: {a: 1}, at_least: 0}]\n",
          "no scale 'quick'"},
+        {HEAD SOLVED "expect: [{say: s, figure: value, of: {}, at_least: 0}]\n", "weights of arms"},
+        {HEAD SOLVED "expect: [{say: s, figure: value, of: {a: 0}, at_least: 0}]\n", "other than 0"},
+        {HEAD SOLVED "expect: [{say: s, figure: 'value:lst', of: {a: 1}, at_least: 0}]\n", "behind the colon"},
+        {HEAD SOLVED "expect: [{say: s, figure: valu, of: {a: 1}, at_least: 0}]\n", "did you mean 'value'?"},
+        {HEAD SOLVED "expect: [{say: s, figure: 'exces:last', of: {a: 1}, at_least: 0}]\n",
+         "no run has a series 'exces'; did you mean 'excess'?"},
+        {HEAD SOLVED "expect: [{say: s, figure: value, of: {a: 1}, at_least: 0}]\nfigures: [{title: F, draw: curves, "
+                     "x: epoc, y: value}]\n",
+         "expected step or epoch"},
+        {HEAD SOLVED "expect: [{say: s, figure: value, of: {a: 1}, at_least: 0}]\nshow: ['value:end']\n",
+         "behind the colon"},
+        {HEAD "config: {method: sgd}\nscales: [{name: quick}, {name: quick}]\narms: [{name: a}]\n"
+              "expect: [{say: s, figure: f, of: {a: 1}, at_least: 0}]\n",
+         "scales: 'quick' is there twice"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         gls_context *ctx = make_context(1, 1);

@@ -193,6 +193,9 @@ static void bad_input_is_refused(void **state) {
     refuses(norms, (gls_monitor_batch){0, 1, norm2, 1}, "at least one");
     refuses(norms, (gls_monitor_batch){2, 1, negative, 1}, "norm of group 1 is -1");
     refuses(norms, (gls_monitor_batch){2, 1, norm2, -1}, "mean");
+    refuses(norms, (gls_monitor_batch){2, 1, norm2, 4.2}, "not that of the sum");
+    refuses(norms, (gls_monitor_batch){2, -3, norm2, 1}, "2 groups of -3 examples");
+    refuses(norms, (gls_monitor_batch){2, 1, .factor = infinite}, "factor of group 1 is inf");
     refuses(norms, (gls_monitor_batch){2, 1, NULL, 0, .g = block}, "without a layout");
     refuses(norms, (gls_monitor_batch){2, 1, norm2, 1, .index = index}, "number of examples");
     refuses(norms, (gls_monitor_batch){2, 1, .factor = negative}, "factor of group 1");
@@ -216,6 +219,37 @@ static void bad_input_is_refused(void **state) {
     assert_null(none);
 }
 
+/* A state is numbers from a file. Those that count places in a ring are no places before they were looked at. */
+static void no_state_reaches_beyond_a_ring(void **state) {
+    static const double wrong[] = {-7, -1e15, 9e18, NAN, INFINITY};
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        gls_monitor *monitor = make_monitor(ctx, 1, 0, "samples", "64");
+        gls_arrays arrays = {0};
+        GOOD(gls_monitor_arrays(monitor, "", &arrays));
+        int found = 0;
+        for (int64_t i = 0; i < arrays.count; i++) {
+            if (strstr(arrays.item[i].name, "series")) found++, *(double *)arrays.item[i].data = wrong[k];
+            if (strstr(arrays.item[i].name, "tail_added") && isfinite(wrong[k]))
+                found++, *(int64_t *)arrays.item[i].data = (int64_t)wrong[k];
+        }
+        assert_int_equal(found, isfinite(wrong[k]) ? 2 : 1);
+        gls_arrays_clear(ctx, &arrays);
+        rows r;
+        draw_rows(&r, 0);
+        const gls_real *const g[1] = {r.g};
+        GOOD(gls_monitor_look(monitor, &(gls_monitor_batch){.count = N, .g = g}));
+        GOOD(gls_monitor_moved(monitor, &(gls_monitor_move){1, 4, 1, 0}));
+        gls_monitor_report report;
+        GOOD(gls_monitor_read(monitor, &report));
+        assert_int_equal(result_of(&report, "tail_index")->sample, N);
+        const gls_measure_result *smoothness = result_of(&report, "smoothness");
+        assert_int_equal(gls_measure_result_find(smoothness, "gradient_norms")->count, 1);
+        NEAR(gls_measure_result_get(smoothness, "smoothness"), 2, 1e-12);
+        gls_monitor_report_clear(&report);
+        gls_monitor_destroy(monitor);
+    }
+}
+
 static int open_context(void **state) {
     ctx = make_context();
     return 0;
@@ -234,6 +268,7 @@ int main(void) {
         cmocka_unit_test(tail_index_forgets_the_oldest_rows),
         cmocka_unit_test(suspects_are_named),
         cmocka_unit_test(bad_input_is_refused),
+        cmocka_unit_test(no_state_reaches_beyond_a_ring),
     };
     return cmocka_run_group_tests(list, open_context, close_context);
 }

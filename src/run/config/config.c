@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/io.h"
 #include "base/value.h"
 #include "base/yaml.h"
 #include "run/config/settings.h"
@@ -39,10 +41,23 @@ gls_status gls_config_parse(gls_context *ctx, const char *name, const char *text
     return to_sections(ctx, name, value, out);
 }
 
+/* A run's folder given for its configuration, as most verbs take it. */
+static gls_status check_no_folder(gls_context *ctx, const char *path) {
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) return GLS_OK;
+    char *own = gls_sprintf(ctx, "%s/config.yaml", path);
+    if (!own) return GLS_ERR_MEMORY;
+    bool run = gls_file_exists(own);
+    gls_free(ctx, own);
+    return gls_fail(ctx, GLS_ERR_ARGUMENT, "%s: expected a configuration, found a folder%s%s%s", path,
+                    run ? "; that of the run in it is " : "", run ? path : "", run ? "/config.yaml" : "");
+}
+
 gls_status gls_config_read(gls_context *ctx, const char *path, gls_value **out) {
     GLS_GIVEN(ctx, ctx, path, out);
     *out = NULL;
     gls_value *value = NULL;
+    GLS_TRY(check_no_folder(ctx, path));
     GLS_TRY(gls_yaml_read_file(ctx, path, &value));
     return to_sections(ctx, path, value, out);
 }

@@ -49,7 +49,7 @@ static gls_status refuse(gls_training *t, const gls_step_report *report) {
                     "%g); the weights are those before this step. Try a smaller method.lr, a clipped or normalised "
                     "method%s",
                     (long long)t->counters.steps + 1, (long long)report->nonfinite,
-                    (long long)gls_problem_size(t->problem), t->estimate.loss,
+                    (long long)gls_problem_size(t->problem), isnan(t->estimate.loss) ? (double)NAN : t->estimate.loss,
                     stop ? ", or train.nonfinite: skip" : "; many steps in a row were refused");
 }
 
@@ -64,12 +64,11 @@ static void say_span(const gls_training *t) {
                  span > 0 ? "" : " (train.drop_last: true leaves such a mini-batch out)");
 }
 
-static gls_status accept(gls_training *t, const gls_step_report *report, gls_stepper_end end) {
+static gls_status accept(gls_training *t, gls_stepper_end end) {
     if (end == GLS_STEP_OVERFLOWED)
-        return gls_fail(
-            t->ctx, GLS_ERR_NONFINITE,
-            "step %lld: the gradient is finite, but the step itself is not (its norm is %g); try a smaller method.lr",
-            (long long)t->counters.steps + 1, report->update_norm);
+        return gls_fail(t->ctx, GLS_ERR_NONFINITE,
+                        "step %lld: the gradient is finite, but the step itself is not; try a smaller method.lr",
+                        (long long)t->counters.steps + 1);
     t->counters.refused_in_a_row = 0;
     say_span(t);
     double *loss = &t->counters.loss, now = t->estimate.loss;
@@ -112,7 +111,7 @@ gls_status gls_training_advance(gls_training *t, gls_stepper_end *end) {
     GLS_TRY(gls_training_step(&stepper, &report, end));
     sent = gls_comm_bytes(comm) - sent;
     if (*end == GLS_STEP_DONE) return GLS_OK;
-    GLS_TRY(*end == GLS_STEP_REFUSED ? refuse(t, &report) : accept(t, &report, *end));
+    GLS_TRY(*end == GLS_STEP_REFUSED ? refuse(t, &report) : accept(t, *end));
     t->epoch = gls_batches_epoch(t->batches);
     t->stepped = true;
     t->counters.steps++;

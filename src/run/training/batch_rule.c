@@ -92,6 +92,8 @@ static gls_status set_up(gls_batches_rule *r) {
     if (r->limit < r->rows)
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "train.batch: limit is %lld, but the batch begins at %lld (from)",
                         (long long)r->limit, (long long)r->rows);
+    if (!(r->common->every.amount > 0))
+        return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "train.batch: every: expected more than 0 epochs or steps, found 0");
     if (r->common->rate != GLS_RATE_NONE) GLS_TRY(gls_method_scale_rate(t->method, 1));
     return make_measure(r);
 }
