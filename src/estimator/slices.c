@@ -2,6 +2,7 @@
  * then the tiles, over all slices of the section. */
 #include "estimator/pass.h"
 
+#include "base/clock.h"
 #include "base/kernels.h"
 
 #include <math.h>
@@ -138,11 +139,13 @@ static gls_status all_slices_task(void *user, int64_t task, int worker) {
 }
 
 static gls_status tile_task(void *user, int64_t tile, int worker) {
-    const gls_pass_job *job = user;
+    gls_pass_job *job = user;
     gls_problem *p = job->pass->problem;
     const gls_workspace *work = job->work;
-    return p->type->gradient_tile(p, work->self, work->args, job->section.count, job->request->product,
-                                  job->request->weighted ? work->weight : NULL, tile, job->request->g);
+    GLS_TRY(p->type->gradient_tile(p, work->self, work->args, job->section.count, job->request->product,
+                                   job->request->weighted ? work->weight : NULL, tile, job->request->g));
+    if (job->parted && job->last_section) gls_pass_parts_made(job, tile, worker);
+    return GLS_OK;
 }
 
 static gls_status all_tiles_task(void *user, int64_t task, int worker) {
@@ -162,5 +165,9 @@ gls_status gls_pass_run_section(gls_pass_job *job) {
         GLS_TRY(gls_parallel(pass->ctx, job->section.count, slice_task, job));
     if (!job->request->g || job->request->explicit_slices) return GLS_OK;
     int64_t tiles = gls_problem_tiles(pass->problem);
-    return serial ? gls_parallel(pass->ctx, 1, all_tiles_task, job) : gls_parallel(pass->ctx, tiles, tile_task, job);
+    double began = gls_seconds();
+    gls_status status =
+        serial ? gls_parallel(pass->ctx, 1, all_tiles_task, job) : gls_parallel(pass->ctx, tiles, tile_task, job);
+    pass->tile_seconds += gls_seconds() - began;
+    return status;
 }
