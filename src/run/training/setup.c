@@ -130,12 +130,15 @@ static gls_status make_method(gls_training *t) {
     return GLS_OK;
 }
 
-/* Dense is what estimators do without one. */
+/* Dense is what estimators do without one, and then passes may overlap its sums with computing. */
 static gls_status make_exchange(gls_training *t) {
-    const gls_value *spec = t->train->exchange;
-    const gls_value *name = spec && spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "name") : spec;
-    if (!name || (name->text && strcmp(name->text, "dense") == 0)) return GLS_OK;
-    return gls_comm_exchange_create(t->ctx, spec, gls_problem_size(t->problem), (uint64_t)t->train->seed, &t->exchange);
+    GLS_TRY(gls_comm_exchange_create(t->ctx, t->train->exchange, gls_problem_size(t->problem), (uint64_t)t->train->seed,
+                                     &t->exchange));
+    if (strcmp(gls_comm_exchange_name(t->exchange), "dense") != 0) return GLS_OK;
+    gls_comm_overlap(gls_context_comm(t->ctx), gls_comm_exchange_overlaps(t->exchange));
+    gls_comm_exchange_destroy(t->exchange);
+    t->exchange = NULL;
+    return GLS_OK;
 }
 
 static gls_status make_estimator(gls_training *t) {
