@@ -180,40 +180,42 @@ static void other_sets_follow(void **state) {
     counting_end(&c, ctx);
 }
 
+/* Text, options, what is said of it. */
+static const char *const bad[][3] = {
+    {"a,b\n1,2\n3\n", NULL, "t.csv:3: 1 fields, expected 2"},
+    {"a,b\n1,2,3\n", NULL, "t.csv:2: 3 fields"},
+    {"a,b\n1,\"x\n\ny\"\nz,q\n", NULL, "t.csv:5: column 'a': 'z' is not a number as those above"},
+    {"a,b\r1,x\rz,q\r", NULL, "t.csv:3: column 'a': 'z'"},
+    {"a,b\n1,2\n3,x\"y\n", NULL, "t.csv:3: a quote inside"},
+    {"a,b\n1,2\n3,\"x\ny", NULL, "t.csv:3: a quote is not closed"},
+    {"a,a\n1,2\n", NULL, "columns 1 and 2 are both called 'a'"},
+    {"1,2\n3,4\n", NULL, "t.csv:1: the first line holds numbers only"},
+    {"a;b\n3;4\n", NULL, "option delimiter"},
+    {",b\n3,4\n", NULL, "column 1 has no name"},
+    {"a,b\n", NULL, "no examples"},
+    {"", NULL, "no examples"},
+    {"a,b\n1,2\n", "{target: bb}", "target: there is no column 'bb'; did you mean 'b'?"},
+    {"a,b\n1,2\n3,x\"y\n4,\"z\"\n", NULL, "t.csv:3: a quote inside"},
+    {"a,b\n1,2\n3,\"x\ny\"z\n4,\"z\"\n", NULL, "t.csv:4: a quote inside of a field, or text behind"},
+    {"a,b\n1,\"2\"\n3,\"\"\n", NULL, "1 values are missing: 'b' 1 (first in line 3)"},
+    {"a,b\n1,2\n", "{ignore: [a, b]}", "no column of features is left"},
+    {"a,b,w\n1,2,0\n", "{weight: w}", "column 'w': row 0 has weight 0"},
+    {"a,b,w\n1,2,x\n", "{weight: w}", "t.csv:2: column 'w': 'x' is not a number"},
+    {"a,b,y\n1,2,\n", "{target: y}", "t.csv:2: column 'y': the value is missing"},
+    {"a,k\n1,2.5\n", "{key: k}", "key 2.5"},
+    {"a,b\n1,x\n1,y\n1,z\n", "{most_categories: 2}", "t.csv:4: column 'b': 'z' is one text more than the 2"},
+    {"a,b\n1,\n1,\n", "{fill: mean}", "column 'b' has no value"},
+    {"a=x,a\n1,x\n", NULL, "'a=x' is called like a category of column 'a'"},
+    {"a,b\n1e400,1\n", NULL, "t.csv:2: column 'a': a number is too large"},
+    {"a,b\n1,-inf\n2,3\n", NULL, "t.csv:2: column 'b': '-inf' is not finite"},
+    {"a,b\n1,Infinity\n", NULL, "t.csv:2: column 'b': 'Infinity' is not finite"},
+    {"a,b\n1,2\n2,inf\n", NULL, "t.csv:3: column 'b': 'inf' is not a number"},
+};
+
 static void refuses(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
     gls_source *s;
-    static const char *const bad[][3] = {
-        {"a,b\n1,2\n3\n", NULL, "t.csv:3: 1 fields, expected 2"},
-        {"a,b\n1,2,3\n", NULL, "t.csv:2: 3 fields"},
-        {"a,b\n1,\"x\n\ny\"\nz,q\n", NULL, "t.csv:5: column 'a': 'z' is not a number as those above"},
-        {"a,b\r1,x\rz,q\r", NULL, "t.csv:3: column 'a': 'z'"},
-        {"a,b\n1,2\n3,x\"y\n", NULL, "t.csv:3: a quote inside"},
-        {"a,b\n1,2\n3,\"x\ny", NULL, "t.csv:3: a quote is not closed"},
-        {"a,a\n1,2\n", NULL, "columns 1 and 2 are both called 'a'"},
-        {"1,2\n3,4\n", NULL, "t.csv:1: the first line holds numbers only"},
-        {"a;b\n3;4\n", NULL, "option delimiter"},
-        {",b\n3,4\n", NULL, "column 1 has no name"},
-        {"a,b\n", NULL, "no examples"},
-        {"", NULL, "no examples"},
-        {"a,b\n1,2\n", "{target: bb}", "target: there is no column 'bb'; did you mean 'b'?"},
-        {"a,b\n1,2\n3,x\"y\n4,\"z\"\n", NULL, "t.csv:3: a quote inside"},
-        {"a,b\n1,2\n3,\"x\ny\"z\n4,\"z\"\n", NULL, "t.csv:4: a quote inside of a field, or text behind"},
-        {"a,b\n1,\"2\"\n3,\"\"\n", NULL, "1 values are missing: 'b' 1 (first in line 3)"},
-        {"a,b\n1,2\n", "{ignore: [a, b]}", "no column of features is left"},
-        {"a,b,w\n1,2,0\n", "{weight: w}", "column 'w': row 0 has weight 0"},
-        {"a,b,w\n1,2,x\n", "{weight: w}", "t.csv:2: column 'w': 'x' is not a number"},
-        {"a,b,y\n1,2,\n", "{target: y}", "t.csv:2: column 'y': the value is missing"},
-        {"a,k\n1,2.5\n", "{key: k}", "key 2.5"},
-        {"a,b\n1,x\n1,y\n1,z\n", "{most_categories: 2}", "t.csv:4: column 'b': 'z' is one text more than the 2"},
-        {"a,b\n1,\n1,\n", "{fill: mean}", "column 'b' has no value"},
-        {"a=x,a\n1,x\n", NULL, "'a=x' is called like a category of column 'a'"},
-        {"a,b\n1e400,1\n", NULL, "t.csv:2: column 'a': a number is too large"},
-        {"a,b\n1,-inf\n2,3\n", NULL, "t.csv:2: column 'b': '-inf' is not finite"},
-        {"a,b\n1,Infinity\n", NULL, "t.csv:2: column 'b': 'Infinity' is not finite"},
-        {"a,b\n1,2\n2,inf\n", NULL, "t.csv:3: column 'b': 'inf' is not a number"},
-    };
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         gls_status status = open_text(ctx, bad[k][0], bad[k][1], GLS_PART_TRAIN, NULL, &s);
         if (status != GLS_ERR_INPUT) fail_msg("%s: status %d, %s", bad[k][0], status, gls_context_message(ctx));
