@@ -26,7 +26,7 @@ from ._watch import Seen, Watch
 
 SOURCES = ("examples", "microbatches", "ranks", "norm_layers")
 # What a look costs in multiply-adds of a plain step: one in a norm, a number that is read, a layer's hooks; and what a
-# plain step takes for each tensor of parameters, and its optimizer for each parameter. Measured on CPUs, rounded up; ours.
+# plain step takes for each tensor of parameters, and its optimizer for each parameter. Measured on CPUs; ours.
 NORMS, TOUCHED, CALL, LAYER, REST = 2.0, 24.0, 1.2e7, 8e6, 160.0
 COPIES = 5.0  # Numbers touched for each parameter, where smoothness is asked for.
 CALIBRATE = 16  # Looks from one at all layers to the next, where normalisation layers stand for them. Ours.
