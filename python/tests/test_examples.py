@@ -21,7 +21,7 @@ def example(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "arguments", "needs"),
     [
-        ("t5_microbatch", (40,), "transformers"),
+        ("t5_microbatch", (100,), "transformers"),
         ("conformer_microbatch", (40,), "torch"),
         ("resnet_sngm", (10, 256, 8), "torch"),
         ("gpt_acclip", (60,), "torch"),
@@ -35,7 +35,7 @@ def test_examples_learn(name, arguments, needs, example, capsys):
         warnings.simplefilter("ignore")
         losses = example(name).train(*arguments)
     few = max(1, len(losses) // 5)
-    assert sum(losses[-few:]) < 0.8 * sum(losses[:few])
+    assert sum(losses[-few:]) < 0.85 * sum(losses[:few])
     assert "step 0: loss" in capsys.readouterr().out
 
 

@@ -121,6 +121,8 @@ class Explicit:
 def _gram_norm2(left: Tensor, right: Tensor) -> Tensor:
     """[groups] |left^T right|^2 of [groups, n, p] and [groups, n, q], by products of rows with rows; those of the first
     half with the second count twice, so that a good half of all products is enough."""
+    if left.shape[1] == 1:
+        return _squares(left) * _squares(right)
     half = left.shape[1] // 2
     if half < LEAST:
         return (left @ left.mT).mul_(right @ right.mT).sum((1, 2))

@@ -25,9 +25,9 @@ from ._regression import Regression
 from ._watch import Seen, Watch
 
 SOURCES = ("examples", "microbatches", "ranks", "norm_layers")
-# What a look costs in multiply-adds of a plain step: one in a norm, a number that is read, a layer's hooks; and what an
-# optimizer's step takes for each parameter. Measured on CPUs, rounded up; ours.
-NORMS, TOUCHED, CALL, REST = 2.0, 24.0, 2e6, 160.0
+# What a look costs in multiply-adds of a plain step: one in a norm, a number that is read, a layer's hooks; and what a
+# plain step takes for each tensor of parameters, and its optimizer for each parameter. Measured on CPUs; ours.
+NORMS, TOUCHED, CALL, LAYER, REST = 2.0, 24.0, 1.2e7, 8e6, 160.0
 COPIES = 5.0  # Numbers touched for each parameter, where smoothness is asked for.
 CALIBRATE = 16  # Looks from one at all layers to the next, where normalisation layers stand for them. Ours.
 WRITE = 100  # Looks from one writing of all results to the next. Ours.
@@ -360,7 +360,7 @@ class GradientMonitor:
         whole = self._watch.only is None
         if whole:
             self._cover(seen)
-            self._counts["plain"] = self._watch.work.plain + REST * size_of(self.model)
+            self._counts["plain"] = self._watch.work.plain + self._rest()
         if self._whole is not None:
             of_layers = torch.tensor([name in self._layers for name in seen.names])
             if not bool(of_layers.any()):
@@ -384,11 +384,11 @@ class GradientMonitor:
             self._warn(f"no look: micro-batches of {seen.sizes} examples: expected at least two of one size")
             return False
         self._cover(seen)
-        self._counts["plain"] = (3.0 * sum(seen.sizes) + REST) * size_of(self.model)
+        self._counts["plain"] = 3.0 * sum(seen.sizes) * size_of(self.model) + self._rest(len(seen.sizes))
         norms, mean = seen.norm2.cpu().sum(1) / scale**2, seen.mean_norm2.cpu().sum() / scale**2
         self._feed(self.monitor, norms, mean, group=seen.sizes[0])
         reads = 2.0 * len(seen.sizes) + (0 if self._moves is None else COPIES)
-        self._count(0.0, reads * size_of(self.model), len(seen.names))
+        self._count(0.0, reads * size_of(self.model), len(seen.sizes) * len(seen.names))
         return True
 
     def _look_at_ranks(self, scale: float) -> None:
@@ -399,7 +399,7 @@ class GradientMonitor:
         examples = sum(self._watch.sizes())
         self._covered = 1.0
         # Ranks look together: what each counted from its own examples might differ.
-        self._counts["plain"] = (3.0 + REST) * size_of(self.model)
+        self._counts["plain"] = 3.0 * size_of(self.model) + self._rest()
         self._feed(self.monitor, norms / scale**2, mean / scale**2, group=max(1, examples))
         self._count(0.0, 2.0 * size_of(self.model), 0)
 
@@ -407,6 +407,11 @@ class GradientMonitor:
         to.look(norms=norm2.sqrt().numpy(), mean_norm=math.sqrt(float(mean_norm2)), **rest)
         if self._clipped is not None and to is self.monitor:
             to.look(factors=np.array([self._clipped]))
+
+    def _rest(self, passes: int = 1) -> float:
+        """What a plain step costs beside the products of its layers."""
+        tensors = sum(p.requires_grad for p in self.model.parameters())
+        return REST * size_of(self.model) + LAYER * tensors * passes
 
     def _count(self, norms: float, touched: float, calls: int) -> None:
         """What this look has cost, and from that when the next one is due."""
