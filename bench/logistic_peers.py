@@ -4,7 +4,7 @@ Usage: logistic_peers.py BUILD DATA.libsvm... [--rounds N]
 
 All minimise mean log loss + |w|^2 / (2 n), without an intercept, data in memory; the optimum is liblinear's at tolerance
 1e-10, checked by its gradient. Every one runs at its best setting: of the lists below, the one that reaches the goal
-soonest. Then these alternate; printed are medians. Time is that of `fit` and `train`, and of ours (the C API, one thread
+soonest. Then these alternate; printed are medians. Time is the processor's, of one thread each: that of `fit` and `train`, and of ours (the C API, one thread
 as the others) from the making of the problem to the last step; looking whether the goal is reached is not timed. With
 the interpreter of an environment that has scikit-learn and liblinear-official."""
 import argparse
@@ -48,9 +48,9 @@ class Liblinear:
 
     def run(self, setting, target):
         how = parameter(f"{setting} -c 1 -B -1 -q")
-        start = time.perf_counter()
+        start = time.process_time()
         model = train(self.problem, how)
-        spent = time.perf_counter() - start
+        spent = time.process_time() - start
         w = np.array(model.w[: self.x.shape[1]])
         return spent, loss_of(self.x, self.y, w if model.label[0] == 1 else -w)
 
@@ -72,9 +72,9 @@ class Sgd:
         epochs, kind, rate, average = setting
         model = SGDClassifier(loss="log_loss", alpha=1 / len(self.y), fit_intercept=False, max_iter=epochs, tol=None,
                               learning_rate=kind, eta0=rate or 0.01, average=average, random_state=1, power_t=0.25)
-        start = time.perf_counter()
+        start = time.process_time()
         model.fit(self.x, self.y)
-        return time.perf_counter() - start, loss_of(self.x, self.y, model.coef_[0])
+        return time.process_time() - start, loss_of(self.x, self.y, model.coef_[0])
 
 
 class Ours:
