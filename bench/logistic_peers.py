@@ -90,10 +90,10 @@ class Ours:
         for batch, epochs in itertools.product((16, 32, 64, 128, 256, 512), (0.25, 0.5, 0.75, 1, 2, 3, 5)):
             steps = math.ceil(epochs * self.n / batch)
             for rate in (0.03, 0.1, 0.3, 1, 3):
-                yield batch, steps, f"{{name: msgd, beta: 0.9, lr: {{name: poly, value: {rate}}}}}", ""
-                yield batch, steps, f"{{name: sgd, lr: {{name: poly, value: {10 * rate}}}}}", ""
+                yield batch, steps, f"{{name: msgd, beta: 0.9, lr: {{name: poly, from: {rate}}}}}", ""
+                yield batch, steps, f"{{name: sgd, lr: {{name: poly, from: {10 * rate}}}}}", ""
             for rate in (0.03, 0.1, 0.3):
-                yield batch, steps, f"{{name: adam, lr: {{name: poly, value: {rate}}}}}", ""
+                yield batch, steps, f"{{name: adam, lr: {{name: poly, from: {rate}}}}}", ""
                 yield batch, steps, f"{{name: adagrad, lr: {rate}}}", ""
 
     def run(self, setting, target):
