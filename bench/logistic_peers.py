@@ -118,6 +118,7 @@ def best_of(side, target):
 
 def compare(build, path, rounds):
     x, y = load_svmlight_file(path)
+    x.indices, x.indptr = x.indices.astype(np.int32), x.indptr.astype(np.int32)  # as SGDClassifier takes them alone
     y = np.where(y > 0, 1.0, -1.0)
     peer = Liblinear(x, y)
     model = train(peer.problem, parameter("-s 0 -e 1e-10 -c 1 -B -1 -q"))
