@@ -4,9 +4,9 @@ Usage: logistic_peers.py BUILD DATA.libsvm... [--rounds N]
 
 All minimise mean log loss + |w|^2 / (2 n), without an intercept, data in memory; the optimum is liblinear's at tolerance
 1e-10, checked by its gradient. Every one runs at its best setting: of the lists below, the one that reaches the goal
-soonest. Then these alternate; printed are medians. Time is the processor's, of one thread each: that of `fit` and `train`, and of ours (the C API, one thread
-as the others) from the making of the problem to the last step; looking whether the goal is reached is not timed. With
-the interpreter of an environment that has scikit-learn and liblinear-official."""
+soonest. Then these alternate; printed are medians. Time is the processor's, of one thread each: that of `fit` and
+`train`, and of ours (the C API) from the making of the problem to the last step; looking whether the goal is reached is
+not timed. With the interpreter of an environment that has scikit-learn and liblinear-official."""
 import argparse
 import itertools
 import math

@@ -31,7 +31,8 @@ def models():
             return torch.relu(x + y)
 
     def resnet20():
-        blocks = [Block(16 << s if s == 0 or k else 8 << s, 16 << s, 2 if s and k == 0 else 1) for s in range(3) for k in range(3)]
+        blocks = [Block(16 << s if s == 0 or k else 8 << s, 16 << s, 2 if s and k == 0 else 1)
+                  for s in range(3) for k in range(3)]
         return nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), *blocks,
                              nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
