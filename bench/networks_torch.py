@@ -8,7 +8,7 @@ cost us, and the share of a roofline made in the same rounds (roofline_images.c)
 figure on a busy machine."""
 import sys
 
-from alternate import Program, alternate, peers, serve
+from alternate import Program, alternate, peak, peers, serve
 
 
 def models():
@@ -57,6 +57,7 @@ def serve_case(case, variant, threads):
     import torch
     torch.set_num_threads(threads)
     torch.manual_seed(1)
+    before = peak()
     name, rows = case.split("-")
     model, x, y = models()[name](), torch.randn(int(rows), *CASES[case][0]), torch.randint(10, (int(rows),))
     if x.dim() == 4:
@@ -76,7 +77,7 @@ def serve_case(case, variant, threads):
         method.step()
 
     print(torch.__version__, flush=True)
-    serve(step)
+    serve(step, before)
 
 
 def compare(build, case, threads, rounds, variants):
