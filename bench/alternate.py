@@ -44,9 +44,8 @@ def peers(script, case, variants, threads, **environment):
     return programs, versions[0] if versions else "-"
 
 
-def serve(step):
-    """Answers numbers of steps with seconds, processor seconds and the growth of the peak of memory."""
-    before = peak()
+def serve(step, before):
+    """Answers numbers of steps with seconds, processor seconds and the growth of the peak of memory since `before`."""
     for line in sys.stdin:
         start, used = time.perf_counter(), time.process_time()
         for _ in range(int(line)):

@@ -4,9 +4,9 @@ Usage: logistic_peers.py BUILD DATA.libsvm... [--rounds N]
 
 All minimise mean log loss + |w|^2 / (2 n), without an intercept, data in memory; the optimum is liblinear's at tolerance
 1e-10, checked by its gradient. Every one runs at its best setting: of the lists below, the one that reaches the goal
-soonest. Then these alternate; printed are medians. Time is that of `fit` and `train`, and of ours (the C API, one thread
-as the others) from the making of the problem to the last step; looking whether the goal is reached is not timed. With
-the interpreter of an environment that has scikit-learn and liblinear-official."""
+soonest. Then these alternate; printed are medians. Time is the processor's, of one thread each: that of `fit` and
+`train`, and of ours (the C API) from the making of the problem to the last step; looking whether the goal is reached is
+not timed. With the interpreter of an environment that has scikit-learn and liblinear-official."""
 import argparse
 import itertools
 import math
@@ -48,9 +48,9 @@ class Liblinear:
 
     def run(self, setting, target):
         how = parameter(f"{setting} -c 1 -B -1 -q")
-        start = time.perf_counter()
+        start = time.process_time()
         model = train(self.problem, how)
-        spent = time.perf_counter() - start
+        spent = time.process_time() - start
         w = np.array(model.w[: self.x.shape[1]])
         return spent, loss_of(self.x, self.y, w if model.label[0] == 1 else -w)
 
@@ -72,9 +72,9 @@ class Sgd:
         epochs, kind, rate, average = setting
         model = SGDClassifier(loss="log_loss", alpha=1 / len(self.y), fit_intercept=False, max_iter=epochs, tol=None,
                               learning_rate=kind, eta0=rate or 0.01, average=average, random_state=1, power_t=0.25)
-        start = time.perf_counter()
+        start = time.process_time()
         model.fit(self.x, self.y)
-        return time.perf_counter() - start, loss_of(self.x, self.y, model.coef_[0])
+        return time.process_time() - start, loss_of(self.x, self.y, model.coef_[0])
 
 
 class Ours:
@@ -90,10 +90,10 @@ class Ours:
         for batch, epochs in itertools.product((16, 32, 64, 128, 256, 512), (0.25, 0.5, 0.75, 1, 2, 3, 5)):
             steps = math.ceil(epochs * self.n / batch)
             for rate in (0.03, 0.1, 0.3, 1, 3):
-                yield batch, steps, f"{{name: msgd, beta: 0.9, lr: {{name: poly, value: {rate}}}}}", ""
-                yield batch, steps, f"{{name: sgd, lr: {{name: poly, value: {10 * rate}}}}}", ""
+                yield batch, steps, f"{{name: msgd, beta: 0.9, lr: {{name: poly, from: {rate}}}}}", ""
+                yield batch, steps, f"{{name: sgd, lr: {{name: poly, from: {10 * rate}}}}}", ""
             for rate in (0.03, 0.1, 0.3):
-                yield batch, steps, f"{{name: adam, lr: {{name: poly, value: {rate}}}}}", ""
+                yield batch, steps, f"{{name: adam, lr: {{name: poly, from: {rate}}}}}", ""
                 yield batch, steps, f"{{name: adagrad, lr: {rate}}}", ""
 
     def run(self, setting, target):
@@ -118,6 +118,7 @@ def best_of(side, target):
 
 def compare(build, path, rounds):
     x, y = load_svmlight_file(path)
+    x.indices, x.indptr = x.indices.astype(np.int32), x.indptr.astype(np.int32)  # as SGDClassifier takes them alone
     y = np.where(y > 0, 1.0, -1.0)
     peer = Liblinear(x, y)
     model = train(peer.problem, parameter("-s 0 -e 1e-10 -c 1 -B -1 -q"))

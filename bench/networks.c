@@ -174,7 +174,7 @@ static void step(run *r, bool norms) {
     gls_batch_stream_init(&stream, &r->batch);
     gls_pass_request request = {.w = r->w,
                                 .rows = &stream.stream,
-                                .want = GLS_WANT_GRADIENT | (norms ? GLS_WANT_NORMS : 0),
+                                .want = GLS_WANT_GRADIENT | (norms ? GLS_WANT_NORMS | GLS_WANT_SHARED : 0),
                                 .mode = GLS_MODE_TRAIN,
                                 .g = r->g,
                                 .group = norms,

@@ -8,7 +8,7 @@ cost us, and the share of a roofline made in the same rounds (roofline_images.c)
 figure on a busy machine."""
 import sys
 
-from alternate import Program, alternate, peers, serve
+from alternate import Program, alternate, peak, peers, serve
 
 
 def models():
@@ -31,7 +31,8 @@ def models():
             return torch.relu(x + y)
 
     def resnet20():
-        blocks = [Block(16 << s if s == 0 or k else 8 << s, 16 << s, 2 if s and k == 0 else 1) for s in range(3) for k in range(3)]
+        blocks = [Block(16 << s if s == 0 or k else 8 << s, 16 << s, 2 if s and k == 0 else 1)
+                  for s in range(3) for k in range(3)]
         return nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), *blocks,
                              nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
@@ -56,6 +57,7 @@ def serve_case(case, variant, threads):
     import torch
     torch.set_num_threads(threads)
     torch.manual_seed(1)
+    before = peak()
     name, rows = case.split("-")
     model, x, y = models()[name](), torch.randn(int(rows), *CASES[case][0]), torch.randint(10, (int(rows),))
     if x.dim() == 4:
@@ -75,7 +77,7 @@ def serve_case(case, variant, threads):
         method.step()
 
     print(torch.__version__, flush=True)
-    serve(step)
+    serve(step, before)
 
 
 def compare(build, case, threads, rounds, variants):

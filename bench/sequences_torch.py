@@ -11,7 +11,7 @@ the peer's, what norms of every sentence's gradient cost us, and the share of a 
 (roofline.c); the same for processor time, the better figure on a busy machine, where waiting threads sleep."""
 import sys
 
-from alternate import Program, alternate, peers, serve
+from alternate import Program, alternate, peak, peers, serve
 
 QUIET = {"OMP_WAIT_POLICY": "passive"}
 ROWS, LENGTH, VOCABULARY = 16, 128, 8000
@@ -70,6 +70,7 @@ def serve_case(case, variant, threads):
     import torch
     torch.set_num_threads(threads)
     torch.manual_seed(1)
+    before = peak()
     model = models()[case]()
     tokens, labels = torch.randint(VOCABULARY, (2, ROWS, LENGTH)).unbind()
     method = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
@@ -88,7 +89,7 @@ def serve_case(case, variant, threads):
         method.step()
 
     print(torch.__version__, flush=True)
-    serve(step)
+    serve(step, before)
 
 
 def compare(build, case, count, threads, rounds, variants):

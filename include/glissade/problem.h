@@ -121,7 +121,7 @@ typedef struct gls_evaluation gls_evaluation;
 typedef enum gls_mode { GLS_MODE_TRAIN, GLS_MODE_EVALUATE } gls_mode;
 
 /* What will be asked of an evaluation. The loss may be asked too, except where outputs are the only thing wanted. The
- * bits of the plain gradient, and of the outputs, do not depend on what else is wanted. */
+ * bits of the plain gradient, and of the outputs, do not depend on what else is wanted but for GLS_WANT_SHARED. */
 enum {
     GLS_WANT_GRADIENT = 1,
     GLS_WANT_LOSSES = 2,
@@ -131,7 +131,9 @@ enum {
     GLS_WANT_INNER = 32,
     GLS_WANT_HESSIAN = 64, /* Hessian-vector product with args->direction */
     GLS_WANT_ORACLE = 128, /* the gradient is a generalised one with <g, direction> = f'(w; direction) */
-    GLS_WANT_NEXT = 256    /* alone: outputs of one row whose tokens come one after the other (gls_evaluate_more) */
+    GLS_WANT_NEXT = 256,   /* alone: outputs of one row whose tokens come one after the other (gls_evaluate_more) */
+    GLS_WANT_SHARED = 512  /* beside gradient and norms: the gradient may be made of what norms are made of, where that
+                              saves work; its last bits may then be others */
 };
 
 static inline bool gls_want_loss(unsigned want) {

@@ -6,7 +6,7 @@
 
 static int find(const gls_record *record, const char *name) {
     for (int i = 0; i < record->count; i++)
-        if (record->name[i] == name || strcmp(record->name[i], name) == 0) return i;
+        if (record->name[i] == name || (record->name[i][0] == name[0] && strcmp(record->name[i], name) == 0)) return i;
     return -1;
 }
 

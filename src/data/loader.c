@@ -69,6 +69,15 @@ static gls_status refuse_forked(const gls_loader *loader) {
         "the run, in this process, or make it without such threads (train.workers: 0)");
 }
 
+/* Without threads nobody else looks. */
+static void lock_list(gls_loader *loader) {
+    if (loader->threads) pthread_mutex_lock(&loader->lock);
+}
+
+static void unlock_list(gls_loader *loader) {
+    if (loader->threads) pthread_mutex_unlock(&loader->lock);
+}
+
 /* Makes room for `rows` rows in a cell. */
 static gls_status cell_room(gls_loader *loader, cell *c, int64_t rows) {
     if (c->rows && c->rows->capacity >= rows) return GLS_OK;
@@ -340,7 +349,7 @@ static gls_status push(gls_loader *loader, const int64_t *index, int64_t count, 
         return status;
     }
     int64_t waves = gls_parts(mini->rows, loader->options.wave);
-    pthread_mutex_lock(&loader->lock);
+    lock_list(loader);
     mini->begin_wave = loader->pushed;
     mini->end_wave = loader->pushed + waves;
     if (loader->back)
@@ -349,8 +358,8 @@ static gls_status push(gls_loader *loader, const int64_t *index, int64_t count, 
         loader->front = mini;
     loader->back = mini;
     loader->pushed += waves;
-    pthread_cond_broadcast(&loader->work);
-    pthread_mutex_unlock(&loader->lock);
+    if (loader->threads) pthread_cond_broadcast(&loader->work);
+    unlock_list(loader);
     return GLS_OK;
 }
 
@@ -384,12 +393,12 @@ gls_status gls_loader_whole(gls_loader *loader, gls_stream **out) {
 void gls_loader_pop(gls_loader *loader) {
     if (!loader) return;
     if (!loader->front || threads_left(loader)) return;
-    pthread_mutex_lock(&loader->lock);
+    lock_list(loader);
     for (; loader->threads && loader->reading < loader->front->end_wave; loader->reading++) {
         cell *passed = &loader->cells[loader->reading % loader->cell_count];
         while (passed->wave != loader->reading || !passed->ready) pthread_cond_wait(&loader->done, &loader->lock);
         pthread_cond_broadcast(&loader->work);
     }
     retire_front(loader);
-    pthread_mutex_unlock(&loader->lock);
+    unlock_list(loader);
 }

@@ -192,7 +192,7 @@ static gls_status plain(gls_making *making, bool mean, gls_real *g, bool ledger)
                                 .user = making};
     if (mean) request.factor = by_mass;
     if (ledger) {
-        request.want |= GLS_WANT_NORMS;
+        request.want |= GLS_WANT_NORMS | GLS_WANT_SHARED;
         request.slice = plain_slice;
     }
     return gls_pass_run(making->pass, &request, &making->result);

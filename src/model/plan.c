@@ -287,10 +287,10 @@ static void offsets(planner *p) {
 }
 
 static void sums(planner *p) {
-    const unsigned both = GLS_WANT_NORMS | GLS_WANT_GRADIENT;
+    const unsigned shared = GLS_WANT_NORMS | GLS_WANT_GRADIENT | GLS_WANT_SHARED;
     for (int u = 0; u < p->g->uses; u++) {
         const gls_use *use = &p->g->use[u];
-        bool wanted = use->kind->summed && (p->plan->want & both) == both;
+        bool wanted = use->kind->summed && (p->plan->want & shared) == shared;
         p->plan->sum[u] = wanted ? take(p->plan, use->kind->summed(p->g, use) * (int64_t)sizeof(gls_real)) : -1;
     }
 }

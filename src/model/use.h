@@ -28,7 +28,7 @@ typedef struct gls_use_kind {
     /* The gradient as outer products (use/factors.h), from which follow the cross terms with other uses of the block,
      * of this or of another kind; NULL: blocks used in this way are not shared. */
     struct gls_factors (*factors)(const gls_exec *x, const gls_use *use);
-    /* Where norms and gradients are both wanted: reals of the sum of all rows' gradients, which norms leave on their
+    /* With GLS_WANT_SHARED: reals of the sum of all rows' gradients, which norms leave on their
      * way, and gradient takes. NULL: none. */
     int64_t (*summed)(const gls_graph *graph, const gls_use *use);
     /* Bytes of scratch for the questions that the plan is made for. */

@@ -285,7 +285,8 @@ static inline void check_questions(check_run *run, int64_t rows, double toleranc
 
 /* The same of a problem at check_weights, in training mode. */
 static inline void check_questions_of(gls_problem *p, const gls_batch *batch, double tolerance) {
-    check_run r = check_run_create(p, batch, GLS_WANT_GRADIENT | GLS_WANT_NORMS | GLS_WANT_INNER, GLS_MODE_TRAIN);
+    check_run r = check_run_create(p, batch, GLS_WANT_GRADIENT | GLS_WANT_NORMS | GLS_WANT_INNER | GLS_WANT_SHARED,
+                                   GLS_MODE_TRAIN);
     gls_real *w = check_weights(p);
     check_run_at(&r, w);
     check_questions(&r, batch->rows, tolerance);

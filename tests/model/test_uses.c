@@ -83,7 +83,8 @@ static void ask(const sample *s, bool portable, asked *a) {
     assert_int_equal(gls_member_register(a->ctx, &gls_family_kind, &shared.type.member), GLS_OK);
     a->data = check_data_create(s->rows, s->c, s->h, s->w, s->classes, 0);
     a->p = check_model(a->ctx, s->family, s->options, &a->data.info);
-    a->run = check_run_create(a->p, &a->data.batch, GLS_WANT_GRADIENT | GLS_WANT_NORMS | GLS_WANT_INNER, s->mode);
+    a->run = check_run_create(a->p, &a->data.batch,
+                              GLS_WANT_GRADIENT | GLS_WANT_NORMS | GLS_WANT_INNER | GLS_WANT_SHARED, s->mode);
     a->d = gls_problem_size(a->p);
     a->w = check_weights(a->p);
     a->g = calloc((size_t)a->d, sizeof *a->g);

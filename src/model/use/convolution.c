@@ -105,7 +105,7 @@ static gls_status make_sum(gls_exec *x, const gls_use *use, const room *in, gls_
     return GLS_OK;
 }
 
-/* Where norms are wanted too the gradient is this sum, which they have left or it is made now: it does not depend on
+/* With GLS_WANT_SHARED the gradient is this sum, which they have left or it is made now: it does not depend on
  * what was asked before. */
 static gls_status add_sum(gls_exec *x, const gls_use *use, const room *in, gls_real *room_of_sum, gls_real *g) {
     if (!gls_exec_sum(x, use)) GLS_TRY(make_sum(x, use, in, room_of_sum));
@@ -138,7 +138,7 @@ static gls_status gradient(gls_exec *x, const gls_use *use, const double *weight
     return GLS_OK;
 }
 
-/* Where the gradient is wanted too, rows are added up for it as well, unless a partition takes them out of order. */
+/* With GLS_WANT_SHARED rows are added up for the gradient as well, unless a partition takes them out of order. */
 static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *partition, double *out) {
     room in = room_of(x, use);
     gls_real *sum = gls_exec_sum(x, use) ? NULL : gls_exec_sum_begin(x, use);
