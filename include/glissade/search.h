@@ -216,7 +216,7 @@ typedef enum gls_scaling_network {
     GLS_SCALING_HOSTS /* added up inside hosts first, for nothing; then a ring of hosts */
 } gls_scaling_network;
 
-enum { GLS_SCALING_MESSAGES = 12, GLS_SCALING_WORKS = 4 };
+enum { GLS_SCALING_MESSAGES = 24, GLS_SCALING_WORKS = 4 };
 
 /* What predictions are made from; plain data. Times in seconds. */
 typedef struct gls_scaling_model {
@@ -229,6 +229,7 @@ typedef struct gls_scaling_model {
     bool network_measured;
     double message[GLS_SCALING_MESSAGES][2]; /* bytes and seconds of messages from rank to rank, ascending */
     int64_t messages;                        /* measured; 0: all take latency + bytes / bandwidth */
+    double sum_bandwidth; /* bytes a second of a sum in parts, of which several are on their way at a time; 0: none */
     gls_scaling_network network;
     double host_ranks;       /* ranks of a host, for GLS_SCALING_HOSTS */
     double bound, low, high; /* B_S with its interval; NaN: not known */

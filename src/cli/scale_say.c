@@ -130,11 +130,11 @@ json_t *cli_scale_json(const gls_scaling *s, double rows, double most) {
         json_array_append_new(timed, json_pack("[f, f]", m->timed[2 * i], m->timed[2 * i + 1]));
     for (int64_t i = 0; i < m->messages; i++)
         json_array_append_new(messages, json_pack("[f, f]", m->message[i][0], m->message[i][1]));
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:o, s:[o, o], s:f, s:s, s:o, s:o, s:f, s:o}",
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:o, s:[o, o], s:f, s:s, s:o, s:o, s:f, s:o, s:f}",
                      "examples", m->examples, "parameters", m->parameters, "rows_a_rank", rows, "step_time",
                      m->step_time, "row_time", m->row_time, "latency", m->latency, "bandwidth", m->bandwidth,
                      "network_measured", m->network_measured, "batch_size_bound", cli_number(m->bound),
                      "batch_size_bound_interval", cli_number(m->low), cli_number(m->high), "quantised_noise",
                      m->quantised, "exchange", s->way[s->own].name, "timed", timed, "exchanges", ways, "overlap",
-                     m->overlap, "messages", messages);
+                     m->overlap, "messages", messages, "sum_bandwidth", m->sum_bandwidth);
 }

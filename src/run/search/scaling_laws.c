@@ -52,6 +52,8 @@ static double message_seconds(const gls_scaling_model *m, const gls_scaling_way 
     } else if (m->network == GLS_SCALING_HOSTS && m->host_ranks > 1) {
         double hosts = fmax(ceil(ranks / m->host_ranks), 1);
         cost = gls_comm_exchange_cost(way->exchange, hosts);
+    } else if (m->sum_bandwidth > 0 && gls_comm_exchange_overlaps(way->exchange)) {
+        return small + 2 * (ranks - 1) * m->latency + cost.bytes / m->sum_bandwidth;
     }
     return small + (cost.messages > 0 ? cost.messages * one_message(m, cost.bytes / cost.messages) : 0);
 }

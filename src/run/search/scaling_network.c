@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-enum { FIRST_BYTES = 256, TIMES_MORE = 4, REPEATS = 5 };
+enum { FIRST_BYTES = 256, SHORT_BYTES = 1 << 16, PART_VALUES = 1 << 16, REPEATS = 5 };
 
 /* Where there is one process, a network of 1 Gbit/s is assumed, and said. */
 static const double assumed_latency = 5e-5, assumed_bandwidth = 1.25e8;
@@ -42,7 +42,7 @@ static gls_status time_message(gls_scaling_meter *meter, char *room, int64_t *at
 /* Up to half a gradient, the most that a message of a sum in two ranks holds. A larger one takes no less. */
 static gls_status time_messages(gls_scaling_meter *meter, gls_scaling_model *m, char *room, int64_t *at, int64_t most) {
     int64_t bytes = FIRST_BYTES;
-    for (m->messages = 0; m->messages < GLS_SCALING_MESSAGES; m->messages++, bytes *= TIMES_MORE) {
+    for (m->messages = 0; m->messages < GLS_SCALING_MESSAGES; m->messages++, bytes *= bytes < SHORT_BYTES ? 4 : 2) {
         double *to = m->message[m->messages], least = m->messages ? to[-1] : 1e-7;
         to[0] = (double)(bytes = gls_least(bytes, most));
         GLS_TRY(time_message(meter, room, at, bytes, &to[1]));
@@ -54,6 +54,40 @@ static gls_status time_messages(gls_scaling_meter *meter, gls_scaling_model *m, 
     m->latency = m->message[0][1];
     m->bandwidth = m->messages > 1 ? (last[0] - before[0]) / fmax(last[1] - before[1], 1e-9) : last[0] / last[1];
     return GLS_OK;
+}
+
+/* The median time of a dense sum in parts, as passes make them, all of which are final at once. */
+static gls_status time_sum(gls_scaling_meter *meter, gls_scaling_model *m, gls_real *x, gls_comm_part *part,
+                           int64_t parts) {
+    double ranks = gls_comm_size(gls_context_comm(meter->ctx)), bytes = 0, each[REPEATS];
+    for (int64_t k = 0; k < parts; k++) bytes += (double)(part[k].end - part[k].begin) * sizeof *x;
+    for (int k = 0; k < REPEATS; k++) {
+        double step = 0;
+        GLS_TRY(gls_scaling_meet(meter, &step, meter->step(meter->user, &step)));
+        double began = gls_seconds();
+        GLS_TRY(gls_comm_parts_begin(meter->ctx, NULL, x, part, parts));
+        gls_status status = gls_comm_parts_finish(meter->ctx);
+        each[k] = gls_seconds() - began;
+        GLS_TRY(gls_scaling_meet(meter, &each[k], status));
+    }
+    gls_sort_doubles(each, REPEATS);
+    m->sum_bandwidth = 2 * (ranks - 1) / ranks * bytes / fmax(each[REPEATS / 2], 1e-9);
+    return GLS_OK;
+}
+
+static gls_status time_sums(gls_scaling_meter *meter, gls_scaling_model *m) {
+    gls_context *ctx = meter->ctx;
+    int64_t size = (int64_t)m->parameters, parts = gls_parts(size, PART_VALUES);
+    gls_real *x = gls_alloc(ctx, size, sizeof *x);
+    gls_comm_part *part = gls_alloc(ctx, parts, sizeof *part);
+    double nothing = 0;
+    gls_status status = gls_scaling_meet(meter, &nothing, x && part ? GLS_OK : GLS_ERR_MEMORY);
+    for (int64_t k = 0; k < parts && status == GLS_OK; k++)
+        part[k] = (gls_comm_part){k * PART_VALUES, gls_least((k + 1) * PART_VALUES, size)};
+    if (status == GLS_OK) status = time_sum(meter, m, x, part, parts);
+    gls_free(ctx, x);
+    gls_free(ctx, part);
+    return status;
 }
 
 gls_status gls_scaling_network_measure(gls_scaling_meter *meter, const gls_scaling_options *options,
@@ -74,8 +108,9 @@ gls_status gls_scaling_network_measure(gls_scaling_meter *meter, const gls_scali
         gls_free(ctx, room);
         gls_free(ctx, at);
         GLS_TRY(status);
+        if (m->overlap > 0 && gls_comm_parts_possible(ctx)) GLS_TRY(time_sums(meter, m));
     }
-    if (options->latency > 0 || options->bandwidth > 0) m->messages = 0;
+    if (options->latency > 0 || options->bandwidth > 0) m->messages = 0, m->sum_bandwidth = 0;
     if (options->latency > 0) m->latency = options->latency;
     if (options->bandwidth > 0) m->bandwidth = options->bandwidth;
     return GLS_OK;
