@@ -75,9 +75,11 @@ static gls_status note(const gls_stored *s) {
         GLS_TRY(gls_stored_read(s, ctx, offset, count, sample));
         own[0] = XXH3_64bits_withSeed(sample, (size_t)count, own[0]);
     }
+    pthread_mutex_lock(&ctx->lock);
     ctx->digest->files++;
     ctx->digest->bytes += s->bytes;
     ctx->digest->hash += XXH3_64bits(own, sizeof own);
+    pthread_mutex_unlock(&ctx->lock);
     return GLS_OK;
 }
 
