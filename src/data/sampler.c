@@ -15,6 +15,7 @@ struct gls_sampler {
                             without shuffling */
     int64_t *room;       /* [window], with lengths; with blocks [stretch * mixed], the examples of window `filled` */
     int64_t blocks, phase, filled; /* of the present epoch; phase: the example with which the first block begins */
+    int64_t announced;             /* windows of which the source was told */
 };
 
 enum { EPOCH = GLS_SAMPLER_EPOCH, PLACE = GLS_SAMPLER_PLACE, DRAWS = GLS_SAMPLER_DRAWS };
@@ -74,11 +75,13 @@ static void order_blocks(gls_sampler *s, gls_random *random) {
     int64_t whole = s->options.examples / s->options.stretch;
     s->phase = gls_random_below(random, s->options.examples);
     s->filled = -1;
+    s->announced = 0;
     for (int64_t b = 0; b < s->blocks; b++) s->order[b] = b;
     permute(random, s->order, whole);
 }
 
-/* Blocks of a window are announced one window ahead. */
+enum { AHEAD = 2 }; /* windows that are announced beyond the present one, so that a slow disk can catch up */
+
 static void expect_window(const gls_sampler *s, int64_t window) {
     const gls_sampler_options *o = &s->options;
     int64_t last = gls_least((window + 1) * o->mixed, s->blocks), n = o->examples;
@@ -100,8 +103,8 @@ static void fill_window(gls_sampler *s, int64_t window) {
     gls_random random = gls_random_create(o->seed, "window", (uint64_t)s->position[EPOCH], (uint32_t)window);
     permute(&random, s->room, filled);
     s->filled = window;
-    if (window == 0) expect_window(s, 0);
-    expect_window(s, window + 1);
+    if (s->announced < window) s->announced = window; /* restored in the middle of an epoch */
+    for (; s->announced <= window + AHEAD; s->announced++) expect_window(s, s->announced);
 }
 
 static int64_t example_at(gls_sampler *s, int64_t place) {
