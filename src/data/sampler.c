@@ -82,14 +82,14 @@ static void order_blocks(gls_sampler *s, gls_random *random) {
 
 enum { AHEAD = 2 }; /* windows that are announced beyond the present one, so that a slow disk can catch up */
 
-static void expect_window(const gls_sampler *s, int64_t window) {
+static void expect_window(const gls_sampler *s, int64_t window, bool soon) {
     const gls_sampler_options *o = &s->options;
     int64_t last = gls_least((window + 1) * o->mixed, s->blocks), n = o->examples;
     for (int64_t k = window * o->mixed; o->source && k < last; k++) {
         int64_t begin = s->order[k] * o->stretch, count = gls_least(o->stretch, n - begin);
         int64_t at = (begin + s->phase) % n, end = gls_least(at + count, n);
-        gls_source_expect(o->source, at, end);
-        if (at + count > n) gls_source_expect(o->source, 0, at + count - n);
+        gls_source_expect(o->source, at, end, soon);
+        if (at + count > n) gls_source_expect(o->source, 0, at + count - n, soon);
     }
 }
 
@@ -104,7 +104,9 @@ static void fill_window(gls_sampler *s, int64_t window) {
     permute(&random, s->room, filled);
     s->filled = window;
     if (s->announced < window) s->announced = window; /* restored in the middle of an epoch */
-    for (; s->announced <= window + AHEAD; s->announced++) expect_window(s, s->announced);
+    for (; s->announced <= window + AHEAD; s->announced++) expect_window(s, s->announced, true);
+    /* The window before may still be fetched from: mini-batches are drawn ahead. */
+    if (window > 1) expect_window(s, window - 2, false);
 }
 
 static int64_t example_at(gls_sampler *s, int64_t place) {
