@@ -375,8 +375,9 @@ typedef struct gls_source_ops {
      * arguments. */
     gls_status (*fetch)(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows);
     void (*destroy)(gls_source *source);
-    /* Rows [begin, end) will be fetched soon. NULL: those of `inner` will, or nothing is to be done. */
-    void (*expect)(const gls_source *source, int64_t begin, int64_t end);
+    /* Rows [begin, end) will be fetched soon, or else for a long time not again. NULL: those of `inner`, or nothing is
+     * to be done. */
+    void (*expect)(const gls_source *source, int64_t begin, int64_t end, bool soon);
 } gls_source_ops;
 struct gls_source {
     const gls_source_ops *ops;

@@ -35,10 +35,10 @@ static gls_status fetch_csv(const gls_source *source, gls_context *ctx, const gl
     return status;
 }
 
-static void expect_csv(const gls_source *source, int64_t begin, int64_t end) {
+static void expect_csv(const gls_source *source, int64_t begin, int64_t end, bool soon) {
     const gls_csv_source *s = (const gls_csv_source *)source;
     int64_t bytes = s->cells * (int64_t)sizeof **s->block;
-    if (s->file) gls_stored_expect(s->file, begin * bytes, (end - begin) * bytes);
+    if (s->file) gls_stored_expect(s->file, begin * bytes, (end - begin) * bytes, soon);
 }
 
 static void destroy_csv(gls_source *source) {

@@ -53,7 +53,7 @@ static void destroy_gather(gls_source *source) {
 }
 
 /* Rows of one part that lie close together there; others are read when they are fetched. */
-static void expect_gather(const gls_source *source, int64_t begin, int64_t end) {
+static void expect_gather(const gls_source *source, int64_t begin, int64_t end, bool soon) {
     const gls_gather *gather = (const gls_gather *)source;
     if (gather->which || begin >= end) return;
     int64_t first = gather->index ? gather->index[begin] : begin, last = first, count = end - begin;
@@ -62,7 +62,7 @@ static void expect_gather(const gls_source *source, int64_t begin, int64_t end) 
         last = gather->index[i] > last ? gather->index[i] : last;
     }
     if (!gather->index) last = end - 1;
-    if (last - first < 4 * count) gls_source_expect(gather->part[0], first, last + 1);
+    if (last - first < 4 * count) gls_source_expect(gather->part[0], first, last + 1, soon);
 }
 
 static const gls_source_ops gather_ops = {fetch_gather, destroy_gather, expect_gather};

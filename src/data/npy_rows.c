@@ -109,9 +109,9 @@ static void destroy_rows(gls_source *source) {
     gls_owned_destroy(source);
 }
 
-static void expect_rows(const gls_source *source, int64_t begin, int64_t end) {
+static void expect_rows(const gls_source *source, int64_t begin, int64_t end, bool soon) {
     const npy_rows *s = (const npy_rows *)source;
-    gls_stored_expect(s->file, s->offset + begin * s->row_bytes, (end - begin) * s->row_bytes);
+    gls_stored_expect(s->file, s->offset + begin * s->row_bytes, (end - begin) * s->row_bytes, soon);
 }
 
 static const gls_source_ops npy_rows_ops = {fetch_rows, destroy_rows, expect_rows};

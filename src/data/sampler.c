@@ -15,6 +15,7 @@ struct gls_sampler {
                             without shuffling */
     int64_t *room;       /* [window], with lengths; with blocks [stretch * mixed], the examples of window `filled` */
     int64_t blocks, phase, filled; /* of the present epoch; phase: the example with which the first block begins */
+    int64_t announced;             /* windows of which the source was told */
 };
 
 enum { EPOCH = GLS_SAMPLER_EPOCH, PLACE = GLS_SAMPLER_PLACE, DRAWS = GLS_SAMPLER_DRAWS };
@@ -74,19 +75,21 @@ static void order_blocks(gls_sampler *s, gls_random *random) {
     int64_t whole = s->options.examples / s->options.stretch;
     s->phase = gls_random_below(random, s->options.examples);
     s->filled = -1;
+    s->announced = 0;
     for (int64_t b = 0; b < s->blocks; b++) s->order[b] = b;
     permute(random, s->order, whole);
 }
 
-/* Blocks of a window are announced one window ahead. */
-static void expect_window(const gls_sampler *s, int64_t window) {
+enum { AHEAD = 2 }; /* windows that are announced beyond the present one, so that a slow disk can catch up */
+
+static void expect_window(const gls_sampler *s, int64_t window, bool soon) {
     const gls_sampler_options *o = &s->options;
     int64_t last = gls_least((window + 1) * o->mixed, s->blocks), n = o->examples;
     for (int64_t k = window * o->mixed; o->source && k < last; k++) {
         int64_t begin = s->order[k] * o->stretch, count = gls_least(o->stretch, n - begin);
         int64_t at = (begin + s->phase) % n, end = gls_least(at + count, n);
-        gls_source_expect(o->source, at, end);
-        if (at + count > n) gls_source_expect(o->source, 0, at + count - n);
+        gls_source_expect(o->source, at, end, soon);
+        if (at + count > n) gls_source_expect(o->source, 0, at + count - n, soon);
     }
 }
 
@@ -100,8 +103,10 @@ static void fill_window(gls_sampler *s, int64_t window) {
     gls_random random = gls_random_create(o->seed, "window", (uint64_t)s->position[EPOCH], (uint32_t)window);
     permute(&random, s->room, filled);
     s->filled = window;
-    if (window == 0) expect_window(s, 0);
-    expect_window(s, window + 1);
+    if (s->announced < window) s->announced = window; /* restored in the middle of an epoch */
+    for (; s->announced <= window + AHEAD; s->announced++) expect_window(s, s->announced, true);
+    /* The window before may still be fetched from: mini-batches are drawn ahead. */
+    if (window > 1) expect_window(s, window - 2, false);
 }
 
 static int64_t example_at(gls_sampler *s, int64_t place) {

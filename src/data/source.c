@@ -13,9 +13,9 @@ const gls_data_info *gls_source_info(const gls_source *source) {
     return &source->info;
 }
 
-void gls_source_expect(const gls_source *source, int64_t begin, int64_t end) {
+void gls_source_expect(const gls_source *source, int64_t begin, int64_t end, bool soon) {
     while (source && !source->ops->expect) source = source->inner;
-    if (source) source->ops->expect(source, begin, end);
+    if (source) source->ops->expect(source, begin, end, soon);
 }
 
 bool gls_source_has_targets(const gls_source *source) {

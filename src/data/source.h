@@ -166,8 +166,9 @@ gls_status gls_source_check_finite(gls_context *ctx, const char *path, const gls
 char *gls_source_find_packed(gls_context *ctx, const char *path, bool *failed);
 /* Warns before a sparse source is written with all its zeros: how large the file becomes at `bytes` a value. */
 void gls_source_say_dense(gls_context *ctx, const gls_source *source, const char *path, double bytes);
-/* Rows [begin, end) will be fetched soon, in any order: a source whose rows are on disk begins to read them. */
-void gls_source_expect(const gls_source *source, int64_t begin, int64_t end);
+/* Rows [begin, end) will be fetched soon, in any order: a source whose rows are on disk begins to read them. Or else
+ * for a long time not again: what the system has kept of them may go. */
+void gls_source_expect(const gls_source *source, int64_t begin, int64_t end, bool soon);
 
 /* Calls fn with consecutive batches of a whole source. */
 typedef gls_status (*gls_scan_fn)(void *user, const gls_batch *batch, int64_t begin);

@@ -59,9 +59,9 @@ static void destroy_rows(gls_source *source) {
     gls_owned_destroy(source);
 }
 
-static void expect_rows(const gls_source *source, int64_t begin, int64_t end) {
+static void expect_rows(const gls_source *source, int64_t begin, int64_t end, bool soon) {
     const sparse_rows *s = (const sparse_rows *)source;
-    gls_stored_expect(s->file, s->row[begin] * EACH, (s->row[end] - s->row[begin]) * EACH);
+    gls_stored_expect(s->file, s->row[begin] * EACH, (s->row[end] - s->row[begin]) * EACH, soon);
 }
 
 static const gls_source_ops sparse_rows_ops = {fetch_rows, destroy_rows, expect_rows};

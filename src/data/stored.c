@@ -75,9 +75,11 @@ static gls_status note(const gls_stored *s) {
         GLS_TRY(gls_stored_read(s, ctx, offset, count, sample));
         own[0] = XXH3_64bits_withSeed(sample, (size_t)count, own[0]);
     }
+    pthread_mutex_lock(&ctx->lock);
     ctx->digest->files++;
     ctx->digest->bytes += s->bytes;
     ctx->digest->hash += XXH3_64bits(own, sizeof own);
+    pthread_mutex_unlock(&ctx->lock);
     return GLS_OK;
 }
 
@@ -174,7 +176,7 @@ gls_status gls_stored_read(const gls_stored *s, gls_context *ctx, int64_t offset
                             s->path, (long long)(offset + done), (long long)s->bytes);
         done += some;
     }
-    if (bytes >= LONG) gls_stored_expect(s, offset + bytes, AHEAD);
+    if (bytes >= LONG) gls_stored_expect(s, offset + bytes, AHEAD, true);
     return GLS_OK;
 }
 
@@ -191,8 +193,9 @@ gls_status gls_stored_unchanged(const gls_stored *s, gls_context *ctx) {
                     s->path, (long long)info.st_size, (long long)s->bytes);
 }
 
-void gls_stored_expect(const gls_stored *s, int64_t offset, int64_t bytes) {
-    for (int64_t at = 0; at < bytes; at += ANNOUNCED)
+void gls_stored_expect(const gls_stored *s, int64_t offset, int64_t bytes, bool soon) {
+    if (!soon) posix_fadvise(s->fd, offset, bytes, POSIX_FADV_DONTNEED);
+    for (int64_t at = 0; soon && at < bytes; at += ANNOUNCED)
         posix_fadvise(s->fd, offset + at, gls_least(bytes - at, ANNOUNCED), POSIX_FADV_WILLNEED);
 }
 

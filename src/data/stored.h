@@ -21,8 +21,9 @@ gls_status gls_stored_finish(gls_stored *stored); /* nothing more comes; only th
 gls_status gls_stored_read(const gls_stored *stored, gls_context *ctx, int64_t offset, int64_t bytes, void *to);
 /* GLS_ERR_INPUT if the file is another one than it was when it was opened. */
 gls_status gls_stored_unchanged(const gls_stored *stored, gls_context *ctx);
-/* These bytes will be asked for soon: the system may begin to read them. */
-void gls_stored_expect(const gls_stored *stored, int64_t offset, int64_t bytes);
+/* These bytes will be asked for soon, and the system may begin to read them; or else not again, and it may forget them.
+ */
+void gls_stored_expect(const gls_stored *stored, int64_t offset, int64_t bytes, bool soon);
 int64_t gls_stored_bytes(const gls_stored *stored);
 const char *gls_stored_path(const gls_stored *stored);
 

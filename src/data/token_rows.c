@@ -71,10 +71,10 @@ static void destroy_rows(gls_source *source) {
     gls_owned_destroy(source);
 }
 
-static void expect_rows(const gls_source *source, int64_t begin, int64_t end) {
+static void expect_rows(const gls_source *source, int64_t begin, int64_t end, bool soon) {
     const token_rows *s = (const token_rows *)source;
     int64_t row = source->info.length * s->file.width;
-    if (!source->info.streams) gls_stored_expect(s->file.stored, begin * row, (end - begin) * row);
+    if (!source->info.streams) gls_stored_expect(s->file.stored, begin * row, (end - begin) * row, soon);
 }
 
 static const gls_source_ops token_rows_ops = {fetch_rows, destroy_rows, expect_rows};

@@ -81,9 +81,10 @@ static void compare(gls_context *ctx, const gls_source *a, const gls_source *b) 
     compare_info(&a->info, &b->info);
     int64_t n = a->info.examples, *index = calloc((size_t)n, sizeof *index);
     for (int64_t i = 0; i < n; i++) index[i] = i;
-    gls_source_expect(b, 0, n);
+    gls_source_expect(b, 0, n, true);
     compare_rows(ctx, a, b, index, n);
     for (int64_t i = 0; i < n; i++) index[i] = (i / 3 * 7919 + i % 3) % n;
+    gls_source_expect(b, 0, n, false);
     compare_rows(ctx, a, b, index, n < 2000 ? n : 2000);
     int32_t *label = calloc((size_t)(2 * n), sizeof *label);
     gls_real *y = calloc((size_t)(2 * n * (a->info.targets + 1)), sizeof *y);
