@@ -72,11 +72,11 @@ def arms(result):
 
 
 def section(result):
-    first = result.get("first_seed", 1)
+    first, set_here = result.get("first_seed", 1), result.get("set", [])
     parts = [f"### {result['title']} ({result['scale']})",
              f"`glissade experiment {result['experiment']} --scale {result['scale']}`; {', '.join(result['rows'])}; "
              f"seeds {first} to {first + result['seeds'] - 1}, {result['seconds']:.0f} s of runs, {result['date']}, version {result['version']}.",
-             f"*The paper:* {result['claim']}", f"*Here:* {result['here']}",
+             f"*The paper:* {result['claim']}", f"*Here:* {result['here']}" + (f" At this scale `{'`, `'.join(set_here)}`." if set_here else ""),
              f"**{result['verdict'][0].upper()}{result['verdict'][1:]}.**",
              table(["claimed", "how much", "found, with 95% interval", "verdict"], map(effect, result["expect"])), arms(result)]
     if result["printed"] and result["printed"].get("rows"):
