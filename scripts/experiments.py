@@ -125,8 +125,8 @@ def overview(results):
             exact += all(one["low"] == one["high"] for one in small["expect"])
         rows.append([f"[{paper}] {name}", *cells])
     text = ["## All of them", table(["experiment", "quick", "seconds", "small", "seconds"], rows)]
-    text.append("Seconds are the sum over all runs, each in one thread, on two cores that up to forty other processes shared: alone they are a "
-                "fifth to a twentieth.")
+    text.append("Seconds are the sum over all runs, each in one thread, on two cores that up to forty other processes shared: alone they are about "
+                "a fifth, or less.")
     if again:
         text.append(f"Small scales run longer, on more seeds, and on seeds that the quick ones had not seen: of {again} experiments "
                     f"at both scales {same} came to the same verdict, among them {exact} in which nothing is random.")
