@@ -67,7 +67,8 @@ def advise(glissade, name, given, own, budget, folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "task.yaml").write_text(yaml.safe_dump(config))
     settings = [word for setting in [*scale.get("set", []), *own] if not setting.startswith("measure") for word in ("--set", setting)]
-    return call([glissade, "advise", folder / "task.yaml", "--budget", budget, *settings, "--set", "train.seed=1", "--out", folder, "--json"])
+    return call([glissade, "advise", folder / "task.yaml", "--budget", budget, *settings, "--set", "train.seed=1", "--set", "train.threads=1", "--out", folder,
+                 "--json"])
 
 
 def interval(logs):
@@ -85,7 +86,7 @@ def compare(glissade, name, given, result, budget):
     advice = advise(glissade, name, given, own, budget, folder)
     losses = []
     for seed in range(result["first_seed"], result["first_seed"] + result["seeds"]):
-        run = call([glissade, "train", folder / "advise.yaml", "--seed", str(seed), "--out", folder / f"seed-{seed}", "--json"])
+        run = call([glissade, "train", folder / "advise.yaml", "--seed", str(seed), "--threads", "1", "--out", folder / f"seed-{seed}", "--json"])
         losses.append(run["validation_loss"])
     each = best["losses"]["validation_loss"]["each"]
     ratio, low, high = interval([math.log(a / b) for a, b in zip(losses, each)])

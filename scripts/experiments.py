@@ -72,11 +72,11 @@ def arms(result):
 
 
 def section(result):
-    first = result.get("first_seed", 1)
+    first, set_here = result.get("first_seed", 1), result.get("set", [])
     parts = [f"### {result['title']} ({result['scale']})",
              f"`glissade experiment {result['experiment']} --scale {result['scale']}`; {', '.join(result['rows'])}; "
              f"seeds {first} to {first + result['seeds'] - 1}, {result['seconds']:.0f} s of runs, {result['date']}, version {result['version']}.",
-             f"*The paper:* {result['claim']}", f"*Here:* {result['here']}",
+             f"*The paper:* {result['claim']}", f"*Here:* {result['here']}" + (f" At this scale `{'`, `'.join(set_here)}`." if set_here else ""),
              f"**{result['verdict'][0].upper()}{result['verdict'][1:]}.**",
              table(["claimed", "how much", "found, with 95% interval", "verdict"], map(effect, result["expect"])), arms(result)]
     if result["printed"] and result["printed"].get("rows"):
@@ -125,6 +125,8 @@ def overview(results):
             exact += all(one["low"] == one["high"] for one in small["expect"])
         rows.append([f"[{paper}] {name}", *cells])
     text = ["## All of them", table(["experiment", "quick", "seconds", "small", "seconds"], rows)]
+    text.append("Seconds are the sum over all runs, each in one thread, on two cores that up to forty other processes shared: alone they are about "
+                "a fifth, or less.")
     if again:
         text.append(f"Small scales run longer, on more seeds, and on seeds that the quick ones had not seen: of {again} experiments "
                     f"at both scales {same} came to the same verdict, among them {exact} in which nothing is random.")

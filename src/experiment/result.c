@@ -129,6 +129,7 @@ gls_status gls_experiment_describe(const gls_experiment_runner *r, json_t **out,
             return gls_fail(r->ctx, GLS_ERR_MEMORY, "experiment: no memory");
     }
     json_object_set_new(all, "seconds", json_real(seconds));
+    json_object_set_new(all, "set", texts(&r->scale->set));
     json_object_set_new(all, "show", texts(&text->show));
     add_origin(r, all);
     GLS_TRY(gls_experiment_judge(r, json_object_get(all, "expect"), verdict));

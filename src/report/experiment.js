@@ -29,7 +29,7 @@ function claim(main) {
     element("p", { class: "verdict", "data-verdict": shown.verdict }, `${sentence}.`),
     element("p", {}, element("strong", {}, shown.rows.join(", ") + ": "), shown.claim),
     element("p", {}, element("strong", {}, "Here: "), shown.here),
-    element("p", { class: "soft" }, `Scale ${shown.scale}, seed${shown.seeds > 1 ? `s ${shown.first_seed} to ${shown.first_seed + shown.seeds - 1}` : ` ${shown.first_seed}`}, ${number(Math.round(shown.seconds))} s of runs, ${shown.date}, Glissade ${shown.version} (${shown.precision}; ${shown.libraries}).`),
+    element("p", { class: "soft" }, `Scale ${shown.scale}${shown.set && shown.set.length ? ` (${shown.set.join(", ")})` : ""}, seed${shown.seeds > 1 ? `s ${shown.first_seed} to ${shown.first_seed + shown.seeds - 1}` : ` ${shown.first_seed}`}, ${number(Math.round(shown.seconds))} s of runs, ${shown.date}, Glissade ${shown.version} (${shown.precision}; ${shown.libraries}).`),
     element("h3", {}, "The rule"),
     grid(["what is claimed", "claimed", "found (mean over seeds)", "95% interval", "verdict"], shown.expect.map((one) =>
       [one.say, figures(demand(one)), figures(number(one.mean)), figures(interval(one)), one.verdict + (one.why ? `: ${one.why}` : "")])),
