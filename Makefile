@@ -86,7 +86,7 @@ deb-roots: ## build the packages in bare roots of Debian 12 and 13, install them
 wheel-roots: wheel ## the wheel in a bare root of Debian 13 without any -dev package: its tests alone, then beside PyTorch (root; 5 GB)
 	@sh scripts/roots.sh --wheel trixie
 
-arm64: ## cross build for 64-bit ARM in a bare root of Debian 12; its fast tests run under emulation (root, debootstrap; hours)
+arm64: ## cross build for 64-bit ARM in a bare root of Debian 12; its fast tests, in single precision, run under emulation (root, debootstrap)
 	@sh scripts/roots.sh --arm64 bookworm
 
 docs: all ## one site of guides, C interface and commands, with search, in build/site

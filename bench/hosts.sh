@@ -1,68 +1,52 @@
 #!/bin/bash
-# Steps a second by exchange on several hosts: network namespaces of this machine, joined by a bridge, each sending at a
-# shaped rate; beside what `glissade scale` predicts there. Needs root, iproute2 and Open MPI; leaves nothing behind.
-# Usage: [MODEL=...] [EXCHANGES=...] hosts.sh GLISSADE [HOSTS] [MBIT] [STEPS]
-# Prints exchange, bytes a step and host, steps a second, predicted ones, training loss at the end.
+# Steps a second by exchange on several hosts of bench/netns.sh, beside what `glissade scale` predicts there, and beside
+# PyTorch's DistributedDataParallel over gloo. Needs root, iproute2 and Open MPI; leaves nothing behind.
+# Usage: [MODEL=...] [ROWS=64] [EXCHANGES="dense;quant"] [LR=0.05] [PREDICT=no] [TORCH_PYTHON=python] [CURVES=FOLDER]
+#        hosts.sh GLISSADE [HOSTS] [MBIT] [STEPS]
+# Prints exchange, bytes a step and host, milliseconds a step (median), predicted ones, training loss at the end, seconds to
+# the loss TARGET (of the last steps' mini-batches) where that is given. EXCHANGES are values of train.exchange; CURVES keeps
+# loss against seconds.
 set -e
-glissade=$(realpath "$1") hosts=${2:-2} mbit=${3:-100} steps=${4:-20}
+here=$(dirname "$(realpath "$0")")
+glissade=$(realpath "$1") hosts=${2:-2} mbit=${3:-100} steps=${4:-20} rows=${ROWS:-64} lr=${LR:-0.05}
 work=$(mktemp -d)
-name() { echo "glhost$$-$1"; }
-leave() {
-    for i in $(seq "$hosts"); do ip netns del "$(name "$i")" 2>/dev/null || true; done
-    ip link del "glbr$$" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap leave EXIT
+. "$here/netns.sh"
+trap 'hosts_leave; rm -rf "$work"' EXIT
+hosts_make
 
-ip link add "glbr$$" type bridge
-ip link set "glbr$$" up
-for i in $(seq "$hosts"); do
-    ip netns add "$(name "$i")"
-    ip link add "glv$$-$i" type veth peer name eth0 netns "$(name "$i")"
-    ip link set "glv$$-$i" master "glbr$$" up
-    ip -n "$(name "$i")" address add "10.77.0.$i/24" dev eth0
-    ip -n "$(name "$i")" link set lo up
-    ip -n "$(name "$i")" link set eth0 up
-    ip netns exec "$(name "$i")" tc qdisc add dev eth0 root tbf rate "${mbit}mbit" burst 64kb latency 50ms
-done
-
-# What takes the place of ssh: the host's address, then a command.
-cat >"$work/agent" <<AGENT
-#!/bin/bash
-host=\${1##*.}; shift
-exec ip netns exec "glhost$$-\$host" unshare --uts bash -c "hostname host\$host; \$*"
-AGENT
-chmod +x "$work/agent"
-list=$(for i in $(seq "$hosts"); do printf '10.77.0.%s:1,' "$i"; done)
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_WAIT_POLICY=passive
-on_hosts() {
-    ip netns exec "$(name 1)" unshare --uts bash -c 'hostname host1; exec "$@"' mpirun mpirun --host "${list%,}" -n "$hosts" \
-        --mca plm_rsh_agent "$work/agent" --mca btl tcp,self --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 \
-        --mca pml ob1 "$glissade" "$@"
-}
-
+# Networks as PyTorch's script has them: mlp, wide (784-1024-1024-10).
 model=${MODEL:-mlp}
-[ "$model" != mlp ] || model='{name: mlp, hidden: [512, 512]}'
-settings=(--set 'data={format: gaussians, train_size: 4000, test_size: 100, features: 784, classes: 10}'
-    --set "model=$model" --set 'method={name: msgd, lr: 0.05}')
-train="steps: $steps, epochs: 0, batch: 128, threads: 1, checkpoint_every: 0, validate_every: 0, final_train: 500, log_every: 1s"
-on_hosts scale "${settings[@]}" --set "train={$train}" --quiet --json >"$work/scale.json"
-for exchange in ${EXCHANGES:-dense bf16 quant topk}; do
-    on_hosts train "${settings[@]}" --set "train={$train, exchange: $exchange}" --out "$work/$exchange" --quiet
-    python3 - "$work" "$exchange" "$hosts" <<'PYTHON'
-import json
-import sys
+case $model in
+mlp) hidden='[512, 512]' ;;
+wide) hidden='[1024, 1024]' ;;
+*) hidden= ;;
+esac
+settings=(--set 'data={format: gaussians, train_size: 4000, test_size: 100, features: 784, classes: 10, separation: 4}'
+    --set "model=$([ "$hidden" ] && echo "{name: mlp, hidden: $hidden}" || echo "$model")"
+    --set "method={name: msgd, lr: $lr, beta: 0.9}")
+train="steps: $steps, epochs: 0, batch: $((rows * hosts)), threads: 1, checkpoint_every: 0, validate_every: 0, final_train: 500, log_every: 1s"
+if [ "$PREDICT" != no ]; then
+    on_hosts "$hosts" "$glissade" scale "${settings[@]}" --set "train={$train}" --quiet --json >"$work/scale.json"
+    [ -z "$CURVES" ] || cp "$work/scale.json" "$CURVES/scale.json"
+fi
+IFS=';' read -ra exchanges <<<"${EXCHANGES:-dense;bf16;quant;topk}"
+for exchange in "${exchanges[@]}"; do
+    on_hosts "$hosts" "$glissade" train "${settings[@]}" --set "train={$train, exchange: $exchange}" --out "$work/run" --quiet
+    python3 "$here/hosts_table.py" "$work" "$exchange" "$hosts" "$TARGET" "$CURVES"
+    rm -rf "$work/run"
+done
+[ "$TORCH_PYTHON" ] || exit 0
 
-work, exchange, hosts = sys.argv[1], sys.argv[2], int(sys.argv[3])
-times = {}
-for line in open(f"{work}/{exchange}/metrics.jsonl"):
-    entry = json.loads(line)
-    times.setdefault(entry["step"], entry["time"])
-steps = sorted(times)
-apart = sorted(times[b] - times[a] for a, b in zip(steps, steps[1:]))
-result = json.load(open(f"{work}/{exchange}/result.json"))
-predicted = [way for way in json.load(open(f"{work}/scale.json"))["exchanges"] if way["exchange"] == exchange][0]
-row = [row for row in predicted["rows"] if row["ranks"] == hosts][0]
-print(f"{exchange:8} {result['bytes_a_step']:12.0f} {1 / apart[len(apart) // 2]:8.2f} {1 / row['step_seconds']:8.2f} {result['train_loss']:10.5f}", flush=True)
-PYTHON
+# The same examples, in the order of the file.
+"$glissade" data make gaussians --set train_size=4000 --set features=784 --set classes=10 --set separation=4 --out "$work/rows.svm" >/dev/null
+for i in $(seq "$hosts"); do echo "10.77.0.$i host$i"; done >"$work/names" # there is nobody to ask for names
+for hook in ${HOOKS:-none bf16 powersgd}; do
+    for i in $(seq "$hosts"); do
+        ip netns exec "$(host "$i")" unshare --mount bash -c 'mount --bind "$1" /etc/hosts; shift; exec "$@"' host \
+            "$work/names" env MASTER_ADDR=10.77.0.1 MASTER_PORT=29500 RANK=$((i - 1)) WORLD_SIZE="$hosts" \
+            GLOO_SOCKET_IFNAME=eth0 OMP_NUM_THREADS=1 "$TORCH_PYTHON" "$here/hosts_torch.py" "$work/rows.svm" "$hook" \
+            "$([ "$model" = wide ] && echo 1024 || echo 512)" "$rows" "$steps" "$lr" "$TARGET" "$CURVES" &
+        pids[i]=$!
+    done
+    for i in $(seq "$hosts"); do wait "${pids[i]}"; done
 done

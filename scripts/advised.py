@@ -13,6 +13,7 @@ import datetime
 import json
 import math
 import pathlib
+import shutil
 import subprocess
 import sys
 import zlib
@@ -80,6 +81,7 @@ def interval(logs):
 def compare(glissade, name, given, result, budget):
     best, own = best_arm(given, result)
     folder = ROOT / "runs/advised" / name
+    shutil.rmtree(folder, ignore_errors=True)  # another version's advice is another one
     advice = advise(glissade, name, given, own, budget, folder)
     losses = []
     for seed in range(result["first_seed"], result["first_seed"] + result["seeds"]):
@@ -99,7 +101,7 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--budget", default="30s")
     parser.add_argument("--half", choices=["developed", "held-out"], help="only these tasks")
-    wanted = parser.parse_args()
+    wanted = parser.parse_intermixed_args()
     kept = {one["task"]: one for one in json.loads(KEPT.read_text())} if KEPT.exists() else {}
     for name, given, result in tasks():
         half = half_of(name)

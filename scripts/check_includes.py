@@ -28,7 +28,7 @@ STANDS_ON = {
 LAYERS = {"run": ["config", "training", "loop", "observer", "search"]}
 # Header of a library: the files that may include it (a folder stands for one file in it).
 PLACES = {
-    r"mpi\.h": ["src/comm/mpi.c"],
+    r"mpi\.h": ["src/comm/mpi_comm.h"],
     r"cblas\.h": ["src/base/openblas.c"],
     r"oneapi/dnnl/.*|dnnl\.h": ["src/base/gemm.c", "src/model/"],
     r"lapacke?\.h": ["src/measure/", "src/base/"],

@@ -34,7 +34,7 @@ WORDS = {
         suspicion tail""",
     "monitor": "monitor",
     "run": """advice pace advise advisor batches budget cadence candidate changes checkpoint checkpoints config counter counters domain entrant
-        events exchange figures finished folder inputs lines measured members named observe observer observers order preset
+        events exchange figures finished folder inputs lines measured members named observe observer observers order pieces preset
         probe prober progress replay run scaling solution solve stepper stop stretch survey suspect suspects sweep trace training trial
         validation verdict verify why""",
     "report": "asset report",

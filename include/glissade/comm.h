@@ -34,6 +34,9 @@ GLS_API gls_status gls_comm_agree(gls_context *ctx, gls_status mine);
 /* From now on no rank is waited for longer than that: the call fails with GLS_ERR_COMM. 0: for ever, as at first. A
  * process that ends is noticed within a second in any case. */
 GLS_API void gls_comm_limit_waits(gls_comm *comm, double seconds);
+/* Whether a pass may add up those parts of a gradient that are final while it makes the others (true, as at first): the
+ * same bits, in less time where messages are slow. */
+GLS_API void gls_comm_overlap(gls_comm *comm, bool overlap);
 /* Whether message passing has failed for good: calls return at once and ask nobody. *missing (may be NULL): the rank
  * that is gone, -1 if that is not known. */
 GLS_API bool gls_comm_lost(const gls_comm *comm, int *missing);
@@ -54,6 +57,8 @@ GLS_API const char *gls_comm_exchange_name(const gls_comm_exchange *exchange); /
  * process it stays as it is. Random numbers are keyed by (seed, number of the sum, rank, coordinate). A status travels
  * as in reductions. */
 GLS_API gls_status gls_comm_exchange_sum(gls_comm_exchange *exchange, gls_real *g, gls_status mine);
+/* Whether sums of this kind may go on while gradients are computed: dense, unless its option `overlap` says no. */
+GLS_API bool gls_comm_exchange_overlaps(const gls_comm_exchange *exchange);
 /* What one sum over so many ranks costs, whatever their number is here. */
 typedef struct gls_comm_cost {
     double bytes;    /* that a rank sends */

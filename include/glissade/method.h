@@ -14,6 +14,16 @@ extern "C" {
 
 typedef struct gls_method gls_method;
 
+/* State divided over processes that step together, with the same w and gradients: each keeps that of consecutive
+ * parameters, about as many as the others, and moves w there; then parts of w are exchanged. The bits are those of one
+ * process that keeps all. */
+typedef struct gls_method_share {
+    int rank, ranks;
+    /* all + at[r] up to at[r + 1], in bytes, is rank r's part, and then everybody's. */
+    gls_status (*gather)(void *user, void *all, const int64_t *at);
+    void *user;
+} gls_method_share;
+
 typedef struct gls_method_options {
     size_t size;
     const gls_layout *layout; /* of w; borrowed for the method's life */
@@ -21,6 +31,9 @@ typedef struct gls_method_options {
     double steps_per_epoch;   /* turns lengths in epochs into steps; 0: unknown */
     double total_steps;       /* T of poly and cosine schedules; 0: unknown */
     uint64_t seed;            /* for methods that draw */
+    /* NULL: one process keeps all. Copied. GLS_ERR_UNSUPPORTED for a method whose steps are no passes over parameters;
+     * gls_method_arrays then has all but the state vectors, and gls_method_step_blocks is refused. */
+    const gls_method_share *share;
 } gls_method_options;
 
 /* A method by the name in spec. GLS_ERR_ARGUMENT for unknown names and keys, negative or NaN rates and thresholds. */

@@ -216,12 +216,19 @@ typedef enum gls_scaling_network {
     GLS_SCALING_HOSTS /* added up inside hosts first, for nothing; then a ring of hosts */
 } gls_scaling_network;
 
+enum { GLS_SCALING_MESSAGES = 12, GLS_SCALING_WORKS = 4 };
+
 /* What predictions are made from; plain data. Times in seconds. */
 typedef struct gls_scaling_model {
     double examples, parameters;
     double step_time, row_time; /* a step of r rows on one rank takes step_time + row_time r */
-    double latency, bandwidth;  /* of a message; bytes a second */
+    const double *timed; /* [timings, 2] rows and seconds of a step: between the first and the last these count */
+    int64_t timings;
+    double overlap;            /* share of a step during which parts of a dense gradient are on their way already */
+    double latency, bandwidth; /* of a message; bytes a second */
     bool network_measured;
+    double message[GLS_SCALING_MESSAGES][2]; /* bytes and seconds of messages from rank to rank, ascending */
+    int64_t messages;                        /* measured; 0: all take latency + bytes / bandwidth */
     gls_scaling_network network;
     double host_ranks;       /* ranks of a host, for GLS_SCALING_HOSTS */
     double bound, low, high; /* B_S with its interval; NaN: not known */
@@ -232,9 +239,9 @@ typedef struct gls_scaling_model {
 /* One way of exchanging gradients. */
 typedef struct gls_scaling_way {
     const char *name;
-    bool law;       /* what it costs in passes is known (not for topk) */
-    double noise;   /* E|Q(v) - v|^2 / |v|^2 of a rank's vector */
-    double work[2]; /* seconds of its own at P ranks: work[0] + work[1] P */
+    bool law;                       /* what it costs in passes is known (not for topk) */
+    double noise;                   /* E|Q(v) - v|^2 / |v|^2 of a rank's vector */
+    double work[GLS_SCALING_WORKS]; /* seconds of its own at 2, 3, 4 and 8 ranks; beyond, in a line */
     gls_comm_exchange *exchange;
 } gls_scaling_way;
 
@@ -264,6 +271,7 @@ typedef struct gls_scaling_options {
     const char *weights;       /* where it is measured: as gls_run_options.from; NULL: where the configuration begins */
     double latency, bandwidth; /* given; 0: measured between the ranks of the context, or assumed for one process */
     double bound;              /* B_S, where it is known; 0: measured */
+    double rows;               /* of a rank; 0: its share of the configuration's mini-batch */
     int64_t most_rows;         /* of the steps that are timed; 0: by itself */
     gls_scaling_network network;
     double host_ranks;
@@ -274,8 +282,7 @@ typedef struct gls_scaling {
     gls_scaling_model model;
     gls_scaling_way *way; /* [ways] one for each exchange, the configuration's own with its options */
     int64_t ways, own;    /* own: the configuration's */
-    double *timed;        /* [timings, 2] rows and seconds of a step, as measured */
-    int64_t timings;
+    double *timed;        /* the model's */
 } gls_scaling;
 /* Measures the parts of the model: collective over the ranks of the context. Own *out. */
 GLS_API gls_status gls_scaling_measure(gls_context *ctx, const gls_scaling_options *options, gls_scaling **out);

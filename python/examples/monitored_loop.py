@@ -30,7 +30,7 @@ def train(steps: int = 400, folder: str | None = None) -> list[float]:
     model = nn.Sequential(nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 2))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     found = []
-    with glissade.torch.GradientMonitor(model, optimizer, smoothness=True, folder=folder) as monitor:
+    with glissade.torch.GradientMonitor(model, optimizer, every=10, smoothness=True, folder=folder) as monitor:
         for step, (x, y) in enumerate(batches(steps)):  # the loop as it was
             loss = nn.functional.cross_entropy(model(x), y)
             loss.backward()

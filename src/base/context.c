@@ -191,8 +191,12 @@ void gls_interrupt(gls_context *ctx) {
     atomic_store(&ctx->interrupted, true);
 }
 bool gls_interrupted(const gls_context *ctx) {
-    if (!ctx) return false;
-    return atomic_load(&ctx->interrupted);
+    for (; ctx; ctx = ctx->follows)
+        if (atomic_load(&ctx->interrupted)) return true;
+    return false;
+}
+void gls_interrupt_with(gls_context *ctx, const gls_context *other) {
+    ctx->follows = other;
 }
 void gls_interrupt_clear(gls_context *ctx) {
     if (!ctx) return;

@@ -45,7 +45,8 @@ struct gls_context {
     void (*log)(void *user, gls_log_level level, const char *message);
     void *log_user;
     atomic_bool interrupted;
-    pthread_mutex_t lock; /* guards notice, log, names and what digest points at */
+    const gls_context *follows; /* whose interruption is its own too, or NULL */
+    pthread_mutex_t lock;       /* guards notice, log, names and what digest points at */
     gls_notice notice;
     unsigned forks;     /* gls_parallel_forks of the process that busy tells of */
     atomic_bool busy;   /* a region of this context is running */
@@ -62,6 +63,8 @@ struct gls_context {
 /* The calling thread's worker if a region of this context runs it, else NULL. */
 gls_worker *gls_context_worker(const gls_context *ctx);
 
+/* ctx counts as interrupted whenever other, which must outlive it, does; other NULL: by itself alone. */
+void gls_interrupt_with(gls_context *ctx, const gls_context *other);
 /* Keeps the libraries that the calling thread calls on one thread, until gls_omp_restore receives what this returned.
  * Being in a region is not enough: in a region of one thread omp_in_parallel() is false. */
 int gls_omp_one(void);

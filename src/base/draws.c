@@ -172,3 +172,13 @@ void gls_add_draws(gls_law law, double index, const gls_random *random, double s
         add(count, scale, u, x + begin);
     }
 }
+
+void gls_draw_words(const gls_random *random, uint32_t first, int64_t count, uint32_t *word) {
+    uint32_t part[4][LANES];
+    for (int64_t begin = 0; begin < count; begin += LANES) {
+        int64_t n = gls_least(count - begin, LANES);
+        blocks(random, first + (uint32_t)begin, n, part);
+        for (int64_t i = 0; i < n; i++)
+            for (int k = 0; k < 4; k++) word[4 * (begin + i) + k] = part[k][i];
+    }
+}

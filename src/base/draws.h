@@ -17,4 +17,7 @@ typedef enum gls_law {
 /* x[i] += scale * draw i, for i in [0, n), n < 2^32. The stream's own position is not read. */
 void gls_add_draws(gls_law law, double index, const gls_random *random, double scale, int64_t n, gls_real *x);
 
+/* word [4 count]: what gls_random_block makes of blocks first, first + 1, ..., many at a time. */
+void gls_draw_words(const gls_random *random, uint32_t first, int64_t count, uint32_t *word);
+
 #endif

@@ -1,6 +1,8 @@
 /* Lanes of threads that take items in their order. */
 #include "base/side.h"
 
+#include "base/context.h"
+
 #include <pthread.h>
 
 typedef struct side side;
@@ -66,6 +68,7 @@ static gls_status make_lanes(side *s) {
         s->lane[i].all = s;
         if (gls_context_create_child(s->ctx, &s->lane[i].ctx) != GLS_OK)
             return gls_fail(s->ctx, GLS_ERR_MEMORY, "out of memory for a context");
+        gls_interrupt_with(s->lane[i].ctx, s->ctx);
     }
     return GLS_OK;
 }

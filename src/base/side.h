@@ -9,8 +9,7 @@ typedef gls_status (*gls_side_fn)(void *user, gls_context *own, int lane, int64_
 
 /* Does items 0, 1, ..., items - 1, each once, begun in that order, in so many lanes; one lane is the calling thread in
  * ctx itself. The first failure is the status, its message ctx's: the lanes are then interrupted and begin nothing
- * more. What interrupts ctx begins nothing more either, and GLS_ERR_INTERRUPTED is the status; work under way has to
- * look at ctx itself. */
+ * more. What interrupts ctx interrupts the lanes too, and GLS_ERR_INTERRUPTED is the status if items are left. */
 gls_status gls_side_by_side(gls_context *ctx, int lanes, int64_t items, gls_side_fn work, void *user);
 
 #endif

@@ -30,7 +30,7 @@ typedef struct within {
 
 /* Sets are passed through once: rows beyond this are made, or read, as they are written. */
 static const gls_option within_table[] = {
-    GLS_INT("memory", within, memory, "1GiB", 1, INFINITY, "bytes that rows may take in memory"),
+    GLS_INT("memory", within, memory, "256MiB", 1, INFINITY, "bytes that rows may take in memory"),
     GLS_PATH("scratch", within, scratch, NULL, "folder for rows that are not read from their own file"),
     {0},
 };

@@ -25,6 +25,7 @@ static gls_status configure(job *j) {
     o->latency = cli_real(j->args, "latency", 0) * 1e-6;
     o->bandwidth = cli_real(j->args, "bandwidth", 0) * 1e6 / 8;
     o->bound = cli_real(j->args, "bound", 0);
+    o->rows = (double)cli_int(j->args, "rows", 0);
     o->host_ranks = (double)cli_int(j->args, "host-ranks", 1);
     for (int i = 0; network && i < 3; i++)
         if (strcmp(network, networks[i]) == 0) o->network = (gls_scaling_network)i;

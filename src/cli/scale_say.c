@@ -21,7 +21,7 @@ static void say_model(const gls_scaling *s, double rows) {
     fprintf(stderr, "%s examples, %s parameters, %.0f rows a rank\n", cli_thousands((int64_t)m->examples, n),
             cli_thousands((int64_t)m->parameters, d), rows);
     fprintf(stderr, "  a step of r rows takes %.3g ms + %.3g ms r (%.0f sizes timed, up to %.0f rows)\n",
-            1e3 * m->step_time, 1e3 * m->row_time, (double)s->timings, s->timed[2 * (s->timings - 1)]);
+            1e3 * m->step_time, 1e3 * m->row_time, (double)m->timings, m->timed[2 * (m->timings - 1)]);
     fprintf(stderr, "  network: %.3g us a message, %.4g Mbit/s (%s)\n", 1e6 * m->latency, 8e-6 * m->bandwidth,
             m->network_measured ? "measured between these ranks" : "given or assumed");
     char interval[64] = ""; /* none where the whole set was measured */
@@ -105,16 +105,17 @@ static json_t *row_json(const gls_scaling_row *r) {
 static json_t *way_json(const gls_scaling *s, const gls_scaling_way *way, double rows, double most) {
     double ranks[SCALE_NUMBERS];
     int count = cli_scale_numbers(most, ranks);
-    json_t *list = json_array();
+    json_t *list = json_array(), *work = json_array();
     bool bytes = false;
+    for (int i = 0; i < GLS_SCALING_WORKS; i++) json_array_append_new(work, json_real(way->work[i]));
     double enough = gls_scaling_enough(&s->model, way, rows, most, &bytes);
     for (int i = 0; i < count; i++) {
         gls_scaling_row row;
         gls_scaling_predict(&s->model, way, ranks[i], rows, &row);
         json_array_append_new(list, row_json(&row));
     }
-    return json_pack("{s:s, s:b, s:[f, f], s:o, s:s, s:o}", "exchange", way->name, "law", way->law, "work",
-                     way->work[0], way->work[1], "enough_ranks", cli_number(enough), "limited_by",
+    return json_pack("{s:s, s:b, s:o, s:o, s:s, s:o}", "exchange", way->name, "law", way->law, "work", work,
+                     "enough_ranks", cli_number(enough), "limited_by",
                      !isfinite(enough) ? ""
                      : bytes           ? "bytes"
                                        : "diversity",
@@ -123,14 +124,17 @@ static json_t *way_json(const gls_scaling *s, const gls_scaling_way *way, double
 
 json_t *cli_scale_json(const gls_scaling *s, double rows, double most) {
     const gls_scaling_model *m = &s->model;
-    json_t *ways = json_array(), *timed = json_array();
+    json_t *ways = json_array(), *timed = json_array(), *messages = json_array();
     for (int64_t w = 0; w < s->ways; w++) json_array_append_new(ways, way_json(s, &s->way[w], rows, most));
-    for (int64_t i = 0; i < s->timings; i++)
-        json_array_append_new(timed, json_pack("[f, f]", s->timed[2 * i], s->timed[2 * i + 1]));
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:o, s:[o, o], s:f, s:s, s:o, s:o}", "examples",
-                     m->examples, "parameters", m->parameters, "rows_a_rank", rows, "step_time", m->step_time,
-                     "row_time", m->row_time, "latency", m->latency, "bandwidth", m->bandwidth, "network_measured",
-                     m->network_measured, "batch_size_bound", cli_number(m->bound), "batch_size_bound_interval",
-                     cli_number(m->low), cli_number(m->high), "quantised_noise", m->quantised, "exchange",
-                     s->way[s->own].name, "timed", timed, "exchanges", ways);
+    for (int64_t i = 0; i < m->timings; i++)
+        json_array_append_new(timed, json_pack("[f, f]", m->timed[2 * i], m->timed[2 * i + 1]));
+    for (int64_t i = 0; i < m->messages; i++)
+        json_array_append_new(messages, json_pack("[f, f]", m->message[i][0], m->message[i][1]));
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:o, s:[o, o], s:f, s:s, s:o, s:o, s:f, s:o}",
+                     "examples", m->examples, "parameters", m->parameters, "rows_a_rank", rows, "step_time",
+                     m->step_time, "row_time", m->row_time, "latency", m->latency, "bandwidth", m->bandwidth,
+                     "network_measured", m->network_measured, "batch_size_bound", cli_number(m->bound),
+                     "batch_size_bound_interval", cli_number(m->low), cli_number(m->high), "quantised_noise",
+                     m->quantised, "exchange", s->way[s->own].name, "timed", timed, "exchanges", ways, "overlap",
+                     m->overlap, "messages", messages);
 }

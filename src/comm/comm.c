@@ -9,6 +9,9 @@
  * rank only. */
 static const char *const sign[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"};
 
+static const gls_comm_element real_element =
+    sizeof(gls_real) == sizeof(double) ? GLS_ELEMENT_DOUBLE : GLS_ELEMENT_FLOAT;
+
 static bool launched(void) {
     for (size_t i = 0; i < sizeof sign / sizeof *sign; i++)
         if (getenv(sign[i])) return true;
@@ -105,7 +108,7 @@ static gls_status reduce(gls_context *ctx, gls_reduce op, gls_comm_element eleme
 gls_status gls_comm_reduce_real(gls_context *ctx, gls_reduce op, gls_real *x, int64_t n, gls_status mine) {
     GLS_GIVEN(ctx, ctx);
     if (n > 0) GLS_GIVEN(ctx, x);
-    return reduce(ctx, op, sizeof(gls_real) == sizeof(double) ? GLS_ELEMENT_DOUBLE : GLS_ELEMENT_FLOAT, x, n, mine);
+    return reduce(ctx, op, real_element, x, n, mine);
 }
 
 gls_status gls_comm_reduce_double(gls_context *ctx, gls_reduce op, double *x, int64_t n, gls_status mine) {
@@ -147,6 +150,10 @@ void gls_comm_limit_waits(gls_comm *comm, double seconds) {
     if (comm) comm->limit = seconds;
 }
 
+void gls_comm_overlap(gls_comm *comm, bool overlap) {
+    if (comm) comm->at_once = !overlap;
+}
+
 bool gls_comm_lost(const gls_comm *comm, int *missing) {
     if (missing) *missing = comm && comm->lost ? comm->missing : -1;
     return comm && comm->lost;
@@ -168,4 +175,26 @@ gls_status gls_comm_swap(gls_context *ctx, const void *to, const int64_t *to_at,
     GLS_TRY(unreached(ctx, comm, GLS_OK));
     memcpy(from, to, (size_t)(to_at[1] - to_at[0]));
     return GLS_OK;
+}
+
+bool gls_comm_parts_possible(gls_context *ctx) {
+    const gls_comm *comm = gls_context_comm(ctx);
+    return reaches(comm) && comm->size > 1 && comm->ops->parts_begin && !comm->at_once;
+}
+
+gls_status gls_comm_parts_begin(gls_context *ctx, const gls_comm_code *code, gls_real *x, const gls_comm_part *part,
+                                int64_t parts) {
+    gls_comm *comm = gls_context_comm(ctx);
+    return comm->ops->parts_begin(comm, code, x, part, parts) ? GLS_OK : GLS_ERR_MEMORY;
+}
+
+void gls_comm_parts_hand(gls_context *ctx, int64_t count) {
+    gls_comm *comm = gls_context_comm(ctx);
+    if (reaches(comm) && !comm->ops->parts_hand(comm, count)) comm->lost = true;
+}
+
+gls_status gls_comm_parts_finish(gls_context *ctx) {
+    gls_comm *comm = gls_context_comm(ctx);
+    if (!reaches(comm)) return unreached(ctx, comm, GLS_OK);
+    return conclude(ctx, comm, comm->ops->parts_finish(comm), GLS_OK, -1, GLS_OK);
 }

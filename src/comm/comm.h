@@ -17,6 +17,21 @@ typedef struct gls_comm_pair {
     double sum, least; /* a NaN wins */
 } gls_comm_pair;
 
+/* Values [begin, end) of a vector. */
+typedef struct gls_comm_part {
+    int64_t begin, end;
+} gls_comm_part;
+
+/* How values travel that are not sent as they are. */
+typedef struct gls_comm_code {
+    int64_t width; /* bytes of a value on its way */
+    void *user;
+    /* Values begin, ..., begin + n - 1 of the vector, of which x points at the first. again: they are sums. */
+    void (*encode)(void *user, bool again, int64_t begin, int64_t n, const gls_real *x, void *wire);
+    /* x += what was sent. */
+    void (*add)(void *user, const void *wire, int64_t n, gls_real *x);
+} gls_comm_code;
+
 enum { GLS_COMM_BUCKET = 4 << 20 }; /* bytes that a large reduction handles at once */
 
 /* Several processes. Each verb carries a status as comm.h says; *failed is the lowest rank that failed, or -1. false:
@@ -32,6 +47,11 @@ typedef struct gls_comm_ops {
     /* to + to_at[r] up to to_at[r + 1] goes to rank r; from + from_at[r] takes what comes from there, one's own part
      * too. */
     bool (*swap)(gls_comm *comm, const void *to, const int64_t *to_at, void *from, const int64_t *from_at);
+    /* gls_comm_parts_...; all NULL: sums are made at once. */
+    bool (*parts_begin)(gls_comm *comm, const gls_comm_code *code, gls_real *x, const gls_comm_part *part,
+                        int64_t parts);
+    bool (*parts_hand)(gls_comm *comm, int64_t count);
+    bool (*parts_finish)(gls_comm *comm);
     void (*destroy)(gls_comm *comm);
 } gls_comm_ops;
 
@@ -39,6 +59,7 @@ typedef struct gls_comm_ops {
 struct gls_comm {
     const gls_comm_ops *ops;
     int rank, size;
+    bool at_once;  /* no sum goes on while the ranks compute */
     bool lost;     /* message passing failed: nothing more is asked of the others */
     int64_t bytes; /* sent by this rank */
     double limit;  /* seconds that a rank is waited for; 0: for ever */
@@ -51,6 +72,18 @@ gls_status gls_comm_reduce_pairs(gls_context *ctx, gls_comm_pair *x, int64_t n, 
 /* The verbs above; both sizes 1: nothing moves but one's own part. GLS_ERR_COMM. */
 gls_status gls_comm_gather(gls_context *ctx, void *all, const int64_t *at);
 gls_status gls_comm_swap(gls_context *ctx, const void *to, const int64_t *to_at, void *from, const int64_t *from_at);
+
+/* A large sum over ranks that goes on while they compute. Parts of x are handed over in their order when they are
+ * final, and all are sums when it is finished: without a code with the bits of gls_comm_reduce_real. One at a time;
+ * begun and finished by every rank alike, whatever happens between, as its messages carry no status; by the thread that
+ * passes messages. */
+bool gls_comm_parts_possible(gls_context *ctx);
+/* part [parts] and code (NULL: values travel as they are) stay. GLS_ERR_MEMORY. */
+gls_status gls_comm_parts_begin(gls_context *ctx, const gls_comm_code *code, gls_real *x, const gls_comm_part *part,
+                                int64_t parts);
+/* The first `count` parts are final. Lets messages move on, too. */
+void gls_comm_parts_hand(gls_context *ctx, int64_t count);
+gls_status gls_comm_parts_finish(gls_context *ctx);
 
 /* Whether the launcher's variables promise more than one process. */
 bool gls_comm_promised_several(void);

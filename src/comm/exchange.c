@@ -80,12 +80,35 @@ gls_comm_cost gls_comm_exchange_cost(const gls_comm_exchange *x, double ranks) {
     return x->type->cost(gls_options_struct(x->options), (double)x->size, ranks);
 }
 
+bool gls_comm_exchange_overlaps(const gls_comm_exchange *x) {
+    return x && x->type->overlaps && x->type->overlaps(gls_options_struct(x->options));
+}
+
 gls_status gls_comm_exchange_sum(gls_comm_exchange *x, gls_real *g, gls_status mine) {
     GLS_GIVEN(NULL, x, g);
     if (x->ranks == 1) return mine;
     GLS_TRY(gls_comm_agree(x->ctx, mine));
     gls_status status = x->type->sum(x, g);
     x->draws++;
+    return status;
+}
+
+bool gls_comm_exchange_scales_after(const gls_comm_exchange *x) {
+    return !x || x->type->exact_scale;
+}
+
+bool gls_comm_exchange_in_parts(gls_context *ctx, const gls_comm_exchange *x) {
+    return gls_comm_parts_possible(ctx) && (!x || gls_comm_exchange_overlaps(x));
+}
+
+gls_status gls_comm_exchange_begin(gls_context *ctx, gls_comm_exchange *x, gls_real *g, const gls_comm_part *part,
+                                   int64_t parts) {
+    return gls_comm_parts_begin(ctx, x && x->type->code ? x->type->code(x) : NULL, g, part, parts);
+}
+
+gls_status gls_comm_exchange_finish(gls_context *ctx, gls_comm_exchange *x) {
+    gls_status status = gls_comm_parts_finish(ctx);
+    if (x) x->draws++;
     return status;
 }
 
@@ -108,5 +131,6 @@ void gls_comm_exchange_share(const gls_comm_exchange *x, int64_t units, int64_t 
 }
 
 gls_random gls_comm_exchange_random(const gls_comm_exchange *x, bool again) {
-    return gls_random_create(x->seed, again ? "exchange again" : "exchange", (uint64_t)x->draws, (uint32_t)x->rank);
+    return gls_random_create(x->seed, again ? "exchange again" : "exchange", (uint64_t)x->draws,
+                             again ? 0 : (uint32_t)x->rank);
 }

@@ -19,12 +19,25 @@ typedef struct gls_comm_exchange_type {
     gls_status (*sum)(gls_comm_exchange *x, gls_real *g);
     /* Of one sum over so many ranks. */
     gls_comm_cost (*cost)(const void *options, double size, double ranks);
+    /* Whether sums may be made in parts while the rest is computed (comm.h): if so, `code`, or as they are, with the
+     * bits of sum. NULL: no. */
+    bool (*overlaps)(const void *options);
+    const gls_comm_code *(*code)(gls_comm_exchange *x);
+    bool exact_scale; /* a factor may be applied to the sum as well as to what is added up */
     /* State beyond the number of draws; all NULL: none. gather: collective, before arrays are saved; restored: after
      * they were filled. */
     gls_status (*gather)(gls_comm_exchange *x);
     gls_status (*arrays)(gls_comm_exchange *x, const char *prefix, gls_arrays *arrays);
     gls_status (*restored)(gls_comm_exchange *x);
 } gls_comm_exchange_type;
+
+/* gls_comm_parts_begin and _finish in the exchange's way; NULL: dense. */
+bool gls_comm_exchange_in_parts(gls_context *ctx, const gls_comm_exchange *x);
+gls_status gls_comm_exchange_begin(gls_context *ctx, gls_comm_exchange *x, gls_real *g, const gls_comm_part *part,
+                                   int64_t parts);
+gls_status gls_comm_exchange_finish(gls_context *ctx, gls_comm_exchange *x);
+/* Whether what is added up is multiplied by a factor afterwards, not before. */
+bool gls_comm_exchange_scales_after(const gls_comm_exchange *x);
 
 struct gls_comm_exchange {
     const gls_comm_exchange_type *type;
@@ -40,7 +53,7 @@ struct gls_comm_exchange {
 
 /* at [ranks + 1]: where the ranks' shares of `units` begin, each unit of so many bytes. */
 void gls_comm_exchange_share(const gls_comm_exchange *x, int64_t units, int64_t bytes, int64_t *at);
-/* The random numbers of this rank's present sum; `again`: those for what it has added up. */
+/* The random numbers of this rank's present sum; `again`: those for what has been added up, whoever did it. */
 gls_random gls_comm_exchange_random(const gls_comm_exchange *x, bool again);
 
 #endif

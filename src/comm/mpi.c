@@ -1,12 +1,9 @@
-/* The one file that knows MPI. */
+/* Reductions and messages over MPI, which this file and mpi_parts.c alone know. */
 #include "base/arith.h"
 #include "base/clock.h"
-#include "comm/comm.h"
-#include "comm/lifeline.h"
+#include "comm/mpi_comm.h"
 
 #ifdef GLS_HAVE_MPI
-#include <mpi.h>
-
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,18 +17,6 @@ enum { SMALL = 4096, BUCKET = GLS_COMM_BUCKET, HEAD = 8 };
 enum { TURNS = 64 };                     /* questions whether a message is there before another process gets the core */
 static const double look_seconds = 0.05; /* between looks at the others: far below a second, far above a message */
 
-typedef struct mpi_comm {
-    gls_comm base;
-    MPI_Comm world;
-    bool started; /* by us, so ours to finish */
-    char *mine;   /* [HEAD + SMALL] */
-    char *all;    /* [size][HEAD + SMALL] */
-    char *bucket; /* [size][segment bytes]: everybody's part of the segment that this rank adds up */
-    int *count, *offset;
-    gls_comm_lifeline line;
-    bool watched; /* the line is there */
-} mpi_comm;
-
 static size_t element_size(gls_comm_element element) {
     static const size_t size[] = {[GLS_ELEMENT_FLOAT] = sizeof(float),
                                   [GLS_ELEMENT_DOUBLE] = sizeof(double),
@@ -41,7 +26,7 @@ static size_t element_size(gls_comm_element element) {
 }
 
 /* Whether waiting goes on after so many seconds. */
-static bool waits_on(mpi_comm *c, double waited) {
+static bool waits_on(gls_comm_mpi *c, double waited) {
     gls_comm *base = &c->base;
     int gone = c->watched ? gls_comm_lifeline_look(&c->line) : -1;
     if (gone >= 0) {
@@ -53,26 +38,29 @@ static bool waits_on(mpi_comm *c, double waited) {
     return !*base->why;
 }
 
-/* Waits until all of them, at most two, are done, with an eye on the others: a rank that is gone would be waited for
- * for ever. */
-static bool done(mpi_comm *c, MPI_Request *request, int count) {
-    double began = 0, looked = 0;
-    for (int64_t turn = 1;; turn++) {
+bool gls_comm_mpi_wait(gls_comm_mpi *c, gls_comm_mpi_waiting *w) {
+    if (++w->turn % TURNS) return true;
+    sched_yield();
+    double now = gls_seconds();
+    if (w->began == 0) w->began = w->looked = now;
+    if (now - w->looked < look_seconds) return true;
+    w->looked = now;
+    return waits_on(c, now - w->began);
+}
+
+/* Waits until all of them, at most two, are done. */
+static bool done(gls_comm_mpi *c, MPI_Request *request, int count) {
+    gls_comm_mpi_waiting waiting = {0};
+    for (;;) {
         int all = 0;
         MPI_Status unread[2]; /* gcc finds MPICH's word for none too short */
         if (MPI_Testall(count, request, &all, unread) != MPI_SUCCESS) return false;
         if (all) return true;
-        if (turn % TURNS) continue;
-        sched_yield();
-        double now = gls_seconds();
-        if (began == 0) began = looked = now;
-        if (now - looked < look_seconds) continue;
-        looked = now;
-        if (!waits_on(c, now - began)) return false;
+        if (!gls_comm_mpi_wait(c, &waiting)) return false;
     }
 }
 
-static bool done_with(mpi_comm *c, int error, MPI_Request *request) {
+static bool done_with(gls_comm_mpi *c, int error, MPI_Request *request) {
     return error == MPI_SUCCESS && done(c, request, 1);
 }
 
@@ -147,7 +135,8 @@ static void add(gls_reduce op, gls_comm_element element, void *to, const void *x
 }
 
 /* Hands bytes of mine to every rank, statuses in front; all is then [size][HEAD + bytes]. */
-static bool exchange(mpi_comm *c, const void *data, int64_t bytes, gls_status mine, int *failed, gls_status *theirs) {
+static bool exchange(gls_comm_mpi *c, const void *data, int64_t bytes, gls_status mine, int *failed,
+                     gls_status *theirs) {
     int64_t head = mine;
     memcpy(c->mine, &head, HEAD);
     if (bytes) memcpy(c->mine + HEAD, data, (size_t)bytes);
@@ -169,7 +158,7 @@ static bool exchange(mpi_comm *c, const void *data, int64_t bytes, gls_status mi
 
 /* One bucket: rank r adds up segment r of everybody in the order of the ranks, then all get all segments. So the bits
  * are the same everywhere and do not depend on the algorithms that MPI chooses. */
-static bool reduce_bucket(mpi_comm *c, gls_reduce op, gls_comm_element element, char *x, int64_t n) {
+static bool reduce_bucket(gls_comm_mpi *c, gls_reduce op, gls_comm_element element, char *x, int64_t n) {
     int size = c->base.size, rank = c->base.rank, width = (int)element_size(element);
     for (int r = 0; r < size; r++) {
         int64_t begin = n * r / size, end = n * (r + 1) / size;
@@ -198,7 +187,7 @@ static bool reduce_bucket(mpi_comm *c, gls_reduce op, gls_comm_element element, 
 
 static bool mpi_reduce(gls_comm *comm, gls_reduce op, gls_comm_element element, void *x, int64_t n, gls_status mine,
                        int *failed, gls_status *theirs) {
-    mpi_comm *c = (mpi_comm *)comm;
+    gls_comm_mpi *c = (gls_comm_mpi *)comm;
     int64_t width = (int64_t)element_size(element), bytes = n * width;
     if (bytes <= SMALL) {
         if (!exchange(c, x, bytes, mine, failed, theirs)) return false;
@@ -217,7 +206,7 @@ static bool mpi_reduce(gls_comm *comm, gls_reduce op, gls_comm_element element, 
 
 static bool mpi_broadcast(gls_comm *comm, void *data, int64_t bytes, int root, gls_status mine, int *failed,
                           gls_status *theirs) {
-    mpi_comm *c = (mpi_comm *)comm;
+    gls_comm_mpi *c = (gls_comm_mpi *)comm;
     if (!exchange(c, NULL, 0, mine, failed, theirs)) return false;
     if (*failed >= 0) return true;
     for (int64_t begin = 0; begin < bytes; begin += BUCKET) {
@@ -231,7 +220,7 @@ static bool mpi_broadcast(gls_comm *comm, void *data, int64_t bytes, int root, g
 }
 
 /* Bytes to one rank and bytes from another, either or both in pieces of at most a bucket. */
-static bool pass(mpi_comm *c, int to_rank, const char *to, int64_t to_bytes, int from_rank, char *from,
+static bool pass(gls_comm_mpi *c, int to_rank, const char *to, int64_t to_bytes, int from_rank, char *from,
                  int64_t from_bytes) {
     c->base.bytes += to_bytes;
     for (int64_t at = 0; at < to_bytes || at < from_bytes; at += BUCKET) {
@@ -248,7 +237,7 @@ static bool pass(mpi_comm *c, int to_rank, const char *to, int64_t to_bytes, int
 
 /* Rank by rank around the circle: in round k everybody sends k places on and takes from k places back. */
 static bool mpi_swap(gls_comm *comm, const void *to, const int64_t *to_at, void *from, const int64_t *from_at) {
-    mpi_comm *c = (mpi_comm *)comm;
+    gls_comm_mpi *c = (gls_comm_mpi *)comm;
     int size = comm->size, rank = comm->rank;
     memcpy((char *)from + from_at[rank], (const char *)to + to_at[rank], (size_t)(to_at[rank + 1] - to_at[rank]));
     for (int k = 1; k < size; k++) {
@@ -261,7 +250,7 @@ static bool mpi_swap(gls_comm *comm, const void *to, const int64_t *to_at, void 
 }
 
 static bool mpi_gather(gls_comm *comm, void *all, const int64_t *at) {
-    mpi_comm *c = (mpi_comm *)comm;
+    gls_comm_mpi *c = (gls_comm_mpi *)comm;
     int size = comm->size, rank = comm->rank;
     for (int k = 1; k < size; k++) {
         int next = (rank + k) % size, last = (rank + size - k) % size;
@@ -273,7 +262,7 @@ static bool mpi_gather(gls_comm *comm, void *all, const int64_t *at) {
 }
 
 static void mpi_destroy(gls_comm *comm) {
-    mpi_comm *c = (mpi_comm *)comm;
+    gls_comm_mpi *c = (gls_comm_mpi *)comm;
     int finished = comm->lost; /* to free and to finish waits for every rank */
     if (!finished) MPI_Finalized(&finished);
     if (!finished && c->world != MPI_COMM_NULL) MPI_Comm_free(&c->world);
@@ -285,10 +274,11 @@ static void mpi_destroy(gls_comm *comm) {
     free(c->bucket);
     free(c->count);
     free(c->offset);
+    gls_comm_mpi_parts_free(&c->parts);
     free(c);
 }
 
-static bool start(mpi_comm *c) {
+static bool start(gls_comm_mpi *c) {
     int initialized = 0, finalized = 0;
     if (MPI_Initialized(&initialized) != MPI_SUCCESS || MPI_Finalized(&finalized) != MPI_SUCCESS || finalized)
         return false;
@@ -305,7 +295,7 @@ static bool start(mpi_comm *c) {
 }
 
 /* Where some rank cannot be reached, all do without: the limit on waits is left. */
-static bool make_line(mpi_comm *c) {
+static bool make_line(gls_comm_mpi *c) {
     gls_comm_lifeline_offer offer = {0};
     gls_comm_lifeline *line = &c->line;
     line->rank = c->base.rank;
@@ -319,7 +309,7 @@ static bool make_line(mpi_comm *c) {
     return true;
 }
 
-static bool take_memory(mpi_comm *c) {
+static bool take_memory(gls_comm_mpi *c) {
     size_t size = (size_t)c->base.size;
     c->mine = malloc(HEAD + SMALL);
     c->all = malloc(size * (HEAD + SMALL));
@@ -332,8 +322,15 @@ static bool take_memory(mpi_comm *c) {
 }
 
 gls_status gls_comm_create_mpi(gls_comm **out) {
-    static const gls_comm_ops ops = {mpi_reduce, mpi_broadcast, mpi_gather, mpi_swap, mpi_destroy};
-    mpi_comm *c = calloc(1, sizeof *c);
+    static const gls_comm_ops ops = {.reduce = mpi_reduce,
+                                     .broadcast = mpi_broadcast,
+                                     .gather = mpi_gather,
+                                     .swap = mpi_swap,
+                                     .parts_begin = gls_comm_mpi_parts_begin,
+                                     .parts_hand = gls_comm_mpi_parts_hand,
+                                     .parts_finish = gls_comm_mpi_parts_finish,
+                                     .destroy = mpi_destroy};
+    gls_comm_mpi *c = calloc(1, sizeof *c);
     if (!c) return GLS_ERR_MEMORY;
     c->base.ops = &ops;
     c->base.missing = -1;

@@ -35,7 +35,8 @@ static void destroy(gls_comm *comm) {
 }
 
 gls_status gls_comm_create_rehearsal(int size, gls_comm **out) {
-    static const gls_comm_ops ops = {reduce, broadcast, gather, swap, destroy};
+    static const gls_comm_ops ops = {
+        .reduce = reduce, .broadcast = broadcast, .gather = gather, .swap = swap, .destroy = destroy};
     *out = calloc(1, sizeof **out);
     if (!*out) return GLS_ERR_MEMORY;
     **out = (gls_comm){.ops = &ops, .size = size, .missing = -1};

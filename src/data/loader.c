@@ -16,7 +16,7 @@
 
 typedef struct mini_batch {
     struct mini_batch *next;
-    int64_t *index, rows; /* this rank's examples */
+    int64_t *index, rows; /* this rank's examples; index NULL: first, first + 1, ... */
     int64_t room;         /* of index */
     int64_t *slot;        /* of each; NULL: first, first + 1, ... */
     int64_t first, global_rows;
@@ -79,16 +79,19 @@ static gls_status cell_room(gls_loader *loader, cell *c, int64_t rows) {
 
 static gls_status fill(gls_loader *loader, cell *c, const mini_batch *mini, int64_t begin, int64_t count) {
     GLS_TRY(cell_room(loader, c, count));
-    for (int64_t i = 0; i < count; i++) c->rows->slot[i] = mini->slot ? mini->slot[begin + i] : mini->first + begin + i;
+    for (int64_t i = 0; i < count; i++) {
+        c->rows->slot[i] = mini->slot ? mini->slot[begin + i] : mini->first + begin + i;
+        c->rows->index[i] = mini->index ? mini->index[begin + i] : mini->first + begin + i;
+    }
     gls_fetch fetch = {.count = count,
-                       .index = mini->index + begin,
+                       .index = c->rows->index,
                        .slot = c->rows->slot,
                        .draw = mini->draw,
                        .seed = loader->options.seed,
                        .augment = loader->options.augment};
     GLS_TRY(gls_source_fetch(loader->source, c->ctx, &fetch, c->rows, &c->batch));
     if (loader->key) {
-        for (int64_t i = 0; i < count; i++) c->rows->key[i] = loader->key[mini->index[begin + i]];
+        for (int64_t i = 0; i < count; i++) c->rows->key[i] = loader->key[c->rows->index[i]];
         c->batch.key = c->rows->key;
     }
     return GLS_OK;
@@ -311,15 +314,20 @@ static gls_status share_by_key(const gls_loader *loader, const int64_t *index, i
 
 static gls_status share_by_position(const gls_loader *loader, const int64_t *index, int64_t count, mini_batch *mini) {
     gls_rank_share(loader->ctx, count, loader->options.align, &mini->first, &mini->rows);
+    if (!index) {
+        gls_free(loader->ctx, mini->index);
+        mini->index = NULL;
+        mini->room = 0;
+        return GLS_OK;
+    }
     GLS_TRY(index_room(loader, mini));
     if (mini->rows) memcpy(mini->index, index + mini->first, (size_t)mini->rows * sizeof *mini->index);
     return GLS_OK;
 }
 
-/* Shares are computed outside the lock; the mini-batch joins the list together with its waves' numbers. */
-gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t count, uint64_t draw) {
-    GLS_GIVEN(loader ? loader->ctx : NULL, loader);
-    if (count > 0) GLS_GIVEN(loader ? loader->ctx : NULL, index);
+/* Shares are computed outside the lock; the mini-batch joins the list together with its waves' numbers. index NULL: all
+ * examples in order. */
+static gls_status push(gls_loader *loader, const int64_t *index, int64_t count, uint64_t draw) {
     GLS_TRY(refuse_forked(loader));
     mini_batch *mini = take_mini_batch(loader);
     if (!mini) return GLS_ERR_MEMORY;
@@ -346,6 +354,12 @@ gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t cou
     return GLS_OK;
 }
 
+gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t count, uint64_t draw) {
+    GLS_GIVEN(loader ? loader->ctx : NULL, loader);
+    if (count > 0) GLS_GIVEN(loader ? loader->ctx : NULL, index);
+    return push(loader, index, count, draw);
+}
+
 gls_status gls_loader_front(gls_loader *loader, gls_stream **out) {
     GLS_GIVEN(loader ? loader->ctx : NULL, loader, out);
     const mini_batch *mini = loader->front;
@@ -359,10 +373,10 @@ gls_status gls_loader_front(gls_loader *loader, gls_stream **out) {
 
 gls_status gls_loader_whole(gls_loader *loader, gls_stream **out) {
     int64_t n = loader->source->info.examples;
-    int64_t *index = gls_alloc(loader->ctx, n, sizeof *index);
-    if (!index) return GLS_ERR_MEMORY;
-    for (int64_t i = 0; i < n; i++) index[i] = i;
-    gls_status status = gls_loader_push(loader, index, n, 0);
+    int64_t *index = loader->key ? gls_alloc(loader->ctx, n, sizeof *index) : NULL;
+    if (loader->key && !index) return GLS_ERR_MEMORY;
+    for (int64_t i = 0; index && i < n; i++) index[i] = i;
+    gls_status status = push(loader, index, n, 0);
     gls_free(loader->ctx, index);
     return status == GLS_OK ? gls_loader_front(loader, out) : status;
 }

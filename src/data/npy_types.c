@@ -81,7 +81,7 @@ gls_status gls_npy_widen(gls_context *ctx, const char *what, const gls_npy_type 
         uint64_t bits = bits_of(from + i * type->size, type);
         put_value(type, bits, to, i);
         if (type->kind == 'u' && bits > INT64_MAX)
-            status = gls_fail(ctx, GLS_ERR_INPUT, "%s: value number %lld is %llu; integers above 2^63 are not read",
+            status = gls_fail(ctx, GLS_ERR_INPUT, "%s: value number %lld is %llu; integers from 2^63 on are not read",
                               what, (long long)i, (unsigned long long)bits);
     }
     if (!same) gls_free(ctx, array->data);

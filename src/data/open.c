@@ -71,7 +71,8 @@ static gls_status hold_file(gls_context *ctx, const gls_format *format, const ch
     char fault[160];
     if (!path || !ctx->bound || ctx->bound->lenient || stat(path, &file) || !S_ISREG(file.st_mode)) return GLS_OK;
     size_t n = strlen(path);
-    const char *packed = n > 3 && (!strcmp(path + n - 3, ".gz") || !strcmp(path + n - 3, ".xz")) ? ", packed" : "";
+    const char *packed =
+        n > 3 && (strcmp(path + n - 3, ".gz") == 0 || strcmp(path + n - 3, ".xz") == 0) ? ", packed" : "";
     snprintf(fault, sizeof fault, "rows of format %s are held in memory (%lld bytes%s)", format->member.name,
              (long long)file.st_size, packed);
     /* What packed bytes become is not known before: eight times as many, as of texts. */

@@ -25,7 +25,9 @@ struct gls_stored {
     int64_t waiting;
 };
 
-enum { LATE = 1 << 20, SAMPLES = 64, SAMPLE = 4096 };
+/* Bytes that wait to be written; samples and their bytes; bytes that are announced at once, since the system cuts off
+ * what is more than it reads ahead itself; a read that is part of a longer one; and what is announced behind it. */
+enum { LATE = 1 << 20, SAMPLES = 64, SAMPLE = 4096, ANNOUNCED = 1 << 17, LONG = 1 << 16, AHEAD = 1 << 20 };
 
 /* ---- how much may be held ---- */
 
@@ -57,6 +59,11 @@ static gls_status begin(gls_context *ctx, char *path, gls_stored **out) {
     return GLS_OK;
 }
 
+/* The system's own guesses are off: around a single row it would read some MB that nobody wants. */
+static void read_as_asked(const gls_stored *s) {
+    posix_fadvise(s->fd, 0, 0, POSIX_FADV_RANDOM);
+}
+
 /* Of a large file, samples that are spread over all of it stand for its bytes. */
 static gls_status note(const gls_stored *s) {
     gls_context *ctx = s->ctx;
@@ -83,6 +90,7 @@ gls_status gls_stored_open(gls_context *ctx, const char *path, gls_stored **out)
     if (status == GLS_OK) {
         s->bytes = info.st_size;
         s->changed = info.st_mtim;
+        read_as_asked(s);
         status = note(s);
     }
     if (status == GLS_OK) return GLS_OK;
@@ -107,6 +115,7 @@ gls_status gls_stored_create(gls_context *ctx, const char *what, gls_stored **ou
                           "(data.scratch names another folder)",
                           what, folder, strerror(errno));
     if (s->fd >= 0) unlink(s->path);
+    if (s->fd >= 0) read_as_asked(s);
     if (status == GLS_OK) return GLS_OK;
     gls_stored_close(s);
     *out = NULL;
@@ -165,6 +174,7 @@ gls_status gls_stored_read(const gls_stored *s, gls_context *ctx, int64_t offset
                             s->path, (long long)(offset + done), (long long)s->bytes);
         done += some;
     }
+    if (bytes >= LONG) gls_stored_expect(s, offset + bytes, AHEAD);
     return GLS_OK;
 }
 
@@ -182,7 +192,8 @@ gls_status gls_stored_unchanged(const gls_stored *s, gls_context *ctx) {
 }
 
 void gls_stored_expect(const gls_stored *s, int64_t offset, int64_t bytes) {
-    posix_fadvise(s->fd, offset, bytes, POSIX_FADV_WILLNEED);
+    for (int64_t at = 0; at < bytes; at += ANNOUNCED)
+        posix_fadvise(s->fd, offset + at, gls_least(bytes - at, ANNOUNCED), POSIX_FADV_WILLNEED);
 }
 
 int64_t gls_stored_bytes(const gls_stored *s) {

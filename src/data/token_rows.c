@@ -131,12 +131,13 @@ gls_status gls_token_text_spill(gls_token_text *s) {
 }
 
 gls_status gls_token_text_spilled(gls_token_text *s, gls_token_file *file) {
-    *file = (gls_token_file){.stored = s->file, .width = s->unit == GLS_TOKEN_BYTE ? 1 : sizeof(int32_t)};
+    *file = (gls_token_file){.width = s->unit == GLS_TOKEN_BYTE ? 1 : sizeof(int32_t)};
     if (!s->file) return GLS_OK;
     GLS_TRY(append(s));
     s->list.tokens = 0;
-    s->file = NULL;
+    file->stored = s->file;
     file->tokens = s->stored;
+    s->file = NULL;
     return gls_stored_finish(file->stored);
 }
 

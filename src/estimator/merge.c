@@ -5,6 +5,7 @@
 #include "base/kernels.h"
 #include "base/parallel.h"
 #include "comm/comm.h"
+#include "comm/exchange.h"
 
 #include <math.h>
 #include <string.h>
@@ -153,17 +154,24 @@ static gls_status share(gls_pass_job *job, int64_t count) {
     return GLS_OK;
 }
 
-/* Adds g up over the ranks, and has it scaled and squared. An exchange is given what the factor was applied to: what it
- * keeps back for the next mini-batch is then in units of an estimate. */
+/* Adds g up over the ranks, and has it scaled and squared. Most exchanges are given what the factor was applied to:
+ * what they keep back for the next mini-batch is then in units of an estimate. */
 static gls_status merge_ranks(gls_pass_job *job, int64_t count) {
     gls_pass *pass = job->pass;
     const gls_pass_request *request = job->request;
-    if (request->exchange)
+    if (request->exchange && !job->parted)
         GLS_TRY(gls_comm_exchange_sum(request->exchange, request->g, GLS_OK));
-    else
+    else if (!job->parted)
         GLS_TRY(gls_comm_reduce_real(pass->ctx, GLS_SUM, request->g, pass->size, GLS_OK));
     if (job->scale_now) job->factor = 1;
     return gls_parallel_if(pass->ctx, merges_in_team(job), count, finish_task, job);
+}
+
+/* Parts of g have gone to the other ranks already; the rest goes, too, whatever has happened here: they wait for it. */
+static gls_status merge_parts(gls_pass_job *job, int64_t count, gls_status mine) {
+    if (mine == GLS_OK) mine = gls_parallel(job->pass->ctx, count, merge_task, job);
+    gls_status ended = gls_pass_parts_end(job);
+    return mine == GLS_OK ? ended : mine;
 }
 
 /* Sums first: the factor of g may depend on them. On a single rank each piece is merged, scaled and squared while it is
@@ -171,14 +179,15 @@ static gls_status merge_ranks(gls_pass_job *job, int64_t count) {
 gls_status gls_pass_merge(gls_pass_job *job, gls_status mine) {
     gls_pass *pass = job->pass;
     const gls_pass_request *request = job->request;
+    int64_t count;
+    pieces(job, &count);
+    if (job->parted) mine = merge_parts(job, count, mine);
     GLS_TRY(merge_accumulators(job, mine));
     if (!request->g) return GLS_OK;
     if (request->factor) job->factor = request->factor(request->user, job->result);
     bool alone = request->local || gls_comm_size(gls_context_comm(pass->ctx)) == 1;
-    int64_t count;
-    pieces(job, &count);
-    job->scale_now = alone || request->exchange || request->share;
-    GLS_TRY(gls_parallel_if(pass->ctx, merges_in_team(job), count, merge_task, job));
+    job->scale_now = alone || request->share || !gls_comm_exchange_scales_after(request->exchange);
+    if (!job->parted) GLS_TRY(gls_parallel_if(pass->ctx, merges_in_team(job), count, merge_task, job));
     if (request->share) GLS_TRY(share(job, count));
     if (!alone || request->share) GLS_TRY(merge_ranks(job, count));
     add_norms(job, count, job->result);

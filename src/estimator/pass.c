@@ -52,6 +52,7 @@ static gls_status make(gls_pass *pass) {
     if (!pass->norm2 || !pass->met) return GLS_ERR_MEMORY;
     pass->state = gls_alloc(pass->ctx, states, sizeof(gls_real));
     if (!pass->state) return GLS_ERR_MEMORY;
+    GLS_TRY(gls_pass_parts_create(pass));
     return gls_point_create(p, &pass->point);
 }
 
@@ -98,6 +99,7 @@ gls_status gls_pass_create(gls_problem *problem, const gls_pass_options *options
 void gls_pass_destroy(gls_pass *pass) {
     if (!pass) return;
     gls_pass_workspaces_destroy(pass);
+    gls_pass_parts_destroy(pass);
     gls_point_destroy(pass->point);
     gls_point_destroy(pass->direction);
     void *block[] = {pass->place_full, pass->place_packed, pass->piece_full, pass->piece_packed, pass->norm2,
@@ -130,6 +132,7 @@ static gls_status check_request(const gls_pass *pass, const gls_pass_request *re
 static gls_status run_section(gls_pass_job *job, int64_t number) {
     gls_pass *pass = job->pass;
     job->section = pass->section[number];
+    job->last_section = number == pass->sections - 1;
     gls_status status = GLS_OK;
     if (job->section.count > 0)
         status = job->request->rows->ops->get(job->request->rows, job->section.begin, job->section.rows, &job->batch);
@@ -156,6 +159,8 @@ gls_status gls_pass_run(gls_pass *pass, const gls_pass_request *request, gls_pas
     job.team = gls_pass_wants_team(&job);
     GLS_TRY(gls_pass_message(pass, request));
     GLS_TRY(gls_pass_state_begin(&job));
+    GLS_TRY(gls_pass_parts_begin(&job));
+    pass->tile_seconds = 0;
     gls_status status = check_request(pass, request);
     if (status == GLS_OK) status = gls_point_set(pass->point, request->w);
     if (status == GLS_OK) status = gls_pass_cut(&job);

@@ -7,6 +7,7 @@
 #include <glissade/comm.h>
 #include <glissade/estimator.h>
 
+#include "comm/comm.h"
 #include "problem/evaluation.h"
 
 #include <stdatomic.h>
@@ -52,6 +53,17 @@ typedef struct gls_pass_piece {
     int64_t at, lane_at, length;
 } gls_pass_piece;
 
+/* The stretches of g that go to the other ranks one by one: first those of tiles that follow each other, as many as
+ * make a message worth its while, while the tiles behind them are made; at the end what no tile writes. */
+typedef struct gls_pass_parts {
+    gls_comm_part *part;  /* [count] */
+    int64_t *tile;        /* [early] the first tile behind each */
+    int64_t early, count; /* early: those of tiles */
+    atomic_bool *made;    /* [tiles] in this run */
+    int64_t tiles, next;  /* next: the first one that is not made, as far as the calling thread knows */
+    int64_t handed;       /* parts */
+} gls_pass_parts;
+
 typedef struct gls_lane {
     double loss, mass, score[GLS_MAX_SCORES];
     double *sum, *min, *max;
@@ -89,6 +101,8 @@ struct gls_pass {
     gls_real *difference; /* [3 d] of central differences */
     double doubt;         /* gls_pass_hessian_doubt */
     gls_point *direction;
+    gls_pass_parts parts;
+    double tile_seconds; /* that the tiles of the last run took */
 };
 
 /* One run of a pass: a request on its way to the result. */
@@ -98,12 +112,14 @@ typedef struct gls_pass_job {
     gls_shapes shapes;
     int64_t span; /* rows that are coupled; 0: none are */
     bool coupled; /* slices meet; else every slice holds whole spans */
+    bool parted;  /* parts of g go to the other ranks while others are made */
     bool held;    /* all evaluations of a section are alive together */
     bool team;    /* slices are dealt to threads */
     bool divided; /* slices longer than the plan's are evaluated in parts */
     gls_workspace *work;
     atomic_uint_fast64_t taken; /* bit i: a slice is at work with evaluation i; where they are not held */
     gls_pass_section section;
+    bool last_section;
     gls_batch batch;
     double span_mass;
     int64_t lane_size;
@@ -137,6 +153,16 @@ void gls_pass_arguments(const gls_pass_job *job, int64_t slice, int64_t at, gls_
 
 /* stages.c: the stages of a coupled section. */
 gls_status gls_pass_stages(gls_pass_job *job);
+
+/* parts.c: large gradients added up over ranks while they are made. */
+gls_status gls_pass_parts_create(gls_pass *pass);
+void gls_pass_parts_destroy(gls_pass *pass);
+/* All ranks decide alike. Once it has begun, end must be called whatever happens. */
+gls_status gls_pass_parts_begin(gls_pass_job *job);
+/* A tile is final. */
+void gls_pass_parts_made(gls_pass_job *job, int64_t tile, int worker);
+/* All of g is, or nobody will look at it. */
+gls_status gls_pass_parts_end(gls_pass_job *job);
 
 /* state.c: successors of the problem's state. */
 gls_status gls_pass_state_begin(gls_pass_job *job);

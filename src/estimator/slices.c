@@ -3,6 +3,7 @@
 #include "estimator/pass.h"
 
 #include "base/arith.h"
+#include "base/clock.h"
 #include "base/kernels.h"
 #include "base/parallel.h"
 
@@ -188,11 +189,13 @@ static gls_status slice_task(void *user, int64_t task, int worker) {
 }
 
 static gls_status tile_task(void *user, int64_t tile, int worker) {
-    const gls_pass_job *job = user;
+    gls_pass_job *job = user;
     gls_problem *p = job->pass->problem;
     const gls_workspace *work = job->work;
-    return p->type->gradient_tile(p, work->self, work->args, job->section.count, job->request->product,
-                                  job->request->weighted ? work->weight : NULL, tile, job->request->g);
+    GLS_TRY(p->type->gradient_tile(p, work->self, work->args, job->section.count, job->request->product,
+                                   job->request->weighted ? work->weight : NULL, tile, job->request->g));
+    if (job->parted && job->last_section) gls_pass_parts_made(job, tile, worker);
+    return GLS_OK;
 }
 
 gls_status gls_pass_run_section(gls_pass_job *job) {
@@ -201,5 +204,8 @@ gls_status gls_pass_run_section(gls_pass_job *job) {
     for (int64_t k = 0; k < job->shapes.lanes; k++) atomic_store(&pass->lane[k].done, 0);
     GLS_TRY(gls_parallel_if(pass->ctx, job->team, job->section.count, slice_task, job));
     if (!job->request->g || job->request->explicit_slices) return GLS_OK;
-    return gls_parallel_if(pass->ctx, job->team, gls_problem_tiles(pass->problem), tile_task, job);
+    double began = gls_seconds();
+    gls_status status = gls_parallel_if(pass->ctx, job->team, gls_problem_tiles(pass->problem), tile_task, job);
+    pass->tile_seconds += gls_seconds() - began;
+    return status;
 }

@@ -100,8 +100,7 @@ typedef struct gls_experiment_kind {
 extern const gls_experiment_kind gls_experiment_train, gls_experiment_solve, gls_experiment_pair, gls_experiment_survey;
 extern const gls_experiment_kind *const gls_experiment_kinds[]; /* in the order of the option `kind`; ends with NULL */
 
-/* A context for the job's run, in job->child until it is left. An interruption of the caller's reaches it by
- * gls_experiment_job_look. */
+/* A context for the job's run, in job->child until it is left. An interruption of the caller's is its own. */
 gls_status gls_experiment_job_enter(gls_experiment_job *job, const gls_value *config);
 void gls_experiment_job_leave(gls_experiment_job *job);
 void gls_experiment_job_look(gls_experiment_job *job, double share);
@@ -152,9 +151,8 @@ typedef struct gls_experiment_meter {
 typedef struct gls_experiment_runner {
     gls_context *ctx; /* the lane's */
     int lane;
-    const char *arm;     /* under way in this lane */
-    char what[64];       /* "rate 0.4"; "": nothing */
-    gls_context *caller; /* whose interruption ends all lanes */
+    const char *arm; /* under way in this lane */
+    char what[64];   /* "rate 0.4"; "": nothing */
     int lanes;
     const gls_experiment *experiment;
     const gls_experiment_options *options;

@@ -26,7 +26,6 @@ static void show_locked(gls_experiment_runner *r, double t) {
     r->options->progress(r->options->user, &m->now);
 }
 
-/* An interruption reaches every lane by what it shows. */
 void gls_experiment_meter_show(void *user, double share) {
     gls_experiment_runner *r = user;
     gls_experiment_meter *m = r->meter;
@@ -35,7 +34,6 @@ void gls_experiment_meter_show(void *user, double share) {
     m->share[r->lane] = share;
     if (r->options->progress && (share <= 0 || t - m->shown >= between_shows)) show_locked(r, t);
     pthread_mutex_unlock(&m->lock);
-    if (gls_interrupted(r->caller)) gls_interrupt(r->ctx);
 }
 
 void gls_experiment_meter_count(gls_experiment_runner *r) {

@@ -69,7 +69,6 @@ gls_status gls_experiment_run(gls_experiment *e, const gls_experiment_options *o
                         GLS_EXPERIMENT_LANES, options->jobs);
     gls_experiment_meter meter = {.began = gls_experiment_now(), .lock = PTHREAD_MUTEX_INITIALIZER};
     gls_experiment_runner r = {.ctx = e->ctx,
-                               .caller = e->ctx,
                                .lanes = options->jobs ? options->jobs : 1,
                                .experiment = e,
                                .options = options,

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/context.h"
 #include "base/io.h"
 #include "base/value.h"
 #include "experiment/experiment.h"
@@ -22,9 +23,10 @@ gls_status gls_experiment_job_enter(gls_experiment_job *job, const gls_value *co
     gls_context_options setup = {.size = sizeof setup};
     if (config) GLS_TRY(gls_config_context(job->ctx, config, &setup));
     setup.threads = job->threads;
-    return gls_context_create(&job->child, &setup) == GLS_OK
-               ? GLS_OK
-               : gls_fail(job->ctx, GLS_ERR_MEMORY, "experiment: cannot make a context");
+    if (gls_context_create(&job->child, &setup) != GLS_OK)
+        return gls_fail(job->ctx, GLS_ERR_MEMORY, "experiment: cannot make a context");
+    gls_interrupt_with(job->child, job->ctx);
+    return GLS_OK;
 }
 
 void gls_experiment_job_leave(gls_experiment_job *job) {
@@ -34,7 +36,6 @@ void gls_experiment_job_leave(gls_experiment_job *job) {
 
 void gls_experiment_job_look(gls_experiment_job *job, double share) {
     job->progress(job->user, share);
-    if (gls_interrupted(job->ctx)) gls_interrupt(job->child);
 }
 
 static gls_status read_section(gls_experiment_job *job, const char *name, const gls_option *table, size_t struct_size,
@@ -171,8 +172,7 @@ static gls_status run_fresh(gls_experiment_runner *r, gls_value *config, const c
     double began = gls_experiment_now();
     gls_status status = own ? gls_make_directory(r->ctx, folder) : GLS_ERR_MEMORY;
     if (status == GLS_OK) status = gls_experiment_kinds[r->experiment->text->kind]->run(&job, outcome);
-    if (status == GLS_OK && (gls_interrupted(r->ctx) || gls_interrupted(r->caller)))
-        status = gls_fail(r->ctx, GLS_ERR_INTERRUPTED, "interrupted");
+    if (status == GLS_OK && gls_interrupted(r->ctx)) status = gls_fail(r->ctx, GLS_ERR_INTERRUPTED, "interrupted");
     if (status == GLS_OK) {
         json_object_set_new(outcome, "seconds", json_real(gls_experiment_now() - began));
         nftw(own, remove_weights, TREE_DEPTH, FTW_PHYS);

@@ -36,6 +36,7 @@ static gls_status make_ready(gls_method *method) {
     if (method->ready) return GLS_OK;
     const gls_method_type *type = method->type;
     if (!method->piece) GLS_TRY(gls_method_pieces_create(method));
+    GLS_TRY(gls_method_share_create(method));
     GLS_TRY(gls_method_state_create(method));
     if (!method->self) method->self = gls_alloc(method->ctx, 1, type->self_size);
     if (!method->self) return GLS_ERR_MEMORY;
@@ -62,6 +63,7 @@ static gls_status create(gls_context *ctx, const char *name, const gls_method_op
     method->steps_per_epoch = options->steps_per_epoch;
     method->total_steps = options->total_steps;
     method->seed = options->seed;
+    if (options->share) method->share = *options->share;
     gls_status status = gls_method_groups_create(method, options->spec);
     if (status == GLS_OK && !own) status = make_ready(method);
     if (status == GLS_OK)
@@ -107,6 +109,8 @@ void gls_method_destroy(gls_method *method) {
     gls_method_frozen_destroy(method);
     gls_free(ctx, method->piece);
     gls_free(ctx, method->task);
+    gls_free(ctx, method->cut);
+    gls_free(ctx, method->at);
     gls_free(ctx, method->sums);
     gls_free(ctx, method->block_first);
     gls_free(ctx, method->g_norm2);
@@ -276,6 +280,9 @@ gls_status gls_method_step_blocks(gls_method *method, gls_real *const *w, const 
                             block->name, w[b] ? "g" : "w");
     }
     GLS_TRY(make_ready(method));
+    if (method->cut)
+        return gls_fail(method->ctx, GLS_ERR_UNSUPPORTED,
+                        "gls_method_step_blocks: the state is divided over processes, which exchange w as one vector");
     gls_step_report ignored;
     gls_answer answer = {.value = NAN, .norm2 = norm2, .epoch = NAN};
     gls_method_blocks blocks = {w, (const gls_real *const *)w, g};
@@ -307,7 +314,7 @@ gls_status gls_method_arrays(gls_method *method, const char *prefix, gls_arrays 
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "zero_gradients", GLS_I64, 1, &method->zero_gradients));
     GLS_TRY(gls_arrays_add_state(ctx, arrays, prefix, "refused", GLS_I64, 1, &method->refused));
     gls_arrays_optional(arrays); /* unknown to checkpoints of former versions */
-    GLS_TRY(gls_method_state_arrays(method, prefix, arrays));
+    if (!method->apart) GLS_TRY(gls_method_state_arrays(method, prefix, arrays));
     GLS_TRY(gls_method_groups_arrays(method, prefix, arrays));
     gls_method_setup setup = gls_method_setup_of(method);
     return method->type->arrays ? method->type->arrays(method->self, &setup, prefix, arrays) : GLS_OK;

@@ -81,11 +81,17 @@ struct gls_method {
     gls_real *trained; /* [parameters] the gradient, 0 where it is not used */
     gls_real *kept;    /* [frozen] w there */
 
+    gls_method_share share; /* ranks 0: none */
+    int64_t *cut, *at;      /* [ranks + 1] the first piece of each rank's; room for the places of their parts */
+    int64_t first, own;     /* parameters whose state is kept here: [first, first + own) */
+    int64_t first_scale, own_scales;
+    bool apart; /* gls_method_arrays leaves the state vectors out */
+
     int vectors;
     int precision;                       /* GLS_STATE_...; else than float the state is: */
     gls_real *state[GLS_METHOD_VECTORS]; /* NULL */
-    void *narrow[GLS_METHOD_VECTORS];    /* [parameters] */
-    gls_real *scale[GLS_METHOD_VECTORS]; /* [scales] */
+    void *narrow[GLS_METHOD_VECTORS];    /* [own] */
+    gls_real *scale[GLS_METHOD_VECTORS]; /* [own_scales] */
     int64_t scales;
     uint32_t dither[GLS_METHOD_VECTORS][2]; /* keys of this step's rounding */
     void *self;
@@ -118,6 +124,19 @@ void gls_method_frozen_destroy(gls_method *method);
 /* The answer as the method sees it; w is remembered. */
 gls_answer gls_method_frozen_begin(gls_method *method, const gls_answer *answer, const gls_real *w);
 void gls_method_frozen_end(const gls_method *method, gls_real *w);
+
+/* share.c: whose parameters are whose. */
+/* After the pieces were cut. GLS_ERR_UNSUPPORTED for rules that look at more than ranges of their state. */
+gls_status gls_method_share_create(gls_method *method);
+/* Parts of what a pass gathered by piece, and of w, become everybody's. */
+gls_status gls_method_share_sums(gls_method *method);
+gls_status gls_method_share_moved(gls_method *method, gls_real *w);
+/* Whether a piece is this process's own. */
+bool gls_method_share_has(const gls_method *method, int64_t piece);
+/* Takes what is this process's of the state vectors that rank `rank` of `ranks` has saved in a file, under the names of
+ * gls_method_state_arrays. */
+struct gls_tensors;
+gls_status gls_method_share_take(gls_method *method, const char *prefix, int rank, int ranks, struct gls_tensors *file);
 
 /* state.c: the state vectors of all rules. */
 gls_status gls_method_state_create(gls_method *method);

@@ -23,14 +23,14 @@ static gls_status book(gls_method *method, int vector) {
     gls_context *ctx = method->ctx;
     if (method->precision == GLS_STATE_FLOAT) {
         gls_real **wide = &method->state[vector];
-        if (!*wide) *wide = gls_alloc(ctx, method->parameters, sizeof **wide);
+        if (!*wide) *wide = gls_alloc(ctx, method->own, sizeof **wide);
         return *wide ? GLS_OK : GLS_ERR_MEMORY;
     }
-    if (!method->narrow[vector]) method->narrow[vector] = gls_alloc(ctx, method->parameters, bytes_each(method));
+    if (!method->narrow[vector]) method->narrow[vector] = gls_alloc(ctx, method->own, bytes_each(method));
     if (!method->narrow[vector]) return GLS_ERR_MEMORY;
     if (method->precision != GLS_STATE_Q8) return GLS_OK;
     gls_real **scale = &method->scale[vector];
-    if (!*scale) *scale = gls_alloc(ctx, method->scales, sizeof **scale);
+    if (!*scale) *scale = gls_alloc(ctx, method->own_scales, sizeof **scale);
     return *scale ? GLS_OK : GLS_ERR_MEMORY;
 }
 
@@ -55,21 +55,20 @@ gls_status gls_method_state_arrays(gls_method *method, const char *prefix, gls_a
     for (int i = 0; i < method->vectors; i++) {
         const char *name = method->type->vectors[i];
         void *data = method->precision == GLS_STATE_FLOAT ? (void *)method->state[i] : method->narrow[i];
-        GLS_TRY(gls_arrays_add_state(method->ctx, arrays, prefix, name, dtypes[method->precision], method->parameters,
-                                     data));
+        GLS_TRY(gls_arrays_add_state(method->ctx, arrays, prefix, name, dtypes[method->precision], method->own, data));
         if (method->precision != GLS_STATE_Q8) continue;
         char scale[64];
         snprintf(scale, sizeof scale, "%s.scale", name);
-        GLS_TRY(
-            gls_arrays_add_state(method->ctx, arrays, prefix, scale, GLS_DTYPE_REAL, method->scales, method->scale[i]));
+        GLS_TRY(gls_arrays_add_state(method->ctx, arrays, prefix, scale, GLS_DTYPE_REAL, method->own_scales,
+                                     method->scale[i]));
     }
     return GLS_OK;
 }
 
 int64_t gls_method_state_bytes(const gls_method *method) {
     if (!method) return 0;
-    int64_t scales = method->precision == GLS_STATE_Q8 ? method->scales * (int64_t)sizeof(gls_real) : 0;
-    return method->vectors * (method->parameters * bytes_each(method) + scales);
+    int64_t scales = method->precision == GLS_STATE_Q8 ? method->own_scales * (int64_t)sizeof(gls_real) : 0;
+    return method->vectors * (method->own * bytes_each(method) + scales);
 }
 
 /* ---- the walk over ranges ---- */
@@ -87,16 +86,17 @@ void gls_method_state_begin(gls_method *method, int64_t step) {
 static void widen(const gls_method *method, int vector, const gls_method_piece *piece, int64_t at, int64_t n,
                   gls_real *out) {
     if (method->precision == GLS_STATE_BF16)
-        gls_method_bf16_widen(out, (const uint16_t *)method->narrow[vector] + piece->offset + at, n);
+        gls_method_bf16_widen(out, (const uint16_t *)method->narrow[vector] + (piece->offset - method->first) + at, n);
     else
-        gls_method_q8_widen(out, (const uint8_t *)method->narrow[vector] + piece->offset + at,
-                            method->scale[vector] + piece->scales + at / GLS_METHOD_SCALED, code_of(method, vector), n);
+        gls_method_q8_widen(out, (const uint8_t *)method->narrow[vector] + (piece->offset - method->first) + at,
+                            method->scale[vector] + (piece->scales - method->first_scale) + at / GLS_METHOD_SCALED,
+                            code_of(method, vector), n);
 }
 
 void gls_method_state_load(const gls_method *method, const gls_method_piece *piece, int64_t at, gls_range *r,
                            gls_real (*wide)[GLS_METHOD_RANGE]) {
     for (int i = 0; i < method->vectors; i++) {
-        r->state[i] = method->precision == GLS_STATE_FLOAT ? method->state[i] + r->offset : wide[i];
+        r->state[i] = method->precision == GLS_STATE_FLOAT ? method->state[i] + (r->offset - method->first) : wide[i];
         if (method->precision != GLS_STATE_FLOAT) widen(method, i, piece, at, r->size, wide[i]);
     }
 }
@@ -110,11 +110,12 @@ void gls_method_state_store(const gls_method *method, const gls_method_piece *pi
         else
             gls_method_bits_draw(&bits, method->dither[i], (uint32_t)r->offset, r->size);
         if (method->precision == GLS_STATE_BF16)
-            gls_method_bf16_narrow((uint16_t *)method->narrow[i] + r->offset, r->state[i], &bits, r->size);
+            gls_method_bf16_narrow((uint16_t *)method->narrow[i] + (r->offset - method->first), r->state[i], &bits,
+                                   r->size);
         else
-            gls_method_q8_narrow((uint8_t *)method->narrow[i] + r->offset,
-                                 method->scale[i] + piece->scales + at / GLS_METHOD_SCALED, r->state[i],
-                                 code_of(method, i), &bits, r->size);
+            gls_method_q8_narrow((uint8_t *)method->narrow[i] + (r->offset - method->first),
+                                 method->scale[i] + (piece->scales - method->first_scale) + at / GLS_METHOD_SCALED,
+                                 r->state[i], code_of(method, i), &bits, r->size);
     }
 }
 

@@ -182,14 +182,16 @@ static void run_piece(const pass *p, int64_t number) {
 static gls_status run_task(void *user, int64_t task, int worker) {
     const pass *p = user;
     uint64_t mode = gls_flush_begin();
-    for (int64_t i = p->method->task[task]; i < p->method->task[task + 1]; i++) run_piece(p, i);
+    for (int64_t i = p->method->task[task]; i < p->method->task[task + 1]; i++)
+        if (gls_method_share_has(p->method, i)) run_piece(p, i);
     gls_flush_end(mode);
     return GLS_OK;
 }
 
 static gls_status run_pass(pass *p, pass_kind kind) {
     p->kind = kind;
-    return gls_parallel(p->method->ctx, p->method->tasks, run_task, p);
+    GLS_TRY(gls_parallel(p->method->ctx, p->method->tasks, run_task, p));
+    return gls_method_share_sums(p->method);
 }
 
 /* ---- norms and sums between passes ---- */
@@ -240,13 +242,14 @@ static gls_method_sums gather_main(gls_method *method, gls_update *update) {
 }
 
 /* Onto the ball; |a w - (w - dw)|^2 follows from the sums that the main pass made. */
-static double project_ball(pass *p, const gls_method_sums *total) {
+static gls_status project_ball(pass *p, const gls_method_sums *total, double *update2) {
     double norm = sqrt(total->w2), radius = p->method->projection.ball;
-    if (norm <= radius) return total->update2;
+    *update2 = total->update2;
+    if (!(radius > 0) || norm <= radius) return GLS_OK;
     double a = radius / norm;
     p->scale = a;
-    run_pass(p, PASS_SCALE);
-    return fmax(total->update2 - 2 * (1 - a) * total->w_update + (1 - a) * (1 - a) * total->w2, 0);
+    *update2 = fmax(total->update2 - 2 * (1 - a) * total->w_update + (1 - a) * (1 - a) * total->w2, 0);
+    return run_pass(p, PASS_SCALE);
 }
 
 /* ---- the step ---- */
@@ -322,7 +325,9 @@ gls_status gls_update_run(gls_method *method, const gls_answer *answer, const gl
     if (type->between) type->between(&update);
     GLS_TRY(run_pass(&p, PASS_MAIN));
     gls_method_sums total = gather_main(method, &update);
-    double update2 = method->projection.ball > 0 ? project_ball(&p, &total) : total.update2;
+    double update2;
+    GLS_TRY(project_ball(&p, &total, &update2));
+    GLS_TRY(gls_method_share_moved(method, blocks->w[0]));
     if (type->finish) type->finish(&update, w);
     method->steps++;
     method->zero_gradients += update.zero;

@@ -419,6 +419,15 @@ gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gl
     return status;
 }
 
+void gls_network_tile_range(gls_problem *p, int64_t number, int64_t *begin, int64_t *end) {
+    const gls_network *net = p->self;
+    const gls_tile *tile = &net->tile[number];
+    const gls_block *block = gls_layout_block(net->graph->layout, tile->block);
+    int64_t row = block->size / block->shape[0];
+    *begin = block->offset + tile->begin * row;
+    *end = block->offset + tile->end * row;
+}
+
 /* A block that is used several times has a sum of gradients: the norm then has a cross term for each pair of uses.
  * Rounding may leave it below 0. */
 gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,

@@ -94,6 +94,7 @@ int64_t gls_network_tiles(gls_problem *p);
 gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gls_evaluate_args *const *args,
                                      int64_t count, gls_product product, const double *const *weights, int64_t tile,
                                      gls_real *g);
+void gls_network_tile_range(gls_problem *p, int64_t tile, int64_t *begin, int64_t *end);
 gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
                              double *out);
 gls_status gls_network_inner(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,
@@ -104,16 +105,17 @@ gls_status gls_network_onnx(gls_problem *p, const gls_real *w, struct gls_onnx *
 void gls_network_advance(gls_problem *p, const double *summary, gls_real *state);
 
 /* The verbs of a family's problem type. */
-#define GLS_NETWORK_VERBS                                                                                          \
-    .self_size = sizeof(gls_network), .mixes = true, .create = gls_network_create, .destroy = gls_network_destroy, \
-    .initialize = gls_network_initialize, .initialize_state = gls_network_initialize_state,                        \
-    .point_create = gls_network_point_create, .point_destroy = gls_network_point_destroy,                          \
-    .point_set = gls_network_point_set, .evaluation_create = gls_network_evaluation_create,                        \
-    .evaluation_destroy = gls_network_evaluation_destroy, .forward = gls_network_forward,                          \
-    .backward = gls_network_backward, .losses = gls_network_losses, .scores = gls_network_scores,                  \
-    .more = gls_network_more, .outputs = gls_network_outputs, .gradient = gls_network_gradient,                    \
-    .tiles = gls_network_tiles, .gradient_tile = gls_network_gradient_tile, .norms = gls_network_norms,            \
-    .inner = gls_network_inner, .cost = gls_network_cost, .advance = gls_network_advance, .onnx = gls_network_onnx
+#define GLS_NETWORK_VERBS                                                                                             \
+    .self_size = sizeof(gls_network), .mixes = true, .create = gls_network_create, .destroy = gls_network_destroy,    \
+    .initialize = gls_network_initialize, .initialize_state = gls_network_initialize_state,                           \
+    .point_create = gls_network_point_create, .point_destroy = gls_network_point_destroy,                             \
+    .point_set = gls_network_point_set, .evaluation_create = gls_network_evaluation_create,                           \
+    .evaluation_destroy = gls_network_evaluation_destroy, .forward = gls_network_forward,                             \
+    .backward = gls_network_backward, .losses = gls_network_losses, .scores = gls_network_scores,                     \
+    .more = gls_network_more, .outputs = gls_network_outputs, .gradient = gls_network_gradient,                       \
+    .tiles = gls_network_tiles, .gradient_tile = gls_network_gradient_tile, .tile_range = gls_network_tile_range,     \
+    .norms = gls_network_norms, .inner = gls_network_inner, .cost = gls_network_cost, .advance = gls_network_advance, \
+    .onnx = gls_network_onnx
 
 /* Ends a family's graph with the loss that options and data call for, on the outputs of `node`. */
 int gls_family_loss(gls_graph *graph, const gls_family_options *options, int node);

@@ -71,26 +71,50 @@ GLS_SIMD void gls_norm_apply(gls_real *restrict y, const gls_real *restrict x, c
         apply_choose(y, x, r, positions, inner, mean, a, shift, relu, s);
 }
 
-/* Of the activation's output y, or with `sign` of its input, which is made anew: cheaper than reading y again. */
-ALWAYS gls_real through(gls_real v, const gls_real *y, int64_t at, bool sign, gls_real input, gls_real slope) {
-    if (sign) return input > 0 ? v : slope * v;
-    if (y) return y[at] > 0 ? v : slope * v;
+/* The gradient behind the activation taken through it, by the sign of its output y, or with `sign` of its input, which
+ * is made anew: cheaper than reading y again. */
+ALWAYS gls_real through(gls_real v, const gls_real *y, int64_t k, bool sign, gls_real input, gls_real slope) {
+    if (sign) return v * (input > 0 ? 1 : slope);
+    if (y) return v * (y[k] > 0 ? 1 : slope);
     return v;
+}
+
+/* Channels done together: what is stored may be what is read, so that results wait until all of them are there. */
+enum { TOGETHER = 16 };
+
+/* `count` channels, at most TOGETHER, of one position. */
+ALWAYS void sums_at(const gls_norm_gradient *g, int64_t at, const gls_real *y, gls_real *r, bool sign, bool keeps,
+                    bool adds, const int64_t count, const gls_norm_channels *with, double *moment, double *total) {
+    gls_real v[TOGETHER], t[TOGETHER], sum[TOGETHER], slope = (gls_real)g->slope;
+    const gls_real *e = g->e + at, *x = g->x + at;
+    GLS_LANE_LOOP
+    for (int64_t k = 0; k < count; k++) {
+        t[k] = x[k] - with->mean[k];
+        v[k] = through(e[k], y ? y + at : NULL, k, sign, sign ? t[k] * with->a[k] + with->shift[k] : 0, slope);
+        if (r) sum[k] = adds ? r[at + k] + v[k] : v[k];
+    }
+    if (keeps) memcpy(g->e + at, v, (size_t)count * sizeof *v);
+    if (r) memcpy(r + at, sum, (size_t)count * sizeof *sum);
+    GLS_LANE_LOOP
+    for (int64_t k = 0; k < count; k++) {
+        total[k] += v[k];
+        moment[k] += (double)v[k] * t[k];
+    }
 }
 
 ALWAYS void sums(const gls_norm_gradient *g, const gls_real *y, gls_real *r, bool sign, bool keeps, bool adds,
                  int64_t positions, const int64_t inner, const gls_norm_channels *with, double *moment, double *total) {
-    gls_real slope = (gls_real)g->slope;
-    for (int64_t p = 0; p < positions; p++)
-        for (int64_t k = 0; k < inner; k++) {
-            int64_t at = p * inner + k;
-            gls_real t = g->x[at] - with->mean[k];
-            gls_real v = through(g->e[at], y, at, sign, sign ? t * with->a[k] + with->shift[k] : 0, slope);
-            if (keeps) g->e[at] = v;
-            if (r) r[at] = adds ? r[at] + v : v;
-            total[k] += v;
-            moment[k] += (double)v * t;
+    for (int64_t p = 0; p < positions; p++) {
+        if (inner == 8 || inner == 16) {
+            sums_at(g, p * inner, y, r, sign, keeps, adds, inner, with, moment, total);
+            continue;
         }
+        for (int64_t k = 0; k < inner; k += TOGETHER) {
+            gls_norm_channels own = gls_norm_channels_from(with, k);
+            sums_at(g, p * inner + k, y, r, sign, keeps, adds, inner - k < TOGETHER ? inner - k : TOGETHER, &own,
+                    moment + k, total + k);
+        }
+    }
 }
 
 ALWAYS void sums_choose(const gls_norm_gradient *g, int64_t positions, const int64_t inner,
@@ -144,16 +168,33 @@ GLS_SIMD void gls_norm_sums(const gls_norm_gradient *g, int64_t positions, int64
         sums_choose(g, positions, inner, with, moment, total);
 }
 
+ALWAYS void backward_at(gls_real *dx, const gls_real *e, const gls_real *x, const int64_t count,
+                        const gls_norm_channels *with, bool sign, gls_real slope, bool adds) {
+    gls_real out[TOGETHER];
+    GLS_LANE_LOOP
+    for (int64_t k = 0; k < count; k++) {
+        gls_real t = x[k] - with->mean[k];
+        gls_real v = through(e[k], NULL, k, sign, sign ? t * with->a[k] + with->shift[k] : 0, slope);
+        v = with->a[k] * v - with->c1[k] - t * with->c2[k];
+        out[k] = adds ? dx[k] + v : v;
+    }
+    memcpy(dx, out, (size_t)count * sizeof *out);
+}
+
 ALWAYS void backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions, const int64_t inner,
                      const gls_norm_channels *with, bool sign, gls_real slope, bool adds) {
-    for (int64_t p = 0; p < positions; p++)
-        for (int64_t k = 0; k < inner; k++) {
-            int64_t at = p * inner + k;
-            gls_real t = x[at] - with->mean[k];
-            gls_real v = through(e[at], NULL, at, sign, sign ? t * with->a[k] + with->shift[k] : 0, slope);
-            v = with->a[k] * v - with->c1[k] - t * with->c2[k];
-            dx[at] = adds ? dx[at] + v : v;
+    for (int64_t p = 0; p < positions; p++) {
+        int64_t at = p * inner;
+        if (inner == 8 || inner == 16) {
+            backward_at(dx + at, e + at, x + at, inner, with, sign, slope, adds);
+            continue;
         }
+        for (int64_t k = 0; k < inner; k += TOGETHER) {
+            gls_norm_channels own = gls_norm_channels_from(with, k);
+            backward_at(dx + at + k, e + at + k, x + at + k, inner - k < TOGETHER ? inner - k : TOGETHER, &own, sign,
+                        slope, adds);
+        }
+    }
 }
 
 ALWAYS void backward_choose(gls_real *dx, const gls_norm_gradient *g, int64_t positions, const int64_t inner,
@@ -249,11 +290,6 @@ void gls_norm_row_through(gls_exec *x, int i, int64_t row) {
         memcpy(to, e, (size_t)size * sizeof *to);
 }
 
-/* Channels from c on. */
-static gls_norm_channels channels_from(const gls_norm_channels *with, int64_t c) {
-    return (gls_norm_channels){with->mean + c, with->a + c, with->shift + c, with->c1 + c, with->c2 + c};
-}
-
 /* One block of channels of a row, `at` reals behind the first one. Without a residual the activation's sign follows
  * from the input; with one the masked gradient is the residual's, where nothing else is added to that. Else, and where
  * tangents will read it, the output's gradient is taken through the activation in place. */
@@ -278,7 +314,7 @@ void gls_norm_row_sums(gls_exec *x, int i, int64_t row, const gls_norm_channels 
     for (int64_t c = 0; c < node->out.c; c++) moment[c] = total[c] = 0;
     for (int64_t c = 0; c < node->out.c; c += inner) {
         gls_norm_gradient g = gradient_of(x, i, first + c * positions);
-        gls_norm_channels own = channels_from(with, c);
+        gls_norm_channels own = gls_norm_channels_from(with, c);
         gls_norm_sums(&g, gls_norm_row_positions(x, i, row), inner, &own, moment + c, total + c);
     }
 }
@@ -291,7 +327,7 @@ void gls_norm_row_backward(gls_exec *x, int i, int64_t row, const gls_norm_chann
         int64_t at = first + c * positions;
         gls_norm_gradient g = gradient_of(x, i, at);
         if (g.y && !g.keeps) g.e = g.r;
-        gls_norm_channels own = channels_from(with, c);
+        gls_norm_channels own = gls_norm_channels_from(with, c);
         gls_norm_backward(gls_exec_in_grad(x, i, 0) + at, &g, gls_norm_row_positions(x, i, row), inner, &own,
                           gls_exec_adds(x, i, 0));
     }

@@ -15,6 +15,11 @@ void gls_norm_apply(gls_real *y, const gls_real *x, const gls_real *r, int64_t p
 typedef struct gls_norm_channels {
     gls_real *mean, *a, *shift, *c1, *c2;
 } gls_norm_channels;
+/* Those of channels c on. */
+static inline gls_norm_channels gls_norm_channels_from(const gls_norm_channels *with, int64_t c) {
+    return (gls_norm_channels){with->mean + c, with->a + c, with->shift + c, with->c1 + c, with->c2 + c};
+}
+
 /* The output's gradient e on its way back, at one block of channels of one row. */
 typedef struct gls_norm_gradient {
     gls_real *e;

@@ -87,6 +87,20 @@ static void test_scale_and_length(void **state) {
     assert_memory_equal(whole, again, sizeof whole);
 }
 
+static void test_words_are_those_of_single_blocks(void **state) {
+    gls_random stream = gls_random_create(3, "words", 0x123456789u, 7);
+    for (int64_t n = 0; n < 300; n += 43) {
+        uint32_t word[4 * 300 + 1], one[4];
+        word[4 * n] = 99;
+        gls_draw_words(&stream, 0xfffffff0u, n, word); /* block numbers go round */
+        for (int64_t i = 0; i < n; i++) {
+            gls_random_block(&stream, 0xfffffff0u + (uint32_t)i, one);
+            assert_memory_equal(word + 4 * i, one, sizeof one);
+        }
+        assert_int_equal(word[4 * n], 99);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #ifdef GLS_DOUBLE
@@ -94,6 +108,7 @@ int main(void) {
 #endif
         cmocka_unit_test(test_distribution),
         cmocka_unit_test(test_scale_and_length),
+        cmocka_unit_test(test_words_are_those_of_single_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,20 @@ static gls_source *open_within(gls_context *ctx, const char *format, const char 
     return source;
 }
 
+/* write_npy for arrays of any size. */
+static void write_array(const char *path, const char *descr, const char *shape, const void *data, size_t size) {
+    FILE *f = fopen(path, "wb");
+    char text[128];
+    assert_non_null(f);
+    int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }\n", descr, shape);
+    fwrite("\x93NUMPY\1\0", 1, 8, f);
+    fputc(n, f);
+    fputc(0, f);
+    fwrite(text, 1, (size_t)n, f);
+    assert_int_equal(fwrite(data, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+}
+
 static void same(const void *a, const void *b, int64_t count, size_t size) {
     assert_true(!a == !b);
     if (a && count) assert_memory_equal(a, b, (size_t)count * size);
@@ -112,7 +126,7 @@ static void npy_rows(void **state) {
         label[i / 12] = (uint8_t)(i / 12 * 5 % 7);
     }
     const char *targets = in_folder(folder, "x-labels.npy"), *path = in_folder(folder, "x.npy");
-    write_npy(targets, "|u1", false, "(700,)", label, sizeof label);
+    write_array(targets, "|u1", "(700,)", label, sizeof label);
     const struct {
         const char *descr;
         const void *data;
@@ -123,7 +137,7 @@ static void npy_rows(void **state) {
                  {"|u1", byte, sizeof byte},
                  {">i2", integer, sizeof integer}};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        write_npy(path, kinds[k].descr, false, "(700, 3, 2, 2)", kinds[k].data, kinds[k].size);
+        write_array(path, kinds[k].descr, "(700, 3, 2, 2)", kinds[k].data, kinds[k].size);
         both_ways(ctx, "npy", path, NULL);
         both_ways(ctx, "npy", path, "{scale: 0.3}");
         both_ways(ctx, "npy", path, "{target: class}");
@@ -202,8 +216,8 @@ static void texts(void **state) {
 static void pictures(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
-    char line[600], name[64];
-    const char *path = in_folder(folder, "pictures");
+    char line[2200], name[64], path[1024];
+    strcpy(path, in_folder(folder, "pictures"));
     snprintf(line, sizeof line, "mkdir -p %s/cat %s/dog", path, path);
     assert_int_equal(system(line), 0);
     for (int i = 0; i < 40; i++) {
@@ -282,7 +296,7 @@ static void changes_are_noticed(void **state) {
     static float value[1000 * 3];
     const char *path = in_folder(folder, "c.npy");
     value[300 * 3 + 1] = NAN;
-    write_npy(path, "<f4", false, "(1000, 3)", value, sizeof value);
+    write_array(path, "<f4", "(1000, 3)", value, sizeof value);
     gls_source *source = open_within(ctx, "npy", path, NULL, GLS_PART_TRAIN, NULL, 10);
     assert_int_equal(fetch_one(ctx, source, 299), GLS_OK);
     assert_int_equal(fetch_one(ctx, source, 300), GLS_ERR_INPUT);
@@ -292,7 +306,7 @@ static void changes_are_noticed(void **state) {
     assert_int_equal(fetch_one(ctx, source, 1), GLS_ERR_INPUT);
     assert_non_null(strstr(gls_context_message(ctx), "was changed while its rows were in use"));
     gls_source_destroy(source);
-    write_npy(path, "<f4", false, "(1000, 3)", value, sizeof value);
+    write_array(path, "<f4", "(1000, 3)", value, sizeof value);
     source = open_within(ctx, "npy", path, NULL, GLS_PART_TRAIN, NULL, 10);
     assert_int_equal(truncate(path, 6000), 0);
     assert_int_equal(fetch_one(ctx, source, 999), GLS_ERR_INPUT);
@@ -312,7 +326,7 @@ static void sets_share_the_bound(void **state) {
     gls_context *ctx = counting_context(&c, 1);
     static float value[1000];
     const char *path = in_folder(folder, "s.npy");
-    write_npy(path, "<f4", false, "(100, 10)", value, sizeof value);
+    write_array(path, "<f4", "(100, 10)", value, sizeof value);
     gls_source *source[2];
     gls_bound bound = {.left = 150 * 10 * (int64_t)sizeof(gls_real)};
     gls_source_bound(ctx, &bound);

@@ -192,7 +192,15 @@ static int exchanges(gls_context *ranks, gls_context *one, const made_rows *clas
                                                 {"mean", "ledger=true"},
                                                 {"microbatch", "microbatch=4 ledger=true ratio_every=1"},
                                                 {"microbatch", "microbatch=4 way=streamed reduce=sum"},
-                                                {"microbatch", "key=user way=derived bound=0.5"}};
+                                                {"microbatch", "key=user way=derived bound=0.5"},
+                                                {"microbatch", "microbatch=1 bound=0.5 noise=1"},
+                                                {"sum", ""},
+                                                {"normalized", "microbatch=4"},
+                                                {"drop", "p=0.3"},
+                                                {"sgld", "sigma=0.2"},
+                                                {"quant", ""},
+                                                {"clip_norm", "bound=0.1"},
+                                                {"clip_value", "bound=0.05"}};
         exchange_name = ways[k].exchange;
         for (size_t s = 0; s < sizeof(stages) / sizeof *stages; s++) {
             const made_rows *rows = strstr(stages[s][1], "key") ? keyed : classes;

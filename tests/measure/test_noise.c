@@ -1,6 +1,8 @@
 /* Measures of the noise on matrices of per-example gradients: norms beside their nulls, and tail indices. */
 #include "matrix.h"
 
+#include <stdio.h>
+
 static void noise_norms_are_distances_to_the_mean(void **state) {
     fill(3);
     double mean[D] = {0}, norm[N], square = 0, m2 = 0, m4 = 0, average = 0;

@@ -109,10 +109,58 @@ static void ends_with_the_method(void **state) {
     gls_context_destroy(ctx);
 }
 
+typedef struct rates {
+    int64_t steps;
+    double lr[8];
+} rates;
+
+static gls_status note_rate(void *user, const gls_probe_step *step) {
+    rates *r = user;
+    r->lr[r->steps++] = step->lr;
+    return GLS_OK;
+}
+
+/* Of a run of six epochs of one step: rates a tenth after two and four of them, or half a cosine wave. */
+static void goes_through_the_runs_schedule(void **state) {
+    static const struct {
+        const char *schedule;
+        int64_t steps;
+        double lr[6];
+    } cases[] = {{"{name: step, at: [2, 4]}", 3, {0.5, 0.05, 0.005}},
+                 {"{name: step, at: [2, 4]}", 6, {0.5, 0.5, 0.05, 0.05, 0.005, 0.005}},
+                 {"{name: cosine}", 2, {0.5, 0.25}}};
+    gls_context *ctx = make_context(1, 1);
+    gls_value *config = config_from(ctx, "data: {format: gaussians, train_size: 60, test_size: 20}\nmodel: softmax\n"
+                                         "method: {name: sgd, lr: 0.1}\ntrain: {threads: 1}\n");
+    gls_prober *prober = NULL;
+    assert_ok(ctx, gls_prober_create(ctx, config, 60, &prober));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gls_value *schedule = config_from(ctx, cases[i].schedule);
+        rates r = {0};
+        gls_probe wanted = {.method = "{name: sgd}",
+                            .batch = 60,
+                            .steps = cases[i].steps,
+                            .lr = 0.5,
+                            .schedule = schedule,
+                            .run_examples = 360,
+                            .look = note_rate,
+                            .user = &r};
+        gls_probe_outcome outcome;
+        assert_ok(ctx, gls_probe_run(prober, &wanted, &outcome));
+        assert_int_equal(r.steps, cases[i].steps);
+        for (int64_t k = 0; k < r.steps; k++) assert_true(fabs(r.lr[k] - cases[i].lr[k]) < 1e-12);
+        gls_value_destroy(ctx, schedule);
+    }
+    gls_prober_destroy(prober);
+    gls_value_destroy(ctx, config);
+    gls_context_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_where_the_method_asks),
         cmocka_unit_test(ends_with_the_method),
+        cmocka_unit_test(goes_through_the_runs_schedule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,7 +158,7 @@ class MicroBatchClipping:
         """One micro-batch: the plain gradient, scaled."""
         trained = [p for p in self.model.parameters() if p.requires_grad]
         found = torch.autograd.grad(losses.sum(), trained, allow_unused=True)
-        norm2 = sum(float(g.double().square().sum()) for g in found if g is not None)
+        norm2 = sum(_norm2(g) for g in found if g is not None)
         report = self._report(torch.tensor([norm2], dtype=torch.float64, device=losses.device), groups)
         weight = float(self._weights(groups, report)[0])
         for p, g in zip(trained, found, strict=True):
@@ -206,11 +206,11 @@ class MicroBatchClipping:
         found = torch.zeros(groups.count, dtype=torch.float64, device=losses.device)
         for number, rows in zip(groups.order().tolist(), groups, strict=True) if rest else ():
             gradients = torch.autograd.grad(losses[rows].sum(), rest, retain_graph=True, allow_unused=True)
-            found[number] = sum(float(g.double().square().sum()) for g in gradients if g is not None)
+            found[number] = sum(_norm2(g) for g in gradients if g is not None)
         return found
 
     def _report(self, norm2: Tensor, groups: Groups) -> ClippingReport:
-        norms = norm2.sqrt() / groups.sizes
+        norms = norm2.clamp(min=0).sqrt() / groups.sizes  # Products of rows may round to less than nothing.
         finite = torch.isfinite(norms)
         zero = finite & (norms < torch.finfo(torch.float32).tiny)
         live = norms[finite & ~zero]
@@ -276,6 +276,10 @@ def _weighted(part: Factor, weights: Tensor, skipped: Tensor) -> Tensor:
         kept = (~skipped).nonzero().flatten()
         return part.of(kept).weighted(weights[kept])
     return g
+
+
+def _norm2(g: Tensor) -> float:
+    return float(torch.linalg.vector_norm(g, dtype=torch.float64)) ** 2
 
 
 def _accumulate(p: Tensor, g: Tensor) -> None:

@@ -219,7 +219,8 @@ class QuantizedExchange(_Exchange):
         self.seed, self.exchanges = state["seed"], state["exchanges"]
 
     def _hook(self, state: Any, bucket: dist.GradBucket) -> Future[Tensor]:  # type: ignore[name-defined, unused-ignore]
-        buffer, rank = bucket.buffer(), dist.get_rank(self._group)
+        buffer: Tensor = bucket.buffer()
+        rank = dist.get_rank(self._group)
         sizes = [p.numel() for p in bucket.parameters()]
         keys = [(self.seed, self.exchanges, rank, self._numbers[id(p)]) for p in bucket.parameters()]
         if bucket.is_last():

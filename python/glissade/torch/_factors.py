@@ -14,6 +14,8 @@ from ._groups import Groups, Sized
 
 # Numbers that an intermediate result may have; more are made in several parts. Ours.
 ROOM = 1 << 22
+# Rows of a half below which products of rows with rows are made whole, and the share of them that is made above. Ours.
+LEAST, GRAM = 64, 0.75
 
 
 class Factor(Protocol):
@@ -42,7 +44,8 @@ def total(factor: Factor, rows: Tensor) -> Tensor:
 
 def _squares(each: Tensor) -> Tensor:
     """[groups] squared norms of [groups, ...]."""
-    return torch.linalg.vector_norm(each.flatten(1), dim=1).square()
+    norms: Tensor = torch.linalg.vector_norm(each.flatten(1), dim=1)
+    return norms.square()
 
 
 def _in_parts(groups: Groups, size: Callable[[Sized], int], make: Callable[[Sized, int, int], Tensor]) -> Tensor:
@@ -116,8 +119,18 @@ class Explicit:
 
 
 def _gram_norm2(left: Tensor, right: Tensor) -> Tensor:
-    """[groups] |left^T right|^2 of [groups, n, p] and [groups, n, q], by products of rows with rows."""
-    return (left @ left.mT).mul_(right @ right.mT).sum((1, 2))
+    """[groups] |left^T right|^2 of [groups, n, p] and [groups, n, q], by products of rows with rows; those of the first
+    half with the second count twice, so that a good half of all products is enough."""
+    half = left.shape[1] // 2
+    if half < LEAST:
+        return (left @ left.mT).mul_(right @ right.mT).sum((1, 2))
+    (a, b), (x, y) = (t.tensor_split([half], 1) for t in (left, right))
+    return _gram_norm2(a, x) + _gram_norm2(b, y) + 2 * (a @ b.mT).mul_(x @ y.mT).sum((1, 2))
+
+
+def _gram_is_cheaper(n: int, p: int, q: int) -> bool:
+    """Products of rows with rows, of which GRAM are made, beside writing out [p, q]."""
+    return GRAM * n * (p + q) <= p * q
 
 
 @dataclass
@@ -138,7 +151,7 @@ class Products:
     def _norm2(self, part: Sized, begin: int, end: int) -> Tensor:
         left, right = (part.cut(t, begin, end).flatten(1, 2) for t in (self.left, self.right))
         n, p, q = left.shape[1], left.shape[2], right.shape[2]
-        return _gram_norm2(left, right) if n * (p + q) <= p * q else _squares(left.mT @ right)
+        return _gram_norm2(left, right) if _gram_is_cheaper(n, p, q) else _squares(left.mT @ right)
 
     def norm2(self, groups: Groups) -> Tensor:
         n, values = self.left.shape[1], self.left.shape[2] * self.right.shape[2]
@@ -216,8 +229,7 @@ class Convolution:
     def _explicit_is_cheaper(self, size: int) -> bool:
         """Writing out the kernel's gradient of a group, beside products of its places with each other."""
         n, m = size * self._places, self.module
-        p, q = m.out_channels // m.groups, m.weight[0].numel()
-        return n * (p + q) > p * q
+        return not _gram_is_cheaper(n, int(m.out_channels // m.groups), int(m.weight[0].numel()))
 
     def _patches(self, x: Tensor) -> Tensor:
         """[examples, groups of channels, places, values of a patch]"""
@@ -259,7 +271,8 @@ class Convolution:
     def _room(self, part: Sized) -> int:
         if self._explicit_is_cheaper(part.size):
             return self._values
-        return part.size * self._places * (part.size * self._places + self.module.weight[0].numel())
+        n = part.size * self._places
+        return n * (n + int(self.module.weight[0].numel()))
 
     def norm2(self, groups: Groups) -> Tensor:
         return _in_parts(groups, self._room, self._norm2)

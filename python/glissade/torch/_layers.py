@@ -80,11 +80,11 @@ def _scaled_by_weight(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
 def _group_norm(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
     """By the kernel of the backward pass, to which channels of different examples are channels of one."""
     examples, channels, places = len(x), x.shape[1], x[0, 0].numel()
-    var, mean = torch.var_mean(x.reshape(examples, m.num_groups, -1), 2, correction=0)
-    rate = (var + m.eps).rsqrt().reshape(1, -1)
+    x, of = x.contiguous(), (examples, channels, places, m.num_groups)
+    _, mean, rate = torch.native_group_norm(x, None, None, *of, m.eps)
     like, sizes = x.new_empty(examples * channels), (1, examples * channels, places, examples * m.num_groups)
     _, weight, bias = torch.ops.aten.native_group_norm_backward(
-        g.contiguous(), x.contiguous(), mean.reshape(1, -1), rate, like, *sizes, (False, True, True)
+        g.contiguous(), x, mean.reshape(1, -1), rate.reshape(1, -1), like, *sizes, (False, True, True)
     )
     return {"weight": Explicit(weight.reshape(examples, -1)), "bias": Explicit(bias.reshape(examples, -1))}
 

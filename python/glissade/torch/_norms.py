@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ._factors import Convolution, Explicit, Factor, Products, Stacked, Tokens, total
+from ._factors import GRAM, Convolution, Explicit, Factor, Products, Stacked, Tokens, total
 from ._groups import Groups
 
 
@@ -48,7 +48,7 @@ def work_of(factor: Factor) -> Work:
 
 
 def _product_work(examples: int, n: int, p: int, q: int) -> float:
-    return float(examples * min(n * n * (p + q), n * p * q))
+    return float(examples * min(GRAM * n * n * (p + q), n * p * q))
 
 
 def norm2_of_uses(uses: Sequence[Factor], groups: Groups) -> Tensor:

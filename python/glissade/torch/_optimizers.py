@@ -228,11 +228,10 @@ class RuleOptimizer(Optimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         own = {key: state[key] for key in ("_counters", "_threads", "_kept", "_narrow") if key in state}
-        self._threads, self._kept = own.get("_threads", self._threads), own.get("_kept", self._kept)
         super().__setstate__({key: value for key, value in state.items() if key not in own})
         self._reset()
-        if own:
-            self._counters, self._narrow = dict(own["_counters"]), dict(own["_narrow"])
+        for key, value in own.items():  # None where torch's own load_state_dict calls.
+            setattr(self, key, dict(value) if isinstance(value, dict) else value)
 
 
 def _refuse_kinds(p: Tensor) -> None:

@@ -85,7 +85,7 @@ class Form:
     def encode(self, buffer: Tensor, draws: list[torch.Generator]) -> Tensor:
         """The message, as bytes."""
         codes, norms = [], []
-        for v, own in zip(buffer.split(self.sizes), draws, strict=True):
+        for v, own in zip(torch.split(buffer, self.sizes), draws, strict=True):
             if len(v):
                 code, norm = self._quantise(v, own)
                 codes.append(code)
@@ -97,7 +97,7 @@ class Form:
         count = sum(self.blocks(size) for size in self.sizes)
         norms = message[: count * buffer.element_size()].view(buffer.dtype)
         codes = unpack(message[count * buffer.element_size() :], self.bits, sum(self.sizes))
-        for v, code in zip(buffer.split(self.sizes), codes.split(self.sizes), strict=True):
+        for v, code in zip(torch.split(buffer, self.sizes), torch.split(codes, self.sizes), strict=True):
             blocks = self.blocks(len(v))
             if blocks:
                 rows = self._padded(code.to(buffer.dtype) - self.levels)

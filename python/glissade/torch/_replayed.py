@@ -117,7 +117,8 @@ class AttentionUse(_Replayed):
     def _attend(self, projected: list[Tensor]) -> tuple[Tensor, Tensor]:
         """What attention gives before the last projection, and its weights, averaged over heads where the call was."""
         m: Any = self.module
-        q, k, v = (t.unflatten(2, (m.num_heads, -1)).transpose(1, 2) for t in projected)
+        heads = (*projected[0].shape[:1], -1, m.num_heads, projected[0].shape[2] // m.num_heads)
+        q, k, v = (t.reshape(heads).transpose(1, 2) for t in projected)
         scores = q @ k.mT / math.sqrt(q.shape[-1])
         weights = (scores if self._mask is None else scores + self._mask).softmax(-1)
         context = (weights @ v).transpose(1, 2).flatten(2)
@@ -185,7 +186,7 @@ class LstmUse(_Replayed):
         """All layers; gates: by layer and direction what goes into the gates, what the layer saw, and its state before
         each step."""
         m: Any = self.module
-        ends = []
+        ends: list[tuple[Tensor, Tensor]] = []
         for layer in range(m.num_layers):
             sides = []
             for side in range(2 if m.bidirectional else 1):

@@ -3,6 +3,7 @@
  * s |v_i| / |v| so that the mean is v. Up to three ranks hand their codes to all (`gather`); beyond, segments go to the
  * ranks that add them up, and sums are quantised once more (`scatter`). */
 #include "base/arith.h"
+#include "base/draws.h"
 #include "base/kernels.h"
 #include "comm/exchange.h"
 
@@ -81,24 +82,60 @@ typedef struct coding {
     int ranks; /* of whom codes lie one after the other, `count` blocks each */
 } coding;
 
-/* The level of s |v| / norm, up or down by a random number of 32 bits. */
-static int64_t level(double scaled, int64_t levels, uint32_t random) {
-    int64_t low = (int64_t)scaled, l = low + ((double)random * 0x1p-32 < scaled - (double)low);
-    return l > levels ? levels : l;
+enum { STRIP = 512 }; /* coordinates coded at a time: whole bytes, whatever the bits */
+
+/* The levels of s |v| / norm, each up or down by a random number of 32 bits; negative ones count down from the end.
+ * Words become doubles through signed integers, which every instruction set converts. */
+GLS_SIMD static void draw_levels(const gls_real *v, int64_t n, double unit, int32_t levels, const uint32_t *random,
+                                 uint8_t *code) {
+    for (int64_t i = 0; i < n; i++) {
+        double scaled = fabs((double)v[i]) * unit, drawn = (double)(int32_t)(random[i] ^ 0x80000000u) + 0x1p31;
+        int32_t low = (int32_t)scaled, l = low + (drawn * 0x1p-32 < scaled - (double)low);
+        l = l > levels ? levels : l;
+        code[i] = (uint8_t)(v[i] < 0 && l > 0 ? 2 * levels + 1 - l : l);
+    }
 }
 
-static void put(char *to, int64_t at, int bits, uint32_t value) {
-    unsigned char *byte = (unsigned char *)to + at / 8;
-    uint32_t shifted = value << (at % 8);
-    byte[0] |= (unsigned char)shifted;
-    if (at % 8 + bits > 8) byte[1] |= (unsigned char)(shifted >> 8);
+/* n codes of so many bits (at most 8), low ones first: eight of them are `bits` bytes. code has room for a multiple of
+ * eight. */
+static inline void pack_as(const uint8_t *code, int64_t n, int bits, char *to) {
+    for (int64_t i = 0; i < n; i += 8) {
+        uint64_t word = 0;
+        for (int k = 0; k < 8; k++) word |= (uint64_t)code[i + k] << (k * bits);
+        int64_t bytes = gls_least(gls_parts((n - i) * bits, 8), bits);
+        for (int64_t k = 0; k < bytes; k++) *to++ = (char)(word >> (8 * k));
+    }
 }
 
-static uint32_t take(const char *from, int64_t at, int bits) {
-    const unsigned char *byte = (const unsigned char *)from + at / 8;
-    uint32_t word = byte[0];
-    if (at % 8 + bits > 8) word |= (uint32_t)byte[1] << 8;
-    return word >> (at % 8) & ((1u << bits) - 1);
+static inline void unpack_as(const char *from, int64_t n, int bits, uint8_t *code) {
+    for (int64_t i = 0; i < n; i += 8) {
+        uint64_t word = 0;
+        int64_t bytes = gls_least(gls_parts((n - i) * bits, 8), bits);
+        for (int64_t k = 0; k < bytes; k++) word |= (uint64_t)(unsigned char)*from++ << (8 * k);
+        for (int k = 0; k < 8; k++) code[i + k] = (uint8_t)(word >> (k * bits) & ((1u << bits) - 1));
+    }
+}
+
+/* Two bits, as one level takes, are compiled apart: shifts that are known are cheap. */
+static void pack(const uint8_t *code, int64_t n, int bits, char *to) {
+    if (bits == 2)
+        pack_as(code, n, 2, to);
+    else
+        pack_as(code, n, bits, to);
+}
+
+static void unpack(const char *from, int64_t n, int bits, uint8_t *code) {
+    if (bits == 2)
+        unpack_as(from, n, 2, code);
+    else
+        unpack_as(from, n, bits, code);
+}
+
+GLS_SIMD static void add_levels(const uint8_t *code, int64_t n, gls_real unit, int32_t levels, gls_real *v) {
+    for (int64_t i = 0; i < n; i++) {
+        int32_t l = code[i];
+        v[i] += unit * (gls_real)(l > levels ? l - 2 * levels - 1 : l);
+    }
 }
 
 /* A block that is not finite has a norm that says so, and every coordinate read from it is NaN. */
@@ -111,24 +148,27 @@ static void encode_block(const coding *c, int64_t block, char *to) {
     memcpy(to, &norm, sizeof norm);
     if (!(norm > 0) || !isfinite(norm)) return;
     double unit = (double)q->levels / (double)norm;
-    uint32_t random[4] = {0};
-    for (int64_t i = 0; i < n; i++) {
-        int64_t at = begin + i;
-        if (i == 0 || at % 4 == 0) gls_random_block(&c->random, (uint32_t)(at / 4), random);
-        int64_t l = level(fabs((double)v[i]) * unit, q->levels, random[at % 4]);
-        put(to + sizeof norm, i * q->bits, q->bits, (uint32_t)(v[i] < 0 && l > 0 ? 2 * q->levels + 1 - l : l));
+    for (int64_t i = 0; i < n; i += STRIP) {
+        uint32_t random[STRIP + 8]; /* a block of four numbers for every four coordinates of the vector */
+        uint8_t code[STRIP] = {0};
+        int64_t at = begin + i, some = gls_least(n - i, STRIP), before = at % 4;
+        gls_draw_words(&c->random, (uint32_t)(at / 4), gls_parts(before + some, 4), random);
+        draw_levels(v + i, some, unit, (int32_t)q->levels, random + before, code);
+        pack(code, some, q->bits, to + sizeof norm + i * q->bits / 8);
     }
 }
 
 static void add_block(const coding *c, int64_t block, const char *from) {
     const quant *q = c->q;
     int64_t begin = block * q->block, n = gls_least(q->block, c->size - begin);
-    gls_real *v = c->g + begin, norm;
+    gls_real norm;
     memcpy(&norm, from, sizeof norm);
     gls_real unit = isfinite(norm) ? norm / (gls_real)q->levels : (gls_real)NAN;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t code = take(from + sizeof norm, i * q->bits, q->bits);
-        v[i] += unit * (gls_real)(code > q->levels ? code - 2 * q->levels - 1 : code);
+    for (int64_t i = 0; i < n; i += STRIP) {
+        uint8_t code[STRIP];
+        int64_t some = gls_least(n - i, STRIP);
+        unpack(from + sizeof norm + i * q->bits / 8, some, q->bits, code);
+        add_levels(code, some, unit, (int32_t)q->levels, c->g + begin + i);
     }
 }
 

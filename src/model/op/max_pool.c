@@ -13,6 +13,7 @@ static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
 #define ALWAYS static inline __attribute__((always_inline))
 
 ALWAYS void larger_of(const gls_real *x, int32_t at, const int64_t inner, gls_real *best, int32_t *where) {
+    GLS_LANE_LOOP
     for (int64_t k = 0; k < inner; k++) {
         bool larger = x[k] > best[k] || x[k] != x[k];
         best[k] = larger ? x[k] : best[k];
@@ -91,15 +92,25 @@ static bool tiles(const gls_node *node) {
            node->out.w * o->stride == node->in.w;
 }
 
-/* Every cell is written once, in order. Zero is added for the sign of zeros, which is that of adding to a zero. */
+/* The cells of output position p that lie in row iy. Zero is added for the sign of zeros, which is that of adding to a
+ * zero. */
+ALWAYS void cover_cells(int64_t first, int64_t kernel, const int64_t inner, const gls_real *e, const int32_t *where,
+                        gls_real *dx) {
+    for (int64_t at = first; at < first + kernel; at++) {
+        GLS_LANE_LOOP
+        for (int64_t k = 0; k < inner; k++) dx[at * inner + k] = (where[k] == (int32_t)at ? e[k] : 0) + 0;
+    }
+}
+
+/* Every cell is written once, in order. */
 ALWAYS void cover_of(const gls_node *node, const int64_t inner, const gls_real *e, const int32_t *where, gls_real *dx) {
-    int64_t stride = ((const gls_op_pool_options *)node->options)->stride;
-    for (int64_t iy = 0; iy < node->in.h; iy++)
-        for (int64_t ix = 0; ix < node->in.w; ix++) {
-            int32_t at = (int32_t)(iy * node->in.w + ix);
-            int64_t p = (iy / stride * node->out.w + ix / stride) * inner;
-            for (int64_t k = 0; k < inner; k++) dx[at * inner + k] = (where[p + k] == at ? e[p + k] : 0) + 0;
-        }
+    int64_t kernel = ((const gls_op_pool_options *)node->options)->kernel, width = node->out.w;
+    for (int64_t oy = 0; oy < node->out.h; oy++)
+        for (int64_t iy = oy * kernel; iy < (oy + 1) * kernel; iy++)
+            for (int64_t ox = 0; ox < width; ox++) {
+                int64_t p = (oy * width + ox) * inner;
+                cover_cells(iy * node->in.w + ox * kernel, kernel, inner, e + p, where + p, dx);
+            }
 }
 
 GLS_SIMD static void cover(const gls_node *node, int64_t inner, const gls_real *restrict e,

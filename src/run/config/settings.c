@@ -90,6 +90,9 @@ const gls_option gls_config_train_table[] = {
               "how ranks add their gradients up: dense, bf16, quant, topk; {name: quant, levels: 3}; without ranks "
               "nothing is exchanged",
               .choices = "exchange"),
+    GLS_BOOL("shard_state", gls_config_train, shard_state, "false",
+             "each of several ranks keeps and steps its share of the method's state alone, and writes it into a piece "
+             "of the checkpoint"),
     GLS_BOOL("tensorboard", gls_config_train, tensorboard, "false",
              "also write the metrics as TensorBoard event files in the run folder"),
     GLS_INT("ledger_windows", gls_config_train, ledger_windows, "1", 1, 1000,

@@ -24,7 +24,7 @@ typedef struct gls_config_train {
     double time;         /* seconds; 0: no limit */
     int64_t final_train; /* examples of the training set evaluated at the end; -1: all */
     int64_t bn_span;
-    bool replacement, shuffle, drop_last;
+    bool replacement, shuffle, drop_last, shard_state;
     int64_t bucket, shuffle_block, shuffle_window;
     int nonfinite;
     const gls_value *average;

@@ -5,7 +5,9 @@
 
 #include "base/clock.h"
 #include "predict/trained.h"
+#include "method/method.h"
 #include "run/loop/checkpoints.h"
+#include "run/loop/pieces.h"
 #include "run/loop/run.h"
 
 /* Counts of steps, examples and bytes; a million examples a second reach it after 285 years. */
@@ -52,14 +54,32 @@ static gls_status collect(gls_run *run, const gls_tensors *file, gls_arrays *arr
 
 /* ---- saving ---- */
 
-gls_status gls_checkpoint_write(gls_run *run, const char *path, gls_arrays *arrays) {
-    char step[32], *model = NULL;
+/* pieces: in which the method's state lies beside the file; 0: none. */
+static gls_status write_file(gls_run *run, const char *path, gls_arrays *arrays, int pieces) {
+    char step[32], count[32], *model = NULL;
+    snprintf(count, sizeof count, "%d", pieces);
     snprintf(step, sizeof step, "%lld", (long long)run->training->counters.steps);
     GLS_TRY(gls_training_describe(run->training, arrays, &model));
-    const gls_note notes[] = {{"format", "pt"}, {"producer", "glissade"}, {"step", step}, {GLS_TRAINED_NOTE, model}};
-    gls_status status = gls_tensors_write(run->ctx, path, arrays, notes, 4);
+    const gls_note notes[] = {{"format", "pt"},
+                              {"producer", "glissade"},
+                              {"step", step},
+                              {GLS_TRAINED_NOTE, model},
+                              {GLS_PIECES_NOTE, count}};
+    gls_status status = gls_tensors_write(run->ctx, path, arrays, notes, pieces ? 5 : 4);
     gls_free(run->ctx, model);
     return status;
+}
+
+gls_status gls_checkpoint_write(gls_run *run, const char *path, gls_arrays *arrays) {
+    return write_file(run, path, arrays, 0);
+}
+
+/* Collective: the checkpoint follows once all pieces are there. */
+static gls_status write_piece(gls_run *run, const char *path, gls_status status) {
+    char *folder = gls_sprintf(run->ctx, "%.*s", (int)(strrchr(path, '/') - path), path);
+    if (status == GLS_OK) status = folder ? gls_pieces_write(run, folder) : GLS_ERR_MEMORY;
+    gls_free(run->ctx, folder);
+    return gls_comm_agree(run->ctx, status);
 }
 
 gls_status gls_checkpoint_save(gls_run *run, const char *path) {
@@ -70,7 +90,9 @@ gls_status gls_checkpoint_save(gls_run *run, const char *path) {
     gls_status status = gls_comm_agree(run->ctx, gls_observers_flush(run));
     if (status == GLS_OK) status = gls_training_gather(run->training);
     if (status == GLS_OK) status = collect(run, NULL, &arrays);
-    if (status == GLS_OK && run->rank == 0) status = gls_checkpoint_write(run, path, &arrays);
+    bool shards = gls_training_shards(run->training);
+    if (shards) status = write_piece(run, path, status);
+    if (status == GLS_OK && run->rank == 0) status = write_file(run, path, &arrays, shards ? run->ranks : 0);
     gls_arrays_clear(run->ctx, &arrays);
     run->pace.saving = fmax(run->pace.saving, gls_seconds() - now);
     return gls_comm_agree(run->ctx, status);
@@ -98,10 +120,15 @@ static gls_status check_counters(gls_run *run, const gls_arrays *arrays) {
     return GLS_OK;
 }
 
-static gls_status restore(gls_run *run, gls_tensors *file) {
+static gls_status restore(gls_run *run, const char *folder, gls_tensors *file) {
     gls_arrays arrays = {0};
+    gls_method *method = run->training->method;
+    bool shards = gls_training_shards(run->training), pieces = shards || gls_tensors_note(file, GLS_PIECES_NOTE);
+    method->apart = pieces; /* the vectors come from elsewhere, or in part */
     gls_status status = collect(run, file, &arrays);
+    method->apart = shards;
     if (status == GLS_OK) status = gls_tensors_restore(file, &arrays);
+    if (status == GLS_OK && pieces) status = gls_pieces_read(run, folder, file);
     if (status == GLS_OK) status = check_counters(run, &arrays);
     gls_arrays_clear(run->ctx, &arrays);
     return status == GLS_OK ? gls_training_restored(run->training) : status;
@@ -124,14 +151,17 @@ static gls_status resume(gls_run *run) {
     gls_tensors *file = NULL;
     GLS_TRY(gls_folder_path(run, "checkpoints", &folder));
     gls_status status = gls_checkpoints_newest(run->ctx, folder, &file);
-    gls_free(run->ctx, folder);
-    GLS_TRY(status);
+    if (status != GLS_OK) {
+        gls_free(run->ctx, folder);
+        return status;
+    }
     compare_libraries(run);
     if (file)
-        status = restore(run, file);
+        status = restore(run, folder, file);
     else
         gls_log(run->ctx, GLS_LOG_WARNING, "%s: no checkpoint yet, so the run starts from the beginning", run->folder);
     gls_tensors_close(file);
+    gls_free(run->ctx, folder);
     return status;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "run/loop/checkpoints.h"
+#include "run/loop/pieces.h"
 #include "run/observer/table.h"
 
 enum { COPIED = 1 << 20 }; /* bytes at a time */
@@ -22,7 +23,7 @@ static gls_status remove_old(gls_run *run, const char *folder) {
     gls_status status = gls_checkpoints_list(run->ctx, folder, &names, &count);
     for (int64_t i = run->training->train->keep; i < count; i++) unlink(names[i]);
     gls_checkpoints_free(run->ctx, names, count);
-    return status;
+    return status == GLS_OK ? gls_pieces_tidy(run, folder) : status;
 }
 
 static gls_status copy_bytes(gls_context *ctx, gls_reader *from, gls_writer *to) {

@@ -59,6 +59,7 @@ gls_status gls_advise(gls_context *ctx, const gls_advise_options *options, gls_a
         json_pack("{s:o, s:o, s:o, s:o, s:f, s:f}", "recommendation", a->lines, "measures", a->measures, "range_tests",
                   a->ranges, "probes", a->probes, "budget", options->budget, "seconds", gls_prober_now() - a->began);
     gls_prober_destroy(a->p);
+    gls_value_destroy(ctx, a->schedule);
     gls_free(ctx, a);
     if (status == GLS_OK) status = take_json(advice, all);
     json_decref(all);

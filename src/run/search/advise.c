@@ -153,7 +153,13 @@ static gls_status range_test(gls_advisor *a, const char *method, const char *est
 /* Ten steps at least, whatever the examples: fewer rank nothing. */
 static gls_status probe_at(gls_advisor *a, const char *method, const char *estimator, int64_t batch, double examples,
                            double lr, gls_probe_outcome *o) {
-    gls_probe probe = {.method = method, .estimator = estimator, .batch = batch, .lr = lr, .power = a->power};
+    gls_probe probe = {.method = method,
+                       .estimator = estimator,
+                       .batch = batch,
+                       .lr = lr,
+                       .power = a->power,
+                       .schedule = a->schedule,
+                       .run_examples = a->run_examples};
     probe.steps = (int64_t)fmax(10, floor(examples / (double)batch));
     probe.deadline = at(a, 1);
     GLS_TRY(gls_probe_run(a->p, &probe, o));
@@ -412,6 +418,7 @@ gls_status gls_advisor_work(gls_advisor *a) {
     const char *why;
     GLS_TRY(gls_advisor_check_candidates(a));
     GLS_TRY(gls_prober_create(a->ctx, a->options->config, 2048, &a->p));
+    GLS_TRY(gls_advisor_schedule(a->ctx, a->options->config, &a->schedule));
     look_around(a);
     say(a, "%lld examples, %lld parameters; judged by loss on %lld %s examples", (long long)a->n,
         (long long)gls_problem_size(a->p->training->problem), (long long)a->p->held->info.examples, a->p->held_name);

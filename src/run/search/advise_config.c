@@ -1,13 +1,35 @@
 /* What the advice says, line by line, and the configuration it comes to. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/value.h"
 #include "run/search/advisor.h"
 
 bool gls_advisor_scheduled(const gls_value *config) {
     const gls_value *schedule = gls_value_get(config, "schedule"), *method = gls_value_get(config, "method");
     const gls_value *lr = method && method->kind == GLS_VALUE_MAP ? gls_value_get(method, "lr") : NULL;
     return (schedule && schedule->kind != GLS_VALUE_NULL) || (lr && lr->kind == GLS_VALUE_MAP);
+}
+
+gls_status gls_advisor_schedule(gls_context *ctx, const gls_value *config, gls_value **out) {
+    const gls_value *given = gls_value_get(config, "schedule"), *method = gls_value_get(config, "method");
+    *out = NULL;
+    if (!gls_advisor_scheduled(config)) return GLS_OK;
+    if (!given || given->kind == GLS_VALUE_NULL) given = gls_value_get(method, "lr");
+    const gls_value *name = given->kind == GLS_VALUE_MAP ? gls_value_get(given, "name") : given;
+    if (!name || name->kind != GLS_VALUE_TEXT || strcmp(name->text, "plateau") == 0) return GLS_OK;
+    gls_value *schedule = given->kind == GLS_VALUE_MAP ? gls_value_clone(ctx, given)
+                                                       : gls_value_create(ctx, GLS_VALUE_MAP, "schedule", NULL);
+    gls_status status = schedule ? GLS_OK : GLS_ERR_MEMORY;
+    if (status == GLS_OK && given->kind != GLS_VALUE_MAP)
+        status = gls_value_append(ctx, schedule, gls_value_create(ctx, GLS_VALUE_TEXT, "name", given->text));
+    if (status == GLS_OK) gls_value_remove(ctx, schedule, "from");
+    if (status == GLS_OK)
+        *out = schedule;
+    else
+        gls_value_destroy(ctx, schedule);
+    return status;
 }
 
 const char *gls_advisor_rate_key(const gls_value *config) {

@@ -32,6 +32,7 @@ typedef struct gls_advisor {
     double began;
     int64_t n, given, batch; /* examples; batch of the configuration; batch recommended */
     double run_examples, power;
+    gls_value *schedule; /* that was given, without its first rate: probes go through it; NULL: none */
     gls_candidate c[GLS_ADVISE_CANDIDATES];
     int candidates, alive; /* the first of them are alive: not dropped in a round */
     double norm[GLS_ADVISE_NORMS];
@@ -53,6 +54,9 @@ gls_status gls_advisor_check_candidates(const gls_advisor *a);
 gls_status gls_advisor_name_candidates(gls_advisor *a);
 /* advise_config.c: whether a configuration has a schedule of the learning rate. */
 bool gls_advisor_scheduled(const gls_value *config);
+/* The schedule that was given, without the rate at which it begins; *out NULL: none, or one that waits for
+ * validations. Own *out. */
+gls_status gls_advisor_schedule(gls_context *ctx, const gls_value *config, gls_value **out);
 /* Where a constant rate goes: schedule.from where the schedule has its own, else method.lr. */
 const char *gls_advisor_rate_key(const gls_value *config);
 /* Fills the recommendation's lines and configuration. by_bound, why: what the batch rule said. */

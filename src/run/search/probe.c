@@ -84,6 +84,7 @@ typedef struct machine {
     gls_prober *p;
     const gls_probe *probe;
     gls_method *method;
+    gls_schedule *schedule; /* NULL: the probe has none */
     gls_estimator *estimator;
     gls_sampler *sampler;
     gls_loader *loader;
@@ -120,6 +121,10 @@ static gls_status make_machine(machine *m) {
     gls_value *spec = NULL;
     uint64_t seed = (uint64_t)t->train->seed;
     GLS_TRY(make_method(m));
+    if (m->probe->schedule && !(m->probe->lr_end > 0))
+        GLS_TRY(gls_schedule_create(m->p->ctx, "schedule", m->probe->schedule, m->probe->lr,
+                                    (double)t->set.train->info.examples / (double)m->probe->batch,
+                                    m->probe->run_examples / (double)m->probe->batch, &m->schedule));
     if (m->probe->estimator) GLS_TRY(parse(m->p->ctx, m->probe->estimator, &spec));
     gls_status status = gls_estimator_create(t->problem, spec, seed, &m->estimator);
     gls_value_destroy(m->p->ctx, spec);
@@ -141,15 +146,20 @@ static gls_status make_machine(machine *m) {
 
 static void clear_machine(machine *m) {
     gls_method_destroy(m->method);
+    gls_schedule_destroy(m->schedule);
     gls_estimator_destroy(m->estimator);
     gls_loader_destroy(m->loader);
     gls_sampler_destroy(m->sampler);
     gls_free(m->p->ctx, m->index);
 }
 
-static double rate(const gls_probe *probe, int64_t t) {
+/* A probe has gone through as much of the run's schedule as of its own steps. */
+static double rate(const machine *m, int64_t t) {
+    const gls_probe *probe = m->probe;
     double share = (double)t / (double)probe->steps;
     if (probe->lr_end > 0) return probe->lr * pow(probe->lr_end / probe->lr, share);
+    if (m->schedule)
+        return gls_schedule_value(m->schedule, (gls_clock){share * probe->run_examples / (double)probe->batch, NAN});
     return probe->power > 0 ? probe->lr * pow(1 - share, probe->power) : probe->lr;
 }
 
@@ -204,7 +214,7 @@ static gls_status step(machine *m, int64_t t, gls_probe_step *told, gls_stepper_
                            .pass = p->pass,
                            .answer = answer,
                            .user = m};
-    GLS_TRY(gls_method_set(m->method, "lr", rate(m->probe, t)));
+    GLS_TRY(gls_method_set(m->method, "lr", rate(m, t)));
     GLS_TRY(gls_training_step(&stepper, &report, end));
     if (*end == GLS_STEP_DONE || *end == GLS_STEP_WITHHELD) return GLS_OK;
     judge(m, t, *end);
@@ -233,7 +243,7 @@ static gls_status loop(machine *m, gls_probe_outcome *out) {
         GLS_TRY(step(m, t, &told, &end));
         if (end == GLS_STEP_DONE) break;
         out->steps = t + 1;
-        out->end_lr = rate(probe, t);
+        out->end_lr = rate(m, t);
         if (m->diverged) break;
         if (m->smoothed / m->weight < out->best_loss && t >= FIRST_STEPS) {
             out->best_loss = m->smoothed / m->weight;

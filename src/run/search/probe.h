@@ -32,9 +32,12 @@ typedef struct gls_probe {
     const char *method;    /* {name: msgd, beta: 0.9} as YAML, without lr */
     const char *estimator; /* as YAML; NULL: mean */
     int64_t batch, steps;
-    double lr, lr_end; /* range test: lr rises geometrically to lr_end; lr_end 0: no */
-    double power;      /* lr (1 - t/T)^power; 0: constant */
-    double deadline;   /* of gls_prober_now: it stops there, with cut set */
+    double lr, lr_end;         /* range test: lr rises geometrically to lr_end; lr_end 0: no */
+    double power;              /* lr (1 - t/T)^power; 0: constant */
+    const gls_value *schedule; /* of a run of run_examples examples, without its first rate, which lr is: the probe goes
+                                  through all of it; NULL: none */
+    double run_examples;
+    double deadline;                                            /* of gls_prober_now: it stops there, with cut set */
     gls_status (*look)(void *user, const gls_probe_step *step); /* or NULL */
     void *user;
 } gls_probe;

@@ -12,14 +12,16 @@
 #include "base/kernels.h"
 #include "base/sort.h"
 #include "base/value.h"
+#include "estimator/pass.h"
 #include "run/config/members.h"
 #include "run/loop/run.h"
 
-enum { REPEATS = 3, SAMPLE = 2048, TIMED_ROWS = 1024 };
+enum { REPEATS = 3, REPEATS_OWN = 9, SAMPLE = 2048, TIMED_ROWS = 1024 };
 static const double longest_step = 2; /* seconds: no longer one is timed */
 
-/* A training of one process, whatever ranks there are: all of them time the same. */
+/* A training of one process, whatever ranks there are: all of them time the same at the same time. */
 typedef struct work {
+    gls_scaling_meter meter;
     gls_context *ctx; /* of all ranks */
     gls_context *own; /* of this process alone */
     const gls_scaling_options *options;
@@ -27,13 +29,16 @@ typedef struct work {
     gls_training *t;
     gls_loader *loader;
     int64_t *index;
+    int64_t rows;   /* of a rank in training */
+    int64_t number; /* of the next mini-batch */
     gls_scaling *out;
 } work;
 
 /* ---- a step's time against its rows ---- */
 
-static gls_status one_step(work *k, int64_t rows, int64_t number, double *seconds) {
+static gls_status one_step(work *k, int64_t rows, double *seconds) {
     gls_training *t = k->t;
+    int64_t number = k->number++;
     gls_stream *stream;
     gls_query query;
     gls_estimate estimate;
@@ -56,41 +61,65 @@ static gls_status one_step(work *k, int64_t rows, int64_t number, double *second
     return GLS_OK;
 }
 
-/* The median of some steps, the first of which warms up. */
-static gls_status time_rows(work *k, int64_t rows, int64_t *number, double *seconds) {
-    double each[REPEATS], first;
-    GLS_TRY(one_step(k, rows, (*number)++, &first));
-    for (int i = 0; i < REPEATS; i++) GLS_TRY(one_step(k, rows, (*number)++, &each[i]));
-    gls_sort_doubles(each, REPEATS);
-    *seconds = each[REPEATS / 2];
+static gls_status own_step(void *user, double *seconds) {
+    work *k = user;
+    return one_step(k, k->rows, seconds);
+}
+
+/* Of a step, the time of the tiles: the last part begins its way when all are made. */
+static double share_on_the_way(const gls_pass *pass, double seconds) {
+    double parts = (double)pass->parts.early;
+    return parts > 1 ? fmin(pass->tile_seconds / seconds, 1) * (parts - 1) / parts : 0;
+}
+
+/* The median of some steps, each as long as that of the slowest rank; the first warms up. */
+static gls_status time_rows(work *k, int64_t rows, double *seconds) {
+    double each[REPEATS_OWN + 1];
+    int repeats = rows == k->rows ? REPEATS_OWN : REPEATS;
+    for (int i = 0; i <= repeats; i++) {
+        gls_status status = one_step(k, rows, &each[i]);
+        GLS_TRY(gls_scaling_meet(&k->meter, &each[i], status));
+    }
+    gls_sort_doubles(each + 1, repeats);
+    *seconds = each[1 + repeats / 2];
+    if (rows == k->rows) k->out->model.overlap = share_on_the_way(k->t->pass, *seconds);
     return GLS_OK;
 }
 
 /* step_time + row_time r by least squares on relative errors. */
 static void fit_steps(gls_scaling *s) {
     double aa = 0, ab = 0, bb = 0, ay = 0, by = 0;
-    for (int64_t i = 0; i < s->timings; i++) {
+    int64_t timings = s->model.timings;
+    for (int64_t i = 0; i < timings; i++) {
         double r = s->timed[2 * i], y = s->timed[2 * i + 1], weight = 1 / (y * y);
         aa += weight, ab += weight * r, bb += weight * r * r, ay += weight * y, by += weight * r * y;
     }
     double determinant = aa * bb - ab * ab;
-    s->model.step_time = s->timings > 1 ? fmax((bb * ay - ab * by) / determinant, 0) : 0;
-    s->model.row_time = s->timings > 1 ? fmax((aa * by - ab * ay) / determinant, 1e-12) : ay / ab;
+    s->model.step_time = timings > 1 ? fmax((bb * ay - ab * by) / determinant, 0) : 0;
+    s->model.row_time = timings > 1 ? fmax((aa * by - ab * ay) / determinant, 1e-12) : ay / ab;
+}
+
+/* Twice as many each time, with those of training among them. */
+static int64_t next_rows(const work *k, int64_t rows, int64_t most) {
+    int64_t next = gls_least(2 * rows, most);
+    return k->rows > rows && k->rows < next ? k->rows : next;
 }
 
 static gls_status time_steps(work *k) {
-    int64_t examples = k->t->set.train->info.examples, number = 0;
+    int64_t examples = k->t->set.train->info.examples;
     int64_t most = gls_least(k->options->most_rows > 0 ? k->options->most_rows : TIMED_ROWS, examples);
     int64_t group = gls_estimator_group(k->t->estimator), least = group > 1 ? group : 4;
     gls_scaling *s = k->out;
-    s->timed = gls_alloc(k->ctx, 2 * 64, sizeof *s->timed);
+    gls_scaling_model *m = &s->model;
+    k->rows = gls_least(k->rows, most);
+    m->timed = s->timed = gls_alloc(k->ctx, 2 * 64, sizeof *s->timed);
     k->index = gls_alloc(k->own, most, sizeof *k->index);
     if (!s->timed || !k->index) return GLS_ERR_MEMORY;
-    for (int64_t rows = gls_least(least, most);; rows = gls_least(2 * rows, most)) {
-        double *at = s->timed + 2 * s->timings++;
+    for (int64_t rows = gls_least(least, most);; rows = next_rows(k, rows, most)) {
+        double *at = s->timed + 2 * m->timings++;
         at[0] = (double)rows;
-        GLS_TRY(time_rows(k, rows, &number, &at[1]));
-        if (rows == most || at[1] > longest_step || s->timings == 60) break;
+        GLS_TRY(time_rows(k, rows, &at[1]));
+        if (rows == most || m->timings == 60 || (at[1] > longest_step && rows >= k->rows)) break;
     }
     fit_steps(s);
     return GLS_OK;
@@ -167,7 +196,7 @@ static gls_status make_way(work *k, const gls_member *member, gls_scaling_way *w
     bool own = strcmp(name_of(own_spec(k)), member->name) == 0;
     const gls_value *spec = own && own_spec(k) ? own_spec(k) : &plain;
     int64_t d = gls_problem_size(t->problem), block;
-    gls_scaling_rehearsal rehearsal = {k->own, spec, t->g, d};
+    gls_scaling_rehearsal rehearsal = {&k->meter, spec, t->g, d};
     *way = (gls_scaling_way){.name = member->name, .law = strcmp(member->name, "topk") != 0};
     if (own) k->out->own = way - k->out->way;
     if (strcmp(member->name, "quant") == 0) {
@@ -211,14 +240,25 @@ static gls_status open_training(work *k) {
     return gls_loader_create(k->own, k->t->set.train, &loading, &k->loader);
 }
 
-static gls_status measure_alone(work *k) {
+/* A rank's rows: given, or its share of a mini-batch. */
+static int64_t rows_of(const work *k) {
+    int64_t examples = k->t->set.train->info.examples, batch = k->t->train->batch;
+    if (k->options->rows > 0) return gls_least((int64_t)k->options->rows, examples);
+    if (batch < 0 || batch > examples) batch = examples;
+    batch /= gls_comm_size(gls_context_comm(k->ctx));
+    return batch > 0 ? batch : 1;
+}
+
+static gls_status measure_parts(work *k) {
     GLS_TRY(open_training(k));
     gls_scaling_model *m = &k->out->model;
     m->examples = (double)k->t->set.train->info.examples;
     m->parameters = (double)gls_problem_size(k->t->problem);
     GLS_TRY(measure_bound(k));
+    k->rows = rows_of(k);
     GLS_TRY(time_steps(k));
-    return make_ways(k);
+    GLS_TRY(make_ways(k));
+    return gls_scaling_network_measure(&k->meter, k->options, m);
 }
 
 static void close_all(work *k) {
@@ -238,12 +278,13 @@ gls_status gls_scaling_measure(gls_context *ctx, const gls_scaling_options *opti
     s->model.network = options->network;
     s->model.host_ranks = options->host_ranks;
     work k = {.ctx = ctx, .options = options, .out = s};
-    gls_status status = measure_alone(&k);
+    k.meter = (gls_scaling_meter){.ctx = ctx, .step = own_step, .user = &k};
+    gls_status status = measure_parts(&k);
     if (status != GLS_OK && k.own && *gls_context_message(k.own))
         status = gls_fail(ctx, status, "%s", gls_context_message(k.own));
     close_all(&k);
-    status = gls_comm_agree(ctx, status);
-    if (status == GLS_OK) status = gls_scaling_network_measure(ctx, options, &s->model);
+    double nothing = 0;
+    if (!k.meter.failed) status = gls_scaling_meet(&k.meter, &nothing, status);
     if (status == GLS_OK)
         *out = s;
     else

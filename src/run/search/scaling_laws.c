@@ -1,5 +1,5 @@
 /* Predictions for any number of ranks, from a model of measured parts alone: docs/scale.md has the formulas. */
-#include <glissade/search.h>
+#include "run/search/scaling.h"
 
 #include <math.h>
 
@@ -8,6 +8,39 @@ enum { SMALL_MESSAGES = 3 };
 
 /* Twice the ranks should give at least this. */
 static const double worth = 1.25;
+
+const int gls_scaling_work_ranks[GLS_SCALING_WORKS] = {2, 3, 4, 8};
+
+/* Of a table [count, 2] at x, within its ends. */
+static double between(const double *table, int64_t count, double x) {
+    int64_t i = 1;
+    while (i < count - 1 && table[2 * i] < x) i++;
+    const double *low = table + 2 * (i - 1), *high = table + 2 * i;
+    return low[1] + (high[1] - low[1]) * (x - low[0]) / (high[0] - low[0]);
+}
+
+/* One message from rank to rank. */
+static double one_message(const gls_scaling_model *m, double bytes) {
+    const double *first = m->message[0], *last = m->message[m->messages > 0 ? m->messages - 1 : 0];
+    if (m->messages < 2) return m->latency + bytes / m->bandwidth;
+    if (bytes <= first[0]) return first[1];
+    return bytes < last[0] ? between(first, m->messages, bytes) : last[1] + (bytes - last[0]) / m->bandwidth;
+}
+
+/* What one rank computes in a step. */
+static double computing(const gls_scaling_model *m, double rows) {
+    const double *last = m->timed ? m->timed + 2 * (m->timings - 1) : NULL;
+    if (m->timings < 2 || rows < m->timed[0]) return m->step_time + m->row_time * rows;
+    return rows <= last[0] ? between(m->timed, m->timings, rows) : last[1] + m->row_time * (rows - last[0]);
+}
+
+/* An exchange's own. */
+static double working(const gls_scaling_way *way, double ranks) {
+    double table[GLS_SCALING_WORKS][2];
+    if (ranks <= 1) return 0;
+    for (int i = 0; i < GLS_SCALING_WORKS; i++) table[i][0] = gls_scaling_work_ranks[i], table[i][1] = way->work[i];
+    return fmax(between(table[0], GLS_SCALING_WORKS, ranks), 0);
+}
 
 static double message_seconds(const gls_scaling_model *m, const gls_scaling_way *way, double ranks) {
     if (ranks <= 1) return 0;
@@ -20,7 +53,7 @@ static double message_seconds(const gls_scaling_model *m, const gls_scaling_way 
         double hosts = fmax(ceil(ranks / m->host_ranks), 1);
         cost = gls_comm_exchange_cost(way->exchange, hosts);
     }
-    return small + cost.messages * m->latency + cost.bytes / m->bandwidth;
+    return small + (cost.messages > 0 ? cost.messages * one_message(m, cost.bytes / cost.messages) : 0);
 }
 
 /* Passes to a loss are those of single examples times B E|g|^2 / M^2, g the vector of a step over B = P r rows. With
@@ -36,9 +69,11 @@ static double growth(const gls_scaling_model *m, const gls_scaling_way *way, dou
     return batch * norm2 * (again ? 1 + noise : 1);
 }
 
+/* Of the messages of a sum whose parts travel while others are computed, as much as fits is not waited for. */
 static double step_seconds(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double rows) {
-    double own = ranks > 1 ? way->work[0] + way->work[1] * ranks : 0;
-    return m->step_time + m->row_time * rows + message_seconds(m, way, ranks) + own;
+    double compute = computing(m, rows), message = message_seconds(m, way, ranks);
+    double hidden = gls_comm_exchange_overlaps(way->exchange) ? fmin(m->overlap * compute, message) : 0;
+    return compute + message - hidden + working(way, ranks);
 }
 
 void gls_scaling_predict(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double rows,

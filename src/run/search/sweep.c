@@ -60,7 +60,7 @@ typedef struct runner {
 static void watch(void *user, const gls_progress *progress) {
     runner *r = user;
     (void)progress;
-    if (gls_interrupted(r->sweep->ctx) || gls_interrupted(r->ctx)) gls_interrupt(r->child);
+    if (gls_interrupted(r->ctx)) gls_interrupt(r->child);
 }
 
 /* Side by side each run has its share of the processors. */

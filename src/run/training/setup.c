@@ -4,6 +4,7 @@
 
 #include "base/value.h"
 #include "method/method.h"
+#include "comm/comm.h"
 #include "run/training/training.h"
 
 /* Epochs of a run whose configuration names no end at all; ours, so that a first run without one ends. */
@@ -86,14 +87,28 @@ static gls_status method_spec(gls_training *t, const gls_value *method, const gl
     return status;
 }
 
-gls_status gls_training_make_method(const gls_training *t, gls_method **out) {
+static gls_status share_parts(void *user, void *all, const int64_t *at) {
+    return gls_comm_gather(user, all, at);
+}
+
+/* share: what `train.shard_state` makes of the ranks, or NULL. */
+static gls_status make_method_of(const gls_training *t, const gls_method_share *share, gls_method **out) {
     gls_method_options options = {.size = sizeof options,
                                   .layout = gls_problem_layout(t->problem),
                                   .spec = t->method_spec,
                                   .steps_per_epoch = t->steps_per_epoch,
                                   .total_steps = t->total_steps,
-                                  .seed = (uint64_t)t->train->seed};
+                                  .seed = (uint64_t)t->train->seed,
+                                  .share = share};
     return gls_method_create(t->ctx, &options, out);
+}
+
+gls_status gls_training_make_method(const gls_training *t, gls_method **out) {
+    return make_method_of(t, NULL, out);
+}
+
+bool gls_training_shards(const gls_training *t) {
+    return t->train->shard_state && gls_comm_size(gls_context_comm(t->ctx)) > 1;
 }
 
 gls_status gls_training_make_estimator(const gls_training *t, gls_estimator **out) {
@@ -105,7 +120,9 @@ static gls_status make_method(gls_training *t) {
     if (!gls_problem_size(t->problem))
         return gls_fail(t->ctx, GLS_ERR_ARGUMENT, "the model has no parameters for these data");
     gls_reader_watch(t->ctx, &t->set.input[GLS_INPUT_METHOD]);
-    gls_status status = gls_training_make_method(t, &t->method);
+    const gls_comm *comm = gls_context_comm(t->ctx);
+    gls_method_share share = {gls_comm_rank(comm), gls_comm_size(comm), share_parts, t->ctx};
+    gls_status status = make_method_of(t, gls_training_shards(t) ? &share : NULL, &t->method);
     gls_reader_watch(t->ctx, NULL);
     GLS_TRY(status);
     gls_method_note_beyond(t->method);
@@ -113,12 +130,15 @@ static gls_status make_method(gls_training *t) {
     return GLS_OK;
 }
 
-/* Dense is what estimators do without one. */
+/* Dense is what estimators do without one, and then passes may overlap its sums with computing. */
 static gls_status make_exchange(gls_training *t) {
-    const gls_value *spec = t->train->exchange;
-    const gls_value *name = spec && spec->kind == GLS_VALUE_MAP ? gls_value_get(spec, "name") : spec;
-    if (!name || (name->text && strcmp(name->text, "dense") == 0)) return GLS_OK;
-    return gls_comm_exchange_create(t->ctx, spec, gls_problem_size(t->problem), (uint64_t)t->train->seed, &t->exchange);
+    GLS_TRY(gls_comm_exchange_create(t->ctx, t->train->exchange, gls_problem_size(t->problem), (uint64_t)t->train->seed,
+                                     &t->exchange));
+    if (strcmp(gls_comm_exchange_name(t->exchange), "dense") != 0) return GLS_OK;
+    gls_comm_overlap(gls_context_comm(t->ctx), gls_comm_exchange_overlaps(t->exchange));
+    gls_comm_exchange_destroy(t->exchange);
+    t->exchange = NULL;
+    return GLS_OK;
 }
 
 static gls_status make_estimator(gls_training *t) {

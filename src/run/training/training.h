@@ -106,6 +106,8 @@ void gls_training_destroy(gls_training *training); /* NULL is legal */
 double gls_training_length(const gls_config_train *train);
 /* A method and an estimator as the configuration has them, in their first state. */
 gls_status gls_training_make_method(const gls_training *training, gls_method **out);
+/* Whether ranks keep a share of the method's state each. */
+bool gls_training_shards(const gls_training *training);
 gls_status gls_training_make_estimator(const gls_training *training, gls_estimator **out);
 /* checks.c: GLS_ERR_ARGUMENT for what would silently not be had: before data are read, and once data and problem are
  * there. */
