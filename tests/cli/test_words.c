@@ -414,6 +414,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(helps),
+        cmocka_unit_test(lists_fit_the_terminal),
         cmocka_unit_test(lists),
         cmocka_unit_test(gives_theory),
         cmocka_unit_test(measures_inputs),
