@@ -188,6 +188,8 @@ const losses = rows.map((row) => parseFloat(row[head(sweep).indexOf("validation 
 if (losses.some((loss, i) => i && loss > losses[i - 1])) troubles.push("not the best first: " + losses);
 const results = tables.filter((table) => head(table)[0] === "run" && head(table).includes("method"));
 if (results.length !== 2) troubles.push(`${results.length} data sets`);
+const named = [...document.querySelectorAll("h3")].map((node) => node.textContent).filter((title) => title.startsWith("Data: ")).sort().join(";");
+if (named !== "Data: gaussians, train_size 200;Data: gaussians, train_size 300") troubles.push("data sets are called " + named);
 if (results.some((table) => table.querySelector(".best"))) troubles.push("a best among figures of different data");
 if (!sweep.querySelector(".best")) troubles.push("no best in the sweep");
 if (![...document.querySelectorAll("summary")].some((node) => node.textContent === "Left at their defaults")) troubles.push("defaults are not folded");

@@ -172,6 +172,7 @@ char *cli_duration(double seconds, char text[32]);
 
 /* wrap.c: columns of the terminal that a stream writes to; INT_MAX where it is none. */
 int cli_width(FILE *to);
+enum { CLI_WIDEST = 96 }; /* of running text: readable, and narrower than most terminals */
 /* Words up to the width, from a column that text is aligned at; lines that are broken already stay so. Ends the line.
  */
 void cli_wrap(FILE *to, const char *text, int indent, int width);

@@ -19,14 +19,25 @@ static void print_confusion(const gls_scores *s, const gls_data_info *info) {
     }
 }
 
+/* What is no number has no rows: none is of the class, or none was taken for it. */
+static void print_class(const gls_scores *s, int64_t c, const char *name) {
+    const double of[] = {s->recall[c], s->precision[c], s->f1[c]};
+    printf("%-16.16s", name);
+    for (int k = 0; k < 3; k++)
+        if (isfinite(of[k]))
+            printf(" %9.4f", of[k]);
+        else
+            printf(" %9s", "-");
+    putchar('\n');
+}
+
 static void print_terminal(const gls_scores *s, const gls_data_info *info) {
     char text[32];
     printf("%-18s %s\n%-18s %.6g\n", "examples", cli_thousands(s->examples, text), "loss", s->loss);
     for (int i = 0; i < s->count; i++) printf("%-18s %.6g\n", s->name[i], s->value[i]);
     if (!s->classes) return;
     printf("\n%-16s %9s %9s %9s\n", "class", "recall", "precision", "f1");
-    for (int64_t c = 0; c < s->classes; c++)
-        printf("%-16.16s %9.4f %9.4f %9.4f\n", cli_class_name(info, c, text), s->recall[c], s->precision[c], s->f1[c]);
+    for (int64_t c = 0; c < s->classes; c++) print_class(s, c, cli_class_name(info, c, text));
     if (s->classes <= TABLE_CLASSES) print_confusion(s, info);
 }
 

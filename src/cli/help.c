@@ -5,9 +5,15 @@
 
 #include "cli/cli.h"
 
+static int width(void) {
+    int columns = cli_width(stdout);
+    return columns < CLI_WIDEST ? columns : CLI_WIDEST;
+}
+
 static void overview(void) {
-    puts("Glissade trains models with gradient methods that stay in control, and measures their gradients.\n\n"
-         "usage: glissade COMMAND [options]\n");
+    cli_wrap(stdout, "Glissade trains models with gradient methods that stay in control, and measures their gradients.",
+             0, width());
+    puts("\nusage: glissade COMMAND [options]\n");
     for (const cli_verb *const *v = cli_verbs; *v; v++) {
         printf("  %-11s ", (*v)->name);
         cli_wrap(stdout, (*v)->help, 14, cli_width(stdout));
@@ -15,13 +21,6 @@ static void overview(void) {
     puts("\nTo begin:   glissade train --preset demo-mlp-msgd\n"
          "More help:  glissade help COMMAND\n"
          "Exit codes: 0 success, 1 failure while running, 2 wrong usage or wrong input");
-}
-
-/* Readable, and narrower than most terminals. */
-static int width(void) {
-    enum { WIDEST = 96 };
-    int columns = cli_width(stdout);
-    return columns < WIDEST ? columns : WIDEST;
 }
 
 static void print_flag(const cli_flag *flag) {

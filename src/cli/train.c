@@ -438,12 +438,13 @@ static void sections_help(FILE *to) {
           "  train:\n",
           to);
     print_section(to, "train");
-    fputs(
-        "\nOn SIGINT, SIGTERM or SIGHUP a run finishes its step, writes a checkpoint, prints how to continue and exits "
-        "with 1;\n"
-        "a second signal ends it at once. On several processes: mpirun -n 4 glissade train ...;\n"
-        "more of them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.\n",
-        to);
+    fputc('\n', to);
+    cli_wrap(
+        to,
+        "On SIGINT, SIGTERM or SIGHUP a run finishes its step, writes a checkpoint, prints how to continue and exits "
+        "with 1; a second signal ends it at once. On several processes: mpirun -n 4 glissade train ...; more of "
+        "them than cores: Open MPI wants `mpirun --oversubscribe`, MPICH nothing.",
+        0, cli_width(to) < CLI_WIDEST ? cli_width(to) : CLI_WIDEST);
 }
 
 const cli_verb cli_train = {

@@ -214,8 +214,8 @@ static gls_status judge_missing(const gls_csv_reading *r) {
                                      used ? ", " : "", c->name, (long long)c->missing, (long long)c->missing_line);
     }
     if (!missing || r->options->fill != GLS_CSV_REFUSE) return GLS_OK;
-    return gls_fail(r->ctx, GLS_ERR_INPUT, "%s: %lld values are missing: %s; option fill (zero, mean) fills them",
-                    r->path, (long long)missing, text);
+    return gls_fail(r->ctx, GLS_ERR_INPUT, "%s: %lld value%s missing: %s; option fill (zero, mean) fills them", r->path,
+                    (long long)missing, missing == 1 ? " is" : "s are", text);
 }
 
 gls_status gls_csv_read(gls_csv_reading *r) {

@@ -67,9 +67,13 @@ gls_status gls_experiment_job_by(gls_experiment_job *job, const char *section, c
 
 /* ---- the configuration ---- */
 
-static gls_status apply(gls_context *ctx, gls_value *config, const char *owner, const gls_texts *set) {
+/* Settings of a part of the file, "arm 'plain'", which messages name. */
+static gls_status apply(const gls_experiment_runner *r, gls_value *config, const char *part, const char *name,
+                        const gls_texts *set) {
+    char owner[200];
+    snprintf(owner, sizeof owner, "%.80s: %s '%.80s'", r->experiment->name, part, name);
     for (int64_t i = 0; i < set->count; i++)
-        GLS_TRY(gls_config_set_from(ctx, config, gls_context_name(ctx, owner), set->item[i]));
+        GLS_TRY(gls_config_set_from(r->ctx, config, gls_context_name(r->ctx, owner), set->item[i]));
     return GLS_OK;
 }
 
@@ -97,8 +101,8 @@ static gls_status configure(const gls_experiment_runner *r, const gls_experiment
     gls_context *ctx = r->ctx;
     char number[32];
     GLS_TRY(replace_sections(ctx, config, r->scale->config));
-    GLS_TRY(apply(ctx, config, r->scale->name, &r->scale->set));
-    GLS_TRY(apply(ctx, config, arm->name, &arm->set));
+    GLS_TRY(apply(r, config, "scale", r->scale->name, &r->scale->set));
+    GLS_TRY(apply(r, config, "arm", arm->name, &arm->set));
     if (value) GLS_TRY(set_one(ctx, config, arm->key ? arm->key : text->tune->key, value));
     snprintf(number, sizeof number, "%lld", (long long)seed);
     return set_one(ctx, config, gls_experiment_kinds[text->kind]->seed_key, number);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/value.h"
+#include "base/yaml.h"
 #include <glissade/run.h>
 
 static const gls_option *find(const gls_option *table, const char *key) {
@@ -59,6 +61,30 @@ static bool same(const char *a, const char *b) {
     return end_a != a && end_b != b && !*end_a && !*end_b && x == y;
 }
 
+/* Whether the run's list of that name, "data.missing[0]" and so on, is the one that the table has. */
+static bool is_default_list(gls_context *ctx, const json_t *config, const char *name, const char *initial) {
+    gls_value *list = NULL;
+    bool equal = gls_yaml_parse(ctx, name, initial, (int64_t)strlen(initial), &list) == GLS_OK && list;
+    for (int64_t i = 0; equal && i <= list->count; i++) {
+        char *item = gls_sprintf(ctx, "%s[%lld]", name, (long long)i);
+        const char *given = item ? json_string_value(json_object_get(config, item)) : NULL;
+        const char *wanted = i < list->count ? list->items[i]->text : NULL;
+        equal = given && wanted ? strcmp(given, wanted) == 0 : !given && !wanted;
+        gls_free(ctx, item);
+    }
+    gls_value_destroy(ctx, list);
+    return equal;
+}
+
+static bool is_default_item(gls_context *ctx, const json_t *config, const char *key) {
+    const char *bracket = strchr(key, '[');
+    char *name = bracket ? gls_sprintf(ctx, "%.*s", (int)(bracket - key), key) : NULL;
+    const gls_option *row = name ? row_of(ctx, config, name) : NULL;
+    bool equal = row && row->initial && *row->initial == '[' && is_default_list(ctx, config, name, row->initial);
+    gls_free(ctx, name);
+    return equal;
+}
+
 /* What the plan chose is nobody's setting. */
 gls_status gls_report_defaults(gls_context *ctx, json_t *run) {
     const char *key;
@@ -66,7 +92,7 @@ gls_status gls_report_defaults(gls_context *ctx, json_t *run) {
     json_object_foreach(config, key, value) {
         const gls_option *row = row_of(ctx, config, key);
         bool ordinary = row && row->initial && same(json_string_value(value), row->initial);
-        if (!ordinary && strncmp(key, "plan.", 5) != 0) continue;
+        if (!ordinary && strncmp(key, "plan.", 5) != 0 && !is_default_item(ctx, config, key)) continue;
         if (json_array_append_new(keys, json_string(key)))
             return gls_fail(ctx, GLS_ERR_MEMORY, "report: out of memory");
     }

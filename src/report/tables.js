@@ -70,12 +70,16 @@ function dataSets(groups) {
 
 const baseName = (path) => path.split("/").pop();
 
-// The format or file, and what else tells these data from the others on the page.
+const isFile = (key) => /^data\.(train|validation|test|tests\..*)$/.test(key);
+
+// The format or file, and what else tells these data from the others on the page; what is a default wherever it is
+// known tells nothing.
 function dataName(groups, all) {
-  const own = groups[0].runs[0].config;
-  const differs = Object.keys(own).filter((key) => key.startsWith("data.") && !["data.format", "data.train"].includes(key) && all.some((others) => others[0].runs[0].config[key] !== own[key]));
+  const own = groups[0].runs[0].config, first = all.map((others) => others[0].runs[0]);
+  const ordinary = (key) => first.every((run) => run.config[key] === undefined || run.defaults.includes(key));
+  const differs = Object.keys(own).filter((key) => key.startsWith("data.") && !["data.format", "data.train"].includes(key) && !ordinary(key) && first.some((run) => run.config[key] !== own[key]));
   return [own["data.train"] ? baseName(own["data.train"]) : own["data.format"] || "data",
-    ...differs.map((key) => `${key.slice(5)} ${baseName(own[key])}`)].join(", ");
+    ...differs.map((key) => `${key.slice(5)} ${isFile(key) ? baseName(own[key]) : own[key]}`)].join(", ");
 }
 
 function summary(main) {

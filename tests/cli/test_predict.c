@@ -40,6 +40,9 @@ static void the_file_alone_gives_the_runs_figures(void **state) {
     sh(&s, "cd e && $G predict final.safetensors --data b.svm --out p.csv && head -1 p.csv && wc -l <p.csv");
     assert_int_equal(s.code, 0);
     assert_string_equal(s.out, "class,p_1,p_2,p_7\n62\n");
+    sh(&s, "cd e && head -1 b.svm >one.svm && $G evaluate final.safetensors --data one.svm | grep -c nan; $G evaluate "
+           "final.safetensors --data one.svm | grep -c '^2   *- '");
+    assert_string_equal(s.out, "0\n1\n"); /* of a class without rows there is no recall */
     sh(&s, "cd e && $G predict final.safetensors --data b.svm --out p.txt");
     assert_int_equal(s.code, 2);
     json_decref(own);

@@ -27,6 +27,8 @@ static void refuses(const slip *slips, size_t count) {
 static void words_of_other_tools(void **state) {
     (void)state;
     static const slip slips[] = {
+        {TRAIN "--set 'train.batch={name: goodputt}'",
+         "unknown batch rule or schedule 'goodputt'; did you mean 'goodput'?"},
         {TRAIN "--set train.batch_size=3", "unknown option 'batch_size' of train; did you mean 'batch'?"},
         {TRAIN "--set 'measure={gradient_diversity: {evry: 1}}'",
          "unknown option 'evry' of gradient_diversity; did you mean 'every'?"},

@@ -93,6 +93,20 @@ static void says_what_is_wrong(void **state) {
     }
 }
 
+/* On a terminal no line is longer than it is wide; elsewhere every member is one line, for grep. */
+static void lists_fit_the_terminal(void **state) {
+    (void)state;
+    static said s;
+    sh(&s, "$G list methods estimators | grep -c '  sngm  *normalised gradient.*Alg. 1$'");
+    assert_string_equal(s.out, "1\n");
+    sh(&s, "command -v script");
+    if (s.code) skip(); /* of util-linux: a terminal of its own */
+    sh(&s, "script -qec 'stty cols 72; $G list methods estimators; $G list methods adam' /dev/null </dev/null | tr -d "
+           "'\\r' "
+           ">shown; awk 'length > 72' shown; grep -c sngm shown");
+    assert_string_equal(s.out, "1\n");
+}
+
 static void helps(void **state) {
     (void)state;
     static said s;
@@ -400,6 +414,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(helps),
+        cmocka_unit_test(lists_fit_the_terminal),
         cmocka_unit_test(lists),
         cmocka_unit_test(gives_theory),
         cmocka_unit_test(measures_inputs),

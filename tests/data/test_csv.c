@@ -197,7 +197,7 @@ static const char *const bad[][3] = {
     {"a,b\n1,2\n", "{target: bb}", "target: there is no column 'bb'; did you mean 'b'?"},
     {"a,b\n1,2\n3,x\"y\n4,\"z\"\n", NULL, "t.csv:3: a quote inside"},
     {"a,b\n1,2\n3,\"x\ny\"z\n4,\"z\"\n", NULL, "t.csv:4: a quote inside of a field, or text behind"},
-    {"a,b\n1,\"2\"\n3,\"\"\n", NULL, "1 values are missing: 'b' 1 (first in line 3)"},
+    {"a,b\n1,\"2\"\n3,\"\"\n", NULL, "1 value is missing: 'b' 1 (first in line 3)"},
     {"a,b\n1,2\n", "{ignore: [a, b]}", "no column of features is left"},
     {"a,b,w\n1,2,0\n", "{weight: w}", "column 'w': row 0 has weight 0"},
     {"a,b,w\n1,2,x\n", "{weight: w}", "t.csv:2: column 'w': 'x' is not a number"},

@@ -114,7 +114,7 @@ static void missing_values_are_counted(void **state) {
         gls_context *ctx = counting_context(&c, threads);
         gls_source *s = NULL;
         char wanted[80];
-        snprintf(wanted, sizeof wanted, "1 values are missing: 'm' 1 (first in line %d)", line);
+        snprintf(wanted, sizeof wanted, "1 value is missing: 'm' 1 (first in line %d)", line);
         assert_int_equal(open_table(ctx, "{target: y, weight: w}", &s), GLS_ERR_INPUT);
         if (!strstr(gls_context_message(ctx), wanted)) fail_msg("%s, not %s", gls_context_message(ctx), wanted);
         assert_int_equal(open_table(ctx, "{target: y, weight: w, fill: mean}", &s), GLS_OK);

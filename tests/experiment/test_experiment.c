@@ -227,7 +227,7 @@ static void a_failure_side_by_side_is_named(void **state) {
     gls_experiment_verdict verdict;
     assert_ok(ctx, gls_experiment_open(ctx, path, &experiment));
     assert_int_equal(gls_experiment_run(experiment, &options, &verdict, NULL), GLS_ERR_ARGUMENT);
-    assert_non_null(strstr(gls_context_message(ctx), "beta"));
+    assert_non_null(strstr(gls_context_message(ctx), "one: arm 'b': option 'beta'"));
     options.jobs = 257;
     assert_int_equal(gls_experiment_run(experiment, &options, &verdict, NULL), GLS_ERR_ARGUMENT);
     assert_non_null(strstr(gls_context_message(ctx), "jobs"));

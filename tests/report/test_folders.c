@@ -101,6 +101,30 @@ static void defaults_are_known(void **state) {
     json_decref(data);
 }
 
+static int64_t defaults_of_missing(gls_context *ctx, const char *name, const char *list) {
+    char text[200];
+    snprintf(text, sizeof text, "data: {format: csv, missing: %s}\n", list);
+    put_run(name, text);
+    json_t *data = data_of(ctx, (const char *const[]){name}, 1), *key;
+    json_t *run = json_array_get(json_object_get(json_array_get(json_object_get(data, "groups"), 0), "runs"), 0);
+    int64_t found = 0;
+    size_t i;
+    json_array_foreach(json_object_get(run, "defaults"), i, key) {
+        found += strncmp(json_string_value(key), "data.missing[", 13) == 0;
+    }
+    json_decref(data);
+    return found;
+}
+
+/* A list is at its default as a whole, or not at all. */
+static void default_lists_are_known(void **state) {
+    gls_context *ctx = *state;
+    assert_int_equal(defaults_of_missing(ctx, "usual", "['', NA, N/A, NaN, nan, 'null', 'NULL', '?']"), 8);
+    assert_int_equal(defaults_of_missing(ctx, "other", "['', NA, N/A, NaN, nan, 'null', 'NULL', '-']"), 0);
+    assert_int_equal(defaults_of_missing(ctx, "fewer", "['', NA]"), 0);
+    assert_int_equal(defaults_of_missing(ctx, "more", "['', NA, N/A, NaN, nan, 'null', 'NULL', '?', x]"), 0);
+}
+
 /* All that a measure called meaningless is kept, also of results that the page thins out. */
 static void meaningless_results_are_kept(void **state) {
     gls_context *ctx = *state;
@@ -212,6 +236,7 @@ int main(void) {
         cmocka_unit_test(folders_of_runs_are_walked),
         cmocka_unit_test(trials_have_the_keys_of_their_sweep),
         cmocka_unit_test(defaults_are_known),
+        cmocka_unit_test(default_lists_are_known),
         cmocka_unit_test(meaningless_results_are_kept),
         cmocka_unit_test(broken_runs_leave_the_others_alone),
         cmocka_unit_test(mutated_folders_never_end_the_report),

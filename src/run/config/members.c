@@ -102,6 +102,10 @@ const gls_member *gls_config_model_wanted(gls_context *ctx, const char *name, co
     return wanted(&(searched){ctx, {GLS_KIND_FAMILY, GLS_KIND_PROBLEM}, 2}, "model", name, from);
 }
 
+const gls_member *gls_config_batch_wanted(gls_context *ctx, const char *name, const gls_value *from) {
+    return wanted(&(searched){ctx, {GLS_KIND_BATCH_RULE, GLS_KIND_SCHEDULE}, 2}, "batch rule or schedule", name, from);
+}
+
 /* A folder of CIFAR-10 has batches as files, packed or not. */
 static bool holds_batches(const char *folder) {
     static const char *const ends[] = {"", ".gz", ".xz"};

@@ -12,6 +12,8 @@ const gls_member *gls_config_member_wanted(gls_context *ctx, gls_kind kind, cons
                                            const gls_value *from);
 /* A model family or a problem. */
 const gls_member *gls_config_model_wanted(gls_context *ctx, const char *name, const gls_value *from);
+/* A batch rule or a schedule. */
+const gls_member *gls_config_batch_wanted(gls_context *ctx, const char *name, const gls_value *from);
 
 /* gls_format_guess of a training file's value (NULL: none), which is named relative to the file that names it. */
 const char *gls_config_guess_format(gls_context *ctx, const gls_value *train);

@@ -166,8 +166,9 @@ static gls_status resolve_schedule(gls_context *ctx, const char *what, const gls
     bool batch = strncmp(what, "train:", 6) == 0;
     const gls_member *rule = batch && name ? gls_config_member_named(ctx, GLS_KIND_BATCH_RULE, name->text) : NULL;
     if (rule) return gls_config_fill_member(ctx, rule, what, given, given->key, but_name, out);
-    const gls_member *member =
-        gls_config_member_wanted(ctx, GLS_KIND_SCHEDULE, "schedule", name ? name->text : "constant", name);
+    const gls_member *member = batch && name ? gls_config_batch_wanted(ctx, name->text, name)
+                                             : gls_config_member_wanted(ctx, GLS_KIND_SCHEDULE, "schedule",
+                                                                        name ? name->text : "constant", name);
     return member ? gls_config_fill_member(ctx, member, what, given, given->key, except, out) : GLS_ERR_ARGUMENT;
 }
 

@@ -67,8 +67,11 @@ static void say_method(gls_advisor *a) {
          "least held-out loss after equal numbers of examples; the two best once more for longer",
          "by probe (learning-rate range test, successive halving)");
     snprintf(value, sizeof value, "%.3g", a->lr);
-    snprintf(numbers, sizeof numbers, "range test and probes; those within 5%% of the best from %.3g to %.3g",
-             a->best->low, a->best->high);
+    /* The last probes may have halved the rate; one of micro-batches is no rate of the plain mean. */
+    double low = a->microbatch ? a->best->low : fmin(a->best->low, a->lr);
+    double high = a->microbatch ? a->best->high : fmax(a->best->high, a->lr);
+    snprintf(numbers, sizeof numbers, "range test and probes; those within 5%% of the best from %.3g to %.3g", low,
+             high);
     line(a, "lr", value, numbers, "best of probes at 1/10, 1/3 and 1 times the range test's least, and half the best",
          "range test; the factors are ours");
 }

@@ -1,7 +1,6 @@
 /* Which mini-batch comes next: the sampler's order cut by the batch schedule, handed to a loader that fetches ahead. A
  * saved position is that of the mini-batch in use, whatever was announced beyond it. */
 #include "base/arith.h"
-#include "base/table.h"
 #include "base/value.h"
 #include "data/sampler.h"
 #include "data/source.h"
@@ -114,27 +113,6 @@ const gls_value *gls_batches_spec(const gls_training *training) {
     return own ? own : training->train->batch_schedule;
 }
 
-static const char *way_at(const void *user, int64_t i) {
-    gls_context *ctx = (gls_context *)user;
-    int64_t rules = 0;
-    while (gls_members_at(ctx, GLS_KIND_BATCH_RULE, rules)) rules++;
-    const gls_member *member =
-        i < rules ? gls_members_at(ctx, GLS_KIND_BATCH_RULE, i) : gls_members_at(ctx, GLS_KIND_SCHEDULE, i - rules);
-    return member ? member->name : NULL;
-}
-
-/* A name may be that of a schedule or of a rule, and a slip is near to one of either. */
-static gls_status check_name(const gls_training *training, const gls_value *spec) {
-    const gls_value *name = gls_value_get(spec, "name");
-    const char *known;
-    char place[GLS_ORIGIN_TEXT];
-    if (!name || !name->text) return GLS_OK;
-    for (int64_t i = 0; (known = way_at(training->ctx, i)); i++)
-        if (strcmp(known, name->text) == 0) return GLS_OK;
-    return gls_member_unknown(training->ctx, gls_value_origin(name, place), "batch rule or schedule", name->text,
-                              way_at, training->ctx);
-}
-
 /* The schedule of the batch size; its key `maximum` is ours. */
 static gls_status make_schedule(gls_training *training, int64_t batch, int64_t examples, int64_t *largest,
                                 gls_schedule **out) {
@@ -144,7 +122,6 @@ static gls_status make_schedule(gls_training *training, int64_t batch, int64_t e
     int64_t limit = gls_batches_rule_limit(training);
     if (limit) *largest = gls_least(limit, examples);
     if (!given || limit) return GLS_OK;
-    GLS_TRY(check_name(training, given));
     gls_value *spec = gls_value_clone(training->ctx, given);
     if (!spec) return GLS_ERR_MEMORY;
     gls_status status = GLS_OK;
