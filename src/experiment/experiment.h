@@ -123,7 +123,7 @@ void gls_experiment_outcome_point(json_t *outcome, const char *series, int64_t s
 double gls_experiment_outcome_get(const json_t *outcome, const char *name);
 bool gls_experiment_outcome_has(const json_t *outcome, const char *name); /* a figure of that name, number or not */
 bool gls_experiment_reads_series(const char *what);                       /* "last" and the others */
-json_t *gls_experiment_number(double x); /* null where it is not finite */
+json_t *gls_experiment_number(double x);                                  /* null where it is not finite */
 
 /* ---- all runs ---- */
 
