@@ -5,7 +5,7 @@
 # 32 bits helps, as bench/logistic_peers.py does.
 #
 # Seen on 2026-11-29:
-#   scikit-learn 1.9.1: indices int64, fit: ValueError: Only sparse matrices with 32-bit integer indices are accepted
+#   scikit-learn 1.9.1: indices int64, fit: Only sparse matrices with 32-bit integer indices are accepted
 #   cast to int32: fits
 set -eu
 folder=$(mktemp -d)
