@@ -85,6 +85,7 @@ INTERRUPTED = """
 import os, signal, sys, threading, glissade
 config = {"data": {"format": "gaussians", "train_size": 2000, "features": 50, "classes": 3}, "model": "softmax",
           "method": {"name": "sgd", "lr": 0.01}, "train": {"batch": 10, "epochs": 100000, "seed": 1}}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background jobs ignore it.
 threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 try:
     WORK
@@ -273,7 +274,7 @@ def test_a_sweep_stops_for_what_is_raised_and_names_mistakes(tmp_path):
 def test_advice(tmp_path):
     said = []
     config = {key: value for key, value in CONFIG.items() if key != "method"}
-    advice = glissade.advise(config, methods=["msgd", "sngm"], budget=2, say=said.append)
+    advice = glissade.advise(config, methods=["msgd", "sngm"], budget=5, say=said.append)
     assert {line.what for line in advice.lines} >= {"method", "lr"} or {line.what for line in advice.lines}
     assert advice.config["method"]["name"] in ("msgd", "sngm") and said and advice.verdict is None
     assert advice.details["recommendation"][0]["what"] == advice.lines[0].what
