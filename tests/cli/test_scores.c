@@ -178,7 +178,7 @@ static void scores_by_a_column(void **state) {
     for (int u = 0; u < 3; u++) {
         /* Texts come in the order of their appearance, which here begins with user 1. */
         json_t *one = json_array_get(by, (u + 2) % 3);
-        char command[128], user[8];
+        char command[128], user[16];
         snprintf(user, sizeof user, "u%d", u);
         assert_string_equal(json_string_value(json_object_get(one, "user")), user);
         snprintf(command, sizeof command, "$G evaluate r --data b%d.csv --json --quiet", u);
