@@ -33,9 +33,20 @@ static void add(spread *s, double x) {
     s->count++;
 }
 
+static json_t *point(double x, const spread *s) {
+    return json_pack("[f, f, f, f]", x, s->sum / (double)s->count, s->low, s->high);
+}
+
 static void append(json_t *points, double x, const spread *s) {
-    if (s->count && isfinite(x))
-        json_array_append_new(points, json_pack("[f, f, f, f]", x, s->sum / (double)s->count, s->low, s->high));
+    if (s->count && isfinite(x)) json_array_append_new(points, point(x, s));
+}
+
+/* Arms stand in any order, their line goes from the least x to the greatest. */
+static void insert_by_x(json_t *points, double x, const spread *s) {
+    size_t at = json_array_size(points);
+    if (!s->count || !isfinite(x)) return;
+    while (at > 0 && item(json_array_get(points, at - 1), 0) > x) at--;
+    json_array_insert_new(points, at, point(x, s));
 }
 
 static json_t *line(json_t *lines, const char *label) {
@@ -48,25 +59,29 @@ static json_t *line(json_t *lines, const char *label) {
     return json_object_get(json_array_get(lines, json_array_size(lines) - 1), "points");
 }
 
-/* The seeds of an arm trace at the same steps; where one has ended the others go on. */
+/* Point i is the mean of the seeds' points i, also of where they are: a batch that follows the run makes epochs of
+ * other lengths. Where one seed has ended the others go on, from behind the last mean. */
 static void draw_curve(const gls_experiment_runner *r, const gls_experiment_drawing *d, int64_t arm, json_t *lines) {
     const gls_experiment_result *of = &r->result[arm];
     const char *field = strcmp(d->x, "epoch") == 0 ? "epoch" : "step";
     json_t *points = NULL;
+    double last = -INFINITY;
     for (size_t i = 0;; i++) {
-        spread s = {0};
-        double x = NAN;
+        spread s = {0}, place = {0};
         bool more = false;
         for (int64_t seed = 0; seed < r->scale->seeds; seed++) {
             const json_t *series = series_of(of->outcome[seed], d->y), *values = json_object_get(series, "value");
             if (i >= json_array_size(values)) continue;
             more = true;
-            x = item(json_object_get(series, field), i);
+            add(&place, item(json_object_get(series, field), i));
             add(&s, item(values, i));
         }
         if (!more) break;
         if (!points) points = line(lines, gls_experiment_arm_at(r->experiment, arm)->name);
+        double x = place.low == place.high ? place.low : place.sum / (double)place.count;
+        if (!place.count || x <= last) continue;
         append(points, x, &s);
+        last = x;
     }
 }
 
@@ -75,7 +90,7 @@ static void draw_point(const gls_experiment_runner *r, const gls_experiment_draw
     spread s = {0};
     for (int64_t seed = 0; seed < r->scale->seeds; seed++)
         add(&s, gls_experiment_outcome_get(r->result[i].outcome[seed], d->y));
-    append(line(lines, arm->line ? arm->line : d->y), arm->x, &s);
+    insert_by_x(line(lines, arm->line ? arm->line : d->y), arm->x, &s);
 }
 
 /* Series meet by their step. */
