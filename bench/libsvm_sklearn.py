@@ -2,18 +2,16 @@
 
 Usage: libsvm_sklearn.py BUILD [ROWS] [ROUNDS], with a Python that has scikit-learn. Both give rows in single precision, on one
 thread: scikit-learn knows no other way."""
-import os
 import pathlib
 import random
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
 import numpy
 import sklearn
 from sklearn.datasets import load_svmlight_file
+
+from reading import alternate, ours, theirs
 
 build = pathlib.Path(sys.argv[1]).resolve()
 rows = int(sys.argv[2]) if len(sys.argv) > 2 else 100000
@@ -28,38 +26,12 @@ def write(path, value):
             print(random.choice([-1, 1]), *(f"{c}:{value()}" for c in columns), file=f)
 
 
-def ours(path):
-    process = subprocess.Popen([build / "bench/bench_reader", path, "1", "libsvm"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True, env=dict(os.environ, OMP_NUM_THREADS="1"))
-
-    def run():
-        print(file=process.stdin, flush=True)
-        seconds, stays, most = map(float, process.stdout.readline().split())
-        return seconds, most / stays
-    return run
-
-
-def theirs(path):
-    def run():
-        start = time.perf_counter()
-        load_svmlight_file(str(path), dtype=numpy.float32)
-        return time.perf_counter() - start, 0
-    return run
-
-
 with tempfile.TemporaryDirectory() as name:
     for what, value in [("ones, as text classification has them", lambda: 1), ("values of 6 digits", lambda: f"{random.random():.6f}"),
                         ("values of 17 digits", lambda: repr(random.gauss(0, 1)))]:
         path = pathlib.Path(name) / "t.svm"
         write(path, value)
-        sides = [theirs(path), ours(path)]
-        times, memory = [[], []], 0
-        for k in range(-1, rounds):
-            for side in range(2):
-                seconds, most = sides[side]()
-                memory = max(memory, most)
-                if k >= 0:
-                    times[side].append(seconds)
-        base, own = map(statistics.median, times)
+        (base, own), memory = alternate([theirs(lambda: load_svmlight_file(str(path), dtype=numpy.float32)),
+                                         ours(build, path, 1, "libsvm")], rounds)
         print(f"{rows} rows, {path.stat().st_size / 1e6:.0f} MB, {what}: scikit-learn {sklearn.__version__} {base:.2f} s, ours {own:.2f} s, "
               f"ratio {base / own:.2f}; memory at most {memory:.2f} times the result")
