@@ -7,6 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The end of map and context. */
+static void open_alone(gls_context *ctx, const char *format, const char *path, gls_value *map) {
+    gls_source *source;
+    if (gls_source_open(ctx, format, path, map, NULL, GLS_PART_TRAIN, NULL, &source) == GLS_OK)
+        fuzz_check_rows(ctx, source);
+    else if (!*gls_context_message(ctx) || source)
+        abort();
+    gls_source_destroy(source);
+    gls_value_destroy(ctx, map);
+    gls_context_destroy(ctx);
+}
+
 /* Opens the input as the main file of a format, or as the file that `option` names beside other content. */
 static void open_file(const char *format, const uint8_t *data, size_t size, const char *option, const void *other,
                       size_t other_size) {
@@ -19,14 +31,7 @@ static void open_file(const char *format, const uint8_t *data, size_t size, cons
         if (gls_value_append(ctx, map, labels) != GLS_OK) abort();
     }
     const char *path = option && strcmp(option, "main") == 0 ? second.path : file.path;
-    gls_source *source;
-    if (gls_source_open(ctx, format, path, map, NULL, GLS_PART_TRAIN, NULL, &source) == GLS_OK)
-        fuzz_check_rows(ctx, source);
-    else if (!*gls_context_message(ctx) || source)
-        abort();
-    gls_source_destroy(source);
-    gls_value_destroy(ctx, map);
-    gls_context_destroy(ctx);
+    open_alone(ctx, format, path, map);
     close(file.fd);
     close(second.fd);
 }
@@ -90,16 +95,9 @@ void fuzz_picture(const uint8_t *data, size_t size) {
     for (int k = 0; k < 2; k++) {
         gls_context *ctx = fuzz_context();
         gls_value *map = NULL;
-        gls_source *source;
         int length = snprintf(text, sizeof text, options[k], list.path);
         if (gls_yaml_parse(ctx, "fuzz", text, length, &map) != GLS_OK) abort();
-        if (gls_source_open(ctx, "images", "/proc/self/fd", map, NULL, GLS_PART_TRAIN, NULL, &source) == GLS_OK)
-            fuzz_check_rows(ctx, source);
-        else if (!*gls_context_message(ctx) || source)
-            abort();
-        gls_source_destroy(source);
-        gls_value_destroy(ctx, map);
-        gls_context_destroy(ctx);
+        open_alone(ctx, "images", "/proc/self/fd", map);
     }
     close(file.fd);
     close(list.fd);
@@ -161,15 +159,7 @@ void fuzz_frames(const uint8_t *data, size_t size) {
         gls_value *map = gls_value_create(ctx, GLS_VALUE_MAP, NULL, NULL);
         if (k && gls_value_append(ctx, map, gls_value_create(ctx, GLS_VALUE_TEXT, keys[k], file.path)) != GLS_OK)
             abort();
-        gls_source *source;
-        if (gls_source_open(ctx, "frames", k ? values.path : file.path, map, NULL, GLS_PART_TRAIN, NULL, &source) ==
-            GLS_OK)
-            fuzz_check_rows(ctx, source);
-        else if (!*gls_context_message(ctx) || source)
-            abort();
-        gls_source_destroy(source);
-        gls_value_destroy(ctx, map);
-        gls_context_destroy(ctx);
+        open_alone(ctx, "frames", k ? values.path : file.path, map);
         close(file.fd);
         close(values.fd);
     }
