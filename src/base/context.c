@@ -72,6 +72,27 @@ const char *gls_status_name(gls_status status) {
     return "unknown status";
 }
 
+/* A page that a fork empties in the child: what it holds was noted in this process. Asking the system for the process's
+ * number at every step would cost more than the arithmetic of a small one. */
+static void *page_of_process(void) {
+#ifdef MADV_WIPEONFORK
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return NULL;
+    if (madvise(page, size, MADV_WIPEONFORK) == 0) return page;
+    munmap(page, size);
+#endif
+    return NULL;
+}
+
+pid_t gls_context_process(const gls_context *ctx) {
+    pid_t here = ctx->here ? atomic_load_explicit(ctx->here, memory_order_relaxed) : 0;
+    if (here) return here;
+    here = getpid();
+    if (ctx->here) atomic_store_explicit(ctx->here, here, memory_order_relaxed);
+    return here;
+}
+
 /* A program compiled against the other precision or another version would see other layouts, so its header passes both
  * along; patch versions may differ. Without a context there is no message, only the status. */
 gls_status gls_context_create_checked(gls_context **out, const gls_context_options *options, size_t real_size,
@@ -93,7 +114,8 @@ gls_status gls_context_create_checked(gls_context **out, const gls_context_optio
     ctx->allocator = allocator;
     ctx->threads = options->threads ? options->threads : gls_processors();
     if (ctx->threads > GLS_MAX_THREADS) ctx->threads = GLS_MAX_THREADS;
-    ctx->forks = gls_parallel_forks();
+    ctx->here = page_of_process();
+    ctx->process = gls_context_process(ctx);
     ctx->seed = options->seed;
     ctx->comm = options->comm;
     const char *cpu = getenv("GLS_CPU");
@@ -131,6 +153,7 @@ void gls_context_destroy(gls_context *ctx) {
         gls_free(ctx, name);
     }
     gls_free(ctx, ctx->worker);
+    if (ctx->here) munmap(ctx->here, (size_t)sysconf(_SC_PAGESIZE));
     pthread_mutex_destroy(&ctx->lock);
     ctx->allocator.release(ctx->allocator.user, ctx, sizeof *ctx);
 }

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 /* A message holds a path and a few sentences; what is longer is cut. A team of more than GLS_MAX_THREADS is taken for a
  * typing error. */
@@ -48,9 +49,10 @@ struct gls_context {
     const gls_context *follows; /* whose interruption is its own too, or NULL */
     pthread_mutex_t lock;       /* guards notice, log, names and what digest points at */
     gls_notice notice;
-    unsigned forks;     /* gls_parallel_forks of the process that busy tells of */
-    atomic_bool busy;   /* a region of this context is running */
-    gls_worker *worker; /* [threads] */
+    _Atomic pid_t *here; /* see gls_context_process; NULL: the system is asked every time */
+    pid_t process;       /* that busy tells of */
+    atomic_bool busy;    /* a region of this context is running */
+    gls_worker *worker;  /* [threads] */
     gls_registry registry[GLS_KIND_COUNT];
     gls_name *names;
     struct gls_file_digest *digest; /* see gls_reader_watch */

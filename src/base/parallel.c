@@ -12,27 +12,15 @@ static void give_up_team(void) {
     omp_pause_resource_all(omp_pause_soft);
 }
 
-/* That this process is a child of, from the one that loaded the library on. Asking the system for the process's number
- * instead would cost more than a small step's arithmetic. */
-static atomic_uint forks;
-
-static void count_fork(void) {
-    atomic_fetch_add(&forks, 1);
-}
-
-unsigned gls_parallel_forks(void) {
-    return atomic_load_explicit(&forks, memory_order_relaxed);
-}
-
 __attribute__((constructor)) static void watch_forks(void) {
-    pthread_atfork(give_up_team, NULL, count_fork);
+    pthread_atfork(give_up_team, NULL, NULL);
 }
 
 /* What other threads had begun in this context is not going on in a process that was forked meanwhile. */
 static void notice_fork(gls_context *ctx) {
-    unsigned here = gls_parallel_forks();
-    if (here == ctx->forks) return;
-    ctx->forks = here;
+    pid_t here = gls_context_process(ctx);
+    if (here == ctx->process) return;
+    ctx->process = here;
     atomic_store(&ctx->busy, false);
 }
 

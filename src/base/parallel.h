@@ -4,12 +4,13 @@
 
 #include <glissade/base.h>
 
+#include <sys/types.h>
+
 /* gls_parallel with `team`; else the tasks one after another in the calling thread, with the same bits: waking another
  * thread costs some microseconds. */
 gls_status gls_parallel_if(gls_context *ctx, bool team, int64_t tasks, gls_task_fn fn, void *user);
 
-/* How many forks made this process since the library was loaded: another number than before says that a fork came
- * between, and that other threads stayed behind. */
-unsigned gls_parallel_forks(void);
+/* The calling process: another one than before says that a fork came between, and that other threads stayed behind. */
+pid_t gls_context_process(const gls_context *ctx);
 
 #endif

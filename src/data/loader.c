@@ -4,15 +4,16 @@
  * once the reader has left wave j - cells. The reader's place only grows; rows that are asked for a second time, or
  * that cross waves, are fetched on demand into the reader's own rows. */
 #include <glissade/comm.h>
-#include "base/arith.h"
-#include "base/sort.h"
-#include "base/parallel.h"
 #include <glissade/data.h>
 
-#include "data/source.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/arith.h"
+#include "base/parallel.h"
+#include "base/sort.h"
+#include "data/source.h"
 
 typedef struct mini_batch {
     struct mini_batch *next;
@@ -44,7 +45,7 @@ struct gls_loader {
     int64_t pushed;    /* waves announced */
     cell own;          /* the reader's: waves on demand */
 
-    unsigned forks; /* of the process in which the threads are */
+    pid_t process; /* in which the threads are */
     pthread_mutex_t lock;
     pthread_cond_t work, done;
     pthread_t *thread;
@@ -58,7 +59,7 @@ struct gls_loader {
 
 /* A process that was forked has none of the threads, and their lock as it happened to be. */
 static bool threads_left(const gls_loader *loader) {
-    return loader->threads && loader->forks != gls_parallel_forks();
+    return loader->threads && loader->process != gls_context_process(loader->ctx);
 }
 
 static gls_status refuse_forked(const gls_loader *loader) {
@@ -215,7 +216,7 @@ gls_status gls_loader_create(gls_context *ctx, const gls_source *source, const g
     loader->ctx = loader->own.ctx = ctx;
     loader->source = source;
     loader->options = *options;
-    loader->forks = gls_parallel_forks();
+    loader->process = gls_context_process(loader->ctx);
     loader->key = key;
     loader->stream.ops = &loader_ops;
     pthread_mutex_init(&loader->lock, NULL);
