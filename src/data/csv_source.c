@@ -27,10 +27,9 @@ static gls_status fetch_csv(const gls_source *source, gls_context *ctx, const gl
         const gls_real *row = s->file ? room : s->block[j / s->rows] + j % s->rows * s->cells;
         if (rows->x && s->file) status = gls_stored_read(s->file, ctx, j * bytes, bytes, room);
         if (rows->x && status == GLS_OK) spread(s, row, rows->x + i * source->info.features);
-        if (rows->label && s->label) rows->label[i] = s->label[j];
-        if (rows->y && s->y) rows->y[i] = s->y[j];
         if (rows->mass && s->mass) rows->mass[i] = s->mass[j];
     }
+    gls_fetch_targets(source, fetch, s->label, s->y, rows);
     gls_free(ctx, room);
     return status;
 }

@@ -9,17 +9,15 @@ GLS_SIMD static void widen(gls_real *to, const uint8_t *from, gls_real scale, in
 
 static gls_status fetch_dense(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
     const gls_dense_source *dense = (const gls_dense_source *)source;
-    int64_t features = source->info.features, targets = source->info.targets;
+    int64_t features = source->info.features;
     for (int64_t i = 0; i < fetch->count; i++) {
         int64_t j = fetch->index[i];
         if (rows->x && dense->byte)
             widen(rows->x + i * features, dense->byte + j * features, dense->scale, features);
         else if (rows->x)
             memcpy(rows->x + i * features, dense->real + j * features, (size_t)features * sizeof *rows->x);
-        if (rows->label && dense->label) rows->label[i] = dense->label[j];
-        if (rows->y && dense->y)
-            memcpy(rows->y + i * targets, dense->y + j * targets, (size_t)targets * sizeof *rows->y);
     }
+    gls_fetch_targets(source, fetch, dense->label, dense->y, rows);
     return GLS_OK;
 }
 

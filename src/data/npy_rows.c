@@ -92,12 +92,7 @@ static gls_status read_features(const npy_rows *s, gls_context *ctx, const gls_f
 
 static gls_status fetch_rows(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
     const npy_rows *s = (const npy_rows *)source;
-    int64_t targets = source->info.targets;
-    for (int64_t i = 0; i < fetch->count; i++) {
-        int64_t j = fetch->index[i];
-        if (rows->label && s->label) rows->label[i] = s->label[j];
-        if (rows->y && s->y) memcpy(rows->y + i * targets, s->y + j * targets, (size_t)targets * sizeof *rows->y);
-    }
+    gls_fetch_targets(source, fetch, s->label, s->y, rows);
     return rows->x ? read_features(s, ctx, fetch, rows->x) : GLS_OK;
 }
 

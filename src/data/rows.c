@@ -146,6 +146,20 @@ void gls_rows_merge(gls_rows *rows, const gls_rows *part) {
     rows->nonzeros = part->nonzeros;
 }
 
+void gls_fetch_targets(const gls_source *source, const gls_fetch *fetch, const int32_t *label, const gls_real *y,
+                       gls_rows *rows) {
+    int64_t targets = source->info.targets;
+    for (int64_t i = 0; rows->label && label && i < fetch->count; i++) rows->label[i] = label[fetch->index[i]];
+    for (int64_t i = 0; rows->y && y && i < fetch->count; i++)
+        memcpy(rows->y + i * targets, y + fetch->index[i] * targets, (size_t)targets * sizeof *rows->y);
+}
+
+gls_status gls_fetch_offsets(const gls_fetch *fetch, const int64_t *row, gls_rows *rows) {
+    for (int64_t i = 0; i < fetch->count; i++)
+        rows->row[i + 1] = rows->row[i] + row[fetch->index[i] + 1] - row[fetch->index[i]];
+    return gls_rows_reserve(rows, rows->row[fetch->count]);
+}
+
 /* Indices are checked here once, so that sources need not. They are copied, since a batch outlives the fetch. */
 gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows,
                             gls_batch *out) {

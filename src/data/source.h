@@ -90,6 +90,13 @@ void gls_gather_release(gls_gather *gather);
 /* Own copies of the labels, to be changed; *label is where. Real targets beside them follow their class. */
 gls_status gls_gather_relabel(gls_gather *gather, int32_t **label);
 
+/* What sources with arrays of targets copy alike: label [examples] and y [examples, targets] of the rows that are
+ * fetched, each where it is there and wanted. */
+void gls_fetch_targets(const gls_source *source, const gls_fetch *fetch, const int32_t *label, const gls_real *y,
+                       gls_rows *rows);
+/* Offsets of the sparse rows that are fetched, of row [examples + 1], and room for all of their values at once. */
+gls_status gls_fetch_offsets(const gls_fetch *fetch, const int64_t *row, gls_rows *rows);
+
 /* Bytes that fetching an example copies, on average; INFINITY where it computes something too, or reads a file. */
 double gls_source_copied(const gls_source *source);
 

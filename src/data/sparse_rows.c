@@ -1,6 +1,4 @@
 /* Compressed sparse rows in a scratch file: of each its columns, then its values. */
-#include <string.h>
-
 #include "data/sparse_rows.h"
 
 typedef struct sparse_rows {
@@ -34,19 +32,12 @@ static gls_status read_row(const sparse_rows *s, gls_context *ctx, int64_t j, in
 
 static gls_status fetch_rows(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
     const sparse_rows *s = (const sparse_rows *)source;
-    int64_t targets = source->info.targets;
-    if (rows->row) {
-        for (int64_t i = 0; i < fetch->count; i++)
-            rows->row[i + 1] = rows->row[i] + s->row[fetch->index[i] + 1] - s->row[fetch->index[i]];
-        GLS_TRY(gls_rows_reserve(rows, rows->row[fetch->count]));
-    }
-    for (int64_t i = 0; i < fetch->count; i++) {
-        int64_t j = fetch->index[i];
-        if (rows->row && rows->row[i + 1] > rows->row[i])
-            GLS_TRY(read_row(s, ctx, j, rows->column + rows->row[i], rows->value + rows->row[i]));
-        if (rows->label && s->label) rows->label[i] = s->label[j];
-        if (rows->y && s->y) memcpy(rows->y + i * targets, s->y + j * targets, (size_t)targets * sizeof *rows->y);
-    }
+    gls_fetch_targets(source, fetch, s->label, s->y, rows);
+    if (!rows->row) return GLS_OK;
+    GLS_TRY(gls_fetch_offsets(fetch, s->row, rows));
+    for (int64_t i = 0; i < fetch->count; i++)
+        if (rows->row[i + 1] > rows->row[i])
+            GLS_TRY(read_row(s, ctx, fetch->index[i], rows->column + rows->row[i], rows->value + rows->row[i]));
     return GLS_OK;
 }
 
