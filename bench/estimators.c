@@ -13,16 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 128, MOST = 101 };
+#include "timing.h"
 
-static double now(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+enum { BATCH = 128, MOST = 101 };
 
 typedef struct subject {
     const char *label, *name, *options; /* of the model: key=value ... */
@@ -50,12 +45,6 @@ static const char *const chains[][2] = {
 };
 enum { CHAINS = sizeof(chains) / sizeof *chains };
 
-static void need(gls_context *ctx, gls_status status) {
-    if (status == GLS_OK) return;
-    fprintf(stderr, "%s\n", gls_context_message(ctx));
-    exit(1);
-}
-
 static gls_value *list_or_text(gls_context *ctx, const char *key, char *text) {
     if (text[0] != '[') return gls_value_create(ctx, GLS_VALUE_TEXT, key, text);
     char *rest;
@@ -75,16 +64,6 @@ static gls_value *read_map(gls_context *ctx, const char *text) {
         need(ctx, gls_value_append(ctx, map, list_or_text(ctx, value ? word : "name", value ? value : word)));
     }
     return map;
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int n) {
-    qsort(x, (size_t)n, sizeof *x, ascending);
-    return x[n / 2];
 }
 
 static int64_t row_number[BATCH];
@@ -187,13 +166,13 @@ static void run(gls_context *ctx, runner *r, setting *m, int repeat) {
     gls_estimate out;
     gls_step_report report;
     clockid_t clock = gls_context_threads(ctx) == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
-    double start = now(clock);
+    double start = clock_of(clock);
     need(ctx, gls_estimator_estimate(r->estimator, r->pass, m->w, &stream.stream, 0, m->g, &out, NULL));
-    double middle = now(clock);
+    double middle = clock_of(clock);
     gls_answer answer = {.value = out.loss, .g = m->g, .norm2 = out.norm2};
     need(ctx, gls_method_tell(r->method, &answer, m->w, &report));
     r->time[repeat] = middle - start;
-    r->step[repeat] = now(clock) - middle;
+    r->step[repeat] = clock_of(clock) - middle;
 }
 
 /* One product along w itself; v and g may be any, so the gradient's room takes it. */
@@ -201,9 +180,9 @@ static double time_product(gls_context *ctx, gls_pass *pass, setting *m) {
     gls_batch_stream stream;
     gls_batch_stream_init(&stream, &m->batch);
     clockid_t clock = gls_context_threads(ctx) == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
-    double start = now(clock), mass = 0;
+    double start = clock_of(clock), mass = 0;
     need(ctx, gls_pass_hessian_vector(pass, m->w, m->w, &stream.stream, GLS_MODE_TRAIN, m->g, &mass));
-    return now(clock) - start;
+    return clock_of(clock) - start;
 }
 
 /* ---- memory ---- */

@@ -7,27 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/yaml.h"
+#include "timing.h"
 
 static gls_context *ctx;
 
-static void need(gls_status status) {
-    if (status == GLS_OK) return;
-    fprintf(stderr, "%s\n", gls_context_message(ctx));
-    exit(1);
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static gls_value *yaml(const char *text) {
     gls_value *value;
-    need(gls_yaml_parse(ctx, "bench", text, (int64_t)strlen(text), &value));
+    need(ctx, gls_yaml_parse(ctx, "bench", text, (int64_t)strlen(text), &value));
     return value;
 }
 
@@ -48,23 +36,23 @@ static trainer make(const gls_source *data, const char *model, const gls_value *
     trainer t = {0};
     int64_t examples = gls_source_info(data)->examples;
     gls_value *options = yaml(model);
-    need(gls_problem_create(ctx, "logistic", options, gls_source_info(data), &t.problem));
+    need(ctx, gls_problem_create(ctx, "logistic", options, gls_source_info(data), &t.problem));
     gls_value_destroy(ctx, options);
     int64_t d = gls_problem_size(t.problem);
-    need(gls_pass_create(t.problem, NULL, &t.pass));
-    need(gls_estimator_create(t.problem, NULL, 1, &t.estimator));
+    need(ctx, gls_pass_create(t.problem, NULL, &t.pass));
+    need(ctx, gls_estimator_create(t.problem, NULL, 1, &t.estimator));
     gls_method_options how = {.size = sizeof how,
                               .layout = gls_problem_layout(t.problem),
                               .spec = method,
                               .total_steps = steps,
                               .steps_per_epoch = (double)(examples / batch)};
-    need(gls_method_create(ctx, &how, &t.method));
+    need(ctx, gls_method_create(ctx, &how, &t.method));
     gls_sampler_options order = {.size = sizeof order, .examples = examples, .shuffle = true, .seed = 1};
-    need(gls_sampler_create(ctx, &order, &t.sampler));
+    need(ctx, gls_sampler_create(ctx, &order, &t.sampler));
     gls_loader_options rows = {.size = sizeof rows, .wave = batch, .align = 1, .seed = 1};
-    need(gls_loader_create(ctx, data, &rows, &t.loader));
+    need(ctx, gls_loader_create(ctx, data, &rows, &t.loader));
     gls_value *spec = *average ? yaml(average) : NULL;
-    if (spec) need(gls_average_create(ctx, d, spec, 1, &t.average));
+    if (spec) need(ctx, gls_average_create(ctx, d, spec, 1, &t.average));
     gls_value_destroy(ctx, spec);
     t.w = gls_alloc(ctx, d, sizeof *t.w);
     t.averaged = gls_alloc(ctx, d, sizeof *t.averaged);
@@ -94,14 +82,14 @@ static void step(trainer *t, int64_t batch) {
     gls_stream *rows;
     gls_estimate estimate;
     gls_query query;
-    need(gls_sampler_next(t->sampler, batch, t->index, &count, &draw));
-    need(gls_loader_push(t->loader, t->index, count, draw));
-    need(gls_loader_front(t->loader, &rows));
-    need(gls_method_query(t->method, t->w, &query));
-    need(gls_estimator_estimate(t->estimator, t->pass, query.at, rows, 0, t->g, &estimate, NULL));
-    if (t->average) need(gls_average_update(t->average, t->w));
+    need(ctx, gls_sampler_next(t->sampler, batch, t->index, &count, &draw));
+    need(ctx, gls_loader_push(t->loader, t->index, count, draw));
+    need(ctx, gls_loader_front(t->loader, &rows));
+    need(ctx, gls_method_query(t->method, t->w, &query));
+    need(ctx, gls_estimator_estimate(t->estimator, t->pass, query.at, rows, 0, t->g, &estimate, NULL));
+    if (t->average) need(ctx, gls_average_update(t->average, t->w));
     gls_answer answer = {.value = estimate.loss, .g = t->g, .norm2 = estimate.norm2};
-    need(gls_method_tell(t->method, &answer, t->w, NULL));
+    need(ctx, gls_method_tell(t->method, &answer, t->w, NULL));
     gls_loader_pop(t->loader);
 }
 
@@ -112,7 +100,7 @@ static double loss_of(const trainer *t, const gls_batch *all) {
     gls_batch_stream_init(&stream, all);
     gls_pass_request request = {.w = w, .rows = &stream.stream, .mode = GLS_MODE_EVALUATE};
     gls_pass_result result;
-    need(gls_pass_run(t->pass, &request, &result));
+    need(ctx, gls_pass_run(t->pass, &request, &result));
     return result.loss / result.mass;
 }
 
@@ -124,14 +112,14 @@ typedef struct task {
 
 static void answer(const gls_source *data, const gls_batch *all, const task *a) {
     gls_value *method = yaml(a->method);
-    double start = now(), spent, loss = 0;
+    double start = clock_of(CLOCK_PROCESS_CPUTIME_ID), spent, loss = 0;
     trainer t = make(data, a->model, method, a->average, a->batch, (double)a->most);
-    spent = now() - start;
+    spent = clock_of(CLOCK_PROCESS_CPUTIME_ID) - start;
     int64_t steps = 0;
     while (steps < a->most) {
-        start = now();
+        start = clock_of(CLOCK_PROCESS_CPUTIME_ID);
         for (int64_t k = 0; k < a->between && steps < a->most; k++, steps++) step(&t, a->batch);
-        spent += now() - start;
+        spent += clock_of(CLOCK_PROCESS_CPUTIME_ID) - start;
         loss = loss_of(&t, all);
         if (!(loss > a->target)) break;
     }
@@ -145,15 +133,15 @@ int main(int argc, char **argv) {
     gls_context_options options = {.size = sizeof options, .threads = argc > 3 ? atoi(argv[3]) : 1, .seed = 1};
     if (gls_context_create(&ctx, &options) != GLS_OK) return 1;
     gls_source *data;
-    need(gls_source_open(ctx, "libsvm", argv[1], NULL, NULL, GLS_PART_TRAIN, NULL, &data));
+    need(ctx, gls_source_open(ctx, "libsvm", argv[1], NULL, NULL, GLS_PART_TRAIN, NULL, &data));
     int64_t examples = gls_source_info(data)->examples;
     gls_rows *rows;
     gls_batch all;
     int64_t *index = gls_alloc(ctx, examples, sizeof *index);
     for (int64_t i = 0; i < examples; i++) index[i] = i;
     gls_fetch fetch = {.count = examples, .index = index};
-    need(gls_rows_create(ctx, gls_source_info(data), examples, &rows));
-    need(gls_source_fetch(data, ctx, &fetch, rows, &all));
+    need(ctx, gls_rows_create(ctx, gls_source_info(data), examples, &rows));
+    need(ctx, gls_source_fetch(data, ctx, &fetch, rows, &all));
     char line[1000], model[100];
     snprintf(model, sizeof model, "{name: logistic, bias: false, l2: %s}", argv[2]);
     long long batch, most, between;

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "timing.h"
 
 enum { MOST = 1001, ARMS = 3 };
 
@@ -51,18 +52,6 @@ typedef struct runner {
     double time[MOST], sum;
 } runner;
 
-static void need(gls_context *ctx, gls_status status) {
-    if (status == GLS_OK) return;
-    fprintf(stderr, "%s\n", gls_context_message(ctx));
-    exit(1);
-}
-
-static double now(int threads) {
-    struct timespec t;
-    clock_gettime(threads == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void begin(runner *r, const char *model, const char *more, int examples, int epochs, int threads) {
     static char text[4096];
     int n = snprintf(text, sizeof text, base, examples, epochs, threads, model);
@@ -84,21 +73,11 @@ static void end(runner *r) {
 }
 
 static double step(runner *r, int threads) {
-    double start = now(threads);
+    double start = now_on(threads);
     need(r->ctx, gls_run_step(r->run, &r->done));
-    double time = now(threads) - start;
+    double time = now_on(threads) - start;
     r->sum += time;
     return time;
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int n) {
-    qsort(x, (size_t)n, sizeof *x, ascending);
-    return x[n / 2];
 }
 
 static void every_step(const struct subject *s, int steps, int threads) {
@@ -128,9 +107,9 @@ static void whole_run(const char *name, const char *model, int epochs, int examp
         for (int k = 0; k < 2; k++)
             if (!r[k].done) step(&r[k], threads);
     for (int k = 0; k < 2; k++) {
-        double start = now(threads);
+        double start = now_on(threads);
         need(r[k].ctx, gls_run_finish(r[k].run, &result));
-        r[k].sum += now(threads) - start;
+        r[k].sum += now_on(threads) - start;
     }
     printf("%s, %d examples, %d epochs: all measures at their default cadence\n", name, examples, epochs);
     printf("  without %.2f s, with %.2f s: %.3f  (goal 1.10)\n", r[0].sum, r[1].sum, r[1].sum / r[0].sum);

@@ -10,15 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "timing.h"
 
 enum { VECTORS = 6, MOST_REPEATS = 101, MOST_PASSES = 3 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- plain loops: r vectors read, u vectors updated in place ---- */
 
@@ -120,16 +115,6 @@ static const bench_case cases[] = {{"sgd", {{1, 1}}},          {"msgd", {{1, 2}}
                                    {"cclip", {{1, 2}}},        {"acclip", {{1, 3}}},       {"clip_adam", {{1, 3}}},
                                    {"bf16_msgd", {{1, 2}}, 1}, {"bf16_adam", {{1, 3}}, 2}, {"bf16_acclip", {{1, 3}}, 2},
                                    {"q8_msgd", {{1, 2}}, 1},   {"q8_adam", {{1, 3}}, 2},   {"q8_acclip", {{1, 3}}, 2}};
-
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int n) {
-    qsort(x, (size_t)n, sizeof *x, by_size);
-    return x[n / 2];
-}
 
 static double vectors_moved(const bench_case *c, bool handed) {
     double moved = handed ? 0 : 1;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <glissade/glissade.h>
 
@@ -19,6 +18,7 @@
 #include "base/yaml.h"
 #include "model/network.h"
 #include "model/op.h"
+#include "timing.h"
 
 typedef struct shape {
     const char *name, *family, *options, *method;
@@ -54,16 +54,6 @@ static void check(gls_status status) {
     if (status == GLS_OK) return;
     fprintf(stderr, "%s\n", gls_context_message(ctx));
     exit(1);
-}
-
-static double clock_of(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double now(void) {
-    return clock_of(CLOCK_MONOTONIC);
 }
 
 static double resident(void) {

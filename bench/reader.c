@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "timing.h"
 
 typedef struct counted {
     int64_t bytes, most;
@@ -23,18 +24,6 @@ static void *take(void *user, size_t size, size_t alignment) {
 static void give(void *user, void *block, size_t size) {
     __atomic_sub_fetch(&((counted *)user)->bytes, (int64_t)size, __ATOMIC_SEQ_CST);
     free(block);
-}
-
-static void need(gls_context *ctx, gls_status status) {
-    if (status == GLS_OK) return;
-    fprintf(stderr, "%s\n", gls_context_message(ctx));
-    exit(1);
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 int main(int argc, char **argv) {

@@ -6,26 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <glissade/glissade.h>
 
 #include "base/gemm.h"
+#include "timing.h"
 
 static gls_context *ctx;
 static int threads;
 static gls_real *room[3];
 static int64_t room_size; /* reals each */
-
-static inline double clock_of(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static inline double now(void) {
-    return clock_of(CLOCK_MONOTONIC);
-}
 
 static inline void make_rooms(int wanted_threads, int64_t reals) {
     gls_context_options options = {.size = sizeof options, .threads = wanted_threads, .seed = 1};

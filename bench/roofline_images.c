@@ -39,12 +39,6 @@ typedef struct layer {
     sliced (*with)[MOST_SIZES]; /* [threads] slices of 1, 2, 4, ... rows */
 } layer;
 
-static void need(gls_status status) {
-    if (status == GLS_OK) return;
-    fprintf(stderr, "%s\n", gls_context_message(ctx));
-    exit(1);
-}
-
 static int64_t log_of(int64_t size) {
     int64_t k = 0;
     while ((int64_t)1 << k < size) k++;
@@ -52,14 +46,14 @@ static int64_t log_of(int64_t size) {
 }
 
 static void make_sliced(sliced *s, const gls_conv_shape *shape, int64_t rows) {
-    need(gls_dnnl_weights_create(ctx, shape, &s->weights));
+    need(ctx, gls_dnnl_weights_create(ctx, shape, &s->weights));
     if (!s->weights) exit(3); /* no library: no roofline */
     s->packed = gls_alloc(ctx, gls_dnnl_packed_bytes(s->weights), 1);
     s->scratch = gls_alloc(ctx, gls_dnnl_scratch(s->weights, rows), 1);
     s->own = gls_alloc(ctx, gls_dnnl_own_size(s->weights), sizeof *s->own);
     if (!s->packed || !s->scratch || !s->own) exit(1);
-    need(gls_dnnl_pack(s->weights, room[0], s->packed));
-    need(gls_dnnl_conv_create(ctx, s->weights, rows, true, false, false, s->scratch, &s->conv));
+    need(ctx, gls_dnnl_pack(s->weights, room[0], s->packed));
+    need(ctx, gls_dnnl_conv_create(ctx, s->weights, rows, true, false, false, s->scratch, &s->conv));
 }
 
 typedef struct job {
@@ -89,7 +83,7 @@ static gls_status run_slices(void *user, int64_t task, int worker) {
 static double run_way(const layer *l, way w) {
     job j = {l, w};
     double start = now();
-    need(gls_parallel(ctx, threads, run_slices, &j));
+    need(ctx, gls_parallel(ctx, threads, run_slices, &j));
     return now() - start;
 }
 

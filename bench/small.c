@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/gemm.h"
 #include "base/kernels.h"
+#include "timing.h"
 
 enum { MOST = 101, EXAMPLES = 4096 };
 
@@ -37,29 +37,6 @@ static const small cases[] = {
 static const char *const settings =
     "epochs: 1000000, validate_every: 0, checkpoint_every: 0, final_train: 0, threads: %d%s}\n";
 
-static void need(gls_context *ctx, gls_status status) {
-    if (status == GLS_OK) return;
-    fprintf(stderr, "%s\n", gls_context_message(ctx));
-    exit(1);
-}
-
-/* Of one thread the processor's time, which a busy machine disturbs less. */
-static double now(int threads) {
-    struct timespec t;
-    clock_gettime(threads > 1 ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double median(double *x, int n) {
-    for (int i = 1; i < n; i++)
-        for (int k = i; k > 0 && x[k] < x[k - 1]; k--) {
-            double kept = x[k];
-            x[k] = x[k - 1];
-            x[k - 1] = kept;
-        }
-    return x[n / 2];
-}
-
 /* ---- whole steps ---- */
 
 typedef struct trained {
@@ -83,10 +60,10 @@ static trained begin(const small *c, int threads, const char *more, const char *
 
 static double steps_of(trained *t, int count) {
     int threads = gls_context_threads(t->ctx);
-    double start = now(threads);
+    double start = now_on(threads);
     bool done = false;
     for (int k = 0; k < count && !done; k++) need(t->ctx, gls_run_step(t->run, &done));
-    return (now(threads) - start) / count;
+    return (now_on(threads) - start) / count;
 }
 
 static void end(trained *t) {
@@ -205,12 +182,12 @@ static void mlp(plain *p) {
 }
 
 static double alone(plain *p, int count) {
-    double start = now(1);
+    double start = now_on(1);
     for (int k = 0; k < count; k++) {
         take_rows(p);
         (p->c->hidden ? mlp : logistic)(p);
     }
-    return (now(1) - start) / count;
+    return (now_on(1) - start) / count;
 }
 
 /* ---- */
