@@ -54,8 +54,9 @@ static gls_status check_rows(const npy_rows *s, gls_context *ctx, int64_t first,
     if (gls_count_nonfinite(x, count * features) == 0) return GLS_OK;
     int64_t i = 0;
     while (gls_count_nonfinite(x + i, 1) == 0) i++;
-    return gls_fail(ctx, GLS_ERR_INPUT, "%s: row %lld, value %lld is not finite", gls_stored_path(s->file),
-                    (long long)(first + i / features), (long long)(i % features));
+    return gls_fail(ctx, GLS_ERR_INPUT, "%s: row %lld: the value at [%lld] is %g, which is not finite",
+                    gls_stored_path(s->file), (long long)(first + i / features), (long long)(i % features),
+                    (double)x[i]);
 }
 
 /* Rows first, first + 1, ...; room holds them as they are on disk. */
