@@ -13,7 +13,7 @@ extern "C" {
 
 /* ---- the pass: the only parallel region over examples ---- */
 
-/* Workspaces for passes over one problem. A pass is made once; after its first runs of a kind it allocates nothing. */
+/* Workspaces for passes over one problem. A pass is made once; after its first run of a kind it allocates nothing. */
 typedef struct gls_pass gls_pass;
 typedef struct gls_pass_options {
     size_t size;

@@ -261,6 +261,9 @@ struct gls_problem_type {
      */
     gls_status (*evaluation_create)(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self);
     void (*evaluation_destroy)(gls_problem *p, void *self);
+    /* Makes what slices of that many rows (at most max_rows) need, so that evaluating them allocates nothing. Optional.
+     */
+    gls_status (*evaluation_reserve)(gls_problem *p, void *self, int64_t rows);
     /* Stage k in [0, p->forward_meets]: `met` holds the totals of exchange k-1 over all slices and ranks (NULL for
      * k = 0); `meet` receives this slice's terms for exchange k (NULL in the last stage). With args->span each is
      * [spans of this slice, p->forward_meet[k]]. With GLS_WANT_HESSIAN in args->want, as many doubles follow them:

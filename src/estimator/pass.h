@@ -32,6 +32,8 @@ typedef struct gls_pass_section {
     int64_t span_begin, span_rows; /* slots */
 } gls_pass_section;
 
+enum { GLS_LENGTHS = 4 }; /* of slices, that a workspace knows to be reserved */
+
 /* Evaluations of one kind, kept from pass to pass. */
 typedef struct gls_workspace {
     int64_t max_rows, count;
@@ -45,6 +47,8 @@ typedef struct gls_workspace {
     const double **weight;          /* [count] */
     int32_t *group;                 /* [count, max_rows] */
     double *meets;                  /* [count, largest meet] */
+    int64_t length[GLS_LENGTHS];    /* of slices that all evaluations are ready for; 0: none */
+    int64_t lengths;                /* so far, also those that others have replaced */
     struct gls_workspace *next;
 } gls_workspace;
 

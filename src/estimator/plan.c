@@ -276,10 +276,34 @@ static gls_status workspace_fill(gls_pass *pass, gls_workspace *work) {
     return GLS_OK;
 }
 
+/* Any evaluation may get any slice, so each is made ready for all lengths of slices before the first comes. */
+static gls_status reserve(gls_pass *pass, gls_workspace *work, int64_t rows) {
+    gls_problem *p = pass->problem;
+    for (int k = 0; k < GLS_LENGTHS; k++)
+        if (work->length[k] == rows) return GLS_OK;
+    for (int64_t i = 0; i < work->count; i++) GLS_TRY(p->type->evaluation_reserve(p, work->self[i], rows));
+    work->length[work->lengths++ % GLS_LENGTHS] = rows;
+    return GLS_OK;
+}
+
+static gls_status reserve_lengths(gls_pass_job *job) {
+    gls_pass *pass = job->pass;
+    if (job->held || !pass->problem->type->evaluation_reserve) return GLS_OK;
+    int64_t part = job->divided ? job->shapes.slice : job->work->max_rows;
+    for (int64_t s = 0, last = 0; s < pass->cuts; s++) {
+        int64_t rows = pass->cut[s].rows;
+        if (rows == last) continue;
+        last = rows;
+        if (rows >= part) GLS_TRY(reserve(pass, job->work, part));
+        if (rows % part) GLS_TRY(reserve(pass, job->work, rows % part));
+    }
+    return GLS_OK;
+}
+
 /* One workspace for each pair of want and mode, large enough for every job so far, so that repeated jobs allocate
  * nothing. A job needs an evaluation for each slice that must stay alive, else one for each that may be at
  * work: a thread, and of each lane one. */
-gls_status gls_pass_workspace(gls_pass_job *job) {
+static gls_status find_workspace(gls_pass_job *job) {
     gls_pass *pass = job->pass;
     int64_t rows = 1, count = 1;
     for (int64_t s = 0; s < pass->cuts; s++)
@@ -315,4 +339,9 @@ gls_status gls_pass_workspace(gls_pass_job *job) {
     work->next = pass->workspace;
     pass->workspace = job->work = work;
     return GLS_OK;
+}
+
+gls_status gls_pass_workspace(gls_pass_job *job) {
+    GLS_TRY(find_workspace(job));
+    return reserve_lengths(job);
 }

@@ -351,6 +351,16 @@ gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weight
     return status == dnnl_success ? GLS_OK : failed(ctx, status, "convolution");
 }
 
+gls_status gls_dnnl_conv_reserve(gls_dnnl_conv *c, int64_t rows, int64_t back, bool weights) {
+    call *made;
+    dnnl_status_t status = find_call(c, rows, FORWARD, &made);
+    if (status == dnnl_success && back && has(&c->weights->shape, BACKWARD))
+        status = find_call(c, back, BACKWARD, &made);
+    if (status == dnnl_success && weights && has(&c->weights->shape, WEIGHTS))
+        status = find_call(c, rows, WEIGHTS, &made);
+    return status == dnnl_success ? GLS_OK : failed(c->ctx, status, "convolution");
+}
+
 void gls_dnnl_conv_destroy(gls_dnnl_conv *c) {
     if (!c) return;
     while (c->first) {

@@ -22,13 +22,15 @@ int64_t gls_dnnl_packed_bytes(const gls_dnnl_weights *weights);
 int64_t gls_dnnl_scratch(const gls_dnnl_weights *weights, int64_t rows);
 gls_status gls_dnnl_pack(gls_dnnl_weights *weights, const gls_real *w, void *packed);
 
-/* One evaluation's primitives for a layer; those for another number of rows are made at the first call with it, and
- * kept. */
+/* One evaluation's primitives for a layer; those for another number of rows are made when they are reserved, or at the
+ * first call, and kept. */
 typedef struct gls_dnnl_conv gls_dnnl_conv;
 /* backward, single: weight gradients of single rows will be asked. linear: forward without bias and activation.
  * scratch: gls_dnnl_scratch(rows) bytes, borrowed. */
 gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weights, int64_t rows, bool backward,
                                 bool single, bool linear, void *scratch, gls_dnnl_conv **out);
+/* The primitives for another number of rows; back: of the input's gradient, 0: none. */
+gls_status gls_dnnl_conv_reserve(gls_dnnl_conv *conv, int64_t rows, int64_t back, bool weights);
 void gls_dnnl_conv_destroy(gls_dnnl_conv *conv);
 int64_t gls_dnnl_conv_scratch(const gls_dnnl_conv *conv); /* what it was made with */
 gls_status gls_dnnl_conv_forward(gls_dnnl_conv *conv, int64_t rows, const gls_real *x, const void *packed,

@@ -39,6 +39,10 @@ gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weight
     return never();
 }
 
+gls_status gls_dnnl_conv_reserve(gls_dnnl_conv *conv, int64_t rows, int64_t back, bool weights) {
+    return never();
+}
+
 void gls_dnnl_conv_destroy(gls_dnnl_conv *conv) {}
 
 int64_t gls_dnnl_conv_scratch(const gls_dnnl_conv *conv) {

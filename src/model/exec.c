@@ -93,6 +93,18 @@ gls_status gls_exec_create(gls_network *net, const gls_graph *graph, gls_exec *l
     return status;
 }
 
+gls_status gls_exec_reserve(gls_exec *x, int64_t rows) {
+    int threads = gls_omp_one();
+    gls_status status = GLS_OK;
+    for (gls_exec *e = x; e; e = e->tangent)
+        for (int i = 0; status == GLS_OK && i < e->graph->nodes; i++) {
+            const gls_op_impl *impl = e->graph->node[i].impl;
+            if (impl->object_reserve) status = impl->object_reserve(e, i, rows);
+        }
+    gls_omp_restore(threads);
+    return status;
+}
+
 void gls_exec_destroy(gls_exec *x) {
     if (!x) return;
     gls_exec_growth_destroy(x);

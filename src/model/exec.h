@@ -54,6 +54,8 @@ enum { GLS_EXEC_TIMES = 3 }; /* of a node: forward, backward, gradients of its p
 /* lender: NULL, or one whose memory it takes where that is large enough, since both never run at once. */
 gls_status gls_exec_create(gls_network *net, const gls_graph *graph, gls_exec *lender, int64_t max_rows, unsigned want,
                            gls_mode mode, gls_exec **out);
+/* The library objects of slices of that many rows. */
+gls_status gls_exec_reserve(gls_exec *x, int64_t rows);
 void gls_exec_destroy(gls_exec *x);
 /* Whether all ops of a finished graph have tangents, so that evaluations answer Hessian products. */
 bool gls_exec_has_tangents(const gls_graph *graph);

@@ -207,6 +207,11 @@ gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsig
     return status;
 }
 
+gls_status gls_network_evaluation_reserve(gls_problem *p, void *self, int64_t rows) {
+    (void)p;
+    return gls_exec_reserve(self, rows);
+}
+
 void gls_network_evaluation_destroy(gls_problem *p, void *self) {
     (void)p;
     gls_exec_destroy(self);

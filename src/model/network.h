@@ -78,6 +78,7 @@ gls_status gls_network_point_create(gls_problem *p, void **prepared);
 void gls_network_point_destroy(gls_problem *p, void *prepared);
 gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real *w);
 gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self);
+gls_status gls_network_evaluation_reserve(gls_problem *p, void *self, int64_t rows);
 void gls_network_evaluation_destroy(gls_problem *p, void *self);
 gls_status gls_network_more(gls_problem *p, void *self, const gls_evaluate_args *args, int64_t from, int64_t to,
                             gls_real *out);
@@ -105,17 +106,17 @@ gls_status gls_network_onnx(gls_problem *p, const gls_real *w, struct gls_onnx *
 void gls_network_advance(gls_problem *p, const double *summary, gls_real *state);
 
 /* The verbs of a family's problem type. */
-#define GLS_NETWORK_VERBS                                                                                             \
-    .self_size = sizeof(gls_network), .mixes = true, .create = gls_network_create, .destroy = gls_network_destroy,    \
-    .initialize = gls_network_initialize, .initialize_state = gls_network_initialize_state,                           \
-    .point_create = gls_network_point_create, .point_destroy = gls_network_point_destroy,                             \
-    .point_set = gls_network_point_set, .evaluation_create = gls_network_evaluation_create,                           \
-    .evaluation_destroy = gls_network_evaluation_destroy, .forward = gls_network_forward,                             \
-    .backward = gls_network_backward, .losses = gls_network_losses, .scores = gls_network_scores,                     \
-    .more = gls_network_more, .outputs = gls_network_outputs, .gradient = gls_network_gradient,                       \
-    .tiles = gls_network_tiles, .gradient_tile = gls_network_gradient_tile, .tile_range = gls_network_tile_range,     \
-    .norms = gls_network_norms, .inner = gls_network_inner, .cost = gls_network_cost, .advance = gls_network_advance, \
-    .onnx = gls_network_onnx
+#define GLS_NETWORK_VERBS                                                                                          \
+    .self_size = sizeof(gls_network), .mixes = true, .create = gls_network_create, .destroy = gls_network_destroy, \
+    .initialize = gls_network_initialize, .initialize_state = gls_network_initialize_state,                        \
+    .point_create = gls_network_point_create, .point_destroy = gls_network_point_destroy,                          \
+    .point_set = gls_network_point_set, .evaluation_create = gls_network_evaluation_create,                        \
+    .evaluation_destroy = gls_network_evaluation_destroy, .evaluation_reserve = gls_network_evaluation_reserve,    \
+    .forward = gls_network_forward, .backward = gls_network_backward, .losses = gls_network_losses,                \
+    .scores = gls_network_scores, .more = gls_network_more, .outputs = gls_network_outputs,                        \
+    .gradient = gls_network_gradient, .tiles = gls_network_tiles, .gradient_tile = gls_network_gradient_tile,      \
+    .tile_range = gls_network_tile_range, .norms = gls_network_norms, .inner = gls_network_inner,                  \
+    .cost = gls_network_cost, .advance = gls_network_advance, .onnx = gls_network_onnx
 
 /* Ends a family's graph with the loss that options and data call for, on the outputs of `node`. */
 int gls_family_loss(gls_graph *graph, const gls_family_options *options, int node);

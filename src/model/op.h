@@ -45,6 +45,8 @@ typedef struct gls_op_impl {
     /* Library objects of an evaluation; NULL: none. */
     gls_status (*object_create)(gls_exec *x, int node, void **object);
     void (*object_destroy)(void *object);
+    /* What they need for that many rows, which would else be made at the first of them; NULL: nothing. */
+    gls_status (*object_reserve)(gls_exec *x, int node, int64_t rows);
     /* Bytes of scratch for forward or backward of that many rows; NULL: none. */
     int64_t (*scratch)(const gls_node *node, int64_t rows);
     /* The node's value from its inputs' values. */

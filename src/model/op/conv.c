@@ -212,6 +212,15 @@ static gls_status library_object_create(gls_exec *x, int i, void **object) {
     return status;
 }
 
+/* An input gradient that is added comes in pieces, and in a rest of them. */
+static gls_status library_object_reserve(gls_exec *x, int i, int64_t rows) {
+    const gls_node *node = gls_exec_node(x, i);
+    bool back = x->plan->backward, adds = back && gls_exec_wants(x, i, 0) && gls_exec_adds(x, i, 0);
+    int64_t each = adds ? rows_at_once(node, rows) : rows;
+    GLS_TRY(gls_dnnl_conv_reserve(x->object[i], rows, back ? each : 0, back));
+    return rows % each ? gls_dnnl_conv_reserve(x->object[i], rows, rows % each, back) : GLS_OK;
+}
+
 static void library_object_destroy(void *object) {
     gls_dnnl_conv_destroy(object);
 }
@@ -278,6 +287,7 @@ static const gls_op_impl library = {
     .pack_bytes = library_pack_bytes,
     .pack = library_pack,
     .object_create = library_object_create,
+    .object_reserve = library_object_reserve,
     .object_destroy = library_object_destroy,
     .scratch = library_scratch,
     .forward = library_forward,
