@@ -166,20 +166,6 @@ gls_status gls_stored_finish(gls_stored *s) {
     return GLS_OK;
 }
 
-gls_status gls_stored_read(const gls_stored *s, gls_context *ctx, int64_t offset, int64_t bytes, void *to) {
-    for (int64_t done = 0; done < bytes;) {
-        ssize_t some = pread(s->fd, (char *)to + done, (size_t)(bytes - done), offset + done);
-        if (some < 0 && errno == EINTR) continue;
-        if (some < 0) return fail(s, ctx);
-        if (some == 0)
-            return gls_fail(ctx, GLS_ERR_INPUT, "%s: the file ends at byte %lld, but had %lld bytes when it was opened",
-                            s->path, (long long)(offset + done), (long long)s->bytes);
-        done += some;
-    }
-    if (bytes >= LONG) gls_stored_expect(s, offset + bytes, AHEAD, true);
-    return GLS_OK;
-}
-
 gls_status gls_stored_unchanged(const gls_stored *s, gls_context *ctx) {
     struct stat info;
     if (s->scratch) return GLS_OK;
@@ -191,6 +177,22 @@ gls_status gls_stored_unchanged(const gls_stored *s, gls_context *ctx) {
                     "%s: the file was changed while its rows were in use (%lld bytes, %lld when it was opened); with "
                     "data.memory they are read from it all along",
                     s->path, (long long)info.st_size, (long long)s->bytes);
+}
+
+gls_status gls_stored_read(const gls_stored *s, gls_context *ctx, int64_t offset, int64_t bytes, void *to) {
+    for (int64_t done = 0; done < bytes;) {
+        ssize_t some = pread(s->fd, (char *)to + done, (size_t)(bytes - done), offset + done);
+        if (some < 0 && errno == EINTR) continue;
+        if (some < 0) return fail(s, ctx);
+        if (some == 0) {
+            GLS_TRY(gls_stored_unchanged(s, ctx));
+            return gls_fail(ctx, GLS_ERR_INPUT, "%s: the file ends at byte %lld, but had %lld bytes when it was opened",
+                            s->path, (long long)(offset + done), (long long)s->bytes);
+        }
+        done += some;
+    }
+    if (bytes >= LONG) gls_stored_expect(s, offset + bytes, AHEAD, true);
+    return GLS_OK;
 }
 
 void gls_stored_expect(const gls_stored *s, int64_t offset, int64_t bytes, bool soon) {
