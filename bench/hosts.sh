@@ -21,7 +21,9 @@ mlp) hidden='[512, 512]' ;;
 wide) hidden='[1024, 1024]' ;;
 *) hidden= ;;
 esac
-settings=(--set 'data={format: gaussians, train_size: 4000, test_size: 100, features: 784, classes: 10, separation: 4}'
+data='{format: gaussians, train_size: 4000, test_size: 100, features: 784, classes: 10, separation: 4}'
+[ "$hidden" ] || data='{format: glyphs, train_size: 4000, test_size: 100}'
+settings=(--set "data=$data"
     --set "model=$([ "$hidden" ] && echo "{name: mlp, hidden: $hidden}" || echo "$model")"
     --set "method={name: msgd, lr: $lr, beta: 0.9}")
 train="steps: $steps, epochs: 0, batch: $((rows * hosts)), threads: 1, checkpoint_every: 0, validate_every: 0, final_train: 500, log_every: 1s"

@@ -32,7 +32,10 @@ def network(features, hidden, classes):
     return torch.nn.Sequential(*layers)
 
 
-def hooked(model, hook):
+def distributed(network, hook):
+    # PowerSGD waits for messages inside the completion of others: over gloo its buckets can wait for each other, so it has one.
+    buckets = {"bucket_cap_mb": 1024} if hook == "powersgd" else {}
+    model = DistributedDataParallel(network, gradient_as_bucket_view=True, **buckets)
     if hook == "bf16":
         model.register_comm_hook(None, default_hooks.bf16_compress_hook)
     elif hook == "powersgd":  # as early as error feedback lets it begin
@@ -54,7 +57,7 @@ def main():
     dist.init_process_group("gloo")
     rank, ranks = dist.get_rank(), dist.get_world_size()
     x, y = read(path)
-    model = hooked(DistributedDataParallel(network(x.shape[1], int(hidden), int(y.max()) + 1), gradient_as_bucket_view=True), hook)
+    model = distributed(network(x.shape[1], int(hidden), int(y.max()) + 1), hook)
     method = torch.optim.SGD(model.parameters(), lr=float(lr), momentum=0.9)
     loss_of = torch.nn.CrossEntropyLoss()
     order = torch.Generator().manual_seed(1)
