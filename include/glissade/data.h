@@ -261,6 +261,7 @@ GLS_API double gls_batch_mass(const gls_batch *batch); /* sum of masses */
 /* ---- sampling: which examples make mini-batch number k ---- */
 
 typedef struct gls_sampler gls_sampler;
+typedef struct gls_loader gls_loader;
 typedef struct gls_sampler_options {
     size_t size;
     int64_t examples;
@@ -274,9 +275,9 @@ typedef struct gls_sampler_options {
     const int64_t *length;
     int64_t window, block;
     /* > 0: epochs in blocks of so many examples that follow each other: the blocks come in random order, and the
-     * examples of `mixed` of them at a time are shuffled. source, borrowed or NULL, is told which ones come next. */
+     * examples of `mixed` of them at a time are shuffled. loader, borrowed or NULL, is told which ones come next. */
     int64_t stretch, mixed;
-    const gls_source *source;
+    gls_loader *loader;
 } gls_sampler_options;
 
 GLS_API gls_status gls_sampler_create(gls_context *ctx, const gls_sampler_options *options, gls_sampler **out);
@@ -311,7 +312,6 @@ GLS_API void gls_rank_share(const gls_context *ctx, int64_t rows, int64_t align,
 
 /* Serves mini-batches of a source, fetched ahead by `workers` threads (0: on demand). Bits do not depend on it. The
  * workers' contexts share the context's allocator, which must be thread-safe. */
-typedef struct gls_loader gls_loader;
 typedef struct gls_loader_options {
     size_t size;
     int workers;

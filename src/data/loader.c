@@ -13,6 +13,7 @@
 #include "base/arith.h"
 #include "base/parallel.h"
 #include "base/sort.h"
+#include "data/loader.h"
 #include "data/source.h"
 
 typedef struct mini_batch {
@@ -34,6 +35,13 @@ typedef struct cell {
     gls_status status;
 } cell;
 
+enum { MOST_EXPECTED = 256 };
+
+typedef struct expected {
+    int64_t begin, end;
+    bool soon;
+} expected;
+
 struct gls_loader {
     gls_stream stream; /* of the front mini-batch */
     gls_context *ctx;
@@ -54,6 +62,8 @@ struct gls_loader {
     int64_t cell_count;
     int64_t taken;   /* waves given to workers */
     int64_t reading; /* waves before this one are over */
+    expected expected[MOST_EXPECTED];
+    int64_t told, passed_on; /* number k is in place k % MOST_EXPECTED */
     bool stop;
 };
 
@@ -112,29 +122,42 @@ static int64_t wave_rows(const gls_loader *loader, const mini_batch *mini, int64
     return gls_least(left, loader->options.wave);
 }
 
-/* Waits until a wave was announced and its cell is free; fills it without the lock. Its mini-batch stays in the list,
- * since gls_loader_pop waits for all of its waves. */
+/* With the lock, which is free meanwhile. */
+static void pass_on(gls_loader *loader) {
+    expected e = loader->expected[loader->passed_on++ % MOST_EXPECTED];
+    pthread_mutex_unlock(&loader->lock);
+    gls_source_expect(loader->source, e.begin, e.end, e.soon);
+    pthread_mutex_lock(&loader->lock);
+}
+
+/* The same with a wave that was announced and whose cell is free. Its mini-batch stays in the list, since
+ * gls_loader_pop waits for all of its waves. */
+static void fetch_wave(gls_loader *loader) {
+    int64_t wave = loader->taken++;
+    const mini_batch *mini = loader->front;
+    while (wave >= mini->end_wave) mini = mini->next;
+    cell *c = &loader->cells[wave % loader->cell_count];
+    c->wave = wave;
+    c->ready = false;
+    pthread_mutex_unlock(&loader->lock);
+    int64_t begin = (wave - mini->begin_wave) * loader->options.wave;
+    gls_status status = fill(loader, c, mini, begin, wave_rows(loader, mini, begin));
+    pthread_mutex_lock(&loader->lock);
+    c->status = status;
+    c->ready = true;
+    pthread_cond_broadcast(&loader->done);
+}
+
+/* Between two waves one expectation is passed on, all of them where no wave waits. */
 static void *worker(void *user) {
     gls_loader *loader = user;
     pthread_mutex_lock(&loader->lock);
-    for (;;) {
-        while (!loader->stop &&
-               (loader->taken == loader->pushed || loader->taken >= loader->reading + loader->cell_count))
-            pthread_cond_wait(&loader->work, &loader->lock);
-        if (loader->stop) break;
-        int64_t wave = loader->taken++;
-        const mini_batch *mini = loader->front;
-        while (wave >= mini->end_wave) mini = mini->next;
-        cell *c = &loader->cells[wave % loader->cell_count];
-        c->wave = wave;
-        c->ready = false;
-        pthread_mutex_unlock(&loader->lock);
-        int64_t begin = (wave - mini->begin_wave) * loader->options.wave;
-        gls_status status = fill(loader, c, mini, begin, wave_rows(loader, mini, begin));
-        pthread_mutex_lock(&loader->lock);
-        c->status = status;
-        c->ready = true;
-        pthread_cond_broadcast(&loader->done);
+    while (!loader->stop) {
+        bool wave = loader->taken < loader->pushed && loader->taken < loader->reading + loader->cell_count;
+        bool told = loader->passed_on < loader->told;
+        if (wave) fetch_wave(loader);
+        if (told && loader->passed_on < loader->told) pass_on(loader);
+        if (!wave && !told) pthread_cond_wait(&loader->work, &loader->lock);
     }
     pthread_mutex_unlock(&loader->lock);
     return NULL;
@@ -362,6 +385,18 @@ static gls_status push(gls_loader *loader, const int64_t *index, int64_t count, 
     if (loader->threads) pthread_cond_broadcast(&loader->work);
     unlock_list(loader);
     return GLS_OK;
+}
+
+void gls_loader_expect(gls_loader *loader, int64_t begin, int64_t end, bool soon) {
+    if (threads_left(loader)) return;
+    lock_list(loader);
+    bool later = loader->threads && loader->told - loader->passed_on < MOST_EXPECTED;
+    if (later) {
+        loader->expected[loader->told++ % MOST_EXPECTED] = (expected){begin, end, soon};
+        pthread_cond_signal(&loader->work);
+    }
+    unlock_list(loader);
+    if (!later) gls_source_expect(loader->source, begin, end, soon);
 }
 
 gls_status gls_loader_push(gls_loader *loader, const int64_t *index, int64_t count, uint64_t draw) {

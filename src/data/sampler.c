@@ -1,11 +1,12 @@
 /* Which examples make mini-batch number k. Everything follows from (seed, epoch, place) or (seed, draw). */
 #include "data/sampler.h"
-#include "data/source.h"
 
 #include <math.h>
-#include "base/arith.h"
-
 #include <string.h>
+
+#include "base/arith.h"
+#include "data/loader.h"
+#include "data/source.h"
 
 struct gls_sampler {
     gls_context *ctx;
@@ -85,11 +86,11 @@ enum { AHEAD = 2 }; /* windows that are announced beyond the present one, so tha
 static void expect_window(const gls_sampler *s, int64_t window, bool soon) {
     const gls_sampler_options *o = &s->options;
     int64_t last = gls_least((window + 1) * o->mixed, s->blocks), n = o->examples;
-    for (int64_t k = window * o->mixed; o->source && k < last; k++) {
+    for (int64_t k = window * o->mixed; o->loader && k < last; k++) {
         int64_t begin = s->order[k] * o->stretch, count = gls_least(o->stretch, n - begin);
         int64_t at = (begin + s->phase) % n, end = gls_least(at + count, n);
-        gls_source_expect(o->source, at, end, soon);
-        if (at + count > n) gls_source_expect(o->source, 0, at + count - n, soon);
+        gls_loader_expect(o->loader, at, end, soon);
+        if (at + count > n) gls_loader_expect(o->loader, 0, at + count - n, soon);
     }
 }
 

@@ -1,6 +1,7 @@
 /* The loader: the same bits whatever the workers, waves, order of reading. */
 #include "support.h"
 
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -195,12 +196,80 @@ static void forked_processes_refuse_what_needs_threads(void **state) {
     counting_end(&c, ctx);
 }
 
+/* Tells what it was told. */
+typedef struct listener {
+    gls_source base;
+    const gls_source *rows;
+    atomic_int soon[100], later[100];
+    atomic_long told;
+} listener;
+
+static gls_status fetch_listener(const gls_source *source, gls_context *ctx, const gls_fetch *fetch, gls_rows *rows) {
+    const gls_source *inner = ((const listener *)source)->rows;
+    return inner->ops->fetch(inner, ctx, fetch, rows);
+}
+
+static void expect_listener(const gls_source *source, int64_t begin, int64_t end, bool soon) {
+    listener *l = (listener *)source;
+    for (int64_t i = begin; i < end; i++) atomic_fetch_add(soon ? &l->soon[i] : &l->later[i], 1);
+    atomic_fetch_add(&l->told, end - begin);
+}
+
+static void one_epoch(gls_context *ctx, gls_sampler *sampler, gls_loader *loader) {
+    int64_t index[8], count;
+    uint64_t draw;
+    for (int64_t at = 0; at < 100; at += count) {
+        gls_stream *stream;
+        gls_batch batch;
+        assert_int_equal(gls_sampler_next(sampler, 8, index, &count, &draw), GLS_OK);
+        assert_int_equal(gls_loader_push(loader, index, count, draw), GLS_OK);
+        assert_int_equal(gls_loader_front(loader, &stream), GLS_OK);
+        if (stream->ops->get(stream, 0, count, &batch) != GLS_OK) fail_msg("%s", gls_context_message(ctx));
+        gls_loader_pop(loader);
+    }
+}
+
+/* 100 examples in blocks of 5, of which 4 are mixed: in an epoch each is announced once, and given back but for those
+ * of the last two windows, by whichever thread. */
+static void blocks_are_announced(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_source *source = open_ok(ctx, "gaussians", NULL, "{train_size: 100, features: 3}");
+    static const gls_source_ops ops = {.fetch = fetch_listener, .expect = expect_listener};
+    for (int workers = 0; workers < 3; workers++) {
+        listener l = {.base = {.ops = &ops, .info = source->info}, .rows = source};
+        gls_loader_options loading = {sizeof loading, .workers = workers, .wave = 8, .align = 1};
+        gls_loader *loader;
+        assert_int_equal(gls_loader_create(ctx, &l.base, &loading, &loader), GLS_OK);
+        gls_sampler_options sampling = {.size = sizeof sampling,
+                                        .examples = 100,
+                                        .shuffle = true,
+                                        .seed = 3,
+                                        .stretch = 5,
+                                        .mixed = 4,
+                                        .loader = loader};
+        gls_sampler *sampler;
+        assert_int_equal(gls_sampler_create(ctx, &sampling, &sampler), GLS_OK);
+        one_epoch(ctx, sampler, loader);
+        for (int wait = 0; wait < 500 && atomic_load(&l.told) < 160; wait++) usleep(10000);
+        int given_back = 0;
+        for (int i = 0; i < 100; i++) {
+            assert_int_equal(atomic_load(&l.soon[i]), 1);
+            given_back += atomic_load(&l.later[i]);
+        }
+        assert_int_equal(given_back, 60);
+        gls_sampler_destroy(sampler);
+        gls_loader_destroy(loader);
+    }
+    gls_source_destroy(source);
+    counting_end(&c, ctx);
+}
+
 int main(void) {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(bits_do_not_depend_on_workers),
-        cmocka_unit_test(rows_in_any_order),
-        cmocka_unit_test(errors_cross_threads),
-        cmocka_unit_test(forked_processes_refuse_what_needs_threads),
+        cmocka_unit_test(bits_do_not_depend_on_workers), cmocka_unit_test(rows_in_any_order),
+        cmocka_unit_test(errors_cross_threads),          cmocka_unit_test(forked_processes_refuse_what_needs_threads),
+        cmocka_unit_test(blocks_are_announced),
     };
     return cmocka_run_group_tests(list, NULL, NULL);
 }

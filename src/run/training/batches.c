@@ -60,8 +60,8 @@ struct gls_batches {
 
 void gls_batches_destroy(gls_batches *b) {
     if (!b) return;
-    gls_loader_destroy(b->loader);
     gls_sampler_destroy(b->sampler);
+    gls_loader_destroy(b->loader);
     gls_schedule_destroy(b->schedule);
     gls_arrays_clear(b->ctx, &b->position);
     gls_free(b->ctx, b->length);
@@ -161,7 +161,6 @@ static gls_sampler_options sampling(const gls_training *training) {
                                  .shuffle = train->shuffle,
                                  .stretch = train->shuffle_block,
                                  .mixed = train->shuffle_window,
-                                 .source = training->set.train,
                                  .seed = (uint64_t)train->seed};
 }
 
@@ -245,18 +244,6 @@ static gls_status create(gls_training *training, gls_batches *b) {
     b->ahead = workers ? 2 : 0; /* one to be ready, one to be fetched meanwhile */
     b->index = gls_alloc(b->ctx, b->largest, sizeof *b->index);
     if (!b->index) return GLS_ERR_MEMORY;
-    gls_sampler_options options = sampling(training);
-    if (training->train->bucket) {
-        GLS_TRY(gls_source_lengths(training->set.train, b->ctx, &b->length));
-        options.length = b->length;
-        options.block = b->batch;
-        options.window = gls_least(training->train->bucket, gls_parts(b->examples, b->batch)) * b->batch;
-    }
-    GLS_TRY(gls_sampler_create(b->ctx, &options, &b->sampler));
-    GLS_TRY(gls_sampler_arrays(b->sampler, "", &b->position));
-    for (int64_t i = 0; i < b->position.count; i++) b->position_bytes += array_bytes(&b->position.item[i]);
-    if (b->position_bytes > POSITION_BYTES)
-        return gls_fail(b->ctx, GLS_ERR_INTERNAL, "the sampler's position is larger than %d bytes", POSITION_BYTES);
     int64_t group = gls_estimator_group(training->estimator), coupled = training->problem->coupling_group;
     gls_loader_options loader = {.size = sizeof loader,
                                  .workers = workers,
@@ -265,7 +252,21 @@ static gls_status create(gls_training *training, gls_batches *b) {
                                  .seed = (uint64_t)training->train->seed,
                                  .augment = true,
                                  .key_column = gls_estimator_key(training->estimator)};
-    return gls_loader_create(b->ctx, training->set.train, &loader, &b->loader);
+    GLS_TRY(gls_loader_create(b->ctx, training->set.train, &loader, &b->loader));
+    gls_sampler_options options = sampling(training);
+    if (training->train->bucket) {
+        GLS_TRY(gls_source_lengths(training->set.train, b->ctx, &b->length));
+        options.length = b->length;
+        options.block = b->batch;
+        options.window = gls_least(training->train->bucket, gls_parts(b->examples, b->batch)) * b->batch;
+    }
+    options.loader = b->loader;
+    GLS_TRY(gls_sampler_create(b->ctx, &options, &b->sampler));
+    GLS_TRY(gls_sampler_arrays(b->sampler, "", &b->position));
+    for (int64_t i = 0; i < b->position.count; i++) b->position_bytes += array_bytes(&b->position.item[i]);
+    if (b->position_bytes > POSITION_BYTES)
+        return gls_fail(b->ctx, GLS_ERR_INTERNAL, "the sampler's position is larger than %d bytes", POSITION_BYTES);
+    return GLS_OK;
 }
 
 gls_status gls_batches_create(gls_training *training, gls_batches **out) {
