@@ -1,16 +1,24 @@
-/* `report`: one page about runs, written once, or repeatedly while they run (--watch). */
+/* `report`: one page about runs, written once, or repeatedly while they run (--watch); or about a result of an
+ * experiment. */
 #include <glissade/report.h>
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 
-/* Without --out the page is in the run folder, or in the present one if several runs are compared. */
+/* A single file is the result of an experiment; what else it may be is told by whoever reads it. */
+static bool of_experiment(const cli_args *args) {
+    struct stat info;
+    return args->positionals == 1 && stat(args->positional[0], &info) == 0 && S_ISREG(info.st_mode);
+}
+
+/* Without --out the page is in the run folder, or in the present one if there is no single one. */
 static char *default_path(gls_context *ctx, const cli_args *args) {
-    return args->positionals == 1 ? gls_sprintf(ctx, "%s/report.html", args->positional[0])
-                                  : gls_strdup(ctx, "report.html");
+    return args->positionals == 1 && !of_experiment(args) ? gls_sprintf(ctx, "%s/report.html", args->positional[0])
+                                                          : gls_strdup(ctx, "report.html");
 }
 
 /* Rewrites the page every `seconds` until the runs have ended or an interrupt; the last page does not reload itself. */
@@ -33,8 +41,17 @@ static gls_status watch(gls_context *ctx, const cli_args *args, gls_report_optio
     return status;
 }
 
+static gls_status write_page(gls_context *ctx, const cli_args *args, const gls_report_options *options,
+                             const char *path) {
+    if (of_experiment(args)) return gls_report_experiment(ctx, args->positional[0], path);
+    return gls_report_write(ctx, args->positional, args->positionals, options, path);
+}
+
 static int run(const cli_args *args) {
     if (!args->positionals) return cli_bad("report needs at least one folder: a run's, or one that holds runs");
+    if (of_experiment(args) && (cli_has(args, "watch") || cli_has(args, "title")))
+        return cli_bad("--watch and --title are for runs; %s is a file, the result of an experiment",
+                       args->positional[0]);
     gls_context *ctx = cli_context(NULL);
     if (!ctx) return CLI_FAILED;
     gls_report_options options = {.size = sizeof options, .title = cli_get(args, "title")};
@@ -46,7 +63,7 @@ static int run(const cli_args *args) {
                 path, options.refresh);
     gls_status status = !path     ? GLS_ERR_MEMORY
                         : watched ? watch(ctx, args, options, path)
-                                  : gls_report_write(ctx, args->positional, args->positionals, &options, path);
+                                  : write_page(ctx, args, &options, path);
     int code = status == GLS_OK ? CLI_DONE : cli_fail(ctx, status, true);
     if (status == GLS_OK && cli_has(args, "json"))
         cli_print_json(json_pack("{s:s, s:i}", "report", path, "runs", args->positionals), 0);
@@ -67,12 +84,12 @@ static const cli_flag flags[] = {
 
 const cli_verb cli_report = {
     .name = "report",
-    .synopsis = "report FOLDER... [options]",
+    .synopsis = "report FOLDER...|RESULT.json [options]",
     .help = "write one self-contained HTML page that compares runs",
     .details =
         "A folder is that of a run, or any that holds runs (runs/*, a sweep's own): it is walked. Runs that differ in "
         "their seed are one line with a band, trials of a sweep one table by the swept keys. What is no run, or "
-        "broken, is named on the page.",
+        "broken, is named on the page. A file is the result of an experiment: its verdict and figure are drawn again.",
     .flags = flags,
     .ranks = CLI_RANKS_FIRST,
     .run = run,

@@ -39,6 +39,15 @@ static void a_folder_gives_a_result_and_a_page(void **state) {
     sh(&s, "find out/runs -name metrics.jsonl | wc -l"); /* no run was made again */
     assert_string_equal(s.out, "0\n");
     assert_true(same_files("first.json", "out/result.json"));
+    sh(&s, "$G report first.json"); /* the page again, from the result alone */
+    if (s.code) fail_msg("%d: %s", s.code, s.err);
+    assert_true(same_files("report.html", "out/report.html"));
+    sh(&s, "rm report.html; $G report first.json --watch 1; [ ! -e report.html ] && echo '{}' > none.json && $G report "
+           "none.json");
+    assert_int_equal(s.code, 2);
+    assert_non_null(strstr(s.err, "--watch and --title are for runs; first.json"));
+    assert_non_null(strstr(s.err, "none.json: expected the result of an experiment"));
+    assert_int_not_equal(access("report.html", F_OK), 0);
 }
 
 static void slips_are_named(void **state) {
