@@ -21,11 +21,15 @@ static void begin(void *user, const gls_measure_type *type) {
     gls_experiment_job_look(user, 0.5);
 }
 
+static bool are_sizes(const char *name) {
+    return strcmp(name, "sizes") == 0 || strcmp(name, "variance_samples") == 0;
+}
+
 /* The steps of a series are the sizes that its values belong to where the measure says some, else 0, 1, 2, ... */
 static void keep_array(const gls_measure_result *result, const gls_figure *figure, const char *name, json_t *outcome) {
     const double *size = NULL;
     for (int64_t k = 0; k < result->figures; k++)
-        if (strcmp(result->figure[k].name, "sizes") == 0 && result->figure[k].count == figure->count)
+        if (are_sizes(result->figure[k].name) && result->figure[k].count == figure->count)
             size = result->figure[k].value;
     for (int64_t i = 0; i < figure->count; i++)
         gls_experiment_outcome_point(outcome, name, size ? (int64_t)size[i] : i, NAN, figure->value[i]);

@@ -23,13 +23,19 @@ function inWords(name) {
 const interval = ({ low, high }) => (low === null ? "–" : `${number(low)} to ${number(high)}`);
 const demand = (one) => ("at_least" in one ? "≥ " + number(one.at_least) : "≤ " + number(one.at_most)) + (one.ratio ? " (ratio)" : "");
 
+// Results of before seeds had a first one say only how many there were.
+function seeds({ seeds: count, first_seed: first }) {
+  if (first === undefined) return count > 1 ? `${count} seeds` : "1 seed";
+  return count > 1 ? `seeds ${first} to ${first + count - 1}` : `seed ${first}`;
+}
+
 function claim(main) {
   const sentence = shown.verdict[0].toUpperCase() + shown.verdict.slice(1);
   main.append(element("h2", { id: "verdict" }, "Verdict"),
     element("p", { class: "verdict", "data-verdict": shown.verdict }, `${sentence}.`),
     element("p", {}, element("strong", {}, shown.rows.join(", ") + ": "), shown.claim),
     element("p", {}, element("strong", {}, "Here: "), shown.here),
-    element("p", { class: "soft" }, `Scale ${shown.scale}${shown.set && shown.set.length ? ` (${shown.set.join(", ")})` : ""}, seed${shown.seeds > 1 ? `s ${shown.first_seed} to ${shown.first_seed + shown.seeds - 1}` : ` ${shown.first_seed}`}, ${number(Math.round(shown.seconds))} s of runs, ${shown.date}, Glissade ${shown.version} (${shown.precision}; ${shown.libraries}).`),
+    element("p", { class: "soft" }, `Scale ${shown.scale}${shown.set && shown.set.length ? ` (${shown.set.join(", ")})` : ""}, ${seeds(shown)}, ${number(Math.round(shown.seconds))} s of runs, ${shown.date}, Glissade ${shown.version} (${shown.precision}; ${shown.libraries}).`),
     element("h3", {}, "The rule"),
     grid(["what is claimed", "claimed", "found (mean over seeds)", "95% interval", "verdict"], shown.expect.map((one) =>
       [one.say, figures(demand(one)), figures(number(one.mean)), figures(interval(one)), one.verdict + (one.why ? `: ${one.why}` : "")])),
