@@ -84,11 +84,13 @@ void fuzz_check_rows(gls_context *ctx, const gls_source *source) {
         for (int64_t k = 0; b.row && k < b.row[1]; k++)
             if (!isfinite(b.value[k]) || b.column[k] < 0 || b.column[k] >= info->features) abort();
         for (int64_t t = 0; b.token && t < info->length; t++)
-            if (b.token[t] < 0 || b.token[t] >= info->vocabulary || (b.next_tokens && b.label[t] >= info->vocabulary))
+            if (b.token[t] < 0 || b.token[t] >= info->vocabulary ||
+                (gls_target_by_position(b.target) && b.label[t] >= info->vocabulary))
                 abort();
         for (int64_t t = 0; b.label && !b.token && gls_target_by_position(info->target) && t < info->length; t++)
             if (b.label[t] >= info->classes) abort();
-        if (b.spans && (b.label[0] < 0 || b.label[1] < b.label[0] || b.label[1] >= info->length)) abort();
+        if (b.target == GLS_TARGET_SPAN && (b.label[0] < 0 || b.label[1] < b.label[0] || b.label[1] >= info->length))
+            abort();
         if (info->target == GLS_TARGET_CLASS && (b.label[0] < 0 || b.label[0] >= info->classes)) abort();
     }
     gls_rows_destroy(rows);

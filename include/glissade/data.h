@@ -234,11 +234,10 @@ typedef struct gls_batch {
     int64_t length;       /* of rows of tokens or frames */
     /* [rows, length] Positions of a row see each other where these are equal; negative: padding. NULL: all do. */
     const int32_t *document;
-    /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or with spans [rows, 2], or NULL */
+    /* [rows, gls_batch_labels]: by position (negative: ignored), of spans two, else a class a row; or NULL */
     const int32_t *label;
-    bool next_tokens; /* the labels are by position (gls_target_by_position) */
-    bool spans;
-    const gls_real *y; /* [rows, targets] real targets, or NULL */
+    gls_target_kind target; /* as in the set's info */
+    const gls_real *y;      /* [rows, targets] real targets, or NULL */
     int64_t targets;
     const int64_t *index; /* [rows] the example's index in the set */
     const int64_t *slot;  /* [rows] its place in the global mini-batch */
@@ -251,7 +250,7 @@ typedef struct gls_batch {
     const double *label_share;
 } gls_batch;
 
-/* Labels a row: 1, 2 or the length. */
+/* Labels a row: the length where they are by position, 2 of a span, else 1. */
 GLS_API int64_t gls_batch_labels(const gls_batch *batch);
 GLS_API int64_t gls_data_labels(const gls_data_info *info);
 /* A view of rows [begin, begin + rows). */

@@ -57,7 +57,7 @@ static void look_at_targets(look *l, const gls_batch *batch, int64_t i) {
 
 static XXH128_hash_t look_at_tokens(look *l, const gls_batch *batch, int64_t i) {
     const int32_t *token = batch->token + i * batch->length;
-    const int32_t *label = batch->next_tokens ? batch->label + i * batch->length : NULL;
+    const int32_t *label = gls_target_by_position(batch->target) ? batch->label + i * batch->length : NULL;
     const int32_t *document = batch->document ? batch->document + i * batch->length : NULL;
     for (int64_t t = 0; t < batch->length; t++) {
         if ((label && label[t] < 0) || (document && document[t] < 0)) continue;
