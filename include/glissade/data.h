@@ -165,9 +165,18 @@ GLS_API void gls_fitted_destroy(gls_fitted *fitted);
 
 /* ---- a look at a set ---- */
 
+/* A column of a table: numbers, one feature, or texts, each a feature of 0 or 1. */
+typedef struct gls_description_column {
+    char *name;
+    int64_t texts; /* different ones, a missing text included; 0: numbers */
+    int64_t first; /* its first feature */
+    double minimum, maximum, mean;
+} gls_description_column;
 /* What gls_source_describe found. Counts of trouble are 0 where there is none. */
 typedef struct gls_description {
-    gls_data_info info;            /* borrows the source's class names */
+    gls_data_info info; /* borrows the source's class names */
+    int64_t columns;    /* of a table that is not sparse, else 0 */
+    gls_description_column *column;
     int64_t *class_count;          /* [classes], or NULL */
     double minimum, maximum, mean; /* over all finite feature values, zeros of sparse rows included */
     double density;                /* non-zero values over all */
