@@ -76,7 +76,10 @@ int cli_begin_work(gls_context *reading, gls_status status, const gls_value *con
     if (status == GLS_OK && config) status = gls_config_context(reading, config, options);
     if (status == GLS_OK) status = gls_context_create(work, options);
     status = gls_comm_agree(reading, status);
-    return status == GLS_OK ? CLI_DONE : cli_fail_together(reading, status, false);
+    if (status == GLS_OK) return CLI_DONE;
+    gls_context_destroy(*work); /* another rank may have none */
+    *work = NULL;
+    return cli_fail_together(reading, status, false);
 }
 
 int cli_print_json(json_t *object, int digits) {
