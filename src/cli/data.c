@@ -136,6 +136,10 @@ static void print_json(const gls_description *d) {
 
 static gls_status info(look *l) {
     gls_description description;
+    if (!positional(l, 1) && !cli_get(l->args, "format"))
+        return gls_fail(l->ctx, GLS_ERR_ARGUMENT,
+                        "`data info` needs a path, or a generator as --format: data info PATH [--format FORMAT]; "
+                        "`glissade list data` lists formats and generators");
     GLS_TRY(take_any_table(l));
     GLS_TRY(open_source(l, cli_get(l->args, "format"), positional(l, 1)));
     GLS_TRY(gls_source_describe(l->ctx, l->source, &description));
