@@ -325,7 +325,7 @@ static void add_trouble(lines *l, const gls_description *d) {
         any |= trouble[i].count != 0;
     }
     if (d->imbalance > 10) add(l, "note: the largest class is %.3g times the smallest\n", d->imbalance);
-    if (!any) add(l, "no trouble found\n");
+    if (!any) add(l, "no trouble found in the values\n");
 }
 
 static gls_status write_text(gls_context *ctx, gls_description *d, const look *seen) {
