@@ -80,7 +80,7 @@ static gls_batch make_tokens(const gls_data_info *info) {
                        .token = token,
                        .label = token + 1,
                        .length = info->length,
-                       .next_tokens = true,
+                       .target = GLS_TARGET_TOKENS,
                        .index = row_number,
                        .slot = row_number};
 }

@@ -79,7 +79,7 @@ static void make_text(run *r, const shape *s) {
                            .token = token,
                            .length = s->h,
                            .label = label,
-                           .next_tokens = true,
+                           .target = GLS_TARGET_TOKENS,
                            .index = number,
                            .slot = number,
                            .draw = 1};

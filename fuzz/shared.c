@@ -8,13 +8,13 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* No block over 64 MiB and no more than 512 MiB of them: a parser that trusts a size meets "out of memory", not the
+/* No block over a limit and no more than 512 MiB of them: a parser that trusts a size meets "out of memory", not the
  * machine's end. */
 static size_t held;
 
 static void *limited_allocate(void *user, size_t size, size_t alignment) {
     void *block = NULL;
-    bool fits = size <= (size_t)64 << 20 && held + size <= (size_t)512 << 20;
+    bool fits = size <= *(const size_t *)user && held + size <= (size_t)512 << 20;
     if (!fits || posix_memalign(&block, alignment, size) != 0) return NULL;
     held += size;
     return block;
@@ -25,12 +25,22 @@ static void limited_release(void *user, void *block, size_t size) {
     free(block);
 }
 
-gls_context *fuzz_context(void) {
-    gls_allocator allocator = {limited_allocate, limited_release, NULL};
+static gls_context *context_within(const size_t *block) {
+    gls_allocator allocator = {limited_allocate, limited_release, (void *)block};
     gls_context_options options = {.size = sizeof options, .threads = 1, .allocator = &allocator};
     gls_context *ctx;
     if (gls_context_create(&ctx, &options) != GLS_OK) abort();
     return ctx;
+}
+
+gls_context *fuzz_context(void) {
+    static const size_t block = (size_t)64 << 20;
+    return context_within(&block);
+}
+
+gls_context *fuzz_picture_context(void) {
+    static const size_t block = (size_t)1 << 20;
+    return context_within(&block);
 }
 
 fuzz_memory fuzz_file(const void *data, size_t size) {
@@ -84,11 +94,13 @@ void fuzz_check_rows(gls_context *ctx, const gls_source *source) {
         for (int64_t k = 0; b.row && k < b.row[1]; k++)
             if (!isfinite(b.value[k]) || b.column[k] < 0 || b.column[k] >= info->features) abort();
         for (int64_t t = 0; b.token && t < info->length; t++)
-            if (b.token[t] < 0 || b.token[t] >= info->vocabulary || (b.next_tokens && b.label[t] >= info->vocabulary))
+            if (b.token[t] < 0 || b.token[t] >= info->vocabulary ||
+                (gls_target_by_position(b.target) && b.label[t] >= info->vocabulary))
                 abort();
         for (int64_t t = 0; b.label && !b.token && gls_target_by_position(info->target) && t < info->length; t++)
             if (b.label[t] >= info->classes) abort();
-        if (b.spans && (b.label[0] < 0 || b.label[1] < b.label[0] || b.label[1] >= info->length)) abort();
+        if (b.target == GLS_TARGET_SPAN && (b.label[0] < 0 || b.label[1] < b.label[0] || b.label[1] >= info->length))
+            abort();
         if (info->target == GLS_TARGET_CLASS && (b.label[0] < 0 || b.label[0] >= info->classes)) abort();
     }
     gls_rows_destroy(rows);

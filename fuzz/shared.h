@@ -5,6 +5,8 @@
 #include <glissade/data.h>
 
 gls_context *fuzz_context(void);
+/* For pictures of less than a megapixel: a header that claims more is refused before it costs time. */
+gls_context *fuzz_picture_context(void);
 
 typedef struct fuzz_memory {
     int fd;

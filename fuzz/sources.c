@@ -93,7 +93,7 @@ void fuzz_picture(const uint8_t *data, size_t size) {
     snprintf(labels, sizeof labels, "%s one\n", strrchr(file.path, '/') + 1);
     fuzz_memory list = fuzz_file(labels, strlen(labels));
     for (int k = 0; k < 2; k++) {
-        gls_context *ctx = fuzz_context();
+        gls_context *ctx = fuzz_picture_context();
         gls_value *map = NULL;
         int length = snprintf(text, sizeof text, options[k], list.path);
         if (gls_yaml_parse(ctx, "fuzz", text, length, &map) != GLS_OK) abort();

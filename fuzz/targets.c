@@ -179,23 +179,36 @@ static void run_trained(const uint8_t *data, size_t size) {
     close(file.fd);
 }
 
-/* One file of a run's folder, whichever its first byte says, for the report. */
+static void write_in(const char *folder, const char *name, const void *data, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    if (!f || fwrite(data, 1, size, f) != size || fclose(f)) abort();
+}
+
+static void remove_from(const char *folder, const char *name) {
+    char path[64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (unlink(path)) abort();
+}
+
+/* One file of a run's folder, whichever its first byte says, for the report; beside it a configuration that is whole,
+ * without which nothing else is read. */
 static void run_report(const uint8_t *data, size_t size) {
-    static const char *const names[] = {"config.yaml", "metrics.jsonl", "measures.jsonl", "result.json"};
-    char folder[] = "/dev/shm/glissade_fuzz_XXXXXX", path[64];
+    static const char *const names[] = {"config.yaml", "metrics.jsonl", "measures.jsonl", "result.json", "scale.json"};
+    static const char config[] = "train: {epochs: 1}\nmodel: {name: softmax}\nmethod: {name: sgd, lr: 0.1}\n";
+    char folder[] = "/dev/shm/glissade_fuzz_XXXXXX";
+    if (!size || !mkdtemp(folder)) return;
+    int kind = (uint8_t)(data[0] - 'X') % (int)(sizeof names / sizeof *names);
+    if (kind) write_in(folder, names[0], config, sizeof config - 1);
+    write_in(folder, names[kind], data + 1, size - 1);
     gls_context *ctx = fuzz_context();
     json_t *run = NULL;
-    if (!size || !mkdtemp(folder)) {
-        gls_context_destroy(ctx);
-        return;
-    }
-    snprintf(path, sizeof path, "%s/%s", folder, names[data[0] % 4]);
-    FILE *f = fopen(path, "w");
-    if (!f || fwrite(data + 1, 1, size - 1, f) != size - 1 || fclose(f)) abort();
     if (gls_report_folder_read(ctx, folder, "fuzz", &run) != GLS_OK && !*gls_context_message(ctx)) abort();
     json_decref(run);
     gls_context_destroy(ctx);
-    remove(path);
+    if (kind) remove_from(folder, names[0]);
+    remove_from(folder, names[kind]);
     rmdir(folder);
 }
 

@@ -165,9 +165,18 @@ GLS_API void gls_fitted_destroy(gls_fitted *fitted);
 
 /* ---- a look at a set ---- */
 
+/* A column of a table: numbers, one feature, or texts, each a feature of 0 or 1. */
+typedef struct gls_description_column {
+    char *name;
+    int64_t texts; /* different ones, a missing text included; 0: numbers */
+    int64_t first; /* its first feature */
+    double minimum, maximum, mean;
+} gls_description_column;
 /* What gls_source_describe found. Counts of trouble are 0 where there is none. */
 typedef struct gls_description {
-    gls_data_info info;            /* borrows the source's class names */
+    gls_data_info info; /* borrows the source's class names */
+    int64_t columns;    /* of a table that is not sparse, else 0 */
+    gls_description_column *column;
     int64_t *class_count;          /* [classes], or NULL */
     double minimum, maximum, mean; /* over all finite feature values, zeros of sparse rows included */
     double density;                /* non-zero values over all */
@@ -234,11 +243,10 @@ typedef struct gls_batch {
     int64_t length;       /* of rows of tokens or frames */
     /* [rows, length] Positions of a row see each other where these are equal; negative: padding. NULL: all do. */
     const int32_t *document;
-    /* [rows] classes, or with next_tokens [rows, length] (negative: ignored), or with spans [rows, 2], or NULL */
+    /* [rows, gls_batch_labels]: by position (negative: ignored), of spans two, else a class a row; or NULL */
     const int32_t *label;
-    bool next_tokens; /* the labels are by position (gls_target_by_position) */
-    bool spans;
-    const gls_real *y; /* [rows, targets] real targets, or NULL */
+    gls_target_kind target; /* as in the set's info */
+    const gls_real *y;      /* [rows, targets] real targets, or NULL */
     int64_t targets;
     const int64_t *index; /* [rows] the example's index in the set */
     const int64_t *slot;  /* [rows] its place in the global mini-batch */
@@ -251,7 +259,7 @@ typedef struct gls_batch {
     const double *label_share;
 } gls_batch;
 
-/* Labels a row: 1, 2 or the length. */
+/* Labels a row: the length where they are by position, 2 of a span, else 1. */
 GLS_API int64_t gls_batch_labels(const gls_batch *batch);
 GLS_API int64_t gls_data_labels(const gls_data_info *info);
 /* A view of rows [begin, begin + rows). */

@@ -73,13 +73,15 @@ const char *gls_status_name(gls_status status) {
 }
 
 /* A page that a fork empties in the child: what it holds was noted in this process. Asking the system for the process's
- * number at every step would cost more than the arithmetic of a small one. */
+ * number at every step would cost more than the arithmetic of a small one. Emulators (qemu 7.2) grant whatever advice
+ * and follow none: who grants one that there is not is not believed. */
 static void *page_of_process(void) {
 #ifdef MADV_WIPEONFORK
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
     void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) return NULL;
-    if (madvise(page, size, MADV_WIPEONFORK) == 0) return page;
+    bool honest = madvise(page, size, -1) != 0;
+    if (honest && madvise(page, size, MADV_WIPEONFORK) == 0) return page;
     munmap(page, size);
 #endif
     return NULL;

@@ -160,12 +160,11 @@ static gls_status work(job *j) {
 static int run(const cli_args *args) {
     job j = {.args = args, .quiet = cli_has(args, "quiet"), .context = {.size = sizeof j.context, .log = cli_log}};
     if (!(j.reading = cli_context(NULL))) return CLI_FAILED;
-    gls_status status = configure(&j);
-    int code = status == GLS_OK ? CLI_FAILED : cli_fail(j.reading, status, false);
-    if (status == GLS_OK && gls_context_create(&j.ctx, &j.context) != GLS_OK) cli_bad("out of memory");
-    if (j.ctx) {
+    /* What the configuration asks of the context is known already: the folder is locked behind it. */
+    int code = cli_begin_work(j.reading, configure(&j), NULL, &j.context, &j.ctx);
+    if (code == CLI_DONE) {
         cli_signals *signals = cli_signals_start(j.ctx, NULL);
-        status = work(&j);
+        gls_status status = work(&j);
         cli_signals_stop(signals);
         code = status != GLS_OK ? cli_fail(j.ctx, status, false) : CLI_DONE;
         if (j.interrupted) code = CLI_FAILED;

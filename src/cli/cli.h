@@ -161,6 +161,11 @@ int cli_fail(gls_context *ctx, gls_status status, bool writing);
 int cli_fail_together(gls_context *ctx, gls_status status, bool writing);
 /* A context for short work: one thread, warnings of the first rank to standard error. */
 gls_context *cli_context(gls_comm *comm);
+/* A verb's work begins: *work is the context that `config` (NULL: nothing) and `options` ask for, made once every rank
+ * has read its configuration with `status`. CLI_DONE, or the exit code, the fault having been told; *work is NULL
+ * before and where it fails. Collective. */
+int cli_begin_work(gls_context *reading, gls_status status, const gls_value *config, gls_context_options *options,
+                   gls_context **work);
 void cli_log(void *user, gls_log_level level, const char *message); /* user: the progress to draw around, or NULL */
 /* One line of JSON on standard output, reals with `digits` digits (0: all); takes the object. Returns the exit code. */
 int cli_print_json(json_t *object, int digits);

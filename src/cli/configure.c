@@ -32,10 +32,22 @@ static gls_status check_count(gls_context *ctx, const cli_args *args, unsigned f
     return GLS_OK;
 }
 
+/* Whoever has a table and nothing else gives the table. */
+static gls_status tell_data(gls_context *ctx, const char *path, gls_status status) {
+    const char *format = gls_format_guess(path);
+    if (status != GLS_ERR_INPUT || strcmp(format, "libsvm") == 0)
+        return status; /* which is what any name is taken for */
+    return gls_fail(ctx, status,
+                    "%s: by its name this is data (%s), expected a configuration: a file with sections, or --set "
+                    "data.train=%s beside --set model=... and --set method=...",
+                    path, format, path);
+}
+
 /* What is read from a file borrows its name; a clone keeps the name for itself. */
 static gls_status read_file(gls_context *ctx, const char *path, gls_value **config) {
     gls_value *read = NULL;
-    GLS_TRY(gls_config_read(ctx, path, &read));
+    gls_status status = gls_config_read(ctx, path, &read);
+    if (status != GLS_OK) return tell_data(ctx, path, status);
     *config = gls_value_clone(ctx, read);
     gls_value_destroy(ctx, read);
     return *config ? GLS_OK : GLS_ERR_MEMORY;

@@ -10,6 +10,7 @@ typedef struct look {
     const cli_args *args;
     gls_value *config; /* {data: {...}} */
     gls_source *source;
+    bool inspects, missing; /* a table is looked at; some of its values are missing */
 } look;
 
 static const char *positional(const look *l, int i) {
@@ -67,31 +68,87 @@ static gls_status open_source(look *l, const char *format, const char *path) {
 
 /* ---- info ---- */
 
+/* What training is told of a table only by its refusal. */
+static void say(void *user, gls_log_level level, const char *message) {
+    look *l = user;
+    if (level != GLS_LOG_INFO || !l->inspects) {
+        cli_log(NULL, level, message);
+        return;
+    }
+    l->missing = true;
+    fprintf(stderr, "glissade: %s\n", message);
+}
+
+/* A table is looked at before anybody has decided what to do with missing values and columns of free text; more texts
+ * than that would take too long. */
+static gls_status take_any_table(look *l) {
+    static const char *const keys[] = {"fill", "most_categories"}, *const sets[] = {"data.fill=mean",
+                                                                                    "data.most_categories=10000"};
+    const char *format = cli_get(l->args, "format"), *path = positional(l, 1);
+    if (!format) format = gls_format_guess(path);
+    l->inspects = format && strcmp(format, "csv") == 0;
+    for (int k = 0; l->inspects && k < 2; k++)
+        if (!gls_value_get(gls_value_get(l->config, "data"), keys[k]))
+            GLS_TRY(gls_config_set(l->ctx, l->config, sets[k]));
+    return GLS_OK;
+}
+
+static void print_advice(const look *l, const gls_description *d) {
+    enum { MANY = 1000 }; /* most_categories */
+    if (l->missing)
+        printf("note: training refuses missing values unless data.fill says what stands for them (mean or zero)\n");
+    for (int64_t j = 0; l->inspects && j < d->columns; j++)
+        if (d->column[j].texts > MANY)
+            printf("note: training refuses column '%s' for its many texts unless data.ignore leaves it out, or "
+                   "data.most_categories allows them\n",
+                   d->column[j].name);
+}
+
+static json_t *columns_json(const gls_description *d) {
+    json_t *columns = json_array();
+    for (int64_t j = 0; j < d->columns; j++) {
+        const gls_description_column *c = &d->column[j];
+        json_t *name = json_string(c->name);
+        if (!name) name = json_integer((json_int_t)j + 1); /* no UTF-8 */
+        json_array_append_new(columns, json_pack("{s:o, s:I, s:o, s:o, s:o}", "name", name, "texts",
+                                                 (json_int_t)c->texts, "minimum", cli_number(c->minimum), "maximum",
+                                                 cli_number(c->maximum), "mean", cli_number(c->mean)));
+    }
+    return columns;
+}
+
 static void print_json(const gls_description *d) {
     json_t *shape = json_array(), *counts = json_array();
     for (int i = 0; i < d->info.dims; i++) json_array_append_new(shape, json_integer(d->info.shape[i]));
     for (int64_t i = 0; d->class_count && i < d->info.classes; i++)
         json_array_append_new(counts, json_integer(d->class_count[i]));
     json_t *object =
-        json_pack("{s:I, s:I, s:o, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "examples",
-                  (json_int_t)d->info.examples, "features", (json_int_t)d->info.features, "shape", shape, "sparse",
-                  d->info.sparse, "classes", (json_int_t)d->info.classes, "class_counts", counts, "minimum",
+        json_pack("{s:I, s:I, s:o, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+                  "examples", (json_int_t)d->info.examples, "features", (json_int_t)d->info.features, "shape", shape,
+                  "sparse", d->info.sparse, "classes", (json_int_t)d->info.classes, "class_counts", counts, "minimum",
                   cli_number(d->minimum), "maximum", cli_number(d->maximum), "mean", cli_number(d->mean), "density",
                   cli_number(d->density), "nonfinite", (json_int_t)d->nonfinite, "constant_features",
                   (json_int_t)d->constant_features, "empty_rows", (json_int_t)d->empty_rows, "duplicate_rows",
                   (json_int_t)d->duplicate_rows, "conflicting_rows", (json_int_t)d->conflicting_rows, "missing_classes",
-                  (json_int_t)d->missing_classes, "imbalance", cli_number(d->imbalance));
+                  (json_int_t)d->missing_classes, "imbalance", cli_number(d->imbalance), "columns", columns_json(d));
     cli_print_json(object, 12);
 }
 
 static gls_status info(look *l) {
     gls_description description;
+    if (!positional(l, 1) && !cli_get(l->args, "format"))
+        return gls_fail(l->ctx, GLS_ERR_ARGUMENT,
+                        "`data info` needs a path, or a generator as --format: data info PATH [--format FORMAT]; "
+                        "`glissade list data` lists formats and generators");
+    GLS_TRY(take_any_table(l));
     GLS_TRY(open_source(l, cli_get(l->args, "format"), positional(l, 1)));
     GLS_TRY(gls_source_describe(l->ctx, l->source, &description));
-    if (cli_has(l->args, "json"))
+    if (cli_has(l->args, "json")) {
         print_json(&description);
-    else
+    } else {
         fputs(description.text, stdout);
+        print_advice(l, &description);
+    }
     gls_description_clear(l->ctx, &description);
     return GLS_OK;
 }
@@ -207,8 +264,9 @@ static gls_status act(look *l, bool *writing) {
 }
 
 static int run(const cli_args *args) {
-    look l = {.ctx = cli_context(NULL), .args = args};
-    if (!l.ctx) return CLI_FAILED;
+    look l = {.args = args};
+    gls_context_options options = {.size = sizeof options, .threads = 1, .log = say, .log_user = &l};
+    if (gls_context_create(&l.ctx, &options) != GLS_OK) return cli_bad("out of memory"), CLI_FAILED;
     bool writing = false;
     gls_status status = act(&l, &writing);
     int code = status == GLS_OK ? CLI_DONE : cli_fail(l.ctx, status, writing);

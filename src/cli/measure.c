@@ -194,13 +194,8 @@ static int run(const cli_args *args) {
     gls_context_options options = {
         .size = sizeof options, .comm = comm, .log = args->first ? cli_log : NULL, .log_user = &j.progress};
     gls_status status = matrix ? configure_matrix(&j) : configure(&j);
-    if (status == GLS_OK && !matrix) status = gls_config_context(reading, j.config, &options);
-    if (status == GLS_OK) status = gls_context_create(&ctx, &options);
-    status = gls_comm_agree(reading, status);
-    int code;
-    if (status != GLS_OK) {
-        code = cli_fail_together(reading, status, false);
-    } else {
+    int code = cli_begin_work(reading, status, matrix ? NULL : j.config, &options, &ctx);
+    if (code == CLI_DONE) {
         j.ctx = ctx;
         code = measure_and_report(&j, matrix ? on_matrix : on_problem);
     }

@@ -43,6 +43,9 @@ static const char *rows_format(const cli_model *m, const cli_args *args, const c
 static gls_status open_all(cli_model *m, const cli_args *args, gls_part part) {
     const char *path = cli_get(args, "data");
     if (!path && args->positionals == 1) return gls_fail(m->ctx, GLS_ERR_ARGUMENT, "--data FILE is missing: the rows");
+    if (!path && args->positionals == 2)
+        return gls_fail(m->ctx, GLS_ERR_ARGUMENT,
+                        "--data FILE is missing, the rows: expected --data %s after the model", args->positional[1]);
     GLS_TRY(open_model(m, args));
     const char *format = rows_format(m, args, path);
     gls_status status = gls_predictor_rows(m->predictor, format, path, part, &m->rows);

@@ -71,6 +71,17 @@ gls_context *cli_context(gls_comm *comm) {
     return ctx;
 }
 
+int cli_begin_work(gls_context *reading, gls_status status, const gls_value *config, gls_context_options *options,
+                   gls_context **work) {
+    if (status == GLS_OK && config) status = gls_config_context(reading, config, options);
+    if (status == GLS_OK) status = gls_context_create(work, options);
+    status = gls_comm_agree(reading, status);
+    if (status == GLS_OK) return CLI_DONE;
+    gls_context_destroy(*work); /* another rank may have none */
+    *work = NULL;
+    return cli_fail_together(reading, status, false);
+}
+
 int cli_print_json(json_t *object, int digits) {
     char *text = object ? json_dumps(object, JSON_COMPACT | (digits ? JSON_REAL_PRECISION(digits) : 0)) : NULL;
     json_decref(object);

@@ -95,13 +95,8 @@ static int run(const cli_args *args) {
     j.ctx = reading;
     gls_context_options options = {.size = sizeof options, .comm = args->comm, .log = args->first ? cli_log : NULL};
     gls_status status = configure(&j);
-    if (status == GLS_OK) status = gls_config_context(reading, j.config, &options);
-    if (status == GLS_OK) status = gls_context_create(&ctx, &options);
-    status = gls_comm_agree(reading, status);
-    int code;
-    if (status != GLS_OK) {
-        code = cli_fail_together(reading, status, false);
-    } else {
+    int code = cli_begin_work(reading, status, j.config, &options, &ctx);
+    if (code == CLI_DONE) {
         j.ctx = ctx;
         status = gls_scaling_measure(ctx, &j.options, &j.scaling);
         code = status != GLS_OK ? cli_fail_together(ctx, status, false) : report(&j);

@@ -277,9 +277,9 @@ static int run_once(job *j, const char *folder, bool resume) {
                                    .allocator = summary ? &cli_promised_memory : NULL,
                                    .log = j->first ? cli_log : NULL,
                                    .log_user = &j->progress};
-    if (gls_config_context(j->ctx, j->config, &options) != GLS_OK) return cli_fail(j->ctx, GLS_ERR_ARGUMENT, false);
     gls_context *ctx = NULL;
-    if (gls_context_create(&ctx, &options) != GLS_OK) return cli_bad("out of memory"), CLI_FAILED;
+    int code = cli_begin_work(j->ctx, GLS_OK, j->config, &options, &ctx);
+    if (code != CLI_DONE) return code;
     cli_signals *signals = cli_signals_start(ctx, &j->progress);
     gls_run *run = NULL;
     gls_run_options wanted = {.size = sizeof wanted,
@@ -295,7 +295,6 @@ static int run_once(job *j, const char *folder, bool resume) {
     bool writing = status == GLS_OK; /* from here on, files at fault are the run's own */
     if (status == GLS_OK && j->common) status = begin_common(j, run);
     if (status == GLS_OK) status = summary ? summarize(j, run) : train(j, run, folder);
-    int code = CLI_DONE;
     if (status != GLS_OK) {
         cli_progress_clear(&j->progress);
         code = cli_fail_together(ctx, status, writing);

@@ -67,7 +67,8 @@ static gls_status check_new(gls_csv_reading *r, const gls_csv_column *c, const c
     if (gls_vocabulary_size(c->words) > 1 << 24) return bad_value(r, c, line, "more than %d different texts", 1 << 24);
     if (c->known && r->options->unknown == GLS_CSV_REFUSE)
         return bad_value(r, c, line,
-                         "'%.80s' is not among the training set's values (unknown: zero takes such as none of them)",
+                         "'%.80s' is not among the training set's values (data.unknown: zero in the training takes "
+                         "such as none of them)",
                          text);
     if (!c->known && gls_vocabulary_size(c->words) > r->options->most_categories)
         return bad_value(r, c, line,
@@ -213,9 +214,13 @@ static gls_status judge_missing(const gls_csv_reading *r) {
             used += (size_t)snprintf(text + used, sizeof text - used, "%s'%.60s' %lld (first in line %lld)",
                                      used ? ", " : "", c->name, (long long)c->missing, (long long)c->missing_line);
     }
-    if (!missing || r->options->fill != GLS_CSV_REFUSE) return GLS_OK;
-    return gls_fail(r->ctx, GLS_ERR_INPUT, "%s: %lld value%s missing: %s; option fill (zero, mean) fills them", r->path,
-                    (long long)missing, missing == 1 ? " is" : "s are", text);
+    if (!missing) return GLS_OK;
+    const char *are = missing == 1 ? " is" : "s are";
+    if (r->options->fill == GLS_CSV_REFUSE)
+        return gls_fail(r->ctx, GLS_ERR_INPUT, "%s: %lld value%s missing: %s; option fill (zero, mean) fills them",
+                        r->path, (long long)missing, are, text);
+    gls_log(r->ctx, GLS_LOG_INFO, "%s: %lld value%s missing: %s", r->path, (long long)missing, are, text);
+    return GLS_OK;
 }
 
 gls_status gls_csv_read(gls_csv_reading *r) {

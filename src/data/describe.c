@@ -20,9 +20,10 @@ typedef struct look {
     int32_t *kind;        /* [kinds] ascending, of sparse rows; else NULL */
     double *least, *most; /* [kinds] over the values seen */
     int64_t *seen;        /* [kinds] values seen: all of dense rows, stored ones of sparse rows */
+    double *total;        /* [kinds] sum of the finite ones */
     row_hash *hash;
     int64_t finite, nonzero;
-    int64_t *token_count; /* [vocabulary] of token rows, without what only fills a last row */
+    double *token_count; /* [vocabulary] of token rows, without what only fills a last row */
     int64_t tokens;
     double sum, y_sum;
     bool started, y_started;
@@ -39,7 +40,7 @@ static void look_at_value(look *l, int64_t feature, double v) {
     if (l->seen[feature] == 1 || v > l->most[feature]) l->most[feature] = v;
     l->finite++;
     l->nonzero += v != 0;
-    l->sum += v;
+    l->total[feature] += v;
 }
 
 static void look_at_targets(look *l, const gls_batch *batch, int64_t i) {
@@ -57,7 +58,7 @@ static void look_at_targets(look *l, const gls_batch *batch, int64_t i) {
 
 static XXH128_hash_t look_at_tokens(look *l, const gls_batch *batch, int64_t i) {
     const int32_t *token = batch->token + i * batch->length;
-    const int32_t *label = batch->next_tokens ? batch->label + i * batch->length : NULL;
+    const int32_t *label = gls_target_by_position(batch->target) ? batch->label + i * batch->length : NULL;
     const int32_t *document = batch->document ? batch->document + i * batch->length : NULL;
     for (int64_t t = 0; t < batch->length; t++) {
         if ((label && label[t] < 0) || (document && document[t] < 0)) continue;
@@ -138,6 +139,7 @@ static void conclude(look *l) {
             if (!l->seen[j] || l->most[j] < 0) l->most[j] = 0;
         }
         d->constant_features += l->least[j] == l->most[j];
+        l->sum += l->total[j];
         if (!l->started || l->least[j] < d->minimum) d->minimum = l->least[j];
         if (!l->started || l->most[j] > d->maximum) d->maximum = l->most[j];
         l->started = true;
@@ -153,6 +155,50 @@ static void conclude(look *l) {
     }
     d->imbalance = least ? (double)most / (double)least : 0;
     if (info->features || info->length) count_duplicates(l);
+}
+
+/* ---- columns of a table ---- */
+
+/* Bytes of the column's name in that of a feature, "column" or "column=text". */
+static int64_t name_length(const char *feature) {
+    return (int64_t)strcspn(feature, "=");
+}
+
+/* Whether feature j is a text of a column: it has no other values than 0 and 1. */
+static bool is_text(const look *l, int64_t j) {
+    return strchr(l->info->feature_names[j], '=') && l->least[j] >= 0 && l->most[j] <= 1;
+}
+
+/* The feature behind the last one of the column that begins at feature j. */
+static int64_t column_end(const look *l, int64_t j) {
+    const char *const *name = l->info->feature_names;
+    int64_t length = name_length(name[j]) + 1, end = j + 1;
+    while (is_text(l, j) && end < l->info->features && strncmp(name[j], name[end], (size_t)length) == 0) end++;
+    return end;
+}
+
+static gls_status find_columns(gls_context *ctx, const look *l) {
+    gls_description *d = l->out;
+    const gls_data_info *info = l->info;
+    if (!info->feature_names || info->sparse) return GLS_OK;
+    for (int64_t j = 0; j < info->features; j = column_end(l, j)) d->columns++;
+    d->column = gls_alloc(ctx, d->columns, sizeof *d->column);
+    if (!d->column) return GLS_ERR_MEMORY;
+    gls_description_column *c = d->column;
+    for (int64_t j = 0, end; j < info->features; j = end, c++) {
+        bool texts = is_text(l, j);
+        const char *name = info->feature_names[j];
+        end = column_end(l, j);
+        *c = (gls_description_column){
+            .name = gls_sprintf(ctx, "%.*s", (int)(texts ? name_length(name) : (int64_t)strlen(name)), name),
+            .texts = texts ? end - j : 0,
+            .first = j,
+            .minimum = l->least[j],
+            .maximum = l->most[j],
+            .mean = l->total[j] / (double)info->examples};
+        if (!c->name) return GLS_ERR_MEMORY;
+    }
+    return GLS_OK;
 }
 
 /* ---- text ---- */
@@ -197,21 +243,61 @@ static void add_classes(lines *l, const gls_description *d) {
     add(l, "%s\n", d->info.classes > SHOWN ? ", ..." : "");
 }
 
+/* The places of the largest values, at most `most` of them, in descending order; returns how many. */
+static int64_t find_largest(const double *value, int64_t count, int64_t most, int64_t *place) {
+    int64_t n = 0;
+    for (int64_t k = 0; k < count; k++) {
+        int64_t at = n < most ? n++ : most;
+        for (; at > 0 && value[k] > value[place[at - 1]]; at--)
+            if (at < most) place[at] = place[at - 1];
+        if (at < most) place[at] = k;
+    }
+    return n;
+}
+
+/* A text of a table on one line. */
+static void add_one_text(lines *l, const char *text) {
+    enum { SHOWN = 30 };
+    char line[SHOWN + 1];
+    size_t n = strlen(text);
+    if (n > SHOWN)
+        for (n = SHOWN; n && ((unsigned char)text[n] & 0xc0) == 0x80; n--) {
+        } /* whole characters of UTF-8 */
+    for (size_t k = 0; k < n; k++) line[k] = (unsigned char)text[k] < ' ' ? ' ' : text[k];
+    line[n] = 0;
+    add(l, "%s%s", n ? line : "(missing)", text[n] ? "..." : "");
+}
+
+static void add_columns(lines *l, const look *seen) {
+    enum { SHOWN = 100, TEXTS = 4 };
+    const gls_description *d = seen->out;
+    for (int64_t j = 0; j < d->columns && j < SHOWN; j++) {
+        const gls_description_column *c = &d->column[j];
+        int64_t place[TEXTS], n = find_largest(seen->total + c->first, c->texts, TEXTS, place);
+        add(l, "  %-24.60s ", c->name);
+        if (c->texts)
+            add(l, "%lld text%s:", (long long)c->texts, c->texts == 1 ? "" : "s");
+        else
+            add(l, "%.6g to %.6g, mean %.6g", c->minimum, c->maximum, c->mean);
+        for (int64_t k = 0; k < n; k++) {
+            add(l, "%s ", k ? "," : "");
+            add_one_text(l, seen->info->feature_names[c->first + place[k]] + strlen(c->name) + 1);
+            add(l, " %.3g%%", 100 * seen->total[c->first + place[k]] / (double)seen->info->examples);
+        }
+        add(l, "%s\n", c->texts > n ? ", ..." : "");
+    }
+    if (d->columns > SHOWN) add(l, "  and %lld columns more\n", (long long)(d->columns - SHOWN));
+}
+
 /* The most frequent tokens, by name where the targets are tokens too. */
 static void add_tokens(lines *l, const look *seen) {
     enum { SHOWN = 8 };
     const gls_data_info *info = seen->info;
-    int64_t used = 0, shown[SHOWN], n = 0;
-    for (int64_t k = 0; k < info->vocabulary; k++) {
-        used += seen->token_count[k] > 0;
-        int64_t at = n < SHOWN ? n++ : SHOWN;
-        for (; at > 0 && seen->token_count[k] > seen->token_count[shown[at - 1]]; at--)
-            if (at < SHOWN) shown[at] = shown[at - 1];
-        if (at < SHOWN) shown[at] = k;
-    }
+    int64_t used = 0, shown[SHOWN], n = find_largest(seen->token_count, info->vocabulary, SHOWN, shown);
+    for (int64_t k = 0; k < info->vocabulary; k++) used += seen->token_count[k] > 0;
     add(l, "%lld tokens of %lld kinds, most often", (long long)seen->tokens, (long long)used);
     for (int64_t k = 0; k < n && seen->token_count[shown[k]]; k++) {
-        double share = 100 * (double)seen->token_count[shown[k]] / (double)seen->tokens;
+        double share = 100 * seen->token_count[shown[k]] / (double)seen->tokens;
         if (gls_token_names(info))
             add(l, "%s %.60s %.3g%%", k ? "," : "", gls_token_names(info)[shown[k]], share);
         else
@@ -239,7 +325,7 @@ static void add_trouble(lines *l, const gls_description *d) {
         any |= trouble[i].count != 0;
     }
     if (d->imbalance > 10) add(l, "note: the largest class is %.3g times the smallest\n", d->imbalance);
-    if (!any) add(l, "no trouble found\n");
+    if (!any) add(l, "no trouble found in the values\n");
 }
 
 static gls_status write_text(gls_context *ctx, gls_description *d, const look *seen) {
@@ -256,6 +342,7 @@ static gls_status write_text(gls_context *ctx, gls_description *d, const look *s
     for (int i = 0; info->dims > 1 && !info->length && i < info->dims; i++)
         add(&l, "%s%lld%s", i ? " x " : " (", (long long)info->shape[i], i + 1 == info->dims ? ")" : "");
     add(&l, "%s\n", info->sparse ? ", sparse" : "");
+    add_columns(&l, seen);
     if (info->target == GLS_TARGET_CLASS) add_classes(&l, d);
     if (info->target == GLS_TARGET_FRAMES || info->target == GLS_TARGET_SEQUENCE)
         add(&l, "labels: %s of %lld classes\n", info->target == GLS_TARGET_FRAMES ? "one at a frame," : "sequences",
@@ -315,7 +402,7 @@ static gls_status find_kinds(look *l, gls_context *ctx, const gls_source *source
     return status;
 }
 
-/* Rows come in batches; what is kept are three numbers a feature, and a hash (32 bytes) of each example. */
+/* Rows come in batches; what is kept are four numbers a feature, and a hash (32 bytes) of each example. */
 gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_description *out) {
     GLS_GIVEN(ctx, ctx, source, out);
     const gls_data_info *info = &source->info;
@@ -325,19 +412,22 @@ gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_d
     l.least = gls_alloc(ctx, l.kinds, sizeof *l.least);
     l.most = gls_alloc(ctx, l.kinds, sizeof *l.most);
     l.seen = gls_alloc(ctx, l.kinds, sizeof *l.seen);
+    l.total = gls_alloc(ctx, l.kinds, sizeof *l.total);
     l.hash = gls_alloc(ctx, info->examples, sizeof *l.hash);
     l.token_count = gls_alloc(ctx, info->vocabulary, sizeof *l.token_count);
     bool classes = info->target == GLS_TARGET_CLASS;
     if (classes) out->class_count = gls_alloc(ctx, info->classes, sizeof *out->class_count);
-    bool room = l.least && l.most && l.seen && l.hash && l.token_count && (!classes || out->class_count);
+    bool room = l.least && l.most && l.seen && l.total && l.hash && l.token_count && (!classes || out->class_count);
     if (status == GLS_OK && !room) status = GLS_ERR_MEMORY;
     if (status == GLS_OK) status = gls_source_scan(ctx, source, look_at_rows, &l);
     if (status == GLS_OK) conclude(&l);
+    if (status == GLS_OK) status = find_columns(ctx, &l);
     if (status == GLS_OK) status = write_text(ctx, out, &l);
     gls_free(ctx, l.kind);
     gls_free(ctx, l.least);
     gls_free(ctx, l.most);
     gls_free(ctx, l.seen);
+    gls_free(ctx, l.total);
     gls_free(ctx, l.hash);
     gls_free(ctx, l.token_count);
     if (status != GLS_OK) gls_description_clear(ctx, out);
@@ -346,6 +436,9 @@ gls_status gls_source_describe(gls_context *ctx, const gls_source *source, gls_d
 
 void gls_description_clear(gls_context *ctx, gls_description *description) {
     if (!ctx || !description) return;
+    for (int64_t j = 0; j < description->columns && description->column; j++)
+        gls_free(ctx, description->column[j].name);
+    gls_free(ctx, description->column);
     gls_free(ctx, description->class_count);
     gls_free(ctx, description->text);
     *description = (gls_description){0};

@@ -219,7 +219,7 @@ static int64_t counted(const int32_t *document, int64_t length) {
 static gls_status write_rows(void *user, const gls_batch *batch, int64_t begin) {
     const output *o = user;
     (void)begin;
-    int64_t labels = batch->next_tokens ? batch->length : 1;
+    int64_t labels = gls_batch_labels(batch);
     if (o->kind == VALUES)
         return gls_writer_write(o->writer, batch->x, batch->rows * batch->features * (int64_t)sizeof *batch->x);
     if (o->kind == LABELS)

@@ -60,19 +60,20 @@ static bool decode(decoder *d, const void *data, int64_t size) {
     d->unreadable =
         p->width * p->height > GLS_PICTURE_PIXELS || (jpeg->num_components != 1 && jpeg->num_components != 3);
     if (d->unreadable) return true;
-    jpeg->out_color_space = p->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-    jpeg_start_decompress(jpeg);
     int64_t n = p->width * p->channels;
     p->sample = gls_alloc(d->ctx, n * p->height, sizeof *p->sample);
     d->line = gls_alloc(d->ctx, n, 1);
     d->out_of_memory = !p->sample || !d->line;
-    while (!d->out_of_memory && jpeg->output_scanline < jpeg->output_height) {
+    if (d->out_of_memory) return true;
+    jpeg->out_color_space = p->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_start_decompress(jpeg); /* of a progressive file it reads all and takes as much memory again */
+    while (jpeg->output_scanline < jpeg->output_height) {
         uint16_t *to = p->sample + (int64_t)jpeg->output_scanline * n;
         JSAMPROW lines[] = {d->line};
         jpeg_read_scanlines(jpeg, lines, 1);
         for (int64_t i = 0; i < n; i++) to[i] = d->line[i];
     }
-    if (!d->out_of_memory) jpeg_finish_decompress(jpeg);
+    jpeg_finish_decompress(jpeg);
     return true;
 }
 

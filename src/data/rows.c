@@ -6,15 +6,17 @@
 
 enum { SPAN_LABELS = 2 };
 
+static int64_t labels(gls_target_kind target, int64_t length) {
+    if (gls_target_by_position(target)) return length;
+    return target == GLS_TARGET_SPAN ? SPAN_LABELS : 1;
+}
+
 int64_t gls_batch_labels(const gls_batch *batch) {
-    if (!batch) return 0;
-    return batch->next_tokens ? batch->length : batch->spans ? SPAN_LABELS : 1;
+    return batch ? labels(batch->target, batch->length) : 0;
 }
 
 int64_t gls_data_labels(const gls_data_info *info) {
-    if (!info) return 0;
-    if (gls_target_by_position(info->target)) return info->length;
-    return info->target == GLS_TARGET_SPAN ? SPAN_LABELS : 1;
+    return info ? labels(info->target, info->length) : 0;
 }
 
 gls_batch gls_batch_view(const gls_batch *batch, int64_t begin, int64_t rows) {
@@ -191,8 +193,7 @@ gls_status gls_source_fetch(const gls_source *source, gls_context *ctx, const gl
                        .length = info->length,
                        .document = rows->document,
                        .label = rows->label,
-                       .next_tokens = gls_target_by_position(info->target),
-                       .spans = info->target == GLS_TARGET_SPAN,
+                       .target = info->target,
                        .y = rows->y,
                        .targets = info->targets,
                        .index = rows->index,

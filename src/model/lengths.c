@@ -140,7 +140,8 @@ static int64_t longest(const gls_batch *rows) {
     int64_t most = 1;
     for (int64_t r = 0; r < rows->rows; r++) {
         const int32_t *document = rows->document + r * rows->length;
-        const int32_t *label = rows->label && rows->next_tokens ? rows->label + r * rows->length : NULL;
+        const int32_t *label =
+            rows->label && gls_target_by_position(rows->target) ? rows->label + r * rows->length : NULL;
         int64_t n = rows->length;
         while (n > most && document[n - 1] < 0 && (!label || label[n - 1] < 0)) n--;
         most = n > most ? n : most;
@@ -164,7 +165,7 @@ static void cut_batch(gls_exec_lengths *s, const gls_batch *rows, const gls_data
     batch->token = rows->token ? s->token : NULL;
     cut(s->document, rows->document, count, all, n, sizeof *s->document);
     batch->document = s->document;
-    if (rows->label && rows->next_tokens) {
+    if (rows->label && gls_target_by_position(rows->target)) {
         cut(s->label, rows->label, count, all, n, sizeof *s->label);
         batch->label = s->label;
     }

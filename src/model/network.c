@@ -224,12 +224,12 @@ static const char *labels_text(gls_target_kind target) {
 }
 
 static gls_status check_labels(gls_problem *p, const gls_batch *rows) {
-    gls_target_kind target = p->data.target, found = rows->spans ? GLS_TARGET_SPAN : GLS_TARGET_CLASS;
-    if (rows->next_tokens) found = gls_target_by_position(target) ? target : GLS_TARGET_TOKENS;
-    bool real = target == GLS_TARGET_REAL;
+    gls_target_kind target = p->data.target, found = rows->target;
+    bool real = target == GLS_TARGET_REAL, alike = gls_target_by_position(found) == gls_target_by_position(target) &&
+                                                   (found == GLS_TARGET_SPAN) == (target == GLS_TARGET_SPAN);
     if (real ? !rows->y : !rows->label)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have no %s", real ? "targets" : "labels");
-    if (real || found == target) return GLS_OK;
+    if (real || alike) return GLS_OK;
     return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "the rows have %s, but the network was made for %s", labels_text(found),
                     labels_text(target));
 }

@@ -70,6 +70,9 @@ static const wrong wrongs[] = {
     {2, "$G data inof", "unknown action 'inof' of `data`; did you mean 'info'?"},
     {2, "$G data", "`data` needs an action: make, info, convert, tokenizer or suspects"},
     {2, "$G data suspects . --rank size", "'--rank' of data: expected one of factor, norm, loss"},
+    {2, "$G data info", "`data info` needs a path"},
+    {2, "printf 'a,b\n1,2\n' >table.csv; $G train table.csv", "table.csv: by its name this is data (csv)"},
+    {2, "$G predict model.safetensors rows.csv --out p.csv", "expected --data rows.csv after the model"},
     {2, "$G data info none.svm", "none.svm"},
     {2, "echo 'a b c' > own.txt; $G data tokenizer own.txt --out own.txt", "own.txt is the file that is read"},
     {2, "echo '1 1:2' > own.svm; $G data convert own.svm --out own.svm", "own.svm is the file that is read"},
@@ -341,6 +344,21 @@ static void handles_data(void **state) {
     assert_int_equal(s.code, 2);
     assert_non_null(
         strstr(s.err, "unknown data format 'parquet'; expected one of libsvm, idx, cifar10, npy, npz, frames, csv"));
+    /* A table is shown as it is, with what training will ask about it. */
+    sh(&s, "{ echo age,name,y; for i in $(seq 1100); do echo $((i%7)),n$i,1; done; echo ,n1,0; } >t.csv; "
+           "$G data info t.csv --set target=y");
+    assert_int_equal(s.code, 0);
+    assert_non_null(strstr(s.out, "  name                     1100 texts: n1 0.182%"));
+    assert_non_null(strstr(s.out, "training refuses missing values unless data.fill says"));
+    assert_non_null(strstr(s.out, "training refuses column 'name' for its many texts"));
+    assert_string_equal(s.err, "glissade: t.csv: 1 value is missing: 'age' 1 (first in line 1102)\n");
+    sh(&s, "$G data info t.csv --json 2>/dev/null");
+    json_t *table = last_json(&s);
+    json_t *name = json_array_get(json_object_get(table, "columns"), 1);
+    assert_int_equal(json_integer_value(json_object_get(name, "texts")), 1100);
+    json_decref(table);
+    sh(&s, "$G data info t.csv --set target=y --set fill=refuse");
+    assert_int_equal(s.code, 2);
     /* A packed file that ends too soon is called cut, wherever that is. */
     sh(&s, "for i in 1 2 3 4 5 6 7 8 9; do echo \"1 1:$i 2:$i$i\"; done >c.svm; gzip -k c.svm; n=$(wc -c <c.svm.gz); "
            "for k in 3 9 12 20 $((n-9)) $((n-1)); do head -c $k c.svm.gz >k.svm.gz; $G data info k.svm.gz 2>&1 | "

@@ -111,6 +111,30 @@ static void roles_and_marks(void **state) {
     counting_end(&c, ctx);
 }
 
+/* Numbers, texts by frequency, line breaks inside of them, and what is called like a category but is a number. */
+static void described(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    gls_source *s = open_train(ctx, "age,city,a=b,y\n20,\"New\nYork\",7,1\n30,Oslo,8,0\n70,Oslo,9,1\n,,9,1\n",
+                               "{target: y, kind: class, fill: mean}");
+    gls_description d;
+    assert_int_equal(gls_source_describe(ctx, s, &d), GLS_OK);
+    assert_int_equal(d.columns, 3);
+    const gls_description_column *age = &d.column[0], *city = &d.column[1], *named = &d.column[2];
+    assert_string_equal(age->name, "age");
+    assert_true(!age->texts && age->minimum == 20 && age->maximum == 70 && age->mean == 40);
+    assert_string_equal(city->name, "city");
+    assert_true(city->texts == 3 && city->first == 1);
+    assert_string_equal(named->name, "a=b");
+    assert_true(!named->texts && named->mean == 8.25 && named->first == 4);
+    const char *line = strstr(d.text, "\n  city ");
+    assert_non_null(line);
+    assert_non_null(strstr(line, " 3 texts: Oslo 50%, (missing) 25%, New York 25%\n"));
+    gls_description_clear(ctx, &d);
+    gls_source_destroy(s);
+    counting_end(&c, ctx);
+}
+
 static void missing_values(void **state) {
     static const char text[] = "a,b,y\n1,x,1\n,y,0\nNA,?,1\n4,x,0\n";
     counting c;
@@ -323,10 +347,15 @@ static int leave(void **state) {
 
 int main(void) {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(reads_columns),           cmocka_unit_test(kinds_of_targets),
-        cmocka_unit_test(roles_and_marks),         cmocka_unit_test(missing_values),
-        cmocka_unit_test(other_sets_follow),       cmocka_unit_test(refuses),
-        cmocka_unit_test(written_files_read_back), cmocka_unit_test(python_reads_the_same),
+        cmocka_unit_test(reads_columns),
+        cmocka_unit_test(kinds_of_targets),
+        cmocka_unit_test(described),
+        cmocka_unit_test(roles_and_marks),
+        cmocka_unit_test(missing_values),
+        cmocka_unit_test(other_sets_follow),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(written_files_read_back),
+        cmocka_unit_test(python_reads_the_same),
     };
     return cmocka_run_group_tests(list, enter, leave);
 }

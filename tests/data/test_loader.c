@@ -23,7 +23,7 @@ static uint64_t hash_rows(uint64_t hash, const gls_batch *b) {
         }
         if (b->token) hash = mixed(hash, b->token + i * b->length, (size_t)b->length * sizeof *b->token);
         if (b->mass) hash = mixed(hash, &b->mass[i], sizeof *b->mass);
-        int64_t labels = b->next_tokens ? b->length : 1;
+        int64_t labels = gls_batch_labels(b);
         if (b->label) hash = mixed(hash, b->label + i * labels, (size_t)labels * sizeof *b->label);
         hash = mixed(hash, &b->index[i], sizeof *b->index);
         hash = mixed(hash, &b->slot[i], sizeof *b->slot);

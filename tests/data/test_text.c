@@ -305,7 +305,7 @@ static void from_arrays(void **state) {
     gls_batch b = whole(ctx, source, &rows);
     assert_memory_equal(b.token, token, sizeof token);
     assert_memory_equal(b.label, label, 2 * sizeof *label);
-    assert_false(b.next_tokens);
+    assert_int_equal(b.target, GLS_TARGET_CLASS);
     assert_null(b.mass);
     int32_t targets[2];
     assert_int_equal(gls_source_targets(source, ctx, targets, NULL), GLS_OK);
@@ -320,7 +320,7 @@ static void from_arrays(void **state) {
     info.target = GLS_TARGET_TOKENS;
     assert_int_equal(gls_source_from_tokens(ctx, token, label, &info, &source), GLS_OK);
     b = whole(ctx, source, &rows);
-    assert_true(b.next_tokens && b.mass[1] == 1 && fabs(b.mass[0] - 2.0 / 3) < 1e-15);
+    assert_true(b.target == GLS_TARGET_TOKENS && b.mass[1] == 1 && fabs(b.mass[0] - 2.0 / 3) < 1e-15);
     assert_int_equal(source->info.classes, 3);
     gls_rows_destroy(rows);
     gls_source_destroy(source);

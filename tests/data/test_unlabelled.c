@@ -22,7 +22,7 @@ static void assert_bare_copy(gls_context *ctx, const gls_source *labelled, const
     assert_int_equal(a.features, b.features);
     assert_null(rows[1]->label);
     assert_null(rows[1]->y);
-    assert_true(!b.label && !b.y && !b.mass && !b.next_tokens);
+    assert_true(!b.label && !b.y && !b.mass && b.target == GLS_TARGET_NONE);
     for (int64_t i = 0; i < a.rows; i++)
         for (int64_t j = 0; j < a.features; j++) assert_true(value_at(&a, i, j) == value_at(&b, i, j));
     if (a.token) assert_memory_equal(a.token, b.token, (size_t)(a.rows * a.length) * sizeof *a.token);

@@ -68,7 +68,7 @@ static inline check_data check_tokens_create(int64_t rows, int64_t vocabulary, i
                           .token = d.token,
                           .length = length,
                           .label = d.label,
-                          .next_tokens = !classes,
+                          .target = classes ? GLS_TARGET_CLASS : GLS_TARGET_TOKENS,
                           .index = d.index,
                           .slot = d.slot,
                           .mass = d.mass,

@@ -20,7 +20,7 @@ static inline check_frames check_frames_create(int64_t rows, int64_t length, int
     d->info.dims = 2;
     d->info.shape[0] = length;
     d->info.shape[1] = values;
-    d->info.target = target;
+    d->info.target = d->batch.target = target;
     d->info.documents = padded ? GLS_DOCUMENTS_PADDED : GLS_DOCUMENTS_WHOLE;
     d->batch.length = length;
     f.document = calloc((size_t)(rows * length), sizeof *f.document);
@@ -46,7 +46,6 @@ static inline check_frames check_frames_create(int64_t rows, int64_t length, int
     free(d->label);
     d->label = label;
     d->batch.label = label;
-    d->batch.next_tokens = true;
     d->batch.mass = d->mass;
     return f;
 }

@@ -47,9 +47,9 @@ static int32_t *documents(check_data *d, int64_t rows, bool packed) {
             used += n;
         }
         for (int64_t t = used; t < LENGTH; t++) document[r * LENGTH + t] = -1;
-        for (int64_t t = 0; t < LENGTH && d->batch.next_tokens; t++)
+        for (int64_t t = 0; t < LENGTH && gls_target_by_position(d->batch.target); t++)
             d->label[r * LENGTH + t] = t < used ? d->label[r * LENGTH + t] < 0 ? 1 : d->label[r * LENGTH + t] : -1;
-        d->mass[r] = d->batch.next_tokens ? (double)used / LENGTH : 1;
+        d->mass[r] = gls_target_by_position(d->batch.target) ? (double)used / LENGTH : 1;
     }
     d->batch.document = document;
     return document;

@@ -62,9 +62,8 @@ static void set_targets(check_data *d, target kind) {
     d->info.masked = kind == HIDDEN;
     d->info.separator = SEPARATOR;
     if (kind != SPAN) return;
-    d->info.target = GLS_TARGET_SPAN;
+    d->info.target = d->batch.target = GLS_TARGET_SPAN;
     d->info.classes = LENGTH;
-    d->batch.spans = true;
 }
 
 static fixture make(const sample *s, int64_t rows) {

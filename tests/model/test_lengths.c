@@ -39,7 +39,7 @@ static fixture make(const sample *s) {
     for (int64_t r = 0; r < ROWS; r++) {
         int64_t n = r == ROWS - 1 ? LENGTH : SHORT - 3 * r;
         for (int64_t t = 0; t < LENGTH; t++) f.document[r * LENGTH + t] = t < n ? 0 : -1;
-        for (int64_t t = n; t < LENGTH && f.d.batch.next_tokens; t++) f.d.label[r * LENGTH + t] = -1;
+        for (int64_t t = n; t < LENGTH && gls_target_by_position(f.d.batch.target); t++) f.d.label[r * LENGTH + t] = -1;
     }
     f.d.batch.document = f.document;
     f.d.info.documents = GLS_DOCUMENTS_PADDED;

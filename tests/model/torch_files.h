@@ -120,11 +120,10 @@ static inline check_data data_for(const char *peer, int64_t rows) {
         if (spans) d.label[2 * r + 1] = (d.label[2 * r] = (int32_t)(r % 5)) + (int32_t)(r % 2);
     }
     d.batch.document = document;
-    d.batch.spans = spans;
     d.info.documents = GLS_DOCUMENTS_PADDED;
     d.info.separator = 3;
     d.info.masked = words;
-    if (spans) d.info.target = GLS_TARGET_SPAN, d.info.classes = BERT;
+    if (spans) d.info.target = d.batch.target = GLS_TARGET_SPAN, d.info.classes = BERT;
     return d;
 }
 

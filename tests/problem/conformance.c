@@ -468,7 +468,7 @@ static gls_batch permuted(const gls_batch *b, const int64_t *order, void **keep)
     int64_t n = b->rows;
     out.x = reorder(b->x, order, n, b->features, sizeof(gls_real), &keep[0]);
     out.token = reorder(b->token, order, n, b->length, sizeof(int32_t), &keep[1]);
-    out.label = reorder(b->label, order, n, b->next_tokens ? b->length : 1, sizeof(int32_t), &keep[2]);
+    out.label = reorder(b->label, order, n, gls_batch_labels(b), sizeof(int32_t), &keep[2]);
     out.y = reorder(b->y, order, n, b->targets, sizeof(gls_real), &keep[3]);
     out.index = reorder(b->index, order, n, 1, sizeof(int64_t), &keep[4]);
     out.slot = reorder(b->slot, order, n, 1, sizeof(int64_t), &keep[5]);

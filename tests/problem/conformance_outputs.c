@@ -66,7 +66,7 @@ static void close_predictor(predictor *s) {
 static gls_batch unlabelled(const gls_batch *batch) {
     gls_batch bare = *batch;
     bare.label = NULL;
-    bare.next_tokens = false;
+    bare.target = GLS_TARGET_NONE;
     bare.y = NULL;
     bare.targets = 0;
     bare.mass = NULL;

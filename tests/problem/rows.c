@@ -65,11 +65,10 @@ void rows_make_tokens(made_rows *rows, int64_t n, int64_t vocabulary, int64_t le
     }
     rows->info.length = rows->batch.length = length;
     rows->info.vocabulary = rows->info.classes = vocabulary;
-    rows->info.target = GLS_TARGET_TOKENS;
+    rows->info.target = rows->batch.target = GLS_TARGET_TOKENS;
     rows->batch.x = NULL;
     rows->batch.token = token;
     rows->batch.label = label;
-    rows->batch.next_tokens = true;
 }
 
 void rows_mix(made_rows *rows) {

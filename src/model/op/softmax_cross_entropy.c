@@ -115,7 +115,7 @@ static gls_status forward(gls_exec *x, int i) {
     const gls_op_cross_entropy_options *o = node->options;
     const gls_batch *batch = x->args->rows;
     double *loss = gls_exec_aux(x, i);
-    bool ignores = batch->next_tokens;
+    bool ignores = gls_target_by_position(batch->target);
     softmax *keep = x->plan->backward ? kept(x, i) : NULL, nobody;
     int64_t n = node->in.c, labels = gls_extent_positions(node->in);
     const gls_real *z = gls_exec_in(x, i, 0);
@@ -237,7 +237,7 @@ static gls_status scores(gls_exec *x, int i, double *sum) {
             correct += of.share * right(z + t * n, n, of.label);
             if (of.share < 1) correct += (1 - of.share) * right(z + t * n, n, of.other);
         }
-        if (batch->spans && correct < (double)labels) correct = 0;
+        if (batch->target == GLS_TARGET_SPAN && correct < (double)labels) correct = 0;
         *sum += label_weight(batch, r, labels) * correct;
     }
     return GLS_OK;
