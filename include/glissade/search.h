@@ -221,6 +221,7 @@ enum { GLS_SCALING_MESSAGES = 24, GLS_SCALING_WORKS = 4 };
 /* What predictions are made from; plain data. Times in seconds. */
 typedef struct gls_scaling_model {
     double examples, parameters;
+    double ranks, rows;         /* that measured, and of each */
     double step_time, row_time; /* a step of r rows on one rank takes step_time + row_time r */
     const double *timed; /* [timings, 2] rows and seconds of a step: between the first and the last these count */
     int64_t timings;
@@ -243,6 +244,7 @@ typedef struct gls_scaling_way {
     bool law;                       /* what it costs in passes is known (not for topk) */
     double noise;                   /* E|Q(v) - v|^2 / |v|^2 of a rank's vector */
     double work[GLS_SCALING_WORKS]; /* seconds of its own at 2, 3, 4 and 8 ranks; beyond, in a line */
+    double measured; /* that it adds to a step, found whole among the ranks that measured; 0: not known */
     gls_comm_exchange *exchange;
 } gls_scaling_way;
 

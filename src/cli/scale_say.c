@@ -114,8 +114,9 @@ static json_t *way_json(const gls_scaling *s, const gls_scaling_way *way, double
         gls_scaling_predict(&s->model, way, ranks[i], rows, &row);
         json_array_append_new(list, row_json(&row));
     }
-    return json_pack("{s:s, s:b, s:o, s:o, s:s, s:o}", "exchange", way->name, "law", way->law, "work", work,
-                     "enough_ranks", cli_number(enough), "limited_by",
+    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:s, s:o}", "exchange", way->name, "law", way->law, "work", work,
+                     "measured", way->measured > 0 ? json_real(way->measured) : json_null(), "enough_ranks",
+                     cli_number(enough), "limited_by",
                      !isfinite(enough) ? ""
                      : bytes           ? "bytes"
                                        : "diversity",

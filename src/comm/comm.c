@@ -185,7 +185,14 @@ bool gls_comm_parts_possible(gls_context *ctx) {
 gls_status gls_comm_parts_begin(gls_context *ctx, const gls_comm_code *code, gls_real *x, const gls_comm_part *part,
                                 int64_t parts) {
     gls_comm *comm = gls_context_comm(ctx);
-    return comm->ops->parts_begin(comm, code, x, part, parts) ? GLS_OK : GLS_ERR_MEMORY;
+    bool more = false;
+    gls_status mine = comm->ops->parts_room(comm, code, part, parts, &more) ? GLS_OK : GLS_ERR_MEMORY;
+    if (more) mine = gls_comm_agree(ctx, mine);
+    if (mine == GLS_OK)
+        comm->ops->parts_begin(comm, code, x, part, parts);
+    else /* so that all need it again */
+        comm->ops->parts_room(comm, NULL, NULL, 0, &more);
+    return mine;
 }
 
 void gls_comm_parts_hand(gls_context *ctx, int64_t count) {

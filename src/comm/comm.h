@@ -48,7 +48,10 @@ typedef struct gls_comm_ops {
      * too. */
     bool (*swap)(gls_comm *comm, const void *to, const int64_t *to_at, void *from, const int64_t *from_at);
     /* gls_comm_parts_...; all NULL: sums are made at once. */
-    bool (*parts_begin)(gls_comm *comm, const gls_comm_code *code, gls_real *x, const gls_comm_part *part,
+    /* Room for such parts; *more: it had to be taken, as on all ranks. false: there is none. part NULL: gives it back.
+     */
+    bool (*parts_room)(gls_comm *comm, const gls_comm_code *code, const gls_comm_part *part, int64_t parts, bool *more);
+    void (*parts_begin)(gls_comm *comm, const gls_comm_code *code, gls_real *x, const gls_comm_part *part,
                         int64_t parts);
     bool (*parts_hand)(gls_comm *comm, int64_t count);
     bool (*parts_finish)(gls_comm *comm);
@@ -78,7 +81,8 @@ gls_status gls_comm_swap(gls_context *ctx, const void *to, const int64_t *to_at,
  * begun and finished by every rank alike, whatever happens between, as its messages carry no status; by the thread that
  * passes messages. */
 bool gls_comm_parts_possible(gls_context *ctx);
-/* part [parts] and code (NULL: values travel as they are) stay. GLS_ERR_MEMORY. */
+/* part [parts] and code (NULL: values travel as they are) stay. Where memory has to be taken the ranks agree that all
+ * have it: GLS_ERR_MEMORY where there is none, GLS_ERR_COMM on the others. */
 gls_status gls_comm_parts_begin(gls_context *ctx, const gls_comm_code *code, gls_real *x, const gls_comm_part *part,
                                 int64_t parts);
 /* The first `count` parts are final. Lets messages move on, too. */

@@ -326,6 +326,7 @@ gls_status gls_comm_create_mpi(gls_comm **out) {
                                      .broadcast = mpi_broadcast,
                                      .gather = mpi_gather,
                                      .swap = mpi_swap,
+                                     .parts_room = gls_comm_mpi_parts_room,
                                      .parts_begin = gls_comm_mpi_parts_begin,
                                      .parts_hand = gls_comm_mpi_parts_hand,
                                      .parts_finish = gls_comm_mpi_parts_finish,

@@ -48,7 +48,9 @@ typedef struct gls_comm_mpi_waiting {
 bool gls_comm_mpi_wait(gls_comm_mpi *c, gls_comm_mpi_waiting *waiting);
 
 /* mpi_parts.c */
-bool gls_comm_mpi_parts_begin(gls_comm *comm, const gls_comm_code *code, gls_real *x, const gls_comm_part *part,
+bool gls_comm_mpi_parts_room(gls_comm *comm, const gls_comm_code *code, const gls_comm_part *part, int64_t parts,
+                             bool *more);
+void gls_comm_mpi_parts_begin(gls_comm *comm, const gls_comm_code *code, gls_real *x, const gls_comm_part *part,
                               int64_t parts);
 bool gls_comm_mpi_parts_hand(gls_comm *comm, int64_t count);
 bool gls_comm_mpi_parts_finish(gls_comm *comm);

@@ -127,7 +127,6 @@ void gls_comm_mpi_parts_free(gls_comm_mpi_parts *p) {
 }
 
 static bool take_room(gls_comm_mpi_parts *p, int64_t count, int64_t bytes, int64_t others) {
-    if (p->room && count <= p->count_room && bytes <= p->bytes_room) return true;
     gls_comm_mpi_parts_free(p);
     p->state = malloc((size_t)count);
     p->place = malloc((size_t)count * sizeof *p->place);
@@ -139,16 +138,21 @@ static bool take_room(gls_comm_mpi_parts *p, int64_t count, int64_t bytes, int64
     return p->state && p->place && p->room && p->request && p->unread;
 }
 
-bool gls_comm_mpi_parts_begin(gls_comm *comm, const gls_comm_code *code, gls_real *x, const gls_comm_part *part,
-                              int64_t parts) {
-    gls_comm_mpi *c = (gls_comm_mpi *)comm;
-    gls_comm_mpi_parts *p = &c->parts;
+bool gls_comm_mpi_parts_room(gls_comm *comm, const gls_comm_code *code, const gls_comm_part *part, int64_t parts,
+                             bool *more) {
+    gls_comm_mpi_parts *p = &((gls_comm_mpi *)comm)->parts;
     int64_t bytes = 0, width = code ? code->width : (int64_t)sizeof(gls_real);
     for (int64_t k = 0; k < parts; k++) bytes += (2 * (part[k].end - part[k].begin) + comm->size) * width;
-    if (!take_room(p, parts, bytes, comm->size - 1)) {
-        gls_comm_mpi_parts_free(p);
-        return false;
-    }
+    *more = part && !(p->room && parts <= p->count_room && bytes <= p->bytes_room);
+    if (*more && take_room(p, parts, bytes, comm->size - 1)) return true;
+    if (*more || !part) gls_comm_mpi_parts_free(p);
+    return !*more;
+}
+
+void gls_comm_mpi_parts_begin(gls_comm *comm, const gls_comm_code *code, gls_real *x, const gls_comm_part *part,
+                              int64_t parts) {
+    gls_comm_mpi_parts *p = &((gls_comm_mpi *)comm)->parts;
+    int64_t width = code ? code->width : (int64_t)sizeof(gls_real);
     p->code = code;
     p->x = x;
     p->part = part;
@@ -157,7 +161,6 @@ bool gls_comm_mpi_parts_begin(gls_comm *comm, const gls_comm_code *code, gls_rea
     memset(p->state, WAITING, (size_t)parts);
     p->place[0] = 0;
     for (int64_t k = 1; k < parts; k++) p->place[k] = p->place[k - 1] + (2 * values_of(p, k - 1) + comm->size) * width;
-    return true;
 }
 
 bool gls_comm_mpi_parts_hand(gls_comm *comm, int64_t count) {

@@ -114,7 +114,7 @@ static gls_status rank_words(gls_token_text *s, const text_options *o, int64_t f
     if (!to) return GLS_ERR_MEMORY;
     gls_status status = gls_vocabulary_rank(s->vocabulary, fixed, o->vocabulary, o->min_count, to, names, count);
     for (int64_t t = 0; status == GLS_OK && t < s->list.tokens; t++) s->list.token[t] = to[s->list.token[t]];
-    if (file && file->stored)
+    if (file->stored)
         file->to = to;
     else
         gls_free(s->ctx, to);
@@ -160,42 +160,53 @@ static gls_status name_tokens(const gls_token_text *s, gls_owned_source *owned, 
     return GLS_OK;
 }
 
-static gls_status make_rows(gls_token_text *s, const text_options *o, gls_data_info *info, int32_t end,
+/* Frees the rows where it fails. */
+static gls_status make_rows(gls_token_text *s, const text_options *o, gls_data_info *info, gls_token_rows *rows,
                             gls_owned_source **out) {
     gls_token_source *made;
-    gls_token_rows rows = {0};
-    if (o->rows != ROWS_TEXT) GLS_TRY(gls_token_rows_of_lines(s, end, o->length, o->rows == ROWS_PACKED, &rows));
-    info->examples = o->rows == ROWS_TEXT ? gls_parts(s->list.tokens - 1, o->length) : rows.rows;
+    info->examples = o->rows == ROWS_TEXT ? gls_parts(s->list.tokens - 1, o->length) : rows->rows;
     gls_status status = check_streams(s, o, info->examples);
     if (status == GLS_OK) status = gls_token_source_create(s->ctx, info, &made);
     if (status != GLS_OK) {
-        gls_free(s->ctx, rows.token);
+        gls_free(s->ctx, rows->token);
         return status;
     }
-    gls_bound_take(s->ctx, s->list.tokens * (int64_t)sizeof(int32_t));
-    if (o->rows == ROWS_TEXT)
+    if (o->rows == ROWS_TEXT) {
+        gls_bound_take(s->ctx, s->list.tokens * (int64_t)sizeof(int32_t));
         take_text(s, made);
-    else
-        take_rows(&rows, o->length, made);
+    } else {
+        take_rows(rows, o->length, made);
+    }
     *out = &made->owned;
     return GLS_OK;
 }
 
-static gls_status make_stored(gls_token_text *s, const text_options *o, gls_data_info *info, gls_token_file *file,
-                              gls_owned_source **out) {
+static gls_status make_stored(gls_token_text *s, const text_options *o, gls_data_info *info, int32_t end,
+                              gls_token_file *file, gls_owned_source **out) {
     info->examples = gls_parts(file->tokens - 1, o->length);
     GLS_TRY(check_streams(s, o, info->examples));
-    return gls_token_rows_own(s->ctx, info, file, out);
+    if (o->rows == ROWS_TEXT) return gls_token_rows_own(s->ctx, info, file, out);
+    return gls_token_lines_own(s->ctx, s->what, info, end, o->rows == ROWS_PACKED, file, out);
+}
+
+/* Lines in memory, or in a file where their padding leaves no room. */
+static gls_status cut_lines(gls_token_text *s, const text_options *o, int32_t end, gls_token_file *file,
+                            gls_token_rows *rows) {
+    if (o->rows == ROWS_TEXT || file->stored) return GLS_OK;
+    GLS_TRY(gls_token_rows_of_lines(s, end, o->length, o->rows == ROWS_PACKED, rows));
+    return rows->token ? GLS_OK : gls_token_text_move(s, file);
 }
 
 /* Takes the tokens, or those of the file; names NULL: bytes. */
 static gls_status make_source(gls_token_text *s, const text_options *o, gls_token_file *file, const char *const *names,
                               int64_t count, gls_source **out) {
     gls_owned_source *made = NULL;
+    gls_token_rows rows = {0};
     int32_t end = s->tokenizer ? s->end : gls_token_end_of_line((gls_token_unit)o->unit, names, count);
     gls_data_info info = {
         .length = o->length, .target = GLS_TARGET_TOKENS, .vocabulary = count, .documents = (gls_documents)o->rows};
-    GLS_TRY(file->stored ? make_stored(s, o, &info, file, &made) : make_rows(s, o, &info, end, &made));
+    GLS_TRY(cut_lines(s, o, end, file, &rows));
+    GLS_TRY(file->stored ? make_stored(s, o, &info, end, file, &made) : make_rows(s, o, &info, &rows, &made));
     made->source.info.streams = o->streams;
     gls_status status = name_tokens(s, made, names, count);
     if (status == GLS_OK)
@@ -222,10 +233,9 @@ static gls_status read_tokens(gls_token_text *s, const text_options *o, const gl
                         (long long)like->vocabulary);
     bool words = s->unit == GLS_TOKEN_WORD || s->unit == GLS_TOKEN_CHARACTER;
     GLS_TRY(check_unit(s->ctx, o));
-    s->spills = o->rows == ROWS_TEXT;
     if (words) GLS_TRY(begin_vocabulary(s, like));
     if (s->unit == GLS_TOKEN_SUBWORD) GLS_TRY(open_tokenizer(s, o, like));
-    if (s->unit == GLS_TOKEN_BYTE && s->spills) GLS_TRY(gls_token_file_of_bytes(s->ctx, s->what, file));
+    if (s->unit == GLS_TOKEN_BYTE) GLS_TRY(gls_token_file_of_bytes(s->ctx, s->what, file));
     if (file->stored) return GLS_OK;
     GLS_TRY(gls_reader_open(s->ctx, s->what, &reader));
     gls_status status = gls_token_text_read(s, reader);
@@ -306,20 +316,20 @@ static gls_status begin_labelled(gls_token_text *s, const text_options *o, const
     return GLS_OK;
 }
 
-static gls_status make_labelled(gls_token_text *s, const text_options *o, const gls_token_labelled *read,
+static gls_status make_labelled(gls_token_text *s, const text_options *o, gls_token_labelled *read,
                                 const gls_token_columns *columns, const gls_tokenizer_frame *frame,
-                                const gls_data_info *like, gls_source **out) {
+                                const gls_data_info *like, gls_token_file *file, gls_source **out) {
     if (s->tokenizer)
         return gls_token_labelled_source(s, read, columns, frame, o->length, gls_tokenizer_names(s->tokenizer),
-                                         gls_tokenizer_size(s->tokenizer), like, out);
+                                         gls_tokenizer_size(s->tokenizer), like, file, out);
     if (like)
         return gls_token_labelled_source(s, read, columns, frame, o->length, gls_token_names(like), like->vocabulary,
-                                         like, out);
+                                         like, file, out);
     const char **names = NULL;
     int64_t count;
-    gls_status status = rank_words(s, o, GLS_TOKEN_FIXED + FRAME_WORDS, NULL, &names, &count);
+    gls_status status = rank_words(s, o, GLS_TOKEN_FIXED + FRAME_WORDS, file, &names, &count);
     if (status == GLS_OK)
-        status = gls_token_labelled_source(s, read, columns, frame, o->length, names, count, like, out);
+        status = gls_token_labelled_source(s, read, columns, frame, o->length, names, count, like, file, out);
     gls_free(s->ctx, names);
     return status;
 }
@@ -328,6 +338,7 @@ static gls_status open_labelled(gls_token_text *s, const text_options *o, gls_pa
                                 gls_source **out) {
     size_t size = strlen(s->what);
     gls_token_labelled read = {0};
+    gls_token_file file = {0};
     gls_tokenizer_frame frame;
     gls_token_columns columns = {.label = o->label,
                                  .texts = &o->texts,
@@ -337,9 +348,10 @@ static gls_status open_labelled(gls_token_text *s, const text_options *o, gls_pa
                                  .spans = o->rows == ROWS_SPANS};
     gls_status status = begin_labelled(s, o, like, &frame);
     if (status == GLS_OK) status = gls_token_labelled_read(s, s->what, &columns, &read);
-    if (status == GLS_OK) status = gls_token_text_spill(s);
-    if (status == GLS_OK) status = make_labelled(s, o, &read, &columns, &frame, like, out);
+    if (status == GLS_OK) status = gls_token_text_spilled(s, &file);
+    if (status == GLS_OK) status = make_labelled(s, o, &read, &columns, &frame, like, &file, out);
     gls_token_labelled_clear(&read);
+    gls_token_file_clear(s->ctx, &file);
     return status;
 }
 
@@ -353,7 +365,7 @@ static void warn_unknown(const gls_token_text *s) {
 static gls_status open_text(gls_context *ctx, const char *path, const void *options, gls_part part,
                             const gls_data_info *like, gls_source **out) {
     const text_options *o = options;
-    gls_token_text s = {.ctx = ctx, .what = path, .unit = (gls_token_unit)o->unit, .end = -1};
+    gls_token_text s = {.ctx = ctx, .what = path, .unit = (gls_token_unit)o->unit, .end = -1, .spills = true};
     gls_status status = o->rows >= ROWS_LABELLED ? open_labelled(&s, o, part, like, out) : read_all(&s, o, like, out);
     if (status == GLS_OK) warn_unknown(&s);
     gls_tokenizer_destroy(s.tokenizer);

@@ -87,7 +87,19 @@ typedef struct gls_token_rows {
     int64_t rows;
     int32_t *token, *label, *document;
 } gls_token_rows;
-/* GLS_ERR_INPUT names a line that is longer than a row. */
+/* Where the next line goes; begins with `line` and `used` 0, `row` -1. */
+typedef struct gls_token_seat {
+    gls_context *ctx;
+    const char *what;
+    int64_t length;
+    bool packed;
+    int64_t line, row, used; /* the last line's number and row, and the positions in use there */
+    int32_t document;        /* of the last line in its row */
+} gls_token_seat;
+/* The next line, of so many tokens and its end: *at is the first of its positions, counted from the first row's; -1: it
+ * is left out. GLS_ERR_INPUT for a line that is longer than a row. */
+gls_status gls_token_seat_take(gls_token_seat *seat, int64_t tokens, int64_t *at);
+/* GLS_ERR_INPUT names a line that is longer than a row. token stays NULL where the rows do not fit into memory. */
 gls_status gls_token_rows_of_lines(const gls_token_text *text, int32_t end, int64_t length, bool packed,
                                    gls_token_rows *out);
 

@@ -6,6 +6,7 @@
 
 #include "base/arith.h"
 #include "data/delimited.h"
+#include "data/token_labelled.h"
 #include "data/tokenizer_parts.h"
 #include "data/tokens.h"
 
@@ -117,9 +118,11 @@ static gls_status common_tokens(gls_token_text *s, const char *text, int64_t byt
     return status;
 }
 
-/* The answer is where it stands first; a token that it cuts is a part of it. A blank in front belongs to it. */
+/* The second text begins with that token. The answer is where it stands first; a token that it cuts is a part of it. A
+ * blank in front belongs to it. */
 static gls_status find_answer(reading *r, int64_t begin, int64_t line, int64_t span[2]) {
     gls_token_text *s = r->s;
+    begin -= s->stored;
     const char *answer = r->text[LABEL].at, *text = r->text[PARTS - 1].at, *found = strstr(text, answer);
     int64_t end = s->list.tokens, tokens;
     if (!found)
@@ -185,13 +188,13 @@ static gls_status on_record(void *user, int64_t fields, int64_t line) {
         s->line = line;
         const gls_tokenizer_bytes *from = moved ? &r->moved[part] : &r->text[part];
         if (name_of(r, part)) GLS_TRY(gls_token_text_parse(s, from->at));
-        l->end[2 * l->rows + part - TEXT] = s->list.tokens;
+        l->end[2 * l->rows + part - TEXT] = s->stored + s->list.tokens;
     }
     if (r->columns->spans && !r->columns->bare)
         GLS_TRY(find_answer(r, l->end[2 * l->rows], line, l->span + 2 * l->rows));
     l->line[l->rows++] = line;
     memset(r->got, 0, sizeof r->got);
-    return GLS_OK;
+    return gls_token_text_spill(s);
 }
 
 gls_status gls_token_labelled_read(gls_token_text *s, const char *path, const gls_token_columns *columns,
@@ -229,19 +232,9 @@ static int64_t framing_tokens(const gls_tokenizer_frame *f) {
     return count;
 }
 
-/* How many tokens of each text fit: the longer one is cut first. */
-static gls_status fit(const gls_token_text *s, const gls_token_labelled *l, const gls_tokenizer_frame *f, bool cut,
-                      int64_t length, int64_t row, int64_t size[2]) {
-    int64_t begin = row ? l->end[2 * row - 1] : 0, middle = l->end[2 * row], end = l->end[2 * row + 1];
-    int64_t around = framing_tokens(f);
-    size[0] = middle - begin;
-    size[1] = end - middle;
-    int64_t over = size[0] + size[1] + around - length;
-    if (over > 0 && (!cut || around > length))
-        return gls_fail(s->ctx, GLS_ERR_INPUT,
-                        "%s:%lld: %lld tokens, %lld of them around the text, expected at most %lld (length)%s", s->what,
-                        (long long)l->line[row], (long long)(length + over), (long long)around, (long long)length,
-                        cut ? "" : "; long: cut cuts them");
+bool gls_token_labelled_fit(const gls_tokenizer_frame *f, bool cut, int64_t length, int64_t size[2]) {
+    int64_t around = framing_tokens(f), over = size[0] + size[1] + around - length;
+    if (over > 0 && (!cut || around > length)) return false;
     for (int pass = 0; pass < 2 && over > 0; pass++) {
         int longer = size[1] > size[0];
         int64_t gap = pass ? 0 : gls_least(size[longer] - size[!longer], over);
@@ -249,7 +242,20 @@ static gls_status fit(const gls_token_text *s, const gls_token_labelled *l, cons
         if (pass) size[!longer] -= over / 2;
         over -= gap;
     }
-    return GLS_OK;
+    return true;
+}
+
+/* How many tokens of each text of a row fit. */
+static gls_status fit(const gls_token_text *s, const gls_token_labelled *l, const gls_tokenizer_frame *f, bool cut,
+                      int64_t length, int64_t row, int64_t size[2]) {
+    int64_t begin = row ? l->end[2 * row - 1] : 0, around = framing_tokens(f);
+    size[0] = l->end[2 * row] - begin;
+    size[1] = l->end[2 * row + 1] - l->end[2 * row];
+    if (gls_token_labelled_fit(f, cut, length, size)) return GLS_OK;
+    return gls_fail(s->ctx, GLS_ERR_INPUT,
+                    "%s:%lld: %lld tokens, %lld of them around the text, expected at most %lld (length)%s", s->what,
+                    (long long)l->line[row], (long long)(size[0] + size[1] + around), (long long)around,
+                    (long long)length, cut ? "" : "; long: cut cuts them");
 }
 
 static void write_row(const gls_token_text *s, const gls_token_labelled *l, const gls_tokenizer_frame *f, int64_t row,
@@ -278,12 +284,13 @@ static gls_status place_answer(const gls_token_text *s, const gls_token_labelled
                     s->what, (long long)l->line[row], (long long)(size[0] + size[1] + framing_tokens(f)));
 }
 
+/* Where they have room: token, document [rows, length]; span [rows, 2] of answers. NULL: all rows are looked at. */
 static gls_status write_all(const gls_token_text *s, const gls_token_labelled *l, const gls_tokenizer_frame *f,
                             bool cut, int64_t length, int32_t *token, int32_t *document, int32_t *span) {
     for (int64_t i = 0; i < l->rows; i++) {
         int64_t size[2];
         GLS_TRY(fit(s, l, f, cut, length, i, size));
-        write_row(s, l, f, i, size, token + i * length, document + i * length);
+        if (token) write_row(s, l, f, i, size, token + i * length, document + i * length);
         if (span) GLS_TRY(place_answer(s, l, f, i, size, span + 2 * i));
     }
     return GLS_OK;
@@ -297,26 +304,58 @@ static int32_t separator(const gls_tokenizer_frame *f) {
     return 0;
 }
 
-static gls_status name_all(gls_token_source *made, const gls_token_text *s, const char *const *names, int64_t count) {
-    gls_data_info *info = &made->owned.source.info;
+static gls_status name_all(gls_owned_source *made, const gls_token_text *s, const char *const *names, int64_t count) {
     const char *json = s->tokenizer ? gls_tokenizer_json(s->tokenizer) : NULL, *const * kept;
     if (json) {
-        GLS_TRY(gls_owned_texts(&made->owned, &json, 1, &kept));
-        info->tokenizer = *kept;
+        GLS_TRY(gls_owned_texts(made, &json, 1, &kept));
+        made->source.info.tokenizer = *kept;
     }
-    return gls_owned_texts(&made->owned, names, count, &info->token_names);
+    return gls_owned_texts(made, names, count, &made->source.info.token_names);
 }
 
-static gls_status take_classes(gls_token_source *made, const gls_data_info *classes, int32_t *label, int32_t *to) {
-    memcpy(to, label, (size_t)classes->examples * sizeof *to);
-    made->owned.source.info.classes = classes->classes;
-    return gls_owned_class_names(&made->owned, classes->class_names, classes->classes);
+/* Rows in memory; label [rows] of classes or [rows, 2] of spans, or NULL. */
+static gls_status hold_rows(const gls_token_text *s, const gls_token_labelled *l, const gls_token_columns *columns,
+                            const gls_tokenizer_frame *frame, const gls_data_info *info, const int32_t *label,
+                            gls_owned_source **out) {
+    gls_token_source *made;
+    int64_t size = l->rows * info->length, labels = label ? gls_data_labels(info) * l->rows : 0;
+    GLS_TRY(gls_token_source_create(s->ctx, info, &made));
+    *out = &made->owned;
+    int32_t *token = made->owns = gls_alloc(s->ctx, 2 * size + labels, sizeof *token);
+    if (!token) return GLS_ERR_MEMORY;
+    gls_bound_take(s->ctx, 2 * size * (int64_t)sizeof *token);
+    made->token = token;
+    made->tokens = size;
+    made->document = token + size;
+    memset(token + size, 0xff, (size_t)size * sizeof *token);
+    if (labels) memcpy(token + 2 * size, label, (size_t)labels * sizeof *token);
+    if (labels) made->label = token + 2 * size;
+    return write_all(s, l, frame, columns->cut, info->length, token, token + size, NULL);
 }
 
-gls_status gls_token_labelled_source(const gls_token_text *s, const gls_token_labelled *l,
-                                     const gls_token_columns *columns, const gls_tokenizer_frame *frame, int64_t length,
-                                     const char *const *names, int64_t count, const gls_data_info *like,
-                                     gls_source **out) {
+/* Classes or spans, from gls_alloc; NULL: none. */
+static gls_status read_labels(const gls_token_text *s, const gls_token_labelled *l, const gls_token_columns *columns,
+                              const gls_tokenizer_frame *frame, const gls_data_info *like, gls_data_info *info,
+                              int32_t **label) {
+    if (columns->bare) return write_all(s, l, frame, columns->cut, info->length, NULL, NULL, NULL);
+    if (columns->spans) {
+        *label = gls_alloc(s->ctx, 2 * l->rows, sizeof **label);
+        if (!*label) return GLS_ERR_MEMORY;
+    } else {
+        GLS_TRY(gls_classes_from_names(s->ctx, s->what, l->label, l->rows, l->line, like, info, label));
+    }
+    return write_all(s, l, frame, columns->cut, info->length, NULL, NULL, columns->spans ? *label : NULL);
+}
+
+/* Padding may take more room than the tokens did. */
+static gls_status make_room(gls_token_text *s, int64_t values, gls_token_file *file) {
+    if (file->stored || gls_bound_holds(s->ctx, values * (int64_t)sizeof(int32_t))) return GLS_OK;
+    return gls_token_text_move(s, file);
+}
+
+gls_status gls_token_labelled_source(gls_token_text *s, gls_token_labelled *l, const gls_token_columns *columns,
+                                     const gls_tokenizer_frame *frame, int64_t length, const char *const *names,
+                                     int64_t count, const gls_data_info *like, gls_token_file *file, gls_source **out) {
     gls_data_info info = {.examples = l->rows,
                           .length = length,
                           .target = columns->bare    ? GLS_TARGET_NONE
@@ -326,31 +365,22 @@ gls_status gls_token_labelled_source(const gls_token_text *s, const gls_token_la
                           .documents = GLS_DOCUMENTS_PADDED,
                           .separator = separator(frame)};
     int64_t extents[2] = {l->rows, length}, size;
-    gls_token_source *made;
+    gls_owned_source *made = NULL;
     int32_t *label = NULL;
-    GLS_TRY(gls_source_check_extents(s->ctx, s->what, 2, extents, 3, &size));
-    size = l->rows * length;
-    GLS_TRY(gls_token_source_create(s->ctx, &info, &made));
-    int32_t *token = made->owns = gls_alloc(s->ctx, 2 * size + 2 * l->rows, sizeof *token);
-    gls_status status = token ? GLS_OK : GLS_ERR_MEMORY;
-    if (status == GLS_OK && info.target == GLS_TARGET_CLASS)
-        status = gls_classes_from_names(s->ctx, s->what, l->label, l->rows, l->line, like, &info, &label);
-    if (status == GLS_OK) {
-        made->token = token;
-        made->tokens = size;
-        made->document = token + size;
-        made->label = columns->bare ? NULL : token + 2 * size;
-        memset(token + size, 0xff, (size_t)size * sizeof *token);
-        status = write_all(s, l, frame, columns->cut, length, token, token + size,
-                           info.target == GLS_TARGET_SPAN ? token + 2 * size : NULL);
-    }
-    if (status == GLS_OK && label) status = take_classes(made, &info, label, token + 2 * size);
+    GLS_TRY(gls_source_check_extents(s->ctx, s->what, 2, extents, 3 * sizeof *label, &size));
+    gls_status status = read_labels(s, l, columns, frame, like, &info, &label);
+    if (status == GLS_OK) status = make_room(s, 2 * l->rows * length, file);
+    if (status == GLS_OK && file->stored)
+        status = gls_token_labelled_own(s->ctx, &info, frame, columns->cut, l, &label, file, &made);
+    else if (status == GLS_OK)
+        status = hold_rows(s, l, columns, frame, &info, label, &made);
+    if (status == GLS_OK && info.class_names) status = gls_owned_class_names(made, info.class_names, info.classes);
     if (status == GLS_OK) status = name_all(made, s, names, count);
     gls_free(s->ctx, label);
     gls_free(s->ctx, (void *)(uintptr_t)info.class_names);
     if (status == GLS_OK)
-        *out = &made->owned.source;
-    else
-        gls_source_destroy(&made->owned.source);
+        *out = &made->source;
+    else if (made)
+        gls_source_destroy(&made->source);
     return status;
 }

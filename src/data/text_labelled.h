@@ -4,6 +4,7 @@
 
 #include "data/source.h"
 #include "data/text.h"
+#include "data/token_rows.h"
 
 /* Columns by name, or all by number from 1 where the file has no header. */
 typedef struct gls_token_columns {
@@ -28,10 +29,14 @@ typedef struct gls_token_labelled {
 gls_status gls_token_labelled_read(gls_token_text *text, const char *path, const gls_token_columns *columns,
                                    gls_token_labelled *out);
 void gls_token_labelled_clear(gls_token_labelled *labelled);
-/* Rows of `length` tokens, padded, with classes or spans; names [count] are those of the tokens. */
-gls_status gls_token_labelled_source(const gls_token_text *text, const gls_token_labelled *labelled,
+/* How many tokens of each text a row holds: size is what there is and becomes what fits, the longer text being cut
+ * first. false: it does not fit. */
+bool gls_token_labelled_fit(const gls_tokenizer_frame *frame, bool cut, int64_t length, int64_t size[2]);
+/* Rows of `length` tokens, padded, with classes or spans; names [count] are those of the tokens. The tokens are the
+ * text's, or in the file, which is then taken; they go to it where rows do not fit into memory. */
+gls_status gls_token_labelled_source(gls_token_text *text, gls_token_labelled *labelled,
                                      const gls_token_columns *columns, const gls_tokenizer_frame *frame, int64_t length,
                                      const char *const *names, int64_t count, const gls_data_info *like,
-                                     gls_source **out);
+                                     gls_token_file *file, gls_source **out);
 
 #endif

@@ -19,11 +19,8 @@ void gls_token_file_clear(gls_context *ctx, gls_token_file *file) {
     *file = (gls_token_file){0};
 }
 
-/* ---- the source ---- */
-
-/* Tokens [begin, begin + count) as numbers; bytes are spread out in their place, from the last one on. */
-static gls_status read_tokens(const token_rows *s, gls_context *ctx, int64_t begin, int64_t count, int32_t *to) {
-    const gls_token_file *f = &s->file;
+/* Bytes are spread out in their place, from the last one on. */
+gls_status gls_token_file_read(const gls_token_file *f, gls_context *ctx, int64_t begin, int64_t count, int32_t *to) {
     GLS_TRY(gls_stored_read(f->stored, ctx, begin * f->width, count * f->width, to));
     for (int64_t k = count - 1; f->width == 1 && k >= 0; k--) {
         int32_t token = ((unsigned char *)to)[k];
@@ -33,11 +30,17 @@ static gls_status read_tokens(const token_rows *s, gls_context *ctx, int64_t beg
     return GLS_OK;
 }
 
+void gls_token_file_expect(const gls_token_file *f, int64_t begin, int64_t end, bool soon) {
+    gls_stored_expect(f->stored, begin * f->width, (end - begin) * f->width, soon);
+}
+
+/* ---- the source ---- */
+
 /* As in memory: a last row that the text does not fill is padded with token 0 and label -1. */
 static gls_status fetch_row(const token_rows *s, gls_context *ctx, int64_t j, int32_t *room, int32_t *token,
                             int32_t *label) {
     int64_t length = s->owned.source.info.length, n = gls_least(length, s->file.tokens - 1 - j * length);
-    GLS_TRY(read_tokens(s, ctx, j * length, n + 1, room));
+    GLS_TRY(gls_token_file_read(&s->file, ctx, j * length, n + 1, room));
     if (token) {
         memcpy(token, room, (size_t)n * sizeof *token);
         memset(token + n, 0, (size_t)(length - n) * sizeof *token);
@@ -73,8 +76,8 @@ static void destroy_rows(gls_source *source) {
 
 static void expect_rows(const gls_source *source, int64_t begin, int64_t end, bool soon) {
     const token_rows *s = (const token_rows *)source;
-    int64_t row = source->info.length * s->file.width;
-    if (!source->info.streams) gls_stored_expect(s->file.stored, begin * row, (end - begin) * row, soon);
+    int64_t length = source->info.length;
+    if (!source->info.streams) gls_token_file_expect(&s->file, begin * length, end * length, soon);
 }
 
 static const gls_source_ops token_rows_ops = {fetch_rows, destroy_rows, expect_rows};
@@ -120,8 +123,8 @@ gls_status gls_token_text_spill(gls_token_text *s) {
     if (!s->spills && s->ctx->bound->lenient) return GLS_OK;
     if (!s->spills)
         return gls_fail(s->ctx, GLS_ERR_INPUT,
-                        "%s: its tokens do not fit into data.memory (%lld bytes are left of it), and stay on disk only "
-                        "where a row goes on where the one before ends: rows: text, and of sub-words with `end`",
+                        "%s: its tokens do not fit into data.memory (%lld bytes are left of it), and sub-words stay on "
+                        "disk only with `end`: a text without it is cut into them as a whole",
                         s->what, (long long)s->ctx->bound->left);
     if (!s->file) GLS_TRY(gls_stored_create(s->ctx, s->what, &s->file));
     if (s->list.tokens < WAITING && s->stored) return GLS_OK;
@@ -139,6 +142,11 @@ gls_status gls_token_text_spilled(gls_token_text *s, gls_token_file *file) {
     file->tokens = s->stored;
     s->file = NULL;
     return gls_stored_finish(file->stored);
+}
+
+gls_status gls_token_text_move(gls_token_text *s, gls_token_file *file) {
+    if (!s->file) GLS_TRY(gls_stored_create(s->ctx, s->what, &s->file));
+    return gls_token_text_spilled(s, file);
 }
 
 /* Looked at without a note, which is made when it is opened to stay. */

@@ -49,6 +49,39 @@ static void resumed_bit_for_bit(void **state) {
     assert_true(same_files("whole/final.safetensors", "parts/final.safetensors"));
 }
 
+/* Rows of lines, packed ones and labelled texts: in memory, on disk, and on disk resumed. */
+static void texts_stay_on_disk(void **state) {
+    (void)state;
+    static const struct {
+        const char *data, *model;
+    } kinds[] = {
+        {"{format: text, rows: lines, length: 12, train: lines.txt, test: lines.txt}",
+         "{name: lstm, hidden: 6, embedding: 4}"},
+        {"{format: text, rows: packed, length: 24, train: lines.txt, test: lines.txt}",
+         "{name: lstm, hidden: 6, embedding: 4}"},
+        {"{format: text, rows: labelled, length: 12, train: labelled.tsv, test: labelled.tsv}",
+         "{name: bert, dim: 8, heads: 2, depth: 1}"},
+    };
+    ok("awk 'BEGIN { for (i = 0; i < 3000; i++) { s = \"\"; for (k = 0; k <= i * 7 % 9; k++) s = s \" w\" (i * 31 + k) "
+       "% 53; "
+       "print s > \"lines.txt\"; print i % 3 \"\\t\" s > \"labelled.tsv\" } }'");
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        char train[1024];
+        snprintf(train, sizeof train,
+                 "rm -rf t-in t-on t-parts; t() { $G train --set 'data=%s' --set 'model=%s' --set 'method={name: sgd, "
+                 "lr: 0.1}' "
+                 "--set train.batch=16 --set train.steps=40 --set train.threads=1 --quiet \"$@\"; }; ",
+                 kinds[k].data, kinds[k].model);
+        sh(&s,
+           "%s t --out t-in && t " DISK "--out t-on && t " DISK "--set train.steps=17 --set train.checkpoint_every=5s "
+           "--out t-parts && $G train --resume t-parts --set train.steps=40 --quiet",
+           train);
+        if (s.code) fail_msg("%s: %s", kinds[k].data, s.err);
+        assert_true(same_files("t-in/final.safetensors", "t-on/final.safetensors"));
+        assert_true(same_files("t-in/final.safetensors", "t-parts/final.safetensors"));
+    }
+}
+
 static double final_loss(const char *folder) {
     char text[1 << 16], path[100];
     snprintf(path, sizeof path, "%s/result.json", folder);
@@ -140,11 +173,9 @@ static void changed_meanwhile(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_same_run),
-        cmocka_unit_test(resumed_bit_for_bit),
-        cmocka_unit_test(ranks_train_the_same),
-        cmocka_unit_test(memory_is_kept),
-        cmocka_unit_test(refuses),
+        cmocka_unit_test(the_same_run),       cmocka_unit_test(resumed_bit_for_bit),
+        cmocka_unit_test(texts_stay_on_disk), cmocka_unit_test(ranks_train_the_same),
+        cmocka_unit_test(memory_is_kept),     cmocka_unit_test(refuses),
         cmocka_unit_test(changed_meanwhile),
     };
     return cmocka_run_group_tests(tests, prepare, leave_folder);

@@ -3,6 +3,7 @@
 #include <glissade/comm.h>
 
 #include "comm/comm.h"
+#include "run/search/scaling.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -140,6 +141,60 @@ static void check_failures(gls_context *ctx) {
         }
 }
 
+/* As MPI's own verb, but there is no memory on one rank. */
+static int without_memory = -1;
+static const gls_comm_ops *true_ops;
+static bool room_but_for_one(gls_comm *comm, const gls_comm_code *code, const gls_comm_part *part, int64_t parts,
+                             bool *more) {
+    if (rank != without_memory || !part) return true_ops->parts_room(comm, code, part, parts, more);
+    *more = true;
+    return false;
+}
+
+static gls_status no_step(void *user, double *seconds) {
+    (void)user;
+    *seconds = 0;
+    return GLS_OK;
+}
+
+/* Memory that runs out on one rank when a sum in parts begins: all ranks leave together, in training as where `scale`
+ * measures such sums; and once there is memory the sum is made. */
+static void check_memory_of_parts(gls_context *ctx, gls_comm *comm) {
+    enum { N = 150000 };
+    static gls_real x[N];
+    static const gls_comm_part part[] = {{0, 70000}, {70000, N}};
+    if (size == 1) return;
+    true_ops = comm->ops;
+    gls_comm_ops ops = *true_ops;
+    ops.parts_room = room_but_for_one;
+    comm->ops = &ops;
+    for (int bad = 0; bad < size; bad++) {
+        gls_status expected = rank == bad ? GLS_ERR_MEMORY : GLS_ERR_COMM;
+        bool more;
+        comm->ops->parts_room(comm, NULL, NULL, 0, &more);
+        without_memory = bad;
+        CHECK(gls_comm_parts_begin(ctx, NULL, x, part, 2) == expected);
+        gls_scaling_options options = {.size = sizeof options};
+        gls_scaling_model model = {.parameters = N, .overlap = 0.5};
+        gls_scaling_meter meter = {.ctx = ctx, .step = no_step};
+        CHECK(gls_scaling_network_measure(&meter, &options, &model) == expected);
+        CHECK(meter.failed);
+        without_memory = -1;
+        for (int64_t i = 0; i < N; i++) x[i] = (gls_real)(rank + i % 7);
+        CHECK(gls_comm_parts_begin(ctx, NULL, x, part, 2) == GLS_OK);
+        CHECK(gls_comm_parts_finish(ctx) == GLS_OK);
+        for (int64_t i = 0; i < N; i++)
+            if (x[i] != (gls_real)(size * (i % 7) + size * (size - 1) / 2)) {
+                CHECK(!"sum in parts");
+                break;
+            }
+        meter.failed = false;
+        CHECK(gls_scaling_network_measure(&meter, &options, &model) == GLS_OK);
+        CHECK(!meter.failed && model.sum_bandwidth > 0);
+    }
+    comm->ops = true_ops;
+}
+
 int main(int argc, char **argv) {
     gls_comm *comm;
     if (gls_comm_create(&comm) != GLS_OK) {
@@ -162,6 +217,7 @@ int main(int argc, char **argv) {
     check_broadcast(ctx, 1);
     check_broadcast(ctx, 5000001);
     check_failures(ctx);
+    check_memory_of_parts(ctx, comm);
     gls_context_destroy(ctx);
     gls_comm_destroy(comm);
     return wrong;

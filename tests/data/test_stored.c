@@ -1,4 +1,5 @@
 /* Rows that stay on disk are those in memory, to the bit, in any order; what is wrong with their file is said. */
+#include "data/corpus_path.h"
 #include "format_files.h"
 
 #include <fcntl.h>
@@ -54,6 +55,7 @@ static void compare_rows(gls_context *ctx, const gls_source *a, const gls_source
     if (x.row) same(x.column, y.column, x.row[count], sizeof *x.column);
     if (x.row) same(x.value, y.value, x.row[count], sizeof *x.value);
     same(x.token, y.token, count * info->length, sizeof *x.token);
+    same(x.document, y.document, count * info->length, sizeof *x.document);
     same(x.label, y.label, count * gls_data_labels(info), sizeof *x.label);
     same(x.y, y.y, count * info->targets, sizeof *x.y);
     same(x.mass, y.mass, count, sizeof *x.mass);
@@ -72,6 +74,12 @@ static void compare_info(const gls_data_info *a, const gls_data_info *b) {
     assert_int_equal(a->length, b->length);
     assert_int_equal(a->vocabulary, b->vocabulary);
     assert_int_equal(a->streams, b->streams);
+    assert_int_equal(a->documents, b->documents);
+    assert_int_equal(a->separator, b->separator);
+    assert_int_equal(!a->tokenizer, !b->tokenizer);
+    assert_int_equal(!a->token_names, !b->token_names);
+    for (int64_t k = 0; a->token_names && k < a->vocabulary; k++)
+        assert_string_equal(a->token_names[k], b->token_names[k]);
     assert_int_equal(!a->class_names, !b->class_names);
     for (int64_t k = 0; a->class_names && k < a->classes; k++)
         assert_string_equal(a->class_names[k], b->class_names[k]);
@@ -214,6 +222,95 @@ static void texts(void **state) {
     counting_end(&c, ctx);
 }
 
+static void refused_within(gls_context *ctx, const char *format, const char *path, const char *options,
+                           const char *says) {
+    gls_bound bound = {.left = 10, .scratch = folder};
+    gls_source *source;
+    gls_source_bound(ctx, &bound);
+    assert_int_equal(open_status(ctx, format, path, options, GLS_PART_TRAIN, NULL, &source), GLS_ERR_INPUT);
+    gls_source_bound(ctx, NULL);
+    if (!strstr(gls_context_message(ctx), says)) fail_msg("%s", gls_context_message(ctx));
+}
+
+/* What fits as tokens need not fit as rows: with this bound padding alone sends it to a file. */
+static void padded_ways(gls_context *ctx, const char *path, const char *options, int64_t tokens) {
+    both_ways(ctx, "text", path, options);
+    gls_source *in = open_ok(ctx, "text", path, options);
+    gls_source *on = open_within(ctx, "text", path, options, GLS_PART_TRAIN, NULL, 4 * tokens);
+    if (in->info.examples * in->info.length * 2 > tokens) assert_ptr_not_equal(in->ops, on->ops);
+    compare(ctx, in, on);
+    gls_source_destroy(in);
+    gls_source_destroy(on);
+}
+
+/* Lines of 1 to 40 words, some of them blank, the last one without an end. */
+static void rows_of_lines(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    char options[1400];
+    const char *path = in_folder(folder, "lines-of.txt");
+    FILE *f = file_to_write(path);
+    fputs("\n\n", f);
+    for (int i = 0; i < 5000; i++) {
+        for (int k = 0; k <= i * 7 % 40; k++) fprintf(f, "w%d ", (i * 31 + k * k) % 211);
+        fputs(i % 10 == 3 ? "\n\n \n" : i < 4999 ? "\n" : "", f);
+    }
+    fclose(f);
+    padded_ways(ctx, path, "{rows: lines, length: 41}", 1 << 18);
+    padded_ways(ctx, path, "{rows: packed, length: 64, vocabulary: 100}", 1 << 18);
+    padded_ways(ctx, path, "{unit: char, rows: packed, length: 256}", 1 << 20);
+    padded_ways(ctx, path, "{unit: byte, rows: lines, length: 250}", 1 << 20);
+    snprintf(options, sizeof options,
+             "{unit: subword, tokenizer: '%s/tokenizer/bytes.json', length: 512, rows: packed, end: '<|end|>'}",
+             CORPUS);
+    padded_ways(ctx, path, options, 1 << 20);
+    refused_within(ctx, "text", path, "{rows: lines, length: 40}", "lines-of.txt:24: a line of 40 tokens");
+    write_text(in_folder(folder, "blank.txt"), "\n\n\n\n\n\n\n\n\n\n");
+    refused_within(ctx, "text", in_folder(folder, "blank.txt"), "{rows: lines, length: 8}", "at least one line");
+    counting_end(&c, ctx);
+}
+
+/* Records of an answer or class and two texts, the second of which holds the answer. */
+static void labelled_rows(void **state) {
+    counting c;
+    gls_context *ctx = counting_context(&c, 1);
+    char options[1400];
+    const char *path = in_folder(folder, "records.tsv");
+    FILE *f = file_to_write(path);
+    for (int i = 0; i < 3000; i++) {
+        fprintf(f, "a%d\tq%d who %s\t", i % 5, i % 17, i % 3 ? "is it" : "");
+        for (int k = 0; k <= i % 23; k++) fprintf(f, "t%d ", (i + 3 * k) % 97);
+        fprintf(f, "a%d end%s\n", i % 5, i % 4 ? " of the text" : "");
+    }
+    fclose(f);
+    padded_ways(ctx, path, "{rows: labelled, length: 16}", 1 << 16);
+    padded_ways(ctx, path, "{rows: labelled, texts: [2, 3], length: 14, long: cut, vocabulary: 60}", 1 << 16);
+    padded_ways(ctx, path, "{unit: char, rows: labelled, texts: [3], length: 200, min_count: 3}", 1 << 19);
+    padded_ways(ctx, path, "{rows: spans, texts: [2, 3], length: 48}", 1 << 16);
+    snprintf(options, sizeof options,
+             "{rows: spans, unit: subword, tokenizer: '%s/tokenizer/bytes.json', texts: [2, 3], length: 160}", CORPUS);
+    padded_ways(ctx, path, options, 1 << 18);
+    refused_within(ctx, "text", path, "{rows: labelled, texts: [2, 3], length: 14}",
+                   "records.tsv:3: 15 tokens, 3 of them around");
+    refused_within(ctx, "text", path, "{rows: spans, texts: [2, 3], length: 24, long: cut}",
+                   "the answer is in the part");
+    gls_source *in = open_ok(ctx, "text", path, "{rows: labelled, texts: [2, 3], length: 48}");
+    gls_bound bound = {.left = 1000, .scratch = folder};
+    gls_source *bare[2];
+    for (int k = 0; k < 2; k++) {
+        gls_source_bound(ctx, k ? &bound : NULL);
+        assert_int_equal(open_status(ctx, "text", path, "{rows: labelled, texts: [2, 3], length: 48}", GLS_PART_ROWS,
+                                     &in->info, &bare[k]),
+                         GLS_OK);
+    }
+    gls_source_bound(ctx, NULL);
+    assert_ptr_not_equal(bare[0]->ops, bare[1]->ops);
+    compare(ctx, bare[0], bare[1]);
+    gls_source_destroy(in);
+    for (int k = 0; k < 2; k++) gls_source_destroy(bare[k]);
+    counting_end(&c, ctx);
+}
+
 static void pictures(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
@@ -242,16 +339,6 @@ static void glyphs(void **state) {
     counting_end(&c, ctx);
 }
 
-static void refused_within(gls_context *ctx, const char *format, const char *path, const char *options,
-                           const char *says) {
-    gls_bound bound = {.left = 10, .scratch = folder};
-    gls_source *source;
-    gls_source_bound(ctx, &bound);
-    assert_int_equal(open_status(ctx, format, path, options, GLS_PART_TRAIN, NULL, &source), GLS_ERR_INPUT);
-    gls_source_bound(ctx, NULL);
-    if (!strstr(gls_context_message(ctx), says)) fail_msg("%s", gls_context_message(ctx));
-}
-
 static void what_cannot_stay_is_refused(void **state) {
     counting c;
     gls_context *ctx = counting_context(&c, 1);
@@ -265,8 +352,10 @@ static void what_cannot_stay_is_refused(void **state) {
     snprintf(packed, sizeof packed, "%s.gz", path);
     refused_within(ctx, "npy", packed, NULL, "unpack it");
     const char *lines = in_folder(folder, "lines.txt");
+    char options[1400];
     write_text(lines, "a b c\nd e f\n");
-    refused_within(ctx, "text", lines, "{rows: lines, length: 8}", "rows: text");
+    snprintf(options, sizeof options, "{unit: subword, tokenizer: '%s/tokenizer/bytes.json', length: 4}", CORPUS);
+    refused_within(ctx, "text", lines, options, "only with `end`");
     write_bytes(in_folder(folder, "t-images-idx3-ubyte"), idx_images, sizeof idx_images);
     write_bytes(in_folder(folder, "t-labels-idx1-ubyte"), idx_labels, sizeof idx_labels);
     refused_within(ctx, "idx", in_folder(folder, "t-images-idx3-ubyte"), NULL, "held in memory");
@@ -346,6 +435,8 @@ int main(void) {
         cmocka_unit_test(libsvm_rows),
         cmocka_unit_test(tables),
         cmocka_unit_test(texts),
+        cmocka_unit_test(rows_of_lines),
+        cmocka_unit_test(labelled_rows),
         cmocka_unit_test(pictures),
         cmocka_unit_test(glyphs),
         cmocka_unit_test(what_cannot_stay_is_refused),

@@ -11,6 +11,10 @@ static const double worth = 1.25;
 
 const int gls_scaling_work_ranks[GLS_SCALING_WORKS] = {2, 3, 4, 8};
 
+bool gls_scaling_in_parts(const gls_scaling_model *m, const gls_scaling_way *way) {
+    return m->overlap > 0 && gls_comm_exchange_overlaps(way->exchange);
+}
+
 /* Of a table [count, 2] at x, within its ends. */
 static double between(const double *table, int64_t count, double x) {
     int64_t i = 1;
@@ -42,9 +46,13 @@ static double working(const gls_scaling_way *way, double ranks) {
     return fmax(between(table[0], GLS_SCALING_WORKS, ranks), 0);
 }
 
+static double small_seconds(const gls_scaling_model *m, double ranks) {
+    return SMALL_MESSAGES * ceil(log2(ranks)) * m->latency;
+}
+
 static double message_seconds(const gls_scaling_model *m, const gls_scaling_way *way, double ranks) {
     if (ranks <= 1) return 0;
-    double hops = ceil(log2(ranks)), small = SMALL_MESSAGES * hops * m->latency;
+    double hops = ceil(log2(ranks)), small = small_seconds(m, ranks);
     gls_comm_cost cost = gls_comm_exchange_cost(way->exchange, ranks);
     if (m->network == GLS_SCALING_TREE) {
         gls_comm_cost two = gls_comm_exchange_cost(way->exchange, 2);
@@ -52,7 +60,7 @@ static double message_seconds(const gls_scaling_model *m, const gls_scaling_way 
     } else if (m->network == GLS_SCALING_HOSTS && m->host_ranks > 1) {
         double hosts = fmax(ceil(ranks / m->host_ranks), 1);
         cost = gls_comm_exchange_cost(way->exchange, hosts);
-    } else if (m->sum_bandwidth > 0 && gls_comm_exchange_overlaps(way->exchange)) {
+    } else if (m->sum_bandwidth > 0 && gls_scaling_in_parts(m, way)) {
         return small + 2 * (ranks - 1) * m->latency + cost.bytes / m->sum_bandwidth;
     }
     return small + (cost.messages > 0 ? cost.messages * one_message(m, cost.bytes / cost.messages) : 0);
@@ -71,11 +79,24 @@ static double growth(const gls_scaling_model *m, const gls_scaling_way *way, dou
     return batch * norm2 * (again ? 1 + noise : 1);
 }
 
-/* Of the messages of a sum whose parts travel while others are computed, as much as fits is not waited for. */
+/* What an exchange adds to a step. Parts travel while others are computed and worked on: then the processor is busy for
+ * compute + work, and the link, which begins when (1 - overlap) compute is over, for as long as it takes. */
+static double adding(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double compute) {
+    double message = message_seconds(m, way, ranks), work = working(way, ranks), small = small_seconds(m, ranks);
+    if (ranks <= 1) return 0;
+    if (!gls_scaling_in_parts(m, way)) return message + work;
+    return small + fmax(work, message - small - m->overlap * compute);
+}
+
+/* What the parts leave out, as it was found where steps were made whole. */
+static double factor(const gls_scaling_model *m, const gls_scaling_way *way) {
+    if (!(way->measured > 0) || m->network != GLS_SCALING_RING) return 1;
+    return way->measured / adding(m, way, m->ranks, computing(m, m->rows));
+}
+
 static double step_seconds(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double rows) {
-    double compute = computing(m, rows), message = message_seconds(m, way, ranks);
-    double hidden = gls_comm_exchange_overlaps(way->exchange) ? fmin(m->overlap * compute, message) : 0;
-    return compute + message - hidden + working(way, ranks);
+    double compute = computing(m, rows);
+    return compute + factor(m, way) * adding(m, way, ranks, compute);
 }
 
 void gls_scaling_predict(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double rows,

