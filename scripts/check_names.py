@@ -21,7 +21,7 @@ WORDS = {
         learned loader npy owned part picture rank rows sampler scan source sparse stored stream target token tokenizer transform transforms
         vocabulary wrapper zip""",
     "problem": """analytic ask constants coupling evaluate evaluation function generic glm link mode objective oracle output
-        partition piecewise point prediction problem product sequence sink span want""",
+        partition piecewise point precision prediction problem product sequence sink span want""",
     "onnx": "onnx",
     "model": """activation bias channel conv ctc dnnl elementary elementwise exec export extent factors family form graph init layer loss
         memory model network node norm op parameter room storage tile use view window""",

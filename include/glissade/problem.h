@@ -24,6 +24,21 @@ GLS_API int64_t gls_problem_size(const gls_problem *problem); /* d */
 GLS_API gls_status gls_problem_initialize(gls_problem *problem, uint64_t seed, gls_real *w);
 GLS_API void gls_problem_destroy(gls_problem *problem);
 
+/* In what a problem computes gradients. */
+typedef enum gls_precision {
+    GLS_PRECISION_REAL, /* gls_real */
+    GLS_PRECISION_BF16  /* mixed: operands of matrix products and convolutions, activations and their gradients are
+                           rounded to bf16 (8 bits of fraction, to the nearest, ties to even), products added up in
+                           float; weights, statistics, norms, losses and sums stay as they are (Micikevicius et al.
+                           2018; Kalamkar et al. 2019) */
+} gls_precision;
+/* Sets it, before the problem's first point or evaluation. bf16 is for networks in single precision
+ * (GLS_ERR_UNSUPPORTED elsewhere), and only emulated: operands are rounded and then multiplied in float, which saves
+ * memory of activations and no time; emulate says that this is wanted, and without it bf16 is GLS_ERR_UNSUPPORTED.
+ * Evaluations in GLS_MODE_EVALUATE without gradients, for GLS_WANT_HESSIAN and for GLS_WANT_NEXT compute in gls_real
+ * all the same: what is predicted is in float, and the rounding has no derivative. */
+GLS_API gls_status gls_problem_set_precision(gls_problem *problem, gls_precision precision, bool emulate);
+
 enum { GLS_MAX_SCORES = 4 }; /* of a problem */
 
 /* ---- a user's objective, and recorded gradients ---- */
@@ -310,6 +325,8 @@ struct gls_problem_type {
     /* Its outputs at w in an ONNX graph: *output [batch, k], or [batch, positions, k / positions] of next words, from
      * input [batch, shape of an example] or tokens [batch, length]. Of the library's own; NULL: none. */
     gls_status (*onnx)(gls_problem *p, const gls_real *w, struct gls_onnx *to, const char *input, const char **output);
+    /* Takes another precision than GLS_PRECISION_REAL, before the first point or evaluation; NULL: there is none. */
+    gls_status (*set_precision)(gls_problem *p, gls_precision precision);
 };
 
 struct gls_problem {
@@ -336,6 +353,7 @@ struct gls_problem {
     bool oracle_exact;                     /* answers GLS_WANT_ORACLE exactly */
     bool hessian_exact;                    /* answers GLS_WANT_HESSIAN in closed form */
     bool grows;                            /* answers GLS_WANT_NEXT */
+    gls_precision precision;               /* gls_problem_set_precision writes it */
     bool shortens;                         /* padding behind the longest row of a slice costs nothing */
 };
 GLS_API gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *type, const void *options,

@@ -34,6 +34,11 @@ static gls_status difference(gls_pass *pass, const gls_pass_request *request, co
 /* With h |v| = cube root of the rounding unit times (1 + |w|) truncation and rounding are of one size. Half that width
  * tells whether the gradient is smooth at all in between: across a kink the two disagree. */
 static gls_status differences(gls_pass *pass, gls_pass_request *request, const gls_real *v, gls_pass_result *result) {
+    if (pass->problem->precision != GLS_PRECISION_REAL)
+        return gls_fail(pass->ctx, GLS_ERR_UNSUPPORTED,
+                        "Hessian products of '%s' are differences of gradients, for which bf16 is too coarse: compute "
+                        "in float (plan.precision)",
+                        pass->problem->type->member.name);
     int64_t d = pass->size;
     if (!pass->difference) pass->difference = gls_alloc(pass->ctx, 3 * d, sizeof(gls_real));
     if (!pass->difference) return GLS_ERR_MEMORY;

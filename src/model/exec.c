@@ -128,19 +128,24 @@ void gls_exec_destroy(gls_exec *x) {
     gls_free(x->ctx, x);
 }
 
+static void read_weights(gls_exec *x, const gls_point *point) {
+    const gls_network_point *prepared = gls_point_prepared(point);
+    const gls_network_weights *of = x->plan->storage == GLS_STORAGE_REAL ? &prepared->full : &prepared->rounded;
+    x->w = of->w;
+    x->packed = of->packed;
+}
+
 void gls_exec_begin(gls_exec *x, const gls_evaluate_args *args) {
     x->args = args;
     x->rows = args->rows->rows;
-    x->w = gls_point_w(args->point);
-    x->packed = gls_point_prepared(args->point);
+    read_weights(x, args->point);
     for (int i = 0; i < x->graph->nodes; i++)
         if (x->plan->value[i] < 0) x->value[i] = (gls_real *)args->rows->x; /* read only: the data's own */
     for (int u = 0; u < x->graph->uses; u++) x->summed[u] = false;
     if (!gls_exec_tangents(x)) return;
     x->tangent->args = args;
     x->tangent->rows = x->rows;
-    x->tangent->w = gls_point_w(args->direction);
-    x->tangent->packed = gls_point_prepared(args->direction);
+    read_weights(x->tangent, args->direction);
 }
 
 /* ---- calls ---- */
@@ -156,14 +161,10 @@ typedef struct span {
     bool backward;
 } span;
 
-static span begin(gls_exec *x, int i, bool backward) {
-    span s = {x->seconds ? gls_exec_clock() : 0, backward};
-    if (x->plan->storage == GLS_STORAGE_REAL) return s;
-    if (backward)
-        gls_storage_stage_backward(x, i);
-    else
-        gls_storage_stage_forward(x, i);
-    return s;
+static gls_status begin(gls_exec *x, int i, bool backward, span *s) {
+    *s = (span){x->seconds ? gls_exec_clock() : 0, backward};
+    if (x->plan->storage == GLS_STORAGE_REAL) return GLS_OK;
+    return backward ? gls_storage_stage_backward(x, i) : gls_storage_stage_forward(x, i);
 }
 
 static gls_status end(gls_exec *x, int i, span s, gls_status status) {
@@ -190,7 +191,8 @@ static gls_status forward_tangent(gls_exec *t, int i) {
 
 gls_status gls_exec_forward(gls_exec *x, int i) {
     if (runs_nothing(x, i)) return GLS_OK;
-    span s = begin(x, i, false);
+    span s;
+    GLS_TRY(begin(x, i, false, &s));
     gls_status status = gls_exec_node(x, i)->impl->forward(x, i);
     if (status == GLS_OK && gls_exec_tangents(x)) status = forward_tangent(x->tangent, i);
     return end(x, i, s, status);
@@ -198,7 +200,8 @@ gls_status gls_exec_forward(gls_exec *x, int i) {
 
 gls_status gls_exec_forward_partial(gls_exec *x, int i, double *partial) {
     const gls_op_coupling *op = gls_exec_node(x, i)->op->coupling;
-    span s = begin(x, i, false);
+    span s;
+    GLS_TRY(begin(x, i, false, &s));
     gls_status status = op->forward_partial(x, i, partial);
     if (status == GLS_OK && gls_exec_tangents(x))
         status = op->forward_tangent_partial(x->tangent, i, partial + sums(x, i));
@@ -207,7 +210,8 @@ gls_status gls_exec_forward_partial(gls_exec *x, int i, double *partial) {
 
 gls_status gls_exec_forward_reduced(gls_exec *x, int i, const double *reduced) {
     const gls_op_coupling *op = gls_exec_node(x, i)->op->coupling;
-    span s = begin(x, i, false);
+    span s;
+    GLS_TRY(begin(x, i, false, &s));
     gls_status status = op->forward_reduced(x, i, reduced);
     if (status == GLS_OK && gls_exec_tangents(x))
         status = op->forward_tangent_reduced(x->tangent, i, reduced + sums(x, i));
@@ -240,7 +244,8 @@ static gls_status backward_tangent(gls_exec *t, int i) {
 gls_status gls_exec_backward(gls_exec *x, int i) {
     const gls_op_impl *impl = gls_exec_node(x, i)->impl;
     if (!reached(x, i) || !impl->backward) return GLS_OK;
-    span s = begin(x, i, true);
+    span s;
+    GLS_TRY(begin(x, i, true, &s));
     gls_status status = runs_nothing(x, i) ? gls_exec_pass_grad(x, i) : impl->backward(x, i);
     if (status == GLS_OK && gls_exec_tangents(x)) status = backward_tangent(x->tangent, i);
     return end(x, i, s, status);
@@ -249,7 +254,8 @@ gls_status gls_exec_backward(gls_exec *x, int i) {
 gls_status gls_exec_backward_partial(gls_exec *x, int i, double *partial) {
     const gls_op_coupling *op = gls_exec_node(x, i)->op->coupling;
     if (!reached(x, i)) return GLS_OK;
-    span s = begin(x, i, true);
+    span s;
+    GLS_TRY(begin(x, i, true, &s));
     gls_status status = op->backward_partial(x, i, partial);
     if (status == GLS_OK && gls_exec_tangents(x))
         status = op->backward_tangent_partial(x->tangent, i, partial + sums(x, i));
@@ -259,7 +265,8 @@ gls_status gls_exec_backward_partial(gls_exec *x, int i, double *partial) {
 gls_status gls_exec_backward_reduced(gls_exec *x, int i, const double *reduced) {
     const gls_op_coupling *op = gls_exec_node(x, i)->op->coupling;
     if (!reached(x, i)) return GLS_OK;
-    span s = begin(x, i, true);
+    span s;
+    GLS_TRY(begin(x, i, true, &s));
     gls_status status = op->backward_reduced(x, i, reduced);
     if (status == GLS_OK && gls_exec_tangents(x))
         status = op->backward_tangent_reduced(x->tangent, i, reduced, reduced + sums(x, i));
@@ -285,6 +292,10 @@ const gls_real *gls_exec_sum(const gls_exec *x, const gls_use *use) {
 
 /* ---- fused activations ---- */
 
+void gls_exec_round(const gls_exec *x, gls_real *v, int64_t n) {
+    if (x->plan->storage != GLS_STORAGE_REAL) gls_storage_round(v, n);
+}
+
 /* The slope is that at the output's value, whatever v is. */
 static void through_activation(const gls_exec *x, int i, gls_real *v) {
     const gls_node *node = gls_exec_node(x, i);
@@ -293,7 +304,9 @@ static void through_activation(const gls_exec *x, int i, gls_real *v) {
 }
 
 void gls_exec_activation_backward(gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
     through_activation(x, i, gls_exec_grad(x, i));
+    if (node->activation && node->slope != 0) gls_exec_round(x, gls_exec_grad(x, i), gls_exec_size(x, i));
 }
 
 void gls_exec_activation_tangent(gls_exec *t, int i) {

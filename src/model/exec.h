@@ -27,7 +27,7 @@ typedef struct gls_exec {
     gls_memory_plan *plan;
     const gls_evaluate_args *args;
     int64_t rows;             /* of the present slice, at most plan->max_rows */
-    const gls_real *w;        /* [d] */
+    const gls_real *w;        /* [d]; operands of products are rounded where they are to be */
     void *const *packed;      /* [nodes] prepared weights, NULL entries */
     gls_real **value, **grad; /* [nodes], NULL where not kept, or narrow and not staged */
     void **aux;               /* [nodes] */
@@ -43,6 +43,7 @@ typedef struct gls_exec {
     gls_exec_lengths *shorter;                   /* executions for shorter rows, else NULL */
     bool *summed;                                /* [uses] plan->sum has the gradient of the present slice */
     bool borrows;                                /* memory is another execution's */
+    struct gls_storage_room *room;               /* of the wide copies of the present call, else NULL */
     int staged;
     gls_storage_staged stage[GLS_MOST_STAGED];
 } gls_exec;
@@ -148,6 +149,8 @@ void gls_exec_activation_tangent(gls_exec *t, int node);
 /* Backward of a node whose gradient is its first input's as well. Where both are the same memory there is nothing to
  * do, unless the input has other readers. */
 gls_status gls_exec_pass_grad(gls_exec *x, int node);
+/* For what an op makes and multiplies before its call ends, [n] in place: to what it would be stored as. */
+void gls_exec_round(const gls_exec *x, gls_real *v, int64_t n);
 /* For uses: where the views of inputs and of gradients are read. */
 static inline const gls_exec *gls_exec_inputs(const gls_exec *x) {
     return x->inputs_of ? x->inputs_of : x;

@@ -76,6 +76,7 @@ static gls_status describe(gls_problem *p, const gls_graph *g, int64_t bn_group)
 
 static gls_status estimate_cost(gls_network *net) {
     const gls_graph *g = net->graph;
+    net->work = 0;
     for (int i = 0; i < g->nodes; i++)
         if (g->node[i].op->work) net->work += g->node[i].op->work(&g->node[i]);
     enum { ROWS = 16 }; /* enough that what does not grow with rows hardly counts */
@@ -90,6 +91,7 @@ static gls_status create(gls_problem *p, const void *options) {
     gls_network *net = p->self;
     const gls_family *family = (const gls_family *)p->type;
     net->problem = p;
+    GLS_TRY(gls_storage_rooms_create(p->ctx, &net->rooms));
     if (p->data.target == GLS_TARGET_NONE)
         return gls_fail(p->ctx, GLS_ERR_ARGUMENT, "'%s' needs data with targets, and these have none",
                         p->type->member.name);
@@ -120,6 +122,7 @@ gls_status gls_network_create(gls_problem *p, const void *options, const gls_dat
 void gls_network_destroy(gls_problem *p) {
     gls_network *net = p->self;
     gls_network_lengths_destroy(net);
+    gls_storage_rooms_destroy(&net->rooms);
     gls_graph_destroy(net->graph);
     gls_free(p->ctx, net->tile);
     gls_free(p->ctx, net->seconds);
@@ -141,59 +144,17 @@ void gls_network_cost(gls_problem *p, double *multiply_adds, double *bytes) {
     *bytes = net->row_bytes;
 }
 
+gls_status gls_network_set_precision(gls_problem *p, gls_precision precision) {
+    gls_network *net = p->self;
+    net->storage = precision == GLS_PRECISION_BF16 ? GLS_STORAGE_BF16 : GLS_STORAGE_REAL;
+    return estimate_cost(net);
+}
+
 void gls_network_advance(gls_problem *p, const double *summary, gls_real *state) {
     const gls_graph *g = ((const gls_network *)p->self)->graph;
     for (int i = 0; i < g->nodes; i++)
         if (g->node[i].op->coupling && g->node[i].op->coupling->advance)
             g->node[i].op->coupling->advance(&g->node[i], summary, state);
-}
-
-/* ---- points: weights packed for their implementations ---- */
-
-void gls_network_point_destroy(gls_problem *p, void *prepared) {
-    const gls_graph *g = ((gls_network *)p->self)->graph;
-    void **packed = prepared;
-    if (!packed) return;
-    for (int i = 0; i < g->nodes; i++) gls_free(p->ctx, packed[i]);
-    gls_free(p->ctx, packed);
-}
-
-gls_status gls_network_point_create(gls_problem *p, void **prepared) {
-    const gls_graph *g = ((gls_network *)p->self)->graph;
-    void **packed = gls_alloc(p->ctx, g->nodes, sizeof *packed);
-    if (!packed) return GLS_ERR_MEMORY;
-    for (int i = 0; i < g->nodes; i++) {
-        const gls_node *node = &g->node[i];
-        if (!node->impl->pack) continue;
-        packed[i] = gls_alloc(p->ctx, node->impl->pack_bytes(node), 1);
-        if (!packed[i]) {
-            gls_network_point_destroy(p, packed);
-            return GLS_ERR_MEMORY;
-        }
-    }
-    *prepared = packed;
-    return GLS_OK;
-}
-
-typedef struct pack_job {
-    const gls_graph *g;
-    void **packed;
-    const gls_real *w;
-} pack_job;
-
-static gls_status pack_task(void *user, int64_t task, int worker) {
-    (void)worker;
-    const pack_job *job = user;
-    const gls_node *node = &job->g->node[task];
-    return node->impl->pack ? node->impl->pack(job->g, node, job->w, job->packed[task]) : GLS_OK;
-}
-
-gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real *w) {
-    const gls_graph *g = ((gls_network *)p->self)->graph;
-    pack_job job = {g, prepared, w};
-    bool packs = false;
-    for (int i = 0; i < g->nodes; i++) packs |= g->node[i].impl->pack != NULL;
-    return packs ? gls_parallel(p->ctx, g->nodes, pack_task, &job) : GLS_OK;
 }
 
 /* ---- evaluations ---- */
@@ -274,6 +235,7 @@ gls_status gls_network_forward(gls_problem *p, void *self, const gls_evaluate_ar
     if (stage > x->plan->coupled) return GLS_OK; /* evaluation mode couples nothing */
     if (stage == 0) {
         GLS_TRY(check_rows(p, self, args));
+        GLS_TRY(gls_network_point_check(x, args->point));
         x = gls_exec_choose(self, args);
         gls_exec_begin(x, gls_exec_present_args(self, args));
     }
@@ -380,7 +342,7 @@ gls_status gls_network_gradient(gls_problem *p, void *self, const gls_evaluate_a
     gls_exec *x = gls_exec_present(self);
     (void)p;
     int threads = gls_omp_one();
-    gls_status status = GLS_OK;
+    gls_status status = gls_storage_take(x);
     for (int u = 0; u < x->graph->uses && status == GLS_OK; u++) {
         const gls_use *use = &x->graph->use[u];
         if (tiled(x->graph, use)) continue;
@@ -388,6 +350,7 @@ gls_status gls_network_gradient(gls_problem *p, void *self, const gls_evaluate_a
         status = ask_use(x, use, product, weights, 0, -1, gls_sink_block(sink, use->block));
         if (x->seconds) x->seconds[use->node * GLS_EXEC_TIMES + 2] += gls_exec_clock() - start;
     }
+    gls_storage_give(x);
     gls_omp_restore(threads);
     return status;
 }
@@ -443,13 +406,14 @@ gls_status gls_network_norms(gls_problem *p, void *self, const gls_evaluate_args
     const gls_graph *g = x->graph;
     for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
     int threads = gls_omp_one();
-    gls_status status = GLS_OK;
+    gls_status status = gls_storage_take(x);
     for (int u = 0; u < g->uses && status == GLS_OK; u++) {
         const gls_use *use = &g->use[u];
         status = use->kind->norms(x, use, partition, out);
         for (int v = 0; v < u && status == GLS_OK; v++)
             if (g->use[v].block == use->block) status = gls_factors_cross(x, &g->use[v], use, partition, out);
     }
+    gls_storage_give(x);
     gls_omp_restore(threads);
     for (int64_t k = 0; k < partition->groups; k++) out[k] = out[k] < 0 ? 0 : out[k];
     return status;
@@ -462,11 +426,12 @@ gls_status gls_network_inner(gls_problem *p, void *self, const gls_evaluate_args
     gls_exec *x = gls_exec_present(self);
     for (int64_t k = 0; k < partition->groups; k++) out[k] = 0;
     int threads = gls_omp_one();
-    gls_status status = GLS_OK;
+    gls_status status = gls_storage_take(x);
     for (int u = 0; u < x->graph->uses && status == GLS_OK; u++) {
         const gls_use *use = &x->graph->use[u];
         status = use->kind->inner(x, use, partition, v, out);
     }
+    gls_storage_give(x);
     gls_omp_restore(threads);
     return status;
 }

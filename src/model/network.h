@@ -7,6 +7,7 @@
 #include "base/table.h"
 #include "model/exec.h"
 #include "model/graph.h"
+#include "model/storage.h"
 
 /* Rows [begin, end) of a tiled block's first axis. */
 typedef struct gls_tile {
@@ -14,6 +15,18 @@ typedef struct gls_tile {
 } gls_tile;
 
 typedef struct gls_network_lengths gls_network_lengths;
+
+/* What ops read of weights: w, and what their implementations packed of it. */
+typedef struct gls_network_weights {
+    const gls_real *w; /* [d] */
+    void **packed;     /* [nodes], NULL entries */
+} gls_network_weights;
+
+/* A point of a network. rounded: the same with the operands of products as bf16, where the problem computes in that. */
+typedef struct gls_network_point {
+    gls_network_weights full, rounded;
+    gls_real *copy; /* [d] rounded.w */
+} gls_network_point;
 
 struct gls_network {
     gls_problem *problem;
@@ -23,8 +36,9 @@ struct gls_network {
     int64_t tiles;
     double work, row_bytes; /* the static cost model's figures for one row */
     gls_storage storage;    /* of activations in evaluations made from now on */
-    bool profile;           /* evaluations made while this is set take the time of every node */
-    double *seconds;        /* [nodes, 3] forward, backward, parameters' gradients; summed over evaluations destroyed */
+    gls_storage_rooms rooms;
+    bool profile;    /* evaluations made while this is set take the time of every node */
+    double *seconds; /* [nodes, 3] forward, backward, parameters' gradients; summed over evaluations destroyed */
 };
 
 /* A family: a problem type and how its graph is built. Its options begin with gls_family_options. */
@@ -77,6 +91,8 @@ gls_status gls_network_initialize_state(gls_problem *p, gls_real *state);
 gls_status gls_network_point_create(gls_problem *p, void **prepared);
 void gls_network_point_destroy(gls_problem *p, void *prepared);
 gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real *w);
+/* GLS_ERR_ARGUMENT where the point was made before the problem's precision was set. */
+gls_status gls_network_point_check(const gls_exec *x, const gls_point *point);
 gls_status gls_network_evaluation_create(gls_problem *p, int64_t max_rows, unsigned want, gls_mode mode, void **self);
 gls_status gls_network_evaluation_reserve(gls_problem *p, void *self, int64_t rows);
 void gls_network_evaluation_destroy(gls_problem *p, void *self);
@@ -104,6 +120,7 @@ void gls_network_cost(gls_problem *p, double *multiply_adds, double *bytes);
 gls_status gls_network_onnx(gls_problem *p, const gls_real *w, struct gls_onnx *to, const char *input,
                             const char **output);
 void gls_network_advance(gls_problem *p, const double *summary, gls_real *state);
+gls_status gls_network_set_precision(gls_problem *p, gls_precision precision);
 
 /* The verbs of a family's problem type. */
 #define GLS_NETWORK_VERBS                                                                                          \
@@ -116,7 +133,8 @@ void gls_network_advance(gls_problem *p, const double *summary, gls_real *state)
     .scores = gls_network_scores, .more = gls_network_more, .outputs = gls_network_outputs,                        \
     .gradient = gls_network_gradient, .tiles = gls_network_tiles, .gradient_tile = gls_network_gradient_tile,      \
     .tile_range = gls_network_tile_range, .norms = gls_network_norms, .inner = gls_network_inner,                  \
-    .cost = gls_network_cost, .advance = gls_network_advance, .onnx = gls_network_onnx
+    .cost = gls_network_cost, .advance = gls_network_advance, .onnx = gls_network_onnx,                            \
+    .set_precision = gls_network_set_precision
 
 /* Ends a family's graph with the loss that options and data call for, on the outputs of `node`. */
 int gls_family_loss(gls_graph *graph, const gls_family_options *options, int node);

@@ -117,14 +117,21 @@ static void live(buffer *b, int time) {
     if (time > b->death) b->death = time;
 }
 
-/* All but the network's input and its outputs may be stored narrow: the batch's own reals are not ours, and losses,
- * scores and answers are made of full outputs. */
+/* Whether node 0 has a buffer: sparse rows are written out, and reals that are to be narrow are a copy of the batch's.
+ */
+static bool owns_input(const planner *p) {
+    const gls_data_info *data = p->g->data;
+    return data && !data->vocabulary && (data->sparse || p->plan->storage != GLS_STORAGE_REAL);
+}
+
+/* All but the network's outputs are stored narrow: losses, scores and answers are made of full ones. Tokens are no
+ * reals. */
 static void storage(planner *p) {
     int output = p->value_root[p->g->output], loss = p->value_root[p->g->loss];
     bool narrow = p->plan->storage != GLS_STORAGE_REAL;
     for (int i = 0; i < p->n; i++) {
         int root = p->value_root[i];
-        p->plan->narrow_value[i] = narrow && root != 0 && root != output && root != loss;
+        p->plan->narrow_value[i] = narrow && (root != 0 || owns_input(p)) && root != output && root != loss;
         p->plan->narrow_grad[i] = narrow && p->grad_root[i] >= 0;
     }
 }
@@ -138,8 +145,7 @@ static int64_t bytes_of(const planner *p, const gls_node *node, bool narrow) {
 static void node_lifetimes(planner *p, int i) {
     const gls_node *node = &p->g->node[i];
     buffer *value = &p->buffers[p->value_root[i]];
-    if (p->value_root[i] == i && (i > 0 || (p->g->data && p->g->data->sparse)))
-        value->bytes = bytes_of(p, node, p->plan->narrow_value[i]);
+    if (p->value_root[i] == i && (i > 0 || owns_input(p))) value->bytes = bytes_of(p, node, p->plan->narrow_value[i]);
     live(value, i);
     if (keeps_output(p, i)) live(value, backward_time(p, i));
     for (int k = 0; k < node->inputs; k++) {
@@ -215,11 +221,11 @@ static int64_t wide(const planner *p, int node, const bool *narrow) {
     return narrow[node] ? (p->plan->max_rows * gls_extent_size(p->g->node[node].out) + 15) & ~(int64_t)15 : 0;
 }
 
-/* Wide copies of all narrow buffers that one call of a node's forward or backward touches: gls_storage_stage_forward
- * and gls_storage_stage_backward. */
-static int64_t stage_bytes(const planner *p) {
+/* Wide copies of all narrow buffers that one call of a node's forward or backward touches (gls_storage_stage_forward,
+ * gls_storage_stage_backward), or a question about a use. */
+static int64_t wide_reals(const planner *p) {
     int64_t most = 0;
-    for (int i = 1; i < p->n; i++) {
+    for (int i = 0; i < p->n; i++) {
         const gls_node *node = &p->g->node[i];
         const bool *value = p->plan->narrow_value, *grad = p->plan->narrow_grad;
         int64_t forward = wide(p, i, value), backward = wide(p, i, grad);
@@ -232,7 +238,12 @@ static int64_t stage_bytes(const planner *p) {
         if (forward > most) most = forward;
         if (p->plan->backward && backward > most) most = backward;
     }
-    return most * (int64_t)sizeof(gls_real);
+    for (int u = 0; u < p->g->uses && p->plan->backward; u++) {
+        const gls_use *use = &p->g->use[u];
+        int64_t reals = use->kind->wide ? use->kind->wide(p->g, p->plan, use) : 0;
+        if (reals > most) most = reals;
+    }
+    return most;
 }
 
 static int64_t op_scratch(const planner *p) {
@@ -279,9 +290,9 @@ static void offsets(planner *p) {
         plan->aux[i] = aux > 0 ? take(plan, aux) : -1;
         if (couples(p, i)) plan->coupling[plan->coupled++] = i;
     }
-    /* A call has its scratch and wide copies; questions come after all calls, and use that place again. */
+    /* A call has its scratch; questions come after all calls, and use that place again. */
     plan->scratch = take(plan, op_scratch(p));
-    plan->stage = take(plan, stage_bytes(p));
+    plan->wide = wide_reals(p);
     int64_t calls = plan->bytes - plan->scratch, questions = use_scratch(p);
     if (questions > calls) take(plan, questions - calls);
 }
@@ -341,10 +352,11 @@ gls_status gls_memory_plan_create(const gls_graph *g, int64_t max_rows, unsigned
     if (!plan) return GLS_ERR_MEMORY;
     *out = plan;
     bool tangents = (want & GLS_WANT_HESSIAN) != 0, kept = tangents || (want & GLS_WANT_NEXT);
+    bool predicts = mode == GLS_MODE_EVALUATE && !gls_want_backward(want);
     *plan = (gls_memory_plan){.max_rows = max_rows,
                               .want = want,
                               .mode = mode,
-                              .storage = kept ? GLS_STORAGE_REAL : storage_of,
+                              .storage = kept || predicts ? GLS_STORAGE_REAL : storage_of,
                               .backward = gls_want_backward(want),
                               .tangents = tangents,
                               .kept = kept};

@@ -4,8 +4,8 @@
 
 #include "model/graph.h"
 
-/* How activations and their gradients are stored between ops. Ops, uses and what they leave in aux stay gls_real and
- * double; so do the network's input, its outputs and all parameters. */
+/* How activations and their gradients are stored between ops, and weights where ops multiply by them. Ops, uses and
+ * what they leave in aux stay gls_real and double; so do the network's outputs and all parameters. */
 typedef enum gls_storage {
     GLS_STORAGE_REAL,
     GLS_STORAGE_BF16 /* the upper half of a float, rounded to the nearest, ties to even */
@@ -23,8 +23,9 @@ typedef struct gls_memory_plan {
     bool *narrow_value, *narrow_grad; /* [nodes] stored in plan->storage rather than as reals */
     bool *adds;                       /* [nodes, inputs] */
     bool loss_in_place;               /* the loss's input is its gradient's memory: GLS_OP_GRAD_OVER_INPUT */
-    int64_t scratch, stage;           /* byte offsets; stage: wide copies of narrow buffers during a call */
+    int64_t scratch;                  /* byte offset */
     int64_t bytes;                    /* of the whole */
+    int64_t wide;                     /* reals of a call's copies of narrow buffers, most of all calls; not in bytes */
     int coupled;                      /* coupling ops at which slices exchange sums in this mode */
     int *coupling;                    /* [coupled] their nodes, in order */
     int64_t *sum;                     /* [uses] of what norms leave for gradients, -1: nothing */

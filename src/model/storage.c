@@ -3,7 +3,9 @@
 #include "model/storage.h"
 
 #include "base/bf16.h"
+#include "base/context.h"
 #include "base/kernels.h"
+#include "model/network.h"
 #include "model/op.h"
 
 GLS_SIMD void gls_storage_widen(gls_real *to, const void *stored, int64_t n) {
@@ -16,44 +18,117 @@ GLS_SIMD void gls_storage_narrow(void *stored, const gls_real *from, int64_t n) 
     for (int64_t i = 0; i < n; i++) to[i] = gls_bf16_narrow((float)from[i]);
 }
 
-static gls_real *stage(gls_exec *x, int64_t offset, int64_t count, bool written) {
+GLS_SIMD void gls_storage_round(gls_real *v, int64_t n) {
+    for (int64_t i = 0; i < n; i++) v[i] = gls_bf16_widen(gls_bf16_narrow((float)v[i]));
+}
+
+/* ---- room for wide copies ---- */
+
+/* One call's: in the list while no call has it. */
+struct gls_storage_room {
+    _Alignas(64) struct gls_storage_room *next;
+    int64_t reals;
+    _Alignas(64) gls_real wide[];
+};
+
+gls_status gls_storage_rooms_create(gls_context *ctx, gls_storage_rooms *rooms) {
+    if (pthread_mutex_init(&rooms->lock, NULL)) return gls_fail(ctx, GLS_ERR_MEMORY, "no memory for a lock");
+    rooms->ctx = ctx;
+    return GLS_OK;
+}
+
+void gls_storage_rooms_destroy(gls_storage_rooms *rooms) {
+    if (!rooms->ctx) return;
+    while (rooms->first) {
+        gls_storage_room *next = rooms->first->next;
+        gls_free(rooms->ctx, rooms->first);
+        rooms->first = next;
+    }
+    pthread_mutex_destroy(&rooms->lock);
+}
+
+/* There are as many as calls that were ever at work at once. */
+gls_status gls_storage_take(gls_exec *x) {
+    gls_storage_rooms *rooms = &x->net->rooms;
+    if (x->plan->storage == GLS_STORAGE_REAL) return GLS_OK;
+    pthread_mutex_lock(&rooms->lock);
+    gls_storage_room *room = rooms->first;
+    if (room) rooms->first = room->next;
+    pthread_mutex_unlock(&rooms->lock);
+    if (room && room->reals < x->plan->wide) {
+        gls_free(x->ctx, room);
+        room = NULL;
+    }
+    if (!room) {
+        room = gls_alloc(x->ctx, (int64_t)sizeof *room + x->plan->wide * (int64_t)sizeof *room->wide, 1);
+        if (!room) return GLS_ERR_MEMORY;
+        room->reals = x->plan->wide;
+    }
+    x->room = room;
+    return GLS_OK;
+}
+
+void gls_storage_give(gls_exec *x) {
+    gls_storage_rooms *rooms = &x->net->rooms;
+    if (!x->room) return;
+    pthread_mutex_lock(&rooms->lock);
+    x->room->next = rooms->first;
+    rooms->first = x->room;
+    pthread_mutex_unlock(&rooms->lock);
+    x->room = NULL;
+}
+
+gls_real *gls_storage_wide(const gls_exec *x) {
+    return x->room->wide;
+}
+
+/* ---- around a call ---- */
+
+/* What a call does with a buffer. A buffer that it only writes is not read. */
+enum { READS = 1, WRITES = 2 };
+
+static gls_real *stage(gls_exec *x, int64_t offset, int64_t count, unsigned how) {
     void *stored = x->memory + offset; /* copies begin at multiples of 16 reals, at least 64 bytes */
-    gls_real *wide = (gls_real *)(x->memory + x->plan->stage);
+    gls_real *wide = x->room->wide;
     for (int k = 0; k < x->staged; k++) {
         gls_storage_staged *s = &x->stage[k];
         wide = s->wide + ((s->count + 15) & ~(int64_t)15);
         if (s->stored != stored) continue;
-        s->written |= written;
+        s->written |= (how & WRITES) != 0;
         return s->wide;
     }
-    gls_storage_widen(wide, stored, count);
-    x->stage[x->staged++] = (gls_storage_staged){stored, wide, count, written};
+    if (how & READS) gls_storage_widen(wide, stored, count);
+    x->stage[x->staged++] = (gls_storage_staged){stored, wide, count, (how & WRITES) != 0};
     return wide;
 }
 
-static void stage_value(gls_exec *x, int node, bool written) {
-    if (x->plan->narrow_value[node]) x->value[node] = stage(x, x->plan->value[node], gls_exec_size(x, node), written);
+static void stage_value(gls_exec *x, int node, unsigned how) {
+    if (x->plan->narrow_value[node]) x->value[node] = stage(x, x->plan->value[node], gls_exec_size(x, node), how);
 }
 
-static void stage_grad(gls_exec *x, int node) {
-    if (x->plan->narrow_grad[node]) x->grad[node] = stage(x, x->plan->grad[node], gls_exec_size(x, node), true);
+static void stage_grad(gls_exec *x, int node, unsigned how) {
+    if (x->plan->narrow_grad[node]) x->grad[node] = stage(x, x->plan->grad[node], gls_exec_size(x, node), how);
 }
 
-void gls_storage_stage_forward(gls_exec *x, int i) {
+gls_status gls_storage_stage_forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    for (int k = 0; k < node->inputs; k++) stage_value(x, node->input[k], false);
-    stage_value(x, i, true);
+    GLS_TRY(gls_storage_take(x));
+    for (int k = 0; k < node->inputs; k++) stage_value(x, node->input[k], READS);
+    stage_value(x, i, WRITES);
+    return GLS_OK;
 }
 
 /* What is not written is handed back as it was: a gradient that this half of a coupled op leaves alone. */
-void gls_storage_stage_backward(gls_exec *x, int i) {
+gls_status gls_storage_stage_backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    if (gls_node_keeps_output(node)) stage_value(x, i, false);
-    stage_grad(x, i);
+    GLS_TRY(gls_storage_take(x));
+    if (gls_node_keeps_output(node)) stage_value(x, i, READS);
+    stage_grad(x, i, READS | WRITES);
     for (int k = 0; k < node->inputs; k++) {
-        if (node->op->flags & GLS_OP_KEEPS_INPUT) stage_value(x, node->input[k], false);
-        stage_grad(x, node->input[k]);
+        if (node->op->flags & GLS_OP_KEEPS_INPUT) stage_value(x, node->input[k], READS);
+        stage_grad(x, node->input[k], gls_exec_adds(x, i, k) ? READS | WRITES : WRITES);
     }
+    return GLS_OK;
 }
 
 /* The pointers go too: an op that reads what it does not declare would read what another one has written since. */
@@ -67,6 +142,7 @@ void gls_storage_unstage(gls_exec *x, int i) {
     for (int k = 0; k < x->staged; k++)
         if (x->stage[k].written) gls_storage_narrow(x->stage[k].stored, x->stage[k].wide, x->stage[k].count);
     x->staged = 0;
+    gls_storage_give(x);
     unstage_node(x, i);
     for (int k = 0; k < node->inputs; k++) unstage_node(x, node->input[k]);
 }

@@ -10,6 +10,7 @@ struct gls_factors;
 typedef struct gls_use_kind {
     const char *name;
     bool views_input; /* reads use->input */
+    bool product;     /* the block is an operand of products, which may be in bf16 */
     /* g [block] += sum of weights[row] times row's gradient; weights NULL: all 1. */
     gls_status (*gradient)(gls_exec *x, const gls_use *use, const double *weights, gls_real *g);
     /* The same for rows [begin, end) of the block's first axis, for tiled blocks; g is the whole block. NULL: never
@@ -31,6 +32,8 @@ typedef struct gls_use_kind {
     /* With GLS_WANT_SHARED: reals of the sum of all rows' gradients, which norms leave on their
      * way, and gradient takes. NULL: none. */
     int64_t (*summed)(const gls_graph *graph, const gls_use *use);
+    /* Reals of its copies of narrow buffers, which lie in gls_storage_wide. NULL: none there. */
+    int64_t (*wide)(const gls_graph *graph, const gls_memory_plan *plan, const gls_use *use);
     /* Bytes of scratch for the questions that the plan is made for. */
     int64_t (*scratch)(const gls_graph *graph, const gls_memory_plan *plan, const gls_use *use);
 } gls_use_kind;

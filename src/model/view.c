@@ -20,7 +20,8 @@ static void add_head(gls_printout *lines, const gls_problem *p) {
     gls_printout_add(lines, "%s: %s\n  %lld parameters, ", p->type->member.name, p->type->member.help,
                      (long long)gls_layout_size(p->layout));
     if (p->outputs) gls_printout_add(lines, "%lld output%s, ", (long long)p->outputs, p->outputs == 1 ? "" : "s");
-    gls_printout_add(lines, "%s\n", coupling_of(p, text));
+    gls_printout_add(lines, "%s%s\n", coupling_of(p, text),
+                     p->precision == GLS_PRECISION_BF16 ? ", gradients in bf16 (emulated)" : "");
 }
 
 /* A node's own parameters are the blocks "NODE.suffix"; tied ones belong to the node that has them. */

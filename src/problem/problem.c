@@ -119,6 +119,26 @@ gls_status gls_problem_initialize(gls_problem *problem, uint64_t seed, gls_real 
     return problem->type->initialize ? problem->type->initialize(problem, seed, w) : GLS_OK;
 }
 
+gls_status gls_problem_set_precision(gls_problem *problem, gls_precision precision, bool emulate) {
+    GLS_GIVEN(NULL, problem);
+    const char *name = problem->type->member.name;
+    if (precision == problem->precision) return GLS_OK;
+    if (precision != GLS_PRECISION_BF16)
+        return gls_fail(problem->ctx, GLS_ERR_ARGUMENT, "the precision of '%s' was set before", name);
+    if (sizeof(gls_real) != sizeof(float))
+        return gls_fail(problem->ctx, GLS_ERR_UNSUPPORTED, "bf16 is for single precision, and this library is double");
+    if (!problem->type->set_precision)
+        return gls_fail(problem->ctx, GLS_ERR_UNSUPPORTED, "'%s' computes in float alone: bf16 is for networks", name);
+    if (!emulate)
+        return gls_fail(
+            problem->ctx, GLS_ERR_UNSUPPORTED,
+            "bf16 would be emulated: operands are rounded and then multiplied in float, which saves memory of "
+            "activations but no time; set emulate (plan.emulate: true) to have that, or stay with float");
+    GLS_TRY(problem->type->set_precision(problem, precision));
+    problem->precision = precision;
+    return GLS_OK;
+}
+
 gls_status gls_problem_add_meet(gls_problem *problem, bool backward, int64_t doubles) {
     GLS_GIVEN(problem ? problem->ctx : NULL, problem);
     int64_t **meet = backward ? &problem->backward_meet : &problem->forward_meet;

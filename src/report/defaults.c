@@ -85,14 +85,19 @@ static bool is_default_item(gls_context *ctx, const json_t *config, const char *
     return equal;
 }
 
-/* What the plan chose is nobody's setting. */
+/* What the plan chose is nobody's setting; bf16 is one. */
+static bool is_planned(const char *key, const json_t *value) {
+    bool bf16 = strcmp(key, "plan.precision") == 0 && same(json_string_value(value), "bf16");
+    return strncmp(key, "plan.", 5) == 0 && !bf16;
+}
+
 gls_status gls_report_defaults(gls_context *ctx, json_t *run) {
     const char *key;
     json_t *config = json_object_get(run, "config"), *keys = json_object_get(run, "defaults"), *value;
     json_object_foreach(config, key, value) {
         const gls_option *row = row_of(ctx, config, key);
         bool ordinary = row && row->initial && same(json_string_value(value), row->initial);
-        if (!ordinary && strncmp(key, "plan.", 5) != 0 && !is_default_item(ctx, config, key)) continue;
+        if (!ordinary && !is_planned(key, value) && !is_default_item(ctx, config, key)) continue;
         if (json_array_append_new(keys, json_string(key)))
             return gls_fail(ctx, GLS_ERR_MEMORY, "report: out of memory");
     }

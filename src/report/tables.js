@@ -2,6 +2,8 @@
 // Tables of results and settings: bests within one data set, sweeps by their keys, seeds as mean and deviation.
 
 const figureOf = (run, key) => (run.result ? run.result[key] : null);
+// What the plan chose, not the user.
+const isPlanned = (key) => key.startsWith("plan.") && key !== "plan.precision";
 
 // Mean over the seeds of a group, and their standard deviation; null where a seed has no figure.
 function moments(group, key) {
@@ -107,7 +109,7 @@ const sweepKeys = (groups) => {
   const given = [...new Set(groups.flatMap((group) => Object.keys(group.set || {})))];
   if (given.length) return given;
   const configs = groups.map((group) => group.runs[0].config);
-  return [...new Set(configs.flatMap(Object.keys))].filter((key) => key !== "train.seed" && !key.startsWith("plan.") && new Set(configs.map((config) => config[key])).size > 1).sort();
+  return [...new Set(configs.flatMap(Object.keys))].filter((key) => key !== "train.seed" && !isPlanned(key) && new Set(configs.map((config) => config[key])).size > 1).sort();
 };
 const sweptValue = (group, key) => String((group.set && group.set[key] !== undefined ? group.set[key] : group.runs[0].config[key]) ?? "–");
 const lastPart = (key) => key.split(".").pop();
@@ -180,7 +182,7 @@ function differences(main) {
   const keys = [...new Set(runs.flatMap((run) => Object.keys(run.config)))].sort();
   const equal = (list, key) => new Set(list.map((run) => run.config[key])).size < 2;
   const first = columns.map((group) => group.runs[0]);
-  const differing = keys.filter((key) => key !== "train.seeds" && !key.startsWith("plan.") && !equal(first, key) && !(key === "train.seed" && columns.some((group) => group.runs.length > 1)));
+  const differing = keys.filter((key) => key !== "train.seeds" && !isPlanned(key) && !equal(first, key) && !(key === "train.seed" && columns.some((group) => group.runs.length > 1)));
   // A key that one run leaves at its default and another does not have follows from other keys.
   const said = (key) => first.some((run) => run.config[key] !== undefined && !run.defaults.includes(key));
   const setTable = (list) => plainTable([["setting"], ...columns.map((group) => [group.name])], list.map((key) => element("tr", {},

@@ -200,6 +200,7 @@ static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
             next_queries(&b, first, to);
             scores_of(x, i, &b, s, s + b.count * b.keys);
             for (int64_t q = 0; q < b.count; q++) softmax(&b, q, s + q * b.keys);
+            gls_exec_round(x, s, b.count * b.keys);
             to_queries(&b, 1, s, keys + b.value, out + b.output + first * b.out_step, b.out_step, false);
         }
     }
@@ -256,6 +257,7 @@ static void block_backward(const gls_exec *x, int i, const block *b, gradients d
     scores_of(x, i, b, p, room);
     products(b, 1, e + b->output, b->out_step, keys + b->value, false, dp);
     scores_backward(b, p, dp);
+    gls_exec_round(x, p, 2 * b->count * b->keys);
     to_keys(b, 1, p, e + out, b->out_step, d.keys + b->value);
     to_keys(b, b->scale, dp, in + query, b->query_step, d.keys + b->key);
     to_queries(b, b->scale, dp, keys + b->key, d.queries + query, b->query_step, true);

@@ -1,12 +1,15 @@
-/* input: one example as the data have it. Sparse rows are written out. */
+/* input: one example as the data have it. Sparse rows are written out; what is stored narrow is a copy. */
 #include <string.h>
 
 #include "model/op.h"
 
 static gls_status forward(gls_exec *x, int node) {
     const gls_batch *batch = x->args->rows;
-    if (!batch->row) return GLS_OK;
     gls_real *out = gls_exec_value(x, node);
+    if (!batch->row) {
+        if (batch->x && out != batch->x) memcpy(out, batch->x, (size_t)gls_exec_size(x, node) * sizeof *out);
+        return GLS_OK;
+    }
     memset(out, 0, (size_t)(x->rows * batch->features) * sizeof *out);
     for (int64_t r = 0; r < x->rows; r++)
         for (int64_t k = batch->row[r]; k < batch->row[r + 1]; k++)

@@ -147,6 +147,7 @@ void gls_op_lstm_drop_weights(gls_exec *x, int i) {
             gls_fill(factor, 1, size);
     }
     for (int64_t k = 0; k < size; k++) dropped[k] = factor[k] * u[k];
+    gls_exec_round(x, dropped, size);
 }
 
 /* ---- forward ---- */
@@ -233,8 +234,9 @@ static gls_status extend(gls_exec *x, int i, int64_t from, int64_t to) {
         if (before) recur(x, i, false, before, apart, u, gates + t * width, steps * width);
         for (int64_t r = 0; r < x->rows; r++) {
             int64_t at = r * steps + t;
-            if (!gls_op_lstm_rests(x, i, r, t))
-                step(gates + at * width, bias, gls_op_lstm_cells_before(x, i, r, t), h, cell + at * h, y + at * h);
+            if (gls_op_lstm_rests(x, i, r, t)) continue;
+            step(gates + at * width, bias, gls_op_lstm_cells_before(x, i, r, t), h, cell + at * h, y + at * h);
+            gls_exec_round(x, y + at * h, h);
         }
     }
     for (int64_t r = 0; gls_op_lstm_carried(x, i) && to == steps && r < x->rows; r++) {
@@ -294,6 +296,7 @@ static gls_status backward(gls_exec *x, int i) {
             else
                 step_backward(e + at * h, dh + r * h, gates + at * width, cell + at * h,
                               gls_op_lstm_cells_before(x, i, r, t), h, dz + at * span, dc + r * h);
+            gls_exec_round(x, dz + at * span, width);
         }
         if (t > 0) recur(x, i, true, dz + t * span, steps * span, u, dh, h);
         gls_op_lstm_part(x, i, t, dh);
@@ -325,7 +328,7 @@ const gls_op gls_op_lstm = {
     .blocks = GLS_OP_LSTM_BLOCKS,
     .inputs_min = 1,
     .inputs_max = 2,
-    .flags = GLS_OP_OWN_LAYOUT,
+    .flags = GLS_OP_OWN_LAYOUT | GLS_OP_KEEPS_INPUT, /* the cells that were carried */
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.setup = gls_op_keeps_positions, .pack_bytes = pack_bytes, .pack = pack, .scratch = scratch,
                             .forward = forward, .backward = backward, .forward_tangent = gls_op_lstm_forward_tangent,

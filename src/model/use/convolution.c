@@ -5,10 +5,11 @@
 #include "base/kernels.h"
 #include "model/conv.h"
 #include "model/dnnl.h"
+#include "model/storage.h"
 #include "model/use/factors.h"
 
-/* Scratch: what the implementation needs, a gradient being formed, a group's sum, a copy of scaled output gradients,
- * and a copy of the input where that is stored narrow. */
+/* Scratch: what the implementation needs, a gradient being formed, a group's sum, and a copy of output gradients, wide
+ * or scaled; elsewhere copies of narrow inputs. */
 typedef struct room {
     gls_conv_shape shape;
     int64_t used, own; /* reals of a gradient as the implementation forms it, and that rounded up */
@@ -36,9 +37,16 @@ static int64_t implementation_bytes(const gls_graph *g, const gls_use *use, cons
 
 static int64_t scratch(const gls_graph *g, const gls_memory_plan *plan, const gls_use *use) {
     room to = sizes(g, use);
-    int64_t rows = plan->max_rows, reals = 2 * to.own + rows * gls_extent_size(to.shape.out);
-    if (gls_memory_plan_narrow(plan, &use->input)) reals += (to.library ? rows : 1) * gls_extent_size(to.shape.in);
+    int64_t rows = plan->max_rows, reals = 2 * to.own;
+    if (!gls_memory_plan_narrow(plan, &use->grad)) reals += rows * gls_extent_size(to.shape.out);
     return implementation_bytes(g, use, &to, rows) + reals * (int64_t)sizeof(gls_real);
+}
+
+/* Output gradients, then inputs. */
+static int64_t wide(const gls_graph *g, const gls_memory_plan *plan, const gls_use *use) {
+    gls_conv_shape shape = gls_conv_shape_of(&g->node[use->node]);
+    bool narrow = gls_memory_plan_narrow(plan, &use->grad) || gls_memory_plan_narrow(plan, &use->input);
+    return narrow ? plan->max_rows * (gls_extent_size(shape.out) + gls_extent_size(shape.in)) : 0;
 }
 
 static room room_of(gls_exec *x, const gls_use *use) {
@@ -50,8 +58,9 @@ static room room_of(gls_exec *x, const gls_use *use) {
     to.implementation = x->scratch;
     to.formed = (gls_real *)((char *)x->scratch + bytes);
     to.sum = to.formed + to.own;
-    to.scaled = to.sum + to.own;
-    to.wide = to.scaled + x->plan->max_rows * gls_extent_size(to.shape.out);
+    bool narrow = gls_memory_plan_narrow(x->plan, &use->grad);
+    to.scaled = narrow ? gls_storage_wide(x) : to.sum + to.own;
+    to.wide = x->room ? gls_storage_wide(x) + x->plan->max_rows * gls_extent_size(to.shape.out) : NULL;
     return to;
 }
 
@@ -176,9 +185,11 @@ static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *pa
 const gls_use_kind gls_use_convolution = {
     .name = "convolution",
     .views_input = true,
+    .product = true,
     .gradient = gradient,
     .norms = norms,
     .inner = inner,
     .summed = sum_size,
+    .wide = wide,
     .scratch = scratch,
 };

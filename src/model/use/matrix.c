@@ -218,6 +218,7 @@ static int64_t scratch(const gls_graph *g, const gls_memory_plan *plan, const gl
 const gls_use_kind gls_use_matrix = {
     .name = "matrix product",
     .views_input = true,
+    .product = true,
     .gradient = gradient,
     .gradient_tile = tile,
     .norms = norms,

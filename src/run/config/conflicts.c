@@ -22,8 +22,8 @@ static bool same_number(const gls_value *a, const gls_value *b) {
 
 /* A run writes both into its configuration, defaults filled in: there, and there alone, both may be. */
 static bool written_by_a_run(const gls_value *config, const gls_value *a, const gls_value *b) {
-    return gls_value_get(config, "plan") && a->line > 0 && b->line > 0 && a->file && b->file &&
-           strcmp(a->file, b->file) == 0;
+    return gls_value_get(gls_value_get(config, "plan"), "version") && a->line > 0 && b->line > 0 && a->file &&
+           b->file && strcmp(a->file, b->file) == 0;
 }
 
 /* Two places for the number at which a schedule begins. */

@@ -1,5 +1,5 @@
 /* Keys that had another name in a former version. A user who writes one is told the present name; a configuration that
- * a run wrote into its folder (it has a `plan` section) is read as it was meant. One row a key. */
+ * a run wrote into its folder (it has plan.version) is read as it was meant. One row a key. */
 #include <string.h>
 
 #include "base/value.h"
@@ -30,7 +30,7 @@ gls_status gls_config_check_renamed(gls_context *ctx, const gls_value *config) {
 }
 
 gls_status gls_config_rename(gls_context *ctx, gls_value *config) {
-    for (int i = 0; gls_value_get(config, "plan") && i < RENAMED; i++) {
+    for (int i = 0; gls_value_get(gls_value_get(config, "plan"), "version") && i < RENAMED; i++) {
         gls_value *found = item_of(gls_value_get(config, renamed[i].section), renamed[i].old);
         if (!found) continue;
         char *key = gls_strdup(ctx, renamed[i].present);

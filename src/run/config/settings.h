@@ -50,10 +50,12 @@ extern const gls_option gls_config_data_table[];
 const char *gls_config_data_format(const gls_config_data *data);
 extern const char *const gls_config_data_keys[]; /* the keys of that table, NULL-terminated */
 
-/* Section `plan`: what the static cost model chose, written into a run's configuration and followed from then on. */
+/* Section `plan`: how a run computes: the precision, and what the static cost model chose, written into a run's
+ * configuration and followed from then on. */
 typedef struct gls_config_plan {
     int64_t slice, wave, lanes;
     const char *precision, *libraries, *version;
+    bool emulate;
 } gls_config_plan;
 extern const gls_option gls_config_plan_table[];
 

@@ -34,12 +34,14 @@ static gls_status append_plan(gls_run *run, gls_value *out) {
     const char *const entry[][2] = {{"slice", number[0]},
                                     {"wave", number[1]},
                                     {"lanes", number[2]},
-                                    {"precision", sizeof(gls_real) == 4 ? "float" : "double"},
+                                    {"precision", gls_training_precision(run->training)},
                                     {"libraries", gls_gemm_describe(run->ctx)},
-                                    {"version", version}};
+                                    {"version", version},
+                                    {"emulate", "true"}}; /* bf16 alone */
+    size_t entries = sizeof entry / sizeof *entry - (run->training->problem->precision != GLS_PRECISION_BF16);
     gls_value *section = gls_value_create(run->ctx, GLS_VALUE_MAP, "plan", NULL);
     GLS_TRY(gls_value_append(run->ctx, out, section));
-    for (size_t i = 0; i < sizeof entry / sizeof *entry; i++)
+    for (size_t i = 0; i < entries; i++)
         GLS_TRY(
             gls_value_append(run->ctx, section, gls_value_create(run->ctx, GLS_VALUE_TEXT, entry[i][0], entry[i][1])));
     return GLS_OK;

@@ -73,8 +73,7 @@ char *gls_run_summary(gls_run *run) {
     add(&t, "%-12s %s\n", "method", gls_method_name(r->method));
     if (r->total_steps > 0) add(&t, "%-12s %.0f, %.0f per epoch\n", "steps", r->total_steps, r->steps_per_epoch);
     add(&t, "%-12s slices of %lld rows in %lld lanes, waves of %lld rows, %s precision\n", "plan",
-        (long long)r->plan.slice, (long long)r->plan.lanes, (long long)r->plan.wave,
-        sizeof(gls_real) == 4 ? "float" : "double");
+        (long long)r->plan.slice, (long long)r->plan.lanes, (long long)r->plan.wave, gls_training_precision(r));
     add_exchange(&t, run);
     add_layout(&t, "parameters", gls_problem_layout(r->problem));
     add_layout(&t, "state", r->problem->state_layout);

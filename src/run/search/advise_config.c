@@ -146,7 +146,9 @@ static gls_status make_config(gls_advisor *a) {
         line(a, "schedule", "poly, power 1.1", "no schedule was given; all probes decay the same way over their length",
              "linear-like decay to zero over the run", "[N] 5 (power 1.1)");
     }
-    return gls_value_get(config, "plan") ? gls_config_set(a->ctx, config, "plan=null") : GLS_OK;
+    if (gls_value_get(config, "plan")) GLS_TRY(gls_config_set(a->ctx, config, "plan=null"));
+    bool bf16 = a->p->training->problem->precision == GLS_PRECISION_BF16;
+    return bf16 ? set_config(a, "plan={precision: %s, emulate: true}", "bf16") : GLS_OK;
 }
 
 gls_status gls_advisor_conclude(gls_advisor *a, int64_t by_bound, const char *why) {

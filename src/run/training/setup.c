@@ -19,11 +19,6 @@ static gls_status make_problem(gls_training *t) {
 
 static gls_status make_pass(gls_training *t) {
     const gls_config_plan *plan = gls_options_struct(t->plan_options);
-    const char *precision = sizeof(gls_real) == 4 ? "float" : "double";
-    if (plan->precision && strcmp(plan->precision, precision) != 0)
-        return gls_fail(t->ctx, GLS_ERR_ARGUMENT,
-                        "plan.precision: this run uses %s, but this command computes in %s; use %s", plan->precision,
-                        precision, sizeof(gls_real) == 4 ? "glissade64" : "glissade");
     gls_pass_options options = {.size = sizeof options, .span = t->train->bn_span};
     GLS_TRY(gls_pass_create(t->problem, &options, &t->evaluation_pass));
     int64_t batch = t->train->batch < 0 ? t->set.train->info.examples : t->train->batch;
@@ -184,6 +179,7 @@ static gls_status set_up(gls_training *t, const gls_value *config, bool outline)
     GLS_TRY(method_spec(t, gls_value_get(t->config, "method"), gls_value_get(t->config, "schedule")));
     GLS_TRY(gls_training_open_sets(t));
     GLS_TRY(make_problem(t));
+    GLS_TRY(gls_training_set_precision(t));
     GLS_TRY(gls_training_weigh_sets(t));
     GLS_TRY(gls_training_choose_score(t));
     GLS_TRY(gls_training_check_fit(t));

@@ -108,6 +108,10 @@ double gls_training_length(const gls_config_train *train);
 gls_status gls_training_make_method(const gls_training *training, gls_method **out);
 /* Whether ranks keep a share of the method's state each. */
 bool gls_training_shards(const gls_training *training);
+/* "float", "double" or "bf16": as plan.precision has it. */
+const char *gls_training_precision(const gls_training *training);
+/* Between making the problem and its first pass. */
+gls_status gls_training_set_precision(gls_training *training);
 gls_status gls_training_make_estimator(const gls_training *training, gls_estimator **out);
 /* checks.c: GLS_ERR_ARGUMENT for what would silently not be had: before data are read, and once data and problem are
  * there. */

@@ -1,0 +1,439 @@
+/* Networks in bf16: gradients against products of rounded operands written out here; questions against the gradients of
+ * single rows; what stays in single precision; bits on several threads; memory. */
+#include "check.h"
+
+#include <stdatomic.h>
+
+#include <glissade/estimator.h>
+
+/* ---- one hidden layer and two convolutions, by hand, in double but for the operands ---- */
+
+/* To 8 bits of fraction, to the nearest, ties to even. */
+static double rounded(double x) {
+    int exponent;
+    double fraction = frexp(x, &exponent);
+    return ldexp(nearbyint(ldexp(fraction, 8)), exponent - 8);
+}
+
+static void round_all(double *x, int64_t n, bool narrow) {
+    for (int64_t i = 0; i < n && narrow; i++) x[i] = rounded(x[i]);
+}
+
+static double *from_reals(const gls_real *x, int64_t n, bool narrow) {
+    double *out = calloc((size_t)n, sizeof *out);
+    for (int64_t i = 0; i < n; i++) out[i] = (double)x[i];
+    round_all(out, n, narrow);
+    return out;
+}
+
+/* A 3 x 3 convolution with a pad of 1 of images [c, H, W]: y [k, H, W]. */
+enum { H = 5, W = 4, MOST = 8 * H * W };
+
+static bool inside(int64_t y, int64_t x) {
+    return y >= 0 && y < H && x >= 0 && x < W;
+}
+
+typedef struct layer {
+    int64_t in, out; /* channels */
+    bool conv;
+    const double *w;
+    const gls_real *bias;
+    double *dw, *db;
+} layer;
+
+/* f(position of the weight, of the input, of the output) for every product of the layer. */
+typedef void (*visit)(const layer *l, int64_t w, int64_t x, int64_t y, const double *a, double *b);
+
+static void products(const layer *l, visit f, const double *a, double *b) {
+    for (int64_t k = 0; k < l->out; k++)
+        for (int64_t c = 0; c < l->in; c++) {
+            if (!l->conv) f(l, k * l->in + c, c, k, a, b);
+            for (int64_t at = 0; l->conv && at < H * W * 9; at++) {
+                int64_t oy = at / 9 / W, ox = at / 9 % W, ky = at % 9 / 3, kx = at % 3;
+                if (inside(oy + ky - 1, ox + kx - 1))
+                    f(l, (k * l->in + c) * 9 + ky * 3 + kx, (c * H + oy + ky - 1) * W + ox + kx - 1,
+                      (k * H + oy) * W + ox, a, b);
+            }
+        }
+}
+
+static void forward_product(const layer *l, int64_t w, int64_t x, int64_t y, const double *in, double *out) {
+    out[y] += l->w[w] * in[x];
+}
+static void backward_product(const layer *l, int64_t w, int64_t x, int64_t y, const double *e, double *dx) {
+    dx[x] += l->w[w] * e[y];
+}
+
+enum { LAYERS = 3, CLASSES = 3 };
+
+/* Layers with relus between them, a softmax at the end: adds a row's gradient, and returns its loss. */
+static double row_gradient(const layer *l, int layers, const double *x, int32_t label, bool narrow) {
+    static double a[LAYERS + 1][MOST], e[LAYERS + 1][MOST];
+    double most = -INFINITY, sum = 0;
+    memcpy(a[0], x, (size_t)(l[0].in * (l[0].conv ? H * W : 1)) * sizeof **a);
+    for (int i = 0; i < layers; i++) {
+        int64_t positions = l[i].conv ? H * W : 1, n = l[i].out * positions;
+        for (int64_t k = 0; k < n; k++) a[i + 1][k] = (double)l[i].bias[k / positions];
+        products(&l[i], forward_product, a[i], a[i + 1]);
+        for (int64_t k = 0; k < n && i + 1 < layers; k++) a[i + 1][k] = fmax(a[i + 1][k], 0);
+        if (i + 1 < layers) round_all(a[i + 1], n, narrow);
+    }
+    const double *z = a[layers];
+    for (int k = 0; k < CLASSES; k++) most = fmax(most, z[k]);
+    for (int k = 0; k < CLASSES; k++) sum += exp(z[k] - most);
+    for (int k = 0; k < CLASSES; k++) e[layers][k] = exp(z[k] - most) / sum - (k == label);
+    round_all(e[layers], CLASSES, narrow);
+    for (int i = layers; i-- > 0;) {
+        int64_t positions = l[i].conv ? H * W : 1, n = l[i].in * (l[i].conv ? H * W : 1);
+        for (int64_t k = 0; k < l[i].out * positions; k++) l[i].db[k / positions] += e[i + 1][k];
+        memset(e[i], 0, sizeof e[i]);
+        products(&l[i], backward_product, e[i + 1], e[i]);
+        for (int64_t k = 0; k < n; k++) e[i][k] = a[i][k] > 0 ? e[i][k] : 0;
+        round_all(e[i], n, narrow);
+        for (int64_t k = 0; k < l[i].out; k++)
+            for (int64_t c = 0; c < l[i].in; c++) {
+                if (!l[i].conv) l[i].dw[k * l[i].in + c] += e[i + 1][k] * a[i][c];
+                for (int64_t at = 0; l[i].conv && at < H * W * 9; at++) {
+                    int64_t oy = at / 9 / W, ox = at / 9 % W, ky = at % 9 / 3, kx = at % 3;
+                    if (inside(oy + ky - 1, ox + kx - 1))
+                        l[i].dw[(k * l[i].in + c) * 9 + ky * 3 + kx] +=
+                            e[i + 1][(k * H + oy) * W + ox] * a[i][(c * H + oy + ky - 1) * W + ox + kx - 1];
+                }
+            }
+    }
+    return most + log(sum) - z[label];
+}
+
+/* The gradient [d] over a batch; weights and biases take turns in the layout. */
+static double by_hand(const check_data *d, const gls_layout *layout, const gls_real *w, bool convs, bool narrow,
+                      double *g) {
+    layer l[LAYERS];
+    int layers = (int)gls_layout_count(layout) / 2;
+    double *x = from_reals(d->x, d->batch.rows * d->batch.features, narrow), loss = 0;
+    for (int i = 0; i < layers; i++) {
+        const gls_block *weight = gls_layout_block(layout, 2 * i), *bias = gls_layout_block(layout, 2 * i + 1);
+        bool conv = convs && i + 1 < layers;
+        l[i] = (layer){weight->shape[1],
+                       weight->shape[0],
+                       conv,
+                       from_reals(w + weight->offset, weight->size, narrow),
+                       w + bias->offset,
+                       g + weight->offset,
+                       g + bias->offset};
+        assert_int_equal(bias->size, l[i].out);
+    }
+    for (int64_t r = 0; r < d->batch.rows; r++)
+        loss += row_gradient(l, layers, x + r * d->batch.features, d->label[r], narrow);
+    for (int i = 0; i < layers; i++) free((void *)(uintptr_t)l[i].w);
+    free(x);
+    return loss;
+}
+
+static gls_problem *bf16_model(gls_context *ctx, const char *family, const char *options, const gls_data_info *info) {
+    gls_problem *p = check_model(ctx, family, options, info);
+    assert_int_equal(gls_problem_set_precision(p, GLS_PRECISION_BF16, true), GLS_OK);
+    return p;
+}
+
+static double error_of(const gls_real *g, const double *expected, const gls_block *block) {
+    double norm = 0, difference = 0;
+    for (int64_t i = block->offset; i < block->offset + block->size; i++) {
+        norm += expected[i] * expected[i];
+        difference += (g[i] - expected[i]) * (g[i] - expected[i]);
+    }
+    return sqrt(difference / norm);
+}
+
+static void gradients_are_those_of_rounded_operands(void **state) {
+    if (sizeof(gls_real) != 4) skip();
+    static const struct {
+        const char *family, *options;
+        int64_t c, h, w;
+    } nets[] = {{"mlp", "{hidden: [9, 6], activation: relu}", 7, 0, 0},
+                {"layers",
+                 "{layers: [{conv: {channels: 8, pad: 1}}, relu, {conv: {channels: 8, pad: 1}}, relu, flatten,"
+                 " {dense: {units: 3}}]}",
+                 2, H, W}};
+    for (int k = 0; k < 4; k++) { /* the library's kernels, and portable ones */
+        gls_context *ctx = check_context(1, k % 2);
+        check_data d = check_data_create(6, nets[k / 2].c, nets[k / 2].h, nets[k / 2].w, CLASSES, 0);
+        gls_problem *p = bf16_model(ctx, nets[k / 2].family, nets[k / 2].options, &d.info);
+        int64_t size = gls_problem_size(p);
+        gls_real *w = check_weights(p), *g = calloc((size_t)size, sizeof *g);
+        double *narrow = calloc((size_t)size, sizeof *narrow), *wide = calloc((size_t)size, sizeof *wide), loss;
+        check_run run = check_run_create(p, &d.batch, GLS_WANT_GRADIENT, GLS_MODE_TRAIN);
+        check_gradient_at(&run, w, g);
+        assert_int_equal(gls_ask_loss(run.e, &loss), GLS_OK);
+        double expected = by_hand(&d, gls_problem_layout(p), w, k > 1, true, narrow);
+        by_hand(&d, gls_problem_layout(p), w, k > 1, false, wide);
+        assert_true(fabs(loss - expected) < 1e-5 * expected);
+        for (int64_t b = 0; b < gls_layout_count(gls_problem_layout(p)); b++) {
+            const gls_block *block = gls_layout_block(gls_problem_layout(p), b);
+            double here = error_of(g, narrow, block), there = error_of(g, wide, block);
+            if (!(here < 1e-5 && there > 1e-3)) print_error("%d %s: %g, %g\n", k, block->name, here, there);
+            assert_true(here < 1e-5 && there > 1e-3);
+        }
+        free(narrow);
+        free(wide);
+        free(w);
+        free(g);
+        check_run_destroy(&run);
+        gls_problem_destroy(p);
+        check_data_destroy(&d);
+        gls_context_destroy(ctx);
+    }
+}
+
+/* ---- questions ---- */
+
+typedef struct sample {
+    const char *family, *options;
+    int64_t rows, c, h, w, classes;
+} sample;
+
+static const sample samples[] = {
+    {"mlp", "{hidden: [300, 120], activation: leaky_relu}", 10, 20, 0, 0, 5},
+    {"convnet", "{channels: 16, units: 300}", 10, 3, 12, 10, 4},
+    {"resnet", "{depth: 8, norm: group}", 10, 3, 9, 8, 3},
+    {"lstm", "{hidden: 12, embedding: 8}", 10, 30, 6, -1, 0},
+    {"transformer", "{dim: 16, heads: 2, depth: 1}", 10, 30, 6, -1, 0},
+};
+enum { SAMPLES = sizeof samples / sizeof *samples, ROWS = 10 };
+
+/* Norms, inner products and weighted sums of one evaluation, and evaluations of the rows one by one. */
+static void questions_are_about_the_rows_gradients(void **state) {
+    if (sizeof(gls_real) != 4) skip();
+    for (int i = 0; i < SAMPLES; i++) {
+        const sample *s = &samples[i];
+        gls_context *ctx = check_context(1, false);
+        check_data d = check_data_create(ROWS, s->c, s->h, s->w, s->classes, 0);
+        gls_problem *p = bf16_model(ctx, s->family, s->options, &d.info);
+        int64_t size = gls_problem_size(p);
+        gls_real *w = check_weights(p), *v = check_direction(p, 1, NULL), *sum = calloc((size_t)size, sizeof *sum),
+                 *expected = calloc((size_t)size, sizeof *sum), *g = calloc((size_t)size, sizeof *g);
+        unsigned want = GLS_WANT_GRADIENT | GLS_WANT_NORMS | GLS_WANT_INNER;
+        check_run all = check_run_create(p, &d.batch, want, GLS_MODE_TRAIN);
+        gls_point *direction = NULL;
+        assert_int_equal(gls_point_create(p, &direction), GLS_OK);
+        assert_int_equal(gls_point_set(direction, v), GLS_OK);
+        double norms[ROWS], inner[ROWS], weights[ROWS];
+        for (int r = 0; r < ROWS; r++) weights[r] = 0.3 + r * r * 0.17;
+        check_run_at(&all, w);
+        assert_int_equal(gls_ask_norms(all.e, NULL, norms), GLS_OK);
+        assert_int_equal(gls_ask_inner(all.e, NULL, direction, inner), GLS_OK);
+        assert_int_equal(gls_ask_gradient(all.e, GLS_PRODUCT_GRADIENT, weights, sum), GLS_OK);
+        for (int64_t r = 0; r < ROWS; r++) {
+            gls_batch one = d.batch;
+            one.rows = 1;
+            one.x = d.x ? d.x + r * one.features : NULL;
+            one.token = d.token ? d.token + r * one.length : NULL;
+            one.label = d.label + r * (one.next_tokens ? one.length : 1);
+            one.index = d.index + r;
+            one.slot = d.slot + r;
+            one.mass = one.mass ? d.mass + r : NULL;
+            check_run single = check_run_create(p, &one, GLS_WANT_GRADIENT, GLS_MODE_TRAIN);
+            check_gradient_at(&single, w, g);
+            double norm = check_dot(g, g, size), dot = check_dot(g, v, size);
+            if (!(fabs(norms[r] - norm) <= 2e-5 * norm)) print_error("%s: %g, %g\n", s->family, norms[r], norm);
+            assert_true(fabs(norms[r] - norm) <= 2e-5 * norm);
+            assert_true(fabs(inner[r] - dot) <= 2e-5 * sqrt(norm));
+            for (int64_t j = 0; j < size; j++) expected[j] += (gls_real)weights[r] * g[j];
+            check_run_destroy(&single);
+        }
+        assert_true(check_distance(sum, expected, size) < 2e-5);
+        gls_point_destroy(direction);
+        check_run_destroy(&all);
+        free(w);
+        free(v);
+        free(sum);
+        free(expected);
+        free(g);
+        gls_problem_destroy(p);
+        check_data_destroy(&d);
+        gls_context_destroy(ctx);
+    }
+}
+
+/* ---- what stays in single precision ---- */
+
+/* Outputs without gradients, and Hessian products: to the bit those of the same network in float. */
+static void predictions_and_products_are_in_float(void **state) {
+    if (sizeof(gls_real) != 4) skip();
+    for (int i = 0; i < 3; i++) {
+        const sample *s = &samples[i];
+        gls_context *ctx = check_context(1, false);
+        check_data d = check_data_create(ROWS, s->c, s->h, s->w, s->classes, 0);
+        gls_problem *p[] = {check_model(ctx, s->family, s->options, &d.info),
+                            bf16_model(ctx, s->family, s->options, &d.info)};
+        int64_t size = gls_problem_size(p[0]), outputs = ROWS * p[0]->outputs;
+        gls_real *w = check_weights(p[0]), *v = check_direction(p[0], 2, NULL), *out[2], *product[2], *g[2];
+        for (int k = 0; k < 2; k++) {
+            out[k] = calloc((size_t)outputs, sizeof **out);
+            product[k] = calloc((size_t)size, sizeof **product);
+            g[k] = calloc((size_t)size, sizeof **g);
+            check_run run = check_run_create(p[k], &d.batch, GLS_WANT_OUTPUTS, GLS_MODE_EVALUATE);
+            check_run_at(&run, w);
+            assert_int_equal(gls_ask_outputs(run.e, out[k]), GLS_OK);
+            check_run_destroy(&run);
+            run = check_run_create(p[k], &d.batch, GLS_WANT_HESSIAN, GLS_MODE_TRAIN);
+            gls_point *at = NULL;
+            assert_int_equal(gls_point_create(p[k], &at), GLS_OK);
+            check_product(&run, at, w, v, NULL, product[k]);
+            gls_point_destroy(at);
+            check_run_destroy(&run);
+            run = check_run_create(p[k], &d.batch, GLS_WANT_GRADIENT, GLS_MODE_TRAIN);
+            check_gradient_at(&run, w, g[k]);
+            check_run_destroy(&run);
+        }
+        assert_memory_equal(out[0], out[1], (size_t)outputs * sizeof **out);
+        assert_memory_equal(product[0], product[1], (size_t)size * sizeof **product);
+        double apart = check_distance(g[1], g[0], size);
+        assert_true(apart > 1e-4 && apart < 0.1);
+        for (int k = 0; k < 2; k++) {
+            free(out[k]);
+            free(product[k]);
+            free(g[k]);
+            gls_problem_destroy(p[k]);
+        }
+        free(w);
+        free(v);
+        check_data_destroy(&d);
+        gls_context_destroy(ctx);
+    }
+}
+
+/* ---- passes: bits and memory ---- */
+
+/* Bytes held, and the most that were. */
+typedef struct account {
+    atomic_int_fast64_t held, most, allocations;
+} account;
+
+static void *lend(void *user, size_t size, size_t alignment) {
+    account *a = user;
+    int64_t held = atomic_fetch_add(&a->held, (int64_t)size) + (int64_t)size, most = atomic_load(&a->most);
+    while (held > most && !atomic_compare_exchange_weak(&a->most, &most, held)) continue;
+    atomic_fetch_add(&a->allocations, 1);
+    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void take_back(void *user, void *block, size_t size) {
+    atomic_fetch_sub(&((account *)user)->held, (int64_t)size);
+    free(block);
+}
+
+/* A gradient over a mini-batch; returns the bytes that the pass took beside what was there. */
+static int64_t pass_bytes(const sample *s, bool bf16, int threads, gls_real **g, int64_t *size) {
+    account a = {0};
+    gls_allocator allocator = {lend, take_back, &a};
+    gls_context_options options = {.size = sizeof options, .threads = threads, .seed = 7, .allocator = &allocator};
+    gls_context *ctx = NULL;
+    gls_pass *pass = NULL;
+    gls_pass_options cut = {.size = sizeof cut, .slice = 8};
+    gls_pass_result result;
+    assert_int_equal(gls_context_create(&ctx, &options), GLS_OK);
+    check_data d = check_data_create(s->rows, s->c, s->h, s->w, s->classes, 0);
+    gls_problem *p = (bf16 ? bf16_model : check_model)(ctx, s->family, s->options, &d.info);
+    gls_real *w = check_weights(p);
+    *size = gls_problem_size(p);
+    *g = calloc((size_t)*size, sizeof **g);
+    int64_t before = atomic_load(&a.held), allocations = 0;
+    assert_int_equal(gls_pass_create(p, &cut, &pass), GLS_OK);
+    for (int k = 0; k < 2; k++) {
+        gls_batch_stream stream;
+        gls_batch_stream_init(&stream, &d.batch);
+        gls_pass_request request = {
+            .w = w, .rows = &stream.stream, .want = GLS_WANT_GRADIENT, .mode = GLS_MODE_TRAIN, .g = *g};
+        allocations = atomic_load(&a.allocations);
+        assert_int_equal(gls_pass_run(pass, &request, &result), GLS_OK);
+    }
+    if (threads == 1) assert_int_equal(atomic_load(&a.allocations), allocations);
+    int64_t bytes = atomic_load(&a.most) - before;
+    gls_pass_destroy(pass);
+    gls_problem_destroy(p);
+    assert_int_equal(atomic_load(&a.held) > 0, true); /* the context's own */
+    gls_context_destroy(ctx);
+    assert_int_equal(atomic_load(&a.held), 0);
+    free(w);
+    check_data_destroy(&d);
+    return bytes;
+}
+
+static void bits_do_not_depend_on_threads(void **state) {
+    if (sizeof(gls_real) != 4) skip();
+    static const sample coupled = {"resnet", "{depth: 8}", 10, 3, 9, 8, 3};
+    for (int i = 0; i <= SAMPLES; i++) {
+        sample s = i < SAMPLES ? samples[i] : coupled;
+        s.rows = 37;
+        gls_real *g[3];
+        int64_t size;
+        for (int k = 0; k < 3; k++) pass_bytes(&s, true, k + 1, &g[k], &size);
+        for (int k = 1; k < 3; k++) assert_memory_equal(g[0], g[k], (size_t)size * sizeof **g);
+        for (int k = 0; k < 3; k++) free(g[k]);
+    }
+}
+
+/* Where batch norm keeps all slices of a mini-batch alive. */
+static void memory_is_smaller(void **state) {
+    if (sizeof(gls_real) != 4) skip();
+    static const sample s = {"resnet", "{depth: 20}", 64, 3, 16, 16, 10};
+    gls_real *g;
+    int64_t size, bytes[2];
+    for (int k = 0; k < 2; k++) {
+        bytes[k] = pass_bytes(&s, k, 1, &g, &size);
+        free(g);
+    }
+    print_message("%.2f MiB, in bf16 %.2f MiB\n", (double)bytes[0] / (1 << 20), (double)bytes[1] / (1 << 20));
+    assert_true((double)bytes[1] < 0.65 * (double)bytes[0]);
+}
+
+/* ---- refusals ---- */
+
+static void refused(gls_problem *p, gls_precision precision, bool emulate, gls_status status, const char *words) {
+    assert_int_equal(gls_problem_set_precision(p, precision, emulate), status);
+    if (!strstr(gls_context_message(p->ctx), words)) fail_msg("%s", gls_context_message(p->ctx));
+}
+
+static void refusals(void **state) {
+    bool single = sizeof(gls_real) == 4;
+    gls_context *ctx = check_context(1, false);
+    check_data d = check_data_create(4, 5, 0, 0, 3, 0);
+    gls_problem *p = check_model(ctx, "mlp", "{hidden: [4]}", &d.info), *other = NULL;
+    gls_real *w = check_weights(p);
+    assert_int_equal(gls_problem_create(ctx, "softmax", NULL, &d.info, &other), GLS_OK);
+    check_run early = check_run_create(p, &d.batch, GLS_WANT_GRADIENT, GLS_MODE_TRAIN);
+    assert_int_equal(gls_problem_set_precision(NULL, GLS_PRECISION_BF16, true), GLS_ERR_ARGUMENT);
+    assert_int_equal(gls_problem_set_precision(other, GLS_PRECISION_REAL, false), GLS_OK);
+    refused(other, GLS_PRECISION_BF16, true, GLS_ERR_UNSUPPORTED, single ? "bf16 is for networks" : "single precision");
+    refused(p, GLS_PRECISION_BF16, false, GLS_ERR_UNSUPPORTED, single ? "plan.emulate: true" : "single precision");
+    assert_int_equal(p->precision, GLS_PRECISION_REAL);
+    if (single) {
+        assert_int_equal(gls_problem_set_precision(p, GLS_PRECISION_BF16, true), GLS_OK);
+        assert_int_equal(gls_problem_set_precision(p, GLS_PRECISION_BF16, true), GLS_OK);
+        refused(p, GLS_PRECISION_REAL, false, GLS_ERR_ARGUMENT, "was set before");
+        gls_evaluation *e = NULL; /* at a point that was made before */
+        assert_int_equal(gls_evaluation_create(p, 4, GLS_WANT_GRADIENT, GLS_MODE_TRAIN, &e), GLS_OK);
+        assert_int_equal(gls_point_set(early.point, w), GLS_OK);
+        assert_int_equal(gls_evaluate(e, &early.args), GLS_ERR_ARGUMENT);
+        assert_non_null(strstr(gls_context_message(ctx), "a point made before"));
+        gls_evaluation_destroy(e);
+    }
+    check_run_destroy(&early);
+    free(w);
+    gls_problem_destroy(other);
+    gls_problem_destroy(p);
+    check_data_destroy(&d);
+    gls_context_destroy(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_are_those_of_rounded_operands),
+        cmocka_unit_test(questions_are_about_the_rows_gradients),
+        cmocka_unit_test(predictions_and_products_are_in_float),
+        cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(memory_is_smaller),
+        cmocka_unit_test(refusals),
+    };
+    return cmocka_run_group_tests_name("bf16", tests, NULL, NULL);
+}
