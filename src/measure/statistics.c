@@ -114,10 +114,11 @@ gls_interval gls_stat_ratio_interval(double a, double b, double va, double vb, d
         double root = sqrt(fmax(under, 0));
         return (gls_interval){(middle - root) / leading, (middle + root) / leading};
     }
-    /* b may be zero: the set is a ray pair (or everything); keep the ray of positive b. */
+    /* b may be zero: the set is a ray pair (or everything); keep the ray of positive b. Where a may be zero too, both
+     * rays may hold positive ratios: then only both of them cover. */
     if (under <= 0 || a <= 0 || leading == 0) return (gls_interval){-INFINITY, INFINITY};
     double root = sqrt(under), x = (middle - root) / leading, y = (middle + root) / leading;
-    return (gls_interval){fmax(x, y), INFINITY};
+    return (gls_interval){fmin(x, y) > 0 ? -INFINITY : fmax(x, y), INFINITY};
 }
 
 double gls_stat_bootstrap(gls_random random, int64_t blocks, int replicates, int32_t *count,

@@ -31,7 +31,8 @@ bool gls_stat_least_squares(const double *x, const double *y, int64_t n, double 
 double gls_stat_t975(double dof);
 
 /* Confidence interval of a / b from estimates with variances va, vb and covariance vab (Fieller), t the quantile. It
- * is [-inf, inf] where b is not told from zero on both sides; one end is infinite where only b > 0 is in doubt. */
+ * is [-inf, inf] where b is not told from zero on both sides, or neither a nor b from zero; one end is infinite where
+ * only b > 0 is in doubt. */
 gls_interval gls_stat_ratio_interval(double a, double b, double va, double vb, double vab, double t);
 
 /* Standard error of a statistic by drawing `blocks` blocks with replacement `replicates` times. statistic gets how

@@ -91,6 +91,35 @@ static void ratio_interval_covers(void **state) {
     assert_true(isinf(none.low) && isinf(none.high));
 }
 
+/* Two and three pairs, which tell neither mean from zero: the set that covers is then two rays, both of which may hold
+ * positive ratios. The upper one alone leaves the truth out for one in ten pairs of pairs. */
+static void ratio_interval_of_few_pairs_covers(void **state) {
+    gls_random random = gls_random_create(3, "test", 0, 0);
+    int enough = 4000;
+    for (int n = 2; n <= 4; n++) {
+        int inside = 0;
+        for (int r = 0; r < enough; r++) {
+            double x[4], y[4], a = 0, b = 0, aa = 0, bb = 0, ab = 0;
+            for (int i = 0; i < n; i++) {
+                double z = gls_random_normal(&random);
+                x[i] = 2 + z + 0.3 * gls_random_normal(&random);
+                y[i] = 1 + z + 0.3 * gls_random_normal(&random);
+                a += x[i] / n;
+                b += y[i] / n;
+            }
+            for (int i = 0; i < n; i++) {
+                aa += (x[i] - a) * (x[i] - a);
+                bb += (y[i] - b) * (y[i] - b);
+                ab += (x[i] - a) * (y[i] - b);
+            }
+            double scale = 1.0 / n / (n - 1);
+            gls_interval i = gls_stat_ratio_interval(a, b, aa * scale, bb * scale, ab * scale, gls_stat_t975(n - 1));
+            inside += i.low <= 2 && 2 <= i.high;
+        }
+        assert_in_range(inside, (int)(0.94 * enough), enough);
+    }
+}
+
 typedef struct values {
     const double *x;
     int64_t n;
@@ -126,6 +155,7 @@ int main(void) {
         cmocka_unit_test(least_squares_and_correlation_by_hand),
         cmocka_unit_test(student_quantiles_match_tables),
         cmocka_unit_test(ratio_interval_covers),
+        cmocka_unit_test(ratio_interval_of_few_pairs_covers),
         cmocka_unit_test(bootstrap_finds_the_error_of_a_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
