@@ -227,7 +227,7 @@ static void questions_are_about_the_rows_gradients(void **state) {
             one.rows = 1;
             one.x = d.x ? d.x + r * one.features : NULL;
             one.token = d.token ? d.token + r * one.length : NULL;
-            one.label = d.label + r * (one.next_tokens ? one.length : 1);
+            one.label = d.label + r * gls_batch_labels(&d.batch);
             one.index = d.index + r;
             one.slot = d.slot + r;
             one.mass = one.mass ? d.mass + r : NULL;
