@@ -3,6 +3,8 @@
 
 #include <glissade/search.h>
 
+#include "patience.h"
+
 static const char text[] = "data: {format: gaussians, train_size: 200, test_size: 40, classes: 3, features: 5}\n"
                            "model: softmax\n"
                            "method: {name: msgd, lr: 0.05}\n"
@@ -233,7 +235,7 @@ static void advice_is_given_and_verified(void **state) {
     gls_advise_options options = {.size = sizeof options,
                                   .config = config,
                                   .methods = "msgd,sngm",
-                                  .budget = 1.5,
+                                  .budget = 1.5 * patience(),
                                   .say = count_lines,
                                   .user = &said};
     gls_advice *advice;
