@@ -1,4 +1,5 @@
 /* Predictions for any number of ranks, from a model of measured parts alone: docs/scale.md has the formulas. */
+#include "comm/comm.h"
 #include "run/search/scaling.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@ static const double worth = 1.25;
 const int gls_scaling_work_ranks[GLS_SCALING_WORKS] = {2, 3, 4, 8};
 
 bool gls_scaling_in_parts(const gls_scaling_model *m, const gls_scaling_way *way) {
-    return m->overlap > 0 && gls_comm_exchange_overlaps(way->exchange);
+    return m->parameters >= 2 * GLS_COMM_PART && gls_comm_exchange_overlaps(way->exchange);
 }
 
 /* Of a table [count, 2] at x, within its ends. */
