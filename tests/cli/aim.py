@@ -4,7 +4,7 @@ sum of a step that has one has been sent, and nothing is sent any more.
 
 Usage: aim.py checkpoint|exchange|evaluation RUN SEED PID...
 RUN writes a checkpoint after every step, and evaluates after every fifth. PID: its ranks, each on a host of its own.
-Prints one line: phase found, rank, what was seen. Exit code 1 if the phase did not come within 60 s.
+Prints one line: phase found, rank, what was seen. Exit code 1 if the phase did not come within two minutes.
 """
 import ctypes
 import os
@@ -122,7 +122,7 @@ def main():
     phase, run, seed = sys.argv[1:4]
     draw, pids = random.Random(int(seed)), [int(pid) for pid in sys.argv[4:]]
     checkpoints = os.path.join(run, "checkpoints")
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not os.path.isdir(checkpoints) and time.monotonic() < end:
         time.sleep(0.01)
     folder, victim = Folder(checkpoints), draw.choice(pids)

@@ -159,10 +159,12 @@ for from in 2 4; do
         wait $job
     done
 done
-cp -r "$work/killed-2" "$work/killed-3"
-goes_on "$((kills / 2)) kills, resumed by 2 from 2" "$work/killed-2" 2 2
-goes_on "$((kills / 2)) kills, resumed by 3 from 2" "$work/killed-3" 3 2
-goes_on "$((kills / 2)) kills, resumed by 2 from 4" "$work/killed-4" 2 4
+if [ "$kills" -gt 0 ]; then
+    cp -r "$work/killed-2" "$work/killed-3"
+    goes_on "$((kills / 2)) kills, resumed by 2 from 2" "$work/killed-2" 2 2
+    goes_on "$((kills / 2)) kills, resumed by 3 from 2" "$work/killed-3" 3 2
+    goes_on "$((kills / 2)) kills, resumed by 2 from 4" "$work/killed-4" 2 4
+fi
 [ "$aimed" -gt 0 ] || exit $wrong
 
 # Aimed kills, in turn at a checkpoint, a sum and an evaluation: slow links, so that sums take most of a step, and a test set that
@@ -242,7 +244,12 @@ for k in $(seq "$aimed"); do
         [ "$(ranks_there | wc -l)" != $ranks ] || break
         sleep 0.05
     done
-    found=$(python3 "$here/aim.py" "$phase" "$run" "$k" $(ranks_there) 2>&1) || { fail "kill $k, $phase" "$found $(tail -n 3 "$work/out")"; continue; }
+    if ! found=$(python3 "$here/aim.py" "$phase" "$run" "$k" $(ranks_there) 2>&1); then
+        fail "kill $k, $phase" "$found $(tail -n 3 "$work/out")"
+        kill $(ranks_there) $job
+        wait $job
+        continue
+    fi
     victim=${found#*rank } victim=${victim%% *} hit[${found%% *}]=$((${hit[${found%% *}]} + 1))
     survivors_end "kill $k, $phase" $ranks "$victim"
     whole_checkpoints "$run" || fail "kill $k, $phase" "a checkpoint that is not whole"
