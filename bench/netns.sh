@@ -35,6 +35,14 @@ AGENT
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_WAIT_POLICY=passive
 }
 
+# hosts_rate MBIT: from now on.
+hosts_rate() {
+    local i
+    for i in $(seq "$hosts"); do
+        ip netns exec "$(host "$i")" tc qdisc change dev eth0 root tbf rate "$1mbit" burst 64kb latency 50ms
+    done
+}
+
 # on_hosts RANKS COMMAND...: a rank on each of the first hosts. Open MPI would bind the one rank of each host to its first
 # core, which here is the same for all.
 on_hosts() {

@@ -33,6 +33,9 @@ typedef struct gls_comm_code {
 } gls_comm_code;
 
 enum { GLS_COMM_BUCKET = 4 << 20 }; /* bytes that a large reduction handles at once */
+/* Values of a part, which are long beside what a message costs, short beside what a step takes; and no more parts than
+ * message passing has numbers for. */
+enum { GLS_COMM_PART = 1 << 16, GLS_COMM_PARTS = 8192 };
 
 /* Several processes. Each verb carries a status as comm.h says; *failed is the lowest rank that failed, or -1. false:
  * the message passing itself failed. */

@@ -1,6 +1,7 @@
 /* Gradients added up over ranks in the way that a configuration names: made, run, saved. */
 #include "comm/exchange.h"
 
+#include "base/arith.h"
 #include "base/value.h"
 
 #include <string.h>
@@ -34,11 +35,23 @@ static gls_status read_spec(gls_context *ctx, const gls_value *spec, const gls_c
     return gls_member_options(ctx, member, member->name, map ? spec : NULL, gls_member_but_name, options);
 }
 
+/* A long vector whose values may travel in parts. */
+static gls_status cut(gls_comm_exchange *x) {
+    int64_t each = x->size / GLS_COMM_PARTS + 1 > GLS_COMM_PART ? x->size / GLS_COMM_PARTS + 1 : GLS_COMM_PART;
+    if (x->ranks == 1 || x->size < 2 * GLS_COMM_PART || !gls_comm_exchange_overlaps(x)) return GLS_OK;
+    x->parts = gls_parts(x->size, each);
+    x->part = gls_alloc(x->ctx, x->parts, sizeof *x->part);
+    if (!x->part) return GLS_ERR_MEMORY;
+    for (int64_t k = 0; k < x->parts; k++) x->part[k] = (gls_comm_part){k * each, gls_least((k + 1) * each, x->size)};
+    return GLS_OK;
+}
+
 static gls_status make(gls_comm_exchange *x) {
     x->self = gls_alloc(x->ctx, 1, x->type->self_size);
     x->at = gls_alloc(x->ctx, x->ranks + 1, sizeof *x->at);
     x->other_at = gls_alloc(x->ctx, x->ranks + 1, sizeof *x->other_at);
     if (!x->self || !x->at || !x->other_at) return GLS_ERR_MEMORY;
+    GLS_TRY(cut(x));
     return x->type->create ? x->type->create(x, gls_options_struct(x->options)) : GLS_OK;
 }
 
@@ -68,6 +81,7 @@ void gls_comm_exchange_destroy(gls_comm_exchange *x) {
     gls_free(ctx, x->self);
     gls_free(ctx, x->at);
     gls_free(ctx, x->other_at);
+    gls_free(ctx, x->part);
     gls_free(ctx, x);
 }
 
@@ -84,11 +98,18 @@ bool gls_comm_exchange_overlaps(const gls_comm_exchange *x) {
     return x && x->type->overlaps && x->type->overlaps(gls_options_struct(x->options));
 }
 
+/* Segments of one part go out while sums of another come back. */
+static gls_status sum_in_parts(gls_comm_exchange *x, gls_real *g) {
+    GLS_TRY(gls_comm_exchange_begin(x->ctx, x, g, x->part, x->parts));
+    return gls_comm_parts_finish(x->ctx);
+}
+
 gls_status gls_comm_exchange_sum(gls_comm_exchange *x, gls_real *g, gls_status mine) {
     GLS_GIVEN(NULL, x, g);
     if (x->ranks == 1) return mine;
     GLS_TRY(gls_comm_agree(x->ctx, mine));
-    gls_status status = x->type->sum(x, g);
+    bool parts = x->part && gls_comm_parts_possible(x->ctx);
+    gls_status status = parts ? sum_in_parts(x, g) : x->type->sum(x, g);
     x->draws++;
     return status;
 }

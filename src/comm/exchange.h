@@ -49,6 +49,8 @@ struct gls_comm_exchange {
     int64_t size;
     int rank, ranks;
     int64_t *at, *other_at; /* [ranks + 1] each: places of the ranks' parts */
+    gls_comm_part *part;    /* [parts] of a vector that is final at once; NULL: it is short */
+    int64_t parts;
 };
 
 /* at [ranks + 1]: where the ranks' shares of `units` begin, each unit of so many bytes. */

@@ -6,10 +6,6 @@
 
 #include "comm/exchange.h"
 
-/* Values of a part: long beside what a message costs, short beside what a step takes. And no more parts than message
- * passing has numbers for. */
-enum { LEAST_VALUES = 1 << 16, MOST_PARTS = 8192 };
-
 /* Parts of tiles; the first call counts, the second fills in. */
 static int64_t cut(gls_pass *pass, int64_t least, gls_comm_part *part, int64_t *tile) {
     int64_t count = 0, begin = 0, end = 0, next_begin = 0, next_end = 0;
@@ -45,7 +41,7 @@ gls_status gls_pass_parts_create(gls_pass *pass) {
     gls_pass_parts *p = &pass->parts;
     p->tiles = gls_problem_tiles(pass->problem);
     if (!p->tiles || !pass->problem->type->tile_range) return GLS_OK;
-    int64_t least = pass->size / MOST_PARTS > LEAST_VALUES ? pass->size / MOST_PARTS : LEAST_VALUES;
+    int64_t least = pass->size / GLS_COMM_PARTS > GLS_COMM_PART ? pass->size / GLS_COMM_PARTS : GLS_COMM_PART;
     int64_t count = cut(pass, least, NULL, NULL);
     p->part = gls_alloc(pass->ctx, 2 * count + 1, sizeof *p->part);
     p->tile = gls_alloc(pass->ctx, count, sizeof *p->tile);

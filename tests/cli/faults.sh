@@ -1,12 +1,12 @@
 #!/bin/bash
 # What goes wrong between hosts: a link that is cut while training goes on, a disk that is full on the host that writes, ranks
-# that are killed. After each the run goes on, also with another number of ranks, to the weights of a run that nobody
+# that are killed at any moment, and aimed at a checkpoint, a sum, an evaluation (aim.py). After each the run goes on, also with another number of ranks, to the weights of a run that nobody
 # disturbed: the same bits with the same number of ranks, the same to rounding with another. Hosts are network
 # namespaces (bench/netns.sh), which need root; elsewhere this says so and is skipped (77).
-# Usage: faults.sh GLISSADE [KILLS=4]
+# Usage: faults.sh GLISSADE [KILLS=4] [AIMED=6]
 set -u
 here=$(dirname "$(realpath "$0")")
-glissade=$(realpath "$1") kills=${2:-4} hosts=4 mbit=1000
+glissade=$(realpath "$1") kills=${2:-4} aimed=${3:-6} hosts=4 mbit=1000
 if [ "$(id -u)" != 0 ] || ! command -v ip tc mpirun >/dev/null || ! ip netns add "glprobe$$" 2>/dev/null; then
     echo "skipped: network namespaces need root, iproute2 and mpirun"
     exit 77
@@ -159,8 +159,109 @@ for from in 2 4; do
         wait $job
     done
 done
-cp -r "$work/killed-2" "$work/killed-3"
-goes_on "$((kills / 2)) kills, resumed by 2 from 2" "$work/killed-2" 2 2
-goes_on "$((kills / 2)) kills, resumed by 3 from 2" "$work/killed-3" 3 2
-goes_on "$((kills / 2)) kills, resumed by 2 from 4" "$work/killed-4" 2 4
+if [ "$kills" -gt 0 ]; then
+    cp -r "$work/killed-2" "$work/killed-3"
+    goes_on "$((kills / 2)) kills, resumed by 2 from 2" "$work/killed-2" 2 2
+    goes_on "$((kills / 2)) kills, resumed by 3 from 2" "$work/killed-3" 3 2
+    goes_on "$((kills / 2)) kills, resumed by 2 from 4" "$work/killed-4" 2 4
+fi
+[ "$aimed" -gt 0 ] || exit $wrong
+
+# Aimed kills, in turn at a checkpoint, a sum and an evaluation: slow links, so that sums take most of a step, and a test set that
+# takes a while. Survivors are left to themselves, and must end with 1 within ten seconds, after one sentence between them.
+hosts_rate 50
+MPIRUN_OPTIONS=--enable-recovery
+sed -i 's/test_size: 100/test_size: 30000/; s/steps: 60/steps: 150/' "$work/c.yaml"
+mkdir "$work/codes"
+cat >"$work/watched" <<'WATCHED'
+#!/bin/bash
+codes=$1
+shift
+"$@"
+code=$?
+echo $code >"$codes/$OMPI_COMM_WORLD_RANK"
+exit $code
+WATCHED
+chmod +x "$work/watched"
+for ranks in 2 4; do
+    rm -rf "$work/whole-$ranks"
+    on_hosts $ranks "$glissade" train "$work/c.yaml" --out "$work/whole-$ranks" --quiet || exit 1
+done
+
+# whole_checkpoints RUN: every one is as long as its head says.
+whole_checkpoints() {
+    python3 - "$1" <<'PYTHON'
+import glob
+import json
+import os
+import struct
+import sys
+
+names = glob.glob(sys.argv[1] + "/checkpoints/step-*.safetensors")
+for name in names:
+    with open(name, "rb") as file:
+        length = struct.unpack("<Q", file.read(8))[0]
+        head = json.loads(file.read(length))
+    ends = [entry["data_offsets"][1] for key, entry in head.items() if key != "__metadata__"]
+    assert os.path.getsize(name) == 8 + length + max(ends), name
+assert names
+PYTHON
+}
+# survivors_end WHAT RANKS VICTIM: within ten seconds all are gone, all but the victim with 1.
+survivors_end() {
+    local began=$EPOCHREALTIME took rank said
+    for _ in $(seq 200); do
+        ranks_there >/dev/null || break
+        sleep 0.05
+    done
+    took=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $began }")
+    if ranks_there >/dev/null; then
+        fail "$1" "ranks still wait after ten seconds"
+        kill -KILL $(ranks_there)
+    fi
+    sleep 0.2
+    kill $(pgrep -P $job) $job 2>/dev/null
+    wait $job
+    for rank in $(seq 0 $(($2 - 1))); do
+        [ "$rank" = "$3" ] || [ "$(cat "$work/codes/$rank" 2>/dev/null)" = 1 ] ||
+            fail "$1" "rank $rank ended with '$(cat "$work/codes/$rank" 2>/dev/null)'"
+    done
+    said=$(grep -c "^glissade: " "$work/out")
+    [ "$said" = 1 ] && grep -q "rank $3 is gone" "$work/out" || fail "$1" "said $said times: $(grep "^glissade: " "$work/out")"
+    took_longest=$(awk "BEGIN { print ($took > $took_longest) ? $took : $took_longest }")
+}
+
+phases=(checkpoint exchange evaluation) took_longest=0
+declare -A hit=([checkpoint]=0 [exchange]=0 [evaluation]=0 [step]=0)
+for k in $(seq "$aimed"); do
+    ranks=$((k % 2 ? 2 : 4)) run="$work/aimed-$ranks" phase=${phases[k / 2 % 3]}
+    options=(--resume "$run")
+    [ -e "$run/config.yaml" ] || options=("$work/c.yaml" --out "$run")
+    rm -f "$work/codes/"*
+    on_hosts $ranks "$work/watched" "$work/codes" "$glissade" train "${options[@]}" --quiet >"$work/out" 2>&1 &
+    job=$!
+    for _ in $(seq 400); do
+        [ "$(ranks_there | wc -l)" != $ranks ] || break
+        sleep 0.05
+    done
+    if ! found=$(python3 "$here/aim.py" "$phase" "$run" "$k" $(ranks_there) 2>&1); then
+        fail "kill $k, $phase" "$found $(tail -n 3 "$work/out")"
+        kill $(ranks_there) $job
+        wait $job
+        continue
+    fi
+    victim=${found#*rank } victim=${victim%% *} hit[${found%% *}]=$((${hit[${found%% *}]} + 1))
+    survivors_end "kill $k, $phase" $ranks "$victim"
+    whole_checkpoints "$run" || fail "kill $k, $phase" "a checkpoint that is not whole"
+    say "kill $k of $ranks ranks, aimed at $phase" "$found"
+done
+MPIRUN_OPTIONS=
+say "kills in a checkpoint, a sum, an evaluation, a step" "${hit[checkpoint]} ${hit[exchange]} ${hit[evaluation]} ${hit[step]}; survivors ended within $took_longest s"
+for phase in "${phases[@]}"; do
+    [ "$aimed" -lt 6 ] || [ "${hit[$phase]}" -gt 0 ] || fail "aimed kills" "none was in the phase $phase"
+done
+cp -r "$work/aimed-2" "$work/aimed-3"
+goes_on "aimed kills, resumed by 2 from 2" "$work/aimed-2" 2 2
+goes_on "aimed kills, resumed by 4 from 4" "$work/aimed-4" 4 4
+goes_on "aimed kills, resumed by 3 from 2" "$work/aimed-3" 3 2
 exit $wrong

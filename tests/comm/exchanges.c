@@ -3,6 +3,7 @@
 #include <glissade/comm.h>
 
 #include "base/bf16.h"
+#include "comm/exchange.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -216,6 +217,35 @@ static void check_shared_memory(gls_context *ctx) {
     gls_comm_exchange_destroy(x);
 }
 
+/* A long vector goes in parts, with the bits of a sum at once, draw by draw. */
+static void check_long_vectors(gls_context *ctx) {
+    static const char *const words[][2] = {{"dense", "dense overlap=false"},
+                                           {"bf16", "bf16 overlap=false"},
+                                           {"bf16 rounding=nearest", "bf16 rounding=nearest overlap=false"}};
+    enum { N = 300007 };
+    gls_real *g[2];
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+        gls_comm_exchange *x[2];
+        for (int way = 0; way < 2; way++) {
+            x[way] = make(ctx, words[k][way], N, 1);
+            g[way] = malloc(N * sizeof *g[way]);
+            CHECK((x[way]->part != NULL) == (way == 0 && size > 1));
+        }
+        for (int draw = 0; draw < 2; draw++) {
+            for (int way = 0; way < 2; way++) {
+                fill(g[way], N);
+                CHECK(gls_comm_exchange_sum(x[way], g[way], GLS_OK) == GLS_OK);
+            }
+            CHECK(memcmp(g[0], g[1], N * sizeof *g[0]) == 0);
+            CHECK(size == 1 || fabs((double)g[0][N - 1] - exact(N - 1)) < 0.02 * size);
+        }
+        for (int way = 0; way < 2; way++) {
+            gls_comm_exchange_destroy(x[way]);
+            free(g[way]);
+        }
+    }
+}
+
 /* One value that is no number, on one rank, is seen by all. */
 static void check_nonfinite(gls_context *ctx) {
     static const char *const words[] = {"dense", "bf16", "bf16 rounding=nearest", "quant",
@@ -260,13 +290,14 @@ int main(int argc, char **argv) {
     double rounding = sizeof(gls_real) == 4 ? 1e-6 : 1e-15;
     static const int64_t lengths[] = {1, 5, 37, 1000, 20011};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        check_near(ctx, "dense", lengths[i], rounding);
+            check_near(ctx, "dense", lengths[i], rounding);
         check_near(ctx, "bf16 rounding=nearest", lengths[i], 0.005 * size);
         check_near(ctx, "bf16", lengths[i], 0.01 * size);
         check_near(ctx, "quant levels=127 block=16", lengths[i], 0.05 * size);
         check_near(ctx, "quant levels=100 block=48 way=scatter", lengths[i], 0.1 * size);
         check_near(ctx, "topk fraction=1", lengths[i], rounding);
     }
+    check_long_vectors(ctx);
     int draws = size == 2 ? 10000 : 1500;
     if (size > 1) {
         check_law(ctx, "quant levels=1 block=0 way=gather", 37, 37, 1, false, draws);

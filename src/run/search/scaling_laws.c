@@ -1,4 +1,5 @@
 /* Predictions for any number of ranks, from a model of measured parts alone: docs/scale.md has the formulas. */
+#include "comm/comm.h"
 #include "run/search/scaling.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@ static const double worth = 1.25;
 const int gls_scaling_work_ranks[GLS_SCALING_WORKS] = {2, 3, 4, 8};
 
 bool gls_scaling_in_parts(const gls_scaling_model *m, const gls_scaling_way *way) {
-    return m->overlap > 0 && gls_comm_exchange_overlaps(way->exchange);
+    return m->parameters >= 2 * GLS_COMM_PART && gls_comm_exchange_overlaps(way->exchange);
 }
 
 /* Of a table [count, 2] at x, within its ends. */
@@ -79,24 +80,29 @@ static double growth(const gls_scaling_model *m, const gls_scaling_way *way, dou
     return batch * norm2 * (again ? 1 + noise : 1);
 }
 
-/* What an exchange adds to a step. Parts travel while others are computed and worked on: then the processor is busy for
- * compute + work, and the link, which begins when (1 - overlap) compute is over, for as long as it takes. */
-static double adding(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double compute) {
-    double message = message_seconds(m, way, ranks), work = working(way, ranks), small = small_seconds(m, ranks);
-    if (ranks <= 1) return 0;
-    if (!gls_scaling_in_parts(m, way)) return message + work;
-    return small + fmax(work, message - small - m->overlap * compute);
+/* What a sum made at once adds to a step, its small reductions apart. */
+static double at_once(const gls_scaling_model *m, const gls_scaling_way *way, double ranks) {
+    return message_seconds(m, way, ranks) - small_seconds(m, ranks) + working(way, ranks);
 }
 
-/* What the parts leave out, as it was found where steps were made whole. */
+/* What the pieces leave out, as it was found where steps were made whole. */
 static double factor(const gls_scaling_model *m, const gls_scaling_way *way) {
-    if (!(way->measured > 0) || m->network != GLS_SCALING_RING) return 1;
-    return way->measured / adding(m, way, m->ranks, computing(m, m->rows));
+    bool known = way->measured > 0 && m->ranks > 1 && m->network == GLS_SCALING_RING;
+    return known ? way->measured / at_once(m, way, m->ranks) : 1;
+}
+
+/* Parts travel while others are computed and worked on: then the processor is busy for compute + work, and the link,
+ * which begins when (1 - overlap) compute is over, for as long as it takes. */
+static double adding(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double compute) {
+    if (ranks <= 1) return 0;
+    double small = small_seconds(m, ranks);
+    if (!gls_scaling_in_parts(m, way)) return small + factor(m, way) * at_once(m, way, ranks);
+    return small + fmax(working(way, ranks), message_seconds(m, way, ranks) - small - m->overlap * compute);
 }
 
 static double step_seconds(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double rows) {
     double compute = computing(m, rows);
-    return compute + factor(m, way) * adding(m, way, ranks, compute);
+    return compute + adding(m, way, ranks, compute);
 }
 
 void gls_scaling_predict(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double rows,

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-enum { FIRST_BYTES = 256, SHORT_BYTES = 1 << 16, PART_VALUES = 1 << 16, REPEATS = 5 };
+enum { FIRST_BYTES = 256, SHORT_BYTES = 1 << 16, REPEATS = 5 };
 
 /* Where there is one process, a network of 1 Gbit/s is assumed, and said. */
 static const double assumed_latency = 5e-5, assumed_bandwidth = 1.25e8;
@@ -77,13 +77,13 @@ static gls_status time_sum(gls_scaling_meter *meter, gls_scaling_model *m, gls_r
 
 static gls_status time_sums(gls_scaling_meter *meter, gls_scaling_model *m) {
     gls_context *ctx = meter->ctx;
-    int64_t size = (int64_t)m->parameters, parts = gls_parts(size, PART_VALUES);
+    int64_t size = (int64_t)m->parameters, parts = gls_parts(size, GLS_COMM_PART);
     gls_real *x = gls_alloc(ctx, size, sizeof *x);
     gls_comm_part *part = gls_alloc(ctx, parts, sizeof *part);
     double nothing = 0;
     gls_status status = gls_scaling_meet(meter, &nothing, x && part ? GLS_OK : GLS_ERR_MEMORY);
     for (int64_t k = 0; k < parts && status == GLS_OK; k++)
-        part[k] = (gls_comm_part){k * PART_VALUES, gls_least((k + 1) * PART_VALUES, size)};
+        part[k] = (gls_comm_part){k * GLS_COMM_PART, gls_least((k + 1) * GLS_COMM_PART, size)};
     if (status == GLS_OK) status = time_sum(meter, m, x, part, parts);
     gls_free(ctx, x);
     gls_free(ctx, part);
@@ -108,7 +108,7 @@ gls_status gls_scaling_network_measure(gls_scaling_meter *meter, const gls_scali
         gls_free(ctx, room);
         gls_free(ctx, at);
         GLS_TRY(status);
-        if (m->overlap > 0 && gls_comm_parts_possible(ctx)) GLS_TRY(time_sums(meter, m));
+        if (m->parameters >= 2 * GLS_COMM_PART && gls_comm_parts_possible(ctx)) GLS_TRY(time_sums(meter, m));
     }
     if (options->latency > 0 || options->bandwidth > 0) m->messages = 0, m->sum_bandwidth = 0;
     if (options->latency > 0) m->latency = options->latency;
