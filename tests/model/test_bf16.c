@@ -365,9 +365,13 @@ static void bits_do_not_depend_on_threads(void **state) {
     for (int i = 0; i <= SAMPLES; i++) {
         sample s = i < SAMPLES ? samples[i] : coupled;
         s.rows = 37;
-        gls_real *g[3];
+        gls_real *g[3], *wide;
         int64_t size;
         for (int k = 0; k < 3; k++) pass_bytes(&s, true, k + 1, &g[k], &size);
+        pass_bytes(&s, false, 2, &wide, &size);
+        double apart = check_distance(g[0], wide, size);
+        if (!(apart > 0 && apart < 0.15)) fail_msg("%s: %g from float", s.family, apart);
+        free(wide);
         for (int k = 1; k < 3; k++) {
             if (memcmp(g[0], g[k], (size_t)size * sizeof **g) != 0)
                 fail_msg("%s on %d threads: %g", s.family, k + 1, check_distance(g[k], g[0], size));
