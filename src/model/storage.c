@@ -84,8 +84,14 @@ gls_real *gls_storage_wide(const gls_exec *x) {
 
 /* ---- around a call ---- */
 
-/* What a call does with a buffer. A buffer that it only writes is not read. */
+/* What a call does with a buffer. */
 enum { READS = 1, WRITES = 2 };
+
+/* A buffer that is only written is not read, unless the call is one half of a coupled op: the other one may read what
+ * this one writes, and what this one leaves alone is handed back as it was. */
+static unsigned only_writes(const gls_exec *x, int i) {
+    return gls_exec_node(x, i)->op->coupling && x->plan->mode == GLS_MODE_TRAIN ? READS | WRITES : WRITES;
+}
 
 static gls_real *stage(gls_exec *x, int64_t offset, int64_t count, unsigned how) {
     void *stored = x->memory + offset; /* copies begin at multiples of 16 reals, at least 64 bytes */
@@ -114,11 +120,10 @@ gls_status gls_storage_stage_forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     GLS_TRY(gls_storage_take(x));
     for (int k = 0; k < node->inputs; k++) stage_value(x, node->input[k], READS);
-    stage_value(x, i, WRITES);
+    stage_value(x, i, only_writes(x, i));
     return GLS_OK;
 }
 
-/* What is not written is handed back as it was: a gradient that this half of a coupled op leaves alone. */
 gls_status gls_storage_stage_backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     GLS_TRY(gls_storage_take(x));
@@ -126,7 +131,7 @@ gls_status gls_storage_stage_backward(gls_exec *x, int i) {
     stage_grad(x, i, READS | WRITES);
     for (int k = 0; k < node->inputs; k++) {
         if (node->op->flags & GLS_OP_KEEPS_INPUT) stage_value(x, node->input[k], READS);
-        stage_grad(x, node->input[k], gls_exec_adds(x, i, k) ? READS | WRITES : WRITES);
+        stage_grad(x, node->input[k], gls_exec_adds(x, i, k) ? READS | WRITES : only_writes(x, i));
     }
     return GLS_OK;
 }

@@ -24,7 +24,7 @@ static gls_status start(gls_context *ctx, const char *model, const char *plan, c
     char text[500], folder[96];
     snprintf(text, sizeof text,
              "data: {format: gaussians, train_size: 200, test_size: 40, classes: 3, features: 8}\nmodel: %s\n"
-             "method: {name: adam, lr: 0.01}\nestimator: {name: clip_norm, radius: 1}\n"
+             "method: {name: adam, lr: 0.01}\nestimator: {name: clip_norm, bound: 1}\n"
              "train: {batch: 20, validation: 0.1, checkpoint_every: 3}\n%s",
              model, plan);
     snprintf(folder, sizeof folder, "%s/%s", top, name);
