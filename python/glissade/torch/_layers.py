@@ -16,7 +16,6 @@ from torch.nn import functional
 from .._errors import UnsupportedError
 from ._factors import Convolution, Explicit, Factor, Products, Tokens, slices
 
-
 Kind = Callable[[Any, Tensor, Tensor], dict[str, Factor]]
 Written = dict[str, Explicit]
 
