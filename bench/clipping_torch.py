@@ -197,7 +197,8 @@ def compare(name, way, make, reference, repeat):
     tensors = tensors_of(make) / tensors_of(reference)
     print(json.dumps({"model": name, "way": way, "plain_ms": round(base, 1), "ms": round(mine, 1),
                       "ratio": round(mine / base, 2), "plain_mib": round(plain_memory), "mib": round(memory),
-                      "memory_ratio": round(memory / plain_memory, 2), "tensors_ratio": round(tensors, 2)}), flush=True)  # fmt: skip
+                      "memory_ratio": round(memory / plain_memory, 2), "tensors_ratio": round(tensors, 2)}),
+          flush=True)  # fmt: skip
 
 
 def compare_model(name, sizes, batch, repeat):

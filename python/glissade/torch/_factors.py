@@ -81,8 +81,8 @@ def _in_parts(groups: Groups, size: Callable[[Sized], int], make: Callable[[Size
 
 @dataclass
 class Grouped:
-    """Gradients of groups, each [groups, ...]; of_group [examples]: the group of each example; size: of all groups, where
-    their examples follow each other, else 0."""
+    """Gradients of groups, each [groups, ...]; of_group [examples]: the group of each example; size: of all groups,
+    where their examples follow each other, else 0."""
 
     each: Tensor
     of_group: Tensor
