@@ -227,8 +227,8 @@ class MicroBatchClipping:
             raise NonfiniteError(f"the gradients of {bad} of {groups.count} micro-batches are not finite")
         factors[~finite] = 0.0 if self.nonfinite == "skip_group" else math.nan
         share = float((live & (factors < 1)).mean())
-        made = (torch.from_numpy(x).to(norm2.device) for x in (norms, factors))
-        return ClippingReport(groups.count, bound, *made, share, int(finite.sum() - live.sum()), bad)
+        of_groups = torch.from_numpy(norms).to(norm2.device), torch.from_numpy(factors).to(norm2.device)
+        return ClippingReport(groups.count, bound, *of_groups, share, int(finite.sum() - live.sum()), bad)
 
     def _weights(self, groups: Groups, report: ClippingReport) -> Tensor:
         """[examples] what each example's gradient is multiplied by."""

@@ -123,7 +123,7 @@ class Explicit:
         if groups.single:
             return self.each
         if groups.in_order:
-            return self.each.unflatten(0, (groups.count, -1)).sum(1)
+            return self.each.reshape(groups.count, -1, *self.each.shape[1:]).sum(1)
         return self.each.new_zeros(groups.count, *self.each.shape[1:]).index_add_(0, groups.of, self.each)
 
     def norm2(self, groups: Groups) -> Tensor:
