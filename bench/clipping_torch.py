@@ -3,8 +3,8 @@
 Usage: clipping_torch.py [--models mlp,convnet,gpt,resnet] [--batch N] [--repeat N] [--threads N] [--microbatch 1,16]
 Opacus is left out where it is not installed. One line of JSON a model and way: milliseconds of plain and clipped
 gradient (medians over alternating repetitions), and their ratio; MiB that each has taken at its peak over what was
-there before, model and data, and that ratio. What Opacus does: every example's gradient clipped to
-one bound, by two backward passes; ours beside it with the same bound.
+there before, model and data, and that ratio; the ratio of what PyTorch's tensors alone take. What Opacus does: every
+example's gradient clipped to one bound, by two backward passes; ours beside it with the same bound.
 """
 
 import argparse
@@ -172,6 +172,19 @@ def peak_of(make):
     return peak(run)
 
 
+def tensors_of(make):
+    """MiB of PyTorch's tensors at their peak in a second run: without its libraries' own memory and malloc's holes."""
+    run, level, most = make(), 0, 0
+    run()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        run()
+    events = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        level += event.nbytes()
+        most = max(most, level)
+    return most / 2**20
+
+
 def compare(name, way, make, reference, repeat):
     """Alternates the two, so that what else the machine does falls on both."""
     run, other, times = make(), reference(), ([], [])
@@ -181,9 +194,11 @@ def compare(name, way, make, reference, repeat):
         times[1].append(milliseconds(run))
     base, mine = (statistics.median(t) for t in times)
     plain_memory, memory = peak_of(reference), peak_of(make)
+    tensors = tensors_of(make) / tensors_of(reference)
     print(json.dumps({"model": name, "way": way, "plain_ms": round(base, 1), "ms": round(mine, 1),
                       "ratio": round(mine / base, 2), "plain_mib": round(plain_memory), "mib": round(memory),
-                      "memory_ratio": round(memory / plain_memory, 2)}), flush=True)  # fmt: skip
+                      "memory_ratio": round(memory / plain_memory, 2), "tensors_ratio": round(tensors, 2)}),
+          flush=True)  # fmt: skip
 
 
 def compare_model(name, sizes, batch, repeat):

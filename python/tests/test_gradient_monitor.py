@@ -156,6 +156,28 @@ def test_micro_batches_against_their_gradients():
     assert monitor.figures["noise_scale"] == pytest.approx(expected.figures["noise_scale"], rel=1e-3)
 
 
+@pytest.mark.parametrize("looks", [2, 3, 6])
+def test_few_looks_cover_what_is_known(looks):
+    """Targets y = a x + e of normal x: at weights of zero an example's gradient is -y x, of mean -a and second moment
+    |a|^2 (d + 2) + s^2 d; so far apart that few looks tell nothing but a lower end, if that."""
+    d, s2 = 4, 1.0
+    truth, covered, random = (1.0 * (d + 2) + s2 * d) / 1.0 - 1, 0, torch.Generator().manual_seed(4)
+    model = nn.Linear(d, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    for _ in range(100):
+        with gt.GradientMonitor(model, every=2, smoothing=1) as monitor:
+            for _ in range(2 * looks):
+                x = torch.randn(16, d, generator=random)
+                y = x.sum(1) / math.sqrt(d) + math.sqrt(s2) * torch.randn(16, generator=random)
+                (model(x)[:, 0] - y).square().mean().div(2).backward()
+                monitor.finish()
+                model.zero_grad()
+        assert monitor.noise_scale.looks == looks
+        low, high = monitor.noise_scale.interval
+        covered += low <= truth <= high
+    assert covered >= 90
+
+
 def test_normalisation_layers_are_scaled_by_a_line_that_is_shown(monkeypatch):
     monkeypatch.setattr(gt._monitor, "CALIBRATE", 4)
     model, optimizer = make()

@@ -83,8 +83,11 @@ class Gathered:
         Nodes on the way are looked at as the gradient comes to them; only those at its ends are asked for, since what
         is asked for stays in memory until the pass has ended.
         """
-        if not self._uses:
-            return
+        if self._uses:
+            with torch.autocast(losses.device.type, enabled=False):
+                self._run(losses, graph, again)
+
+    def _run(self, losses: Tensor, graph: Graph, again: bool) -> None:
         edges = [(use, i, edge) for use in self._uses for i, edge in enumerate(use.edges)]
         ends = graph.last({edge.node for _, _, edge in edges})
         asked = [(use, i, edge) for use, i, edge in edges if edge.node in ends]
@@ -100,14 +103,14 @@ class Gathered:
         finally:
             for handle in handles:
                 handle.remove()
-        for (use, i, _), g in zip(asked, found, strict=True):
-            self._arrived(use, i, g)
-        self._finish()
+        with torch.no_grad():
+            for (use, i, _), g in zip(asked, found, strict=True):
+                self._arrived(use, i, g)
+            self._finish()
 
     def _passing(self, use: Use, i: int, output: int, gradients: tuple[Tensor | None, ...]) -> None:
         self._arrived(use, i, gradients[output])
 
-    @torch.no_grad()
     def _arrived(self, use: Use, i: int, g: Tensor | None) -> None:
         if g is not None:
             use.gradients[i] = g
@@ -116,8 +119,7 @@ class Gathered:
 
     def _take(self, use: Use) -> None:
         """Norms at once where the parameter is used once; its factor is then already what the sum needs."""
-        with torch.autocast(self.norm2.device.type, enabled=False):
-            parts = use.factors()
+        parts = use.factors()
         for name, p in use.parameters.items():
             if id(p) not in self._known or name not in parts:
                 continue
@@ -128,7 +130,6 @@ class Gathered:
             self.factors.setdefault(p, []).append(factor)
         use.forget()
 
-    @torch.no_grad()
     def _finish(self) -> None:
         """Uses with several outputs, not all of which need a gradient, and parameters that are used several times."""
         for use in self._uses:

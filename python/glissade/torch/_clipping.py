@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from dataclasses import dataclass
 from operator import index
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +20,8 @@ from ._groups import Groups, by_key, consecutive
 from ._layers import couples
 from ._replayed import replayed_use
 from ._uses import Use, use_of
+
+TINY = float(torch.finfo(torch.float32).tiny)  # A norm below it counts as zero.
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,7 @@ class MicroBatchClipping:
         return report
 
     def _refuse_coupled(self, groups: Groups) -> None:
-        if groups.count == 1:
+        if groups.count == 1 or not any(map(couples, self.model.modules())):
             return
         for name, module in self.model.named_modules():
             if couples(module):
@@ -210,28 +214,32 @@ class MicroBatchClipping:
         return found
 
     def _report(self, norm2: Tensor, groups: Groups) -> ClippingReport:
-        norms = norm2.clamp(min=0).sqrt() / groups.sizes  # Products of rows may round to less than nothing.
-        finite = torch.isfinite(norms)
-        zero = finite & (norms < torch.finfo(torch.float32).tiny)
-        live = norms[finite & ~zero]
-        bound = self.bound if self.bound is not None else (float(live.min()) if len(live) else math.nan)
-        factors = torch.where(norms <= bound, torch.ones_like(norms), bound / norms)
-        factors = torch.where(zero, torch.zeros_like(norms), factors)
-        bad = int((~finite).sum())
+        """In NumPy, whose operations on so few numbers cost less."""
+        norms = np.sqrt(norm2.cpu().numpy().clip(min=0)) / groups.sizes.cpu().numpy()  # Rounding may go below nothing.
+        finite = np.isfinite(norms)
+        live = finite & (norms >= TINY)
+        bound = self.bound if self.bound is not None else float(norms[live].min()) if live.any() else math.nan
+        factors = np.ones_like(norms)
+        np.divide(bound, norms, out=factors, where=live & (norms > bound))
+        factors[finite & ~live] = 0.0
+        bad = int(finite.size - finite.sum())
         if bad and self.nonfinite == "stop":
             raise NonfiniteError(f"the gradients of {bad} of {groups.count} micro-batches are not finite")
         factors[~finite] = 0.0 if self.nonfinite == "skip_group" else math.nan
-        share = float((finite & ~zero & (factors < 1)).double().mean())
-        return ClippingReport(groups.count, bound, norms, factors, share, int(zero.sum()), bad)
+        share = float((live & (factors < 1)).mean())
+        of_groups = torch.from_numpy(norms).to(norm2.device), torch.from_numpy(factors).to(norm2.device)
+        return ClippingReport(groups.count, bound, *of_groups, share, int(finite.sum() - live.sum()), bad)
 
     def _weights(self, groups: Groups, report: ClippingReport) -> Tensor:
         """[examples] what each example's gradient is multiplied by."""
-        kept = torch.isfinite(report.norms) if self.nonfinite == "skip_group" else torch.ones_like(report.norms).bool()
         if self.reduce == "sum":
             of_group = report.factors / groups.sizes
         else:
-            of_group = report.factors / max(1, int(groups.sizes[kept].sum()))
-        return of_group[groups.of]
+            left = len(groups.of)
+            if self.nonfinite == "skip_group" and report.nonfinite_groups:
+                left = int(groups.sizes[torch.isfinite(report.norms)].sum())
+            of_group = report.factors / max(1, left)
+        return of_group if groups.single else of_group[groups.of]
 
     def _add(
         self,
@@ -243,10 +251,14 @@ class MicroBatchClipping:
     ) -> None:
         weights = self._weights(groups, report)
         skipped = weights == 0
+        wide = weights.to(functools.reduce(torch.promote_types, (p.dtype for p in factors), torch.float32))
+        some = bool(skipped.any())
         with torch.no_grad():
-            for p, parts in factors.items():
-                for part in parts:
-                    _accumulate(p, _weighted(part, weights, skipped).to(p.dtype))
+            for p in list(factors):  # What a parameter's gradient is made of goes as soon as it is made.
+                parts = factors.pop(p)
+                while parts:
+                    g = _weighted(parts.pop(0), wide, skipped if some else None)
+                    _accumulate(p, g.to(p.dtype))
         if not rest:
             return
         sent = torch.where(skipped, torch.zeros_like(losses), losses * weights.to(losses.dtype)).sum()
@@ -269,10 +281,10 @@ def clip_per_example(
     return MicroBatchClipping(model, 1, bound=bound, reduce=reduce, nonfinite=nonfinite)
 
 
-def _weighted(part: Factor, weights: Tensor, skipped: Tensor) -> Tensor:
-    """A skipped example may hold a NaN, which no factor of 0 takes away."""
+def _weighted(part: Factor, weights: Tensor, skipped: Tensor | None) -> Tensor:
+    """A skipped example may hold a NaN, which no factor of 0 takes away; None: none is skipped."""
     g = part.weighted(weights)
-    if bool(skipped.any()) and not bool(torch.isfinite(g).all()) and bool(torch.isfinite(weights).all()):
+    if skipped is not None and not bool(torch.isfinite(g).all()) and bool(torch.isfinite(weights).all()):
         kept = (~skipped).nonzero().flatten()
         return part.of(kept).weighted(weights[kept])
     return g

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 from ._groups import Groups, Sized
 
 # Numbers that an intermediate result may have; more are made in several parts. Ours.
-ROOM = 1 << 22
+ROOM = 1 << 20
 # Rows of a half below which products of rows with rows are made whole, and the share of them that is made above. Ours.
 LEAST, GRAM = 64, 0.75
 
@@ -48,6 +48,17 @@ def _squares(each: Tensor) -> Tensor:
     return norms.square()
 
 
+def slices(examples: int, numbers: int) -> Iterator[slice]:
+    """Parts of the examples, each with at most ROOM of so many numbers of all of them."""
+    step = max(1, ROOM * examples // max(1, numbers))
+    return (slice(begin, begin + step) for begin in range(0, examples, step))
+
+
+def _times(t: Tensor, weights: Tensor) -> Tensor:
+    """[examples, ...], each times its weight."""
+    return t * weights.to(t.dtype).reshape((-1,) + (1,) * (t.dim() - 1))
+
+
 def _in_parts(groups: Groups, size: Callable[[Sized], int], make: Callable[[Sized, int, int], Tensor]) -> Tensor:
     """[groups, ...] of what `make` gives for the groups begin .. end-1 of a part, with at most ROOM numbers at a time.
 
@@ -70,10 +81,12 @@ def _in_parts(groups: Groups, size: Callable[[Sized], int], make: Callable[[Size
 
 @dataclass
 class Grouped:
-    """Gradients of groups, each [groups, ...]; of_group [examples]: the group of each example."""
+    """Gradients of groups, each [groups, ...]; of_group [examples]: the group of each example; size: of all groups,
+    where their examples follow each other, else 0."""
 
     each: Tensor
     of_group: Tensor
+    size: int = 0
 
     def norm2(self, groups: Groups) -> Tensor:
         return _squares(self.each)
@@ -85,12 +98,19 @@ class Grouped:
         return Grouped(self.each, self.of_group[rows])
 
     def weighted(self, weights: Tensor) -> Tensor:
-        by_group = weights.new_zeros(len(self.each))
-        by_group[self.of_group] = weights
+        if self.size:
+            by_group = weights[:: self.size]
+        else:
+            by_group = weights.new_zeros(len(self.each))
+            by_group[self.of_group] = weights
         each, left_out = self.each, by_group == 0
         if bool(left_out.any()):  # It may hold a NaN, which no weight of 0 takes away.
             each, by_group = each[~left_out], by_group[~left_out]
         return (by_group.to(each.dtype) @ each.flatten(1)).reshape(each.shape[1:])
+
+
+def _grouped(each: Tensor, groups: Groups) -> Grouped:
+    return Grouped(each, groups.of, groups.parts[0].size if groups.in_order else 0)
 
 
 @dataclass
@@ -100,8 +120,10 @@ class Explicit:
     each: Tensor
 
     def _sums(self, groups: Groups) -> Tensor:
-        if groups.in_order and groups.count == len(self.each):
+        if groups.single:
             return self.each
+        if groups.in_order:
+            return self.each.reshape(groups.count, -1, *self.each.shape[1:]).sum(1)
         return self.each.new_zeros(groups.count, *self.each.shape[1:]).index_add_(0, groups.of, self.each)
 
     def norm2(self, groups: Groups) -> Tensor:
@@ -109,7 +131,7 @@ class Explicit:
 
     def measured(self, groups: Groups) -> tuple[Tensor, Factor]:
         sums = self._sums(groups)
-        return _squares(sums), Grouped(sums, groups.of)
+        return _squares(sums), _grouped(sums, groups)
 
     def of(self, rows: Tensor) -> Factor:
         return Explicit(self.each[rows])
@@ -157,6 +179,8 @@ class Products:
 
     def norm2(self, groups: Groups) -> Tensor:
         n, values = self.left.shape[1], self.left.shape[2] * self.right.shape[2]
+        if n == 1 and groups.single:
+            return _squares(self.left) * _squares(self.right)
         return _in_parts(groups, lambda part: min((part.size * n) ** 2, values), self._norm2)
 
     def measured(self, groups: Groups) -> tuple[Tensor, Factor]:
@@ -164,15 +188,21 @@ class Products:
         if groups.count * values > self.left.numel() + self.right.numel():
             return self.norm2(groups), self
         each = _in_parts(groups, lambda part: values, self._each)
-        return _squares(each), Grouped(each.mT if self.transposed else each, groups.of)
+        return _squares(each), _grouped(each.mT if self.transposed else each, groups)
 
     def of(self, rows: Tensor) -> Factor:
         return Products(self.left[rows], self.right[rows], self.transposed)
 
     def weighted(self, weights: Tensor) -> Tensor:
-        left = self.left * weights.to(self.left.dtype)[:, None, None]
-        g = left.flatten(0, 1).mT @ self.right.flatten(0, 1)
-        return g.mT if self.transposed else g
+        small, large = sorted((self.left, self.right), key=Tensor.numel)
+        found: Tensor | None = None
+        for rows in slices(len(small), small.numel()):
+            a, b = _times(small[rows], weights[rows]).flatten(0, 1).mT, large[rows].flatten(0, 1)
+            if small is self.right:
+                a, b = b.mT, a.mT
+            found = a @ b if found is None else found.addmm_(a, b)
+        assert found is not None
+        return found.mT if self.transposed else found
 
 
 @dataclass
@@ -283,14 +313,25 @@ class Convolution:
         if groups.count * self._values > self.input.numel() + self.gradient.numel():
             return self.norm2(groups), self
         each = _in_parts(groups, lambda part: self._values, self._each)
-        return _squares(each), Grouped(each, groups.of)
+        return _squares(each), _grouped(each, groups)
 
     def of(self, rows: Tensor) -> Factor:
         return Convolution(self.module, self.input[rows], self.gradient[rows], self.padding)
 
     def weighted(self, weights: Tensor) -> Tensor:
-        shape = (-1,) + (1,) * (self.gradient.dim() - 1)
-        return self._kernels(self.input, self.gradient * weights.to(self.gradient.dtype).reshape(shape), 1)
+        """In parts that have more numbers than the kernel, of which each makes one."""
+        x, g = self.input, self.gradient
+        found: Tensor | None = None
+        for rows in slices(len(x), max(1, (x.numel() + g.numel()) * ROOM // max(ROOM, self._values))):
+            part, other = x[rows], g[rows]
+            if part.numel() < other.numel():
+                part = _times(part, weights[rows])
+            else:
+                other = _times(other, weights[rows])
+            kernel = self._kernels(part, other, 1)
+            found = kernel if found is None else found.add_(kernel)
+        assert found is not None
+        return found
 
 
 def _by_channels(t: Tensor, count: int, size: int) -> Tensor:

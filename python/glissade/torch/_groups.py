@@ -52,6 +52,11 @@ class Groups:
         """All groups have one size, and their examples follow each other."""
         return len(self.parts) == 1 and isinstance(self.parts[0].rows, slice)
 
+    @property
+    def single(self) -> bool:
+        """Every example is its own group."""
+        return self.in_order and self.parts[0].size == 1
+
     def order(self) -> Tensor:
         """The group's number at each place of the iteration."""
         return torch.cat([part.numbers for part in self.parts])

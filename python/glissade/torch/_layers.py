@@ -14,12 +14,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .._errors import UnsupportedError
-from ._factors import Convolution, Explicit, Factor, Products, Tokens
+from ._factors import Convolution, Explicit, Factor, Products, Tokens, slices
+
+Kind = Callable[[Any, Tensor, Tensor], dict[str, Factor]]
+Written = dict[str, Explicit]
 
 
 def _flat(t: Tensor) -> Tensor:
     """[examples, n, width]"""
-    return t.reshape(len(t), -1, t.shape[-1])
+    return t if t.dim() == 3 else t.reshape(len(t), -1, t.shape[-1])
+
+
+def _summed(t: Tensor) -> Tensor:
+    """[examples, width] of [examples, n, width]"""
+    return t[:, 0] if t.shape[1] == 1 else t.sum(1)
 
 
 def _with_bias(m: Any, weight: Factor, bias: Callable[[], Tensor]) -> dict[str, Factor]:
@@ -28,12 +36,12 @@ def _with_bias(m: Any, weight: Factor, bias: Callable[[], Tensor]) -> dict[str, 
 
 def _linear(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
     left = _flat(g)
-    return _with_bias(m, Products(left, _flat(x)), lambda: left.sum(1))
+    return _with_bias(m, Products(left, _flat(x)), lambda: _summed(left))
 
 
 def _linear_transposed(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
     left = _flat(g)
-    return _with_bias(m, Products(left, _flat(x), transposed=True), lambda: left.sum(1))
+    return _with_bias(m, Products(left, _flat(x), transposed=True), lambda: _summed(left))
 
 
 def _convolution(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
@@ -49,7 +57,19 @@ def _embedding(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
     return {"weight": Tokens(x.reshape(len(x), -1), _flat(g), m.num_embeddings, m.padding_idx)}
 
 
-def _scaled(normal: Tensor, g: Tensor, dims: tuple[int, ...]) -> dict[str, Factor]:
+def _by_slices(kind: Callable[[Any, Tensor, Tensor], Written]) -> Kind:
+    """Of a layer whose gradients are written out from results as large as its input: for some examples at a time."""
+
+    def whole(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
+        found = [kind(m, x[rows], g[rows]) for rows in slices(len(x), x.numel())]
+        if len(found) == 1:
+            return {**found[0]}
+        return {name: Explicit(torch.cat([part[name].each for part in found])) for name in found[0]}
+
+    return whole
+
+
+def _scaled(normal: Tensor, g: Tensor, dims: tuple[int, ...]) -> Written:
     product = normal * g
     return {
         "weight": Explicit(product.sum(dims) if dims else product),
@@ -57,12 +77,14 @@ def _scaled(normal: Tensor, g: Tensor, dims: tuple[int, ...]) -> dict[str, Facto
     }
 
 
-def _layer_norm(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
+@_by_slices
+def _layer_norm(m: Any, x: Tensor, g: Tensor) -> Written:
     normal = functional.layer_norm(x, m.normalized_shape, None, None, m.eps)
     return _scaled(normal, g, tuple(range(1, x.dim() - len(m.normalized_shape))))
 
 
-def _rms_norm(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
+@_by_slices
+def _rms_norm(m: Any, x: Tensor, g: Tensor) -> Written:
     normal = functional.rms_norm(x, m.normalized_shape, None, m.eps)
     return _scaled(normal, g, tuple(range(1, x.dim() - len(m.normalized_shape))))
 
@@ -71,13 +93,15 @@ def _rms_norm(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
 _RMS_NORMS = {"T5LayerNorm", "LlamaRMSNorm", "MistralRMSNorm", "Qwen2RMSNorm", "Qwen3RMSNorm"}
 
 
-def _scaled_by_weight(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
+@_by_slices
+def _scaled_by_weight(m: Any, x: Tensor, g: Tensor) -> Written:
     with torch.no_grad():
         normal = torch.func.functional_call(m, {"weight": torch.ones_like(m.weight)}, (x,))
     return {"weight": _scaled(normal, g, tuple(range(1, x.dim() - 1)))["weight"]}
 
 
-def _group_norm(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
+@_by_slices
+def _group_norm(m: Any, x: Tensor, g: Tensor) -> Written:
     """By the kernel of the backward pass, to which channels of different examples are channels of one."""
     examples, channels, places = len(x), x.shape[1], x[0, 0].numel()
     x, of = x.contiguous(), (examples, channels, places, m.num_groups)
@@ -89,13 +113,11 @@ def _group_norm(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
     return {"weight": Explicit(weight.reshape(examples, -1)), "bias": Explicit(bias.reshape(examples, -1))}
 
 
-def _fixed_norm(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
+@_by_slices
+def _fixed_norm(m: Any, x: Tensor, g: Tensor) -> Written:
     """Batch norm by its running statistics: examples do not meet."""
     normal = functional.batch_norm(x, m.running_mean, m.running_var, None, None, False, 0.0, m.eps)
     return _scaled(normal, g, tuple(range(2, x.dim())))
-
-
-Kind = Callable[[Any, Tensor, Tensor], dict[str, Factor]]
 
 
 def kind_of(module: nn.Module) -> Kind | None:

@@ -53,6 +53,8 @@ def _product_work(examples: int, n: int, p: int, q: int) -> float:
 
 def norm2_of_uses(uses: Sequence[Factor], groups: Groups) -> Tensor:
     """[groups] squared norm of the sum over all uses of a parameter of each group's gradient."""
+    if len(uses) == 1:
+        return uses[0].norm2(groups)
     parts = _merged(uses)
     if len(parts) == 1:
         return parts[0].norm2(groups)

@@ -69,7 +69,7 @@ class Watch:
         self._totals: dict[int, Tensor] = {}
         self._handles: list[Any] = []
         self._passes: list[_Pass] = []
-        self._mean_norm2: dict[int, Tensor] = {}
+        self._mean_norm: dict[int, Tensor] = {}
         self._parameters: dict[int, nn.Parameter] = {}
 
     # ---- a step ----
@@ -105,7 +105,7 @@ class Watch:
             handle.remove()
         self._handles.clear()
         self._passes.clear()
-        self._mean_norm2.clear()
+        self._mean_norm.clear()
         self._totals.clear()
 
     def passes(self, examples: int) -> None:
@@ -115,7 +115,7 @@ class Watch:
         if self._passes and self._restarted():
             self._passes.clear()
         self._passes.append(_Pass(examples))
-        if not self._mean_norm2 and any(_nonzero(p.grad) for p in self._parameters.values()):
+        if not self._mean_norm and any(_nonzero(p.grad) for p in self._parameters.values()):
             self.wrong = "gradients were not zero at the beginning of the step"
 
     def _empty(self, one: _Pass) -> bool:
@@ -123,7 +123,7 @@ class Watch:
 
     def _restarted(self) -> bool:
         """The gradients were thrown away: what was seen before belongs to no step."""
-        return bool(self._mean_norm2) and all(self._parameters[p].grad is None for p in self._mean_norm2)
+        return bool(self._mean_norm) and all(self._parameters[p].grad is None for p in self._mean_norm)
 
     # ---- hooks ----
 
@@ -202,7 +202,7 @@ class Watch:
     @torch.no_grad()
     def _whole(self, p: int, g: Tensor) -> None:
         if self._passes:
-            self._passes[-1].norm2[p] = _norm2(g)[None]
+            self._passes[-1].norm2[p] = _norm(g)[None].double().square()
 
     @torch.no_grad()
     def _accumulated(self, p: int, parameter: Tensor) -> None:
@@ -216,7 +216,7 @@ class Watch:
                 self._drop([parameter], "its layers were not known to share it")
             else:
                 one.norm2[p] = norm2_of_uses(one.uses.pop(p), self._groups(one))
-        self._mean_norm2[p] = _norm2(g)
+        self._mean_norm[p] = _norm(g)
         if self.mode == "examples" and p in one.norm2 and self.names.get(p, "") not in self._checked:
             self._check(p, g, self._totals.pop(p, None))
 
@@ -244,9 +244,9 @@ class Watch:
     @torch.no_grad()
     def changed(self) -> float:
         """Norm of the gradients now over that after the backward pass; NaN where that was zero."""
-        before = sum(float(x) for x in self._mean_norm2.values())
-        now = sum(float(_norm2(g)) for p in self._mean_norm2 if (g := self._parameters[p].grad) is not None)
-        return math.sqrt(now / before) if before > 0 else math.nan
+        now = (_norm(g) for p in self._mean_norm if (g := self._parameters[p].grad) is not None)
+        before = math.hypot(*map(float, self._mean_norm.values()))
+        return math.hypot(*map(float, now)) / before if before > 0 else math.nan
 
     def checked(self) -> dict[str, Any]:
         """What it knows of parameters, for a checkpoint."""
@@ -261,13 +261,12 @@ class Watch:
         if self.wrong or not passes:
             self.wrong = self.wrong or "no backward pass was seen"
             return None
-        known = [p for p in self.names if p in self._mean_norm2 and all(p in one.norm2 for one in passes)]
+        known = [p for p in self.names if p in self._mean_norm and all(p in one.norm2 for one in passes)]
         if not known:
             self.wrong = "no parameter belongs to a layer that is known"
             return None
-        rows = [torch.stack([one.norm2[p].double() for p in known], 1) for one in passes]
-        norm2 = torch.cat(rows)
-        mean_norm2 = torch.stack([self._mean_norm2[p] for p in known])
+        norm2 = torch.cat([torch.stack([one.norm2[p] for p in known], 1) for one in passes]).double()
+        mean_norm2 = torch.stack([self._mean_norm[p] for p in known]).double().square()
         sizes = [one.examples for one in passes]
         return Seen([self.names[p] for p in known], norm2 * float(len(norm2)) ** 2, mean_norm2, sizes)
 
@@ -289,8 +288,8 @@ def _nonzero(g: Tensor | None) -> bool:
     return g is not None and bool(g.count_nonzero())
 
 
-def _norm2(g: Tensor) -> Tensor:
+def _norm(g: Tensor) -> Tensor:
     if g.is_sparse:
         g = g.coalesce().values()
     norm: Tensor = torch.linalg.vector_norm(g, dtype=torch.promote_types(g.dtype, torch.float32))
-    return norm.double().square()
+    return norm
