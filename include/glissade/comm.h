@@ -37,6 +37,10 @@ GLS_API void gls_comm_limit_waits(gls_comm *comm, double seconds);
 /* Whether a pass may add up those parts of a gradient that are final while it makes the others (true, as at first): the
  * same bits, in less time where messages are slow. */
 GLS_API void gls_comm_overlap(gls_comm *comm, bool overlap);
+/* Some MPIs lock themselves up over a connection that breaks: a call then never comes back, and cannot fail. `stuck` is
+ * called, from a thread of its own, when a rank has been gone and a call has stood still for three seconds; it can only
+ * end the process. NULL: nobody is called, as at first. */
+GLS_API void gls_comm_on_stuck(gls_comm *comm, void (*stuck)(void *user, int missing), void *user);
 /* Whether message passing has failed for good: calls return at once and ask nobody. *missing (may be NULL): the rank
  * that is gone, -1 if that is not known. */
 GLS_API bool gls_comm_lost(const gls_comm *comm, int *missing);

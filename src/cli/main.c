@@ -121,10 +121,19 @@ static int run(const cli_verb *verb, int argc, char **argv, gls_comm *comm) {
     return code;
 }
 
+/* A rank is gone, and MPI does not come back: what cli_fail_together would say and return, from another thread. */
+static void leave(void *user, int missing) {
+    int speaker = missing == 0 ? 1 : 0;
+    if (gls_comm_rank(user) == speaker || missing < 0)
+        cli_bad("message passing between the ranks failed: rank %d is gone", missing);
+    _exit(CLI_FAILED);
+}
+
 /* Where MPI cannot be started, short verbs work as if there were no launcher. */
 static int run_named(const char *name, int argc, char **argv) {
     gls_comm *comm = NULL;
     gls_status status = gls_comm_create(&comm);
+    gls_comm_on_stuck(comm, leave, comm);
     keep_hangup();
     const cli_verb *verb = gls_comm_rank(comm) == 0 ? cli_find_verb(name) : find(name);
     int code = CLI_BAD;

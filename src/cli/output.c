@@ -8,13 +8,14 @@
 
 #include "cli/cli.h"
 
+/* In one piece, as other ranks may write to the same place at the same time. */
 int cli_bad(const char *format, ...) {
+    char text[4096];
     va_list arguments;
     va_start(arguments, format);
-    fputs("glissade: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    fprintf(stderr, "glissade: %s\n", text);
     return CLI_BAD;
 }
 

@@ -84,9 +84,21 @@ static gls_status unreached(gls_context *ctx, const gls_comm *comm, gls_status m
                     comm->why);
 }
 
+static void enter(gls_comm *comm) {
+    atomic_fetch_add_explicit(&comm->beat, 1, memory_order_relaxed);
+    atomic_store(&comm->inside, true);
+}
+
+static bool leave(gls_comm *comm, bool passed) {
+    atomic_store(&comm->inside, false);
+    if (!passed) comm->lost = true;
+    if (!passed && !*comm->why && comm->ops->missed) comm->ops->missed(comm);
+    return passed;
+}
+
 static gls_status conclude(gls_context *ctx, gls_comm *comm, bool passed, gls_status mine, int failed,
                            gls_status theirs) {
-    if (!passed) comm->lost = true;
+    leave(comm, passed);
     if (mine != GLS_OK) return mine;
     if (!passed)
         return gls_fail(ctx, GLS_ERR_COMM, "message passing between the ranks failed%s%s", *comm->why ? ": " : "",
@@ -101,6 +113,7 @@ static gls_status reduce(gls_context *ctx, gls_reduce op, gls_comm_element eleme
     if (!reaches(comm)) return unreached(ctx, comm, mine);
     int failed = -1;
     gls_status theirs = GLS_OK;
+    enter(comm);
     bool passed = comm->ops->reduce(comm, op, element, x, n, mine, &failed, &theirs);
     return conclude(ctx, comm, passed, mine, failed, theirs);
 }
@@ -142,6 +155,7 @@ gls_status gls_comm_broadcast(gls_context *ctx, void *data, int64_t bytes, int r
     if (!reaches(comm)) return unreached(ctx, comm, mine);
     int failed = -1;
     gls_status theirs = GLS_OK;
+    enter(comm);
     bool passed = comm->ops->broadcast(comm, data, bytes, root, mine, &failed, &theirs);
     return conclude(ctx, comm, passed, mine, failed, theirs);
 }
@@ -152,6 +166,12 @@ void gls_comm_limit_waits(gls_comm *comm, double seconds) {
 
 void gls_comm_overlap(gls_comm *comm, bool overlap) {
     if (comm) comm->at_once = !overlap;
+}
+
+void gls_comm_on_stuck(gls_comm *comm, void (*stuck)(void *user, int missing), void *user) {
+    if (!comm) return;
+    comm->stuck_user = user;
+    atomic_store(&comm->stuck, stuck);
 }
 
 bool gls_comm_lost(const gls_comm *comm, int *missing) {
@@ -166,12 +186,16 @@ int64_t gls_comm_bytes(const gls_comm *comm) {
 gls_status gls_comm_gather(gls_context *ctx, void *all, const int64_t *at) {
     gls_comm *comm = gls_context_comm(ctx);
     if (!reaches(comm)) return unreached(ctx, comm, GLS_OK);
+    enter(comm);
     return conclude(ctx, comm, comm->ops->gather(comm, all, at), GLS_OK, -1, GLS_OK);
 }
 
 gls_status gls_comm_swap(gls_context *ctx, const void *to, const int64_t *to_at, void *from, const int64_t *from_at) {
     gls_comm *comm = gls_context_comm(ctx);
-    if (reaches(comm)) return conclude(ctx, comm, comm->ops->swap(comm, to, to_at, from, from_at), GLS_OK, -1, GLS_OK);
+    if (reaches(comm)) {
+        enter(comm);
+        return conclude(ctx, comm, comm->ops->swap(comm, to, to_at, from, from_at), GLS_OK, -1, GLS_OK);
+    }
     GLS_TRY(unreached(ctx, comm, GLS_OK));
     memcpy(from, to, (size_t)(to_at[1] - to_at[0]));
     return GLS_OK;
@@ -197,11 +221,14 @@ gls_status gls_comm_parts_begin(gls_context *ctx, const gls_comm_code *code, gls
 
 void gls_comm_parts_hand(gls_context *ctx, int64_t count) {
     gls_comm *comm = gls_context_comm(ctx);
-    if (reaches(comm) && !comm->ops->parts_hand(comm, count)) comm->lost = true;
+    if (!reaches(comm)) return;
+    enter(comm);
+    leave(comm, comm->ops->parts_hand(comm, count));
 }
 
 gls_status gls_comm_parts_finish(gls_context *ctx) {
     gls_comm *comm = gls_context_comm(ctx);
     if (!reaches(comm)) return unreached(ctx, comm, GLS_OK);
+    enter(comm);
     return conclude(ctx, comm, comm->ops->parts_finish(comm), GLS_OK, -1, GLS_OK);
 }

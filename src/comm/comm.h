@@ -3,6 +3,7 @@
 #define GLS_COMM_COMM_H
 
 #include <glissade/comm.h>
+#include <stdatomic.h>
 
 /* Elements that reductions know. */
 typedef enum gls_comm_element {
@@ -58,6 +59,8 @@ typedef struct gls_comm_ops {
                         int64_t parts);
     bool (*parts_hand)(gls_comm *comm, int64_t count);
     bool (*parts_finish)(gls_comm *comm);
+    /* Message passing failed by itself: who is gone, if that is known within a second. NULL: it is not. */
+    void (*missed)(gls_comm *comm);
     void (*destroy)(gls_comm *comm);
 } gls_comm_ops;
 
@@ -71,6 +74,11 @@ struct gls_comm {
     double limit;  /* seconds that a rank is waited for; 0: for ever */
     int missing;   /* the rank that is gone, where that is known, else -1 */
     char why[96];  /* message passing failed */
+    /* For a thread that looks whether a call stands still: whether there is one, and what moves while it waits. */
+    atomic_bool inside;
+    atomic_uint beat;
+    _Atomic(void (*)(void *user, int missing)) stuck;
+    void *stuck_user;
 };
 
 /* As the reductions of comm.h. */

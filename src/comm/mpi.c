@@ -39,6 +39,7 @@ static bool waits_on(gls_comm_mpi *c, double waited) {
 }
 
 bool gls_comm_mpi_wait(gls_comm_mpi *c, gls_comm_mpi_waiting *w) {
+    atomic_fetch_add_explicit(&c->base.beat, 1, memory_order_relaxed);
     if (++w->turn % TURNS) return true;
     sched_yield();
     double now = gls_seconds();
@@ -261,8 +262,16 @@ static bool mpi_gather(gls_comm *comm, void *all, const int64_t *at) {
     return true;
 }
 
+/* A connection may break before the line does. */
+static void mpi_missed(gls_comm *comm) {
+    gls_comm_mpi *c = (gls_comm_mpi *)comm;
+    for (double began = gls_seconds(); c->watched && gls_seconds() - began < 1; sched_yield())
+        if (!waits_on(c, 0)) return;
+}
+
 static void mpi_destroy(gls_comm *comm) {
     gls_comm_mpi *c = (gls_comm_mpi *)comm;
+    gls_comm_mpi_guard_end(c);
     int finished = comm->lost; /* to free and to finish waits for every rank */
     if (!finished) MPI_Finalized(&finished);
     if (!finished && c->world != MPI_COMM_NULL) MPI_Comm_free(&c->world);
@@ -330,6 +339,7 @@ gls_status gls_comm_create_mpi(gls_comm **out) {
                                      .parts_begin = gls_comm_mpi_parts_begin,
                                      .parts_hand = gls_comm_mpi_parts_hand,
                                      .parts_finish = gls_comm_mpi_parts_finish,
+                                     .missed = mpi_missed,
                                      .destroy = mpi_destroy};
     gls_comm_mpi *c = calloc(1, sizeof *c);
     if (!c) return GLS_ERR_MEMORY;
@@ -349,6 +359,7 @@ gls_status gls_comm_create_mpi(gls_comm **out) {
         mpi_destroy(&c->base);
         return whole ? GLS_ERR_COMM : GLS_ERR_MEMORY;
     }
+    if (c->watched) gls_comm_mpi_guard_begin(c);
     *out = &c->base;
     return GLS_OK;
 }

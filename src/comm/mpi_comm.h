@@ -7,6 +7,7 @@
 
 #ifdef GLS_HAVE_MPI
 #include <mpi.h>
+#include <pthread.h>
 
 /* A sum in parts. Part k is cut into a segment for each rank; it waits to be handed over, then segments travel to the
  * ranks that add them up, then sums to all. */
@@ -37,6 +38,9 @@ typedef struct gls_comm_mpi {
     gls_comm_lifeline line;
     bool watched; /* the line is there */
     gls_comm_mpi_parts parts;
+    pthread_t guard; /* where guarded: looks whether the line breaks while a call stands still */
+    int wake[2];     /* its end is written to */
+    bool guarded;
 } gls_comm_mpi;
 
 /* Called between questions whether messages have come, with an eye on the others: a rank that is gone would be waited
@@ -46,6 +50,10 @@ typedef struct gls_comm_mpi_waiting {
     int64_t turn;
 } gls_comm_mpi_waiting;
 bool gls_comm_mpi_wait(gls_comm_mpi *c, gls_comm_mpi_waiting *waiting);
+
+/* mpi_guard.c: where there is no thread for it, nobody looks. */
+void gls_comm_mpi_guard_begin(gls_comm_mpi *c);
+void gls_comm_mpi_guard_end(gls_comm_mpi *c);
 
 /* mpi_parts.c */
 bool gls_comm_mpi_parts_room(gls_comm *comm, const gls_comm_code *code, const gls_comm_part *part, int64_t parts,

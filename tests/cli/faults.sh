@@ -135,6 +135,7 @@ begin 2 "$work/cut" || fail "cut link" "did not begin: $(tail -n 3 "$work/out")"
 ip link set "glv$$-2" down
 ended "cut link" "is gone"
 ip link set "glv$$-2" up
+sleep 3 # until the hosts have found each other again
 MPIRUN_OPTIONS=
 goes_on "cut link, resumed by 2" "$work/cut" 2 2
 
