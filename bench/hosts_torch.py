@@ -33,7 +33,7 @@ def network(features, hidden, classes):
 
 
 def distributed(network, hook):
-    # PowerSGD waits for messages inside the completion of others: over gloo its buckets can wait for each other, so it has one.
+    # One bucket for PowerSGD: it waits for messages inside the completion of others, and over gloo for each other's.
     buckets = {"bucket_cap_mb": 1024} if hook == "powersgd" else {}
     model = DistributedDataParallel(network, gradient_as_bucket_view=True, **buckets)
     if hook == "bf16":

@@ -290,7 +290,7 @@ int main(int argc, char **argv) {
     double rounding = sizeof(gls_real) == 4 ? 1e-6 : 1e-15;
     static const int64_t lengths[] = {1, 5, 37, 1000, 20011};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-            check_near(ctx, "dense", lengths[i], rounding);
+        check_near(ctx, "dense", lengths[i], rounding);
         check_near(ctx, "bf16 rounding=nearest", lengths[i], 0.005 * size);
         check_near(ctx, "bf16", lengths[i], 0.01 * size);
         check_near(ctx, "quant levels=127 block=16", lengths[i], 0.05 * size);
