@@ -14,7 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "comm/lifeline.h"
+#include "comm/mpi_comm.h"
 
 enum { MOST = 8 };
 
@@ -116,12 +118,58 @@ static void who_cannot_be_reached_is_not_waited_for_long(void **state) {
     gls_comm_lifeline_close(&line);
 }
 
+#ifdef GLS_HAVE_MPI
+static void note_missing(void *user, int missing) {
+    atomic_store((atomic_int *)user, missing);
+}
+
+enum { STANDS, MOVES, COMPUTES, GUARDS };
+
+/* Three first ranks of two, whose other one goes: one stands still in a call, one waits and looks, one is in no call.
+ */
+static void only_a_call_that_stands_still_is_told(void **state) {
+    (void)state;
+    gls_comm_mpi c[GUARDS];
+    atomic_int told[GUARDS];
+    int end[GUARDS][2], pair[GUARDS][2];
+    for (int k = 0; k < GUARDS; k++) {
+        memset(&c[k], 0, sizeof c[k]);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair[k]), 0);
+        end[k][0] = -1;
+        end[k][1] = pair[k][0];
+        c[k].line = (gls_comm_lifeline){.rank = 0, .size = 2, .listener = -1, .end = end[k]};
+        atomic_store(&told[k], -1);
+        gls_comm_on_stuck(&c[k].base, note_missing, &told[k]);
+        gls_comm_mpi_guard_begin(&c[k]);
+        assert_true(c[k].guarded);
+        atomic_store(&c[k].base.inside, k != COMPUTES);
+    }
+    double began = gls_seconds();
+    for (int k = 0; k < GUARDS; k++) close(pair[k][1]);
+    for (int turn = 0; turn < 42; turn++) {
+        atomic_fetch_add(&c[MOVES].base.beat, 1);
+        usleep(100000);
+        if (gls_seconds() - began < 2.5) assert_int_equal(atomic_load(&told[STANDS]), -1);
+    }
+    assert_int_equal(atomic_load(&told[STANDS]), 1);
+    assert_int_equal(atomic_load(&told[MOVES]), -1);
+    assert_int_equal(atomic_load(&told[COMPUTES]), -1);
+    for (int k = 0; k < GUARDS; k++) {
+        gls_comm_mpi_guard_end(&c[k]);
+        close(pair[k][0]);
+    }
+}
+#endif
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_learn_who_is_gone),
         cmocka_unit_test(the_first_rank_is_missed),
         cmocka_unit_test(strangers_stay_outside),
         cmocka_unit_test(who_cannot_be_reached_is_not_waited_for_long),
+#ifdef GLS_HAVE_MPI
+        cmocka_unit_test(only_a_call_that_stands_still_is_told),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
