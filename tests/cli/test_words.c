@@ -299,6 +299,26 @@ static void has_manual_pages(void **state) {
     assert_non_null(strstr(s.out, "validate_every"));
 }
 
+/* A table is shown as it is, with what training will ask about it. */
+static void tables_are_shown(void **state) {
+    (void)state;
+    static said s;
+    sh(&s, "{ echo age,name,y; for i in $(seq 1100); do echo $((i%7)),n$i,1; done; echo ,n1,0; } >t.csv; "
+           "$G data info t.csv --set target=y");
+    assert_int_equal(s.code, 0);
+    assert_non_null(strstr(s.out, "  name                     1100 texts: n1 0.182%"));
+    assert_non_null(strstr(s.out, "training refuses missing values unless data.fill says"));
+    assert_non_null(strstr(s.out, "training refuses column 'name' for its many texts"));
+    assert_string_equal(s.err, "glissade: t.csv: 1 value is missing: 'age' 1 (first in line 1102)\n");
+    sh(&s, "$G data info t.csv --json 2>/dev/null");
+    json_t *table = last_json(&s);
+    json_t *name = json_array_get(json_object_get(table, "columns"), 1);
+    assert_int_equal(json_integer_value(json_object_get(name, "texts")), 1100);
+    json_decref(table);
+    sh(&s, "$G data info t.csv --set target=y --set fill=refuse");
+    assert_int_equal(s.code, 2);
+}
+
 /* data make, info and convert agree on what a set is. */
 static void handles_data(void **state) {
     (void)state;
@@ -344,21 +364,6 @@ static void handles_data(void **state) {
     assert_int_equal(s.code, 2);
     assert_non_null(
         strstr(s.err, "unknown data format 'parquet'; expected one of libsvm, idx, cifar10, npy, npz, frames, csv"));
-    /* A table is shown as it is, with what training will ask about it. */
-    sh(&s, "{ echo age,name,y; for i in $(seq 1100); do echo $((i%7)),n$i,1; done; echo ,n1,0; } >t.csv; "
-           "$G data info t.csv --set target=y");
-    assert_int_equal(s.code, 0);
-    assert_non_null(strstr(s.out, "  name                     1100 texts: n1 0.182%"));
-    assert_non_null(strstr(s.out, "training refuses missing values unless data.fill says"));
-    assert_non_null(strstr(s.out, "training refuses column 'name' for its many texts"));
-    assert_string_equal(s.err, "glissade: t.csv: 1 value is missing: 'age' 1 (first in line 1102)\n");
-    sh(&s, "$G data info t.csv --json 2>/dev/null");
-    json_t *table = last_json(&s);
-    json_t *name = json_array_get(json_object_get(table, "columns"), 1);
-    assert_int_equal(json_integer_value(json_object_get(name, "texts")), 1100);
-    json_decref(table);
-    sh(&s, "$G data info t.csv --set target=y --set fill=refuse");
-    assert_int_equal(s.code, 2);
     /* A packed file that ends too soon is called cut, wherever that is. */
     sh(&s, "for i in 1 2 3 4 5 6 7 8 9; do echo \"1 1:$i 2:$i$i\"; done >c.svm; gzip -k c.svm; n=$(wc -c <c.svm.gz); "
            "for k in 3 9 12 20 $((n-9)) $((n-1)); do head -c $k c.svm.gz >k.svm.gz; $G data info k.svm.gz 2>&1 | "
@@ -430,17 +435,12 @@ static void failures_leave_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(says_what_is_wrong),
-        cmocka_unit_test(helps),
-        cmocka_unit_test(lists_fit_the_terminal),
-        cmocka_unit_test(lists),
-        cmocka_unit_test(gives_theory),
-        cmocka_unit_test(measures_inputs),
-        cmocka_unit_test(lines_names_up),
-        cmocka_unit_test(completes),
-        cmocka_unit_test(has_manual_pages),
-        cmocka_unit_test(handles_data),
-        cmocka_unit_test(replays),
+        cmocka_unit_test(says_what_is_wrong),     cmocka_unit_test(helps),
+        cmocka_unit_test(lists_fit_the_terminal), cmocka_unit_test(lists),
+        cmocka_unit_test(gives_theory),           cmocka_unit_test(measures_inputs),
+        cmocka_unit_test(lines_names_up),         cmocka_unit_test(completes),
+        cmocka_unit_test(has_manual_pages),       cmocka_unit_test(handles_data),
+        cmocka_unit_test(tables_are_shown),       cmocka_unit_test(replays),
         cmocka_unit_test(failures_leave_nothing),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
