@@ -35,20 +35,6 @@ def _products(m: Any, x: Tensor, g: Tensor, transposed: bool) -> dict[str, Facto
     return {"weight": weight, "bias": Explicit(left.sum(1))}
 
 
-def _products(m: Any, x: Tensor, g: Tensor, transposed: bool) -> dict[str, Factor]:
-    weight = Products(_flat(g), _flat(x), transposed)
-    if m.bias is None:
-        return {"weight": weight}
-    left = weight.left
-    if left.shape[1] == 1:
-        return {"weight": weight, "bias": Explicit(left[:, 0], lambda: weight.left_squares)}
-    return {"weight": weight, "bias": Explicit(left.sum(1))}
-
-
-def _with_bias(m: Any, weight: Factor, bias: Callable[[], Tensor]) -> dict[str, Factor]:
-    return {"weight": weight} if m.bias is None else {"weight": weight, "bias": Explicit(bias())}
-
-
 def _linear(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
     return _products(m, x, g, transposed=False)
 
