@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
@@ -115,9 +116,11 @@ def _grouped(each: Tensor, groups: Groups) -> Grouped:
 
 @dataclass
 class Explicit:
-    """Small gradients, written out [examples, ...]."""
+    """Small gradients, written out [examples, ...]; squares: gives their squared norms [examples] where another factor
+    needs them too."""
 
     each: Tensor
+    squares: Callable[[], Tensor] | None = None
 
     def _sums(self, groups: Groups) -> Tensor:
         if groups.single:
@@ -130,6 +133,8 @@ class Explicit:
         return _squares(self._sums(groups))
 
     def measured(self, groups: Groups) -> tuple[Tensor, Factor]:
+        if groups.single and self.squares is not None:
+            return self.squares(), _grouped(self.each, groups)
         sums = self._sums(groups)
         return _squares(sums), _grouped(sums, groups)
 
@@ -168,6 +173,11 @@ class Products:
     right: Tensor
     transposed: bool = False
 
+    @cached_property
+    def left_squares(self) -> Tensor:
+        """[examples] squared norms of left."""
+        return _squares(self.left)
+
     def _each(self, part: Sized, begin: int, end: int) -> Tensor:
         left, right = (part.cut(t, begin, end).flatten(1, 2) for t in (self.left, self.right))
         return left.mT @ right
@@ -180,7 +190,7 @@ class Products:
     def norm2(self, groups: Groups) -> Tensor:
         n, values = self.left.shape[1], self.left.shape[2] * self.right.shape[2]
         if n == 1 and groups.single:
-            return _squares(self.left) * _squares(self.right)
+            return self.left_squares * _squares(self.right)
         return _in_parts(groups, lambda part: min((part.size * n) ** 2, values), self._norm2)
 
     def measured(self, groups: Groups) -> tuple[Tensor, Factor]:

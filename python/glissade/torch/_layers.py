@@ -25,23 +25,22 @@ def _flat(t: Tensor) -> Tensor:
     return t if t.dim() == 3 else t.reshape(len(t), -1, t.shape[-1])
 
 
-def _summed(t: Tensor) -> Tensor:
-    """[examples, width] of [examples, n, width]"""
-    return t[:, 0] if t.shape[1] == 1 else t.sum(1)
-
-
-def _with_bias(m: Any, weight: Factor, bias: Callable[[], Tensor]) -> dict[str, Factor]:
-    return {"weight": weight} if m.bias is None else {"weight": weight, "bias": Explicit(bias())}
+def _products(m: Any, x: Tensor, g: Tensor, transposed: bool) -> dict[str, Factor]:
+    weight = Products(_flat(g), _flat(x), transposed)
+    if m.bias is None:
+        return {"weight": weight}
+    left = weight.left
+    if left.shape[1] == 1:
+        return {"weight": weight, "bias": Explicit(left[:, 0], lambda: weight.left_squares)}
+    return {"weight": weight, "bias": Explicit(left.sum(1))}
 
 
 def _linear(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
-    left = _flat(g)
-    return _with_bias(m, Products(left, _flat(x)), lambda: _summed(left))
+    return _products(m, x, g, transposed=False)
 
 
 def _linear_transposed(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
-    left = _flat(g)
-    return _with_bias(m, Products(left, _flat(x), transposed=True), lambda: _summed(left))
+    return _products(m, x, g, transposed=True)
 
 
 def _convolution(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
@@ -50,7 +49,8 @@ def _convolution(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
     if m.padding_mode != "zeros" or padding != tuple(pad[-2::-2]):
         x = functional.pad(x, pad, mode="constant" if m.padding_mode == "zeros" else m.padding_mode)
         padding = (0,) * len(padding)
-    return _with_bias(m, Convolution(m, x, g, padding), lambda: g.flatten(2).sum(2))
+    weight = Convolution(m, x, g, padding)
+    return {"weight": weight} if m.bias is None else {"weight": weight, "bias": Explicit(g.flatten(2).sum(2))}
 
 
 def _embedding(m: Any, x: Tensor, g: Tensor) -> dict[str, Factor]:
