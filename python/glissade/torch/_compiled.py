@@ -101,9 +101,10 @@ class Engine:
         return {name: int(self._arrays[name][0]) for name in COUNTERS}
 
     def narrow(self) -> dict[str, Tensor]:
-        """Copies of state vectors that are kept narrow."""
+        """Copies of state vectors that are kept narrow; 16 bits as int16, since PyTorch 2.4 saves no uint16."""
         vectors = {name: array for name, array in self._arrays.items() if self._is_narrow and name not in COUNTERS}
-        return {name: torch.from_numpy(array.copy()) for name, array in vectors.items()}
+        plain = {n: a.view(np.int16) if a.dtype == np.uint16 else a for n, a in vectors.items()}
+        return {name: torch.from_numpy(array.copy()) for name, array in plain.items()}
 
     def set_narrow(self, vectors: Mapping[str, Tensor]) -> None:
         """Fills them; BadInputError for those of other parameters."""
@@ -111,7 +112,7 @@ class Engine:
             array = self._arrays.get(name)
             if array is None or array.shape != tuple(value.shape):
                 raise BadInputError(f"state '{name}': shape {list(value.shape)}: is it one of these parameters?")
-            array[...] = value.numpy()
+            array[...] = value.numpy().view(array.dtype)
 
     def set_counters(self, counters: Mapping[str, int]) -> None:
         for name, value in counters.items():
