@@ -1,8 +1,8 @@
 #!/bin/bash
 # What goes wrong between hosts: a link that is cut while training goes on, a disk that is full on the host that writes, ranks
-# that are killed at any moment, and aimed at a checkpoint, a sum, an evaluation (aim.py). After each the run goes on, also with another number of ranks, to the weights of a run that nobody
-# disturbed: the same bits with the same number of ranks, the same to rounding with another. Hosts are network
-# namespaces (bench/netns.sh), which need root; elsewhere this says so and is skipped (77).
+# that are killed at any moment, and aimed at a checkpoint, a sum, an evaluation (aim.py). After each the run goes on, also with
+# another number of ranks, to the weights of a run that nobody disturbed: the same bits with the same number of ranks, the same
+# to rounding with another. Hosts are network namespaces (bench/netns.sh), which need root; elsewhere this says so and is skipped (77).
 # Usage: faults.sh GLISSADE [KILLS=4] [AIMED=6]
 set -u
 here=$(dirname "$(realpath "$0")")
