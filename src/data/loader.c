@@ -154,10 +154,11 @@ static void *worker(void *user) {
     pthread_mutex_lock(&loader->lock);
     while (!loader->stop) {
         bool wave = loader->taken < loader->pushed && loader->taken < loader->reading + loader->cell_count;
-        bool told = loader->passed_on < loader->told;
         if (wave) fetch_wave(loader);
-        if (told && loader->passed_on < loader->told) pass_on(loader);
-        if (!wave && !told) pthread_cond_wait(&loader->work, &loader->lock);
+        if (loader->passed_on < loader->told)
+            pass_on(loader);
+        else if (!wave)
+            pthread_cond_wait(&loader->work, &loader->lock);
     }
     pthread_mutex_unlock(&loader->lock);
     return NULL;
