@@ -38,7 +38,7 @@ static gls_status read_spec(gls_context *ctx, const gls_value *spec, const gls_c
 /* A long vector whose values may travel in parts. */
 static gls_status cut(gls_comm_exchange *x) {
     int64_t each = x->size / GLS_COMM_PARTS + 1 > GLS_COMM_PART ? x->size / GLS_COMM_PARTS + 1 : GLS_COMM_PART;
-    if (x->ranks == 1 || x->size < 2 * GLS_COMM_PART || !gls_comm_exchange_overlaps(x)) return GLS_OK;
+    if (x->ranks == 1 || !gls_comm_exchange_cuts(x)) return GLS_OK;
     x->parts = gls_parts(x->size, each);
     x->part = gls_alloc(x->ctx, x->parts, sizeof *x->part);
     if (!x->part) return GLS_ERR_MEMORY;
@@ -96,6 +96,10 @@ gls_comm_cost gls_comm_exchange_cost(const gls_comm_exchange *x, double ranks) {
 
 bool gls_comm_exchange_overlaps(const gls_comm_exchange *x) {
     return x && x->type->overlaps && x->type->overlaps(gls_options_struct(x->options));
+}
+
+bool gls_comm_exchange_cuts(const gls_comm_exchange *x) {
+    return x->size >= 2 * GLS_COMM_PART && gls_comm_exchange_overlaps(x);
 }
 
 /* Segments of one part go out while sums of another come back. */

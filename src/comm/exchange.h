@@ -58,4 +58,7 @@ void gls_comm_exchange_share(const gls_comm_exchange *x, int64_t units, int64_t 
 /* The random numbers of this rank's present sum; `again`: those for what has been added up, whoever did it. */
 gls_random gls_comm_exchange_random(const gls_comm_exchange *x, bool again);
 
+/* Whether values of its vector may travel while others are computed or added up: overlaps, and long enough. */
+bool gls_comm_exchange_cuts(const gls_comm_exchange *exchange);
+
 #endif

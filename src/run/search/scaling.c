@@ -12,6 +12,7 @@
 #include "base/kernels.h"
 #include "base/sort.h"
 #include "base/value.h"
+#include "comm/exchange.h"
 #include "estimator/pass.h"
 #include "run/config/members.h"
 #include "run/loop/run.h"
@@ -227,7 +228,7 @@ static gls_status make_way(work *k, const gls_member *member, gls_scaling_way *w
     GLS_TRY(gls_comm_exchange_create(k->ctx, spec, d, 1, &way->exchange));
     GLS_TRY(gls_scaling_rehearse(&rehearsal, way->work));
     bool given = k->options->latency > 0 || k->options->bandwidth > 0;
-    if (given || k->out->model.ranks < 2 || gls_scaling_in_parts(&k->out->model, way)) return GLS_OK;
+    if (given || k->out->model.ranks < 2 || gls_comm_exchange_cuts(way->exchange)) return GLS_OK;
     return time_whole(k, way);
 }
 

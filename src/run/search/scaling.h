@@ -31,8 +31,7 @@ typedef struct gls_scaling_rehearsal {
 /* Seconds, for gls_scaling_way. */
 gls_status gls_scaling_rehearse(const gls_scaling_rehearsal *rehearsal, double work[GLS_SCALING_WORKS]);
 
-/* scaling_laws.c: whether a gradient travels in parts; and the numbers of ranks of gls_scaling_way.work. */
-bool gls_scaling_in_parts(const gls_scaling_model *model, const gls_scaling_way *way);
+/* scaling_laws.c: the numbers of ranks of gls_scaling_way.work. */
 extern const int gls_scaling_work_ranks[GLS_SCALING_WORKS];
 
 #endif

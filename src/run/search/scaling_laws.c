@@ -1,5 +1,5 @@
 /* Predictions for any number of ranks, from a model of measured parts alone: docs/scale.md has the formulas. */
-#include "comm/comm.h"
+#include "comm/exchange.h"
 #include "run/search/scaling.h"
 
 #include <math.h>
@@ -11,10 +11,6 @@ enum { SMALL_MESSAGES = 3 };
 static const double worth = 1.25;
 
 const int gls_scaling_work_ranks[GLS_SCALING_WORKS] = {2, 3, 4, 8};
-
-bool gls_scaling_in_parts(const gls_scaling_model *m, const gls_scaling_way *way) {
-    return m->parameters >= 2 * GLS_COMM_PART && gls_comm_exchange_overlaps(way->exchange);
-}
 
 /* Of a table [count, 2] at x, within its ends. */
 static double between(const double *table, int64_t count, double x) {
@@ -61,7 +57,7 @@ static double message_seconds(const gls_scaling_model *m, const gls_scaling_way 
     } else if (m->network == GLS_SCALING_HOSTS && m->host_ranks > 1) {
         double hosts = fmax(ceil(ranks / m->host_ranks), 1);
         cost = gls_comm_exchange_cost(way->exchange, hosts);
-    } else if (m->sum_bandwidth > 0 && gls_scaling_in_parts(m, way)) {
+    } else if (m->sum_bandwidth > 0 && gls_comm_exchange_cuts(way->exchange)) {
         return small + 2 * (ranks - 1) * m->latency + cost.bytes / m->sum_bandwidth;
     }
     return small + (cost.messages > 0 ? cost.messages * one_message(m, cost.bytes / cost.messages) : 0);
@@ -96,7 +92,7 @@ static double factor(const gls_scaling_model *m, const gls_scaling_way *way) {
 static double adding(const gls_scaling_model *m, const gls_scaling_way *way, double ranks, double compute) {
     if (ranks <= 1) return 0;
     double small = small_seconds(m, ranks);
-    if (!gls_scaling_in_parts(m, way)) return small + factor(m, way) * at_once(m, way, ranks);
+    if (!gls_comm_exchange_cuts(way->exchange)) return small + factor(m, way) * at_once(m, way, ranks);
     return small + fmax(working(way, ranks), message_seconds(m, way, ranks) - small - m->overlap * compute);
 }
 
