@@ -10,7 +10,9 @@ import sys
 import time
 
 with open("/proc/cpuinfo") as file:
-    CORE = "SkylakeX" if "avx512f" in file.read() else "Haswell"
+    FLAGS = file.read()
+CORE = "SkylakeX" if "avx512f" in FLAGS else "Haswell"
+BF16 = "avx512_bf16" in FLAGS
 ENVIRONMENT = {"OPENBLAS_CORETYPE": CORE, "MALLOC_MMAP_THRESHOLD_": "4000000000",
                "MALLOC_TRIM_THRESHOLD_": "4000000000"}
 

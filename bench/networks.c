@@ -1,7 +1,8 @@
 /* Training steps of networks, for networks_torch.py and sequences_torch.py to alternate with PyTorch's: reads lines
  * `CASE STEPS` or `profile CASE STEPS` and answers each with seconds, or with a table of time by layer; `norms CASE
  * STEPS` takes the steps with the norm of every example's gradient (as estimators with a ledger do), `hessian CASE
- * STEPS` says what a Hessian product costs in gradients. A case is NAME-BATCH. Single precision.
+ * STEPS` says what a Hessian product costs in gradients. A case is NAME-BATCH, in single precision, or with ",bf16" or
+ * ",emulated" behind it in bf16.
  *
  *   mlp       784-512-512-10
  *   convnet   3x32x32, two 5x5 convolutions with 32 and 64 channels, 128 hidden units
@@ -108,7 +109,7 @@ static void make_pass(run *r, bool profile) {
 
 static run *make(const char *name) {
     run *r = calloc(1, sizeof *r);
-    const char *dash = strrchr(name, '-');
+    const char *dash = strrchr(name, '-'), *narrow = strchr(name, ',');
     const shape *s = NULL;
     snprintf(r->name, sizeof r->name, "%s", name);
     r->rows = dash ? atol(dash + 1) : 0;
@@ -133,6 +134,7 @@ static run *make(const char *name) {
     check(gls_yaml_parse(ctx, "bench", s->options, (int64_t)strlen(s->options), &options));
     check(gls_yaml_parse(ctx, "bench", s->method, (int64_t)strlen(s->method), &spec));
     check(gls_model_create(ctx, s->family, options, info, &r->problem));
+    if (narrow) check(gls_problem_set_precision(r->problem, GLS_PRECISION_BF16, strcmp(narrow, ",emulated") == 0));
     if (s->w)
         make_batch(r, s);
     else

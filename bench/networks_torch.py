@@ -8,7 +8,7 @@ cost us, and the share of a roofline made in the same rounds (roofline_images.c)
 figure on a busy machine."""
 import sys
 
-from alternate import Program, alternate, peak, peers, serve
+from alternate import BF16, Program, alternate, peak, peers, serve
 
 
 def models():
@@ -81,18 +81,20 @@ def serve_case(case, variant, threads):
 
 
 def compare(build, case, threads, rounds, variants):
-    ours, normed = (Program(f"{build}/bench/bench_networks", threads) for _ in range(2))
+    ours, normed, narrow = (Program(f"{build}/bench/bench_networks", threads) for _ in range(3))
     roof = Program(f"{build}/bench/bench_roofline_images", threads)
     others, version = peers(__file__, case, variants, threads)
     count = CASES[case][1]
     print(f"{case}: torch {version}")
     asks = {"ours": lambda: ours.ask(case, count), "norms": lambda: normed.ask("norms", case, count)}
+    if any(variant.endswith("-bf16") for variant in variants) and BF16:
+        asks["ours-bf16"] = lambda: narrow.ask(f"{case},bf16", count)
     if case.startswith("resnet20"):
         del asks["norms"]  # batch norm couples the examples
     alternate({**asks, "roofline": lambda: roof.ask(case, count),
                **{name: lambda program=program: program.ask(count) for name, program in others.items()}},
               rounds, "images", int(case.split("-")[1]) * count)
-    for program in (ours, normed, roof, *others.values()):
+    for program in (ours, normed, narrow, roof, *others.values()):
         program.close()
 
 

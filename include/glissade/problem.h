@@ -33,8 +33,10 @@ typedef enum gls_precision {
                            2018; Kalamkar et al. 2019) */
 } gls_precision;
 /* Sets it, before the problem's first point or evaluation. bf16 is for networks in single precision
- * (GLS_ERR_UNSUPPORTED elsewhere), and only emulated: operands are rounded and then multiplied in float, which saves
- * memory of activations and no time; emulate says that this is wanted, and without it bf16 is GLS_ERR_UNSUPPORTED.
+ * (GLS_ERR_UNSUPPORTED elsewhere) on processors that multiply it (AVX512-BF16, through oneDNN): layers conv and dense do;
+ * products of other layers round their operands and multiply in float. With emulate all products do that, on any
+ * processor, which saves memory of activations and no time; without it a network none of whose products is the
+ * processor's is GLS_ERR_UNSUPPORTED.
  * Evaluations in GLS_MODE_EVALUATE without gradients, for GLS_WANT_HESSIAN and for GLS_WANT_NEXT compute in gls_real
  * all the same: what is predicted is in float, and the rounding has no derivative. */
 GLS_API gls_status gls_problem_set_precision(gls_problem *problem, gls_precision precision, bool emulate);
@@ -325,8 +327,9 @@ struct gls_problem_type {
     /* Its outputs at w in an ONNX graph: *output [batch, k], or [batch, positions, k / positions] of next words, from
      * input [batch, shape of an example] or tokens [batch, length]. Of the library's own; NULL: none. */
     gls_status (*onnx)(gls_problem *p, const gls_real *w, struct gls_onnx *to, const char *input, const char **output);
-    /* Takes another precision than GLS_PRECISION_REAL, before the first point or evaluation; NULL: there is none. */
-    gls_status (*set_precision)(gls_problem *p, gls_precision precision);
+    /* Takes another precision than GLS_PRECISION_REAL, before the first point or evaluation; where it would be emulated,
+     * only with `emulate`. NULL: there is none. */
+    gls_status (*set_precision)(gls_problem *p, gls_precision precision, bool emulate);
 };
 
 struct gls_problem {
@@ -354,6 +357,7 @@ struct gls_problem {
     bool hessian_exact;                    /* answers GLS_WANT_HESSIAN in closed form */
     bool grows;                            /* answers GLS_WANT_NEXT */
     gls_precision precision;               /* gls_problem_set_precision writes it */
+    bool emulated;                         /* and whether that was asked to be emulated */
     bool shortens;                         /* padding behind the longest row of a slice costs nothing */
 };
 GLS_API gls_status gls_problem_create_type(gls_context *ctx, const gls_problem_type *type, const void *options,

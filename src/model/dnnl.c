@@ -37,24 +37,44 @@ static dnnl_format_tag_t tag_of(gls_extent e, int64_t inner) {
     return inner == 16 ? dnnl_nChw16c : inner == 8 ? dnnl_nChw8c : dnnl_nchw;
 }
 
-static dnnl_status_t activation_layout(layout *l, gls_extent e, int64_t inner, int64_t rows) {
-    const dnnl_dims_t dims = {rows, e.c, e.h, e.w};
-    return layout_make(l, 4, dims, tag_of(e, inner));
+/* A layer and how its numbers are stored. Weights are stored as activations are, their gradient as floats. */
+typedef struct form {
+    gls_conv_shape shape;
+    dnnl_data_type_t type;
+    bool full_input_gradient;
+} form;
+
+static dnnl_status_t input_layout(layout *l, const form *f, direction way, int64_t rows) {
+    const gls_conv_shape *s = &f->shape;
+    const dnnl_dims_t dims = {rows, s->in.c, s->in.h, s->in.w};
+    bool full = way == BACKWARD && f->full_input_gradient;
+    return layout_make(l, 4, dims, full ? dnnl_f32 : f->type, tag_of(s->in, s->in_inner));
+}
+
+static dnnl_status_t output_layout(layout *l, const form *f, int64_t rows) {
+    const gls_conv_shape *s = &f->shape;
+    const dnnl_dims_t dims = {rows, s->out.c, s->out.h, s->out.w};
+    return layout_make(l, 4, dims, f->type, tag_of(s->out, s->out_inner));
 }
 
 static dnnl_status_t bias_layout(layout *l, const gls_conv_shape *s) {
     const dnnl_dims_t channels = {s->out.c};
-    return layout_make(l, 1, channels, dnnl_x);
+    return layout_make(l, 1, channels, dnnl_f32, dnnl_x);
 }
 
-static dnnl_status_t weight_layout(layout *l, const gls_conv_shape *s, bool any) {
+static dnnl_status_t weight_layout(layout *l, const gls_conv_shape *s, dnnl_data_type_t type, bool any) {
     int64_t g = s->groups;
     if (g == 1) {
         const dnnl_dims_t dims = {s->out.c, s->in.c, s->kernel, s->kernel};
-        return layout_make(l, 4, dims, any ? dnnl_format_tag_any : dnnl_oihw);
+        return layout_make(l, 4, dims, type, any ? dnnl_format_tag_any : dnnl_oihw);
     }
     const dnnl_dims_t dims = {g, s->out.c / g, s->in.c / g, s->kernel, s->kernel};
-    return layout_make(l, 5, dims, any ? dnnl_format_tag_any : dnnl_goihw);
+    return layout_make(l, 5, dims, type, any ? dnnl_format_tag_any : dnnl_goihw);
+}
+
+/* In whatever layout the library likes. */
+static dnnl_status_t any_weights(layout *l, const form *f, direction way) {
+    return weight_layout(l, &f->shape, way == WEIGHTS ? dnnl_f32 : f->type, true);
 }
 
 static dnnl_status_t attributes(const gls_conv_shape *s, direction way, dnnl_primitive_attr_t *out) {
@@ -70,21 +90,21 @@ static dnnl_status_t attributes(const gls_conv_shape *s, direction way, dnnl_pri
     return status;
 }
 
-static dnnl_status_t primitive_desc(dnnl_engine_t engine, const gls_conv_shape *s, int64_t rows, direction way,
-                                    const layout *w, dnnl_primitive_desc_t *out);
+static dnnl_status_t primitive_desc(dnnl_engine_t engine, const form *f, int64_t rows, direction way, const layout *w,
+                                    dnnl_primitive_desc_t *out);
 
-/* Backward descriptors need the forward one as a hint, with weights in whatever layout it likes. */
-static dnnl_status_t forward_hint(dnnl_engine_t engine, const gls_conv_shape *s, int64_t rows,
-                                  dnnl_primitive_desc_t *out) {
+/* Backward descriptors need the forward one as a hint. */
+static dnnl_status_t forward_hint(dnnl_engine_t engine, const form *f, int64_t rows, dnnl_primitive_desc_t *out) {
     layout any = {0};
-    dnnl_status_t status = weight_layout(&any, s, true);
-    if (status == dnnl_success) status = primitive_desc(engine, s, rows, FORWARD, &any, out);
+    dnnl_status_t status = any_weights(&any, f, FORWARD);
+    if (status == dnnl_success) status = primitive_desc(engine, f, rows, FORWARD, &any, out);
     layout_free(&any);
     return status;
 }
 
-static dnnl_status_t primitive_desc(dnnl_engine_t engine, const gls_conv_shape *s, int64_t rows, direction way,
-                                    const layout *w, dnnl_primitive_desc_t *out) {
+static dnnl_status_t primitive_desc(dnnl_engine_t engine, const form *f, int64_t rows, direction way, const layout *w,
+                                    dnnl_primitive_desc_t *out) {
+    const gls_conv_shape *s = &f->shape;
     layout x = {0}, y = {0}, bias = {0};
     convolution c = {
         .x = &x,
@@ -99,10 +119,10 @@ static dnnl_status_t primitive_desc(dnnl_engine_t engine, const gls_conv_shape *
                   (s->out.w - 1) * s->stride + s->kernel - s->in.w - s->pad},
     };
     *out = NULL;
-    dnnl_status_t status = activation_layout(&x, s->in, s->in_inner, rows);
-    if (status == dnnl_success) status = activation_layout(&y, s->out, s->out_inner, rows);
+    dnnl_status_t status = input_layout(&x, f, way, rows);
+    if (status == dnnl_success) status = output_layout(&y, f, rows);
     if (status == dnnl_success) status = bias_layout(&bias, s);
-    if (status == dnnl_success && way != FORWARD) status = forward_hint(engine, s, rows, &c.hint);
+    if (status == dnnl_success && way != FORWARD) status = forward_hint(engine, f, rows, &c.hint);
     if (status == dnnl_success) status = attributes(s, way, &c.attr);
     if (status == dnnl_success) status = convolution_desc(engine, way, &c, out);
     if (c.attr) dnnl_primitive_attr_destroy(c.attr);
@@ -122,7 +142,7 @@ static bool has(const gls_conv_shape *s, direction way) {
 
 struct gls_dnnl_weights {
     gls_context *ctx;
-    gls_conv_shape shape;
+    form form;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     layout plain, own[DIRECTIONS]; /* forward, backward, gradient */
@@ -135,8 +155,8 @@ struct gls_dnnl_weights {
 static dnnl_status_t choose(gls_dnnl_weights *w, direction way, bool *fast) {
     layout any = {0};
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t status = weight_layout(&any, &w->shape, true);
-    if (status == dnnl_success) status = primitive_desc(w->engine, &w->shape, REFERENCE_ROWS, way, &any, &pd);
+    dnnl_status_t status = any_weights(&any, &w->form, way);
+    if (status == dnnl_success) status = primitive_desc(w->engine, &w->form, REFERENCE_ROWS, way, &any, &pd);
     layout_free(&any);
     if (status == dnnl_unimplemented) {
         *fast = false;
@@ -167,13 +187,13 @@ static dnnl_status_t reorder_create(dnnl_engine_t engine, const layout *from, co
 static dnnl_status_t weights_make(gls_dnnl_weights *w, bool *fast) {
     dnnl_status_t status = dnnl_engine_create(&w->engine, dnnl_cpu, 0);
     if (status == dnnl_success) status = dnnl_stream_create(&w->stream, w->engine, dnnl_stream_default_flags);
-    if (status == dnnl_success) status = weight_layout(&w->plain, &w->shape, false);
+    if (status == dnnl_success) status = weight_layout(&w->plain, &w->form.shape, dnnl_f32, false);
     for (direction way = FORWARD; way < DIRECTIONS && status == dnnl_success && *fast; way++)
-        if (has(&w->shape, way)) status = choose(w, way, fast);
+        if (has(&w->form.shape, way)) status = choose(w, way, fast);
     if (status != dnnl_success || !*fast) return status;
     status = dnnl_memory_create(&w->pack_from, layout_md(&w->plain), w->engine, DNNL_MEMORY_NONE);
     for (int k = 0; k < 2 && status == dnnl_success; k++) {
-        if (!has(&w->shape, k ? BACKWARD : FORWARD)) continue;
+        if (!has(&w->form.shape, k ? BACKWARD : FORWARD)) continue;
         status = dnnl_memory_create(&w->pack_to[k], layout_md(&w->own[k]), w->engine, DNNL_MEMORY_NONE);
         if (status == dnnl_success) status = reorder_create(w->engine, &w->plain, &w->own[k], &w->pack[k]);
     }
@@ -194,12 +214,21 @@ void gls_dnnl_weights_destroy(gls_context *ctx, gls_dnnl_weights *w) {
     gls_free(ctx, w);
 }
 
-gls_status gls_dnnl_weights_create(gls_context *ctx, const gls_conv_shape *shape, gls_dnnl_weights **out) {
+/* Elsewhere the library has bf16 too, but widens it on the way. */
+static bool multiplies_bf16(void) {
+    const unsigned wanted = dnnl_cpu_isa_avx512_core_bf16;
+    return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted;
+}
+
+gls_status gls_dnnl_weights_create(gls_context *ctx, const gls_conv_shape *shape, gls_storage storage,
+                                   gls_dnnl_weights **out) {
     *out = NULL;
+    bool narrow = storage == GLS_STORAGE_BF16;
+    if (narrow && !multiplies_bf16()) return GLS_OK;
     gls_dnnl_weights *w = gls_alloc(ctx, 1, sizeof *w);
     if (!w) return GLS_ERR_MEMORY;
     w->ctx = ctx;
-    w->shape = *shape;
+    w->form = (form){.shape = *shape, .type = narrow ? dnnl_bf16 : dnnl_f32};
     bool fast = true;
     dnnl_status_t status = weights_make(w, &fast);
     if (status == dnnl_success && fast) {
@@ -232,7 +261,7 @@ gls_status gls_dnnl_pack(gls_dnnl_weights *w, const gls_real *from, void *packed
 /* Of backward-weights, which needs the most; a call that needs more than there is brings its own. */
 int64_t gls_dnnl_scratch(const gls_dnnl_weights *w, int64_t rows) {
     dnnl_primitive_desc_t pd = NULL;
-    if (primitive_desc(w->engine, &w->shape, rows, WEIGHTS, &w->own[WEIGHTS], &pd) != dnnl_success) return 0;
+    if (primitive_desc(w->engine, &w->form, rows, WEIGHTS, &w->own[WEIGHTS], &pd) != dnnl_success) return 0;
     size_t bytes = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
     dnnl_primitive_desc_destroy(pd);
     return gls_align64((int64_t)bytes);
@@ -256,7 +285,7 @@ typedef struct sized {
 struct gls_dnnl_conv {
     gls_context *ctx;
     const gls_dnnl_weights *weights;
-    gls_conv_shape shape; /* the weights', or that without bias and activation */
+    form form; /* the weights', or that without bias and activation, with floats where they are asked */
     dnnl_stream_t stream;
     dnnl_memory_t bias, plain, own;
     dnnl_primitive_t to_plain;
@@ -287,11 +316,11 @@ static dnnl_status_t call_make(gls_dnnl_conv *conv, int64_t rows, direction way,
     const gls_dnnl_weights *w = conv->weights;
     layout x = {0}, y = {0};
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t status = primitive_desc(w->engine, &conv->shape, rows, way, &w->own[way], &pd);
+    dnnl_status_t status = primitive_desc(w->engine, &conv->form, rows, way, &w->own[way], &pd);
     if (status != dnnl_success) return status;
     status = dnnl_primitive_create(&c->primitive, pd);
-    if (status == dnnl_success) status = activation_layout(&x, w->shape.in, w->shape.in_inner, rows);
-    if (status == dnnl_success) status = activation_layout(&y, w->shape.out, w->shape.out_inner, rows);
+    if (status == dnnl_success) status = input_layout(&x, &conv->form, way, rows);
+    if (status == dnnl_success) status = output_layout(&y, &conv->form, rows);
     if (status == dnnl_success) status = dnnl_memory_create(&c->x, layout_md(&x), w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success) status = dnnl_memory_create(&c->y, layout_md(&y), w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success)
@@ -317,12 +346,12 @@ static dnnl_status_t find_call(gls_dnnl_conv *c, int64_t rows, direction way, ca
     return (*out)->primitive ? dnnl_success : call_make(c, rows, way, *out);
 }
 
-static dnnl_status_t conv_make(gls_dnnl_conv *c, int64_t rows, bool backward, bool single) {
+static dnnl_status_t conv_make(gls_dnnl_conv *c, const gls_dnnl_conv_plan *plan) {
     const gls_dnnl_weights *w = c->weights;
     layout bias = {0};
     call *made;
     dnnl_status_t status = dnnl_stream_create(&c->stream, w->engine, dnnl_stream_default_flags);
-    if (status == dnnl_success) status = bias_layout(&bias, &w->shape);
+    if (status == dnnl_success) status = bias_layout(&bias, &w->form.shape);
     if (status == dnnl_success) status = dnnl_memory_create(&c->bias, layout_md(&bias), w->engine, DNNL_MEMORY_NONE);
     layout_free(&bias);
     if (status == dnnl_success)
@@ -330,33 +359,34 @@ static dnnl_status_t conv_make(gls_dnnl_conv *c, int64_t rows, bool backward, bo
     if (status == dnnl_success)
         status = dnnl_memory_create(&c->own, layout_md(&w->own[WEIGHTS]), w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success) status = reorder_create(w->engine, &w->own[WEIGHTS], &w->plain, &c->to_plain);
-    for (direction way = FORWARD; way < (backward ? DIRECTIONS : BACKWARD) && status == dnnl_success; way++)
-        if (has(&w->shape, way)) status = find_call(c, rows, way, &made);
-    if (status == dnnl_success && single) status = find_call(c, 1, WEIGHTS, &made);
+    for (direction way = FORWARD; way < (plan->backward ? DIRECTIONS : BACKWARD) && status == dnnl_success; way++)
+        if (has(&w->form.shape, way)) status = find_call(c, plan->rows, way, &made);
+    if (status == dnnl_success && plan->single) status = find_call(c, 1, WEIGHTS, &made);
     return status;
 }
 
-gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weights, int64_t rows, bool backward,
-                                bool single, bool linear, void *scratch, gls_dnnl_conv **out) {
+gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weights, const gls_dnnl_conv_plan *plan,
+                                void *scratch, gls_dnnl_conv **out) {
     gls_dnnl_conv *c = gls_alloc(ctx, 1, sizeof *c);
     *out = c;
     if (!c) return GLS_ERR_MEMORY;
     c->ctx = ctx;
     c->weights = weights;
-    c->shape = weights->shape;
-    if (linear) c->shape.relu = c->shape.bias = false;
+    c->form = weights->form;
+    c->form.full_input_gradient = plan->adds;
+    if (plan->linear) c->form.shape.relu = c->form.shape.bias = false;
     c->scratch = scratch;
-    c->scratch_bytes = gls_dnnl_scratch(weights, rows);
-    dnnl_status_t status = conv_make(c, rows, backward, single);
+    c->scratch_bytes = gls_dnnl_scratch(weights, plan->rows);
+    dnnl_status_t status = conv_make(c, plan);
     return status == dnnl_success ? GLS_OK : failed(ctx, status, "convolution");
 }
 
 gls_status gls_dnnl_conv_reserve(gls_dnnl_conv *c, int64_t rows, int64_t back, bool weights) {
     call *made;
     dnnl_status_t status = find_call(c, rows, FORWARD, &made);
-    if (status == dnnl_success && back && has(&c->weights->shape, BACKWARD))
+    if (status == dnnl_success && back && has(&c->weights->form.shape, BACKWARD))
         status = find_call(c, back, BACKWARD, &made);
-    if (status == dnnl_success && weights && has(&c->weights->shape, WEIGHTS))
+    if (status == dnnl_success && weights && has(&c->weights->form.shape, WEIGHTS))
         status = find_call(c, rows, WEIGHTS, &made);
     return status == dnnl_success ? GLS_OK : failed(c->ctx, status, "convolution");
 }
@@ -388,8 +418,8 @@ static gls_status point(gls_dnnl_conv *c, call *at, const void *x, const void *w
     return GLS_OK;
 }
 
-gls_status gls_dnnl_conv_forward(gls_dnnl_conv *c, int64_t rows, const gls_real *x, const void *packed,
-                                 const gls_real *bias, gls_real *y) {
+gls_status gls_dnnl_conv_forward(gls_dnnl_conv *c, int64_t rows, const void *x, const void *packed,
+                                 const gls_real *bias, void *y) {
     call *at;
     DNNL_TRY(c->ctx, find_call(c, rows, FORWARD, &at));
     GLS_TRY(point(c, at, x, packed, y));
@@ -403,7 +433,7 @@ gls_status gls_dnnl_conv_forward(gls_dnnl_conv *c, int64_t rows, const gls_real 
     return GLS_OK;
 }
 
-gls_status gls_dnnl_conv_backward(gls_dnnl_conv *c, int64_t rows, const gls_real *e, const void *packed, gls_real *dx) {
+gls_status gls_dnnl_conv_backward(gls_dnnl_conv *c, int64_t rows, const void *e, const void *packed, void *dx) {
     call *at;
     DNNL_TRY(c->ctx, find_call(c, rows, BACKWARD, &at));
     GLS_TRY(point(c, at, dx, (const char *)packed + c->weights->bytes[FORWARD], e));
@@ -415,7 +445,7 @@ gls_status gls_dnnl_conv_backward(gls_dnnl_conv *c, int64_t rows, const gls_real
     return GLS_OK;
 }
 
-gls_status gls_dnnl_conv_weights(gls_dnnl_conv *c, int64_t rows, const gls_real *x, const gls_real *e, gls_real *own) {
+gls_status gls_dnnl_conv_weights(gls_dnnl_conv *c, int64_t rows, const void *x, const void *e, gls_real *own) {
     call *at;
     DNNL_TRY(c->ctx, find_call(c, rows, WEIGHTS, &at));
     GLS_TRY(point(c, at, x, own, e));

@@ -18,8 +18,9 @@ static inline layout_ref layout_md(const layout *l) {
     return *l;
 }
 
-static inline dnnl_status_t layout_make(layout *l, int rank, const dnnl_dims_t dims, dnnl_format_tag_t tag) {
-    return dnnl_memory_desc_create_with_tag(l, rank, dims, dnnl_f32, tag);
+static inline dnnl_status_t layout_make(layout *l, int rank, const dnnl_dims_t dims, dnnl_data_type_t type,
+                                        dnnl_format_tag_t tag) {
+    return dnnl_memory_desc_create_with_tag(l, rank, dims, type, tag);
 }
 
 static inline dnnl_status_t layout_copy(layout *l, layout_ref from) {
@@ -41,8 +42,9 @@ static inline layout_ref layout_md(const layout *l) {
     return l;
 }
 
-static inline dnnl_status_t layout_make(layout *l, int rank, const dnnl_dims_t dims, dnnl_format_tag_t tag) {
-    return dnnl_memory_desc_init_by_tag(l, rank, dims, dnnl_f32, tag);
+static inline dnnl_status_t layout_make(layout *l, int rank, const dnnl_dims_t dims, dnnl_data_type_t type,
+                                        dnnl_format_tag_t tag) {
+    return dnnl_memory_desc_init_by_tag(l, rank, dims, type, tag);
 }
 
 static inline dnnl_status_t layout_copy(layout *l, layout_ref from) {

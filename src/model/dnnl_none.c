@@ -9,7 +9,8 @@ int64_t gls_dnnl_channels(void) {
     return 0;
 }
 
-gls_status gls_dnnl_weights_create(gls_context *ctx, const gls_conv_shape *shape, gls_dnnl_weights **out) {
+gls_status gls_dnnl_weights_create(gls_context *ctx, const gls_conv_shape *shape, gls_storage storage,
+                                   gls_dnnl_weights **out) {
     *out = NULL;
     return GLS_OK;
 }
@@ -33,8 +34,8 @@ gls_status gls_dnnl_pack(gls_dnnl_weights *weights, const gls_real *w, void *pac
     return never();
 }
 
-gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weights, int64_t rows, bool backward,
-                                bool single, bool linear, void *scratch, gls_dnnl_conv **out) {
+gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weights, const gls_dnnl_conv_plan *plan,
+                                void *scratch, gls_dnnl_conv **out) {
     *out = NULL;
     return never();
 }
@@ -49,18 +50,16 @@ int64_t gls_dnnl_conv_scratch(const gls_dnnl_conv *conv) {
     return 0;
 }
 
-gls_status gls_dnnl_conv_forward(gls_dnnl_conv *conv, int64_t rows, const gls_real *x, const void *packed,
-                                 const gls_real *bias, gls_real *y) {
+gls_status gls_dnnl_conv_forward(gls_dnnl_conv *conv, int64_t rows, const void *x, const void *packed,
+                                 const gls_real *bias, void *y) {
     return never();
 }
 
-gls_status gls_dnnl_conv_backward(gls_dnnl_conv *conv, int64_t rows, const gls_real *e, const void *packed,
-                                  gls_real *dx) {
+gls_status gls_dnnl_conv_backward(gls_dnnl_conv *conv, int64_t rows, const void *e, const void *packed, void *dx) {
     return never();
 }
 
-gls_status gls_dnnl_conv_weights(gls_dnnl_conv *conv, int64_t rows, const gls_real *x, const gls_real *e,
-                                 gls_real *own) {
+gls_status gls_dnnl_conv_weights(gls_dnnl_conv *conv, int64_t rows, const void *x, const void *e, gls_real *own) {
     return never();
 }
 

@@ -115,6 +115,13 @@ static inline gls_real *gls_exec_grad(const gls_exec *x, int node) {
 static inline void *gls_exec_aux(const gls_exec *x, int node) {
     return x->aux[node];
 }
+/* For implementations that take what is stored as it is, the same in plan->storage. */
+static inline void *gls_exec_stored(const gls_exec *x, int node) {
+    return x->memory + x->plan->value[node];
+}
+static inline void *gls_exec_stored_grad(const gls_exec *x, int node) {
+    return x->memory + x->plan->grad[node];
+}
 /* Input k, and the gradient with respect to it. */
 static inline const gls_real *gls_exec_in(const gls_exec *x, int node, int k) {
     return x->value[x->graph->node[node].input[k]];

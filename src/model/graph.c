@@ -80,8 +80,11 @@ gls_status gls_graph_create(gls_context *ctx, gls_layout *layout, gls_layout *st
 
 void gls_graph_destroy(gls_graph *g) {
     if (!g) return;
-    for (int i = 0; i < g->nodes; i++)
-        if (g->node[i].impl && g->node[i].impl->teardown) g->node[i].impl->teardown(g, &g->node[i]);
+    for (int i = 0; i < g->nodes; i++) {
+        gls_node *node = &g->node[i];
+        if (node->impl && node->impl->teardown) node->impl->teardown(g, node);
+        if (node->stored && node->stored->teardown) node->stored->teardown(g, node);
+    }
     gls_arena_destroy(g->arena);
     gls_free(g->ctx, g->node);
     gls_free(g->ctx, g->parameter);
@@ -404,6 +407,28 @@ static gls_status choose_impl(gls_graph *g, gls_node *node) {
         if (fits) return GLS_OK;
     }
     return gls_node_fail(g, node, "no implementation fits");
+}
+
+/* The network's outputs are stored in full, so whoever may write into their memory gets wide copies. */
+static bool may_be_output(const gls_graph *g, int i) {
+    int at = g->output;
+    while (at != i && at > 0 && (g->node[at].op->flags & (GLS_OP_VIEW | GLS_OP_IN_PLACE | GLS_OP_EVALUATE_ALIAS)))
+        at = g->node[at].input[0];
+    return at == i;
+}
+
+gls_status gls_graph_finish_stored(gls_graph *g, bool native, bool *any) {
+    *any = false;
+    g->native = native;
+    for (int i = 1; i < g->nodes; i++) {
+        gls_node *node = &g->node[i];
+        const gls_op_impl *impl = may_be_output(g, i) ? NULL : node->op->stored;
+        bool fits = impl != NULL;
+        if (impl && impl->setup) GLS_TRY(impl->setup(g, node, &fits));
+        if (fits) node->stored = impl;
+        *any |= fits && impl->pack;
+    }
+    return GLS_OK;
 }
 
 /* Channels kept together by layers that choose: as many as the library's vector kernels take, where the input has the

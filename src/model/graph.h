@@ -49,6 +49,8 @@ typedef struct gls_node {
     const struct gls_op_impl *impl;
     const char *name;
     void *library; /* the implementation's own */
+    const struct gls_op_impl *stored; /* in plans that store narrow; NULL: impl, with wide copies */
+    void *stored_library;
     void *options; /* op->member.options_size bytes, a copy */
     int inputs, input[GLS_NODE_INPUTS];
     int consumers;
@@ -117,6 +119,7 @@ typedef struct gls_graph {
     const gls_data_info *data;
     gls_init init;
     bool portable;
+    bool native; /* products of what is stored narrow are not emulated */
     gls_status status;
     gls_node *node;
     int nodes, node_capacity;
@@ -148,6 +151,9 @@ int gls_graph_add_value(gls_graph *graph, const char *op, const char *name, cons
 int gls_graph_fail(gls_graph *graph, const char *format, ...) GLS_PRINTF(2, 3);
 /* Ends a graph whose last node is the loss: fuses, chooses implementations and layouts, declares uses. */
 gls_status gls_graph_finish(gls_graph *graph);
+/* Chooses implementations for plans that store narrow. native: products in that storage are the processor's, not
+ * emulated. *any: whether there is such a product. */
+gls_status gls_graph_finish_stored(gls_graph *graph, bool native, bool *any);
 
 /* For ops, while their shape is inferred: declares parameter i ("NODE.suffix"), or running statistics. */
 gls_status gls_graph_parameter(gls_graph *graph, gls_node *node, int i, const char *suffix, int dims,

@@ -93,6 +93,13 @@ gls_status gls_network_lengths_create(gls_network *net, const gls_family *family
     return GLS_OK;
 }
 
+gls_status gls_network_lengths_finish_stored(gls_network *net) {
+    bool any;
+    for (int k = 0; net->shorter && k < net->shorter->count; k++)
+        GLS_TRY(gls_graph_finish_stored(net->shorter->graph[k], net->graph->native, &any));
+    return GLS_OK;
+}
+
 void gls_network_lengths_destroy(gls_network *net) {
     if (!net->shorter) return;
     for (int k = 0; k < net->shorter->count; k++) gls_graph_destroy(net->shorter->graph[k]);

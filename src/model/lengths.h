@@ -8,6 +8,8 @@
 /* ---- of a network: the graphs; none where one of its ops sees padding, or its data have none ---- */
 
 gls_status gls_network_lengths_create(gls_network *net, const gls_family *family, const void *options);
+/* gls_graph_finish_stored of all of them as of the network's own graph. */
+gls_status gls_network_lengths_finish_stored(gls_network *net);
 void gls_network_lengths_destroy(gls_network *net);
 
 /* ---- of an execution for whole rows: those for shorter ones, in the same memory ---- */

@@ -144,9 +144,21 @@ void gls_network_cost(gls_problem *p, double *multiply_adds, double *bytes) {
     *bytes = net->row_bytes;
 }
 
-gls_status gls_network_set_precision(gls_problem *p, gls_precision precision) {
+gls_status gls_network_set_precision(gls_problem *p, gls_precision precision, bool emulate) {
     gls_network *net = p->self;
-    net->storage = precision == GLS_PRECISION_BF16 ? GLS_STORAGE_BF16 : GLS_STORAGE_REAL;
+    bool any, narrow = precision == GLS_PRECISION_BF16;
+    int threads = gls_omp_one();
+    gls_status status = gls_graph_finish_stored(net->graph, !emulate, &any);
+    if (status == GLS_OK) status = gls_network_lengths_finish_stored(net);
+    gls_omp_restore(threads);
+    GLS_TRY(status);
+    if (!emulate && !any)
+        return gls_fail(p->ctx, GLS_ERR_UNSUPPORTED,
+                        "no product of this network is in bf16 here (that takes a processor with AVX512-BF16, oneDNN, and "
+                        "layers conv or dense); emulated, operands are rounded and then multiplied in float, which saves "
+                        "memory of activations but no time: set emulate (plan.emulate: true) to have that, or stay with "
+                        "float");
+    net->storage = narrow ? GLS_STORAGE_BF16 : GLS_STORAGE_REAL;
     return estimate_cost(net);
 }
 

@@ -120,7 +120,7 @@ void gls_network_cost(gls_problem *p, double *multiply_adds, double *bytes);
 gls_status gls_network_onnx(gls_problem *p, const gls_real *w, struct gls_onnx *to, const char *input,
                             const char **output);
 void gls_network_advance(gls_problem *p, const double *summary, gls_real *state);
-gls_status gls_network_set_precision(gls_problem *p, gls_precision precision);
+gls_status gls_network_set_precision(gls_problem *p, gls_precision precision, bool emulate);
 
 /* The verbs of a family's problem type. */
 #define GLS_NETWORK_VERBS                                                                                          \

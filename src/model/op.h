@@ -104,6 +104,9 @@ typedef struct gls_op {
     /* node->out from node->in (and the other inputs' out), the parameters and the state. */
     gls_status (*shape)(gls_graph *graph, gls_node *node);
     const gls_op_impl *const *impl;                 /* ends with NULL; fastest first, portable last */
+    /* In plans that store narrow, in place of that: reads and writes what is stored as it is (gls_exec_stored). Its
+     * setup leaves library objects in node->stored_library. NULL, or where it does not fit: the op gets wide copies. */
+    const gls_op_impl *stored;
     gls_status (*uses)(gls_graph *graph, int node); /* NULL: no parameters */
     /* Bytes kept from forward on, and where there is a backward pass, to the last question; NULL: none. */
     int64_t (*aux)(const gls_node *node, int64_t rows, bool backward);
@@ -148,6 +151,8 @@ gls_status gls_op_keeps_positions(const gls_graph *graph, gls_node *node, bool *
     (const gls_op_impl *const[]) {                                  \
         &(const gls_op_impl){.name = "portable", __VA_ARGS__}, NULL \
     }
+/* One that reads and writes what is stored, whichever way it is. */
+#define GLS_OP_STORED(...) &(const gls_op_impl){.name = "portable in bf16", __VA_ARGS__}
 #define GLS_OP_ONE_INPUT .inputs_min = 1, .inputs_max = 1
 
 #endif

@@ -16,13 +16,19 @@ static void packed_destroy(gls_context *ctx, const gls_graph *g, void **packed) 
     gls_free(ctx, packed);
 }
 
-static gls_status packed_create(gls_context *ctx, const gls_graph *g, void ***out) {
+/* Who packs a node's weights, for plans that store narrow or not. */
+static const gls_op_impl *packs(const gls_node *node, gls_storage storage) {
+    const gls_op_impl *impl = storage != GLS_STORAGE_REAL && node->stored ? node->stored : node->impl;
+    return impl->pack ? impl : NULL;
+}
+
+static gls_status packed_create(gls_context *ctx, const gls_graph *g, gls_storage storage, void ***out) {
     void **packed = *out = gls_alloc(ctx, g->nodes, sizeof *packed);
     if (!packed) return GLS_ERR_MEMORY;
     for (int i = 0; i < g->nodes; i++) {
-        const gls_node *node = &g->node[i];
-        if (!node->impl->pack) continue;
-        packed[i] = gls_alloc(ctx, node->impl->pack_bytes(node), 1);
+        const gls_op_impl *impl = packs(&g->node[i], storage);
+        if (!impl) continue;
+        packed[i] = gls_alloc(ctx, impl->pack_bytes(&g->node[i]), 1);
         if (!packed[i]) return GLS_ERR_MEMORY;
     }
     return GLS_OK;
@@ -40,10 +46,10 @@ void gls_network_point_destroy(gls_problem *p, void *prepared) {
 
 static gls_status create(gls_problem *p, gls_network_point *point) {
     const gls_network *net = p->self;
-    GLS_TRY(packed_create(p->ctx, net->graph, &point->full.packed));
+    GLS_TRY(packed_create(p->ctx, net->graph, GLS_STORAGE_REAL, &point->full.packed));
     if (net->storage == GLS_STORAGE_REAL) return GLS_OK;
     point->rounded.w = point->copy = gls_alloc(p->ctx, gls_problem_size(p), sizeof *point->copy);
-    return point->copy ? packed_create(p->ctx, net->graph, &point->rounded.packed) : GLS_ERR_MEMORY;
+    return point->copy ? packed_create(p->ctx, net->graph, net->storage, &point->rounded.packed) : GLS_ERR_MEMORY;
 }
 
 gls_status gls_network_point_create(gls_problem *p, void **prepared) {
@@ -99,17 +105,19 @@ static gls_status pack_task(void *user, int64_t task, int worker) {
     (void)worker;
     const job *j = user;
     const gls_node *node = &j->g->node[task];
-    if (!node->impl->pack) return GLS_OK;
-    GLS_TRY(node->impl->pack(j->g, node, j->w, j->point->full.packed[task]));
-    return j->point->copy ? node->impl->pack(j->g, node, j->point->copy, j->point->rounded.packed[task]) : GLS_OK;
+    const gls_op_impl *full = packs(node, GLS_STORAGE_REAL), *rounded = packs(node, GLS_STORAGE_BF16);
+    if (full) GLS_TRY(full->pack(j->g, node, j->w, j->point->full.packed[task]));
+    if (!rounded || !j->point->copy) return GLS_OK;
+    return rounded->pack(j->g, node, j->point->copy, j->point->rounded.packed[task]);
 }
 
 gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real *w) {
     const gls_graph *g = ((gls_network *)p->self)->graph;
     job j = {g, prepared, w};
-    bool packs = false;
+    bool any = false;
     j.point->full.w = w;
     if (j.point->copy) GLS_TRY(gls_parallel(p->ctx, gls_parts(gls_layout_size(g->layout), GLS_CHUNK), round_task, &j));
-    for (int i = 0; i < g->nodes; i++) packs |= g->node[i].impl->pack != NULL;
-    return packs ? gls_parallel(p->ctx, g->nodes, pack_task, &j) : GLS_OK;
+    for (int i = 0; i < g->nodes; i++)
+        any |= packs(&g->node[i], GLS_STORAGE_REAL) || (j.point->copy && packs(&g->node[i], GLS_STORAGE_BF16));
+    return any ? gls_parallel(p->ctx, g->nodes, pack_task, &j) : GLS_OK;
 }

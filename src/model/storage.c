@@ -22,6 +22,34 @@ GLS_SIMD void gls_storage_round(gls_real *v, int64_t n) {
     for (int64_t i = 0; i < n; i++) v[i] = gls_bf16_widen(gls_bf16_narrow((float)v[i]));
 }
 
+GLS_SIMD void gls_storage_add(void *stored, const gls_real *from, int64_t n) {
+    uint16_t *to = stored;
+    for (int64_t i = 0; i < n; i++) to[i] = gls_bf16_narrow((float)(gls_bf16_widen(to[i]) + from[i]));
+}
+
+GLS_SIMD void gls_storage_scale(void *to, const void *from, double c, int64_t n) {
+    uint16_t *out = to;
+    const uint16_t *in = from;
+    float factor = (float)c;
+    for (int64_t i = 0; i < n; i++) out[i] = gls_bf16_narrow(factor * gls_bf16_widen(in[i]));
+}
+
+GLS_SIMD static void leaky_grad(uint16_t *e, const uint16_t *y, int64_t n, float slope) {
+    for (int64_t i = 0; i < n; i++)
+        e[i] = gls_bf16_widen(y[i]) > 0 ? e[i] : gls_bf16_narrow(slope * gls_bf16_widen(e[i]));
+}
+
+GLS_SIMD static void relu_grad(uint16_t *e, const uint16_t *y, int64_t n) {
+    for (int64_t i = 0; i < n; i++) e[i] = (int16_t)y[i] > 0 ? e[i] : 0; /* a NaN is no output of a relu */
+}
+
+void gls_storage_activation_grad(void *e, const void *y, int64_t n, double slope) {
+    if (slope == 0)
+        relu_grad(e, y, n);
+    else
+        leaky_grad(e, y, n, (float)slope);
+}
+
 /* ---- room for wide copies ---- */
 
 /* One call's: in the list while no call has it. */

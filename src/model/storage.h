@@ -12,6 +12,12 @@ void gls_storage_widen(gls_real *to, const void *from, int64_t n);
 void gls_storage_narrow(void *to, const gls_real *from, int64_t n);
 /* Both, in place. */
 void gls_storage_round(gls_real *v, int64_t n);
+/* to [n] += from, rounded once. */
+void gls_storage_add(void *to, const gls_real *from, int64_t n);
+/* to [n] = c from, both stored. */
+void gls_storage_scale(void *to, const void *from, double c, int64_t n);
+/* e [n] = e through a (leaky) relu with output y [n], both stored. */
+void gls_storage_activation_grad(void *e, const void *y, int64_t n, double slope);
 
 /* Of a network: memory for the wide copies, which calls take and give back, so that slices that wait have none. */
 typedef struct gls_storage_room gls_storage_room;

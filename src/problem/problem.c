@@ -129,13 +129,9 @@ gls_status gls_problem_set_precision(gls_problem *problem, gls_precision precisi
         return gls_fail(problem->ctx, GLS_ERR_UNSUPPORTED, "bf16 is for single precision, and this library is double");
     if (!problem->type->set_precision)
         return gls_fail(problem->ctx, GLS_ERR_UNSUPPORTED, "'%s' computes in float alone: bf16 is for networks", name);
-    if (!emulate)
-        return gls_fail(
-            problem->ctx, GLS_ERR_UNSUPPORTED,
-            "bf16 would be emulated: operands are rounded and then multiplied in float, which saves memory of "
-            "activations but no time; set emulate (plan.emulate: true) to have that, or stay with float");
-    GLS_TRY(problem->type->set_precision(problem, precision));
+    GLS_TRY(problem->type->set_precision(problem, precision, emulate));
     problem->precision = precision;
+    problem->emulated = emulate;
     return GLS_OK;
 }
 

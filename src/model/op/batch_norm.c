@@ -372,6 +372,7 @@ const gls_op gls_op_batch_norm = {
     .impl = GLS_OP_PORTABLE(.setup = setup, .scratch = scratch, .forward = forward, .backward = backward,
                             .forward_tangent = forward_tangent, .backward_tangent = backward_tangent,
                             .tangent_scratch = tangent_scratch),
+    .stored = GLS_OP_STORED(.setup = setup, .scratch = scratch, .forward = forward, .backward = backward),
     .aux = aux,
     .coupling = &coupling,
     .onnx = onnx,

@@ -249,6 +249,7 @@ const gls_op gls_op_group_norm = {
     .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
                             .forward_tangent = forward_tangent, .backward_tangent = backward_tangent,
                             .tangent_scratch = tangent_scratch),
+    .stored = GLS_OP_STORED(.scratch = scratch, .forward = forward, .backward = backward),
     .aux = aux,
     .onnx = onnx,
 };

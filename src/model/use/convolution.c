@@ -16,30 +16,32 @@ typedef struct room {
     gls_view_reader input, grad;
     void *implementation;
     gls_real *formed, *sum, *scaled, *wide;
-    bool library;
+    const gls_dnnl_weights *library; /* NULL: the portable way */
+    bool stored;                     /* which takes what is stored narrow */
 } room;
 
-static room sizes(const gls_graph *g, const gls_use *use) {
+static room sizes(const gls_graph *g, const gls_use *use, gls_storage storage) {
     const gls_node *node = &g->node[use->node];
-    room to = {.shape = gls_conv_shape_of(node), .library = node->library != NULL};
+    room to = {.shape = gls_conv_shape_of(node), .stored = storage != GLS_STORAGE_REAL && node->stored};
+    to.library = to.stored ? node->stored_library : node->library;
     to.used = gls_conv_weights(&to.shape);
     int64_t most = to.used;
-    if (to.library) to.used = gls_dnnl_own_size(node->library);
+    if (to.library) to.used = gls_dnnl_own_size(to.library);
     if (to.used > most) most = to.used;
     to.own = (most + 15) & ~(int64_t)15;
     return to;
 }
 
-static int64_t implementation_bytes(const gls_graph *g, const gls_use *use, const room *to, int64_t rows) {
-    if (to->library) return gls_dnnl_scratch(g->node[use->node].library, rows);
+static int64_t implementation_bytes(const room *to, int64_t rows) {
+    if (to->library) return gls_dnnl_scratch(to->library, rows);
     return gls_room_bytes(gls_conv_scratch(&to->shape), sizeof(gls_real));
 }
 
 static int64_t scratch(const gls_graph *g, const gls_memory_plan *plan, const gls_use *use) {
-    room to = sizes(g, use);
+    room to = sizes(g, use, plan->storage);
     int64_t rows = plan->max_rows, reals = 2 * to.own;
     if (!gls_memory_plan_narrow(plan, &use->grad)) reals += rows * gls_extent_size(to.shape.out);
-    return implementation_bytes(g, use, &to, rows) + reals * (int64_t)sizeof(gls_real);
+    return implementation_bytes(&to, rows) + reals * (int64_t)sizeof(gls_real);
 }
 
 /* Output gradients, then inputs. */
@@ -50,9 +52,9 @@ static int64_t wide(const gls_graph *g, const gls_memory_plan *plan, const gls_u
 }
 
 static room room_of(gls_exec *x, const gls_use *use) {
-    room to = sizes(x->graph, use);
+    room to = sizes(x->graph, use, x->plan->storage);
     int64_t bytes = to.library ? gls_dnnl_conv_scratch(x->object[use->node])
-                               : implementation_bytes(x->graph, use, &to, x->plan->max_rows);
+                               : implementation_bytes(&to, x->plan->max_rows);
     to.input = gls_view_reader_of(gls_exec_inputs(x), &use->input);
     to.grad = gls_view_reader_of(gls_exec_grads(x), &use->grad);
     to.implementation = x->scratch;
@@ -64,26 +66,30 @@ static room room_of(gls_exec *x, const gls_use *use) {
     return to;
 }
 
-static const gls_real *row_grad(const room *in, int64_t row) {
-    return gls_view_reader_rows(&in->grad, row, 1, in->scaled);
+/* Output gradients from a row on, as `form` takes them. */
+static const void *grads(const room *in, int64_t row, int64_t count) {
+    return in->stored ? gls_view_reader_stored(&in->grad, row)
+                      : gls_view_reader_rows(&in->grad, row, count, in->scaled);
 }
 
 /* The gradient of rows [row, row + count) as the implementation forms it: its layout is its own, its norm is right. */
-static gls_status form(gls_exec *x, const gls_use *use, const room *in, int64_t row, int64_t count, const gls_real *e,
+static gls_status form(gls_exec *x, const gls_use *use, const room *in, int64_t row, int64_t count, const void *e,
                        gls_real *to) {
-    if (in->library)
-        return gls_dnnl_conv_weights(x->object[use->node], count,
-                                     gls_view_reader_rows(&in->input, row, count, in->wide), e, to);
+    if (in->library) {
+        const void *inputs = in->stored ? gls_view_reader_stored(&in->input, row)
+                                        : gls_view_reader_rows(&in->input, row, count, in->wide);
+        return gls_dnnl_conv_weights(x->object[use->node], count, inputs, e, to);
+    }
     gls_fill(to, 0, in->used);
     for (int64_t r = 0; r < count; r++)
         gls_conv_weights_add(x->graph->portable, &in->shape, gls_view_reader_rows(&in->input, row + r, 1, in->wide),
-                             e + r * gls_extent_size(in->shape.out), to, in->implementation);
+                             (const gls_real *)e + r * gls_extent_size(in->shape.out), to, in->implementation);
     return GLS_OK;
 }
 
 /* The same as the layout has it; formed and sum are overwritten. */
 static gls_status form_plain(gls_exec *x, const gls_use *use, const room *in, int64_t row, int64_t count,
-                             const gls_real *e, const gls_real **plain) {
+                             const void *e, const gls_real **plain) {
     GLS_TRY(form(x, use, in, row, count, e, in->formed));
     *plain = in->formed;
     if (in->library) {
@@ -100,14 +106,15 @@ static bool uniform(const double *weights, int64_t rows) {
 }
 
 static int64_t sum_size(const gls_graph *g, const gls_use *use) {
-    return sizes(g, use).own;
+    int64_t real = sizes(g, use, GLS_STORAGE_REAL).own, narrow = sizes(g, use, GLS_STORAGE_BF16).own;
+    return real > narrow ? real : narrow;
 }
 
 /* The sum of all rows' gradients, one after the other. */
 static gls_status make_sum(gls_exec *x, const gls_use *use, const room *in, gls_real *sum) {
     gls_fill(sum, 0, in->own);
     for (int64_t r = 0; r < x->rows; r++) {
-        GLS_TRY(form(x, use, in, r, 1, row_grad(in, r), in->formed));
+        GLS_TRY(form(x, use, in, r, 1, grads(in, r, 1), in->formed));
         gls_add(sum, in->formed, in->used);
     }
     gls_exec_sum_end(x, use, true);
@@ -127,18 +134,29 @@ static gls_status add_sum(gls_exec *x, const gls_use *use, const room *in, gls_r
     return GLS_OK;
 }
 
+/* Products take what is stored narrow as operands, so that scaled ones are rounded again. */
+static const void *scale_rows(const gls_exec *x, const room *in, const double *weights, const void *e) {
+    int64_t size = gls_extent_size(in->shape.out);
+    if (in->stored) {
+        const uint16_t *from = e;
+        uint16_t *to = (uint16_t *)in->scaled;
+        for (int64_t r = 0; r < x->rows; r++) gls_storage_scale(to + r * size, from + r * size, weights[r], size);
+        return to;
+    }
+    if (e != in->scaled) memcpy(in->scaled, e, (size_t)(x->rows * size) * sizeof *in->scaled);
+    for (int64_t r = 0; r < x->rows; r++) gls_scale(in->scaled + r * size, weights[r], size);
+    return in->scaled;
+}
+
 static gls_status gradient(gls_exec *x, const gls_use *use, const double *weights, gls_real *g) {
     room in = room_of(x, use);
     gls_real *sum = weights ? NULL : gls_exec_sum_begin(x, use);
     if (sum) return add_sum(x, use, &in, sum, g);
-    const gls_real *e = gls_view_reader_rows(&in.grad, 0, x->rows, in.scaled), *plain;
-    int64_t size = gls_extent_size(in.shape.out), parameters = gls_conv_weights(&in.shape);
+    const void *e = grads(&in, 0, x->rows);
+    const gls_real *plain;
+    int64_t parameters = gls_conv_weights(&in.shape);
     bool same = !weights || uniform(weights, x->rows);
-    if (!same) {
-        if (e != in.scaled) memcpy(in.scaled, e, (size_t)(x->rows * size) * sizeof *e);
-        for (int64_t r = 0; r < x->rows; r++) gls_scale(in.scaled + r * size, weights[r], size);
-        e = in.scaled;
-    }
+    if (!same) e = scale_rows(x, &in, weights, e);
     GLS_TRY(form_plain(x, use, &in, 0, x->rows, e, &plain));
     if (weights && same)
         gls_axpy(g, weights[0], plain, parameters);
@@ -159,7 +177,7 @@ static gls_status norms(gls_exec *x, const gls_use *use, const gls_partition *pa
         for (int64_t r = 0; r < x->rows; r++) {
             if (partition->group[r] != group) continue;
             gls_real *to = members++ == 0 ? in.sum : in.formed;
-            GLS_TRY(form(x, use, &in, r, 1, row_grad(&in, r), to));
+            GLS_TRY(form(x, use, &in, r, 1, grads(&in, r, 1), to));
             in_order &= r == summed++;
             if (sum && in_order) gls_add(sum, to, in.used);
             if (to == in.formed) gls_add(in.sum, in.formed, in.used);
@@ -176,7 +194,7 @@ static gls_status inner(gls_exec *x, const gls_use *use, const gls_partition *pa
     const gls_real *v = gls_point_w(point) + gls_layout_block(x->graph->layout, use->block)->offset, *plain;
     for (int64_t r = 0; r < x->rows; r++) {
         if (partition->group[r] < 0) continue;
-        GLS_TRY(form_plain(x, use, &in, r, 1, row_grad(&in, r), &plain));
+        GLS_TRY(form_plain(x, use, &in, r, 1, grads(&in, r, 1), &plain));
         out[partition->group[r]] += gls_dot(plain, v, gls_conv_weights(&in.shape));
     }
     return GLS_OK;

@@ -66,6 +66,10 @@ const gls_real *gls_view_reader_rows(const gls_view_reader *r, int64_t row, int6
     return room;
 }
 
+const void *gls_view_reader_stored(const gls_view_reader *r, int64_t row) {
+    return r->first + row * r->row_stride * element(r);
+}
+
 void gls_view_reader_sums(const gls_view_reader *r, int64_t row, gls_real *room, double *out) {
     if (r->stride == r->inner) {
         gls_channel_sums(gls_view_reader_rows(r, row, 1, room), r->width, r->positions, r->inner, out);

@@ -33,6 +33,8 @@ static inline const gls_real *gls_view_reader_position(const gls_view_reader *re
 /* Whole rows [row, row + count), consecutive, in the view's own layout; room as above. For views of whole
  * buffers. */
 const gls_real *gls_view_reader_rows(const gls_view_reader *reader, int64_t row, int64_t count, gls_real *room);
+/* The first of these as it is stored. */
+const void *gls_view_reader_stored(const gls_view_reader *reader, int64_t row);
 /* Sums over a row's positions, out [width]; room [positions width] is written if the storage is narrow. */
 void gls_view_reader_sums(const gls_view_reader *reader, int64_t row, gls_real *room, double *out);
 
