@@ -16,9 +16,9 @@ static inline float gls_bf16_widen(uint16_t narrow) {
 static inline uint16_t gls_bf16_narrow(float wide) {
     uint32_t bits;
     memcpy(&bits, &wide, sizeof bits);
-    uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16; /* a tie is rounded up if it was odd */
-    uint32_t nan = (bits >> 16) | 0x40; /* rounding could carry a NaN into infinity, or drop its last bit */
-    return (uint16_t)((bits & 0x7fffffff) > 0x7f800000 ? nan : rounded);
+    uint32_t rounded = bits + 0x7fff + ((bits >> 16) & 1); /* a tie is rounded up if it was odd */
+    uint32_t quiet = bits | 0x400000; /* rounding could carry a NaN into infinity, or drop its last bit */
+    return (uint16_t)((wide != wide ? quiet : rounded) >> 16);
 }
 
 #endif

@@ -1,5 +1,5 @@
-/* Loops of the normalisations, over one block of channels of one row: [positions, inner], of reals or, `narrow`, of
- * bf16. Per-channel arrays are [inner]. */
+/* Loops of the normalisations, over one block of channels of one row: [positions, inner]. Per-channel arrays are
+ * [inner]. */
 #ifndef GLS_MODEL_NORM_H
 #define GLS_MODEL_NORM_H
 
@@ -7,7 +7,10 @@
 #include "model/op.h"
 
 /* sum += x, square += x^2 over positions. */
-void gls_norm_moments(const void *x, bool narrow, int64_t positions, int64_t inner, double *sum, double *square);
+void gls_norm_moments(const gls_real *x, int64_t positions, int64_t inner, double *sum, double *square);
+/* y = f((x - mean) a + shift + r), f a leaky relu or the identity; r NULL: 0. */
+void gls_norm_apply(gls_real *y, const gls_real *x, const gls_real *r, int64_t positions, int64_t inner,
+                    const gls_real *mean, const gls_real *a, const gls_real *shift, bool relu, double slope);
 /* Per-channel figures of one row, [c] each. */
 typedef struct gls_norm_channels {
     gls_real *mean, *a, *shift, *c1, *c2;
@@ -17,19 +20,14 @@ static inline gls_norm_channels gls_norm_channels_from(const gls_norm_channels *
     return (gls_norm_channels){with->mean + c, with->a + c, with->shift + c, with->c1 + c, with->c2 + c};
 }
 
-/* y = f((x - mean) a + shift + r), f a leaky relu or the identity; r NULL: 0. */
-void gls_norm_apply(void *y, const void *x, const void *r, bool narrow, int64_t positions, int64_t inner,
-                    const gls_norm_channels *with, bool relu, double slope);
-
 /* The output's gradient e on its way back, at one block of channels of one row. */
 typedef struct gls_norm_gradient {
-    bool narrow; /* the four arrays here, and what is made of them */
-    void *e;
-    const void *x; /* the input */
-    bool sign;     /* a (leaky) relu lies behind, of (x - mean) a + shift */
-    const void *y; /* the output of one, of whatever is before it; NULL: none, or sign */
-    bool keeps;    /* with y: e is taken through it in place */
-    void *r;       /* the residual's gradient: e through the activation is written there, or added; NULL: none */
+    gls_real *e;
+    const gls_real *x; /* the input */
+    bool sign;         /* a (leaky) relu lies behind, of (x - mean) a + shift */
+    const gls_real *y; /* the output of one, of whatever is before it; NULL: none, or sign */
+    bool keeps;        /* with y: e is taken through it in place */
+    gls_real *r;       /* the residual's gradient: e through the activation is written there, or added; NULL: none */
     bool adds;
     double slope;
 } gls_norm_gradient;
@@ -38,7 +36,7 @@ void gls_norm_sums(const gls_norm_gradient *gradient, int64_t positions, int64_t
                    double *moment, double *total);
 /* dx = a e - c1 - (x - mean) c2, or added; dx may be e. With `sign` e is taken through the activation once more; y and
  * r are not read. */
-void gls_norm_backward(void *dx, const gls_norm_gradient *gradient, int64_t positions, int64_t inner,
+void gls_norm_backward(gls_real *dx, const gls_norm_gradient *gradient, int64_t positions, int64_t inner,
                        const gls_norm_channels *with, bool adds);
 
 /* In scratch, for c channels. */

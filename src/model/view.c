@@ -22,8 +22,8 @@ static void add_head(gls_printout *lines, const gls_problem *p) {
     if (p->outputs) gls_printout_add(lines, "%lld output%s, ", (long long)p->outputs, p->outputs == 1 ? "" : "s");
     gls_printout_add(lines, "%s%s\n", coupling_of(p, text),
                      p->precision != GLS_PRECISION_BF16 ? ""
-                     : p->emulated                        ? ", gradients in bf16 (emulated)"
-                                                          : ", gradients in bf16");
+                     : p->emulated                      ? ", gradients in bf16 (emulated)"
+                                                        : ", gradients in bf16");
 }
 
 /* A node's own parameters are the blocks "NODE.suffix"; tied ones belong to the node that has them. */

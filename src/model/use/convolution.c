@@ -53,8 +53,8 @@ static int64_t wide(const gls_graph *g, const gls_memory_plan *plan, const gls_u
 
 static room room_of(gls_exec *x, const gls_use *use) {
     room to = sizes(x->graph, use, x->plan->storage);
-    int64_t bytes = to.library ? gls_dnnl_conv_scratch(x->object[use->node])
-                               : implementation_bytes(&to, x->plan->max_rows);
+    int64_t bytes =
+        to.library ? gls_dnnl_conv_scratch(x->object[use->node]) : implementation_bytes(&to, x->plan->max_rows);
     to.input = gls_view_reader_of(gls_exec_inputs(x), &use->input);
     to.grad = gls_view_reader_of(gls_exec_grads(x), &use->grad);
     to.implementation = x->scratch;
@@ -88,8 +88,8 @@ static gls_status form(gls_exec *x, const gls_use *use, const room *in, int64_t 
 }
 
 /* The same as the layout has it; formed and sum are overwritten. */
-static gls_status form_plain(gls_exec *x, const gls_use *use, const room *in, int64_t row, int64_t count,
-                             const void *e, const gls_real **plain) {
+static gls_status form_plain(gls_exec *x, const gls_use *use, const room *in, int64_t row, int64_t count, const void *e,
+                             const gls_real **plain) {
     GLS_TRY(form(x, use, in, row, count, e, in->formed));
     *plain = in->formed;
     if (in->library) {
