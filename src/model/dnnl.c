@@ -47,14 +47,16 @@ typedef struct form {
 static dnnl_status_t input_layout(layout *l, const form *f, direction way, int64_t rows) {
     const gls_conv_shape *s = &f->shape;
     const dnnl_dims_t dims = {rows, s->in.c, s->in.h, s->in.w};
-    bool full = way == BACKWARD && f->full_input_gradient;
-    return layout_make(l, 4, dims, full ? dnnl_f32 : f->type, tag_of(s->in, s->in_inner));
+    dnnl_data_type_t type = way == BACKWARD && f->full_input_gradient ? dnnl_f32 : f->type;
+    return s->matrix ? layout_make(l, 2, dims, type, dnnl_ab)
+                     : layout_make(l, 4, dims, type, tag_of(s->in, s->in_inner));
 }
 
 static dnnl_status_t output_layout(layout *l, const form *f, int64_t rows) {
     const gls_conv_shape *s = &f->shape;
     const dnnl_dims_t dims = {rows, s->out.c, s->out.h, s->out.w};
-    return layout_make(l, 4, dims, f->type, tag_of(s->out, s->out_inner));
+    return s->matrix ? layout_make(l, 2, dims, f->type, dnnl_ab)
+                     : layout_make(l, 4, dims, f->type, tag_of(s->out, s->out_inner));
 }
 
 static dnnl_status_t bias_layout(layout *l, const gls_conv_shape *s) {
@@ -64,6 +66,10 @@ static dnnl_status_t bias_layout(layout *l, const gls_conv_shape *s) {
 
 static dnnl_status_t weight_layout(layout *l, const gls_conv_shape *s, dnnl_data_type_t type, bool any) {
     int64_t g = s->groups;
+    if (s->matrix) {
+        const dnnl_dims_t dims = {s->out.c, s->in.c};
+        return layout_make(l, 2, dims, type, any ? dnnl_format_tag_any : s->transposed ? dnnl_ba : dnnl_ab);
+    }
     if (g == 1) {
         const dnnl_dims_t dims = {s->out.c, s->in.c, s->kernel, s->kernel};
         return layout_make(l, 4, dims, type, any ? dnnl_format_tag_any : dnnl_oihw);
@@ -124,7 +130,7 @@ static dnnl_status_t primitive_desc(dnnl_engine_t engine, const form *f, int64_t
     if (status == dnnl_success) status = bias_layout(&bias, s);
     if (status == dnnl_success && way != FORWARD) status = forward_hint(engine, f, rows, &c.hint);
     if (status == dnnl_success) status = attributes(s, way, &c.attr);
-    if (status == dnnl_success) status = convolution_desc(engine, way, &c, out);
+    if (status == dnnl_success) status = (s->matrix ? matrix_desc : convolution_desc)(engine, way, &c, out);
     if (c.attr) dnnl_primitive_attr_destroy(c.attr);
     if (c.hint) dnnl_primitive_desc_destroy(c.hint);
     layout_free(&x);
@@ -135,7 +141,7 @@ static dnnl_status_t primitive_desc(dnnl_engine_t engine, const form *f, int64_t
 
 /* Whether there is a call in this direction at all. */
 static bool has(const gls_conv_shape *s, direction way) {
-    return way != BACKWARD || s->input_gradient;
+    return way == FORWARD || (way == BACKWARD ? s->input_gradient : !s->matrix);
 }
 
 /* ---- weights ---- */
@@ -239,6 +245,10 @@ gls_status gls_dnnl_weights_create(gls_context *ctx, const gls_conv_shape *shape
     return status == dnnl_success ? GLS_OK : failed(ctx, status, "convolution");
 }
 
+const gls_conv_shape *gls_dnnl_shape(const gls_dnnl_weights *w) {
+    return &w->form.shape;
+}
+
 int64_t gls_dnnl_packed_bytes(const gls_dnnl_weights *w) {
     return (int64_t)(w->bytes[FORWARD] + w->bytes[BACKWARD]);
 }
@@ -258,13 +268,19 @@ gls_status gls_dnnl_pack(gls_dnnl_weights *w, const gls_real *from, void *packed
     return GLS_OK;
 }
 
-/* Of backward-weights, which needs the most; a call that needs more than there is brings its own. */
+/* The most that a call needs; one that needs more than there is brings its own. */
 int64_t gls_dnnl_scratch(const gls_dnnl_weights *w, int64_t rows) {
-    dnnl_primitive_desc_t pd = NULL;
-    if (primitive_desc(w->engine, &w->form, rows, WEIGHTS, &w->own[WEIGHTS], &pd) != dnnl_success) return 0;
-    size_t bytes = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
-    dnnl_primitive_desc_destroy(pd);
-    return gls_align64((int64_t)bytes);
+    int64_t most = 0;
+    for (direction way = FORWARD; way < DIRECTIONS; way++) {
+        dnnl_primitive_desc_t pd = NULL;
+        if (!has(&w->form.shape, way) || (way != WEIGHTS && has(&w->form.shape, WEIGHTS))) continue; /* the largest */
+        if (primitive_desc(w->engine, &w->form, rows, way, &w->own[way], &pd) != dnnl_success) continue;
+        int64_t bytes =
+            (int64_t)dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
+        if (bytes > most) most = bytes;
+        dnnl_primitive_desc_destroy(pd);
+    }
+    return gls_align64(most);
 }
 
 /* ---- primitives of an evaluation ---- */
@@ -356,12 +372,13 @@ static dnnl_status_t conv_make(gls_dnnl_conv *c, const gls_dnnl_conv_plan *plan)
     layout_free(&bias);
     if (status == dnnl_success)
         status = dnnl_memory_create(&c->plain, layout_md(&w->plain), w->engine, DNNL_MEMORY_NONE);
-    if (status == dnnl_success)
+    bool sums = has(&w->form.shape, WEIGHTS);
+    if (status == dnnl_success && sums)
         status = dnnl_memory_create(&c->own, layout_md(&w->own[WEIGHTS]), w->engine, DNNL_MEMORY_NONE);
-    if (status == dnnl_success) status = reorder_create(w->engine, &w->own[WEIGHTS], &w->plain, &c->to_plain);
+    if (status == dnnl_success && sums) status = reorder_create(w->engine, &w->own[WEIGHTS], &w->plain, &c->to_plain);
     for (direction way = FORWARD; way < (plan->backward ? DIRECTIONS : BACKWARD) && status == dnnl_success; way++)
         if (has(&w->form.shape, way)) status = find_call(c, plan->rows, way, &made);
-    if (status == dnnl_success && plan->single) status = find_call(c, 1, WEIGHTS, &made);
+    if (status == dnnl_success && plan->single && sums) status = find_call(c, 1, WEIGHTS, &made);
     return status;
 }
 

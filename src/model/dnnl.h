@@ -1,6 +1,6 @@
 /* Convolutions by oneDNN 2.6 or 3, behind one face: dnnl.c is the one file that calls the library's primitives,
- * dnnl_api.h holds what differs between its versions. In float, or with operands in bf16 and sums in float; where there is
- * no library, dnnl_none.c declines every layer.
+ * dnnl_api.h holds what differs between its versions. In float, or with operands in bf16 and sums in float; where there
+ * is no library, dnnl_none.c declines every layer.
  *
  * Every object is created and used by one thread at a time, under an OpenMP thread count of 1: a backward-weights
  * primitive made for a team hangs inside a parallel region. */
@@ -20,6 +20,7 @@ typedef struct gls_dnnl_weights gls_dnnl_weights;
 gls_status gls_dnnl_weights_create(gls_context *ctx, const gls_conv_shape *shape, gls_storage storage,
                                    gls_dnnl_weights **out);
 void gls_dnnl_weights_destroy(gls_context *ctx, gls_dnnl_weights *weights);
+const gls_conv_shape *gls_dnnl_shape(const gls_dnnl_weights *weights);
 int64_t gls_dnnl_packed_bytes(const gls_dnnl_weights *weights);
 /* Bytes of scratch for calls with that many rows. */
 int64_t gls_dnnl_scratch(const gls_dnnl_weights *weights, int64_t rows);

@@ -61,7 +61,8 @@ static inline dnnl_status_t append_relu(dnnl_post_ops_t post, float slope) {
 }
 #endif
 
-/* A direct convolution. bias: NULL for none; hint: the forward one's, for the two backward ways. */
+/* A direct convolution, or a matrix product, of which the dimensions are not read. bias: NULL for none; hint: the
+ * forward one's, for the two backward ways. */
 typedef struct convolution {
     const layout *x, *w, *bias, *y;
     dnnl_dims_t strides, before, after;
@@ -89,6 +90,16 @@ static inline dnnl_status_t convolution_desc(dnnl_engine_t engine, direction way
                                                                        c->hint, c->attr);
     }
 }
+
+static inline dnnl_status_t matrix_desc(dnnl_engine_t engine, direction way, const convolution *c,
+                                        dnnl_primitive_desc_t *out) {
+    layout_ref x = layout_md(c->x), w = layout_md(c->w), bias = c->bias ? layout_md(c->bias) : NULL,
+               y = layout_md(c->y);
+    if (way == FORWARD)
+        return dnnl_inner_product_forward_primitive_desc_create(out, engine, dnnl_forward_training, x, w, bias, y,
+                                                                c->attr);
+    return dnnl_inner_product_backward_data_primitive_desc_create(out, engine, x, w, y, c->hint, c->attr);
+}
 #else
 static inline dnnl_status_t convolution_desc(dnnl_engine_t engine, direction way, const convolution *c,
                                              dnnl_primitive_desc_t *out) {
@@ -107,6 +118,15 @@ static inline dnnl_status_t convolution_desc(dnnl_engine_t engine, direction way
         status = dnnl_convolution_backward_weights_desc_init(&d, dnnl_convolution_direct, c->x, c->w, NULL, c->y,
                                                              c->strides, c->before, c->after);
     }
+    return status == dnnl_success ? dnnl_primitive_desc_create(out, &d, c->attr, engine, c->hint) : status;
+}
+
+static inline dnnl_status_t matrix_desc(dnnl_engine_t engine, direction way, const convolution *c,
+                                        dnnl_primitive_desc_t *out) {
+    dnnl_inner_product_desc_t d;
+    dnnl_status_t status =
+        way == FORWARD ? dnnl_inner_product_forward_desc_init(&d, dnnl_forward_training, c->x, c->w, c->bias, c->y)
+                       : dnnl_inner_product_backward_data_desc_init(&d, c->x, c->w, c->y);
     return status == dnnl_success ? dnnl_primitive_desc_create(out, &d, c->attr, engine, c->hint) : status;
 }
 #endif

@@ -17,6 +17,10 @@ gls_status gls_dnnl_weights_create(gls_context *ctx, const gls_conv_shape *shape
 
 void gls_dnnl_weights_destroy(gls_context *ctx, gls_dnnl_weights *weights) {}
 
+const gls_conv_shape *gls_dnnl_shape(const gls_dnnl_weights *weights) {
+    return NULL;
+}
+
 int64_t gls_dnnl_packed_bytes(const gls_dnnl_weights *weights) {
     return 0;
 }

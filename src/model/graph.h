@@ -48,7 +48,7 @@ typedef struct gls_node {
     const struct gls_op *op;
     const struct gls_op_impl *impl;
     const char *name;
-    void *library; /* the implementation's own */
+    void *library;                    /* the implementation's own */
     const struct gls_op_impl *stored; /* in plans that store narrow; NULL: impl, with wide copies */
     void *stored_library;
     void *options; /* op->member.options_size bytes, a copy */

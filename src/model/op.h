@@ -103,7 +103,7 @@ typedef struct gls_op {
     unsigned flags;
     /* node->out from node->in (and the other inputs' out), the parameters and the state. */
     gls_status (*shape)(gls_graph *graph, gls_node *node);
-    const gls_op_impl *const *impl;                 /* ends with NULL; fastest first, portable last */
+    const gls_op_impl *const *impl; /* ends with NULL; fastest first, portable last */
     /* In plans that store narrow, in place of that: reads and writes what is stored as it is (gls_exec_stored). Its
      * setup leaves library objects in node->stored_library. NULL, or where it does not fit: the op gets wide copies. */
     const gls_op_impl *stored;
@@ -152,7 +152,10 @@ gls_status gls_op_keeps_positions(const gls_graph *graph, gls_node *node, bool *
         &(const gls_op_impl){.name = "portable", __VA_ARGS__}, NULL \
     }
 /* One that reads and writes what is stored, whichever way it is. */
-#define GLS_OP_STORED(...) &(const gls_op_impl){.name = "portable in bf16", __VA_ARGS__}
+#define GLS_OP_STORED(...)                      \
+    &(const gls_op_impl) {                      \
+        .name = "portable in bf16", __VA_ARGS__ \
+    }
 #define GLS_OP_ONE_INPUT .inputs_min = 1, .inputs_max = 1
 
 #endif

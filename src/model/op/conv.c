@@ -10,7 +10,7 @@
 #include "model/kernels.h"
 #include "model/layers.h"
 #include "model/op.h"
-#include "model/storage.h"
+#include "model/stored_product.h"
 #include "model/use.h"
 
 static const gls_option options[] = {
@@ -199,29 +199,20 @@ static int64_t rows_at_once(const gls_node *node, int64_t rows) {
 }
 
 /* The library's own, then an input gradient to be added. */
-static int64_t scratch_with(const gls_node *node, const gls_dnnl_weights *weights, int64_t rows) {
-    return gls_dnnl_scratch(weights, rows) +
+static int64_t library_scratch(const gls_node *node, int64_t rows) {
+    return gls_dnnl_scratch(node->library, rows) +
            rows_at_once(node, rows) * gls_extent_size(node->in) * (int64_t)sizeof(gls_real);
 }
 
-static int64_t library_scratch(const gls_node *node, int64_t rows) {
-    return scratch_with(node, node->library, rows);
-}
-
-static gls_status create_with(gls_exec *x, int i, const gls_dnnl_weights *weights, void **object) {
+static gls_status library_object_create(gls_exec *x, int i, void **object) {
     gls_dnnl_conv_plan plan = {.rows = x->plan->max_rows,
                                .backward = x->plan->backward,
                                .single = (x->plan->want & (GLS_WANT_NORMS | GLS_WANT_INNER)) != 0,
-                               .linear = gls_exec_primal(x) != NULL,
-                               .adds = x->plan->backward && gls_exec_wants(x, i, 0) && gls_exec_adds(x, i, 0)};
+                               .linear = gls_exec_primal(x) != NULL};
     gls_dnnl_conv *conv = NULL;
-    gls_status status = gls_dnnl_conv_create(x->ctx, weights, &plan, x->scratch, &conv);
+    gls_status status = gls_dnnl_conv_create(x->ctx, gls_exec_node(x, i)->library, &plan, x->scratch, &conv);
     *object = conv;
     return status;
-}
-
-static gls_status library_object_create(gls_exec *x, int i, void **object) {
-    return create_with(x, i, gls_exec_node(x, i)->library, object);
 }
 
 /* An input gradient that is added comes in pieces, and in a rest of them. */
@@ -312,72 +303,11 @@ static const gls_op_impl library = {
 /* ---- oneDNN, on bf16 as it is stored ---- */
 
 static gls_status stored_setup(const gls_graph *g, gls_node *node, bool *fits) {
-    gls_dnnl_weights *weights = NULL;
-    if (g->native && !g->portable) {
-        gls_conv_shape s = gls_conv_shape_of(node);
-        GLS_TRY(gls_dnnl_weights_create(g->ctx, &s, GLS_STORAGE_BF16, &weights));
-    }
-    node->stored_library = weights;
-    *fits = weights != NULL;
-    return GLS_OK;
+    gls_conv_shape s = gls_conv_shape_of(node);
+    return gls_stored_product_setup(g, node, &s, fits);
 }
 
-static void stored_teardown(const gls_graph *g, gls_node *node) {
-    gls_dnnl_weights_destroy(g->ctx, node->stored_library);
-}
-
-static int64_t stored_pack_bytes(const gls_node *node) {
-    return gls_dnnl_packed_bytes(node->stored_library);
-}
-
-static gls_status stored_pack(const gls_graph *g, const gls_node *node, const gls_real *w, void *packed) {
-    return gls_dnnl_pack(node->stored_library, w + gls_layout_block(g->layout, node->block[0])->offset, packed);
-}
-
-static gls_status stored_object_create(gls_exec *x, int i, void **object) {
-    return create_with(x, i, gls_exec_node(x, i)->stored_library, object);
-}
-
-static int64_t stored_scratch(const gls_node *node, int64_t rows) {
-    return scratch_with(node, node->stored_library, rows);
-}
-
-static gls_status stored_forward(gls_exec *x, int i) {
-    const gls_node *node = gls_exec_node(x, i);
-    return gls_dnnl_conv_forward(x->object[i], x->rows, gls_exec_stored(x, node->input[0]), x->packed[i],
-                                 gls_exec_weight(x, node->block[1]), gls_exec_stored(x, i));
-}
-
-/* An input gradient that is added comes as floats, so that the sum is rounded once. */
-static gls_status stored_backward(gls_exec *x, int i) {
-    const gls_node *node = gls_exec_node(x, i);
-    gls_exec_activation_backward(x, i);
-    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
-    uint16_t *dx = gls_exec_stored_grad(x, node->input[0]), *e = gls_exec_stored_grad(x, i);
-    if (!gls_exec_adds(x, i, 0)) return gls_dnnl_conv_backward(x->object[i], x->rows, e, x->packed[i], dx);
-    gls_real *part = (gls_real *)((char *)x->scratch + gls_dnnl_conv_scratch(x->object[i]));
-    int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out), each = rows_at_once(node, x->rows);
-    for (int64_t r = 0; r < x->rows; r += each) {
-        int64_t rows = gls_least(x->rows - r, each);
-        GLS_TRY(gls_dnnl_conv_backward(x->object[i], rows, e + r * out, x->packed[i], part));
-        gls_storage_add(dx + r * in, part, rows * in);
-    }
-    return GLS_OK;
-}
-
-static const gls_op_impl stored = {
-    .name = "oneDNN in bf16",
-    .setup = stored_setup,
-    .teardown = stored_teardown,
-    .pack_bytes = stored_pack_bytes,
-    .pack = stored_pack,
-    .object_create = stored_object_create,
-    .object_reserve = library_object_reserve,
-    .object_destroy = library_object_destroy,
-    .scratch = stored_scratch,
-    .forward = stored_forward,
-    .backward = stored_backward,
-};
+static const gls_op_impl stored = {.name = "oneDNN in bf16", .setup = stored_setup, GLS_STORED_PRODUCT};
 
 static void onnx(gls_export *x, int i) {
     const gls_node *node = &x->graph->node[i];

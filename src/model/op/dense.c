@@ -4,6 +4,7 @@
 #include "model/kernels.h"
 #include "model/layers.h"
 #include "model/op.h"
+#include "model/stored_product.h"
 #include "model/use.h"
 
 static const gls_option options[] = {
@@ -125,6 +126,25 @@ static const gls_op_impl gemm = {.name = "gemm",
                                  .forward_tangent = forward_tangent,
                                  .backward_tangent = backward_tangent};
 
+/* Padding, if there is any, is multiplied too. */
+static gls_status stored_setup(const gls_graph *g, gls_node *node, bool *fits) {
+    const gls_op_dense_options *o = node->options;
+    const gls_conv_shape s = {.in = {node->in.c, 1, 1},
+                              .out = {node->out.c, 1, 1},
+                              .kernel = 1,
+                              .stride = 1,
+                              .groups = 1,
+                              .bias = node->block[1] >= 0,
+                              .relu = node->activation,
+                              .slope = node->slope,
+                              .input_gradient = node->input[0] > 0,
+                              .matrix = true,
+                              .transposed = o->tie && o->transpose};
+    return gls_stored_product_setup(g, node, &s, fits);
+}
+
+static const gls_op_impl stored = {.name = "oneDNN in bf16", .setup = stored_setup, GLS_STORED_PRODUCT};
+
 /* Of one position a Gemm; over positions a product with the transposed matrix. */
 static void onnx(gls_export *x, int i) {
     const gls_node *node = &x->graph->node[i];
@@ -165,6 +185,7 @@ const gls_op gls_op_dense = {
     .flags = GLS_OP_FUSES | GLS_OP_OWN_LAYOUT | GLS_OP_BY_POSITION,
     .shape = shape,
     .impl = (const gls_op_impl *const[]){&gemm, NULL},
+    .stored = &stored,
     .uses = uses,
     .work = work,
     .onnx = onnx,
