@@ -10,7 +10,7 @@
 #if defined(GLS_NO_CLONES) || !defined(__x86_64__) || (defined(__clang__) && __clang_major__ < 18)
 #define GLS_SIMD
 #else
-#define GLS_SIMD __attribute__((target_clones("avx512f", "avx2", "default")))
+#define GLS_SIMD __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #endif
 
 /* Reductions cut vectors at multiples of this, whatever the thread count; chunk results are added in order. Dealing a
