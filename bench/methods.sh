@@ -15,7 +15,7 @@ echo "# $(date -u +%F), $(uname -m), $(nproc) processors, OPENBLAS_CORETYPE=$cor
 pairs=$(mktemp)
 trap 'rm -f "$pairs"' EXIT
 for round in $(seq "$rounds"); do
-    for method in sgd msgd adam clip_adam; do
+    for method in sgd msgd adam clip_adam bf16_adam q8_adam; do
         "$build/bench/bench_methods" "$parameters" 3 $method | sed -n "s/^$method /ours &/p"
     done
     "$torch" "$here/methods_torch.py" "$parameters" 3 | sed '/^#/!s/^/torch /'

@@ -1,4 +1,5 @@
-"""Ratios of PyTorch's steps to ours, round by round, from what bench/methods.sh gathered: medians and their range."""
+"""Ratios of PyTorch's steps to ours, round by round, from what bench/methods.sh gathered: medians and their range. Ours with
+narrow state (bf16_RULE, q8_RULE) stand beside PyTorch's RULE, whose state is float."""
 import statistics
 import sys
 
@@ -12,8 +13,11 @@ def main():
         elif words[:1] == ["torch"] and words[2].isdigit():  # method, threads, ms, GB/s, kind
             torch.setdefault((words[1], words[2]), []).append((float(words[3]), words[5]))
     print(f"{'method':10s} t  {'torch ms':>9s} {'handed':>8s} {'ratio':>6s} (range)        {'no norm':>8s} {'ratio':>6s} (range)")
-    for key in sorted(set(ours) & set(torch)):
-        pairs = list(zip(ours[key], torch[key]))
+    for key in sorted(ours):
+        beside = key[0].removeprefix("bf16_").removeprefix("q8_"), key[1]
+        if beside not in torch:
+            continue
+        pairs = list(zip(ours[key], torch[beside]))
         line = f"{key[0]:10s} {key[1]}  {statistics.median(t for _, (t, _) in pairs):9.1f}"
         for way in (0, 1):
             ratios = [t / mine[way] for mine, (t, _) in pairs]

@@ -5,9 +5,6 @@
 #if !defined(GLS_DOUBLE) && !defined(GLS_NO_CLONES) && defined(__x86_64__)
 #define FUSED 1
 #include <immintrin.h>
-
-/* Processors do not look ahead over the end of a page by themselves. */
-enum { AHEAD = 256 };
 #endif
 
 enum { LANES = GLS_LANES };
@@ -31,7 +28,7 @@ __attribute__((target("avx2,fma"))) static void add_groups_avx2(double sum[LANES
     __m256d a = _mm256_loadu_pd(sum), b = _mm256_loadu_pd(sum + 4), c = _mm256_loadu_pd(sum + 8),
             d = _mm256_loadu_pd(sum + 12);
     for (int64_t i = 0; i < n; i += LANES) {
-        __builtin_prefetch(x + i + AHEAD);
+        __builtin_prefetch(x + i + GLS_AHEAD / sizeof *x);
         __m256d p = _mm256_cvtps_pd(_mm_loadu_ps(x + i)), q = _mm256_cvtps_pd(_mm_loadu_ps(x + i + 4)),
                 r = _mm256_cvtps_pd(_mm_loadu_ps(x + i + 8)), s = _mm256_cvtps_pd(_mm_loadu_ps(x + i + 12));
         a = _mm256_fmadd_pd(p, p, a);
@@ -48,7 +45,7 @@ __attribute__((target("avx2,fma"))) static void add_groups_avx2(double sum[LANES
 __attribute__((target("avx512f"))) static void add_groups_avx512(double sum[LANES], const gls_real *x, int64_t n) {
     __m512d a = _mm512_loadu_pd(sum), b = _mm512_loadu_pd(sum + 8);
     for (int64_t i = 0; i < n; i += LANES) {
-        __builtin_prefetch(x + i + AHEAD);
+        __builtin_prefetch(x + i + GLS_AHEAD / sizeof *x);
         __m512d p = _mm512_cvtps_pd(_mm256_loadu_ps(x + i)), q = _mm512_cvtps_pd(_mm256_loadu_ps(x + i + 8));
         a = _mm512_fmadd_pd(p, p, a);
         b = _mm512_fmadd_pd(q, q, b);

@@ -277,8 +277,15 @@ static int64_t group_of(const gls_method *method, const char *block) {
     return i;
 }
 
-/* Coordinates of a task, at least: small blocks share one, so that starting it costs little beside its work. Ours. */
-enum { TASK = 4 * GLS_CHUNK };
+/* Coordinates of a task, at least: small blocks share one, so that starting it costs little beside its work. And tasks
+ * a thread, about: where one ends, what its streams were asked for ahead is another thread's. Ours. */
+enum { TASK = 4 * GLS_CHUNK, TASKS_EACH = 32 };
+
+int64_t gls_method_task_size(const gls_method *method) {
+    int ranks = method->share.ranks > 1 ? method->share.ranks : 1;
+    int64_t size = method->parameters / ((int64_t)TASKS_EACH * gls_context_threads(method->ctx) * ranks);
+    return size > TASK ? size : TASK;
+}
 
 /* A pattern that no block is left for is a slip. */
 static gls_status check_matched(const gls_method *method, const int64_t *matched) {
@@ -301,7 +308,7 @@ static gls_status check_matched(const gls_method *method, const int64_t *matched
 /* Fills pieces, tasks, and which blocks are exempt from decay (biases and the like, unless their group names a decay).
  */
 static void cut(gls_method *method, int64_t *matched) {
-    int64_t count = 0, filled = TASK;
+    int64_t count = 0, task = gls_method_task_size(method), filled = task;
     for (int64_t b = 0; b < gls_layout_count(method->layout); b++) {
         const gls_block *block = gls_layout_block(method->layout, b);
         int64_t group = group_of(method, block->name);
@@ -318,7 +325,7 @@ static void cut(gls_method *method, int64_t *matched) {
                                                       .group = group,
                                                       .scales = method->scales};
             method->scales += gls_parts(size, GLS_METHOD_SCALED);
-            if (filled >= TASK) {
+            if (filled >= task) {
                 method->task[method->tasks++] = count;
                 filled = 0;
             }

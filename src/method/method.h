@@ -113,6 +113,8 @@ gls_status gls_method_groups_arrays(gls_method *method, const char *prefix, gls_
 gls_status gls_method_groups_advance(gls_method *method, gls_clock clock);
 /* A word on schedules whose milestones lie behind the end of the run. */
 void gls_method_note_beyond(const gls_method *method);
+/* Coordinates of a task, at least; sums do not depend on it. */
+int64_t gls_method_task_size(const gls_method *method);
 /* Cuts w into pieces and tasks; books the sums. */
 gls_status gls_method_pieces_create(gls_method *method);
 

@@ -76,12 +76,11 @@ GLS_SIMD void gls_method_bf16_widen(gls_real *restrict x, const uint16_t *restri
 GLS_SIMD void gls_method_bf16_narrow(uint16_t *restrict narrow, const gls_real *restrict x, const gls_method_bits *bits,
                                      int64_t n) {
     const uint16_t *restrict random = bits->each;
-    const uint32_t largest = 0x7f7fffff; /* FLT_MAX: its upper half is bf16's largest */
+    const uint32_t last = 0x7f7f0000; /* the largest bf16; above are infinities and NaN, which stay */
 #pragma omp simd
     for (int i = 0; i < (int)n; i++) {
-        uint32_t whole = bits_of((float)x[i]), size = whole & 0x7fffffff;
-        uint32_t up = least_of(size + random[i], most_of(size, largest));
-        narrow[i] = (uint16_t)((up | (whole & 0x80000000)) >> 16);
+        uint32_t whole = bits_of((float)x[i]);
+        narrow[i] = (uint16_t)((whole + ((whole & 0x7fffffff) < last ? random[i] : 0u)) >> 16);
     }
 }
 
@@ -97,39 +96,35 @@ typedef struct coding {
 static const coding codings[] = {[GLS_METHOD_CODE_SIGNED] = {(127u - 13) << 23, 127, 0x1p-13f, 7.5f - 0x1p-13f},
                                  [GLS_METHOD_CODE_POSITIVE] = {(127u - 29) << 23, 255, 0x1p-29f, 7.5f}};
 
-GLS_SIMD static void widen_signed(gls_real *restrict x, const uint8_t *restrict code, gls_real scale, coding c, int n) {
+static inline int block_size(int64_t n, int64_t at) {
+    return (int)gls_least(n - at, GLS_METHOD_SCALED);
+}
+
+GLS_SIMD static void widen_signed(gls_real *restrict x, const uint8_t *restrict code, const gls_real *restrict scales,
+                                  coding c, int64_t n) {
+    for (int64_t at = 0; at < n; at += GLS_METHOD_SCALED, x += GLS_METHOD_SCALED, code += GLS_METHOD_SCALED) {
+        gls_real scale = *scales++;
 #pragma omp simd
-    for (int i = 0; i < n; i++) {
-        uint32_t here = code[i];
-        float t = float_of(((here & 127) << CUT) + c.base) - c.least;
-        x[i] = (gls_real)float_of(bits_of(t) | (here & 128) << 24) * scale;
+        for (int i = 0; i < block_size(n, at); i++) {
+            uint32_t here = code[i];
+            float t = float_of(((here & 127) << CUT) + c.base) - c.least;
+            x[i] = (gls_real)float_of(bits_of(t) | (here & 128) << 24) * scale;
+        }
     }
 }
 
-GLS_SIMD static void widen_positive(gls_real *restrict x, const uint8_t *restrict code, gls_real scale, coding c,
-                                    int n) {
+GLS_SIMD static void widen_positive(gls_real *restrict x, const uint8_t *restrict code, const gls_real *restrict scales,
+                                    coding c, int64_t n) {
+    for (int64_t at = 0; at < n; at += GLS_METHOD_SCALED, x += GLS_METHOD_SCALED, code += GLS_METHOD_SCALED) {
+        gls_real scale = *scales++;
 #pragma omp simd
-    for (int i = 0; i < n; i++) x[i] = (gls_real)(float_of(((uint32_t)code[i] << CUT) + c.base) - c.least) * scale;
+        for (int i = 0; i < block_size(n, at); i++)
+            x[i] = (gls_real)(float_of(((uint32_t)code[i] << CUT) + c.base) - c.least) * scale;
+    }
 }
 
 void gls_method_q8_widen(gls_real *x, const uint8_t *code, const gls_real *scale, gls_method_code kind, int64_t n) {
-    for (int64_t at = 0; at < n; at += GLS_METHOD_SCALED, scale++) {
-        int size = (int)gls_least(n - at, GLS_METHOD_SCALED);
-        (kind == GLS_METHOD_CODE_SIGNED ? widen_signed : widen_positive)(x + at, code + at, *scale, codings[kind],
-                                                                         size);
-    }
-}
-
-GLS_SIMD static gls_real largest_of(const gls_real *restrict x, int n) {
-    pattern most = 0;
-#pragma omp simd reduction(max : most)
-    for (int i = 0; i < n; i++) {
-        pattern here = magnitude_of(x[i]);
-        most = here > most ? here : most;
-    }
-    gls_real largest;
-    memcpy(&largest, &most, sizeof largest);
-    return largest;
+    (kind == GLS_METHOD_CODE_SIGNED ? widen_signed : widen_positive)(x, code, scale, codings[kind], n);
 }
 
 /* Such that neither it nor its inverse leaves the normal numbers, and top times it no finite one. */
@@ -139,36 +134,53 @@ static gls_real scale_of(gls_real largest, gls_real top) {
     return scale > most && largest <= greatest ? most : scale;
 }
 
+/* All at once, before any code: each waits for a maximum and divisions, which have nothing to do with one another. */
+GLS_SIMD static void find_scales(gls_real *restrict scale, const gls_real *restrict x, gls_real top, int64_t n) {
+    for (int64_t at = 0; at < n; at += GLS_METHOD_SCALED, x += GLS_METHOD_SCALED) {
+        pattern most = 0;
+#pragma omp simd reduction(max : most)
+        for (int i = 0; i < block_size(n, at); i++) {
+            pattern here = magnitude_of(x[i]);
+            most = here > most ? here : most;
+        }
+        gls_real largest;
+        memcpy(&largest, &most, sizeof largest);
+        *scale++ = scale_of(largest, top);
+    }
+}
+
 /* The code of |x| = y scale, rounded by the bits. */
 static inline uint32_t code_at(float y, uint16_t random, const coding *c) {
     uint32_t above = bits_of(y + c->least) - c->base;
     return least_of((above + ((uint32_t)random << (CUT - 16))) >> CUT, c->largest);
 }
 
-GLS_SIMD static void narrow_signed(uint8_t *restrict code, const gls_real *restrict x, gls_real inverse, coding c,
-                                   const uint16_t *restrict random, int n) {
+GLS_SIMD static void narrow_signed(uint8_t *restrict code, const gls_real *restrict scale, const gls_real *restrict x,
+                                   coding c, const uint16_t *restrict random, int64_t n) {
+    for (int64_t at = 0; at < n; at += GLS_METHOD_SCALED) {
+        gls_real inverse = 1 / *scale++;
 #pragma omp simd
-    for (int i = 0; i < n; i++) {
-        uint32_t y = bits_of((float)(x[i] * inverse));
-        code[i] = (uint8_t)(code_at(float_of(y & 0x7fffffff), random[i], &c) | (y >> 31) << 7);
+        for (int i = 0; i < block_size(n, at); i++) {
+            uint32_t y = bits_of((float)(x[at + i] * inverse));
+            code[at + i] = (uint8_t)(code_at(float_of(y & 0x7fffffff), random[at + i], &c) | (y >> 31) << 7);
+        }
     }
 }
 
-GLS_SIMD static void narrow_positive(uint8_t *restrict code, const gls_real *restrict x, gls_real inverse, coding c,
-                                     const uint16_t *restrict random, int n) {
+GLS_SIMD static void narrow_positive(uint8_t *restrict code, const gls_real *restrict scale, const gls_real *restrict x,
+                                     coding c, const uint16_t *restrict random, int64_t n) {
+    for (int64_t at = 0; at < n; at += GLS_METHOD_SCALED) {
+        gls_real inverse = 1 / *scale++;
 #pragma omp simd
-    for (int i = 0; i < n; i++) {
-        uint32_t here = code_at((float)(x[i] * inverse), random[i], &c);
-        code[i] = (uint8_t)most_of(here, x[i] > 0);
+        for (int i = 0; i < block_size(n, at); i++) {
+            uint32_t here = code_at((float)(x[at + i] * inverse), random[at + i], &c);
+            code[at + i] = (uint8_t)most_of(here, x[at + i] > 0);
+        }
     }
 }
 
 void gls_method_q8_narrow(uint8_t *code, gls_real *scale, const gls_real *x, gls_method_code kind,
                           const gls_method_bits *bits, int64_t n) {
-    for (int64_t at = 0; at < n; at += GLS_METHOD_SCALED, scale++) {
-        int size = (int)gls_least(n - at, GLS_METHOD_SCALED);
-        *scale = scale_of(largest_of(x + at, size), (gls_real)codings[kind].top);
-        (kind == GLS_METHOD_CODE_SIGNED ? narrow_signed : narrow_positive)(code + at, x + at, 1 / *scale, codings[kind],
-                                                                           bits->each + at, size);
-    }
+    find_scales(scale, x, (gls_real)codings[kind].top, n);
+    (kind == GLS_METHOD_CODE_SIGNED ? narrow_signed : narrow_positive)(code, scale, x, codings[kind], bits->each, n);
 }

@@ -4,11 +4,10 @@
 
 #include <math.h>
 
-enum { TASK_CHUNKS = 4 };
-
 typedef struct reading {
     gls_method *method;
     const gls_real *const *g;
+    int64_t task; /* chunks of one */
 } reading;
 
 int64_t gls_method_piece_at(const gls_method *method, int64_t offset) {
@@ -39,18 +38,18 @@ static double chunk_squares(const reading *job, int64_t begin, int64_t end) {
 
 static gls_status read_chunks(void *user, int64_t task, int worker) {
     const reading *job = user;
-    int64_t d = job->method->parameters, end = gls_least((task + 1) * TASK_CHUNKS, gls_parts(d, GLS_CHUNK));
-    for (int64_t i = task * TASK_CHUNKS; i < end; i++)
+    int64_t d = job->method->parameters, end = gls_least((task + 1) * job->task, gls_parts(d, GLS_CHUNK));
+    for (int64_t i = task * job->task; i < end; i++)
         job->method->chunk_norm2[i] = chunk_squares(job, i * GLS_CHUNK, gls_least((i + 1) * GLS_CHUNK, d));
     return GLS_OK;
 }
 
 double gls_method_norm2(gls_method *method, const gls_answer *answer, const gls_method_blocks *blocks) {
     if (!isnan(answer->norm2) && !method->frozen) return answer->norm2; /* else it is of all blocks */
-    reading job = {method, blocks->g};
+    reading job = {method, blocks->g, gls_method_task_size(method) / GLS_CHUNK};
     int64_t chunks = gls_parts(method->parameters, GLS_CHUNK);
     double norm2 = 0;
-    gls_parallel(method->ctx, gls_parts(chunks, TASK_CHUNKS), read_chunks, &job);
+    gls_parallel(method->ctx, gls_parts(chunks, job.task), read_chunks, &job);
     for (int64_t i = 0; i < chunks; i++) norm2 += method->chunk_norm2[i];
     return norm2;
 }

@@ -83,6 +83,12 @@ void gls_method_state_begin(gls_method *method, int64_t step) {
     }
 }
 
+/* Asks for the next range of a vector: one of the streams that a step waits for. */
+static void ask_ahead(const char *narrow, int64_t bytes) {
+    enum { LINE = 64 };
+    for (int64_t k = 0; k < bytes; k += LINE) __builtin_prefetch(narrow + bytes + k);
+}
+
 static void widen(const gls_method *method, int vector, const gls_method_piece *piece, int64_t at, int64_t n,
                   gls_real *out) {
     if (method->precision == GLS_STATE_BF16)
@@ -97,7 +103,10 @@ void gls_method_state_load(const gls_method *method, const gls_method_piece *pie
                            gls_real (*wide)[GLS_METHOD_RANGE]) {
     for (int i = 0; i < method->vectors; i++) {
         r->state[i] = method->precision == GLS_STATE_FLOAT ? method->state[i] + (r->offset - method->first) : wide[i];
-        if (method->precision != GLS_STATE_FLOAT) widen(method, i, piece, at, r->size, wide[i]);
+        if (method->precision == GLS_STATE_FLOAT) continue;
+        int64_t each = bytes_each(method);
+        ask_ahead((const char *)method->narrow[i] + (r->offset - method->first) * each, r->size * each);
+        widen(method, i, piece, at, r->size, wide[i]);
     }
 }
 

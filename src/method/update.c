@@ -25,7 +25,7 @@ GLS_SIMD static void scale_into(gls_real *restrict out, const gls_real *restrict
 
 GLS_SIMD double gls_move_along(gls_real *restrict w, const gls_real *restrict along, gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, gls_move_ahead(along, i), to.gain * along[k]);
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, along), to.gain * along[k]);
     return total;
 }
 

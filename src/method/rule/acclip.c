@@ -83,7 +83,7 @@ GLS_SIMD static counts linear_kernel(gls_real *restrict w, gls_real *restrict m,
                                      const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
     lane_counts lane = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(t, i), gls_move_ahead(g, i)),
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, t, g),
                   clip_one(mean_at(m, to.gain * g[k], c.keep1, c.take1, k),
                            mean_at(t, gls_abs(to.gain * g[k]), c.keep2, c.take2, k) * c.correction, to.gain * g[k], &c,
                            &lane, j));
@@ -95,7 +95,7 @@ GLS_SIMD static counts square_kernel(gls_real *restrict w, gls_real *restrict m,
                                      const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
     lane_counts lane = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(t, i), gls_move_ahead(g, i)),
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, t, g),
                   clip_one(mean_at(m, to.gain * g[k], c.keep1, c.take1, k),
                            gls_sqrt(mean_at(t, square(to.gain * g[k]), c.keep2, c.take2, k) * c.correction),
                            to.gain * g[k], &c, &lane, j));

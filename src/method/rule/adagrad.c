@@ -24,7 +24,7 @@ static inline gls_real over_root(gls_real *s, gls_real g, const weights *c, int6
 GLS_SIMD static double kernel(gls_real *restrict w, gls_real *restrict s, const gls_real *restrict g, weights c,
                               gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(s, i), gls_move_ahead(g, i)), over_root(s, to.gain * g[k], &c, k));
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, s, g), over_root(s, to.gain * g[k], &c, k));
     return total;
 }
 

@@ -42,7 +42,7 @@ static inline gls_real over_root(gls_real m, gls_real s, const weights *c) {
 GLS_SIMD static double adam_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict s,
                                    const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(s, i), gls_move_ahead(g, i)),
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, s, g),
                   over_root(mean_at(m, to.gain * g[k], &c, k), square_at(s, to.gain * g[k], &c, k), &c));
     return total;
 }
@@ -61,7 +61,7 @@ GLS_SIMD static double amsgrad_kernel(gls_real *restrict w, gls_real *restrict m
                                       int64_t n) {
     double total;
     GLS_MOVE_LOOP(
-        total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(s, i), gls_move_ahead(top, i), gls_move_ahead(g, i)),
+        total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, s, top, g),
         over_root(mean_at(m, to.gain * g[k], &c, k), top_at(top, square_at(s, to.gain * g[k], &c, k), k), &c));
     return total;
 }

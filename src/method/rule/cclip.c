@@ -45,7 +45,7 @@ GLS_SIMD static clipping cclip_kernel(gls_real *restrict w, gls_real *restrict m
                                       gls_real keep, gls_real take, gls_real tau, gls_move_target to, int64_t n) {
     int clipped[GLS_LANES] = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(g, i)),
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, g),
                   cut_at(m, to.gain * g[k], keep, take, tau, &clipped[j], k));
     return (clipping){total, gls_move_count(clipped)};
 }
@@ -55,7 +55,7 @@ GLS_SIMD static clipping cclip_vector_kernel(gls_real *restrict w, gls_real *res
                                              gls_move_target to, int64_t n) {
     int clipped[GLS_LANES] = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(g, i), gls_move_ahead(tau, i)),
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, g, tau),
                   cut_at(m, to.gain * g[k], keep, take, grown * tau[k], &clipped[j], k));
     return (clipping){total, gls_move_count(clipped)};
 }

@@ -23,7 +23,7 @@ GLS_SIMD static double momentum_kernel(gls_real *restrict m, const gls_real *res
     int64_t i = 0;
     for (; i + GLS_LANES <= n; i += GLS_LANES) {
         gls_real x[GLS_LANES];
-        gls_move_ahead(m, i), gls_move_ahead(g, i);
+        GLS_MOVE_AHEAD(i, m, g);
         GLS_LANE_LOOP
         for (int j = 0; j < GLS_LANES; j++) m[i + j] = x[j] = keep * m[i + j] + take * g[i + j];
         GLS_LANE_LOOP

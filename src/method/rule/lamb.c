@@ -42,7 +42,7 @@ GLS_SIMD static void moments_kernel(gls_real *restrict m, gls_real *restrict s, 
     int64_t i = 0;
     for (; i + GLS_LANES <= n; i += GLS_LANES) {
         gls_real r[GLS_LANES];
-        gls_move_ahead(m, i), gls_move_ahead(s, i), gls_move_ahead(w, i), gls_move_ahead(g, i);
+        GLS_MOVE_AHEAD(i, m, s, w, g);
         GLS_LANE_LOOP
         for (int j = 0; j < GLS_LANES; j++) {
             gls_real x = c.keep1 * m[i + j] + c.take1 * g[i + j];
@@ -71,7 +71,7 @@ GLS_SIMD static void moments_kernel(gls_real *restrict m, gls_real *restrict s, 
 GLS_SIMD static double direction_kernel(gls_real *restrict w, const gls_real *restrict m, const gls_real *restrict s,
                                         weights c, gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(m, i), gls_move_ahead(s, i)), direction(m[k], s[k], w[k], &c));
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, s), direction(m[k], s[k], w[k], &c));
     return total;
 }
 

@@ -22,8 +22,7 @@ static inline gls_real velocity_at(gls_real *v, gls_real w, gls_real g, const we
 GLS_SIMD static double kernel(gls_real *restrict w, gls_real *restrict v, const gls_real *restrict g, weights c,
                               gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(v, i), gls_move_ahead(g, i)),
-                  velocity_at(v, w[k], to.gain * g[k], &c, k));
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, v, g), velocity_at(v, w[k], to.gain * g[k], &c, k));
     return total;
 }
 

@@ -18,23 +18,29 @@ static inline gls_move_target gls_move_at(const gls_range *range, double rate) {
     return to;
 }
 
-/* Asks for what a group of lanes will read soon: processors do not look ahead over the end of a page by themselves. */
-static inline void gls_move_ahead(const gls_real *stream, int64_t i) {
-    enum { AHEAD = 1024, LINE = 64 }; /* bytes */
-    const char *at = (const char *)(stream + i) + AHEAD;
-    for (size_t k = 0; k < GLS_LANES * sizeof *stream; k += LINE) __builtin_prefetch(at + k);
+/* Asks for what a group of lanes will read soon, of `count` streams. */
+static inline void gls_move_ahead(const gls_real *const stream[], int count, int64_t i) {
+    enum { LINE = 64 }; /* bytes */
+    for (int s = 0; s < count; s++) {
+        const char *at = (const char *)(stream[s] + i) + GLS_AHEAD / count;
+        for (size_t k = 0; k < GLS_LANES * sizeof(gls_real); k += LINE) __builtin_prefetch(at + k);
+    }
 }
 
+/* Of the streams named, from coordinate i on. */
+#define GLS_MOVE_AHEAD(i, ...)                             \
+    gls_move_ahead((const gls_real *const[]){__VA_ARGS__}, \
+                   (int)(sizeof((const gls_real *const[]){__VA_ARGS__}) / sizeof(const gls_real *)), (i))
+
 /* Moves w[k] along ALONG, an expression in the coordinate k (and in j, the lane that sums over it), for all k < n;
- * total becomes |w_new - w_old|^2. AHEAD asks for the streams beside w, from coordinate i on. The two inner loops are
- * apart so that each has one type. */
+ * total becomes |w_new - w_old|^2. AHEAD asks for the streams, w among them, from coordinate i on. The two inner loops
+ * are apart so that each has one type. */
 #define GLS_MOVE_LOOP(total, w, to, n, AHEAD, ALONG)                                         \
     do {                                                                                     \
         double part_[GLS_LANES] = {0};                                                       \
         int64_t i = 0;                                                                       \
         for (; i + GLS_LANES <= (n); i += GLS_LANES) {                                       \
             gls_real by_[GLS_LANES];                                                         \
-            gls_move_ahead(w, i);                                                            \
             AHEAD;                                                                           \
             GLS_LANE_LOOP                                                                    \
             for (int j = 0; j < GLS_LANES; j++) {                                            \

@@ -38,8 +38,7 @@ static inline gls_real momentum_at(gls_real *u, gls_real g, gls_real beta, gls_r
 GLS_SIMD static double sngm_kernel(gls_real *restrict w, gls_real *restrict u, const gls_real *restrict g,
                                    gls_real beta, gls_real scale, gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(u, i), gls_move_ahead(g, i)),
-                  momentum_at(u, to.gain * g[k], beta, scale, k));
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, u, g), momentum_at(u, to.gain * g[k], beta, scale, k));
     return total;
 }
 

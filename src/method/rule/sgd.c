@@ -21,8 +21,7 @@ static inline gls_real velocity_at(gls_real *v, gls_real g, gls_real beta, int64
 GLS_SIMD static double msgd_kernel(gls_real *restrict w, gls_real *restrict v, const gls_real *restrict g,
                                    gls_real beta, gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(v, i), gls_move_ahead(g, i)),
-                  velocity_at(v, to.gain * g[k], beta, k));
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, v, g), velocity_at(v, to.gain * g[k], beta, k));
     return total;
 }
 
@@ -35,7 +34,7 @@ static void msgd_main(const gls_range *r) {
 GLS_SIMD static double nag_kernel(gls_real *restrict w, gls_real *restrict v, const gls_real *restrict g, gls_real beta,
                                   gls_move_target to, int64_t n) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, (gls_move_ahead(v, i), gls_move_ahead(g, i)),
+    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, v, g),
                   to.gain * g[k] + beta * velocity_at(v, to.gain * g[k], beta, k));
     return total;
 }
