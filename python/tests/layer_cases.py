@@ -56,6 +56,33 @@ class Residual(nn.Module):
         return self.last(self.relu(h).mean((2, 3)))
 
 
+class _Double(torch.autograd.Function):
+    """Its node keeps what it saw under a name that leaves' nodes have."""
+
+    @staticmethod
+    def forward(x):
+        return 2 * x
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.variable = inputs[0]
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g
+
+
+class Custom(nn.Module):
+    """A function of the user's between two layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 3), nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.b(_Double.apply(self.a(x)))
+
+
 class Attention(nn.Module):
     """Of queries to other keys and values, with masks of positions and of padding, behind attention to itself."""
 
@@ -120,6 +147,7 @@ CASES = {
         lambda: nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 5, bias=False)),
         lambda: torch.randn(B, 6),
     ),
+    "a function between": (Custom, lambda: torch.randn(B, 4)),
     "linear of sequences": (
         lambda: nn.Sequential(nn.Linear(3, 7), nn.Tanh(), nn.Linear(7, 2)),
         lambda: torch.randn(B, 9, 3),

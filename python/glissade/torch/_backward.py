@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,49 +14,52 @@ from torch.autograd.graph import Node
 from ._factors import Factor
 from ._groups import Groups
 from ._norms import norm2_of_uses
-from ._uses import Use
+from ._uses import Leaf, Use
 
 
 @dataclass
 class Graph:
-    """The nodes that lead to a result, each behind those that it leads to; how many edges go to each leaf, by id."""
+    """The nodes that lead to a result with those that each leads to, which come before it; how many edges go to each
+    leaf, by id."""
 
-    nodes: dict[Node, None]
+    nodes: dict[Node, list[Node]]
     leaves: Counter[int]
 
     def last(self, wanted: set[Node]) -> set[Node]:
         """Those of these nodes from which the way back leads to no other one of them."""
         reach: set[Node] = set()
-        for node in self.nodes:
-            following = [f for f, _ in node.next_functions if f is not None]
-            if any(f in wanted or f in reach for f in following):
-                reach.add(node)
+        for node, following in self.nodes.items():
+            for f in following:
+                if f in wanted or f in reach:
+                    reach.add(node)
+                    break
         return wanted - reach
-
-
-def _following(node: Node) -> Iterator[Node]:
-    return (f for f, _ in node.next_functions if f is not None)
 
 
 def graph_of(losses: Tensor) -> Graph:
     """What a result was made of."""
     assert losses.grad_fn is not None
-    leaves: Counter[int] = Counter()
-    nodes: dict[Node, None] = {}
-    seen, waiting = {losses.grad_fn}, [(losses.grad_fn, _following(losses.grad_fn))]
+    leaves: list[int] = []
+    nodes: dict[Node, list[Node]] = {}
+    following: dict[Node, list[Node]] = {}  # Of nodes that have been met.
+    waiting: list[Node] = [losses.grad_fn]
     while waiting:
-        node, following = waiting[-1]
-        for f in following:
-            if hasattr(f, "variable"):
-                leaves[id(f.variable)] += 1
-            elif f not in seen:
-                seen.add(f)
-                waiting.append((f, _following(f)))
-                break
-        else:
-            nodes[node] = None
+        node = waiting[-1]
+        if node in following:  # All that it leads to is done.
+            nodes.setdefault(node, following[node])
             waiting.pop()
-    return Graph(nodes, leaves)
+            continue
+        inner = following[node] = []
+        for f, _ in node.next_functions:
+            if f is None:
+                continue
+            if isinstance(f, Leaf):
+                leaves.append(id(f.variable))
+                continue
+            inner.append(f)
+            if f not in following:
+                waiting.append(f)
+    return Graph(nodes, Counter(leaves))
 
 
 def known_parameters(graph: Graph, uses: list[Use]) -> set[int]:
@@ -68,14 +71,22 @@ def known_parameters(graph: Graph, uses: list[Use]) -> set[int]:
 
 
 class Gathered:
-    """What the uses of known parameters have shown: norm2 [groups], and factors by parameter, one for each use."""
+    """What the uses of known parameters have shown: norms, and factors by parameter, one for each use."""
 
     def __init__(self, uses: list[Use], known: set[int], groups: Groups) -> None:
         self.groups, self._known = groups, known
         self._uses = [use for use in uses if known.intersection(use.edges_to)]
-        self._counts = Counter(id(p) for use in self._uses for p in use.parameters.values())
-        self.norm2 = torch.zeros(groups.count, dtype=torch.float64, device=groups.of.device)
+        self._counts = Counter([id(p) for use in self._uses for p in use.parameters.values()])
+        self._norm2: list[Tensor] = []
         self.factors: dict[Tensor, list[Factor]] = {}
+
+    @property
+    def norm2(self) -> Tensor:
+        """[groups] over all of these parameters."""
+        if not self._norm2:
+            return torch.zeros(self.groups.count, dtype=torch.float64, device=self.groups.of.device)
+        widest = functools.reduce(torch.promote_types, (n.dtype for n in self._norm2))
+        return torch.stack([n.to(widest) for n in self._norm2]).sum(0, dtype=torch.float64)
 
     def run(self, losses: Tensor, graph: Graph, again: bool) -> None:
         """The backward pass of the sum of the losses; again: the graph will be needed once more.
@@ -84,7 +95,8 @@ class Gathered:
         is asked for stays in memory until the pass has ended.
         """
         if self._uses:
-            with torch.autocast(losses.device.type, enabled=False):
+            device = losses.device.type
+            with torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext():
                 self._run(losses, graph, again)
 
     def _run(self, losses: Tensor, graph: Graph, again: bool) -> None:
@@ -92,7 +104,7 @@ class Gathered:
         ends = graph.last({edge.node for _, _, edge in edges})
         asked = [(use, i, edge) for use, i, edge in edges if edge.node in ends]
         handles = [
-            edge.node.register_prehook(partial(self._passing, use, i, edge.output_nr))
+            edge.node.register_prehook(functools.partial(self._passing, use, i, edge.output_nr))
             for use, i, edge in edges
             if edge.node not in ends
         ]
@@ -126,7 +138,7 @@ class Gathered:
             factor = parts[name]
             if self._counts[id(p)] == 1:
                 norm2, factor = factor.measured(self.groups)
-                self.norm2 += norm2
+                self._norm2.append(norm2)
             self.factors.setdefault(p, []).append(factor)
         use.forget()
 
@@ -137,4 +149,4 @@ class Gathered:
                 self._take(use)
         for p, factors in self.factors.items():
             if self._counts[id(p)] > 1:
-                self.norm2 += norm2_of_uses(factors, self.groups)
+                self._norm2.append(norm2_of_uses(factors, self.groups))

@@ -153,14 +153,26 @@ class MicroBatchClipping:
             if keys is None
             else by_key(keys, examples, losses.device)
         )
-        self._refuse_coupled(groups)
-        report = self._whole(losses, groups) if groups.count == 1 else self._clipped(losses, groups)
+        trained = self._trained(groups)
+        report = self._whole(losses, groups, trained) if groups.count == 1 else self._clipped(losses, groups, trained)
         self._uses.clear()
         return report
 
-    def _whole(self, losses: Tensor, groups: Groups) -> ClippingReport:
+    def _trained(self, groups: Groups) -> list[Tensor]:
+        """The parameters; UnsupportedError where micro-batches have no gradients of their own."""
+        trained: dict[int, Tensor] = {}
+        for module in self.model.modules():
+            if groups.count > 1 and couples(module):
+                name = next(n for n, m in self.model.named_modules() if m is module)
+                raise UnsupportedError(
+                    f"{name}: batch norm takes its statistics over the whole mini-batch, so that micro-batches have no "
+                    "gradients of their own; use group norm, evaluation mode, or one micro-batch"
+                )
+            trained.update((id(p), p) for p in module._parameters.values() if p is not None and p.requires_grad)
+        return list(trained.values())
+
+    def _whole(self, losses: Tensor, groups: Groups, trained: list[Tensor]) -> ClippingReport:
         """One micro-batch: the plain gradient, scaled."""
-        trained = [p for p in self.model.parameters() if p.requires_grad]
         found = torch.autograd.grad(losses.sum(), trained, allow_unused=True)
         norm2 = sum(_norm2(g) for g in found if g is not None)
         report = self._report(torch.tensor([norm2], dtype=torch.float64, device=losses.device), groups)
@@ -170,31 +182,23 @@ class MicroBatchClipping:
                 _accumulate(p, g * weight if weight else torch.zeros_like(g))
         return report
 
-    def _clipped(self, losses: Tensor, groups: Groups) -> ClippingReport:
+    def _clipped(self, losses: Tensor, groups: Groups, trained: list[Tensor]) -> ClippingReport:
         graph, examples = graph_of(losses), len(losses)
         uses = [u for u in self._uses if u.within(graph.nodes) and u.independent(examples)]
         known = known_parameters(graph, uses)
-        rest = self._rest(known)
+        rest = [p for p in trained if id(p) not in known]
+        self._name(rest)
         gathered = Gathered(uses, known, groups)
         gathered.run(losses, graph, bool(rest))
         report = self._report(gathered.norm2 + self._norm2_of_rest(losses, groups, rest), groups)
         self._add(losses, groups, gathered.factors, rest, report)
         return report
 
-    def _refuse_coupled(self, groups: Groups) -> None:
-        if groups.count == 1 or not any(map(couples, self.model.modules())):
-            return
-        for name, module in self.model.named_modules():
-            if couples(module):
-                raise UnsupportedError(
-                    f"{name}: batch norm takes its statistics over the whole mini-batch, so that micro-batches have no "
-                    "gradients of their own; use group norm, evaluation mode, or one micro-batch"
-                )
-
-    def _rest(self, known: set[int]) -> list[Tensor]:
-        """The parameters that are not known; a warning names those that have not been named."""
-        rest = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad and id(p) not in known]
-        new = [name for name, _ in rest if name not in self._said]
+    def _name(self, rest: list[Tensor]) -> None:
+        """A warning names those of the parameters that are not known which have not been named."""
+        ids = {id(p) for p in rest}
+        named = self.model.named_parameters() if rest else ()
+        new = [name for name, p in named if id(p) in ids and name not in self._said]
         if new:
             self._said.update(new)
             shown = ", ".join(new[:5]) + (f" and {len(new) - 5} more" if len(new) > 5 else "")
@@ -203,7 +207,6 @@ class MicroBatchClipping:
                 FallbackWarning,
                 stacklevel=4,
             )
-        return [p for _, p in rest]
 
     def _norm2_of_rest(self, losses: Tensor, groups: Groups, rest: list[Tensor]) -> Tensor:
         """[groups] squared norms of the sums of gradients over each group."""
@@ -215,20 +218,23 @@ class MicroBatchClipping:
 
     def _report(self, norm2: Tensor, groups: Groups) -> ClippingReport:
         """In NumPy, whose operations on so few numbers cost less."""
-        norms = np.sqrt(norm2.cpu().numpy().clip(min=0)) / groups.sizes.cpu().numpy()  # Rounding may go below nothing.
+        norms = np.sqrt(np.maximum(norm2.cpu().numpy(), 0.0))  # Rounding may go below nothing.
+        norms /= groups.sizes.cpu().numpy()
         finite = np.isfinite(norms)
         live = finite & (norms >= TINY)
-        bound = self.bound if self.bound is not None else float(norms[live].min()) if live.any() else math.nan
+        lives, bad = int(np.count_nonzero(live)), groups.count - int(np.count_nonzero(finite))
+        bound = self.bound if self.bound is not None else float(norms[live].min()) if lives else math.nan
+        clipped = live & (norms > bound)
         factors = np.ones_like(norms)
-        np.divide(bound, norms, out=factors, where=live & (norms > bound))
-        factors[finite & ~live] = 0.0
-        bad = int(finite.size - finite.sum())
+        np.divide(bound, norms, out=factors, where=clipped)
         if bad and self.nonfinite == "stop":
             raise NonfiniteError(f"the gradients of {bad} of {groups.count} micro-batches are not finite")
-        factors[~finite] = 0.0 if self.nonfinite == "skip_group" else math.nan
-        share = float((live & (factors < 1)).mean())
+        if lives < groups.count:
+            factors[~live] = 0.0
+            factors[~finite] = 0.0 if self.nonfinite == "skip_group" else math.nan
+        share = int(np.count_nonzero(clipped)) / groups.count
         of_groups = torch.from_numpy(norms).to(norm2.device), torch.from_numpy(factors).to(norm2.device)
-        return ClippingReport(groups.count, bound, *of_groups, share, int(finite.sum() - live.sum()), bad)
+        return ClippingReport(groups.count, bound, *of_groups, share, groups.count - bad - lives, bad)
 
     def _weights(self, groups: Groups, report: ClippingReport) -> Tensor:
         """[examples] what each example's gradient is multiplied by."""
@@ -251,8 +257,8 @@ class MicroBatchClipping:
     ) -> None:
         weights = self._weights(groups, report)
         skipped = weights == 0
-        wide = weights.to(functools.reduce(torch.promote_types, (p.dtype for p in factors), torch.float32))
         some = bool(skipped.any())
+        wide = weights.to(functools.reduce(torch.promote_types, {p.dtype for p in factors}, torch.float32))
         with torch.no_grad():
             for p in list(factors):  # What a parameter's gradient is made of goes as soon as it is made.
                 parts = factors.pop(p)

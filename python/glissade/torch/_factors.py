@@ -99,14 +99,15 @@ class Grouped:
         return Grouped(self.each, self.of_group[rows])
 
     def weighted(self, weights: Tensor) -> Tensor:
+        each = self.each
         if self.size:
             by_group = weights[:: self.size]
         else:
-            by_group = weights.new_zeros(len(self.each))
+            by_group = weights.new_zeros(len(each))
             by_group[self.of_group] = weights
-        each, left_out = self.each, by_group == 0
-        if bool(left_out.any()):  # It may hold a NaN, which no weight of 0 takes away.
-            each, by_group = each[~left_out], by_group[~left_out]
+        used = by_group != 0
+        if not bool(used.all()):  # The others may hold a NaN, which no weight of 0 takes away.
+            each, by_group = each[used], by_group[used]
         return (by_group.to(each.dtype) @ each.flatten(1)).reshape(each.shape[1:])
 
 
@@ -204,7 +205,7 @@ class Products:
         return Products(self.left[rows], self.right[rows], self.transposed)
 
     def weighted(self, weights: Tensor) -> Tensor:
-        small, large = sorted((self.left, self.right), key=Tensor.numel)
+        small, large = (self.left, self.right) if self.left.numel() <= self.right.numel() else (self.right, self.left)
         found: Tensor | None = None
         for rows in slices(len(small), small.numel()):
             a, b = _times(small[rows], weights[rows]).flatten(0, 1).mT, large[rows].flatten(0, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -47,12 +48,12 @@ class Groups:
                 else:
                     yield part.rows[i * part.size : (i + 1) * part.size]
 
-    @property
+    @cached_property
     def in_order(self) -> bool:
         """All groups have one size, and their examples follow each other."""
         return len(self.parts) == 1 and isinstance(self.parts[0].rows, slice)
 
-    @property
+    @cached_property
     def single(self) -> bool:
         """Every example is its own group."""
         return self.in_order and self.parts[0].size == 1
@@ -62,6 +63,7 @@ class Groups:
         return torch.cat([part.numbers for part in self.parts])
 
 
+@lru_cache(maxsize=16)  # Loops ask for the same ones at every step.
 def consecutive(examples: int, size: int, device: torch.device) -> Groups:
     """Groups of `size` examples in a row; the last one may be smaller. size 0: all of them."""
     size = min(size, examples) or examples

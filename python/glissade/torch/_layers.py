@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +21,7 @@ Written = dict[str, Explicit]
 
 def _flat(t: Tensor) -> Tensor:
     """[examples, n, width]"""
-    return t if t.dim() == 3 else t.reshape(len(t), -1, t.shape[-1])
+    return t if t.dim() == 3 else t.reshape(t.shape[0], -1, t.shape[-1])
 
 
 def _products(m: Any, x: Tensor, g: Tensor, transposed: bool) -> dict[str, Factor]:
@@ -155,7 +154,7 @@ def couples(module: nn.Module) -> bool:
 def independent(module: nn.Module, x: Tensor, examples: int) -> bool:
     """Its input has the examples along the first dimension, and at least one more where rows could be anything else."""
     least = 2 if isinstance(module, nn.Embedding) else 1
-    return x.dim() > least - 1 and len(x) == examples and math.prod(x.shape) > 0
+    return x.dim() >= least and x.shape[0] == examples and x.numel() > 0
 
 
 def refuse_coupled(model: nn.Module) -> None:

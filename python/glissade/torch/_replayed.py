@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from .._errors import UnsupportedError
 from ._factors import Explicit, Factor, Products, Stacked
-from ._uses import Use
+from ._uses import Leaf, Use
 
 
 class _Replayed(Use):
@@ -235,7 +235,7 @@ def _edges_between(edges: list[Any], begins: set[Node], wanted: set[int]) -> Cou
         for f, _ in waiting.pop().next_functions:
             if f is None or f in begins or f in seen:
                 continue
-            if hasattr(f, "variable"):
+            if isinstance(f, Leaf):
                 found[id(f.variable)] += id(f.variable) in wanted
             else:
                 seen.add(f)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
 import torch
@@ -14,6 +13,9 @@ from .._errors import UnsupportedError
 from ._factors import Factor
 from ._layers import Kind, independent, kind_of
 
+# The node at which a leaf's gradient ends. Other nodes may have a `variable` too: of their own.
+Leaf = torch._C._functions.AccumulateGrad
+
 
 class Use:
     """One call of a layer. parameters: the trained ones that it accounts for, by name; edges_to: how many edges of the
@@ -21,7 +23,7 @@ class Use:
 
     def __init__(self, module: nn.Module, parameters: dict[str, Tensor], edges: list[GradientEdge]) -> None:
         self.module, self.parameters, self.edges = module, parameters, edges
-        self.edges_to = Counter(id(p) for p in parameters.values())
+        self.edges_to: Mapping[int, int] = {id(p): 1 for p in parameters.values()}
         self.gradients: list[Tensor | None] = [None] * len(edges)
 
     def within(self, nodes: Container[Node]) -> bool:
@@ -45,8 +47,8 @@ class _LayerUse(Use):
     """Of a layer with one input and one output."""
 
     def __init__(self, module: nn.Module, kind: Kind, x: Tensor, output: Tensor) -> None:
-        named = {name: getattr(module, name, None) for name in ("weight", "bias")}
-        trained = {name: p for name, p in named.items() if isinstance(p, Tensor) and p.requires_grad}
+        own = module._parameters
+        trained = {name: p for name in ("weight", "bias") if (p := own.get(name)) is not None and p.requires_grad}
         super().__init__(module, trained, [get_gradient_edge(output)])
         self._kind, self._version = kind, x._version
         self._input: Tensor | None = x
