@@ -58,7 +58,7 @@ clang: setup ## a build with clang, warnings as errors (not optimised: it looks 
 
 fuzz: setup ## libFuzzer targets (clang) in build-fuzz/; FUZZ_SECONDS=600 also runs each so long
 	@CC=clang sh scripts/configure.sh build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dbench=false
-	@ninja -C build-fuzz
+	@ninja -C build-fuzz fuzzers
 	@[ -z "$(FUZZ_SECONDS)" ] || sh scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 
 format: ## clang-format every source

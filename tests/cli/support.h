@@ -9,12 +9,16 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <ftw.h>
+#include <glob.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "patience.h"
 
 typedef struct said {
     int code;
@@ -77,6 +81,31 @@ static inline void sh(said *s, const char *format, ...) {
     s->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     slurp(".out", s->out, sizeof s->out);
     slurp(".err", s->err, sizeof s->err);
+}
+
+static inline double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static inline void pause_ms(int ms) {
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
+    nanosleep(&t, NULL);
+}
+
+static inline bool is_there(const char *pattern) {
+    glob_t found;
+    bool there = glob(pattern, 0, NULL, &found) == 0;
+    if (there) globfree(&found);
+    return there;
+}
+
+/* Until a file of the shell's pattern is there, which fails after a minute. */
+static inline void wait_for(const char *pattern) {
+    double last = now() + 60 * patience();
+    while (!is_there(pattern) && now() < last) pause_ms(10);
+    if (!is_there(pattern)) fail_msg("%s did not come", pattern);
 }
 
 /* The last line of standard output as JSON. */

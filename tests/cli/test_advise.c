@@ -2,16 +2,8 @@
 #include "support.h"
 
 #include <math.h>
-#include <time.h>
 
-#include "patience.h"
 #include "run/search/advise.h"
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 #define SMALL                                                                                                        \
     "printf 'data: {format: gaussians, train_size: 400, test_size: 80, classes: 3, features: 6}\\nmodel: softmax\\n" \
@@ -89,9 +81,11 @@ static void wrong_calls_are_refused(void **state) {
 /* A signal while probing: exit code 1, and nothing is recommended. */
 static void an_interrupt_leaves_no_advice(void **state) {
     static said s;
-    sh(&s, SMALL "timeout --foreground -s INT 2 $G advise c.yaml --budget 60s --out i --set train.epochs=100000; test "
-                 "$? = 124 && ! "
-                 "test -e i/advise.yaml");
+    sh(&s,
+       SMALL "timeout --foreground -s INT %g $G advise c.yaml --budget %gs --out i --set train.epochs=100000; test "
+             "$? = 124 && ! "
+             "test -e i/advise.yaml",
+       2 * patience(), 60 * patience());
     if (s.code) fail_msg("%s", s.err);
     assert_non_null(strstr(s.err, "interrupted"));
 }

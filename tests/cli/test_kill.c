@@ -3,7 +3,6 @@
 #include "support.h"
 
 #include <signal.h>
-#include <time.h>
 
 /* Each observer of the table has work: ends, figures, measures of several needs, validations, an average, checkpoints
  * of every kind (periodic, best, last), domains, the ledger, TensorBoard. */
@@ -30,11 +29,6 @@ static const char stateful[] =
     "train: {steps: 900, epochs: 0, batch: 10, batch_schedule: {name: geometric, factor: 1.5, every: 200s},\n"
     "  validation: 0.2, validate_every: 1, checkpoint_every: 7s, keep: 3, average: triggered, threads: 2, workers: 0}\n"
     "measure: {sharpness: {every: 150s, sample: 32}, tail_index: {every: 100s, sample: 40}}\n";
-
-static void pause_ms(int ms) {
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&t, NULL);
-}
 
 static void fine(said *s) {
     if (s->code) fail_msg("%s%s", s->out, s->err);

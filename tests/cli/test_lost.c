@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <math.h>
 #include <signal.h>
-#include <time.h>
 
 /* Checkpoints at every step and evaluations at every fifth: a kill often falls into one. */
 static const char config[] =
@@ -15,17 +14,6 @@ static const char config[] =
     "method: {name: msgd, lr: 0.05}\n"
     "train: {steps: 200, epochs: 0, batch: 48, checkpoint_every: 1s, validate_every: 5s, monitor: test, threads: 1,\n"
     "  workers: 1, log_every: 1s}\n";
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void pause_ms(int ms) {
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&t, NULL);
-}
 
 static bool has_variable(const char *pid, const char *name, int value) {
     char path[300], wanted[64];
@@ -172,7 +160,7 @@ static void a_rank_that_stands_still_is_given_up(void **state) {
             (char *)NULL);
         _exit(98);
     }
-    for (double last = now() + 60; now() < last && access("still/metrics.jsonl", F_OK);) pause_ms(10);
+    wait_for("still/metrics.jsonl");
     pid_t victim = rank_process(1);
     assert_true(victim > 0);
     kill(victim, SIGSTOP);

@@ -2,15 +2,9 @@
 #include "support.h"
 
 #include <signal.h>
-#include <time.h>
 
 #define LONG \
     "--preset demo-softmax-msgd --set data.train_size=500 --set data.test_size=50 --set train.epochs=100000 --quiet "
-
-static void pause_ms(int ms) {
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&t, NULL);
-}
 
 /* The command in the background; what it says is dropped. */
 static pid_t start(const char *words) {
@@ -20,11 +14,6 @@ static pid_t start(const char *words) {
     snprintf(line, sizeof line, "exec $G %s >/dev/null 2>&1", words);
     execl("/bin/sh", "sh", "-c", line, (char *)NULL);
     _exit(98);
-}
-
-static void wait_for(const char *file) {
-    for (int i = 0; i < 800 && access(file, F_OK); i++) pause_ms(25);
-    if (access(file, F_OK)) fail_msg("%s did not come", file);
 }
 
 static void end(pid_t pid) {
@@ -58,8 +47,7 @@ static void a_running_run_is_left_alone(void **state) {
 static void a_running_sweep_is_left_alone(void **state) {
     (void)state;
     pid_t pid = start("sweep " LONG "--over method.lr=0.1,0.2 --out sweep");
-    wait_for("sweep");
-    for (int i = 0; i < 800 && system("ls sweep/*/*/metrics.jsonl >/dev/null 2>&1"); i++) pause_ms(25);
+    wait_for("sweep/*/*/metrics.jsonl");
     refused("sweep " LONG "--over method.lr=0.3 --out sweep");
     static said s;
     sh(&s, "ls -d sweep/*/*");
@@ -82,7 +70,7 @@ static void a_running_advice_is_left_alone(void **state) {
     (void)state;
     pid_t pid = start("advise --preset demo-softmax-msgd --out advice --budget 1h");
     wait_for("advice");
-    pause_ms(200);
+    pause_ms((int)(200 * patience()));
     refused("advise --preset demo-softmax-msgd --out advice --budget 1h");
     end(pid);
 }

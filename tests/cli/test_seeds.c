@@ -2,16 +2,10 @@
 #include "support.h"
 
 #include <signal.h>
-#include <time.h>
 
 #define SMALL                                                                                                  \
     "--preset demo-softmax-msgd --set data.train_size=400 --set data.test_size=50 --set train.epochs=0 --set " \
     "train.steps=400 --set train.validate_every=0 --set train.checkpoint_every=20s --threads 1 --quiet "
-
-static void pause_ms(int ms) {
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&t, NULL);
-}
 
 static void fine(said *s) {
     if (s->code) fail_msg("%s%s", s->out, s->err);

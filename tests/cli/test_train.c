@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <math.h>
 #include <signal.h>
-#include <time.h>
 
 #define SMALL \
     "--preset demo-softmax-msgd --set data.train_size=1000 --set data.test_size=200 --set train.epochs=6 --quiet "
@@ -87,11 +86,6 @@ static pid_t start(const char *const *arguments) {
     _exit(98);
 }
 
-static void pause_ms(int ms) {
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&t, NULL);
-}
-
 /* Long enough to be hit, with checkpoints all the time. */
 #define KILLED                                                                                                       \
     "train", "--preset", "demo-softmax-msgd", "--set", "data.train_size=500", "--set", "data.test_size=50", "--set", \
@@ -156,7 +150,7 @@ static void interrupts(void **state) {
     for (int i = 0; i < 2; i++) {
         sh(&s, "rm -rf stopped");
         pid_t pid = start(arguments);
-        for (int wait = 0; wait < 400 && access("stopped/metrics.jsonl", F_OK); wait++) pause_ms(25);
+        wait_for("stopped/metrics.jsonl");
         pause_ms(50);
         kill(pid, signals[i]);
         int status;
