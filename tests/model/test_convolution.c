@@ -172,13 +172,14 @@ static void compare(gls_context *ctx, const gls_conv_shape *s, int64_t rows) {
     int64_t in = gls_extent_size(s->in), out = gls_extent_size(s->out), weights = gls_conv_weights(s);
     gls_dnnl_weights *library = NULL;
     gls_dnnl_conv *conv = NULL;
-    assert_int_equal(gls_dnnl_weights_create(ctx, s, &library), GLS_OK);
+    assert_int_equal(gls_dnnl_weights_create(ctx, s, GLS_STORAGE_REAL, &library), GLS_OK);
     if (!library)
         print_message("[          ] declined: kernel %d, %d channels to %d\n", (int)s->kernel, (int)s->in.c,
                       (int)s->out.c);
     if (!library) return; /* the portable path runs this shape */
     void *scratch = gls_alloc(ctx, gls_dnnl_scratch(library, 5), 1);
-    assert_int_equal(gls_dnnl_conv_create(ctx, library, 5, true, true, false, scratch, &conv), GLS_OK);
+    gls_dnnl_conv_plan plan = {.rows = 5, .backward = true, .single = true};
+    assert_int_equal(gls_dnnl_conv_create(ctx, library, &plan, scratch, &conv), GLS_OK);
     gls_real *x = fill(ctx, rows * in, 1), *w = fill(ctx, weights, 2), *e = fill(ctx, rows * out, 3);
     gls_real *bias = fill(ctx, s->out.c, 4), *y = fill(ctx, rows * out, 5), *dx = fill(ctx, rows * in, 6);
     gls_real *own = fill(ctx, gls_dnnl_own_size(library), 7), *dw = fill(ctx, weights, 8);

@@ -36,6 +36,7 @@ static gls_status start(gls_context *ctx, const char *model, const char *plan, c
     return status;
 }
 
+static const char *const native = "plan: {precision: bf16}\n";
 static const char *const mlp = "{name: mlp, hidden: [16, 8]}", *const bf16 = "plan: {precision: bf16, emulate: true}\n";
 
 static void train(int threads, const char *plan, const char *name, bool resume, const char *more) {
@@ -69,20 +70,39 @@ static bool same_file(const char *a, const char *b, const char *file) {
     return same;
 }
 
-static void a_resumed_run_goes_on_in_bf16(void **state) {
-    (void)state;
-    if (sizeof(gls_real) != 4) skip();
-    train(1, bf16, "whole", false, "train.steps=18");
-    train(3, bf16, "parts", false, "train.steps=7");
-    train(2, bf16, "parts", true, "train.steps=18");
+static void goes_on(const char *plan, const char *emulates) {
+    train(1, plan, "whole", false, "train.steps=18");
+    train(3, plan, "parts", false, "train.steps=7");
+    train(2, plan, "parts", true, "train.steps=18");
     train(1, "", "float", false, "train.steps=18");
     assert_true(same_file("whole", "parts", "final.safetensors"));
     assert_false(same_file("whole", "float", "final.safetensors"));
     int64_t size;
     char *config = content("parts", "config.yaml", &size);
     assert_non_null(strstr(config, "precision: bf16"));
-    assert_non_null(strstr(config, "emulate: true"));
+    assert_non_null(strstr(config, emulates));
     free(config);
+}
+
+/* Where the processor has no products in bf16, a run says so before it has made a folder. */
+static void a_resumed_run_goes_on_in_the_processors_bf16(void **state) {
+    (void)state;
+    gls_context *ctx = make_context(1, 1);
+    gls_run *run = NULL;
+    gls_status status = start(ctx, mlp, native, "asked", false, "train.steps=2", &run);
+    gls_run_destroy(run);
+    if (status != GLS_OK) assert_says(ctx, sizeof(gls_real) == 4 ? "AVX512-BF16" : "this command computes in double");
+    gls_context_destroy(ctx);
+    if (status != GLS_OK) skip();
+    goes_on(native, "emulate: false");
+}
+
+static void a_resumed_run_goes_on_in_bf16(void **state) {
+    (void)state;
+    if (sizeof(gls_real) != 4) skip();
+    goes_on(bf16, "emulate: true");
+    char *config;
+    int64_t size;
     config = content("float", "config.yaml", &size);
     assert_non_null(strstr(config, "precision: float"));
     assert_null(strstr(config, "emulate"));
@@ -123,7 +143,7 @@ static void refusals(void **state) {
         refused(mlp, bf16, "no", false, NULL, "this run uses bf16, but this command computes in double; use glissade");
         return;
     }
-    refused(mlp, "plan: {precision: bf16}\n", "no", false, NULL, "plan.emulate: true");
+    refused("{name: mlp, hidden: []}", native, "no", false, NULL, "plan.emulate: true"); /* outputs are in full */
     refused("softmax", bf16, "no", false, NULL, "bf16 is for networks");
     train(1, bf16, "was", false, "train.steps=4");
     refused(mlp, "plan: {precision: float}\n", "was", true, "train.steps=8", "plan.precision was 'bf16'");
@@ -134,6 +154,7 @@ static void refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_resumed_run_goes_on_in_bf16, enter, leave),
+        cmocka_unit_test_setup_teardown(a_resumed_run_goes_on_in_the_processors_bf16, enter, leave),
         cmocka_unit_test_setup_teardown(the_summary_names_it, enter, leave),
         cmocka_unit_test_setup_teardown(refusals, enter, leave),
     };

@@ -139,7 +139,7 @@ const gls_option gls_config_plan_table[] = {
     GLS_STRING("precision", gls_config_plan, precision, NULL,
                "float or double, which the command decides, or bf16: networks' products and activations in that"),
     GLS_BOOL("emulate", gls_config_plan, emulate, "false",
-             "bf16 by rounding and multiplying in float: saves memory of activations, no time"),
+             "bf16 by rounding and multiplying in float, on any processor: saves memory of activations, no time"),
     GLS_STRING("libraries", gls_config_plan, libraries, NULL, "for information"),
     GLS_STRING("version", gls_config_plan, version, NULL, "for information"),
     {0},

@@ -37,7 +37,7 @@ static gls_status append_plan(gls_run *run, gls_value *out) {
                                     {"precision", gls_training_precision(run->training)},
                                     {"libraries", gls_gemm_describe(run->ctx)},
                                     {"version", version},
-                                    {"emulate", "true"}}; /* bf16 alone */
+                                    {"emulate", run->training->problem->emulated ? "true" : "false"}}; /* bf16 alone */
     size_t entries = sizeof entry / sizeof *entry - (run->training->problem->precision != GLS_PRECISION_BF16);
     gls_value *section = gls_value_create(run->ctx, GLS_VALUE_MAP, "plan", NULL);
     GLS_TRY(gls_value_append(run->ctx, out, section));

@@ -147,8 +147,9 @@ static gls_status make_config(gls_advisor *a) {
              "linear-like decay to zero over the run", "[N] 5 (power 1.1)");
     }
     if (gls_value_get(config, "plan")) GLS_TRY(gls_config_set(a->ctx, config, "plan=null"));
-    bool bf16 = a->p->training->problem->precision == GLS_PRECISION_BF16;
-    return bf16 ? set_config(a, "plan={precision: %s, emulate: true}", "bf16") : GLS_OK;
+    const gls_problem *problem = a->p->training->problem;
+    if (problem->precision != GLS_PRECISION_BF16) return GLS_OK;
+    return set_config(a, "plan={precision: bf16, emulate: %s}", problem->emulated ? "true" : "false");
 }
 
 gls_status gls_advisor_conclude(gls_advisor *a, int64_t by_bound, const char *why) {
