@@ -46,14 +46,15 @@ static int64_t log_of(int64_t size) {
 }
 
 static void make_sliced(sliced *s, const gls_conv_shape *shape, int64_t rows) {
-    need(ctx, gls_dnnl_weights_create(ctx, shape, &s->weights));
+    need(ctx, gls_dnnl_weights_create(ctx, shape, GLS_STORAGE_REAL, &s->weights));
     if (!s->weights) exit(3); /* no library: no roofline */
     s->packed = gls_alloc(ctx, gls_dnnl_packed_bytes(s->weights), 1);
     s->scratch = gls_alloc(ctx, gls_dnnl_scratch(s->weights, rows), 1);
     s->own = gls_alloc(ctx, gls_dnnl_own_size(s->weights), sizeof *s->own);
     if (!s->packed || !s->scratch || !s->own) exit(1);
     need(ctx, gls_dnnl_pack(s->weights, room[0], s->packed));
-    need(ctx, gls_dnnl_conv_create(ctx, s->weights, rows, true, false, false, s->scratch, &s->conv));
+    gls_dnnl_conv_plan plan = {.rows = rows, .backward = true};
+    need(ctx, gls_dnnl_conv_create(ctx, s->weights, &plan, s->scratch, &s->conv));
 }
 
 typedef struct job {
