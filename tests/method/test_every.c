@@ -84,6 +84,30 @@ static void same_bits_on_threads_and_with_the_norm(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* Tasks of vectors as long as this depend on the number of threads. */
+static void same_bits_however_tasks_are_cut(void **state) {
+    enum { LONG = 5000000 };
+    gls_real *g = malloc(LONG * sizeof *g), *w[3];
+    for (int64_t i = 0; i < LONG; i++) g[i] = (gls_real)((double)(i * 2654435761 % 1009 - 504) * 1e-3);
+    gls_step_report report[3];
+    for (int k = 0; k < 3; k++) {
+        gls_context *ctx = test_context(k + 1);
+        gls_layout *layout = three_blocks(ctx, LONG - 40);
+        gls_method *method = make_method(ctx, layout, "{name: adam, state: bf16}");
+        memset(&report[k], 0, sizeof report[k]);
+        w[k] = calloc(LONG, sizeof *w[k]);
+        for (int t = 0; t < 2; t++) assert_int_equal(gls_method_step(method, w[k], g, &report[k]), GLS_OK);
+        assert_true(report[k].gradient_norm == sqrt(gls_sum_squares(g, LONG)));
+        assert_memory_equal(w[0], w[k], LONG * sizeof *w[k]);
+        assert_memory_equal(&report[0], &report[k], sizeof report[k]);
+        gls_method_destroy(method);
+        gls_layout_destroy(layout);
+        gls_context_destroy(ctx);
+    }
+    for (int k = 0; k < 3; k++) free(w[k]);
+    free(g);
+}
+
 /* All state and w, one after another. */
 static char *snapshot(gls_context *ctx, gls_method *method, const gls_real *w, int64_t d, size_t *size) {
     gls_arrays list = {0};
@@ -366,6 +390,7 @@ static void can_be_printed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(can_be_printed),
                                        cmocka_unit_test(same_bits_on_threads_and_with_the_norm),
+                                       cmocka_unit_test(same_bits_however_tasks_are_cut),
                                        cmocka_unit_test(refused_steps_change_nothing),
                                        cmocka_unit_test(state_restores_to_the_bit),
                                        cmocka_unit_test(every_bounded_option_refuses_nan_and_negative),
