@@ -16,13 +16,17 @@ from ._errors import BY_STATUS, BadInputError
 
 
 def _load_openmp() -> None:
-    """OpenMP's runtime is not in the wheel: a process has one, the system's or PyTorch's."""
+    """OpenMP's runtime is not in the wheel: a process has one, the system's or PyTorch's. Where PyTorch's has a file name
+    of its own, PyTorch would load it beside the system's; its soname is the usual one, so that it does for us."""
+    found = importlib.util.find_spec("torch")
+    folders = [Path(folder) / "lib" for folder in (found.submodule_search_locations or ())] if found else []
+    for renamed in (path for folder in folders for path in folder.glob("libgomp-*.so*")):
+        ctypes.CDLL(str(renamed), mode=ctypes.RTLD_GLOBAL)
+        return
     try:
         ctypes.CDLL("libgomp.so.1", mode=ctypes.RTLD_GLOBAL)
     except OSError:
-        found = importlib.util.find_spec("torch")
-        for folder in (found.submodule_search_locations or ()) if found else ():
-            path = Path(folder) / "lib" / "libgomp.so.1"
+        for path in (folder / "libgomp.so.1" for folder in folders):
             if path.is_file():
                 ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
 

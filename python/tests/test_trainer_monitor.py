@@ -61,6 +61,16 @@ def test_the_monitor_watches_and_changes_nothing(source, tmp_path):
     assert torch.equal(weights(trainer), weights(trained(tmp_path / "b", None, 5)))
 
 
+def loads_optimizers():
+    """transformers loads a Trainer's optimizer by torch.load, which it refuses under PyTorch before 2.6."""
+    try:
+        getattr(transformers.utils.import_utils, "check_torch_load_is_safe", lambda: None)()
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not loads_optimizers(), reason="this transformers loads no checkpoint under this PyTorch")
 def test_it_goes_on_from_a_checkpoint(tmp_path):
     whole, first, second = (gh.GradientMonitorCallback(source="microbatches", every=1) for _ in range(3))
     trained(tmp_path / "a", whole, 6)

@@ -85,8 +85,9 @@ class Gathered:
         """[groups] over all of these parameters."""
         if not self._norm2:
             return torch.zeros(self.groups.count, dtype=torch.float64, device=self.groups.of.device)
-        widest = functools.reduce(torch.promote_types, (n.dtype for n in self._norm2))
-        return torch.stack([n.to(widest) for n in self._norm2]).sum(0, dtype=torch.float64)
+        kinds = {n.dtype for n in self._norm2}
+        found = self._norm2 if len(kinds) == 1 else [n.double() for n in self._norm2]
+        return torch.stack(found).sum(0, dtype=torch.float64)
 
     def run(self, losses: Tensor, graph: Graph, again: bool) -> None:
         """The backward pass of the sum of the losses; again: the graph will be needed once more.

@@ -134,8 +134,8 @@ class Explicit:
         return _squares(self._sums(groups))
 
     def measured(self, groups: Groups) -> tuple[Tensor, Factor]:
-        if groups.single and self.squares is not None:
-            return self.squares(), _grouped(self.each, groups)
+        if groups.single:
+            return self.squares() if self.squares is not None else _squares(self.each), self
         sums = self._sums(groups)
         return _squares(sums), _grouped(sums, groups)
 
@@ -207,10 +207,12 @@ class Products:
     def weighted(self, weights: Tensor) -> Tensor:
         small, large = (self.left, self.right) if self.left.numel() <= self.right.numel() else (self.right, self.left)
         found: Tensor | None = None
-        for rows in slices(len(small), small.numel()):
-            a, b = _times(small[rows], weights[rows]).flatten(0, 1).mT, large[rows].flatten(0, 1)
-            if small is self.right:
-                a, b = b.mT, a.mT
+        for rows in slices(small.shape[0], small.numel()):
+            a, b, some = small, large, weights
+            if rows.stop < small.shape[0] or rows.start > 0:
+                a, b, some = small[rows], large[rows], weights[rows]
+            a, b = _times(a, some).flatten(0, 1), b.flatten(0, 1)
+            a, b = (a.mT, b) if small is self.left else (b.mT, a)
             found = a @ b if found is None else found.addmm_(a, b)
         assert found is not None
         return found.mT if self.transposed else found
