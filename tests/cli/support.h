@@ -108,6 +108,11 @@ static inline void wait_for(const char *pattern) {
     if (!is_there(pattern)) fail_msg("%s did not come", pattern);
 }
 
+/* An export was written, or refused by a build that has no ONNX. */
+static inline void assert_exported(const said *s) {
+    if (s->code && !strstr(s->err, "built without ONNX")) fail_msg("export: exit code %d: %s", s->code, s->err);
+}
+
 /* The last line of standard output as JSON. */
 static inline json_t *last_json(const said *s) {
     char text[sizeof s->out];

@@ -55,7 +55,7 @@ static void scores_and_predictions(void **state) {
     done("predict");
     assert_string_equal(s.out, "1\n");
     sh(&s, "$G export run --onnx m.onnx");
-    done("export");
+    assert_exported(&s);
 }
 
 static void microbatches(void **state) {

@@ -102,7 +102,7 @@ static void labelled_texts(void **state) {
     assert_int_equal(s.code, 0);
     assert_non_null(strstr(s.out, "accuracy"));
     sh(&s, "$G export l --onnx l.onnx");
-    assert_int_equal(s.code, 0);
+    assert_exported(&s);
 }
 
 int main(void) {
