@@ -16,8 +16,8 @@ from ._errors import BY_STATUS, BadInputError
 
 
 def _load_openmp() -> None:
-    """OpenMP's runtime is not in the wheel: a process has one, the system's or PyTorch's. Where PyTorch's has a file name
-    of its own, PyTorch would load it beside the system's; its soname is the usual one, so that it does for us."""
+    """OpenMP's runtime is not in the wheel: a process has one, the system's or PyTorch's. Where PyTorch's has a file of
+    another name, PyTorch would load it beside the system's; its soname is the usual one, so that it does for us."""
     found = importlib.util.find_spec("torch")
     folders = [Path(folder) / "lib" for folder in (found.submodule_search_locations or ())] if found else []
     for renamed in (path for folder in folders for path in folder.glob("libgomp-*.so*")):
