@@ -1,7 +1,9 @@
 /* max_pool: the largest value of a window; the first of equal ones takes the gradient. */
+#include "base/arith.h"
 #include "base/kernels.h"
 #include "model/kernels.h"
 #include "model/op/pool.h"
+#include "model/storage.h"
 
 /* For a backward pass the position of each maximum, [rows, output] in the output's layout. */
 static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
@@ -147,6 +149,61 @@ static gls_status backward(gls_exec *x, int i) {
     return GLS_OK;
 }
 
+/* ---- on bf16 as it is stored: one block of channels of a row at a time is widened ---- */
+
+/* Indices, then a block's input and output. */
+static int64_t stored_scratch(const gls_node *node, int64_t rows) {
+    int64_t reals = (gls_extent_positions(node->in) + gls_extent_positions(node->out)) * node->inner;
+    return gls_align64(scratch(node, rows)) + reals * (int64_t)sizeof(gls_real);
+}
+
+static gls_real *wide_room(const gls_exec *x, int i) {
+    return (gls_real *)((char *)x->scratch + gls_align64(scratch(gls_exec_node(x, i), x->rows)));
+}
+
+static gls_status stored_forward(gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner,
+            out = gls_extent_positions(node->out) * inner;
+    int32_t *where = gls_exec_aux(x, i);
+    const uint16_t *from = gls_exec_stored(x, node->input[0]);
+    uint16_t *to = gls_exec_stored(x, i);
+    gls_real *wide = wide_room(x, i), *y = wide + in;
+    for (int64_t b = 0; b < x->rows * (node->out.c / inner); b++) {
+        gls_storage_widen(wide, from + b * in, in);
+        plane(node, inner, wide, y, where ? where + b * out : NULL, x->scratch);
+        if (node->activation) gls_activation(y, y, out, node->slope);
+        gls_storage_narrow(to + b * out, y, out);
+    }
+    return GLS_OK;
+}
+
+static gls_status stored_backward(gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    gls_exec_activation_backward(x, i);
+    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
+    int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner,
+            out = gls_extent_positions(node->out) * inner;
+    const int32_t *where = gls_exec_aux(x, i);
+    const uint16_t *from = gls_exec_stored_grad(x, i);
+    uint16_t *to = gls_exec_stored_grad(x, node->input[0]);
+    bool adds = gls_exec_adds(x, i, 0), covers = tiles(node) && !adds;
+    gls_real *wide = wide_room(x, i), *e = wide + in;
+    for (int64_t b = 0; b < x->rows * (node->out.c / inner); b++) {
+        gls_storage_widen(e, from + b * out, out);
+        if (adds)
+            gls_storage_widen(wide, to + b * in, in);
+        else if (!covers)
+            gls_fill(wide, 0, in);
+        if (covers)
+            cover(node, inner, e, where + b * out, wide);
+        else
+            scatter(inner, e, where + b * out, out, wide);
+        gls_storage_narrow(to + b * in, wide, in);
+    }
+    return GLS_OK;
+}
+
 static gls_status forward_tangent(gls_exec *t, int i) {
     const gls_node *node = gls_exec_node(t, i);
     int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner,
@@ -172,6 +229,7 @@ const gls_op gls_op_max_pool = {
     GLS_POOL_OP(GLS_OP_FUSES | GLS_OP_MONOTONE),
     .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
                             .forward_tangent = forward_tangent),
+    .stored = GLS_OP_STORED(.scratch = stored_scratch, .forward = stored_forward, .backward = stored_backward),
     .aux = aux,
     .onnx = onnx,
 };
