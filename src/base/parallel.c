@@ -9,20 +9,25 @@
 /* A forked process has one thread, but OpenMP there would still wait for those it knows of. So the thread that forks
  * gives up its team before, and both processes make one anew when they need it. Registered when the library is loaded.
  * The runtime may be an older one that was there before, such as that of PyTorch 2.4's wheel, which does not know
- * OpenMP 5: the function is looked up, and without it the forked process computes without a team. */
-static int (*give_up)(omp_pause_resource_t);
-static bool teamless;
+ * OpenMP 5: the function is looked up, and without it regions of the forked process have one thread. */
+typedef int pause_team(omp_pause_resource_t);
+
+static pause_team *known_pause(void) {
+    pause_team *pause;
+    *(void **)&pause = dlsym(RTLD_DEFAULT, "omp_pause_resource_all");
+    return pause;
+}
 
 static void give_up_team(void) {
-    if (give_up) give_up(omp_pause_soft);
+    pause_team *pause = known_pause();
+    if (pause) pause(omp_pause_soft);
 }
 
 static void stay_alone(void) {
-    teamless = !give_up;
+    if (!known_pause()) omp_set_max_active_levels(0);
 }
 
 __attribute__((constructor)) static void watch_forks(void) {
-    *(void **)&give_up = dlsym(RTLD_DEFAULT, "omp_pause_resource_all");
     pthread_atfork(give_up_team, NULL, stay_alone);
 }
 
@@ -111,7 +116,7 @@ gls_status gls_parallel_if(gls_context *ctx, bool team, int64_t tasks, gls_task_
 
     region r = {.tasks = tasks, .fn = fn, .user = user};
     for (int i = 0; i < ctx->threads; i++) ctx->worker[i].status = GLS_OK;
-    if (ctx->threads == 1 || tasks == 1 || !team || teamless) {
+    if (ctx->threads == 1 || tasks == 1 || !team) {
         work(&r, &ctx->worker[0], 0);
     } else {
         /* Always the whole team: libgomp keeps its threads only while their number stays the same. */

@@ -10,7 +10,7 @@
 #include "model/kernels.h"
 #include "model/layers.h"
 #include "model/op.h"
-#include "model/stored_product.h"
+#include "model/storage_product.h"
 #include "model/use.h"
 
 static const gls_option options[] = {
@@ -304,10 +304,10 @@ static const gls_op_impl library = {
 
 static gls_status stored_setup(const gls_graph *g, gls_node *node, bool *fits) {
     gls_conv_shape s = gls_conv_shape_of(node);
-    return gls_stored_product_setup(g, node, &s, fits);
+    return gls_storage_product_setup(g, node, &s, fits);
 }
 
-static const gls_op_impl stored = {.name = "oneDNN in bf16", .setup = stored_setup, GLS_STORED_PRODUCT};
+static const gls_op_impl stored = {.name = "oneDNN in bf16", .setup = stored_setup, GLS_STORAGE_PRODUCT};
 
 static void onnx(gls_export *x, int i) {
     const gls_node *node = &x->graph->node[i];

@@ -4,7 +4,7 @@
 #include "model/kernels.h"
 #include "model/layers.h"
 #include "model/op.h"
-#include "model/stored_product.h"
+#include "model/storage_product.h"
 #include "model/use.h"
 
 static const gls_option options[] = {
@@ -140,10 +140,10 @@ static gls_status stored_setup(const gls_graph *g, gls_node *node, bool *fits) {
                               .input_gradient = node->input[0] > 0,
                               .matrix = true,
                               .transposed = o->tie && o->transpose};
-    return gls_stored_product_setup(g, node, &s, fits);
+    return gls_storage_product_setup(g, node, &s, fits);
 }
 
-static const gls_op_impl stored = {.name = "oneDNN in bf16", .setup = stored_setup, GLS_STORED_PRODUCT};
+static const gls_op_impl stored = {.name = "oneDNN in bf16", .setup = stored_setup, GLS_STORAGE_PRODUCT};
 
 /* Of one position a Gemm; over positions a product with the transposed matrix. */
 static void onnx(gls_export *x, int i) {

@@ -1,10 +1,10 @@
 /* Products of what is stored in bf16. The library's rows are images: an example's, or its positions. */
-#include "model/stored_product.h"
+#include "model/storage_product.h"
 
 #include "base/arith.h"
 #include "model/storage.h"
 
-gls_status gls_stored_product_setup(const gls_graph *g, gls_node *node, const gls_conv_shape *shape, bool *fits) {
+gls_status gls_storage_product_setup(const gls_graph *g, gls_node *node, const gls_conv_shape *shape, bool *fits) {
     gls_dnnl_weights *weights = NULL;
     if (g->native && !g->portable) GLS_TRY(gls_dnnl_weights_create(g->ctx, shape, GLS_STORAGE_BF16, &weights));
     node->stored_library = weights;
@@ -12,15 +12,15 @@ gls_status gls_stored_product_setup(const gls_graph *g, gls_node *node, const gl
     return GLS_OK;
 }
 
-void gls_stored_product_teardown(const gls_graph *g, gls_node *node) {
+void gls_storage_product_teardown(const gls_graph *g, gls_node *node) {
     gls_dnnl_weights_destroy(g->ctx, node->stored_library);
 }
 
-int64_t gls_stored_product_pack_bytes(const gls_node *node) {
+int64_t gls_storage_product_pack_bytes(const gls_node *node) {
     return gls_dnnl_packed_bytes(node->stored_library);
 }
 
-gls_status gls_stored_product_pack(const gls_graph *g, const gls_node *node, const gls_real *w, void *packed) {
+gls_status gls_storage_product_pack(const gls_graph *g, const gls_node *node, const gls_real *w, void *packed) {
     return gls_dnnl_pack(node->stored_library, w + gls_layout_block(g->layout, node->block[0])->offset, packed);
 }
 
@@ -40,12 +40,12 @@ static int64_t at_once(const gls_node *node, int64_t count) {
 }
 
 /* The library's own, then an input gradient to be added. */
-int64_t gls_stored_product_scratch(const gls_node *node, int64_t rows) {
+int64_t gls_storage_product_scratch(const gls_node *node, int64_t rows) {
     int64_t count = images(node, rows), in = gls_extent_size(gls_dnnl_shape(node->stored_library)->in);
     return gls_dnnl_scratch(node->stored_library, count) + at_once(node, count) * in * (int64_t)sizeof(gls_real);
 }
 
-gls_status gls_stored_product_create(gls_exec *x, int i, void **object) {
+gls_status gls_storage_product_create(gls_exec *x, int i, void **object) {
     const gls_node *node = gls_exec_node(x, i);
     gls_dnnl_conv_plan plan = {.rows = images(node, x->plan->max_rows),
                                .backward = x->plan->backward,
@@ -58,7 +58,7 @@ gls_status gls_stored_product_create(gls_exec *x, int i, void **object) {
 }
 
 /* An input gradient that is added comes in pieces, and in a rest of them. */
-gls_status gls_stored_product_reserve(gls_exec *x, int i, int64_t rows) {
+gls_status gls_storage_product_reserve(gls_exec *x, int i, int64_t rows) {
     const gls_node *node = gls_exec_node(x, i);
     bool back = x->plan->backward;
     int64_t count = images(node, rows), each = adds(x, i) ? at_once(node, count) : count;
@@ -66,18 +66,18 @@ gls_status gls_stored_product_reserve(gls_exec *x, int i, int64_t rows) {
     return count % each ? gls_dnnl_conv_reserve(x->object[i], count, count % each, back) : GLS_OK;
 }
 
-void gls_stored_product_destroy(void *object) {
+void gls_storage_product_destroy(void *object) {
     gls_dnnl_conv_destroy(object);
 }
 
-gls_status gls_stored_product_forward(gls_exec *x, int i) {
+gls_status gls_storage_product_forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     return gls_dnnl_conv_forward(x->object[i], images(node, x->rows), gls_exec_stored(x, node->input[0]), x->packed[i],
                                  gls_exec_weight(x, node->block[1]), gls_exec_stored(x, i));
 }
 
 /* An input gradient that is added comes as floats, so that the sum is rounded once. */
-gls_status gls_stored_product_backward(gls_exec *x, int i) {
+gls_status gls_storage_product_backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     const gls_conv_shape *shape = gls_dnnl_shape(node->stored_library);
     gls_exec_activation_backward(x, i);
