@@ -13,7 +13,7 @@ static void convnet(void **state) {
     compare("convnet", "{channels: 16, units: 50}", 20);
 }
 static void resnet20(void **state) {
-    compare("resnet", "{depth: 20}", 128);
+    compare("resnet", "{depth: 20}", 32);
 }
 
 static void resnet20_group_norm(void **state) {
