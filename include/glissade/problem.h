@@ -33,8 +33,8 @@ typedef enum gls_precision {
                            2018; Kalamkar et al. 2019) */
 } gls_precision;
 /* Sets it, before the problem's first point or evaluation. bf16 is for networks in single precision
- * (GLS_ERR_UNSUPPORTED elsewhere) on processors that multiply it (AVX512-BF16, through oneDNN): layers conv and dense do;
- * products of other layers round their operands and multiply in float. With emulate all products do that, on any
+ * (GLS_ERR_UNSUPPORTED elsewhere) on processors that multiply it (AVX512-BF16, through oneDNN): layers conv and dense
+ * do; products of other layers round their operands and multiply in float. With emulate all products do that, on any
  * processor, which saves memory of activations and no time; without it a network none of whose products is the
  * processor's is GLS_ERR_UNSUPPORTED.
  * Evaluations in GLS_MODE_EVALUATE without gradients, for GLS_WANT_HESSIAN and for GLS_WANT_NEXT compute in gls_real
@@ -327,8 +327,8 @@ struct gls_problem_type {
     /* Its outputs at w in an ONNX graph: *output [batch, k], or [batch, positions, k / positions] of next words, from
      * input [batch, shape of an example] or tokens [batch, length]. Of the library's own; NULL: none. */
     gls_status (*onnx)(gls_problem *p, const gls_real *w, struct gls_onnx *to, const char *input, const char **output);
-    /* Takes another precision than GLS_PRECISION_REAL, before the first point or evaluation; where it would be emulated,
-     * only with `emulate`. NULL: there is none. */
+    /* Takes another precision than GLS_PRECISION_REAL, before the first point or evaluation; where it would be
+     * emulated, only with `emulate`. NULL: there is none. */
     gls_status (*set_precision)(gls_problem *p, gls_precision precision, bool emulate);
 };
 

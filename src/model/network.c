@@ -155,10 +155,9 @@ gls_status gls_network_set_precision(gls_problem *p, gls_precision precision, bo
     if (!emulate && !any)
         return gls_fail(
             p->ctx, GLS_ERR_UNSUPPORTED,
-            "no product of this network is in bf16 here (that takes a processor with AVX512-BF16, oneDNN, and "
-            "layers conv or dense); emulated, operands are rounded and then multiplied in float, which saves "
-            "memory of activations but no time: set emulate (plan.emulate: true) to have that, or stay with "
-            "float");
+            "no product of this network is computed in bf16 here (that takes a processor with AVX512-BF16, oneDNN, "
+            "and conv or dense layers before the last one); set emulate (plan.emulate: true) to round operands and "
+            "multiply in float, which saves memory but no time, or stay with float");
     net->storage = narrow ? GLS_STORAGE_BF16 : GLS_STORAGE_REAL;
     return estimate_cost(net);
 }
