@@ -58,7 +58,7 @@ static gls_status create(gls_exec *x, const gls_exec *lender) {
     GLS_TRY(allocate(x, lender));
     point(x);
     for (int i = 0; i < x->graph->nodes; i++) {
-        const gls_op_impl *impl = gls_memory_plan_impl(x->plan, &x->graph->node[i]);
+        const gls_op_impl *impl = gls_node_impl(&x->graph->node[i], x->plan->storage);
         if (impl->object_create) GLS_TRY(impl->object_create(x, i, &x->object[i]));
     }
     return GLS_OK;
@@ -98,7 +98,7 @@ gls_status gls_exec_reserve(gls_exec *x, int64_t rows) {
     gls_status status = GLS_OK;
     for (gls_exec *e = x; e; e = e->tangent)
         for (int i = 0; status == GLS_OK && i < e->graph->nodes; i++) {
-            const gls_op_impl *impl = gls_memory_plan_impl(e->plan, &e->graph->node[i]);
+            const gls_op_impl *impl = gls_node_impl(&e->graph->node[i], e->plan->storage);
             if (impl->object_reserve) status = impl->object_reserve(e, i, rows);
         }
     gls_omp_restore(threads);
@@ -112,7 +112,7 @@ void gls_exec_destroy(gls_exec *x) {
     gls_exec_destroy(x->tangent);
     int nodes = x->graph->nodes;
     for (int i = 0; i < nodes && x->object; i++) {
-        const gls_op_impl *impl = gls_memory_plan_impl(x->plan, &x->graph->node[i]);
+        const gls_op_impl *impl = gls_node_impl(&x->graph->node[i], x->plan->storage);
         if (impl->object_destroy && x->object[i]) impl->object_destroy(x->object[i]);
     }
     for (int k = 0; k < nodes * GLS_EXEC_TIMES && x->seconds; k++) x->net->seconds[k] += x->seconds[k];
@@ -162,7 +162,7 @@ typedef struct span {
 } span;
 
 static bool staged(const gls_exec *x, int i) {
-    return x->plan->storage != GLS_STORAGE_REAL && !gls_exec_node(x, i)->stored;
+    return x->plan->storage != GLS_STORAGE_REAL && !gls_node_takes(gls_exec_node(x, i), x->plan->storage);
 }
 
 static gls_status begin(gls_exec *x, int i, bool backward, span *s) {
@@ -197,7 +197,7 @@ gls_status gls_exec_forward(gls_exec *x, int i) {
     if (runs_nothing(x, i)) return GLS_OK;
     span s;
     GLS_TRY(begin(x, i, false, &s));
-    gls_status status = gls_memory_plan_impl(x->plan, gls_exec_node(x, i))->forward(x, i);
+    gls_status status = gls_node_impl(gls_exec_node(x, i), x->plan->storage)->forward(x, i);
     if (status == GLS_OK && gls_exec_tangents(x)) status = forward_tangent(x->tangent, i);
     return end(x, i, s, status);
 }
@@ -252,7 +252,7 @@ static bool passes_by_place(const gls_exec *x, int i) {
 }
 
 gls_status gls_exec_backward(gls_exec *x, int i) {
-    const gls_op_impl *impl = gls_memory_plan_impl(x->plan, gls_exec_node(x, i));
+    const gls_op_impl *impl = gls_node_impl(gls_exec_node(x, i), x->plan->storage);
     if (!reached(x, i) || !impl->backward || passes_by_place(x, i)) return GLS_OK;
     span s;
     GLS_TRY(begin(x, i, true, &s));
@@ -315,7 +315,7 @@ static void through_activation(const gls_exec *x, int i, gls_real *v) {
 
 void gls_exec_activation_backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    if (gls_memory_plan_stored(x->plan, node)) {
+    if (gls_node_takes(node, x->plan->storage)) {
         if (node->activation)
             gls_storage_activation_grad(gls_exec_stored_grad(x, i), gls_exec_stored(x, i), gls_exec_size(x, i),
                                         node->slope);

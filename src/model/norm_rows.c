@@ -53,7 +53,7 @@ static bool next_piece(piece *p, int64_t positions, int64_t inner) {
 }
 
 static bool narrow(const gls_exec *x, int i) {
-    return gls_memory_plan_stored(x->plan, gls_exec_node(x, i));
+    return gls_node_takes(gls_exec_node(x, i), x->plan->storage);
 }
 
 /* Element `at` of what is stored of a value, or of a gradient. */

@@ -228,7 +228,7 @@ static int64_t wide_reals(const planner *p) {
     for (int i = 0; i < p->n; i++) {
         const gls_node *node = &p->g->node[i];
         const bool *value = p->plan->narrow_value, *grad = p->plan->narrow_grad;
-        if (gls_memory_plan_stored(p->plan, node)) continue;
+        if (gls_node_takes(node, p->plan->storage)) continue;
         int64_t forward = wide(p, i, value), backward = wide(p, i, grad);
         if (gls_node_keeps_output(node)) backward += wide(p, i, value);
         for (int k = 0; k < node->inputs; k++) {
@@ -250,7 +250,7 @@ static int64_t wide_reals(const planner *p) {
 static int64_t op_scratch(const planner *p) {
     int64_t most = 0;
     for (int i = 1; i < p->n; i++) {
-        const gls_op_impl *impl = gls_memory_plan_impl(p->plan, &p->g->node[i]);
+        const gls_op_impl *impl = gls_node_impl(&p->g->node[i], p->plan->storage);
         int64_t bytes = impl->scratch ? impl->scratch(&p->g->node[i], p->plan->max_rows) : 0;
         if (bytes > most) most = bytes;
         if (!p->plan->tangents || !impl->tangent_scratch) continue;

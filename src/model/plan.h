@@ -35,13 +35,12 @@ gls_status gls_memory_plan_create(const gls_graph *graph, int64_t max_rows, unsi
                                   gls_storage storage, gls_memory_plan **out);
 void gls_memory_plan_destroy(const gls_graph *graph, gls_memory_plan *plan);
 
-/* The implementation that runs in such a plan. */
-static inline const struct gls_op_impl *gls_memory_plan_impl(const gls_memory_plan *plan, const gls_node *node) {
-    return plan->storage != GLS_STORAGE_REAL && node->stored ? node->stored : node->impl;
+/* Whether a node takes what is stored so as it is, and the implementation that runs then. */
+static inline bool gls_node_takes(const gls_node *node, gls_storage storage) {
+    return storage != GLS_STORAGE_REAL && node->stored;
 }
-/* Whether that takes what is stored as it is. */
-static inline bool gls_memory_plan_stored(const gls_memory_plan *plan, const gls_node *node) {
-    return plan->storage != GLS_STORAGE_REAL && node->stored;
+static inline const struct gls_op_impl *gls_node_impl(const gls_node *node, gls_storage storage) {
+    return gls_node_takes(node, storage) ? node->stored : node->impl;
 }
 
 /* Whether a node is its input's memory in that mode: nothing runs for it. */

@@ -18,7 +18,7 @@ static void packed_destroy(gls_context *ctx, const gls_graph *g, void **packed) 
 
 /* Who packs a node's weights, for plans that store narrow or not. */
 static const gls_op_impl *packs(const gls_node *node, gls_storage storage) {
-    const gls_op_impl *impl = storage != GLS_STORAGE_REAL && node->stored ? node->stored : node->impl;
+    const gls_op_impl *impl = gls_node_impl(node, storage);
     return impl->pack ? impl : NULL;
 }
 

@@ -22,7 +22,7 @@ typedef struct room {
 
 static room sizes(const gls_graph *g, const gls_use *use, gls_storage storage) {
     const gls_node *node = &g->node[use->node];
-    room to = {.shape = gls_conv_shape_of(node), .stored = storage != GLS_STORAGE_REAL && node->stored};
+    room to = {.shape = gls_conv_shape_of(node), .stored = gls_node_takes(node, storage)};
     to.library = to.stored ? node->stored_library : node->library;
     to.used = gls_conv_weights(&to.shape);
     int64_t most = to.used;
