@@ -22,6 +22,8 @@ from liblinear.liblinearutil import parameter, problem, train
 from sklearn.datasets import load_svmlight_file
 from sklearn.linear_model import SGDClassifier
 
+from built import built
+
 WITHIN = 1e-3
 
 
@@ -82,7 +84,7 @@ class Ours:
 
     def __init__(self, build, path, x, y):
         self.n = len(y)
-        self.process = subprocess.Popen([f"{build}/bench/bench_logistic", path, repr(1 / self.n), "1"],
+        self.process = subprocess.Popen([built(build, "logistic"), path, repr(1 / self.n), "1"],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def settings(self):

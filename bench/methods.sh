@@ -10,6 +10,7 @@ core=SkylakeX
 grep -q avx512f /proc/cpuinfo || core=Haswell
 export OPENBLAS_CORETYPE=$core MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=4000000000
 echo "# $(date -u +%F), $(uname -m), $(nproc) processors, OPENBLAS_CORETYPE=$core, load $(cut -d' ' -f1 /proc/loadavg)"
+ninja -C "$build" bench/bench_methods > /dev/null
 "$build/bench/bench_methods" "$parameters" 7
 "$torch" -c 'import torch' 2> /dev/null || { echo "(skipped: $torch has no PyTorch)"; exit 0; }
 pairs=$(mktemp)

@@ -117,7 +117,8 @@ static run *make(const char *name) {
         if (dash && strlen(shapes[i].name) == (size_t)(dash - name) &&
             strncmp(shapes[i].name, name, (size_t)(dash - name)) == 0)
             s = &shapes[i];
-    if (!s || r->rows < 1) {
+    bool emulated = narrow && strcmp(narrow, ",emulated") == 0;
+    if (!s || r->rows < 1 || (narrow && !emulated && strcmp(narrow, ",bf16") != 0)) {
         fprintf(stderr, "unknown case '%s'\n", name);
         exit(2);
     }
@@ -134,7 +135,7 @@ static run *make(const char *name) {
     check(gls_yaml_parse(ctx, "bench", s->options, (int64_t)strlen(s->options), &options));
     check(gls_yaml_parse(ctx, "bench", s->method, (int64_t)strlen(s->method), &spec));
     check(gls_model_create(ctx, s->family, options, info, &r->problem));
-    if (narrow) check(gls_problem_set_precision(r->problem, GLS_PRECISION_BF16, strcmp(narrow, ",emulated") == 0));
+    if (narrow) check(gls_problem_set_precision(r->problem, GLS_PRECISION_BF16, emulated));
     if (s->w)
         make_batch(r, s);
     else

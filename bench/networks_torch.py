@@ -9,6 +9,7 @@ figure on a busy machine."""
 import sys
 
 from alternate import BF16, Program, alternate, peak, peers, serve
+from built import built
 
 
 def models():
@@ -81,8 +82,8 @@ def serve_case(case, variant, threads):
 
 
 def compare(build, case, threads, rounds, variants):
-    ours, normed, narrow = (Program(f"{build}/bench/bench_networks", threads) for _ in range(3))
-    roof = Program(f"{build}/bench/bench_roofline_images", threads)
+    ours, normed, narrow = (Program(built(build, "networks"), threads) for _ in range(3))
+    roof = Program(built(build, "roofline_images"), threads)
     others, version = peers(__file__, case, variants, threads)
     count = CASES[case][1]
     print(f"{case}: torch {version}")

@@ -13,6 +13,8 @@ import time
 import numpy
 import onnxruntime
 
+from built import built
+
 build = pathlib.Path(sys.argv[1]).resolve()
 threads = int(sys.argv[2]) if len(sys.argv) > 2 else 2
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 15
@@ -22,7 +24,7 @@ environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
 
 
 def ours(folder, rows):
-    process = subprocess.Popen([build / "bench/bench_predict", "run/final.safetensors", rows, str(threads)], cwd=folder,
+    process = subprocess.Popen([built(build, "predict"), "run/final.safetensors", rows, str(threads)], cwd=folder,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
     def run():

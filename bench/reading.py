@@ -4,10 +4,12 @@ import statistics
 import subprocess
 import time
 
+from built import built
+
 
 def ours(build, path, threads, *words):
     """Reads through bench_reader: a function that gives seconds and the memory at most over that of the result."""
-    process = subprocess.Popen([build / "bench/bench_reader", path, str(threads), *words], stdin=subprocess.PIPE,
+    process = subprocess.Popen([built(build, "reader"), path, str(threads), *words], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, text=True, env=dict(os.environ, OMP_NUM_THREADS=str(threads)))
 
     def run():

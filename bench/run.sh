@@ -4,6 +4,7 @@
 set -eu
 build=${1:-build}
 here=$(dirname "$0")
+ninja -C "$build" benchmarks > /dev/null
 core=SkylakeX
 grep -q avx512f /proc/cpuinfo || core=Haswell
 export OPENBLAS_CORETYPE=$core

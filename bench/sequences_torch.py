@@ -12,6 +12,7 @@ the peer's, what norms of every sentence's gradient cost us, and the share of a 
 import sys
 
 from alternate import Program, alternate, peak, peers, serve
+from built import built
 
 QUIET = {"OMP_WAIT_POLICY": "passive"}
 ROWS, LENGTH, VOCABULARY = 16, 128, 8000
@@ -93,9 +94,9 @@ def serve_case(case, variant, threads):
 
 
 def compare(build, case, count, threads, rounds, variants):
-    ours = Program(f"{build}/bench/bench_networks", threads, **QUIET)
-    normed = Program(f"{build}/bench/bench_networks", threads, **QUIET)
-    roof = Program(f"{build}/bench/bench_roofline", threads, **QUIET)
+    ours = Program(built(build, "networks"), threads, **QUIET)
+    normed = Program(built(build, "networks"), threads, **QUIET)
+    roof = Program(built(build, "roofline"), threads, **QUIET)
     others, version = peers(__file__, case, variants, threads, **QUIET)
     print(f"{case}: torch {version}")
     alternate({"ours": lambda: ours.ask(case, count), "norms": lambda: normed.ask("norms", case, count),
