@@ -12,8 +12,9 @@ typedef struct gls_conv_shape {
     bool bias, relu;     /* of the forward product; relu with slope */
     bool input_gradient; /* the input has one */
     double slope;
-    bool matrix;     /* of images of one pixel, as the library's own kind of layer: a product with [out.c, in.c] */
-    bool transposed; /* that matrix is stored as [in.c, out.c] */
+    bool matrix;      /* of images of one pixel, as the library's own kind of layer: a product with [out.c, in.c] */
+    bool transposed;  /* that matrix is stored as [in.c, out.c] */
+    bool full_output; /* the output is one of gls_real, however its gradient is stored */
 } gls_conv_shape;
 
 gls_conv_shape gls_conv_shape_of(const gls_node *node);

@@ -52,11 +52,12 @@ static dnnl_status_t input_layout(layout *l, const form *f, direction way, int64
                      : layout_make(l, 4, dims, type, tag_of(s->in, s->in_inner));
 }
 
-static dnnl_status_t output_layout(layout *l, const form *f, int64_t rows) {
+static dnnl_status_t output_layout(layout *l, const form *f, direction way, int64_t rows) {
     const gls_conv_shape *s = &f->shape;
     const dnnl_dims_t dims = {rows, s->out.c, s->out.h, s->out.w};
-    return s->matrix ? layout_make(l, 2, dims, f->type, dnnl_ab)
-                     : layout_make(l, 4, dims, f->type, tag_of(s->out, s->out_inner));
+    dnnl_data_type_t type = way == FORWARD && s->full_output ? dnnl_f32 : f->type;
+    return s->matrix ? layout_make(l, 2, dims, type, dnnl_ab)
+                     : layout_make(l, 4, dims, type, tag_of(s->out, s->out_inner));
 }
 
 static dnnl_status_t bias_layout(layout *l, const gls_conv_shape *s) {
@@ -126,7 +127,7 @@ static dnnl_status_t primitive_desc(dnnl_engine_t engine, const form *f, int64_t
     };
     *out = NULL;
     dnnl_status_t status = input_layout(&x, f, way, rows);
-    if (status == dnnl_success) status = output_layout(&y, f, rows);
+    if (status == dnnl_success) status = output_layout(&y, f, way, rows);
     if (status == dnnl_success) status = bias_layout(&bias, s);
     if (status == dnnl_success && way != FORWARD) status = forward_hint(engine, f, rows, &c.hint);
     if (status == dnnl_success) status = attributes(s, way, &c.attr);
@@ -336,7 +337,7 @@ static dnnl_status_t call_make(gls_dnnl_conv *conv, int64_t rows, direction way,
     if (status != dnnl_success) return status;
     status = dnnl_primitive_create(&c->primitive, pd);
     if (status == dnnl_success) status = input_layout(&x, &conv->form, way, rows);
-    if (status == dnnl_success) status = output_layout(&y, &conv->form, rows);
+    if (status == dnnl_success) status = output_layout(&y, &conv->form, way, rows);
     if (status == dnnl_success) status = dnnl_memory_create(&c->x, layout_md(&x), w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success) status = dnnl_memory_create(&c->y, layout_md(&y), w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success)

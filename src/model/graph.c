@@ -409,7 +409,8 @@ static gls_status choose_impl(gls_graph *g, gls_node *node) {
     return gls_node_fail(g, node, "no implementation fits");
 }
 
-/* The network's outputs are stored in full, so whoever may write into their memory gets wide copies. */
+/* The network's outputs are stored in full, so whoever may write into their memory gets wide copies, but for those who
+ * know it. */
 static bool may_be_output(const gls_graph *g, int i) {
     int at = g->output;
     while (at != i && at > 0 && (g->node[at].op->flags & (GLS_OP_VIEW | GLS_OP_IN_PLACE | GLS_OP_EVALUATE_ALIAS)))
@@ -422,9 +423,9 @@ gls_status gls_graph_finish_stored(gls_graph *g, bool native, bool *any) {
     g->native = native;
     for (int i = 1; i < g->nodes; i++) {
         gls_node *node = &g->node[i];
-        const gls_op_impl *impl = may_be_output(g, i) ? NULL : node->op->stored;
-        bool fits = impl != NULL;
-        if (impl && impl->setup) GLS_TRY(impl->setup(g, node, &fits));
+        const gls_op_impl *impl = node->op->stored;
+        bool fits = impl && (!may_be_output(g, i) || (i == g->output && impl->full_output));
+        if (fits && impl->setup) GLS_TRY(impl->setup(g, node, &fits));
         if (fits) node->stored = impl;
         *any |= fits && impl->pack;
     }

@@ -156,8 +156,8 @@ gls_status gls_network_set_precision(gls_problem *p, gls_precision precision, bo
         return gls_fail(
             p->ctx, GLS_ERR_UNSUPPORTED,
             "no product of this network is computed in bf16 here (that takes a processor with AVX512-BF16, oneDNN, "
-            "and conv or dense layers before the last one); set emulate (plan.emulate: true) to round operands and "
-            "multiply in float, which saves memory but no time, or stay with float");
+            "and conv or dense layers); set emulate (plan.emulate: true) to round operands and multiply in float, "
+            "which saves memory but no time, or stay with float");
     net->storage = narrow ? GLS_STORAGE_BF16 : GLS_STORAGE_REAL;
     return estimate_cost(net);
 }

@@ -36,6 +36,7 @@ enum {
 /* One way to execute an op. The first of the op's list that fits is taken. */
 typedef struct gls_op_impl {
     const char *name;
+    bool full_output; /* of op->stored: makes the network's outputs too, which are reals */
     /* Says whether it fits, and may leave its library's objects in node->library; NULL: it always fits. */
     gls_status (*setup)(const gls_graph *graph, gls_node *node, bool *fits);
     void (*teardown)(const gls_graph *graph, gls_node *node);

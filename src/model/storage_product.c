@@ -6,7 +6,11 @@
 
 gls_status gls_storage_product_setup(const gls_graph *g, gls_node *node, const gls_conv_shape *shape, bool *fits) {
     gls_dnnl_weights *weights = NULL;
-    if (g->native && !g->portable) GLS_TRY(gls_dnnl_weights_create(g->ctx, shape, GLS_STORAGE_BF16, &weights));
+    gls_conv_shape of = *shape;
+    of.full_output = node == &g->node[g->output];
+    bool readable = !of.full_output || !node->activation; /* backward reads what a relu has made as it is stored */
+    if (g->native && !g->portable && readable)
+        GLS_TRY(gls_dnnl_weights_create(g->ctx, &of, GLS_STORAGE_BF16, &weights));
     node->stored_library = weights;
     *fits = weights != NULL;
     return GLS_OK;

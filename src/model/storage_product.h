@@ -19,11 +19,11 @@ int64_t gls_storage_product_scratch(const gls_node *node, int64_t rows);
 gls_status gls_storage_product_forward(gls_exec *x, int node);
 gls_status gls_storage_product_backward(gls_exec *x, int node);
 
-#define GLS_STORAGE_PRODUCT                                                                       \
-    .teardown = gls_storage_product_teardown, .pack_bytes = gls_storage_product_pack_bytes,       \
-    .pack = gls_storage_product_pack, .object_create = gls_storage_product_create,                \
-    .object_reserve = gls_storage_product_reserve, .object_destroy = gls_storage_product_destroy, \
-    .scratch = gls_storage_product_scratch, .forward = gls_storage_product_forward,               \
+#define GLS_STORAGE_PRODUCT                                                                                      \
+    .full_output = true, .teardown = gls_storage_product_teardown, .pack_bytes = gls_storage_product_pack_bytes, \
+    .pack = gls_storage_product_pack, .object_create = gls_storage_product_create,                               \
+    .object_reserve = gls_storage_product_reserve, .object_destroy = gls_storage_product_destroy,                \
+    .scratch = gls_storage_product_scratch, .forward = gls_storage_product_forward,                              \
     .backward = gls_storage_product_backward
 
 #endif
