@@ -32,8 +32,10 @@ int64_t gls_dnnl_channels(void) {
 
 /* ---- descriptors ---- */
 
-static dnnl_format_tag_t tag_of(gls_extent e, int64_t inner) {
-    if (inner == e.c && inner != 16 && inner != 8) return dnnl_nhwc;
+/* All channels together may be one block: blocks of 8 have kernels in float alone. */
+static dnnl_format_tag_t tag_of(gls_extent e, int64_t inner, dnnl_data_type_t type) {
+    bool block = inner == 16 || (inner == 8 && type == dnnl_f32);
+    if (inner == e.c && !block) return dnnl_nhwc;
     return inner == 16 ? dnnl_nChw16c : inner == 8 ? dnnl_nChw8c : dnnl_nchw;
 }
 
@@ -49,7 +51,7 @@ static dnnl_status_t input_layout(layout *l, const form *f, direction way, int64
     const dnnl_dims_t dims = {rows, s->in.c, s->in.h, s->in.w};
     dnnl_data_type_t type = way == BACKWARD && f->full_input_gradient ? dnnl_f32 : f->type;
     return s->matrix ? layout_make(l, 2, dims, type, dnnl_ab)
-                     : layout_make(l, 4, dims, type, tag_of(s->in, s->in_inner));
+                     : layout_make(l, 4, dims, type, tag_of(s->in, s->in_inner, f->type));
 }
 
 static dnnl_status_t output_layout(layout *l, const form *f, direction way, int64_t rows) {
@@ -57,7 +59,7 @@ static dnnl_status_t output_layout(layout *l, const form *f, direction way, int6
     const dnnl_dims_t dims = {rows, s->out.c, s->out.h, s->out.w};
     dnnl_data_type_t type = way == FORWARD && s->full_output ? dnnl_f32 : f->type;
     return s->matrix ? layout_make(l, 2, dims, type, dnnl_ab)
-                     : layout_make(l, 4, dims, type, tag_of(s->out, s->out_inner));
+                     : layout_make(l, 4, dims, type, tag_of(s->out, s->out_inner, f->type));
 }
 
 static dnnl_status_t bias_layout(layout *l, const gls_conv_shape *s) {
