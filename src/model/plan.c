@@ -169,7 +169,10 @@ static void loss_in_place(planner *p) {
     int to = p->grad_root[g->output];
     if (!(g->node[g->loss].op->flags & GLS_OP_GRAD_OVER_INPUT) || (p->plan->want & others) || to < 0) return;
     buffer *value = &p->buffers[p->value_root[g->output]], *grad = &p->buffers[p->n + to];
-    if (p->plan->narrow_grad[g->output] || value->bytes != grad->bytes || value->death > g->loss) return;
+    int64_t most = p->plan->narrow_grad[g->output] && gls_node_takes(&g->node[g->loss], p->plan->storage)
+                       ? value->bytes / (int64_t)sizeof(gls_real) * (int64_t)sizeof(uint16_t)
+                       : value->bytes;
+    if (grad->bytes != most || value->death > g->loss) return;
     value->death = grad->death;
     grad->bytes = 0;
     p->plan->loss_in_place = true;

@@ -3,11 +3,13 @@
  * at every position, or at as many of its last ones as there are inputs, where negative ones are left out; with the
  * share of its labels as mass, F is then the mean over all labels. */
 #include <math.h>
+#include <string.h>
 
 #include "base/kernels.h"
 #include "model/layers.h"
 #include "model/elementary.h"
 #include "model/op/loss.h"
+#include "model/storage.h"
 
 static const gls_option options[] = {
     GLS_REAL("label_smoothing", gls_op_cross_entropy_options, label_smoothing, "0", 0, 1,
@@ -119,7 +121,7 @@ static gls_status forward(gls_exec *x, int i) {
     softmax *keep = x->plan->backward ? kept(x, i) : NULL, nobody;
     int64_t n = node->in.c, labels = gls_extent_positions(node->in);
     const gls_real *z = gls_exec_in(x, i, 0);
-    gls_real *over = x->plan->loss_in_place ? gls_exec_in_grad(x, i, 0) : NULL;
+    gls_real *over = x->plan->loss_in_place ? gls_exec_value(x, node->input[0]) : NULL;
     for (int64_t r = 0; r < x->rows; r++) {
         int64_t first = first_label(batch, r, labels) - r * labels;
         double sum = 0;
@@ -158,7 +160,8 @@ static void less_targets(gls_real *p, int64_t n, target of, double sum, gls_real
     p[of.other] = weight * (other - even - own * (gls_real)(1 - of.share));
 }
 
-/* Not in place, the exponentials are computed again from what forward kept; a label that is ignored has gradient 0. */
+/* Not in place, the exponentials are computed again from what forward kept; a label that is ignored has gradient 0. A
+ * gradient that is stored narrow is made label by label: in place it lies before what is still to be read. */
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
@@ -167,6 +170,8 @@ static gls_status backward(gls_exec *x, int i) {
     int64_t n = node->in.c, labels = gls_extent_positions(node->in);
     const softmax *keep = kept(x, i);
     const gls_real *z = gls_exec_in(x, i, 0);
+    bool narrow = gls_node_takes(node, x->plan->storage);
+    uint16_t *stored = narrow ? gls_exec_stored_grad(x, node->input[0]) : NULL;
     gls_real *d = gls_exec_in_grad(x, i, 0);
     gls_real even = (gls_real)(o->label_smoothing / (double)n), own = (gls_real)(1 - o->label_smoothing);
     for (int64_t r = 0; r < x->rows; r++) {
@@ -174,13 +179,17 @@ static gls_status backward(gls_exec *x, int i) {
         int64_t first = first_label(batch, r, labels) - r * labels;
         for (int64_t t = r * labels; t < (r + 1) * labels; t++) {
             target of = target_at(batch, first + t);
-            gls_real *to = d + t * n;
+            gls_real *to = stored ? x->scratch : d + t * n;
             if (of.label < 0) {
                 gls_fill(to, 0, n);
-                continue;
+            } else {
+                if (!x->plan->loss_in_place)
+                    exponentials(z + t * n, n, keep[t].most, to);
+                else if (stored)
+                    memcpy(to, z + t * n, (size_t)n * sizeof *to);
+                less_targets(to, n, of, keep[t].sum, even, own, weight);
             }
-            if (!x->plan->loss_in_place) exponentials(z + t * n, n, keep[t].most, to);
-            less_targets(to, n, of, keep[t].sum, even, own, weight);
+            if (stored) gls_storage_narrow(stored + t * n, to, n);
         }
     }
     return GLS_OK;
@@ -268,6 +277,7 @@ const gls_op gls_op_softmax_cross_entropy = {
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
                             .backward_tangent = backward_tangent),
+    .stored = GLS_OP_STORED(.scratch = scratch, .forward = forward, .backward = backward),
     .aux = aux,
     .link = output_link,
     .score = "accuracy",
