@@ -308,8 +308,9 @@ struct gls_problem_type {
     int64_t (*tiles)(gls_problem *p);
     gls_status (*gradient_tile)(gls_problem *p, void *const *self, const gls_evaluate_args *const *args, int64_t count,
                                 gls_product product, const double *const *weights, int64_t tile, gls_real *g);
-    /* The one stretch [*begin, *end) of g that this tile alone writes; those of later tiles come later. So it can be on
-     * its way to other ranks while they are made. NULL: tiles write here and there. */
+    /* The one stretch [*begin, *end) of g that this tile alone writes; those of later tiles come later, and together
+     * they are the tiled blocks. So it can be on its way to other ranks while they are made. NULL: tiles write here and
+     * there. */
     void (*tile_range)(gls_problem *p, int64_t tile, int64_t *begin, int64_t *end);
     /* out[g] = squared norm of the SUM of grad f_i over group g. */
     gls_status (*norms)(gls_problem *p, void *self, const gls_evaluate_args *args, const gls_partition *partition,

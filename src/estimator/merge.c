@@ -33,8 +33,10 @@ gls_status gls_pass_lanes(gls_pass_job *job) {
         for (int64_t i = 0; i < request->maxs; i++) pass->lane[k].max[i] = -INFINITY;
     }
     if (!request->g || request->explicit_slices) return GLS_OK;
-    /* Tiles pass the lanes by and add to g itself, so it must begin at zero there. */
-    for (int64_t b = 0; b < gls_layout_count(pass->problem->layout); b++) {
+    /* Tiles pass the lanes by and add to g itself, which must begin at zero there: they see to it themselves, while it
+     * is in their cache, if they can and there are any. */
+    job->clears = pass->problem->type->tile_range && pass->cuts > 0;
+    for (int64_t b = 0; !job->clears && b < gls_layout_count(pass->problem->layout); b++) {
         const gls_block *block = gls_layout_block(pass->problem->layout, b);
         if (block->flags & GLS_BLOCK_TILED) gls_team_fill(pass->ctx, request->g + block->offset, 0, block->size);
     }

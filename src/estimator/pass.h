@@ -116,6 +116,7 @@ typedef struct gls_pass_job {
     gls_shapes shapes;
     int64_t span; /* rows that are coupled; 0: none are */
     bool coupled; /* slices meet; else every slice holds whole spans */
+    bool clears;  /* tiles begin at zero, not at what g holds */
     bool parted;  /* parts of g go to the other ranks while others are made */
     bool held;    /* all evaluations of a section are alive together */
     bool team;    /* slices are dealt to threads */

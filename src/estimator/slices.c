@@ -192,6 +192,11 @@ static gls_status tile_task(void *user, int64_t tile, int worker) {
     gls_pass_job *job = user;
     gls_problem *p = job->pass->problem;
     const gls_workspace *work = job->work;
+    if (job->clears) {
+        int64_t begin, end;
+        p->type->tile_range(p, tile, &begin, &end);
+        gls_fill(job->request->g + begin, 0, end - begin);
+    }
     GLS_TRY(p->type->gradient_tile(p, work->self, work->args, job->section.count, job->request->product,
                                    job->request->weighted ? work->weight : NULL, tile, job->request->g));
     if (job->parted && job->last_section) gls_pass_parts_made(job, tile, worker);
@@ -207,5 +212,6 @@ gls_status gls_pass_run_section(gls_pass_job *job) {
     double began = gls_seconds();
     gls_status status = gls_parallel_if(pass->ctx, job->team, gls_problem_tiles(pass->problem), tile_task, job);
     pass->tile_seconds += gls_seconds() - began;
+    job->clears = false;
     return status;
 }

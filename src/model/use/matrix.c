@@ -4,6 +4,7 @@
 
 #include "base/arith.h"
 #include "base/gemm.h"
+#include "base/gemm_bf16.h"
 #include "base/kernels.h"
 #include "model/use/matrix.h"
 
@@ -65,13 +66,33 @@ static void add_copied(const gls_exec *x, const gls_factors *v, const double *we
     }
 }
 
-static bool needs_copy(const gls_factors *v, const double *weights) {
-    return weights || v->left.storage != GLS_STORAGE_REAL || v->right.storage != GLS_STORAGE_REAL;
+/* The same by the processor's products of what is stored. */
+static void add_stored(const gls_exec *x, const gls_factors *v, gls_use_matrix_part part, gls_real *to, int64_t step) {
+    int64_t total = x->rows * v->positions, run;
+    for (int64_t t = 0; t < total; t += run) {
+        run = gls_factors_run(v, t, total - t);
+        gls_gemm_bf16_add(part.end - part.begin, part.columns, run, gls_view_reader_stored_at(&v->left, t, part.begin),
+                          v->left.stride, gls_view_reader_stored_at(&v->right, t, part.column), v->right.stride, to,
+                          step);
+    }
+}
+
+/* Weights would have to be rounded once more to be factors of products in bf16. */
+static bool multiplies_stored(const gls_exec *x, const gls_factors *v, const double *weights) {
+    return !weights && v->left.storage == GLS_STORAGE_BF16 && v->right.storage == GLS_STORAGE_BF16 &&
+           x->graph->native && gls_gemm_bf16_here();
+}
+
+static bool needs_copy(const gls_exec *x, const gls_factors *v, const double *weights) {
+    bool narrow = v->left.storage != GLS_STORAGE_REAL || v->right.storage != GLS_STORAGE_REAL;
+    return weights || (narrow && !multiplies_stored(x, v, weights));
 }
 
 void gls_use_matrix_add(const gls_exec *x, const gls_factors *v, const double *weights, gls_use_matrix_part part,
                         gls_real *to, int64_t step) {
-    if (needs_copy(v, weights))
+    if (multiplies_stored(x, v, weights))
+        add_stored(x, v, part, to, step);
+    else if (needs_copy(x, v, weights))
         add_copied(x, v, weights, part, to, step);
     else
         add_plain(x, v, part, to, step);
@@ -80,7 +101,7 @@ void gls_use_matrix_add(const gls_exec *x, const gls_factors *v, const double *w
 static gls_status tile(gls_exec *x, const gls_use *use, const double *weights, int64_t begin, int64_t end,
                        gls_real *g) {
     gls_factors v = factors(x, use);
-    bool copies = needs_copy(&v, weights), narrow = v.right.storage != GLS_STORAGE_REAL;
+    bool copies = needs_copy(x, &v, weights), narrow = copies && v.right.storage != GLS_STORAGE_REAL;
     int64_t height = copies ? TILE_ROWS : end - begin, most = narrow ? NARROW_COLUMNS : v.q;
     for (int64_t first = begin; first < end; first += height)
         for (int64_t column = 0; column < v.q; column += most) {

@@ -5,7 +5,7 @@
 #include "model/use/factors.h"
 
 /* Rows [begin, end) and columns [column, column + columns) of a block; at most GLS_USE_MATRIX_ROWS rows, unless nothing
- * has to be copied: no weights, and both factors reals. */
+ * has to be copied: no weights, and both factors reals, or both as the processor multiplies them. */
 typedef struct gls_use_matrix_part {
     int64_t begin, end, column, columns;
 } gls_use_matrix_part;

@@ -48,7 +48,7 @@ static const char *place(const gls_view_reader *r, int64_t t) {
 
 const gls_real *gls_view_reader_columns(const gls_view_reader *r, int64_t t, int64_t count, int64_t column,
                                         int64_t width, gls_real *room, int64_t *step) {
-    const char *from = place(r, t) + column * element(r);
+    const char *from = gls_view_reader_stored_at(r, t, column);
     if (r->storage == GLS_STORAGE_REAL) {
         *step = r->stride;
         return (const gls_real *)from;
@@ -68,6 +68,10 @@ const gls_real *gls_view_reader_rows(const gls_view_reader *r, int64_t row, int6
 
 const void *gls_view_reader_stored(const gls_view_reader *r, int64_t row) {
     return r->first + row * r->row_stride * element(r);
+}
+
+const void *gls_view_reader_stored_at(const gls_view_reader *r, int64_t t, int64_t column) {
+    return place(r, t) + column * element(r);
 }
 
 void gls_view_reader_sums(const gls_view_reader *r, int64_t row, gls_real *room, double *out) {

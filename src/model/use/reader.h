@@ -35,6 +35,9 @@ static inline const gls_real *gls_view_reader_position(const gls_view_reader *re
 const gls_real *gls_view_reader_rows(const gls_view_reader *reader, int64_t row, int64_t count, gls_real *room);
 /* The first of these as it is stored. */
 const void *gls_view_reader_stored(const gls_view_reader *reader, int64_t row);
+/* A column of one position as it is stored; in the position's run others follow every reader->stride elements. Not for
+ * blocked layouts. */
+const void *gls_view_reader_stored_at(const gls_view_reader *reader, int64_t t, int64_t column);
 /* Sums over a row's positions, out [width]; room [positions width] is written if the storage is narrow. */
 void gls_view_reader_sums(const gls_view_reader *reader, int64_t row, gls_real *room, double *out);
 
