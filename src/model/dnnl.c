@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/arith.h"
+#include "base/gemm_bf16.h"
 #include "model/dnnl_api.h"
+#include "model/dnnl_panels.h"
 
 #define DNNL_TRY(ctx, call)                                                              \
     do {                                                                                 \
@@ -155,7 +157,9 @@ struct gls_dnnl_weights {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     layout plain, own[DIRECTIONS]; /* forward, backward, gradient */
-    size_t bytes[DIRECTIONS];
+    size_t bytes[DIRECTIONS];      /* those of backward are 0 where forward's serve */
+    size_t at[DIRECTIONS];         /* of packed weights */
+    int64_t panel[2];              /* of gls_dnnl_panels, which packs; 0: a reorder does */
     dnnl_primitive_t pack[2];
     dnnl_memory_t pack_from, pack_to[2];
 };
@@ -193,6 +197,35 @@ static dnnl_status_t reorder_create(dnnl_engine_t engine, const layout *from, co
     return status;
 }
 
+/* Whether the layout is that of gls_dnnl_panels, made of weights as they come. */
+static dnnl_status_t find_panel(const gls_dnnl_weights *w, const layout *own, int64_t *panel) {
+    static const dnnl_format_tag_t tag[] = {dnnl_AB8b16a2b, dnnl_AB8b32a2b, dnnl_AB8b64a2b};
+    const gls_conv_shape *s = &w->form.shape;
+    const dnnl_dims_t dims = {s->out.c, s->in.c};
+    dnnl_status_t status = dnnl_success;
+    if (!s->matrix || s->transposed || w->form.type != dnnl_bf16 || !gls_gemm_bf16_here()) return status;
+    for (int k = 0; k < 3 && status == dnnl_success; k++) {
+        layout panels = {0};
+        status = layout_make(&panels, 2, dims, dnnl_bf16, tag[k]);
+        if (status == dnnl_success && dnnl_memory_desc_equal(layout_md(own), layout_md(&panels))) *panel = 16 << k;
+        layout_free(&panels);
+    }
+    return status;
+}
+
+/* Who packs weights for one of the two directions. */
+static dnnl_status_t packer_make(gls_dnnl_weights *w, direction way) {
+    if (way == BACKWARD && dnnl_memory_desc_equal(layout_md(&w->own[BACKWARD]), layout_md(&w->own[FORWARD]))) {
+        w->bytes[BACKWARD] = 0;
+        return dnnl_success;
+    }
+    if (way == BACKWARD) w->at[BACKWARD] = w->bytes[FORWARD];
+    dnnl_status_t status = find_panel(w, &w->own[way], &w->panel[way]);
+    if (status != dnnl_success || w->panel[way]) return status;
+    status = dnnl_memory_create(&w->pack_to[way], layout_md(&w->own[way]), w->engine, DNNL_MEMORY_NONE);
+    return status == dnnl_success ? reorder_create(w->engine, &w->plain, &w->own[way], &w->pack[way]) : status;
+}
+
 static dnnl_status_t weights_make(gls_dnnl_weights *w, bool *fast) {
     dnnl_status_t status = dnnl_engine_create(&w->engine, dnnl_cpu, 0);
     if (status == dnnl_success) status = dnnl_stream_create(&w->stream, w->engine, dnnl_stream_default_flags);
@@ -201,11 +234,8 @@ static dnnl_status_t weights_make(gls_dnnl_weights *w, bool *fast) {
         if (has(&w->form.shape, way)) status = choose(w, way, fast);
     if (status != dnnl_success || !*fast) return status;
     status = dnnl_memory_create(&w->pack_from, layout_md(&w->plain), w->engine, DNNL_MEMORY_NONE);
-    for (int k = 0; k < 2 && status == dnnl_success; k++) {
-        if (!has(&w->form.shape, k ? BACKWARD : FORWARD)) continue;
-        status = dnnl_memory_create(&w->pack_to[k], layout_md(&w->own[k]), w->engine, DNNL_MEMORY_NONE);
-        if (status == dnnl_success) status = reorder_create(w->engine, &w->plain, &w->own[k], &w->pack[k]);
-    }
+    for (direction way = FORWARD; way < WEIGHTS && status == dnnl_success; way++)
+        if (has(&w->form.shape, way)) status = packer_make(w, way);
     return status;
 }
 
@@ -263,8 +293,10 @@ int64_t gls_dnnl_own_size(const gls_dnnl_weights *w) {
 gls_status gls_dnnl_pack(gls_dnnl_weights *w, const gls_real *from, void *packed) {
     DNNL_TRY(w->ctx, dnnl_memory_set_data_handle(w->pack_from, (void *)from));
     for (int k = 0; k < 2; k++) {
+        void *to = (char *)packed + w->at[k];
+        if (w->panel[k]) gls_dnnl_panels(to, from, w->form.shape.out.c, w->form.shape.in.c, w->panel[k]);
         if (!w->pack[k]) continue;
-        DNNL_TRY(w->ctx, dnnl_memory_set_data_handle(w->pack_to[k], (char *)packed + (k ? w->bytes[FORWARD] : 0)));
+        DNNL_TRY(w->ctx, dnnl_memory_set_data_handle(w->pack_to[k], to));
         const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, w->pack_from}, {DNNL_ARG_TO, w->pack_to[k]}};
         DNNL_TRY(w->ctx, dnnl_primitive_execute(w->pack[k], w->stream, 2, args));
     }
@@ -456,7 +488,7 @@ gls_status gls_dnnl_conv_forward(gls_dnnl_conv *c, int64_t rows, const void *x, 
 gls_status gls_dnnl_conv_backward(gls_dnnl_conv *c, int64_t rows, const void *e, const void *packed, void *dx) {
     call *at;
     DNNL_TRY(c->ctx, find_call(c, rows, BACKWARD, &at));
-    GLS_TRY(point(c, at, dx, (const char *)packed + c->weights->bytes[FORWARD], e));
+    GLS_TRY(point(c, at, dx, (const char *)packed + c->weights->at[BACKWARD], e));
     const dnnl_exec_arg_t args[] = {{DNNL_ARG_DIFF_SRC, at->x},
                                     {DNNL_ARG_WEIGHTS, at->w},
                                     {DNNL_ARG_DIFF_DST, at->y},

@@ -25,7 +25,7 @@ typedef struct gls_network_weights {
 /* A point of a network. rounded: the same with the operands of products as bf16, where the problem computes in that. */
 typedef struct gls_network_point {
     gls_network_weights full, rounded;
-    gls_real *copy; /* [d] rounded.w */
+    gls_real *copy; /* [d] rounded.w; nothing where products of what is stored have the only use of a block */
 } gls_network_point;
 
 struct gls_network {

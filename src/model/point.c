@@ -78,6 +78,17 @@ typedef struct job {
     const gls_real *w;
 } job;
 
+/* Whether an op reads the copy of this block: packing for products of what is stored rounds by itself. */
+static bool is_read(const gls_graph *g, int64_t block) {
+    for (int i = 1; i < g->nodes; i++) {
+        const gls_node *node = &g->node[i];
+        bool packed = node->stored && node->stored->pack;
+        for (int k = packed ? 1 : 0; k < node->op->blocks; k++)
+            if (node->block[k] == block) return true;
+    }
+    return false;
+}
+
 /* Whether a block is an operand of products, at all of its places. */
 static bool multiplies(const gls_graph *g, int64_t block) {
     for (int u = 0; u < g->uses; u++)
@@ -94,7 +105,7 @@ static gls_status round_task(void *user, int64_t task, int worker) {
     for (int64_t b = 0; b < gls_layout_count(layout); b++) {
         const gls_block *block = gls_layout_block(layout, b);
         int64_t from = block->offset > begin ? block->offset : begin, to = gls_least(block->offset + block->size, end);
-        if (from >= to) continue;
+        if (from >= to || !is_read(j->g, b)) continue;
         memcpy(j->point->copy + from, j->w + from, (size_t)(to - from) * sizeof *j->w);
         if (multiplies(j->g, b)) gls_storage_round(j->point->copy + from, to - from);
     }
@@ -108,7 +119,8 @@ static gls_status pack_task(void *user, int64_t task, int worker) {
     const gls_op_impl *full = packs(node, GLS_STORAGE_REAL), *rounded = packs(node, GLS_STORAGE_BF16);
     if (full) GLS_TRY(full->pack(j->g, node, j->w, j->point->full.packed[task]));
     if (!rounded || !j->point->copy) return GLS_OK;
-    return rounded->pack(j->g, node, j->point->copy, j->point->rounded.packed[task]);
+    const gls_real *from = rounded == node->stored ? j->w : j->point->copy;
+    return rounded->pack(j->g, node, from, j->point->rounded.packed[task]);
 }
 
 gls_status gls_network_point_set(gls_problem *p, void *prepared, const gls_real *w) {
