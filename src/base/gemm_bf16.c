@@ -19,21 +19,56 @@ bool gls_gemm_bf16_here(void) {
            __builtin_cpu_supports("avx512vl");
 }
 
-/* Pairs of rows of from [k, width], panel by panel: to [parts(width, panel), parts(k, 2), panel], filled up with zeros.
- */
-TARGET static inline void pair_rows(uint32_t *to, const uint16_t *from, int64_t ld, int64_t k, int64_t width,
-                                    int panel) {
+/* Rows [begin, begin + rows) of a term. */
+typedef struct stretch {
+    const gls_gemm_bf16_term *term;
+    int64_t begin, rows;
+} stretch;
+
+/* As many as are multiplied at once; pairs do not reach from one to the next. */
+typedef struct stack {
+    stretch stretch[DEPTH / 2];
+    int count;
+    int64_t pairs;
+} stack;
+
+/* Pairs of rows of from [k, width], panel by panel: to [parts(width, panel), pairs, panel], of which these begin at
+ * `at` of pairs; filled up with zeros. */
+TARGET static inline void pair_rows(uint32_t *to, int64_t pairs, int64_t at, const uint16_t *from, int64_t ld,
+                                    int64_t k, int64_t width, int panel) {
     static const uint16_t none[BLOCK_COLUMNS];
-    for (int64_t column = 0; column < width; column += panel) {
+    for (int64_t column = 0; column < width; column += panel, to += pairs * panel) {
         int64_t here = gls_least(width - column, panel);
-        for (int64_t i = 0; i < k; i += 2, to += panel) {
+        uint32_t *next = to + at * panel;
+        for (int64_t i = 0; i < k; i += 2, next += panel) {
             const uint16_t *even = from + i * ld + column, *odd = i + 1 < k ? even + ld : none;
             if (here == panel) {
-                for (int j = 0; j < panel; j++) to[j] = even[j] | (uint32_t)odd[j] << 16;
+                for (int j = 0; j < panel; j++) next[j] = even[j] | (uint32_t)odd[j] << 16;
                 continue;
             }
-            for (int64_t j = 0; j < panel; j++) to[j] = j < here ? even[j] | (uint32_t)odd[j] << 16 : 0;
+            for (int64_t j = 0; j < panel; j++) next[j] = j < here ? even[j] | (uint32_t)odd[j] << 16 : 0;
         }
+    }
+}
+
+/* Columns [column, column + width) of all stretches' left factors, or right ones. */
+TARGET static void copy_left(uint32_t *to, const stack *s, int64_t column, int64_t width) {
+    int64_t at = 0;
+    for (int k = 0; k < s->count; k++) {
+        const stretch *of = &s->stretch[k];
+        const uint16_t *from = of->term->a + of->begin * of->term->lda + column;
+        pair_rows(to, s->pairs, at, from, of->term->lda, of->rows, width, BLOCK_ROWS);
+        at += gls_parts(of->rows, 2);
+    }
+}
+
+TARGET static void copy_right(uint32_t *to, const stack *s, int64_t column, int64_t width) {
+    int64_t at = 0;
+    for (int k = 0; k < s->count; k++) {
+        const stretch *of = &s->stretch[k];
+        const uint16_t *from = of->term->b + of->begin * of->term->ldb + column;
+        pair_rows(to, s->pairs, at, from, of->term->ldb, of->rows, width, BLOCK_COLUMNS);
+        at += gls_parts(of->rows, 2);
     }
 }
 
@@ -60,29 +95,40 @@ TARGET static void add_block(const uint32_t *a, const uint32_t *b, int64_t pairs
     }
 }
 
-/* At most MOST rows and columns, DEPTH deep. */
-TARGET static void add_piece(int64_t m, int64_t n, int64_t k, const uint32_t *a, const uint32_t *b, float *c,
+/* At most MOST rows and columns. */
+TARGET static void add_piece(int64_t m, int64_t n, int64_t pairs, const uint32_t *a, const uint32_t *b, float *c,
                              int64_t ldc) {
-    int64_t pairs = gls_parts(k, 2);
     for (int64_t j = 0; j < n; j += BLOCK_COLUMNS)
         for (int64_t i = 0; i < m; i += BLOCK_ROWS)
             add_block(a + i * pairs, b + j * pairs, pairs, gls_least(m - i, BLOCK_ROWS),
                       gls_least(n - j, BLOCK_COLUMNS), c + i * ldc + j, ldc);
 }
 
-TARGET void gls_gemm_bf16_add(int64_t m, int64_t n, int64_t k, const uint16_t *a, int64_t lda, const uint16_t *b,
-                              int64_t ldb, float *c, int64_t ldc) {
+TARGET static void add_stack(int64_t m, int64_t n, const stack *s, float *c, int64_t ldc) {
     _Alignas(64) uint32_t left[MOST * DEPTH / 2], right[MOST * DEPTH / 2];
-    for (int64_t t = 0; t < k; t += DEPTH)
-        for (int64_t i = 0; i < m; i += MOST) {
-            int64_t depth = gls_least(k - t, DEPTH), rows = gls_least(m - i, MOST);
-            pair_rows(left, a + t * lda + i, lda, depth, rows, BLOCK_ROWS);
-            for (int64_t j = 0; j < n; j += MOST) {
-                int64_t columns = gls_least(n - j, MOST);
-                pair_rows(right, b + t * ldb + j, ldb, depth, columns, BLOCK_COLUMNS);
-                add_piece(rows, columns, depth, left, right, c + i * ldc + j, ldc);
-            }
+    for (int64_t i = 0; i < m; i += MOST) {
+        int64_t rows = gls_least(m - i, MOST);
+        copy_left(left, s, i, rows);
+        for (int64_t j = 0; j < n; j += MOST) {
+            int64_t columns = gls_least(n - j, MOST);
+            copy_right(right, s, j, columns);
+            add_piece(rows, columns, s->pairs, left, right, c + i * ldc + j, ldc);
         }
+    }
+}
+
+void gls_gemm_bf16_add(int64_t m, int64_t n, const gls_gemm_bf16_term *term, int64_t terms, gls_real *c, int64_t ldc) {
+    stack s = {.count = 0};
+    for (int64_t k = 0; k < terms; k++)
+        for (int64_t t = 0, rows; t < term[k].k; t += rows) {
+            rows = gls_least(term[k].k - t, DEPTH - 2 * s.pairs);
+            s.stretch[s.count++] = (stretch){&term[k], t, rows};
+            s.pairs += gls_parts(rows, 2);
+            if (2 * s.pairs < DEPTH) continue;
+            add_stack(m, n, &s, c, ldc);
+            s = (stack){.count = 0};
+        }
+    if (s.count > 0) add_stack(m, n, &s, c, ldc);
 }
 
 #else
@@ -91,7 +137,6 @@ bool gls_gemm_bf16_here(void) {
     return false;
 }
 
-void gls_gemm_bf16_add(int64_t m, int64_t n, int64_t k, const uint16_t *a, int64_t lda, const uint16_t *b, int64_t ldb,
-                       gls_real *c, int64_t ldc) {}
+void gls_gemm_bf16_add(int64_t m, int64_t n, const gls_gemm_bf16_term *term, int64_t terms, gls_real *c, int64_t ldc) {}
 
 #endif

@@ -371,6 +371,22 @@ int64_t gls_network_tiles(gls_problem *p) {
     return ((gls_network *)p->self)->tiles;
 }
 
+/* Use u of the tile's block in `count` evaluations, one after another or, where that is faster, together. */
+static gls_status ask_tile(const gls_network *net, int u, void *const *self, int64_t count, gls_product product,
+                           const double *const *weights, const gls_tile *tile, gls_real *block) {
+    gls_use_at at[GLS_USES_AT_ONCE];
+    for (int64_t e = 0; e < count; e++) {
+        gls_exec *x = gls_exec_present(self[e]);
+        at[e] = (gls_use_at){x, &x->graph->use[u], weights ? weights[e] : NULL};
+    }
+    const gls_use_kind *kind = net->graph->use[u].kind;
+    if (product == GLS_PRODUCT_GRADIENT && kind->gradient_tiles)
+        return kind->gradient_tiles(at, count, tile->begin, tile->end, block);
+    for (int64_t e = 0; e < count; e++)
+        GLS_TRY(ask_use(at[e].x, at[e].use, product, at[e].weights, tile->begin, tile->end, block));
+    return GLS_OK;
+}
+
 /* Evaluations follow each other in fixed order, so that the bits of a tile do not depend on threads. */
 gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gls_evaluate_args *const *args,
                                      int64_t count, gls_product product, const double *const *weights, int64_t number,
@@ -383,15 +399,15 @@ gls_status gls_network_gradient_tile(gls_problem *p, void *const *self, const gl
     gls_status status = GLS_OK;
     for (int u = 0; u < net->graph->uses && status == GLS_OK; u++) {
         if (net->graph->use[u].block != tile->block) continue;
-        for (int64_t e = 0; e < count && status == GLS_OK; e++) {
+        for (int64_t e = 0, here; e < count && status == GLS_OK; e += here) {
+            here = gls_least(count - e, GLS_USES_AT_ONCE);
             gls_exec *x = gls_exec_present(self[e]);
-            const gls_use *use = &x->graph->use[u];
             double start = x->seconds ? gls_exec_clock() : 0;
-            status = ask_use(x, use, product, weights ? weights[e] : NULL, tile->begin, tile->end, block);
+            status = ask_tile(net, u, self + e, here, product, weights ? weights + e : NULL, tile, block);
             if (x->seconds) {
                 double spent = gls_exec_clock() - start;
 #pragma omp atomic
-                x->seconds[use->node * GLS_EXEC_TIMES + 2] += spent;
+                x->seconds[net->graph->use[u].node * GLS_EXEC_TIMES + 2] += spent;
             }
         }
     }

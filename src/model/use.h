@@ -7,6 +7,14 @@
 
 struct gls_factors;
 
+/* A use in one of several evaluations; weights NULL: all 1. */
+typedef struct gls_use_at {
+    gls_exec *x;
+    const gls_use *use;
+    const double *weights;
+} gls_use_at;
+enum { GLS_USES_AT_ONCE = 64 }; /* at most */
+
 typedef struct gls_use_kind {
     const char *name;
     bool views_input; /* reads use->input */
@@ -17,6 +25,8 @@ typedef struct gls_use_kind {
      * tiled. No scratch: several tiles of one evaluation run at a time. */
     gls_status (*gradient_tile)(gls_exec *x, const gls_use *use, const double *weights, int64_t begin, int64_t end,
                                 gls_real *g);
+    /* The same for several evaluations together. NULL: it gains nothing by that. */
+    gls_status (*gradient_tiles)(const gls_use_at *at, int64_t count, int64_t begin, int64_t end, gls_real *g);
     /* out[group] += squared norm of the group's summed gradient. */
     gls_status (*norms)(gls_exec *x, const gls_use *use, const gls_partition *partition, double *out);
     /* out[group] += inner product of that sum with v [block] of the point. */

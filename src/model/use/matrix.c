@@ -66,21 +66,36 @@ static void add_copied(const gls_exec *x, const gls_factors *v, const double *we
     }
 }
 
-/* The same by the processor's products of what is stored. */
-static void add_stored(const gls_exec *x, const gls_factors *v, gls_use_matrix_part part, gls_real *to, int64_t step) {
-    int64_t total = x->rows * v->positions, run;
-    for (int64_t t = 0; t < total; t += run) {
-        run = gls_factors_run(v, t, total - t);
-        gls_gemm_bf16_add(part.end - part.begin, part.columns, run, gls_view_reader_stored_at(&v->left, t, part.begin),
-                          v->left.stride, gls_view_reader_stored_at(&v->right, t, part.column), v->right.stride, to,
-                          step);
-    }
-}
-
 /* Weights would have to be rounded once more to be factors of products in bf16. */
 static bool multiplies_stored(const gls_exec *x, const gls_factors *v, const double *weights) {
     return !weights && v->left.storage == GLS_STORAGE_BF16 && v->right.storage == GLS_STORAGE_BF16 &&
            x->graph->native && gls_gemm_bf16_here();
+}
+
+/* Products of what is stored, kept until there are enough for the processor: of a part, to be added to `to`. */
+enum { TERMS = 32 };
+typedef struct stored_terms {
+    gls_gemm_bf16_term term[TERMS];
+    int64_t count;
+    gls_use_matrix_part part;
+    gls_real *to;
+    int64_t step;
+} stored_terms;
+
+static void flush_stored(stored_terms *s) {
+    gls_gemm_bf16_add(s->part.end - s->part.begin, s->part.columns, s->term, s->count, s->to, s->step);
+    s->count = 0;
+}
+
+static void add_stored(stored_terms *s, const gls_exec *x, const gls_factors *v) {
+    int64_t total = x->rows * v->positions, run;
+    for (int64_t t = 0; t < total; t += run) {
+        run = gls_factors_run(v, t, total - t);
+        if (s->count == TERMS) flush_stored(s);
+        s->term[s->count++] =
+            (gls_gemm_bf16_term){run, gls_view_reader_stored_at(&v->left, t, s->part.begin), v->left.stride,
+                                 gls_view_reader_stored_at(&v->right, t, s->part.column), v->right.stride};
+    }
 }
 
 static bool needs_copy(const gls_exec *x, const gls_factors *v, const double *weights) {
@@ -90,25 +105,48 @@ static bool needs_copy(const gls_exec *x, const gls_factors *v, const double *we
 
 void gls_use_matrix_add(const gls_exec *x, const gls_factors *v, const double *weights, gls_use_matrix_part part,
                         gls_real *to, int64_t step) {
-    if (multiplies_stored(x, v, weights))
-        add_stored(x, v, part, to, step);
-    else if (needs_copy(x, v, weights))
+    if (multiplies_stored(x, v, weights)) {
+        stored_terms terms = {.part = part, .to = to, .step = step};
+        add_stored(&terms, x, v);
+        flush_stored(&terms);
+    } else if (needs_copy(x, v, weights)) {
         add_copied(x, v, weights, part, to, step);
-    else
+    } else {
         add_plain(x, v, part, to, step);
+    }
+}
+
+/* Reals, or copies of them, in parts that fit the stack. */
+static void add_reals(const gls_exec *x, const gls_factors *v, const double *weights, int64_t begin, int64_t end,
+                      gls_real *g) {
+    bool copies = needs_copy(x, v, weights), narrow = copies && v->right.storage != GLS_STORAGE_REAL;
+    int64_t height = copies ? TILE_ROWS : end - begin, most = narrow ? NARROW_COLUMNS : v->q;
+    for (int64_t first = begin; first < end; first += height)
+        for (int64_t column = 0; column < v->q; column += most) {
+            gls_use_matrix_part part = {first, gls_least(end, first + height), column, gls_least(v->q - column, most)};
+            gls_use_matrix_add(x, v, weights, part, g + first * v->q + column, v->q);
+        }
+}
+
+/* Evaluations of few rows each are one product, which reads and writes g once. */
+static gls_status tiles(const gls_use_at *at, int64_t count, int64_t begin, int64_t end, gls_real *g) {
+    int64_t q = gls_layout_block(at->x->graph->layout, at->use->block)->shape[1];
+    stored_terms terms = {.part = {begin, end, 0, q}, .to = g + begin * q, .step = q};
+    for (int64_t e = 0; e < count; e++) {
+        gls_factors v = factors(at[e].x, at[e].use);
+        if (multiplies_stored(at[e].x, &v, at[e].weights))
+            add_stored(&terms, at[e].x, &v);
+        else
+            add_reals(at[e].x, &v, at[e].weights, begin, end, g);
+    }
+    flush_stored(&terms);
+    return GLS_OK;
 }
 
 static gls_status tile(gls_exec *x, const gls_use *use, const double *weights, int64_t begin, int64_t end,
                        gls_real *g) {
-    gls_factors v = factors(x, use);
-    bool copies = needs_copy(x, &v, weights), narrow = copies && v.right.storage != GLS_STORAGE_REAL;
-    int64_t height = copies ? TILE_ROWS : end - begin, most = narrow ? NARROW_COLUMNS : v.q;
-    for (int64_t first = begin; first < end; first += height)
-        for (int64_t column = 0; column < v.q; column += most) {
-            gls_use_matrix_part part = {first, gls_least(end, first + height), column, gls_least(v.q - column, most)};
-            gls_use_matrix_add(x, &v, weights, part, g + first * v.q + column, v.q);
-        }
-    return GLS_OK;
+    const gls_use_at at = {x, use, weights};
+    return tiles(&at, 1, begin, end, g);
 }
 
 static gls_status gradient(gls_exec *x, const gls_use *use, const double *weights, gls_real *g) {
@@ -242,6 +280,7 @@ const gls_use_kind gls_use_matrix = {
     .product = true,
     .gradient = gradient,
     .gradient_tile = tile,
+    .gradient_tiles = tiles,
     .norms = norms,
     .inner = inner,
     .factors = factors,
