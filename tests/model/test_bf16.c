@@ -292,6 +292,83 @@ static void questions_are_about_the_rows_gradients(void **state) {
     }
 }
 
+/* ---- weight gradients of dense layers ---- */
+
+/* With dense layers and no convolutions; most have a layer whose gradient is made in tiles. */
+static const sample dense[] = {
+    {"mlp", "{hidden: [300, 120]}", 70, 20, 0, 0, 5},
+    {"mlp", "{hidden: [61, 600]}", 70, 33, 0, 0, 7},
+    {"layers",
+     "{layers: [{dense: {units: 260, name: a}}, tanh, {dense: {units: 130, tie: a.weight, transpose: true}}, tanh,"
+     " {dense: {units: 260, tie: a.weight, bias: false}}, tanh, {dense: {units: 3}}]}",
+     70, 130, 0, 0, 3},
+    {"transformer", "{dim: 96, heads: 2, depth: 1, tie: true}", 70, 350, 7, -1, 0},
+    {"transformer", "{dim: 96, heads: 2, depth: 1}", 70, 30, 7, -1, 3},
+    {"transformer_xl", "{dim: 96, heads: 2, depth: 1}", 70, 30, 6, -1, 0},
+    {"nplm", "{embedding: 96, window: 4, hidden: 96}", 70, 350, 6, -1, 0},
+};
+enum { DENSE = sizeof dense / sizeof *dense };
+
+static gls_status weigh_one(void *user, gls_slice *slice) {
+    (void)user;
+    for (int64_t r = 0; r < slice->rows->rows; r++) slice->weights[r] = 1;
+    return GLS_OK;
+}
+
+/* The gradient of a pass; weighted: every row by 1, which is multiplied in float. */
+static gls_real *pass_gradient(const sample *s, int64_t slice, int threads, bool weighted, int64_t *size) {
+    gls_context *ctx = check_context(threads, false);
+    check_data d = check_data_create(s->rows, s->c, s->h, s->w, s->classes, 0);
+    gls_problem *p = bf16_model(ctx, s->family, s->options, &d.info);
+    gls_real *w = check_weights(p), *g = calloc((size_t)gls_problem_size(p), sizeof *g);
+    gls_pass_options cut = {.size = sizeof cut, .slice = slice, .lanes = 1};
+    gls_pass *pass = NULL;
+    gls_pass_result result;
+    gls_batch_stream stream;
+    *size = gls_problem_size(p);
+    memset(g, 0xff, (size_t)*size * sizeof *g); /* the pass writes it all */
+    assert_int_equal(gls_pass_create(p, &cut, &pass), GLS_OK);
+    gls_batch_stream_init(&stream, &d.batch);
+    gls_pass_request request = {.w = w,
+                                .rows = &stream.stream,
+                                .want = GLS_WANT_GRADIENT,
+                                .mode = GLS_MODE_TRAIN,
+                                .g = g,
+                                .weighted = weighted,
+                                .slice = weighted ? weigh_one : NULL};
+    assert_int_equal(gls_pass_run(pass, &request, &result), GLS_OK);
+    gls_pass_destroy(pass);
+    free(w);
+    gls_problem_destroy(p);
+    check_data_destroy(&d);
+    gls_context_destroy(ctx);
+    return g;
+}
+
+/* Sums of products of the same factors, in slices of odd and even lengths, and of many that are added together: the
+ * processor's, and those in float. */
+static void weight_gradients_are_sums_of_what_is_stored(void **state) {
+    skip_where_there_are_none();
+    static const int64_t slices[] = {70, 17, 1};
+    for (int i = 0; i < DENSE; i++)
+        for (int k = 0; k < 3; k++) {
+            int64_t size;
+            gls_real *plain = pass_gradient(&dense[i], slices[k], 1, false, &size),
+                     *again = pass_gradient(&dense[i], slices[k], 2, false, &size),
+                     *third = pass_gradient(&dense[i], slices[k], 3, false, &size),
+                     *weighted = pass_gradient(&dense[i], slices[k], 1, true, &size);
+            double apart = check_distance(plain, weighted, size);
+            if (!(apart < 1e-6 && (apart > 0 || !native)))
+                fail_msg("%s %d, slices of %d: %g", dense[i].family, i, (int)slices[k], apart);
+            assert_memory_equal(plain, again, (size_t)size * sizeof *plain);
+            assert_memory_equal(plain, third, (size_t)size * sizeof *plain);
+            free(plain);
+            free(again);
+            free(third);
+            free(weighted);
+        }
+}
+
 /* ---- what stays in single precision ---- */
 
 /* Outputs without gradients, and Hessian products: to the bit those of the same network in float. */
@@ -480,6 +557,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(gradients_are_those_of_rounded_operands),
         BOTH(questions_are_about_the_rows_gradients),
+        BOTH(weight_gradients_are_sums_of_what_is_stored),
         BOTH(predictions_and_products_are_in_float),
         BOTH(bits_do_not_depend_on_threads),
         BOTH(memory_is_smaller),
