@@ -2,6 +2,9 @@
  * with full storage, and their answers against each other. */
 #include "check.h"
 
+#include "base/bf16.h"
+#include "base/gemm_bf16.h"
+#include "model/dnnl_panels.h"
 #include "model/network.h"
 #include "model/storage.h"
 
@@ -48,6 +51,32 @@ static void conversion(void **state) {
     gls_storage_narrow(stored, x, 1);
     gls_storage_widen(back, stored, 1);
     assert_true(isnan(back[0]));
+}
+
+static void panels(void **state) {
+    if (!gls_gemm_bf16_here()) skip();
+    static const int64_t shape[][2] = {{1, 1}, {5, 3}, {16, 16}, {33, 70}, {64, 20}, {130, 257}};
+    for (size_t k = 0; k < sizeof shape / sizeof *shape; k++)
+        for (int64_t panel = 16; panel <= 64; panel *= 2) {
+            int64_t out = shape[k][0], in = shape[k][1], outs = (out + panel - 1) / panel * panel,
+                    ins = (in + 15) / 16 * 16;
+            gls_real *w = malloc((size_t)(out * in) * sizeof *w);
+            uint16_t *packed = malloc((size_t)(outs * ins + 1) * sizeof *packed);
+            gls_random random = gls_random_create(4, "panels", 0, 0);
+            for (int64_t i = 0; i < out * in; i++) w[i] = (gls_real)gls_random_normal(&random);
+            w[0] = out > 1 ? -INFINITY : 1;
+            for (int64_t i = 0; i <= outs * ins; i++) packed[i] = 0x1234;
+            gls_dnnl_panels(packed, w, out, in, panel);
+            for (int64_t o = 0; o < outs; o++)
+                for (int64_t i = 0; i < ins; i++) {
+                    uint16_t expected = o < out && i < in ? gls_bf16_narrow((float)w[o * in + i]) : 0;
+                    int64_t block = o / panel * (ins / 16) + i / 16;
+                    assert_int_equal(packed[((block * 8 + i % 16 / 2) * panel + o % panel) * 2 + i % 2], expected);
+                }
+            assert_int_equal(packed[outs * ins], 0x1234);
+            free(w);
+            free(packed);
+        }
 }
 
 typedef struct sample {
@@ -200,8 +229,8 @@ static void memory_is_smaller(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conversion),  cmocka_unit_test(gradients_agree),   cmocka_unit_test(answers_agree),
-        cmocka_unit_test(rows_add_up), cmocka_unit_test(memory_is_smaller),
+        cmocka_unit_test(conversion),    cmocka_unit_test(panels),      cmocka_unit_test(gradients_agree),
+        cmocka_unit_test(answers_agree), cmocka_unit_test(rows_add_up), cmocka_unit_test(memory_is_smaller),
     };
     return cmocka_run_group_tests_name("storage", tests, NULL, NULL);
 }
