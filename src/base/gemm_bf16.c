@@ -12,7 +12,7 @@
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 
 /* A block of registers is [BLOCK_ROWS, BLOCK_COLUMNS]; copies are of DEPTH rows, half of the stack for each factor. */
-enum { BLOCK_ROWS = 8, VECTOR = 16, BLOCK_COLUMNS = 2 * VECTOR, DEPTH = 64, MOST = 256 };
+enum { BLOCK_ROWS = 8, VECTOR = 16, BLOCK_COLUMNS = 2 * VECTOR, DEPTH = 128, MOST = 128 };
 
 bool gls_gemm_bf16_here(void) {
     return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
