@@ -19,10 +19,12 @@ bool gls_gemm_bf16_here(void) {
            __builtin_cpu_supports("avx512vl");
 }
 
-/* Rows [begin, begin + rows) of a term. */
+typedef enum side { LEFT, RIGHT, SIDES } side;
+
+/* Rows of a term. */
 typedef struct stretch {
-    const gls_gemm_bf16_term *term;
-    int64_t begin, rows;
+    int64_t rows, ld[SIDES];
+    const uint16_t *from[SIDES];
 } stretch;
 
 /* As many as are multiplied at once; pairs do not reach from one to the next. */
@@ -51,24 +53,13 @@ TARGET static inline void pair_rows(uint32_t *to, int64_t pairs, int64_t at, con
     }
 }
 
-/* Columns [column, column + width) of all stretches' left factors, or right ones. */
-TARGET static void copy_left(uint32_t *to, const stack *s, int64_t column, int64_t width) {
+/* Columns [column, column + width) of all stretches' factors on that side. */
+TARGET static inline void copy(uint32_t *to, const stack *s, side of, int64_t column, int64_t width, int panel) {
     int64_t at = 0;
     for (int k = 0; k < s->count; k++) {
-        const stretch *of = &s->stretch[k];
-        const uint16_t *from = of->term->a + of->begin * of->term->lda + column;
-        pair_rows(to, s->pairs, at, from, of->term->lda, of->rows, width, BLOCK_ROWS);
-        at += gls_parts(of->rows, 2);
-    }
-}
-
-TARGET static void copy_right(uint32_t *to, const stack *s, int64_t column, int64_t width) {
-    int64_t at = 0;
-    for (int k = 0; k < s->count; k++) {
-        const stretch *of = &s->stretch[k];
-        const uint16_t *from = of->term->b + of->begin * of->term->ldb + column;
-        pair_rows(to, s->pairs, at, from, of->term->ldb, of->rows, width, BLOCK_COLUMNS);
-        at += gls_parts(of->rows, 2);
+        const stretch *here = &s->stretch[k];
+        pair_rows(to, s->pairs, at, here->from[of] + column, here->ld[of], here->rows, width, panel);
+        at += gls_parts(here->rows, 2);
     }
 }
 
@@ -108,10 +99,10 @@ TARGET static void add_stack(int64_t m, int64_t n, const stack *s, float *c, int
     _Alignas(64) uint32_t left[MOST * DEPTH / 2], right[MOST * DEPTH / 2];
     for (int64_t i = 0; i < m; i += MOST) {
         int64_t rows = gls_least(m - i, MOST);
-        copy_left(left, s, i, rows);
+        copy(left, s, LEFT, i, rows, BLOCK_ROWS);
         for (int64_t j = 0; j < n; j += MOST) {
             int64_t columns = gls_least(n - j, MOST);
-            copy_right(right, s, j, columns);
+            copy(right, s, RIGHT, j, columns, BLOCK_COLUMNS);
             add_piece(rows, columns, s->pairs, left, right, c + i * ldc + j, ldc);
         }
     }
@@ -122,7 +113,8 @@ void gls_gemm_bf16_add(int64_t m, int64_t n, const gls_gemm_bf16_term *term, int
     for (int64_t k = 0; k < terms; k++)
         for (int64_t t = 0, rows; t < term[k].k; t += rows) {
             rows = gls_least(term[k].k - t, DEPTH - 2 * s.pairs);
-            s.stretch[s.count++] = (stretch){&term[k], t, rows};
+            s.stretch[s.count++] =
+                (stretch){rows, {term[k].lda, term[k].ldb}, {term[k].a + t * term[k].lda, term[k].b + t * term[k].ldb}};
             s.pairs += gls_parts(rows, 2);
             if (2 * s.pairs < DEPTH) continue;
             add_stack(m, n, &s, c, ldc);
