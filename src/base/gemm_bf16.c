@@ -11,8 +11,9 @@
 #define UNROLL _Pragma("GCC unroll 8")
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 
-/* A block of registers is [BLOCK_ROWS, BLOCK_COLUMNS]; copies are of DEPTH rows, half of the stack for each factor. */
-enum { BLOCK_ROWS = 8, VECTOR = 16, BLOCK_COLUMNS = 2 * VECTOR, DEPTH = 128, MOST = 128 };
+/* A block of registers is [BLOCK_ROWS, BLOCK_COLUMNS]; copies are of DEPTH rows and MOST columns, half of the stack for
+ * each factor. A cache line has LINE numbers as they are stored. */
+enum { BLOCK_ROWS = 8, VECTOR = 16, BLOCK_COLUMNS = 2 * VECTOR, DEPTH = 128, MOST = 128, LINE = 32 };
 
 bool gls_gemm_bf16_here(void) {
     return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
@@ -21,9 +22,9 @@ bool gls_gemm_bf16_here(void) {
 
 typedef enum side { LEFT, RIGHT, SIDES } side;
 
-/* Rows of a term. */
+/* Rows of a term, which goes on to row `end` counted from the first of these. */
 typedef struct stretch {
-    int64_t rows, ld[SIDES];
+    int64_t rows, end, ld[SIDES];
     const uint16_t *from[SIDES];
 } stretch;
 
@@ -34,33 +35,35 @@ typedef struct stack {
     int64_t pairs;
 } stack;
 
-/* Pairs of rows of from [k, width], panel by panel: to [parts(width, panel), pairs, panel], of which these begin at
- * `at` of pairs; filled up with zeros. */
-TARGET static inline void pair_rows(uint32_t *to, int64_t pairs, int64_t at, const uint16_t *from, int64_t ld,
-                                    int64_t k, int64_t width, int panel) {
+/* Pairs of rows of from [k, panel], of which it has `columns`, the rest being zeros: to [parts(k, 2), panel]. What will
+ * be copied the next time, up to row `end`, is asked for: rows lie too far apart for the processor to see it coming. */
+TARGET static inline void pair_rows(uint32_t *to, const uint16_t *from, int64_t ld, int64_t k, int64_t end,
+                                    int64_t columns, int panel) {
     static const uint16_t none[BLOCK_COLUMNS];
-    for (int64_t column = 0; column < width; column += panel, to += pairs * panel) {
-        int64_t here = gls_least(width - column, panel);
-        uint32_t *next = to + at * panel;
-        for (int64_t i = 0; i < k; i += 2, next += panel) {
-            const uint16_t *even = from + i * ld + column, *odd = i + 1 < k ? even + ld : none;
-            if (here == panel) {
-                for (int j = 0; j < panel; j++) next[j] = even[j] | (uint32_t)odd[j] << 16;
-                continue;
-            }
-            for (int64_t j = 0; j < panel; j++) next[j] = j < here ? even[j] | (uint32_t)odd[j] << 16 : 0;
+    for (int64_t i = 0; i < k; i += 2, to += panel) {
+        const uint16_t *even = from + i * ld, *odd = i + 1 < k ? even + ld : none;
+        if (i + DEPTH + 1 < end) {
+            __builtin_prefetch(even + DEPTH * ld);
+            __builtin_prefetch(even + (DEPTH + 1) * ld);
         }
+        if (columns >= panel) {
+            for (int j = 0; j < panel; j++) to[j] = even[j] | (uint32_t)odd[j] << 16;
+            continue;
+        }
+        for (int64_t j = 0; j < panel; j++) to[j] = j < columns ? even[j] | (uint32_t)odd[j] << 16 : 0;
     }
 }
 
-/* Columns [column, column + width) of all stretches' factors on that side. */
+/* Columns [column, column + width) of all stretches' factors on that side, panel by panel: to [parts(width, panel),
+ * pairs, panel]. */
 TARGET static inline void copy(uint32_t *to, const stack *s, side of, int64_t column, int64_t width, int panel) {
-    int64_t at = 0;
-    for (int k = 0; k < s->count; k++) {
-        const stretch *here = &s->stretch[k];
-        pair_rows(to, s->pairs, at, here->from[of] + column, here->ld[of], here->rows, width, panel);
-        at += gls_parts(here->rows, 2);
-    }
+    for (int64_t begin = 0; begin < width; begin += panel)
+        for (int k = 0; k < s->count; k++) {
+            const stretch *here = &s->stretch[k];
+            int64_t end = begin % LINE ? 0 : here->end; /* a cache line is asked for once */
+            pair_rows(to, here->from[of] + column + begin, here->ld[of], here->rows, end, width - begin, panel);
+            to += gls_parts(here->rows, 2) * panel;
+        }
 }
 
 /* c [rows, columns] += sum over pairs of a panel of each, all of which are summed. */
@@ -113,8 +116,10 @@ void gls_gemm_bf16_add(int64_t m, int64_t n, const gls_gemm_bf16_term *term, int
     for (int64_t k = 0; k < terms; k++)
         for (int64_t t = 0, rows; t < term[k].k; t += rows) {
             rows = gls_least(term[k].k - t, DEPTH - 2 * s.pairs);
-            s.stretch[s.count++] =
-                (stretch){rows, {term[k].lda, term[k].ldb}, {term[k].a + t * term[k].lda, term[k].b + t * term[k].ldb}};
+            s.stretch[s.count++] = (stretch){rows,
+                                             term[k].k - t,
+                                             {term[k].lda, term[k].ldb},
+                                             {term[k].a + t * term[k].lda, term[k].b + t * term[k].ldb}};
             s.pairs += gls_parts(rows, 2);
             if (2 * s.pairs < DEPTH) continue;
             add_stack(m, n, &s, c, ldc);
