@@ -152,6 +152,10 @@ void gls_method_state_load(const gls_method *method, const gls_method_piece *pie
                            gls_real (*wide)[GLS_METHOD_RANGE]);
 void gls_method_state_store(const gls_method *method, const gls_method_piece *piece, int64_t at, const gls_range *r);
 
+/* The state of a range in bf16 as it lies. */
+struct gls_method_halves;
+void gls_method_state_halves(const gls_method *method, const gls_range *r, struct gls_method_halves *out);
+
 /* norm.c: over the coordinates that are trained. */
 /* |g|^2 as handed over, or read, with the bits of gls_sum_squares. Not finite if g is not, or if the sum overflows. */
 double gls_method_norm2(gls_method *method, const gls_answer *answer, const gls_method_blocks *blocks);

@@ -89,14 +89,25 @@ static void ask_ahead(const char *narrow, int64_t bytes) {
     for (int64_t k = 0; k < bytes; k += LINE) __builtin_prefetch(narrow + bytes + k);
 }
 
+/* The scales of a piece from coordinate `at` on. */
+static gls_real *scale_at(const gls_method *method, int vector, const gls_method_piece *piece, int64_t at) {
+    return method->scale[vector] + (piece->scales - method->first_scale) + at / GLS_METHOD_SCALED;
+}
+
 static void widen(const gls_method *method, int vector, const gls_method_piece *piece, int64_t at, int64_t n,
                   gls_real *out) {
     if (method->precision == GLS_STATE_BF16)
         gls_method_bf16_widen(out, (const uint16_t *)method->narrow[vector] + (piece->offset - method->first) + at, n);
     else
         gls_method_q8_widen(out, (const uint8_t *)method->narrow[vector] + (piece->offset - method->first) + at,
-                            method->scale[vector] + (piece->scales - method->first_scale) + at / GLS_METHOD_SCALED,
-                            code_of(method, vector), n);
+                            scale_at(method, vector, piece, at), code_of(method, vector), n);
+}
+
+void gls_method_state_halves(const gls_method *method, const gls_range *r, gls_method_halves *out) {
+    out->first = (uint32_t)r->offset;
+    memcpy(out->key, method->dither, sizeof out->key);
+    for (int i = 0; i < method->vectors; i++)
+        out->vector[i] = (uint16_t *)method->narrow[i] + (r->offset - method->first);
 }
 
 void gls_method_state_load(const gls_method *method, const gls_method_piece *piece, int64_t at, gls_range *r,
@@ -110,9 +121,17 @@ void gls_method_state_load(const gls_method *method, const gls_method_piece *pie
     }
 }
 
+/* Scales of all vectors before any codes, which wait for them. */
+static void find_scales(const gls_method *method, const gls_method_piece *piece, int64_t at, const gls_range *r) {
+    if (method->precision != GLS_STATE_Q8) return;
+    for (int i = 0; i < method->vectors; i++)
+        gls_method_q8_scale(scale_at(method, i, piece, at), r->state[i], code_of(method, i), r->size);
+}
+
 void gls_method_state_store(const gls_method *method, const gls_method_piece *piece, int64_t at, const gls_range *r) {
     if (method->precision == GLS_STATE_FLOAT) return;
     gls_method_bits bits;
+    find_scales(method, piece, at, r);
     for (int i = 0; i < method->vectors; i++) {
         if (i % 2)
             gls_method_bits_turn(&bits, r->size);
@@ -123,8 +142,7 @@ void gls_method_state_store(const gls_method *method, const gls_method_piece *pi
                                    r->size);
         else
             gls_method_q8_narrow((uint8_t *)method->narrow[i] + (r->offset - method->first),
-                                 method->scale[i] + (piece->scales - method->first_scale) + at / GLS_METHOD_SCALED,
-                                 r->state[i], code_of(method, i), &bits, r->size);
+                                 scale_at(method, i, piece, at), r->state[i], code_of(method, i), &bits, r->size);
     }
 }
 

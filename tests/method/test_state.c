@@ -25,6 +25,7 @@ static void round_trip(width kind, const gls_real *x, gls_real *back, int64_t n,
         gls_method_bf16_narrow(half, x, &bits, n);
         gls_method_bf16_widen(back, half, n);
     } else {
+        gls_method_q8_scale(scale, x, code[kind], n);
         gls_method_q8_narrow(byte, scale, x, code[kind], &bits, n);
         gls_method_q8_widen(back, byte, scale, code[kind], n);
     }
