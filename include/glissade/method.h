@@ -274,7 +274,7 @@ enum {
     GLS_METHOD_SQUARES = 16,     /* its state holds squares of g: a |g| whose square overflows gls_real is an error */
     GLS_METHOD_MOVES = 32,       /* main moves w itself, by range->target, in the loop that makes the step */
     GLS_METHOD_STATE_FIRST = 64, /* first does what is done to the state; main only reads it */
-    GLS_METHOD_HALVES = 128      /* main takes state in bf16 as it is, in range->halves */
+    GLS_METHOD_NARROW = 128      /* main takes narrow state as it is, in range->narrow */
 };
 
 /* project: {ball: r} around zero, or {box: [lo, hi]} for every coordinate. */
@@ -338,7 +338,7 @@ typedef struct gls_range {
     const gls_real *w;         /* before the step */
     const gls_real *g;         /* the gradient, clipped and coupled decay included */
     gls_real *state[GLS_METHOD_VECTORS];
-    const struct gls_method_halves *halves; /* the state in place of that, for rules that take it so; or NULL */
+    const struct gls_method_narrow *narrow; /* the state in place of that, where the rule takes it so; else NULL */
     double decay;                           /* weight_decay of these coordinates, with GLS_METHOD_OWN_DECAY */
     double g_norm2, w_norm2;                /* of the whole block, with GLS_METHOD_NEEDS_BLOCK_NORMS */
     const double *block_first;              /* sums of the first pass over the whole block */

@@ -188,3 +188,48 @@ void gls_method_q8_narrow(uint8_t *code, const gls_real *scale, const gls_real *
                           const gls_method_bits *bits, int64_t n) {
     (kind == GLS_METHOD_CODE_SIGNED ? narrow_signed : narrow_positive)(code, scale, x, codings[kind], bits->each, n);
 }
+
+/* ---- all vectors of a range ---- */
+
+static gls_method_code code_of(const gls_method_narrow *state, int vector) {
+    return state->not_negative >> vector & 1 ? GLS_METHOD_CODE_POSITIVE : GLS_METHOD_CODE_SIGNED;
+}
+
+/* Asks for the next range of a vector: one of the streams that a step waits for. */
+static void ask_ahead(const char *narrow, int64_t bytes) {
+    enum { LINE = 64 };
+    for (int64_t k = 0; k < bytes; k += LINE) __builtin_prefetch(narrow + bytes + k);
+}
+
+void gls_method_narrow_widen(const gls_method_narrow *state, gls_real (*wide)[GLS_METHOD_RANGE], int64_t at,
+                             int64_t n) {
+    for (int i = 0; i < state->vectors; i++)
+        if (state->precision == GLS_STATE_BF16) {
+            const uint16_t *half = (const uint16_t *)state->vector[i] + at;
+            ask_ahead((const char *)half, n * (int64_t)sizeof *half);
+            gls_method_bf16_widen(wide[i], half, n);
+        } else {
+            const uint8_t *code = (const uint8_t *)state->vector[i] + at;
+            ask_ahead((const char *)code, n);
+            gls_method_q8_widen(wide[i], code, state->scale[i] + at / GLS_METHOD_SCALED, code_of(state, i), n);
+        }
+}
+
+/* Scales of all vectors before any codes, which wait for them. */
+void gls_method_narrow_round(const gls_method_narrow *state, gls_real (*wide)[GLS_METHOD_RANGE], int64_t at,
+                             int64_t n) {
+    gls_method_bits bits;
+    for (int i = 0; i < state->vectors && state->precision == GLS_STATE_Q8; i++)
+        gls_method_q8_scale(state->scale[i] + at / GLS_METHOD_SCALED, wide[i], code_of(state, i), n);
+    for (int i = 0; i < state->vectors; i++) {
+        if (i % 2)
+            gls_method_bits_turn(&bits, n);
+        else
+            gls_method_bits_draw(&bits, state->key[i], state->first + (uint32_t)at, n);
+        if (state->precision == GLS_STATE_BF16)
+            gls_method_bf16_narrow((uint16_t *)state->vector[i] + at, wide[i], &bits, n);
+        else
+            gls_method_q8_narrow((uint8_t *)state->vector[i] + at, state->scale[i] + at / GLS_METHOD_SCALED, wide[i],
+                                 code_of(state, i), &bits, n);
+    }
+}

@@ -65,12 +65,12 @@ const gls_method_type gls_method_adagrad = {
     .member = {"adagrad", "s += g^2, w -= lr g / (sqrt(s) + eps)", "", adagrad_table, sizeof(adagrad_options)},
     .vectors = squares,
     .not_negative = 1,
-    .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_HALVES,
+    .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_NARROW,
     .main = adagrad_main};
 const gls_method_type gls_method_rmsprop = {.member = {"rmsprop",
                                                        "s = rho s + (1 - rho) g^2, w -= lr g / (sqrt(s) + eps)",
                                                        "[A] 3.1", rmsprop_table, sizeof(rmsprop_options)},
                                             .vectors = squares,
                                             .not_negative = 1,
-                                            .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_HALVES,
+                                            .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_NARROW,
                                             .main = rmsprop_main};

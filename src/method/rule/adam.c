@@ -85,20 +85,20 @@ const gls_method_type gls_method_adam = {.member = {"adam",
                                                     adam_table, sizeof(adam_options)},
                                          .vectors = moments,
                                          .not_negative = 2,
-                                         .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_HALVES,
+                                         .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_NARROW,
                                          .coefficients = coefficients,
                                          .main = adam_main};
 const gls_method_type gls_method_adamw = {
     .member = {"adamw", "adam with decoupled weight decay", "", adamw_table, sizeof(adam_options)},
     .vectors = moments,
     .not_negative = 2,
-    .needs = GLS_METHOD_DECOUPLED | GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_HALVES,
+    .needs = GLS_METHOD_DECOUPLED | GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_NARROW,
     .coefficients = coefficients,
     .main = adam_main};
 const gls_method_type gls_method_amsgrad = {
     .member = {"amsgrad", "adam whose denominator never shrinks", "[T] 2.2.2", adam_table, sizeof(adam_options)},
     .vectors = moments_top,
     .not_negative = 6,
-    .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_HALVES,
+    .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_NARROW,
     .coefficients = coefficients,
     .main = amsgrad_main};

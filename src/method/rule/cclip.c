@@ -185,7 +185,7 @@ const gls_method_type gls_method_cclip = {
                sizeof(cclip_options)},
     .self_size = sizeof(thresholds),
     .vectors = momentum,
-    .needs = GLS_METHOD_MOVES | GLS_METHOD_HALVES,
+    .needs = GLS_METHOD_MOVES | GLS_METHOD_NARROW,
     .create = create,
     .destroy = destroy,
     .coefficients = coefficients,

@@ -61,5 +61,5 @@ const gls_method_type gls_method_lars = {.member = {"lars", "momentum over gradi
                                                     "[N] 5.1", table, sizeof(lars_options)},
                                          .vectors = velocity,
                                          .needs = GLS_METHOD_NEEDS_BLOCK_NORMS | GLS_METHOD_OWN_DECAY |
-                                                  GLS_METHOD_MOVES | GLS_METHOD_HALVES,
+                                                  GLS_METHOD_MOVES | GLS_METHOD_NARROW,
                                          .main = lars_main};

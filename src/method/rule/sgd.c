@@ -62,10 +62,10 @@ const gls_method_type gls_method_sgd = {
 const gls_method_type gls_method_msgd = {
     .member = {"msgd", "momentum: v = beta v + g, w -= lr v", "[N] (2),(3)", momentum_table, sizeof(momentum_options)},
     .vectors = velocity,
-    .needs = GLS_METHOD_MOVES | GLS_METHOD_HALVES,
+    .needs = GLS_METHOD_MOVES | GLS_METHOD_NARROW,
     .main = msgd_main};
 const gls_method_type gls_method_nag = {.member = {"nag", "Nesterov's momentum: v = beta v + g, w -= lr (g + beta v)",
                                                    "[T] 2.1.2 (2.4)", momentum_table, sizeof(momentum_options)},
                                         .vectors = velocity,
-                                        .needs = GLS_METHOD_MOVES | GLS_METHOD_HALVES,
+                                        .needs = GLS_METHOD_MOVES | GLS_METHOD_NARROW,
                                         .main = nag_main};
