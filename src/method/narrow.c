@@ -135,8 +135,9 @@ static inline gls_real largest_of(const gls_real *restrict x, int n) {
         for (; i < GLS_METHOD_SCALED; i += GLS_LANES) GLS_LANE_LOOP
     for (int j = 0; j < GLS_LANES; j++) most[j] = most_of(most[j], magnitude_of(x[i + j]));
     for (; i < n; i++) most[0] = most_of(most[0], magnitude_of(x[i]));
-    for (int half = GLS_LANES / 2; half > 0; half /= 2)
-        for (int j = 0; j < half; j++) most[j] = most_of(most[j], most[j + half]);
+    for (int j = 0; j < 8; j++) most[j] = most_of(most[j], most[j + 8]);
+    for (int j = 0; j < 4; j++) most[j] = most_of(most[j], most[j + 4]);
+    most[0] = most_of(most_of(most[0], most[1]), most_of(most[2], most[3]));
     memcpy(&largest, &most[0], sizeof largest);
     return largest;
 }
