@@ -325,7 +325,8 @@ typedef struct gls_move_target {
     gls_real gain; /* of g: the rule sees gain g[k]; 1 but where clip_norm cuts */
     gls_real shrink, low, high;
     double moved2; /* |w_new - w_old|^2, to be added to */
-    bool coarse;   /* sums of moved2 may be made in gls_real: the range has at most GLS_METHOD_RANGE coordinates */
+    bool coarse;   /* sums of it may be made in gls_real over up to GLS_METHOD_RANGE coordinates, as many as a range
+                      has unless the rule takes narrow state */
 } gls_move_target;
 
 /* Consecutive coordinates of one block and one parameter group: what a rule works on. All pointers are at its first

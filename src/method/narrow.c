@@ -80,12 +80,12 @@ GLS_SIMD void gls_method_bf16_narrow(uint16_t *restrict narrow, const gls_real *
 /* What the kinds differ in. t runs from `least`, a power of two whose pattern is `base`, to 7.5: neither the scale nor
  * its inverse leaves the normal numbers then. */
 typedef struct coding {
-    uint32_t base, largest;
+    uint32_t base;
     float least, top;
 } coding;
 
-static const coding codings[] = {[GLS_METHOD_CODE_SIGNED] = {(127u - 13) << 23, 127, 0x1p-13f, 7.5f - 0x1p-13f},
-                                 [GLS_METHOD_CODE_POSITIVE] = {(127u - 29) << 23, 255, 0x1p-29f, 7.5f}};
+static const coding codings[] = {[GLS_METHOD_CODE_SIGNED] = {(127u - 13) << 23, 0x1p-13f, 7.5f - 0x1p-13f},
+                                 [GLS_METHOD_CODE_POSITIVE] = {(127u - 29) << 23, 0x1p-29f, 7.5f}};
 
 static inline int block_size(int64_t n, int64_t at) {
     return (int)gls_least(n - at, GLS_METHOD_SCALED);
@@ -131,9 +131,10 @@ static inline gls_real largest_of(const gls_real *restrict x, int n) {
     pattern most[GLS_LANES] = {0};
     gls_real largest;
     int i = 0;
-    if (n == GLS_METHOD_SCALED)
-        for (; i < GLS_METHOD_SCALED; i += GLS_LANES) GLS_LANE_LOOP
-    for (int j = 0; j < GLS_LANES; j++) most[j] = most_of(most[j], magnitude_of(x[i + j]));
+    for (; n == GLS_METHOD_SCALED && i < GLS_METHOD_SCALED; i += GLS_LANES) {
+        GLS_LANE_LOOP
+        for (int j = 0; j < GLS_LANES; j++) most[j] = most_of(most[j], magnitude_of(x[i + j]));
+    }
     for (; i < n; i++) most[0] = most_of(most[0], magnitude_of(x[i]));
     for (int j = 0; j < 8; j++) most[j] = most_of(most[j], most[j + 8]);
     for (int j = 0; j < 4; j++) most[j] = most_of(most[j], most[j + 4]);
