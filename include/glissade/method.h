@@ -271,9 +271,10 @@ enum {
     GLS_METHOD_NEEDS_BLOCK_NORMS = 2, /* range->g_norm2, range->w_norm2 */
     GLS_METHOD_OWN_DECAY = 4,         /* the rule itself applies range->decay; else weight_decay is added to g */
     GLS_METHOD_DECOUPLED = 8,         /* weight_decay is the decoupled one */
-    GLS_METHOD_SQUARES = 16,    /* its state holds squares of g: a |g| whose square overflows gls_real is an error */
-    GLS_METHOD_MOVES = 32,      /* main moves w itself, by range->target, in the loop that makes the step */
-    GLS_METHOD_STATE_FIRST = 64 /* first does what is done to the state; main only reads it */
+    GLS_METHOD_SQUARES = 16,     /* its state holds squares of g: a |g| whose square overflows gls_real is an error */
+    GLS_METHOD_MOVES = 32,       /* main moves w itself, by range->target, in the loop that makes the step */
+    GLS_METHOD_STATE_FIRST = 64, /* first does what is done to the state; main only reads it */
+    GLS_METHOD_NARROW = 128      /* main takes narrow state as it is, in range->narrow */
 };
 
 /* project: {ball: r} around zero, or {box: [lo, hi]} for every coordinate. */
@@ -324,6 +325,8 @@ typedef struct gls_move_target {
     gls_real gain; /* of g: the rule sees gain g[k]; 1 but where clip_norm cuts */
     gls_real shrink, low, high;
     double moved2; /* |w_new - w_old|^2, to be added to */
+    bool coarse;   /* sums of it may be made in gls_real over up to GLS_METHOD_RANGE coordinates, as many as a range
+                      has unless the rule takes narrow state */
 } gls_move_target;
 
 /* Consecutive coordinates of one block and one parameter group: what a rule works on. All pointers are at its first
@@ -336,10 +339,11 @@ typedef struct gls_range {
     const gls_real *w;         /* before the step */
     const gls_real *g;         /* the gradient, clipped and coupled decay included */
     gls_real *state[GLS_METHOD_VECTORS];
-    double decay;              /* weight_decay of these coordinates, with GLS_METHOD_OWN_DECAY */
-    double g_norm2, w_norm2;   /* of the whole block, with GLS_METHOD_NEEDS_BLOCK_NORMS */
-    const double *block_first; /* sums of the first pass over the whole block */
-    double *sums;              /* to be added to */
+    const struct gls_method_narrow *narrow; /* the state in place of that, where the rule takes it so; else NULL */
+    double decay;                           /* weight_decay of these coordinates, with GLS_METHOD_OWN_DECAY */
+    double g_norm2, w_norm2;                /* of the whole block, with GLS_METHOD_NEEDS_BLOCK_NORMS */
+    const double *block_first;              /* sums of the first pass over the whole block */
+    double *sums;                           /* to be added to */
     gls_real *step; /* room for a step: where the move goes along at first, with rate 1. In the first pass: scratch */
     gls_move *move; /* a rule may point it at a vector that it has anyway */
     gls_move_target *target; /* in main, with GLS_METHOD_MOVES; step and move are not looked at then, and a range may be

@@ -30,6 +30,10 @@ enum { GLS_LANES = 16 };
 /* In front of the inner loop over those: gcc 14 unrolls it first otherwise, and then keeps the sums in scalars. */
 #define GLS_LANE_LOOP _Pragma("omp simd")
 
+/* In front of a short body that a kernel's loop has inside, compiled for the kernel's instruction set: by itself a
+ * compiler gives up on inlining it after a few. */
+#define GLS_ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /* The one order in which partial sums are added. */
 static inline double gls_combine_lanes(const double part[GLS_LANES]) {
     double s[GLS_LANES];

@@ -146,11 +146,10 @@ void gls_method_state_destroy(gls_method *method);
 gls_status gls_method_state_arrays(gls_method *method, const char *prefix, gls_arrays *arrays);
 /* Before the passes of a step: what it rounds by. */
 void gls_method_state_begin(gls_method *method, int64_t step);
-/* The state of a range, its first coordinate at `at` in the piece: where it lies, or widened into `wide`, which holds
- * GLS_METHOD_VECTORS ranges; and rounded back. */
-void gls_method_state_load(const gls_method *method, const gls_method_piece *piece, int64_t at, gls_range *r,
-                           gls_real (*wide)[GLS_METHOD_RANGE]);
-void gls_method_state_store(const gls_method *method, const gls_method_piece *piece, int64_t at, const gls_range *r);
+/* Where the narrow state of a piece lies, from coordinate `at` of it on, which is a multiple of GLS_METHOD_RANGE. */
+struct gls_method_narrow;
+void gls_method_state_narrow(const gls_method *method, const gls_method_piece *piece, int64_t at,
+                             struct gls_method_narrow *out);
 
 /* norm.c: over the coordinates that are trained. */
 /* |g|^2 as handed over, or read, with the bits of gls_sum_squares. Not finite if g is not, or if the sum overflows. */

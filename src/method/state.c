@@ -1,5 +1,5 @@
-/* The state vectors of rules that step by passes: as gls_real, or narrower, and then widened range by range for the
- * rule and rounded again behind it. Ranges lie at multiples of GLS_METHOD_RANGE in their piece, so that no scale and no
+/* The state vectors of rules that step by passes: as gls_real, or narrower, and then widened and rounded again range by
+ * range, or by the rule's own loop. Ranges lie at multiples of GLS_METHOD_RANGE in their piece, so that no scale and no
  * pair of random bits is shared by two of them. */
 #include "method/method.h"
 #include "base/arith.h"
@@ -8,10 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-static gls_method_code code_of(const gls_method *method, int vector) {
-    return method->type->not_negative >> vector & 1 ? GLS_METHOD_CODE_POSITIVE : GLS_METHOD_CODE_SIGNED;
-}
 
 static int64_t bytes_each(const gls_method *method) {
     return method->precision == GLS_STATE_FLOAT  ? (int64_t)sizeof(gls_real)
@@ -83,48 +79,18 @@ void gls_method_state_begin(gls_method *method, int64_t step) {
     }
 }
 
-/* Asks for the next range of a vector: one of the streams that a step waits for. */
-static void ask_ahead(const char *narrow, int64_t bytes) {
-    enum { LINE = 64 };
-    for (int64_t k = 0; k < bytes; k += LINE) __builtin_prefetch(narrow + bytes + k);
-}
-
-static void widen(const gls_method *method, int vector, const gls_method_piece *piece, int64_t at, int64_t n,
-                  gls_real *out) {
-    if (method->precision == GLS_STATE_BF16)
-        gls_method_bf16_widen(out, (const uint16_t *)method->narrow[vector] + (piece->offset - method->first) + at, n);
-    else
-        gls_method_q8_widen(out, (const uint8_t *)method->narrow[vector] + (piece->offset - method->first) + at,
-                            method->scale[vector] + (piece->scales - method->first_scale) + at / GLS_METHOD_SCALED,
-                            code_of(method, vector), n);
-}
-
-void gls_method_state_load(const gls_method *method, const gls_method_piece *piece, int64_t at, gls_range *r,
-                           gls_real (*wide)[GLS_METHOD_RANGE]) {
+void gls_method_state_narrow(const gls_method *method, const gls_method_piece *piece, int64_t at,
+                             gls_method_narrow *out) {
+    int64_t begin = piece->offset - method->first + at;
+    out->vectors = method->vectors;
+    out->precision = method->precision;
+    out->not_negative = method->type->not_negative;
+    out->first = (uint32_t)(piece->offset + at);
+    memcpy(out->key, method->dither, sizeof out->key);
     for (int i = 0; i < method->vectors; i++) {
-        r->state[i] = method->precision == GLS_STATE_FLOAT ? method->state[i] + (r->offset - method->first) : wide[i];
-        if (method->precision == GLS_STATE_FLOAT) continue;
-        int64_t each = bytes_each(method);
-        ask_ahead((const char *)method->narrow[i] + (r->offset - method->first) * each, r->size * each);
-        widen(method, i, piece, at, r->size, wide[i]);
-    }
-}
-
-void gls_method_state_store(const gls_method *method, const gls_method_piece *piece, int64_t at, const gls_range *r) {
-    if (method->precision == GLS_STATE_FLOAT) return;
-    gls_method_bits bits;
-    for (int i = 0; i < method->vectors; i++) {
-        if (i % 2)
-            gls_method_bits_turn(&bits, r->size);
-        else
-            gls_method_bits_draw(&bits, method->dither[i], (uint32_t)r->offset, r->size);
-        if (method->precision == GLS_STATE_BF16)
-            gls_method_bf16_narrow((uint16_t *)method->narrow[i] + (r->offset - method->first), r->state[i], &bits,
-                                   r->size);
-        else
-            gls_method_q8_narrow((uint8_t *)method->narrow[i] + (r->offset - method->first),
-                                 method->scale[i] + (piece->scales - method->first_scale) + at / GLS_METHOD_SCALED,
-                                 r->state[i], code_of(method, i), &bits, r->size);
+        out->vector[i] = (char *)method->narrow[i] + begin * bytes_each(method);
+        if (method->precision == GLS_STATE_Q8)
+            out->scale[i] = method->scale[i] + (piece->scales - method->first_scale) + at / GLS_METHOD_SCALED;
     }
 }
 
@@ -137,14 +103,16 @@ void gls_method_state_read(const gls_method_setup *setup, int vector, int64_t of
         memcpy(out, method->state[vector] + offset, (size_t)n * sizeof *out);
         return;
     }
-    gls_real wide[GLS_METHOD_SCALED];
+    gls_real wide[GLS_METHOD_VECTORS][GLS_METHOD_RANGE];
     for (int64_t i = gls_method_piece_at(method, offset), done = 0; done < n; i++) {
         const gls_method_piece *piece = &method->piece[i];
         for (int64_t at = offset + done - piece->offset; at < piece->size && done < n;) {
-            int64_t skip = at % GLS_METHOD_SCALED, size = gls_least(piece->size - (at - skip), GLS_METHOD_SCALED);
+            int64_t skip = at % GLS_METHOD_RANGE, size = gls_least(piece->size - (at - skip), GLS_METHOD_RANGE);
             int64_t taken = gls_least(size - skip, n - done);
-            widen(method, vector, piece, at - skip, size, wide);
-            memcpy(out + done, wide + skip, (size_t)taken * sizeof *out);
+            gls_method_narrow narrow;
+            gls_method_state_narrow(method, piece, at - skip, &narrow);
+            gls_method_narrow_widen(&narrow, wide, 0, size);
+            memcpy(out + done, wide[vector] + skip, (size_t)taken * sizeof *out);
             done += taken;
             at += taken;
         }

@@ -4,6 +4,7 @@
 #include "method/method.h"
 #include "base/arith.h"
 #include "base/flush.h"
+#include "method/narrow.h"
 #include "method/rule/move.h"
 
 #include <float.h>
@@ -64,7 +65,8 @@ static gls_move_target target_of(const pass *p, const gls_method_piece *piece, c
     if ((p->update->needs & GLS_METHOD_DECOUPLED) && !method->no_decay[piece->block]) shrink += options->weight_decay;
     return (gls_move_target){.shrink = (gls_real)(options->lr * shrink),
                              .low = (gls_real)method->projection.low,
-                             .high = (gls_real)method->projection.high};
+                             .high = (gls_real)method->projection.high,
+                             .coarse = method->precision != GLS_STATE_FLOAT && !(method->projection.ball > 0)};
 }
 
 /* The rule's step, and w moved by it. A ball asks for sums over the moved w. */
@@ -93,11 +95,16 @@ static double coupled_decay(const pass *p, const gls_method_piece *piece, const 
     return own || p->method->no_decay[piece->block] ? 0 : options->weight_decay;
 }
 
+/* Whether the rule widens and rounds its state itself. */
+static bool takes_narrow(const pass *p) {
+    return p->kind == PASS_MAIN && p->method->precision != GLS_STATE_FLOAT && (p->update->needs & GLS_METHOD_NARROW);
+}
+
 /* Whether a range must fit into the buffers. A rule's first pass is cut alike for all, so that its sums are. */
 static bool needs_room(const pass *p, const gls_method_piece *piece, const gls_method_common *options) {
     if (p->kind == PASS_SCALE) return false;
-    if (p->kind == PASS_FIRST || p->method->precision != GLS_STATE_FLOAT || coupled_decay(p, piece, options) != 0)
-        return true;
+    bool widened = p->method->precision != GLS_STATE_FLOAT && !takes_narrow(p);
+    if (p->kind == PASS_FIRST || widened || coupled_decay(p, piece, options) != 0) return true;
     if (p->kind == PASS_NORMS) return p->gain != 1;
     return !(p->update->needs & GLS_METHOD_MOVES) || p->method->projection.ball > 0;
 }
@@ -144,6 +151,7 @@ static void run_range(const pass *p, const gls_method_piece *piece, gls_range *r
 static void run_piece(const pass *p, int64_t number) {
     room buffers;
     gls_move along;
+    gls_method_narrow narrow;
     gls_move_target target = {0};
     gls_method *method = p->method;
     const gls_method_piece *piece = &method->piece[number];
@@ -164,7 +172,10 @@ static void run_piece(const pass *p, int64_t number) {
                    .step = buffers.step,
                    .move = &along,
                    .target = &target};
-    bool calls_rule = p->kind == PASS_FIRST || p->kind == PASS_MAIN;
+    bool calls_rule = p->kind == PASS_FIRST || p->kind == PASS_MAIN,
+         keeps_narrow = method->precision != GLS_STATE_FLOAT;
+    bool widens = calls_rule && keeps_narrow && !takes_narrow(p);
+    if (takes_narrow(p)) r.narrow = &narrow;
     int64_t reach = needs_room(p, piece, options) ? GLS_METHOD_RANGE : GLS_CHUNK;
     for (int64_t at = 0; at < piece->size; at += reach) {
         r.offset = piece->offset + at;
@@ -172,9 +183,12 @@ static void run_piece(const pass *p, int64_t number) {
         r.w = buffers.w = p->blocks->w[piece->block] + piece->begin + at;
         r.g = p->blocks->g[piece->block] + piece->begin + at;
         buffers.at = p->blocks->at[piece->block] + piece->begin + at;
-        if (calls_rule) gls_method_state_load(method, piece, at, &r, buffers.state);
+        for (int i = 0; i < method->vectors; i++)
+            r.state[i] = keeps_narrow ? buffers.state[i] : method->state[i] + (r.offset - method->first);
+        if (calls_rule && keeps_narrow) gls_method_state_narrow(method, piece, at, &narrow);
+        if (widens) gls_method_narrow_widen(&narrow, buffers.state, 0, r.size);
         run_range(p, piece, &r, &buffers, sums);
-        if (calls_rule && moves_state(p)) gls_method_state_store(method, piece, at, &r);
+        if (widens && moves_state(p)) gls_method_narrow_round(&narrow, buffers.state, 0, r.size);
     }
 }
 

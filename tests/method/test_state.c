@@ -25,6 +25,7 @@ static void round_trip(width kind, const gls_real *x, gls_real *back, int64_t n,
         gls_method_bf16_narrow(half, x, &bits, n);
         gls_method_bf16_widen(back, half, n);
     } else {
+        gls_method_q8_scale(scale, x, code[kind], n);
         gls_method_q8_narrow(byte, scale, x, code[kind], &bits, n);
         gls_method_q8_widen(back, byte, scale, code[kind], n);
     }
@@ -247,6 +248,124 @@ static void small_squares_do_not_blow_up(void **state) {
     gls_context_destroy(ctx);
 }
 
+/* What adam keeps of d coordinates, narrow and as gls_real. */
+typedef struct moments {
+    uint16_t half[2][20000];
+    uint8_t code[2][20000];
+    gls_real scale[2][20000 / GLS_METHOD_SCALED + 1], wide[2][20000];
+} moments;
+
+/* Numbers [at, at + n), at most a range of them, of both moments: as a reader of narrow.h has them. */
+static void widen_moments(width kind, moments *kept, int at, int n) {
+    for (int i = 0; i < 2; i++)
+        if (kind == BF16)
+            gls_method_bf16_widen(kept->wide[i] + at, kept->half[i] + at, n);
+        else
+            gls_method_q8_widen(kept->wide[i] + at, kept->code[i] + at, kept->scale[i] + at / GLS_METHOD_SCALED,
+                                (gls_method_code)i, n);
+}
+
+static void round_moments(width kind, moments *kept, const gls_method_bits bits[2], int at, int n) {
+    for (int i = 0; i < 2; i++) {
+        gls_real *scale = kept->scale[i] + at / GLS_METHOD_SCALED;
+        if (kind == BF16) {
+            gls_method_bf16_narrow(kept->half[i] + at, kept->wide[i] + at, &bits[i], n);
+        } else {
+            gls_method_q8_scale(scale, kept->wide[i] + at, (gls_method_code)i, n);
+            gls_method_q8_narrow(kept->code[i] + at, scale, kept->wide[i] + at, (gls_method_code)i, &bits[i], n);
+        }
+    }
+}
+
+/* Step k of adam with its defaults and lr 0.01, seed 3, in straight lines. */
+static void adam_in_ranges(width kind, moments *kept, int64_t k, int d, gls_real *w, const gls_real *g) {
+    gls_real rate = (gls_real)(0.01 / (1 - pow(0.9, (double)k))),
+             root = (gls_real)(1 / sqrt(1 - pow(0.999, (double)k)));
+    gls_random random = gls_random_create(3, "state rounding", (uint64_t)k, 0);
+    uint32_t key[4];
+    gls_random_block(&random, 0, key);
+    for (int at = 0; at < d; at += GLS_METHOD_RANGE) {
+        gls_method_bits bits[2];
+        int n = d - at < GLS_METHOD_RANGE ? d - at : GLS_METHOD_RANGE;
+        widen_moments(kind, kept, at, n);
+        for (int i = at; i < at + n; i++) {
+            gls_real m = (gls_real)0.9 * kept->wide[0][i] + (gls_real)(1 - 0.9) * g[i];
+            gls_real s = (gls_real)0.999 * kept->wide[1][i] + (gls_real)(1 - 0.999) * (g[i] * g[i]);
+            gls_real step =
+                m / ((gls_real)(sizeof s == 4 ? (double)sqrtf((float)s) : sqrt((double)s)) * root + (gls_real)1e-8);
+            kept->wide[0][i] = m;
+            kept->wide[1][i] = s;
+            w[i] = w[i] - rate * step - 0 * w[i];
+        }
+        gls_method_bits_draw(&bits[0], key, (uint32_t)at, n);
+        bits[1] = bits[0];
+        gls_method_bits_turn(&bits[1], n);
+        round_moments(kind, kept, bits, at, n);
+    }
+}
+
+/* A rule's own loop over narrow state, in blocks, whole pieces and what is left of them, has the bits of single ones.
+ */
+static void loops_have_the_bits_of_ranges(void **state) {
+    static const int sizes[] = {1, 31, 32, 1000, 20000};
+    gls_context *ctx = test_context(2);
+    moments *kept = malloc(sizeof *kept);
+    gls_real *w = malloc(2 * 20000 * sizeof *w), *g = malloc(20000 * sizeof *g), *other = w + 20000;
+    for (int kind = BF16; kind < Q8_POSITIVE; kind++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            int d = sizes[s];
+            gls_layout *layout = one_block(ctx, d);
+            gls_method *method =
+                make_method(ctx, layout,
+                            kind == BF16 ? "{name: adam, lr: 0.01, state: bf16}" : "{name: adam, lr: 0.01, state: q8}");
+            memset(kept, 0, sizeof *kept);
+            draw_weights(d, w);
+            memcpy(other, w, (size_t)d * sizeof *w);
+            for (int64_t k = 1; k < 6; k++) {
+                draw_gradient(HEAVY, k, d, g);
+                assert_int_equal(gls_method_step(method, w, g, NULL), GLS_OK);
+                adam_in_ranges((width)kind, kept, k, d, other, g);
+                assert_memory_equal(w, other, (size_t)d * sizeof *w);
+            }
+            gls_method_destroy(method);
+            gls_layout_destroy(layout);
+        }
+    free(w);
+    free(g);
+    free(kept);
+    gls_context_destroy(ctx);
+}
+
+/* Sums in gls_real are good enough for the length of a step, and not made where its squares would not fit. */
+static void lengths_of_steps_are_right(void **state) {
+    enum { N = 700 };
+    static const char *const rates[] = {"1e-25", "0.01", "1e18"};
+    gls_context *ctx = test_context(1);
+    gls_layout *layout = one_block(ctx, N);
+    const gls_method_type *type;
+    for (int64_t i = 0; (type = gls_method_at(ctx, i)); i++)
+        for (int j = 1; j < 3 && has_option(type, "state"); j++)
+            for (int r = 0; r < 3; r++) {
+                char text[200];
+                gls_real w[N], g[N];
+                snprintf(text, sizeof text, "{name: %s, lr: %s%s}", type->member.name, rates[r], state_way(type, j));
+                gls_method *method = make_method(ctx, layout, text);
+                for (int64_t t = 2; t < 5; t++) {
+                    gls_step_report report;
+                    double sum = 0;
+                    draw_gradient(NORMAL, t, N, g);
+                    memset(w, 0, sizeof w);
+                    assert_int_equal(gls_method_step(method, w, g, &report), GLS_OK);
+                    for (int k = 0; k < N; k++) sum += (double)w[k] * (double)w[k];
+                    if (!(sum > 0) || !(fabs(report.update_norm / sqrt(sum) - 1) < 2e-6))
+                        fail_msg("%s, step %d: %g of %g", text, (int)t, report.update_norm, sqrt(sum));
+                }
+                gls_method_destroy(method);
+            }
+    gls_layout_destroy(layout);
+    gls_context_destroy(ctx);
+}
+
 static void state_takes_less(void **state) {
     gls_context *ctx = test_context(1);
     gls_layout *layout = three_blocks(ctx, 100000);
@@ -367,6 +486,8 @@ int main(void) {
                                        cmocka_unit_test(limits_of_the_numbers),
                                        cmocka_unit_test(trajectories_stay_near),
                                        cmocka_unit_test(small_squares_do_not_blow_up),
+                                       cmocka_unit_test(loops_have_the_bits_of_ranges),
+                                       cmocka_unit_test(lengths_of_steps_are_right),
                                        cmocka_unit_test(state_takes_less),
                                        cmocka_unit_test(figures_see_the_state),
                                        cmocka_unit_test(goes_on_from_a_file)};

@@ -40,6 +40,7 @@ static void coefficients(const gls_update *update, const void *options, double *
 
 typedef struct weights {
     gls_real keep1, take1, keep2, take2, correction, eps;
+    gls_real start; /* what is kept of t's value before the first step, in that step; then 0 */
 } weights;
 
 /* How far w moved, and how many coordinates were clipped, or had gradients below eps. */
@@ -66,8 +67,12 @@ static inline gls_real clip_one(gls_real m, gls_real tau, gls_real g, const weig
     return clip_factor(m, tau, c) * m;
 }
 
-static inline gls_real mean_at(gls_real *m, gls_real x, gls_real keep, gls_real take, int64_t k) {
-    return m[k] = keep * m[k] + take * x;
+static inline gls_real mean_at(gls_real *m, gls_real x, const weights *c, int64_t k) {
+    return m[k] = c->keep1 * m[k] + c->take1 * x;
+}
+
+static inline gls_real moment_at(gls_real *t, gls_real x, const weights *c, int64_t k) {
+    return t[k] = c->keep2 * t[k] + c->start + c->take2 * x;
 }
 
 static inline gls_real square(gls_real x) {
@@ -79,42 +84,40 @@ static counts counted(double moved2, const lane_counts *lane) {
 }
 
 /* alpha = 1 */
-GLS_SIMD static counts linear_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict t,
-                                     const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
+GLS_SIMD static counts linear_kernel(gls_real *restrict w, const gls_real *restrict g, weights c, gls_move_target to,
+                                     const gls_range *r) {
     lane_counts lane = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, t, g),
-                  clip_one(mean_at(m, to.gain * g[k], c.keep1, c.take1, k),
-                           mean_at(t, gls_abs(to.gain * g[k]), c.keep2, c.take2, k) * c.correction, to.gain * g[k], &c,
-                           &lane, j));
+    GLS_MOVE_STATE(total, w, &to, r, 2, GLS_MOVE_AHEAD(i, w, v[0], v[1], g),
+                   clip_one(mean_at(v[0], to.gain * g[k], &c, at),
+                            moment_at(v[1], gls_abs(to.gain * g[k]), &c, at) * c.correction, to.gain * g[k], &c, &lane,
+                            j));
     return counted(total, &lane);
 }
 
 /* alpha = 2 */
-GLS_SIMD static counts square_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict t,
-                                     const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
+GLS_SIMD static counts square_kernel(gls_real *restrict w, const gls_real *restrict g, weights c, gls_move_target to,
+                                     const gls_range *r) {
     lane_counts lane = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, t, g),
-                  clip_one(mean_at(m, to.gain * g[k], c.keep1, c.take1, k),
-                           gls_sqrt(mean_at(t, square(to.gain * g[k]), c.keep2, c.take2, k) * c.correction),
-                           to.gain * g[k], &c, &lane, j));
+    GLS_MOVE_STATE(total, w, &to, r, 2, GLS_MOVE_AHEAD(i, w, v[0], v[1], g),
+                   clip_one(mean_at(v[0], to.gain * g[k], &c, at),
+                            gls_sqrt(moment_at(v[1], square(to.gain * g[k]), &c, at) * c.correction), to.gain * g[k],
+                            &c, &lane, j));
     return counted(total, &lane);
 }
 
 /* Any alpha: two powers a coordinate, so it computes rather than waits for memory. */
-static counts power_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict t, const gls_real *restrict g,
-                           weights c, double alpha, gls_move_target to, int64_t n) {
+static counts power_kernel(gls_real *restrict w, const gls_real *restrict g, weights c, double alpha,
+                           gls_move_target to, const gls_range *r) {
     lane_counts lane = {0};
     gls_real power = (gls_real)alpha, root = (gls_real)(1 / alpha);
-    double total = 0;
-    for (int64_t k = 0; k < n; k++) {
-        gls_real here = to.gain * g[k], x = mean_at(m, here, c.keep1, c.take1, k);
-        gls_real y = mean_at(t, gls_pow(gls_abs(here), power), c.keep2, c.take2, k);
-        gls_real before = w[k];
-        w[k] = gls_move_to(before, clip_one(x, gls_pow(y * c.correction, root), here, &c, &lane, 0), &to);
-        total += (double)(w[k] - before) * (double)(w[k] - before);
-    }
+    double total;
+    GLS_MOVE_STATE(
+        total, w, &to, r, 2, GLS_MOVE_AHEAD(i, w, v[0], v[1], g),
+        clip_one(mean_at(v[0], to.gain * g[k], &c, at),
+                 gls_pow(moment_at(v[1], gls_pow(gls_abs(to.gain * g[k]), power), &c, at) * c.correction, root),
+                 to.gain * g[k], &c, &lane, j));
     return counted(total, &lane);
 }
 
@@ -125,13 +128,12 @@ static void acclip_main(const gls_range *r) {
                  (gls_real)o->beta2,
                  (gls_real)(1 - o->beta2),
                  (gls_real)r->coefficient[CORRECTION],
-                 (gls_real)o->eps};
-    gls_real *m = r->state[0], *t = r->state[1];
-    if (r->coefficient[START] > 0) gls_fill(t, (gls_real)r->coefficient[START], r->size);
+                 (gls_real)o->eps,
+                 (gls_real)o->beta2 * (gls_real)r->coefficient[START]};
     gls_move_target to = gls_move_at(r, o->common.lr);
-    counts found = o->alpha == 1   ? linear_kernel(to.w, m, t, r->g, c, to, r->size)
-                   : o->alpha == 2 ? square_kernel(to.w, m, t, r->g, c, to, r->size)
-                                   : power_kernel(to.w, m, t, r->g, c, o->alpha, to, r->size);
+    counts found = o->alpha == 1   ? linear_kernel(to.w, r->g, c, to, r)
+                   : o->alpha == 2 ? square_kernel(to.w, r->g, c, to, r)
+                                   : power_kernel(to.w, r->g, c, o->alpha, to, r);
     r->target->moved2 += found.moved2;
     r->sums[0] += found.clipped;
     r->sums[1] += found.small;
@@ -190,7 +192,7 @@ const gls_method_type gls_method_acclip = {
     .create = create,
     .vectors = vectors,
     .not_negative = 2,
-    .needs = GLS_METHOD_MOVES,
+    .needs = GLS_METHOD_MOVES | GLS_METHOD_NARROW,
     .coefficients = coefficients,
     .main = acclip_main,
     .finish = finish,

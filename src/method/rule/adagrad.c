@@ -21,15 +21,15 @@ static inline gls_real over_root(gls_real *s, gls_real g, const weights *c, int6
     return g / (gls_sqrt(x) + c->eps);
 }
 
-GLS_SIMD static double kernel(gls_real *restrict w, gls_real *restrict s, const gls_real *restrict g, weights c,
-                              gls_move_target to, int64_t n) {
+GLS_SIMD static double kernel(gls_real *restrict w, const gls_real *restrict g, weights c, gls_move_target to,
+                              const gls_range *r) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, s, g), over_root(s, to.gain * g[k], &c, k));
+    GLS_MOVE_STATE(total, w, &to, r, 1, GLS_MOVE_AHEAD(i, w, v[0], g), over_root(v[0], to.gain * g[k], &c, at));
     return total;
 }
 
 static void move(const gls_range *r, double lr, weights c) {
-    r->target->moved2 += kernel(r->target->w, r->state[0], r->g, c, gls_move_at(r, lr), r->size);
+    r->target->moved2 += kernel(r->target->w, r->g, c, gls_move_at(r, lr), r);
 }
 
 static void adagrad_main(const gls_range *r) {
@@ -65,12 +65,12 @@ const gls_method_type gls_method_adagrad = {
     .member = {"adagrad", "s += g^2, w -= lr g / (sqrt(s) + eps)", "", adagrad_table, sizeof(adagrad_options)},
     .vectors = squares,
     .not_negative = 1,
-    .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
+    .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_NARROW,
     .main = adagrad_main};
 const gls_method_type gls_method_rmsprop = {.member = {"rmsprop",
                                                        "s = rho s + (1 - rho) g^2, w -= lr g / (sqrt(s) + eps)",
                                                        "[A] 3.1", rmsprop_table, sizeof(rmsprop_options)},
                                             .vectors = squares,
                                             .not_negative = 1,
-                                            .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
+                                            .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_NARROW,
                                             .main = rmsprop_main};

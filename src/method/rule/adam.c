@@ -39,36 +39,33 @@ static inline gls_real over_root(gls_real m, gls_real s, const weights *c) {
     return m / (gls_sqrt(s) * c->root + c->eps);
 }
 
-GLS_SIMD static double adam_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict s,
-                                   const gls_real *restrict g, weights c, gls_move_target to, int64_t n) {
+GLS_SIMD static double adam_kernel(gls_real *restrict w, const gls_real *restrict g, weights c, gls_move_target to,
+                                   const gls_range *r) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, s, g),
-                  over_root(mean_at(m, to.gain * g[k], &c, k), square_at(s, to.gain * g[k], &c, k), &c));
+    GLS_MOVE_STATE(total, w, &to, r, 2, GLS_MOVE_AHEAD(i, w, v[0], v[1], g),
+                   over_root(mean_at(v[0], to.gain * g[k], &c, at), square_at(v[1], to.gain * g[k], &c, at), &c));
     return total;
 }
 
 static void adam_main(const gls_range *r) {
-    r->target->moved2 += adam_kernel(r->target->w, r->state[0], r->state[1], r->g, weights_of(r),
-                                     gls_move_at(r, r->coefficient[RATE]), r->size);
+    r->target->moved2 += adam_kernel(r->target->w, r->g, weights_of(r), gls_move_at(r, r->coefficient[RATE]), r);
 }
 
 static inline gls_real top_at(gls_real *top, gls_real s, int64_t k) {
     return top[k] = top[k] > s ? top[k] : s;
 }
 
-GLS_SIMD static double amsgrad_kernel(gls_real *restrict w, gls_real *restrict m, gls_real *restrict s,
-                                      gls_real *restrict top, const gls_real *restrict g, weights c, gls_move_target to,
-                                      int64_t n) {
+GLS_SIMD static double amsgrad_kernel(gls_real *restrict w, const gls_real *restrict g, weights c, gls_move_target to,
+                                      const gls_range *r) {
     double total;
-    GLS_MOVE_LOOP(
-        total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, s, top, g),
-        over_root(mean_at(m, to.gain * g[k], &c, k), top_at(top, square_at(s, to.gain * g[k], &c, k), k), &c));
+    GLS_MOVE_STATE(total, w, &to, r, 3, GLS_MOVE_AHEAD(i, w, v[0], v[1], v[2], g),
+                   over_root(mean_at(v[0], to.gain * g[k], &c, at),
+                             top_at(v[2], square_at(v[1], to.gain * g[k], &c, at), at), &c));
     return total;
 }
 
 static void amsgrad_main(const gls_range *r) {
-    r->target->moved2 += amsgrad_kernel(r->target->w, r->state[0], r->state[1], r->state[2], r->g, weights_of(r),
-                                        gls_move_at(r, r->coefficient[RATE]), r->size);
+    r->target->moved2 += amsgrad_kernel(r->target->w, r->g, weights_of(r), gls_move_at(r, r->coefficient[RATE]), r);
 }
 
 static const char *const moments[] = {"m", "s", NULL};
@@ -88,20 +85,20 @@ const gls_method_type gls_method_adam = {.member = {"adam",
                                                     adam_table, sizeof(adam_options)},
                                          .vectors = moments,
                                          .not_negative = 2,
-                                         .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
+                                         .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_NARROW,
                                          .coefficients = coefficients,
                                          .main = adam_main};
 const gls_method_type gls_method_adamw = {
     .member = {"adamw", "adam with decoupled weight decay", "", adamw_table, sizeof(adam_options)},
     .vectors = moments,
     .not_negative = 2,
-    .needs = GLS_METHOD_DECOUPLED | GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
+    .needs = GLS_METHOD_DECOUPLED | GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_NARROW,
     .coefficients = coefficients,
     .main = adam_main};
 const gls_method_type gls_method_amsgrad = {
     .member = {"amsgrad", "adam whose denominator never shrinks", "[T] 2.2.2", adam_table, sizeof(adam_options)},
     .vectors = moments_top,
     .not_negative = 6,
-    .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES,
+    .needs = GLS_METHOD_SQUARES | GLS_METHOD_MOVES | GLS_METHOD_NARROW,
     .coefficients = coefficients,
     .main = amsgrad_main};

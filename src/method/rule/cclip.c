@@ -41,22 +41,22 @@ static inline gls_real cut_at(gls_real *m, gls_real g, gls_real keep, gls_real t
     return x < -tau ? -tau : x;
 }
 
-GLS_SIMD static clipping cclip_kernel(gls_real *restrict w, gls_real *restrict m, const gls_real *restrict g,
-                                      gls_real keep, gls_real take, gls_real tau, gls_move_target to, int64_t n) {
+GLS_SIMD static clipping cclip_kernel(gls_real *restrict w, const gls_real *restrict g, gls_real keep, gls_real take,
+                                      gls_real tau, gls_move_target to, const gls_range *r) {
     int clipped[GLS_LANES] = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, g),
-                  cut_at(m, to.gain * g[k], keep, take, tau, &clipped[j], k));
+    GLS_MOVE_STATE(total, w, &to, r, 1, GLS_MOVE_AHEAD(i, w, v[0], g),
+                   cut_at(v[0], to.gain * g[k], keep, take, tau, &clipped[j], at));
     return (clipping){total, gls_move_count(clipped)};
 }
 
-GLS_SIMD static clipping cclip_vector_kernel(gls_real *restrict w, gls_real *restrict m, const gls_real *restrict g,
+GLS_SIMD static clipping cclip_vector_kernel(gls_real *restrict w, const gls_real *restrict g,
                                              const gls_real *restrict tau, gls_real keep, gls_real take, gls_real grown,
-                                             gls_move_target to, int64_t n) {
+                                             gls_move_target to, const gls_range *r) {
     int clipped[GLS_LANES] = {0};
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, m, g, tau),
-                  cut_at(m, to.gain * g[k], keep, take, grown * tau[k], &clipped[j], k));
+    GLS_MOVE_STATE(total, w, &to, r, 1, GLS_MOVE_AHEAD(i, w, v[0], g, tau),
+                   cut_at(v[0], to.gain * g[k], keep, take, grown * tau[k], &clipped[j], at));
     return (clipping){total, gls_move_count(clipped)};
 }
 
@@ -66,9 +66,9 @@ static void main_pass(const gls_range *r) {
     gls_real keep = (gls_real)o->beta1, take = (gls_real)(1 - o->beta1);
     double tau = r->coefficient[TAU], grown = own->relative ? tau : tau / o->tau;
     gls_move_target to = gls_move_at(r, o->common.lr);
-    clipping found = own->tau ? cclip_vector_kernel(to.w, r->state[0], r->g, own->tau + r->offset, keep, take,
-                                                    (gls_real)grown, to, r->size)
-                              : cclip_kernel(to.w, r->state[0], r->g, keep, take, (gls_real)tau, to, r->size);
+    clipping found = own->tau
+                         ? cclip_vector_kernel(to.w, r->g, own->tau + r->offset, keep, take, (gls_real)grown, to, r)
+                         : cclip_kernel(to.w, r->g, keep, take, (gls_real)tau, to, r);
     r->target->moved2 += found.moved2;
     r->sums[0] += found.clipped;
 }
@@ -185,7 +185,7 @@ const gls_method_type gls_method_cclip = {
                sizeof(cclip_options)},
     .self_size = sizeof(thresholds),
     .vectors = momentum,
-    .needs = GLS_METHOD_MOVES,
+    .needs = GLS_METHOD_MOVES | GLS_METHOD_NARROW,
     .create = create,
     .destroy = destroy,
     .coefficients = coefficients,

@@ -19,10 +19,10 @@ static inline gls_real velocity_at(gls_real *v, gls_real w, gls_real g, const we
     return v[k] = c->beta * v[k] + c->rate * (g + c->lambda * w);
 }
 
-GLS_SIMD static double kernel(gls_real *restrict w, gls_real *restrict v, const gls_real *restrict g, weights c,
-                              gls_move_target to, int64_t n) {
+GLS_SIMD static double kernel(gls_real *restrict w, const gls_real *restrict g, weights c, gls_move_target to,
+                              const gls_range *r) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, v, g), velocity_at(v, w[k], to.gain * g[k], &c, k));
+    GLS_MOVE_STATE(total, w, &to, r, 1, GLS_MOVE_AHEAD(i, w, v[0], g), velocity_at(v[0], w[k], to.gain * g[k], &c, at));
     return total;
 }
 
@@ -39,7 +39,7 @@ static void lars_main(const gls_range *r) {
     const lars_options *o = r->options;
     double decay = o->decay_all ? o->common.weight_decay : r->decay, trust = trust_ratio(r, decay);
     weights c = {(gls_real)o->beta, (gls_real)(o->common.lr * trust), (gls_real)decay};
-    r->target->moved2 += kernel(r->target->w, r->state[0], r->g, c, gls_move_at(r, 1), r->size);
+    r->target->moved2 += kernel(r->target->w, r->g, c, gls_move_at(r, 1), r);
 }
 
 static const char *const velocity[] = {"v", NULL};
@@ -60,6 +60,6 @@ static const gls_option table[] = {
 const gls_method_type gls_method_lars = {.member = {"lars", "momentum over gradients scaled to each block's weights",
                                                     "[N] 5.1", table, sizeof(lars_options)},
                                          .vectors = velocity,
-                                         .needs =
-                                             GLS_METHOD_NEEDS_BLOCK_NORMS | GLS_METHOD_OWN_DECAY | GLS_METHOD_MOVES,
+                                         .needs = GLS_METHOD_NEEDS_BLOCK_NORMS | GLS_METHOD_OWN_DECAY |
+                                                  GLS_METHOD_MOVES | GLS_METHOD_NARROW,
                                          .main = lars_main};

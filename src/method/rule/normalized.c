@@ -35,17 +35,18 @@ static inline gls_real momentum_at(gls_real *u, gls_real g, gls_real beta, gls_r
     return u[k] = beta * u[k] + scale * g;
 }
 
-GLS_SIMD static double sngm_kernel(gls_real *restrict w, gls_real *restrict u, const gls_real *restrict g,
-                                   gls_real beta, gls_real scale, gls_move_target to, int64_t n) {
+GLS_SIMD static double sngm_kernel(gls_real *restrict w, const gls_real *restrict g, gls_real beta, gls_real scale,
+                                   gls_move_target to, const gls_range *r) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, u, g), momentum_at(u, to.gain * g[k], beta, scale, k));
+    GLS_MOVE_STATE(total, w, &to, r, 1, GLS_MOVE_AHEAD(i, w, v[0], g),
+                   momentum_at(v[0], to.gain * g[k], beta, scale, at));
     return total;
 }
 
 static void sngm_main(const gls_range *r) {
     const sngm_options *o = r->options;
-    r->target->moved2 += sngm_kernel(r->target->w, r->state[0], r->g, (gls_real)o->beta, (gls_real)unit(r),
-                                     gls_move_at(r, o->base.common.lr), r->size);
+    r->target->moved2 +=
+        sngm_kernel(r->target->w, r->g, (gls_real)o->beta, (gls_real)unit(r), gls_move_at(r, o->base.common.lr), r);
 }
 
 static void sngm_record(const void *self, const gls_method_setup *setup, gls_record *record) {
@@ -77,7 +78,7 @@ const gls_method_type gls_method_sngm = {.member = {"sngm",
                                                     "normalised gradient with momentum: u = beta u + g/|g|, w -= lr u",
                                                     "[N] Alg. 1", sngm_table, sizeof(sngm_options)},
                                          .vectors = momentum,
-                                         .needs = GLS_METHOD_NEEDS_NORM | GLS_METHOD_MOVES,
+                                         .needs = GLS_METHOD_NEEDS_NORM | GLS_METHOD_MOVES | GLS_METHOD_NARROW,
                                          .begin = begin,
                                          .between = between,
                                          .main = sngm_main,

@@ -18,31 +18,29 @@ static inline gls_real velocity_at(gls_real *v, gls_real g, gls_real beta, int64
     return x;
 }
 
-GLS_SIMD static double msgd_kernel(gls_real *restrict w, gls_real *restrict v, const gls_real *restrict g,
-                                   gls_real beta, gls_move_target to, int64_t n) {
+GLS_SIMD static double msgd_kernel(gls_real *restrict w, const gls_real *restrict g, gls_real beta, gls_move_target to,
+                                   const gls_range *r) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, v, g), velocity_at(v, to.gain * g[k], beta, k));
+    GLS_MOVE_STATE(total, w, &to, r, 1, GLS_MOVE_AHEAD(i, w, v[0], g), velocity_at(v[0], to.gain * g[k], beta, at));
     return total;
 }
 
 static void msgd_main(const gls_range *r) {
     const momentum_options *o = r->options;
-    r->target->moved2 +=
-        msgd_kernel(r->target->w, r->state[0], r->g, (gls_real)o->beta, gls_move_at(r, o->common.lr), r->size);
+    r->target->moved2 += msgd_kernel(r->target->w, r->g, (gls_real)o->beta, gls_move_at(r, o->common.lr), r);
 }
 
-GLS_SIMD static double nag_kernel(gls_real *restrict w, gls_real *restrict v, const gls_real *restrict g, gls_real beta,
-                                  gls_move_target to, int64_t n) {
+GLS_SIMD static double nag_kernel(gls_real *restrict w, const gls_real *restrict g, gls_real beta, gls_move_target to,
+                                  const gls_range *r) {
     double total;
-    GLS_MOVE_LOOP(total, w, &to, n, GLS_MOVE_AHEAD(i, w, v, g),
-                  to.gain * g[k] + beta * velocity_at(v, to.gain * g[k], beta, k));
+    GLS_MOVE_STATE(total, w, &to, r, 1, GLS_MOVE_AHEAD(i, w, v[0], g),
+                   to.gain * g[k] + beta * velocity_at(v[0], to.gain * g[k], beta, at));
     return total;
 }
 
 static void nag_main(const gls_range *r) {
     const momentum_options *o = r->options;
-    r->target->moved2 +=
-        nag_kernel(r->target->w, r->state[0], r->g, (gls_real)o->beta, gls_move_at(r, o->common.lr), r->size);
+    r->target->moved2 += nag_kernel(r->target->w, r->g, (gls_real)o->beta, gls_move_at(r, o->common.lr), r);
 }
 
 static const char *const velocity[] = {"v", NULL};
@@ -64,10 +62,10 @@ const gls_method_type gls_method_sgd = {
 const gls_method_type gls_method_msgd = {
     .member = {"msgd", "momentum: v = beta v + g, w -= lr v", "[N] (2),(3)", momentum_table, sizeof(momentum_options)},
     .vectors = velocity,
-    .needs = GLS_METHOD_MOVES,
+    .needs = GLS_METHOD_MOVES | GLS_METHOD_NARROW,
     .main = msgd_main};
 const gls_method_type gls_method_nag = {.member = {"nag", "Nesterov's momentum: v = beta v + g, w -= lr (g + beta v)",
                                                    "[T] 2.1.2 (2.4)", momentum_table, sizeof(momentum_options)},
                                         .vectors = velocity,
-                                        .needs = GLS_METHOD_MOVES,
+                                        .needs = GLS_METHOD_MOVES | GLS_METHOD_NARROW,
                                         .main = nag_main};
