@@ -3,6 +3,7 @@ runs there. One process a host; the first prints the same line as hosts_table.py
 
 Usage: hosts_torch.py ROWS.svm none|bf16|powersgd HIDDEN ROWS STEPS LR TARGET CURVES
 """
+import gc
 import sys
 import time
 
@@ -84,6 +85,8 @@ def main():
         final = loss_of(model.module(x[:500]), y[:500]).item()
     if rank == 0:
         report(f"torch {hook}", f"{sent:.0f}", curve, "-", final, target, folder)
+    del model, method
+    gc.collect()  # The group's threads, which call Python for these hooks, end once nothing holds it.
     dist.destroy_process_group()
 
 

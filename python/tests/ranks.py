@@ -117,6 +117,7 @@ def main():
 
     rank, ranks, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     torch.set_num_threads(1)
+    torch._C.Future.then = None  # A thread of the process group that calls Python may do so when the interpreter ends.
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=ranks)
     found = {name: clip(options) for name, options in CLIPPING.items()}
     found["zero"] = clip({}, 1, 0.0)
