@@ -9,6 +9,7 @@ import time
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # Later, the defaults of its functions would hold the group for good.
 from torch.distributed.algorithms.ddp_comm_hooks import default_hooks, powerSGD_hook
 from torch.nn.parallel import DistributedDataParallel
 
@@ -86,7 +87,7 @@ def main():
     if rank == 0:
         report(f"torch {hook}", f"{sent:.0f}", curve, "-", final, target, folder)
     del model, method
-    gc.collect()  # The group's threads, which call Python for these hooks, end once nothing holds it.
+    gc.collect()  # The group's threads end with what holds it; one that called Python later would abort.
     dist.destroy_process_group()
 
 

@@ -11,8 +11,8 @@ class Buckets:
     """The buckets of one backward pass and the futures that wait for their exchange.
 
     The thread of the backward pass waits for all of them when the last one has come, as DistributedDataParallel itself
-    does after that. A callback of a future would run in a thread of the process group instead, which may still be about
-    to give it back when the interpreter ends: that ends the process with an abort.
+    does after that. A callback of a future would run in a thread of the process group instead, and a thread that still
+    holds it while the interpreter ends aborts the process.
     """
 
     def __init__(self) -> None:
