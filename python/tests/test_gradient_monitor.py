@@ -401,27 +401,31 @@ import sys, torch, glissade, glissade.torch as gt, numpy as np
 from torch.nn.parallel import DistributedDataParallel
 sys.path.insert(0, sys.argv[3])
 from ranks import meet, part
-rank = int(sys.argv[1])
-meet(rank, 2, sys.argv[2])
-torch.manual_seed(0)
-model = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 3))
-wrapped = DistributedDataParallel(model)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-monitor = gt.GradientMonitor(wrapped, optimizer, source="ranks", every=1)
-wrapped.register_comm_hook(None, monitor.communication_hook())
-expected = glissade.Monitor(sum(p.numel() for p in model.parameters()))
-for step in range(6):
-    x = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(step))
-    own = [torch.autograd.grad(model(x[r]).square().mean(), model.parameters()) for r in range(2)]
-    expected.look(gradients=np.stack([np.concatenate([t.flatten().numpy() for t in g]) for g in own]), group=4)
-    wrapped(x[rank]).square().mean().backward()
-    optimizer.step()
-    optimizer.zero_grad()
-a, b = monitor.figures, expected.figures
-for name in ("noise_scale", "noise_scale_high", "norm_test"):
-    assert abs(a[name] - b[name]) <= 1e-3 * abs(b[name]), (name, a[name], b[name])
-assert a["looks"] == 6
-del wrapped, monitor
+
+
+def compare(rank):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 3))
+    wrapped = DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    monitor = gt.GradientMonitor(wrapped, optimizer, source="ranks", every=1)
+    wrapped.register_comm_hook(None, monitor.communication_hook())
+    expected = glissade.Monitor(sum(p.numel() for p in model.parameters()))
+    for step in range(6):
+        x = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(step))
+        own = [torch.autograd.grad(model(x[r]).square().mean(), model.parameters()) for r in range(2)]
+        expected.look(gradients=np.stack([np.concatenate([t.flatten().numpy() for t in g]) for g in own]), group=4)
+        wrapped(x[rank]).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    a, b = monitor.figures, expected.figures
+    for name in ("noise_scale", "noise_scale_high", "norm_test"):
+        assert abs(a[name] - b[name]) <= 1e-3 * abs(b[name]), (name, a[name], b[name])
+    assert a["looks"] == 6
+
+
+meet(int(sys.argv[1]), 2, sys.argv[2])
+compare(int(sys.argv[1]))
 part()
 """
 

@@ -14,23 +14,29 @@ from ._buckets import Buckets
 
 
 class Ranks:
-    """Norms of this rank's gradient and of the mean, bucket by bucket."""
+    """Norms of this rank's gradient and of the mean, bucket by bucket, of steps that are due.
+
+    It knows neither model nor monitor: the model holds its hook where no collector of garbage sees it.
+    """
 
     def __init__(self) -> None:
         self.own: list[Tensor] = []
         self.mean: list[Tensor] = []
         self.group: Any = None
         self._buckets = Buckets()
+        self._due = False
 
-    def begin(self) -> None:
+    def begin(self, due: bool) -> None:
+        """A step."""
+        self._due = due
         self.own.clear()
         self.mean.clear()
 
-    def hook(self, process_group: Any, due: Callable[[], bool]) -> Callable[[Any, Any], Any]:
+    def hook(self, process_group: Any) -> Callable[[Any, Any], Any]:
         self.group = process_group
 
         def run(state: Any, bucket: Any) -> Any:
-            buffer, looks = bucket.buffer(), due()
+            buffer, looks = bucket.buffer(), self._due
             if looks:
                 self.own.append(torch.linalg.vector_norm(buffer).double().square())
             group = process_group if process_group is not None else dist.group.WORLD
