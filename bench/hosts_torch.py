@@ -3,11 +3,13 @@ runs there. One process a host; the first prints the same line as hosts_table.py
 
 Usage: hosts_torch.py ROWS.svm none|bf16|powersgd HIDDEN ROWS STEPS LR TARGET CURVES
 """
+import gc
 import sys
 import time
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # Later, the defaults of its functions would hold the group for good.
 from torch.distributed.algorithms.ddp_comm_hooks import default_hooks, powerSGD_hook
 from torch.nn.parallel import DistributedDataParallel
 
@@ -84,6 +86,8 @@ def main():
         final = loss_of(model.module(x[:500]), y[:500]).item()
     if rank == 0:
         report(f"torch {hook}", f"{sent:.0f}", curve, "-", final, target, folder)
+    del model, method
+    gc.collect()  # The group's threads end with what holds it; one that called Python later would abort.
     dist.destroy_process_group()
 
 

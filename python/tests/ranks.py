@@ -1,14 +1,39 @@
-"""What each rank of test_exchange.py runs: every scenario once, its outcome into a file.
+"""What each rank of test_exchange.py runs: every scenario once, its outcome into a file; how ranks meet and part.
 
 Usage: ranks.py RANK RANKS FOLDER.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
 RANKS = 3
+
+
+def meet(rank, ranks, store):
+    """A process group over gloo by a file; no hook may have Python called in its threads."""
+    import torch
+    import torch.distributed as dist
+    import torch.distributed.nn  # Later, the defaults of its functions would hold the group for good.
+
+    torch._C.Future.then = None
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=ranks)
+
+
+def part():
+    """Ends the process group with its threads, which give back tensors: one that does while Python ends aborts it.
+
+    Whatever else holds the group, DistributedDataParallel too, must have been let go.
+    """
+    import torch.distributed as dist
+
+    dist.barrier()
+    gc.collect()
+    dist.destroy_process_group()
+    threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    assert not any("gloo" in name for name in threads), threads  # Before PyTorch 2.5 they have no names of their own.
 
 
 def model():
@@ -109,15 +134,9 @@ def refusal():
     return ""
 
 
-def main():
-    import torch
-    import torch.distributed as dist
-
+def outcomes():
     from glissade.torch import QuantizedExchange
 
-    rank, ranks, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=ranks)
     found = {name: clip(options) for name, options in CLIPPING.items()}
     found["zero"] = clip({}, 1, 0.0)
     found["nan skip_step"] = clip({}, 1, float("nan"))
@@ -128,9 +147,17 @@ def main():
         options = {"levels": levels, "block": block, "seed": 9}
         found[f"quant {levels} {block}"] = quantise(QuantizedExchange(**options), range(4))
         found[f"resumed {levels} {block}"] = resume(options)
-    torch.save(found, folder / f"{rank}.pt")
-    dist.barrier()
-    dist.destroy_process_group()
+    return found
+
+
+def main():
+    import torch
+
+    rank, ranks, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    torch.set_num_threads(1)
+    meet(rank, ranks, folder / "store")
+    torch.save(outcomes(), folder / f"{rank}.pt")
+    part()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -396,40 +397,45 @@ def test_half_precision_and_a_scaler():
 
 
 RANKS = """
-import sys, torch, torch.distributed as dist, glissade, glissade.torch as gt, numpy as np
+import sys, torch, glissade, glissade.torch as gt, numpy as np
 from torch.nn.parallel import DistributedDataParallel
-rank = int(sys.argv[1])
-dist.init_process_group("gloo", init_method="file://" + sys.argv[2], rank=rank, world_size=2)
-torch.manual_seed(0)
-model = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 3))
-wrapped = DistributedDataParallel(model)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-monitor = gt.GradientMonitor(wrapped, optimizer, source="ranks", every=1)
-wrapped.register_comm_hook(None, monitor.communication_hook())
-expected = glissade.Monitor(sum(p.numel() for p in model.parameters()))
-for step in range(6):
-    x = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(step))
-    own = [torch.autograd.grad(model(x[r]).square().mean(), model.parameters()) for r in range(2)]
-    expected.look(gradients=np.stack([np.concatenate([t.flatten().numpy() for t in g]) for g in own]), group=4)
-    wrapped(x[rank]).square().mean().backward()
-    optimizer.step()
-    optimizer.zero_grad()
-a, b = monitor.figures, expected.figures
-for name in ("noise_scale", "noise_scale_high", "norm_test"):
-    assert abs(a[name] - b[name]) <= 1e-3 * abs(b[name]), (name, a[name], b[name])
-assert a["looks"] == 6
-dist.destroy_process_group()
+sys.path.insert(0, sys.argv[3])
+from ranks import meet, part
+
+
+def compare(rank):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 3))
+    wrapped = DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    monitor = gt.GradientMonitor(wrapped, optimizer, source="ranks", every=1)
+    wrapped.register_comm_hook(None, monitor.communication_hook())
+    expected = glissade.Monitor(sum(p.numel() for p in model.parameters()))
+    for step in range(6):
+        x = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(step))
+        own = [torch.autograd.grad(model(x[r]).square().mean(), model.parameters()) for r in range(2)]
+        expected.look(gradients=np.stack([np.concatenate([t.flatten().numpy() for t in g]) for g in own]), group=4)
+        wrapped(x[rank]).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    a, b = monitor.figures, expected.figures
+    for name in ("noise_scale", "noise_scale_high", "norm_test"):
+        assert abs(a[name] - b[name]) <= 1e-3 * abs(b[name]), (name, a[name], b[name])
+    assert a["looks"] == 6
+
+
+meet(int(sys.argv[1]), 2, sys.argv[2])
+compare(int(sys.argv[1]))
+part()
 """
 
 
 def test_ranks(tmp_path):
     pytest.importorskip("torch.distributed")
-    (tmp_path / "ranks.py").write_text(RANKS)
-    args = [sys.executable, str(tmp_path / "ranks.py")]
-    started = [
-        subprocess.Popen([*args, str(rank), str(tmp_path / "meeting")], stderr=subprocess.PIPE, text=True)
-        for rank in range(2)
-    ]
+    tests = str(Path(__file__).parent)
+    (tmp_path / "monitored.py").write_text(RANKS)
+    args = [[str(tmp_path / "monitored.py"), str(rank), str(tmp_path / "meeting"), tests] for rank in range(2)]
+    started = [subprocess.Popen([sys.executable, *given], stderr=subprocess.PIPE, text=True) for given in args]
     for process in started:
         _, error = process.communicate(timeout=120)
         assert process.returncode == 0, error

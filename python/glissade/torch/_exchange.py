@@ -3,7 +3,6 @@
 # Annotations must stay objects: DistributedDataParallel looks at those of a hook.
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .._errors import BadInputError, NonfiniteError
 from . import _packing
+from ._buckets import Buckets
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class _Exchange:
 
     def __init__(self, process_group: Any = None) -> None:
         self.process_group = process_group
+        self._buckets = Buckets()
 
     def attach(self, model: DistributedDataParallel) -> None:
         """Makes it the way in which this model's gradients are exchanged."""
@@ -54,14 +55,6 @@ class _Exchange:
     @property
     def _ranks(self) -> int:
         return dist.get_world_size(self._group)
-
-
-def _pass_on(done: Future[Any], to: Future[Tensor]) -> None:
-    """Gives the result of a sum, or its error, to who waits for it."""
-    try:
-        to.set_result(done.value()[0])
-    except Exception as error:
-        to.set_exception(error)  # type: ignore[arg-type, unused-ignore]
 
 
 class MicroBatchExchange(_Exchange):
@@ -107,31 +100,31 @@ class MicroBatchExchange(_Exchange):
             raise BadInputError(f"nonfinite '{nonfinite}': expected skip_step, skip_group or stop")
         self.bound, self.reduce, self.nonfinite = bound, reduce, nonfinite
         self.report: ExchangeReport | None = None
-        self._waiting: list[tuple[Tensor, Future[Tensor]]] = []
+        self._gradient: list[Tensor] = []
+        self._sums: list[Any] = []
 
     def _hook(self, state: Any, bucket: dist.GradBucket) -> Future[Tensor]:  # type: ignore[name-defined, unused-ignore]
         if bucket.index() == 0:
-            self._waiting.clear()  # What a failed backward pass has left.
-        buffer = bucket.buffer()
-        future: Future[Tensor] = Future(devices=None if buffer.device.type == "cpu" else [buffer.device])
-        self._waiting.append((buffer, future))
+            self._gradient.clear()  # What a failed backward pass has left.
+        self._gradient.append(bucket.buffer())
         if bucket.is_last():
-            waiting, self._waiting = self._waiting, []
-            self._send(waiting)
-        return future
+            self._sums = self._send()
+        return self._buckets.add(bucket, self._received)
 
-    def _send(self, waiting: list[tuple[Tensor, Future[Tensor]]]) -> None:
-        buffers = [buffer for buffer, _ in waiting]
-        factor = self._factor(buffers)
-        if factor == 0:
-            for buffer in buffers:
+    def _received(self) -> Tensor:
+        """Of the buckets in their order."""
+        self._sums.pop(0).wait()
+        return self._gradient.pop(0)
+
+    def _send(self) -> list[Any]:
+        """Begins the sum of every bucket."""
+        factor = self._factor(self._gradient)
+        for buffer in self._gradient:
+            if factor == 0:
                 buffer.zero_()  # A NaN that is left out is no number that a factor of 0 takes away.
-        else:
-            for buffer in buffers:
+            else:
                 buffer.mul_(factor)
-        for buffer, future in waiting:
-            sent = dist.all_reduce(buffer, group=self._group, async_op=True).get_future()
-            sent.then(partial(_pass_on, to=future))
+        return [dist.all_reduce(buffer, group=self._group, async_op=True) for buffer in self._gradient]
 
     def _factor(self, buffers: list[Tensor]) -> float:
         """What this rank's gradient is multiplied by; agreed on by all ranks through one minimum."""
@@ -228,14 +221,13 @@ class QuantizedExchange(_Exchange):
         form = _packing.Form(self.levels, self.block, tuple(sizes))
         own = form.encode(buffer, [_packing.generator(key, buffer.device) for key in keys])
         all_of = [torch.empty_like(own) for _ in range(self._ranks)]
-        sent = dist.all_gather(all_of, own, group=self._group, async_op=True).get_future()
+        sent = dist.all_gather(all_of, own, group=self._group, async_op=True)
 
-        def decoded(done: Future[Any]) -> Tensor:
-            done.value()
+        def decoded() -> Tensor:
+            sent.wait()
             buffer.zero_()
             for message in all_of:
                 form.add(message, buffer, 1 / len(all_of))
             return buffer
 
-        received: Future[Tensor] = sent.then(decoded)
-        return received
+        return self._buckets.add(bucket, decoded)

@@ -205,7 +205,7 @@ class GradientMonitor:
         """
         if self._ranks is None:
             raise BadInputError(f"source '{self.source}': expected ranks, for a communication hook")
-        return self._ranks.hook(process_group, lambda: self._due)
+        return self._ranks.hook(process_group)
 
     def close(self) -> None:
         """Takes the hooks off, writes all results, and says in the folder that the run has ended."""
@@ -213,6 +213,8 @@ class GradientMonitor:
             handle.remove()
         self._handles.clear()
         self._watch.end()
+        if self._ranks is not None:
+            self._ranks.begin(False)
         if self._moves is not None:
             self._moves.forget()
         if self._journal is not None and self._counts["looks"]:
@@ -303,6 +305,8 @@ class GradientMonitor:
                 return  # torch.func calls the model with other tensors: that is no step of training.
             self._stepping = True
             self._due = self.monitor.step()
+            if self._ranks is not None:
+                self._ranks.begin(self._due)
             self._examples = 0
             if self._due:
                 self._begin_look()
@@ -319,8 +323,6 @@ class GradientMonitor:
         self._watch.only = is_norm if layers_alone else None
         if self._watch.mode == "examples":
             refuse_coupled(self.model)
-        if self._ranks is not None:
-            self._ranks.begin()
         self._watch.begin()
 
     def _before(self) -> None:
