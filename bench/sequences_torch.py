@@ -11,7 +11,7 @@ the peer's, what norms of every sentence's gradient cost us, and the share of a 
 (roofline.c); the same for processor time, the better figure on a busy machine, where waiting threads sleep."""
 import sys
 
-from alternate import Program, alternate, peak, peers, serve
+from alternate import BF16, Program, alternate, peak, peers, serve
 from built import built
 
 QUIET = {"OMP_WAIT_POLICY": "passive"}
@@ -96,14 +96,16 @@ def serve_case(case, variant, threads):
 def compare(build, case, count, threads, rounds, variants):
     ours = Program(built(build, "networks"), threads, **QUIET)
     normed = Program(built(build, "networks"), threads, **QUIET)
+    narrow = Program(built(build, "networks"), threads, **QUIET)
     roof = Program(built(build, "roofline"), threads, **QUIET)
     others, version = peers(__file__, case, variants, threads, **QUIET)
     print(f"{case}: torch {version}")
-    alternate({"ours": lambda: ours.ask(case, count), "norms": lambda: normed.ask("norms", case, count),
+    in_bf16 = {"ours-bf16": lambda: narrow.ask(f"{case},bf16", count)} if BF16 else {}
+    alternate({"ours": lambda: ours.ask(case, count), "norms": lambda: normed.ask("norms", case, count), **in_bf16,
                "roofline": lambda: roof.ask(case, count),
                **{name: lambda program=program: program.ask(count) for name, program in others.items()}},
               rounds, "tokens", ROWS * LENGTH * count)
-    for program in (ours, normed, roof, *others.values()):
+    for program in (ours, normed, narrow, roof, *others.values()):
         program.close()
 
 
