@@ -56,11 +56,25 @@ static bool narrow(const gls_exec *x, int i) {
     return gls_node_takes(gls_exec_node(x, i), x->plan->storage);
 }
 
-/* A wide copy. What follows in memory is asked for: the next piece is read while this one is worked on. */
-static void widen(gls_real *to, const uint16_t *from, int64_t n) {
+/* Pieces come from memory, and go to where something else was before: what comes after the next one is asked for while
+ * this one is worked on. */
+static inline void ask_ahead(const uint16_t *from, int64_t n, const int writes) {
     enum { LINE = 64 / sizeof *from };
-    for (int64_t k = 0; k < n; k += LINE) __builtin_prefetch(from + n + k);
+    for (int64_t k = 2 * n; k < 3 * n; k += LINE)
+        if (writes)
+            __builtin_prefetch(from + k, 1);
+        else
+            __builtin_prefetch(from + k);
+}
+
+static void widen(gls_real *to, const uint16_t *from, int64_t n) {
+    ask_ahead(from, n, false);
     gls_storage_widen(to, from, n);
+}
+
+static void put(uint16_t *to, const gls_real *from, int64_t n) {
+    ask_ahead(to, n, true);
+    gls_storage_narrow(to, from, n);
 }
 
 /* Element `at` of what is stored of a value, or of a gradient. */
@@ -88,7 +102,7 @@ static void narrow_apply(const gls_exec *x, int i, int64_t first, int64_t positi
         if (node->inputs > 1) widen(added, value_at(x, node->input[1], at), n);
         gls_norm_apply(out, in, node->inputs > 1 ? added : NULL, p.positions, p.channels, with->mean + k, with->a + k,
                        with->shift + k, node->activation, node->slope);
-        gls_storage_narrow(value_at(x, i, at), out, n);
+        put(value_at(x, i, at), out, n);
     }
 }
 
@@ -125,8 +139,8 @@ static void narrow_sums(const gls_exec *x, int i, int64_t first, int64_t positio
         if (w.output) widen(y, value_at(x, i, at), n);
         if (w.adds) widen(r, grad_at(x, node->input[1], at), n);
         gls_norm_sums(&g, p.positions, p.channels, &own, moment + p.channel, total + p.channel);
-        if (w.keeps) gls_storage_narrow(grad_at(x, i, at), e, n);
-        if (w.residual) gls_storage_narrow(grad_at(x, node->input[1], at), r, n);
+        if (w.keeps) put(grad_at(x, i, at), e, n);
+        if (w.residual) put(grad_at(x, node->input[1], at), r, n);
     }
 }
 
@@ -144,7 +158,7 @@ static void narrow_backward(const gls_exec *x, int i, int64_t first, int64_t pos
         widen(in, value_at(x, node->input[0], at), n);
         if (adds) widen(dx, grad_at(x, node->input[0], at), n);
         gls_norm_backward(dx, &g, p.positions, p.channels, &own, adds);
-        gls_storage_narrow(grad_at(x, node->input[0], at), dx, n);
+        put(grad_at(x, node->input[0], at), dx, n);
     }
 }
 
