@@ -169,10 +169,28 @@ static const gls_op fork_twice = {
     .compose = compose,
 };
 
+static int compose_flat(gls_graph *g, const char *name, const void *given, const int *input) {
+    char text[128];
+    (void)given;
+    int first = gls_layer(g, "flatten", gls_layer_name(text, "%s.first", name), input[0]);
+    int both[] = {first, gls_layer(g, "flatten", gls_layer_name(text, "%s.second", name), input[0])};
+    return gls_graph_add(g, "add", name, NULL, 2, both);
+}
+
+static const gls_op flatten_twice = {
+    .member = {.name = "flatten_twice", .help = "twice an image as features", .source = ""},
+    .formula = "",
+    .shapes = "",
+    .parameters = "",
+    GLS_OP_ONE_INPUT,
+    .compose = compose_flat,
+};
+
 static void gradient_in_bf16(const char *options, bool portable, bool staged, side *a) {
     bool any;
     *a = (side){.ctx = check_context(1, portable), .data = check_data_create(ROWS, 3, 16, 16, 3, 0)};
     assert_int_equal(gls_op_register(a->ctx, &fork_twice), GLS_OK);
+    assert_int_equal(gls_op_register(a->ctx, &flatten_twice), GLS_OK);
     a->p = check_model(a->ctx, "layers", options, &a->data.info);
     gls_network *net = a->p->self;
     if (!staged) assert_int_equal(gls_graph_finish_stored(net->graph, false, &any), GLS_OK);
@@ -218,11 +236,10 @@ static void gradients_agree(void **state) {
 /* Ops that take what is stored as it is compute what they would of wide copies. */
 static void wide_copies_change_nothing(void **state) {
     static const char *const networks[] = {
-        "{layers: [{conv: {channels: 16, pad: 1}}, {fork_twice: {}}, {max_pool: {}}, relu, flatten, {dense: {units: "
-        "3}}]}",
-        "{layers: [{conv: {channels: 20, pad: 1}}, {max_pool: {}}, {leaky_relu: {slope: 0.3}}, {fork_twice: {}}, "
-        "flatten,"
+        "{layers: [{conv: {channels: 16, pad: 1}}, {fork_twice: {}}, {max_pool: {}}, relu, {flatten_twice: {}},"
         " {dense: {units: 3}}]}",
+        "{layers: [{conv: {channels: 20, pad: 1}}, {max_pool: {}}, {leaky_relu: {slope: 0.3}}, {fork_twice: {}},"
+        " flatten, {dense: {units: 3}}]}",
         "{layers: [{conv: {channels: 8, pad: 1}}, {residual_block: {channels: 16, stride: 2, norm: group}},"
         " {max_pool: {kernel: 3}}, flatten, {dense: {units: 3}}]}",
     };

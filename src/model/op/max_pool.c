@@ -85,38 +85,25 @@ GLS_SIMD static void plane(const gls_node *node, int64_t inner, const void *x, v
         plane_of(node, inner, x, y, where, narrow);
 }
 
-/* Blocks of channels of all rows, on both sides. */
-typedef struct sides {
-    bool narrow;
-    int64_t blocks, inner, in, out, element; /* numbers; bytes of an element */
-    char *x, *y;
-} sides;
+/* Blocks of channels of all rows: how many, and elements of one on either side. */
+typedef struct blocks {
+    int64_t count, in, out;
+} blocks;
 
-static sides sides_of(const gls_exec *x, int i, bool backward) {
+static blocks blocks_of(const gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    int j = node->input[0];
-    sides s = {.narrow = gls_node_takes(node, x->plan->storage),
-               .blocks = x->rows * (node->out.c / node->inner),
-               .inner = node->inner,
-               .in = gls_extent_positions(node->in) * node->inner,
-               .out = gls_extent_positions(node->out) * node->inner};
-    s.element = (int64_t)(s.narrow ? sizeof(uint16_t) : sizeof(gls_real));
-    if (s.narrow) {
-        s.x = backward ? gls_exec_stored_grad(x, j) : gls_exec_stored(x, j);
-        s.y = backward ? gls_exec_stored_grad(x, i) : gls_exec_stored(x, i);
-    } else {
-        s.x = (char *)(backward ? gls_exec_in_grad(x, i, 0) : gls_exec_in(x, i, 0));
-        s.y = (char *)(backward ? gls_exec_grad(x, i) : gls_exec_value(x, i));
-    }
-    return s;
+    return (blocks){x->rows * (node->out.c / node->inner), gls_extent_positions(node->in) * node->inner,
+                    gls_extent_positions(node->out) * node->inner};
 }
 
 static gls_status forward(gls_exec *x, int i) {
-    sides s = sides_of(x, i, false);
+    const gls_node *node = gls_exec_node(x, i);
+    gls_exec_sides s = gls_exec_sides_of(x, i, false);
+    blocks all = blocks_of(x, i);
     int32_t *where = gls_exec_aux(x, i);
-    for (int64_t b = 0; b < s.blocks; b++)
-        plane(gls_exec_node(x, i), s.inner, s.x + b * s.in * s.element, s.y + b * s.out * s.element,
-              where ? where + b * s.out : NULL, s.narrow);
+    for (int64_t b = 0; b < all.count; b++)
+        plane(node, node->inner, s.in + b * all.in * s.element, s.out + b * all.out * s.element,
+              where ? where + b * all.out : NULL, s.narrow);
     return GLS_OK;
 }
 
@@ -181,31 +168,33 @@ static int64_t stored_scratch(const gls_node *node, int64_t rows) {
     return gls_extent_positions(node->in) * node->inner * (int64_t)sizeof(gls_real);
 }
 
-/* Into one block of input gradients dx. */
-static void add_block(const sides *s, const char *e, const int32_t *where, char *dx, bool adds, gls_real *wide) {
-    gls_real *sum = s->narrow ? wide : (gls_real *)dx;
+/* Into one block of input gradients dx; wide: room for one, where they are narrow. */
+static void add_block(const gls_node *node, const blocks *all, const char *e, const int32_t *where, char *dx, bool adds,
+                      gls_real *wide) {
+    gls_real *sum = wide ? wide : (gls_real *)dx;
     if (!adds)
-        gls_fill(sum, 0, s->in);
-    else if (s->narrow)
-        gls_storage_widen(sum, dx, s->in);
-    scatter(s->inner, e, where, s->out, sum, s->narrow);
-    if (s->narrow) gls_storage_narrow(dx, sum, s->in);
+        gls_fill(sum, 0, all->in);
+    else if (wide)
+        gls_storage_widen(sum, dx, all->in);
+    scatter(node->inner, e, where, all->out, sum, wide != NULL);
+    if (wide) gls_storage_narrow(dx, sum, all->in);
 }
 
 static gls_status backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     gls_exec_activation_backward(x, i);
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
-    sides s = sides_of(x, i, true);
+    gls_exec_sides s = gls_exec_sides_of(x, i, true);
+    blocks all = blocks_of(x, i);
     const int32_t *where = gls_exec_aux(x, i);
     bool adds = gls_exec_adds(x, i, 0), covers = tiles(node) && !adds;
-    for (int64_t b = 0; b < s.blocks; b++, where += s.out) {
-        const char *e = s.y + b * s.out * s.element;
-        char *dx = s.x + b * s.in * s.element;
+    for (int64_t b = 0; b < all.count; b++, where += all.out) {
+        const char *e = s.out + b * all.out * s.element;
+        char *dx = s.in + b * all.in * s.element;
         if (covers)
-            cover(node, s.inner, e, where, dx, s.narrow);
+            cover(node, node->inner, e, where, dx, s.narrow);
         else
-            add_block(&s, e, where, dx, adds, x->scratch);
+            add_block(node, &all, e, where, dx, adds, s.narrow ? x->scratch : NULL);
     }
     return GLS_OK;
 }

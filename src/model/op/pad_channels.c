@@ -47,39 +47,18 @@ static void run_at(const gls_node *node, runs *r, int64_t c) {
     r->out = c / r->out_step * gls_extent_positions(node->out) * r->out_step + c % r->out_step;
 }
 
-/* Rows of the input's side and of the output's, reals or as they are stored. */
-typedef struct sides {
-    char *in, *out;
-    bool narrow;
-    int64_t element; /* bytes */
-} sides;
-
-static sides sides_of(const gls_exec *x, int i, bool backward) {
-    int j = gls_exec_node(x, i)->input[0];
-    sides s = {.narrow = gls_node_takes(gls_exec_node(x, i), x->plan->storage)};
-    s.element = s.narrow ? (int64_t)sizeof(uint16_t) : (int64_t)sizeof(gls_real);
-    if (s.narrow) {
-        s.in = backward ? gls_exec_stored_grad(x, j) : gls_exec_stored(x, j);
-        s.out = backward ? gls_exec_stored_grad(x, i) : gls_exec_stored(x, i);
-    } else {
-        s.in = (char *)(backward ? gls_exec_in_grad(x, i, 0) : gls_exec_in(x, i, 0));
-        s.out = (char *)(backward ? gls_exec_grad(x, i) : gls_exec_value(x, i));
-    }
-    return s;
-}
-
 /* Where a run is at the output's positions: bytes from one to the next, and from line to line. */
 typedef struct places {
     char *first;
     int64_t x, y;
 } places;
 
-static places in_places(const gls_node *node, const runs *at, const sides *s, int64_t row) {
+static places in_places(const gls_node *node, const runs *at, const gls_exec_sides *s, int64_t row) {
     int64_t step = ((const gls_op_pad_channels_options *)node->options)->stride * at->in_step * s->element;
     return (places){s->in + (row * gls_extent_size(node->in) + at->in) * s->element, step, node->in.w * step};
 }
 
-static places out_places(const gls_node *node, const runs *at, const sides *s, int64_t row) {
+static places out_places(const gls_node *node, const runs *at, const gls_exec_sides *s, int64_t row) {
     int64_t step = at->out_step * s->element;
     return (places){s->out + (row * gls_extent_size(node->out) + at->out) * s->element, step, node->out.w * step};
 }
@@ -109,7 +88,7 @@ static void add(char *to, const char *from, int64_t n, bool narrow) {
     }
     uint16_t *sum = (uint16_t *)to;
     const uint16_t *e = (const uint16_t *)from;
-    for (int64_t k = 0; k < n; k++) sum[k] = gls_bf16_narrow(gls_bf16_widen(sum[k]) + gls_bf16_widen(e[k]));
+    for (int64_t k = 0; k < n; k++) sum[k] = gls_bf16_sum(sum[k], e[k]);
 }
 
 static void add_run(gls_extent out, places to, places from, int64_t length, bool narrow) {
@@ -122,7 +101,7 @@ static void add_run(gls_extent out, places to, places from, int64_t length, bool
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     runs at = runs_of(x, i);
-    sides s = sides_of(x, i, false);
+    gls_exec_sides s = gls_exec_sides_of(x, i, false);
     int64_t bytes = gls_extent_size(node->out) * s.element;
     for (int64_t r = 0; r < x->rows; r++) {
         memset(s.out + r * bytes, 0, (size_t)bytes);
@@ -139,7 +118,7 @@ static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
     runs at = runs_of(x, i);
-    sides s = sides_of(x, i, true);
+    gls_exec_sides s = gls_exec_sides_of(x, i, true);
     bool adds = gls_exec_adds(x, i, 0);
     int64_t bytes = gls_extent_size(node->in) * s.element;
     for (int64_t r = 0; r < x->rows; r++) {
