@@ -21,4 +21,9 @@ static inline uint16_t gls_bf16_narrow(float wide) {
     return (uint16_t)((wide != wide ? quiet : rounded) >> 16);
 }
 
+/* Rounded once. */
+static inline uint16_t gls_bf16_sum(uint16_t a, uint16_t b) {
+    return gls_bf16_narrow(gls_bf16_widen(a) + gls_bf16_widen(b));
+}
+
 #endif

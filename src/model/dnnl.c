@@ -9,8 +9,10 @@
 
 #include "base/arith.h"
 #include "base/gemm_bf16.h"
+#include "base/kernels.h"
 #include "model/dnnl_api.h"
 #include "model/dnnl_panels.h"
+#include "model/storage.h"
 
 #define DNNL_TRY(ctx, call)                                                              \
     do {                                                                                 \
@@ -318,6 +320,17 @@ int64_t gls_dnnl_scratch(const gls_dnnl_weights *w, int64_t rows) {
     return gls_align64(most);
 }
 
+/* Rows of an input gradient that is added: so many that they are still in cache when they are. */
+static int64_t piece_rows(const gls_dnnl_weights *w, int64_t rows) {
+    enum { REALS = 1 << 15 };
+    int64_t fit = REALS / gls_extent_size(w->form.shape.in);
+    return fit < 1 ? 1 : gls_least(fit, rows);
+}
+
+int64_t gls_dnnl_added_bytes(const gls_dnnl_weights *w, int64_t rows) {
+    return piece_rows(w, rows) * gls_extent_size(w->form.shape.in) * (int64_t)sizeof(gls_real);
+}
+
 /* ---- primitives of an evaluation ---- */
 
 /* One primitive with its memory objects, re-pointed at every call. */
@@ -336,7 +349,8 @@ typedef struct sized {
 struct gls_dnnl_conv {
     gls_context *ctx;
     const gls_dnnl_weights *weights;
-    form form; /* the weights', or that without bias and activation, with floats where they are asked */
+    form form; /* the weights', or that without bias and activation, with input gradients in float to be added */
+    bool adds;
     dnnl_stream_t stream;
     dnnl_memory_t bias, plain, own;
     dnnl_primitive_t to_plain;
@@ -397,6 +411,18 @@ static dnnl_status_t find_call(gls_dnnl_conv *c, int64_t rows, direction way, ca
     return (*out)->primitive ? dnnl_success : call_make(c, rows, way, *out);
 }
 
+/* Those of some rows, each in one call but an input gradient that is added: it comes in pieces, and a rest of them. */
+static dnnl_status_t make_calls(gls_dnnl_conv *c, int64_t rows, bool backward) {
+    const gls_conv_shape *s = &c->weights->form.shape;
+    call *made;
+    dnnl_status_t status = find_call(c, rows, FORWARD, &made);
+    if (status == dnnl_success && backward && has(s, WEIGHTS)) status = find_call(c, rows, WEIGHTS, &made);
+    if (status != dnnl_success || !backward || !has(s, BACKWARD)) return status;
+    int64_t each = c->adds ? piece_rows(c->weights, rows) : rows;
+    status = find_call(c, each, BACKWARD, &made);
+    return status == dnnl_success && rows % each ? find_call(c, rows % each, BACKWARD, &made) : status;
+}
+
 static dnnl_status_t conv_make(gls_dnnl_conv *c, const gls_dnnl_conv_plan *plan) {
     const gls_dnnl_weights *w = c->weights;
     layout bias = {0};
@@ -411,8 +437,7 @@ static dnnl_status_t conv_make(gls_dnnl_conv *c, const gls_dnnl_conv_plan *plan)
     if (status == dnnl_success && sums)
         status = dnnl_memory_create(&c->own, layout_md(&w->own[WEIGHTS]), w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success && sums) status = reorder_create(w->engine, &w->own[WEIGHTS], &w->plain, &c->to_plain);
-    for (direction way = FORWARD; way < (plan->backward ? DIRECTIONS : BACKWARD) && status == dnnl_success; way++)
-        if (has(&w->form.shape, way)) status = find_call(c, plan->rows, way, &made);
+    if (status == dnnl_success) status = make_calls(c, plan->rows, plan->backward);
     if (status == dnnl_success && plan->single && sums) status = find_call(c, 1, WEIGHTS, &made);
     return status;
 }
@@ -425,7 +450,7 @@ gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weight
     c->ctx = ctx;
     c->weights = weights;
     c->form = weights->form;
-    c->form.full_input_gradient = plan->adds;
+    c->form.full_input_gradient = c->adds = plan->adds;
     if (plan->linear) c->form.shape.relu = c->form.shape.bias = false;
     c->scratch = scratch;
     c->scratch_bytes = gls_dnnl_scratch(weights, plan->rows);
@@ -433,13 +458,8 @@ gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weight
     return status == dnnl_success ? GLS_OK : failed(ctx, status, "convolution");
 }
 
-gls_status gls_dnnl_conv_reserve(gls_dnnl_conv *c, int64_t rows, int64_t back, bool weights) {
-    call *made;
-    dnnl_status_t status = find_call(c, rows, FORWARD, &made);
-    if (status == dnnl_success && back && has(&c->weights->form.shape, BACKWARD))
-        status = find_call(c, back, BACKWARD, &made);
-    if (status == dnnl_success && weights && has(&c->weights->form.shape, WEIGHTS))
-        status = find_call(c, rows, WEIGHTS, &made);
+gls_status gls_dnnl_conv_reserve(gls_dnnl_conv *c, int64_t rows, bool backward) {
+    dnnl_status_t status = make_calls(c, rows, backward);
     return status == dnnl_success ? GLS_OK : failed(c->ctx, status, "convolution");
 }
 
@@ -485,7 +505,7 @@ gls_status gls_dnnl_conv_forward(gls_dnnl_conv *c, int64_t rows, const void *x, 
     return GLS_OK;
 }
 
-gls_status gls_dnnl_conv_backward(gls_dnnl_conv *c, int64_t rows, const void *e, const void *packed, void *dx) {
+static gls_status input_gradient(gls_dnnl_conv *c, int64_t rows, const void *e, const void *packed, void *dx) {
     call *at;
     DNNL_TRY(c->ctx, find_call(c, rows, BACKWARD, &at));
     GLS_TRY(point(c, at, dx, (const char *)packed + c->weights->at[BACKWARD], e));
@@ -494,6 +514,24 @@ gls_status gls_dnnl_conv_backward(gls_dnnl_conv *c, int64_t rows, const void *e,
                                     {DNNL_ARG_DIFF_DST, at->y},
                                     {DNNL_ARG_SCRATCHPAD, at->scratch}};
     DNNL_TRY(c->ctx, dnnl_primitive_execute(at->primitive, c->stream, 4, args));
+    return GLS_OK;
+}
+
+gls_status gls_dnnl_conv_backward(gls_dnnl_conv *c, int64_t rows, const void *e, const void *packed, void *dx) {
+    if (!c->adds) return input_gradient(c, rows, e, packed, dx);
+    const gls_conv_shape *s = &c->form.shape;
+    bool narrow = c->form.type == dnnl_bf16;
+    int64_t element = (int64_t)(narrow ? sizeof(uint16_t) : sizeof(gls_real));
+    gls_real *part = (gls_real *)((char *)c->scratch + c->scratch_bytes);
+    int64_t in = gls_extent_size(s->in), out = gls_extent_size(s->out), each = piece_rows(c->weights, rows);
+    for (int64_t r = 0; r < rows; r += each) {
+        int64_t n = gls_least(rows - r, each);
+        GLS_TRY(input_gradient(c, n, (const char *)e + r * out * element, packed, part));
+        if (narrow)
+            gls_storage_add((uint16_t *)dx + r * in, part, n * in);
+        else
+            gls_add((gls_real *)dx + r * in, part, n * in);
+    }
     return GLS_OK;
 }
 

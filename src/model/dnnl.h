@@ -24,6 +24,8 @@ const gls_conv_shape *gls_dnnl_shape(const gls_dnnl_weights *weights);
 int64_t gls_dnnl_packed_bytes(const gls_dnnl_weights *weights);
 /* Bytes of scratch for calls with that many rows. */
 int64_t gls_dnnl_scratch(const gls_dnnl_weights *weights, int64_t rows);
+/* And behind them, where the input's gradient is added. */
+int64_t gls_dnnl_added_bytes(const gls_dnnl_weights *weights, int64_t rows);
 gls_status gls_dnnl_pack(gls_dnnl_weights *weights, const gls_real *w, void *packed);
 
 /* One evaluation's primitives for a layer; those for another number of rows are made when they are reserved, or at the
@@ -34,18 +36,18 @@ typedef struct gls_dnnl_conv_plan {
     bool backward;
     bool single; /* weight gradients of single rows will be asked */
     bool linear; /* forward without bias and activation */
-    bool adds;   /* the input's gradient is made to be added: as gls_real whatever the storage */
+    bool adds;   /* the input's gradient is added to what is there, in pieces that stay in cache */
 } gls_dnnl_conv_plan;
-/* scratch: gls_dnnl_scratch(rows) bytes, borrowed. */
+/* scratch: gls_dnnl_scratch(rows) bytes, with `adds` gls_dnnl_added_bytes(rows) more, borrowed. */
 gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weights, const gls_dnnl_conv_plan *plan,
                                 void *scratch, gls_dnnl_conv **out);
-/* The primitives for another number of rows; back: of the input's gradient, 0: none. */
-gls_status gls_dnnl_conv_reserve(gls_dnnl_conv *conv, int64_t rows, int64_t back, bool weights);
+/* The primitives for another number of rows. */
+gls_status gls_dnnl_conv_reserve(gls_dnnl_conv *conv, int64_t rows, bool backward);
 void gls_dnnl_conv_destroy(gls_dnnl_conv *conv);
-int64_t gls_dnnl_conv_scratch(const gls_dnnl_conv *conv); /* what it was made with */
+int64_t gls_dnnl_conv_scratch(const gls_dnnl_conv *conv); /* gls_dnnl_scratch of what it was made with */
 gls_status gls_dnnl_conv_forward(gls_dnnl_conv *conv, int64_t rows, const void *x, const void *packed,
                                  const gls_real *bias, void *y);
-/* dx is written. */
+/* dx, in the weights' storage, is written or added to; a sum in bf16 is rounded once. */
 gls_status gls_dnnl_conv_backward(gls_dnnl_conv *conv, int64_t rows, const void *e, const void *packed, void *dx);
 /* own is written, in the library's layout: gls_dnnl_own_size reals, padding is zero. */
 gls_status gls_dnnl_conv_weights(gls_dnnl_conv *conv, int64_t rows, const void *x, const void *e, gls_real *own);

@@ -29,6 +29,10 @@ int64_t gls_dnnl_scratch(const gls_dnnl_weights *weights, int64_t rows) {
     return 0;
 }
 
+int64_t gls_dnnl_added_bytes(const gls_dnnl_weights *weights, int64_t rows) {
+    return 0;
+}
+
 /* No layer has weights to make these of. */
 static gls_status never(void) {
     return GLS_ERR_INTERNAL;
@@ -44,7 +48,7 @@ gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weight
     return never();
 }
 
-gls_status gls_dnnl_conv_reserve(gls_dnnl_conv *conv, int64_t rows, int64_t back, bool weights) {
+gls_status gls_dnnl_conv_reserve(gls_dnnl_conv *conv, int64_t rows, bool backward) {
     return never();
 }
 

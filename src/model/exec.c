@@ -300,6 +300,22 @@ const gls_real *gls_exec_sum(const gls_exec *x, const gls_use *use) {
     return there ? (gls_real *)(x->memory + x->plan->sum[use - x->graph->use]) : NULL;
 }
 
+/* ---- what ops take as it is stored ---- */
+
+gls_exec_sides gls_exec_sides_of(const gls_exec *x, int i, bool backward) {
+    int j = gls_exec_node(x, i)->input[0];
+    gls_exec_sides s = {.narrow = gls_node_takes(gls_exec_node(x, i), x->plan->storage)};
+    s.element = (int64_t)(s.narrow ? sizeof(uint16_t) : sizeof(gls_real));
+    if (s.narrow) {
+        s.in = backward ? gls_exec_stored_grad(x, j) : gls_exec_stored(x, j);
+        s.out = backward ? gls_exec_stored_grad(x, i) : gls_exec_stored(x, i);
+    } else {
+        s.in = (char *)(backward ? gls_exec_in_grad(x, i, 0) : gls_exec_in(x, i, 0));
+        s.out = (char *)(backward ? gls_exec_grad(x, i) : gls_exec_value(x, i));
+    }
+    return s;
+}
+
 /* ---- fused activations ---- */
 
 void gls_exec_round(const gls_exec *x, gls_real *v, int64_t n) {

@@ -129,6 +129,14 @@ static inline const gls_real *gls_exec_in(const gls_exec *x, int node, int k) {
 static inline gls_real *gls_exec_in_grad(const gls_exec *x, int node, int k) {
     return x->grad[x->graph->node[node].input[k]];
 }
+/* The first input and the output, or with `backward` their gradients, as an op takes them that has one code for both:
+ * as they are stored, or gls_real. */
+typedef struct gls_exec_sides {
+    char *in, *out;
+    bool narrow;     /* bf16 */
+    int64_t element; /* bytes */
+} gls_exec_sides;
+gls_exec_sides gls_exec_sides_of(const gls_exec *x, int node, bool backward);
 /* Whether the gradient of input k is needed. */
 static inline bool gls_exec_wants(const gls_exec *x, int node, int k) {
     return x->plan->grad[x->graph->node[node].input[k]] >= 0;

@@ -27,9 +27,27 @@ GLS_SIMD void gls_activation(gls_real *y, const gls_real *x, int64_t n, double s
     for (int64_t i = 0; i < n; i++) y[i] = x[i] < 0 ? s * x[i] : x[i];
 }
 
-GLS_SIMD static void sums_wide(const gls_real *x, int64_t positions, int64_t inner, double *out) {
+#define ALWAYS static inline __attribute__((always_inline))
+
+ALWAYS void sums_of(const gls_real *x, int64_t positions, const int64_t inner, double *out) {
     for (int64_t p = 0; p < positions; p++, x += inner)
         for (int64_t i = 0; i < inner; i++) out[i] += x[i];
+}
+
+/* Channels of the blocked layouts, whose sums stay in registers. */
+ALWAYS void sums_near(const gls_real *x, int64_t positions, const int64_t inner, double *out) {
+    double sum[16] = {0};
+    sums_of(x, positions, inner, sum);
+    for (int64_t i = 0; i < inner; i++) out[i] = sum[i];
+}
+
+GLS_SIMD static void sums_wide(const gls_real *x, int64_t positions, int64_t inner, double *out) {
+    if (inner == 16)
+        sums_near(x, positions, 16, out);
+    else if (inner == 8)
+        sums_near(x, positions, 8, out);
+    else
+        sums_of(x, positions, inner, out);
 }
 
 /* One channel's positions are contiguous: 16 partial sums in fixed order, so that the bits do not depend on the vector

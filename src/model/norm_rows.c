@@ -56,6 +56,27 @@ static bool narrow(const gls_exec *x, int i) {
     return gls_node_takes(gls_exec_node(x, i), x->plan->storage);
 }
 
+/* Pieces come from memory, and go to where something else was before: what comes after the next one is asked for while
+ * this one is worked on. */
+static inline void ask_ahead(const uint16_t *from, int64_t n, const int writes) {
+    enum { LINE = 64 / sizeof *from };
+    for (int64_t k = 2 * n; k < 3 * n; k += LINE)
+        if (writes)
+            __builtin_prefetch(from + k, 1);
+        else
+            __builtin_prefetch(from + k);
+}
+
+static void widen(gls_real *to, const uint16_t *from, int64_t n) {
+    ask_ahead(from, n, false);
+    gls_storage_widen(to, from, n);
+}
+
+static void put(uint16_t *to, const gls_real *from, int64_t n) {
+    ask_ahead(to, n, true);
+    gls_storage_narrow(to, from, n);
+}
+
 /* Element `at` of what is stored of a value, or of a gradient. */
 static uint16_t *value_at(const gls_exec *x, int node, int64_t at) {
     return (uint16_t *)gls_exec_stored(x, node) + at;
@@ -67,7 +88,7 @@ static uint16_t *grad_at(const gls_exec *x, int node, int64_t at) {
 static void narrow_moments(const uint16_t *x, int64_t positions, int64_t inner, double *sum, double *square) {
     gls_real room[PIECE];
     for (piece p = {0}; next_piece(&p, positions, inner);) {
-        gls_storage_widen(room, x + p.position * inner + p.channel, p.positions * p.channels);
+        widen(room, x + p.position * inner + p.channel, p.positions * p.channels);
         gls_norm_moments(room, p.positions, p.channels, sum + p.channel, square + p.channel);
     }
 }
@@ -77,11 +98,11 @@ static void narrow_apply(const gls_exec *x, int i, int64_t first, int64_t positi
     gls_real in[PIECE], added[PIECE], out[PIECE];
     for (piece p = {0}; next_piece(&p, positions, node->inner);) {
         int64_t at = first + p.position * node->inner + p.channel, n = p.positions * p.channels, k = p.channel;
-        gls_storage_widen(in, value_at(x, node->input[0], at), n);
-        if (node->inputs > 1) gls_storage_widen(added, value_at(x, node->input[1], at), n);
+        widen(in, value_at(x, node->input[0], at), n);
+        if (node->inputs > 1) widen(added, value_at(x, node->input[1], at), n);
         gls_norm_apply(out, in, node->inputs > 1 ? added : NULL, p.positions, p.channels, with->mean + k, with->a + k,
                        with->shift + k, node->activation, node->slope);
-        gls_storage_narrow(value_at(x, i, at), out, n);
+        put(value_at(x, i, at), out, n);
     }
 }
 
@@ -113,13 +134,13 @@ static void narrow_sums(const gls_exec *x, int i, int64_t first, int64_t positio
     for (piece p = {0}; next_piece(&p, positions, node->inner);) {
         int64_t at = first + p.position * node->inner + p.channel, n = p.positions * p.channels;
         gls_norm_channels own = gls_norm_channels_from(with, p.channel);
-        gls_storage_widen(e, grad_at(x, i, at), n);
-        gls_storage_widen(in, value_at(x, node->input[0], at), n);
-        if (w.output) gls_storage_widen(y, value_at(x, i, at), n);
-        if (w.adds) gls_storage_widen(r, grad_at(x, node->input[1], at), n);
+        widen(e, grad_at(x, i, at), n);
+        widen(in, value_at(x, node->input[0], at), n);
+        if (w.output) widen(y, value_at(x, i, at), n);
+        if (w.adds) widen(r, grad_at(x, node->input[1], at), n);
         gls_norm_sums(&g, p.positions, p.channels, &own, moment + p.channel, total + p.channel);
-        if (w.keeps) gls_storage_narrow(grad_at(x, i, at), e, n);
-        if (w.residual) gls_storage_narrow(grad_at(x, node->input[1], at), r, n);
+        if (w.keeps) put(grad_at(x, i, at), e, n);
+        if (w.residual) put(grad_at(x, node->input[1], at), r, n);
     }
 }
 
@@ -133,11 +154,11 @@ static void narrow_backward(const gls_exec *x, int i, int64_t first, int64_t pos
     for (piece p = {0}; next_piece(&p, positions, node->inner);) {
         int64_t at = first + p.position * node->inner + p.channel, n = p.positions * p.channels;
         gls_norm_channels own = gls_norm_channels_from(with, p.channel);
-        gls_storage_widen(e, grad_at(x, from, at), n);
-        gls_storage_widen(in, value_at(x, node->input[0], at), n);
-        if (adds) gls_storage_widen(dx, grad_at(x, node->input[0], at), n);
+        widen(e, grad_at(x, from, at), n);
+        widen(in, value_at(x, node->input[0], at), n);
+        if (adds) widen(dx, grad_at(x, node->input[0], at), n);
         gls_norm_backward(dx, &g, p.positions, p.channels, &own, adds);
-        gls_storage_narrow(grad_at(x, node->input[0], at), dx, n);
+        put(grad_at(x, node->input[0], at), dx, n);
     }
 }
 

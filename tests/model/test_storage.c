@@ -5,7 +5,9 @@
 #include "base/bf16.h"
 #include "base/gemm_bf16.h"
 #include "model/dnnl_panels.h"
+#include "model/layers.h"
 #include "model/network.h"
+#include "model/op.h"
 #include "model/storage.h"
 
 /* The nearest of the two neighbours whose last 16 bits are zero; ties to the even one. */
@@ -142,6 +144,65 @@ static void evaluate(const sample *s, bool portable, gls_storage storage, side *
     gls_memory_plan_destroy(net->graph, plan);
 }
 
+/* Two ways from x that meet again, twice: the first one adds to a gradient that the second one has written. */
+static int meet(gls_graph *g, const char *name, const char *op, const void *options, int x) {
+    char text[128];
+    gls_op_conv_options conv = {.channels = 32, .kernel = 3, .stride = 2, .pad = 1};
+    int way = gls_graph_add(g, op, gls_layer_name(text, "%s.%s", name, op), options, 1, &x);
+    int both[] = {way, gls_layer_conv(g, gls_layer_name(text, "%s.conv.%s", name, op), conv, x)};
+    return gls_graph_add(g, "add", gls_layer_name(text, "%s.add.%s", name, op), NULL, 2, both);
+}
+
+static int compose(gls_graph *g, const char *name, const void *given, const int *input) {
+    gls_op_pad_channels_options pad = {.channels = 32, .stride = 2};
+    gls_op_pool_options pool = {.kernel = 3, .stride = 2, .pad = 1};
+    (void)given;
+    return meet(g, name, "max_pool", &pool, meet(g, name, "pad_channels", &pad, input[0]));
+}
+
+static const gls_op fork_twice = {
+    .member = {.name = "fork_twice", .help = "a pool and a shortcut beside convolutions", .source = ""},
+    .formula = "",
+    .shapes = "",
+    .parameters = "",
+    GLS_OP_ONE_INPUT,
+    .compose = compose,
+};
+
+static int compose_flat(gls_graph *g, const char *name, const void *given, const int *input) {
+    char text[128];
+    (void)given;
+    int first = gls_layer(g, "flatten", gls_layer_name(text, "%s.first", name), input[0]);
+    int both[] = {first, gls_layer(g, "flatten", gls_layer_name(text, "%s.second", name), input[0])};
+    return gls_graph_add(g, "add", name, NULL, 2, both);
+}
+
+static const gls_op flatten_twice = {
+    .member = {.name = "flatten_twice", .help = "twice an image as features", .source = ""},
+    .formula = "",
+    .shapes = "",
+    .parameters = "",
+    GLS_OP_ONE_INPUT,
+    .compose = compose_flat,
+};
+
+static void gradient_in_bf16(const char *options, bool portable, bool staged, side *a) {
+    bool any;
+    *a = (side){.ctx = check_context(1, portable), .data = check_data_create(ROWS, 3, 16, 16, 3, 0)};
+    assert_int_equal(gls_op_register(a->ctx, &fork_twice), GLS_OK);
+    assert_int_equal(gls_op_register(a->ctx, &flatten_twice), GLS_OK);
+    a->p = check_model(a->ctx, "layers", options, &a->data.info);
+    gls_network *net = a->p->self;
+    if (!staged) assert_int_equal(gls_graph_finish_stored(net->graph, false, &any), GLS_OK);
+    net->storage = GLS_STORAGE_BF16;
+    a->run = check_run_create(a->p, &a->data.batch, GLS_WANT_GRADIENT, GLS_MODE_TRAIN);
+    a->d = gls_problem_size(a->p);
+    a->w = calloc((size_t)a->d, sizeof *a->w);
+    a->g = calloc((size_t)a->d, sizeof *a->g);
+    assert_int_equal(gls_problem_initialize(a->p, 3, a->w), GLS_OK);
+    check_gradient_at(&a->run, a->w, a->g);
+}
+
 static void done(side *a) {
     free(a->w);
     free(a->g);
@@ -169,6 +230,31 @@ static void gradients_agree(void **state) {
         assert_true(fabs(full.loss - narrow.loss) <= 0.01 * fabs(full.loss));
         done(&full);
         done(&narrow);
+    }
+}
+
+/* Ops that take what is stored as it is compute what they would of wide copies. */
+static void wide_copies_change_nothing(void **state) {
+    static const char *const networks[] = {
+        "{layers: [{conv: {channels: 16, pad: 1}}, {fork_twice: {}}, {max_pool: {}}, relu, {flatten_twice: {}},"
+        " {dense: {units: 3}}]}",
+        "{layers: [{conv: {channels: 20, pad: 1}}, {max_pool: {}}, {leaky_relu: {slope: 0.3}}, {fork_twice: {}},"
+        " flatten, {dense: {units: 3}}]}",
+        "{layers: [{conv: {channels: 8, pad: 1}}, {residual_block: {channels: 16, stride: 2, norm: group}},"
+        " {max_pool: {kernel: 3}}, flatten, {dense: {units: 3}}]}",
+    };
+    for (int i = 0; i < 6; i++) {
+        side own, copies;
+        gradient_in_bf16(networks[i / 2], i % 2, false, &own);
+        gradient_in_bf16(networks[i / 2], i % 2, true, &copies);
+        double sum = 0;
+        for (int64_t j = 0; j < own.d; j++) {
+            if (own.g[j] != copies.g[j]) fail_msg("%s: %lld", networks[i / 2], (long long)j);
+            sum += fabs((double)own.g[j]);
+        }
+        assert_true(sum > 0);
+        done(&own);
+        done(&copies);
     }
 }
 
@@ -229,8 +315,13 @@ static void memory_is_smaller(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conversion),    cmocka_unit_test(panels),      cmocka_unit_test(gradients_agree),
-        cmocka_unit_test(answers_agree), cmocka_unit_test(rows_add_up), cmocka_unit_test(memory_is_smaller),
+        cmocka_unit_test(conversion),
+        cmocka_unit_test(panels),
+        cmocka_unit_test(gradients_agree),
+        cmocka_unit_test(answers_agree),
+        cmocka_unit_test(wide_copies_change_nothing),
+        cmocka_unit_test(rows_add_up),
+        cmocka_unit_test(memory_is_smaller),
     };
     return cmocka_run_group_tests_name("storage", tests, NULL, NULL);
 }

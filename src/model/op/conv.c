@@ -1,9 +1,6 @@
 /* conv: 2-D convolution, weights [channels, in / groups, kernel, kernel]. */
 #include "model/conv.h"
 
-#include <string.h>
-
-#include "base/arith.h"
 #include "base/kernels.h"
 #include "model/dnnl.h"
 #include "model/export.h"
@@ -191,37 +188,24 @@ static gls_status library_pack(const gls_graph *g, const gls_node *node, const g
     return gls_dnnl_pack(node->library, w + gls_layout_block(g->layout, node->block[0])->offset, packed);
 }
 
-/* Rows of an input gradient that is to be added: so many that they are still in cache when they are. */
-static int64_t rows_at_once(const gls_node *node, int64_t rows) {
-    enum { REALS = 1 << 15 };
-    int64_t fit = REALS / gls_extent_size(node->in);
-    return fit < 1 ? 1 : gls_least(fit, rows);
-}
-
-/* The library's own, then an input gradient to be added. */
 static int64_t library_scratch(const gls_node *node, int64_t rows) {
-    return gls_dnnl_scratch(node->library, rows) +
-           rows_at_once(node, rows) * gls_extent_size(node->in) * (int64_t)sizeof(gls_real);
+    return gls_dnnl_scratch(node->library, rows) + gls_dnnl_added_bytes(node->library, rows);
 }
 
 static gls_status library_object_create(gls_exec *x, int i, void **object) {
     gls_dnnl_conv_plan plan = {.rows = x->plan->max_rows,
                                .backward = x->plan->backward,
                                .single = (x->plan->want & (GLS_WANT_NORMS | GLS_WANT_INNER)) != 0,
-                               .linear = gls_exec_primal(x) != NULL};
+                               .linear = gls_exec_primal(x) != NULL,
+                               .adds = !gls_exec_primal(x) && gls_exec_adds(x, i, 0)};
     gls_dnnl_conv *conv = NULL;
     gls_status status = gls_dnnl_conv_create(x->ctx, gls_exec_node(x, i)->library, &plan, x->scratch, &conv);
     *object = conv;
     return status;
 }
 
-/* An input gradient that is added comes in pieces, and in a rest of them. */
 static gls_status library_object_reserve(gls_exec *x, int i, int64_t rows) {
-    const gls_node *node = gls_exec_node(x, i);
-    bool back = x->plan->backward, adds = back && gls_exec_wants(x, i, 0) && gls_exec_adds(x, i, 0);
-    int64_t each = adds ? rows_at_once(node, rows) : rows;
-    GLS_TRY(gls_dnnl_conv_reserve(x->object[i], rows, back ? each : 0, back));
-    return rows % each ? gls_dnnl_conv_reserve(x->object[i], rows, rows % each, back) : GLS_OK;
+    return gls_dnnl_conv_reserve(x->object[i], rows, x->plan->backward);
 }
 
 static void library_object_destroy(void *object) {
@@ -235,19 +219,9 @@ static gls_status library_forward(gls_exec *x, int i) {
 }
 
 static gls_status library_backward(gls_exec *x, int i) {
-    const gls_node *node = gls_exec_node(x, i);
     gls_exec_activation_backward(x, i);
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
-    gls_real *dx = gls_exec_in_grad(x, i, 0), *e = gls_exec_grad(x, i);
-    if (!gls_exec_adds(x, i, 0)) return gls_dnnl_conv_backward(x->object[i], x->rows, e, x->packed[i], dx);
-    gls_real *part = (gls_real *)((char *)x->scratch + gls_dnnl_conv_scratch(x->object[i]));
-    int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out), each = rows_at_once(node, x->rows);
-    for (int64_t r = 0; r < x->rows; r += each) {
-        int64_t rows = gls_least(x->rows - r, each);
-        GLS_TRY(gls_dnnl_conv_backward(x->object[i], rows, e + r * out, x->packed[i], part));
-        gls_add(dx + r * in, part, rows * in);
-    }
-    return GLS_OK;
+    return gls_dnnl_conv_backward(x->object[i], x->rows, gls_exec_grad(x, i), x->packed[i], gls_exec_in_grad(x, i, 0));
 }
 
 /* The library's own, then what is to be added to the output or to the input's gradient. */

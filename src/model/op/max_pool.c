@@ -1,5 +1,6 @@
 /* max_pool: the largest value of a window; the first of equal ones takes the gradient. */
 #include "base/arith.h"
+#include "base/bf16.h"
 #include "base/kernels.h"
 #include "model/kernels.h"
 #include "model/op/pool.h"
@@ -10,80 +11,99 @@ static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
     return backward ? rows * gls_extent_size(node->out) * (int64_t)sizeof(int32_t) : 0;
 }
 
-/* Loops over channels are written once, and compiled again for those of the blocked layouts, which then stay in
- * registers. */
+/* Loops are written once for reals and for what is stored in bf16, and compiled again for the channels of the blocked
+ * layouts, which then stay in registers. */
 #define ALWAYS static inline __attribute__((always_inline))
 
-ALWAYS void larger_of(const gls_real *x, int32_t at, const int64_t inner, gls_real *best, int32_t *where) {
+ALWAYS gls_real get(const void *from, int64_t at, const bool narrow) {
+    return narrow ? (gls_real)gls_bf16_widen(((const uint16_t *)from)[at]) : ((const gls_real *)from)[at];
+}
+
+ALWAYS void put(void *to, int64_t at, gls_real v, const bool narrow) {
+    if (narrow)
+        ((uint16_t *)to)[at] = gls_bf16_narrow((float)v);
+    else
+        ((gls_real *)to)[at] = v;
+}
+
+/* Channels done together, at most. */
+enum { TOGETHER = 16 };
+
+ALWAYS void larger_of(const void *x, int64_t first, int32_t at, const int64_t count, gls_real *best, int32_t *where,
+                      const bool narrow) {
     GLS_LANE_LOOP
-    for (int64_t k = 0; k < inner; k++) {
-        bool larger = x[k] > best[k] || x[k] != x[k];
-        best[k] = larger ? x[k] : best[k];
+    for (int64_t k = 0; k < count; k++) {
+        gls_real v = get(x, first + k, narrow);
+        bool larger = v > best[k] || v != v;
+        best[k] = larger ? v : best[k];
         where[k] = larger ? at : where[k];
     }
 }
 
-/* One window, into best and where. */
-ALWAYS void window(const gls_real *x, int64_t width, gls_window win, const int64_t inner, gls_real *best,
-                   int32_t *where) {
-    int64_t first = win.y0 * width + win.x0;
-    for (int64_t k = 0; k < inner; k++) {
-        best[k] = x[first * inner + k];
-        where[k] = (int32_t)first;
+/* Output position p, `count` channels from c on; where NULL: nobody asks. */
+ALWAYS void window(const gls_node *node, gls_window win, int64_t p, const int64_t inner, int64_t c, const int64_t count,
+                   const void *x, void *y, int32_t *where, const bool narrow) {
+    gls_real best[TOGETHER], slope = node->activation ? (gls_real)node->slope : 1;
+    int32_t found[TOGETHER];
+    int64_t width = node->in.w, first = win.y0 * width + win.x0;
+    for (int64_t k = 0; k < count; k++) {
+        best[k] = get(x, first * inner + c + k, narrow);
+        found[k] = (int32_t)first;
     }
     for (int64_t iy = win.y0; iy < win.y1; iy++)
         for (int64_t at = iy * width + win.x0; at < iy * width + win.x1; at++)
-            larger_of(x + at * inner, (int32_t)at, inner, best, where);
+            larger_of(x, at * inner + c, (int32_t)at, count, best, found, narrow);
+    GLS_LANE_LOOP
+    for (int64_t k = 0; k < count; k++) put(y, p * inner + c + k, best[k] < 0 ? slope * best[k] : best[k], narrow);
+    for (int64_t k = 0; k < count && where; k++) where[p * inner + c + k] = found[k];
 }
 
-/* One block of `inner` channels of one row, at most 16; where NULL: nobody asks. */
-ALWAYS void plane_of(const gls_node *node, const int64_t inner, const gls_real *x, gls_real *y, int32_t *where) {
-    gls_real best[16];
-    int32_t at[16];
+/* One block of `inner` channels of one row. */
+ALWAYS void plane_of(const gls_node *node, const int64_t inner, const void *x, void *y, int32_t *where,
+                     const bool narrow) {
+    int64_t p = 0;
     for (int64_t oy = 0; oy < node->out.h; oy++)
-        for (int64_t ox = 0; ox < node->out.w; ox++, y += inner) {
-            window(x, node->in.w, gls_op_pool_window(node, oy, ox), inner, best, at);
-            for (int64_t k = 0; k < inner; k++) y[k] = best[k];
-            for (int64_t k = 0; k < inner && where; k++) where[k] = at[k];
-            if (where) where += inner;
+        for (int64_t ox = 0; ox < node->out.w; ox++, p++) {
+            gls_window win = gls_op_pool_window(node, oy, ox);
+            if (inner == 8 || inner == 16) {
+                window(node, win, p, inner, 0, inner, x, y, where, narrow);
+                continue;
+            }
+            for (int64_t c = 0; c < inner; c += TOGETHER)
+                window(node, win, p, inner, c, gls_least(inner - c, TOGETHER), x, y, where, narrow);
         }
 }
 
-/* The same for any number of channels; nobody takes what `spare` [inner] then has. */
-static void plane_wide(const gls_node *node, int64_t inner, const gls_real *x, gls_real *y, int32_t *where,
-                       int32_t *spare) {
-    for (int64_t oy = 0; oy < node->out.h; oy++)
-        for (int64_t ox = 0; ox < node->out.w; ox++, y += inner) {
-            window(x, node->in.w, gls_op_pool_window(node, oy, ox), inner, y, where ? where : spare);
-            if (where) where += inner;
-        }
-}
-
-GLS_SIMD static void plane(const gls_node *node, int64_t inner, const gls_real *x, gls_real *y, int32_t *where,
-                           int32_t *spare) {
-    if (inner == 16)
-        plane_of(node, 16, x, y, where);
-    else if (inner == 8)
-        plane_of(node, 8, x, y, where);
+GLS_SIMD static void plane(const gls_node *node, int64_t inner, const void *x, void *y, int32_t *where, bool narrow) {
+    if (inner == 16 && narrow)
+        plane_of(node, 16, x, y, where, true);
+    else if (inner == 16)
+        plane_of(node, 16, x, y, where, false);
+    else if (inner == 8 && !narrow)
+        plane_of(node, 8, x, y, where, false);
     else
-        plane_wide(node, inner, x, y, where, spare);
+        plane_of(node, inner, x, y, where, narrow);
 }
 
-static int64_t scratch(const gls_node *node, int64_t rows) {
-    (void)rows;
-    return node->inner * (int64_t)sizeof(int32_t);
+/* Blocks of channels of all rows: how many, and elements of one on either side. */
+typedef struct blocks {
+    int64_t count, in, out;
+} blocks;
+
+static blocks blocks_of(const gls_exec *x, int i) {
+    const gls_node *node = gls_exec_node(x, i);
+    return (blocks){x->rows * (node->out.c / node->inner), gls_extent_positions(node->in) * node->inner,
+                    gls_extent_positions(node->out) * node->inner};
 }
 
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner,
-            out = gls_extent_positions(node->out) * inner;
+    gls_exec_sides s = gls_exec_sides_of(x, i, false);
+    blocks all = blocks_of(x, i);
     int32_t *where = gls_exec_aux(x, i);
-    for (int64_t b = 0; b < x->rows * (node->out.c / inner); b++) {
-        gls_real *y = gls_exec_value(x, i) + b * out;
-        plane(node, inner, gls_exec_in(x, i, 0) + b * in, y, where ? where + b * out : NULL, x->scratch);
-        if (node->activation) gls_activation(y, y, out, node->slope);
-    }
+    for (int64_t b = 0; b < all.count; b++)
+        plane(node, node->inner, s.in + b * all.in * s.element, s.out + b * all.out * s.element,
+              where ? where + b * all.out : NULL, s.narrow);
     return GLS_OK;
 }
 
@@ -94,112 +114,87 @@ static bool tiles(const gls_node *node) {
            node->out.w * o->stride == node->in.w;
 }
 
-/* The cells of output position p that lie in row iy. Zero is added for the sign of zeros, which is that of adding to a
- * zero. */
-ALWAYS void cover_cells(int64_t first, int64_t kernel, const int64_t inner, const gls_real *e, const int32_t *where,
-                        gls_real *dx) {
-    for (int64_t at = first; at < first + kernel; at++) {
-        GLS_LANE_LOOP
-        for (int64_t k = 0; k < inner; k++) dx[at * inner + k] = (where[k] == (int32_t)at ? e[k] : 0) + 0;
-    }
+/* The cells of one output position that lie in one row. The sign of a zero is that of adding to a zero. */
+ALWAYS void cover_cells(int64_t first, int64_t kernel, const int64_t inner, const void *e, const int32_t *where,
+                        void *dx, const bool narrow) {
+    for (int64_t at = first; at < first + kernel; at++)
+        if (narrow) {
+            uint16_t *to = (uint16_t *)dx + at * inner;
+            const uint16_t *from = e;
+            GLS_LANE_LOOP
+            for (int64_t k = 0; k < inner; k++) to[k] = where[k] == (int32_t)at && from[k] != 0x8000 ? from[k] : 0;
+        } else {
+            gls_real *to = (gls_real *)dx + at * inner;
+            const gls_real *from = e;
+            GLS_LANE_LOOP
+            for (int64_t k = 0; k < inner; k++) to[k] = (where[k] == (int32_t)at ? from[k] : 0) + 0;
+        }
 }
 
 /* Every cell is written once, in order. */
-ALWAYS void cover_of(const gls_node *node, const int64_t inner, const gls_real *e, const int32_t *where, gls_real *dx) {
+ALWAYS void cover_of(const gls_node *node, const int64_t inner, const void *e, const int32_t *where, void *dx,
+                     const bool narrow) {
+    const int64_t element = narrow ? sizeof(uint16_t) : sizeof(gls_real);
     int64_t kernel = ((const gls_op_pool_options *)node->options)->kernel, width = node->out.w;
     for (int64_t oy = 0; oy < node->out.h; oy++)
         for (int64_t iy = oy * kernel; iy < (oy + 1) * kernel; iy++)
             for (int64_t ox = 0; ox < width; ox++) {
                 int64_t p = (oy * width + ox) * inner;
-                cover_cells(iy * node->in.w + ox * kernel, kernel, inner, e + p, where + p, dx);
+                cover_cells(iy * node->in.w + ox * kernel, kernel, inner, (const char *)e + p * element, where + p, dx,
+                            narrow);
             }
 }
 
-GLS_SIMD static void cover(const gls_node *node, int64_t inner, const gls_real *restrict e,
-                           const int32_t *restrict where, gls_real *restrict dx) {
-    if (inner == 16)
-        cover_of(node, 16, e, where, dx);
-    else if (inner == 8)
-        cover_of(node, 8, e, where, dx);
+GLS_SIMD static void cover(const gls_node *node, int64_t inner, const void *restrict e, const int32_t *restrict where,
+                           void *restrict dx, bool narrow) {
+    if (inner == 16 && narrow)
+        cover_of(node, 16, e, where, dx, true);
+    else if (inner == 16)
+        cover_of(node, 16, e, where, dx, false);
+    else if (inner == 8 && !narrow)
+        cover_of(node, 8, e, where, dx, false);
     else
-        cover_of(node, inner, e, where, dx);
+        cover_of(node, inner, e, where, dx, narrow);
 }
 
-static void scatter(int64_t inner, const gls_real *e, const int32_t *where, int64_t out, gls_real *dx) {
+static void scatter(int64_t inner, const void *e, const int32_t *where, int64_t out, gls_real *dx, bool narrow) {
     for (int64_t p = 0; p < out; p += inner)
-        for (int64_t k = 0; k < inner; k++) dx[where[p + k] * inner + k] += e[p + k];
+        for (int64_t k = 0; k < inner; k++) dx[where[p + k] * inner + k] += get(e, p + k, narrow);
+}
+
+/* One block of input gradients, that sums are rounded once. */
+static int64_t stored_scratch(const gls_node *node, int64_t rows) {
+    (void)rows;
+    return gls_extent_positions(node->in) * node->inner * (int64_t)sizeof(gls_real);
+}
+
+/* Into one block of input gradients dx; wide: room for one, where they are narrow. */
+static void add_block(const gls_node *node, const blocks *all, const char *e, const int32_t *where, char *dx, bool adds,
+                      gls_real *wide) {
+    gls_real *sum = wide ? wide : (gls_real *)dx;
+    if (!adds)
+        gls_fill(sum, 0, all->in);
+    else if (wide)
+        gls_storage_widen(sum, dx, all->in);
+    scatter(node->inner, e, where, all->out, sum, wide != NULL);
+    if (wide) gls_storage_narrow(dx, sum, all->in);
 }
 
 static gls_status backward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
     gls_exec_activation_backward(x, i);
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
-    int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner,
-            out = gls_extent_positions(node->out) * inner;
-    gls_real *dx = gls_exec_in_grad(x, i, 0);
-    const gls_real *e = gls_exec_grad(x, i);
+    gls_exec_sides s = gls_exec_sides_of(x, i, true);
+    blocks all = blocks_of(x, i);
     const int32_t *where = gls_exec_aux(x, i);
-    bool covers = tiles(node) && !gls_exec_adds(x, i, 0);
-    if (!covers && !gls_exec_adds(x, i, 0)) gls_fill(dx, 0, x->rows * gls_extent_size(node->in));
-    for (int64_t b = 0; b < x->rows * (node->out.c / inner); b++, dx += in, e += out, where += out)
-        if (covers)
-            cover(node, inner, e, where, dx);
-        else
-            scatter(inner, e, where, out, dx);
-    return GLS_OK;
-}
-
-/* ---- on bf16 as it is stored: one block of channels of a row at a time is widened ---- */
-
-/* Indices, then a block's input and output. */
-static int64_t stored_scratch(const gls_node *node, int64_t rows) {
-    int64_t reals = (gls_extent_positions(node->in) + gls_extent_positions(node->out)) * node->inner;
-    return gls_align64(scratch(node, rows)) + reals * (int64_t)sizeof(gls_real);
-}
-
-static gls_real *wide_room(const gls_exec *x, int i) {
-    return (gls_real *)((char *)x->scratch + gls_align64(scratch(gls_exec_node(x, i), x->rows)));
-}
-
-static gls_status stored_forward(gls_exec *x, int i) {
-    const gls_node *node = gls_exec_node(x, i);
-    int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner,
-            out = gls_extent_positions(node->out) * inner;
-    int32_t *where = gls_exec_aux(x, i);
-    const uint16_t *from = gls_exec_stored(x, node->input[0]);
-    uint16_t *to = gls_exec_stored(x, i);
-    gls_real *wide = wide_room(x, i), *y = wide + in;
-    for (int64_t b = 0; b < x->rows * (node->out.c / inner); b++) {
-        gls_storage_widen(wide, from + b * in, in);
-        plane(node, inner, wide, y, where ? where + b * out : NULL, x->scratch);
-        if (node->activation) gls_activation(y, y, out, node->slope);
-        gls_storage_narrow(to + b * out, y, out);
-    }
-    return GLS_OK;
-}
-
-static gls_status stored_backward(gls_exec *x, int i) {
-    const gls_node *node = gls_exec_node(x, i);
-    gls_exec_activation_backward(x, i);
-    if (!gls_exec_wants(x, i, 0)) return GLS_OK;
-    int64_t inner = node->inner, in = gls_extent_positions(node->in) * inner,
-            out = gls_extent_positions(node->out) * inner;
-    const int32_t *where = gls_exec_aux(x, i);
-    const uint16_t *from = gls_exec_stored_grad(x, i);
-    uint16_t *to = gls_exec_stored_grad(x, node->input[0]);
     bool adds = gls_exec_adds(x, i, 0), covers = tiles(node) && !adds;
-    gls_real *wide = wide_room(x, i), *e = wide + in;
-    for (int64_t b = 0; b < x->rows * (node->out.c / inner); b++) {
-        gls_storage_widen(e, from + b * out, out);
-        if (adds)
-            gls_storage_widen(wide, to + b * in, in);
-        else if (!covers)
-            gls_fill(wide, 0, in);
+    for (int64_t b = 0; b < all.count; b++, where += all.out) {
+        const char *e = s.out + b * all.out * s.element;
+        char *dx = s.in + b * all.in * s.element;
         if (covers)
-            cover(node, inner, e, where + b * out, wide);
+            cover(node, node->inner, e, where, dx, s.narrow);
         else
-            scatter(inner, e, where + b * out, out, wide);
-        gls_storage_narrow(to + b * in, wide, in);
+            add_block(node, &all, e, where, dx, adds, s.narrow ? x->scratch : NULL);
     }
     return GLS_OK;
 }
@@ -227,9 +222,8 @@ const gls_op gls_op_max_pool = {
     .member.help = "largest value of every window",
     .formula = "y = the largest of a kernel x kernel window; the first of equal ones takes the gradient",
     GLS_POOL_OP(GLS_OP_FUSES | GLS_OP_MONOTONE),
-    .impl = GLS_OP_PORTABLE(.scratch = scratch, .forward = forward, .backward = backward,
-                            .forward_tangent = forward_tangent),
-    .stored = GLS_OP_STORED(.scratch = stored_scratch, .forward = stored_forward, .backward = stored_backward),
+    .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward, .forward_tangent = forward_tangent),
+    .stored = GLS_OP_STORED(.scratch = stored_scratch, .forward = forward, .backward = backward),
     .aux = aux,
     .onnx = onnx,
 };

@@ -1,5 +1,8 @@
 /* pad_channels: every stride-th position, with zero channels added at the end (ResNet's shortcut without parameters,
  * type A). */
+#include <string.h>
+
+#include "base/bf16.h"
 #include "base/kernels.h"
 #include "model/export.h"
 #include "model/layers.h"
@@ -44,23 +47,69 @@ static void run_at(const gls_node *node, runs *r, int64_t c) {
     r->out = c / r->out_step * gls_extent_positions(node->out) * r->out_step + c % r->out_step;
 }
 
-/* Everything is 0 first; then the input's channels are copied in runs that both layouts keep together. */
+/* Where a run is at the output's positions: bytes from one to the next, and from line to line. */
+typedef struct places {
+    char *first;
+    int64_t x, y;
+} places;
+
+static places in_places(const gls_node *node, const runs *at, const gls_exec_sides *s, int64_t row) {
+    int64_t step = ((const gls_op_pad_channels_options *)node->options)->stride * at->in_step * s->element;
+    return (places){s->in + (row * gls_extent_size(node->in) + at->in) * s->element, step, node->in.w * step};
+}
+
+static places out_places(const gls_node *node, const runs *at, const gls_exec_sides *s, int64_t row) {
+    int64_t step = at->out_step * s->element;
+    return (places){s->out + (row * gls_extent_size(node->out) + at->out) * s->element, step, node->out.w * step};
+}
+
+#define ALWAYS static inline __attribute__((always_inline))
+
+ALWAYS void copy_bytes(gls_extent out, places to, places from, const int64_t bytes) {
+    for (int64_t y = 0; y < out.h; y++)
+        for (int64_t x = 0; x < out.w; x++)
+            memcpy(to.first + y * to.y + x * to.x, from.first + y * from.y + x * from.x, (size_t)bytes);
+}
+
+/* Compiled again for 16 channels, a run of the blocked layouts. */
+static void copy_run(gls_extent out, places to, places from, int64_t bytes) {
+    if (bytes == 16 * sizeof(gls_real))
+        copy_bytes(out, to, from, 16 * sizeof(gls_real));
+    else if (bytes == 16 * sizeof(uint16_t))
+        copy_bytes(out, to, from, 16 * sizeof(uint16_t));
+    else
+        copy_bytes(out, to, from, bytes);
+}
+
+static void add(char *to, const char *from, int64_t n, bool narrow) {
+    if (!narrow) {
+        gls_add((gls_real *)to, (const gls_real *)from, n);
+        return;
+    }
+    uint16_t *sum = (uint16_t *)to;
+    const uint16_t *e = (const uint16_t *)from;
+    for (int64_t k = 0; k < n; k++) sum[k] = gls_bf16_sum(sum[k], e[k]);
+}
+
+static void add_run(gls_extent out, places to, places from, int64_t length, bool narrow) {
+    for (int64_t y = 0; y < out.h; y++)
+        for (int64_t x = 0; x < out.w; x++)
+            add(to.first + y * to.y + x * to.x, from.first + y * from.y + x * from.x, length, narrow);
+}
+
+/* A row is 0 first; then the input's channels are copied in runs that both layouts keep together. */
 static gls_status forward(gls_exec *x, int i) {
     const gls_node *node = gls_exec_node(x, i);
-    const gls_op_pad_channels_options *o = node->options;
-    int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out);
     runs at = runs_of(x, i);
-    gls_fill(gls_exec_value(x, i), 0, x->rows * out);
-    for (int64_t r = 0; r < x->rows; r++)
+    gls_exec_sides s = gls_exec_sides_of(x, i, false);
+    int64_t bytes = gls_extent_size(node->out) * s.element;
+    for (int64_t r = 0; r < x->rows; r++) {
+        memset(s.out + r * bytes, 0, (size_t)bytes);
         for (int64_t c = 0; c < node->in.c; c += at.length) {
             run_at(node, &at, c);
-            gls_real *to = gls_exec_value(x, i) + r * out + at.out;
-            for (int64_t oy = 0; oy < node->out.h; oy++) {
-                const gls_real *from = gls_exec_in(x, i, 0) + r * in + at.in + oy * o->stride * node->in.w * at.in_step;
-                for (int64_t ox = 0; ox < node->out.w; ox++, to += at.out_step, from += o->stride * at.in_step)
-                    for (int64_t k = 0; k < at.length; k++) to[k] = from[k];
-            }
+            copy_run(node->out, out_places(node, &at, &s, r), in_places(node, &at, &s, r), at.length * s.element);
         }
+    }
     return GLS_OK;
 }
 
@@ -68,21 +117,21 @@ static gls_status forward(gls_exec *x, int i) {
 static gls_status backward(gls_exec *x, int i) {
     if (!gls_exec_wants(x, i, 0)) return GLS_OK;
     const gls_node *node = gls_exec_node(x, i);
-    const gls_op_pad_channels_options *o = node->options;
-    int64_t in = gls_extent_size(node->in), out = gls_extent_size(node->out);
-    gls_real *dx = gls_exec_in_grad(x, i, 0);
     runs at = runs_of(x, i);
-    if (!gls_exec_adds(x, i, 0)) gls_fill(dx, 0, x->rows * in);
-    for (int64_t r = 0; r < x->rows; r++)
+    gls_exec_sides s = gls_exec_sides_of(x, i, true);
+    bool adds = gls_exec_adds(x, i, 0);
+    int64_t bytes = gls_extent_size(node->in) * s.element;
+    for (int64_t r = 0; r < x->rows; r++) {
+        if (!adds) memset(s.in + r * bytes, 0, (size_t)bytes);
         for (int64_t c = 0; c < node->in.c; c += at.length) {
             run_at(node, &at, c);
-            const gls_real *from = gls_exec_grad(x, i) + r * out + at.out;
-            for (int64_t oy = 0; oy < node->out.h; oy++) {
-                gls_real *to = dx + r * in + at.in + oy * o->stride * node->in.w * at.in_step;
-                for (int64_t ox = 0; ox < node->out.w; ox++, from += at.out_step, to += o->stride * at.in_step)
-                    for (int64_t k = 0; k < at.length; k++) to[k] += from[k];
-            }
+            places to = in_places(node, &at, &s, r), from = out_places(node, &at, &s, r);
+            if (adds)
+                add_run(node->out, to, from, at.length, s.narrow);
+            else
+                copy_run(node->out, to, from, at.length * s.element);
         }
+    }
     return GLS_OK;
 }
 
@@ -119,5 +168,6 @@ const gls_op gls_op_pad_channels = {
     .flags = GLS_OP_OWN_LAYOUT | GLS_OP_LINEAR,
     .shape = shape,
     .impl = GLS_OP_PORTABLE(.forward = forward, .backward = backward),
+    .stored = GLS_OP_STORED(.forward = forward, .backward = backward),
     .onnx = onnx,
 };

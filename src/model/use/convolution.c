@@ -72,12 +72,23 @@ static const void *grads(const room *in, int64_t row, int64_t count) {
                       : gls_view_reader_rows(&in->grad, row, count, in->scaled);
 }
 
+/* The library walks over its operands with strides at which they come slowly from memory. Where both fit into a
+ * core's own cache, reading them in order first costs less than it saves. */
+static void bring_near(const room *in, int64_t rows, const void *inputs, const void *e) {
+    enum { LINE = 64, NEAR = 3 << 18, STORED = sizeof(uint16_t) }; /* bytes */
+    int64_t bytes[] = {rows * gls_extent_size(in->shape.in) * STORED, rows * gls_extent_size(in->shape.out) * STORED};
+    const volatile char *from[] = {inputs, e};
+    for (int k = 0; k < 2 && bytes[0] + bytes[1] <= NEAR; k++)
+        for (int64_t at = 0; at < bytes[k]; at += LINE) (void)from[k][at];
+}
+
 /* The gradient of rows [row, row + count) as the implementation forms it: its layout is its own, its norm is right. */
 static gls_status form(gls_exec *x, const gls_use *use, const room *in, int64_t row, int64_t count, const void *e,
                        gls_real *to) {
     if (in->library) {
         const void *inputs = in->stored ? gls_view_reader_stored(&in->input, row)
                                         : gls_view_reader_rows(&in->input, row, count, in->wide);
+        if (in->stored) bring_near(in, count, inputs, e);
         return gls_dnnl_conv_weights(x->object[use->node], count, inputs, e, to);
     }
     gls_fill(to, 0, in->used);

@@ -46,6 +46,12 @@ static const char *place(const gls_view_reader *r, int64_t t) {
     return r->first + (t / r->positions * r->row_stride + t % r->positions * r->stride) * element(r);
 }
 
+static const gls_real *reals(const gls_view_reader *r, const char *from, int64_t n, gls_real *room) {
+    if (r->storage == GLS_STORAGE_REAL) return (const gls_real *)from;
+    gls_storage_widen(room, from, n);
+    return room;
+}
+
 const gls_real *gls_view_reader_columns(const gls_view_reader *r, int64_t t, int64_t count, int64_t column,
                                         int64_t width, gls_real *room, int64_t *step) {
     const char *from = gls_view_reader_stored_at(r, t, column);
@@ -60,10 +66,7 @@ const gls_real *gls_view_reader_columns(const gls_view_reader *r, int64_t t, int
 }
 
 const gls_real *gls_view_reader_rows(const gls_view_reader *r, int64_t row, int64_t count, gls_real *room) {
-    const char *from = r->first + row * r->row_stride * element(r);
-    if (r->storage == GLS_STORAGE_REAL) return (const gls_real *)from;
-    gls_storage_widen(room, from, count * r->row_stride);
-    return room;
+    return reals(r, gls_view_reader_stored(r, row), count * r->row_stride, room);
 }
 
 const void *gls_view_reader_stored(const gls_view_reader *r, int64_t row) {
@@ -76,7 +79,11 @@ const void *gls_view_reader_stored_at(const gls_view_reader *r, int64_t t, int64
 
 void gls_view_reader_sums(const gls_view_reader *r, int64_t row, gls_real *room, double *out) {
     if (r->stride == r->inner) {
-        gls_channel_sums(gls_view_reader_rows(r, row, 1, room), r->width, r->positions, r->inner, out);
+        int64_t block = r->positions * r->inner;
+        const char *from = gls_view_reader_stored(r, row);
+        /* A block of channels at a time, whose copy is read while it is in cache. */
+        for (int64_t c = 0; c < r->width; c += r->inner, from += block * element(r))
+            gls_channel_sums(reals(r, from, block, room), r->inner, r->positions, r->inner, out + c);
         return;
     }
     for (int64_t k = 0; k < r->width; k++) out[k] = 0;
