@@ -6,7 +6,8 @@
 # torch.distributed.nn before init_process_group (the defaults are then None: the default group of the moment).
 #
 # Seen on 2026-11-30:
-#   imported by DistributedDataParallel: 3 threads more with a group, 3 after destroy_process_group; all_reduce's default: a ProcessGroup
+#   imported by DistributedDataParallel: 3 threads more with a group, 3 after destroy_process_group; all_reduce's default:
+#   a ProcessGroup
 #   imported before: 3 threads more with a group, 0 after destroy_process_group; all_reduce's default: None
 set -eu
 folder=$(mktemp -d)
