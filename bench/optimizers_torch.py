@@ -48,6 +48,7 @@ ADAMW = {"lr": 1e-6, "weight_decay": 0.01}
 MOMENTUM = (lambda p: glissade.torch.MomentumSGD(p, lr=1e-6, beta=0.9),
             lambda p, **kind: torch.optim.SGD(p, lr=1e-6, momentum=0.9, **kind).step)
 ADAM = (lambda p: glissade.torch.AdamW(p, **ADAMW), lambda p, **kind: torch.optim.AdamW(p, **ADAMW, **kind).step)
+RMSPROP = (lambda p: glissade.torch.RMSprop(p, lr=1e-6), lambda p, **kind: torch.optim.RMSprop(p, lr=1e-6, **kind).step)
 CASES = {
     "sgd, momentum": (lambda p: MOMENTUM[0](p).step, MOMENTUM[1]),
     "the same, norm given": (lambda p: handed(MOMENTUM[0](p)), MOMENTUM[1]),
@@ -55,8 +56,8 @@ CASES = {
     "adamw, norm given": (lambda p: handed(ADAM[0](p)), ADAM[1]),
     "clip by norm, adamw": (lambda p: glissade.torch.AdamW(p, **ADAMW, clip_norm=1e6).step,
                             lambda p, **kind: clipped(torch.optim.AdamW(p, **ADAMW, **kind))),
-    "rmsprop": (lambda p: glissade.torch.RMSprop(p, lr=1e-6).step,
-                lambda p, **kind: torch.optim.RMSprop(p, lr=1e-6, **kind).step),
+    "rmsprop": (lambda p: RMSPROP[0](p).step, RMSPROP[1]),
+    "rmsprop, norm given": (lambda p: handed(RMSPROP[0](p)), RMSPROP[1]),
 }
 KINDS = {"fused": {"fused": True}, "foreach": {"foreach": True}, "one by one": {"foreach": False}}
 
