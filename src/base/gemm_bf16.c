@@ -9,7 +9,6 @@
 #include <immintrin.h>
 
 #define UNROLL _Pragma("GCC unroll 8")
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 
 /* A block of registers is [BLOCK_ROWS, BLOCK_COLUMNS]; copies are of DEPTH rows and MOST columns, half of the stack for
  * each factor. A cache line has LINE numbers as they are stored. */
@@ -37,8 +36,8 @@ typedef struct stack {
 
 /* Pairs of rows of from [k, panel], of which it has `columns`, the rest being zeros: to [parts(k, 2), panel]. What will
  * be copied the next time, up to row `end`, is asked for: rows lie too far apart for the processor to see it coming. */
-TARGET static inline void pair_rows(uint32_t *to, const uint16_t *from, int64_t ld, int64_t k, int64_t end,
-                                    int64_t columns, int panel) {
+GLS_GEMM_BF16_TARGET static inline void pair_rows(uint32_t *to, const uint16_t *from, int64_t ld, int64_t k,
+                                                  int64_t end, int64_t columns, int panel) {
     static const uint16_t none[BLOCK_COLUMNS];
     for (int64_t i = 0; i < k; i += 2, to += panel) {
         const uint16_t *even = from + i * ld, *odd = i + 1 < k ? even + ld : none;
@@ -56,7 +55,8 @@ TARGET static inline void pair_rows(uint32_t *to, const uint16_t *from, int64_t 
 
 /* Columns [column, column + width) of all stretches' factors on that side, panel by panel: to [parts(width, panel),
  * pairs, panel]. */
-TARGET static inline void copy(uint32_t *to, const stack *s, side of, int64_t column, int64_t width, int panel) {
+GLS_GEMM_BF16_TARGET static inline void copy(uint32_t *to, const stack *s, side of, int64_t column, int64_t width,
+                                             int panel) {
     for (int64_t begin = 0; begin < width; begin += panel)
         for (int k = 0; k < s->count; k++) {
             const stretch *here = &s->stretch[k];
@@ -67,8 +67,8 @@ TARGET static inline void copy(uint32_t *to, const stack *s, side of, int64_t co
 }
 
 /* c [rows, columns] += sum over pairs of a panel of each, all of which are summed. */
-TARGET static void add_block(const uint32_t *a, const uint32_t *b, int64_t pairs, int64_t rows, int64_t columns,
-                             float *c, int64_t ldc) {
+GLS_GEMM_BF16_TARGET static void add_block(const uint32_t *a, const uint32_t *b, int64_t pairs, int64_t rows,
+                                           int64_t columns, float *c, int64_t ldc) {
     __m512 sum[BLOCK_ROWS][2];
     UNROLL for (int i = 0; i < BLOCK_ROWS; i++) sum[i][0] = sum[i][1] = _mm512_setzero_ps();
     for (int64_t t = 0; t < pairs; t++, a += BLOCK_ROWS, b += BLOCK_COLUMNS) {
@@ -90,15 +90,15 @@ TARGET static void add_block(const uint32_t *a, const uint32_t *b, int64_t pairs
 }
 
 /* At most MOST rows and columns. */
-TARGET static void add_piece(int64_t m, int64_t n, int64_t pairs, const uint32_t *a, const uint32_t *b, float *c,
-                             int64_t ldc) {
+GLS_GEMM_BF16_TARGET static void add_piece(int64_t m, int64_t n, int64_t pairs, const uint32_t *a, const uint32_t *b,
+                                           float *c, int64_t ldc) {
     for (int64_t j = 0; j < n; j += BLOCK_COLUMNS)
         for (int64_t i = 0; i < m; i += BLOCK_ROWS)
             add_block(a + i * pairs, b + j * pairs, pairs, gls_least(m - i, BLOCK_ROWS),
                       gls_least(n - j, BLOCK_COLUMNS), c + i * ldc + j, ldc);
 }
 
-TARGET static void add_stack(int64_t m, int64_t n, const stack *s, float *c, int64_t ldc) {
+GLS_GEMM_BF16_TARGET static void add_stack(int64_t m, int64_t n, const stack *s, float *c, int64_t ldc) {
     _Alignas(64) uint32_t left[MOST * DEPTH / 2], right[MOST * DEPTH / 2];
     for (int64_t i = 0; i < m; i += MOST) {
         int64_t rows = gls_least(m - i, MOST);

@@ -7,6 +7,8 @@
 
 /* Whether this processor and build have it; never in double precision. */
 bool gls_gemm_bf16_here(void);
+/* In front of functions that run only there. */
+#define GLS_GEMM_BF16_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 /* One term a^T b of a sum: a [k, m] and b [k, n] in bf16, lda and ldb elements from row to row. */
 typedef struct gls_gemm_bf16_term {
     int64_t k;

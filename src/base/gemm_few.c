@@ -23,8 +23,7 @@ void gls_gemm_few_pack(const gls_real *b, int64_t row_step, int64_t column_step,
 }
 
 /* Sums of `rows` rows, a constant where this is inlined, over k, to sum [rows, WIDE]. */
-static inline __attribute__((always_inline)) void panel(const int rows, int64_t k, const gls_real *a, int64_t lda,
-                                                        const gls_real *b, part *sum) {
+GLS_ALWAYS_INLINE void panel(const int rows, int64_t k, const gls_real *a, int64_t lda, const gls_real *b, part *sum) {
     part s[ROWS][2] = {{{0}}};
     for (int64_t i = 0; i < k; i++, b += WIDE) {
         part left = *(const part *)b, right = *(const part *)(b + PART);

@@ -65,7 +65,7 @@ GLS_SIMD void gls_method_bits_turn(gls_method_bits *bits, int64_t n) {
 
 GLS_SIMD void gls_method_bf16_widen(gls_real *restrict x, const uint16_t *restrict narrow, int64_t n) {
 #pragma omp simd
-    for (int i = 0; i < (int)n; i++) x[i] = gls_method_bf16_wide(narrow[i]);
+    for (int i = 0; i < (int)n; i++) x[i] = gls_bf16_widen(narrow[i]);
 }
 
 GLS_SIMD void gls_method_bf16_narrow(uint16_t *restrict narrow, const gls_real *restrict x, const gls_method_bits *bits,

@@ -4,6 +4,7 @@
 #define GLS_METHOD_NARROW_H
 
 #include <glissade/method.h>
+#include "base/bf16.h"
 #include "base/kernels.h"
 
 #include <string.h>
@@ -36,13 +37,6 @@ static inline uint16_t gls_method_bits_turned(uint16_t bits) {
 
 /* ---- bf16 ---- */
 
-static inline gls_real gls_method_bf16_wide(uint16_t narrow) {
-    uint32_t bits = (uint32_t)narrow << 16;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return (gls_real)x;
-}
-
 static inline uint16_t gls_method_bf16_round(gls_real x, uint16_t random) {
     const uint32_t last = 0x7f7f0000; /* the largest bf16; above are infinities and NaN, which stay */
     float narrow = (float)x;
@@ -68,7 +62,7 @@ GLS_ALWAYS_INLINE void gls_method_halves_widen_one(const gls_method_narrow *stat
     const uint16_t *narrow = (const uint16_t *)state->vector[vector] + at;
     __builtin_prefetch((const char *)narrow + GLS_AHEAD / 4);
     GLS_LANE_LOOP
-    for (int i = 0; i < n; i++) wide[i] = gls_method_bf16_wide(narrow[i]);
+    for (int i = 0; i < n; i++) wide[i] = gls_bf16_widen(narrow[i]);
 }
 
 GLS_ALWAYS_INLINE void gls_method_halves_narrow_one(const gls_method_narrow *state, int vector, const gls_real *wide,

@@ -350,7 +350,6 @@ struct gls_dnnl_conv {
     gls_context *ctx;
     const gls_dnnl_weights *weights;
     form form; /* the weights', or that without bias and activation, with input gradients in float to be added */
-    bool adds;
     dnnl_stream_t stream;
     dnnl_memory_t bias, plain, own;
     dnnl_primitive_t to_plain;
@@ -418,7 +417,7 @@ static dnnl_status_t make_calls(gls_dnnl_conv *c, int64_t rows, bool backward) {
     dnnl_status_t status = find_call(c, rows, FORWARD, &made);
     if (status == dnnl_success && backward && has(s, WEIGHTS)) status = find_call(c, rows, WEIGHTS, &made);
     if (status != dnnl_success || !backward || !has(s, BACKWARD)) return status;
-    int64_t each = c->adds ? piece_rows(c->weights, rows) : rows;
+    int64_t each = c->form.full_input_gradient ? piece_rows(c->weights, rows) : rows;
     status = find_call(c, each, BACKWARD, &made);
     return status == dnnl_success && rows % each ? find_call(c, rows % each, BACKWARD, &made) : status;
 }
@@ -450,7 +449,7 @@ gls_status gls_dnnl_conv_create(gls_context *ctx, const gls_dnnl_weights *weight
     c->ctx = ctx;
     c->weights = weights;
     c->form = weights->form;
-    c->form.full_input_gradient = c->adds = plan->adds;
+    c->form.full_input_gradient = plan->adds;
     if (plan->linear) c->form.shape.relu = c->form.shape.bias = false;
     c->scratch = scratch;
     c->scratch_bytes = gls_dnnl_scratch(weights, plan->rows);
@@ -518,7 +517,7 @@ static gls_status input_gradient(gls_dnnl_conv *c, int64_t rows, const void *e, 
 }
 
 gls_status gls_dnnl_conv_backward(gls_dnnl_conv *c, int64_t rows, const void *e, const void *packed, void *dx) {
-    if (!c->adds) return input_gradient(c, rows, e, packed, dx);
+    if (!c->form.full_input_gradient) return input_gradient(c, rows, e, packed, dx);
     const gls_conv_shape *s = &c->form.shape;
     bool narrow = c->form.type == dnnl_bf16;
     int64_t element = (int64_t)(narrow ? sizeof(uint16_t) : sizeof(gls_real));

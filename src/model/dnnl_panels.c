@@ -6,20 +6,21 @@
 #include <immintrin.h>
 
 #include "base/arith.h"
+#include "base/gemm_bf16.h"
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 #define UNROLL _Pragma("GCC unroll 8")
 
 enum { SIDE = 16, PAIRS = SIDE / 2 };
 
 /* Row i of the block, as pairs: w [rows, in], of which `mask` has the columns. */
-TARGET static inline __m256i pairs(const float *w, int64_t i, int64_t rows, int64_t in, __mmask16 mask) {
+GLS_GEMM_BF16_TARGET static inline __m256i pairs(const float *w, int64_t i, int64_t rows, int64_t in, __mmask16 mask) {
     return (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(i < rows ? mask : 0, w + (i < rows ? i * in : 0)));
 }
 
 /* Pair k of all 16 rows to to + k step, step in pairs. Lanes of a register are 4 pairs; [r + 4, r] below means that the
  * lower half is row r and the upper one row r + 4. */
-TARGET static void transpose(uint32_t *to, int64_t step, const float *w, int64_t rows, int64_t in, __mmask16 mask) {
+GLS_GEMM_BF16_TARGET static void transpose(uint32_t *to, int64_t step, const float *w, int64_t rows, int64_t in,
+                                           __mmask16 mask) {
     __m512i column[2][4]; /* of rows 0 to 7, of rows 8 to 15; lanes: pair k of 4 rows, pair k + 4 of them, and again */
     UNROLL for (int half = 0; half < 2; half++) {
         __m512i row[4];
@@ -41,7 +42,7 @@ TARGET static void transpose(uint32_t *to, int64_t step, const float *w, int64_t
     }
 }
 
-TARGET void gls_dnnl_panels(uint16_t *to, const gls_real *w, int64_t out, int64_t in, int64_t panel) {
+GLS_GEMM_BF16_TARGET void gls_dnnl_panels(uint16_t *to, const gls_real *w, int64_t out, int64_t in, int64_t panel) {
     int64_t blocks = gls_parts(in, SIDE), size = PAIRS * panel; /* of a block of a panel, in pairs */
     for (int64_t first = 0; first < out; first += panel)
         for (int64_t r = 0; r < panel; r += SIDE) {

@@ -27,15 +27,13 @@ GLS_SIMD void gls_activation(gls_real *y, const gls_real *x, int64_t n, double s
     for (int64_t i = 0; i < n; i++) y[i] = x[i] < 0 ? s * x[i] : x[i];
 }
 
-#define ALWAYS static inline __attribute__((always_inline))
-
-ALWAYS void sums_of(const gls_real *x, int64_t positions, const int64_t inner, double *out) {
+GLS_ALWAYS_INLINE void sums_of(const gls_real *x, int64_t positions, const int64_t inner, double *out) {
     for (int64_t p = 0; p < positions; p++, x += inner)
         for (int64_t i = 0; i < inner; i++) out[i] += x[i];
 }
 
 /* Channels of the blocked layouts, whose sums stay in registers. */
-ALWAYS void sums_near(const gls_real *x, int64_t positions, const int64_t inner, double *out) {
+GLS_ALWAYS_INLINE void sums_near(const gls_real *x, int64_t positions, const int64_t inner, double *out) {
     double sum[16] = {0};
     sums_of(x, positions, inner, sum);
     for (int64_t i = 0; i < inner; i++) out[i] = sum[i];

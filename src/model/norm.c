@@ -9,9 +9,8 @@
 
 /* Each loop is written once for any number of channels and compiled again for 8 and 16, those of the blocked layouts,
  * where per-channel figures stay in registers. */
-#define ALWAYS static inline __attribute__((always_inline))
 
-ALWAYS void moments(const gls_real *x, int64_t positions, const int64_t inner, double *sum, double *square) {
+GLS_ALWAYS_INLINE void moments(const gls_real *x, int64_t positions, const int64_t inner, double *sum, double *square) {
     for (int64_t p = 0; p < positions; p++, x += inner)
         for (int64_t k = 0; k < inner; k++) {
             double v = x[k];
@@ -20,7 +19,8 @@ ALWAYS void moments(const gls_real *x, int64_t positions, const int64_t inner, d
         }
 }
 
-ALWAYS void moments_together(const gls_real *x, int64_t positions, const int64_t inner, double *sum, double *square) {
+GLS_ALWAYS_INLINE void moments_together(const gls_real *x, int64_t positions, const int64_t inner, double *sum,
+                                        double *square) {
     double s[16] = {0}, q[16] = {0};
     moments(x, positions, inner, s, q);
     for (int64_t k = 0; k < inner; k++) {
@@ -38,8 +38,9 @@ GLS_SIMD void gls_norm_moments(const gls_real *x, int64_t positions, int64_t inn
         moments(x, positions, inner, sum, square);
 }
 
-ALWAYS void apply(gls_real *y, const gls_real *x, const gls_real *r, int64_t positions, const int64_t inner,
-                  const gls_real *mean, const gls_real *a, const gls_real *shift, bool relu, gls_real slope) {
+GLS_ALWAYS_INLINE void apply(gls_real *y, const gls_real *x, const gls_real *r, int64_t positions, const int64_t inner,
+                             const gls_real *mean, const gls_real *a, const gls_real *shift, bool relu,
+                             gls_real slope) {
     for (int64_t p = 0; p < positions; p++)
         for (int64_t k = 0; k < inner; k++) {
             int64_t at = p * inner + k;
@@ -49,8 +50,9 @@ ALWAYS void apply(gls_real *y, const gls_real *x, const gls_real *r, int64_t pos
         }
 }
 
-ALWAYS void apply_choose(gls_real *y, const gls_real *x, const gls_real *r, int64_t positions, const int64_t inner,
-                         const gls_real *mean, const gls_real *a, const gls_real *shift, bool relu, gls_real slope) {
+GLS_ALWAYS_INLINE void apply_choose(gls_real *y, const gls_real *x, const gls_real *r, int64_t positions,
+                                    const int64_t inner, const gls_real *mean, const gls_real *a, const gls_real *shift,
+                                    bool relu, gls_real slope) {
     if (r && relu)
         apply(y, x, r, positions, inner, mean, a, shift, true, slope);
     else if (relu)
@@ -73,7 +75,8 @@ GLS_SIMD void gls_norm_apply(gls_real *restrict y, const gls_real *restrict x, c
 
 /* The gradient behind the activation taken through it, by the sign of its output y, or with `sign` of its input, which
  * is made anew: cheaper than reading y again. */
-ALWAYS gls_real through(gls_real v, const gls_real *y, int64_t k, bool sign, gls_real input, gls_real slope) {
+GLS_ALWAYS_INLINE gls_real through(gls_real v, const gls_real *y, int64_t k, bool sign, gls_real input,
+                                   gls_real slope) {
     if (sign) return v * (input > 0 ? 1 : slope);
     if (y) return v * (y[k] > 0 ? 1 : slope);
     return v;
@@ -83,8 +86,9 @@ ALWAYS gls_real through(gls_real v, const gls_real *y, int64_t k, bool sign, gls
 enum { TOGETHER = 16 };
 
 /* `count` channels, at most TOGETHER, of one position. */
-ALWAYS void sums_at(const gls_norm_gradient *g, int64_t at, const gls_real *y, gls_real *r, bool sign, bool keeps,
-                    bool adds, const int64_t count, const gls_norm_channels *with, double *moment, double *total) {
+GLS_ALWAYS_INLINE void sums_at(const gls_norm_gradient *g, int64_t at, const gls_real *y, gls_real *r, bool sign,
+                               bool keeps, bool adds, const int64_t count, const gls_norm_channels *with,
+                               double *moment, double *total) {
     gls_real v[TOGETHER], t[TOGETHER], sum[TOGETHER], slope = (gls_real)g->slope;
     const gls_real *e = g->e + at, *x = g->x + at;
     GLS_LANE_LOOP
@@ -102,8 +106,9 @@ ALWAYS void sums_at(const gls_norm_gradient *g, int64_t at, const gls_real *y, g
     }
 }
 
-ALWAYS void sums(const gls_norm_gradient *g, const gls_real *y, gls_real *r, bool sign, bool keeps, bool adds,
-                 int64_t positions, const int64_t inner, const gls_norm_channels *with, double *moment, double *total) {
+GLS_ALWAYS_INLINE void sums(const gls_norm_gradient *g, const gls_real *y, gls_real *r, bool sign, bool keeps,
+                            bool adds, int64_t positions, const int64_t inner, const gls_norm_channels *with,
+                            double *moment, double *total) {
     for (int64_t p = 0; p < positions; p++) {
         if (inner == 8 || inner == 16) {
             sums_at(g, p * inner, y, r, sign, keeps, adds, inner, with, moment, total);
@@ -117,8 +122,8 @@ ALWAYS void sums(const gls_norm_gradient *g, const gls_real *y, gls_real *r, boo
     }
 }
 
-ALWAYS void sums_choose(const gls_norm_gradient *g, int64_t positions, const int64_t inner,
-                        const gls_norm_channels *with, double *moment, double *total) {
+GLS_ALWAYS_INLINE void sums_choose(const gls_norm_gradient *g, int64_t positions, const int64_t inner,
+                                   const gls_norm_channels *with, double *moment, double *total) {
     if (g->sign)
         sums(g, NULL, NULL, true, false, false, positions, inner, with, moment, total);
     else if (!g->y)
@@ -136,7 +141,7 @@ typedef struct near_channels {
     gls_real mean[16], a[16], shift[16], c1[16], c2[16];
 } near_channels;
 
-ALWAYS gls_norm_channels bring_near(near_channels *room, const gls_norm_channels *with, int64_t inner) {
+GLS_ALWAYS_INLINE gls_norm_channels bring_near(near_channels *room, const gls_norm_channels *with, int64_t inner) {
     size_t bytes = (size_t)inner * sizeof(gls_real);
     memcpy(room->mean, with->mean, bytes);
     memcpy(room->a, with->a, bytes);
@@ -146,8 +151,8 @@ ALWAYS gls_norm_channels bring_near(near_channels *room, const gls_norm_channels
     return (gls_norm_channels){room->mean, room->a, room->shift, room->c1, room->c2};
 }
 
-ALWAYS void sums_together(const gls_norm_gradient *g, int64_t positions, const int64_t inner,
-                          const gls_norm_channels *with, double *moment, double *total) {
+GLS_ALWAYS_INLINE void sums_together(const gls_norm_gradient *g, int64_t positions, const int64_t inner,
+                                     const gls_norm_channels *with, double *moment, double *total) {
     double m[16] = {0}, t[16] = {0};
     near_channels room;
     gls_norm_channels near = bring_near(&room, with, inner);
@@ -168,8 +173,8 @@ GLS_SIMD void gls_norm_sums(const gls_norm_gradient *g, int64_t positions, int64
         sums_choose(g, positions, inner, with, moment, total);
 }
 
-ALWAYS void backward_at(gls_real *dx, const gls_real *e, const gls_real *x, const int64_t count,
-                        const gls_norm_channels *with, bool sign, gls_real slope, bool adds) {
+GLS_ALWAYS_INLINE void backward_at(gls_real *dx, const gls_real *e, const gls_real *x, const int64_t count,
+                                   const gls_norm_channels *with, bool sign, gls_real slope, bool adds) {
     gls_real out[TOGETHER];
     GLS_LANE_LOOP
     for (int64_t k = 0; k < count; k++) {
@@ -181,8 +186,9 @@ ALWAYS void backward_at(gls_real *dx, const gls_real *e, const gls_real *x, cons
     memcpy(dx, out, (size_t)count * sizeof *out);
 }
 
-ALWAYS void backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions, const int64_t inner,
-                     const gls_norm_channels *with, bool sign, gls_real slope, bool adds) {
+GLS_ALWAYS_INLINE void backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t positions,
+                                const int64_t inner, const gls_norm_channels *with, bool sign, gls_real slope,
+                                bool adds) {
     for (int64_t p = 0; p < positions; p++) {
         int64_t at = p * inner;
         if (inner == 8 || inner == 16) {
@@ -197,16 +203,16 @@ ALWAYS void backward(gls_real *dx, const gls_real *e, const gls_real *x, int64_t
     }
 }
 
-ALWAYS void backward_choose(gls_real *dx, const gls_norm_gradient *g, int64_t positions, const int64_t inner,
-                            const gls_norm_channels *with, bool adds) {
+GLS_ALWAYS_INLINE void backward_choose(gls_real *dx, const gls_norm_gradient *g, int64_t positions, const int64_t inner,
+                                       const gls_norm_channels *with, bool adds) {
     if (g->sign)
         backward(dx, g->e, g->x, positions, inner, with, true, (gls_real)g->slope, adds);
     else
         backward(dx, g->e, g->x, positions, inner, with, false, 0, adds);
 }
 
-ALWAYS void backward_together(gls_real *dx, const gls_norm_gradient *g, int64_t positions, const int64_t inner,
-                              const gls_norm_channels *with, bool adds) {
+GLS_ALWAYS_INLINE void backward_together(gls_real *dx, const gls_norm_gradient *g, int64_t positions,
+                                         const int64_t inner, const gls_norm_channels *with, bool adds) {
     near_channels room;
     gls_norm_channels near = bring_near(&room, with, inner);
     backward_choose(dx, g, positions, inner, &near, adds);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/bf16.h"
+#include "base/kernels.h"
 #include "model/export.h"
 #include "model/op.h"
 
@@ -13,8 +14,8 @@ static gls_status shape(gls_graph *g, gls_node *node) {
 
 /* One block of channels, [positions, inner] to or from [inner, positions]: written in order. Compiled again for the
  * blocked layouts. */
-static inline __attribute__((always_inline)) void permute(char *plain, char *blocked, int64_t positions,
-                                                          const int64_t inner, const int64_t element, bool to_plain) {
+GLS_ALWAYS_INLINE void permute(char *plain, char *blocked, int64_t positions, const int64_t inner,
+                               const int64_t element, bool to_plain) {
     size_t bytes = (size_t)element;
     if (to_plain)
         for (int64_t k = 0; k < inner; k++)

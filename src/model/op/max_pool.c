@@ -13,13 +13,12 @@ static int64_t aux(const gls_node *node, int64_t rows, bool backward) {
 
 /* Loops are written once for reals and for what is stored in bf16, and compiled again for the channels of the blocked
  * layouts, which then stay in registers. */
-#define ALWAYS static inline __attribute__((always_inline))
 
-ALWAYS gls_real get(const void *from, int64_t at, const bool narrow) {
+GLS_ALWAYS_INLINE gls_real get(const void *from, int64_t at, const bool narrow) {
     return narrow ? (gls_real)gls_bf16_widen(((const uint16_t *)from)[at]) : ((const gls_real *)from)[at];
 }
 
-ALWAYS void put(void *to, int64_t at, gls_real v, const bool narrow) {
+GLS_ALWAYS_INLINE void put(void *to, int64_t at, gls_real v, const bool narrow) {
     if (narrow)
         ((uint16_t *)to)[at] = gls_bf16_narrow((float)v);
     else
@@ -29,8 +28,8 @@ ALWAYS void put(void *to, int64_t at, gls_real v, const bool narrow) {
 /* Channels done together, at most. */
 enum { TOGETHER = 16 };
 
-ALWAYS void larger_of(const void *x, int64_t first, int32_t at, const int64_t count, gls_real *best, int32_t *where,
-                      const bool narrow) {
+GLS_ALWAYS_INLINE void larger_of(const void *x, int64_t first, int32_t at, const int64_t count, gls_real *best,
+                                 int32_t *where, const bool narrow) {
     GLS_LANE_LOOP
     for (int64_t k = 0; k < count; k++) {
         gls_real v = get(x, first + k, narrow);
@@ -41,8 +40,8 @@ ALWAYS void larger_of(const void *x, int64_t first, int32_t at, const int64_t co
 }
 
 /* Output position p, `count` channels from c on; where NULL: nobody asks. */
-ALWAYS void window(const gls_node *node, gls_window win, int64_t p, const int64_t inner, int64_t c, const int64_t count,
-                   const void *x, void *y, int32_t *where, const bool narrow) {
+GLS_ALWAYS_INLINE void window(const gls_node *node, gls_window win, int64_t p, const int64_t inner, int64_t c,
+                              const int64_t count, const void *x, void *y, int32_t *where, const bool narrow) {
     gls_real best[TOGETHER], slope = node->activation ? (gls_real)node->slope : 1;
     int32_t found[TOGETHER];
     int64_t width = node->in.w, first = win.y0 * width + win.x0;
@@ -59,8 +58,8 @@ ALWAYS void window(const gls_node *node, gls_window win, int64_t p, const int64_
 }
 
 /* One block of `inner` channels of one row. */
-ALWAYS void plane_of(const gls_node *node, const int64_t inner, const void *x, void *y, int32_t *where,
-                     const bool narrow) {
+GLS_ALWAYS_INLINE void plane_of(const gls_node *node, const int64_t inner, const void *x, void *y, int32_t *where,
+                                const bool narrow) {
     int64_t p = 0;
     for (int64_t oy = 0; oy < node->out.h; oy++)
         for (int64_t ox = 0; ox < node->out.w; ox++, p++) {
@@ -115,8 +114,8 @@ static bool tiles(const gls_node *node) {
 }
 
 /* The cells of one output position that lie in one row. The sign of a zero is that of adding to a zero. */
-ALWAYS void cover_cells(int64_t first, int64_t kernel, const int64_t inner, const void *e, const int32_t *where,
-                        void *dx, const bool narrow) {
+GLS_ALWAYS_INLINE void cover_cells(int64_t first, int64_t kernel, const int64_t inner, const void *e,
+                                   const int32_t *where, void *dx, const bool narrow) {
     for (int64_t at = first; at < first + kernel; at++)
         if (narrow) {
             uint16_t *to = (uint16_t *)dx + at * inner;
@@ -132,8 +131,8 @@ ALWAYS void cover_cells(int64_t first, int64_t kernel, const int64_t inner, cons
 }
 
 /* Every cell is written once, in order. */
-ALWAYS void cover_of(const gls_node *node, const int64_t inner, const void *e, const int32_t *where, void *dx,
-                     const bool narrow) {
+GLS_ALWAYS_INLINE void cover_of(const gls_node *node, const int64_t inner, const void *e, const int32_t *where,
+                                void *dx, const bool narrow) {
     const int64_t element = narrow ? sizeof(uint16_t) : sizeof(gls_real);
     int64_t kernel = ((const gls_op_pool_options *)node->options)->kernel, width = node->out.w;
     for (int64_t oy = 0; oy < node->out.h; oy++)

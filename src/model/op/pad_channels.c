@@ -63,9 +63,7 @@ static places out_places(const gls_node *node, const runs *at, const gls_exec_si
     return (places){s->out + (row * gls_extent_size(node->out) + at->out) * s->element, step, node->out.w * step};
 }
 
-#define ALWAYS static inline __attribute__((always_inline))
-
-ALWAYS void copy_bytes(gls_extent out, places to, places from, const int64_t bytes) {
+GLS_ALWAYS_INLINE void copy_bytes(gls_extent out, places to, places from, const int64_t bytes) {
     for (int64_t y = 0; y < out.h; y++)
         for (int64_t x = 0; x < out.w; x++)
             memcpy(to.first + y * to.y + x * to.x, from.first + y * from.y + x * from.x, (size_t)bytes);
