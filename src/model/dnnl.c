@@ -10,7 +10,7 @@
 #include "base/arith.h"
 #include "base/gemm_bf16.h"
 #include "base/kernels.h"
-#include "model/dnnl_api.h"
+#include "model/dnnl_form.h"
 #include "model/dnnl_panels.h"
 #include "model/storage.h"
 
@@ -34,128 +34,11 @@ int64_t gls_dnnl_channels(void) {
     return __builtin_cpu_supports("avx512f") ? 16 : 8;
 }
 
-/* ---- descriptors ---- */
-
-/* All channels together may be one block: blocks of 8 have kernels in float alone. */
-static dnnl_format_tag_t tag_of(gls_extent e, int64_t inner, dnnl_data_type_t type) {
-    bool block = inner == 16 || (inner == 8 && type == dnnl_f32);
-    if (inner == e.c && !block) return dnnl_nhwc;
-    return inner == 16 ? dnnl_nChw16c : inner == 8 ? dnnl_nChw8c : dnnl_nchw;
-}
-
-/* A layer and how its numbers are stored. Weights are stored as activations are, their gradient as floats. */
-typedef struct form {
-    gls_conv_shape shape;
-    dnnl_data_type_t type;
-    bool full_input_gradient;
-} form;
-
-static dnnl_status_t input_layout(layout *l, const form *f, direction way, int64_t rows) {
-    const gls_conv_shape *s = &f->shape;
-    const dnnl_dims_t dims = {rows, s->in.c, s->in.h, s->in.w};
-    dnnl_data_type_t type = way == BACKWARD && f->full_input_gradient ? dnnl_f32 : f->type;
-    return s->matrix ? layout_make(l, 2, dims, type, dnnl_ab)
-                     : layout_make(l, 4, dims, type, tag_of(s->in, s->in_inner, f->type));
-}
-
-static dnnl_status_t output_layout(layout *l, const form *f, direction way, int64_t rows) {
-    const gls_conv_shape *s = &f->shape;
-    const dnnl_dims_t dims = {rows, s->out.c, s->out.h, s->out.w};
-    dnnl_data_type_t type = way == FORWARD && s->full_output ? dnnl_f32 : f->type;
-    return s->matrix ? layout_make(l, 2, dims, type, dnnl_ab)
-                     : layout_make(l, 4, dims, type, tag_of(s->out, s->out_inner, f->type));
-}
-
-static dnnl_status_t bias_layout(layout *l, const gls_conv_shape *s) {
-    const dnnl_dims_t channels = {s->out.c};
-    return layout_make(l, 1, channels, dnnl_f32, dnnl_x);
-}
-
-static dnnl_status_t weight_layout(layout *l, const gls_conv_shape *s, dnnl_data_type_t type, bool any) {
-    int64_t g = s->groups;
-    if (s->matrix) {
-        const dnnl_dims_t dims = {s->out.c, s->in.c};
-        return layout_make(l, 2, dims, type, any ? dnnl_format_tag_any : s->transposed ? dnnl_ba : dnnl_ab);
-    }
-    if (g == 1) {
-        const dnnl_dims_t dims = {s->out.c, s->in.c, s->kernel, s->kernel};
-        return layout_make(l, 4, dims, type, any ? dnnl_format_tag_any : dnnl_oihw);
-    }
-    const dnnl_dims_t dims = {g, s->out.c / g, s->in.c / g, s->kernel, s->kernel};
-    return layout_make(l, 5, dims, type, any ? dnnl_format_tag_any : dnnl_goihw);
-}
-
-/* In whatever layout the library likes. */
-static dnnl_status_t any_weights(layout *l, const form *f, direction way) {
-    return weight_layout(l, &f->shape, way == WEIGHTS ? dnnl_f32 : f->type, true);
-}
-
-static dnnl_status_t attributes(const gls_conv_shape *s, direction way, dnnl_primitive_attr_t *out) {
-    dnnl_status_t status = dnnl_primitive_attr_create(out);
-    if (status == dnnl_success) status = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
-    if (status != dnnl_success || way != FORWARD || !s->relu) return status;
-    dnnl_post_ops_t post;
-    status = dnnl_post_ops_create(&post);
-    if (status != dnnl_success) return status;
-    status = append_relu(post, (float)s->slope);
-    if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(*out, post);
-    dnnl_post_ops_destroy(post);
-    return status;
-}
-
-static dnnl_status_t primitive_desc(dnnl_engine_t engine, const form *f, int64_t rows, direction way, const layout *w,
-                                    dnnl_primitive_desc_t *out);
-
-/* Backward descriptors need the forward one as a hint. */
-static dnnl_status_t forward_hint(dnnl_engine_t engine, const form *f, int64_t rows, dnnl_primitive_desc_t *out) {
-    layout any = {0};
-    dnnl_status_t status = any_weights(&any, f, FORWARD);
-    if (status == dnnl_success) status = primitive_desc(engine, f, rows, FORWARD, &any, out);
-    layout_free(&any);
-    return status;
-}
-
-static dnnl_status_t primitive_desc(dnnl_engine_t engine, const form *f, int64_t rows, direction way, const layout *w,
-                                    dnnl_primitive_desc_t *out) {
-    const gls_conv_shape *s = &f->shape;
-    layout x = {0}, y = {0}, bias = {0};
-    convolution c = {
-        .x = &x,
-        .w = w,
-        .y = &y,
-        .bias = s->bias && way == FORWARD ? &bias : NULL,
-        .strides = {s->stride, s->stride},
-        .before = {s->pad, s->pad},
-        /* With a stride the last kernel may end before the padding does, or before the input: less padding then, or
-         * negative. */
-        .after = {(s->out.h - 1) * s->stride + s->kernel - s->in.h - s->pad,
-                  (s->out.w - 1) * s->stride + s->kernel - s->in.w - s->pad},
-    };
-    *out = NULL;
-    dnnl_status_t status = input_layout(&x, f, way, rows);
-    if (status == dnnl_success) status = output_layout(&y, f, way, rows);
-    if (status == dnnl_success) status = bias_layout(&bias, s);
-    if (status == dnnl_success && way != FORWARD) status = forward_hint(engine, f, rows, &c.hint);
-    if (status == dnnl_success) status = attributes(s, way, &c.attr);
-    if (status == dnnl_success) status = (s->matrix ? matrix_desc : convolution_desc)(engine, way, &c, out);
-    if (c.attr) dnnl_primitive_attr_destroy(c.attr);
-    if (c.hint) dnnl_primitive_desc_destroy(c.hint);
-    layout_free(&x);
-    layout_free(&y);
-    layout_free(&bias);
-    return status;
-}
-
-/* Whether there is a call in this direction at all. */
-static bool has(const gls_conv_shape *s, direction way) {
-    return way == FORWARD || (way == BACKWARD ? s->input_gradient : !s->matrix);
-}
-
 /* ---- weights ---- */
 
 struct gls_dnnl_weights {
     gls_context *ctx;
-    form form;
+    gls_dnnl_form form;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     layout plain, own[DIRECTIONS]; /* forward, backward, gradient */
@@ -170,8 +53,8 @@ struct gls_dnnl_weights {
 static dnnl_status_t choose(gls_dnnl_weights *w, direction way, bool *fast) {
     layout any = {0};
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t status = any_weights(&any, &w->form, way);
-    if (status == dnnl_success) status = primitive_desc(w->engine, &w->form, REFERENCE_ROWS, way, &any, &pd);
+    dnnl_status_t status = gls_dnnl_form_weights(&any, &w->form, way);
+    if (status == dnnl_success) status = gls_dnnl_form_desc(w->engine, &w->form, REFERENCE_ROWS, way, &any, &pd);
     layout_free(&any);
     if (status == dnnl_unimplemented) {
         *fast = false;
@@ -231,13 +114,13 @@ static dnnl_status_t packer_make(gls_dnnl_weights *w, direction way) {
 static dnnl_status_t weights_make(gls_dnnl_weights *w, bool *fast) {
     dnnl_status_t status = dnnl_engine_create(&w->engine, dnnl_cpu, 0);
     if (status == dnnl_success) status = dnnl_stream_create(&w->stream, w->engine, dnnl_stream_default_flags);
-    if (status == dnnl_success) status = weight_layout(&w->plain, &w->form.shape, dnnl_f32, false);
+    if (status == dnnl_success) status = gls_dnnl_form_plain(&w->plain, &w->form.shape);
     for (direction way = FORWARD; way < DIRECTIONS && status == dnnl_success && *fast; way++)
-        if (has(&w->form.shape, way)) status = choose(w, way, fast);
+        if (gls_dnnl_form_has(&w->form.shape, way)) status = choose(w, way, fast);
     if (status != dnnl_success || !*fast) return status;
     status = dnnl_memory_create(&w->pack_from, layout_md(&w->plain), w->engine, DNNL_MEMORY_NONE);
     for (direction way = FORWARD; way < WEIGHTS && status == dnnl_success; way++)
-        if (has(&w->form.shape, way)) status = packer_make(w, way);
+        if (gls_dnnl_form_has(&w->form.shape, way)) status = packer_make(w, way);
     return status;
 }
 
@@ -269,7 +152,7 @@ gls_status gls_dnnl_weights_create(gls_context *ctx, const gls_conv_shape *shape
     gls_dnnl_weights *w = gls_alloc(ctx, 1, sizeof *w);
     if (!w) return GLS_ERR_MEMORY;
     w->ctx = ctx;
-    w->form = (form){.shape = *shape, .type = narrow ? dnnl_bf16 : dnnl_f32};
+    w->form = (gls_dnnl_form){.shape = *shape, .type = narrow ? dnnl_bf16 : dnnl_f32};
     bool fast = true;
     dnnl_status_t status = weights_make(w, &fast);
     if (status == dnnl_success && fast) {
@@ -310,8 +193,9 @@ int64_t gls_dnnl_scratch(const gls_dnnl_weights *w, int64_t rows) {
     int64_t most = 0;
     for (direction way = FORWARD; way < DIRECTIONS; way++) {
         dnnl_primitive_desc_t pd = NULL;
-        if (!has(&w->form.shape, way) || (way != WEIGHTS && has(&w->form.shape, WEIGHTS))) continue; /* the largest */
-        if (primitive_desc(w->engine, &w->form, rows, way, &w->own[way], &pd) != dnnl_success) continue;
+        if (!gls_dnnl_form_has(&w->form.shape, way) || (way != WEIGHTS && gls_dnnl_form_has(&w->form.shape, WEIGHTS)))
+            continue; /* the largest */
+        if (gls_dnnl_form_desc(w->engine, &w->form, rows, way, &w->own[way], &pd) != dnnl_success) continue;
         int64_t bytes =
             (int64_t)dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
         if (bytes > most) most = bytes;
@@ -349,7 +233,8 @@ typedef struct sized {
 struct gls_dnnl_conv {
     gls_context *ctx;
     const gls_dnnl_weights *weights;
-    form form; /* the weights', or that without bias and activation, with input gradients in float to be added */
+    gls_dnnl_form
+        form; /* the weights', or without bias and activation, or with input gradients as floats to be added */
     dnnl_stream_t stream;
     dnnl_memory_t bias, plain, own;
     dnnl_primitive_t to_plain;
@@ -380,11 +265,11 @@ static dnnl_status_t call_make(gls_dnnl_conv *conv, int64_t rows, direction way,
     const gls_dnnl_weights *w = conv->weights;
     layout x = {0}, y = {0};
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t status = primitive_desc(w->engine, &conv->form, rows, way, &w->own[way], &pd);
+    dnnl_status_t status = gls_dnnl_form_desc(w->engine, &conv->form, rows, way, &w->own[way], &pd);
     if (status != dnnl_success) return status;
     status = dnnl_primitive_create(&c->primitive, pd);
-    if (status == dnnl_success) status = input_layout(&x, &conv->form, way, rows);
-    if (status == dnnl_success) status = output_layout(&y, &conv->form, way, rows);
+    if (status == dnnl_success) status = gls_dnnl_form_input(&x, &conv->form, way, rows);
+    if (status == dnnl_success) status = gls_dnnl_form_output(&y, &conv->form, way, rows);
     if (status == dnnl_success) status = dnnl_memory_create(&c->x, layout_md(&x), w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success) status = dnnl_memory_create(&c->y, layout_md(&y), w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success)
@@ -415,8 +300,9 @@ static dnnl_status_t make_calls(gls_dnnl_conv *c, int64_t rows, bool backward) {
     const gls_conv_shape *s = &c->weights->form.shape;
     call *made;
     dnnl_status_t status = find_call(c, rows, FORWARD, &made);
-    if (status == dnnl_success && backward && has(s, WEIGHTS)) status = find_call(c, rows, WEIGHTS, &made);
-    if (status != dnnl_success || !backward || !has(s, BACKWARD)) return status;
+    if (status == dnnl_success && backward && gls_dnnl_form_has(s, WEIGHTS))
+        status = find_call(c, rows, WEIGHTS, &made);
+    if (status != dnnl_success || !backward || !gls_dnnl_form_has(s, BACKWARD)) return status;
     int64_t each = c->form.full_input_gradient ? piece_rows(c->weights, rows) : rows;
     status = find_call(c, each, BACKWARD, &made);
     return status == dnnl_success && rows % each ? find_call(c, rows % each, BACKWARD, &made) : status;
@@ -427,12 +313,12 @@ static dnnl_status_t conv_make(gls_dnnl_conv *c, const gls_dnnl_conv_plan *plan)
     layout bias = {0};
     call *made;
     dnnl_status_t status = dnnl_stream_create(&c->stream, w->engine, dnnl_stream_default_flags);
-    if (status == dnnl_success) status = bias_layout(&bias, &w->form.shape);
+    if (status == dnnl_success) status = gls_dnnl_form_bias(&bias, &w->form.shape);
     if (status == dnnl_success) status = dnnl_memory_create(&c->bias, layout_md(&bias), w->engine, DNNL_MEMORY_NONE);
     layout_free(&bias);
     if (status == dnnl_success)
         status = dnnl_memory_create(&c->plain, layout_md(&w->plain), w->engine, DNNL_MEMORY_NONE);
-    bool sums = has(&w->form.shape, WEIGHTS);
+    bool sums = gls_dnnl_form_has(&w->form.shape, WEIGHTS);
     if (status == dnnl_success && sums)
         status = dnnl_memory_create(&c->own, layout_md(&w->own[WEIGHTS]), w->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success && sums) status = reorder_create(w->engine, &w->own[WEIGHTS], &w->plain, &c->to_plain);

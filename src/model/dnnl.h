@@ -1,6 +1,6 @@
 /* Convolutions by oneDNN 2.6 or 3, behind one face: dnnl.c is the one file that calls the library's primitives,
- * dnnl_api.h holds what differs between its versions. In float, or with operands in bf16 and sums in float; where there
- * is no library, dnnl_none.c declines every layer.
+ * dnnl_form.c says what a layer is in its terms, and dnnl_api.h what differs between its versions. In float, or with
+ * operands in bf16 and sums in float; where there is no library, dnnl_none.c declines every layer.
  *
  * Every object is created and used by one thread at a time, under an OpenMP thread count of 1: a backward-weights
  * primitive made for a team hangs inside a parallel region. */
